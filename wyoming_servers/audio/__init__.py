@@ -1,0 +1,1 @@
+"""Samples in, samples out: formats, resampling, voice activity, the end of a turn."""

@@ -1,0 +1,1 @@
+"""The command line: serve, speak, listen, look after models."""

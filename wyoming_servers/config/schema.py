@@ -1,0 +1,197 @@
+"""Every key that can be set, with its type, unit, default and meaning. Defaults live here only."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from wyoming_servers.config.units import parse_duration, parse_size
+
+Duration = Annotated[float, BeforeValidator(parse_duration)]
+"""Seconds: a number, or a text such as `30s`, `5m`, `1h`."""
+
+Size = Annotated[int, BeforeValidator(parse_size)]
+"""Bytes: a number, or a text such as `512MiB`, `2GiB`."""
+
+Port = Annotated[int, Field(ge=0, le=65_535)]
+"""TCP port; 0 lets the system choose a free one."""
+
+
+class Section(BaseModel):
+    """Base of all sections: unknown keys are faults, values never change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class AsrSection(Section):
+    """Speech to text."""
+
+    enabled: bool = Field(True, description="Serve speech-to-text.")
+    port: Port = Field(10_300, description="Wyoming port.")
+    model: str = Field("whisper/base", description="Model id, as `models list` shows it.")
+    language: str = Field(
+        "auto", description="Language when the client names none: a code such as `en`, or `auto`."
+    )
+    beam_size: int = Field(
+        1, ge=1, le=10, description="Whisper's beam width; 5 is slower, rarely better."
+    )
+    initial_prompt: str = Field("", description="Text that biases spelling, such as names.")
+    turn_detection: bool = Field(
+        True,
+        description="End the utterance here instead of waiting for the client's audio-stop.",
+    )
+    silence: Duration = Field(
+        0.7, ge=0.1, le=5, description="Silence after speech that ends a turn, in seconds."
+    )
+    no_speech_timeout: Duration = Field(
+        10.0, ge=1, le=120, description="Give up when nobody speaks for this long, in seconds."
+    )
+    max_utterance: Duration = Field(
+        30.0, ge=1, le=600, description="Longest utterance that is kept, in seconds of audio."
+    )
+
+
+class TtsSection(Section):
+    """Text to speech."""
+
+    enabled: bool = Field(True, description="Serve text-to-speech.")
+    port: Port = Field(10_200, description="Wyoming port.")
+    voice: str = Field("en_US-joe-medium", description="Voice when the client names none.")
+    speed: float = Field(1.0, ge=0.5, le=2.0, description="1.0 is the voice's own pace.")
+    sentence_silence: Duration = Field(
+        0.2, ge=0, le=3, description="Pause between sentences, in seconds."
+    )
+    max_text: int = Field(
+        20_000, ge=100, le=1_000_000, description="Longest text of one request, in characters."
+    )
+
+
+class WakeSection(Section):
+    """Wake words."""
+
+    enabled: bool = Field(True, description="Serve wake words.")
+    port: Port = Field(10_400, description="Wyoming port.")
+    models: list[str] = Field(
+        default_factory=list, description="Words to offer; empty offers all that are installed."
+    )
+    threshold: float = Field(
+        0.5, gt=0, lt=1, description="Score from which a frame counts as the word."
+    )
+    trigger_level: int = Field(
+        1, ge=1, le=20, description="Consecutive frames over the threshold that make a detection."
+    )
+    refractory: Duration = Field(
+        2.0, ge=0, le=30, description="Seconds a word stays silent after a detection."
+    )
+
+
+class ApiSection(Section):
+    """The HTTP API."""
+
+    enabled: bool = Field(True, description="Serve the HTTP API.")
+    port: Port = Field(10_380, description="HTTP port.")
+    auth: Literal["token", "none"] = Field(
+        "token",
+        description="`token` asks for the bearer token in <data_dir>/api-token; `none` is open.",
+    )
+
+
+class DiscoverySection(Section):
+    """Being found on the network."""
+
+    zeroconf: bool = Field(True, description="Announce the servers so that Home Assistant asks.")
+    name: str = Field("", description="Name of this machine in announcements; empty: host name.")
+
+
+class LimitsSection(Section):
+    """Bounds that keep one client from harming the others."""
+
+    connections: int = Field(256, ge=1, le=10_000, description="Open connections per port.")
+    event_bytes: Size = Field(
+        4 * 1024 * 1024, ge=65_536, description="Largest event (header, data and payload each)."
+    )
+    idle: Duration = Field(
+        300.0, ge=1, description="Close a connection that sends nothing for this long, in seconds."
+    )
+    request: Duration = Field(
+        60.0, ge=1, description="A request is answered or failed after this long, in seconds."
+    )
+    load: Duration = Field(
+        120.0, ge=1, description="A model that is not ready after this long failed, in seconds."
+    )
+    queue: int = Field(64, ge=1, description="Requests that may wait for a model; then BUSY.")
+    shutdown_grace: Duration = Field(
+        10.0, ge=0, le=300, description="Time running requests get to end at shutdown, in seconds."
+    )
+
+
+class MemorySection(Section):
+    """How much memory models may hold."""
+
+    budget: str = Field(
+        "90%",
+        description="For models, per device: bytes (`4GiB`) or a share of the device (`90%`).",
+    )
+    reserve: Size = Field(
+        256 * 1024 * 1024, ge=0, description="Always left free for others, per device."
+    )
+
+
+class LogSection(Section):
+    """The log."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severe message that is shown."
+    )
+    format: Literal["text", "json"] = Field("text", description="`json` writes a line per object.")
+
+
+class ModelSection(Section):
+    """Settings of one model, under its id."""
+
+    device: str = Field(
+        "auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="`auto`, `cpu` or `cuda:N`."
+    )
+    compute_type: str = Field(
+        "auto", description="The engine's own name: `int8`, `float16`, `int8_float16`, `float32`."
+    )
+    cpu_fallback: bool = Field(
+        True, description="Let the CPU serve while the GPU has no room or is lost."
+    )
+    keep_alive: Duration | None = Field(
+        None, description="Seconds loaded after the last use; 0: unload at once; -1: for ever."
+    )
+    pinned: bool = Field(False, description="Never evicted to make room for another model.")
+    options: dict[str, int | float | str | bool] = Field(
+        default_factory=dict, description="The engine's own load options, such as `cpu_threads`."
+    )
+
+
+class Config(Section):
+    """The whole configuration."""
+
+    data_dir: Path = Field(
+        Path("~/.local/share/wyoming-conductor"),
+        description="Where models, caches and state are kept.",
+    )
+    host: str = Field(
+        "0.0.0.0",  # noqa: S104  (Home Assistant usually runs on another machine)
+        description="Address to listen on; 127.0.0.1 for this machine only.",
+    )
+    asr: AsrSection = AsrSection()
+    tts: TtsSection = TtsSection()
+    wake: WakeSection = WakeSection()
+    api: ApiSection = ApiSection()
+    discovery: DiscoverySection = DiscoverySection()
+    limits: LimitsSection = LimitsSection()
+    memory: MemorySection = MemorySection()
+    log: LogSection = LogSection()
+    keep_alive: Duration = Field(
+        300.0, description="Seconds a model stays loaded after its last use; 0 and -1 as Ollama."
+    )
+    preload: bool | list[str] = Field(
+        True, description="Load at start: true for the models served by default, or a list of ids."
+    )
+    models: dict[str, ModelSection] = Field(
+        default_factory=dict, description="Settings per model id."
+    )

@@ -1,0 +1,46 @@
+"""Durations and sizes as people write them."""
+
+import re
+from typing import Any, Final
+
+_SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3_600.0, "d": 86_400.0}
+_BYTES: Final = {
+    "b": 1,
+    "kb": 10**3,
+    "mb": 10**6,
+    "gb": 10**9,
+    "kib": 2**10,
+    "mib": 2**20,
+    "gib": 2**30,
+    "k": 2**10,
+    "m": 2**20,
+    "g": 2**30,
+}
+_PATTERN: Final = re.compile(r"^\s*(-?\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*$")
+
+
+def parse_duration(value: Any) -> Any:
+    """Turn `5m` into 300.0; numbers and other types pass, so that pydantic judges them.
+
+    Raises ValueError for a text that is no duration.
+    """
+    return _parse(value, _SECONDS, default="s", example="`30s`, `5m` or a number of seconds")
+
+
+def parse_size(value: Any) -> Any:
+    """Turn `2GiB` into 2147483648; numbers and other types pass, so that pydantic judges them.
+
+    Raises ValueError for a text that is no size.
+    """
+    parsed = _parse(value, _BYTES, default="b", example="`512MiB`, `2GiB` or a number of bytes")
+    return int(parsed) if isinstance(value, str) else parsed
+
+
+def _parse(value: Any, units: dict[str, float] | dict[str, int], default: str, example: str) -> Any:
+    if not isinstance(value, str):
+        return value
+    match = _PATTERN.match(value)
+    unit = (match[2].lower() or default) if match else ""
+    if match is None or unit not in units:
+        raise ValueError(f"{value!r} is not understood; write {example}")
+    return float(match[1]) * units[unit]

@@ -1,0 +1,1 @@
+"""What memory there is, on the host and on each GPU."""

@@ -1,0 +1,106 @@
+"""Words that every layer shares: kinds of work, audio formats, models and where they may run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import Any, Final
+
+KEEP_FOREVER: Final = -1.0
+"""A keep-alive that never ends (Ollama's word: a negative number)."""
+
+
+class Kind(StrEnum):
+    """What a model does for the person who speaks."""
+
+    ASR = "asr"
+    TTS = "tts"
+    WAKE = "wake"
+
+
+class Priority(IntEnum):
+    """Whose load and whose inference goes first; the larger number wins, then age.
+
+    A voice that is late is heard by everybody, a transcript that is late by one; work nobody
+    waits for (jobs, preload, speculation) comes last.
+    """
+
+    OTHER = 1
+    ASR = 5
+    TTS = 10
+
+
+class ModelState(StrEnum):
+    """What the outside sees of a model; the lifecycle itself is `coordinator.states`."""
+
+    UNLOADED = "unloaded"
+    WAITING_FOR_GPU = "waiting_for_gpu"
+    LOADING = "loading"
+    READY = "ready"
+    UNLOADING = "unloading"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFormat:
+    """Interleaved signed little-endian PCM."""
+
+    rate: int
+    """Samples per second and channel (Hz)."""
+    width: int = 2
+    """Bytes per sample."""
+    channels: int = 1
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of one sample of all channels."""
+        return self.width * self.channels
+
+    def seconds(self, size: int) -> float:
+        """How long `size` bytes play, in seconds."""
+        return size / (self.rate * self.frame_bytes)
+
+    def bytes_for(self, seconds: float) -> int:
+        """Whole frames that cover `seconds`, in bytes."""
+        return int(seconds * self.rate) * self.frame_bytes
+
+
+SPEECH_FORMAT: Final = AudioFormat(rate=16_000)
+"""What every engine that listens takes: 16 kHz, 16 bit, mono."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """One way to run a model: a device and the number format of its weights there."""
+
+    device: str = "cpu"
+    """`cpu`, or `cuda:N` as CTranslate2 and torch name the Nth NVIDIA GPU."""
+    compute_type: str = "default"
+    """The engine's own name, such as CTranslate2's `int8` or `float16`."""
+
+    def __str__(self) -> str:
+        return f"{self.device}/{self.compute_type}"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """Everything the coordinator and a worker need to know about one model; immutable."""
+
+    id: str
+    """Such as `whisper/tiny.en`; the name people see and configure."""
+    kind: Kind
+    engine: str
+    """A name in `engines.registry`."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Role (`model`, `config`, `voices`) to absolute path."""
+    languages: tuple[str, ...] = ()
+    """BCP 47 codes the model understands or speaks."""
+    placements: tuple[Placement, ...] = (Placement(),)
+    """Where it may run, best first. The first is the wish; the others are what it falls back to."""
+    memory_bytes: int = 0
+    """Estimated footprint until one was measured."""
+    keep_alive: float = 300.0
+    """Seconds to stay loaded after the last use; 0 unloads right after use, negative never."""
+    pinned: bool = False
+    """Never evicted to make room for another."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Engine's own load options (`cpu_threads`, …)."""

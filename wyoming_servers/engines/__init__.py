@@ -1,0 +1,1 @@
+"""Libraries that run models; imported inside a worker process only."""

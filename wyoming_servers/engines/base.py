@@ -1,0 +1,83 @@
+"""What a library must look like to run inside a worker.
+
+The worker child owns one engine. It calls `load`, then `warm_up`, then `open` for each run; all
+calls come from one engine thread, never two at a time, so an engine needs no locks. A session's
+generators are advanced one step at a time: whatever happens between two `yield`s cannot be
+interrupted, so yield often (a sentence, a segment, a frame).
+
+Requests and outputs by kind (audio is always 16-bit little-endian mono PCM):
+
+ASR   request  {language: str|None (None: detect), beam_size: int, task: "transcribe"|"translate",
+                initial_prompt: str|None, word_timestamps: bool}; all optional
+      input    16 kHz audio
+      chunks   {start, end: seconds, text} a segment
+      result   {text, language, language_probability, duration, no_speech_prob?, avg_logprob?}
+TTS   request  {text: str, voice: str|None, speaker: str|None, speed: float (1.0), noise_scale?,
+                noise_w?, volume?}
+      input    none
+      chunks   {} with audio as payload, in the rate that `load` reported as `sample_rate`
+      result   {samples: int}
+WAKE  request  {words: [str], threshold: {word: float}|float, trigger_level: int,
+                refractory: seconds}
+      input    16 kHz audio in pieces of any size; a piece's data may carry {timestamp: ms}
+      chunks   {word, score, timestamp: ms|None, sample: int} a detection, as soon as it is known
+      result   {samples: int}
+"""
+
+from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from wyoming_servers.domain import ModelSpec, Placement
+
+ReportProgress = Callable[[str, int], None]
+"""Called with the phase (`load`, `warmup`) and the percentage (-1 if unknown)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One piece of a run's output."""
+
+    data: Mapping[str, Any] = field(default_factory=dict)
+    payload: bytes = b""
+
+
+class Session(Protocol):
+    """One run of an engine: input comes in pieces, output leaves in pieces."""
+
+    def feed(self, payload: bytes, data: Mapping[str, Any]) -> Iterable[Output]:
+        """Take the next piece of input; return or yield what it already leads to."""
+        ...
+
+    def finish(self) -> Generator[Output, None, Mapping[str, Any]]:
+        """The input is complete: yield the remaining output, return the result."""
+        ...
+
+    def close(self) -> None:
+        """The run is over or was cancelled: drop what it holds. Called exactly once."""
+        ...
+
+
+class Engine(Protocol):
+    """A library with one model in it."""
+
+    def load(
+        self, spec: ModelSpec, placement: Placement, progress: ReportProgress
+    ) -> Mapping[str, Any]:
+        """Load the weights; return what only the loaded model knows (`sample_rate`, `words`, …).
+
+        Raises what the library raises; `engines.faults` tells what it means.
+        """
+        ...
+
+    def warm_up(self) -> None:
+        """Run one tiny real inference, so that the first request is as fast as the tenth."""
+        ...
+
+    def open(self, request: Mapping[str, Any]) -> Session:
+        """Begin a run. Raises BadRequestError and its kin for a request it cannot serve."""
+        ...
+
+    def close(self) -> None:
+        """Let the model go. The process exits right after."""
+        ...

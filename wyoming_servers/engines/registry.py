@@ -1,0 +1,33 @@
+"""Engine names and where their code is; text only, so that reading this loads no library."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Final
+
+from wyoming_servers.engines.base import Engine
+from wyoming_servers.errors import LoadFailedError
+
+ENGINES: Final[Mapping[str, str]] = {
+    "faster-whisper": "wyoming_servers.engines.faster_whisper:FasterWhisperEngine",
+    "piper": "wyoming_servers.engines.piper:PiperEngine",
+    "openwakeword": "wyoming_servers.engines.openwakeword:OpenWakeWordEngine",
+    "fake": "wyoming_servers.engines.fake:FakeEngine",
+}
+
+
+def create(name: str) -> Engine:
+    """Import an engine's module and make an engine without a model in it.
+
+    Raises LoadFailedError if the name is unknown or its library is not installed.
+    """
+    if name not in ENGINES:
+        raise LoadFailedError(f"There is no engine named {name!r}.")
+    module, _, attribute = ENGINES[name].partition(":")
+    try:
+        engine: Engine = getattr(import_module(module), attribute)()
+    except ImportError as err:
+        raise LoadFailedError(
+            f"The library of engine {name!r} is not installed: {err}.",
+            hint=f"Install it with `pip install 'wyoming-conductor[{name}]'`.",
+        ) from err
+    return engine

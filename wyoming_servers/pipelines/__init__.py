@@ -1,0 +1,1 @@
+"""One use case each: hear an utterance, speak a text, listen for a word."""

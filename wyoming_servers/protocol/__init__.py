@@ -1,0 +1,1 @@
+"""The language between the server and its workers, without any I/O."""

@@ -1,0 +1,1 @@
+"""The Wyoming edge: sockets, sessions, and the translation into pipelines."""

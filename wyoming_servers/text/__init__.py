@@ -1,0 +1,1 @@
+"""Text before it is spoken: cut into speakable pieces, made readable."""
