@@ -82,6 +82,21 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """A voice or a wake word of a model: what a client can name."""
+
+    name: str
+    """The name clients send and see, such as `en_US-joe-medium` or `hey_jarvis`."""
+    description: str = ""
+    languages: tuple[str, ...] = ()
+    """BCP 47 codes it speaks or hears."""
+    phrase: str = ""
+    """What to say, for a wake word (`hey jarvis`)."""
+    speakers: tuple[str, ...] = ()
+    """Names of the speakers inside a voice that has several."""
+
+
+@dataclass(frozen=True, slots=True)
 class ModelSpec:
     """Everything the coordinator and a worker need to know about one model; immutable."""
 
@@ -92,8 +107,14 @@ class ModelSpec:
     """A name in `engines.registry`."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Role (`model`, `config`, `voices`) to absolute path."""
+    description: str = ""
+    version: str = ""
+    attribution: tuple[str, str] = ("", "")
+    """Name and address of those who made it."""
     languages: tuple[str, ...] = ()
     """BCP 47 codes the model understands or speaks."""
+    offers: tuple[Offer, ...] = ()
+    """Its voices or wake words; empty for speech-to-text."""
     placements: tuple[Placement, ...] = (Placement(),)
     """Where it may run, best first. The first is the wish; the others are what it falls back to."""
     memory_bytes: int = 0

@@ -1,0 +1,21 @@
+"""Fixtures for every server test; the event loop is guarded against blocking calls."""
+
+from collections.abc import Iterator
+
+import pytest
+from blockbuster import BlockBuster, blockbuster_ctx
+
+from wyoming_servers.clock import FakeClock
+
+
+@pytest.fixture(autouse=True)
+def blockbuster() -> Iterator[BlockBuster]:
+    """Fail a test whose event loop is blocked by a call of ours."""
+    with blockbuster_ctx("wyoming_servers") as guard:
+        yield guard
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """Time that moves only when the test says so."""
+    return FakeClock()
