@@ -5,13 +5,18 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
-_DIGITS: Final = dict(
-    zip(
-        "0123456789",
-        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"],
-        strict=True,
-    )
-)
+_DIGITS: Final = {
+    "0": "zero",
+    "1": "one",
+    "2": "two",
+    "3": "three",
+    "4": "four",
+    "5": "five",
+    "6": "six",
+    "7": "seven",
+    "8": "eight",
+    "9": "nine",
+}
 _FILLERS: Final = {"mister": "mr", "okay": "ok"}
 
 
