@@ -5,19 +5,12 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
-_DIGITS: Final = {
-    "0": "zero",
-    "1": "one",
-    "2": "two",
-    "3": "three",
-    "4": "four",
-    "5": "five",
-    "6": "six",
-    "7": "seven",
-    "8": "eight",
-    "9": "nine",
-}
-_FILLERS: Final = {"mister": "mr", "okay": "ok"}
+_NUMBERS: Final = (
+    ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+    + ("eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen")
+    + ("eighteen", "nineteen", "twenty")
+)
+_SPELLINGS: Final = {"mister": "mr", "okay": "ok"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +29,29 @@ class Errors:
         return Errors(self.edits + other.edits, self.words + other.words)
 
 
-def normalise(text: str) -> list[str]:
-    """Lower case, no punctuation, digits read one by one as words."""
+def normalise(text: str, *, digit_by_digit: bool = True) -> list[str]:
+    """Lower case, no punctuation, numbers as words: `29` as "two nine", or `10` as "ten"."""
     text = unicodedata.normalize("NFKC", text).lower()
-    text = re.sub(r"\d", lambda digit: f" {_DIGITS.get(digit[0], digit[0])} ", text)
+    pattern = r"\d" if digit_by_digit else r"\d+"
+    text = re.sub(pattern, _spell, text)
     words = re.sub(r"[^\w' ]+", " ", text).split()
-    return [_FILLERS.get(word, word) for word in words]
+    return [_SPELLINGS.get(word, word) for word in words]
 
 
 def word_errors(said: str, heard: str) -> Errors:
-    """Count substitutions, insertions and deletions by the Levenshtein distance over words."""
-    reference, hypothesis = normalise(said), normalise(heard)
+    """Count word errors; a number counts as right if either way to read it is."""
+    reference = normalise(said)
+    readings = (normalise(heard), normalise(heard, digit_by_digit=False))
+    return Errors(min(_distance(reference, reading) for reading in readings), len(reference))
+
+
+def _spell(number: re.Match[str]) -> str:
+    value = int(number[0])
+    return f" {_NUMBERS[value] if value < len(_NUMBERS) else number[0]} "
+
+
+def _distance(reference: list[str], hypothesis: list[str]) -> int:
+    """Substitutions, insertions and deletions: Levenshtein's distance over words."""
     previous = list(range(len(hypothesis) + 1))
     for row, word in enumerate(reference, 1):
         current = [row]
@@ -59,4 +64,4 @@ def word_errors(said: str, heard: str) -> Errors:
                 )
             )
         previous = current
-    return Errors(previous[-1], len(reference))
+    return previous[-1]
