@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from wyoming_servers.clock import Clock, SystemClock
 from wyoming_servers.events import Event
 
 HISTORY: Final = 512
@@ -22,6 +23,8 @@ class Numbered:
 
     number: int
     event: Event
+    at: float = 0.0
+    """When it was published, in seconds since 1970."""
 
 
 class Subscription:
@@ -48,6 +51,12 @@ class Subscription:
             await self._wake.wait()
         return self._events.popleft()
 
+    def drain(self) -> list[Numbered]:
+        """Take what is there without waiting, for a listener that is about to leave."""
+        events = list(self._events)
+        self._events.clear()
+        return events
+
     async def __aiter__(self) -> AsyncIterator[Numbered]:
         while True:
             yield await self.next()
@@ -56,7 +65,8 @@ class Subscription:
 class EventBus:
     """Publish is synchronous and cheap: call it wherever something has happened."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
         self._number = 0
         self._history: deque[Numbered] = deque(maxlen=HISTORY)
         self._subscriptions: set[Subscription] = set()
@@ -69,7 +79,7 @@ class EventBus:
     def publish(self, event: Event) -> None:
         """Hand an event to every listener."""
         self._number += 1
-        item = Numbered(self._number, event)
+        item = Numbered(self._number, event, self._clock.wall())
         self._history.append(item)
         for subscription in self._subscriptions:
             subscription.push(item)

@@ -3,6 +3,7 @@
 ConductorError                      code, what happened, what to do next
 ├── RequestError                    the client's fault; retrying the same request is pointless
 │   ├── BadRequestError             BAD_REQUEST
+│   ├── UnauthorizedError           UNAUTHORIZED
 │   ├── UnsupportedLanguageError    UNSUPPORTED_LANGUAGE
 │   └── ModelMissingError           MODEL_MISSING
 ├── CapacityError                   nobody's fault; the same request may work later
@@ -54,6 +55,12 @@ class RequestError(ConductorError):
 
 class BadRequestError(RequestError):
     """Raised when a field is missing, malformed, or larger than a limit."""
+
+
+class UnauthorizedError(RequestError):
+    """Raised when a request brings no token, or not the right one."""
+
+    code = "UNAUTHORIZED"
 
 
 class UnsupportedLanguageError(RequestError):
@@ -144,6 +151,7 @@ _WIRE: Final[dict[str, type[ConductorError]]] = {
     kind.code: kind
     for kind in (
         BadRequestError,
+        UnauthorizedError,
         UnsupportedLanguageError,
         ModelMissingError,
         BusyError,

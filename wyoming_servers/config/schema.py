@@ -94,6 +94,10 @@ class ApiSection(Section):
         "token",
         description="`token` asks for the bearer token in <data_dir>/api-token; `none` is open.",
     )
+    hosts: list[str] = Field(
+        default_factory=list,
+        description="Further host names the API is reached under, such as behind a proxy.",
+    )
 
 
 class DiscoverySection(Section):
