@@ -1,0 +1,274 @@
+"""A real server process with the embedded models, and Wyoming clients that speak to it."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+import wave
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import psutil
+import pytest
+from wyoming.asr import Transcribe, Transcript
+from wyoming.audio import AudioChunk, AudioStart, AudioStop
+from wyoming.client import AsyncTcpClient
+from wyoming.event import Event
+from wyoming.tts import Synthesize, SynthesizeVoice
+from wyoming.wake import Detect
+
+START_DEADLINE_S = 120.0
+ANSWER_DEADLINE_S = 60.0
+
+
+@dataclass(frozen=True)
+class Audio:
+    """What a synthesis brought."""
+
+    rate: int
+    pcm: bytes
+    events: list[str]
+
+    @property
+    def seconds(self) -> float:
+        return len(self.pcm) / 2 / self.rate
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a request ended: the last event and, for an error, its code."""
+
+    event: Event
+
+    @property
+    def code(self) -> str:
+        return str(self.event.data.get("code") or "")
+
+    @property
+    def text(self) -> str:
+        return str(self.event.data.get("text") or "")
+
+
+class Server:
+    """A running `wyoming-conductor serve`, seen from outside."""
+
+    def __init__(self, process: subprocess.Popen[bytes], data_dir: Path, log: Path) -> None:
+        self.process = process
+        self.data_dir = data_dir
+        self.log = log
+        self.ports: dict[str, int] = {}
+
+    def wait_started(self) -> None:
+        state = self.data_dir / "server.json"
+        deadline = time.monotonic() + START_DEADLINE_S
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                pytest.fail(f"The server ended:\n{self.log.read_text()[-4000:]}")
+            if state.exists():
+                self.ports = json.loads(state.read_text())["ports"]
+                return
+            time.sleep(0.05)
+        pytest.fail(f"The server did not start:\n{self.log.read_text()[-4000:]}")
+
+    def http(self, path: str, method: str = "GET") -> Any:
+        """Call the HTTP API with the token; returns the decoded answer."""
+        request = urllib.request.Request(  # noqa: S310
+            f"http://127.0.0.1:{self.ports['api']}{path}", method=method
+        )
+        token = (self.data_dir / "api-token").read_text().strip()
+        request.add_header("Authorization", f"Bearer {token}")
+        with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
+            return json.loads(response.read() or b"null")
+
+    def model(self, model_id: str) -> dict[str, Any]:
+        """What `/models` says of one model."""
+        answer: dict[str, Any] = self.http(f"/models/{model_id}")
+        return answer
+
+    def wait_state(self, model_id: str, state: str, deadline: float = 60.0) -> dict[str, Any]:
+        end = time.monotonic() + deadline
+        while (status := self.model(model_id))["state"] != state:
+            if time.monotonic() > end:
+                pytest.fail(f"{model_id} is {status}, not {state}:\n{self.log.read_text()[-4000:]}")
+            time.sleep(0.05)
+        return status
+
+    def worker(self, model_id: str) -> psutil.Process:
+        """The process that holds a model."""
+        return psutil.Process(self.wait_state(model_id, "ready")["pid"])
+
+    def stop(self) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+    @asynccontextmanager
+    async def connect(self, service: str) -> AsyncIterator[AsyncTcpClient]:
+        async with AsyncTcpClient("127.0.0.1", self.ports[service]) as client:
+            yield client
+
+    async def transcribe(self, pcm: bytes, *, rate: int = 16_000, language: str = "en") -> Answer:
+        """Send an utterance as fast as it goes and wait for its end."""
+        async with self.connect("asr") as client:
+            await send_utterance(client, pcm, rate=rate, language=language)
+            return Answer(await read_until(client, "transcript", "error"))
+
+    async def synthesize(self, text: str, voice: str | None = None) -> Audio:
+        """Have a text spoken; fails the test on an error event."""
+        async with self.connect("tts") as client:
+            wanted = SynthesizeVoice(name=voice) if voice else None
+            await client.write_event(Synthesize(text=text, voice=wanted).event())
+            pcm, rate, events = b"", 0, []
+            while True:
+                event = await client.read_event()
+                assert event is not None, "the connection closed before audio-stop"
+                events.append(event.type)
+                assert event.type != "error", event.data
+                if AudioChunk.is_type(event.type):
+                    chunk = AudioChunk.from_event(event)
+                    pcm, rate = pcm + chunk.audio, chunk.rate
+                if AudioStop.is_type(event.type):
+                    return Audio(rate, pcm, events)
+
+    async def detect(self, word: str, pcm: bytes, *, rate: int = 16_000) -> Answer:
+        """Say whether a word fires in a recording."""
+        async with self.connect("wake") as client:
+            await client.write_event(Detect(names=[word]).event())
+            await send_audio(client, pcm, rate=rate)
+            return Answer(await read_until(client, "detection", "not-detected", "error"))
+
+
+async def send_audio(client: AsyncTcpClient, pcm: bytes, *, rate: int = 16_000) -> None:
+    """Send PCM in chunks of 30 ms with start and stop, as fast as it goes."""
+    step = rate * 30 // 1_000 * 2
+    await client.write_event(AudioStart(rate=rate, width=2, channels=1).event())
+    for number, offset in enumerate(range(0, len(pcm), step)):
+        chunk = AudioChunk(
+            rate=rate,
+            width=2,
+            channels=1,
+            audio=pcm[offset : offset + step],
+            timestamp=number * 30,
+        )
+        await client.write_event(chunk.event())
+    await client.write_event(AudioStop().event())
+
+
+async def send_utterance(
+    client: AsyncTcpClient, pcm: bytes, *, rate: int = 16_000, language: str | None = "en"
+) -> None:
+    await client.write_event(Transcribe(language=language).event())
+    await send_audio(client, pcm, rate=rate)
+
+
+async def read_until(client: AsyncTcpClient, *types: str) -> Event:
+    """Read events until one of `types` comes."""
+    async with asyncio.timeout(ANSWER_DEADLINE_S):
+        while (event := await client.read_event()) is not None:
+            if event.type in types:
+                return event
+    pytest.fail(f"the connection closed before any of {types}")
+
+
+@pytest.fixture
+def blockbuster() -> None:
+    """The tests here block on purpose: what they test runs in another process."""
+
+
+StartServer = Callable[..., Server]
+
+
+@contextmanager
+def _start_servers(folder: Path) -> Iterator[StartServer]:
+    servers: list[Server] = []
+
+    def start(**settings: object) -> Server:
+        number = len(servers)
+        data_dir = folder / f"data-{number}"
+        log = folder / f"server-{number}.log"
+        fixed = {
+            "host": "127.0.0.1",
+            "asr.port": 0,
+            "tts.port": 0,
+            "wake.port": 0,
+            "api.port": 0,
+            "asr.model": "whisper/tiny.en",
+            "discovery.zeroconf": "false",
+        }
+        given = {name.replace("__", "."): value for name, value in settings.items()}
+        command = [sys.executable, "-m", "wyoming_servers", "serve", "--data-dir", str(data_dir)]
+        for name, value in (fixed | given).items():
+            command += ["--set", f"{name}={value}"]
+        environment = {**os.environ, "NO_COLOR": "1"}
+        with log.open("wb") as output:
+            process = subprocess.Popen(  # noqa: S603
+                command, stdout=output, stderr=subprocess.STDOUT, env=environment
+            )
+        server = Server(process, data_dir, log)
+        servers.append(server)
+        server.wait_started()
+        return server
+
+    try:
+        yield start
+    finally:
+        for server in servers:
+            if server.process.poll() is None:
+                server.process.terminate()
+        for server in servers:
+            try:
+                server.process.wait(30)
+            except subprocess.TimeoutExpired:
+                server.process.kill()
+                server.process.wait(10)
+
+
+@pytest.fixture
+def start_server(tmp_path: Path) -> Iterator[StartServer]:
+    """Start servers that end with the test."""
+    with _start_servers(tmp_path) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One warm server for the whole module."""
+    with _start_servers(tmp_path_factory.mktemp("server")) as start:
+        running = start()
+        for model in ("whisper/tiny.en", "piper/en_US-joe-medium", "openwakeword"):
+            running.wait_state(model, "ready")
+        yield running
+
+
+def _read_clip(name: str) -> tuple[bytes, int]:
+    path = Path(__file__).parents[2] / "data" / f"{name}.wav"
+    with wave.open(str(path)) as file:
+        return file.readframes(file.getnframes()), file.getframerate()
+
+
+@pytest.fixture
+def clip() -> Callable[[str], bytes]:
+    """Read a recording of `tests/data` as 16 kHz PCM with a second of silence behind it."""
+
+    def read(name: str) -> bytes:
+        pcm, rate = _read_clip(name)
+        assert rate == 16_000
+        return pcm + bytes(32_000)
+
+    return read
+
+
+@pytest.fixture
+def helpers() -> SimpleNamespace:
+    """The client functions of this file, for tests that speak on their own connection."""
+    return SimpleNamespace(
+        send_utterance=send_utterance, send_audio=send_audio, read_until=read_until
+    )

@@ -1,0 +1,112 @@
+"""The main job with real models: understand, speak, wake."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.e2e, pytest.mark.component]
+
+LONG_TEXT = (
+    "The kitchen light is on. The living room is at twenty one degrees, and the window is open. "
+    "There are three timers. The first one ends in five minutes, the second one in an hour. "
+    "Tomorrow it will rain in the morning, and the sun will come out in the afternoon. "
+) * 3
+
+
+def words(text: str) -> list[str]:
+    return "".join(letter for letter in text.lower() if letter.isalpha() or letter == " ").split()
+
+
+async def test_what_is_spoken_is_understood(server) -> None:
+    spoken = await server.synthesize("Turn on the kitchen light.")
+    heard = await server.transcribe(spoken.pcm + bytes(spoken.rate * 2), rate=spoken.rate)
+    assert words(heard.text) == ["turn", "on", "the", "kitchen", "light"]
+
+
+async def test_a_recorded_command_is_understood(server, clip: Callable[[str], bytes]) -> None:
+    heard = await server.transcribe(clip("goforward"))
+    assert words(heard.text)[:2] == ["go", "forward"]
+
+
+async def test_two_utterances_fit_on_one_connection(server, clip, helpers) -> None:
+    async with server.connect("asr") as client:
+        for name, word in (("goforward", "forward"), ("cards_001", "clubs")):
+            await helpers.send_utterance(client, clip(name))
+            event = await helpers.read_until(client, "transcript", "error")
+            assert word in words(event.data["text"])
+
+
+async def test_speech_comes_in_order_and_in_one_format(server) -> None:
+    spoken = await server.synthesize("One. Two, three, four. Five!")
+    assert spoken.events[0] == "audio-start"
+    assert spoken.events[-1] == "audio-stop"
+    assert set(spoken.events[1:-1]) == {"audio-chunk"}
+    assert 1.0 < spoken.seconds < 10.0
+
+
+async def test_a_wake_word_fires_and_other_words_do_not(server) -> None:
+    for text, word, expected in (
+        ("Hey Jarvis.", "hey_jarvis", "detection"),
+        ("Alexa.", "alexa", "detection"),
+        ("Turn on the kitchen light.", "hey_jarvis", "not-detected"),
+        ("Hey Jarvis.", "alexa", "not-detected"),
+    ):
+        spoken = await server.synthesize(text)
+        silence = bytes(spoken.rate * 2)
+        answer = await server.detect(word, silence + spoken.pcm + silence, rate=spoken.rate)
+        assert (text, word, answer.event.type) == (text, word, expected)
+
+
+async def test_describe_is_answered_while_a_long_text_is_spoken(server) -> None:
+    async def describe(service: str) -> None:
+        async with server.connect(service) as client:
+            from wyoming.info import Describe
+
+            await client.write_event(Describe().event())
+            event = await client.read_event()
+            assert event is not None
+            assert event.type == "info"
+
+    long = asyncio.create_task(server.synthesize(LONG_TEXT))
+    for _ in range(5):
+        for service in ("asr", "tts", "wake"):
+            await describe(service)
+    assert not long.done(), "the text was too short to prove anything"
+    assert (await long).seconds > 10
+
+
+async def test_a_short_text_is_not_stuck_behind_a_long_one(server) -> None:
+    long = asyncio.create_task(server.synthesize(LONG_TEXT))
+    await asyncio.sleep(0.2)
+    await server.synthesize("Yes.")
+    assert not long.done()
+    await long
+
+
+def test_the_command_line_speaks_and_understands(server, tmp_path: Path) -> None:
+    spoken = tmp_path / "spoken.wav"
+    run = [sys.executable, "-m", "wyoming_servers"]
+    tts, asr = (f"127.0.0.1:{server.ports[name]}" for name in ("tts", "asr"))
+    said = subprocess.run(
+        [*run, "say", "Turn on the kitchen light.", "-o", str(spoken), "--server", tts],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert said.returncode == 0, said.stderr
+    heard = subprocess.run(
+        [*run, "transcribe", str(spoken), "--server", asr, "--json"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert heard.returncode == 0, heard.stderr
+    text = json.loads(heard.stdout)["text"]
+    assert words(text) == ["turn", "on", "the", "kitchen", "light"]
