@@ -1,0 +1,176 @@
+"""Turns events into log lines: one readable line each, at the level a person would choose.
+
+What a user must act on is a warning or an error; what a healthy server does now and then is
+info; what happens at every request or many times a minute is debug.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Any, Final
+
+from wyoming_servers import events
+from wyoming_servers.bus import EventBus
+from wyoming_servers.events import Event
+
+_LOGGER: Final = logging.getLogger("wyoming_servers.events")
+
+_LEFT: Final = "CANCELLED"
+"""The client went away: worth knowing, nobody's fault."""
+
+Line = tuple[int, str]
+"""Level and text."""
+
+
+async def run(bus: EventBus) -> None:
+    """Log every event until cancelled; what is still waiting then is logged first."""
+    with bus.subscribe() as subscription:
+        try:
+            async for item in subscription:
+                log(item.event)
+        finally:
+            for item in subscription.drain():
+                log(item.event)
+
+
+def log(event: Event) -> None:
+    """Write one event; its fields travel along for the JSON log."""
+    level, text = describe(event)
+    if _LOGGER.isEnabledFor(level):
+        _LOGGER.log(level, "%s", text, extra={"event": event.as_dict()})
+
+
+def describe(event: Event) -> Line:
+    """Return how loud an event is and what it says."""
+    known = _LINES.get(type(event))
+    if known is None:
+        return logging.DEBUG, f"{event.type} {event.as_dict()}"
+    return known(event)
+
+
+def megabytes(size: int) -> str:
+    """Return bytes as people compare them: `350 MB`, `3.9 GB`."""
+    if size >= 1_000_000_000:
+        return f"{size / 1e9:.1f} GB"
+    return f"{size / 1e6:.0f} MB"
+
+
+def _started(event: events.ServerStarted) -> Line:
+    ports = ", ".join(f"{name} on {port}" for name, port in event.ports.items())
+    return logging.INFO, f"serving {ports or 'nothing'}"
+
+
+def _stopping(_event: events.ServerStopping) -> Line:
+    return logging.INFO, "stopping; requests that run may finish"
+
+
+def _state(event: events.ModelStateChanged) -> Line:
+    why = f" ({event.reason})" if event.reason else ""
+    return logging.DEBUG, f"{event.model} is {event.state}{why}"
+
+
+def _queued(event: events.ModelQueued) -> Line:
+    return logging.DEBUG, f"{event.model} waits to be loaded, place {event.position}"
+
+
+def _joined(event: events.ModelJoined) -> Line:
+    return logging.DEBUG, f"{event.waiting} requests wait for {event.model}"
+
+
+def _waiting(event: events.ModelWaiting) -> Line:
+    return logging.WARNING, (
+        f"{event.model} needs {megabytes(event.needed_bytes)} on {event.device} and "
+        f"{megabytes(event.free_bytes)} are free; next try in {event.retry_seconds:.0f} s"
+    )
+
+
+def _loading(event: events.ModelLoading) -> Line:
+    return logging.INFO, f"loading {event.model} on {event.device} ({event.compute_type})"
+
+
+def _progressed(event: events.ModelProgressed) -> Line:
+    done = f" {event.percent} %" if event.percent >= 0 else ""
+    return logging.DEBUG, f"{event.model}: {event.phase}{done}"
+
+
+def _loaded(event: events.ModelLoaded) -> Line:
+    return logging.INFO, (
+        f"{event.model} is ready on {event.device} after {event.seconds:.1f} s, "
+        f"{megabytes(event.memory_bytes)}"
+    )
+
+
+def _unloaded(event: events.ModelUnloaded) -> Line:
+    level = logging.WARNING if event.reason == "crash" else logging.INFO
+    freed = f", {megabytes(event.freed_bytes)} freed" if event.freed_bytes else ""
+    return level, f"{event.model} is unloaded ({event.reason}){freed}"
+
+
+def _evicted(event: events.ModelEvicted) -> Line:
+    return logging.INFO, (
+        f"{event.model} makes room for {event.for_model}: {megabytes(event.memory_bytes)}, "
+        f"idle for {event.idle_seconds:.0f} s"
+    )
+
+
+def _failed(event: events.ModelFailed) -> Line:
+    if event.retry_seconds is None:
+        then = "not tried again until it is asked for"
+    else:
+        then = f"next try in {event.retry_seconds:.0f} s"
+    return logging.ERROR, (
+        f"{event.model} failed, try {event.attempt} [{event.code}]: {event.message} ({then})"
+    )
+
+
+def _fell_back(event: events.ModelFellBack) -> Line:
+    return logging.WARNING, (
+        f"{event.model} runs on {event.to_device} ({event.to_compute_type}) instead of "
+        f"{event.device} ({event.compute_type}): {event.reason}"
+    )
+
+
+def _pressure(event: events.PressureChanged) -> Line:
+    level = logging.INFO if event.level == "normal" else logging.WARNING
+    return level, f"memory of {event.device} is {event.level}: {event.used_fraction:.0%} in use"
+
+
+def _speech(event: events.SpeechStarted) -> Line:
+    return logging.DEBUG, f"{event.client} speaks"
+
+
+def _wake(event: events.WakeWordDetected) -> Line:
+    return logging.INFO, f"{event.client} said {event.word} (score {event.score:.2f})"
+
+
+def _finished(event: events.RequestFinished) -> Line:
+    what = f"{event.kind} for {event.client} with {event.model or 'no model'}"
+    if event.code and event.code != _LEFT:
+        return logging.WARNING, (
+            f"{what} failed after {event.seconds:.2f} s [{event.code}]: {event.message}"
+        )
+    stages = ", ".join(f"{name} {seconds:.2f}" for name, seconds in event.stages.items())
+    ended = "left by the client" if event.code else "done"
+    return logging.INFO, f"{what}: {ended} in {event.seconds:.2f} s" + (
+        f" ({stages})" if stages else ""
+    )
+
+
+_LINES: Final[dict[type[Event], Callable[[Any], Line]]] = {
+    events.ServerStarted: _started,
+    events.ServerStopping: _stopping,
+    events.ModelStateChanged: _state,
+    events.ModelQueued: _queued,
+    events.ModelJoined: _joined,
+    events.ModelWaiting: _waiting,
+    events.ModelLoading: _loading,
+    events.ModelProgressed: _progressed,
+    events.ModelLoaded: _loaded,
+    events.ModelUnloaded: _unloaded,
+    events.ModelEvicted: _evicted,
+    events.ModelFailed: _failed,
+    events.ModelFellBack: _fell_back,
+    events.PressureChanged: _pressure,
+    events.SpeechStarted: _speech,
+    events.WakeWordDetected: _wake,
+    events.RequestFinished: _finished,
+}
