@@ -1,0 +1,190 @@
+"""The fake worker keeps the promises of `worker.base`, on a clock that the test moves."""
+
+import asyncio
+
+import pytest
+
+from wyoming_servers.clock import FakeClock
+from wyoming_servers.domain import ModelSpec, Placement
+from wyoming_servers.errors import (
+    BusyError,
+    InferenceFailedError,
+    LoadFailedError,
+    OutOfMemoryError,
+)
+from wyoming_servers.worker.base import Chunk
+from wyoming_servers.worker.fake import FakeAnswer, FakeBehaviour, FakeLauncher
+
+
+def ignore(phase: str, percent: int) -> None:
+    pass
+
+
+async def test_a_load_takes_the_scripted_time(
+    clock: FakeClock, spec: ModelSpec, placement: Placement
+) -> None:
+    launcher = FakeLauncher(clock, lambda *_: FakeBehaviour(load_seconds=2.0, info={"rate": 1}))
+    worker = await launcher.launch(spec, placement)
+    phases: list[str] = []
+    load = asyncio.create_task(worker.load(lambda phase, _: phases.append(phase)))
+
+    await clock.advance(1.9)
+    assert not load.done()
+    await clock.advance(0.2)
+
+    loaded = await load
+    assert (loaded.seconds, loaded.info) == (2.0, {"rate": 1})
+    assert phases == ["load", "load", "warmup"]
+    assert launcher.loads(spec.id) == 1
+
+
+async def test_a_load_error_is_raised_and_ends_the_process(
+    clock: FakeClock, spec: ModelSpec, placement: Placement
+) -> None:
+    behaviour = FakeBehaviour(load_error=OutOfMemoryError("No room."))
+    launcher = FakeLauncher(clock, lambda *_: behaviour)
+    worker = await launcher.launch(spec, placement)
+
+    with pytest.raises(OutOfMemoryError):
+        await worker.load(ignore)
+
+    assert (await worker.exited).code == "OOM"
+    assert launcher.running == []
+
+
+async def test_a_death_while_loading_is_a_failed_load(
+    clock: FakeClock, spec: ModelSpec, placement: Placement
+) -> None:
+    worker = await FakeLauncher(clock, lambda *_: FakeBehaviour(load_seconds=9.0)).launch(
+        spec, placement
+    )
+    load = asyncio.create_task(worker.load(ignore))
+    await clock.advance(1.0)
+
+    worker.die(-11)
+
+    with pytest.raises(LoadFailedError, match="SIGSEGV"):
+        await load
+    assert not (await worker.exited).expected
+
+
+async def test_a_script_that_raises_fails_the_launch(
+    clock: FakeClock, spec: ModelSpec, placement: Placement
+) -> None:
+    def script(spec: ModelSpec, placement: Placement) -> FakeBehaviour:
+        raise LoadFailedError("No process.")
+
+    launcher = FakeLauncher(clock, script)
+    with pytest.raises(LoadFailedError):
+        await launcher.launch(spec, placement)
+    assert launcher.launched == []
+
+
+async def test_a_run_gives_the_chunks_and_the_result_of_the_script(
+    clock: FakeClock, spec: ModelSpec, placement: Placement
+) -> None:
+    behaviour = FakeBehaviour(
+        reply=lambda request, audio: FakeAnswer(
+            [Chunk({"n": 1}), Chunk({"n": 2})], {"text": f"{request['q']} {len(audio)}"}
+        )
+    )
+    worker = await FakeLauncher(clock, lambda *_: behaviour).launch(spec, placement)
+    await worker.load(ignore)
+
+    async with worker.open({"q": "bytes:"}, payload=b"abc") as run:
+        chunks = [chunk.data["n"] async for chunk in run]
+        assert chunks == [1, 2]
+        assert await run.result() == {"text": "bytes: 3"}
+    assert not worker.runs[0].cancelled
+
+
+async def test_streaming_input_is_heard_piece_by_piece(
+    clock: FakeClock, spec: ModelSpec, placement: Placement
+) -> None:
+    behaviour = FakeBehaviour(
+        heard=lambda request, payload, data: [Chunk({"heard": data["at"]})],
+        reply=lambda request, audio: FakeAnswer(result={"size": len(audio)}),
+    )
+    worker = await FakeLauncher(clock, lambda *_: behaviour).launch(spec, placement)
+
+    async with worker.open({}, streaming=True) as run:
+        await run.send(b"12", {"at": 1})
+        reader = aiter(run)
+        assert (await anext(reader)).data == {"heard": 1}
+        await run.send(b"34", {"at": 2})
+        assert (await anext(reader)).data == {"heard": 2}
+        await run.end()
+        assert await run.result() == {"size": 4}
+
+
+async def test_a_death_fails_the_run_at_once_and_the_next_one_too(
+    clock: FakeClock, spec: ModelSpec, placement: Placement
+) -> None:
+    worker = await FakeLauncher(clock, lambda *_: FakeBehaviour(run_seconds=5.0)).launch(
+        spec, placement
+    )
+    await worker.load(ignore)
+
+    async with worker.open({}) as run:
+        waiting = asyncio.create_task(run.result())
+        await clock.advance(1.0)
+        worker.die()
+        with pytest.raises(InferenceFailedError, match="SIGKILL"):
+            await waiting
+    with pytest.raises(InferenceFailedError):
+        async with worker.open({}):
+            pytest.fail("A dead worker took a run.")
+
+
+async def test_a_run_that_is_left_early_is_cancelled(
+    clock: FakeClock, spec: ModelSpec, placement: Placement
+) -> None:
+    worker = await FakeLauncher(clock, lambda *_: FakeBehaviour(run_seconds=5.0)).launch(
+        spec, placement
+    )
+    async with worker.open({}):
+        assert len(worker.open_runs) == 1
+    assert worker.runs[0].cancelled
+    assert worker.open_runs == []
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "returncode"),
+    [
+        (FakeBehaviour(), 0),
+        (FakeBehaviour(stop_seconds=3.0), -15),
+        (FakeBehaviour(frozen=True), -9),
+    ],
+)
+async def test_stop_asks_then_terminates_then_kills(
+    clock: FakeClock,
+    spec: ModelSpec,
+    placement: Placement,
+    behaviour: FakeBehaviour,
+    returncode: int,
+) -> None:
+    worker = await FakeLauncher(clock, lambda *_: behaviour).launch(spec, placement)
+    stopping = asyncio.create_task(worker.stop(grace=2.0))
+    await clock.advance(10.0)
+    exit_ = await stopping
+    assert exit_.expected
+    assert exit_.returncode == returncode
+
+
+async def test_cancelling_a_waiter_does_not_cancel_the_exit(
+    clock: FakeClock, spec: ModelSpec, placement: Placement
+) -> None:
+    worker = await FakeLauncher(clock).launch(spec, placement)
+    worker.exited.cancel()
+    worker.die()
+    assert (await worker.exited).returncode == -9
+
+
+async def test_a_reply_that_raises_fails_its_run(
+    clock: FakeClock, spec: ModelSpec, placement: Placement
+) -> None:
+    behaviour = FakeBehaviour(reply=lambda *_: FakeAnswer(error=BusyError("Full.")))
+    worker = await FakeLauncher(clock, lambda *_: behaviour).launch(spec, placement)
+    async with worker.open({}) as run:
+        with pytest.raises(BusyError):
+            await run.result()
