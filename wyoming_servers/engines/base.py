@@ -24,9 +24,9 @@ WAKE  request  {words: [str], threshold: {word: float}|float, trigger_level: int
       result   {samples: int}
 """
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from wyoming_servers.domain import ModelSpec, Placement
 
@@ -80,4 +80,56 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Let the model go. The process exits right after."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How one run of a batch ended: its remaining outputs and its result."""
+
+    result: Mapping[str, Any]
+    outputs: Sequence[Output] = ()
+
+
+@runtime_checkable
+class FeedsTogether(Protocol):
+    """An engine that takes the next piece of several runs in one step (wake words).
+
+    Used only while several runs wait with a piece at the same time; a lone one goes through its
+    session's `feed` without delay.
+    """
+
+    @property
+    def feed_limit(self) -> int:
+        """Most runs in one step; bounds how long the step cannot be interrupted."""
+        ...
+
+    def feed_batch(
+        self, pieces: Sequence[tuple[Session, bytes, Mapping[str, Any]]]
+    ) -> Sequence[Iterable[Output] | Exception]:
+        """Feed one piece to each session; return, in order, what it leads to or why it failed.
+
+        Raising fails all of them.
+        """
+        ...
+
+
+@runtime_checkable
+class FinishesTogether(Protocol):
+    """An engine that finishes several runs in one step (batched decoding).
+
+    Used only while several runs of equal priority wait with complete input at the same time; a
+    lone one goes through its session's `finish` without delay.
+    """
+
+    @property
+    def finish_limit(self) -> int:
+        """Most runs in one step; bounds how long the step cannot be interrupted."""
+        ...
+
+    def finish_batch(self, sessions: Sequence[Session]) -> Sequence[Finished | Exception]:
+        """Finish each session; return, in order, its outputs and result or why it failed.
+
+        Raising fails all of them.
+        """
         ...

@@ -113,8 +113,19 @@ class Error(Message):
     type: ClassVar[str] = "error"
     code: str
     message: str
+    hint: str = ""
+    """What the user can do next; empty for the code's own hint."""
     recoverable: bool = True
     run: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credit(Message):
+    """both ways: `size` more bytes of the run's chunks were taken; see `flow`."""
+
+    type: ClassVar[str] = "credit"
+    run: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +178,7 @@ MESSAGES: Mapping[str, type[Message]] = {
         InferenceChunk,
         InferenceResult,
         Error,
+        Credit,
         Cancel,
         UnloadModel,
         ModelUnloaded,
