@@ -18,7 +18,7 @@ from typing import Any
 
 import psutil
 import pytest
-from wyoming.asr import Transcribe, Transcript
+from wyoming.asr import Transcribe
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.client import AsyncTcpClient
 from wyoming.event import Event
@@ -80,12 +80,12 @@ class Server:
 
     def http(self, path: str, method: str = "GET") -> Any:
         """Call the HTTP API with the token; returns the decoded answer."""
-        request = urllib.request.Request(  # noqa: S310
+        request = urllib.request.Request(
             f"http://127.0.0.1:{self.ports['api']}{path}", method=method
         )
         token = (self.data_dir / "api-token").read_text().strip()
         request.add_header("Authorization", f"Bearer {token}")
-        with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=10) as response:
             return json.loads(response.read() or b"null")
 
     def model(self, model_id: str) -> dict[str, Any]:
@@ -209,7 +209,7 @@ def _start_servers(folder: Path) -> Iterator[StartServer]:
             command += ["--set", f"{name}={value}"]
         environment = {**os.environ, "NO_COLOR": "1"}
         with log.open("wb") as output:
-            process = subprocess.Popen(  # noqa: S603
+            process = subprocess.Popen(
                 command, stdout=output, stderr=subprocess.STDOUT, env=environment
             )
         server = Server(process, data_dir, log)
