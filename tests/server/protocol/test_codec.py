@@ -1,0 +1,165 @@
+"""Frames survive any way of cutting them, and nothing a peer sends gets past the limits."""
+
+import json
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wyoming_servers.protocol.codec import Decoder, Frame, FramingError, Limits, encode
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+frames = st.builds(
+    Frame,
+    type=st.text(min_size=1),
+    data=st.dictionaries(st.text(), json_values, max_size=4),
+    payload=st.binary(max_size=200),
+)
+
+
+def read(data: bytes, limits: Limits | None = None) -> list[Frame]:
+    decoder = Decoder(limits)
+    decoder.feed(data)
+    return list(decoder)
+
+
+def line(**fields: Any) -> bytes:
+    return json.dumps(fields).encode() + b"\n"
+
+
+@given(st.lists(frames, max_size=5), st.lists(st.integers(0, 400), max_size=20))
+def test_frames_survive_any_way_of_cutting_the_stream(sent: list[Frame], cuts: list[int]) -> None:
+    stream = b"".join(encode(frame) for frame in sent)
+    places = sorted({min(cut, len(stream)) for cut in cuts} | {0, len(stream)})
+    decoder, received = Decoder(), []
+    for start, end in pairwise(places):
+        decoder.feed(stream[start:end])
+        received.extend(decoder)
+    assert received == sent
+    assert decoder.pending == 0
+    decoder.eof()
+
+
+def test_one_byte_at_a_time_is_enough() -> None:
+    frame = Frame("audio-chunk", {"rate": 16_000}, b"\x00\n\xff" * 10)
+    decoder, received = Decoder(), []
+    for byte in encode(frame):
+        decoder.feed(bytes([byte]))
+        received.extend(decoder)
+    assert received == [frame]
+
+
+def test_data_goes_into_the_data_block() -> None:
+    header, _, rest = encode(Frame("ping", {"text": "é"}, b"xy")).partition(b"\n")
+    fields = json.loads(header)
+    assert fields["type"] == "ping"
+    assert "data" not in fields
+    assert fields["payload_length"] == 2
+    assert json.loads(rest[: fields["data_length"]]) == {"text": "é"}
+    assert isinstance(fields["version"], str)
+
+
+def test_lengths_of_empty_parts_are_left_out() -> None:
+    assert set(json.loads(encode(Frame("describe")))) == {"type", "version"}
+
+
+def test_the_data_block_wins_over_the_header() -> None:
+    block = b'{"a": 2, "b": 3}'
+    stream = line(type="t", data={"a": 1, "c": 4}, data_length=len(block)) + block
+    assert read(stream) == [Frame("t", {"a": 2, "b": 3, "c": 4})]
+
+
+def test_nulls_count_as_absent() -> None:
+    assert read(line(type="t", data=None, data_length=None, payload_length=None)) == [Frame("t")]
+
+
+def test_a_lone_surrogate_can_be_echoed() -> None:
+    (frame,) = read(b'{"type": "t", "data": {"text": "\\ud800"}}\n')
+    assert read(encode(frame)) == [frame]
+
+
+@pytest.mark.parametrize(
+    ("stream", "reason"),
+    [
+        (b"garbage\n", "JSON"),
+        (b"\n", "JSON"),
+        (b"\xff\xfe\n", "JSON"),
+        (b"[]\n", "object"),
+        (b"[" * 50_000 + b"\n", "JSON"),
+        (b'{"type": "t", "payload_length": ' + b"9" * 5_000 + b"}\n", "JSON"),
+        (line(data={}), "type"),
+        (line(type=7), "type"),
+        (line(type=""), "type"),
+        (line(type="t", data=[]), "data"),
+        (line(type="t", data_length="7"), "data_length"),
+        (line(type="t", data_length=1.0), "data_length"),
+        (line(type="t", data_length=True), "data_length"),
+        (line(type="t", data_length=-1), "data_length"),
+        (line(type="t", payload_length=-1), "payload_length"),
+        (line(type="t", payload_length=4 * 2**30), "payload_length"),
+        (line(type="t", data_length=2**40), "data_length"),
+        (line(type="t", data_length=2) + b"[]", "object"),
+        (line(type="t", data_length=4) + b"nope", "JSON"),
+    ],
+)
+def test_what_is_no_frame_is_refused_with_the_reason(stream: bytes, reason: str) -> None:
+    with pytest.raises(FramingError, match=reason) as caught:
+        read(stream)
+    assert caught.value.code == "BAD_REQUEST"
+
+
+@pytest.mark.parametrize("end", [b"", b"\n"])
+def test_a_header_line_over_the_limit_is_refused_without_waiting_for_its_end(end: bytes) -> None:
+    with pytest.raises(FramingError, match="100"):
+        read(b'{"type": "' + b"x" * 100 + end, Limits(header=100))
+
+
+def test_lengths_are_refused_before_their_bytes_arrive() -> None:
+    with pytest.raises(FramingError, match="payload_length"):
+        read(line(type="t", payload_length=11), Limits(payload=10))
+    with pytest.raises(FramingError, match="data_length"):
+        read(line(type="t", data_length=11), Limits(data=10))
+
+
+def test_exactly_the_limit_is_allowed() -> None:
+    header = line(type="t", payload_length=10)
+    assert read(header + b"x" * 10, Limits(header=len(header) - 1, payload=10)) == [
+        Frame("t", {}, b"x" * 10)
+    ]
+
+
+def test_frames_before_a_fault_are_delivered() -> None:
+    decoder = Decoder()
+    decoder.feed(encode(Frame("one")) + b"garbage\n")
+    assert decoder.next() == Frame("one")
+    with pytest.raises(FramingError):
+        decoder.next()
+
+
+@pytest.mark.parametrize("cut", [1, 30, -1])
+def test_an_end_inside_a_frame_is_told(cut: int) -> None:
+    decoder = Decoder()
+    decoder.feed(encode(Frame("audio-chunk", {"rate": 1}, b"xyz"))[:cut])
+    assert decoder.next() is None
+    with pytest.raises(FramingError, match="ended"):
+        decoder.eof()
+
+
+def test_an_end_between_a_header_and_its_payload_is_told() -> None:
+    decoder = Decoder()
+    decoder.feed(line(type="t", payload_length=5))
+    assert decoder.next() is None
+    assert decoder.pending == 0
+    with pytest.raises(FramingError):
+        decoder.eof()
+
+
+def test_data_that_is_not_json_is_the_senders_mistake() -> None:
+    with pytest.raises(TypeError):
+        encode(Frame("t", {"a": object()}))

@@ -1,0 +1,184 @@
+"""Wyoming's framing as bytes in, frames out: no sockets here, and a bound on every length.
+
+A frame on the wire is a header line, a data block and a payload:
+
+    {"type": "audio-chunk", "data_length": 42, "payload_length": 960, "version": "…"}\\n
+    <42 bytes: a JSON object> <960 bytes>
+
+Data may also stand in the header under "data"; the block's keys win. The same framing serves the
+public ports and the pipe to a worker.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from wyoming_servers.errors import BadRequestError
+
+VERSION: Final = "1.10.2"
+"""The release of Wyoming that we speak, as its header names it."""
+
+
+class FramingError(BadRequestError):
+    """Raised when bytes are no frame, or a frame is over a limit; the stream cannot go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One event of Wyoming, one message of ours."""
+
+    type: str
+    data: dict[str, Any] = field(default_factory=dict)
+    payload: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Most bytes of each part of a frame that are taken from a peer."""
+
+    header: int = 64 * 1024
+    """The header line, without its end. Old clients put the data in it."""
+    data: int = 4 * 1024 * 1024
+    payload: int = 4 * 1024 * 1024
+
+
+def encode(frame: Frame) -> bytes:
+    """Return the frame's bytes.
+
+    Raises TypeError or ValueError if the data is not JSON: that is the caller's mistake.
+    """
+    header: dict[str, Any] = {"type": frame.type, "version": VERSION}
+    # JSON in ASCII: a lone surrogate, which a client may send us to echo, has no UTF-8 form.
+    data = _dumps(frame.data).encode("ascii") if frame.data else b""
+    if data:
+        header["data_length"] = len(data)
+    if frame.payload:
+        header["payload_length"] = len(frame.payload)
+    return b"".join((_dumps(header).encode("ascii"), b"\n", data, frame.payload))
+
+
+@dataclass(slots=True)
+class _Header:
+    """A header line that was read; its data and payload may still be on the way."""
+
+    type: str
+    data: dict[str, Any]
+    data_length: int
+    payload_length: int
+
+
+class Decoder:
+    """Turns bytes as they arrive into frames.
+
+    Feed what a read returned, then iterate over the frames that are complete. After a
+    FramingError the position in the stream is lost: feed nothing more.
+    """
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
+        self._buffer = bytearray()
+        self._searched = 0
+        """Bytes at the start of the buffer that are known to hold no end of a line."""
+        self._header: _Header | None = None
+
+    @property
+    def pending(self) -> int:
+        """Bytes that wait for the rest of their frame; at most the limits and one feed."""
+        return len(self._buffer)
+
+    def feed(self, data: bytes | bytearray | memoryview) -> None:
+        """Take the next bytes of the stream."""
+        self._buffer += data
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield the frames that are complete. Raises FramingError."""
+        while (frame := self.next()) is not None:
+            yield frame
+
+    def next(self) -> Frame | None:
+        """Return the next frame if it is complete. Raises FramingError."""
+        if self._header is None:
+            line = self._take_line()
+            if line is None:
+                return None
+            self._header = self._read_header(line)
+        header, buffer = self._header, self._buffer
+        end = header.data_length + header.payload_length
+        if len(buffer) < end:
+            return None
+        data = header.data
+        if header.data_length:
+            # The block's keys win over the header's, as in the wyoming library.
+            data = data | _loads(buffer[: header.data_length], "The data block")
+        payload = b""
+        if header.payload_length:
+            with memoryview(buffer) as view:
+                payload = bytes(view[header.data_length : end])
+        # Deleting at the front only moves the start of a bytearray, so reading stays linear.
+        del buffer[:end]
+        self._header = None
+        return Frame(header.type, data, payload)
+
+    def eof(self) -> None:
+        """Say that the stream has ended. Raises FramingError if it ended inside a frame."""
+        if self._header is not None or self._buffer:
+            raise FramingError("The connection ended in the middle of an event.")
+
+    def _take_line(self) -> bytearray | None:
+        """Cut the next header line off the buffer, if its end has arrived."""
+        end = self._buffer.find(b"\n", self._searched)
+        length = len(self._buffer) if end < 0 else end
+        if length > self._limits.header:
+            raise FramingError(f"The header line is longer than {self._limits.header} bytes.")
+        if end < 0:
+            self._searched = length
+            return None
+        line = self._buffer[:end]
+        del self._buffer[: end + 1]
+        self._searched = 0
+        return line
+
+    def _read_header(self, line: bytearray) -> _Header:
+        fields = _loads(line, "The header")
+        kind = fields.get("type")
+        if not isinstance(kind, str) or not kind:
+            raise FramingError("The header has no `type`.")
+        data = fields.get("data")
+        if data is None:
+            data = {}
+        elif not isinstance(data, dict):
+            raise FramingError("The header's `data` is not an object.")
+        return _Header(
+            kind,
+            data,
+            _length(fields, "data_length", self._limits.data),
+            _length(fields, "payload_length", self._limits.payload),
+        )
+
+
+_dumps: Final = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def _loads(data: bytearray, what: str) -> dict[str, Any]:
+    """Parse a JSON object. Raises FramingError."""
+    try:
+        value = json.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError) as err:
+        # UnicodeDecodeError is a ValueError; RecursionError comes from deeply nested lists.
+        raise FramingError(f"{what} is not valid JSON.") from err
+    if not isinstance(value, dict):
+        raise FramingError(f"{what} is not a JSON object.")
+    return value
+
+
+def _length(fields: dict[str, Any], name: str, limit: int) -> int:
+    """Read a length; absent and null are none. Raises FramingError."""
+    value = fields.get(name)
+    if value is None:
+        return 0
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise FramingError(f"The header's `{name}` is not a number of bytes.")
+    if value > limit:
+        raise FramingError(f"The header's `{name}` is {value}, over the limit of {limit} bytes.")
+    return value
