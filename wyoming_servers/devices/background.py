@@ -1,0 +1,75 @@
+"""One thread for calls that may block, such as a driver's, and that must not take us with them."""
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class _Job(Generic[T]):
+    def __init__(self, call: Callable[[], T], loop: asyncio.AbstractEventLoop) -> None:
+        self.call = call
+        self.loop = loop
+        self.future: asyncio.Future[T] = loop.create_future()
+
+
+class Background:
+    """Runs calls one after the other in a daemon thread of its own.
+
+    Not the loop's executor: a driver that hangs would keep the interpreter from exiting, and
+    would use up the threads that others need.
+    """
+
+    def __init__(self, name: str, timeout: float) -> None:
+        self._name = name
+        self._timeout = timeout
+        """Seconds until a call that has not returned is given up."""
+        self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._busy = False
+
+    async def call(self, function: Callable[[], T]) -> T:
+        """Run a function in the thread and return what it returns.
+
+        Raises TimeoutError after the deadline, and at once while an earlier call still hangs.
+        """
+        if self._busy:
+            raise TimeoutError(f"{self._name} is still busy with an earlier call")
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+            self._thread.start()
+        job = _Job(function, asyncio.get_running_loop())
+        self._busy = True
+        self._jobs.put(job)
+        async with asyncio.timeout(self._timeout):
+            return await job.future
+
+    def close(self) -> None:
+        """Let the thread end after the call it is in."""
+        if self._thread is not None:
+            self._jobs.put(None)
+            self._thread = None
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            result, error = None, None
+            try:
+                result = job.call()
+            except Exception as err:  # noqa: BLE001  (it is raised again where `call` is awaited)
+                error = err
+            try:
+                job.loop.call_soon_threadsafe(self._done, job, result, error)
+            except RuntimeError:
+                return  # the event loop was closed while the call hung: nobody waits any more
+
+    def _done(self, job: _Job[Any], result: object, error: Exception | None) -> None:
+        self._busy = False
+        if job.future.done():
+            return  # given up or cancelled
+        if error is not None:
+            job.future.set_exception(error)
+        else:
+            job.future.set_result(result)

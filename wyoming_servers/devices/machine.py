@@ -1,0 +1,33 @@
+"""All devices of this machine through one probe."""
+
+import asyncio
+from collections.abc import Collection
+
+from wyoming_servers.devices.host import HostProbe
+from wyoming_servers.devices.nvml import NvmlProbe
+from wyoming_servers.devices.probe import Device, MemoryProbe, Reading, Sample
+
+
+class MachineProbe:
+    """Asks several probes at once, so that a GPU driver that hangs delays no other reading."""
+
+    def __init__(self, *probes: MemoryProbe) -> None:
+        self._probes = probes
+
+    @classmethod
+    def of_this_machine(cls, visible: str | None = None) -> "MachineProbe":
+        """Read the host and its NVIDIA GPUs; `visible` is the workers' `CUDA_VISIBLE_DEVICES`."""
+        return cls(HostProbe(), NvmlProbe(visible))
+
+    async def devices(self) -> tuple[Device, ...]:
+        found = await asyncio.gather(*(probe.devices() for probe in self._probes))
+        return tuple(device for devices in found for device in devices)
+
+    async def sample(self, pids: Collection[int]) -> Sample:
+        readings: dict[str, Reading] = {}
+        for sample in await asyncio.gather(*(probe.sample(pids) for probe in self._probes)):
+            readings |= sample.readings
+        return Sample(readings)
+
+    async def close(self) -> None:
+        await asyncio.gather(*(probe.close() for probe in self._probes))

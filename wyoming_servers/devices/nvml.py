@@ -1,0 +1,152 @@
+"""NVIDIA GPUs, through the driver's own management library (NVML)."""
+
+import logging
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, Final, TypeVar
+
+import pynvml
+
+from wyoming_servers.devices.background import Background
+from wyoming_servers.devices.probe import Device, Reading, Sample
+
+_LOG = logging.getLogger(__name__)
+
+_TIMEOUT_S: Final = 3.0
+"""A GPU that fell off the bus can hold a call of its driver for ever."""
+
+T = TypeVar("T")
+
+
+class NvmlProbe:
+    """Reads every GPU that CUDA programs of ours can use; a machine without a driver has none.
+
+    NVML orders GPUs by their place on the bus. CUDA does so only where the worker's environment
+    has `CUDA_DEVICE_ORDER=PCI_BUS_ID`; with it, `cuda:N` means the same GPU here and there.
+    """
+
+    def __init__(self, visible: str | None = None, library: Any = pynvml) -> None:
+        self._visible = visible
+        """`CUDA_VISIBLE_DEVICES` of the workers: indices or ids, separated by commas; None: all."""
+        self._nvml = library
+        self._thread = Background("GPU memory probe", _TIMEOUT_S)
+        self._handles: dict[str, Any] | None = None
+        self._complained: set[str] = set()
+
+    async def devices(self) -> tuple[Device, ...]:
+        try:
+            return await self._thread.call(self._devices)
+        except (TimeoutError, self._nvml.NVMLError) as err:
+            self._complain("driver", err)
+            return ()
+
+    async def sample(self, pids: Collection[int]) -> Sample:
+        """Read every GPU; all processes are seen, whatever `pids` says."""
+        try:
+            return Sample(await self._thread.call(self._read))
+        except (TimeoutError, self._nvml.NVMLError) as err:
+            self._complain("driver", err)
+            return Sample({})
+
+    async def close(self) -> None:
+        try:
+            await self._thread.call(self._shut_down)
+        except (TimeoutError, self._nvml.NVMLError) as err:
+            self._complain("shutdown", err)
+        self._thread.close()
+
+    def _open(self) -> dict[str, Any]:
+        """Return the handles of the visible GPUs by device id."""
+        if self._handles is None:
+            try:
+                self._nvml.nvmlInit()
+            except (self._nvml.NVMLError_LibraryNotFound, self._nvml.NVMLError_DriverNotLoaded):
+                self._handles = {}
+            else:
+                handles = [
+                    self._nvml.nvmlDeviceGetHandleByIndex(index)
+                    for index in range(self._nvml.nvmlDeviceGetCount())
+                ]
+                order = self._order(handles)
+                self._handles = {f"cuda:{n}": handle for n, handle in enumerate(order)}
+        return self._handles
+
+    def _order(self, handles: list[Any]) -> Iterable[Any]:
+        """Pick handles as CUDA picks devices: an entry it cannot understand ends the list."""
+        if self._visible is None:
+            return handles
+        ids = [self._text(self._nvml.nvmlDeviceGetUUID(handle)) for handle in handles]
+        picked = []
+        for entry in (part.strip() for part in self._visible.split(",")):
+            if entry.isdigit() and int(entry) < len(handles):
+                picked.append(handles[int(entry)])
+                continue
+            matches = [h for h, uuid in zip(handles, ids, strict=True) if uuid.startswith(entry)]
+            if not entry or len(matches) != 1:
+                break
+            picked.append(matches[0])
+        return picked
+
+    def _devices(self) -> tuple[Device, ...]:
+        return tuple(
+            Device(
+                id=device,
+                name=self._text(self._nvml.nvmlDeviceGetName(handle)),
+                total=int(self._nvml.nvmlDeviceGetMemoryInfo(handle).total),
+            )
+            for device, handle in self._open().items()
+        )
+
+    def _read(self) -> dict[str, Reading]:
+        readings = {}
+        for device, handle in self._open().items():
+            try:
+                readings[device] = self._read_one(handle)
+            except self._nvml.NVMLError as err:
+                self._complain(device, err)  # lost, or being reset: it is missing in the sample
+            else:
+                self._complained.discard(device)
+        return readings
+
+    def _read_one(self, handle: Any) -> Reading:
+        nvml = self._nvml
+        memory = nvml.nvmlDeviceGetMemoryInfo(handle)
+        load = self._optional(lambda: nvml.nvmlDeviceGetUtilizationRates(handle).gpu)
+        heat = self._optional(
+            lambda: nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU)
+        )
+        power = self._optional(lambda: nvml.nvmlDeviceGetPowerUsage(handle))
+        processes = self._optional(lambda: nvml.nvmlDeviceGetComputeRunningProcesses(handle))
+        return Reading(
+            total=int(memory.total),
+            free=int(memory.free),
+            used=int(memory.total) - int(memory.free),
+            by_pid={
+                int(process.pid): int(process.usedGpuMemory)
+                for process in processes or ()
+                if process.usedGpuMemory is not None
+            },
+            utilisation=None if load is None else load / 100,
+            temperature=None if heat is None else float(heat),
+            power=None if power is None else power / 1_000,
+        )
+
+    def _optional(self, read: Callable[[], T]) -> T | None:
+        """Return what not every card can tell."""
+        try:
+            return read()
+        except self._nvml.NVMLError:
+            return None
+
+    def _shut_down(self) -> None:
+        if self._handles:
+            self._nvml.nvmlShutdown()
+        self._handles = {}
+
+    def _complain(self, about: str, err: Exception) -> None:
+        if about not in self._complained:
+            self._complained.add(about)
+            _LOG.warning("the GPU's memory cannot be read (%s): %s", about, err)
+
+    @staticmethod
+    def _text(value: str | bytes) -> str:
+        return value.decode() if isinstance(value, bytes) else value
