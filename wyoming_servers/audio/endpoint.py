@@ -1,0 +1,230 @@
+"""When has somebody finished speaking? A pure state machine over voice activity.
+
+WAITING   nobody has spoken
+SPEAKING  somebody speaks
+PAUSED    silence after speech, for at least `hold`: a good moment to transcribe in advance
+ENDED     the turn is over; what is fed later is ignored
+
+Times are seconds of audio since the stream began, never the wall clock: a client that sends faster
+or slower than real time gets the same turns.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final, Self
+
+from wyoming_servers.audio.vad import FRAME_SECONDS, SPEECH_PROBABILITY, VadFrame
+
+_SENSITIVITY: Final = {"default": 1.0, "relaxed": 1.25 / 0.7, "aggressive": 0.25 / 0.7}
+"""Wyoming's `vad_sensitivity` as a factor on the silence; Home Assistant's 0.7, 1.25, 0.25 s."""
+
+_SILENCE_PROBABILITY: Final = SPEECH_PROBABILITY - 0.15
+"""Speech goes on until the probability falls below this: Silero's own hysteresis."""
+
+_BLIP: Final = 0.07
+"""Seconds of sound inside a pause that are a click or a breath, not more speech."""
+
+_ONSET_SPREAD: Final = 2.5
+"""`min_speech` must be heard within this multiple of itself, so scattered blips start nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnSettings:
+    """How patient the machine is; all in seconds."""
+
+    silence: float = 0.7
+    """After speech, ends the turn."""
+    no_speech_timeout: float = 10.0
+    """Without any speech, ends the turn."""
+    max_utterance: float = 30.0
+    """From the first speech on, ends the turn though speech goes on."""
+    hold: float = 0.2
+    """Of silence, makes a pause."""
+    min_speech: float = 0.1
+    """Speech shorter than this does not begin a turn."""
+
+    def for_sensitivity(self, sensitivity: str | None) -> Self:
+        """Return the settings with the silence that a client's `vad_sensitivity` asks for.
+
+        An unknown word means the default, since Wyoming leaves the words open.
+        """
+        factor = _SENSITIVITY.get(sensitivity or "default", 1.0)
+        return replace(self, silence=max(self.silence * factor, self.hold))
+
+
+class EndReason(StrEnum):
+    """Why a turn ended."""
+
+    SILENCE = "silence"
+    """The speaker has finished."""
+    NO_SPEECH = "no_speech"
+    """Nobody has spoken."""
+    MAX_LENGTH = "max_length"
+    """The utterance is as long as may be kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """Somebody began to speak."""
+
+    at: float
+    """Where the first sound of it begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """The speaker is silent; perhaps it is the end."""
+
+    at: float
+    """Where the speech ended, `hold` before now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The pause was none: speech goes on."""
+
+    at: float
+    """Where speech begins again."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEnded:
+    """The turn is over."""
+
+    at: float
+    """Now, not the end of the speech: see `TurnDetector.speech_end`."""
+    reason: EndReason
+
+
+TurnEvent = SpeechStarted | Paused | Resumed | TurnEnded
+
+
+class _State(StrEnum):
+    WAITING = "waiting"
+    SPEAKING = "speaking"
+    PAUSED = "paused"
+    ENDED = "ended"
+
+
+class TurnDetector:
+    """Turns voice activity into the beginning, the pauses and the end of one utterance."""
+
+    def __init__(self, settings: TurnSettings | None = None) -> None:
+        self._settings = settings or TurnSettings()
+        self.reset()
+
+    def reset(self) -> None:
+        """Wait for the next utterance of the same stream; its time goes on."""
+        self._state = _State.WAITING
+        self._silence = self._settings.silence
+        self._since: float | None = None
+        """Where waiting began."""
+        self._recent: deque[float] = deque()
+        """Ends of speech frames that are not yet a beginning, or not yet the end of a pause."""
+        self._start: float | None = None
+        self._end: float | None = None
+
+    @property
+    def speech_start(self) -> float | None:
+        """Where speech began; None as long as nobody has spoken."""
+        return self._start
+
+    @property
+    def speech_end(self) -> float | None:
+        """Where the last speech ended so far; None as long as nobody has spoken."""
+        return self._end
+
+    @property
+    def ended(self) -> bool:
+        """Whether the turn is over."""
+        return self._state is _State.ENDED
+
+    def expect_end(self, silence: float) -> None:
+        """End the present pause after `silence` seconds of it instead of the settings' length.
+
+        For a caller who has read the words: a complete sentence can end sooner, a broken one
+        later. Holds until speech goes on.
+        """
+        if self._state is _State.PAUSED:
+            self._silence = silence
+
+    def feed(self, frames: Iterable[VadFrame]) -> list[TurnEvent]:
+        """Take the next frames, return what they mean, in order."""
+        events: list[TurnEvent] = []
+        for frame in frames:
+            if self._state is _State.WAITING:
+                self._wait(frame, events)
+            elif self._state is not _State.ENDED:
+                self._follow(frame, events)
+        return events
+
+    def _wait(self, frame: VadFrame, events: list[TurnEvent]) -> None:
+        settings = self._settings
+        if self._since is None:
+            self._since = frame.time - FRAME_SECONDS
+        if frame.speech:
+            self._recent.append(frame.time)
+        while self._recent and frame.time - self._recent[0] > settings.min_speech * _ONSET_SPREAD:
+            self._recent.popleft()
+        if len(self._recent) * FRAME_SECONDS >= settings.min_speech:
+            self._start = self._recent[0] - FRAME_SECONDS
+            self._end = frame.time
+            self._recent.clear()
+            self._state = _State.SPEAKING
+            events.append(SpeechStarted(self._start))
+        elif frame.time - self._since >= settings.no_speech_timeout:
+            self._finish(frame.time, EndReason.NO_SPEECH, events)
+
+    def _follow(self, frame: VadFrame, events: list[TurnEvent]) -> None:
+        """Move between speaking and paused, or end. Each frame takes the first that fits.
+
+        1. The utterance is too long: end.
+        2. Speaking, and the frame still sounds like it: go on.
+        3. Paused, and there is more speech than a blip: resume.
+        4. Silent for the whole `silence`: end.
+        5. Speaking, and silent for `hold`: pause.
+        """
+        assert self._start is not None  # noqa: S101  (set on the way out of WAITING)
+        assert self._end is not None  # noqa: S101
+        # 1
+        if frame.time - self._start >= self._settings.max_utterance:
+            self._finish(frame.time, EndReason.MAX_LENGTH, events)
+            return
+        # 2
+        if self._state is _State.SPEAKING and frame.probability >= _SILENCE_PROBABILITY:
+            self._end = frame.time
+            return
+        # 3
+        if self._state is _State.PAUSED and self._resumes(frame):
+            begin = self._recent[0] - FRAME_SECONDS
+            self._recent.clear()
+            self._end = frame.time
+            self._silence = self._settings.silence
+            self._state = _State.SPEAKING
+            events.append(Resumed(begin))
+            return
+        quiet = frame.time - self._end
+        # 4
+        if self._state is _State.PAUSED and quiet >= self._silence:
+            self._finish(frame.time, EndReason.SILENCE, events)
+        # 5
+        elif self._state is _State.SPEAKING and quiet >= self._settings.hold:
+            self._state = _State.PAUSED
+            events.append(Paused(self._end))
+            if quiet >= self._silence:
+                self._finish(frame.time, EndReason.SILENCE, events)
+
+    def _resumes(self, frame: VadFrame) -> bool:
+        """Whether speech inside a pause is longer than a blip."""
+        if not frame.speech:
+            if frame.probability < _SILENCE_PROBABILITY:
+                self._recent.clear()
+            return False
+        self._recent.append(frame.time)
+        return len(self._recent) * FRAME_SECONDS > _BLIP
+
+    def _finish(self, at: float, reason: EndReason, events: list[TurnEvent]) -> None:
+        self._state = _State.ENDED
+        events.append(TurnEnded(at, reason))
