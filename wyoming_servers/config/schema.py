@@ -20,7 +20,9 @@ Port = Annotated[int, Field(ge=0, le=65_535)]
 class Section(BaseModel):
     """Base of all sections: unknown keys are faults, values never change after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False
+    )
 
 
 class AsrSection(Section):
@@ -141,6 +143,18 @@ class MemorySection(Section):
     )
 
 
+class DownloadsSection(Section):
+    """Where models are pulled from."""
+
+    offline: bool = Field(False, description="Never use the network; installed models still work.")
+    endpoint: str = Field(
+        "https://huggingface.co",
+        pattern=r"^https?://\S+$",
+        examples=["https://huggingface.co", "https://hf-mirror.com"],
+        description="Address of Hugging Face or of a mirror of it (HF_ENDPOINT sets it too).",
+    )
+
+
 class LogSection(Section):
     """The log."""
 
@@ -154,7 +168,10 @@ class ModelSection(Section):
     """Settings of one model, under its id."""
 
     device: str = Field(
-        "auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="`auto`, `cpu` or `cuda:N`."
+        "auto",
+        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
+        examples=["auto", "cpu", "cuda:0"],
+        description="`auto`, `cpu` or `cuda:N`.",
     )
     compute_type: str = Field(
         "auto", description="The engine's own name: `int8`, `float16`, `int8_float16`, `float32`."
@@ -189,6 +206,7 @@ class Config(Section):
     discovery: DiscoverySection = DiscoverySection()
     limits: LimitsSection = LimitsSection()
     memory: MemorySection = MemorySection()
+    downloads: DownloadsSection = DownloadsSection()
     log: LogSection = LogSection()
     keep_alive: Duration = Field(
         300.0, description="Seconds a model stays loaded after its last use; 0 and -1 as Ollama."

@@ -16,6 +16,7 @@ _BYTES: Final = {
     "m": 2**20,
     "g": 2**30,
 }
+_SHARE: Final = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*%\s*$")
 _PATTERN: Final = re.compile(r"^\s*(-?\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*$")
 
 
@@ -34,6 +35,23 @@ def parse_size(value: Any) -> Any:
     """
     parsed = _parse(value, _BYTES, default="b", example="`512MiB`, `2GiB` or a number of bytes")
     return int(parsed) if isinstance(value, str) else parsed
+
+
+def parse_budget(text: str, total: int) -> int:
+    """Return the bytes that `4GiB` or `90%` of a device with `total` bytes means, at most `total`.
+
+    Raises ValueError for a text that is neither.
+    """
+    share = _SHARE.match(text)
+    if share is None:
+        size = int(_parse(text, _BYTES, default="b", example="`90%` or `4GiB`"))
+        if size <= 0:
+            raise ValueError(f"{text!r} leaves no memory; write a share such as `90%` or `4GiB`")
+        return min(total, size)
+    percent = float(share[1])
+    if not 0 < percent <= 100:
+        raise ValueError(f"{text!r} is not a share of a device; write 1% to 100%")
+    return int(total * percent / 100)
 
 
 def _parse(value: Any, units: dict[str, float] | dict[str, int], default: str, example: str) -> Any:

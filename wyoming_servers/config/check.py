@@ -1,0 +1,92 @@
+"""What the schema's types cannot say by themselves, and what they say put in our words."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from wyoming_servers.config.faults import Fault
+from wyoming_servers.config.layers import Layer
+from wyoming_servers.config.schema import Config
+from wyoming_servers.config.suggest import nearest
+from wyoming_servers.config.tree import ConfigPath, Key, dotted, find_key
+from wyoming_servers.config.units import parse_budget
+
+_SERVERS = ("asr", "tts", "wake", "api")
+
+
+def check_values(layer: Layer) -> list[Fault]:
+    """Name values whose type would be bent into another, such as a port that is `true`."""
+    faults = []
+    for path, setting in layer.items():
+        key = find_key(path)
+        if key.is_numeric and isinstance(setting.value, bool):
+            faults.append(_fault(path, setting.value, key, setting.where))
+    return faults
+
+
+def explain(err: ValidationError, layer: Layer) -> list[Fault]:
+    """Return one fault for each key that pydantic found wrong."""
+    faults: dict[ConfigPath, Fault] = {}
+    for detail in err.errors():
+        path = _path_of(detail["loc"], layer)
+        if path in faults:
+            continue
+        setting = layer.get(path)
+        where = setting.where if setting else ""
+        cause = (detail.get("ctx") or {}).get("error")
+        if detail["type"] == "value_error" and cause is not None:
+            faults[path] = Fault(dotted(path), f"{cause}.", where=where)
+        else:
+            value = setting.value if setting else detail.get("input")
+            faults[path] = _fault(path, value, find_key(path), where)
+    return list(faults.values())
+
+
+def check_meaning(config: Config, layer: Mapping[ConfigPath, Any]) -> list[Fault]:
+    """Name values that are well formed and cannot work together."""
+    faults: list[Fault] = []
+    ports: dict[int, str] = {}
+    for name in _SERVERS:
+        server = getattr(config, name)
+        if not server.enabled or server.port == 0:
+            continue
+        if server.port in ports:
+            message = f"{server.port} is the port of `{ports[server.port]}` already."
+            faults.append(_at((name, "port"), message, layer))
+        ports.setdefault(server.port, f"{name}.port")
+    try:
+        parse_budget(config.memory.budget, total=1)
+    except ValueError as err:
+        faults.append(_at(("memory", "budget"), f"{err}.", layer))
+    return faults
+
+
+def _at(path: ConfigPath, message: str, layer: Mapping[ConfigPath, Any]) -> Fault:
+    setting = layer.get(path)
+    return Fault(dotted(path), message, where=setting.where if setting else "default")
+
+
+def _fault(path: ConfigPath, value: Any, key: Key, where: str) -> Fault:
+    message = f"{value!r} is not allowed. It must be {key.allowed}."
+    return Fault(dotted(path), message, _near_value(value, key), where)
+
+
+def _near_value(value: Any, key: Key) -> str:
+    if isinstance(value, str):
+        return nearest(value, key.choices or ("true", "false") * (key.kind == "boolean"))
+    if isinstance(value, int | float) and not isinstance(value, bool) and not key.open_ended:
+        if key.minimum is not None and value < key.minimum:
+            return f"{key.minimum:.10g}"
+        if key.maximum is not None and value > key.maximum:
+            return f"{key.maximum:.10g}"
+    return ""
+
+
+def _path_of(location: tuple[int | str, ...], layer: Layer) -> ConfigPath:
+    """Cut off what pydantic adds below a key: list positions and names of union members."""
+    names = tuple(str(part) for part in location)
+    for length in range(len(names), 0, -1):
+        if names[:length] in layer:
+            return names[:length]
+    return names

@@ -1,0 +1,129 @@
+"""Reads the configuration from all its sources; every fault is named, all at once."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from pydantic import ValidationError
+
+from wyoming_servers.config.check import check_meaning, check_values, explain
+from wyoming_servers.config.document import Node, read_document
+from wyoming_servers.config.environment import collect_environment
+from wyoming_servers.config.faults import ConfigError, Fault
+from wyoming_servers.config.layers import Layer, collect, collect_assignments, merge, nest
+from wyoming_servers.config.overrides import overrides_path
+from wyoming_servers.config.schema import Config
+from wyoming_servers.config.tree import ANY, dotted, tree
+
+DEFAULT_FILE: Final = Path("~/.config/wyoming-conductor/config.yaml")
+"""Read when no file is named, if it exists."""
+
+_DATA_DIR: Final = ("data_dir",)
+_MAX_BYTES: Final = 1024 * 1024
+"""A larger file is something else, named by mistake."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedConfig:
+    """The configuration as it holds now."""
+
+    config: Config
+    """With `data_dir` absolute."""
+    sources: Mapping[str, str]
+    """Dotted path of every key to default, file, overrides, environment or command line."""
+    file: Path | None
+    """The file that was read."""
+
+
+def load_config(
+    file: Path | None = None,
+    sets: Sequence[str] = (),
+    environ: Mapping[str, str] = MappingProxyType({}),
+    *,
+    model_ids: Collection[str] = (),
+) -> LoadedConfig:
+    """Lay file, overrides, environment and `path=value` settings over the defaults.
+
+    Each wins over those before it. Without `file` the default one is read if there is one;
+    `model_ids` are those that a variable may name in capitals. Blocks on the disk. Raises
+    ConfigError with every fault of every source.
+    """
+    faults: list[Fault] = []
+    path = _choose_file(file)
+    written = _read_file(path, "file", faults) if path else {}
+    commanded = collect_assignments(sets, "command line", faults)
+    named = {path[1] for path in (*written, *commanded) if path[0] == "models"}
+    environment = collect_environment(environ, {*model_ids, *named}, faults)
+    folder = _data_dir([written, environment, commanded], path)
+    overridden = _read_overrides(folder, faults)
+    merged = merge([written, overridden, environment, commanded])
+    faults += check_values(merged)
+    config = _validate(merged, faults)
+    if config is None:
+        raise ConfigError(faults)
+    config = config.model_copy(update={"data_dir": folder})
+    return LoadedConfig(config, _sources(config, merged), path)
+
+
+def _validate(merged: Layer, faults: list[Fault]) -> Config | None:
+    known = {fault.path for fault in faults}
+    try:
+        config = Config.model_validate(nest(merged))
+    except ValidationError as err:
+        faults += [fault for fault in explain(err, merged) if fault.path not in known]
+        return None
+    faults += check_meaning(config, merged)
+    return None if faults else config
+
+
+def _choose_file(file: Path | None) -> Path | None:
+    if file is not None:
+        return file.expanduser()
+    default = DEFAULT_FILE.expanduser()
+    return default if default.exists() else None
+
+
+def _read_file(path: Path, source: str, faults: list[Fault]) -> Layer:
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(_MAX_BYTES + 1)
+        if len(data) > _MAX_BYTES:
+            raise ValueError(f"it is larger than {_MAX_BYTES} bytes")
+        text = data.decode("utf-8-sig")
+    except (OSError, ValueError) as err:
+        reason = err.strerror if isinstance(err, OSError) else err
+        faults.append(Fault("", f"The file cannot be read: {reason}.", where=str(path)))
+        return {}
+    root, unreadable = read_document(text, str(path))
+    faults += unreadable
+    return collect(Node(root.value, root.text, root.children, str(path)), source, faults)
+
+
+def _read_overrides(folder: Path, faults: list[Fault]) -> Layer:
+    path = overrides_path(folder)
+    layer = _read_file(path, "overrides", faults) if path.exists() else {}
+    if setting := layer.pop(_DATA_DIR, None):
+        message = "cannot be overridden in the folder that it names; delete the line."
+        faults.append(Fault("data_dir", message, where=setting.where))
+    return layer
+
+
+def _data_dir(layers: Sequence[Layer], file: Path | None) -> Path:
+    """Return the data folder, absolute; one named in the file is relative to that file."""
+    setting = merge(layers).get(_DATA_DIR)
+    written = Config.model_fields["data_dir"].default if setting is None else setting.value
+    folder = Path(str(written)).expanduser()
+    if file is not None and setting is not None and setting.source == "file":
+        folder = file.parent / folder
+    return folder.absolute()
+
+
+def _sources(config: Config, merged: Layer) -> dict[str, str]:
+    paths = [path for path, _ in tree().walk() if ANY not in path]
+    fields = [path[2:] for path, _ in tree().walk() if path[:2] == ("models", ANY)]
+    for model in config.models:
+        paths += [("models", model, *field) for field in fields if ANY not in field]
+    paths += [path for path in merged if path not in paths]
+    return {dotted(path): merged[path].source if path in merged else "default" for path in paths}

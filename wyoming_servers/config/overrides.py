@@ -1,0 +1,67 @@
+"""Settings changed at run time: a file in the data folder that wins over the user's own."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+OVERRIDES_NAME: Final = "config-overrides.yaml"
+_HEADER: Final = "# Written by Wyoming Conductor when settings are changed while it runs.\n"
+
+
+def overrides_path(data_dir: Path) -> Path:
+    """Return the file's place; it need not exist."""
+    return data_dir / OVERRIDES_NAME
+
+
+def read_overrides(data_dir: Path) -> dict[str, Any]:
+    """Return what is overridden, nested as in the configuration; empty without a file.
+
+    Reads the disk. The content is what `write_overrides` wrote; `load_config` checks it.
+    """
+    try:
+        text = overrides_path(data_dir).read_text("utf-8")
+    except FileNotFoundError:
+        return {}
+    return yaml.safe_load(text) or {}
+
+
+def merge_patch(current: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `current` with `patch` laid over it; None takes a key back to what lies below it.
+
+    The rules are those of JSON Merge Patch (RFC 7396).
+    """
+    merged = dict(current)
+    for name, value in patch.items():
+        if value is None:
+            merged.pop(name, None)
+        elif isinstance(value, Mapping):
+            below = merged.get(name)
+            inner = merge_patch(below if isinstance(below, Mapping) else {}, value)
+            merged.pop(name, None)
+            if inner:
+                merged[name] = inner
+        else:
+            merged[name] = value
+    return merged
+
+
+def write_overrides(data_dir: Path, values: Mapping[str, Any]) -> None:
+    """Replace the file at once, so that a crash leaves the old or the new one. Blocks on the disk.
+
+    Raises OSError if the folder cannot be written.
+    """
+    target = overrides_path(data_dir)
+    data_dir.mkdir(parents=True, exist_ok=True)
+    if not values:
+        target.unlink(missing_ok=True)
+        return
+    draft = target.with_suffix(".tmp")
+    with draft.open("w", encoding="utf-8") as file:
+        file.write(_HEADER)
+        yaml.safe_dump(dict(values), file, sort_keys=False, allow_unicode=True)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(target)

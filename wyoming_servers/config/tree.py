@@ -1,0 +1,202 @@
+"""The schema as a tree of keys, for whatever must know all keys: faults, paths, the example."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Final, Literal, TypeAlias, Union, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import BeforeValidator
+from pydantic.fields import FieldInfo
+
+from wyoming_servers.config.schema import Config, Section
+from wyoming_servers.config.units import parse_duration, parse_size
+
+ConfigPath: TypeAlias = tuple[str, ...]
+"""Names from the top down; a model id is one name: `("models", "whisper/tiny.en", "pinned")`."""
+
+ANY: Final = "*"
+"""Stands for a name the user chooses: a model's id, an option's name."""
+
+_SCALARS: Final = frozenset({int, float, str, bool})
+_UNITS: Final[Mapping[Any, str]] = {parse_duration: "duration", parse_size: "size"}
+
+
+def dotted(path: ConfigPath) -> str:
+    """Return the path as people write it."""
+    return ".".join(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key that holds a value."""
+
+    kind: str
+    """text, path, integer, number, duration, size, boolean, choice, list, scalar or preload."""
+    default: Any
+    description: str
+    choices: tuple[str, ...] = ()
+    """All allowed texts of a choice, or some good ones of a text."""
+    minimum: float | None = None
+    maximum: float | None = None
+    open_ended: bool = False
+    """Whether minimum and maximum themselves are not allowed."""
+    nullable: bool = False
+
+    @property
+    def is_text(self) -> bool:
+        """Whether a word is taken as it is written, so that `no` is Norwegian and not false."""
+        return self.kind in ("text", "path")
+
+    @property
+    def is_numeric(self) -> bool:
+        return self.kind in ("integer", "number", "duration", "size")
+
+    @property
+    def allowed(self) -> str:
+        """What may be written, as the end of a sentence that begins with `It must be`."""
+        return self.brief + _HINTS.get(self.kind, "")
+
+    @property
+    def brief(self) -> str:
+        """The same without examples of units."""
+        if self.kind == "choice":
+            return "one of " + ", ".join(f"`{choice}`" for choice in self.choices)
+        if self.kind == "text" and self.choices:
+            return "text such as " + ", ".join(f"`{choice}`" for choice in self.choices)
+        return _NOUNS[self.kind] + self._range()
+
+    def _range(self) -> str:
+        low, high = self.minimum, self.maximum
+        if self.open_ended:
+            return f" above {low:g} and below {high:g}"
+        if low is not None and high is not None:
+            return f" from {low:.10g} to {high:.10g}"
+        return f", {low:.10g} or more" if low is not None else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A key that holds other keys."""
+
+    title: str
+    children: Mapping[str, "Key | Branch"]
+    each: "Key | Branch | None" = None
+    """What stands under any other name."""
+
+    def walk(self, path: ConfigPath = ()) -> Iterator[tuple[ConfigPath, Key]]:
+        """Yield every key with its path, in the schema's order; chosen names as ANY."""
+        nodes = dict(self.children)
+        if self.each is not None:
+            nodes[ANY] = self.each
+        for name, node in nodes.items():
+            if isinstance(node, Branch):
+                yield from node.walk((*path, name))
+            else:
+                yield (*path, name), node
+
+
+_NOUNS: Final = {
+    "text": "text",
+    "path": "a path",
+    "integer": "a whole number",
+    "number": "a number",
+    "duration": "seconds",
+    "size": "bytes",
+    "boolean": "true or false",
+    "list": "a list such as `[one, two]`",
+    "scalar": "a text, a number, true or false",
+    "preload": "true, false, or a list such as `[one, two]`",
+}
+_HINTS: Final = {
+    "duration": " (`500ms`, `30s`, `5m` and `1h` are understood)",
+    "size": " (`512MiB` and `2GiB` are understood)",
+}
+
+
+@cache
+def tree() -> Branch:
+    """Return the whole schema."""
+    return _branch(Config)
+
+
+def find(path: ConfigPath) -> Key | Branch | None:
+    """Return what stands at a path, or None if the schema has no such place."""
+    node: Key | Branch | None = tree()
+    for name in path:
+        node = node.children.get(name, node.each) if isinstance(node, Branch) else None
+    return node
+
+
+def find_key(path: ConfigPath) -> Key:
+    """Return the key at a path that is known to exist. Raises LookupError."""
+    node = find(path)
+    if isinstance(node, Key):
+        return node
+    raise LookupError(dotted(path))
+
+
+def _branch(section: type[Section]) -> Branch:
+    title = (section.__doc__ or "").strip()
+    return Branch(title, {name: _node(info) for name, info in section.model_fields.items()})
+
+
+def _node(info: FieldInfo) -> Key | Branch:
+    annotation = info.annotation
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return _branch(annotation)
+    if get_origin(annotation) is dict:
+        values = get_args(annotation)[1]
+        if isinstance(values, type) and issubclass(values, Section):
+            return Branch(info.description or "", {}, _branch(values))
+        return Branch(info.description or "", {}, Key("scalar", None, "An option of the engine."))
+    return _key(info)
+
+
+def _key(info: FieldInfo) -> Key:
+    annotation, metadata = info.annotation, list(info.metadata)
+    parts = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else ()
+    nullable = NoneType in parts
+    rest = [part for part in parts if part is not NoneType]
+    if nullable and len(rest) == 1:
+        annotation = rest[0]
+        # An Annotated inside a union keeps its own metadata, which FieldInfo does not show.
+        metadata += getattr(annotation, "__metadata__", ())
+        annotation = getattr(annotation, "__origin__", annotation)
+    kind, choices = _kind(annotation, metadata)
+    low = next(
+        (m.ge if isinstance(m, Ge) else m.gt for m in metadata if isinstance(m, Ge | Gt)), None
+    )
+    high = next(
+        (m.le if isinstance(m, Le) else m.lt for m in metadata if isinstance(m, Le | Lt)), None
+    )
+    return Key(
+        kind=kind,
+        default=info.get_default(call_default_factory=True, validated_data={}),
+        description=info.description or "",
+        choices=choices or tuple(str(example) for example in info.examples or ()),
+        minimum=_number(low),
+        maximum=_number(high),
+        open_ended=any(isinstance(m, Gt | Lt) for m in metadata),
+        nullable=nullable,
+    )
+
+
+def _kind(annotation: Any, metadata: list[Any]) -> tuple[str, tuple[str, ...]]:
+    for item in metadata:
+        if isinstance(item, BeforeValidator):
+            return _UNITS[item.func], ()
+    if get_origin(annotation) is Literal:
+        return "choice", tuple(get_args(annotation))
+    if get_origin(annotation) is list:
+        return "list", ()
+    if get_origin(annotation) in (Union, UnionType):
+        return ("scalar" if set(get_args(annotation)) <= _SCALARS else "preload"), ()
+    kinds = {str: "text", Path: "path", int: "integer", float: "number", bool: "boolean"}
+    return kinds[annotation], ()
+
+
+def _number(bound: Any) -> float | None:
+    return None if bound is None else float(bound)
