@@ -1,0 +1,282 @@
+"""The tables say what is legal; whatever two honest sides do, neither ever blames the other."""
+
+from collections import deque
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wyoming_servers.protocol.messages import (
+    MESSAGES,
+    Cancel,
+    Credit,
+    Error,
+    InferenceChunk,
+    InferenceResult,
+    InputChunk,
+    InputEnd,
+    LoadModel,
+    Message,
+    ModelReady,
+    ModelUnloaded,
+    Ping,
+    Pong,
+    Progress,
+    RunInference,
+    UnloadModel,
+)
+from wyoming_servers.protocol.session import SENDERS, Phase, RunState, Session
+from wyoming_servers.protocol.violation import ProtocolError, Side
+
+LOAD = LoadModel(model="m", engine="fake", kind="asr")
+READY = ModelReady(seconds=1.0)
+FAILED = Error(code="LOAD_FAILED", message="No.")
+
+
+def ready_pair() -> tuple[Session, Session]:
+    server, worker = Session(Side.SERVER), Session(Side.WORKER)
+    server.send(LOAD)
+    worker.receive(LOAD)
+    worker.send(READY)
+    server.receive(READY)
+    return server, worker
+
+
+def begun(*, streaming: bool) -> Session:
+    server, _ = ready_pair()
+    server.send(RunInference(run=1, streaming=streaming))
+    return server
+
+
+def test_every_message_has_a_sender() -> None:
+    assert set(SENDERS) == set(MESSAGES.values())
+
+
+def test_a_life_from_new_to_closed() -> None:
+    server = Session(Side.SERVER)
+    seen = [server.phase]
+    for sent, message in [
+        (True, LOAD),
+        (False, Progress(phase="load", percent=10)),
+        (False, READY),
+        (True, UnloadModel()),
+        (False, ModelUnloaded()),
+    ]:
+        assert server.send(message) if sent else server.receive(message)
+        seen.append(server.phase)
+    assert seen == [
+        Phase.NEW,
+        Phase.LOADING,
+        Phase.LOADING,
+        Phase.READY,
+        Phase.UNLOADING,
+        Phase.CLOSED,
+    ]
+
+
+def test_a_failed_load_closes() -> None:
+    server = Session(Side.SERVER)
+    server.send(LOAD)
+    server.receive(FAILED)
+    assert server.phase is Phase.CLOSED
+
+
+@pytest.mark.parametrize("message", [READY, FAILED, InferenceChunk(run=1), ModelUnloaded()])
+def test_a_worker_that_speaks_before_it_was_asked_is_at_fault(message: Message) -> None:
+    server = Session(Side.SERVER)
+    with pytest.raises(ProtocolError) as caught:
+        server.receive(message)
+    assert caught.value.fault is Side.WORKER
+    assert server.phase is Phase.NEW
+
+
+def test_a_server_that_runs_before_ready_is_at_fault_on_either_side() -> None:
+    for session, move in (
+        (server := Session(Side.SERVER), server.send),
+        (worker := Session(Side.WORKER), worker.receive),
+    ):
+        with pytest.raises(ProtocolError) as caught:
+            move(RunInference(run=1))
+        assert caught.value.fault is Side.SERVER
+        assert session.runs == ()
+
+
+def test_a_message_of_the_wrong_side_is_refused() -> None:
+    server, worker = ready_pair()
+    with pytest.raises(ProtocolError):
+        server.receive(UnloadModel())
+    with pytest.raises(ProtocolError):
+        worker.send(Ping())
+
+
+def test_a_second_load_is_illegal() -> None:
+    server, _ = ready_pair()
+    with pytest.raises(ProtocolError):
+        server.send(LOAD)
+
+
+@pytest.mark.parametrize("run", [0, -1, 1])
+def test_run_numbers_only_grow(run: int) -> None:
+    server = begun(streaming=False)
+    with pytest.raises(ProtocolError):
+        server.send(RunInference(run=run))
+    assert server.runs == (1,)
+
+
+def test_a_streaming_run_takes_input_until_its_end() -> None:
+    server = begun(streaming=True)
+    assert server.send(InputChunk(run=1))
+    assert server.send(InputEnd(run=1))
+    assert server.run_state(1) is RunState.SEALED
+    with pytest.raises(ProtocolError) as caught:
+        server.send(InputChunk(run=1))
+    assert caught.value.fault is Side.SERVER
+
+
+def test_a_whole_run_takes_no_input() -> None:
+    server = begun(streaming=False)
+    with pytest.raises(ProtocolError):
+        server.send(InputChunk(run=1))
+
+
+def test_a_result_before_the_input_ended_is_the_workers_fault() -> None:
+    server = begun(streaming=True)
+    with pytest.raises(ProtocolError) as caught:
+        server.receive(InferenceResult(run=1))
+    assert caught.value.fault is Side.WORKER
+    assert server.run_state(1) is RunState.OPEN
+
+
+@pytest.mark.parametrize("last", [InferenceResult(run=1), Error(code="X", message="", run=1)])
+def test_a_run_has_one_last_word(last: Message) -> None:
+    server = begun(streaming=False)
+    assert server.receive(InferenceChunk(run=1))
+    assert server.receive(last)
+    assert server.run_state(1) is RunState.ENDED
+    for more in (InferenceChunk(run=1), last):
+        with pytest.raises(ProtocolError):
+            server.receive(more)
+
+
+def test_a_run_that_never_began_cannot_speak() -> None:
+    server = begun(streaming=False)
+    with pytest.raises(ProtocolError, match="never began"):
+        server.receive(InferenceChunk(run=2))
+
+
+def test_what_crossed_a_cancel_is_ignored() -> None:
+    server = begun(streaming=False)
+    assert server.send(Cancel(target=1))
+    assert not server.receive(InferenceChunk(run=1))
+    assert not server.receive(InferenceResult(run=1))
+    assert server.run_state(1) is RunState.ENDED
+
+
+def test_a_worker_that_was_cancelled_sends_only_its_last_word() -> None:
+    _, worker = ready_pair()
+    worker.receive(RunInference(run=1))
+    assert worker.receive(Cancel(target=1))
+    assert not worker.send(InferenceChunk(run=1))
+    assert not worker.send(InferenceResult(run=1))
+    assert worker.send(Error(code="CANCELLED", message="", run=1))
+    assert worker.runs == ()
+
+
+def test_a_server_that_was_overtaken_by_the_end_sends_nothing() -> None:
+    server = begun(streaming=True)
+    server.receive(Error(code="X", message="", run=1))
+    for message in (InputChunk(run=1), InputEnd(run=1), Cancel(target=1), Credit(run=1, size=1)):
+        assert not server.send(message)
+
+
+def test_two_cancels_are_one_too_many() -> None:
+    server = begun(streaming=False)
+    server.send(Cancel(target=1))
+    with pytest.raises(ProtocolError):
+        server.send(Cancel(target=1))
+
+
+def test_ready_may_cross_an_unload() -> None:
+    server = Session(Side.SERVER)
+    server.send(LOAD)
+    server.send(UnloadModel())
+    assert not server.receive(READY)
+    assert server.phase is Phase.UNLOADING
+    assert server.receive(ModelUnloaded())
+
+
+def test_a_pong_needs_its_ping() -> None:
+    server, _ = ready_pair()
+    server.send(Ping())
+    assert server.receive(Pong())
+    with pytest.raises(ProtocolError):
+        server.receive(Pong())
+
+
+def test_a_ping_is_legal_whatever_runs() -> None:
+    server = Session(Side.SERVER)
+    server.send(Ping())
+    server.send(LOAD)
+    server.send(Ping())
+    server.receive(READY)
+    server.send(RunInference(run=1))
+    assert server.send(Ping())
+
+
+RUN = st.integers(1, 3)
+ACTIONS = st.one_of(
+    st.sampled_from(["to server", "to worker", "to server", "to worker"]),
+    st.builds(
+        lambda run, streaming: RunInference(run=run, streaming=streaming), RUN, st.booleans()
+    ),
+    st.builds(lambda run: InputChunk(run=run), RUN),
+    st.builds(lambda run: InputEnd(run=run), RUN),
+    st.builds(lambda run: Cancel(target=run), RUN),
+    st.builds(lambda run: InferenceChunk(run=run), RUN),
+    st.builds(lambda run: InferenceResult(run=run), RUN),
+    st.builds(lambda run: Error(code="X", message="", run=run), RUN),
+    st.builds(lambda run: Progress(phase="inference", run=run), RUN),
+    st.tuples(st.sampled_from(Side), st.builds(lambda run: Credit(run=run, size=1), RUN)),
+    st.sampled_from(
+        [
+            LOAD,
+            READY,
+            FAILED,
+            Progress(phase="load"),
+            UnloadModel(),
+            ModelUnloaded(),
+            Ping(),
+            Pong(),
+        ]
+    ),
+)
+
+
+@settings(max_examples=400)
+@given(st.booleans(), st.lists(ACTIONS, max_size=60))
+def test_two_honest_sides_never_blame_each_other(
+    loaded: bool, actions: list[str | Message | tuple[Side, Message]]
+) -> None:
+    """Each sends only what its own table allows; whatever crosses, `receive` never raises."""
+    server, worker = ready_pair() if loaded else (Session(Side.SERVER), Session(Side.WORKER))
+    to_worker: deque[Message] = deque()
+    to_server: deque[Message] = deque()
+    for action in [*actions, *["to server", "to worker"] * 60]:
+        if action == "to server":
+            if to_server:
+                server.receive(to_server.popleft())
+        elif action == "to worker":
+            if to_worker:
+                worker.receive(to_worker.popleft())
+        elif not isinstance(action, str):
+            side, message = (
+                action if isinstance(action, tuple) else (min(SENDERS[type(action)]), action)
+            )
+            sender, pipe = (server, to_worker) if side is Side.SERVER else (worker, to_server)
+            try:
+                if sender.send(message):
+                    pipe.append(message)
+            except ProtocolError as err:
+                assert err.fault is side  # noqa: PT017  (the rule under test is who is blamed)
+    assert server.runs == worker.runs
+    assert server.phase is worker.phase or Phase.CLOSED in (server.phase, worker.phase)
