@@ -1,0 +1,59 @@
+"""A bound on waiting, on the clock that is passed in; tests move it by hand."""
+
+import asyncio
+from types import TracebackType
+from typing import Self
+
+from wyoming_servers.clock import Clock
+from wyoming_servers.errors import DeadlineError
+
+
+class Deadline:
+    """Cancels what runs inside `async with` when time is up, and raises DeadlineError instead.
+
+    As `asyncio.timeout`, but on a Clock: the body stays in its own task, so context managers can
+    be entered and left in it as usual.
+    """
+
+    def __init__(self, clock: Clock, seconds: float, what: str) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        self._what = what
+        """Ends the sentence "60 s were not enough …"."""
+        self._at = 0.0
+        self._rang = False
+
+    def extend(self) -> None:
+        """Begin to count anew: something has moved on."""
+        self._at = self._clock.now() + self._seconds
+
+    async def __aenter__(self) -> Self:
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a deadline needs a task to cancel")
+        self._task = task
+        self._cancelling = task.cancelling()
+        self.extend()
+        self._alarm = asyncio.create_task(self._ring(), name="deadline")
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._alarm.cancel()
+        # If it was not our alarm that cancelled the task, the cancellation goes on its way.
+        if (
+            self._rang
+            and self._task.uncancel() <= self._cancelling
+            and kind is asyncio.CancelledError
+        ):
+            raise DeadlineError(f"{self._seconds:g} s were not enough {self._what}.") from error
+
+    async def _ring(self) -> None:
+        while (left := self._at - self._clock.now()) > 0:
+            await self._clock.sleep(left)
+        self._rang = True
+        self._task.cancel()

@@ -1,0 +1,194 @@
+"""A coordinator and its models without processes: for tests, and for trying the edges alone."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from types import TracebackType
+from typing import Any, Self
+
+from wyoming_servers.coordinator.face import Lease, ModelStatus, Snapshot
+from wyoming_servers.domain import Kind, ModelSpec, ModelState, Placement, Priority
+from wyoming_servers.errors import ConductorError, ModelMissingError
+from wyoming_servers.worker.base import Chunk
+
+Engine = Callable[["FakeRun"], AsyncIterator[Chunk]]
+"""One inference: reads the run's input, yields its output and sets its `answer`."""
+
+
+class FakeRun:
+    """A run whose inference is a generator of the test's choice."""
+
+    def __init__(self, engine: Engine, request: Mapping[str, Any], payload: bytes) -> None:
+        self.request = dict(request)
+        self.answer: dict[str, Any] = {}
+        self.received = bytearray(payload)
+        """All the input so far."""
+        self.pieces: list[tuple[bytes, Mapping[str, Any]]] = []
+        """The input of a streaming run, piece by piece."""
+        self.cancelled = False
+        """Whether it was left before its end."""
+        self._input: asyncio.Queue[tuple[bytes, Mapping[str, Any]] | None] = asyncio.Queue()
+        self._engine = engine
+        self._finished = False
+
+    async def send(self, payload: bytes, data: Mapping[str, Any] | None = None) -> None:
+        piece = (payload, data or {})
+        self.received += payload
+        self.pieces.append(piece)
+        self._input.put_nowait(piece)
+        await asyncio.sleep(0)
+
+    async def end(self) -> None:
+        self._input.put_nowait(None)
+
+    async def input(self) -> AsyncIterator[tuple[bytes, Mapping[str, Any]]]:
+        """For the engine: the pieces as they come, until the input ends."""
+        while (piece := await self._input.get()) is not None:
+            yield piece
+
+    async def __aiter__(self) -> AsyncIterator[Chunk]:
+        async for chunk in self._engine(self):
+            yield chunk
+        self._finished = True
+
+    async def result(self) -> Mapping[str, Any]:
+        if not self._finished:
+            async for _ in self:
+                pass
+        return self.answer
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.cancelled = not self._finished
+
+
+class FakeLease:
+    """A lease on nothing."""
+
+    def __init__(self, spec: ModelSpec, owner: "FakeCoordinator") -> None:
+        self.spec = spec
+        self.placement = Placement()
+        self.info = owner.info.get(spec.kind, {})
+        self._owner = owner
+
+    def open(
+        self,
+        request: Mapping[str, Any],
+        *,
+        payload: bytes = b"",
+        streaming: bool = False,  # noqa: ARG002  (the contract's)
+        priority: Priority | None = None,  # noqa: ARG002
+    ) -> FakeRun:
+        run = FakeRun(self._owner.engines[self.spec.kind], request, payload)
+        self._owner.runs.append(run)
+        return run
+
+
+class FakeCoordinator:
+    """Grants leases at once, or when `open_gate` is set; counts what is held."""
+
+    def __init__(self, specs: Mapping[str, ModelSpec]) -> None:
+        self.specs = specs
+        self.held = 0
+        """Leases granted and not yet given back."""
+        self.waiting = 0
+        """Requests that wait at the gate."""
+        self.leased: list[str] = []
+        self.prefetched: list[tuple[str, str]] = []
+        self.runs: list[FakeRun] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.refusals: list[ConductorError] = []
+        """Errors the next leases raise, one each."""
+        self.engines: dict[Kind, Engine] = {
+            Kind.ASR: count_seconds,
+            Kind.TTS: hum,
+            Kind.WAKE: hear_loud,
+        }
+        self.info: dict[Kind, Mapping[str, Any]] = {Kind.TTS: {"sample_rate": 16_000}}
+
+    def lease(
+        self,
+        model: str,
+        *,
+        priority: Priority | None = None,  # noqa: ARG002
+        client: str = "",  # noqa: ARG002
+    ) -> AbstractAsyncContextManager[Lease]:
+        return self._lease(model)
+
+    @asynccontextmanager
+    async def _lease(self, model: str) -> AsyncIterator[Lease]:
+        if model not in self.specs:
+            raise ModelMissingError(f"There is no model {model!r}.")
+        self.waiting += 1
+        try:
+            await self.gate.wait()
+        finally:
+            self.waiting -= 1
+        if self.refusals:
+            raise self.refusals.pop(0)
+        self.held += 1
+        self.leased.append(model)
+        try:
+            yield FakeLease(self.specs[model], self)
+        finally:
+            self.held -= 1
+
+    def prefetch(self, model: str, reason: str) -> None:
+        self.prefetched.append((model, reason))
+
+    async def load(self, model: str) -> bool:
+        self.prefetched.append((model, "operator"))
+        return True
+
+    async def unload(self, model: str) -> bool:
+        return model in self.specs
+
+    async def wait_ready(self, model: str) -> None:
+        if model not in self.specs:
+            raise ModelMissingError(f"There is no model {model!r}.")
+        await self.gate.wait()
+
+    def snapshot(self) -> Snapshot:
+        models = tuple(
+            ModelStatus(spec, ModelState.READY, spec.placements[0]) for spec in self.specs.values()
+        )
+        return Snapshot(models, (), self.waiting)
+
+
+async def count_seconds(run: FakeRun) -> AsyncIterator[Chunk]:
+    """Speech-to-text that answers how much audio it got."""
+    async for _ in run.input():
+        pass
+    seconds = len(run.received) / 32_000
+    run.answer = {"text": f" {seconds:.1f} seconds", "language": run.request["language"] or "en"}
+    yield Chunk({"start": 0.0, "end": seconds, "text": run.answer["text"]})
+
+
+async def hum(run: FakeRun) -> AsyncIterator[Chunk]:
+    """A voice that hums 500 samples for each character, in two pieces."""
+    samples = 500 * len(run.request["text"])
+    half = samples // 2
+    for count in (half, samples - half):
+        await asyncio.sleep(0)
+        yield Chunk({}, b"\x10\x20" * count)
+    run.answer = {"samples": samples}
+
+
+async def hear_loud(run: FakeRun) -> AsyncIterator[Chunk]:
+    """A wake word detector that hears the first word in every piece with a loud first sample."""
+    heard = 0
+    async for piece, data in run.input():
+        if piece and abs(int.from_bytes(piece[:2], "little", signed=True)) > 8_000:
+            word = run.request["words"][0]
+            chunk = {"word": word, "score": 0.9, "timestamp": data.get("timestamp")}
+            yield Chunk(chunk | {"sample": heard})
+        heard += len(piece) // 2
+    run.answer = {"samples": heard}

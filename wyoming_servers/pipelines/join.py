@@ -1,0 +1,57 @@
+"""Sentences put one after the other, without clicks, in chunks of one size."""
+
+from typing import Final
+
+from wyoming_servers.audio.chunk import Chunker
+from wyoming_servers.audio.fade import FADE, fade, silence
+
+EDGE: Final = 2 * FADE
+"""Seconds of audio at either end of a sentence that a fade is given to work on."""
+
+
+class Joiner:
+    """16-bit mono pieces of several sentences to chunks of `samples` samples.
+
+    `begin`, `feed` … and `finish` go around each sentence; all return the chunks that are ready.
+    Only the last 10 ms of a sentence are held back until its end is known.
+    """
+
+    def __init__(self, rate: int, samples: int, pause: float) -> None:
+        self._rate = rate
+        self._pause = pause
+        """Seconds between two sentences."""
+        self._chunker = Chunker(2 * samples)
+        self._edge = 2 * int(EDGE * rate)
+        self._held = b""
+        self._first = True
+        """Whether the sentence has yet to fade in."""
+        self._pending = False
+        """Whether a pause is due before the next sentence."""
+
+    def begin(self) -> list[bytes]:
+        """A sentence follows."""
+        self._first = True
+        due, self._pending = self._pending, False
+        return self._chunker.feed(silence(self._pause, self._rate)) if due else []
+
+    def feed(self, piece: bytes) -> list[bytes]:
+        """Add audio of the sentence, whole samples."""
+        audio = self._held + piece
+        if len(audio) < 2 * self._edge:
+            self._held = audio
+            return []
+        if self._first:
+            self._first = False
+            audio = fade(audio[: self._edge], self._rate, end=False) + audio[self._edge :]
+        self._held = audio[-self._edge :]
+        return self._chunker.feed(audio[: -self._edge])
+
+    def finish(self, *, pause: bool) -> list[bytes]:
+        """The sentence is complete; `pause` if one is due before the next."""
+        tail = fade(self._held, self._rate, begin=self._first) if self._held else b""
+        self._held = b""
+        self._pending = pause
+        chunks = self._chunker.feed(tail)
+        # Nothing waits for the next sentence: its text may not even be written yet.
+        rest = self._chunker.flush()
+        return [*chunks, rest] if rest else chunks

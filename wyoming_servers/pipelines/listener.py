@@ -1,0 +1,55 @@
+"""Which speech-to-text model a request means, and in which language."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from wyoming_servers.config.schema import AsrSection
+from wyoming_servers.domain import Kind, ModelSpec
+from wyoming_servers.errors import ModelMissingError, UnsupportedLanguageError
+from wyoming_servers.pipelines import language as languages
+from wyoming_servers.pipelines.clip import clip, list_names
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A model with the language it is to hear."""
+
+    spec: ModelSpec
+    language: str | None
+    """As the model names it; None to detect it."""
+
+
+def choose_listener(
+    specs: Mapping[str, ModelSpec], asr: AsrSection, model: str | None, language: str | None
+) -> Listener:
+    """Choose the model and the language.
+
+    1. The model named, or the configured one, if it understands the language.
+    2. None named, and the configured one does not: the first installed model that does.
+    3. No language, or `auto`: the model detects it, or takes the only one it knows.
+
+    Raises ModelMissingError or UnsupportedLanguageError, naming what there is.
+    """
+    installed = [spec for spec in specs.values() if spec.kind is Kind.ASR]
+    first = next((spec for spec in installed if spec.id == (model or asr.model)), None)
+    if first is None:
+        raise ModelMissingError(
+            f"The speech-to-text model {clip(model or asr.model)!r} is not installed; "
+            f"{list_names([spec.id for spec in installed], 'model')}."
+        )
+    wanted = language or asr.language
+    if languages.normalize(wanted) == "auto":  # 3
+        alone = first.languages[0] if len(first.languages) == 1 else None
+        return Listener(first, alone)
+    able = [first] if model else [first, *installed]
+    for spec in able:  # 1, 2
+        known = languages.match(wanted, spec.languages)
+        if known is not None:
+            return Listener(spec, known)
+    heard = {code for spec in able for code in spec.languages}
+    who = first.id if len({spec.id for spec in able}) == 1 else "No installed model"
+    verb = "does not understand" if who == first.id else "understands"
+    raise UnsupportedLanguageError(
+        f"{who} {verb} {clip(wanted)!r}.",
+        hint=f"Understood: {languages.shorten(heard) or 'no language'}.",
+    )

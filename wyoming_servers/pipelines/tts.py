@@ -1,0 +1,286 @@
+"""Speak a text: sentence by sentence, the next one made while the last is on its way."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from enum import Enum
+from types import TracebackType
+from typing import Any, Final, Self
+
+from wyoming_servers.audio.fade import silence
+from wyoming_servers.bus import EventBus
+from wyoming_servers.clock import Clock
+from wyoming_servers.config.schema import Config
+from wyoming_servers.coordinator.face import CoordinatorFace, Lease
+from wyoming_servers.domain import AudioFormat, Kind, ModelSpec
+from wyoming_servers.errors import BadRequestError, InternalError
+from wyoming_servers.pipelines.deadline import Deadline
+from wyoming_servers.pipelines.join import Joiner
+from wyoming_servers.pipelines.measure import Measure
+from wyoming_servers.pipelines.voices import Voice, VoiceBook, check_speaker
+from wyoming_servers.text.segment import Segment, Segmenter
+
+CHUNK_SAMPLES: Final = 2_048
+"""Samples of one piece of output: 93 ms at 22.05 kHz, so a player starts early."""
+
+AHEAD: Final = 2
+"""Sentences in hand: the one being sent and the next. More would push other clients back."""
+
+NOTHING: Final = AudioFormat(rate=22_050)
+"""The format of the silence that answers a text without words; it needs no model."""
+
+NOTHING_SECONDS: Final = 0.1
+"""A player needs some audio: Home Assistant takes an answer without any for a failure."""
+
+MIN_SPEED: Final = 0.5
+MAX_SPEED: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class TtsRequest:
+    """How to speak; None leaves the choice to the configuration."""
+
+    voice: str | None = None
+    speaker: str | None = None
+    language: str | None = None
+    """Chooses the voice if none is named."""
+    speed: float | None = None
+    """0.5 to 2.0; 1.0 is the voice's own pace."""
+    client: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How to speak, all choices made."""
+
+    voice: Voice
+    speaker: str | None
+    speed: float
+    client: str
+
+
+class _Mark(Enum):
+    """What stands between pieces of audio."""
+
+    SENTENCE = "the end of a sentence"
+    END = "the end of all"
+
+
+class TtsPipeline:
+    """Speaks with any installed voice."""
+
+    def __init__(
+        self,
+        coordinator: CoordinatorFace,
+        specs: Mapping[str, ModelSpec],
+        config: Config,
+        bus: EventBus,
+        clock: Clock,
+    ) -> None:
+        self._coordinator = coordinator
+        self._config = config
+        self._bus = bus
+        self._clock = clock
+        self.voices = VoiceBook(specs, config.tts.voice)
+
+    def open(self, request: TtsRequest) -> "Speech":
+        """Prepare to speak; no model is held before the first text.
+
+        Raises ModelMissingError, UnsupportedLanguageError or BadRequestError for a voice, a
+        language, a speaker or a speed that does not exist.
+        """
+        measure = Measure(Kind.TTS, request.client, self._bus, self._clock)
+        try:
+            manner = self._choose(request)
+        except Exception as err:
+            measure.finish(err)
+            raise
+        measure.model = manner.voice.spec.id
+        return Speech(self._coordinator, self._config, self._clock, measure, manner)
+
+    def _choose(self, request: TtsRequest) -> Manner:
+        voice = self.voices.find(request.voice, request.language)
+        speed = self._config.tts.speed if request.speed is None else request.speed
+        if not MIN_SPEED <= speed <= MAX_SPEED:
+            raise BadRequestError(
+                f"A speed of {speed:g} is not possible.",
+                hint=f"Choose {MIN_SPEED:g} to {MAX_SPEED:g}.",
+            )
+        return Manner(voice, check_speaker(voice, request.speaker), speed, request.client)
+
+
+class Speech:
+    """One answer on its way from text to audio; use it with `async with`.
+
+    Text goes in with `feed`, then `end`; audio comes out of `async for` as 16-bit mono PCM in
+    pieces of 2,048 samples, shorter at the end of a sentence. One run of the worker makes one
+    sentence, so that the sentences of several clients take turns.
+    """
+
+    def __init__(
+        self,
+        coordinator: CoordinatorFace,
+        config: Config,
+        clock: Clock,
+        measure: Measure,
+        manner: Manner,
+    ) -> None:
+        self._coordinator = coordinator
+        self._config = config
+        self._clock = clock
+        self._measure = measure
+        self._manner = manner
+        self._segmenter = Segmenter(next(iter(manner.voice.languages), ""))
+        self._characters = 0
+        self._segments: deque[Segment] = deque()
+        self._ended = False
+        self._more = asyncio.Event()
+        """Set when there is a segment to speak, or the text has ended."""
+        self._format: asyncio.Future[AudioFormat] = asyncio.get_running_loop().create_future()
+        self._audio: asyncio.Queue[bytes | _Mark] = asyncio.Queue()
+        self._in_hand = asyncio.Semaphore(AHEAD)
+        self._silent = True
+        """Whether no audio was made yet."""
+
+    @property
+    def voice(self) -> str:
+        """The voice that speaks."""
+        return self._manner.voice.offer.name
+
+    def feed(self, text: str) -> None:
+        """Add text, of any length. Raises BadRequestError when all of it is over `tts.max_text`."""
+        if self._ended:
+            raise RuntimeError("text after the end of a speech")
+        self._characters += len(text)
+        limit = self._config.tts.max_text
+        if self._characters > limit:
+            raise BadRequestError(
+                f"The text is longer than {limit} characters.",
+                hint="Send it in several requests, or raise tts.max_text.",
+            )
+        self._add(self._segmenter.feed(text))
+
+    def end(self) -> None:
+        """Say that the text is complete; later calls change nothing."""
+        if not self._ended:
+            self._ended = True
+            self._add(self._segmenter.finish())
+            self._more.set()
+
+    async def format(self) -> AudioFormat:
+        """Wait until it is known what the audio is. Raises what iterating raises."""
+        either: list[asyncio.Future[Any]] = [self._format, self._producer]
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if not self._format.done():
+            await self._producer
+        return self._format.result()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while (item := await self._audio.get()) is not _Mark.END:
+            if isinstance(item, bytes):
+                self._measure.mark("first_audio")
+                yield item
+            else:
+                self._in_hand.release()
+        await self._producer
+
+    async def __aenter__(self) -> Self:
+        self._coordinator.prefetch(self._manner.voice.spec.id, "a text is coming")
+        self._producer = asyncio.create_task(self._produce(), name=f"speech by {self.voice}")
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        left_early = not self._producer.done()
+        self._producer.cancel()
+        await asyncio.wait([self._producer])
+        if error is None and not self._producer.cancelled():
+            error = self._producer.exception()
+        elif error is None and left_early:
+            error = asyncio.CancelledError()
+        self._measure.finish(error)
+
+    def _add(self, segments: Iterable[Segment]) -> None:
+        # A segment of signs alone has no sound; engines answer it with noise or an error.
+        spoken = [segment for segment in segments if any(map(str.isalnum, segment.text))]
+        if spoken:
+            self._segments.extend(spoken)
+            self._more.set()
+
+    async def _produce(self) -> None:
+        """Make all audio; however it ends, the mark of the end follows."""
+        try:
+            if await self._has_next():
+                await self._speak_all()
+            if self._silent:
+                audio = self._format.result() if self._format.done() else NOTHING
+                self._say_format(audio)
+                self._audio.put_nowait(silence(NOTHING_SECONDS, audio.rate))
+        finally:
+            self._audio.put_nowait(_Mark.END)
+
+    async def _speak_all(self) -> None:
+        spec = self._manner.voice.spec
+        limit = self._config.limits.request
+        async with AsyncExitStack() as stack:
+            with self._measure.stage("queue"):
+                async with Deadline(self._clock, limit, f"for {spec.id} to become ready"):
+                    lease = await stack.enter_async_context(
+                        self._coordinator.lease(spec.id, client=self._manner.client)
+                    )
+            audio = AudioFormat(_rate(lease))
+            self._say_format(audio)
+            joiner = Joiner(audio.rate, CHUNK_SAMPLES, self._config.tts.sentence_silence)
+            while await self._has_next():
+                await self._in_hand.acquire()
+                await self._speak(self._segments.popleft(), lease, joiner)
+                self._audio.put_nowait(_Mark.SENTENCE)
+
+    async def _speak(self, segment: Segment, lease: Lease, joiner: Joiner) -> None:
+        """Make the audio of one segment, handing on each piece as the worker yields it."""
+        request = {
+            "text": segment.text,
+            "voice": self.voice,
+            "speaker": self._manner.speaker,
+            "speed": self._manner.speed,
+        }
+        limit = self._config.limits.request
+        with self._measure.stage("inference"):
+            async with Deadline(self._clock, limit, "for the next piece of speech") as deadline:
+                self._hand_on(joiner.begin())
+                async with lease.open(request) as run:
+                    async for chunk in run:
+                        deadline.extend()
+                        self._hand_on(joiner.feed(chunk.payload))
+                self._hand_on(joiner.finish(pause=segment.ends_sentence))
+
+    def _hand_on(self, chunks: list[bytes]) -> None:
+        for chunk in chunks:
+            self._silent = False
+            self._audio.put_nowait(chunk)
+
+    def _say_format(self, audio: AudioFormat) -> None:
+        if not self._format.done():
+            self._format.set_result(audio)
+
+    async def _has_next(self) -> bool:
+        """Wait for a segment; False if the text has ended and all of it was spoken."""
+        while not self._segments:
+            if self._ended:
+                return False
+            self._more.clear()
+            await self._more.wait()
+        return True
+
+
+def _rate(lease: Lease) -> int:
+    rate = lease.info.get("sample_rate")
+    if not isinstance(rate, int) or rate <= 0:
+        raise InternalError(f"{lease.spec.id} did not say its sample rate.")
+    return rate
