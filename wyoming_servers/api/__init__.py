@@ -1,1 +1,5 @@
-"""The HTTP edge: health, models, events."""
+"""The HTTP edge: health, models, events, metrics and their documentation.
+
+`app.create_app` puts it together, `server.ApiServer` serves it, one file per resource holds the
+routes. Nothing here decides anything: it translates between HTTP and the coordinator.
+"""

@@ -1,0 +1,80 @@
+"""Who may use the API: whoever has the token that lies beside the server's data."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Annotated, Final
+
+from fastapi import Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from wyoming_servers.api.context import Context
+from wyoming_servers.errors import LoadFailedError, UnauthorizedError
+
+TOKEN_FILE: Final = "api-token"  # noqa: S105  (a file's name)
+
+_PRIVATE: Final = 0o600
+
+_SCHEME: Final = HTTPBearer(
+    auto_error=False,
+    description=f"The text of `<data_dir>/{TOKEN_FILE}` on the server's machine.",
+)
+
+
+def ensure_token(data_dir: Path) -> str:
+    """Return the token in `data_dir`, made at the first call; the file is the owner's alone.
+
+    Raises LoadFailedError if it can be neither read nor written. Blocks on the disk.
+    """
+    path = data_dir / TOKEN_FILE
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            _write_once(path, secrets.token_urlsafe(32))
+        if path.stat().st_mode & 0o077:
+            path.chmod(_PRIVATE)
+        token = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as err:
+        raise LoadFailedError(
+            f"The API token in {path} cannot be used: {err}.",
+            hint="Give the server the right to read and write it, or set api.auth: none.",
+        ) from err
+    if not token or not token.isascii():
+        raise LoadFailedError(
+            f"The API token in {path} is empty or not plain ASCII.",
+            hint="Delete the file; a new token is made at the next start.",
+        )
+    return token
+
+
+async def require_token(
+    context: Context,
+    given: Annotated[HTTPAuthorizationCredentials | None, Security(_SCHEME)],
+) -> None:
+    """Let the request pass, or raise UnauthorizedError."""
+    if context.token is None:
+        return
+    # Compared in constant time: how long a refusal takes must not tell how much was right.
+    if given is None or not secrets.compare_digest(
+        given.credentials.encode(), context.token.encode()
+    ):
+        raise UnauthorizedError(
+            "The token is wrong." if given else "This address needs a token.",
+            hint="Send `Authorization: Bearer TOKEN`; the token is in the file "
+            f"<data_dir>/{TOKEN_FILE} on the server's machine.",
+        )
+
+
+def _write_once(path: Path, token: str) -> None:
+    """Create the file whole or not at all; if another process was faster, its token stays."""
+    draft = path.with_name(f".{TOKEN_FILE}.{os.getpid()}")
+    draft.unlink(missing_ok=True)
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE), "w") as file:
+            file.write(token + "\n")
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            return
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,51 @@
+"""What the routes work with; made once by the composition root."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, cast
+
+from fastapi import Depends
+from prometheus_client import CollectorRegistry
+from starlette.requests import HTTPConnection
+
+from wyoming_servers.bus import EventBus
+from wyoming_servers.config.schema import Config
+from wyoming_servers.coordinator.face import CoordinatorFace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiContext:
+    """Everything the API shows or asks."""
+
+    config: Config
+    coordinator: CoordinatorFace
+    bus: EventBus
+    version: str
+    uuid: str
+    """Identity of this installation; stays the same over restarts."""
+    token: str | None
+    """The bearer token; None lets everybody in."""
+    ports: Mapping[str, int]
+    """Name of a server to its open port; read at each request, so it may be filled in later."""
+    ready: Callable[[], tuple[bool, list[str]]]
+    """Whether requests will be answered now, and if not, why (one sentence each)."""
+    metrics: CollectorRegistry
+    heartbeat: float = 15.0
+    """Seconds of silence after which an event stream sends a comment, so that proxies keep it."""
+    instance: str = field(default_factory=lambda: secrets.token_hex(8))
+    """Identity of this run; event numbers start again with each."""
+    started: float = field(default_factory=time.time)
+    """When this run began, in seconds since 1970."""
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the server stops: event streams end at once."""
+
+
+def _of(connection: HTTPConnection) -> ApiContext:
+    return cast("ApiContext", connection.app.state.context)
+
+
+Context = Annotated[ApiContext, Depends(_of)]
+"""A route's parameter of this type receives the application's context."""

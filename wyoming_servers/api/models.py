@@ -1,0 +1,96 @@
+"""Watch and steer models: each under its id, and the default speech-to-text model as `/model`."""
+
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Path, Response
+from pydantic import BaseModel
+
+from wyoming_servers.api import views
+from wyoming_servers.api.context import ApiContext, Context
+from wyoming_servers.api.problems import DOCUMENTED
+
+router = APIRouter(tags=["models"], responses={**DOCUMENTED})
+
+ModelId = Annotated[str, Path(description="Such as `whisper/base`; slashes as they are.")]
+
+
+class Models(BaseModel):
+    """All models that can be used."""
+
+    models: list[views.ModelView]
+
+
+class LoadAnswer(BaseModel):
+    """What asking for a load led to."""
+
+    status: Literal["load_initiated", "already_ready"]
+
+
+class UnloadAnswer(BaseModel):
+    """What asking for an unload led to."""
+
+    status: Literal["unload_requested"] = "unload_requested"
+
+
+_LOAD: Final[dict[str, Any]] = {
+    "status_code": 202,
+    "summary": "Load it",
+    "response_description": "Loading has begun; `/model/events` and `/events` tell when it ends.",
+    "responses": {200: {"model": LoadAnswer, "description": "It is ready already."}},
+}
+
+
+@router.get("/models", summary="All models", response_model_exclude_none=True)
+async def list_models(context: Context) -> Models:
+    snapshot = context.coordinator.snapshot()
+    return Models(models=[views.full(status, snapshot) for status in snapshot.models])
+
+
+@router.get("/models/{model:path}", summary="One model", response_model_exclude_none=True)
+async def show_model(context: Context, model: ModelId) -> views.ModelView:
+    snapshot = context.coordinator.snapshot()
+    return views.full(views.find(snapshot, model), snapshot)
+
+
+@router.post("/models/{model:path}/load", **_LOAD)
+async def load_model(context: Context, model: ModelId, response: Response) -> LoadAnswer:
+    """Returns at once; asking twice is the same as asking once."""
+    return await _load(context, model, response)
+
+
+@router.post("/models/{model:path}/unload", summary="Unload it")
+async def unload_model(context: Context, model: ModelId) -> UnloadAnswer:
+    """Requests that use it end first; the answer is the same whatever its state."""
+    return await _unload(context, model)
+
+
+@router.get("/model/status", summary="State of the default model", response_model_exclude_none=True)
+async def default_status(context: Context) -> views.StatusView:
+    snapshot = context.coordinator.snapshot()
+    return views.short(views.find(snapshot, context.config.asr.model), snapshot)
+
+
+@router.post("/model/load", **{**_LOAD, "summary": "Load the default model"})
+async def load_default(context: Context, response: Response) -> LoadAnswer:
+    """Returns at once; asking twice is the same as asking once."""
+    return await _load(context, context.config.asr.model, response)
+
+
+@router.post("/model/unload", summary="Unload the default model")
+async def unload_default(context: Context) -> UnloadAnswer:
+    """Requests that use it end first; the answer is the same whatever its state."""
+    return await _unload(context, context.config.asr.model)
+
+
+async def _load(context: ApiContext, model: str, response: Response) -> LoadAnswer:
+    views.find(context.coordinator.snapshot(), model)
+    if await context.coordinator.load(model):
+        response.status_code = 200
+        return LoadAnswer(status="already_ready")
+    return LoadAnswer(status="load_initiated")
+
+
+async def _unload(context: ApiContext, model: str) -> UnloadAnswer:
+    views.find(context.coordinator.snapshot(), model)
+    await context.coordinator.unload(model)
+    return UnloadAnswer()

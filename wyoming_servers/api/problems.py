@@ -1,0 +1,168 @@
+"""How failures look over HTTP: one body for all, a status per code.
+
+`{"error": what happened, "code": stable code, "detail": what to do next}`, plus
+`retry_after_secs` where trying again makes sense and `faults` where a request has several.
+"""
+
+import logging
+import math
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from wyoming_servers.errors import BadRequestError, ConductorError, InternalError
+
+_LOGGER: Final = logging.getLogger(__name__)
+
+
+class Fault(BaseModel):
+    """One thing wrong with a request."""
+
+    path: str = Field(description="Where: `query.limit`, `body.language`.")
+    message: str
+
+
+class Problem(BaseModel):
+    """The body of every answer that is not a success."""
+
+    error: str = Field(description="What happened, as a sentence.")
+    code: str = Field(description="Stable code, the same in every interface.")
+    detail: str = Field("", description="What to do next, as a sentence.")
+    retry_after_secs: int | None = Field(
+        None, description="Seconds until trying again makes sense; also in `Retry-After`."
+    )
+    faults: list[Fault] | None = None
+
+
+class Answer(NamedTuple):
+    """How a code looks over HTTP."""
+
+    status: int
+    retry_after: float | None = None
+    """Seconds, if the error does not know better; None: trying again is not suggested."""
+
+
+ANSWERS: Final[Mapping[str, Answer]] = {
+    "BAD_REQUEST": Answer(400),
+    "UNSUPPORTED_LANGUAGE": Answer(400),
+    "UNAUTHORIZED": Answer(401),
+    "MODEL_MISSING": Answer(404),
+    # The one who asked has left; nginx's number for it, seen in logs only.
+    "CANCELLED": Answer(499),
+    "LOAD_FAILED": Answer(500),
+    "INFERENCE_FAILED": Answer(500),
+    "UNKNOWN": Answer(500),
+    "BUSY": Answer(503, retry_after=2),
+    "OOM": Answer(503, retry_after=30),
+    "DEVICE_LOST": Answer(503, retry_after=30),
+    "SHUTTING_DOWN": Answer(503, retry_after=10),
+    "TIMEOUT": Answer(504),
+}
+
+DOCUMENTED: Final[dict[int | str, dict[str, Any]]] = {
+    "default": {"model": Problem, "description": "What went wrong and what to do next."}
+}
+"""For a route's `responses`, so that the OpenAPI file tells of problems."""
+
+
+def respond(error: ConductorError, *, status: int | None = None) -> JSONResponse:
+    """Return the answer for an error; `status` overrides the code's own."""
+    answer = ANSWERS.get(error.code, ANSWERS["UNKNOWN"])
+    retry = answer.retry_after if error.retry_after is None else error.retry_after
+    problem = Problem(
+        error=error.message,
+        code=error.code,
+        detail=error.hint,
+        retry_after_secs=None if retry is None else max(1, math.ceil(retry)),
+    )
+    headers = {}
+    if problem.retry_after_secs is not None:
+        headers["Retry-After"] = str(problem.retry_after_secs)
+    if error.code == "UNAUTHORIZED":
+        headers["WWW-Authenticate"] = "Bearer"
+    return _json(problem, status or answer.status, headers)
+
+
+def install(app: FastAPI) -> None:
+    """Make every failure of the application answer with a problem."""
+    app.add_exception_handler(ConductorError, _on_conductor_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_middleware(CatchAll)
+
+
+class CatchAll:
+    """Outermost layer: a bug of ours is logged once and answered, never shown to the client."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception:
+            if scope["type"] != "http":
+                raise
+            _LOGGER.exception("bug while answering %s %s", scope["method"], scope["path"])
+            if started:
+                # Half an answer cannot be taken back: let the connection break.
+                raise
+            error = InternalError("The server has a bug in the answer to this request.")
+            await respond(error)(scope, receive, send)
+
+
+async def _on_conductor_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ConductorError)  # noqa: S101  (registered for it alone)
+    answer = respond(error)
+    if answer.status_code >= 500:
+        path = request.url.path
+        _LOGGER.warning("%s %s: [%s] %s", request.method, path, error.code, error.message)
+    return answer
+
+
+async def _on_invalid(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101  (registered for it alone)
+    faults = [
+        Fault(path=".".join(str(part) for part in fault["loc"]), message=fault["msg"])
+        for fault in error.errors()
+    ]
+    problem = Problem(
+        error="The request is not valid: "
+        + "; ".join(f"{fault.path}: {fault.message}" for fault in faults),
+        code=BadRequestError.code,
+        detail="/docs shows what this address takes.",
+        faults=faults,
+    )
+    return _json(problem, 400, {})
+
+
+async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101  (registered for it alone)
+    texts = {
+        404: f"There is nothing at {request.url.path}.",
+        405: f"{request.method} is not possible at {request.url.path}.",
+    }
+    problem = Problem(
+        error=texts.get(error.status_code, str(error.detail)),
+        code=BadRequestError.code if error.status_code < 500 else InternalError.code,
+        detail="/docs lists what there is.",
+    )
+    return _json(problem, error.status_code, error.headers or {})
+
+
+def _json(problem: Problem, status: int, headers: Mapping[str, str]) -> JSONResponse:
+    return JSONResponse(problem.model_dump(exclude_none=True), status, headers=dict(headers))

@@ -1,0 +1,46 @@
+"""About this server, and its figures."""
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel, Field
+
+from wyoming_servers.api import views
+from wyoming_servers.api.context import Context
+
+API_VERSION = "1"
+"""Grows when an existing address changes its meaning; additions do not count."""
+
+router = APIRouter(tags=["system"])
+
+
+class Info(BaseModel):
+    """Who this server is."""
+
+    name: str = "Wyoming Conductor"
+    version: str
+    api_version: str = API_VERSION
+    uuid: str = Field(description="Identity of this installation.")
+    instance: str = Field(description="Identity of this run.")
+    started_at: str = Field(description="ISO 8601, UTC.")
+    ports: dict[str, int] = Field(description="Server (asr, tts, wake, api) to open port.")
+
+
+@router.get("/info", summary="Who this server is")
+async def info(context: Context) -> Info:
+    return Info(
+        version=context.version,
+        uuid=context.uuid,
+        instance=context.instance,
+        started_at=views.iso(context.started),
+        ports=dict(context.ports),
+    )
+
+
+@router.get(
+    "/metrics",
+    summary="Figures for Prometheus",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {}}}},
+)
+async def metrics(context: Context) -> Response:
+    return Response(generate_latest(context.metrics), media_type=CONTENT_TYPE_LATEST)
