@@ -11,13 +11,40 @@ import re
 import sys
 from pathlib import Path
 
-USED = """
-    api config frontend websocket_api diagnostics repairs system_health logbook history recorder
-    template input_boolean zeroconf wyoming assist_pipeline media_source tts stt wake_word ffmpeg
-""".split()
+USED = [
+    "api",
+    "config",
+    "frontend",
+    "websocket_api",
+    "diagnostics",
+    "repairs",
+    "system_health",
+    "logbook",
+    "history",
+    "recorder",
+    "template",
+    "input_boolean",
+    "zeroconf",
+    "wyoming",
+    "assist_pipeline",
+    "media_source",
+    "tts",
+    "stt",
+    "wake_word",
+    "ffmpeg",
+]
 """Integrations that the test configuration names, or that the voice pipeline loads on demand."""
 
-IMPORTED = "hassio infrared radio_frequency camera stream ai_task image_processing go2rtc".split()
+IMPORTED = [
+    "hassio",
+    "infrared",
+    "radio_frequency",
+    "camera",
+    "stream",
+    "ai_task",
+    "image_processing",
+    "go2rtc",
+]
 """Integrations that others import without naming them as a dependency."""
 
 EXTRA = ["imageio-ffmpeg"]

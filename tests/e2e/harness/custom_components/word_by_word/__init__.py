@@ -1,0 +1,21 @@
+"""A conversation agent that answers word by word, standing in for a language model.
+
+Home Assistant then streams the answer to the text-to-speech server instead of sending it whole.
+"""
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import Platform
+from homeassistant.core import HomeAssistant
+
+PLATFORMS = [Platform.CONVERSATION]
+
+
+async def async_setup_entry(hass: HomeAssistant, entry: ConfigEntry) -> bool:
+    """Add the agent."""
+    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    return True
+
+
+async def async_unload_entry(hass: HomeAssistant, entry: ConfigEntry) -> bool:
+    """Remove the agent."""
+    return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)

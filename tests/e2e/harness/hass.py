@@ -1,0 +1,142 @@
+"""One Home Assistant process with a configuration folder of its own."""
+
+import asyncio
+import json
+import os
+import re
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+
+from harness.process import ProcessEndedError, free_port, running, tail
+
+HERE = Path(__file__).parent
+
+BOOT_SECONDS = 120.0
+"""A first start compiles bytecode and builds a database; on two busy cores that takes a while."""
+
+HARMLESS = (
+    "Skipping pip installation",
+    "zlib_ng and isal",  # an optional speed-up
+    "libturbojpeg",  # camera pictures
+    "We found a custom integration word_by_word",  # ours, said of every custom one
+    "binary message for non-existing handler",  # sound that was on its way when the turn ended
+)
+"""Texts of log lines that say nothing about our servers."""
+
+_PROBLEM = re.compile(r" (WARNING|ERROR|CRITICAL) ")
+
+
+@dataclass(frozen=True)
+class Hass:
+    """A running Home Assistant."""
+
+    url: str
+    """Such as `http://127.0.0.1:43210`, without a slash at the end."""
+
+    folder: Path
+    """Its configuration, log and storage."""
+
+    process: asyncio.subprocess.Process
+
+    @property
+    def log(self) -> Path:
+        """The file that Home Assistant logs into."""
+        return self.folder / "home-assistant.log"
+
+    def problems(self, since: int = 0) -> list[str]:
+        """Return the warnings and errors logged after the first `since` lines, less the harmless."""
+        lines = self.log.read_text(errors="replace").splitlines()
+        return [
+            line
+            for line in lines[since:]
+            if _PROBLEM.search(line) and not any(text in line for text in HARMLESS)
+        ]
+
+    def lines(self) -> int:
+        """Return how many lines the log has now."""
+        return len(self.log.read_text(errors="replace").splitlines())
+
+
+@asynccontextmanager
+async def start_hass(python: Path, ffmpeg: Path, folder: Path) -> AsyncIterator[Hass]:
+    """Run Home Assistant from `python`'s environment in an empty `folder`, until the block ends.
+
+    Yields when its HTTP server answers. Raises ProcessEndedError or TimeoutError if it never does;
+    the end of its output is then in the message.
+    """
+    port = free_port()
+    _write_configuration(folder, port, ffmpeg)
+    output = folder / "output.log"
+    command = [str(python), "-m", "homeassistant", "--config", str(folder), "--skip-pip"]
+    path = f"{python.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    async with running(
+        [*command, "--log-no-color"], log=output, cwd=folder, env={**os.environ, "PATH": path}
+    ) as process:
+        url = f"http://127.0.0.1:{port}"
+        try:
+            async with asyncio.timeout(BOOT_SECONDS):
+                await _answers(url, process)
+        except (ProcessEndedError, TimeoutError) as err:
+            err.add_note(tail(output))
+            raise
+        yield Hass(url=url, folder=folder, process=process)
+
+
+async def _answers(url: str, process: asyncio.subprocess.Process) -> None:
+    async with aiohttp.ClientSession() as session:
+        while process.returncode is None:
+            try:
+                async with session.get(f"{url}/api/onboarding") as reply:
+                    if reply.status == 200:
+                        return
+            except aiohttp.ClientConnectionError:
+                pass  # it does not listen yet
+            await asyncio.sleep(0.2)
+    raise ProcessEndedError(f"Home Assistant ended with {process.returncode} while starting")
+
+
+def _write_configuration(folder: Path, port: int, ffmpeg: Path) -> None:
+    text = (HERE / "configuration.yaml").read_text()
+    (folder / "configuration.yaml").write_text(f"{text}ffmpeg:\n  ffmpeg_bin: {ffmpeg}\n")
+    shutil.copytree(HERE / "custom_components", folder / "custom_components")
+    storage = folder / ".storage"
+    storage.mkdir()
+    _store(
+        storage,
+        "onboarding",
+        version=(4, 1),
+        # Only the user step is left. The others would add services of the internet.
+        data={"done": ["core_config", "analytics", "integration"]},
+    )
+    _store(
+        storage,
+        "http",
+        version=(2, 2),
+        # Settings from YAML would be on trial only, and be reverted by a restart after 5 minutes.
+        data={
+            "stable": {
+                "server_host": ["127.0.0.1"],
+                "server_port": port,
+                "cors_allowed_origins": [],
+                "login_attempts_threshold": -1,
+                "ip_ban_enabled": True,
+                "ssl_profile": "modern",
+                "use_x_frame_options": True,
+                "created_at": "2026-01-01T00:00:00+00:00",
+                "error": None,
+                "error_message": None,
+            },
+            "pending": None,
+            "yaml_migration_done": True,
+        },
+    )
+
+
+def _store(storage: Path, key: str, *, version: tuple[int, int], data: object) -> None:
+    content = {"version": version[0], "minor_version": version[1], "key": key, "data": data}
+    (storage / key).write_text(json.dumps(content))
