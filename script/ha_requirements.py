@@ -11,43 +11,20 @@ import re
 import sys
 from pathlib import Path
 
-USED = [
-    "api",
-    "config",
-    "frontend",
-    "websocket_api",
-    "diagnostics",
-    "repairs",
-    "system_health",
-    "logbook",
-    "history",
-    "recorder",
-    "template",
-    "input_boolean",
-    "zeroconf",
-    "wyoming",
-    "assist_pipeline",
-    "media_source",
-    "tts",
-    "stt",
-    "wake_word",
-    "ffmpeg",
-]
+USED = {
+    *("api", "config", "diagnostics", "ffmpeg", "frontend", "history", "input_boolean", "logbook"),
+    *("assist_pipeline", "media_source", "recorder", "repairs", "stt", "system_health", "template"),
+    *("tts", "wake_word", "websocket_api", "wyoming", "zeroconf"),
+}
 """Integrations that the test configuration names, or that the voice pipeline loads on demand."""
 
-IMPORTED = [
-    "hassio",
-    "infrared",
-    "radio_frequency",
-    "camera",
+IMPORTED = {
+    *("ai_task", "camera", "go2rtc", "hassio", "image_processing", "infrared", "radio_frequency"),
     "stream",
-    "ai_task",
-    "image_processing",
-    "go2rtc",
-]
+}
 """Integrations that others import without naming them as a dependency."""
 
-EXTRA = ["imageio-ffmpeg"]
+EXTRA = {"imageio-ffmpeg"}
 """An ffmpeg as a package: Home Assistant converts every answer with it."""
 
 NEVER = {"cloud"}
@@ -82,8 +59,8 @@ def requirements(core: Path, integrations: set[str]) -> set[str]:
 def main() -> None:
     """Print one requirement a line, sorted."""
     core = Path(sys.argv[1])
-    wanted = default_integrations(core) | set(USED) | set(IMPORTED)
-    print("\n".join(sorted(requirements(core, wanted) | set(EXTRA))))
+    wanted = default_integrations(core) | USED | IMPORTED
+    print("\n".join(sorted(requirements(core, wanted) | EXTRA)))
 
 
 if __name__ == "__main__":

@@ -38,9 +38,9 @@ async def speak(host: str, port: int, text: str) -> bytes:
     rate, pcm = RATE, bytearray()
     async with asyncio.timeout(60), AsyncTcpClient(host, port) as client:
         await client.write_event(Synthesize(text=text).event())
-        while (event := await client.read_event()) is not None and not AudioStop.is_type(
-            event.type
-        ):
+        while (event := await client.read_event()) is not None:
+            if AudioStop.is_type(event.type):
+                break
             if Error.is_type(event.type):
                 raise AssertionError(f"The voice failed: {Error.from_event(event)}")
             if AudioStart.is_type(event.type):

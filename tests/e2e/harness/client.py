@@ -125,12 +125,19 @@ async def log_in(url: str) -> AsyncIterator[HassClient]:
             listener = asyncio.create_task(client.listen(), name="websocket of Home Assistant")
             try:
                 async with asyncio.timeout(REPLY_SECONDS):
-                    while (await client.ask("get_config"))["state"] != "RUNNING":
-                        await asyncio.sleep(0.1)
+                    await _started(client)
                 yield client
             finally:
                 await socket.close()
                 await listener
+
+
+async def _started(client: HassClient) -> None:
+    """Wait until every integration is set up; the caller brings the deadline."""
+    while True:
+        if (await client.ask("get_config"))["state"] == "RUNNING":
+            return
+        await asyncio.sleep(0.1)
 
 
 async def _create_owner(session: aiohttp.ClientSession, url: str) -> str:

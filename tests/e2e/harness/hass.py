@@ -49,7 +49,7 @@ class Hass:
         return self.folder / "home-assistant.log"
 
     def problems(self, since: int = 0) -> list[str]:
-        """Return the warnings and errors logged after the first `since` lines, less the harmless."""
+        """Return the warnings and errors after the first `since` lines, less the harmless."""
         lines = self.log.read_text(errors="replace").splitlines()
         return [
             line

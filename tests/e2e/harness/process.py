@@ -35,7 +35,7 @@ async def running(
     env: Mapping[str, str] | None = None,
     grace: float = 40.0,
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run a command, its output in `log`; on exit end it: SIGTERM, after `grace` seconds SIGKILL."""
+    """Run a command, its output in `log`; then SIGTERM, and SIGKILL after `grace` seconds."""
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
             *tied_to_us(command),

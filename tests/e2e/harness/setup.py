@@ -98,7 +98,7 @@ async def _language_of(client: HassClient, kind: str, engine: str) -> str:
     """Return the engine's own name of our language: the shortest tag that is it or a dialect."""
     providers = (await client.ask(f"{kind}/engine/list"))["providers"]
     offered = next(p["supported_languages"] for p in providers if p["engine_id"] == engine)
-    fitting = [tag for tag in offered if tag.replace("_", "-").split("-")[0] == LANGUAGE]
+    fitting: list[str] = [tag for tag in offered if tag.replace("_", "-").split("-")[0] == LANGUAGE]
     if not fitting:
         raise HassError(f"{engine} does not offer {LANGUAGE}, only {offered}")
     return min(fitting, key=len)
