@@ -1,0 +1,59 @@
+import pytest
+
+from wyoming_servers.text.locale import canonical, is_auto, matches, whisper_language
+
+
+@pytest.mark.parametrize(
+    ("code", "whisper"),
+    [
+        ("en", "en"),
+        ("en-US", "en"),
+        ("de_DE", "de"),
+        ("zh-CN", "zh"),
+        ("zh_Hant_TW", "zh"),
+        ("zh-HK", "yue"),
+        ("nb-NO", "no"),
+        ("iw", "he"),
+        ("fil-PH", "tl"),
+        ("jv", "jw"),
+        ("deu", "de"),
+        ("de_DE.UTF-8", "de"),
+    ],
+)
+def test_every_form_of_a_code_becomes_whispers(code: str, whisper: str) -> None:
+    assert whisper_language(code) == whisper
+
+
+@pytest.mark.parametrize(
+    ("requested", "offered", "best"),
+    [
+        ("en", ["en_US", "en_GB"], "en_US"),
+        ("en-GB", ["en_US", "en_GB"], "en_GB"),
+        ("en-AU", ["en_US", "en"], "en"),
+        ("pt-BR", ["pt-PT"], "pt-PT"),
+        ("zh-TW", ["zh-Hans", "zh-Hant"], "zh-Hant"),
+        ("zh-HK", ["zh-CN", "zh-TW"], "zh-TW"),
+        ("zh-HK", ["zh", "yue"], "yue"),
+        ("nb-NO", ["no"], "no"),
+        ("no", ["nb_NO"], "nb_NO"),
+        ("nn-NO", ["sv", "no"], "no"),
+        ("iw-IL", ["he"], "he"),
+        ("de", ["en", "fr"], None),
+        ("de", [], None),
+    ],
+)
+def test_the_nearest_offer_is_chosen(requested: str, offered: list[str], best: str | None) -> None:
+    assert matches(requested, offered) == best
+
+
+def test_no_language_and_auto_ask_for_detection() -> None:
+    assert is_auto(None)
+    assert is_auto("")
+    assert is_auto("Auto")
+    assert not is_auto("en")
+
+
+def test_codes_are_written_as_bcp_47_has_them() -> None:
+    assert canonical("de_de") == "de-DE"
+    assert canonical("ZH_hant_tw") == "zh-Hant-TW"
+    assert canonical("en") == "en"

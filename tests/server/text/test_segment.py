@@ -1,0 +1,183 @@
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wyoming_servers.text.segment import MAX_CHARACTERS, Segment, Segmenter
+
+
+def whole(text: str, language: str = "en") -> list[str]:
+    segmenter = Segmenter(language)
+    return [segment.text for segment in segmenter.feed(text) + segmenter.finish()]
+
+
+def word_by_word(text: str, language: str = "en") -> tuple[list[Segment], int]:
+    """Return the segments and how many words it took to get the first one."""
+    segmenter = Segmenter(language)
+    segments: list[Segment] = []
+    needed = 0
+    for count, word in enumerate(re.findall(r"\S+\s*", text), 1):
+        segments += segmenter.feed(word)
+        if segments and not needed:
+            needed = count
+    return segments + segmenter.finish(), needed
+
+
+def test_a_short_sentence_is_one_piece() -> None:
+    assert whole("Turned on the kitchen light.") == ["Turned on the kitchen light."]
+
+
+def test_the_first_piece_is_a_clause() -> None:
+    text = "When you leave home, the lights in all of the rooms are turned off. Good night."
+    assert whole(text) == [
+        "When you leave home,",
+        "the lights in all of the rooms are turned off.",
+        "Good night.",
+    ]
+
+
+def test_the_first_piece_without_a_clause_has_about_five_words() -> None:
+    assert whole("I have set a timer for ten minutes and dimmed all the lamps upstairs.")[0] == (
+        "I have set a timer"
+    )
+
+
+def test_the_first_piece_comes_after_few_words_of_a_stream() -> None:
+    text = "I have set a timer for ten minutes and dimmed all the lamps upstairs. Anything else?"
+    segments, needed = word_by_word(text)
+    assert needed <= 7
+    assert [segment.ends_sentence for segment in segments] == [False, True, True]
+
+
+def test_only_the_first_sentence_is_cut_early() -> None:
+    long = "The other one is a sentence of very many words that has no clause at all."
+    assert whole(f"Good morning. {long}") == ["Good morning.", long]
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "Today in New York City the weather will be as good as it was last year."),
+        ("en", "It will be about 25 degrees in the whole country until the end of the week."),
+        ("de", "Die Temperatur in der Küche beträgt 21 Grad und wird bis morgen früh gleich."),
+        ("fr", "La température dans la cuisine est de 21 degrés et elle ne change pas demain."),
+        ("es", "La temperatura de la cocina es de 21 grados y mañana no va a cambiar nada."),
+    ],
+)
+def test_the_first_piece_never_ends_inside_a_number_a_name_or_before_a_noun(
+    language: str, text: str
+) -> None:
+    first = whole(text, language)[0]
+    last_word = first.split()[-1]
+    assert first != text
+    assert not last_word.isdigit()
+    assert last_word not in {"New", "York", "the", "der", "la", "de", "y", "und", "et"}
+
+
+@pytest.mark.parametrize(
+    ("language", "sentences"),
+    [
+        ("en", ["Dr. Smith is in the U.S. Army.", "He came at 5 p.m.", "So did I.", "And you?"]),
+        ("en", ["It costs 3.50 at No. 5.", "Really?!", "Yes, e.g. Tuesday."]),
+        ("en", ["Wait... what is it?", "“No!”", "(Perhaps.)", "1. Mix the flour."]),
+        ("de", ["Am 3. Oktober ist frei.", "Das gilt bzw. Anna sagt es, z.B. Hr. Meier."]),
+        ("fr", ["M. Dupont est là.", "Il fait 3,5 degrés !", "« Oui. »", "Merci."]),
+        ("es", ["¿Qué tal?", "¡Muy bien!", "El Sr. García vive aquí."]),
+        ("xx", ["Prof. Nowak.", "A B C."]),
+    ],
+)
+def test_a_full_stop_ends_a_sentence_only_where_it_does(
+    language: str, sentences: list[str]
+) -> None:
+    # The first sentence may be cut early, so a short one goes ahead.
+    assert whole("Ok. " + " ".join(sentences), language)[1:] == sentences
+
+
+def test_sentences_of_scripts_without_spaces_are_cut_too() -> None:
+    assert whole("今天天气很好。我们去公园玩吧！“你好。”他说。", "zh") == [
+        "今天天气很好。",
+        "我们去公园玩吧！",
+        "“你好。”",
+        "他说。",
+    ]
+
+
+def test_items_of_a_list_and_paragraphs_are_pieces() -> None:
+    assert whole("Buy this:\n- milk\n- two eggs\n\nThat is all") == [
+        "Buy this:",
+        "- milk",
+        "- two eggs",
+        "That is all",
+    ]
+
+
+def test_a_hard_wrapped_sentence_stays_whole() -> None:
+    assert whole("Ok. One sentence\non two lines.")[1:] == ["One sentence\non two lines."]
+
+
+def test_a_number_is_not_torn_by_the_stream() -> None:
+    segmenter = Segmenter("en")
+    assert segmenter.feed("It is 21.") == []
+    assert segmenter.feed("5 degrees. ") == []
+    assert [segment.text for segment in segmenter.feed("And")] == ["It is 21.5 degrees."]
+
+
+def test_a_very_long_sentence_is_cut_at_a_clause() -> None:
+    clause = "and then there was another one of those things that nobody had asked for, "
+    pieces = whole(clause * 12)
+    assert all(len(piece) <= MAX_CHARACTERS for piece in pieces)
+    assert all(piece.endswith(",") for piece in pieces[1:])
+
+
+def test_text_without_any_end_does_not_wait_for_ever() -> None:
+    segmenter = Segmenter("en")
+    segments = [segment for _ in range(100) for segment in segmenter.feed("word ")]
+    assert len(segments) >= 2
+    assert not any(segment.ends_sentence for segment in segments)
+
+
+def test_it_can_begin_anew() -> None:
+    segmenter = Segmenter("en")
+    segmenter.feed("Half a")
+    segmenter.finish()
+    assert segmenter.finish() == []
+    text = "When you leave home, the lights in all of the rooms are turned off."
+    assert segmenter.feed(text)[0].text == "When you leave home,"
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.text(max_size=12),
+            st.sampled_from(
+                [
+                    "Dr. ",
+                    "3.5",
+                    "No. 5",
+                    ". ",
+                    "! ",
+                    "? ",
+                    "\n\n",
+                    "\n- ",
+                    ", ",
+                    "。",
+                    "， ",
+                    "word ",
+                ]
+            ),
+            st.just("x" * 300),
+        ),
+        max_size=60,
+    ),
+    st.sampled_from(["en", "de", "fr", "es", "zh", ""]),
+)
+def test_all_segments_together_are_the_text(pieces: list[str], language: str) -> None:
+    segmenter = Segmenter(language)
+    segments = [segment for piece in pieces for segment in segmenter.feed(piece)]
+    segments += segmenter.finish()
+    assert "".join("".join(s.text for s in segments).split()) == "".join("".join(pieces).split())
+    for segment in segments:
+        assert segment.text
+        assert segment.text == segment.text.strip()
+        assert len(segment.text) <= MAX_CHARACTERS
