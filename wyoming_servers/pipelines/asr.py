@@ -20,6 +20,7 @@ from wyoming_servers.events import SpeechStarted
 from wyoming_servers.pipelines.deadline import Deadline
 from wyoming_servers.pipelines.listener import Listener, choose_listener
 from wyoming_servers.pipelines.measure import Measure
+from wyoming_servers.pipelines.together import stop
 
 SLICE_SECONDS: Final = 0.25
 """Audio that is worked on before others get their turn; a client may send minutes at once."""
@@ -213,15 +214,11 @@ class Utterance:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._work is not None:
-            self._work.cancel()
-            await asyncio.wait([self._work])
-            if not self._work.cancelled():
-                self._work.exception()  # Seen: whoever called `finish` has got it.
+        failure = await stop(self._work) if self._work is not None else None
         self._activity.close()
-        if error is None and not self._finished:
-            error = asyncio.CancelledError()
-        self._measure.finish(error)
+        if failure is None and not self._finished:
+            failure = asyncio.CancelledError()
+        self._measure.finish(error or failure)
 
     async def _flush(self) -> None:
         if self._converter is not None:

@@ -4,12 +4,54 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
+from wyoming_servers.audio.pcm import level
+from wyoming_servers.audio.vad import FRAME_SECONDS, WINDOW, VadFrame
 from wyoming_servers.coordinator.face import Lease, ModelStatus, Snapshot
-from wyoming_servers.domain import Kind, ModelSpec, ModelState, Placement, Priority
+from wyoming_servers.domain import (
+    SPEECH_FORMAT,
+    Kind,
+    ModelSpec,
+    ModelState,
+    Offer,
+    Placement,
+    Priority,
+)
 from wyoming_servers.errors import ConductorError, ModelMissingError
 from wyoming_servers.worker.base import Chunk
+
+LOUD_DBFS: Final = -30.0
+
+SPECS: Final[Mapping[str, ModelSpec]] = {
+    spec.id: spec
+    for spec in (
+        ModelSpec("asr/english", Kind.ASR, "fake", languages=("en",)),
+        ModelSpec("asr/many", Kind.ASR, "fake", languages=("en", "de", "zh", "no")),
+        ModelSpec(
+            "tts/joe",
+            Kind.TTS,
+            "fake",
+            offers=(Offer("en_US-joe", "Joe", ("en_US",), speakers=("Low", "high")),),
+        ),
+        ModelSpec(
+            "tts/others",
+            Kind.TTS,
+            "fake",
+            offers=(Offer("de_DE-eva", "Eva", ("de_DE",)), Offer("en_GB-amy", "Amy", ("en_GB",))),
+        ),
+        ModelSpec(
+            "wake/words",
+            Kind.WAKE,
+            "fake",
+            offers=(
+                Offer("hey_jarvis", "Hey Jarvis", ("en",), "hey jarvis"),
+                Offer("alexa", "Alexa", ("en",), "alexa"),
+            ),
+        ),
+    )
+}
+"""Models that a FakeCoordinator can serve."""
 
 Engine = Callable[["FakeRun"], AsyncIterator[Chunk]]
 """One inference: reads the run's input, yields its output and sets its `answer`."""
@@ -69,6 +111,29 @@ class FakeRun:
         self.cancelled = not self._finished
 
 
+class LoudActivity:
+    """Takes loud for speech, so that a test can speak in square waves."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._time = 0.0
+        self.closed = False
+
+    async def listen(self, pcm: bytes) -> list[VadFrame]:
+        data = self._rest + pcm
+        size = WINDOW * SPEECH_FORMAT.width
+        frames = []
+        while len(data) >= size:
+            window, data = data[:size], data[size:]
+            self._time += FRAME_SECONDS
+            frames.append(VadFrame(self._time, 1.0 if level(window) > LOUD_DBFS else 0.0))
+        self._rest = data
+        return frames
+
+    def close(self) -> None:
+        self.closed = True
+
+
 class FakeLease:
     """A lease on nothing."""
 
@@ -83,8 +148,8 @@ class FakeLease:
         request: Mapping[str, Any],
         *,
         payload: bytes = b"",
-        streaming: bool = False,  # noqa: ARG002  (the contract's)
-        priority: Priority | None = None,  # noqa: ARG002
+        streaming: bool = False,
+        priority: Priority | None = None,
     ) -> FakeRun:
         run = FakeRun(self._owner.engines[self.spec.kind], request, payload)
         self._owner.runs.append(run)
@@ -118,8 +183,8 @@ class FakeCoordinator:
         self,
         model: str,
         *,
-        priority: Priority | None = None,  # noqa: ARG002
-        client: str = "",  # noqa: ARG002
+        priority: Priority | None = None,
+        client: str = "",
     ) -> AbstractAsyncContextManager[Lease]:
         return self._lease(model)
 

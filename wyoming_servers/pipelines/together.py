@@ -1,4 +1,4 @@
-"""Several pieces of work that end together."""
+"""Work in tasks: several pieces that end together, and one that is stopped."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -20,3 +20,10 @@ async def together(*works: Coroutine[Any, Any, None]) -> None:
     errors = [task.exception() for task in tasks if not task.cancelled()]
     for error in filter(None, errors):
         raise error
+
+
+async def stop(task: asyncio.Task[Any]) -> BaseException | None:
+    """Cancel a task if it still runs, wait for its end, and return what it failed with."""
+    task.cancel()
+    await asyncio.wait([task])
+    return None if task.cancelled() else task.exception()

@@ -19,6 +19,7 @@ from wyoming_servers.errors import BadRequestError, InternalError
 from wyoming_servers.pipelines.deadline import Deadline
 from wyoming_servers.pipelines.join import Joiner
 from wyoming_servers.pipelines.measure import Measure
+from wyoming_servers.pipelines.together import stop
 from wyoming_servers.pipelines.voices import Voice, VoiceBook, check_speaker
 from wyoming_servers.text.segment import Segment, Segmenter
 
@@ -197,14 +198,10 @@ class Speech:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        left_early = not self._producer.done()
-        self._producer.cancel()
-        await asyncio.wait([self._producer])
-        if error is None and not self._producer.cancelled():
-            error = self._producer.exception()
-        elif error is None and left_early:
-            error = asyncio.CancelledError()
-        self._measure.finish(error)
+        failure = await stop(self._producer)
+        if failure is None and self._producer.cancelled():
+            failure = asyncio.CancelledError()
+        self._measure.finish(error or failure)
 
     def _add(self, segments: Iterable[Segment]) -> None:
         # A segment of signs alone has no sound; engines answer it with noise or an error.

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+
 from wyoming_servers.domain import Kind, ModelSpec, Offer
 from wyoming_servers.errors import (
     BadRequestError,

@@ -15,7 +15,7 @@ from wyoming_servers.domain import SPEECH_FORMAT, AudioFormat, Kind, ModelSpec
 from wyoming_servers.events import WakeWordDetected
 from wyoming_servers.pipelines.ear import Ear
 from wyoming_servers.pipelines.measure import Measure
-from wyoming_servers.pipelines.together import together
+from wyoming_servers.pipelines.together import stop, together
 from wyoming_servers.pipelines.words import Word, WordBook
 from wyoming_servers.worker.base import Chunk
 
@@ -158,10 +158,8 @@ class Listening:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._work.cancel()
-        await asyncio.wait([self._work])
-        if error is None and not self._work.cancelled():
-            error = self._work.exception()
+        failure = await stop(self._work)
+        error = error or failure
         # A client that leaves without a word ends a stream in the usual way: it has heard enough.
         self._measure.finish(None if isinstance(error, asyncio.CancelledError) else error)
 

@@ -1,0 +1,98 @@
+"""Pipelines over a coordinator without processes; loud sound is speech."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from wyoming_servers.bus import EventBus
+from wyoming_servers.clock import FakeClock
+from wyoming_servers.config.schema import Config
+from wyoming_servers.events import Event
+from wyoming_servers.pipelines.asr import AsrPipeline
+from wyoming_servers.pipelines.fake import SPECS, FakeCoordinator, LoudActivity
+from wyoming_servers.pipelines.tts import TtsPipeline
+from wyoming_servers.pipelines.wake import WakePipeline
+
+Make = Callable[..., Any]
+
+
+@pytest.fixture
+def bus(clock: FakeClock) -> EventBus:
+    return EventBus(clock)
+
+
+@pytest.fixture
+def coordinator() -> FakeCoordinator:
+    return FakeCoordinator(SPECS)
+
+
+@pytest.fixture
+def published(bus: EventBus) -> Callable[[str], list[Event]]:
+    """Return the events of one type so far."""
+
+    def of_type(name: str) -> list[Event]:
+        return [item.event for item in bus.recent(500) if item.event.type == name]
+
+    return of_type
+
+
+@pytest.fixture
+def make_asr(coordinator: FakeCoordinator, bus: EventBus, clock: FakeClock) -> Make:
+    """Build the pipeline with settings of the `asr` and `limits` sections."""
+
+    def make(limits: dict[str, Any] | None = None, **asr: Any) -> AsrPipeline:
+        section = {"model": "asr/many"} | asr
+        config = Config.model_validate({"asr": section, "limits": limits or {}})
+        return AsrPipeline(coordinator, SPECS, config, bus, clock, activity=LoudActivity)
+
+    return make
+
+
+@pytest.fixture
+def make_tts(coordinator: FakeCoordinator, bus: EventBus, clock: FakeClock) -> Make:
+    """Build the pipeline with settings of the `tts` and `limits` sections."""
+
+    def make(limits: dict[str, Any] | None = None, **tts: Any) -> TtsPipeline:
+        section = {"voice": "en_US-joe"} | tts
+        config = Config.model_validate({"tts": section, "limits": limits or {}})
+        return TtsPipeline(coordinator, SPECS, config, bus, clock)
+
+    return make
+
+
+@pytest.fixture
+def make_wake(coordinator: FakeCoordinator, bus: EventBus, clock: FakeClock) -> Make:
+    """Build the pipeline with settings of the `wake` section."""
+
+    def make(**wake: Any) -> WakePipeline:
+        config = Config.model_validate({"wake": wake})
+        return WakePipeline(coordinator, SPECS, config, bus, clock)
+
+    return make
+
+
+def _square(seconds: float, rate: int, high: bytes) -> bytes:
+    period = rate // 200
+    wave = high * (period // 2) + bytes(len(high)) * (period - period // 2)
+    return (wave * (int(seconds * rate) // period + 1))[: int(seconds * rate) * len(high)]
+
+
+@pytest.fixture
+def speech() -> Callable[..., bytes]:
+    """Make loud 16-bit sound of some seconds; mono unless told otherwise."""
+
+    def make(seconds: float, rate: int = 16_000, channels: int = 1) -> bytes:
+        return _square(seconds, rate, b"\x00\x40" * channels)
+
+    return make
+
+
+@pytest.fixture
+def quiet() -> Callable[..., bytes]:
+    """Make silence of some seconds."""
+
+    def make(seconds: float, rate: int = 16_000) -> bytes:
+        return bytes(2 * int(seconds * rate))
+
+    return make

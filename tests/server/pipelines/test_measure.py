@@ -1,0 +1,60 @@
+import asyncio
+
+import pytest
+
+from wyoming_servers.bus import EventBus
+from wyoming_servers.clock import FakeClock
+from wyoming_servers.domain import Kind
+from wyoming_servers.errors import BusyError
+from wyoming_servers.events import RequestFinished
+from wyoming_servers.pipelines.measure import Measure
+
+
+@pytest.fixture
+def measure(bus: EventBus, clock: FakeClock) -> Measure:
+    return Measure(Kind.ASR, "10.0.0.7", bus, clock)
+
+
+def finished(bus: EventBus) -> list[RequestFinished]:
+    return [item.event for item in bus.recent() if isinstance(item.event, RequestFinished)]
+
+
+async def test_stages_and_the_seconds_after_the_speech_are_told(
+    measure: Measure, bus: EventBus, clock: FakeClock
+) -> None:
+    measure.model = "asr/many"
+    await clock.advance(3)
+    measure.restart("speech")
+    await clock.advance(0.5)
+    measure.mark("queue")
+    measure.mark("queue")
+    for _ in range(2):
+        with measure.stage("inference"):
+            await clock.advance(1)
+    measure.finish()
+    (event,) = finished(bus)
+    assert event.seconds == pytest.approx(2.5)
+    assert event.stages == pytest.approx({"speech": 3, "queue": 0.5, "inference": 2})
+    assert (event.kind, event.model, event.client) == ("asr", "asr/many", "10.0.0.7")
+    assert event.code == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (BusyError("full"), "BUSY"),
+        (asyncio.CancelledError(), "CANCELLED"),
+        (KeyError("oops"), "UNKNOWN"),
+    ],
+)
+def test_an_end_with_an_error_is_told_with_its_code(
+    measure: Measure, bus: EventBus, error: BaseException, code: str
+) -> None:
+    measure.finish(error)
+    assert [event.code for event in finished(bus)] == [code]
+
+
+def test_only_the_first_end_counts(measure: Measure, bus: EventBus) -> None:
+    measure.finish()
+    measure.finish(BusyError("late"))
+    assert [event.code for event in finished(bus)] == [""]

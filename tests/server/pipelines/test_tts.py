@@ -1,0 +1,298 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from wyoming_servers.clock import FakeClock
+from wyoming_servers.domain import AudioFormat, Kind
+from wyoming_servers.errors import (
+    BadRequestError,
+    BusyError,
+    DeadlineError,
+    InferenceFailedError,
+    InternalError,
+    ModelMissingError,
+    UnsupportedLanguageError,
+)
+from wyoming_servers.pipelines.fake import FakeCoordinator, FakeRun
+from wyoming_servers.pipelines.tts import Speech, TtsRequest
+from wyoming_servers.worker.base import Chunk
+
+Make = Callable[..., Any]
+Published = Callable[[str], list[Any]]
+
+THREE = "The first sentence is here. Then a second one follows it. And this is the third."
+
+
+async def say(speech: Speech, text: str) -> list[bytes]:
+    """Speak a whole text."""
+    async with speech:
+        speech.feed(text)
+        speech.end()
+        return [chunk async for chunk in speech]
+
+
+async def test_a_text_becomes_audio_in_chunks_of_2048_samples(
+    make_tts: Make, coordinator: FakeCoordinator, published: Published
+) -> None:
+    async with make_tts().open(TtsRequest(client="a")) as speech:
+        speech.feed("Hello there, my friend.")
+        speech.end()
+        assert await speech.format() == AudioFormat(16_000)
+        chunks = [chunk async for chunk in speech]
+    assert {len(chunk) for chunk in chunks[:-1]} == {4_096}
+    assert sum(map(len, chunks)) == 2 * 500 * len("Hello there, my friend.")
+    assert (coordinator.leased, coordinator.held) == (["tts/joe"], 0)
+    (event,) = published("request_finished")
+    assert (event.code, event.model, event.client) == ("", "tts/joe", "a")
+    assert set(event.stages) == {"queue", "inference", "first_audio"}
+
+
+async def test_each_sentence_is_a_run_of_its_own(
+    make_tts: Make, coordinator: FakeCoordinator
+) -> None:
+    await say(make_tts().open(TtsRequest()), THREE)
+    assert [run.request["text"] for run in coordinator.runs][-2:] == [
+        "Then a second one follows it.",
+        "And this is the third.",
+    ]
+    assert len(coordinator.leased) == 1
+
+
+async def test_a_pause_stands_between_sentences(make_tts: Make) -> None:
+    text = "Good morning. It is nine."
+    without = await say(make_tts(sentence_silence=0).open(TtsRequest()), text)
+    paused = await say(make_tts(sentence_silence=0.5).open(TtsRequest()), text)
+    assert sum(map(len, paused)) - sum(map(len, without)) == 16_000
+    assert bytes(4_096) in paused
+
+
+async def test_the_first_sentence_is_spoken_before_the_text_is_complete(
+    make_tts: Make, coordinator: FakeCoordinator
+) -> None:
+    async with make_tts().open(TtsRequest()) as speech:
+        audio = aiter(speech)
+        for piece in ("Good ", "morning ", "to ", "you. ", "It "):
+            speech.feed(piece)
+        assert await asyncio.wait_for(anext(audio), 5)
+        speech.feed("is nine.")
+        speech.end()
+        assert [chunk async for chunk in audio]
+    assert [run.request["text"] for run in coordinator.runs] == [
+        "Good morning to you.",
+        "It is nine.",
+    ]
+
+
+async def test_only_one_sentence_is_made_ahead_of_a_slow_listener(
+    make_tts: Make, coordinator: FakeCoordinator, clock: FakeClock
+) -> None:
+    text = " ".join(f"This is sentence number {n} of many." for n in range(9))
+    async with make_tts().open(TtsRequest()) as speech:
+        speech.feed(text)
+        speech.end()
+        audio = aiter(speech)
+        await anext(audio)
+        await clock.settle(200)
+        assert len(coordinator.runs) == 2
+        rest = [chunk async for chunk in audio]
+    assert len(coordinator.runs) == 9
+    assert rest
+
+
+async def test_the_sentences_of_two_clients_take_turns(
+    make_tts: Make, coordinator: FakeCoordinator
+) -> None:
+    """The fake worker makes one sentence at a time, in the order they were asked for."""
+    one_at_a_time = asyncio.Lock()
+    order = []
+
+    async def hum(run: FakeRun) -> AsyncIterator[Chunk]:
+        async with one_at_a_time:
+            order.append(run.request["text"][0])
+            await asyncio.sleep(0)
+            yield Chunk({}, bytes(20_000))
+
+    coordinator.engines[Kind.TTS] = hum
+    pipeline = make_tts()
+    long = " ".join(f"A long text, sentence {n}." for n in range(10))
+    await asyncio.gather(
+        say(pipeline.open(TtsRequest()), long),
+        say(pipeline.open(TtsRequest()), "Be short."),
+    )
+    assert "B" in order[:3]
+
+
+@pytest.mark.parametrize("text", ["", "   \n", "...", "?! –", "🙂"])
+async def test_a_text_without_words_is_a_short_silence_without_any_model(
+    make_tts: Make, coordinator: FakeCoordinator, text: str
+) -> None:
+    async with make_tts().open(TtsRequest()) as speech:
+        speech.feed(text)
+        speech.end()
+        audio = await speech.format()
+        chunks = [chunk async for chunk in speech]
+    assert coordinator.leased == []
+    assert 0.05 < audio.seconds(sum(map(len, chunks))) < 0.5
+    assert not any(b"".join(chunks))
+
+
+async def test_a_voice_that_makes_no_sound_is_a_short_silence(
+    make_tts: Make, coordinator: FakeCoordinator
+) -> None:
+    async def mute(run: FakeRun) -> AsyncIterator[Chunk]:
+        run.answer = {"samples": 0}
+        return
+        yield Chunk({})
+
+    coordinator.engines[Kind.TTS] = mute
+    chunks = await say(make_tts().open(TtsRequest()), "Hello.")
+    assert sum(map(len, chunks)) == 3_200
+
+
+async def test_the_worker_is_told_voice_speaker_and_speed(
+    make_tts: Make, coordinator: FakeCoordinator
+) -> None:
+    request = TtsRequest(voice="en_us-JOE", speaker="HIGH", speed=1.5)
+    await say(make_tts().open(request), "Hello.")
+    assert coordinator.runs[0].request == {
+        "text": "Hello.",
+        "voice": "en_US-joe",
+        "speaker": "high",
+        "speed": 1.5,
+    }
+
+
+async def test_a_language_chooses_the_voice_and_the_model(
+    make_tts: Make, coordinator: FakeCoordinator
+) -> None:
+    await say(make_tts(speed=0.8).open(TtsRequest(language="de-AT")), "Guten Tag.")
+    assert coordinator.leased == ["tts/others"]
+    assert coordinator.runs[0].request["voice"] == "de_DE-eva"
+    assert coordinator.runs[0].request["speed"] == 0.8
+
+
+@pytest.mark.parametrize(
+    ("request_", "error"),
+    [
+        (TtsRequest(voice="nobody"), ModelMissingError),
+        (TtsRequest(language="xx"), UnsupportedLanguageError),
+        (TtsRequest(speaker="nobody"), BadRequestError),
+        (TtsRequest(speed=3.0), BadRequestError),
+        (TtsRequest(speed=float("nan")), BadRequestError),
+    ],
+)
+async def test_what_does_not_exist_is_refused_and_counted(
+    make_tts: Make, published: Published, request_: TtsRequest, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        make_tts().open(request_)
+    assert len(published("request_finished")) == 1
+
+
+async def test_a_text_that_is_too_long_is_refused_however_it_comes(make_tts: Make) -> None:
+    pipeline = make_tts(max_text=100)
+    with pytest.raises(BadRequestError, match="longer than 100 characters"):
+        await say(pipeline.open(TtsRequest()), "x" * 1_000_000)
+    async with pipeline.open(TtsRequest()) as speech:
+        for _ in range(10):
+            speech.feed("ten chars ")
+        with pytest.raises(BadRequestError):
+            speech.feed("x")
+
+
+async def test_a_worker_that_dies_is_told_as_it_is(
+    make_tts: Make, coordinator: FakeCoordinator, published: Published
+) -> None:
+    async def die(run: FakeRun) -> AsyncIterator[Chunk]:
+        yield Chunk({}, bytes(8_192))
+        raise InferenceFailedError("killed by signal 9")
+
+    coordinator.engines[Kind.TTS] = die
+    with pytest.raises(InferenceFailedError, match="signal 9"):
+        await say(make_tts().open(TtsRequest()), "Hello.")
+    assert coordinator.held == 0
+    assert [event.code for event in published("request_finished")] == ["INFERENCE_FAILED"]
+
+
+async def test_a_refused_lease_raises_from_the_format_too(
+    make_tts: Make, coordinator: FakeCoordinator
+) -> None:
+    coordinator.refusals.append(BusyError("full"))
+    async with make_tts().open(TtsRequest()) as speech:
+        speech.feed("Hello.")
+        speech.end()
+        with pytest.raises(BusyError):
+            await speech.format()
+
+
+async def test_a_failure_nobody_asks_for_is_counted_all_the_same(
+    make_tts: Make, coordinator: FakeCoordinator, published: Published, clock: FakeClock
+) -> None:
+    coordinator.refusals.append(BusyError("full"))
+    async with make_tts().open(TtsRequest()) as speech:
+        speech.feed("Hello.")
+        speech.end()
+        await clock.settle()
+    assert [event.code for event in published("request_finished")] == ["BUSY"]
+
+
+async def test_a_model_without_a_sample_rate_is_our_bug(
+    make_tts: Make, coordinator: FakeCoordinator
+) -> None:
+    coordinator.info.clear()
+    with pytest.raises(InternalError, match="sample rate"):
+        await say(make_tts().open(TtsRequest()), "Hello.")
+
+
+@pytest.mark.parametrize("stuck_at", ["lease", "run"])
+async def test_speech_that_does_not_come_is_a_timeout(
+    make_tts: Make, coordinator: FakeCoordinator, clock: FakeClock, stuck_at: str
+) -> None:
+    async def never(run: FakeRun) -> AsyncIterator[Chunk]:
+        await asyncio.Event().wait()
+        yield Chunk({})
+
+    coordinator.engines[Kind.TTS] = never
+    if stuck_at == "lease":
+        coordinator.gate.clear()
+    task = asyncio.create_task(say(make_tts(limits={"request": 5}).open(TtsRequest()), "Hello."))
+    await clock.advance(5.1)
+    with pytest.raises(DeadlineError):
+        await task
+    assert (coordinator.held, coordinator.waiting) == (0, 0)
+
+
+async def test_waiting_for_text_is_no_timeout(
+    make_tts: Make, coordinator: FakeCoordinator, clock: FakeClock
+) -> None:
+    async with make_tts(limits={"request": 5}).open(TtsRequest()) as speech:
+        audio = aiter(speech)
+        speech.feed("Good morning to you. ")
+        speech.feed("It ")
+        await anext(audio)
+        await clock.advance(100)
+        speech.feed("is nine.")
+        speech.end()
+        assert [chunk async for chunk in audio]
+
+
+async def test_leaving_early_cancels_the_run_and_frees_the_model(
+    make_tts: Make, coordinator: FakeCoordinator, published: Published
+) -> None:
+    async with make_tts().open(TtsRequest()) as speech:
+        speech.feed(THREE)
+        speech.end()
+        await anext(aiter(speech))
+        assert coordinator.held == 1
+    assert coordinator.held == 0
+    assert [event.code for event in published("request_finished")] == ["CANCELLED"]
+
+
+async def test_the_voice_is_called_as_soon_as_a_text_is_coming(
+    make_tts: Make, coordinator: FakeCoordinator
+) -> None:
+    async with make_tts().open(TtsRequest()):
+        assert coordinator.prefetched == [("tts/joe", "a text is coming")]
+        assert coordinator.leased == []

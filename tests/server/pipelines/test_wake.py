@@ -1,0 +1,229 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from wyoming_servers.clock import FakeClock
+from wyoming_servers.domain import SPEECH_FORMAT, AudioFormat, Kind
+from wyoming_servers.errors import (
+    BadRequestError,
+    InferenceFailedError,
+    LoadFailedError,
+    ModelMissingError,
+    ShuttingDownError,
+)
+from wyoming_servers.pipelines import ear
+from wyoming_servers.pipelines.fake import FakeCoordinator, FakeRun, hear_loud
+from wyoming_servers.pipelines.wake import Listening, WakeRequest
+from wyoming_servers.worker.base import Chunk
+
+Make = Callable[..., Any]
+Sound = Callable[..., bytes]
+Published = Callable[[str], list[Any]]
+
+BEEP = b"\x00\x40" * 160
+"""10 ms that the fake model takes for its first word."""
+HUSH = bytes(320)
+
+
+async def heard(listening: Listening) -> list[Any]:
+    """End the stream and return everything that was heard."""
+    listening.end()
+    return [detection async for detection in listening]
+
+
+async def test_a_word_is_told_with_the_clients_time(
+    make_wake: Make, coordinator: FakeCoordinator, published: Published
+) -> None:
+    async with make_wake().open(WakeRequest(("alexa",), client="a")) as listening:
+        await listening.feed(HUSH, SPEECH_FORMAT, 5_000)
+        await listening.feed(BEEP, SPEECH_FORMAT, 5_010)
+        detection = await asyncio.wait_for(anext(aiter(listening)), 5)
+    assert (detection.word, detection.timestamp) == ("alexa", 5_010)
+    (event,) = published("wake_word_detected")
+    assert (event.client, event.word, event.timestamp) == ("a", "alexa", 5_010)
+    assert coordinator.held == 0
+
+
+async def test_without_timestamps_time_begins_with_the_stream(make_wake: Make) -> None:
+    async with make_wake().open(WakeRequest()) as listening:
+        for piece in (HUSH, HUSH, BEEP):
+            await listening.feed(piece, SPEECH_FORMAT)
+        (detection,) = await heard(listening)
+    assert (detection.word, detection.timestamp) == ("hey_jarvis", 20)
+
+
+async def test_detections_can_repeat(make_wake: Make) -> None:
+    async with make_wake().open(WakeRequest()) as listening:
+        for piece in (BEEP, HUSH, BEEP, HUSH, BEEP):
+            await listening.feed(piece, SPEECH_FORMAT)
+        assert [detection.timestamp for detection in await heard(listening)] == [0, 20, 40]
+
+
+async def test_silence_ends_without_a_detection(make_wake: Make, published: Published) -> None:
+    async with make_wake().open(WakeRequest()) as listening:
+        await listening.feed(bytes(32_000), SPEECH_FORMAT)
+        assert await heard(listening) == []
+    assert [event.code for event in published("request_finished")] == [""]
+
+
+async def test_a_client_that_leaves_has_heard_enough(
+    make_wake: Make, coordinator: FakeCoordinator, clock: FakeClock, published: Published
+) -> None:
+    async with make_wake().open(WakeRequest()) as listening:
+        await listening.feed(HUSH, SPEECH_FORMAT)
+        await clock.settle()
+        assert coordinator.held == 1
+    assert coordinator.held == 0
+    assert [event.code for event in published("request_finished")] == [""]
+
+
+async def test_the_worker_is_told_words_and_thresholds(
+    make_wake: Make, coordinator: FakeCoordinator
+) -> None:
+    pipeline = make_wake(threshold=0.7, trigger_level=2, refractory=1)
+    async with pipeline.open(WakeRequest(())) as listening:
+        await listening.feed(HUSH, SPEECH_FORMAT)
+        await heard(listening)
+    assert coordinator.runs[0].request == {
+        "words": ["hey_jarvis", "alexa"],
+        "threshold": 0.7,
+        "trigger_level": 2,
+        "refractory": 1.0,
+    }
+
+
+async def test_other_formats_are_converted(make_wake: Make, coordinator: FakeCoordinator) -> None:
+    audio = AudioFormat(48_000, channels=2)
+    async with make_wake().open(WakeRequest()) as listening:
+        await listening.feed(bytes(audio.bytes_for(1.0)), audio)
+        await heard(listening)
+    assert len(coordinator.runs[0].received) == pytest.approx(32_000, abs=1_000)
+
+
+async def test_an_impossible_format_is_the_clients_fault(make_wake: Make) -> None:
+    async with make_wake().open(WakeRequest()) as listening:
+        with pytest.raises(BadRequestError):
+            await listening.feed(HUSH, AudioFormat(16_000, 7))
+
+
+async def test_an_unknown_word_is_refused_and_counted(
+    make_wake: Make, published: Published
+) -> None:
+    with pytest.raises(ModelMissingError):
+        make_wake().open(WakeRequest(("ok_computer",)))
+    assert [event.code for event in published("request_finished")] == ["MODEL_MISSING"]
+
+
+def dying_once(runs: list[FakeRun]) -> Callable[[FakeRun], AsyncIterator[Chunk]]:
+    """Make a model whose first run dies at its first piece."""
+
+    async def listen(run: FakeRun) -> AsyncIterator[Chunk]:
+        runs.append(run)
+        if len(runs) == 1:
+            async for _ in run.input():
+                raise InferenceFailedError("killed by signal 9")
+        async for chunk in hear_loud(run):
+            yield chunk
+
+    return listen
+
+
+async def test_a_stream_outlives_its_worker(
+    make_wake: Make, coordinator: FakeCoordinator, clock: FakeClock, published: Published
+) -> None:
+    coordinator.engines[Kind.WAKE] = dying_once([])
+    async with make_wake().open(WakeRequest()) as listening:
+        await listening.feed(HUSH, SPEECH_FORMAT)
+        await clock.settle()
+        assert coordinator.held == 0
+        await listening.feed(BEEP, SPEECH_FORMAT)
+        await clock.advance(ear.DELAYS[0])
+        assert coordinator.held == 1
+        (detection,) = await heard(listening)
+    assert detection.timestamp == 10
+    assert len(coordinator.leased) == 2
+    assert [event.code for event in published("request_finished")] == [""]
+
+
+async def test_while_the_worker_is_lost_only_the_newest_seconds_are_kept(
+    make_wake: Make, coordinator: FakeCoordinator, clock: FakeClock
+) -> None:
+    runs: list[FakeRun] = []
+    coordinator.engines[Kind.WAKE] = dying_once(runs)
+    async with make_wake().open(WakeRequest()) as listening:
+        await listening.feed(HUSH, SPEECH_FORMAT)
+        await clock.settle()
+        await asyncio.wait_for(listening.feed(bytes(32_000 * 60), SPEECH_FORMAT), 5)
+        await clock.advance(ear.DELAYS[0])
+        await heard(listening)
+    assert len(runs[1].received) == pytest.approx(ear.BACKLOG_BYTES, abs=8_000)
+
+
+async def test_a_model_that_keeps_failing_is_given_up(
+    make_wake: Make, coordinator: FakeCoordinator, clock: FakeClock, published: Published
+) -> None:
+    async def die(run: FakeRun) -> AsyncIterator[Chunk]:
+        raise InferenceFailedError("killed again")
+        yield Chunk({})
+
+    coordinator.engines[Kind.WAKE] = die
+    async with make_wake().open(WakeRequest()) as listening:
+        await clock.advance(sum(ear.DELAYS) + 1)
+        await listening.feed(HUSH, SPEECH_FORMAT)
+        with pytest.raises(InferenceFailedError, match="killed again"):
+            await heard(listening)
+    assert len(coordinator.leased) == 1 + len(ear.DELAYS)
+    assert [event.code for event in published("request_finished")] == ["INFERENCE_FAILED"]
+
+
+async def test_failures_long_apart_do_not_add_up(
+    make_wake: Make, coordinator: FakeCoordinator, clock: FakeClock
+) -> None:
+    async def die_later(run: FakeRun) -> AsyncIterator[Chunk]:
+        await clock.sleep(ear.STABLE_SECONDS)
+        raise InferenceFailedError("killed now and then")
+        yield Chunk({})
+
+    coordinator.engines[Kind.WAKE] = die_later
+    async with make_wake().open(WakeRequest()) as listening:
+        await clock.advance(100)
+        await listening.feed(HUSH, SPEECH_FORMAT)
+    assert len(coordinator.leased) > 2 * len(ear.DELAYS)
+
+
+@pytest.mark.parametrize("error", [LoadFailedError("broken"), ShuttingDownError("bye")])
+async def test_a_model_that_cannot_be_had_at_all_fails_at_once(
+    make_wake: Make, coordinator: FakeCoordinator, error: Exception
+) -> None:
+    coordinator.refusals.append(error)  # type: ignore[arg-type]
+    async with make_wake().open(WakeRequest()) as listening:
+        with pytest.raises(type(error)):
+            await heard(listening)
+
+
+async def test_while_the_model_loads_the_client_waits_and_loses_nothing(
+    make_wake: Make, coordinator: FakeCoordinator, clock: FakeClock
+) -> None:
+    coordinator.gate.clear()
+    async with make_wake().open(WakeRequest()) as listening:
+        feeding = asyncio.create_task(listening.feed(bytes(32_000 * 20), SPEECH_FORMAT))
+        await clock.settle(200)
+        assert not feeding.done()
+        coordinator.gate.set()
+        await asyncio.wait_for(feeding, 5)
+        await heard(listening)
+    assert len(coordinator.runs[0].received) == 32_000 * 20
+
+
+async def test_a_client_that_waits_is_let_go_when_listening_fails(
+    make_wake: Make, coordinator: FakeCoordinator, clock: FakeClock
+) -> None:
+    coordinator.gate.clear()
+    coordinator.refusals.append(LoadFailedError("broken"))
+    async with make_wake().open(WakeRequest()) as listening:
+        feeding = asyncio.create_task(listening.feed(bytes(32_000 * 20), SPEECH_FORMAT))
+        await clock.settle(200)
+        coordinator.gate.set()
+        await asyncio.wait_for(feeding, 5)
