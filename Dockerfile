@@ -2,14 +2,19 @@
 #
 #   docker build -t wyoming-conductor .
 #   docker run --network host -v wyoming-conductor:/data wyoming-conductor
-FROM python:3.11-slim
-
+FROM python:3.11-slim AS build
 WORKDIR /app
-COPY requirements/server.txt requirements/build.txt requirements/
-RUN pip install --no-cache-dir --require-hashes -r requirements/server.txt
+COPY requirements/build.txt requirements/
+RUN pip install --no-cache-dir --require-hashes -r requirements/build.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY wyoming_servers wyoming_servers
-RUN PIP_CONSTRAINT=requirements/build.txt pip install --no-cache-dir --no-deps .
+RUN pip wheel --no-deps --no-build-isolation --wheel-dir /wheels .
+
+FROM python:3.11-slim
+COPY requirements/server.txt /tmp/server.txt
+RUN pip install --no-cache-dir --require-hashes -r /tmp/server.txt
+COPY --from=build /wheels /wheels
+RUN pip install --no-cache-dir --no-deps /wheels/*.whl
 
 RUN useradd --system --create-home conductor && install -d -o conductor -g conductor /data
 USER conductor

@@ -39,7 +39,7 @@ find_uv() {
     if ! "$own" --version >/dev/null 2>&1; then
         say "Installing uv into .tools/uv"
         rm -rf "$tools/uv"
-        with_pip install --quiet --disable-pip-version-check --no-warn-script-location \
+        with_pip install --quiet --disable-pip-version-check --root-user-action=ignore \
             --require-hashes --target "$tools/uv" -r "$root/requirements/uv.txt" >&2
     fi
     printf '%s\n' "$own"
@@ -73,9 +73,9 @@ with_pip() {
     "$python" "$wheel/pip" "$@"
 }
 
-# stamp FOLDER NAME FILE...: the text that says what an environment was made of.
-# It holds the checkout's path, because a virtual environment breaks when its folder moves.
-fingerprint() {
+# Print a text that says what an environment was made of. It depends on the checkout's path, too,
+# because a virtual environment breaks when its folder moves.
+fingerprint() { # FILE... (- for standard input)
     { printf '%s\n' "$root" && cat "$@"; } | sha256sum | cut -d ' ' -f 1
 }
 
