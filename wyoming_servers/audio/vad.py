@@ -108,7 +108,8 @@ class VoiceActivity:
             # 10 and 32 ms do not match: a verdict belongs to the window in which its piece ends.
             count = self._windows * _WINDOW_BYTES // _GATE_BYTES - self._judged
             self._judged += count
-            if any([self._verdicts.popleft() for _ in range(count)]):
+            verdicts = [self._verdicts.popleft() for _ in range(count)]
+            if any(verdicts):
                 self._hangover = _GATE_HANGOVER
             else:
                 self._hangover = max(0, self._hangover - 1)

@@ -1,0 +1,21 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wyoming_servers.audio.chunk import Chunker
+
+
+@given(st.lists(st.binary(max_size=50)), st.integers(1, 40))
+def test_chunks_have_one_size_and_lose_nothing(pieces: list[bytes], size: int) -> None:
+    chunker = Chunker(size)
+    chunks = [chunk for piece in pieces for chunk in chunker.feed(piece)]
+    rest = chunker.flush()
+    assert {len(chunk) for chunk in chunks} <= {size}
+    assert len(rest) < size
+    assert b"".join([*chunks, rest]) == b"".join(pieces)
+    assert chunker.flush() == b""
+
+
+def test_a_size_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="0 bytes"):
+        Chunker(0)

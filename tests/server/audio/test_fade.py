@@ -1,0 +1,51 @@
+import numpy as np
+
+from wyoming_servers.audio.fade import FADE, fade, silence, trim
+
+RATE = 22_050
+
+
+def constant(seconds: float, value: int = 20_000) -> bytes:
+    return np.full(int(seconds * RATE), value, "<i2").tobytes()
+
+
+def test_a_faded_piece_joins_silence_without_a_jump() -> None:
+    faded = np.frombuffer(fade(constant(0.1), RATE), "<i2").astype(int)
+    joined = np.concatenate([[0], faded, [0]])
+    ramp = int(FADE * RATE)
+    assert np.abs(np.diff(joined)).max() <= 20_000 * np.pi / 2 / ramp + 1
+    assert (faded[ramp:-ramp] == 20_000).all()
+
+
+def test_an_end_that_goes_on_is_not_faded() -> None:
+    faded = np.frombuffer(fade(constant(0.1), RATE, end=False), "<i2")
+    assert faded[0] == 0
+    assert faded[-1] == 20_000
+
+
+def test_a_piece_shorter_than_two_fades_is_still_silent_at_both_ends() -> None:
+    faded = np.frombuffer(fade(np.full(9, 9_000, "<i2").tobytes(), RATE), "<i2")
+    assert len(faded) == 9
+    assert faded[0] == faded[-1] == 0
+    assert faded[4] == 9_000
+
+
+def test_nothing_stays_nothing() -> None:
+    assert fade(b"", RATE) == b""
+    assert trim(b"", RATE) == b""
+
+
+def test_silence_at_the_ends_is_trimmed_to_what_is_kept() -> None:
+    quiet = np.random.default_rng(0).integers(-30, 30, RATE).astype("<i2").tobytes()
+    trimmed = trim(quiet + constant(0.5) + quiet, RATE, keep=0.1)
+    assert len(trimmed) == 2 * (int(0.5 * RATE) + 2 * int(0.1 * RATE))
+
+
+def test_one_end_alone_can_be_trimmed() -> None:
+    padded = silence(1.0, RATE) + constant(0.5) + silence(1.0, RATE)
+    assert trim(padded, RATE, keep=0.0, begin=False) == padded[: int(1.5 * RATE) * 2]
+    assert trim(padded, RATE, keep=0.0, end=False) == padded[RATE * 2 :]
+
+
+def test_all_silence_is_trimmed_to_nothing() -> None:
+    assert trim(silence(0.5, RATE), RATE) == b""

@@ -1,0 +1,90 @@
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from wyoming_servers.audio import vad
+from wyoming_servers.audio.vad import FRAME_SECONDS, VadFrame, VoiceActivity, has_speech
+
+Clip = Callable[[str], bytes]
+Sound = Callable[..., bytes]
+
+
+def test_speech_is_heard_where_it_is(clip: Clip) -> None:
+    activity = VoiceActivity()
+    frames = activity.feed(bytes(32_000) + clip("goforward") + bytes(32_000))
+    activity.close()
+    spoken = [frame.time for frame in frames if frame.speech]
+    assert min(spoken) == pytest.approx(1.5, abs=0.2)
+    assert max(spoken) == pytest.approx(3.25, abs=0.2)
+
+
+def test_silence_never_wakes_the_network() -> None:
+    activity = VoiceActivity()
+    assert not any(window.open for window in activity.collect(bytes(320_000)))
+
+
+def test_every_32_ms_give_one_frame_in_order(clip: Clip) -> None:
+    frames = VoiceActivity().feed(clip("cards_001"))
+    assert [frame.time for frame in frames] == pytest.approx(
+        [FRAME_SECONDS * count for count in range(1, len(clip("cards_001")) // 1_024 + 1)]
+    )
+
+
+@pytest.mark.parametrize("size", [2, 319, 320, 5_000])
+def test_the_size_of_the_pieces_changes_nothing(clip: Clip, size: int) -> None:
+    data = clip("cards_003")
+    whole = VoiceActivity().feed(data)
+    activity = VoiceActivity()
+    pieces: list[VadFrame] = []
+    for start in range(0, len(data), size):
+        pieces += activity.feed(data[start : start + size])
+    assert pieces == whole
+
+
+async def test_the_event_loop_gets_the_same_frames(clip: Clip) -> None:
+    data = clip("cards_001") + bytes(16_000)
+    activity = VoiceActivity()
+    frames: list[VadFrame] = []
+    for start in range(0, len(data), 3_200):
+        frames += await activity.listen(data[start : start + 3_200])
+    assert frames == VoiceActivity().feed(data)
+
+
+def test_a_detector_is_used_again_from_a_clean_state(clip: Clip) -> None:
+    first = VoiceActivity()
+    fresh = first.feed(clip("cards_001"))
+    first.feed(clip("goforward"))
+    first.close()
+    waiting = len(vad._pool)
+    second = VoiceActivity()
+    assert second.feed(clip("cards_001")) == fresh
+    assert len(vad._pool) == waiting - 1
+    second.close()
+
+
+async def test_a_detector_that_a_thread_still_uses_is_not_handed_on(clip: Clip) -> None:
+    activity = VoiceActivity()
+    activity.feed(clip("cards_001"))
+    task = asyncio.create_task(activity.listen(clip("librivox_0870")))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    waiting = len(vad._pool)
+    activity.close()
+    assert len(vad._pool) == waiting
+
+
+@pytest.mark.parametrize(
+    "name", ["cards_001", "cards_003", "goforward", "digits_2934z", "librivox_0870"]
+)
+def test_recordings_of_speech_have_speech(clip: Clip, name: str) -> None:
+    assert has_speech(clip(name))
+
+
+def test_silence_noise_and_alarms_have_none(noise: Sound, tone: Sound) -> None:
+    assert not has_speech(b"")
+    assert not has_speech(bytes(32_000))
+    assert not has_speech(noise(2.0))
+    assert not has_speech(tone(2.0))
