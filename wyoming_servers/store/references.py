@@ -1,0 +1,69 @@
+"""Names in the configuration that must exist: models, voices, wake words, languages."""
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from wyoming_servers.config.faults import Fault
+from wyoming_servers.config.schema import Config
+from wyoming_servers.config.suggest import nearest
+from wyoming_servers.domain import Kind
+from wyoming_servers.store.catalog import Catalog
+from wyoming_servers.store.specs import own_word_names
+
+_SHOWN: Final = 8
+"""Names listed in a fault; a longer list is no help."""
+
+
+def check_references(config: Config, catalog: Catalog) -> list[Fault]:
+    """Return a fault for each name that leads nowhere; `data_dir` is searched for own words.
+
+    Blocks on the disk for a moment.
+    """
+    faults: list[Fault] = []
+    check = _checker(faults)
+    asr = [entry.id for entry in catalog.of_kind(Kind.ASR)]
+    voices = [offer.name for entry in catalog.of_kind(Kind.TTS) for offer in entry.offers]
+    if config.asr.enabled:
+        check("asr.model", config.asr.model, asr, "a speech-to-text model")
+        _check_language(config, catalog, faults)
+    if config.tts.enabled:
+        check("tts.voice", config.tts.voice, voices, "a voice")
+    if config.wake.enabled:
+        for word in config.wake.models:
+            check("wake.models", word, _words(config, catalog), "a wake word")
+    for model in config.preload if isinstance(config.preload, list) else ():
+        check("preload", model, catalog.ids, "a model")
+    for model in config.models:
+        check(f"models.{model}", model, catalog.ids, "a model")
+    return faults
+
+
+def _checker(faults: list[Fault]) -> Callable[[str, str, Iterable[str], str], None]:
+    def check(path: str, name: str, known: Iterable[str], noun: str) -> None:
+        names = list(known)
+        if name in names:
+            return
+        near = nearest(name, names)
+        listed = "" if near or len(names) > _SHOWN else f" There are {', '.join(names)}."
+        more = "" if near or listed else " `wyoming-conductor models list` shows them all."
+        faults.append(Fault(path, f"{name!r} is not {noun}.{listed}{more}", near))
+
+    return check
+
+
+def _words(config: Config, catalog: Catalog) -> list[str]:
+    words: list[str] = []
+    for entry in catalog.of_kind(Kind.WAKE):
+        words += [offer.name for offer in entry.offers]
+        words += own_word_names(entry, config.data_dir)
+    return words
+
+
+def _check_language(config: Config, catalog: Catalog, faults: list[Fault]) -> None:
+    language = config.asr.language
+    if language == "auto" or config.asr.model not in catalog:
+        return
+    known = catalog.get(config.asr.model).languages
+    if language.replace("_", "-").split("-")[0].lower() not in known:
+        message = f"{config.asr.model} does not understand {language!r}."
+        faults.append(Fault("asr.language", message, nearest(language, known)))

@@ -1,0 +1,144 @@
+"""Installed models as the coordinator and the workers want them."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from wyoming_servers.config.schema import Config, ModelSection
+from wyoming_servers.domain import Kind, ModelSpec, Offer, Placement
+from wyoming_servers.store.catalog import Catalog, ModelEntry
+from wyoming_servers.store.store import ModelStore
+
+_AUTO: Final = "auto"
+_CPU: Final = "cpu"
+
+GPU_TYPES: Final[Mapping[str, tuple[str, ...]]] = {
+    # What fits first; on a card that is nearly full the smaller one does.
+    "faster-whisper": ("float16", "int8_float16"),
+    "piper": ("default",),
+}
+"""Number formats on a GPU, best first, for the engines that can use one."""
+
+CPU_TYPES: Final[Mapping[str, tuple[str, ...]]] = {
+    "faster-whisper": ("int8", "int8_float32", "int16", "float32", "default", "auto"),
+}
+"""Number formats a CPU is good at, best first; float16 there is slower than float32."""
+
+PREFERS_GPU: Final = frozenset({"faster-whisper"})
+"""Engines that `device: auto` puts on a GPU. Piper answers in 50 ms on a CPU, where it takes
+no memory from models that need the card."""
+
+WORD_SUFFIX: Final = ".tflite"
+_VERSION: Final = re.compile(r"[_-]v?\d+(\.\d+)*$")
+
+
+def model_specs(
+    config: Config, store: ModelStore, gpus: Sequence[str] = ()
+) -> dict[str, ModelSpec]:
+    """Return every installed model with its settings; `gpus` are devices such as `cuda:0`.
+
+    Looks into the folder of the user's wake words, so it blocks on the disk for a moment.
+    """
+    return {
+        entry.id: model_spec(entry, config, store, gpus)
+        for entry in store.entries()
+        if store.installed(entry.id)
+    }
+
+
+def model_spec(
+    entry: ModelEntry, config: Config, store: ModelStore, gpus: Sequence[str] = ()
+) -> ModelSpec:
+    """Return one model with its settings. Raises ModelMissingError if it is not installed."""
+    settings = config.models.get(entry.id, ModelSection())
+    files = store.files(entry.id)
+    ways = placements(entry.engine, settings, gpus)
+    options: dict[str, Any] = {**entry.options, **settings.options}
+    return ModelSpec(
+        id=entry.id,
+        kind=entry.kind,
+        engine=entry.engine,
+        files=files,
+        description=entry.title,
+        version=entry.version,
+        attribution=(entry.attribution.name, entry.attribution.url),
+        languages=entry.languages,
+        offers=(*(offer.as_offer() for offer in entry.offers), *_own_words(entry, store)),
+        placements=ways,
+        memory_bytes=entry.memory_bytes(ways[0].compute_type),
+        keep_alive=config.keep_alive if settings.keep_alive is None else settings.keep_alive,
+        pinned=settings.pinned,
+        options=options,
+    )
+
+
+def placements(
+    engine: str, settings: ModelSection, gpus: Sequence[str] = ()
+) -> tuple[Placement, ...]:
+    """Return where a model may run, best first.
+
+    1. A GPU is used if it is asked for, or if the engine gains by it and one is there.
+    2. One that is asked for but not there is left out if the CPU may serve instead.
+    3. A number format that is asked for is the only one tried, except on a CPU that has no
+       use for it.
+    """
+    wished = _gpu(engine, settings, gpus)  # 1
+    if wished and wished not in gpus and settings.cpu_fallback:  # 2
+        wished = ""
+    chosen: list[Placement] = []
+    if wished:
+        types = GPU_TYPES[engine]
+        if settings.compute_type != _AUTO:  # 3
+            types = (settings.compute_type,)
+        chosen += [Placement(wished, compute_type) for compute_type in types]
+    if not wished or settings.cpu_fallback:
+        usable = CPU_TYPES.get(engine, ("default",))
+        asked = settings.compute_type
+        chosen.append(Placement(_CPU, asked if asked in usable and asked != _AUTO else usable[0]))
+    return tuple(chosen)
+
+
+def served_models(config: Config, catalog: Catalog) -> dict[Kind, str]:
+    """Return the model each enabled server needs to answer a client that names none.
+
+    Names that the catalog does not have are left out; `references.check_references` names them.
+    """
+    served: dict[Kind, str] = {}
+    if config.asr.enabled and config.asr.model in catalog:
+        served[Kind.ASR] = config.asr.model
+    if config.tts.enabled and (voice := catalog.offering(Kind.TTS, config.tts.voice)) is not None:
+        served[Kind.TTS] = voice.id
+    if config.wake.enabled and (words := catalog.of_kind(Kind.WAKE)):
+        served[Kind.WAKE] = words[0].id
+    return served
+
+
+def _gpu(engine: str, settings: ModelSection, gpus: Sequence[str]) -> str:
+    if engine not in GPU_TYPES or settings.device == _CPU:
+        return ""
+    if settings.device == _AUTO:
+        return gpus[0] if gpus and engine in PREFERS_GPU else ""
+    return "cuda:0" if settings.device == "cuda" else settings.device
+
+
+def _own_words(entry: ModelEntry, store: ModelStore) -> list[Offer]:
+    """Return the user's wake words that the manifest does not name already."""
+    if entry.kind is not Kind.WAKE:
+        return []
+    known = {offer.name for offer in entry.offers}
+    return [
+        Offer(name, description=_words(name).title(), phrase=_words(name))
+        for name in own_word_names(entry, store.layout.data_dir)
+        if name not in known
+    ]
+
+
+def own_word_names(entry: ModelEntry, data_dir: Path) -> list[str]:
+    """Return the names of the models in the user's folders. Blocks on the disk."""
+    folders = [data_dir / name for name in entry.user_folders.values()]
+    return sorted(path.stem for folder in folders for path in folder.glob(f"*{WORD_SUFFIX}"))
+
+
+def _words(name: str) -> str:
+    return _VERSION.sub("", name).replace("_", " ").replace("-", " ").strip()

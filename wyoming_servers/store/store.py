@@ -1,0 +1,325 @@
+"""The models on this machine: what is installed, where its files are, and how to get more."""
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Final, Self
+
+from wyoming_servers.clock import Clock, SystemClock
+from wyoming_servers.errors import ModelMissingError
+from wyoming_servers.store.catalog import Catalog, ModelEntry, PackageFolder, builtin_catalog
+from wyoming_servers.store.checksum import sha256_of
+from wyoming_servers.store.install import ClientFactory, Installer, new_client
+from wyoming_servers.store.layout import Layout, disk_bytes
+from wyoming_servers.store.lock import folder_lock
+from wyoming_servers.store.packages import (
+    library_version,
+    package_file,
+    package_folder,
+    recorded_hashes,
+)
+from wyoming_servers.store.progress import OnProgress, Progress, ignore_progress
+from wyoming_servers.store.receipt import Receipt, read_receipt
+
+_LOGGER = logging.getLogger(__name__)
+
+DEFAULT_ENDPOINT: Final = "https://huggingface.co"
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What checking a model's files against their hashes found."""
+
+    model: str
+    damaged: tuple[str, ...] = ()
+    """Paths whose content is not what was installed, or that are gone."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether every file is as it was installed."""
+        return not self.damaged
+
+
+@dataclass(slots=True)
+class _Running:
+    """An installation that several may wait for; it ends when the last has left."""
+
+    task: asyncio.Task[Receipt]
+    listeners: list[OnProgress] = field(default_factory=list)
+    waiting: int = 0
+
+
+class ModelStore:
+    """Knows every model of the catalog and brings it here on demand.
+
+    What it says about installed models is a memory of the disk: it reads the disk when made, and
+    again with `refresh`; `ensure`, `verify` and `remove` keep it true for their model. All
+    methods are for the event loop's thread.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        catalog: Catalog | None = None,
+        *,
+        offline: bool = False,
+        endpoint: str = DEFAULT_ENDPOINT,
+        clock: Clock | None = None,
+        client_factory: ClientFactory = new_client,
+    ) -> None:
+        """Read what is installed. Blocks on the disk: inside an event loop use `open`."""
+        self.catalog = catalog if catalog is not None else builtin_catalog()
+        self.layout = Layout(data_dir)
+        self._installer = Installer(
+            self.layout,
+            clock or SystemClock(),
+            offline=offline,
+            endpoint=endpoint,
+            client_factory=client_factory,
+        )
+        self._receipts: dict[str, Receipt] = {}
+        self._running: dict[str, _Running] = {}
+        self.scan()
+
+    @classmethod
+    async def open(
+        cls,
+        data_dir: Path,
+        catalog: Catalog | None = None,
+        *,
+        offline: bool = False,
+        endpoint: str = DEFAULT_ENDPOINT,
+        clock: Clock | None = None,
+    ) -> Self:
+        """Make a store from inside an event loop."""
+        return await asyncio.to_thread(
+            cls, data_dir, catalog, offline=offline, endpoint=endpoint, clock=clock
+        )
+
+    def scan(self) -> None:
+        """Read again which models are installed and unchanged. Blocks on the disk."""
+        found = {entry.id: self._read(entry) for entry in self.catalog}
+        self._receipts = {model: receipt for model, receipt in found.items() if receipt}
+
+    async def refresh(self) -> None:
+        """Read again which models are installed: another process may have changed that."""
+        await asyncio.to_thread(self.scan)
+
+    def entries(self) -> tuple[ModelEntry, ...]:
+        """Return every model there is, installed or not."""
+        return tuple(self.catalog)
+
+    def entry(self, model: str) -> ModelEntry:
+        """Return what is known about a model. Raises ModelMissingError naming the nearest id."""
+        return self.catalog.get(model)
+
+    def installed(self, model: str) -> bool:
+        """Whether all files of the model are here; False for an unknown model."""
+        return model in self._receipts
+
+    def receipt(self, model: str) -> Receipt | None:
+        """Return where an installed model came from and lies; None if it is not installed."""
+        return self._receipts.get(model)
+
+    def files(self, model: str) -> dict[str, str]:
+        """Return the engine's role for each file with its absolute path.
+
+        Raises ModelMissingError, whose hint is the command that installs the model.
+        """
+        entry = self.entry(model)
+        receipt = self._receipts.get(model)
+        if receipt is None:
+            raise ModelMissingError(
+                f"The model {model} is not installed.",
+                hint=f"Install it with `wyoming-conductor models pull {model}`.",
+            )
+        found = {role: str(Path(receipt.folder, path)) for role, path in entry.roles.items()}
+        for role, name in entry.user_folders.items():
+            found[role] = str(self.layout.user_folder(name))
+        return found
+
+    async def embedded(self) -> list[str]:
+        """Return the models that installed Python packages hold whole; they need no network."""
+
+        def look() -> list[str]:
+            return [entry.id for entry in self.catalog if _is_embedded(entry)]
+
+        return await asyncio.to_thread(look)
+
+    async def ensure(self, model: str, on_progress: OnProgress = ignore_progress) -> Receipt:
+        """Install the model unless it is installed and unchanged; return its receipt.
+
+        Callers at the same time share one installation and all hear its progress; it is
+        cancelled when the last of them is, keeping what has arrived. Raises ModelMissingError
+        (unknown, or impossible here), DownloadError, DiskFullError.
+        """
+        entry = self.entry(model)
+        running = self._running.get(model)
+        if running is None:
+            running = self._start(entry)
+        running.listeners.append(on_progress)
+        running.waiting += 1
+        try:
+            return await asyncio.shield(running.task)
+        finally:
+            running.waiting -= 1
+            running.listeners.remove(on_progress)
+            if running.waiting == 0 and not running.task.done():
+                # Forgotten first, so that whoever comes now begins anew and meets only the lock.
+                self._forget(model, running)
+                running.task.cancel()
+                await asyncio.wait([running.task])
+
+    async def verify(self, model: str, on_progress: OnProgress = ignore_progress) -> Verification:
+        """Hash every file of an installed model and compare.
+
+        A damaged model counts as not installed from then on, and `ensure` replaces what is
+        damaged. Raises ModelMissingError if it is not installed.
+        """
+        entry = self.entry(model)
+        self.files(model)
+        async with folder_lock(self.layout.lock(model)):
+            if entry.library is not None:
+                hashes = await asyncio.to_thread(
+                    recorded_hashes, entry.library.package, entry.library.folder
+                )
+                damaged = await _damaged(
+                    {str(path): sha for path, sha in hashes.items()}, on_progress
+                )
+            else:
+                damaged = await self._verify_files(model, on_progress)
+        return Verification(model, tuple(damaged))
+
+    async def remove(self, model: str) -> int:
+        """Forget a model and delete its files; return the bytes that frees.
+
+        Files inside a Python package stay, and only pip removes them: the next `ensure` takes
+        them up again. A worker that has them open keeps them until it ends. Raises
+        ModelMissingError for an unknown model.
+        """
+        self.entry(model)
+        async with folder_lock(self.layout.lock(model)):
+            self._receipts.pop(model, None)
+            return await asyncio.to_thread(self.layout.remove_model, model)
+
+    async def clean(self) -> int:
+        """Delete unfinished downloads and versions that are not current; return bytes freed.
+
+        Models that are being installed now are left alone.
+        """
+        freed = 0
+        for entry in self.catalog:
+            if entry.id not in self._running:
+                async with folder_lock(self.layout.lock(entry.id)):
+                    freed += await asyncio.to_thread(self._clean_model, entry)
+        return freed
+
+    async def sizes(self) -> dict[str, int]:
+        """Return the bytes each model takes in the data folder, unfinished downloads included."""
+
+        def measure() -> dict[str, int]:
+            sizes = {entry.id: disk_bytes(self.layout.model(entry.id)) for entry in self.catalog}
+            return {model: size for model, size in sizes.items() if size}
+
+        return await asyncio.to_thread(measure)
+
+    def _start(self, entry: ModelEntry) -> _Running:
+        listeners: list[OnProgress] = []
+
+        def tell(phase: str, percent: int) -> None:
+            for listener in tuple(listeners):
+                listener(phase, percent)
+
+        task = asyncio.create_task(self._install(entry, tell), name=f"install {entry.id}")
+        running = self._running[entry.id] = _Running(task, listeners)
+        task.add_done_callback(lambda _: self._forget(entry.id, running))
+        return running
+
+    def _forget(self, model: str, running: _Running) -> None:
+        if self._running.get(model) is running:
+            del self._running[model]
+
+    async def _install(self, entry: ModelEntry, tell: OnProgress) -> Receipt:
+        async with folder_lock(self.layout.lock(entry.id)):
+            # Another process may have installed it while this one waited for the lock.
+            receipt = await asyncio.to_thread(self._read, entry)
+            if receipt is None:
+                self._receipts.pop(entry.id, None)
+                receipt = await self._installer.install(entry, tell)
+                _LOGGER.info("Installed %s from %s.", entry.id, receipt.origin)
+            self._receipts[entry.id] = receipt
+            return receipt
+
+    def _read(self, entry: ModelEntry) -> Receipt | None:
+        if entry.library is not None and not library_version(entry.library.package):
+            return None
+        receipt = read_receipt(self.layout.receipt(entry.id, entry.version))
+        return receipt if receipt is not None and receipt.is_current() else None
+
+    async def _verify_files(self, model: str, on_progress: OnProgress) -> list[str]:
+        receipt = self._receipts[model]
+        folder = Path(receipt.folder)
+        expected = {str(folder / path): record.sha256 for path, record in receipt.files.items()}
+        damaged = await _damaged(expected, on_progress)
+        if damaged:
+            del self._receipts[model]
+            ours = folder.is_relative_to(self.layout.models)
+            await asyncio.to_thread(
+                _discard, self.layout.receipt(model, receipt.version), damaged if ours else []
+            )
+        return [str(Path(path).relative_to(folder)) for path in damaged]
+
+    def _clean_model(self, entry: ModelEntry) -> int:
+        freed = self.layout.remove_parts(entry.id)
+        for version in self.layout.versions(entry.id):
+            if version != entry.version:
+                freed += self.layout.remove_version(entry.id, version)
+        return freed
+
+
+async def _damaged(expected: dict[str, str], on_progress: OnProgress) -> list[str]:
+    """Return the paths whose sha256 is another one, or that cannot be read."""
+    sizes: dict[str, int | None] = {path: await asyncio.to_thread(_size, path) for path in expected}
+    progress = Progress("verify", sizes, on_progress)
+    damaged = []
+    for path, sha256 in expected.items():
+        try:
+            actual = await sha256_of(Path(path), partial(progress.at, path))
+        except OSError as err:
+            _LOGGER.warning("%s cannot be read: %s", path, err.strerror or err)
+            actual = ""
+        if actual != sha256:
+            damaged.append(path)
+    progress.finish()
+    return damaged
+
+
+def _size(path: str) -> int | None:
+    found = Path(path)
+    return found.stat().st_size if found.is_file() else None
+
+
+def _discard(receipt: Path, damaged: list[str]) -> None:
+    receipt.unlink(missing_ok=True)
+    for path in damaged:
+        Path(path).unlink(missing_ok=True)
+
+
+def _is_embedded(entry: ModelEntry) -> bool:
+    if entry.library is not None:
+        return bool(library_version(entry.library.package))
+    folders = [
+        folder
+        for source in entry.sources
+        if isinstance(source, PackageFolder) and (folder := package_folder(source)) is not None
+    ]
+
+    def is_here(path: str) -> bool:
+        return any((folder / path).is_file() for folder in folders)
+
+    return bool(entry.files) and all(
+        is_here(file.path) or (file.parts and all(package_file(part) for part in file.parts))
+        for file in entry.files
+    )
