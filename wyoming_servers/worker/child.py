@@ -1,0 +1,273 @@
+"""The worker process: `python -m wyoming_servers.worker.child --fd N --name MODEL --parent PID`.
+
+Two threads. The event loop owns the pipe and the protocol's session: it answers pings at once,
+whatever the engine does, and hands everything else to the engine thread through a mailbox. The
+engine thread owns the engine and its runs (`steps`), and hands messages back, already as bytes.
+
+It ends when it is asked to, when the pipe ends, when its parent dies, and by SIGTERM at once. It
+always ends by `os._exit`, because taking a CUDA library down in order can hang.
+"""
+
+import argparse
+import asyncio
+import ctypes
+import faulthandler
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from queue import SimpleQueue
+from time import monotonic
+from typing import Final, NoReturn, cast
+
+from wyoming_servers.domain import Kind, ModelSpec, Placement
+from wyoming_servers.engines import registry
+from wyoming_servers.engines.base import Engine
+from wyoming_servers.engines.faults import classify
+from wyoming_servers.errors import CancelledError, DeviceLostError
+from wyoming_servers.protocol.codec import Decoder, FramingError, encode
+from wyoming_servers.protocol.messages import (
+    Error,
+    InferenceResult,
+    LoadModel,
+    Message,
+    ModelReady,
+    ModelUnloaded,
+    Ping,
+    Pong,
+    Progress,
+    UnloadModel,
+)
+from wyoming_servers.protocol.session import Phase, Session
+from wyoming_servers.protocol.violation import ProtocolError, Side
+from wyoming_servers.protocol.wire import PIPE_LIMITS, from_frame, to_frame
+from wyoming_servers.worker.exits import DEVICE_LOST_STATUS, PROTOCOL_STATUS
+from wyoming_servers.worker.steps import Stepper
+
+_LOGGER: Final = logging.getLogger("worker")
+
+_FLUSH_SECONDS: Final = 2.0
+"""The last message gets this long to leave before the process exits all the same."""
+
+_PR_SET_PDEATHSIG: Final = 1
+
+_OOM_SCORE: Final = "500"
+"""Added to the kernel's out-of-memory score, so that a worker goes before the server does."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run until told to stop; never returns."""
+    parser = argparse.ArgumentParser(prog="worker", description=__doc__)
+    parser.add_argument("--fd", type=int, required=True, help="socket to the server")
+    parser.add_argument("--name", required=True, help="model id, for the process list")
+    parser.add_argument("--parent", type=int, required=True, help="process id of the server")
+    parser.add_argument("--log-level", type=int, default=logging.INFO)
+    options = parser.parse_args(arguments)
+    faulthandler.enable()
+    # Ctrl-C goes to the whole process group; the server decides what it means for us.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _die_with(options.parent)
+    _offer_to_the_oom_killer()
+    logging.basicConfig(level=options.log_level, format="%(levelname)s:%(name)s: %(message)s")
+    asyncio.run(_serve(socket.socket(fileno=options.fd)))
+    raise AssertionError("The loop has left the process.")
+
+
+async def _serve(pipe: socket.socket) -> NoReturn:
+    """Serve one server on the pipe, then leave the process.
+
+    The loop is never closed, so that the engine thread can always speak to it.
+    """
+    pipe.setblocking(False)
+    loop = asyncio.get_running_loop()
+    child = Child(loop)
+    await loop.create_connection(lambda: child, sock=pipe)
+    _exit(await child.ended)
+
+
+class Child(asyncio.Protocol):
+    """The event loop's half: the pipe, the session, and the door to the engine thread."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.ended: asyncio.Future[int] = loop.create_future()
+        """Done with the exit status when the process is to end."""
+        self._loop = loop
+        self._session = Session(Side.WORKER)
+        self._decoder = Decoder(PIPE_LIMITS)
+        self._mailbox: SimpleQueue[Message] = SimpleQueue()
+        self._transport: asyncio.Transport | None = None
+        self._status = 0
+        self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._thread.start()
+
+    def data_received(self, data: bytes) -> None:
+        self._decoder.feed(data)
+        try:
+            for frame in self._decoder:
+                self._receive(from_frame(frame, Side.SERVER))
+        except (FramingError, ProtocolError):
+            _LOGGER.exception("The server sent what it must not send")
+            self._leave(PROTOCOL_STATUS)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        # Our own goodbye has been flushed, or the server is gone: then nobody needs us.
+        if not self.ended.done():
+            self.ended.set_result(self._status)
+
+    def _receive(self, message: Message) -> None:
+        loading = self._session.phase is Phase.LOADING
+        if not self._session.receive(message):
+            return
+        if isinstance(message, Ping):
+            self._send(Pong(text=message.text))
+        elif isinstance(message, UnloadModel) and loading:
+            # A load cannot be interrupted, and there is nothing to save.
+            self._send(ModelUnloaded())
+            self._leave(0)
+        else:
+            self._mailbox.put(message)
+
+    def _send(self, message: Message, data: bytes | None = None) -> None:
+        """Send a message, unless the server has said meanwhile that nobody needs it."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        if not self._session.send(message):
+            if isinstance(message, InferenceResult):
+                # Cancelled in the last moment: a run that was cancelled ends with an error.
+                self._send(_cancelled(message.run))
+            return
+        self._transport.write(encode(to_frame(message)) if data is None else data)
+
+    def _leave(self, status: int) -> None:
+        """End the process when what was sent is out."""
+        self._status = status
+        if self._transport is not None:
+            self._transport.close()
+        self._loop.call_later(_FLUSH_SECONDS, _exit, status)
+
+    # The engine thread. It reaches the loop through `_emit` and `_end` only.
+
+    def _work(self) -> None:
+        try:
+            status = self._live()
+        except DeviceLostError as err:
+            _LOGGER.error("%s", err)  # noqa: TRY400  (an expected end; the text says it all)
+            status = DEVICE_LOST_STATUS
+        except BaseException:
+            _LOGGER.exception("The worker failed")
+            status = 1
+        self._loop.call_soon_threadsafe(self._leave, status)
+
+    def _live(self) -> int:
+        """Load, serve, unload; return the exit status."""
+        message = self._mailbox.get()
+        if isinstance(message, LoadModel):
+            engine = self._load(message)
+            if engine is None:
+                return 1
+            self._run(engine)
+            engine.close()
+        self._emit(ModelUnloaded())
+        return 0
+
+    def _load(self, message: LoadModel) -> Engine | None:
+        """Load and warm up; None when that failed and the server was told."""
+        begun = monotonic()
+        last: list[tuple[str, int]] = []
+
+        def progress(phase: str, percent: int) -> None:
+            if last != [(phase, percent)]:
+                last[:] = [(phase, percent)]
+                self._emit(Progress(phase=phase, percent=percent))
+
+        try:
+            engine = registry.create(message.engine)
+            info = engine.load(
+                _spec(message), Placement(message.device, message.compute_type), progress
+            )
+            progress("warmup", -1)
+            engine.warm_up()
+            self._emit(ModelReady(seconds=monotonic() - begun, info=info))
+        except Exception as err:
+            _LOGGER.info("Loading %s failed", message.model, exc_info=err)
+            error = classify(err, loading=True)
+            self._emit(
+                Error(
+                    code=error.code,
+                    message=error.message,
+                    hint=error.hint,
+                    recoverable=error.recoverable,
+                )
+            )
+            return None
+        return engine
+
+    def _run(self, engine: Engine) -> None:
+        """Serve runs until the model is to be unloaded."""
+        stepper = Stepper(engine, self._emit)
+        while True:
+            # Take in everything that has come before each step, so that a cancel or a more urgent
+            # run counts at once; sleep only when there is nothing to do.
+            while not (stepper.busy and self._mailbox.empty()):
+                message = self._mailbox.get()
+                if isinstance(message, UnloadModel):
+                    stepper.close()
+                    return
+                stepper.take(message)
+            stepper.step()
+
+    def _emit(self, message: Message) -> None:
+        """Hand a message to the loop. Raises TypeError or ValueError if its data is not JSON."""
+        data = encode(to_frame(message))
+        self._loop.call_soon_threadsafe(self._send, message, data)
+
+
+def _spec(message: LoadModel) -> ModelSpec:
+    """What an engine needs to know of its model."""
+    return ModelSpec(
+        id=message.model,
+        kind=Kind(message.kind),
+        engine=message.engine,
+        files=message.files,
+        languages=message.languages,
+        options=message.options,
+    )
+
+
+def _cancelled(run: int) -> Error:
+    return Error(run=run, code=CancelledError.code, message="The run was cancelled.")
+
+
+def _die_with(parent: int) -> None:
+    """Ask Linux to kill us when the server dies; a stuck loop would not see the pipe end."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        # It died before we asked.
+        _exit(0)
+
+
+def _offer_to_the_oom_killer() -> None:
+    try:
+        Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE, encoding="ascii")
+    except OSError as err:
+        _LOGGER.debug("The out-of-memory score stays as it is: %s", err)
+
+
+def _exit(status: int) -> NoReturn:
+    """Leave now, with the log written and nothing else taken down."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    main()
