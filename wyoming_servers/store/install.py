@@ -125,8 +125,8 @@ class Installer:
                 if record is None:
                     if downloader is None:
                         downloader = await self._downloader(entry, file, stack)
-                        for done in records:
-                            downloading.at(done, records[done].size, records[done].size)
+                        for path, here in records.items():
+                            downloading.at(path, here.size, here.size)
                     record, origin = await self._download(
                         entry, file, target, downloader, downloading
                     )

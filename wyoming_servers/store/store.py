@@ -234,8 +234,14 @@ class ModelStore:
 
         task = asyncio.create_task(self._install(entry, tell), name=f"install {entry.id}")
         running = self._running[entry.id] = _Running(task, listeners)
-        task.add_done_callback(lambda _: self._forget(entry.id, running))
+        task.add_done_callback(lambda _: self._ended(entry.id, running))
         return running
+
+    def _ended(self, model: str, running: _Running) -> None:
+        self._forget(model, running)
+        if not running.task.cancelled() and running.task.exception() and not running.waiting:
+            # Everybody who waited has been cancelled and cannot hear it.
+            _LOGGER.warning("Installing %s failed: %s", model, running.task.exception())
 
     def _forget(self, model: str, running: _Running) -> None:
         if self._running.get(model) is running:

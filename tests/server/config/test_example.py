@@ -1,0 +1,37 @@
+"""The example file shows every key, is current, and works."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from wyoming_servers.config.example import example
+from wyoming_servers.config.load import load_config
+from wyoming_servers.config.schema import Config, ModelSection
+from wyoming_servers.config.tree import ANY, tree
+
+ROOT = Path(__file__).parents[3]
+Write = Callable[[str], Path]
+
+
+def test_the_committed_file_is_the_one_the_schema_makes() -> None:
+    assert (ROOT / "config.example.yaml").read_text("utf-8") == example()
+
+
+def test_as_it_is_it_changes_nothing(write: Write) -> None:
+    assert set(load_config(write(example())).sources.values()) == {"default"}
+
+
+def test_with_every_line_switched_on_it_says_the_defaults(write: Write, home: Path) -> None:
+    loaded = load_config(write(re.sub(r"(?m)^(\s*)#(?=\S)", r"\1", example())))
+    models = {"whisper/base": ModelSection(options={"cpu_threads": 4})}
+    folder = home / ".local/share/wyoming-conductor"
+    assert loaded.config == Config(models=models, data_dir=folder)
+    assert set(loaded.sources.values()) == {"file"}
+
+
+def test_every_key_is_described() -> None:
+    text = example()
+    for path, key in tree().walk():
+        assert key.description, path
+        if path[-1] != ANY:
+            assert f"#{path[-1]}:" in text

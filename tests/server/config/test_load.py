@@ -1,0 +1,258 @@
+"""All sources of the configuration, their order, and every fault at once."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from wyoming_servers.config.faults import ConfigError, Fault
+from wyoming_servers.config.load import DEFAULT_FILE, load_config
+from wyoming_servers.config.overrides import write_overrides
+from wyoming_servers.config.schema import Config
+
+Write = Callable[[str], Path]
+
+
+def faults_of(
+    file: Path | None = None, sets: Sequence[str] = (), environ: dict[str, str] | None = None
+) -> dict[str, Fault]:
+    with pytest.raises(ConfigError) as caught:
+        load_config(file, sets, environ or {})
+    assert str(caught.value).count("\n  ") == len(caught.value.faults)
+    return {fault.path: fault for fault in caught.value.faults}
+
+
+def test_without_any_source_the_defaults_hold(home: Path) -> None:
+    loaded = load_config()
+    assert loaded.config == Config(data_dir=home / ".local/share/wyoming-conductor")
+    assert set(loaded.sources.values()) == {"default"}
+    assert loaded.file is None
+
+
+def test_the_default_file_is_read_if_there_is_one() -> None:
+    path = DEFAULT_FILE.expanduser()
+    path.parent.mkdir(parents=True)
+    path.write_text("asr: {port: 1}")
+    loaded = load_config()
+    assert (loaded.config.asr.port, loaded.file) == (1, path)
+
+
+def test_each_source_wins_over_those_before_it(write: Write, tmp_path: Path) -> None:
+    file = write(
+        "asr: {port: 1, beam_size: 1, silence: 1s, max_utterance: 1m}\n"
+        "tts: {speed: 2}\n"
+        f"data_dir: {tmp_path}\n"
+    )
+    write_overrides(tmp_path, {"asr": {"port": 2, "beam_size": 2, "silence": 2}})
+    environ = {"WYOMING_CONDUCTOR_ASR_PORT": "3", "WYOMING_CONDUCTOR_ASR_BEAM_SIZE": "3"}
+    loaded = load_config(file, ["asr.port=4"], environ)
+    asr = loaded.config.asr
+    assert (asr.port, asr.beam_size, asr.silence, asr.max_utterance) == (4, 3, 2.0, 60.0)
+    assert loaded.sources["asr.port"] == "command line"
+    assert loaded.sources["asr.beam_size"] == "environment"
+    assert loaded.sources["asr.silence"] == "overrides"
+    assert loaded.sources["asr.max_utterance"] == "file"
+    assert loaded.sources["tts.speed"] == "file"
+    assert loaded.sources["tts.port"] == "default"
+
+
+def test_every_fault_of_every_source_is_named_at_once(write: Write) -> None:
+    file = write(
+        "asr:\n  prot: 1\n  port: 99999\n  beam_size: [1]\n"
+        "tts: 5\nwak: {port: 1}\nbeam_size: 3\n"
+        "api: {auth: tokn, hosts: {a: 1}}\nlimits: {idle: 5 parsecs, queue: true}\n"
+        "log: {level: }\nmemory: {reserve: 1XB}\n"
+    )
+    found = faults_of(
+        file,
+        ["models.whisper/base.pined=1", "nothing", "tts.speed={", "asr=3"],
+        {"WYOMING_CONDUCTOR_ASR_PROT": "1"},
+    )
+    assert set(found) == {
+        "asr.prot", "asr.port", "asr.beam_size", "tts", "wak", "beam_size", "api.auth",
+        "api.hosts", "limits.idle", "limits.queue", "log.level", "memory.reserve",
+        "models.whisper/base.pined", "nothing", "tts.speed", "asr", "WYOMING_CONDUCTOR_ASR_PROT",
+    }  # fmt: skip
+
+
+def test_a_fault_names_its_place_what_is_allowed_and_the_nearest(write: Write) -> None:
+    found = faults_of(write("asr:\n  prot: 1\n  port: 99999\napi:\n  auth: tokn\n"))
+    assert found["asr.prot"].suggestion == "asr.port"
+    assert found["asr.prot"].where.endswith("config.yaml, line 2")
+    assert found["asr.port"].suggestion == "65535"
+    assert "a whole number from 0 to 65535" in found["asr.port"].message
+    assert found["api.auth"].suggestion == "token"
+    assert "`token`, `none`" in found["api.auth"].message
+    assert found["api.auth"].where.endswith("line 5")
+
+
+@pytest.mark.parametrize(
+    ("assignment", "suggestion"),
+    [
+        ("beam_size=3", "asr.beam_size"),
+        ("wak.port=3", "wake"),
+        ("log.level=warn", "warning"),
+        ("tts.speed=7", "2"),
+        ("asr.beam_size=0", "1"),
+        ("models.whisper/tiny.en.keepalive=3", "models.whisper/tiny.en.keep_alive"),
+        ("models.whisper/tiny.en.device=cdua:0", "cuda:0"),
+        ("api.enabled=flase", "false"),
+        ("xyzzy=1", ""),
+    ],
+)
+def test_the_nearest_key_or_value_is_suggested(assignment: str, suggestion: str) -> None:
+    (fault,) = faults_of(sets=[assignment]).values()
+    assert fault.suggestion == suggestion
+
+
+def test_a_models_id_may_hold_dots_and_slashes(write: Write) -> None:
+    file = write("models:\n  whisper/tiny.en: {pinned: true, options: {cpu_threads: 2}}\n")
+    sets = [
+        "models.whisper/tiny.en.keep_alive=0",
+        "models.whisper/base.device=cpu",
+        "models.a.options.pinned=1",
+        "models.b={device: cpu}",
+    ]
+    loaded = load_config(file, sets)
+    models = loaded.config.models
+    tiny = models["whisper/tiny.en"]
+    assert (tiny.keep_alive, tiny.pinned, tiny.options) == (0.0, True, {"cpu_threads": 2})
+    assert models["whisper/base"].device == "cpu"
+    assert models["a"].options == {"pinned": 1}
+    assert models["b"].device == "cpu"
+    assert loaded.sources["models.whisper/tiny.en.keep_alive"] == "command line"
+    assert loaded.sources["models.whisper/tiny.en.options.cpu_threads"] == "file"
+    assert loaded.sources["models.whisper/tiny.en.device"] == "default"
+
+
+def test_text_is_taken_as_it_is_written(write: Write) -> None:
+    file = write("asr: {language: no, initial_prompt: '0x1'}\ndiscovery: {name: 2024-01-01}\n")
+    assert load_config(file).config.asr.language == "no"
+    assert load_config(file).config.discovery.name == "2024-01-01"
+    sets = ["asr.initial_prompt=Anna: {x", 'discovery.name="quoted"', "tts.voice= spaced "]
+    config = load_config(file, sets).config
+    assert config.asr.initial_prompt == "Anna: {x"
+    assert (config.discovery.name, config.tts.voice) == ("quoted", "spaced")
+
+
+def test_lists_durations_and_sizes_are_understood() -> None:
+    sets = ["wake.models=[alexa, hey_jarvis]", "keep_alive=5m", "memory.reserve=1GiB", "preload=no"]
+    config = load_config(None, sets).config
+    assert config.wake.models == ["alexa", "hey_jarvis"]
+    assert (config.keep_alive, config.memory.reserve, config.preload) == (300.0, 2**30, False)
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "---\n", "asr:\n", "asr: {}\nmodels:\n"])
+def test_an_empty_file_or_section_sets_nothing(write: Write, text: str) -> None:
+    assert set(load_config(write(text)).sources.values()) == {"default"}
+
+
+def test_broken_yaml_is_named_by_line_and_column(write: Write) -> None:
+    (fault,) = faults_of(write("asr:\n  port: [1\ntts: {}\n")).values()
+    assert fault.path == ""
+    assert "line 3, column 4" in fault.message
+
+
+@pytest.mark.parametrize("text", ["- a\n- b\n", "just text\n"])
+def test_a_file_that_is_no_mapping_is_a_fault(write: Write, text: str) -> None:
+    (fault,) = faults_of(write(text)).values()
+    assert "sections such as `asr:`" in fault.message
+
+
+def test_a_key_written_twice_is_a_fault(write: Write) -> None:
+    found = faults_of(write("asr:\n  port: 1\n  port: 2\nlog: {}\nlog: {}\n"))
+    assert set(found) == {"asr.port", "log"}
+    assert "line 2" in found["asr.port"].message
+    assert found["asr.port"].where.endswith("line 3")
+
+
+@pytest.mark.parametrize(
+    "content", [b"\xff\xfe", b"host: !!python/name:os.system x", b"a: &a [*a]"]
+)
+def test_a_file_that_is_not_plain_yaml_is_a_fault(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_bytes(content)
+    assert faults_of(path)
+
+
+def test_a_named_file_that_is_missing_is_a_fault(tmp_path: Path) -> None:
+    (fault,) = faults_of(tmp_path / "none.yaml").values()
+    assert "cannot be read" in fault.message
+
+
+def test_ports_must_differ_unless_they_are_free_to_choose() -> None:
+    (fault,) = faults_of(sets=["tts.port=10300"]).values()
+    assert (fault.path, fault.message) == ("tts.port", "10300 is the port of `asr.port` already.")
+    assert load_config(None, ["asr.port=0", "tts.port=0"]).config.tts.port == 0
+    assert load_config(None, ["tts.port=10300", "asr.enabled=false"]).config.tts.port == 10300
+
+
+@pytest.mark.parametrize("budget", ["lots", "0%", "101%", "-1GiB", "4 parsecs"])
+def test_a_budget_that_is_neither_a_size_nor_a_share_is_a_fault(budget: str) -> None:
+    assert set(faults_of(sets=[f"memory.budget={budget}"])) == {"memory.budget"}
+
+
+@pytest.mark.parametrize("value", ["nan", ".nan", ".inf", "true", "[1]", "{a: 1}", "''", "x"])
+def test_a_duration_that_is_no_number_is_a_fault(value: str) -> None:
+    assert set(faults_of(sets=[f"keep_alive={value}"])) == {"keep_alive"}
+
+
+def test_variables_set_keys_and_models() -> None:
+    environ = {
+        "WYOMING_CONDUCTOR_ASR_BEAM_SIZE": "5",
+        "WYOMING_CONDUCTOR_DATA_DIR": "/srv/wyoming",
+        "WYOMING_CONDUCTOR_MODELS__WHISPER_TINY_EN__KEEP_ALIVE": "0",
+        "WYOMING_CONDUCTOR_MODELS__whisper/base__PINNED": "true",
+        "WYOMING_CONDUCTOR_MODELS__WHISPER_TINY_EN__OPTIONS__cpu_threads": "2",
+        "HF_ENDPOINT": "https://mirror.example",
+        "PATH": "/bin",
+    }
+    loaded = load_config(None, (), environ, model_ids=["whisper/tiny.en"])
+    config = loaded.config
+    assert (config.asr.beam_size, config.data_dir) == (5, Path("/srv/wyoming"))
+    assert config.models["whisper/tiny.en"].keep_alive == 0
+    assert config.models["whisper/tiny.en"].options == {"cpu_threads": 2}
+    assert config.models["whisper/base"].pinned
+    assert config.downloads.endpoint == "https://mirror.example"
+    assert loaded.sources["downloads.endpoint"] == "environment"
+
+
+def test_our_own_variable_wins_over_that_of_another_program() -> None:
+    environ = {
+        "HF_ENDPOINT": "https://a.example",
+        "WYOMING_CONDUCTOR_DOWNLOADS_ENDPOINT": "https://b.example",
+    }
+    assert load_config(None, (), environ).config.downloads.endpoint == "https://b.example"
+
+
+def test_unknown_variables_with_our_prefix_are_faults() -> None:
+    environ = {
+        "WYOMING_CONDUCTOR_ASR_PROT": "1",
+        "WYOMING_CONDUCTOR_MODELS__WHISPER_TINI__PINNED": "1",
+        "WYOMING_CONDUCTOR_MODELS__whisper/tiny__PINED": "1",
+        "WYOMING_CONDUCTOR_MODELS__": "1",
+    }
+    with pytest.raises(ConfigError) as caught:
+        load_config(None, (), environ, model_ids=["whisper/tiny"])
+    suggested = {fault.path: fault.suggestion for fault in caught.value.faults}
+    assert suggested == {
+        "WYOMING_CONDUCTOR_MODELS__": "WYOMING_CONDUCTOR_WAKE_MODELS",
+        "WYOMING_CONDUCTOR_ASR_PROT": "WYOMING_CONDUCTOR_ASR_PORT",
+        "WYOMING_CONDUCTOR_MODELS__WHISPER_TINI__PINNED": (
+            "WYOMING_CONDUCTOR_MODELS__WHISPER_TINY__PINNED"
+        ),
+        "models.whisper/tiny.pined": "models.whisper/tiny.pinned",
+    }
+
+
+def test_a_data_folder_in_the_file_is_relative_to_the_file(write: Write, tmp_path: Path) -> None:
+    file = write("data_dir: data\n")
+    assert load_config(file).config.data_dir == tmp_path / "data"
+    assert load_config(file, ["data_dir=x"]).config.data_dir == Path("x").absolute()
+
+
+def test_overrides_are_checked_and_cannot_move_the_data_folder(tmp_path: Path) -> None:
+    write_overrides(tmp_path, {"data_dir": "/elsewhere", "asr": {"prot": 1}})
+    found = faults_of(sets=[f"data_dir={tmp_path}"])
+    assert set(found) == {"data_dir", "asr.prot"}
+    assert "config-overrides.yaml, line" in found["asr.prot"].where
