@@ -17,18 +17,20 @@ RATE: Final = 16_000
 """Samples per second."""
 STEP: Final = 1280
 """Samples between two embeddings: 80 ms."""
-LEAD: Final = 480
-"""Samples of a new stream that its first embedding waits for.
-
-A stream is preceded by 8 s of silence, and the windows are laid from the beginning of that, so
-that its first step is shorter than the others.
-"""
 EMBEDDING: Final = 96
 """Numbers in an embedding."""
 
 
 class Features(Protocol):
     """Computes embeddings for many streams, which share the networks but no state."""
+
+    @property
+    def lead(self) -> int:
+        """Samples of a new stream that complete its first step.
+
+        A stream is preceded by 8 s of silence, and steps are laid from the beginning of that.
+        """
+        ...
 
     def open(self) -> Any:
         """Return the state of a new stream: 8 s of silence were heard."""
@@ -42,7 +44,7 @@ class Features(Protocol):
         """Take the next `STEP` samples of each stream; return an embedding for each.
 
         `audio` is (streams, STEP) in units of a 16-bit sample, the result (streams, EMBEDDING).
-        The states are changed in place. The first step of a stream is `STEP - LEAD` zeros and
-        then its first `LEAD` samples.
+        The states are changed in place. The first step of a stream is `STEP - lead` zeros and
+        then its first `lead` samples.
         """
         ...

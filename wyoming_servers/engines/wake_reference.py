@@ -5,11 +5,12 @@ Serves where the fast way cannot be used, and tells whether the fast way is righ
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from pyopen_wakeword import OpenWakeWord, OpenWakeWordFeatures
 
-from wyoming_servers.engines.wake_features import EMBEDDING, LEAD, Floats
+from wyoming_servers.engines.wake_features import EMBEDDING, Floats
 
 
 class ReferenceStream:
@@ -23,8 +24,10 @@ class ReferenceStream:
 class ReferenceFeatures:
     """Features by pyopen-wakeword."""
 
+    lead: Final = 480
+
     def __init__(self) -> None:
-        heard = self.step([ReferenceStream()], np.zeros((1, LEAD), np.float32))
+        heard = self.step([ReferenceStream()], np.zeros((1, self.lead), np.float32))
         self._silence: Floats = heard[0]
 
     def open(self) -> ReferenceStream:
@@ -37,7 +40,7 @@ class ReferenceFeatures:
         embeddings = np.empty((len(states), EMBEDDING), np.float32)
         for row, (state, samples) in enumerate(zip(states, audio, strict=True)):
             # The library puts the silence before a stream itself: give it the stream alone.
-            new = samples if state.started else samples[-LEAD:]
+            new = samples if state.started else samples[-self.lead :]
             state.started = True
             # Only the last counts: the first call yields those of the silence as well.
             for made in state.features.process_streaming(new.astype("<i2").tobytes()):

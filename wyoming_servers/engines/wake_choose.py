@@ -1,0 +1,105 @@
+"""Decides which features are used: the incremental ones if they are right on this machine."""
+
+import hashlib
+import json
+import logging
+import platform
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import onnxruntime as ort
+
+from wyoming_servers.engines.wake_features import RATE, STEP, Features, Floats
+from wyoming_servers.engines.wake_reference import ReferenceFeatures
+from wyoming_servers.engines.wake_runtime import REFUSALS
+from wyoming_servers.engines.wake_streaming import StreamingFeatures
+from wyoming_servers.engines.wake_tflite import TfliteError
+
+_LOG = logging.getLogger(__name__)
+
+TOLERANCE: Final = 0.01
+"""Largest difference of an embedding's number that is rounding; they reach 80, and classifiers
+do not tell 0.01 from nothing. On the machines we tried it is 0.0002."""
+
+
+def choose_features(threads: int, cache: Path | None) -> Features:
+    """Return the incremental features if they equal the library's own, else the library's.
+
+    The comparison takes half a second; its success is noted in the folder `cache`.
+    """
+    try:
+        streaming = StreamingFeatures(threads)
+    except (TfliteError, OSError, ValueError, *REFUSALS) as err:
+        _LOG.warning("Wake words are computed the slow way: %s", err)
+        return ReferenceFeatures()
+    note = cache / "wake-features.json" if cache else None
+    facts = {
+        "graph": hashlib.sha256(streaming.model).hexdigest(),
+        "onnxruntime": ort.__version__,
+        "machine": f"{platform.machine()} {platform.processor()}".strip(),
+    }
+    if note and _noted(note) == facts:
+        return streaming
+    reference = ReferenceFeatures()
+    difference = compare(streaming, reference, speech_like(2.0))
+    if not difference <= TOLERANCE:  # NaN is not either
+        _LOG.warning("Wake words are computed the slow way: the fast differs by %g", difference)
+        return reference
+    if note:
+        _write(note, facts)
+    return streaming
+
+
+def compare(ours: Features, theirs: Features, audio: Floats) -> float:
+    """Return the largest difference between the embeddings of the same audio."""
+
+    def embeddings(features: Features) -> Floats:
+        state = features.open()
+        padded = np.concatenate([np.zeros(STEP - features.lead, np.float32), audio])
+        steps = padded[: len(padded) // STEP * STEP].reshape(-1, 1, STEP)
+        return np.concatenate([features.step([state], step) for step in steps])
+
+    first, second = embeddings(ours), embeddings(theirs)
+    common = min(len(first), len(second))
+    silence = np.abs(ours.silence() - theirs.silence()).max()
+    return float(max(silence, np.abs(first[:common] - second[:common]).max()))
+
+
+def speech_like(seconds: float) -> Floats:
+    """Make audio with what speech has: gliding voice, changing formants, hiss and pauses."""
+    random = np.random.default_rng(7)
+    time = np.arange(int(seconds * RATE)) / RATE
+    pitch = 120 + 40 * np.sin(2 * np.pi * 0.7 * time)
+    phase = 2 * np.pi * np.cumsum(pitch) / RATE
+    formants = ((500, 250, 2.1), (1500, 600, 1.3), (2700, 300, 3.7))  # Hz, its swing, swings/s
+    voice = np.zeros_like(time)
+    for harmonic in range(1, 30):
+        for middle, swing, rate in formants:
+            centre = middle + swing * np.sin(2 * np.pi * rate * time)
+            voice += np.sin(harmonic * phase) / (1 + ((harmonic * pitch - centre) / 120) ** 2)
+    syllables = np.clip(np.sin(2 * np.pi * 2.3 * time), 0, 1)
+    hiss = random.normal(0, 0.5, len(time)) * np.clip(-np.sin(2 * np.pi * 1.1 * time), 0, 1)
+    audio = 2500 * (voice * syllables + hiss) + random.normal(0, 3, len(time))
+    samples: Floats = np.clip(np.round(audio), -32768, 32767).astype(np.float32)
+    return samples
+
+
+def _noted(note: Path) -> object:
+    try:
+        return json.loads(note.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as err:
+        _LOG.warning("The note %s is unreadable and made anew: %s", note, err)
+        return None
+
+
+def _write(note: Path, facts: object) -> None:
+    try:
+        note.parent.mkdir(parents=True, exist_ok=True)
+        partial = note.with_suffix(".partial")
+        partial.write_text(json.dumps(facts), encoding="utf-8")
+        partial.replace(note)
+    except OSError as err:
+        _LOG.warning("The check of the wake features is not noted in %s: %s", note, err)

@@ -1,0 +1,140 @@
+"""Writes networks as ONNX models, so that onnxruntime can run them.
+
+ONNX is a protobuf format of which a network needs a dozen fields; writing those here spares the
+`onnx` package. Field numbers are those of onnx.proto3, checked by onnxruntime when it loads.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+IR_VERSION: Final = 8
+OPSET: Final = 17
+
+_ELEMENTS: Final = {"float32": 1, "int64": 7, "bool": 9}
+
+
+class OnnxGraph:
+    """A network being written; values are called by name."""
+
+    def __init__(self) -> None:
+        self._nodes: list[bytes] = []
+        self._constants: list[bytes] = []
+        self._inputs: list[bytes] = []
+        self._outputs: list[bytes] = []
+        self._count = 0
+
+    def input(self, name: str, shape: Sequence[int | str]) -> str:
+        """Declare a float32 input; a text is a dimension that may be any size."""
+        self._inputs.append(_value_info(name, shape))
+        return name
+
+    def output(self, name: str, value: str, shape: Sequence[int | str]) -> None:
+        """Declare a float32 output."""
+        self._nodes.append(_node("Identity", [value], [name], {}))
+        self._outputs.append(_value_info(name, shape))
+
+    def constant(self, value: NDArray[Any]) -> str:
+        """Add a weight; return its name."""
+        name = self._name("w")
+        array = np.ascontiguousarray(value)
+        self._constants.append(
+            b"".join(_integer(1, size) for size in array.shape)
+            + _integer(2, _ELEMENTS[array.dtype.name])
+            + _text(8, name)
+            + _bytes(9, array.tobytes())
+        )
+        return name
+
+    def floats(self, *values: float) -> str:
+        """Add a row of float32 numbers; return its name."""
+        return self.constant(np.array(values, np.float32))
+
+    def integers(self, *values: int) -> str:
+        """Add a row of numbers that are no data: sizes, axes, positions; return its name."""
+        return self.constant(np.array(values, np.int64))
+
+    def node(self, op: str, *inputs: str, **attributes: Any) -> str:
+        """Add a computation with one output; return that."""
+        return self.nodes(op, 1, *inputs, **attributes)[0]
+
+    def nodes(self, op: str, outputs: int, *inputs: str, **attributes: Any) -> list[str]:
+        """Add a computation with several outputs; return them."""
+        names = [self._name("v") for _ in range(outputs)]
+        self._nodes.append(_node(op, inputs, names, attributes))
+        return names
+
+    def to_bytes(self) -> bytes:
+        """Return the whole model."""
+        graph = b"".join(
+            [
+                *(_bytes(1, node) for node in self._nodes),
+                _text(2, "wake"),
+                *(_bytes(5, constant) for constant in self._constants),
+                *(_bytes(11, value) for value in self._inputs),
+                *(_bytes(12, value) for value in self._outputs),
+            ]
+        )
+        opset = _text(1, "") + _integer(2, OPSET)
+        return _integer(1, IR_VERSION) + _bytes(7, graph) + _bytes(8, opset)
+
+    def _name(self, prefix: str) -> str:
+        self._count += 1
+        return f"{prefix}{self._count}"
+
+
+def _node(op: str, inputs: Sequence[str], outputs: Sequence[str], attributes: Any) -> bytes:
+    return b"".join(
+        [
+            *(_text(1, name) for name in inputs),
+            *(_text(2, name) for name in outputs),
+            _text(4, op),
+            *(_bytes(5, _attribute(name, value)) for name, value in attributes.items()),
+        ]
+    )
+
+
+def _attribute(name: str, value: float | Sequence[int]) -> bytes:
+    if isinstance(value, float):
+        body = _key(2, 5) + np.float32(value).tobytes() + _integer(20, 1)
+    elif isinstance(value, int):
+        body = _integer(3, value) + _integer(20, 2)
+    else:
+        body = b"".join(_integer(8, number) for number in value) + _integer(20, 7)
+    return _text(1, name) + body
+
+
+def _value_info(name: str, shape: Sequence[int | str]) -> bytes:
+    dimensions = b"".join(
+        _bytes(1, _text(2, size) if isinstance(size, str) else _integer(1, size)) for size in shape
+    )
+    tensor = _integer(1, _ELEMENTS["float32"]) + _bytes(2, dimensions)
+    return _text(1, name) + _bytes(2, _bytes(1, tensor))
+
+
+def _text(field: int, value: str) -> bytes:
+    return _bytes(field, value.encode())
+
+
+def _bytes(field: int, value: bytes) -> bytes:
+    return _key(field, 2) + _varint(len(value)) + value
+
+
+def _integer(field: int, value: int) -> bytes:
+    return _key(field, 0) + _varint(value)
+
+
+def _key(field: int, wire: int) -> bytes:
+    return _varint(field << 3 | wire)
+
+
+def _varint(value: int) -> bytes:
+    value &= (1 << 64) - 1  # negative numbers are written as 64-bit two's complement
+    parts = bytearray()
+    while value > 0x7F:
+        parts.append(value & 0x7F | 0x80)
+        value >>= 7
+    parts.append(value)
+    return bytes(parts)
