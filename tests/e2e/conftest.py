@@ -4,21 +4,24 @@ By default the servers are ours. `--wyoming-stt`, `--wyoming-tts` and `--wyoming
 put others in their place, to compare.
 """
 
+import re
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
-from harness.audio import decode, speak
+from harness.audio import decode, read_wav, understand
 from harness.client import HassClient, log_in
 from harness.conductor import Address, Servers, start_conductor
 from harness.hass import Hass, start_hass
 from harness.setup import Assistant, set_up_assistant
 
+RECORDINGS = Path(__file__).parent / "recordings"
 ROOT = Path(__file__).parents[2]
 OPTIONS = ("--wyoming-stt", "--wyoming-tts", "--wyoming-wake")
 
-Say = Callable[[str], Awaitable[bytes]]
+Recording = Callable[[str], bytes]
+Words = Callable[[bytes], Awaitable[set[str]]]
 Decode = Callable[[bytes], Awaitable[bytes]]
 
 
@@ -82,13 +85,20 @@ async def assistant(client: HassClient, servers: Servers) -> Assistant:
 
 
 @pytest.fixture(scope="session")
-def say(servers: Servers) -> Say:
-    """Words as sound, spoken by the text-to-speech server itself."""
+def recording() -> Recording:
+    """The sound of a recording, by its name."""
+    return lambda name: read_wav(RECORDINGS / f"{name}.wav")
 
-    async def spoken(text: str) -> bytes:
-        return await speak(servers.tts.host, servers.tts.port, text)
 
-    return spoken
+@pytest.fixture(scope="session")
+def words_in(servers: Servers) -> Words:
+    """The words that the speech-to-text server hears in a sound."""
+
+    async def heard(pcm: bytes) -> set[str]:
+        text = await understand(servers.stt.host, servers.stt.port, pcm)
+        return set(re.findall(r"[a-z]+", text.lower()))
+
+    return heard
 
 
 @pytest.fixture(scope="session")

@@ -1,20 +1,17 @@
 """Sound as Assist hears it: 16 kHz, one channel, signed 16-bit samples."""
 
 import asyncio
+import wave
 from pathlib import Path
 
 import numpy as np
-import soxr
+from wyoming.asr import Transcribe, Transcript
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.client import AsyncTcpClient
 from wyoming.error import Error
-from wyoming.tts import Synthesize
 
 RATE = 16_000
 """Samples a second."""
-
-_LOUD = 150
-"""Quieter samples are the silence that a voice puts around its words."""
 
 
 def silence(seconds: float) -> bytes:
@@ -33,26 +30,28 @@ def loudness(pcm: bytes) -> float:
     return float(np.sqrt(np.mean(samples**2))) if samples.size else 0.0
 
 
-async def speak(host: str, port: int, text: str) -> bytes:
-    """Let a Wyoming server say a text; return it without the silence around it."""
-    rate, pcm = RATE, bytearray()
+def read_wav(path: Path) -> bytes:
+    """Return the samples of a WAV file that has our format."""
+    with wave.open(str(path), "rb") as file:
+        if (file.getframerate(), file.getnchannels(), file.getsampwidth()) != (RATE, 1, 2):
+            raise ValueError(f"{path.name} is not 16 kHz, mono, 16 bit")
+        return file.readframes(file.getnframes())
+
+
+async def understand(host: str, port: int, pcm: bytes) -> str:
+    """Return what a Wyoming speech-to-text server hears."""
+    shape = {"rate": RATE, "width": 2, "channels": 1}
     async with asyncio.timeout(60), AsyncTcpClient(host, port) as client:
-        await client.write_event(Synthesize(text=text).event())
+        await client.write_event(Transcribe(language="en").event())
+        await client.write_event(AudioStart(**shape).event())
+        await client.write_event(AudioChunk(audio=pcm, **shape).event())
+        await client.write_event(AudioStop().event())
         while (event := await client.read_event()) is not None:
-            if AudioStop.is_type(event.type):
-                break
+            if Transcript.is_type(event.type):
+                return Transcript.from_event(event).text
             if Error.is_type(event.type):
-                raise AssertionError(f"The voice failed: {Error.from_event(event)}")
-            if AudioStart.is_type(event.type):
-                rate = AudioStart.from_event(event).rate
-            elif AudioChunk.is_type(event.type):
-                pcm += AudioChunk.from_event(event).audio
-    samples = soxr.resample(np.frombuffer(bytes(pcm), dtype=np.int16), rate, RATE)
-    loud = np.flatnonzero(np.abs(samples.astype(np.int32)) > _LOUD)
-    if not loud.size:
-        raise AssertionError(f"The voice said nothing for {text!r}")
-    margin = RATE // 40
-    return bytes(samples[max(0, loud[0] - margin) : loud[-1] + margin].tobytes())
+                raise AssertionError(f"Not understood: {Error.from_event(event)}")
+    raise AssertionError("The server left without an answer")
 
 
 async def decode(ffmpeg: Path, encoded: bytes) -> bytes:
