@@ -1,0 +1,113 @@
+"""`wyoming-conductor doctor`: what is wrong here, and how to cure it."""
+
+import asyncio
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from wyoming_servers.cli import settings
+
+if TYPE_CHECKING:
+    from wyoming_servers.cli.checks import Finding
+    from wyoming_servers.config.schema import Config
+
+_STYLES: Final = {"ok": "green", "warning": "yellow", "broken": "red"}
+
+
+def doctor(
+    config: settings.ConfigOption = None,
+    data_dir: settings.DataDirOption = None,
+    sets: settings.SetOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Look at Python, engines, GPU, memory, disk, models and ports; say what to do.
+
+    Changes nothing. Exits with 1 if something that is configured cannot work.
+
+    \b
+    Examples:
+      wyoming-conductor doctor
+      wyoming-conductor doctor --json | jq '.[] | select(.level != "ok")'
+    """
+    from wyoming_servers.cli.checks import Level
+    from wyoming_servers.cli.edge import ExitCode
+    from wyoming_servers.cli.output import print_json
+
+    findings = _examine(config, data_dir, sets)
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        _print(findings)
+    if any(finding.level is Level.BROKEN for finding in findings):
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def _examine(file: Path | None, data_dir: Path | None, sets: list[str] | None) -> "list[Finding]":
+    from wyoming_servers.cli import checks
+    from wyoming_servers.config.faults import ConfigError
+    from wyoming_servers.config.schema import Config
+
+    findings = checks.check_python()
+    try:
+        loaded = settings.load(file, data_dir, sets)
+    except ConfigError as err:
+        # The rest is looked at as if nothing was configured: it may be wrong as well.
+        findings += checks.faulty_config(err.faults)
+        folder = (data_dir or Config().data_dir).expanduser().absolute()
+        config = Config(data_dir=folder)
+    else:
+        config = loaded.config
+        findings += checks.known_config(loaded.file, config)
+    return findings + _examine_machine(config)
+
+
+def _examine_machine(config: "Config") -> "list[Finding]":
+    from wyoming_servers.cli import checks
+    from wyoming_servers.store.catalog import builtin_catalog
+    from wyoming_servers.store.specs import served_models
+
+    catalog = builtin_catalog()
+    served = served_models(config, catalog)
+    engines = {catalog.get(model).engine: model for model in served.values()}
+    only_gpu = any(
+        section.device.startswith("cuda") and not section.cpu_fallback
+        for section in config.models.values()
+    )
+    return [
+        *checks.check_engines(engines),
+        *checks.check_gpu(only_gpu),
+        *checks.check_memory(),
+        *checks.check_disk(config.data_dir),
+        *checks.check_models(config, catalog, list(served.values())),
+        *asyncio.run(checks.check_ports(config, _token(config))),
+    ]
+
+
+def _token(config: "Config") -> str | None:
+    """Return the API's token if there is one that we may read."""
+    from wyoming_servers.api.auth import TOKEN_FILE
+
+    try:
+        return (config.data_dir / TOKEN_FILE).read_text("utf-8").strip()
+    except (OSError, ValueError):
+        return None
+
+
+def _print(findings: "list[Finding]") -> None:
+    from rich.text import Text
+
+    from wyoming_servers.cli.checks import Level
+    from wyoming_servers.cli.output import console
+
+    out = console()
+    for finding in findings:
+        line = Text.assemble(
+            (f"{finding.level:<8}", _STYLES[finding.level]), f"{finding.check:<10}{finding.text}"
+        )
+        out.print(line, soft_wrap=True)
+        if finding.cure:
+            out.print(Text(f"{'':18}-> {finding.cure}", style="dim"), soft_wrap=True)
+    broken = sum(finding.level is Level.BROKEN for finding in findings)
+    out.print(f"\n{broken} broken." if broken else "\nEverything that is configured can work.")

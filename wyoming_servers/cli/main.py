@@ -1,0 +1,46 @@
+"""All commands."""
+
+from typing import Annotated
+
+import typer
+
+from wyoming_servers import __version__
+from wyoming_servers.cli import config, doctor, models, say, serve, transcribe
+from wyoming_servers.cli.edge import EXIT_CODES, Edge
+
+app = typer.Typer(
+    cls=Edge,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Ears and a voice for Home Assistant, on this machine.",
+    epilog="Start with: wyoming-conductor doctor, then: wyoming-conductor serve\n\n" + EXIT_CODES,
+)
+
+app.command()(serve.serve)
+app.command()(transcribe.transcribe)
+app.command()(say.say)
+app.add_typer(models.app, name="models")
+app.add_typer(config.app, name="config")
+app.command()(doctor.doctor)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"wyoming-conductor {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show where an error comes from, for a bug report.")
+    ] = False,
+) -> None:
+    """Read the options that all commands share; `edge` reads them from the context."""

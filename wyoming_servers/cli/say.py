@@ -1,0 +1,143 @@
+"""`wyoming-conductor say`: a text as speech."""
+
+import asyncio
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from wyoming_servers.cli import settings
+from wyoming_servers.errors import BadRequestError, InferenceFailedError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from wyoming_servers.audio.wav import Wav
+    from wyoming_servers.cli.client import Spoken
+    from wyoming_servers.cli.target import Target
+
+_STDIO: Final = "-"
+
+
+def say(
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What to say; `-` reads stdin.")],
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="WAV file; `-` is stdout.")
+    ],
+    voice: Annotated[
+        str | None, typer.Option("--voice", "-v", help="Such as `en_US-joe-medium`.")
+    ] = None,
+    speaker: Annotated[
+        str | None, typer.Option(help="Speaker of a voice that has several.")
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option("--language", "-l", help="Choose any voice of this language.")
+    ] = None,
+    speed: Annotated[
+        float | None, typer.Option(min=0.5, max=2.0, help="1.0 is the voice's own pace.")
+    ] = None,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST[:PORT]", help="Ask this text-to-speech server; default: the one here."
+        ),
+    ] = None,
+    timeout: Annotated[float, typer.Option(min=1, help="Give up after this many seconds.")] = 300.0,
+    config: settings.ConfigOption = None,
+    data_dir: settings.DataDirOption = None,
+    sets: settings.SetOption = None,
+) -> None:
+    """Speak a text into a WAV file.
+
+    Asks the running server, or starts one for this command alone if none is running.
+
+    \b
+    Examples:
+      wyoming-conductor say "Turn on the kitchen light." -o light.wav
+      wyoming-conductor say "Slowly, please." -o slow.wav --voice en_US-joe-medium --speed 0.8
+      fortune | wyoming-conductor say - -o - | aplay
+    """
+    from wyoming_servers.cli.target import Target
+
+    if text == _STDIO:
+        text = sys.stdin.read()
+    if not text.strip():
+        raise BadRequestError("There is no text to say.")
+    loaded = settings.load(config, data_dir, sets)
+    chosen = settings.assignments(data_dir, sets)
+    target = Target("tts", server, loaded.config, loaded.file, chosen)
+    manner = {"voice": voice, "speaker": speaker, "language": language}
+    asyncio.run(_say(target, text, manner, speed, timeout, output))
+
+
+async def _say(
+    target: "Target",
+    text: str,
+    manner: dict[str, str | None],
+    speed: float | None,
+    timeout: float,
+    output: str,
+) -> None:
+    from wyoming_servers.cli import client
+    from wyoming_servers.cli.status import status
+    from wyoming_servers.cli.target import reach
+
+    with status("speaking") as tell:
+        async with reach(target, tell) as address:
+            tell("speaking")
+            speech = client.synthesize(address, text, **manner, speed=speed, timeout=timeout)
+            if output == _STDIO:
+                await _stream(speech)
+            else:
+                await _save(speech, Path(output))
+
+
+async def _stream(speech: "AsyncIterator[Spoken]") -> None:
+    """Write speech to stdout as it comes, so that a player begins at once."""
+    from wyoming_servers.audio import wav
+
+    out = sys.stdout.buffer
+    begun = False
+    async for piece in speech:
+        if not begun:
+            out.write(wav.header(piece.format))
+            begun = True
+        out.write(piece.pcm)
+        out.flush()
+    if not begun:
+        raise _silent()
+
+
+async def _save(speech: "AsyncIterator[Spoken]", path: Path) -> None:
+    """Write the whole or nothing: half a sentence in a file looks like a finished one."""
+    from wyoming_servers.audio.wav import Wav
+    from wyoming_servers.cli.output import note
+
+    begun = time.monotonic()
+    pieces = [piece async for piece in speech]
+    if not pieces:
+        raise _silent()
+    recording = Wav(pieces[0].format, b"".join(piece.pcm for piece in pieces))
+    await asyncio.to_thread(_replace, path, recording)
+    note(f"{path}: {recording.seconds:.1f} s of speech in {time.monotonic() - begun:.1f} s")
+
+
+def _replace(path: Path, recording: "Wav") -> None:
+    if not path.parent.is_dir():
+        raise BadRequestError(f"There is no folder {path.parent}.")
+    if path.exists() and not path.is_file():
+        path.write_bytes(recording.render())  # a device or a pipe cannot be replaced
+        return
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_bytes(recording.render())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _silent() -> InferenceFailedError:
+    return InferenceFailedError("The server sent no audio.", hint="Its log says why.")

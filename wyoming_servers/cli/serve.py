@@ -1,0 +1,32 @@
+"""`wyoming-conductor serve`: the servers themselves."""
+
+import asyncio
+
+import typer
+
+from wyoming_servers.cli import settings
+
+
+def serve(
+    config: settings.ConfigOption = None,
+    data_dir: settings.DataDirOption = None,
+    sets: settings.SetOption = None,
+) -> None:
+    """Run the servers until SIGTERM or Ctrl-C.
+
+    Speech-to-text listens on 10300, text-to-speech on 10200, wake words on 10400, the HTTP API
+    on 10380. Home Assistant finds them by itself.
+
+    \b
+    Examples:
+      wyoming-conductor serve
+      wyoming-conductor serve --config /etc/conductor.yaml --data-dir /var/lib/conductor
+      wyoming-conductor serve --set asr.model=whisper/tiny.en --set keep_alive=5m
+    """
+    loaded = settings.load(config, data_dir, sets)
+    from wyoming_servers.telemetry import logs
+
+    logs.setup(loaded.config.log.level, loaded.config.log.format)
+    from wyoming_servers import app
+
+    raise typer.Exit(asyncio.run(app.serve(loaded)))

@@ -1,0 +1,90 @@
+"""`wyoming-conductor transcribe`: what is said in a recording."""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from wyoming_servers.cli import settings
+
+if TYPE_CHECKING:
+    from wyoming_servers.audio.wav import Wav
+    from wyoming_servers.cli.target import Target
+
+_PIECE_SECONDS: Final = 25.0
+"""Longest piece of a recording sent as one utterance; Whisper's own window is 30 s."""
+
+
+def transcribe(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A WAV file.", exists=True, dir_okay=False)
+    ],
+    server: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST[:PORT]", help="Ask this speech-to-text server; default: the one here."
+        ),
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option("--language", "-l", help="Language spoken, such as `en` or `de`.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print text, language and times as JSON.")
+    ] = False,
+    timeout: Annotated[float, typer.Option(min=1, help="Give up after this many seconds.")] = 300.0,
+    config: settings.ConfigOption = None,
+    data_dir: settings.DataDirOption = None,
+    sets: settings.SetOption = None,
+) -> None:
+    """Print what is said in a recording.
+
+    Asks the running server, or starts one for this command alone if none is running.
+
+    \b
+    Examples:
+      wyoming-conductor transcribe command.wav
+      wyoming-conductor transcribe interview.wav --language de --json
+      wyoming-conductor transcribe command.wav --server speech.local:10300
+      wyoming-conductor transcribe command.wav --set asr.model=whisper/tiny.en
+    """
+    from wyoming_servers.audio import wav
+    from wyoming_servers.cli.output import print_json
+    from wyoming_servers.cli.target import Target
+
+    loaded = settings.load(config, data_dir, sets)
+    recording = wav.read(file)
+    chosen = settings.assignments(data_dir, sets)
+    target = Target("asr", server, loaded.config, loaded.file, chosen)
+    begun = time.monotonic()
+    text, heard = asyncio.run(_ask(target, recording, language, timeout))
+    if not as_json:
+        typer.echo(text)
+        return
+    print_json(
+        {
+            "text": text,
+            "language": heard or language,
+            "audio_seconds": round(recording.seconds, 3),
+            "seconds": round(time.monotonic() - begun, 3),
+        }
+    )
+
+
+async def _ask(
+    target: "Target", recording: "Wav", language: str | None, timeout: float
+) -> tuple[str, str | None]:
+    from wyoming_servers.cli import client
+    from wyoming_servers.cli.pieces import cut
+    from wyoming_servers.cli.status import status
+    from wyoming_servers.cli.target import reach
+    from wyoming_servers.domain import SPEECH_FORMAT
+
+    clips = cut(recording.speech(), min(_PIECE_SECONDS, target.config.asr.max_utterance))
+    with status("transcribing") as tell:
+        async with reach(target, tell) as address:
+            tell("transcribing")
+            return await client.transcribe(
+                address, clips, SPEECH_FORMAT, language=language, timeout=timeout
+            )
