@@ -86,6 +86,11 @@ class TtsPipeline:
         self._clock = clock
         self.voices = VoiceBook(specs, config.tts.voice)
 
+    @property
+    def max_text(self) -> int:
+        """Most characters of one text."""
+        return self._config.tts.max_text
+
     def open(self, request: TtsRequest) -> "Speech":
         """Prepare to speak; no model is held before the first text.
 

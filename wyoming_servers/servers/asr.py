@@ -1,0 +1,201 @@
+"""Wyoming's speech-to-text: transcribe, audio-start, audio-chunk …, audio-stop → transcript."""
+
+import asyncio
+from contextlib import suppress
+from types import TracebackType
+from typing import ClassVar, Self
+
+from wyoming.asr import Transcribe, Transcript
+from wyoming.event import Event
+
+from wyoming_servers.domain import AudioFormat
+from wyoming_servers.errors import BadRequestError
+from wyoming_servers.pipelines.asr import AsrPipeline, AsrRequest, Utterance
+from wyoming_servers.pipelines.together import stop
+from wyoming_servers.servers import fields
+from wyoming_servers.servers.errors import DisconnectedError
+from wyoming_servers.servers.session import Peer
+
+
+class AsrSession:
+    """Listens to one client, utterance after utterance.
+
+    An utterance begins with `transcribe`, `audio-start` or the first `audio-chunk` and gets
+    exactly one answer: a `transcript` or an `error`. The answer may come before `audio-stop`; the
+    rest of the audio is then thrown away. Answers keep the order of their utterances.
+    """
+
+    EVENTS: ClassVar[frozenset[str]] = frozenset(
+        {"transcribe", "audio-start", "audio-chunk", "audio-stop"}
+    )
+
+    def __init__(self, peer: Peer, pipeline: AsrPipeline) -> None:
+        self._peer = peer
+        self._pipeline = pipeline
+        self.idle = asyncio.Event()
+        self.idle.set()
+        self._request = AsrRequest(client=peer.name)
+        """What the last `transcribe` asked for; it holds until the next."""
+        self._refused = False
+        """Whether the last `transcribe` was refused: the utterance it announced has its answer."""
+        self._deaf = False
+        """Whether the utterance has its answer, or will have: what audio comes is thrown away."""
+        self._format: AudioFormat | None = None
+        self._started = False
+        """Whether the open utterance had its `audio-start` or audio."""
+        self._utterance: Utterance | None = None
+        """The one that is being heard."""
+        self._answer: asyncio.Task[None] | None = None
+        """Answers the utterance that is being heard, or the one before it."""
+
+    @property
+    def working(self) -> bool:
+        """Whether an utterance is over and its answer is due."""
+        return self._utterance is None and not self.idle.is_set()
+
+    async def handle(self, event: Event) -> None:
+        """Take the next event. What it raises is the answer to the open utterance."""
+        match event.type:
+            case "transcribe":
+                await self._transcribe(event)
+            case "audio-start":
+                await self._start(event)
+            case "audio-chunk":
+                await self._hear(event)
+            case "audio-stop":
+                await self._stop()
+            case _:
+                raise AssertionError(event.type)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._answer is not None:
+            await stop(self._answer)
+
+    async def _transcribe(self, event: Event) -> None:
+        await self._abandon()
+        self._deaf = False
+        self._refused = True
+        self._request = AsrRequest(client=self._peer.name)
+        self._request = _request(event, self._peer.name)
+        await self._open()
+        self._refused = False
+
+    async def _start(self, event: Event) -> None:
+        if self._refused:
+            return
+        try:
+            self._format = fields.audio_format(event.data)
+        except BadRequestError:
+            await self._give_up()
+            raise
+        if self._started:
+            # The client began anew without an audio-stop, and so do we.
+            await self._abandon()
+        if self._utterance is None:
+            await self._open()
+        self._started = True
+
+    async def _hear(self, event: Event) -> None:
+        if self._refused or self._deaf:
+            return
+        utterance = self._utterance or await self._open()
+        self._started = True
+        try:
+            self._format = fields.audio_format(event.data, self._format)
+            await utterance.feed(event.payload or b"", self._format)
+        except Exception:
+            await self._give_up()
+            raise
+        if utterance.ended.is_set():
+            self._let_go()
+            self._deaf = True
+
+    async def _stop(self) -> None:
+        if self._refused or self._deaf:
+            self._refused = self._deaf = False
+            return
+        utterance = self._utterance or await self._open()
+        self._let_go()
+        await utterance.end()
+
+    async def _open(self) -> Utterance:
+        """Begin an utterance, after the answer to the one before it, and the task to answer it."""
+        if self._answer is not None:
+            await asyncio.wait([self._answer])
+        self._deaf = True  # Should it be refused.
+        utterance = self._pipeline.open(self._request)
+        self._deaf = False
+        entered = asyncio.Event()
+        self.idle.clear()
+        self._answer = asyncio.create_task(
+            self._give_answer(utterance, entered), name=f"answer {self._peer.name}"
+        )
+        # Nothing is fed before somebody is there to clean up.
+        await entered.wait()
+        self._utterance = utterance
+        return utterance
+
+    def _let_go(self) -> None:
+        """The utterance has been heard; its answer comes by itself."""
+        self._utterance = None
+        self._started = False
+
+    async def _abandon(self) -> None:
+        """Forget the utterance that is being heard, without an answer."""
+        if self._utterance is not None and self._answer is not None:
+            self._let_go()
+            await stop(self._answer)
+
+    async def _give_up(self) -> None:
+        """The utterance is answered by an error: no transcript, and no more of its audio."""
+        await self._abandon()
+        self._deaf = True
+
+    async def _give_answer(self, utterance: Utterance, entered: asyncio.Event) -> None:
+        """Wait for the end of an utterance and send the one answer to it."""
+        try:
+            async with utterance:
+                entered.set()
+                await utterance.ended.wait()
+                transcript = await utterance.finish()
+                answer = Transcript(text=transcript.text, language=transcript.language)
+                await self._peer.send(answer.event())
+        except DisconnectedError:
+            pass  # The reading task sees it too, and ends the connection.
+        except Exception as err:  # noqa: BLE001  (`fail` logs it, and the client is told)
+            with suppress(DisconnectedError):
+                await self._peer.fail(err)
+        finally:
+            if self._utterance is utterance:
+                # Over before audio-stop: nobody hears the rest of its audio.
+                self._let_go()
+                self._deaf = True
+            self.idle.set()
+
+
+def _request(event: Event, client: str) -> AsrRequest:
+    """Translate `transcribe`. Raises BadRequestError for fields of a wrong type."""
+    data = event.data
+    for name in ("name", "language"):
+        fields.optional_text(data, name)
+    sensitivity = fields.optional_text(data, "vad_sensitivity")
+    fields.section(data, "context")
+    names = fields.texts(data, "transcript_names")
+    terms = fields.texts(data, "transcript_terms")
+    asked = Transcribe.from_event(event)
+    return AsrRequest(
+        language=asked.language or None,
+        model=asked.name or None,
+        names=names,
+        terms=terms,
+        vad_sensitivity=sensitivity,
+        client=client,
+    )

@@ -1,0 +1,223 @@
+"""One client: a task that reads, a task that works, and bounds on everything between."""
+
+import asyncio
+import logging
+from contextlib import suppress
+from typing import Final, Protocol
+
+from wyoming.event import Event
+
+from wyoming_servers.clock import Clock
+from wyoming_servers.config.schema import LimitsSection
+from wyoming_servers.errors import (
+    ConductorError,
+    DeadlineError,
+    RequestError,
+    ShuttingDownError,
+)
+from wyoming_servers.pipelines.deadline import Deadline
+from wyoming_servers.pipelines.together import together
+from wyoming_servers.protocol.codec import Decoder, Frame, FramingError, Limits, encode
+from wyoming_servers.servers.errors import DisconnectedError, error_event
+from wyoming_servers.servers.inbox import Inbox
+from wyoming_servers.servers.session import MakeSession
+
+READ_BYTES: Final = 64 * 1024
+
+WRITE_SECONDS: Final = 30.0
+"""A client that takes nothing for so long is cut off: it holds a model that others wait for."""
+
+LINGER_SECONDS: Final = 1.0
+"""How long a client that is cut off may go on sending. Closing at once would make its system
+throw away our `error` unread."""
+
+_LOGGER: Final = logging.getLogger(__name__)
+
+
+class InfoSource(Protocol):
+    """What answers `describe`."""
+
+    @property
+    def frame(self) -> bytes:
+        """The `info` event as bytes, ready to send."""
+        ...
+
+
+class Connection:
+    """Reads events, bounded in size and number, and hands them to a session one by one.
+
+    `describe` and `ping` are answered by the reading task, whatever the session is busy with. The
+    end of the stream, at any moment, cancels the session and with it all its work.
+    """
+
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        info: InfoSource,
+        make_session: MakeSession,
+        limits: LimitsSection,
+        clock: Clock,
+        *,
+        write_seconds: float = WRITE_SECONDS,
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._info = info
+        self._limits = limits
+        self._clock = clock
+        self._write_seconds = write_seconds
+        size = limits.event_bytes
+        self._decoder = Decoder(Limits(data=size, payload=size))
+        self._inbox = Inbox()
+        self._last = clock.now()
+        """When a byte last went in or out."""
+        self._cut_off = False
+        """Whether the client may still be sending when we close."""
+        self._stopping: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        address = writer.get_extra_info("peername")
+        self._name = f"{address[0]}:{address[1]}" if address else "unknown"
+        self._session = make_session(self)
+
+    @property
+    def name(self) -> str:
+        """Its address and port."""
+        return self._name
+
+    async def run(self) -> None:
+        """Serve the client until it leaves or is cut off."""
+        try:
+            await together(self._read(), self._work(), self._watch_idle(), self._watch_stop())
+        except DisconnectedError as err:
+            _LOGGER.debug("%s: %s", self._name, err.message)
+        finally:
+            await self._close()
+
+    def stop(self, grace: float) -> None:
+        """Close when the open request has ended, after `grace` seconds at the latest."""
+        if not self._stopping.done():
+            self._stopping.set_result(grace)
+
+    async def send(self, event: Event) -> None:
+        """Send an event. Raises DisconnectedError if the client has left or does not read."""
+        await self._write(encode(Frame(event.type, event.data, event.payload or b"")))
+
+    async def fail(self, error: Exception) -> None:
+        """Tell the client, and the log, that its request has failed."""
+        if not isinstance(error, ConductorError):
+            _LOGGER.error("%s: a request failed by a bug", self._name, exc_info=error)
+        elif isinstance(error, RequestError):
+            _LOGGER.info("%s: refused: %s (%s)", self._name, error, error.code)
+        else:
+            _LOGGER.warning("%s: failed: %s (%s)", self._name, error, error.code)
+        await self.send(error_event(error))
+
+    async def _read(self) -> None:
+        """Turn bytes into events until there are no more."""
+        try:
+            while data := await self._reader.read(READ_BYTES):
+                self._last = self._clock.now()
+                self._decoder.feed(data)
+                before = self._decoder.pending
+                while (frame := self._decoder.next()) is not None:
+                    await self._take(frame, before - self._decoder.pending)
+                    before = self._decoder.pending
+            self._decoder.eof()
+        except FramingError as err:
+            # Where the next event begins is unknown: say so, and end.
+            self._cut_off = True
+            await self.fail(err)
+            raise DisconnectedError("sent what is no event") from err
+        except ConnectionError as err:
+            raise DisconnectedError(f"connection lost: {err}") from err
+        raise DisconnectedError("left")
+
+    async def _take(self, frame: Frame, size: int) -> None:
+        match frame.type:
+            case "describe":
+                _LOGGER.debug("%s: describe", self._name)
+                await self._write(self._info.frame)
+            case "ping":
+                echo = frame.data.get("text")
+                await self.send(Event("pong", {"text": echo if isinstance(echo, str) else None}))
+            case known if known in self._session.EVENTS:
+                await self._inbox.put(Event(known, frame.data, frame.payload), size)
+            case unknown:
+                _LOGGER.debug("%s: ignored an event of type %.60r", self._name, unknown)
+
+    async def _work(self) -> None:
+        """Hand the events to the session, one by one, in order."""
+        async with self._session:
+            while True:
+                event = await self._inbox.get()
+                try:
+                    await self._session.handle(event)
+                except DisconnectedError:
+                    raise
+                except Exception as err:  # noqa: BLE001  (`fail` logs it, and the client is told)
+                    await self.fail(err)
+                # A client that sends minutes of audio at once must not hold up the others.
+                await asyncio.sleep(0)
+
+    async def _watch_idle(self) -> None:
+        """Cut off a client that says nothing although it is its turn."""
+        while True:
+            left = self._last + self._limits.idle - self._clock.now()
+            if left > 0:
+                await self._clock.sleep(left)
+            elif self._session.working:
+                self._last = self._clock.now()
+            else:
+                break
+        if not self._session.idle.is_set():
+            await self.fail(DeadlineError(f"Nothing came for {self._limits.idle:g} s."))
+        raise DisconnectedError("was silent for too long")
+
+    async def _watch_stop(self) -> None:
+        """When the server stops: wait for the open request, within its grace."""
+        grace = await self._stopping
+        with suppress(DeadlineError):
+            async with Deadline(self._clock, grace, "to end"):
+                await self._session.idle.wait()
+        self._cut_off = True
+        if len(self._inbox) or not self._session.idle.is_set():
+            await self.fail(ShuttingDownError("The server stops."))
+        raise DisconnectedError("the server stops")
+
+    async def _write(self, data: bytes) -> None:
+        """Send bytes; waits while the client lags behind."""
+        transport = self._writer.transport
+        if transport.is_closing():
+            raise DisconnectedError("left")
+        self._writer.write(data)
+        try:
+            async with asyncio.timeout(self._write_seconds):
+                await self._writer.drain()
+        except TimeoutError as err:
+            transport.abort()
+            raise DisconnectedError("does not read what it asked for") from err
+        except ConnectionError as err:
+            raise DisconnectedError(f"connection lost: {err}") from err
+        self._last = self._clock.now()
+
+    async def _close(self) -> None:
+        await close(self._reader, self._writer, linger=self._cut_off)
+
+
+async def close(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, linger: bool
+) -> None:
+    """Close a connection; with `linger`, let the client read our last words first."""
+    transport = writer.transport
+    with suppress(OSError, TimeoutError):
+        if linger and not transport.is_closing():
+            writer.write_eof()
+            async with asyncio.timeout(LINGER_SECONDS):
+                while await reader.read(READ_BYTES):
+                    pass
+    writer.close()
+    with suppress(OSError, TimeoutError):
+        async with asyncio.timeout(LINGER_SECONDS):
+            await writer.wait_closed()
+    # What the client has not taken by now it will not take.
+    transport.abort()

@@ -1,0 +1,81 @@
+"""Fields of an event from outside: of the right type, or BadRequestError.
+
+The wyoming library takes whatever JSON brings; a number as a name would fail much later, as a bug
+of ours. Null is the same as absent. Unknown fields are ignored.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from wyoming_servers.domain import AudioFormat
+from wyoming_servers.errors import BadRequestError
+
+Data = Mapping[str, Any]
+
+
+def optional_text(data: Data, name: str) -> str | None:
+    """Return a text, None if it is absent."""
+    value = data.get(name)
+    if value is not None and not isinstance(value, str):
+        raise _wrong(name, "a text")
+    return value
+
+
+def text(data: Data, name: str) -> str:
+    """Return a text that must be there."""
+    value = optional_text(data, name)
+    if value is None:
+        raise BadRequestError(f"The field `{name}` is missing.")
+    return value
+
+
+def texts(data: Data, name: str) -> tuple[str, ...]:
+    """Return a list of texts, empty if it is absent."""
+    value = data.get(name)
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise _wrong(name, "a list of texts")
+    return tuple(value)
+
+
+def section(data: Data, name: str) -> Data:
+    """Return an object, empty if it is absent."""
+    value = data.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise _wrong(name, "an object")
+    return value
+
+
+def timestamp(data: Data) -> int | None:
+    """Return the timestamp in milliseconds; some clients send fractions."""
+    value = data.get("timestamp")
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > 2**53:
+        raise _wrong("timestamp", "a number of milliseconds")
+    return int(value)
+
+
+def audio_format(data: Data, known: AudioFormat | None = None) -> AudioFormat:
+    """Return the format of audio; what is absent is as in `known`.
+
+    Only the types are checked here; whether such audio can be converted is `audio`'s to say.
+    """
+    values = []
+    for name in ("rate", "width", "channels"):
+        value = data.get(name)
+        if value is None and known is not None:
+            value = getattr(known, name)
+        if value is None:
+            raise BadRequestError(f"The field `{name}` is missing.")
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise _wrong(name, "a whole number")
+        values.append(value)
+    return AudioFormat(*values)
+
+
+def _wrong(name: str, wanted: str) -> BadRequestError:
+    return BadRequestError(f"The field `{name}` is not {wanted}.")

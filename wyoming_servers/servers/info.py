@@ -1,0 +1,133 @@
+"""What `describe` is answered with, made once and kept as bytes."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from wyoming.info import (
+    AsrModel,
+    AsrProgram,
+    Attribution,
+    Info,
+    TtsProgram,
+    TtsVoice,
+    TtsVoiceSpeaker,
+    WakeModel,
+    WakeProgram,
+)
+
+from wyoming_servers import __version__
+from wyoming_servers.config.schema import Config
+from wyoming_servers.domain import Kind, ModelSpec
+from wyoming_servers.pipelines.voices import Voice, VoiceBook
+from wyoming_servers.pipelines.words import WordBook
+from wyoming_servers.protocol.codec import Frame, encode
+
+PROGRAM: Final = "wyoming-conductor"
+"""The name of every program. It is part of Home Assistant's entity ids, so it never changes."""
+
+DEFAULT_MARK: Final = "(default) "
+"""Begins the default voice's description: Home Assistant takes the first by description, and a
+parenthesis sorts before letters and digits."""
+
+
+class InfoCache:
+    """The `info` event of one port. Describing it loads nothing and counts as no use."""
+
+    def __init__(self, build: Callable[[], Info]) -> None:
+        self._build = build
+        self._frame = b""
+        self.refresh()
+
+    def refresh(self) -> bool:
+        """Build it anew after models came or went; True if it has changed."""
+        before = self._frame
+        event = self._build().event()
+        self._frame = encode(Frame(event.type, event.data))
+        return self._frame != before
+
+    @property
+    def frame(self) -> bytes:
+        """The event as bytes, ready to send."""
+        return self._frame
+
+
+def asr_info(specs: Mapping[str, ModelSpec], config: Config) -> Info:
+    """Describe speech-to-text: one program, the model that is used first."""
+    models = [spec for spec in specs.values() if spec.kind is Kind.ASR]
+    models.sort(key=lambda spec: (spec.id != config.asr.model, spec.id))
+    program = AsrProgram(
+        **_program("Speech to text"),
+        models=[
+            AsrModel(
+                name=spec.id,
+                description=spec.description or spec.id,
+                attribution=_attribution(spec),
+                installed=True,
+                version=spec.version or None,
+                languages=sorted(spec.languages),
+            )
+            for spec in models
+        ],
+        supports_transcript_streaming=False,
+        requires_external_vad=not config.asr.turn_detection,
+    )
+    return Info(asr=[program] if models else [])
+
+
+def tts_info(voices: VoiceBook) -> Info:
+    """Describe text-to-speech: one program, the default voice first."""
+    default = voices.default
+    found = sorted(voices, key=lambda voice: (voice != default, voice.offer.name))
+    program = TtsProgram(
+        **_program("Text to speech"),
+        voices=[_voice(voice, is_default=voice == default) for voice in found],
+        supports_synthesize_streaming=True,
+    )
+    return Info(tts=[program] if found else [])
+
+
+def wake_info(words: WordBook) -> Info:
+    """Describe the wake words: one program."""
+    models = [
+        WakeModel(
+            name=name,
+            description=word.offer.description or word.offer.phrase or name,
+            attribution=_attribution(word.spec),
+            installed=True,
+            version=word.spec.version or None,
+            languages=list(word.offer.languages or word.spec.languages),
+            phrase=word.offer.phrase or name.replace("_", " "),
+        )
+        for name, word in words.words().items()
+    ]
+    program = WakeProgram(**_program("Wake words"), models=models)
+    return Info(wake=[program] if models else [])
+
+
+def _voice(voice: Voice, *, is_default: bool) -> TtsVoice:
+    description = voice.offer.description or voice.offer.name
+    return TtsVoice(
+        name=voice.offer.name,
+        description=f"{DEFAULT_MARK}{description}" if is_default else description,
+        attribution=_attribution(voice.spec),
+        installed=True,
+        version=voice.spec.version or None,
+        languages=list(voice.languages),
+        speakers=[TtsVoiceSpeaker(name) for name in voice.offer.speakers] or None,
+    )
+
+
+def _program(description: str) -> dict[str, Any]:
+    """Return what all programs have in common."""
+    return {
+        "name": PROGRAM,
+        "description": description,
+        "attribution": Attribution(name="Wyoming Conductor", url=""),
+        "installed": True,
+        "version": __version__,
+    }
+
+
+def _attribution(spec: ModelSpec) -> Attribution:
+    name, url = spec.attribution
+    return Attribution(name=name, url=url)

@@ -1,0 +1,58 @@
+"""What a connection and a session know of each other."""
+
+import asyncio
+from collections.abc import Callable
+from types import TracebackType
+from typing import ClassVar, Protocol, Self
+
+from wyoming.event import Event
+
+
+class Peer(Protocol):
+    """The client, as a session sees it."""
+
+    @property
+    def name(self) -> str:
+        """Its address and port."""
+        ...
+
+    async def send(self, event: Event) -> None:
+        """Send an event. Raises DisconnectedError if the client has left or does not read."""
+        ...
+
+    async def fail(self, error: Exception) -> None:
+        """Tell the client, and the log, that its request has failed."""
+        ...
+
+
+class Session(Protocol):
+    """One client's conversation with one service; leaving `async with` cancels all of it."""
+
+    EVENTS: ClassVar[frozenset[str]]
+    """Types of events it understands."""
+
+    @property
+    def idle(self) -> asyncio.Event:
+        """Set while no request is open, so that the server may stop."""
+        ...
+
+    @property
+    def working(self) -> bool:
+        """Whether the next word is ours: the client is right to be silent."""
+        ...
+
+    async def handle(self, event: Event) -> None:
+        """Take the next event. What it raises is told to the client as an `error`."""
+        ...
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+
+MakeSession = Callable[[Peer], Session]
