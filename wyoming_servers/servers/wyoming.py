@@ -10,6 +10,7 @@ from wyoming_servers.pipelines.asr import AsrPipeline
 from wyoming_servers.pipelines.tts import TtsPipeline
 from wyoming_servers.pipelines.wake import WakePipeline
 from wyoming_servers.servers.asr import AsrSession
+from wyoming_servers.servers.discovery import Discovery
 from wyoming_servers.servers.info import InfoCache, asr_info, tts_info, wake_info
 from wyoming_servers.servers.listen import Listener
 from wyoming_servers.servers.session import MakeSession
@@ -24,14 +25,18 @@ class WyomingServers:
         self,
         config: Config,
         specs: Mapping[str, ModelSpec],
-        *,
         asr: AsrPipeline,
         tts: TtsPipeline,
         wake: WakePipeline,
         clock: Clock,
+        *,
+        uuid: str,
+        api_port: int | None = None,
     ) -> None:
         self._config = config
-        self._clock = clock
+        self._api_port = api_port
+        """Announced with our own ports."""
+        self._discovery = Discovery(config, uuid)
         self._infos = {
             "asr": InfoCache(lambda: asr_info(specs, config)),
             "tts": InfoCache(lambda: tts_info(tts.voices)),
@@ -69,7 +74,7 @@ class WyomingServers:
         return {service: listener.connections for service, listener in self._open.items()}
 
     async def start(self) -> dict[str, int]:
-        """Open all ports and return them by service; all or none.
+        """Open all ports, announce them, and return them by service; all or none.
 
         Raises BusyError for a port that cannot be had.
         """
@@ -81,6 +86,8 @@ class WyomingServers:
         except BaseException:
             await self.stop(grace=0)
             raise
+        api = {} if self._api_port is None else {"api": self._api_port}
+        await self._discovery.start(ports | api)
         return ports
 
     def refresh(self) -> bool:
@@ -89,7 +96,11 @@ class WyomingServers:
         return any(changed)
 
     async def stop(self, grace: float | None = None) -> None:
-        """Take no new clients, let open requests end within the grace time, cut off the rest."""
+        """Take no new clients, let open requests end within `grace` seconds, cut off the rest.
+
+        Without `grace` it is the configured time. May be called at any time, and twice.
+        """
+        await self._discovery.stop()
         seconds = self._config.limits.shutdown_grace if grace is None else grace
         listeners, self._open = list(self._open.values()), {}
         await asyncio.gather(*(listener.stop(seconds) for listener in listeners))
