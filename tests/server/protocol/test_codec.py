@@ -89,6 +89,7 @@ def test_a_lone_surrogate_can_be_echoed() -> None:
     [
         (b"garbage\n", "JSON"),
         (b"\n", "JSON"),
+        (b'{"type": "t"} {}\n', "JSON"),
         (b"\xff\xfe\n", "JSON"),
         (b"[]\n", "object"),
         (b"[" * 50_000 + b"\n", "JSON"),

@@ -1,0 +1,347 @@
+"""The server's end of the pipe to a worker: messages in and out, no processes.
+
+Everything happens in the event loop, in callbacks of the transport: a client has no tasks, so
+there is none to cancel when the worker dies. `lose` ends whatever waits.
+"""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable, Mapping
+from types import TracebackType
+from typing import Any, Self, TypeVar, cast
+
+from wyoming_servers.domain import ModelSpec, Placement, Priority
+from wyoming_servers.errors import CancelledError, ConductorError, InternalError, from_code
+from wyoming_servers.protocol.codec import Decoder, FramingError, encode
+from wyoming_servers.protocol.flow import INPUT_WINDOW, OUTPUT_WINDOW, OVERHEAD, Meter, Window, cost
+from wyoming_servers.protocol.messages import (
+    Cancel,
+    Credit,
+    Error,
+    InferenceChunk,
+    InferenceResult,
+    InputChunk,
+    InputEnd,
+    LoadModel,
+    Message,
+    ModelReady,
+    Ping,
+    Pong,
+    Progress,
+    RunInference,
+    UnloadModel,
+)
+from wyoming_servers.protocol.session import Phase, Session
+from wyoming_servers.protocol.violation import ProtocolError, Side
+from wyoming_servers.protocol.wire import PIPE_LIMITS, from_frame, to_frame
+from wyoming_servers.worker.base import Chunk, Loaded, OnProgress
+from wyoming_servers.worker.outcome import Outcome
+
+OnBroken = Callable[[ConductorError], None]
+"""Called once, with the reason, when the worker has sent what it must not send."""
+
+OnEnd = Callable[[], None]
+"""Called when the pipe has ended, from whichever side."""
+
+_Result = TypeVar("_Result")
+
+
+class Client(asyncio.Protocol):
+    """One worker's pipe. Connect it with `loop.create_connection(lambda: client, sock=…)`."""
+
+    def __init__(self, model: str, on_broken: OnBroken, on_end: OnEnd) -> None:
+        self._model = model
+        self._on_broken = on_broken
+        self._on_end = on_end
+        self._session = Session(Side.SERVER)
+        self._decoder = Decoder(PIPE_LIMITS)
+        self._transport: asyncio.Transport | None = None
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._run_numbers = itertools.count(1)
+        self._ping_numbers = itertools.count(1)
+        self._runs: dict[int, PipeRun] = {}
+        self._loading: asyncio.Future[Loaded] | None = None
+        self._on_progress: OnProgress | None = None
+        self._pings: dict[str, asyncio.Future[None]] = {}
+        self._lost: ConductorError | None = None
+        self.load_error: ConductorError | None = None
+        """What the worker said when its load failed."""
+
+    @property
+    def loading(self) -> bool:
+        """Whether the model has not been ready yet."""
+        return self._session.phase in (Phase.NEW, Phase.LOADING) or self.load_error is not None
+
+    async def load(self, spec: ModelSpec, placement: Placement, on_progress: OnProgress) -> Loaded:
+        """Load and warm up. Raises the ConductorError that the worker failed with."""
+        self._on_progress = on_progress
+        self._loading = asyncio.get_running_loop().create_future()
+        self.send(
+            LoadModel(
+                model=spec.id,
+                engine=spec.engine,
+                kind=spec.kind,
+                files=spec.files,
+                languages=spec.languages,
+                device=placement.device,
+                compute_type=placement.compute_type,
+                options=spec.options,
+            )
+        )
+        return await self._loading
+
+    def open(
+        self, request: Mapping[str, Any], payload: bytes, *, streaming: bool, priority: Priority
+    ) -> "PipeRun":
+        """Prepare a run; it begins when its `async with` is entered."""
+        return PipeRun(self, request, payload, streaming=streaming, priority=priority)
+
+    async def ping(self) -> float:
+        """Return the seconds the worker's message loop took to answer."""
+        loop = asyncio.get_running_loop()
+        text, begun = str(next(self._ping_numbers)), loop.time()
+        answered = self._pings[text] = loop.create_future()
+        try:
+            self.send(Ping(text=text))
+            await answered
+        finally:
+            del self._pings[text]
+        return loop.time() - begun
+
+    def unload(self) -> None:
+        """Ask the worker to let the model go and exit; nothing if it is gone or was asked."""
+        if self._lost is None and self._session.phase not in (Phase.UNLOADING, Phase.CLOSED):
+            self.send(UnloadModel())
+
+    def lose(self, error: ConductorError) -> None:
+        """End everything that waits, now and from now on, with this error."""
+        if self._lost is not None:
+            return
+        self._lost = error
+        for run in self._runs.values():
+            run.fail(error)
+        self._runs.clear()
+        for waiting in (self._loading, *self._pings.values()):
+            if waiting is not None and not waiting.done():
+                waiting.set_exception(error)
+        self._writable.set()
+
+    def close(self) -> None:
+        """Close the pipe, dropping what was not sent."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    # What a run needs.
+
+    def begin(self, run: "PipeRun", message: RunInference) -> None:
+        """Send the first message of a run and expect answers for it."""
+        self.send(message)
+        self._runs[message.run] = run
+
+    def next_run(self) -> int:
+        """Return the number of the run that is about to begin."""
+        return next(self._run_numbers)
+
+    def cancel(self, run: int) -> None:
+        """Tell the worker that nobody waits for a run, if it has not ended; drop what it says."""
+        if self._runs.pop(run, None) is not None:
+            self.send(Cancel(target=run))
+
+    def credit(self, run: int, size: int) -> None:
+        """Tell the worker that output was taken, if the run has not ended."""
+        if self._lost is None:
+            self.send(Credit(run=run, size=size))
+
+    def send(self, message: Message) -> None:
+        """Write a message without waiting. Raises what the worker was lost to, or what is wrong.
+
+        A message that was overtaken by the worker's own is not sent.
+        """
+        if self._lost is not None:
+            raise self._lost
+        if self._transport is None:
+            raise InternalError("The pipe to the worker was never connected.")
+        try:
+            data = encode(to_frame(message))
+        except (TypeError, ValueError) as err:
+            raise InternalError(f"{message.type} carries what JSON cannot: {err}.") from err
+        # When the pipe has ended, the process is about to be found dead, and `lose` follows.
+        if self._session.send(message) and not self._transport.is_closing():
+            self._transport.write(data)
+
+    async def writable(self) -> None:
+        """Wait while the pipe is full. Raises what the worker was lost to."""
+        await self._writable.wait()
+        if self._lost is not None:
+            raise self._lost
+
+    # What the transport calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._decoder.feed(data)
+        try:
+            for frame in self._decoder:
+                self._receive(from_frame(frame, Side.WORKER))
+        except (FramingError, ProtocolError) as err:
+            self._break(err)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._on_end()
+
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        self._writable.set()
+
+    def _break(self, reason: ConductorError) -> None:
+        """Hang up on a worker that does not speak our language any more."""
+        self.close()
+        self._on_broken(reason)
+
+    def _receive(self, message: Message) -> None:
+        if self._lost is not None or not self._session.receive(message):
+            return
+        match message:
+            case InferenceChunk(run=number):
+                if run := self._runs.get(number):
+                    run.push(message)
+            case InferenceResult(run=number):
+                if run := self._runs.pop(number, None):
+                    run.finish(message.data)
+            case Error(run=int(number)):
+                if run := self._runs.pop(number, None):
+                    run.fail(_error(message))
+            case Error():
+                self._load_failed(_error(message))
+            case Credit(run=number, size=size):
+                if run := self._runs.get(number):
+                    run.refill(size)
+            case Progress(run=None):
+                if self._on_progress is not None:
+                    self._on_progress(message.phase, message.percent)
+            case ModelReady():
+                _settle(self._loading, Loaded(message.seconds, message.info))
+            case Pong():
+                _settle(self._pings.get(message.text), None)
+
+    def _load_failed(self, error: ConductorError) -> None:
+        self.load_error = error
+        self.lose(error)
+
+
+def _error(message: Error) -> ConductorError:
+    return from_code(message.code, message.message, message.hint)
+
+
+def _settle(waiting: asyncio.Future[_Result] | None, result: _Result) -> None:
+    """Give a waiter its result, unless it has gone away."""
+    if waiting is not None and not waiting.done():
+        waiting.set_result(result)
+
+
+class PipeRun:
+    """One inference over the pipe; see `worker.base.Run`."""
+
+    def __init__(
+        self,
+        client: Client,
+        request: Mapping[str, Any],
+        payload: bytes,
+        *,
+        streaming: bool,
+        priority: Priority,
+    ) -> None:
+        self._client = client
+        self._request = request
+        self._payload = payload
+        self._streaming = streaming
+        self._priority = priority
+        self._number = 0
+        """The run's number on the pipe; 0 until it begins."""
+        self._outcome = Outcome(self._taken)
+        self._window = Window(INPUT_WINDOW)
+        self._meter = Meter(OUTPUT_WINDOW)
+        self._refilled = asyncio.Event()
+
+    async def send(self, payload: bytes, data: Mapping[str, Any] | None = None) -> None:
+        while not self._window.open and not self._outcome.ended:
+            self._refilled.clear()
+            await self._refilled.wait()
+        self._raise_failure()
+        chunk = InputChunk(run=self._number, data=data or {}, payload=payload)
+        self._client.send(chunk)
+        self._window.spend(cost(chunk))
+        await self._client.writable()
+
+    async def end(self) -> None:
+        self._raise_failure()
+        self._client.send(InputEnd(run=self._number))
+
+    def __aiter__(self) -> AsyncIterator[Chunk]:
+        return self._outcome.chunks()
+
+    async def result(self) -> Mapping[str, Any]:
+        return await self._outcome.result()
+
+    async def __aenter__(self) -> Self:
+        self._number = self._client.next_run()
+        first = RunInference(
+            run=self._number,
+            priority=self._priority,
+            streaming=self._streaming,
+            request=self._request,
+            payload=self._payload,
+        )
+        self._payload = b""  # it may be long, and is not needed again
+        self._client.begin(self, first)
+        try:
+            await self._client.writable()
+        except BaseException:
+            self._client.cancel(self._number)
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._client.cancel(self._number)
+        self._outcome.fail(CancelledError("The run was left before its end."))
+        self._outcome.discard()
+        self._refilled.set()
+
+    # What the client calls.
+
+    def push(self, chunk: InferenceChunk) -> None:
+        """Take a chunk in."""
+        self._outcome.push(Chunk(chunk.data, chunk.payload))
+
+    def finish(self, result: Mapping[str, Any]) -> None:
+        """Note that the run ended well."""
+        self._outcome.end(result)
+
+    def fail(self, error: ConductorError) -> None:
+        """Note that the run failed."""
+        self._outcome.fail(error)
+        self._refilled.set()
+
+    def refill(self, size: int) -> None:
+        """Note that the worker has taken input."""
+        self._window.refill(size)
+        self._refilled.set()
+
+    def _taken(self, chunk: Chunk) -> None:
+        """The reader has a chunk: the worker may send as much again."""
+        if size := self._meter.take(len(chunk.payload) + OVERHEAD):
+            self._client.credit(self._number, size)
+
+    def _raise_failure(self) -> None:
+        if self._outcome.error is not None:
+            raise self._outcome.error

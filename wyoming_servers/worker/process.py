@@ -1,0 +1,274 @@
+"""Workers as child processes: starting them, ending them, and saying why they ended.
+
+Nothing here is a task: the event loop calls back when the pipe has data, when the process prints
+and when it exits. So a worker needs no owner besides whoever must stop it.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from typing import Any, Final, cast
+
+from wyoming_servers.domain import ModelSpec, Placement, Priority
+from wyoming_servers.errors import (
+    ConductorError,
+    DeadlineError,
+    InferenceFailedError,
+    LoadFailedError,
+)
+from wyoming_servers.worker.base import Exit, Loaded, OnProgress
+from wyoming_servers.worker.client import Client, PipeRun
+from wyoming_servers.worker.environment import Variables, environment_for
+from wyoming_servers.worker.exits import as_error, explain, oom_kills
+from wyoming_servers.worker.lines import LogLines
+
+_SETTLE_SECONDS: Final = 1.0
+"""After the process or its pipe has ended, the other gets this long to end too. A process that
+hangs without its pipe is killed then; a pipe that some grandchild holds open is closed."""
+
+_KILL_SECONDS: Final = 5.0
+"""A process that was killed is gone well before, unless the kernel cannot end it."""
+
+
+class ProcessLauncher:
+    """Starts a child process for each worker."""
+
+    def __init__(
+        self,
+        *,
+        environment: Mapping[str, Variables] | None = None,
+        python: str = sys.executable,
+    ) -> None:
+        """`environment` adds variables by engine to those of `worker.environment`."""
+        self._environment = environment
+        self._python = python
+
+    async def launch(self, spec: ModelSpec, placement: Placement) -> "ProcessWorker":
+        """Start a process for the model; nothing is loaded yet. Raises LoadFailedError."""
+        environment, kills = await asyncio.to_thread(self._look_around, spec, placement)
+        worker = ProcessWorker(spec, placement, oom_kills_before=kills)
+        try:
+            await worker.start(self._python, environment)
+        except OSError as err:
+            raise LoadFailedError(
+                f"No worker process could be started for {spec.id}: {err}.",
+                hint="The machine may be out of memory, processes or open files.",
+            ) from err
+        return worker
+
+    def _look_around(self, spec: ModelSpec, placement: Placement) -> tuple[dict[str, str], int]:
+        return environment_for(spec.engine, placement, self._environment), oom_kills()
+
+
+class ProcessWorker(asyncio.SubprocessProtocol):
+    """A child process and the pipe to it; see `worker.base.Worker`."""
+
+    def __init__(self, spec: ModelSpec, placement: Placement, *, oom_kills_before: int) -> None:
+        self.spec = spec
+        self.placement = placement
+        self._loop = asyncio.get_running_loop()
+        self._client = Client(spec.id, self._on_broken, self._on_pipe_end)
+        self._lines = LogLines(spec.id)
+        self._oom_kills_before = oom_kills_before
+        self._exited: asyncio.Future[Exit] = self._loop.create_future()
+        self._process: asyncio.SubprocessTransport | None = None
+        self._waiting_for = {"exit", "pipe", "output"}
+        """What has not ended yet; when nothing is left, the worker is gone."""
+        self._settling: asyncio.TimerHandle | None = None
+        self._asked = False
+        self._failure: ConductorError | None = None
+
+    async def start(self, python: str, environment: Mapping[str, str]) -> None:
+        """Start the process and connect the pipe. Raises OSError."""
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                # `create_subprocess_exec` would need a task to read what the process prints.
+                await self._loop.subprocess_exec(
+                    lambda: self,
+                    *_command(python, theirs.fileno(), self.spec.id, self._lines),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=asyncio.subprocess.STDOUT,
+                    pass_fds=(theirs.fileno(),),
+                    env=environment,
+                )
+            await self._loop.create_connection(lambda: self._client, sock=ours)
+        except BaseException:
+            ours.close()
+            if self._process is not None:
+                self._waiting_for.discard("pipe")
+                self.kill()
+            raise
+
+    @property
+    def pid(self) -> int:
+        return self._transport.get_pid() or 0
+
+    @property
+    def exited(self) -> asyncio.Future[Exit]:
+        # Shielded, so that a waiter who is cancelled cancels his own future only.
+        return asyncio.shield(self._exited)
+
+    async def load(self, on_progress: OnProgress) -> Loaded:
+        return await self._client.load(self.spec, self.placement, on_progress)
+
+    def open(
+        self,
+        request: Mapping[str, Any],
+        *,
+        payload: bytes = b"",
+        streaming: bool = False,
+        priority: Priority = Priority.OTHER,
+    ) -> PipeRun:
+        return self._client.open(request, payload, streaming=streaming, priority=priority)
+
+    async def ping(self) -> float:
+        return await self._client.ping()
+
+    async def stop(self, grace: float) -> Exit:
+        """Ask, terminate, kill. Raises DeadlineError if the kernel cannot end the process.
+
+        A caller who is cancelled has no more patience: the process is killed.
+        """
+        self._ask()
+        try:
+            for act, patience in (
+                (self._client.unload, grace),
+                (self._transport.terminate, grace),
+                (self._transport.kill, _KILL_SECONDS),
+            ):
+                if await self._gone_after(act, patience):
+                    return self._exited.result()
+        except asyncio.CancelledError:
+            self.kill()
+            raise
+        raise DeadlineError(
+            f"The worker of {self.spec.id} (process {self.pid}) cannot be killed.",
+            hint="A driver holds it; only restarting the machine may help.",
+        )
+
+    def kill(self) -> None:
+        self._ask()
+        self._end_process()
+
+    # What asyncio calls about the process.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._process = cast("asyncio.SubprocessTransport", transport)
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        self._lines.feed(data)
+
+    def process_exited(self) -> None:
+        self._ended("exit")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        # The process has exited, and nobody holds its output open.
+        self._ended("output")
+
+    # What the client calls.
+
+    def _on_pipe_end(self) -> None:
+        self._ended("pipe")
+
+    def _on_broken(self, reason: ConductorError) -> None:
+        self._fail(
+            InferenceFailedError(f"The worker of {self.spec.id} was killed. {reason.message}")
+        )
+
+    @property
+    def _transport(self) -> asyncio.SubprocessTransport:
+        return cast("asyncio.SubprocessTransport", self._process)
+
+    def _ask(self) -> None:
+        """Note that we want the process to end, unless it has ended by itself."""
+        if "exit" in self._waiting_for:
+            self._asked = True
+
+    def _end_process(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self._transport.kill()
+
+    def _fail(self, error: ConductorError) -> None:
+        """End a process that is of no use, and fail what it works on now."""
+        self._failure = error
+        self._client.lose(error)
+        self._end_process()
+
+    async def _gone_after(self, act: Any, patience: float) -> bool:
+        """Do something about the process; say whether it is gone within that many seconds."""
+        if not self._exited.done():
+            with contextlib.suppress(ProcessLookupError):
+                act()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    await asyncio.shield(self._exited)
+        return self._exited.done()
+
+    def _ended(self, what: str) -> None:
+        """One of the three has ended: when all have, or the time for it is over, conclude."""
+        self._waiting_for.discard(what)
+        if not self._waiting_for:
+            self._conclude()
+        elif self._settling is None:
+            self._settling = self._loop.call_later(_SETTLE_SECONDS, self._settle)
+
+    def _settle(self) -> None:
+        self._settling = None
+        if "exit" not in self._waiting_for:
+            self._conclude()
+        elif not self._asked:
+            self._fail(
+                InferenceFailedError(f"The worker of {self.spec.id} hung up and was killed.")
+            )
+
+    def _conclude(self) -> None:
+        """Nothing more will come: find out why, then tell everybody."""
+        if self._settling is not None:
+            self._settling.cancel()
+        self._waiting_for.clear()
+        self._transport.close()
+        self._client.close()
+        self._lines.close()
+        returncode = self._transport.get_returncode()
+        if returncode == -signal.SIGKILL and not self._asked and self._failure is None:
+            # A file must be read to tell the kernel from a person with `kill -9`.
+            counting = self._loop.run_in_executor(None, oom_kills)
+            counting.add_done_callback(
+                lambda done: self._tell(returncode, oom=done.result() > self._oom_kills_before)
+            )
+        else:
+            self._tell(returncode, oom=False)
+
+    def _tell(self, returncode: int | None, *, oom: bool) -> None:
+        if self._exited.done():
+            return
+        exit_ = explain(
+            returncode,
+            asked=self._asked,
+            loading=self._client.loading,
+            failure=self._failure or self._client.load_error,
+            oom_killed=oom,
+            last_words=self._lines.last,
+        )
+        say = self._lines.logger.info if exit_.expected else self._lines.logger.warning
+        say("Worker process %d is gone: %s", self.pid, exit_.reason)
+        self._client.lose(as_error(exit_, self.spec.id))
+        self._exited.set_result(exit_)
+
+
+def _command(python: str, pipe: int, model: str, lines: LogLines) -> list[str]:
+    """-P: modules never come from the working directory; -u: what is printed comes at once."""
+    return [
+        python,
+        *("-P", "-u", "-m", "wyoming_servers.worker.child"),
+        *("--fd", str(pipe)),
+        *("--name", model),
+        *("--parent", str(os.getpid())),
+        *("--log-level", str(lines.logger.getEffectiveLevel())),
+    ]
