@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,7 +16,12 @@ from wyoming_servers.engines.wake_features import RATE, Features
 from wyoming_servers.engines.wake_request import WakeRequest
 from wyoming_servers.engines.wake_session import Listener, WakeSession
 from wyoming_servers.engines.wake_trigger import Trigger
-from wyoming_servers.engines.wake_words import WakeWord, WordCatalog
+from wyoming_servers.engines.wake_words import (
+    WakeWord,
+    WordCatalog,
+    describe,
+    openwakeword_files,
+)
 from wyoming_servers.errors import (
     BadRequestError,
     InternalError,
@@ -39,7 +45,7 @@ class OpenWakeWordEngine:
 
     def __init__(self) -> None:
         self._features: Features | None = None
-        self._catalog = WordCatalog(None)
+        self._catalog = WordCatalog(list)
         self._classifiers: dict[str, tuple[WakeWord, Classifier | LoadFailedError]] = {}
         """By name: the file that was tried, and what came of it."""
 
@@ -52,15 +58,10 @@ class OpenWakeWordEngine:
             int(spec.options.get("threads", 1)), Path(cache) if cache else None
         )
         progress("load", 50)
-        self._catalog = WordCatalog(Path(folder) if folder else None)
+        self._catalog = WordCatalog(partial(openwakeword_files, Path(folder) if folder else None))
         words = self._load_all()
         progress("load", 100)
-        return {
-            "words": [
-                {"name": word.name, "phrase": word.phrase, "languages": list(word.languages)}
-                for word in words
-            ]
-        }
+        return describe(words)
 
     def warm_up(self) -> None:
         """Hear half a second of silence, waiting for every word."""

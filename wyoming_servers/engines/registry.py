@@ -11,8 +11,12 @@ ENGINES: Final[Mapping[str, str]] = {
     "faster-whisper": "wyoming_servers.engines.faster_whisper:FasterWhisperEngine",
     "piper": "wyoming_servers.engines.piper:PiperEngine",
     "openwakeword": "wyoming_servers.engines.openwakeword:OpenWakeWordEngine",
+    "microwakeword": "wyoming_servers.engines.microwakeword:MicroWakeWordEngine",
     "fake": "wyoming_servers.engines.fake:FakeEngine",
 }
+
+EXTRAS: Final[Mapping[str, str]] = {"openwakeword": "wake", "microwakeword": "wake"}
+"""What installs an engine's library, where that is not called like the engine."""
 
 
 def create(name: str) -> Engine:
@@ -28,6 +32,6 @@ def create(name: str) -> Engine:
     except ImportError as err:
         raise LoadFailedError(
             f"The library of engine {name!r} is not installed: {err}.",
-            hint=f"Install it with `pip install 'wyoming-conductor[{name}]'`.",
+            hint=f"Install it with `pip install 'wyoming-conductor[{EXTRAS.get(name, name)}]'`.",
         ) from err
     return engine

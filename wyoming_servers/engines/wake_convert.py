@@ -10,7 +10,14 @@ from typing import Final
 import numpy as np
 
 from wyoming_servers.engines.wake_onnx import OnnxGraph
-from wyoming_servers.engines.wake_tflite import BOOL, FLOAT, Network, Operator, TfliteError
+from wyoming_servers.engines.wake_tflite import (
+    BOOL,
+    FLOAT,
+    INTEGERS,
+    Network,
+    Operator,
+    TfliteError,
+)
 
 
 class UnknownOperatorError(TfliteError):
@@ -73,7 +80,11 @@ class _Conversion:
 
 def _computes(network: Network, number: int) -> bool:
     """Tell whether an input takes part, rather than being left out or a setting (axes, shape)."""
-    return number >= 0 and network.tensors[number].type in (FLOAT, BOOL)
+    if number < 0 or network.tensors[number].type in INTEGERS:
+        return False
+    if network.tensors[number].type not in (FLOAT, BOOL):
+        raise UnknownOperatorError("It is quantized.")
+    return True
 
 
 _Add = Callable[[OnnxGraph, Network, Operator, Sequence[str]], str]

@@ -1,9 +1,10 @@
-"""What a client of wake words asks for, checked."""
+"""What a client of wake words asks for, checked, and what it is told."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
+from wyoming_servers.engines.base import Output
 from wyoming_servers.errors import BadRequestError
 
 DEFAULT_THRESHOLD: Final = 0.5
@@ -57,6 +58,13 @@ class WakeRequest:
     def threshold_of(self, word: str) -> float:
         """Return the score from which a frame counts as `word`."""
         return self.thresholds.get(word, self.threshold)
+
+
+def detection(word: str, score: float, timestamp: int | None, sample: int) -> Output:
+    """Return what tells a client that a word was heard, as `engines.base` describes it."""
+    return Output(
+        {"word": word, "score": round(score, 4), "timestamp": timestamp, "sample": sample}
+    )
 
 
 def _number(name: str, value: Any, least: float, most: float) -> float:

@@ -1,6 +1,5 @@
 """One stream of audio in which words are waited for."""
 
-import math
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,9 +8,10 @@ import numpy as np
 
 from wyoming_servers.engines.base import Output
 from wyoming_servers.engines.wake_classifier import Classifier
+from wyoming_servers.engines.wake_clock import ClientClock
 from wyoming_servers.engines.wake_features import RATE, STEP, Features, Floats
-from wyoming_servers.engines.wake_trigger import ClientClock, Trigger
-from wyoming_servers.errors import BadRequestError
+from wyoming_servers.engines.wake_request import detection
+from wyoming_servers.engines.wake_trigger import Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +64,7 @@ class WakeSession:
 
     def take(self, payload: bytes, data: Mapping[str, Any]) -> None:
         """Append a piece of the stream. Raises BadRequestError for a bad `timestamp`."""
-        timestamp = data.get("timestamp")
-        if timestamp is not None:
-            if not isinstance(timestamp, int | float) or not math.isfinite(timestamp):
-                raise BadRequestError(f"`timestamp` must be milliseconds, not {timestamp!r}.")
-            self._clock.mark(self._received // 2, timestamp)
+        self._clock.mark(self._received // 2, data.get("timestamp"))
         self._pending += payload
         self._received += len(payload)
 
@@ -82,6 +78,7 @@ class WakeSession:
         step = np.frombuffer(bytes(self._pending[: 2 * STEP]), "<i2").astype(np.float32)
         del self._pending[: 2 * STEP]
         self._heard += STEP
+        self._clock.reach(self._heard)
         return step
 
     def remember(self, embedding: Floats) -> None:
@@ -96,16 +93,8 @@ class WakeSession:
     def judge(self, listener: Listener, score: float) -> None:
         """Take a word's score of the newest step, which may make it a detection."""
         if listener.trigger.update(score, self._heard):
-            self._outputs.append(
-                Output(
-                    {
-                        "word": listener.word,
-                        "score": round(score, 4),
-                        "timestamp": self._clock.at(self._heard),
-                        "sample": self._heard,
-                    }
-                )
-            )
+            told = detection(listener.word, score, self._clock.milliseconds, self._heard)
+            self._outputs.append(told)
 
     def outputs(self) -> list[Output]:
         """Take the detections made since the last call."""

@@ -45,10 +45,19 @@ KINDS: Final[Mapping[int, str]] = {
 }
 """The operators that wake word networks are made of; others are called by their number."""
 
-_DTYPES: Final[Mapping[int, str]] = {0: "<f4", 2: "<i4", 4: "<i8", 6: "?"}
+_DTYPES: Final[Mapping[int, str]] = {
+    0: "<f4",
+    2: "<i4",
+    3: "<u1",
+    4: "<i8",
+    6: "?",
+    9: "<i1",
+}
 FLOAT: Final = 0
 """32-bit floats, as the type of a tensor."""
 BOOL: Final = 6
+INTEGERS: Final = (2, 4)
+"""Axes, shapes and other settings; quantized numbers have types of their own."""
 
 
 class TfliteError(ValueError):
@@ -191,7 +200,7 @@ def _tensor(table: Table, weights: list[NDArray[Any]]) -> Tensor:
         return Tensor(shape, kind, None)
     dtype = _DTYPES.get(kind)
     if dtype is None:
-        raise TfliteError("It is quantized; only float networks are understood.")
+        raise TfliteError(f"It has numbers of type {kind}, which is unknown.")
     return Tensor(shape, kind, np.frombuffer(raw.tobytes(), dtype).reshape(shape))
 
 

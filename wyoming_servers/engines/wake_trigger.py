@@ -29,32 +29,3 @@ class Trigger:
         self._hits = 0
         self._deaf_until = sample + self._refractory
         return True
-
-
-class ClientClock:
-    """Maps positions in a stream to the client's own clock.
-
-    The client stamps some pieces with the milliseconds at which they begin; between two stamps
-    its clock runs with the samples.
-    """
-
-    def __init__(self, rate: int) -> None:
-        self._rate = rate
-        self._marks: list[tuple[int, float]] = []
-
-    def mark(self, sample: int, milliseconds: float) -> None:
-        """The piece that begins at `sample` was stamped `milliseconds`."""
-        self._marks.append((sample, milliseconds))
-
-    def at(self, sample: int) -> int | None:
-        """Return the client's milliseconds at the end of the frame that ends at `sample`.
-
-        None while no piece was stamped. Positions must not decrease: marks that later positions
-        cannot need are forgotten.
-        """
-        while len(self._marks) > 1 and self._marks[1][0] < sample:
-            del self._marks[0]
-        if not self._marks:
-            return None
-        start, milliseconds = self._marks[0]
-        return round(milliseconds + (sample - start) * 1000 / self._rate)
