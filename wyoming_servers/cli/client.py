@@ -1,8 +1,8 @@
 """Asks a running server over the Wyoming protocol, as any client would."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -57,7 +57,7 @@ def parse_address(text: str, default_port: int) -> Address:
     if not colon or rest.endswith("]") or (host.count(":") and not host.endswith("]")):
         host, port = rest, str(default_port)
     host = host.removeprefix("[").removesuffix("]")
-    if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
+    if not host or "/" in host or not port.isdecimal() or not 0 < int(port) < 65_536:
         raise BadRequestError(
             f"{text!r} is not the address of a server.", hint="Write `host` or `host:port`."
         )
@@ -69,14 +69,14 @@ async def describe(address: Address, timeout: float = _CONNECT_SECONDS) -> Info:
     try:
         async with asyncio.timeout(timeout), _connected(address) as client:
             await client.write_event(Describe().event())
-            async for event in _events(client, address):
+            while True:
+                event = await _next_event(client, address)
                 if Info.is_type(event.type):
                     return Info.from_event(event)
-    except (TimeoutError, InferenceFailedError, OSError) as err:
+    except (TimeoutError, InferenceFailedError, OSError, ValueError, KeyError) as err:
         raise UnreachableError(
             f"What listens at {address} does not answer as a Wyoming server."
         ) from err
-    raise UnreachableError(f"The server at {address} did not tell what it offers.")
 
 
 async def transcribe(
@@ -111,14 +111,15 @@ async def synthesize(
     language: str | None = None,
     speed: float | None = None,
     timeout: float,
-) -> AsyncIterator[Spoken]:
+) -> AsyncGenerator[Spoken, None]:
     """Yield speech as it is made. Raises as `transcribe`."""
     wanted = SynthesizeVoice(voice, language, speaker) if voice or language else None
     # Wyoming has no field for the pace; our own server reads it from the context, others ignore it.
     context: dict[str, Any] | None = None if speed is None else {"speed": speed}
     async with _deadline(timeout), _connected(address) as client:
         await client.write_event(Synthesize(text, wanted, context=context).event())
-        async for event in _events(client, address):
+        while True:
+            event = await _next_event(client, address)
             if AudioChunk.is_type(event.type):
                 chunk = AudioChunk.from_event(event)
                 yield Spoken(AudioFormat(chunk.rate, chunk.width, chunk.channels), chunk.audio)
@@ -132,13 +133,14 @@ async def _transcribe_one(
     sending = asyncio.create_task(_send_clip(client, clip, audio, language))
     try:
         # Read at the same time: a refusal can come while most of the audio is still here.
-        async for event in _events(client, address):
+        while True:
+            event = await _next_event(client, address)
             if Transcript.is_type(event.type):
                 return Transcript.from_event(event)
     finally:
         sending.cancel()
+        # Whether it was sent to its end is of no interest once there is an answer.
         await asyncio.gather(sending, return_exceptions=True)
-    raise AssertionError("unreachable: events end by raising")
 
 
 async def _send_clip(
@@ -156,21 +158,20 @@ async def _send_clip(
     await client.write_event(AudioStop().event())
 
 
-async def _events(client: AsyncTcpClient, address: Address) -> AsyncIterator[Event]:
-    """Yield what the server sends; raise if it answers with an error or closes."""
-    while True:
-        try:
-            event = await client.read_event()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            event = None
-        if event is None:
-            raise InferenceFailedError(
-                f"The server at {address} closed the connection without an answer.",
-                hint="Its log says why.",
-            )
-        if Error.is_type(event.type):
-            raise _failure(Error.from_event(event))
-        yield event
+async def _next_event(client: AsyncTcpClient, address: Address) -> Event:
+    """Return what the server sends next; raise if it answers with an error or closes."""
+    try:
+        event = await client.read_event()
+    except (asyncio.IncompleteReadError, ConnectionError):
+        event = None
+    if event is None:
+        raise InferenceFailedError(
+            f"The server at {address} closed the connection without an answer.",
+            hint="Its log says why.",
+        )
+    if Error.is_type(event.type):
+        raise _failure(Error.from_event(event))
+    return event
 
 
 def _failure(error: Error) -> ConductorError:
@@ -194,7 +195,8 @@ async def _connected(address: Address) -> AsyncIterator[AsyncTcpClient]:
     try:
         yield client
     finally:
-        await client.disconnect()
+        with suppress(OSError):  # broken already: there is nothing left to close
+            await client.disconnect()
 
 
 @asynccontextmanager

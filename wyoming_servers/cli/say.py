@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 import time
+from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -13,7 +14,7 @@ from wyoming_servers.cli import settings
 from wyoming_servers.errors import BadRequestError, InferenceFailedError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from wyoming_servers.audio.wav import Wav
     from wyoming_servers.cli.client import Spoken
@@ -89,13 +90,14 @@ async def _say(
         async with reach(target, tell) as address:
             tell("speaking")
             speech = client.synthesize(address, text, **manner, speed=speed, timeout=timeout)
-            if output == _STDIO:
-                await _stream(speech)
-            else:
-                await _save(speech, Path(output))
+            async with aclosing(speech):
+                if output == _STDIO:
+                    await _stream(speech)
+                else:
+                    await _save(speech, Path(output))
 
 
-async def _stream(speech: "AsyncIterator[Spoken]") -> None:
+async def _stream(speech: "AsyncGenerator[Spoken, None]") -> None:
     """Write speech to stdout as it comes, so that a player begins at once."""
     from wyoming_servers.audio import wav
 
@@ -111,7 +113,7 @@ async def _stream(speech: "AsyncIterator[Spoken]") -> None:
         raise _silent()
 
 
-async def _save(speech: "AsyncIterator[Spoken]", path: Path) -> None:
+async def _save(speech: "AsyncGenerator[Spoken, None]", path: Path) -> None:
     """Write the whole or nothing: half a sentence in a file looks like a finished one."""
     from wyoming_servers.audio.wav import Wav
     from wyoming_servers.cli.output import note

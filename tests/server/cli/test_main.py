@@ -1,0 +1,130 @@
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from wyoming_servers import __version__
+from wyoming_servers.cli import settings
+from wyoming_servers.cli.edge import ExitCode, UnreachableError, exit_code
+from wyoming_servers.errors import CODES, from_code
+
+COMMANDS = [
+    [], ["serve"], ["transcribe"], ["say"], ["doctor"], ["models"], ["models", "list"],
+    ["models", "pull"], ["models", "verify"], ["models", "remove"], ["config"],
+    ["config", "check"], ["config", "show"],
+]  # fmt: skip
+
+
+def test_the_version_is_told(run: Any) -> None:
+    result = run("--version")
+    assert (result.exit_code, result.stdout) == (0, f"wyoming-conductor {__version__}\n")
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_explains_itself(run: Any, command: list[str]) -> None:
+    result = run(*command, "--help")
+    assert result.exit_code == 0
+    assert "Usage" in result.stdout
+    if command and command[-1] not in ("models", "config"):
+        assert "Example" in result.stdout
+        assert f"wyoming-conductor {' '.join(command)}" in result.stdout
+
+
+def test_the_help_names_the_exit_codes(run: Any) -> None:
+    text = " ".join(run("--help").stdout.split())
+    assert "Exit codes: 0 done, 1 failed, 2 wrong usage" in text
+
+
+def test_without_a_command_the_help_is_shown(run: Any) -> None:
+    result = run()
+    assert "transcribe" in result.stdout
+    assert result.exit_code in (0, 2)
+
+
+def test_asking_for_help_loads_nothing_heavy() -> None:
+    script = (
+        "import sys, wyoming_servers.cli.main\n"
+        "heavy = {'pydantic', 'numpy', 'wyoming', 'httpx', 'fastapi', 'rich', 'yaml', 'psutil'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
+
+
+def test_python_m_is_the_same_command() -> None:
+    command = [sys.executable, "-m", "wyoming_servers", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == f"wyoming-conductor {__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["say"], ["say", "x", "--speed", "9"]])
+def test_wrong_usage_ends_with_2(run: Any, arguments: list[str]) -> None:
+    result = run(*arguments)
+    assert result.exit_code == ExitCode.USAGE
+    assert result.stderr
+
+
+def test_every_error_code_has_an_exit_code() -> None:
+    codes = {code: exit_code(from_code(code, "x")) for code in CODES}
+    assert {code for code, number in codes.items() if number == ExitCode.USAGE} == {
+        "BAD_REQUEST", "MODEL_MISSING", "UNAUTHORIZED", "UNSUPPORTED_LANGUAGE",
+    }  # fmt: skip
+    assert {code for code, number in codes.items() if number == ExitCode.NO_ROOM} == {
+        "BUSY", "OOM", "SHUTTING_DOWN",
+    }  # fmt: skip
+    assert codes["TIMEOUT"] == codes["UNKNOWN"] == ExitCode.FAILED
+    assert exit_code(UnreachableError("x")) == ExitCode.UNREACHABLE
+
+
+def breaks(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(settings, "load", fail)
+
+
+def test_an_error_is_one_line_with_its_code_and_what_to_do(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    breaks(monkeypatch, from_code("OOM", "It does\nnot fit.", "Use less."))
+    result = run("config", "show")
+    assert result.exit_code == ExitCode.NO_ROOM
+    assert result.stderr == "error [OOM]: It does not fit. Use less.\n"
+    assert result.stdout == ""
+
+
+def test_a_bug_is_one_line_that_says_how_to_report_it(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    breaks(monkeypatch, ZeroDivisionError("oops"))
+    result = run("config", "show")
+    assert result.exit_code == ExitCode.FAILED
+    assert re.fullmatch(
+        r"error \[UNKNOWN\]: ZeroDivisionError: oops\. .*--debug.*\n", result.stderr
+    )
+
+
+def test_debug_shows_where_it_comes_from(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    breaks(monkeypatch, ZeroDivisionError("oops"))
+    assert isinstance(run("--debug", "config", "show").exception, ZeroDivisionError)
+    breaks(monkeypatch, from_code("OOM", "x"))
+    assert "OutOfMemory" in repr(run("--debug", "config", "show").exception)
+
+
+def test_a_file_that_cannot_be_written_is_one_line(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    breaks(monkeypatch, PermissionError(13, "Permission denied", "/x"))
+    result = run("config", "show")
+    assert result.exit_code == ExitCode.FAILED
+    assert result.stderr == "error: [Errno 13] Permission denied: '/x'\n"
+
+
+def test_ctrl_c_ends_with_the_shell_s_number(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    breaks(monkeypatch, KeyboardInterrupt())
+    result = run("config", "show")
+    assert (result.exit_code, result.stderr) == (130, "Interrupted.\n")
