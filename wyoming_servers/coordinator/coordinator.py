@@ -1,18 +1,25 @@
 """The public face: leases, operators' commands and a view of everything."""
 
+import asyncio
+import itertools
 import random
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from wyoming_servers.bus import EventBus
 from wyoming_servers.clock import Clock
 from wyoming_servers.config.schema import LimitsSection, MemorySection
+from wyoming_servers.coordinator import signals
 from wyoming_servers.coordinator.face import Lease, Snapshot
-from wyoming_servers.coordinator.footprints import FootprintStore
+from wyoming_servers.coordinator.footprints import FootprintStore, MemoryFootprints
+from wyoming_servers.coordinator.planner import Planner
+from wyoming_servers.coordinator.policy import Policy
+from wyoming_servers.coordinator.runtime import Runtime
 from wyoming_servers.devices.probe import MemoryProbe
 from wyoming_servers.domain import ModelSpec, Priority
+from wyoming_servers.errors import InternalError, ModelMissingError
 from wyoming_servers.worker.base import Launcher
 
 
@@ -34,21 +41,48 @@ class Coordinator:
         limits: LimitsSection | None = None,
         memory: MemorySection | None = None,
         footprints: FootprintStore | None = None,
+        policy: Policy | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        """Take the models by id. The probe stays the caller's, who closes it after `stop`."""
-        raise NotImplementedError
+        """Take the models by id. The probe stays the caller's, who closes it after `stop`.
+
+        `limits` and `memory` are the configuration's; `policy`, if given, replaces both and sets
+        what they do not. Without `footprints` nothing measured outlives the process.
+        """
+        self._specs = dict(specs)
+        self._launcher = launcher
+        self._probe = probe
+        self._bus = bus
+        self._clock = clock
+        self._limits = limits or LimitsSection()
+        self._policy = policy or Policy.of(self._limits, memory or MemorySection())
+        self._footprints = footprints or MemoryFootprints()
+        self._jitter = jitter
+        self._numbers = itertools.count(1)
+        self._started: Runtime | None = None
 
     async def start(self) -> None:
         """Read the memory once and begin to serve."""
-        raise NotImplementedError
+        planner = Planner(
+            self._specs.values(),
+            await self._probe.devices(),
+            self._policy,
+            self._jitter,
+            await asyncio.to_thread(self._footprints.load),
+        )
+        self._started = Runtime(
+            planner, self._launcher, self._probe, self._bus, self._clock, self._footprints
+        )
+        await self._started.open()
 
     async def stop(self, grace: float | None = None) -> None:
         """Refuse new leases, let running ones end for `grace` seconds, stop every worker.
 
-        After that no task and no process of ours is left. May be called twice.
+        After that no task and no process of ours is left. `grace` defaults to
+        `limits.shutdown_grace`. May be called twice.
         """
-        raise NotImplementedError
+        if self._started is not None:
+            await self._started.close(self._limits.shutdown_grace if grace is None else grace)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -62,47 +96,59 @@ class Coordinator:
     ) -> None:
         await self.stop()
 
-    def lease(
+    @asynccontextmanager
+    async def lease(
         self,
         model: str,
         *,
         priority: Priority | None = None,
         client: str = "",
         timeout: float | None = None,
-    ) -> AbstractAsyncContextManager[Lease]:
+    ) -> AsyncIterator[Lease]:
         """Wait until the model is ready and hold it; see `face.CoordinatorFace.lease`.
 
         `timeout` bounds the wait, in seconds; None is `limits.request`.
         """
-        raise NotImplementedError
+        lease = await self._ask(model, priority, client, timeout, hold=True)
+        try:
+            yield lease
+        finally:
+            lease.end()
+            self._runtime.tell(signals.LeaseEnded(request=lease.number, well=lease.well))
 
     def prefetch(self, model: str, reason: str) -> None:
         """Load it if there is room without evicting anybody; never raises, returns at once."""
-        raise NotImplementedError
+        self._runtime.tell(signals.PrefetchAsked(model=model, reason=reason))
 
     def preload(self, models: Iterable[str]) -> None:
         """Load these one after the other whenever nobody waits, never evicting anybody."""
-        raise NotImplementedError
+        self._runtime.tell(signals.PreloadAsked(models=tuple(models)))
 
     async def load(self, model: str) -> bool:
         """Operator: begin loading; True if it is ready already. Closes an open circuit."""
-        raise NotImplementedError
+        request = next(self._numbers)
+        signal = signals.LoadAsked(request=request, model=model)
+        return bool(await self._runtime.ask(signal, request))
 
     async def unload(self, model: str) -> bool:
         """Operator: unload once its leases have ended; False if it was not loaded."""
-        raise NotImplementedError
+        request = next(self._numbers)
+        signal = signals.UnloadAsked(request=request, model=model)
+        return bool(await self._runtime.ask(signal, request))
 
     async def wait_ready(self, model: str, timeout: float | None = None) -> None:
         """Wait until the model is ready; raises as `lease`."""
-        raise NotImplementedError
+        await self._ask(model, None, "", timeout, hold=False)
 
     def add_model(self, spec: ModelSpec) -> None:
         """Add a model, or replace what is known of it; a worker with old settings is let go."""
-        raise NotImplementedError
+        self._runtime.tell(signals.ModelAdded(spec=spec))
 
     async def remove_model(self, model: str) -> bool:
         """Forget a model once its leases have ended; False if it is unknown."""
-        raise NotImplementedError
+        request = next(self._numbers)
+        signal = signals.ModelRemoved(request=request, model=model)
+        return bool(await self._runtime.ask(signal, request))
 
     def update_policy(
         self, model: str, *, keep_alive: float | None = None, pinned: bool | None = None
@@ -111,12 +157,41 @@ class Coordinator:
 
         Raises ModelMissingError.
         """
-        raise NotImplementedError
+        if model not in self._runtime.planner.board.models:
+            raise ModelMissingError(f"There is no model {model!r}.")
+        self._runtime.tell(signals.PolicyUpdated(model=model, keep_alive=keep_alive, pinned=pinned))
 
     def set_accepting(self, accepting: bool) -> None:
         """Take new leases, or refuse them with BUSY; those that run or wait go on."""
-        raise NotImplementedError
+        self._runtime.tell(signals.AcceptingSet(accepting=accepting))
 
     def snapshot(self) -> Snapshot:
         """Return the state of everything; cheap, never waits."""
-        raise NotImplementedError
+        return self._runtime.planner.snapshot(self._clock.now(), self._clock.wall())
+
+    @property
+    def _runtime(self) -> Runtime:
+        if self._started is None:
+            raise InternalError("The coordinator was not started.")
+        return self._started
+
+    async def _ask(
+        self, model: str, priority: Priority | None, client: str, timeout: float | None, hold: bool
+    ) -> Any:
+        """Ask for a lease, or to be told when the model is ready; leave if we are cancelled."""
+        runtime, request = self._runtime, next(self._numbers)
+        signal = signals.LeaseRequested(
+            request=request,
+            model=model,
+            priority=priority,
+            client=client,
+            timeout=timeout,
+            hold=hold,
+        )
+        answer = runtime.ask(signal, request, priority)
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            runtime.forget(request)
+            runtime.tell(signals.LeaseEnded(request=request, well=False))
+            raise

@@ -65,6 +65,24 @@ class ModelStatus:
     error_code: str = ""
     error_message: str = ""
     info: Mapping[str, Any] = field(default_factory=dict)
+    fallback_reason: str = ""
+    """Why it is not on the first placement of its spec, where it is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceStatus:
+    """A model on one device; a model can be on two while it moves or falls back."""
+
+    model: str
+    placement: Placement
+    state: str
+    """A word of `coordinator.states`."""
+    leases: int = 0
+    memory_bytes: int = 0
+    """Promised to it, or measured once it is loaded."""
+    pid: int | None = None
+    reason: str = ""
+    """Why it waits, stops or failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +99,18 @@ class DeviceStatus:
     committed: int
     """Measured of loaded models."""
     pressure: str = "normal"
+    others: int = 0
+    """Held by programs that are not ours."""
+    returning: int = 0
+    """Of models whose process is gone; not seen to have come back yet."""
+    present: bool = True
+    """Whether it can be read; nothing is loaded where it cannot."""
+    utilisation: float | None = None
+    """0 to 1."""
+    temperature: float | None = None
+    """Degrees Celsius."""
+    power: float | None = None
+    """Watts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +120,8 @@ class Snapshot:
     models: tuple[ModelStatus, ...]
     devices: tuple[DeviceStatus, ...]
     queue_depth: int
+    instances: tuple[InstanceStatus, ...] = ()
+    """Every model on every device, where it is not simply unloaded."""
 
 
 class CoordinatorFace(Protocol):

@@ -1,0 +1,103 @@
+"""What the planner wants done; `runtime` does it."""
+
+from dataclasses import dataclass
+
+from wyoming_servers.coordinator.footprints import FootprintKey
+from wyoming_servers.coordinator.instance import InstanceKey
+from wyoming_servers.domain import ModelSpec
+from wyoming_servers.events import Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """Base of all actions."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant(Action):
+    """Give a request its lease on an instance that is ready."""
+
+    request: int
+    key: InstanceKey
+    generation: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer(Action):
+    """Tell whoever asked how it ended, where that is no lease."""
+
+    request: int
+    value: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reject(Action):
+    """Let a request fail."""
+
+    request: int
+    code: str
+    message: str
+    hint: str = ""
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch(Action):
+    """Start a process for an instance and load the model in it."""
+
+    key: InstanceKey
+    generation: int
+    spec: ModelSpec
+    stop_grace: float
+    """Seconds it gets to exit after a load that failed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop(Action):
+    """Ask a process to unload and exit."""
+
+    key: InstanceKey
+    generation: int
+    grace: float
+    """Seconds until it is terminated; killed after as many again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kill(Action):
+    """End a process that does not answer, or whose device is gone, now."""
+
+    key: InstanceKey
+    generation: int
+    code: str
+    """What its runs fail with."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ping(Action):
+    """Ask a process whether its message loop lives."""
+
+    key: InstanceKey
+    generation: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe(Action):
+    """Read the memory, beginning now or later, but not with a reading that has begun before."""
+
+    pids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publish(Action):
+    """Tell the world what has happened."""
+
+    event: Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learn(Action):
+    """Keep a footprint for the next start."""
+
+    key: FootprintKey
+    size: int

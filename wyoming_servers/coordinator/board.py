@@ -1,0 +1,169 @@
+"""Everything the planner knows at one moment, and simple questions about it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from wyoming_servers.coordinator.actions import Action, Publish
+from wyoming_servers.coordinator.footprints import FootprintKey
+from wyoming_servers.coordinator.instance import Instance, InstanceKey
+from wyoming_servers.coordinator.ledger import Ledger
+from wyoming_servers.coordinator.load_queue import LoadQueue
+from wyoming_servers.coordinator.policy import Policy
+from wyoming_servers.coordinator.recovery import Recovery
+from wyoming_servers.coordinator.states import State
+from wyoming_servers.coordinator.timers import Timers
+from wyoming_servers.devices.probe import HOST
+from wyoming_servers.domain import ModelSpec, Placement
+from wyoming_servers.events import Event
+
+
+class Refusal(NamedTuple):
+    """Why a model could not be loaded at all."""
+
+    code: str
+    message: str
+    retry_after: float | None
+
+
+@dataclass(slots=True)
+class Model:
+    """A model and its instances."""
+
+    spec: ModelSpec
+    instances: dict[Placement, Instance] = field(default_factory=dict)
+    """One per placement of the spec, best first; an old placement stays until its process left."""
+    last_used: float | None = None
+    load_seconds: float = 0.0
+    """What its last load took: how long the next one will probably take."""
+    fell_back: str = ""
+    """Why it is not where it was wished to be."""
+    refusal: Refusal | None = None
+    """Why it could not be loaded at all, when that was asked last."""
+    removals: list[int] = field(default_factory=list)
+    """Who waits for it to be gone."""
+
+    def place(self, key: InstanceKey) -> int:
+        """Return how many placements are better than this one."""
+        placements = self.spec.placements
+        return placements.index(key.placement) if key.placement in placements else len(placements)
+
+    def tier(self, key: InstanceKey) -> int:
+        """Return the same, counting placements of one type of weights on several GPUs as one."""
+        tier, last = -1, None
+        for placement in self.spec.placements:
+            sort = (placement.device == HOST, placement.compute_type)
+            tier, last = tier + (sort != last), sort
+            if placement == key.placement:
+                return tier
+        return tier + 1
+
+    def ready(self) -> Instance | None:
+        """Return the best instance that is ready."""
+        for instance in self.instances.values():
+            if instance.state is State.READY:
+                return instance
+        return None
+
+    def loading(self) -> Instance | None:
+        """Return the best instance that is being loaded."""
+        for instance in self.instances.values():
+            if instance.state is State.LOADING:
+                return instance
+        return None
+
+    @property
+    def alive(self) -> bool:
+        """Whether any of its instances has a process."""
+        return any(instance.alive for instance in self.instances.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A lease that was granted and has not ended; its process may be gone all the same."""
+
+    key: InstanceKey
+    generation: int
+    since: float
+
+
+class Board:
+    """The planner's memory. `lifecycle`, `scheduler` and `planner` change it, nobody else."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        jitter: Callable[[], float],
+        footprints: Mapping[FootprintKey, int],
+    ) -> None:
+        self.policy = policy
+        self.models: dict[str, Model] = {}
+        self.ledgers: dict[str, Ledger] = {}
+        self.queue = LoadQueue(policy.queue, policy.ageing)
+        self.timers = Timers()
+        self.recovery = Recovery(policy, jitter)
+        self.footprints: dict[FootprintKey, int] = dict(footprints)
+        self.held: dict[int, Held] = {}
+        self.accepting = True
+        self.stopping = False
+        self.actions: list[Action] = []
+        """What is to be done, in order; the planner hands it out after every signal."""
+
+    def do(self, action: Action) -> None:
+        """Ask for something to be done."""
+        self.actions.append(action)
+
+    def publish(self, event: Event) -> None:
+        """Ask for something to be told."""
+        self.actions.append(Publish(event=event))
+
+    def instances(self) -> Iterator[Instance]:
+        """Go through all instances of all models."""
+        for model in self.models.values():
+            yield from model.instances.values()
+
+    def instance(self, key: InstanceKey) -> Instance | None:
+        """Return an instance, if its model and placement are known."""
+        model = self.models.get(key.model)
+        return model.instances.get(key.placement) if model else None
+
+    def current(self, key: InstanceKey, generation: int) -> Instance | None:
+        """Return the instance that news are about, or None if they are of an older process."""
+        instance = self.instance(key)
+        return instance if instance and instance.generation == generation else None
+
+    def ledger(self, key: InstanceKey) -> Ledger | None:
+        """Return the books of the device an instance is on, if there is such a device."""
+        return self.ledgers.get(key.device)
+
+    def estimate(self, key: InstanceKey) -> int:
+        """Return the bytes a load will need: as measured before, as the model says, or a guess."""
+        return (
+            self.footprints.get(key.footprint)
+            or self.models[key.model].spec.memory_bytes
+            or self.policy.default_footprint
+        )
+
+    def waited_for(self, model: str) -> bool:
+        """Whether a client or the operator waits for a model."""
+        demand = self.queue.get(model)
+        return demand is not None and not demand.speculative
+
+    def loads(self) -> int:
+        """Count the loads in flight."""
+        return sum(instance.state is State.LOADING for instance in self.instances())
+
+    def leaving(self, device: str) -> int:
+        """Return the bytes on a device whose process is about to end, or has ended."""
+        ledger = self.ledgers[device]
+        stopping = sum(
+            ledger.size_of(instance.key)
+            for instance in self.instances()
+            if instance.key.device == device and instance.state is State.STOPPING
+        )
+        return stopping + ledger.returning
+
+    @property
+    def quiet(self) -> bool:
+        """Whether there is no process of ours."""
+        return not any(instance.alive for instance in self.instances())

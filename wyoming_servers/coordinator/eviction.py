@@ -1,0 +1,51 @@
+"""Whom to unload to make room: a pure function."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from wyoming_servers.coordinator.instance import InstanceKey
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An instance that may be unloaded: idle and not pinned."""
+
+    key: InstanceKey
+    size: int
+    """Bytes that come back."""
+    idle: float
+    """Seconds since it was last used."""
+    load_seconds: float
+    """What it takes to have it back."""
+
+    @property
+    def value(self) -> float:
+        """What unloading it costs: the seconds of the next load, the likelier the fresher it is.
+
+        The chance that a model is wanted again soon falls about with the time it was not.
+        """
+        return max(self.load_seconds, 0.1) / (1.0 + max(self.idle, 0.0))
+
+
+def choose_victims(candidates: Iterable[Candidate], deficit: int) -> tuple[Candidate, ...] | None:
+    """Return those whose memory covers `deficit` bytes at the least value lost per byte.
+
+    Size-aware least recently used: the cheapest per byte first, until it is enough; then those
+    that turn out not to be needed are spared, the most valuable first. None if all together are
+    not enough; empty if nothing is needed.
+    """
+    chosen: list[Candidate] = []
+    missing = deficit
+    for candidate in sorted(candidates, key=lambda c: (c.value / max(c.size, 1), -c.idle)):
+        if missing <= 0:
+            break
+        if candidate.size > 0:
+            chosen.append(candidate)
+            missing -= candidate.size
+    if missing > 0:
+        return None
+    for candidate in sorted(chosen, key=lambda c: c.value, reverse=True):
+        if missing + candidate.size <= 0:
+            chosen.remove(candidate)
+            missing += candidate.size
+    return tuple(chosen)

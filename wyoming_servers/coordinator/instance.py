@@ -1,0 +1,111 @@
+"""A model on a device: the unit that is loaded, leased and unloaded."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from wyoming_servers.coordinator.footprints import FootprintKey
+from wyoming_servers.coordinator.states import ALIVE, SHOWN, State, Trigger, advance
+from wyoming_servers.domain import ModelSpec, ModelState, Placement
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceKey:
+    """Which model where."""
+
+    model: str
+    placement: Placement
+
+    def __str__(self) -> str:
+        return f"{self.model} on {self.placement}"
+
+    @property
+    def device(self) -> str:
+        return self.placement.device
+
+    @property
+    def footprint(self) -> FootprintKey:
+        """Under which its memory is remembered."""
+        return FootprintKey(self.model, self.placement.device, self.placement.compute_type)
+
+
+@dataclass(slots=True)
+class Instance:
+    """What the planner knows of one instance; `key` outlives its processes, the rest does not."""
+
+    key: InstanceKey
+    spec: ModelSpec
+    """As it was when the process was started: a later change needs a new one."""
+    state: State = State.COLD
+    shown: ModelState = ModelState.UNLOADED
+    """What the outside was told last."""
+    generation: int = 0
+    """Counts its processes, so that late news of an old one is told from news of the new."""
+    pid: int | None = None
+    leases: set[int] = field(default_factory=set)
+    needed: int = 0
+    """Bytes its load needs, as estimated when it was queued."""
+    memory: int = 0
+    """Bytes it holds as booked once it was ready; the most of its life."""
+    measured: bool = False
+    """Whether that was measured, not only estimated."""
+    launched_at: float = 0.0
+    ready_at: float | None = None
+    last_used: float | None = None
+    """When its last lease ended or began; None while it has had none."""
+    load_seconds: float | None = None
+    info: Mapping[str, Any] = field(default_factory=dict)
+    progress: tuple[str, int] | None = None
+    unanswered: int = 0
+    """Pings sent since the last answer."""
+    reason: str = ""
+    """Why it is being stopped, or why it waits."""
+    doom: tuple[str, str] | None = None
+    """Code and message of the fault for which the server itself kills the process."""
+    no_room: bool = False
+    """While queued: whether memory is what it waits for."""
+    clears: bool = False
+    """Whether its next load waits until everything that was told to leave the device has left."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether there is a process, or one is being started."""
+        return self.state in ALIVE
+
+    @property
+    def idle(self) -> bool:
+        """Whether it is ready and nobody uses it."""
+        return self.state is State.READY and not self.leases
+
+    @property
+    def visible_state(self) -> ModelState:
+        return SHOWN[self.state]
+
+    def move(self, trigger: Trigger) -> None:
+        """Go on in the table. Raises IllegalTransition and changes nothing if it cannot."""
+        self.state = advance(self.state, trigger)
+
+    def begin_life(self, now: float) -> None:
+        """Forget what belonged to an earlier process."""
+        self.generation += 1
+        self.pid = None
+        self.leases = set()
+        self.memory = 0
+        self.measured = False
+        self.launched_at = now
+        self.ready_at = None
+        self.last_used = None
+        self.load_seconds = None
+        self.info = {}
+        self.progress = None
+        self.unanswered = 0
+        self.reason = ""
+        self.doom = None
+        self.no_room = False
+        self.clears = False
+
+    def idle_since(self) -> float:
+        """Return since when it has been of no use to anybody."""
+        if self.last_used is not None:
+            return self.last_used
+        return self.ready_at if self.ready_at is not None else self.launched_at
