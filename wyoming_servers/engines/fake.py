@@ -259,9 +259,12 @@ _SESSIONS: Final[Mapping[Kind, Callable[[Mapping[str, Any], Behaviour], Session]
 
 
 def _hum(rate: int, start: int, end: int) -> bytes:
-    """A sawtooth at a comfortable loudness (-18 dBFS at its peaks)."""
+    """A sawtooth at a comfortable loudness (-18 dBFS at its peaks), from sample to sample."""
     period = max(2, rate // _HUM)
-    return array("h", ((n % period) * 8_000 // period - 4_000 for n in range(start, end))).tobytes()
+    wave = array("h", (n * 8_000 // period - 4_000 for n in range(period))).tobytes()
+    first = start % period
+    repeated = wave * ((first + end - start) // period + 1)
+    return repeated[2 * first : 2 * (first + end - start)]
 
 
 def _fail() -> NoReturn:

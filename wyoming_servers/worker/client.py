@@ -61,6 +61,7 @@ class Client(asyncio.Protocol):
         self._run_numbers = itertools.count(1)
         self._ping_numbers = itertools.count(1)
         self._runs: dict[int, PipeRun] = {}
+        self._ready = False
         self._loading: asyncio.Future[Loaded] | None = None
         self._on_progress: OnProgress | None = None
         self._pings: dict[str, asyncio.Future[None]] = {}
@@ -70,8 +71,8 @@ class Client(asyncio.Protocol):
 
     @property
     def loading(self) -> bool:
-        """Whether the model has not been ready yet."""
-        return self._session.phase in (Phase.NEW, Phase.LOADING) or self.load_error is not None
+        """Whether the model has never been ready."""
+        return not self._ready
 
     async def load(self, spec: ModelSpec, placement: Placement, on_progress: OnProgress) -> Loaded:
         """Load and warm up. Raises the ConductorError that the worker failed with."""
@@ -225,6 +226,7 @@ class Client(asyncio.Protocol):
                 if self._on_progress is not None:
                     self._on_progress(message.phase, message.percent)
             case ModelReady():
+                self._ready = True
                 _settle(self._loading, Loaded(message.seconds, message.info))
             case Pong():
                 _settle(self._pings.get(message.text), None)

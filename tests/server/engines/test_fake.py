@@ -67,6 +67,8 @@ def test_speech_is_as_long_as_the_text_and_the_speed_say() -> None:
     assert sum(len(output.payload) for output in outputs) == 96_000
     assert len(outputs) == 3
     assert any(outputs[0].payload)
+    whole, _ = finish(engine.open({"text": "x" * 50, "fake": {"chunks": 1}}))
+    assert b"".join(output.payload for output in outputs) == whole[0].payload
     assert finish(engine.open({"text": "x" * 50, "speed": 2.0}))[1] == {"samples": 24_000}
 
 

@@ -1,8 +1,17 @@
-"""Models for worker tests."""
+"""Models, and real worker processes that never outlive their test."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from types import FrameType
+from typing import Any
 
 import pytest
 
 from wyoming_servers.domain import Kind, ModelSpec, Placement
+from wyoming_servers.worker.process import ProcessLauncher, ProcessWorker
+
+Launch = Callable[..., Awaitable[ProcessWorker]]
 
 
 @pytest.fixture
@@ -14,3 +23,40 @@ def spec() -> ModelSpec:
 @pytest.fixture
 def placement() -> Placement:
     return Placement()
+
+
+@pytest.fixture
+def alarm() -> Iterator[None]:
+    """Fail a test that hangs, wherever it hangs."""
+
+    def ring(number: int, frame: FrameType | None) -> None:
+        raise TimeoutError("The test hangs.")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.alarm(30)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture
+async def launch(alarm: None) -> AsyncIterator[Launch]:
+    """Start a process for a fake model with these options, and load it unless told not to."""
+    workers: list[ProcessWorker] = []
+
+    async def launch(
+        kind: Kind = Kind.ASR, *, load: bool = True, name: str = "fake/model", **options: Any
+    ) -> ProcessWorker:
+        spec = ModelSpec(id=name, kind=kind, engine="fake", options=options)
+        worker = await ProcessLauncher().launch(spec, Placement())
+        workers.append(worker)
+        if load:
+            await worker.load(lambda phase, percent: None)
+        return worker
+
+    yield launch
+    for worker in workers:
+        worker.kill()
+    await asyncio.gather(*(worker.exited for worker in workers))
