@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wyoming_servers.cli import settings
+from wyoming_servers.domain import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,9 +28,7 @@ def list_models(
     installed: Annotated[
         bool, typer.Option("--installed", help="Only those that are here.")
     ] = False,
-    kind: Annotated[
-        str | None, typer.Option(metavar="asr|tts|wake", help="Only those of one kind.")
-    ] = None,
+    kind: Annotated[Kind | None, typer.Option(help="Only those of one kind.")] = None,
     as_json: JsonOption = False,
     config: settings.ConfigOption = None,
     data_dir: settings.DataDirOption = None,
