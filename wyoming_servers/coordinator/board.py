@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from wyoming_servers.coordinator.actions import Action, Publish
+from wyoming_servers.coordinator.actions import Action, Probe, Publish, Reject
 from wyoming_servers.coordinator.footprints import FootprintKey
 from wyoming_servers.coordinator.instance import Instance, InstanceKey
 from wyoming_servers.coordinator.ledger import Ledger
@@ -12,9 +12,10 @@ from wyoming_servers.coordinator.load_queue import LoadQueue
 from wyoming_servers.coordinator.policy import Policy
 from wyoming_servers.coordinator.recovery import Recovery
 from wyoming_servers.coordinator.states import State
-from wyoming_servers.coordinator.timers import Timers
+from wyoming_servers.coordinator.timers import Due, Timer, Timers
 from wyoming_servers.devices.probe import HOST
 from wyoming_servers.domain import ModelSpec, Placement
+from wyoming_servers.errors import ModelMissingError
 from wyoming_servers.events import Event
 
 
@@ -116,6 +117,50 @@ class Board:
     def publish(self, event: Event) -> None:
         """Ask for something to be told."""
         self.actions.append(Publish(event=event))
+
+    def known(self, name: str) -> Model | None:
+        """Return a model that is there to stay."""
+        model = self.models.get(name)
+        return model if model is not None and not model.removals else None
+
+    def set_spec(self, spec: ModelSpec) -> Model:
+        """Take in what is known of a model; its instances stay, in the order of the placements."""
+        model = self.models.setdefault(spec.id, Model(spec))
+        before, model.spec = model.instances, spec
+        model.instances = {
+            placement: before.get(placement) or Instance(InstanceKey(spec.id, placement), spec)
+            for placement in spec.placements
+        }
+        model.instances |= {p: i for p, i in before.items() if p not in model.instances}
+        return model
+
+    def refuse(
+        self,
+        request: int,
+        code: str,
+        message: str,
+        hint: str = "",
+        retry_after: float | None = None,
+    ) -> None:
+        """Take a request out of the queue and let it fail."""
+        self.queue.remove(request)
+        self.timers.cancel(Timer(Due.REQUEST, request))
+        self.do(
+            Reject(request=request, code=code, message=message, hint=hint, retry_after=retry_after)
+        )
+
+    def refuse_unknown(self, request: int, name: str) -> None:
+        self.refuse(
+            request,
+            ModelMissingError.code,
+            f"There is no model {name!r}.",
+            ModelMissingError.default_hint,
+        )
+
+    def probe(self) -> None:
+        """Have the memory read now."""
+        pids = tuple(i.pid for i in self.instances() if i.pid is not None)
+        self.do(Probe(pids=pids))
 
     def instances(self) -> Iterator[Instance]:
         """Go through all instances of all models."""

@@ -78,6 +78,16 @@ class Instance:
         return self.state is State.READY and not self.leases
 
     @property
+    def names(self) -> dict[str, str]:
+        """The fields that every event about it begins with."""
+        placement = self.key.placement
+        return {
+            "model": self.key.model,
+            "device": placement.device,
+            "compute_type": placement.compute_type,
+        }
+
+    @property
     def visible_state(self) -> ModelState:
         return SHOWN[self.state]
 

@@ -1,19 +1,17 @@
 """Moves instances through their states, with all that belongs to each move."""
 
-from wyoming_servers.coordinator.actions import Answer, Grant, Kill, Launch, Learn, Probe, Reject
+from wyoming_servers.coordinator.actions import Answer, Grant, Kill, Launch, Learn
 from wyoming_servers.coordinator.actions import Stop as StopWorker
+from wyoming_servers.coordinator.aftermath import Aftermath
 from wyoming_servers.coordinator.board import Board, Held, Model
 from wyoming_servers.coordinator.eviction import Candidate
 from wyoming_servers.coordinator.instance import Instance
-from wyoming_servers.coordinator.load_queue import Request, Want
-from wyoming_servers.coordinator.policy import PRIORITIES
-from wyoming_servers.coordinator.recovery import DEVICE_LOST, OOM, POINTLESS, Verdict
+from wyoming_servers.coordinator.load_queue import Request
 from wyoming_servers.coordinator.states import State, Trigger
 from wyoming_servers.coordinator.timers import Due, Timer
 from wyoming_servers.errors import DeadlineError
 from wyoming_servers.events import (
     ModelEvicted,
-    ModelFailed,
     ModelFellBack,
     ModelLoaded,
     ModelLoading,
@@ -23,21 +21,12 @@ from wyoming_servers.events import (
 )
 
 
-def names(instance: Instance) -> dict[str, str]:
-    """Return the fields that every event about an instance begins with."""
-    placement = instance.key.placement
-    return {
-        "model": instance.key.model,
-        "device": placement.device,
-        "compute_type": placement.compute_type,
-    }
-
-
 class Lifecycle:
     """What can happen to one instance; it changes the board and asks for actions."""
 
     def __init__(self, board: Board) -> None:
         self._board = board
+        self._aftermath = Aftermath(board, self)
 
     # On the way up
 
@@ -81,7 +70,7 @@ class Lifecycle:
                     reason=fell_back,
                 )
             )
-        board.publish(ModelLoading(**names(instance), reserved_bytes=needed))
+        board.publish(ModelLoading(**instance.names, reserved_bytes=needed))
         board.do(
             Launch(
                 key=instance.key,
@@ -99,7 +88,7 @@ class Lifecycle:
     def progressed(self, instance: Instance, phase: str, percent: int) -> None:
         """Its load moved on."""
         instance.progress = (phase, percent)
-        self._board.publish(ModelProgressed(**names(instance), phase=phase, percent=percent))
+        self._board.publish(ModelProgressed(**instance.names, phase=phase, percent=percent))
 
     def ready(self, instance: Instance, seconds: float, now: float) -> None:
         """It is warm: whoever waits gets a lease at once; its memory is measured right after."""
@@ -121,7 +110,7 @@ class Lifecycle:
                 self.let_go(other, "replaced", now)
         if instance.idle:
             self.rest(instance, now)
-        self.probe()
+        board.probe()
 
     def commit(self, instance: Instance) -> None:
         """Book what the last reading says it holds; the first time, tell that it is loaded."""
@@ -141,7 +130,7 @@ class Lifecycle:
         if first:
             board.publish(
                 ModelLoaded(
-                    **names(instance), seconds=instance.load_seconds or 0.0, memory_bytes=size
+                    **instance.names, seconds=instance.load_seconds or 0.0, memory_bytes=size
                 )
             )
 
@@ -235,7 +224,7 @@ class Lifecycle:
         """Unload an idle instance to make room."""
         self._board.publish(
             ModelEvicted(
-                **names(victim),
+                **victim.names,
                 for_model=for_model,
                 memory_bytes=self._board.ledgers[victim.key.device].size_of(victim.key),
                 idle_seconds=now - victim.idle_since(),
@@ -243,6 +232,13 @@ class Lifecycle:
         )
         self._board.queue.unwant(victim.key.model)
         self.let_go(victim, "evicted", now)
+
+    def clear(self, instance: Instance, now: float) -> None:
+        """Unload everything idle on its device; its next load waits until that has left."""
+        instance.clears = True
+        for victim in list(self._board.instances()):
+            if victim is not instance and self.evictable(victim, instance.key.device):
+                self.evict(victim, instance.key.model, now)
 
     def gone(self, instance: Instance, code: str, message: str, now: float) -> None:
         """Its process does not exist any more; what follows depends on where it stood."""
@@ -257,72 +253,15 @@ class Lifecycle:
         if instance.measured and instance.memory != board.footprints.get(instance.key.footprint):
             self._learn(instance, instance.memory)
         instance.leases, instance.pid, instance.progress = set(), None, None
-        self.probe()
+        board.probe()
         if instance.state is State.FAILED:
-            self._failed(instance, *(instance.doom or (code, message)), before, now)
+            code, message = instance.doom or (code, message)
+            self._aftermath.failed(instance, code, message, now, was_ready=before is State.READY)
         else:
             crashed = before is State.DRAINING and leased
             reason = "crash" if crashed else instance.reason
-            board.publish(ModelUnloaded(**names(instance), reason=reason, freed_bytes=freed))
+            board.publish(ModelUnloaded(**instance.names, reason=reason, freed_bytes=freed))
         self.tidy(board.models[instance.key.model])
-
-    def _failed(
-        self, instance: Instance, code: str, message: str, before: State, now: float
-    ) -> None:
-        """Work out what a failure means for the instance and for those who wait for it."""
-        board, model = self._board, self._board.models[instance.key.model]
-        wanted = board.waited_for(model.spec.id)
-        verdict = board.recovery.failed(
-            instance.key,
-            code,
-            message,
-            now,
-            began=instance.launched_at,
-            was_ready=before is State.READY,
-            retry_memory=wanted,
-            last_resort=model.place(instance.key) == len(model.spec.placements) - 1,
-        )
-        instance.reason = message
-        barrier = board.recovery.barrier(instance.key, now)
-        until = barrier.until if barrier else now
-        if until is not None:
-            board.timers.set(Timer(Due.RETRY, instance.key), until)
-        board.publish(
-            ModelFailed(
-                **names(instance),
-                code=code,
-                message=message,
-                attempt=board.recovery.attempts(instance.key),
-                retry_seconds=None if verdict is Verdict.OPEN or until is None else until - now,
-            )
-        )
-        if verdict is Verdict.CLEAR_AND_RETRY:
-            self.clear(instance, now)
-        demand = board.queue.get(model.spec.id)
-        if demand is not None and (verdict is Verdict.OPEN or demand.want is Want.PREFETCH):
-            board.queue.unwant(model.spec.id)
-        elif before is State.READY and model.spec.keep_alive < 0 and not board.stopping:
-            board.queue.want(model.spec.id, Want.PRELOAD, PRIORITIES[model.spec.kind], now)
-        if before is State.LOADING and code not in (OOM, DEVICE_LOST):
-            self._strike(model, code, message, until, now)
-
-    def _strike(
-        self, model: Model, code: str, message: str, until: float | None, now: float
-    ) -> None:
-        """Let requests that have sat through enough failed loads have the error."""
-        demand = self._board.queue.get(model.spec.id)
-        for request in list(demand.requests.values()) if demand else ():
-            request.strikes += 1
-            if code in POINTLESS or request.strikes >= self._board.policy.strikes:
-                after = None if until is None else max(0.0, until - now)
-                self.refuse(request.id, code, message, retry_after=after)
-
-    def clear(self, instance: Instance, now: float) -> None:
-        """Unload everything idle on its device; its next load waits until that has left."""
-        instance.clears = True
-        for victim in list(self._board.instances()):
-            if victim is not instance and self.evictable(victim, instance.key.device):
-                self.evict(victim, instance.key.model, now)
 
     def evictable(self, instance: Instance, device: str) -> bool:
         """Whether it may be unloaded to make room: nobody uses it, waits for it or pinned it."""
@@ -348,26 +287,6 @@ class Lifecycle:
 
     # For all
 
-    def refuse(
-        self,
-        request: int,
-        code: str,
-        message: str,
-        hint: str = "",
-        retry_after: float | None = None,
-    ) -> None:
-        """Take a request out of the queue and let it fail."""
-        self._board.queue.remove(request)
-        self._board.timers.cancel(Timer(Due.REQUEST, request))
-        self._board.do(
-            Reject(request=request, code=code, message=message, hint=hint, retry_after=retry_after)
-        )
-
-    def probe(self) -> None:
-        """Have the memory read now."""
-        pids = tuple(i.pid for i in self._board.instances() if i.pid is not None)
-        self._board.do(Probe(pids=pids))
-
     def overdue(self, instance: Instance) -> None:
         """Its load has taken too long."""
         limit = self._board.policy.load
@@ -382,7 +301,7 @@ class Lifecycle:
                 instance.shown = instance.visible_state
                 self._board.publish(
                     ModelStateChanged(
-                        **names(instance), state=instance.shown.value, reason=instance.reason
+                        **instance.names, state=instance.shown.value, reason=instance.reason
                     )
                 )
 

@@ -5,22 +5,21 @@ from dataclasses import replace
 from wyoming_servers.coordinator.board import Board, Model, Refusal
 from wyoming_servers.coordinator.eviction import Candidate, choose_victims
 from wyoming_servers.coordinator.instance import Instance, InstanceKey
-from wyoming_servers.coordinator.lifecycle import Lifecycle, names
+from wyoming_servers.coordinator.lifecycle import Lifecycle
 from wyoming_servers.coordinator.load_queue import Demand, Want
 from wyoming_servers.coordinator.placing import (
     Await,
     Held,
     Hopeless,
     NoRoom,
-    Option,
     Place,
     choose,
 )
 from wyoming_servers.coordinator.pressure import Pressure
-from wyoming_servers.coordinator.recovery import DEVICE_LOST, OOM, POINTLESS, Bar, Barrier
+from wyoming_servers.coordinator.recovery import POINTLESS, Bar
 from wyoming_servers.coordinator.states import State
+from wyoming_servers.coordinator.survey import Survey, mib
 from wyoming_servers.coordinator.timers import Due, Timer
-from wyoming_servers.domain import Placement
 from wyoming_servers.errors import BusyError
 from wyoming_servers.events import ModelWaiting
 
@@ -34,6 +33,7 @@ class Scheduler:
     def __init__(self, board: Board, lifecycle: Lifecycle) -> None:
         self._board = board
         self._lifecycle = lifecycle
+        self._survey = Survey(board, lifecycle)
 
     def run(self, now: float) -> None:
         """Serve the demands in order, then improve placements, then drop what nobody wants."""
@@ -45,6 +45,7 @@ class Scheduler:
         for model in list(board.models.values()):
             self._improve(model, now)
             self._abandon(model)
+        self._set_probe(now)
 
     # Demands
 
@@ -69,7 +70,7 @@ class Scheduler:
             return
         if demand.speculative and self._is_occupied():
             return
-        outcome = choose(self._options(model, now))
+        outcome = choose(self._survey.of(model, now))
         if isinstance(outcome, Place):
             self._place(model, demand, outcome, now)  # 2
         elif isinstance(outcome, Await):
@@ -138,7 +139,7 @@ class Scheduler:
         again = held.barrier.until if held.barrier.until is not None else now
         for request in list(demand.requests.values()):
             if again + model.load_seconds > request.deadline:
-                self._lifecycle.refuse(
+                self._board.refuse(
                     request.id,
                     held.barrier.code,
                     held.barrier.message,
@@ -155,55 +156,10 @@ class Scheduler:
             message = f"{model.spec.id} failed too often ({barrier.code}: {barrier.message})"
         model.refusal = Refusal(code, message, after)
         for request in list(demand.requests.values()):
-            self._lifecycle.refuse(request.id, code, message, retry_after=after)
+            self._board.refuse(request.id, code, message, retry_after=after)
         self._board.queue.unwant(model.spec.id)
 
     # Placements
-
-    def _options(self, model: Model, now: float) -> list[Option]:
-        return [self._option(model, placement, now) for placement in model.spec.placements]
-
-    def _option(self, model: Model, placement: Placement, now: float) -> Option:
-        board = self._board
-        key = InstanceKey(model.spec.id, placement)
-        tier = model.tier(key)
-        needed = board.estimate(key)
-        barrier = self._barrier(key, needed, now)
-        ledger = board.ledger(key)
-        if barrier is not None or ledger is None:
-            return Option(key=key, tier=tier, needed=needed, barrier=barrier)
-        instance = model.instances[placement]
-        leaving = board.leaving(placement.device)
-        return Option(
-            key=key,
-            tier=tier,
-            needed=needed,
-            room=ledger.available(key),
-            leaving=leaving,
-            candidates=tuple(
-                self._lifecycle.candidate(other, now)
-                for other in board.instances()
-                if other.key.model != key.model
-                and self._lifecycle.evictable(other, placement.device)
-            ),
-            departing=instance.state is State.STOPPING or (instance.clears and leaving > 0),
-            occupied=instance.state is State.DRAINING,
-        )
-
-    def _barrier(self, key: InstanceKey, needed: int, now: float) -> Barrier | None:
-        ledger = self._board.ledger(key)
-        if ledger is None:
-            return Barrier(Bar.MISSING, DEVICE_LOST, f"There is no {key.device} on this machine.")
-        if not ledger.present:
-            again = now + self._board.policy.retry
-            return Barrier(Bar.MISSING, DEVICE_LOST, f"{key.device} cannot be read.", again)
-        if needed > ledger.ceiling:
-            return Barrier(
-                Bar.TOO_BIG,
-                OOM,
-                f"{key} needs {_mib(needed)}; models may hold {_mib(ledger.ceiling)} there.",
-            )
-        return self._board.recovery.barrier(key, now)
 
     def _why_here(self, model: Model, place: Place) -> str:
         """Return why a model goes to a lesser placement; empty if it does not."""
@@ -212,8 +168,8 @@ class Scheduler:
         if place.better is not None:
             lacks = place.better
             return (
-                f"{lacks.key.device} has no room: {_mib(lacks.needed)} needed, "
-                f"{_mib(lacks.free)} free."
+                f"{lacks.key.device} has no room: {mib(lacks.needed)} needed, "
+                f"{mib(lacks.free)} free."
             )
         if place.avoided is not None:
             return place.avoided.message
@@ -229,7 +185,7 @@ class Scheduler:
         if not told:
             self._board.publish(
                 ModelWaiting(
-                    **names(instance),
+                    **instance.names,
                     needed_bytes=wait.needed,
                     free_bytes=wait.free,
                     retry_seconds=self._board.policy.retry,
@@ -244,7 +200,16 @@ class Scheduler:
         """Whether its model could go to a lesser placement."""
         model = self._board.models[instance.key.model]
         tier = model.tier(instance.key)
-        return any(o.tier > tier and o.barrier is None for o in self._options(model, now))
+        return any(o.tier > tier and o.barrier is None for o in self._survey.of(model, now))
+
+    def pace(self) -> float:
+        """Return the seconds until the memory is to be read again."""
+        policy = self._board.policy
+        if any(ledger.returning for ledger in self._board.ledgers.values()):
+            return policy.settle
+        if any(instance.no_room for instance in self._board.instances()):
+            return policy.retry
+        return policy.probe
 
     # What follows from having fallen back
 
@@ -268,7 +233,7 @@ class Scheduler:
             return
         better = [
             option
-            for option in self._options(model, now)
+            for option in self._survey.of(model, now)
             if option.tier < model.tier(serving.key) and option.barrier is None
         ]
         if not better:
@@ -305,10 +270,13 @@ class Scheduler:
         ledger = self._board.ledger(key)
         return ledger is not None and ledger.pressure is Pressure.CRITICAL
 
+    def _set_probe(self, now: float) -> None:
+        """Have the memory read as often as the moment asks for; not while it is being read."""
+        timer = Timer(Due.PROBE)
+        set_for, wanted = self._board.timers.at(timer), now + self.pace()
+        if set_for is not None and set_for > wanted:
+            self._board.timers.set(timer, wanted)
+
     def _claim(self, key: InstanceKey, size: int) -> None:
         if ledger := self._board.ledger(key):
             ledger.claim(key, size)
-
-
-def _mib(size: int) -> str:
-    return f"{size / 2**20:,.0f} MiB"

@@ -1,0 +1,124 @@
+"""What workers and the memory probe tell the planner."""
+
+from wyoming_servers.coordinator import signals
+from wyoming_servers.coordinator.board import Board
+from wyoming_servers.coordinator.eviction import choose_victims
+from wyoming_servers.coordinator.instance import Instance
+from wyoming_servers.coordinator.ledger import Ledger
+from wyoming_servers.coordinator.lifecycle import Lifecycle
+from wyoming_servers.coordinator.pressure import Pressure, judge
+from wyoming_servers.coordinator.recovery import DEVICE_LOST, OOM, Verdict
+from wyoming_servers.coordinator.scheduler import Scheduler
+from wyoming_servers.coordinator.states import State
+from wyoming_servers.coordinator.timers import Due, Timer
+from wyoming_servers.devices.probe import Device
+from wyoming_servers.events import PressureChanged
+
+
+class News:
+    """Takes reports; each method tells whether that matters to those who wait.
+
+    News of a process that is not the instance's present one are late, and change nothing.
+    """
+
+    def __init__(self, board: Board, lifecycle: Lifecycle, scheduler: Scheduler) -> None:
+        self._board = board
+        self._lifecycle = lifecycle
+        self._scheduler = scheduler
+
+    def worker_started(self, started: signals.WorkerStarted, now: float) -> bool:
+        if instance := self._current(started):
+            self._lifecycle.started(instance, started.pid)
+        return False
+
+    def worker_progressed(self, moved: signals.WorkerProgressed, now: float) -> bool:
+        if (instance := self._current(moved)) and instance.state is State.LOADING:
+            self._lifecycle.progressed(instance, moved.phase, moved.percent)
+        return False
+
+    def worker_ready(self, ready: signals.WorkerReady, now: float) -> bool:
+        instance = self._current(ready)
+        if instance is None or instance.state is not State.LOADING:
+            return False  # it was told to stop, or is being killed, in the meantime
+        instance.info = ready.info
+        self._lifecycle.ready(instance, ready.seconds, now)
+        return True
+
+    def worker_gone(self, gone: signals.WorkerGone, now: float) -> bool:
+        instance = self._current(gone)
+        if instance is None or not instance.alive:
+            return False
+        self._lifecycle.gone(instance, gone.code, gone.message, now)
+        return True
+
+    def run_faulted(self, fault: signals.RunFaulted, now: float) -> bool:
+        """A run on a living worker tells of its device.
+
+        1. The device is lost: the process is of no use any more.
+        2. Out of memory: unload everything idle there; the second time, and if there is a lesser
+           placement, go there once the leases have ended.
+        """
+        instance = self._current(fault)
+        if instance is None or instance.state is not State.READY:
+            return False
+        if fault.code == DEVICE_LOST:  # 1
+            self._lifecycle.kill(instance, fault.code, fault.message)
+        elif fault.code == OOM:  # 2
+            if self._scheduler.has_lesser(instance, now):
+                verdict = self._board.recovery.strained(instance.key, now)
+            else:
+                verdict = Verdict.CLEAR_AND_RETRY
+            if verdict is Verdict.STEP_DOWN:
+                self._lifecycle.let_go(instance, "out of memory", now)
+            else:
+                self._lifecycle.clear(instance, now)
+        return True
+
+    def ping_answered(self, pong: signals.PingAnswered, now: float) -> bool:
+        if instance := self._current(pong):
+            instance.unanswered = 0
+        return False
+
+    def probed(self, probed: signals.Probed, now: float) -> bool:
+        """Take in how much memory there is and who holds it."""
+        board = self._board
+        for device, reading in probed.sample.readings.items():
+            ledger = board.ledgers.get(device)
+            if ledger is None:
+                ledger = Ledger(Device(device, device, reading.total), board.policy)
+                board.ledgers[device] = ledger
+            ledger.read(reading)
+            self._judge(ledger, now)
+        for device, ledger in board.ledgers.items():
+            if device not in probed.sample.readings:
+                ledger.lost()
+        for instance in list(board.instances()):
+            serving = instance.state in (State.READY, State.DRAINING)
+            if serving and instance.ready_at is not None and instance.ready_at <= probed.at:
+                self._lifecycle.commit(instance)
+        board.timers.set(Timer(Due.PROBE), now + self._scheduler.pace())
+        return True
+
+    def _judge(self, ledger: Ledger, now: float) -> None:
+        """Tell when a device becomes full; when it is, give back what models hold too much of."""
+        fraction = ledger.used / ledger.total if ledger.total else 0.0
+        level = judge(ledger.pressure, fraction)
+        if level is not ledger.pressure:
+            ledger.pressure = level
+            self._board.publish(
+                PressureChanged(device=ledger.device, level=level.value, used_fraction=fraction)
+            )
+        excess = ledger.promised - ledger.budget - self._board.leaving(ledger.device)
+        if level is Pressure.CRITICAL and excess > 0:
+            idle = [i for i in self._board.instances() if self._evictable(i, ledger)]
+            candidates = [self._lifecycle.candidate(i, now) for i in idle]
+            for victim in choose_victims(candidates, excess) or candidates:
+                self._lifecycle.evict(
+                    self._board.models[victim.key.model].instances[victim.key.placement], "", now
+                )
+
+    def _evictable(self, instance: Instance, ledger: Ledger) -> bool:
+        return self._lifecycle.evictable(instance, ledger.device)
+
+    def _current(self, news: signals.WorkerSignal) -> Instance | None:
+        return self._board.current(news.key, news.generation)
