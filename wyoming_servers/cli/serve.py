@@ -1,10 +1,15 @@
 """`wyoming-conductor serve`: the servers themselves."""
 
 import asyncio
+import logging
 
 import typer
 
 from wyoming_servers.cli import settings
+from wyoming_servers.cli.edge import ExitCode
+from wyoming_servers.errors import ConductorError
+
+_LOGGER = logging.getLogger(__name__)
 
 
 def serve(
@@ -29,4 +34,12 @@ def serve(
     logs.setup(loaded.config.log.level, loaded.config.log.format)
     from wyoming_servers import app
 
-    raise typer.Exit(asyncio.run(app.serve(loaded)))
+    try:
+        code = asyncio.run(app.serve(loaded))
+    except ConductorError:
+        raise
+    except Exception as err:
+        # Nobody runs a service again with --debug: its log has to tell where the bug is.
+        _LOGGER.exception("The server failed.")
+        raise typer.Exit(ExitCode.FAILED) from err
+    raise typer.Exit(code)

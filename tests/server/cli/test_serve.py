@@ -53,3 +53,13 @@ def test_nothing_starts_with_a_faulty_configuration(run: Any, served: dict[str, 
     assert result.exit_code == 2
     assert "asr.port" in result.stderr
     assert "config" not in served
+
+
+def test_a_bug_of_the_server_is_in_its_log_with_the_place(
+    run: Any, served: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    served["result"] = ZeroDivisionError("oops")
+    result = run("serve")
+    assert result.exit_code == 1
+    (record,) = [record for record in caplog.records if record.exc_info]
+    assert record.message == "The server failed."
