@@ -61,20 +61,21 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """How an engine's library is found without importing it."""
+    """How an engine's libraries are found without importing them."""
 
-    module: str
+    modules: tuple[str, ...]
     distribution: str
+    """The one whose version is worth telling."""
     extra: str
 
 
 ENGINES: Final[Mapping[str, Engine]] = {
-    "faster-whisper": Engine("faster_whisper", "faster-whisper", "faster-whisper"),
-    "piper": Engine("piper", "piper-tts", "piper"),
-    "kokoro": Engine("kokoro", "kokoro", "kokoro"),
-    "kokoro-onnx": Engine("kokoro_onnx", "kokoro-onnx", "kokoro-onnx"),
-    "openwakeword": Engine("pyopen_wakeword", "pyopen-wakeword", "wake"),
+    "faster-whisper": Engine(("faster_whisper",), "faster-whisper", "faster-whisper"),
+    "piper": Engine(("piper",), "piper-tts", "piper"),
+    "openwakeword": Engine(("pyopen_wakeword", "onnxruntime"), "pyopen-wakeword", "wake"),
+    "microwakeword": Engine(("pymicro_wakeword",), "pymicro-wakeword", "wake"),
 }
+"""The names of `engines.registry`, which this side of the pipe does not import."""
 
 
 def check_python() -> list[Finding]:
@@ -146,7 +147,7 @@ def check_engines(needed: Mapping[str, str]) -> list[Finding]:
     findings = []
     for name, engine in ENGINES.items():
         cure = f"pip install 'wyoming-conductor[{engine.extra}]'"
-        if importlib.util.find_spec(engine.module) is not None:
+        if all(importlib.util.find_spec(module) for module in engine.modules):
             text = f"{name} {_version(engine.distribution)}".rstrip()
             findings.append(Finding("engine", Level.OK, text))
         elif name in needed:

@@ -12,6 +12,7 @@ import pytest
 from wyoming_servers.cli import checks
 from wyoming_servers.cli.checks import Level
 from wyoming_servers.config.schema import Config
+from wyoming_servers.engines import registry
 from wyoming_servers.servers.info import PROGRAM
 
 PORTS = [option for name in ("asr", "tts", "wake", "api") for option in ("--set", f"{name}.port=0")]
@@ -63,6 +64,10 @@ def test_an_engine_nobody_needs_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> 
     assert [found.text for found in needed if found.level is Level.BROKEN] == [
         "piper is not installed, and piper/joe needs it"
     ]
+
+
+def test_every_engine_there_is_can_be_looked_for() -> None:
+    assert set(checks.ENGINES) == set(registry.ENGINES) - {"fake"}
 
 
 def test_an_old_python_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
