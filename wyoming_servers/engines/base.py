@@ -18,7 +18,7 @@ TTS   request  {text: str, voice: str|None, speaker: str|None, speed: float (1.0
       chunks   {} with audio as payload, in the rate that `load` reported as `sample_rate`
       result   {samples: int}
 WAKE  request  {words: [str], threshold: {word: float}|float, trigger_level: int,
-                refractory: seconds}
+                refractory: seconds, vad: bool (compute only while somebody may be speaking)}
       input    16 kHz audio in pieces of any size; a piece's data may carry {timestamp: ms}
       chunks   {word, score, timestamp: ms|None, sample: int} a detection, as soon as it is known
       result   {samples: int}

@@ -13,6 +13,7 @@ from wyoming_servers.engines.base import Output, ReportProgress, Session
 from wyoming_servers.engines.wake_choose import choose_features
 from wyoming_servers.engines.wake_classifier import Classifier, load_classifier
 from wyoming_servers.engines.wake_features import RATE, Features
+from wyoming_servers.engines.wake_gate import OpenGate, SpeechGate
 from wyoming_servers.engines.wake_request import WakeRequest
 from wyoming_servers.engines.wake_session import Listener, WakeSession
 from wyoming_servers.engines.wake_trigger import Trigger
@@ -90,7 +91,8 @@ class OpenWakeWordEngine:
         ]
         if not listeners:
             raise ModelMissingError("There is no wake word to listen for.")
-        return WakeSession(self._features, listeners, self._advance)
+        gate = SpeechGate() if wanted.vad else OpenGate()
+        return WakeSession(self._features, listeners, gate, self._advance)
 
     def feed_batch(
         self, pieces: Sequence[tuple[Session, bytes, Mapping[str, Any]]]

@@ -27,6 +27,8 @@ class WakeRequest:
     """Consecutive frames that make a detection."""
     refractory: float = 0.0
     """Seconds of audio a word stays silent after a detection."""
+    vad: bool = False
+    """Whether only that is computed in which somebody may be speaking."""
 
     @classmethod
     def parse(cls, request: Mapping[str, Any]) -> Self:
@@ -45,6 +47,9 @@ class WakeRequest:
         level = _number("trigger_level", request.get("trigger_level", 1), 1, MAX_TRIGGER_LEVEL)
         if level != int(level):
             raise BadRequestError(f"`trigger_level` must be a whole number, not {level}.")
+        vad = request.get("vad", False)
+        if not isinstance(vad, bool):
+            raise BadRequestError(f"`vad` must be true or false, not {vad!r}.")
         return cls(
             words=tuple(dict.fromkeys(words)),
             threshold=DEFAULT_THRESHOLD
@@ -53,6 +58,7 @@ class WakeRequest:
             thresholds=thresholds,
             trigger_level=int(level),
             refractory=_number("refractory", request.get("refractory", 0.0), 0.0, MAX_REFRACTORY),
+            vad=vad,
         )
 
     def threshold_of(self, word: str) -> float:

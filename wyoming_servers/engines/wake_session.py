@@ -1,5 +1,6 @@
 """One stream of audio in which words are waited for."""
 
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from wyoming_servers.engines.base import Output
 from wyoming_servers.engines.wake_classifier import Classifier
 from wyoming_servers.engines.wake_clock import ClientClock
 from wyoming_servers.engines.wake_features import RATE, STEP, Features, Floats
+from wyoming_servers.engines.wake_gate import Gate, Step
 from wyoming_servers.engines.wake_request import detection
 from wyoming_servers.engines.wake_trigger import Trigger
 
@@ -30,22 +32,25 @@ class WakeSession:
         self,
         features: Features,
         listeners: Sequence[Listener],
+        gate: Gate,
         advance: Callable[[Sequence["WakeSession"]], None],
     ) -> None:
         self.listeners = listeners
-        self.state: Any = features.open()
-        """The features' own, for this stream."""
+        self._features = features
         self._advance = advance
         self._outputs: list[Output] = []
-        self._history: Floats = np.tile(
-            features.silence(), (max(listener.classifier.windows for listener in listeners), 1)
-        )
+        self._depth = max(listener.classifier.windows for listener in listeners)
         self._pending = bytearray(2 * (STEP - features.lead))
         self._received = 0
         """Bytes of the stream."""
-        self._heard = features.lead - STEP
-        """Samples of the stream that steps have covered."""
+        self._cut = features.lead - STEP
+        """Samples of the stream that were cut into steps."""
+        self._heard = self._cut
+        """Samples of the stream that were computed."""
+        self._gate = gate
+        self._steps: deque[Step] = deque()
         self._clock = ClientClock(RATE)
+        self._begin()
 
     def feed(self, payload: bytes, data: Mapping[str, Any]) -> Iterable[Output]:
         self.take(payload, data)
@@ -61,25 +66,33 @@ class WakeSession:
     def close(self) -> None:
         self.listeners = ()
         self._pending.clear()
+        self._steps.clear()
 
     def take(self, payload: bytes, data: Mapping[str, Any]) -> None:
         """Append a piece of the stream. Raises BadRequestError for a bad `timestamp`."""
         self._clock.mark(self._received // 2, data.get("timestamp"))
         self._pending += payload
         self._received += len(payload)
+        while len(self._pending) >= 2 * STEP:
+            self._cut += STEP
+            self._steps.extend(
+                self._gate.pass_on(Step(bytes(self._pending[: 2 * STEP]), self._cut))
+            )
+            del self._pending[: 2 * STEP]
 
     @property
     def ready(self) -> bool:
-        """Whether the audio of a whole step is there."""
-        return len(self._pending) >= 2 * STEP
+        """Whether there is a whole step to compute."""
+        return bool(self._steps)
 
     def next_step(self) -> Floats:
         """Take the audio of one step out of the stream: STEP samples."""
-        step = np.frombuffer(bytes(self._pending[: 2 * STEP]), "<i2").astype(np.float32)
-        del self._pending[: 2 * STEP]
-        self._heard += STEP
-        self._clock.reach(self._heard)
-        return step
+        step = self._steps.popleft()
+        if step.gap:
+            self._begin()
+        self._heard = step.end
+        self._clock.reach(step.end)
+        return np.frombuffer(step.pcm, "<i2").astype(np.float32)
 
     def remember(self, embedding: Floats) -> None:
         """Put the newest embedding behind those kept."""
@@ -100,3 +113,9 @@ class WakeSession:
         """Take the detections made since the last call."""
         outputs, self._outputs = self._outputs, []
         return outputs
+
+    def _begin(self) -> None:
+        """Forget what was heard: the stream was silent for long enough."""
+        self.state: Any = self._features.open()
+        """The features' own, for this stream."""
+        self._history: Floats = np.tile(self._features.silence(), (self._depth, 1))

@@ -94,6 +94,31 @@ def test_the_size_of_the_pieces_changes_nothing(engine: OpenWakeWordEngine, say:
         assert _hear(engine.open(request), audio, size) == expected
 
 
+@pytest.mark.parametrize("silence", [0, 1, 7])
+def test_a_gate_for_speech_changes_no_detection_and_leaves_silence_out(
+    engine: OpenWakeWordEngine, say: Say, monkeypatch: pytest.MonkeyPatch, silence: int
+) -> None:
+    audio = bytes(32_000 * silence) + say("Hey Jarvis!")
+    request = {"refractory": 2.0}
+    expected = _hear(engine.open(request), audio)
+    assert [detection["word"] for detection in expected] == ["hey_jarvis"]
+    steps = 0
+    features = engine._features
+    assert features is not None
+    compute = features.step
+
+    def count(states: Any, audio: Any) -> Any:
+        nonlocal steps
+        steps += 1
+        return compute(states, audio)
+
+    monkeypatch.setattr(features, "step", count)
+    found = _hear(engine.open({**request, "vad": True}), audio)
+    assert [d["sample"] for d in found] == [d["sample"] for d in expected]
+    assert found[0]["score"] == pytest.approx(expected[0]["score"], abs=0.001)
+    assert steps < 60  # 2 s before, 1.2 s behind and the word, whatever silence there was
+
+
 def test_a_detection_tells_the_clients_time(engine: OpenWakeWordEngine, say: Say) -> None:
     request = {"words": ["hey_jarvis"], "refractory": 2.0}
     (detection,) = _hear(engine.open(request), say("Hey Jarvis!"), 2048, start=70_000)

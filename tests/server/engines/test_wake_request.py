@@ -10,7 +10,8 @@ from wyoming_servers.errors import BadRequestError
 
 def test_an_empty_request_listens_for_all_words_with_openwakewords_threshold() -> None:
     request = WakeRequest.parse({})
-    assert request == WakeRequest((), 0.5, {}, 1, 0.0)
+    assert request == WakeRequest((), 0.5, {}, 1, 0.0, vad=False)
+    assert WakeRequest.parse({"vad": True}).vad
 
 
 def test_a_word_without_a_threshold_of_its_own_gets_the_common_one() -> None:
@@ -36,6 +37,7 @@ def test_a_word_that_is_named_twice_is_heard_once() -> None:
         ({"trigger_level": 1.5}, "trigger_level"),
         ({"refractory": -1}, "refractory"),
         ({"refractory": float("nan")}, "refractory"),
+        ({"vad": "yes"}, "vad"),
     ],
 )
 def test_a_bad_value_is_refused_by_the_name_of_its_field(
