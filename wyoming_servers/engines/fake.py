@@ -284,6 +284,7 @@ def _lose_device() -> NoReturn:
 
 
 def _hang() -> NoReturn:
+    sys.stderr.write("The fake engine hangs.\n")
     while True:
         time.sleep(3_600)
 

@@ -6,22 +6,18 @@ there is none to cancel when the worker dies. `lose` ends whatever waits.
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable, Mapping
-from types import TracebackType
-from typing import Any, Self, TypeVar, cast
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, cast
 
 from wyoming_servers.domain import ModelSpec, Placement, Priority
-from wyoming_servers.errors import CancelledError, ConductorError, InternalError, from_code
+from wyoming_servers.errors import ConductorError, InternalError, from_code
 from wyoming_servers.protocol.codec import Decoder, FramingError, encode
-from wyoming_servers.protocol.flow import INPUT_WINDOW, OUTPUT_WINDOW, OVERHEAD, Meter, Window, cost
 from wyoming_servers.protocol.messages import (
     Cancel,
     Credit,
     Error,
     InferenceChunk,
     InferenceResult,
-    InputChunk,
-    InputEnd,
     LoadModel,
     Message,
     ModelReady,
@@ -34,8 +30,8 @@ from wyoming_servers.protocol.messages import (
 from wyoming_servers.protocol.session import Phase, Session
 from wyoming_servers.protocol.violation import ProtocolError, Side
 from wyoming_servers.protocol.wire import PIPE_LIMITS, from_frame, to_frame
-from wyoming_servers.worker.base import Chunk, Loaded, OnProgress
-from wyoming_servers.worker.outcome import Outcome
+from wyoming_servers.worker.base import Loaded, OnProgress
+from wyoming_servers.worker.run import PipeRun
 
 OnBroken = Callable[[ConductorError], None]
 """Called once, with the reason, when the worker has sent what it must not send."""
@@ -49,8 +45,7 @@ _Result = TypeVar("_Result")
 class Client(asyncio.Protocol):
     """One worker's pipe. Connect it with `loop.create_connection(lambda: client, sock=…)`."""
 
-    def __init__(self, model: str, on_broken: OnBroken, on_end: OnEnd) -> None:
-        self._model = model
+    def __init__(self, on_broken: OnBroken, on_end: OnEnd) -> None:
         self._on_broken = on_broken
         self._on_end = on_end
         self._session = Session(Side.SERVER)
@@ -94,7 +89,7 @@ class Client(asyncio.Protocol):
 
     def open(
         self, request: Mapping[str, Any], payload: bytes, *, streaming: bool, priority: Priority
-    ) -> "PipeRun":
+    ) -> PipeRun:
         """Prepare a run; it begins when its `async with` is entered."""
         return PipeRun(self, request, payload, streaming=streaming, priority=priority)
 
@@ -135,7 +130,7 @@ class Client(asyncio.Protocol):
 
     # What a run needs.
 
-    def begin(self, run: "PipeRun", message: RunInference) -> None:
+    def begin(self, run: PipeRun, message: RunInference) -> None:
         """Send the first message of a run and expect answers for it."""
         self.send(message)
         self._runs[message.run] = run
@@ -244,106 +239,3 @@ def _settle(waiting: asyncio.Future[_Result] | None, result: _Result) -> None:
     """Give a waiter its result, unless it has gone away."""
     if waiting is not None and not waiting.done():
         waiting.set_result(result)
-
-
-class PipeRun:
-    """One inference over the pipe; see `worker.base.Run`."""
-
-    def __init__(
-        self,
-        client: Client,
-        request: Mapping[str, Any],
-        payload: bytes,
-        *,
-        streaming: bool,
-        priority: Priority,
-    ) -> None:
-        self._client = client
-        self._request = request
-        self._payload = payload
-        self._streaming = streaming
-        self._priority = priority
-        self._number = 0
-        """The run's number on the pipe; 0 until it begins."""
-        self._outcome = Outcome(self._taken)
-        self._window = Window(INPUT_WINDOW)
-        self._meter = Meter(OUTPUT_WINDOW)
-        self._refilled = asyncio.Event()
-
-    async def send(self, payload: bytes, data: Mapping[str, Any] | None = None) -> None:
-        while not self._window.open and not self._outcome.ended:
-            self._refilled.clear()
-            await self._refilled.wait()
-        self._raise_failure()
-        chunk = InputChunk(run=self._number, data=data or {}, payload=payload)
-        self._client.send(chunk)
-        self._window.spend(cost(chunk))
-        await self._client.writable()
-
-    async def end(self) -> None:
-        self._raise_failure()
-        self._client.send(InputEnd(run=self._number))
-
-    def __aiter__(self) -> AsyncIterator[Chunk]:
-        return self._outcome.chunks()
-
-    async def result(self) -> Mapping[str, Any]:
-        return await self._outcome.result()
-
-    async def __aenter__(self) -> Self:
-        self._number = self._client.next_run()
-        first = RunInference(
-            run=self._number,
-            priority=self._priority,
-            streaming=self._streaming,
-            request=self._request,
-            payload=self._payload,
-        )
-        self._payload = b""  # it may be long, and is not needed again
-        self._client.begin(self, first)
-        try:
-            await self._client.writable()
-        except BaseException:
-            self._client.cancel(self._number)
-            raise
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._client.cancel(self._number)
-        self._outcome.fail(CancelledError("The run was left before its end."))
-        self._outcome.discard()
-        self._refilled.set()
-
-    # What the client calls.
-
-    def push(self, chunk: InferenceChunk) -> None:
-        """Take a chunk in."""
-        self._outcome.push(Chunk(chunk.data, chunk.payload))
-
-    def finish(self, result: Mapping[str, Any]) -> None:
-        """Note that the run ended well."""
-        self._outcome.end(result)
-
-    def fail(self, error: ConductorError) -> None:
-        """Note that the run failed."""
-        self._outcome.fail(error)
-        self._refilled.set()
-
-    def refill(self, size: int) -> None:
-        """Note that the worker has taken input."""
-        self._window.refill(size)
-        self._refilled.set()
-
-    def _taken(self, chunk: Chunk) -> None:
-        """The reader has a chunk: the worker may send as much again."""
-        if size := self._meter.take(len(chunk.payload) + OVERHEAD):
-            self._client.credit(self._number, size)
-
-    def _raise_failure(self) -> None:
-        if self._outcome.error is not None:
-            raise self._outcome.error

@@ -21,10 +21,11 @@ from wyoming_servers.errors import (
     LoadFailedError,
 )
 from wyoming_servers.worker.base import Exit, Loaded, OnProgress
-from wyoming_servers.worker.client import Client, PipeRun
+from wyoming_servers.worker.client import Client
 from wyoming_servers.worker.environment import Variables, environment_for
 from wyoming_servers.worker.exits import as_error, explain, oom_kills
 from wyoming_servers.worker.lines import LogLines
+from wyoming_servers.worker.run import PipeRun
 
 _SETTLE_SECONDS: Final = 1.0
 """After the process or its pipe has ended, the other gets this long to end too. A process that
@@ -71,7 +72,7 @@ class ProcessWorker(asyncio.SubprocessProtocol):
         self.spec = spec
         self.placement = placement
         self._loop = asyncio.get_running_loop()
-        self._client = Client(spec.id, self._on_broken, self._on_pipe_end)
+        self._client = Client(self._on_broken, self._on_pipe_end)
         self._lines = LogLines(spec.id)
         self._oom_kills_before = oom_kills_before
         self._exited: asyncio.Future[Exit] = self._loop.create_future()

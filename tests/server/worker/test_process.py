@@ -29,8 +29,8 @@ from wyoming_servers.errors import (
 )
 from wyoming_servers.protocol.flow import OUTPUT_WINDOW
 from wyoming_servers.protocol.messages import InferenceChunk
-from wyoming_servers.worker.client import PipeRun
 from wyoming_servers.worker.process import ProcessLauncher, ProcessWorker
+from wyoming_servers.worker.run import PipeRun
 
 Launch = Callable[..., Awaitable[ProcessWorker]]
 
@@ -410,8 +410,9 @@ async def test_stopping_fails_the_runs_that_were_going_on(launch: Launch) -> Non
 
 async def test_an_engine_that_hangs_is_terminated(launch: Launch) -> None:
     worker = await launch()
-    async with worker.open(fake(mishap="hang", mishap_at=2), payload=SOUND) as run:
-        await first_chunk(run)
+    async with worker.open(fake(mishap="hang"), payload=SOUND):
+        while worker._lines.last != "The fake engine hangs.":
+            await worker.ping()
         exit_ = await worker.stop(grace=0.2)
     assert exit_.returncode == -signal.SIGTERM
     assert exit_.expected
