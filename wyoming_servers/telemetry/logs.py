@@ -10,8 +10,8 @@ import sys
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, TextIO
 
-WORKER_PREFIX: Final = "worker."
-"""What a child process prints is logged under this prefix and the model's id."""
+WORKER_PREFIX: Final = "wyoming_servers.worker."
+"""What a worker prints is logged under this prefix and the model's id; see `worker.lines`."""
 
 _OWN_PREFIX: Final = "wyoming_servers."
 
@@ -30,11 +30,6 @@ _PLAIN_ATTRIBUTES: Final = frozenset(
     (*vars(logging.makeLogRecord({})), "asctime", "message", "taskName", "origin")
 )
 """What every record has; anything else came by `extra`."""
-
-
-def worker_logger(model: str) -> logging.Logger:
-    """Return the logger for what the process of `model` prints."""
-    return logging.getLogger(WORKER_PREFIX + model)
 
 
 def origin(logger: str) -> str:

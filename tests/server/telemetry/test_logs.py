@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from wyoming_servers.telemetry import logs
+from wyoming_servers.worker.lines import LogLines
 
 
 class Terminal(io.StringIO):
@@ -42,7 +43,7 @@ def test_a_plain_line_has_time_level_and_the_short_name_of_its_module() -> None:
 def test_a_worker_line_stands_under_the_name_of_its_model() -> None:
     out = io.StringIO()
     logs.setup("info", stream=out)
-    logs.worker_logger("whisper/tiny.en").info("hello")
+    LogLines("whisper/tiny.en").logger.info("hello")
     assert out.getvalue().rstrip().endswith("INFO    whisper/tiny.en: hello")
 
 
@@ -102,7 +103,7 @@ def test_libraries_are_quiet_at_info_and_speak_at_debug() -> None:
 def test_a_terminal_gets_brackets_as_they_are_and_not_as_markup() -> None:
     out = Terminal()
     logs.setup("info", stream=out)
-    logs.worker_logger("whisper/base").error("[red]code[/red]")
+    logging.getLogger(f"{logs.WORKER_PREFIX}whisper/base").error("[red]code[/red]")
     shown = re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue())
     assert shown != out.getvalue()
     assert "whisper/base: [red]code[/red]" in shown
