@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from wyoming_servers.domain import Kind, ModelSpec, Placement
-from wyoming_servers.engines.base import Output
+from wyoming_servers.engines.base import FeedsTogether, Output
 from wyoming_servers.engines.openwakeword import OpenWakeWordEngine, WakeSession
 from wyoming_servers.errors import (
     BadRequestError,
@@ -144,6 +144,11 @@ def test_streams_that_are_fed_together_hear_what_they_hear_alone(
     assert [[d["word"] for d in heard] for heard in together] == [["hey_jarvis"], ["alexa"], []]
     for ours, theirs in zip(together, alone, strict=True):
         assert [d["sample"] for d in ours] == [d["sample"] for d in theirs]
+
+
+def test_a_worker_sees_that_streams_can_be_fed_together(engine: OpenWakeWordEngine) -> None:
+    assert isinstance(engine, FeedsTogether)
+    assert engine.feed_limit >= 16
 
 
 def test_two_pieces_of_one_stream_in_a_batch_are_heard_in_their_order(
