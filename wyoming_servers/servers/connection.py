@@ -10,6 +10,7 @@ from wyoming.event import Event
 from wyoming_servers.clock import Clock
 from wyoming_servers.config.schema import LimitsSection
 from wyoming_servers.errors import (
+    BusyError,
     ConductorError,
     DeadlineError,
     RequestError,
@@ -123,11 +124,11 @@ class Connection:
                     await self._take(frame, before - self._decoder.pending)
                     before = self._decoder.pending
             self._decoder.eof()
-        except FramingError as err:
-            # Where the next event begins is unknown: say so, and end.
+        except (FramingError, BusyError) as err:
+            # Where the next event begins is unknown, or there is no room for it: say so, and end.
             self._cut_off = True
             await self.fail(err)
-            raise DisconnectedError("sent what is no event") from err
+            raise DisconnectedError("cannot be read any more") from err
         except ConnectionError as err:
             raise DisconnectedError(f"connection lost: {err}") from err
         raise DisconnectedError("left")
@@ -170,7 +171,10 @@ class Connection:
             else:
                 break
         if not self._session.idle.is_set():
-            await self.fail(DeadlineError(f"Nothing came for {self._limits.idle:g} s."))
+            seconds = self._limits.idle
+            await self.fail(
+                DeadlineError(f"Nothing came for {seconds:g} s.", hint="Send the rest, or close.")
+            )
         raise DisconnectedError("was silent for too long")
 
     async def _watch_stop(self) -> None:

@@ -54,7 +54,8 @@ def timestamp(data: Data) -> int | None:
     value = data.get("timestamp")
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > 2**53:
+    # Not a number (NaN) is not less than anything.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 2**53:
         raise _wrong("timestamp", "a number of milliseconds")
     return int(value)
 

@@ -16,9 +16,9 @@ class SsmlText(HTMLParser):
         super().__init__(convert_charrefs=True)
         self._left = limit
         """Characters of markup that may still come; the parser is slow where tags never end."""
-        self._text: list[str] = []
+        self._words: list[str] = []
 
-    def strip(self, markup: str, *, complete: bool = False) -> str:
+    def text(self, markup: str, *, complete: bool = False) -> str:
         """Return the text that is certain now; all the rest when the markup is complete.
 
         Raises BadRequestError if all of the markup is over the limit.
@@ -29,17 +29,17 @@ class SsmlText(HTMLParser):
         self.feed(markup)
         if complete:
             self.close()
-        text = "".join(self._text)
-        self._text.clear()
+        text = "".join(self._words)
+        self._words.clear()
         return text
 
     def handle_data(self, data: str) -> None:
-        self._text.append(data)
+        self._words.append(data)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag == "break":
-            self._text.append(" ")
+            self._words.append(" ")
 
     def handle_endtag(self, tag: str) -> None:
         if tag in _SENTENCES:
-            self._text.append("\n\n")
+            self._words.append("\n\n")

@@ -31,11 +31,11 @@ class _Stream:
     task: asyncio.Task[None]
 
     def feed(self, text: str) -> None:
-        self.speech.feed(text if self.markup is None else self.markup.strip(text))
+        self.speech.feed(text if self.markup is None else self.markup.text(text))
 
     def end(self) -> None:
         if self.markup is not None:
-            self.speech.feed(self.markup.strip("", complete=True))
+            self.speech.feed(self.markup.text("", complete=True))
         self.speech.end()
 
 
@@ -100,7 +100,7 @@ class TtsSession:
         request = _request(event, self._peer.name)
         asked = Synthesize.from_event(_clean(event))
         if asked.text_format == SynthesizeTextFormat.SSML:
-            text = SsmlText(self._pipeline.max_text).strip(text, complete=True)
+            text = SsmlText(self._pipeline.max_text).text(text, complete=True)
         self.idle.clear()
         self._speaking = True
         try:

@@ -1,0 +1,330 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from wyoming.asr import Transcribe, Transcript
+from wyoming.audio import AudioChunk, AudioStart, AudioStop
+from wyoming.client import AsyncTcpClient
+
+from wyoming_servers.domain import Kind
+from wyoming_servers.errors import InferenceFailedError, LoadFailedError
+from wyoming_servers.pipelines.fake import FakeRun, count_seconds
+from wyoming_servers.worker.base import Chunk
+
+Serve = Callable[..., Any]
+Connect = Callable[..., Any]
+Sound = Callable[[float], bytes]
+
+
+async def test_a_client_of_the_wyoming_library_gets_a_transcript(
+    serve: Serve, speech: Sound
+) -> None:
+    running = await serve()
+    async with AsyncTcpClient("127.0.0.1", running.ports["asr"], read_timeout=10) as client:
+        await client.write_event(Transcribe(language="en").event())
+        await client.write_event(AudioStart(16_000, 2, 1).event())
+        await client.write_event(AudioChunk(16_000, 2, 1, speech(1.0)).event())
+        await client.write_event(AudioStop().event())
+        event = await client.read_event()
+    assert event is not None
+    assert Transcript.from_event(event) == Transcript("1.0 seconds", language="en")
+
+
+async def test_several_utterances_follow_on_one_connection(
+    serve: Serve, connect: Connect, speech: Sound
+) -> None:
+    running = await serve()
+    client = await connect(running.ports["asr"])
+    for seconds in (1.0, 2.0, 1.0):
+        await client.utter(speech(seconds), language="en")
+        assert (await client.ask("transcript"))["text"] == f"{seconds} seconds"
+    assert await client.is_alive()
+    assert running.coordinator.held == 0
+
+
+async def test_utterances_sent_without_waiting_are_answered_in_order(
+    serve: Serve, connect: Connect, speech: Sound
+) -> None:
+    running = await serve()
+    client = await connect(running.ports["asr"])
+    await client.utter(speech(1.0))
+    await client.utter(speech(3.0), language="de")
+    await client.utter(speech(2.0), language="xx")
+    await client.utter(speech(2.0))
+    assert (await client.ask("transcript"))["text"] == "1.0 seconds"
+    assert (await client.ask("transcript"))["language"] == "de"
+    assert (await client.ask("error"))["code"] == "UNSUPPORTED_LANGUAGE"
+    assert (await client.ask("transcript"))["text"] == "2.0 seconds"
+
+
+@pytest.mark.parametrize("events", ["chunks alone", "start", "transcribe"])
+async def test_an_utterance_may_begin_with_any_event(
+    serve: Serve, connect: Connect, speech: Sound, events: str
+) -> None:
+    running = await serve()
+    client = await connect(running.ports["asr"])
+    if events == "transcribe":
+        await client.send("transcribe")
+    if events == "start":
+        await client.send("audio-start", rate=16_000, width=2, channels=1)
+    await client.audio(speech(1.0))
+    await client.send("audio-stop")
+    assert (await client.ask("transcript"))["text"] == "1.0 seconds"
+
+
+async def test_a_stop_without_anything_before_it_is_an_empty_transcript(
+    serve: Serve, connect: Connect
+) -> None:
+    running = await serve()
+    client = await connect(running.ports["asr"])
+    await client.send("audio-stop")
+    assert (await client.ask("transcript"))["text"] == ""
+    await client.send("transcribe", language="en")
+    await client.send("audio-start", rate=16_000, width=2, channels=1)
+    await client.send("audio-chunk", rate=16_000, width=2, channels=1)
+    await client.send("audio-stop")
+    assert (await client.ask("transcript"))["text"] == ""
+    assert running.coordinator.leased == []
+
+
+async def test_the_answer_comes_before_the_stop_and_the_rest_is_thrown_away(
+    serve: Serve, connect: Connect, speech: Sound, quiet: Sound
+) -> None:
+    running = await serve()
+    client = await connect(running.ports["asr"])
+    await client.send("transcribe")
+    await client.send("audio-start", rate=16_000, width=2, channels=1)
+    await client.audio(speech(1.0) + quiet(1.0))
+    assert (await client.ask("transcript"))["text"] != ""
+    await client.audio(speech(2.0))
+    await client.send("audio-stop")
+    assert await client.is_alive()
+    await client.utter(speech(1.0))
+    assert (await client.ask("transcript"))["text"] == "1.0 seconds"
+
+
+async def test_minutes_of_silence_sent_fast_are_one_empty_transcript(
+    serve: Serve, connect: Connect
+) -> None:
+    running = await serve()
+    client = await connect(running.ports["asr"])
+    await client.send("transcribe")
+    await client.send("audio-start", rate=16_000, width=2, channels=1)
+    await client.audio(bytes(32_000 * 600), step=64_000)
+    await client.send("audio-stop")
+    assert (await client.ask("transcript"))["text"] == ""
+    assert await client.is_alive()
+    assert running.coordinator.leased == []
+
+
+async def test_a_new_start_without_a_stop_begins_anew(
+    serve: Serve, connect: Connect, speech: Sound
+) -> None:
+    running = await serve()
+    client = await connect(running.ports["asr"])
+    await client.send("audio-start", rate=16_000, width=2, channels=1)
+    await client.audio(speech(3.0))
+    await client.send("audio-start", rate=16_000, width=2, channels=1)
+    await client.audio(speech(1.0))
+    await client.send("audio-stop")
+    assert (await client.ask("transcript"))["text"] == "1.0 seconds"
+    assert await client.is_alive()
+
+
+async def test_a_new_transcribe_without_a_stop_begins_anew(
+    serve: Serve, connect: Connect, speech: Sound
+) -> None:
+    running = await serve()
+    client = await connect(running.ports["asr"])
+    await client.send("transcribe", language="en")
+    await client.audio(speech(3.0))
+    await client.utter(speech(1.0), language="de")
+    assert await client.ask("transcript") == {"text": "1.0 seconds", "language": "de"}
+    assert await client.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("transcribe", "code"),
+    [
+        ({"language": "xx"}, "UNSUPPORTED_LANGUAGE"),
+        ({"language": 5}, "BAD_REQUEST"),
+        ({"language": ["en"]}, "BAD_REQUEST"),
+        ({"name": {"a": 1}}, "BAD_REQUEST"),
+        ({"name": "whisper/enormous"}, "MODEL_MISSING"),
+        ({"transcript_names": "Kitchen"}, "BAD_REQUEST"),
+        ({"transcript_terms": [1, 2]}, "BAD_REQUEST"),
+        ({"vad_sensitivity": 1}, "BAD_REQUEST"),
+        ({"context": "x"}, "BAD_REQUEST"),
+    ],
+    ids=str,
+)
+async def test_a_bad_transcribe_is_one_error_and_the_next_utterance_works(
+    serve: Serve, connect: Connect, speech: Sound, transcribe: dict[str, Any], code: str
+) -> None:
+    running = await serve()
+    client = await connect(running.ports["asr"])
+    await client.utter(speech(1.0), **transcribe)
+    assert (await client.ask("error"))["code"] == code
+    assert await client.is_alive()
+    await client.utter(speech(1.0), language="zh-CN")
+    assert await client.ask("transcript") == {"text": "1.0 seconds", "language": "zh"}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"rate": "16000", "width": 2, "channels": 1},
+        {"rate": 16_000, "width": 2.5, "channels": 1},
+        {"rate": 16_000, "width": 2, "channels": True},
+        {"rate": 0, "width": 2, "channels": 1},
+        {"rate": -16_000, "width": 2, "channels": 1},
+        {"rate": 10**12, "width": 2, "channels": 1},
+        {"rate": 16_000, "width": 9, "channels": 1},
+        {"rate": 16_000, "width": 2, "channels": 0},
+        {},
+    ],
+    ids=str,
+)
+async def test_a_bad_audio_format_is_one_error_and_the_next_utterance_works(
+    serve: Serve, connect: Connect, speech: Sound, wrong: dict[str, Any]
+) -> None:
+    running = await serve()
+    client = await connect(running.ports["asr"])
+    await client.send("transcribe")
+    for _ in range(5):
+        await client.send("audio-chunk", bytes(960), **wrong)
+    await client.send("audio-stop")
+    assert (await client.ask("error"))["code"] == "BAD_REQUEST"
+    assert await client.is_alive()
+    await client.utter(speech(1.0))
+    assert (await client.ask("transcript"))["text"] == "1.0 seconds"
+
+
+async def test_a_bad_audio_start_is_one_error_and_another_may_follow(
+    serve: Serve, connect: Connect, speech: Sound
+) -> None:
+    running = await serve()
+    client = await connect(running.ports["asr"])
+    await client.send("transcribe")
+    await client.send("audio-start", rate="fast")
+    assert (await client.ask("error"))["code"] == "BAD_REQUEST"
+    await client.audio(speech(1.0))
+    await client.send("audio-start", rate=16_000, width=2, channels=1)
+    await client.audio(speech(1.0))
+    await client.send("audio-stop")
+    assert (await client.ask("transcript"))["text"] == "1.0 seconds"
+
+
+async def test_chunks_without_a_format_are_in_that_of_the_start(
+    serve: Serve, connect: Connect, speech: Sound
+) -> None:
+    running = await serve()
+    client = await connect(running.ports["asr"])
+    await client.send("audio-start", rate=32_000, width=2, channels=1)
+    await client.send("audio-chunk", speech(4.0))
+    await client.send("audio-stop")
+    assert (await client.ask("transcript"))["text"] == "2.0 seconds"
+
+
+async def test_names_and_patience_reach_the_worker(
+    serve: Serve, connect: Connect, speech: Sound, quiet: Sound
+) -> None:
+    running = await serve()
+    client = await connect(running.ports["asr"])
+    await client.utter(
+        speech(1.0) + quiet(1.0),
+        transcript_names=["Ecobee"],
+        transcript_terms=["dim"],
+        vad_sensitivity="relaxed",
+        context={"anything": [1]},
+        unknown_field=True,
+    )
+    assert (await client.ask("transcript"))["text"] == "2.0 seconds"
+    assert running.coordinator.runs[0].request["initial_prompt"] == "Ecobee, dim"
+
+
+async def never(run: FakeRun) -> AsyncIterator[Chunk]:
+    await asyncio.Event().wait()
+    yield Chunk({})
+
+
+@pytest.mark.parametrize("phase", ["listening", "loading", "inference", "after stop"])
+async def test_a_client_that_leaves_frees_the_model(
+    serve: Serve, connect: Connect, speech: Sound, phase: str
+) -> None:
+    running = await serve()
+    running.coordinator.engines[Kind.ASR] = never
+    if phase == "loading":
+        running.coordinator.gate.clear()
+    client = await connect(running.ports["asr"])
+    await client.send("transcribe")
+    await client.audio(speech(1.0))
+    if phase in {"inference", "after stop"}:
+        await client.send("audio-stop")
+    if phase == "loading":
+        await running.waited_for()
+    else:
+        await running.held()
+    if phase == "after stop":
+        await client.audio(speech(1.0))
+    await client.leave()
+    await running.empty()
+    await running.freed()
+    finished = [
+        item.event for item in running.bus.recent() if item.event.type == "request_finished"
+    ]
+    assert {event.code for event in finished} == {"CANCELLED"}
+
+
+async def test_a_failed_load_is_told_while_the_person_still_speaks(
+    serve: Serve, connect: Connect, speech: Sound
+) -> None:
+    running = await serve()
+    running.coordinator.refusals.append(LoadFailedError("The file is broken."))
+    client = await connect(running.ports["asr"])
+    await client.send("transcribe")
+    await client.audio(speech(0.5))
+    error = await client.ask("error")
+    assert error["code"] == "LOAD_FAILED"
+    assert "The file is broken." in error["text"]
+    await client.audio(speech(0.5))
+    await client.send("audio-stop")
+    assert await client.is_alive()
+    await client.utter(speech(1.0))
+    assert (await client.ask("transcript"))["text"] == "1.0 seconds"
+
+
+async def test_a_dead_worker_is_an_error_and_the_next_utterance_works(
+    serve: Serve, connect: Connect, speech: Sound
+) -> None:
+    async def die(run: FakeRun) -> AsyncIterator[Chunk]:
+        raise InferenceFailedError("killed by signal 9")
+        yield Chunk({})
+
+    running = await serve()
+    running.coordinator.engines[Kind.ASR] = die
+    client = await connect(running.ports["asr"])
+    await client.utter(speech(1.0))
+    assert (await client.ask("error"))["code"] == "INFERENCE_FAILED"
+    running.coordinator.engines[Kind.ASR] = count_seconds
+    await client.utter(speech(1.0))
+    assert (await client.ask("transcript"))["text"] == "1.0 seconds"
+
+
+async def test_a_bug_is_told_without_its_details_and_logged_with_them(
+    serve: Serve, connect: Connect, speech: Sound, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def stumble(run: FakeRun) -> AsyncIterator[Chunk]:
+        raise KeyError("secret detail")
+        yield Chunk({})
+
+    running = await serve()
+    running.coordinator.engines[Kind.ASR] = stumble
+    client = await connect(running.ports["asr"])
+    await client.utter(speech(1.0))
+    error = await client.ask("error")
+    assert error["code"] == "UNKNOWN"
+    assert "secret" not in error["text"]
+    assert "KeyError: 'secret detail'" in caplog.text
+    assert await client.is_alive()
