@@ -36,7 +36,9 @@ PROGRESS_BYTES: Final = 1024 * 1024
 SPARE_BYTES: Final = 64 * 1024 * 1024
 """Left free on the disk for others."""
 
-_CHUNK: Final = 1024 * 1024
+_BUFFER: Final = 256 * 1024
+"""Bytes gathered before a thread writes them."""
+
 _RETRY_AFTER_MAX: Final = 30.0
 _AGAIN: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _SHA256: Final = re.compile(r"^[0-9a-f]{64}$")
@@ -221,17 +223,23 @@ class _Transfer:
     async def _receive(self, response: httpx.Response, start: int) -> None:
         file = await asyncio.to_thread(_open_at, self._part, start)
         pace = _Pace(self._stall)
+        pending = bytearray()
         try:
-            async for chunk in response.aiter_raw(_CHUNK):
-                if self._size is not None and start + self.received + len(chunk) > self._size:
+            async for chunk in response.aiter_raw():
+                self.received += len(chunk)
+                if self._size is not None and start + self.received > self._size:
                     await self._discard()
                     raise _SourceUselessError(f"it sends more than the {self._size} bytes expected")
-                await asyncio.to_thread(file.write, chunk)
-                self.received += len(chunk)
+                pending += chunk
+                if len(pending) >= _BUFFER:
+                    # Taken out first: a cancellation here must not write them twice.
+                    full, pending = bytes(pending), bytearray()
+                    await asyncio.to_thread(file.write, full)
                 self._on_bytes(start + self.received)
                 pace.note(len(chunk))
         finally:
-            await asyncio.to_thread(close_durably, file)
+            # Whatever ended it, a cut or a cancellation: what has arrived is kept.
+            await asyncio.to_thread(_finish, file, bytes(pending))
 
     async def _accept(self, resumed: bool) -> str:
         size = await asyncio.to_thread(_size_of, self._part)
@@ -282,6 +290,11 @@ def _open_at(path: Path, offset: int) -> BinaryIO:
     file.seek(offset)
     file.truncate()
     return file
+
+
+def _finish(file: BinaryIO, rest: bytes) -> None:
+    file.write(rest)
+    close_durably(file)
 
 
 def _length(response: httpx.Response) -> int | None:
