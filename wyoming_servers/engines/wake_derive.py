@@ -23,8 +23,6 @@ HOP: Final = 160
 FRAMES: Final = STEP // HOP
 """Mel frames per step."""
 MELS: Final = 32
-WINDOW: Final = 1760
-"""Samples the library gives its mel network per step; the frames of a step begin with these."""
 WINDOW_FRAMES: Final = 76
 """Mel frames the embedding network sees."""
 # The library takes a window as soon as 76 frames are there, when 80 have come: each window ends
@@ -119,6 +117,8 @@ def _mel(graph: OnnxGraph, network: Network, audio: str, states: _States) -> tup
     scaled = graph.node("Add", graph.node("Div", clipped, divisor), offset)
     held = states.delay(scaled, (HELD, MELS), 1)
     due = _slice(graph, held, 0, FRAMES, 1)
+    # Steps begin where a stream begins. The library waits for 1760 samples each time, of which
+    # its filters never see the last 184: a step here is complete 11.5 ms earlier.
     return graph.node("Unsqueeze", due, axes), first + span - STEP
 
 

@@ -1,0 +1,48 @@
+"""The graph that is derived from openWakeWord's networks, and from nothing else."""
+
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from wyoming_servers.engines.wake_derive import Derived, derive
+from wyoming_servers.engines.wake_reference import ReferenceFeatures
+from wyoming_servers.engines.wake_runtime import start_session
+from wyoming_servers.engines.wake_tflite import Network, TfliteError, read
+
+pytestmark = pytest.mark.component
+
+
+def _network(name: str) -> Network:
+    return read(Path(str(files("pyopen_wakeword"))) / "models" / f"{name}.tflite")[0]
+
+
+@pytest.fixture(scope="module")
+def derived() -> Derived:
+    return derive(_network("melspectrogram"), _network("embedding_model"))
+
+
+def test_the_graph_takes_and_gives_a_state_of_the_size_it_tells(derived: Derived) -> None:
+    session = start_session(derived.model)
+    given = {value.name: value.shape for value in session.get_inputs()}
+    told = {value.name: value.shape for value in session.get_outputs()}
+    assert given == {"audio": ["streams", 1280], "state": ["streams", derived.state_size]}
+    assert told == {"embedding": ["streams", 96], "next_state": ["streams", derived.state_size]}
+
+
+def test_a_step_is_complete_sooner_than_the_librarys(derived: Derived) -> None:
+    assert derived.lead == ReferenceFeatures.lead - 184
+
+
+@pytest.mark.parametrize(
+    ("mel", "embedding"),
+    [
+        ("embedding_model", "embedding_model"),
+        ("melspectrogram", "alexa"),
+        ("alexa", "embedding_model"),
+        ("melspectrogram", "melspectrogram"),
+    ],
+)
+def test_other_networks_are_refused(mel: str, embedding: str) -> None:
+    with pytest.raises(TfliteError):
+        derive(_network(mel), _network(embedding))
