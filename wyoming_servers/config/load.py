@@ -51,8 +51,7 @@ def load_config(
     ConfigError with every fault of every source.
     """
     faults: list[Fault] = []
-    path = _choose_file(file)
-    written = _read_file(path, "file", faults) if path else {}
+    path, written = _read_own(file, faults)
     commanded = collect_assignments(sets, "command line", faults)
     named = {path[1] for path in (*written, *commanded) if path[0] == "models"}
     environment = collect_environment(environ, {*model_ids, *named}, faults)
@@ -78,14 +77,20 @@ def _validate(merged: Layer, faults: list[Fault]) -> Config | None:
     return None if faults else config
 
 
-def _choose_file(file: Path | None) -> Path | None:
+def _read_own(file: Path | None, faults: list[Fault]) -> tuple[Path | None, Layer]:
+    """Read the file that is named, or the default one if it is there."""
     if file is not None:
-        return file.expanduser()
-    default = DEFAULT_FILE.expanduser()
-    return default if default.exists() else None
+        path = file.expanduser()
+        return path, _read_file(path, "file", faults) or {}
+    path = DEFAULT_FILE.expanduser()
+    layer = _read_file(path, "file", faults, optional=True)
+    return (None, {}) if layer is None else (path, layer)
 
 
-def _read_file(path: Path, source: str, faults: list[Fault]) -> Layer:
+def _read_file(
+    path: Path, source: str, faults: list[Fault], *, optional: bool = False
+) -> Layer | None:
+    """Return what a file sets; None if it is optional and not there."""
     try:
         with path.open("rb") as stream:
             data = stream.read(_MAX_BYTES + 1)
@@ -93,6 +98,8 @@ def _read_file(path: Path, source: str, faults: list[Fault]) -> Layer:
             raise ValueError(f"it is larger than {_MAX_BYTES} bytes")
         text = data.decode("utf-8-sig")
     except (OSError, ValueError) as err:
+        if optional and isinstance(err, FileNotFoundError | NotADirectoryError):
+            return None
         reason = err.strerror if isinstance(err, OSError) else err
         faults.append(Fault("", f"The file cannot be read: {reason}.", where=str(path)))
         return {}
@@ -102,8 +109,7 @@ def _read_file(path: Path, source: str, faults: list[Fault]) -> Layer:
 
 
 def _read_overrides(folder: Path, faults: list[Fault]) -> Layer:
-    path = overrides_path(folder)
-    layer = _read_file(path, "overrides", faults) if path.exists() else {}
+    layer = _read_file(overrides_path(folder), "overrides", faults, optional=True) or {}
     if setting := layer.pop(_DATA_DIR, None):
         message = "cannot be overridden in the folder that it names; delete the line."
         faults.append(Fault("data_dir", message, where=setting.where))

@@ -5,7 +5,6 @@ start of the program go on from there. It becomes the file only when length and 
 """
 
 import asyncio
-import errno
 import re
 import shutil
 import time
@@ -18,7 +17,7 @@ import httpx
 
 from wyoming_servers.clock import Clock
 from wyoming_servers.store.checksum import OnBytes, close_durably, sha256_of
-from wyoming_servers.store.faults import DiskFullError, DownloadError
+from wyoming_servers.store.faults import DiskFullError, DownloadError, disk_faults
 from wyoming_servers.store.layout import PART
 
 ATTEMPTS: Final = 3
@@ -88,11 +87,10 @@ class Downloader:
         reasons = []
         for url in urls:
             try:
-                return await self._from(url, target, expected, on_bytes)
+                with disk_faults(target):
+                    return await self._from(url, target, expected, on_bytes)
             except _SourceUselessError as err:
                 reasons.append(f"{_host(url)}: {err}")
-            except OSError as err:
-                raise _disk_fault(err, target) from err
         told = "; ".join(reasons) or "no source is known"
         raise DownloadError(f"{target.name} could not be downloaded: {told}.")
 
@@ -323,10 +321,3 @@ def _host(url: str) -> str:
 
 def _reason(err: Exception) -> str:
     return str(err) or type(err).__name__
-
-
-def _disk_fault(err: OSError, target: Path) -> DownloadError:
-    if err.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DiskFullError(f"The disk is full: {target.name} was not finished.")
-    hint = f"Check that {target.parent} can be written to."
-    return DownloadError(f"{target.name} cannot be written: {err.strerror or err}.", hint=hint)

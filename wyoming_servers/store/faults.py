@@ -5,6 +5,11 @@ LoadFailedError
     └── DiskFullError    there is no room for it
 """
 
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 from wyoming_servers.errors import LoadFailedError
 
 
@@ -21,3 +26,17 @@ class DiskFullError(DownloadError):
     """Raised when the disk has no room for a model."""
 
     default_hint = "Free some space, or remove models with `wyoming-conductor models remove`."
+
+
+@contextmanager
+def disk_faults(path: Path) -> Iterator[None]:
+    """Turn what the disk says about `path` into DownloadError or DiskFullError."""
+    try:
+        yield
+    except OSError as err:
+        if err.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFullError(f"The disk is full: {path.name} was not finished.") from err
+        raise DownloadError(
+            f"{path.name} cannot be written: {err.strerror or err}.",
+            hint=f"Check that {path.parent} can be written to.",
+        ) from err

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -11,6 +13,7 @@ from wyoming_servers.clock import Clock, SystemClock
 from wyoming_servers.errors import ModelMissingError
 from wyoming_servers.store.catalog import Catalog, ModelEntry, PackageFolder, builtin_catalog
 from wyoming_servers.store.checksum import sha256_of
+from wyoming_servers.store.faults import disk_faults
 from wyoming_servers.store.install import ClientFactory, Installer, new_client
 from wyoming_servers.store.layout import Layout, disk_bytes
 from wyoming_servers.store.lock import folder_lock
@@ -180,7 +183,7 @@ class ModelStore:
         """
         entry = self.entry(model)
         self.files(model)
-        async with folder_lock(self.layout.lock(model)):
+        async with self._change(model):
             if entry.library is not None:
                 hashes = await asyncio.to_thread(
                     recorded_hashes, entry.library.package, entry.library.folder
@@ -200,7 +203,7 @@ class ModelStore:
         ModelMissingError for an unknown model.
         """
         self.entry(model)
-        async with folder_lock(self.layout.lock(model)):
+        async with self._change(model):
             self._receipts.pop(model, None)
             return await asyncio.to_thread(self.layout.remove_model, model)
 
@@ -212,7 +215,7 @@ class ModelStore:
         freed = 0
         for entry in self.catalog:
             if entry.id not in self._running:
-                async with folder_lock(self.layout.lock(entry.id)):
+                async with self._change(entry.id):
                     freed += await asyncio.to_thread(self._clean_model, entry)
         return freed
 
@@ -248,7 +251,7 @@ class ModelStore:
             del self._running[model]
 
     async def _install(self, entry: ModelEntry, tell: OnProgress) -> Receipt:
-        async with folder_lock(self.layout.lock(entry.id)):
+        async with self._change(entry.id):
             # Another process may have installed it while this one waited for the lock.
             receipt = await asyncio.to_thread(self._read, entry)
             if receipt is None:
@@ -257,6 +260,13 @@ class ModelStore:
                 _LOGGER.info("Installed %s from %s.", entry.id, receipt.origin)
             self._receipts[entry.id] = receipt
             return receipt
+
+    @asynccontextmanager
+    async def _change(self, model: str) -> AsyncIterator[None]:
+        """Be the only one, in any process, who changes the model's folder."""
+        with disk_faults(self.layout.model(model)):
+            async with folder_lock(self.layout.lock(model)):
+                yield
 
     def _read(self, entry: ModelEntry) -> Receipt | None:
         if entry.library is not None and not library_version(entry.library.package):

@@ -251,6 +251,12 @@ def test_a_data_folder_in_the_file_is_relative_to_the_file(write: Write, tmp_pat
     assert load_config(file, ["data_dir=x"]).config.data_dir == Path("x").absolute()
 
 
+def test_a_data_folder_that_is_no_folder_yet_has_no_overrides(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for folder in ("none/yet", "file"):
+        assert load_config(None, [f"data_dir={tmp_path / folder}"]).config.keep_alive == 300
+
+
 def test_overrides_are_checked_and_cannot_move_the_data_folder(tmp_path: Path) -> None:
     write_overrides(tmp_path, {"data_dir": "/elsewhere", "asr": {"prot": 1}})
     found = faults_of(sets=[f"data_dir={tmp_path}"])

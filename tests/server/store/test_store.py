@@ -431,6 +431,18 @@ async def test_no_name_leads_out_of_the_folder(open_store: Open, name: str) -> N
         layout.version("model", name)
 
 
+async def test_a_folder_that_cannot_be_written_is_named(
+    online: ModelEntry, open_store: Open, tmp_path: Path
+) -> None:
+    (tmp_path / "data").write_text("a file where the folder should be")
+    store = await open_store(online)
+    for attempt in (store.ensure, store.remove):
+        with pytest.raises(DownloadError) as caught:
+            await attempt(ID)
+        assert "cannot be written" in caught.value.message
+        assert "data/models/whisper" in caught.value.hint
+
+
 _PULL = """
 import asyncio, hashlib, sys
 from pathlib import Path
