@@ -77,7 +77,11 @@ class Conductor:
         stack.push_async_callback(asyncio.to_thread, tenancy.leave)
         self._own(eventlog.run(bus), "event log")
 
-        store = await ModelStore.open(config.data_dir)
+        store = await ModelStore.open(
+            config.data_dir,
+            offline=config.downloads.offline,
+            endpoint=config.downloads.endpoint,
+        )
         faults = await asyncio.to_thread(check_references, config, store.catalog)
         if faults:
             raise ConfigError(faults)

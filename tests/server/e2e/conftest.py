@@ -96,7 +96,9 @@ class Server:
     def wait_state(self, model_id: str, state: str, deadline: float = 60.0) -> dict[str, Any]:
         end = time.monotonic() + deadline
         while (status := self.model(model_id))["state"] != state:
-            if time.monotonic() > end:
+            if time.monotonic() > end or (
+                "retry_in_secs" not in status and status["state"] == "failed"
+            ):
                 pytest.fail(f"{model_id} is {status}, not {state}:\n{self.log.read_text()[-4000:]}")
             time.sleep(0.05)
         return status
