@@ -60,8 +60,15 @@ Engine = Callable[["FakeRun"], AsyncIterator[Chunk]]
 class FakeRun:
     """A run whose inference is a generator of the test's choice."""
 
-    def __init__(self, engine: Engine, request: Mapping[str, Any], payload: bytes) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        request: Mapping[str, Any],
+        payload: bytes,
+        priority: Priority | None = None,
+    ) -> None:
         self.request = dict(request)
+        self.priority = priority
         self.answer: dict[str, Any] = {}
         self.received = bytearray(payload)
         """All the input so far."""
@@ -151,7 +158,7 @@ class FakeLease:
         streaming: bool = False,
         priority: Priority | None = None,
     ) -> FakeRun:
-        run = FakeRun(self._owner.engines[self.spec.kind], request, payload)
+        run = FakeRun(self._owner.engines[self.spec.kind], request, payload, priority)
         self._owner.runs.append(run)
         return run
 

@@ -14,7 +14,7 @@ from wyoming_servers.bus import EventBus
 from wyoming_servers.clock import Clock
 from wyoming_servers.config.schema import Config
 from wyoming_servers.coordinator.face import CoordinatorFace, Lease
-from wyoming_servers.domain import AudioFormat, Kind, ModelSpec
+from wyoming_servers.domain import AudioFormat, Kind, ModelSpec, Priority
 from wyoming_servers.errors import BadRequestError, InternalError
 from wyoming_servers.pipelines.deadline import Deadline
 from wyoming_servers.pipelines.join import Joiner
@@ -28,6 +28,9 @@ CHUNK_SAMPLES: Final = 2_048
 
 AHEAD: Final = 2
 """Sentences in hand: the one being sent and the next. More would push other clients back."""
+
+COMFORT_SECONDS: Final = 2.0
+"""A listener who has so much audio left to hear can wait for one who has yet to hear anything."""
 
 NOTHING: Final = AudioFormat(rate=22_050)
 """The format of the silence that answers a text without words; it needs no model."""
@@ -147,8 +150,10 @@ class Speech:
         self._format: asyncio.Future[AudioFormat] = asyncio.get_running_loop().create_future()
         self._audio: asyncio.Queue[bytes | _Mark] = asyncio.Queue()
         self._in_hand = asyncio.Semaphore(AHEAD)
-        self._silent = True
-        """Whether no audio was made yet."""
+        self._made = 0.0
+        """Seconds of audio made so far."""
+        self._begun = 0.0
+        """When the first of it was made."""
 
     @property
     def voice(self) -> str:
@@ -220,7 +225,7 @@ class Speech:
         try:
             if await self._has_next():
                 await self._speak_all()
-            if self._silent:
+            if not self._made:
                 audio = self._format.result() if self._format.done() else NOTHING
                 self._say_format(audio)
                 self._audio.put_nowait(silence(NOTHING_SECONDS, audio.rate))
@@ -256,15 +261,22 @@ class Speech:
         with self._measure.stage("inference"):
             async with Deadline(self._clock, limit, "for the next piece of speech") as deadline:
                 self._hand_on(joiner.begin())
-                async with lease.open(request) as run:
+                async with lease.open(request, priority=self._urgency()) as run:
                     async for chunk in run:
                         deadline.extend()
                         self._hand_on(joiner.feed(chunk.payload))
                 self._hand_on(joiner.finish(pause=segment.ends_sentence))
 
+    def _urgency(self) -> Priority:
+        """Return how urgent the next segment is: the listener may have enough to hear yet."""
+        left = self._begun + self._made - self._clock.now()
+        return Priority.OTHER if self._made and left > COMFORT_SECONDS else Priority.TTS
+
     def _hand_on(self, chunks: list[bytes]) -> None:
         for chunk in chunks:
-            self._silent = False
+            if not self._made:
+                self._begun = self._clock.now()
+            self._made += self._format.result().seconds(len(chunk))
             self._audio.put_nowait(chunk)
 
     def _say_format(self, audio: AudioFormat) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from wyoming_servers.clock import FakeClock
-from wyoming_servers.domain import AudioFormat, Kind
+from wyoming_servers.domain import AudioFormat, Kind, Priority
 from wyoming_servers.errors import (
     BadRequestError,
     BusyError,
@@ -122,6 +122,29 @@ async def test_the_sentences_of_two_clients_take_turns(
         say(pipeline.open(TtsRequest()), "Be short."),
     )
     assert "B" in order[:3]
+
+
+async def test_who_has_enough_to_hear_waits_for_others(
+    make_tts: Make, coordinator: FakeCoordinator, clock: FakeClock
+) -> None:
+    async def hum(run: FakeRun) -> AsyncIterator[Chunk]:
+        yield Chunk({}, bytes(3 * 32_000))
+
+    coordinator.engines[Kind.TTS] = hum
+    async with make_tts().open(TtsRequest()) as speech:
+        speech.feed("This is the first one. And this is the second. It is ")
+        audio = aiter(speech)
+        await anext(audio)
+        await clock.settle(100)
+        await clock.advance(60)
+        speech.feed("the third.")
+        speech.end()
+        assert [chunk async for chunk in audio]
+    assert [run.priority for run in coordinator.runs] == [
+        Priority.TTS,
+        Priority.OTHER,
+        Priority.TTS,
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "   \n", "...", "?! –", "🙂"])
