@@ -69,6 +69,8 @@ def say(
         raise BadRequestError("There is no text to say.")
     loaded = settings.load(config, data_dir, sets)
     chosen = settings.assignments(data_dir, sets)
+    if speed is not None:
+        chosen.append(f"tts.speed={speed:g}")
     target = Target("tts", server, loaded.config, loaded.file, chosen)
     manner = {"voice": voice, "speaker": speaker, "language": language}
     asyncio.run(_say(target, text, manner, speed, timeout, output))

@@ -55,7 +55,8 @@ def transcribe(
 
     loaded = settings.load(config, data_dir, sets)
     recording = wav.read(file)
-    chosen = settings.assignments(data_dir, sets)
+    # A recording is wanted whole: a pause in it is not the end of a command.
+    chosen = [*settings.assignments(data_dir, sets), "asr.turn_detection=false"]
     target = Target("asr", server, loaded.config, loaded.file, chosen)
     begun = time.monotonic()
     text, heard = asyncio.run(_ask(target, recording, language, timeout))
