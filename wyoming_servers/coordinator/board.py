@@ -62,7 +62,7 @@ class Model:
     def ready(self) -> Instance | None:
         """Return the best instance that is ready."""
         for instance in self.instances.values():
-            if instance.state is State.READY:
+            if instance.usable:
                 return instance
         return None
 
@@ -204,7 +204,7 @@ class Board:
         stopping = sum(
             ledger.size_of(instance.key)
             for instance in self.instances()
-            if instance.key.device == device and instance.state is State.STOPPING
+            if instance.key.device == device and instance.leaving
         )
         return stopping + ledger.returning
 

@@ -43,8 +43,6 @@ class Instance:
     """Counts its processes, so that late news of an old one is told from news of the new."""
     pid: int | None = None
     leases: set[int] = field(default_factory=set)
-    needed: int = 0
-    """Bytes its load needs, as estimated when it was queued."""
     memory: int = 0
     """Bytes it holds as booked once it was ready; the most of its life."""
     measured: bool = False
@@ -75,7 +73,17 @@ class Instance:
     @property
     def idle(self) -> bool:
         """Whether it is ready and nobody uses it."""
-        return self.state is State.READY and not self.leases
+        return self.usable and not self.leases
+
+    @property
+    def usable(self) -> bool:
+        """Whether it is ready to take a lease, and is not just being killed."""
+        return self.state is State.READY and self.doom is None
+
+    @property
+    def leaving(self) -> bool:
+        """Whether its process is about to end, leases or not."""
+        return self.state is State.STOPPING or (self.alive and self.doom is not None)
 
     @property
     def names(self) -> dict[str, str]:

@@ -34,7 +34,6 @@ class Lifecycle:
         """Let it wait for its turn, or for memory."""
         if instance.state in (State.COLD, State.FAILED):
             instance.move(Trigger.WANTED)
-            instance.needed = self._board.estimate(instance.key)
         instance.reason = reason
         instance.no_room = no_room
 
@@ -52,7 +51,6 @@ class Lifecycle:
         self.queue(instance, "wanted")
         instance.move(Trigger.ROOM_MADE)
         instance.begin_life(now)
-        instance.needed = needed
         instance.spec = model.spec
         board.timers.cancel(Timer(Due.RETRY, instance.key))
         board.timers.set(Timer(Due.LOAD, instance.key), now + board.policy.load)
@@ -163,7 +161,7 @@ class Lifecycle:
         if instance.leases:
             return
         self._board.timers.cancel(Timer(Due.PING, instance.key))
-        if instance.state is State.READY:
+        if instance.usable:
             self.rest(instance, now)
         elif instance.state is State.DRAINING:
             self._drained(instance)
@@ -254,13 +252,14 @@ class Lifecycle:
             self._learn(instance, instance.memory)
         instance.leases, instance.pid, instance.progress = set(), None, None
         board.probe()
-        if instance.state is State.FAILED:
-            code, message = instance.doom or (code, message)
-            self._aftermath.failed(instance, code, message, now, was_ready=before is State.READY)
-        else:
-            crashed = before is State.DRAINING and leased
+        failed = instance.state is State.FAILED
+        if before is not State.LOADING:
+            crashed = failed or (before is State.DRAINING and leased)
             reason = "crash" if crashed else instance.reason
             board.publish(ModelUnloaded(**instance.names, reason=reason, freed_bytes=freed))
+        if failed:
+            code, message = instance.doom or (code, message)
+            self._aftermath.failed(instance, code, message, now, was_ready=before is State.READY)
         self.tidy(board.models[instance.key.model])
 
     def evictable(self, instance: Instance, device: str) -> bool:

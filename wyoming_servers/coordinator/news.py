@@ -38,7 +38,7 @@ class News:
 
     def worker_ready(self, ready: signals.WorkerReady, now: float) -> bool:
         instance = self._current(ready)
-        if instance is None or instance.state is not State.LOADING:
+        if instance is None or instance.state is not State.LOADING or instance.doom is not None:
             return False  # it was told to stop, or is being killed, in the meantime
         instance.info = ready.info
         self._lifecycle.ready(instance, ready.seconds, now)
@@ -59,7 +59,7 @@ class News:
            placement, go there once the leases have ended.
         """
         instance = self._current(fault)
-        if instance is None or instance.state is not State.READY:
+        if instance is None or not instance.usable:
             return False
         if fault.code == DEVICE_LOST:  # 1
             self._lifecycle.kill(instance, fault.code, fault.message)

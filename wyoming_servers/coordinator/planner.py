@@ -89,7 +89,7 @@ class Planner:
         matters |= self._handlers[type(signal)](signal, now)  # 2
         if matters:
             self._scheduler.run(now)  # 3
-        if board.actions:
+        if matters or board.actions:
             self._lifecycle.tell()  # 4
         actions, board.actions = board.actions, []
         return actions

@@ -17,6 +17,7 @@ class Survey:
         self._lifecycle = lifecycle
 
     def of(self, model: Model, now: float) -> list[Option]:
+        """Return the options for a model, one per placement, best first."""
         return [self._option(model, placement, now) for placement in model.spec.placements]
 
     def _option(self, model: Model, placement: Placement, now: float) -> Option:
@@ -42,7 +43,7 @@ class Survey:
                 if other.key.model != key.model
                 and self._lifecycle.evictable(other, placement.device)
             ),
-            departing=instance.state is State.STOPPING or (instance.clears and leaving > 0),
+            departing=instance.leaving or (instance.clears and leaving > 0),
             occupied=instance.state is State.DRAINING,
         )
 
