@@ -46,6 +46,7 @@ from wyoming_servers.protocol.session import Phase, Session
 from wyoming_servers.protocol.violation import ProtocolError, Side
 from wyoming_servers.protocol.wire import PIPE_LIMITS, from_frame, to_frame
 from wyoming_servers.worker.exits import DEVICE_LOST_STATUS, PROTOCOL_STATUS
+from wyoming_servers.worker.failures import log_failure
 from wyoming_servers.worker.steps import Stepper
 
 _LOGGER: Final = logging.getLogger("worker")
@@ -73,9 +74,18 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _die_with(options.parent)
     _offer_to_the_oom_killer()
-    logging.basicConfig(level=options.log_level, format="%(levelname)s:%(name)s: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Formatter("%(levelname)s:%(name)s: %(message)s"))
+    logging.basicConfig(level=options.log_level, handlers=[handler])
     asyncio.run(_serve(socket.socket(fileno=options.fd)))
     raise AssertionError("The loop has left the process.")
+
+
+class _Formatter(logging.Formatter):
+    """Indents what follows the first line, so that `lines` gives all of it the same level."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return super().format(record).replace("\n", "\n  ")
 
 
 async def _serve(pipe: socket.socket) -> NoReturn:
@@ -196,9 +206,9 @@ class Child(asyncio.Protocol):
             progress("warmup", -1)
             engine.warm_up()
             self._emit(ModelReady(seconds=monotonic() - begun, info=info))
-        except Exception as err:
-            _LOGGER.info("Loading %s failed", message.model, exc_info=err)
+        except Exception as err:  # noqa: BLE001  (whatever a library raises, the server is told)
             error = classify(err, loading=True)
+            log_failure(_LOGGER, f"Loading {message.model}", err, error)
             self._emit(
                 Error(
                     code=error.code,

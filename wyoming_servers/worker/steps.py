@@ -41,6 +41,7 @@ from wyoming_servers.protocol.messages import (
     Message,
     RunInference,
 )
+from wyoming_servers.worker.failures import log_failure
 
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -282,7 +283,7 @@ class Stepper:
     def _failed(self, run: _Run, err: Exception) -> None:
         """Tell the server what an exception of the engine means."""
         error = classify(err)
-        _LOGGER.debug("Run %d failed", run.number, exc_info=err)
+        log_failure(_LOGGER, f"Run {run.number}", err, error)
         self._fail(run, error)
         if isinstance(error, DeviceLostError):
             # Every later call of the library would fail: the CUDA context is gone for good.

@@ -530,6 +530,29 @@ async def test_what_it_prints_is_logged_under_the_models_name(
         await worker.exited
     records = [item for item in caplog.records if item.name == "wyoming_servers.worker.fake/loud"]
     assert any("told to fail" in record.getMessage() for record in records)
+    traceback = [record for record in records if "Traceback" in record.getMessage()]
+    assert [record.levelno for record in traceback] == [logging.ERROR]
+
+
+@pytest.mark.parametrize("level", [logging.INFO, logging.DEBUG])
+async def test_an_expected_failure_is_no_error_in_its_log(
+    launch: Launch, caplog: pytest.LogCaptureFixture, level: int
+) -> None:
+    with caplog.at_level(level, "wyoming_servers.worker"):
+        worker = await launch(Kind.TTS)
+        async with worker.open({}) as run:
+            with pytest.raises(BadRequestError):
+                await run.result()
+        await worker.stop(grace=5)
+        refused = await launch(load=False, colour="red")
+        with pytest.raises(BadRequestError):
+            await refused.load(ignore)
+        await refused.exited
+    records = [item for item in caplog.records if item.name.endswith("fake/model")]
+    told = [record.getMessage() for record in records]
+    assert sum("There is no text to say." in text for text in told) >= 1
+    assert max(record.levelno for record in records) <= logging.WARNING
+    assert any("Traceback" in text for text in told) is (level == logging.DEBUG)
 
 
 async def test_it_is_offered_to_the_out_of_memory_killer(launch: Launch) -> None:
