@@ -53,6 +53,9 @@ class Behaviour:
     """A name in `MISHAPS`."""
     mishap_at: int = 0
     """The step of a run in which the mishap happens, counted from 0; pieces of input count too."""
+    fuse: str = ""
+    """Path of a file: a mishap, at load or in a run, happens only if it is there, and removes it.
+    So it happens once, whichever process comes first."""
 
     def changed(self, options: Mapping[str, Any]) -> "Behaviour":
         """Return a copy with the known options set. Raises BadRequestError for wrong names."""
@@ -92,7 +95,7 @@ class FakeEngine:
         time.sleep(behaviour.load_seconds)
         # Not zeros, which Linux gives without giving memory.
         self._memory = b"\x5a" * behaviour.memory_bytes
-        if behaviour.load_error:
+        if behaviour.load_error and _blow(behaviour.fuse):
             MISHAPS[behaviour.load_error]()
         progress("load", 100)
         return {
@@ -155,7 +158,7 @@ class _Session:
     def step(self, seconds: float) -> None:
         """Work for a while, or have the mishap that is due."""
         at, self._steps = self._steps, self._steps + 1
-        if self.behaviour.mishap and at == self.behaviour.mishap_at:
+        if self.behaviour.mishap and at == self.behaviour.mishap_at and _blow(self.behaviour.fuse):
             MISHAPS[self.behaviour.mishap]()
         if seconds:
             time.sleep(seconds)
@@ -265,6 +268,17 @@ def _hum(rate: int, start: int, end: int) -> bytes:
     first = start % period
     repeated = wave * ((first + end - start) // period + 1)
     return repeated[2 * first : 2 * (first + end - start)]
+
+
+def _blow(fuse: str) -> bool:
+    """Whether a mishap is to happen: there is no fuse, or this process is the one to blow it."""
+    if not fuse:
+        return True
+    try:
+        os.unlink(fuse)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _fail() -> NoReturn:

@@ -1,5 +1,6 @@
 """The fake engine answers as a real one would; its mishaps are seen in the tests of the worker."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -126,3 +127,14 @@ def test_a_run_can_differ_from_the_rest() -> None:
     with pytest.raises(RuntimeError, match="told to fail"):
         finish(engine.open({"fake": {"mishap": "raise"}}))
     finish(engine.open({}))
+
+
+def test_a_mishap_with_a_fuse_happens_once(tmp_path: Path) -> None:
+    fuse = tmp_path / "fuse"
+    fuse.touch()
+    engine = load(Kind.ASR, mishap="raise", fuse=str(fuse))
+    assert fuse.exists()  # the warm-up has no mishap
+    with pytest.raises(RuntimeError, match="told to fail"):
+        finish(engine.open({}))
+    assert not fuse.exists()
+    assert finish(engine.open({}))[1]["text"] == ""
