@@ -81,6 +81,7 @@ class AsrSession:
 
     async def _transcribe(self, event: Event) -> None:
         await self._abandon()
+        await self._settle()
         self._deaf = False
         self._refused = True
         self._request = AsrRequest(client=self._peer.name)
@@ -91,14 +92,15 @@ class AsrSession:
     async def _start(self, event: Event) -> None:
         if self._refused:
             return
+        if self._started:
+            # The client began anew without an audio-stop, and so do we.
+            await self._abandon()
+        await self._settle()
         try:
             self._format = fields.audio_format(event.data)
         except BadRequestError:
             await self._give_up()
             raise
-        if self._started:
-            # The client began anew without an audio-stop, and so do we.
-            await self._abandon()
         if self._utterance is None:
             await self._open()
         self._started = True
@@ -127,9 +129,8 @@ class AsrSession:
         await utterance.end()
 
     async def _open(self) -> Utterance:
-        """Begin an utterance, after the answer to the one before it, and the task to answer it."""
-        if self._answer is not None:
-            await asyncio.wait([self._answer])
+        """Begin an utterance, and the task to answer it."""
+        await self._settle()
         self._deaf = True  # Should it be refused.
         utterance = self._pipeline.open(self._request)
         self._deaf = False
@@ -142,6 +143,11 @@ class AsrSession:
         await entered.wait()
         self._utterance = utterance
         return utterance
+
+    async def _settle(self) -> None:
+        """Wait for the answer to the utterance before, so that answers keep their order."""
+        if self._utterance is None and self._answer is not None:
+            await asyncio.wait([self._answer])
 
     def _let_go(self) -> None:
         """The utterance has been heard; its answer comes by itself."""

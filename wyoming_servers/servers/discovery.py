@@ -13,6 +13,7 @@ from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
 from wyoming_servers import __version__
 from wyoming_servers.config.schema import Config
+from wyoming_servers.pipelines.together import stop
 
 WYOMING: Final = "_wyoming._tcp.local."
 """Home Assistant's core integration asks what is announced here to `describe` itself."""
@@ -23,8 +24,8 @@ API: Final = "_wyconductor._tcp.local."
 API_LEVEL: Final = "1"
 """Changes when the HTTP API breaks with its past."""
 
-_SECONDS: Final = 5.0
-"""For one exchange with the network; announcing takes under a second."""
+_SECONDS: Final = 10.0
+"""For one exchange with the network; announcing takes under two."""
 
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -66,27 +67,20 @@ class Discovery:
         """Of this installation, kept in its data folder."""
         self._make = make
         self._zeroconf: Zeroconf | None = None
+        self._announcing: asyncio.Task[None] | None = None
 
-    async def start(self, ports: Mapping[str, int]) -> None:
-        """Announce the ports by service: `asr`, `tts`, `wake`, `api`. Never raises."""
-        if not self._config.discovery.zeroconf:
-            return
-        address = await lan_address(self._config.host)
-        if address is None:
-            _LOGGER.info("Not announced: other machines cannot reach %s", self._config.host)
-            return
-        try:
-            self._zeroconf = self._make()
-            async with asyncio.timeout(_SECONDS):
-                for item in announcements(self._config, self._uuid, ports):
-                    await self._register(self._zeroconf, item, address)
-        except (OSError, TimeoutError, ZeroconfError) as err:
-            _LOGGER.warning(
-                "Cannot announce the servers (%s); add them to Home Assistant by address", err
-            )
+    def start(self, ports: Mapping[str, int]) -> None:
+        """Announce the ports by service: `asr`, `tts`, `wake`, `api`. Returns at once.
+
+        Asking the network whether the names are free takes a second or two.
+        """
+        if self._config.discovery.zeroconf:
+            self._announcing = asyncio.create_task(self._announce(ports), name="announce")
 
     async def stop(self) -> None:
         """Take the announcements back, so that nobody tries a server that is gone."""
+        if self._announcing is not None:
+            await stop(self._announcing)
         zeroconf, self._zeroconf = self._zeroconf, None
         if zeroconf is None:
             return
@@ -97,16 +91,32 @@ class Discovery:
         except (OSError, TimeoutError, ZeroconfError) as err:
             _LOGGER.debug("Could not take the announcements back: %s", err)
 
-    async def _register(self, zeroconf: Zeroconf, item: Announcement, address: str) -> None:
-        info = AsyncServiceInfo(
-            item.type,
-            item.name,
-            port=item.port,
-            parsed_addresses=[address],
-            properties=item.properties,
-        )
-        await (await zeroconf.async_register_service(info))
-        _LOGGER.debug("Announced %s at %s:%d", item.name, address, item.port)
+    async def _announce(self, ports: Mapping[str, int]) -> None:
+        address = await lan_address(self._config.host)
+        if address is None:
+            _LOGGER.info("Not announced: other machines cannot reach %s", self._config.host)
+            return
+        infos = [
+            AsyncServiceInfo(
+                item.type,
+                item.name,
+                port=item.port,
+                parsed_addresses=[address],
+                properties=item.properties,
+            )
+            for item in announcements(self._config, self._uuid, ports)
+        ]
+        try:
+            zeroconf = self._zeroconf = self._make()
+            async with asyncio.timeout(_SECONDS):
+                sent = await asyncio.gather(*map(zeroconf.async_register_service, infos))
+                await asyncio.gather(*sent)
+        except (OSError, TimeoutError, ZeroconfError) as err:
+            _LOGGER.warning(
+                "Cannot announce the servers (%s); add them to Home Assistant by address", err
+            )
+        else:
+            _LOGGER.debug("Announced %s at %s", ", ".join(ports), address)
 
 
 def announcements(config: Config, uuid: str, ports: Mapping[str, int]) -> list[Announcement]:

@@ -6,7 +6,7 @@ from typing import Final
 
 from wyoming_servers.clock import Clock
 from wyoming_servers.config.schema import LimitsSection
-from wyoming_servers.errors import BusyError
+from wyoming_servers.errors import BusyError, ConductorError, ShuttingDownError
 from wyoming_servers.protocol.codec import Frame, encode
 from wyoming_servers.servers.connection import Connection, InfoSource, close
 from wyoming_servers.servers.errors import error_event
@@ -94,10 +94,11 @@ class Listener:
             del self._connections[connection]
 
     async def _refuse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        _LOGGER.warning(
-            "%s: %d connections are open, no more are taken", self._service, self.connections
-        )
-        event = error_event(BusyError("Too many connections are open."))
+        error: ConductorError = BusyError("Too many connections are open.")
+        if self._stopping:
+            error = ShuttingDownError("The server stops.")
+        _LOGGER.warning("%s: a client was not taken: %s", self._service, error.message)
+        event = error_event(error)
         writer.write(encode(Frame(event.type, event.data)))
         # Waiting costs a socket too: in a flood, clients beyond the first are just closed.
         await close(reader, writer, linger=len(self._refused) <= self._limits.connections)

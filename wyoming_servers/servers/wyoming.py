@@ -87,7 +87,7 @@ class WyomingServers:
             await self.stop(grace=0)
             raise
         api = {} if self._api_port is None else {"api": self._api_port}
-        await self._discovery.start(ports | api)
+        self._discovery.start(ports | api)
         return ports
 
     def refresh(self) -> bool:

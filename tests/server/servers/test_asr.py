@@ -46,16 +46,27 @@ async def test_several_utterances_follow_on_one_connection(
 async def test_utterances_sent_without_waiting_are_answered_in_order(
     serve: Serve, connect: Connect, speech: Sound
 ) -> None:
+    async def slowly(run: FakeRun) -> AsyncIterator[Chunk]:
+        async for chunk in count_seconds(run):
+            await asyncio.sleep(0.02)
+            yield chunk
+
     running = await serve()
+    running.coordinator.engines[Kind.ASR] = slowly
     client = await connect(running.ports["asr"])
     await client.utter(speech(1.0))
     await client.utter(speech(3.0), language="de")
     await client.utter(speech(2.0), language="xx")
     await client.utter(speech(2.0))
+    await client.utter(speech(2.0), language=5)
+    await client.utter(speech(2.0))
+    await client.send("audio-start", rate="x")
     assert (await client.ask("transcript"))["text"] == "1.0 seconds"
     assert (await client.ask("transcript"))["language"] == "de"
     assert (await client.ask("error"))["code"] == "UNSUPPORTED_LANGUAGE"
-    assert (await client.ask("transcript"))["text"] == "2.0 seconds"
+    for _ in range(2):
+        assert (await client.ask("transcript"))["text"] == "2.0 seconds"
+        assert (await client.ask("error"))["code"] == "BAD_REQUEST"
 
 
 @pytest.mark.parametrize("events", ["chunks alone", "start", "transcribe"])

@@ -17,6 +17,13 @@ def config(**values: Any) -> Config:
     return Config.model_validate({"host": "192.0.2.7"} | values)
 
 
+async def announced(discovery: Discovery) -> None:
+    """Announce and wait until it is done."""
+    discovery.start(PORTS)
+    if discovery._announcing is not None:
+        await asyncio.wait([discovery._announcing], timeout=10)
+
+
 class FakeZeroconf:
     """Keeps what was announced."""
 
@@ -64,7 +71,7 @@ def test_the_api_says_what_our_integration_needs() -> None:
 async def test_ports_are_announced_with_the_real_address_and_taken_back() -> None:
     zeroconf = FakeZeroconf()
     discovery = Discovery(config(), UUID, make=lambda: zeroconf)
-    await discovery.start(PORTS)
+    await announced(discovery)
     assert len(zeroconf.services) == 4
     assert {info.parsed_addresses()[0] for info in zeroconf.services} == {"192.0.2.7"}
     await discovery.stop()
@@ -80,7 +87,7 @@ async def test_ports_are_announced_with_the_real_address_and_taken_back() -> Non
 async def test_what_nobody_can_reach_is_not_announced(values: dict[str, Any]) -> None:
     zeroconf = FakeZeroconf()
     discovery = Discovery(config(**values), UUID, make=lambda: zeroconf)
-    await discovery.start(PORTS)
+    await announced(discovery)
     await discovery.stop()
     assert zeroconf.services == []
     assert not zeroconf.closed
@@ -91,7 +98,7 @@ async def test_a_network_without_multicast_is_no_failure(
 ) -> None:
     zeroconf = FakeZeroconf(OSError("no multicast here"))
     discovery = Discovery(config(), UUID, make=lambda: zeroconf)
-    await discovery.start(PORTS)
+    await announced(discovery)
     assert "no multicast here" in caplog.text
     await discovery.stop()
     assert zeroconf.closed
@@ -120,3 +127,19 @@ async def test_a_machine_without_a_network_has_no_address(
 
 async def test_a_host_name_that_is_unknown_has_no_address() -> None:
     assert await lan_address("no-such-host.invalid") is None
+
+
+async def test_a_stop_while_the_network_is_still_asked_leaves_nothing() -> None:
+    class Slow(FakeZeroconf):
+        async def async_register_service(self, info: AsyncServiceInfo) -> Awaitable[object]:
+            self.services.append(info)
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    zeroconf = Slow()
+    discovery = Discovery(config(), UUID, make=lambda: zeroconf)
+    discovery.start(PORTS)
+    await asyncio.sleep(0.05)
+    await discovery.stop()
+    assert zeroconf.services == []
+    assert zeroconf.closed
