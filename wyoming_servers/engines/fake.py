@@ -13,6 +13,7 @@ import time
 from array import array
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from wyoming_servers.domain import SPEECH_FORMAT, Kind, ModelSpec, Placement
@@ -275,7 +276,7 @@ def _blow(fuse: str) -> bool:
     if not fuse:
         return True
     try:
-        os.unlink(fuse)
+        Path(fuse).unlink()
     except FileNotFoundError:
         return False
     return True
