@@ -13,8 +13,10 @@ async def test_a_first_request_loads_the_model_and_gets_its_lease(world):
     assert client.place == "cpu/default"
     assert world.status("a").state is ModelState.READY
     print(world.coordinator.snapshot())
-    for e in world.bus.recent(100): print(e)
+    for e in world.bus.recent(100):
+        print(e)
     await client.release()
     await world.after(301)
-    for e in world.bus.recent(100): print(e)
+    for e in world.bus.recent(100):
+        print(e)
     assert world.status("a").state is ModelState.UNLOADED

@@ -93,9 +93,7 @@ class PlannerMachine(RuleBasedStateMachine):
                 self.numbers += 1
                 size = self.planner.board.estimate(key)
                 self.processes[key, generation] = Process(self.numbers, size)
-                self.tell(
-                    signals.WorkerStarted(key=key, generation=generation, pid=self.numbers)
-                )
+                self.tell(signals.WorkerStarted(key=key, generation=generation, pid=self.numbers))
             case actions.Stop(key=key, generation=generation):
                 process = self.processes.get((key, generation))
                 if process is None:
@@ -146,7 +144,9 @@ class PlannerMachine(RuleBasedStateMachine):
         alive = [k for k, _ in self.processes if k == key]
         assert not alive, "loaded twice"
         loading = [
-            k for (k, _), p in self.processes.items() if k.model == key.model and not p.ready
+            k
+            for (k, _), p in self.processes.items()
+            if k.model == key.model and not p.ready
             if not p.told_to_stop and not p.killed
         ]
         assert not loading, "two loads of one model at a time"
@@ -168,9 +168,7 @@ class PlannerMachine(RuleBasedStateMachine):
 
     def end(self, which: tuple[InstanceKey, int], code: str) -> None:
         del self.processes[which]
-        self.tell(
-            signals.WorkerGone(key=which[0], generation=which[1], code=code, message="gone")
-        )
+        self.tell(signals.WorkerGone(key=which[0], generation=which[1], code=code, message="gone"))
 
     # What may happen
 
