@@ -188,12 +188,16 @@ class AsrSession:
 
 
 def _request(event: Event, client: str) -> AsrRequest:
-    """Translate `transcribe`. Raises BadRequestError for fields of a wrong type."""
+    """Translate `transcribe`. Raises BadRequestError for fields of a wrong type.
+
+    `context.turn_detection` is ours: a client that sends a recording turns it off, so that a
+    pause in the recording does not end it.
+    """
     data = event.data
     for name in ("name", "language"):
         fields.optional_text(data, name)
     sensitivity = fields.optional_text(data, "vad_sensitivity")
-    fields.section(data, "context")
+    context = fields.section(data, "context")
     names = fields.texts(data, "transcript_names")
     terms = fields.texts(data, "transcript_terms")
     asked = Transcribe.from_event(event)
@@ -203,5 +207,6 @@ def _request(event: Event, client: str) -> AsrRequest:
         names=names,
         terms=terms,
         vad_sensitivity=sensitivity,
+        turn_detection=fields.optional_flag(context, "turn_detection"),
         client=client,
     )

@@ -21,6 +21,24 @@ def optional_text(data: Data, name: str) -> str | None:
     return value
 
 
+def optional_flag(data: Data, name: str) -> bool | None:
+    """Return a yes or no, None if it is absent."""
+    value = data.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise _wrong(name, "true or false")
+    return value
+
+
+def optional_number(data: Data, name: str) -> float | None:
+    """Return a number, None if it is absent."""
+    value = data.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _wrong(name, "a number")
+    return float(value)
+
+
 def text(data: Data, name: str) -> str:
     """Return a text that must be there."""
     value = optional_text(data, name)

@@ -198,14 +198,18 @@ class TtsSession:
 
 
 def _request(event: Event, client: str) -> TtsRequest:
-    """Translate the voice that is wished. Raises BadRequestError for fields of a wrong type."""
+    """Translate the voice that is wished. Raises BadRequestError for fields of a wrong type.
+
+    `context.speed` is ours: the protocol has no field for it.
+    """
     fields.optional_text(event.data, "text_format")
-    fields.section(event.data, "context")
+    context = fields.section(event.data, "context")
     voice = fields.section(event.data, "voice")
     return TtsRequest(
         voice=fields.optional_text(voice, "name") or None,
         speaker=fields.optional_text(voice, "speaker") or None,
         language=fields.optional_text(voice, "language") or None,
+        speed=fields.optional_number(context, "speed"),
         client=client,
     )
 

@@ -67,7 +67,7 @@ async def test_an_idle_model_leaves_and_describe_does_not_keep_it(start_server, 
             assert await client.read_event() is not None
         await asyncio.sleep(0.3)
     assert not process.is_running()
-    assert server.wait_state("whisper/tiny.en", "unloaded")["pid"] is None
+    assert "pid" not in server.wait_state("whisper/tiny.en", "unloaded")
     heard = await server.transcribe(clip("goforward"))
     assert "forward" in heard.text.lower()
 

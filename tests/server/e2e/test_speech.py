@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from wyoming.event import Event
 
 pytestmark = [pytest.mark.e2e, pytest.mark.component]
 
@@ -110,3 +111,27 @@ def test_the_command_line_speaks_and_understands(server, tmp_path: Path) -> None
     assert heard.returncode == 0, heard.stderr
     text = json.loads(heard.stdout)["text"]
     assert words(text) == ["turn", "on", "the", "kitchen", "light"]
+
+
+async def test_a_speed_in_the_context_shortens_the_speech(server, helpers) -> None:
+    async def seconds(**context: float) -> float:
+        async with server.connect("tts") as client:
+            data = {"text": "The kitchen light is on now.", "context": context}
+            await client.write_event(Event(type="synthesize", data=data))
+            pcm = 0
+            while (event := await client.read_event()) is not None and event.type != "audio-stop":
+                assert event.type != "error", event.data
+                pcm += len(event.payload or b"")
+            return pcm / 44_100
+
+    assert await seconds(speed=2.0) < 0.8 * await seconds()
+
+
+async def test_a_recording_is_not_ended_by_its_pause(server, helpers, clip) -> None:
+    recording = clip("cards_001") + bytes(64_000) + clip("cards_003")
+    async with server.connect("asr") as client:
+        data = {"language": "en", "context": {"turn_detection": False}}
+        await client.write_event(Event(type="transcribe", data=data))
+        await helpers.send_audio(client, recording)
+        heard = await helpers.read_until(client, "transcript", "error")
+    assert words(heard.data["text"]).count("clubs") == 2
