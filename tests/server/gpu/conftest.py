@@ -1,0 +1,164 @@
+"""A coordinator over real models on a real GPU. Nothing here runs where there is none.
+
+    pytest tests/server/gpu --gpu-like FOLDER [--gpu-report FILE]
+
+FOLDER is a multilingual Whisper model for CTranslate2 (`whisper/base` of the model store): its
+words and settings are lent to models with random weights.
+"""
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from gpu_house import GPU, MIB, House, OpenHouse, Report
+
+from wyoming_servers.bus import EventBus
+from wyoming_servers.clock import SystemClock
+from wyoming_servers.config.schema import LimitsSection, MemorySection
+from wyoming_servers.coordinator.coordinator import Coordinator
+from wyoming_servers.devices.machine import MachineProbe
+from wyoming_servers.domain import ModelSpec
+from wyoming_servers.worker.process import ProcessLauncher
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--gpu-like", type=Path, help="Whisper model whose words are lent")
+    parser.addoption("--gpu-report", type=Path, help="write the figures to this JSON file")
+
+
+@pytest.fixture(scope="session")
+def report(request: pytest.FixtureRequest) -> Iterator[Report]:
+    """Figures for docs/performance.md."""
+    collected = Report()
+    yield collected
+    if path := request.config.getoption("--gpu-report"):
+        path.write_text(json.dumps(collected.rows, indent=2) + "\n", encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def gpu_name() -> str:
+    """The card; skips where there is none."""
+
+    async def look() -> list[str]:
+        probe = MachineProbe.of_this_machine()
+        try:
+            return [device.name for device in await probe.devices() if device.id == GPU]
+        finally:
+            await probe.close()
+
+    found = asyncio.run(look())
+    if not found:
+        pytest.skip("there is no NVIDIA GPU")
+    return found[0]
+
+
+@pytest.fixture(scope="session")
+def like(request: pytest.FixtureRequest) -> Path:
+    folder: Path | None = request.config.getoption("--gpu-like")
+    if folder is None:
+        pytest.skip("--gpu-like names no model folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def turbo(gpu_name: str, like: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """whisper-large-v3-turbo's shapes with random weights."""
+    from random_whisper import TURBO, make
+
+    return make(tmp_path_factory.mktemp("turbo"), TURBO, like)
+
+
+@pytest.fixture(scope="session")
+def small(gpu_name: str, like: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """whisper-small's shapes with random weights."""
+    from random_whisper import SMALL, make
+
+    return make(tmp_path_factory.mktemp("small"), SMALL, like)
+
+
+@pytest.fixture
+def house(gpu_name: str) -> OpenHouse:
+    """Open a coordinator: `async with house(spec, …, budget="3GiB") as it`."""
+
+    @asynccontextmanager
+    async def open_house(
+        *specs: ModelSpec, budget: str = "90%", reserve: int = 64 * MIB
+    ) -> AsyncIterator[House]:
+        bus, probe = EventBus(), MachineProbe.of_this_machine()
+        coordinator = Coordinator(
+            {spec.id: spec for spec in specs},
+            ProcessLauncher(),
+            probe,
+            bus,
+            SystemClock(),
+            limits=LimitsSection(load=180.0, request=180.0),
+            memory=MemorySection(budget=budget, reserve=reserve),
+        )
+        it = House(coordinator, probe)
+
+        async def listen() -> None:
+            with bus.subscribe() as subscription:
+                async for item in subscription:
+                    it.events.append(item)
+
+        listener = asyncio.create_task(listen())
+        try:
+            async with coordinator:
+                yield it
+        finally:
+            listener.cancel()
+            await asyncio.wait([listener])
+            await probe.close()
+
+    return open_house
+
+
+_HOG = """
+import sys, torch
+keep = int(sys.argv[1])
+free, _ = torch.cuda.mem_get_info()
+held = torch.empty(max(0, free - keep), dtype=torch.uint8, device="cuda")
+print("holding", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def outsider() -> Iterator[Callable[[int], Callable[[], None]]]:
+    """Another program on the card: leaves so many bytes free; returns how to end it."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def start(leave_free: int) -> Callable[[], None]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", _HOG, str(leave_free)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        processes.append(process)
+        assert process.stdout is not None
+        assert process.stdout.readline().strip() == "holding"
+
+        def leave() -> None:
+            process.kill()
+            process.wait(30)
+
+        return leave
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.wait(30)
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
+@pytest.fixture
+def blockbuster() -> None:
+    """Preparing a GPU blocks on purpose here."""

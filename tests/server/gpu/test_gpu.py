@@ -1,0 +1,227 @@
+"""Models share a real card: load, leave, evict, wait, run out, die. Figures go into a report."""
+
+import asyncio
+import os
+import signal
+import statistics
+import time
+from pathlib import Path
+
+import pytest
+from gpu_house import GPU, MIB, OpenHouse, Report, whisper
+
+from wyoming_servers.domain import ModelState, Placement
+from wyoming_servers.errors import ConductorError
+
+pytestmark = pytest.mark.gpu
+
+CPU = Placement("cpu", "int8")
+GIB = 1024 * MIB
+
+
+def mib(size: int) -> int:
+    return round(size / MIB)
+
+
+async def test_a_model_is_measured_and_leaves_nothing(
+    house: OpenHouse, turbo: Path, report: Report, gpu_name: str
+) -> None:
+    async with house(whisper("turbo", turbo, keep_alive=1.0)) as it:
+        before = await it.gpu_used()
+        begin = time.perf_counter()
+        await it.infer("turbo")
+        first_answer = time.perf_counter() - begin
+        loaded = it.said("model_ready", "turbo")[0]
+        during = await it.gpu_used()
+        assert loaded["memory_bytes"] > GIB
+        assert abs((during - before) - loaded["memory_bytes"]) < 0.1 * loaded["memory_bytes"]
+        await it.until(
+            lambda: it.status("turbo").state is ModelState.UNLOADED, "the idle model left"
+        )
+        after = await it.gpu_used()
+        assert after <= before + MIB
+        report.add(
+            "Whisper turbo shapes, float16: load, measure, idle-unload",
+            gpu=gpu_name,
+            load_s=round(loaded["seconds"], 2),
+            first_answer_s=round(first_answer, 2),
+            footprint_mib=mib(loaded["memory_bytes"]),
+            card_before_mib=mib(before),
+            card_loaded_mib=mib(during),
+            card_after_mib=mib(after),
+        )
+
+
+async def test_the_first_request_after_ready_is_as_fast_as_the_tenth(
+    house: OpenHouse, turbo: Path, report: Report
+) -> None:
+    async with house(whisper("turbo", turbo)) as it:
+        await it.coordinator.wait_ready("turbo")
+        seconds = [(await it.infer("turbo"))[0] for _ in range(10)]
+        report.add(
+            "Requests after ready",
+            first_ms=round(seconds[0] * 1000),
+            median_of_rest_ms=round(statistics.median(seconds[1:]) * 1000),
+            tenth_ms=round(seconds[9] * 1000),
+        )
+        # A cold first call took ten seconds; the warm-up is what this tests.
+        assert seconds[0] < 2.0
+
+
+async def test_the_idle_model_makes_room_when_both_do_not_fit(
+    house: OpenHouse, turbo: Path, small: Path, report: Report
+) -> None:
+    specs = (whisper("turbo", turbo), whisper("small", small, memory_bytes=1_500 * MIB))
+    async with house(*specs, budget="2800MiB") as it:
+        await it.infer("turbo")
+        begin = time.perf_counter()
+        await it.infer("small")
+        waited = time.perf_counter() - begin
+        evicted = it.said("model_evicted")
+        assert [event["model"] for event in evicted] == ["turbo"]
+        assert it.status("turbo").state is ModelState.UNLOADED
+        await it.infer("turbo")
+        assert [event["model"] for event in it.said("model_evicted")] == ["turbo", "small"]
+        report.add(
+            "Eviction: turbo, small, turbo under 2800 MiB",
+            swap_s=round(waited, 2),
+            evictions=len(it.said("model_evicted")),
+        )
+
+
+async def test_two_loads_at_once_never_share_the_same_room(
+    house: OpenHouse, turbo: Path, small: Path, report: Report
+) -> None:
+    # Either fits alone; the card holds far more than the budget, so nothing else stops them.
+    specs = (whisper("turbo", turbo), whisper("small", small, memory_bytes=1_500 * MIB))
+    async with house(*specs, budget="2800MiB") as it:
+        before = await it.gpu_used()
+        highest = before
+
+        async def watch() -> None:
+            nonlocal highest
+            while True:
+                highest = max(highest, await it.gpu_used())
+                await asyncio.sleep(0.05)
+
+        watching = asyncio.create_task(watch())
+        await asyncio.gather(it.infer("turbo"), it.infer("small"))
+        watching.cancel()
+        assert highest - before < 2_800 * MIB
+        report.add(
+            "Two loads at once under 2800 MiB",
+            highest_mib=mib(highest - before),
+            loads=len(it.said("model_ready")),
+        )
+
+
+async def test_another_program_takes_the_memory_and_the_cpu_serves_meanwhile(
+    house: OpenHouse, small: Path, outsider, report: Report
+) -> None:
+    spec = whisper(
+        "small", small, memory_bytes=1_500 * MIB, placements=(Placement(GPU, "float16"), CPU)
+    )
+    leave = await asyncio.to_thread(outsider, 700 * MIB)
+    async with house(spec) as it:
+        begin = time.perf_counter()
+        _, where = await it.infer("small")
+        on_cpu = time.perf_counter() - begin
+        assert where == CPU
+        waiting = it.said("model_waiting_for_gpu", "small")[0]
+        assert waiting["needed_bytes"] > waiting["free_bytes"]
+        await asyncio.to_thread(leave)
+        begin = time.perf_counter()
+
+        async def served_by_gpu() -> float:
+            while True:
+                _, where = await it.infer("small")
+                if where.device == GPU:
+                    return time.perf_counter() - begin
+                await asyncio.sleep(0.2)
+
+        back = await asyncio.wait_for(served_by_gpu(), 120)
+        report.add(
+            "Another program holds the card",
+            needed_mib=mib(waiting["needed_bytes"]),
+            free_mib=mib(waiting["free_bytes"]),
+            first_answer_from_cpu_s=round(on_cpu, 2),
+            gpu_serves_again_after_s=round(back, 2),
+        )
+
+
+async def test_a_request_waits_for_the_card_where_the_cpu_may_not_serve(
+    house: OpenHouse, small: Path, outsider, report: Report
+) -> None:
+    leave = await asyncio.to_thread(outsider, 700 * MIB)
+    async with house(whisper("small", small, memory_bytes=1_500 * MIB)) as it:
+        asked = asyncio.create_task(it.infer("small"))
+        await it.until(
+            lambda: it.status("small").state is ModelState.WAITING_FOR_GPU, "waiting for the GPU"
+        )
+        status = it.status("small")
+        assert status.retry_in is not None
+        await asyncio.to_thread(leave)
+        begin = time.perf_counter()
+        _, where = await asyncio.wait_for(asked, 120)
+        assert where.device == GPU
+        report.add(
+            "waiting_for_gpu, then served", after_leave_s=round(time.perf_counter() - begin, 2)
+        )
+
+
+async def test_a_real_out_of_memory_goes_down_the_ladder(
+    house: OpenHouse, turbo: Path, outsider, report: Report
+) -> None:
+    # The estimate is a lie, so the load is tried, and the driver refuses it.
+    spec = whisper(
+        "turbo",
+        turbo,
+        memory_bytes=300 * MIB,
+        placements=(Placement(GPU, "float16"), Placement(GPU, "int8_float16"), CPU),
+    )
+    leave = await asyncio.to_thread(outsider, 1_000 * MIB)
+    async with house(spec, reserve=0) as it:
+        begin = time.perf_counter()
+        _, where = await it.infer("turbo")
+        seconds = time.perf_counter() - begin
+        failures = [event["code"] for event in it.said("model_failed")]
+        assert "OOM" in failures
+        assert where != Placement(GPU, "float16")
+        assert it.said("model_fell_back")
+        report.add(
+            "CUDA out of memory: float16 → …",
+            served_by=str(where),
+            failures=len(failures),
+            answer_s=round(seconds, 2),
+        )
+    await asyncio.to_thread(leave)
+
+
+async def test_a_worker_killed_in_the_middle_gives_its_memory_back(
+    house: OpenHouse, turbo: Path, report: Report
+) -> None:
+    async with house(whisper("turbo", turbo)) as it:
+        before = await it.gpu_used()
+        await it.coordinator.wait_ready("turbo")
+        pid = it.status("turbo").pid
+        assert pid is not None
+        asked = asyncio.create_task(it.infer("turbo", beam_size=5))
+        await it.until(lambda: it.status("turbo").leases == 1, "the request began")
+        await asyncio.sleep(0.05)
+        begin = time.perf_counter()
+        os.kill(pid, signal.SIGKILL)
+        with pytest.raises(ConductorError) as caught:
+            await asked
+        told = time.perf_counter() - begin
+        async with asyncio.timeout(10):
+            # The next request has not come, so nothing is loaded anew.
+            while await it.gpu_used() > before + MIB:  # noqa: ASYNC110  (nothing tells of it)
+                await asyncio.sleep(0.02)
+        freed = time.perf_counter() - begin
+        await it.infer("turbo")
+        report.add(
+            "kill -9 in the middle of a request",
+            code=caught.value.code,
+            told_ms=round(told * 1000),
+            memory_back_ms=round(freed * 1000),
+        )
