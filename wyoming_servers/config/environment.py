@@ -2,7 +2,8 @@
 
 Dots and underscores of a path become underscores. A model's settings are written with double
 underscores, `WYOMING_CONDUCTOR_MODELS__WHISPER_TINY_EN__KEEP_ALIVE`, where the id is either as it
-is or in capitals with an underscore for whatever a shell cannot have in a name.
+is or in capitals with an underscore for whatever a shell cannot have in a name. A wake word's are
+`WYOMING_CONDUCTOR_WAKE_WORDS__HEY_JARVIS__THRESHOLD`, where capitals stand for small letters.
 """
 
 import re
@@ -21,6 +22,7 @@ ALIASES: Final[Mapping[str, ConfigPath]] = {"HF_ENDPOINT": ("downloads", "endpoi
 
 _SHELL: Final = re.compile(r"[^A-Z0-9]+")
 _MODELS: Final = "MODELS__"
+_WORDS: Final = "WAKE_WORDS__"
 
 
 def variable(path: ConfigPath) -> str:
@@ -29,6 +31,8 @@ def variable(path: ConfigPath) -> str:
         model, field, *rest = path[1:]
         names = [_SHELL.sub("_", model.upper()), field.upper(), *rest]
         return PREFIX + _MODELS + "__".join(names)
+    if path[:2] == ("wake", "words"):
+        return PREFIX + _WORDS + "__".join(path[2:]).upper()
     return PREFIX + "_".join(path).upper()
 
 
@@ -42,7 +46,7 @@ def collect_environment(
             layer |= assign(path, environ[name].strip(), name, "environment", faults)
     keys = {variable(path): path for path, _ in tree().walk() if ANY not in path}
     for name in sorted(name for name in environ if name.startswith(PREFIX)):
-        found = keys.get(name) or _model_path(name, model_ids, faults)
+        found = keys.get(name) or _word_path(name) or _model_path(name, model_ids, faults)
         if found is None:
             near = nearest(name, keys)
             message = f"is not a setting. Variables that begin with {PREFIX} name a key."
@@ -50,6 +54,15 @@ def collect_environment(
         elif found:
             layer |= assign(found, environ[name].strip(), name, "environment", faults)
     return layer
+
+
+def _word_path(name: str) -> ConfigPath | None:
+    """Return the path a `WAKE_WORDS__` variable names; None: not such a variable."""
+    written = name.removeprefix(PREFIX)
+    word, _, field = written.removeprefix(_WORDS).partition("__")
+    if not written.startswith(_WORDS) or not word or not field:
+        return None
+    return ("wake", "words", word.lower() if word.isupper() else word, field.lower())
 
 
 def _model_path(name: str, model_ids: Collection[str], faults: list[Fault]) -> ConfigPath | None:

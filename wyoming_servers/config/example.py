@@ -28,7 +28,6 @@ _HEADER: Final = """\
 # environment over what was changed while the server ran, and that over this file. Seconds can be
 # written as `500ms`, `30s`, `5m` or `1h`, bytes as `512MiB` or `2GiB`.
 """
-_MODEL: Final = "whisper/base"
 _OPTION: Final = ("cpu_threads", 4)
 
 
@@ -54,8 +53,8 @@ def _node(name: str, node: Key | Branch, path: ConfigPath, depth: int) -> Iterat
     if isinstance(node.each, Branch):
         yield from _comment(node.title, depth)
         yield f"{_indent(depth)}{name}:"
-        yield f"{_indent(depth + 1)}#{_MODEL}:"
-        yield from _branch(node.each, (*path, _MODEL), depth + 2)
+        yield f"{_indent(depth + 1)}#{node.example}:"
+        yield from _branch(node.each, (*path, node.example), depth + 2)
     elif node.each is not None:
         yield from _comment(node.title, depth)
         yield f"{_indent(depth)}#{name}:"
@@ -88,7 +87,7 @@ def _written(key: Key) -> Any:
         return f"{key.default // _MIB}MiB"
     if key.kind == "duration" and key.default is not None and key.default == int(key.default):
         return int(key.default)
-    return str(key.default) if key.kind == "path" else key.default
+    return str(key.default) if key.kind == "path" and key.default is not None else key.default
 
 
 def _entry(name: str, value: Any) -> str:

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from wyoming_servers.config.document import Node, read_value
 from wyoming_servers.config.faults import Fault
 from wyoming_servers.config.suggest import nearest
-from wyoming_servers.config.tree import ANY, Branch, ConfigPath, Key, dotted, find, tree
+from wyoming_servers.config.tree import ANY, Branch, ConfigPath, Key, dotted, find, named, tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,22 +67,24 @@ def assign(path: ConfigPath, text: str, where: str, source: str, faults: list[Fa
 
 
 def find_path(text: str) -> ConfigPath:
-    """Split a dotted path; a model's id may hold dots itself.
+    """Split a dotted path; a model's id and a word's name may hold dots themselves.
 
-    Under `models.` the longest end that names settings of a model is taken as such and the rest
-    is the id: `models.whisper/tiny.en.pinned` is (models, whisper/tiny.en, pinned). An unknown
-    path is split at its dots, so that its fault can be named.
+    Under `models.` and `wake.words.` the longest end that names settings is taken as such and the
+    rest is the name: `models.whisper/tiny.en.pinned` is (models, whisper/tiny.en, pinned). An
+    unknown path is split at its dots, so that its fault can be named.
     """
-    section, dot, rest = text.partition(".")
-    node = tree().children.get(section)
-    if not dot or not isinstance(node, Branch) or not isinstance(node.each, Branch):
-        return tuple(text.split("."))
-    ends = sorted(_ends(node.each), key=len, reverse=True)
-    for end in ends:
-        model, found, name = _split_end(rest, end)
-        if found:
-            return (section, model, *end[:-1], name)
-    return (section, rest)
+    for section in named():
+        start = f"{dotted(section)}."
+        branch = find((*section, ANY))
+        if not text.startswith(start) or not isinstance(branch, Branch):
+            continue
+        rest = text.removeprefix(start)
+        for end in sorted(_ends(branch), key=len, reverse=True):
+            name, found, last = _split_end(rest, end)
+            if found:
+                return (*section, name, *end[:-1], last)
+        return (*section, rest)
+    return tuple(text.split("."))
 
 
 def _ends(branch: Branch) -> Iterator[ConfigPath]:
@@ -126,6 +128,8 @@ def _into(
 
 
 def _read(node: Node, key: Key) -> Any:
+    if key.nullable and node.value is None:
+        return None
     return node.text if key.is_text and node.text is not None else node.value
 
 

@@ -128,8 +128,11 @@ def _data_dir(layers: Sequence[Layer], file: Path | None) -> Path:
 
 def _sources(config: Config, merged: Layer) -> dict[str, str]:
     paths = [path for path, _ in tree().walk() if ANY not in path]
-    fields = [path[2:] for path, _ in tree().walk() if path[:2] == ("models", ANY)]
-    for model in config.models:
-        paths += [("models", model, *field) for field in fields if ANY not in field]
+    chosen = {("models",): config.models, ("wake", "words"): config.wake.words}
+    for section, names in chosen.items():
+        size = len(section) + 1
+        fields = [path[size:] for path, _ in tree().walk() if path[:size] == (*section, ANY)]
+        for name in names:
+            paths += [(*section, name, *field) for field in fields if ANY not in field]
     paths += [path for path in merged if path not in paths]
     return {dotted(path): merged[path].source if path in merged else "default" for path in paths}

@@ -68,6 +68,20 @@ class TtsSection(Section):
     )
 
 
+class WakeWordSection(Section):
+    """Settings of one wake word, under its name."""
+
+    threshold: float | None = Field(
+        None, gt=0, lt=1, description="Instead of wake.threshold, for this word."
+    )
+    trigger_level: int | None = Field(
+        None, ge=1, le=20, description="Instead of wake.trigger_level, for this word."
+    )
+    engine: Literal["auto", "openwakeword", "microwakeword"] = Field(
+        "auto", description="Which engine hears it, where both know a word of this name."
+    )
+
+
 class WakeSection(Section):
     """Wake words."""
 
@@ -84,6 +98,25 @@ class WakeSection(Section):
     )
     refractory: Duration = Field(
         2.0, ge=0, le=30, description="Seconds a word stays silent after a detection."
+    )
+    vad: bool = Field(
+        True, description="Compute only while somebody may be speaking; a quiet room costs nothing."
+    )
+    models_dir: Path | None = Field(
+        None,
+        description="Folder with your own words (.tflite, .onnx); default: <data_dir>/wake-words.",
+    )
+    arbitration: Duration = Field(
+        0.0,
+        ge=0,
+        le=10,
+        description=(
+            "Seconds in which only the first of several satellites that hear a word is told; 0: "
+            "all are, and Home Assistant takes the first."
+        ),
+    )
+    words: dict[str, WakeWordSection] = Field(
+        default_factory=dict, description="Settings per wake word.", examples=["hey_jarvis"]
     )
 
 
@@ -215,5 +248,5 @@ class Config(Section):
         True, description="Load at start: true for the models served by default, or a list of ids."
     )
     models: dict[str, ModelSection] = Field(
-        default_factory=dict, description="Settings per model id."
+        default_factory=dict, description="Settings per model id.", examples=["whisper/base"]
     )

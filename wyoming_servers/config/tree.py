@@ -85,6 +85,8 @@ class Branch:
     children: Mapping[str, "Key | Branch"]
     each: "Key | Branch | None" = None
     """What stands under any other name."""
+    example: str = ""
+    """Such a name."""
 
     def walk(self, path: ConfigPath = ()) -> Iterator[tuple[ConfigPath, Key]]:
         """Yield every key with its path, in the schema's order; chosen names as ANY."""
@@ -130,6 +132,18 @@ def find(path: ConfigPath) -> Key | Branch | None:
     return node
 
 
+@cache
+def named() -> tuple[ConfigPath, ...]:
+    """Return where sections stand under names the user chooses: `("models",)` and the like."""
+    inside = {path[: path.index(ANY)] for path, _ in tree().walk() if ANY in path}
+    return tuple(sorted(path for path in inside if _holds_sections(path)))
+
+
+def _holds_sections(path: ConfigPath) -> bool:
+    branch = find(path)
+    return isinstance(branch, Branch) and isinstance(branch.each, Branch)
+
+
 def find_key(path: ConfigPath) -> Key:
     """Return the key at a path that is known to exist. Raises LookupError."""
     node = find(path)
@@ -150,7 +164,8 @@ def _node(info: FieldInfo) -> Key | Branch:
     if get_origin(annotation) is dict:
         values = get_args(annotation)[1]
         if isinstance(values, type) and issubclass(values, Section):
-            return Branch(info.description or "", {}, _branch(values))
+            example = str(next(iter(info.examples or ()), ""))
+            return Branch(info.description or "", {}, _branch(values), example)
         return Branch(info.description or "", {}, Key("scalar", None, "An option of the engine."))
     return _key(info)
 

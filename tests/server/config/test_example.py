@@ -6,7 +6,7 @@ from pathlib import Path
 
 from wyoming_servers.config.example import example
 from wyoming_servers.config.load import load_config
-from wyoming_servers.config.schema import Config, ModelSection
+from wyoming_servers.config.schema import Config, ModelSection, WakeSection, WakeWordSection
 from wyoming_servers.config.tree import ANY, tree
 
 ROOT = Path(__file__).parents[3]
@@ -25,7 +25,8 @@ def test_with_every_line_switched_on_it_says_the_defaults(write: Write, home: Pa
     loaded = load_config(write(re.sub(r"(?m)^(\s*)#(?=\S)", r"\1", example())))
     models = {"whisper/base": ModelSection(options={"cpu_threads": 4})}
     folder = home / ".local/share/wyoming-conductor"
-    assert loaded.config == Config(models=models, data_dir=folder)
+    words = WakeSection(words={"hey_jarvis": WakeWordSection()})
+    assert loaded.config == Config(models=models, wake=words, data_dir=folder)
     assert set(loaded.sources.values()) == {"file"}
 
 

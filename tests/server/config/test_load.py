@@ -262,3 +262,14 @@ def test_overrides_are_checked_and_cannot_move_the_data_folder(tmp_path: Path) -
     found = faults_of(sets=[f"data_dir={tmp_path}"])
     assert set(found) == {"data_dir", "asr.prot"}
     assert "config-overrides.yaml, line" in found["asr.prot"].where
+
+
+def test_a_wake_words_name_may_hold_dots(write: Write) -> None:
+    file = write("wake:\n  words:\n    hey_jarvis_v0.1: {threshold: 0.7}\n")
+    environment = {"WYOMING_CONDUCTOR_WAKE_WORDS__OKAY_NABU__TRIGGER_LEVEL": "3"}
+    loaded = load_config(file, ["wake.words.hey_jarvis_v0.1.engine=microwakeword"], environment)
+    words = loaded.config.wake.words
+    jarvis, nabu = words["hey_jarvis_v0.1"], words["okay_nabu"]
+    assert (jarvis.threshold, jarvis.engine, nabu.trigger_level) == (0.7, "microwakeword", 3)
+    assert loaded.sources["wake.words.hey_jarvis_v0.1.threshold"] == "file"
+    assert loaded.sources["wake.words.okay_nabu.threshold"] == "default"
