@@ -22,13 +22,16 @@ class Entry:
     size: int
     """Bytes promised, or measured once committed."""
     used_before: int
-    """Bytes of the device in use when it was reserved; when returning, just before the exit."""
+    """Bytes of the device in use when it was reserved."""
     moves: int
     """The ledger's count of moves when it was reserved: unchanged, nobody else came or went."""
     committed: bool = False
     pid: int | None = None
     seen: int = 0
-    """Bytes the last reading showed for its process; when returning, what it held at the end."""
+    """Bytes its process had when it was seen last; 0 if it never was."""
+    used_with: int = 0
+    """Bytes of the device in use at that moment: that, and not the reading before the exit was
+    heard of, is what the return of the memory is seen by."""
 
 
 class Ledger:
@@ -148,9 +151,8 @@ class Ledger:
         """Its process is gone: wait for its memory. Return the bytes, and a ticket to write off."""
         entry = self._entries.pop(key)
         self._moves += 1
-        if entry.committed:
-            entry.seen = entry.seen or entry.size
-        entry.used_before = self.used
+        if entry.committed and entry.seen == 0:
+            entry.seen, entry.used_with = entry.size, self.used
         self._returning[self._moves] = entry
         return entry.size, self._moves
 
@@ -167,7 +169,8 @@ class Ledger:
             if self._is_back(entry, reading):
                 del self._returning[ticket]
         for entry in self._entries.values():
-            entry.seen = 0 if entry.pid is None else reading.by_pid.get(entry.pid, 0)
+            if entry.pid is not None and entry.pid in reading.by_pid:
+                entry.seen, entry.used_with = reading.by_pid[entry.pid], reading.used
         self._count_others()
 
     def lost(self) -> None:
@@ -204,7 +207,9 @@ class Ledger:
         """
         if entry.pid is not None and entry.pid in reading.by_pid:
             return False
-        return self.device == HOST or reading.used <= entry.used_before - entry.seen // 2
+        if self.device == HOST or entry.seen == 0:
+            return True
+        return reading.used <= entry.used_with - entry.seen // 2
 
     def _count_others(self) -> None:
         """Work out what programs that are not ours hold.

@@ -123,9 +123,21 @@ class World:
         async with self.coordinator.lease(model, **options) as lease:
             return lease.placement
 
+    async def use_after(self, model: str, seconds: float) -> Placement:
+        """Take a lease and give it back, letting time pass; return where it was."""
+        task = self.start_task(self.use(model))
+        await self.after(seconds)
+        placement: Placement = await task
+        return placement
+
     async def after(self, seconds: float) -> None:
-        """Let time pass."""
-        await self.clock.advance(seconds)
+        """Let time pass, in steps, so that what takes many turns of the loop happens in time."""
+        await self.clock.settle(60)
+        end = self.clock.now() + seconds
+        step = max(0.1, seconds / 40)
+        while (left := end - self.clock.now()) > 1e-9:
+            await self.clock.advance(min(step, left))
+            await self.clock.settle(60)
 
     def events(self, kind: type[Event]) -> list[Any]:
         """Return the events of a kind, oldest first."""
