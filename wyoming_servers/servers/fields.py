@@ -5,12 +5,15 @@ of ours. Null is the same as absent. Unknown fields are ignored.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from wyoming_servers.domain import AudioFormat
 from wyoming_servers.errors import BadRequestError
 
 Data = Mapping[str, Any]
+
+_HUGE: Final = 2**53
+"""Beyond it JSON's numbers are not exact, or not finite; NaN is not less than it either."""
 
 
 def optional_text(data: Data, name: str) -> str | None:
@@ -34,7 +37,7 @@ def optional_number(data: Data, name: str) -> float | None:
     value = data.get(name)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _HUGE:
         raise _wrong(name, "a number")
     return float(value)
 
@@ -72,8 +75,7 @@ def timestamp(data: Data) -> int | None:
     value = data.get("timestamp")
     if value is None:
         return None
-    # Not a number (NaN) is not less than anything.
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 2**53:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _HUGE:
         raise _wrong("timestamp", "a number of milliseconds")
     return int(value)
 

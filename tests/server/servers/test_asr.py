@@ -167,6 +167,7 @@ async def test_a_new_transcribe_without_a_stop_begins_anew(
         ({"transcript_terms": [1, 2]}, "BAD_REQUEST"),
         ({"vad_sensitivity": 1}, "BAD_REQUEST"),
         ({"context": "x"}, "BAD_REQUEST"),
+        ({"context": {"turn_detection": 1}}, "BAD_REQUEST"),
     ],
     ids=str,
 )
@@ -258,6 +259,16 @@ async def test_names_and_patience_reach_the_worker(
 async def never(run: FakeRun) -> AsyncIterator[Chunk]:
     await asyncio.Event().wait()
     yield Chunk({})
+
+
+async def test_a_recording_is_not_ended_by_its_pause(
+    serve: Serve, connect: Connect, speech: Sound, quiet: Sound
+) -> None:
+    running = await serve()
+    client = await connect(running.ports["asr"])
+    recording = speech(1.0) + quiet(2.0) + speech(1.0)
+    await client.utter(recording, context={"turn_detection": False})
+    assert (await client.ask("transcript"))["text"] == "4.0 seconds"
 
 
 @pytest.mark.parametrize("phase", ["listening", "loading", "inference", "after stop"])

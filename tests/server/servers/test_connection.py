@@ -71,6 +71,19 @@ async def test_what_is_no_event_gets_an_error_and_the_end(
     assert await other.is_alive()
 
 
+async def test_the_error_is_read_by_a_client_that_goes_on_sending(
+    serve: Serve, connect: Connect
+) -> None:
+    running = await serve()
+    for _ in range(5):
+        client = await connect(running.ports["asr"])
+        await client.send_bytes(b"no event\n" + bytes(500_000))
+        await client.send_bytes(bytes(500_000))
+        await asyncio.sleep(0.05)
+        assert (await client.ask("error"))["code"] == "BAD_REQUEST"
+        await client.leave()
+
+
 @SERVICES
 async def test_half_an_event_and_the_end_harm_nobody(
     serve: Serve, connect: Connect, service: str

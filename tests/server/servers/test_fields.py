@@ -16,6 +16,10 @@ from wyoming_servers.servers import fields
         (fields.texts, "a"),
         (fields.texts, ["a", 1]),
         (fields.texts, {"a": 1}),
+        (fields.optional_flag, 1),
+        (fields.optional_number, "1"),
+        (fields.optional_number, True),
+        (fields.optional_number, 10**400),
         (fields.section, "a"),
         (fields.section, [1]),
     ],
@@ -29,6 +33,8 @@ def test_null_is_the_same_as_absent() -> None:
     for data in ({}, {"field": None}):
         assert fields.optional_text(data, "field") is None
         assert fields.texts(data, "field") == ()
+        assert fields.optional_flag(data, "field") is None
+        assert fields.optional_number(data, "field") is None
         assert fields.section(data, "field") == {}
         assert fields.timestamp({"timestamp": None}) is None
 
@@ -50,3 +56,8 @@ def test_what_a_chunk_does_not_say_is_as_before() -> None:
     assert fields.audio_format({"rate": 16_000, "width": None}, known) == AudioFormat(16_000, 1, 2)
     with pytest.raises(BadRequestError, match="`width`"):
         fields.audio_format({"rate": 16_000})
+
+
+def test_a_number_may_be_whole() -> None:
+    assert fields.optional_number({"speed": 2}, "speed") == 2.0
+    assert fields.optional_flag({"on": False}, "on") is False

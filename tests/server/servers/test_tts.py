@@ -153,6 +153,9 @@ BAD = [
     ({"text": "Hi.", "voice": "en_US-joe"}, "BAD_REQUEST"),
     ({"text": "Hi.", "voice": {"name": 3}}, "BAD_REQUEST"),
     ({"text": "Hi.", "voice": ["name"]}, "BAD_REQUEST"),
+    ({"text": "Hi.", "voice": None, "context": {"speed": 9}}, "BAD_REQUEST"),
+    ({"text": "Hi.", "voice": None, "context": {"speed": 10**400}}, "BAD_REQUEST"),
+    ({"text": "Hi.", "voice": None, "context": {"speed": "fast"}}, "BAD_REQUEST"),
     ({"text": "Hi.", "text_format": 1}, "BAD_REQUEST"),
     ({"text": "Hi.", "context": []}, "BAD_REQUEST"),
 ]
@@ -183,22 +186,23 @@ async def test_a_bad_request_is_one_error_and_the_next_is_spoken(
     assert types(await client.read_until(WHOLE)) == ["audio-start", "audio-chunk", "audio-stop"]
 
 
-@pytest.mark.parametrize(("start", "code"), BAD[:6], ids=lambda value: str(value)[:60])
+@pytest.mark.parametrize(("start", "code"), BAD[:9], ids=lambda value: str(value)[:60])
 async def test_a_bad_stream_is_one_error_and_the_next_is_spoken(
     serve: Serve, connect: Connect, start: dict[str, Any], code: str
 ) -> None:
     running = await serve()
     client = await connect(running.ports["tts"])
-    await client.send("synthesize-start", voice=start["voice"])
+    await client.send("synthesize-start", **start)
     await client.send("synthesize-chunk", text="Hello. ")
     await client.send("synthesize", text="Hello.")
     await client.send("synthesize-stop")
     assert (await client.ask("error"))["code"] == code
     assert await client.is_alive()
     await client.send("synthesize-start", voice=None)
-    await client.send("synthesize-chunk", text="Hello.")
+    await client.send("synthesize-chunk", text="Good morning.")
     await client.send("synthesize-stop")
-    assert types(await client.read_until(STREAM))[-1] == STREAM
+    await client.read_until(STREAM)
+    assert [run.request["text"] for run in running.coordinator.runs] == ["Good morning."]
 
 
 @pytest.mark.parametrize("chunk", [{"text": 7}, {"text": "word " * 5_000}], ids=["type", "length"])
@@ -216,6 +220,7 @@ async def test_a_bad_chunk_ends_its_stream_with_one_error(
     assert await client.is_alive()
     await client.send("synthesize", text="Hello.")
     assert types(await client.read_until(WHOLE))[-1] == WHOLE
+    assert "More." not in [run.request["text"] for run in running.coordinator.runs]
 
 
 async def test_the_end_of_no_stream_is_an_error(serve: Serve, connect: Connect) -> None:
@@ -273,7 +278,8 @@ async def test_a_stream_that_fails_ends_with_its_error(serve: Serve, connect: Co
     await client.send("synthesize-stop")
     assert await client.is_alive()
     await client.send("synthesize", text="Again.")
-    assert types(await client.read_until(WHOLE))[-1] == WHOLE
+    assert types(await client.read_until(WHOLE)) == ["audio-start", "audio-chunk", "audio-stop"]
+    assert [run.request["text"] for run in running.coordinator.runs][1:] == ["Again."]
 
 
 async def test_a_stream_that_fails_after_its_stop_is_forgotten(
