@@ -128,7 +128,10 @@ def _data_dir(layers: Sequence[Layer], file: Path | None) -> Path:
 
 def _sources(config: Config, merged: Layer) -> dict[str, str]:
     paths = [path for path, _ in tree().walk() if ANY not in path]
-    chosen = {("models",): config.models, ("wake", "words"): config.wake.words}
+    chosen: dict[ConfigPath, Iterable[str]] = {
+        ("models",): config.models,
+        ("wake", "words"): config.wake.words,
+    }
     for section, names in chosen.items():
         size = len(section) + 1
         fields = [path[size:] for path, _ in tree().walk() if path[:size] == (*section, ANY)]

@@ -17,11 +17,15 @@ TTS   request  {text: str, voice: str|None, speaker: str|None, speed: float (1.0
       input    none
       chunks   {} with audio as payload, in the rate that `load` reported as `sample_rate`
       result   {samples: int}
-WAKE  request  {words: [str], threshold: {word: float}|float, trigger_level: int,
-                refractory: seconds, vad: bool (compute only while somebody may be speaking)}
+WAKE  request  {words: [str], threshold: {word: float}|float, trigger_level: {word: int}|int,
+                refractory: seconds, vad: bool (compute only while somebody may be speaking),
+                scores: bool (tell every score, for tuning)}
       input    16 kHz audio in pieces of any size; a piece's data may carry {timestamp: ms}
       chunks   {word, score, timestamp: ms|None, sample: int} a detection, as soon as it is known
+               {scores: {word: float}, sample: int} the scores of each step, if asked for
       result   {samples: int}
+      `load` reports `lead` and `step`: a stream is computed when it has `lead` samples, and again
+      with every `step` more, so that whoever feeds it need not do so more often
 """
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence

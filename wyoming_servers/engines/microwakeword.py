@@ -19,7 +19,7 @@ from wyoming_servers.domain import ModelSpec, Placement
 from wyoming_servers.engines.base import Output, ReportProgress
 from wyoming_servers.engines.wake_clock import ClientClock
 from wyoming_servers.engines.wake_features import RATE
-from wyoming_servers.engines.wake_request import WakeRequest, detection
+from wyoming_servers.engines.wake_request import WakeRequest, detection, scored
 from wyoming_servers.engines.wake_tflite import read
 from wyoming_servers.engines.wake_trigger import Trigger
 from wyoming_servers.engines.wake_words import WakeWord, WordCatalog, describe, microwakeword_files
@@ -31,6 +31,8 @@ HOP: Final = 160
 """Samples between two features (10 ms)."""
 WINDOW: Final = 480
 """Samples of one feature (30 ms)."""
+STRIDE: Final = 3
+"""Features between two scores of every model so far (30 ms)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,9 @@ class _Listener:
 class MicroSession:
     """One stream of audio."""
 
-    def __init__(self, listeners: Sequence[_Listener]) -> None:
+    def __init__(self, listeners: Sequence[_Listener], *, scores: bool = False) -> None:
         self._listeners = listeners
+        self._tells_scores = scores
         self._features = MicroWakeWordFeatures()
         self._count = 0
         """Features so far."""
@@ -62,14 +65,18 @@ class MicroSession:
             self._count += 1
             sample = WINDOW + HOP * (self._count - 1)
             self._clock.reach(sample)
+            scores: dict[str, float] = {}
             for listener in self._listeners:
                 score = listener.model.process_streaming_prob(features)
                 if score is None or self._count % listener.model.stride:
                     continue  # the model only collects features, its 0 is not a score
                 score = relative_score(score, listener.model.probability_cutoff)
+                scores[listener.word] = score
                 if listener.trigger.update(score, sample):
                     time = self._clock.milliseconds
                     outputs.append(detection(listener.word, score, time, sample))
+            if scores and self._tells_scores:
+                outputs.append(scored(scores, sample))
         return outputs
 
     def finish(self) -> Generator[Output, None, Mapping[str, Any]]:
@@ -86,7 +93,7 @@ class MicroSession:
 class MicroWakeWordEngine:
     """Kind WAKE, on the CPU; `files["models_dir"]` may be a folder with the user's own models.
 
-    `load` reports `words`: [{name, phrase, languages}].
+    `load` reports `words`: [{name, phrase, languages}], `lead` and `step`.
     """
 
     def __init__(self) -> None:
@@ -99,7 +106,8 @@ class MicroWakeWordEngine:
         folder = spec.files.get("models_dir")
         self._catalog = WordCatalog(partial(microwakeword_files, Path(folder) if folder else None))
         progress("load", 100)
-        return describe(self._catalog.words)
+        lead = WINDOW + HOP * (STRIDE - 1)
+        return describe(self._catalog.words, lead=lead, step=HOP * STRIDE)
 
     def warm_up(self) -> None:
         """Hear half a second of silence, waiting for every word."""
@@ -122,10 +130,11 @@ class MicroWakeWordEngine:
                 _Listener(
                     name,
                     model,
-                    Trigger(wanted.threshold_of(name), wanted.trigger_level, refractory),
+                    Trigger(wanted.threshold_of(name), wanted.trigger_level_of(name), refractory),
                 )
                 for name, model in models.items()
-            ]
+            ],
+            scores=wanted.scores,
         )
 
     def close(self) -> None:

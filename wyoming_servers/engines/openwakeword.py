@@ -12,7 +12,7 @@ from wyoming_servers.domain import ModelSpec, Placement
 from wyoming_servers.engines.base import Output, ReportProgress, Session
 from wyoming_servers.engines.wake_choose import choose_features
 from wyoming_servers.engines.wake_classifier import Classifier, load_classifier
-from wyoming_servers.engines.wake_features import RATE, Features
+from wyoming_servers.engines.wake_features import RATE, STEP, Features
 from wyoming_servers.engines.wake_gate import OpenGate, SpeechGate
 from wyoming_servers.engines.wake_request import WakeRequest
 from wyoming_servers.engines.wake_session import Listener, WakeSession
@@ -38,7 +38,7 @@ class OpenWakeWordEngine:
 
     All optional: `files["models_dir"]` is a folder with the user's own models,
     `files["cache_dir"]` one for what need not be found out twice, `options["threads"]` how many
-    threads compute (1). `load` reports `words`: [{name, phrase, languages}].
+    threads compute (1). `load` reports `words`: [{name, phrase, languages}], `lead` and `step`.
     """
 
     feed_limit = 64
@@ -62,7 +62,7 @@ class OpenWakeWordEngine:
         self._catalog = WordCatalog(partial(openwakeword_files, Path(folder) if folder else None))
         words = self._load_all()
         progress("load", 100)
-        return describe(words)
+        return describe(words, lead=self._features.lead, step=STEP)
 
     def warm_up(self) -> None:
         """Hear half a second of silence, waiting for every word."""
@@ -85,14 +85,14 @@ class OpenWakeWordEngine:
             Listener(
                 name,
                 self._classifier(self._catalog.find(name)),
-                Trigger(wanted.threshold_of(name), wanted.trigger_level, refractory),
+                Trigger(wanted.threshold_of(name), wanted.trigger_level_of(name), refractory),
             )
             for name in wanted.words or [word.name for word in self._load_all()]
         ]
         if not listeners:
             raise ModelMissingError("There is no wake word to listen for.")
         gate = SpeechGate() if wanted.vad else OpenGate()
-        return WakeSession(self._features, listeners, gate, self._advance)
+        return WakeSession(self._features, listeners, gate, self._advance, scores=wanted.scores)
 
     def feed_batch(
         self, pieces: Sequence[tuple[Session, bytes, Mapping[str, Any]]]

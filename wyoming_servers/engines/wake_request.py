@@ -24,11 +24,14 @@ class WakeRequest:
     """Score from which a frame counts, for words without one of their own."""
     thresholds: Mapping[str, float] = field(default_factory=dict)
     trigger_level: int = 1
-    """Consecutive frames that make a detection."""
+    """Consecutive frames that make a detection, for words without a number of their own."""
+    trigger_levels: Mapping[str, int] = field(default_factory=dict)
     refractory: float = 0.0
     """Seconds of audio a word stays silent after a detection."""
     vad: bool = False
     """Whether only that is computed in which somebody may be speaking."""
+    scores: bool = False
+    """Whether every score is told, not only detections."""
 
     @classmethod
     def parse(cls, request: Mapping[str, Any]) -> Self:
@@ -36,34 +39,29 @@ class WakeRequest:
         words = request.get("words") or ()
         if isinstance(words, str) or not all(isinstance(word, str) for word in words):
             raise BadRequestError("`words` must be a list of names of wake words.")
-        threshold: Any = request.get("threshold")
-        thresholds: dict[str, float] = {}
-        if isinstance(threshold, Mapping):
-            thresholds = {
-                str(word): _number(f"threshold.{word}", value, 0.0, 1.0)
-                for word, value in threshold.items()
-            }
-            threshold = None
-        level = _number("trigger_level", request.get("trigger_level", 1), 1, MAX_TRIGGER_LEVEL)
-        if level != int(level):
-            raise BadRequestError(f"`trigger_level` must be a whole number, not {level}.")
-        vad = request.get("vad", False)
-        if not isinstance(vad, bool):
-            raise BadRequestError(f"`vad` must be true or false, not {vad!r}.")
+        threshold, thresholds = _by_word(request, "threshold", 0.0, 1.0)
+        level, levels = _by_word(request, "trigger_level", 1, MAX_TRIGGER_LEVEL)
+        for value in (level or 1.0, *levels.values()):
+            if value != int(value):
+                raise BadRequestError(f"`trigger_level` must be a whole number, not {value}.")
         return cls(
             words=tuple(dict.fromkeys(words)),
-            threshold=DEFAULT_THRESHOLD
-            if threshold is None
-            else _number("threshold", threshold, 0.0, 1.0),
+            threshold=DEFAULT_THRESHOLD if threshold is None else threshold,
             thresholds=thresholds,
-            trigger_level=int(level),
+            trigger_level=1 if level is None else int(level),
+            trigger_levels={word: int(value) for word, value in levels.items()},
             refractory=_number("refractory", request.get("refractory", 0.0), 0.0, MAX_REFRACTORY),
-            vad=vad,
+            vad=_flag(request, "vad"),
+            scores=_flag(request, "scores"),
         )
 
     def threshold_of(self, word: str) -> float:
         """Return the score from which a frame counts as `word`."""
         return self.thresholds.get(word, self.threshold)
+
+    def trigger_level_of(self, word: str) -> int:
+        """Return how many consecutive frames make a detection of `word`."""
+        return self.trigger_levels.get(word, self.trigger_level)
 
 
 def detection(word: str, score: float, timestamp: int | None, sample: int) -> Output:
@@ -71,6 +69,33 @@ def detection(word: str, score: float, timestamp: int | None, sample: int) -> Ou
     return Output(
         {"word": word, "score": round(score, 4), "timestamp": timestamp, "sample": sample}
     )
+
+
+def scored(scores: Mapping[str, float], sample: int) -> Output:
+    """Return what tells the scores of the frame that ends at `sample`."""
+    rounded = {word: round(score, 4) for word, score in scores.items()}
+    return Output({"scores": rounded, "sample": sample})
+
+
+def _by_word(
+    request: Mapping[str, Any], name: str, least: float, most: float
+) -> tuple[float | None, dict[str, float]]:
+    """Read a number for all words, or one for each; None where there is none for all."""
+    value: Any = request.get(name)
+    if isinstance(value, Mapping):
+        each = {
+            str(word): _number(f"{name}.{word}", number, least, most)
+            for word, number in value.items()
+        }
+        return None, each
+    return None if value is None else _number(name, value, least, most), {}
+
+
+def _flag(request: Mapping[str, Any], name: str) -> bool:
+    value = request.get(name, False)
+    if not isinstance(value, bool):
+        raise BadRequestError(f"`{name}` must be true or false, not {value!r}.")
+    return value
 
 
 def _number(name: str, value: Any, least: float, most: float) -> float:

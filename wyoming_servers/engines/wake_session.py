@@ -12,7 +12,7 @@ from wyoming_servers.engines.wake_classifier import Classifier
 from wyoming_servers.engines.wake_clock import ClientClock
 from wyoming_servers.engines.wake_features import RATE, STEP, Features, Floats
 from wyoming_servers.engines.wake_gate import Gate, Step
-from wyoming_servers.engines.wake_request import detection
+from wyoming_servers.engines.wake_request import detection, scored
 from wyoming_servers.engines.wake_trigger import Trigger
 
 
@@ -34,10 +34,15 @@ class WakeSession:
         listeners: Sequence[Listener],
         gate: Gate,
         advance: Callable[[Sequence["WakeSession"]], None],
+        *,
+        scores: bool = False,
     ) -> None:
         self.listeners = listeners
         self._features = features
         self._advance = advance
+        self._tells_scores = scores
+        self._scores: dict[str, float] = {}
+        """Those of the newest step."""
         self._outputs: list[Output] = []
         self._depth = max(listener.classifier.windows for listener in listeners)
         self._pending = bytearray(2 * (STEP - features.lead))
@@ -108,6 +113,11 @@ class WakeSession:
         if listener.trigger.update(score, self._heard):
             told = detection(listener.word, score, self._clock.milliseconds, self._heard)
             self._outputs.append(told)
+        if self._tells_scores:
+            self._scores[listener.word] = score
+            if len(self._scores) == len(self.listeners):
+                self._outputs.append(scored(self._scores, self._heard))
+                self._scores = {}
 
     def outputs(self) -> list[Output]:
         """Take the detections made since the last call."""

@@ -1,7 +1,5 @@
 """The wake words there are: those inside a library, and the user's own files in a folder."""
 
-import json
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -9,10 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from wyoming_servers.errors import ModelMissingError
+from wyoming_servers.store.own_words import described, own_words, spoken
 
-SUFFIXES: Final = (".onnx", ".tflite")
-"""Of classifiers for openWakeWord."""
-_VERSION: Final = re.compile(r"[_-]v?\d+(\.\d+)*$")
 # What pyopen-wakeword has beside its words.
 _NETWORKS: Final = frozenset({"embedding_model", "melspectrogram"})
 
@@ -64,60 +60,43 @@ class WordCatalog:
         return word
 
 
-def describe(words: Iterable[WakeWord]) -> dict[str, Any]:
-    """Return what an engine that has loaded these words reports."""
+def describe(words: Iterable[WakeWord], *, lead: int, step: int) -> dict[str, Any]:
+    """Return what an engine that has loaded these words reports; see `engines.base`."""
     return {
         "words": [
             {"name": word.name, "phrase": word.phrase, "languages": list(word.languages)}
             for word in words
-        ]
+        ],
+        "lead": lead,
+        "step": step,
     }
 
 
 def openwakeword_files(folder: Path | None) -> list[WakeWord]:
     """Return pyopen-wakeword's words, then the user's: a file for each."""
     bundled = [
-        _word(path, languages=("en",))
+        WakeWord(path.stem, path, spoken(path.stem), ("en",), _modified(path))
         for path in Path(str(files("pyopen_wakeword") / "models")).glob("*.tflite")
         if path.stem not in _NETWORKS
     ]
-    own = [
-        _word(path)
-        for path in _own(folder)
-        # With a description beside it, a model is microWakeWord's.
-        if path.suffix.lower() in SUFFIXES and not path.with_suffix(".json").exists()
-    ]
-    return bundled + own
+    return bundled + _own(folder, "openwakeword")
 
 
 def microwakeword_files(folder: Path | None) -> list[WakeWord]:
     """Return pymicro-wakeword's words, then the user's: a .json with a .tflite for each."""
-    bundled = sorted(Path(str(files("pymicro_wakeword") / "models")).glob("*.json"))
-    own = [path for path in _own(folder) if path.suffix.lower() == ".json"]
-    return [_described(path) for path in (*bundled, *own)]
+    bundled = [
+        WakeWord(path.stem, path, *described(path), _modified(path))
+        for path in sorted(Path(str(files("pymicro_wakeword") / "models")).glob("*.json"))
+    ]
+    return bundled + _own(folder, "microwakeword")
 
 
-def spoken(name: str) -> str:
-    """Turn the name of a file into words: without version and underscores."""
-    return _VERSION.sub("", name).replace("_", " ").replace("-", " ").strip()
-
-
-def _word(path: Path, phrase: str = "", languages: tuple[str, ...] = ()) -> WakeWord:
-    return WakeWord(path.stem, path, phrase or spoken(path.stem), languages, _modified(path))
-
-
-def _described(path: Path) -> WakeWord:
-    """Read what a description says; a broken one is a word that will fail when it is loaded."""
-    try:
-        facts: Any = json.loads(path.read_text(encoding="utf-8"))
-        languages = tuple(str(code) for code in facts.get("trained_languages", ()))
-        return _word(path, str(facts["wake_word"]).lower(), languages)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return _word(path)
-
-
-def _own(folder: Path | None) -> list[Path]:
-    return sorted(folder.iterdir()) if folder is not None and folder.is_dir() else []
+def _own(folder: Path | None, engine: str) -> list[WakeWord]:
+    return [
+        WakeWord(word.name, word.path, word.phrase, word.languages, word.signature[0])
+        for word in own_words(folder)
+        if word.engine == engine
+    ]
 
 
 def _modified(path: Path) -> int:

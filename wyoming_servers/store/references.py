@@ -8,7 +8,7 @@ from wyoming_servers.config.schema import Config
 from wyoming_servers.config.suggest import nearest
 from wyoming_servers.domain import Kind
 from wyoming_servers.store.catalog import Catalog
-from wyoming_servers.store.specs import own_word_names
+from wyoming_servers.store.own_words import own_words, words_folder
 
 _SHOWN: Final = 8
 """Names listed in a fault; a longer list is no help."""
@@ -29,8 +29,14 @@ def check_references(config: Config, catalog: Catalog) -> list[Fault]:
     if config.tts.enabled:
         check("tts.voice", config.tts.voice, voices, "a voice")
     if config.wake.enabled:
+        words = _words(config, catalog)
         for word in config.wake.models:
-            check("wake.models", word, _words(config, catalog), "a wake word")
+            check("wake.models", word, words, "a wake word")
+        for word, settings in config.wake.words.items():
+            check(f"wake.words.{word}", word, words, "a wake word")
+            if settings.engine not in {"auto", *words.get(word, (settings.engine,))}:
+                message = f"{settings.engine} has no word {word!r}."
+                faults.append(Fault(f"wake.words.{word}.engine", message, words[word][0]))
     for model in config.preload if isinstance(config.preload, list) else ():
         check("preload", model, catalog.ids, "a model")
     for model in config.models:
@@ -51,11 +57,14 @@ def _checker(faults: list[Fault]) -> Callable[[str, str, Iterable[str], str], No
     return check
 
 
-def _words(config: Config, catalog: Catalog) -> list[str]:
-    words: list[str] = []
+def _words(config: Config, catalog: Catalog) -> dict[str, list[str]]:
+    """Return every wake word with the engines that hear it."""
+    words: dict[str, list[str]] = {}
     for entry in catalog.of_kind(Kind.WAKE):
-        words += [offer.name for offer in entry.offers]
-        words += own_word_names(entry, config.data_dir)
+        for offer in entry.offers:
+            words.setdefault(offer.name, []).append(entry.engine)
+    for word in own_words(words_folder(config)):
+        words.setdefault(word.name, []).append(word.engine)
     return words
 
 

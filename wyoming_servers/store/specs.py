@@ -1,13 +1,12 @@
 """Installed models as the coordinator and the workers want them."""
 
-import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 
-from wyoming_servers.config.schema import Config, ModelSection
-from wyoming_servers.domain import Kind, ModelSpec, Offer, Placement
+from wyoming_servers.config.schema import Config, ModelSection, WakeWordSection
+from wyoming_servers.domain import Kind, ModelSpec, Placement
 from wyoming_servers.store.catalog import Catalog, ModelEntry
+from wyoming_servers.store.own_words import words_folder
 from wyoming_servers.store.store import ModelStore
 
 _AUTO: Final = "auto"
@@ -29,16 +28,14 @@ PREFERS_GPU: Final = frozenset({"faster-whisper"})
 """Engines that `device: auto` puts on a GPU. Piper answers in 50 ms on a CPU, where it takes
 no memory from models that need the card."""
 
-WORD_SUFFIX: Final = ".tflite"
-_VERSION: Final = re.compile(r"[_-]v?\d+(\.\d+)*$")
-
 
 def model_specs(
     config: Config, store: ModelStore, gpus: Sequence[str] = ()
 ) -> dict[str, ModelSpec]:
     """Return every installed model with its settings; `gpus` are devices such as `cuda:0`.
 
-    Looks into the folder of the user's wake words, so it blocks on the disk for a moment.
+    The user's own wake words are not among a model's offers, because they come and go while the
+    server runs: `own_words` has them.
     """
     return {
         entry.id: model_spec(entry, config, store, gpus)
@@ -53,6 +50,9 @@ def model_spec(
     """Return one model with its settings. Raises ModelMissingError if it is not installed."""
     settings = config.models.get(entry.id, ModelSection())
     files = store.files(entry.id)
+    if entry.kind is Kind.WAKE:
+        files["models_dir"] = str(words_folder(config))
+        files["cache_dir"] = str(config.data_dir / "cache" / "wake")
     ways = placements(entry.engine, settings, gpus)
     options: dict[str, Any] = {**entry.options, **settings.options}
     return ModelSpec(
@@ -64,7 +64,7 @@ def model_spec(
         version=entry.version,
         attribution=(entry.attribution.name, entry.attribution.url),
         languages=entry.languages,
-        offers=(*(offer.as_offer() for offer in entry.offers), *_own_words(entry, store)),
+        offers=tuple(offer.as_offer() for offer in entry.offers),
         placements=ways,
         memory_bytes=entry.memory_bytes(ways[0].compute_type),
         keep_alive=config.keep_alive if settings.keep_alive is None else settings.keep_alive,
@@ -109,9 +109,19 @@ def served_models(config: Config, catalog: Catalog) -> dict[Kind, str]:
         served[Kind.ASR] = config.asr.model
     if config.tts.enabled and (voice := catalog.offering(Kind.TTS, config.tts.voice)) is not None:
         served[Kind.TTS] = voice.id
-    if config.wake.enabled and (words := catalog.of_kind(Kind.WAKE)):
-        served[Kind.WAKE] = words[0].id
+    if config.wake.enabled and (model := _hearing(config, catalog)) is not None:
+        served[Kind.WAKE] = model
     return served
+
+
+def _hearing(config: Config, catalog: Catalog) -> str | None:
+    """Return the model that hears the first configured word; of several, the one asked for."""
+    models = catalog.of_kind(Kind.WAKE)
+    for word in config.wake.models[:1]:
+        wanted = config.wake.words.get(word, WakeWordSection()).engine
+        knowing = [entry for entry in models if word in {offer.name for offer in entry.offers}]
+        models = [entry for entry in knowing if entry.engine == wanted] or knowing or models
+    return models[0].id if models else None
 
 
 def _gpu(engine: str, settings: ModelSection, gpus: Sequence[str]) -> str:
@@ -120,25 +130,3 @@ def _gpu(engine: str, settings: ModelSection, gpus: Sequence[str]) -> str:
     if settings.device == _AUTO:
         return gpus[0] if gpus and engine in PREFERS_GPU else ""
     return "cuda:0" if settings.device == "cuda" else settings.device
-
-
-def _own_words(entry: ModelEntry, store: ModelStore) -> list[Offer]:
-    """Return the user's wake words that the manifest does not name already."""
-    if entry.kind is not Kind.WAKE:
-        return []
-    known = {offer.name for offer in entry.offers}
-    return [
-        Offer(name, description=_words(name).title(), phrase=_words(name))
-        for name in own_word_names(entry, store.layout.data_dir)
-        if name not in known
-    ]
-
-
-def own_word_names(entry: ModelEntry, data_dir: Path) -> list[str]:
-    """Return the names of the models in the user's folders. Blocks on the disk."""
-    folders = [data_dir / name for name in entry.user_folders.values()]
-    return sorted(path.stem for folder in folders for path in folder.glob(f"*{WORD_SUFFIX}"))
-
-
-def _words(name: str) -> str:
-    return _VERSION.sub("", name).replace("_", " ").replace("-", " ").strip()

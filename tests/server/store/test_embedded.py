@@ -11,7 +11,13 @@ from wyoming_servers.store.store import ModelStore
 
 pytestmark = pytest.mark.component
 
-EMBEDDED = {"whisper/tiny.en", "whisper/base", "piper/en_US-joe-medium", "openwakeword"}
+EMBEDDED = {
+    "whisper/tiny.en",
+    "whisper/base",
+    "piper/en_US-joe-medium",
+    "openwakeword",
+    "microwakeword",
+}
 
 
 async def test_everything_served_by_default_needs_no_network(tmp_path: Path) -> None:

@@ -28,6 +28,11 @@ def test_the_defaults_lead_somewhere(tmp_path: Path) -> None:
         ({"asr": {"language": "de", "model": "whisper/tiny.en"}}, ("asr.language", "")),
         ({"tts": {"voice": "en_US-jo-medium"}}, ("tts.voice", "en_US-joe-medium")),
         ({"wake": {"models": ["hey_jarvis", "alex"]}}, ("wake.models", "alexa")),
+        ({"wake": {"words": {"alex": {}}}}, ("wake.words.alex", "alexa")),
+        (
+            {"wake": {"words": {"hey_rhasspy": {"engine": "microwakeword"}}}},
+            ("wake.words.hey_rhasspy.engine", "openwakeword"),
+        ),
         ({"preload": ["whisper/tny"]}, ("preload", "whisper/tiny")),
         ({"models": {"whisper/smal": {}}}, ("models.whisper/smal", "whisper/small")),
     ],

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from wyoming_servers.config.schema import Config, ModelSection
+from wyoming_servers.config.schema import Config, ModelSection, WakeSection
 from wyoming_servers.domain import Kind, Offer, Placement
 from wyoming_servers.store.catalog import Catalog, ModelEntry, builtin_catalog
 from wyoming_servers.store.specs import model_specs, placements, served_models
@@ -111,16 +111,16 @@ def test_the_estimate_is_that_of_the_place(store: ModelStore) -> None:
     assert model_specs(Config(), store)["whisper/a.b"].memory_bytes == 350_000_000
 
 
-def test_own_wake_words_are_offered_beside_the_manifests(store: ModelStore, tmp_path: Path) -> None:
-    folder = tmp_path / "data/wake-words"
-    for name in ("computer_v2.tflite", "alexa.tflite", "notes.txt"):
-        (folder / name).write_bytes(b"")
-    words = model_specs(Config(), store)["words"]
-    assert [(offer.name, offer.phrase) for offer in words.offers] == [
-        ("alexa", "alexa"),
-        ("computer_v2", "computer"),
-    ]
-    assert words.files == {"models_dir": str(folder)}
+def test_a_wake_word_model_knows_where_own_words_and_its_notes_are(
+    store: ModelStore, tmp_path: Path
+) -> None:
+    config = Config(data_dir=tmp_path, wake=WakeSection(models_dir=Path("mine")))
+    words = model_specs(config, store)["words"]
+    assert [offer.name for offer in words.offers] == ["alexa"]
+    assert words.files == {
+        "models_dir": str(tmp_path / "mine"),
+        "cache_dir": str(tmp_path / "cache/wake"),
+    }
 
 
 def test_the_models_that_answer_by_default() -> None:
@@ -134,3 +134,19 @@ def test_the_models_that_answer_by_default() -> None:
         {"asr": {"model": "none"}, "tts": {"voice": "none"}, "wake": {"enabled": False}}
     )
     assert served_models(config, catalog) == {}
+
+
+@pytest.mark.parametrize(
+    ("wake", "model"),
+    [
+        ({"models": ["alexa"]}, "openwakeword"),
+        ({"models": ["hey_rhasspy"]}, "openwakeword"),
+        ({"models": ["alexa"], "words": {"alexa": {"engine": "microwakeword"}}}, "microwakeword"),
+        ({"models": ["my_own"]}, "openwakeword"),
+    ],
+)
+def test_the_wake_model_that_is_served_hears_the_first_word(
+    wake: dict[str, Any], model: str
+) -> None:
+    config = Config.model_validate({"wake": wake})
+    assert served_models(config, builtin_catalog())[Kind.WAKE] == model
