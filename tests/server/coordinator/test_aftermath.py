@@ -1,5 +1,7 @@
 """What clients see when loads fail and workers die."""
 
+import itertools
+
 import pytest
 
 from wyoming_servers.devices.fake import FakeDevice
@@ -88,7 +90,7 @@ async def test_workers_that_die_in_their_first_run_open_the_circuit(world):
         world.workers("a")[0].die()
         await world.after(0)
         await client.release()
-    pauses = [later - earlier for earlier, later in zip(begun, begun[1:], strict=False)]
+    pauses = [later - earlier for earlier, later in itertools.pairwise(begun)]
     assert pauses == pytest.approx([0.1, 1, 2, 4], abs=0.25)
     with pytest.raises(BusyError, match="failed too often") as refused:
         await world.use("a")
@@ -156,7 +158,7 @@ async def test_a_load_that_can_never_work_is_not_retried(world):
     client = world.hold("a")
     await world.after(0.1)
     assert isinstance(client.error, ModelMissingError)
-    with pytest.raises(ModelMissingError, match="model.bin"):
+    with pytest.raises(ModelMissingError, match=r"model\.bin"):
         await world.use("a")
     assert world.launcher.loads("a") == 1
 

@@ -34,10 +34,14 @@ def test_nothing_saved_is_nothing_known(tmp_path):
         '{"version": 1}',
         '{"version": 1, "footprints": 5}',
         '{"version": 1, "footprints": [{"model": "a"}]}',
-        '{"version": 1, "footprints": [{"model": 1, "device": "cpu", "compute_type": "x", '
-        '"bytes": 5}]}',
-        '{"version": 1, "footprints": [{"model": "a", "device": "cpu", "compute_type": "x", '
-        '"bytes": "much"}]}',
+        (
+            '{"version": 1, "footprints": [{"model": 1, "device": "cpu", "compute_type": "x", '
+            '"bytes": 5}]}'
+        ),
+        (
+            '{"version": 1, "footprints": [{"model": "a", "device": "cpu", "compute_type": "x", '
+            '"bytes": "much"}]}'
+        ),
         "\ufffd\x00",
     ],
 )
