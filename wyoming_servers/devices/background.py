@@ -29,23 +29,27 @@ class Background:
         """Seconds until a call that has not returned is given up."""
         self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._busy = False
+        self._hangs = False
+        """Whether a call was given up and has not returned since."""
 
     async def call(self, function: Callable[[], T]) -> T:
-        """Run a function in the thread and return what it returns.
+        """Run a function in the thread and return what it returns; calls at once take turns.
 
-        Raises TimeoutError after the deadline, and at once while an earlier call still hangs.
+        Raises TimeoutError after the deadline, and at once while a call that was given up hangs.
         """
-        if self._busy:
+        if self._hangs:
             raise TimeoutError(f"{self._name} is still busy with an earlier call")
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
             self._thread.start()
         job = _Job(function, asyncio.get_running_loop())
-        self._busy = True
         self._jobs.put(job)
-        async with asyncio.timeout(self._timeout):
-            return await job.future
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await job.future
+        except TimeoutError:
+            self._hangs = True
+            raise
 
     def close(self) -> None:
         """Let the thread end after the call it is in."""
@@ -55,6 +59,8 @@ class Background:
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
+            if job.future.done():
+                continue  # given up while it waited for its turn
             result, error = None, None
             try:
                 result = job.call()
@@ -66,7 +72,7 @@ class Background:
                 return  # the event loop was closed while the call hung: nobody waits any more
 
     def _done(self, job: _Job[Any], result: object, error: Exception | None) -> None:
-        self._busy = False
+        self._hangs = False
         if job.future.done():
             return  # given up or cancelled
         if error is not None:
