@@ -1,6 +1,6 @@
 """Reads the configuration from all its sources; every fault is named, all at once."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -15,7 +15,7 @@ from wyoming_servers.config.faults import ConfigError, Fault
 from wyoming_servers.config.layers import Layer, collect, collect_assignments, merge, nest
 from wyoming_servers.config.overrides import overrides_path
 from wyoming_servers.config.schema import Config
-from wyoming_servers.config.tree import ANY, dotted, tree
+from wyoming_servers.config.tree import ANY, ConfigPath, dotted, tree
 
 DEFAULT_FILE: Final = Path("~/.config/wyoming-conductor/config.yaml")
 """Read when no file is named, if it exists."""
