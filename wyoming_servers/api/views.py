@@ -82,6 +82,9 @@ class ModelView(StatusView):
     pid: int | None = Field(None, description="Process that holds it.")
     progress: ProgressView | None = None
     error: ErrorView | None = None
+    fallback_reason: str | None = Field(
+        None, description="Why it is not on the device it was wished to be on, where it is not."
+    )
 
 
 class DeviceView(BaseModel):
@@ -95,6 +98,11 @@ class DeviceView(BaseModel):
     reserved_bytes: int = Field(description="Promised to loads in flight.")
     committed_bytes: int = Field(description="Measured of loaded models.")
     pressure: str = Field(description="normal, warning or critical.")
+    others_bytes: int = Field(0, description="Held by programs that are not ours.")
+    present: bool = Field(True, description="Whether it can be read; nothing loads where not.")
+    utilisation: float | None = Field(None, description="0 to 1, where the device tells it.")
+    temperature: float | None = Field(None, description="Degrees Celsius, where it tells it.")
+    power: float | None = Field(None, description="Watts, where it tells it.")
 
 
 def find(snapshot: Snapshot, model: str) -> ModelStatus:
@@ -159,6 +167,7 @@ def full(status: ModelStatus, snapshot: Snapshot) -> ModelView:
         error=ErrorView(code=status.error_code, message=status.error_message)
         if status.error_code
         else None,
+        fallback_reason=status.fallback_reason or None,
     )
 
 
@@ -173,6 +182,11 @@ def device(status: DeviceStatus) -> DeviceView:
         reserved_bytes=status.reserved,
         committed_bytes=status.committed,
         pressure=status.pressure,
+        others_bytes=status.others,
+        present=status.present,
+        utilisation=status.utilisation,
+        temperature=status.temperature,
+        power=status.power,
     )
 
 
