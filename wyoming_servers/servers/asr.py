@@ -82,7 +82,6 @@ class AsrSession:
     async def _transcribe(self, event: Event) -> None:
         await self._abandon()
         await self._settle()
-        self._deaf = False
         self._refused = True
         self._request = AsrRequest(client=self._peer.name)
         self._request = _request(event, self._peer.name)

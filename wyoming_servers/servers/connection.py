@@ -72,7 +72,7 @@ class Connection:
         self._decoder = Decoder(Limits(data=size, payload=size))
         self._inbox = Inbox()
         self._last = clock.now()
-        """When a byte last went in or out."""
+        """When bytes last came."""
         self._cut_off = False
         """Whether the client may still be sending when we close."""
         self._stopping: asyncio.Future[float] = asyncio.get_running_loop().create_future()
@@ -202,7 +202,6 @@ class Connection:
             raise DisconnectedError("does not read what it asked for") from err
         except ConnectionError as err:
             raise DisconnectedError(f"connection lost: {err}") from err
-        self._last = self._clock.now()
 
     async def _close(self) -> None:
         await close(self._reader, self._writer, linger=self._cut_off)

@@ -86,6 +86,12 @@ async def test_no_audio_at_all_is_an_empty_transcript(make_asr: Make) -> None:
         assert (await utterance.finish()).text == ""
 
 
+async def test_a_word_that_ends_with_the_audio_is_heard(
+    make_asr: Make, speech: Sound, quiet: Sound
+) -> None:
+    assert (await transcribe(make_asr().open(AsrRequest()), quiet(0.96) + speech(0.12))).text
+
+
 async def test_a_pause_ends_the_turn(make_asr: Make, speech: Sound, quiet: Sound) -> None:
     async with make_asr(silence=0.7).open(AsrRequest()) as utterance:
         await feed(utterance, speech(1.0) + quiet(0.5))
@@ -231,6 +237,7 @@ async def test_leaving_while_somebody_speaks_frees_the_model(
         await asyncio.sleep(0)
         assert coordinator.held == 1
     assert coordinator.held == 0
+    assert utterance._activity.closed
     assert [event.code for event in published("request_finished")] == ["CANCELLED"]
 
 

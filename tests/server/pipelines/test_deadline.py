@@ -64,3 +64,20 @@ async def test_an_error_of_the_work_passes(clock: FakeClock) -> None:
     with pytest.raises(KeyError):
         async with Deadline(clock, 5, "for this"):
             raise KeyError
+
+
+async def test_a_cancellation_at_the_same_moment_stays_one(clock: FakeClock) -> None:
+    deadline = Deadline(clock, 5, "for this")
+
+    async def work() -> None:
+        async with deadline:
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(work())
+    await clock.settle()
+    deadline._alarm.cancel()
+    deadline._rang = True
+    task.cancel()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task

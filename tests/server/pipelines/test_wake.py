@@ -79,6 +79,21 @@ async def test_a_client_that_leaves_has_heard_enough(
     assert [event.code for event in published("request_finished")] == [""]
 
 
+async def test_a_client_that_is_cut_off_has_not_failed_either(
+    make_wake: Make, clock: FakeClock, published: Published
+) -> None:
+    async def listen() -> None:
+        async with make_wake().open(WakeRequest()) as listening:
+            await heard(listening)
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(listen())
+    await clock.settle()
+    task.cancel()
+    await asyncio.wait([task])
+    assert [event.code for event in published("request_finished")] == [""]
+
+
 async def test_the_worker_is_told_words_and_thresholds(
     make_wake: Make, coordinator: FakeCoordinator
 ) -> None:

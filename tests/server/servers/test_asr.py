@@ -115,6 +115,18 @@ async def test_the_answer_comes_before_the_stop_and_the_rest_is_thrown_away(
     assert (await client.ask("transcript"))["text"] == "1.0 seconds"
 
 
+async def test_an_utterance_may_follow_though_the_last_was_never_stopped(
+    serve: Serve, connect: Connect, speech: Sound, quiet: Sound
+) -> None:
+    running = await serve()
+    client = await connect(running.ports["asr"])
+    await client.send("transcribe")
+    await client.audio(speech(1.0) + quiet(1.0))
+    assert (await client.ask("transcript"))["text"] != ""
+    await client.utter(speech(1.0))
+    assert (await client.ask("transcript"))["text"] == "1.0 seconds"
+
+
 async def test_minutes_of_silence_sent_fast_are_one_empty_transcript(
     serve: Serve, connect: Connect
 ) -> None:
@@ -303,10 +315,13 @@ async def test_a_failed_load_is_told_while_the_person_still_speaks(
     serve: Serve, connect: Connect, speech: Sound
 ) -> None:
     running = await serve()
-    running.coordinator.refusals.append(LoadFailedError("The file is broken."))
+    running.coordinator.gate.clear()
     client = await connect(running.ports["asr"])
     await client.send("transcribe")
     await client.audio(speech(0.5))
+    await running.waited_for()
+    running.coordinator.refusals.append(LoadFailedError("The file is broken."))
+    running.coordinator.gate.set()
     error = await client.ask("error")
     assert error["code"] == "LOAD_FAILED"
     assert "The file is broken." in error["text"]

@@ -177,9 +177,10 @@ async def test_a_model_that_cannot_be_loaded_is_one_error(serve: Serve, connect:
         await client.send("audio-chunk", BEEP, **AUDIO)
     assert (await client.ask("error"))["code"] == "LOAD_FAILED"
     assert await client.is_alive()
+    await client.send("audio-chunk", BEEP, timestamp=1, **AUDIO)
     await client.send("audio-start", **AUDIO)
-    await client.send("audio-chunk", BEEP, **AUDIO)
-    assert (await client.ask("detection"))["name"] == "hey_jarvis"
+    await client.send("audio-chunk", BEEP, timestamp=2, **AUDIO)
+    assert (await client.ask("detection"))["timestamp"] == 2
 
 
 @pytest.mark.parametrize("phase", ["loading", "listening"])
