@@ -30,6 +30,7 @@ class NvmlProbe:
         self._nvml = library
         self._thread = Background("GPU memory probe", _TIMEOUT_S)
         self._handles: dict[str, Any] | None = None
+        self._initialised = False
         self._complained: set[str] = set()
 
     async def devices(self) -> tuple[Device, ...]:
@@ -62,6 +63,7 @@ class NvmlProbe:
             except (self._nvml.NVMLError_LibraryNotFound, self._nvml.NVMLError_DriverNotLoaded):
                 self._handles = {}
             else:
+                self._initialised = True
                 handles = [
                     self._nvml.nvmlDeviceGetHandleByIndex(index)
                     for index in range(self._nvml.nvmlDeviceGetCount())
@@ -138,9 +140,10 @@ class NvmlProbe:
             return None
 
     def _shut_down(self) -> None:
-        if self._handles:
-            self._nvml.nvmlShutdown()
         self._handles = {}
+        if self._initialised:
+            self._initialised = False
+            self._nvml.nvmlShutdown()
 
     def _complain(self, about: str, err: Exception) -> None:
         if about not in self._complained:

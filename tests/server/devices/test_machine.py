@@ -1,0 +1,60 @@
+import asyncio
+
+import pytest
+
+from wyoming_servers.devices.fake import FakeProbe
+from wyoming_servers.devices.machine import MachineProbe
+
+
+async def test_all_probes_are_asked_and_their_devices_are_one_list():
+    host, cards = FakeProbe({"cpu": 16}), FakeProbe({"cuda:0": 8, "cuda:1": 4})
+    probe = MachineProbe(host, cards)
+    assert [device.id for device in await probe.devices()] == ["cpu", "cuda:0", "cuda:1"]
+    sample = await probe.sample(())
+    assert {name: reading.total for name, reading in sample.readings.items()} == {
+        "cpu": 16,
+        "cuda:0": 8,
+        "cuda:1": 4,
+    }
+    await probe.close()
+    assert host.closed
+    assert cards.closed
+
+
+async def test_probes_are_read_side_by_side():
+    both = asyncio.Barrier(2)
+
+    class Meeting(FakeProbe):
+        async def sample(self, pids):
+            async with asyncio.timeout(5):
+                await both.wait()
+            return await super().sample(pids)
+
+    sample = await MachineProbe(Meeting({"cpu": 1}), Meeting({"cuda:0": 1})).sample(())
+    assert len(sample.readings) == 2
+
+
+async def test_this_machine_has_at_least_its_host():
+    probe = MachineProbe.of_this_machine()
+    devices = await probe.devices()
+    sample = await probe.sample(())
+    await probe.close()
+    assert devices[0].id == "cpu"
+    assert sample.readings["cpu"].free > 0
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+async def test_the_fake_shows_what_the_test_puts_there(hidden):
+    probe = FakeProbe({"cpu": 100})
+    device = probe.machine["cpu"]
+    device.others, device.hides_pids = 10, hidden
+    probe.hold("cpu", 7, 30)
+    reading = (await probe.sample([7])).readings["cpu"]
+    assert (reading.used, reading.free) == (40, 60)
+    assert reading.by_pid == ({} if hidden else {7: 30})
+    probe.drop(7, linger=True)
+    assert (await probe.sample(())).readings["cpu"].used == 40
+    device.lingering = 0
+    assert (await probe.sample(())).readings["cpu"].used == 10
+    device.missing = True
+    assert (await probe.sample(())).readings == {}
