@@ -5,7 +5,10 @@ ConductorError                      code, what happened, what to do next
 │   ├── BadRequestError             BAD_REQUEST
 │   ├── UnauthorizedError           UNAUTHORIZED
 │   ├── UnsupportedLanguageError    UNSUPPORTED_LANGUAGE
-│   └── ModelMissingError           MODEL_MISSING
+│   ├── ModelMissingError           MODEL_MISSING
+│   ├── NotFoundError               NOT_FOUND
+│   ├── ConflictError               CONFLICT
+│   └── TooLargeError               TOO_LARGE
 ├── CapacityError                   nobody's fault; the same request may work later
 │   ├── BusyError                   BUSY
 │   ├── OutOfMemoryError            OOM
@@ -74,6 +77,24 @@ class ModelMissingError(RequestError):
 
     code = "MODEL_MISSING"
     default_hint = "`wyoming-conductor models list` shows what is installed and what can be pulled."
+
+
+class NotFoundError(RequestError):
+    """Raised when a job, a webhook or another thing that has an id does not exist (any more)."""
+
+    code = "NOT_FOUND"
+
+
+class ConflictError(RequestError):
+    """Raised when something is in a state in which it cannot be done, such as a job that ended."""
+
+    code = "CONFLICT"
+
+
+class TooLargeError(RequestError):
+    """Raised when an upload is larger than may be sent or kept."""
+
+    code = "TOO_LARGE"
 
 
 class CapacityError(ConductorError):
@@ -154,6 +175,9 @@ _WIRE: Final[dict[str, type[ConductorError]]] = {
         UnauthorizedError,
         UnsupportedLanguageError,
         ModelMissingError,
+        NotFoundError,
+        ConflictError,
+        TooLargeError,
         BusyError,
         OutOfMemoryError,
         ShuttingDownError,

@@ -194,3 +194,50 @@ class RequestFinished(Event):
     message: str = ""
     stages: dict[str, float] = field(default_factory=dict)
     """Seconds per stage, such as queue, inference, first_audio."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobEvent(Event):
+    """Base of what happens to one job."""
+
+    job: str
+    """Its id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobQueued(JobEvent):
+    """A recording was taken in."""
+
+    type: ClassVar[str] = "job_queued"
+    model: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobStarted(JobEvent):
+    """Its turn has come."""
+
+    type: ClassVar[str] = "job_started"
+    model: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobProgressed(JobEvent):
+    """Another piece of it is done."""
+
+    type: ClassVar[str] = "job_progress"
+    percent: int
+    chunk: int
+    chunks_total: int
+    """An estimate until the last piece is cut."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFinished(JobEvent):
+    """It has ended and will not change any more."""
+
+    type: ClassVar[str] = "job_finished"
+    model: str
+    status: str
+    """done, failed or cancelled."""
+    code: str = ""
+    message: str = ""

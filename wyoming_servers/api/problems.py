@@ -54,6 +54,9 @@ ANSWERS: Final[Mapping[str, Answer]] = {
     "UNSUPPORTED_LANGUAGE": Answer(400),
     "UNAUTHORIZED": Answer(401),
     "MODEL_MISSING": Answer(404),
+    "NOT_FOUND": Answer(404),
+    "CONFLICT": Answer(409),
+    "TOO_LARGE": Answer(413),
     # The one who asked has left; nginx's number for it, seen in logs only.
     "CANCELLED": Answer(499),
     "LOAD_FAILED": Answer(500),

@@ -135,6 +135,34 @@ class ApiSection(Section):
     )
 
 
+class JobsSection(Section):
+    """Long recordings sent over HTTP."""
+
+    keep: Duration = Field(
+        604_800.0, ge=0, description="Ended jobs are kept for this long, in seconds."
+    )
+    max_upload: Size = Field(4 * 1024**3, ge=1_048_576, description="Largest recording, in bytes.")
+    quota: Size = Field(
+        16 * 1024**3, ge=1_048_576, description="All recordings that wait together, in bytes."
+    )
+    queue: int = Field(256, ge=1, le=100_000, description="Jobs that may wait; then BUSY.")
+
+
+class WebhooksSection(Section):
+    """Addresses that are told when a job ends or a model comes and goes."""
+
+    allow: list[str] = Field(
+        default_factory=lambda: ["public"],
+        description="Where to: `public` is the internet; hosts and networks at home by name.",
+    )
+    timeout: Duration = Field(
+        10.0,
+        ge=1,
+        le=60,
+        description="Time an address has to answer, in seconds.",
+    )
+
+
 class DiscoverySection(Section):
     """Being found on the network."""
 
@@ -236,6 +264,8 @@ class Config(Section):
     tts: TtsSection = TtsSection()
     wake: WakeSection = WakeSection()
     api: ApiSection = ApiSection()
+    jobs: JobsSection = JobsSection()
+    webhooks: WebhooksSection = WebhooksSection()
     discovery: DiscoverySection = DiscoverySection()
     limits: LimitsSection = LimitsSection()
     memory: MemorySection = MemorySection()

@@ -163,6 +163,24 @@ _LINES: Final[dict[type[Event], Callable[[Any], Line]]] = {
     events.ModelJoined: _joined,
     events.ModelWaiting: _waiting,
     events.ModelLoading: _loading,
+def _job_queued(event: events.JobQueued) -> Line:
+    return logging.INFO, f"job {event.job} for {event.model} is queued"
+
+
+def _job_started(event: events.JobStarted) -> Line:
+    return logging.INFO, f"job {event.job} for {event.model} begins"
+
+
+def _job_progressed(event: events.JobProgressed) -> Line:
+    return logging.DEBUG, f"job {event.job}: {event.percent} %"
+
+
+def _job_finished(event: events.JobFinished) -> Line:
+    if event.code:
+        return logging.WARNING, f"job {event.job} failed [{event.code}]: {event.message}"
+    return logging.INFO, f"job {event.job} is {event.status}"
+
+
     events.ModelProgressed: _progressed,
     events.ModelLoaded: _loaded,
     events.ModelUnloaded: _unloaded,
@@ -174,3 +192,7 @@ _LINES: Final[dict[type[Event], Callable[[Any], Line]]] = {
     events.WakeWordDetected: _wake,
     events.RequestFinished: _finished,
 }
+    events.JobQueued: _job_queued,
+    events.JobStarted: _job_started,
+    events.JobProgressed: _job_progressed,
+    events.JobFinished: _job_finished,

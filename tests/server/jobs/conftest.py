@@ -1,0 +1,189 @@
+"""Jobs without processes: a decoder that plays a list, a coordinator that counts."""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from wyoming_servers.bus import EventBus
+from wyoming_servers.clock import FakeClock
+from wyoming_servers.config.schema import JobsSection
+from wyoming_servers.jobs.audio import Ended, Opened, Part, Piece, Silence
+from wyoming_servers.jobs.job import Job, NewJob
+from wyoming_servers.jobs.manager import JobManager
+from wyoming_servers.pipelines.fake import SPECS, FakeCoordinator
+
+
+class FakeDecoder:
+    """A recording of ten seconds: speech from 1 to 3, from 5 to 6 and from 8 to 10."""
+
+    def __init__(self) -> None:
+        self.parts: list[Part | Exception] = [
+            Opened(10.0),
+            Piece(1.0, 3.0, bytes(2 * 32_000)),
+            Silence(4.0),
+            Piece(5.0, 6.0, bytes(32_000)),
+            Piece(8.0, 10.0, bytes(2 * 32_000)),
+            Ended(10.0),
+        ]
+        self.skips: list[float] = []
+        self.vads: list[bool] = []
+        self.open = 0
+
+    @asynccontextmanager
+    async def __call__(
+        self, path: Path, *, skip: float = 0.0, vad: bool = True
+    ) -> AsyncIterator[AsyncIterator[Part]]:
+        self.skips.append(skip)
+        self.vads.append(vad)
+        self.open += 1
+        try:
+            yield self._play(skip)
+        finally:
+            self.open -= 1
+
+    async def _play(self, skip: float) -> AsyncIterator[Part]:
+        for part in self.parts:
+            await asyncio.sleep(0)
+            if isinstance(part, Exception):
+                raise part
+            if not isinstance(part, Piece) or part.start >= skip:
+                yield part
+
+
+@pytest.fixture
+def decoder() -> FakeDecoder:
+    return FakeDecoder()
+
+
+@pytest.fixture
+def coordinator() -> FakeCoordinator:
+    return FakeCoordinator(SPECS)
+
+
+@pytest.fixture
+def bus(clock: FakeClock) -> EventBus:
+    return EventBus(clock)
+
+
+@pytest.fixture
+def told() -> list[Job]:
+    """The jobs whose end was passed on."""
+    return []
+
+
+@pytest.fixture
+def make_manager(
+    tmp_path: Path,
+    coordinator: FakeCoordinator,
+    bus: EventBus,
+    clock: FakeClock,
+    decoder: FakeDecoder,
+    told: list[Job],
+) -> Callable[..., JobManager]:
+    """Make a manager over the same folder each time, as restarts do."""
+
+    async def tell(job: Job) -> None:
+        told.append(job)
+
+    def make(**settings: Any) -> JobManager:
+        return JobManager(
+            tmp_path / "jobs",
+            coordinator,
+            JobsSection(**settings),
+            bus,
+            clock,
+            on_end=tell,
+            decoder=decoder,
+        )
+
+    return make
+
+
+@pytest.fixture
+def submit(tmp_path: Path) -> Callable[..., Any]:
+    """Send a recording."""
+    numbers = iter(range(1_000))
+
+    async def send(manager: JobManager, **fields: Any) -> Job:
+        path = manager.uploads / f"recording-{next(numbers)}"
+        await asyncio.to_thread(path.write_bytes, b"sound")
+        return await manager.submit(NewJob(**{"model": "asr/english", **fields}), path)
+
+    return send
+
+
+@pytest.fixture
+def wait_end(clock: FakeClock) -> Callable[..., Any]:
+    """Wait until a job has ended; time passes where somebody sleeps."""
+
+    async def wait(manager: JobManager, job: Job) -> Job:
+        async with asyncio.timeout(20):
+            while not (found := await manager.get(job.id)).ended:
+                await clock.advance(0.5)
+                await asyncio.sleep(0.005)
+        return found
+
+    return wait
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], object]], Any]:
+    """Wait for something that happens in other tasks and threads."""
+
+    async def wait(condition: Callable[[], object]) -> None:
+        async with asyncio.timeout(10):
+            while not condition():  # noqa: ASYNC110  (what is waited for has no event)
+                await asyncio.sleep(0.002)
+
+    return wait
+
+
+def _tone(seconds: float, rate: int) -> np.ndarray:
+    """A hum that the gate and Silero let pass as little as any other sound."""
+    time = np.arange(int(seconds * rate)) / rate
+    return (0.3 * 32_767 * np.sin(2 * np.pi * 220 * time)).astype(np.int16)
+
+
+@pytest.fixture
+def encode() -> Callable[..., bytes]:
+    """Put 16-bit mono samples into a container."""
+
+    def make(
+        samples: np.ndarray | None = None,
+        *,
+        container: str = "mp3",
+        codec: str = "mp3",
+        rate: int = 44_100,
+        video: bool = False,
+    ) -> bytes:
+        pcm = _tone(2.0, rate) if samples is None else samples
+        file = io.BytesIO()
+        with av.open(file, "w", format=container) as out:
+            picture = out.add_stream("mpeg4", rate=10) if video else None
+            if picture is not None:
+                picture.width, picture.height, picture.pix_fmt = 64, 64, "yuv420p"
+            stream = out.add_stream(codec, rate=rate, layout="mono") if codec else None
+            if picture is not None:
+                for number in range(20):
+                    image = np.full((64, 64, 3), number * 10, np.uint8)
+                    out.mux(picture.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+                out.mux(picture.encode(None))
+            if stream is not None:
+                frame = av.AudioFrame.from_ndarray(pcm[None, :], format="s16", layout="mono")
+                frame.rate = rate
+                fitting = av.AudioResampler(
+                    stream.format.name, "mono", stream.rate, stream.frame_size or 1_024
+                )
+                for piece in (*fitting.resample(frame), *fitting.resample(None)):
+                    out.mux(stream.encode(piece))
+                out.mux(stream.encode(None))
+        return file.getvalue()
+
+    return make

@@ -1,0 +1,303 @@
+"""Jobs from the queue to their end, over restarts."""
+
+import asyncio
+
+import pytest
+
+from wyoming_servers.domain import Priority
+from wyoming_servers.errors import (
+    BadRequestError,
+    BusyError,
+    ConflictError,
+    InferenceFailedError,
+    ModelMissingError,
+    NotFoundError,
+)
+from wyoming_servers.jobs.audio import Ended, Opened, Piece, Silence
+from wyoming_servers.jobs.job import JobStatus
+
+
+def pieces(job) -> list[tuple[float, float, str]]:
+    return [(segment.start, segment.end, segment.text) for segment in job.segments]
+
+
+HEARD = [
+    (1.0, 3.0, "2.0 seconds"),
+    (5.0, 6.0, "1.0 seconds"),
+    (8.0, 10.0, "2.0 seconds"),
+]
+
+
+async def test_a_recording_becomes_segments_with_their_times(
+    make_manager, submit, wait_end, told, coordinator
+) -> None:
+    async with make_manager() as manager:
+        job = await wait_end(manager, await submit(manager, filename="x.wav"))
+        assert job.status is JobStatus.DONE
+        assert pieces(job) == HEARD
+        assert [segment.index for segment in job.segments] == [0, 1, 2]
+        assert (job.progress, job.chunk, job.chunks_total, job.duration) == (100, 3, 3, 10.0)
+        assert job.language == "en"
+        assert [ended.id for ended in told] == [job.id]
+        assert not (manager.uploads / job.id).exists()
+    assert {run.priority for run in coordinator.runs} == {Priority.OTHER}
+
+
+async def test_progress_is_told_as_it_grows(make_manager, submit, wait_end, bus) -> None:
+    with bus.subscribe() as events:
+        async with make_manager() as manager:
+            await wait_end(manager, await submit(manager))
+        seen = [item.event for item in events.drain()]
+    types = [event.type for event in seen]
+    assert types[:2] == ["job_queued", "job_started"]
+    assert types[-1] == "job_finished"
+    percents = [event.percent for event in seen if event.type == "job_progress"]
+    assert percents == sorted(percents)
+    assert percents[-1] == 99
+
+
+async def test_the_model_is_free_between_two_pieces(
+    make_manager, submit, wait_end, coordinator
+) -> None:
+    async with make_manager() as manager:
+        await wait_end(manager, await submit(manager))
+    assert coordinator.leased == ["asr/english"] * 3
+    assert coordinator.held == 0
+
+
+async def test_a_job_waits_while_somebody_speaks(
+    make_manager, submit, clock, coordinator, wait_end
+) -> None:
+    async with make_manager() as manager:
+        coordinator.gate.clear()
+        speaker = coordinator.lease("asr/english")
+        speaking = asyncio.create_task(speaker.__aenter__())
+        busy = coordinator.snapshot
+
+        def snapshot():
+            from dataclasses import replace
+
+            found = busy()
+            models = tuple(replace(model, leases=1) for model in found.models)
+            return replace(found, models=models)
+
+        coordinator.snapshot = snapshot
+        job = await submit(manager)
+        for _ in range(40):
+            await clock.advance(0.1)
+            await asyncio.sleep(0.002)
+        assert coordinator.runs == []
+        coordinator.snapshot = busy
+        coordinator.gate.set()
+        await speaking
+        await speaker.__aexit__(None, None, None)
+        assert pieces(await wait_end(manager, job)) == HEARD
+
+
+async def test_speech_that_never_ends_does_not_stop_jobs_for_ever(
+    make_manager, submit, wait_end, coordinator
+) -> None:
+    from dataclasses import replace
+
+    calm = coordinator.snapshot
+    coordinator.snapshot = lambda: replace(
+        calm(), models=tuple(replace(model, leases=1) for model in calm().models)
+    )
+    async with make_manager() as manager:
+        assert (await wait_end(manager, await submit(manager))).status is JobStatus.DONE
+
+
+async def test_a_recording_that_cannot_be_decoded_fails_with_the_reason(
+    make_manager, submit, wait_end, decoder, told
+) -> None:
+    decoder.parts = [BadRequestError("The file cannot be decoded: nonsense.")]
+    async with make_manager() as manager:
+        job = await wait_end(manager, await submit(manager))
+    assert (job.status, job.error_code) == (JobStatus.FAILED, "BAD_REQUEST")
+    assert "nonsense" in job.error
+    assert [ended.status for ended in told] == [JobStatus.FAILED]
+
+
+async def test_a_bug_fails_the_job_and_the_next_one_runs(
+    make_manager, submit, wait_end, decoder
+) -> None:
+    parts, decoder.parts = decoder.parts, [ZeroDivisionError("oops")]
+    async with make_manager() as manager:
+        failed = await wait_end(manager, await submit(manager))
+        decoder.parts = parts
+        assert (await wait_end(manager, await submit(manager))).status is JobStatus.DONE
+    assert (failed.status, failed.error_code) == (JobStatus.FAILED, "UNKNOWN")
+
+
+async def test_a_worker_that_dies_is_tried_again(
+    make_manager, submit, wait_end, coordinator
+) -> None:
+    coordinator.refusals = [InferenceFailedError("gone"), InferenceFailedError("gone")]
+    async with make_manager() as manager:
+        assert pieces(await wait_end(manager, await submit(manager))) == HEARD
+
+
+async def test_a_worker_that_dies_each_time_fails_the_job(
+    make_manager, submit, wait_end, coordinator
+) -> None:
+    coordinator.refusals = [InferenceFailedError("gone") for _ in range(3)]
+    async with make_manager() as manager:
+        job = await wait_end(manager, await submit(manager))
+    assert (job.status, job.error_code) == (JobStatus.FAILED, "INFERENCE_FAILED")
+
+
+async def test_a_full_machine_is_waited_for(make_manager, submit, wait_end, coordinator) -> None:
+    coordinator.refusals = [BusyError("full") for _ in range(8)]
+    async with make_manager() as manager:
+        assert (await wait_end(manager, await submit(manager))).status is JobStatus.DONE
+
+
+async def test_a_model_that_was_removed_fails_the_job_at_once(
+    make_manager, submit, wait_end, coordinator
+) -> None:
+    coordinator.refusals = [ModelMissingError("removed")]
+    async with make_manager() as manager:
+        job = await wait_end(manager, await submit(manager))
+    assert job.error_code == "MODEL_MISSING"
+
+
+async def test_a_running_job_is_cancelled_at_once(
+    make_manager, submit, coordinator, decoder, told, until
+) -> None:
+    coordinator.gate.clear()
+    async with make_manager() as manager:
+        job = await submit(manager)
+        await until(lambda: coordinator.waiting)
+        cancelled = await manager.cancel(job.id)
+        assert cancelled.status is JobStatus.CANCELLED
+        await until(lambda: not decoder.open)
+        assert coordinator.waiting == 0
+        with pytest.raises(ConflictError, match="terminal state cancelled"):
+            await manager.cancel(job.id)
+        assert [ended.id for ended in told] == [job.id]
+
+
+async def test_a_queued_job_that_is_cancelled_never_runs(
+    make_manager, submit, coordinator, wait_end, decoder
+) -> None:
+    coordinator.gate.clear()
+    async with make_manager() as manager:
+        first, second, third = [await submit(manager) for _ in range(3)]
+        await manager.cancel(second.id)
+        coordinator.gate.set()
+        await wait_end(manager, third)
+        assert (await manager.get(second.id)).segments == ()
+        assert (await manager.get(first.id)).status is JobStatus.DONE
+    assert len(decoder.skips) == 2
+
+
+async def test_who_does_not_exist_cannot_be_found(make_manager) -> None:
+    async with make_manager() as manager:
+        with pytest.raises(NotFoundError, match="job nobody not found"):
+            await manager.get("nobody")
+        with pytest.raises(NotFoundError):
+            await manager.cancel("nobody")
+
+
+async def test_a_restart_goes_on_with_the_next_piece_and_hears_nothing_twice(
+    make_manager, submit, wait_end, coordinator, decoder, until
+) -> None:
+    async with make_manager() as manager:
+        job = await submit(manager)
+        await until(lambda: coordinator.leased)
+        coordinator.gate.clear()
+        await until(lambda: coordinator.waiting)
+    coordinator.gate.set()
+    async with make_manager() as manager:
+        ended = await wait_end(manager, job)
+    assert pieces(ended) == HEARD
+    assert ended.attempts == 2
+    assert decoder.skips[0] == 0.0
+    assert decoder.skips[1] >= 3.0
+
+
+async def test_a_job_that_takes_the_server_down_thrice_fails_with_that_reason(
+    make_manager, submit, coordinator, told, until
+) -> None:
+    coordinator.gate.clear()
+    job = None
+    for _ in range(3):
+        async with make_manager() as manager:
+            job = job or await submit(manager)
+            await until(lambda: coordinator.waiting)
+    async with make_manager() as manager:
+        ended = await manager.get(job.id)
+    assert ended.status is JobStatus.FAILED
+    assert "stopped 3 times" in ended.error
+    assert [one.id for one in told] == [job.id]
+
+
+async def test_an_end_that_was_not_passed_on_is_passed_on_at_the_next_start(
+    make_manager, submit, wait_end, told, until
+) -> None:
+    async with make_manager() as manager:
+        job = await wait_end(manager, await submit(manager))
+        await manager._open._all("UPDATE jobs SET told = 0")
+        told.clear()
+    async with make_manager() as manager:
+        await until(lambda: told)
+        await asyncio.sleep(0.05)
+        assert [one.id for one in told] == [job.id]
+        assert await manager._open.untold() == []
+
+
+async def test_the_queue_is_bounded_and_refused_recordings_are_deleted(
+    make_manager, submit, coordinator, until
+) -> None:
+    coordinator.gate.clear()
+    async with make_manager(queue=1) as manager:
+        await submit(manager)
+        await until(lambda: coordinator.waiting)
+        await submit(manager)
+        with pytest.raises(BusyError, match="1 jobs wait already"):
+            await submit(manager)
+        kept = await asyncio.to_thread(lambda: list(manager.uploads.iterdir()))
+        assert len(kept) == 2
+
+
+async def test_a_key_seen_before_makes_no_second_job(
+    make_manager, submit, wait_end, decoder
+) -> None:
+    async with make_manager() as manager:
+        first = await submit(manager, idempotency_key="k")
+        again = await submit(manager, idempotency_key="k")
+        assert first.id == again.id
+        await wait_end(manager, first)
+        assert (await submit(manager, idempotency_key="k")).id == first.id
+    assert len(decoder.skips) == 1
+
+
+async def test_old_jobs_are_forgotten_and_strays_deleted(
+    make_manager, submit, wait_end, clock, until
+) -> None:
+    import os
+
+    async with make_manager(keep=100) as manager:
+        job = await wait_end(manager, await submit(manager))
+        stray, sent, fresh = (manager.uploads / name for name in ("stray", "x.part", "fresh"))
+        for path in (stray, sent, fresh):
+            await asyncio.to_thread(path.write_bytes, b"")
+        await asyncio.to_thread(os.utime, stray, (1, 1))
+        await clock.advance(4_000)
+        await until(lambda: not stray.exists())
+        with pytest.raises(NotFoundError):
+            await manager.get(job.id)
+        assert fresh.exists()
+        assert sent.exists()
+    async with make_manager() as manager:
+        assert not sent.exists()
+
+
+async def test_a_recording_without_detection_of_speech_is_taken_whole(
+    make_manager, submit, wait_end, decoder
+) -> None:
+    decoder.parts = [Opened(None), Piece(0.0, 4.0, bytes(128_000)), Silence(9.0), Ended(9.0)]
+    async with make_manager() as manager:
+        job = await wait_end(manager, await submit(manager, vad=False))
+    assert decoder.vads == [False]
+    assert (job.duration, job.chunks_total) == (9.0, 1)

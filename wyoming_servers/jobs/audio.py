@@ -1,0 +1,158 @@
+"""Reads a recording of any format through the decoding child process, piece by piece."""
+
+import asyncio
+import json
+import logging
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from wyoming_servers.domain import SPEECH_FORMAT
+from wyoming_servers.errors import BadRequestError, DeadlineError, InternalError
+from wyoming_servers.jobs.cutter import MAX_SECONDS
+
+_LOGGER: Final = logging.getLogger(__name__)
+
+_PATIENCE_SECONDS: Final = 300.0
+"""Longest silence of the child; it tells of every ten seconds of recording."""
+
+_LINE_BYTES: Final = 65_536
+_PIECE_BYTES: Final = SPEECH_FORMAT.bytes_for(2 * MAX_SECONDS)
+_STDERR_BYTES: Final = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The recording can be decoded."""
+
+    duration: float | None
+    """Seconds, as the file says; None if it does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some speech, in seconds from the beginning of the recording."""
+
+    start: float
+    end: float
+    pcm: bytes
+    """16 kHz, 16-bit mono."""
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """There is nothing to transcribe up to `position`."""
+
+    position: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The recording is over."""
+
+    duration: float
+
+
+Part = Opened | Piece | Silence | Ended
+
+
+class Decoder(Protocol):
+    """What opens recordings; `open_recording` is one."""
+
+    def __call__(
+        self, path: Path, *, skip: float = 0.0, vad: bool = True
+    ) -> AbstractAsyncContextManager[AsyncIterator[Part]]: ...
+
+
+@asynccontextmanager
+async def open_recording(
+    path: Path, *, skip: float = 0.0, vad: bool = True
+) -> AsyncIterator[AsyncIterator[Part]]:
+    """Decode `path` from `skip` seconds on; the parts end with Ended. Leaving kills the child.
+
+    Iterating raises BadRequestError for a file that cannot be decoded, DeadlineError for a child
+    that says nothing any more.
+    """
+    command = [sys.executable, "-m", "wyoming_servers.jobs.decode", str(path), f"--skip={skip}"]
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        *([] if vad else ["--no-vad"]),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        limit=_LINE_BYTES,
+        start_new_session=True,
+    )
+    assert process.stderr is not None  # noqa: S101  (asked for above)
+    grumbling = asyncio.create_task(_read_stderr(process.stderr), name="decoder's stderr")
+    try:
+        yield _parts(process, grumbling)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+        grumbling.cancel()
+        await asyncio.wait([grumbling])
+
+
+async def _parts(
+    process: asyncio.subprocess.Process, grumbling: asyncio.Task[str]
+) -> AsyncIterator[Part]:
+    assert process.stdout is not None  # noqa: S101  (asked for by the caller)
+    while True:
+        part: Part | None
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                part = await _read_part(process.stdout)
+        except asyncio.IncompleteReadError:
+            part = None
+        except TimeoutError as err:
+            raise DeadlineError("The recording took too long to decode.") from err
+        if part is None:
+            code = await process.wait()
+            said = await grumbling
+            _LOGGER.warning("the decoder ended with %s: %s", _ending(code), said or "no word")
+            raise BadRequestError(
+                f"The file cannot be decoded: the decoder ended with {_ending(code)}.",
+                hint="Convert it to a usual format, such as WAV or MP3, and send it again.",
+            )
+        yield part
+        if isinstance(part, Ended):
+            return
+
+
+async def _read_part(stdout: asyncio.StreamReader) -> Part | None:
+    line = await stdout.readline()
+    if not line.endswith(b"\n"):
+        return None
+    entry: dict[str, Any] = json.loads(line)
+    match entry["type"]:
+        case "opened":
+            return Opened(entry["duration"])
+        case "silence":
+            return Silence(entry["position"])
+        case "end":
+            return Ended(entry["duration"])
+        case "piece" if entry["bytes"] <= _PIECE_BYTES:
+            return Piece(entry["start"], entry["end"], await stdout.readexactly(entry["bytes"]))
+        case "error":
+            raise BadRequestError(entry["message"], hint=entry["hint"])
+    raise InternalError(f"The decoder wrote {line[:80]!r}.")
+
+
+async def _read_stderr(stderr: asyncio.StreamReader) -> str:
+    """Read to the end, so that the child never waits; return the last of it."""
+    said = b""
+    while piece := await stderr.read(_STDERR_BYTES):
+        said = (said + piece)[-_STDERR_BYTES:]
+    return said.decode(errors="replace").strip()
+
+
+def _ending(code: int) -> str:
+    if code >= 0:
+        return f"exit code {code}"
+    return signal.Signals(-code).name

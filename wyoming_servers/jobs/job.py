@@ -1,0 +1,107 @@
+"""A job as everybody sees it, and the states it goes through.
+
+queued ──► running ──► done | failed | cancelled
+   └───────────────────────────────► cancelled
+
+A restart of the server takes a running job back to queued; what was transcribed stays.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, Literal
+
+Task = Literal["transcribe", "translate"]
+
+
+class JobStatus(StrEnum):
+    """Where a job is."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+TERMINAL: Final = frozenset({JobStatus.DONE, JobStatus.FAILED, JobStatus.CANCELLED})
+"""A job in one of these never changes again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word with its time, in seconds from the beginning of the recording."""
+
+    text: str
+    start: float
+    end: float
+    probability: float
+    """0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Some seconds of speech, in seconds from the beginning of the recording."""
+
+    index: int
+    start: float
+    end: float
+    text: str
+    words: tuple[Word, ...] = ()
+    """Empty unless word timestamps were asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """What a job is made of; model and language are chosen, not wishes."""
+
+    model: str
+    language: str | None = None
+    """As the model names it; None to detect it."""
+    task: Task = "transcribe"
+    word_timestamps: bool = False
+    vad: bool = True
+    """Leave out what is not speech and cut at silences; else cut every half minute."""
+    prompt: str = ""
+    """Text that biases spelling."""
+    filename: str = ""
+    """What the client called the recording; for people, never a path."""
+    webhook_url: str = ""
+    idempotency_key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job(NewJob):
+    """One recording on its way to text; a snapshot."""
+
+    id: str
+    status: JobStatus
+    progress: int = 0
+    """Percent."""
+    chunk: int = 0
+    """Pieces transcribed."""
+    chunks_total: int = 0
+    """Pieces there will be: an estimate until the last is cut."""
+    position: float = 0.0
+    """Seconds of the recording that are done with; work goes on there after a restart."""
+    duration: float | None = None
+    """Seconds of the recording; None until it was opened."""
+    segments: tuple[Segment, ...] = ()
+    """What was heard so far."""
+    error: str = ""
+    error_code: str = ""
+    attempts: int = 0
+    """How often work on it was begun."""
+    created: float = 0.0
+    """Seconds since 1970, as the following."""
+    started: float | None = None
+    completed: float | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether it will not change any more."""
+        return self.status in TERMINAL
+
+    @property
+    def text(self) -> str:
+        """Everything that was heard, as one text."""
+        return " ".join(segment.text for segment in self.segments if segment.text)

@@ -1,0 +1,270 @@
+"""Works through the jobs, one at a time, below everything people wait for.
+
+The storage is the truth: whatever is begun is written before, whatever is heard is written after
+each piece, so a restart goes on with the piece after the last one.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from wyoming_servers.bus import EventBus
+from wyoming_servers.clock import Clock
+from wyoming_servers.config.schema import JobsSection
+from wyoming_servers.coordinator.face import CoordinatorFace
+from wyoming_servers.errors import (
+    BusyError,
+    ConductorError,
+    ConflictError,
+    InternalError,
+    NotFoundError,
+    ShuttingDownError,
+)
+from wyoming_servers.events import JobFinished, JobQueued, JobStarted
+from wyoming_servers.jobs.audio import Decoder, open_recording
+from wyoming_servers.jobs.job import Job, JobStatus, NewJob
+from wyoming_servers.jobs.storage import JobStorage
+from wyoming_servers.jobs.work import JobWork
+
+_LOGGER: Final = logging.getLogger(__name__)
+
+MAX_ATTEMPTS: Final = 3
+"""Times work on a job is begun; a recording that takes the server down with it must end."""
+
+_PRUNE_SECONDS: Final = 3_600.0
+_STRAY_SECONDS: Final = 3_600.0
+
+PART: Final = ".part"
+"""Ends the name of a recording that is still being sent."""
+
+OnEnd = Callable[[Job], Awaitable[None]]
+"""Told of each job that has ended, at least once, even if the server died in between."""
+
+
+async def _tell_nobody(_job: Job) -> None:
+    """Serve where nobody wants to know."""
+
+
+class JobManager:
+    """All jobs of one server; use it with `async with`."""
+
+    def __init__(
+        self,
+        folder: Path,
+        coordinator: CoordinatorFace,
+        config: JobsSection,
+        bus: EventBus,
+        clock: Clock,
+        *,
+        beam_size: int = 1,
+        on_end: OnEnd = _tell_nobody,
+        decoder: Decoder = open_recording,
+    ) -> None:
+        """`folder` is the jobs' own, below the data folder."""
+        self._folder = folder
+        self._coordinator = coordinator
+        self._config = config
+        self._bus = bus
+        self._clock = clock
+        self._beam_size = beam_size
+        self._on_end = on_end
+        self._decoder = decoder
+        self._storage: JobStorage | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._more = asyncio.Event()
+        self._current: tuple[str, asyncio.Task[None]] | None = None
+
+    @property
+    def uploads(self) -> Path:
+        """Where the recordings wait; a file there has a job's id as its name."""
+        return self._folder / "uploads"
+
+    async def __aenter__(self) -> Self:
+        """Open the storage, put back what was interrupted, begin to work."""
+        await asyncio.to_thread(_prepare, self.uploads)
+        self._storage = storage = await JobStorage.open(self._folder / "jobs.sqlite")
+        for job_id in await storage.put_back(limit=MAX_ATTEMPTS):
+            message = f"The server stopped {MAX_ATTEMPTS} times while it worked on this."
+            await self._end(job_id, JobStatus.FAILED, InternalError(message))
+        self._tasks = [
+            asyncio.create_task(self._work(), name="jobs"),
+            asyncio.create_task(self._keep_tidy(), name="prune jobs"),
+        ]
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop; the job that runs goes on at the next start."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.wait(self._tasks)
+        for task in self._tasks:
+            if not task.cancelled() and (failure := task.exception()) is not None:
+                _LOGGER.error("The %s task failed", task.get_name(), exc_info=failure)
+        if self._storage is not None:
+            await self._storage.close()
+
+    async def check_room(self, key: str = "") -> Job | None:
+        """Return the job that an idempotency key has made; else see that there is room.
+
+        Raises BusyError when too many jobs wait. Call it before a recording is taken in.
+        """
+        known = await self._open.find_key(key) if key else None
+        if known is None and await self.waiting() >= self._config.queue:
+            raise BusyError(
+                f"{self._config.queue} jobs wait already.",
+                hint="Try again when some are done; GET /jobs shows them.",
+                retry_after=60,
+            )
+        return known
+
+    async def submit(self, new: NewJob, recording: Path) -> Job:
+        """Take a recording over and queue it; it is moved from where it is, or deleted.
+
+        With the idempotency key of an earlier job that one is returned. Raises BusyError.
+        """
+        try:
+            known = await self.check_room(new.idempotency_key)
+            if known is not None:
+                return known
+            job_id = recording.name
+            job, is_new = await self._open.add(new, self._clock.wall(), job_id)
+            if not is_new:
+                return job
+        except BaseException:
+            await asyncio.to_thread(recording.unlink, missing_ok=True)
+            raise
+        self._bus.publish(JobQueued(job=job.id, model=job.model))
+        self._more.set()
+        return job
+
+    async def get(self, job_id: str) -> Job:
+        """Return a job with its segments. Raises NotFoundError."""
+        job = await self._open.get(job_id)
+        if job is None:
+            raise NotFoundError(f"job {job_id[:80]} not found", hint="GET /jobs lists all jobs.")
+        return job
+
+    async def latest(
+        self, status: JobStatus | None = None, limit: int = 100, offset: int = 0
+    ) -> list[Job]:
+        """Return jobs without their segments, the newest first."""
+        return await self._open.latest(status, limit, offset)
+
+    async def waiting(self) -> int:
+        """Return how many jobs are queued, without the one that runs."""
+        return await self._open.count(JobStatus.QUEUED)
+
+    async def cancel(self, job_id: str) -> Job:
+        """Cancel a job that waits or runs. Raises NotFoundError, ConflictError if it has ended."""
+        job = await self.get(job_id)
+        if not await self._end(job_id, JobStatus.CANCELLED):
+            job = await self.get(job_id)
+            raise ConflictError(
+                f"job {job_id} is already in terminal state {job.status}",
+                hint="There is nothing left to cancel.",
+            )
+        if self._current is not None and self._current[0] == job_id:
+            self._current[1].cancel()
+        return await self.get(job_id)
+
+    @property
+    def _open(self) -> JobStorage:
+        if self._storage is None:
+            raise ShuttingDownError("Jobs are not served now.")
+        return self._storage
+
+    async def _work(self) -> None:
+        """Take one job after the other, for ever."""
+        for job_id in await self._open.untold():
+            await self._tell(await self.get(job_id))
+        while True:
+            self._more.clear()
+            job = await self._open.begin_next(self._clock.wall())
+            if job is None:
+                await self._more.wait()
+                continue
+            self._bus.publish(JobStarted(job=job.id, model=job.model))
+            task = asyncio.create_task(self._run(job), name=f"job {job.id}")
+            self._current = (job.id, task)
+            try:
+                await asyncio.wait([task])
+            finally:
+                self._current = None
+                task.cancel()
+                await asyncio.wait([task])
+
+    async def _run(self, job: Job) -> None:
+        """Work on a job until it is done, failed or cancelled; a stop leaves it as running."""
+        try:
+            work = JobWork(
+                job,
+                self.uploads / job.id,
+                self._coordinator,
+                self._open,
+                self._bus,
+                self._clock,
+                beam_size=self._beam_size,
+                decoder=self._decoder,
+            )
+            await work.run()
+            await self._end(job.id, JobStatus.DONE)
+        except ShuttingDownError:
+            # The coordinator stops before we do; the next start goes on with the job.
+            await asyncio.get_running_loop().create_future()
+        except ConductorError as err:
+            await self._end(job.id, JobStatus.FAILED, err)
+        except Exception as err:
+            _LOGGER.exception("bug while working on job %s", job.id)
+            failure = InternalError(f"The server has a bug: {type(err).__name__}: {err}")
+            await self._end(job.id, JobStatus.FAILED, failure)
+
+    async def _end(
+        self, job_id: str, status: JobStatus, error: ConductorError | None = None
+    ) -> bool:
+        """End a job, delete its recording and tell everybody; False if it had ended before."""
+        text = "" if error is None else str(error)
+        code = "" if error is None else error.code
+        if not await self._open.end(job_id, status, self._clock.wall(), code=code, error=text):
+            return False
+        await asyncio.to_thread((self.uploads / job_id).unlink, missing_ok=True)
+        job = await self.get(job_id)
+        self._bus.publish(
+            JobFinished(job=job.id, model=job.model, status=status, code=code, message=text)
+        )
+        await self._tell(job)
+        return True
+
+    async def _tell(self, job: Job) -> None:
+        await self._on_end(job)
+        await self._open.mark_told(job.id)
+
+    async def _keep_tidy(self) -> None:
+        """Forget jobs that are old, and recordings that belong to no job."""
+        while True:
+            await self._open.prune(self._clock.wall() - self._config.keep)
+            active = await self._open.active()
+            await asyncio.to_thread(_remove_strays, self.uploads, active)
+            await self._clock.sleep(_PRUNE_SECONDS)
+
+
+def _remove_strays(folder: Path, active: set[str]) -> None:
+    """Delete recordings that belong to no job; one that was just sent may not have its job yet."""
+    for path in folder.iterdir():
+        if path.name not in active and time.time() - path.stat().st_mtime > _STRAY_SECONDS:
+            path.unlink(missing_ok=True)
+
+
+def _prepare(folder: Path) -> None:
+    """Make the folder; what was still being sent when the last server ended is of no use."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.glob(f"*{PART}"):
+        path.unlink(missing_ok=True)
