@@ -171,7 +171,7 @@ class SpeechStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WakeWordDetected(Event):
-    """A satellite heard its wake word."""
+    """A satellite heard a wake word."""
 
     type: ClassVar[str] = "wake_word_detected"
     client: str
@@ -179,6 +179,23 @@ class WakeWordDetected(Event):
     score: float
     timestamp: int | None = None
     """Milliseconds on the client's clock."""
+    suppressed: bool = False
+    """Whether another satellite had heard it just before, so that this one was not told."""
+    stages: dict[str, float] = field(default_factory=dict)
+    """Seconds: queue (from the arrival of the audio that decided it to the model), inference."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRetried(Event):
+    """The worker of a request failed, and the request is made once more on a fresh lease."""
+
+    type: ClassVar[str] = "request_retried"
+    kind: str
+    model: str
+    client: str
+    code: str
+    """What the first try failed with; the client is told only how the second ends."""
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

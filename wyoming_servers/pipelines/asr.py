@@ -13,13 +13,14 @@ from wyoming_servers.audio.vad import WINDOW, VadFrame, VoiceActivity
 from wyoming_servers.bus import EventBus
 from wyoming_servers.clock import Clock
 from wyoming_servers.config.schema import Config
-from wyoming_servers.coordinator.face import CoordinatorFace
+from wyoming_servers.coordinator.face import CoordinatorFace, Lease
 from wyoming_servers.domain import SPEECH_FORMAT, AudioFormat, Kind, ModelSpec
-from wyoming_servers.errors import InternalError
+from wyoming_servers.errors import ConductorError, InternalError
 from wyoming_servers.events import SpeechStarted
 from wyoming_servers.pipelines.deadline import Deadline
 from wyoming_servers.pipelines.listener import Listener, choose_listener
 from wyoming_servers.pipelines.measure import Measure
+from wyoming_servers.pipelines.retry import Retry
 from wyoming_servers.pipelines.together import stop
 
 SLICE_SECONDS: Final = 0.25
@@ -252,26 +253,40 @@ class Utterance:
 
     async def _transcribe(self) -> Transcript:
         """Get hold of the model while the person speaks; transcribe when the turn is over."""
-        spec = self._listener.spec
         try:
-            async with self._coordinator.lease(spec.id, client=self._request.client) as lease:
-                await self.ended.wait()
-                self._measure.mark("queue")
-                with self._measure.stage("inference"):
-                    audio = bytes(self._audio)
-                    async with lease.open(self._inference(), streaming=True) as run:
-                        for start in range(0, len(audio), PIECE_BYTES):
-                            await run.send(audio[start : start + PIECE_BYTES])
-                        await run.end()
-                        result = await run.result()
+            result = await self._try_twice()
         finally:
             # A model that fails while somebody speaks: they need not speak to the end.
             self._close_turn()
         text = result.get("text")
         if not isinstance(text, str):
-            raise InternalError(f"{spec.id} answered without a text.")
+            raise InternalError(f"{self._listener.spec.id} answered without a text.")
         language = result.get("language") or self._listener.language
-        return Transcript(text.strip(), language, SPEECH_FORMAT.seconds(len(audio)))
+        return Transcript(text.strip(), language, SPEECH_FORMAT.seconds(len(self._audio)))
+
+    async def _try_twice(self) -> Mapping[str, Any]:
+        """Return what the model made of the utterance; `finish` bounds both tries together."""
+        model, client = self._listener.spec.id, self._request.client
+        retry = Retry(self._measure)
+        while True:
+            async with self._coordinator.lease(model, client=client) as lease:
+                await self.ended.wait()
+                self._measure.mark("queue")
+                try:
+                    return await self._infer(lease)
+                except ConductorError as err:
+                    if not retry.take(err):
+                        raise
+
+    async def _infer(self, lease: Lease) -> Mapping[str, Any]:
+        """Have all the audio transcribed."""
+        audio = bytes(self._audio)
+        with self._measure.stage("inference"):
+            async with lease.open(self._inference(), streaming=True) as run:
+                for start in range(0, len(audio), PIECE_BYTES):
+                    await run.send(audio[start : start + PIECE_BYTES])
+                await run.end()
+                return await run.result()
 
     def _inference(self) -> dict[str, Any]:
         return {

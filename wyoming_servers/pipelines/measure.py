@@ -8,7 +8,7 @@ from wyoming_servers.bus import EventBus
 from wyoming_servers.clock import Clock
 from wyoming_servers.domain import Kind
 from wyoming_servers.errors import ConductorError
-from wyoming_servers.events import RequestFinished
+from wyoming_servers.events import RequestFinished, RequestRetried
 
 
 class Measure:
@@ -46,6 +46,18 @@ class Measure:
             yield
         finally:
             self._stages[name] = self._stages.get(name, 0.0) + self._clock.now() - start
+
+    def retried(self, error: ConductorError) -> None:
+        """The request failed with `error`, and is being made once more."""
+        self._bus.publish(
+            RequestRetried(
+                kind=self._kind.value,
+                model=self.model,
+                client=self._client,
+                code=error.code,
+                message=error.message,
+            )
+        )
 
     def finish(self, error: BaseException | None = None) -> None:
         """The request has ended, well or with `error`; only the first call counts."""

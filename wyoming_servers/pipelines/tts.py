@@ -15,10 +15,11 @@ from wyoming_servers.clock import Clock
 from wyoming_servers.config.schema import Config
 from wyoming_servers.coordinator.face import CoordinatorFace, Lease
 from wyoming_servers.domain import AudioFormat, Kind, ModelSpec, Priority
-from wyoming_servers.errors import BadRequestError, InternalError
+from wyoming_servers.errors import BadRequestError, ConductorError, InternalError
 from wyoming_servers.pipelines.deadline import Deadline
 from wyoming_servers.pipelines.join import Joiner
 from wyoming_servers.pipelines.measure import Measure
+from wyoming_servers.pipelines.retry import Retry
 from wyoming_servers.pipelines.together import stop
 from wyoming_servers.pipelines.voices import Voice, VoiceBook, check_speaker
 from wyoming_servers.text.segment import Segment, Segmenter
@@ -154,6 +155,9 @@ class Speech:
         """Seconds of audio made so far."""
         self._begun = 0.0
         """When the first of it was made."""
+        self._until = 0.0
+        """When the model must be ready, were it the second time."""
+        self._retry = Retry(measure)
 
     @property
     def voice(self) -> str:
@@ -233,24 +237,39 @@ class Speech:
             self._audio.put_nowait(_Mark.END)
 
     async def _speak_all(self) -> None:
-        spec = self._manner.voice.spec
-        limit = self._config.limits.request
-        async with AsyncExitStack() as stack:
-            with self._measure.stage("queue"):
-                async with Deadline(self._clock, limit, f"for {spec.id} to become ready"):
-                    lease = await stack.enter_async_context(
-                        self._coordinator.lease(spec.id, client=self._manner.client)
-                    )
-            audio = AudioFormat(_rate(lease))
-            self._say_format(audio)
-            joiner = Joiner(audio.rate, CHUNK_SAMPLES, self._config.tts.sentence_silence)
-            while await self._has_next():
-                await self._in_hand.acquire()
-                await self._speak(self._segments.popleft(), lease, joiner)
-                self._audio.put_nowait(_Mark.SENTENCE)
+        """Speak segment after segment, with a second lease if the first was of no use at all."""
+        self._until = self._clock.now() + self._config.limits.request
+        while True:
+            async with AsyncExitStack() as stack:
+                lease = await self._lease(stack)
+                audio = AudioFormat(_rate(lease))
+                self._say_format(audio)
+                joiner = Joiner(audio.rate, CHUNK_SAMPLES, self._config.tts.sentence_silence)
+                while await self._has_next():
+                    await self._in_hand.acquire()
+                    if not await self._speak(self._segments[0], lease, joiner):
+                        self._in_hand.release()
+                        break
+                    self._segments.popleft()
+                    self._audio.put_nowait(_Mark.SENTENCE)
+                else:
+                    return
 
-    async def _speak(self, segment: Segment, lease: Lease, joiner: Joiner) -> None:
-        """Make the audio of one segment, handing on each piece as the worker yields it."""
+    async def _lease(self, stack: AsyncExitStack) -> Lease:
+        """Hold the voice's model until the stack is left."""
+        model = self._manner.voice.spec.id
+        left = self._until - self._clock.now()
+        with self._measure.stage("queue"):
+            async with Deadline(self._clock, left, f"for {model} to become ready"):
+                return await stack.enter_async_context(
+                    self._coordinator.lease(model, client=self._manner.client)
+                )
+
+    async def _speak(self, segment: Segment, lease: Lease, joiner: Joiner) -> bool:
+        """Make the audio of one segment, handing on each piece as the worker yields it.
+
+        False if its worker has failed and the segment is to be spoken once more by another.
+        """
         request = {
             "text": segment.text,
             "voice": self.voice,
@@ -261,11 +280,18 @@ class Speech:
         with self._measure.stage("inference"):
             async with Deadline(self._clock, limit, "for the next piece of speech") as deadline:
                 self._hand_on(joiner.begin())
-                async with lease.open(request, priority=self._urgency()) as run:
-                    async for chunk in run:
-                        deadline.extend()
-                        self._hand_on(joiner.feed(chunk.payload))
+                try:
+                    async with lease.open(request, priority=self._urgency()) as run:
+                        async for chunk in run:
+                            deadline.extend()
+                            self._hand_on(joiner.feed(chunk.payload))
+                except ConductorError as err:
+                    # Audio that was handed on cannot be taken back, nor said twice.
+                    if self._made or self._clock.now() >= self._until or not self._retry.take(err):
+                        raise
+                    return False
                 self._hand_on(joiner.finish(pause=segment.ends_sentence))
+        return True
 
     def _urgency(self) -> Priority:
         """Return how urgent the next segment is: the listener may have enough to hear yet."""

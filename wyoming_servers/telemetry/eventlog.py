@@ -139,7 +139,15 @@ def _speech(event: events.SpeechStarted) -> Line:
 
 
 def _wake(event: events.WakeWordDetected) -> Line:
-    return logging.INFO, f"{event.client} said {event.word} (score {event.score:.2f})"
+    late = ", after another satellite" if event.suppressed else ""
+    return logging.INFO, f"{event.client} said {event.word} (score {event.score:.2f}{late})"
+
+
+def _retried(event: events.RequestRetried) -> Line:
+    return logging.WARNING, (
+        f"{event.kind} for {event.client} with {event.model} failed and is made once more "
+        f"[{event.code}]: {event.message}"
+    )
 
 
 def _finished(event: events.RequestFinished) -> Line:
@@ -155,14 +163,6 @@ def _finished(event: events.RequestFinished) -> Line:
     )
 
 
-_LINES: Final[dict[type[Event], Callable[[Any], Line]]] = {
-    events.ServerStarted: _started,
-    events.ServerStopping: _stopping,
-    events.ModelStateChanged: _state,
-    events.ModelQueued: _queued,
-    events.ModelJoined: _joined,
-    events.ModelWaiting: _waiting,
-    events.ModelLoading: _loading,
 def _job_queued(event: events.JobQueued) -> Line:
     return logging.INFO, f"job {event.job} for {event.model} is queued"
 
@@ -181,6 +181,14 @@ def _job_finished(event: events.JobFinished) -> Line:
     return logging.INFO, f"job {event.job} is {event.status}"
 
 
+_LINES: Final[dict[type[Event], Callable[[Any], Line]]] = {
+    events.ServerStarted: _started,
+    events.ServerStopping: _stopping,
+    events.ModelStateChanged: _state,
+    events.ModelQueued: _queued,
+    events.ModelJoined: _joined,
+    events.ModelWaiting: _waiting,
+    events.ModelLoading: _loading,
     events.ModelProgressed: _progressed,
     events.ModelLoaded: _loaded,
     events.ModelUnloaded: _unloaded,
@@ -190,9 +198,10 @@ def _job_finished(event: events.JobFinished) -> Line:
     events.PressureChanged: _pressure,
     events.SpeechStarted: _speech,
     events.WakeWordDetected: _wake,
+    events.RequestRetried: _retried,
     events.RequestFinished: _finished,
-}
     events.JobQueued: _job_queued,
     events.JobStarted: _job_started,
     events.JobProgressed: _job_progressed,
     events.JobFinished: _job_finished,
+}

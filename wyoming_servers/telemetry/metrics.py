@@ -126,6 +126,9 @@ class Metrics:
             buckets=_REQUEST_BUCKETS,
             registry=self.registry,
         )
+        self._retries = self._counter(
+            "request_retries", "Requests made once more, by what failed first.", ("kind", "code")
+        )
         self._detections = self._counter("wake_detections", "Wake words heard.", ("word",))
         self._lost = self._counter("events_lost", "Events these figures missed.", ())
         self.registry.register(_Gauges(snapshot, version))
@@ -148,6 +151,8 @@ class Metrics:
                 self._model_failures.labels(event.model, event.code).inc()
             case events.WakeWordDetected():
                 self._detections.labels(event.word).inc()
+            case events.RequestRetried():
+                self._retries.labels(event.kind, event.code).inc()
             case events.RequestFinished():
                 self._count_request(event)
             case _:

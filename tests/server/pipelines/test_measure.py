@@ -6,7 +6,7 @@ from wyoming_servers.bus import EventBus
 from wyoming_servers.clock import FakeClock
 from wyoming_servers.domain import Kind
 from wyoming_servers.errors import BusyError
-from wyoming_servers.events import RequestFinished
+from wyoming_servers.events import RequestFinished, RequestRetried
 from wyoming_servers.pipelines.measure import Measure
 
 
@@ -58,3 +58,14 @@ def test_only_the_first_end_counts(measure: Measure, bus: EventBus) -> None:
     measure.finish()
     measure.finish(BusyError("late"))
     assert [event.code for event in finished(bus)] == [""]
+
+
+async def test_a_retry_tells_what_the_first_try_failed_with(
+    measure: Measure, bus: EventBus
+) -> None:
+    measure.model = "asr/many"
+    measure.retried(BusyError("Full."))
+    (event,) = [item.event for item in bus.recent()]
+    assert event == RequestRetried(
+        kind="asr", model="asr/many", client="10.0.0.7", code="BUSY", message="Full."
+    )

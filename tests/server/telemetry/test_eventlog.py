@@ -36,6 +36,11 @@ SAMPLES: list[tuple[Event, int, str]] = [
         "m needs 3.9 GB on cuda:0 and 500 MB are free; next try in 30 s",
     ),
     (events.ModelLoading(model="m", compute_type="int8"), logging.INFO, "loading m on cpu (int8)"),
+    (
+        events.RequestRetried(kind="asr", model="m", client="c", code="OOM", message="Full."),
+        logging.WARNING,
+        "asr for c with m failed and is made once more [OOM]: Full.",
+    ),
     (events.ModelProgressed(model="m", phase="load", percent=40), logging.DEBUG, "m: load 40 %"),
     (events.ModelProgressed(model="m", phase="warmup", percent=-1), logging.DEBUG, "m: warmup"),
     (

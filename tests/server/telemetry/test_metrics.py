@@ -66,6 +66,13 @@ def test_what_happens_to_models_is_counted_by_cause() -> None:
     assert value(metrics, "wake_detections_total", word="alexa") == 1
 
 
+def test_a_request_made_once_more_is_counted_by_what_failed_first() -> None:
+    metrics = make()
+    metrics.observe(events.RequestRetried(kind="asr", model="m", client="c", code="OOM"))
+    assert value(metrics, "request_retries_total", kind="asr", code="OOM") == 1
+    assert value(metrics, "requests_total", kind="asr", code="OK") is None
+
+
 def test_a_request_is_counted_with_the_time_of_each_stage() -> None:
     metrics = make()
     metrics.observe(

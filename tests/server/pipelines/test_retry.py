@@ -1,0 +1,228 @@
+"""A request whose worker failed is made once more, if nothing of its answer was sent."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from wyoming_servers.bus import EventBus
+from wyoming_servers.clock import FakeClock
+from wyoming_servers.domain import SPEECH_FORMAT, Kind
+from wyoming_servers.errors import (
+    BadRequestError,
+    BusyError,
+    CancelledError,
+    ConductorError,
+    DeadlineError,
+    DeviceLostError,
+    InferenceFailedError,
+    InternalError,
+    LoadFailedError,
+    OutOfMemoryError,
+    ShuttingDownError,
+    UnsupportedLanguageError,
+)
+from wyoming_servers.pipelines.asr import AsrRequest
+from wyoming_servers.pipelines.fake import Engine, FakeCoordinator, FakeRun, count_seconds, hum
+from wyoming_servers.pipelines.measure import Measure
+from wyoming_servers.pipelines.retry import Retry
+from wyoming_servers.pipelines.tts import TtsRequest
+from wyoming_servers.worker.base import Chunk
+
+Make = Callable[..., Any]
+Sound = Callable[..., bytes]
+Published = Callable[[str], list[Any]]
+
+DIED = InferenceFailedError("The worker is gone.")
+
+
+def failing(engine: Engine, *errors: ConductorError, after: bytes = b"") -> Engine:
+    """Let the first runs of an engine fail, one with each error, after some output."""
+    left = list(errors)
+
+    async def run(run: FakeRun) -> AsyncIterator[Chunk]:
+        if not left:
+            async for chunk in engine(run):
+                yield chunk
+            return
+        if after:
+            yield Chunk({}, after)
+        raise left.pop(0)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("error", "worth_it"),
+    [
+        (InferenceFailedError("x"), True),
+        (DeviceLostError("x"), True),
+        (DeadlineError("x"), True),
+        (LoadFailedError("x"), True),
+        (OutOfMemoryError("x"), True),
+        (BadRequestError("x"), False),
+        (UnsupportedLanguageError("x"), False),
+        (BusyError("x"), False),
+        (ShuttingDownError("x"), False),
+        (CancelledError("x"), False),
+        (InternalError("x"), False),
+    ],
+)
+async def test_what_another_process_may_do_is_tried_once(
+    error: ConductorError, worth_it: bool, bus: EventBus, clock: FakeClock
+) -> None:
+    retry = Retry(Measure(Kind.ASR, "a", bus, clock))
+    assert retry.take(error) is worth_it
+    assert retry.take(error) is False
+    assert len(bus.recent()) == worth_it
+
+
+async def test_an_utterance_whose_worker_died_is_heard_by_another(
+    make_asr: Make, coordinator: FakeCoordinator, speech: Sound, published: Published
+) -> None:
+    coordinator.engines[Kind.ASR] = failing(count_seconds, DIED)
+    async with make_asr().open(AsrRequest(client="a")) as utterance:
+        await utterance.feed(speech(2.0), SPEECH_FORMAT)
+        assert (await utterance.finish()).text == "2.0 seconds"
+    assert coordinator.leased == ["asr/many", "asr/many"]
+    assert coordinator.held == 0
+    (retried,) = published("request_retried")
+    assert (retried.kind, retried.model, retried.client) == ("asr", "asr/many", "a")
+    assert (retried.code, retried.message) == ("INFERENCE_FAILED", "The worker is gone.")
+    (finished,) = published("request_finished")
+    assert finished.code == ""
+
+
+async def test_an_utterance_is_not_tried_a_third_time(
+    make_asr: Make, coordinator: FakeCoordinator, speech: Sound, published: Published
+) -> None:
+    coordinator.engines[Kind.ASR] = failing(count_seconds, DIED, DeviceLostError("Gone again."))
+    async with make_asr().open(AsrRequest()) as utterance:
+        await utterance.feed(speech(1.0), SPEECH_FORMAT)
+        with pytest.raises(DeviceLostError):
+            await utterance.finish()
+    assert len(coordinator.runs) == 2
+    assert coordinator.held == 0
+    assert len(published("request_retried")) == 1
+
+
+async def test_a_lease_that_is_refused_is_not_asked_for_again(
+    make_asr: Make, coordinator: FakeCoordinator, speech: Sound, published: Published
+) -> None:
+    coordinator.refusals = [LoadFailedError("It does not load.")]
+    async with make_asr().open(AsrRequest()) as utterance:
+        await utterance.feed(speech(1.0), SPEECH_FORMAT)
+        with pytest.raises(LoadFailedError):
+            await utterance.finish()
+    assert published("request_retried") == []
+
+
+async def test_the_second_try_of_an_utterance_ends_at_the_same_deadline(
+    make_asr: Make, coordinator: FakeCoordinator, speech: Sound, clock: FakeClock
+) -> None:
+    async def slow(run: FakeRun) -> AsyncIterator[Chunk]:
+        await clock.sleep(7)
+        if len(coordinator.runs) == 1:
+            raise DIED
+        yield Chunk({})
+
+    coordinator.engines[Kind.ASR] = slow
+    async with make_asr(limits={"request": 10}).open(AsrRequest()) as utterance:
+        await utterance.feed(speech(1.0), SPEECH_FORMAT)
+        await utterance.end()
+        task = asyncio.ensure_future(utterance.finish())
+        await clock.advance(9.9)
+        assert len(coordinator.runs) == 2
+        assert not task.done()
+        await clock.advance(0.2)
+        with pytest.raises(DeadlineError):
+            await task
+    assert coordinator.held == 0
+
+
+async def test_a_voice_that_died_before_its_first_audio_is_replaced(
+    make_tts: Make, coordinator: FakeCoordinator, published: Published
+) -> None:
+    coordinator.engines[Kind.TTS] = failing(hum, DIED, after=b"\x01\x00" * 100)
+    async with make_tts().open(TtsRequest(client="b")) as voice:
+        voice.feed("One sentence. And another.")
+        voice.end()
+        audio = b"".join([chunk async for chunk in voice])
+    assert [run.request["text"] for run in coordinator.runs] == [
+        "One sentence.",
+        "One sentence.",
+        "And another.",
+    ]
+    assert b"\x01\x00" not in audio[:200]
+    assert coordinator.leased == ["tts/joe", "tts/joe"]
+    assert coordinator.held == 0
+    (retried,) = published("request_retried")
+    assert (retried.kind, retried.client) == ("tts", "b")
+
+
+async def test_a_voice_that_died_after_its_first_audio_is_an_error(
+    make_tts: Make, coordinator: FakeCoordinator, published: Published
+) -> None:
+    coordinator.engines[Kind.TTS] = failing(hum, DIED, after=b"\x01\x00" * 8_000)
+    async with make_tts().open(TtsRequest()) as voice:
+        voice.feed("One sentence.")
+        voice.end()
+        with pytest.raises(InferenceFailedError):
+            async for _ in voice:
+                pass
+    assert len(coordinator.runs) == 1
+    assert published("request_retried") == []
+
+
+async def test_a_voice_that_dies_in_a_later_sentence_is_an_error(
+    make_tts: Make, coordinator: FakeCoordinator
+) -> None:
+    async def second_fails(run: FakeRun) -> AsyncIterator[Chunk]:
+        if len(coordinator.runs) == 2:
+            raise DIED
+        async for chunk in hum(run):
+            yield chunk
+
+    coordinator.engines[Kind.TTS] = second_fails
+    async with make_tts().open(TtsRequest()) as voice:
+        voice.feed("This is the first one. And this is the second.")
+        voice.end()
+        with pytest.raises(InferenceFailedError):
+            async for _ in voice:
+                pass
+    assert len(coordinator.runs) == 2
+
+
+async def test_a_text_the_engine_cannot_say_is_not_tried_again(
+    make_tts: Make, coordinator: FakeCoordinator
+) -> None:
+    coordinator.engines[Kind.TTS] = failing(hum, BadRequestError("No such speaker."))
+    async with make_tts().open(TtsRequest()) as voice:
+        voice.feed("One sentence.")
+        voice.end()
+        with pytest.raises(BadRequestError):
+            async for _ in voice:
+                pass
+    assert len(coordinator.runs) == 1
+
+
+async def test_a_voice_whose_time_is_up_is_not_tried_again(
+    make_tts: Make, coordinator: FakeCoordinator, clock: FakeClock
+) -> None:
+    async def late(run: FakeRun) -> AsyncIterator[Chunk]:
+        yield Chunk({})
+        await clock.sleep(6)
+        yield Chunk({})
+        await clock.sleep(6)
+        raise DIED
+
+    coordinator.engines[Kind.TTS] = late
+    async with make_tts(limits={"request": 10}).open(TtsRequest()) as voice:
+        voice.feed("One sentence.")
+        voice.end()
+        task = asyncio.ensure_future(anext(aiter(voice)))
+        await clock.advance(13)
+        with pytest.raises(InferenceFailedError):
+            await task
+    assert len(coordinator.runs) == 1
