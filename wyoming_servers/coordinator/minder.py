@@ -62,9 +62,7 @@ class Minder:
         finally:
             for ping in self._pings:
                 ping.cancel()
-        self._tell(
-            signals.WorkerGone(key=self.key, generation=self.generation, code=code, message=message)
-        )
+        self._tell_gone(code, message)
 
     def stop(self, grace: float) -> None:
         """Have it unload and exit; a process that is only being started does so right after."""
@@ -91,9 +89,17 @@ class Minder:
             self._pings.append(self._spawn(self._ask(self.worker), f"ping of {self.key}"))
 
     def explain(self, error: ConductorError) -> ConductorError:
-        """Tell the planner what a run's failure means; say why, if it was us who ended it."""
+        """Tell the planner what a run's failure means; say why, if it was us who ended it.
+
+        If the process is gone, the planner learns it here and now: whoever had the run may ask
+        for the next lease before the news of the exit has made its way.
+        """
         if self._doom is not None:
             return self._doom
+        if self.worker is not None and self.worker.exited.done():
+            exit_ = self.worker.exited.result()
+            self._tell_gone(exit_.code, exit_.reason)
+            return error
         if isinstance(error, OutOfMemoryError | DeviceLostError):
             self._tell(
                 signals.RunFaulted(
@@ -120,7 +126,7 @@ class Minder:
         self._tell(signals.WorkerStarted(key=self.key, generation=self.generation, pid=worker.pid))
         fault: ConductorError | None = None
         if self._told_to_stop:
-            await worker.stop(self._grace)
+            await self._end(worker)
         else:
             fault = await self._load(worker)
         gone = await asyncio.shield(worker.exited)
@@ -144,7 +150,7 @@ class Minder:
             loading.cancel()
             raise
         except ConductorError as err:
-            await worker.stop(self._grace)
+            await self._end(worker)
             return err
         self.info = loaded.info
         self._tell(
@@ -157,6 +163,12 @@ class Minder:
         )
         return None
 
+    def _tell_gone(self, code: str, message: str) -> None:
+        """Say that the process is gone; the second time it is no news."""
+        self._tell(
+            signals.WorkerGone(key=self.key, generation=self.generation, code=code, message=message)
+        )
+
     def _progressed(self, phase: str, percent: int) -> None:
         self._tell(
             signals.WorkerProgressed(
@@ -165,7 +177,11 @@ class Minder:
         )
 
     async def _end(self, worker: Worker) -> None:
-        await worker.stop(self._grace)
+        try:
+            await worker.stop(self._grace)
+        except ConductorError as err:
+            # The planner goes on counting its memory as used, until it really is gone.
+            _LOG.error("%s cannot be stopped: %s", self.key, err)
 
     async def _ask(self, worker: Worker) -> None:
         try:

@@ -1,6 +1,7 @@
 """All devices of this machine through one probe."""
 
 import asyncio
+import os
 from collections.abc import Collection
 
 from wyoming_servers.devices.host import HostProbe
@@ -15,9 +16,12 @@ class MachineProbe:
         self._probes = probes
 
     @classmethod
-    def of_this_machine(cls, visible: str | None = None) -> "MachineProbe":
-        """Read the host and its NVIDIA GPUs; `visible` is the workers' `CUDA_VISIBLE_DEVICES`."""
-        return cls(HostProbe(), NvmlProbe(visible))
+    def of_this_machine(cls) -> "MachineProbe":
+        """Read the host and the NVIDIA GPUs that worker processes can use.
+
+        They inherit our environment, and with it CUDA's own variable that hides GPUs.
+        """
+        return cls(HostProbe(), NvmlProbe(os.environ.get("CUDA_VISIBLE_DEVICES")))
 
     async def devices(self) -> tuple[Device, ...]:
         found = await asyncio.gather(*(probe.devices() for probe in self._probes))

@@ -201,3 +201,15 @@ async def test_a_worker_that_fails_in_an_unforeseen_way_is_not_left_behind(scene
     assert worker.gone
     assert scene.end.code == "UNKNOWN"
     assert "surprise" in caplog.text
+
+
+async def test_a_run_that_meets_the_death_of_its_worker_is_the_first_to_tell(scene):
+    worker = await scene.begin()
+    await scene.clock.advance(2)
+    worker.die()
+    error = LoadFailedError("gone")
+    assert scene.minder.explain(error) is error
+    assert scene.end.code == "INFERENCE_FAILED"
+    assert "SIGKILL" in scene.end.message
+    await scene.run
+    assert scene.kinds().count("WorkerGone") == 2  # the second is no news to the planner
