@@ -28,7 +28,9 @@ from wyoming_servers.pipelines.asr import AsrPipeline
 from wyoming_servers.pipelines.prefetch import Prefetcher
 from wyoming_servers.pipelines.tts import TtsPipeline
 from wyoming_servers.pipelines.wake import WakePipeline
+from wyoming_servers.pipelines.word_watch import WordWatcher
 from wyoming_servers.servers.wyoming import WyomingServers
+from wyoming_servers.store.own_words import OwnWords, words_folder
 from wyoming_servers.store.references import check_references
 from wyoming_servers.store.specs import model_specs, served_models
 from wyoming_servers.store.store import ModelStore
@@ -109,7 +111,8 @@ class Conductor:
 
         asr = AsrPipeline(coordinator, specs, config, bus, clock)
         tts = TtsPipeline(coordinator, specs, config, bus, clock)
-        wake = WakePipeline(coordinator, specs, config, bus, clock)
+        own_words = await asyncio.to_thread(OwnWords, words_folder(config))
+        wake = WakePipeline(coordinator, specs, config, bus, clock, own_words)
         self._own(Prefetcher(coordinator, tts.voices, config, bus).run(), "prefetch")
 
         identity = await asyncio.to_thread(tenancy.identity)
@@ -128,6 +131,7 @@ class Conductor:
         # Pushed before the start, so that a port that is taken closes those that were opened.
         stack.push_async_callback(servers.stop)
         self.ports |= await servers.start()
+        self._own(WordWatcher(own_words, clock, servers.refresh).run(), "wake word folder")
 
         await asyncio.to_thread(tenancy.announce, config.host, self.ports)
         bus.publish(ServerStarted(ports=dict(self.ports)))

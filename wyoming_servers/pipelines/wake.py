@@ -1,7 +1,8 @@
 """Listen for wake words in an endless stream of audio."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
@@ -12,11 +13,14 @@ from wyoming_servers.clock import Clock
 from wyoming_servers.config.schema import Config
 from wyoming_servers.coordinator.face import CoordinatorFace
 from wyoming_servers.domain import SPEECH_FORMAT, AudioFormat, Kind, ModelSpec
+from wyoming_servers.errors import InternalError
 from wyoming_servers.events import WakeWordDetected
-from wyoming_servers.pipelines.ear import Ear
+from wyoming_servers.pipelines.arbiter import Arbiter
+from wyoming_servers.pipelines.ear import Ear, OnHeard
 from wyoming_servers.pipelines.measure import Measure
 from wyoming_servers.pipelines.together import stop, together
 from wyoming_servers.pipelines.words import Word, WordBook
+from wyoming_servers.store.own_words import OwnWords
 from wyoming_servers.worker.base import Chunk
 
 SLICE_SECONDS: Final = 0.25
@@ -53,12 +57,16 @@ class WakePipeline:
         config: Config,
         bus: EventBus,
         clock: Clock,
+        own: OwnWords | None = None,
     ) -> None:
+        """`own` are the words in the user's folder, if they are to be offered."""
         self._coordinator = coordinator
         self._config = config
         self._bus = bus
         self._clock = clock
-        self.words = WordBook(specs, config.wake.models)
+        self._arbiter = Arbiter(config.wake.arbitration)
+        self._streams = 0
+        self.words = WordBook(specs, config.wake, own)
 
     def open(self, request: WakeRequest) -> "Listening":
         """Prepare to listen. Raises ModelMissingError for a word that is not installed."""
@@ -69,9 +77,50 @@ class WakePipeline:
             measure.finish(err)
             raise
         measure.model = words[0].spec.id
-        return Listening(
-            self._coordinator, self._config, self._bus, self._clock, measure, request, words
+        return Listening(self, measure, request, words)
+
+    # What a stream needs.
+
+    def ear(self, spec: ModelSpec, names: Sequence[str], client: str, on_heard: OnHeard) -> Ear:
+        """Prepare to feed one model that waits for these words."""
+        wake = self._config.wake
+        request: dict[str, Any] = {
+            "words": list(names),
+            "threshold": {name: self.words.threshold(name) for name in names},
+            "trigger_level": {name: self.words.trigger_level(name) for name in names},
+            "refractory": wake.refractory,
+            "vad": wake.vad,
+        }
+        return Ear(
+            self._coordinator, self._clock, spec, request, client, on_heard, self._is_crowded
         )
+
+    @contextmanager
+    def streaming(self) -> Iterator[None]:
+        """Count a stream while it is open."""
+        self._streams += 1
+        try:
+            yield
+        finally:
+            self._streams -= 1
+
+    def tell(self, heard: Detection, client: str, stages: dict[str, float]) -> bool:
+        """Publish a detection; False if another satellite was first and this one is not told."""
+        wins = self._arbiter.wins(heard.word, client, self._clock.now())
+        self._bus.publish(
+            WakeWordDetected(
+                client=client,
+                word=heard.word,
+                score=heard.score,
+                timestamp=heard.timestamp,
+                suppressed=not wins,
+                stages=stages,
+            )
+        )
+        return wins
+
+    def _is_crowded(self) -> bool:
+        return self._streams > 1
 
 
 class Listening:
@@ -83,36 +132,28 @@ class Listening:
     """
 
     def __init__(
-        self,
-        coordinator: CoordinatorFace,
-        config: Config,
-        bus: EventBus,
-        clock: Clock,
-        measure: Measure,
-        request: WakeRequest,
-        words: Sequence[Word],
+        self, owner: WakePipeline, measure: Measure, request: WakeRequest, words: Sequence[Word]
     ) -> None:
-        self._bus = bus
+        self._owner = owner
         self._measure = measure
         self._client = request.client
         self._detections: asyncio.Queue[Detection | None] = asyncio.Queue()
         """None is the end."""
         self._format: AudioFormat | None = None
         self._converter: Converter | None = None
+        self._slice = 0
+        """Bytes that are worked on in one go."""
         self._position = 0.0
         """Milliseconds, where the next piece begins."""
         self._ended = False
-        specs = {word.spec.id: word.spec for word in words}
         self._ears = [
-            Ear(
-                coordinator,
-                clock,
+            owner.ear(
                 spec,
-                _request(config, [word.offer.name for word in words if word.spec.id == spec.id]),
+                [word.offer.name for word in words if word.spec.id == spec.id],
                 request.client,
                 self._hear,
             )
-            for spec in specs.values()
+            for spec in {word.spec.id: word.spec for word in words}.values()
         ]
 
     async def feed(self, pcm: bytes, audio: AudioFormat, timestamp: int | None = None) -> None:
@@ -121,21 +162,33 @@ class Listening:
         Waits while the model lags behind. Raises BadRequestError for a format that cannot be
         converted; when listening has failed it returns, and iterating raises.
         """
-        if self._converter is None or audio != self._format:
-            self._converter, self._format = Converter(audio, SPEECH_FORMAT), audio
+        self._expect(audio)
         if timestamp is not None:
             self._position = float(timestamp)
-        step = max(audio.frame_bytes, audio.bytes_for(SLICE_SECONDS))
-        for start in range(0, len(pcm), step):
-            if self._ended or self._work.done():
+        for start in range(0, len(pcm), self._slice):
+            if self._is_over:
                 return
-            piece = pcm[start : start + step]
-            converted = self._converter.feed(piece)
             for ear in self._ears:
-                await ear.feed(converted, int(self._position))
-            self._position += 1_000 * audio.seconds(len(piece))
-            if start + step < len(pcm):
+                if not ear.has_room:
+                    await ear.make_room()
+            self._add(pcm[start : start + self._slice], audio)
+            if start + self._slice < len(pcm):
                 await asyncio.sleep(0)
+
+    def feed_now(self, pcm: bytes, audio: AudioFormat, timestamp: int | None = None) -> bool:
+        """As `feed`, for more of the same format; False, and nothing is done, if it had to wait."""
+        if self._is_over:
+            return True
+        if (
+            audio != self._format
+            or len(pcm) > self._slice
+            or not all(ear.has_room for ear in self._ears)
+        ):
+            return False
+        if timestamp is not None:
+            self._position = float(timestamp)
+        self._add(pcm, audio)
+        return True
 
     def end(self) -> None:
         """Say that the stream is complete."""
@@ -163,32 +216,40 @@ class Listening:
         # A client that leaves without a word ends a stream in the usual way: it has heard enough.
         self._measure.finish(None if isinstance(error, asyncio.CancelledError) else error)
 
+    @property
+    def _is_over(self) -> bool:
+        """Whether nobody takes audio any more."""
+        return self._ended or self._work.done()
+
+    def _expect(self, audio: AudioFormat) -> None:
+        """Prepare for audio of this format. Raises BadRequestError."""
+        if audio is self._format or audio == self._format:
+            return
+        self._converter, self._format = Converter(audio, SPEECH_FORMAT), audio
+        self._slice = max(audio.frame_bytes, audio.bytes_for(SLICE_SECONDS))
+
+    def _add(self, piece: bytes, audio: AudioFormat) -> None:
+        """Convert a piece and hand it to every model; all of them have room."""
+        if self._converter is None:
+            raise InternalError("Audio was fed before its format was known.")
+        converted = self._converter.feed(piece)
+        for ear in self._ears:
+            ear.add(converted, int(self._position))
+        self._position += 1_000 * audio.seconds(len(piece))
+
     async def _listen(self) -> None:
         try:
-            await together(*(ear.run() for ear in self._ears))
+            with self._owner.streaming():
+                await together(*(ear.run() for ear in self._ears))
         finally:
             self._detections.put_nowait(None)
 
-    def _hear(self, chunk: Chunk) -> None:
+    def _hear(self, chunk: Chunk, stages: dict[str, float]) -> None:
         timestamp = chunk.data.get("timestamp")
         heard = Detection(
             word=str(chunk.data["word"]),
             score=float(chunk.data["score"]),
             timestamp=int(self._position if timestamp is None else timestamp),
         )
-        self._bus.publish(
-            WakeWordDetected(
-                client=self._client, word=heard.word, score=heard.score, timestamp=heard.timestamp
-            )
-        )
-        self._detections.put_nowait(heard)
-
-
-def _request(config: Config, words: list[str]) -> dict[str, Any]:
-    wake = config.wake
-    return {
-        "words": words,
-        "threshold": wake.threshold,
-        "trigger_level": wake.trigger_level,
-        "refractory": wake.refractory,
-    }
+        if self._owner.tell(heard, self._client, stages):
+            self._detections.put_nowait(heard)

@@ -3,9 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from wyoming_servers.config.schema import WakeSection, WakeWordSection
 from wyoming_servers.domain import Kind, ModelSpec, Offer
 from wyoming_servers.errors import ModelMissingError
 from wyoming_servers.pipelines.clip import clip, list_names
+from wyoming_servers.store.own_words import OwnWords
+
+_PLAIN = WakeWordSection()
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,23 +21,35 @@ class Word:
 
 
 class WordBook:
-    """The wake words that are offered, in configured order; reads `specs` anew at every call."""
+    """The wake words that are offered, in configured order, as they are at each call.
 
-    def __init__(self, specs: Mapping[str, ModelSpec], offered: Sequence[str]) -> None:
+    A name that several models know is heard by 1. the engine configured for it, 2. the one that
+    knows it from a file of the user's, 3. the first.
+    """
+
+    def __init__(
+        self, specs: Mapping[str, ModelSpec], wake: WakeSection, own: OwnWords | None = None
+    ) -> None:
         self._specs = specs
-        self._offered = offered
-        """Names to offer; all if empty."""
+        self._wake = wake
+        self._own = own
 
     def words(self) -> dict[str, Word]:
-        """Return the words by name; a name that two models have is the first one's."""
+        """Return the words by name."""
         found: dict[str, Word] = {}
+        ranks: dict[str, tuple[bool, bool]] = {}
         for spec in self._specs.values():
-            if spec.kind is Kind.WAKE:
-                for offer in spec.offers:
-                    found.setdefault(offer.name, Word(spec, offer))
-        if not self._offered:
+            if spec.kind is not Kind.WAKE:
+                continue
+            own = self._own.of(spec.engine) if self._own is not None else ()
+            offers = {offer.name: offer for offer in (*spec.offers, *own)}
+            for name, offer in offers.items():
+                rank = (self._settings(name).engine == spec.engine, offer in own)
+                if name not in found or rank > ranks[name]:
+                    found[name], ranks[name] = Word(spec, offer), rank
+        if not self._wake.models:
             return found
-        return {name: found[name] for name in self._offered if name in found}
+        return {name: found[name] for name in self._wake.models if name in found}
 
     def find(self, names: Sequence[str] | None) -> list[Word]:
         """Return the words named, all for None and for none. Raises ModelMissingError."""
@@ -49,3 +65,16 @@ class WordBook:
                 )
             chosen.append(words[name])
         return chosen
+
+    def threshold(self, name: str) -> float:
+        """Return the score from which a frame counts as this word."""
+        own = self._settings(name).threshold
+        return self._wake.threshold if own is None else own
+
+    def trigger_level(self, name: str) -> int:
+        """Return how many consecutive frames make a detection of this word."""
+        own = self._settings(name).trigger_level
+        return self._wake.trigger_level if own is None else own
+
+    def _settings(self, name: str) -> WakeWordSection:
+        return self._wake.words.get(name, _PLAIN)

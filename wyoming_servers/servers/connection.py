@@ -21,7 +21,7 @@ from wyoming_servers.pipelines.together import together
 from wyoming_servers.protocol.codec import Decoder, Frame, FramingError, Limits, encode
 from wyoming_servers.servers.errors import DisconnectedError, error_event
 from wyoming_servers.servers.inbox import Inbox
-from wyoming_servers.servers.session import MakeSession
+from wyoming_servers.servers.session import HandlesAtOnce, MakeSession
 
 READ_BYTES: Final = 64 * 1024
 
@@ -79,6 +79,9 @@ class Connection:
         address = writer.get_extra_info("peername")
         self._name = f"{address[0]}:{address[1]}" if address else "unknown"
         self._session = make_session(self)
+        self._at_once = self._session if isinstance(self._session, HandlesAtOnce) else None
+        self._handling = False
+        """Whether the session is in the middle of an event."""
 
     @property
     def name(self) -> str:
@@ -134,6 +137,12 @@ class Connection:
         raise DisconnectedError("left")
 
     async def _take(self, frame: Frame, size: int) -> None:
+        if (
+            self._at_once
+            and not (self._handling or self._inbox)
+            and self._at_once.handle_now(frame)
+        ):
+            return
         match frame.type:
             case "describe":
                 _LOGGER.debug("%s: describe", self._name)
@@ -151,12 +160,15 @@ class Connection:
         async with self._session:
             while True:
                 event = await self._inbox.get()
+                self._handling = True
                 try:
                     await self._session.handle(event)
                 except DisconnectedError:
                     raise
                 except Exception as err:  # noqa: BLE001  (`fail` logs it, and the client is told)
                     await self.fail(err)
+                finally:
+                    self._handling = False
                 # A client that sends minutes of audio at once must not hold up the others.
                 await asyncio.sleep(0)
 

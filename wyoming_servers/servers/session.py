@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Callable
 from types import TracebackType
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar, Protocol, Self, runtime_checkable
 
 from wyoming.event import Event
+
+from wyoming_servers.protocol.codec import Frame
 
 
 class Peer(Protocol):
@@ -53,6 +55,18 @@ class Session(Protocol):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None: ...
+
+
+@runtime_checkable
+class HandlesAtOnce(Protocol):
+    """A session that takes some events in the reading task, which spares audio two tasks' turns."""
+
+    def handle_now(self, frame: Frame) -> bool:
+        """Handle an event if that needs no waiting and cannot fail; else False, nothing is done.
+
+        Called only when all events before it have been handled.
+        """
+        ...
 
 
 MakeSession = Callable[[Peer], Session]

@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import suppress
 from types import TracebackType
-from typing import ClassVar, Self
+from typing import ClassVar, Final, Self
 
 from wyoming.event import Event
 from wyoming.wake import Detection, NotDetected
@@ -11,9 +11,13 @@ from wyoming.wake import Detection, NotDetected
 from wyoming_servers.domain import AudioFormat
 from wyoming_servers.pipelines.together import stop
 from wyoming_servers.pipelines.wake import Listening, WakePipeline, WakeRequest
+from wyoming_servers.protocol.codec import Frame
 from wyoming_servers.servers import fields
 from wyoming_servers.servers.errors import DisconnectedError
 from wyoming_servers.servers.session import Peer
+
+_EXACT: Final = 2**53
+"""Milliseconds below which every number is exact; `fields` has a word about others."""
 
 
 class WakeSession:
@@ -38,6 +42,8 @@ class WakeSession:
         self._deaf = False
         """Whether the stream was answered by an error: its audio is thrown away."""
         self._format: AudioFormat | None = None
+        self._numbers: tuple[int, int, int] | None = None
+        """The same as rate, width and channels."""
         self._listening: Listening | None = None
         self._telling: asyncio.Task[None] | None = None
 
@@ -45,6 +51,18 @@ class WakeSession:
     def working(self) -> bool:
         """Never: a client that listens for a wake word sends audio."""
         return False
+
+    def handle_now(self, frame: Frame) -> bool:
+        """Take more audio of the stream that is open, in the format it has."""
+        listening, known, data = self._listening, self._format, frame.data
+        if frame.type != "audio-chunk" or listening is None or known is None or self._deaf:
+            return False
+        if (data.get("rate"), data.get("width"), data.get("channels")) != self._numbers:
+            return False
+        at = data.get("timestamp")
+        if at is not None and not (type(at) is int and 0 <= at < _EXACT):
+            return False
+        return listening.feed_now(frame.payload, known, at)
 
     async def handle(self, event: Event) -> None:
         """Take the next event. What it raises ends the stream."""
@@ -87,6 +105,7 @@ class WakeSession:
             return
         self._deaf = True
         self._format = fields.audio_format(event.data)
+        self._numbers = None
         self._deaf = False
 
     async def _hear(self, event: Event) -> None:
@@ -94,9 +113,10 @@ class WakeSession:
             return
         listening = self._listening or await self._open()
         try:
-            self._format = fields.audio_format(event.data, self._format)
+            audio = self._format = fields.audio_format(event.data, self._format)
+            self._numbers = (audio.rate, audio.width, audio.channels)
             at = fields.timestamp(event.data)
-            await listening.feed(event.payload or b"", self._format, at)
+            await listening.feed(event.payload or b"", audio, at)
         except Exception:
             await self._leave()
             self._deaf = True

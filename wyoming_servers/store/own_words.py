@@ -58,6 +58,11 @@ class OwnWords:
         self._words: tuple[OwnWord, ...] = tuple(own_words(folder))
         self._seen = {word.path: word.signature for word in self._words}
 
+    @property
+    def names(self) -> list[str]:
+        """Every word, whichever engine hears it."""
+        return [word.name for word in self._words]
+
     def of(self, engine: str) -> tuple[Offer, ...]:
         """Return the words that an engine hears, by name."""
         return tuple(word.offer for word in self._words if word.engine == engine)

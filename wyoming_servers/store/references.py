@@ -29,7 +29,7 @@ def check_references(config: Config, catalog: Catalog) -> list[Fault]:
     if config.tts.enabled:
         check("tts.voice", config.tts.voice, voices, "a voice")
     if config.wake.enabled:
-        words = _words(config, catalog)
+        words = _words(config, catalog, faults)
         for word in config.wake.models:
             check("wake.models", word, words, "a wake word")
         for word, settings in config.wake.words.items():
@@ -57,13 +57,20 @@ def _checker(faults: list[Fault]) -> Callable[[str, str, Iterable[str], str], No
     return check
 
 
-def _words(config: Config, catalog: Catalog) -> dict[str, list[str]]:
+def _words(config: Config, catalog: Catalog, faults: list[Fault]) -> dict[str, list[str]]:
     """Return every wake word with the engines that hear it."""
     words: dict[str, list[str]] = {}
     for entry in catalog.of_kind(Kind.WAKE):
         for offer in entry.offers:
             words.setdefault(offer.name, []).append(entry.engine)
-    for word in own_words(words_folder(config)):
+    folder = words_folder(config)
+    try:
+        own = own_words(folder)
+    except OSError as err:
+        message = f"The folder {folder} cannot be read: {err.strerror or err}."
+        faults.append(Fault("wake.models_dir", message))
+        own = []
+    for word in own:
         words.setdefault(word.name, []).append(word.engine)
     return words
 

@@ -94,18 +94,20 @@ async def test_a_client_that_is_cut_off_has_not_failed_either(
     assert [event.code for event in published("request_finished")] == [""]
 
 
-async def test_the_worker_is_told_words_and_thresholds(
+async def test_the_worker_is_told_words_with_their_settings(
     make_wake: Make, coordinator: FakeCoordinator
 ) -> None:
-    pipeline = make_wake(threshold=0.7, trigger_level=2, refractory=1)
+    words = {"alexa": {"threshold": 0.9}, "hey_jarvis": {"trigger_level": 3}}
+    pipeline = make_wake(threshold=0.7, trigger_level=2, refractory=1, words=words)
     async with pipeline.open(WakeRequest(())) as listening:
         await listening.feed(HUSH, SPEECH_FORMAT)
         await heard(listening)
     assert coordinator.runs[0].request == {
         "words": ["hey_jarvis", "alexa"],
-        "threshold": 0.7,
-        "trigger_level": 2,
+        "threshold": {"hey_jarvis": 0.7, "alexa": 0.9},
+        "trigger_level": {"hey_jarvis": 3, "alexa": 2},
         "refractory": 1.0,
+        "vad": True,
     }
 
 
@@ -242,3 +244,121 @@ async def test_a_client_that_waits_is_let_go_when_listening_fails(
         await clock.settle(200)
         coordinator.gate.set()
         await asyncio.wait_for(feeding, 5)
+
+
+async def test_of_several_satellites_only_the_first_is_told_if_so_configured(
+    make_wake: Make, clock: FakeClock, published: Published
+) -> None:
+    pipeline = make_wake(arbitration=1.0)
+    told = {}
+    for client in ("kitchen", "hall"):
+        async with pipeline.open(WakeRequest(("alexa",), client)) as listening:
+            await listening.feed(BEEP, SPEECH_FORMAT)
+            told[client] = [detection.word for detection in await heard(listening)]
+        await clock.advance(0.5)
+    assert told == {"kitchen": ["alexa"], "hall": []}
+    events = published("wake_word_detected")
+    assert [(event.client, event.suppressed) for event in events] == [
+        ("kitchen", False),
+        ("hall", True),
+    ]
+
+
+async def test_without_arbitration_all_satellites_are_told(
+    make_wake: Make, published: Published
+) -> None:
+    pipeline = make_wake()
+    for client in ("kitchen", "hall"):
+        async with pipeline.open(WakeRequest(("alexa",), client)) as listening:
+            await listening.feed(BEEP, SPEECH_FORMAT)
+            assert len(await heard(listening)) == 1
+    assert [event.suppressed for event in published("wake_word_detected")] == [False, False]
+
+
+async def test_a_detection_tells_its_stages(
+    make_wake: Make, coordinator: FakeCoordinator, clock: FakeClock, published: Published
+) -> None:
+    async def think(run: FakeRun) -> AsyncIterator[Chunk]:
+        async for chunk in hear_loud(run):
+            await clock.sleep(0.3)
+            yield chunk
+
+    coordinator.engines[Kind.WAKE] = think
+    async with make_wake().open(WakeRequest()) as listening:
+        await listening.feed(BEEP, SPEECH_FORMAT)
+        await clock.advance(0.3)
+        await heard(listening)
+    (event,) = published("wake_word_detected")
+    assert event.stages == {"queue": 0.0, "inference": pytest.approx(0.3)}
+
+
+async def test_a_model_that_computes_in_steps_is_sent_steps(
+    make_wake: Make, coordinator: FakeCoordinator, clock: FakeClock
+) -> None:
+    coordinator.info[Kind.WAKE] = {"lead": 480, "step": 320}
+    async with make_wake().open(WakeRequest()) as listening:
+        await clock.settle()
+        for number in range(9):
+            await listening.feed(HUSH, SPEECH_FORMAT, 70 + 10 * number)
+            await clock.settle()
+        await heard(listening)
+    (run,) = coordinator.runs
+    assert [(len(pcm), data["timestamp"]) for pcm, data in run.pieces] == [
+        (960, 70),
+        (640, 100),
+        (640, 120),
+        (640, 140),
+    ]
+
+
+async def test_several_streams_wait_for_each_other_a_moment_and_a_lone_one_does_not(
+    make_wake: Make, coordinator: FakeCoordinator, clock: FakeClock
+) -> None:
+    pipeline = make_wake()
+    async with pipeline.open(WakeRequest()) as first:
+        await clock.settle()
+        await first.feed(HUSH, SPEECH_FORMAT)
+        await clock.settle()
+        assert len(coordinator.runs[0].pieces) == 1
+        async with pipeline.open(WakeRequest()) as second:
+            await clock.settle()
+            await clock.advance(0.005)
+            await first.feed(HUSH, SPEECH_FORMAT)
+            await clock.advance(0.01)
+            await second.feed(HUSH, SPEECH_FORMAT)
+            await clock.settle()
+            assert [len(run.pieces) for run in coordinator.runs] == [1, 0]
+            await clock.advance(0.006)
+            assert [len(run.pieces) for run in coordinator.runs] == [2, 1]
+        await clock.settle()
+        await first.feed(HUSH, SPEECH_FORMAT)
+        await clock.settle()
+        assert len(coordinator.runs[0].pieces) == 3
+
+
+async def test_audio_that_needs_no_waiting_is_taken_at_once(
+    make_wake: Make, coordinator: FakeCoordinator
+) -> None:
+    other = AudioFormat(48_000, channels=2)
+    async with make_wake().open(WakeRequest()) as listening:
+        assert not listening.feed_now(HUSH, SPEECH_FORMAT, 0), "the format is not known"
+        await listening.feed(HUSH, SPEECH_FORMAT, 0)
+        assert listening.feed_now(BEEP, AudioFormat(16_000), 10)
+        assert not listening.feed_now(HUSH, other, 20)
+        assert not listening.feed_now(bytes(320_000), SPEECH_FORMAT, 20), "too long for one go"
+        assert [detection.timestamp for detection in await heard(listening)] == [10]
+        assert listening.feed_now(HUSH, SPEECH_FORMAT, 20), "after the end it is thrown away"
+    assert bytes(coordinator.runs[0].received) == HUSH + BEEP
+
+
+async def test_audio_is_not_taken_at_once_while_the_model_lags(
+    make_wake: Make, coordinator: FakeCoordinator
+) -> None:
+    coordinator.gate.clear()
+    async with make_wake().open(WakeRequest()) as listening:
+        await listening.feed(HUSH, SPEECH_FORMAT)
+        piece = bytes(8_000)
+        taken = 0
+        while listening.feed_now(piece, SPEECH_FORMAT):
+            taken += len(piece)
+        assert taken == pytest.approx(ear.BACKLOG_BYTES, abs=len(piece))

@@ -1,36 +1,80 @@
+from pathlib import Path
+from typing import Any
+
 import pytest
 
+from wyoming_servers.config.schema import WakeSection
+from wyoming_servers.domain import Kind, ModelSpec, Offer
 from wyoming_servers.errors import ModelMissingError
 from wyoming_servers.pipelines.fake import SPECS
 from wyoming_servers.pipelines.words import WordBook
+from wyoming_servers.store.own_words import OwnWords
+
+TWO = {
+    spec.id: spec
+    for spec in (
+        ModelSpec("oww", Kind.WAKE, "openwakeword", offers=(Offer("alexa"), Offer("hal"))),
+        ModelSpec("mww", Kind.WAKE, "microwakeword", offers=(Offer("alexa"), Offer("nabu"))),
+    )
+}
+
+
+def book(specs: Any = SPECS, own: OwnWords | None = None, **wake: Any) -> WordBook:
+    return WordBook(specs, WakeSection.model_validate(wake), own)
+
+
+def models(words: WordBook) -> dict[str, str]:
+    return {name: word.spec.id for name, word in words.words().items()}
 
 
 @pytest.mark.parametrize("names", [None, ()])
 def test_no_names_mean_all_words(names: tuple[str, ...] | None) -> None:
-    assert [word.offer.name for word in WordBook(SPECS, ()).find(names)] == ["hey_jarvis", "alexa"]
+    assert [word.offer.name for word in book().find(names)] == ["hey_jarvis", "alexa"]
 
 
 def test_only_configured_words_are_offered_in_their_order() -> None:
-    assert list(WordBook(SPECS, ["alexa", "missing", "hey_jarvis"]).words()) == [
-        "alexa",
-        "hey_jarvis",
-    ]
+    assert list(book(models=["alexa", "missing", "hey_jarvis"]).words()) == ["alexa", "hey_jarvis"]
 
 
 def test_a_word_asked_for_twice_is_one() -> None:
-    assert len(WordBook(SPECS, ()).find(["alexa", "alexa"])) == 1
+    assert len(book().find(["alexa", "alexa"])) == 1
 
 
 def test_an_unknown_word_is_refused_with_those_installed() -> None:
     with pytest.raises(ModelMissingError, match=r"'ok_computer'.*installed: hey_jarvis, alexa"):
-        WordBook(SPECS, ()).find(["alexa", "ok_computer"])
+        book().find(["alexa", "ok_computer"])
 
 
 def test_a_word_that_is_not_offered_is_refused() -> None:
     with pytest.raises(ModelMissingError):
-        WordBook(SPECS, ["alexa"]).find(["hey_jarvis"])
+        book(models=["alexa"]).find(["hey_jarvis"])
 
 
 def test_without_any_word_nothing_can_be_listened_for() -> None:
     with pytest.raises(ModelMissingError, match="No wake word is installed"):
-        WordBook({}, ()).find(None)
+        book({}).find(None)
+
+
+def test_of_two_models_that_know_a_word_the_first_hears_it() -> None:
+    assert models(book(TWO)) == {"alexa": "oww", "hal": "oww", "nabu": "mww"}
+
+
+def test_the_engine_of_a_word_can_be_chosen() -> None:
+    words = {"alexa": {"engine": "microwakeword"}, "hal": {"engine": "microwakeword"}}
+    assert models(book(TWO, words=words)) == {"alexa": "mww", "hal": "oww", "nabu": "mww"}
+
+
+def test_the_users_own_word_goes_before_another_models(tmp_path: Path) -> None:
+    (tmp_path / "alexa.json").write_text('{"wake_word": "Alexa!"}')
+    (tmp_path / "marvin.onnx").write_bytes(b"x")
+    words = book(TWO, OwnWords(tmp_path))
+    assert models(words) == {"alexa": "mww", "hal": "oww", "marvin": "oww", "nabu": "mww"}
+    assert words.words()["alexa"].offer.phrase == "alexa!"
+    chosen = book(TWO, OwnWords(tmp_path), words={"alexa": {"engine": "openwakeword"}})
+    assert models(chosen)["alexa"] == "oww"
+
+
+def test_a_word_has_its_own_settings_or_the_common_ones() -> None:
+    words = book(threshold=0.6, trigger_level=2, words={"alexa": {"threshold": 0.8}})
+    assert (words.threshold("alexa"), words.trigger_level("alexa")) == (0.8, 2)
+    assert (words.threshold("hey_jarvis"), words.trigger_level("hey_jarvis")) == (0.6, 2)

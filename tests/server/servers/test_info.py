@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from wyoming_servers.config.schema import Config
+from wyoming_servers.config.schema import Config, WakeSection
 from wyoming_servers.domain import ModelSpec
 from wyoming_servers.pipelines.fake import SPECS
 from wyoming_servers.pipelines.voices import VoiceBook
@@ -41,7 +41,7 @@ def test_the_default_voice_sorts_first_by_description() -> None:
 
 
 def test_wake_words_have_their_phrase() -> None:
-    (program,) = wake_info(WordBook(SPECS, ["alexa", "hey_jarvis"])).wake
+    (program,) = wake_info(WordBook(SPECS, WakeSection(models=["alexa", "hey_jarvis"]))).wake
     assert [(model.name, model.phrase) for model in program.models] == [
         ("alexa", "alexa"),
         ("hey_jarvis", "hey jarvis"),
@@ -51,7 +51,7 @@ def test_wake_words_have_their_phrase() -> None:
 def test_what_is_not_installed_is_not_offered() -> None:
     assert asr_info({}, config()).asr == []
     assert tts_info(VoiceBook({}, "en_US-joe")).tts == []
-    assert wake_info(WordBook({}, ())).wake == []
+    assert wake_info(WordBook({}, WakeSection())).wake == []
 
 
 def test_the_info_changes_only_when_models_come_or_go() -> None:

@@ -197,3 +197,45 @@ async def test_a_client_that_leaves_frees_the_model(
     await client.leave()
     await running.empty()
     await running.freed()
+
+
+async def test_small_chunks_at_once_lose_nothing_and_keep_their_order(
+    serve: Serve, connect: Connect
+) -> None:
+    running = await serve()
+    client = await connect(running.ports["wake"])
+    pieces = [bytes([number % 30]) * 320 for number in range(200)]
+    await client.send("detect", names=["alexa"])
+    await client.send("audio-start", **AUDIO)
+    for number, piece in enumerate(pieces):
+        await client.send("audio-chunk", piece, timestamp=10 * number, **AUDIO)
+    await client.send("audio-stop")
+    await client.ask("not-detected")
+    assert bytes(running.coordinator.runs[0].received) == b"".join(pieces)
+
+
+async def test_a_stream_may_change_its_format(serve: Serve, connect: Connect) -> None:
+    running = await serve()
+    client = await connect(running.ports["wake"])
+    wide = {"rate": 32_000, "width": 2, "channels": 2}
+    await client.send("detect", names=["alexa"])
+    for audio, size in ((AUDIO, 320), (wide, 1_280), (AUDIO, 320)):
+        await client.send("audio-start", **audio)
+        for _ in range(20):
+            await client.send("audio-chunk", bytes(size), **audio)
+    await client.send("audio-stop")
+    await client.ask("not-detected")
+    assert len(running.coordinator.runs[0].received) == pytest.approx(60 * 320, abs=2_000)
+
+
+async def test_a_bad_chunk_in_the_middle_of_a_stream_is_one_error(
+    serve: Serve, connect: Connect
+) -> None:
+    running = await serve()
+    client = await connect(running.ports["wake"])
+    for _ in range(3):
+        await client.send("audio-chunk", HUSH, timestamp=0, **AUDIO)
+    for _ in range(3):
+        await client.send("audio-chunk", HUSH, timestamp="now", **AUDIO)
+    assert (await client.ask("error"))["code"] == "BAD_REQUEST"
+    assert await client.is_alive()

@@ -65,3 +65,14 @@ def test_own_wake_words_are_known_by_their_files(tmp_path: Path) -> None:
     (tmp_path / "wake-words").mkdir()
     (tmp_path / "wake-words/computer.tflite").write_bytes(b"")
     assert faults_of(data_dir=tmp_path, wake={"models": ["computer"]}) == []
+
+
+def test_a_folder_of_words_that_cannot_be_read_is_a_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(folder: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "wake-words").mkdir()
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    assert faults_of(data_dir=tmp_path) == [("wake.models_dir", "")]

@@ -1,0 +1,75 @@
+"""Audio that waits to be sent to a model, in as few messages as the model can use. Pure.
+
+A client may send 10 ms at a time, a hundred times a second. A model computes only when a whole
+step has come, so what comes in between is sent along with what completes the step: nothing is
+heard later for it.
+"""
+
+from collections import deque
+from typing import Final
+
+from wyoming_servers.domain import SPEECH_FORMAT
+
+_BYTES_PER_MS: Final = SPEECH_FORMAT.rate * SPEECH_FORMAT.frame_bytes // 1_000
+
+STRAY_MS: Final = 10
+"""How far a client's clock may stray from its samples before a piece is not joined to the one
+before: then time was skipped, and the model must be told."""
+
+
+class Bundle:
+    """Pieces of 16 kHz audio with the time each begins, in milliseconds of the client's clock."""
+
+    def __init__(self) -> None:
+        self._pieces: deque[tuple[bytes, int]] = deque()
+        self._lead = 0
+        self._step = 0
+        self._taken = 0
+        self.size = 0
+        """Bytes that wait."""
+
+    def begin(self, lead: int, step: int) -> None:
+        """A new run has begun: the model computes at `lead` samples and with every `step` more.
+
+        A step of 0 is one that is not known: every piece is due at once, by itself.
+        """
+        self._lead = lead * SPEECH_FORMAT.frame_bytes
+        self._step = step * SPEECH_FORMAT.frame_bytes
+        self._taken = 0
+
+    @property
+    def sent(self) -> int:
+        """Samples of this run that were taken."""
+        return self._taken // SPEECH_FORMAT.frame_bytes
+
+    @property
+    def due(self) -> bool:
+        """Whether the model could compute something with what waits."""
+        if not self._step:
+            return self.size > 0
+        return self._steps(self._taken + self.size) > self._steps(self._taken)
+
+    def add(self, pcm: bytes, timestamp: int) -> None:
+        """Append a piece."""
+        self._pieces.append((pcm, timestamp))
+        self.size += len(pcm)
+
+    def drop_oldest(self) -> None:
+        """Forget the piece that has waited longest."""
+        self.size -= len(self._pieces.popleft()[0])
+
+    def take(self) -> tuple[bytes, int]:
+        """Take the oldest piece, joined with those that follow it without a gap in time."""
+        first, timestamp = self._pieces.popleft()
+        pcms = [first]
+        expected = timestamp + len(first) / _BYTES_PER_MS
+        while self._step and self._pieces and abs(self._pieces[0][1] - expected) <= STRAY_MS:
+            pcms.append(self._pieces.popleft()[0])
+            expected += len(pcms[-1]) / _BYTES_PER_MS
+        pcm = b"".join(pcms)
+        self._taken += len(pcm)
+        self.size -= len(pcm)
+        return pcm, timestamp
+
+    def _steps(self, size: int) -> int:
+        return max(0, (size - self._lead + self._step) // self._step)
