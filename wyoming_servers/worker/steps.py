@@ -1,9 +1,10 @@
 """The runs inside a worker, advanced one step at a time by the engine thread; no I/O, no threads.
 
 A step is whatever an engine does between two outputs: nothing can interrupt it, so everything is
-decided between steps. The run with the highest priority goes first; equals take turns. A run
-waits without costing anything while it has no input, and while its reader has not taken enough of
-its output (`protocol.flow`).
+decided between steps. The run with the highest priority goes first. Among equals the one that came
+first is brought to its end, since taking turns would make all of them end late; only streams, which
+have no end to be brought to, take turns. A run waits without costing anything while it has no
+input, and while its reader has not taken enough of its output (`protocol.flow`).
 """
 
 import heapq
@@ -12,7 +13,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 from wyoming_servers.engines.base import (
     Engine,
@@ -58,12 +59,27 @@ class _Next(Enum):
     FINISH = "finish"
 
 
+class _Entry(NamedTuple):
+    """Where a run stands among those that can do something; the least is next."""
+
+    urgency: int
+    """The negative priority."""
+    working: bool
+    """Whether it would begin or go on with an inference. Whoever still takes its input comes
+    before, so that those who can be worked on together are there when one of them is."""
+    turn: int
+    run: int
+
+
 class _Run:
     """One run: what has come in and how far the engine is with it."""
 
-    def __init__(self, message: RunInference) -> None:
+    def __init__(self, message: RunInference, turn: int) -> None:
         self.number = message.run
         self.priority = message.priority
+        self.turn = turn
+        """Its place among runs of equal priority."""
+        self.streaming = message.streaming
         self.request = message.request
         self.pieces: deque[InputChunk] = deque()
         if message.payload:
@@ -79,6 +95,12 @@ class _Run:
         self.meter = Meter(INPUT_WINDOW) if message.streaming else None
         self.queued = False
         """Whether it stands in the heap."""
+
+    @property
+    def entry(self) -> _Entry:
+        """Its place among the runs."""
+        working = not self.streaming and self.next in (_Next.ADVANCE, _Next.FINISH)
+        return _Entry(-self.priority, working, self.turn, self.number)
 
     @property
     def next(self) -> _Next | None:
@@ -105,8 +127,8 @@ class Stepper:
         self._engine = engine
         self._emit = emit
         self._runs: dict[int, _Run] = {}
-        self._heap: list[tuple[int, int, int]] = []
-        """(-priority, turn, run number) of each run that can do something."""
+        self._heap: list[_Entry] = []
+        """Each run that can do something."""
         self._turns = itertools.count()
 
     @property
@@ -117,7 +139,7 @@ class Stepper:
     def take(self, message: Message) -> None:
         """Note what the server says; about a run that has ended it is too late, and ignored."""
         if isinstance(message, RunInference):
-            run = self._runs[message.run] = _Run(message)
+            run = self._runs[message.run] = _Run(message, next(self._turns))
             self._queue(run)
             return
         number = message.target if isinstance(message, Cancel) else getattr(message, "run", 0)
@@ -163,15 +185,17 @@ class Stepper:
             self._fail(run, ShuttingDownError("The model was unloaded during the run."))
 
     def _queue(self, run: _Run) -> None:
-        """Put a run into the heap, behind its equals, if it can do something."""
+        """Put a run into the heap, a stream behind its equals, if it can do something."""
         if not run.queued and run.number in self._runs and run.next is not None:
             run.queued = True
-            heapq.heappush(self._heap, (-run.priority, next(self._turns), run.number))
+            if run.streaming:
+                run.turn = next(self._turns)
+            heapq.heappush(self._heap, run.entry)
 
     def _pop(self) -> _Run | None:
         """Take the most urgent run out of the heap."""
         while self._heap:
-            run = self._runs.get(heapq.heappop(self._heap)[2])
+            run = self._runs.get(heapq.heappop(self._heap).run)
             if run is not None:
                 run.queued = False
                 return run
@@ -180,10 +204,10 @@ class Stepper:
     def _like(self, first: _Run, action: _Next, limit: int) -> list[_Run]:
         """Take out of the heap runs of equal priority that are about to do the same."""
         found: list[_Run] = []
-        others: list[tuple[int, int, int]] = []
-        while self._heap and self._heap[0][0] == -first.priority and len(found) < limit - 1:
+        others: list[_Entry] = []
+        while self._heap and self._heap[0].urgency == -first.priority and len(found) < limit - 1:
             entry = heapq.heappop(self._heap)
-            run = self._runs.get(entry[2])
+            run = self._runs.get(entry.run)
             if run is None:
                 continue
             if run.next is action:

@@ -183,12 +183,25 @@ def test_outputs_that_are_made_lazily_take_a_step_each(
     assert counts == [1, 2, 3, 3]
 
 
-def test_equals_take_turns(stepper: Stepper, engine: Engine, work: Work) -> None:
+def test_the_first_of_equals_is_brought_to_its_end(
+    stepper: Stepper, engine: Engine, work: Work
+) -> None:
     stepper.take(begin(1, name="a", chunks=3))
     stepper.take(begin(2, name="b", chunks=3))
     work()
     steps = [line for line in engine.log if " step " in line]
-    assert steps == ["a step 0", "b step 0", "a step 1", "b step 1", "a step 2", "b step 2"]
+    assert steps == ["a step 0", "a step 1", "a step 2", "b step 0", "b step 1", "b step 2"]
+
+
+def test_streams_take_turns(stepper: Stepper, engine: Engine, work: Work) -> None:
+    for run, name in ((1, "a"), (2, "b")):
+        stepper.take(RunInference(run=run, streaming=True, request={"name": name}))
+    for number in "123":
+        for run in (1, 2):
+            stepper.take(InputChunk(run=run, payload=number.encode()))
+    work()
+    feeds = [line for line in engine.log if " feed " in line]
+    assert feeds == ["a feed 1", "b feed 1", "a feed 2", "b feed 2", "a feed 3", "b feed 3"]
 
 
 def test_a_higher_priority_overtakes_between_two_steps(
