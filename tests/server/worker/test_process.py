@@ -138,7 +138,9 @@ async def test_output_that_nobody_reads_stops_its_run_and_no_other(launch: Launc
         assert size == 100 * one_chunk
 
 
-async def test_the_first_of_two_runs_ends_first(launch: Launch, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_first_of_two_runs_ends_first(
+    launch: Launch, monkeypatch: pytest.MonkeyPatch
+) -> None:
     worker = await launch(chunks=8, chunk_seconds=0.02, text="a b c d e f g h")
     order: list[int] = []
     push = PipeRun.push
