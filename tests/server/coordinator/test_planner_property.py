@@ -193,6 +193,19 @@ class PlannerMachine(RuleBasedStateMachine):
             )
         )
 
+    @rule(name=st.sampled_from(NAMES[:7]))
+    def request_and_load(self, name) -> None:
+        """The common case, so that histories come to models that are in use and full devices."""
+        self.request(name, None, None, True)
+        for _ in range(3):
+            for (key, generation), process in list(self.processes.items()):
+                if process.told_to_stop or process.killed:
+                    self.end((key, generation), "INFERENCE_FAILED")
+                elif not process.ready:
+                    process.ready = True
+                    self.tell(signals.WorkerReady(key=key, generation=generation, seconds=1.0))
+            self.probe()
+
     @precondition(lambda self: self.waiting)
     @rule(data=st.data())
     def leave_the_queue(self, data) -> None:
@@ -338,6 +351,16 @@ class PlannerMachine(RuleBasedStateMachine):
             assert not demand.requests or board.models[demand.model].ready() is None
 
     @invariant()
+    def what_is_queued_is_wanted(self) -> None:
+        board = self.planner.board
+        for instance in board.instances():
+            model = board.models[instance.key.model]
+            serving = model.ready() or model.loading()
+            if instance.state is State.QUEUED:
+                better = serving is not None and model.tier(instance.key) < model.tier(serving.key)
+                assert better or board.queue.get(instance.key.model) is not None
+
+    @invariant()
     def what_is_shown_is_what_is(self) -> None:
         board = self.planner.board
         assert all(i.shown is i.visible_state for i in board.instances())
@@ -393,8 +416,8 @@ class PlannerMachine(RuleBasedStateMachine):
 
 TestPlanner = PlannerMachine.TestCase
 TestPlanner.settings = settings(
-    max_examples=60,
-    stateful_step_count=60,
+    max_examples=80,
+    stateful_step_count=50,
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
