@@ -73,13 +73,13 @@ async def test_an_idle_model_leaves_and_describe_does_not_keep_it(start_server, 
 
 
 async def test_a_stop_lets_a_running_request_end(start_server) -> None:
-    server = start_server()
+    server = start_server(limits__shutdown_grace=60)
     server.wait_state("piper/en_US-joe-medium", "ready")
     speaking = asyncio.create_task(server.synthesize(LONG_TEXT))
     await asyncio.sleep(0.5)
     server.process.send_signal(signal.SIGTERM)
     assert (await speaking).events[-1] == "audio-stop"
-    assert await asyncio.to_thread(server.process.wait, 30) == 0
+    assert await asyncio.to_thread(server.process.wait, 60) == 0
 
 
 def test_a_stopped_server_leaves_no_process_behind(start_server) -> None:
