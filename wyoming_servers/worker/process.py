@@ -196,10 +196,14 @@ class ProcessWorker(asyncio.SubprocessProtocol):
             self._transport.kill()
 
     def _fail(self, error: ConductorError) -> None:
-        """End a process that is of no use, and fail what it works on now."""
+        """End a process that is of no use, and fail what it works on when it is gone.
+
+        Not before, so that nobody who hears of it meets the same process again; but not much
+        later either, should the kernel be unable to end it.
+        """
         self._failure = error
-        self._client.lose(error)
         self._end_process()
+        self._loop.call_later(_SETTLE_SECONDS, self._client.lose, error)
 
     async def _gone_after(self, act: Any, patience: float) -> bool:
         """Do something about the process; say whether it is gone within that many seconds."""
@@ -259,7 +263,7 @@ class ProcessWorker(asyncio.SubprocessProtocol):
         )
         say = self._lines.logger.info if exit_.expected else self._lines.logger.warning
         say("Worker process %d is gone: %s", self.pid, exit_.reason)
-        self._client.lose(as_error(exit_, self.spec.id))
+        self._client.lose(self._failure or as_error(exit_, self.spec.id))
         self._exited.set_result(exit_)
 
 

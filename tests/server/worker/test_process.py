@@ -335,6 +335,7 @@ async def test_garbage_on_the_pipe_ends_the_worker_with_the_reason(launch: Launc
     async with worker.open({}, streaming=True) as other:
         with pytest.raises(InferenceFailedError, match="not valid JSON"):
             await transcribe(worker, mishap="garbage")
+        assert worker.exited.done()  # who tries again at once does not meet it once more
         with pytest.raises(InferenceFailedError):
             await other.result()
     exit_ = await worker.exited
