@@ -35,6 +35,10 @@ SPLICED: Final = 1500
 LONGEST: Final = 20.0
 """Seconds of audio from which a short window saves nothing worth its risk."""
 
+MIN_BEAM: Final = 5
+"""Beams of the decoder, at least. With one, words differ here and there from those of the whole
+window, a tenth more of them wrong; five cost 25 ms more and make fewer errors than either."""
+
 MAX_COMPRESSION: Final = 1.9
 MIN_LOGPROB: Final = -0.75
 MAX_REPEATS: Final = 3
@@ -144,7 +148,7 @@ class ShortWindow:
         beam_size: int,
         seconds: float,
     ) -> Decoded:
-        """Return the words in the states of `seconds` of audio."""
+        """Return the words in the states of `seconds` of audio; `beam_size` may be raised."""
         from faster_whisper.transcribe import get_suppressed_tokens
 
         bound = token_bound(seconds, tokenizer.language_code)
@@ -153,7 +157,7 @@ class ShortWindow:
         result = self._model.model.generate(
             states,
             [start],
-            beam_size=beam_size,
+            beam_size=max(beam_size, MIN_BEAM),
             max_length=len(start) + bound,
             return_scores=True,
             return_no_speech_prob=True,
