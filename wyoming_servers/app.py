@@ -4,11 +4,12 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from typing import Any, Final
 
 from wyoming_servers import __version__
+from wyoming_servers.api import jobs as job_views
 from wyoming_servers.api.app import create_app
 from wyoming_servers.api.auth import ensure_token
 from wyoming_servers.api.context import ApiContext
@@ -24,6 +25,8 @@ from wyoming_servers.devices.machine import MachineProbe
 from wyoming_servers.domain import Kind, ModelSpec, ModelState
 from wyoming_servers.errors import ConductorError
 from wyoming_servers.events import ModelProgressed, ServerStarted, ServerStopping
+from wyoming_servers.jobs.job import Job
+from wyoming_servers.jobs.manager import JobManager
 from wyoming_servers.pipelines.asr import AsrPipeline
 from wyoming_servers.pipelines.prefetch import Prefetcher
 from wyoming_servers.pipelines.tts import TtsPipeline
@@ -37,6 +40,7 @@ from wyoming_servers.store.store import ModelStore
 from wyoming_servers.store.tenancy import Tenancy
 from wyoming_servers.telemetry import eventlog
 from wyoming_servers.telemetry.metrics import Metrics
+from wyoming_servers.webhooks.webhooks import Webhooks
 from wyoming_servers.worker.process import ProcessLauncher
 
 _LOG = logging.getLogger(__name__)
@@ -183,6 +187,26 @@ class Conductor:
             ]
             return not missing and not waiting, missing + waiting
 
+        webhooks = await self._stack.enter_async_context(
+            Webhooks(
+                config.data_dir,
+                config.webhooks,
+                self._bus,
+                self._clock,
+                default_model=config.asr.model,
+            )
+        )
+        jobs = await self._stack.enter_async_context(
+            JobManager(
+                config.data_dir / "jobs",
+                coordinator,
+                config.jobs,
+                self._bus,
+                self._clock,
+                beam_size=config.asr.beam_size,
+                on_end=_telling(webhooks),
+            )
+        )
         context = ApiContext(
             config=config,
             coordinator=coordinator,
@@ -193,6 +217,9 @@ class Conductor:
             ports=self.ports,
             ready=ready,
             metrics=metrics.registry,
+            specs=specs,
+            jobs=jobs,
+            webhooks=webhooks,
         )
         server = ApiServer(create_app(context), config.host, config.api.port)
         self._stack.push_async_callback(server.stop, _API_GRACE_S)
@@ -217,6 +244,16 @@ class Conductor:
                 _LOG.error("The %s task failed", name, exc_info=error)
 
         self._stack.push_async_callback(end)
+
+
+def _telling(webhooks: Webhooks) -> Callable[[Job], Awaitable[None]]:
+    """Return what passes the end of a job on to those who asked for it."""
+
+    async def tell(job: Job) -> None:
+        payload = job_views.view(job).model_dump(mode="json", exclude_none=True)
+        await webhooks.job_ended(job.id, job.webhook_url, payload)
+
+    return tell
 
 
 async def serve(loaded: LoadedConfig) -> int:

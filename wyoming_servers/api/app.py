@@ -2,7 +2,16 @@
 
 from fastapi import Depends, FastAPI
 
-from wyoming_servers.api import docs, events, health, models, problems, system
+from wyoming_servers.api import (
+    docs,
+    events,
+    health,
+    jobs,
+    models,
+    problems,
+    system,
+    webhooks,
+)
 from wyoming_servers.api.auth import require_token
 from wyoming_servers.api.context import ApiContext
 from wyoming_servers.api.hosts import HostGuard
@@ -24,7 +33,12 @@ def create_app(context: ApiContext) -> FastAPI:
     )
     app.state.context = context
     app.include_router(health.open_router)
-    for router in (health.router, models.router, events.router, system.router):
+    routers = [health.router, models.router, events.router, system.router]
+    if context.jobs is not None:
+        routers.append(jobs.router)
+    if context.webhooks is not None:
+        routers.append(webhooks.router)
+    for router in routers:
         app.include_router(router, dependencies=[Depends(require_token)])
     docs.mount(app)
     # The last one added is the outermost: a refused host is refused before anything else runs.

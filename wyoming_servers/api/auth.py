@@ -1,6 +1,5 @@
 """Who may use the API: whoever has the token that lies beside the server's data."""
 
-import os
 import secrets
 from pathlib import Path
 from typing import Annotated, Final
@@ -10,10 +9,9 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from wyoming_servers.api.context import Context
 from wyoming_servers.errors import LoadFailedError, UnauthorizedError
+from wyoming_servers.store.secret import read_private
 
 TOKEN_FILE: Final = "api-token"  # noqa: S105  (a file's name)
-
-_PRIVATE: Final = 0o600
 
 _SCHEME: Final = HTTPBearer(
     auto_error=False,
@@ -28,12 +26,7 @@ def ensure_token(data_dir: Path) -> str:
     """
     path = data_dir / TOKEN_FILE
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            _write_once(path, secrets.token_urlsafe(32))
-        if path.stat().st_mode & 0o077:
-            path.chmod(_PRIVATE)
-        token = path.read_text(encoding="utf-8").strip()
+        token = read_private(path, secrets.token_urlsafe(32))
     except (OSError, UnicodeDecodeError) as err:
         raise LoadFailedError(
             f"The API token in {path} cannot be used: {err}.",
@@ -63,18 +56,3 @@ async def require_token(
             hint="Send `Authorization: Bearer TOKEN`; the token is in the file "
             f"<data_dir>/{TOKEN_FILE} on the server's machine.",
         )
-
-
-def _write_once(path: Path, token: str) -> None:
-    """Create the file whole or not at all; if another process was faster, its token stays."""
-    draft = path.with_name(f".{TOKEN_FILE}.{os.getpid()}")
-    draft.unlink(missing_ok=True)
-    try:
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE), "w") as file:
-            file.write(token + "\n")
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            return
-    finally:
-        draft.unlink(missing_ok=True)

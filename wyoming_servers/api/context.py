@@ -14,6 +14,9 @@ from starlette.requests import HTTPConnection
 from wyoming_servers.bus import EventBus
 from wyoming_servers.config.schema import Config
 from wyoming_servers.coordinator.face import CoordinatorFace
+from wyoming_servers.domain import ModelSpec
+from wyoming_servers.jobs.manager import JobManager
+from wyoming_servers.webhooks.webhooks import Webhooks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +36,12 @@ class ApiContext:
     ready: Callable[[], tuple[bool, list[str]]]
     """Whether requests will be answered now, and if not, why (one sentence each)."""
     metrics: CollectorRegistry
+    specs: Mapping[str, ModelSpec] = field(default_factory=dict)
+    """Every installed model, as the pipelines see them."""
+    jobs: JobManager | None = None
+    """None: long recordings are not served."""
+    webhooks: Webhooks | None = None
+    """None: nobody is called."""
     heartbeat: float = 15.0
     """Seconds of silence after which an event stream sends a comment, so that proxies keep it."""
     instance: str = field(default_factory=lambda: secrets.token_hex(8))

@@ -33,16 +33,17 @@ Translate = Callable[[Numbered], dict[str, Any] | None]
 _RECONNECT_MS: Final = 2_000
 """What EventSource waits before it comes back."""
 
-_STREAM: Final[dict[str, Any]] = {
+STREAM: Final[dict[str, Any]] = {
     "response_class": EventSourceResponse,
     "responses": {200: {"content": {"text/event-stream": {}}, "description": "Endless."}},
 }
+"""For a route that streams events."""
 
 
-@router.get("/events", tags=["events"], summary="Everything that happens", **_STREAM)
+@router.get("/events", tags=["events"], summary="Everything that happens", **STREAM)
 async def all_events(context: Context, last_event_id: LastEventId = None) -> EventSourceResponse:
     """Each event's `data` is JSON with its `type`, `at` (ISO 8601, UTC) and its own fields."""
-    after, missed = _resume(context.bus, last_event_id)
+    after, missed = resume(context.bus, last_event_id)
     opened = {
         "type": "stream_opened",
         "instance": context.instance,
@@ -52,12 +53,12 @@ async def all_events(context: Context, last_event_id: LastEventId = None) -> Eve
     return _respond(context, after, _everything, opened)
 
 
-@router.get("/model/events", tags=["models"], summary="Follow the default model", **_STREAM)
+@router.get("/model/events", tags=["models"], summary="Follow the default model", **STREAM)
 async def default_model_events(
     context: Context, last_event_id: LastEventId = None
 ) -> EventSourceResponse:
     """`model_loading`, `model_ready`, `model_unloaded`, `model_waiting_for_gpu`, `model_failed`."""
-    after, _ = _resume(context.bus, last_event_id)
+    after, _ = resume(context.bus, last_event_id)
     model = context.config.asr.model
 
     def translate(item: Numbered) -> dict[str, Any] | None:
@@ -83,19 +84,22 @@ async def _stream(
     """Yield events until the client leaves (then we are cancelled) or the server closes."""
     with context.bus.subscribe(after) as subscription:
         if opened is not None:
-            yield _event(opened, retry=_RECONNECT_MS)
+            yield sse(opened, retry=_RECONNECT_MS)
         lost = 0
-        async for item in _until(context.closing, subscription):
+        async for item in until_closed(context.closing, subscription):
             if subscription.dropped > lost:
                 # The reader is slower than we are; it must read a full state again.
-                yield _event({"type": "events_lost", "count": subscription.dropped - lost})
+                yield sse({"type": "events_lost", "count": subscription.dropped - lost})
                 lost = subscription.dropped
             data = translate(item)
             if data is not None:
-                yield _event(data, id=str(item.number))
+                yield sse(data, id=str(item.number))
 
 
-async def _until(closing: asyncio.Event, subscription: Subscription) -> AsyncIterator[Numbered]:
+async def until_closed(
+    closing: asyncio.Event, subscription: Subscription
+) -> AsyncIterator[Numbered]:
+    """Yield a subscription's events until the server closes."""
     closed = asyncio.ensure_future(closing.wait())
     following: asyncio.Future[Numbered] | None = None
     try:
@@ -133,12 +137,13 @@ def _about_model(item: Numbered) -> dict[str, Any] | None:
             return None
 
 
-def _event(data: dict[str, Any], **fields: Any) -> ServerSentEvent:
+def sse(data: dict[str, Any], **fields: Any) -> ServerSentEvent:
+    """Return an event whose `data` is JSON; `type` in it is the event's name."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     return ServerSentEvent(text, event=data["type"], sep="\n", **fields)
 
 
-def _resume(bus: EventBus, last_event_id: str | None) -> tuple[int | None, bool]:
+def resume(bus: EventBus, last_event_id: str | None) -> tuple[int | None, bool]:
     """Return the number to go on after (None: from now on) and whether something is missed."""
     if last_event_id is None:
         return None, False

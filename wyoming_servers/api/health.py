@@ -43,7 +43,7 @@ class Health(BaseModel):
     vram_total_mb: int | None = Field(description="Its memory in MiB, null without one.")
     model: str = Field(description="Default speech-to-text model.")
     model_state: ModelState | None = Field(description="Its state, null if it is not installed.")
-    queue_depth: int = Field(description="Requests that wait for a model.")
+    queue_depth: int = Field(description="Jobs that wait, and requests that wait for a model.")
     active_requests: int
     models_ready: int
     models_total: int
@@ -76,6 +76,7 @@ async def health(context: Context) -> Health:
     states = {status.spec.id: status.state for status in snapshot.models}
     gpu = views.first_gpu(snapshot)
     fine, reasons = context.ready()
+    jobs_waiting = 0 if context.jobs is None else await context.jobs.waiting()
     return Health(
         ready=fine,
         reasons=reasons,
@@ -85,7 +86,7 @@ async def health(context: Context) -> Health:
         vram_total_mb=views.mib(gpu.total) if gpu else None,
         model=context.config.asr.model,
         model_state=states.get(context.config.asr.model),
-        queue_depth=snapshot.queue_depth,
+        queue_depth=snapshot.queue_depth + jobs_waiting,
         active_requests=sum(status.leases for status in snapshot.models),
         models_ready=sum(state is ModelState.READY for state in states.values()),
         models_total=len(states),

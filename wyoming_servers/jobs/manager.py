@@ -26,6 +26,7 @@ from wyoming_servers.errors import (
 )
 from wyoming_servers.events import JobFinished, JobQueued, JobStarted
 from wyoming_servers.jobs.audio import Decoder, open_recording
+from wyoming_servers.jobs.inbox import PART, Inbox
 from wyoming_servers.jobs.job import Job, JobStatus, NewJob
 from wyoming_servers.jobs.storage import JobStorage
 from wyoming_servers.jobs.work import JobWork
@@ -37,9 +38,6 @@ MAX_ATTEMPTS: Final = 3
 
 _PRUNE_SECONDS: Final = 3_600.0
 _STRAY_SECONDS: Final = 3_600.0
-
-PART: Final = ".part"
-"""Ends the name of a recording that is still being sent."""
 
 OnEnd = Callable[[Job], Awaitable[None]]
 """Told of each job that has ended, at least once, even if the server died in between."""
@@ -73,6 +71,8 @@ class JobManager:
         self._beam_size = beam_size
         self._on_end = on_end
         self._decoder = decoder
+        self.inbox = Inbox(self.uploads, largest=config.max_upload, quota=config.quota)
+        """Takes recordings in; hand what it keeps to `submit`."""
         self._storage: JobStorage | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._more = asyncio.Event()

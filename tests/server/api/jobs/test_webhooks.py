@@ -1,0 +1,30 @@
+"""Webhooks over HTTP."""
+
+
+async def test_an_address_is_registered_listed_and_forgotten(client) -> None:
+    answer = await client.post("/webhooks", json={"url": "http://127.0.0.1:9/x"})
+    assert answer.status_code == 201
+    hook = answer.json()
+    assert hook["events"] == ["job", "model"]
+    assert (await client.get("/webhooks")).json()["webhooks"] == [hook]
+    assert (await client.delete(f"/webhooks/{hook['id']}")).status_code == 204
+    assert (await client.get("/webhooks")).json()["webhooks"] == []
+    assert (await client.delete(f"/webhooks/{hook['id']}")).status_code == 404
+
+
+async def test_what_may_not_be_called_is_refused(client) -> None:
+    for url in ("http://10.0.0.1/", "file:///etc/passwd", "http://169.254.169.254/"):
+        answer = await client.post("/webhooks", json={"url": url})
+        assert (answer.status_code, answer.json()["code"]) == (400, "BAD_REQUEST")
+    answer = await client.post("/webhooks", json={"url": "http://127.0.0.1/", "events": ["rain"]})
+    assert answer.status_code == 400
+
+
+async def test_deliveries_are_shown_and_can_be_repeated(client, context, clock) -> None:
+    await context.webhooks.job_ended("j", "http://127.0.0.1:1/x", {"id": "j"})
+    (delivery,) = (await client.get("/webhooks/deliveries")).json()["deliveries"]
+    assert (delivery["event"], delivery["body"]) == ("job", '{"id":"j"}')
+    again = await client.post(f"/webhooks/deliveries/{delivery['id']}/repeat")
+    assert again.status_code == 202
+    assert len((await client.get("/webhooks/deliveries")).json()["deliveries"]) == 2
+    assert (await client.post("/webhooks/deliveries/nobody/repeat")).status_code == 404

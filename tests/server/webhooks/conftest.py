@@ -1,0 +1,76 @@
+"""An address that notes what it is told."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from wyoming_servers.bus import EventBus
+from wyoming_servers.clock import FakeClock
+
+
+@dataclass
+class Listener:
+    """A web server on loopback; answers with the statuses it is given, then with 200."""
+
+    port: int = 0
+    statuses: list[int] = field(default_factory=list)
+    heard: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    targets: list[str] = field(default_factory=list)
+    endless: bool = False
+    silent: bool = False
+    location: str = ""
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/hook"
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+        headers = {
+            name.lower(): value
+            for name, _, value in (line.partition(": ") for line in head[1:] if line)
+        }
+        body = await reader.readexactly(int(headers["content-length"]))
+        self.heard.append((headers, body))
+        self.targets.append(head[0].split()[1])
+        if self.silent:
+            await reader.read()
+            return
+        status = self.statuses.pop(0) if self.statuses else 200
+        more = f"location: {self.location}\r\n" if self.location else ""
+        writer.write(f"HTTP/1.1 {status} X\r\n{more}connection: close\r\n\r\n".encode())
+        try:
+            while self.endless:
+                writer.write(bytes(100_000))
+                await writer.drain()
+        except ConnectionError:
+            pass
+        writer.close()
+
+
+@pytest.fixture
+async def listener() -> AsyncIterator[Listener]:
+    listener = Listener()
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
+        await listener.serve(reader, writer)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    listener.port = server.sockets[0].getsockname()[1]
+    yield listener
+    server.close()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.fixture
+def bus(clock: FakeClock) -> EventBus:
+    return EventBus(clock)

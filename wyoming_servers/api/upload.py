@@ -1,0 +1,213 @@
+"""Reads `multipart/form-data` as it comes: the file to disk, the fields to memory, all bounded."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from python_multipart.exceptions import MultipartParseError
+from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.requests import ClientDisconnect, Request
+
+from wyoming_servers.errors import BadRequestError, CancelledError, TooLargeError
+from wyoming_servers.jobs.inbox import Arrival, Inbox
+
+_MAX_FIELDS: Final = 64
+_FIELD_BYTES: Final = 64 * 1024
+_HEADER_BYTES: Final = 8 * 1024
+_OVERHEAD: Final = _MAX_FIELDS * (_FIELD_BYTES + _HEADER_BYTES)
+"""What a form may have beside its file."""
+
+STALL_SECONDS: Final = 30.0
+"""A client that sends nothing for so long has gone, or means no good."""
+
+
+@dataclass(slots=True)
+class Form:
+    """What a client has sent."""
+
+    fields: dict[str, list[str]] = field(default_factory=dict)
+    filename: str = ""
+    """What the client calls its file; for people, never a path."""
+    size: int | None = None
+    """Bytes of the file; None without one."""
+
+    def get(self, name: str, default: str = "") -> str:
+        """Return the last value of a field, without spaces around it."""
+        return self.fields.get(name, [default])[-1].strip()
+
+    def flag(self, name: str, *, default: bool = False) -> bool:
+        """Return a field that is yes or no. Raises BadRequestError for anything else."""
+        value = self.get(name).lower()
+        if value in ("true", "1", "yes", "on"):
+            return True
+        if value in ("false", "0", "no", "off"):
+            return False
+        if value:
+            raise BadRequestError(f"{name} must be 'true' or 'false'")
+        return default
+
+
+class Upload:
+    """A form whose file is on disk; `keep` it, or it is deleted."""
+
+    def __init__(self, form: Form, arrival: Arrival) -> None:
+        self.form = form
+        self._arrival = arrival
+
+    async def keep(self) -> Path:
+        """Return where the file is; it is the caller's from now on."""
+        return await self._arrival.keep()
+
+
+@asynccontextmanager
+async def receive_form(request: Request, inbox: Inbox, file_field: str) -> AsyncIterator[Upload]:
+    """Read the whole request; the file of `file_field` goes to the inbox.
+
+    Raises BadRequestError (with the texts that clients of `/jobs` know), TooLargeError, BusyError.
+    """
+    boundary = _boundary(request)
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length) > inbox.largest + _OVERHEAD:
+        raise TooLargeError(
+            f"The recording is larger than {inbox.largest} bytes.",
+            hint="Send it in parts, compressed, or raise jobs.max_upload.",
+        )
+    async with inbox.receive() as arrival:
+        parts = _Parts(boundary, file_field)
+        async for data in _body(request):
+            await arrival.write(parts.feed(data))
+        parts.finish()
+        form = parts.form
+        if form.size is None:
+            raise BadRequestError(f"missing '{file_field}' field")
+        if not form.size:
+            raise BadRequestError(f"{file_field} field is empty")
+        yield Upload(form, arrival)
+
+
+async def _body(request: Request) -> AsyncIterator[bytes]:
+    stream = request.stream()
+    while True:
+        try:
+            async with asyncio.timeout(STALL_SECONDS):
+                data = await anext(stream, None)
+        except TimeoutError as err:
+            raise BadRequestError(
+                f"multipart error: nothing came for {STALL_SECONDS:g} s",
+                hint="Send the recording faster, or look at the network.",
+            ) from err
+        except ClientDisconnect as err:
+            raise CancelledError("The client left while it sent a recording.") from err
+        if data is None:
+            return
+        yield data
+
+
+class _Parts:
+    """The parser's callbacks: where each part's bytes go."""
+
+    def __init__(self, boundary: bytes, file_field: str) -> None:
+        self.form = Form()
+        self._file_field = file_field
+        self._parser = MultipartParser(
+            boundary,
+            {
+                "on_part_begin": self._begin,
+                "on_header_field": self._header_name,
+                "on_header_value": self._header_value,
+                "on_header_end": self._header_end,
+                "on_headers_finished": self._headers_end,
+                "on_part_data": self._data,
+                "on_part_end": self._end,
+                "on_end": self._all,
+            },
+        )
+        self._count = 0
+        self._name = ""
+        self._is_file = False
+        self._header = bytearray()
+        self._value = bytearray()
+        self._headers: dict[bytes, bytes] = {}
+        self._field = bytearray()
+        self._file = bytearray()
+        """The file's bytes of this feed."""
+        self._complete = False
+
+    def feed(self, data: bytes) -> bytes:
+        """Take bytes of the request, return those that belong to the file."""
+        try:
+            self._parser.write(data)
+        except MultipartParseError as err:
+            raise BadRequestError(f"multipart error: {err}") from err
+        found, self._file = bytes(self._file), bytearray()
+        return found
+
+    def finish(self) -> None:
+        """The request has ended."""
+        if not self._complete:
+            raise BadRequestError("multipart error: the request ends in the middle of a part")
+
+    def _begin(self) -> None:
+        self._count += 1
+        if self._count > _MAX_FIELDS:
+            raise BadRequestError(f"multipart error: more than {_MAX_FIELDS} parts")
+        self._headers, self._field = {}, bytearray()
+
+    def _header_name(self, data: bytes, start: int, end: int) -> None:
+        self._header += data[start:end]
+        self._bound_headers()
+
+    def _header_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+        self._bound_headers()
+
+    def _bound_headers(self) -> None:
+        known = sum(len(name) + len(value) for name, value in self._headers.items())
+        if known + len(self._header) + len(self._value) > _HEADER_BYTES:
+            raise BadRequestError("multipart error: a part's header is too long")
+
+    def _header_end(self) -> None:
+        self._headers[bytes(self._header).lower()] = bytes(self._value)
+        self._header, self._value = bytearray(), bytearray()
+
+    def _headers_end(self) -> None:
+        _, options = parse_options_header(self._headers.get(b"content-disposition", b""))
+        self._name = options.get(b"name", b"").decode("utf-8", "replace")
+        self._is_file = self._name == self._file_field
+        if self._is_file:
+            if self.form.size is not None:
+                raise BadRequestError(f"multipart error: more than one '{self._name}' field")
+            self.form.size = 0
+            name = options.get(b"filename", b"").decode("utf-8", "replace")
+            self.form.filename = name.replace("\\", "/").rpartition("/")[2][:255]
+
+    def _data(self, data: bytes, start: int, end: int) -> None:
+        if self._is_file:
+            self._file += data[start:end]
+            self.form.size = (self.form.size or 0) + end - start
+            return
+        if len(self._field) + end - start > _FIELD_BYTES:
+            raise BadRequestError(f"multipart error: the field '{self._name[:40]}' is too long")
+        self._field += data[start:end]
+
+    def _end(self) -> None:
+        if not self._is_file and self._name:
+            text = self._field.decode("utf-8", "replace")
+            self.form.fields.setdefault(self._name, []).append(text)
+
+    def _all(self) -> None:
+        self._complete = True
+
+
+def _boundary(request: Request) -> bytes:
+    kind, options = parse_options_header(request.headers.get("content-type", ""))
+    boundary: Any = options.get(b"boundary")
+    if kind != b"multipart/form-data" or not boundary:
+        raise BadRequestError(
+            "multipart error: the request is not multipart/form-data with a boundary",
+            hint="Send a form, as `curl -F audio=@FILE` does.",
+        )
+    return bytes(boundary)

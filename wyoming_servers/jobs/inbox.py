@@ -1,0 +1,122 @@
+"""Where recordings arrive: written to disk as they come, under a limit each and a limit for all."""
+
+import asyncio
+import errno
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from wyoming_servers.errors import BusyError, TooLargeError
+
+PART: Final = ".part"
+"""Ends the name of a recording that is still being sent."""
+
+_BUFFER: Final = 1024 * 1024
+"""Bytes collected before a thread is bothered with writing them."""
+
+_RECOUNT: Final = 64 * 1024 * 1024
+"""Bytes written before the folder is counted again: others may be filling it."""
+
+
+class Inbox:
+    """The folder of recordings; no name a client sends ever becomes part of a path."""
+
+    def __init__(self, folder: Path, *, largest: int, quota: int) -> None:
+        """`largest` bytes of one recording, `quota` of all that are here at a time."""
+        self._folder = folder
+        self._largest = largest
+        self._quota = quota
+
+    @property
+    def largest(self) -> int:
+        """Most bytes of one recording."""
+        return self._largest
+
+    @asynccontextmanager
+    async def receive(self) -> AsyncIterator["Arrival"]:
+        """Take in one recording; what is not `kept` when this is left is deleted."""
+        arrival = Arrival(self._folder, self._largest, self._quota)
+        try:
+            async with arrival:
+                yield arrival
+        except OSError as err:
+            if err.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise BusyError(
+                "The disk has no room for the recording.", hint="Free some space on the server."
+            ) from err
+
+
+class Arrival:
+    """A recording on its way in."""
+
+    def __init__(self, folder: Path, largest: int, quota: int) -> None:
+        self._path = folder / str(uuid.uuid4())
+        self._part = self._path.with_name(self._path.name + PART)
+        self._largest = largest
+        self._quota = quota
+        self._buffer = bytearray()
+        self._counted = 0
+        self.size = 0
+        """Bytes so far."""
+
+    async def write(self, data: bytes) -> None:
+        """Add bytes. Raises TooLargeError, or BusyError if there is no room now."""
+        self.size += len(data)
+        if self.size > self._largest:
+            raise TooLargeError(
+                f"The recording is larger than {self._largest} bytes.",
+                hint="Send it in parts, compressed, or raise jobs.max_upload.",
+            )
+        self._buffer += data
+        if len(self._buffer) >= _BUFFER:
+            await self._flush()
+
+    async def keep(self) -> Path:
+        """The recording is complete: return its path; it is the caller's from now on."""
+        await self._flush()
+        await asyncio.to_thread(self._close, keep=True)
+        return self._path
+
+    async def __aenter__(self) -> Self:
+        self._file = await asyncio.to_thread(self._part.open, "wb")
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await asyncio.to_thread(self._close, keep=False)
+
+    async def _flush(self) -> None:
+        data, self._buffer = bytes(self._buffer), bytearray()
+        await asyncio.to_thread(self._write, data)
+
+    def _write(self, data: bytes) -> None:
+        if self.size >= self._counted:
+            self._counted = self.size + _RECOUNT
+            if _folder_bytes(self._part.parent) + len(data) > self._quota:
+                raise BusyError(
+                    "The recordings that wait fill the space that is set aside for them.",
+                    hint="Try again when some jobs are done, or raise jobs.quota.",
+                    retry_after=60,
+                )
+        self._file.write(data)
+
+    def _close(self, *, keep: bool) -> None:
+        if self._file.closed:
+            return
+        self._file.close()
+        if keep:
+            self._part.replace(self._path)
+        else:
+            self._part.unlink(missing_ok=True)
+
+
+def _folder_bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.iterdir() if path.is_file())

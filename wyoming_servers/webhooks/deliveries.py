@@ -1,0 +1,169 @@
+"""Messages on their way, and the addresses that asked for them, in one SQLite file."""
+
+import json
+import uuid
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from sqlite3 import Row
+from typing import Any, Final, Self
+
+import aiosqlite
+
+from wyoming_servers.errors import NotFoundError
+from wyoming_servers.store.database import open_database
+
+_MIGRATIONS: Final = (
+    """
+    CREATE TABLE hooks (
+        id TEXT PRIMARY KEY,
+        url TEXT NOT NULL,
+        events TEXT NOT NULL,
+        created REAL NOT NULL
+    );
+    CREATE TABLE deliveries (
+        id TEXT PRIMARY KEY,
+        number INTEGER NOT NULL,
+        event TEXT NOT NULL,
+        url TEXT NOT NULL,
+        body TEXT NOT NULL,
+        status TEXT NOT NULL,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        http_status INTEGER,
+        error TEXT NOT NULL DEFAULT '',
+        created REAL NOT NULL,
+        completed REAL
+    );
+    CREATE INDEX deliveries_by_number ON deliveries (number);
+    """,
+)
+
+
+class DeliveryStatus(StrEnum):
+    """Where a message is."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """An address that wants to be told."""
+
+    id: str
+    url: str
+    events: tuple[str, ...]
+    """`job`, `model` or both."""
+    created: float
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message to one address."""
+
+    id: str
+    event: str
+    """Such as `job` or `model_ready`."""
+    url: str
+    body: str
+    """JSON."""
+    status: DeliveryStatus
+    attempts: int
+    http_status: int | None
+    error: str
+    created: float
+    completed: float | None
+
+
+class DeliveryStorage:
+    """The file; `open` it, `close` it. Every method is one statement."""
+
+    def __init__(self, connection: aiosqlite.Connection) -> None:
+        self._connection = connection
+
+    @classmethod
+    async def open(cls, path: Path) -> Self:
+        """Open or make the file. Raises LoadFailedError."""
+        return cls(await open_database(path, _MIGRATIONS))
+
+    async def close(self) -> None:
+        await self._connection.close()
+
+    async def add_hook(self, url: str, events: tuple[str, ...], now: float) -> Hook:
+        """Keep an address."""
+        hook = Hook(str(uuid.uuid4()), url, events, now)
+        await self._all(
+            "INSERT INTO hooks VALUES (?, ?, ?, ?)", hook.id, url, json.dumps(events), now
+        )
+        return hook
+
+    async def hooks(self) -> list[Hook]:
+        """Return the addresses, oldest first."""
+        rows = await self._all("SELECT * FROM hooks ORDER BY created, id")
+        return [
+            Hook(row["id"], row["url"], tuple(json.loads(row["events"])), row["created"])
+            for row in rows
+        ]
+
+    async def remove_hook(self, hook: str) -> None:
+        """Forget an address. Raises NotFoundError."""
+        if not await self._all("DELETE FROM hooks WHERE id = ? RETURNING id", hook):
+            raise NotFoundError(f"webhook {hook[:80]} not found")
+
+    async def add(self, event: str, url: str, body: str, now: float, key: str = "") -> str | None:
+        """Keep a message; return its id, or None if one with the same key was kept before."""
+        rows = await self._all(
+            "INSERT INTO deliveries (id, number, event, url, body, status, created) VALUES "
+            "(?, (SELECT coalesce(max(number), 0) + 1 FROM deliveries), ?, ?, ?, 'pending', ?) "
+            "ON CONFLICT (id) DO NOTHING RETURNING id",
+            *(key or str(uuid.uuid4()), event, url, body, now),
+        )
+        return rows[0]["id"] if rows else None
+
+    async def get(self, delivery: str) -> Delivery:
+        """Return a message. Raises NotFoundError."""
+        rows = await self._all("SELECT * FROM deliveries WHERE id = ?", delivery)
+        if not rows:
+            raise NotFoundError(f"delivery {delivery[:80]} not found")
+        return _delivery(rows[0])
+
+    async def latest(self, limit: int) -> list[Delivery]:
+        """Return messages, the newest first."""
+        rows = await self._all("SELECT * FROM deliveries ORDER BY number DESC LIMIT ?", limit)
+        return [_delivery(row) for row in rows]
+
+    async def pending(self) -> list[str]:
+        """Return the messages that are still to be sent, oldest first."""
+        rows = await self._all("SELECT id FROM deliveries WHERE status = 'pending' ORDER BY number")
+        return [row["id"] for row in rows]
+
+    async def note(
+        self,
+        delivery: str,
+        status: DeliveryStatus,
+        *,
+        attempts: int,
+        http_status: int | None,
+        error: str,
+        completed: float | None,
+    ) -> None:
+        """Write down how a try went."""
+        await self._all(
+            "UPDATE deliveries SET status = ?, attempts = ?, http_status = ?, error = ?, "
+            "completed = ? WHERE id = ?",
+            *(status, attempts, http_status, error, completed, delivery),
+        )
+
+    async def prune(self, before: float) -> None:
+        """Forget messages that ended before a moment."""
+        await self._all("DELETE FROM deliveries WHERE completed < ?", before)
+
+    async def _all(self, sql: str, *values: Any) -> list[Row]:
+        async with self._connection.execute(sql, values) as cursor:
+            return list(await cursor.fetchall())
+
+
+def _delivery(row: Row) -> Delivery:
+    values = {name: row[name] for name in row.keys() if name != "number"}  # noqa: SIM118
+    return Delivery(**values | {"status": DeliveryStatus(row["status"])})
