@@ -111,9 +111,7 @@ async def test_silence_is_understood_as_nothing_said(
     assert [code for code, _text in outcome.errors] == ["stt-no-text-recognized"]
 
 
-async def test_a_reload_finds_the_servers_again(
-    client: HassClient, assistant: Assistant
-) -> None:
+async def test_a_reload_finds_the_servers_again(client: HassClient, assistant: Assistant) -> None:
     for entry in assistant.entries:
         await client.post(f"/api/config/config_entries/entry/{entry}/reload", {})
 
