@@ -8,6 +8,15 @@ from blockbuster import BlockBuster, blockbuster_ctx
 from wyoming_servers.clock import FakeClock
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options have to be known before any test is collected."""
+    parser.addoption(
+        "--write-docs",
+        action="store_true",
+        help="write what the fault matrix saw into docs/reliability.md",
+    )
+
+
 @pytest.fixture(autouse=True)
 def blockbuster() -> Iterator[BlockBuster]:
     """Fail a test whose event loop is blocked by a call of ours."""
