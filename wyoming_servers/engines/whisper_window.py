@@ -10,6 +10,7 @@ many tokens for the time, no token again and again, not too compressible, not to
 is not trusted is for the caller to do over with the whole window.
 """
 
+import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -114,7 +115,7 @@ class ShortWindow:
         self._margin = margin
         self._spliced = spliced
         self._silence = self._encode(np.zeros(30 * _RATE, np.float32))
-        """Encoder states of 30 s of silence, shape (1, 1500, width), as the device counts."""
+        """Encoder states of 30 s of silence, shape (1, 1500, width)."""
 
     def fits(self, seconds: float) -> bool:
         """Whether audio of that length is short enough."""
@@ -128,7 +129,8 @@ class ShortWindow:
         states = self._encode(np.pad(audio, (0, frames * _FRAME_SAMPLES - len(audio))))
         if frames < self._spliced:
             states = np.concatenate([states, self._silence[:, frames : self._spliced]], axis=1)
-        return ctranslate2.StorageView.from_array(np.ascontiguousarray(states))
+        view = ctranslate2.StorageView.from_array(np.ascontiguousarray(states))
+        return view if view.dtype == self._type else view.to(self._type)
 
     def detect(self, states: "StorageView", among: Sequence[str]) -> tuple[str, float]:
         """Return the most probable language, of `among` if given, and its probability."""
@@ -178,67 +180,18 @@ class ShortWindow:
 
         features = self._model.feature_extractor(audio, padding=0)
         view = ctranslate2.StorageView.from_array(np.ascontiguousarray(features[np.newaxis]))
-        return np.array(self._model.model.encode(view, to_cpu=True))
+        states = self._model.model.encode(view, to_cpu=True)
+        self._type = states.dtype
+        if states.dtype == ctranslate2.DataType.bfloat16:
+            states = states.to(ctranslate2.DataType.float32)  # numpy has no bfloat16
+        return np.array(states)
 
 
 _ROMAN: Final = frozenset(
-    [
-        "af",
-        "az",
-        "br",
-        "bs",
-        "ca",
-        "cs",
-        "cy",
-        "da",
-        "de",
-        "en",
-        "es",
-        "et",
-        "eu",
-        "fi",
-        "fo",
-        "fr",
-        "gl",
-        "ha",
-        "haw",
-        "hr",
-        "ht",
-        "hu",
-        "id",
-        "is",
-        "it",
-        "jw",
-        "la",
-        "lb",
-        "ln",
-        "lt",
-        "lv",
-        "mg",
-        "mi",
-        "ms",
-        "mt",
-        "nl",
-        "nn",
-        "no",
-        "oc",
-        "pl",
-        "pt",
-        "ro",
-        "sk",
-        "sl",
-        "sn",
-        "so",
-        "sq",
-        "su",
-        "sv",
-        "sw",
-        "tk",
-        "tl",
-        "tr",
-        "uz",
-        "vi",
-        "yo",
-    ]
+    re.findall(
+        r"\w+",
+        "af az br bs ca cs cy da de en es et eu fi fo fr gl ha haw hr ht hu id is it jw la lb ln lt"
+        " lv mg mi ms mt nl nn no oc pl pt ro sk sl sn so sq su sv sw tk tl tr uz vi yo",
+    )
 )
 """Languages in Latin letters, of which a token is about a syllable."""

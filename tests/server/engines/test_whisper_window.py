@@ -1,6 +1,16 @@
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
 import pytest
 
-from wyoming_servers.engines.whisper_window import Decoded, compression, doubt, token_bound
+from wyoming_servers.engines.whisper_window import (
+    Decoded,
+    ShortWindow,
+    compression,
+    doubt,
+    token_bound,
+)
 
 GOOD = "Turn on the kitchen light."
 TOKENS = tuple(range(7))
@@ -58,3 +68,38 @@ def test_repetition_compresses() -> None:
 @pytest.mark.parametrize("text", ["", "a"])
 def test_next_to_no_text_is_judged_too(text: str) -> None:
     assert why(text=text) == ""
+
+
+def fake_model(dtype: Any, windows: list[int]) -> Any:
+    """A model whose encoder answers every frame with the loudness of its features."""
+    ctranslate2 = pytest.importorskip("ctranslate2")
+
+    def extract(audio: Any, padding: int) -> Any:
+        assert padding == 0
+        return np.repeat(audio[::160][np.newaxis], 80, axis=0)
+
+    def encode(view: Any, to_cpu: bool) -> Any:
+        assert to_cpu
+        features = np.array(view)
+        windows.append(features.shape[2])
+        states = np.repeat(features[:, :1, ::2].transpose(0, 2, 1), 4, axis=2)
+        storage = ctranslate2.StorageView.from_array(np.ascontiguousarray(states))
+        return storage.to(dtype)
+
+    return SimpleNamespace(feature_extractor=extract, model=SimpleNamespace(encode=encode))
+
+
+@pytest.mark.component
+@pytest.mark.parametrize("name", ["float32", "float16", "bfloat16"])
+def test_only_the_audio_and_its_margin_are_encoded_and_silence_is_put_behind(name: str) -> None:
+    ctranslate2 = pytest.importorskip("ctranslate2")
+    dtype = getattr(ctranslate2.DataType, name)
+    windows: list[int] = []
+    window = ShortWindow(fake_model(dtype, windows), margin=0.5)
+    states = window.encode(np.full(16_000, 0.5, np.float32))
+    assert windows == [3_000, 150]
+    assert states.dtype == dtype
+    assert states.shape == [1, 1500, 4]
+    levels = np.array(states.to(ctranslate2.DataType.float32))[0, :, 0]
+    assert (levels[:50] == 0.5).all()
+    assert (levels[50:] == 0.0).all()
