@@ -121,7 +121,7 @@ class Conductor:
 
         identity = await asyncio.to_thread(tenancy.identity)
         if config.api.enabled:
-            self.ports["api"] = await self._start_api(coordinator, specs, metrics, identity)
+            self.ports["api"] = await self._start_api(coordinator, specs, tts, metrics, identity)
         servers = WyomingServers(
             config,
             specs,
@@ -162,6 +162,7 @@ class Conductor:
         self,
         coordinator: Coordinator,
         specs: dict[str, ModelSpec],
+        tts: TtsPipeline,
         metrics: Metrics,
         identity: str,
     ) -> int:
@@ -220,6 +221,8 @@ class Conductor:
             specs=specs,
             jobs=jobs,
             webhooks=webhooks,
+            tts=tts,
+            clock=self._clock,
         )
         server = ApiServer(create_app(context), config.host, config.api.port)
         self._stack.push_async_callback(server.stop, _API_GRACE_S)

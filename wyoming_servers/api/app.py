@@ -8,6 +8,7 @@ from wyoming_servers.api import (
     health,
     jobs,
     models,
+    openai,
     problems,
     system,
     webhooks,
@@ -35,7 +36,7 @@ def create_app(context: ApiContext) -> FastAPI:
     app.include_router(health.open_router)
     routers = [health.router, models.router, events.router, system.router]
     if context.jobs is not None:
-        routers.append(jobs.router)
+        routers += [jobs.router, openai.router]
     if context.webhooks is not None:
         routers.append(webhooks.router)
     for router in routers:

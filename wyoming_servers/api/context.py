@@ -12,10 +12,12 @@ from prometheus_client import CollectorRegistry
 from starlette.requests import HTTPConnection
 
 from wyoming_servers.bus import EventBus
+from wyoming_servers.clock import Clock, SystemClock
 from wyoming_servers.config.schema import Config
 from wyoming_servers.coordinator.face import CoordinatorFace
 from wyoming_servers.domain import ModelSpec
 from wyoming_servers.jobs.manager import JobManager
+from wyoming_servers.pipelines.tts import TtsPipeline
 from wyoming_servers.webhooks.webhooks import Webhooks
 
 
@@ -42,6 +44,9 @@ class ApiContext:
     """None: long recordings are not served."""
     webhooks: Webhooks | None = None
     """None: nobody is called."""
+    tts: TtsPipeline | None = None
+    """None: no voice is served."""
+    clock: Clock = field(default_factory=SystemClock)
     heartbeat: float = 15.0
     """Seconds of silence after which an event stream sends a comment, so that proxies keep it."""
     instance: str = field(default_factory=lambda: secrets.token_hex(8))

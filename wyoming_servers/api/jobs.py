@@ -38,54 +38,49 @@ _RETRY_SECONDS: Final = {
 
 _MAX_KEY: Final = 200
 
-_FORM: Final[dict[str, Any]] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["audio"],
-                    "properties": {
-                        "audio": {
-                            "type": "string",
-                            "format": "binary",
-                            "description": "Audio or video in any usual format.",
-                        },
-                        "language": {
-                            "type": "string",
-                            "example": "en",
-                            "description": "Left out: detected.",
-                        },
-                        "task": {"type": "string", "enum": ["transcribe", "translate"]},
-                        "model": {"type": "string", "example": "whisper/base"},
-                        "word_timestamps": {"type": "boolean", "default": False},
-                        "vad": {
-                            "type": "boolean",
-                            "default": True,
-                            "description": "Leave out what is not speech; cut at silences.",
-                        },
-                        "prompt": {
-                            "type": "string",
-                            "description": "Text that biases spelling, such as names.",
-                        },
-                        "webhook_url": {
-                            "type": "string",
-                            "format": "uri",
-                            "description": "Told when the job ends, and of the model's coming "
-                            "and going as long as the server runs.",
-                        },
-                        "wait": {
-                            "type": "boolean",
-                            "default": False,
-                            "description": "Take the job though its model is not ready.",
-                        },
-                    },
-                },
-            }
-        },
+
+def form_schema(file_field: str, fields: dict[str, Any]) -> dict[str, Any]:
+    """Return what OpenAPI says of a form with one file, which FastAPI does not read for us."""
+    file = {
+        "type": "string",
+        "format": "binary",
+        "description": "Audio or video in any usual format.",
     }
-}
+    schema = {
+        "type": "object",
+        "required": [file_field],
+        "properties": {file_field: file, **fields},
+    }
+    content = {"multipart/form-data": {"schema": schema}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+_FORM: Final = form_schema(
+    "audio",
+    {
+        "language": {"type": "string", "example": "en", "description": "Left out: detected."},
+        "task": {"type": "string", "enum": ["transcribe", "translate"]},
+        "model": {"type": "string", "example": "whisper/base"},
+        "word_timestamps": {"type": "boolean", "default": False},
+        "vad": {
+            "type": "boolean",
+            "default": True,
+            "description": "Leave out what is not speech; cut at silences.",
+        },
+        "prompt": {"type": "string", "description": "Text that biases spelling, such as names."},
+        "webhook_url": {
+            "type": "string",
+            "format": "uri",
+            "description": "Told when the job ends, and of the model's coming and going as long "
+            "as the server runs.",
+        },
+        "wait": {
+            "type": "boolean",
+            "default": False,
+            "description": "Take the job though its model is not ready.",
+        },
+    },
+)
 
 
 class ResultFormat(StrEnum):

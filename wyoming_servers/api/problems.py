@@ -69,13 +69,18 @@ ANSWERS: Final[Mapping[str, Answer]] = {
     "TIMEOUT": Answer(504),
 }
 
+_OPENAI_PREFIX: Final = "/v1/"
+"""Clients of these addresses look for `error.message`."""
+
 DOCUMENTED: Final[dict[int | str, dict[str, Any]]] = {
     "default": {"model": Problem, "description": "What went wrong and what to do next."}
 }
 """For a route's `responses`, so that the OpenAPI file tells of problems."""
 
 
-def respond(error: ConductorError, *, status: int | None = None) -> JSONResponse:
+def respond(
+    error: ConductorError, *, status: int | None = None, request: Request | None = None
+) -> JSONResponse:
     """Return the answer for an error; `status` overrides the code's own."""
     answer = ANSWERS.get(error.code, ANSWERS["UNKNOWN"])
     retry = answer.retry_after if error.retry_after is None else error.retry_after
@@ -90,7 +95,7 @@ def respond(error: ConductorError, *, status: int | None = None) -> JSONResponse
         headers["Retry-After"] = str(problem.retry_after_secs)
     if error.code == "UNAUTHORIZED":
         headers["WWW-Authenticate"] = "Bearer"
-    return _json(problem, status or answer.status, headers)
+    return _json(problem, status or answer.status, headers, request)
 
 
 def install(app: FastAPI) -> None:
@@ -130,14 +135,14 @@ class CatchAll:
 
 async def _on_conductor_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ConductorError)  # noqa: S101  (registered for it alone)
-    answer = respond(error)
+    answer = respond(error, request=request)
     if answer.status_code >= 500:
         path = request.url.path
         _LOGGER.warning("%s %s: [%s] %s", request.method, path, error.code, error.message)
     return answer
 
 
-async def _on_invalid(_request: Request, error: Exception) -> JSONResponse:
+async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101  (registered for it alone)
     faults = [
         Fault(path=".".join(str(part) for part in fault["loc"]), message=fault["msg"])
@@ -150,7 +155,7 @@ async def _on_invalid(_request: Request, error: Exception) -> JSONResponse:
         detail="/docs shows what this address takes.",
         faults=faults,
     )
-    return _json(problem, 400, {})
+    return _json(problem, 400, {}, request)
 
 
 async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
@@ -164,8 +169,20 @@ async def _on_http_exception(request: Request, error: Exception) -> JSONResponse
         code=BadRequestError.code if error.status_code < 500 else InternalError.code,
         detail="/docs lists what there is.",
     )
-    return _json(problem, error.status_code, error.headers or {})
+    return _json(problem, error.status_code, error.headers or {}, request)
 
 
-def _json(problem: Problem, status: int, headers: Mapping[str, str]) -> JSONResponse:
-    return JSONResponse(problem.model_dump(exclude_none=True), status, headers=dict(headers))
+def _json(
+    problem: Problem, status: int, headers: Mapping[str, str], request: Request | None
+) -> JSONResponse:
+    body: dict[str, Any] = problem.model_dump(exclude_none=True)
+    if request is not None and request.url.path.startswith(_OPENAI_PREFIX):
+        body = {
+            "error": {
+                "message": f"{problem.error} {problem.detail}".rstrip(),
+                "type": "invalid_request_error" if status < 500 else "server_error",
+                "param": problem.faults[0].path if problem.faults else None,
+                "code": problem.code,
+            }
+        }
+    return JSONResponse(body, status, headers=dict(headers))

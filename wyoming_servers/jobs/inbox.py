@@ -35,6 +35,10 @@ class Inbox:
         """Most bytes of one recording."""
         return self._largest
 
+    async def discard(self, recording: Path) -> None:
+        """Delete what was kept."""
+        await asyncio.to_thread(recording.unlink, missing_ok=True)
+
     @asynccontextmanager
     async def receive(self) -> AsyncIterator["Arrival"]:
         """Take in one recording; what is not `kept` when this is left is deleted."""

@@ -70,7 +70,7 @@ class JobManager:
         self._clock = clock
         self._beam_size = beam_size
         self._on_end = on_end
-        self._decoder = decoder
+        self.decoder = decoder
         self.inbox = Inbox(self.uploads, largest=config.max_upload, quota=config.quota)
         """Takes recordings in; hand what it keeps to `submit`."""
         self._storage: JobStorage | None = None
@@ -213,7 +213,7 @@ class JobManager:
                 self._bus,
                 self._clock,
                 beam_size=self._beam_size,
-                decoder=self._decoder,
+                decoder=self.decoder,
             )
             await work.run()
             await self._end(job.id, JobStatus.DONE)

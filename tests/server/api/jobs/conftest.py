@@ -16,13 +16,14 @@ from wyoming_servers.api.app import create_app
 from wyoming_servers.api.context import ApiContext
 from wyoming_servers.api.server import ApiServer
 from wyoming_servers.bus import EventBus
-from wyoming_servers.clock import FakeClock
+from wyoming_servers.clock import FakeClock, SystemClock
 from wyoming_servers.config.schema import Config
 from wyoming_servers.domain import ModelState
 from wyoming_servers.jobs.audio import Ended, Opened, Part, Piece
 from wyoming_servers.jobs.job import Job
 from wyoming_servers.jobs.manager import JobManager
 from wyoming_servers.pipelines.fake import SPECS, FakeCoordinator
+from wyoming_servers.pipelines.tts import TtsPipeline
 from wyoming_servers.telemetry.metrics import Metrics
 from wyoming_servers.webhooks.webhooks import Webhooks
 
@@ -84,6 +85,7 @@ def settings() -> dict[str, Any]:
     """Of the configuration; tests change it before they use the API."""
     return {
         "asr": {"model": "asr/english"},
+        "tts": {"voice": "en_US-joe"},
         "webhooks": {"allow": ["127.0.0.1"]},
         "jobs": {"max_upload": 1_048_576},
     }
@@ -124,6 +126,7 @@ async def context(
                 specs=SPECS,
                 jobs=jobs,
                 webhooks=webhooks,
+                tts=TtsPipeline(coordinator, SPECS, config, bus, SystemClock()),
                 heartbeat=30.0,
             )
 
