@@ -122,11 +122,13 @@ class FasterWhisperEngine:
         }
 
     def warm_up(self) -> None:
-        """Transcribe half a second of hiss over both windows, so that all kernels are compiled."""
+        """Encode 30 s of silence and transcribe half a second of hiss.
+
+        So kernels for both lengths of window are compiled, and the short one has its silence.
+        """
         hiss = np.random.default_rng(0).normal(0.0, 0.01, 8_000).astype(np.float32)
         request = WhisperRequest.parse({"language": self._languages[0]}, self._languages)
         self._short(hiss, request, self._languages[0])
-        list(self._segments(hiss, request, self._languages[0]))
 
     def open(self, request: Mapping[str, Any]) -> "WhisperSession":
         """Begin to listen. Raises UnsupportedLanguageError, or BadRequestError for other faults."""
