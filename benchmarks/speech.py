@@ -90,11 +90,12 @@ async def send(client: AsyncTcpClient, clip: Clip, *, pace: float) -> float:
     return time.monotonic()
 
 
-async def transcribe(host: str, port: int, clip: Clip, *, pace: float) -> Heard:
-    """Have one clip transcribed."""
+async def transcribe(host: str, port: int, clip: Clip, *, pace: float, turns: bool) -> Heard:
+    """Have one clip transcribed; `turns` lets the server end it at a pause."""
     client = AsyncTcpClient(host, port)
     async with client, asyncio.timeout(ANSWER_DEADLINE_S):
-        await client.write_event(Transcribe(language=clip.language).event())
+        context = {} if turns else {"turn_detection": False}
+        await client.write_event(Transcribe(language=clip.language, context=context).event())
         answer = asyncio.ensure_future(_read_transcript(client))
         try:
             stopped = await send(client, clip, pace=pace)
@@ -150,7 +151,7 @@ async def run(arguments: argparse.Namespace) -> dict[str, object]:
     if arguments.asr:
         host, port = arguments.asr.rsplit(":", 1)
         heard = [
-            await transcribe(host, int(port), clip, pace=arguments.pace)
+            await transcribe(host, int(port), clip, pace=arguments.pace, turns=arguments.turns)
             for clip in clips
             if not clip.name.startswith("noise/")
         ]
@@ -160,7 +161,7 @@ async def run(arguments: argparse.Namespace) -> dict[str, object]:
             print(f"{rate}  {each.seconds * 1000:6.0f} ms  {each.name}: {each.text}")
         silent = [clip for clip in clips if clip.name.startswith("noise/")]
         for clip in silent:
-            result = await transcribe(host, int(port), clip, pace=0.0)
+            result = await transcribe(host, int(port), clip, pace=0.0, turns=True)
             print(f"noise   {result.seconds * 1000:6.0f} ms  {clip.name}: {result.text!r}")
         latencies = [each.seconds * 1_000 for each in heard]
         print(
@@ -186,6 +187,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="folder with WAV files")
     parser.add_argument("--asr", metavar="HOST:PORT", help="speech-to-text server")
     parser.add_argument("--wake", metavar="HOST:PORT", help="wake word server")
+    parser.add_argument("--turns", action="store_true", help="let the server end an utterance")
     parser.add_argument("--pace", type=float, default=1.0, help="1.0: real time, 0.0: at once")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     arguments = parser.parse_args()
