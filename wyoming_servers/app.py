@@ -16,9 +16,10 @@ from wyoming_servers.api.context import ApiContext
 from wyoming_servers.api.server import ApiServer
 from wyoming_servers.bus import EventBus
 from wyoming_servers.clock import SystemClock
+from wyoming_servers.config.editor import ConfigEditor
 from wyoming_servers.config.faults import ConfigError
 from wyoming_servers.config.load import LoadedConfig
-from wyoming_servers.config.schema import Config
+from wyoming_servers.config.schema import Config, ModelSection
 from wyoming_servers.coordinator.coordinator import Coordinator
 from wyoming_servers.coordinator.footprints import FileFootprints
 from wyoming_servers.devices.machine import MachineProbe
@@ -28,6 +29,7 @@ from wyoming_servers.events import ModelProgressed, ServerStarted, ServerStoppin
 from wyoming_servers.jobs.job import Job
 from wyoming_servers.jobs.manager import JobManager
 from wyoming_servers.pipelines.asr import AsrPipeline
+from wyoming_servers.pipelines.library import ModelLibrary
 from wyoming_servers.pipelines.prefetch import Prefetcher
 from wyoming_servers.pipelines.tts import TtsPipeline
 from wyoming_servers.pipelines.wake import WakePipeline
@@ -53,6 +55,7 @@ class Conductor:
     """The whole program: `start`, then `stop`."""
 
     def __init__(self, loaded: LoadedConfig) -> None:
+        self._loaded = loaded
         self._config: Config = loaded.config
         self._bus = EventBus()
         self._clock = SystemClock()
@@ -121,7 +124,9 @@ class Conductor:
 
         identity = await asyncio.to_thread(tenancy.identity)
         if config.api.enabled:
-            self.ports["api"] = await self._start_api(coordinator, specs, tts, metrics, identity)
+            self.ports["api"] = await self._start_api(
+                coordinator, store, specs, gpus, tts, metrics, identity
+            )
         servers = WyomingServers(
             config,
             specs,
@@ -161,7 +166,9 @@ class Conductor:
     async def _start_api(
         self,
         coordinator: Coordinator,
+        store: ModelStore,
         specs: dict[str, ModelSpec],
+        gpus: list[str],
         tts: TtsPipeline,
         metrics: Metrics,
         identity: str,
@@ -208,6 +215,16 @@ class Conductor:
                 on_end=_telling(webhooks),
             )
         )
+        library = ModelLibrary(
+            store,
+            coordinator,
+            specs,
+            config,
+            self._bus,
+            served=self._served.values(),
+            gpus=gpus,
+        )
+        self._stack.push_async_callback(library.close)
         context = ApiContext(
             config=config,
             coordinator=coordinator,
@@ -222,6 +239,8 @@ class Conductor:
             jobs=jobs,
             webhooks=webhooks,
             tts=tts,
+            library=library,
+            editor=ConfigEditor(self._loaded, _Applier(coordinator)),
             clock=self._clock,
         )
         server = ApiServer(create_app(context), config.host, config.api.port)
@@ -247,6 +266,28 @@ class Conductor:
                 _LOG.error("The %s task failed", name, exc_info=error)
 
         self._stack.push_async_callback(end)
+
+
+class _Applier:
+    """Applies what can change while the server runs; says whether it did."""
+
+    def __init__(self, coordinator: Coordinator) -> None:
+        self._coordinator = coordinator
+
+    def __call__(self, old: Config, new: Config, key: str) -> bool:
+        if key == "log.level":
+            logging.getLogger().setLevel(new.log.level.upper())
+            return True
+        if key == "keep_alive" or key.endswith((".keep_alive", ".pinned")):
+            self._update_policies(new)
+            return True
+        return False
+
+    def _update_policies(self, config: Config) -> None:
+        for status in self._coordinator.snapshot().models:
+            own = config.models.get(status.spec.id, ModelSection())
+            keep = config.keep_alive if own.keep_alive is None else own.keep_alive
+            self._coordinator.update_policy(status.spec.id, keep_alive=keep, pinned=own.pinned)
 
 
 def _telling(webhooks: Webhooks) -> Callable[[Job], Awaitable[None]]:

@@ -3,10 +3,12 @@
 from fastapi import Depends, FastAPI
 
 from wyoming_servers.api import (
+    config,
     docs,
     events,
     health,
     jobs,
+    library,
     models,
     openai,
     problems,
@@ -35,6 +37,11 @@ def create_app(context: ApiContext) -> FastAPI:
     app.state.context = context
     app.include_router(health.open_router)
     routers = [health.router, models.router, events.router, system.router]
+    if context.library is not None:
+        # Before the models' own: a model's id takes everything up to the last slash.
+        routers.insert(0, library.router)
+    if context.editor is not None:
+        routers.append(config.router)
     if context.jobs is not None:
         routers += [jobs.router, openai.router]
     if context.webhooks is not None:

@@ -13,10 +13,12 @@ from starlette.requests import HTTPConnection
 
 from wyoming_servers.bus import EventBus
 from wyoming_servers.clock import Clock, SystemClock
+from wyoming_servers.config.editor import ConfigEditor
 from wyoming_servers.config.schema import Config
 from wyoming_servers.coordinator.face import CoordinatorFace
 from wyoming_servers.domain import ModelSpec
 from wyoming_servers.jobs.manager import JobManager
+from wyoming_servers.pipelines.library import ModelLibrary
 from wyoming_servers.pipelines.tts import TtsPipeline
 from wyoming_servers.webhooks.webhooks import Webhooks
 
@@ -46,6 +48,10 @@ class ApiContext:
     """None: nobody is called."""
     tts: TtsPipeline | None = None
     """None: no voice is served."""
+    library: ModelLibrary | None = None
+    """None: models neither come nor go."""
+    editor: ConfigEditor | None = None
+    """None: the configuration is not shown."""
     clock: Clock = field(default_factory=SystemClock)
     heartbeat: float = 15.0
     """Seconds of silence after which an event stream sends a comment, so that proxies keep it."""

@@ -17,6 +17,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from wyoming_servers.config.faults import ConfigError
+from wyoming_servers.config.faults import Fault as ConfigFault
 from wyoming_servers.errors import BadRequestError, ConductorError, InternalError
 
 _LOGGER: Final = logging.getLogger(__name__)
@@ -90,6 +92,11 @@ def respond(
         detail=error.hint,
         retry_after_secs=None if retry is None else max(1, math.ceil(retry)),
     )
+    if isinstance(error, ConfigError):
+        problem.error = "The configuration has faults."
+        problem.faults = [
+            Fault(path=fault.path, message=_fault_text(fault)) for fault in error.faults
+        ]
     headers = {}
     if problem.retry_after_secs is not None:
         headers["Retry-After"] = str(problem.retry_after_secs)
@@ -170,6 +177,11 @@ async def _on_http_exception(request: Request, error: Exception) -> JSONResponse
         detail="/docs lists what there is.",
     )
     return _json(problem, error.status_code, error.headers or {}, request)
+
+
+def _fault_text(fault: ConfigFault) -> str:
+    meant = f" Did you mean `{fault.suggestion}`?" if fault.suggestion else ""
+    return fault.message + meant
 
 
 def _json(

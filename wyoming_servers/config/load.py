@@ -1,7 +1,7 @@
 """Reads the configuration from all its sources; every fault is named, all at once."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -35,6 +35,8 @@ class LoadedConfig:
     """Dotted path of every key to default, file, overrides, environment or command line."""
     file: Path | None
     """The file that was read."""
+    again: "Callable[[str | None], LoadedConfig] | None" = field(default=None, compare=False)
+    """Reads all sources anew; with a text instead of the overrides that are on the disk."""
 
 
 def load_config(
@@ -43,11 +45,13 @@ def load_config(
     environ: Mapping[str, str] = MappingProxyType({}),
     *,
     model_ids: Collection[str] = (),
+    overrides: str | None = None,
 ) -> LoadedConfig:
     """Lay file, overrides, environment and `path=value` settings over the defaults.
 
     Each wins over those before it. Without `file` the default one is read if there is one;
-    `model_ids` are those that a variable may name in capitals. Blocks on the disk. Raises
+    `model_ids` are those that a variable may name in capitals; `overrides` is taken instead of the
+    overrides in the data folder, to see whether it would do. Blocks on the disk. Raises
     ConfigError with every fault of every source.
     """
     faults: list[Fault] = []
@@ -56,14 +60,18 @@ def load_config(
     named = {path[1] for path in (*written, *commanded) if path[0] == "models"}
     environment = collect_environment(environ, {*model_ids, *named}, faults)
     folder = _data_dir([written, environment, commanded], path)
-    overridden = _read_overrides(folder, faults)
+    overridden = _read_overrides(folder, overrides, faults)
     merged = merge([written, overridden, environment, commanded])
     faults += check_values(merged)
     config = _validate(merged, faults)
     if config is None:
         raise ConfigError(faults)
     config = config.model_copy(update={"data_dir": folder})
-    return LoadedConfig(config, _sources(config, merged), path)
+
+    def again(text: str | None) -> LoadedConfig:
+        return load_config(file, sets, environ, model_ids=model_ids, overrides=text)
+
+    return LoadedConfig(config, _sources(config, merged), path, again)
 
 
 def _validate(merged: Layer, faults: list[Fault]) -> Config | None:
@@ -103,13 +111,20 @@ def _read_file(
         reason = err.strerror if isinstance(err, OSError) else err
         faults.append(Fault("", f"The file cannot be read: {reason}.", where=str(path)))
         return {}
-    root, unreadable = read_document(text, str(path))
+    return _collect(text, str(path), source, faults)
+
+
+def _collect(text: str, where: str, source: str, faults: list[Fault]) -> Layer:
+    root, unreadable = read_document(text, where)
     faults += unreadable
-    return collect(Node(root.value, root.text, root.children, str(path)), source, faults)
+    return collect(Node(root.value, root.text, root.children, where), source, faults)
 
 
-def _read_overrides(folder: Path, faults: list[Fault]) -> Layer:
-    layer = _read_file(overrides_path(folder), "overrides", faults, optional=True) or {}
+def _read_overrides(folder: Path, text: str | None, faults: list[Fault]) -> Layer:
+    if text is None:
+        layer = _read_file(overrides_path(folder), "overrides", faults, optional=True) or {}
+    else:
+        layer = _collect(text, "the change", "overrides", faults)
     if setting := layer.pop(_DATA_DIR, None):
         message = "cannot be overridden in the folder that it names; delete the line."
         faults.append(Fault("data_dir", message, where=setting.where))

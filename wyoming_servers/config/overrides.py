@@ -48,6 +48,13 @@ def merge_patch(current: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[st
     return merged
 
 
+def render_overrides(values: Mapping[str, Any]) -> str:
+    """Return the text of the file."""
+    if not values:
+        return _HEADER
+    return _HEADER + yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True)
+
+
 def write_overrides(data_dir: Path, values: Mapping[str, Any]) -> None:
     """Replace the file at once, so that a crash leaves the old or the new one. Blocks on the disk.
 
@@ -60,8 +67,7 @@ def write_overrides(data_dir: Path, values: Mapping[str, Any]) -> None:
         return
     draft = target.with_suffix(".tmp")
     with draft.open("w", encoding="utf-8") as file:
-        file.write(_HEADER)
-        yaml.safe_dump(dict(values), file, sort_keys=False, allow_unicode=True)
+        file.write(render_overrides(values))
         file.flush()
         os.fsync(file.fileno())
     draft.replace(target)

@@ -214,6 +214,11 @@ class DownloadsSection(Section):
         examples=["https://huggingface.co", "https://hf-mirror.com"],
         description="Address of Hugging Face or of a mirror of it (HF_ENDPOINT sets it too).",
     )
+    quota: Size = Field(
+        0,
+        ge=0,
+        description="Bytes that models may take; the least recently used go first. 0: no limit.",
+    )
 
 
 class LogSection(Section):

@@ -99,11 +99,11 @@ class JobWork:
         """Have a piece transcribed. A worker that fails is tried again, a full machine waited for.
 
         1. The model's process failed: again, a few times.
-        2. No room: again until the patience is over.
+        2. No room, or none in time: again until the patience is over.
         3. Anything else is the job's own fault.
         """
         job = self._job
-        tries, waited, pause = 0, 0.0, 1.0
+        tries, pause, begun = 0, 1.0, self._clock.now()
         while True:
             try:
                 async with (
@@ -125,16 +125,16 @@ class JobWork:
             except TimeoutError as err:
                 seconds = piece.end - piece.start
                 raise DeadlineError(f"A piece of {seconds:.0f} s took too long.") from err
+            except (CapacityError, DeadlineError) as err:  # 2
+                pause = max(pause, err.retry_after or 0.0)
+                if self._clock.now() - begun + pause > _ROOM_SECONDS:
+                    raise
             except WorkerError:  # 1
                 tries += 1
                 if tries >= _PIECE_TRIES:
                     raise
-            except CapacityError as err:  # 2
-                pause = max(pause, err.retry_after or 0.0)
-                if waited + pause > _ROOM_SECONDS:
-                    raise
             await self._clock.sleep(pause)
-            waited, pause = waited + pause, min(2 * pause, 30.0)
+            pause = min(2 * pause, 30.0)
 
     async def _yield_to_speech(self) -> None:
         """Wait while somebody speaks, is answered, or waits for a model."""

@@ -194,7 +194,7 @@ def _start_servers(folder: Path) -> Iterator[StartServer]:
 
     def start(**settings: object) -> Server:
         number = len(servers)
-        data_dir = folder / f"data-{number}"
+        data_dir = Path(str(settings.pop("data_dir", folder / f"data-{number}")))
         log = folder / f"server-{number}.log"
         fixed = {
             "host": "127.0.0.1",

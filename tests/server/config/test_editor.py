@@ -1,0 +1,80 @@
+"""Settings changed while the server runs."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from wyoming_servers.config.editor import ConfigEditor
+from wyoming_servers.config.faults import ConfigError
+from wyoming_servers.config.load import load_config
+from wyoming_servers.config.overrides import overrides_path
+
+
+@pytest.fixture
+def applied() -> list[str]:
+    return []
+
+
+@pytest.fixture
+async def editor(tmp_path: Path, applied: list[str]) -> ConfigEditor:
+    file = tmp_path / "config.yaml"
+    await asyncio.to_thread(file.write_text, "asr:\n  beam_size: 3\n")
+    sets = [f"data_dir={tmp_path}", "tts.speed=1.5"]
+    loaded = await asyncio.to_thread(load_config, file, sets)
+
+    def apply(old, new, key: str) -> bool:
+        applied.append(key)
+        return key.startswith("log.")
+
+    return ConfigEditor(loaded, apply)
+
+
+async def test_a_change_is_written_and_wins_over_the_file(editor, tmp_path, applied) -> None:
+    change = await editor.patch({"asr": {"beam_size": 5}, "log": {"level": "debug"}})
+    assert change.changed == ("asr.beam_size", "log.level")
+    assert change.restart_needed == ("asr.beam_size",)
+    assert sorted(applied) == ["asr.beam_size", "log.level"]
+    assert editor.loaded.config.asr.beam_size == 5
+    assert editor.loaded.sources["asr.beam_size"] == "overrides"
+    again = await asyncio.to_thread(load_config, tmp_path / "config.yaml", [f"data_dir={tmp_path}"])
+    assert again.config.log.level == "debug"
+
+
+async def test_null_takes_a_key_back(editor, tmp_path) -> None:
+    await editor.patch({"asr": {"beam_size": 5}})
+    change = await editor.patch({"asr": {"beam_size": None}})
+    assert change.changed == ("asr.beam_size",)
+    assert editor.loaded.config.asr.beam_size == 3
+    assert editor.loaded.sources["asr.beam_size"] == "file"
+    assert not overrides_path(tmp_path).exists()
+
+
+async def test_nothing_changes_if_anything_is_wrong(editor, tmp_path) -> None:
+    with pytest.raises(ConfigError) as error:
+        await editor.patch({"asr": {"beam_size": 99, "beam": 1}, "log": {"level": "debug"}})
+    assert {fault.path for fault in error.value.faults} == {"asr.beam_size", "asr.beam"}
+    assert editor.loaded.config.log.level == "info"
+    assert not overrides_path(tmp_path).exists()
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [{"data_dir": "/elsewhere"}, {"asr": 5}, {"asr": {"port": {"x": 1}}}, {"y": 1}],
+)
+async def test_what_cannot_be_set_is_refused(patch, editor) -> None:
+    with pytest.raises(ConfigError):
+        await editor.patch(patch)
+
+
+async def test_a_key_that_the_command_line_sets_is_said_to_have_no_effect(editor) -> None:
+    change = await editor.patch({"tts": {"speed": 0.8}})
+    assert change.changed == ()
+    assert change.shadowed == {"tts.speed": "command line"}
+
+
+async def test_changes_at_the_same_time_do_not_lose_each_other(editor) -> None:
+    await asyncio.gather(
+        *(editor.patch({"models": {f"whisper/m{n}": {"pinned": True}}}) for n in range(5))
+    )
+    assert len(editor.loaded.config.models) == 5

@@ -1,0 +1,142 @@
+"""Models on the disk: what there is, bringing it here, letting it go."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, Field
+
+from wyoming_servers.api.context import ApiContext, Context
+from wyoming_servers.api.models import ModelId
+from wyoming_servers.api.problems import DOCUMENTED
+from wyoming_servers.errors import InternalError
+from wyoming_servers.pipelines.library import ModelLibrary, Shelf
+
+router = APIRouter(tags=["store"], responses={**DOCUMENTED})
+
+
+class CatalogView(BaseModel):
+    """A model that is here or can be."""
+
+    id: str
+    kind: str
+    title: str
+    languages: list[str]
+    licence: str
+    version: str
+    download_bytes: int = Field(description="What bringing it here takes; 0: not known.")
+    disk_bytes: int = Field(description="In the data folder; Python packages do not count.")
+    installed: bool
+    downloading: bool
+    in_use: bool = Field(description="Served by default, loaded, or asked for.")
+
+
+class Catalog(BaseModel):
+    """Every model there is."""
+
+    models: list[CatalogView]
+
+
+class CacheEntry(BaseModel):
+    """What one model takes on the disk."""
+
+    id: str
+    bytes: int
+    in_use: bool
+
+
+class Cache(BaseModel):
+    """What all models take on the disk."""
+
+    bytes: int
+    quota_bytes: int = Field(description="0: no quota.")
+    entries: list[CacheEntry]
+
+
+class Freed(BaseModel):
+    """What was deleted."""
+
+    status: Literal["deleted"] = "deleted"
+    freed_bytes: int
+
+
+class DownloadAnswer(BaseModel):
+    """What asking for a download led to."""
+
+    status: Literal["download_initiated", "already_installed"]
+
+
+@router.get("/catalog", summary="Every model there is")
+async def catalog(context: Context) -> Catalog:
+    return Catalog(models=[_view(shelf) for shelf in await _library(context).shelves()])
+
+
+@router.post(
+    "/models/{model:path}/download",
+    status_code=202,
+    summary="Bring it here",
+    responses={200: {"model": DownloadAnswer, "description": "It is here already."}},
+)
+async def download(context: Context, model: ModelId, response: Response) -> DownloadAnswer:
+    """Returns at once; `model_progress` events tell how far it is, `model_failed` if it failed."""
+    if _library(context).download(model):
+        return DownloadAnswer(status="download_initiated")
+    response.status_code = 200
+    return DownloadAnswer(status="already_installed")
+
+
+@router.delete("/models/{model:path}", summary="Delete its files")
+async def delete(
+    context: Context,
+    model: ModelId,
+    force: Annotated[bool, Query(description="Though it is in use; requests end first.")] = False,
+) -> Freed:
+    """409 while it is in use. Files inside Python packages stay, and it can be had again."""
+    return Freed(freed_bytes=await _library(context).remove(model, force=force))
+
+
+@router.get("/cache/models", summary="What models take on the disk")
+async def cache(context: Context) -> Cache:
+    shelves = [shelf for shelf in await _library(context).shelves() if shelf.disk_bytes]
+    return Cache(
+        bytes=sum(shelf.disk_bytes for shelf in shelves),
+        quota_bytes=context.config.downloads.quota,
+        entries=[
+            CacheEntry(id=shelf.entry.id, bytes=shelf.disk_bytes, in_use=shelf.in_use)
+            for shelf in shelves
+        ],
+    )
+
+
+@router.delete("/cache/models", summary="Delete what nobody needs")
+async def clear(context: Context) -> Freed:
+    """Unfinished downloads, old versions, and models that are neither loaded nor served."""
+    return Freed(freed_bytes=await _library(context).clear())
+
+
+@router.delete("/cache/models/{model:path}", summary="Delete its files")
+async def clear_one(context: Context, model: ModelId) -> Freed:
+    """As `DELETE /models/{id}` without force."""
+    return Freed(freed_bytes=await _library(context).remove(model))
+
+
+def _view(shelf: Shelf) -> CatalogView:
+    entry = shelf.entry
+    return CatalogView(
+        id=entry.id,
+        kind=entry.kind,
+        title=entry.title,
+        languages=list(entry.languages),
+        licence=entry.licence,
+        version=entry.version,
+        download_bytes=entry.download_bytes,
+        disk_bytes=shelf.disk_bytes,
+        installed=shelf.installed,
+        downloading=shelf.downloading,
+        in_use=shelf.in_use,
+    )
+
+
+def _library(context: ApiContext) -> ModelLibrary:
+    if context.library is None:
+        raise InternalError("The model store is routed but not served.")
+    return context.library

@@ -1,0 +1,102 @@
+"""Changes settings while the server runs: checked, written, and what can be applied is."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from wyoming_servers.config.load import LoadedConfig
+from wyoming_servers.config.overrides import (
+    merge_patch,
+    read_overrides,
+    render_overrides,
+    write_overrides,
+)
+from wyoming_servers.config.schema import Config
+from wyoming_servers.errors import InternalError
+
+Apply = Callable[[Config, Config, str], bool]
+"""Called with the old and the new configuration and a key that differs; True if it holds now."""
+
+_SHADOWING: Final = frozenset({"environment", "command line"})
+"""Sources that win over what is changed at run time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What came of a change; keys as dotted paths."""
+
+    changed: tuple[str, ...] = ()
+    """Keys whose value is another now."""
+    restart_needed: tuple[str, ...] = ()
+    """Those among all changes so far that hold from the next start on."""
+    shadowed: Mapping[str, str] | None = None
+    """Keys that were written and have no effect, since this source wins over them."""
+
+
+class ConfigEditor:
+    """The configuration that holds, and the one that will after a restart."""
+
+    def __init__(self, loaded: LoadedConfig, apply: Apply) -> None:
+        self._loaded = loaded
+        self._apply = apply
+        self._pending: set[str] = set()
+        self._turn = asyncio.Lock()
+
+    @property
+    def loaded(self) -> LoadedConfig:
+        """The configuration as it was written last."""
+        return self._loaded
+
+    @property
+    def restart_needed(self) -> tuple[str, ...]:
+        """Keys whose value holds from the next start on."""
+        return tuple(sorted(self._pending))
+
+    async def patch(self, patch: Mapping[str, Any]) -> Change:
+        """Lay a JSON Merge Patch over the overrides; null takes a key back to what lies below.
+
+        Raises ConfigError with every fault, and nothing has changed then.
+        """
+        async with self._turn:
+            return await self._patch(patch)
+
+    async def _patch(self, patch: Mapping[str, Any]) -> Change:
+        again = self._loaded.again
+        if again is None:
+            raise InternalError("This configuration was not read from anywhere.")
+        old = self._loaded
+        folder = old.config.data_dir
+        values = merge_patch(await asyncio.to_thread(read_overrides, folder), patch)
+        new = await asyncio.to_thread(again, render_overrides(values))
+        await asyncio.to_thread(write_overrides, folder, values)
+        self._loaded = new
+        before, after = _flat(old.config), _flat(new.config)
+        changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
+        for key in changed:
+            if self._apply(old.config, new.config, key):
+                self._pending.discard(key)
+            else:
+                self._pending.add(key)
+        shadowed = {
+            key: source
+            for key in _flat_mapping(patch)
+            if (source := new.sources.get(key, "")) in _SHADOWING
+        }
+        return Change(tuple(sorted(changed)), self.restart_needed, shadowed)
+
+
+def _flat(config: Config) -> dict[str, Any]:
+    return _flat_mapping(config.model_dump(mode="json"))
+
+
+def _flat_mapping(values: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    """Return the values by dotted path."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        inner = f"{path}.{name}" if path else str(name)
+        if isinstance(value, Mapping):
+            found |= _flat_mapping(value, inner)
+        else:
+            found[inner] = value
+    return found

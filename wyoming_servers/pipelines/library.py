@@ -1,0 +1,186 @@
+"""Models come and go while the server runs: downloaded, made known, removed, kept under a quota."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, MutableMapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from wyoming_servers.bus import EventBus
+from wyoming_servers.config.schema import Config
+from wyoming_servers.coordinator.face import CoordinatorFace, ModelStatus
+from wyoming_servers.domain import ModelSpec
+from wyoming_servers.errors import ConductorError, ConflictError
+from wyoming_servers.events import ModelFailed, ModelProgressed
+from wyoming_servers.store.catalog import ModelEntry
+from wyoming_servers.store.faults import DiskFullError
+from wyoming_servers.store.specs import model_spec
+from wyoming_servers.store.store import ModelStore
+
+_LOGGER: Final = logging.getLogger(__name__)
+
+
+class ModelOwner(CoordinatorFace, Protocol):
+    """A coordinator whose models change."""
+
+    def add_model(self, spec: ModelSpec) -> None: ...
+
+    async def remove_model(self, model: str) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """One model of the catalog, here or not."""
+
+    entry: ModelEntry
+    installed: bool
+    downloading: bool
+    disk_bytes: int
+    """In the data folder; models inside Python packages take none."""
+    in_use: bool
+    """Whether it is served by default, loaded, or asked for."""
+
+
+class ModelLibrary:
+    """All models there are; `close` it at the end."""
+
+    def __init__(
+        self,
+        store: ModelStore,
+        coordinator: ModelOwner,
+        specs: MutableMapping[str, ModelSpec],
+        config: Config,
+        bus: EventBus,
+        *,
+        served: Iterable[str] = (),
+        gpus: Sequence[str] = (),
+    ) -> None:
+        """`specs` is what the pipelines read; `served` are the models behind the services."""
+        self._store = store
+        self._coordinator = coordinator
+        self._specs = specs
+        self._config = config
+        self._bus = bus
+        self._served = frozenset(served)
+        self._gpus = gpus
+        self._downloads: dict[str, asyncio.Task[None]] = {}
+
+    async def close(self) -> None:
+        """End downloads; what has arrived is kept."""
+        tasks = set(self._downloads.values())
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def shelves(self) -> list[Shelf]:
+        """Return every model there is."""
+        sizes = await self._store.sizes()
+        return [
+            Shelf(
+                entry,
+                self._store.installed(entry.id),
+                entry.id in self._downloads,
+                sizes.get(entry.id, 0),
+                self._in_use(entry.id),
+            )
+            for entry in self._store.entries()
+        ]
+
+    def download(self, model: str) -> bool:
+        """Begin to bring a model here; False if it is installed. Progress is told as events.
+
+        Raises ModelMissingError for an unknown model.
+        """
+        entry = self._store.entry(model)
+        if self._store.installed(model):
+            return False
+        if model not in self._downloads:
+            task = asyncio.create_task(self._download(entry), name=f"download {model}")
+            self._downloads[model] = task
+            task.add_done_callback(lambda _: self._downloads.pop(model, None))
+        return True
+
+    async def remove(self, model: str, *, force: bool = False) -> int:
+        """Delete a model's files; return the bytes that frees.
+
+        Raises ConflictError for one in use, unless `force`: then requests that use it end first.
+        Raises ModelMissingError for an unknown model.
+        """
+        self._store.entry(model)
+        if not force and self._in_use(model):
+            raise ConflictError(
+                f"{model} is in use.",
+                hint="Unload it, or serve another by default; or force it.",
+            )
+        if (task := self._downloads.get(model)) is not None:
+            task.cancel()
+            await asyncio.wait([task])
+        await self._coordinator.remove_model(model)
+        self._specs.pop(model, None)
+        return await self._store.remove(model)
+
+    async def clear(self) -> int:
+        """Delete what nobody needs: unfinished downloads, old versions, models not in use."""
+        freed = await self._store.clean()
+        for shelf in await self.shelves():
+            if shelf.disk_bytes and not shelf.in_use and not shelf.downloading:
+                freed += await self.remove(shelf.entry.id)
+        return freed
+
+    async def _download(self, entry: ModelEntry) -> None:
+        try:
+            await self._make_room(entry)
+            await self._store.ensure(entry.id, self._teller(entry.id))
+            spec = await asyncio.to_thread(model_spec, entry, self._config, self._store, self._gpus)
+            self._specs[entry.id] = spec
+            self._coordinator.add_model(spec)
+        except ConductorError as err:
+            _LOGGER.warning("%s could not be downloaded: %s", entry.id, err)
+            self._bus.publish(ModelFailed(model=entry.id, code=err.code, message=str(err)))
+        except Exception as err:
+            _LOGGER.exception("bug while downloading %s", entry.id)
+            self._bus.publish(ModelFailed(model=entry.id, code="UNKNOWN", message=str(err)))
+
+    def _teller(self, model: str) -> Callable[[str, int], None]:
+        def tell(phase: str, percent: int) -> None:
+            self._bus.publish(ModelProgressed(model=model, phase=phase, percent=percent))
+
+        return tell
+
+    async def _make_room(self, entry: ModelEntry) -> None:
+        """Under a quota, delete models until the new one fits: those least recently used first.
+
+        Raises DiskFullError if it cannot fit beside those in use.
+        """
+        quota = self._config.downloads.quota
+        if not quota:
+            return
+        sizes = await self._store.sizes()
+        sizes.pop(entry.id, None)
+        total = sum(sizes.values()) + entry.download_bytes
+        for model in sorted(sizes, key=self._last_used):
+            if total <= quota:
+                return
+            if not self._in_use(model) and model not in self._downloads:
+                _LOGGER.info("%s makes room on the disk for %s", model, entry.id)
+                total -= await self.remove(model)
+        if total > quota:
+            raise DiskFullError(
+                f"{entry.id} does not fit into the {quota} bytes that models may take.",
+                hint="Remove models that are in use, or raise downloads.quota.",
+            )
+
+    def _in_use(self, model: str) -> bool:
+        status = self._status(model)
+        loaded = status is not None and bool(status.leases or status.queued or status.pid)
+        return model in self._served or loaded
+
+    def _last_used(self, model: str) -> float:
+        """Return when it was used last, in seconds since 1970; 0 for not since the start."""
+        status = self._status(model)
+        return 0.0 if status is None or status.last_used is None else status.last_used
+
+    def _status(self, model: str) -> ModelStatus | None:
+        models = self._coordinator.snapshot().models
+        return next((status for status in models if status.spec.id == model), None)
