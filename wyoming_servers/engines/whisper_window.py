@@ -122,10 +122,12 @@ class ShortWindow:
         return seconds <= LONGEST
 
     def encode(self, audio: Samples) -> "StorageView":
-        """Return encoder states for 16 kHz mono audio with silence behind it."""
+        """Return encoder states for 16 kHz mono audio with silence behind it; at most 30 s."""
         import ctranslate2
 
         frames = -(-int(len(audio) + self._margin * _RATE) // _FRAME_SAMPLES)
+        frames = min(frames, self._silence.shape[1])
+        audio = audio[: frames * _FRAME_SAMPLES]
         states = self._encode(np.pad(audio, (0, frames * _FRAME_SAMPLES - len(audio))))
         if frames < self._spliced:
             states = np.concatenate([states, self._silence[:, frames : self._spliced]], axis=1)

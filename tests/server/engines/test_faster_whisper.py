@@ -160,6 +160,14 @@ def test_the_language_is_detected_and_detection_can_be_restricted(
     assert bound["language"] in {"de", "fr"}
 
 
+def test_the_language_of_audio_that_fills_a_window_is_detected(
+    base: tuple[FasterWhisperEngine, Mapping[str, Any]],
+) -> None:
+    pcm, _ = clip("librivox_0870")
+    _, result = hear(base[0], (pcm * 5)[: 2 * 16_000 * 30])
+    assert result["language"] == "en"
+
+
 def test_an_english_model_refuses_german(tiny: FasterWhisperEngine) -> None:
     with pytest.raises(UnsupportedLanguageError):
         tiny.open({"language": "de-DE"})
