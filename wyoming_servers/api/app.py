@@ -12,6 +12,7 @@ from wyoming_servers.api import (
     models,
     openai,
     problems,
+    status,
     system,
     webhooks,
 )
@@ -36,7 +37,7 @@ def create_app(context: ApiContext) -> FastAPI:
     )
     app.state.context = context
     app.include_router(health.open_router)
-    routers = [health.router, models.router, events.router, system.router]
+    routers = [health.router, status.router, models.router, events.router, system.router]
     if context.library is not None:
         # Before the models' own: a model's id takes everything up to the last slash.
         routers.insert(0, library.router)

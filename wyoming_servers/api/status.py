@@ -1,0 +1,183 @@
+"""What goes on right now, in one answer: for a terminal, a panel, or a script that looks on."""
+
+import logging
+import time
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from wyoming_servers.api import views
+from wyoming_servers.api.context import Context
+from wyoming_servers.bus import HISTORY, Numbered
+from wyoming_servers.coordinator.face import DeviceStatus, ModelStatus, Snapshot
+from wyoming_servers.domain import ModelState
+from wyoming_servers.telemetry.eventlog import describe
+
+router = APIRouter(tags=["system"])
+
+_EVENTS: Final = 20
+"""Events that are told if the client does not say how many."""
+
+
+class DeviceNow(views.DeviceView):
+    """One device's memory, in bytes."""
+
+    returning_bytes: int = Field(
+        description="Of models whose process is gone; not seen to have come back yet."
+    )
+
+
+class ModelNow(BaseModel):
+    """One model; fields that do not apply are left out."""
+
+    id: str
+    kind: str
+    state: ModelState
+    device: str = Field(description="Where it is or will be: `cpu` or `cuda:N`.")
+    compute_type: str
+    active_requests: int
+    queued_requests: int
+    memory_bytes: int = Field(description="Measured while loaded, else the estimate.")
+    keep_alive: float = Field(
+        description="Seconds loaded after the last use; 0: unload at once; negative: for ever."
+    )
+    unload_in_secs: float | None = Field(
+        None, description="Until it is unloaded, while it is loaded and nobody uses it."
+    )
+    pinned: bool = Field(description="Never evicted to make room for another.")
+    load_seconds: float | None = Field(None, description="What the last load took.")
+    pid: int | None = Field(None, description="Process that holds it.")
+    progress: views.ProgressView | None = None
+    needed_bytes: int | None = Field(None, description="While it waits for memory.")
+    free_bytes: int | None = Field(None, description="While it waits for memory.")
+    retry_in_secs: float | None = Field(None, description="Until a load is tried again.")
+    error: views.ErrorView | None = None
+    fallback_reason: str | None = Field(None, description="Why it is not where it was wished.")
+
+
+class InstanceNow(BaseModel):
+    """A model's process on one device, or its place in the queue."""
+
+    model: str
+    device: str
+    compute_type: str
+    state: str = Field(description="As in the table of the architecture: queued, draining, …")
+    active_requests: int
+    memory_bytes: int = Field(description="Promised to it, or measured once it is loaded.")
+    pid: int | None = None
+    reason: str = ""
+
+
+class EventNow(BaseModel):
+    """Something that has happened, in words; `/events` has all its fields."""
+
+    number: int
+    at: str = Field(description="ISO 8601, UTC.")
+    type: str
+    level: str = Field(description="As in the log: debug, info, warning or error.")
+    text: str
+
+
+class Status(BaseModel):
+    """Everything at one moment."""
+
+    version: str
+    at: str = Field(description="ISO 8601, UTC.")
+    uptime_secs: float
+    ready: bool = Field(description="As `/health/ready` says.")
+    reasons: list[str] = Field(description="Why it is not ready.")
+    queue_depth: int = Field(description="Requests that wait for a model.")
+    active_requests: int
+    devices: list[DeviceNow]
+    models: list[ModelNow]
+    instances: list[InstanceNow] = Field(description="Where models are more than unloaded.")
+    events: list[EventNow] = Field(description="The newest, oldest first.")
+
+
+@router.get("/status", summary="Everything at one moment", response_model_exclude_none=True)
+async def status(
+    context: Context,
+    events: Annotated[int, Query(ge=0, le=HISTORY, description="How many to tell.")] = _EVENTS,
+) -> Status:
+    """Cheap enough to be asked every second; `/events` tells when asking again is worth it."""
+    snapshot, now = context.coordinator.snapshot(), time.time()
+    fine, reasons = context.ready()
+    return Status(
+        version=context.version,
+        at=views.iso(now),
+        uptime_secs=now - context.started,
+        ready=fine,
+        reasons=reasons,
+        queue_depth=snapshot.queue_depth,
+        active_requests=sum(model.leases for model in snapshot.models),
+        devices=[_device(device) for device in snapshot.devices],
+        models=[_model(model, now) for model in snapshot.models],
+        instances=_instances(snapshot),
+        events=[_event(item) for item in context.bus.recent(events)] if events else [],
+    )
+
+
+def _device(status: DeviceStatus) -> DeviceNow:
+    return DeviceNow(**views.device(status).model_dump(), returning_bytes=status.returning)
+
+
+def _model(status: ModelStatus, now: float) -> ModelNow:
+    progress, code = status.progress, status.error_code
+    return ModelNow(
+        id=status.spec.id,
+        kind=status.spec.kind,
+        state=status.state,
+        device=status.placement.device,
+        compute_type=status.placement.compute_type,
+        active_requests=status.leases,
+        queued_requests=status.queued,
+        memory_bytes=status.memory_bytes,
+        keep_alive=status.spec.keep_alive,
+        unload_in_secs=_unload_in(status, now),
+        pinned=status.spec.pinned,
+        load_seconds=status.load_seconds,
+        pid=status.pid,
+        progress=progress and views.ProgressView(phase=progress[0], percent=progress[1]),
+        needed_bytes=status.needed_bytes,
+        free_bytes=status.free_bytes,
+        retry_in_secs=status.retry_in,
+        error=views.ErrorView(code=code, message=status.error_message) if code else None,
+        fallback_reason=status.fallback_reason or None,
+    )
+
+
+def _unload_in(status: ModelStatus, now: float) -> float | None:
+    """Work out when an idle model leaves; one that was loaded ahead may stay a little longer."""
+    keep_alive = status.spec.keep_alive
+    if status.state is not ModelState.READY or status.leases or keep_alive < 0:
+        return None
+    since = max(status.loaded_at or 0.0, status.last_used or 0.0)
+    return max(0.0, since + keep_alive - now)
+
+
+def _instances(snapshot: Snapshot) -> list[InstanceNow]:
+    return [
+        InstanceNow(
+            model=instance.model,
+            device=instance.placement.device,
+            compute_type=instance.placement.compute_type,
+            state=instance.state,
+            active_requests=instance.leases,
+            memory_bytes=instance.memory_bytes,
+            pid=instance.pid,
+            reason=instance.reason,
+        )
+        for instance in snapshot.instances
+    ]
+
+
+def _event(item: Numbered) -> EventNow:
+    level, text = describe(item.event)
+    return EventNow(
+        number=item.number,
+        at=views.iso(item.at),
+        type=item.event.type,
+        level=logging.getLevelName(level).lower(),
+        text=text,
+    )
