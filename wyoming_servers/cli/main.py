@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from wyoming_servers import __version__
-from wyoming_servers.cli import config, doctor, models, say, serve, transcribe
+from wyoming_servers.cli import config, doctor, models, say, serve, top, transcribe, wake
 from wyoming_servers.cli.edge import EXIT_CODES, Edge
 
 app = typer.Typer(
@@ -21,8 +21,10 @@ app.command()(serve.serve)
 app.command()(transcribe.transcribe)
 app.command()(say.say)
 app.add_typer(models.app, name="models")
+app.add_typer(wake.app, name="wake")
 app.add_typer(config.app, name="config")
 app.command()(doctor.doctor)
+app.command()(top.top)
 
 
 def _print_version(wanted: bool) -> None:
