@@ -1,5 +1,6 @@
 """Everything the planner knows at one moment, and simple questions about it."""
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -74,6 +75,14 @@ class Model:
         return None
 
     @property
+    def unsettled(self) -> bool:
+        """Whether any of its instances waits or failed: whether there may be something to do."""
+        for instance in self.instances.values():
+            if instance.state is State.QUEUED or instance.state is State.FAILED:
+                return True
+        return False
+
+    @property
     def alive(self) -> bool:
         """Whether any of its instances has a process."""
         return any(instance.alive for instance in self.instances.values())
@@ -105,6 +114,7 @@ class Board:
         self.recovery = Recovery(policy, jitter)
         self.footprints: dict[FootprintKey, int] = dict(footprints)
         self.held: dict[int, Held] = {}
+        self.generations = itertools.count(1)
         self.accepting = True
         self.stopping = False
         self.actions: list[Action] = []

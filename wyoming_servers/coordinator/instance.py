@@ -40,7 +40,8 @@ class Instance:
     shown: ModelState = ModelState.UNLOADED
     """What the outside was told last."""
     generation: int = 0
-    """Counts its processes, so that late news of an old one is told from news of the new."""
+    """Number of its process, unique among all processes ever, so that late news of an old one is
+    told from news of the new; 0 before the first."""
     pid: int | None = None
     leases: set[int] = field(default_factory=set)
     memory: int = 0
@@ -103,9 +104,9 @@ class Instance:
         """Go on in the table. Raises IllegalTransition and changes nothing if it cannot."""
         self.state = advance(self.state, trigger)
 
-    def begin_life(self, now: float) -> None:
+    def begin_life(self, generation: int, now: float) -> None:
         """Forget what belonged to an earlier process."""
-        self.generation += 1
+        self.generation = generation
         self.pid = None
         self.leases = set()
         self.memory = 0

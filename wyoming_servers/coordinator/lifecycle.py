@@ -50,7 +50,7 @@ class Lifecycle:
         board.ledgers[instance.key.device].reserve(instance.key, needed)
         self.queue(instance, "wanted")
         instance.move(Trigger.ROOM_MADE)
-        instance.begin_life(now)
+        instance.begin_life(next(board.generations), now)
         instance.spec = model.spec
         board.timers.cancel(Timer(Due.RETRY, instance.key))
         board.timers.set(Timer(Due.LOAD, instance.key), now + board.policy.load)

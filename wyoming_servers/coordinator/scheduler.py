@@ -43,8 +43,9 @@ class Scheduler:
         for demand in board.queue.ordered(now):
             self._serve(demand, now)
         for model in list(board.models.values()):
-            self._improve(model, now)
-            self._abandon(model)
+            if model.unsettled:
+                self._improve(model, now)
+                self._abandon(model)
         self._set_probe(now)
 
     # Demands
@@ -101,13 +102,13 @@ class Scheduler:
             return
         self._await_room(model, wait)
         since = min((r.since for r in demand.requests.values()), default=demand.since)
-        if now - since >= self._board.policy.patience:
+        # The sum, not the difference: both sides must round alike, or the timer is set for ever.
+        patient_until = since + self._board.policy.patience
+        if now >= patient_until:
             self._claim(wait.key, wait.needed)
             self._take_turn(model, wait, now)
         else:
-            self._board.timers.set(
-                Timer(Due.PATIENCE, model.spec.id), since + self._board.policy.patience
-            )
+            self._board.timers.set(Timer(Due.PATIENCE, model.spec.id), patient_until)
 
     def _take_turn(self, model: Model, wait: NoRoom, now: float) -> None:
         """Let models in use here end their leases and take no new ones, if that would make room.

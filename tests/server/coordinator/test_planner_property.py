@@ -320,7 +320,8 @@ class PlannerMachine(RuleBasedStateMachine):
             self.now = max(self.now, at)
             self.tell(signals.Tick())
         else:
-            raise AssertionError("the planner's timers never come to rest")
+            due = {t: at for t, at in self.planner.board.timers._at.items() if at <= end}
+            raise AssertionError(f"the timers never come to rest at {self.now} to {end}: {due}")
         self.now = end
 
     # What must hold

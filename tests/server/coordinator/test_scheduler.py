@@ -1,5 +1,7 @@
 """Placement, eviction and waiting, seen through a whole coordinator."""
 
+from collections import Counter
+
 import pytest
 
 from wyoming_servers.coordinator.footprints import FootprintKey
@@ -473,3 +475,21 @@ async def test_the_reservation_is_what_was_learned_not_what_was_guessed(gpu):
     await gpu.use("a")
     loads = gpu.events(ModelLoading)
     assert [e.reserved_bytes for e in loads] == [2 * GIB, int(3.5 * GIB)]
+
+
+async def test_patience_ends_though_the_difference_of_two_times_rounds_below_it(gpu):
+    gpu.model("holder", CARD, size=6)
+    gpu.model("b", CARD, size=4)
+    await gpu.start()
+    holder = gpu.hold("holder")
+    await gpu.clock.advance(18.687050846691058)  # (now + 10) - now is less than 10 here
+    assert (gpu.clock.now() + 10.0) - gpu.clock.now() < 10.0
+    gpu.hold("b", timeout=30.0)
+    ticks = []
+    handle = gpu.coordinator._runtime.planner.handle
+    gpu.coordinator._runtime.planner.handle = lambda *a: (ticks.append(a[1]), handle(*a))[1]
+    for _ in range(40):
+        await gpu.clock.settle(1)
+        await gpu.clock.advance(0.5)
+    assert max(Counter(ticks).values()) < 5  # a timer that is set again at once would spin
+    assert holder.lease is not None
