@@ -139,6 +139,13 @@ class World:
             await self.clock.advance(min(step, left))
             await self.clock.settle(60)
 
+    async def learned(self) -> list[int]:
+        """Return the footprints that were saved, once a save that is under way has ended."""
+        saving = self.coordinator._runtime._saving
+        if saving is not None:
+            await saving
+        return list(self.footprints.saved.values())
+
     def events(self, kind: type[Event]) -> list[Any]:
         """Return the events of a kind, oldest first."""
         return [item.event for item in self.bus.recent(512) if isinstance(item.event, kind)]

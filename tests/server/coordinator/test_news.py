@@ -80,8 +80,7 @@ async def test_memory_that_grows_in_use_is_booked_and_learned(gpu):
     gpu.launcher.launched[0].behaviour.memory_bytes = 4 * GIB
     await gpu.after(6)
     assert gpu.device("cuda:0").committed == 4 * GIB
-    (learned,) = gpu.footprints.saved.values()
-    assert learned == 4 * GIB
+    assert await gpu.learned() == [4 * GIB]
 
 
 async def test_a_footprint_that_shrank_is_learned_when_the_process_is_gone(gpu):
@@ -93,8 +92,7 @@ async def test_a_footprint_that_shrank_is_learned_when_the_process_is_gone(gpu):
     gpu.behave("a", memory_bytes=3 * GIB)
     await gpu.use("a")
     await gpu.after(3)
-    (learned,) = gpu.footprints.saved.values()
-    assert learned == 3 * GIB
+    assert await gpu.learned() == [3 * GIB]
 
 
 async def test_hidden_processes_are_measured_by_the_difference(gpu):
