@@ -42,6 +42,8 @@ from wyoming_servers.store.store import ModelStore
 from wyoming_servers.store.tenancy import Tenancy
 from wyoming_servers.telemetry import eventlog
 from wyoming_servers.telemetry.metrics import Metrics
+from wyoming_servers.telemetry.otlp import OtlpExporter
+from wyoming_servers.telemetry.traces import Traces
 from wyoming_servers.webhooks.webhooks import Webhooks
 from wyoming_servers.worker.process import ProcessLauncher
 
@@ -240,12 +242,27 @@ class Conductor:
             webhooks=webhooks,
             tts=tts,
             library=library,
+            traces=self._keep_traces(coordinator),
             editor=ConfigEditor(self._loaded, _Applier(coordinator)),
             clock=self._clock,
         )
         server = ApiServer(create_app(context), config.host, config.api.port)
         self._stack.push_async_callback(server.stop, _API_GRACE_S)
         return await server.start()
+
+    def _keep_traces(self, coordinator: Coordinator) -> Traces:
+        def device_of(model: str) -> str:
+            models = coordinator.snapshot().models
+            found = (one.placement.device for one in models if one.spec.id == model)
+            return next(found, "")
+
+        traces = Traces(device_of)
+        if endpoint := self._config.telemetry.otlp_endpoint:
+            exporter = OtlpExporter(endpoint, self._clock, version=__version__)
+            traces.listen(exporter.add)
+            self._own(exporter.run(), "OpenTelemetry")
+        self._own(traces.run(self._bus), "traces")
+        return traces
 
     def _preloaded(self, specs: dict[str, ModelSpec]) -> list[str]:
         """Return the models to load at start, those people wait for longest first."""

@@ -1,6 +1,9 @@
 """Puts the API together."""
 
-from fastapi import Depends, FastAPI
+from collections.abc import Iterable
+from typing import Any, Final
+
+from fastapi import APIRouter, Depends, FastAPI
 
 from wyoming_servers.api import (
     config,
@@ -14,11 +17,15 @@ from wyoming_servers.api import (
     problems,
     status,
     system,
+    traces,
     webhooks,
+    websocket,
 )
 from wyoming_servers.api.auth import require_token
 from wyoming_servers.api.context import ApiContext
 from wyoming_servers.api.hosts import HostGuard
+from wyoming_servers.api.system import API_VERSION
+from wyoming_servers.api.timing import Timing
 
 _ABOUT = """Watch and steer the models of this server.
 
@@ -26,31 +33,63 @@ Failures answer with `{"error", "code", "detail"}`: what happened, a stable code
 """
 
 
+_TITLE: Final = "Wyoming Conductor"
+
+_ROUTERS: Final = (
+    # Before the models' own: a model's id takes everything up to the last slash.
+    library.router,
+    health.router,
+    status.router,
+    models.router,
+    events.router,
+    jobs.router,
+    openai.router,
+    webhooks.router,
+    config.router,
+    traces.router,
+    system.router,
+)
+
+
 def create_app(context: ApiContext) -> FastAPI:
     """Return the application that shows and asks what `context` holds."""
     app = FastAPI(
-        title="Wyoming Conductor",
+        title=_TITLE,
         description=_ABOUT,
         version=context.version,
         docs_url=None,
         redoc_url=None,
     )
     app.state.context = context
-    app.include_router(health.open_router)
-    routers = [health.router, status.router, models.router, events.router, system.router]
-    if context.library is not None:
-        # Before the models' own: a model's id takes everything up to the last slash.
-        routers.insert(0, library.router)
-    if context.editor is not None:
-        routers.append(config.router)
-    if context.jobs is not None:
-        routers += [jobs.router, openai.router]
-    if context.webhooks is not None:
-        routers.append(webhooks.router)
-    for router in routers:
-        app.include_router(router, dependencies=[Depends(require_token)])
+    left_out = [
+        router
+        for router, needed in (
+            (library.router, context.library),
+            (config.router, context.editor),
+            (jobs.router, context.jobs),
+            (openai.router, context.jobs),
+            (webhooks.router, context.webhooks),
+        )
+        if needed is None
+    ]
+    _include(app, [router for router in _ROUTERS if router not in left_out])
+    app.include_router(websocket.router)  # looks at the token itself: browsers send it otherwise
     docs.mount(app)
     # The last one added is the outermost: a refused host is refused before anything else runs.
     app.add_middleware(HostGuard, names=context.config.api.hosts)
     problems.install(app)
+    app.add_middleware(Timing)
     return app
+
+
+def describe() -> dict[str, Any]:
+    """Return the OpenAPI document of everything there can be, for the documentation."""
+    app = FastAPI(title=_TITLE, description=_ABOUT, version=API_VERSION)
+    _include(app, _ROUTERS)
+    return app.openapi()
+
+
+def _include(app: FastAPI, routers: Iterable[APIRouter]) -> None:
+    app.include_router(health.open_router)
+    for router in routers:
+        app.include_router(router, dependencies=[Depends(require_token)])

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from fastapi import Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from wyoming_servers.api.context import Context
+from wyoming_servers.api.context import ApiContext, Context
 from wyoming_servers.errors import LoadFailedError, UnauthorizedError
 from wyoming_servers.store.secret import read_private
 
@@ -40,17 +40,20 @@ def ensure_token(data_dir: Path) -> str:
     return token
 
 
+def is_right(context: ApiContext, token: str | None) -> bool:
+    """Whether whoever brings this token may use the API."""
+    if context.token is None:
+        return True
+    # Compared in constant time: how long a refusal takes must not tell how much was right.
+    return token is not None and secrets.compare_digest(token.encode(), context.token.encode())
+
+
 async def require_token(
     context: Context,
     given: Annotated[HTTPAuthorizationCredentials | None, Security(_SCHEME)],
 ) -> None:
     """Let the request pass, or raise UnauthorizedError."""
-    if context.token is None:
-        return
-    # Compared in constant time: how long a refusal takes must not tell how much was right.
-    if given is None or not secrets.compare_digest(
-        given.credentials.encode(), context.token.encode()
-    ):
+    if not is_right(context, given.credentials if given else None):
         raise UnauthorizedError(
             "The token is wrong." if given else "This address needs a token.",
             hint="Send `Authorization: Bearer TOKEN`; the token is in the file "

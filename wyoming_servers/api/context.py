@@ -20,6 +20,7 @@ from wyoming_servers.domain import ModelSpec
 from wyoming_servers.jobs.manager import JobManager
 from wyoming_servers.pipelines.library import ModelLibrary
 from wyoming_servers.pipelines.tts import TtsPipeline
+from wyoming_servers.telemetry.traces import Traces
 from wyoming_servers.webhooks.webhooks import Webhooks
 
 
@@ -52,6 +53,8 @@ class ApiContext:
     """None: models neither come nor go."""
     editor: ConfigEditor | None = None
     """None: the configuration is not shown."""
+    traces: Traces | None = None
+    """None: requests are not kept."""
     clock: Clock = field(default_factory=SystemClock)
     heartbeat: float = 15.0
     """Seconds of silence after which an event stream sends a comment, so that proxies keep it."""

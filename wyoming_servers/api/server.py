@@ -11,6 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from wyoming_servers.api.context import ApiContext
+from wyoming_servers.api.patience import PatientProtocol
 from wyoming_servers.errors import BadRequestError, BusyError, ConductorError
 
 _BACKLOG: Final = 256
@@ -31,7 +32,9 @@ class ApiServer:
                 access_log=False,
                 server_header=False,
                 lifespan="off",
-                ws="none",
+                http=PatientProtocol,
+                ws="websockets-sansio",
+                ws_max_size=self._context.config.limits.event_bytes,
                 limit_concurrency=self._context.config.limits.connections,
             )
         )

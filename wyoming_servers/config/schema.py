@@ -230,6 +230,17 @@ class LogSection(Section):
     format: Literal["text", "json"] = Field("text", description="`json` writes a line per object.")
 
 
+class TelemetrySection(Section):
+    """Where traces go beside this server's own addresses."""
+
+    otlp_endpoint: str = Field(
+        "",
+        pattern=r"^(https?://\S+)?$",
+        examples=["http://localhost:4318"],
+        description="OpenTelemetry collector that takes traces over HTTP; empty: none.",
+    )
+
+
 class ModelSection(Section):
     """Settings of one model, under its id."""
 
@@ -276,6 +287,7 @@ class Config(Section):
     memory: MemorySection = MemorySection()
     downloads: DownloadsSection = DownloadsSection()
     log: LogSection = LogSection()
+    telemetry: TelemetrySection = TelemetrySection()
     keep_alive: Duration = Field(
         300.0, description="Seconds a model stays loaded after its last use; 0 and -1 as Ollama."
     )

@@ -10,6 +10,8 @@ import sys
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, TextIO
 
+from wyoming_servers.telemetry.request import REQUEST_ID
+
 WORKER_PREFIX: Final = "wyoming_servers.worker."
 """What a worker prints is logged under this prefix and the model's id; see `worker.lines`."""
 
@@ -112,6 +114,8 @@ def _make_handler(style: str, stream: TextIO) -> logging.Handler:
 
 def _add_origin(record: logging.LogRecord) -> bool:
     record.origin = origin(record.name)
+    if request_id := REQUEST_ID.get():
+        record.request_id = request_id
     return True
 
 

@@ -41,6 +41,15 @@ SAMPLES: list[tuple[Event, int, str]] = [
         logging.WARNING,
         "asr for c with m failed and is made once more [OOM]: Full.",
     ),
+    (events.JobQueued(job="j", model="m"), logging.INFO, "job j for m is queued"),
+    (events.JobStarted(job="j", model="m"), logging.INFO, "job j for m begins"),
+    (events.JobProgressed(job="j", percent=4, chunk=1, chunks_total=9), logging.DEBUG, "4 %"),
+    (events.JobFinished(job="j", model="m", status="done"), logging.INFO, "job j is done"),
+    (
+        events.JobFinished(job="j", model="m", status="failed", code="OOM", message="Full."),
+        logging.WARNING,
+        "job j failed [OOM]: Full.",
+    ),
     (events.ModelProgressed(model="m", phase="load", percent=40), logging.DEBUG, "m: load 40 %"),
     (events.ModelProgressed(model="m", phase="warmup", percent=-1), logging.DEBUG, "m: warmup"),
     (
@@ -130,7 +139,7 @@ def test_an_event_has_a_level_and_a_line(event: Event, level: int, text: str) ->
 
 
 def test_every_event_there_is_has_a_line_of_its_own() -> None:
-    abstract = {events.Event, events.ModelEvent}
+    abstract = {events.Event, events.ModelEvent, events.JobEvent}
     kinds = {
         kind
         for kind in vars(events).values()

@@ -1,0 +1,100 @@
+"""The last requests, kept and sent."""
+
+import asyncio
+import json
+
+import httpx
+
+from wyoming_servers.bus import EventBus, Numbered
+from wyoming_servers.clock import FakeClock
+from wyoming_servers.events import ModelUnloaded, RequestFinished
+from wyoming_servers.telemetry.otlp import OtlpExporter, render
+from wyoming_servers.telemetry.traces import Trace, Traces
+
+
+def finished(seconds: float = 1.0, kind: str = "asr", code: str = "") -> RequestFinished:
+    return RequestFinished(
+        kind=kind, model="whisper/base", client="c", seconds=seconds, code=code,
+        message="Oh." if code else "", stages={"queue": 0.25},
+    )  # fmt: skip
+
+
+def filled(*events, kept: int = 10) -> Traces:
+    traces = Traces(lambda model: "cuda:0", kept=kept)
+    for number, event in enumerate(events):
+        traces.take(Numbered(number, event, 1_700_000_000.0 + number))
+    return traces
+
+
+def test_a_request_becomes_a_trace_and_other_events_do_not() -> None:
+    (trace,) = filled(finished(), ModelUnloaded(model="m", reason="idle")).latest()
+    assert (trace.kind, trace.model, trace.device) == ("asr", "whisper/base", "cuda:0")
+    assert (trace.seconds, trace.stages, trace.ended) == (1.0, {"queue": 0.25}, 1_700_000_000.0)
+    assert len(trace.id) == 32
+
+
+def test_only_the_newest_are_kept_and_they_come_first() -> None:
+    traces = filled(*(finished(float(n)) for n in range(5)), kept=3)
+    assert [trace.seconds for trace in traces.latest()] == [4.0, 3.0, 2.0]
+    assert [trace.seconds for trace in traces.latest(1)] == [4.0]
+
+
+def test_they_can_be_narrowed() -> None:
+    traces = filled(finished(1.0), finished(3.0, "tts"), finished(4.0))
+    assert [trace.seconds for trace in traces.latest(kind="asr")] == [4.0, 1.0]
+    assert [trace.seconds for trace in traces.latest(slower_than=2.0)] == [4.0, 3.0]
+
+
+async def test_traces_come_from_the_bus(clock: FakeClock) -> None:
+    bus, traces, heard = EventBus(clock), Traces(lambda model: ""), []
+    traces.listen(heard.append)
+    task = asyncio.create_task(traces.run(bus))
+    await asyncio.sleep(0)
+    bus.publish(finished())
+    await clock.settle()
+    assert traces.latest() == heard
+    assert len(heard) == 1
+    task.cancel()
+    await asyncio.wait([task])
+
+
+def test_a_span_has_the_times_and_the_failure() -> None:
+    (trace,) = filled(finished(2.0, code="OOM")).latest()
+    resource = render([trace], "1.2.3")["resourceSpans"][0]
+    (span,) = resource["scopeSpans"][0]["spans"]
+    assert int(span["endTimeUnixNano"]) - int(span["startTimeUnixNano"]) == 2_000_000_000
+    assert span["traceId"] == trace.id
+    assert len(span["spanId"]) == 16
+    assert span["status"] == {"code": 2, "message": "Oh."}
+    attributes = {item["key"]: item["value"] for item in span["attributes"]}
+    assert attributes["conductor.stage.queue_seconds"] == {"doubleValue": 0.25}
+    assert attributes["error.type"] == {"stringValue": "OOM"}
+    assert json.dumps(resource)
+
+
+async def test_a_collector_that_is_away_gets_everything_later(clock: FakeClock) -> None:
+    answers, bodies = [503, 200, 200], []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        bodies.append((request.url.path, json.loads(request.content)))
+        return httpx.Response(answers.pop(0))
+
+    exporter = OtlpExporter(
+        "http://collector:4318/",
+        clock,
+        client_factory=lambda: httpx.AsyncClient(transport=httpx.MockTransport(answer)),
+    )
+    trace = Trace("a" * 32, "asr", "c", "m", "cpu", 1.0, 0.5)
+    for _ in range(150):
+        exporter.add(trace)
+    task = asyncio.create_task(exporter.run())
+    async with asyncio.timeout(10):
+        while answers:
+            await clock.advance(1)
+            await asyncio.sleep(0.005)
+    await clock.settle()
+    sizes = [len(body["resourceSpans"][0]["scopeSpans"][0]["spans"]) for _, body in bodies]
+    assert sizes == [100, 100, 50]
+    assert {path for path, _ in bodies} == {"/v1/traces"}
+    task.cancel()
+    await asyncio.wait([task])

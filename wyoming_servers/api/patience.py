@@ -1,0 +1,56 @@
+"""Ends connections of clients that send their request drop by drop.
+
+Uvicorn waits for ever for the end of a request's head, so a few hundred slow connections could
+keep everybody else out. Bodies are watched where they are read (`upload`).
+"""
+
+import asyncio
+from typing import Any, Final
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+HEAD_SECONDS: Final = 10.0
+"""Enough for any client and any line to send a request's head."""
+
+
+class PatientProtocol(H11Protocol):
+    """Uvicorn's protocol, with a time in which a request's head must be complete."""
+
+    head_seconds: float = HEAD_SECONDS
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._forget()
+        super().connection_lost(exc)
+
+    def _watch(self) -> None:
+        """Run the clock exactly while the beginning of a request is awaited or incomplete."""
+        if self.conn.their_state is not h11.IDLE:
+            self._forget()
+        elif self._deadline is None:
+            self._deadline = self.loop.call_later(self.head_seconds, self._give_up)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if not self.transport.is_closing():
+            # Between two requests uvicorn has a clock of its own; ours begins with their bytes.
+            self._forget()
+
+    def _forget(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _give_up(self) -> None:
+        self._deadline = None
+        if not self.transport.is_closing():
+            self.transport.close()

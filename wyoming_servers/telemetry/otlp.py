@@ -1,0 +1,133 @@
+"""Sends traces to an OpenTelemetry collector, as OTLP over HTTP in its JSON form.
+
+It is small enough to be written out: the SDK would bring protobuf and a dozen packages.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final
+
+import httpx
+
+from wyoming_servers.clock import Clock
+from wyoming_servers.telemetry.traces import Trace
+
+_LOGGER: Final = logging.getLogger(__name__)
+
+_BATCH: Final = 100
+_BACKLOG: Final = 1_000
+"""Traces kept while the collector does not answer; then the oldest are dropped."""
+
+_PAUSE_SECONDS: Final = 5.0
+"""Between two batches, and before a failed one is tried again."""
+
+_TIMEOUT_SECONDS: Final = 10.0
+_KIND_SERVER: Final = 2
+_STATUS_ERROR: Final = 2
+
+ClientFactory = Callable[[], httpx.AsyncClient]
+
+
+class OtlpExporter:
+    """Takes traces with `add`, sends them from `run`."""
+
+    def __init__(
+        self,
+        endpoint: str,
+        clock: Clock,
+        *,
+        version: str = "",
+        client_factory: ClientFactory = httpx.AsyncClient,
+    ) -> None:
+        """`endpoint` is the collector's base address, such as `http://localhost:4318`."""
+        self._url = f"{endpoint.rstrip('/')}/v1/traces"
+        self._clock = clock
+        self._version = version
+        self._client_factory = client_factory
+        self._waiting: deque[Trace] = deque(maxlen=_BACKLOG)
+        self._failing = False
+
+    def add(self, trace: Trace) -> None:
+        """Queue a trace."""
+        self._waiting.append(trace)
+
+    async def run(self) -> None:
+        """Send until cancelled; a collector that is away is tried again, and said once."""
+        async with await asyncio.to_thread(self._client_factory) as client:
+            while True:
+                await self._clock.sleep(_PAUSE_SECONDS)
+                while self._waiting:
+                    batch = list(self._waiting)[:_BATCH]
+                    if not await self._send(client, batch):
+                        break
+                    for _ in range(min(len(batch), len(self._waiting))):
+                        self._waiting.popleft()
+
+    async def _send(self, client: httpx.AsyncClient, batch: list[Trace]) -> bool:
+        try:
+            answer = await client.post(
+                self._url, json=render(batch, self._version), timeout=_TIMEOUT_SECONDS
+            )
+            answer.raise_for_status()
+        except httpx.HTTPError as err:
+            if not self._failing:
+                _LOGGER.warning("traces cannot be sent to %s: %s", self._url, err)
+            self._failing = True
+            return False
+        self._failing = False
+        return True
+
+
+def render(traces: list[Trace], version: str = "") -> dict[str, Any]:
+    """Return an ExportTraceServiceRequest: a span per request, its stages as attributes."""
+    resource = {"service.name": "wyoming-conductor", "service.version": version}
+    return {
+        "resourceSpans": [
+            {
+                "resource": {"attributes": _attributes(resource)},
+                "scopeSpans": [
+                    {
+                        "scope": {"name": "wyoming_servers"},
+                        "spans": [_span(trace) for trace in traces],
+                    }
+                ],
+            }
+        ]
+    }
+
+
+def _span(trace: Trace) -> dict[str, Any]:
+    attributes: dict[str, Any] = {
+        "conductor.kind": trace.kind,
+        "conductor.model": trace.model,
+        "conductor.device": trace.device,
+        "client.address": trace.client,
+        **{f"conductor.stage.{name}_seconds": value for name, value in trace.stages.items()},
+    }
+    if trace.code:
+        attributes["error.type"] = trace.code
+    return {
+        "traceId": trace.id,
+        "spanId": secrets.token_hex(8),
+        "name": trace.kind,
+        "kind": _KIND_SERVER,
+        "startTimeUnixNano": str(int((trace.ended - trace.seconds) * 1e9)),
+        "endTimeUnixNano": str(int(trace.ended * 1e9)),
+        "attributes": _attributes(attributes),
+        "status": {"code": _STATUS_ERROR, "message": trace.message} if trace.code else {},
+    }
+
+
+def _attributes(values: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "key": key,
+            "value": {"doubleValue": value}
+            if isinstance(value, float)
+            else {"stringValue": str(value)},
+        }
+        for key, value in values.items()
+    ]

@@ -1,0 +1,94 @@
+"""The last requests, one by one: where the time of each went."""
+
+import uuid
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from wyoming_servers.bus import EventBus, Numbered
+from wyoming_servers.events import RequestFinished
+
+KEPT: Final = 500
+"""Traces that are kept; about a day of a busy home."""
+
+Listener = Callable[["Trace"], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One request, from its first byte to its last."""
+
+    id: str
+    """32 hexadecimal digits, as OpenTelemetry's trace ids."""
+    kind: str
+    """asr, tts or wake."""
+    client: str
+    model: str
+    device: str
+    """Where the model was when the request ended; empty if it is gone."""
+    ended: float
+    """Seconds since 1970."""
+    seconds: float
+    """Of an utterance: from its end to the answer; how long somebody spoke is a stage."""
+    code: str = ""
+    """Empty for a request that ended well."""
+    message: str = ""
+    stages: Mapping[str, float] = field(default_factory=dict)
+    """Seconds by stage (queue, speech, inference, first_audio, …)."""
+
+
+class DeviceOf(Protocol):
+    """Says on which device a model is, or an empty text."""
+
+    def __call__(self, model: str, /) -> str: ...
+
+
+class Traces:
+    """A ring of traces, filled from the bus."""
+
+    def __init__(self, device_of: DeviceOf, *, kept: int = KEPT) -> None:
+        self._device_of = device_of
+        self._traces: deque[Trace] = deque(maxlen=kept)
+        self._listeners: list[Listener] = []
+
+    def listen(self, listener: Listener) -> None:
+        """Call `listener` with every new trace; it must be quick and never raise."""
+        self._listeners.append(listener)
+
+    async def run(self, bus: EventBus) -> None:
+        """Collect until cancelled."""
+        with bus.subscribe() as subscription:
+            async for item in subscription:
+                self.take(item)
+
+    def take(self, item: Numbered) -> None:
+        """Keep what one event tells; events that end no request are ignored."""
+        if not isinstance(event := item.event, RequestFinished):
+            return
+        trace = Trace(
+            id=uuid.uuid4().hex,
+            kind=event.kind,
+            client=event.client,
+            model=event.model,
+            device=self._device_of(event.model),
+            ended=item.at,
+            seconds=event.seconds,
+            code=event.code,
+            message=event.message,
+            stages=dict(event.stages),
+        )
+        self._traces.append(trace)
+        for listener in self._listeners:
+            listener(trace)
+
+    def latest(
+        self, limit: int = 100, *, kind: str | None = None, slower_than: float = 0.0
+    ) -> list[Trace]:
+        """Return the newest traces first, of one kind and above some seconds if asked."""
+        found = [
+            trace
+            for trace in reversed(self._traces)
+            if (kind is None or trace.kind == kind) and trace.seconds >= slower_than
+        ]
+        return found[:limit]
