@@ -7,6 +7,9 @@ import sys
 from itertools import groupby
 from pathlib import Path
 
+from api_document import api_document
+
+from wyoming_servers.api.app import describe
 from wyoming_servers.config.example import example
 from wyoming_servers.coordinator.states import SHOWN, TABLE
 
@@ -34,13 +37,18 @@ def documents() -> dict[Path, str]:
     architecture = ROOT / "docs" / "architecture.md"
     return {
         ROOT / "config.example.yaml": example(),
+        ROOT / "docs" / "api.md": api_document(describe()),
         architecture: between(architecture.read_text(), "states", states_table()),
     }
 
 
+def _current(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
 def main() -> int:
     """Write or compare; return the exit code."""
-    stale = [path for path, text in documents().items() if path.read_text() != text]
+    stale = [path for path, text in documents().items() if _current(path) != text]
     for path in stale:
         name = path.relative_to(ROOT)
         if "--check" in sys.argv:

@@ -1,0 +1,87 @@
+"""The HTTP API as Markdown, from the OpenAPI document that the server itself serves."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+INTRO = Path(__file__).with_name("api_intro.md")
+"""What is written by hand: the beginning of the document."""
+
+_TITLES = {
+    "store": "Models on the disk",
+    "openai": "OpenAI's addresses",
+    "config": "Configuration",
+}
+
+
+def api_document(openapi: Mapping[str, Any]) -> str:
+    """Return the whole document."""
+    by_tag: dict[str, list[str]] = {}
+    for path, methods in openapi["paths"].items():
+        for method, operation in methods.items():
+            tag = operation.get("tags", ["other"])[0]
+            by_tag.setdefault(tag, []).append(_operation(method.upper(), path, operation, openapi))
+    parts = [INTRO.read_text().rstrip()]
+    for tag, operations in sorted(by_tag.items()):
+        parts += [f"## {_TITLES.get(tag, tag.capitalize())}", *operations]
+    return "\n\n".join(parts) + "\n"
+
+
+def _operation(
+    method: str, path: str, operation: Mapping[str, Any], openapi: Mapping[str, Any]
+) -> str:
+    parts = [f"### `{method} {path}`", operation.get("summary", "") + "."]
+    if text := operation.get("description", "").strip():
+        parts.append(text)
+    rows = [
+        _row(one["name"], one["schema"], one.get("description", ""), one["in"])
+        for one in operation.get("parameters", [])
+    ]
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        schema = _resolve(content["schema"], openapi)
+        needed = schema.get("required", [])
+        rows += [
+            _row(name, field, field.get("description", ""), "body", required=name in needed)
+            for name, field in schema.get("properties", {}).items()
+        ]
+    if rows:
+        parts.append("\n".join(["| field | in | type | |", "| --- | --- | --- | --- |", *rows]))
+    answers = [
+        f"{status} ({answer['description'].rstrip('.').lower()})"
+        for status, answer in sorted(operation["responses"].items())
+        if status not in ("default", "422")
+    ]
+    parts.append("Answers: " + ", ".join(answers) + ".")
+    return "\n\n".join(parts)
+
+
+def _row(
+    name: str, schema: Mapping[str, Any], text: str, where: str, *, required: bool = False
+) -> str:
+    told = " ".join([*(["Required."] if required else []), text]).strip().replace("|", "\\|")
+    default = schema.get("default")
+    if default not in (None, "", [], {}):
+        told = f"{told} Default: `{default}`.".strip()
+    return f"| `{name}` | {where} | {_type(schema)} | {told} |"
+
+
+def _type(schema: Mapping[str, Any]) -> str:
+    if "enum" in schema:
+        return ", ".join(f"`{value}`" for value in schema["enum"])
+    if options := schema.get("anyOf"):
+        kinds = [_type(option) for option in options if option.get("type") != "null"]
+        return " or ".join(dict.fromkeys(kinds))
+    if "$ref" in schema:
+        return schema["$ref"].rpartition("/")[2]
+    if schema.get("type") == "array":
+        return f"list of {_type(schema.get('items', {}))}"
+    if schema.get("format") == "binary":
+        return "file"
+    return str(schema.get("type", "any"))
+
+
+def _resolve(schema: Mapping[str, Any], openapi: Mapping[str, Any]) -> Mapping[str, Any]:
+    if "$ref" not in schema:
+        return schema
+    found: Mapping[str, Any] = openapi["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    return found

@@ -1,0 +1,40 @@
+"""The Grafana board asks only for figures that there are."""
+
+import json
+import re
+from pathlib import Path
+
+from wyoming_servers.events import (
+    ModelFailed,
+    ModelLoaded,
+    ModelUnloaded,
+    RequestFinished,
+    WakeWordDetected,
+)
+from wyoming_servers.telemetry.metrics import PREFIX, Metrics
+
+BOARD = Path(__file__).parents[3] / "docs" / "grafana.json"
+
+
+class _Empty:
+    models = ()
+    devices = ()
+    queue_depth = 0
+
+
+def test_every_figure_of_the_board_exists() -> None:
+    metrics = Metrics(_Empty)
+    for event in (
+        ModelLoaded(model="m", seconds=1, memory_bytes=1),
+        ModelUnloaded(model="m", reason="idle"),
+        ModelFailed(model="m", code="OOM", message=""),
+        RequestFinished(kind="asr", model="m", client="c", seconds=1, stages={"queue": 1.0}),
+        WakeWordDetected(client="c", word="w", score=1.0),
+    ):
+        metrics.observe(event)
+    known = {sample.name for family in metrics.registry.collect() for sample in family.samples}
+    known |= {family.name for family in metrics.registry.collect()}
+    asked = set(re.findall(rf"{PREFIX}_\w+", BOARD.read_text()))
+    assert asked
+    assert asked <= known
+    assert len({panel["id"] for panel in json.loads(BOARD.read_text())["panels"]}) == 10
