@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from fastapi import APIRouter, Depends, FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
 from wyoming_servers.api import (
     config,
@@ -24,6 +25,7 @@ from wyoming_servers.api import (
 from wyoming_servers.api.auth import require_token
 from wyoming_servers.api.context import ApiContext
 from wyoming_servers.api.hosts import HostGuard
+from wyoming_servers.api.limits import BodyLimit, RateLimit
 from wyoming_servers.api.system import API_VERSION
 from wyoming_servers.api.timing import Timing
 
@@ -75,8 +77,19 @@ def create_app(context: ApiContext) -> FastAPI:
     _include(app, [router for router in _ROUTERS if router not in left_out])
     app.include_router(websocket.router)  # looks at the token itself: browsers send it otherwise
     docs.mount(app)
+    settings = context.config.api
     # The last one added is the outermost: a refused host is refused before anything else runs.
-    app.add_middleware(HostGuard, names=context.config.api.hosts)
+    app.add_middleware(BodyLimit)
+    if settings.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.origins,
+            allow_methods=["GET", "POST", "PATCH", "PUT", "DELETE"],
+            allow_headers=["Authorization", "Idempotency-Key", "Last-Event-ID", "X-Request-ID"],
+            expose_headers=["Location", "Retry-After", "Server-Timing", "X-Request-ID"],
+        )
+    app.add_middleware(HostGuard, names=settings.hosts, origins=settings.origins)
+    app.add_middleware(RateLimit, rate=context.config.limits.rate)
     problems.install(app)
     app.add_middleware(Timing)
     return app

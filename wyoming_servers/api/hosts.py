@@ -4,7 +4,7 @@ A web page can let its own name point at this machine (DNS rebinding) and then t
 if it were its own server; the `Host` header still tells its name. So only names that nobody on
 the internet can own are taken: addresses, names without a dot, this machine's name, the reserved
 local domains, and what `api.hosts` adds. Requests that change something are refused as well if
-their `Origin` is such a page.
+their `Origin` is such a page, and not one of `api.origins`.
 """
 
 import socket
@@ -28,8 +28,11 @@ _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 class HostGuard:
     """Answers 421 for a strange `Host`, 403 for a strange `Origin`, else passes the request on."""
 
-    def __init__(self, app: ASGIApp, names: Iterable[str] = ()) -> None:
+    def __init__(
+        self, app: ASGIApp, names: Iterable[str] = (), origins: Iterable[str] = ()
+    ) -> None:
         self._app = app
+        self._origins = frozenset(origins)
         self._names = frozenset(_plain(name) for name in (*names, socket.gethostname()))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,6 +52,8 @@ class HostGuard:
             return 421, "This server is not known under that host name."
         origin = headers.get("origin")
         changes = scope["type"] == "websocket" or scope["method"] not in _SAFE_METHODS
+        if origin in self._origins:
+            return None
         if changes and origin and not self.knows(_host_name(origin)):
             return 403, "Pages of that origin may not change anything here."
         return None

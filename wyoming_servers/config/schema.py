@@ -133,6 +133,10 @@ class ApiSection(Section):
         default_factory=list,
         description="Further host names the API is reached under, such as behind a proxy.",
     )
+    origins: list[str] = Field(
+        default_factory=list,
+        description="Web pages that may use the API, such as `https://example.com` (CORS).",
+    )
 
 
 class JobsSection(Section):
@@ -179,6 +183,9 @@ class LimitsSection(Section):
     )
     idle: Duration = Field(
         300.0, ge=1, description="Close a connection that sends nothing for this long, in seconds."
+    )
+    rate: float = Field(
+        100.0, ge=1, le=100_000, description="HTTP requests per second and client address."
     )
     request: Duration = Field(
         60.0, ge=1, description="A request is answered or failed after this long, in seconds."
