@@ -7,6 +7,7 @@ import probatio
 from homeassistant.config_entries import (
     SOURCE_USER,
     ConfigEntry,
+    ConfigEntryState,
     ConfigFlow,
     ConfigFlowResult,
     ConfigSubentryFlow,
@@ -150,8 +151,7 @@ class ConductorConfigFlow(ConfigFlow, domain=DOMAIN):
             CONF_TLS: properties.get("tls") == "1",
         }
         self._name = properties.get("name") or discovery_info.host
-        await self.async_set_unique_id(uuid)
-        self._abort_if_unique_id_configured(updates=self._address, reload_on_update=False)
+        await self._abort_if_known(uuid)
         self.context["title_placeholders"] = {"name": self._name}
         self.context["configuration_url"] = f"http://{self._address[CONF_HOST]}"
         return await self.async_step_discovery_confirm()
@@ -171,8 +171,7 @@ class ConductorConfigFlow(ConfigFlow, domain=DOMAIN):
         errors: dict[str, str] = {}
         if not await self._connect(errors) or self._info is None:
             return self.async_abort(reason=errors["base"])
-        await self.async_set_unique_id(self._info.uuid)
-        self._abort_if_unique_id_configured(updates=self._address, reload_on_update=False)
+        await self._abort_if_known(self._info.uuid)
         self.context["title_placeholders"] = {"name": self._name}
         self.context["configuration_url"] = (
             f"homeassistant://hassio/addon/{discovery_info.slug}/info"
@@ -274,11 +273,19 @@ class ConductorConfigFlow(ConfigFlow, domain=DOMAIN):
             errors=errors,
         )
 
+    async def _abort_if_known(self, uuid: str, *, raise_on_progress: bool = True) -> None:
+        """End the flow if the server is set up already; it takes the address that was found."""
+        entry = await self.async_set_unique_id(uuid, raise_on_progress=raise_on_progress)
+        if entry is not None and entry.state is ConfigEntryState.SETUP_RETRY:
+            # It is waiting for the server at the old address: no need to wait any longer.
+            self.hass.config_entries.async_schedule_reload(entry.entry_id)
+        self._abort_if_unique_id_configured(updates=self._address, reload_on_update=False)
+
     def _update(self, entry: ConductorConfigEntry) -> ConfigFlowResult:
-        """Write the address into the entry; the entry's update listener reloads it."""
-        changed = dict(entry.data) != self._address
-        if not changed:
-            # Nothing to write, but the user wants it tried again.
+        """Write the address into the entry, which then is set up anew."""
+        is_loaded = entry.state is ConfigEntryState.LOADED
+        if not is_loaded or dict(entry.data) == self._address:
+            # Otherwise the update listener of the loaded entry does it.
             self.hass.config_entries.async_schedule_reload(entry.entry_id)
         return self.async_update_and_abort(entry, data=self._address)
 
@@ -321,8 +328,7 @@ class ConductorConfigFlow(ConfigFlow, domain=DOMAIN):
     async def _accept(self, *, raise_on_progress: bool) -> ConfigFlowResult:
         """Go on with a server that answered, unless it is there already."""
         assert self._info is not None  # noqa: S101  (_connect has succeeded)
-        await self.async_set_unique_id(self._info.uuid, raise_on_progress=raise_on_progress)
-        self._abort_if_unique_id_configured(updates=self._address, reload_on_update=False)
+        await self._abort_if_known(self._info.uuid, raise_on_progress=raise_on_progress)
         return await self.async_step_assist()
 
 

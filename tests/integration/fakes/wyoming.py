@@ -1,0 +1,85 @@
+"""A Wyoming server that answers `describe`, which is all that Home Assistant asks to add it."""
+
+import asyncio
+from contextlib import suppress
+
+from wyoming.event import async_read_event, async_write_event
+from wyoming.info import (
+    AsrModel,
+    AsrProgram,
+    Attribution,
+    Info,
+    TtsProgram,
+    TtsVoice,
+    WakeModel,
+    WakeProgram,
+)
+
+BY = Attribution(name="us", url="https://example.com")
+COMMON = {"attribution": BY, "installed": True, "description": None, "version": "1"}
+
+ASR = Info(
+    asr=[
+        AsrProgram(
+            name="whisper",
+            models=[AsrModel(name="base", languages=["en", "de", "fr"], **COMMON)],
+            **COMMON,
+        )
+    ]
+)
+TTS = Info(
+    tts=[
+        TtsProgram(
+            name="piper",
+            voices=[
+                TtsVoice(name="en_US-joe-medium", languages=["en_US"], **COMMON),
+                TtsVoice(name="en_US-amy-low", languages=["en_US"], **COMMON),
+            ],
+            **COMMON,
+        )
+    ]
+)
+WAKE = Info(
+    wake=[
+        WakeProgram(
+            name="openwakeword",
+            models=[
+                WakeModel(name="hey_jarvis", languages=["en"], phrase="hey jarvis", **COMMON)
+            ],
+            **COMMON,
+        )
+    ]
+)
+
+
+class FakeWyoming:
+    """One port."""
+
+    def __init__(self, info: Info) -> None:
+        """Describe itself as `info`."""
+        self._info = info
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+        self.port = 0
+
+    async def start(self) -> None:
+        """Listen on a free port."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        if self._server is not None:
+            self._server.close()
+            for writer in tuple(self._writers):
+                writer.close()
+            await self._server.wait_closed()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
+        with suppress(ConnectionError):
+            while (event := await async_read_event(reader)) is not None:
+                if event.type == "describe":
+                    await async_write_event(self._info.event(), writer)
+        self._writers.discard(writer)
+        writer.close()
