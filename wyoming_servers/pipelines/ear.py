@@ -180,6 +180,8 @@ class Ear:
             self._told.append((self._bundle.sent, came, now))
             self._room.set()
             await run.send(pcm, {"timestamp": timestamp})
+        # What came while the pipe was full has been sent along: the next piece is due anew.
+        self._due_since = None
 
     async def _receive(self, run: Run) -> None:
         async for chunk in run:
