@@ -2,7 +2,8 @@
 
 import logging
 import time
-from typing import Annotated, Final
+from collections.abc import Sequence
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
@@ -15,6 +16,8 @@ from wyoming_servers.domain import ModelState
 from wyoming_servers.telemetry.eventlog import describe
 
 router = APIRouter(tags=["system"])
+
+Level = Literal["debug", "info", "warning", "error"]
 
 _EVENTS: Final = 20
 """Events that are told if the client does not say how many."""
@@ -99,6 +102,7 @@ class Status(BaseModel):
 async def status(
     context: Context,
     events: Annotated[int, Query(ge=0, le=HISTORY, description="How many to tell.")] = _EVENTS,
+    level: Annotated[Level, Query(description="Least severe event to tell.")] = "info",
 ) -> Status:
     """Cheap enough to be asked every second; `/events` tells when asking again is worth it."""
     snapshot, now = context.coordinator.snapshot(), time.time()
@@ -114,7 +118,7 @@ async def status(
         devices=[_device(device) for device in snapshot.devices],
         models=[_model(model, now) for model in snapshot.models],
         instances=_instances(snapshot),
-        events=[_event(item) for item in context.bus.recent(events)] if events else [],
+        events=_events(context.bus.recent(HISTORY), events, level),
     )
 
 
@@ -172,12 +176,17 @@ def _instances(snapshot: Snapshot) -> list[InstanceNow]:
     ]
 
 
-def _event(item: Numbered) -> EventNow:
-    level, text = describe(item.event)
-    return EventNow(
-        number=item.number,
-        at=views.iso(item.at),
-        type=item.event.type,
-        level=logging.getLevelName(level).lower(),
-        text=text,
-    )
+def _events(items: Sequence[Numbered], count: int, least: Level) -> list[EventNow]:
+    """Return the newest `count` that are severe enough, oldest first."""
+    told: list[EventNow] = []
+    for item in reversed(items):
+        if len(told) == count:
+            break
+        level, text = describe(item.event)
+        if level >= logging.getLevelNamesMapping()[least.upper()]:
+            name = logging.getLevelName(level).lower()
+            number, kind = item.number, item.event.type
+            told.append(
+                EventNow(number=number, at=views.iso(item.at), type=kind, level=name, text=text)
+            )
+    return told[::-1]

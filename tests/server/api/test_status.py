@@ -6,7 +6,7 @@ import pytest
 
 from wyoming_servers.bus import EventBus
 from wyoming_servers.domain import ModelState
-from wyoming_servers.events import ModelEvicted, ModelFailed, ServerStarted
+from wyoming_servers.events import ModelEvicted, ModelFailed, ModelProgressed, ServerStarted
 
 
 def model(answer: httpx.Response, name: str = "whisper/base") -> dict[str, Any]:
@@ -86,6 +86,21 @@ async def test_the_last_events_are_told_in_words(client: httpx.AsyncClient, bus:
     assert events[0]["text"] == "a makes room for b: 1 MB, idle for 2 s"
     assert (events[1]["type"], events[1]["level"]) == ("model_failed", "error")
     assert (await client.get("/status", params={"events": 0})).json()["events"] == []
+
+
+async def test_what_belongs_to_a_debug_log_is_told_only_if_asked_for(
+    client: httpx.AsyncClient, bus: EventBus
+) -> None:
+    bus.publish(ServerStarted(ports={}))
+    bus.publish(ModelProgressed(model="a", phase="load", percent=1))
+    for level, types in (
+        ("info", ["server_started"]),
+        ("debug", ["server_started", "model_progress"]),
+        ("warning", []),
+    ):
+        answer = await client.get("/status", params={"level": level})
+        assert [event["type"] for event in answer.json()["events"]] == types
+    assert (await client.get("/status", params={"level": "loud"})).status_code == 400
 
 
 async def test_it_needs_the_token(client: httpx.AsyncClient) -> None:
