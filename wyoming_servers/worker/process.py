@@ -96,6 +96,9 @@ class ProcessWorker(asyncio.SubprocessProtocol):
                     stdout=asyncio.subprocess.PIPE,
                     stderr=asyncio.subprocess.STDOUT,
                     pass_fds=(theirs.fileno(),),
+                    # Ctrl-C goes to the whole foreground group: it is for us to decide what it
+                    # means for a worker. The kernel ends a worker that outlives us.
+                    start_new_session=True,
                     env=environment,
                 )
             await self._loop.create_connection(lambda: self._client, sock=ours)
