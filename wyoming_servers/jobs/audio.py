@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -23,6 +24,9 @@ _PATIENCE_SECONDS: Final = 300.0
 _LINE_BYTES: Final = 65_536
 _PIECE_BYTES: Final = SPEECH_FORMAT.bytes_for(2 * MAX_SECONDS)
 _STDERR_BYTES: Final = 2_000
+
+_NEEDED: Final = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "PYTHONHOME", "PYTHONPATH", "TMPDIR")
+"""Variables that Python and its libraries are found by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,7 @@ async def open_recording(
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         limit=_LINE_BYTES,
+        env=_environment(),
         start_new_session=True,
     )
     assert process.stderr is not None  # noqa: S101  (asked for above)
@@ -150,6 +155,16 @@ async def _read_stderr(stderr: asyncio.StreamReader) -> str:
     while piece := await stderr.read(_STDERR_BYTES):
         said = (said + piece)[-_STDERR_BYTES:]
     return said.decode(errors="replace").strip()
+
+
+def _environment() -> dict[str, str]:
+    """Return what the child needs and no more: whoever takes it over finds no secret there.
+
+    One thread is enough, and on a machine with many processors their stacks and buffers alone
+    would fill the address space that the child allows itself.
+    """
+    kept = {name: os.environ[name] for name in _NEEDED if name in os.environ}
+    return kept | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 def _ending(code: int) -> str:

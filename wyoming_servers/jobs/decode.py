@@ -113,6 +113,7 @@ def _decode(file: IO[bytes], out: IO[bytes], skip: float, *, vad: bool) -> None:
 def _samples(container: Any) -> Iterator[bytes]:
     """Yield the first audio stream as 16 kHz mono; broken packets are left out."""
     stream = container.streams.audio[0]
+    stream.codec_context.thread_count = 1
     resampler = av.AudioResampler(format="s16", layout="mono", rate=SPEECH_FORMAT.rate)
     faults = 0
     packets = iter(container.demux(stream))

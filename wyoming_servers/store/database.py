@@ -1,6 +1,7 @@
 """A SQLite file whose schema grows by numbered steps; each owner of tables has its own file."""
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,10 @@ _SETTINGS: Final = (
     "PRAGMA synchronous = NORMAL",
     "PRAGMA foreign_keys = ON",
 )
+
+
+# At debug it writes every statement with its values: texts of people, addresses with keys in them.
+logging.getLogger("aiosqlite").setLevel(logging.INFO)
 
 
 async def open_database(path: Path, migrations: Sequence[str]) -> aiosqlite.Connection:

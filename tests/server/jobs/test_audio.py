@@ -142,6 +142,23 @@ async def test_a_playlist_opens_no_other_file_and_no_network(tmp_path: Path, enc
         assert container.streams.audio
 
 
+async def test_the_decoder_is_told_no_secret(
+    tmp_path: Path, encode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOME_TOKEN", "s3cret")
+    path = tmp_path / "recording"
+    path.write_bytes(encode(np.tile(speech(), 4), container="wav", codec="pcm_s16le"))
+    async with open_recording(path) as parts:
+        await anext(parts)
+        (child,) = [
+            child
+            for child in psutil.Process().children()
+            if "jobs.decode" in " ".join(child.cmdline())
+        ]
+        assert "s3cret" not in str(child.environ())
+        assert child.nice() >= 10
+
+
 async def test_leaving_early_ends_the_decoder(tmp_path: Path, encode) -> None:
     path = tmp_path / "recording"
     path.write_bytes(encode(np.tile(speech(), 4), container="wav", codec="pcm_s16le"))
