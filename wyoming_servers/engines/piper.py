@@ -1,8 +1,6 @@
 """Piper: a VITS voice in ONNX, phonemes by espeak-ng. GPL-3, so it lives in the worker alone."""
 
 import json
-import math
-import os
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -13,6 +11,8 @@ from wyoming_servers.audio.fade import trim
 from wyoming_servers.audio.pcm import Samples, to_s16
 from wyoming_servers.domain import ModelSpec, Placement
 from wyoming_servers.engines.base import Output, ReportProgress
+from wyoming_servers.engines.onnx_session import open_session
+from wyoming_servers.engines.speaking import LEAD, SAMPLE_TEXT, gain, limit, number, tail
 from wyoming_servers.errors import BadRequestError, LoadFailedError
 from wyoming_servers.text.locale import canonical
 from wyoming_servers.text.plain import speakable
@@ -22,26 +22,6 @@ if TYPE_CHECKING:
 
 MAX_PHONEMES: Final = 800
 """Of one inference: about a minute of speech. The network's memory grows with their square."""
-
-_SAMPLE_TEXT: Final = "1, 2, 3, 4, 5."
-"""Read in every language; warms the network up and tells how loud the voice is."""
-
-_LOUDNESS: Final = -18.0
-"""RMS level of speech without its pauses, in dBFS, that every voice is brought to; with it the
-peaks come near full scale."""
-
-_MAX_GAIN: Final = 4.0
-_KNEE: Final = 0.8
-"""Peaks above this are rounded off instead of clipped."""
-
-_LEAD: Final = 0.02
-"""Seconds of silence left before speech."""
-
-_TAILS: Final[Mapping[str, float]] = {",": 0.15, ";": 0.2, ":": 0.2, "，": 0.15, "、": 0.1}
-"""Seconds of silence left behind a clause, by its last character, where the voice made as much."""
-
-_TAIL: Final = 0.04
-"""The same behind anything else: a sentence's pause is the caller's, a word's is none."""
 
 
 class PiperEngine:
@@ -58,7 +38,6 @@ class PiperEngine:
 
         Reports {sample_rate: Hz, speakers: [name], languages: [BCP 47]}.
         """
-        import onnxruntime
         from piper import PiperVoice
         from piper.config import PiperConfig
 
@@ -67,19 +46,10 @@ class PiperEngine:
         settings = json.loads(
             Path(spec.files.get("config", f"{model}.json")).read_text(encoding="utf-8")
         )
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = _threads(spec.options)
-        options.inter_op_num_threads = 1
-        # Threads that spin while they wait take the cores from other models on a small machine:
-        # under load it was 1.5 times slower than without.
-        spinning = "1" if spec.options.get("spinning") else "0"
-        options.add_session_config_entry("session.intra_op.allow_spinning", spinning)
         # PiperVoice.load takes no session options, so the voice is put together here.
         self._voice = PiperVoice(
             config=PiperConfig.from_dict(settings),
-            session=onnxruntime.InferenceSession(
-                model, sess_options=options, providers=_providers(placement)
-            ),
+            session=open_session(model, spec.options, placement),
         )
         return {
             "sample_rate": self._voice.config.sample_rate,
@@ -90,21 +60,14 @@ class PiperEngine:
     def warm_up(self) -> None:
         """Speak a few numbers and learn from them how loud the voice is.
 
-        Piper's own normalisation scales each sentence by its peak, so that a clause and the next
-        differ by up to 5 dB; one gain for all keeps the voice's own dynamics.
+        Piper's own normalisation scales each sentence by its peak; `speaking.gain` tells why not.
         """
         from piper import SynthesisConfig
 
         self._gain = 1.0
         voice = self._loaded()
-        pieces = [_run(voice, block, SynthesisConfig()) for block in _blocks(voice, _SAMPLE_TEXT)]
-        samples = np.concatenate(pieces) if pieces else np.zeros(1, np.float32)
-        # Without its pauses, which say nothing about how loud a voice is.
-        loud = samples[np.abs(samples) > 0.01]
-        if loud.size:
-            power = float(np.dot(loud, loud)) / loud.size
-            gain = 10.0 ** (_LOUDNESS / 20.0) / math.sqrt(power)
-            self._gain = min(max(gain, 1.0 / _MAX_GAIN), _MAX_GAIN)
+        pieces = [_run(voice, block, SynthesisConfig()) for block in _blocks(voice, SAMPLE_TEXT)]
+        self._gain = gain(np.concatenate(pieces)) if pieces else 1.0
 
     def open(self, request: Mapping[str, Any]) -> "PiperSession":
         """Begin to speak. Raises BadRequestError for a speaker or a number it does not know."""
@@ -114,16 +77,16 @@ class PiperEngine:
         text = request.get("text")
         if not isinstance(text, str):
             raise BadRequestError("The request has no text.")
-        speed = _number(request, "speed", 0.1, 10.0)
-        volume = _number(request, "volume", 0.0, 4.0)
+        speed = number(request, "speed", 0.1, 10.0)
+        volume = number(request, "volume", 0.0, 4.0)
         settings = SynthesisConfig(
             speaker_id=_speaker(voice, request.get("speaker")),
             length_scale=voice.config.length_scale / (1.0 if speed is None else speed),
-            noise_scale=_number(request, "noise_scale", 0.0, 2.0),
-            noise_w_scale=_number(request, "noise_w", 0.0, 2.0),
+            noise_scale=number(request, "noise_scale", 0.0, 2.0),
+            noise_w_scale=number(request, "noise_w", 0.0, 2.0),
         )
-        gain = self._gain * (1.0 if volume is None else volume)
-        return PiperSession(voice, settings, text, gain)
+        loud = self._gain * (1.0 if volume is None else volume)
+        return PiperSession(voice, settings, text, loud)
 
     def close(self) -> None:
         """Let the voice go."""
@@ -155,14 +118,14 @@ class PiperSession:
         rate = self._voice.config.sample_rate
         blocks = list(_blocks(self._voice, self._text)) if speakable(self._text) else []
         total = 0
-        for number, block in enumerate(blocks):
+        for index, block in enumerate(blocks):
             samples = _run(self._voice, block, self._settings)
-            pcm = to_s16(_limit(samples * self._gain))
+            pcm = to_s16(limit(samples * self._gain))
             # Between two sentences of one text the voice's own pause stays.
-            if number == 0:
-                pcm = trim(pcm, rate, keep=_LEAD, end=False)
-            if number == len(blocks) - 1:
-                pcm = trim(pcm, rate, keep=_TAILS.get(self._text.rstrip()[-1], _TAIL), begin=False)
+            if index == 0:
+                pcm = trim(pcm, rate, keep=LEAD, end=False)
+            if index == len(blocks) - 1:
+                pcm = trim(pcm, rate, keep=tail(self._text), begin=False)
             total += len(pcm) // 2
             if pcm:
                 yield Output(payload=pcm)
@@ -193,17 +156,6 @@ def _run(voice: "PiperVoice", phonemes: Sequence[str], settings: "SynthesisConfi
     return np.atleast_1d(np.asarray(audio, np.float32))
 
 
-def _limit(samples: Samples) -> Samples:
-    """Round off peaks above the knee, so that none is cut flat."""
-    over = np.abs(samples) > _KNEE
-    if not over.any():
-        return samples
-    room = 1.0 - _KNEE
-    soft = np.sign(samples) * (_KNEE + room * np.tanh((np.abs(samples) - _KNEE) / room))
-    limited: Samples = np.where(over, soft, samples).astype(np.float32)
-    return limited
-
-
 def _speaker(voice: "PiperVoice", wanted: Any) -> int | None:
     """Return the number of a speaker by name or by number; None for the voice's own choice."""
     if wanted is None or wanted == "":
@@ -211,48 +163,13 @@ def _speaker(voice: "PiperVoice", wanted: Any) -> int | None:
     known = voice.config.speaker_id_map
     if str(wanted) in known:
         return known[str(wanted)]
-    for number in range(voice.config.num_speakers):
-        if str(wanted) == str(number):
-            return number
+    for index in range(voice.config.num_speakers):
+        if str(wanted) == str(index):
+            return index
     names = ", ".join(list(known)[:20]) or "none: the voice has one speaker"
     raise BadRequestError(
         f"The voice has no speaker {str(wanted)[:60]!r}.", hint=f"Known speakers: {names}."
     )
-
-
-def _number(request: Mapping[str, Any], name: str, low: float, high: float) -> float | None:
-    """Return a number of the request, None if it is not given. Raises BadRequestError."""
-    value = request.get(name)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise BadRequestError(
-            f"The request's {name} is not possible: {str(value)[:40]!r}.",
-            hint=f"Choose a number from {low:g} to {high:g}.",
-        )
-    return float(value)
-
-
-def _threads(options: Mapping[str, Any]) -> int:
-    """Threads of the network: two are nearly twice as fast as one, more gain little."""
-    return int(options.get("threads") or min(2, os.cpu_count() or 1))
-
-
-def _providers(placement: Placement) -> list[Any]:
-    """Return what onnxruntime runs on. Raises LoadFailedError if its build has no CUDA."""
-    import onnxruntime
-
-    kind, _, index = placement.device.partition(":")
-    if kind != "cuda":
-        return ["CPUExecutionProvider"]
-    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
-        raise LoadFailedError(
-            "This onnxruntime has no CUDA.",
-            hint="Install onnxruntime-gpu in its place, or set device: cpu, which is faster"
-            " for one sentence.",
-        )
-    settings = {"device_id": int(index or 0), "cudnn_conv_algo_search": "HEURISTIC"}
-    return [("CUDAExecutionProvider", settings), "CPUExecutionProvider"]
 
 
 def _languages(settings: Mapping[str, Any]) -> list[str]:

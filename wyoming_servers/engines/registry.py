@@ -10,6 +10,8 @@ from wyoming_servers.errors import LoadFailedError
 ENGINES: Final[Mapping[str, str]] = {
     "faster-whisper": "wyoming_servers.engines.faster_whisper:FasterWhisperEngine",
     "piper": "wyoming_servers.engines.piper:PiperEngine",
+    "kokoro": "wyoming_servers.engines.kokoro:KokoroEngine",
+    "kokoro-onnx": "wyoming_servers.engines.kokoro_onnx:KokoroOnnxEngine",
     "openwakeword": "wyoming_servers.engines.openwakeword:OpenWakeWordEngine",
     "microwakeword": "wyoming_servers.engines.microwakeword:MicroWakeWordEngine",
     "fake": "wyoming_servers.engines.fake:FakeEngine",

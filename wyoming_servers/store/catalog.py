@@ -88,6 +88,8 @@ class ModelFile(Record):
     """None where nobody is certain; the source's own figure is used then, if it gives one."""
     parts: tuple[Part, ...] = ()
     """Where packages have it in pieces: to be put together in this order."""
+    sources: tuple[Source, ...] = ()
+    """Where this file is to be had, if elsewhere than the model's others."""
 
 
 class Library(Record):
@@ -108,6 +110,8 @@ class VoiceOrWord(Record):
     languages: tuple[str, ...] = ()
     phrase: str = ""
     speakers: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    """Python distributions without which it cannot be spoken."""
 
     def as_offer(self) -> Offer:
         return Offer(self.name, self.description, self.languages, self.phrase, self.speakers)

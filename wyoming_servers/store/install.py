@@ -189,7 +189,7 @@ class Installer:
         await asyncio.to_thread(_make_folder, target.parent)
         urls = [
             source.url(self._endpoint, file.path)
-            for source in entry.sources
+            for source in file.sources or entry.sources
             if not isinstance(source, PackageFolder)
         ]
         expected = Expected(file.size, file.sha256)

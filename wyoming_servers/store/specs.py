@@ -7,6 +7,7 @@ from wyoming_servers.config.schema import Config, ModelSection, WakeWordSection
 from wyoming_servers.domain import Kind, ModelSpec, Placement
 from wyoming_servers.store.catalog import Catalog, ModelEntry
 from wyoming_servers.store.own_words import words_folder
+from wyoming_servers.store.packages import library_version
 from wyoming_servers.store.store import ModelStore
 
 _AUTO: Final = "auto"
@@ -16,15 +17,17 @@ GPU_TYPES: Final[Mapping[str, tuple[str, ...]]] = {
     # What fits first; on a card that is nearly full the smaller one does.
     "faster-whisper": ("float16", "int8_float16"),
     "piper": ("default",),
+    "kokoro": ("float16", "float32"),
 }
 """Number formats on a GPU, best first, for the engines that can use one."""
 
 CPU_TYPES: Final[Mapping[str, tuple[str, ...]]] = {
     "faster-whisper": ("int8", "int8_float32", "int16", "float32", "default", "auto"),
+    "kokoro": ("float32",),
 }
 """Number formats a CPU is good at, best first; float16 there is slower than float32."""
 
-PREFERS_GPU: Final = frozenset({"faster-whisper"})
+PREFERS_GPU: Final = frozenset({"faster-whisper", "kokoro"})
 """Engines that `device: auto` puts on a GPU. Piper answers in 50 ms on a CPU, where it takes
 no memory from models that need the card."""
 
@@ -64,7 +67,9 @@ def model_spec(
         version=entry.version,
         attribution=(entry.attribution.name, entry.attribution.url),
         languages=entry.languages,
-        offers=tuple(offer.as_offer() for offer in entry.offers),
+        offers=tuple(
+            offer.as_offer() for offer in entry.offers if all(map(library_version, offer.needs))
+        ),
         placements=ways,
         memory_bytes=entry.memory_bytes(ways[0].compute_type),
         keep_alive=config.keep_alive if settings.keep_alive is None else settings.keep_alive,

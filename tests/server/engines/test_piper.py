@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from wyoming_servers.domain import Kind, ModelSpec, Placement
-from wyoming_servers.engines import piper
+from wyoming_servers.engines import piper, speaking
 from wyoming_servers.engines.base import Engine, Output
 from wyoming_servers.engines.piper import PiperEngine
 from wyoming_servers.errors import BadRequestError, LoadFailedError
@@ -196,7 +196,7 @@ def test_a_gpu_without_a_build_for_it_is_refused() -> None:
 
 def test_loud_peaks_are_rounded_off() -> None:
     samples = np.array([0.5, -0.79, 0.9, 3.0, -3.0], np.float32)
-    limited = piper._limit(samples)
+    limited = speaking.limit(samples)
     assert limited[:2].tolist() == samples[:2].tolist()
     assert 0.8 < limited[2] < 0.9
     assert limited[3] == pytest.approx(1.0, abs=1e-3)

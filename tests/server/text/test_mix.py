@@ -1,0 +1,24 @@
+import pytest
+
+from wyoming_servers.errors import BadRequestError
+from wyoming_servers.text.mix import parse_mix
+
+
+@pytest.mark.parametrize(
+    ("text", "mix"),
+    [
+        ("af_heart", [("af_heart", 1.0)]),
+        ("af_heart+am_adam", [("af_heart", 1.0), ("am_adam", 1.0)]),
+        ("af_heart*0.7 + am_adam*0.3", [("af_heart", 0.7), ("am_adam", 0.3)]),
+    ],
+)
+def test_voices_come_with_their_weights(text: str, mix: list[tuple[str, float]]) -> None:
+    assert parse_mix(text) == mix
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a+", "a*", "a*0", "a*-1", "a*nan", "a*inf", "+".join("a" * 9)]
+)
+def test_what_is_no_mix_is_refused(text: str) -> None:
+    with pytest.raises(BadRequestError):
+        parse_mix(text)

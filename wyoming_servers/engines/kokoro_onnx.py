@@ -1,0 +1,70 @@
+"""Kokoro-82M as an ONNX graph: all its voices on a CPU."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from wyoming_servers.audio.pcm import Samples
+from wyoming_servers.domain import ModelSpec, Placement
+from wyoming_servers.engines.base import ReportProgress
+from wyoming_servers.engines.kokoro_speech import KokoroSession, KokoroSpeech
+from wyoming_servers.engines.kokoro_voices import KokoroVoices, Style
+from wyoming_servers.engines.onnx_session import open_session
+from wyoming_servers.errors import LoadFailedError
+
+
+class KokoroOnnxEngine:
+    """All voices of one file. Options: `threads` (0: choose), `spinning`."""
+
+    def __init__(self) -> None:
+        self._speech: KokoroSpeech | None = None
+
+    def load(
+        self, spec: ModelSpec, placement: Placement, progress: ReportProgress
+    ) -> Mapping[str, Any]:
+        """Load `files["model"]` (.onnx) and `files["voices"]`.
+
+        Reports {sample_rate: Hz, voices: [name]}.
+        """
+        progress("load", -1)
+        network = _Graph(open_session(spec.files["model"], spec.options, placement))
+        self._speech = KokoroSpeech(network, KokoroVoices(spec.files["voices"]))
+        return self._speech.info
+
+    def warm_up(self) -> None:
+        """Speak a few numbers."""
+        self._loaded().warm_up("af_heart")
+
+    def open(self, request: Mapping[str, Any]) -> KokoroSession:
+        """Begin to speak. Raises BadRequestError for a voice or a number that is not possible."""
+        return self._loaded().open(request)
+
+    def close(self) -> None:
+        """Let the network go."""
+        if self._speech is not None:
+            self._speech.close()
+        self._speech = None
+
+    def _loaded(self) -> KokoroSpeech:
+        if self._speech is None:
+            raise LoadFailedError("No model is loaded.")
+        return self._speech
+
+
+class _Graph:
+    """The network; exports differ in what they call the symbols."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        names = [given.name for given in session.get_inputs()]
+        self._tokens = "input_ids" if "input_ids" in names else "tokens"
+
+    def infer(self, ids: list[int], style: Style, speed: float) -> Samples:
+        given = {
+            self._tokens: np.array([ids], np.int64),
+            "style": style,
+            "speed": np.array([speed], np.float32),
+        }
+        sound = self._session.run(None, given)[0]
+        return np.asarray(sound, np.float32).ravel()

@@ -1,0 +1,122 @@
+"""What both of Kokoro's engines share: requests, voices, symbols; they differ in the network."""
+
+from collections.abc import Generator, Iterable, Mapping
+from typing import Any, Final, Protocol
+
+from wyoming_servers.audio.fade import trim
+from wyoming_servers.audio.pcm import Samples, to_s16
+from wyoming_servers.engines.base import Output
+from wyoming_servers.engines.kokoro_phonemes import SYMBOLS, Phonemizer, split
+from wyoming_servers.engines.kokoro_voices import KokoroVoices, Style
+from wyoming_servers.engines.speaking import LEAD, SAMPLE_TEXT, gain, limit, number, tail
+from wyoming_servers.errors import BadRequestError
+from wyoming_servers.text.plain import speakable
+
+RATE: Final = 24_000
+"""Samples per second."""
+
+MIN_SPEED: Final = 0.5
+MAX_SPEED: Final = 2.0
+
+
+class Network(Protocol):
+    """Symbols to sound."""
+
+    def infer(self, ids: list[int], style: Style, speed: float) -> Samples:
+        """Return the sound of the symbols' numbers, padding included, at 24 kHz."""
+        ...
+
+
+class KokoroSpeech:
+    """A loaded network with its voices."""
+
+    def __init__(self, network: Network, voices: KokoroVoices) -> None:
+        self._network = network
+        self._voices = voices
+        self._phonemizer = Phonemizer()
+        self._gains: dict[str, float] = {}
+
+    @property
+    def info(self) -> Mapping[str, Any]:
+        """What `load` reports."""
+        return {"sample_rate": RATE, "voices": list(self._voices.names)}
+
+    def warm_up(self, voice: str) -> None:
+        """Speak a few numbers."""
+        self.samples(SAMPLE_TEXT, voice, 1.0)
+
+    def samples(self, text: str, voice: str, speed: float) -> Samples:
+        """Return a short text's sound as the network made it."""
+        runs = split(self._phonemizer.symbols(text, self._voices.language(voice)))
+        return self.run(runs[0], voice, speed)
+
+    def symbols(self, text: str, voice: str) -> list[str]:
+        """Return what to run for a text: symbols, as many as one inference takes."""
+        return split(self._phonemizer.symbols(text, self._voices.language(voice)))
+
+    def run(self, symbols: str, voice: str, speed: float) -> Samples:
+        """One inference."""
+        ids = [0, *(SYMBOLS[symbol] for symbol in symbols), 0]
+        return self._network.infer(ids, self._voices.style(voice, len(symbols)), speed)
+
+    def gain(self, voice: str, samples: Samples) -> float:
+        """Return the voice's gain, learned from the first thing it says."""
+        if voice not in self._gains:
+            self._gains[voice] = gain(samples)
+        return self._gains[voice]
+
+    def open(self, request: Mapping[str, Any]) -> "KokoroSession":
+        """Begin to speak. Raises BadRequestError for a voice or a number that is not possible."""
+        text = request.get("text")
+        if not isinstance(text, str):
+            raise BadRequestError("The request has no text.")
+        voice = request.get("voice") or self._voices.names[0]
+        self._voices.table(str(voice))
+        speed = number(request, "speed", MIN_SPEED, MAX_SPEED)
+        volume = number(request, "volume", 0.0, 4.0)
+        return KokoroSession(
+            self,
+            text,
+            str(voice),
+            1.0 if speed is None else speed,
+            1.0 if volume is None else volume,
+        )
+
+    def close(self) -> None:
+        """Let the voices go."""
+        self._voices.close()
+
+
+class KokoroSession:
+    """One text on its way to audio: at most 510 symbols are one output."""
+
+    def __init__(
+        self, speech: KokoroSpeech, text: str, voice: str, speed: float, volume: float
+    ) -> None:
+        self._speech = speech
+        self._text = text
+        self._voice = voice
+        self._speed = speed
+        self._volume = volume
+
+    def feed(self, payload: bytes, data: Mapping[str, Any]) -> Iterable[Output]:
+        """There is no input but the request's text."""
+        raise BadRequestError("Text to speech takes no audio.")
+
+    def finish(self) -> Generator[Output, None, Mapping[str, Any]]:
+        """Speak. A text without letters and numbers gives no audio."""
+        spoken = self._speech.symbols(self._text, self._voice) if speakable(self._text) else []
+        total = 0
+        for symbols in spoken:
+            samples = self._speech.run(symbols, self._voice, self._speed)
+            loud = self._speech.gain(self._voice, samples) * self._volume
+            pcm = trim(to_s16(limit(samples * loud)), RATE, keep=LEAD, end=False)
+            # The network leaves a third of a second or more behind what it says.
+            pcm = trim(pcm, RATE, keep=tail(symbols), begin=False)
+            total += len(pcm) // 2
+            if pcm:
+                yield Output(payload=pcm)
+        return {"samples": total}
+
+    def close(self) -> None:
+        """Nothing is held."""
