@@ -1,8 +1,8 @@
 """Whisper over as much audio as there is, instead of over 30 seconds.
 
 Whisper was trained on windows of 30 s, most of which is silence behind a command. The encoder's
-work grows with the window, so this one encodes the audio and half a second of silence, and puts the
-encoder's own answer to silence, computed once, behind it: the decoder sees what it is used to.
+work grows with the window, so this one encodes the audio with a little silence around it, and puts
+the encoder's own answer to silence, computed once, behind it: the decoder sees what it is used to.
 Simply cutting the window makes one utterance in three run away into repetition.
 
 The decoder may still be led astray, so a result is trusted only if it looks like speech: not too
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from ctranslate2 import StorageView
     from faster_whisper import WhisperModel
     from faster_whisper.tokenizer import Tokenizer
+
+LEAD: Final = 0.2
+"""Seconds of silence put before the audio: speech that begins at once loses its first word."""
 
 MARGIN: Final = 0.5
 """Seconds of silence encoded behind the audio: the encoder must see that the speech has ended."""
@@ -109,9 +112,15 @@ class ShortWindow:
     """Encodes and decodes short audio on a loaded model."""
 
     def __init__(
-        self, model: "WhisperModel", *, margin: float = MARGIN, spliced: int = SPLICED
+        self,
+        model: "WhisperModel",
+        *,
+        lead: float = LEAD,
+        margin: float = MARGIN,
+        spliced: int = SPLICED,
     ) -> None:
         self._model = model
+        self._lead = lead
         self._margin = margin
         self._spliced = spliced
         self._silence = self._encode(np.zeros(30 * _RATE, np.float32))
@@ -122,13 +131,16 @@ class ShortWindow:
         return seconds <= LONGEST
 
     def encode(self, audio: Samples) -> "StorageView":
-        """Return encoder states for 16 kHz mono audio with silence behind it; at most 30 s."""
+        """Return encoder states for 16 kHz mono audio with silence around it; at most 30 s."""
         import ctranslate2
 
-        frames = -(-int(len(audio) + self._margin * _RATE) // _FRAME_SAMPLES)
-        frames = min(frames, self._silence.shape[1])
-        audio = audio[: frames * _FRAME_SAMPLES]
-        states = self._encode(np.pad(audio, (0, frames * _FRAME_SAMPLES - len(audio))))
+        lead = int(self._lead * _RATE)
+        samples = lead + len(audio) + int(self._margin * _RATE)
+        frames = min(-(-samples // _FRAME_SAMPLES), self._silence.shape[1])
+        padded = np.zeros(frames * _FRAME_SAMPLES, np.float32)
+        kept = audio[: len(padded) - lead]
+        padded[lead : lead + len(kept)] = kept
+        states = self._encode(padded)
         if frames < self._spliced:
             states = np.concatenate([states, self._silence[:, frames : self._spliced]], axis=1)
         view = ctranslate2.StorageView.from_array(np.ascontiguousarray(states))

@@ -95,11 +95,12 @@ def test_only_the_audio_and_its_margin_are_encoded_and_silence_is_put_behind(nam
     ctranslate2 = pytest.importorskip("ctranslate2")
     dtype = getattr(ctranslate2.DataType, name)
     windows: list[int] = []
-    window = ShortWindow(fake_model(dtype, windows), margin=0.5)
+    window = ShortWindow(fake_model(dtype, windows), lead=0.2, margin=0.5)
     states = window.encode(np.full(16_000, 0.5, np.float32))
-    assert windows == [3_000, 150]
+    assert windows == [3_000, 170]
     assert states.dtype == dtype
     assert states.shape == [1, 1500, 4]
     levels = np.array(states.to(ctranslate2.DataType.float32))[0, :, 0]
-    assert (levels[:50] == 0.5).all()
-    assert (levels[50:] == 0.0).all()
+    assert (levels[10:60] == 0.5).all()
+    assert (levels[:10] == 0.0).all()
+    assert (levels[60:] == 0.0).all()
