@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from wyoming_servers.coordinator.actions import Action, Probe, Publish, Reject
+from wyoming_servers.coordinator.actions import Action, Learn, Probe, Publish, Reject
 from wyoming_servers.coordinator.footprints import FootprintKey
 from wyoming_servers.coordinator.instance import Instance, InstanceKey
 from wyoming_servers.coordinator.ledger import Ledger
@@ -143,6 +143,11 @@ class Board:
         }
         model.instances |= {p: i for p, i in before.items() if p not in model.instances}
         return model
+
+    def learn(self, key: FootprintKey, size: int) -> None:
+        """Take a measured footprint as the next estimate, and ask for it to be kept."""
+        self.footprints[key] = size
+        self.do(Learn(key=key, size=size))
 
     def refuse(
         self,

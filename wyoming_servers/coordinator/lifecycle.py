@@ -1,6 +1,6 @@
 """Moves instances through their states, with all that belongs to each move."""
 
-from wyoming_servers.coordinator.actions import Answer, Grant, Kill, Launch, Learn
+from wyoming_servers.coordinator.actions import Answer, Grant, Kill, Launch
 from wyoming_servers.coordinator.actions import Stop as StopWorker
 from wyoming_servers.coordinator.aftermath import Aftermath
 from wyoming_servers.coordinator.board import Board, Held, Model
@@ -13,7 +13,6 @@ from wyoming_servers.errors import DeadlineError
 from wyoming_servers.events import (
     ModelEvicted,
     ModelFellBack,
-    ModelLoaded,
     ModelLoading,
     ModelProgressed,
     ModelStateChanged,
@@ -109,28 +108,6 @@ class Lifecycle:
         if instance.idle:
             self.rest(instance, now)
         board.probe()
-
-    def commit(self, instance: Instance) -> None:
-        """Book what the last reading says it holds; the first time, tell that it is loaded."""
-        board = self._board
-        ledger = board.ledgers[instance.key.device]
-        measured = ledger.measure(instance.key)
-        first = instance.memory == 0
-        if measured is None and not first:
-            return
-        size = measured if measured is not None else ledger.size_of(instance.key)
-        ledger.commit(instance.key, size)
-        instance.memory = max(instance.memory, size)
-        if measured is not None:
-            instance.measured = True
-            if size > board.footprints.get(instance.key.footprint, 0):
-                self._learn(instance, size)
-        if first:
-            board.publish(
-                ModelLoaded(
-                    **instance.names, seconds=instance.load_seconds or 0.0, memory_bytes=size
-                )
-            )
 
     # In use
 
@@ -249,7 +226,7 @@ class Lifecycle:
         for due in (Due.LOAD, Due.KEEP_ALIVE, Due.PING, Due.STABLE):
             board.timers.cancel(Timer(due, instance.key))
         if instance.measured and instance.memory != board.footprints.get(instance.key.footprint):
-            self._learn(instance, instance.memory)
+            board.learn(instance.key.footprint, instance.memory)
         instance.leases, instance.pid, instance.progress = set(), None, None
         board.probe()
         failed = instance.state is State.FAILED
@@ -319,10 +296,6 @@ class Lifecycle:
                 grace=board.policy.stop_grace,
             )
         )
-
-    def _learn(self, instance: Instance, size: int) -> None:
-        self._board.footprints[instance.key.footprint] = size
-        self._board.do(Learn(key=instance.key.footprint, size=size))
 
     def tidy(self, model: Model) -> None:
         """Drop placements the spec no longer has, and the model itself if it was removed."""

@@ -12,7 +12,7 @@ from wyoming_servers.coordinator.scheduler import Scheduler
 from wyoming_servers.coordinator.states import State
 from wyoming_servers.coordinator.timers import Due, Timer
 from wyoming_servers.devices.probe import Device
-from wyoming_servers.events import PressureChanged
+from wyoming_servers.events import ModelLoaded, PressureChanged
 
 
 class News:
@@ -95,9 +95,31 @@ class News:
         for instance in list(board.instances()):
             serving = instance.state in (State.READY, State.DRAINING)
             if serving and instance.ready_at is not None and instance.ready_at <= probed.at:
-                self._lifecycle.commit(instance)
+                self._commit(instance)
         board.timers.set(Timer(Due.PROBE), now + self._scheduler.pace())
         return True
+
+    def _commit(self, instance: Instance) -> None:
+        """Book what the last reading says it holds; the first time, tell that it is loaded."""
+        board = self._board
+        ledger = board.ledgers[instance.key.device]
+        measured = ledger.measure(instance.key)
+        first = instance.memory == 0
+        if measured is None and not first:
+            return
+        size = measured if measured is not None else ledger.size_of(instance.key)
+        ledger.commit(instance.key, size)
+        instance.memory = max(instance.memory, size)
+        if measured is not None:
+            instance.measured = True
+            if size > board.footprints.get(instance.key.footprint, 0):
+                board.learn(instance.key.footprint, size)
+        if first:
+            board.publish(
+                ModelLoaded(
+                    **instance.names, seconds=instance.load_seconds or 0.0, memory_bytes=size
+                )
+            )
 
     def _judge(self, ledger: Ledger, now: float) -> None:
         """Tell when a device becomes full; when it is, give back what models hold too much of."""

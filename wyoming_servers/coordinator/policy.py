@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from wyoming_servers.config.schema import LimitsSection, MemorySection
-from wyoming_servers.config.units import parse_size
+from wyoming_servers.config.units import parse_budget
 from wyoming_servers.domain import Kind, Priority
 
 _MIB = 2**20
@@ -87,13 +87,7 @@ class Policy:
 
         Raises ValueError if the budget is neither a size nor a share.
         """
-        text = self.budget.strip()
-        if text.endswith("%"):
-            share = float(text[:-1])
-            if not 0 <= share <= 100:
-                raise ValueError(f"{text} is not a share between 0% and 100%")
-            return int(total * share / 100)
-        return min(total, int(parse_size(text)))
+        return parse_budget(self.budget, total)
 
 
 PRIORITIES = {Kind.TTS: Priority.TTS, Kind.ASR: Priority.ASR, Kind.WAKE: Priority.OTHER}

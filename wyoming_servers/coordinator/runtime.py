@@ -215,6 +215,8 @@ class Runtime:
 
     def _read_memory(self, action: actions.Probe) -> None:
         """Read now, or right after the reading that is under way."""
+        if self._closed:
+            return
         if self._probing:
             self._probe_again = action.pids
         else:
