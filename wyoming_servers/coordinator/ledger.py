@@ -50,6 +50,7 @@ class Ledger:
         self.pressure = Pressure.NORMAL
         self.reading: Reading | None = None
         self._policy = policy
+        self._cap = policy.cap(device.total)
         self._entries: dict[InstanceKey, Entry] = {}
         self._returning: dict[int, Entry] = {}
         """By ticket: an instance may be loaded again before the memory of its last life is back."""
@@ -61,13 +62,13 @@ class Ledger:
     @property
     def ceiling(self) -> int:
         """The most that models could ever hold here, if nobody else held anything."""
-        return max(0, min(self._policy.cap(self.total), self.total - self._policy.reserve))
+        return max(0, min(self._cap, self.total - self._policy.reserve))
 
     @property
     def budget(self) -> int:
         """What models may hold now: what others leave, within the configured bounds."""
         left = self.total - self.others - self._policy.reserve
-        return max(0, min(self._policy.cap(self.total), left))
+        return max(0, min(self._cap, left))
 
     @property
     def reserved(self) -> int:
@@ -164,6 +165,8 @@ class Ledger:
         """Take in what the probe saw; memory that has come back is free to promise again."""
         self.present = True
         self.reading = reading
+        if reading.total != self.total:  # a control group's limit was changed
+            self._cap = self._policy.cap(reading.total)
         self.total, self.free, self.used = reading.total, reading.free, reading.used
         for ticket, entry in list(self._returning.items()):
             if self._is_back(entry, reading):

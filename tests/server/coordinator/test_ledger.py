@@ -223,3 +223,10 @@ def test_a_device_that_cannot_be_read_is_not_present_until_it_can():
     assert books.reading is None
     books.read(seen(0))
     assert books.present
+
+
+def test_a_limit_that_is_changed_changes_the_budget():
+    books = ledger(budget="50%", reserve=0)
+    assert books.budget == 500
+    books.read(Reading(total=400, free=400, used=0))
+    assert (books.budget, books.ceiling) == (200, 200)
