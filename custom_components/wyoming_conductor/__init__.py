@@ -16,11 +16,11 @@ from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.device_registry import DeviceEntry, DeviceEntryType
 from homeassistant.helpers.typing import ConfigType
 
-from . import activity, issues
+from . import activity, assist, issues
 from .api import ConductorClient
-from .const import CONF_TLS, CONF_VOCABULARY, DOMAIN, MANUFACTURER
+from .const import CONF_PIPELINE_ID, CONF_TLS, CONF_VOCABULARY, DOMAIN, MANUFACTURER
 from .coordinator import ConductorConfigEntry, ConductorCoordinator
-from .entity import model_identifier, pipeline_identifier, server_identifier
+from .entity import model_identifier, pipeline_identifier, pipelines, server_identifier
 from .services import async_setup_services
 from .vocabulary import async_push_vocabulary
 from .wyoming import async_move_servers
@@ -149,7 +149,7 @@ def _async_keep_devices(hass: HomeAssistant, entry: ConductorConfigEntry) -> Non
 
 @callback
 def _async_keep_issues(hass: HomeAssistant, entry: ConductorConfigEntry) -> None:
-    """Let the repairs follow the snapshot."""
+    """Let the repairs follow the snapshot, and those of assistants follow Assist."""
     coordinator = entry.runtime_data
 
     @callback
@@ -157,5 +157,13 @@ def _async_keep_issues(hass: HomeAssistant, entry: ConductorConfigEntry) -> None
         if coordinator.last_update_success:
             issues.async_sync(hass, entry, coordinator.data)
 
+    @callback
+    def look_at_assistants() -> None:
+        for subentry in pipelines(entry):
+            broken = assist.async_is_broken(hass, subentry.data[CONF_PIPELINE_ID])
+            issues.async_mark_pipeline(hass, entry, subentry.subentry_id, broken=broken)
+
     look()
+    look_at_assistants()
     entry.async_on_unload(coordinator.async_add_listener(look))
+    entry.async_on_unload(assist.async_listen(hass, look_at_assistants))

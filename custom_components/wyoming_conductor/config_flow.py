@@ -276,18 +276,25 @@ class ConductorConfigFlow(ConfigFlow, domain=DOMAIN):
     async def _abort_if_known(self, uuid: str, *, raise_on_progress: bool = True) -> None:
         """End the flow if the server is set up already; it takes the address that was found."""
         entry = await self.async_set_unique_id(uuid, raise_on_progress=raise_on_progress)
-        if entry is not None and entry.state is ConfigEntryState.SETUP_RETRY:
-            # It is waiting for the server at the old address: no need to wait any longer.
-            self.hass.config_entries.async_schedule_reload(entry.entry_id)
-        self._abort_if_unique_id_configured(updates=self._address, reload_on_update=False)
+        if entry is not None:
+            data = {**entry.data, **self._address}
+            self.hass.config_entries.async_update_entry(entry, data=data)
+            if entry.state is ConfigEntryState.SETUP_RETRY:
+                # It waits for the server at the old address: no need to wait any longer. A
+                # loaded entry is reloaded by its update listener.
+                self.hass.config_entries.async_schedule_reload(entry.entry_id)
+        self._abort_if_unique_id_configured()
 
     def _update(self, entry: ConductorConfigEntry) -> ConfigFlowResult:
         """Write the address into the entry, which then is set up anew."""
-        is_loaded = entry.state is ConfigEntryState.LOADED
-        if not is_loaded or dict(entry.data) == self._address:
-            # Otherwise the update listener of the loaded entry does it.
+        # The update listener of a loaded entry reloads it, if something has changed.
+        is_left_alone = (
+            entry.state is not ConfigEntryState.LOADED or dict(entry.data) == self._address
+        )
+        result = self.async_update_and_abort(entry, data=self._address)
+        if is_left_alone:
             self.hass.config_entries.async_schedule_reload(entry.entry_id)
-        return self.async_update_and_abort(entry, data=self._address)
+        return result
 
     def _understand_url(self, errors: dict[str, str]) -> bool:
         """Take a pasted web address apart; False if it is no host."""

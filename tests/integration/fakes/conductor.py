@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from copy import deepcopy
 import json
 from typing import Any
@@ -200,7 +201,8 @@ class FakeConductor:
     async def send_raw(self, text: str) -> None:
         """Send bytes of an event stream as they are."""
         for stream in tuple(self._streams):
-            await stream.write(text.encode())
+            with suppress(ConnectionError):  # it has just left
+                await stream.write(text.encode())
 
     async def wait_for_stream(self) -> None:
         """Wait until somebody listens to the events."""
