@@ -1,6 +1,6 @@
 """A coordinator over real models on a real GPU. Nothing here runs where there is none.
 
-    pytest tests/server/gpu --gpu-like FOLDER [--gpu-report FILE]
+    pytest tests/server/gpu --gpu-like FOLDER [--gpu-real FOLDER] [--gpu-report FILE]
 
 FOLDER is a multilingual Whisper model for CTranslate2 (`whisper/base` of the model store): its
 words and settings are lent to models with random weights.
@@ -28,6 +28,7 @@ from wyoming_servers.worker.process import ProcessLauncher
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--gpu-like", type=Path, help="Whisper model whose words are lent")
+    parser.addoption("--gpu-real", type=Path, help="whisper/tiny.en with its real weights")
     parser.addoption("--gpu-report", type=Path, help="write the figures to this JSON file")
 
 
@@ -79,6 +80,16 @@ def small(gpu_name: str, like: Path, tmp_path_factory: pytest.TempPathFactory) -
     from random_whisper import SMALL, make
 
     return make(tmp_path_factory.mktemp("small"), SMALL, like)
+
+
+@pytest.fixture(scope="session")
+def kokoro_files(gpu_name: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Kokoro-82M's shapes with random weights, for torch."""
+    pytest.importorskip("torch")
+    pytest.importorskip("loguru", reason="the package kokoro is not installed")
+    from random_kokoro import make
+
+    return make(tmp_path_factory.mktemp("kokoro"))
 
 
 @pytest.fixture

@@ -79,6 +79,16 @@ class House:
                 await run.result()
             return time.perf_counter() - begin, lease.placement
 
+    async def speak(self, model: str, text: str) -> tuple[float, float]:
+        """Speak a text; returns its seconds of work and of audio."""
+        async with self.coordinator.lease(model) as lease:
+            begin = time.perf_counter()
+            size = 0
+            async with lease.open({"text": text, "voice": "af_heart"}) as run:
+                async for chunk in run:
+                    size += len(chunk.payload)
+            return time.perf_counter() - begin, size / 2 / lease.info["sample_rate"]
+
     async def until(self, true: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
         """Wait for something to become true, or fail."""
         try:

@@ -5,6 +5,7 @@ import os
 import signal
 import statistics
 import time
+import wave
 from pathlib import Path
 
 import pytest
@@ -72,7 +73,7 @@ async def test_the_idle_model_makes_room_when_both_do_not_fit(
     house: OpenHouse, turbo: Path, small: Path, report: Report
 ) -> None:
     specs = (whisper("turbo", turbo), whisper("small", small, memory_bytes=1_500 * MIB))
-    async with house(*specs, budget="2800MiB") as it:
+    async with house(*specs, budget="3400MiB") as it:
         await it.infer("turbo")
         begin = time.perf_counter()
         await it.infer("small")
@@ -83,7 +84,7 @@ async def test_the_idle_model_makes_room_when_both_do_not_fit(
         await it.infer("turbo")
         assert [event["model"] for event in it.said("model_evicted")] == ["turbo", "small"]
         report.add(
-            "Eviction: turbo, small, turbo under 2800 MiB",
+            "Eviction: turbo, small, turbo under 3400 MiB",
             swap_s=round(waited, 2),
             evictions=len(it.said("model_evicted")),
         )
@@ -94,7 +95,7 @@ async def test_two_loads_at_once_never_share_the_same_room(
 ) -> None:
     # Either fits alone; the card holds far more than the budget, so nothing else stops them.
     specs = (whisper("turbo", turbo), whisper("small", small, memory_bytes=1_500 * MIB))
-    async with house(*specs, budget="2800MiB") as it:
+    async with house(*specs, budget="3400MiB") as it:
         before = await it.gpu_used()
         highest = before
 
@@ -107,11 +108,80 @@ async def test_two_loads_at_once_never_share_the_same_room(
         watching = asyncio.create_task(watch())
         await asyncio.gather(it.infer("turbo"), it.infer("small"))
         watching.cancel()
-        assert highest - before < 2_800 * MIB
+        # A little above what was measured at rest is the work itself; both would be far above.
+        sizes = {event["model"]: event["memory_bytes"] for event in it.said("model_ready")}
+        assert highest - before < 3_400 * MIB
+        assert highest - before < sum(sizes.values())
         report.add(
-            "Two loads at once under 2800 MiB",
+            "Two loads at once under 3400 MiB",
             highest_mib=mib(highest - before),
-            loads=len(it.said("model_ready")),
+            together_mib=mib(sum(sizes.values())),
+            evictions=len(it.said("model_evicted")),
+        )
+
+
+async def test_whisper_and_kokoro_share_one_budget(
+    house: OpenHouse, turbo: Path, kokoro_files: dict[str, str], report: Report
+) -> None:
+    from random_kokoro import kokoro
+
+    ears = whisper("turbo", turbo)
+    async with house(ears, kokoro(kokoro_files), budget="6GiB") as roomy:
+        before = await roomy.gpu_used()
+        await roomy.infer("turbo")
+        await roomy.speak("kokoro/torch", "The kitchen light is on.")
+        sizes = {event["model"]: event["memory_bytes"] for event in roomy.said("model_ready")}
+        assert not roomy.said("model_evicted")
+        texts = ["It will rain tomorrow, and the sun will come out in the afternoon."] * 5
+        spoken = [await roomy.speak("kokoro/torch", text) for text in texts]
+        both = await roomy.gpu_used()
+        assert roomy.status("kokoro/torch").placement.device == GPU
+        info = dict(roomy.status("kokoro/torch").info)
+    tight = mib(sum(sizes.values())) - 200
+    async with house(ears, kokoro(kokoro_files), budget=f"{tight}MiB") as it:
+        for _ in range(2):
+            await it.infer("turbo")
+            await it.speak("kokoro/torch", "The kitchen light is on.")
+        assert len(it.said("model_evicted")) >= 2
+        assert (await it.gpu_used()) - before < tight * MIB + 400 * MIB
+        evictions = len(it.said("model_evicted"))
+    seconds = [work for work, _ in spoken]
+    report.add(
+        "Whisper turbo and Kokoro (torch) under one budget",
+        turbo_mib=mib(sizes["turbo"]),
+        kokoro_mib=mib(sizes["kokoro/torch"]),
+        both_mib=mib(both - before),
+        kokoro_runs_in=info.get("compute_type"),
+        kokoro_ms_per_sentence=round(statistics.median(seconds) * 1000),
+        kokoro_audio_s=round(spoken[0][1], 2),
+        tight_budget_mib=tight,
+        evictions=evictions,
+    )
+
+
+async def test_tiny_en_with_its_real_weights_hears_on_the_gpu(
+    house: OpenHouse, request: pytest.FixtureRequest, report: Report, gpu_name: str
+) -> None:
+    folder = request.config.getoption("--gpu-real")
+    if folder is None:
+        pytest.skip("--gpu-real names no model folder")
+    recording = Path(__file__).parents[2] / "data" / "goforward.wav"
+    with wave.open(str(recording)) as file:
+        pcm = file.readframes(file.getnframes())
+    async with (
+        house(whisper("tiny.en", folder, memory_bytes=700 * MIB)) as it,
+        it.coordinator.lease("tiny.en") as lease,
+    ):
+        begin = time.perf_counter()
+        async with lease.open({"language": "en", "beam_size": 1}, payload=pcm) as run:
+            heard = (await run.result())["text"]
+        seconds = time.perf_counter() - begin
+        assert "forward" in heard.lower()
+        report.add(
+            "Whisper tiny.en, real weights",
+            heard=heard,
+            ms=round(seconds * 1000),
+            footprint_mib=mib(it.status("tiny.en").memory_bytes),
         )
 
 
