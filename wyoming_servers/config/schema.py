@@ -60,6 +60,11 @@ class TtsSection(Section):
     port: Port = Field(10_200, description="Wyoming port.")
     voice: str = Field("en_US-joe-medium", description="Voice when the client names none.")
     speed: float = Field(1.0, ge=0.5, le=2.0, description="1.0 is the voice's own pace.")
+    presets: list[str] = Field(
+        default_factory=list,
+        description="More voices to offer: a pace (`name@slow`, `name@1.2`), a mix (`a*0.7+b*0.3`).",
+        examples=[["en_US-joe-medium@slow"]],
+    )
     sentence_silence: Duration = Field(
         0.2, ge=0, le=3, description="Pause between sentences, in seconds."
     )

@@ -10,13 +10,11 @@ from wyoming_servers.engines.kokoro_phonemes import SYMBOLS, Phonemizer, split
 from wyoming_servers.engines.kokoro_voices import KokoroVoices, Style
 from wyoming_servers.engines.speaking import LEAD, SAMPLE_TEXT, gain, limit, number, tail
 from wyoming_servers.errors import BadRequestError
+from wyoming_servers.text.mix import MAX_SPEED, MIN_SPEED
 from wyoming_servers.text.plain import speakable
 
 RATE: Final = 24_000
 """Samples per second."""
-
-MIN_SPEED: Final = 0.5
-MAX_SPEED: Final = 2.0
 
 
 class Network(Protocol):

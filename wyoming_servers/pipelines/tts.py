@@ -22,6 +22,7 @@ from wyoming_servers.pipelines.measure import Measure
 from wyoming_servers.pipelines.retry import Retry
 from wyoming_servers.pipelines.together import stop
 from wyoming_servers.pipelines.voices import Voice, VoiceBook, check_speaker
+from wyoming_servers.text import mix
 from wyoming_servers.text.segment import Segment, Segmenter
 
 CHUNK_SAMPLES: Final = 2_048
@@ -39,8 +40,8 @@ NOTHING: Final = AudioFormat(rate=22_050)
 NOTHING_SECONDS: Final = 0.1
 """A player needs some audio: Home Assistant takes an answer without any for a failure."""
 
-MIN_SPEED: Final = 0.5
-MAX_SPEED: Final = 2.0
+MIN_SPEED: Final = mix.MIN_SPEED
+MAX_SPEED: Final = mix.MAX_SPEED
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ class TtsPipeline:
         self._config = config
         self._bus = bus
         self._clock = clock
-        self.voices = VoiceBook(specs, config.tts.voice)
+        self.voices = VoiceBook(specs, config.tts.voice, tuple(config.tts.presets))
 
     @property
     def max_text(self) -> int:
@@ -118,6 +119,8 @@ class TtsPipeline:
                 f"A speed of {speed:g} is not possible.",
                 hint=f"Choose {MIN_SPEED:g} to {MAX_SPEED:g}.",
             )
+        # Both wishes count, as far as a voice can follow.
+        speed = min(max(speed * voice.speed, MIN_SPEED), MAX_SPEED)
         return Manner(voice, check_speaker(voice, request.speaker), speed, request.client)
 
 
@@ -272,7 +275,7 @@ class Speech:
         """
         request = {
             "text": segment.text,
-            "voice": self.voice,
+            "voice": self._manner.voice.name,
             "speaker": self._manner.speaker,
             "speed": self._manner.speed,
         }

@@ -1,16 +1,18 @@
 """Which voice of which model a request means."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wyoming_servers.domain import Kind, ModelSpec, Offer
 from wyoming_servers.errors import (
     BadRequestError,
+    ConductorError,
     ModelMissingError,
     UnsupportedLanguageError,
 )
 from wyoming_servers.pipelines import language as languages
 from wyoming_servers.pipelines.clip import clip, list_names
+from wyoming_servers.text.mix import parse_mix, parse_pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,15 @@ class Voice:
 
     spec: ModelSpec
     offer: Offer
+    sound: str = ""
+    """What the engine is asked for, if it is not called like the offer: `af_heart+am_adam`."""
+    speed: float = 1.0
+    """Its own pace, as a factor of what a request wishes."""
+
+    @property
+    def name(self) -> str:
+        """What the engine is asked for: a plain voice or a mix."""
+        return self.sound or self.offer.name
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -27,19 +38,28 @@ class Voice:
 
 
 class VoiceBook:
-    """All voices of the installed models, the default first; reads `specs` anew at every call."""
+    """All voices of the installed models, the default first; reads `specs` anew at every call.
 
-    def __init__(self, specs: Mapping[str, ModelSpec], default: str) -> None:
+    A voice that two models have is the one's that has a GPU, else the first one's.
+    """
+
+    def __init__(
+        self, specs: Mapping[str, ModelSpec], default: str, more: tuple[str, ...] = ()
+    ) -> None:
         self._specs = specs
         self._default = default
+        self._more = more
+        """Mixes and paces to offer beside the plain voices."""
 
     def __iter__(self) -> Iterator[Voice]:
-        voices = [
-            Voice(spec, offer)
-            for spec in self._specs.values()
-            if spec.kind is Kind.TTS
-            for offer in spec.offers
-        ]
+        voices = list(self._plain().values())
+        for name in dict.fromkeys((*self._more, self._default)):
+            try:
+                made = self._made(name)
+            except ConductorError:
+                made = None  # Its model is not installed; a request for it is told so.
+            if made is not None and made not in voices:
+                voices.append(made)
         return iter(sorted(voices, key=lambda voice: voice.offer.name != self._default))
 
     @property
@@ -51,11 +71,12 @@ class VoiceBook:
     def find(self, name: str | None, language: str | None = None) -> Voice:
         """Return the voice a request means.
 
-        1. A name, spelled as offered or in other case; the language does not matter then.
+        1. A name, spelled as offered or in other case, or a mix, or either with a pace; the
+           language does not matter then.
         2. A language: a voice of the same region before others, the default before others.
         3. Neither: the default voice.
 
-        Raises ModelMissingError or UnsupportedLanguageError, naming what there is.
+        Raises ModelMissingError, UnsupportedLanguageError or BadRequestError, naming what there is.
         """
         if name:  # 1
             return self._named(name)
@@ -63,17 +84,45 @@ class VoiceBook:
             return self._speaking(language)
         return self._named(self._default)  # 3
 
+    def _plain(self) -> dict[str, Voice]:
+        """Return every voice by its name."""
+        found: dict[str, Voice] = {}
+        for spec in self._specs.values():
+            if spec.kind is not Kind.TTS:
+                continue
+            for offer in spec.offers:
+                other = found.get(offer.name)
+                if other is None or (_on_gpu(spec) and not _on_gpu(other.spec)):
+                    found[offer.name] = Voice(spec, offer)
+        return found
+
     def _named(self, name: str) -> Voice:
-        voices = list(self)
-        for voice in voices:
-            if voice.offer.name == name:
-                return voice
-        for voice in voices:
-            if voice.offer.name.casefold() == name.casefold():
-                return voice
-        names = [voice.offer.name for voice in voices]
+        made = self._made(name)
+        if made is not None:
+            return made
+        names = [voice.offer.name for voice in self]
         raise ModelMissingError(
             f"The voice {clip(name)!r} is not installed; {list_names(names, 'voice')}."
+        )
+
+    def _made(self, name: str) -> Voice | None:
+        """Return a plain voice, or make one of a mix or a pace; None if a part is not installed."""
+        plain = self._plain()
+        if (exact := _spelled(name, plain)) is not None:
+            return exact
+        sound, speed = parse_pace(name)
+        voice = _spelled(sound, plain)
+        if voice is None and "+" in sound:
+            voice = _mixed(sound, plain)
+        if voice is None:
+            return None
+        offer = voice.offer
+        described = f"{offer.description or offer.name} @ {speed:g}" if speed != 1.0 else ""
+        return replace(
+            voice,
+            offer=replace(offer, name=name, description=described or offer.description),
+            sound=voice.name,
+            speed=speed,
         )
 
     def _speaking(self, language: str) -> Voice:
@@ -103,3 +152,34 @@ def check_speaker(voice: Voice, speaker: str | None) -> str | None:
         f"The voice {voice.offer.name!r} has no speaker {clip(speaker)!r}.",
         hint=f"Its speakers: {there}.",
     )
+
+
+def _spelled(name: str, voices: Mapping[str, Voice]) -> Voice | None:
+    if name in voices:
+        return voices[name]
+    folded = name.casefold()
+    return next((voice for known, voice in voices.items() if known.casefold() == folded), None)
+
+
+def _mixed(text: str, voices: Mapping[str, Voice]) -> Voice | None:
+    """Return a mix with the languages of its first voice; None if a part is not installed.
+
+    Raises BadRequestError for voices that cannot be mixed.
+    """
+    parts = [(_spelled(name, voices), weight) for name, weight in parse_mix(text)]
+    found = [(voice, weight) for voice, weight in parts if voice is not None]
+    if len(found) < len(parts):
+        return None
+    first = found[0][0]
+    if not first.spec.options.get("mixes") or any(voice.spec != first.spec for voice, _ in found):
+        raise BadRequestError(
+            f"The voices of {clip(text)!r} cannot be mixed.",
+            hint="Voices of Kokoro can be mixed with each other.",
+        )
+    sound = "+".join(f"{voice.offer.name}*{weight:g}" for voice, weight in found)
+    names = " + ".join(voice.offer.description or voice.offer.name for voice, _ in found)
+    return Voice(first.spec, replace(first.offer, name=text, description=names), sound)
+
+
+def _on_gpu(spec: ModelSpec) -> bool:
+    return spec.placements[0].device.startswith("cuda")

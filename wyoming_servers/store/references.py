@@ -9,6 +9,7 @@ from wyoming_servers.config.suggest import nearest
 from wyoming_servers.domain import Kind
 from wyoming_servers.store.catalog import Catalog
 from wyoming_servers.store.own_words import own_words, words_folder
+from wyoming_servers.text.mix import voices_of
 
 _SHOWN: Final = 8
 """Names listed in a fault; a longer list is no help."""
@@ -27,7 +28,11 @@ def check_references(config: Config, catalog: Catalog) -> list[Fault]:
         check("asr.model", config.asr.model, asr, "a speech-to-text model")
         _check_language(config, catalog, faults)
     if config.tts.enabled:
-        check("tts.voice", config.tts.voice, voices, "a voice")
+        for part in voices_of(config.tts.voice):
+            check("tts.voice", part, voices, "a voice")
+        for preset in config.tts.presets:
+            for part in voices_of(preset):
+                check("tts.presets", part, voices, "a voice")
     if config.wake.enabled:
         words = _words(config, catalog, faults)
         for word in config.wake.models:

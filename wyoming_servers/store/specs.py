@@ -9,6 +9,7 @@ from wyoming_servers.store.catalog import Catalog, ModelEntry
 from wyoming_servers.store.own_words import words_folder
 from wyoming_servers.store.packages import library_version
 from wyoming_servers.store.store import ModelStore
+from wyoming_servers.text.mix import voices_of
 
 _AUTO: Final = "auto"
 _CPU: Final = "cpu"
@@ -112,7 +113,8 @@ def served_models(config: Config, catalog: Catalog) -> dict[Kind, str]:
     served: dict[Kind, str] = {}
     if config.asr.enabled and config.asr.model in catalog:
         served[Kind.ASR] = config.asr.model
-    if config.tts.enabled and (voice := catalog.offering(Kind.TTS, config.tts.voice)) is not None:
+    default = voices_of(config.tts.voice)[0]
+    if config.tts.enabled and (voice := catalog.offering(Kind.TTS, default)) is not None:
         served[Kind.TTS] = voice.id
     if config.wake.enabled and (model := _hearing(config, catalog)) is not None:
         served[Kind.WAKE] = model

@@ -1,12 +1,51 @@
-"""Voices mixed by weight, as people write them: `af_heart`, `af_heart+am_adam`, `a*0.7+b*0.3`."""
+"""What people write for a voice: a name, a mix of voices, either with a pace behind it.
+
+`af_heart`, `af_heart+am_adam`, `af_heart*0.7+am_adam*0.3`, `af_heart@slow`, `en_US-joe-medium@1.2`.
+Clients such as Home Assistant can pass nothing but a name.
+"""
 
 import math
+from collections.abc import Mapping
 from typing import Final
 
 from wyoming_servers.errors import BadRequestError
 
 MOST: Final = 8
 """Voices in one mix."""
+
+PACES: Final[Mapping[str, float]] = {"slow": 0.8, "fast": 1.25}
+"""Speeds by name, as factors."""
+
+MIN_SPEED: Final = 0.5
+MAX_SPEED: Final = 2.0
+
+
+def parse_pace(text: str) -> tuple[str, float]:
+    """Take `joe@slow` or `joe@1.2` apart: the voice and its speed as a factor (1 if none).
+
+    Raises BadRequestError for a pace that is neither a name nor a number from 0.5 to 2.
+    """
+    voice, at, pace = text.rpartition("@")
+    if not at:
+        return text, 1.0
+    try:
+        speed = PACES[pace.strip().lower()] if pace.strip().lower() in PACES else float(pace)
+    except ValueError:
+        speed = math.nan
+    if not voice or not MIN_SPEED <= speed <= MAX_SPEED:
+        raise BadRequestError(
+            f"{text[:60]!r} has no possible pace behind the `@`.",
+            hint=f"Write {', '.join(PACES)} or a number from {MIN_SPEED:g} to {MAX_SPEED:g}.",
+        )
+    return voice.strip(), speed
+
+
+def voices_of(text: str) -> list[str]:
+    """Return the plain names in a voice as people write it; the text itself if it is none."""
+    try:
+        return [name for name, _ in parse_mix(parse_pace(text)[0])]
+    except BadRequestError:
+        return [text]
 
 
 def parse_mix(text: str) -> list[tuple[str, float]]:

@@ -1,7 +1,7 @@
 import pytest
 
 from wyoming_servers.errors import BadRequestError
-from wyoming_servers.text.mix import parse_mix
+from wyoming_servers.text.mix import parse_mix, parse_pace, voices_of
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,20 @@ def test_voices_come_with_their_weights(text: str, mix: list[tuple[str, float]])
 def test_what_is_no_mix_is_refused(text: str) -> None:
     with pytest.raises(BadRequestError):
         parse_mix(text)
+
+
+def test_a_pace_is_a_name_or_a_number() -> None:
+    assert parse_pace("joe") == ("joe", 1.0)
+    assert parse_pace("joe@slow") == ("joe", 0.8)
+    assert parse_pace("joe@1.5") == ("joe", 1.5)
+
+
+@pytest.mark.parametrize("text", ["joe@", "@slow", "joe@nan", "joe@2.1", "joe@quick"])
+def test_another_pace_is_refused(text: str) -> None:
+    with pytest.raises(BadRequestError):
+        parse_pace(text)
+
+
+def test_the_plain_voices_of_a_name_are_found() -> None:
+    assert voices_of("a*0.7+b@slow") == ["a", "b"]
+    assert voices_of("joe@quick") == ["joe@quick"]
