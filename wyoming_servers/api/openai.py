@@ -30,7 +30,8 @@ from wyoming_servers.jobs.job import NewJob, Segment, Task
 from wyoming_servers.jobs.transcribe import Heard
 from wyoming_servers.pipelines.listener import choose_listener
 from wyoming_servers.pipelines.measure import Measure
-from wyoming_servers.pipelines.tts import MAX_SPEED, MIN_SPEED, TtsRequest
+from wyoming_servers.pipelines.tts import TtsRequest
+from wyoming_servers.text.mix import MAX_SPEED, MIN_SPEED
 from wyoming_servers.text.subtitles import Cue, srt, vtt
 
 router = APIRouter(prefix="/v1", tags=["openai"], responses={**DOCUMENTED})
