@@ -51,6 +51,9 @@ class Client(asyncio.Protocol):
         self._session = Session(Side.SERVER)
         self._decoder = Decoder(PIPE_LIMITS)
         self._transport: asyncio.Transport | None = None
+        self._outgoing: list[bytes] = []
+        """Messages that leave together when the loop has run what is ready now: the audio of many
+        streams comes in the same moment, and a system call for each would cost more than it."""
         self._writable = asyncio.Event()
         self._writable.set()
         self._run_numbers = itertools.count(1)
@@ -164,7 +167,15 @@ class Client(asyncio.Protocol):
             raise InternalError(f"{message.type} carries what JSON cannot: {err}.") from err
         # When the pipe has ended, the process is about to be found dead, and `lose` follows.
         if self._session.send(message) and not self._transport.is_closing():
-            self._transport.write(data)
+            self._outgoing.append(data)
+            if len(self._outgoing) == 1:
+                asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        """Write what was sent, unless the pipe has ended meanwhile."""
+        outgoing, self._outgoing = self._outgoing, []
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(b"".join(outgoing))
 
     async def writable(self) -> None:
         """Wait while the pipe is full. Raises what the worker was lost to."""

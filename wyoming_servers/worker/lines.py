@@ -7,9 +7,10 @@ from typing import Final
 _LONGEST: Final = 4_096
 """Bytes of a line that are kept; libraries print whole tensors when they fail."""
 
+_OURS: Final = re.compile(r"^(?P<level>DEBUG|INFO|WARNING|ERROR|CRITICAL):[\w.]+: ?")
+"""How a line of our own child begins; the server's log says all of that itself."""
+
 _LEVELS: Final = (
-    # Our own child's format.
-    (re.compile(r"^(?P<level>DEBUG|INFO|WARNING|ERROR|CRITICAL):"), None),
     (re.compile(r"^Fatal Python error|^terminate called"), logging.CRITICAL),
     (re.compile(r"^Traceback|^\w*(Error|Exception)\b"), logging.ERROR),
     # CTranslate2 (spdlog), then onnxruntime.
@@ -18,7 +19,7 @@ _LEVELS: Final = (
     (re.compile(r"\[[EF]:onnxruntime:"), logging.ERROR),
     (re.compile(r"\[W:onnxruntime:"), logging.WARNING),
 )
-"""How a line begins, and its level; None takes the level from the text."""
+"""How a line of a library begins, and its level."""
 
 
 class LogLines:
@@ -48,14 +49,14 @@ class LogLines:
         self._rest.clear()
         if not line:
             return
-        self.last = line.strip()
-        if not line[0].isspace():  # an indented line belongs to the one before
+        if ours := _OURS.match(line):
+            self._level = getattr(logging, ours["level"])
+            line = line[ours.end() :]
+        elif not line[0].isspace():  # an indented line belongs to the one before
             self._level = _level(line)
+        self.last = line.strip()
         self.logger.log(self._level, "%s", line)
 
 
 def _level(line: str) -> int:
-    for pattern, level in _LEVELS:
-        if found := pattern.search(line):
-            return getattr(logging, found["level"]) if level is None else level
-    return logging.INFO
+    return next((level for pattern, level in _LEVELS if pattern.search(line)), logging.INFO)

@@ -49,6 +49,17 @@ def test_a_lines_level_is_read_from_its_beginning(
     assert [item.levelno for item in caplog.records] == [level]
 
 
+def test_a_line_of_our_own_says_only_what_the_servers_log_does_not(
+    lines: LogLines, caplog: pytest.LogCaptureFixture
+) -> None:
+    lines.feed(b"ERROR:worker.steps: Run 3 failed: KeyError\n  Traceback\nERROR: not ours\n")
+    assert [item[1:] for item in logged(caplog)] == [
+        (logging.ERROR, "Run 3 failed: KeyError"),
+        (logging.ERROR, "  Traceback"),
+        (logging.INFO, "ERROR: not ours"),
+    ]
+
+
 def test_an_indented_line_belongs_to_the_one_before(
     lines: LogLines, caplog: pytest.LogCaptureFixture
 ) -> None:
