@@ -25,6 +25,8 @@ class Bundle:
         self._lead = 0
         self._step = 0
         self._taken = 0
+        self._needed = 1
+        """Bytes with which the model could compute something."""
         self.size = 0
         """Bytes that wait."""
 
@@ -36,6 +38,7 @@ class Bundle:
         self._lead = lead * SPEECH_FORMAT.frame_bytes
         self._step = step * SPEECH_FORMAT.frame_bytes
         self._taken = 0
+        self._needed = self._until_next()
 
     @property
     def sent(self) -> int:
@@ -45,9 +48,7 @@ class Bundle:
     @property
     def due(self) -> bool:
         """Whether the model could compute something with what waits."""
-        if not self._step:
-            return self.size > 0
-        return self._steps(self._taken + self.size) > self._steps(self._taken)
+        return self.size >= self._needed
 
     def add(self, pcm: bytes, timestamp: int) -> None:
         """Append a piece."""
@@ -68,8 +69,13 @@ class Bundle:
             expected += len(pcms[-1]) / _BYTES_PER_MS
         pcm = b"".join(pcms)
         self._taken += len(pcm)
+        self._needed = self._until_next()
         self.size -= len(pcm)
         return pcm, timestamp
 
-    def _steps(self, size: int) -> int:
-        return max(0, (size - self._lead + self._step) // self._step)
+    def _until_next(self) -> int:
+        """Return the bytes from what was taken to the end of the next step."""
+        if not self._step:
+            return 1
+        beyond = self._taken - self._lead
+        return -beyond if beyond < 0 else self._step - beyond % self._step

@@ -23,6 +23,9 @@ from wyoming_servers.pipelines.words import Word, WordBook
 from wyoming_servers.store.own_words import OwnWords
 from wyoming_servers.worker.base import Chunk
 
+CROWD: Final = 8
+"""Streams from which on two of them meet, on average, within the time they wait for each other."""
+
 SLICE_SECONDS: Final = 0.25
 """Audio that is worked on before others get their turn; a client may send minutes at once."""
 
@@ -120,7 +123,7 @@ class WakePipeline:
         return wins
 
     def _is_crowded(self) -> bool:
-        return self._streams > 1
+        return self._streams >= CROWD
 
 
 class Listening:
@@ -143,6 +146,8 @@ class Listening:
         self._converter: Converter | None = None
         self._slice = 0
         """Bytes that are worked on in one go."""
+        self._byte_ms = 0.0
+        """Milliseconds that a byte lasts."""
         self._position = 0.0
         """Milliseconds, where the next piece begins."""
         self._ended = False
@@ -171,7 +176,7 @@ class Listening:
             for ear in self._ears:
                 if not ear.has_room:
                     await ear.make_room()
-            self._add(pcm[start : start + self._slice], audio)
+            self._add(pcm[start : start + self._slice])
             if start + self._slice < len(pcm):
                 await asyncio.sleep(0)
 
@@ -179,15 +184,14 @@ class Listening:
         """As `feed`, for more of the same format; False, and nothing is done, if it had to wait."""
         if self._is_over:
             return True
-        if (
-            audio != self._format
-            or len(pcm) > self._slice
-            or not all(ear.has_room for ear in self._ears)
-        ):
+        if audio != self._format or len(pcm) > self._slice:
             return False
+        for ear in self._ears:
+            if not ear.has_room:
+                return False
         if timestamp is not None:
             self._position = float(timestamp)
-        self._add(pcm, audio)
+        self._add(pcm)
         return True
 
     def end(self) -> None:
@@ -227,15 +231,16 @@ class Listening:
             return
         self._converter, self._format = Converter(audio, SPEECH_FORMAT), audio
         self._slice = max(audio.frame_bytes, audio.bytes_for(SLICE_SECONDS))
+        self._byte_ms = 1_000 * audio.seconds(1)
 
-    def _add(self, piece: bytes, audio: AudioFormat) -> None:
+    def _add(self, piece: bytes) -> None:
         """Convert a piece and hand it to every model; all of them have room."""
         if self._converter is None:
             raise InternalError("Audio was fed before its format was known.")
         converted = self._converter.feed(piece)
         for ear in self._ears:
             ear.add(converted, int(self._position))
-        self._position += 1_000 * audio.seconds(len(piece))
+        self._position += len(piece) * self._byte_ms
 
     async def _listen(self) -> None:
         try:

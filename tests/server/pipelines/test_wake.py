@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from wyoming_servers.errors import (
 )
 from wyoming_servers.pipelines import ear
 from wyoming_servers.pipelines.fake import FakeCoordinator, FakeRun, hear_loud
-from wyoming_servers.pipelines.wake import Listening, WakeRequest
+from wyoming_servers.pipelines.wake import CROWD, Listening, WakeRequest
 from wyoming_servers.worker.base import Chunk
 
 Make = Callable[..., Any]
@@ -311,29 +312,32 @@ async def test_a_model_that_computes_in_steps_is_sent_steps(
     ]
 
 
-async def test_several_streams_wait_for_each_other_a_moment_and_a_lone_one_does_not(
+async def test_many_streams_wait_for_each_other_a_moment_and_few_do_not(
     make_wake: Make, coordinator: FakeCoordinator, clock: FakeClock
 ) -> None:
     pipeline = make_wake()
-    async with pipeline.open(WakeRequest()) as first:
+
+    def sent() -> list[int]:
+        return [len(run.pieces) for run in coordinator.runs[:2]]
+
+    async with AsyncExitStack() as stack:
+        first, second, *_ = [
+            await stack.enter_async_context(pipeline.open(WakeRequest())) for _ in range(CROWD)
+        ]
         await clock.settle()
+        await clock.advance(0.005)
         await first.feed(HUSH, SPEECH_FORMAT)
+        await clock.advance(0.01)
+        await second.feed(HUSH, SPEECH_FORMAT)
         await clock.settle()
-        assert len(coordinator.runs[0].pieces) == 1
-        async with pipeline.open(WakeRequest()) as second:
-            await clock.settle()
-            await clock.advance(0.005)
-            await first.feed(HUSH, SPEECH_FORMAT)
-            await clock.advance(0.01)
-            await second.feed(HUSH, SPEECH_FORMAT)
-            await clock.settle()
-            assert [len(run.pieces) for run in coordinator.runs] == [1, 0]
-            await clock.advance(0.006)
-            assert [len(run.pieces) for run in coordinator.runs] == [2, 1]
+        assert sent() == [0, 0]
+        await clock.advance(0.006)
+        assert sent() == [1, 1]
+    async with pipeline.open(WakeRequest()) as alone:
         await clock.settle()
-        await first.feed(HUSH, SPEECH_FORMAT)
+        await alone.feed(HUSH, SPEECH_FORMAT)
         await clock.settle()
-        assert len(coordinator.runs[0].pieces) == 3
+        assert len(coordinator.runs[-1].pieces) == 1
 
 
 async def test_audio_that_needs_no_waiting_is_taken_at_once(
