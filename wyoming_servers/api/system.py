@@ -5,7 +5,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
 
 from wyoming_servers.api import views
-from wyoming_servers.api.context import Context
+from wyoming_servers.api.context import ApiContext, Context
 
 API_VERSION = "1"
 """Grows when an existing address changes its meaning; additions do not count."""
@@ -23,6 +23,9 @@ class Info(BaseModel):
     instance: str = Field(description="Identity of this run.")
     started_at: str = Field(description="ISO 8601, UTC.")
     ports: dict[str, int] = Field(description="Server (asr, tts, wake, api) to open port.")
+    features: list[str] = Field(
+        description="Parts of the API that not every server has, such as config, jobs, library."
+    )
 
 
 @router.get("/info", summary="Who this server is")
@@ -33,7 +36,18 @@ async def info(context: Context) -> Info:
         instance=context.instance,
         started_at=views.iso(context.started),
         ports=dict(context.ports),
+        features=_features(context),
     )
+
+
+def _features(context: ApiContext) -> list[str]:
+    parts = {
+        "config": context.editor,
+        "jobs": context.jobs,
+        "library": context.library,
+        "webhooks": context.webhooks,
+    }
+    return sorted(name for name, part in parts.items() if part is not None)
 
 
 @router.get(
