@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +48,8 @@ POLICY = Policy(
     budget="300MiB",  # the other and one of the two that can hear
     reserve=0,
     request=12.0,
-    load=3.0,
-    ping=0.5,
+    load=2.5,
+    ping=0.4,
     ping_misses=4,
     stop_grace=0.5,
     backoff=(0.2, 0.4, 0.8),
@@ -161,7 +161,12 @@ class World:
 
     @asynccontextmanager
     async def running(
-        self, struck: dict[str, Any], holder: dict[str, Any], *, card: bool = False
+        self,
+        struck: dict[str, Any],
+        holder: dict[str, Any],
+        *,
+        card: bool = False,
+        budget: str = POLICY.budget,
     ) -> AsyncIterator[None]:
         """Serve the models, of which two have these options, and someone who listens meanwhile."""
         placements = (Placement(CARD), Placement("cpu")) if card else (Placement("cpu"),)
@@ -183,8 +188,9 @@ class World:
         }
         probes = (HostProbe(), Card(self.launcher)) if card else (HostProbe(),)
         probe = MachineProbe(*probes)
+        policy = replace(POLICY, budget=budget)
         self.coordinator = Coordinator(
-            specs, self.launcher, probe, self.bus, self.clock, policy=POLICY, jitter=lambda: 0.5
+            specs, self.launcher, probe, self.bus, self.clock, policy=policy, jitter=lambda: 0.5
         )
         for name in (STRUCK, HOLDER):
             config = Config.model_validate(
@@ -339,10 +345,15 @@ class World:
         self.fuse.touch()
         return str(self.fuse)
 
-    async def relight(self) -> None:
-        """Let it happen once more, as soon as it has happened."""
-        await self.until(lambda: not self.fuse.exists())
-        self.fuse.touch()
+    async def relight(self, until: Callable[[], bool] | None = None) -> None:
+        """Let it happen once more as soon as it has happened, or again and again `until`."""
+        while True:
+            await self.until(lambda: not self.fuse.exists())
+            if until is not None and until():
+                return
+            self.fuse.touch()
+            if until is None:
+                return
 
 
 @pytest.fixture
