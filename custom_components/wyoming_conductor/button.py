@@ -58,7 +58,7 @@ SERVER: tuple[ServerButtonDescription, ...] = (
         key="clear_phrases",
         translation_key="clear_phrases",
         entity_category=EntityCategory.CONFIG,
-        feature=Feature.CACHE,
+        feature=Feature.PHRASES,
         press=lambda coordinator: coordinator.client.clear_cache("phrases"),
     ),
     ServerButtonDescription(
@@ -66,7 +66,7 @@ SERVER: tuple[ServerButtonDescription, ...] = (
         translation_key="clear_models",
         entity_category=EntityCategory.CONFIG,
         entity_registry_enabled_default=False,
-        feature=Feature.CACHE,
+        feature=Feature.LIBRARY,
         press=lambda coordinator: coordinator.client.clear_cache("models"),
     ),
 )

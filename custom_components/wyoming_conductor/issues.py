@@ -18,6 +18,7 @@ LOAD_FAILED: Final = "model_load_failed"
 RUNNING_ON_CPU: Final = "running_on_cpu"
 NOT_IN_ASSIST: Final = "server_not_in_assist"
 PIPELINE_BROKEN: Final = "pipeline_broken"
+RESTART_NEEDED: Final = "restart_needed"
 SERVER_TOO_OLD: Final = "server_too_old"
 SERVER_TOO_NEW: Final = "server_too_new"
 
@@ -59,6 +60,8 @@ def async_sync(hass: HomeAssistant, entry: ConductorConfigEntry, snapshot: Snaps
         hass, snapshot.info.uuid, snapshot.info.ports
     ):
         wanted.add(_entry_issue(hass, entry))
+    if snapshot.config is not None and snapshot.config.restart_needed:
+        wanted.add(_restart_issue(hass, entry, snapshot.config.restart_needed))
     async_clear(hass, entry, keep=wanted)
 
 
@@ -92,7 +95,7 @@ def async_clear(
     """Take back the entry's repairs, less those in `keep`; those of assistants go with all."""
     registry = ir.async_get(hass)
     prefixes = [_id(entry, key) for key in (OUT_OF_MEMORY, LOAD_FAILED, RUNNING_ON_CPU)]
-    prefixes.append(_id(entry, NOT_IN_ASSIST))
+    prefixes += [_id(entry, key) for key in (NOT_IN_ASSIST, RESTART_NEEDED)]
     if keep is None:
         prefixes += [_id(entry, key) for key in (PIPELINE_BROKEN, SERVER_TOO_OLD, SERVER_TOO_NEW)]
     for domain, issue in list(registry.issues):
@@ -135,6 +138,22 @@ def _entry_issue(hass: HomeAssistant, entry: ConductorConfigEntry) -> str:
         severity=ir.IssueSeverity.WARNING,
         translation_key=NOT_IN_ASSIST,
         translation_placeholders={"name": entry.title},
+    )
+    return issue
+
+
+def _restart_issue(
+    hass: HomeAssistant, entry: ConductorConfigEntry, settings: tuple[str, ...]
+) -> str:
+    issue = _id(entry, RESTART_NEEDED)
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        issue,
+        is_fixable=False,
+        severity=ir.IssueSeverity.WARNING,
+        translation_key=RESTART_NEEDED,
+        translation_placeholders={"name": entry.title, "settings": ", ".join(settings)},
     )
     return issue
 

@@ -29,6 +29,8 @@ ATTR_WAIT = "wait"
 ATTR_CACHE = "cache"
 ATTR_PIPELINE = "pipeline"
 
+CACHES = {"phrases": Feature.PHRASES, "models": Feature.LIBRARY}
+
 WAIT_SECONDS = 180.0
 """A large model on a slow disk takes a minute; a load that hangs is ended by the server at two."""
 
@@ -39,7 +41,7 @@ LOAD_SCHEMA = probatio.Schema({**_MODEL, probatio.Optional(ATTR_WAIT, default=Tr
 MODEL_SCHEMA = probatio.Schema(_MODEL)
 ENTRY_SCHEMA = probatio.Schema(_ENTRY)
 CACHE_SCHEMA = probatio.Schema(
-    {**_ENTRY, probatio.Required(ATTR_CACHE): probatio.In(("phrases", "models"))}
+    {**_ENTRY, probatio.Required(ATTR_CACHE): probatio.In(CACHES)}
 )
 WARM_SCHEMA = probatio.Schema({**_ENTRY, probatio.Required(ATTR_PIPELINE): cv.string})
 
@@ -188,6 +190,6 @@ async def _status(call: ServiceCall) -> ServiceResponse:
 async def _clear(call: ServiceCall) -> None:
     """Delete what is cached on the server."""
     coordinator = _coordinator(call)
-    if Feature.CACHE not in coordinator.data.info.features:
+    if CACHES[call.data[ATTR_CACHE]] not in coordinator.data.info.features:
         raise ServiceValidationError(translation_domain=DOMAIN, translation_key="no_cache")
     await ask(coordinator, coordinator.client.clear_cache(call.data[ATTR_CACHE]))

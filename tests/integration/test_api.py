@@ -129,7 +129,7 @@ def test_a_model_that_loads_and_one_that_waits_tell_how_far_they_are() -> None:
 
 
 def test_settings_are_read_and_written_by_their_path() -> None:
-    config = ServerConfig.from_json({"values": {"models": {"whisper/tiny.en": {"device": "cpu"}}}})
+    config = ServerConfig.from_json({"config": {"models": {"whisper/tiny.en": {"device": "cpu"}}}})
     assert config.get("models", "whisper/tiny.en", "device") == "cpu"
     assert config.get("models", "other", "device") is None
     assert patch(("a", "b"), None) == {"a": {"b": None}}

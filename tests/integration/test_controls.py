@@ -166,3 +166,11 @@ async def test_a_refused_token_reaches_the_user_and_asks_for_another(
     await home.async_block_till_done()
     flows = home.config_entries.flow.async_progress()
     assert SOURCE_REAUTH in [flow["context"]["source"] for flow in flows]
+
+
+async def test_a_setting_that_something_stronger_holds_is_told(
+    home: HomeAssistant, loaded: MockConfigEntry, conductor: FakeConductor
+) -> None:
+    conductor.shadowed = {"tts.speed": "environment"}
+    with pytest.raises(HomeAssistantError, match="set by the environment"):
+        await call(home, "set_value", "number.attic_speaking_speed", value=0.8)

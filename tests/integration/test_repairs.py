@@ -98,6 +98,18 @@ async def test_a_model_on_the_processor_is_told_but_not_repaired_here(
     assert (issue.translation_key, issue.is_fixable) == ("running_on_cpu", False)
 
 
+async def test_settings_that_wait_for_a_restart_are_told(
+    home: HomeAssistant, loaded: MockConfigEntry, conductor: FakeConductor
+) -> None:
+    conductor.restart_needed = ["tts.speed"]
+    await loaded.runtime_data.async_refresh()
+    (issue,) = ir.async_get(home).issues.values()
+    assert issue.translation_placeholders == {"name": "Attic", "settings": "tts.speed"}
+    conductor.restart_needed = []
+    await loaded.runtime_data.async_refresh()
+    assert not ir.async_get(home).issues
+
+
 async def test_servers_that_assist_lacks_are_added(
     home: HomeAssistant,
     loaded: MockConfigEntry,

@@ -123,7 +123,7 @@ async def test_a_server_without_caches_says_so(
 ) -> None:
     conductor.info["features"] = []
     await loaded.runtime_data.async_refresh()
-    with pytest.raises(ServiceValidationError, match="no cache"):
+    with pytest.raises(ServiceValidationError, match="does not keep"):
         await ask(home, "clear_cache", loaded, answers=False, cache="models")
 
 

@@ -76,8 +76,14 @@ class ConductorClient:
         return ServerConfig.from_json(await self._ask("GET", "/config"))
 
     async def change_config(self, path: tuple[str, ...], value: Any) -> None:
-        """Set one setting for good; None takes it back to what the server's file says."""
-        await self._ask("PATCH", "/config", patch(path, value))
+        """Set one setting for good; None takes it back to what the server's file says.
+
+        Raises ConductorRequestError also where something stronger wins, such as the environment.
+        """
+        answer = await self._ask("PATCH", "/config", patch(path, value))
+        if shadowed := mapping(answer.get("shadowed") or {}, "shadowed"):
+            key, source = next(iter(shadowed.items()))
+            raise ConductorRequestError(f"{key} is set by the {source}, which wins.")
 
     async def clear_cache(self, kind: str) -> None:
         """Delete cached `phrases` (spoken sentences) or unused `models`."""

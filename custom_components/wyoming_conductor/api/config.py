@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .fields import Json, mapping
+from .fields import Json, mapping, texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,11 +12,13 @@ class ServerConfig:
     """Effective values, nested as in the server's configuration file."""
 
     values: Mapping[str, Any]
+    restart_needed: tuple[str, ...] = ()
+    """Settings that were changed and hold from the server's next start on."""
 
     @classmethod
     def from_json(cls, data: Json) -> ServerConfig:
         """Read the answer of `GET /config`."""
-        return cls(mapping(data.get("values", {}), "values"))
+        return cls(mapping(data.get("config"), "config"), texts(data, "restart_needed"))
 
     def get(self, *path: str) -> Any:
         """Return the value at a path such as `("asr", "language")`; None if there is none."""

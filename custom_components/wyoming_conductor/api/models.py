@@ -14,7 +14,10 @@ class Feature(StrEnum):
     """Parts of the API that not every server has; `GET /info` names them."""
 
     CONFIG = "config"
-    CACHE = "cache"
+    LIBRARY = "library"
+    """Models can be deleted from the disk."""
+    PHRASES = "phrases"
+    """Spoken sentences are kept, and can be deleted."""
     VOCABULARY = "vocabulary"
 
 

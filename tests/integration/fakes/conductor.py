@@ -19,7 +19,7 @@ INFO: dict[str, Any] = {
     "instance": "run-1",
     "started_at": "2026-11-20T08:00:00.000Z",
     "ports": {"asr": 0, "tts": 0, "wake": 0, "api": 10380},
-    "features": ["config", "cache", "vocabulary"],
+    "features": ["config", "jobs", "library", "phrases", "vocabulary"],
 }
 
 HEALTH: dict[str, Any] = {
@@ -157,6 +157,8 @@ class FakeConductor:
         self._sent = asyncio.Condition()
         self._number = 0
         self.refuses_streams = False
+        self.restart_needed: list[str] = []
+        self.shadowed: dict[str, str] = {}
 
     @property
     def host(self) -> str:
@@ -237,10 +239,11 @@ class FakeConductor:
             case "GET", ["models"]:
                 return web.json_response({"models": self.models})
             case "GET", ["config"]:
-                return web.json_response({"values": self.config})
+                restart = {"sources": {}, "restart_needed": self.restart_needed}
+                return web.json_response({"config": self.config, **restart})
             case "PATCH", ["config"]:
                 _merge(self.config, body)
-                return web.json_response({"values": self.config})
+                return web.json_response({"changed": [], "shadowed": self.shadowed})
             case "PUT", ["vocabulary"]:
                 return web.json_response({"names": len(body["names"])})
             case "DELETE", ["cache", _]:

@@ -1,0 +1,235 @@
+"""What Home Assistant's and HACS' own checks look at, as far as they can be run here."""
+
+import ast
+from collections.abc import Iterator
+import json
+from pathlib import Path
+import re
+from typing import Any
+
+import custom_components.wyoming_conductor as integration
+from custom_components.wyoming_conductor import button, number, select, sensor, switch
+from custom_components.wyoming_conductor.binary_sensor import LOADED, READY, SERVER
+from custom_components.wyoming_conductor.const import ACTIVITIES, DOMAIN
+from homeassistant.components.blueprint import Blueprint
+from homeassistant.components.blueprint.schemas import BLUEPRINT_SCHEMA
+from homeassistant.helpers.service import _SERVICES_SCHEMA
+from homeassistant.util.yaml import load_yaml
+import pytest
+
+HERE = Path(integration.__file__).parent
+ROOT = HERE.parents[1]
+LANGUAGES = sorted(path.stem for path in (HERE / "translations").glob("*.json"))
+
+RULES = set(
+    """action-setup appropriate-polling brands common-modules config-flow-test-coverage config-flow
+    dependency-transparency docs-actions docs-conditions docs-high-level-description
+    docs-installation-instructions docs-removal-instructions docs-triggers entity-event-setup
+    entity-unique-id has-entity-name runtime-data test-before-configure test-before-setup
+    unique-config-entry action-exceptions config-entry-unloading docs-configuration-parameters
+    docs-installation-parameters entity-unavailable integration-owner log-when-unavailable
+    parallel-updates reauthentication-flow test-coverage devices diagnostics discovery-update-info
+    discovery docs-data-update docs-examples docs-known-limitations docs-supported-devices
+    docs-supported-functions docs-troubleshooting docs-use-cases dynamic-devices entity-category
+    entity-device-class entity-disabled-by-default entity-translations exception-translations
+    icon-translations reconfiguration-flow repair-issues stale-devices async-dependency
+    inject-websession strict-typing""".split()
+)
+
+
+def read(name: str) -> Any:
+    """Return a JSON file of the integration."""
+    return json.loads((HERE / name).read_text())
+
+
+@pytest.fixture(scope="module")
+def english() -> dict[str, Any]:
+    """The texts that all others are made of."""
+    found: dict[str, Any] = read("translations/en.json")
+    return found
+
+
+def leaves(tree: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Return every text with its path."""
+    if isinstance(tree, str):
+        yield path, tree
+        return
+    for key, value in tree.items():
+        yield from leaves(value, (*path, key))
+
+
+def calls() -> Iterator[ast.Call]:
+    """Return every call in the integration's code."""
+    for path in HERE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call):
+                yield node
+
+
+def test_the_manifest_is_what_hassfest_wants() -> None:
+    manifest = read("manifest.json")
+    keys = list(manifest)
+    assert keys == ["domain", "name", *sorted(keys[2:])]
+    assert manifest["domain"] == DOMAIN == HERE.name
+    assert manifest["documentation"].startswith("https://")
+    assert manifest["iot_class"] == "local_push"
+    assert manifest["integration_type"] == "hub"
+    assert re.fullmatch(r"\d+\.\d+\.\d+", manifest["version"])
+    assert manifest["codeowners"]
+    assert manifest["issue_tracker"]
+    assert all(kind == kind.lower() for kind in manifest["zeroconf"])
+
+
+def test_every_import_of_another_component_is_a_dependency() -> None:
+    manifest = read("manifest.json")
+    named = {*manifest["dependencies"], *manifest["after_dependencies"]}
+    always = {"homeassistant", "stt", "tts", "sensor", "binary_sensor", "button", "event", "number"}
+    always |= {"select", "switch", "diagnostics", "repairs", "system_health", "device_automation"}
+    for path in HERE.rglob("*.py"):
+        for match in re.finditer(r"homeassistant\.components\.(\w+)", path.read_text()):
+            assert match[1] in named | always, f"{path.name} imports {match[1]}"
+
+
+def test_hacs_finds_what_it_needs() -> None:
+    hacs = json.loads((ROOT / "hacs.json").read_text())
+    assert set(hacs) <= {
+        *("name", "homeassistant", "hacs", "zip_release", "filename", "hide_default_branch"),
+        *("country", "content_in_root", "persistent_directory", "render_readme"),
+    }
+    assert hacs["name"]
+    assert hacs["filename"].endswith(".zip")
+    folders = [path for path in (ROOT / "custom_components").iterdir() if path.is_dir()]
+    assert [path.name for path in folders if path.name != "__pycache__"] == [DOMAIN]
+
+
+def test_the_brand_has_its_pictures() -> None:
+    for name, size in (("icon.png", 256), ("icon@2x.png", 512)):
+        head = (HERE / "brand" / name).read_bytes()[:24]
+        assert head[:8] == b"\x89PNG\r\n\x1a\n"
+        assert int.from_bytes(head[16:20]) == int.from_bytes(head[20:24]) == size
+    assert (HERE / "brand" / "logo.png").exists()
+
+
+def test_the_quality_scale_has_every_rule_once_and_says_why_some_do_not_apply() -> None:
+    rules = load_yaml(HERE / "quality_scale.yaml")["rules"]
+    assert set(rules) == RULES
+    assert len(RULES) == 54
+    for rule, status in rules.items():
+        if status != "done":
+            assert status["status"] == "exempt", rule
+            assert status["comment"], rule
+
+
+def test_services_are_described_with_texts_and_icons(english: dict[str, Any]) -> None:
+    services = _SERVICES_SCHEMA(load_yaml(HERE / "services.yaml"))
+    assert set(services) == set(english["services"]) == set(read("icons.json")["services"])
+    code = (HERE / "services.py").read_text()
+    for name, service in services.items():
+        assert f'"{name}"' in code
+        texts = english["services"][name]
+        assert texts["name"]
+        assert texts["description"]
+        assert set(service["fields"]) == set(texts["fields"])
+
+
+def test_every_entity_has_a_name_and_an_icon(english: dict[str, Any]) -> None:
+    icons = read("icons.json")["entity"]
+    tables: dict[str, list[Any]] = {
+        "sensor": [*sensor.SERVER, *sensor.GAUGES, *sensor.MODEL],
+        "binary_sensor": [*SERVER, LOADED, READY],
+        "button": [*button.SERVER, *button.MODEL, button.WARM_UP],
+        "number": [*number.SETTINGS],
+        "select": [*select.SETTINGS, select.DEVICE, select.PIPELINE_VOICE],
+        "switch": [*switch.SETTINGS, switch.KEEP_LOADED],
+    }
+    for platform, descriptions in tables.items():
+        keys = {description.translation_key for description in descriptions}
+        assert keys == set(english["entity"][platform]), platform
+        for description in descriptions:
+            has_icon = description.translation_key in icons.get(platform, {})
+            has_class = description.device_class not in (None, "enum")
+            assert has_icon != has_class, f"{platform}.{description.key}"
+            if options := getattr(description, "options", None):
+                states = english["entity"][platform][description.translation_key]["state"]
+                assert set(states) == set(options)
+    states = english["entity"]["event"]["activity"]["state_attributes"]["event_type"]["state"]
+    assert set(states) == set(english["device_automation"]["trigger_type"]) == set(ACTIVITIES)
+
+
+def test_icons_are_well_formed_and_no_state_repeats_the_default() -> None:
+    for path, icon in leaves(read("icons.json")):
+        assert re.fullmatch(r"mdi:[a-z0-9-]+", icon), path
+    for platform in read("icons.json")["entity"].values():
+        for icons in platform.values():
+            assert icons["default"] not in icons.get("state", {}).values()
+
+
+def test_every_exception_and_issue_in_the_code_has_a_text(english: dict[str, Any]) -> None:
+    keys = {
+        keyword.value.value
+        for call in calls()
+        for keyword in call.keywords
+        if keyword.arg == "translation_key"
+        and isinstance(keyword.value, ast.Constant)
+        and any(other.arg == "translation_domain" for other in call.keywords)
+    }
+    assert keys == set(english["exceptions"])
+    issues = (HERE / "issues.py").read_text()
+    constants = set(re.findall(r'^[A-Z_]+: Final = "([a-z_]+)"$', issues, re.MULTILINE))
+    assert constants == set(english["issues"])
+    for issue in english["issues"].values():
+        assert ("description" in issue) != ("fix_flow" in issue)
+
+
+def test_every_step_error_and_abort_of_the_flows_has_a_text(english: dict[str, Any]) -> None:
+    for name, section in (("config_flow.py", "config"), ("pipeline_flow.py", "config_subentries")):
+        code = (HERE / name).read_text()
+        texts = english[section] if section == "config" else english[section]["pipeline"]
+        steps = set(re.findall(r'step_id="(\w+)"', code)) - {"init"}
+        assert steps == set(texts["step"])
+        for reason in re.findall(r'reason="(\w+)"', code):
+            assert reason in texts["abort"], reason
+        for error in re.findall(r'errors\[\S+\] = "(\w+)"', code):
+            assert error in texts["error"], error
+
+
+def test_every_field_of_a_form_is_explained(english: dict[str, Any]) -> None:
+    steps = [*english["config"]["step"].values(), *english["options"]["step"].values()]
+    steps += english["config_subentries"]["pipeline"]["step"].values()
+    for step in steps:
+        assert set(step.get("data", {})) == set(step.get("data_description", {}))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_language_is_complete_and_clean(language: str, english: dict[str, Any]) -> None:
+    texts = dict(leaves(read(f"translations/{language}.json")))
+    original = dict(leaves(english))
+    assert set(texts) == set(original)
+    for path, text in texts.items():
+        assert text == text.strip(), path
+        assert not re.search(r"<\w|https?://|\[%key|'\{\w+\}'", text), path
+        assert set(re.findall(r"{\w+}", text)) == set(re.findall(r"{\w+}", original[path])), path
+
+
+def test_there_are_four_languages() -> None:
+    assert LANGUAGES == ["de", "en", "es", "fr"]
+
+
+def test_platforms_say_how_many_updates_may_run_at_once() -> None:
+    for platform in integration.PLATFORMS:
+        code = (HERE / f"{platform}.py").read_text()
+        assert re.search(r"^PARALLEL_UPDATES = [01]$", code, re.MULTILINE), platform
+
+
+def test_the_package_is_typed_and_alone() -> None:
+    assert (HERE / "py.typed").exists()
+    for path in HERE.rglob("*.py"):
+        assert "wyoming_servers" not in path.read_text(), path
+
+
+def test_the_blueprint_is_a_valid_automation() -> None:
+    for path in (HERE / "blueprints" / "automation").glob("*.yaml"):
+        blueprint = Blueprint(
+            load_yaml(path), expected_domain="automation", schema=BLUEPRINT_SCHEMA
+        )
+        assert set(blueprint.inputs) == {"gaming", "unload_button", "warm_up_button"}
