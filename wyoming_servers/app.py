@@ -36,6 +36,7 @@ from wyoming_servers.pipelines.wake import WakePipeline
 from wyoming_servers.pipelines.word_watch import WordWatcher
 from wyoming_servers.servers.wyoming import WyomingServers
 from wyoming_servers.store.own_words import OwnWords, words_folder
+from wyoming_servers.store.phrases import PhraseCache
 from wyoming_servers.store.references import check_references
 from wyoming_servers.store.specs import model_specs, served_models
 from wyoming_servers.store.store import ModelStore
@@ -119,7 +120,10 @@ class Conductor:
         self._own(metrics.run(bus), "metrics")
 
         asr = AsrPipeline(coordinator, specs, config, bus, clock)
-        tts = TtsPipeline(coordinator, specs, config, bus, clock)
+        phrases = _phrase_cache(config)
+        if phrases is not None:
+            self._own(phrases.run(), "phrase cache")
+        tts = TtsPipeline(coordinator, specs, config, bus, clock, phrases)
         own_words = await asyncio.to_thread(OwnWords, words_folder(config))
         wake = WakePipeline(coordinator, specs, config, bus, clock, own_words)
         self._own(Prefetcher(coordinator, tts.voices, config, bus).run(), "prefetch")
@@ -305,6 +309,13 @@ class _Applier:
             own = config.models.get(status.spec.id, ModelSection())
             keep = config.keep_alive if own.keep_alive is None else own.keep_alive
             self._coordinator.update_policy(status.spec.id, keep_alive=keep, pinned=own.pinned)
+
+
+def _phrase_cache(config: Config) -> PhraseCache | None:
+    cache = config.tts.phrase_cache
+    if not cache.enabled:
+        return None
+    return PhraseCache(config.data_dir / "cache" / "phrases", memory=cache.memory, disk=cache.disk)
 
 
 def _telling(webhooks: Webhooks) -> Callable[[Job], Awaitable[None]]:

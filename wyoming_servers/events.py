@@ -211,6 +211,10 @@ class RequestFinished(Event):
     message: str = ""
     stages: dict[str, float] = field(default_factory=dict)
     """Seconds per stage, such as queue, inference, first_audio."""
+    phrases: int = 0
+    """Phrases that were spoken."""
+    cached: int = 0
+    """How many of these came from the phrase cache."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

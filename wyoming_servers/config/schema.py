@@ -53,6 +53,14 @@ class AsrSection(Section):
     )
 
 
+class PhraseCacheSection(Section):
+    """Audio of phrases that were spoken before."""
+
+    enabled: bool = Field(True, description="Keep them; a repeated phrase is then there at once.")
+    memory: Size = Field(32 * 1024**2, ge=0, description="Held in memory, in bytes.")
+    disk: Size = Field(256 * 1024**2, ge=0, description="Held in <data_dir>/cache, in bytes.")
+
+
 class TtsSection(Section):
     """Text to speech."""
 
@@ -62,7 +70,7 @@ class TtsSection(Section):
     speed: float = Field(1.0, ge=0.5, le=2.0, description="1.0 is the voice's own pace.")
     presets: list[str] = Field(
         default_factory=list,
-        description="More voices to offer: a pace (`name@slow`, `name@1.2`), a mix (`a*0.7+b*0.3`).",
+        description="More voices: paces (`name@slow`, `name@1.2`), mixes (`a*0.7+b*0.3`).",
         examples=[["en_US-joe-medium@slow"]],
     )
     sentence_silence: Duration = Field(
@@ -71,6 +79,7 @@ class TtsSection(Section):
     max_text: int = Field(
         20_000, ge=100, le=1_000_000, description="Longest text of one request, in characters."
     )
+    phrase_cache: PhraseCacheSection = PhraseCacheSection()
 
 
 class WakeWordSection(Section):

@@ -22,6 +22,10 @@ class Measure:
         self._start = clock.now()
         self._stages: dict[str, float] = {}
         self._done = False
+        self.phrases = 0
+        """Phrases spoken."""
+        self.cached = 0
+        """How many of them came from the phrase cache."""
         self.model = ""
         """The model that serves it, as soon as that is known."""
 
@@ -74,6 +78,8 @@ class Measure:
                 code=code,
                 message=message,
                 stages=dict(self._stages),
+                phrases=self.phrases,
+                cached=self.cached,
             )
         )
 

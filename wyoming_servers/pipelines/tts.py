@@ -22,6 +22,7 @@ from wyoming_servers.pipelines.measure import Measure
 from wyoming_servers.pipelines.retry import Retry
 from wyoming_servers.pipelines.together import stop
 from wyoming_servers.pipelines.voices import Voice, VoiceBook, check_speaker
+from wyoming_servers.store.phrases import Phrase, PhraseCache, phrase_key
 from wyoming_servers.text import mix
 from wyoming_servers.text.segment import Segment, Segmenter
 
@@ -84,10 +85,13 @@ class TtsPipeline:
         config: Config,
         bus: EventBus,
         clock: Clock,
+        phrases: PhraseCache | None = None,
     ) -> None:
         self._coordinator = coordinator
         self._config = config
         self._bus = bus
+        self.phrases = phrases
+        """What was said before; None if nothing is kept."""
         self._clock = clock
         self.voices = VoiceBook(specs, config.tts.voice, tuple(config.tts.presets))
 
@@ -109,7 +113,7 @@ class TtsPipeline:
             measure.finish(err)
             raise
         measure.model = manner.voice.spec.id
-        return Speech(self._coordinator, self._config, self._clock, measure, manner)
+        return Speech(self._coordinator, self._config, self._clock, measure, manner, self.phrases)
 
     def _choose(self, request: TtsRequest) -> Manner:
         voice = self.voices.find(request.voice, request.language)
@@ -139,7 +143,9 @@ class Speech:
         clock: Clock,
         measure: Measure,
         manner: Manner,
+        phrases: PhraseCache | None = None,
     ) -> None:
+        self._phrases = phrases
         self._coordinator = coordinator
         self._config = config
         self._clock = clock
@@ -161,6 +167,7 @@ class Speech:
         self._until = 0.0
         """When the model must be ready, were it the second time."""
         self._retry = Retry(measure)
+        self._joiner: Joiner | None = None
 
     @property
     def voice(self) -> str:
@@ -240,23 +247,62 @@ class Speech:
             self._audio.put_nowait(_Mark.END)
 
     async def _speak_all(self) -> None:
-        """Speak segment after segment, with a second lease if the first was of no use at all."""
+        """Speak segment after segment; the first one that is not in the cache takes a lease.
+
+        A second lease is taken if the first was of no use at all.
+        """
         self._until = self._clock.now() + self._config.limits.request
-        while True:
-            async with AsyncExitStack() as stack:
-                lease = await self._lease(stack)
-                audio = AudioFormat(_rate(lease))
-                self._say_format(audio)
-                joiner = Joiner(audio.rate, CHUNK_SAMPLES, self._config.tts.sentence_silence)
-                while await self._has_next():
-                    await self._in_hand.acquire()
-                    if not await self._speak(self._segments[0], lease, joiner):
+        async with AsyncExitStack() as stack:
+            lease: Lease | None = None
+            while await self._has_next():
+                await self._in_hand.acquire()
+                segment = self._segments[0]
+                if not await self._repeat(segment):
+                    lease = lease or await self._lease(stack)
+                    if not await self._speak(segment, lease, self._joined(_rate(lease))):
                         self._in_hand.release()
-                        break
-                    self._segments.popleft()
-                    self._audio.put_nowait(_Mark.SENTENCE)
-                else:
-                    return
+                        lease, self._joiner = None, None
+                        await stack.aclose()
+                        continue
+                self._segments.popleft()
+                self._audio.put_nowait(_Mark.SENTENCE)
+
+    def _joined(self, rate: int) -> Joiner:
+        """Return what joins the segments; the first one decides about the format."""
+        self._say_format(AudioFormat(rate))
+        if self._joiner is None:
+            self._joiner = Joiner(rate, CHUNK_SAMPLES, self._config.tts.sentence_silence)
+        if self._format.result().rate != rate:
+            raise InternalError(f"{self._measure.model} changed its sample rate.")
+        return self._joiner
+
+    async def _repeat(self, segment: Segment) -> bool:
+        """Hand on a segment's audio from the cache; False if it is not there."""
+        if self._phrases is None:
+            return False
+        phrase = await self._phrases.get(self._key(segment))
+        if phrase is None or (self._format.done() and phrase.rate != self._format.result().rate):
+            return False
+        joiner = self._joined(phrase.rate)
+        self._hand_on(joiner.begin())
+        self._hand_on(joiner.feed(phrase.pcm))
+        self._hand_on(joiner.finish(pause=segment.ends_sentence))
+        self._measure.phrases += 1
+        self._measure.cached += 1
+        return True
+
+    def _key(self, segment: Segment) -> str:
+        """Return the name of a segment's audio: everything that decides how it sounds."""
+        spec = self._manner.voice.spec
+        return phrase_key(
+            model=spec.id,
+            version=spec.version,
+            options={key: str(value) for key, value in spec.options.items()},
+            voice=self._manner.voice.name,
+            speaker=self._manner.speaker,
+            speed=self._manner.speed,
+            text=segment.text,
+        )
 
     async def _lease(self, stack: AsyncExitStack) -> Lease:
         """Hold the voice's model until the stack is left."""
@@ -280,6 +326,7 @@ class Speech:
             "speed": self._manner.speed,
         }
         limit = self._config.limits.request
+        heard: list[bytes] = []
         with self._measure.stage("inference"):
             async with Deadline(self._clock, limit, "for the next piece of speech") as deadline:
                 self._hand_on(joiner.begin())
@@ -287,6 +334,7 @@ class Speech:
                     async with lease.open(request, priority=self._urgency()) as run:
                         async for chunk in run:
                             deadline.extend()
+                            heard.append(chunk.payload)
                             self._hand_on(joiner.feed(chunk.payload))
                 except ConductorError as err:
                     # Audio that was handed on cannot be taken back, nor said twice.
@@ -294,6 +342,10 @@ class Speech:
                         raise
                     return False
                 self._hand_on(joiner.finish(pause=segment.ends_sentence))
+        self._measure.phrases += 1
+        if self._phrases is not None and (audio := b"".join(heard)):
+            phrase = Phrase(self.voice, self._format.result().rate, audio)
+            self._phrases.put(self._key(segment), phrase)
         return True
 
     def _urgency(self) -> Priority:

@@ -129,6 +129,9 @@ class Metrics:
         self._retries = self._counter(
             "request_retries", "Requests made once more, by what failed first.", ("kind", "code")
         )
+        self._phrases = self._counter(
+            "phrases", "Phrases spoken, by where they came from.", ("source",)
+        )
         self._detections = self._counter("wake_detections", "Wake words heard.", ("word",))
         self._lost = self._counter("events_lost", "Events these figures missed.", ())
         self.registry.register(_Gauges(snapshot, version))
@@ -174,6 +177,9 @@ class Metrics:
 
     def _count_request(self, event: events.RequestFinished) -> None:
         self._requests.labels(event.kind, event.code or "OK").inc()
+        if event.phrases:
+            self._phrases.labels("cache").inc(event.cached)
+            self._phrases.labels("inference").inc(event.phrases - event.cached)
         if event.code:
             # A refusal takes no time and a timeout all of it: neither tells how fast answers are.
             return

@@ -1,10 +1,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from wyoming_servers.bus import EventBus
 from wyoming_servers.clock import FakeClock
+from wyoming_servers.config.schema import Config
 from wyoming_servers.domain import AudioFormat, Kind, Priority
 from wyoming_servers.errors import (
     BadRequestError,
@@ -15,8 +18,9 @@ from wyoming_servers.errors import (
     ModelMissingError,
     UnsupportedLanguageError,
 )
-from wyoming_servers.pipelines.fake import FakeCoordinator, FakeRun
-from wyoming_servers.pipelines.tts import Speech, TtsRequest
+from wyoming_servers.pipelines.fake import SPECS, FakeCoordinator, FakeRun
+from wyoming_servers.pipelines.tts import Speech, TtsPipeline, TtsRequest
+from wyoming_servers.store.phrases import PhraseCache
 from wyoming_servers.worker.base import Chunk
 
 Make = Callable[..., Any]
@@ -319,3 +323,45 @@ async def test_the_voice_is_called_as_soon_as_a_text_is_coming(
     async with make_tts().open(TtsRequest()):
         assert coordinator.prefetched == [("tts/joe", "a text is coming")]
         assert coordinator.leased == []
+
+
+@pytest.fixture
+def cached_tts(
+    coordinator: FakeCoordinator, bus: EventBus, clock: FakeClock, tmp_path: Path
+) -> TtsPipeline:
+    config = Config.model_validate({"tts": {"voice": "en_US-joe"}})
+    cache = PhraseCache(tmp_path, memory=2**24, disk=0)
+    return TtsPipeline(coordinator, SPECS, config, bus, clock, cache)
+
+
+async def test_a_repeated_text_takes_no_model(
+    cached_tts: TtsPipeline,
+    coordinator: FakeCoordinator,
+    published: Published,
+) -> None:
+    text = "Good morning, dear all of you out there. The light is on."
+    first = await say(cached_tts.open(TtsRequest()), text)
+    leases = len(coordinator.leased)
+    assert await say(cached_tts.open(TtsRequest()), text) == first
+    assert len(coordinator.leased) == leases
+    made, repeated = published("request_finished")
+    assert (made.phrases, made.cached) == (repeated.phrases, 0)
+    assert repeated.phrases == repeated.cached > 0
+    assert "queue" not in repeated.stages
+
+
+async def test_another_speed_or_voice_is_another_phrase(
+    cached_tts: TtsPipeline, coordinator: FakeCoordinator
+) -> None:
+    for request in (TtsRequest(), TtsRequest(speed=1.5), TtsRequest(voice="en_GB-amy")):
+        await say(cached_tts.open(request), "Hello.")
+    assert len(coordinator.runs) == 3
+
+
+async def test_what_is_new_in_a_text_is_made_between_what_is_known(
+    cached_tts: TtsPipeline, coordinator: FakeCoordinator
+) -> None:
+    await say(cached_tts.open(TtsRequest()), "One. Three.")
+    whole = await say(cached_tts.open(TtsRequest()), "One. Two. Three.")
+    assert [run.request["text"] for run in coordinator.runs] == ["One.", "Three.", "Two."]
+    assert whole

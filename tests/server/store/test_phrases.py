@@ -1,0 +1,118 @@
+"""The phrase cache: memory, disk, quotas, damage."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from wyoming_servers.store.phrases import Phrase, PhraseCache, phrase_key
+
+
+def phrase(size: int, mark: int = 1) -> Phrase:
+    return Phrase("joe", 22_050, bytes([mark]) * size)
+
+
+@asynccontextmanager
+async def running(
+    folder: Path, memory: int = 10_000, disk: int = 10_000
+) -> AsyncIterator[PhraseCache]:
+    cache = PhraseCache(folder, memory=memory, disk=disk)
+    task = asyncio.create_task(cache.run())
+    try:
+        yield cache
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.result()
+
+
+async def on_disk(cache: PhraseCache, count: int) -> None:
+    async with asyncio.timeout(5):
+        while cache.stats().disk_phrases != count or not cache._waiting.empty():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+def test_the_key_tells_everything_apart_and_nothing_else() -> None:
+    assert phrase_key(a=1, b="x") == phrase_key(b="x", a=1)
+    assert phrase_key(a=1, b="x") != phrase_key(a=1, b="y")
+
+
+async def test_the_least_recently_used_leaves_memory_first(tmp_path: Path) -> None:
+    cache = PhraseCache(tmp_path, memory=250, disk=0)
+    cache.put("a", phrase(100))
+    cache.put("b", phrase(100))
+    assert await cache.get("a") is not None
+    cache.put("c", phrase(100))
+    assert await cache.get("b") is None
+    assert await cache.get("a") is not None
+    assert cache.stats().memory_bytes == 200
+    assert (cache.stats().hits, cache.stats().misses) == (2, 1)
+
+
+async def test_what_is_larger_than_the_quota_is_not_kept(tmp_path: Path) -> None:
+    cache = PhraseCache(tmp_path, memory=50, disk=0)
+    cache.put("a", phrase(100))
+    assert await cache.get("a") is None
+
+
+async def test_phrases_outlive_a_restart(tmp_path: Path) -> None:
+    async with running(tmp_path) as cache:
+        cache.put("a", phrase(100, 7))
+        await on_disk(cache, 1)
+    async with running(tmp_path) as cache:
+        await on_disk(cache, 1)
+        assert await cache.get("a") == phrase(100, 7)
+    (file,) = tmp_path.iterdir()
+    assert file.stat().st_mode & 0o077 == 0
+
+
+async def test_the_disk_keeps_to_its_quota(tmp_path: Path) -> None:
+    async with running(tmp_path, memory=0, disk=1_000) as cache:
+        for number in range(8):
+            cache.put(f"k{number}", phrase(200))
+        async with asyncio.timeout(5):
+            while not cache._waiting.empty() or len(list(tmp_path.iterdir())) > 4:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
+        assert cache.stats().disk_bytes <= 1_000
+        assert [file.id for file in cache.files()][0] == "k7"
+        assert await cache.get("k0") is None
+
+
+@pytest.mark.parametrize("damage", [b"", b"x" * 300])
+async def test_a_damaged_file_is_removed_and_made_anew(tmp_path: Path, damage: bytes) -> None:
+    async with running(tmp_path, memory=0) as cache:
+        cache.put("a", phrase(100))
+        await on_disk(cache, 1)
+        (tmp_path / "a.phrase").write_bytes(damage)
+        assert await cache.get("a") is None
+        assert not (tmp_path / "a.phrase").exists()
+        assert cache.stats().disk_phrases == 0
+        cache.put("a", phrase(100))
+        await on_disk(cache, 1)
+        assert await cache.get("a") == phrase(100)
+
+
+async def test_clearing_frees_one_or_all(tmp_path: Path) -> None:
+    async with running(tmp_path) as cache:
+        for key in "abc":
+            cache.put(key, phrase(100))
+        await on_disk(cache, 3)
+        assert await cache.clear("a") > 100
+        assert await cache.get("a") is None
+        assert await cache.clear() > 200
+        assert cache.stats().memory_bytes == cache.stats().disk_bytes == 0
+        assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_disk_that_refuses_does_not_stop_the_cache(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    async with running(blocked) as cache:
+        cache.put("a", phrase(100))
+        await asyncio.sleep(0.05)
+        assert await cache.get("a") == phrase(100)
+        assert cache.stats().disk_phrases == 0
