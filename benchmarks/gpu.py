@@ -26,8 +26,8 @@ def table(rows: list[dict[str, Any]]) -> str:
     card = next((row["gpu"] for row in rows if "gpu" in row), "a GPU")
     lines = [
         (
-            f"Measured on one {card}, CTranslate2 and torch, models with random weights of the real "
-            "shapes (except where it says real weights)."
+            f"Measured on one {card}, CTranslate2 and torch, models with random weights of the "
+            "real shapes (except where it says real weights)."
         ),
         "",
         "| what | figures |",
