@@ -10,6 +10,10 @@ import pytest
 from wyoming_servers.store.phrases import Phrase, PhraseCache, phrase_key
 
 
+def _in(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir())
+
+
 def phrase(size: int, mark: int = 1) -> Phrase:
     return Phrase("joe", 22_050, bytes([mark]) * size)
 
@@ -65,7 +69,7 @@ async def test_phrases_outlive_a_restart(tmp_path: Path) -> None:
     async with running(tmp_path) as cache:
         await on_disk(cache, 1)
         assert await cache.get("a") == phrase(100, 7)
-    (file,) = tmp_path.iterdir()
+    (file,) = _in(tmp_path)
     assert file.stat().st_mode & 0o077 == 0
 
 
@@ -74,11 +78,11 @@ async def test_the_disk_keeps_to_its_quota(tmp_path: Path) -> None:
         for number in range(8):
             cache.put(f"k{number}", phrase(200))
         async with asyncio.timeout(5):
-            while not cache._waiting.empty() or len(list(tmp_path.iterdir())) > 4:  # noqa: ASYNC110
+            while not cache._waiting.empty() or len(_in(tmp_path)) > 4:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         await asyncio.sleep(0.05)
         assert cache.stats().disk_bytes <= 1_000
-        assert [file.id for file in cache.files()][0] == "k7"
+        assert next(file.id for file in cache.files()) == "k7"
         assert await cache.get("k0") is None
 
 
@@ -105,7 +109,7 @@ async def test_clearing_frees_one_or_all(tmp_path: Path) -> None:
         assert await cache.get("a") is None
         assert await cache.clear() > 200
         assert cache.stats().memory_bytes == cache.stats().disk_bytes == 0
-        assert list(tmp_path.iterdir()) == []
+        assert _in(tmp_path) == []
 
 
 async def test_a_disk_that_refuses_does_not_stop_the_cache(tmp_path: Path) -> None:
