@@ -40,9 +40,7 @@ _MODEL = {**_ENTRY, probatio.Required(ATTR_MODEL): cv.string}
 LOAD_SCHEMA = probatio.Schema({**_MODEL, probatio.Optional(ATTR_WAIT, default=True): cv.boolean})
 MODEL_SCHEMA = probatio.Schema(_MODEL)
 ENTRY_SCHEMA = probatio.Schema(_ENTRY)
-CACHE_SCHEMA = probatio.Schema(
-    {**_ENTRY, probatio.Required(ATTR_CACHE): probatio.In(CACHES)}
-)
+CACHE_SCHEMA = probatio.Schema({**_ENTRY, probatio.Required(ATTR_CACHE): probatio.In(CACHES)})
 WARM_SCHEMA = probatio.Schema({**_ENTRY, probatio.Required(ATTR_PIPELINE): cv.string})
 
 

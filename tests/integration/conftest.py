@@ -6,19 +6,20 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import PropertyMock, patch
 
-# Before Home Assistant's plugin looks for custom components in its own folder.
-import custom_components.wyoming_conductor
-from custom_components.wyoming_conductor.const import DOMAIN
-from custom_components.wyoming_conductor.wyoming import async_add_servers
+import pytest
 from fakes.conductor import UUID, FakeConductor
 from fakes.wyoming import ASR, TTS, WAKE, FakeWyoming
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
-import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotExtension
 from syrupy.assertion import SnapshotAssertion
+
+# Before Home Assistant's plugin looks for custom components in its own folder.
+import custom_components.wyoming_conductor
+from custom_components.wyoming_conductor.const import DOMAIN
+from custom_components.wyoming_conductor.wyoming import async_add_servers
 
 COMPONENT = Path(custom_components.wyoming_conductor.__file__).parent
 
@@ -130,6 +131,7 @@ async def loaded(
 @pytest.fixture
 def until() -> Callable[[Callable[[], Any]], Awaitable[None]]:
     """Wait until something is true; a test that waits in vain fails after 5 seconds."""
+
     async def wait(condition: Callable[[], Any]) -> None:
         async with asyncio.timeout(5):
             while not condition():

@@ -2,7 +2,10 @@
 
 from collections.abc import AsyncIterator
 
+import pytest
 from aiohttp import ClientSession, web
+from fakes.conductor import INFO, MODELS, FakeConductor
+
 from custom_components.wyoming_conductor.api import (
     ConductorClient,
     ConductorConnectionError,
@@ -14,8 +17,6 @@ from custom_components.wyoming_conductor.api import (
 )
 from custom_components.wyoming_conductor.api.config import ServerConfig, patch
 from custom_components.wyoming_conductor.api.stream import parse
-from fakes.conductor import INFO, MODELS, FakeConductor
-import pytest
 
 
 @pytest.fixture
@@ -36,7 +37,8 @@ async def events(*chunks: bytes) -> list[ServerEvent]:
 
 
 async def test_events_are_found_however_the_stream_is_cut() -> None:
-    whole = b': hello\n\nid: 7\nevent: a\ndata: {"type":\ndata: "a"}\n\nretry: 5\n\ndata:{"type":"b"}\r\n\r\n'
+    whole = b': hello\n\nid: 7\nevent: a\ndata: {"type":\ndata: "a"}\n\n'
+    whole += b'retry: 5\n\ndata:{"type":"b"}\r\n\r\n'
     expected = [("a", "7"), ("b", None)]
     for size in (1, 3, len(whole)):
         pieces = [whole[start : start + size] for start in range(0, len(whole), size)]

@@ -4,9 +4,7 @@ from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
 from typing import Any
 
-from custom_components.wyoming_conductor import assist
-from custom_components.wyoming_conductor.const import DOMAIN
-from custom_components.wyoming_conductor.wyoming import async_add_servers, async_missing_servers
+import pytest
 from fakes.conductor import UUID, FakeConductor
 from fakes.wyoming import FakeWyoming
 from homeassistant.components.assist_pipeline import async_get_pipelines, async_update_pipeline
@@ -17,8 +15,11 @@ from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
-import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.wyoming_conductor import assist
+from custom_components.wyoming_conductor.const import DOMAIN
+from custom_components.wyoming_conductor.wyoming import async_add_servers, async_missing_servers
 
 Until = Callable[[Callable[[], Any]], Awaitable[None]]
 

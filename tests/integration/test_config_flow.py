@@ -4,8 +4,8 @@ from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
 
+import pytest
 from aiohttp import web
-from custom_components.wyoming_conductor.const import DOMAIN
 from fakes.conductor import UUID, FakeConductor
 from fakes.wyoming import FakeWyoming
 from homeassistant.config_entries import (
@@ -19,8 +19,9 @@ from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers.service_info.hassio import HassioServiceInfo
 from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
-import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.wyoming_conductor.const import DOMAIN
 
 NOTHING = {"add_servers": False, "make_assistant": False}
 
@@ -70,9 +71,7 @@ def mend(conductor: FakeConductor) -> None:
 
 async def begin(home: HomeAssistant, source: str, data: Any = None) -> ConfigFlowResult:
     """Begin a flow."""
-    return await home.config_entries.flow.async_init(
-        DOMAIN, context={"source": source}, data=data
-    )
+    return await home.config_entries.flow.async_init(DOMAIN, context={"source": source}, data=data)
 
 
 async def answer(
@@ -97,9 +96,7 @@ async def test_a_user_adds_a_server(home: HomeAssistant, conductor: FakeConducto
     assert entry.state is ConfigEntryState.LOADED
 
 
-@pytest.mark.parametrize(
-    "how", ["invalid_auth", "not_conductor", "unknown", "unsupported_version"]
-)
+@pytest.mark.parametrize("how", ["invalid_auth", "not_conductor", "unknown", "unsupported_version"])
 async def test_a_form_says_what_is_wrong_and_goes_on_when_it_is_right(
     home: HomeAssistant, conductor: FakeConductor, how: str
 ) -> None:
@@ -132,9 +129,7 @@ async def test_a_form_refuses_what_is_no_host(
         home, await begin(home, SOURCE_USER), {"host": host, "port": conductor.port, "tls": False}
     )
     assert form["errors"] == {"host": "invalid_host"}
-    form = await answer(
-        home, form, {"host": "127.0.0.1", "port": conductor.port, "tls": False}
-    )
+    form = await answer(home, form, {"host": "127.0.0.1", "port": conductor.port, "tls": False})
     assert (await answer(home, form, NOTHING))["type"] is FlowResultType.CREATE_ENTRY
 
 
@@ -142,9 +137,7 @@ async def test_a_pasted_web_address_is_understood(
     home: HomeAssistant, conductor: FakeConductor
 ) -> None:
     url = f" http://127.0.0.1:{conductor.port}/docs "
-    form = await answer(
-        home, await begin(home, SOURCE_USER), {"host": url, "port": 1, "tls": True}
-    )
+    form = await answer(home, await begin(home, SOURCE_USER), {"host": url, "port": 1, "tls": True})
     done = await answer(home, form, NOTHING)
     assert done["data"] == {"host": "127.0.0.1", "port": conductor.port, "tls": False}
 
@@ -197,9 +190,7 @@ async def test_after_adding_a_port_that_is_dead_is_told_and_repaired_later(
     assert len(home.config_entries.async_entries("wyoming")) == 2
 
 
-async def test_a_server_is_found_by_zeroconf(
-    home: HomeAssistant, conductor: FakeConductor
-) -> None:
+async def test_a_server_is_found_by_zeroconf(home: HomeAssistant, conductor: FakeConductor) -> None:
     form = await begin(home, SOURCE_ZEROCONF, found(conductor))
     assert form["step_id"] == "discovery_confirm"
     assert form["description_placeholders"] == {"name": "Attic", "host": "127.0.0.1"}
@@ -331,9 +322,7 @@ async def test_a_server_cannot_become_another(
     assert (done["type"], done["reason"]) == (FlowResultType.ABORT, "wrong_server")
 
 
-async def test_options_are_kept_and_used(
-    home: HomeAssistant, loaded: MockConfigEntry
-) -> None:
+async def test_options_are_kept_and_used(home: HomeAssistant, loaded: MockConfigEntry) -> None:
     form = await home.config_entries.options.async_init(loaded.entry_id)
     assert form["step_id"] == "init"
     chosen = {"add_servers": False, "push_vocabulary": False, "gauge_interval": 30}

@@ -2,11 +2,11 @@
 
 from typing import Any
 
+import pytest
 from fakes.conductor import FakeConductor
 from homeassistant.config_entries import SOURCE_REAUTH
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
-import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 pytestmark = pytest.mark.usefixtures("entity_registry_enabled_by_default")
@@ -15,9 +15,7 @@ pytestmark = pytest.mark.usefixtures("entity_registry_enabled_by_default")
 async def call(home: HomeAssistant, service: str, entity_id: str, **data: Any) -> None:
     """Call a service of an entity."""
     domain = entity_id.partition(".")[0]
-    await home.services.async_call(
-        domain, service, {"entity_id": entity_id, **data}, blocking=True
-    )
+    await home.services.async_call(domain, service, {"entity_id": entity_id, **data}, blocking=True)
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,15 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
-from custom_components.wyoming_conductor.const import DOMAIN
+import pytest
 from fakes.conductor import FakeConductor
 from homeassistant.config_entries import SOURCE_REAUTH
 from homeassistant.const import STATE_OFF, STATE_ON, STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
 from homeassistant.util import dt as dt_util
-import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
+
+from custom_components.wyoming_conductor.const import DOMAIN
 
 Until = Callable[[Callable[[], Any]], Awaitable[None]]
 

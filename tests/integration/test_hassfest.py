@@ -1,40 +1,43 @@
 """What Home Assistant's and HACS' own checks look at, as far as they can be run here."""
 
 import ast
-from collections.abc import Iterator
 import json
-from pathlib import Path
 import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+
+import pytest
+from homeassistant.components.blueprint import Blueprint
+from homeassistant.components.blueprint.schemas import BLUEPRINT_SCHEMA
+from homeassistant.helpers.service import _SERVICES_SCHEMA
+from homeassistant.util.yaml import load_yaml
 
 import custom_components.wyoming_conductor as integration
 from custom_components.wyoming_conductor import button, number, select, sensor, switch
 from custom_components.wyoming_conductor.binary_sensor import LOADED, READY, SERVER
 from custom_components.wyoming_conductor.const import ACTIVITIES, DOMAIN
-from homeassistant.components.blueprint import Blueprint
-from homeassistant.components.blueprint.schemas import BLUEPRINT_SCHEMA
-from homeassistant.helpers.service import _SERVICES_SCHEMA
-from homeassistant.util.yaml import load_yaml
-import pytest
 
 HERE = Path(integration.__file__).parent
 ROOT = HERE.parents[1]
 LANGUAGES = sorted(path.stem for path in (HERE / "translations").glob("*.json"))
 
-RULES = set(
-    """action-setup appropriate-polling brands common-modules config-flow-test-coverage config-flow
-    dependency-transparency docs-actions docs-conditions docs-high-level-description
-    docs-installation-instructions docs-removal-instructions docs-triggers entity-event-setup
-    entity-unique-id has-entity-name runtime-data test-before-configure test-before-setup
-    unique-config-entry action-exceptions config-entry-unloading docs-configuration-parameters
-    docs-installation-parameters entity-unavailable integration-owner log-when-unavailable
-    parallel-updates reauthentication-flow test-coverage devices diagnostics discovery-update-info
-    discovery docs-data-update docs-examples docs-known-limitations docs-supported-devices
-    docs-supported-functions docs-troubleshooting docs-use-cases dynamic-devices entity-category
-    entity-device-class entity-disabled-by-default entity-translations exception-translations
-    icon-translations reconfiguration-flow repair-issues stale-devices async-dependency
-    inject-websession strict-typing""".split()
-)
+RULES_TEXT = """
+action-setup appropriate-polling brands common-modules config-flow-test-coverage
+config-flow dependency-transparency docs-actions docs-conditions
+docs-high-level-description docs-installation-instructions docs-removal-instructions
+docs-triggers entity-event-setup entity-unique-id has-entity-name runtime-data
+test-before-configure test-before-setup unique-config-entry action-exceptions
+config-entry-unloading docs-configuration-parameters docs-installation-parameters
+entity-unavailable integration-owner log-when-unavailable parallel-updates
+reauthentication-flow test-coverage devices diagnostics discovery-update-info discovery
+docs-data-update docs-examples docs-known-limitations docs-supported-devices
+docs-supported-functions docs-troubleshooting docs-use-cases dynamic-devices
+entity-category entity-device-class entity-disabled-by-default entity-translations
+exception-translations icon-translations reconfiguration-flow repair-issues
+stale-devices async-dependency inject-websession strict-typing
+"""
+RULES = set(RULES_TEXT.split())
 
 
 def read(name: str) -> Any:

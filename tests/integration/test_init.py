@@ -3,15 +3,17 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from custom_components.wyoming_conductor import async_remove_config_entry_device
-from custom_components.wyoming_conductor.const import DOMAIN
+import pytest
 from fakes.conductor import UUID, FakeConductor, model
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
 from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import device_registry as dr, issue_registry as ir
-import pytest
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import issue_registry as ir
 from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.wyoming_conductor import async_remove_config_entry_device
+from custom_components.wyoming_conductor.const import DOMAIN
 
 Until = Callable[[Callable[[], Any]], Awaitable[None]]
 
@@ -66,7 +68,8 @@ async def test_another_server_at_the_address_is_not_taken_for_ours(
 
 
 @pytest.mark.parametrize(
-    ("version", "issue"), [("0", "server_too_old"), ("2", "server_too_new"), ("x", "server_too_new")]
+    ("version", "issue"),
+    [("0", "server_too_old"), ("2", "server_too_new"), ("x", "server_too_new")],
 )
 async def test_a_server_of_another_version_gets_a_repair_that_goes_when_it_is_updated(
     home: HomeAssistant,

@@ -2,11 +2,12 @@
 
 from unittest.mock import patch
 
+import pytest
 from fakes.conductor import FakeConductor
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import device_registry as dr, entity_registry as er
-import pytest
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import entity_registry as er
 from pytest_homeassistant_custom_component.common import MockConfigEntry, snapshot_platform
 from syrupy.assertion import SnapshotAssertion
 
@@ -42,8 +43,10 @@ async def test_all_entities_of_a_platform(
 async def test_all_devices(
     loaded: MockConfigEntry, device_registry: dr.DeviceRegistry, snapshot: SnapshotAssertion
 ) -> None:
+    fields = ("identifiers", "manufacturer", "model", "model_id", "sw_version", "entry_type")
     for device in dr.async_entries_for_config_entry(device_registry, loaded.entry_id):
-        assert device == snapshot(name=device.name)
+        told = {field: getattr(device, field) for field in fields}
+        assert told == snapshot(name=device.name)
 
 
 async def test_noisy_sensors_are_disabled_until_somebody_wants_them(

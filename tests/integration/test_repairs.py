@@ -3,8 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from custom_components.wyoming_conductor.const import DOMAIN
-from custom_components.wyoming_conductor.repairs import async_create_fix_flow
+import pytest
 from fakes.conductor import UUID, FakeConductor
 from fakes.wyoming import FakeWyoming
 from homeassistant.components.assist_pipeline.pipeline import KEY_ASSIST_PIPELINE
@@ -14,8 +13,10 @@ from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
-import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.wyoming_conductor.const import DOMAIN
+from custom_components.wyoming_conductor.repairs import async_create_fix_flow
 
 Until = Callable[[Callable[[], Any]], Awaitable[None]]
 

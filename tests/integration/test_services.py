@@ -5,13 +5,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from unittest.mock import patch
 
-from custom_components.wyoming_conductor.const import DOMAIN
+import pytest
 from fakes.conductor import FakeConductor
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
-import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from syrupy.assertion import SnapshotAssertion
+
+from custom_components.wyoming_conductor.const import DOMAIN
 
 Until = Callable[[Callable[[], Any]], Awaitable[None]]
 
@@ -50,9 +51,7 @@ async def test_loading_waits_until_the_model_is_ready(
     assert (await asking)["state"] == "ready"
 
 
-async def test_loading_need_not_wait(
-    home: HomeAssistant, loaded: MockConfigEntry
-) -> None:
+async def test_loading_need_not_wait(home: HomeAssistant, loaded: MockConfigEntry) -> None:
     answer = await ask(home, "load_model", loaded, model="openwakeword", wait=False)
     assert answer["state"] == "unloaded"
 

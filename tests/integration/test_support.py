@@ -1,15 +1,10 @@
 """What helps to find a fault: diagnostics, system health; and what automations react to."""
 
-from collections.abc import Awaitable, Callable
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from custom_components.wyoming_conductor.const import ACTIVITIES, DOMAIN
-from custom_components.wyoming_conductor.device_trigger import async_get_triggers
-from custom_components.wyoming_conductor.diagnostics import (
-    async_get_config_entry_diagnostics,
-    async_get_device_diagnostics,
-)
+import pytest
 from fakes.conductor import UUID, FakeConductor
 from homeassistant.components import automation
 from homeassistant.components.device_automation import DeviceAutomationType
@@ -18,11 +13,17 @@ from homeassistant.core import HomeAssistant, ServiceCall
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.json import ExtendedJSONEncoder
 from homeassistant.setup import async_setup_component
-import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     async_get_device_automations,
     get_system_health_info,
+)
+
+from custom_components.wyoming_conductor.const import ACTIVITIES, DOMAIN
+from custom_components.wyoming_conductor.device_trigger import async_get_triggers
+from custom_components.wyoming_conductor.diagnostics import (
+    async_get_config_entry_diagnostics,
+    async_get_device_diagnostics,
 )
 
 Until = Callable[[Callable[[], Any]], Awaitable[None]]

@@ -4,18 +4,23 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
 from aiohttp import web
-from custom_components.wyoming_conductor.vocabulary import async_vocabulary
 from fakes.conductor import FakeConductor
 from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import (
     area_registry as ar,
+)
+from homeassistant.helpers import (
     entity_registry as er,
+)
+from homeassistant.helpers import (
     floor_registry as fr,
 )
-import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.wyoming_conductor.vocabulary import async_vocabulary
 
 Until = Callable[[Callable[[], Any]], Awaitable[None]]
 
@@ -37,9 +42,7 @@ async def lamp(home: HomeAssistant) -> er.RegistryEntry:
 
 
 @pytest.fixture
-async def pushing(
-    home: HomeAssistant, entry: MockConfigEntry, until: Until
-) -> MockConfigEntry:
+async def pushing(home: HomeAssistant, entry: MockConfigEntry, until: Until) -> MockConfigEntry:
     """The server's entry, with the option on."""
     home.config_entries.async_update_entry(
         entry, options={**entry.options, "push_vocabulary": True}

@@ -1,10 +1,10 @@
 """A server of ours that does what it is told: sends any event, drops, lies, comes back."""
 
 import asyncio
+import json
 from collections.abc import Mapping
 from contextlib import suppress
 from copy import deepcopy
-import json
 from typing import Any
 
 from aiohttp import web

@@ -43,9 +43,7 @@ WAKE = Info(
     wake=[
         WakeProgram(
             name="openwakeword",
-            models=[
-                WakeModel(name="hey_jarvis", languages=["en"], phrase="hey jarvis", **COMMON)
-            ],
+            models=[WakeModel(name="hey_jarvis", languages=["en"], phrase="hey jarvis", **COMMON)],
             **COMMON,
         )
     ]
