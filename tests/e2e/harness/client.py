@@ -61,6 +61,11 @@ class HassClient:
         async with self._session.post(self._url + path, json=body, headers=self._headers) as reply:
             return await _json(reply)
 
+    async def delete(self, path: str) -> Any:
+        """DELETE a path of the API; return the JSON."""
+        async with self._session.delete(self._url + path, headers=self._headers) as reply:
+            return await _json(reply)
+
     async def fetch(self, path: str) -> bytes:
         """GET a file without a token, as a media player does."""
         async with self._session.get(self._url + path) as reply:

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,13 +39,16 @@ class Servers:
 
 
 @asynccontextmanager
-async def start_conductor(command: Path, folder: Path) -> AsyncIterator[Servers]:
+async def start_conductor(
+    command: Path, folder: Path, ports: Mapping[str, int] | None = None
+) -> AsyncIterator[Servers]:
     """Run `wyoming-conductor serve` with its data in `folder`; yield once it is ready.
 
+    `ports` are those of `asr`, `tts`, `wake` and `api`; without them, any that are free.
     Raises ProcessEndedError or TimeoutError, with the end of its log, if it never is.
     """
     names = ("asr", "tts", "wake", "api")
-    ports = {name: free_port() for name in names}
+    ports = ports or {name: free_port() for name in names}
     settings = {
         "host": "127.0.0.1",
         "asr.model": "whisper/tiny.en",

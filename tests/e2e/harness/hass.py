@@ -15,6 +15,7 @@ import aiohttp
 from harness.process import ProcessEndedError, free_port, running, tail
 
 HERE = Path(__file__).parent
+ROOT = HERE.parents[2]
 
 BOOT_SECONDS = 120.0
 """A first start compiles bytecode and builds a database; on two busy cores that takes a while."""
@@ -23,7 +24,7 @@ HARMLESS = (
     "Skipping pip installation",
     "zlib_ng and isal",  # an optional speed-up
     "libturbojpeg",  # camera pictures
-    "We found a custom integration word_by_word",  # ours, said of every custom one
+    "We found a custom integration",  # said of every custom one, and both are ours
     "binary message for non-existing handler",  # sound that was on its way when the turn ended
 )
 """Texts of log lines that say nothing about our servers."""
@@ -103,7 +104,13 @@ async def _answers(url: str, process: asyncio.subprocess.Process) -> None:
 def _write_configuration(folder: Path, port: int, ffmpeg: Path) -> None:
     text = (HERE / "configuration.yaml").read_text()
     (folder / "configuration.yaml").write_text(f"{text}ffmpeg:\n  ffmpeg_bin: {ffmpeg}\n")
-    shutil.copytree(HERE / "custom_components", folder / "custom_components")
+    for components in (HERE / "custom_components", ROOT / "custom_components"):
+        shutil.copytree(
+            components,
+            folder / "custom_components",
+            ignore=shutil.ignore_patterns("__pycache__"),
+            dirs_exist_ok=True,
+        )
     storage = folder / ".storage"
     storage.mkdir()
     _store(
