@@ -45,6 +45,7 @@ from wyoming_servers.telemetry import eventlog
 from wyoming_servers.telemetry.metrics import Metrics
 from wyoming_servers.telemetry.otlp import OtlpExporter
 from wyoming_servers.telemetry.traces import Traces
+from wyoming_servers.text.lexicon import Lexicon
 from wyoming_servers.webhooks.webhooks import Webhooks
 from wyoming_servers.worker.process import ProcessLauncher
 
@@ -123,7 +124,10 @@ class Conductor:
         phrases = _phrase_cache(config)
         if phrases is not None:
             self._own(phrases.run(), "phrase cache")
-        tts = TtsPipeline(coordinator, specs, config, bus, clock, phrases)
+        lexicon = Lexicon(config.data_dir / "lexicon.yaml")
+        await lexicon.refresh()
+        self._own(lexicon.run(clock), "lexicon")
+        tts = TtsPipeline(coordinator, specs, config, bus, clock, phrases, lexicon)
         own_words = await asyncio.to_thread(OwnWords, words_folder(config))
         wake = WakePipeline(coordinator, specs, config, bus, clock, own_words)
         self._own(Prefetcher(coordinator, tts.voices, config, bus).run(), "prefetch")

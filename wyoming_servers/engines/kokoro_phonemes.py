@@ -160,7 +160,7 @@ class Phonemizer:
         """
         pieces = []
         for number, piece in enumerate(_RAW.split(text)):
-            pieces.append(piece.strip() if number % 2 else self._convert(piece, language))
+            pieces.append(_own(piece, language) if number % 2 else self._convert(piece, language))
         joined = " ".join(piece for piece in pieces if piece)
         joined = re.sub(r"\s+([;:,.!?…)”])", r"\1", joined)
         return "".join(symbol for symbol in joined if symbol in SYMBOLS).strip()
@@ -201,6 +201,14 @@ class Phonemizer:
                 ) from err
             self._own[language] = lambda text: str(made(text)[0])
         return self._own[language]
+
+
+def _own(ipa: str, language: str) -> str:
+    """Rewrite IPA of people, who tie no letters, as misaki writes it."""
+    for old, new in _REWRITES.get(language, _OTHERS):
+        if TIE in old:
+            ipa = ipa.replace(old.replace(TIE, ""), new)
+    return ipa.strip()
 
 
 def language_of(voice: str) -> str:

@@ -16,23 +16,21 @@ class Joiner:
     Only the last 10 ms of a sentence are held back until its end is known.
     """
 
-    def __init__(self, rate: int, samples: int, pause: float) -> None:
+    def __init__(self, rate: int, samples: int) -> None:
         self._rate = rate
-        self._pause = pause
-        """Seconds between two sentences."""
         self._chunker = Chunker(2 * samples)
         self._edge = 2 * int(EDGE * rate)
         self._held = b""
         self._first = True
         """Whether the sentence has yet to fade in."""
-        self._pending = False
-        """Whether a pause is due before the next sentence."""
+        self._pause = 0.0
+        """Seconds due before the next sentence."""
 
     def begin(self) -> list[bytes]:
         """A sentence follows."""
         self._first = True
-        due, self._pending = self._pending, False
-        return self._chunker.feed(silence(self._pause, self._rate)) if due else []
+        due, self._pause = self._pause, 0.0
+        return self._chunker.feed(silence(due, self._rate)) if due else []
 
     def feed(self, piece: bytes) -> list[bytes]:
         """Add audio of the sentence, whole samples."""
@@ -46,11 +44,15 @@ class Joiner:
         self._held = audio[-self._edge :]
         return self._chunker.feed(audio[: -self._edge])
 
-    def finish(self, *, pause: bool) -> list[bytes]:
-        """The sentence is complete; `pause` if one is due before the next."""
+    def rest(self, seconds: float) -> None:
+        """Let a pause be due before the next sentence, beside one that is due already."""
+        self._pause += seconds
+
+    def finish(self, pause: float) -> list[bytes]:
+        """The sentence is complete; `pause` seconds are due before the next."""
         tail = fade(self._held, self._rate, begin=self._first) if self._held else b""
         self._held = b""
-        self._pending = pause
+        self._pause = pause
         chunks = self._chunker.feed(tail)
         # Nothing waits for the next sentence: its text may not even be written yet.
         rest = self._chunker.flush()

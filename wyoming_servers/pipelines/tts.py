@@ -24,6 +24,9 @@ from wyoming_servers.pipelines.together import stop
 from wyoming_servers.pipelines.voices import Voice, VoiceBook, check_speaker
 from wyoming_servers.store.phrases import Phrase, PhraseCache, phrase_key
 from wyoming_servers.text import mix
+from wyoming_servers.text.lexicon import Lexicon
+from wyoming_servers.text.normalize import normalize
+from wyoming_servers.text.plain import speakable
 from wyoming_servers.text.segment import Segment, Segmenter
 
 CHUNK_SAMPLES: Final = 2_048
@@ -68,6 +71,17 @@ class Manner:
     client: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """What to speak next: words, or a pause alone."""
+
+    text: str
+    """As the engine is given it: lexicon applied, numbers in words; empty for a pause."""
+    pause: float
+    """Seconds of silence due behind it, before what follows."""
+    speed: float
+
+
 class _Mark(Enum):
     """What stands between pieces of audio."""
 
@@ -86,10 +100,13 @@ class TtsPipeline:
         bus: EventBus,
         clock: Clock,
         phrases: PhraseCache | None = None,
+        lexicon: Lexicon | None = None,
     ) -> None:
         self._coordinator = coordinator
         self._config = config
         self._bus = bus
+        self.lexicon = lexicon
+        """How words are said; None for none."""
         self.phrases = phrases
         """What was said before; None if nothing is kept."""
         self._clock = clock
@@ -113,7 +130,15 @@ class TtsPipeline:
             measure.finish(err)
             raise
         measure.model = manner.voice.spec.id
-        return Speech(self._coordinator, self._config, self._clock, measure, manner, self.phrases)
+        return Speech(
+            self._coordinator,
+            self._config,
+            self._clock,
+            measure,
+            manner,
+            self.phrases,
+            self.lexicon,
+        )
 
     def _choose(self, request: TtsRequest) -> Manner:
         voice = self.voices.find(request.voice, request.language)
@@ -144,16 +169,20 @@ class Speech:
         measure: Measure,
         manner: Manner,
         phrases: PhraseCache | None = None,
+        lexicon: Lexicon | None = None,
     ) -> None:
         self._phrases = phrases
+        self._lexicon = lexicon
         self._coordinator = coordinator
         self._config = config
         self._clock = clock
         self._measure = measure
         self._manner = manner
-        self._segmenter = Segmenter(next(iter(manner.voice.languages), ""))
+        self._language = next(iter(manner.voice.languages), "")
+        self._segmenter = Segmenter(self._language)
+        self._speed = manner.speed
         self._characters = 0
-        self._segments: deque[Segment] = deque()
+        self._segments: deque[_Piece] = deque()
         self._ended = False
         self._more = asyncio.Event()
         """Set when there is a segment to speak, or the text has ended."""
@@ -186,6 +215,17 @@ class Speech:
                 hint="Send it in several requests, or raise tts.max_text.",
             )
         self._add(self._segmenter.feed(text))
+
+    def pause(self, seconds: float) -> None:
+        """Let a silence follow the text so far."""
+        self._add(self._segmenter.finish())
+        self._segments.append(_Piece("", seconds, self._speed))
+        self._more.set()
+
+    def pace(self, factor: float) -> None:
+        """Speak the text that follows this much faster than was asked for, as far as it goes."""
+        self._add(self._segmenter.finish())
+        self._speed = min(max(self._manner.speed * factor, MIN_SPEED), MAX_SPEED)
 
     def end(self) -> None:
         """Say that the text is complete; later calls change nothing."""
@@ -228,11 +268,17 @@ class Speech:
         self._measure.finish(error or failure)
 
     def _add(self, segments: Iterable[Segment]) -> None:
-        # A segment of signs alone has no sound; engines answer it with noise or an error.
-        spoken = [segment for segment in segments if any(map(str.isalnum, segment.text))]
-        if spoken:
-            self._segments.extend(spoken)
-            self._more.set()
+        gap = self._config.tts.sentence_silence
+        for segment in segments:
+            text = segment.text
+            if self._lexicon is not None:
+                text = self._lexicon.apply(text, self._language)
+            text = normalize(text, self._language)
+            # A segment of signs alone has no sound; engines answer it with noise or an error.
+            if speakable(text):
+                pause = gap if segment.ends_sentence else 0.0
+                self._segments.append(_Piece(text, pause, self._speed))
+                self._more.set()
 
     async def _produce(self) -> None:
         """Make all audio; however it ends, the mark of the end follows."""
@@ -257,7 +303,9 @@ class Speech:
             while await self._has_next():
                 await self._in_hand.acquire()
                 segment = self._segments[0]
-                if not await self._repeat(segment):
+                if not segment.text:
+                    self._rest(segment)
+                elif not await self._repeat(segment):
                     lease = lease or await self._lease(stack)
                     if not await self._speak(segment, lease, self._joined(_rate(lease))):
                         self._in_hand.release()
@@ -267,16 +315,21 @@ class Speech:
                 self._segments.popleft()
                 self._audio.put_nowait(_Mark.SENTENCE)
 
+    def _rest(self, piece: _Piece) -> None:
+        """Let a pause follow what was said; before the first word there is nothing to wait for."""
+        if self._joiner is not None:
+            self._joiner.rest(piece.pause)
+
     def _joined(self, rate: int) -> Joiner:
         """Return what joins the segments; the first one decides about the format."""
         self._say_format(AudioFormat(rate))
         if self._joiner is None:
-            self._joiner = Joiner(rate, CHUNK_SAMPLES, self._config.tts.sentence_silence)
+            self._joiner = Joiner(rate, CHUNK_SAMPLES)
         if self._format.result().rate != rate:
             raise InternalError(f"{self._measure.model} changed its sample rate.")
         return self._joiner
 
-    async def _repeat(self, segment: Segment) -> bool:
+    async def _repeat(self, segment: _Piece) -> bool:
         """Hand on a segment's audio from the cache; False if it is not there."""
         if self._phrases is None:
             return False
@@ -286,12 +339,12 @@ class Speech:
         joiner = self._joined(phrase.rate)
         self._hand_on(joiner.begin())
         self._hand_on(joiner.feed(phrase.pcm))
-        self._hand_on(joiner.finish(pause=segment.ends_sentence))
+        self._hand_on(joiner.finish(segment.pause))
         self._measure.phrases += 1
         self._measure.cached += 1
         return True
 
-    def _key(self, segment: Segment) -> str:
+    def _key(self, segment: _Piece) -> str:
         """Return the name of a segment's audio: everything that decides how it sounds."""
         spec = self._manner.voice.spec
         return phrase_key(
@@ -300,7 +353,7 @@ class Speech:
             options={key: str(value) for key, value in spec.options.items()},
             voice=self._manner.voice.name,
             speaker=self._manner.speaker,
-            speed=self._manner.speed,
+            speed=segment.speed,
             text=segment.text,
         )
 
@@ -314,7 +367,7 @@ class Speech:
                     self._coordinator.lease(model, client=self._manner.client)
                 )
 
-    async def _speak(self, segment: Segment, lease: Lease, joiner: Joiner) -> bool:
+    async def _speak(self, segment: _Piece, lease: Lease, joiner: Joiner) -> bool:
         """Make the audio of one segment, handing on each piece as the worker yields it.
 
         False if its worker has failed and the segment is to be spoken once more by another.
@@ -323,7 +376,7 @@ class Speech:
             "text": segment.text,
             "voice": self._manner.voice.name,
             "speaker": self._manner.speaker,
-            "speed": self._manner.speed,
+            "speed": segment.speed,
         }
         limit = self._config.limits.request
         heard: list[bytes] = []
@@ -341,7 +394,7 @@ class Speech:
                     if self._made or self._clock.now() >= self._until or not self._retry.take(err):
                         raise
                     return False
-                self._hand_on(joiner.finish(pause=segment.ends_sentence))
+                self._hand_on(joiner.finish(segment.pause))
         self._measure.phrases += 1
         if self._phrases is not None and (audio := b"".join(heard)):
             phrase = Phrase(self.voice, self._format.result().rate, audio)

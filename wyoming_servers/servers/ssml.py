@@ -1,25 +1,83 @@
-"""Speech markup reduced to its text: no voice here understands more of it than pauses."""
+"""Speech markup (SSML) as what a voice can do: words, pauses, pace, symbols.
 
+`break`, `prosody rate`, `say-as`, `phoneme` (IPA) and `sub` are understood; of any other element
+its text is read.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Final
 
 from wyoming_servers.errors import BadRequestError
 
+MAX_PAUSE: Final = 10.0
+"""Seconds of the longest break."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Text to be read."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A silence."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """From here on it is read this much faster than the voice's own pace."""
+
+    factor: float
+
+
+SsmlEvent = Words | Pause | Pace
+
 _SENTENCES: Final = frozenset({"p", "s", "speak"})
 """Elements that end what is said before them."""
 
+_STRENGTHS: Final[Mapping[str, float]] = {
+    "none": 0.0,
+    "x-weak": 0.1,
+    "weak": 0.2,
+    "medium": 0.4,
+    "strong": 0.7,
+    "x-strong": 1.0,
+}
+_RATES: Final[Mapping[str, float]] = {
+    "x-slow": 0.5,
+    "slow": 0.75,
+    "medium": 1.0,
+    "default": 1.0,
+    "fast": 1.25,
+    "x-fast": 1.6,
+}
+_SPELLED: Final = frozenset({"characters", "spell-out", "verbatim", "digits", "telephone"})
+_DURATION: Final = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)(ms|s)")
+_PERCENT: Final = re.compile(r"([+-]?)(\d{1,4}(?:\.\d{1,4})?)%")
 
-class SsmlText(HTMLParser):
-    """SSML in pieces of any length in, plain text out; what is malformed is taken for text."""
+
+class Ssml(HTMLParser):
+    """SSML in pieces of any length in, events out; what is malformed is taken for text."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(convert_charrefs=True)
         self._left = limit
         """Characters of markup that may still come; the parser is slow where tags never end."""
-        self._words: list[str] = []
+        self._events: list[SsmlEvent] = []
+        self._paces: list[float] = []
+        self._silent: list[str] = []
+        """Elements that are open and whose text is replaced by what was said instead."""
+        self._spelling: list[bool] = []
 
-    def text(self, markup: str, *, complete: bool = False) -> str:
-        """Return the text that is certain now; all the rest when the markup is complete.
+    def events(self, markup: str, *, complete: bool = False) -> list[SsmlEvent]:
+        """Return what is certain now; all the rest when the markup is complete.
 
         Raises BadRequestError if all of the markup is over the limit.
         """
@@ -29,17 +87,78 @@ class SsmlText(HTMLParser):
         self.feed(markup)
         if complete:
             self.close()
-        text = "".join(self._words)
-        self._words.clear()
-        return text
+        events, self._events = self._events, []
+        return events
 
     def handle_data(self, data: str) -> None:
-        self._words.append(data)
+        if not self._silent:
+            self._say(" ".join(data.replace(" ", "")) if any(self._spelling) else data)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "break":
-            self._words.append(" ")
+        given = {name: value or "" for name, value in attrs}
+        match tag:
+            case "break":
+                self._events.append(Pause(_pause(given)))
+            case "prosody":
+                self._paces.append(_rate(given.get("rate", "")))
+                self._pace()
+            case "say-as":
+                self._spelling.append(given.get("interpret-as", "") in _SPELLED)
+            case "sub" if "alias" in given:
+                self._instead(tag, given["alias"])
+            case "phoneme" if given.get("alphabet", "ipa") == "ipa" and given.get("ph"):
+                self._instead(tag, f"[[{given['ph'].replace(']]', '')}]]")
+            case _:
+                pass
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag != "break":
+            self.handle_endtag(tag)
 
     def handle_endtag(self, tag: str) -> None:
         if tag in _SENTENCES:
-            self._words.append("\n\n")
+            self._say("\n\n")
+        elif tag == "prosody" and self._paces:
+            self._paces.pop()
+            self._pace()
+        elif tag == "say-as" and self._spelling:
+            self._spelling.pop()
+        elif self._silent and self._silent[-1] == tag:
+            self._silent.pop()
+
+    def _instead(self, tag: str, words: str) -> None:
+        if not self._silent:
+            self._say(words)
+        self._silent.append(tag)
+
+    def _pace(self) -> None:
+        factor = 1.0
+        for pace in self._paces:
+            factor *= pace
+        self._events.append(Pace(factor))
+
+    def _say(self, text: str) -> None:
+        if self._events and isinstance(last := self._events[-1], Words):
+            self._events[-1] = Words(last.text + text)
+        else:
+            self._events.append(Words(text))
+
+
+def _pause(given: Mapping[str, str]) -> float:
+    if found := _DURATION.fullmatch(given.get("time", "").strip()):
+        return min(float(found[1]) / (1_000.0 if found[2] == "ms" else 1.0), MAX_PAUSE)
+    return _STRENGTHS.get(given.get("strength", "medium"), _STRENGTHS["medium"])
+
+
+def _rate(text: str) -> float:
+    """Return the factor; 1 for what cannot be understood."""
+    if text in _RATES:
+        return _RATES[text]
+    if found := _PERCENT.fullmatch(text.strip()):
+        share = float(found[2]) / 100.0
+        return max(1.0 + (share if found[1] == "+" else -share) if found[1] else share, 0.1)
+    try:
+        return min(max(float(text), 0.1), 10.0)
+    except ValueError:
+        return 1.0

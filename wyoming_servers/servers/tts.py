@@ -16,7 +16,7 @@ from wyoming_servers.pipelines.tts import Speech, TtsPipeline, TtsRequest
 from wyoming_servers.servers import fields
 from wyoming_servers.servers.errors import DisconnectedError
 from wyoming_servers.servers.session import Peer
-from wyoming_servers.servers.ssml import SsmlText
+from wyoming_servers.servers.ssml import Pace, Pause, Ssml, SsmlEvent, Words
 
 _WHOLE: Final = "synthesize"
 
@@ -26,16 +26,19 @@ class _Stream:
     """A text that comes in pieces."""
 
     speech: Speech
-    markup: SsmlText | None
+    markup: Ssml | None
     """Set if the text is SSML."""
     task: asyncio.Task[None]
 
     def feed(self, text: str) -> None:
-        self.speech.feed(text if self.markup is None else self.markup.text(text))
+        if self.markup is None:
+            self.speech.feed(text)
+        else:
+            _speak(self.speech, self.markup.events(text))
 
     def end(self) -> None:
         if self.markup is not None:
-            self.speech.feed(self.markup.text("", complete=True))
+            _speak(self.speech, self.markup.events("", complete=True))
         self.speech.end()
 
 
@@ -99,13 +102,14 @@ class TtsSession:
         text = fields.text(event.data, "text")
         request = _request(event, self._peer.name)
         asked = Synthesize.from_event(_clean(event))
+        events: list[SsmlEvent] = [Words(text)]
         if asked.text_format == SynthesizeTextFormat.SSML:
-            text = SsmlText(self._pipeline.max_text).text(text, complete=True)
+            events = Ssml(self._pipeline.max_text).events(text, complete=True)
         self.idle.clear()
         self._speaking = True
         try:
             async with self._pipeline.open(request) as speech:
-                speech.feed(text)
+                _speak(speech, events)
                 speech.end()
                 await self._send_audio(speech)
         finally:
@@ -119,7 +123,7 @@ class TtsSession:
         speech = self._pipeline.open(_request(event, self._peer.name))
         asked = SynthesizeStart.from_event(_clean(event))
         markup = (
-            SsmlText(self._pipeline.max_text)
+            Ssml(self._pipeline.max_text)
             if asked.text_format == SynthesizeTextFormat.SSML
             else None
         )
@@ -195,6 +199,17 @@ class TtsSession:
             await self._peer.send(AudioChunk(**form, audio=chunk, timestamp=at).event())
             sent += len(chunk)
         await self._peer.send(AudioStop(timestamp=round(1_000 * audio.seconds(sent))).event())
+
+
+def _speak(speech: Speech, events: list[SsmlEvent]) -> None:
+    for event in events:
+        match event:
+            case Words():
+                speech.feed(event.text)
+            case Pause():
+                speech.pause(event.seconds)
+            case Pace():
+                speech.pace(event.factor)
 
 
 def _request(event: Event, client: str) -> TtsRequest:

@@ -21,6 +21,7 @@ from wyoming_servers.errors import (
 from wyoming_servers.pipelines.fake import SPECS, FakeCoordinator, FakeRun
 from wyoming_servers.pipelines.tts import Speech, TtsPipeline, TtsRequest
 from wyoming_servers.store.phrases import PhraseCache
+from wyoming_servers.text.lexicon import Lexicon
 from wyoming_servers.worker.base import Chunk
 
 Make = Callable[..., Any]
@@ -365,3 +366,32 @@ async def test_what_is_new_in_a_text_is_made_between_what_is_known(
     whole = await say(cached_tts.open(TtsRequest()), "One. Two. Three.")
     assert [run.request["text"] for run in coordinator.runs] == ["One.", "Three.", "Two."]
     assert whole
+
+
+async def test_numbers_are_read_in_words_and_words_as_the_lexicon_has_them(
+    coordinator: FakeCoordinator, bus: EventBus, clock: FakeClock, tmp_path: Path
+) -> None:
+    lexicon = Lexicon(tmp_path / "lexicon.yaml")
+    await lexicon.put("en", "HA", "Home Assistant")
+    config = Config.model_validate({"tts": {"voice": "en_US-joe"}})
+    tts = TtsPipeline(coordinator, SPECS, config, bus, clock, lexicon=lexicon)
+    await say(tts.open(TtsRequest()), "HA says 21 °C.")
+    assert coordinator.runs[0].request["text"] == (
+        "Home Assistant says twenty-one degrees Celsius."
+    )
+
+
+async def test_a_pause_is_silence_and_a_pace_is_of_what_follows(
+    make_tts: Make, coordinator: FakeCoordinator
+) -> None:
+    async def length(pause: float) -> int:
+        async with make_tts(sentence_silence=0).open(TtsRequest(speed=1.2)) as speech:
+            speech.feed("One.")
+            speech.pause(pause)
+            speech.pace(0.5)
+            speech.feed("Two.")
+            speech.end()
+            return sum([len(chunk) async for chunk in speech])
+
+    assert await length(1.5) - await length(0.5) == 32_000
+    assert [run.request["speed"] for run in coordinator.runs] == [1.2, 0.6, 1.2, 0.6]

@@ -1,7 +1,13 @@
 import pytest
 
 from wyoming_servers.errors import BadRequestError
-from wyoming_servers.servers.ssml import SsmlText
+from wyoming_servers.servers.ssml import Pace, Pause, Ssml, SsmlEvent, Words
+
+
+def said(pieces: list[list[SsmlEvent]]) -> str:
+    """Return the words; a pause is white space."""
+    events = [event for piece in pieces for event in piece]
+    return "".join(event.text if isinstance(event, Words) else " " for event in events)
 
 
 @pytest.mark.parametrize(
@@ -20,19 +26,43 @@ from wyoming_servers.servers.ssml import SsmlText
 )
 @pytest.mark.parametrize("step", [1, 5, 1_000])
 def test_markup_is_dropped_and_its_text_kept(markup: str, words: str, step: int) -> None:
-    parser = SsmlText(1_000)
-    pieces = [parser.text(markup[at : at + step]) for at in range(0, len(markup), step)]
-    text = "".join([*pieces, parser.text("", complete=True)])
+    parser = Ssml(1_000)
+    pieces = [parser.events(markup[at : at + step]) for at in range(0, len(markup), step)]
+    text = said([*pieces, parser.events("", complete=True)])
     assert text.split()[: len(words.split())] == words.split()
 
 
 def test_paragraphs_end_what_is_said() -> None:
-    parser = SsmlText(100)
-    assert parser.text("<p>One</p><p>Two</p>", complete=True) == "One\n\nTwo\n\n"
+    parser = Ssml(100)
+    events = parser.events("<p>One</p><p>Two</p>", complete=True)
+    assert events == [Words("One\n\nTwo\n\n")]
 
 
 def test_more_markup_than_the_limit_is_refused() -> None:
-    parser = SsmlText(10)
-    parser.text("<speak>")
+    parser = Ssml(10)
+    parser.events("<speak>")
     with pytest.raises(BadRequestError):
-        parser.text("1234")
+        parser.events("1234")
+
+
+@pytest.mark.parametrize(
+    ("markup", "events"),
+    [
+        ('a<break time="500ms"/>b', [Words("a"), Pause(0.5), Words("b")]),
+        ('a<break time="90s"/>', [Words("a"), Pause(10.0)]),
+        ("a<break/>", [Words("a"), Pause(0.4)]),
+        ('a<break strength="strong"/>', [Words("a"), Pause(0.7)]),
+        ('<prosody rate="slow">a</prosody>b', [Pace(0.75), Words("a"), Pace(1.0), Words("b")]),
+        ('<prosody rate="+50%">a', [Pace(1.5), Words("a")]),
+        ('<prosody rate="80%"><prosody rate="50%">a', [Pace(0.8), Pace(0.4), Words("a")]),
+        ('<prosody rate="wrong" pitch="high">a', [Pace(1.0), Words("a")]),
+        ('<sub alias="World Wide Web">WWW</sub>!', [Words("World Wide Web!")]),
+        ('<phoneme alphabet="ipa" ph="həlˈoʊ">hi</phoneme>', [Words("[[həlˈoʊ]]")]),
+        ('<phoneme alphabet="x-sampa" ph="h@">hi</phoneme>', [Words("hi")]),
+        ('<say-as interpret-as="characters">AB1</say-as>', [Words("A B 1")]),
+        ('<say-as interpret-as="date">1/2/2026</say-as>', [Words("1/2/2026")]),
+        ("<unknown>a</unknown>", [Words("a")]),
+    ],
+)
+def test_what_a_voice_can_do_is_told(markup: str, events: list[SsmlEvent]) -> None:
+    assert Ssml(1_000).events(markup, complete=True) == events

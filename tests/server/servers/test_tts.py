@@ -309,7 +309,7 @@ async def test_markup_is_not_spoken(serve: Serve, connect: Connect) -> None:
         await client.send("synthesize-chunk", text=markup[start : start + 7])
     await client.send("synthesize-stop")
     await client.read_until(STREAM)
-    assert [run.request["text"] for run in running.coordinator.runs] == ["Fish & chips."] * 2
+    assert [run.request["text"] for run in running.coordinator.runs] == ["Fish and chips."] * 2
 
 
 async def test_another_text_format_is_taken_for_text(serve: Serve, connect: Connect) -> None:

@@ -1,0 +1,27 @@
+"""How numbers, units, money, dates, times and abbreviations are read: one table per language."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from wyoming_servers.text.rules.de import GERMAN
+from wyoming_servers.text.rules.en import AMERICAN, ENGLISH
+from wyoming_servers.text.rules.es import SPANISH
+from wyoming_servers.text.rules.fr import FRENCH
+from wyoming_servers.text.rules.rules import Rules
+
+_BY_CODE: Final[Mapping[str, Rules]] = {
+    "en": ENGLISH,
+    "en-us": AMERICAN,
+    "de": GERMAN,
+    "fr": FRENCH,
+    "es": SPANISH,
+}
+
+ALL: Final = tuple(_BY_CODE.values())
+"""Every table."""
+
+
+def rules_for(language: str) -> Rules | None:
+    """Return the table of a BCP 47 code, of its region first; None for a language without one."""
+    code = language.replace("_", "-").lower()
+    return _BY_CODE.get(code) or _BY_CODE.get(code.partition("-")[0])

@@ -1,0 +1,76 @@
+"""Spanish."""
+
+from typing import Final
+
+from wyoming_servers.text.rules.rules import Rules
+
+SPANISH: Final = Rules(
+    numbers="es",
+    point="coma",
+    decimal=",",
+    thousands=".\u00a0\u202f",
+    minus="menos",
+    to="a",
+    units={
+        "%": ("por ciento", "por ciento"),
+        "°C": ("grado", "grados"),
+        "°": ("grado", "grados"),
+        "km/h": ("kilómetro por hora", "kilómetros por hora"),
+        "kWh": ("kilovatio hora", "kilovatios hora"),
+        "kW": ("kilovatio", "kilovatios"),
+        "W": ("vatio", "vatios"),
+        "V": ("voltio", "voltios"),
+        "km": ("kilómetro", "kilómetros"),
+        "cm": ("centímetro", "centímetros"),
+        "mm": ("milímetro", "milímetros"),
+        "m²": ("metro cuadrado", "metros cuadrados"),
+        "m³": ("metro cúbico", "metros cúbicos"),
+        "m": ("metro", "metros"),
+        "kg": ("kilogramo", "kilogramos"),
+        "g": ("gramo", "gramos"),
+        "ml": ("mililitro", "mililitros"),
+        "l": ("litro", "litros"),
+        "hPa": ("hectopascal", "hectopascales"),
+        "lx": ("lux", "lux"),
+        "dB": ("decibelio", "decibelios"),
+        "GB": ("gigabyte", "gigabytes"),
+        "MB": ("megabyte", "megabytes"),
+        "min": ("minuto", "minutos"),
+        "h": ("hora", "horas"),
+        "s": ("segundo", "segundos"),
+    },
+    money={
+        "€": (("euro", "euros"), ("céntimo", "céntimos")),
+        "$": (("dólar", "dólares"), ("centavo", "centavos")),
+        "£": (("libra", "libras"), ("penique", "peniques")),
+    },
+    money_and="con",
+    one={"hora": "una", "libra": "una", **dict.fromkeys(("grado", "kilómetro"), "un")}
+    | dict.fromkeys(("euro", "dólar", "céntimo", "centavo", "metro", "litro"), "un")
+    | dict.fromkeys(("kilogramo", "gramo", "minuto", "segundo", "vatio", "kilovatio"), "un"),
+    months=(
+        *("enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto"),
+        *("septiembre", "octubre", "noviembre", "diciembre"),
+    ),
+    date="{day} de {month} de {year}",
+    day_first=True,
+    first="primero",
+    ordinal_days=False,
+    hour="{hour} horas",
+    minutes="{hour} y {minute}",
+    abbreviations={
+        "Sr.": "señor",
+        "Sra.": "señora",
+        "Dr.": "doctor",
+        "Dra.": "doctora",
+        "Ud.": "usted",
+        "etc.": "etcétera",
+        "p. ej.": "por ejemplo",
+        "núm.": "número",
+        "n.º": "número",
+    },
+    signs={"&": "y", "+": "más", "=": "igual a", "×": "por", "@": "arroba", "#": "número"},
+    dot="punto",
+    at="arroba",
+    slash="barra",
+)
