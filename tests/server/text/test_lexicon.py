@@ -17,6 +17,10 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
+def _write(path: Path, content: str) -> None:
+    path.write_text(content)
+
+
 async def test_words_are_said_as_written_down(path: Path) -> None:
     lexicon = Lexicon(path)
     assert await lexicon.refresh()
@@ -41,7 +45,7 @@ async def test_a_change_of_the_file_is_heard(path: Path) -> None:
     lexicon = Lexicon(path)
     await lexicon.refresh()
     assert not await lexicon.refresh()
-    path.write_text("en: {HA: ha ha ha}\n")
+    _write(path, "en: {HA: ha ha ha}\n")
     assert await lexicon.refresh()
     assert lexicon.apply("HA", "en") == "ha ha ha"
 
@@ -50,7 +54,7 @@ async def test_a_change_of_the_file_is_heard(path: Path) -> None:
 async def test_a_faulty_file_changes_nothing_and_says_so(path: Path, content: str) -> None:
     lexicon = Lexicon(path)
     await lexicon.refresh()
-    path.write_text(content)
+    _write(path, content)
     assert not await lexicon.refresh()
     assert str(path) in lexicon.fault
     assert lexicon.apply("HA", "en") == "Home Assistant"
