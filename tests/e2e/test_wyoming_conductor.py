@@ -13,6 +13,7 @@ from harness.client import HassClient
 from harness.conductor import start_conductor
 from harness.hass import Hass
 from harness.process import free_port
+from harness.setup import Assistant
 
 ROOT = Path(__file__).parents[2]
 FLOWS = "/api/config/config_entries/flow"
@@ -65,8 +66,10 @@ def clean_log(hass: Hass) -> Iterator[list[str]]:
 
 
 @pytest.fixture(scope="module")
-async def added(client: HassClient, server: Server) -> dict[str, Any]:
-    """What the form answers that adds the server."""
+async def added(
+    client: HassClient, server: Server, assistant: Assistant
+) -> AsyncIterator[dict[str, Any]]:
+    """What the form answers that adds the server; what it led to is removed in the end."""
     form = await client.post(FLOWS, {"handler": "wyoming_conductor"})
     address = {"host": "127.0.0.1", "port": server.ports["api"], "tls": False}
     form = await client.post(f"{FLOWS}/{form['flow_id']}", address)
@@ -74,7 +77,13 @@ async def added(client: HassClient, server: Server) -> dict[str, Any]:
     answers = {"add_servers": True, "make_assistant": True}
     done: dict[str, Any] = await client.post(f"{FLOWS}/{form['flow_id']}", answers)
     assert done["type"] == "create_entry", done
-    return done
+    yield done
+    for pipeline in (await client.ask("assist_pipeline/pipeline/list"))["pipelines"]:
+        if pipeline["name"] == "Steered":
+            await client.ask("assist_pipeline/pipeline/delete", pipeline_id=pipeline["id"])
+    for entry in await client.ask("config_entries/get", domain="wyoming"):
+        if entry["entry_id"] not in assistant.entries:
+            await client.delete(f"/api/config/config_entries/entry/{entry['entry_id']}")
 
 
 async def shows(client: HassClient, entity_id: str, state: str, seconds: float) -> None:
