@@ -15,6 +15,7 @@ from wyoming_servers.engines import cublas
 from wyoming_servers.engines.base import Output, ReportProgress
 from wyoming_servers.engines.whisper_request import WhisperRequest
 from wyoming_servers.engines.whisper_window import (
+    LEAD,
     NO_SPEECH,
     SILENT_LOGPROB,
     Decoded,
@@ -188,10 +189,11 @@ class FasterWhisperEngine:
     def _segments(
         self, audio: Samples, request: WhisperRequest, language: str
     ) -> Iterable["Segment"]:
-        """Transcribe over windows of 30 s, one segment at a time; lazy."""
-        seconds = len(audio) / SPEECH_FORMAT.rate
+        """Transcribe over windows of 30 s, one segment at a time; lazy. Times begin at -LEAD."""
+        lead = np.zeros(int(LEAD * SPEECH_FORMAT.rate), np.float32)
+        seconds = (len(lead) + len(audio)) / SPEECH_FORMAT.rate
         segments, _ = self._loaded().transcribe(
-            audio,
+            np.concatenate([lead, audio]),
             language=language,
             task=request.task,
             beam_size=request.beam_size,
@@ -293,20 +295,18 @@ class _Heard:
             return
         if segment.no_speech_prob > NO_SPEECH and _words(segment.text) in _PHANTOMS:
             return
-        end = min(float(segment.end), self._seconds)
-        self._logprobs.append((float(segment.avg_logprob), max(end - segment.start, 0.01)))
+        start, end = self._time(segment.start), self._time(segment.end)
+        self._logprobs.append((float(segment.avg_logprob), max(end - start, 0.01)))
         words = [
             {
                 "word": word.word.strip(),
-                "start": round(float(word.start), 3),
-                "end": round(float(word.end), 3),
+                "start": self._time(word.start),
+                "end": self._time(word.end),
                 "probability": round(float(word.probability), 4),
             }
             for word in segment.words or ()
         ]
-        yield from self._add(
-            float(segment.start), end, segment.text, {"words": words} if words else {}
-        )
+        yield from self._add(start, end, segment.text, {"words": words} if words else {})
 
     def result(self, language: str | None) -> Mapping[str, Any]:
         """Return the run's result."""
@@ -321,6 +321,10 @@ class _Heard:
             "avg_logprob": None if mean is None else round(mean, 4),
             "no_speech_prob": round(self._no_speech, 4),
         }
+
+    def _time(self, seconds: float) -> float:
+        """Turn a time of a long window into one of the audio, which begins `LEAD` later."""
+        return round(min(max(float(seconds) - LEAD, 0.0), self._seconds), 3)
 
     def _add(
         self, start: float, end: float, text: str, more: Mapping[str, Any]

@@ -34,7 +34,8 @@ MARGIN: Final = 0.5
 """Seconds of silence encoded behind the audio: the encoder must see that the speech has ended."""
 
 SPLICED: Final = 1500
-"""Encoder frames (20 ms) that the decoder sees: as many as in training."""
+"""Encoder frames (20 ms) that the decoder sees: as many as in training. With 750, decoding is a
+third faster and makes twice the errors."""
 
 LONGEST: Final = 20.0
 """Seconds of audio from which a short window saves nothing worth its risk."""
