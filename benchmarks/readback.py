@@ -1,0 +1,165 @@
+"""Have our own ears read back what our voices say: is a text that is cut as well understood?
+
+    python -m benchmarks.readback --piper MODEL.onnx [--kokoro GRAPH.onnx VOICES] [--whisper FOLDER]
+                                  [--sentences 50] [--docs docs/performance.md] [--join PICTURE]
+
+Each sentence is spoken whole, and as a client hears it: cut into its pieces and joined again.
+"""
+
+import argparse
+from collections.abc import Iterable
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.report import machine, write_section
+from benchmarks.words import Errors, word_errors
+from wyoming_servers.domain import Kind, ModelSpec, Placement
+from wyoming_servers.engines.registry import create
+from wyoming_servers.pipelines.join import Joiner
+from wyoming_servers.text.segment import Segment, Segmenter
+
+_BEGINNINGS = (
+    "The light in the kitchen is on, and the front door is locked",
+    "Today will be mostly cloudy with a high of eighteen degrees",
+    "I have set a timer for the pasta, and another one for the bread",
+    "Your next meeting begins at half past nine in the morning",
+    "The washing machine has finished, so please empty it soon",
+    "There is heavy traffic on the way to the office this morning",
+    "The garage door was left open, so I closed it at eleven",
+    "Somebody is at the front door and has rung the bell twice",
+    "The battery of the motion sensor in the hall is nearly empty",
+    "Dinner is ready, and everybody is waiting in the dining room",
+)
+_ENDINGS = (
+    "and that is all for now.",
+    "but it will be different tomorrow.",
+    "because you asked me to tell you.",
+    "as it was yesterday evening.",
+    "and there is nothing else to do.",
+)
+SENTENCES = [f"{begin}, {end}" for end, begin in product(_ENDINGS, _BEGINNINGS)]
+
+
+class Speaker:
+    """One voice, whole or cut."""
+
+    def __init__(self, spec: ModelSpec, voice: str | None) -> None:
+        self._engine = create(spec.engine)
+        self._voice = voice
+        loaded = self._engine.load(spec, Placement(), lambda phase, percent: None)
+        self.rate = int(loaded["sample_rate"])
+        self._engine.warm_up()
+
+    def say(self, text: str) -> bytes:
+        """Return the sound of a text in one run."""
+        session = self._engine.open({"text": text, "voice": self._voice})
+        return b"".join(output.payload for output in session.finish())
+
+    def say_cut(self, text: str) -> tuple[bytes, list[int]]:
+        """Return the sound as a client hears it, and the samples where pieces meet."""
+        segmenter = Segmenter("en")
+        pieces: Iterable[Segment] = [*segmenter.feed(text), *segmenter.finish()]
+        joiner = Joiner(self.rate, 2_048)
+        sound, joins = b"", []
+        for piece in pieces:
+            joins.append(len(sound) // 2)
+            chunks = [*joiner.begin(), *joiner.feed(self.say(piece.text))]
+            sound += b"".join([*chunks, *joiner.finish(0.2 if piece.ends_sentence else 0.0)])
+        return sound, joins[1:]
+
+
+def hear(model: Any, sound: bytes, rate: int) -> str:
+    """Return what Whisper understands."""
+    import soxr  # noqa: PLC0415  (comes with the engines)
+
+    samples = np.frombuffer(sound, "<i2").astype(np.float32) / 32_768
+    padded = np.concatenate([samples, np.zeros(rate // 2, np.float32)])
+    segments, _ = model.transcribe(soxr.resample(padded, rate, 16_000), language="en", beam_size=1)
+    return " ".join(segment.text for segment in segments)
+
+
+def jump(sound: bytes, joins: list[int], rate: int) -> tuple[int, int]:
+    """Return the largest step between two samples at the joins, and anywhere else."""
+    samples: NDArray[np.int32] = np.frombuffer(sound, "<i2").astype(np.int32)
+    steps = np.abs(np.diff(samples))
+    near = np.zeros(len(steps), bool)
+    for join in joins:
+        near[max(0, join - rate // 200) : join + rate // 200] = True
+    return int(steps[near].max(initial=0)), int(steps[~near].max(initial=0))
+
+
+def picture(speaker: Speaker, path: Path) -> None:
+    """Draw a sentence with its join."""
+    import matplotlib as mpl  # noqa: PLC0415  (only the picture needs it)
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt  # noqa: PLC0415  (as above)
+
+    text = SENTENCES[1]
+    sound, joins = speaker.say_cut(text)
+    samples = np.frombuffer(sound, "<i2").astype(float) / 32_768
+    figure, axes = plt.subplots(2, 1, figsize=(10, 5), sharex=True, layout="constrained")
+    axes[0].plot(np.arange(len(samples)) / speaker.rate, samples, linewidth=0.4)
+    axes[1].specgram(samples + 1e-6, NFFT=512, Fs=speaker.rate, noverlap=384, vmin=-140)
+    for join in joins:
+        for axis in axes:
+            axis.axvline(join / speaker.rate, color="tab:red", linewidth=0.8)
+    axes[0].set(title=f"{text}\nA piece ends and the next begins at the red line")
+    axes[1].set(xlabel="seconds", ylabel="Hz", ylim=(0, 8_000))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def main() -> None:
+    """Measure and write what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--piper", type=Path, required=True)
+    parser.add_argument("--kokoro", type=Path, nargs=2)
+    parser.add_argument("--whisper", default="tiny.en")
+    parser.add_argument("--sentences", type=int, default=50)
+    parser.add_argument("--kokoro-sentences", type=int, default=10)
+    parser.add_argument("--docs", type=Path)
+    parser.add_argument("--join", type=Path)
+    args = parser.parse_args()
+    from faster_whisper import WhisperModel  # noqa: PLC0415  (an engine of ours)
+
+    model = WhisperModel(args.whisper, device="cpu", compute_type="int8", cpu_threads=2)
+    files = {"model": str(args.piper), "config": f"{args.piper}.json"}
+    voices = [("Piper en_US-joe-medium", ModelSpec("p", Kind.TTS, "piper", files=files), None)]
+    if args.kokoro:
+        files = {"model": str(args.kokoro[0]), "voices": str(args.kokoro[1])}
+        spec = ModelSpec("k", Kind.TTS, "kokoro-onnx", files=files)
+        voices.append(("Kokoro af_heart", spec, "af_heart"))
+    rows = [
+        f"Read back by Whisper ({Path(args.whisper).name}, beam 1) on {machine()}.",
+        "",
+        "| voice | sentences | word errors, whole | word errors, cut | join | elsewhere |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, spec, voice in voices:
+        speaker = Speaker(spec, voice)
+        count = args.sentences if voice is None else args.kokoro_sentences
+        whole, cut, at_join, elsewhere = Errors(0, 0), Errors(0, 0), 0, 0
+        for text in SENTENCES[:count]:
+            whole += word_errors(text, hear(model, speaker.say(text), speaker.rate))
+            sound, joins = speaker.say_cut(text)
+            cut += word_errors(text, hear(model, sound, speaker.rate))
+            steps = jump(sound, joins, speaker.rate)
+            at_join, elsewhere = max(at_join, steps[0]), max(elsewhere, steps[1])
+        rows.append(
+            f"| {name} | {count} | {whole.rate:.1%} | {cut.rate:.1%} | {at_join} | {elsewhere} |"
+        )
+        if voice is None and args.join:
+            picture(speaker, args.join)
+    print("\n".join(rows))
+    if args.docs:
+        write_section(args.docs, "readback", "\n".join(rows) + "\n")
+
+
+if __name__ == "__main__":
+    main()
