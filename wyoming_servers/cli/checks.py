@@ -72,6 +72,8 @@ class Engine:
 ENGINES: Final[Mapping[str, Engine]] = {
     "faster-whisper": Engine(("faster_whisper",), "faster-whisper", "faster-whisper"),
     "piper": Engine(("piper",), "piper-tts", "piper"),
+    "kokoro": Engine(("kokoro", "torch", "espeakng_loader"), "kokoro", "kokoro"),
+    "kokoro-onnx": Engine(("onnxruntime", "espeakng_loader"), "onnxruntime", "kokoro-onnx"),
     "openwakeword": Engine(("pyopen_wakeword", "onnxruntime"), "pyopen-wakeword", "wake"),
     "microwakeword": Engine(("pymicro_wakeword",), "pymicro-wakeword", "wake"),
 }

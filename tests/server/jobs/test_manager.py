@@ -29,10 +29,11 @@ HEARD = [
 
 
 async def test_a_recording_becomes_segments_with_their_times(
-    make_manager, submit, wait_end, told, coordinator
+    make_manager, submit, wait_end, told, coordinator, until
 ) -> None:
     async with make_manager() as manager:
         job = await wait_end(manager, await submit(manager, filename="x.wav"))
+        await until(lambda: told)
         assert job.status is JobStatus.DONE
         assert pieces(job) == HEARD
         assert [segment.index for segment in job.segments] == [0, 1, 2]
@@ -43,10 +44,13 @@ async def test_a_recording_becomes_segments_with_their_times(
     assert {run.priority for run in coordinator.runs} == {Priority.OTHER}
 
 
-async def test_progress_is_told_as_it_grows(make_manager, submit, wait_end, bus) -> None:
+async def test_progress_is_told_as_it_grows(
+    make_manager, submit, wait_end, bus, told, until
+) -> None:
     with bus.subscribe() as events:
         async with make_manager() as manager:
             await wait_end(manager, await submit(manager))
+            await until(lambda: told)
         seen = [item.event for item in events.drain()]
     types = [event.type for event in seen]
     assert types[:2] == ["job_queued", "job_started"]
