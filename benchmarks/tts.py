@@ -212,7 +212,7 @@ async def measure(args: argparse.Namespace) -> dict[str, Any]:
                         what = f"{length}, {way}"
                         note(server.name, f"first audio, {what} (ms)", spoken.first * 1e3)
                         note(server.name, f"total, {what} (ms)", spoken.total * 1e3)
-                        note(server.name, "underrun, longest (ms)", spoken.underrun * 1e3)
+                        note(server.name, "underrun, alone, longest (ms)", spoken.underrun * 1e3)
                 for what, value in (await behind(server.port)).items():
                     name = {
                         "describe_max": "describe behind 100 words, longest (ms)",
@@ -232,7 +232,11 @@ async def measure(args: argparse.Namespace) -> dict[str, Any]:
                     f"audio seconds per second, {clients} clients",
                     result["audio_per_second"],
                 )
-                note(server.name, "underrun, longest (ms)", result["underrun"] * 1e3)
+                note(
+                    server.name,
+                    f"underrun, {clients} clients, longest (ms)",
+                    result["underrun"] * 1e3,
+                )
         for server in servers:
             note(server.name, "memory (USS, MiB)", server.memory_bytes() / 2**20)
     async with ours() as server:
