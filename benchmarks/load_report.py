@@ -23,13 +23,10 @@ DOCUMENT = Path(__file__).parents[1] / "docs" / "performance.md"
 _EMPTY = "# Performance\n\nWhat was measured, on which machine, and how to measure it again.\n"
 
 _HEAD = """
-## Under load and under faults
+## Under load on the CPU
 
 Four models, memory for two of them, and clients who ask, leave before the answer, and ask again,
-while worker processes are killed and stopped at random. Half an hour is compressed into five
-minutes: pauses, keep-alives and deadlines are a sixth of what they are in earnest. The engine is a
-fake one that holds real memory in real processes, so these figures are the coordinator's. Measure
-it again with `python -m benchmarks.load --write-docs`; the exit code is 1 if a promise was broken.
+while worker processes are killed and stopped at random.
 
 <!-- load:begin (written by benchmarks/load.py) -->
 <!-- load:end -->
