@@ -106,7 +106,7 @@ def _loads(result: dict[str, Any]) -> str:
 
 
 def _starts(result: dict[str, Any]) -> str:
-    rows = ["| 16 streams start at once | worst lag of a first word, each time |", "| --- | --- |"]
+    rows = ["| 16 streams start at once | worst lag of the word they hear 3 s later, each time |", "| --- | --- |"]
     for server, worst in result["starts"].items():
         rows.append(f"| {server} | {', '.join(f'{value:.0f} ms' for value in worst)} |")
     return "\n".join(rows)
