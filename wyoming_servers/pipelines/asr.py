@@ -277,7 +277,6 @@ class Utterance:
                 except ConductorError as err:
                     if not retry.take(err):
                         raise
-            await retry.settle(self._clock)
 
     async def _infer(self, lease: Lease) -> Mapping[str, Any]:
         """Have all the audio transcribed."""

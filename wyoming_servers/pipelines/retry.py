@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from wyoming_servers.clock import Clock
 from wyoming_servers.errors import ConductorError, OutOfMemoryError, WorkerError
 from wyoming_servers.pipelines.measure import Measure
 
@@ -10,18 +9,13 @@ _WORTH_IT: Final = (WorkerError, OutOfMemoryError)
 """Another process, or the same one with more room, may do what this one failed at. A request that
 cannot be served, a full queue, a shutdown and a bug of ours would only meet the same again."""
 
-SETTLE_SECONDS: Final = 2.5
-"""Wait before a second try after a lack of memory: the coordinator has told idle models to leave,
-and what they held comes back when their processes are gone, a second later on a busy machine."""
-
 
 class Retry:
     """One request's second chance; there is no third, since then the fault is not chance."""
 
     def __init__(self, measure: Measure) -> None:
         self._measure = measure
-        self._first: ConductorError | None = None
-        """What the first try failed with."""
+        self._taken = False
 
     def take(self, error: ConductorError) -> bool:
         """Whether a run that failed is to be made once more, on a fresh lease.
@@ -29,13 +23,8 @@ class Retry:
         Give it what a run raised, not what a lease was refused with: the coordinator has tried
         more than once before it refuses. After True the request is known to be retried.
         """
-        if self._first is not None or not isinstance(error, _WORTH_IT):
+        if self._taken or not isinstance(error, _WORTH_IT):
             return False
-        self._first = error
+        self._taken = True
         self._measure.retried(error)
         return True
-
-    async def settle(self, clock: Clock) -> None:
-        """Wait until the second try makes sense; hold no lease meanwhile."""
-        if isinstance(self._first, OutOfMemoryError):
-            await clock.sleep(SETTLE_SECONDS)

@@ -311,7 +311,6 @@ class Speech:
                         self._in_hand.release()
                         lease, self._joiner = None, None
                         await stack.aclose()
-                        await self._retry.settle(self._clock)
                         continue
                 self._segments.popleft()
                 self._audio.put_nowait(_Mark.SENTENCE)
