@@ -277,6 +277,7 @@ class Utterance:
                 except ConductorError as err:
                     if not retry.take(err):
                         raise
+            await retry.settle(self._coordinator, self._clock, lease.placement.device)
 
     async def _infer(self, lease: Lease) -> Mapping[str, Any]:
         """Have all the audio transcribed."""

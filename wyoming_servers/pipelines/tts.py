@@ -309,8 +309,10 @@ class Speech:
                     lease = lease or await self._lease(stack)
                     if not await self._speak(segment, lease, self._joined(_rate(lease))):
                         self._in_hand.release()
+                        device = lease.placement.device
                         lease, self._joiner = None, None
                         await stack.aclose()
+                        await self._retry.settle(self._coordinator, self._clock, device)
                         continue
                 self._segments.popleft()
                 self._audio.put_nowait(_Mark.SENTENCE)
@@ -360,7 +362,7 @@ class Speech:
     async def _lease(self, stack: AsyncExitStack) -> Lease:
         """Hold the voice's model until the stack is left."""
         model = self._manner.voice.spec.id
-        left = self._until - self._clock.now()
+        left = max(0.0, self._until - self._clock.now())
         with self._measure.stage("queue"):
             async with Deadline(self._clock, left, f"for {model} to become ready"):
                 return await stack.enter_async_context(

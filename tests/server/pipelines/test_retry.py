@@ -8,7 +8,8 @@ import pytest
 
 from wyoming_servers.bus import EventBus
 from wyoming_servers.clock import FakeClock
-from wyoming_servers.domain import SPEECH_FORMAT, Kind
+from wyoming_servers.coordinator.face import DeviceStatus, InstanceStatus, Snapshot
+from wyoming_servers.domain import SPEECH_FORMAT, Kind, Placement
 from wyoming_servers.errors import (
     BadRequestError,
     BusyError,
@@ -26,7 +27,7 @@ from wyoming_servers.errors import (
 from wyoming_servers.pipelines.asr import AsrRequest
 from wyoming_servers.pipelines.fake import Engine, FakeCoordinator, FakeRun, count_seconds, hum
 from wyoming_servers.pipelines.measure import Measure
-from wyoming_servers.pipelines.retry import Retry
+from wyoming_servers.pipelines.retry import SETTLE_SECONDS, Retry
 from wyoming_servers.pipelines.tts import TtsRequest
 from wyoming_servers.worker.base import Chunk
 
@@ -226,3 +227,78 @@ async def test_a_voice_whose_time_is_up_is_not_tried_again(
         with pytest.raises(InferenceFailedError):
             await task
     assert len(coordinator.runs) == 1
+
+
+class Leaving(FakeCoordinator):
+    """A coordinator that sees a model leave a device until the test says that it is gone."""
+
+    def __init__(self, *, stopping: str = "", returning: str = "") -> None:
+        super().__init__({})
+        self.stopping, self.returning = stopping, returning
+
+    def snapshot(self) -> Snapshot:
+        gone = InstanceStatus("asr/english", Placement(self.stopping), "stopping")
+        device = DeviceStatus(self.returning, "x", 9, 9, 9, 0, 0, returning=1)
+        return Snapshot(
+            (), (device,) if self.returning else (), 0, (gone,) if self.stopping else ()
+        )
+
+
+@pytest.mark.parametrize("what", ["stopping", "returning"])
+async def test_memory_that_is_coming_back_is_waited_for(
+    what: str, bus: EventBus, clock: FakeClock
+) -> None:
+    retry = Retry(Measure(Kind.ASR, "a", bus, clock))
+    assert retry.take(OutOfMemoryError("Full."))
+    coordinator = Leaving(**{what: "cuda:0"})
+    waiting = asyncio.ensure_future(retry.settle(coordinator, clock, "cuda:0"))
+    await clock.advance(1)
+    assert not waiting.done()
+    coordinator.stopping = coordinator.returning = ""
+    await clock.advance(0.1)
+    assert waiting.done()
+
+
+async def test_memory_that_does_not_come_back_is_not_waited_for_for_ever(
+    bus: EventBus, clock: FakeClock
+) -> None:
+    retry = Retry(Measure(Kind.ASR, "a", bus, clock))
+    retry.take(OutOfMemoryError("Full."))
+    waiting = asyncio.ensure_future(retry.settle(Leaving(stopping="cpu"), clock, "cpu"))
+    await clock.advance(SETTLE_SECONDS + 0.1)
+    assert waiting.done()
+
+
+@pytest.mark.parametrize(
+    ("error", "device"), [(DIED, "cpu"), (OutOfMemoryError("Full."), "cuda:1")]
+)
+async def test_what_another_device_or_another_fault_needs_is_not_waited_for(
+    error: ConductorError, device: str, bus: EventBus, clock: FakeClock
+) -> None:
+    retry = Retry(Measure(Kind.ASR, "a", bus, clock))
+    retry.take(error)
+    await asyncio.wait_for(retry.settle(Leaving(stopping="cpu"), clock, device), 1)
+
+
+async def test_no_lease_is_held_while_memory_comes_back(
+    make_asr: Make, make_tts: Make, coordinator: FakeCoordinator, speech: Sound, clock: FakeClock
+) -> None:
+    full = OutOfMemoryError("Full.")
+    coordinator.engines |= {
+        Kind.ASR: failing(count_seconds, full),
+        Kind.TTS: failing(hum, full),
+    }
+    leaving = Leaving(stopping="cpu")
+    coordinator.snapshot = leaving.snapshot  # type: ignore[method-assign]
+    async with make_asr().open(AsrRequest()) as utterance, make_tts().open(TtsRequest()) as voice:
+        await utterance.feed(speech(1.0), SPEECH_FORMAT)
+        transcript = asyncio.ensure_future(utterance.finish())
+        voice.feed("One sentence.")
+        voice.end()
+        audio = asyncio.ensure_future(anext(aiter(voice)))
+        await clock.advance(2)
+        assert (len(coordinator.runs), coordinator.held) == (2, 0)
+        leaving.stopping = ""
+        await clock.advance(0.2)
+        assert (await transcript).text == "1.0 seconds"
+        assert await audio

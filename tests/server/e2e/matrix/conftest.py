@@ -345,15 +345,17 @@ class World:
         self.fuse.touch()
         return str(self.fuse)
 
-    async def relight(self, until: Callable[[], bool] | None = None) -> None:
-        """Let it happen once more as soon as it has happened, or again and again `until`."""
-        while True:
-            await self.until(lambda: not self.fuse.exists())
-            if until is not None and until():
-                return
+    async def relight(self) -> None:
+        """Let it happen once more, as soon as it has happened."""
+        await self.until(lambda: not self.fuse.exists())
+        self.fuse.touch()
+
+    async def keep_lit(self, life: Life) -> None:
+        """Let it happen whenever its time has come, as long as this process exists."""
+        while life.ended is None:
             self.fuse.touch()
-            if until is None:
-                return
+            await asyncio.sleep(0.01)
+        self.fuse.unlink(missing_ok=True)
 
 
 @pytest.fixture

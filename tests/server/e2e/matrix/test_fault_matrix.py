@@ -249,17 +249,14 @@ async def test_a_fault_costs_one_model_a_moment_and_the_others_nothing(
     )
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a run that was out of memory has idle models evicted, but the next lease on the same "
-    "process is granted before their memory is back",
-)
 async def test_a_run_that_was_out_of_memory_is_made_again_when_there_is_room(world: Any) -> None:
     """An idle model fills the memory; once it was evicted, the second try succeeds."""
     struck = in_run("memory") | {"fuse": world.light(), "memory_bytes": 0}
     async with world.running(struck, {"memory_bytes": 0}, budget="600MiB"):
         idle = await world.load(HOLDER)
         await world.load()
-        # There is no memory as long as the idle one's process exists.
-        world.start(world.relight(until=lambda: idle.ended is not None))
+        # There is no memory as long as the idle one's process exists, and it is slow to leave.
+        world.strike(idle, signal.SIGSTOP)
+        world.start(world.keep_lit(idle))
         assert (await world.ask()).got == "answer"
+        assert [event.code for event in world.events(RequestRetried)] == ["OOM"]
