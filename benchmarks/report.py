@@ -91,9 +91,9 @@ def _loads(result: dict[str, Any]) -> str:
     for load in sorted(
         result["loads"], key=lambda load: (-load["chunk_ms"], load["streams"], load["server"])
     ):
-        peers = _of(result, PEER, load["chunk_ms"])
+        # A server that drops audio works less: what its load cost then is no measure.
+        peers = [other for other in _of(result, PEER, load["chunk_ms"]) if other["heard"] >= 0.99]
         same = [other for other in peers if other["streams"] == load["streams"]]
-        # Where the peer has given up, its cheapest load is the fairest to it.
         theirs = min((other["cpu_percent"] for other in same or peers), default=math.nan)
         share = "" if load["server"] == PEER else f"{load['cpu_percent'] / theirs:.3f}×"
         rows.append(
@@ -106,7 +106,10 @@ def _loads(result: dict[str, Any]) -> str:
 
 
 def _starts(result: dict[str, Any]) -> str:
-    rows = ["| 16 streams start at once | worst lag of the word they hear 3 s later, each time |", "| --- | --- |"]
+    rows = [
+        "| 16 streams start at once | worst lag of the word they hear 3 s later, each time |",
+        "| --- | --- |",
+    ]
     for server, worst in result["starts"].items():
         rows.append(f"| {server} | {', '.join(f'{value:.0f} ms' for value in worst)} |")
     return "\n".join(rows)
