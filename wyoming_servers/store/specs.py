@@ -105,12 +105,13 @@ def placements(
     return tuple(chosen)
 
 
-def served_models(config: Config, catalog: Catalog) -> dict[Kind, str]:
+def served_models(config: Config, catalog: Catalog) -> dict[str, str]:
     """Return the model each enabled server needs to answer a client that names none.
 
+    The keys are the services' names, as `domain.Kind` has them.
     Names that the catalog does not have are left out; `references.check_references` names them.
     """
-    served: dict[Kind, str] = {}
+    served: dict[str, str] = {}
     if config.asr.enabled and config.asr.model in catalog:
         served[Kind.ASR] = config.asr.model
     default = voices_of(config.tts.voice)[0]

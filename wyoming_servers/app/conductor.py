@@ -1,0 +1,154 @@
+"""The whole program, built from the bottom up."""
+
+import asyncio
+import logging
+
+from wyoming_servers import __version__
+from wyoming_servers.app.ground import Ground
+from wyoming_servers.app.http import Behind, start_api
+from wyoming_servers.app.pipelines import open_pipelines
+from wyoming_servers.config.faults import ConfigError
+from wyoming_servers.config.load import LoadedConfig
+from wyoming_servers.coordinator.coordinator import Coordinator
+from wyoming_servers.coordinator.footprints import FileFootprints
+from wyoming_servers.devices.machine import MachineProbe
+from wyoming_servers.domain import ModelSpec
+from wyoming_servers.errors import ConductorError
+from wyoming_servers.events import ModelProgressed, ServerStarted, ServerStopping
+from wyoming_servers.pipelines.word_watch import WordWatcher
+from wyoming_servers.servers.wyoming import WyomingServers
+from wyoming_servers.store.references import check_references
+from wyoming_servers.store.specs import model_specs, served_models
+from wyoming_servers.store.store import ModelStore
+from wyoming_servers.store.tenancy import Tenancy
+from wyoming_servers.telemetry import eventlog
+from wyoming_servers.telemetry.metrics import Metrics
+from wyoming_servers.worker.process import ProcessLauncher
+
+_LOG = logging.getLogger(__name__)
+
+
+class Conductor:
+    """`start`, then `stop`."""
+
+    def __init__(self, loaded: LoadedConfig) -> None:
+        self._ground = Ground(loaded)
+        self._served: dict[str, str] = {}
+        """The model behind each service for a client that names none."""
+        self.ports: dict[str, int] = {}
+        """Each service (asr, tts, wake, api) with its open port."""
+
+    async def start(self) -> None:
+        """Open every port; models load behind them. Raises ConductorError, leaving nothing."""
+        try:
+            await self._start()
+        except BaseException:
+            await self._ground.stack.aclose()
+            raise
+
+    async def stop(self) -> None:
+        """Refuse new work, let running requests end within the grace time, leave nothing."""
+        self._ground.bus.publish(ServerStopping())
+        await self._ground.stack.aclose()
+
+    async def _start(self) -> None:
+        """Build; the stack takes everything down in the opposite order."""
+        ground = self._ground
+        config, bus, clock, stack = ground.config, ground.bus, ground.clock, ground.stack
+
+        tenancy = await asyncio.to_thread(Tenancy(config.data_dir).enter)
+        stack.push_async_callback(asyncio.to_thread, tenancy.leave)
+        ground.own(eventlog.run(bus), "event log")
+
+        store = await ModelStore.open(
+            config.data_dir,
+            offline=config.downloads.offline,
+            endpoint=config.downloads.endpoint,
+        )
+        faults = await asyncio.to_thread(check_references, config, store.catalog)
+        if faults:
+            raise ConfigError(faults)
+        self._served = served_models(config, store.catalog)
+        await self._install(store)
+
+        probe = MachineProbe.of_this_machine()
+        stack.push_async_callback(probe.close)
+        gpus = [found.id for found in await probe.devices() if found.id.startswith("cuda")]
+        specs = await asyncio.to_thread(model_specs, config, store, gpus)
+
+        coordinator = Coordinator(
+            specs,
+            ProcessLauncher(),
+            probe,
+            bus,
+            clock,
+            limits=config.limits,
+            memory=config.memory,
+            footprints=FileFootprints(config.data_dir / "footprints.json"),
+        )
+        await stack.enter_async_context(coordinator)
+        metrics = Metrics(coordinator.snapshot, __version__)
+        ground.own(metrics.run(bus), "metrics")
+
+        pipelines = await open_pipelines(ground, coordinator, specs)
+        identity = await asyncio.to_thread(tenancy.identity)
+        preloaded = self._preloaded(specs)
+        if config.api.enabled:
+            behind = Behind(
+                coordinator=coordinator,
+                store=store,
+                specs=specs,
+                gpus=gpus,
+                pipelines=pipelines,
+                metrics=metrics,
+                served=self._served,
+                preloaded=preloaded,
+                ports=self.ports,
+                identity=identity,
+            )
+            self.ports["api"] = await start_api(ground, behind)
+        servers = WyomingServers(
+            config,
+            specs,
+            pipelines.asr,
+            pipelines.tts,
+            pipelines.wake,
+            clock,
+            uuid=identity,
+            api_port=self.ports.get("api"),
+        )
+        # Pushed before the start, so that a port that is taken closes those that were opened.
+        stack.push_async_callback(servers.stop)
+        self.ports |= await servers.start()
+        watcher = WordWatcher(pipelines.own_words, clock, servers.refresh)
+        ground.own(watcher.run(), "wake word folder")
+
+        await asyncio.to_thread(tenancy.announce, config.host, self.ports)
+        bus.publish(ServerStarted(ports=dict(self.ports)))
+        coordinator.preload(preloaded)
+
+    async def _install(self, store: ModelStore) -> None:
+        """Bring what the services need, and what lies on this machine anyway.
+
+        A model that cannot be had is reported and left out: the other services start all the
+        same, and a request for it is told how to get it.
+        """
+        wanted = dict.fromkeys([*self._served.values(), *await store.embedded()])
+        for model in wanted:
+
+            def tell(phase: str, percent: int, model: str = model) -> None:
+                self._ground.bus.publish(ModelProgressed(model=model, phase=phase, percent=percent))
+
+            try:
+                await store.ensure(model, tell)
+            except ConductorError as err:
+                _LOG.error("%s is not available. %s", model, err)
+
+    def _preloaded(self, specs: dict[str, ModelSpec]) -> list[str]:
+        """Return the models to load at start, those people wait for longest first."""
+        preload = self._ground.config.preload
+        if isinstance(preload, list):
+            wanted = preload
+        else:
+            wanted = list(dict.fromkeys(self._served.values())) if preload else []
+        return [model for model in wanted if model in specs]

@@ -1,0 +1,53 @@
+"""Wires the use cases: hearing, speaking, wake words, and what they remember."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from wyoming_servers.app.ground import Ground
+from wyoming_servers.config.schema import Config
+from wyoming_servers.coordinator.coordinator import Coordinator
+from wyoming_servers.domain import ModelSpec
+from wyoming_servers.pipelines.asr import AsrPipeline
+from wyoming_servers.pipelines.prefetch import Prefetcher
+from wyoming_servers.pipelines.tts import TtsPipeline
+from wyoming_servers.pipelines.wake import WakePipeline
+from wyoming_servers.store.own_words import OwnWords, words_folder
+from wyoming_servers.store.phrases import PhraseCache
+from wyoming_servers.text.lexicon import Lexicon
+
+
+@dataclass(frozen=True, slots=True)
+class Pipelines:
+    """The use cases, ready for both edges."""
+
+    asr: AsrPipeline
+    tts: TtsPipeline
+    wake: WakePipeline
+    own_words: OwnWords
+
+
+async def open_pipelines(
+    ground: Ground, coordinator: Coordinator, specs: Mapping[str, ModelSpec]
+) -> Pipelines:
+    """Make the pipelines and begin the background work they need."""
+    config, bus, clock = ground.config, ground.bus, ground.clock
+    asr = AsrPipeline(coordinator, specs, config, bus, clock)
+    phrases = _phrase_cache(config)
+    if phrases is not None:
+        ground.own(phrases.run(), "phrase cache")
+    lexicon = Lexicon(config.data_dir / "lexicon.yaml")
+    await lexicon.refresh()
+    ground.own(lexicon.run(clock), "lexicon")
+    tts = TtsPipeline(coordinator, specs, config, bus, clock, phrases, lexicon)
+    own_words = await asyncio.to_thread(OwnWords, words_folder(config))
+    wake = WakePipeline(coordinator, specs, config, bus, clock, own_words)
+    ground.own(Prefetcher(coordinator, tts.voices, config, bus).run(), "prefetch")
+    return Pipelines(asr, tts, wake, own_words)
+
+
+def _phrase_cache(config: Config) -> PhraseCache | None:
+    cache = config.tts.phrase_cache
+    if not cache.enabled:
+        return None
+    return PhraseCache(config.data_dir / "cache" / "phrases", memory=cache.memory, disk=cache.disk)

@@ -1,0 +1,44 @@
+"""The program's life: start, serve until a signal, stop."""
+
+import asyncio
+import contextlib
+import signal
+
+from wyoming_servers.app.conductor import Conductor
+from wyoming_servers.config.load import LoadedConfig
+
+
+async def serve(loaded: LoadedConfig) -> int:
+    """Run until SIGTERM or SIGINT; return the exit code. Raises ConductorError if it can't start.
+
+    A second signal ends the grace time at once.
+    """
+    conductor = Conductor(loaded)
+    asked_to_stop = asyncio.Event()
+    main = asyncio.current_task()
+
+    def on_signal() -> None:
+        if asked_to_stop.is_set() and main is not None:
+            main.cancel()
+        asked_to_stop.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+
+    starting = asyncio.create_task(conductor.start(), name="start")
+    asked = asyncio.create_task(asked_to_stop.wait(), name="wait for a signal")
+    await asyncio.wait({starting, asked}, return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():
+        # Asked to leave while models are still being fetched: what has arrived is kept.
+        starting.cancel()
+        await asyncio.wait([starting])
+        return 0
+    try:
+        starting.result()
+        await asked
+    finally:
+        asked.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await conductor.stop()
+    return 0
