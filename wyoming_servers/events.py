@@ -36,6 +36,14 @@ class ServerStopping(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptingChanged(Event):
+    """The operator has paused the server, or let it go on."""
+
+    type: ClassVar[str] = "accepting_changed"
+    accepting: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelEvent(Event):
     """Base of what happens to one model on one device."""
 
@@ -215,6 +223,8 @@ class RequestFinished(Event):
     """Phrases that were spoken."""
     cached: int = 0
     """How many of these came from the phrase cache."""
+    audio_seconds: float = 0.0
+    """Audio that went through the model, heard or made; the inference stage is about this much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,13 +43,15 @@ _LOAD: Final[dict[str, Any]] = {
 @router.get("/models", summary="All models", response_model_exclude_none=True)
 async def list_models(context: Context) -> Models:
     snapshot = context.coordinator.snapshot()
-    return Models(models=[views.full(status, snapshot) for status in snapshot.models])
+    return Models(
+        models=[views.full(status, snapshot, context.traces) for status in snapshot.models]
+    )
 
 
 @router.get("/models/{model:path}", summary="One model", response_model_exclude_none=True)
 async def show_model(context: Context, model: ModelId) -> views.ModelView:
     snapshot = context.coordinator.snapshot()
-    return views.full(views.find(snapshot, model), snapshot)
+    return views.full(views.find(snapshot, model), snapshot, context.traces)
 
 
 @router.post("/models/{model:path}/load", **_LOAD)

@@ -1,15 +1,18 @@
 """What goes on right now, in one answer: for a terminal, a panel, or a script that looks on."""
 
+import asyncio
 import logging
+import shutil
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from wyoming_servers.api import views
-from wyoming_servers.api.context import Context
+from wyoming_servers.api.context import ApiContext, Context
 from wyoming_servers.bus import HISTORY, Numbered
 from wyoming_servers.coordinator.face import DeviceStatus, ModelStatus, Snapshot
 from wyoming_servers.domain import ModelState
@@ -82,6 +85,19 @@ class EventNow(BaseModel):
     text: str
 
 
+class DiskNow(BaseModel):
+    """The disk that holds models, caches and recordings, in bytes."""
+
+    total_bytes: int
+    free_bytes: int
+
+
+class Accepting(BaseModel):
+    """Whether new requests are taken."""
+
+    accepting: bool
+
+
 class Status(BaseModel):
     """Everything at one moment."""
 
@@ -90,8 +106,11 @@ class Status(BaseModel):
     uptime_secs: float
     ready: bool = Field(description="As `/health/ready` says.")
     reasons: list[str] = Field(description="Why it is not ready.")
+    accepting: bool = Field(description="False while it is paused.")
+    asr_model: str = Field(description="Speech-to-text model of clients that name none.")
     queue_depth: int = Field(description="Requests that wait for a model.")
     active_requests: int
+    disk: DiskNow | None = Field(description="Null where it cannot be read.")
     devices: list[DeviceNow]
     models: list[ModelNow]
     instances: list[InstanceNow] = Field(description="Where models are more than unloaded.")
@@ -113,13 +132,41 @@ async def status(
         uptime_secs=now - context.started,
         ready=fine,
         reasons=reasons,
+        accepting=snapshot.accepting,
+        asr_model=context.config.asr.model,
         queue_depth=snapshot.queue_depth,
         active_requests=sum(model.leases for model in snapshot.models),
+        disk=await asyncio.to_thread(_disk, context.config.data_dir),
         devices=[_device(device) for device in snapshot.devices],
         models=[_model(model, now) for model in snapshot.models],
         instances=_instances(snapshot),
         events=_events(context.bus.recent(HISTORY), events, level),
     )
+
+
+@router.post("/pause", summary="Take no new requests")
+async def pause(context: Context) -> Accepting:
+    """They are answered `BUSY`; those that run or wait go on, and models may leave as always."""
+    return _accept(context, False)
+
+
+@router.post("/resume", summary="Take requests again")
+async def resume(context: Context) -> Accepting:
+    """A restart resumes, too."""
+    return _accept(context, True)
+
+
+def _accept(context: ApiContext, accepting: bool) -> Accepting:
+    context.coordinator.set_accepting(accepting)
+    return Accepting(accepting=accepting)
+
+
+def _disk(folder: Path) -> DiskNow | None:
+    try:
+        usage = shutil.disk_usage(folder.expanduser())
+    except OSError:
+        return None
+    return DiskNow(total_bytes=usage.total, free_bytes=usage.free)
 
 
 def _device(status: DeviceStatus) -> DeviceNow:

@@ -7,6 +7,8 @@ from pydantic import BaseModel, Field
 from wyoming_servers.coordinator.face import DeviceStatus, ModelStatus, Snapshot
 from wyoming_servers.domain import ModelState
 from wyoming_servers.errors import ModelMissingError
+from wyoming_servers.telemetry.tallies import Tally
+from wyoming_servers.telemetry.traces import Traces
 
 _MIB = 1024 * 1024
 
@@ -85,6 +87,14 @@ class ModelView(StatusView):
     fallback_reason: str | None = Field(
         None, description="Why it is not on the device it was wished to be on, where it is not."
     )
+    requests: int = Field(0, description="That ended since the start, but for who left.")
+    errors: int = Field(0, description="How many of them failed.")
+    last_seconds: float | None = Field(
+        None, description="What the last one took; of an utterance: from its end to the answer."
+    )
+    real_time_factor: float | None = Field(
+        None, description="Seconds of inference per second of audio, of the last one."
+    )
 
 
 class DeviceView(BaseModel):
@@ -131,9 +141,10 @@ def short(status: ModelStatus, snapshot: Snapshot) -> StatusView:
     return view
 
 
-def full(status: ModelStatus, snapshot: Snapshot) -> ModelView:
+def full(status: ModelStatus, snapshot: Snapshot, traces: Traces | None) -> ModelView:
     """Return everything about a model."""
     spec = status.spec
+    tally = traces.tallies.of(spec.id) if traces else Tally()
     return ModelView(
         **short(status, snapshot).model_dump(),
         id=spec.id,
@@ -168,6 +179,10 @@ def full(status: ModelStatus, snapshot: Snapshot) -> ModelView:
         if status.error_code
         else None,
         fallback_reason=status.fallback_reason or None,
+        requests=tally.requests,
+        errors=tally.errors,
+        last_seconds=_rounded(tally.last_seconds),
+        real_time_factor=_rounded(tally.real_time_factor),
     )
 
 
@@ -188,6 +203,10 @@ def device(status: DeviceStatus) -> DeviceView:
         temperature=status.temperature,
         power=status.power,
     )
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
 
 
 def first_gpu(snapshot: Snapshot) -> DeviceStatus | None:

@@ -11,6 +11,7 @@ from wyoming_servers.coordinator.policy import PRIORITIES
 from wyoming_servers.coordinator.scheduler import Scheduler
 from wyoming_servers.domain import ModelSpec
 from wyoming_servers.errors import BusyError, ShuttingDownError
+from wyoming_servers.events import AcceptingChanged
 
 
 class Commands:
@@ -105,7 +106,10 @@ class Commands:
         return True
 
     def accepting_set(self, told: signals.AcceptingSet, now: float) -> bool:
+        if told.accepting == self._board.accepting:
+            return False
         self._board.accepting = told.accepting
+        self._board.publish(AcceptingChanged(accepting=told.accepting))
         return True
 
     def stop_asked(self, asked: signals.StopAsked, now: float) -> bool:

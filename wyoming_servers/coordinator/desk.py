@@ -1,5 +1,7 @@
 """What clients ask of the planner."""
 
+from typing import Final
+
 from wyoming_servers.coordinator import signals
 from wyoming_servers.coordinator.board import Board, Model
 from wyoming_servers.coordinator.lifecycle import Lifecycle
@@ -8,6 +10,9 @@ from wyoming_servers.coordinator.policy import PRIORITIES
 from wyoming_servers.coordinator.timers import Due, Timer
 from wyoming_servers.errors import BusyError, ShuttingDownError
 from wyoming_servers.events import ModelJoined, ModelQueued
+
+_PAUSED: Final = "The server is paused and takes no requests."
+_RESUME: Final = "Turn “Accept requests” on in Home Assistant, or POST /resume."
 
 
 class Desk:
@@ -38,8 +43,7 @@ class Desk:
             self._board.refuse_unknown(request, asked.model)
             return False
         if not board.accepting:  # 3
-            message = "The server has been told to take no requests."
-            self._board.refuse(request, BusyError.code, message)
+            self._board.refuse(request, BusyError.code, _PAUSED, _RESUME)
             return False
         wanting = self._request(asked, model, now)
         if ready := model.ready():  # 4

@@ -122,6 +122,8 @@ class Snapshot:
     queue_depth: int
     instances: tuple[InstanceStatus, ...] = ()
     """Every model on every device, where it is not simply unloaded."""
+    accepting: bool = True
+    """False while the operator has paused the server: new leases are refused with BUSY."""
 
 
 class CoordinatorFace(Protocol):
@@ -152,6 +154,10 @@ class CoordinatorFace(Protocol):
 
     async def wait_ready(self, model: str) -> None:
         """Wait until the model is ready; raises as `lease`."""
+        ...
+
+    def set_accepting(self, accepting: bool) -> None:
+        """Operator: take new leases, or refuse them with BUSY; those that run or wait go on."""
         ...
 
     def snapshot(self) -> Snapshot:

@@ -36,6 +36,7 @@ def view(board: Board, now: float, wall: float) -> Snapshot:
             for instance in board.instances()
             if instance.state is not State.COLD
         ),
+        accepting=board.accepting,
     )
 
 

@@ -282,6 +282,7 @@ class Utterance:
     async def _infer(self, lease: Lease) -> Mapping[str, Any]:
         """Have all the audio transcribed."""
         audio = bytes(self._audio)
+        self._measure.audio_seconds = SPEECH_FORMAT.seconds(len(audio))
         with self._measure.stage("inference"):
             async with lease.open(self._inference(), streaming=True) as run:
                 for start in range(0, len(audio), PIECE_BYTES):

@@ -26,6 +26,8 @@ class Measure:
         """Phrases spoken."""
         self.cached = 0
         """How many of them came from the phrase cache."""
+        self.audio_seconds = 0.0
+        """Audio that the model heard or made; what came from a cache is not of its making."""
         self.model = ""
         """The model that serves it, as soon as that is known."""
 
@@ -80,6 +82,7 @@ class Measure:
                 stages=dict(self._stages),
                 phrases=self.phrases,
                 cached=self.cached,
+                audio_seconds=self.audio_seconds,
             )
         )
 

@@ -398,6 +398,7 @@ class Speech:
                     return False
                 self._hand_on(joiner.finish(segment.pause))
         self._measure.phrases += 1
+        self._measure.audio_seconds += self._format.result().seconds(sum(map(len, heard)))
         if self._phrases is not None and (audio := b"".join(heard)):
             phrase = Phrase(self.voice, self._format.result().rate, audio)
             self._phrases.put(self._key(segment), phrase)

@@ -63,6 +63,12 @@ def _stopping(_event: events.ServerStopping) -> Line:
     return logging.INFO, "stopping; requests that run may finish"
 
 
+def _accepting(event: events.AcceptingChanged) -> Line:
+    if event.accepting:
+        return logging.INFO, "requests are taken again"
+    return logging.WARNING, "paused: new requests are refused until the operator resumes"
+
+
 def _state(event: events.ModelStateChanged) -> Line:
     why = f" ({event.reason})" if event.reason else ""
     return logging.DEBUG, f"{event.model} is {event.state}{why}"
@@ -184,6 +190,7 @@ def _job_finished(event: events.JobFinished) -> Line:
 _LINES: Final[dict[type[Event], Callable[[Any], Line]]] = {
     events.ServerStarted: _started,
     events.ServerStopping: _stopping,
+    events.AcceptingChanged: _accepting,
     events.ModelStateChanged: _state,
     events.ModelQueued: _queued,
     events.ModelJoined: _joined,

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 from wyoming_servers.bus import EventBus, Numbered
 from wyoming_servers.events import RequestFinished
+from wyoming_servers.telemetry.tallies import Tallies
 
 KEPT: Final = 500
 """Traces that are kept; about a day of a busy home."""
@@ -51,6 +52,8 @@ class Traces:
         self._device_of = device_of
         self._traces: deque[Trace] = deque(maxlen=kept)
         self._listeners: list[Listener] = []
+        self.tallies = Tallies()
+        """Of every request since the start, also of those no longer kept."""
 
     def listen(self, listener: Listener) -> None:
         """Call `listener` with every new trace; it must be quick and never raise."""
@@ -66,6 +69,7 @@ class Traces:
         """Keep what one event tells; events that end no request are ignored."""
         if not isinstance(event := item.event, RequestFinished):
             return
+        self.tallies.take(event)
         trace = Trace(
             id=uuid.uuid4().hex,
             kind=event.kind,

@@ -64,6 +64,7 @@ class FakeCoordinator:
         self.queue_depth = 0
         self.asked: list[tuple[str, str]] = []
         self.failure: Exception | None = None
+        self.accepting = True
 
     def change(self, model: str, **fields: Any) -> None:
         self.models[model] = replace(self.models[model], **fields)
@@ -91,8 +92,12 @@ class FakeCoordinator:
     async def wait_ready(self, model: str) -> None:
         raise NotImplementedError
 
+    def set_accepting(self, accepting: bool) -> None:
+        self.accepting = accepting
+
     def snapshot(self) -> Snapshot:
-        return Snapshot(tuple(self.models.values()), self.devices, self.queue_depth)
+        models = tuple(self.models.values())
+        return Snapshot(models, self.devices, self.queue_depth, accepting=self.accepting)
 
 
 @pytest.fixture

@@ -1,10 +1,16 @@
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
+from wyoming_servers.api.context import ApiContext
+from wyoming_servers.bus import Numbered
 from wyoming_servers.coordinator.face import DeviceStatus
 from wyoming_servers.domain import ModelState, Placement
+from wyoming_servers.events import RequestFinished
+from wyoming_servers.telemetry.traces import Traces
 
 CUDA = Placement("cuda:0", "float16")
 
@@ -131,3 +137,22 @@ async def test_the_status_of_a_model_on_a_gpu_shows_its_memory(
         "vram_used_mb": 4096,
         "vram_total_mb": 8192,
     }
+
+
+async def test_a_model_shows_what_it_has_served(
+    app: FastAPI, client: httpx.AsyncClient, context: ApiContext
+) -> None:
+    traces = Traces(lambda model: "cpu")
+    app.state.context = replace(context, traces=traces)
+    event = RequestFinished(
+        kind="asr",
+        model="whisper/base",
+        client="c",
+        seconds=0.25,
+        stages={"inference": 0.2},
+        audio_seconds=2.0,
+    )
+    traces.take(Numbered(1, event))
+    body = (await client.get("/models/whisper/base")).json()
+    assert (body["requests"], body["errors"]) == (1, 0)
+    assert (body["last_seconds"], body["real_time_factor"]) == (0.25, 0.1)

@@ -1,10 +1,15 @@
 import time
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from wyoming_servers.api.app import create_app
+from wyoming_servers.api.context import ApiContext
 from wyoming_servers.bus import EventBus
+from wyoming_servers.config.schema import Config
 from wyoming_servers.domain import ModelState
 from wyoming_servers.events import ModelEvicted, ModelFailed, ModelProgressed, ServerStarted
 
@@ -106,3 +111,29 @@ async def test_what_belongs_to_a_debug_log_is_told_only_if_asked_for(
 async def test_it_needs_the_token(client: httpx.AsyncClient) -> None:
     answer = await client.get("/status", headers={"Authorization": "Bearer wrong"})
     assert answer.status_code == 401
+
+
+async def test_the_server_is_paused_and_resumed(
+    client: httpx.AsyncClient, coordinator: Any
+) -> None:
+    assert (await client.get("/status")).json()["accepting"] is True
+    assert (await client.post("/pause")).json() == {"accepting": False}
+    assert (await client.get("/status")).json()["accepting"] is False
+    assert (await client.post("/resume")).json() == {"accepting": True}
+    assert coordinator.accepting is True
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+async def test_the_disk_of_the_models_is_told_if_it_can_be_read(
+    client: httpx.AsyncClient, context: ApiContext, tmp_path: Path, is_there: bool
+) -> None:
+    folder = tmp_path if is_there else tmp_path / "gone"
+    app = create_app(replace(context, config=Config(data_dir=folder)))
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=app),
+        base_url="http://localhost",
+        headers=client.headers,
+    ) as asking:
+        disk = (await asking.get("/status")).json().get("disk")
+    assert (disk is not None) is is_there
+    assert disk is None or 0 < disk["free_bytes"] <= disk["total_bytes"]

@@ -44,8 +44,10 @@ async def test_the_operator_pauses_and_resumes(world):
     waiting = world.hold("a")
     await world.after(1)
     world.coordinator.set_accepting(False)
-    with pytest.raises(BusyError):
+    assert not world.coordinator.snapshot().accepting
+    with pytest.raises(BusyError, match="paused") as refused:
         await world.use("a")
+    assert "/resume" in refused.value.hint
     world.coordinator.prefetch("a", "speech")
     await world.after(2)
     assert waiting.lease is not None  # who waited or ran before goes on

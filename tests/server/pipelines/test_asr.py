@@ -51,6 +51,7 @@ async def test_speech_comes_back_as_one_trimmed_transcript(
     (event,) = published("request_finished")
     assert (event.code, event.model, event.client) == ("", "asr/many", "a")
     assert set(event.stages) == {"speech", "queue", "inference"}
+    assert event.audio_seconds > 0
 
 
 async def test_the_model_is_called_at_the_first_speech_and_not_before(

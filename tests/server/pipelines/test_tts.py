@@ -52,6 +52,7 @@ async def test_a_text_becomes_audio_in_chunks_of_2048_samples(
     (event,) = published("request_finished")
     assert (event.code, event.model, event.client) == ("", "tts/joe", "a")
     assert set(event.stages) == {"queue", "inference", "first_audio"}
+    assert event.audio_seconds > 0
 
 
 async def test_each_sentence_is_a_run_of_its_own(
@@ -349,6 +350,7 @@ async def test_a_repeated_text_takes_no_model(
     assert (made.phrases, made.cached) == (repeated.phrases, 0)
     assert repeated.phrases == repeated.cached > 0
     assert "queue" not in repeated.stages
+    assert made.audio_seconds > repeated.audio_seconds == 0
 
 
 async def test_another_speed_or_voice_is_another_phrase(

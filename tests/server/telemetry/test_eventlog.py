@@ -100,6 +100,8 @@ SAMPLES: list[tuple[Event, int, str]] = [
         logging.INFO,
         "normal",
     ),
+    (events.AcceptingChanged(accepting=False), logging.WARNING, "paused: new requests are"),
+    (events.AcceptingChanged(accepting=True), logging.INFO, "requests are taken again"),
     (events.SpeechStarted(client="c"), logging.DEBUG, "c speaks"),
     (
         events.WakeWordDetected(client="c", word="hey_jarvis", score=0.987),
