@@ -221,6 +221,7 @@ async def _listen(context: ApiContext, request: Request, task: Task) -> Response
         stack.push_async_callback(inbox.discard, path)
         heard = transcribe_now(
             context.coordinator,
+            context.clock,
             path,
             wanted,
             limit=context.config.limits.request + context.config.limits.load,

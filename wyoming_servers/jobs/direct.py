@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+from wyoming_servers.clock import Clock
 from wyoming_servers.coordinator.face import CoordinatorFace
 from wyoming_servers.domain import Priority
 from wyoming_servers.errors import DeadlineError
+from wyoming_servers.jobs.attempt import Attempts, Patience
 from wyoming_servers.jobs.audio import Decoder, Ended, Opened, Piece, open_recording
 from wyoming_servers.jobs.cutter import MAX_SECONDS
 from wyoming_servers.jobs.job import NewJob
@@ -19,6 +22,7 @@ _COMMAND_SECONDS: Final = MAX_SECONDS
 
 async def transcribe_now(
     coordinator: CoordinatorFace,
+    clock: Clock,
     recording: Path,
     wanted: NewJob,
     *,
@@ -29,9 +33,12 @@ async def transcribe_now(
 ) -> AsyncIterator[Heard | Ended]:
     """Yield what each piece says as soon as it is known, then Ended with the length.
 
-    A piece has `limit` seconds. Raises BadRequestError for a recording that cannot be decoded,
+    A piece has `limit` seconds; one whose worker failed is tried once more. Raises BadRequestError for a recording that cannot be decoded,
     DeadlineError, and what the coordinator and the worker raise.
     """
+    # Nobody waits for room while somebody waits for the answer.
+    patience = Patience(seconds=limit, tries=2, room=0.0)
+    attempts = Attempts(coordinator, clock, wanted.model, patience, client=client)
     priority, language, index = Priority.OTHER, wanted.language, 0
     async with decoder(recording, vad=wanted.vad) as parts:
         async for part in parts:
@@ -41,22 +48,18 @@ async def transcribe_now(
                 case Ended():
                     yield part
                 case Piece():
+                    hear = partial(
+                        transcribe,
+                        piece=part,
+                        job=wanted,
+                        language=language,
+                        index=index,
+                        beam_size=beam_size,
+                        priority=priority,
+                    )
                     try:
-                        async with (
-                            asyncio.timeout(limit),
-                            coordinator.lease(
-                                wanted.model, priority=priority, client=client
-                            ) as lease,
-                        ):
-                            heard = await transcribe(
-                                lease,
-                                part,
-                                wanted,
-                                language=language,
-                                index=index,
-                                beam_size=beam_size,
-                                priority=priority,
-                            )
+                        async with asyncio.timeout(limit):
+                            heard = await attempts.make(hear, "A piece", priority=priority)
                     except TimeoutError as err:
                         raise DeadlineError(
                             f"{limit:g} s were not enough to transcribe a piece."

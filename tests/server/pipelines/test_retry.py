@@ -9,6 +9,7 @@ import pytest
 from wyoming_servers.bus import EventBus
 from wyoming_servers.clock import FakeClock
 from wyoming_servers.coordinator.face import DeviceStatus, InstanceStatus, Snapshot
+from wyoming_servers.coordinator.settle import SETTLE_SECONDS
 from wyoming_servers.domain import SPEECH_FORMAT, Kind, Placement
 from wyoming_servers.errors import (
     BadRequestError,
@@ -27,7 +28,7 @@ from wyoming_servers.errors import (
 from wyoming_servers.pipelines.asr import AsrRequest
 from wyoming_servers.pipelines.fake import Engine, FakeCoordinator, FakeRun, count_seconds, hum
 from wyoming_servers.pipelines.measure import Measure
-from wyoming_servers.pipelines.retry import SETTLE_SECONDS, Retry
+from wyoming_servers.pipelines.retry import Retry
 from wyoming_servers.pipelines.tts import TtsRequest
 from wyoming_servers.worker.base import Chunk
 

@@ -1,0 +1,116 @@
+"""Which failures of a piece of work are worth another try, and when."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from wyoming_servers.clock import FakeClock
+from wyoming_servers.coordinator.face import DeviceStatus, Lease
+from wyoming_servers.errors import (
+    BadRequestError,
+    BusyError,
+    ConductorError,
+    InferenceFailedError,
+    OutOfMemoryError,
+)
+from wyoming_servers.jobs.attempt import Attempts, Patience
+from wyoming_servers.pipelines.fake import FakeCoordinator
+
+Work = Callable[[Lease], Awaitable[str]]
+
+BUSY_DEVICE = DeviceStatus(
+    device="cpu", name="CPU", total=8, free=1, budget=8, reserved=0, committed=4, returning=3
+)
+
+
+def failing(coordinator: FakeCoordinator, *errors: ConductorError) -> Work:
+    """Work that fails once with each error, and never while it shares its lease."""
+    left = list(errors)
+
+    async def work(_lease: Lease) -> str:
+        assert coordinator.held == 1
+        if left:
+            raise left.pop(0)
+        return "done"
+
+    return work
+
+
+@pytest.fixture
+def attempts(coordinator: FakeCoordinator, clock: FakeClock) -> Attempts:
+    patience = Patience(seconds=60, tries=3, room=60)
+    return Attempts(coordinator, clock, "tts/joe", patience, client="job 1")
+
+
+async def soon(clock: FakeClock, making: Awaitable[str], seconds: float = 20.0) -> str:
+    """Let time pass until it is made."""
+    task = asyncio.ensure_future(making)
+    for _ in range(int(seconds / 0.05)):
+        if task.done():
+            break
+        await clock.advance(0.05)
+    assert task.done()
+    return task.result()
+
+
+async def test_work_that_lacked_memory_waits_until_the_evicted_have_left(
+    attempts: Attempts, coordinator: FakeCoordinator, clock: FakeClock
+) -> None:
+    calm = coordinator.snapshot
+    leaves_at = clock.now() + 2.0
+
+    def snapshot() -> Any:
+        leaving = clock.now() < leaves_at
+        return replace(calm(), devices=(BUSY_DEVICE,) if leaving else ())
+
+    coordinator.snapshot = snapshot  # type: ignore[method-assign]
+    work = failing(coordinator, OutOfMemoryError("No memory."))
+    began = clock.now()
+    assert await soon(clock, attempts.make(work, "It")) == "done"
+    assert 2.0 <= clock.now() - began < 3.0
+    assert coordinator.leased == ["tts/joe", "tts/joe"]
+
+
+async def test_work_that_lacks_memory_thrice_fails(
+    attempts: Attempts, coordinator: FakeCoordinator, clock: FakeClock
+) -> None:
+    work = failing(coordinator, *[OutOfMemoryError("No memory.") for _ in range(3)])
+    with pytest.raises(OutOfMemoryError):
+        await soon(clock, attempts.make(work, "It"))
+    assert len(coordinator.leased) == 3
+    assert coordinator.held == 0
+
+
+async def test_no_room_for_the_model_is_waited_for_and_costs_no_try(
+    attempts: Attempts, coordinator: FakeCoordinator, clock: FakeClock
+) -> None:
+    coordinator.refusals = [
+        OutOfMemoryError("full"),
+        BusyError("full"),
+        BusyError("full"),
+        BusyError("full", retry_after=10),
+    ]
+    work = failing(coordinator, InferenceFailedError("gone"), InferenceFailedError("gone"))
+    assert await soon(clock, attempts.make(work, "It"), 120) == "done"
+
+
+async def test_room_is_not_waited_for_beyond_the_patience(
+    attempts: Attempts, coordinator: FakeCoordinator, clock: FakeClock
+) -> None:
+    coordinator.refusals = [BusyError("full") for _ in range(20)]
+    began = clock.now()
+    with pytest.raises(BusyError):
+        await soon(clock, attempts.make(failing(coordinator), "It"), 120)
+    assert clock.now() - began <= 62
+
+
+async def test_what_is_the_works_own_fault_is_not_tried_again(
+    attempts: Attempts, coordinator: FakeCoordinator, clock: FakeClock
+) -> None:
+    work = failing(coordinator, BadRequestError("nonsense"))
+    with pytest.raises(BadRequestError):
+        await soon(clock, attempts.make(work, "It"))
+    assert len(coordinator.leased) == 1

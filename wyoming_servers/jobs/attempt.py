@@ -1,0 +1,102 @@
+"""Has a model do one piece of work, again and again where that may help."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from wyoming_servers.clock import Clock
+from wyoming_servers.coordinator.face import CoordinatorFace, Lease
+from wyoming_servers.coordinator.settle import settle
+from wyoming_servers.domain import Priority
+from wyoming_servers.errors import (
+    CapacityError,
+    DeadlineError,
+    OutOfMemoryError,
+    ShuttingDownError,
+    WorkerError,
+)
+
+T = TypeVar("T")
+
+_FIRST_PAUSE: Final = 1.0
+_LONGEST_PAUSE: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long a piece of work is worth trying."""
+
+    seconds: float
+    """Longest single attempt, with the wait for the model."""
+    tries: int
+    """Times it is tried when the model's process fails or lacks memory."""
+    room: float
+    """Seconds that a machine without room for the model is waited for."""
+
+
+class Attempts:
+    """One model for the pieces of one job; a lease each, so that others come in between."""
+
+    def __init__(
+        self,
+        coordinator: CoordinatorFace,
+        clock: Clock,
+        model: str,
+        patience: Patience,
+        *,
+        client: str = "",
+    ) -> None:
+        self._coordinator = coordinator
+        self._clock = clock
+        self._model = model
+        self._patience = patience
+        self._client = client
+
+    async def make(
+        self,
+        work: Callable[[Lease], Awaitable[T]],
+        what: str,
+        *,
+        priority: Priority = Priority.OTHER,
+    ) -> T:
+        """Return what `work` makes with a lease; `what` names it in errors: "A piece of 30 s".
+
+        1. The work lacked memory: again, once what was told to leave has left.
+        2. The model's process failed: again after a pause.
+        3. No room, or none in time: again until the patience is over.
+        4. Anything else is the work's own fault.
+        """
+        patience, clock = self._patience, self._clock
+        tries, pause, begun = 0, _FIRST_PAUSE, clock.now()
+        while True:
+            device = ""
+            try:
+                async with (
+                    asyncio.timeout(patience.seconds),
+                    self._coordinator.lease(
+                        self._model, priority=priority, client=self._client
+                    ) as lease,
+                ):
+                    device = lease.placement.device
+                    return await work(lease)
+            except ShuttingDownError:
+                raise
+            except TimeoutError as err:
+                raise DeadlineError(f"{what} took too long.") from err
+            except (CapacityError, DeadlineError) as err:
+                if device and isinstance(err, OutOfMemoryError):  # 1
+                    tries += 1
+                    if tries >= patience.tries:
+                        raise
+                    await settle(self._coordinator, clock, device)
+                    continue
+                pause = max(pause, err.retry_after or 0.0)  # 3
+                if clock.now() - begun + pause > patience.room:
+                    raise
+            except WorkerError:  # 2
+                tries += 1
+                if tries >= patience.tries:
+                    raise
+            await clock.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)

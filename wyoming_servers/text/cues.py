@@ -1,0 +1,148 @@
+"""Reads subtitles as people have them: SubRip, WebVTT and (Advanced) SubStation Alpha.
+
+Files in the wild break every rule, so little is asked for: times that can be read and text behind
+them. Markup (`<i>`, `{\\an8}`, `<v Roger>`) is not said and is taken away.
+"""
+
+import codecs
+import html
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final, Literal, get_args
+
+from wyoming_servers.errors import BadRequestError
+from wyoming_servers.text.subtitles import Cue
+
+Kind = Literal["txt", "srt", "vtt", "ass"]
+"""How a text is written."""
+
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+
+MAX_CUES: Final = 100_000
+"""A day of speech without a pause has about thirty thousand."""
+
+MAX_SECONDS: Final = 24 * 3_600.0
+"""Latest time of a cue: one at the end of all days would be a file full of silence."""
+
+_MARKS: Final = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+_TIME: Final = r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})"
+_TIMING: Final = re.compile(rf"^\s*{_TIME}\s*-->\s*{_TIME}")
+_ASS_TIME: Final = re.compile(rf"^\s*{_TIME}\s*$")
+_NOT_SAID: Final = re.compile(r"^(?:NOTE|STYLE|REGION)\b")
+_TAG: Final = re.compile(r"</?[a-zA-Z][^<>]{0,500}>|<\d[\d:.]{0,20}>|\{[^{}]{0,500}\}")
+_DRAWING: Final = re.compile(r"\{[^{}]{0,200}\\p[1-9][^{}]{0,200}\}")
+"""From here on an ASS text holds lines to draw, not words to read."""
+
+_BY_NAME: Final[Mapping[str, Kind]] = {"srt": "srt", "vtt": "vtt", "ass": "ass", "ssa": "ass"}
+
+_ASS_FIELDS: Final = "Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text"
+
+
+def decode(data: bytes) -> str:
+    """Return a file's text: by its byte order mark, else UTF-8, else what Windows wrote.
+
+    Raises BadRequestError for what is no text at all.
+    """
+    if data.startswith(_MARKS[1:]):
+        text = data.decode("utf-16", "replace")
+    else:
+        try:
+            text = data.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = data.decode("cp1252", "replace")
+    if "\0" in text:
+        raise BadRequestError(
+            "The file is not a text.", hint="Send plain text, SRT, WebVTT or ASS."
+        )
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def guess(text: str, filename: str = "") -> Kind:
+    """Return how a text is written, by what it looks like, else by the end of its name."""
+    head = text[:10_000].lstrip()
+    if head.startswith("WEBVTT"):
+        return "vtt"
+    if head.lower().startswith("[script info]") or "\n[events]" in head.lower():
+        return "ass"
+    if any(_TIMING.match(line) for line in head.split("\n", 5)[:4]):
+        return "srt"
+    return _BY_NAME.get(filename.lower().rpartition(".")[2], "txt")
+
+
+def read_cues(text: str, kind: Kind) -> list[Cue]:
+    """Return the cues with something to say, in the order of their beginnings.
+
+    Raises BadRequestError for a text without any, a time that cannot be, or far too many.
+    """
+    found = _ass(text) if kind == "ass" else _blocks(text)
+    cues: list[Cue] = []
+    for cue in found:
+        if len(cues) >= MAX_CUES:
+            raise BadRequestError(f"The subtitles have more than {MAX_CUES} cues.")
+        if cue.start > MAX_SECONDS:
+            raise BadRequestError(f"A cue begins after {MAX_SECONDS / 3_600:g} hours.")
+        if cue.text:
+            cues.append(cue)
+    if not cues:
+        raise BadRequestError(
+            f"There is no cue in the subtitles that can be read as {kind}.",
+            hint="Is it the right format? `input` names it: txt, srt, vtt or ass.",
+        )
+    # Python's sort is stable: what begins together stays as it was written.
+    return sorted(cues, key=lambda cue: cue.start)
+
+
+def _blocks(text: str) -> Iterator[Cue]:
+    """Yield what SubRip and WebVTT have in common: a line with times, then text, then a gap."""
+    lines = iter([*text.split("\n"), ""])
+    for line in lines:
+        if _NOT_SAID.match(line):
+            for skipped in lines:
+                if not skipped.strip():
+                    break
+            continue
+        timing = _TIMING.match(line)
+        if timing is None:
+            continue  # a number, a name, a heading
+        said = []
+        for spoken in lines:
+            if not spoken.strip():
+                break
+            said.append(spoken)
+        start, end = _seconds(timing.groups()[:4]), _seconds(timing.groups()[4:])
+        yield Cue(start, max(start, end), _readable(" ".join(said)))
+
+
+def _ass(text: str) -> Iterator[Cue]:
+    """Yield the dialogue; comments and drawings are not said."""
+    names = [name.strip().lower() for name in _ASS_FIELDS.split(",")]
+    inside = False
+    for line in text.split("\n"):
+        key, colon, value = line.partition(":")
+        key = key.strip().lower()
+        if line.lstrip().startswith("["):
+            inside = line.strip().lower() == "[events]"
+        elif inside and colon and key == "format":
+            names = [name.strip().lower() for name in value.split(",")]
+        elif inside and colon and key == "dialogue":
+            fields = dict(zip(names, value.split(",", len(names) - 1), strict=False))
+            start = _ASS_TIME.match(fields.get("start", ""))
+            end = _ASS_TIME.match(fields.get("end", ""))
+            if start is None or end is None:
+                continue
+            said = _DRAWING.split(fields.get("text", ""))[0]
+            said = re.sub(r"\\[Nnh]", " ", said)
+            begins, ends = _seconds(start.groups()), _seconds(end.groups())
+            yield Cue(begins, max(begins, ends), _readable(said))
+
+
+def _readable(text: str) -> str:
+    return " ".join(html.unescape(_TAG.sub("", text)).split())
+
+
+def _seconds(parts: tuple[str | None, ...]) -> float:
+    hours, minutes, seconds, fraction = (part or "0" for part in parts)
+    part = int(fraction) / math.pow(10, len(fraction))
+    return int(hours) * 3_600 + int(minutes) * 60 + int(seconds) + part
