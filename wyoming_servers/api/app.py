@@ -7,11 +7,13 @@ from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from wyoming_servers.api import (
+    cache,
     config,
     docs,
     events,
     health,
     jobs,
+    lexicon,
     library,
     models,
     openai,
@@ -19,6 +21,7 @@ from wyoming_servers.api import (
     status,
     system,
     traces,
+    vocabulary,
     webhooks,
     websocket,
 )
@@ -40,6 +43,7 @@ _TITLE: Final = "Wyoming Conductor"
 _ROUTERS: Final = (
     # Before the models' own: a model's id takes everything up to the last slash.
     library.router,
+    cache.router,
     health.router,
     status.router,
     models.router,
@@ -48,6 +52,8 @@ _ROUTERS: Final = (
     openai.router,
     webhooks.router,
     config.router,
+    vocabulary.router,
+    lexicon.router,
     traces.router,
     system.router,
 )
@@ -67,10 +73,13 @@ def create_app(context: ApiContext) -> FastAPI:
         router
         for router, needed in (
             (library.router, context.library),
+            (cache.router, context.library),
             (config.router, context.editor),
             (jobs.router, context.jobs),
             (openai.router, context.jobs),
             (webhooks.router, context.webhooks),
+            (vocabulary.router, context.vocabulary),
+            (lexicon.router, context.tts and context.tts.lexicon),
         )
         if needed is None
     ]

@@ -20,6 +20,7 @@ from wyoming_servers.domain import ModelSpec
 from wyoming_servers.jobs.manager import JobManager
 from wyoming_servers.pipelines.library import ModelLibrary
 from wyoming_servers.pipelines.tts import TtsPipeline
+from wyoming_servers.store.vocabulary import Vocabulary
 from wyoming_servers.telemetry.traces import Traces
 from wyoming_servers.webhooks.webhooks import Webhooks
 
@@ -49,6 +50,8 @@ class ApiContext:
     """None: nobody is called."""
     tts: TtsPipeline | None = None
     """None: no voice is served."""
+    vocabulary: Vocabulary | None = None
+    """None: nobody can tell what things are called here."""
     library: ModelLibrary | None = None
     """None: models neither come nor go."""
     editor: ConfigEditor | None = None

@@ -36,22 +36,6 @@ class Catalog(BaseModel):
     models: list[CatalogView]
 
 
-class CacheEntry(BaseModel):
-    """What one model takes on the disk."""
-
-    id: str
-    bytes: int
-    in_use: bool
-
-
-class Cache(BaseModel):
-    """What all models take on the disk."""
-
-    bytes: int
-    quota_bytes: int = Field(description="0: no quota.")
-    entries: list[CacheEntry]
-
-
 class Freed(BaseModel):
     """What was deleted."""
 
@@ -67,7 +51,7 @@ class DownloadAnswer(BaseModel):
 
 @router.get("/catalog", summary="Every model there is")
 async def catalog(context: Context) -> Catalog:
-    return Catalog(models=[_view(shelf) for shelf in await _library(context).shelves()])
+    return Catalog(models=[_view(shelf) for shelf in await library_of(context).shelves()])
 
 
 @router.post(
@@ -78,7 +62,7 @@ async def catalog(context: Context) -> Catalog:
 )
 async def download(context: Context, model: ModelId, response: Response) -> DownloadAnswer:
     """Returns at once; `model_progress` events tell how far it is, `model_failed` if it failed."""
-    if _library(context).download(model):
+    if library_of(context).download(model):
         return DownloadAnswer(status="download_initiated")
     response.status_code = 200
     return DownloadAnswer(status="already_installed")
@@ -91,32 +75,7 @@ async def delete(
     force: Annotated[bool, Query(description="Though it is in use; requests end first.")] = False,
 ) -> Freed:
     """409 while it is in use. Files inside Python packages stay, and it can be had again."""
-    return Freed(freed_bytes=await _library(context).remove(model, force=force))
-
-
-@router.get("/cache/models", summary="What models take on the disk")
-async def cache(context: Context) -> Cache:
-    shelves = [shelf for shelf in await _library(context).shelves() if shelf.disk_bytes]
-    return Cache(
-        bytes=sum(shelf.disk_bytes for shelf in shelves),
-        quota_bytes=context.config.downloads.quota,
-        entries=[
-            CacheEntry(id=shelf.entry.id, bytes=shelf.disk_bytes, in_use=shelf.in_use)
-            for shelf in shelves
-        ],
-    )
-
-
-@router.delete("/cache/models", summary="Delete what nobody needs")
-async def clear(context: Context) -> Freed:
-    """Unfinished downloads, old versions, and models that are neither loaded nor served."""
-    return Freed(freed_bytes=await _library(context).clear())
-
-
-@router.delete("/cache/models/{model:path}", summary="Delete its files")
-async def clear_one(context: Context, model: ModelId) -> Freed:
-    """As `DELETE /models/{id}` without force."""
-    return Freed(freed_bytes=await _library(context).remove(model))
+    return Freed(freed_bytes=await library_of(context).remove(model, force=force))
 
 
 def _view(shelf: Shelf) -> CatalogView:
@@ -136,7 +95,8 @@ def _view(shelf: Shelf) -> CatalogView:
     )
 
 
-def _library(context: ApiContext) -> ModelLibrary:
+def library_of(context: ApiContext) -> ModelLibrary:
+    """Return the library; these addresses exist only where there is one."""
     if context.library is None:
         raise InternalError("The model store is routed but not served.")
     return context.library

@@ -41,10 +41,14 @@ async def info(context: Context) -> Info:
 
 
 def _features(context: ApiContext) -> list[str]:
+    tts = context.tts
     parts = {
         "config": context.editor,
         "jobs": context.jobs,
+        "lexicon": tts and tts.lexicon,
         "library": context.library,
+        "phrases": tts and tts.phrases,
+        "vocabulary": context.vocabulary,
         "webhooks": context.webhooks,
     }
     return sorted(name for name, part in parts.items() if part is not None)

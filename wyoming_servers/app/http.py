@@ -96,6 +96,7 @@ async def start_api(ground: Ground, behind: Behind) -> int:
         jobs=jobs,
         webhooks=webhooks,
         tts=behind.pipelines.tts,
+        vocabulary=behind.pipelines.vocabulary,
         library=library,
         traces=_keep_traces(ground, behind.coordinator),
         editor=ConfigEditor(ground.loaded, Applier(behind.coordinator)),

@@ -14,6 +14,8 @@ from wyoming_servers.pipelines.tts import TtsPipeline
 from wyoming_servers.pipelines.wake import WakePipeline
 from wyoming_servers.store.own_words import OwnWords, words_folder
 from wyoming_servers.store.phrases import PhraseCache
+from wyoming_servers.store.vocabulary import FILE as VOCABULARY
+from wyoming_servers.store.vocabulary import Vocabulary
 from wyoming_servers.text.lexicon import Lexicon
 
 
@@ -25,6 +27,7 @@ class Pipelines:
     tts: TtsPipeline
     wake: WakePipeline
     own_words: OwnWords
+    vocabulary: Vocabulary
 
 
 async def open_pipelines(
@@ -32,6 +35,8 @@ async def open_pipelines(
 ) -> Pipelines:
     """Make the pipelines and begin the background work they need."""
     config, bus, clock = ground.config, ground.bus, ground.clock
+    vocabulary = Vocabulary(config.data_dir / VOCABULARY)
+    await vocabulary.load()
     asr = AsrPipeline(coordinator, specs, config, bus, clock)
     phrases = _phrase_cache(config)
     if phrases is not None:
@@ -43,7 +48,7 @@ async def open_pipelines(
     own_words = await asyncio.to_thread(OwnWords, words_folder(config))
     wake = WakePipeline(coordinator, specs, config, bus, clock, own_words)
     ground.own(Prefetcher(coordinator, tts.voices, config, bus).run(), "prefetch")
-    return Pipelines(asr, tts, wake, own_words)
+    return Pipelines(asr, tts, wake, own_words, vocabulary)
 
 
 def _phrase_cache(config: Config) -> PhraseCache | None:

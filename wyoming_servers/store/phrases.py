@@ -1,56 +1,44 @@
 """Phrases that were spoken before: a repeated one costs no inference.
 
-The newest lie in memory, more of them on the disk as files of their own, whose first bytes are the
-checksum of the rest. Neither holds the text: a name is the hash of all that decides the sound.
+The newest lie in memory, more of them on the disk as files of their own. The name of a phrase is
+the hash of all that decides its sound.
 """
 
 import asyncio
 import hashlib
 import json
-import os
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-SUFFIX: Final = ".phrase"
+from wyoming_servers.store import phrase_files
+from wyoming_servers.store.phrase_files import SUFFIX, Phrase, PhraseFile
+
+__all__ = ["Phrase", "PhraseCache", "PhraseEntry", "PhraseStats", "phrase_key"]
+
 _BACKLOG: Final = 64
 """Phrases that may wait to be written; more are kept in memory alone."""
 
 _LOW_WATER: Final = 0.9
 """Share of the quota that is left after the oldest were removed."""
 
-_DIGEST: Final = hashlib.sha256().digest_size
-
 
 @dataclass(frozen=True, slots=True)
-class Phrase:
-    """What was said."""
+class PhraseEntry:
+    """What is kept of one phrase."""
 
+    key: str
     voice: str
-    rate: int
-    """Samples per second."""
-    pcm: bytes
-    """16-bit mono."""
-
-    @property
-    def size(self) -> int:
-        """Bytes it takes."""
-        return len(self.pcm)
-
-
-@dataclass(frozen=True, slots=True)
-class PhraseFile:
-    """A phrase on the disk."""
-
-    id: str
-    size: int
-    """Bytes."""
+    text: str
+    """As the engine was given it; empty for one that an older version kept."""
+    disk_bytes: int
+    memory_bytes: int
     last_used: float
     """Seconds since 1970."""
+    hits: int
+    """How often it was repeated since the start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +52,18 @@ class PhraseStats:
     disk_bytes: int
     disk_phrases: int
 
+    @property
+    def hit_rate(self) -> float | None:
+        """Share of the phrases asked for that were there; None while none was."""
+        asked = self.hits + self.misses
+        return self.hits / asked if asked else None
+
+
+@dataclass(slots=True)
+class _Use:
+    last: float
+    hits: int = 0
+
 
 def phrase_key(**decides: Any) -> str:
     """Return the name of a phrase: the hash of everything that decides its sound."""
@@ -73,7 +73,8 @@ def phrase_key(**decides: Any) -> str:
 class PhraseCache:
     """Both caches; `run` writes to the disk and must be running for it to fill.
 
-    `memory` and `disk` are quotas in bytes; 0 turns one off.
+    `memory` and `disk` are quotas in bytes; 0 turns one off. Forgetting a phrase is safe at any
+    time: who plays it has its bytes.
     """
 
     def __init__(self, folder: Path, *, memory: int, disk: int) -> None:
@@ -85,9 +86,11 @@ class PhraseCache:
         self._disk: OrderedDict[str, PhraseFile] = OrderedDict()
         """Least recently used first."""
         self._disk_bytes = 0
-        self._waiting: asyncio.Queue[tuple[str, Phrase]] = asyncio.Queue(_BACKLOG)
-        self._generation = 0
-        """Raised by `clear`, so that what was waiting then is not written."""
+        self._uses: dict[str, _Use] = {}
+        """Of every phrase that is in memory or on the disk."""
+        self._waiting: asyncio.Queue[str] = asyncio.Queue(_BACKLOG)
+        self._unwritten: dict[str, Phrase] = {}
+        """What waits; a phrase that is forgotten leaves it, and is then not written."""
         self._hits = 0
         self._misses = 0
 
@@ -100,7 +103,7 @@ class PhraseCache:
         if phrase is not None:
             self._memory.move_to_end(key)
         elif key in self._disk:
-            phrase = await asyncio.to_thread(_read, self._path(key))
+            phrase = await asyncio.to_thread(phrase_files.read, self._path(key))
             if phrase is None:
                 self._forget(key)
             elif key in self._disk:
@@ -108,39 +111,51 @@ class PhraseCache:
                 self._remember(key, phrase)
         if phrase is None:
             self._misses += 1
-        else:
-            self._hits += 1
+            return None
+        self._hits += 1
+        if (use := self._uses.get(key)) is not None:
+            use.hits += 1
+            use.last = time.time()
         return phrase
 
     def put(self, key: str, phrase: Phrase) -> None:
         """Keep a phrase."""
         self._remember(key, phrase)
-        if phrase.size <= self._disk_quota and key not in self._disk and not self._waiting.full():
-            self._waiting.put_nowait((key, phrase))
+        known = key in self._disk or key in self._unwritten
+        if phrase.size <= self._disk_quota and not known and not self._waiting.full():
+            self._unwritten[key] = phrase
+            self._waiting.put_nowait(key)
 
     async def run(self) -> None:
         """Learn what is on the disk, then write what comes, until cancelled."""
         if not self._disk_quota:
             return
-        for file in await asyncio.to_thread(_scan, self._folder):
+        for file in await asyncio.to_thread(phrase_files.scan, self._folder):
             if file.id not in self._disk:
-                self._disk[file.id] = file
-                self._disk_bytes += file.size
+                self._note(file)
         await self._shrink()
         while True:
-            key, phrase = await self._waiting.get()
-            generation = self._generation
-            size = await asyncio.to_thread(_write, self._path(key), phrase)
-            if generation != self._generation:
-                await asyncio.to_thread(self._path(key).unlink, missing_ok=True)
-            elif size and key not in self._disk:
-                self._disk[key] = PhraseFile(key, size, time.time())
-                self._disk_bytes += size
+            key = await self._waiting.get()
+            phrase = self._unwritten.get(key)
+            if phrase is None:
+                continue
+            size = await asyncio.to_thread(phrase_files.write, self._path(key), phrase)
+            if self._unwritten.get(key) is not phrase:  # forgotten while it was written
+                await asyncio.to_thread(phrase_files.unlink, [self._path(key)])
+                continue
+            del self._unwritten[key]
+            if size:
+                self._note(PhraseFile(key, size, time.time(), phrase.voice, phrase.text))
                 await self._shrink()
 
-    def files(self) -> list[PhraseFile]:
-        """Return what is on the disk, the most recently used first."""
-        return list(reversed(self._disk.values()))
+    def entries(self) -> list[PhraseEntry]:
+        """Return all that is kept, the most recently used first."""
+        found = [self._entry(key) for key in self._uses]
+        return sorted(found, key=lambda entry: entry.last_used, reverse=True)
+
+    def find(self, key: str) -> PhraseEntry | None:
+        """Return what is kept of one phrase."""
+        return self._entry(key) if key in self._uses else None
 
     def stats(self) -> PhraseStats:
         """Return hits, misses and sizes."""
@@ -155,37 +170,64 @@ class PhraseCache:
 
     async def clear(self, key: str | None = None) -> int:
         """Forget one phrase, or all of them; return the bytes that frees on the disk."""
-        keys = list(self._disk) if key is None else [key]
-        if key is None:
-            self._memory.clear()
-            self._memory_bytes = 0
-            self._generation += 1
-            while not self._waiting.empty():
-                self._waiting.get_nowait()
-        elif (phrase := self._memory.pop(key, None)) is not None:
-            self._memory_bytes -= phrase.size
-        return await self._remove(keys)
+        keys = list({**self._uses, **self._unwritten}) if key is None else [key]
+        for name in keys:
+            self._unwritten.pop(name, None)
+            self._drop_memory(name)
+        return await self._remove([name for name in keys if name in self._disk])
 
     def _path(self, key: str) -> Path:
         return self._folder / f"{key}{SUFFIX}"
 
+    def _entry(self, key: str) -> PhraseEntry:
+        file, phrase = self._disk.get(key), self._memory.get(key)
+        about = phrase or file
+        use = self._uses[key]
+        return PhraseEntry(
+            key=key,
+            voice=about.voice if about else "",
+            text=about.text if about else "",
+            disk_bytes=file.size if file else 0,
+            memory_bytes=phrase.size if phrase else 0,
+            last_used=use.last,
+            hits=use.hits,
+        )
+
+    def _note(self, file: PhraseFile) -> None:
+        """A file lies on the disk."""
+        self._disk[file.id] = file
+        self._disk_bytes += file.size
+        self._uses.setdefault(file.id, _Use(file.last_used))
+
     def _remember(self, key: str, phrase: Phrase) -> None:
         if phrase.size > self._memory_quota:
             return
-        if (old := self._memory.pop(key, None)) is not None:
-            self._memory_bytes -= old.size
+        uses = self._uses.setdefault(key, _Use(time.time()))
+        self._drop_memory(key)
+        self._uses[key] = uses
         self._memory[key] = phrase
         self._memory_bytes += phrase.size
         while self._memory_bytes > self._memory_quota:
-            _, oldest = self._memory.popitem(last=False)
-            self._memory_bytes -= oldest.size
+            self._drop_memory(next(iter(self._memory)))
+
+    def _drop_memory(self, key: str) -> None:
+        phrase = self._memory.pop(key, None)
+        if phrase is not None:
+            self._memory_bytes -= phrase.size
+        self._drop_use(key)
 
     def _forget(self, key: str) -> int:
+        """Drop a file from the books; return the bytes it took."""
         file = self._disk.pop(key, None)
+        self._drop_use(key)
         if file is None:
             return 0
         self._disk_bytes -= file.size
         return file.size
+
+    def _drop_use(self, key: str) -> None:
+        if key not in self._memory and key not in self._disk:
+            self._uses.pop(key, None)
 
     async def _shrink(self) -> None:
         """Remove the least recently used until there is room again."""
@@ -201,55 +243,6 @@ class PhraseCache:
         await self._remove(keys)
 
     async def _remove(self, keys: list[str]) -> int:
-        known = [key for key in keys if key in self._disk]
-        freed = sum(self._forget(key) for key in known)
-        await asyncio.to_thread(_unlink, [self._path(key) for key in known])
+        freed = sum(self._forget(key) for key in keys)
+        await asyncio.to_thread(phrase_files.unlink, [self._path(key) for key in keys])
         return freed
-
-
-def _unlink(paths: list[Path]) -> None:
-    for path in paths:
-        path.unlink(missing_ok=True)
-
-
-def _scan(folder: Path) -> list[PhraseFile]:
-    """Return the files of the folder, the least recently used first."""
-    found = []
-    for path in folder.glob(f"*{SUFFIX}"):
-        status = path.stat()
-        found.append(PhraseFile(path.stem, status.st_size, status.st_mtime))
-    return sorted(found, key=lambda file: file.last_used)
-
-
-def _write(path: Path, phrase: Phrase) -> int:
-    """Write a phrase at once or not at all; return its bytes, 0 if the disk refuses."""
-    header = json.dumps({"voice": phrase.voice, "rate": phrase.rate}).encode() + b"\n"
-    content = header + phrase.pcm
-    draft = path.with_suffix(".tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # What is said at home is nobody else's business.
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(hashlib.sha256(content).digest() + content)
-        draft.replace(path)
-    except OSError:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
-        return 0  # A cache that cannot grow is no reason not to speak.
-    return _DIGEST + len(content)
-
-
-def _read(path: Path) -> Phrase | None:
-    """Return a phrase and note its use; None, and no file any more, if it is damaged."""
-    try:
-        raw = path.read_bytes()
-        content = raw[_DIGEST:]
-        if hashlib.sha256(content).digest() == raw[:_DIGEST]:
-            os.utime(path)
-            header, _, pcm = content.partition(b"\n")
-            fields: Mapping[str, Any] = json.loads(header)
-            return Phrase(str(fields["voice"]), int(fields["rate"]), pcm)
-        path.unlink()
-    except OSError:
-        pass  # It was removed meanwhile, or the disk is ill: the phrase is made anew.
-    return None

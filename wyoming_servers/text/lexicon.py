@@ -9,6 +9,10 @@ instead: other words, or IPA between slashes.
 """
 
 import asyncio
+import hashlib
+import json
+import logging
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,26 +21,37 @@ from typing import Any, Final
 import yaml
 
 from wyoming_servers.clock import Clock
-from wyoming_servers.errors import BadRequestError
+from wyoming_servers.errors import BadRequestError, CapacityError, ConflictError
 
 POLL_SECONDS: Final = 2.0
 """How soon a change of the file is heard."""
 
+MOST: Final = 10_000
+"""Words of a lexicon that the API may grow; a file may hold more."""
+
 _ALL: Final = "*"
 _LONGEST: Final = 200
+_LANGUAGE: Final = re.compile(r"\*|[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
+_LOGGER: Final = logging.getLogger(__name__)
 
 Words = Mapping[str, Mapping[str, str]]
 """Language, or `*`, to word to what is said."""
 
 
 class Lexicon:
-    """The words of one file. `run` follows its changes; `apply` only reads memory."""
+    """The words of one file. `run` follows its changes; `apply` only reads memory.
+
+    Changes of a word or of the file hold from the next text on. Two spellings of a language
+    (`de_AT`, `de-at`) are one, and so are two of a word that differ by case.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._words: dict[str, dict[str, str]] = {}
         self._patterns: dict[str, tuple[re.Pattern[str], dict[str, str]] | None] = {}
         self._seen: tuple[int, int] | None = None
+        self._turn = asyncio.Lock()
+        self._version = _version({})
         self.fault = ""
         """What is wrong with the file; the words read before stay in use."""
 
@@ -45,12 +60,17 @@ class Lexicon:
         """All words."""
         return self._words
 
+    @property
+    def version(self) -> str:
+        """Changes whenever a word does, and is the same again when it is taken back."""
+        return self._version
+
     def apply(self, text: str, language: str) -> str:
         """Put in a text what is said instead of its words; longer ones win, case does not matter.
 
         IPA becomes `[[…]]`, which voices take as their own symbols.
         """
-        code = language.replace("_", "-").lower()
+        code = _code(language)
         if code not in self._patterns:
             self._patterns[code] = self._compile(code)
         compiled = self._patterns[code]
@@ -59,35 +79,57 @@ class Lexicon:
         pattern, said = compiled
         return pattern.sub(lambda at: said[at[0].casefold()], text)
 
-    async def put(self, language: str, word: str, said: str) -> None:
-        """Add or change a word, in the file too. Raises BadRequestError."""
-        _check(language, word, said)
-        words = {code: dict(entries) for code, entries in self._words.items()}
-        words.setdefault(language, {})[word] = said
-        await self._write(words)
+    def find(self, language: str, word: str) -> tuple[str, str, str] | None:
+        """Return language and word as they are written down, and what is said; None for none."""
+        for section, entries in self._words.items():
+            if _code(section) == _code(language):
+                for known, said in entries.items():
+                    if known.casefold() == word.casefold():
+                        return section, known, said
+        return None
 
-    async def remove(self, language: str, word: str) -> bool:
-        """Remove a word, from the file too; False if it was not there."""
-        if word not in self._words.get(language, {}):
-            return False
-        words = {code: dict(entries) for code, entries in self._words.items()}
-        del words[language][word]
-        await self._write({code: entries for code, entries in words.items() if entries})
-        return True
+    async def put(self, language: str, word: str, said: str) -> None:
+        """Add or change a word, in the file too; comments in the file are lost.
+
+        `said` is other words, or IPA between slashes. Raises BadRequestError for what cannot be,
+        ConflictError if the file has a fault, CapacityError if the disk refuses.
+        """
+        if not _LANGUAGE.fullmatch(language):
+            raise BadRequestError(
+                f"{language[:40]!r} is not a language.", hint="Write `en`, `de-AT`, or `*` for all."
+            )
+        _check(language, word, said)
+        async with self._turn:
+            words = await self._current()
+            section, known, _ = self.find(language, word) or (language, word, "")
+            section = next((code for code in words if _code(code) == _code(section)), section)
+            words.setdefault(section, {}).pop(known, None)
+            words[section][word] = said
+            if sum(map(len, words.values())) > MOST:
+                raise BadRequestError(f"A lexicon has {MOST} words at most.")
+            await self._write(words)
+
+    async def remove(self, language: str, word: str | None = None) -> int:
+        """Remove a word, or all of a language, from the file too; return how many there were.
+
+        Raises as `put`.
+        """
+        async with self._turn:
+            words = await self._current()
+            gone = 0
+            for section in [code for code in words if _code(code) == _code(language)]:
+                for known in list(words[section]):
+                    if word is None or known.casefold() == word.casefold():
+                        del words[section][known]
+                        gone += 1
+            if gone:
+                await self._write({code: entries for code, entries in words.items() if entries})
+            return gone
 
     async def refresh(self) -> bool:
         """Read the file if it has changed; True if it has and could be understood."""
-        stamp = await asyncio.to_thread(_stamp, self._path)
-        if stamp == self._seen:
-            return False
-        self._seen = stamp
-        try:
-            words = await asyncio.to_thread(_read, self._path)
-        except (OSError, yaml.YAMLError, BadRequestError) as err:
-            self.fault = f"{self._path}: {err}"
-            return False
-        self._use(words)
-        return True
+        async with self._turn:
+            return await self._refresh()
 
     async def run(self, clock: Clock) -> None:
         """Follow the file until cancelled."""
@@ -95,8 +137,37 @@ class Lexicon:
             await self.refresh()
             await clock.sleep(POLL_SECONDS)
 
+    async def _refresh(self) -> bool:
+        stamp = await asyncio.to_thread(_stamp, self._path)
+        if stamp == self._seen:
+            return False
+        self._seen = stamp
+        try:
+            words = await asyncio.to_thread(_read, self._path)
+        except (OSError, ValueError, yaml.YAMLError, BadRequestError) as err:
+            self.fault = f"{self._path}: {err}"
+            _LOGGER.warning("The lexicon has a fault; the words read before hold. %s", self.fault)
+            return False
+        self._use(words)
+        return True
+
+    async def _current(self) -> dict[str, dict[str, str]]:
+        """Return a copy of the words that the file has now, to be changed and written."""
+        await self._refresh()
+        if self.fault:
+            raise ConflictError(
+                f"The lexicon has a fault: {self.fault}", hint="Correct the file first."
+            )
+        return {code: dict(entries) for code, entries in self._words.items()}
+
     async def _write(self, words: dict[str, dict[str, str]]) -> None:
-        await asyncio.to_thread(_write, self._path, words)
+        try:
+            await asyncio.to_thread(_write, self._path, words)
+        except OSError as err:
+            raise CapacityError(
+                f"{self._path} cannot be written: {err.strerror or err}.",
+                hint="Free some space there, and check that the server may write.",
+            ) from err
         self._seen = await asyncio.to_thread(_stamp, self._path)
         self._use(words)
 
@@ -104,18 +175,28 @@ class Lexicon:
         self.fault = ""
         self._words = words
         self._patterns = {}
+        self._version = _version(words)
 
     def _compile(self, code: str) -> tuple[re.Pattern[str], dict[str, str]] | None:
         """Join the words for all languages, those of the language and those of its region."""
         said: dict[str, str] = {}
         for section in (_ALL, code.partition("-")[0], code):
             for name, entries in self._words.items():
-                if name.replace("_", "-").lower() == section:
+                if _code(name) == section:
                     said |= {word.casefold(): _spoken(value) for word, value in entries.items()}
         if not said:
             return None
         words = "|".join(map(re.escape, sorted(said, key=len, reverse=True)))
         return re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE), said
+
+
+def _code(language: str) -> str:
+    return language.replace("_", "-").lower()
+
+
+def _version(words: Words) -> str:
+    content = json.dumps(words, sort_keys=True).encode()
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 def _spoken(value: str) -> str:
@@ -126,7 +207,7 @@ def _spoken(value: str) -> str:
 
 def _check(language: str, word: str, said: str) -> None:
     for text, name in ((language, "language"), (word, "word"), (said, "pronunciation")):
-        if not text.strip() or len(text) > _LONGEST or "\n" in text or "]]" in text:
+        if not text.strip() or len(text) > _LONGEST or not text.isprintable() or "]]" in text:
             raise BadRequestError(f"The {name} {text[:40]!r} is not possible in a lexicon.")
 
 
@@ -141,7 +222,8 @@ def _stamp(path: Path) -> tuple[int, int] | None:
 def _read(path: Path) -> dict[str, dict[str, str]]:
     if not path.exists():
         return {}
-    document: Any = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    # Every word is a text: `no` is Norwegian, and `on` is a word that is said.
+    document: Any = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader) or {}  # noqa: S506
     if not isinstance(document, dict):
         raise BadRequestError("A lexicon has a section per language.")
     words: dict[str, dict[str, str]] = {}
@@ -157,5 +239,12 @@ def _read(path: Path) -> dict[str, dict[str, str]]:
 def _write(path: Path, words: dict[str, dict[str, str]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".tmp")
-    draft.write_text(yaml.safe_dump(words, allow_unicode=True), encoding="utf-8")
-    draft.replace(path)
+    try:
+        with draft.open("w", encoding="utf-8") as file:
+            yaml.safe_dump(words, file, allow_unicode=True)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise

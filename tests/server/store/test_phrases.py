@@ -1,6 +1,7 @@
 """The phrase cache: memory, disk, quotas, damage."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -82,7 +83,7 @@ async def test_the_disk_keeps_to_its_quota(tmp_path: Path) -> None:
                 await asyncio.sleep(0.01)
         await asyncio.sleep(0.05)
         assert cache.stats().disk_bytes <= 1_000
-        assert next(file.id for file in cache.files()) == "k7"
+        assert next(entry.key for entry in cache.entries()) == "k7"
         assert await cache.get("k0") is None
 
 
@@ -120,3 +121,66 @@ async def test_a_disk_that_refuses_does_not_stop_the_cache(tmp_path: Path) -> No
         await asyncio.sleep(0.05)
         assert await cache.get("a") == phrase(100)
         assert cache.stats().disk_phrases == 0
+
+
+async def test_the_list_tells_what_is_kept_and_how_often_it_was_said(tmp_path: Path) -> None:
+    async with running(tmp_path) as cache:
+        cache.put("a", Phrase("joe", 22_050, bytes(100), "Ja, schön."))
+        cache.put("b", Phrase("eva", 22_050, bytes(200), "No."))
+        await on_disk(cache, 2)
+        await cache.get("a")
+        first, second = cache.entries()
+        assert (first.key, first.voice, first.text, first.hits) == ("a", "joe", "Ja, schön.", 1)
+        assert (second.key, second.memory_bytes, second.hits) == ("b", 200, 0)
+        assert cache.stats().hit_rate == 1.0
+    async with running(tmp_path) as cache:
+        await on_disk(cache, 2)
+        assert {entry.text for entry in cache.entries()} == {"Ja, schön.", "No."}
+        assert cache.stats().hit_rate is None
+
+
+async def test_a_file_of_an_older_version_is_listed_without_its_text(tmp_path: Path) -> None:
+    content = b'{"voice": "joe", "rate": 22050}\n' + bytes(100)
+    (tmp_path / "a.phrase").write_bytes(hashlib.sha256(content).digest() + content)
+    (tmp_path / "b.phrase").write_bytes(b"damaged")
+    async with running(tmp_path) as cache:
+        await on_disk(cache, 2)
+        assert {(entry.voice, entry.text) for entry in cache.entries()} == {("joe", ""), ("", "")}
+        assert await cache.get("a") == Phrase("joe", 22_050, bytes(100))
+        assert await cache.get("b") is None
+        assert [entry.key for entry in cache.entries()] == ["a"]
+
+
+async def test_what_left_memory_and_disk_is_not_listed(tmp_path: Path) -> None:
+    cache = PhraseCache(tmp_path, memory=250, disk=0)
+    for key in "abc":
+        cache.put(key, phrase(100))
+    assert {entry.key for entry in cache.entries()} == {"b", "c"}
+    await cache.clear("b")
+    assert cache.find("b") is None
+    assert cache.find("c") is not None
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_a_phrase_that_is_forgotten_before_it_is_written_is_never_written(
+    tmp_path: Path, whole: bool
+) -> None:
+    cache = PhraseCache(tmp_path, memory=0, disk=10_000)
+    cache.put("a", phrase(100))
+    await cache.clear(None if whole else "a")
+    task = asyncio.create_task(cache.run())
+    cache.put("b", phrase(100))
+    await on_disk(cache, 1)
+    task.cancel()
+    await asyncio.wait([task])
+    assert [path.name for path in _in(tmp_path)] == ["b.phrase"]
+
+
+async def test_a_phrase_that_is_forgotten_while_it_is_played_is_played(tmp_path: Path) -> None:
+    async with running(tmp_path, memory=0) as cache:
+        cache.put("a", phrase(5_000, 7))
+        await on_disk(cache, 1)
+        played, freed = await asyncio.gather(cache.get("a"), cache.clear())
+        assert played in (None, phrase(5_000, 7))  # whole or not at all
+        assert freed > 5_000
+        assert cache.entries() == []

@@ -1,10 +1,11 @@
 """How words are said: the file, its changes, its faults."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
-from wyoming_servers.errors import BadRequestError
+from wyoming_servers.errors import BadRequestError, ConflictError
 from wyoming_servers.text.lexicon import Lexicon
 
 
@@ -19,6 +20,10 @@ def path(tmp_path: Path) -> Path:
 
 def _write(path: Path, content: str) -> None:
     path.write_text(content)
+
+
+def _read(path: Path) -> str:
+    return path.read_text()
 
 
 async def test_words_are_said_as_written_down(path: Path) -> None:
@@ -64,8 +69,8 @@ async def test_what_is_put_outlives_a_restart_and_can_be_removed(path: Path) -> 
     lexicon = Lexicon(path)
     await lexicon.refresh()
     await lexicon.put("de", "Reolink", "rio link")
-    assert await lexicon.remove("en", "HA")
-    assert not await lexicon.remove("en", "HA")
+    assert await lexicon.remove("en", "HA") == 1
+    assert await lexicon.remove("en", "HA") == 0
     again = Lexicon(path)
     await again.refresh()
     assert again.words == lexicon.words
@@ -76,3 +81,74 @@ async def test_what_is_put_outlives_a_restart_and_can_be_removed(path: Path) -> 
 async def test_what_cannot_be_said_is_refused(path: Path, said: str) -> None:
     with pytest.raises(BadRequestError):
         await Lexicon(path).put("en", "word", said)
+
+
+async def test_a_word_in_another_case_and_a_language_in_another_spelling_are_the_same(
+    tmp_path: Path,
+) -> None:
+    lexicon = Lexicon(tmp_path / "lexicon.yaml")
+    await lexicon.put("de_AT", "Reolink", "one")
+    await lexicon.put("de-at", "reolink", "two")
+    assert lexicon.words == {"de_AT": {"reolink": "two"}}
+    assert lexicon.find("DE-AT", "REOLINK") == ("de_AT", "reolink", "two")
+    assert lexicon.find("de", "reolink") is None
+    assert await lexicon.remove("de-AT") == 1
+    assert lexicon.words == {}
+
+
+async def test_what_people_wrote_into_the_file_meanwhile_is_kept(path: Path) -> None:
+    lexicon = Lexicon(path)
+    await lexicon.refresh()
+    _write(path, "en: {Ikea: eye kea}\n")
+    await lexicon.put("en", "Reolink", "ree oh link")
+    assert lexicon.words == {"en": {"Ikea": "eye kea", "Reolink": "ree oh link"}}
+
+
+async def test_words_put_at_the_same_time_are_all_there(tmp_path: Path) -> None:
+    lexicon = Lexicon(tmp_path / "lexicon.yaml")
+    await asyncio.gather(*(lexicon.put("en", f"word{n}", "x") for n in range(10)))
+    again = Lexicon(tmp_path / "lexicon.yaml")
+    await again.refresh()
+    assert len(again.words["en"]) == 10
+
+
+async def test_a_faulty_file_is_told_once_and_never_written_over(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    lexicon = Lexicon(path)
+    _write(path, "en: [")
+    await lexicon.refresh()
+    with pytest.raises(ConflictError, match="fault"):
+        await lexicon.put("en", "a", "b")
+    with pytest.raises(ConflictError):
+        await lexicon.remove("en", "a")
+    assert _read(path) == "en: ["
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+async def test_norwegian_and_other_words_that_yaml_takes_for_values_are_texts(path: Path) -> None:
+    _write(path, "no: {on: paa, 5: fem, yes: ja}\n")
+    lexicon = Lexicon(path)
+    await lexicon.refresh()
+    assert lexicon.words == {"no": {"on": "paa", "5": "fem", "yes": "ja"}}
+    await lexicon.put("no", "off", "av")
+    again = Lexicon(path)
+    await again.refresh()
+    assert again.words == lexicon.words
+
+
+async def test_the_version_tells_which_words_hold(path: Path) -> None:
+    lexicon = Lexicon(path)
+    empty = lexicon.version
+    await lexicon.refresh()
+    read = lexicon.version
+    await lexicon.put("en", "HA", "H A")
+    assert len({empty, read, lexicon.version}) == 3
+    await lexicon.put("en", "HA", "Home Assistant")
+    assert lexicon.version == read
+
+
+@pytest.mark.parametrize("language", ["", "e", "english words", "../en", "en\n"])
+async def test_what_is_no_language_is_refused(path: Path, language: str) -> None:
+    with pytest.raises(BadRequestError, match="language"):
+        await Lexicon(path).put(language, "word", "said")

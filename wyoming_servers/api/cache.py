@@ -1,0 +1,206 @@
+"""What is kept on the disk and can be had again: models and spoken phrases."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel, Field
+
+from wyoming_servers.api import views
+from wyoming_servers.api.context import ApiContext, Context
+from wyoming_servers.api.library import Freed, library_of
+from wyoming_servers.api.models import ModelId
+from wyoming_servers.api.problems import DOCUMENTED
+from wyoming_servers.errors import ModelMissingError, NotFoundError
+from wyoming_servers.pipelines.library import Shelf
+from wyoming_servers.store.phrases import PhraseCache, PhraseEntry
+
+router = APIRouter(tags=["cache"], responses={**DOCUMENTED})
+
+PhraseKey = Annotated[str, Path(description="As the list has it.", max_length=200)]
+
+
+class ModelCacheEntry(BaseModel):
+    """What one model takes on the disk."""
+
+    id: str
+    bytes: int
+    in_use: bool
+
+
+class ModelCache(BaseModel):
+    """What all models take on the disk."""
+
+    bytes: int
+    quota_bytes: int = Field(description="0: no quota.")
+    entries: list[ModelCacheEntry]
+
+
+class PhraseView(BaseModel):
+    """A phrase that was spoken and is kept."""
+
+    key: str
+    voice: str
+    text: str = Field(description="As the voice was given it: numbers in words, lexicon applied.")
+    bytes: int = Field(description="On the disk; 0: in memory alone.")
+    memory_bytes: int
+    last_used: str = Field(description="ISO 8601, UTC.")
+    hits: int = Field(description="How often it was repeated since the start.")
+
+
+class PhraseFigures(BaseModel):
+    """What all phrases take, and what that saves."""
+
+    bytes: int = Field(description="On the disk.")
+    quota_bytes: int
+    memory_bytes: int
+    memory_quota_bytes: int
+    phrases: int
+    hits: int = Field(description="Phrases that were there, since the start.")
+    misses: int = Field(description="Phrases that had to be made, since the start.")
+    hit_rate: float | None = Field(description="0 to 1; null while nothing was asked for.")
+
+
+class Phrases(PhraseFigures):
+    """Spoken phrases, the most recently used first."""
+
+    entries: list[PhraseView]
+
+
+class Cache(BaseModel):
+    """What can be deleted and had again."""
+
+    bytes: int = Field(description="All of it, on the disk.")
+    models: ModelCache
+    phrases: PhraseFigures | None = Field(description="null: no phrases are kept.")
+
+
+@router.get("/cache", summary="What is kept")
+async def overview(context: Context) -> Cache:
+    models = await _models(context)
+    phrases = _figures(context, kept) if (kept := _kept(context)) else None
+    size = models.bytes + (phrases.bytes if phrases else 0)
+    return Cache(bytes=size, models=models, phrases=phrases)
+
+
+@router.delete("/cache", summary="Delete all that can be had again")
+async def clear(context: Context) -> Freed:
+    """`DELETE /cache/models` and `DELETE /cache/phrases` in one."""
+    freed = await library_of(context).clear()
+    if kept := _kept(context):
+        freed += await kept.clear()
+    return Freed(freed_bytes=freed)
+
+
+@router.get("/cache/models", summary="What models take on the disk")
+async def models(context: Context) -> ModelCache:
+    return await _models(context)
+
+
+@router.delete("/cache/models", summary="Delete what nobody needs")
+async def clear_models(context: Context) -> Freed:
+    """Unfinished downloads, old versions, and models that are neither loaded nor served."""
+    return Freed(freed_bytes=await library_of(context).clear())
+
+
+@router.get("/cache/models/{model:path}", summary="What one model takes on the disk")
+async def model(context: Context, model: ModelId) -> ModelCacheEntry:
+    for shelf in await library_of(context).shelves():
+        if shelf.entry.id == model:
+            return _entry(shelf)
+    raise ModelMissingError(f"There is no model {model!r}.", hint="GET /catalog lists them all.")
+
+
+@router.delete("/cache/models/{model:path}", summary="Delete its files")
+async def clear_model(context: Context, model: ModelId) -> Freed:
+    """As `DELETE /models/{id}` without force."""
+    return Freed(freed_bytes=await library_of(context).remove(model))
+
+
+@router.get("/cache/phrases", summary="The phrases that are kept")
+async def phrases(
+    context: Context,
+    limit: Annotated[int, Query(ge=1, le=10_000, description="Phrases to list.")] = 1_000,
+) -> Phrases:
+    kept = _phrases(context)
+    entries = [_phrase(entry) for entry in kept.entries()[:limit]]
+    return Phrases(**_figures(context, kept).model_dump(), entries=entries)
+
+
+@router.delete("/cache/phrases", summary="Delete all phrases")
+async def clear_phrases(context: Context) -> Freed:
+    """What is being spoken is spoken to its end."""
+    return Freed(freed_bytes=await _phrases(context).clear())
+
+
+@router.get("/cache/phrases/{key}", summary="One phrase")
+async def phrase(context: Context, key: PhraseKey) -> PhraseView:
+    return _phrase(_found(_phrases(context), key))
+
+
+@router.delete("/cache/phrases/{key}", summary="Delete one phrase")
+async def clear_phrase(context: Context, key: PhraseKey) -> Freed:
+    """It is made anew when it is said again."""
+    kept = _phrases(context)
+    _found(kept, key)
+    return Freed(freed_bytes=await kept.clear(key))
+
+
+async def _models(context: ApiContext) -> ModelCache:
+    shelves = [shelf for shelf in await library_of(context).shelves() if shelf.disk_bytes]
+    return ModelCache(
+        bytes=sum(shelf.disk_bytes for shelf in shelves),
+        quota_bytes=context.config.downloads.quota,
+        entries=[_entry(shelf) for shelf in shelves],
+    )
+
+
+def _entry(shelf: Shelf) -> ModelCacheEntry:
+    return ModelCacheEntry(id=shelf.entry.id, bytes=shelf.disk_bytes, in_use=shelf.in_use)
+
+
+def _figures(context: ApiContext, kept: PhraseCache) -> PhraseFigures:
+    stats, settings = kept.stats(), context.config.tts.phrase_cache
+    return PhraseFigures(
+        bytes=stats.disk_bytes,
+        quota_bytes=settings.disk,
+        memory_bytes=stats.memory_bytes,
+        memory_quota_bytes=settings.memory,
+        phrases=len(kept.entries()),
+        hits=stats.hits,
+        misses=stats.misses,
+        hit_rate=stats.hit_rate,
+    )
+
+
+def _phrase(entry: PhraseEntry) -> PhraseView:
+    return PhraseView(
+        key=entry.key,
+        voice=entry.voice,
+        text=entry.text,
+        bytes=entry.disk_bytes,
+        memory_bytes=entry.memory_bytes,
+        last_used=views.iso(entry.last_used),
+        hits=entry.hits,
+    )
+
+
+def _found(kept: PhraseCache, key: str) -> PhraseEntry:
+    entry = kept.find(key)
+    if entry is None:
+        raise NotFoundError(
+            f"There is no phrase {key[:80]!r}.", hint="GET /cache/phrases lists those there are."
+        )
+    return entry
+
+
+def _kept(context: ApiContext) -> PhraseCache | None:
+    return context.tts.phrases if context.tts is not None else None
+
+
+def _phrases(context: ApiContext) -> PhraseCache:
+    kept = _kept(context)
+    if kept is None:
+        raise NotFoundError(
+            "No phrases are kept here.", hint="Set tts.phrase_cache.enabled to true."
+        )
+    return kept

@@ -1,0 +1,85 @@
+"""What things are called in this home: told once, known in every utterance."""
+
+from typing import Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from wyoming_servers.api import views
+from wyoming_servers.api.context import ApiContext, Context
+from wyoming_servers.api.problems import DOCUMENTED
+from wyoming_servers.errors import InternalError
+from wyoming_servers.store.vocabulary import MAX_LENGTH, MAX_WORDS, Vocabulary
+
+router = APIRouter(tags=["vocabulary"], responses={**DOCUMENTED})
+
+
+class NewVocabulary(BaseModel):
+    """The words to know from now on."""
+
+    names: list[str] = Field(
+        default_factory=list,
+        description=f"Devices, rooms, people; most important first, {MAX_WORDS} at most.",
+        examples=[["Reolink Doorbell", "Zigbee Hub"]],
+    )
+    terms: list[str] = Field(
+        default_factory=list,
+        description=f"Other words that may occur; {MAX_LENGTH} characters each at most.",
+        examples=[["scullery"]],
+    )
+
+
+class VocabularyView(BaseModel):
+    """The words that are known."""
+
+    names: list[str]
+    terms: list[str] = Field(description="Without those that are names too.")
+    names_count: int
+    terms_count: int
+    updated_at: str | None = Field(description="When it was set (ISO 8601, UTC); null: never.")
+
+
+class Forgotten(BaseModel):
+    """What forgetting it led to."""
+
+    status: Literal["deleted"] = "deleted"
+
+
+@router.get("/vocabulary", summary="The words that are known")
+async def show(context: Context) -> VocabularyView:
+    return _view(_vocabulary(context))
+
+
+@router.put("/vocabulary", summary="Replace the words that are known")
+async def put(context: Context, wanted: NewVocabulary) -> VocabularyView:
+    """They hold from the next utterance on, and over restarts.
+
+    Repetitions go, in whatever case. A model takes as many as it can be told, names first; a
+    distilled one takes none.
+    """
+    vocabulary = _vocabulary(context)
+    await vocabulary.put(wanted.names, wanted.terms)
+    return _view(vocabulary)
+
+
+@router.delete("/vocabulary", summary="Forget the words")
+async def forget(context: Context) -> Forgotten:
+    await _vocabulary(context).clear()
+    return Forgotten()
+
+
+def _view(vocabulary: Vocabulary) -> VocabularyView:
+    updated = vocabulary.updated_at
+    return VocabularyView(
+        names=list(vocabulary.names),
+        terms=list(vocabulary.terms),
+        names_count=len(vocabulary.names),
+        terms_count=len(vocabulary.terms),
+        updated_at=None if updated is None else views.iso(updated),
+    )
+
+
+def _vocabulary(context: ApiContext) -> Vocabulary:
+    if context.vocabulary is None:
+        raise InternalError("The vocabulary is routed but not kept.")
+    return context.vocabulary
