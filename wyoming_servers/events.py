@@ -149,6 +149,22 @@ class ModelFailed(ModelEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelInstalled(Event):
+    """A model's files have come, by a download or by another program; it can be used."""
+
+    type: ClassVar[str] = "model_installed"
+    model: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRemoved(Event):
+    """A model's files are gone; it can no longer be used."""
+
+    type: ClassVar[str] = "model_removed"
+    model: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFellBack(ModelEvent):
     """A request or a model runs on a lesser placement than the wished one."""
 
@@ -175,6 +191,30 @@ class SpeechStarted(Event):
 
     type: ClassVar[str] = "speech_started"
     client: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranscriptGrew(Event):
+    """More of what somebody says is certain; only where partial transcripts are asked for."""
+
+    type: ClassVar[str] = "transcript_grew"
+    client: str
+    model: str
+    text: str
+    """All that is certain so far; the transcript will begin with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeculationEnded(Event):
+    """A transcription that was begun in a pause turned out to be of use, or not."""
+
+    type: ClassVar[str] = "speculation_ended"
+    client: str
+    model: str
+    outcome: str
+    """used, void (speech went on, or the client left) or failed."""
+    seconds: float
+    """From its begin to its result, or to its cancellation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,12 @@ no tones or readings that Kokoro was trained on.
 """
 
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
 from typing import Final
 
 from wyoming_servers.engines.espeak import TIE, Espeak
@@ -71,6 +75,9 @@ _MISAKI: Final[Mapping[str, tuple[str, str]]] = {
     "ja": ("misaki.ja", "JAG2P"),
     "cmn": ("misaki.zh", "ZHG2P"),
 }
+
+_LATIN: Final = re.compile(r"[A-Za-z][A-Za-z'’ -]*[A-Za-z]|[A-Za-z]")
+"""Words that misaki cannot read inside of Chinese and Japanese; they are read as English."""
 
 _RAW: Final = re.compile(r"\[\[(.*?)\]\]")
 """Symbols given by the text itself, as in `[[həlˈO]]`; Piper uses the same brackets."""
@@ -167,7 +174,7 @@ class Phonemizer:
 
     def _convert(self, text: str, language: str) -> str:
         if language in _MISAKI:
-            return self._misaki(language)(text) if text.strip() else ""
+            return self._mixed(text, language)
         result = ""
         start = 0
         for mark in _MARKS.finditer(text):
@@ -175,6 +182,16 @@ class Phonemizer:
             start = mark.end()
         result += self._clause(text[start:], language)
         return result.translate(_QUOTES).strip()
+
+    def _mixed(self, text: str, language: str) -> str:
+        """Convert a text in misaki's languages with words of Latin letters in between."""
+        read = self._misaki(language)
+        pieces = []
+        start = 0
+        for words in _LATIN.finditer(text):
+            pieces += [read(text[start : words.start()]), self._clause(words[0], "en-us")]
+            start = words.end()
+        return " ".join(piece for piece in (*pieces, read(text[start:])) if piece)
 
     def _clause(self, text: str, language: str) -> str:
         """Convert words without marks; white space around them stays."""
@@ -193,14 +210,31 @@ class Phonemizer:
             module, name = _MISAKI[language]
             code = module[-2:]
             try:
-                made = getattr(import_module(module), name)()
+                made = getattr(_import_misaki(module), name)()
             except (ImportError, RuntimeError) as err:  # RuntimeError: a dictionary is missing
                 raise LoadFailedError(
                     f"The library for {code} is not ready: {err}.",
-                    hint=f"Install it with `pip install 'misaki[{code}]'`.",
+                    hint=f"Install it with `pip install 'wyoming-conductor[kokoro-{code}]'`.",
                 ) from err
-            self._own[language] = lambda text: str(made(text)[0])
+            self._own[language] = lambda text: str(made(text)[0]) if text.strip() else ""
         return self._own[language]
+
+
+def _import_misaki(module: str) -> ModuleType:
+    """Import one of misaki's modules with less than it asks for.
+
+    1. Its Japanese imports pyopenjtalk, which must be compiled, for a way of reading not used here.
+    2. fugashi takes the dictionary of `unidic` though it was never downloaded, and does not look
+       for the one inside `unidic-lite` then.
+    """
+    if module == "misaki.ja":
+        if find_spec("pyopenjtalk") is None:  # 1
+            sys.modules.setdefault("pyopenjtalk", ModuleType("pyopenjtalk"))
+        unidic = find_spec("unidic")  # 2
+        empty = unidic and not Path(unidic.origin or "").with_name("dicdir").is_dir()
+        if empty and find_spec("unidic_lite"):
+            sys.modules["unidic"] = import_module("unidic_lite")
+    return import_module(module)
 
 
 def _own(ipa: str, language: str) -> str:

@@ -7,17 +7,21 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from wyoming_servers.bus import EventBus
+from wyoming_servers.clock import Clock
 from wyoming_servers.config.schema import Config
 from wyoming_servers.coordinator.face import CoordinatorFace, ModelStatus
 from wyoming_servers.domain import ModelSpec
-from wyoming_servers.errors import ConductorError, ConflictError
-from wyoming_servers.events import ModelFailed, ModelProgressed
+from wyoming_servers.errors import ConductorError, ConflictError, ModelMissingError
+from wyoming_servers.events import ModelFailed, ModelInstalled, ModelProgressed, ModelRemoved
 from wyoming_servers.store.catalog import ModelEntry
 from wyoming_servers.store.faults import DiskFullError
 from wyoming_servers.store.specs import model_spec
 from wyoming_servers.store.store import ModelStore
 
 _LOGGER: Final = logging.getLogger(__name__)
+
+INTERVAL: Final = 3.0
+"""Seconds between two looks at what other programs have installed or removed; one takes 2 ms."""
 
 
 class ModelOwner(CoordinatorFace, Protocol):
@@ -64,6 +68,34 @@ class ModelLibrary:
         self._served = frozenset(served)
         self._gpus = gpus
         self._downloads: dict[str, asyncio.Task[None]] = {}
+        self._leaving: set[str] = set()
+        """Models whose last requests are awaited before their files are deleted."""
+        self._listeners: list[Callable[[], object]] = []
+
+    def listen(self, on_change: Callable[[], object]) -> None:
+        """Call `on_change` whenever a model has come or gone and `specs` is true again."""
+        self._listeners.append(on_change)
+
+    async def watch(self, clock: Clock) -> None:
+        """Notice what `wyoming-conductor models` and other programs do, until cancelled."""
+        while True:
+            await clock.sleep(INTERVAL)
+            await self.sync()
+
+    async def sync(self) -> None:
+        """Make known what has come, and forget what has gone unless somebody is served by it.
+
+        That is forgotten at a later call: its worker has the files open and needs them no more.
+        """
+        await self._store.refresh()
+        for entry in self._store.entries():
+            here, known = self._store.installed(entry.id), entry.id in self._specs
+            if entry.id in self._downloads or entry.id in self._leaving:
+                continue
+            if here and not known:
+                await self._adopt(entry)
+            elif known and not here and not self._is_asked_for(entry.id):
+                await self._forget(entry.id)
 
     async def close(self) -> None:
         """End downloads; what has arrived is kept."""
@@ -116,9 +148,13 @@ class ModelLibrary:
         if (task := self._downloads.get(model)) is not None:
             task.cancel()
             await asyncio.wait([task])
-        await self._coordinator.remove_model(model)
-        self._specs.pop(model, None)
-        return await self._store.remove(model)
+        self._leaving.add(model)
+        try:
+            # Not offered any more while the last requests for it end.
+            await self._forget(model)
+            return await self._store.remove(model)
+        finally:
+            self._leaving.discard(model)
 
     async def clear(self) -> int:
         """Delete what nobody needs: unfinished downloads, old versions, models not in use."""
@@ -132,15 +168,35 @@ class ModelLibrary:
         try:
             await self._make_room(entry)
             await self._store.ensure(entry.id, self._teller(entry.id))
-            spec = await asyncio.to_thread(model_spec, entry, self._config, self._store, self._gpus)
-            self._specs[entry.id] = spec
-            self._coordinator.add_model(spec)
+            await self._adopt(entry)
         except ConductorError as err:
             _LOGGER.warning("%s could not be downloaded: %s", entry.id, err)
             self._bus.publish(ModelFailed(model=entry.id, code=err.code, message=str(err)))
         except Exception as err:
             _LOGGER.exception("bug while downloading %s", entry.id)
             self._bus.publish(ModelFailed(model=entry.id, code="UNKNOWN", message=str(err)))
+
+    async def _adopt(self, entry: ModelEntry) -> None:
+        """Make an installed model known to everybody; nothing if it is gone again."""
+        try:
+            spec = await asyncio.to_thread(model_spec, entry, self._config, self._store, self._gpus)
+        except ModelMissingError:
+            return
+        self._specs[entry.id] = spec
+        self._coordinator.add_model(spec)
+        self._tell_of(ModelInstalled(model=entry.id))
+
+    async def _forget(self, model: str) -> None:
+        """Let nobody ask for a model any more, and return when its last request has ended."""
+        known = self._specs.pop(model, None)
+        if known is not None:
+            self._tell_of(ModelRemoved(model=model))
+        await self._coordinator.remove_model(model)
+
+    def _tell_of(self, event: ModelInstalled | ModelRemoved) -> None:
+        for listener in self._listeners:
+            listener()
+        self._bus.publish(event)
 
     def _teller(self, model: str) -> Callable[[str, int], None]:
         def tell(phase: str, percent: int) -> None:
@@ -173,8 +229,12 @@ class ModelLibrary:
 
     def _in_use(self, model: str) -> bool:
         status = self._status(model)
-        loaded = status is not None and bool(status.leases or status.queued or status.pid)
-        return model in self._served or loaded
+        loaded = status is not None and bool(status.pid)
+        return model in self._served or loaded or self._is_asked_for(model)
+
+    def _is_asked_for(self, model: str) -> bool:
+        status = self._status(model)
+        return status is not None and bool(status.leases or status.queued)
 
     def _last_used(self, model: str) -> float:
         """Return when it was used last, in seconds since 1970; 0 for not since the start."""

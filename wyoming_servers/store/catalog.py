@@ -111,7 +111,9 @@ class VoiceOrWord(Record):
     phrase: str = ""
     speakers: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
-    """Python distributions without which it cannot be spoken."""
+    """What it cannot be spoken without, beside what its engine needs; see `store.needs`."""
+    quality: str = ""
+    """As those who made it grade it: Piper's `low`, `medium`, `high`, Kokoro's `A` to `F`."""
 
     def as_offer(self) -> Offer:
         return Offer(self.name, self.description, self.languages, self.phrase, self.speakers)

@@ -6,8 +6,8 @@ from typing import Any, Final
 from wyoming_servers.config.schema import Config, ModelSection, WakeWordSection
 from wyoming_servers.domain import Kind, ModelSpec, Placement
 from wyoming_servers.store.catalog import Catalog, ModelEntry
+from wyoming_servers.store.needs import Needs
 from wyoming_servers.store.own_words import words_folder
-from wyoming_servers.store.packages import library_version
 from wyoming_servers.store.store import ModelStore
 from wyoming_servers.text.mix import voices_of
 
@@ -41,17 +41,27 @@ def model_specs(
     The user's own wake words are not among a model's offers, because they come and go while the
     server runs: `own_words` has them.
     """
+    needs = Needs()
     return {
-        entry.id: model_spec(entry, config, store, gpus)
+        entry.id: model_spec(entry, config, store, gpus, needs)
         for entry in store.entries()
         if store.installed(entry.id)
     }
 
 
 def model_spec(
-    entry: ModelEntry, config: Config, store: ModelStore, gpus: Sequence[str] = ()
+    entry: ModelEntry,
+    config: Config,
+    store: ModelStore,
+    gpus: Sequence[str] = (),
+    needs: Needs | None = None,
 ) -> ModelSpec:
-    """Return one model with its settings. Raises ModelMissingError if it is not installed."""
+    """Return one model with its settings. Raises ModelMissingError if it is not installed.
+
+    Of its voices those are offered that can be played with what is installed now. Blocks on the
+    disk.
+    """
+    needs = needs or Needs()
     settings = config.models.get(entry.id, ModelSection())
     files = store.files(entry.id)
     if entry.kind is Kind.WAKE:
@@ -69,7 +79,9 @@ def model_spec(
         attribution=(entry.attribution.name, entry.attribution.url),
         languages=entry.languages,
         offers=tuple(
-            offer.as_offer() for offer in entry.offers if all(map(library_version, offer.needs))
+            offer.as_offer()
+            for offer in entry.offers
+            if not needs.missing(entry.engine, offer.needs)
         ),
         placements=ways,
         memory_bytes=entry.memory_bytes(ways[0].compute_type),

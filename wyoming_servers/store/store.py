@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -84,6 +85,8 @@ class ModelStore:
         )
         self._receipts: dict[str, Receipt] = {}
         self._running: dict[str, _Running] = {}
+        self._changing: Counter[str] = Counter()
+        """Models whose folders are being changed by this process."""
         self.scan()
 
     @classmethod
@@ -103,12 +106,24 @@ class ModelStore:
 
     def scan(self) -> None:
         """Read again which models are installed and unchanged. Blocks on the disk."""
-        found = {entry.id: self._read(entry) for entry in self.catalog}
-        self._receipts = {model: receipt for model, receipt in found.items() if receipt}
+        self._receipts = self._look()
 
     async def refresh(self) -> None:
-        """Read again which models are installed: another process may have changed that."""
-        await asyncio.to_thread(self.scan)
+        """Read again which models are installed: another process may have changed that.
+
+        What this process changes meanwhile is not touched.
+        """
+        before, changing = dict(self._receipts), set(self._changing)
+        found = await asyncio.to_thread(self._look)
+        for model in before.keys() | found.keys():
+            if model in changing or model in self._changing:
+                continue
+            if self._receipts.get(model) is not before.get(model):
+                continue
+            if (receipt := found.get(model)) is None:
+                self._receipts.pop(model, None)
+            elif receipt != before.get(model):
+                self._receipts[model] = receipt
 
     def entries(self) -> tuple[ModelEntry, ...]:
         """Return every model there is, installed or not."""
@@ -264,9 +279,19 @@ class ModelStore:
     @asynccontextmanager
     async def _change(self, model: str) -> AsyncIterator[None]:
         """Be the only one, in any process, who changes the model's folder."""
-        with disk_faults(self.layout.model(model)):
-            async with folder_lock(self.layout.lock(model)):
-                yield
+        self._changing[model] += 1
+        try:
+            with disk_faults(self.layout.model(model)):
+                async with folder_lock(self.layout.lock(model)):
+                    yield
+        finally:
+            self._changing[model] -= 1
+            if not self._changing[model]:
+                del self._changing[model]
+
+    def _look(self) -> dict[str, Receipt]:
+        found = {entry.id: self._read(entry) for entry in self.catalog}
+        return {model: receipt for model, receipt in found.items() if receipt}
 
     def _read(self, entry: ModelEntry) -> Receipt | None:
         if entry.library is not None and not library_version(entry.library.package):

@@ -118,6 +118,14 @@ def _evicted(event: events.ModelEvicted) -> Line:
     )
 
 
+def _installed(event: events.ModelInstalled) -> Line:
+    return logging.INFO, f"{event.model} is installed and can be used"
+
+
+def _removed(event: events.ModelRemoved) -> Line:
+    return logging.INFO, f"{event.model} is removed"
+
+
 def _failed(event: events.ModelFailed) -> Line:
     if event.retry_seconds is None:
         then = "not tried again until it is asked for"
@@ -200,6 +208,8 @@ _LINES: Final[dict[type[Event], Callable[[Any], Line]]] = {
     events.ModelLoaded: _loaded,
     events.ModelUnloaded: _unloaded,
     events.ModelEvicted: _evicted,
+    events.ModelInstalled: _installed,
+    events.ModelRemoved: _removed,
     events.ModelFailed: _failed,
     events.ModelFellBack: _fell_back,
     events.PressureChanged: _pressure,

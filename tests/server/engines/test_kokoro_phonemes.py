@@ -1,5 +1,8 @@
 """Text to Kokoro's symbols; the library with the languages is small, so no model is needed."""
 
+import sys
+from types import SimpleNamespace
+
 import pytest
 
 from wyoming_servers.engines import kokoro_phonemes
@@ -66,6 +69,28 @@ def test_a_language_whose_library_is_missing_says_what_to_install(
     monkeypatch.setitem(kokoro_phonemes._MISAKI, "cmn", ("no.such_zh", "G2P"))  # type: ignore[index]
     with pytest.raises(LoadFailedError, match="not ready"):
         phonemizer.symbols("你好", "cmn")
+
+
+def test_words_in_latin_letters_inside_of_chinese_are_read_as_english(
+    phonemizer: Phonemizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Reader:
+        def __call__(self, text: str) -> tuple[str, None]:
+            return "ni↓" * len(text), None
+
+    monkeypatch.setitem(sys.modules, "a_zh", SimpleNamespace(ZHG2P=Reader))
+    monkeypatch.setitem(kokoro_phonemes._MISAKI, "xx", ("a_zh", "ZHG2P"))  # type: ignore[index]
+    assert phonemizer.symbols("打开TV", "xx") == "ni↓ni↓ tˌivˈi"
+
+
+def test_japanese_needs_neither_what_it_does_not_use_nor_a_dictionary_apart(
+    phonemizer: Phonemizer,
+) -> None:
+    """As `pip install wyoming-conductor[kokoro-ja]` leaves it."""
+    for module in ("misaki", "fugashi", "jaconv", "mojimoji", "unidic_lite"):
+        pytest.importorskip(module)
+    spoken = phonemizer.symbols("こんにちは、TVをつけて。", "ja")
+    assert spoken.startswith("koɲɲiʨiβa, tˌivˈi o")
 
 
 @pytest.mark.parametrize(

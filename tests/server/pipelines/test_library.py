@@ -9,11 +9,12 @@ import httpx
 import pytest
 
 from wyoming_servers.bus import EventBus
+from wyoming_servers.clock import FakeClock
 from wyoming_servers.config.schema import Config
 from wyoming_servers.domain import ModelSpec
 from wyoming_servers.errors import ConflictError, ModelMissingError
 from wyoming_servers.pipelines.fake import FakeCoordinator
-from wyoming_servers.pipelines.library import ModelLibrary
+from wyoming_servers.pipelines.library import INTERVAL, ModelLibrary
 from wyoming_servers.store.catalog import Catalog, ModelEntry
 from wyoming_servers.store.store import ModelStore
 
@@ -40,11 +41,15 @@ class Owner(FakeCoordinator):
         super().__init__({})
         self.used: dict[str, float] = {}
         self.busy: set[str] = set()
+        self.last_request = asyncio.Event()
+        """Whether what was asked of a model that is removed has ended."""
+        self.last_request.set()
 
     def add_model(self, spec: ModelSpec) -> None:
         self.specs = {**self.specs, spec.id: spec}
 
     async def remove_model(self, model: str) -> bool:
+        await self.last_request.wait()
         known = model in self.specs
         self.specs = {name: spec for name, spec in self.specs.items() if name != model}
         return known
@@ -81,7 +86,9 @@ def gate() -> asyncio.Event:
 
 
 @pytest.fixture
-async def make(tmp_path: Path, owner, specs, bus, gate) -> AsyncIterator:
+def open_store(tmp_path: Path, gate):
+    """Open the folder of this test, as any program may."""
+
     async def body() -> AsyncIterator[bytes]:
         yield bytes(SIZE)
 
@@ -94,9 +101,22 @@ async def make(tmp_path: Path, owner, specs, bus, gate) -> AsyncIterator:
     def client() -> httpx.AsyncClient:
         return httpx.AsyncClient(transport=httpx.MockTransport(serve))
 
-    store = await asyncio.to_thread(
-        ModelStore, tmp_path, Catalog([entry(name) for name in NAMES]), client_factory=client
-    )
+    def build() -> ModelStore:
+        catalog = Catalog([entry(name) for name in NAMES])
+        return ModelStore(tmp_path, catalog, client_factory=client)
+
+    return build
+
+
+@pytest.fixture
+async def other(open_store) -> ModelStore:
+    """What another program sees of the same folder."""
+    return await asyncio.to_thread(open_store)
+
+
+@pytest.fixture
+async def make(open_store, owner, specs, bus) -> AsyncIterator:
+    store = await asyncio.to_thread(open_store)
     made = []
 
     def build(quota: int = 0, served: tuple[str, ...] = ()) -> ModelLibrary:
@@ -132,9 +152,10 @@ async def test_a_model_that_arrived_can_be_used_at_once(make, owner, specs, bus)
         seen = [item.event for item in events.drain()]
     assert "fake/one" in owner.specs
     assert specs["fake/one"].files["model"].endswith("model.bin")
-    percents = [event.percent for event in seen if event.phase == "download"]
+    percents = [event.percent for event in seen if getattr(event, "phase", "") == "download"]
     assert percents == sorted(percents)
     assert percents[-1] == 100
+    assert seen[-1].type == "model_installed"
     assert not library.download("fake/one")
 
 
@@ -184,6 +205,70 @@ async def test_removing_ends_a_download(make, gate) -> None:
     await asyncio.sleep(0.05)
     await library.remove("fake/one")
     assert library._downloads == {}
+
+
+async def test_what_another_program_installs_or_removes_is_noticed(
+    make, other, owner, specs, bus
+) -> None:
+    library = make()
+    told: list[set[str]] = []
+    library.listen(lambda: told.append(set(specs)))
+    await other.ensure("fake/one")
+    assert not specs
+    with bus.subscribe() as events:
+        for _ in range(2):
+            await library.sync()
+        assert set(specs) == set(owner.specs) == {"fake/one"}
+        await other.remove("fake/one")
+        for _ in range(2):
+            await library.sync()
+        seen = [item.event.type for item in events.drain()]
+    assert not specs
+    assert not owner.specs
+    assert told == [{"fake/one"}, set()]
+    assert seen == ["model_installed", "model_removed"]
+
+
+async def test_what_is_gone_is_served_to_the_end_of_its_last_request(
+    make, other, owner, specs
+) -> None:
+    library = make()
+    await arrive(library, "fake/one")
+    owner.busy.add("fake/one")
+    await other.remove("fake/one")
+    await library.sync()
+    assert "fake/one" in specs
+    owner.busy.clear()
+    await library.sync()
+    assert "fake/one" not in specs
+
+
+async def test_what_is_being_removed_does_not_come_back_meanwhile(make, owner, specs) -> None:
+    library = make()
+    await arrive(library, "fake/one")
+    owner.last_request.clear()
+    removing = asyncio.create_task(library.remove("fake/one", force=True))
+    await asyncio.sleep(0)
+    assert "fake/one" not in specs
+    await library.sync()
+    assert "fake/one" not in specs
+    owner.last_request.set()
+    await removing
+    assert await installed(library) == set()
+
+
+async def test_it_looks_again_and_again(make, other, specs) -> None:
+    clock = FakeClock()
+    library = make()
+    arrived = asyncio.Event()
+    library.listen(arrived.set)
+    watching = asyncio.create_task(library.watch(clock))
+    await other.ensure("fake/two")
+    await clock.advance(INTERVAL)
+    await asyncio.wait_for(arrived.wait(), 10)
+    assert "fake/two" in specs
+    watching.cancel()
+    await asyncio.wait([watching])
 
 
 async def test_under_a_quota_the_least_recently_used_goes(make, owner) -> None:

@@ -51,6 +51,12 @@ def test_where_a_model_may_run(
     assert ways(engine, gpus, **settings) == expected
 
 
+@pytest.fixture(autouse=True)
+def every_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever are installed here: all are."""
+    monkeypatch.setattr("wyoming_servers.store.needs.VOICES_NEED", {})
+
+
 @pytest.fixture
 def store(tmp_path: Path, package: Callable[..., Path], model: Describe) -> ModelStore:
     """A store with an ASR model, a voice and a library of words; and one that is not installed."""
@@ -65,12 +71,13 @@ def store(tmp_path: Path, package: Callable[..., Path], model: Describe) -> Mode
     }
     memory = {"int8": "350MB", "float16": "1GB", "int8_float16": "600MB"}
     voice = {"name": "en_US-joe", "description": "joe", "languages": ["en-US"]}
+    unread = {"name": "zh_CN-li", "languages": ["zh-CN"], "needs": ["no-such-reader"]}
     word = {"name": "alexa", "phrase": "alexa", "languages": ["en"]}
     library = {"package": "some-words", "extra": "wake", "folder": "some_words"}
     entries = [
         model("whisper/a.b", files, memory=memory, **common),
-        model("piper/joe", files, engine="piper", kind="tts", offers=[voice], sources=[source],
-              roles={"model": "a.bin", "config": "a.json"}),
+        model("piper/joe", files, engine="piper", kind="tts", offers=[voice, unread],
+              sources=[source], roles={"model": "a.bin", "config": "a.json"}),
         model("words", {}, engine="openwakeword", kind="wake", offers=[word], roles={},
               library=library, user_folders={"models_dir": "wake-words"}),
         model("whisper/missing", files, engine="faster-whisper"),
@@ -105,6 +112,16 @@ def test_a_spec_has_the_manifests_facts_and_the_users_settings(
     assert tts.offers == (Offer("en_US-joe", "joe", ("en-US",)),)
     assert set(tts.files) == {"model", "config"}
     assert all(Path(path).is_file() for path in tts.files.values())
+
+
+def test_voices_that_cannot_be_played_are_not_offered(
+    store: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert [offer.name for offer in model_specs(Config(), store)["piper/joe"].offers] == [
+        "en_US-joe"
+    ]
+    monkeypatch.setattr("wyoming_servers.store.needs.VOICES_NEED", {"piper": ("no-such-engine",)})
+    assert model_specs(Config(), store)["piper/joe"].offers == ()
 
 
 def test_the_estimate_is_that_of_the_place(store: ModelStore) -> None:

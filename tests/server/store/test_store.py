@@ -397,6 +397,30 @@ async def test_what_another_process_installed_is_seen_after_a_refresh(
     assert mine.installed(ID)
 
 
+async def test_a_refresh_does_not_bring_back_what_is_removed_meanwhile(
+    online: ModelEntry, open_store: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await open_store(online)
+    await store.ensure(ID)
+    looked, go_on = asyncio.Event(), asyncio.Event()
+    to_thread = asyncio.to_thread
+
+    async def slow_look(function: Any, *args: Any, **named: Any) -> Any:
+        result = await to_thread(function, *args, **named)
+        if function == store._look:
+            looked.set()
+            await go_on.wait()
+        return result
+
+    monkeypatch.setattr(asyncio, "to_thread", slow_look)
+    refreshing = asyncio.create_task(store.refresh())
+    await looked.wait()
+    await store.remove(ID)
+    go_on.set()
+    await refreshing
+    assert not store.installed(ID)
+
+
 async def test_a_model_inside_a_library_is_there_with_the_library(
     package: Package, model: Describe, open_store: Open, tmp_path: Path
 ) -> None:

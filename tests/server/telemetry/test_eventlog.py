@@ -41,6 +41,8 @@ SAMPLES: list[tuple[Event, int, str]] = [
         logging.WARNING,
         "asr for c with m failed and is made once more [OOM]: Full.",
     ),
+    (events.ModelInstalled(model="m"), logging.INFO, "m is installed"),
+    (events.ModelRemoved(model="m"), logging.INFO, "m is removed"),
     (events.JobQueued(job="j", model="m"), logging.INFO, "job j for m is queued"),
     (events.JobStarted(job="j", model="m"), logging.INFO, "job j for m begins"),
     (events.JobProgressed(job="j", percent=4, chunk=1, chunks_total=9), logging.DEBUG, "4 %"),
