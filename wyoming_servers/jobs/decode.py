@@ -194,7 +194,9 @@ def _restrict() -> None:
 
 
 def _leave_with_parent() -> None:
-    sys.stdin.buffer.read()
+    # Not sys.stdin: a thread that holds its lock would make the interpreter's own end a crash.
+    while os.read(0, 4_096):
+        pass
     os._exit(0)
 
 

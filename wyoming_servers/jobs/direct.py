@@ -33,8 +33,9 @@ async def transcribe_now(
 ) -> AsyncIterator[Heard | Ended]:
     """Yield what each piece says as soon as it is known, then Ended with the length.
 
-    A piece has `limit` seconds; one whose worker failed is tried once more. Raises BadRequestError for a recording that cannot be decoded,
-    DeadlineError, and what the coordinator and the worker raise.
+    A piece has `limit` seconds; one whose worker failed is tried once more. Raises
+    BadRequestError for a recording that cannot be decoded, DeadlineError, and what the
+    coordinator and the worker raise.
     """
     # Nobody waits for room while somebody waits for the answer.
     patience = Patience(seconds=limit, tries=2, room=0.0)

@@ -1,4 +1,4 @@
-"""Where recordings arrive: written to disk as they come, under a limit each and a limit for all."""
+"""Where recordings and texts arrive: written to disk as they come, each and all of them bounded."""
 
 import asyncio
 import errno
@@ -10,9 +10,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from wyoming_servers.errors import BusyError, TooLargeError
-
-PART: Final = ".part"
-"""Ends the name of a recording that is still being sent."""
+from wyoming_servers.jobs.files import PART, folder_bytes
 
 _BUFFER: Final = 1024 * 1024
 """Bytes collected before a thread is bothered with writing them."""
@@ -40,9 +38,12 @@ class Inbox:
         await asyncio.to_thread(recording.unlink, missing_ok=True)
 
     @asynccontextmanager
-    async def receive(self) -> AsyncIterator["Arrival"]:
-        """Take in one recording; what is not `kept` when this is left is deleted."""
-        arrival = Arrival(self._folder, self._largest, self._quota)
+    async def receive(self, largest: int | None = None) -> AsyncIterator["Arrival"]:
+        """Take in one recording; what is not `kept` when this is left is deleted.
+
+        `largest` bounds it further, in bytes.
+        """
+        arrival = Arrival(self._folder, min(self._largest, largest or self._largest), self._quota)
         try:
             async with arrival:
                 yield arrival
@@ -72,7 +73,7 @@ class Arrival:
         self.size += len(data)
         if self.size > self._largest:
             raise TooLargeError(
-                f"The recording is larger than {self._largest} bytes.",
+                f"What is sent is larger than {self._largest} bytes.",
                 hint="Send it in parts, compressed, or raise jobs.max_upload.",
             )
         self._buffer += data
@@ -104,7 +105,7 @@ class Arrival:
     def _write(self, data: bytes) -> None:
         if self.size >= self._counted:
             self._counted = self.size + _RECOUNT
-            if _folder_bytes(self._part.parent) + len(data) > self._quota:
+            if folder_bytes(self._part.parent) + len(data) > self._quota:
                 raise BusyError(
                     "The recordings that wait fill the space that is set aside for them.",
                     hint="Try again when some jobs are done, or raise jobs.quota.",
@@ -120,7 +121,3 @@ class Arrival:
             self._part.replace(self._path)
         else:
             self._part.unlink(missing_ok=True)
-
-
-def _folder_bytes(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.iterdir() if path.is_file())

@@ -10,7 +10,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal
 
-Task = Literal["transcribe", "translate"]
+from wyoming_servers.text.cues import Kind
+
+Task = Literal["transcribe", "translate", "speak"]
+
+AudioName = Literal["wav", "flac", "mp3"]
+"""The formats a speech job can be rendered in."""
 
 
 class JobStatus(StrEnum):
@@ -39,6 +44,19 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
+class Fit:
+    """How a cue's speech fitted into its time; seconds."""
+
+    start: float
+    """Where the cue begins in the subtitles."""
+    end: float
+    natural: float
+    """How long the speech is at the pace that was asked for."""
+    pace: float
+    """How much faster it was spoken to fit; 1.0 is not at all."""
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
     """Some seconds of speech, in seconds from the beginning of the recording."""
 
@@ -48,11 +66,29 @@ class Segment:
     text: str
     words: tuple[Word, ...] = ()
     """Empty unless word timestamps were asked for."""
+    fit: Fit | None = None
+    """Of a spoken cue; None for what was heard, and for text without times."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How a text is to be spoken; all choices are made."""
+
+    voice: str
+    """As people name it."""
+    sound: str
+    """As the engine names it: a plain voice or a mix."""
+    speaker: str | None
+    speed: float
+    """0.5 to 2.0; 1.0 is the voice's own pace."""
+    source: Kind
+    """How the text is written."""
+    audio: AudioName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:
-    """What a job is made of; model and language are chosen, not wishes."""
+    """What a job is made of; model and language are chosen, not asked for."""
 
     model: str
     language: str | None = None
@@ -67,26 +103,31 @@ class NewJob:
     """What the client called the recording; for people, never a path."""
     webhook_url: str = ""
     idempotency_key: str = ""
+    speech: Wish | None = None
+    """Of a job with the task `speak`; its recording is a text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job(NewJob):
-    """One recording on its way to text; a snapshot."""
+    """One recording on its way to text, or text on its way to speech; a snapshot."""
 
     id: str
     status: JobStatus
     progress: int = 0
     """Percent."""
     chunk: int = 0
-    """Pieces transcribed."""
+    """Pieces transcribed, or cues spoken."""
     chunks_total: int = 0
     """Pieces there will be: an estimate until the last is cut."""
     position: float = 0.0
-    """Seconds of the recording that are done with; work goes on there after a restart."""
+    """Seconds of the recording that are done with, or of the speech that was made; work goes on
+    there after a restart."""
     duration: float | None = None
-    """Seconds of the recording; None until it was opened."""
+    """Seconds of the recording; None until it was opened, or until all of it was spoken."""
+    rate: int | None = None
+    """Samples per second of the speech that was made; None until there is some."""
     segments: tuple[Segment, ...] = ()
-    """What was heard so far."""
+    """What was heard or spoken so far."""
     error: str = ""
     error_code: str = ""
     attempts: int = 0

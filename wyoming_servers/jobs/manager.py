@@ -6,7 +6,6 @@ each piece, so a restart goes on with the piece after the last one.
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import TracebackType
@@ -26,8 +25,11 @@ from wyoming_servers.errors import (
 )
 from wyoming_servers.events import JobFinished, JobQueued, JobStarted
 from wyoming_servers.jobs.audio import Decoder, open_recording
-from wyoming_servers.jobs.inbox import PART, Inbox
+from wyoming_servers.jobs.files import JobFiles
+from wyoming_servers.jobs.inbox import Inbox
 from wyoming_servers.jobs.job import Job, JobStatus, NewJob
+from wyoming_servers.jobs.speak import Reading
+from wyoming_servers.jobs.speech import SpeechWork
 from wyoming_servers.jobs.storage import JobStorage
 from wyoming_servers.jobs.work import JobWork
 
@@ -37,7 +39,6 @@ MAX_ATTEMPTS: Final = 3
 """Times work on a job is begun; a recording that takes the server down with it must end."""
 
 _PRUNE_SECONDS: Final = 3_600.0
-_STRAY_SECONDS: Final = 3_600.0
 
 OnEnd = Callable[[Job], Awaitable[None]]
 """Told of each job that has ended, at least once, even if the server died in between."""
@@ -59,19 +60,22 @@ class JobManager:
         clock: Clock,
         *,
         beam_size: int = 1,
+        reading: Reading = Reading(),  # noqa: B008  (immutable)
         on_end: OnEnd = _tell_nobody,
         decoder: Decoder = open_recording,
     ) -> None:
         """`folder` is the jobs' own, below the data folder."""
         self._folder = folder
+        self.files = JobFiles(folder)
         self._coordinator = coordinator
         self._config = config
         self._bus = bus
         self._clock = clock
         self._beam_size = beam_size
+        self._reading = reading
         self._on_end = on_end
         self.decoder = decoder
-        self.inbox = Inbox(self.uploads, largest=config.max_upload, quota=config.quota)
+        self.inbox = Inbox(self.files.uploads, largest=config.max_upload, quota=config.quota)
         """Takes recordings in; hand what it keeps to `submit`."""
         self._storage: JobStorage | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -81,11 +85,11 @@ class JobManager:
     @property
     def uploads(self) -> Path:
         """Where the recordings wait; a file there has a job's id as its name."""
-        return self._folder / "uploads"
+        return self.files.uploads
 
     async def __aenter__(self) -> Self:
         """Open the storage, put back what was interrupted, begin to work."""
-        await asyncio.to_thread(_prepare, self.uploads)
+        await self.files.prepare()
         self._storage = storage = await JobStorage.open(self._folder / "jobs.sqlite")
         for job_id in await storage.put_back(limit=MAX_ATTEMPTS):
             message = f"The server stopped {MAX_ATTEMPTS} times while it worked on this."
@@ -205,16 +209,7 @@ class JobManager:
     async def _run(self, job: Job) -> None:
         """Work on a job until it is done, failed or cancelled; a stop leaves it as running."""
         try:
-            work = JobWork(
-                job,
-                self.uploads / job.id,
-                self._coordinator,
-                self._open,
-                self._bus,
-                self._clock,
-                beam_size=self._beam_size,
-                decoder=self.decoder,
-            )
+            work = self._work_on(job)
             await work.run()
             await self._end(job.id, JobStatus.DONE)
         except ShuttingDownError:
@@ -227,6 +222,29 @@ class JobManager:
             failure = InternalError(f"The server has a bug: {type(err).__name__}: {err}")
             await self._end(job.id, JobStatus.FAILED, failure)
 
+    def _work_on(self, job: Job) -> JobWork | SpeechWork:
+        if job.speech is not None:
+            return SpeechWork(
+                job,
+                self.files,
+                self._coordinator,
+                self._open,
+                self._bus,
+                self._clock,
+                reading=self._reading,
+                quota=self._config.quota,
+            )
+        return JobWork(
+            job,
+            self.files.upload(job.id),
+            self._coordinator,
+            self._open,
+            self._bus,
+            self._clock,
+            beam_size=self._beam_size,
+            decoder=self.decoder,
+        )
+
     async def _end(
         self, job_id: str, status: JobStatus, error: ConductorError | None = None
     ) -> bool:
@@ -235,8 +253,8 @@ class JobManager:
         code = "" if error is None else error.code
         if not await self._open.end(job_id, status, self._clock.wall(), code=code, error=text):
             return False
-        await asyncio.to_thread((self.uploads / job_id).unlink, missing_ok=True)
         job = await self.get(job_id)
+        await self.files.end(job)
         self._bus.publish(
             JobFinished(job=job.id, model=job.model, status=status, code=code, message=text)
         )
@@ -251,20 +269,5 @@ class JobManager:
         """Forget jobs that are old, and recordings that belong to no job."""
         while True:
             await self._open.prune(self._clock.wall() - self._config.keep)
-            active = await self._open.active()
-            await asyncio.to_thread(_remove_strays, self.uploads, active)
+            await self.files.tidy(await self._open.active(), await self._open.known())
             await self._clock.sleep(_PRUNE_SECONDS)
-
-
-def _remove_strays(folder: Path, active: set[str]) -> None:
-    """Delete recordings that belong to no job; one that was just sent may not have its job yet."""
-    for path in folder.iterdir():
-        if path.name not in active and time.time() - path.stat().st_mtime > _STRAY_SECONDS:
-            path.unlink(missing_ok=True)
-
-
-def _prepare(folder: Path) -> None:
-    """Make the folder; what was still being sent when the last server ended is of no use."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in folder.glob(f"*{PART}"):
-        path.unlink(missing_ok=True)

@@ -5,61 +5,18 @@ comes second (a cancel and an end at the same moment) changes nothing and is tol
 """
 
 import asyncio
-import json
 import uuid
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict
 from pathlib import Path
 from sqlite3 import IntegrityError, Row
 from typing import Any, Final, Self
 
 import aiosqlite
 
-from wyoming_servers.jobs.job import Job, JobStatus, NewJob, Segment, Word
+from wyoming_servers.jobs.job import Job, JobStatus, NewJob, Segment
+from wyoming_servers.jobs.rows import MIGRATIONS, job_of, new_values, segment_of, segment_values
 from wyoming_servers.store.database import open_database
-
-_MIGRATIONS: Final = (
-    """
-    CREATE TABLE jobs (
-        id TEXT PRIMARY KEY,
-        number INTEGER NOT NULL,
-        status TEXT NOT NULL,
-        model TEXT NOT NULL,
-        language TEXT,
-        task TEXT NOT NULL,
-        word_timestamps INTEGER NOT NULL,
-        vad INTEGER NOT NULL,
-        prompt TEXT NOT NULL,
-        filename TEXT NOT NULL,
-        webhook_url TEXT NOT NULL,
-        idempotency_key TEXT UNIQUE,
-        progress INTEGER NOT NULL DEFAULT 0,
-        chunk INTEGER NOT NULL DEFAULT 0,
-        chunks_total INTEGER NOT NULL DEFAULT 0,
-        position REAL NOT NULL DEFAULT 0,
-        duration REAL,
-        error TEXT NOT NULL DEFAULT '',
-        error_code TEXT NOT NULL DEFAULT '',
-        attempts INTEGER NOT NULL DEFAULT 0,
-        created REAL NOT NULL,
-        started REAL,
-        completed REAL,
-        told INTEGER NOT NULL DEFAULT 0
-    );
-    CREATE INDEX jobs_by_status ON jobs (status, number);
-    CREATE INDEX jobs_by_end ON jobs (completed);
-    CREATE TABLE segments (
-        job TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
-        number INTEGER NOT NULL,
-        start REAL NOT NULL,
-        finish REAL NOT NULL,
-        text TEXT NOT NULL,
-        words TEXT NOT NULL,
-        PRIMARY KEY (job, number)
-    ) WITHOUT ROWID;
-    """,
-)
 
 _ACTIVE: Final = (JobStatus.QUEUED, JobStatus.RUNNING)
 
@@ -75,7 +32,7 @@ class JobStorage:
     @classmethod
     async def open(cls, path: Path) -> Self:
         """Open or make the file. Raises LoadFailedError."""
-        return cls(await open_database(path, _MIGRATIONS))
+        return cls(await open_database(path, MIGRATIONS))
 
     async def close(self) -> None:
         await self._connection.close()
@@ -85,10 +42,9 @@ class JobStorage:
 
         A job with the same idempotency key is returned instead of a second one.
         """
-        values = asdict(new) | {
+        values = new_values(new) | {
             "id": job_id or str(uuid.uuid4()),
             "status": JobStatus.QUEUED,
-            "idempotency_key": new.idempotency_key or None,
             "created": now,
         }
         names = ", ".join(values)
@@ -113,7 +69,7 @@ class JobStorage:
         row = await self._one("SELECT * FROM jobs WHERE id = ?", job_id)
         if row is None:
             return None
-        return _job(row, await self._segments(job_id) if segments else ())
+        return job_of(row, await self._segments(job_id) if segments else ())
 
     async def find_key(self, key: str) -> Job | None:
         """Return the job that was made with an idempotency key."""
@@ -131,7 +87,7 @@ class JobStorage:
             limit,
             offset,
         )
-        return [_job(row) for row in rows]
+        return [job_of(row) for row in rows]
 
     async def count(self, *statuses: JobStatus) -> int:
         """Return how many jobs are in these states."""
@@ -172,31 +128,22 @@ class JobStorage:
         chunk: int,
         chunks_total: int,
         language: str | None,
+        rate: int | None = None,
         segments: Sequence[Segment] = (),
     ) -> bool:
         """Keep what a piece brought and how far the job is; False if it does not run any more."""
         async with self._transaction():
             rows = await self._query(
                 "UPDATE jobs SET position = ?, duration = ?, progress = ?, chunk = ?, "
-                "chunks_total = ?, language = coalesce(language, ?) "
+                "chunks_total = ?, language = coalesce(language, ?), rate = coalesce(rate, ?) "
                 "WHERE id = ? AND status = 'running' RETURNING id",
-                *(position, duration, progress, chunk, chunks_total, language, job_id),
+                *(position, duration, progress, chunk, chunks_total, language, rate, job_id),
             )
             if not rows:
                 return False
             await self._connection.executemany(
-                "INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?)",
-                [
-                    (
-                        job_id,
-                        segment.index,
-                        segment.start,
-                        segment.end,
-                        segment.text,
-                        json.dumps([asdict(word) for word in segment.words], ensure_ascii=False),
-                    )
-                    for segment in segments
-                ],
+                "INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [segment_values(job_id, segment) for segment in segments],
             )
             return True
 
@@ -232,6 +179,11 @@ class JobStorage:
         )
         return len(rows)
 
+    async def known(self) -> set[str]:
+        """Return all jobs."""
+        rows = await self._all("SELECT id FROM jobs")
+        return {row["id"] for row in rows}
+
     async def active(self) -> set[str]:
         """Return the jobs that are queued or running."""
         rows = await self._all("SELECT id FROM jobs WHERE status IN (?, ?)", *_ACTIVE)
@@ -239,16 +191,7 @@ class JobStorage:
 
     async def _segments(self, job_id: str) -> Iterable[Segment]:
         rows = await self._all("SELECT * FROM segments WHERE job = ? ORDER BY number", job_id)
-        return [
-            Segment(
-                row["number"],
-                row["start"],
-                row["finish"],
-                row["text"],
-                tuple(Word(**word) for word in json.loads(row["words"])),
-            )
-            for row in rows
-        ]
+        return [segment_of(row) for row in rows]
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[None]:
@@ -272,17 +215,3 @@ class JobStorage:
     async def _query(self, sql: str, *values: Any) -> list[Row]:
         async with self._connection.execute(sql, values) as cursor:
             return list(await cursor.fetchall())
-
-
-def _job(row: Row, segments: Iterable[Segment] = ()) -> Job:
-    values = {name: row[name] for name in row.keys() if name not in ("number", "told")}  # noqa: SIM118
-    return Job(
-        **values
-        | {
-            "status": JobStatus(row["status"]),
-            "word_timestamps": bool(row["word_timestamps"]),
-            "vad": bool(row["vad"]),
-            "idempotency_key": row["idempotency_key"] or "",
-            "segments": tuple(segments),
-        }
-    )

@@ -64,14 +64,18 @@ class Segment:
 class Segmenter:
     """One text from its beginning to its end, fed in pieces of any length.
 
-    `language` is a BCP 47 code; an unknown one gets general rules.
+    `language` is a BCP 47 code; an unknown one gets general rules. Where nobody waits for the
+    first piece, `early=False` leaves it whole.
     """
 
-    def __init__(self, language: str = "", max_characters: int = MAX_CHARACTERS) -> None:
+    def __init__(
+        self, language: str = "", max_characters: int = MAX_CHARACTERS, *, early: bool = True
+    ) -> None:
         self._breaks = breaks_for(language)
         self._max = max_characters
+        self._early = early
         self._text = ""
-        self._first = True
+        self._first = early
 
     def feed(self, text: str) -> list[Segment]:
         """Add text, return the segments that are certain now."""
@@ -82,7 +86,7 @@ class Segmenter:
         """The text is complete: return the rest of it. It can begin anew."""
         segments = list(self._cut(complete=True))
         self._text = ""
-        self._first = True
+        self._first = self._early
         return segments
 
     def _cut(self, *, complete: bool) -> Iterator[Segment]:

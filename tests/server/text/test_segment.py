@@ -181,3 +181,16 @@ def test_all_segments_together_are_the_text(pieces: list[str], language: str) ->
         assert segment.text
         assert segment.text == segment.text.strip()
         assert len(segment.text) <= MAX_CHARACTERS
+
+
+def test_where_nobody_waits_the_first_sentence_stays_whole() -> None:
+    text = "The quick brown fox, as everybody knows, jumps over the lazy dog. And again it does."
+    segmenter = Segmenter("en", early=False)
+    for _ in range(2):
+        whole = [*segmenter.feed(text), *segmenter.finish()]
+        assert [segment.text for segment in whole] == [
+            "The quick brown fox, as everybody knows, jumps over the lazy dog.",
+            "And again it does.",
+        ]
+    early = Segmenter("en")
+    assert early.feed(text)[0].text != whole[0].text

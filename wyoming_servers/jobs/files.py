@@ -1,0 +1,79 @@
+"""Where the files of jobs lie: what was sent, and what was made of it."""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Final
+
+from wyoming_servers.jobs.job import Job, JobStatus
+
+PART: Final = ".part"
+"""Ends the name of a file that is still being written."""
+
+_SAMPLES: Final = ".pcm"
+_STRAY_SECONDS: Final = 3_600.0
+
+
+class JobFiles:
+    """The folders of one server's jobs; every file there begins with its job's id.
+
+    No name that a client sends ever becomes part of a path.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.uploads = folder / "uploads"
+        """What was sent, until its job has ended."""
+        self.results = folder / "results"
+        """Speech: samples while it is made, then the file that was asked for."""
+
+    async def prepare(self) -> None:
+        """Make the folders; what was being written when the last server ended is of no use."""
+        await asyncio.to_thread(self._prepare)
+
+    def upload(self, job_id: str) -> Path:
+        """Return where the recording or the text of a job is."""
+        return self.uploads / job_id
+
+    def samples(self, job_id: str) -> Path:
+        """Return where the samples of a speech job are while it is being made."""
+        return self.results / (job_id + _SAMPLES)
+
+    def result(self, job: Job) -> Path:
+        """Return where the file is that a speech job makes."""
+        suffix = job.speech.audio if job.speech is not None else "none"
+        return self.results / f"{job.id}.{suffix}"
+
+    async def end(self, job: Job) -> None:
+        """A job has ended: keep what it made if it is done, and nothing else."""
+        gone = [self.upload(job.id), self.samples(job.id)]
+        if job.status is not JobStatus.DONE:
+            gone.append(self.result(job))
+        await asyncio.to_thread(_unlink, gone)
+
+    async def tidy(self, active: set[str], known: set[str]) -> None:
+        """Delete what was sent for no `active` job and what was made by no `known` one."""
+        await asyncio.to_thread(self._tidy, active, known)
+
+    def _prepare(self) -> None:
+        for folder in (self.uploads, self.results):
+            folder.mkdir(parents=True, exist_ok=True)
+            _unlink(list(folder.glob(f"*{PART}")))
+
+    def _tidy(self, active: set[str], known: set[str]) -> None:
+        # One that was just sent may not have its job yet, or not be known to the caller.
+        young = time.time() - _STRAY_SECONDS
+        for folder, wanted in ((self.uploads, active), (self.results, known)):
+            for path in folder.iterdir():
+                job_id = path.name.partition(".")[0]
+                if job_id not in wanted and path.stat().st_mtime < young:
+                    path.unlink(missing_ok=True)
+
+
+def folder_bytes(folder: Path) -> int:
+    """Return how much the files of a folder take."""
+    return sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
+
+
+def _unlink(paths: list[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,117 @@
+"""Has one line of a text spoken by a model, in pieces short enough to let others in between."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from wyoming_servers.audio.fade import fade, silence
+from wyoming_servers.coordinator.face import Lease
+from wyoming_servers.domain import Priority
+from wyoming_servers.errors import InternalError
+from wyoming_servers.jobs.attempt import Attempts
+from wyoming_servers.jobs.courtesy import Courtesy
+from wyoming_servers.jobs.job import Wish
+from wyoming_servers.text.lexicon import Lexicon
+from wyoming_servers.text.normalize import normalize
+from wyoming_servers.text.plain import speakable
+from wyoming_servers.text.segment import Segmenter
+
+PIECE_CHARACTERS: Final = 120
+"""Of one run, about 8 s of speech: what a voice is in the middle of cannot be interrupted."""
+
+_PIECE_SECONDS: Final = 180.0
+"""Longest audio of one piece; a voice that makes more has lost its way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How texts are read aloud here, by live voices and jobs alike."""
+
+    lexicon: Lexicon | None = None
+    gap: float = 0.2
+    """Seconds of silence between two sentences."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    text: str
+    """As the engine is given it."""
+    pause: float
+    """Seconds of silence behind it, if another follows."""
+
+
+class Speaker:
+    """One voice in one manner."""
+
+    def __init__(
+        self, attempts: Attempts, courtesy: Courtesy, wish: Wish, language: str, reading: Reading
+    ) -> None:
+        self._attempts = attempts
+        self._courtesy = courtesy
+        self._wish = wish
+        self._language = language
+        self._reading = reading
+        self.rate: int | None = None
+        """Samples per second; None until the voice has spoken."""
+
+    async def say(self, text: str, pace: float = 1.0) -> bytes:
+        """Return the audio of a line, spoken `pace` times as fast as wished: 16-bit mono PCM.
+
+        Empty for a line without words. Raises what the coordinator and the worker raise when
+        trying again did not help.
+        """
+        parts: list[bytes] = []
+        pause = 0.0
+        for piece in self._pieces(text):
+            await self._courtesy.wait()
+            audio = await self._speak(piece.text, self._wish.speed * pace)
+            if self.rate is None or not audio:
+                continue
+            parts += [silence(pause, self.rate), fade(audio, self.rate)]
+            pause = piece.pause
+        return b"".join(parts)
+
+    def _pieces(self, text: str) -> Sequence[_Piece]:
+        """Read a line as the voice servers do: words of the lexicon, numbers and signs in words."""
+        segmenter = Segmenter(self._language, PIECE_CHARACTERS, early=False)
+        pieces = []
+        for segment in (*segmenter.feed(text), *segmenter.finish()):
+            said = segment.text
+            if self._reading.lexicon is not None:
+                said = self._reading.lexicon.apply(said, self._language)
+            said = normalize(said, self._language)
+            if speakable(said):
+                pause = self._reading.gap if segment.ends_sentence else 0.0
+                pieces.append(_Piece(said, pause))
+        return pieces
+
+    async def _speak(self, text: str, speed: float) -> bytes:
+        request = {
+            "text": text,
+            "voice": self._wish.sound,
+            "speaker": self._wish.speaker,
+            "speed": speed,
+        }
+
+        async def speak(lease: Lease) -> bytes:
+            rate = _rate(lease)
+            limit = int(_PIECE_SECONDS * rate) * 2
+            audio = bytearray()
+            async with lease.open(request, priority=Priority.OTHER) as run:
+                async for chunk in run:
+                    audio += chunk.payload
+                    if len(audio) > limit:
+                        raise InternalError(f"{lease.spec.id} does not stop to speak.")
+            if self.rate not in (None, rate):
+                raise InternalError(f"{lease.spec.id} changed its sample rate.")
+            self.rate = rate
+            return bytes(audio)
+
+        return await self._attempts.make(speak, f"A text of {len(text)} characters")
+
+
+def _rate(lease: Lease) -> int:
+    rate = lease.info.get("sample_rate")
+    if not isinstance(rate, int) or rate <= 0:
+        raise InternalError(f"{lease.spec.id} did not say its sample rate.")
+    return rate

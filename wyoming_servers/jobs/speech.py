@@ -1,0 +1,139 @@
+"""The work on one speech job: line by line through the voice, each written down, then one file."""
+
+import asyncio
+from typing import Final
+
+from wyoming_servers.bus import EventBus
+from wyoming_servers.clock import Clock
+from wyoming_servers.coordinator.face import CoordinatorFace
+from wyoming_servers.domain import AudioFormat
+from wyoming_servers.errors import InternalError
+from wyoming_servers.events import JobProgressed
+from wyoming_servers.jobs import fit
+from wyoming_servers.jobs.attempt import Attempts, Patience
+from wyoming_servers.jobs.courtesy import Courtesy
+from wyoming_servers.jobs.files import JobFiles
+from wyoming_servers.jobs.job import Fit, Job, Segment, Wish
+from wyoming_servers.jobs.render import render
+from wyoming_servers.jobs.script import Line, read_script
+from wyoming_servers.jobs.speak import Reading, Speaker
+from wyoming_servers.jobs.storage import JobStorage
+from wyoming_servers.jobs.track import Track
+
+PATIENCE: Final = Patience(seconds=300.0, tries=3, room=600.0)
+"""For a piece of 8 s; the slowest voice on a small processor needs half a minute."""
+
+
+class SpeechWork:
+    """One job from where the last run of the server left off; `run` it once."""
+
+    def __init__(
+        self,
+        job: Job,
+        files: JobFiles,
+        coordinator: CoordinatorFace,
+        storage: JobStorage,
+        bus: EventBus,
+        clock: Clock,
+        *,
+        reading: Reading,
+        quota: int,
+    ) -> None:
+        self._job = job
+        self._wish = _wish(job)
+        self._files = files
+        self._storage = storage
+        self._bus = bus
+        self._reading = reading
+        self._track = Track(files.samples(job.id), quota)
+        attempts = Attempts(coordinator, clock, job.model, PATIENCE, client=f"job {job.id}")
+        self._speaker = Speaker(
+            attempts, Courtesy(coordinator, clock), self._wish, job.language or "", reading
+        )
+        self._speaker.rate = job.rate
+        self._position = job.position
+        self._segments = len(job.segments)
+
+    async def run(self) -> None:
+        """Speak the rest of the text and render the file; ends early if the job was cancelled.
+
+        Raises BadRequestError for a text that cannot be read, and what the coordinator and the
+        worker raise when trying again did not help.
+        """
+        lines = await asyncio.to_thread(
+            read_script,
+            self._files.upload(self._job.id),
+            self._wish.source,
+            self._job.language or "",
+            self._reading.gap,
+        )
+        total = sum(len(line.text) for line in lines)
+        done = sum(len(line.text) for line in lines[: self._job.chunk])
+        await self._track.begin(self._audio, self._position)
+        for number in range(self._job.chunk, len(lines)):
+            line = lines[number]
+            segment = await self._speak(line)
+            done += len(line.text)
+            if not await self._keep(segment, 99 * done // total, number + 1, len(lines)):
+                return
+        audio = self._audio
+        if audio is None:
+            raise InternalError("The voice said nothing of all the text.")
+        await render(
+            self._files.samples(self._job.id),
+            audio,
+            self._files.result(self._job),
+            self._wish.audio,
+        )
+
+    @property
+    def _audio(self) -> AudioFormat | None:
+        rate = self._speaker.rate
+        return None if rate is None else AudioFormat(rate)
+
+    async def _speak(self, line: Line) -> Segment | None:
+        """Have a line spoken and written behind the others; None if it makes no sound."""
+        pcm = await self._speaker.say(line.text)
+        audio = self._audio
+        if not pcm or audio is None:
+            return None
+        due = self._position + line.pause if line.cue is None else line.cue.start
+        at = fit.begin(due, self._position)
+        fitted = None
+        if line.cue is not None:
+            natural = audio.seconds(len(pcm))
+            pace = fit.pace(natural, line.cue.end - at, self._wish.speed)
+            if pace > 1.0:
+                faster = await self._speaker.say(line.text, pace)
+                # A voice need not follow a speed; then the first try is as good.
+                pcm = min(pcm, faster, key=len) if faster else pcm
+            fitted = Fit(line.cue.start, line.cue.end, natural, pace)
+        end = await self._track.place(pcm, audio, at, self._position)
+        self._position = end
+        return Segment(self._segments, at, end, line.text, fit=fitted)
+
+    async def _keep(self, segment: Segment | None, percent: int, chunk: int, total: int) -> bool:
+        """Write down how far it is, then say so; False if the job does not run any more."""
+        running = await self._storage.advance(
+            self._job.id,
+            position=self._position,
+            duration=self._position if chunk == total else None,
+            progress=percent,
+            chunk=chunk,
+            chunks_total=total,
+            language=self._job.language,
+            rate=self._speaker.rate,
+            segments=() if segment is None else (segment,),
+        )
+        self._segments += segment is not None
+        if running:
+            self._bus.publish(
+                JobProgressed(job=self._job.id, percent=percent, chunk=chunk, chunks_total=total)
+            )
+        return running
+
+
+def _wish(job: Job) -> Wish:
+    if job.speech is None:
+        raise InternalError("A job that is to speak does not say how.")
+    return job.speech
