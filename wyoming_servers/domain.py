@@ -17,6 +17,11 @@ class Kind(StrEnum):
     WAKE = "wake"
 
 
+def extra_service(model: str) -> str:
+    """Return the name of the service on the port of one speech-to-text model."""
+    return f"{Kind.ASR}:{model}"
+
+
 class Priority(IntEnum):
     """Whose load and whose inference goes first; the larger number wins, then age.
 

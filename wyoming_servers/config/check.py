@@ -1,6 +1,6 @@
 """What the schema's types cannot say by themselves, and what they say put in our words."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -46,20 +46,28 @@ def explain(err: ValidationError, layer: Layer) -> list[Fault]:
 def check_meaning(config: Config, layer: Mapping[ConfigPath, Any]) -> list[Fault]:
     """Name values that are well formed and cannot work together."""
     faults: list[Fault] = []
-    ports: dict[int, str] = {}
-    for name in _SERVERS:
-        server = getattr(config, name)
-        if not server.enabled or server.port == 0:
-            continue
-        if server.port in ports:
-            message = f"{server.port} is the port of `{ports[server.port]}` already."
-            faults.append(_at((name, "port"), message, layer))
-        ports.setdefault(server.port, f"{name}.port")
+    taken: dict[int, str] = {}
+    for path, port in _ports(config):
+        if port in taken:
+            message = f"{port} is the port of `{taken[port]}` already."
+            faults.append(_at(path, message, layer))
+        taken.setdefault(port, dotted(path))
     try:
         parse_budget(config.memory.budget, total=1)
     except ValueError as err:
         faults.append(_at(("memory", "budget"), f"{err}.", layer))
     return faults
+
+
+def _ports(config: Config) -> Iterator[tuple[ConfigPath, int]]:
+    """Yield each port that will be opened under its number."""
+    for name in _SERVERS:
+        server = getattr(config, name)
+        if server.enabled and server.port:
+            yield (name, "port"), server.port
+    for model, port in config.asr.extra_ports.items():
+        if config.asr.enabled and port:
+            yield ("asr", "extra_ports", model), port
 
 
 def _at(path: ConfigPath, message: str, layer: Mapping[ConfigPath, Any]) -> Fault:

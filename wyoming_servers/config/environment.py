@@ -4,6 +4,7 @@ Dots and underscores of a path become underscores. A model's settings are writte
 underscores, `WYOMING_CONDUCTOR_MODELS__WHISPER_TINY_EN__KEEP_ALIVE`, where the id is either as it
 is or in capitals with an underscore for whatever a shell cannot have in a name. A wake word's are
 `WYOMING_CONDUCTOR_WAKE_WORDS__HEY_JARVIS__THRESHOLD`, where capitals stand for small letters.
+Names with plain values are written as YAML: `WYOMING_CONDUCTOR_ASR_EXTRA_PORTS={whisper/tiny: 1}`.
 """
 
 import re
@@ -13,7 +14,7 @@ from typing import Final
 from wyoming_servers.config.faults import Fault
 from wyoming_servers.config.layers import Layer, assign
 from wyoming_servers.config.suggest import nearest
-from wyoming_servers.config.tree import ANY, ConfigPath, tree
+from wyoming_servers.config.tree import ANY, ConfigPath, tree, valued
 
 PREFIX: Final = "WYOMING_CONDUCTOR_"
 
@@ -44,7 +45,8 @@ def collect_environment(
     for name, path in ALIASES.items():
         if environ.get(name):
             layer |= assign(path, environ[name].strip(), name, "environment", faults)
-    keys = {variable(path): path for path, _ in tree().walk() if ANY not in path}
+    paths = [path for path, _ in tree().walk() if ANY not in path]
+    keys = {variable(path): path for path in (*paths, *valued())}
     for name in sorted(name for name in environ if name.startswith(PREFIX)):
         found = keys.get(name) or _word_path(name) or _model_path(name, model_ids, faults)
         if found is None:

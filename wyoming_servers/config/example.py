@@ -28,7 +28,6 @@ _HEADER: Final = """\
 # environment over what was changed while the server ran, and that over this file. Seconds can be
 # written as `500ms`, `30s`, `5m` or `1h`, bytes as `512MiB` or `2GiB`.
 """
-_OPTION: Final = ("cpu_threads", 4)
 
 
 def example() -> str:
@@ -58,7 +57,7 @@ def _node(name: str, node: Key | Branch, path: ConfigPath, depth: int) -> Iterat
     elif node.each is not None:
         yield from _comment(node.title, depth)
         yield f"{_indent(depth)}#{name}:"
-        yield f"{_indent(depth + 1)}#{_entry(*_OPTION)}"
+        yield f"{_indent(depth + 1)}#{_entry(node.example, node.sample)}"
     else:
         yield from _comment(node.title, depth)
         yield f"{_indent(depth)}{name}:"

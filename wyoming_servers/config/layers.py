@@ -7,7 +7,17 @@ from typing import Any, TypeAlias
 from wyoming_servers.config.document import Node, read_value
 from wyoming_servers.config.faults import Fault
 from wyoming_servers.config.suggest import nearest
-from wyoming_servers.config.tree import ANY, Branch, ConfigPath, Key, dotted, find, named, tree
+from wyoming_servers.config.tree import (
+    ANY,
+    Branch,
+    ConfigPath,
+    Key,
+    dotted,
+    find,
+    named,
+    tree,
+    valued,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +80,13 @@ def find_path(text: str) -> ConfigPath:
     """Split a dotted path; a model's id and a word's name may hold dots themselves.
 
     Under `models.` and `wake.words.` the longest end that names settings is taken as such and the
-    rest is the name: `models.whisper/tiny.en.pinned` is (models, whisper/tiny.en, pinned). An
-    unknown path is split at its dots, so that its fault can be named.
+    rest is the name: `models.whisper/tiny.en.pinned` is (models, whisper/tiny.en, pinned). Under
+    `asr.extra_ports.` all the rest is the name. An unknown path is split at its dots, so that its
+    fault can be named.
     """
+    for section in valued():
+        if text.startswith(start := f"{dotted(section)}."):
+            return (*section, text.removeprefix(start))
     for section in named():
         start = f"{dotted(section)}."
         branch = find((*section, ANY))

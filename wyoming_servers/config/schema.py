@@ -34,6 +34,19 @@ class AsrSection(Section):
     language: str = Field(
         "auto", description="Language when the client names none: a code such as `en`, or `auto`."
     )
+    languages: list[str] = Field(
+        default_factory=list,
+        description="Languages that `auto` chooses from; empty: all that the model knows.",
+        examples=[["en", "de"]],
+    )
+    extra_ports: dict[str, Port] = Field(
+        default_factory=dict,
+        description=(
+            "Wyoming ports beside `port`, each for one model id: Home Assistant uses the first "
+            "model of a port."
+        ),
+        examples=[{"whisper/tiny.en": 10_301}],
+    )
     beam_size: int = Field(
         1, ge=1, le=10, description="Whisper's beam width; 5 is slower, rarely better."
     )
@@ -282,7 +295,9 @@ class ModelSection(Section):
     )
     pinned: bool = Field(False, description="Never evicted to make room for another model.")
     options: dict[str, int | float | str | bool] = Field(
-        default_factory=dict, description="The engine's own load options, such as `cpu_threads`."
+        default_factory=dict,
+        description="The engine's own load options, such as `cpu_threads`.",
+        examples=[{"cpu_threads": 4}],
     )
 
 

@@ -1,7 +1,7 @@
 """The schema as a tree of keys, for whatever must know all keys: faults, paths, the example."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
@@ -87,6 +87,8 @@ class Branch:
     """What stands under any other name."""
     example: str = ""
     """Such a name."""
+    sample: Any = None
+    """What may stand under it, where that is a value."""
 
     def walk(self, path: ConfigPath = ()) -> Iterator[tuple[ConfigPath, Key]]:
         """Yield every key with its path, in the schema's order; chosen names as ANY."""
@@ -135,8 +137,17 @@ def find(path: ConfigPath) -> Key | Branch | None:
 @cache
 def named() -> tuple[ConfigPath, ...]:
     """Return where sections stand under names the user chooses: `("models",)` and the like."""
-    inside = {path[: path.index(ANY)] for path, _ in tree().walk() if ANY in path}
-    return tuple(sorted(path for path in inside if _holds_sections(path)))
+    return tuple(path for path in _chosen() if _holds_sections(path))
+
+
+@cache
+def valued() -> tuple[ConfigPath, ...]:
+    """Return where values stand under names the user chooses: `("asr", "extra_ports")`."""
+    return tuple(path for path in _chosen() if not _holds_sections(path))
+
+
+def _chosen() -> list[ConfigPath]:
+    return sorted({path[: path.index(ANY)] for path, _ in tree().walk() if ANY in path})
 
 
 def _holds_sections(path: ConfigPath) -> bool:
@@ -162,12 +173,18 @@ def _node(info: FieldInfo) -> Key | Branch:
     if isinstance(annotation, type) and issubclass(annotation, Section):
         return _branch(annotation)
     if get_origin(annotation) is dict:
-        values = get_args(annotation)[1]
-        if isinstance(values, type) and issubclass(values, Section):
-            example = str(next(iter(info.examples or ()), ""))
-            return Branch(info.description or "", {}, _branch(values), example)
-        return Branch(info.description or "", {}, Key("scalar", None, "An option of the engine."))
+        return _mapping(info, get_args(annotation)[1])
     return _key(info)
+
+
+def _mapping(info: FieldInfo, values: Any) -> Branch:
+    """Return what stands under names the user chooses: sections, or values of one kind."""
+    title, example = info.description or "", next(iter(info.examples or ()), "")
+    if isinstance(values, type) and issubclass(values, Section):
+        return Branch(title, {}, _branch(values), str(example))
+    name, sample = next(iter(example.items()))
+    each = replace(_key(FieldInfo.from_annotation(values)), default=None, description=title)
+    return Branch(title, {}, each, str(name), sample)
 
 
 def _key(info: FieldInfo) -> Key:

@@ -9,6 +9,7 @@ from wyoming_servers.config.suggest import nearest
 from wyoming_servers.domain import Kind
 from wyoming_servers.store.catalog import Catalog
 from wyoming_servers.store.own_words import own_words, words_folder
+from wyoming_servers.text.locale import is_auto, matches
 from wyoming_servers.text.mix import voices_of
 
 _SHOWN: Final = 8
@@ -26,6 +27,8 @@ def check_references(config: Config, catalog: Catalog) -> list[Fault]:
     voices = [offer.name for entry in catalog.of_kind(Kind.TTS) for offer in entry.offers]
     if config.asr.enabled:
         check("asr.model", config.asr.model, asr, "a speech-to-text model")
+        for model in config.asr.extra_ports:
+            check(f"asr.extra_ports.{model}", model, asr, "a speech-to-text model")
         _check_language(config, catalog, faults)
     if config.tts.enabled:
         for part in voices_of(config.tts.voice):
@@ -81,10 +84,12 @@ def _words(config: Config, catalog: Catalog, faults: list[Fault]) -> dict[str, l
 
 
 def _check_language(config: Config, catalog: Catalog, faults: list[Fault]) -> None:
-    language = config.asr.language
-    if language == "auto" or config.asr.model not in catalog:
+    if config.asr.model not in catalog:
         return
     known = catalog.get(config.asr.model).languages
-    if language.replace("_", "-").split("-")[0].lower() not in known:
-        message = f"{config.asr.model} does not understand {language!r}."
-        faults.append(Fault("asr.language", message, nearest(language, known)))
+    wanted = [("asr.language", config.asr.language)]
+    wanted += [("asr.languages", language) for language in config.asr.languages]
+    for path, language in wanted:
+        if not is_auto(language) and matches(language, known) is None:
+            message = f"{config.asr.model} does not understand {language!r}."
+            faults.append(Fault(path, message, nearest(language, known)))

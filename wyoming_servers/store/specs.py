@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from wyoming_servers.config.schema import Config, ModelSection, WakeWordSection
-from wyoming_servers.domain import Kind, ModelSpec, Placement
+from wyoming_servers.domain import Kind, ModelSpec, Placement, extra_service
 from wyoming_servers.store.catalog import Catalog, ModelEntry
 from wyoming_servers.store.needs import Needs
 from wyoming_servers.store.own_words import words_folder
@@ -120,7 +120,7 @@ def placements(
 def served_models(config: Config, catalog: Catalog) -> dict[str, str]:
     """Return the model each enabled server needs to answer a client that names none.
 
-    The keys are the services' names, as `domain.Kind` has them.
+    The keys are the services' names: `asr`, `tts`, `wake`, and `asr:<model>` for a port of its own.
     Names that the catalog does not have are left out; `references.check_references` names them.
     """
     served: dict[str, str] = {}
@@ -131,6 +131,8 @@ def served_models(config: Config, catalog: Catalog) -> dict[str, str]:
         served[Kind.TTS] = voice.id
     if config.wake.enabled and (model := _hearing(config, catalog)) is not None:
         served[Kind.WAKE] = model
+    if config.asr.enabled:
+        served |= {extra_service(id): id for id in config.asr.extra_ports if id in catalog}
     return served
 
 

@@ -1,11 +1,12 @@
 """Names of variables."""
 
 from wyoming_servers.config.environment import variable
-from wyoming_servers.config.tree import ANY, tree
+from wyoming_servers.config.tree import ANY, tree, valued
 
 
 def test_no_two_keys_share_a_variable() -> None:
     names = [variable(path) for path, _ in tree().walk() if ANY not in path]
+    names += map(variable, valued())
     assert len(set(names)) == len(names)
 
 

@@ -6,7 +6,13 @@ from pathlib import Path
 
 from wyoming_servers.config.example import example
 from wyoming_servers.config.load import load_config
-from wyoming_servers.config.schema import Config, ModelSection, WakeSection, WakeWordSection
+from wyoming_servers.config.schema import (
+    AsrSection,
+    Config,
+    ModelSection,
+    WakeSection,
+    WakeWordSection,
+)
 from wyoming_servers.config.tree import ANY, tree
 
 ROOT = Path(__file__).parents[3]
@@ -26,7 +32,8 @@ def test_with_every_line_switched_on_it_says_the_defaults(write: Write, home: Pa
     models = {"whisper/base": ModelSection(options={"cpu_threads": 4})}
     folder = home / ".local/share/wyoming-conductor"
     words = WakeSection(words={"hey_jarvis": WakeWordSection()})
-    assert loaded.config == Config(models=models, wake=words, data_dir=folder)
+    asr = AsrSection(extra_ports={"whisper/tiny.en": 10_301})
+    assert loaded.config == Config(asr=asr, models=models, wake=words, data_dir=folder)
     assert set(loaded.sources.values()) == {"file"}
 
 

@@ -273,3 +273,41 @@ def test_a_wake_words_name_may_hold_dots(write: Write) -> None:
     assert (jarvis.threshold, jarvis.engine, nabu.trigger_level) == (0.7, "microwakeword", 3)
     assert loaded.sources["wake.words.hey_jarvis_v0.1.threshold"] == "file"
     assert loaded.sources["wake.words.okay_nabu.threshold"] == "default"
+
+
+def test_a_port_for_a_model_is_set_in_every_way(write: Write) -> None:
+    path = "asr.extra_ports.whisper/tiny.en"
+    file = write("asr:\n  extra_ports:\n    whisper/tiny.en: 10301\n    whisper/base: 10302\n")
+    loaded = load_config(file)
+    assert loaded.config.asr.extra_ports == {"whisper/tiny.en": 10_301, "whisper/base": 10_302}
+    assert loaded.sources[path] == "file"
+    loaded = load_config(file, [f"{path}=10303"])
+    assert loaded.config.asr.extra_ports == {"whisper/tiny.en": 10_303, "whisper/base": 10_302}
+    assert loaded.sources[path] == "command line"
+    environ = {"WYOMING_CONDUCTOR_ASR_EXTRA_PORTS": "{whisper/tiny.en: 10304}"}
+    assert load_config(None, (), environ).config.asr.extra_ports == {"whisper/tiny.en": 10_304}
+    loaded = load_config(None, ["asr.extra_ports={whisper/tiny.en: 10305}"])
+    assert loaded.config.asr.extra_ports == {"whisper/tiny.en": 10_305}
+
+
+@pytest.mark.parametrize("port", ["x", "70000", "-1", "true", "1.5", "[1]", ""])
+def test_a_faulty_port_for_a_model_is_named_by_its_path(port: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load_config(None, [f"asr.extra_ports.whisper/tiny.en={port}"])
+    (fault,) = refused.value.faults
+    assert fault.path == "asr.extra_ports.whisper/tiny.en"
+    assert "a whole number from 0 to 65535" in fault.message
+
+
+def test_ports_of_models_must_differ_from_all_others() -> None:
+    with pytest.raises(ConfigError) as refused:
+        load_config(None, ["asr.extra_ports={whisper/base: 10300, whisper/tiny: 0, whisper/x: 0}"])
+    (fault,) = refused.value.faults
+    assert fault.path == "asr.extra_ports.whisper/base"
+    assert fault.message == "10300 is the port of `asr.port` already."
+
+
+def test_ports_of_models_are_no_single_value() -> None:
+    with pytest.raises(ConfigError) as refused:
+        load_config(None, ["asr.extra_ports=10301"])
+    assert [fault.path for fault in refused.value.faults] == ["asr.extra_ports"]

@@ -25,6 +25,12 @@ def test_the_defaults_lead_somewhere(tmp_path: Path) -> None:
         ({"asr": {"model": "whisper/bse"}}, ("asr.model", "whisper/base")),
         ({"asr": {"model": "openwakeword"}}, ("asr.model", "")),
         ({"asr": {"language": "xx"}}, ("asr.language", "")),
+        ({"asr": {"languages": ["de", "xx"]}}, ("asr.languages", "")),
+        (
+            {"asr": {"extra_ports": {"whisper/tin.en": 1}}},
+            ("asr.extra_ports.whisper/tin.en", "whisper/tiny.en"),
+        ),
+        ({"asr": {"extra_ports": {"openwakeword": 1}}}, ("asr.extra_ports.openwakeword", "")),
         ({"asr": {"language": "de", "model": "whisper/tiny.en"}}, ("asr.language", "")),
         ({"tts": {"voice": "en_US-jo-medium"}}, ("tts.voice", "en_US-joe-medium")),
         ({"wake": {"models": ["hey_jarvis", "alex"]}}, ("wake.models", "alexa")),
@@ -53,6 +59,7 @@ def test_all_unknown_names_are_told_at_once(tmp_path: Path) -> None:
 def test_languages_may_name_a_country(tmp_path: Path) -> None:
     for language in ("auto", "de", "zh-CN", "pt_BR", "DE"):
         assert faults_of(data_dir=tmp_path, asr={"language": language}) == []
+    assert faults_of(data_dir=tmp_path, asr={"languages": ["de_AT", "zh-CN", "nb"]}) == []
 
 
 def test_what_is_switched_off_may_name_anything(tmp_path: Path) -> None:
