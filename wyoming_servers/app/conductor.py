@@ -15,6 +15,7 @@ from wyoming_servers.devices.machine import MachineProbe
 from wyoming_servers.domain import ModelSpec
 from wyoming_servers.errors import ConductorError
 from wyoming_servers.events import ModelProgressed, ServerStarted, ServerStopping
+from wyoming_servers.pipelines.library import ModelLibrary
 from wyoming_servers.pipelines.word_watch import WordWatcher
 from wyoming_servers.servers.wyoming import WyomingServers
 from wyoming_servers.store.references import check_references
@@ -90,15 +91,18 @@ class Conductor:
         metrics = Metrics(coordinator.snapshot, __version__)
         ground.own(metrics.run(bus), "metrics")
 
+        library = ModelLibrary(
+            store, coordinator, specs, config, bus, served=self._served.values(), gpus=gpus
+        )
+        stack.push_async_callback(library.close)
         pipelines = await open_pipelines(ground, coordinator, specs)
         identity = await asyncio.to_thread(tenancy.identity)
         preloaded = self._preloaded(specs)
         if config.api.enabled:
             behind = Behind(
                 coordinator=coordinator,
-                store=store,
+                library=library,
                 specs=specs,
-                gpus=gpus,
                 pipelines=pipelines,
                 metrics=metrics,
                 served=self._served,
@@ -122,6 +126,8 @@ class Conductor:
         self.ports |= await servers.start()
         watcher = WordWatcher(pipelines.own_words, clock, servers.refresh)
         ground.own(watcher.run(), "wake word folder")
+        library.listen(servers.refresh)
+        ground.own(library.watch(clock), "models that come and go")
 
         await asyncio.to_thread(tenancy.announce, config.host, self.ports)
         bus.publish(ServerStarted(ports=dict(self.ports)))

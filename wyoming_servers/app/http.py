@@ -20,7 +20,6 @@ from wyoming_servers.domain import ModelSpec, ModelState
 from wyoming_servers.jobs.job import Job
 from wyoming_servers.jobs.manager import JobManager
 from wyoming_servers.pipelines.library import ModelLibrary
-from wyoming_servers.store.store import ModelStore
 from wyoming_servers.telemetry.metrics import Metrics
 from wyoming_servers.telemetry.otlp import OtlpExporter
 from wyoming_servers.telemetry.traces import Traces
@@ -35,11 +34,9 @@ class Behind:
     """The parts that the API shows and steers."""
 
     coordinator: Coordinator
-    store: ModelStore
+    library: ModelLibrary
     specs: dict[str, ModelSpec]
     """Every installed model; the library adds and removes."""
-    gpus: list[str]
-    """Devices such as `cuda:0`."""
     pipelines: Pipelines
     metrics: Metrics
     served: Mapping[str, str]
@@ -72,16 +69,6 @@ async def start_api(ground: Ground, behind: Behind) -> int:
             on_end=_telling(webhooks),
         )
     )
-    library = ModelLibrary(
-        behind.store,
-        behind.coordinator,
-        behind.specs,
-        config,
-        bus,
-        served=behind.served.values(),
-        gpus=behind.gpus,
-    )
-    stack.push_async_callback(library.close)
     context = ApiContext(
         config=config,
         coordinator=behind.coordinator,
@@ -97,7 +84,7 @@ async def start_api(ground: Ground, behind: Behind) -> int:
         webhooks=webhooks,
         tts=behind.pipelines.tts,
         vocabulary=behind.pipelines.vocabulary,
-        library=library,
+        library=behind.library,
         traces=_keep_traces(ground, behind.coordinator),
         editor=ConfigEditor(ground.loaded, Applier(behind.coordinator)),
         clock=clock,
