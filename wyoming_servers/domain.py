@@ -25,11 +25,13 @@ def extra_service(model: str) -> str:
 class Priority(IntEnum):
     """Whose load and whose inference goes first; the larger number wins, then age.
 
-    A voice that is late is heard by everybody, a transcript that is late by one; work nobody
-    waits for (jobs, preload, speculation) comes last.
+    A voice that is late is heard by everybody, a transcript that is late by one. A transcript
+    made ahead of the end of a turn will probably be waited for; work nobody waits for (jobs,
+    preload, partial transcripts) comes last.
     """
 
     OTHER = 1
+    AHEAD = 3
     ASR = 5
     TTS = 10
 

@@ -26,6 +26,9 @@ _SILENCE_PROBABILITY: Final = SPEECH_PROBABILITY - 0.15
 _BLIP: Final = 0.07
 """Seconds of sound inside a pause that are a click or a breath, not more speech."""
 
+_SLOWER: Final = 1.5
+"""Who has paused will pause again: the next pause may be this many times as long as the longest."""
+
 _ONSET_SPREAD: Final = 2.5
 """`min_speech` must be heard within this multiple of itself, so scattered blips start nothing."""
 
@@ -35,7 +38,11 @@ class TurnSettings:
     """How patient the machine is; all in seconds."""
 
     silence: float = 0.7
-    """After speech, ends the turn."""
+    """After speech, ends the turn, as long as nobody knows more."""
+    silence_min: float = 0.3
+    """After speech that is known to be complete, ends the turn."""
+    silence_max: float = 1.2
+    """After speech that cannot be all, or of a slow speaker, ends the turn."""
     no_speech_timeout: float = 10.0
     """Without any speech, ends the turn."""
     max_utterance: float = 30.0
@@ -46,12 +53,17 @@ class TurnSettings:
     """Speech shorter than this does not begin a turn."""
 
     def for_sensitivity(self, sensitivity: str | None) -> Self:
-        """Return the settings with the silence that a client's `vad_sensitivity` asks for.
+        """Return the settings with the silences that a client's `vad_sensitivity` asks for.
 
         An unknown word means the default, since Wyoming leaves the words open.
         """
         factor = _SENSITIVITY.get(sensitivity or "default", 1.0)
-        return replace(self, silence=max(self.silence * factor, self.hold))
+        return replace(
+            self,
+            silence=max(self.silence * factor, self.hold),
+            silence_min=max(self.silence_min * factor, self.hold),
+            silence_max=max(self.silence_max * factor, self.hold),
+        )
 
 
 class EndReason(StrEnum):
@@ -119,6 +131,11 @@ class TurnDetector:
         """Wait for the next utterance of the same stream; its time goes on."""
         self._state = _State.WAITING
         self._silence = self._settings.silence
+        self._hold = self._settings.hold
+        self._now = 0.0
+        """Where the last frame ended."""
+        self._longest = 0.0
+        """Of the pauses after which speech went on."""
         self._since: float | None = None
         """Where waiting began."""
         self._recent: deque[float] = deque()
@@ -137,23 +154,37 @@ class TurnDetector:
         return self._end
 
     @property
+    def paused(self) -> bool:
+        """Whether the speaker is silent, perhaps for good."""
+        return self._state is _State.PAUSED
+
+    @property
     def ended(self) -> bool:
         """Whether the turn is over."""
         return self._state is _State.ENDED
 
-    def expect_end(self, silence: float) -> None:
+    def expect_end(self, silence: float) -> list[TurnEvent]:
         """End the present pause after `silence` seconds of it instead of the settings' length.
 
         For a caller who has read the words: a complete sentence can end sooner, a broken one
-        later. Holds until speech goes on.
+        later. A speaker who has made longer pauses before gets more. Holds until speech goes on.
+        Returns the end if that much has passed already.
         """
+        events: list[TurnEvent] = []
         if self._state is _State.PAUSED:
-            self._silence = silence
+            self._silence = max(silence, self._patience)
+            self._end_if_silent(self._now, events)
+        return events
+
+    def hold_for(self, seconds: float) -> None:
+        """From now on, `seconds` of silence make a pause, until `reset`."""
+        self._hold = seconds
 
     def feed(self, frames: Iterable[VadFrame]) -> list[TurnEvent]:
         """Take the next frames, return what they mean, in order."""
         events: list[TurnEvent] = []
         for frame in frames:
+            self._now = frame.time
             if self._state is _State.WAITING:
                 self._wait(frame, events)
             elif self._state is not _State.ENDED:
@@ -183,7 +214,7 @@ class TurnDetector:
         1. The utterance is too long: end.
         2. Speaking, and the frame still sounds like it: go on.
         3. Paused, and there is more speech than a blip: resume.
-        4. Silent for the whole `silence`: end.
+        4. Paused for the whole `silence`, and nothing stirs: end.
         5. Speaking, and silent for `hold`: pause.
         """
         assert self._start is not None  # noqa: S101  (set on the way out of WAITING)
@@ -200,21 +231,30 @@ class TurnDetector:
         if self._state is _State.PAUSED and self._resumes(frame):
             begin = self._recent[0] - FRAME_SECONDS
             self._recent.clear()
+            self._longest = max(self._longest, begin - self._end)
             self._end = frame.time
-            self._silence = self._settings.silence
+            self._silence = max(self._settings.silence, self._patience)
             self._state = _State.SPEAKING
             events.append(Resumed(begin))
             return
-        quiet = frame.time - self._end
         # 4
-        if self._state is _State.PAUSED and quiet >= self._silence:
-            self._finish(frame.time, EndReason.SILENCE, events)
+        if self._state is _State.PAUSED:
+            self._end_if_silent(frame.time, events)
         # 5
-        elif self._state is _State.SPEAKING and quiet >= self._settings.hold:
+        elif frame.time - self._end >= min(self._hold, self._silence):
             self._state = _State.PAUSED
             events.append(Paused(self._end))
-            if quiet >= self._silence:
-                self._finish(frame.time, EndReason.SILENCE, events)
+            self._end_if_silent(frame.time, events)
+
+    @property
+    def _patience(self) -> float:
+        """Seconds of silence this speaker gets at least, judged by the pauses so far."""
+        return min(self._longest * _SLOWER, self._settings.silence_max)
+
+    def _end_if_silent(self, now: float, events: list[TurnEvent]) -> None:
+        # What may be the beginning of more speech is heard first; it takes two frames.
+        if self._end is not None and not self._recent and now - self._end >= self._silence:
+            self._finish(now, EndReason.SILENCE, events)
 
     def _resumes(self, frame: VadFrame) -> bool:
         """Whether speech inside a pause is longer than a blip."""

@@ -58,6 +58,25 @@ class AsrSection(Section):
     silence: Duration = Field(
         0.7, ge=0.1, le=5, description="Silence after speech that ends a turn, in seconds."
     )
+    silence_min: Duration = Field(
+        0.3, ge=0.1, le=5, description="The same after a complete sentence, in seconds."
+    )
+    silence_max: Duration = Field(
+        1.2,
+        ge=0.1,
+        le=10,
+        description="The same after half a sentence, or of a slow speaker, in seconds.",
+    )
+    speculation: bool = Field(
+        True, description="Transcribe at each pause already, while the model has nothing to do."
+    )
+    partials: bool = Field(
+        False,
+        description=(
+            "Transcribe during speech too, when the machine is idle, for clients that show it; "
+            "costs CPU, and words that were sent stay as they are."
+        ),
+    )
     no_speech_timeout: Duration = Field(
         10.0, ge=1, le=120, description="Give up when nobody speaks for this long, in seconds."
     )

@@ -69,6 +69,13 @@ def test_a_click_inside_a_pause_neither_resumes_nor_delays() -> None:
     assert kinds(events) == [SpeechStarted, Paused, TurnEnded]
 
 
+def test_a_turn_does_not_end_while_more_speech_may_be_beginning() -> None:
+    script = Script()
+    script.say(1.0)
+    script.hush(0.65)
+    assert kinds(script.say(0.2)) == [Resumed]
+
+
 def test_a_click_alone_begins_nothing() -> None:
     script = Script()
     for _ in range(10):
@@ -119,17 +126,70 @@ def test_a_caller_who_has_read_the_words_can_end_a_pause_sooner_or_later() -> No
     script = Script()
     script.say(1.0)
     assert kinds(script.hush(0.25)) == [Paused]
-    script.detector.expect_end(0.3)
+    assert script.detector.expect_end(0.3) == []
     assert kinds(script.hush(0.1)) == [TurnEnded]
 
     patient = Script()
     patient.say(1.0)
     patient.hush(0.25)
-    patient.detector.expect_end(1.2)
+    assert patient.detector.expect_end(1.2) == []
     assert patient.hush(0.8) == []
-    assert kinds(patient.say(0.5)) == [Resumed]
-    # Only that pause was meant.
-    assert kinds(patient.hush(0.8)) == [Paused, TurnEnded]
+    assert kinds(patient.hush(0.3)) == [TurnEnded]
+
+
+def test_a_pause_that_has_been_long_enough_ends_at_once() -> None:
+    script = Script()
+    script.say(1.0)
+    assert kinds(script.hush(0.5)) == [Paused]
+    (ended,) = script.detector.expect_end(0.3)
+    assert ended == TurnEnded(pytest.approx(1.5, abs=0.05), EndReason.SILENCE)
+    assert script.detector.expect_end(0.3) == []
+
+
+def test_what_was_expected_of_one_pause_is_not_expected_of_the_next() -> None:
+    script = Script()
+    script.say(1.0)
+    script.hush(0.25)
+    script.detector.expect_end(0.3)
+    assert kinds(script.say(0.5)) == [Resumed]
+    assert kinds(script.hush(0.5)) == [Paused]
+    assert kinds(script.hush(0.3)) == [TurnEnded]
+
+
+def test_a_slow_speaker_gets_more_time() -> None:
+    script = Script()
+    script.say(1.0)
+    script.hush(0.6)
+    script.say(1.0)
+    assert kinds(script.hush(0.8)) == [Paused]
+    assert script.detector.expect_end(0.3) == []
+    assert kinds(script.hush(0.2)) == [TurnEnded]
+
+
+def test_no_speaker_gets_more_time_than_the_most() -> None:
+    script = Script()
+    script.say(1.0)
+    script.hush(0.25)
+    script.detector.expect_end(1.2)
+    script.hush(0.8)
+    script.say(1.0)
+    assert kinds(script.hush(1.1)) == [Paused]
+    assert kinds(script.hush(0.2)) == [TurnEnded]
+
+
+def test_a_pause_may_be_asked_to_be_longer() -> None:
+    script = Script()
+    script.detector.hold_for(0.5)
+    script.say(1.0)
+    assert kinds(script.hush(0.4)) == []
+    assert kinds(script.hush(0.15)) == [Paused]
+
+
+def test_a_long_hold_does_not_put_off_the_end() -> None:
+    script = Script(TurnSettings(silence=0.3))
+    script.detector.hold_for(0.5)
+    script.say(1.0)
+    assert kinds(script.hush(0.35)) == [Paused, TurnEnded]
 
 
 def test_silence_shorter_than_the_hold_still_pauses_before_the_end() -> None:
@@ -144,11 +204,22 @@ def test_infinite_silence_leaves_the_end_to_the_client() -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "silence"),
-    [("default", 0.7), ("relaxed", 1.25), ("aggressive", 0.25), (None, 0.7), ("bold", 0.7)],
+    ("word", "silence", "least", "most"),
+    [
+        ("default", 0.7, 0.3, 1.2),
+        ("relaxed", 1.25, 0.54, 2.14),
+        ("aggressive", 0.25, 0.2, 0.43),
+        (None, 0.7, 0.3, 1.2),
+        ("bold", 0.7, 0.3, 1.2),
+    ],
 )
-def test_the_sensitivity_sets_the_silence(word: str | None, silence: float) -> None:
-    assert TurnSettings().for_sensitivity(word).silence == pytest.approx(silence)
+def test_the_sensitivity_sets_the_silences(
+    word: str | None, silence: float, least: float, most: float
+) -> None:
+    settings = TurnSettings().for_sensitivity(word)
+    assert settings.silence == pytest.approx(silence)
+    assert settings.silence_min == pytest.approx(least, abs=0.005)
+    assert settings.silence_max == pytest.approx(most, abs=0.005)
 
 
 def test_the_sensitivity_follows_the_configured_silence() -> None:

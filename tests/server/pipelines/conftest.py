@@ -9,7 +9,7 @@ from wyoming_servers.bus import EventBus
 from wyoming_servers.clock import FakeClock
 from wyoming_servers.config.schema import Config
 from wyoming_servers.events import Event
-from wyoming_servers.pipelines.asr import AsrPipeline
+from wyoming_servers.pipelines.asr import AsrPipeline, Vocabulary
 from wyoming_servers.pipelines.fake import SPECS, FakeCoordinator, LoudActivity
 from wyoming_servers.pipelines.tts import TtsPipeline
 from wyoming_servers.pipelines.wake import WakePipeline
@@ -41,10 +41,20 @@ def published(bus: EventBus) -> Callable[[str], list[Event]]:
 def make_asr(coordinator: FakeCoordinator, bus: EventBus, clock: FakeClock) -> Make:
     """Build the pipeline with settings of the `asr` and `limits` sections."""
 
-    def make(limits: dict[str, Any] | None = None, **asr: Any) -> AsrPipeline:
+    def make(
+        limits: dict[str, Any] | None = None, vocabulary: Vocabulary | None = None, **asr: Any
+    ) -> AsrPipeline:
         section = {"model": "asr/many"} | asr
         config = Config.model_validate({"asr": section, "limits": limits or {}})
-        return AsrPipeline(coordinator, SPECS, config, bus, clock, activity=LoudActivity)
+        return AsrPipeline(
+            coordinator,
+            SPECS,
+            config,
+            bus,
+            clock,
+            activity=LoudActivity,
+            vocabulary=vocabulary,
+        )
 
     return make
 

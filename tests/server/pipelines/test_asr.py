@@ -210,24 +210,35 @@ async def test_the_worker_is_told_what_was_asked_for(
         "language": "de",
         "beam_size": 3,
         "task": "translate",
-        "initial_prompt": "Hallo, Küche, Ecobee, dimmen",
+        "initial_prompt": "Hallo",
+        "names": ["Küche", "Ecobee"],
+        "terms": ["dimmen"],
         "word_timestamps": False,
     }
 
 
-async def test_names_outrank_terms_where_the_prompt_is_full(
+class Words:
+    """A vocabulary that is kept somewhere."""
+
+    names = ("Ecobee", "Aunt Ada")
+    terms = ("dim",)
+
+
+async def test_stored_words_follow_those_of_the_request_and_none_comes_twice(
     make_asr: Make, coordinator: FakeCoordinator, speech: Sound
 ) -> None:
-    names = tuple(f"name{n}" for n in range(60))
-    request = AsrRequest(names=names, terms=tuple(f"term{n}" for n in range(200)))
-    async with make_asr().open(request) as utterance:
-        await feed(utterance, speech(1.0))
-        await utterance.finish()
-    prompt = coordinator.runs[0].request["initial_prompt"]
-    assert len(prompt) <= 600
-    assert all(name in prompt for name in names)
-    assert "term0" in prompt
-    assert "term199" not in prompt
+    stored = Words()
+    pipeline = make_asr(vocabulary=stored)
+    for name in ("Aunt Ada", "Uncle Bob"):
+        stored.names = ("Ecobee", name)
+        request = AsrRequest(names=("Kitchen", "Ecobee"), terms=("blink",))
+        async with pipeline.open(request) as utterance:
+            await feed(utterance, speech(1.0))
+            await utterance.finish()
+    first, second = (run.request for run in coordinator.runs)
+    assert first["names"] == ["Kitchen", "Ecobee", "Aunt Ada"]
+    assert first["terms"] == ["blink", "dim"]
+    assert second["names"] == ["Kitchen", "Ecobee", "Uncle Bob"]
 
 
 async def test_leaving_while_somebody_speaks_frees_the_model(
@@ -238,7 +249,7 @@ async def test_leaving_while_somebody_speaks_frees_the_model(
         await asyncio.sleep(0)
         assert coordinator.held == 1
     assert coordinator.held == 0
-    assert utterance._activity.closed
+    assert utterance._hearing._activity.closed
     assert [event.code for event in published("request_finished")] == ["CANCELLED"]
 
 

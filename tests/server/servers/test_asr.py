@@ -265,7 +265,8 @@ async def test_names_and_patience_reach_the_worker(
         unknown_field=True,
     )
     assert (await client.ask("transcript"))["text"] == "2.0 seconds"
-    assert running.coordinator.runs[0].request["initial_prompt"] == "Ecobee, dim"
+    asked = running.coordinator.runs[0].request
+    assert (asked["names"], asked["terms"]) == (["Ecobee"], ["dim"])
 
 
 async def never(run: FakeRun) -> AsyncIterator[Chunk]:

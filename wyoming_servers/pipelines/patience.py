@@ -1,0 +1,53 @@
+"""How long to wait for more speech: by what is asked for, and by the words so far."""
+
+import math
+from typing import Final
+
+from wyoming_servers.audio.endpoint import TurnSettings
+from wyoming_servers.config.schema import AsrSection
+from wyoming_servers.pipelines.transcription import AsrRequest, Hypothesis
+from wyoming_servers.text.completeness import Completeness, judge
+
+SURE: Final = -0.7
+"""Mean log-probability from which a text is believed. Whisper's clear commands are above -0.5;
+below -0.7 the last words are often a guess at half a word."""
+
+
+def silence_after(heard: Hypothesis, settings: TurnSettings) -> float:
+    """Return the seconds of silence that end a turn after what was heard.
+
+    1. Nothing was said, only a cough or a door: the speaker is still to begin.
+    2. The text is broken: more must follow.
+    3. It is complete, and the model is sure of it.
+    4. All else.
+    """
+    if not heard.text:  # 1
+        return settings.silence_max
+    completeness = judge(heard.text, heard.language)
+    if completeness is Completeness.BROKEN:  # 2
+        return settings.silence_max
+    sure = heard.logprob is not None and heard.logprob >= SURE
+    if completeness is Completeness.COMPLETE and sure:  # 3
+        return settings.silence_min
+    return settings.silence  # 4
+
+
+def turn_settings(asr: AsrSection, request: AsrRequest) -> TurnSettings:
+    """Return when a turn ends by itself: never, where the client is to end it."""
+    wanted = asr.turn_detection if request.turn_detection is None else request.turn_detection
+    if not wanted:
+        # The client ends it; only the longest utterance is ours to bound.
+        return TurnSettings(
+            silence=math.inf,
+            silence_min=math.inf,
+            silence_max=math.inf,
+            no_speech_timeout=math.inf,
+            max_utterance=asr.max_utterance,
+        )
+    return TurnSettings(
+        silence=asr.silence,
+        silence_min=min(asr.silence_min, asr.silence),
+        silence_max=max(asr.silence_max, asr.silence),
+        no_speech_timeout=asr.no_speech_timeout,
+        max_utterance=asr.max_utterance,
+    ).for_sensitivity(request.vad_sensitivity)

@@ -1,0 +1,147 @@
+"""Transcribes an utterance at its pauses already: the last of them is usually its end."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Protocol, Self
+
+from wyoming_servers.bus import EventBus
+from wyoming_servers.clock import Clock
+from wyoming_servers.domain import Priority
+from wyoming_servers.errors import ConductorError
+from wyoming_servers.events import SpeculationEnded
+from wyoming_servers.pipelines.traffic import Traffic
+from wyoming_servers.pipelines.transcription import Hypothesis
+
+MOST: Final = 8
+"""Speculations of one utterance; whoever pauses more often waits for the final run."""
+
+
+class Transcribe(Protocol):
+    """Transcribes 16 kHz audio on the lease that is held; cancelling it cancels the run."""
+
+    def __call__(
+        self, audio: bytes, priority: Priority | None = None
+    ) -> Coroutine[Any, Any, Hypothesis]: ...
+
+
+OnHeard = Callable[[Hypothesis | None], None]
+"""Called with what the speaker has said up to this pause, or None if that could not be told."""
+
+_LOGGER: Final = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Attempt:
+    begun: float
+    task: asyncio.Task[Hypothesis | None] | None = None
+    seconds: float | None = None
+    """How long it took, once it has ended."""
+
+
+class Speculation:
+    """At most one transcription ahead of the end of a turn; use it while the lease is held.
+
+    `begin` at a pause, `void` when speech goes on, `take` at the end of the turn. Nothing it fails
+    at is a failure of the request: the final run decides. Leaving `async with` cancels what runs.
+    """
+
+    def __init__(
+        self,
+        transcribe: Transcribe,
+        traffic: Traffic,
+        on_heard: OnHeard,
+        *,
+        client: str,
+        model: str,
+        bus: EventBus,
+        clock: Clock,
+    ) -> None:
+        self._transcribe = transcribe
+        self._traffic = traffic
+        self._on_heard = on_heard
+        self._client = client
+        self._model = model
+        self._bus = bus
+        self._clock = clock
+        self._begun = 0
+        self._current: _Attempt | None = None
+        self._running: set[asyncio.Task[Hypothesis | None]] = set()
+        """Also those that were cancelled and have not ended yet."""
+
+    def begin(self, audio: bytes) -> bool:
+        """Transcribe the audio up to a pause, if nobody has to wait for that; whether it began."""
+        if self._begun >= MOST or not self._traffic.allows_speculation:
+            return False
+        self._begun += 1
+        attempt = self._current = _Attempt(self._clock.now())
+        attempt.task = asyncio.create_task(self._run(attempt, audio), name="speculation")
+        self._running.add(attempt.task)
+        attempt.task.add_done_callback(self._running.discard)
+        return True
+
+    def void(self) -> bool:
+        """Speech goes on: what was begun in the pause is of no use. Whether there was anything."""
+        attempt, self._current = self._current, None
+        if attempt is None:
+            return False
+        if attempt.task is not None:
+            attempt.task.cancel()
+        self._tell("void", attempt)
+        return True
+
+    async def take(self) -> Hypothesis | None:
+        """Return what was said up to the last pause, waiting for it if it is still being made.
+
+        None if there is nothing, because speech went on since, or because it failed.
+        """
+        attempt = self._current
+        if attempt is None or attempt.task is None:
+            return None
+        heard = await attempt.task
+        self._current = None
+        if heard is not None:
+            self._tell("used", attempt)
+        return heard
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.void()
+        if self._running:
+            await asyncio.wait(set(self._running))
+
+    async def _run(self, attempt: _Attempt, audio: bytes) -> Hypothesis | None:
+        heard: Hypothesis | None = None
+        try:
+            with self._traffic.speculation():
+                heard = await self._transcribe(audio, Priority.AHEAD)
+        except ConductorError as err:
+            _LOGGER.debug("%s: a speculation failed: %s", self._client, err)
+        except Exception:
+            _LOGGER.exception("%s: a speculation failed by a bug", self._client)
+        attempt.seconds = self._clock.now() - attempt.begun
+        if self._current is attempt:
+            if heard is None:
+                self._current = None
+                self._tell("failed", attempt)
+            self._on_heard(heard)
+        return heard
+
+    def _tell(self, outcome: str, attempt: _Attempt) -> None:
+        seconds = attempt.seconds
+        if seconds is None:
+            seconds = self._clock.now() - attempt.begun
+        self._bus.publish(
+            SpeculationEnded(
+                client=self._client, model=self._model, outcome=outcome, seconds=seconds
+            )
+        )

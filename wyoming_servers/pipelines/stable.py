@@ -1,0 +1,93 @@
+"""Which words of a transcript that still grows can be shown without being taken back."""
+
+import re
+from difflib import SequenceMatcher
+from typing import Final
+
+HOLD_BACK: Final = 2
+"""Words at the end of a hypothesis that are not believed yet: the audio may end inside them."""
+
+_UNIT: Final = re.compile(
+    # A sign of a script without spaces between words, or a word with its marks.
+    r"\s*(?:[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\s\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+)"
+)
+_MARKS: Final = re.compile(r"[\W_]+$")
+"""What follows the last letter of a word."""
+
+
+class StablePrefix:
+    """The words that two successive hypotheses agree on, and that will not change any more.
+
+    What `hear` has returned is never taken back: all of it, put together, begins the text that
+    `finish` returns. A last hypothesis may disagree with what was sent. Where only case or marks
+    differ, the sent ones stay. Where words differ, the sent words stay too, and what follows them
+    in the hypothesis follows them here: whoever asks for words before the end of a sentence asks
+    for words that stay. That is why only those are sent that were heard twice and are not at the
+    end.
+    """
+
+    def __init__(self) -> None:
+        self._previous: list[str] = []
+        self._sent: list[str] = []
+        """Keys of the words that were sent."""
+        self.text = ""
+        """All that was sent."""
+        self.contradicted = False
+        """Whether the last hypothesis said other words than were sent."""
+
+    def hear(self, text: str) -> str:
+        """Take the next hypothesis; return what is newly certain, to be put behind the rest."""
+        units = _UNIT.findall(text)
+        keys = [_key(unit) for unit in units]
+        agreed = _common(keys, [_key(unit) for unit in self._previous])
+        self._previous = units
+        begin, end = len(self._sent), min(agreed, len(units) - HOLD_BACK)
+        if end <= begin or keys[:begin] != self._sent:
+            return ""
+        piece = _MARKS.sub("", self._go_on(units, end))
+        self._sent = keys[:end]
+        self.text += piece
+        return piece
+
+    def finish(self, text: str) -> str:
+        """Return the whole text, which begins with all that was sent."""
+        units = _UNIT.findall(text)
+        keys = [_key(unit) for unit in units]
+        count = len(self._sent)
+        self.contradicted = keys[:count] != self._sent
+        if not self.contradicted:
+            return self.text + self._go_on(units, len(units))
+        rest = "".join(units[_end_of(self._sent, keys) :])
+        return self.text + (f" {rest.lstrip()}" if rest[:1].isspace() else rest)
+
+    def _go_on(self, units: list[str], end: int) -> str:
+        """Return what follows the sent words, with the marks that were left out behind them."""
+        begin = len(self._sent)
+        if not begin:
+            return "".join(units[:end]).lstrip()
+        marks = _MARKS.search(units[begin - 1])
+        return (marks.group() if marks else "") + "".join(units[begin:end])
+
+
+def _key(unit: str) -> str:
+    """What of a word counts: letters and digits."""
+    return re.sub(r"[\W_]+", "", unit).casefold()
+
+
+def _common(one: list[str], other: list[str]) -> int:
+    """Count the words that both begin with."""
+    count = 0
+    for mine, theirs in zip(one, other, strict=False):
+        if mine != theirs:
+            break
+        count += 1
+    return count
+
+
+def _end_of(sent: list[str], keys: list[str]) -> int:
+    """Return where in `keys` the part that corresponds to `sent` ends."""
+    steps = SequenceMatcher(None, sent, keys, autojunk=False).get_opcodes()
+    for _, begin, end, first, last in steps:
+        if end == len(sent):
+            return min(first + end - begin, last) if end > begin else first
+    return len(keys)
