@@ -7,12 +7,12 @@ from wyoming_servers import __version__
 from wyoming_servers.app.ground import Ground
 from wyoming_servers.app.http import Behind, start_api
 from wyoming_servers.app.pipelines import open_pipelines
-from wyoming_servers.config.faults import ConfigError
+from wyoming_servers.config.faults import ConfigError, Fault
 from wyoming_servers.config.load import LoadedConfig
 from wyoming_servers.coordinator.coordinator import Coordinator
 from wyoming_servers.coordinator.footprints import FileFootprints
 from wyoming_servers.devices.machine import MachineProbe
-from wyoming_servers.domain import ModelSpec
+from wyoming_servers.domain import ModelSpec, extra_service
 from wyoming_servers.errors import ConductorError
 from wyoming_servers.events import ModelProgressed, ServerStarted, ServerStopping
 from wyoming_servers.pipelines.library import ModelLibrary
@@ -137,8 +137,10 @@ class Conductor:
         """Bring what the services need, and what lies on this machine anyway.
 
         A model that cannot be had is reported and left out: the other services start all the
-        same, and a request for it is told how to get it.
+        same, and a request for it is told how to get it. But a port of one model is nothing
+        without it: that raises ConfigError.
         """
+        faults: list[Fault] = []
         wanted = dict.fromkeys([*self._served.values(), *await store.embedded()])
         for model in wanted:
 
@@ -148,7 +150,13 @@ class Conductor:
             try:
                 await store.ensure(model, tell)
             except ConductorError as err:
-                _LOG.error("%s is not available. %s", model, err)
+                if extra_service(model) in self._served:
+                    path = f"asr.extra_ports.{model}"
+                    faults.append(Fault(path, f"{model} is not installed. {err}"))
+                else:
+                    _LOG.error("%s is not available. %s", model, err)
+        if faults:
+            raise ConfigError(faults)
 
     def _preloaded(self, specs: dict[str, ModelSpec]) -> list[str]:
         """Return the models to load at start, those people wait for longest first."""

@@ -179,7 +179,8 @@ def _node(info: FieldInfo) -> Key | Branch:
 
 def _mapping(info: FieldInfo, values: Any) -> Branch:
     """Return what stands under names the user chooses: sections, or values of one kind."""
-    title, example = info.description or "", next(iter(info.examples or ()), "")
+    title = info.description or ""
+    example: Any = next(iter(info.examples or ()), "")
     if isinstance(values, type) and issubclass(values, Section):
         return Branch(title, {}, _branch(values), str(example))
     name, sample = next(iter(example.items()))

@@ -1,7 +1,9 @@
 """Being found on the network: zeroconf announcements for Home Assistant."""
 
 import asyncio
+import hashlib
 import logging
+import re
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -70,9 +72,9 @@ class Discovery:
         self._announcing: asyncio.Task[None] | None = None
 
     def start(self, ports: Mapping[str, int]) -> None:
-        """Announce the ports by service: `asr`, `tts`, `wake`, `api`. Returns at once.
+        """Announce the ports by service: `asr`, `tts`, `wake`, `api`, `asr:<model>`.
 
-        Asking the network whether the names are free takes a second or two.
+        Returns at once; asking the network whether the names are free takes a second or two.
         """
         if self._config.discovery.zeroconf:
             self._announcing = asyncio.create_task(self._announce(ports), name="announce")
@@ -123,7 +125,7 @@ def announcements(config: Config, uuid: str, ports: Mapping[str, int]) -> list[A
     """Return what to announce for the ports that are open."""
     short = uuid.replace("-", "")[:8]
     items = [
-        Announcement(WYOMING, f"wyoming-conductor-{service}-{short}", port)
+        Announcement(WYOMING, f"wyoming-conductor-{_label(service)}-{short}", port)
         for service, port in ports.items()
         if service != "api"
     ]
@@ -138,6 +140,17 @@ def announcements(config: Config, uuid: str, ports: Mapping[str, int]) -> list[A
         }
         items.append(Announcement(API, f"wyoming-conductor-{short}", ports["api"], properties))
     return items
+
+
+def _label(service: str) -> str:
+    """Return a service's name as a part of a DNS label, distinct for each.
+
+    A label has 63 bytes at most; 33 of them are left for a model's port.
+    """
+    plain = re.sub(r"[^a-z0-9]+", "-", service.lower()).strip("-")
+    if plain == service:
+        return plain
+    return f"{plain[:28].rstrip('-')}-{hashlib.sha256(service.encode()).hexdigest()[:4]}"
 
 
 async def lan_address(host: str) -> str | None:

@@ -1,6 +1,6 @@
 """What `describe` is answered with, made once and kept as bytes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from wyoming.info import (
@@ -23,7 +23,8 @@ from wyoming_servers.pipelines.words import WordBook
 from wyoming_servers.protocol.codec import Frame, encode
 
 PROGRAM: Final = "wyoming-conductor"
-"""The name of every program. It is part of Home Assistant's entity ids, so it never changes."""
+"""The name of every program but those of one model. It is part of Home Assistant's entity ids, so
+it never changes."""
 
 DEFAULT_MARK: Final = "(default) "
 """Begins the default voice's description: Home Assistant takes the first by description, and a
@@ -51,12 +52,28 @@ class InfoCache:
         return self._frame
 
 
-def asr_info(specs: Mapping[str, ModelSpec], config: Config) -> Info:
-    """Describe speech-to-text: one program, the model that is used first."""
+def program_name(model: str) -> str:
+    """Return the name of the program that is one model alone, on its own port."""
+    return f"{PROGRAM} {model}"
+
+
+def asr_info(specs: Mapping[str, ModelSpec], config: Config, first: str | None = None) -> Info:
+    """Describe speech-to-text: one program, the model that is used first.
+
+    On the port of one model, `first`, a program of it alone comes before that of all: Home
+    Assistant takes the first, with the languages of all its models.
+    """
     models = [spec for spec in specs.values() if spec.kind is Kind.ASR]
     models.sort(key=lambda spec: (spec.id != config.asr.model, spec.id))
-    program = AsrProgram(
-        **_program("Speech to text"),
+    programs = [_asr_program(PROGRAM, models, config)] if models else []
+    if first is not None and first in specs:
+        programs.insert(0, _asr_program(program_name(first), [specs[first]], config))
+    return Info(asr=programs)
+
+
+def _asr_program(name: str, models: Iterable[ModelSpec], config: Config) -> AsrProgram:
+    return AsrProgram(
+        **_program("Speech to text", name),
         models=[
             AsrModel(
                 name=spec.id,
@@ -71,7 +88,6 @@ def asr_info(specs: Mapping[str, ModelSpec], config: Config) -> Info:
         supports_transcript_streaming=False,
         requires_external_vad=not config.asr.turn_detection,
     )
-    return Info(asr=[program] if models else [])
 
 
 def tts_info(voices: VoiceBook) -> Info:
@@ -117,10 +133,10 @@ def _voice(voice: Voice, *, is_default: bool) -> TtsVoice:
     )
 
 
-def _program(description: str) -> dict[str, Any]:
+def _program(description: str, name: str = PROGRAM) -> dict[str, Any]:
     """Return what all programs have in common."""
     return {
-        "name": PROGRAM,
+        "name": name,
         "description": description,
         "attribution": Attribution(name="Wyoming Conductor", url=""),
         "installed": True,

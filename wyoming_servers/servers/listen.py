@@ -30,8 +30,12 @@ class Listener:
         make_session: MakeSession,
         limits: LimitsSection,
         clock: Clock,
+        *,
+        key: str = "",
     ) -> None:
+        """`key` is where the configuration names the port; by default `<service>.port`."""
         self._service = service
+        self._key = key or f"{service}.port"
         self._host = host
         self._port = port
         self._info = info
@@ -56,7 +60,7 @@ class Listener:
         except OSError as err:
             raise BusyError(
                 f"Port {self._port} on {self._host} cannot be opened: {err.strerror or err}.",
-                hint=f"Another server may hold it; choose another {self._service}.port.",
+                hint=f"Another server may hold it; choose another {self._key}.",
             ) from err
         port: int = self._server.sockets[0].getsockname()[1]
         return port

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from wyoming_servers.clock import Clock
 from wyoming_servers.config.schema import Config
-from wyoming_servers.domain import ModelSpec
+from wyoming_servers.domain import ModelSpec, extra_service
 from wyoming_servers.pipelines.asr import AsrPipeline
 from wyoming_servers.pipelines.tts import TtsPipeline
 from wyoming_servers.pipelines.wake import WakePipeline
@@ -13,13 +14,42 @@ from wyoming_servers.servers.asr import AsrSession
 from wyoming_servers.servers.discovery import Discovery
 from wyoming_servers.servers.info import InfoCache, asr_info, tts_info, wake_info
 from wyoming_servers.servers.listen import Listener
+from wyoming_servers.servers.programs import Programs, ProgramSession
 from wyoming_servers.servers.session import MakeSession
 from wyoming_servers.servers.tts import TtsSession
 from wyoming_servers.servers.wake import WakeSession
 
 
+@dataclass(frozen=True, slots=True)
+class _Door:
+    """What one port is for."""
+
+    key: str
+    """Where the configuration names the port."""
+    port: int
+    info: InfoCache
+    make_session: MakeSession
+
+
+def _asr_door(
+    config: Config, specs: Mapping[str, ModelSpec], asr: AsrPipeline, model: str | None = None
+) -> _Door:
+    """Return the port of speech-to-text, or that of one model."""
+    programs = Programs(specs, model)
+    port = config.asr.port if model is None else config.asr.extra_ports[model]
+    return _Door(
+        "asr.port" if model is None else f"asr.extra_ports.{model}",
+        port,
+        InfoCache(lambda: asr_info(specs, config, model)),
+        lambda peer: ProgramSession(AsrSession(peer, asr), programs),
+    )
+
+
 class WyomingServers:
-    """Serves what the configuration enables, each service on its port."""
+    """Serves what the configuration enables, each service on its port.
+
+    The services are `asr`, `tts`, `wake`, and `asr:<model>` for a port of one model.
+    """
 
     def __init__(
         self,
@@ -37,34 +67,37 @@ class WyomingServers:
         self._api_port = api_port
         """Announced with our own ports."""
         self._discovery = Discovery(config, uuid)
-        self._infos = {
-            "asr": InfoCache(lambda: asr_info(specs, config)),
-            "tts": InfoCache(lambda: tts_info(tts.voices)),
-            "wake": InfoCache(lambda: wake_info(wake.words)),
-        }
-        sessions: dict[str, MakeSession] = {
-            "asr": lambda peer: AsrSession(peer, asr),
-            "tts": lambda peer: TtsSession(peer, tts),
-            "wake": lambda peer: WakeSession(peer, wake),
-        }
-        ports: dict[str, int] = {}
+        self._doors: dict[str, _Door] = {}
         if config.asr.enabled:
-            ports["asr"] = config.asr.port
+            self._doors["asr"] = _asr_door(config, specs, asr)
+            for model in config.asr.extra_ports:
+                self._doors[extra_service(model)] = _asr_door(config, specs, asr, model)
         if config.tts.enabled:
-            ports["tts"] = config.tts.port
+            self._doors["tts"] = _Door(
+                "tts.port",
+                config.tts.port,
+                InfoCache(lambda: tts_info(tts.voices)),
+                lambda peer: TtsSession(peer, tts),
+            )
         if config.wake.enabled:
-            ports["wake"] = config.wake.port
+            self._doors["wake"] = _Door(
+                "wake.port",
+                config.wake.port,
+                InfoCache(lambda: wake_info(wake.words)),
+                lambda peer: WakeSession(peer, wake),
+            )
         self._listeners = {
             service: Listener(
                 service,
                 config.host,
-                port,
-                self._infos[service],
-                sessions[service],
+                door.port,
+                door.info,
+                door.make_session,
                 config.limits,
                 clock,
+                key=door.key,
             )
-            for service, port in ports.items()
+            for service, door in self._doors.items()
         }
         self._open: dict[str, Listener] = {}
 
@@ -92,7 +125,7 @@ class WyomingServers:
 
     def refresh(self) -> bool:
         """Describe anew after models came or went; True if anything has changed."""
-        changed = [info.refresh() for info in self._infos.values()]
+        changed = [door.info.refresh() for door in self._doors.values()]
         return any(changed)
 
     async def stop(self, grace: float | None = None) -> None:

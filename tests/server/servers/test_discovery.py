@@ -1,4 +1,5 @@
 import asyncio
+import re
 import socket
 from collections.abc import Awaitable
 from typing import Any
@@ -58,6 +59,18 @@ def test_two_installations_on_one_machine_do_not_collide() -> None:
     other = "ffffffff" + UUID[8:]
     names = [item.name for uuid in (UUID, other) for item in announcements(config(), uuid, PORTS)]
     assert len(set(names)) == 8
+
+
+def test_the_port_of_each_model_has_a_name_of_its_own_that_fits_into_dns() -> None:
+    models = ["whisper/tiny.en", "whisper/tiny-en", "whisper/" + "x" * 80, "whisper/" + "x" * 81]
+    ports = {f"asr:{model}": 10_301 + number for number, model in enumerate(models)}
+    items = announcements(config(), UUID, PORTS | ports)
+    assert len({item.instance for item in items}) == 8
+    for item in items:
+        assert re.fullmatch(r"[a-z0-9-]{1,63}", item.instance)
+    again = announcements(config(), UUID, ports)
+    assert again[0].instance.startswith("wyoming-conductor-asr-whisper-tiny-en-")
+    assert again == items[3:-1]
 
 
 def test_the_api_says_what_our_integration_needs() -> None:

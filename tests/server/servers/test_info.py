@@ -24,6 +24,17 @@ def test_the_model_that_is_used_comes_first_with_its_languages() -> None:
     assert all(model.installed and model.description for model in program.models)
 
 
+def test_the_model_of_a_port_comes_first_in_a_program_of_its_own() -> None:
+    first, second = asr_info(SPECS, config(), "asr/english").asr
+    assert (first.name, [model.name for model in first.models]) == (
+        "wyoming-conductor asr/english",
+        ["asr/english"],
+    )
+    assert second.name == "wyoming-conductor"
+    (only,) = asr_info(SPECS, config(), "not/installed").asr
+    assert only.name == "wyoming-conductor"
+
+
 @pytest.mark.parametrize("ours", [True, False])
 def test_the_client_needs_a_vad_only_if_we_do_not_end_the_turn(ours: bool) -> None:
     (program,) = asr_info(SPECS, config(turn_detection=ours)).asr
