@@ -22,6 +22,7 @@ from wyoming_servers.api import (
     system,
     traces,
     vocabulary,
+    voices,
     webhooks,
     websocket,
 )
@@ -54,6 +55,7 @@ _ROUTERS: Final = (
     config.router,
     vocabulary.router,
     lexicon.router,
+    voices.router,
     traces.router,
     system.router,
 )
@@ -74,6 +76,7 @@ def create_app(context: ApiContext) -> FastAPI:
         for router, needed in (
             (library.router, context.library),
             (cache.router, context.library),
+            (voices.router, context.library and context.tts),
             (config.router, context.editor),
             (jobs.router, context.jobs),
             (openai.router, context.jobs),

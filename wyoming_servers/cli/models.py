@@ -29,6 +29,9 @@ def list_models(
         bool, typer.Option("--installed", help="Only those that are here.")
     ] = False,
     kind: Annotated[Kind | None, typer.Option(help="Only those of one kind.")] = None,
+    voices: Annotated[
+        bool, typer.Option("--voices", help="Each voice, with what it needs to be played.")
+    ] = False,
     as_json: JsonOption = False,
     config: settings.ConfigOption = None,
     data_dir: settings.DataDirOption = None,
@@ -40,9 +43,15 @@ def list_models(
     Examples:
       wyoming-conductor models list --kind tts
       wyoming-conductor models list --installed --json
+      wyoming-conductor models list --voices
     """
     from wyoming_servers.cli.output import console, megabytes, print_json
 
+    if voices:
+        from wyoming_servers.cli.voices import show
+
+        show(settings.load(config, data_dir, sets).config, installed=installed, as_json=as_json)
+        return
     store = _store(config, data_dir, sets)
     entries = [
         entry

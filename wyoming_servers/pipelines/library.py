@@ -105,6 +105,10 @@ class ModelLibrary:
         if tasks:
             await asyncio.wait(tasks)
 
+    def entries(self) -> tuple[ModelEntry, ...]:
+        """Return what is known of every model there is."""
+        return self._store.entries()
+
     async def shelves(self) -> list[Shelf]:
         """Return every model there is."""
         sizes = await self._store.sizes()

@@ -63,6 +63,11 @@ class VoiceBook:
         return iter(sorted(voices, key=lambda voice: voice.offer.name != self._default))
 
     @property
+    def models(self) -> frozenset[str]:
+        """Ids of the installed models that speak, those included whose voices cannot be played."""
+        return frozenset(spec.id for spec in self._specs.values() if spec.kind is Kind.TTS)
+
+    @property
     def default(self) -> Voice | None:
         """The configured voice, if it is installed."""
         first = next(iter(self), None)
@@ -102,7 +107,8 @@ class VoiceBook:
             return made
         names = [voice.offer.name for voice in self]
         raise ModelMissingError(
-            f"The voice {clip(name)!r} is not installed; {list_names(names, 'voice')}."
+            f"The voice {clip(name)!r} is not installed; {list_names(names, 'voice')}.",
+            hint="`wyoming-conductor models list --voices` shows what each voice needs.",
         )
 
     def _made(self, name: str) -> Voice | None:

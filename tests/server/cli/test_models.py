@@ -76,6 +76,28 @@ def test_the_list_can_be_narrowed_and_read_by_programs(run: Any, data_dir: Path)
     assert here[0]["folder"]
 
 
+def test_voices_are_listed_with_what_they_need(run: Any, data_dir: Path) -> None:
+    path = data_dir.parent / "manifests" / "test.yaml"
+    models = yaml.safe_load(path.read_text())
+    models["models"][1]["offers"] = [
+        {"name": "deep", "languages": ["de"], "quality": "high"},
+        {"name": "far", "languages": ["zh"], "needs": ["no-such-reader"]},
+    ]
+    models["models"][0] |= {"kind": "tts", "offers": [{"name": "here"}]}
+    path.write_text(yaml.safe_dump(models))
+    found = catalog.read_catalog(path.parent)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("wyoming_servers.store.store.builtin_catalog", lambda: found)
+        run("models", "pull", "test/small", *options(data_dir))
+        lines = run("models", "list", "--voices", *options(data_dir)).stdout.splitlines()
+        assert [line.split()[0] for line in lines] == ["voice", "here", "deep", "far"]
+        assert lines[1].split()[-1] == "installed"
+        assert lines[2].split()[:4] == ["deep", "de", "high", "test/large"]
+        asked = run("models", "list", "--voices", "--installed", "--json", *options(data_dir))
+    (here,) = json.loads(asked.stdout)
+    assert (here["name"], here["installed"], here["needs"]) == ("here", True, [])
+
+
 def test_a_kind_that_is_none_is_wrong_usage(run: Any, data_dir: Path) -> None:
     assert run("models", "list", "--kind", "vision").exit_code == 2
 

@@ -1,0 +1,58 @@
+"""The list of voices of `wyoming-conductor models list --voices`."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wyoming_servers.config.schema import Config
+    from wyoming_servers.pipelines.voice_list import ListedVoice
+
+
+def show(config: "Config", *, installed: bool, as_json: bool) -> None:
+    """Print every voice, those that can be played first; with `installed` no others."""
+    from wyoming_servers.cli.output import console, print_json
+
+    found = [voice for voice in _voices(config) if voice.installed or not installed]
+    if as_json:
+        print_json([_as_json(voice) for voice in found])
+        return
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for title in ("voice", "languages", "quality", "model", "licence", "needs"):
+        table.add_column(title, no_wrap=title in ("voice", "model"))
+    for voice in found:
+        table.add_row(
+            voice.name,
+            ", ".join(voice.languages),
+            voice.quality or "-",
+            voice.entry.id,
+            voice.entry.licence,
+            ", ".join(voice.needs) or "installed",
+        )
+    console().print(table)
+
+
+def _voices(config: "Config") -> list["ListedVoice"]:
+    from wyoming_servers.pipelines.voice_list import list_voices
+    from wyoming_servers.pipelines.voices import VoiceBook
+    from wyoming_servers.store.specs import model_specs
+    from wyoming_servers.store.store import ModelStore
+
+    store = ModelStore(config.data_dir)
+    book = VoiceBook(model_specs(config, store), config.tts.voice, tuple(config.tts.presets))
+    return list_voices(store.entries(), book)
+
+
+def _as_json(voice: "ListedVoice") -> dict[str, Any]:
+    return {
+        "name": voice.name,
+        "description": voice.description,
+        "model": voice.entry.id,
+        "languages": list(voice.languages),
+        "quality": voice.quality,
+        "licence": voice.entry.licence,
+        "non_commercial": voice.entry.non_commercial,
+        "speakers": list(voice.speakers),
+        "installed": voice.installed,
+        "needs": list(voice.needs),
+    }
