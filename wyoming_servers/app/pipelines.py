@@ -37,7 +37,7 @@ async def open_pipelines(
     config, bus, clock = ground.config, ground.bus, ground.clock
     vocabulary = Vocabulary(config.data_dir / VOCABULARY)
     await vocabulary.load()
-    asr = AsrPipeline(coordinator, specs, config, bus, clock)
+    asr = AsrPipeline(coordinator, specs, config, bus, clock, vocabulary=vocabulary)
     phrases = _phrase_cache(config)
     if phrases is not None:
         ground.own(phrases.run(), "phrase cache")

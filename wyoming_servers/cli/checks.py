@@ -232,29 +232,41 @@ async def check_ports(config: Config, token: str | None = None) -> list[Finding]
     `token` is that of the HTTP API; without it a running one is recognised all the same.
     """
     services: tuple[Service, ...] = ("asr", "tts", "wake", "api")
-    wanted = [name for name in services if getattr(config, name).enabled]
+    wanted: list[tuple[Service, str, str, int]] = [
+        (name, name, f"{name}.port", getattr(config, name).port)
+        for name in services
+        if getattr(config, name).enabled
+    ]
+    if config.asr.enabled:
+        wanted += [
+            ("asr", f"asr of {model}", f"asr.extra_ports.{model}", port)
+            for model, port in config.asr.extra_ports.items()
+        ]
     checks = (
-        _check_port(name, Address(config.host, getattr(config, name).port), token)
-        for name in wanted
+        _check_port(service, name, key, Address(config.host, port), token)
+        for service, name, key, port in wanted
     )
     return [*await asyncio.gather(*checks)]
 
 
-async def _check_port(service: Service, address: Address, token: str | None) -> Finding:
-    label = f"{service} port {address.port}"
+async def _check_port(
+    service: Service, name: str, key: str, address: Address, token: str | None
+) -> Finding:
+    """Look at one port; `name` is for people, `key` is where the configuration has it."""
+    label = f"{name} port {address.port}"
     if address.port == 0:
-        return Finding("port", Level.OK, f"{service}: any free port")
+        return Finding("port", Level.OK, f"{name}: any free port")
     try:
         _try_to_bind(address)
     except PermissionError:
-        cure = f"Ports below 1024 need rights; set {service}.port to a higher one."
+        cure = f"Ports below 1024 need rights; set {key} to a higher one."
         return Finding("port", Level.BROKEN, f"{label} is not allowed to this user", cure)
     except OSError as err:
         owner = await identify(service, address, token)
         if owner.ours:
             return Finding("port", Level.OK, f"{label}: {owner.name} answers")
         who = f"{owner.name} is there" if owner.name else err.strerror or str(err)
-        cure = f"Stop what listens there, or set {service}.port to a free port."
+        cure = f"Stop what listens there, or set {key} to a free port."
         return Finding("port", Level.BROKEN, f"{label} cannot be used: {who}", cure)
     return Finding("port", Level.OK, f"{label} is free")
 

@@ -80,7 +80,7 @@ def _examine_machine(config: "Config") -> "list[Finding]":
         *checks.check_gpu(only_gpu),
         *checks.check_memory(),
         *checks.check_disk(config.data_dir),
-        *checks.check_models(config, catalog, list(served.values())),
+        *checks.check_models(config, catalog, list(dict.fromkeys(served.values()))),
         *asyncio.run(checks.check_ports(config, _token(config))),
     ]
 

@@ -207,3 +207,29 @@ def test_a_missing_model_that_may_not_be_fetched_is_broken(
     (found,) = checks.check_models(offline, builtin_catalog(), model)
     assert found.level is Level.BROKEN
     assert found.cure.endswith("--set downloads.offline=false")
+
+
+async def test_the_ports_of_single_models_are_looked_at() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ports = {"whisper/tiny.en": port, "whisper/base": 0}
+        config = Config.model_validate(
+            {"host": "127.0.0.1", "asr": {"port": 0, "extra_ports": ports}}
+            | {name: {"enabled": False} for name in ("tts", "wake", "api")}
+        )
+        first, held, free = await checks.check_ports(config)
+    assert first.text == "asr: any free port"
+    assert free.text == "asr of whisper/base: any free port"
+    assert held.text.startswith(f"asr of whisper/tiny.en port {port} cannot be used")
+    assert "set asr.extra_ports.whisper/tiny.en to a free port" in held.cure
+
+
+def test_a_model_with_a_port_is_looked_for(run: Any) -> None:
+    ports = ("--set", "asr.extra_ports={whisper/tiny.en: 0, whisper/base: 0}")
+    result = run("doctor", "--json", *PORTS, *ports)
+    texts = [found["text"] for found in json.loads(result.stdout)]
+    assert len([text for text in texts if text.startswith("whisper/base is")]) == 1
+    assert len([text for text in texts if text.startswith("whisper/tiny.en is")]) == 1
+    result = run("doctor", "--json", *PORTS, "--set", "asr.extra_ports.whisper/bse=0")
+    assert "asr.extra_ports.whisper/bse" in result.stdout
+    assert "whisper/base" in result.stdout
