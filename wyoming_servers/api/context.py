@@ -17,6 +17,7 @@ from wyoming_servers.config.editor import ConfigEditor
 from wyoming_servers.config.schema import Config
 from wyoming_servers.coordinator.face import CoordinatorFace
 from wyoming_servers.domain import ModelSpec
+from wyoming_servers.errors import InternalError
 from wyoming_servers.jobs.manager import JobManager
 from wyoming_servers.pipelines.library import ModelLibrary
 from wyoming_servers.pipelines.tts import TtsPipeline
@@ -75,3 +76,10 @@ def _of(connection: HTTPConnection) -> ApiContext:
 
 Context = Annotated[ApiContext, Depends(_of)]
 """A route's parameter of this type receives the application's context."""
+
+
+def jobs_of(context: ApiContext) -> JobManager:
+    """Return the jobs, where they are served: their routes are left out elsewhere."""
+    if context.jobs is None:
+        raise InternalError("Jobs are routed but not served.")
+    return context.jobs

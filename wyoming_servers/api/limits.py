@@ -13,9 +13,11 @@ from wyoming_servers.api.problems import respond
 from wyoming_servers.errors import BusyError, ConductorError, TooLargeError
 
 BODY_BYTES: Final = 1024 * 1024
-"""Of a request that sends no recording; those are bounded where they are written."""
+"""Of a request that sends no recording or text; those are bounded where they are written."""
 
-_UPLOADS: Final = frozenset({"/jobs", "/v1/audio/transcriptions", "/v1/audio/translations"})
+_UPLOADS: Final = frozenset(
+    {"/jobs", "/jobs/speech", "/v1/audio/transcriptions", "/v1/audio/translations"}
+)
 
 _ADDRESSES: Final = 1_024
 """Clients that are remembered; the ones that asked longest ago are forgotten first."""

@@ -48,6 +48,7 @@ def _features(context: ApiContext) -> list[str]:
         "lexicon": tts and tts.lexicon,
         "library": context.library,
         "phrases": tts and tts.phrases,
+        "speech_jobs": tts and context.jobs,
         "vocabulary": context.vocabulary,
         "webhooks": context.webhooks,
     }

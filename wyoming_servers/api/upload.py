@@ -1,7 +1,7 @@
 """Reads `multipart/form-data` as it comes: the file to disk, the fields to memory, all bounded."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,8 +20,15 @@ _HEADER_BYTES: Final = 8 * 1024
 _OVERHEAD: Final = _MAX_FIELDS * (_FIELD_BYTES + _HEADER_BYTES)
 """What a form may have beside its file."""
 
+SMALL_BYTES: Final = 1024 * 1024
+"""A request that is read in a moment; about a larger one it is worth to decide before."""
+
 STALL_SECONDS: Final = 30.0
 """A client that sends nothing for so long has gone, or means no good."""
+
+
+Admit = Callable[["Form"], Awaitable[None]]
+"""Raises if a request is not to be taken; called with the fields that came before its file."""
 
 
 @dataclass(slots=True)
@@ -63,22 +70,38 @@ class Upload:
 
 
 @asynccontextmanager
-async def receive_form(request: Request, inbox: Inbox, file_field: str) -> AsyncIterator[Upload]:
+async def receive_form(
+    request: Request,
+    inbox: Inbox,
+    file_field: str,
+    *,
+    largest: int | None = None,
+    admit: Admit | None = None,
+) -> AsyncIterator[Upload]:
     """Read the whole request; the file of `file_field` goes to the inbox.
 
-    Raises BadRequestError (with the texts that clients of `/jobs` know), TooLargeError, BusyError.
+    `largest` bounds the file further. `admit` is called with what is known when a large file
+    begins to come, and may raise. Raises BadRequestError (with the texts that clients of `/jobs`
+    know), TooLargeError, BusyError.
     """
     boundary = _boundary(request)
-    length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length) > inbox.largest + _OVERHEAD:
+    largest = min(inbox.largest, largest or inbox.largest)
+    length = _length(request)
+    if length is not None and length > largest + _OVERHEAD:
         raise TooLargeError(
-            f"The recording is larger than {inbox.largest} bytes.",
+            f"What is sent is larger than {largest} bytes.",
             hint="Send it in parts, compressed, or raise jobs.max_upload.",
         )
-    async with inbox.receive() as arrival:
+    if length is not None and length <= SMALL_BYTES:
+        admit = None
+    async with inbox.receive(largest) as arrival:
         parts = _Parts(boundary, file_field)
         async for data in _body(request):
-            await arrival.write(parts.feed(data))
+            content = parts.feed(data)
+            if admit is not None and parts.form.size is not None:
+                await admit(parts.form)
+                admit = None
+            await arrival.write(content)
         parts.finish()
         form = parts.form
         if form.size is None:
@@ -86,6 +109,16 @@ async def receive_form(request: Request, inbox: Inbox, file_field: str) -> Async
         if not form.size:
             raise BadRequestError(f"{file_field} field is empty")
         yield Upload(form, arrival)
+
+
+async def read_body(request: Request, largest: int) -> bytes:
+    """Return a body that is no form. Raises TooLargeError, BadRequestError."""
+    body = bytearray()
+    async for data in _body(request):
+        body += data
+        if len(body) > largest:
+            raise TooLargeError(f"The body is larger than {largest} bytes.")
+    return bytes(body)
 
 
 async def _body(request: Request) -> AsyncIterator[bytes]:
@@ -200,6 +233,11 @@ class _Parts:
 
     def _all(self) -> None:
         self._complete = True
+
+
+def _length(request: Request) -> int | None:
+    text = request.headers.get("content-length", "")
+    return int(text) if text.isdecimal() else None
 
 
 def _boundary(request: Request) -> bytes:

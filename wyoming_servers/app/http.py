@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from wyoming_servers import __version__
-from wyoming_servers.api import jobs as job_views
+from wyoming_servers.api import job_views
 from wyoming_servers.api.app import create_app
 from wyoming_servers.api.auth import ensure_token
 from wyoming_servers.api.context import ApiContext
@@ -19,6 +19,7 @@ from wyoming_servers.coordinator.coordinator import Coordinator
 from wyoming_servers.domain import ModelSpec, ModelState
 from wyoming_servers.jobs.job import Job
 from wyoming_servers.jobs.manager import JobManager
+from wyoming_servers.jobs.speak import Reading
 from wyoming_servers.pipelines.library import ModelLibrary
 from wyoming_servers.telemetry.metrics import Metrics
 from wyoming_servers.telemetry.otlp import OtlpExporter
@@ -66,6 +67,7 @@ async def start_api(ground: Ground, behind: Behind) -> int:
             bus,
             clock,
             beam_size=config.asr.beam_size,
+            reading=Reading(behind.pipelines.tts.lexicon, config.tts.sentence_silence),
             on_end=_telling(webhooks),
         )
     )

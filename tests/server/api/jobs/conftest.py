@@ -11,7 +11,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from wyoming_servers.api import jobs as resource
+from wyoming_servers.api import job_views as resource
 from wyoming_servers.api.app import create_app
 from wyoming_servers.api.context import ApiContext
 from wyoming_servers.api.server import ApiServer

@@ -1,0 +1,20 @@
+"""What OpenAI calls its models and voices, which its clients send unless they are told better."""
+
+from typing import Final
+
+THEIR_MODELS: Final = frozenset(
+    {
+        "whisper-1",
+        "gpt-4o-transcribe",
+        "gpt-4o-mini-transcribe",
+        "tts-1",
+        "tts-1-hd",
+        "gpt-4o-mini-tts",
+    }
+)
+THEIR_VOICES: Final = frozenset(
+    {
+        *("alloy", "ash", "ballad", "cedar", "coral", "echo", "fable"),
+        *("marin", "nova", "onyx", "sage", "shimmer", "verse"),
+    }
+)
