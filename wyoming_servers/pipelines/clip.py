@@ -1,6 +1,6 @@
 """Names in messages to people, however long or many they are."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 _LONGEST: Final = 60
@@ -18,3 +18,10 @@ def list_names(names: Sequence[str], noun: str) -> str:
         return f"no {noun} is"
     more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
     return f"installed: {', '.join(names[:_MOST])}{more}"
+
+
+def list_languages(codes: Iterable[str]) -> str:
+    """List codes in order, each once, the first dozen by name; `no language` if there are none."""
+    known = sorted(set(codes))
+    more = f" and {len(known) - _MOST} more" if len(known) > _MOST else ""
+    return f"{', '.join(known[:_MOST])}{more}" if known else "no language"

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from wyoming_servers.config.schema import AsrSection
 from wyoming_servers.domain import Kind, ModelSpec
 from wyoming_servers.errors import ModelMissingError, UnsupportedLanguageError
-from wyoming_servers.pipelines import language as languages
-from wyoming_servers.pipelines.clip import clip, list_names
+from wyoming_servers.pipelines.clip import clip, list_languages, list_names
+from wyoming_servers.text.locale import is_auto, matches
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,8 @@ def choose_listener(
 
     1. The model named, or the configured one, if it understands the language.
     2. None named, and the configured one does not: the first installed model that does.
-    3. No language, or `auto`: the model detects it, or takes the only one it knows.
+    3. No language, or `auto`: the only one that the model knows, or knows of those configured;
+       else it detects it.
 
     Raises ModelMissingError or UnsupportedLanguageError, naming what there is.
     """
@@ -38,18 +39,19 @@ def choose_listener(
             f"{list_names([spec.id for spec in installed], 'model')}."
         )
     wanted = language or asr.language
-    if languages.normalize(wanted) == "auto":  # 3
-        alone = first.languages[0] if len(first.languages) == 1 else None
-        return Listener(first, alone)
+    if is_auto(wanted):  # 3
+        found = {matches(code, first.languages) for code in asr.languages} - {None}
+        known = [*(found or first.languages)]
+        return Listener(first, known[0] if len(known) == 1 else None)
     able = [first] if model else [first, *installed]
     for spec in able:  # 1, 2
-        known = languages.match(wanted, spec.languages)
-        if known is not None:
-            return Listener(spec, known)
+        language = matches(wanted, spec.languages)
+        if language is not None:
+            return Listener(spec, language)
     heard = {code for spec in able for code in spec.languages}
     who = first.id if len({spec.id for spec in able}) == 1 else "No installed model"
     verb = "does not understand" if who == first.id else "understands"
     raise UnsupportedLanguageError(
         f"{who} {verb} {clip(wanted)!r}.",
-        hint=f"Understood: {languages.shorten(heard) or 'no language'}.",
+        hint=f"Understood: {list_languages(heard)}.",
     )

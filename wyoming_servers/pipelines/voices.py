@@ -10,8 +10,8 @@ from wyoming_servers.errors import (
     ModelMissingError,
     UnsupportedLanguageError,
 )
-from wyoming_servers.pipelines import language as languages
-from wyoming_servers.pipelines.clip import clip, list_names
+from wyoming_servers.pipelines.clip import clip, list_languages, list_names
+from wyoming_servers.text.locale import canonical, matches
 from wyoming_servers.text.mix import parse_mix, parse_pace
 
 
@@ -132,16 +132,16 @@ class VoiceBook:
         )
 
     def _speaking(self, language: str) -> Voice:
-        able = [voice for voice in self if languages.match(language, voice.languages) is not None]
+        able = [voice for voice in self if matches(language, voice.languages) is not None]
         for voice in able:
-            if languages.normalize(language) in map(languages.normalize, voice.languages):
+            if canonical(language) in map(canonical, voice.languages):
                 return voice
         if able:
             return able[0]
         spoken = {code for voice in self for code in voice.languages}
         raise UnsupportedLanguageError(
             f"No installed voice speaks {clip(language)!r}; "
-            f"there are voices for {languages.shorten(spoken) or 'no language'}.",
+            f"there are voices for {list_languages(spoken)}.",
             hint="`wyoming-conductor models list` shows which voices can be pulled.",
         )
 

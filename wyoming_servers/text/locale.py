@@ -100,14 +100,6 @@ def is_auto(code: str | None) -> bool:
     return code is None or code.strip().lower() in _AUTO
 
 
-def whisper_language(code: str) -> str:
-    """Return Whisper's code of a language: `zh-CN` gives `zh`, `nb-NO` gives `no`.
-
-    Whether a model knows it is for the model to say.
-    """
-    return parse(code).language
-
-
 def canonical(code: str) -> str:
     """Return a code as BCP 47 writes it, its language as given: `de_de` gives `de-DE`."""
     parts = code.strip().partition(".")[0].replace("_", "-").split("-")

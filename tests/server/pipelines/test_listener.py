@@ -3,7 +3,7 @@ import pytest
 from wyoming_servers.config.schema import AsrSection
 from wyoming_servers.errors import ModelMissingError, UnsupportedLanguageError
 from wyoming_servers.pipelines.fake import SPECS
-from wyoming_servers.pipelines.listener import choose_listener
+from wyoming_servers.pipelines.listener import Listener, choose_listener
 
 ENGLISH = AsrSection(model="asr/english")
 
@@ -25,6 +25,28 @@ def test_a_model_of_one_language_has_nothing_to_detect(wanted: str | None) -> No
 def test_the_configured_language_is_the_default() -> None:
     asr = AsrSection(model="asr/many", language="de")
     assert choose_listener(SPECS, asr, None, None).language == "de"
+
+
+@pytest.mark.parametrize("wanted", [None, "auto", "Auto", "und"])
+def test_several_configured_languages_are_for_detection_to_choose_from(wanted: str | None) -> None:
+    asr = AsrSection(model="asr/many", languages=["de_AT", "nb-NO"])
+    assert choose_listener(SPECS, asr, None, wanted).language is None
+
+
+@pytest.mark.parametrize("languages", [["zh-CN"], ["zh", "zh-TW"], ["zh", "xx"]])
+def test_a_single_configured_language_needs_no_detection(languages: list[str]) -> None:
+    asr = AsrSection(model="asr/many", languages=languages)
+    assert choose_listener(SPECS, asr, None, None) == Listener(SPECS["asr/many"], "zh")
+
+
+def test_a_model_that_knows_no_configured_language_detects_any() -> None:
+    asr = AsrSection(model="asr/many", languages=["xx"])
+    assert choose_listener(SPECS, asr, None, None) == Listener(SPECS["asr/many"], None)
+
+
+def test_a_language_that_is_asked_for_need_not_be_a_configured_one() -> None:
+    asr = AsrSection(model="asr/many", languages=["de"])
+    assert choose_listener(SPECS, asr, None, "zh").language == "zh"
 
 
 def test_another_model_helps_where_the_configured_one_does_not_understand() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from wyoming_servers.text.locale import canonical, is_auto, matches, whisper_language
+from wyoming_servers.text.locale import canonical, is_auto, matches, parse
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from wyoming_servers.text.locale import canonical, is_auto, matches, whisper_lan
     ],
 )
 def test_every_form_of_a_code_becomes_whispers(code: str, whisper: str) -> None:
-    assert whisper_language(code) == whisper
+    assert parse(code).language == whisper
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,13 @@ def test_every_form_of_a_code_becomes_whispers(code: str, whisper: str) -> None:
         ("iw-IL", ["he"], "he"),
         ("de", ["en", "fr"], None),
         ("de", [], None),
+        ("zh-CN", ["en", "zh"], "zh"),
+        ("de_DE", ["de"], "de"),
+        ("EN-us", ["en_GB", "en_US"], "en_US"),
+        ("zh-Hans-CN", ["zh"], "zh"),
+        ("xx", ["en"], None),
+        ("", ["en"], None),
+        ("e", ["en"], None),
     ],
 )
 def test_the_nearest_offer_is_chosen(requested: str, offered: list[str], best: str | None) -> None:
