@@ -400,7 +400,7 @@ class Speech:
         self._measure.phrases += 1
         self._measure.audio_seconds += self._format.result().seconds(sum(map(len, heard)))
         if self._phrases is not None and (audio := b"".join(heard)):
-            phrase = Phrase(self.voice, self._format.result().rate, audio)
+            phrase = Phrase(self.voice, self._format.result().rate, audio, segment.text)
             self._phrases.put(self._key(segment), phrase)
         return True
 
