@@ -89,6 +89,7 @@ class Transcriber:
         """None if the model detects it."""
         self._request = {
             "language": self.language,
+            "languages": list(asr.languages),
             "beam_size": asr.beam_size,
             "task": request.task,
             "initial_prompt": request.initial_prompt or asr.initial_prompt or None,

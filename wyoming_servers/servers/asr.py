@@ -5,7 +5,13 @@ from contextlib import suppress
 from types import TracebackType
 from typing import ClassVar, Self
 
-from wyoming.asr import Transcribe, Transcript
+from wyoming.asr import (
+    Transcribe,
+    Transcript,
+    TranscriptChunk,
+    TranscriptStart,
+    TranscriptStop,
+)
 from wyoming.event import Event
 
 from wyoming_servers.domain import AudioFormat
@@ -23,6 +29,10 @@ class AsrSession:
     An utterance begins with `transcribe`, `audio-start` or the first `audio-chunk` and gets
     exactly one answer: a `transcript` or an `error`. The answer may come before `audio-stop`; the
     rest of the audio is then thrown away. Answers keep the order of their utterances.
+
+    A transcript comes twice: in pieces between `transcript-start` and `transcript-stop`, for those
+    who show it while it grows, and as one `transcript` before that stop, for all others. The pieces
+    put together are the transcript.
     """
 
     EVENTS: ClassVar[frozenset[str]] = frozenset(
@@ -165,14 +175,14 @@ class AsrSession:
         self._deaf = True
 
     async def _give_answer(self, utterance: Utterance, entered: asyncio.Event) -> None:
-        """Wait for the end of an utterance and send the one answer to it."""
+        """Send the one answer to an utterance, as it becomes known."""
         try:
             async with utterance:
                 entered.set()
-                await utterance.ended.wait()
-                transcript = await utterance.finish()
-                answer = Transcript(text=transcript.text, language=transcript.language)
+                answer = await self._tell(utterance)
                 await self._peer.send(answer.event())
+            # The client may have left with its transcript: then nobody misses this.
+            await self._peer.send(TranscriptStop().event())
         except DisconnectedError:
             pass  # The reading task sees it too, and ends the connection.
         except Exception as err:  # noqa: BLE001  (`fail` logs it, and the client is told)
@@ -185,12 +195,28 @@ class AsrSession:
                 self._deaf = True
             self.idle.set()
 
+    async def _tell(self, utterance: Utterance) -> Transcript:
+        """Send the transcript in pieces, those that are certain before its end first; return it."""
+        told = ""
+        async for piece in utterance.pieces():
+            if not told:
+                await self._peer.send(TranscriptStart().event())
+            told += piece
+            await self._peer.send(TranscriptChunk(piece).event())
+        transcript = await utterance.finish()
+        if not told:
+            await self._peer.send(TranscriptStart(language=transcript.language).event())
+        if rest := transcript.text.removeprefix(told):
+            await self._peer.send(TranscriptChunk(rest).event())
+        return Transcript(text=transcript.text, language=transcript.language)
+
 
 def _request(event: Event, client: str) -> AsrRequest:
     """Translate `transcribe`. Raises BadRequestError for fields of a wrong type.
 
-    `context.turn_detection` is ours: a client that sends a recording turns it off, so that a
-    pause in the recording does not end it.
+    Two fields of `context` are ours. `turn_detection`: a client that sends a recording turns it
+    off, so that a pause in the recording does not end it. `partials`: a client that shows what is
+    said while somebody speaks turns it on.
     """
     data = event.data
     for name in ("name", "language"):
@@ -207,5 +233,6 @@ def _request(event: Event, client: str) -> AsrRequest:
         terms=terms,
         vad_sensitivity=sensitivity,
         turn_detection=fields.optional_flag(context, "turn_detection"),
+        partials=fields.optional_flag(context, "partials"),
         client=client,
     )

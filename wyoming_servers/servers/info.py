@@ -85,7 +85,7 @@ def _asr_program(name: str, models: Iterable[ModelSpec], config: Config) -> AsrP
             )
             for spec in models
         ],
-        supports_transcript_streaming=False,
+        supports_transcript_streaming=True,
         requires_external_vad=not config.asr.turn_detection,
     )
 

@@ -175,14 +175,14 @@ _WORDS: Final[Mapping[str, _Words]] = {
     ),
     "nl": _Words(
         dangling=(
-            "de het een mijn jouw je uw zijn haar ons onze hun deze dit die en of maar want omdat "
+            "de een mijn jouw je uw zijn haar ons onze hun deze dit die en of maar want omdat "
             "als wanneer terwijl dat hoewel voordat nadat heel elke ieder alle"
         ),
         linking=(
             "van voor met naar bij door over onder achter naast tussen zonder tegen om tot sinds "
             "tijdens in per"
         ),
-        either="aan uit op af toe is zijn",
+        either="aan uit op af toe is zijn het",
         fillers="eh uh ehm uhm hm nou",
         opening="als wanneer omdat terwijl hoewel voordat nadat zodra",
         numbers=(
@@ -224,6 +224,9 @@ _UNFINISHED: Final = re.compile(r"(\.{2,}|…|[,;:、，；：]|[-–—])\W*$")
 
 _FINISHED: Final = re.compile(r"[.!?。！？]\W*$")
 _ASKED: Final = re.compile(r"[?？]\W*$")
+_MEASURED: Final = re.compile(r"\d\s*[%°€$£]\W*$")
+"""A number that has its unit as a sign."""
+
 _WORD: Final = re.compile(r"\w+(?:['’-]\w+)*")
 
 
@@ -235,7 +238,7 @@ def judge(text: str, language: str | None) -> Completeness:
     3. A number that lacks its unit, or digits that are being dictated: BROKEN.
     4. A language without a table: OPEN, since models put a full stop behind anything.
     5. A command known to be whole: COMPLETE.
-    6. A single word, half a sentence, an ambiguous last word or a last number: OPEN.
+    6. A single word, half a sentence, an ambiguous last word or a number at the end: OPEN.
     7. A closing mark: COMPLETE; none: OPEN.
     """
     words = [word.lower().replace("’", "'") for word in _WORD.findall(text)]
@@ -246,13 +249,15 @@ def judge(text: str, language: str | None) -> Completeness:
     table = _TABLES.get(parse(language).language if language else "")
     if table is None:  # 4
         return Completeness.OPEN
-    if table.dangles(words, asked=bool(_ASKED.search(text))):  # 2
+    asked = _ASKED.search(text) is not None
+    if table.dangles(words, asked=asked):  # 2
         return Completeness.BROKEN
-    if table.counts(words):  # 3
+    measured = _MEASURED.search(text) is not None
+    if table.counts(words) and not measured:  # 3
         return Completeness.BROKEN
     if table.is_command(words):  # 5
         return Completeness.COMPLETE
-    if table.may_go_on(words):  # 6
+    if table.may_go_on(words, asked=asked, measured=measured):  # 6
         return Completeness.OPEN
     return Completeness.COMPLETE if _FINISHED.search(text) else Completeness.OPEN  # 7
 
@@ -293,12 +298,12 @@ class _Table:
             return words[0] in self._alone
         return len(words) > 2 and self._commands.fullmatch(" ".join(words)) is not None
 
-    def may_go_on(self, words: list[str]) -> bool:
+    def may_go_on(self, words: list[str], *, asked: bool, measured: bool) -> bool:
         return (
             len(words) == 1
             or words[0] in self._opening
-            or words[-1] in self._either
-            or self._is_number(words[-1])
+            or (words[-1] in self._either and not asked)
+            or (self._is_number(words[-1]) and not measured)
         )
 
     def _is_number(self, word: str) -> bool:

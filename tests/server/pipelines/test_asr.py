@@ -203,11 +203,14 @@ async def test_the_worker_is_told_what_was_asked_for(
         terms=("dimmen",),
         task="translate",
     )
-    async with make_asr(beam_size=3, initial_prompt="Hallo").open(request) as utterance:
+    async with make_asr(languages=["en", "de"], beam_size=3, initial_prompt="Hallo").open(
+        request
+    ) as utterance:
         await feed(utterance, speech(1.0))
         await utterance.finish()
     assert coordinator.runs[0].request == {
         "language": "de",
+        "languages": ["en", "de"],
         "beam_size": 3,
         "task": "translate",
         "initial_prompt": "Hallo",

@@ -77,15 +77,21 @@ class Client:
 
     async def ask(self, expected: str) -> dict[str, Any]:
         """Return the data of the next event, which is of the type expected."""
-        event = await self.read()
+        event = await self.read_past_stream()
         assert event is not None, "the connection was closed"
         assert event.type == expected, event
         return event.data
 
+    async def read_past_stream(self) -> Event | None:
+        """Return the next event but those that only those need who show a transcript grow."""
+        while (event := await self.read()) is not None and event.type.startswith("transcript-"):
+            pass
+        return event
+
     async def is_alive(self) -> bool:
         """Whether the server answers on this connection, and with nothing but the pong."""
         await self.send("ping", text="alive?")
-        event = await self.read()
+        event = await self.read_past_stream()
         return event is not None and (event.type, event.data) == ("pong", {"text": "alive?"})
 
     async def leave(self) -> None:

@@ -3,7 +3,13 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from wyoming.asr import Transcribe, Transcript
+from wyoming.asr import (
+    Transcribe,
+    Transcript,
+    TranscriptChunk,
+    TranscriptStart,
+    TranscriptStop,
+)
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.client import AsyncTcpClient
 
@@ -26,9 +32,41 @@ async def test_a_client_of_the_wyoming_library_gets_a_transcript(
         await client.write_event(AudioStart(16_000, 2, 1).event())
         await client.write_event(AudioChunk(16_000, 2, 1, speech(1.0)).event())
         await client.write_event(AudioStop().event())
-        event = await client.read_event()
-    assert event is not None
-    assert Transcript.from_event(event) == Transcript("1.0 seconds", language="en")
+        events = []
+        while not events or not TranscriptStop.is_type(events[-1].type):
+            event = await client.read_event()
+            assert event is not None
+            events.append(event)
+    start, chunk, transcript, _ = events
+    assert TranscriptStart.from_event(start).language == "en"
+    assert TranscriptChunk.from_event(chunk).text == "1.0 seconds"
+    assert Transcript.from_event(transcript) == Transcript("1.0 seconds", language="en")
+
+
+async def test_an_empty_transcript_has_no_pieces(
+    serve: Serve, connect: Connect, quiet: Sound
+) -> None:
+    running = await serve()
+    client = await connect(running.ports["asr"])
+    await client.utter(quiet(1.0))
+    types = [event.type for event in await client.read_until("transcript-stop")]
+    assert types == ["transcript-start", "transcript", "transcript-stop"]
+
+
+async def test_an_error_is_the_end_of_a_stream(
+    serve: Serve, connect: Connect, speech: Sound
+) -> None:
+    async def die(run: FakeRun) -> AsyncIterator[Chunk]:
+        raise InferenceFailedError("killed by signal 9")
+        yield Chunk({})
+
+    running = await serve()
+    running.coordinator.engines[Kind.ASR] = die
+    client = await connect(running.ports["asr"])
+    await client.utter(speech(1.0), context={"partials": True})
+    (error,) = await client.read_until("error", "transcript", "transcript-stop")
+    assert error.type == "error"
+    assert await client.is_alive()
 
 
 async def test_several_utterances_follow_on_one_connection(
@@ -180,6 +218,7 @@ async def test_a_new_transcribe_without_a_stop_begins_anew(
         ({"vad_sensitivity": 1}, "BAD_REQUEST"),
         ({"context": "x"}, "BAD_REQUEST"),
         ({"context": {"turn_detection": 1}}, "BAD_REQUEST"),
+        ({"context": {"partials": "yes"}}, "BAD_REQUEST"),
     ],
     ids=str,
 )
