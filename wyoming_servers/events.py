@@ -259,6 +259,8 @@ class RequestFinished(Event):
     message: str = ""
     stages: dict[str, float] = field(default_factory=dict)
     """Seconds per stage, such as queue, inference, first_audio."""
+    spans: tuple[tuple[str, float, float], ...] = ()
+    """When each stage began and ended, in seconds before the end of the request; the first ones."""
     phrases: int = 0
     """Phrases that were spoken."""
     cached: int = 0

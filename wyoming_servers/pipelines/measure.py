@@ -3,12 +3,16 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from wyoming_servers.bus import EventBus
 from wyoming_servers.clock import Clock
 from wyoming_servers.domain import Kind
 from wyoming_servers.errors import ConductorError
 from wyoming_servers.events import RequestFinished, RequestRetried
+
+_MOST_SPANS: Final = 64
+"""Of one request: a long text has an inference for each sentence."""
 
 
 class Measure:
@@ -21,6 +25,8 @@ class Measure:
         self._clock = clock
         self._start = clock.now()
         self._stages: dict[str, float] = {}
+        self._spans: list[tuple[str, float, float]] = []
+        """Stages with their beginnings and ends on the clock."""
         self._done = False
         self.phrases = 0
         """Phrases spoken."""
@@ -38,11 +44,15 @@ class Measure:
         """
         now = self._clock.now()
         self._stages[stage] = now - self._start
+        self._note(stage, self._start, now)
         self._start = now
 
     def mark(self, stage: str) -> None:
         """Note when something happened first, in seconds since the request began."""
-        self._stages.setdefault(stage, self._clock.now() - self._start)
+        if stage not in self._stages:
+            now = self._clock.now()
+            self._stages[stage] = now - self._start
+            self._note(stage, self._start, now)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -51,7 +61,9 @@ class Measure:
         try:
             yield
         finally:
-            self._stages[name] = self._stages.get(name, 0.0) + self._clock.now() - start
+            now = self._clock.now()
+            self._stages[name] = self._stages.get(name, 0.0) + now - start
+            self._note(name, start, now)
 
     def retried(self, error: ConductorError) -> None:
         """The request failed with `error`, and is being made once more."""
@@ -71,20 +83,26 @@ class Measure:
             return
         self._done = True
         code, message = _explain(error)
+        now = self._clock.now()
         self._bus.publish(
             RequestFinished(
                 kind=self._kind.value,
                 model=self.model,
                 client=self._client,
-                seconds=self._clock.now() - self._start,
+                seconds=now - self._start,
                 code=code,
                 message=message,
                 stages=dict(self._stages),
+                spans=tuple((name, now - begin, now - end) for name, begin, end in self._spans),
                 phrases=self.phrases,
                 cached=self.cached,
                 audio_seconds=self.audio_seconds,
             )
         )
+
+    def _note(self, stage: str, begin: float, end: float) -> None:
+        if len(self._spans) < _MOST_SPANS:
+            self._spans.append((stage, begin, end))
 
 
 def _explain(error: BaseException | None) -> tuple[str, str]:

@@ -25,8 +25,12 @@ _PAUSE_SECONDS: Final = 5.0
 """Between two batches, and before a failed one is tried again."""
 
 _TIMEOUT_SECONDS: Final = 10.0
+_KIND_INTERNAL: Final = 1
 _KIND_SERVER: Final = 2
 _STATUS_ERROR: Final = 2
+
+_NAMES: Final = {"inference": "decode"}
+"""Stages that are called otherwise where traces of many programs are looked at."""
 
 ClientFactory = Callable[[], httpx.AsyncClient]
 
@@ -82,7 +86,7 @@ class OtlpExporter:
 
 
 def render(traces: list[Trace], version: str = "") -> dict[str, Any]:
-    """Return an ExportTraceServiceRequest: a span per request, its stages as attributes."""
+    """Return an ExportTraceServiceRequest: a span per request, its stages as spans below it."""
     resource = {"service.name": "wyoming-conductor", "service.version": version}
     return {
         "resourceSpans": [
@@ -91,7 +95,7 @@ def render(traces: list[Trace], version: str = "") -> dict[str, Any]:
                 "scopeSpans": [
                     {
                         "scope": {"name": "wyoming_servers"},
-                        "spans": [_span(trace) for trace in traces],
+                        "spans": [span for trace in traces for span in _spans(trace)],
                     }
                 ],
             }
@@ -99,26 +103,64 @@ def render(traces: list[Trace], version: str = "") -> dict[str, Any]:
     }
 
 
-def _span(trace: Trace) -> dict[str, Any]:
+def _spans(trace: Trace) -> list[dict[str, Any]]:
+    """Return the request's own span, from its first sound to its end, then one per stage.
+
+    How long somebody spoke is part of it: `conductor.seconds` is how long it took after that.
+    """
+    parent = secrets.token_hex(8)
+    began = min([trace.ended - trace.seconds, *(span.began for span in trace.spans)])
     attributes: dict[str, Any] = {
         "conductor.kind": trace.kind,
         "conductor.model": trace.model,
         "conductor.device": trace.device,
+        "conductor.seconds": trace.seconds,
         "client.address": trace.client,
         **{f"conductor.stage.{name}_seconds": value for name, value in trace.stages.items()},
     }
     if trace.code:
         attributes["error.type"] = trace.code
-    return {
-        "traceId": trace.id,
-        "spanId": secrets.token_hex(8),
-        "name": trace.kind,
+    whole = {
+        **_span(trace.id, parent, trace.kind, began, trace.ended),
         "kind": _KIND_SERVER,
-        "startTimeUnixNano": str(int((trace.ended - trace.seconds) * 1e9)),
-        "endTimeUnixNano": str(int(trace.ended * 1e9)),
         "attributes": _attributes(attributes),
+        "events": [
+            {"name": "speech_end", "timeUnixNano": _nanoseconds(span.ended)}
+            for span in trace.spans
+            if span.stage == "speech"
+        ],
         "status": {"code": _STATUS_ERROR, "message": trace.message} if trace.code else {},
     }
+    stages = [
+        {
+            **_span(
+                trace.id,
+                secrets.token_hex(8),
+                _NAMES.get(span.stage, span.stage),
+                span.began,
+                span.ended,
+            ),
+            "parentSpanId": parent,
+            "kind": _KIND_INTERNAL,
+            "attributes": _attributes({"conductor.model": trace.model}),
+        }
+        for span in sorted(trace.spans, key=lambda span: span.began)
+    ]
+    return [whole, *stages]
+
+
+def _span(trace: str, span: str, name: str, began: float, ended: float) -> dict[str, Any]:
+    return {
+        "traceId": trace,
+        "spanId": span,
+        "name": name,
+        "startTimeUnixNano": _nanoseconds(began),
+        "endTimeUnixNano": _nanoseconds(ended),
+    }
+
+
+def _nanoseconds(seconds: float) -> str:
+    return str(int(seconds * 1e9))
 
 
 def _attributes(values: dict[str, Any]) -> list[dict[str, Any]]:

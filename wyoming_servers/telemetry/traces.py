@@ -7,13 +7,22 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from wyoming_servers.bus import EventBus, Numbered
-from wyoming_servers.events import RequestFinished
+from wyoming_servers.events import ModelLoaded, RequestFinished
 from wyoming_servers.telemetry.tallies import Tallies
 
 KEPT: Final = 500
 """Traces that are kept; about a day of a busy home."""
 
 Listener = Callable[["Trace"], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One stage of a request; seconds since 1970."""
+
+    stage: str
+    began: float
+    ended: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +45,9 @@ class Trace:
     """Empty for a request that ended well."""
     message: str = ""
     stages: Mapping[str, float] = field(default_factory=dict)
-    """Seconds by stage (queue, speech, inference, first_audio, …)."""
+    """Seconds by stage (queue, load, speech, inference, first_audio, …)."""
+    spans: tuple[Span, ...] = ()
+    """The same as beginnings and ends, the first ones of a long request."""
 
 
 class DeviceOf(Protocol):
@@ -52,6 +63,8 @@ class Traces:
         self._device_of = device_of
         self._traces: deque[Trace] = deque(maxlen=kept)
         self._listeners: list[Listener] = []
+        self._loads: dict[str, Span] = {}
+        """The last load of each model: a request that waited for it spent its time there."""
         self.tallies = Tallies()
         """Of every request since the start, also of those no longer kept."""
 
@@ -67,24 +80,43 @@ class Traces:
 
     def take(self, item: Numbered) -> None:
         """Keep what one event tells; events that end no request are ignored."""
-        if not isinstance(event := item.event, RequestFinished):
-            return
-        self.tallies.take(event)
+        match item.event:
+            case ModelLoaded() as loaded:
+                self._loads[loaded.model] = Span("load", item.at - loaded.seconds, item.at)
+            case RequestFinished() as event:
+                self._keep(event, item.at)
+
+    def _keep(self, event: RequestFinished, ended: float) -> None:
+        spans = [Span(name, ended - began, ended - end) for name, began, end in event.spans]
+        stages = dict(event.stages)
+        load = self._load(event, ended, spans)
+        if load is not None:
+            spans.append(load)
+            stages["load"] = load.ended - load.began
         trace = Trace(
             id=uuid.uuid4().hex,
             kind=event.kind,
             client=event.client,
             model=event.model,
             device=self._device_of(event.model),
-            ended=item.at,
+            ended=ended,
             seconds=event.seconds,
             code=event.code,
             message=event.message,
-            stages=dict(event.stages),
+            stages=stages,
+            spans=tuple(spans),
         )
         self._traces.append(trace)
         for listener in self._listeners:
             listener(trace)
+
+    def _load(self, event: RequestFinished, ended: float, spans: list[Span]) -> Span | None:
+        """Return the part of the model's last load that the request has lived through."""
+        load = self._loads.get(event.model)
+        began = min([ended - event.seconds, *(span.began for span in spans)])
+        if load is None or load.ended <= began or load.began >= ended:
+            return None
+        return Span("load", max(began, load.began), load.ended)
 
     def latest(
         self, limit: int = 100, *, kind: str | None = None, slower_than: float = 0.0
