@@ -90,8 +90,18 @@ class ApiClient:
 
     async def get(self, path: str, **query: Any) -> dict[str, Any]:
         """Return the answer to a GET."""
+        return await self.ask("GET", path, query)
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Return the answer to a request; `body` is sent as JSON."""
         try:
-            answer = await self._client.get(path, params=query)
+            answer = await self._client.request(method, path, params=query, json=body)
         except httpx.HTTPError as err:
             raise self._unreachable() from err
         return self._read(answer)

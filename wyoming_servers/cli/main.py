@@ -5,7 +5,19 @@ from typing import Annotated
 import typer
 
 from wyoming_servers import __version__
-from wyoming_servers.cli import config, doctor, models, say, serve, top, transcribe, wake
+from wyoming_servers.cli import (
+    cache,
+    config,
+    doctor,
+    lexicon,
+    models,
+    say,
+    serve,
+    top,
+    transcribe,
+    vocabulary,
+    wake,
+)
 from wyoming_servers.cli.edge import EXIT_CODES, Edge
 
 app = typer.Typer(
@@ -22,6 +34,9 @@ app.command()(transcribe.transcribe)
 app.command()(say.say)
 app.add_typer(models.app, name="models")
 app.add_typer(wake.app, name="wake")
+app.add_typer(vocabulary.app, name="vocabulary")
+app.add_typer(lexicon.app, name="lexicon")
+app.add_typer(cache.app, name="cache")
 app.add_typer(config.app, name="config")
 app.command()(doctor.doctor)
 app.command()(top.top)

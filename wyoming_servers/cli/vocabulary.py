@@ -1,0 +1,82 @@
+"""`wyoming-conductor vocabulary`: names that the server should understand."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from wyoming_servers.cli import settings
+from wyoming_servers.cli.remote import JsonOption, Remote, ServerOption, TokenFileOption
+
+app = typer.Typer(no_args_is_help=True, help="Tell a running server what things are called.")
+
+
+@app.command()
+def show(
+    as_json: JsonOption = False,
+    server: ServerOption = None,
+    token_file: TokenFileOption = None,
+    config: settings.ConfigOption = None,
+    data_dir: settings.DataDirOption = None,
+) -> None:
+    """List the names and terms that are known, the most important first."""
+    from wyoming_servers.cli.output import note, print_json
+
+    answer = Remote(server, token_file, config, data_dir).ask("GET", "/vocabulary")
+    if as_json:
+        print_json(answer)
+        return
+    for word in (*answer["names"], *answer["terms"]):
+        typer.echo(word)
+    note(_counts(answer))
+
+
+@app.command("set")
+def replace(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Most important first.")
+    ] = None,
+    term: Annotated[
+        list[str] | None,
+        typer.Option("--term", "-t", help="Another word that may occur; several times."),
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", "-f", help="File with a name on each line.", exists=True),
+    ] = None,
+    server: ServerOption = None,
+    token_file: TokenFileOption = None,
+    config: settings.ConfigOption = None,
+    data_dir: settings.DataDirOption = None,
+) -> None:
+    """Replace all of it; it holds from the next utterance on. Home Assistant does this by itself.
+
+    \b
+    Examples:
+      wyoming-conductor vocabulary set "Reolink Doorbell" "Zigbee Hub" --term scullery
+      wyoming-conductor vocabulary set --file names.txt
+    """
+    from wyoming_servers.cli.output import note
+
+    lines = file.read_text("utf-8").splitlines() if file else []
+    wanted = {"names": [*(names or ()), *lines], "terms": [*(term or ())]}
+    answer = Remote(server, token_file, config, data_dir).ask("PUT", "/vocabulary", wanted)
+    note(_counts(answer))
+
+
+@app.command()
+def clear(
+    server: ServerOption = None,
+    token_file: TokenFileOption = None,
+    config: settings.ConfigOption = None,
+    data_dir: settings.DataDirOption = None,
+) -> None:
+    """Forget all of it."""
+    from wyoming_servers.cli.output import note
+
+    Remote(server, token_file, config, data_dir).ask("DELETE", "/vocabulary")
+    note("The vocabulary is empty")
+
+
+def _counts(answer: dict[str, Any]) -> str:
+    return f"{answer['names_count']} names, {answer['terms_count']} terms"
