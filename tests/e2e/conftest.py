@@ -1,9 +1,12 @@
-"""One Home Assistant and one set of servers for all end-to-end tests; each test leaves a clean log.
+"""One Home Assistant for all end-to-end tests; each test leaves a clean log.
 
-By default the servers are ours. `--wyoming-stt`, `--wyoming-tts` and `--wyoming-wake` (HOST:PORT)
-put others in their place, to compare.
+It knows two installations: servers that were added by hand, and one that our integration steers
+(`conductor`, `steered`). The former are ours unless `--wyoming-stt`, `--wyoming-tts` and
+`--wyoming-wake` (HOST:PORT) put others in their place, to compare. `--pictures FOLDER` keeps what
+the browser saw; `docs/images` is made by it.
 """
 
+import json
 import re
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -11,13 +14,17 @@ from pathlib import Path
 
 import pytest
 from harness.audio import decode, read_wav, understand
+from harness.browser import Browser, find_chromium, open_browser
 from harness.client import HassClient, log_in
-from harness.conductor import Address, Servers, start_conductor
-from harness.hass import Hass, start_hass
+from harness.conductor import Address, Conductor, Servers
+from harness.hass import Hass, LogWatch, start_hass
 from harness.setup import Assistant, set_up_assistant
+from harness.steered import Steered, add_conductor
 
 RECORDINGS = Path(__file__).parent / "recordings"
 ROOT = Path(__file__).parents[2]
+COMMAND = ROOT / ".venv" / "bin" / "wyoming-conductor"
+SLOW_VOICE = "en_US-joe-medium@slow"
 OPTIONS = ("--wyoming-stt", "--wyoming-tts", "--wyoming-wake")
 
 Recording = Callable[[str], bytes]
@@ -29,6 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add our options."""
     for option in OPTIONS:
         parser.addoption(option, metavar="HOST:PORT", help="a server to use instead of ours")
+    parser.addoption("--pictures", type=Path, metavar="FOLDER", help="keep what the browser saw")
 
 
 @pytest.fixture(scope="session")
@@ -57,9 +65,8 @@ async def servers(
     if all(named):
         yield Servers(*map(Address.parse, named))
         return
-    command = ROOT / ".venv" / "bin" / "wyoming-conductor"
-    async with start_conductor(command, tmp_path_factory.mktemp("conductor")) as ours:
-        yield ours
+    async with Conductor(COMMAND, tmp_path_factory.mktemp("conductor")) as ours:
+        yield ours.servers
 
 
 @pytest.fixture(scope="session")
@@ -111,9 +118,45 @@ def to_pcm(ffmpeg: Path) -> Decode:
     return decoded
 
 
+@pytest.fixture(scope="session")
+def slow_voice() -> str:
+    """A voice of `conductor` that differs from its default by its pace alone."""
+    return SLOW_VOICE
+
+
+@pytest.fixture(scope="session")
+async def conductor(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Conductor]:
+    """A server that the integration steers, with a second voice: the first one, but slower."""
+    settings = {"tts.presets": json.dumps([SLOW_VOICE])}
+    async with Conductor(COMMAND, tmp_path_factory.mktemp("steered"), settings) as ours:
+        yield ours
+
+
+@pytest.fixture(scope="session")
+async def steered(client: HassClient, assistant: Assistant, conductor: Conductor) -> Steered:
+    """It in Home Assistant, with a voice assistant made of it; `assistant` was there before."""
+    return await add_conductor(client, conductor)
+
+
+@pytest.fixture(scope="session")
+async def browser(
+    request: pytest.FixtureRequest,
+    hass: Hass,
+    client: HassClient,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[Browser]:
+    """A browser that is logged in; tests that want it are skipped on a machine without Chromium."""
+    chromium = find_chromium()
+    if chromium is None:
+        pytest.skip("There is no Chromium or Chrome: install one, such as the package chromium.")
+    pictures = request.config.getoption("--pictures") or tmp_path_factory.mktemp("pictures")
+    async with open_browser(chromium, hass.url, pictures) as one:
+        yield one
+
+
 @pytest.fixture(autouse=True)
-def clean_log(hass: Hass, assistant: Assistant) -> Iterator[None]:
-    """Fail a test that made Home Assistant log a warning or an error."""
-    before = hass.lines()
-    yield
-    assert hass.problems(since=before) == []
+def log(hass: Hass, assistant: Assistant) -> Iterator[LogWatch]:
+    """Fail a test that made Home Assistant log a warning or an error that it does not expect."""
+    watch = LogWatch(hass, hass.lines())
+    yield watch
+    watch.check()

@@ -44,6 +44,10 @@ class Outcome:
     errors: list[tuple[str, str]] = field(default_factory=list)
     """Code and text of each error of the run."""
 
+    at: dict[str, float] = field(default_factory=dict)
+    """When each type of event came first, on the clock of the event loop, in seconds; and when the
+    last of the words was said (`speech-end`) and the answer began to be heard (`audio-begin`)."""
+
 
 async def run_pipeline(
     client: HassClient,
@@ -58,13 +62,30 @@ async def run_pipeline(
     `speech` is 16 kHz mono; silence follows it until the pipeline has heard enough. Raises
     TimeoutError if the run does not end by itself.
     """
+    # 0: wait for a wake word for ever; the run's own limit still holds.
+    sound = {"sample_rate": RATE, **({"timeout": 0} if start_stage == "wake_word" else {})}
+    return await _run(client, pipeline, start_stage, end_stage, sound, speech)
+
+
+async def say(client: HassClient, pipeline: str, text: str) -> Outcome:
+    """Let a pipeline speak a text, and listen to it."""
+    return await _run(client, pipeline, "tts", "tts", {"text": text}, b"")
+
+
+async def _run(
+    client: HassClient,
+    pipeline: str,
+    start_stage: str,
+    end_stage: str,
+    begin_with: dict[str, Any],
+    speech: bytes,
+) -> Outcome:
     run = await client.subscribe(
         "assist_pipeline/run",
         pipeline=pipeline,
         start_stage=start_stage,
         end_stage=end_stage,
-        # 0: wait for a wake word for ever; the run's own limit still holds.
-        input={"sample_rate": RATE, **({"timeout": 0} if start_stage == "wake_word" else {})},
+        input=begin_with,
         timeout=RUN_SECONDS,
     )
     outcome = Outcome()
@@ -93,6 +114,7 @@ class _Follower:
         while True:
             event = await run.next()
             kind, data = event["type"], event["data"] or {}
+            self._mark(kind)
             if kind != "intent-progress":
                 self._outcome.events.append(kind)
             self._take(kind, data)
@@ -106,8 +128,8 @@ class _Follower:
         match kind:
             case "run-start":
                 self._stream_url = data.get("tts_output", {}).get("url")
-                handler = data["runner_data"]["stt_binary_handler_id"]
-                self._tasks.create_task(self._speak(handler), name="microphone")
+                if (handler := data["runner_data"]["stt_binary_handler_id"]) is not None:
+                    self._tasks.create_task(self._speak(handler), name="microphone")
             case "wake_word-end":
                 outcome.wake_word = (data["wake_word_output"] or {}).get("wake_word_id")
             case "stt-vad-end":
@@ -136,7 +158,10 @@ class _Follower:
             self._tasks.create_task(self._listen(url), name="loudspeaker")
 
     async def _listen(self, url: str) -> None:
-        self._outcome.audio = await self._client.fetch(url)
+        self._outcome.audio = await self._client.fetch(url, lambda: self._mark("audio-begin"))
+
+    def _mark(self, what: str) -> None:
+        self._outcome.at.setdefault(what, asyncio.get_running_loop().time())
 
     async def _speak(self, handler: int) -> None:
         """Send the sound at the pace of a microphone, until the pipeline has heard enough."""
@@ -148,5 +173,7 @@ class _Follower:
             if self._heard_enough.is_set():
                 return
             await self._client.send_sound(handler, sound[start : start + size])
+            if start + size >= len(self._speech):
+                self._mark("speech-end")
             await asyncio.sleep(max(0.0, began + (index + 1) * CHUNK_SECONDS - clock()))
         await self._client.send_sound(handler, b"")

@@ -1,7 +1,7 @@
 """A client of Home Assistant's REST and websocket interfaces, as a browser is one."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from itertools import count
 from typing import Any
@@ -9,6 +9,10 @@ from typing import Any
 import aiohttp
 
 REPLY_SECONDS = 60.0
+
+USERNAME = "tester"
+PASSWORD = "correct horse"
+"""Of the owner."""
 
 
 class HassError(Exception):
@@ -66,10 +70,12 @@ class HassClient:
         async with self._session.delete(self._url + path, headers=self._headers) as reply:
             return await _json(reply)
 
-    async def fetch(self, path: str) -> bytes:
-        """GET a file without a token, as a media player does."""
+    async def fetch(self, path: str, on_begin: Callable[[], None] = lambda: None) -> bytes:
+        """GET a file without a token, as a media player does; `on_begin` at its first byte."""
         async with self._session.get(self._url + path) as reply:
-            content = await reply.read()
+            content = await reply.content.readany()
+            on_begin()
+            content += await reply.read()
             if reply.status != 200:
                 raise HassError(f"GET {path}: {reply.status} {content[:200]!r}")
             return content
@@ -86,6 +92,20 @@ class HassClient:
     async def subscribe(self, command: str, **fields: Any) -> Subscription:
         """Send a websocket command that is answered by events."""
         return (await self._send(command, fields))[0]
+
+    async def shows(self, entity_id: str, *states: str, within: float) -> str:
+        """Wait until an entity has one of the states; return which. `within` is in seconds."""
+        found = ""
+        try:
+            async with asyncio.timeout(within):
+                while found not in states:
+                    await asyncio.sleep(0.05)
+                    every = await self.get("/api/states")
+                    found = next((o["state"] for o in every if o["entity_id"] == entity_id), "")
+        except TimeoutError as err:
+            err.add_note(f"{entity_id} is {found or 'not there'}, not {' or '.join(states)}")
+            raise
+        return found
 
     async def send_sound(self, handler: int, pcm: bytes) -> None:
         """Send sound to a running pipeline; empty `pcm` says that no more comes."""
@@ -148,7 +168,7 @@ async def _started(client: HassClient) -> None:
 async def _create_owner(session: aiohttp.ClientSession, url: str) -> str:
     """Do the user step of onboarding; return an access token."""
     client_id = f"{url}/"
-    person = {"name": "Tester", "username": "tester", "password": "correct horse", "language": "en"}
+    person = {"name": "Tester", "username": USERNAME, "password": PASSWORD, "language": "en"}
     async with session.post(
         f"{url}/api/onboarding/users", json={**person, "client_id": client_id}
     ) as reply:

@@ -2,10 +2,11 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 import aiohttp
 
@@ -13,6 +14,8 @@ from harness.process import ProcessEndedError, free_port, running, tail
 
 READY_SECONDS = 180.0
 """Until the preloaded models answer: they are copied, checked, loaded and warmed up first."""
+
+SERVICES = ("asr", "tts", "wake", "api")
 
 
 @dataclass(frozen=True)
@@ -38,49 +41,102 @@ class Servers:
     wake: Address
 
 
-@asynccontextmanager
-async def start_conductor(
-    command: Path, folder: Path, ports: Mapping[str, int] | None = None
-) -> AsyncIterator[Servers]:
-    """Run `wyoming-conductor serve` with its data in `folder`; yield once it is ready.
+class Conductor:
+    """One installation of our servers: the same ports and data at every start.
 
-    `ports` are those of `asr`, `tts`, `wake` and `api`; without them, any that are free.
-    Raises ProcessEndedError or TimeoutError, with the end of its log, if it never is.
+    `async with` starts it and stops it in the end; it may be killed and started in between.
     """
-    names = ("asr", "tts", "wake", "api")
-    ports = ports or {name: free_port() for name in names}
-    settings = {
-        "host": "127.0.0.1",
-        "asr.model": "whisper/tiny.en",
-        "api.auth": "none",
-        "discovery.zeroconf": "false",
-        **{f"{name}.port": str(port) for name, port in ports.items()},
-    }
-    arguments = ["serve", "--data-dir", str(folder / "data")]
-    for path, value in settings.items():
-        arguments += ["--set", f"{path}={value}"]
-    log = folder / "conductor.log"
-    async with running(
-        [str(command), *arguments], log=log, cwd=folder, env=dict(os.environ)
-    ) as process:
+
+    def __init__(
+        self, command: Path, folder: Path, settings: Mapping[str, str] | None = None
+    ) -> None:
+        """Run `command` with its data in `folder`; `settings` are configuration keys."""
+        self.ports = {name: free_port() for name in SERVICES}
+        self._command = command
+        self._folder = folder
+        self._settings = {
+            "host": "127.0.0.1",
+            "asr.model": "whisper/tiny.en",
+            "api.auth": "none",
+            "discovery.zeroconf": "false",
+            **{f"{name}.port": str(port) for name, port in self.ports.items()},
+            **(settings or {}),
+        }
+        self._running = AsyncExitStack()
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def servers(self) -> Servers:
+        """Where its Wyoming servers listen."""
+        return Servers(*(Address("127.0.0.1", self.ports[name]) for name in SERVICES[:3]))
+
+    @property
+    def log(self) -> Path:
+        """What it has logged, at all its starts."""
+        return self._folder / "conductor.log"
+
+    async def __aenter__(self) -> Self:
+        """Start it."""
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop it."""
+        await self.stop()
+
+    async def start(self) -> None:
+        """Start it; returns once it is ready.
+
+        Raises ProcessEndedError or TimeoutError, with the end of its log, if it never is.
+        """
+        arguments = ["serve", "--data-dir", str(self._folder / "data")]
+        for path, value in self._settings.items():
+            arguments += ["--set", f"{path}={value}"]
+        process = await self._running.enter_async_context(
+            running(
+                [str(self._command), *arguments],
+                log=self.log,
+                cwd=self._folder,
+                env=dict(os.environ),
+            )
+        )
+        self._process = process
         try:
             async with asyncio.timeout(READY_SECONDS):
-                await _is_ready(ports["api"], process)
+                await self._is_ready(process)
         except (ProcessEndedError, TimeoutError) as err:
-            err.add_note(tail(log))
+            await self.stop()
+            err.add_note(tail(self.log))
             raise
-        stt, tts, wake = (Address("127.0.0.1", ports[name]) for name in names[:3])
-        yield Servers(stt=stt, tts=tts, wake=wake)
 
+    async def stop(self) -> None:
+        """Ask it to end, and wait until it has."""
+        await self._running.aclose()
 
-async def _is_ready(port: int, process: asyncio.subprocess.Process) -> None:
-    async with aiohttp.ClientSession() as session:
-        while process.returncode is None:
-            try:
-                async with session.get(f"http://127.0.0.1:{port}/health/ready") as reply:
-                    if reply.status == 200:
-                        return
-            except aiohttp.ClientConnectionError:
-                pass  # it does not listen yet
-            await asyncio.sleep(0.2)
-    raise ProcessEndedError(f"wyoming-conductor ended with {process.returncode} while starting")
+    async def kill(self) -> None:
+        """End it without a warning, as the kernel does when memory runs out."""
+        if self._process is not None:
+            self._process.kill()
+            await self._process.wait()
+        await self.stop()
+
+    async def ask(self, method: str, path: str) -> Any:
+        """Send a request to its HTTP interface; return the JSON of the answer, None if empty."""
+        url = f"http://127.0.0.1:{self.ports['api']}{path}"
+        async with aiohttp.ClientSession() as session, session.request(method, url) as reply:
+            if reply.status >= 400:
+                raise AssertionError(f"{method} {path}: {reply.status} {await reply.text()}")
+            return await reply.json() if await reply.read() else None
+
+    async def _is_ready(self, process: asyncio.subprocess.Process) -> None:
+        url = f"http://127.0.0.1:{self.ports['api']}/health/ready"
+        async with aiohttp.ClientSession() as session:
+            while process.returncode is None:
+                try:
+                    async with session.get(url) as reply:
+                        if reply.status == 200:
+                            return
+                except aiohttp.ClientConnectionError:
+                    pass  # it does not listen yet
+                await asyncio.sleep(0.2)
+        raise ProcessEndedError(f"wyoming-conductor ended with {process.returncode} while starting")

@@ -58,9 +58,46 @@ class Hass:
             if _PROBLEM.search(line) and not any(text in line for text in HARMLESS)
         ]
 
+    def said(self, text: str, since: int = 0) -> list[str]:
+        """Return the lines with a text after the first `since` lines, of whatever level."""
+        lines = self.log.read_text(errors="replace").splitlines()
+        return [line for line in lines[since:] if text in line]
+
     def lines(self) -> int:
         """Return how many lines the log has now."""
         return len(self.log.read_text(errors="replace").splitlines())
+
+
+class LogWatch:
+    """What a test makes Home Assistant log, and what of it the test expects."""
+
+    def __init__(self, hass: Hass, since: int) -> None:
+        """Watch what comes after the first `since` lines."""
+        self._hass = hass
+        self._since = since
+        self._expected: list[str] = []
+        self._tolerated: list[str] = []
+
+    def expect_one(self, text: str) -> None:
+        """Expect exactly one warning or error with this text."""
+        self._expected.append(text)
+
+    def tolerate(self, text: str) -> None:
+        """Let there be any number of warnings and errors with this text."""
+        self._tolerated.append(text)
+
+    def said(self, text: str) -> list[str]:
+        """Return the lines with a text, of whatever level."""
+        return self._hass.said(text, self._since)
+
+    def check(self) -> None:
+        """Fail if what was logged is not what is expected."""
+        problems = self._hass.problems(self._since)
+        for text in self._expected:
+            found = [line for line in problems if text in line]
+            assert len(found) == 1, f"{len(found)} lines with {text!r}: {problems}"
+        known = (*self._expected, *self._tolerated)
+        assert [line for line in problems if not any(text in line for text in known)] == []
 
 
 @asynccontextmanager
