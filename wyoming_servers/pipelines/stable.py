@@ -7,6 +7,9 @@ from typing import Final
 HOLD_BACK: Final = 2
 """Words at the end of a hypothesis that are not believed yet: the audio may end inside them."""
 
+_ALIKE: Final = 0.5
+"""Share of letters in common from which a word is another spelling of the one that was sent."""
+
 _UNIT: Final = re.compile(
     # A sign of a script without spaces between words, or a word with its marks.
     r"\s*(?:[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\s\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+)"
@@ -37,7 +40,7 @@ class StablePrefix:
 
     def hear(self, text: str) -> str:
         """Take the next hypothesis; return what is newly certain, to be put behind the rest."""
-        units = _UNIT.findall(text)
+        units = _split(text)
         keys = [_key(unit) for unit in units]
         agreed = _common(keys, [_key(unit) for unit in self._previous])
         self._previous = units
@@ -51,7 +54,9 @@ class StablePrefix:
 
     def finish(self, text: str) -> str:
         """Return the whole text, which begins with all that was sent."""
-        units = _UNIT.findall(text)
+        if not self._sent:
+            return text.strip()
+        units = _split(text)
         keys = [_key(unit) for unit in units]
         count = len(self._sent)
         self.contradicted = keys[:count] != self._sent
@@ -87,7 +92,23 @@ def _common(one: list[str], other: list[str]) -> int:
 def _end_of(sent: list[str], keys: list[str]) -> int:
     """Return where in `keys` the part that corresponds to `sent` ends."""
     steps = SequenceMatcher(None, sent, keys, autojunk=False).get_opcodes()
-    for _, begin, end, first, last in steps:
-        if end == len(sent):
-            return min(first + end - begin, last) if end > begin else first
+    for kind, begin, end, first, last in steps:
+        if end < len(sent):
+            continue
+        if kind == "equal":
+            return last
+        # Of other words, those that sound like the sent ones stand for them; the rest is new.
+        pairs = zip(sent[begin:end], keys[first:last], strict=False)
+        return first + sum(SequenceMatcher(None, *pair).ratio() >= _ALIKE for pair in pairs)
     return len(keys)
+
+
+def _split(text: str) -> list[str]:
+    """Cut a text into words, each with the blanks before and the marks behind it."""
+    units: list[str] = []
+    for unit in _UNIT.findall(text):
+        if units and (not _key(unit) or not _key(units[-1])):
+            units[-1] += unit
+        else:
+            units.append(unit)
+    return [unit for unit in units if _key(unit)]

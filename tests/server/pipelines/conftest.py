@@ -1,6 +1,7 @@
 """Pipelines over a coordinator without processes; loud sound is speech."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -8,11 +9,13 @@ import pytest
 from wyoming_servers.bus import EventBus
 from wyoming_servers.clock import FakeClock
 from wyoming_servers.config.schema import Config
+from wyoming_servers.domain import SPEECH_FORMAT, Kind
 from wyoming_servers.events import Event
-from wyoming_servers.pipelines.asr import AsrPipeline, Vocabulary
-from wyoming_servers.pipelines.fake import SPECS, FakeCoordinator, LoudActivity
+from wyoming_servers.pipelines.asr import AsrPipeline, Utterance, Vocabulary
+from wyoming_servers.pipelines.fake import SPECS, FakeCoordinator, FakeRun, LoudActivity
 from wyoming_servers.pipelines.tts import TtsPipeline
 from wyoming_servers.pipelines.wake import WakePipeline
+from wyoming_servers.worker.base import Chunk
 
 Make = Callable[..., Any]
 
@@ -94,6 +97,57 @@ def speech() -> Callable[..., bytes]:
 
     def make(seconds: float, rate: int = 16_000, channels: int = 1) -> bytes:
         return _square(seconds, rate, b"\x00\x40" * channels)
+
+    return make
+
+
+@pytest.fixture
+def live(clock: FakeClock) -> Callable[[Utterance, bytes], Awaitable[None]]:
+    """Feed audio as a satellite does: 30 ms of it every 30 ms."""
+
+    async def feed(utterance: Utterance, pcm: bytes) -> None:
+        step = SPEECH_FORMAT.bytes_for(0.03)
+        for start in range(0, len(pcm), step):
+            await clock.advance(0.03)
+            await utterance.feed(pcm[start : start + step], SPEECH_FORMAT)
+        await clock.settle()
+
+    return feed
+
+
+@dataclass
+class Script:
+    """What a model says to each run, and how long it takes for it."""
+
+    clock: FakeClock
+    texts: list[str]
+    seconds: float = 0.1
+    logprob: float = -0.2
+    errors: dict[int, Exception] = field(default_factory=dict)
+    """What a run fails with, by its number from 0."""
+    runs: list[FakeRun] = field(default_factory=list)
+
+    async def __call__(self, run: FakeRun) -> AsyncIterator[Chunk]:
+        number = len(self.runs)
+        self.runs.append(run)
+        async for _ in run.input():
+            pass
+        await self.clock.sleep(self.seconds)
+        if number in self.errors:
+            raise self.errors[number]
+        text = self.texts[min(number, len(self.texts) - 1)]
+        run.answer = {"text": text, "language": "en", "avg_logprob": self.logprob}
+        yield Chunk({"start": 0.0, "end": 1.0, "text": text})
+
+
+@pytest.fixture
+def script(coordinator: FakeCoordinator, clock: FakeClock) -> Callable[..., Script]:
+    """Let the model say these texts, one run after the other; the last one again and again."""
+
+    def make(*texts: str, **how: Any) -> Script:
+        engine = Script(clock, list(texts), **how)
+        coordinator.engines[Kind.ASR] = engine
+        return engine
 
     return make
 

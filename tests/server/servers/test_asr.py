@@ -15,6 +15,7 @@ from wyoming.client import AsyncTcpClient
 
 from wyoming_servers.domain import Kind
 from wyoming_servers.errors import InferenceFailedError, LoadFailedError
+from wyoming_servers.pipelines import partials
 from wyoming_servers.pipelines.fake import FakeRun, count_seconds
 from wyoming_servers.worker.base import Chunk
 
@@ -51,6 +52,37 @@ async def test_an_empty_transcript_has_no_pieces(
     await client.utter(quiet(1.0))
     types = [event.type for event in await client.read_until("transcript-stop")]
     assert types == ["transcript-start", "transcript", "transcript-stop"]
+
+
+async def test_who_asks_for_it_sees_the_transcript_grow(
+    serve: Serve, connect: Connect, speech: Sound, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def more_and_more(run: FakeRun) -> AsyncIterator[Chunk]:
+        async for _ in run.input():
+            pass
+        words = "turn on the light in the hall and the fan in the kitchen now".split()
+        run.answer = {"text": " ".join(words[: 3 + len(running.coordinator.runs)])}
+        yield Chunk({})
+
+    monkeypatch.setattr(partials, "INTERVAL", 0.02)
+    running = await serve()
+    running.coordinator.engines[Kind.ASR] = more_and_more
+    client = await connect(running.ports["asr"])
+    await client.send("transcribe", context={"partials": True})
+    await client.audio(speech(0.9))
+    begin = await client.read_until("transcript-chunk")
+    await client.send("audio-stop")
+    events = begin + await client.read_until("transcript-stop")
+    types = [event.type for event in events]
+    assert types == [
+        "transcript-start",
+        *["transcript-chunk"] * (len(types) - 3),
+        "transcript",
+        "transcript-stop",
+    ]
+    pieces = [event.data["text"] for event in events[1:-2]]
+    assert len(pieces) > 1
+    assert "".join(pieces) == events[-2].data["text"]
 
 
 async def test_an_error_is_the_end_of_a_stream(
@@ -323,32 +355,64 @@ async def test_a_recording_is_not_ended_by_its_pause(
     assert (await client.ask("transcript"))["text"] == "4.0 seconds"
 
 
-@pytest.mark.parametrize("phase", ["listening", "loading", "inference", "after stop"])
+@pytest.mark.parametrize(
+    "phase",
+    [
+        "before audio",
+        "silence",
+        "listening",
+        "loading",
+        "partial",
+        "speculation",
+        "waiting for a speculation",
+        "inference",
+        "after stop",
+    ],
+)
 async def test_a_client_that_leaves_frees_the_model(
-    serve: Serve, connect: Connect, speech: Sound, phase: str
+    serve: Serve, connect: Connect, speech: Sound, quiet: Sound, phase: str
 ) -> None:
     running = await serve()
     running.coordinator.engines[Kind.ASR] = never
     if phase == "loading":
         running.coordinator.gate.clear()
     client = await connect(running.ports["asr"])
-    await client.send("transcribe")
-    await client.audio(speech(1.0))
-    if phase in {"inference", "after stop"}:
-        await client.send("audio-stop")
+    await client.send("transcribe", context={"partials": phase == "partial"})
+    if phase == "silence":
+        await client.audio(quiet(1.0))
+        assert await client.is_alive()
+    elif phase == "partial":
+        await client.audio(speech(0.9))
+        await running.working(1)
+    elif phase != "before audio":
+        await client.audio(speech(0.5))
     if phase == "loading":
         await running.waited_for()
-    else:
+    elif phase not in {"before audio", "silence"}:
         await running.held()
+    if "speculation" in phase:
+        await client.audio(quiet(0.3))
+        await running.working(1)
+    if phase in {"waiting for a speculation", "inference", "after stop"}:
+        await client.send("audio-stop")
+        assert await client.is_alive()
+        await running.working(1)
     if phase == "after stop":
         await client.audio(speech(1.0))
     await client.leave()
     await running.empty()
     await running.freed()
-    finished = [
-        item.event for item in running.bus.recent() if item.event.type == "request_finished"
-    ]
-    assert {event.code for event in finished} == {"CANCELLED"}
+    assert all(run.cancelled for run in running.coordinator.runs)
+    assert not _WORK & {task.get_name() for task in asyncio.all_tasks()}
+    events = [item.event for item in running.bus.recent()]
+    finished = {event.code for event in events if event.type == "request_finished"}
+    assert finished == {"CANCELLED"}
+    guessed = [event.outcome for event in events if event.type == "speculation_ended"]
+    assert guessed == (["void"] if "speculation" in phase else [])
+
+
+_WORK = {"transcribe", "speculation", "partials"}
+"""Names of the tasks that belong to an utterance."""
 
 
 async def test_a_failed_load_is_told_while_the_person_still_speaks(

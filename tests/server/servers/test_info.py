@@ -39,7 +39,7 @@ def test_the_model_of_a_port_comes_first_in_a_program_of_its_own() -> None:
 def test_the_client_needs_a_vad_only_if_we_do_not_end_the_turn(ours: bool) -> None:
     (program,) = asr_info(SPECS, config(turn_detection=ours)).asr
     assert program.requires_external_vad is not ours
-    assert program.supports_transcript_streaming is False
+    assert program.supports_transcript_streaming is True
 
 
 def test_the_default_voice_sorts_first_by_description() -> None:
