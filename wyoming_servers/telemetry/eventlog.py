@@ -152,6 +152,16 @@ def _speech(event: events.SpeechStarted) -> Line:
     return logging.DEBUG, f"{event.client} speaks"
 
 
+def _grew(event: events.TranscriptGrew) -> Line:
+    return logging.DEBUG, f"{event.client}: {len(event.text)} characters are certain"
+
+
+def _speculation(event: events.SpeculationEnded) -> Line:
+    return logging.DEBUG, (
+        f"{event.client}: transcribing ahead took {event.seconds:.2f} s, {event.outcome}"
+    )
+
+
 def _wake(event: events.WakeWordDetected) -> Line:
     late = ", after another satellite" if event.suppressed else ""
     return logging.INFO, f"{event.client} said {event.word} (score {event.score:.2f}{late})"
@@ -214,6 +224,8 @@ _LINES: Final[dict[type[Event], Callable[[Any], Line]]] = {
     events.ModelFellBack: _fell_back,
     events.PressureChanged: _pressure,
     events.SpeechStarted: _speech,
+    events.TranscriptGrew: _grew,
+    events.SpeculationEnded: _speculation,
     events.WakeWordDetected: _wake,
     events.RequestRetried: _retried,
     events.RequestFinished: _finished,

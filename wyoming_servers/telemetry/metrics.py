@@ -132,6 +132,11 @@ class Metrics:
         self._phrases = self._counter(
             "phrases", "Phrases spoken, by where they came from.", ("source",)
         )
+        self._speculations = self._counter(
+            "speculations",
+            "Transcriptions begun in a pause, by what became of them: used, void, failed.",
+            ("model", "outcome"),
+        )
         self._detections = self._counter("wake_detections", "Wake words heard.", ("word",))
         self._lost = self._counter("events_lost", "Events these figures missed.", ())
         self.registry.register(_Gauges(snapshot, version))
@@ -154,6 +159,8 @@ class Metrics:
                 self._model_failures.labels(event.model, event.code).inc()
             case events.WakeWordDetected():
                 self._detections.labels(event.word).inc()
+            case events.SpeculationEnded():
+                self._speculations.labels(event.model, event.outcome).inc()
             case events.RequestRetried():
                 self._retries.labels(event.kind, event.code).inc()
             case events.RequestFinished():

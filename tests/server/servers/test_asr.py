@@ -60,7 +60,7 @@ async def test_who_asks_for_it_sees_the_transcript_grow(
     async def more_and_more(run: FakeRun) -> AsyncIterator[Chunk]:
         async for _ in run.input():
             pass
-        words = "turn on the light in the hall and the fan in the kitchen now".split()
+        words = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
         run.answer = {"text": " ".join(words[: 3 + len(running.coordinator.runs)])}
         yield Chunk({})
 

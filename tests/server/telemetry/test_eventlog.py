@@ -41,6 +41,16 @@ SAMPLES: list[tuple[Event, int, str]] = [
         logging.WARNING,
         "asr for c with m failed and is made once more [OOM]: Full.",
     ),
+    (
+        events.TranscriptGrew(client="c", model="m", text="turn on"),
+        logging.DEBUG,
+        "c: 7 characters are certain",
+    ),
+    (
+        events.SpeculationEnded(client="c", model="m", outcome="used", seconds=0.25),
+        logging.DEBUG,
+        "c: transcribing ahead took 0.25 s, used",
+    ),
     (events.ModelInstalled(model="m"), logging.INFO, "m is installed"),
     (events.ModelRemoved(model="m"), logging.INFO, "m is removed"),
     (events.JobQueued(job="j", model="m"), logging.INFO, "job j for m is queued"),

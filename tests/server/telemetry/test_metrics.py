@@ -66,6 +66,16 @@ def test_what_happens_to_models_is_counted_by_cause() -> None:
     assert value(metrics, "wake_detections_total", word="alexa") == 1
 
 
+def test_speculations_are_counted_by_what_became_of_them() -> None:
+    metrics = make()
+    for outcome in ("used", "void", "used"):
+        metrics.observe(
+            events.SpeculationEnded(client="c", model="m", outcome=outcome, seconds=0.2)
+        )
+    assert value(metrics, "speculations_total", model="m", outcome="used") == 2
+    assert value(metrics, "speculations_total", model="m", outcome="void") == 1
+
+
 def test_a_request_made_once_more_is_counted_by_what_failed_first() -> None:
     metrics = make()
     metrics.observe(events.RequestRetried(kind="asr", model="m", client="c", code="OOM"))
