@@ -12,7 +12,7 @@ from wyoming_servers.api.library import library_of
 from wyoming_servers.api.problems import DOCUMENTED
 from wyoming_servers.audio.wav import Wav
 from wyoming_servers.errors import ModelMissingError
-from wyoming_servers.pipelines import language as languages
+from wyoming_servers.text.locale import matches
 from wyoming_servers.pipelines.tts import TtsPipeline, TtsRequest
 from wyoming_servers.pipelines.voice_list import ListedVoice, list_voices
 from wyoming_servers.text.samples import sample
@@ -77,7 +77,7 @@ async def voices(
             _view(voice)
             for voice in found
             if (voice.installed or not installed)
-            and (language is None or languages.match(language, voice.languages) is not None)
+            and (language is None or matches(language, voice.languages) is not None)
         ],
     )
 
