@@ -6,6 +6,7 @@ Assist, `vocabulary` tells them what things are called in this home.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_HOST, CONF_PORT, CONF_TOKEN, Platform
@@ -16,13 +17,21 @@ from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.device_registry import DeviceEntry, DeviceEntryType
 from homeassistant.helpers.typing import ConfigType
 
-from . import activity, assist, issues
+from . import activity, assist, issues, panel, websocket
 from .api import ConductorClient
-from .const import CONF_PIPELINE_ID, CONF_TLS, CONF_VOCABULARY, DOMAIN, MANUFACTURER
+from .const import (
+    CONF_KEEP_WARM,
+    CONF_PIPELINE_ID,
+    CONF_TLS,
+    CONF_VOCABULARY,
+    DOMAIN,
+    MANUFACTURER,
+)
 from .coordinator import ConductorConfigEntry, ConductorCoordinator
 from .entity import model_identifier, pipeline_identifier, pipelines, server_identifier
 from .services import async_setup_services
 from .vocabulary import async_push_vocabulary
+from .warmth import Warmth
 from .wyoming import async_move_servers
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
@@ -39,8 +48,10 @@ PLATFORMS = [
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
-    """Register the services; they are there even while no server answers."""
+    """Register what is there even while no server answers: services, and the panel's commands."""
     async_setup_services(hass)
+    websocket.async_register(hass)
+    await panel.async_serve_files(hass)
     return True
 
 
@@ -49,6 +60,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: ConductorConfigEntry) ->
     coordinator = ConductorCoordinator(hass, entry, make_client(hass, entry.data))
     await coordinator.async_config_entry_first_refresh()
     entry.runtime_data = coordinator
+    coordinator.warmth = Warmth(hass, entry)
     info = coordinator.data.info
     dr.async_get(hass).async_get_or_create(
         config_entry_id=entry.entry_id,
@@ -67,8 +79,10 @@ async def async_setup_entry(hass: HomeAssistant, entry: ConductorConfigEntry) ->
     _async_keep_issues(hass, entry)
     if entry.options.get(CONF_VOCABULARY, True):
         async_push_vocabulary(hass, entry)
-    entry.async_on_unload(entry.add_update_listener(_async_reload))
+    coordinator.warmth.async_watch()
+    _async_keep_current(hass, entry)
     coordinator.async_follow()
+    await panel.async_show(hass)
     return True
 
 
@@ -78,8 +92,10 @@ async def async_unload_entry(hass: HomeAssistant, entry: ConductorConfigEntry) -
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: ConductorConfigEntry) -> None:
-    """Leave no repair behind."""
+    """Leave no repair behind, and no panel without a server."""
     issues.async_clear(hass, entry)
+    if not hass.config_entries.async_entries(DOMAIN):
+        panel.async_hide(hass)
 
 
 async def async_remove_config_entry_device(
@@ -105,9 +121,28 @@ def make_client(
     )
 
 
-async def _async_reload(hass: HomeAssistant, entry: ConductorConfigEntry) -> None:
-    """An address, an option or an assistant has changed."""
-    hass.config_entries.async_schedule_reload(entry.entry_id)
+@callback
+def _async_keep_current(hass: HomeAssistant, entry: ConductorConfigEntry) -> None:
+    """Set the entry up anew when an address, an option or an assistant has changed."""
+    before = _shape(entry)
+
+    async def changed(hass: HomeAssistant, entry: ConductorConfigEntry) -> None:
+        # What a deleted assistant kept warm is let go by those who know of it.
+        await entry.runtime_data.warmth.async_settle()
+        entry.runtime_data.async_update_listeners()
+        if _shape(entry) != before:
+            hass.config_entries.async_schedule_reload(entry.entry_id)
+
+    entry.async_on_unload(entry.add_update_listener(changed))
+
+
+def _shape(entry: ConductorConfigEntry) -> list[Any]:
+    """Return all of an entry that its set-up depends on."""
+    assistants = [
+        (item.subentry_id, item.title, {**item.data, CONF_KEEP_WARM: None})
+        for item in entry.subentries.values()
+    ]
+    return [entry.title, dict(entry.data), dict(entry.options), assistants]
 
 
 def _present(entry: ConductorConfigEntry) -> set[tuple[str, str]]:

@@ -4,12 +4,14 @@ Home Assistant offers reading and updating to integrations; creating and preferr
 keeps to its own settings page, so those go through the same store that page uses.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from homeassistant.components import stt, tts
 from homeassistant.components.assist_pipeline import (
     Pipeline,
+    PipelineEventType,
     async_get_pipelines,
     async_update_pipeline,
 )
@@ -74,6 +76,19 @@ async def async_speak_with(hass: HomeAssistant, pipeline_id: str, voice: str) ->
     await async_update_pipeline(hass, pipeline, tts_voice=voice, tts_language=language)
 
 
+async def async_listen_for(
+    hass: HomeAssistant, pipeline_id: str, uuid: str, word: str | None
+) -> None:
+    """Give a pipeline another wake word, or none. Raises HomeAssistantError."""
+    pipeline = async_get(hass, pipeline_id)
+    entity = async_entity(hass, uuid, "wake")
+    if pipeline is None or entity is None:
+        raise HomeAssistantError(translation_domain=DOMAIN, translation_key="not_in_assist")
+    await async_update_pipeline(
+        hass, pipeline, wake_word_entity=entity if word else None, wake_word_id=word
+    )
+
+
 async def async_prefer(hass: HomeAssistant, pipeline_id: str) -> None:
     """Make it the one that devices use which name none."""
     _store(hass).async_set_preferred_item(pipeline_id)
@@ -102,16 +117,48 @@ def async_is_broken(hass: HomeAssistant, pipeline_id: str) -> bool:
     )
 
 
+@callback
+def async_heard_last(hass: HomeAssistant) -> str | None:
+    """Return which pipeline has heard somebody last."""
+    found = {
+        run.timestamp: pipeline_id
+        for pipeline_id, runs in hass.data[KEY_ASSIST_PIPELINE].pipeline_debug.items()
+        for run in runs.values()
+        if any(event.type is PipelineEventType.STT_END for event in run.events)
+    }
+    return found[max(found)] if found else None
+
+
+def ears_of(snapshot: Snapshot, pipeline: Pipeline, default: str | None = None) -> str | None:
+    """Return the model that hears for an assistant.
+
+    As the server chooses: its default, which `default` may be in future, or the first that knows
+    the language if that does not.
+    """
+    models = [model for model in snapshot.status.models.values() if model.kind == "asr"]
+    models.sort(key=lambda model: model.id != (default or snapshot.status.default_asr))
+    language = pipeline.stt_language
+    return next(
+        (
+            model.id
+            for model in models
+            if language is None or language_util.matches(language, model.languages)
+        ),
+        None,
+    )
+
+
 def models_of(snapshot: Snapshot, pipeline: Pipeline) -> list[str]:
     """Return the models that an assistant needs, those that can be told."""
     models = snapshot.status.models.values()
-    found = [model.id for model in models if model.id == snapshot.status.default_asr]
+    ears = ears_of(snapshot, pipeline)
+    found = [ears] if ears else []
     voices = [model for model in models if model.kind == "tts"]
     if pipeline.tts_voice is None and len(voices) == 1:
         found.append(voices[0].id)
     for name in (pipeline.tts_voice, pipeline.wake_word_id):
-        # A preset has its settings behind an @: it is the same voice.
-        plain = (name or "").partition("@")[0]
+        # A preset (`name@slow`) or a mix (`one*0.7+other`) needs the model of its first voice.
+        plain = re.split(r"[@*+]", name or "")[0]
         found += [model.id for model in models if any(o.name == plain for o in model.offers)]
     return list(dict.fromkeys(found))
 

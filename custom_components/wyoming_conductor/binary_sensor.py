@@ -112,7 +112,7 @@ class Ready(ConductorPipelineEntity, BinarySensorEntity):
     @override
     def is_on(self) -> bool:
         """Return the value."""
-        pipeline = assist.async_get(self.hass, self.pipeline_id)
+        pipeline = self.pipeline
         snapshot = self.coordinator.data
         needed = assist.models_of(snapshot, pipeline) if pipeline else []
         return bool(needed) and all(snapshot.status.models[model].is_loaded for model in needed)

@@ -28,7 +28,7 @@ PARALLEL_UPDATES = 1
 class ServerButtonDescription(ButtonEntityDescription):
     """A button of the server."""
 
-    press: Callable[[ConductorCoordinator], Coroutine[Any, Any, None]]
+    press: Callable[[ConductorCoordinator], Coroutine[Any, Any, object]]
     feature: Feature | None = None
     """What the server must have; None: every server has it."""
 
@@ -140,6 +140,6 @@ class WarmUp(ConductorPipelineEntity, ButtonEntity):
     @override
     async def async_press(self) -> None:
         """Begin to load; returns without waiting."""
-        pipeline = assist.async_get(self.hass, self.pipeline_id)
+        pipeline = self.pipeline
         for model in assist.models_of(self.coordinator.data, pipeline) if pipeline else []:
             await self.ask(self.coordinator.client.load(model))

@@ -18,18 +18,12 @@ from homeassistant.const import CONF_HOST, CONF_PORT, CONF_TOKEN
 from homeassistant.core import callback
 from homeassistant.helpers.selector import (
     BooleanSelector,
-    NumberSelector,
-    NumberSelectorConfig,
-    NumberSelectorMode,
-    TextSelector,
-    TextSelectorConfig,
-    TextSelectorType,
 )
 from homeassistant.helpers.service_info.hassio import HassioServiceInfo
 from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
-from yarl import URL
 
 from . import make_client
+from .address import ADDRESS_SCHEMA, TOKEN_SCHEMA, understand_url
 from .api import (
     ConductorAuthError,
     ConductorConnectionError,
@@ -45,51 +39,19 @@ from .const import (
     CONF_TLS,
     CONF_VOCABULARY,
     DEFAULT_INTERVAL,
-    DEFAULT_PORT,
     DOMAIN,
     LOGGER,
     SUBENTRY_PIPELINE,
 )
 from .coordinator import ConductorConfigEntry
+from .options_flow import ConductorOptionsFlow
 from .pipeline_flow import PipelineFlow
 from .wyoming import async_add_servers
-
-PORT = probatio.All(
-    NumberSelector(NumberSelectorConfig(min=1, max=65_535, mode=NumberSelectorMode.BOX)),
-    probatio.Coerce(int),
-)
-SECRET = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="off"))
-
-TOKEN_SCHEMA = probatio.Schema({probatio.Optional(CONF_TOKEN): SECRET})
-
-ADDRESS_SCHEMA = probatio.Schema(
-    {
-        probatio.Required(CONF_HOST): TextSelector(),
-        probatio.Required(CONF_PORT, default=DEFAULT_PORT): PORT,
-        probatio.Optional(CONF_TOKEN): SECRET,
-        probatio.Required(CONF_TLS, default=False): BooleanSelector(),
-    }
-)
 
 ASSIST_SCHEMA = probatio.Schema(
     {
         probatio.Required(CONF_ADD_SERVERS, default=True): BooleanSelector(),
         probatio.Required(CONF_MAKE_ASSISTANT, default=True): BooleanSelector(),
-    }
-)
-
-OPTIONS_SCHEMA = probatio.Schema(
-    {
-        probatio.Required(CONF_ADD_SERVERS, default=True): BooleanSelector(),
-        probatio.Required(CONF_VOCABULARY, default=True): BooleanSelector(),
-        probatio.Required(CONF_INTERVAL, default=DEFAULT_INTERVAL): probatio.All(
-            NumberSelector(
-                NumberSelectorConfig(
-                    min=10, max=3600, unit_of_measurement="s", mode=NumberSelectorMode.BOX
-                )
-            ),
-            probatio.Coerce(int),
-        ),
     }
 )
 
@@ -129,7 +91,7 @@ class ConductorConfigFlow(ConfigFlow, domain=DOMAIN):
         errors: dict[str, str] = {}
         if user_input is not None:
             self._address = user_input
-            if self._understand_url(errors) and await self._connect(errors):
+            if understand_url(self._address, errors) and await self._connect(errors):
                 # A discovery of the same server may be waiting; this one goes first.
                 return await self._accept(raise_on_progress=False)
         return self.async_show_form(
@@ -260,7 +222,7 @@ class ConductorConfigFlow(ConfigFlow, domain=DOMAIN):
         entry = self._get_reconfigure_entry()
         if user_input is not None:
             self._address = user_input
-            connected = self._understand_url(errors) and await self._connect(errors)
+            connected = understand_url(self._address, errors) and await self._connect(errors)
             if connected and self._info is not None:
                 await self.async_set_unique_id(self._info.uuid)
                 self._abort_if_unique_id_mismatch(reason="wrong_server")
@@ -296,23 +258,6 @@ class ConductorConfigFlow(ConfigFlow, domain=DOMAIN):
             self.hass.config_entries.async_schedule_reload(entry.entry_id)
         return result
 
-    def _understand_url(self, errors: dict[str, str]) -> bool:
-        """Take a pasted web address apart; False if it is no host."""
-        host = str(self._address[CONF_HOST]).strip()
-        if "://" in host:
-            url = URL(host)
-            host = url.host or ""
-            self._address[CONF_TLS] = url.scheme == "https"
-            self._address[CONF_PORT] = url.explicit_port or self._address[CONF_PORT]
-        self._address[CONF_HOST] = host
-        try:
-            is_host = bool(host) and URL.build(scheme="http", host=host).host == host
-        except ValueError:
-            is_host = False
-        if not is_host:
-            errors[CONF_HOST] = "invalid_host"
-        return is_host
-
     async def _connect(self, errors: dict[str, str]) -> bool:
         """Ask the server who it is, and whether it lets us in."""
         client = make_client(self.hass, self._address)
@@ -337,18 +282,3 @@ class ConductorConfigFlow(ConfigFlow, domain=DOMAIN):
         assert self._info is not None  # noqa: S101  (_connect has succeeded)
         await self._abort_if_known(self._info.uuid, raise_on_progress=raise_on_progress)
         return await self.async_step_assist()
-
-
-class ConductorOptionsFlow(OptionsFlow):
-    """What can be chosen about a server; the entry's update listener reloads it."""
-
-    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask."""
-        if user_input is not None:
-            return self.async_create_entry(data=user_input)
-        return self.async_show_form(
-            step_id="init",
-            data_schema=self.add_suggested_values_to_schema(
-                OPTIONS_SCHEMA, self.config_entry.options
-            ),
-        )

@@ -23,6 +23,7 @@ DEFAULT_INTERVAL: Final = 60
 
 SUBENTRY_PIPELINE: Final = "pipeline"
 CONF_PIPELINE_ID: Final = "pipeline_id"
+CONF_KEEP_WARM: Final = "keep_warm"
 
 EVENT_ACTIVITY: Final = f"{DOMAIN}_activity"
 """Fired on the bus for each activity; device triggers listen to it."""

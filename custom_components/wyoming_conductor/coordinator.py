@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import cast, override
+from typing import TYPE_CHECKING, cast, override
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
@@ -26,6 +26,9 @@ from .api import (
 )
 from .const import CONF_INTERVAL, DEFAULT_INTERVAL, DOMAIN, LOGGER
 from .snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from .warmth import Warmth
 
 type ConductorConfigEntry = ConfigEntry[ConductorCoordinator]
 
@@ -85,6 +88,8 @@ class ConductorCoordinator(DataUpdateCoordinator[Snapshot]):
         self.last_event_at: datetime | None = None
         """When the stream last said anything."""
         self.is_streaming = False
+        self.warmth: Warmth
+        """What is kept warm; there once the entry is set up."""
         self._event_listeners: set[Callable[[ServerEvent], None]] = set()
         self._last_id: str | None = None
 

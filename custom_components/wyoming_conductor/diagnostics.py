@@ -31,7 +31,6 @@ async def async_get_config_entry_diagnostics(
         "info": asdict(snapshot.info),
         "status": asdict(snapshot.status),
         "config": snapshot.config.values if snapshot.config else None,
-        "requests": {model: asdict(tally) for model, tally in snapshot.tallies.items()},
         "evictions": snapshot.evictions,
         "stream": {
             "connected": coordinator.is_streaming,
@@ -62,7 +61,6 @@ async def async_get_device_diagnostics(
         if model_identifier(snapshot.info.uuid, model.id) in device.identifiers:
             return {
                 "model": asdict(model),
-                "requests": asdict(snapshot.tally(model.id)),
                 "events": [
                     async_redact_data(dict(event.data), REDACT)
                     for event in entry.runtime_data.recent

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable
 from typing import override
 
+from homeassistant.components.assist_pipeline import Pipeline
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.core import callback
 from homeassistant.exceptions import HomeAssistantError
@@ -96,6 +97,7 @@ class ConductorPipelineEntity(ConductorEntity):
     ) -> None:
         """Belong to the assistant of `subentry`."""
         super().__init__(coordinator, description)
+        self.subentry_id = subentry.subentry_id
         self.pipeline_id: str = subentry.data[CONF_PIPELINE_ID]
         self._attr_unique_id = f"{self.uuid}_{subentry.subentry_id}_{description.key}"
         self._attr_device_info = DeviceInfo(
@@ -108,10 +110,15 @@ class ConductorPipelineEntity(ConductorEntity):
         )
 
     @property
+    def pipeline(self) -> Pipeline | None:
+        """The assistant as Assist has it now."""
+        return assist.async_get(self.hass, self.pipeline_id)
+
+    @property
     @override
     def available(self) -> bool:
         """Return whether the server answers and Assist still has the assistant."""
-        return super().available and assist.async_get(self.hass, self.pipeline_id) is not None
+        return super().available and self.pipeline is not None
 
     @override
     async def async_added_to_hass(self) -> None:

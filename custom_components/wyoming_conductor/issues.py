@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 OUT_OF_MEMORY: Final = "out_of_memory"
 LOAD_FAILED: Final = "model_load_failed"
 RUNNING_ON_CPU: Final = "running_on_cpu"
+DISK_FULL: Final = "disk_full"
 NOT_IN_ASSIST: Final = "server_not_in_assist"
 PIPELINE_BROKEN: Final = "pipeline_broken"
 RESTART_NEEDED: Final = "restart_needed"
@@ -62,6 +63,8 @@ def async_sync(hass: HomeAssistant, entry: ConductorConfigEntry, snapshot: Snaps
         wanted.add(_entry_issue(hass, entry))
     if snapshot.config is not None and snapshot.config.restart_needed:
         wanted.add(_restart_issue(hass, entry, snapshot.config.restart_needed))
+    if snapshot.disk_free is not None and snapshot.is_disk_low:
+        wanted.add(_disk_issue(hass, entry, snapshot.disk_free))
     async_clear(hass, entry, keep=wanted)
 
 
@@ -95,7 +98,7 @@ def async_clear(
     """Take back the entry's repairs, less those in `keep`; those of assistants go with all."""
     registry = ir.async_get(hass)
     prefixes = [_id(entry, key) for key in (OUT_OF_MEMORY, LOAD_FAILED, RUNNING_ON_CPU)]
-    prefixes += [_id(entry, key) for key in (NOT_IN_ASSIST, RESTART_NEEDED)]
+    prefixes += [_id(entry, key) for key in (NOT_IN_ASSIST, RESTART_NEEDED, DISK_FULL)]
     if keep is None:
         prefixes += [_id(entry, key) for key in (PIPELINE_BROKEN, SERVER_TOO_OLD, SERVER_TOO_NEW)]
     for domain, issue in list(registry.issues):
@@ -138,6 +141,22 @@ def _entry_issue(hass: HomeAssistant, entry: ConductorConfigEntry) -> str:
         severity=ir.IssueSeverity.WARNING,
         translation_key=NOT_IN_ASSIST,
         translation_placeholders={"name": entry.title},
+    )
+    return issue
+
+
+def _disk_issue(hass: HomeAssistant, entry: ConductorConfigEntry, free: int) -> str:
+    issue = _id(entry, DISK_FULL)
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        issue,
+        data={"entry_id": entry.entry_id},
+        is_fixable=True,
+        severity=ir.IssueSeverity.WARNING,
+        translation_key=DISK_FULL,
+        # In steps, so that the issue does not change with every byte.
+        translation_placeholders={"name": entry.title, "free": f"{free // 10**8 / 10:.1f} GB"},
     )
     return issue
 

@@ -19,11 +19,16 @@ from homeassistant.helpers.selector import (
 
 from . import assist
 from .assist import CONF_AGENT, CONF_PREFER_LOCAL, CONF_VOICE, CONF_WAKE_WORD, HOME_AGENT
-from .const import CONF_PIPELINE_ID
+from .assistant_selects import asr_models, offers
+from .const import CONF_KEEP_WARM, CONF_PIPELINE_ID
 from .coordinator import ConductorConfigEntry, ConductorCoordinator
-from .select import offers
+from .settings import can_be_set, read, write
 
 CONF_PREFERRED = "preferred"
+CONF_STT_MODEL = "stt_model"
+
+ASR_MODEL = ("asr", "model")
+"""Where the server's settings name the model that hears."""
 
 
 class PipelineFlow(ConfigSubentryFlow):
@@ -40,6 +45,7 @@ class PipelineFlow(ConfigSubentryFlow):
             wishes = dict(user_input)
             name, preferred = wishes.pop(CONF_NAME), wishes.pop(CONF_PREFERRED)
             try:
+                await _choose_ears(coordinator, wishes.pop(CONF_STT_MODEL, None))
                 wishes[CONF_PIPELINE_ID] = await assist.async_create(
                     self.hass, name, coordinator.data.info.uuid, wishes
                 )
@@ -53,6 +59,7 @@ class PipelineFlow(ConfigSubentryFlow):
             CONF_NAME: self._get_entry().title,
             CONF_LANGUAGE: self.hass.config.language,
             CONF_AGENT: HOME_AGENT,
+            CONF_STT_MODEL: read(coordinator.data, ASR_MODEL),
         }
         return self.async_show_form(
             step_id="user",
@@ -81,6 +88,7 @@ class PipelineFlow(ConfigSubentryFlow):
             wishes = dict(user_input)
             name = wishes.pop(CONF_NAME)
             try:
+                await _choose_ears(coordinator, wishes.pop(CONF_STT_MODEL, None))
                 await assist.async_update(
                     self.hass, pipeline_id, name, coordinator.data.info.uuid, wishes
                 )
@@ -91,7 +99,12 @@ class PipelineFlow(ConfigSubentryFlow):
                     entry, subentry, title=name, data={**wishes, CONF_PIPELINE_ID: pipeline_id}
                 )
         # Assist's own settings page may have changed it since.
-        now = {CONF_NAME: pipeline.name, **pipeline.to_json()}
+        now = {
+            CONF_NAME: pipeline.name,
+            **pipeline.to_json(),
+            CONF_STT_MODEL: read(coordinator.data, ASR_MODEL),
+            CONF_KEEP_WARM: subentry.data.get(CONF_KEEP_WARM, False),
+        }
         return self.async_show_form(
             step_id="reconfigure",
             data_schema=self.add_suggested_values_to_schema(
@@ -111,24 +124,32 @@ def _explain(err: HomeAssistantError, errors: dict[str, str], placeholders: dict
     placeholders.update(err.translation_placeholders or {})
 
 
+async def _choose_ears(coordinator: ConductorCoordinator, model: str | None) -> None:
+    """Have the server hear with this model, if another was chosen. Raises HomeAssistantError."""
+    if model is not None and model != read(coordinator.data, ASR_MODEL):
+        await write(coordinator, ASR_MODEL, model)
+
+
 def _schema(coordinator: ConductorCoordinator, *, is_new: bool) -> probatio.Schema:
     """Return the form, with what the server offers."""
 
-    def choice(kind: str) -> SelectSelector:
+    def choice(options: list[str]) -> SelectSelector:
         return SelectSelector(
-            SelectSelectorConfig(
-                options=offers(coordinator.data, kind), mode=SelectSelectorMode.DROPDOWN
-            )
+            SelectSelectorConfig(options=options, mode=SelectSelectorMode.DROPDOWN)
         )
 
+    snapshot = coordinator.data
     fields: dict[Any, Any] = {
         probatio.Required(CONF_NAME): TextSelector(),
         probatio.Required(CONF_LANGUAGE): LanguageSelector(LanguageSelectorConfig()),
         probatio.Required(CONF_AGENT): ConversationAgentSelector(),
-        probatio.Optional(CONF_VOICE): choice("tts"),
-        probatio.Optional(CONF_WAKE_WORD): choice("wake"),
+        probatio.Optional(CONF_VOICE): choice(offers(snapshot, "tts")),
+        probatio.Optional(CONF_WAKE_WORD): choice(offers(snapshot, "wake")),
         probatio.Required(CONF_PREFER_LOCAL, default=False): BooleanSelector(),
     }
+    if can_be_set(coordinator):
+        fields[probatio.Optional(CONF_STT_MODEL)] = choice(asr_models(snapshot))
+        fields[probatio.Required(CONF_KEEP_WARM, default=False)] = BooleanSelector()
     if is_new:
         fields[probatio.Required(CONF_PREFERRED, default=True)] = BooleanSelector()
     return probatio.Schema(fields)

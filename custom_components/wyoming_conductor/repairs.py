@@ -1,5 +1,6 @@
 """Repairs that the user can run from Settings."""
 
+from abc import ABC, abstractmethod
 from typing import Any, cast, override
 
 import probatio
@@ -14,6 +15,7 @@ from . import assist, issues
 from .api import ConductorError
 from .const import CONF_PIPELINE_ID, DOMAIN
 from .coordinator import ConductorConfigEntry
+from .service_fields import CACHES
 from .wyoming import async_add_servers
 
 CONF_VICTIM = "unload"
@@ -31,7 +33,7 @@ async def async_create_fix_flow(
     return ConfirmRepairFlow()
 
 
-class ConductorRepairFlow(RepairsFlow):
+class ConductorRepairFlow(RepairsFlow, ABC):
     """One form; what `repair` does decides whether the issue is solved."""
 
     def __init__(
@@ -46,9 +48,9 @@ class ConductorRepairFlow(RepairsFlow):
         """Return what the form asks."""
         return probatio.Schema({})
 
+    @abstractmethod
     async def repair(self, answers: dict[str, Any]) -> str | None:
         """Do it; return the key of an error if it did not work."""
-        raise NotImplementedError
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
         """Begin."""
@@ -115,6 +117,25 @@ class MakeRoom(ConductorRepairFlow):
         return None
 
 
+class FreeDisk(ConductorRepairFlow):
+    """Deletes on the server what it can do without: unused models, and spoken sentences."""
+
+    @override
+    async def repair(self, answers: dict[str, Any]) -> str | None:
+        """Delete it; whether that was enough the issue itself will tell."""
+        coordinator = self.entry.runtime_data
+        kinds = [name for name, need in CACHES.items() if need in coordinator.data.info.features]
+        if not kinds:
+            return "cannot_clear"
+        try:
+            for kind in kinds:
+                await coordinator.client.clear_cache(kind)
+        except ConductorError:
+            return "cannot_connect"
+        await coordinator.async_request_refresh()
+        return None
+
+
 class AddServers(ConductorRepairFlow):
     """Adds what is missing to Home Assistant's own Wyoming integration."""
 
@@ -156,6 +177,7 @@ class RebuildPipeline(ConductorRepairFlow):
 FLOWS: dict[str, type[ConductorRepairFlow]] = {
     issues.LOAD_FAILED: RetryLoad,
     issues.OUT_OF_MEMORY: MakeRoom,
+    issues.DISK_FULL: FreeDisk,
     issues.NOT_IN_ASSIST: AddServers,
     issues.PIPELINE_BROKEN: RebuildPipeline,
 }

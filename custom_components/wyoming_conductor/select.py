@@ -1,4 +1,4 @@
-"""Selects: settings of the server with choices, a model's device, an assistant's voice."""
+"""Selects: settings of the server and of models; `assistant_selects` has the assistants'."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -9,12 +9,21 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from . import assist
-from .coordinator import ConductorConfigEntry
+from .api import Model
+from .assistant_selects import (
+    STT_MODEL,
+    VOICE,
+    WAKE_WORD,
+    SttModel,
+    Voice,
+    WakeWord,
+    asr_models,
+    offers,
+)
+from .coordinator import ConductorConfigEntry, ConductorCoordinator
 from .entity import (
     ConductorEntity,
     ConductorModelEntity,
-    ConductorPipelineEntity,
     async_add_as_they_come,
     models,
     pipelines,
@@ -23,16 +32,6 @@ from .settings import AUTO, Path, can_be_set, read, write
 from .snapshot import Snapshot
 
 PARALLEL_UPDATES = 1
-
-
-def offers(snapshot: Snapshot, kind: str) -> list[str]:
-    """Return the names of all voices (`tts`) or wake words (`wake`)."""
-    found = (m for m in snapshot.status.models.values() if m.kind == kind)
-    return sorted({offer.name for model in found for offer in model.offers})
-
-
-def _asr_models(snapshot: Snapshot) -> Iterable[str]:
-    return (model.id for model in snapshot.status.models.values() if model.kind == "asr")
 
 
 def _languages(snapshot: Snapshot) -> Iterable[str]:
@@ -54,7 +53,7 @@ SETTINGS: tuple[SettingSelectDescription, ...] = (
         translation_key="asr_model",
         entity_category=EntityCategory.CONFIG,
         path=("asr", "model"),
-        choices=_asr_models,
+        choices=asr_models,
     ),
     SettingSelectDescription(
         key="asr_language",
@@ -79,9 +78,17 @@ DEVICE = SelectEntityDescription(
     entity_registry_enabled_default=False,
 )
 
-PIPELINE_VOICE = SelectEntityDescription(
-    key="voice", translation_key="voice", entity_category=EntityCategory.CONFIG
+COMPUTE_TYPE = SelectEntityDescription(
+    key="compute_type",
+    translation_key="compute_type",
+    entity_category=EntityCategory.CONFIG,
+    entity_registry_enabled_default=False,
 )
+
+WHISPER = "faster-whisper"
+"""The engine whose weights can be held in other number formats."""
+
+COMPUTE_TYPES = (AUTO, "int8", "int8_float16", "float16", "float32")
 
 
 async def async_setup_entry(
@@ -93,18 +100,29 @@ async def async_setup_entry(
     coordinator = entry.runtime_data
     for subentry in pipelines(entry):
         async_add_entities(
-            [Voice(coordinator, PIPELINE_VOICE, subentry)],
+            [Voice(coordinator, VOICE, subentry), WakeWord(coordinator, WAKE_WORD, subentry)],
             config_subentry_id=subentry.subentry_id,
         )
     if not can_be_set(coordinator):
         return
     async_add_entities(SettingSelect(coordinator, description) for description in SETTINGS)
+    for subentry in pipelines(entry):
+        async_add_entities(
+            [SttModel(coordinator, STT_MODEL, subentry)], config_subentry_id=subentry.subentry_id
+        )
     async_add_as_they_come(
         entry,
         async_add_entities,
         models,
-        lambda model: [ModelDevice(coordinator, DEVICE, model)],
+        lambda model: _of_model(coordinator, model),
     )
+
+
+def _of_model(coordinator: ConductorCoordinator, model: Model) -> list[ModelSelect]:
+    found: list[ModelSelect] = [ModelDevice(coordinator, DEVICE, model)]
+    if model.engine == WHISPER:
+        found.append(ModelComputeType(coordinator, COMPUTE_TYPE, model))
+    return found
 
 
 class SettingSelect(ConductorEntity, SelectEntity):
@@ -133,18 +151,27 @@ class SettingSelect(ConductorEntity, SelectEntity):
         await write(self.coordinator, self.entity_description.path, option)
 
 
-class ModelDevice(ConductorModelEntity, SelectEntity):
-    """Where a model shall run."""
+class ModelSelect(ConductorModelEntity, SelectEntity):
+    """A setting of one model; it holds at its next load after the server's next start."""
 
     @property
     def _path(self) -> Path:
-        return ("models", self.model_id, "device")
+        return ("models", self.model_id, self.entity_description.key)
 
     @property
     @override
     def current_option(self) -> str:
-        """Return the wish, which is not always where it is."""
+        """Return the wish, which is not always what is."""
         return read(self.coordinator.data, self._path) or AUTO
+
+    @override
+    async def async_select_option(self, option: str) -> None:
+        """Change it."""
+        await write(self.coordinator, self._path, option)
+
+
+class ModelDevice(ModelSelect):
+    """Where a model shall run."""
 
     @property
     @override
@@ -153,31 +180,12 @@ class ModelDevice(ConductorModelEntity, SelectEntity):
         found = [AUTO, *self.coordinator.data.status.devices, self.current_option]
         return list(dict.fromkeys(found))
 
-    @override
-    async def async_select_option(self, option: str) -> None:
-        """Change it; the model moves at its next load."""
-        await write(self.coordinator, self._path, option)
 
-
-class Voice(ConductorPipelineEntity, SelectEntity):
-    """The voice of an assistant, written to Assist."""
-
-    @property
-    @override
-    def current_option(self) -> str | None:
-        """Return the voice that Assist has."""
-        pipeline = assist.async_get(self.hass, self.pipeline_id)
-        return pipeline.tts_voice if pipeline else None
+class ModelComputeType(ModelSelect):
+    """In which number format a model's weights shall be held."""
 
     @property
     @override
     def options(self) -> list[str]:
-        """Return all voices of the server."""
-        current = self.current_option
-        found = [*offers(self.coordinator.data, "tts"), *([current] if current else [])]
-        return list(dict.fromkeys(found))
-
-    @override
-    async def async_select_option(self, option: str) -> None:
-        """Change it in Assist."""
-        await assist.async_speak_with(self.hass, self.pipeline_id, option)
+        """Return what the engine knows; an unknown wish of the server's file is shown, too."""
+        return list(dict.fromkeys([*COMPUTE_TYPES, self.current_option]))

@@ -1,4 +1,4 @@
-"""Sensors of the server, of each compute device and of each model."""
+"""Sensors of the server, of each model and of each voice assistant; `gauges` has the devices'."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,28 +11,26 @@ from homeassistant.components.sensor import (
     SensorEntityDescription,
     SensorStateClass,
 )
-from homeassistant.const import (
-    PERCENTAGE,
-    EntityCategory,
-    UnitOfInformation,
-    UnitOfPower,
-    UnitOfTemperature,
-    UnitOfTime,
-)
-from homeassistant.core import HomeAssistant
+from homeassistant.const import EntityCategory, UnitOfInformation, UnitOfTime
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.util import dt as dt_util
 
-from .api import Device, Model, ModelState
+from . import assist
+from .api import Model, ModelState, ServerEvent
 from .coordinator import ConductorConfigEntry
 from .entity import (
     ConductorEntity,
-    ConductorGaugeEntity,
     ConductorModelEntity,
+    ConductorPipelineEntity,
     async_add_as_they_come,
     devices,
     models,
+    pipelines,
 )
-from .snapshot import Snapshot, Tally
+from .gauges import GAUGES, Gauge
+from .response import Stopwatch
+from .snapshot import Snapshot
 
 PARALLEL_UPDATES = 0
 
@@ -47,18 +45,10 @@ class ServerSensorDescription(SensorEntityDescription):
 
 
 @dataclass(frozen=True, kw_only=True)
-class GaugeDescription(SensorEntityDescription):
-    """A sensor of a compute device."""
-
-    value: Callable[[Device], Value]
-    exists: Callable[[Device], bool] = lambda _: True
-
-
-@dataclass(frozen=True, kw_only=True)
 class ModelSensorDescription(SensorEntityDescription):
     """A sensor of a model."""
 
-    value: Callable[[Model, Tally], Value]
+    value: Callable[[Model], Value]
 
 
 SERVER: tuple[ServerSensorDescription, ...] = (
@@ -88,7 +78,7 @@ SERVER: tuple[ServerSensorDescription, ...] = (
         state_class=SensorStateClass.TOTAL_INCREASING,
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
-        value=lambda snapshot: snapshot.total.requests,
+        value=lambda snapshot: snapshot.requests,
     ),
     ServerSensorDescription(
         key="errors",
@@ -96,7 +86,7 @@ SERVER: tuple[ServerSensorDescription, ...] = (
         state_class=SensorStateClass.TOTAL_INCREASING,
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
-        value=lambda snapshot: snapshot.total.errors,
+        value=lambda snapshot: snapshot.errors,
     ),
     ServerSensorDescription(
         key="evictions",
@@ -106,77 +96,20 @@ SERVER: tuple[ServerSensorDescription, ...] = (
         entity_registry_enabled_default=False,
         value=lambda snapshot: snapshot.evictions,
     ),
-)
-
-
-def _memory(
-    key: str, value: Callable[[Device], Value], *, enabled: bool = True
-) -> GaugeDescription:
-    return GaugeDescription(
-        key=key,
-        translation_key=key,
+    ServerSensorDescription(
+        key="disk_free",
+        translation_key="disk_free",
         device_class=SensorDeviceClass.DATA_SIZE,
         state_class=SensorStateClass.MEASUREMENT,
         native_unit_of_measurement=UnitOfInformation.BYTES,
         suggested_unit_of_measurement=UnitOfInformation.GIBIBYTES,
-        suggested_display_precision=2,
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=enabled,
-        value=value,
-    )
-
-
-GAUGES: tuple[GaugeDescription, ...] = (
-    _memory("memory_models", lambda device: device.committed_bytes),
-    _memory("memory_free", lambda device: device.free_bytes),
-    _memory("memory_total", lambda device: device.total_bytes, enabled=False),
-    GaugeDescription(
-        key="memory_pressure",
-        translation_key="memory_pressure",
-        device_class=SensorDeviceClass.ENUM,
-        options=["normal", "warning", "critical"],
+        suggested_display_precision=1,
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
-        value=lambda device: device.pressure,
-    ),
-    GaugeDescription(
-        key="utilisation",
-        translation_key="utilisation",
-        state_class=SensorStateClass.MEASUREMENT,
-        native_unit_of_measurement=PERCENTAGE,
-        suggested_display_precision=0,
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
-        exists=lambda device: device.is_gpu,
-        value=lambda device: (
-            None if device.utilisation is None else round(device.utilisation * 100)
-        ),
-    ),
-    GaugeDescription(
-        key="temperature",
-        translation_key="temperature",
-        device_class=SensorDeviceClass.TEMPERATURE,
-        state_class=SensorStateClass.MEASUREMENT,
-        native_unit_of_measurement=UnitOfTemperature.CELSIUS,
-        suggested_display_precision=0,
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
-        exists=lambda device: device.is_gpu,
-        value=lambda device: device.temperature,
-    ),
-    GaugeDescription(
-        key="power",
-        translation_key="power",
-        device_class=SensorDeviceClass.POWER,
-        state_class=SensorStateClass.MEASUREMENT,
-        native_unit_of_measurement=UnitOfPower.WATT,
-        suggested_display_precision=0,
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
-        exists=lambda device: device.is_gpu,
-        value=lambda device: device.power,
+        value=lambda snapshot: snapshot.disk_free,
     ),
 )
+
 
 MODEL: tuple[ModelSensorDescription, ...] = (
     ModelSensorDescription(
@@ -184,7 +117,7 @@ MODEL: tuple[ModelSensorDescription, ...] = (
         translation_key="state",
         device_class=SensorDeviceClass.ENUM,
         options=[state.value for state in ModelState],
-        value=lambda model, _: model.state.value,
+        value=lambda model: model.state.value,
     ),
     ModelSensorDescription(
         key="memory",
@@ -196,21 +129,21 @@ MODEL: tuple[ModelSensorDescription, ...] = (
         suggested_display_precision=0,
         entity_category=EntityCategory.DIAGNOSTIC,
         # While it is not loaded, the server tells an estimate; what it holds is nothing.
-        value=lambda model, _: model.memory_bytes if model.is_loaded else 0,
+        value=lambda model: model.memory_bytes if model.is_loaded else 0,
     ),
     ModelSensorDescription(
         key="last_used",
         translation_key="last_used",
         device_class=SensorDeviceClass.TIMESTAMP,
         entity_category=EntityCategory.DIAGNOSTIC,
-        value=lambda model, _: model.last_used,
+        value=lambda model: model.last_used,
     ),
     ModelSensorDescription(
         key="compute_device",
         translation_key="compute_device",
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
-        value=lambda model, _: f"{model.device} {model.compute_type}".strip(),
+        value=lambda model: f"{model.device} {model.compute_type}".strip(),
     ),
     ModelSensorDescription(
         key="load_time",
@@ -221,7 +154,7 @@ MODEL: tuple[ModelSensorDescription, ...] = (
         suggested_display_precision=1,
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
-        value=lambda model, _: model.load_seconds,
+        value=lambda model: model.load_seconds,
     ),
     ModelSensorDescription(
         key="last_latency",
@@ -232,7 +165,16 @@ MODEL: tuple[ModelSensorDescription, ...] = (
         suggested_display_precision=2,
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
-        value=lambda _, tally: tally.last_seconds,
+        value=lambda model: model.last_seconds,
+    ),
+    ModelSensorDescription(
+        key="real_time_factor",
+        translation_key="real_time_factor",
+        state_class=SensorStateClass.MEASUREMENT,
+        suggested_display_precision=2,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
+        value=lambda model: model.real_time_factor,
     ),
     ModelSensorDescription(
         key="requests",
@@ -240,7 +182,7 @@ MODEL: tuple[ModelSensorDescription, ...] = (
         state_class=SensorStateClass.TOTAL_INCREASING,
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
-        value=lambda _, tally: tally.requests,
+        value=lambda model: model.requests,
     ),
     ModelSensorDescription(
         key="errors",
@@ -248,8 +190,17 @@ MODEL: tuple[ModelSensorDescription, ...] = (
         state_class=SensorStateClass.TOTAL_INCREASING,
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
-        value=lambda _, tally: tally.errors,
+        value=lambda model: model.errors,
     ),
+)
+
+RESPONSE_TIME = SensorEntityDescription(
+    key="response_time",
+    translation_key="response_time",
+    device_class=SensorDeviceClass.DURATION,
+    state_class=SensorStateClass.MEASUREMENT,
+    native_unit_of_measurement=UnitOfTime.SECONDS,
+    suggested_display_precision=2,
 )
 
 
@@ -277,6 +228,11 @@ async def async_setup_entry(
         models,
         lambda model: (ModelSensor(coordinator, description, model) for description in MODEL),
     )
+    for subentry in pipelines(entry):
+        async_add_entities(
+            [ResponseTime(coordinator, RESPONSE_TIME, subentry)],
+            config_subentry_id=subentry.subentry_id,
+        )
 
 
 class ServerSensor(ConductorEntity, SensorEntity):
@@ -291,18 +247,6 @@ class ServerSensor(ConductorEntity, SensorEntity):
         return self.entity_description.value(self.coordinator.data)
 
 
-class Gauge(ConductorGaugeEntity, SensorEntity):
-    """A sensor of a compute device."""
-
-    entity_description: GaugeDescription
-
-    @property
-    @override
-    def native_value(self) -> Value:
-        """Return the value."""
-        return self.entity_description.value(self.compute)
-
-
 class ModelSensor(ConductorModelEntity, SensorEntity):
     """A sensor of a model."""
 
@@ -312,5 +256,24 @@ class ModelSensor(ConductorModelEntity, SensorEntity):
     @override
     def native_value(self) -> Value:
         """Return the value."""
-        tally = self.coordinator.data.tally(self.model_id)
-        return self.entity_description.value(self.model, tally)
+        return self.entity_description.value(self.model)
+
+
+class ResponseTime(ConductorPipelineEntity, SensorEntity):
+    """How long an assistant's last answer was in coming."""
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Listen to the server."""
+        await super().async_added_to_hass()
+        stopwatch = Stopwatch()
+
+        @callback
+        def take(event: ServerEvent) -> None:
+            seconds = stopwatch.take(event, dt_util.utcnow().timestamp())
+            if seconds is None or assist.async_heard_last(self.hass) != self.pipeline_id:
+                return
+            self._attr_native_value = round(seconds, 3)
+            self.async_write_ha_state()
+
+        self.async_on_remove(self.coordinator.async_listen_events(take))

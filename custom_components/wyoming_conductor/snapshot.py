@@ -1,7 +1,7 @@
 """What the integration knows at one moment, and how an event changes it; no input, no output."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .api import Info, Model, ModelState, ServerEvent, Status
@@ -10,18 +10,8 @@ from .api.config import ServerConfig
 LEFT = "CANCELLED"
 """The client went away; nobody's fault."""
 
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """Requests of one model since the integration was loaded."""
-
-    requests: int = 0
-    errors: int = 0
-    last_seconds: float | None = None
-    """How long the last one that went well took."""
-
-
-NOTHING = Tally()
+LOW_DISK_BYTES = 1024**3
+"""A small speech model takes half of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,9 +22,8 @@ class Snapshot:
     status: Status
     config: ServerConfig | None = None
     """None where the server cannot be configured over HTTP."""
-    tallies: Mapping[str, Tally] = field(default_factory=dict)
-    """By model id."""
     evictions: int = 0
+    """Since the integration was loaded."""
 
     @property
     def models_loaded(self) -> int:
@@ -47,10 +36,24 @@ class Snapshot:
         return sum(model.active_requests for model in self.status.models.values())
 
     @property
-    def total(self) -> Tally:
-        """All models' requests together."""
-        every = self.tallies.values()
-        return Tally(sum(one.requests for one in every), sum(one.errors for one in every))
+    def requests(self) -> int:
+        """How many requests have ended since the server started."""
+        return sum(model.requests for model in self.status.models.values())
+
+    @property
+    def errors(self) -> int:
+        """How many of them failed."""
+        return sum(model.errors for model in self.status.models.values())
+
+    @property
+    def disk_free(self) -> int | None:
+        """Bytes that are free on the server's disk; None where it cannot tell."""
+        return None if self.status.disk is None else self.status.disk.free_bytes
+
+    @property
+    def is_disk_low(self) -> bool:
+        """Whether the next download or recording may find no room."""
+        return self.disk_free is not None and self.disk_free < LOW_DISK_BYTES
 
     @property
     def has_problem(self) -> bool:
@@ -63,17 +66,14 @@ class Snapshot:
             for device in self.status.devices.values()
         )
 
-    def tally(self, model: str) -> Tally:
-        """Return one model's requests."""
-        return self.tallies.get(model, NOTHING)
-
     def after(self, event: ServerEvent) -> Snapshot:
         """Return what is known after an event; the same object if it changes nothing here."""
         match event.type:
             case "model_state_changed":
                 return self._moved(event.data)
-            case "request_finished":
-                return self._finished(event.data)
+            case "accepting_changed":
+                accepting = event.data.get("accepting") is not False
+                return replace(self, status=replace(self.status, accepting=accepting))
             case "model_evicted":
                 return replace(self, evictions=self.evictions + 1)
             case _:
@@ -89,19 +89,6 @@ class Snapshot:
             return self
         models: dict[str, Model] = {**self.status.models, model.id: replace(model, state=state)}
         return replace(self, status=replace(self.status, models=models))
-
-    def _finished(self, data: Mapping[str, Any]) -> Snapshot:
-        name, code, seconds = str(data.get("model")), data.get("code"), data.get("seconds")
-        if code == LEFT or name not in self.status.models:
-            return self
-        before = self.tally(name)
-        went_well = not code and isinstance(seconds, int | float)
-        after = Tally(
-            before.requests + 1,
-            before.errors + bool(code),
-            round(float(seconds), 3) if went_well and seconds is not None else before.last_seconds,
-        )
-        return replace(self, tallies={**self.tallies, name: after})
 
 
 def activity_of(event: ServerEvent) -> str | None:

@@ -1,4 +1,4 @@
-"""Switches: settings of the server that are on or off, and models that stay loaded."""
+"""Switches: settings that are on or off, models and assistants that stay loaded, a pause."""
 
 from dataclasses import dataclass
 from typing import Any, override
@@ -8,13 +8,20 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from . import warmth
+from .const import CONF_KEEP_WARM
 from .coordinator import ConductorConfigEntry
-from .entity import ConductorEntity, ConductorModelEntity, async_add_as_they_come, models
+from .entity import (
+    ConductorEntity,
+    ConductorModelEntity,
+    ConductorPipelineEntity,
+    async_add_as_they_come,
+    models,
+    pipelines,
+)
 from .settings import Path, can_be_set, read, write
 
 PARALLEL_UPDATES = 1
-
-FOR_EVER = -1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,14 +51,24 @@ KEEP_LOADED = SwitchEntityDescription(
     key="keep_loaded", translation_key="keep_loaded", entity_category=EntityCategory.CONFIG
 )
 
+KEEP_WARM = SwitchEntityDescription(
+    key="keep_warm", translation_key="keep_warm", entity_category=EntityCategory.CONFIG
+)
+
+ACCEPT_REQUESTS = SwitchEntityDescription(
+    key="accept_requests", translation_key="accept_requests", entity_category=EntityCategory.CONFIG
+)
+
 
 async def async_setup_entry(
     hass: HomeAssistant,
     entry: ConductorConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the switches, if the server can be configured over HTTP."""
+    """Add the switches; those of settings only if the server can be configured over HTTP."""
     coordinator = entry.runtime_data
+    if coordinator.data.status.accepting is not None:
+        async_add_entities([AcceptRequests(coordinator, ACCEPT_REQUESTS)])
     if not can_be_set(coordinator):
         return
     async_add_entities(SettingSwitch(coordinator, description) for description in SETTINGS)
@@ -61,6 +78,10 @@ async def async_setup_entry(
         models,
         lambda model: [KeepLoaded(coordinator, KEEP_LOADED, model)],
     )
+    for subentry in pipelines(entry):
+        async_add_entities(
+            [KeepWarm(coordinator, KEEP_WARM, subentry)], config_subentry_id=subentry.subentry_id
+        )
 
 
 class SettingSwitch(ConductorEntity, SwitchEntity):
@@ -92,17 +113,59 @@ class KeepLoaded(ConductorModelEntity, SwitchEntity):
     @override
     def is_on(self) -> bool:
         """Return the value in effect."""
-        return self.model.pinned and self.model.keep_alive < 0
+        return self.model.is_kept
 
     @override
     async def async_turn_on(self, **kwargs: Any) -> None:
         """Keep it, and load it now."""
-        settings = {"keep_alive": FOR_EVER, "pinned": True}
-        await write(self.coordinator, ("models", self.model_id), settings)
-        await self.ask(self.coordinator.client.load(self.model_id))
+        await warmth.keep(self.coordinator, [self.model_id])
 
     @override
     async def async_turn_off(self, **kwargs: Any) -> None:
         """Let it go when it is idle, as the server's own settings say."""
-        settings = {"keep_alive": None, "pinned": None}
-        await write(self.coordinator, ("models", self.model_id), settings)
+        await warmth.release(self.coordinator, [self.model_id])
+
+
+class KeepWarm(ConductorPipelineEntity, SwitchEntity):
+    """Whether all that an assistant needs stays loaded for ever."""
+
+    @property
+    @override
+    def is_on(self) -> bool:
+        """Return what was chosen."""
+        subentry = self.coordinator.config_entry.subentries.get(self.subentry_id)
+        return subentry is not None and bool(subentry.data.get(CONF_KEEP_WARM))
+
+    @override
+    async def async_turn_on(self, **kwargs: Any) -> None:
+        """Keep its models, and load them now."""
+        await self.coordinator.warmth.async_set(self.subentry_id, True)
+
+    @override
+    async def async_turn_off(self, **kwargs: Any) -> None:
+        """Let go what no other assistant keeps."""
+        await self.coordinator.warmth.async_set(self.subentry_id, False)
+
+
+class AcceptRequests(ConductorEntity, SwitchEntity):
+    """Whether the server takes new requests; those that run end in any case."""
+
+    @property
+    @override
+    def is_on(self) -> bool | None:
+        """Return whether it does."""
+        return self.coordinator.data.status.accepting
+
+    @override
+    async def async_turn_on(self, **kwargs: Any) -> None:
+        """Take requests again."""
+        await self._accept(True)
+
+    @override
+    async def async_turn_off(self, **kwargs: Any) -> None:
+        """Refuse new requests."""
+        await self._accept(False)
+
+    async def _accept(self, accepting: bool) -> None:
+        await self.ask(self.coordinator.client.accept(accepting))
+        await self.coordinator.async_request_refresh()

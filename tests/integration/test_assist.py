@@ -1,14 +1,21 @@
 """The servers in Assist, voice assistants made of them, and their devices."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
 
 import pytest
-from fakes.conductor import UUID, FakeConductor
+from fakes.conductor import UUID, FakeConductor, model
 from fakes.wyoming import FakeWyoming
-from homeassistant.components.assist_pipeline import async_get_pipelines, async_update_pipeline
+from homeassistant.components.assist_pipeline import (
+    PipelineEvent,
+    PipelineEventType,
+    async_get_pipelines,
+    async_update_pipeline,
+)
 from homeassistant.components.assist_pipeline.pipeline import KEY_ASSIST_PIPELINE
+from homeassistant.components.assist_pipeline.runtime import PipelineRunDebug
 from homeassistant.config_entries import SOURCE_USER, SOURCE_ZEROCONF, ConfigSubentry
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
@@ -181,6 +188,118 @@ async def test_the_voice_is_changed_in_assist_and_follows_what_is_changed_there(
     await until(lambda: home.states.get(voice).state == "gone")
     with pytest.raises(HomeAssistantError, match="does not have the voice gone"):
         await assist.async_speak_with(home, assistant.data["pipeline_id"], "gone")
+
+
+async def test_the_wake_word_is_changed_in_assist(
+    home: HomeAssistant, assisted: MockConfigEntry, assistant: ConfigSubentry
+) -> None:
+    word = "select.attic_voice_wake_word"
+    assert home.states.get(word).state == "hey_jarvis"
+    for option, entity in (("none", None), ("okay_nabu", "wake_word.openwakeword")):
+        await home.services.async_call(
+            "select", "select_option", {"entity_id": word, "option": option}, blocking=True
+        )
+        assert home.states.get(word).state == option
+        assert pipeline(home, assistant).wake_word_entity == entity
+    for entry in home.config_entries.async_entries("wyoming"):
+        await home.config_entries.async_remove(entry.entry_id)
+    with pytest.raises(HomeAssistantError, match="not in Assist"):
+        await assist.async_listen_for(home, assistant.data["pipeline_id"], UUID, "okay_nabu")
+
+
+async def test_the_model_that_hears_is_chosen_for_the_server_and_follows_the_language(
+    home: HomeAssistant,
+    assisted: MockConfigEntry,
+    assistant: ConfigSubentry,
+    conductor: FakeConductor,
+) -> None:
+    ears = "select.attic_voice_speech_to_text_model"
+    conductor.models.append(model("whisper/other", "asr", languages=["en", "fi"]))
+    await assisted.runtime_data.async_refresh()
+    shown = home.states.get(ears)
+    assert (shown.state, shown.attributes["options"]) == (
+        "whisper/base",
+        ["whisper/base", "whisper/other"],
+    )
+    await home.services.async_call(
+        "select", "select_option", {"entity_id": ears, "option": "whisper/other"}, blocking=True
+    )
+    assert conductor.asked == [("PATCH", "/config", {"asr": {"model": "whisper/other"}})]
+    await assisted.runtime_data.async_refresh()
+    assert home.states.get(ears).state == "whisper/other"
+    snapshot = assisted.runtime_data.data
+    made = pipeline(home, assistant)
+    # The server still hears with its default; Finnish only the other model understands.
+    assert assist.ears_of(snapshot, made) == "whisper/base"
+    assert assist.ears_of(snapshot, replace(made, stt_language="fi")) == "whisper/other"
+    assert assist.ears_of(snapshot, replace(made, stt_language="ja")) is None
+
+
+async def test_a_mix_of_voices_needs_the_model_of_its_first(
+    assisted: MockConfigEntry, home: HomeAssistant, assistant: ConfigSubentry
+) -> None:
+    made = replace(
+        pipeline(home, assistant), tts_voice="en_US-amy-low*0.7+other", wake_word_id=None
+    )
+    needed = assist.models_of(assisted.runtime_data.data, made)
+    assert needed == ["whisper/base", "piper/en_US-joe-medium"]
+
+
+async def test_the_response_time_is_that_of_the_assistant_that_heard(
+    home: HomeAssistant,
+    assisted: MockConfigEntry,
+    assistant: ConfigSubentry,
+    conductor: FakeConductor,
+    until: Until,
+) -> None:
+    sensor = "sensor.attic_voice_response_time"
+    assert home.states.get(sensor).state == "unknown"
+    await until(lambda: assisted.runtime_data.last_event_at)
+    recent = assisted.runtime_data.recent
+
+    async def converse() -> None:
+        for kind, stages in (("asr", {}), ("tts", {"first_audio": 0.125})):
+            await conductor.publish(
+                "request_finished", kind=kind, model="m", code="", seconds=0.25, stages=stages
+            )
+        await until(lambda: len(recent) == 2)
+        recent.clear()
+
+    await converse()
+    assert home.states.get(sensor).state == "unknown"  # nobody knows which assistant it was
+    run = PipelineRunDebug()
+    run.events.append(PipelineEvent(PipelineEventType.STT_END))
+    debug = home.data[KEY_ASSIST_PIPELINE].pipeline_debug
+    debug[assistant.data["pipeline_id"]] = {"run": run}
+    debug["another"] = {"run": PipelineRunDebug()}  # which heard nobody
+    await converse()
+    assert 0 < float(home.states.get(sensor).state) < 5
+
+
+async def test_an_assistant_is_made_with_ears_and_kept_warm_by_the_form(
+    home: HomeAssistant, assisted: MockConfigEntry, conductor: FakeConductor, until: Until
+) -> None:
+    conductor.models.append(model("whisper/other", "asr"))
+    await assisted.runtime_data.async_refresh()
+    flow = await home.config_entries.subentries.async_init(
+        (assisted.entry_id, "pipeline"), context={"source": SOURCE_USER}
+    )
+    wishes = {**WISHES, "preferred": False, "stt_model": "whisper/other", "keep_warm": True}
+    conductor.shadowed = {"asr.model": "environment"}
+    form = await home.config_entries.subentries.async_configure(flow["flow_id"], wishes)
+    assert form["errors"] == {"base": "request_failed"}
+    assert "set by the environment" in form["description_placeholders"]["error"]
+    conductor.shadowed = {}
+    conductor.config["asr"]["model"] = "whisper/base"
+    conductor.asked.clear()
+    done = await home.config_entries.subentries.async_configure(form["flow_id"], wishes)
+    assert done["type"] is FlowResultType.CREATE_ENTRY
+    assert conductor.asked == [("PATCH", "/config", {"asr": {"model": "whisper/other"}})]
+    await until(lambda: len(conductor.asked) > 1)
+    await home.async_block_till_done()
+    assert home.states.get("switch.attic_voice_keep_warm").state == "on"
+    (subentry,) = assisted.subentries.values()
+    assert "stt_model" not in subentry.data
 
 
 async def test_an_assistant_that_is_deleted_in_assist_is_made_again_by_a_repair(

@@ -56,6 +56,12 @@ async def test_a_button_asks_the_server(
         ),
         ("switch.attic_load_models_at_start", "turn_on", {}, {"preload": True}),
         (
+            "select.whisper_base_number_format",
+            "select_option",
+            {"option": "int8"},
+            {"models": {"whisper/base": {"compute_type": "int8"}}},
+        ),
+        (
             "switch.openwakeword_keep_loaded",
             "turn_off",
             {},
@@ -172,3 +178,23 @@ async def test_a_setting_that_something_stronger_holds_is_told(
     conductor.shadowed = {"tts.speed": "environment"}
     with pytest.raises(HomeAssistantError, match="set by the environment"):
         await call(home, "set_value", "number.attic_speaking_speed", value=0.8)
+
+
+async def test_the_server_is_paused_and_resumed_by_a_switch(
+    home: HomeAssistant, loaded: MockConfigEntry, conductor: FakeConductor
+) -> None:
+    accepts = "switch.attic_accept_requests"
+    await call(home, "turn_off", accepts)
+    await call(home, "turn_on", accepts)
+    assert conductor.asked == [("POST", "/pause", None), ("POST", "/resume", None)]
+
+
+async def test_only_whisper_has_number_formats(
+    home: HomeAssistant, loaded: MockConfigEntry, conductor: FakeConductor
+) -> None:
+    assert home.states.get("select.piper_en_us_joe_medium_number_format") is None
+    conductor.config["models"]["whisper/base"]["compute_type"] = "bfloat16"
+    await loaded.runtime_data.async_refresh()
+    shown = home.states.get("select.whisper_base_number_format")
+    assert shown.state == "bfloat16"
+    assert {"auto", "int8", "bfloat16"} <= set(shown.attributes["options"])

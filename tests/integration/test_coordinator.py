@@ -131,7 +131,7 @@ async def test_a_stream_of_nonsense_is_left_and_opened_again(
     [
         ("GET /models", {"models": "none"}),
         ("GET /models", {"models": [{"id": "x"}]}),
-        ("GET /health", {"ready": "perhaps"}),
+        ("GET /status", {"ready": "perhaps"}),
         ("GET /info", {"name": ""}),
     ],
 )
@@ -168,17 +168,25 @@ async def test_a_token_that_is_revoked_asks_for_another_once(
     assert state(home, STATE) == STATE_UNAVAILABLE
 
 
-async def test_requests_are_counted_with_their_failures_but_not_those_who_left(
+async def test_what_each_model_has_served_is_read_after_a_request(
     home: HomeAssistant, loaded: MockConfigEntry, conductor: FakeConductor, until: Until
 ) -> None:
-    for code, seconds in (("", 0.5), ("", 0.25), ("OOM", 1.0), ("CANCELLED", 9.0)):
-        await conductor.publish(
-            "request_finished", kind="asr", model="whisper/base", code=code, seconds=seconds
-        )
-    await conductor.publish("request_finished", kind="asr", model="", code="BUSY", seconds=0.0)
+    conductor.models[0] |= {"requests": 13, "errors": 2}
     await conductor.publish("model_evicted", model="openwakeword", for_model="whisper/base")
+    await conductor.publish(
+        "request_finished", kind="asr", model="whisper/base", code="", seconds=0.25
+    )
     snapshot = lambda: loaded.runtime_data.data  # noqa: E731
-    await until(lambda: snapshot().evictions == 1)
-    tally = snapshot().tally("whisper/base")
-    assert (tally.requests, tally.errors, tally.last_seconds) == (3, 1, 0.25)
-    assert (snapshot().total.requests, snapshot().total.errors) == (3, 1)
+    await until(lambda: snapshot().requests == 13)
+    assert (snapshot().errors, snapshot().evictions) == (2, 1)
+
+
+async def test_a_pause_shows_at_once(
+    home: HomeAssistant, loaded: MockConfigEntry, conductor: FakeConductor, until: Until
+) -> None:
+    accepts = "switch.attic_accept_requests"
+    assert state(home, accepts) == STATE_ON
+    await conductor.publish("accepting_changed", accepting=False)
+    await until(lambda: state(home, accepts) == STATE_OFF)
+    await conductor.publish("accepting_changed", accepting=True)
+    await until(lambda: state(home, accepts) == STATE_ON)

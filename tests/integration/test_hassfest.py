@@ -14,7 +14,15 @@ from homeassistant.helpers.service import _SERVICES_SCHEMA
 from homeassistant.util.yaml import load_yaml
 
 import custom_components.wyoming_conductor as integration
-from custom_components.wyoming_conductor import button, number, select, sensor, switch
+from custom_components.wyoming_conductor import (
+    assistant_selects,
+    button,
+    gauges,
+    number,
+    select,
+    sensor,
+    switch,
+)
 from custom_components.wyoming_conductor.binary_sensor import LOADED, READY, SERVER
 from custom_components.wyoming_conductor.const import ACTIVITIES, DOMAIN
 
@@ -89,8 +97,14 @@ def test_every_import_of_another_component_is_a_dependency() -> None:
     always = {"homeassistant", "stt", "tts", "sensor", "binary_sensor", "button", "event", "number"}
     always |= {"select", "switch", "diagnostics", "repairs", "system_health", "device_automation"}
     for path in HERE.rglob("*.py"):
-        for match in re.finditer(r"homeassistant\.components\.(\w+)", path.read_text()):
-            assert match[1] in named | always, f"{path.name} imports {match[1]}"
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.ImportFrom):
+                continue
+            if node.module == "homeassistant.components":
+                imported = {alias.name for alias in node.names}
+            else:
+                imported = set(re.findall(r"^homeassistant\.components\.(\w+)", node.module or ""))
+            assert imported <= named | always, f"{path.name} imports {imported}"
 
 
 def test_hacs_finds_what_it_needs() -> None:
@@ -138,12 +152,17 @@ def test_services_are_described_with_texts_and_icons(english: dict[str, Any]) ->
 def test_every_entity_has_a_name_and_an_icon(english: dict[str, Any]) -> None:
     icons = read("icons.json")["entity"]
     tables: dict[str, list[Any]] = {
-        "sensor": [*sensor.SERVER, *sensor.GAUGES, *sensor.MODEL],
+        "sensor": [*sensor.SERVER, *gauges.GAUGES, *sensor.MODEL, sensor.RESPONSE_TIME],
         "binary_sensor": [*SERVER, LOADED, READY],
         "button": [*button.SERVER, *button.MODEL, button.WARM_UP],
         "number": [*number.SETTINGS],
-        "select": [*select.SETTINGS, select.DEVICE, select.PIPELINE_VOICE],
-        "switch": [*switch.SETTINGS, switch.KEEP_LOADED],
+        "select": [
+            *(*select.SETTINGS, select.DEVICE, select.COMPUTE_TYPE),
+            *(assistant_selects.STT_MODEL, assistant_selects.VOICE, assistant_selects.WAKE_WORD),
+        ],
+        "switch": [
+            *(*switch.SETTINGS, switch.KEEP_LOADED, switch.KEEP_WARM, switch.ACCEPT_REQUESTS)
+        ],
     }
     for platform, descriptions in tables.items():
         keys = {description.translation_key for description in descriptions}

@@ -94,6 +94,8 @@ async def test_an_older_server_without_settings_has_no_entities_for_them(
     home: HomeAssistant, entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:
     del conductor.info["features"]
+    del conductor.status["accepting"]
+    del conductor.status["disk"]
     await home.config_entries.async_setup(entry.entry_id)
     await home.async_block_till_done()
     assert home.states.get(STATE).state == "ready"

@@ -111,6 +111,34 @@ async def test_settings_that_wait_for_a_restart_are_told(
     assert not ir.async_get(home).issues
 
 
+async def test_a_disk_that_fills_is_told_and_cleared(
+    home: HomeAssistant, loaded: MockConfigEntry, conductor: FakeConductor
+) -> None:
+    conductor.status["disk"]["free_bytes"] = 700 * 10**6
+    await loaded.runtime_data.async_refresh()
+    form = await begin(home, "disk_full")
+    assert form["description_placeholders"] == {"name": "Attic", "free": "0.7 GB"}
+    await conductor.stop()
+    form = await submit(home, form)
+    assert form["errors"] == {"base": "cannot_connect"}
+    await conductor.start()
+    conductor.status["disk"]["free_bytes"] = 7 * 10**9
+    assert (await submit(home, form))["type"] is FlowResultType.CREATE_ENTRY
+    assert {path for _, path, _ in conductor.asked} == {"/cache/phrases", "/cache/models"}
+    await loaded.runtime_data.async_refresh()
+    assert not ir.async_get(home).issues
+
+
+async def test_a_disk_of_a_server_that_deletes_nothing_is_cleared_by_hand(
+    home: HomeAssistant, loaded: MockConfigEntry, conductor: FakeConductor
+) -> None:
+    conductor.info["features"] = []
+    conductor.status["disk"]["free_bytes"] = 0
+    await loaded.runtime_data.async_refresh()
+    form = await submit(home, await begin(home, "disk_full"))
+    assert form["errors"] == {"base": "cannot_clear"}
+
+
 async def test_servers_that_assist_lacks_are_added(
     home: HomeAssistant,
     loaded: MockConfigEntry,

@@ -14,6 +14,7 @@ from .errors import (
 )
 from .models import (
     Device,
+    Disk,
     Feature,
     Info,
     Model,
@@ -24,6 +25,7 @@ from .models import (
     ServerEvent,
     Status,
 )
+from .traces import Speech, Trace
 
 __all__ = [
     "ConductorAuthError",
@@ -33,6 +35,7 @@ __all__ = [
     "ConductorRequestError",
     "ConductorResponseError",
     "Device",
+    "Disk",
     "Feature",
     "Info",
     "Model",
@@ -41,5 +44,7 @@ __all__ = [
     "Problem",
     "Progress",
     "ServerEvent",
+    "Speech",
     "Status",
+    "Trace",
 ]

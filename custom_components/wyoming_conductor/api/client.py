@@ -1,12 +1,13 @@
 """Asks and steers one server."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import quote
 
-from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, FormData
 from yarl import URL
 
 from .config import ServerConfig, patch
@@ -16,12 +17,16 @@ from .errors import (
     ConductorRequestError,
     ConductorResponseError,
 )
-from .fields import Json, mapping, text
+from .fields import Json, items, mapping, text, whole
 from .models import Info, ServerEvent, Status
 from .stream import parse
+from .traces import Speech, Trace
 
 REQUEST_SECONDS = 10.0
 """Every answer but the event stream comes within milliseconds; a busy machine may take longer."""
+
+WORK_SECONDS = 90.0
+"""Speaking and hearing may load a model first; the server ends both at 60 seconds by default."""
 
 SILENCE_SECONDS = 40.0
 """The server sends a heartbeat every 15 seconds; after two missed ones it is gone."""
@@ -57,10 +62,19 @@ class ConductorClient:
 
     async def status(self) -> Status:
         """Return the state of everything."""
-        health, models = await asyncio.gather(
-            self._ask("GET", "/health"), self._ask("GET", "/models")
+        status, models = await asyncio.gather(
+            self._ask("GET", "/status?events=0"), self._ask("GET", "/models")
         )
-        return Status.from_json(health, models)
+        return Status.from_json(status, models)
+
+    async def traces(self, limit: int = 500) -> list[Trace]:
+        """Return the last requests, the newest first."""
+        answer = await self._ask("GET", f"/traces?limit={limit}")
+        return [Trace.from_json(item) for item in items(answer, "traces")]
+
+    async def accept(self, accepting: bool) -> None:
+        """Take new requests, or refuse them while those that run end."""
+        await self._ask("POST", "/resume" if accepting else "/pause")
 
     async def load(self, model: str) -> bool:
         """Begin to load a model; True if it is ready already."""
@@ -70,6 +84,16 @@ class ConductorClient:
     async def unload(self, model: str) -> None:
         """Unload a model once the requests that use it have ended."""
         await self._ask("POST", f"/models/{quote(model)}/unload")
+
+    async def download(self, model: str) -> bool:
+        """Begin to bring a model to the server's disk; True if it is there already."""
+        answer = await self._ask("POST", f"/models/{quote(model)}/download")
+        return text(answer, "status") == "already_installed"
+
+    async def delete(self, model: str, *, force: bool = False) -> int:
+        """Delete a model's files; return how many bytes that freed."""
+        query = "?force=true" if force else ""
+        return whole(await self._ask("DELETE", f"/models/{quote(model)}{query}"), "freed_bytes")
 
     async def config(self) -> ServerConfig:
         """Return the settings in effect."""
@@ -85,13 +109,36 @@ class ConductorClient:
             key, source = next(iter(shadowed.items()))
             raise ConductorRequestError(f"{key} is set by the {source}, which wins.")
 
-    async def clear_cache(self, kind: str) -> None:
-        """Delete cached `phrases` (spoken sentences) or unused `models`."""
-        await self._ask("DELETE", f"/cache/{kind}")
+    async def clear_cache(self, kind: str) -> int:
+        """Delete cached `phrases` (spoken sentences) or unused `models`; return the bytes freed."""
+        return whole(await self._ask("DELETE", f"/cache/{kind}"), "freed_bytes")
 
     async def set_vocabulary(self, names: Sequence[str], terms: Sequence[str]) -> None:
         """Tell what things are called in this home, most important first."""
         await self._ask("PUT", "/vocabulary", {"names": list(names), "terms": list(terms)})
+
+    async def speak(self, words: str, voice: str | None = None) -> Speech:
+        """Have a text spoken; the default voice if none is named."""
+        body = {"input": words, "response_format": "pcm", **({"voice": voice} if voice else {})}
+        timeout = ClientTimeout(total=WORK_SECONDS)
+        began = time.monotonic()
+        first = 0.0
+        pcm = bytearray()
+        async with self._request("POST", "/v1/audio/speech", {}, timeout, json=body) as response:
+            async for piece in response.content.iter_any():
+                first = first or time.monotonic() - began
+                pcm += piece
+        seconds = time.monotonic() - began
+        return Speech(pcm=bytes(pcm), first_seconds=first, seconds=seconds)
+
+    async def transcribe(self, wav: bytes, model: str | None = None) -> str:
+        """Return what was said; heard by the server's default model if none is named."""
+        form = FormData({"response_format": "json", **({"model": model} if model else {})})
+        form.add_field("file", wav, filename="speech.wav", content_type="audio/wav")
+        timeout = ClientTimeout(total=WORK_SECONDS)
+        path = "/v1/audio/transcriptions"
+        async with self._request("POST", path, {}, timeout, data=form) as response:
+            return text(await _json(response, path), "text", "")
 
     async def events(self, last_id: str | None = None) -> AsyncIterator[ServerEvent]:
         """Yield what happens, from now on or after the event `last_id`, until the server leaves.
@@ -113,11 +160,8 @@ class ConductorClient:
         self, method: str, path: str, body: Mapping[str, Any] | Sequence[Any] | None = None
     ) -> Json:
         timeout = ClientTimeout(total=REQUEST_SECONDS)
-        async with self._request(method, path, {}, timeout, body) as response:
-            try:
-                return mapping(await response.json(content_type=None), path)
-            except ValueError as err:
-                raise ConductorResponseError(f"{path} is not JSON") from err
+        async with self._request(method, path, {}, timeout, json=body) as response:
+            return await _json(response, path)
 
     @asynccontextmanager
     async def _request(
@@ -126,7 +170,9 @@ class ConductorClient:
         path: str,
         headers: Mapping[str, str],
         timeout: ClientTimeout,
-        body: object = None,
+        *,
+        json: object = None,
+        data: FormData | None = None,
     ) -> AsyncIterator[ClientResponse]:
         """Send a request and yield its answer; every failure becomes one of our errors."""
         try:
@@ -135,7 +181,8 @@ class ConductorClient:
                 self._url.join(URL(path, encoded=True)),
                 headers={**self._headers, **headers},
                 timeout=timeout,
-                json=body,
+                json=json,
+                data=data,
                 allow_redirects=False,
             ) as response:
                 if response.status not in (200, 202):
@@ -145,6 +192,13 @@ class ConductorClient:
             raise ConductorConnectionError(f"{self.url} does not answer in time") from err
         except (ClientError, OSError) as err:
             raise ConductorConnectionError(f"{self.url} cannot be reached: {err}") from err
+
+
+async def _json(response: ClientResponse, path: str) -> Json:
+    try:
+        return mapping(await response.json(content_type=None), path)
+    except ValueError as err:
+        raise ConductorResponseError(f"{path} is not JSON") from err
 
 
 async def _refusal(response: ClientResponse) -> Exception:

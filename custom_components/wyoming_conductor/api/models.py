@@ -14,6 +14,8 @@ class Feature(StrEnum):
     """Parts of the API that not every server has; `GET /info` names them."""
 
     CONFIG = "config"
+    JOBS = "jobs"
+    """Recordings and texts can be sent over HTTP."""
     LIBRARY = "library"
     """Models can be deleted from the disk."""
     PHRASES = "phrases"
@@ -129,11 +131,23 @@ class Model:
     fallback_reason: str | None
     vram_needed_mb: int | None
     vram_free_mb: int | None
+    requests: int
+    """That ended since the server started, but for those whose client left."""
+    errors: int
+    last_seconds: float | None
+    """What the last one that went well took."""
+    real_time_factor: float | None
+    """Seconds of inference per second of audio, of the last one."""
 
     @property
     def is_loaded(self) -> bool:
         """Whether it holds memory and answers at once."""
         return self.state is ModelState.READY
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it stays loaded for ever and is never evicted."""
+        return self.pinned and self.keep_alive < 0
 
     @classmethod
     def from_json(cls, data: Json) -> Self:
@@ -167,6 +181,10 @@ class Model:
             fallback_reason=text(data, "fallback_reason", "") or None,
             vram_needed_mb=_maybe_whole(data, "vram_needed_mb"),
             vram_free_mb=_maybe_whole(data, "vram_free_mb"),
+            requests=whole(data, "requests"),
+            errors=whole(data, "errors"),
+            last_seconds=number(data, "last_seconds"),
+            real_time_factor=number(data, "real_time_factor"),
         )
 
 
@@ -179,6 +197,8 @@ class Device:
     name: str
     total_bytes: int
     free_bytes: int
+    budget_bytes: int
+    """What our models may hold together."""
     committed_bytes: int
     """Held by our models."""
     reserved_bytes: int
@@ -201,12 +221,13 @@ class Device:
 
     @classmethod
     def from_json(cls, data: Json) -> Self:
-        """Read one device of `GET /health`."""
+        """Read one device of `GET /status`."""
         return cls(
             id=text(data, "device"),
             name=text(data, "name", ""),
             total_bytes=whole(data, "total_bytes"),
             free_bytes=whole(data, "free_bytes"),
+            budget_bytes=whole(data, "budget_bytes"),
             committed_bytes=whole(data, "committed_bytes"),
             reserved_bytes=whole(data, "reserved_bytes"),
             others_bytes=whole(data, "others_bytes"),
@@ -219,28 +240,48 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Disk:
+    """The server's disk for models, caches and recordings, in bytes."""
+
+    total_bytes: int
+    free_bytes: int
+
+    @classmethod
+    def from_json(cls, data: Json) -> Self:
+        """Read the disk of `GET /status`."""
+        return cls(total_bytes=whole(data, "total_bytes"), free_bytes=whole(data, "free_bytes"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """Everything at one moment."""
 
     ready: bool
     reasons: tuple[str, ...]
     """Why it is not ready, a sentence each."""
+    accepting: bool | None
+    """False while it is paused; None where it cannot be."""
     queue_depth: int
     default_asr: str
     """The model that hears what names no other."""
+    disk: Disk | None
+    """None where the server cannot tell."""
     models: Mapping[str, Model]
     devices: Mapping[str, Device]
 
     @classmethod
-    def from_json(cls, health: Json, models: Json) -> Self:
-        """Put the answers of `GET /health` and `GET /models` together."""
+    def from_json(cls, status: Json, models: Json) -> Self:
+        """Put the answers of `GET /status` and `GET /models` together."""
         found = [Model.from_json(item) for item in items(models, "models")]
-        devices = [Device.from_json(item) for item in items(health, "devices")]
+        devices = [Device.from_json(item) for item in items(status, "devices")]
+        disk = status.get("disk")
         return cls(
-            ready=truth(health, "ready"),
-            reasons=texts(health, "reasons"),
-            queue_depth=whole(health, "queue_depth"),
-            default_asr=text(health, "model", ""),
+            ready=truth(status, "ready"),
+            reasons=texts(status, "reasons"),
+            accepting=None if status.get("accepting") is None else truth(status, "accepting"),
+            queue_depth=whole(status, "queue_depth"),
+            default_asr=text(status, "asr_model", ""),
+            disk=None if disk is None else Disk.from_json(mapping(disk, "disk")),
             models={model.id: model for model in found},
             devices={device.id: device for device in devices},
         )

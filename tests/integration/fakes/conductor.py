@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from copy import deepcopy
+from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
@@ -22,15 +23,15 @@ INFO: dict[str, Any] = {
     "features": ["config", "jobs", "library", "phrases", "vocabulary"],
 }
 
-HEALTH: dict[str, Any] = {
-    "status": "ok",
+STATUS: dict[str, Any] = {
+    "version": "0.1.0",
     "ready": True,
     "reasons": [],
-    "version": "0.1.0",
-    "uuid": UUID,
-    "model": "whisper/base",
+    "accepting": True,
+    "asr_model": "whisper/base",
     "queue_depth": 0,
     "active_requests": 1,
+    "disk": {"total_bytes": 500 * 2**30, "free_bytes": 120 * 2**30},
     "devices": [
         {
             "device": "cpu",
@@ -79,6 +80,8 @@ def model(identifier: str, kind: str, **fields: Any) -> dict[str, Any]:
         "queued_requests": 0,
         "keep_alive": 300.0,
         "pinned": False,
+        "requests": 0,
+        "errors": 0,
         **fields,
     }
 
@@ -98,6 +101,7 @@ MODELS: list[dict[str, Any]] = [
     model(
         "whisper/base",
         "asr",
+        engine="faster-whisper",
         state="ready",
         device="cuda:0",
         compute_type="float16",
@@ -107,6 +111,10 @@ MODELS: list[dict[str, Any]] = [
         loaded_at="2026-11-20T09:00:00.000Z",
         last_used="2026-11-20T10:00:00.000Z",
         load_seconds=1.5,
+        requests=12,
+        errors=1,
+        last_seconds=0.31,
+        real_time_factor=0.08,
     ),
     model(
         "piper/en_US-joe-medium",
@@ -116,6 +124,24 @@ MODELS: list[dict[str, Any]] = [
     ),
     model("openwakeword", "wake", offers=[offer("hey_jarvis", "en"), offer("okay_nabu", "en")]),
 ]
+
+
+def trace(kind: str, model: str, seconds: float, **fields: Any) -> dict[str, Any]:
+    """Return a request as `GET /traces` shows it."""
+    return {
+        "id": "0" * 32,
+        "kind": kind,
+        "client": "10.0.0.7",
+        "model": model,
+        "device": "cpu",
+        "ended_at": datetime.now(UTC).isoformat(),
+        "seconds": seconds,
+        "code": "",
+        "message": "",
+        "stages": {"queue": 0.0, "inference": seconds},
+        **fields,
+    }
+
 
 CONFIG: dict[str, Any] = {
     "asr": {
@@ -140,15 +166,18 @@ class FakeConductor:
     def __init__(self) -> None:
         """Be a server with three models and a GPU."""
         self.info = deepcopy(INFO)
-        self.health = deepcopy(HEALTH)
+        self.status = deepcopy(STATUS)
         self.models = deepcopy(MODELS)
         self.config = deepcopy(CONFIG)
+        self.traces: list[dict[str, Any]] = []
         self.token: str | None = None
         """What clients must bring; None lets everybody in."""
         self.answers: dict[str, web.Response | Mapping[str, Any] | Exception] = {}
         """Instead of the true answer, by `METHOD path`."""
         self.asked: list[tuple[str, str, Any]] = []
         """Method, path and body of every request that changes something."""
+        self.heard: list[tuple[str, bytes]] = []
+        """Model and file of every recording that was sent to be transcribed."""
         self.resumed: list[str | None] = []
         """`Last-Event-ID` of each event stream that was opened."""
         self.port = 0
@@ -222,7 +251,8 @@ class FakeConductor:
         key = f"{request.method} {request.path}"
         if self.token and request.headers.get("Authorization") != f"Bearer {self.token}":
             return _problem(401, "UNAUTHORIZED", "This address needs a token.")
-        body = await request.json() if request.can_read_body else None
+        is_json = request.can_read_body and request.content_type == "application/json"
+        body = await request.json() if is_json else None
         if request.method != "GET":
             self.asked.append((request.method, request.path, body))
         if (answer := self.answers.get(key)) is not None:
@@ -232,8 +262,18 @@ class FakeConductor:
         match request.method, request.path.strip("/").split("/"):
             case "GET", ["info"]:
                 return web.json_response(self.info)
-            case "GET", ["health"]:
-                return web.json_response(self.health)
+            case "GET", ["status"]:
+                return web.json_response(self.status)
+            case "GET", ["traces"]:
+                return web.json_response({"traces": self.traces[: int(request.query["limit"])]})
+            case "POST", ["pause" | "resume" as verb]:
+                self.status["accepting"] = verb == "resume"
+                await self.publish("accepting_changed", accepting=self.status["accepting"])
+                return web.json_response({"accepting": self.status["accepting"]})
+            case "POST", ["v1", "audio", "speech"]:
+                return web.Response(body=b"\0\0" * 12_000, content_type="audio/pcm")
+            case "POST", ["v1", "audio", "transcriptions"]:
+                return await self._transcribe(request)
             case "GET", ["health", "live"]:
                 return web.json_response({"status": "ok"})
             case "GET", ["models"]:
@@ -247,12 +287,23 @@ class FakeConductor:
             case "PUT", ["vocabulary"]:
                 return web.json_response({"names": len(body["names"])})
             case "DELETE", ["cache", _]:
-                return web.json_response({"freed_bytes": 0})
+                return web.json_response({"freed_bytes": 4096})
+            case "DELETE", ["models", *_]:
+                return web.json_response({"freed_bytes": 4096})
+            case "POST", ["models", *_, "download"]:
+                return web.json_response({"status": "download_initiated"}, status=202)
             case "GET", ["events"]:
                 return await self._stream(request)
             case "POST", ["models", *name, verb]:
                 return self._steer("/".join(name), verb)
         return _problem(404, "BAD_REQUEST", "There is nothing.")
+
+    async def _transcribe(self, request: web.Request) -> web.Response:
+        form = await request.post()
+        file = form["file"]
+        assert isinstance(file, web.FileField)
+        self.heard.append((str(form.get("model", "")), file.file.read()))
+        return web.json_response({"text": "Turn on the light."})
 
     def _steer(self, identifier: str, verb: str) -> web.Response:
         one = next((item for item in self.models if item["id"] == identifier), None)
