@@ -12,9 +12,9 @@ from wyoming_servers.api.library import library_of
 from wyoming_servers.api.problems import DOCUMENTED
 from wyoming_servers.audio.wav import Wav
 from wyoming_servers.errors import ModelMissingError
-from wyoming_servers.text.locale import matches
 from wyoming_servers.pipelines.tts import TtsPipeline, TtsRequest
 from wyoming_servers.pipelines.voice_list import ListedVoice, list_voices
+from wyoming_servers.text.locale import matches
 from wyoming_servers.text.samples import sample
 
 router = APIRouter(tags=["voices"], responses={**DOCUMENTED})
