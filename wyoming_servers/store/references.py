@@ -1,6 +1,7 @@
 """Names in the configuration that must exist: models, voices, wake words, languages."""
 
 from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import Final
 
 from wyoming_servers.config.faults import Fault
@@ -87,9 +88,13 @@ def _check_language(config: Config, catalog: Catalog, faults: list[Fault]) -> No
     if config.asr.model not in catalog:
         return
     known = catalog.get(config.asr.model).languages
-    wanted = [("asr.language", config.asr.language)]
-    wanted += [("asr.languages", language) for language in config.asr.languages]
-    for path, language in wanted:
-        if not is_auto(language) and matches(language, known) is None:
-            message = f"{config.asr.model} does not understand {language!r}."
-            faults.append(Fault(path, message, nearest(language, known)))
+    language = config.asr.language
+    if not is_auto(language) and matches(language, known) is None:
+        message = f"{config.asr.model} does not understand {language!r}."
+        faults.append(Fault("asr.language", message, nearest(language, known)))
+    more = [catalog.get(model).languages for model in config.asr.extra_ports if model in catalog]
+    anywhere = [*known, *chain.from_iterable(more)]
+    for language in config.asr.languages:
+        if matches(language, anywhere) is None:
+            message = f"No model with a port understands {language!r}."
+            faults.append(Fault("asr.languages", message, nearest(language, anywhere)))

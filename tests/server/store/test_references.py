@@ -62,6 +62,13 @@ def test_languages_may_name_a_country(tmp_path: Path) -> None:
     assert faults_of(data_dir=tmp_path, asr={"languages": ["de_AT", "zh-CN", "nb"]}) == []
 
 
+def test_languages_are_for_any_model_that_has_a_port(tmp_path: Path) -> None:
+    asr = {"model": "whisper/tiny.en", "languages": ["en", "de"]}
+    assert faults_of(data_dir=tmp_path, asr=asr) == [("asr.languages", "")]
+    ports = {"extra_ports": {"whisper/base": 0}}
+    assert faults_of(data_dir=tmp_path, asr=asr | ports) == []
+
+
 def test_what_is_switched_off_may_name_anything(tmp_path: Path) -> None:
     off = {"enabled": False}
     sections = {"asr": {"model": "a", **off}, "tts": {"voice": "b", **off}}
