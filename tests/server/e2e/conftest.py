@@ -10,7 +10,7 @@ import time
 import urllib.request
 import wave
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -78,10 +78,13 @@ class Server:
             time.sleep(0.05)
         pytest.fail(f"The server did not start:\n{self.log.read_text()[-4000:]}")
 
-    def http(self, path: str, method: str = "GET") -> Any:
+    def http(self, path: str, method: str = "GET", body: Any = None) -> Any:
         """Call the HTTP API with the token; returns the decoded answer."""
         request = urllib.request.Request(
-            f"http://127.0.0.1:{self.ports['api']}{path}", method=method
+            f"http://127.0.0.1:{self.ports['api']}{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
         )
         token = (self.data_dir / "api-token").read_text().strip()
         request.add_header("Authorization", f"Bearer {token}")
@@ -231,6 +234,12 @@ def _start_servers(folder: Path) -> Iterator[StartServer]:
             except subprocess.TimeoutExpired:
                 server.process.kill()
                 server.process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def start_servers() -> Callable[[Path], AbstractContextManager[StartServer]]:
+    """Make what starts servers in a folder, for a module that shares one."""
+    return _start_servers
 
 
 @pytest.fixture
