@@ -84,6 +84,7 @@ class Traces:
             case ModelLoaded() as loaded:
                 self._loads[loaded.model] = Span("load", item.at - loaded.seconds, item.at)
             case RequestFinished() as event:
+                self.tallies.take(event)
                 self._keep(event, item.at)
 
     def _keep(self, event: RequestFinished, ended: float) -> None:
