@@ -228,8 +228,8 @@ def _import_misaki(module: str) -> ModuleType:
        for the one inside `unidic-lite` then.
     """
     if module == "misaki.ja":
-        if find_spec("pyopenjtalk") is None:  # 1
-            sys.modules.setdefault("pyopenjtalk", ModuleType("pyopenjtalk"))
+        if "pyopenjtalk" not in sys.modules and find_spec("pyopenjtalk") is None:  # 1
+            sys.modules["pyopenjtalk"] = ModuleType("pyopenjtalk")
         unidic = find_spec("unidic")  # 2
         empty = unidic and not Path(unidic.origin or "").with_name("dicdir").is_dir()
         if empty and find_spec("unidic_lite"):

@@ -7,6 +7,8 @@ from wyoming_servers.text.rules.de import GERMAN
 from wyoming_servers.text.rules.en import AMERICAN, ENGLISH
 from wyoming_servers.text.rules.es import SPANISH
 from wyoming_servers.text.rules.fr import FRENCH
+from wyoming_servers.text.rules.it import ITALIAN
+from wyoming_servers.text.rules.nl import DUTCH
 from wyoming_servers.text.rules.rules import Rules
 
 _BY_CODE: Final[Mapping[str, Rules]] = {
@@ -15,6 +17,8 @@ _BY_CODE: Final[Mapping[str, Rules]] = {
     "de": GERMAN,
     "fr": FRENCH,
     "es": SPANISH,
+    "it": ITALIAN,
+    "nl": DUTCH,
 }
 
 ALL: Final = tuple(_BY_CODE.values())
