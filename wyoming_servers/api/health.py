@@ -7,14 +7,15 @@ from pydantic import BaseModel, Field
 
 from wyoming_servers.api import views
 from wyoming_servers.api.context import Context
+from wyoming_servers.api.problems import DOCUMENTED
 from wyoming_servers.domain import ModelState
 
 _RETRY_SECONDS = 5
 """A model loads in seconds; asking more often than this tells nothing new."""
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], responses={**DOCUMENTED})
 
-open_router = APIRouter(tags=["health"])
+open_router = APIRouter(tags=["health"], responses={**DOCUMENTED})
 """Answers without a token: what supervises the process has none."""
 
 

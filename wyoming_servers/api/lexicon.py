@@ -58,7 +58,7 @@ class LexiconView(BaseModel):
 
     version: str = Field(description="Changes when a word does.")
     fault: str | None = Field(
-        description="What is wrong with the file, while the words read before hold."
+        None, description="What is wrong with the file, while the words read before hold."
     )
     words: list[WordView]
 

@@ -11,9 +11,9 @@ from pydantic import BaseModel, Field
 
 from wyoming_servers.api import openai_listening, openai_speech, views
 from wyoming_servers.api.context import ApiContext, Context
-from wyoming_servers.api.problems import DOCUMENTED
+from wyoming_servers.api.problems import OPENAI_DOCUMENTED
 
-router = APIRouter(prefix="/v1", tags=["openai"], responses={**DOCUMENTED})
+router = APIRouter(prefix="/v1", tags=["openai"], responses={**OPENAI_DOCUMENTED})
 
 
 class ModelCard(BaseModel):

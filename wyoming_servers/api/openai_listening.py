@@ -13,9 +13,10 @@ from wyoming_servers.api.events import sse
 from wyoming_servers.api.forms import form_schema, takes
 from wyoming_servers.api.openai_names import THEIR_MODELS
 from wyoming_servers.api.owned import OwnedEvents, client_of
+from wyoming_servers.api.problems import openai_error
 from wyoming_servers.api.upload import Form, receive_form
 from wyoming_servers.domain import Kind
-from wyoming_servers.errors import BadRequestError
+from wyoming_servers.errors import BadRequestError, ConductorError
 from wyoming_servers.jobs.audio import Ended
 from wyoming_servers.jobs.direct import transcribe_now
 from wyoming_servers.jobs.job import NewJob, Segment, Task
@@ -97,7 +98,9 @@ async def _listen(context: ApiContext, request: Request, task: Task) -> Response
         )
         measured = _measured(context, request, wanted, heard)
         if form.flag("stream"):
-            return OwnedEvents(_text_events(measured), stack.pop_all())
+            # Known before the answer begins: a file that cannot be heard is an error of its own.
+            first = await anext(measured)
+            return OwnedEvents(_text_events(first, measured), stack.pop_all())
         segments, language, seconds = await _collect(measured, wanted)
     return _render(kind, task, segments, language, seconds)
 
@@ -151,13 +154,23 @@ async def _collect(
     return segments, language, seconds
 
 
-async def _text_events(heard: AsyncIterator[Heard | Ended]) -> AsyncIterator[ServerSentEvent]:
+async def _text_events(
+    first: Heard | Ended, heard: AsyncIterator[Heard | Ended]
+) -> AsyncIterator[ServerSentEvent]:
     text = ""
-    async for part in heard:
-        for segment in () if isinstance(part, Ended) else part.segments:
-            delta = f" {segment.text}" if text else segment.text
-            text += delta
-            yield sse({"type": "transcript.text.delta", "delta": delta})
+    part = first
+    try:
+        while not isinstance(part, Ended):
+            for segment in part.segments:
+                delta = f" {segment.text}" if text else segment.text
+                text += delta
+                yield sse({"type": "transcript.text.delta", "delta": delta})
+            part = await anext(heard)
+        # Let it see its own end: it accounts for the request there.
+        await anext(heard, None)
+    except ConductorError as err:
+        yield sse(openai_error(err))
+        return
     yield sse({"type": "transcript.text.done", "text": text})
 
 

@@ -14,9 +14,10 @@ from wyoming_servers.api.context import ApiContext, Context
 from wyoming_servers.api.events import sse
 from wyoming_servers.api.openai_names import THEIR_MODELS, THEIR_VOICES
 from wyoming_servers.api.owned import OwnedEvents, OwnedStream, client_of
+from wyoming_servers.api.problems import openai_error
 from wyoming_servers.audio.encoder import MEDIA_TYPES, Encoder
 from wyoming_servers.domain import Kind
-from wyoming_servers.errors import BadRequestError, ModelMissingError
+from wyoming_servers.errors import BadRequestError, ConductorError, ModelMissingError
 from wyoming_servers.pipelines.tts import TtsRequest
 from wyoming_servers.text.mix import MAX_SPEED, MIN_SPEED
 
@@ -41,7 +42,9 @@ class SpeechRequest(BaseModel):
     "/audio/speech",
     summary="Speak a text (OpenAI)",
     response_class=Response,
-    responses={200: {"content": {kind: {} for kind in MEDIA_TYPES.values()}}},
+    responses={
+        200: {"content": {kind: {} for kind in (*MEDIA_TYPES.values(), "text/event-stream")}}
+    },
 )
 async def speech(context: Context, request: Request, wanted: SpeechRequest) -> Response:
     """The audio is sent as it is made."""
@@ -74,8 +77,12 @@ async def speech(context: Context, request: Request, wanted: SpeechRequest) -> R
 
 
 async def _audio_events(encoder: Encoder) -> AsyncIterator[ServerSentEvent]:
-    async for piece in encoder:
-        yield sse({"type": "speech.audio.delta", "audio": base64.b64encode(piece).decode()})
+    try:
+        async for piece in encoder:
+            yield sse({"type": "speech.audio.delta", "audio": base64.b64encode(piece).decode()})
+    except ConductorError as err:
+        yield sse(openai_error(err))
+        return
     usage = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
     yield sse({"type": "speech.audio.done", "usage": usage})
 

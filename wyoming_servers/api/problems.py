@@ -7,7 +7,7 @@
 import logging
 import math
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -80,6 +80,27 @@ DOCUMENTED: Final[dict[int | str, dict[str, Any]]] = {
 """For a route's `responses`, so that the OpenAPI file tells of problems."""
 
 
+class OpenAiError(BaseModel):
+    """A failure as OpenAI's clients read it."""
+
+    message: str
+    type: Literal["invalid_request_error", "server_error"]
+    param: str | None = None
+    code: str = Field(description="Stable code, the same in every interface.")
+
+
+class OpenAiProblem(BaseModel):
+    """The body of every answer below `/v1` that is not a success."""
+
+    error: OpenAiError
+
+
+OPENAI_DOCUMENTED: Final[dict[int | str, dict[str, Any]]] = {
+    "default": {"model": OpenAiProblem, "description": "What went wrong and what to do next."}
+}
+"""As `DOCUMENTED`, below `/v1`."""
+
+
 def respond(
     error: ConductorError, *, status: int | None = None, request: Request | None = None
 ) -> JSONResponse:
@@ -103,6 +124,12 @@ def respond(
     if error.code == "UNAUTHORIZED":
         headers["WWW-Authenticate"] = "Bearer"
     return _json(problem, status or answer.status, headers, request)
+
+
+def openai_error(error: ConductorError) -> dict[str, Any]:
+    """Return a failure in the middle of a stream, as OpenAI's clients understand it."""
+    found = OpenAiError(message=str(error), type="server_error", code=error.code)
+    return {"type": "error", "error": found.model_dump()}
 
 
 def install(app: FastAPI) -> None:

@@ -13,12 +13,13 @@ from pydantic import BaseModel, Field
 
 from wyoming_servers.api import views
 from wyoming_servers.api.context import ApiContext, Context
+from wyoming_servers.api.problems import DOCUMENTED
 from wyoming_servers.bus import HISTORY, Numbered
 from wyoming_servers.coordinator.face import DeviceStatus, ModelStatus, Snapshot
 from wyoming_servers.domain import ModelState
 from wyoming_servers.telemetry.eventlog import describe
 
-router = APIRouter(tags=["system"])
+router = APIRouter(tags=["system"], responses={**DOCUMENTED})
 
 Level = Literal["debug", "info", "warning", "error"]
 

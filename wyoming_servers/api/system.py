@@ -6,11 +6,12 @@ from pydantic import BaseModel, Field
 
 from wyoming_servers.api import views
 from wyoming_servers.api.context import ApiContext, Context
+from wyoming_servers.api.problems import DOCUMENTED
 
 API_VERSION = "1"
 """Grows when an existing address changes its meaning; additions do not count."""
 
-router = APIRouter(tags=["system"])
+router = APIRouter(tags=["system"], responses={**DOCUMENTED})
 
 
 class Info(BaseModel):

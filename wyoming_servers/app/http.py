@@ -108,7 +108,10 @@ def _ready(behind: Behind) -> tuple[bool, list[str]]:
     waiting = [
         f"{model} is {states[model].state}"
         for model in behind.preloaded
-        if states[model].load_seconds is None and states[model].state is not ModelState.READY
+        # One that was removed since is missed above, if a service needs it.
+        if model in states
+        and states[model].load_seconds is None
+        and states[model].state is not ModelState.READY
     ]
     return not missing and not waiting, missing + waiting
 

@@ -19,7 +19,6 @@ from wyoming_servers.errors import (
 
 T = TypeVar("T")
 
-_FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 30.0
 
 
@@ -33,6 +32,8 @@ class Patience:
     """Times it is tried when the model's process fails or lacks memory."""
     room: float
     """Seconds that a machine without room for the model is waited for."""
+    pause: float = 1.0
+    """Seconds before the second try; doubled with each."""
 
 
 class Attempts:
@@ -68,7 +69,7 @@ class Attempts:
         4. Anything else is the work's own fault.
         """
         patience, clock = self._patience, self._clock
-        tries, pause, begun = 0, _FIRST_PAUSE, clock.now()
+        tries, pause, begun = 0, patience.pause, clock.now()
         while True:
             device = ""
             try:
@@ -91,7 +92,7 @@ class Attempts:
                         raise
                     await settle(self._coordinator, clock, device)
                     continue
-                pause = max(pause, err.retry_after or 0.0)  # 3
+                pause = max(pause, 1.0, err.retry_after or 0.0)  # 3
                 if clock.now() - begun + pause > patience.room:
                     raise
             except WorkerError:  # 2

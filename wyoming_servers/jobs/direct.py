@@ -38,7 +38,7 @@ async def transcribe_now(
     coordinator and the worker raise.
     """
     # Nobody waits for room while somebody waits for the answer.
-    patience = Patience(seconds=limit, tries=2, room=0.0)
+    patience = Patience(seconds=limit, tries=2, room=0.0, pause=0.0)
     attempts = Attempts(coordinator, clock, wanted.model, patience, client=client)
     priority, language, index = Priority.OTHER, wanted.language, 0
     async with decoder(recording, vad=wanted.vad) as parts:

@@ -172,6 +172,7 @@ class FakeCoordinator:
         """Leases granted and not yet given back."""
         self.waiting = 0
         """Requests that wait at the gate."""
+        self.accepting = True
         self.leased: list[str] = []
         self.prefetched: list[tuple[str, str]] = []
         self.runs: list[FakeRun] = []
@@ -228,11 +229,14 @@ class FakeCoordinator:
             raise ModelMissingError(f"There is no model {model!r}.")
         await self.gate.wait()
 
+    def set_accepting(self, accepting: bool) -> None:
+        self.accepting = accepting
+
     def snapshot(self) -> Snapshot:
         models = tuple(
             ModelStatus(spec, ModelState.READY, spec.placements[0]) for spec in self.specs.values()
         )
-        return Snapshot(models, (), self.waiting)
+        return Snapshot(models, (), self.waiting, accepting=self.accepting)
 
 
 async def count_seconds(run: FakeRun) -> AsyncIterator[Chunk]:

@@ -10,7 +10,7 @@ import av
 import openai
 import pytest
 
-from wyoming_servers.errors import InferenceFailedError
+from wyoming_servers.errors import BadRequestError, InferenceFailedError
 
 
 @pytest.fixture
@@ -169,3 +169,23 @@ async def test_a_listener_who_leaves_frees_the_voice(live, coordinator) -> None:
     async with asyncio.timeout(10):
         while coordinator.held:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
+
+
+async def test_a_stream_that_cannot_begin_is_an_error_of_its_own(ai, recording) -> None:
+    recording.parts = [BadRequestError("The file has no sound in it.")]
+    with pytest.raises(openai.BadRequestError, match="no sound"):
+        await ai.audio.transcriptions.create(model="whisper-1", file=AUDIO, stream=True)
+
+
+async def test_a_stream_that_breaks_says_so_after_what_it_brought(ai, recording) -> None:
+    recording.parts[2:] = [BadRequestError("The rest is noise.")]
+    stream = await ai.audio.transcriptions.create(model="whisper-1", file=AUDIO, stream=True)
+    assert (await anext(stream)).type == "transcript.text.delta"
+    with pytest.raises(openai.APIError, match="The rest is noise"):
+        await anext(stream)
+
+
+async def test_a_worker_that_dies_over_a_recording_is_replaced_once(ai, coordinator) -> None:
+    coordinator.refusals = [InferenceFailedError("gone")]
+    answer = await ai.audio.transcriptions.create(model="whisper-1", file=AUDIO)
+    assert answer.text == "2.0 seconds 1.0 seconds"

@@ -1,0 +1,78 @@
+"""The OpenAPI document, read by a machine: what it promises is what the server does."""
+
+import asyncio
+from typing import Any
+
+import hypothesis
+import pytest
+import schemathesis
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.failures import Failure
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+ENDLESS = ("/events", "/model/events")
+
+CHECKS = (
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+)
+
+EXAMPLES = hypothesis.settings(
+    max_examples=8,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    phases=[hypothesis.Phase.generate],
+    suppress_health_check=list(hypothesis.HealthCheck),
+)
+
+
+@pytest.fixture
+def settings(settings: dict[str, Any]) -> dict[str, Any]:
+    settings["limits"] = {"rate": 100_000}
+    return settings
+
+
+def try_out(operation: Any, base_url: str, token: str) -> tuple[int, str]:
+    """Send a few requests that the document allows and that it does not; return how many, and
+    the first fault.
+    """
+    sent = 0
+
+    @EXAMPLES
+    @hypothesis.given(case=operation.as_strategy())
+    def ask(case: Any) -> None:
+        nonlocal sent
+        case.headers = {**(case.headers or {}), "Authorization": f"Bearer {token}"}
+        answer = case.call(base_url=base_url, timeout=20)
+        sent += 1
+        if answer.status_code == 503:
+            return  # busy, or a model that is being loaded: promised, and no fault
+        case.validate_response(answer, checks=CHECKS)
+
+    try:
+        ask()
+    except (Failure, ExceptionGroup) as err:
+        return sent, f"{operation.label}: {err}"
+    return sent, ""
+
+
+async def test_every_operation_keeps_what_the_document_promises(live, app) -> None:
+    schema = schemathesis.openapi.from_dict(app.openapi())
+    sent, faults = 0, []
+    for result in schema.get_all_operations():
+        operation = result.ok()
+        if operation.path in ENDLESS:
+            continue
+        base = str(live.base_url).rstrip("/")
+        count, fault = await asyncio.to_thread(try_out, operation, base, "s3cret")
+        sent += count
+        faults += [fault] if fault else []
+    assert faults == []
+    assert sent > 200
