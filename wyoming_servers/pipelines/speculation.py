@@ -12,6 +12,7 @@ from wyoming_servers.clock import Clock
 from wyoming_servers.domain import Priority
 from wyoming_servers.errors import ConductorError
 from wyoming_servers.events import SpeculationEnded
+from wyoming_servers.pipelines.together import stop
 from wyoming_servers.pipelines.traffic import Traffic
 from wyoming_servers.pipelines.transcription import Hypothesis
 
@@ -44,8 +45,8 @@ class _Attempt:
 class Speculation:
     """At most one transcription ahead of the end of a turn; use it while the lease is held.
 
-    `begin` at a pause, `void` when speech goes on, `take` at the end of the turn. Nothing it fails
-    at is a failure of the request: the final run decides. Leaving `async with` cancels what runs.
+    `begin` at a pause, `void` when speech goes on, `answer` at the end of the turn. What it fails
+    at is no failure of the request: the final run decides. Leaving `async with` cancels what runs.
     """
 
     def __init__(
@@ -92,17 +93,43 @@ class Speculation:
         self._tell("void", attempt)
         return True
 
-    async def take(self) -> Hypothesis | None:
-        """Return what was said up to the last pause, waiting for it if it is still being made.
+    async def answer(self, final: Callable[[], Coroutine[Any, Any, Hypothesis]]) -> Hypothesis:
+        """The turn is over: return what was said, by a speculation or else by a final run.
 
-        None if there is nothing, because speech went on since, or because it failed.
+        1. Nothing was begun in the last pause: the final run.
+        2. It has ended, or does so now: that is the answer, unless it failed.
+        3. Meanwhile others wait for the model, whose runs go before a speculation: a final run of
+           our own stands in their row, and whichever of the two ends first is the answer.
+
+        Raises what the final run raises.
         """
-        attempt = self._current
-        if attempt is None or attempt.task is None:
+        with self._traffic.final():
+            attempt = self._current
+            if attempt is None or attempt.task is None:  # 1
+                return await final()
+            crowded = asyncio.create_task(self._traffic.crowded(), name="speculation")
+            try:
+                await asyncio.wait({attempt.task, crowded}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                await stop(crowded)
+            if attempt.task.done():  # 2
+                heard = self._take(attempt)
+                return await final() if heard is None else heard
+            last = asyncio.create_task(final(), name="transcribe")  # 3
+            try:
+                await asyncio.wait({attempt.task, last}, return_when=asyncio.FIRST_COMPLETED)
+                heard = self._take(attempt)
+                return await last if heard is None else heard
+            finally:
+                await stop(last)
+
+    def _take(self, attempt: _Attempt) -> Hypothesis | None:
+        """Return what a speculation has led to; None if it runs, or has failed."""
+        if attempt.task is None or not attempt.task.done():
             return None
-        heard = await attempt.task
-        self._current = None
+        heard = attempt.task.result()
         if heard is not None:
+            self._current = None
             self._tell("used", attempt)
         return heard
 

@@ -22,6 +22,8 @@ class Traffic:
         self._coordinator = coordinator
         self._model = model
         self._finals = 0
+        self._arrived = asyncio.Event()
+        """Set when somebody begins to wait."""
         self._speculations = 0
         self._partials: set[asyncio.Task[Any]] = set()
 
@@ -29,6 +31,7 @@ class Traffic:
     def final(self) -> Iterator[None]:
         """Somebody waits for the transcription that is made inside."""
         self._finals += 1
+        self._arrived.set()
         self._stop_partials()
         try:
             yield
@@ -44,6 +47,12 @@ class Traffic:
             yield
         finally:
             self._speculations -= 1
+
+    async def crowded(self) -> None:
+        """Wait until somebody else, too, waits for a transcription."""
+        while self._finals <= 1:
+            self._arrived.clear()
+            await self._arrived.wait()
 
     def add_partial(self, task: asyncio.Task[Any]) -> None:
         """A task makes a partial transcript; it is cancelled when the model is wanted."""

@@ -275,10 +275,8 @@ class Utterance:
             finally:
                 self._speculation = None
             self._measure.mark("queue")
-            with self._measure.stage("inference"), self._traffic.final():
-                if (heard := await speculation.take()) is not None:
-                    return heard
-                return await transcribe(self._hearing.audio)
+            with self._measure.stage("inference"):
+                return await speculation.answer(lambda: transcribe(self._hearing.audio))
 
     async def _wait_for_end(self, transcribe: Transcribe) -> None:
         """Wait until the turn is over; meanwhile see what is certain, if that is asked for."""

@@ -92,6 +92,37 @@ async def test_at_the_end_one_that_runs_is_waited_for_and_not_made_again(
     assert len(model.runs) == 1
 
 
+@pytest.mark.parametrize("first", ["final", "speculation"])
+async def test_one_that_others_go_before_gets_a_final_run_beside_it(
+    make_asr: Make,
+    script: Make,
+    speech: Sound,
+    quiet: Sound,
+    live: Live,
+    clock: FakeClock,
+    published: Published,
+    first: str,
+) -> None:
+    model = script("from the pause", "of another", "from the end", seconds=2.0)
+    pipeline = make_asr(turn_detection=False)
+    async with pipeline.open(AsrRequest()) as utterance, pipeline.open(AsrRequest()) as other:
+        await live(other, speech(0.5))
+        await live(utterance, speech(1.0) + quiet(0.3))
+        answer = asyncio.ensure_future(utterance.finish())
+        await clock.advance(0.1)
+        assert len(model.runs) == 1
+        model.seconds = 0.5 if first == "final" else 9.0
+        others = asyncio.ensure_future(other.finish())
+        await clock.advance(0.1)
+        assert [run.priority for run in model.runs] == [Priority.AHEAD, None, None]
+        await clock.advance(2.0)
+        assert (await answer).text == ("from the end" if first == "final" else "from the pause")
+        others.cancel()
+    assert model.runs[0 if first == "final" else 2].cancelled
+    await clock.settle()
+    assert outcomes(published) == ["void" if first == "final" else "used"]
+
+
 async def test_one_that_fails_is_no_failure_of_the_request(
     make_asr: Make, script: Make, speech: Sound, quiet: Sound, live: Live, published: Published
 ) -> None:
