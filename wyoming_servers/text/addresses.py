@@ -7,11 +7,11 @@ from wyoming_servers.text.numbers import Numbers
 from wyoming_servers.text.rules.rules import Rules
 
 _WEB: Final = re.compile(
-    r"(?:https?://)?(?:www\.)?(?P<host>(?:[a-z0-9-]+\.)+[a-z]{2,})(?::\d+)?(?P<path>/[^\s,;!?]*)?"
+    r"(?<![\w.-])(?:https?://)?(?:www\.)?(?P<host>(?:[a-z0-9-]+\.)+[a-z]{2,})(?::\d+)?(?P<path>/[^\s,;!?]*)?"
     r"(?<![.])",
     re.IGNORECASE,
 )
-_MAIL: Final = re.compile(r"\b([\w.+-]+)@((?:[\w-]+\.)+[a-z]{2,})\b", re.IGNORECASE)
+_MAIL: Final = re.compile(r"(?<![\w.+-])([\w.+-]{1,64})@((?:[\w-]+\.)+[a-z]{2,})\b", re.IGNORECASE)
 _ENDINGS: Final = frozenset(
     {"com", "org", "net", "io", "eu", "info", "dev", "app", "local"}
     | {"de", "fr", "es", "it", "nl", "uk", "at", "ch", "be", "us"}
