@@ -1,6 +1,7 @@
 """Speaks a text and has it transcribed again, as often as is asked, and tells how long it took."""
 
 import io
+import re
 import statistics
 import time
 import wave
@@ -41,12 +42,12 @@ async def measure(
 ) -> dict[str, Any]:
     """Return each run and the medians. Raises ConductorError.
 
-    What the server has spoken before it need not speak again, so each run's text is a new one.
+    What the server has spoken before it need not speak again, so each sentence of each run is new.
     """
     found = []
-    for number in range(runs):
-        unique = f"{time.time_ns() // 1_000_000 % 1_000_000} {number + 1}"
-        found.append(await _run(client, f"{words}. {unique}.", voice, model))
+    for _ in range(runs):
+        number = time.time_ns() // 1_000_000 % 10_000
+        found.append(await _run(client, numbered(words, number), voice, model))
     audio = sum(run.audio for run in found)
     return {
         "runs": [run.as_dict() for run in found],
@@ -56,6 +57,11 @@ async def measure(
         "speak_real_time_factor": _share(sum(run.speak for run in found), audio),
         "transcribe_real_time_factor": _share(sum(run.transcribe for run in found), audio),
     }
+
+
+def numbered(words: str, number: int) -> str:
+    """Return a text with a number at the beginning of each of its sentences."""
+    return re.sub(r"(^|[.!?:;]\s+)", rf"\g<1>{number} ", words)
 
 
 async def _run(client: ConductorClient, words: str, voice: str | None, model: str | None) -> Run:

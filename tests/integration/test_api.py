@@ -80,6 +80,34 @@ async def test_a_redirect_is_not_followed(
         await client.info()
 
 
+async def test_a_refusal_in_the_shape_of_openai_is_understood(
+    client: ConductorClient, conductor: FakeConductor
+) -> None:
+    problem = {
+        "error": {"message": "The server is paused.", "type": "server_error", "code": "BUSY"}
+    }
+    conductor.answers["POST /v1/audio/speech"] = web.json_response(problem, status=503)
+    with pytest.raises(ConductorRequestError, match="paused") as refusal:
+        await client.speak("Hello")
+    assert refusal.value.code == "BUSY"
+
+
+async def test_a_trace_without_a_time_is_refused(
+    client: ConductorClient, conductor: FakeConductor
+) -> None:
+    conductor.traces = [{"kind": "asr", "seconds": 1}]
+    with pytest.raises(ConductorResponseError, match="no time"):
+        await client.traces()
+
+
+async def test_a_model_that_is_here_need_not_be_downloaded(
+    client: ConductorClient, conductor: FakeConductor
+) -> None:
+    assert not await client.download("whisper/tiny")
+    conductor.answers["POST /models/whisper/base/download"] = {"status": "already_installed"}
+    assert await client.download("whisper/base")
+
+
 async def test_a_refusal_keeps_the_servers_code_and_advice(client: ConductorClient) -> None:
     with pytest.raises(ConductorRequestError) as refusal:
         await client.load("no/such")

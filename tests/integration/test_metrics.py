@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from custom_components.wyoming_conductor.api import ServerEvent, Trace
+from custom_components.wyoming_conductor.benchmark import numbered
 from custom_components.wyoming_conductor.metrics import by_model, percentiles
 from custom_components.wyoming_conductor.response import Stopwatch
 
@@ -31,6 +32,11 @@ def request(kind: str, seconds: Any = 0.5, **fields: Any) -> ServerEvent:
     """Return the end of a request as the server tells it."""
     data = {"kind": kind, "seconds": seconds, "code": "", **fields}
     return ServerEvent(type="request_finished", data=data)
+
+
+def test_each_sentence_of_a_benchmark_is_a_new_one() -> None:
+    assert numbered("Hello there. How are you?", 42) == "42 Hello there. 42 How are you?"
+    assert numbered("It is 1.5 degrees", 7) == "7 It is 1.5 degrees"
 
 
 def test_percentiles_are_values_that_were_measured() -> None:

@@ -161,7 +161,7 @@ async def test_a_benchmark_speaks_and_listens(
     spoken = [body for _, path, body in conductor.asked if path.endswith("speech")]
     assert [body["voice"] for body in spoken] == ["amy", "amy"]
     assert spoken[0]["input"] != spoken[1]["input"]
-    assert all(body["input"].startswith("Hello. ") for body in spoken)
+    assert all(body["input"].endswith(" Hello") for body in spoken)
     for model, wav in conductor.heard:
         assert model == "whisper/base"
         assert wav[:4] == b"RIFF"

@@ -207,6 +207,9 @@ async def _refusal(response: ClientResponse) -> Exception:
         return ConductorAuthError("the server refuses the token")
     try:
         data = mapping(await response.json(content_type=None), "problem")
+        if isinstance(inner := data.get("error"), Mapping):
+            # The addresses that are OpenAI's have their shape of errors, too.
+            return ConductorRequestError(text(inner, "message"), code=text(inner, "code", ""))
         return ConductorRequestError(
             text(data, "error"), code=text(data, "code"), detail=text(data, "detail", "")
         )

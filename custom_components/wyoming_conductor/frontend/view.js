@@ -1,7 +1,11 @@
 // Draws what it is given; knows nothing of where it comes from. All texts go in as text, never as
 // markup: a model or a client may be called anything.
 
-const STAGES = ["queue", "speech", "inference", "first_audio"];
+/** In the order in which they happen. */
+const STAGES = ["speech", "queue", "load", "inference", "first_audio"];
+
+/** No part of the time an answer took: somebody spoke before it, or it is inside another stage. */
+const ASIDE = ["speech", "load", "first_audio"];
 
 /** Make an element; `text` is its content, everything else an attribute. */
 export function element(name, { text, ...attributes } = {}, ...children) {
@@ -132,9 +136,7 @@ export function tracesCard(traces, texts, language) {
     bar.style.width = `${Math.max(2, (100 * trace.seconds) / longest)}%`;
     const told = Object.entries(trace.stages).sort(([a], [b]) => order(a) - order(b));
     for (const [stage, value] of told) {
-      // How long somebody spoke is no part of the time it took to answer; the first audio is a
-      // moment in the inference.
-      if (stage === "speech" || stage === "first_audio") continue;
+      if (ASIDE.includes(stage)) continue;
       const part = element("span", { class: `stage ${stage}`, title: stage });
       part.style.flexGrow = value;
       bar.append(part);
