@@ -21,6 +21,10 @@ class WhisperRequest:
     beam_size: int = 1
     task: Literal["transcribe", "translate"] = "transcribe"
     initial_prompt: str | None = None
+    names: tuple[str, ...] = ()
+    """Names that may occur; they go into the prompt as far as there is room."""
+    terms: tuple[str, ...] = ()
+    """Other words that may occur; the first to go."""
     word_timestamps: bool = False
 
     @classmethod
@@ -54,8 +58,17 @@ class WhisperRequest:
             beam_size=beam,
             task=task,
             initial_prompt=(prompt or "").strip() or None,
+            names=_texts(request, "names"),
+            terms=_texts(request, "terms"),
             word_timestamps=bool(request.get("word_timestamps")),
         )
+
+
+def _texts(request: Mapping[str, Any], field: str) -> tuple[str, ...]:
+    given = request.get(field) or ()
+    if not isinstance(given, list | tuple) or not all(isinstance(text, str) for text in given):
+        raise BadRequestError(f"`{field}` must be a list of texts.")
+    return tuple(given)
 
 
 def _known(wanted: str, languages: Sequence[str]) -> str:

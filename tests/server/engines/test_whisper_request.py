@@ -47,6 +47,12 @@ def test_a_blank_prompt_is_none() -> None:
     assert WhisperRequest.parse({"initial_prompt": " Ecobee "}, MANY).initial_prompt == "Ecobee"
 
 
+def test_names_and_terms_are_kept_apart() -> None:
+    parsed = WhisperRequest.parse({"names": ["Ecobee"], "terms": ["lumen"]}, MANY)
+    assert parsed.names == ("Ecobee",)
+    assert parsed.terms == ("lumen",)
+
+
 @pytest.mark.parametrize(
     ("request_", "says"),
     [
@@ -59,6 +65,8 @@ def test_a_blank_prompt_is_none() -> None:
         ({"beam_size": 2.5}, "beam_size"),
         ({"task": "sing"}, "task"),
         ({"initial_prompt": ["a"]}, "initial_prompt"),
+        ({"names": "Ecobee"}, "names"),
+        ({"terms": [1]}, "terms"),
     ],
 )
 def test_a_field_that_is_wrong_is_named(request_: Mapping[str, Any], says: str) -> None:

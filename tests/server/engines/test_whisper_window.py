@@ -4,8 +4,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from wyoming_servers.engines.whisper_prompt import Prompt
 from wyoming_servers.engines.whisper_window import (
+    ECHO,
+    MIN_BEAM,
     Decoded,
+    Encoded,
     ShortWindow,
     compression,
     doubt,
@@ -98,9 +102,87 @@ def test_only_the_audio_and_its_margin_are_encoded_and_silence_is_put_behind(nam
     window = ShortWindow(fake_model(dtype, windows), lead=0.2, margin=0.5)
     states = window.encode(np.full(16_000, 0.5, np.float32))
     assert windows == [3_000, 170]
-    assert states.dtype == dtype
-    assert states.shape == [1, 1500, 4]
-    levels = np.array(states.to(ctranslate2.DataType.float32))[0, :, 0]
+    assert states.shape == (1, 1500, 4)
+    assert window._view(states).dtype == dtype
+    levels = states[0, :, 0].astype(np.float32)
     assert (levels[10:60] == 0.5).all()
     assert (levels[:10] == 0.0).all()
     assert (levels[60:] == 0.0).all()
+
+
+class FakeDecoder:
+    """Answers every utterance of a batch with the first number of its states, as tokens."""
+
+    def __init__(self) -> None:
+        self.calls: list[dict[str, Any]] = []
+
+    def encode(self, view: Any, to_cpu: bool) -> Any:
+        ctranslate2 = pytest.importorskip("ctranslate2")
+        return ctranslate2.StorageView.from_array(np.zeros((1, 1500, 2), np.float32))
+
+    def generate(self, view: Any, prompts: list[list[int]], **options: Any) -> list[Any]:
+        states = np.array(view)
+        self.calls.append({"prompts": prompts, **options})
+        assert len(states) == len(prompts)
+        return [
+            SimpleNamespace(sequences_ids=[[int(one[0, 0]), 99]], scores=[-0.2], no_speech_prob=0.0)
+            for one in states
+        ]
+
+
+@pytest.fixture
+def decoder(monkeypatch: pytest.MonkeyPatch) -> FakeDecoder:
+    transcribe = pytest.importorskip("faster_whisper.transcribe")
+    monkeypatch.setattr(transcribe, "get_suppressed_tokens", lambda tokenizer, tokens: ())
+    return FakeDecoder()
+
+
+@pytest.fixture
+def window(decoder: FakeDecoder) -> ShortWindow:
+    model = SimpleNamespace(
+        model=decoder,
+        feature_extractor=lambda audio, padding: np.zeros((80, 3_000), np.float32),
+        get_prompt=lambda tokenizer, previous, without_timestamps: [*previous, 50, 51],
+    )
+    return ShortWindow(model)
+
+
+def spoken(word: int, prompt: tuple[int, ...] = (), seconds: float = 2.0, beam: int = 1) -> Encoded:
+    words = {1: "lights on", 2: "lights off", 3: "Ecobee, Hue Go"}
+    tokenizer: Any = SimpleNamespace(
+        eot=90, language_code="en", decode=lambda tokens: words[tokens[0]]
+    )
+    states = np.full((1, 1500, 2), word, np.float32)
+    return Encoded(states, tokenizer, Prompt(prompt, ("Ecobee", "Hue Go")), beam, seconds)
+
+
+@pytest.mark.component
+def test_utterances_of_like_prompts_are_decoded_in_one_call_and_keep_their_order(
+    window: ShortWindow, decoder: FakeDecoder
+) -> None:
+    found = window.decode([spoken(1), spoken(2, (7, 8)), spoken(2), spoken(1, (8, 9)), spoken(1)])
+    assert [decoded.text for decoded in found] == [
+        "lights on",
+        "lights off",
+        "lights off",
+        "lights on",
+        "lights on",
+    ]
+    assert sorted(len(call["prompts"]) for call in decoder.calls) == [2, 3]
+    assert window.decode([]) == []
+
+
+@pytest.mark.component
+def test_a_batch_may_be_as_long_as_its_longest_and_each_is_judged_by_its_own_length(
+    window: ShortWindow, decoder: FakeDecoder
+) -> None:
+    window.decode([spoken(1, seconds=1.0), spoken(2, seconds=10.0)])
+    assert decoder.calls[-1]["max_length"] == 2 + token_bound(10.0, "en")
+    assert decoder.calls[-1]["beam_size"] == MIN_BEAM
+    window.decode([spoken(1, beam=8)])
+    assert decoder.calls[-1]["beam_size"] == 8
+
+
+@pytest.mark.component
+def test_a_vocabulary_that_is_read_out_is_doubted(window: ShortWindow) -> None:
+    assert [each.doubt for each in window.decode([spoken(3), spoken(1)])] == [ECHO, ""]

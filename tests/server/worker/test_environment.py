@@ -41,3 +41,7 @@ def test_additions_win() -> None:
     assert result["MALLOC_ARENA_MAX"] == "2"
     assert result["OMP_NUM_THREADS"] == "3"
     assert "OMP_NUM_THREADS" not in environment_for("piper", CPU, more)
+
+
+def test_the_features_of_speech_take_one_thread() -> None:
+    assert environment_for("faster-whisper", CPU)["OPENBLAS_NUM_THREADS"] == "1"

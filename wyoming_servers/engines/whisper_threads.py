@@ -1,0 +1,141 @@
+"""How many threads a model of Whisper computes with, found out by trying.
+
+More threads are faster up to a point that depends on the model and the machine: small models are
+slower with sixteen than with four, and in a container the cores that are seen are not those that
+may be used. CTranslate2 fixes the number when a model is loaded, so each try costs a load. That is
+why a try is short, why all of them together are bounded, and why the answer is kept beside the
+model's files, for this machine.
+"""
+
+import json
+import logging
+import os
+import platform
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import Final
+
+import psutil
+
+from wyoming_servers.store.layout import RECEIPT
+
+SECONDS: Final = 1.0
+"""All tries together take at most about this long; what cannot be tried in time is not."""
+
+GUESS: Final = 4
+"""Threads for the first try, where there are as many cores."""
+
+WORTH: Final = 0.9
+"""Another number must take less than this share of the guess's time: tries on a busy machine vary,
+and an idle core for somebody else is worth something."""
+
+KEPT: Final = "cpu-threads.json"
+"""File in the model's folder: what was found, by machine and number format."""
+
+_CGROUP: Final = Path("/sys/fs/cgroup")
+
+_log = logging.getLogger(__name__)
+
+
+def usable_cores(root: Path = _CGROUP) -> int:
+    """Return how many cores this process may use at once: affinity and the container's quota."""
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:  # not Linux
+        cores = os.cpu_count() or 1
+    quota = _quota(root)
+    return max(1, cores if quota is None else min(cores, int(quota + 0.5)))
+
+
+def first_guess(cores: int) -> int:
+    """Return how many threads to begin with."""
+    return max(1, min(GUESS, cores))
+
+
+def candidates(cores: int, physical: int | None) -> list[int]:
+    """Return the numbers to try beside the guess, the most promising first.
+
+    Two threads on one core share its arithmetic, so `physical` cores bound what can help.
+    """
+    most = min(cores, physical or cores)
+    guess = first_guess(cores)
+    return [
+        number
+        for number in dict.fromkeys([most, 2, 1, GUESS])
+        if number != guess and number <= max(most, 1)
+    ]
+
+
+def choose(
+    guess: int,
+    others: Sequence[int],
+    attempt: Callable[[int], float],
+    *,
+    reload_seconds: float,
+    now: Callable[[], float] = perf_counter,
+) -> int:
+    """Return the number with the shortest time, of the guess and of those there is time to try.
+
+    `attempt` has the model loaded with so many threads and returns the seconds of a short piece of
+    work; `reload_seconds` is what loading takes, so that a slow model is not loaded again.
+    """
+    began = now()
+    times = {guess: attempt(guess)}
+    for number in others:
+        # A try that loses costs the way back too.
+        if now() - began + 2 * reload_seconds > SECONDS:
+            break
+        times[number] = attempt(number)
+    best = min(times, key=lambda number: times[number])
+    if times[best] > WORTH * times[guess]:
+        best = guess
+    told = ", ".join(f"{number}: {1_000 * seconds:.0f} ms" for number, seconds in times.items())
+    _log.info("%d threads (%s)", best, told)
+    return best
+
+
+def physical_cores() -> int | None:
+    """Return the machine's cores, hyper-threads not counted; None if it does not tell."""
+    count: int | None = psutil.cpu_count(logical=False)
+    return count
+
+
+def recall(folder: Path, compute_type: str) -> int | None:
+    """Return what was found for the model in a folder, on this machine and with its cores."""
+    try:
+        kept = json.loads((folder / KEPT).read_text(encoding="utf-8"))
+        number = kept[_key(compute_type)]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return number if isinstance(number, int) and 1 <= number <= usable_cores() else None
+
+
+def remember(folder: Path, compute_type: str, number: int) -> None:
+    """Keep what was found, if the folder is the store's own and not inside a Python package."""
+    if not (folder / RECEIPT).is_file():
+        return
+    try:
+        (folder / KEPT).write_text(json.dumps({_key(compute_type): number}), encoding="utf-8")
+    except OSError as err:
+        _log.debug("%s is not kept: %s", KEPT, err)
+
+
+def _key(compute_type: str) -> str:
+    return f"{platform.node()} {usable_cores()} {compute_type}"
+
+
+def _quota(root: Path) -> float | None:
+    """Return the cores of the control group's quota (version 2, then 1); None if it has none."""
+    try:
+        limit, period = (root / "cpu.max").read_text(encoding="ascii").split()[:2]
+        return None if limit == "max" else int(limit) / int(period)
+    except (OSError, ValueError):
+        pass
+    try:
+        cpu = root / "cpu"
+        used = int((cpu / "cpu.cfs_quota_us").read_text(encoding="ascii"))
+        period_us = int((cpu / "cpu.cfs_period_us").read_text(encoding="ascii"))
+        return used / period_us if used > 0 and period_us > 0 else None
+    except (OSError, ValueError):
+        return None
