@@ -8,7 +8,6 @@ the browser saw; `docs/images` is made by it.
 
 import json
 import re
-import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from harness.audio import decode, read_wav, understand
 from harness.browser import Browser, find_chromium, open_browser
 from harness.client import HassClient, log_in
 from harness.conductor import Address, Conductor, Servers
-from harness.hass import Hass, LogWatch, start_hass
+from harness.hass import Hass, LogWatch, find_ffmpeg, start_hass
 from harness.setup import Assistant, set_up_assistant
 from harness.steered import Steered, add_conductor
 
@@ -51,9 +50,7 @@ def hass_python() -> Path:
 @pytest.fixture(scope="session")
 def ffmpeg(hass_python: Path) -> Path:
     """The ffmpeg that is installed beside Home Assistant."""
-    code = "import imageio_ffmpeg; print(imageio_ffmpeg.get_ffmpeg_exe())"
-    answer = subprocess.run([hass_python, "-c", code], check=True, capture_output=True, text=True)
-    return Path(answer.stdout.strip())
+    return find_ffmpeg(hass_python)
 
 
 @pytest.fixture(scope="session")

@@ -38,7 +38,8 @@ class Servers:
 
     stt: Address
     tts: Address
-    wake: Address
+    wake: Address | None = None
+    """None: it is done without wake words."""
 
 
 class Conductor:

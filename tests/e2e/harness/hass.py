@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -98,6 +99,13 @@ class LogWatch:
             assert len(found) == 1, f"{len(found)} lines with {text!r}: {problems}"
         known = (*self._expected, *self._tolerated)
         assert [line for line in problems if not any(text in line for text in known)] == []
+
+
+def find_ffmpeg(python: Path) -> Path:
+    """Return the ffmpeg that is installed beside Home Assistant, in `python`'s environment."""
+    code = "import imageio_ffmpeg; print(imageio_ffmpeg.get_ffmpeg_exe())"
+    answer = subprocess.run([python, "-c", code], check=True, capture_output=True, text=True)
+    return Path(answer.stdout.strip())
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ from harness.client import HassClient, HassError
 from harness.conductor import Servers
 
 LANGUAGE = "en"
+HOME_AGENT = "conversation.home_assistant"
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,8 @@ class Assistant:
     tts: str
     """Entity of the text-to-speech server."""
 
-    wake: str
-    """Entity of the wake word server."""
+    wake: str | None
+    """Entity of the wake word server, if there is one."""
 
     entries: tuple[str, ...]
     """Config entries of the servers."""
@@ -35,41 +36,26 @@ class Assistant:
 
 
 async def set_up_assistant(client: HassClient, servers: Servers, wake_word: str) -> Assistant:
-    """Add three Wyoming servers and make two pipelines."""
-    entries, entities = [], []
-    for domain, address in (
-        ("stt", servers.stt),
-        ("tts", servers.tts),
-        ("wake_word", servers.wake),
-    ):
-        entry = await add_integration(
-            client, "wyoming", {"host": address.host, "port": address.port}
-        )
-        entries.append(entry)
-        entities.append(await entity_of(client, entry, domain))
-    stt, tts, wake = entities
+    """Add the Wyoming servers and make two pipelines."""
+    entries, entities = await _add_servers(client, servers)
     agent_entry = await add_integration(client, "word_by_word", {})
     agent = await entity_of(client, agent_entry, "conversation")
-    fields = {
-        "language": LANGUAGE,
-        "conversation_language": LANGUAGE,
-        "stt_engine": stt,
-        "stt_language": await _language_of(client, "stt", stt),
-        "tts_engine": tts,
-        "tts_language": await _language_of(client, "tts", tts),
-        "tts_voice": None,
-        "wake_word_entity": wake,
-        "wake_word_id": await _wake_word_of(client, wake, wake_word),
-        "prefer_local_intents": False,
-    }
+    fields = await _fields(client, entities, wake_word)
     return Assistant(
-        stt=stt,
-        tts=tts,
-        wake=wake,
-        entries=tuple(entries),
-        pipeline=await _make_pipeline(client, "Home", "conversation.home_assistant", fields),
+        stt=entities["stt"],
+        tts=entities["tts"],
+        wake=entities.get("wake_word"),
+        entries=entries,
+        pipeline=await _make_pipeline(client, "Home", HOME_AGENT, fields),
         streaming_pipeline=await _make_pipeline(client, "Word by word", agent, fields),
     )
+
+
+async def set_up_pipeline(client: HassClient, servers: Servers, name: str) -> str:
+    """Add Wyoming servers and make one pipeline, which ends in Home Assistant's own agent."""
+    _, entities = await _add_servers(client, servers)
+    fields = await _fields(client, entities, "")
+    return await _make_pipeline(client, name, HOME_AGENT, fields)
 
 
 async def add_integration(client: HassClient, domain: str, answers: Mapping[str, Any]) -> str:
@@ -92,6 +78,41 @@ async def entity_of(client: HassClient, entry: str, domain: str) -> str:
                 if entity["config_entry_id"] == entry and entity_id.startswith(f"{domain}."):
                     return entity_id
             await asyncio.sleep(0.1)
+
+
+async def _add_servers(
+    client: HassClient, servers: Servers
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Return the entries, and the entities by domain."""
+    offered = {"stt": servers.stt, "tts": servers.tts, "wake_word": servers.wake}
+    entries: list[str] = []
+    entities: dict[str, str] = {}
+    for domain, address in offered.items():
+        if address is not None:
+            where = {"host": address.host, "port": address.port}
+            entries.append(await add_integration(client, "wyoming", where))
+            entities[domain] = await entity_of(client, entries[-1], domain)
+    return tuple(entries), entities
+
+
+async def _fields(
+    client: HassClient, entities: Mapping[str, str], wake_word: str
+) -> dict[str, Any]:
+    """Return what pipelines of these entities have in common; without a wake word if it is ""."""
+    stt, tts = entities["stt"], entities["tts"]
+    wake = entities.get("wake_word") if wake_word else None
+    return {
+        "language": LANGUAGE,
+        "conversation_language": LANGUAGE,
+        "stt_engine": stt,
+        "stt_language": await _language_of(client, "stt", stt),
+        "tts_engine": tts,
+        "tts_language": await _language_of(client, "tts", tts),
+        "tts_voice": None,
+        "wake_word_entity": wake,
+        "wake_word_id": await _wake_word_of(client, wake, wake_word) if wake else None,
+        "prefer_local_intents": False,
+    }
 
 
 async def _language_of(client: HassClient, kind: str, engine: str) -> str:
