@@ -153,6 +153,15 @@ def test_the_models_that_answer_by_default() -> None:
     assert served_models(config, catalog) == {}
 
 
+def test_a_port_of_one_model_needs_it() -> None:
+    asr = {"extra_ports": {"whisper/tiny.en": 0, "not/known": 0}}
+    served = served_models(Config.model_validate({"asr": asr}), builtin_catalog())
+    assert served["asr:whisper/tiny.en"] == "whisper/tiny.en"
+    assert set(served) == {"asr", "tts", "wake", "asr:whisper/tiny.en"}
+    off = Config.model_validate({"asr": asr | {"enabled": False}})
+    assert set(served_models(off, builtin_catalog())) == {"tts", "wake"}
+
+
 @pytest.mark.parametrize(
     ("wake", "model"),
     [
