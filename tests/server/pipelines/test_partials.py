@@ -96,6 +96,15 @@ async def test_a_slow_model_is_left_two_thirds_of_the_time_for_others(
         assert len(model.runs) == 3
 
 
+async def test_silence_is_not_transcribed_again_and_again(
+    make_asr: Make, script: Make, speech: Sound, quiet: Sound, live: Live
+) -> None:
+    model = script(*GROWING)
+    async with make_asr(speculation=False, turn_detection=False).open(ASKED) as utterance:
+        await live(utterance, speech(0.5) + quiet(3.0))
+        assert model.runs == []
+
+
 async def test_a_pause_goes_before_it(
     make_asr: Make, script: Make, speech: Sound, quiet: Sound, live: Live
 ) -> None:

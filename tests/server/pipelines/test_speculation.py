@@ -165,6 +165,18 @@ async def test_a_recording_that_is_sent_at_once_is_transcribed_once(
     assert [run.priority for run in coordinator.runs] == [None]
 
 
+async def test_an_end_that_comes_with_the_pause_is_no_speculation(
+    make_asr: Make, script: Make, speech: Sound, quiet: Sound, live: Live, clock: FakeClock
+) -> None:
+    model = script(COMMAND)
+    async with make_asr().open(AsrRequest()) as utterance:
+        await live(utterance, speech(1.0) + quiet(0.18))
+        finishing = asyncio.ensure_future(utterance.finish())
+        await clock.advance(0.2)
+        assert (await finishing).text == COMMAND
+    assert [run.priority for run in model.runs] == [None]
+
+
 async def test_it_can_be_turned_off(
     make_asr: Make, script: Make, speech: Sound, quiet: Sound, live: Live, clock: FakeClock
 ) -> None:
