@@ -24,10 +24,12 @@ _STDIO: Final = "-"
 
 
 def say(
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="What to say; `-` reads stdin.")],
+    text: Annotated[
+        str | None, typer.Argument(metavar="TEXT", help="What to say; `-` reads stdin.")
+    ] = None,
     output: Annotated[
-        str, typer.Option("--output", "-o", metavar="FILE", help="WAV file; `-` is stdout.")
-    ],
+        str | None, typer.Option("--output", "-o", metavar="FILE", help="WAV file; `-` is stdout.")
+    ] = None,
     voice: Annotated[
         str | None, typer.Option("--voice", "-v", help="Such as `en_US-joe-medium`.")
     ] = None,
@@ -40,6 +42,10 @@ def say(
     speed: Annotated[
         float | None, typer.Option(min=0.5, max=2.0, help="1.0 is the voice's own pace.")
     ] = None,
+    list_voices: Annotated[
+        bool, typer.Option("--list", help="List the server's voices instead of speaking.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --list: print JSON.")] = False,
     server: Annotated[
         str | None,
         typer.Option(
@@ -60,20 +66,38 @@ def say(
       wyoming-conductor say "Turn on the kitchen light." -o light.wav
       wyoming-conductor say "Slowly, please." -o slow.wav --voice en_US-joe-medium --speed 0.8
       fortune | wyoming-conductor say - -o - | aplay
+      wyoming-conductor say --list
     """
     from wyoming_servers.cli.target import Target
 
-    if text == _STDIO:
-        text = sys.stdin.read()
-    if not text.strip():
-        raise BadRequestError("There is no text to say.")
     loaded = settings.load(config, data_dir, sets)
     chosen = settings.assignments(data_dir, sets)
     if speed is not None:
         chosen.append(f"tts.speed={speed:g}")
     target = Target("tts", server, loaded.config, loaded.file, chosen)
+    if list_voices:
+        asyncio.run(_list(target, as_json=as_json))
+        return
+    if text == _STDIO:
+        text = sys.stdin.read()
+    if not text or not text.strip():
+        raise BadRequestError("There is no text to say.")
+    if output is None:
+        raise BadRequestError("There is no file to speak into.", hint="Name one with -o FILE.")
     manner = {"voice": voice, "speaker": speaker, "language": language}
     asyncio.run(_say(target, text, manner, speed, timeout, output))
+
+
+async def _list(target: "Target", *, as_json: bool) -> None:
+    from wyoming_servers.cli.client import describe
+    from wyoming_servers.cli.status import status
+    from wyoming_servers.cli.target import reach
+    from wyoming_servers.cli.voices import show_offered
+
+    with status("asking") as tell:
+        async with reach(target, tell) as address:
+            info = await describe(address)
+    show_offered(info, as_json=as_json)
 
 
 async def _say(

@@ -1,8 +1,10 @@
-"""The list of voices of `wyoming-conductor models list --voices`."""
+"""Lists of voices: those of this machine, and those a server offers."""
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from wyoming.info import Info
+
     from wyoming_servers.config.schema import Config
     from wyoming_servers.pipelines.voice_list import ListedVoice
 
@@ -28,6 +30,30 @@ def show(config: "Config", *, installed: bool, as_json: bool) -> None:
             voice.entry.id,
             voice.entry.licence,
             ", ".join(voice.needs) or "installed",
+        )
+    console().print(table)
+
+
+def show_offered(info: "Info", *, as_json: bool) -> None:
+    """Print the voices a server can play, in its order."""
+    from wyoming_servers.cli.output import console, print_json
+
+    found = [voice for program in info.tts for voice in program.voices if voice.installed]
+    if as_json:
+        print_json([voice.to_dict() for voice in found])
+        return
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for title in ("voice", "languages", "description", "speakers"):
+        table.add_column(title, no_wrap=title == "voice")
+    for voice in found:
+        speakers = [speaker.name for speaker in voice.speakers or ()]
+        table.add_row(
+            voice.name,
+            ", ".join(voice.languages),
+            voice.description or "",
+            ", ".join(speakers) or "-",
         )
     console().print(table)
 

@@ -1,8 +1,10 @@
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from wyoming.error import Error
+from wyoming.info import Attribution, TtsVoice, TtsVoiceSpeaker
 
 from wyoming_servers.audio import wav
 
@@ -33,6 +35,34 @@ def test_voice_speaker_and_pace_are_passed_on(run: Any, server: Any, tmp_path: P
     run("say", "Hi.", "-o", tmp_path / "x.wav", "--server", server.address, *options)
     assert server.requests[0].data["voice"] == {"name": "joe", "speaker": "a"}
     assert server.requests[0].data["context"] == {"speed": 0.8}
+
+
+def test_the_voices_of_a_server_are_listed(run: Any, server: Any) -> None:
+    author = Attribution(name="x", url="x")
+    server.info.tts[0].voices = [
+        TtsVoice(
+            name=name,
+            attribution=author,
+            installed=name != "gone",
+            description=f"{name} (medium)",
+            version=None,
+            languages=["en-US"],
+            speakers=[TtsVoiceSpeaker("low"), TtsVoiceSpeaker("high")],
+        )
+        for name in ("joe", "gone")
+    ]
+    lines = run("say", "--list", "--server", server.address).stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["voice", "joe"]
+    assert lines[1].split()[1:] == ["en-US", "joe", "(medium)", "low,", "high"]
+    shown = json.loads(run("say", "--list", "--json", "--server", server.address).stdout)
+    assert [voice["name"] for voice in shown] == ["joe"]
+    assert server.requests == []
+
+
+def test_a_text_without_a_file_is_a_mistake(run: Any, server: Any) -> None:
+    result = run("say", "Hello.", "--server", server.address)
+    assert (result.exit_code, "-o FILE" in result.stderr) == (2, True)
+    assert server.requests == []
 
 
 @pytest.mark.parametrize("text", ["", "  "])
