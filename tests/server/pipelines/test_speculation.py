@@ -170,7 +170,7 @@ async def test_an_end_that_comes_with_the_pause_is_no_speculation(
 ) -> None:
     model = script(COMMAND)
     async with make_asr().open(AsrRequest()) as utterance:
-        await live(utterance, speech(1.0) + quiet(0.18))
+        await live(utterance, speech(1.0) + quiet(0.24))
         finishing = asyncio.ensure_future(utterance.finish())
         await clock.advance(0.2)
         assert (await finishing).text == COMMAND
