@@ -1,0 +1,70 @@
+"""The API as programs in browsers use it: TypeScript, fetch, FormData and EventSource."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import playwright
+import pytest
+
+pytestmark = [pytest.mark.e2e, pytest.mark.component]
+
+HERE = Path(__file__).parent
+DATA = HERE.parents[1] / "data"
+
+NODE = Path(playwright.__file__).parent / "driver" / "node"
+"""Comes with the tests' own browser driver; it runs TypeScript and has EventSource."""
+
+
+@pytest.fixture
+def seen(start_server) -> dict[str, Any]:
+    """What the guide's client saw of a server that asks for no token."""
+    server = start_server(api__auth="none", tts__enabled=False, webhooks__allow="[127.0.0.1]")
+    answer = subprocess.run(
+        [
+            *(str(NODE), "--experimental-eventsource", "--no-warnings"),
+            *(str(HERE / "guide" / "guide.ts"), f"http://127.0.0.1:{server.ports['api']}"),
+            str(DATA / "librivox_0870.wav"),
+        ],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+    assert answer.returncode == 0, answer.stderr + server.log.read_text()[-3000:]
+    found: dict[str, Any] = json.loads(answer.stdout)
+    return found
+
+
+def test_a_web_application_works_as_its_guide_says(seen: dict[str, Any]) -> None:
+    assert seen["unloading"] == {"status": "unload_requested"}
+    refused = seen["refused"]
+    assert (refused["status"], refused["error"]) == (503, "model_not_ready")
+    assert refused["state"] in ("unloaded", "loading")
+    assert refused["retryAfter"] == str(refused["retry_after_secs"])
+    assert seen["loadedAt"].endswith("Z")
+    assert (seen["state"], seen["loading"]) == ("ready", {"code": 200, "status": "already_ready"})
+    assert seen["seen"][0] == "model_unloaded"
+    assert seen["seen"][1:] == ["model_loading", "model_ready"]
+    assert seen["taken"] == 202
+    assert seen["percents"] == sorted(seen["percents"])
+    assert seen["total"] >= 1
+    job = seen["done"]
+    assert job == seen["polled"] == seen["hook"]
+    assert (job["status"], job["task"], job["language"], job["progress"]) == (
+        "done", "transcribe", "en", 100,
+    )  # fmt: skip
+    assert {"index", "start", "end", "text", "words"} == set(job["segments"][0])
+    assert seen["late"] == job["id"]
+    assert seen["cancelled"]["status"] == 200
+    assert seen["cancelled"]["job"]["status"] == "cancelled"
+    assert (seen["again"]["status"], seen["again"]["error"]) == (
+        409, f"job {job['id']} is already in terminal state done",
+    )  # fmt: skip
+    assert (seen["unknown"]["status"], seen["unknown"]["error"]) == (404, "job nobody not found")
+    assert seen["empty"]["status"] == 400
+    assert {"status", "gpu_name", "vram_total_mb", "model", "queue_depth", "model_state"} <= set(
+        seen["health"]
+    )
+    assert (seen["health"]["status"], seen["health"]["model_state"]) == ("ok", "ready")
