@@ -1,14 +1,17 @@
 """What a library must look like to run inside a worker.
 
 The worker child owns one engine. It calls `load`, then `warm_up`, then `open` for each run; all
-calls come from one engine thread, never two at a time, so an engine needs no locks. A session's
-generators are advanced one step at a time: whatever happens between two `yield`s cannot be
-interrupted, so yield often (a sentence, a segment, a frame).
+calls come from one engine thread, never two at a time, so an engine needs no locks (one that
+`WorksInLanes` says otherwise of itself). A session's generators are advanced one step at a time:
+whatever happens between two `yield`s cannot be interrupted, so yield often (a sentence, a segment,
+a frame).
 
 Requests and outputs by kind (audio is always 16-bit little-endian mono PCM):
 
 ASR   request  {language: str|None (None: detect), beam_size: int, task: "transcribe"|"translate",
-                initial_prompt: str|None, word_timestamps: bool}; all optional
+                initial_prompt: str|None, names: [str], terms: [str] (words that may occur; the
+                engine takes as many as help, names first), languages: [code] (to detect among),
+                word_timestamps: bool}; all optional
       input    16 kHz audio
       chunks   {start, end: seconds, text} a segment
       result   {text, language, language_probability, duration, no_speech_prob?, avg_logprob?}
@@ -136,4 +139,18 @@ class FinishesTogether(Protocol):
 
         Raising fails all of them.
         """
+        ...
+
+
+@runtime_checkable
+class WorksInLanes(Protocol):
+    """An engine that makes the outputs of several runs at the same time (speech).
+
+    Outputs of `finish` are then asked for in other threads, those of one run one after the other;
+    all other calls still come from the engine thread, while those threads work.
+    """
+
+    @property
+    def lanes(self) -> int:
+        """Most runs at once; 1 if it cannot, or should not."""
         ...

@@ -1,17 +1,17 @@
 """Piper: a VITS voice in ONNX, phonemes by espeak-ng. GPL-3, so it lives in the worker alone."""
 
 import json
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from wyoming_servers.audio.fade import trim
-from wyoming_servers.audio.pcm import Samples, to_s16
+from wyoming_servers.audio.pcm import to_s16
 from wyoming_servers.domain import ModelSpec, Placement
 from wyoming_servers.engines.base import Output, ReportProgress
-from wyoming_servers.engines.onnx_session import open_session
+from wyoming_servers.engines.piper_choir import Choir
 from wyoming_servers.engines.speaking import LEAD, SAMPLE_TEXT, gain, limit, number, tail
 from wyoming_servers.errors import BadRequestError, LoadFailedError
 from wyoming_servers.text.locale import canonical
@@ -20,25 +20,30 @@ from wyoming_servers.text.plain import speakable
 if TYPE_CHECKING:
     from piper import PiperVoice, SynthesisConfig
 
-MAX_PHONEMES: Final = 800
-"""Of one inference: about a minute of speech. The network's memory grows with their square."""
-
 
 class PiperEngine:
-    """One voice. Options: `threads` (0: choose), `spinning` (burn CPU to be a little faster)."""
+    """One voice.
+
+    Options: `threads` (0: choose), `spinning` (burn CPU to be a little faster), `lanes` (most
+    texts at once; 0: choose).
+    """
 
     def __init__(self) -> None:
-        self._voice: PiperVoice | None = None
+        self._choir: Choir | None = None
         self._gain = 1.0
+
+    @property
+    def lanes(self) -> int:
+        """Most texts that are spoken at the same time."""
+        return 1 if self._choir is None else self._choir.lanes
 
     def load(
         self, spec: ModelSpec, placement: Placement, progress: ReportProgress
     ) -> Mapping[str, Any]:
         """Load `files["model"]` (.onnx) and `files["config"]` (.onnx.json, beside it if not named).
 
-        Reports {sample_rate: Hz, speakers: [name], languages: [BCP 47]}.
+        Reports {sample_rate: Hz, speakers: [name], languages: [BCP 47], lanes: texts at once}.
         """
-        from piper import PiperVoice
         from piper.config import PiperConfig
 
         progress("load", -1)
@@ -46,15 +51,13 @@ class PiperEngine:
         settings = json.loads(
             Path(spec.files.get("config", f"{model}.json")).read_text(encoding="utf-8")
         )
-        # PiperVoice.load takes no session options, so the voice is put together here.
-        self._voice = PiperVoice(
-            config=PiperConfig.from_dict(settings),
-            session=open_session(model, spec.options, placement),
-        )
+        config = PiperConfig.from_dict(settings)
+        self._choir = Choir(config, model, spec.options, placement)
         return {
-            "sample_rate": self._voice.config.sample_rate,
-            "speakers": list(self._voice.config.speaker_id_map),
+            "sample_rate": config.sample_rate,
+            "speakers": list(config.speaker_id_map),
             "languages": _languages(settings),
+            "lanes": self.lanes,
         }
 
     def warm_up(self) -> None:
@@ -65,46 +68,44 @@ class PiperEngine:
         from piper import SynthesisConfig
 
         self._gain = 1.0
-        voice = self._loaded()
-        pieces = [_run(voice, block, SynthesisConfig()) for block in _blocks(voice, SAMPLE_TEXT)]
+        choir = self._loaded()
+        pieces = [choir.speak(block, SynthesisConfig()) for block in choir.blocks(SAMPLE_TEXT)]
         self._gain = gain(np.concatenate(pieces)) if pieces else 1.0
 
     def open(self, request: Mapping[str, Any]) -> "PiperSession":
         """Begin to speak. Raises BadRequestError for a speaker or a number it does not know."""
         from piper import SynthesisConfig
 
-        voice = self._loaded()
+        choir = self._loaded()
         text = request.get("text")
         if not isinstance(text, str):
             raise BadRequestError("The request has no text.")
         speed = number(request, "speed", 0.1, 10.0)
         volume = number(request, "volume", 0.0, 4.0)
         settings = SynthesisConfig(
-            speaker_id=_speaker(voice, request.get("speaker")),
-            length_scale=voice.config.length_scale / (1.0 if speed is None else speed),
+            speaker_id=_speaker(choir.voice, request.get("speaker")),
+            length_scale=choir.voice.config.length_scale / (1.0 if speed is None else speed),
             noise_scale=number(request, "noise_scale", 0.0, 2.0),
             noise_w_scale=number(request, "noise_w", 0.0, 2.0),
         )
         loud = self._gain * (1.0 if volume is None else volume)
-        return PiperSession(voice, settings, text, loud)
+        return PiperSession(choir, settings, text, loud)
 
     def close(self) -> None:
         """Let the voice go."""
-        self._voice = None
+        self._choir = None
 
-    def _loaded(self) -> "PiperVoice":
-        if self._voice is None:
+    def _loaded(self) -> Choir:
+        if self._choir is None:
             raise LoadFailedError("No voice is loaded.")
-        return self._voice
+        return self._choir
 
 
 class PiperSession:
     """One text on its way to audio: a sentence is one output."""
 
-    def __init__(
-        self, voice: "PiperVoice", settings: "SynthesisConfig", text: str, gain: float
-    ) -> None:
-        self._voice = voice
+    def __init__(self, choir: Choir, settings: "SynthesisConfig", text: str, gain: float) -> None:
+        self._choir = choir
         self._settings = settings
         self._text = text
         self._gain = gain
@@ -115,11 +116,11 @@ class PiperSession:
 
     def finish(self) -> Generator[Output, None, Mapping[str, Any]]:
         """Speak. A text without letters and numbers gives no audio."""
-        rate = self._voice.config.sample_rate
-        blocks = list(_blocks(self._voice, self._text)) if speakable(self._text) else []
+        rate = self._choir.voice.config.sample_rate
+        blocks = self._choir.blocks(self._text) if speakable(self._text) else []
         total = 0
         for index, block in enumerate(blocks):
-            samples = _run(self._voice, block, self._settings)
+            samples = self._choir.speak(block, self._settings)
             pcm = to_s16(limit(samples * self._gain))
             # Between two sentences of one text the voice's own pause stays.
             if index == 0:
@@ -133,27 +134,6 @@ class PiperSession:
 
     def close(self) -> None:
         """Nothing is held."""
-
-
-def _blocks(voice: "PiperVoice", text: str) -> Iterator[Sequence[str]]:
-    """Yield the phonemes of each sentence; of a very long one, in parts cut at spaces."""
-    for sentence in voice.phonemize(text):
-        start = 0
-        while len(sentence) - start > MAX_PHONEMES:
-            spaces = [
-                index for index in range(start + 1, start + MAX_PHONEMES) if sentence[index] == " "
-            ]
-            cut = spaces[-1] if spaces else start + MAX_PHONEMES
-            yield sentence[start:cut]
-            start = cut
-        if len(sentence) > start:
-            yield sentence[start:]
-
-
-def _run(voice: "PiperVoice", phonemes: Sequence[str], settings: "SynthesisConfig") -> Samples:
-    """One inference: phonemes to samples, as loud as the network made them."""
-    audio = voice.phoneme_ids_to_audio(voice.phonemes_to_ids(list(phonemes)), settings)
-    return np.atleast_1d(np.asarray(audio, np.float32))
 
 
 def _speaker(voice: "PiperVoice", wanted: Any) -> int | None:

@@ -3,6 +3,8 @@
 Two threads. The event loop owns the pipe and the protocol's session: it answers pings at once,
 whatever the engine does, and hands everything else to the engine thread through a mailbox. The
 engine thread owns the engine and its runs (`steps`), and hands messages back, already as bytes.
+Where an engine works on several runs at once it does so in further threads (`lanes`), which report
+to the engine thread's mailbox.
 
 It ends when it is asked to, when the pipe ends, when its parent dies, and by SIGTERM at once. It
 always ends by `os._exit`, because taking a CUDA library down in order can hang.
@@ -26,7 +28,7 @@ from typing import Final, NoReturn, cast
 
 from wyoming_servers.domain import Kind, ModelSpec, Placement
 from wyoming_servers.engines import registry
-from wyoming_servers.engines.base import Engine
+from wyoming_servers.engines.base import Engine, WorksInLanes
 from wyoming_servers.engines.faults import classify
 from wyoming_servers.errors import CancelledError, DeviceLostError
 from wyoming_servers.protocol.codec import Decoder, FramingError, encode
@@ -47,6 +49,7 @@ from wyoming_servers.protocol.violation import ProtocolError, Side
 from wyoming_servers.protocol.wire import PIPE_LIMITS, from_frame, to_frame
 from wyoming_servers.worker.exits import DEVICE_LOST_STATUS, PROTOCOL_STATUS
 from wyoming_servers.worker.failures import log_failure
+from wyoming_servers.worker.lanes import Back, Lanes
 from wyoming_servers.worker.steps import Stepper
 
 _LOGGER: Final = logging.getLogger("worker")
@@ -109,7 +112,7 @@ class Child(asyncio.Protocol):
         self._loop = loop
         self._session = Session(Side.WORKER)
         self._decoder = Decoder(PIPE_LIMITS)
-        self._mailbox: SimpleQueue[Message] = SimpleQueue()
+        self._mailbox: SimpleQueue[Message | Back] = SimpleQueue()
         self._transport: asyncio.Transport | None = None
         self._status = 0
         self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
@@ -222,7 +225,10 @@ class Child(asyncio.Protocol):
 
     def _run(self, engine: Engine) -> None:
         """Serve runs until the model is to be unloaded."""
-        stepper = Stepper(engine, self._emit)
+        lanes = None
+        if isinstance(engine, WorksInLanes) and engine.lanes > 1:
+            lanes = Lanes(engine.lanes, self._mailbox.put)
+        stepper = Stepper(engine, self._emit, lanes)
         while True:
             # Take in everything that has come before each step, so that a cancel or a more urgent
             # run counts at once; sleep only when there is nothing to do.

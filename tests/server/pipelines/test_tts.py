@@ -8,7 +8,7 @@ import pytest
 from wyoming_servers.bus import EventBus
 from wyoming_servers.clock import FakeClock
 from wyoming_servers.config.schema import Config
-from wyoming_servers.domain import AudioFormat, Kind, Priority
+from wyoming_servers.domain import AudioFormat, Kind
 from wyoming_servers.errors import (
     BadRequestError,
     BusyError,
@@ -130,27 +130,43 @@ async def test_the_sentences_of_two_clients_take_turns(
     assert "B" in order[:3]
 
 
-async def test_who_has_enough_to_hear_waits_for_others(
+async def test_who_has_enough_to_hear_waits_for_who_has_heard_nothing(
     make_tts: Make, coordinator: FakeCoordinator, clock: FakeClock
 ) -> None:
+    """The fake voice takes a second for a sentence that is heard for ten."""
+
     async def hum(run: FakeRun) -> AsyncIterator[Chunk]:
-        yield Chunk({}, bytes(3 * 32_000))
+        await clock.sleep(1)
+        yield Chunk({}, bytes(10 * 32_000))
 
     coordinator.engines[Kind.TTS] = hum
-    async with make_tts().open(TtsRequest()) as speech:
-        speech.feed("This is the first one. And this is the second. It is ")
-        audio = aiter(speech)
-        await anext(audio)
-        await clock.settle(100)
-        await clock.advance(60)
-        speech.feed("the third.")
-        speech.end()
-        assert [chunk async for chunk in audio]
-    assert [run.priority for run in coordinator.runs] == [
-        Priority.TTS,
-        Priority.OTHER,
-        Priority.TTS,
-    ]
+    pipeline = make_tts()
+    long = asyncio.create_task(
+        say(pipeline.open(TtsRequest()), " ".join(f"Sentence {n} of many." for n in range(4)))
+    )
+    await clock.advance(1.5)
+    short = asyncio.create_task(say(pipeline.open(TtsRequest()), "Be short."))
+    await clock.advance(20)
+    await asyncio.gather(long, short)
+    spoken = [run.request["text"] for run in coordinator.runs]
+    assert spoken.index("Be short.") == 2
+
+
+async def test_what_the_cache_has_waits_for_nobody(
+    cached_tts: TtsPipeline, coordinator: FakeCoordinator, clock: FakeClock
+) -> None:
+    assert await say(cached_tts.open(TtsRequest()), "Hello.")
+
+    async def never(run: FakeRun) -> AsyncIterator[Chunk]:
+        await asyncio.Event().wait()
+        yield Chunk({})
+
+    coordinator.engines[Kind.TTS] = never
+    async with cached_tts.open(TtsRequest()) as stuck:
+        stuck.feed("This one takes the turn and keeps it.")
+        stuck.end()
+        await clock.settle()
+        assert await say(cached_tts.open(TtsRequest()), "Hello.")
 
 
 @pytest.mark.parametrize("text", ["", "   \n", "...", "?! –", "🙂"])

@@ -1,0 +1,197 @@
+"""Who is spoken to next: pure decisions first, then the waiting."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from wyoming_servers.clock import FakeClock
+from wyoming_servers.pipelines.turns import (
+    PATIENCE_SECONDS,
+    Ask,
+    Costs,
+    Listener,
+    Turns,
+    choose,
+    supplied,
+)
+
+NOW = 100.0
+
+COSTS = Costs(work=0.01, audio=0.1)
+"""A piece of 42 characters takes half a second and is heard for 4.2 s."""
+
+PIECE = 42
+
+
+def listener(dry_in: float | None = None, *sizes: int) -> Listener:
+    """One with pieces to come; `dry_in` seconds are left to hear, None if nothing was heard yet."""
+    found = Listener(lambda: sizes or (PIECE,))
+    found.dry_at = None if dry_in is None else NOW + dry_in
+    return found
+
+
+def ask(dry_in: float | None = None, *sizes: int, since: float = 0.0) -> Ask:
+    return Ask(listener(dry_in, *sizes), NOW - since)
+
+
+def running(dry_in: float | None, *sizes: int, since: float = 0.0) -> Ask:
+    """One whose first piece is being made since some seconds."""
+    return Ask(listener(dry_in, *sizes), NOW, begun=NOW - since, together=1)
+
+
+def chosen(waiting: Sequence[Ask], at_work: Sequence[Ask] = (), lanes: int = 1) -> Ask | None:
+    return choose(waiting, at_work, lanes, COSTS, NOW)
+
+
+def test_a_lone_listener_begins_at_once() -> None:
+    alone = ask()
+    assert chosen([alone]) is alone
+
+
+def test_nobody_begins_while_all_lanes_are_taken() -> None:
+    assert chosen([ask()], [running(5.0)]) is None
+
+
+def test_who_runs_dry_first_goes_first() -> None:
+    later, sooner = ask(3.0), ask(1.0)
+    assert chosen([later, sooner]) is sooner
+
+
+def test_who_has_heard_nothing_goes_before_all_who_have_enough() -> None:
+    new = ask()
+    assert chosen([ask(3.0), ask(9.0), new]) is new
+
+
+def test_those_who_have_heard_nothing_go_in_the_order_they_came() -> None:
+    first, second = ask(since=0.2), ask(since=0.1)
+    assert chosen([first, second]) is first
+
+
+def test_nobody_falls_silent_for_a_new_listener() -> None:
+    """The new one would take half a second, and the other needs as much within 1.1 s."""
+    hearing = ask(1.1)
+    assert chosen([ask(), hearing]) is hearing
+
+
+def test_a_new_listener_does_not_begin_what_could_not_be_kept_up() -> None:
+    """One word is soon heard, and the piece behind it takes five seconds."""
+    hearing = ask(9.0)
+    starving = ask(None, 2, 500)
+    assert chosen([starving, hearing]) is hearing
+    assert chosen([starving]) is starving  # nobody else is served by its waiting
+
+
+def test_who_cannot_be_saved_still_goes_before_who_is_new() -> None:
+    late = ask(-1.0)
+    assert chosen([ask(since=0.5), late]) is late
+
+
+def test_patience_ends_and_then_they_take_turns() -> None:
+    waited = ask(since=PATIENCE_SECONDS + 0.1)
+    assert chosen([waited, ask(0.1)]) is waited
+    longer = ask(-PATIENCE_SECONDS - 1.0)
+    assert chosen([waited, longer]) is longer
+
+
+def test_the_last_lane_is_for_who_cannot_wait() -> None:
+    at_work = [running(9.0), running(9.0)]
+    calm, pressed, new = ask(5.0), ask(0.5), ask()
+    assert chosen([calm], at_work, lanes=3) is None
+    assert chosen([pressed], at_work, lanes=3) is pressed
+    assert chosen([new], at_work, lanes=3) is new
+
+
+def test_a_piece_that_is_nearly_made_costs_little_more() -> None:
+    assert not supplied([running(0.6)], 1, COSTS, NOW)
+    assert supplied([running(0.6, since=0.4)], 1, COSTS, NOW)
+
+
+def test_costs_are_learned_from_what_was_made() -> None:
+    costs = Costs()
+    assert costs.of(100) == 0.0
+    for _ in range(30):
+        costs.learn(92, work=1.0, audio=9.2)
+    assert costs.of(92) == pytest.approx(1.0)
+    assert costs.audio == pytest.approx(0.1, rel=1e-3)
+
+
+def test_a_listener_who_ran_dry_hears_from_then_on() -> None:
+    one = Listener(lambda: ())
+    one.hear(1.0, now=10.0)
+    one.hear(1.0, now=10.5)
+    assert one.dry_at == 12.0
+    one.hear(1.0, now=20.0)
+    assert (one.dry_at, one.heard) == (21.0, 3.0)
+
+
+async def speak(turns: Turns, one: Listener, clock: FakeClock, order: list[str], name: str) -> None:
+    async with turns.turn(one):
+        order.append(name)
+        await clock.sleep(1.0)
+        one.hear(2.0, clock.now())
+
+
+async def test_turns_are_taken_one_after_the_other(clock: FakeClock) -> None:
+    turns, order = Turns(clock), []
+    async with asyncio.TaskGroup() as group:
+        for name in "abc":
+            group.create_task(speak(turns, Listener(lambda: (PIECE,)), clock, order, name))
+        await clock.settle()
+        assert order == ["a"]
+        await clock.advance(1.0)
+        assert order == ["a", "b"]
+        await clock.advance(2.0)
+    assert order == ["a", "b", "c"]
+    assert turns.costs.of(PIECE) == pytest.approx(1.0)
+
+
+async def test_as_many_as_there_are_lanes_are_made_at_once(clock: FakeClock) -> None:
+    turns, order = Turns(clock), []
+    turns.lanes = 2
+    async with asyncio.TaskGroup() as group:
+        for name in "abc":
+            group.create_task(speak(turns, Listener(lambda: (PIECE,)), clock, order, name))
+        await clock.settle()
+        assert order == ["a", "b"]
+        await clock.advance(2.0)
+    assert order == ["a", "b", "c"]
+
+
+async def test_who_leaves_frees_the_turn_whether_it_was_taken_or_not(clock: FakeClock) -> None:
+    turns, order = Turns(clock), []
+    tasks = [
+        asyncio.create_task(speak(turns, Listener(lambda: (PIECE,)), clock, order, name))
+        for name in "abc"
+    ]
+    await clock.settle()
+    tasks[1].cancel()
+    tasks[0].cancel()
+    await clock.settle()
+    assert order == ["a", "c"]
+    await clock.advance(1.0)
+    await tasks[2]
+    for left in tasks[:2]:
+        assert left.cancelled()
+
+
+async def test_the_next_piece_of_who_had_the_turn_is_known_before_another_is_chosen(
+    clock: FakeClock,
+) -> None:
+    """The one who hears must not wait for one who would make it fall silent."""
+    turns, order = Turns(clock), []
+    turns.costs.learn(PIECE, 1.0, 4.2)
+    one = Listener(lambda: (PIECE, PIECE))
+
+    async def twice() -> None:
+        await speak(turns, one, clock, order, "one")
+        await speak(turns, one, clock, order, "one")
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(twice())
+        await clock.settle()
+        group.create_task(speak(turns, Listener(lambda: (PIECE,)), clock, order, "other"))
+        await clock.advance(1.0)
+        await clock.advance(1.0)
+        await clock.advance(1.0)
+    assert order == ["one", "one", "other"]

@@ -1,0 +1,122 @@
+"""One Piper voice for several texts at once: how many threads a text gets, and which network."""
+
+import logging
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from wyoming_servers.audio.pcm import Samples
+from wyoming_servers.domain import Placement
+from wyoming_servers.engines.onnx_session import open_session, thread_count
+from wyoming_servers.engines.piper_graph import for_one_thread
+
+if TYPE_CHECKING:
+    from piper import PiperVoice, SynthesisConfig
+    from piper.config import PiperConfig
+
+_LOGGER: Final = logging.getLogger(__name__)
+
+MAX_PHONEMES: Final = 800
+"""Of one inference: about a minute of speech. The network's memory grows with their square."""
+
+
+class Choir:
+    """A voice with two sessions of its network.
+
+    A lone text gets all threads. Texts that are spoken at the same time get one thread each, which
+    costs a fifth less CPU; their session is opened when that happens first, since most houses
+    never need it. All calls may come from any thread.
+    """
+
+    def __init__(
+        self, config: "PiperConfig", model: str, options: Mapping[str, Any], placement: Placement
+    ) -> None:
+        """Open the network. Raises what onnxruntime raises."""
+        from piper import PiperVoice
+
+        self._model = model
+        self._options = options
+        self._placement = placement
+        # PiperVoice.load takes no session options, so the voice is put together here.
+        self.voice = PiperVoice(config=config, session=open_session(model, options, placement))
+        """What speaks a lone text."""
+        self._one_of_many: PiperVoice | None = None
+        self.lanes = _lanes(options, placement)
+        """Most texts at once."""
+        self._lock = threading.Lock()
+        self._speaking = 0
+        """Inferences that run now."""
+        self._asked = False
+        """Whether the second session was asked for."""
+        self._letters = threading.Lock()
+
+    def blocks(self, text: str) -> list[Sequence[str]]:
+        """Return the phonemes of each sentence; of a very long one, in parts cut at spaces."""
+        # espeak keeps the voice it was told to use in a global variable.
+        with self._letters:
+            sentences = self.voice.phonemize(text)
+        return [part for sentence in sentences for part in _parts(sentence)]
+
+    def speak(self, phonemes: Sequence[str], settings: "SynthesisConfig") -> Samples:
+        """One inference: phonemes to samples, as loud as the network made them."""
+        with self._turn() as voice:
+            audio = voice.phoneme_ids_to_audio(voice.phonemes_to_ids(list(phonemes)), settings)
+        return np.atleast_1d(np.asarray(audio, np.float32))
+
+    @contextmanager
+    def _turn(self) -> "Iterator[PiperVoice]":
+        """Choose the session by how many speak, this text included."""
+        with self._lock:
+            self._speaking += 1
+            alone = self._speaking == 1
+            open_it = not alone and not self._asked
+            self._asked = self._asked or open_it
+        if open_it:
+            threading.Thread(target=self._open_one_of_many, name="open", daemon=True).start()
+        try:
+            yield self.voice if alone or self._one_of_many is None else self._one_of_many
+        finally:
+            with self._lock:
+                self._speaking -= 1
+
+    def _open_one_of_many(self) -> None:
+        from piper import PiperVoice
+
+        try:
+            session = open_session(
+                for_one_thread(Path(self._model).read_bytes()),
+                self._options,
+                self._placement,
+                threads=1,
+            )
+        except Exception:
+            # The lone text's session serves all of them, only slower.
+            _LOGGER.exception("No second session for several texts at once")
+        else:
+            self._one_of_many = PiperVoice(config=self.voice.config, session=session)
+
+
+def _lanes(options: Mapping[str, Any], placement: Placement) -> int:
+    """How many texts at once: one for each thread, and one more for a text that is urgent."""
+    if placement.device != "cpu":
+        return 1
+    threads = min(thread_count(options), os.cpu_count() or 1)
+    return int(options.get("lanes") or (threads + 1 if threads > 1 else 1))
+
+
+def _parts(sentence: Sequence[str]) -> Iterator[Sequence[str]]:
+    start = 0
+    while len(sentence) - start > MAX_PHONEMES:
+        spaces = [
+            index for index in range(start + 1, start + MAX_PHONEMES) if sentence[index] == " "
+        ]
+        cut = spaces[-1] if spaces else start + MAX_PHONEMES
+        yield sentence[start:cut]
+        start = cut
+    if len(sentence) > start:
+        yield sentence[start:]
