@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, model_validator
 from wyoming_servers.api.context import ApiContext, Context
 from wyoming_servers.api.problems import DOCUMENTED
 from wyoming_servers.errors import InternalError, NotFoundError
-from wyoming_servers.text.lexicon import Lexicon
+from wyoming_servers.text.lexicon import Lexicon, Words
 
 router = APIRouter(tags=["lexicon"], responses={**DOCUMENTED})
 
@@ -72,16 +72,15 @@ class Removed(BaseModel):
 
 @router.get("/lexicon", summary="All words", response_model_exclude_none=True)
 async def show(context: Context) -> LexiconView:
-    return _view(_lexicon(context))
+    lexicon = _lexicon(context)
+    return _view(lexicon, lexicon.words)
 
 
 @router.get("/lexicon/{language}", summary="A language's words", response_model_exclude_none=True)
 async def show_language(context: Context, language: Language) -> LexiconView:
     """Without the words for all languages and those of its regions."""
-    view = _view(_lexicon(context))
-    code = _code(language)
-    view.words = [word for word in view.words if _code(word.language) == code]
-    return view
+    lexicon = _lexicon(context)
+    return _view(lexicon, lexicon.section(language))
 
 
 @router.get("/lexicon/{language}/{word:path}", summary="One word", response_model_exclude_none=True)
@@ -122,23 +121,19 @@ async def remove(context: Context, language: Language, word: Word) -> Removed:
     return Removed(words=removed)
 
 
-def _view(lexicon: Lexicon) -> LexiconView:
-    words = [
+def _view(lexicon: Lexicon, words: Words) -> LexiconView:
+    listed = [
         _word(language, word, said)
-        for language, entries in lexicon.words.items()
+        for language, entries in words.items()
         for word, said in entries.items()
     ]
-    return LexiconView(version=lexicon.version, fault=lexicon.fault or None, words=words)
+    return LexiconView(version=lexicon.version, fault=lexicon.fault or None, words=listed)
 
 
 def _word(language: str, word: str, said: str) -> WordView:
     if len(said) > 2 and said[0] == said[-1] == "/":
         return WordView(language=language, word=word, ipa=said[1:-1].strip())
     return WordView(language=language, word=word, respelling=said)
-
-
-def _code(language: str) -> str:
-    return language.replace("_", "-").lower()
 
 
 def _unknown(language: str, word: str) -> NotFoundError:

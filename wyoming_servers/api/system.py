@@ -23,7 +23,9 @@ class Info(BaseModel):
     uuid: str = Field(description="Identity of this installation.")
     instance: str = Field(description="Identity of this run.")
     started_at: str = Field(description="ISO 8601, UTC.")
-    ports: dict[str, int] = Field(description="Server (asr, tts, wake, api) to open port.")
+    ports: dict[str, int] = Field(
+        description="Server to open port: asr, tts, wake, api, and `asr:<model>` for one model's."
+    )
     features: list[str] = Field(
         description="Parts of the API that not every server has, such as config, jobs, library."
     )

@@ -74,6 +74,7 @@ def _command(service: Service, config: Path | None, sets: Sequence[str]) -> list
         "log.format=json",
         "log.level=debug",  # progress is told there
         "preload=true",
+        "asr.extra_ports={}",
         *(f"{name}.enabled={'true' if name == service else 'false'}" for name in _SERVICES),
         f"{service}.port=0",
     ]

@@ -9,7 +9,7 @@ from wyoming_servers.config.faults import Fault
 from wyoming_servers.config.layers import Layer
 from wyoming_servers.config.schema import Config
 from wyoming_servers.config.suggest import nearest
-from wyoming_servers.config.tree import ConfigPath, Key, dotted, find_key
+from wyoming_servers.config.tree import ConfigPath, Key, dotted, find, find_key
 from wyoming_servers.config.units import parse_budget
 
 _SERVERS = ("asr", "tts", "wake", "api")
@@ -19,8 +19,8 @@ def check_values(layer: Layer) -> list[Fault]:
     """Name values whose type would be bent into another, such as a port that is `true`."""
     faults = []
     for path, setting in layer.items():
-        key = find_key(path)
-        if key.is_numeric and isinstance(setting.value, bool):
+        key = find(path)
+        if isinstance(key, Key) and key.is_numeric and isinstance(setting.value, bool):
             faults.append(_fault(path, setting.value, key, setting.where))
     return faults
 

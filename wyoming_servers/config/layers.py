@@ -133,6 +133,8 @@ def _into(
         target = branch.children.get(name, branch.each)
         if target is None:
             faults.append(_unknown(name, path, branch, child.where))
+        elif inner in valued() and child.children == {}:
+            layer[inner] = Setting({}, child.where, source)
         elif isinstance(target, Branch):
             _into(layer, child, target, inner, source, faults)
         elif (fault := _misfit(child, target, inner)) is not None:
@@ -194,9 +196,13 @@ def _shape(node: Node) -> str:
 
 
 def merge(layers: Iterable[Layer]) -> Layer:
-    """Lay one over the other, the last on top."""
+    """Lay one over the other, the last on top; `{}` for names with values clears those below."""
     merged: Layer = {}
     for layer in layers:
+        for cleared in [path for path in valued() if path in layer]:
+            below = [path for path in merged if path[: len(cleared)] == cleared]
+            for path in below:
+                del merged[path]
         merged |= layer
     return merged
 
@@ -208,5 +214,5 @@ def nest(layer: Mapping[ConfigPath, Setting]) -> dict[str, Any]:
         section = root
         for name in path[:-1]:
             section = section.setdefault(name, {})
-        section[path[-1]] = setting.value
+        section[path[-1]] = {} if path in valued() else setting.value
     return root

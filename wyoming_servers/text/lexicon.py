@@ -88,6 +88,11 @@ class Lexicon:
                         return section, known, said
         return None
 
+    def section(self, language: str) -> Words:
+        """Return the words of one language, without those for all and those of its regions."""
+        code = _code(language)
+        return {name: words for name, words in self._words.items() if _code(name) == code}
+
     async def put(self, language: str, word: str, said: str) -> None:
         """Add or change a word, in the file too; comments in the file are lost.
 

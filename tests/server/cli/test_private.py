@@ -138,6 +138,7 @@ def test_it_runs_one_service_on_loopback_and_tells_nobody() -> None:
     values = dict(text.split("=") for text in sets)
     assert values["host"] == "127.0.0.1"
     assert values["tts.port"] == "0"
+    assert values["asr.extra_ports"] == "{}"
     assert (values["asr.enabled"], values["tts.enabled"], values["wake.enabled"]) == (
         "false",
         "true",

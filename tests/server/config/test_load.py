@@ -311,3 +311,13 @@ def test_ports_of_models_are_no_single_value() -> None:
     with pytest.raises(ConfigError) as refused:
         load_config(None, ["asr.extra_ports=10301"])
     assert [fault.path for fault in refused.value.faults] == ["asr.extra_ports"]
+
+
+def test_no_ports_for_models_can_be_asked_for_over_a_file_that_has_some(write: Write) -> None:
+    file = write("asr:\n  extra_ports:\n    whisper/tiny.en: 10301\n")
+    loaded = load_config(file, ["asr.extra_ports={}"])
+    assert loaded.config.asr.extra_ports == {}
+    assert loaded.sources["asr.extra_ports"] == "command line"
+    more = ["asr.extra_ports={}", "asr.extra_ports.whisper/base=10302"]
+    assert load_config(file, more).config.asr.extra_ports == {"whisper/base": 10_302}
+    assert load_config(write("asr: {extra_ports: {}}")).config.asr.extra_ports == {}
