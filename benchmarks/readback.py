@@ -1,7 +1,8 @@
 """Have our own ears read back what our voices say: is a text that is cut as well understood?
 
-    python -m benchmarks.readback --piper MODEL.onnx [--kokoro GRAPH.onnx VOICES] [--whisper FOLDER]
-                                  [--sentences 50] [--docs docs/performance.md] [--join PICTURE]
+    python -m benchmarks.readback [--piper MODEL.onnx] [--kokoro GRAPH.onnx VOICES]
+                                  [--whisper FOLDER] [--sentences 50]
+                                  [--docs docs/performance.md] [--join PICTURE]
 
 Each sentence is spoken whole, and as a client hears it: cut into its pieces and joined again. With
 Kokoro on two cores this takes about ten minutes.
@@ -120,7 +121,7 @@ def picture(speaker: Speaker, path: Path) -> None:
 def main() -> None:
     """Measure and write what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--piper", type=Path, required=True)
+    parser.add_argument("--piper", type=Path)
     parser.add_argument("--kokoro", type=Path, nargs=2)
     parser.add_argument("--whisper", default="tiny.en")
     parser.add_argument("--sentences", type=int, default=50)
@@ -130,8 +131,11 @@ def main() -> None:
     from faster_whisper import WhisperModel  # noqa: PLC0415  (an engine of ours)
 
     model = WhisperModel(args.whisper, device="cpu", compute_type="int8", cpu_threads=2)
-    files = {"model": str(args.piper), "config": f"{args.piper}.json"}
-    voices = [("Piper en_US-joe-medium", ModelSpec("p", Kind.TTS, "piper", files=files), None)]
+    voices: list[tuple[str, ModelSpec, str | None]] = []
+    if args.piper:
+        files = {"model": str(args.piper), "config": f"{args.piper}.json"}
+        spec = ModelSpec("p", Kind.TTS, "piper", files=files)
+        voices.append((f"Piper {args.piper.stem}", spec, None))
     if args.kokoro:
         files = {"model": str(args.kokoro[0]), "voices": str(args.kokoro[1])}
         spec = ModelSpec("k", Kind.TTS, "kokoro-onnx", files=files)
@@ -147,12 +151,13 @@ def main() -> None:
         count = min(args.sentences, len(SENTENCES))
         whole, cut, at_join, elsewhere = Errors(0, 0), Errors(0, 0), 0, 0
         for number, text in enumerate(SENTENCES[:count], 1):
-            print(f"{name}: {number} of {count}", file=sys.stderr)
             whole += word_errors(text, hear(model, speaker.say(text), speaker.rate))
             sound, joins = speaker.say_cut(text)
             cut += word_errors(text, hear(model, sound, speaker.rate))
             steps = jump(sound, joins, speaker.rate)
             at_join, elsewhere = max(at_join, steps[0]), max(elsewhere, steps[1])
+            so_far = f"{whole.rate:.1%} whole, {cut.rate:.1%} cut"
+            print(f"{name}: {number} of {count}, {so_far}", file=sys.stderr, flush=True)
         rows.append(
             f"| {name} | {count} | {whole.rate:.1%} | {cut.rate:.1%} | {at_join} | {elsewhere} |"
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
+import rich  # noqa: F401  (asks for the working directory, which no event loop may wait for)
 from typer.testing import CliRunner, Result
 from wyoming.asr import Transcribe, Transcript
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
