@@ -12,7 +12,7 @@ from wyoming_servers.config.overrides import (
     render_overrides,
     write_overrides,
 )
-from wyoming_servers.config.schema import Config
+from wyoming_servers.config.schema import Config, ModelSection, WakeWordSection
 from wyoming_servers.errors import InternalError
 
 Apply = Callable[[Config, Config, str], bool]
@@ -20,6 +20,13 @@ Apply = Callable[[Config, Config, str], bool]
 
 _SHADOWING: Final = frozenset({"environment", "command line"})
 """Sources that win over what is changed at run time."""
+
+
+_SECTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "models.": ModelSection().model_dump(mode="json"),
+    "wake.words.": WakeWordSection().model_dump(mode="json"),
+}
+"""Sections that come and go, each with a name in its path: what holds without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +79,11 @@ class ConfigEditor:
         await asyncio.to_thread(write_overrides, folder, values)
         self._loaded = new
         before, after = _flat(old.config), _flat(new.config)
-        changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
+        changed = [
+            key
+            for key in {**before, **after}
+            if before.get(key, _unset(key)) != after.get(key, _unset(key))
+        ]
         for key in changed:
             if self._apply(old.config, new.config, key):
                 self._pending.discard(key)
@@ -84,6 +95,15 @@ class ConfigEditor:
             if (source := new.sources.get(key, "")) in _SHADOWING
         }
         return Change(tuple(sorted(changed)), self.restart_needed, shadowed)
+
+
+def _unset(key: str) -> Any:
+    """Return what holds for a model or a wake word that has no section of its own."""
+    name = key.rpartition(".")[2]
+    for prefix, defaults in _SECTIONS.items():
+        if key.startswith(prefix):
+            return defaults.get(name)
+    return None
 
 
 def _flat(config: Config) -> dict[str, Any]:

@@ -78,3 +78,15 @@ async def test_changes_at_the_same_time_do_not_lose_each_other(editor) -> None:
         *(editor.patch({"models": {f"whisper/m{n}": {"pinned": True}}}) for n in range(5))
     )
     assert len(editor.loaded.config.models) == 5
+
+
+async def test_a_section_that_comes_or_goes_changes_only_what_differs_from_the_defaults(
+    editor,
+) -> None:
+    model = {"models": {"whisper/tiny.en": {"pinned": True}}}
+    change = await editor.patch(model)
+    assert change.changed == ("models.whisper/tiny.en.pinned",)
+    change = await editor.patch({"models": {"whisper/tiny.en": None}})
+    assert change.changed == ("models.whisper/tiny.en.pinned",)
+    change = await editor.patch({"wake": {"words": {"hey_jarvis": {"threshold": 0.7}}}})
+    assert change.changed == ("wake.words.hey_jarvis.threshold",)
