@@ -24,9 +24,10 @@ STT_MODEL = SelectEntityDescription(
 
 
 def offers(snapshot: Snapshot, kind: str) -> list[str]:
-    """Return the names of all voices (`tts`) or wake words (`wake`)."""
+    """Return the names of all voices (`tts`, with those that settings make) or words (`wake`)."""
     found = (m for m in snapshot.status.models.values() if m.kind == kind)
-    return sorted({offer.name for model in found for offer in model.offers})
+    presets = read(snapshot, ("tts", "presets")) if kind == "tts" else None
+    return sorted({*(presets or ()), *(offer.name for model in found for offer in model.offers)})
 
 
 def asr_models(snapshot: Snapshot) -> list[str]:

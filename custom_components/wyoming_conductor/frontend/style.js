@@ -58,7 +58,7 @@ dd { margin: 0; font-size: 20px; }
 .reserved { background: var(--warning-color); }
 .others { background: var(--secondary-text-color); }
 .free { background: var(--divider-color); }
-.stage { background: var(--accent-color); }
+.stage { background: var(--secondary-text-color); }
 .stage.queue { background: var(--warning-color); }
 .stage.inference { background: var(--primary-color); }
 .key { display: flex; flex-wrap: wrap; gap: 4px 16px; font-size: 12px; }
@@ -92,5 +92,9 @@ td button {
   cursor: pointer;
 }
 td button:disabled { opacity: 0.4; cursor: default; }
+@media (max-width: 600px) {
+  th:nth-child(3), td:nth-child(3), th:nth-child(5), td:nth-child(5), th:nth-child(6), td:nth-child(6),
+  th:nth-child(7), td:nth-child(7) { display: none; }
+}
 :focus-visible { outline: 2px solid var(--accent-color); outline-offset: 2px; }
 `;

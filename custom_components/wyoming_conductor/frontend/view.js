@@ -135,9 +135,11 @@ export function tracesCard(traces, texts, language) {
     const bar = element("div", { class: "bar thin", role: "img" });
     bar.style.width = `${Math.max(2, (100 * trace.seconds) / longest)}%`;
     const told = Object.entries(trace.stages).sort(([a], [b]) => order(a) - order(b));
-    for (const [stage, value] of told) {
-      if (ASIDE.includes(stage)) continue;
-      const part = element("span", { class: `stage ${stage}`, title: stage });
+    const parts = told.filter(([stage]) => !ASIDE.includes(stage));
+    const rest = trace.seconds - parts.reduce((sum, [, value]) => sum + value, 0);
+    if (rest > 0) parts.push(["rest", rest]);
+    for (const [stage, value] of parts) {
+      const part = element("span", { class: `stage ${stage}`, title: texts.stage[stage] ?? stage });
       part.style.flexGrow = value;
       bar.append(part);
     }
