@@ -26,6 +26,8 @@ SMALL_BYTES: Final = 1024 * 1024
 STALL_SECONDS: Final = 30.0
 """A client that sends nothing for so long has gone, or means no good."""
 
+SLOWEST: Final = 256
+"""Bytes per second over that long; who drips keeps a connection, and means no good either."""
 
 Admit = Callable[["Form"], Awaitable[None]]
 """Raises if a request is not to be taken; called with the fields that came before its file."""
@@ -123,6 +125,8 @@ async def read_body(request: Request, largest: int) -> bytes:
 
 async def _body(request: Request) -> AsyncIterator[bytes]:
     stream = request.stream()
+    loop = asyncio.get_running_loop()
+    since, size = loop.time(), 0
     while True:
         try:
             async with asyncio.timeout(STALL_SECONDS):
@@ -136,6 +140,15 @@ async def _body(request: Request) -> AsyncIterator[bytes]:
             raise CancelledError("The client left while it sent a recording.") from err
         if data is None:
             return
+        size += len(data)
+        elapsed = loop.time() - since
+        if elapsed >= STALL_SECONDS:
+            if size < SLOWEST * elapsed:
+                raise BadRequestError(
+                    f"multipart error: less than {SLOWEST} bytes a second came",
+                    hint="Send the recording faster, or look at the network.",
+                )
+            since, size = loop.time(), 0
         yield data
 
 

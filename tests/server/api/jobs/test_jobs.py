@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from wyoming_servers.api import upload
 from wyoming_servers.domain import ModelState
 from wyoming_servers.errors import BadRequestError
 
@@ -270,3 +271,35 @@ async def test_nothing_of_it_is_open_without_a_token(anonymous) -> None:
     for method, path in [("GET", "/jobs"), ("POST", "/jobs"), ("GET", "/webhooks"),
                          ("DELETE", "/jobs/x"), ("GET", "/webhooks/deliveries")]:  # fmt: skip
         assert (await anonymous.request(method, path)).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("pause", "message"), [(60.0, "nothing came for"), (0.03, "bytes a second came")]
+)
+async def test_a_recording_that_stalls_or_drips_is_given_up(
+    pause, message, live, context, monkeypatch
+) -> None:
+    monkeypatch.setattr(upload, "STALL_SECONDS", 0.1)
+    reader, writer = await asyncio.open_connection("127.0.0.1", live.base_url.port)
+    head = (
+        "POST /jobs HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer s3cret\r\n"
+        "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 900000\r\n\r\n"
+        '--x\r\nContent-Disposition: form-data; name="audio"; filename="a"\r\n\r\n'
+    )
+
+    async def drip() -> None:
+        writer.write(head.encode())
+        while True:
+            writer.write(b"\0")
+            await writer.drain()
+            await asyncio.sleep(pause)
+
+    dripping = asyncio.create_task(drip())
+    async with asyncio.timeout(5):
+        answer = (await reader.readuntil(b"}")).decode()
+    dripping.cancel()
+    await asyncio.wait([dripping])
+    assert answer.startswith("HTTP/1.1 400")
+    assert message in answer
+    assert await asyncio.to_thread(files, context.jobs.uploads) == []
+    writer.close()
