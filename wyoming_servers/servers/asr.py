@@ -214,15 +214,18 @@ class AsrSession:
 def _request(event: Event, client: str) -> AsrRequest:
     """Translate `transcribe`. Raises BadRequestError for fields of a wrong type.
 
-    Two fields of `context` are ours. `turn_detection`: a client that sends a recording turns it
+    Three fields of `context` are ours. `turn_detection`: a client that sends a recording turns it
     off, so that a pause in the recording does not end it. `partials`: a client that shows what is
-    said while somebody speaks turns it on.
+    said while somebody speaks turns it on. `task`: `translate` has it put in English.
     """
     data = event.data
     for name in ("name", "language"):
         fields.optional_text(data, name)
     sensitivity = fields.optional_text(data, "vad_sensitivity")
     context = fields.section(data, "context")
+    task = fields.optional_text(context, "task") or "transcribe"
+    if task not in ("transcribe", "translate"):
+        raise BadRequestError("The field `task` is neither `transcribe` nor `translate`.")
     names = fields.texts(data, "transcript_names")
     terms = fields.texts(data, "transcript_terms")
     asked = Transcribe.from_event(event)
@@ -231,6 +234,7 @@ def _request(event: Event, client: str) -> AsrRequest:
         model=asked.name or None,
         names=names,
         terms=terms,
+        task="translate" if task == "translate" else "transcribe",
         vad_sensitivity=sensitivity,
         turn_detection=fields.optional_flag(context, "turn_detection"),
         partials=fields.optional_flag(context, "partials"),

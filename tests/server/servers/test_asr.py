@@ -251,6 +251,8 @@ async def test_a_new_transcribe_without_a_stop_begins_anew(
         ({"context": "x"}, "BAD_REQUEST"),
         ({"context": {"turn_detection": 1}}, "BAD_REQUEST"),
         ({"context": {"partials": "yes"}}, "BAD_REQUEST"),
+        ({"context": {"task": "sing"}}, "BAD_REQUEST"),
+        ({"context": {"task": 5}}, "BAD_REQUEST"),
     ],
     ids=str,
 )
@@ -320,6 +322,17 @@ async def test_chunks_without_a_format_are_in_that_of_the_start(
     await client.send("audio-chunk", speech(4.0))
     await client.send("audio-stop")
     assert (await client.ask("transcript"))["text"] == "2.0 seconds"
+
+
+async def test_a_client_may_have_speech_put_in_english(
+    serve: Serve, connect: Connect, speech: Sound
+) -> None:
+    running = await serve()
+    client = await connect(running.ports["asr"])
+    for context, task in (({"task": "translate"}, "translate"), ({}, "transcribe")):
+        await client.utter(speech(1.0), language="de", context=context)
+        await client.ask("transcript")
+        assert running.coordinator.runs[-1].request["task"] == task
 
 
 async def test_names_and_patience_reach_the_worker(
