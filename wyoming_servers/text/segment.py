@@ -4,7 +4,8 @@ A listener waits for the first piece alone, so it is a clause or about five word
 longer than the synthesis of the next. All others are whole sentences, since a voice needs the whole
 sentence for its melody, and only a very long one is cut at a clause.
 
-Put together, the segments are the text, but for white space at the cuts.
+Put together, the segments are the text, but for white space at the cuts. How a text comes decides
+about the first piece alone: what follows is cut the same whether it comes whole or letter by letter.
 """
 
 import re
@@ -93,7 +94,7 @@ class Segmenter:
         """Take segments off the text until the next cut is uncertain.
 
         1. The first piece, cut early.
-        2. A sentence too long, whether its end is known or not.
+        2. A sentence too long, as soon as it is known that its end is too far.
         3. A sentence whose end is known, be it the end of the text.
         """
         text = self._text
@@ -106,7 +107,7 @@ class Segmenter:
             early = self._first_cut(ahead, complete=end is not None) if self._first else None
             if early is not None:  # 1
                 cut = start + early
-            elif len(ahead) > self._max:  # 2
+            elif len(ahead) > (self._max if end is not None else self._max + _LOOK_AHEAD - 1):  # 2
                 cut = start + self._long_cut(ahead[: self._max])
             elif end is not None:  # 3
                 cut = end

@@ -1,3 +1,4 @@
+import itertools
 import re
 
 import pytest
@@ -181,6 +182,44 @@ def test_all_segments_together_are_the_text(pieces: list[str], language: str) ->
         assert segment.text
         assert segment.text == segment.text.strip()
         assert len(segment.text) <= MAX_CHARACTERS
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.text(max_size=12),
+            st.text('aB1 .,!?\n-。”"', max_size=40),
+            st.sampled_from(["Dr. ", "3.5", "No. 5 ", "1. ", "... ", "\n- ", "， ", "word " * 45]),
+        ),
+        max_size=30,
+    ),
+    st.lists(st.integers(1, 9), min_size=1, max_size=20),
+    st.sampled_from(["en", "de", "zh", ""]),
+)
+def test_a_text_is_cut_the_same_in_whatever_pieces_it_comes(
+    parts: list[str], sizes: list[int], language: str
+) -> None:
+    text = "".join(parts)
+    whole = Segmenter(language, early=False)
+    expected = [*whole.feed(text), *whole.finish()]
+    streamed = Segmenter(language, early=False)
+    found, at = [], 0
+    for size in itertools.cycle(sizes):
+        if at >= len(text):
+            break
+        found += streamed.feed(text[at : at + size])
+        at += size
+    assert [*found, *streamed.finish()] == expected
+
+
+@pytest.mark.parametrize("length", range(MAX_CHARACTERS - 4, MAX_CHARACTERS + 3))
+def test_a_sentence_that_just_fits_is_whole_in_a_stream_too(length: int) -> None:
+    text = "word " * 60
+    text = f"{text[: length - 2].rstrip()}x." + " Then more follows."
+    streamed = Segmenter("en", early=False)
+    found = [segment for letter in text for segment in streamed.feed(letter)]
+    whole = Segmenter("en", early=False)
+    assert [*found, *streamed.finish()] == [*whole.feed(text), *whole.finish()]
 
 
 def test_where_nobody_waits_the_first_sentence_stays_whole() -> None:
