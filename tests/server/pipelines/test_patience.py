@@ -22,7 +22,7 @@ MIN, USUAL, MAX = 0.3, 0.7, 1.2
     ("text", "logprob", "silence"),
     [
         ("Turn on the light.", -0.2, MIN),
-        ("Turn on the light.", -0.9, USUAL),
+        ("Turn on the kitchen.", -0.36, USUAL),
         ("Turn on the light.", None, USUAL),
         ("Turn on the", -0.2, MAX),
         ("Turn on the", None, MAX),
