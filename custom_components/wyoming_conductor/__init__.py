@@ -32,7 +32,7 @@ from .entity import model_identifier, pipeline_identifier, pipelines, server_ide
 from .services import async_setup_services
 from .vocabulary import async_push_vocabulary
 from .warmth import Warmth
-from .wyoming import async_move_servers
+from .wyoming import async_move_servers, async_remove_servers
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
@@ -92,8 +92,11 @@ async def async_unload_entry(hass: HomeAssistant, entry: ConductorConfigEntry) -
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: ConductorConfigEntry) -> None:
-    """Leave no repair behind, and no panel without a server."""
+    """Leave nothing behind that was made with the entry, and no panel without a server."""
     issues.async_clear(hass, entry)
+    for subentry in pipelines(entry):
+        await assist.async_delete(hass, subentry.data[CONF_PIPELINE_ID])
+    await async_remove_servers(hass, entry.unique_id or "")
     if not hass.config_entries.async_entries(DOMAIN):
         panel.async_hide(hass)
 

@@ -94,6 +94,19 @@ async def async_prefer(hass: HomeAssistant, pipeline_id: str) -> None:
     _store(hass).async_set_preferred_item(pipeline_id)
 
 
+async def async_delete(hass: HomeAssistant, pipeline_id: str) -> None:
+    """Delete a pipeline if Assist has it; the last one stays, because Assist needs one."""
+    if KEY_ASSIST_PIPELINE not in hass.data or async_get(hass, pipeline_id) is None:
+        return
+    store = _store(hass)
+    if store.async_get_preferred_item() == pipeline_id:
+        others = [item.id for item in async_get_pipelines(hass) if item.id != pipeline_id]
+        if not others:
+            return
+        store.async_set_preferred_item(others[0])
+    await store.async_delete_item(pipeline_id)
+
+
 @callback
 def async_listen(hass: HomeAssistant, listener: Callable[[], None]) -> CALLBACK_TYPE:
     """Call `listener` after any pipeline has changed."""

@@ -2,7 +2,8 @@
 
 An entry is ours if its unique id is the one that its discovery would give it
 (`wyoming-conductor-<service>-<uuid>`), or if it has our address. So an address that moves is
-found again, and a discovery that comes later adds nothing twice.
+found again, and a discovery that comes later adds nothing twice. Those that we added ourselves say
+so in their options, because they leave with our own entry; what the user added stays.
 """
 
 from collections.abc import Iterator, Mapping
@@ -28,6 +29,9 @@ type Address = Mapping[str, str | int]
 SERVICES: Final = {"asr": "stt", "tts": "tts", "wake": "wake_word"}
 """The server's name of a service, and the domain of its entity."""
 
+ADDED_BY: Final = "added_by_wyoming_conductor"
+"""Option of the entries that we added: the server's uuid."""
+
 
 @callback
 def async_missing_servers(hass: HomeAssistant, uuid: str, ports: Mapping[str, int]) -> list[str]:
@@ -46,12 +50,14 @@ async def async_add_servers(
     for service in _offered(ports):
         address: Address = {CONF_HOST: host, CONF_PORT: ports[service]}
         entry = _known(hass, uuid, service) or _at(hass, address)
+        mark: Mapping[str, str] = {}
         if entry is None:
             entry = await _add(hass, uuid, service, address)
+            mark = {ADDED_BY: uuid}
         if entry is None:
             failed.append(service)
             continue
-        _adopt(hass, entry, uuid, service)
+        _adopt(hass, entry, uuid, service, mark)
         _move(hass, entry, address)
     return failed
 
@@ -66,6 +72,13 @@ async def async_move_servers(
             _move(hass, entry, address)
         elif (entry := _at(hass, address)) is not None:
             _adopt(hass, entry, uuid, service)
+
+
+async def async_remove_servers(hass: HomeAssistant, uuid: str) -> None:
+    """Remove the entries that we added for a server."""
+    for entry in _all(hass):
+        if entry.options.get(ADDED_BY) == uuid:
+            await hass.config_entries.async_remove(entry.entry_id)
 
 
 @callback
@@ -135,11 +148,20 @@ async def _add(
 
 
 @callback
-def _adopt(hass: HomeAssistant, entry: ConfigEntry, uuid: str, service: str) -> None:
-    """Give an entry the unique id that its discovery would, so that it is not found again."""
-    if entry.unique_id is None:
-        name = f"{_prefix(uuid, service)}_wyoming._tcp.local._{entry.title}"
-        hass.config_entries.async_update_entry(entry, unique_id=name)
+def _adopt(
+    hass: HomeAssistant,
+    entry: ConfigEntry,
+    uuid: str,
+    service: str,
+    mark: Mapping[str, str] | None = None,
+) -> None:
+    """Give an entry the unique id that its discovery would, so that it is not found again.
+
+    `mark` is added to its options. One update for both: each makes a loaded entry reload.
+    """
+    name = entry.unique_id or f"{_prefix(uuid, service)}_wyoming._tcp.local._{entry.title}"
+    options = {**entry.options, **(mark or {})}
+    hass.config_entries.async_update_entry(entry, unique_id=name, options=options)
 
 
 @callback

@@ -135,6 +135,49 @@ async def test_an_entry_the_user_made_is_taken_as_ours(
     assert done["result"].unique_id.startswith("wyoming-conductor-asr-0b7ef1c5.")
 
 
+async def test_what_was_added_with_an_entry_leaves_with_it(
+    home: HomeAssistant, assisted: MockConfigEntry, assistant: ConfigSubentry
+) -> None:
+    made = pipeline(home, assistant)
+    store = home.data[KEY_ASSIST_PIPELINE].pipeline_store
+    assert store.async_get_preferred_item() == made.id
+
+    await home.config_entries.async_remove(assisted.entry_id)
+
+    assert home.config_entries.async_entries("wyoming") == []
+    left = [item.id for item in async_get_pipelines(home)]
+    assert made.id not in left
+    assert store.async_get_preferred_item() in left
+
+
+async def test_an_entry_the_user_made_stays_when_ours_is_removed(
+    home: HomeAssistant, loaded: MockConfigEntry, wyoming: dict[str, FakeWyoming]
+) -> None:
+    ports = {"asr": wyoming["asr"].port, "tts": wyoming["tts"].port}
+    address = {"host": "127.0.0.1", "port": ports["asr"]}
+    done = await home.config_entries.flow.async_init(
+        "wyoming", context={"source": SOURCE_USER}, data=address
+    )
+    assert await async_add_servers(home, UUID, "127.0.0.1", ports) == []
+    assert len(home.config_entries.async_entries("wyoming")) == 2
+
+    await home.config_entries.async_remove(loaded.entry_id)
+
+    assert home.config_entries.async_entries("wyoming") == [done["result"]]
+
+
+async def test_the_last_assistant_stays(home: HomeAssistant, assistant: ConfigSubentry) -> None:
+    made = pipeline(home, assistant)
+    for item in async_get_pipelines(home):
+        if item.id != made.id:
+            await assist.async_delete(home, item.id)
+
+    await assist.async_delete(home, made.id)
+    await assist.async_delete(home, "gone")
+
+    assert [item.id for item in async_get_pipelines(home)] == [made.id]
+
+
 async def test_an_assistant_is_made_of_the_servers_and_preferred(
     home: HomeAssistant, assistant: ConfigSubentry
 ) -> None:
