@@ -13,6 +13,7 @@ from wyoming_servers.domain import ModelSpec, Placement
 from wyoming_servers.engines import cublas, whisper_threads
 from wyoming_servers.engines.base import Finished, Output, ReportProgress, Session
 from wyoming_servers.engines.whisper_ear import Utterance, WhisperEar
+from wyoming_servers.engines.whisper_memory import trim
 from wyoming_servers.engines.whisper_prompt import VOCABULARY_TOKENS, Prompter
 from wyoming_servers.engines.whisper_request import WhisperRequest
 from wyoming_servers.engines.whisper_session import WhisperSession
@@ -25,9 +26,10 @@ if TYPE_CHECKING:
 MAX_SECONDS: Final = 600.0
 """Longest audio of one run: the features of ten minutes take 200 MB while they are computed."""
 
-BATCH: Final = 4
-"""Utterances that are decoded together, at most. Eight are a tenth cheaper, but make the first
-wait for the last, and each holds 37 MB (base) while it is decoded."""
+BATCH_CPU: Final = 2
+BATCH_GPU: Final = 8
+"""Utterances that are decoded together, at most. Each holds 57 MB (base, float32) meanwhile, and
+the first waits for the last; a CPU gains a tenth by two and little more by four."""
 
 _NEEDED: Final = ("model.bin", "config.json", "tokenizer.json")
 """Without the last one faster-whisper would download it."""
@@ -38,8 +40,8 @@ _log = logging.getLogger(__name__)
 class FasterWhisperEngine:
     """One Whisper model; `engines.base` says what a request can ask for.
 
-    Options: `cpu_threads` (0: measured), `num_workers` (1), `short_window` (True), `batch` (4; 1
-    decodes one at a time), `vocabulary_tokens` (120; 0: no vocabulary), `max_seconds` (600).
+    Options: `cpu_threads` (0: measured), `num_workers` (1), `short_window` (True), `batch` (2, on a
+    GPU 8; 1: one at a time), `vocabulary_tokens` (120; 0: no vocabulary), `max_seconds` (600).
     """
 
     def __init__(self) -> None:
@@ -95,9 +97,12 @@ class FasterWhisperEngine:
         if not self._measured:
             self._measure_threads()
             self._measured = True
+        ear = self._listening()
+        # What loading and the long window took goes back, before the usual work takes its own.
+        trim()
         hiss = np.random.default_rng(0).normal(0.0, 0.01, 8_000).astype(np.float32)
         request = WhisperRequest.parse({"language": self._languages[0]}, self._languages)
-        self._listening().listen([Utterance(hiss, request)])
+        ear.listen([Utterance(hiss, request)])
 
     def open(self, request: Mapping[str, Any]) -> WhisperSession:
         """Begin to listen. Raises UnsupportedLanguageError, or BadRequestError for other faults."""
@@ -108,7 +113,8 @@ class FasterWhisperEngine:
     @property
     def finish_limit(self) -> int:
         """Utterances that are decoded together, at most."""
-        return max(1, int(self._options.get("batch") or BATCH))
+        usual = BATCH_GPU if self._on_gpu else BATCH_CPU
+        return max(1, int(self._options.get("batch") or usual))
 
     def finish_batch(self, sessions: Sequence[Session]) -> Sequence[Finished | Exception]:
         """Decode several utterances in one step; then those alone that were not to be trusted."""

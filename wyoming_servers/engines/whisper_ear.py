@@ -11,6 +11,7 @@ from wyoming_servers.audio.pcm import Samples
 from wyoming_servers.domain import SPEECH_FORMAT
 from wyoming_servers.engines.base import Output
 from wyoming_servers.engines.whisper_heard import MAX_COMPRESSION, Heard
+from wyoming_servers.engines.whisper_memory import trim
 from wyoming_servers.engines.whisper_prompt import NO_PROMPT, Prompt, Prompter
 from wyoming_servers.engines.whisper_request import WhisperRequest
 from wyoming_servers.engines.whisper_window import (
@@ -104,6 +105,7 @@ class WhisperEar:
                 prompt = NO_PROMPT
         for segment in self._segments(said.audio, said.request, language, prompt):  # 4
             yield from heard.segment(segment, prompt)
+        trim()
         return heard.result(language)
 
     def listen(self, many: Sequence[Utterance]) -> None:
@@ -119,12 +121,6 @@ class WhisperEar:
         results = self._window.decode([encoded for _, encoded in spoken])
         for (said, _), decoded in zip(spoken, results, strict=True):
             said.decoded = decoded
-
-    def settled(self, said: Utterance) -> bool:
-        """Whether what the short window heard is the answer, so that no more work is needed."""
-        if said.seconds < MIN_SECONDS:
-            return True
-        return said.decoded is not None and (not said.decoded.doubt or said.decoded.silent)
 
     def _fits(self, said: Utterance) -> bool:
         return (
