@@ -29,8 +29,14 @@ def curl(server, path: str, *options: str) -> str:
 
 
 def submit(server, name: str, *fields: str) -> str:
-    more = [option for field in ("wait=true", *fields) for option in ("-F", field)]
-    answer = json.loads(curl(server, "/jobs", "-F", f"audio=@{DATA / name}", *more))
+    more = [option for field in fields for option in ("-F", field)]
+    answer = json.loads(curl(server, "/jobs?wait=true", "-F", f"audio=@{DATA / name}", *more))
+    return str(answer["job_id"])
+
+
+def order(server, text: Path, *fields: str) -> str:
+    more = [option for field in fields for option in ("-F", field)]
+    answer = json.loads(curl(server, "/jobs/speech", "-F", f"text=@{text}", *more))
     return str(answer["job_id"])
 
 
@@ -100,9 +106,13 @@ def test_a_server_killed_in_the_middle_of_twenty_jobs_loses_none_and_does_none_t
         for _ in range(3):
             out.writeframes(voice + bytes(2 * 32_000))
     home = {"data_dir": tmp_path / "home"}
-    fixed: dict[str, Any] = {"tts__enabled": False, "wake__enabled": False, **home}
+    fixed: dict[str, Any] = {"wake__enabled": False, **home}
     first = start_server(**fixed)
-    jobs = [submit(first, str(recording)) for _ in range(20)]
+    book = tmp_path / "book.txt"
+    book.write_text("This is a sentence of a book, and here it ends. " * 12)
+    jobs = [submit(first, str(recording)), order(first, book, "format=flac")]
+    jobs += [submit(first, str(recording)) for _ in range(17)]
+    jobs += [order(first, book)]
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         known = first.http("/jobs")["jobs"]
@@ -118,6 +128,9 @@ def test_a_server_killed_in_the_middle_of_twenty_jobs_loses_none_and_does_none_t
     assert {job["status"] for job in ended} == {"done"}
     starts = [[segment["start"] for segment in job["segments"]] for job in ended]
     assert all(times == sorted(set(times)) for times in starts)
+    spoken = [job for job in ended if job["task"] == "speak"]
+    assert [len(job["segments"]) for job in spoken] == [12, 12]
+    starts = [times for times, job in zip(starts, ended, strict=True) if job not in spoken]
     # Where a job went on after the kill, the pause before a segment is measured anew.
     assert all(times == pytest.approx(starts[-1], abs=0.5) for times in starts)
     assert [job["id"] for job in second.http("/jobs")["jobs"]] == jobs[::-1]
@@ -139,6 +152,69 @@ async def test_live_speech_goes_before_a_long_job(server, clip, tmp_path: Path) 
     for _ in range(3):
         heard = await server.transcribe(clip("goforward"))
         assert "forward" in heard.text.lower()
+    found = await asyncio.to_thread(server.http, f"/jobs/{job}")
+    assert found["status"] in ("queued", "running")
+    await asyncio.to_thread(curl, server, f"/jobs/{job}", "-X", "DELETE")
+    assert (await asyncio.to_thread(wait_end, server, job))["status"] == "cancelled"
+
+
+SRT = """1
+00:00:01,000 --> 00:00:04,000
+Good morning.
+
+2
+00:00:05,000 --> 00:00:05,800
+Now comes a sentence that does not fit into its time at all.
+
+3
+00:00:12,000 --> 00:00:15,000
+Good night.
+"""
+
+
+def test_subtitles_become_a_file_that_can_be_heard_again(server, tmp_path: Path) -> None:
+    subtitles = tmp_path / "film.srt"
+    subtitles.write_text(SRT)
+    job = order(server, subtitles, "format=mp3", "voice=en_US-joe-medium")
+    stream = curl(server, f"/jobs/{job}/stream", "-N")
+    assert stream.rstrip().splitlines()[-1].startswith('data: {"type":"done"')
+    found = wait_end(server, job)
+    starts = [segment["start"] for segment in found["segments"]]
+    assert starts == [1.0, 5.0, 12.0]
+    (longer,) = found["speech"]["longer"]
+    assert (longer["cue"], longer["wanted_secs"], longer["pace"]) == (2, 0.8, 1.25)
+    assert 0.8 < longer["got_secs"] < longer["natural_secs"]
+    file = tmp_path / "film.mp3"
+    curl(server, f"/jobs/{job}.mp3", "-o", str(file))
+    heard = wait_end(server, submit(server, str(file), "language=en"))
+    text = " ".join(segment["text"] for segment in heard["segments"])
+    assert {"good", "morning", "sentence", "time", "night"} <= words(text)
+    assert heard["segments"][0]["start"] == pytest.approx(1.0, abs=0.4)
+
+
+def test_a_large_recording_for_an_unloaded_model_is_refused_before_it_is_sent(
+    start_server, tmp_path: Path
+) -> None:
+    server = start_server(tts__enabled=False, wake__enabled=False, preload="false")
+    large = tmp_path / "large.wav"
+    large.write_bytes(bytes(40_000_000))
+    said = curl(
+        server, "/jobs", "-F", f"audio=@{large}", "-H", "Expect: 100-continue",
+        "-o", "/dev/null", "-w", "%{http_code} %{size_upload}",
+    )  # fmt: skip
+    status, sent = said.split()
+    assert status == "503"
+    assert int(sent) < 1_000_000
+    server.wait_state("whisper/tiny.en", "ready")
+
+
+async def test_live_speech_goes_before_a_speech_job(server, tmp_path: Path) -> None:
+    book = tmp_path / "book.txt"
+    lines = [f"This is sentence number {number} of a long book. " for number in range(400)]
+    await asyncio.to_thread(book.write_text, "".join(lines))
+    job = await asyncio.to_thread(order, server, book)
+    for number in range(3):
+        assert (await server.synthesize(f"Answer number {number}.")).seconds > 0.3
     found = await asyncio.to_thread(server.http, f"/jobs/{job}")
     assert found["status"] in ("queued", "running")
     await asyncio.to_thread(curl, server, f"/jobs/{job}", "-X", "DELETE")
