@@ -1,9 +1,11 @@
 """What a person sees of our integration; `--pictures docs/images` renews those of the docs."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
+from harness.assist import run_pipeline
+from harness.audio import silence
 from harness.browser import Browser
 from harness.client import HassClient
 from harness.conductor import Conductor
@@ -59,6 +61,34 @@ async def test_a_model_that_is_unloaded_elsewhere_shows_it_without_a_reload(
     await row.get_by_text("Ready").wait_for(timeout=60_000)
     assert await page.evaluate("window.isTheSamePage")
     await browser.take_picture("home-assistant-model", 1240)
+
+
+async def test_the_panel_follows_the_server_and_steers_it(
+    browser: Browser,
+    client: HassClient,
+    conductor: Conductor,
+    steered: Steered,
+    recording: Callable[[str], bytes],
+) -> None:
+    page = await browser.open("/")
+    await page.get_by_text("Conductor", exact=True).click()
+    row = page.locator("wyoming-conductor-panel tr").filter(has_text=MODEL)
+    await row.get_by_text("Ready").wait_for()
+    await page.evaluate("window.isTheSamePage = true")
+
+    await conductor.ask("POST", f"/models/{MODEL}/unload")
+    await row.get_by_text("Not loaded").wait_for(timeout=5_000)
+    await row.get_by_role("button", name="Load").click()
+    await row.get_by_text("Ready").wait_for(timeout=60_000)
+    assert await client.shows(STATE, "ready", within=5)
+
+    sound = silence(0.5) + recording("turn_on_the_kitchen_light")
+    outcome = await run_pipeline(client, steered.pipeline, sound)
+    assert outcome.errors == []
+    heard = page.locator("wyoming-conductor-panel section").filter(has_text="Speech-to-text")
+    await heard.filter(has_text=MODEL).first.wait_for(timeout=10_000)
+    assert await page.evaluate("window.isTheSamePage")
+    await browser.take_picture("home-assistant-panel", 1240)
 
 
 @pytest.mark.usefixtures("steered")
