@@ -193,7 +193,9 @@ class JobsSection(Section):
     )
     max_upload: Size = Field(4 * 1024**3, ge=1_048_576, description="Largest recording, in bytes.")
     quota: Size = Field(
-        16 * 1024**3, ge=1_048_576, description="All recordings that wait together, in bytes."
+        16 * 1024**3,
+        ge=1_048_576,
+        description="All recordings that wait, and all speech that was made, in bytes each.",
     )
     queue: int = Field(256, ge=1, le=100_000, description="Jobs that may wait; then BUSY.")
 
