@@ -140,7 +140,8 @@ export function tracesCard(traces, texts, language) {
     if (rest > 0) parts.push(["rest", rest]);
     for (const [stage, value] of parts) {
       const part = element("span", { class: `stage ${stage}`, title: texts.stage[stage] ?? stage });
-      part.style.flexGrow = value;
+      // In milliseconds: growths that add up to less than 1 would leave a part of the bar empty.
+      part.style.flexGrow = 1000 * value;
       bar.append(part);
     }
     const words = told.map(([stage, value]) => `${texts.stage[stage] ?? stage} ${seconds(value, language)}`);
