@@ -1,7 +1,10 @@
 """Piper with a real voice, and its parts without one."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,7 @@ from numpy.typing import NDArray
 
 from wyoming_servers.domain import Kind, ModelSpec, Placement
 from wyoming_servers.engines import piper_choir, speaking
-from wyoming_servers.engines.base import Engine, Output
+from wyoming_servers.engines.base import Engine, Output, WorksInLanes
 from wyoming_servers.engines.piper import PiperEngine
 from wyoming_servers.errors import BadRequestError, LoadFailedError
 
@@ -203,3 +206,42 @@ def test_loud_peaks_are_rounded_off() -> None:
     assert 0.8 < limited[2] < 0.9
     assert limited[3] == pytest.approx(1.0, abs=1e-3)
     assert limited[4] == -limited[3]
+
+
+def test_texts_at_once_get_a_thread_each_and_sound_alike(
+    loaded: tuple[PiperEngine, Mapping[str, Any]],
+) -> None:
+    """A choir's second session opens when two speak for the first time."""
+    engine, _ = _load(_spec(threads=2))
+    assert isinstance(engine, WorksInLanes)
+    assert engine.lanes == (3 if (os.cpu_count() or 1) > 1 else 1)
+    (alone,) = _speak(engine, SENTENCE)
+    sounds: list[NDArray[np.int16]] = []
+    before = threading.active_count()
+
+    def speak() -> None:
+        sounds.extend(_speak(engine, SENTENCE))
+
+    for _ in range(2):
+        together = [threading.Thread(target=speak) for _ in range(3)]
+        for thread in together:
+            thread.start()
+        for thread in together:
+            thread.join()
+        _until(lambda: threading.active_count() <= before)
+    assert len(sounds) == 6
+    for sound in sounds:
+        assert len(sound) == len(alone)
+        assert np.abs(sound.astype(int) - alone).max() < 40
+    engine.close()
+
+
+def test_one_lane_is_enough_for_one_thread() -> None:
+    assert _load(_spec(threads=1))[0].lanes == 1
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.01)
