@@ -55,7 +55,7 @@ def _model(board: Board, model: Model, now: float, wall: float) -> ModelStatus:
         memory_bytes=memory or board.estimate(shown.key),
         loaded_at=None if shown.ready_at is None else wall - (now - shown.ready_at),
         last_used=None if model.last_used is None else wall - (now - model.last_used),
-        load_seconds=shown.load_seconds if shown.alive else None,
+        load_seconds=shown.load_seconds if shown.alive else model.load_seconds or None,
         pid=shown.pid,
         queued=board.queue.waiting(model.spec.id),
         progress=shown.progress,

@@ -38,6 +38,18 @@ async def test_unloading_while_it_loads_lets_those_who_wait_know(world):
     assert not world.launcher.running
 
 
+async def test_what_the_last_load_took_is_known_after_the_model_was_unloaded(world):
+    world.model("a")
+    world.behave("a", load_seconds=2.0)
+    await world.start()
+    assert world.status("a").load_seconds is None
+    await world.use("a")
+    await world.coordinator.unload("a")
+    await world.after(1)
+    assert world.status("a").state is ModelState.UNLOADED
+    assert world.status("a").load_seconds == 2.0
+
+
 async def test_a_worker_that_is_only_being_started_is_stopped_right_after(world):
     world.model("a")
     await world.start()
