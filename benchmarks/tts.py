@@ -11,6 +11,7 @@ Our phrase cache is off but for its own row.
 import argparse
 import asyncio
 import json
+import os
 import statistics
 import sys
 import tempfile
@@ -170,29 +171,44 @@ async def behind(port: int) -> dict[str, float]:
     return {"describe_max": max(answers), "short_behind_long": (await short).first}
 
 
-async def crowd(port: int, clients: int) -> dict[str, float]:
+async def crowd(server: Server, clients: int) -> dict[str, float]:
     """Several clients, each with the same 20 words three times."""
     done: list[Spoken] = []
 
     async def one() -> None:
         for _ in range(3):
-            done.append(await speak(port, TEXTS["20 words"]))  # noqa: PERF401
+            done.append(await speak(server.port, TEXTS["20 words"]))  # noqa: PERF401
 
-    began = time.perf_counter()
+    began, work = time.perf_counter(), server.cpu_seconds()
     await asyncio.gather(*(one() for _ in range(clients)))
-    wall = time.perf_counter() - began
+    wall, work = time.perf_counter() - began, server.cpu_seconds() - work
     firsts = sorted(spoken.first for spoken in done)
+    audio = sum(spoken.audio for spoken in done)
     return {
         "first_p50": statistics.median(firsts),
         "first_p95": firsts[min(len(firsts) - 1, int(0.95 * len(firsts)))],
-        "audio_per_second": sum(spoken.audio for spoken in done) / wall,
+        "audio_per_second": audio / wall,
+        "cpu": work / audio,
         "underrun": max(spoken.underrun for spoken in done),
     }
+
+
+CROWD = {
+    "first_p95": ("first audio p95, {} clients (ms)", 1e3),
+    "audio_per_second": ("audio seconds per second, {} clients", 1.0),
+    "cpu": ("CPU per second of audio, {} clients (ms)", 1e3),
+    "underrun": ("underrun, {} clients, longest (ms)", 1e3),
+}
+"""Rows of a crowd, and what makes their unit of seconds."""
+
+REST_SECONDS = 10.0
+"""After the last text, before memory is measured."""
 
 
 async def measure(args: argparse.Namespace) -> dict[str, Any]:
     """Measure both servers in turns."""
     figures: dict[str, dict[str, list[float]]] = {}
+    load = os.getloadavg()[0]
 
     def note(server: str, what: str, value: float) -> None:
         figures.setdefault(what, {}).setdefault(server, []).append(value)
@@ -219,24 +235,13 @@ async def measure(args: argparse.Namespace) -> dict[str, Any]:
                         "short_behind_long": "first audio, 5 words behind 100 (ms)",
                     }[what]
                     note(server.name, name, value * 1e3)
-        for clients in (1, 2, 4, 8):
-            for server in servers:
-                result = await crowd(server.port, clients)
-                note(
-                    server.name,
-                    f"first audio p95, {clients} clients (ms)",
-                    result["first_p95"] * 1e3,
-                )
-                note(
-                    server.name,
-                    f"audio seconds per second, {clients} clients",
-                    result["audio_per_second"],
-                )
-                note(
-                    server.name,
-                    f"underrun, {clients} clients, longest (ms)",
-                    result["underrun"] * 1e3,
-                )
+        for number in range(args.rounds):
+            for clients in (1, 2, 4, 8):
+                for server in servers if number % 2 == 0 else servers[::-1]:
+                    result = await crowd(server, clients)
+                    for what, (name, factor) in CROWD.items():
+                        note(server.name, name.format(clients), result[what] * factor)
+        await asyncio.sleep(REST_SECONDS)
         for server in servers:
             note(server.name, "memory (USS, MiB)", server.memory_bytes() / 2**20)
     async with ours() as server:
@@ -249,6 +254,7 @@ async def measure(args: argparse.Namespace) -> dict[str, Any]:
             )
     return {
         "machine": machine(),
+        "load": [load, os.getloadavg()[0]],
         "rounds": args.rounds,
         "figures": {
             what: {name: _one(what, values) for name, values in by.items()}
@@ -264,7 +270,8 @@ def _one(what: str, values: list[float]) -> float:
 def table(result: dict[str, Any]) -> str:
     """Return the figures as Markdown."""
     rows = [
-        f"Medians of {result['rounds']} rounds on {result['machine']}; other work was running.",
+        f"Medians of {result['rounds']} rounds on {result['machine']}; the load average was"
+        " {:.1f} before and {:.1f} after.".format(*result["load"]),
         "",
         "| | wyoming-piper | wyoming-conductor | ratio |",
         "| --- | --- | --- | --- |",

@@ -1,6 +1,9 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from wyoming_servers.audio.fade import FADE
 from wyoming_servers.pipelines.join import Joiner
 
 RATE = 16_000
@@ -55,3 +58,24 @@ def test_a_sentence_without_audio_makes_none() -> None:
 
 def test_a_very_short_sentence_is_kept() -> None:
     assert len(samples(speak(Joiner(RATE, 512), LOUD[:20], 2, pause=True))) == 10
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(200, 4_000), st.integers(-32_768, 32_767), st.integers(0, 200)),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_no_step_at_a_join_is_above_the_signals_own(parts: list[tuple[int, int, int]]) -> None:
+    """Sentences of any length that begin and end anywhere; a fade may be as steep as it must."""
+    joiner, chunks, own, peak = Joiner(RATE, 2_048), [], 0, 0
+    for length, level, swing in parts:
+        wave = level * np.cos(np.arange(length) * swing / 1_000)
+        audio = np.clip(np.rint(wave), -32_768, 32_767).astype("<i2")
+        own = max(own, int(np.abs(np.diff(audio.astype(int))).max(initial=0)))
+        peak = max(peak, int(np.abs(audio.astype(int)).max()))
+        chunks += speak(joiner, audio.tobytes(), 700, pause=False)
+    steepest = peak * np.pi / 2 / (FADE * RATE)
+    steps = np.abs(np.diff(samples(chunks), prepend=0, append=0))
+    assert steps.max() <= own + steepest + 2
