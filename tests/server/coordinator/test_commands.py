@@ -43,7 +43,9 @@ async def test_what_the_last_load_took_is_known_after_the_model_was_unloaded(wor
     world.behave("a", load_seconds=2.0)
     await world.start()
     assert world.status("a").load_seconds is None
-    await world.use("a")
+    client = world.hold("a")
+    await world.after(3)
+    await client.release()
     await world.coordinator.unload("a")
     await world.after(1)
     assert world.status("a").state is ModelState.UNLOADED
