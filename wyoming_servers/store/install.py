@@ -13,11 +13,12 @@ from wyoming_servers.clock import Clock
 from wyoming_servers.errors import ModelMissingError
 from wyoming_servers.store.catalog import ModelEntry, ModelFile, PackageFolder
 from wyoming_servers.store.checksum import CHUNK, close_durably, sha256_of
-from wyoming_servers.store.download import Downloader, Expected
+from wyoming_servers.store.download import Downloader
 from wyoming_servers.store.layout import PART, Layout
 from wyoming_servers.store.packages import library_version, package_folder, pieces_of
 from wyoming_servers.store.progress import OnProgress, Progress
 from wyoming_servers.store.receipt import FileRecord, Receipt, write_receipt
+from wyoming_servers.store.transfer import Expected
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -6,44 +6,28 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Final, Self
 
 from wyoming_servers.clock import Clock, SystemClock
 from wyoming_servers.errors import ModelMissingError
-from wyoming_servers.store.catalog import Catalog, ModelEntry, PackageFolder, builtin_catalog
-from wyoming_servers.store.checksum import sha256_of
+from wyoming_servers.store.catalog import Catalog, ModelEntry, builtin_catalog
+from wyoming_servers.store.embedded import is_embedded
 from wyoming_servers.store.faults import disk_faults
 from wyoming_servers.store.install import ClientFactory, Installer, new_client
 from wyoming_servers.store.layout import Layout, disk_bytes
 from wyoming_servers.store.lock import folder_lock
 from wyoming_servers.store.packages import (
     library_version,
-    package_file,
-    package_folder,
     recorded_hashes,
 )
-from wyoming_servers.store.progress import OnProgress, Progress, ignore_progress
+from wyoming_servers.store.progress import OnProgress, ignore_progress
 from wyoming_servers.store.receipt import Receipt, read_receipt
+from wyoming_servers.store.verify import Verification, damaged_files, discard
 
 _LOGGER = logging.getLogger(__name__)
 
 DEFAULT_ENDPOINT: Final = "https://huggingface.co"
-
-
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """What checking a model's files against their hashes found."""
-
-    model: str
-    damaged: tuple[str, ...] = ()
-    """Paths whose content is not what was installed, or that are gone."""
-
-    @property
-    def ok(self) -> bool:
-        """Whether every file is as it was installed."""
-        return not self.damaged
 
 
 @dataclass(slots=True)
@@ -162,7 +146,7 @@ class ModelStore:
         """Return the models that installed Python packages hold whole; they need no network."""
 
         def look() -> list[str]:
-            return [entry.id for entry in self.catalog if _is_embedded(entry)]
+            return [entry.id for entry in self.catalog if is_embedded(entry)]
 
         return await asyncio.to_thread(look)
 
@@ -203,7 +187,7 @@ class ModelStore:
                 hashes = await asyncio.to_thread(
                     recorded_hashes, entry.library.package, entry.library.folder
                 )
-                damaged = await _damaged(
+                damaged = await damaged_files(
                     {str(path): sha for path, sha in hashes.items()}, on_progress
                 )
             else:
@@ -303,12 +287,12 @@ class ModelStore:
         receipt = self._receipts[model]
         folder = Path(receipt.folder)
         expected = {str(folder / path): record.sha256 for path, record in receipt.files.items()}
-        damaged = await _damaged(expected, on_progress)
+        damaged = await damaged_files(expected, on_progress)
         if damaged:
             del self._receipts[model]
             ours = folder.is_relative_to(self.layout.models)
             await asyncio.to_thread(
-                _discard, self.layout.receipt(model, receipt.version), damaged if ours else []
+                discard, self.layout.receipt(model, receipt.version), damaged if ours else []
             )
         return [str(Path(path).relative_to(folder)) for path in damaged]
 
@@ -318,49 +302,3 @@ class ModelStore:
             if version != entry.version:
                 freed += self.layout.remove_version(entry.id, version)
         return freed
-
-
-async def _damaged(expected: dict[str, str], on_progress: OnProgress) -> list[str]:
-    """Return the paths whose sha256 is another one, or that cannot be read."""
-    sizes: dict[str, int | None] = {path: await asyncio.to_thread(_size, path) for path in expected}
-    progress = Progress("verify", sizes, on_progress)
-    damaged = []
-    for path, sha256 in expected.items():
-        try:
-            actual = await sha256_of(Path(path), partial(progress.at, path))
-        except OSError as err:
-            _LOGGER.warning("%s cannot be read: %s", path, err.strerror or err)
-            actual = ""
-        if actual != sha256:
-            damaged.append(path)
-    progress.finish()
-    return damaged
-
-
-def _size(path: str) -> int | None:
-    found = Path(path)
-    return found.stat().st_size if found.is_file() else None
-
-
-def _discard(receipt: Path, damaged: list[str]) -> None:
-    receipt.unlink(missing_ok=True)
-    for path in damaged:
-        Path(path).unlink(missing_ok=True)
-
-
-def _is_embedded(entry: ModelEntry) -> bool:
-    if entry.library is not None:
-        return bool(library_version(entry.library.package))
-    folders = [
-        folder
-        for source in entry.sources
-        if isinstance(source, PackageFolder) and (folder := package_folder(source)) is not None
-    ]
-
-    def is_here(path: str) -> bool:
-        return any((folder / path).is_file() for folder in folders)
-
-    return bool(entry.files) and all(
-        is_here(file.path) or (file.parts and all(package_file(part) for part in file.parts))
-        for file in entry.files
-    )

@@ -12,8 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
-from wyoming_servers.store.download import Downloader, Expected
+from wyoming_servers.store.download import Downloader
 from wyoming_servers.store.faults import DiskFullError, DownloadError
+from wyoming_servers.store.transfer import Expected
 
 STALL = 0.2
 CONTENT = bytes(range(256)) * 800
