@@ -10,6 +10,9 @@ import pytest
 
 from wyoming_servers.domain import Kind, ModelSpec, Placement
 from wyoming_servers.engines.kokoro_onnx import KokoroOnnxEngine
+from wyoming_servers.store.catalog import builtin_catalog
+from wyoming_servers.store.needs import Needs
+from wyoming_servers.text.samples import sample
 
 pytestmark = pytest.mark.component
 
@@ -37,8 +40,8 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KokoroOnnxEngin
     engine.close()
 
 
-def _seconds(engine: KokoroOnnxEngine, voice: str, speed: float) -> float:
-    session = engine.open({"text": SENTENCE, "voice": voice, "speed": speed})
+def _seconds(engine: KokoroOnnxEngine, voice: str, speed: float, text: str = SENTENCE) -> float:
+    session = engine.open({"text": text, "voice": voice, "speed": speed})
     audio = b"".join(output.payload for output in session.finish())
     assert np.abs(np.frombuffer(audio, "<i2").astype(int)).max() > 5_000
     return len(audio) / 48_000
@@ -46,7 +49,24 @@ def _seconds(engine: KokoroOnnxEngine, voice: str, speed: float) -> float:
 
 def test_speed_scales_how_long_it_speaks(engine: KokoroOnnxEngine) -> None:
     normal = _seconds(engine, "af_heart", 1.0)
-    assert _seconds(engine, "af_heart", 0.5) == pytest.approx(2 * normal, rel=0.1)
+    for speed in (0.5, 2.0):
+        assert _seconds(engine, "af_heart", speed) == pytest.approx(normal / speed, rel=0.1)
+
+
+VOICES = (
+    *("am_michael", "bf_emma", "ef_dora", "ff_siwis", "hf_alpha"),
+    *("if_sara", "pf_dora", "jf_alpha", "zf_xiaoni"),
+)
+
+
+@pytest.mark.parametrize("voice", VOICES)
+def test_every_language_has_a_voice_that_speaks_it(engine: KokoroOnnxEngine, voice: str) -> None:
+    entry = builtin_catalog().get("kokoro/onnx")
+    (offer,) = (offer for offer in entry.offers if offer.name == voice)
+    if missing := Needs().missing(entry.engine, offer.needs):
+        pytest.skip(f"not here: {', '.join(missing)}")
+    text = sample(offer.languages[0])
+    assert 2.0 < _seconds(engine, voice, 1.0, text) < 10.0
 
 
 def test_a_mix_speaks(engine: KokoroOnnxEngine) -> None:

@@ -66,9 +66,22 @@ def test_silence_behind_speech_is_cut_and_all_voices_are_as_loud(speech: KokoroS
     assert level == pytest.approx(-18, abs=1)
 
 
-def test_the_speed_reaches_the_network(speech: KokoroSpeech, tone: Tone) -> None:
-    _speak(speech, "Hello.", voice="af_heart", speed=2.0)
-    assert tone.asked[0][2] == 2.0
+@pytest.mark.parametrize(
+    ("speed", "asked"), [(1.0, 1.0), (1.25, 1.25), (2.0, 1.5), (0.5, 0.53), (0.75, 0.7725)]
+)
+def test_the_network_is_asked_for_what_gives_the_wished_speed(
+    speech: KokoroSpeech, tone: Tone, speed: float, asked: float
+) -> None:
+    _speak(speech, "Hello.", voice="af_heart", speed=speed)
+    assert tone.asked[0][2] == pytest.approx(asked)
+
+
+def test_what_the_network_cannot_hasten_is_hastened_behind_it(speech: KokoroSpeech) -> None:
+    text = "The light in the kitchen is on."
+    normal = len(_speak(speech, text, voice="af_heart"))
+    assert len(_speak(speech, text, voice="af_heart", speed=2.0)) == pytest.approx(
+        normal / 2, rel=0.1
+    )
 
 
 def test_a_text_longer_than_the_network_takes_becomes_several_runs(
