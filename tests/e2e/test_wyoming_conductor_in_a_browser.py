@@ -41,28 +41,6 @@ async def test_the_form_asks_for_the_server_and_says_when_nobody_answers(browser
     await page.get_by_text("The server does not answer").wait_for()
 
 
-@pytest.mark.usefixtures("steered")
-async def test_a_model_that_is_unloaded_elsewhere_shows_it_without_a_reload(
-    browser: Browser, client: HassClient, conductor: Conductor
-) -> None:
-    await client.shows(STATE, "ready", within=60)
-    await open_device(browser, client, MODEL)
-    page = browser.page
-    row = page.locator("hui-simple-entity-row, hui-sensor-entity-row").filter(
-        has=page.get_by_text("State", exact=True)
-    )
-    await row.get_by_text("Ready").wait_for()
-    await page.evaluate("window.isTheSamePage = true")
-
-    await conductor.ask("POST", f"/models/{MODEL}/unload")
-
-    await row.get_by_text("Not loaded").wait_for(timeout=5_000)
-    await conductor.ask("POST", f"/models/{MODEL}/load")
-    await row.get_by_text("Ready").wait_for(timeout=60_000)
-    assert await page.evaluate("window.isTheSamePage")
-    await browser.take_picture("home-assistant-model", 1240)
-
-
 async def test_the_panel_follows_the_server_and_steers_it(
     browser: Browser,
     client: HassClient,
@@ -88,7 +66,29 @@ async def test_the_panel_follows_the_server_and_steers_it(
     heard = page.locator("wyoming-conductor-panel section").filter(has_text="Speech-to-text")
     await heard.filter(has_text=MODEL).first.wait_for(timeout=10_000)
     assert await page.evaluate("window.isTheSamePage")
-    await browser.take_picture("home-assistant-panel", 1240)
+    await browser.take_picture("home-assistant-panel", 880)
+
+
+@pytest.mark.usefixtures("steered")
+async def test_a_model_that_is_unloaded_elsewhere_shows_it_without_a_reload(
+    browser: Browser, client: HassClient, conductor: Conductor
+) -> None:
+    await client.shows(STATE, "ready", within=60)
+    await open_device(browser, client, MODEL)
+    page = browser.page
+    row = page.locator("hui-simple-entity-row, hui-sensor-entity-row").filter(
+        has=page.get_by_text("State", exact=True)
+    )
+    await row.get_by_text("Ready").wait_for()
+    await page.evaluate("window.isTheSamePage = true")
+
+    await conductor.ask("POST", f"/models/{MODEL}/unload")
+
+    await row.get_by_text("Not loaded").wait_for(timeout=5_000)
+    await conductor.ask("POST", f"/models/{MODEL}/load")
+    await row.get_by_text("Ready").wait_for(timeout=60_000)
+    assert await page.evaluate("window.isTheSamePage")
+    await browser.take_picture("home-assistant-model", 1130)
 
 
 @pytest.mark.usefixtures("steered")
@@ -99,7 +99,7 @@ async def test_the_servers_page_shows_what_it_does_and_its_settings(
 
     await browser.page.get_by_text("Models loaded").wait_for()
     await browser.page.get_by_text("Speech-to-text model").first.wait_for()
-    await browser.take_picture("home-assistant-server", 1500)
+    await browser.take_picture("home-assistant-server", 1720)
 
 
 async def test_a_server_that_left_assist_is_put_back_by_its_repair(
