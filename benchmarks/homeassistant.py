@@ -161,13 +161,13 @@ def _since(end: float, outcome: Outcome, what: str) -> float | None:
 async def peers(
     stt: Path, tts: Path, voices: Path, whisper: Path, folder: Path
 ) -> AsyncIterator[Servers]:
-    """Run the public servers with the same models and number of threads."""
+    """Run the public servers with the same models, on all cores."""
     ears, mouth = Address("127.0.0.1", free_port()), Address("127.0.0.1", free_port())
     listening = [
         *(str(stt), "-m", "wyoming_faster_whisper", "--uri", f"tcp://127.0.0.1:{ears.port}"),
         *("--model", str(whisper), "--data-dir", str(folder), "--local-files-only"),
         *("--stt-library", "faster-whisper", "--language", "en", "--compute-type", "int8"),
-        *("--beam-size", "1", "--cpu-threads", "2"),
+        *("--beam-size", "1", "--cpu-threads", str(os.cpu_count())),
     ]
     speaking = [
         *(str(tts), "-m", "wyoming_piper", "--uri", f"tcp://127.0.0.1:{mouth.port}"),

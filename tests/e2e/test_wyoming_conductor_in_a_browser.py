@@ -1,4 +1,4 @@
-"""What a person sees of our integration; `--pictures docs/images` renews those of the docs."""
+"""What a person sees of our integration; `--pictures=docs/images` renews those of the docs."""
 
 import asyncio
 from collections.abc import Callable, Iterator
