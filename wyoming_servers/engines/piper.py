@@ -93,6 +93,8 @@ class PiperEngine:
 
     def close(self) -> None:
         """Let the voice go."""
+        if self._choir is not None:
+            self._choir.close()
         self._choir = None
 
     def _loaded(self) -> Choir:

@@ -24,6 +24,13 @@ _LOGGER: Final = logging.getLogger(__name__)
 MAX_PHONEMES: Final = 800
 """Of one inference: about a minute of speech. The network's memory grows with their square."""
 
+CALM_SECONDS: Final = 5.0
+"""So long after several texts at once, or a long one, their working memory is given back. A lone
+short text's is kept: asking for it anew would take longer than it saves."""
+
+LONG_SAMPLES: Final = 8 * 22_050
+"""Samples of an inference whose working memory (20 MB a second) is worth giving back."""
+
 
 class Choir:
     """A voice with two sessions of its network.
@@ -54,6 +61,10 @@ class Choir:
         self._asked = False
         """Whether the second session was asked for."""
         self._letters = threading.Lock()
+        self._grown = False
+        """Whether there is more working memory than a lone text needs."""
+        self._calm: threading.Timer | None = None
+        """Gives it back."""
 
     def blocks(self, text: str) -> list[Sequence[str]]:
         """Return the phonemes of each sentence; of a very long one, in parts cut at spaces."""
@@ -66,7 +77,14 @@ class Choir:
         """One inference: phonemes to samples, as loud as the network made them."""
         with self._turn() as voice:
             audio = voice.phoneme_ids_to_audio(voice.phonemes_to_ids(list(phonemes)), settings)
-        return np.atleast_1d(np.asarray(audio, np.float32))
+            samples = np.atleast_1d(np.asarray(audio, np.float32))
+            self._grown = self._grown or len(samples) > LONG_SAMPLES
+        return samples
+
+    def close(self) -> None:
+        """Plan nothing more."""
+        if self._calm is not None:
+            self._calm.cancel()
 
     @contextmanager
     def _turn(self) -> "Iterator[PiperVoice]":
@@ -76,6 +94,7 @@ class Choir:
             alone = self._speaking == 1
             open_it = not alone and not self._asked
             self._asked = self._asked or open_it
+            self._grown = self._grown or not alone
         if open_it:
             threading.Thread(target=self._open_one_of_many, name="open", daemon=True).start()
         try:
@@ -83,6 +102,29 @@ class Choir:
         finally:
             with self._lock:
                 self._speaking -= 1
+                if not self._speaking and self._grown and self._placement.device == "cpu":
+                    self._plan()
+
+    def _plan(self) -> None:
+        """See to it that working memory is given back when it has been calm for a while.
+
+        The lock is held.
+        """
+        if self._calm is not None:
+            self._calm.cancel()
+        self._calm = threading.Timer(CALM_SECONDS, self._give_back)
+        self._calm.daemon = True
+        self._calm.start()
+
+    def _give_back(self) -> None:
+        from piper import PiperVoice
+
+        with self._lock:
+            if self._speaking or not self._grown:
+                return
+            self._grown = False
+        voice = PiperVoice(config=self.voice.config, session=_Frugal(self.voice.session))
+        voice.phoneme_ids_to_audio(voice.phonemes_to_ids(["."]))
 
     def _open_one_of_many(self) -> None:
         from piper import PiperVoice
@@ -99,6 +141,20 @@ class Choir:
             _LOGGER.exception("No second session for several texts at once")
         else:
             self._one_of_many = PiperVoice(config=self.voice.config, session=session)
+
+
+class _Frugal:
+    """A session after whose runs the process gives back all working memory that is not in use."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+
+    def run(self, names: Any, given: Any) -> Any:
+        from onnxruntime import RunOptions
+
+        options = RunOptions()
+        options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+        return self._session.run(names, given, options)
 
 
 def _lanes(options: Mapping[str, Any], placement: Placement) -> int:

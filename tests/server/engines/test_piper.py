@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from numpy.typing import NDArray
 
@@ -234,6 +235,17 @@ def test_texts_at_once_get_a_thread_each_and_sound_alike(
         assert len(sound) == len(alone)
         assert np.abs(sound.astype(int) - alone).max() < 40
     engine.close()
+
+
+def test_the_memory_of_a_long_text_is_given_back_when_it_is_calm(
+    engine: PiperEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(piper_choir, "CALM_SECONDS", 0.2)
+    monkeypatch.setattr(piper_choir, "LONG_SAMPLES", 1)
+    process = psutil.Process()
+    _speak(engine, " ".join(["one two three four five six seven eight nine ten"] * 4))
+    grown = process.memory_full_info().uss
+    _until(lambda: process.memory_full_info().uss < grown - 50 * 2**20)
 
 
 def test_one_lane_is_enough_for_one_thread() -> None:
