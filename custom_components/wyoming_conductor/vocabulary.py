@@ -33,6 +33,10 @@ ASSISTANT: Final = "conversation"
 SETTLE_SECONDS: Final = 5.0
 """A person renames several things in a row; a start of Home Assistant registers hundreds."""
 
+MAX_WORDS: Final = 5_000
+MAX_LENGTH: Final = 200
+"""What a server takes; it refuses the whole list if there is more, or a longer word."""
+
 CHANGED: Final = tuple(
     str(kind)
     for kind in (
@@ -81,7 +85,7 @@ def async_push_vocabulary(hass: HomeAssistant, entry: ConductorConfigEntry) -> N
         if is_known or Feature.VOCABULARY not in info.features:
             return
         names = words["entities"]
-        terms = [*words["areas"], *words["floors"]]
+        terms = [*words["areas"], *words["floors"]][:MAX_WORDS]
         try:
             await coordinator.client.set_vocabulary(names, terms)
         except ConductorError as err:
@@ -113,6 +117,7 @@ def async_push_vocabulary(hass: HomeAssistant, entry: ConductorConfigEntry) -> N
 
 
 def _tidy(words: Iterable[str]) -> list[str]:
-    """Return the words sorted, each once, whatever its case, without empty ones."""
-    unique = {word.strip().casefold(): word.strip() for word in words}
-    return [unique[key] for key in sorted(unique) if key]
+    """Return the words sorted, each once, whatever its case, without what no server takes."""
+    plain = (" ".join(word.split()) for word in words)
+    unique = {word.casefold(): word for word in plain if word.isprintable()}
+    return [unique[key] for key in sorted(unique) if 0 < len(key) <= MAX_LENGTH][:MAX_WORDS]

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from aiohttp import web
@@ -121,3 +122,14 @@ async def test_nothing_is_told_to_a_server_that_cannot_use_it_or_when_it_is_off(
     await until(lambda: entry.runtime_data.last_event_at)
     await asyncio.sleep(0.1)
     assert told(conductor) == []
+
+
+async def test_what_no_server_takes_is_left_out(
+    home: HomeAssistant, lamp: er.RegistryEntry
+) -> None:
+    areas = ar.async_get(home)
+    for name in ("Scullery", "x" * 201, "Attic\troom", "Bell\a"):
+        areas.async_create(name)
+    assert async_vocabulary(home)["areas"] == ["Attic room", "Scullery"]
+    with patch("custom_components.wyoming_conductor.vocabulary.MAX_WORDS", 1):
+        assert async_vocabulary(home)["areas"] == ["Attic room"]
