@@ -11,6 +11,7 @@ from wyoming_servers.cli import (
     doctor,
     lexicon,
     models,
+    read,
     say,
     serve,
     top,
@@ -32,6 +33,7 @@ app = typer.Typer(
 app.command()(serve.serve)
 app.command()(transcribe.transcribe)
 app.command()(say.say)
+app.command()(read.read)
 app.add_typer(models.app, name="models")
 app.add_typer(wake.app, name="wake")
 app.add_typer(vocabulary.app, name="vocabulary")

@@ -2,9 +2,11 @@
 
 from typing import Final
 
+from wyoming_servers.bus import EventBus
 from wyoming_servers.clock import Clock
 from wyoming_servers.coordinator.face import CoordinatorFace
 from wyoming_servers.domain import Kind
+from wyoming_servers.events import Event, RequestFinished, SpeechStarted, WakeWordDetected
 
 YIELD_SECONDS: Final = 30.0
 """Longest wait for a pause in live speech before each piece, so that a job ends one day."""
@@ -19,8 +21,9 @@ _LOOK_SECONDS: Final = 0.1
 class Courtesy:
     """Ask it before each piece of work, holding no lease."""
 
-    def __init__(self, coordinator: CoordinatorFace, clock: Clock) -> None:
+    def __init__(self, coordinator: CoordinatorFace, bus: EventBus, clock: Clock) -> None:
         self._coordinator = coordinator
+        self._bus = bus
         self._clock = clock
 
     async def wait(self) -> None:
@@ -31,18 +34,23 @@ class Courtesy:
         clock = self._clock
         while not self._coordinator.snapshot().accepting:
             await clock.sleep(_LOOK_SECONDS)
-        now = clock.now()
-        until, calm = now + YIELD_SECONDS, now
-        while now < until:
-            if self._somebody_speaks():
-                calm = now + CALM_SECONDS
-            elif now >= calm:
-                return
+        until = clock.now() + YIELD_SECONDS
+        while clock.now() < until and (self._somebody_speaks() or self._somebody_spoke()):
             await clock.sleep(_LOOK_SECONDS)
-            now = clock.now()
+
+    def _somebody_spoke(self) -> bool:
+        """Whether somebody was heard or answered, or called, so lately that more will follow."""
+        since = self._clock.wall() - CALM_SECONDS
+        return any(_is_live(item.event) for item in self._bus.recent() if item.at > since)
 
     def _somebody_speaks(self) -> bool:
         snapshot = self._coordinator.snapshot()
         # Wake words are listened for all the time; nobody waits while they are.
         live = [model for model in snapshot.models if model.spec.kind is not Kind.WAKE]
         return any(model.leases or model.queued for model in live)
+
+
+def _is_live(event: Event) -> bool:
+    if isinstance(event, RequestFinished):
+        return event.kind != Kind.WAKE
+    return isinstance(event, SpeechStarted | WakeWordDetected)

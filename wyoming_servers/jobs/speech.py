@@ -48,7 +48,7 @@ class SpeechWork:
         self._track = Track(files.samples(job.id), quota)
         attempts = Attempts(coordinator, clock, job.model, PATIENCE, client=f"job {job.id}")
         self._speaker = Speaker(
-            attempts, Courtesy(coordinator, clock), self._wish, job.language or "", reading
+            attempts, Courtesy(coordinator, bus, clock), self._wish, job.language or "", reading
         )
         self._speaker.rate = job.rate
         self._position = job.position

@@ -42,7 +42,7 @@ class JobWork:
         self._storage = storage
         self._bus = bus
         self._beam_size = beam_size
-        self._courtesy = Courtesy(coordinator, clock)
+        self._courtesy = Courtesy(coordinator, bus, clock)
         self._attempts = Attempts(coordinator, clock, job.model, PATIENCE, client=f"job {job.id}")
         self._decoder = decoder
         self._position = job.position

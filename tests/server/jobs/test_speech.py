@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 
+from wyoming_servers.config.schema import Config
 from wyoming_servers.domain import Kind, Priority
 from wyoming_servers.errors import InferenceFailedError
+from wyoming_servers.events import RequestFinished, SpeechStarted
 from wyoming_servers.jobs.courtesy import CALM_SECONDS
 from wyoming_servers.jobs.job import JobStatus, Wish
-from wyoming_servers.pipelines.fake import FakeRun
+from wyoming_servers.pipelines.fake import SPECS, FakeRun
+from wyoming_servers.pipelines.tts import TtsPipeline, TtsRequest
 from wyoming_servers.worker.base import Chunk
 
 RATE = 16_000
@@ -158,29 +161,60 @@ async def test_a_long_sentence_is_spoken_in_pieces_that_let_others_in_between(
 
 
 async def test_no_line_is_begun_while_somebody_speaks_nor_just_after(
-    make_manager, script, clock, coordinator, wait_end, until
+    make_manager, script, clock, coordinator, bus, wait_end
 ) -> None:
     calm = coordinator.snapshot
-    busy = False
 
-    def snapshot() -> Any:
+    def busy() -> Any:
         found = calm()
-        leases = int(busy)
-        return replace(found, models=tuple(replace(m, leases=leases) for m in found.models))
+        return replace(found, models=tuple(replace(m, leases=1) for m in found.models))
 
-    coordinator.snapshot = snapshot
+    async def pass_time(seconds: float) -> None:
+        for _ in range(round(seconds / 0.1)):
+            await clock.advance(0.1)
+            await asyncio.sleep(0.002)
+
     async with make_manager() as manager:
-        busy = True
+        coordinator.snapshot = busy
         job = await script(manager, "One. Two. Three.")
-        for _ in range(30):
-            await clock.advance(0.1)
-            await asyncio.sleep(0.002)
+        await pass_time(3)
         assert coordinator.runs == []
-        busy = False
-        for _ in range(int(CALM_SECONDS / 0.1) - 2):
-            await clock.advance(0.1)
-            await asyncio.sleep(0.002)
+        coordinator.snapshot = calm
+        bus.publish(RequestFinished(kind="asr", model="asr/many", client="c", seconds=1.0))
+        await pass_time(CALM_SECONDS - 0.2)
         assert coordinator.runs == []
+        bus.publish(SpeechStarted(client="c"))
+        await pass_time(CALM_SECONDS - 0.2)
+        assert coordinator.runs == []
+        assert (await wait_end(manager, job)).status is JobStatus.DONE
+
+
+async def test_an_answer_is_spoken_while_a_job_is_in_the_middle_of_a_line(
+    make_manager, script, coordinator, wait_end, until, bus, clock
+) -> None:
+    going_on = asyncio.Event()
+
+    async def slow_for_jobs(run: FakeRun) -> AsyncIterator[Chunk]:
+        if run.priority is Priority.OTHER:
+            await going_on.wait()
+        async for chunk in speak(run):
+            yield chunk
+
+    coordinator.engines[Kind.TTS] = slow_for_jobs
+    config = Config.model_validate({"tts": {"voice": "en_US-joe"}})
+    async with make_manager() as manager:
+        job = await script(manager, "One is long. Two is as well.")
+        coordinator.engines[Kind.TTS] = slow_for_jobs
+        await until(lambda: coordinator.runs)
+        tts = TtsPipeline(coordinator, SPECS, config, bus, clock)
+        async with tts.open(TtsRequest()) as answer:
+            answer.feed("Yes.")
+            answer.end()
+            assert len(b"".join([piece async for piece in answer])) > 0
+        # The job's line was neither finished nor followed by another before the answer was.
+        seen = [(run.priority is Priority.OTHER, run.request["text"]) for run in coordinator.runs]
+        assert seen == [(True, "One is long."), (False, "Yes.")]
+        going_on.set()
         assert (await wait_end(manager, job)).status is JobStatus.DONE
 
 

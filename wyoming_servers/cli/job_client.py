@@ -1,0 +1,62 @@
+"""Asks a running server to read a text aloud, and waits for the file."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from wyoming_servers.cli.api_client import ApiClient
+from wyoming_servers.errors import ConductorError
+
+_LONG: Final = httpx.Timeout(60.0)
+"""For a text on its way in and a file on its way out; a stream has a heartbeat every 15 s."""
+
+
+class JobClient(ApiClient):
+    """Speech jobs of one server; raises as `ApiClient` does."""
+
+    async def order(self, name: str, text: bytes, fields: Mapping[str, str]) -> str:
+        """Send a text; return the job's id."""
+        try:
+            answer = await self._client.post(
+                "/jobs/speech", files={"text": (name, text)}, data=dict(fields), timeout=_LONG
+            )
+        except httpx.HTTPError as err:
+            raise self._unreachable() from err
+        return str(self._read(answer)["job_id"])
+
+    async def follow(self, job_id: str) -> AsyncIterator[dict[str, Any]]:
+        """Yield what happens to a job until it has ended."""
+        path = f"/jobs/{job_id}/stream"
+        try:
+            async with self._client.stream("GET", path, timeout=_LONG) as answer:
+                if not answer.is_success:
+                    await answer.aread()
+                    self._read(answer)
+                async for line in answer.aiter_lines():
+                    if line.startswith("data:"):
+                        yield json.loads(line.removeprefix("data:"))
+        except httpx.HTTPError as err:
+            raise self._unreachable() from err
+
+    async def fetch(self, path: str, target: Path) -> None:
+        """Write what is at an address into a file."""
+        try:
+            async with self._client.stream("GET", path, timeout=_LONG) as answer:
+                if not answer.is_success:
+                    await answer.aread()
+                    self._read(answer)
+                with await asyncio.to_thread(target.open, "wb") as file:
+                    async for piece in answer.aiter_bytes():
+                        await asyncio.to_thread(file.write, piece)
+        except httpx.HTTPError as err:
+            raise self._unreachable() from err
+
+    async def cancel(self, job_id: str) -> None:
+        """Cancel a job, if it can be reached and has not ended."""
+        with suppress(ConductorError):
+            await self.ask("DELETE", f"/jobs/{job_id}")
