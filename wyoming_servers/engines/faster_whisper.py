@@ -164,9 +164,11 @@ class FasterWhisperEngine:
         found = whisper_threads.choose(
             self._threads, others, self._attempt, reload_seconds=self._load_seconds
         )
-        if found != self._threads:
-            self._load_with(found)
-        whisper_threads.remember(self._folder, _compute_type(self._placement), found)
+        if found.threads != self._threads:
+            self._load_with(found.threads)
+        # Where there was no time to compare, a quieter moment may have it.
+        if found.compared:
+            whisper_threads.remember(self._folder, _compute_type(self._placement), found.threads)
 
     def _attempt(self, threads: int) -> float:
         """Return the seconds of encoding two seconds and decoding eight tokens, at the best."""

@@ -14,7 +14,7 @@ import platform
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import Final
+from typing import Final, NamedTuple
 
 import psutil
 
@@ -67,6 +67,13 @@ def candidates(cores: int, physical: int | None) -> list[int]:
     ]
 
 
+class Choice(NamedTuple):
+    """A number of threads, and whether it was compared with any other."""
+
+    threads: int
+    compared: bool
+
+
 def choose(
     guess: int,
     others: Sequence[int],
@@ -74,7 +81,7 @@ def choose(
     *,
     reload_seconds: float,
     now: Callable[[], float] = perf_counter,
-) -> int:
+) -> Choice:
     """Return the number with the shortest time, of the guess and of those there is time to try.
 
     `attempt` has the model loaded with so many threads and returns the seconds of a short piece of
@@ -92,7 +99,7 @@ def choose(
         best = guess
     told = ", ".join(f"{number}: {1_000 * seconds:.0f} ms" for number, seconds in times.items())
     _log.info("%d threads (%s)", best, told)
-    return best
+    return Choice(best, len(times) > 1)
 
 
 def physical_cores() -> int | None:

@@ -8,6 +8,7 @@ import pytest
 
 from wyoming_servers.engines import whisper_threads
 from wyoming_servers.engines.whisper_threads import (
+    Choice,
     candidates,
     choose,
     first_guess,
@@ -32,29 +33,29 @@ class Bench:
         self.clock += 3 * self.speeds[threads]
         return self.speeds[threads]
 
-    def choose(self, guess: int, others: list[int]) -> int:
+    def choose(self, guess: int, others: list[int]) -> Choice:
         return choose(guess, others, self.attempt, reload_seconds=self.load, now=lambda: self.clock)
 
 
 def test_the_fastest_number_is_chosen() -> None:
     bench = Bench({4: 0.05, 8: 0.06, 2: 0.03, 1: 0.06}, load=0.05)
-    assert bench.choose(4, [8, 2, 1]) == 2
+    assert bench.choose(4, [8, 2, 1]) == (2, True)
     assert bench.tried == [4, 8, 2, 1]
 
 
 def test_a_small_gain_changes_nothing() -> None:
-    assert Bench({4: 0.050, 2: 0.047}, load=0.05).choose(4, [2]) == 4
+    assert Bench({4: 0.050, 2: 0.047}, load=0.05).choose(4, [2]) == (4, True)
 
 
 def test_a_model_that_loads_slowly_is_not_loaded_again() -> None:
     bench = Bench({4: 0.05, 2: 0.01}, load=2.0)
-    assert bench.choose(4, [2]) == 4
+    assert bench.choose(4, [2]) == (4, False)
     assert bench.tried == [4]
 
 
 def test_no_more_is_tried_when_the_time_is_over() -> None:
     bench = Bench({4: 0.1, 8: 0.2, 2: 0.01, 1: 0.01}, load=0.2)
-    assert bench.choose(4, [8, 2, 1]) == 4
+    assert bench.choose(4, [8, 2, 1]) == (4, True)
     assert bench.tried == [4, 8]
     assert bench.clock < 1.5 * whisper_threads.SECONDS
 
