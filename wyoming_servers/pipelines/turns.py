@@ -19,6 +19,9 @@ MARGIN_SECONDS: Final = 0.15
 PATIENCE_SECONDS: Final = 6.0
 """Whoever has waited so long for the first word is not held back any more for others' sake."""
 
+LATE_PATIENCE_SECONDS: Final = 1.0
+"""The same where somebody has fallen silent all the same: the machine is too slow for all."""
+
 _OVERHEAD: Final = 8
 """Characters that take as long as what a piece costs however short it is."""
 
@@ -104,7 +107,8 @@ def choose(
         return hearing[0] if hearing else None
     if supplied([*waiting, *running], lanes, costs, now, newcomer=first):  # 2
         return first
-    if now - first.since > PATIENCE_SECONDS:  # 3
+    late = any(not ask.new and _dry_at(ask) < now for ask in (*waiting, *running))
+    if now - first.since > (LATE_PATIENCE_SECONDS if late else PATIENCE_SECONDS):  # 3
         return hearing[0] if hearing and _dry_at(hearing[0]) <= first.since else first
     if hearing:  # 4
         return hearing[0]
@@ -140,7 +144,7 @@ def supplied(
     for needed, cost in sorted(due):
         spent += cost
         # Beside others a piece takes longer than if it had all threads.
-        if spent + (cost if lanes > 1 else 0.0) + MARGIN_SECONDS > needed:
+        if spent + (cost / 2 if lanes > 1 else 0.0) + MARGIN_SECONDS > needed:
             return False
     return True
 

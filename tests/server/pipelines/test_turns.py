@@ -7,6 +7,7 @@ import pytest
 
 from wyoming_servers.clock import FakeClock
 from wyoming_servers.pipelines.turns import (
+    LATE_PATIENCE_SECONDS,
     PATIENCE_SECONDS,
     Ask,
     Costs,
@@ -125,6 +126,12 @@ def test_a_listener_who_ran_dry_hears_from_then_on() -> None:
     assert (one.dry_at, one.heard) == (21.0, 3.0)
 
 
+def test_where_somebody_falls_silent_in_any_case_patience_is_short() -> None:
+    late = ask(-0.5)
+    waited = ask(since=LATE_PATIENCE_SECONDS + 0.1)
+    assert chosen([waited, late]) is waited
+
+
 async def speak(turns: Turns, one: Listener, clock: FakeClock, order: list[str], name: str) -> None:
     async with turns.turn(one):
         order.append(name)
@@ -195,3 +202,51 @@ async def test_the_next_piece_of_who_had_the_turn_is_known_before_another_is_cho
         await clock.advance(1.0)
         await clock.advance(1.0)
     assert order == ["one", "one", "other"]
+
+
+@pytest.mark.parametrize("slow", [1.0, 2.0], ids=["a quiet machine", "one half as fast"])
+@pytest.mark.parametrize("clients", [2, 4, 8])
+async def test_a_crowd_that_the_machine_can_keep_up_with_hears_no_gap(
+    clock: FakeClock, clients: int, slow: float
+) -> None:
+    """Two cores, three lanes; a thread takes 3.5 ms for a character that is heard for 65 ms.
+
+    Each client asks for the next text as soon as it has all of the last.
+    """
+    turns = Turns(clock)
+    turns.lanes = 3
+    running, gaps, firsts = 0, [], []
+
+    async def client(texts: int) -> None:
+        nonlocal running
+        for _ in range(texts):
+            sizes = [30, 75]
+            one = Listener(lambda sizes=sizes: sizes)
+            asked = clock.now()
+            for size in list(sizes):
+                async with turns.turn(one):
+                    running += 1
+                    # A lone text has all threads, and they wait for each other.
+                    await clock.sleep(0.0035 * (size + 8) * slow * max(0.6, running / 2))
+                    running -= 1
+                    if one.dry_at is None:
+                        firsts.append(clock.now() - asked)
+                    else:
+                        gaps.append(clock.now() - one.dry_at)
+                    one.hear(0.065 * size, clock.now())
+                    sizes.pop(0)
+
+    async def crowd() -> None:
+        await client(1)
+        firsts.clear()
+        await asyncio.gather(*(client(4) for _ in range(clients)))
+
+    task = asyncio.create_task(crowd())
+    while not task.done():
+        await clock.advance(0.01)
+    await task
+    assert len(firsts) == 4 * clients
+    assert max(gaps) <= 0
+    if slow == 1.0:
+        # Of what a client waits for if whole texts are spoken one after the other.
+        assert max(firsts) < 0.35 * clients * 0.0035 * 121 * 0.6
