@@ -267,7 +267,8 @@ async def measure(args: argparse.Namespace, phases: Sequence[str]) -> dict[str, 
                 result["accuracy"] = await accuracy([peers[0], whole], [*clean, *loud])
                 named = spoken("names", NAMED[:4] if short else NAMED)
                 result["vocabulary"] = await vocabulary(whole, named, commands)
-        result["memory"] = memory.peak
+        if all(memory.peak.values()):
+            result["memory"] = memory.peak
     if "ablation" in phases:
         async with ours(threads=threads) as own:
             whole = Target(OURS, own, turns=False)

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from wyoming_servers.engines.base import Output
 from wyoming_servers.engines.whisper_prompt import NO_PROMPT, Prompt
-from wyoming_servers.engines.whisper_window import LEAD, NO_SPEECH, Decoded, compression
+from wyoming_servers.engines.whisper_window import (
+    LEAD,
+    NO_SPEECH,
+    SILENT_LOGPROB,
+    Decoded,
+    compression,
+)
 from wyoming_servers.text.plain import speakable
 
 if TYPE_CHECKING:
@@ -23,13 +29,17 @@ _PHANTOMS: Final = frozenset(
         "thanks for watching",
         "thank you for watching",
         "please subscribe",
+        "music",
+        "applause",
+        "laughter",
         "vielen dank",
         "untertitel der amara org community",
         "sous titres réalisés para la communauté d amara org",
         "subtítulos realizados por la comunidad de amara org",
     }
 )
-"""What Whisper says to music and noise, as subtitles do; believed only if speech is likely."""
+"""What Whisper says to music and noise, as subtitles do; believed only if speech is likely and the
+words are not improbable."""
 
 
 class Heard:
@@ -56,7 +66,8 @@ class Heard:
         self._no_speech = max(self._no_speech, float(segment.no_speech_prob))
         if compression(segment.text) > MAX_COMPRESSION or not speakable(segment.text):
             return
-        if segment.no_speech_prob > NO_SPEECH and _words(segment.text) in _PHANTOMS:
+        nobody = segment.no_speech_prob > NO_SPEECH or segment.avg_logprob < SILENT_LOGPROB
+        if nobody and _words(segment.text) in _PHANTOMS:
             return
         if prompt.echoed(segment.text, float(segment.avg_logprob)):
             return

@@ -36,6 +36,14 @@ def test_what_whisper_makes_up_is_dropped(text: str, no_speech: float, kept: boo
         assert outputs[0].data["end"] == 5.0
 
 
+def test_what_it_says_to_music_is_dropped_if_it_is_improbable() -> None:
+    heard = Heard(5.0)
+    assert not list(heard.segment(segment(" Music", logprob=-1.5)))
+    assert not list(heard.segment(segment(" Thank you for watching.", 0.4, logprob=-1.2)))
+    assert list(heard.segment(segment(" Turn it off.", logprob=-1.2)))
+    assert heard.result("en")["text"] == "Turn it off."
+
+
 def test_a_prompt_that_is_read_out_is_dropped() -> None:
     prompt = Prompt(entries=("Ecobee", "Shelly Plus", "Hue Go"))
     heard = Heard(5.0)
