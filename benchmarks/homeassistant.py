@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 import soxr
-from harness.assist import Outcome, run_pipeline
+from harness.assist import TAIL_SECONDS, Outcome, run_pipeline
 from harness.audio import RATE
 from harness.client import HassClient, Subscription, log_in
 from harness.conductor import Address, Conductor, Servers
@@ -67,6 +67,15 @@ QUIET = 250.0
 """Below this, 10 ms of speech count as its end."""
 
 
+def _with_noise(sound: "np.ndarray[Any, np.dtype[np.float32]]") -> bytes:
+    noise = np.random.default_rng(len(sound)).normal(0.0, NOISE, len(sound))
+    return bytes(np.clip(sound + noise, -32768, 32767).astype(np.int16).tobytes())
+
+
+QUIET_ROOM = _with_noise(np.zeros(int(RATE * TAIL_SECONDS), np.float32))
+"""What the microphone hears after the words."""
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """One command; seconds from the end of the words."""
@@ -103,11 +112,6 @@ async def speech(address: Address, text: str, pace: float) -> bytes:
     return _with_noise(sound)
 
 
-def _with_noise(sound: "np.ndarray[Any, np.dtype[np.float32]]") -> bytes:
-    noise = np.random.default_rng(len(sound)).normal(0.0, NOISE, len(sound))
-    return bytes(np.clip(sound + noise, -32768, 32767).astype(np.int16).tobytes())
-
-
 class Lights:
     """When each light became on or off."""
 
@@ -139,7 +143,7 @@ async def measure(
     await client.post("/api/services/tts/clear_cache", {})  # the answers are few, and always new
     await asyncio.sleep(1)  # what the last command left to do is not this one's
     began = asyncio.get_running_loop().time()
-    outcome = await run_pipeline(client, pipeline, sound)
+    outcome = await run_pipeline(client, pipeline, sound, after=QUIET_ROOM)
     end = outcome.at["speech-end"]
     return Run(
         assistant=assistant,

@@ -56,20 +56,21 @@ async def run_pipeline(
     *,
     start_stage: str = "stt",
     end_stage: str = "tts",
+    after: bytes = silence(TAIL_SECONDS),
 ) -> Outcome:
     """Speak into a pipeline in real time and wait for its end.
 
-    `speech` is 16 kHz mono; silence follows it until the pipeline has heard enough. Raises
+    `speech` is 16 kHz mono; `after` follows it until the pipeline has heard enough. Raises
     TimeoutError if the run does not end by itself.
     """
     # 0: wait for a wake word for ever; the run's own limit still holds.
     sound = {"sample_rate": RATE, **({"timeout": 0} if start_stage == "wake_word" else {})}
-    return await _run(client, pipeline, start_stage, end_stage, sound, speech)
+    return await _run(client, pipeline, start_stage, end_stage, sound, speech, after)
 
 
 async def say(client: HassClient, pipeline: str, text: str) -> Outcome:
     """Let a pipeline speak a text, and listen to it."""
-    return await _run(client, pipeline, "tts", "tts", {"text": text}, b"")
+    return await _run(client, pipeline, "tts", "tts", {"text": text}, b"", b"")
 
 
 async def _run(
@@ -79,6 +80,7 @@ async def _run(
     end_stage: str,
     begin_with: dict[str, Any],
     speech: bytes,
+    after: bytes,
 ) -> Outcome:
     run = await client.subscribe(
         "assist_pipeline/run",
@@ -90,7 +92,7 @@ async def _run(
     )
     outcome = Outcome()
     async with asyncio.timeout(RUN_SECONDS + 30), asyncio.TaskGroup() as tasks:
-        follower = _Follower(client, outcome, tasks, speech)
+        follower = _Follower(client, outcome, tasks, speech, after)
         await follower.follow(run)
     return outcome
 
@@ -99,12 +101,18 @@ class _Follower:
     """Reacts to the events of one run."""
 
     def __init__(
-        self, client: HassClient, outcome: Outcome, tasks: asyncio.TaskGroup, speech: bytes
+        self,
+        client: HassClient,
+        outcome: Outcome,
+        tasks: asyncio.TaskGroup,
+        speech: bytes,
+        after: bytes,
     ) -> None:
         self._client = client
         self._outcome = outcome
         self._tasks = tasks
         self._speech = speech
+        self._after = after
         self._heard_enough = asyncio.Event()
         self._stream_url: str | None = None
         self._fetching = False
@@ -166,7 +174,7 @@ class _Follower:
     async def _speak(self, handler: int) -> None:
         """Send the sound at the pace of a microphone, until the pipeline has heard enough."""
         size = 2 * int(RATE * CHUNK_SECONDS)
-        sound = self._speech + silence(TAIL_SECONDS)
+        sound = self._speech + self._after
         clock = asyncio.get_running_loop().time
         began = clock()
         for index, start in enumerate(range(0, len(sound), size)):
