@@ -151,3 +151,23 @@ async def test_a_speech_job_is_cancelled(client, coordinator, context) -> None:
 async def test_the_server_says_that_it_speaks_texts(client, anonymous) -> None:
     assert "speech_jobs" in (await client.get("/info")).json()["features"]
     assert (await anonymous.post("/jobs/speech", json={"text": "a"})).status_code == 401
+
+
+async def test_the_end_of_a_speech_job_is_posted_to_its_webhook(client, ended) -> None:
+    heard: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        size = int(head.split(b"content-length:")[1].split(b"\r\n")[0])
+        heard.set_result(await reader.readexactly(size))
+        writer.write(b"HTTP/1.1 204 Fine\r\nconnection: close\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(listen, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
+    job = await ended(await order(client, json={"text": "Hello.", "webhook_url": url}))
+    async with asyncio.timeout(5):
+        assert json.loads(await heard) == job
+    assert job["task"] == "speak"
+    server.close()
+    await server.wait_closed()
