@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.async_api import Page, Response, async_playwright
+from playwright.async_api import ConsoleMessage, Page, Response, async_playwright
 
 from harness.client import PASSWORD, USERNAME
 
@@ -24,6 +24,13 @@ def find_chromium() -> Path | None:
     """Return a Chromium or Chrome that is installed on this machine."""
     found = (shutil.which(name) for name in NAMES)
     return next((Path(path) for path in found if path), None)
+
+
+TELL_REJECTIONS = """
+addEventListener("unhandledrejection", ({ reason }) =>
+  reason instanceof Error || console.error(`unhandled: ${JSON.stringify(reason)}`));
+"""
+"""Home Assistant rejects with plain objects, of which a fault would say no more than `Object`."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,8 @@ async def open_browser(chromium: Path, url: str, pictures: Path) -> AsyncIterato
         page.set_default_timeout(PATIENCE_SECONDS * 1000)
         browser = Browser(page, url, [], pictures)
         page.on("pageerror", lambda error: browser.faults.append(str(error)))
+        page.on("console", lambda message: browser.faults.extend(_rejection(message)))
+        await page.add_init_script(TELL_REJECTIONS)
         page.on("response", lambda reply: browser.faults.extend(_fault(reply)))
         await browser.open("/")
         await page.locator("input[name=username]").fill(USERNAME)
@@ -73,6 +82,10 @@ async def open_browser(chromium: Path, url: str, pictures: Path) -> AsyncIterato
         await page.locator("home-assistant-main").wait_for()
         yield browser
         await chrome.close()
+
+
+def _rejection(message: ConsoleMessage) -> list[str]:
+    return [message.text] if message.text.startswith("unhandled: ") else []
 
 
 def _fault(reply: Response) -> list[str]:
