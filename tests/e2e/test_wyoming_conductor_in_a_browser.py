@@ -48,7 +48,7 @@ async def test_the_panel_follows_the_server_and_steers_it(
     steered: Steered,
     recording: Callable[[str], bytes],
 ) -> None:
-    # Not from the overview: leaving it while it loads is a fault of its own.
+    # Not from the overview, which asks for parts of Home Assistant that this small home lacks.
     page = await browser.open("/config/integrations/dashboard")
     await page.get_by_text("Conductor", exact=True).click()
     row = page.locator("wyoming-conductor-panel tr").filter(has_text=MODEL)
