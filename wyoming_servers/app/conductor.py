@@ -5,7 +5,6 @@ import logging
 
 from wyoming_servers import __version__
 from wyoming_servers.app.ground import Ground
-from wyoming_servers.app.http import Behind, start_api
 from wyoming_servers.app.pipelines import open_pipelines
 from wyoming_servers.config.faults import ConfigError, Fault
 from wyoming_servers.config.load import LoadedConfig
@@ -99,6 +98,9 @@ class Conductor:
         identity = await asyncio.to_thread(tenancy.identity)
         preloaded = self._preloaded(specs)
         if config.api.enabled:
+            # 27 MB and a third of a second, which a server for one command need not take.
+            from wyoming_servers.app.http import Behind, start_api  # noqa: PLC0415
+
             behind = Behind(
                 coordinator=coordinator,
                 library=library,

@@ -37,6 +37,11 @@ LEAD: Final = 0.2
 MARGIN: Final = 0.5
 """Seconds of silence encoded behind the audio: the encoder must see that the speech has ended."""
 
+LEAST: Final = 6.0
+"""Seconds encoded at least. With less, one short command in ten is heard twice ("No. No."), and
+more are doubted, which costs ten times what encoding more silence does: of 72, 48 were right and
+20 to 25 doubted without this, 60 and 15 with it."""
+
 SPLICED: Final = 1500
 """Encoder frames (20 ms) that the decoder sees: as many as in training. With 750, decoding is a
 third faster and makes twice the errors."""
@@ -123,11 +128,20 @@ def doubt(
         return "a token again and again"
     if compression(text) > MAX_COMPRESSION:
         return "too repetitive"
+    if is_twice(text):
+        return "the same twice"
     if avg_logprob < MIN_LOGPROB:
         return "improbable"
     if no_speech_prob > NO_SPEECH and avg_logprob < DOUBTFUL_LOGPROB:
         return "perhaps nobody speaks"
     return ""
+
+
+def is_twice(text: str) -> bool:
+    """Whether a text says the same words twice and nothing else."""
+    words = re.findall(r"\w+", text.lower())
+    half, odd = divmod(len(words), 2)
+    return half > 0 and not odd and words[:half] == words[half:]
 
 
 def compression(text: str) -> float:
@@ -145,11 +159,13 @@ class ShortWindow:
         *,
         lead: float = LEAD,
         margin: float = MARGIN,
+        least: float = LEAST,
         spliced: int = SPLICED,
     ) -> None:
         self._model = model
         self._lead = lead
         self._margin = margin
+        self._least = least
         self._spliced = spliced
         self._silence = self._encode(np.zeros(30 * _RATE, np.float32))
         """Encoder states of 30 s of silence, shape (1, 1500, width)."""
@@ -165,6 +181,7 @@ class ShortWindow:
         """
         lead = int(self._lead * _RATE)
         samples = lead + len(audio) + int(self._margin * _RATE)
+        samples = max(samples, int(self._least * _RATE))
         frames = min(-(-samples // _FRAME_SAMPLES), self._silence.shape[1])
         padded = np.zeros(frames * _FRAME_SAMPLES, np.float32)
         kept = audio[: len(padded) - lead]

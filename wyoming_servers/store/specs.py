@@ -132,7 +132,7 @@ def served_models(config: Config, catalog: Catalog) -> dict[str, str]:
     if config.wake.enabled and (model := _hearing(config, catalog)) is not None:
         served[Kind.WAKE] = model
     if config.asr.enabled:
-        served |= {extra_service(id): id for id in config.asr.extra_ports if id in catalog}
+        served |= {extra_service(key): key for key in config.asr.extra_ports if key in catalog}
     return served
 
 

@@ -4,8 +4,9 @@ A listener waits for the first piece alone, so it is a clause or about five word
 longer than the synthesis of the next. All others are whole sentences, since a voice needs the whole
 sentence for its melody, and only a very long one is cut at a clause.
 
-Put together, the segments are the text, but for white space at the cuts. How a text comes decides
-about the first piece alone: what follows is cut the same whether it comes whole or letter by letter.
+Put together, the segments are the text, but for white space at the cuts. How a text comes
+decides about the first piece alone: what follows is cut the same whether it comes whole or letter
+by letter.
 """
 
 import re

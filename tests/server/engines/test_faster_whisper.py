@@ -377,3 +377,12 @@ def test_a_cancelled_run_drops_its_audio(tiny: FasterWhisperEngine) -> None:
     session.feed(bytes(32_000), {})
     session.close()
     assert not session._audio
+
+
+@pytest.mark.parametrize("said", ["No.", "Play.", "Turn on the fan."])
+def test_a_short_command_without_silence_behind_it_is_heard_once(
+    tiny: FasterWhisperEngine, say: Callable[[str], bytes], said: str
+) -> None:
+    spoken = say(said)[:-32_000]
+    _, result = hear(tiny, spoken, language="en")
+    assert result["text"].strip(" .").lower() == said.strip(".").lower()

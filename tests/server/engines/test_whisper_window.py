@@ -44,6 +44,14 @@ def test_a_token_twice_is_a_word_twice() -> None:
     assert why(tokens=(5, 5, 6, 5, 5)) == ""
 
 
+def test_the_same_words_twice_are_not_trusted() -> None:
+    assert why(text="No. No.") == "the same twice"
+    assert why(text="Turn on the fan, turn on the fan.") == "the same twice"
+    assert why(text="No. No. No.") == ""
+    assert why(text="Turn on the fan, turn on the light.") == ""
+    assert why(text="") == ""
+
+
 def test_improbable_words_are_not_trusted() -> None:
     assert why(logprob=-0.8) == "improbable"
 
@@ -99,7 +107,7 @@ def test_only_the_audio_and_its_margin_are_encoded_and_silence_is_put_behind(nam
     ctranslate2 = pytest.importorskip("ctranslate2")
     dtype = getattr(ctranslate2.DataType, name)
     windows: list[int] = []
-    window = ShortWindow(fake_model(dtype, windows), lead=0.2, margin=0.5)
+    window = ShortWindow(fake_model(dtype, windows), lead=0.2, margin=0.5, least=1.0)
     states = window.encode(np.full(16_000, 0.5, np.float32))
     assert windows == [3_000, 170]
     assert states.shape == (1, 1500, 4)
@@ -108,6 +116,15 @@ def test_only_the_audio_and_its_margin_are_encoded_and_silence_is_put_behind(nam
     assert (levels[10:60] == 0.5).all()
     assert (levels[:10] == 0.0).all()
     assert (levels[60:] == 0.0).all()
+
+
+@pytest.mark.component
+def test_a_word_alone_has_real_silence_around_it() -> None:
+    ctranslate2 = pytest.importorskip("ctranslate2")
+    windows: list[int] = []
+    window = ShortWindow(fake_model(ctranslate2.DataType.float32, windows), least=6.0)
+    window.encode(np.full(8_000, 0.5, np.float32))
+    assert windows == [3_000, 600]
 
 
 class FakeDecoder:
