@@ -7,7 +7,8 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from wyoming_servers.audio.pcm import level
-from wyoming_servers.audio.vad import FRAME_SECONDS, WINDOW, VadFrame
+from wyoming_servers.audio.silero import WINDOW
+from wyoming_servers.audio.vad import FRAME_SECONDS, VadFrame
 from wyoming_servers.coordinator.face import Lease, ModelStatus, Snapshot
 from wyoming_servers.domain import (
     SPEECH_FORMAT,

@@ -6,7 +6,8 @@ from typing import Final, Protocol
 
 from wyoming_servers.audio.endpoint import EndReason, TurnDetector, TurnEnded, TurnEvent
 from wyoming_servers.audio.resample import Converter
-from wyoming_servers.audio.vad import WINDOW, VadFrame
+from wyoming_servers.audio.silero import WINDOW
+from wyoming_servers.audio.vad import VadFrame
 from wyoming_servers.clock import Clock
 from wyoming_servers.domain import SPEECH_FORMAT, AudioFormat
 

@@ -1,6 +1,7 @@
 """Recordings cut at their silences."""
 
-from wyoming_servers.audio.vad import FRAME_SECONDS, WINDOW, VadFrame
+from wyoming_servers.audio.silero import WINDOW
+from wyoming_servers.audio.vad import FRAME_SECONDS, VadFrame
 from wyoming_servers.domain import SPEECH_FORMAT
 from wyoming_servers.jobs.cutter import MAX_SECONDS, Cut, EvenCutter, SpeechCutter
 
