@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import Final, Self
 
+from wyoming_servers.audio.child import end
 from wyoming_servers.audio.resample import Converter
 from wyoming_servers.audio.wav import header
 from wyoming_servers.domain import AudioFormat
@@ -61,9 +62,8 @@ class Encoder:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._process is not None and self._process.returncode is None:
-            self._process.kill()
-            await self._process.wait()
+        if self._process is not None:
+            await end(self._process)
         if self._feeding is not None:
             self._feeding.cancel()
             await asyncio.wait([self._feeding])

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from wyoming_servers.audio.child import end
 from wyoming_servers.domain import SPEECH_FORMAT
 from wyoming_servers.errors import BadRequestError, DeadlineError, InternalError
 from wyoming_servers.jobs.cutter import MAX_SECONDS
@@ -97,9 +98,7 @@ async def open_recording(
     try:
         yield _parts(process, grumbling)
     finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
+        await end(process)
         grumbling.cancel()
         await asyncio.wait([grumbling])
 
