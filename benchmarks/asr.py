@@ -5,8 +5,9 @@
         [--only latency,flood,accuracy,ablation] [--threads 2] [--short]
 
 PYTHON is an interpreter that has wyoming-faster-whisper; FOLDER holds recordings with their words
-beside them (`.txt`). All servers run here, on loopback, with the same number of threads, and one
-at a time has work. `--short` tries everything with a few utterances. What is measured:
+beside them (`.txt`). All servers run here, on loopback, with the same number of threads (ours
+transcribes so many utterances at once, with one each), and one at a time has work. `--short` tries
+everything with a few utterances. What is measured:
 
 latency   audio in real time, 0.7 s of silence, audio-stop; from audio-stop to the transcript.
 flood     whole utterances at once, a connection each, from 1, 2, 4 and 8 clients.
@@ -40,13 +41,15 @@ PHASES: Final = ("latency", "flood", "accuracy", "ablation")
 CLIENTS: Final = (1, 2, 4, 8)
 NOISE_DB: Final = (10.0, 5.0)
 
+_OPTIONS: Final = "models.whisper/base.options"
+_TWO_THREADS: Final = f"{_OPTIONS}.cpu_threads=2"
+
 LEVERS: Final[dict[str, tuple[tuple[str, ...], dict[str, Any]]]] = {
     "speculation": (("asr.speculation=false",), {}),
-    "short window": (("models.whisper/base.options.short_window=false",), {}),
-    "batching": (("models.whisper/base.options.batch=1",), {}),
+    "short window": ((f"{_OPTIONS}.short_window=false",), {}),
+    "one thread for each utterance (two in one step)": ((_TWO_THREADS,), {"at_once": 1}),
+    "the same, nor two in one step": ((_TWO_THREADS, f"{_OPTIONS}.batch=1"), {"at_once": 1}),
     "malloc and BLAS settings": ((), {"plain": True}),
-    "threads: 1 instead": ((), {"threads": 1}),
-    "threads: 4 instead": ((), {"threads": 4}),
 }
 """How to take each means away: settings, and arguments of `ours`."""
 
@@ -180,7 +183,7 @@ async def ablation(
     result: dict[str, Any] = {}
     few = items[::5] if not short else items[:2]
     for lever, (settings, changes) in LEVERS.items():
-        how: dict[str, Any] = {"threads": threads, **changes}
+        how: dict[str, Any] = {"at_once": threads, **changes}
         async with ours(*settings, name=lever, **how) as server, watched([server]) as memory:
             less = Target("less", server, turns=False)
             await ask(less, items[0], real_time=False)
@@ -241,7 +244,7 @@ async def measure(args: argparse.Namespace, phases: Sequence[str]) -> dict[str, 
         "utterances": len(commands),
     }
     async with AsyncExitStack() as stack:
-        own = await stack.enter_async_context(ours(threads=threads))
+        own = await stack.enter_async_context(ours(at_once=threads))
         files = model_folder(own)
         servers = [own]
         for name, beam in ((PEER, 0), (PEER_BEAM_1, 1)):
@@ -270,7 +273,7 @@ async def measure(args: argparse.Namespace, phases: Sequence[str]) -> dict[str, 
         if all(memory.peak.values()):
             result["memory"] = memory.peak
     if "ablation" in phases:
-        async with ours(threads=threads) as own:
+        async with ours(at_once=threads) as own:
             whole = Target(OURS, own, turns=False)
             await ask(whole, commands[0], real_time=False)
             result["ablation"] = await ablation(whole, commands, threads, short=short)

@@ -56,9 +56,12 @@ class Target:
 
 @asynccontextmanager
 async def ours(
-    *settings: str, threads: int, name: str = "wyoming-conductor", plain: bool = False
+    *settings: str, at_once: int, name: str = "wyoming-conductor", plain: bool = False
 ) -> AsyncIterator[Server]:
-    """Run speech-to-text of this checkout; `plain` without its workers' environment."""
+    """Run speech-to-text of this checkout; `plain` without its workers' environment.
+
+    It has a thread for each of `at_once` utterances, as it chooses by itself for a small model.
+    """
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         start = ["-c", _PLAIN] if plain else ["-m", "wyoming_servers"]
@@ -67,7 +70,8 @@ async def ours(
             *(f"data_dir={folder}", "host=127.0.0.1", f"asr.port={port}", f"asr.model={MODEL}"),
             *("tts.enabled=false", "wake.enabled=false", "api.enabled=false"),
             *("discovery.zeroconf=false", "downloads.offline=true", "keep_alive=-1"),
-            f"models.{MODEL}.options.cpu_threads={threads}",
+            f"models.{MODEL}.options.cpu_threads=1",
+            f"models.{MODEL}.options.num_workers={at_once}",
             *settings,
         ):
             command += ["--set", setting]

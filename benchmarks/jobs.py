@@ -39,7 +39,7 @@ DATA = Path(__file__).parents[1] / "tests" / "data"
 START_S = 120.0
 ANSWER_S = 60.0
 CHUNK_MS = 30
-THINK_S = 2.0
+THINK_S = 6.0
 """Between two commands: a job gets to work, and is in the middle of something at the next."""
 LINES = 6_000
 """Of the book: more than can be spoken while commands are said."""

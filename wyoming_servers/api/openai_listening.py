@@ -92,7 +92,7 @@ async def _listen(context: ApiContext, request: Request, task: Task) -> Response
             path,
             wanted,
             limit=context.config.limits.request + context.config.limits.load,
-            beam_size=context.config.asr.beam_size,
+            manner=jobs.manner,
             client=client_of(request),
             decoder=jobs.decoder,
         )

@@ -20,6 +20,7 @@ from wyoming_servers.domain import ModelSpec, ModelState
 from wyoming_servers.jobs.job import Job
 from wyoming_servers.jobs.manager import JobManager
 from wyoming_servers.jobs.speak import Reading
+from wyoming_servers.jobs.transcribe import Manner
 from wyoming_servers.pipelines.library import ModelLibrary
 from wyoming_servers.telemetry.metrics import Metrics
 from wyoming_servers.telemetry.otlp import OtlpExporter
@@ -66,7 +67,9 @@ async def start_api(ground: Ground, behind: Behind) -> int:
             config.jobs,
             bus,
             clock,
-            beam_size=config.asr.beam_size,
+            manner=Manner(
+                config.asr.beam_size, tuple(config.asr.languages), behind.pipelines.vocabulary
+            ),
             reading=Reading(behind.pipelines.tts.lexicon, config.tts.sentence_silence),
             on_end=_telling(webhooks),
         )

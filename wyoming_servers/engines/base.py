@@ -144,7 +144,7 @@ class FinishesTogether(Protocol):
 
 @runtime_checkable
 class WorksInLanes(Protocol):
-    """An engine that makes the outputs of several runs at the same time (speech).
+    """An engine that makes the outputs of several runs at the same time.
 
     Outputs of `finish` are then asked for in other threads, those of one run one after the other;
     all other calls still come from the engine thread, while those threads work.

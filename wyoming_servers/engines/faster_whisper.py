@@ -28,8 +28,8 @@ MAX_SECONDS: Final = 600.0
 
 BATCH_CPU: Final = 2
 BATCH_GPU: Final = 8
-"""Utterances that are decoded together, at most. Each holds 57 MB (base, float32) meanwhile, and
-the first waits for the last; a CPU gains a tenth by two and little more by four."""
+"""Utterances that are decoded in one step, at most. Each holds 57 MB (base, float32) meanwhile,
+and the first waits for the last; a CPU gains a tenth by two and little more by four."""
 
 _NEEDED: Final = ("model.bin", "config.json", "tokenizer.json")
 """Without the last one faster-whisper would download it."""
@@ -40,8 +40,10 @@ _log = logging.getLogger(__name__)
 class FasterWhisperEngine:
     """One Whisper model; `engines.base` says what a request can ask for.
 
-    Options: `cpu_threads` (0: measured), `num_workers` (1), `short_window` (True), `batch` (2, on a
-    GPU 8; 1: one at a time), `vocabulary_tokens` (120; 0: no vocabulary), `max_seconds` (600).
+    Options: `cpu_threads` (of one utterance; 0: measured), `num_workers` (utterances at the same
+    time on a CPU; 0: as many as have threads), `short_window` (True), `batch` (utterances in one
+    step, where they are not worked on at the same time: 2, on a GPU 8; 1: one), `vocabulary_tokens`
+    (120; 0: no vocabulary), `max_seconds` (600).
     """
 
     def __init__(self) -> None:
@@ -53,6 +55,9 @@ class FasterWhisperEngine:
         self._distilled = False
         self._placement = Placement()
         self._threads = 1
+        """Of one utterance."""
+        self._workers = 1
+        """Utterances at the same time."""
         self._load_seconds = 0.0
         self._measured = False
 
@@ -111,8 +116,19 @@ class FasterWhisperEngine:
         return WhisperSession(ear.transcribe, WhisperRequest.parse(request, self._languages), limit)
 
     @property
+    def lanes(self) -> int:
+        """Utterances that are transcribed at the same time, at most."""
+        return self._workers
+
+    @property
     def finish_limit(self) -> int:
-        """Utterances that are decoded together, at most."""
+        """Utterances that are decoded in one step, at most.
+
+        Where a core is left for a second one it is better off there: two at once on two cores are
+        twice as many as one, two in one step a tenth more.
+        """
+        if self._workers > 1:
+            return 1
         usual = BATCH_GPU if self._on_gpu else BATCH_CPU
         return max(1, int(self._options.get("batch") or usual))
 
@@ -144,16 +160,24 @@ class FasterWhisperEngine:
         self.close()
         device, _, index = self._placement.device.partition(":")
         self._threads = threads
+        self._workers = self._workers_beside(threads)
         self._model = WhisperModel(
             str(self._folder),
             device=device,
             device_index=int(index or 0),
             compute_type=_compute_type(self._placement),
             cpu_threads=threads,
-            num_workers=int(self._options.get("num_workers") or 1),
+            num_workers=self._workers,
             local_files_only=True,
         )
         return self._model
+
+    def _workers_beside(self, threads: int) -> int:
+        """Return how many utterances are transcribed at once, if each has so many threads."""
+        if self._on_gpu:
+            return 1
+        wanted = int(self._options.get("num_workers") or 0)
+        return wanted or whisper_threads.workers(whisper_threads.usable_cores(), threads)
 
     def _measure_threads(self) -> None:
         """Have the model loaded with the number of threads that suits it."""

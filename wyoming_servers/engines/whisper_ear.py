@@ -85,13 +85,16 @@ class WhisperEar:
         1. Too short for a word: nothing was said.
         2. No language named: detect it.
         3. A short command: the short window, if the result can be trusted.
-        4. All else, and what cannot be trusted: windows of 30 s.
+        4. If not: the same with more silence behind it.
+        5. All else, and what still cannot be trusted: windows of 30 s.
         """
         heard = Heard(said.seconds)
         if said.seconds < MIN_SECONDS:  # 1
             return heard.result(said.language)
         if said.decoded is None:
             self.listen([said])  # 2, 3
+        if self._may_help(said.decoded) and self._window.can_grow(said.seconds):
+            self.listen([said], again=True)  # 4
         language = self._language(said)
         heard.language_probability = said.probability
         decoded = said.decoded
@@ -103,24 +106,32 @@ class WhisperEar:
             _log.debug("short window of %.1f s not trusted: %s", said.seconds, decoded.doubt)
             if decoded.doubt == ECHO:
                 prompt = NO_PROMPT
-        for segment in self._segments(said.audio, said.request, language, prompt):  # 4
+        for segment in self._segments(said.audio, said.request, language, prompt):  # 5
             yield from heard.segment(segment, prompt)
         trim()
         return heard.result(language)
 
-    def listen(self, many: Sequence[Utterance]) -> None:
-        """Decode in short windows, all in one step, those utterances that fit; others stay."""
+    def listen(self, many: Sequence[Utterance], *, again: bool = False) -> None:
+        """Decode in short windows, all in one step, those utterances that fit; others stay.
+
+        What was decoded before, and is not to be trusted, is decoded `again`.
+        """
         spoken: list[tuple[Utterance, Encoded]] = []
         for said in many:
             if not self._fits(said):
                 continue
-            states = self._window.encode(said.audio)
+            states = self._window.encode(said.audio, again=again)
             if said.language is None:
                 said.language, said.probability = self._window.detect(states, said.request.among)
             spoken.append((said, self._encoded(said, said.language, states)))
         results = self._window.decode([encoded for _, encoded in spoken])
         for (said, _), decoded in zip(spoken, results, strict=True):
             said.decoded = decoded
+
+    @staticmethod
+    def _may_help(decoded: Decoded | None) -> bool:
+        """Whether more silence may make words that can be trusted."""
+        return decoded is not None and decoded.doubt not in ("", ECHO) and not decoded.silent
 
     def _fits(self, said: Utterance) -> bool:
         return (

@@ -1,10 +1,14 @@
-"""How many threads a model of Whisper computes with, found out by trying.
+"""How many threads a model of Whisper gives to an utterance, found out by trying.
 
 More threads are faster up to a point that depends on the model and the machine: small models are
 slower with sixteen than with four, and in a container the cores that are seen are not those that
-may be used. CTranslate2 fixes the number when a model is loaded, so each try costs a load. That is
-why a try is short, why all of them together are bounded, and why the answer is kept beside the
-model's files, for this machine.
+may be used. Cores that one utterance does not use transcribe another at the same time, so a second
+thread must be worth it: two cores transcribe base twice as often with one thread for each of two
+utterances as with two threads for one, and the one is hardly later.
+
+CTranslate2 fixes the number when a model is loaded, so each try costs a load. That is why a try is
+short, why all of them together are bounded, and why the answer is kept beside the model's files,
+for this machine.
 """
 
 import json
@@ -20,15 +24,19 @@ import psutil
 
 from wyoming_servers.store.layout import RECEIPT
 
-SECONDS: Final = 1.0
+SECONDS: Final = 2.0
 """All tries together take at most about this long; what cannot be tried in time is not."""
 
 GUESS: Final = 4
 """Threads for the first try, where there are as many cores."""
 
-WORTH: Final = 0.9
-"""Another number must take less than this share of the guess's time: tries on a busy machine vary,
-and an idle core for somebody else is worth something."""
+WORTH: Final = 0.7
+"""More threads must take less than this share of the time of fewer: the cores they would leave can
+transcribe for somebody else, and tries on a busy machine vary."""
+
+MOST_WORKERS: Final = 4
+"""Utterances at the same time. Each holds the decoder's view of its 30 s: 57 MB with base, 490 MB
+with large-v3."""
 
 KEPT: Final = "cpu-threads.json"
 """File in the model's folder: what was found, by machine and number format."""
@@ -67,6 +75,11 @@ def candidates(cores: int, physical: int | None) -> list[int]:
     ]
 
 
+def workers(cores: int, threads: int) -> int:
+    """Return how many utterances can have so many threads each at the same time."""
+    return max(1, min(cores // threads, MOST_WORKERS))
+
+
 class Choice(NamedTuple):
     """A number of threads, and whether it was compared with any other."""
 
@@ -82,7 +95,7 @@ def choose(
     reload_seconds: float,
     now: Callable[[], float] = perf_counter,
 ) -> Choice:
-    """Return the number with the shortest time, of the guess and of those there is time to try.
+    """Return the least number that more threads do not beat by far, of those there is time to try.
 
     `attempt` has the model loaded with so many threads and returns the seconds of a short piece of
     work; `reload_seconds` is what loading takes, so that a slow model is not loaded again.
@@ -94,9 +107,10 @@ def choose(
         if now() - began + 2 * reload_seconds > SECONDS:
             break
         times[number] = attempt(number)
-    best = min(times, key=lambda number: times[number])
-    if times[best] > WORTH * times[guess]:
-        best = guess
+    best = min(times)
+    for number in sorted(times):
+        if times[number] < WORTH * times[best]:
+            best = number
     told = ", ".join(f"{number}: {1_000 * seconds:.0f} ms" for number, seconds in times.items())
     _log.info("%d threads (%s)", best, told)
     return Choice(best, len(times) > 1)

@@ -14,7 +14,7 @@ from wyoming_servers.jobs.attempt import Attempts, Patience
 from wyoming_servers.jobs.audio import Decoder, Ended, Opened, Piece, open_recording
 from wyoming_servers.jobs.cutter import MAX_SECONDS
 from wyoming_servers.jobs.job import NewJob
-from wyoming_servers.jobs.transcribe import Heard, transcribe
+from wyoming_servers.jobs.transcribe import USUAL, Heard, Manner, transcribe
 
 _COMMAND_SECONDS: Final = MAX_SECONDS
 """A recording of this length may be a command that somebody waits for; a longer one is a job."""
@@ -27,7 +27,7 @@ async def transcribe_now(
     wanted: NewJob,
     *,
     limit: float,
-    beam_size: int = 1,
+    manner: Manner = USUAL,
     client: str = "",
     decoder: Decoder = open_recording,
 ) -> AsyncIterator[Heard | Ended]:
@@ -55,7 +55,7 @@ async def transcribe_now(
                         job=wanted,
                         language=language,
                         index=index,
-                        beam_size=beam_size,
+                        manner=manner,
                         priority=priority,
                     )
                     try:

@@ -31,6 +31,7 @@ from wyoming_servers.jobs.job import Job, JobStatus, NewJob
 from wyoming_servers.jobs.speak import Reading
 from wyoming_servers.jobs.speech import SpeechWork
 from wyoming_servers.jobs.storage import JobStorage
+from wyoming_servers.jobs.transcribe import USUAL, Manner
 from wyoming_servers.jobs.work import JobWork
 
 _LOGGER: Final = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ class JobManager:
         bus: EventBus,
         clock: Clock,
         *,
-        beam_size: int = 1,
+        manner: Manner = USUAL,
         reading: Reading = Reading(),  # noqa: B008  (immutable)
         on_end: OnEnd = _tell_nobody,
         decoder: Decoder = open_recording,
@@ -71,7 +72,8 @@ class JobManager:
         self._config = config
         self._bus = bus
         self._clock = clock
-        self._beam_size = beam_size
+        self.manner = manner
+        """How recordings are listened to, also those that are no jobs."""
         self._reading = reading
         self._on_end = on_end
         self.decoder = decoder
@@ -241,7 +243,7 @@ class JobManager:
             self._open,
             self._bus,
             self._clock,
-            beam_size=self._beam_size,
+            manner=self.manner,
             decoder=self.decoder,
         )
 

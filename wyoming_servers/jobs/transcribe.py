@@ -2,13 +2,28 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from wyoming_servers.coordinator.face import Lease
 from wyoming_servers.domain import Priority
 from wyoming_servers.jobs.audio import Piece
 from wyoming_servers.jobs.job import NewJob, Segment, Word
+from wyoming_servers.store.vocabulary import Vocabulary
 from wyoming_servers.worker.base import Chunk
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How recordings are listened to here, whatever a job asks for."""
+
+    beam_size: int = 1
+    languages: tuple[str, ...] = ()
+    """One of these is spoken, where a job names none; empty: any that the model knows."""
+    vocabulary: Vocabulary | None = None
+    """What things are called here; read anew for each piece."""
+
+
+USUAL: Final = Manner()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +41,22 @@ async def transcribe(
     *,
     language: str | None,
     index: int,
-    beam_size: int = 1,
+    manner: Manner = USUAL,
     priority: Priority = Priority.OTHER,
 ) -> Heard:
     """Transcribe a piece; its segments are numbered from `index` and timed in the recording.
 
     Raises what the run raises; cancelling cancels the run.
     """
+    words = manner.vocabulary
     request = {
         "language": language,
-        "beam_size": beam_size,
+        "languages": list(manner.languages),
+        "beam_size": manner.beam_size,
         "task": job.task,
         "initial_prompt": job.prompt or None,
+        "names": list(words.names) if words else [],
+        "terms": list(words.terms) if words else [],
         "word_timestamps": job.word_timestamps,
     }
     segments: list[Segment] = []

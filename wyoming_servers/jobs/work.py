@@ -12,7 +12,7 @@ from wyoming_servers.jobs.audio import Decoder, Ended, Opened, Piece, Silence, o
 from wyoming_servers.jobs.courtesy import Courtesy
 from wyoming_servers.jobs.job import Job, Segment
 from wyoming_servers.jobs.storage import JobStorage
-from wyoming_servers.jobs.transcribe import Heard, transcribe
+from wyoming_servers.jobs.transcribe import USUAL, Heard, Manner, transcribe
 
 PATIENCE: Final = Patience(
     # The slowest model on a small processor needs two minutes for a piece of 30 s.
@@ -34,14 +34,14 @@ class JobWork:
         bus: EventBus,
         clock: Clock,
         *,
-        beam_size: int = 1,
+        manner: Manner = USUAL,
         decoder: Decoder = open_recording,
     ) -> None:
         self._job = job
         self._recording = recording
         self._storage = storage
         self._bus = bus
-        self._beam_size = beam_size
+        self._manner = manner
         self._courtesy = Courtesy(coordinator, bus, clock)
         self._attempts = Attempts(coordinator, clock, job.model, PATIENCE, client=f"job {job.id}")
         self._decoder = decoder
@@ -89,7 +89,7 @@ class JobWork:
                 self._job,
                 language=self._language,
                 index=self._index,
-                beam_size=self._beam_size,
+                manner=self._manner,
             )
 
         return await self._attempts.make(hear, f"A piece of {piece.end - piece.start:.0f} s")

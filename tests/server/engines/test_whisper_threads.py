@@ -43,8 +43,19 @@ def test_the_fastest_number_is_chosen() -> None:
     assert bench.tried == [4, 8, 2, 1]
 
 
-def test_a_small_gain_changes_nothing() -> None:
-    assert Bench({4: 0.050, 2: 0.047}, load=0.05).choose(4, [2]) == (4, True)
+def test_threads_that_gain_little_are_left_to_another_utterance() -> None:
+    assert Bench({2: 0.040, 1: 0.050}, load=0.05).choose(2, [1]) == (1, True)
+    assert Bench({2: 0.030, 1: 0.050}, load=0.05).choose(2, [1]) == (2, True)
+    assert Bench({4: 0.030, 2: 0.035, 1: 0.060}, load=0.05).choose(4, [2, 1]) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("cores", "threads", "utterances"), [(1, 1, 1), (2, 1, 2), (2, 2, 1), (4, 8, 1), (16, 2, 4)]
+)
+def test_cores_that_an_utterance_leaves_transcribe_others(
+    cores: int, threads: int, utterances: int
+) -> None:
+    assert whisper_threads.workers(cores, threads) == utterances
 
 
 def test_a_model_that_loads_slowly_is_not_loaded_again() -> None:
@@ -54,7 +65,7 @@ def test_a_model_that_loads_slowly_is_not_loaded_again() -> None:
 
 
 def test_no_more_is_tried_when_the_time_is_over() -> None:
-    bench = Bench({4: 0.1, 8: 0.2, 2: 0.01, 1: 0.01}, load=0.2)
+    bench = Bench({4: 0.2, 8: 0.4, 2: 0.01, 1: 0.01}, load=0.4)
     assert bench.choose(4, [8, 2, 1]) == (4, True)
     assert bench.tried == [4, 8]
     assert bench.clock < 1.5 * whisper_threads.SECONDS

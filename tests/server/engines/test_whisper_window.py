@@ -125,6 +125,20 @@ def test_a_word_alone_has_real_silence_around_it() -> None:
     window = ShortWindow(fake_model(ctranslate2.DataType.float32, windows), least=6.0)
     window.encode(np.full(8_000, 0.5, np.float32))
     assert windows == [3_000, 600]
+    window.encode(np.full(8_000, 0.5, np.float32), again=True)
+    assert windows == [3_000, 600, 800]
+
+
+@pytest.mark.component
+def test_more_silence_is_possible_only_behind_what_is_shorter() -> None:
+    ctranslate2 = pytest.importorskip("ctranslate2")
+    model = fake_model(ctranslate2.DataType.float32, [])
+    assert [ShortWindow(model, least=4.0).can_grow(length) for length in (1.0, 7.0, 8.0)] == [
+        True,
+        True,
+        False,
+    ]
+    assert not ShortWindow(model, least=8.0).can_grow(1.0)
 
 
 class FakeDecoder:

@@ -17,6 +17,7 @@ from wyoming_servers.config.schema import JobsSection
 from wyoming_servers.jobs.audio import Ended, Opened, Part, Piece, Silence
 from wyoming_servers.jobs.job import Job, NewJob
 from wyoming_servers.jobs.manager import JobManager
+from wyoming_servers.jobs.transcribe import USUAL, Manner
 from wyoming_servers.pipelines.fake import SPECS, FakeCoordinator
 
 
@@ -92,13 +93,14 @@ def make_manager(
     async def tell(job: Job) -> None:
         told.append(job)
 
-    def make(**settings: Any) -> JobManager:
+    def make(manner: Manner = USUAL, **settings: Any) -> JobManager:
         return JobManager(
             tmp_path / "jobs",
             coordinator,
             JobsSection(**settings),
             bus,
             clock,
+            manner=manner,
             on_end=tell,
             decoder=decoder,
         )

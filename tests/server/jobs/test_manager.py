@@ -15,6 +15,8 @@ from wyoming_servers.errors import (
 )
 from wyoming_servers.jobs.audio import Ended, Opened, Piece, Silence
 from wyoming_servers.jobs.job import JobStatus
+from wyoming_servers.jobs.transcribe import Manner
+from wyoming_servers.store.vocabulary import Vocabulary
 
 
 def pieces(job) -> list[tuple[float, float, str]]:
@@ -42,6 +44,21 @@ async def test_a_recording_becomes_segments_with_their_times(
         assert [ended.id for ended in told] == [job.id]
         assert not (manager.uploads / job.id).exists()
     assert {run.priority for run in coordinator.runs} == {Priority.OTHER}
+
+
+async def test_recordings_are_heard_with_the_words_and_languages_of_this_home(
+    make_manager, submit, wait_end, coordinator, tmp_path
+) -> None:
+    vocabulary = Vocabulary(tmp_path / "vocabulary.json")
+    manner = Manner(beam_size=3, languages=("en", "de"), vocabulary=vocabulary)
+    async with make_manager(manner) as manager:
+        await wait_end(manager, await submit(manager))
+        await vocabulary.put(["Ecobee"], ["scullery"])
+        await wait_end(manager, await submit(manager))
+    before, after = coordinator.runs[0].request, coordinator.runs[-1].request
+    assert (before["names"], before["terms"]) == ([], [])
+    assert (after["names"], after["terms"]) == (["Ecobee"], ["scullery"])
+    assert (after["languages"], after["beam_size"]) == (["en", "de"], 3)
 
 
 async def test_progress_is_told_as_it_grows(
