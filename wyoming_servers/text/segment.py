@@ -23,8 +23,9 @@ MAX_CHARACTERS: Final = 240
 WHOLE_WORDS: Final = 8
 """A first sentence of no more words is spoken in one piece: cutting it would gain nothing."""
 
-FIRST_WORDS: Final = (5, 4, 6, 7, 8)
-"""How many words the first piece may have where it has no clause to end with, best first."""
+FIRST_WORDS: Final = (4, 5, 6, 7, 8)
+"""How many words the first piece may have where it has no clause to end with, best first. Four last
+for more than a second; the voice needs a quarter of that for the words that follow."""
 
 CLAUSE_WORDS: Final = 3
 """Words of a first clause: one of fewer is spoken before the next piece can be ready."""
