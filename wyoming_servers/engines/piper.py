@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 class PiperEngine:
     """One voice.
 
-    Options: `threads` (0: choose), `spinning` (burn CPU to be a little faster), `lanes` (most
+    Options: `threads` (0: choose), `spinning` (whether the threads of a lone
+    text spin while they wait for each other: True), `lanes` (most
     texts at once; 0: choose).
     """
 

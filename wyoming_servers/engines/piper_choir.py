@@ -31,6 +31,9 @@ short text's is kept: asking for it anew would take longer than it saves."""
 LONG_SAMPLES: Final = 8 * 22_050
 """Samples of an inference whose working memory (20 MB a second) is worth giving back."""
 
+_USUAL: Final = "aba abaab aba ababa aba abab aba."
+"""Phonemes that every voice knows, as many as the first piece of most texts has."""
+
 
 class Choir:
     """A voice with two sessions of its network.
@@ -50,7 +53,8 @@ class Choir:
         self._options = options
         self._placement = placement
         # PiperVoice.load takes no session options, so the voice is put together here.
-        self.voice = PiperVoice(config=config, session=open_session(model, options, placement))
+        alone = open_session(model, options, placement, spinning=True)
+        self.voice = PiperVoice(config=config, session=alone)
         """What speaks a lone text."""
         self._one_of_many: PiperVoice | None = None
         self.lanes = _lanes(options, placement)
@@ -125,6 +129,8 @@ class Choir:
             self._grown = False
         voice = PiperVoice(config=self.voice.config, session=_Frugal(self.voice.session))
         voice.phoneme_ids_to_audio(voice.phonemes_to_ids(["."]))
+        # The next text begins with a short piece, which should find the memory that it needs.
+        self.voice.phoneme_ids_to_audio(self.voice.phonemes_to_ids(list(_USUAL)))
 
     def _open_one_of_many(self) -> None:
         from piper import PiperVoice
