@@ -8,7 +8,7 @@ from typing import Any, Final
 from wyoming_servers.domain import Placement
 from wyoming_servers.errors import LoadFailedError
 
-_SPIN_MICROSECONDS: Final = "100"
+_SPIN_MICROSECONDS: Final = "500"
 
 
 def open_session(

@@ -4,7 +4,7 @@ import logging
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,6 +30,9 @@ short text's is kept: asking for it anew would take longer than it saves."""
 
 LONG_SAMPLES: Final = 8 * 22_050
 """Samples of an inference whose working memory (20 MB a second) is worth giving back."""
+
+_UNHURRIED: Final = 10
+"""Niceness of work that nobody waits for; on Linux a thread has its own."""
 
 _USUAL: Final = "aba abaab aba ababa aba abab aba."
 """Phonemes that every voice knows, as many as the first piece of most texts has."""
@@ -135,6 +138,9 @@ class Choir:
     def _open_one_of_many(self) -> None:
         from piper import PiperVoice
 
+        # It takes a second of work, while several texts are waited for.
+        with suppress(OSError, AttributeError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _UNHURRIED)
         try:
             session = open_session(
                 for_one_thread(Path(self._model).read_bytes()),

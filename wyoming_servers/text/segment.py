@@ -1,6 +1,6 @@
 """Text, as it comes, cut into pieces to speak: the first one early, the others by sentence.
 
-A listener waits for the first piece alone, so it is a clause or about five words; its audio lasts
+A listener waits for the first piece alone, so it is a clause or four to eight words; its audio lasts
 longer than the synthesis of the next. All others are whole sentences, since a voice needs the whole
 sentence for its melody, and only a very long one is cut at a clause.
 
@@ -151,7 +151,7 @@ class Segmenter:
 
         1. A short sentence is not cut.
         2. The first clause with enough words in and after it.
-        3. About five words, where it hurts least.
+        3. Four words or a few more, where it hurts least.
         """
         words = list(_WORD.finditer(sentence))
         # A last word that may still grow is neither counted nor cut at.
