@@ -1,8 +1,8 @@
 """Text, as it comes, cut into pieces to speak: the first one early, the others by sentence.
 
-A listener waits for the first piece alone, so it is a clause or four to eight words; its audio lasts
-longer than the synthesis of the next. All others are whole sentences, since a voice needs the whole
-sentence for its melody, and only a very long one is cut at a clause.
+A listener waits for the first piece alone, so it is a clause or four to eight words; its audio
+lasts longer than the synthesis of the next. All others are whole sentences, since a voice needs the
+whole sentence for its melody, and only a very long one is cut at a clause.
 
 Put together, the segments are the text, but for white space at the cuts. How a text comes
 decides about the first piece alone: what follows is cut the same whether it comes whole or letter
