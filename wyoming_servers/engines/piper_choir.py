@@ -34,8 +34,8 @@ LONG_SAMPLES: Final = 8 * 22_050
 _UNHURRIED: Final = 10
 """Niceness of work that nobody waits for; on Linux a thread has its own."""
 
-_USUAL: Final = "aba abaab aba ababa aba abab aba."
-"""Phonemes that every voice knows, as many as the first piece of most texts has."""
+SHORT_PHONEMES: Final = 50
+"""As many as the first piece of most texts has."""
 
 
 class Choir:
@@ -70,6 +70,8 @@ class Choir:
         self._letters = threading.Lock()
         self._grown = False
         """Whether there is more working memory than a lone text needs."""
+        self._short: list[str] = []
+        """The last short text, or first piece of one."""
         self._calm: threading.Timer | None = None
         """Gives it back."""
 
@@ -86,6 +88,8 @@ class Choir:
             audio = voice.phoneme_ids_to_audio(voice.phonemes_to_ids(list(phonemes)), settings)
             samples = np.atleast_1d(np.asarray(audio, np.float32))
             self._grown = self._grown or len(samples) > LONG_SAMPLES
+        if len(phonemes) <= SHORT_PHONEMES:
+            self._short = list(phonemes)
         return samples
 
     def close(self) -> None:
@@ -133,7 +137,8 @@ class Choir:
         voice = PiperVoice(config=self.voice.config, session=_Frugal(self.voice.session))
         voice.phoneme_ids_to_audio(voice.phonemes_to_ids(["."]))
         # The next text begins with a short piece, which should find the memory that it needs.
-        self.voice.phoneme_ids_to_audio(self.voice.phonemes_to_ids(list(_USUAL)))
+        if self._short:
+            self.voice.phoneme_ids_to_audio(self.voice.phonemes_to_ids(self._short))
 
     def _open_one_of_many(self) -> None:
         from piper import PiperVoice

@@ -248,6 +248,27 @@ def test_the_memory_of_a_long_text_is_given_back_when_it_is_calm(
     _until(lambda: process.memory_full_info().uss < grown - 50 * 2**20)
 
 
+def test_a_short_text_finds_its_memory_after_the_calm(
+    engine: PiperEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(piper_choir, "CALM_SECONDS", 0.1)
+    monkeypatch.setattr(piper_choir, "LONG_SAMPLES", 60_000)
+    choir = engine._loaded()
+    spoken: list[int] = []
+    run = choir.voice.phoneme_ids_to_audio
+    _speak(engine, "Yes, of course.")
+    short = choir.voice.phonemes_to_ids(choir.blocks("Yes, of course.")[0])
+
+    def note(ids: list[int], *rest: Any, **more: Any) -> Any:
+        spoken.append(len(ids))
+        return run(ids, *rest, **more)
+
+    monkeypatch.setattr(choir.voice, "phoneme_ids_to_audio", note)
+    _speak(engine, "one two three four five six seven eight nine ten eleven twelve thirteen")
+    _until(lambda: len(spoken) == 2)
+    assert spoken[1] == len(short) < spoken[0]
+
+
 def test_one_lane_is_enough_for_one_thread() -> None:
     assert _load(_spec(threads=1))[0].lanes == 1
 
