@@ -148,8 +148,9 @@ def main() -> None:
         files = {"model": str(args.kokoro[0]), "voices": str(args.kokoro[1])}
         spec = ModelSpec("k", Kind.TTS, "kokoro-onnx", files=files)
         voices.append(("Kokoro af_heart", spec, "af_heart"))
+    name = "tiny.en" if args.whisper == _packaged() else Path(args.whisper).name
     rows = [
-        f"Read back by Whisper ({Path(args.whisper).name}, beam 1) on {machine()}.",
+        f"Read back by Whisper ({name}, beam 1) on {machine()}.",
         "",
         "| voice | sentences | word errors, whole | word errors, cut | join | elsewhere |",
         "| --- | --- | --- | --- | --- | --- |",

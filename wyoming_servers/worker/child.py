@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import ctypes
 import faulthandler
+import gc
 import logging
 import os
 import signal
@@ -208,6 +209,9 @@ class Child(asyncio.Protocol):
             )
             progress("warmup", -1)
             engine.warm_up()
+            # What a library has made by now stays: searching it for garbage holds up inferences.
+            gc.collect()
+            gc.freeze()
             self._emit(ModelReady(seconds=monotonic() - begun, info=info))
         except Exception as err:  # noqa: BLE001  (whatever a library raises, the server is told)
             error = classify(err, loading=True)
