@@ -3,6 +3,7 @@
 import logging
 import os
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -27,6 +28,10 @@ MAX_PHONEMES: Final = 800
 CALM_SECONDS: Final = 5.0
 """So long after several texts at once, or a long one, their working memory is given back. A lone
 short text's is kept: asking for it anew would take longer than it saves."""
+
+CROWD_SECONDS: Final = 1.0
+"""So long after several texts at once, one that is alone gets one thread: the others are likely to
+go on in a moment, and two threads beside one on two cores are slower than either."""
 
 LONG_SAMPLES: Final = 8 * 22_050
 """Samples of an inference whose working memory (20 MB a second) is worth giving back."""
@@ -65,6 +70,8 @@ class Choir:
         self._lock = threading.Lock()
         self._speaking = 0
         """Inferences that run now."""
+        self._crowded_until = 0.0
+        """When a text that is spoken alone may have all threads again."""
         self._asked = False
         """Whether the second session was asked for."""
         self._letters = threading.Lock()
@@ -102,7 +109,10 @@ class Choir:
         """Choose the session by how many speak, this text included."""
         with self._lock:
             self._speaking += 1
-            alone = self._speaking == 1
+            now = time.monotonic()
+            if self._speaking > 1:
+                self._crowded_until = now + CROWD_SECONDS
+            alone = now >= self._crowded_until
             open_it = not alone and not self._asked
             self._asked = self._asked or open_it
             self._grown = self._grown or not alone

@@ -269,6 +269,20 @@ def test_a_short_text_finds_its_memory_after_the_calm(
     assert spoken[1] == len(short) < spoken[0]
 
 
+def test_in_a_crowd_a_text_that_is_alone_for_a_moment_has_one_thread_too() -> None:
+    choir = _load(_spec())[0]._loaded()
+    crowd: Any = object()
+    choir._asked, choir._one_of_many = True, crowd
+    with choir._turn() as first, choir._turn() as second:
+        assert (first, second) == (choir.voice, crowd)
+    with choir._turn() as next_one:
+        assert next_one is crowd
+    choir._crowded_until -= piper_choir.CROWD_SECONDS
+    with choir._turn() as later:
+        assert later is choir.voice
+    choir.close()
+
+
 def test_one_lane_is_enough_for_one_thread() -> None:
     assert _load(_spec(threads=1))[0].lanes == 1
 
