@@ -3,12 +3,10 @@
 import os
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, Final
+from typing import Any
 
 from wyoming_servers.domain import Placement
 from wyoming_servers.errors import LoadFailedError
-
-_SPIN_MICROSECONDS: Final = "500"
 
 
 def open_session(
@@ -33,11 +31,10 @@ def open_session(
     # A pattern is kept for each length of input, and beside it the memory of the run that it was
     # learned from: with texts, whose lengths differ, that is 100 MB more, and no sooner.
     settings.enable_mem_pattern = False
-    # Threads that spin for long take the cores from other models on a small machine: under load it
-    # was 1.5 times slower. The short waits for each other inside a run are worth it: it takes a
-    # tenth less time, and no more CPU.
+    # Threads that spin when a run is over take the cores from other models on a small machine:
+    # under load it was 1.5 times slower. While they wait for each other inside a run it is worth
+    # it: that takes a tenth less time, and no more CPU.
     settings.add_session_config_entry("session.force_spinning_stop", "1")
-    settings.add_session_config_entry("session.intra_op.spin_duration_us", _SPIN_MICROSECONDS)
     settings.add_session_config_entry(
         "session.intra_op.allow_spinning", "1" if options.get("spinning", spinning) else "0"
     )

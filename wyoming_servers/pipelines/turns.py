@@ -13,7 +13,7 @@ from typing import Final
 
 from wyoming_servers.clock import Clock
 
-MARGIN_SECONDS: Final = 0.25
+MARGIN_SECONDS: Final = 0.2
 """What is made reaches the listener so much before it is needed, if all goes as expected."""
 
 PATIENCE_SECONDS: Final = 6.0
