@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -48,7 +49,8 @@ class Choir:
 
     A lone text gets all threads. Texts that are spoken at the same time get one thread each, which
     costs a fifth less CPU; their session is opened when that happens first, since most houses
-    never need it. All calls may come from any thread.
+    never need it. A text that is alone only for a moment among others gets one thread, too.
+    All calls may come from any thread.
     """
 
     def __init__(
@@ -106,7 +108,7 @@ class Choir:
 
     @contextmanager
     def _turn(self) -> "Iterator[PiperVoice]":
-        """Choose the session by how many speak, this text included."""
+        """Choose the session by how many speak, or did a moment ago, this text included."""
         with self._lock:
             self._speaking += 1
             now = time.monotonic()
@@ -153,9 +155,11 @@ class Choir:
     def _open_one_of_many(self) -> None:
         from piper import PiperVoice
 
-        # It takes a second of work, while several texts are waited for.
-        with suppress(OSError, AttributeError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _UNHURRIED)
+        # It takes a second of work, while several texts are waited for. Elsewhere than on Linux the
+        # number would be that of some process.
+        if sys.platform == "linux":
+            with suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _UNHURRIED)
         try:
             session = open_session(
                 for_one_thread(Path(self._model).read_bytes()),
