@@ -48,8 +48,7 @@ async def test_the_panel_follows_the_server_and_steers_it(
     steered: Steered,
     recording: Callable[[str], bytes],
 ) -> None:
-    # Not from the overview, which asks for parts of Home Assistant that this small home lacks.
-    page = await browser.open("/config/integrations/dashboard")
+    page = await browser.open("/")
     await page.get_by_text("Conductor", exact=True).click()
     row = page.locator("wyoming-conductor-panel tr").filter(has_text=MODEL)
     await row.get_by_text("Ready").wait_for()

@@ -1,12 +1,14 @@
 """A headless Chromium that is logged in to Home Assistant, as a person's is."""
 
+import json
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from playwright.async_api import ConsoleMessage, Page, Response, async_playwright
+from playwright.async_api import ConsoleMessage, Page, Response, WebSocket, async_playwright
 
 from harness.client import PASSWORD, USERNAME
 
@@ -74,6 +76,7 @@ async def open_browser(chromium: Path, url: str, pictures: Path) -> AsyncIterato
         page.on("pageerror", lambda error: browser.faults.append(str(error)))
         page.on("console", lambda message: browser.faults.extend(_rejection(message)))
         await page.add_init_script(TELL_REJECTIONS)
+        page.on("websocket", lambda socket: _tell_unknown_commands(socket, browser.faults))
         page.on("response", lambda reply: browser.faults.extend(_fault(reply)))
         await browser.open("/")
         await page.locator("input[name=username]").fill(USERNAME)
@@ -86,6 +89,31 @@ async def open_browser(chromium: Path, url: str, pictures: Path) -> AsyncIterato
 
 def _rejection(message: ConsoleMessage) -> list[str]:
     return [message.text] if message.text.startswith("unhandled: ") else []
+
+
+def _tell_unknown_commands(socket: WebSocket, faults: list[str]) -> None:
+    """Collect the commands that this home does not know: whether a page rejects them is chance."""
+    types: dict[int, str] = {}
+
+    def sent(frame: str | bytes) -> None:
+        types.update({one["id"]: one["type"] for one in _messages(frame) if "id" in one})
+
+    def received(frame: str | bytes) -> None:
+        faults.extend(
+            f"unknown command {types.get(one['id'])}"
+            for one in _messages(frame)
+            if one.get("error", {}).get("code") == "unknown_command"
+        )
+
+    socket.on("framesent", sent)
+    socket.on("framereceived", received)
+
+
+def _messages(frame: str | bytes) -> list[dict[str, Any]]:
+    if isinstance(frame, bytes):
+        return []  # sound
+    found = json.loads(frame)
+    return found if isinstance(found, list) else [found]
 
 
 def _fault(reply: Response) -> list[str]:
