@@ -71,6 +71,8 @@ class AudioFormat:
         return int(seconds * self.rate) * self.frame_bytes
 
 
+_IN_STRETCHES: Final = frozenset({"piper"})
+
 SPEECH_FORMAT: Final = AudioFormat(rate=16_000)
 """What every engine that listens takes: 16 kHz, 16 bit, mono."""
 
@@ -132,3 +134,11 @@ class ModelSpec:
     """Never evicted to make room for another."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Engine's own load options (`cpu_threads`, …)."""
+
+    @property
+    def in_stretches(self) -> bool:
+        """Whether it begins to speak before all of a sentence is made.
+
+        The first words of a sentence need not be cut off then, to be heard early.
+        """
+        return self.engine in _IN_STRETCHES and self.placements[0].device == "cpu"

@@ -64,8 +64,7 @@ async def speech(context: Context, request: Request, wanted: SpeechRequest) -> R
     )
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(speaking)
-        speaking.feed(wanted.input)
-        speaking.end()
+        speaking.end(wanted.input)
         # Known before the answer begins: a voice that cannot be loaded is an error, not silence.
         audio = await speaking.format()
         encoder = Encoder(wanted.response_format, aiter(speaking), audio)

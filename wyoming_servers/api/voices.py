@@ -94,8 +94,7 @@ async def hear(context: Context, request: Request, name: VoiceName) -> Response:
     voice = tts.voices.find(name)
     client = request.client.host if request.client else ""
     async with tts.open(TtsRequest(voice=name, speed=1.0, client=client)) as speech:
-        speech.feed(sample(next(iter(voice.languages), "")))
-        speech.end()
+        speech.end(sample(next(iter(voice.languages), "")))
         pcm = b"".join([piece async for piece in speech])
         recording = Wav(await speech.format(), pcm)
     return Response(recording.render(), media_type="audio/wav")

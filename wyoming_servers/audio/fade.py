@@ -35,7 +35,7 @@ def trim(
 ) -> bytes:
     """Cut silence from the ends, leaving `keep` seconds of it; all silence gives no audio."""
     samples: NDArray[np.int16] = np.frombuffer(pcm, "<i2")
-    limit = 32_768.0 * 10.0 ** (QUIET_DBFS / 20.0)
+    limit = _limit()
     loud = np.flatnonzero((samples > limit) | (samples < -limit))
     if not loud.size:
         return b""
@@ -43,6 +43,54 @@ def trim(
     first = max(0, int(loud[0]) - spare) if begin else 0
     last = min(len(samples), int(loud[-1]) + 1 + spare) if end else len(samples)
     return samples[first:last].tobytes()
+
+
+class Trimmer:
+    """The same for audio that comes in pieces; an end without a time to keep is left as it is.
+
+    Silence is held back until it is known whether the end follows, or more sound.
+    """
+
+    def __init__(self, rate: int, *, begin: float | None = None, end: float | None = None) -> None:
+        """Leave `begin` seconds of silence before the sound and `end` behind it."""
+        self._limit = _limit()
+        self._begin = None if begin is None else int(begin * rate)
+        self._end = None if end is None else int(end * rate)
+        self._held: NDArray[np.int16] = np.zeros(0, np.int16)
+        self._heard = begin is None
+        """Whether the silence before the sound is over."""
+
+    def feed(self, pcm: bytes) -> bytes:
+        """Add audio, return what is certain to stay."""
+        samples = np.concatenate((self._held, np.frombuffer(pcm, "<i2")))
+        loud = np.flatnonzero((samples > self._limit) | (samples < -self._limit))
+        if not loud.size:
+            if self._heard and self._end is None:
+                return self._take(samples, len(samples))
+            self._held = samples if self._heard else samples[max(0, len(samples) - self._spare) :]
+            return b""
+        if not self._heard:
+            self._heard = True
+            first = max(0, int(loud[0]) - self._spare)
+            samples, loud = samples[first:], loud - first
+        return self._take(samples, len(samples) if self._end is None else int(loud[-1]) + 1)
+
+    def finish(self) -> bytes:
+        """There is no more: return what is left. All silence gives no audio."""
+        return self._held[: self._end].tobytes() if self._heard else b""
+
+    @property
+    def _spare(self) -> int:
+        return self._begin or 0
+
+    def _take(self, samples: NDArray[np.int16], count: int) -> bytes:
+        self._held = samples[count:]
+        return samples[:count].tobytes()
+
+
+def _limit() -> float:
+    """Return the sample below which audio is silence."""
+    return float(32_768.0 * 10.0 ** (QUIET_DBFS / 20.0))
 
 
 def silence(seconds: float, rate: int) -> bytes:

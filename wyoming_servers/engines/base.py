@@ -16,10 +16,13 @@ ASR   request  {language: str|None (None: detect), beam_size: int, task: "transc
       chunks   {start, end: seconds, text} a segment
       result   {text, language, language_probability, duration, no_speech_prob?, avg_logprob?}
 TTS   request  {text: str, voice: str|None, speaker: str|None, speed: float (1.0), noise_scale?,
-                noise_w?, volume?}
+                noise_w?, volume?, slack: seconds|None (what the listener still has to hear; None:
+                nothing was said yet)}
       input    none
       chunks   {} with audio as payload, in the rate that `load` reported as `sample_rate`
       result   {samples: int}
+      `load` reports `in_stretches`, if the audio of a sentence comes in pieces, so that runs of
+      several listeners can take turns
 WAKE  request  {words: [str], threshold: {word: float}|float, trigger_level: {word: int}|int,
                 refractory: seconds, vad: bool (compute only while somebody may be speaking),
                 scores: bool (tell every score, for tuning)}
@@ -47,6 +50,8 @@ class Output:
 
     data: Mapping[str, Any] = field(default_factory=dict)
     payload: bytes = b""
+    seconds: float = 0.0
+    """How long a listener hears it."""
 
 
 class Session(Protocol):

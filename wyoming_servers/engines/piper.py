@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wyoming_servers.audio.fade import trim
+from wyoming_servers.audio.fade import Trimmer
 from wyoming_servers.audio.pcm import to_s16
 from wyoming_servers.domain import ModelSpec, Placement
 from wyoming_servers.engines.base import Output, ReportProgress
@@ -18,15 +18,15 @@ from wyoming_servers.text.locale import canonical
 from wyoming_servers.text.plain import speakable
 
 if TYPE_CHECKING:
-    from piper import PiperVoice, SynthesisConfig
+    from piper import SynthesisConfig
+    from piper.config import PiperConfig
 
 
 class PiperEngine:
     """One voice.
 
-    Options: `threads` (0: choose), `spinning` (whether the threads of a lone
-    text spin while they wait for each other: True), `lanes` (most
-    texts at once; 0: choose).
+    Options: `threads` (0: choose), `spinning` (whether threads spin while they wait for each other:
+    True).
     """
 
     def __init__(self) -> None:
@@ -43,7 +43,8 @@ class PiperEngine:
     ) -> Mapping[str, Any]:
         """Load `files["model"]` (.onnx) and `files["config"]` (.onnx.json, beside it if not named).
 
-        Reports {sample_rate: Hz, speakers: [name], languages: [BCP 47], lanes: texts at once}.
+        Reports {sample_rate: Hz, speakers: [name], languages: [BCP 47], lanes: texts at once,
+        in_stretches: whether the sound of a sentence comes in pieces}.
         """
         from piper.config import PiperConfig
 
@@ -59,6 +60,7 @@ class PiperEngine:
             "speakers": list(config.speaker_id_map),
             "languages": _languages(settings),
             "lanes": self.lanes,
+            "in_stretches": self._choir.in_stretches,
         }
 
     def warm_up(self) -> None:
@@ -70,7 +72,8 @@ class PiperEngine:
 
         self._gain = 1.0
         choir = self._loaded()
-        pieces = [choir.speak(block, SynthesisConfig()) for block in choir.blocks(SAMPLE_TEXT)]
+        blocks = choir.blocks(SAMPLE_TEXT)
+        pieces = [piece for block in blocks for piece in choir.speak(block, SynthesisConfig())]
         self._gain = gain(np.concatenate(pieces)) if pieces else 1.0
 
     def open(self, request: Mapping[str, Any]) -> "PiperSession":
@@ -84,8 +87,8 @@ class PiperEngine:
         speed = number(request, "speed", 0.1, 10.0)
         volume = number(request, "volume", 0.0, 4.0)
         settings = SynthesisConfig(
-            speaker_id=_speaker(choir.voice, request.get("speaker")),
-            length_scale=choir.voice.config.length_scale / (1.0 if speed is None else speed),
+            speaker_id=_speaker(choir.config, request.get("speaker")),
+            length_scale=choir.config.length_scale / (1.0 if speed is None else speed),
             noise_scale=number(request, "noise_scale", 0.0, 2.0),
             noise_w_scale=number(request, "noise_w", 0.0, 2.0),
         )
@@ -105,7 +108,7 @@ class PiperEngine:
 
 
 class PiperSession:
-    """One text on its way to audio: a sentence is one output."""
+    """One text on its way to audio: stretches of a second at most, or whole sentences."""
 
     def __init__(self, choir: Choir, settings: "SynthesisConfig", text: str, gain: float) -> None:
         self._choir = choir
@@ -119,34 +122,38 @@ class PiperSession:
 
     def finish(self) -> Generator[Output, None, Mapping[str, Any]]:
         """Speak. A text without letters and numbers gives no audio."""
-        rate = self._choir.voice.config.sample_rate
+        rate = self._choir.config.sample_rate
         blocks = self._choir.blocks(self._text) if speakable(self._text) else []
+        # Between two sentences of one text the voice's own pause stays.
+        trimmer = Trimmer(rate, begin=LEAD, end=tail(self._text))
         total = 0
-        for index, block in enumerate(blocks):
-            samples = self._choir.speak(block, self._settings)
-            pcm = to_s16(limit(samples * self._gain))
-            # Between two sentences of one text the voice's own pause stays.
-            if index == 0:
-                pcm = trim(pcm, rate, keep=LEAD, end=False)
-            if index == len(blocks) - 1:
-                pcm = trim(pcm, rate, keep=tail(self._text), begin=False)
+        for block in blocks:
+            for samples in self._choir.speak(block, self._settings):
+                pcm = trimmer.feed(to_s16(limit(samples * self._gain)))
+                total += len(pcm) // 2
+                if pcm:
+                    yield _output(pcm, rate)
+        if pcm := trimmer.finish():
             total += len(pcm) // 2
-            if pcm:
-                yield Output(payload=pcm)
+            yield _output(pcm, rate)
         return {"samples": total}
 
     def close(self) -> None:
         """Nothing is held."""
 
 
-def _speaker(voice: "PiperVoice", wanted: Any) -> int | None:
+def _output(pcm: bytes, rate: int) -> Output:
+    return Output(payload=pcm, seconds=len(pcm) / 2 / rate)
+
+
+def _speaker(config: "PiperConfig", wanted: Any) -> int | None:
     """Return the number of a speaker by name or by number; None for the voice's own choice."""
     if wanted is None or wanted == "":
         return None
-    known = voice.config.speaker_id_map
+    known = config.speaker_id_map
     if str(wanted) in known:
         return known[str(wanted)]
-    for index in range(voice.config.num_speakers):
+    for index in range(config.num_speakers):
         if str(wanted) == str(index):
             return index
     names = ", ".join(list(known)[:20]) or "none: the voice has one speaker"

@@ -28,11 +28,21 @@ class Pieces:
     """One text, fed in parts of any length; what is certain is taken piece by piece."""
 
     def __init__(
-        self, language: str, *, speed: float, gap: float, limit: int, lexicon: Lexicon | None = None
+        self,
+        language: str,
+        *,
+        speed: float,
+        gap: float,
+        limit: int,
+        lexicon: Lexicon | None = None,
+        in_stretches: bool = False,
     ) -> None:
-        """Begin with a speed; `gap` seconds follow a sentence, `limit` is the most characters."""
+        """Begin with a speed; `gap` seconds follow a sentence, `limit` is the most characters.
+
+        `in_stretches`: the voice begins to speak before all of a sentence is made.
+        """
         self._language = language
-        self._segmenter = Segmenter(language)
+        self._segmenter = Segmenter(language, in_stretches=in_stretches)
         self._speed = self._pace = speed
         self._gap = gap
         self._limit = limit
@@ -47,12 +57,7 @@ class Pieces:
         """Add text. Raises BadRequestError when all of it is over the limit."""
         if self._ended:
             raise RuntimeError("text after the end of a speech")
-        self._characters += len(text)
-        if self._characters > self._limit:
-            raise BadRequestError(
-                f"The text is longer than {self._limit} characters.",
-                hint="Send it in several requests, or raise tts.max_text.",
-            )
+        self._count(text)
         self._add(self._segmenter.feed(text))
 
     def pause(self, seconds: float) -> None:
@@ -66,11 +71,15 @@ class Pieces:
         self._add(self._segmenter.finish())
         self._pace = min(max(self._speed * factor, MIN_SPEED), MAX_SPEED)
 
-    def end(self) -> None:
-        """Say that the text is complete; later calls change nothing."""
+    def end(self, text: str = "") -> None:
+        """Say that the text is complete, with this as its end; later calls change nothing.
+
+        Raises BadRequestError as `feed` does.
+        """
         if not self._ended:
+            self._count(text)
             self._ended = True
-            self._add(self._segmenter.finish())
+            self._add(self._segmenter.finish(text))
             self._more.set()
 
     async def next(self) -> Piece | None:
@@ -89,6 +98,14 @@ class Pieces:
     def sizes(self) -> list[int]:
         """Return the characters of each piece that is certain and was not taken."""
         return [len(piece.text) for piece in self._ready if piece.text]
+
+    def _count(self, text: str) -> None:
+        self._characters += len(text)
+        if self._characters > self._limit:
+            raise BadRequestError(
+                f"The text is longer than {self._limit} characters.",
+                hint="Send it in several requests, or raise tts.max_text.",
+            )
 
     def _add(self, segments: Iterable[Segment]) -> None:
         for segment in segments:

@@ -76,6 +76,7 @@ class Speech:
             gap=config.tts.sentence_silence,
             limit=config.tts.max_text,
             lexicon=lexicon,
+            in_stretches=manner.voice.spec.in_stretches,
         )
         self._listener = Listener(self._pieces.sizes)
         self._format: asyncio.Future[AudioFormat] = asyncio.get_running_loop().create_future()
@@ -103,9 +104,12 @@ class Speech:
         """Speak the text that follows this much faster than was asked for, as far as it goes."""
         self._pieces.pace(factor)
 
-    def end(self) -> None:
-        """Say that the text is complete; later calls change nothing."""
-        self._pieces.end()
+    def end(self, text: str = "") -> None:
+        """Say that the text is complete, with this as its end; later calls change nothing.
+
+        A whole text is best given here: it need not be cut early, since all of it is known.
+        """
+        self._pieces.end(text)
 
     async def format(self) -> AudioFormat:
         """Wait until it is known what the audio is. Raises what iterating raises."""
@@ -239,13 +243,16 @@ class Speech:
             "voice": self._manner.voice.name,
             "speaker": self._manner.speaker,
             "speed": piece.speed,
+            "slack": self._listener.slack(self._clock.now()),
         }
         heard: list[bytes] = []
         async with AsyncExitStack() as stack:
-            with self._measure.stage("queue"):
-                what = "for its turn to be spoken"
-                async with Deadline(self._clock, self._config.limits.request, what):
-                    await stack.enter_async_context(self._turns.turn(self._listener))
+            # A worker that makes the sound in short stretches knows best whose turn it is.
+            if not lease.info.get("in_stretches"):
+                with self._measure.stage("queue"):
+                    what = "for its turn to be spoken"
+                    async with Deadline(self._clock, self._config.limits.request, what):
+                        await stack.enter_async_context(self._turns.turn(self._listener))
             try:
                 await self._run(lease, request, joiner, heard)
             except ConductorError as err:

@@ -40,6 +40,10 @@ class Listener:
         self.heard = 0.0
         """Seconds of audio made so far."""
 
+    def slack(self, now: float) -> float | None:
+        """Return how many seconds are still to be heard; None before anything was made."""
+        return None if self.dry_at is None else max(0.0, self.dry_at - now)
+
     def hear(self, seconds: float, now: float) -> None:
         """Note that so much more was made."""
         self.dry_at = seconds + (now if self.dry_at is None else max(now, self.dry_at))

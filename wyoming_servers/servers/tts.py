@@ -109,8 +109,13 @@ class TtsSession:
         self._speaking = True
         try:
             async with self._pipeline.open(request) as speech:
-                _speak(speech, events)
-                speech.end()
+                match events:
+                    case [*before, Words(last)]:
+                        _speak(speech, before)
+                        speech.end(last)
+                    case _:
+                        _speak(speech, events)
+                        speech.end()
                 await self._send_audio(speech)
         finally:
             self._speaking = False

@@ -68,15 +68,22 @@ class Segmenter:
     """One text from its beginning to its end, fed in pieces of any length.
 
     `language` is a BCP 47 code; an unknown one gets general rules. Where nobody waits for the
-    first piece, `early=False` leaves it whole.
+    first piece, `early=False` leaves it whole. With a voice that begins to speak before all of a
+    sentence is made, `in_stretches` leaves it whole if it is there to its end.
     """
 
     def __init__(
-        self, language: str = "", max_characters: int = MAX_CHARACTERS, *, early: bool = True
+        self,
+        language: str = "",
+        max_characters: int = MAX_CHARACTERS,
+        *,
+        early: bool = True,
+        in_stretches: bool = False,
     ) -> None:
         self._breaks = breaks_for(language)
         self._max = max_characters
         self._early = early
+        self._in_stretches = in_stretches
         self._text = ""
         self._first = early
 
@@ -85,8 +92,9 @@ class Segmenter:
         self._text += text
         return list(self._cut(complete=False))
 
-    def finish(self) -> list[Segment]:
-        """The text is complete: return the rest of it. It can begin anew."""
+    def finish(self, text: str = "") -> list[Segment]:
+        """The text is complete, with this as its end: return the rest of it. It can begin anew."""
+        self._text += text
         segments = list(self._cut(complete=True))
         self._text = ""
         self._first = self._early
@@ -106,7 +114,8 @@ class Segmenter:
             if end is None and complete:
                 end = len(text)
             ahead = text[start : start + self._max + _LOOK_AHEAD if end is None else end]
-            early = self._first_cut(ahead, complete=end is not None) if self._first else None
+            waited_for = self._first and not (self._in_stretches and end is not None)
+            early = self._first_cut(ahead, complete=end is not None) if waited_for else None
             if early is not None:  # 1
                 cut = start + early
             elif len(ahead) > (self._max if end is not None else self._max + _LOOK_AHEAD - 1):  # 2

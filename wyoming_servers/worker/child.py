@@ -51,6 +51,8 @@ from wyoming_servers.protocol.wire import PIPE_LIMITS, from_frame, to_frame
 from wyoming_servers.worker.exits import DEVICE_LOST_STATUS, PROTOCOL_STATUS
 from wyoming_servers.worker.failures import log_failure
 from wyoming_servers.worker.lanes import Back, Lanes
+from wyoming_servers.worker.order import Order
+from wyoming_servers.worker.playout import PlayoutOrder
 from wyoming_servers.worker.steps import Stepper
 
 _LOGGER: Final = logging.getLogger("worker")
@@ -187,7 +189,7 @@ class Child(asyncio.Protocol):
             engine = self._load(message)
             if engine is None:
                 return 1
-            self._run(engine)
+            self._run(engine, Kind(message.kind))
             engine.close()
         self._emit(ModelUnloaded())
         return 0
@@ -227,12 +229,12 @@ class Child(asyncio.Protocol):
             return None
         return engine
 
-    def _run(self, engine: Engine) -> None:
+    def _run(self, engine: Engine, kind: Kind) -> None:
         """Serve runs until the model is to be unloaded."""
-        lanes = None
-        if isinstance(engine, WorksInLanes) and engine.lanes > 1:
-            lanes = Lanes(engine.lanes, self._mailbox.put)
-        stepper = Stepper(engine, self._emit, lanes)
+        count = engine.lanes if isinstance(engine, WorksInLanes) else 1
+        lanes = Lanes(count, self._mailbox.put) if count > 1 else None
+        order = PlayoutOrder(monotonic, count) if kind is Kind.TTS else Order()
+        stepper = Stepper(engine, self._emit, lanes, order)
         while True:
             # Take in everything that has come before each step, so that a cancel or a more urgent
             # run counts at once; sleep only when there is nothing to do.

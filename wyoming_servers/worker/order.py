@@ -38,6 +38,9 @@ class Order:
                 return work
         return None
 
+    def heard(self, work: Work, seconds: float) -> None:
+        """Note that an output lasts so long: here it does not matter."""
+
     def take_like(self, first: Work, action: Next, limit: int) -> list[Work]:
         """Take runs of equal priority that are about to do the same, with `first` up to `limit`."""
         found: list[Work] = []

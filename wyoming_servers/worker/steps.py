@@ -4,8 +4,9 @@ A step is whatever an engine does between two outputs: nothing can interrupt it,
 decided between steps. An engine that allows it makes several outputs at once, each in a lane. The
 run with the highest priority goes first. Among equals the one that came first is brought to its
 end, since taking turns would make all of them end late; only streams, which have no end to be
-brought to, take turns. A run waits without costing anything while it has no input, and while its
-reader has not taken enough of its output (`protocol.flow`).
+brought to, take turns, and speech, which must be there when it is to be heard (`playout`). A run
+waits without costing anything while it has no input, and while its reader has not taken enough of
+its output (`protocol.flow`).
 """
 
 import logging
@@ -57,13 +58,19 @@ class Stepper:
     Each run that was begun gets exactly one last word: `inference-result` or `error`.
     """
 
-    def __init__(self, engine: Engine, emit: Emit, lanes: Lanes | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        emit: Emit,
+        lanes: Lanes | None = None,
+        order: Order | None = None,
+    ) -> None:
         self._engine = engine
         self._emit = emit
         self._lanes = lanes
         """Where outputs are made; None if this thread makes them."""
         self._runs: dict[int, Work] = {}
-        self._order = Order()
+        self._order = Order() if order is None else order
 
     @property
     def busy(self) -> bool:
@@ -226,6 +233,8 @@ class Stepper:
         chunk = InferenceChunk(run=run.number, data=output.data, payload=output.payload)
         self._emit(chunk)
         run.window.spend(cost(chunk))
+        if output.seconds:
+            self._order.heard(run, output.seconds)
 
     def _end(self, run: Work, result: Mapping[str, Any] | None) -> None:
         self._emit(InferenceResult(run=run.number, data=result or {}))

@@ -55,6 +55,12 @@ class Work:
         """Whether a lane is making its next output."""
         self.window = Window(OUTPUT_WINDOW)
         self.meter = Meter(INPUT_WINDOW) if message.streaming else None
+        self.came: float | None = None
+        """When it came, where an order counts time."""
+        self.taken = 0.0
+        """When its last step began, likewise."""
+        self.dry_at: float | None = None
+        """When its listener has heard all that was made; None before anything was."""
         self.queued = False
         """Whether it waits for its turn."""
         self.over = False

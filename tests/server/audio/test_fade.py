@@ -1,6 +1,7 @@
 import numpy as np
+import pytest
 
-from wyoming_servers.audio.fade import FADE, fade, silence, trim
+from wyoming_servers.audio.fade import FADE, Trimmer, fade, silence, trim
 
 RATE = 22_050
 
@@ -49,3 +50,38 @@ def test_one_end_alone_can_be_trimmed() -> None:
 
 def test_all_silence_is_trimmed_to_nothing() -> None:
     assert trim(silence(0.5, RATE), RATE) == b""
+
+
+def in_pieces(trimmer: Trimmer, pcm: bytes, size: int) -> list[bytes]:
+    pieces = [pcm[at : at + 2 * size] for at in range(0, len(pcm), 2 * size)]
+    return [*(trimmer.feed(piece) for piece in pieces), trimmer.finish()]
+
+
+@pytest.mark.parametrize("size", [1, 100, 441, 1_000, 10**6])
+def test_pieces_are_trimmed_as_the_whole(size: int) -> None:
+    pause = silence(0.3, RATE)
+    audio = pause + constant(0.1) + pause + constant(0.1) + pause
+    trimmer = Trimmer(RATE, begin=0.02, end=0.05)
+    expected = trim(trim(audio, RATE, keep=0.02, end=False), RATE, keep=0.05, begin=False)
+    assert b"".join(in_pieces(trimmer, audio, size)) == expected
+
+
+def test_sound_is_not_held_back_until_the_end() -> None:
+    trimmer = Trimmer(RATE, begin=0.0, end=0.1)
+    assert trimmer.feed(constant(0.1)) == constant(0.1)
+    assert trimmer.feed(silence(0.2, RATE)) == b""
+    assert trimmer.feed(constant(0.1)) == silence(0.2, RATE) + constant(0.1)
+    assert trimmer.finish() == b""
+
+
+@pytest.mark.parametrize("size", [1, 441, 10**6])
+def test_an_end_of_pieces_that_is_not_to_be_trimmed_stays(size: int) -> None:
+    audio = silence(0.1, RATE) + constant(0.1) + silence(0.1, RATE)
+    behind = b"".join(in_pieces(Trimmer(RATE, begin=0.0), audio, size))
+    assert behind == constant(0.1) + silence(0.1, RATE)
+    before = b"".join(in_pieces(Trimmer(RATE, end=0.0), audio, size))
+    assert before == silence(0.1, RATE) + constant(0.1)
+
+
+def test_pieces_of_silence_are_trimmed_to_nothing() -> None:
+    assert b"".join(in_pieces(Trimmer(RATE, begin=0.1, end=0.1), silence(0.5, RATE), 441)) == b""

@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from wyoming_servers.domain import Kind, ModelSpec, Placement
-from wyoming_servers.engines import piper_choir, speaking
+from wyoming_servers.engines import piper_choir, piper_network, speaking
 from wyoming_servers.engines.base import Engine, Output, WorksInLanes
 from wyoming_servers.engines.piper import PiperEngine
 from wyoming_servers.errors import BadRequestError, LoadFailedError
@@ -75,6 +75,10 @@ def _speak(engine: PiperEngine, text: str, **request: Any) -> list[NDArray[np.in
     return pieces
 
 
+def _sound(engine: PiperEngine, text: str, **request: Any) -> NDArray[np.int16]:
+    return np.concatenate(_speak(engine, text, **request))
+
+
 def _level(samples: NDArray[np.int16]) -> float:
     return float(20 * np.log10(np.sqrt(np.mean(samples.astype(float) ** 2)) / 32_768))
 
@@ -84,7 +88,12 @@ def test_loading_tells_rate_speakers_and_languages(
 ) -> None:
     facts = dict(loaded[1])
     assert facts.pop("lanes") >= 1
-    assert facts == {"sample_rate": 22_050, "speakers": [], "languages": ["en-US"]}
+    assert facts == {
+        "sample_rate": 22_050,
+        "speakers": [],
+        "languages": ["en-US"],
+        "in_stretches": True,
+    }
 
 
 def test_it_is_an_engine() -> None:
@@ -94,13 +103,26 @@ def test_it_is_an_engine() -> None:
 
 
 def test_a_sentence_lasts_as_long_as_it_takes_to_say(engine: PiperEngine) -> None:
-    (audio,) = _speak(engine, SENTENCE)
+    audio = _sound(engine, SENTENCE)
     assert 2.0 < len(audio) / 22_050 < 5.0
     assert -30.0 < _level(audio) < -15.0
 
 
-def test_every_sentence_is_an_output_of_its_own(engine: PiperEngine) -> None:
-    assert len(_speak(engine, "Good morning. It is nine o'clock. Have a nice day!")) == 3
+def test_a_sentence_begins_to_sound_before_it_is_made(engine: PiperEngine) -> None:
+    session = engine.open({"text": SENTENCE, **CALM})
+    outputs = list(session.finish())
+    assert outputs[0].seconds < 0.8
+    assert all(output.seconds < 1.0 for output in outputs)
+    assert len(outputs) >= 4
+    assert sum(output.seconds for output in outputs) == pytest.approx(
+        sum(len(output.payload) for output in outputs) / 2 / 22_050
+    )
+
+
+def test_the_pause_between_two_sentences_is_the_voices_own(engine: PiperEngine) -> None:
+    first, second = (_sound(engine, text) for text in ("Good morning.", "It is nine o'clock."))
+    both = _sound(engine, "Good morning. It is nine o'clock.")
+    assert 0.05 < (len(both) - len(first) - len(second)) / 22_050 < 1.0
 
 
 @pytest.mark.parametrize("text", ["", "   ", "...", "!?", "— 🙂"])
@@ -109,22 +131,22 @@ def test_a_text_without_words_gives_no_audio(engine: PiperEngine, text: str) -> 
 
 
 def test_speed_changes_the_length(engine: PiperEngine) -> None:
-    normal = len(_speak(engine, SENTENCE)[0])
-    fast = len(_speak(engine, SENTENCE, speed=2.0)[0])
-    slow = len(_speak(engine, SENTENCE, speed=0.5)[0])
+    normal = len(_sound(engine, SENTENCE))
+    fast = len(_sound(engine, SENTENCE, speed=2.0))
+    slow = len(_sound(engine, SENTENCE, speed=0.5))
     # Each phoneme lasts whole frames of 12 ms, so short ones do not scale exactly.
     assert fast / normal == pytest.approx(0.5, abs=0.1)
     assert slow / normal == pytest.approx(2.0, abs=0.3)
 
 
 def test_volume_changes_the_loudness(engine: PiperEngine) -> None:
-    normal, quiet = (_level(_speak(engine, SENTENCE, volume=v)[0]) for v in (1.0, 0.5))
+    normal, quiet = (_level(_sound(engine, SENTENCE, volume=v)) for v in (1.0, 0.5))
     assert normal - quiet == pytest.approx(6.0, abs=1.5)
 
 
 def test_clauses_are_as_loud_alone_as_in_their_sentence(engine: PiperEngine) -> None:
     levels = [
-        _level(_speak(engine, text)[0])
+        _level(_sound(engine, text))
         for text in ("The kitchen light is on,", "and the door is locked.", "Yes.", SENTENCE)
     ]
     assert max(levels) - min(levels) < 3.0
@@ -132,7 +154,7 @@ def test_clauses_are_as_loud_alone_as_in_their_sentence(engine: PiperEngine) -> 
 
 def test_the_ends_hold_little_silence(engine: PiperEngine) -> None:
     for text, tail in ((SENTENCE, 0.05), ("The kitchen light is on,", 0.16)):
-        (audio,) = _speak(engine, text)
+        audio = _sound(engine, text)
         loud = np.flatnonzero(np.abs(audio.astype(int)) > 110)
         assert loud[0] <= 0.021 * 22_050
         assert len(audio) - loud[-1] <= tail * 22_050
@@ -142,8 +164,10 @@ def test_a_very_long_sentence_is_run_in_parts(
     engine: PiperEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(piper_choir, "MAX_PHONEMES", 40)
-    pieces = _speak(engine, "one two three four five six seven eight nine ten eleven twelve")
-    assert len(pieces) > 1
+    choir = engine._loaded()
+    blocks = choir.blocks("one two three four five six seven eight nine ten eleven twelve")
+    assert len(blocks) > 1
+    assert all(len(block) <= 40 for block in blocks)
 
 
 @pytest.mark.parametrize(
@@ -209,19 +233,16 @@ def test_loud_peaks_are_rounded_off() -> None:
     assert limited[4] == -limited[3]
 
 
-def test_texts_at_once_get_a_thread_each_and_sound_alike(
-    loaded: tuple[PiperEngine, Mapping[str, Any]],
-) -> None:
-    """A choir's second session opens when two speak for the first time."""
+def test_texts_at_once_sound_as_alone() -> None:
+    """The part of the network that reads has a second session, opened when two speak at once."""
     engine, _ = _load(_spec(threads=2))
     assert isinstance(engine, WorksInLanes)
-    assert engine.lanes == (3 if (os.cpu_count() or 1) > 1 else 1)
-    (alone,) = _speak(engine, SENTENCE)
+    assert engine.lanes == min(2, os.cpu_count() or 1)
+    alone = _sound(engine, SENTENCE)
     sounds: list[NDArray[np.int16]] = []
-    before = threading.active_count()
 
     def speak() -> None:
-        sounds.extend(_speak(engine, SENTENCE))
+        sounds.append(_sound(engine, SENTENCE))
 
     for _ in range(2):
         together = [threading.Thread(target=speak) for _ in range(3)]
@@ -229,7 +250,7 @@ def test_texts_at_once_get_a_thread_each_and_sound_alike(
             thread.start()
         for thread in together:
             thread.join()
-        _until(lambda: threading.active_count() <= before)
+        _until(lambda: not any(thread.name == "open" for thread in threading.enumerate()))
     assert len(sounds) == 6
     for sound in sounds:
         assert len(sound) == len(alone)
@@ -237,50 +258,53 @@ def test_texts_at_once_get_a_thread_each_and_sound_alike(
     engine.close()
 
 
-def test_the_memory_of_a_long_text_is_given_back_when_it_is_calm(
-    engine: PiperEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(piper_choir, "CALM_SECONDS", 0.2)
-    monkeypatch.setattr(piper_choir, "LONG_SAMPLES", 1)
+def test_a_long_text_leaves_little_memory_behind(engine: PiperEngine) -> None:
     process = psutil.Process()
-    _speak(engine, " ".join(["one two three four five six seven eight nine ten"] * 4))
-    grown = process.memory_full_info().uss
-    _until(lambda: process.memory_full_info().uss < grown - 50 * 2**20)
+    _speak(engine, SENTENCE)
+    before = process.memory_full_info().uss
+    words = "one two three four five six seven eight nine ten " * 4
+    assert len(_sound(engine, words)) > 9 * 22_050
+    # In one piece it would be 20 MB a second.
+    assert process.memory_full_info().uss < before + 100 * 2**20
 
 
-def test_a_short_text_finds_its_memory_after_the_calm(
+def test_a_text_that_is_alone_has_other_threads_help_it() -> None:
+    choir = _load(_spec(threads=2))[0]._loaded()
+    if choir.lanes == 1:
+        pytest.skip("This machine has one core.")
+    assert choir._help() is not None
+    with choir._turn(), choir._turn():
+        assert choir._help() is None
+    assert choir._help() is None  # the others are likely to go on in a moment
+    choir._crowded_until -= piper_choir.CROWD_SECONDS
+    assert choir._help() is not None
+    choir.close()
+
+
+def test_a_text_that_nobody_waits_for_any_more_is_left() -> None:
+    engine = _load(_spec(threads=2))[0]
+    session = engine.open({"text": SENTENCE})
+    outputs = session.finish()
+    next(outputs)
+    outputs.close()
+    session.close()
+    assert len(_sound(engine, "Yes.")) > 2_000
+    engine.close()
+
+
+def test_a_network_of_another_kind_speaks_sentence_by_sentence(
     engine: PiperEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(piper_choir, "CALM_SECONDS", 0.1)
-    monkeypatch.setattr(piper_choir, "LONG_SAMPLES", 60_000)
-    choir = engine._loaded()
-    spoken: list[int] = []
-    run = choir.voice.phoneme_ids_to_audio
-    _speak(engine, "Yes, of course.")
-    short = choir.voice.phonemes_to_ids(choir.blocks("Yes, of course.")[0])
-
-    def note(ids: list[int], *rest: Any, **more: Any) -> Any:
-        spoken.append(len(ids))
-        return run(ids, *rest, **more)
-
-    monkeypatch.setattr(choir.voice, "phoneme_ids_to_audio", note)
-    _speak(engine, "one two three four five six seven eight nine ten eleven twelve thirteen")
-    _until(lambda: len(spoken) == 2)
-    assert spoken[1] == len(short) < spoken[0]
-
-
-def test_in_a_crowd_a_text_that_is_alone_for_a_moment_has_one_thread_too() -> None:
-    choir = _load(_spec())[0]._loaded()
-    crowd: Any = object()
-    choir._asked, choir._one_of_many = True, crowd
-    with choir._turn() as first, choir._turn() as second:
-        assert (first, second) == (choir.voice, crowd)
-    with choir._turn() as next_one:
-        assert next_one is crowd
-    choir._crowded_until -= piper_choir.CROWD_SECONDS
-    with choir._turn() as later:
-        assert later is choir.voice
-    choir.close()
+    cut = _speak(engine, SENTENCE)
+    monkeypatch.setattr(piper_network, "split", lambda network: None)
+    whole, info = _load(_spec())
+    assert (info["lanes"], info["in_stretches"]) == (1, False)
+    (sound, rest) = _speak(whole, SENTENCE)
+    assert len(rest) <= 0.05 * 22_050
+    stretches = np.concatenate(cut)
+    assert len(stretches) == len(sound) + len(rest)
+    assert np.abs(stretches - np.concatenate((sound, rest)).astype(int)).max() <= 40
+    whole.close()
 
 
 def test_one_lane_is_enough_for_one_thread() -> None:

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,66 @@ async def test_only_one_sentence_is_made_ahead_of_a_slow_listener(
     assert rest
 
 
+LONG = "I have set a timer for ten minutes and dimmed all the lamps upstairs."
+
+
+def in_stretches(coordinator: FakeCoordinator, config: Config, bus: EventBus) -> TtsPipeline:
+    """A pipeline whose voice begins to sound before a sentence is made."""
+    coordinator.info[Kind.TTS] = {"sample_rate": 16_000, "lanes": 1, "in_stretches": True}
+    specs = {"tts/joe": replace(SPECS["tts/joe"], engine="piper")}
+    return TtsPipeline(coordinator, specs, config, bus, FakeClock())
+
+
+async def test_a_voice_that_begins_at_once_is_given_whole_sentences(
+    make_tts: Make, coordinator: FakeCoordinator, bus: EventBus
+) -> None:
+    async def texts(pipeline: TtsPipeline) -> list[str]:
+        coordinator.runs.clear()
+        async with pipeline.open(TtsRequest()) as speech:
+            speech.end(LONG)
+            assert [chunk async for chunk in speech]
+        return [run.request["text"] for run in coordinator.runs]
+
+    assert len(await texts(make_tts())) == 2
+    config = Config.model_validate({"tts": {"voice": "en_US-joe"}})
+    assert await texts(in_stretches(coordinator, config, bus)) == [LONG]
+
+
+async def test_a_worker_that_makes_stretches_has_all_texts_at_once_and_what_each_still_has(
+    coordinator: FakeCoordinator, bus: EventBus
+) -> None:
+    together = asyncio.Barrier(2)
+    slack: dict[str, Any] = {}
+
+    async def hum(run: FakeRun) -> AsyncIterator[Chunk]:
+        slack[run.request["text"]] = run.request["slack"]
+        if len(slack) <= 2:
+            # With turns the second one would begin when the first has ended.
+            await together.wait()
+        yield Chunk({}, bytes(2 * 32_000))
+
+    coordinator.engines[Kind.TTS] = hum
+    config = Config.model_validate({"tts": {"voice": "en_US-joe"}})
+    pipeline = in_stretches(coordinator, config, bus)
+    async with asyncio.timeout(5):
+        await asyncio.gather(
+            say(pipeline.open(TtsRequest()), "One is this. And another one."),
+            say(pipeline.open(TtsRequest()), "Two are these."),
+        )
+    assert slack == {
+        "One is this.": None,
+        "Two are these.": None,
+        "And another one.": pytest.approx(2.0, abs=0.2),
+    }
+
+
+async def test_a_text_that_is_too_long_at_its_end_is_refused(make_tts: Make) -> None:
+    async with make_tts(max_text=100).open(TtsRequest()) as speech:
+        speech.feed("Good morning. ")
+        with pytest.raises(BadRequestError, match="100 characters"):
+            speech.end("How are you today? " * 5)
+
+
 async def test_the_sentences_of_two_clients_take_turns(
     make_tts: Make, coordinator: FakeCoordinator
 ) -> None:
@@ -206,6 +267,7 @@ async def test_the_worker_is_told_voice_speaker_and_speed(
         "voice": "en_US-joe",
         "speaker": "high",
         "speed": 1.5,
+        "slack": None,
     }
 
 

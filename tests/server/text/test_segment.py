@@ -51,6 +51,21 @@ def test_the_first_piece_comes_after_few_words_of_a_stream() -> None:
     assert [segment.ends_sentence for segment in segments] == [False, True, True]
 
 
+def test_a_voice_that_begins_at_once_gets_a_sentence_whole_that_is_there() -> None:
+    long = "I have set a timer for ten minutes and dimmed all the lamps upstairs."
+    segmenter = Segmenter("en", in_stretches=True)
+    assert segmenter.finish(long) == [Segment(long)]
+    assert segmenter.feed(f"{long} ") == [Segment("I have set a timer", ends_sentence=False)]
+    segmenter.finish()
+    assert segmenter.feed(f"{long} Anything else? ")[0] == Segment(long)
+
+
+def test_what_the_text_ends_with_may_be_told_with_the_end() -> None:
+    segmenter = Segmenter("en")
+    assert segmenter.feed("Good mor") == []
+    assert segmenter.finish("ning.") == [Segment("Good morning.")]
+
+
 def test_only_the_first_sentence_is_cut_early() -> None:
     long = "The other one is a sentence of very many words that has no clause at all."
     assert whole(f"Good morning. {long}") == ["Good morning.", long]

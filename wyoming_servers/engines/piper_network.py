@@ -1,0 +1,135 @@
+"""A voice's network in sessions of onnxruntime: cut into parts where that is possible, or whole."""
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Generator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import numpy as np
+
+from wyoming_servers.audio.pcm import Samples
+from wyoming_servers.domain import Placement
+from wyoming_servers.engines.onnx_file import read
+from wyoming_servers.engines.onnx_session import open_session
+from wyoming_servers.engines.piper_graph import for_one_thread
+from wyoming_servers.engines.piper_parts import Parts, Stretch, split
+from wyoming_servers.engines.piper_plan import plan
+from wyoming_servers.engines.piper_stream import Help, Stream
+from wyoming_servers.engines.piper_stretch import StretchRunner
+
+_UNHURRIED: Final = 10
+"""Niceness of work that nobody waits for; on Linux a thread has its own."""
+
+
+class Speaker(Protocol):
+    """What makes sound of phonemes."""
+
+    in_stretches: bool
+    """Whether the sound of a text comes in short stretches."""
+
+    def sounds(
+        self, given: Mapping[str, Any], help_: Callable[[], Help | None]
+    ) -> Generator[Samples, None, None]:
+        """Yield the sound of what the network is given, by this thread and those that help."""
+        ...
+
+
+def open_speaker(
+    model: str, options: Mapping[str, Any], placement: Placement, threads: int
+) -> Speaker:
+    """Open a voice's network. Raises what onnxruntime raises."""
+    # Elsewhere than on a CPU a sentence takes hardly longer than a part of it.
+    if placement.device == "cpu":
+        # What is no ONNX file, onnxruntime explains better.
+        with suppress(ValueError):
+            parts = split(read(Path(model).read_bytes()))
+            if parts is not None:
+                return PartsSpeaker(parts, options, placement, threads)
+    return WholeSpeaker(model, options, placement)
+
+
+class WholeSpeaker:
+    """A network that is built in another way than expected, or runs on a GPU."""
+
+    in_stretches = False
+
+    def __init__(self, model: str, options: Mapping[str, Any], placement: Placement) -> None:
+        """Open it."""
+        self._session = open_session(model, options, placement, spinning=True)
+
+    def sounds(
+        self, given: Mapping[str, Any], help_: Callable[[], Help | None]
+    ) -> Generator[Samples, None, None]:
+        """Yield all sound at once."""
+        found = self._session.run(None, given)[0]
+        yield np.atleast_1d(np.asarray(found, np.float32).squeeze())
+
+
+class PartsSpeaker:
+    """A network in three parts.
+
+    The part that reads the text has two sessions: one with all threads, for a text that is alone,
+    and one with a single thread, which costs a fifth less CPU. The latter is opened when it is
+    wanted first, since most houses never need it. The other parts have one thread: stretches of
+    sound are made side by side instead.
+    """
+
+    in_stretches = True
+
+    def __init__(
+        self, parts: Parts, options: Mapping[str, Any], placement: Placement, threads: int
+    ) -> None:
+        """Open it."""
+        self._parts = parts
+        self._options = options
+        self._placement = placement
+        self._threads = threads
+        self._alone = self._read_by(threads)
+        self._among_others: Any = None
+        self._asked = threads == 1
+        """Whether the session with one thread was asked for, or is not needed."""
+        self._frames = self._runner(parts.frames)
+        self._samples = self._runner(parts.samples)
+
+    def sounds(
+        self, given: Mapping[str, Any], help_: Callable[[], Help | None]
+    ) -> Generator[Samples, None, None]:
+        """Yield the sound in stretches."""
+        alone = help_() is not None
+        session = self._alone if alone else self._for_one()
+        names = list(self._parts.text.outputs)
+        values = dict(zip(names, session.run(names, given), strict=True))
+        frames = values[self._frames.given].shape[2]
+        factor = self._frames.factor
+        way = plan(frames, -(-self._samples.margin // factor), self._threads if alone else 1)
+        yield from Stream(self._frames, self._samples, values, way, help_)
+
+    def _runner(self, stretch: Stretch) -> StretchRunner:
+        network = for_one_thread(stretch.network).encoded()
+        return StretchRunner(
+            stretch, open_session(network, self._options, self._placement, threads=1)
+        )
+
+    def _read_by(self, threads: int) -> Any:
+        network = self._parts.text.encoded()
+        return open_session(
+            network, self._options, self._placement, threads=threads, spinning=threads > 1
+        )
+
+    def _for_one(self) -> Any:
+        """Return the session with one thread; the other one until it is open."""
+        if not self._asked:
+            self._asked = True
+            threading.Thread(target=self._open_for_one, name="open", daemon=True).start()
+        return self._among_others or self._alone
+
+    def _open_for_one(self) -> None:
+        # It takes a while, in which several texts are waited for. Elsewhere than on Linux the
+        # number would be that of some process.
+        if sys.platform == "linux":
+            with suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _UNHURRIED)
+        self._among_others = self._read_by(1)
