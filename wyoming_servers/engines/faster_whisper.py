@@ -12,8 +12,8 @@ import numpy as np
 from wyoming_servers.domain import ModelSpec, Placement
 from wyoming_servers.engines import cublas, whisper_threads
 from wyoming_servers.engines.base import Finished, Output, ReportProgress, Session
+from wyoming_servers.engines.memory import trim
 from wyoming_servers.engines.whisper_ear import Utterance, WhisperEar
-from wyoming_servers.engines.whisper_memory import trim
 from wyoming_servers.engines.whisper_prompt import VOCABULARY_TOKENS, Prompter
 from wyoming_servers.engines.whisper_request import WhisperRequest
 from wyoming_servers.engines.whisper_session import WhisperSession

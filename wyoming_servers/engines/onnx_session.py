@@ -40,9 +40,14 @@ def open_session(
     )
     _share_memory()
     settings.add_session_config_entry("session.use_env_allocators", "1")
-    return onnxruntime.InferenceSession(
+    session = onnxruntime.InferenceSession(
         network, sess_options=settings, providers=_providers(placement)
     )
+    if isinstance(network, bytes):
+        # Kept to open it anew with other providers, which we never ask for; it is as large as the
+        # weights that were read from it.
+        session._model_bytes = b""  # noqa: SLF001
+    return session
 
 
 @cache

@@ -11,6 +11,7 @@ from wyoming_servers.audio.fade import Trimmer
 from wyoming_servers.audio.pcm import to_s16
 from wyoming_servers.domain import ModelSpec, Placement
 from wyoming_servers.engines.base import Output, ReportProgress
+from wyoming_servers.engines.memory import trim
 from wyoming_servers.engines.piper_choir import Choir
 from wyoming_servers.engines.speaking import LEAD, SAMPLE_TEXT, gain, limit, number, tail
 from wyoming_servers.errors import BadRequestError, LoadFailedError
@@ -55,6 +56,7 @@ class PiperEngine:
         )
         config = PiperConfig.from_dict(settings)
         self._choir = Choir(config, model, spec.options, placement)
+        trim()
         return {
             "sample_rate": config.sample_rate,
             "speakers": list(config.speaker_id_map),

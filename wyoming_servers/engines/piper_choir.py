@@ -2,10 +2,8 @@
 
 import os
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -22,10 +20,6 @@ if TYPE_CHECKING:
 
 MAX_PHONEMES: Final = 800
 """Of one inference: about a minute of speech. The network's memory grows with their square."""
-
-CROWD_SECONDS: Final = 0.25
-"""So long after several texts at once, one that is alone gets one thread: the others are likely to
-go on in a moment, and two threads beside one on two cores are slower than either."""
 
 
 class Choir:
@@ -55,10 +49,8 @@ class Choir:
             ThreadPoolExecutor(threads - 1, thread_name_prefix="helper") if threads > 1 else None
         )
         self._lock = threading.Lock()
-        self._speaking = 0
-        """Texts of which a stretch is being made now."""
-        self._crowded_until = 0.0
-        """When a text that is spoken alone may have all threads again."""
+        self._texts = 0
+        """How many have begun and not ended, be a stretch of them being made or not."""
 
     def blocks(self, text: str) -> list[Sequence[str]]:
         """Return the phonemes of each sentence; of a very long one, in parts cut at spaces."""
@@ -69,16 +61,13 @@ class Choir:
 
     def speak(self, phonemes: Sequence[str], settings: "SynthesisConfig") -> Iterator[Samples]:
         """Yield the sound of phonemes, as loud as the network makes it."""
-        sounds = self._speaker.sounds(self._given(phonemes, settings), self._help)
+        with self._lock:
+            self._texts += 1
         try:
-            while True:
-                with self._turn():
-                    sound = next(sounds, None)
-                if sound is None:
-                    return
-                yield sound
+            yield from self._speaker.sounds(self._given(phonemes, settings), self._help)
         finally:
-            sounds.close()
+            with self._lock:
+                self._texts -= 1
 
     def close(self) -> None:
         """Begin nothing more."""
@@ -110,24 +99,9 @@ class Choir:
 
     def _help(self) -> Help | None:
         """Return what has other threads work for a text, if it is alone."""
-        helpers = self._helpers
         with self._lock:
-            if helpers is None or time.monotonic() < self._crowded_until:
-                return None
-        return helpers.submit
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Note that a stretch of a text is being made."""
-        with self._lock:
-            self._speaking += 1
-            if self._speaking > 1:
-                self._crowded_until = time.monotonic() + CROWD_SECONDS
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._speaking -= 1
+            alone = self._texts == 1
+        return self._helpers.submit if alone and self._helpers is not None else None
 
 
 def _parts(sentence: Sequence[str]) -> Iterator[Sequence[str]]:

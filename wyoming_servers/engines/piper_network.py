@@ -12,6 +12,7 @@ import numpy as np
 
 from wyoming_servers.audio.pcm import Samples
 from wyoming_servers.domain import Placement
+from wyoming_servers.engines.memory import trim
 from wyoming_servers.engines.onnx_file import read
 from wyoming_servers.engines.onnx_session import open_session
 from wyoming_servers.engines.piper_graph import for_one_thread
@@ -43,12 +44,18 @@ def open_speaker(
     """Open a voice's network. Raises what onnxruntime raises."""
     # Elsewhere than on a CPU a sentence takes hardly longer than a part of it.
     if placement.device == "cpu":
-        # What is no ONNX file, onnxruntime explains better.
-        with suppress(ValueError):
-            parts = split(read(Path(model).read_bytes()))
-            if parts is not None:
-                return PartsSpeaker(parts, options, placement, threads)
+        parts = _parts(model)
+        if parts is not None:
+            return PartsSpeaker(model, parts, options, placement, threads)
     return WholeSpeaker(model, options, placement)
+
+
+def _parts(model: str) -> Parts | None:
+    """Cut a network, if it can be; its parts point into the file, which they keep in memory."""
+    # What is no ONNX file, onnxruntime explains better.
+    with suppress(ValueError):
+        return split(read(Path(model).read_bytes()))
+    return None
 
 
 class WholeSpeaker:
@@ -80,14 +87,20 @@ class PartsSpeaker:
     in_stretches = True
 
     def __init__(
-        self, parts: Parts, options: Mapping[str, Any], placement: Placement, threads: int
+        self,
+        model: str,
+        parts: Parts,
+        options: Mapping[str, Any],
+        placement: Placement,
+        threads: int,
     ) -> None:
-        """Open it."""
-        self._parts = parts
+        """Open the parts of the network in file `model`."""
+        self._model = model
         self._options = options
         self._placement = placement
         self._threads = threads
-        self._alone = self._read_by(threads)
+        self._names = list(parts.text.outputs)
+        self._alone = self._read_by(threads, parts)
         self._among_others: Any = None
         self._asked = threads == 1
         """Whether the session with one thread was asked for, or is not needed."""
@@ -100,8 +113,7 @@ class PartsSpeaker:
         """Yield the sound in stretches."""
         alone = help_() is not None
         session = self._alone if alone else self._for_one()
-        names = list(self._parts.text.outputs)
-        values = dict(zip(names, session.run(names, given), strict=True))
+        values = dict(zip(self._names, session.run(self._names, given), strict=True))
         frames = values[self._frames.given].shape[2]
         factor = self._frames.factor
         way = plan(frames, -(-self._samples.margin // factor), self._threads if alone else 1)
@@ -113,8 +125,8 @@ class PartsSpeaker:
             stretch, open_session(network, self._options, self._placement, threads=1)
         )
 
-    def _read_by(self, threads: int) -> Any:
-        network = self._parts.text.encoded()
+    def _read_by(self, threads: int, parts: Parts) -> Any:
+        network = parts.text.encoded()
         return open_session(
             network, self._options, self._placement, threads=threads, spinning=threads > 1
         )
@@ -132,4 +144,8 @@ class PartsSpeaker:
         if sys.platform == "linux":
             with suppress(OSError):
                 os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _UNHURRIED)
-        self._among_others = self._read_by(1)
+        parts = _parts(self._model)
+        if parts is not None:
+            self._among_others = self._read_by(1, parts)
+        del parts
+        trim()

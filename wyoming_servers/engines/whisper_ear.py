@@ -10,8 +10,8 @@ import numpy as np
 from wyoming_servers.audio.pcm import Samples
 from wyoming_servers.domain import SPEECH_FORMAT
 from wyoming_servers.engines.base import Output
+from wyoming_servers.engines.memory import trim
 from wyoming_servers.engines.whisper_heard import MAX_COMPRESSION, Heard
-from wyoming_servers.engines.whisper_memory import trim
 from wyoming_servers.engines.whisper_prompt import NO_PROMPT, Prompt, Prompter
 from wyoming_servers.engines.whisper_request import WhisperRequest
 from wyoming_servers.engines.whisper_window import (

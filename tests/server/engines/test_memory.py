@@ -7,7 +7,7 @@ import pytest
 
 _PROGRAM = """
 import psutil
-from wyoming_servers.engines.whisper_memory import trim
+from wyoming_servers.engines.memory import trim
 process = psutil.Process()
 held = [bytes(100_000) for _ in range(1_000)]
 last = bytes(100_000)  # keeps the top of the heap in place
