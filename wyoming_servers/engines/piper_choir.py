@@ -37,7 +37,7 @@ class Choir:
 
         self.config = config
         threads = min(thread_count(options), os.cpu_count() or 1)
-        self._speaker = open_speaker(model, options, placement, threads)
+        self._speaker = open_speaker(model, options, placement, threads, config.sample_rate)
         # Only what it makes of a text is used, which needs no session.
         self._voice = PiperVoice(config=config, session=None)
         self._letters = threading.Lock()

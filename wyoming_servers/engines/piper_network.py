@@ -1,10 +1,13 @@
 """A voice's network in sessions of onnxruntime: cut into parts where that is possible, or whole."""
 
+import logging
+import math
 import os
 import sys
 import threading
 from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -17,9 +20,11 @@ from wyoming_servers.engines.onnx_file import read
 from wyoming_servers.engines.onnx_session import open_session
 from wyoming_servers.engines.piper_graph import for_one_thread
 from wyoming_servers.engines.piper_parts import Parts, Stretch, split
-from wyoming_servers.engines.piper_plan import plan
+from wyoming_servers.engines.piper_plan import Needs, Pace, plan
 from wyoming_servers.engines.piper_stream import Help, Stream
 from wyoming_servers.engines.piper_stretch import StretchRunner
+
+_LOGGER: Final = logging.getLogger(__name__)
 
 _UNHURRIED: Final = 10
 """Niceness of work that nobody waits for; on Linux a thread has its own."""
@@ -39,14 +44,15 @@ class Speaker(Protocol):
 
 
 def open_speaker(
-    model: str, options: Mapping[str, Any], placement: Placement, threads: int
+    model: str, options: Mapping[str, Any], placement: Placement, threads: int, rate: int
 ) -> Speaker:
-    """Open a voice's network. Raises what onnxruntime raises."""
+    """Open a voice's network, of `rate` samples a second. Raises what onnxruntime raises."""
     # Elsewhere than on a CPU a sentence takes hardly longer than a part of it.
     if placement.device == "cpu":
         parts = _parts(model)
         if parts is not None:
-            return PartsSpeaker(model, parts, options, placement, threads)
+            open_ = partial(open_session, options=options, placement=placement)
+            return PartsSpeaker(model, parts, open_, threads, rate)
     return WholeSpeaker(model, options, placement)
 
 
@@ -90,14 +96,16 @@ class PartsSpeaker:
         self,
         model: str,
         parts: Parts,
-        options: Mapping[str, Any],
-        placement: Placement,
+        open_: Callable[..., Any],
         threads: int,
+        rate: int,
     ) -> None:
-        """Open the parts of the network in file `model`."""
+        """Open the parts of the network in file `model` with `open_`, as `open_session` does.
+
+        Its sound has `rate` samples a second.
+        """
         self._model = model
-        self._options = options
-        self._placement = placement
+        self._open = open_
         self._threads = threads
         self._names = list(parts.text.outputs)
         self._alone = self._read_by(threads, parts)
@@ -106,6 +114,13 @@ class PartsSpeaker:
         """Whether the session with one thread was asked for, or is not needed."""
         self._frames = self._runner(parts.frames)
         self._samples = self._runner(parts.samples)
+        factor = parts.frames.factor
+        self._needs = Needs(
+            seconds=factor * parts.samples.factor / rate,
+            margin=math.ceil(parts.samples.margin / factor),
+            around=parts.frames.margin,
+        )
+        self._pace = Pace()
 
     def sounds(
         self, given: Mapping[str, Any], help_: Callable[[], Help | None]
@@ -115,21 +130,16 @@ class PartsSpeaker:
         session = self._alone if alone else self._for_one()
         values = dict(zip(self._names, session.run(self._names, given), strict=True))
         frames = values[self._frames.given].shape[2]
-        factor = self._frames.factor
-        way = plan(frames, -(-self._samples.margin // factor), self._threads if alone else 1)
-        yield from Stream(self._frames, self._samples, values, way, help_)
+        way = plan(frames, self._needs, self._threads if alone else 1, self._pace)
+        yield from Stream(self._frames, self._samples, values, way, self._pace, help_)
 
     def _runner(self, stretch: Stretch) -> StretchRunner:
         network = for_one_thread(stretch.network).encoded()
-        return StretchRunner(
-            stretch, open_session(network, self._options, self._placement, threads=1)
-        )
+        return StretchRunner(stretch, self._open(network, threads=1))
 
     def _read_by(self, threads: int, parts: Parts) -> Any:
         network = parts.text.encoded()
-        return open_session(
-            network, self._options, self._placement, threads=threads, spinning=threads > 1
-        )
+        return self._open(network, threads=threads, spinning=threads > 1)
 
     def _for_one(self) -> Any:
         """Return the session with one thread; the other one until it is open."""
@@ -144,8 +154,12 @@ class PartsSpeaker:
         if sys.platform == "linux":
             with suppress(OSError):
                 os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _UNHURRIED)
-        parts = _parts(self._model)
-        if parts is not None:
-            self._among_others = self._read_by(1, parts)
-        del parts
+        try:
+            parts = _parts(self._model)
+            if parts is not None:
+                self._among_others = self._read_by(1, parts)
+        except Exception:
+            # The session with all threads serves all of them, only slower.
+            _LOGGER.exception("No second session for several texts at once")
+        parts = None
         trim()

@@ -11,10 +11,16 @@ from itertools import pairwise
 from typing import Final
 
 FIRST: Final = 24
-"""Frames of the first stretch of samples, with several threads: 0.28 s."""
+"""Least frames of the first stretch of samples, with several threads: 0.28 s."""
 
 FIRST_OF_ONE: Final = 64
 """The same with one thread, which makes the next one later, and works for others in between."""
+
+MOST_FIRST: Final = 172
+"""Most frames of the first stretch: 2 s, where the machine is slow."""
+
+HELD_SECONDS: Final = 0.1
+"""What a listener gets comes in whole chunks, so that so much of the first stretch comes later."""
 
 MOST: Final = 64
 """Frames of any other: three quarters of a second."""
@@ -25,6 +31,9 @@ SHORT: Final = 160
 MOST_FEATURES: Final = 512
 """Frames whose features are made at once: 6 s. It bounds the memory they take."""
 
+_LEARN: Final = 0.3
+"""Weight of the newest stretch in what a frame is expected to take."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -34,19 +43,44 @@ class Plan:
     samples: tuple[range, ...]
 
 
-def plan(frames: int, margin: int, threads: int) -> Plan:
-    """Plan a text of so many frames.
+@dataclass(slots=True)
+class Pace:
+    """What a frame takes of a thread, in seconds: learned while speaking, 0 as long as unknown."""
 
-    `margin` frames behind a stretch of samples must have features, too.
-    """
-    first = min(frames, FIRST if threads > 1 else FIRST_OF_ONE)
+    features: float = 0.0
+    samples: float = 0.0
+
+    def learn_features(self, frames: int, seconds: float) -> None:
+        """Note what so many frames took, neighbours included."""
+        self.features = _learned(self.features, seconds / frames)
+
+    def learn_samples(self, frames: int, seconds: float) -> None:
+        """Note what so many frames took."""
+        self.samples = _learned(self.samples, seconds / frames)
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a voice's frames are like."""
+
+    seconds: float
+    """Of sound in one."""
+    margin: int
+    """How many behind a stretch of samples must have features, too."""
+    around: int
+    """How many neighbours a stretch of features needs on either side."""
+
+
+def plan(frames: int, needs: Needs, threads: int, pace: Pace) -> Plan:
+    """Plan a text of so many frames."""
+    first = min(frames, _first(frames, needs, threads, pace))
     if frames <= SHORT:
         # One thread makes the first stretch and what is left of its share.
         shares = _divided(0, frames, threads)
         begun = [part for part in (range(first), range(first, shares[0].stop)) if part]
         samples = [*begun, *shares[1:]] if first < shares[0].stop else _divided(0, frames, threads)
         return Plan(tuple(shares), tuple(samples))
-    known = first + margin
+    known = min(frames, first + needs.margin)
     rest = max(threads, math.ceil((frames - known) / MOST_FEATURES))
     # As many as there are threads, or a multiple of it: the last ones end together.
     count = math.ceil(math.ceil((frames - first) / MOST) / threads) * threads
@@ -54,6 +88,22 @@ def plan(frames: int, margin: int, threads: int) -> Plan:
         features=(range(known), *_divided(known, frames, rest)),
         samples=(range(first), *_divided(first, frames, count)),
     )
+
+
+def _first(frames: int, needs: Needs, threads: int, pace: Pace) -> int:
+    """Return for how many frames there must be sound until the next stretch is made.
+
+    Before it come the features of all the rest. With one thread there may be others to work for.
+    """
+    rest = min(frames / threads, MOST_FEATURES) + 2 * needs.around
+    wait = pace.features * rest + pace.samples * MOST
+    seconds = wait * (1 if threads > 1 else 2) + HELD_SECONDS
+    least = FIRST if threads > 1 else FIRST_OF_ONE
+    return min(MOST_FIRST, max(least, math.ceil(seconds / needs.seconds)))
+
+
+def _learned(known: float, found: float) -> float:
+    return known + _LEARN * (found - known) if known else found
 
 
 def _divided(begin: int, end: int, count: int) -> list[range]:

@@ -2,6 +2,7 @@
 
 import math
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final, Generic, TypeVar
@@ -9,7 +10,7 @@ from typing import Final, Generic, TypeVar
 import numpy as np
 
 from wyoming_servers.audio.pcm import Samples
-from wyoming_servers.engines.piper_plan import Plan
+from wyoming_servers.engines.piper_plan import Pace, Plan
 from wyoming_servers.engines.piper_stretch import StretchRunner, Values
 
 T = TypeVar("T")
@@ -68,9 +69,10 @@ class Stream:
         samples: StretchRunner,
         values: Mapping[str, Values],
         plan: Plan,
+        pace: Pace,
         help_: Callable[[], Help | None],
     ) -> None:
-        """Take what the text has become, and how it is to be cut.
+        """Take what the text has become, how it is to be cut, and where to note what it takes.
 
         `help_` is asked before each stretch for other threads: None if there are none to spare.
         """
@@ -78,6 +80,7 @@ class Stream:
         self._samples = samples
         self._values = values
         self._plan = plan
+        self._pace = pace
         self._help = help_
         self._offered = 0
         self._over = False
@@ -109,7 +112,11 @@ class Stream:
 
     def _make_features(self, part: range) -> None:
         self._check()
+        begun = time.perf_counter()
         found = self._frames.run(self._values, part.start, part.stop)
+        around = self._frames.margin
+        end = min(part.stop + around, self._plan.features[-1].stop)
+        self._pace.learn_features(end - max(0, part.start - around), time.perf_counter() - begun)
         factor = self._frames.factor
         with self._lock:
             if self._row is None:
@@ -127,7 +134,9 @@ class Stream:
         if self._row is None:
             raise RuntimeError("There are no features.")
         given = {self._samples.given: self._row}
+        begun = time.perf_counter()
         found = self._samples.run(given, part.start * factor, part.stop * factor)
+        self._pace.learn_samples(len(part), time.perf_counter() - begun)
         return np.ascontiguousarray(found[0, 0])
 
     def _check(self) -> None:

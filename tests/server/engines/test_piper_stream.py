@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from wyoming_servers.engines.piper_plan import Plan, plan
+from wyoming_servers.engines.piper_plan import Needs, Pace, Plan, plan
 from wyoming_servers.engines.piper_stream import Help, Stream, Task
 
 FACTOR = 4
@@ -46,8 +46,13 @@ class Text:
             self.samples,  # type: ignore[arg-type]
             values,
             how,
+            Pace(),
             lambda: help_,
         )
+
+
+def cut(threads: int) -> Plan:
+    return plan(FRAMES, Needs(seconds=0.01, margin=2, around=3), threads, Pace())
 
 
 def expected() -> Any:
@@ -55,13 +60,13 @@ def expected() -> Any:
 
 
 def test_one_thread_makes_all_in_order() -> None:
-    text = Text(plan(FRAMES, 2, 1))
+    text = Text(cut(1))
     np.testing.assert_array_equal(np.concatenate(list(text.stream)), expected())
     assert text.samples.made == sorted(text.samples.made)
 
 
 def test_the_first_sound_is_there_before_the_other_features() -> None:
-    text = Text(plan(FRAMES, 2, 1))
+    text = Text(cut(1))
     next(iter(text.stream))
     assert len(text.frames.made) == 1
     assert len(text.samples.made) == 1
@@ -71,20 +76,20 @@ def test_the_first_sound_is_there_before_the_other_features() -> None:
 def test_several_threads_make_the_same(threads: int) -> None:
     with ThreadPoolExecutor(threads - 1) as pool:
         for _ in range(30):
-            text = Text(plan(FRAMES, 2, threads), pool.submit)
+            text = Text(cut(threads), pool.submit)
             np.testing.assert_array_equal(np.concatenate(list(text.stream)), expected())
             assert len(text.samples.made) == len(set(text.samples.made))
             assert len(text.frames.made) == len(set(text.frames.made))
 
 
 def test_helpers_that_never_come_are_not_waited_for() -> None:
-    text = Text(plan(FRAMES, 2, 2), lambda work: None)
+    text = Text(cut(2), lambda work: None)
     np.testing.assert_array_equal(np.concatenate(list(text.stream)), expected())
 
 
 def test_what_fails_in_another_thread_fails_the_text() -> None:
     with ThreadPoolExecutor(1) as pool:
-        text = Text(plan(FRAMES, 2, 2), pool.submit)
+        text = Text(cut(2), pool.submit)
         main = threading.get_ident()
 
         def fail() -> None:
@@ -98,7 +103,7 @@ def test_what_fails_in_another_thread_fails_the_text() -> None:
 
 def test_nothing_is_begun_for_a_text_that_was_left() -> None:
     offered: list[Callable[[], object]] = []
-    text = Text(plan(FRAMES, 2, 2), offered.append)
+    text = Text(cut(2), offered.append)
     sounds = iter(text.stream)
     next(sounds)
     sounds.close()  # type: ignore[attr-defined]
