@@ -1,26 +1,30 @@
 """In which stretches the frames of a text are turned into sound: nothing but numbers.
 
-The first stretch is short, so that the sound begins early; its listener hears it while the next is
-made. Small stretches of features cost much, since each needs its neighbours too; those of samples
+The first stretch is one chunk, so that the sound begins early, and the second as long as it takes to
+make the third; its listener hears them meanwhile. Small stretches of features cost much, since each needs its neighbours too; those of samples
 cost little, and their values stay in the processor's cache.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+BEGIN: Final = 10
+"""Frames of the very first stretch of samples: enough for one chunk of 2,048 of them."""
+
 FIRST: Final = 24
-"""Least frames of the first stretch of samples, with several threads: 0.28 s."""
+"""Least frames of the first two, with several threads: 0.28 s."""
 
 FIRST_OF_ONE: Final = 64
 """The same with one thread, which makes the next one later, and works for others in between."""
 
 MOST_FIRST: Final = 172
-"""Most frames of the first stretch: 2 s, where the machine is slow."""
+"""Most frames of the first two: 2 s, where the machine is slow."""
 
 HELD_SECONDS: Final = 0.1
-"""What a listener gets comes in whole chunks, so that so much of the first stretch comes later."""
+"""What a listener gets comes in whole chunks, so that so much of the first two is sent later."""
 
 MOST: Final = 64
 """Frames of any other: three quarters of a second."""
@@ -75,18 +79,18 @@ def plan(frames: int, needs: Needs, threads: int, pace: Pace) -> Plan:
     """Plan a text of so many frames."""
     first = min(frames, _first(frames, needs, threads, pace))
     if frames <= SHORT:
-        # One thread makes the first stretch and what is left of its share.
+        # One thread makes the first stretches and what is left of its share.
         shares = _divided(0, frames, threads)
-        begun = [part for part in (range(first), range(first, shares[0].stop)) if part]
-        samples = [*begun, *shares[1:]] if first < shares[0].stop else _divided(0, frames, threads)
-        return Plan(tuple(shares), tuple(samples))
+        end = shares[0].stop
+        own = _cut(0, (min(BEGIN, end), min(first, end), end))
+        return Plan(tuple(shares), (*own, *shares[1:]))
     known = min(frames, first + needs.margin)
     rest = max(threads, math.ceil((frames - known) / MOST_FEATURES))
     # As many as there are threads, or a multiple of it: the last ones end together.
     count = math.ceil(math.ceil((frames - first) / MOST) / threads) * threads
     return Plan(
         features=(range(known), *_divided(known, frames, rest)),
-        samples=(range(first), *_divided(first, frames, count)),
+        samples=(*_cut(0, (BEGIN, first)), *_divided(first, frames, count)),
     )
 
 
@@ -107,6 +111,10 @@ def _learned(known: float, found: float) -> float:
 
 
 def _divided(begin: int, end: int, count: int) -> list[range]:
-    """Return so many stretches, as alike as possible and none of them empty."""
-    edges = [begin + (end - begin) * index // max(1, count) for index in range(count + 1)]
-    return [range(one, other) for one, other in pairwise(edges) if other > one]
+    """Return so many stretches, as alike as possible."""
+    return _cut(begin, [begin + (end - begin) * index // count for index in range(1, count + 1)])
+
+
+def _cut(begin: int, ends: Sequence[int]) -> list[range]:
+    """Return stretches that end there, none of them empty."""
+    return [range(one, other) for one, other in pairwise((begin, *ends)) if other > one]

@@ -18,6 +18,10 @@ T = TypeVar("T")
 Help = Callable[[Callable[[], object]], object]
 """Has another thread do something in a while."""
 
+OWN: Final = 3
+"""Stretches of sound from the present one on that are left to the text's own thread: the first two
+are short, and a share of a short text is the third."""
+
 AHEAD: Final = 2
 """Stretches of sound that other threads may make before they are needed. More would keep those who
 come meanwhile waiting."""
@@ -102,11 +106,11 @@ class Stream:
             self._over = True
 
     def _offer(self, index: int, help_: Help) -> None:
-        """Let other threads make what comes behind the next sound, which is made here, too."""
+        """Let other threads make what comes behind the next sounds, which are made here, too."""
         if not index:
             for features in self._features[1:2]:
                 help_(features.work)
-        first, self._offered = max(self._offered, index + 2), index + 2 + AHEAD
+        first, self._offered = max(self._offered, index + OWN), index + OWN + AHEAD
         for sound in self._sounds[first : self._offered]:
             help_(sound.work)
 

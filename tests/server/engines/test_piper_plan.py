@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 
 from wyoming_servers.engines.piper_plan import (
+    BEGIN,
     FIRST,
     FIRST_OF_ONE,
     HELD_SECONDS,
@@ -46,8 +47,11 @@ def test_stretches_follow_each_other_from_the_first_frame_to_the_last(
 @pytest.mark.parametrize("frames", [200, 455, 3_000])
 def test_the_first_sound_needs_the_first_features_alone(frames: int, threads: int) -> None:
     found = cut(frames, threads)
-    assert found.features[0].stop == found.samples[0].stop + MARGIN
-    assert len(found.samples[0]) == (FIRST if threads > 1 else FIRST_OF_ONE)
+    assert found.features[0].stop == found.samples[1].stop + MARGIN
+    assert [part.stop for part in found.samples[:2]] == [
+        BEGIN,
+        FIRST if threads > 1 else FIRST_OF_ONE,
+    ]
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -60,7 +64,7 @@ def test_no_stretch_is_too_long(threads: int) -> None:
 def test_several_threads_share_a_short_text_evenly() -> None:
     found = cut(110, 2)
     assert [len(part) for part in found.features] == [55, 55]
-    assert [len(part) for part in found.samples] == [24, 31, 55]
+    assert [len(part) for part in found.samples] == [10, 14, 31, 55]
 
 
 def test_one_thread_makes_the_features_of_a_short_text_at_once() -> None:
@@ -70,7 +74,7 @@ def test_one_thread_makes_the_features_of_a_short_text_at_once() -> None:
 @pytest.mark.parametrize("threads", [1, 2])
 def test_on_a_slow_machine_the_first_stretch_lasts_until_the_next_is_made(threads: int) -> None:
     found = cut(455, threads, SLOW)
-    first = len(found.samples[0])
+    first = found.samples[1].stop
     assert FIRST < first <= MOST_FIRST
     others = [len(part) + 2 * NEEDS.around for part in found.features[1:]]
     wait = max(others) * SLOW.features + MOST * SLOW.samples
@@ -78,11 +82,12 @@ def test_on_a_slow_machine_the_first_stretch_lasts_until_the_next_is_made(thread
 
 
 def test_on_a_machine_that_is_too_slow_the_listener_waits_for_two_seconds_at_most() -> None:
-    assert len(cut(3_000, 1, Pace(features=1.0, samples=1.0)).samples[0]) == MOST_FIRST
+    assert cut(3_000, 1, Pace(features=1.0, samples=1.0)).samples[1].stop == MOST_FIRST
 
 
-def test_a_text_as_short_as_the_first_stretch_is_one() -> None:
-    assert cut(100, 1, Pace(features=1.0, samples=1.0)).samples == (range(100),)
+def test_a_text_may_be_shorter_than_its_first_stretches() -> None:
+    assert cut(100, 1, Pace(features=1.0, samples=1.0)).samples == (range(10), range(10, 100))
+    assert cut(7, 2).samples == (range(3), range(3, 7))
 
 
 def test_what_a_frame_takes_is_learned_from_all_stretches_the_newest_most() -> None:
