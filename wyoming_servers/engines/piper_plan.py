@@ -1,8 +1,8 @@
 """In which stretches the frames of a text are turned into sound: nothing but numbers.
 
-The first stretch is one chunk, so that the sound begins early, and the second as long as it takes to
-make the third; its listener hears them meanwhile. Small stretches of features cost much, since each needs its neighbours too; those of samples
-cost little, and their values stay in the processor's cache.
+The first stretch is one chunk, so that the sound begins early; the second one lasts as long as it
+takes to make the third. Small stretches of features cost much, since each needs its neighbours too;
+those of samples cost little, and their values stay in the processor's cache.
 """
 
 import math
