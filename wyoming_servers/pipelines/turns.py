@@ -1,4 +1,6 @@
-"""Who is spoken to next, where several listeners share a voice.
+"""Who is spoken to next, where several listeners share a voice that makes whole sentences.
+
+Where a voice makes short stretches, its worker decides (`worker/playout.py`).
 
 What has been begun must not fall silent, and a new listener should hear something soon: so whoever
 has heard nothing yet goes first, but only while those who hear already stay supplied, and among
