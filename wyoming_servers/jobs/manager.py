@@ -191,7 +191,10 @@ class JobManager:
     async def _work(self) -> None:
         """Take one job after the other, for ever."""
         for job_id in await self._open.untold():
-            await self._tell(await self.get(job_id))
+            # The last server ended between the end of the job and what follows it.
+            ended = await self.get(job_id)
+            await self.files.end(ended)
+            await self._tell(ended)
         while True:
             self._more.clear()
             job = await self._open.begin_next(self._clock.wall())

@@ -258,10 +258,15 @@ async def test_an_end_that_was_not_passed_on_is_passed_on_at_the_next_start(
 ) -> None:
     async with make_manager() as manager:
         job = await wait_end(manager, await submit(manager))
+        await until(lambda: told)
+        await asyncio.sleep(0.05)
         await manager._open._all("UPDATE jobs SET told = 0")
         told.clear()
+        left = manager.uploads / job.id
+        await asyncio.to_thread(left.write_bytes, b"as if it had not been deleted")
     async with make_manager() as manager:
         await until(lambda: told)
+        assert not left.exists()
         await asyncio.sleep(0.05)
         assert [one.id for one in told] == [job.id]
         assert await manager._open.untold() == []

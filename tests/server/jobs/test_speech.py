@@ -121,11 +121,12 @@ async def test_subtitles_sound_at_their_times_and_the_report_says_where_not(
 
 
 async def test_a_text_is_spoken_sentence_by_sentence_with_pauses(
-    make_manager, script, wait_end, coordinator, told
+    make_manager, script, wait_end, coordinator, told, until
 ) -> None:
     async with make_manager() as manager:
         text = "At 5 km there is rest. Then home.\n\nThe end."
         job = await wait_end(manager, await script(manager, text))
+        await until(lambda: told)
         spans = await asyncio.to_thread(loud, await result(manager, job))
         assert not manager.files.samples(job.id).exists()
         assert not manager.files.upload(job.id).exists()
