@@ -1,5 +1,10 @@
 """Audio regrouped into pieces of one size, as players and protocols like them."""
 
+from typing import Final
+
+HELD_SECONDS: Final = 0.1
+"""Speech is sent in whole chunks and fades at its end: so much may not be on its way yet."""
+
 
 class Chunker:
     """Bytes in pieces of any size to pieces of exactly `size` bytes."""

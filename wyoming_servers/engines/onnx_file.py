@@ -3,12 +3,20 @@
 Weights are never copied, only pointed at. Field numbers are those of onnx.proto3.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
-Raw = bytes | memoryview
-"""A message, or a field with its number, as it stands in a file."""
+from wyoming_servers.engines.protobuf import (
+    Raw,
+    content,
+    encode_block,
+    encode_head,
+    encode_number,
+    parse,
+    text_of,
+    whole_numbers,
+)
 
 _GRAPH: Final = 7
 _NODE, _GRAPH_NAME, _INITIALIZER, _GRAPH_INPUT, _GRAPH_OUTPUT = 1, 2, 5, 11, 12
@@ -36,8 +44,8 @@ class Attribute:
     def with_numbers(self, values: Iterable[int]) -> "Attribute":
         """Return it with another row of whole numbers."""
         numbers = tuple(values)
-        kept = [field.raw for field in _fields(memoryview(self.raw)) if field.number != _INTEGERS]
-        raw = b"".join((*kept, *(_number(_INTEGERS, value) for value in numbers)))
+        kept = [field.raw for field in parse(memoryview(self.raw)) if field.number != _INTEGERS]
+        raw = b"".join((*kept, *(encode_number(_INTEGERS, value) for value in numbers)))
         return Attribute(self.name, numbers, self.nested, raw)
 
 
@@ -60,10 +68,10 @@ class Node:
         """Return its message."""
         return b"".join(
             (
-                *(_block(_INPUT, name.encode()) for name in self.inputs),
-                *(_block(_OUTPUT, name.encode()) for name in self.outputs),
-                _block(_OPERATOR, self.operator.encode()),
-                *(_block(_ATTRIBUTE, each.raw) for each in self.attributes),
+                *(encode_block(_INPUT, name.encode()) for name in self.inputs),
+                *(encode_block(_OUTPUT, name.encode()) for name in self.outputs),
+                encode_block(_OPERATOR, self.operator.encode()),
+                *(encode_block(_ATTRIBUTE, each.raw) for each in self.attributes),
                 *self.rest,
             )
         )
@@ -79,8 +87,8 @@ class Weight:
 
     def reshaped(self, shape: tuple[int, ...]) -> "Weight":
         """Return the same numbers in another shape."""
-        kept = [field.raw for field in _fields(memoryview(self.raw)) if field.number != _DIMENSION]
-        raw = b"".join((*(_number(_DIMENSION, size) for size in shape), *kept))
+        kept = [field.raw for field in parse(memoryview(self.raw)) if field.number != _DIMENSION]
+        raw = b"".join((*(encode_number(_DIMENSION, size) for size in shape), *kept))
         return Weight(self.name, shape, raw)
 
 
@@ -107,25 +115,25 @@ class Network:
             (_GRAPH_OUTPUT, self.outputs.values()),
         ):
             for message in messages:
-                graph += [_head(number, len(message)), message]
-        return b"".join([*self.head, _head(_GRAPH, sum(map(len, graph))), *graph])
+                graph += [encode_head(number, len(message)), message]
+        return b"".join([*self.head, encode_head(_GRAPH, sum(map(len, graph))), *graph])
 
 
 def read(model: bytes) -> Network:
     """Read a file. Raises ValueError if it is no ONNX file."""
     head: list[Raw] = []
     graph = memoryview(b"")
-    for field in _fields(memoryview(model)):
+    for field in parse(memoryview(model)):
         if field.number == _GRAPH:
-            graph = _view(field)
+            graph = content(field)
         else:
             head.append(field.raw)
     found: dict[int, list[memoryview]] = {}
-    for field in _fields(graph):
+    for field in parse(graph):
         if field.number == _SPARSE:
             raise ValueError("The ONNX file has sparse weights.")
         if field.number in (_NODE, _INITIALIZER, _GRAPH_INPUT, _GRAPH_OUTPUT):
-            found.setdefault(field.number, []).append(_view(field))
+            found.setdefault(field.number, []).append(content(field))
     weights = [_weight(message) for message in found.get(_INITIALIZER, ())]
     return Network(
         nodes=tuple(_node(message) for message in found.get(_NODE, ())),
@@ -138,18 +146,18 @@ def read(model: bytes) -> Network:
 
 def value(name: str, element: int = FLOAT) -> Raw:
     """Return how a network declares a value of any shape that goes in or out."""
-    tensor = _block(_TENSOR_TYPE, _number(_ELEMENT_TYPE, element))
-    return _block(_NAME, name.encode()) + _block(_VALUE_TYPE, tensor)
+    tensor = encode_block(_TENSOR_TYPE, encode_number(_ELEMENT_TYPE, element))
+    return encode_block(_NAME, name.encode()) + encode_block(_VALUE_TYPE, tensor)
 
 
 def integers(name: str, values: Sequence[int]) -> Weight:
     """Return a constant row of whole numbers."""
     data = b"".join(value.to_bytes(8, "little", signed=True) for value in values)
     raw = (
-        _number(_DIMENSION, len(values))
-        + _number(_ELEMENT, INT64)
-        + _block(_TENSOR_NAME, name.encode())
-        + _block(_DATA, data)
+        encode_number(_DIMENSION, len(values))
+        + encode_number(_ELEMENT, INT64)
+        + encode_block(_TENSOR_NAME, name.encode())
+        + encode_block(_DATA, data)
     )
     return Weight(name, (len(values),), raw)
 
@@ -158,11 +166,11 @@ def _node(message: memoryview) -> Node:
     texts: dict[int, list[str]] = {_INPUT: [], _OUTPUT: [], _OPERATOR: []}
     attributes: list[Attribute] = []
     rest: list[Raw] = []
-    for field in _fields(message):
+    for field in parse(message):
         if field.number in texts:
-            texts[field.number].append(_text(field))
+            texts[field.number].append(text_of(field))
         elif field.number == _ATTRIBUTE:
-            attributes.append(_attribute(_view(field)))
+            attributes.append(_attribute(content(field)))
         else:
             rest.append(field.raw)
     return Node(
@@ -175,117 +183,26 @@ def _node(message: memoryview) -> Node:
 
 
 def _attribute(message: memoryview) -> Attribute:
-    fields = list(_fields(message))
+    fields = list(parse(message))
     return Attribute(
         name=_name(message),
-        numbers=tuple(_numbers(field for field in fields if field.number in (_INTEGER, _INTEGERS))),
+        numbers=tuple(
+            whole_numbers(field for field in fields if field.number in (_INTEGER, _INTEGERS))
+        ),
         nested=any(field.number in (_SUBGRAPH, _SUBGRAPHS) for field in fields),
         raw=message,
     )
 
 
 def _weight(message: memoryview) -> Weight:
-    fields = list(_fields(message))
+    fields = list(parse(message))
     return Weight(
-        name=next((_text(field) for field in fields if field.number == _TENSOR_NAME), ""),
-        shape=tuple(_numbers(field for field in fields if field.number == _DIMENSION)),
+        name=next((text_of(field) for field in fields if field.number == _TENSOR_NAME), ""),
+        shape=tuple(whole_numbers(field for field in fields if field.number == _DIMENSION)),
         raw=message,
     )
 
 
 def _name(message: memoryview) -> str:
     """Return the name of an attribute, an input or an output."""
-    return next((_text(field) for field in _fields(message) if field.number == _NAME), "")
-
-
-# Protocol buffers: a message is a row of fields, each with its number and a value.
-
-
-class _Field(NamedTuple):
-    """One field of a message."""
-
-    number: int
-    value: int | memoryview
-    raw: memoryview
-
-
-def _fields(message: memoryview) -> Iterator[_Field]:
-    """Yield a message's fields. Raises ValueError if it is none."""
-    at = 0
-    while at < len(message):
-        begin = at
-        tag, at = _varint(message, at)
-        value: int | memoryview
-        match tag & 7:
-            case 0:
-                value, at = _varint(message, at)
-            case 2:
-                size, at = _varint(message, at)
-                value, at = message[at : at + size], at + size
-            case 1 | 5 as kind:
-                size = 8 if kind == 1 else 4
-                value, at = message[at : at + size], at + size
-            case _:
-                raise ValueError("This is no ONNX file.")
-        if at > len(message):
-            raise ValueError("The ONNX file is cut off.")
-        yield _Field(tag >> 3, value, message[begin:at])
-
-
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    """Return a number and where it ends."""
-    value = shift = 0
-    while at < len(message) and shift < 70:
-        byte = message[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:
-            return value, at
-    raise ValueError("The ONNX file is cut off.")
-
-
-def _numbers(fields: Iterator[_Field]) -> list[int]:
-    """Return repeated whole numbers, one a field or all in one."""
-    values: list[int] = []
-    for field in fields:
-        if isinstance(field.value, int):
-            values.append(field.value)
-            continue
-        at = 0
-        while at < len(field.value):
-            value, at = _varint(field.value, at)
-            values.append(value)
-    return values
-
-
-def _view(field: _Field) -> memoryview:
-    """Return a field's text, bytes or message. Raises ValueError if it is a number."""
-    if isinstance(field.value, int):
-        raise ValueError("This is no ONNX file.")  # noqa: TRY004  (the file's fault)
-    return field.value
-
-
-def _text(field: _Field) -> str:
-    return str(_view(field), "utf-8")
-
-
-def _encoded(value: int) -> bytes:
-    encoded = bytearray()
-    while value > 0x7F:
-        encoded.append(value & 0x7F | 0x80)
-        value >>= 7
-    encoded.append(value)
-    return bytes(encoded)
-
-
-def _number(field: int, value: int) -> bytes:
-    return _encoded(field << 3) + _encoded(value)
-
-
-def _block(field: int, value: Raw) -> bytes:
-    return b"".join((_head(field, len(value)), value))
-
-
-def _head(field: int, size: int) -> bytes:
-    return _encoded(field << 3 | 2) + _encoded(size)
+    return next((text_of(field) for field in parse(message) if field.number == _NAME), "")

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from wyoming_servers.audio.chunk import HELD_SECONDS
+
 BEGIN: Final = 10
 """Frames of the very first stretch of samples: enough for one chunk of 2,048 of them."""
 
@@ -22,9 +24,6 @@ FIRST_OF_ONE: Final = 64
 
 MOST_FIRST: Final = 172
 """Most frames of the first two: 2 s, where the machine is slow."""
-
-HELD_SECONDS: Final = 0.1
-"""What a listener gets comes in whole chunks, so that so much of the first two is sent later."""
 
 MOST: Final = 64
 """Frames of any other: three quarters of a second."""

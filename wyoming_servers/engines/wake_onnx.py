@@ -10,6 +10,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from wyoming_servers.engines.protobuf import encode_block, encode_float, encode_number
+
 IR_VERSION: Final = 8
 OPSET: Final = 17
 
@@ -41,10 +43,10 @@ class OnnxGraph:
         name = self._name("w")
         array = np.ascontiguousarray(value)
         self._constants.append(
-            b"".join(_integer(1, size) for size in array.shape)
-            + _integer(2, _ELEMENTS[array.dtype.name])
+            b"".join(encode_number(1, size) for size in array.shape)
+            + encode_number(2, _ELEMENTS[array.dtype.name])
             + _text(8, name)
-            + _bytes(9, array.tobytes())
+            + encode_block(9, array.tobytes())
         )
         return name
 
@@ -70,15 +72,15 @@ class OnnxGraph:
         """Return the whole model."""
         graph = b"".join(
             [
-                *(_bytes(1, node) for node in self._nodes),
+                *(encode_block(1, node) for node in self._nodes),
                 _text(2, "wake"),
-                *(_bytes(5, constant) for constant in self._constants),
-                *(_bytes(11, value) for value in self._inputs),
-                *(_bytes(12, value) for value in self._outputs),
+                *(encode_block(5, constant) for constant in self._constants),
+                *(encode_block(11, value) for value in self._inputs),
+                *(encode_block(12, value) for value in self._outputs),
             ]
         )
-        opset = _text(1, "") + _integer(2, OPSET)
-        return _integer(1, IR_VERSION) + _bytes(7, graph) + _bytes(8, opset)
+        opset = _text(1, "") + encode_number(2, OPSET)
+        return encode_number(1, IR_VERSION) + encode_block(7, graph) + encode_block(8, opset)
 
     def _name(self, prefix: str) -> str:
         self._count += 1
@@ -91,50 +93,29 @@ def _node(op: str, inputs: Sequence[str], outputs: Sequence[str], attributes: An
             *(_text(1, name) for name in inputs),
             *(_text(2, name) for name in outputs),
             _text(4, op),
-            *(_bytes(5, _attribute(name, value)) for name, value in attributes.items()),
+            *(encode_block(5, _attribute(name, value)) for name, value in attributes.items()),
         ]
     )
 
 
 def _attribute(name: str, value: float | Sequence[int]) -> bytes:
     if isinstance(value, float):
-        body = _key(2, 5) + np.float32(value).tobytes() + _integer(20, 1)
+        body = encode_float(2, value) + encode_number(20, 1)
     elif isinstance(value, int):
-        body = _integer(3, value) + _integer(20, 2)
+        body = encode_number(3, value) + encode_number(20, 2)
     else:
-        body = b"".join(_integer(8, number) for number in value) + _integer(20, 7)
+        body = b"".join(encode_number(8, number) for number in value) + encode_number(20, 7)
     return _text(1, name) + body
 
 
 def _value_info(name: str, shape: Sequence[int | str]) -> bytes:
     dimensions = b"".join(
-        _bytes(1, _text(2, size) if isinstance(size, str) else _integer(1, size)) for size in shape
+        encode_block(1, _text(2, size) if isinstance(size, str) else encode_number(1, size))
+        for size in shape
     )
-    tensor = _integer(1, _ELEMENTS["float32"]) + _bytes(2, dimensions)
-    return _text(1, name) + _bytes(2, _bytes(1, tensor))
+    tensor = encode_number(1, _ELEMENTS["float32"]) + encode_block(2, dimensions)
+    return _text(1, name) + encode_block(2, encode_block(1, tensor))
 
 
 def _text(field: int, value: str) -> bytes:
-    return _bytes(field, value.encode())
-
-
-def _bytes(field: int, value: bytes) -> bytes:
-    return _key(field, 2) + _varint(len(value)) + value
-
-
-def _integer(field: int, value: int) -> bytes:
-    return _key(field, 0) + _varint(value)
-
-
-def _key(field: int, wire: int) -> bytes:
-    return _varint(field << 3 | wire)
-
-
-def _varint(value: int) -> bytes:
-    value &= (1 << 64) - 1  # negative numbers are written as 64-bit two's complement
-    parts = bytearray()
-    while value > 0x7F:
-        parts.append(value & 0x7F | 0x80)
-        value >>= 7
-    parts.append(value)
-    return bytes(parts)
+    return encode_block(field, value.encode())

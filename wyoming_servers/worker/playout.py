@@ -4,15 +4,13 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from wyoming_servers.audio.chunk import HELD_SECONDS
 from wyoming_servers.worker.order import Order
 from wyoming_servers.worker.work import Work
 
 PATIENCE_SECONDS: Final = 3.0
 """Whoever has waited so long for the first word is treated as if to run dry now, though others may
 fall silent: the machine is too slow for all."""
-
-HELD_SECONDS: Final = 0.1
-"""What a listener gets comes in whole chunks, so that so much of it may not be on its way yet."""
 
 SPARE_SECONDS: Final = 0.05
 """What is made reaches the listener so much before it is needed, if all goes as expected."""

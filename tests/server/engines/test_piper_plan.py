@@ -4,11 +4,11 @@ from itertools import pairwise
 
 import pytest
 
+from wyoming_servers.audio.chunk import HELD_SECONDS
 from wyoming_servers.engines.piper_plan import (
     BEGIN,
     FIRST,
     FIRST_OF_ONE,
-    HELD_SECONDS,
     MOST,
     MOST_FEATURES,
     MOST_FIRST,

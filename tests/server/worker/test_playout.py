@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from wyoming_servers.audio.chunk import HELD_SECONDS
 from wyoming_servers.protocol.messages import RunInference
 from wyoming_servers.worker.playout import (
-    HELD_SECONDS,
     PATIENCE_SECONDS,
     SPARE_SECONDS,
     PlayoutOrder,

@@ -1,0 +1,111 @@
+"""Protocol buffers: a message is a row of fields, each with its number and a value.
+
+What the engines read and write of them, without a library and without copying what is large.
+"""
+
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+
+Raw = bytes | memoryview
+"""A message, or a field with its number, as it stands in a file."""
+
+
+class Field(NamedTuple):
+    """One field of a message."""
+
+    number: int
+    value: int | memoryview
+    raw: memoryview
+
+
+def parse(message: memoryview) -> Iterator[Field]:
+    """Yield a message's fields. Raises ValueError if it is none."""
+    at = 0
+    while at < len(message):
+        begin = at
+        tag, at = _varint(message, at)
+        value: int | memoryview
+        match tag & 7:
+            case 0:
+                value, at = _varint(message, at)
+            case 2:
+                size, at = _varint(message, at)
+                value, at = message[at : at + size], at + size
+            case 1 | 5 as kind:
+                size = 8 if kind == 1 else 4
+                value, at = message[at : at + size], at + size
+            case _:
+                raise ValueError("This is no ONNX file.")
+        if at > len(message):
+            raise ValueError("The ONNX file is cut off.")
+        yield Field(tag >> 3, value, message[begin:at])
+
+
+def _varint(message: memoryview, at: int) -> tuple[int, int]:
+    """Return a number and where it ends."""
+    value = shift = 0
+    while at < len(message) and shift < 70:
+        byte = message[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            return value, at
+    raise ValueError("The ONNX file is cut off.")
+
+
+def whole_numbers(fields: Iterator[Field]) -> list[int]:
+    """Return repeated whole numbers, one a field or all in one."""
+    values: list[int] = []
+    for field in fields:
+        if isinstance(field.value, int):
+            values.append(field.value)
+            continue
+        at = 0
+        while at < len(field.value):
+            value, at = _varint(field.value, at)
+            values.append(value)
+    return values
+
+
+def content(field: Field) -> memoryview:
+    """Return a field's text, bytes or message. Raises ValueError if it is a number."""
+    if isinstance(field.value, int):
+        raise ValueError("This is no ONNX file.")  # noqa: TRY004  (the file's fault)
+    return field.value
+
+
+def text_of(field: Field) -> str:
+    """Return a field's text. Raises ValueError if it is none."""
+    return str(content(field), "utf-8")
+
+
+def _encoded(value: int) -> bytes:
+    value &= (1 << 64) - 1  # a negative number is written as two's complement
+    encoded = bytearray()
+    while value > 0x7F:
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    encoded.append(value)
+    return bytes(encoded)
+
+
+def encode_number(field: int, value: int) -> bytes:
+    """Return a field with a whole number."""
+    return _encoded(field << 3) + _encoded(value)
+
+
+def encode_float(field: int, value: float) -> bytes:
+    """Return a field with a number of 32 bits."""
+    return _encoded(field << 3 | 5) + struct.pack("<f", value)
+
+
+def encode_block(field: int, value: Raw) -> bytes:
+    """Return a field with a message, bytes or an encoded text."""
+    return b"".join((encode_head(field, len(value)), value))
+
+
+def encode_head(field: int, size: int) -> bytes:
+    """Return what stands before so many bytes of a field."""
+    return _encoded(field << 3 | 2) + _encoded(size)
