@@ -6,6 +6,7 @@ from typing import Final
 
 from wyoming_servers.audio.fade import fade, silence
 from wyoming_servers.coordinator.face import Lease
+from wyoming_servers.coordinator.voice_facts import sample_rate
 from wyoming_servers.domain import Priority
 from wyoming_servers.errors import InternalError
 from wyoming_servers.jobs.attempt import Attempts
@@ -94,7 +95,7 @@ class Speaker:
         }
 
         async def speak(lease: Lease) -> bytes:
-            rate = _rate(lease)
+            rate = sample_rate(lease)
             limit = int(_PIECE_SECONDS * rate) * 2
             audio = bytearray()
             async with lease.open(request, priority=Priority.OTHER) as run:
@@ -108,10 +109,3 @@ class Speaker:
             return bytes(audio)
 
         return await self._attempts.make(speak, f"A text of {len(text)} characters")
-
-
-def _rate(lease: Lease) -> int:
-    rate = lease.info.get("sample_rate")
-    if not isinstance(rate, int) or rate <= 0:
-        raise InternalError(f"{lease.spec.id} did not say its sample rate.")
-    return rate

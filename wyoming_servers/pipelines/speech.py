@@ -11,6 +11,7 @@ from wyoming_servers.audio.fade import silence
 from wyoming_servers.clock import Clock
 from wyoming_servers.config.schema import Config
 from wyoming_servers.coordinator.face import CoordinatorFace, Lease
+from wyoming_servers.coordinator.voice_facts import in_stretches, lanes, sample_rate
 from wyoming_servers.domain import AudioFormat
 from wyoming_servers.errors import ConductorError, InternalError
 from wyoming_servers.pipelines.deadline import Deadline
@@ -170,8 +171,8 @@ class Speech:
                     self._rest(piece)
                 elif not await self._repeat(piece):
                     lease = lease or await self._lease(stack)
-                    self._turns.lanes = _lanes(lease)
-                    if not await self._speak(piece, lease, self._joined(_rate(lease))):
+                    self._turns.lanes = lanes(lease)
+                    if not await self._speak(piece, lease, self._joined(sample_rate(lease))):
                         self._in_hand.release()
                         device = lease.placement.device
                         lease, self._joiner = None, None
@@ -248,7 +249,7 @@ class Speech:
         heard: list[bytes] = []
         async with AsyncExitStack() as stack:
             # A worker that makes the sound in short stretches knows best whose turn it is.
-            if not lease.info.get("in_stretches"):
+            if not in_stretches(lease):
                 with self._measure.stage("queue"):
                     what = "for its turn to be spoken"
                     async with Deadline(self._clock, self._config.limits.request, what):
@@ -291,16 +292,3 @@ class Speech:
     def _say_format(self, audio: AudioFormat) -> None:
         if not self._format.done():
             self._format.set_result(audio)
-
-
-def _rate(lease: Lease) -> int:
-    rate = lease.info.get("sample_rate")
-    if not isinstance(rate, int) or rate <= 0:
-        raise InternalError(f"{lease.spec.id} did not say its sample rate.")
-    return rate
-
-
-def _lanes(lease: Lease) -> int:
-    """How many pieces the worker makes at once; one if it does not say."""
-    lanes = lease.info.get("lanes")
-    return lanes if isinstance(lanes, int) and lanes > 0 else 1
