@@ -26,17 +26,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.asr_corpus import COMMANDS, NAMED, VOCABULARY, Said, noisy, recorded, spoken
+from benchmarks.asr_corpus import COMMANDS, NAME_COMMANDS, VOCABULARY, Utterance, add_noise, read_recordings, synthesize_utterances
 from benchmarks.asr_report import goals, plot, tables
-from benchmarks.asr_servers import Answer, Target, ask, model_folder, ours, peer
+from benchmarks.asr_servers import Answer, Target, transcribe, model_folder, run_conductor, run_peer
 from benchmarks.processes import Server
 from benchmarks.report import machine, write_section
-from benchmarks.words import Errors, word_errors
+from benchmarks.words import WordErrors, word_errors
 
 OURS: Final = "wyoming-conductor"
 PEER: Final = "wyoming-faster-whisper"
 PEER_BEAM_1: Final = "wyoming-faster-whisper, beam 1"
-TURNS: Final = "wyoming-conductor, own turns"
+TURN_DETECTION: Final = "wyoming-conductor, own turns"
 PHASES: Final = ("latency", "flood", "accuracy", "ablation")
 CLIENTS: Final = (1, 2, 4, 8)
 NOISE_DB: Final = (10.0, 5.0)
@@ -44,7 +44,7 @@ NOISE_DB: Final = (10.0, 5.0)
 _OPTIONS: Final = "models.whisper/base.options"
 _TWO_THREADS: Final = f"{_OPTIONS}.cpu_threads=2"
 
-LEVERS: Final[dict[str, tuple[tuple[str, ...], dict[str, Any]]]] = {
+ABLATIONS: Final[dict[str, tuple[tuple[str, ...], dict[str, Any]]]] = {
     "speculation": (("asr.speculation=false",), {}),
     "short window": ((f"{_OPTIONS}.short_window=false",), {}),
     "one thread for each utterance (two in one step)": ((_TWO_THREADS,), {"at_once": 1}),
@@ -54,7 +54,7 @@ LEVERS: Final[dict[str, tuple[tuple[str, ...], dict[str, Any]]]] = {
 """How to take each means away: settings, and arguments of `ours`."""
 
 
-class Memory:
+class PeakMemory:
     """Watches the most memory each server holds, with all its processes."""
 
     def __init__(self, servers: Sequence[Server]) -> None:
@@ -71,9 +71,9 @@ class Memory:
 
 
 @asynccontextmanager
-async def watched(servers: Sequence[Server]) -> AsyncIterator[Memory]:
+async def watch_memory(servers: Sequence[Server]) -> AsyncIterator[PeakMemory]:
     """Watch memory meanwhile."""
-    memory = Memory(servers)
+    memory = PeakMemory(servers)
     task = asyncio.create_task(memory.watch())
     try:
         yield memory
@@ -88,14 +88,14 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-async def latency(targets: Sequence[Target], items: Sequence[Said]) -> dict[str, Any]:
+async def measure_latency(targets: Sequence[Target], items: Sequence[Utterance]) -> dict[str, Any]:
     """Speak each utterance to each server, as fast as a person does."""
     answers: dict[str, list[Answer]] = {target.name: [] for target in targets}
     cpu = dict.fromkeys(answers, 0.0)
     for number, item in enumerate(items):
         for target in targets if number % 2 == 0 else targets[::-1]:
             before = target.server.cpu_seconds()
-            answers[target.name].append(await ask(target, item, real_time=True))
+            answers[target.name].append(await transcribe(target, item, real_time=True))
             cpu[target.name] += target.server.cpu_seconds() - before
     return {
         name: {
@@ -104,20 +104,20 @@ async def latency(targets: Sequence[Target], items: Sequence[Said]) -> dict[str,
             "after_speech_p50": statistics.median(each.after_speech for each in some),
             "after_speech_p95": percentile([each.after_speech for each in some], 0.95),
             "cpu": cpu[name] / len(some),
-            "errors": _rate(zip(items, some, strict=True)),
+            "errors": _word_error_rate(zip(items, some, strict=True)),
         }
         for name, some in answers.items()
     }
 
 
-async def flood(target: Target, items: Sequence[Said], clients: int, count: int) -> dict[str, Any]:
+async def measure_flood(target: Target, items: Sequence[Utterance], clients: int, count: int) -> dict[str, Any]:
     """Send `count` whole utterances from so many clients, each as soon as it has its answer."""
     waiting = iter([items[number % len(items)] for number in range(count)])
     seconds: list[float] = []
 
     async def client() -> None:
         for item in waiting:
-            answer = await ask(target, item, real_time=False)
+            answer = await transcribe(target, item, real_time=False)
             seconds.append(answer.after_stop)
 
     loop, cpu = asyncio.get_running_loop(), target.server.cpu_seconds()
@@ -129,7 +129,7 @@ async def flood(target: Target, items: Sequence[Said], clients: int, count: int)
     return {"seconds": seconds, "wall": wall, "cpu": target.server.cpu_seconds() - cpu}
 
 
-def summed(parts: Sequence[dict[str, Any]]) -> dict[str, float]:
+def merge_rounds(parts: Sequence[dict[str, Any]]) -> dict[str, float]:
     """Put rounds of `flood` together."""
     seconds = [each for part in parts for each in part["seconds"]]
     return {
@@ -140,7 +140,7 @@ def summed(parts: Sequence[dict[str, Any]]) -> dict[str, float]:
     }
 
 
-async def floods(targets: Sequence[Target], items: Sequence[Said], share: float) -> dict[str, Any]:
+async def measure_floods(targets: Sequence[Target], items: Sequence[Utterance], share: float) -> dict[str, Any]:
     """Flood each server with each number of clients, in two rounds."""
     result: dict[str, Any] = {}
     for clients in CLIENTS:
@@ -148,66 +148,66 @@ async def floods(targets: Sequence[Target], items: Sequence[Said], share: float)
         count = max(clients, round(max(8, 2 * clients) * share))
         for order in (targets, targets[::-1]):
             for target in order:
-                parts[target.name].append(await flood(target, items, clients, count))
+                parts[target.name].append(await measure_flood(target, items, clients, count))
         for name, some in parts.items():
-            result.setdefault(name, {})[str(clients)] = summed(some)
+            result.setdefault(name, {})[str(clients)] = merge_rounds(some)
     return result
 
 
-async def accuracy(targets: Sequence[Target], sets: Sequence[Sequence[Said]]) -> dict[str, Any]:
+async def measure_accuracy(targets: Sequence[Target], sets: Sequence[Sequence[Utterance]]) -> dict[str, Any]:
     """Count word errors and runaway texts of each server over each set."""
     result: dict[str, Any] = {}
     for items in sets:
         for target in targets:
-            answers = [await ask(target, item, real_time=False) for item in items]
-            result.setdefault(items[0].kind, {})[target.name] = _judged(items, answers)
+            answers = [await transcribe(target, item, real_time=False) for item in items]
+            result.setdefault(items[0].kind, {})[target.name] = _score(items, answers)
     return result
 
 
-async def vocabulary(target: Target, named: Sequence[Said], plain: Sequence[Said]) -> Any:
+async def measure_vocabulary(target: Target, named: Sequence[Utterance], plain: Sequence[Utterance]) -> Any:
     """Count word errors without and with a vocabulary."""
     result: dict[str, Any] = {}
     for items in (named, plain):
         for label, names in (("without", ()), ("with", VOCABULARY)):
-            answers = [await ask(target, item, real_time=False, names=names) for item in items]
-            judged = _judged(items, answers)
+            answers = [await transcribe(target, item, real_time=False, names=names) for item in items]
+            judged = _score(items, answers)
             judged["p50"] = statistics.median(each.after_stop for each in answers)
             result.setdefault(items[0].kind, {})[label] = judged
     return result
 
 
-async def ablation(
-    whole: Target, items: Sequence[Said], threads: int, *, short: bool
+async def measure_ablation(
+    whole: Target, items: Sequence[Utterance], threads: int, *, short: bool
 ) -> dict[str, Any]:
     """Measure the server without each of its means beside the whole one."""
     result: dict[str, Any] = {}
     few = items[::5] if not short else items[:2]
-    for lever, (settings, changes) in LEVERS.items():
+    for lever, (settings, changes) in ABLATIONS.items():
         how: dict[str, Any] = {"at_once": threads, **changes}
-        async with ours(*settings, name=lever, **how) as server, watched([server]) as memory:
+        async with run_conductor(*settings, name=lever, **how) as server, watch_memory([server]) as memory:
             less = Target("less", server, turns=False)
-            await ask(less, items[0], real_time=False)
+            await transcribe(less, items[0], real_time=False)
             row: dict[str, Any] = {}
             if lever == "speculation":
-                for name, figures in (await latency([less, whole], few)).items():
+                for name, figures in (await measure_latency([less, whole], few)).items():
                     row.setdefault("latency", {})[name] = figures
             for clients in (1, 4):
                 parts: dict[str, list[dict[str, Any]]] = {"less": [], whole.name: []}
                 for order in ([less, whole], [whole, less]):
                     for target in order:
                         count = 4 if short else 8
-                        parts[target.name].append(await flood(target, items, clients, count))
-                row[str(clients)] = {name: summed(some) for name, some in parts.items()}
+                        parts[target.name].append(await measure_flood(target, items, clients, count))
+                row[str(clients)] = {name: merge_rounds(some) for name, some in parts.items()}
         row["memory"] = memory.peak[lever]
         result[lever] = row
     return result
 
 
-def _judged(items: Sequence[Said], answers: Sequence[Answer]) -> dict[str, Any]:
+def _score(items: Sequence[Utterance], answers: Sequence[Answer]) -> dict[str, Any]:
     errors = [
         word_errors(item.text, answer.text) for item, answer in zip(items, answers, strict=True)
     ]
-    total = sum(errors, Errors(0, 0))
+    total = sum(errors, WordErrors(0, 0))
     runaways = [
         answer.text
         for item, answer in zip(items, answers, strict=True)
@@ -227,15 +227,15 @@ def _judged(items: Sequence[Said], answers: Sequence[Answer]) -> dict[str, Any]:
     }
 
 
-def _rate(pairs: Any) -> float:
-    return sum((word_errors(item.text, each.text) for item, each in pairs), Errors(0, 0)).rate
+def _word_error_rate(pairs: Any) -> float:
+    return sum((word_errors(item.text, each.text) for item, each in pairs), WordErrors(0, 0)).rate
 
 
 async def measure(args: argparse.Namespace, phases: Sequence[str]) -> dict[str, Any]:
     """Start the servers and run the phases."""
     short, threads = args.short, args.threads
-    commands = spoken("commands", COMMANDS[:4] if short else COMMANDS)
-    recordings = recorded(args.speech)[: 2 if short else None] if args.speech else []
+    commands = synthesize_utterances("commands", COMMANDS[:4] if short else COMMANDS)
+    recordings = read_recordings(args.speech)[: 2 if short else None] if args.speech else []
     result: dict[str, Any] = {
         "machine": machine(),
         "began": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
@@ -244,39 +244,39 @@ async def measure(args: argparse.Namespace, phases: Sequence[str]) -> dict[str, 
         "utterances": len(commands),
     }
     async with AsyncExitStack() as stack:
-        own = await stack.enter_async_context(ours(at_once=threads))
+        own = await stack.enter_async_context(run_conductor(at_once=threads))
         files = model_folder(own)
         servers = [own]
         for name, beam in ((PEER, 0), (PEER_BEAM_1, 1)):
-            start = peer(args.peer_python, files, threads=threads, beam=beam, name=name)
+            start = run_peer(args.peer_python, files, threads=threads, beam=beam, name=name)
             servers.append(await stack.enter_async_context(start))
         peers = [Target(server.name, server) for server in servers[1:]]
         whole = Target(OURS, own, turns=False)
         everybody = [*peers, whole]
         for target in everybody:
-            await ask(target, commands[0], real_time=False)
-        async with watched(servers) as memory:
+            await transcribe(target, commands[0], real_time=False)
+        async with watch_memory(servers) as memory:
             if "latency" in phases:
                 some = commands[::2] + [each for each in recordings if each.seconds < 6.0][:4]
-                asked = [*everybody, Target(TURNS, own, turns=True)]
-                result["latency"] = await latency(asked, some)
-                print(json.dumps(result["latency"], indent=1), flush=True)
+                asked = [*everybody, Target(TURN_DETECTION, own, turns=True)]
+                result["measure_latency"] = await measure_latency(asked, some)
+                print(json.dumps(result["measure_latency"], indent=1), flush=True)
             if "flood" in phases:
-                result["flood"] = await floods(everybody, commands, 0.5 if short else 1.0)
-                print(json.dumps(result["flood"], indent=1), flush=True)
+                result["measure_flood"] = await measure_floods(everybody, commands, 0.5 if short else 1.0)
+                print(json.dumps(result["measure_flood"], indent=1), flush=True)
             if "accuracy" in phases:
                 clean = [each for each in (commands, recordings) if each]
-                loud = [noisy(each, decibels) for each in clean for decibels in NOISE_DB]
-                result["accuracy"] = await accuracy([peers[0], whole], [*clean, *loud])
-                named = spoken("names", NAMED[:4] if short else NAMED)
-                result["vocabulary"] = await vocabulary(whole, named, commands)
+                loud = [add_noise(each, decibels) for each in clean for decibels in NOISE_DB]
+                result["measure_accuracy"] = await measure_accuracy([peers[0], whole], [*clean, *loud])
+                named = synthesize_utterances("names", NAME_COMMANDS[:4] if short else NAME_COMMANDS)
+                result["measure_vocabulary"] = await measure_vocabulary(whole, named, commands)
         if all(memory.peak.values()):
             result["memory"] = memory.peak
     if "ablation" in phases:
-        async with ours(at_once=threads) as own:
+        async with run_conductor(at_once=threads) as own:
             whole = Target(OURS, own, turns=False)
-            await ask(whole, commands[0], real_time=False)
-            result["ablation"] = await ablation(whole, commands, threads, short=short)
+            await transcribe(whole, commands[0], real_time=False)
+            result["measure_ablation"] = await measure_ablation(whole, commands, threads, short=short)
     return result
 
 

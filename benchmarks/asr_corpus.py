@@ -14,7 +14,7 @@ from wyoming_servers.domain import SPEECH_FORMAT, AudioFormat
 
 RATE = SPEECH_FORMAT.rate
 LEAD_SECONDS = 0.3
-FLOOR = 0.002
+NOISE_FLOOR = 0.002
 """Loudness of a quiet room: -54 dBFS."""
 
 COMMANDS = """\
@@ -63,7 +63,7 @@ ROOMS = [
 ]
 # fmt: on
 
-NAMED = """\
+NAME_COMMANDS = """\
 Turn on the Ecobee.
 Turn off the Shelly Plus.
 Dim the Hue Go.
@@ -90,7 +90,7 @@ VOCABULARY = [word for pair in zip(NAMES, ROOMS * 2, strict=True) for word in pa
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Utterance:
     """One utterance: 16 kHz PCM without the silence behind it."""
 
     kind: str
@@ -105,7 +105,7 @@ class Said:
         return SPEECH_FORMAT.seconds(len(self.pcm))
 
 
-def spoken(kind: str, texts: Sequence[str]) -> list[Said]:
+def synthesize_utterances(kind: str, texts: Sequence[str]) -> list[Utterance]:
     """Have texts spoken by the embedded voice, always the same, in a quiet room."""
     from piper import PiperVoice, SynthesisConfig  # noqa: PLC0415  (an engine of ours)
 
@@ -120,22 +120,22 @@ def spoken(kind: str, texts: Sequence[str]) -> list[Said]:
         pcm = b"".join(chunk.audio_int16_bytes for chunk in chunks)
         sound = _samples(convert(pcm, AudioFormat(chunks[0].sample_rate)))
         sound = np.concatenate([np.zeros(int(LEAD_SECONDS * RATE)), 0.5 * sound / abs(sound).max()])
-        result.append(_said(kind, text, sound + random.normal(0.0, FLOOR, len(sound)), sound))
+        result.append(_utterance(kind, text, sound + random.normal(0.0, NOISE_FLOOR, len(sound)), sound))
     return result
 
 
-def recorded(folder: Path) -> list[Said]:
+def read_recordings(folder: Path) -> list[Utterance]:
     """Read the English recordings of a folder that have their words beside them."""
     result = []
     for clip in read_clips(folder):
         if clip.said is None or clip.language is not None or "wake" in clip.name:
             continue
         sound = _samples(convert(clip.pcm, AudioFormat(clip.rate, clip.width, clip.channels)))
-        result.append(_said("recordings", clip.said, sound, sound))
+        result.append(_utterance("recordings", clip.said, sound, sound))
     return result
 
 
-def noisy(items: Sequence[Said], decibels: float) -> list[Said]:
+def add_noise(items: Sequence[Utterance], decibels: float) -> list[Utterance]:
     """Mix pink noise into each, so many dB below its speech."""
     random = np.random.default_rng(1)
     result = []
@@ -143,23 +143,23 @@ def noisy(items: Sequence[Said], decibels: float) -> list[Said]:
         sound = _samples(item.pcm)
         loud = sound[abs(sound) > 0.02]
         level = float(np.sqrt(np.mean((loud if len(loud) else sound) ** 2)))
-        mixed = sound + _pink(len(sound), random) * level * 10 ** (-decibels / 20)
+        mixed = sound + _pink_noise(len(sound), random) * level * 10 ** (-decibels / 20)
         result.append(replace(item, kind=f"{item.kind}, {decibels:g} dB", pcm=_pcm(mixed)))
     return result
 
 
 def silence(seconds: float) -> bytes:
     """Return the quiet room without speech."""
-    return _pcm(np.random.default_rng(2).normal(0.0, FLOOR, int(seconds * RATE)))
+    return _pcm(np.random.default_rng(2).normal(0.0, NOISE_FLOOR, int(seconds * RATE)))
 
 
-def _said(kind: str, text: str, sound: NDArray[np.float64], clean: NDArray[np.float64]) -> Said:
+def _utterance(kind: str, text: str, sound: NDArray[np.float64], clean: NDArray[np.float64]) -> Utterance:
     loud = np.flatnonzero(abs(clean) > 0.02)
     end = (int(loud[-1]) + 1 if len(loud) else len(clean)) / RATE
-    return Said(kind, text, _pcm(sound), end)
+    return Utterance(kind, text, _pcm(sound), end)
 
 
-def _pink(size: int, random: np.random.Generator) -> NDArray[np.float64]:
+def _pink_noise(size: int, random: np.random.Generator) -> NDArray[np.float64]:
     """Return noise with as much power in each octave, of level 1."""
     spectrum = np.fft.rfft(random.normal(size=size))
     spectrum[1:] /= np.sqrt(np.arange(1, len(spectrum)))

@@ -15,15 +15,15 @@ from wyoming.client import AsyncTcpClient
 from wyoming.error import Error
 from wyoming.event import Event
 
-from benchmarks.asr_corpus import RATE, Said, silence
-from benchmarks.processes import Server, _running, _until_logged, free_port
+from benchmarks.asr_corpus import RATE, Utterance, silence
+from benchmarks.processes import Server, run_server, wait_for_log, free_port
 
 MODEL = "whisper/base"
 CHUNK_MS = 30
 SILENCE_SECONDS = 0.7
 ANSWER_SECONDS = 120.0
 
-_PLAIN = """
+_WITHOUT_ENVIRONMENT = """
 from wyoming_servers.worker import environment
 environment.ENGINES["faster-whisper"].clear()
 from wyoming_servers.__main__ import main
@@ -55,7 +55,7 @@ class Target:
 
 
 @asynccontextmanager
-async def ours(
+async def run_conductor(
     *settings: str, at_once: int, name: str = "wyoming-conductor", plain: bool = False
 ) -> AsyncIterator[Server]:
     """Run speech-to-text of this checkout; `plain` without its workers' environment.
@@ -64,7 +64,7 @@ async def ours(
     """
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
-        start = ["-c", _PLAIN] if plain else ["-m", "wyoming_servers"]
+        start = ["-c", _WITHOUT_ENVIRONMENT] if plain else ["-m", "wyoming_servers"]
         command = [sys.executable, *start, "serve"]
         for setting in (
             *(f"data_dir={folder}", "host=127.0.0.1", f"asr.port={port}", f"asr.model={MODEL}"),
@@ -75,8 +75,8 @@ async def ours(
             *settings,
         ):
             command += ["--set", setting]
-        async with _running(name, command, port, Path(folder) / "log") as server:
-            await _until_logged(server, f"{MODEL} is ready")
+        async with run_server(name, command, port, Path(folder) / "log") as server:
+            await wait_for_log(server, f"{MODEL} is ready")
             yield server
 
 
@@ -86,7 +86,7 @@ def model_folder(server: Server) -> Path:
 
 
 @asynccontextmanager
-async def peer(
+async def run_peer(
     python: Path, model: Path, *, threads: int, beam: int, name: str
 ) -> AsyncIterator[Server]:
     """Run wyoming-faster-whisper with a model's files; `beam` 0 is its own choice."""
@@ -97,11 +97,11 @@ async def peer(
         command += ["--data-dir", folder, "--language", "en", "--compute-type", "int8"]
         command += ["--stt-library", "faster-whisper", "--local-files-only"]
         command += ["--cpu-threads", str(threads), "--beam-size", str(beam)]
-        async with _running(name, command, port, Path(folder) / "log") as server:
+        async with run_server(name, command, port, Path(folder) / "log") as server:
             yield server
 
 
-async def ask(target: Target, said: Said, *, real_time: bool, names: Sequence[str] = ()) -> Answer:
+async def transcribe(target: Target, said: Utterance, *, real_time: bool, names: Sequence[str] = ()) -> Answer:
     """Have an utterance transcribed, with silence behind it, over a connection of its own.
 
     Raises RuntimeError when the answer is an error or none.
@@ -114,7 +114,7 @@ async def ask(target: Target, said: Said, *, real_time: bool, names: Sequence[st
         if names:
             data["transcript_names"] = list(names)
         await client.write_event(Event("transcribe", data))
-        answer = asyncio.ensure_future(_transcript(client))
+        answer = asyncio.ensure_future(_read_transcript(client))
         began = time.perf_counter()
         try:
             stopped = await _send(client, said.pcm + silence(SILENCE_SECONDS), real_time, answer)
@@ -142,7 +142,7 @@ async def _send(
     return time.perf_counter()
 
 
-async def _transcript(client: AsyncTcpClient) -> tuple[str, float]:
+async def _read_transcript(client: AsyncTcpClient) -> tuple[str, float]:
     while (event := await client.read_event()) is not None:
         if Transcript.is_type(event.type):
             return Transcript.from_event(event).text, time.perf_counter()

@@ -91,7 +91,7 @@ class Run:
     audio: float | None
 
 
-async def speech(address: Address, text: str, pace: float) -> bytes:
+async def synthesize(address: Address, text: str, pace: float) -> bytes:
     """Have a text spoken; return it at 16 kHz, cut where the last word ends."""
     voice = SynthesizeVoice(name=f"en_US-joe-medium@{pace}")
     pcm, rate = b"", RATE
@@ -162,7 +162,7 @@ def _since(end: float, outcome: Outcome, what: str) -> float | None:
 
 
 @asynccontextmanager
-async def peers(
+async def run_peers(
     stt: Path, tts: Path, voices: Path, whisper: Path, folder: Path
 ) -> AsyncIterator[Servers]:
     """Run the public servers with the same models, on all cores."""
@@ -225,7 +225,7 @@ async def benchmark(options: argparse.Namespace) -> dict[str, Any]:
         if options.peer_stt is not None:
             whisper = _weights(folder / "conductor" / "data", options.model)
             assistants[PEERS] = await stack.enter_async_context(
-                peers(
+                run_peers(
                     options.peer_stt,
                     options.peer_tts,
                     options.voices.resolve(),
@@ -243,12 +243,12 @@ async def benchmark(options: argparse.Namespace) -> dict[str, Any]:
         stack.callback(watching.cancel)
         for number in range(-len(PACES), options.commands):  # the first ones warm both up
             text, _, _ = COMMANDS[number % len(COMMANDS)]
-            sound = await speech(ours.servers.tts, text, PACES[number % len(PACES)])
+            sound = await synthesize(ours.servers.tts, text, PACES[number % len(PACES)])
             for name, pipeline in pipelines.items():
                 run = await measure(client, lights, name, pipeline, sound, number)
                 if number >= 0:
                     runs.append(run)
-                    print(f"{number + 1:3} {name[:17]}: {_brief(run)}", flush=True)
+                    print(f"{number + 1:3} {name[:17]}: {_summary(run)}", flush=True)
     return {
         "began": began,
         "machine": machine(),
@@ -266,7 +266,7 @@ def _weights(data: Path, model: str) -> Path:
     return found[0].parent
 
 
-def _brief(run: Run) -> str:
+def _summary(run: Run) -> str:
     times = (run.transcript, run.light, run.audio)
     told = ", ".join("-" if value is None else f"{value:.2f} s" for value in times)
     return f"{told}; {run.heard}"

@@ -46,7 +46,7 @@ LINES = 6_000
 
 
 @dataclass
-class Live:
+class LiveLatency:
     """What people notice; seconds."""
 
     heard: list[float] = field(default_factory=list)
@@ -142,14 +142,14 @@ class Server:
         return None
 
 
-async def command(server: Server, pcm: bytes, number: int, live: Live) -> None:
+async def command(server: Server, pcm: bytes, number: int, live: LiveLatency) -> None:
     """Say a command at the pace of speech, then have an answer spoken."""
     step = 16 * CHUNK_MS * 2
     async with AsyncTcpClient("127.0.0.1", server.ports["asr"]) as client:
         await client.write_event(Transcribe(language="en").event())
         await client.write_event(AudioStart(16_000, 2, 1).event())
         # Read while it is sent: a turn may be seen to be over before the sender stops.
-        reading = asyncio.create_task(_until(client, Transcript.is_type))
+        reading = asyncio.create_task(_read_until(client, Transcript.is_type))
         began = due = time.monotonic()
         for offset in range(0, len(pcm), step):
             await client.write_event(AudioChunk(16_000, 2, 1, pcm[offset : offset + step]).event())
@@ -166,12 +166,12 @@ async def command(server: Server, pcm: bytes, number: int, live: Live) -> None:
         began = time.monotonic()
         answer = f"I have gone forward {number} meters, as you said."
         await client.write_event(Synthesize(text=answer).event())
-        await _until(client, AudioChunk.is_type)
+        await _read_until(client, AudioChunk.is_type)
         live.spoken.append(time.monotonic() - began)
-        await _until(client, AudioStop.is_type)
+        await _read_until(client, AudioStop.is_type)
 
 
-async def _until(client: AsyncTcpClient, wanted: Callable[[str], bool]) -> tuple[float, Event]:
+async def _read_until(client: AsyncTcpClient, wanted: Callable[[str], bool]) -> tuple[float, Event]:
     """Return the first event that is wanted and when it came."""
     async with asyncio.timeout(ANSWER_S):
         while (event := await client.read_event()) is not None:
@@ -183,7 +183,7 @@ async def _until(client: AsyncTcpClient, wanted: Callable[[str], bool]) -> tuple
 
 
 @asynccontextmanager
-async def watching(server: Server, memory: Memory) -> AsyncIterator[None]:
+async def sample_memory(server: Server, memory: Memory) -> AsyncIterator[None]:
     """Look at the memory once a second."""
 
     async def watch() -> None:
@@ -201,11 +201,11 @@ async def watching(server: Server, memory: Memory) -> AsyncIterator[None]:
         await asyncio.wait([task])
 
 
-async def speak_while(
+async def run_commands_while(
     server: Server, pcm: bytes, goes_on: Callable[[int], Awaitable[bool]]
-) -> Live:
+) -> LiveLatency:
     """Say commands, with pauses, as long as it goes on."""
-    live, number = Live(), 0
+    live, number = LiveLatency(), 0
     while await goes_on(number):
         await asyncio.sleep(THINK_S)
         await command(server, pcm, number, live)
@@ -224,11 +224,11 @@ async def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]
         async def few(number: int) -> bool:
             return bool(number < arguments.commands)
 
-        await command(server, clip, 0, Live())
-        found["without"] = (await speak_while(server, clip, few)).medians()
+        await command(server, clip, 0, LiveLatency())
+        found["without"] = (await run_commands_while(server, clip, few)).medians()
 
         memory, began = Memory(), time.monotonic()
-        async with watching(server, memory):
+        async with sample_memory(server, memory):
             with recording.open("rb") as file:
                 answer = await server.http.post("/jobs?wait=true", files={"audio": file})
             job = answer.raise_for_status().json()["job_id"]
@@ -237,7 +237,7 @@ async def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]
                 status = str((await server.http.get(f"/jobs/{job}")).json()["status"])
                 return bool(number < arguments.commands) or status in ("queued", "running")
 
-            found["recording"] = (await speak_while(server, clip, running)).medians()
+            found["recording"] = (await run_commands_while(server, clip, running)).medians()
         ended = (await server.http.get(f"/jobs/{job}")).json()
         found["transcribed"] = {
             "status": ended["status"],
@@ -251,7 +251,7 @@ async def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]
         book = "".join(f"This is line {number} of a rather long book. " for number in range(LINES))
         answer = await server.http.post("/jobs/speech", json={"text": book, "format": "mp3"})
         job = answer.raise_for_status().json()["job_id"]
-        found["book"] = (await speak_while(server, clip, few)).medians()
+        found["book"] = (await run_commands_while(server, clip, few)).medians()
         ended = (await server.http.delete(f"/jobs/{job}")).json()
         found["spoken_lines"] = len(ended["segments"])
     return found

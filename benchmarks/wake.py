@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import report
-from benchmarks.processes import Server, ours, peer
+from benchmarks.processes import Server, run_conductor, run_peer
 from benchmarks.streams import (
     MS_BYTES,
     RATE,
@@ -47,7 +47,7 @@ PEER_PACKAGES = ("wyoming-openwakeword==1.8.2", "numpy<2")
 PEER_NAMES = {"okay_nabu": "ok_nabu"}
 """Words that the peer calls otherwise."""
 
-SETTLE_SECONDS = 3.0
+WARM_UP_SECONDS = 3.0
 IN_TIME_SECONDS = 0.080
 """A stream keeps up if 95 of 100 detections come within one step after their audio."""
 HEARD = 0.99
@@ -127,9 +127,9 @@ async def measure_load(
     marks: list[tuple[float, float]] = []
 
     async def meter() -> int:
-        await asyncio.sleep(SETTLE_SECONDS)
+        await asyncio.sleep(WARM_UP_SECONDS)
         marks.append((server.cpu_seconds(), time.perf_counter()))
-        await asyncio.sleep(seconds - SETTLE_SECONDS - 0.5)
+        await asyncio.sleep(seconds - WARM_UP_SECONDS - 0.5)
         marks.append((server.cpu_seconds(), time.perf_counter()))
         return server.memory_bytes()
 
@@ -214,7 +214,7 @@ async def peer_scores(python: Path, words: dict[str, bytes]) -> dict[str, float]
         async with AsyncExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             options = ("--debug-probability", "--debug", "--output-dir", str(folder))
-            server = await stack.enter_async_context(peer(python, [name], *options))
+            server = await stack.enter_async_context(run_peer(python, [name], *options))
             satellite = await connect(server.port, [name])
             await play([satellite], Script(noise(1.0, 0) + clip + noise(1.5, 9), 80))
             close([satellite])
@@ -264,13 +264,13 @@ async def run(arguments: argparse.Namespace) -> dict[str, Any]:
         "others_running": os.getloadavg()[0],
     }
     async with AsyncExitStack() as stack:
-        us = await stack.enter_async_context(ours(*arguments.set))
-        them = await stack.enter_async_context(peer(python, theirs))
+        us = await stack.enter_async_context(run_conductor(*arguments.set))
+        them = await stack.enter_async_context(run_peer(python, theirs))
         both = [(us, {name: name for name in clips}), (them, dict(zip(clips, theirs, strict=True)))]
-        result["loads"] = await loads(arguments, both, word, clips[word], speech)
-        await calm(arguments)
-        result["starts"] = await starts(arguments, both, word, clips[word], speech)
-        result["latency"] = await latencies(arguments, both, clips)
+        result["measure_loads"] = await measure_loads(arguments, both, word, clips[word], speech)
+        await rest(arguments)
+        result["measure_starts"] = await measure_starts(arguments, both, word, clips[word], speech)
+        result["latency"] = await measure_latencies(arguments, both, clips)
         result["false_accepts"] = {
             server.name: await measure_false_accepts(server, list(names.values()), others)
             for server, names in both
@@ -283,7 +283,7 @@ async def run(arguments: argparse.Namespace) -> dict[str, Any]:
     return result
 
 
-async def calm(arguments: argparse.Namespace) -> None:
+async def rest(arguments: argparse.Namespace) -> None:
     """Let the machine rest between two kinds of measurement."""
     await asyncio.sleep(0 if arguments.quick else 3)
 
@@ -291,7 +291,7 @@ async def calm(arguments: argparse.Namespace) -> None:
 Both = Sequence[tuple[Server, dict[str, str]]]
 
 
-async def loads(
+async def measure_loads(
     arguments: argparse.Namespace, both: Both, word: str, clip: bytes, speech: bytes
 ) -> list[dict[str, Any]]:
     """Measure more and more streams; a server that twice does not keep up is left out then."""
@@ -318,7 +318,7 @@ async def loads(
     return measured
 
 
-async def starts(
+async def measure_starts(
     arguments: argparse.Namespace, both: Both, word: str, clip: bytes, speech: bytes
 ) -> dict[str, list[float]]:
     """Measure how long many starts at once hold up the first words."""
@@ -333,7 +333,7 @@ async def starts(
     return found
 
 
-async def latencies(
+async def measure_latencies(
     arguments: argparse.Namespace, both: Both, clips: dict[str, bytes]
 ) -> dict[str, dict[str, float | None]]:
     """Measure, word by word, how long after its end it is told."""

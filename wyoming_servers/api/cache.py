@@ -7,19 +7,19 @@ from pydantic import BaseModel, Field
 
 from wyoming_servers.api import views
 from wyoming_servers.api.context import ApiContext, Context
-from wyoming_servers.api.library import Freed, library_of
+from wyoming_servers.api.library import FreedResponse, require_model_manager
 from wyoming_servers.api.models import ModelId
-from wyoming_servers.api.problems import DOCUMENTED
+from wyoming_servers.api.problems import PROBLEM_RESPONSES
 from wyoming_servers.errors import ModelMissingError, NotFoundError
-from wyoming_servers.pipelines.library import Shelf
+from wyoming_servers.pipelines.library import ModelListing
 from wyoming_servers.store.phrases import PhraseCache, PhraseEntry
 
-router = APIRouter(tags=["cache"], responses={**DOCUMENTED})
+router = APIRouter(tags=["cache"], responses={**PROBLEM_RESPONSES})
 
 PhraseKey = Annotated[str, Path(description="As the list has it.", max_length=200)]
 
 
-class ModelCacheEntry(BaseModel):
+class CachedModelResponse(BaseModel):
     """What one model takes on the disk."""
 
     id: str
@@ -27,15 +27,15 @@ class ModelCacheEntry(BaseModel):
     in_use: bool
 
 
-class ModelCache(BaseModel):
+class ModelCacheResponse(BaseModel):
     """What all models take on the disk."""
 
     bytes: int
     quota_bytes: int = Field(description="0: no quota.")
-    entries: list[ModelCacheEntry]
+    entries: list[CachedModelResponse]
 
 
-class PhraseView(BaseModel):
+class CachedPhraseResponse(BaseModel):
     """A phrase that was spoken and is kept."""
 
     key: str
@@ -47,7 +47,7 @@ class PhraseView(BaseModel):
     hits: int = Field(description="How often it was repeated since the start.")
 
 
-class PhraseFigures(BaseModel):
+class PhraseCacheUsage(BaseModel):
     """What all phrases take, and what that saves."""
 
     bytes: int = Field(description="On the disk.")
@@ -60,107 +60,107 @@ class PhraseFigures(BaseModel):
     hit_rate: float | None = Field(description="0 to 1; null while nothing was asked for.")
 
 
-class Phrases(PhraseFigures):
+class PhraseCacheResponse(PhraseCacheUsage):
     """Spoken phrases, the most recently used first."""
 
-    entries: list[PhraseView]
+    entries: list[CachedPhraseResponse]
 
 
-class Cache(BaseModel):
+class CacheResponse(BaseModel):
     """What can be deleted and had again."""
 
     bytes: int = Field(description="All of it, on the disk.")
-    models: ModelCache
-    phrases: PhraseFigures | None = Field(description="null: no phrases are kept.")
+    models: ModelCacheResponse
+    phrases: PhraseCacheUsage | None = Field(description="null: no phrases are kept.")
 
 
 @router.get("/cache", summary="What is kept")
-async def overview(context: Context) -> Cache:
+async def overview(context: Context) -> CacheResponse:
     models = await _models(context)
     phrases = _figures(context, kept) if (kept := _kept(context)) else None
     size = models.bytes + (phrases.bytes if phrases else 0)
-    return Cache(bytes=size, models=models, phrases=phrases)
+    return CacheResponse(bytes=size, models=models, phrases=phrases)
 
 
 @router.delete("/cache", summary="Delete all that can be had again")
-async def clear(context: Context) -> Freed:
+async def clear(context: Context) -> FreedResponse:
     """`DELETE /cache/models` and `DELETE /cache/phrases` in one."""
-    freed = await library_of(context).clear()
+    freed = await require_model_manager(context).remove_unused()
     if kept := _kept(context):
         freed += await kept.clear()
-    return Freed(freed_bytes=freed)
+    return FreedResponse(freed_bytes=freed)
 
 
 @router.get("/cache/models", summary="What models take on the disk")
-async def models(context: Context) -> ModelCache:
+async def models(context: Context) -> ModelCacheResponse:
     return await _models(context)
 
 
 @router.delete("/cache/models", summary="Delete what nobody needs")
-async def clear_models(context: Context) -> Freed:
+async def clear_models(context: Context) -> FreedResponse:
     """Unfinished downloads, old versions, and models that are neither loaded nor served."""
-    return Freed(freed_bytes=await library_of(context).clear())
+    return FreedResponse(freed_bytes=await require_model_manager(context).remove_unused())
 
 
 @router.get("/cache/models/{model:path}", summary="What one model takes on the disk")
-async def model(context: Context, model: ModelId) -> ModelCacheEntry:
-    for shelf in await library_of(context).shelves():
+async def model(context: Context, model: ModelId) -> CachedModelResponse:
+    for shelf in await require_model_manager(context).list_models():
         if shelf.entry.id == model:
             return _entry(shelf)
     raise ModelMissingError(f"There is no model {model!r}.", hint="GET /catalog lists them all.")
 
 
 @router.delete("/cache/models/{model:path}", summary="Delete its files")
-async def clear_model(context: Context, model: ModelId) -> Freed:
+async def clear_model(context: Context, model: ModelId) -> FreedResponse:
     """As `DELETE /models/{id}` without force."""
-    return Freed(freed_bytes=await library_of(context).remove(model))
+    return FreedResponse(freed_bytes=await require_model_manager(context).remove(model))
 
 
 @router.get("/cache/phrases", summary="The phrases that are kept")
 async def phrases(
     context: Context,
-    limit: Annotated[int, Query(ge=1, le=10_000, description="Phrases to list.")] = 1_000,
-) -> Phrases:
+    limit: Annotated[int, Query(ge=1, le=10_000, description="PhraseCacheResponse to list.")] = 1_000,
+) -> PhraseCacheResponse:
     kept = _phrases(context)
     entries = [_phrase(entry) for entry in kept.entries()[:limit]]
-    return Phrases(**_figures(context, kept).model_dump(), entries=entries)
+    return PhraseCacheResponse(**_figures(context, kept).model_dump(), entries=entries)
 
 
 @router.delete("/cache/phrases", summary="Delete all phrases")
-async def clear_phrases(context: Context) -> Freed:
+async def clear_phrases(context: Context) -> FreedResponse:
     """What is being spoken is spoken to its end."""
-    return Freed(freed_bytes=await _phrases(context).clear())
+    return FreedResponse(freed_bytes=await _phrases(context).clear())
 
 
 @router.get("/cache/phrases/{key}", summary="One phrase")
-async def phrase(context: Context, key: PhraseKey) -> PhraseView:
+async def phrase(context: Context, key: PhraseKey) -> CachedPhraseResponse:
     return _phrase(_found(_phrases(context), key))
 
 
 @router.delete("/cache/phrases/{key}", summary="Delete one phrase")
-async def clear_phrase(context: Context, key: PhraseKey) -> Freed:
+async def clear_phrase(context: Context, key: PhraseKey) -> FreedResponse:
     """It is made anew when it is said again."""
     kept = _phrases(context)
     _found(kept, key)
-    return Freed(freed_bytes=await kept.clear(key))
+    return FreedResponse(freed_bytes=await kept.clear(key))
 
 
-async def _models(context: ApiContext) -> ModelCache:
-    shelves = [shelf for shelf in await library_of(context).shelves() if shelf.disk_bytes]
-    return ModelCache(
+async def _models(context: ApiContext) -> ModelCacheResponse:
+    shelves = [shelf for shelf in await require_model_manager(context).list_models() if shelf.disk_bytes]
+    return ModelCacheResponse(
         bytes=sum(shelf.disk_bytes for shelf in shelves),
         quota_bytes=context.config.downloads.quota,
         entries=[_entry(shelf) for shelf in shelves],
     )
 
 
-def _entry(shelf: Shelf) -> ModelCacheEntry:
-    return ModelCacheEntry(id=shelf.entry.id, bytes=shelf.disk_bytes, in_use=shelf.in_use)
+def _entry(shelf: ModelListing) -> CachedModelResponse:
+    return CachedModelResponse(id=shelf.entry.id, bytes=shelf.disk_bytes, in_use=shelf.in_use)
 
 
-def _figures(context: ApiContext, kept: PhraseCache) -> PhraseFigures:
+def _figures(context: ApiContext, kept: PhraseCache) -> PhraseCacheUsage:
     stats, settings = kept.stats(), context.config.tts.phrase_cache
-    return PhraseFigures(
+    return PhraseCacheUsage(
         bytes=stats.disk_bytes,
         quota_bytes=settings.disk,
         memory_bytes=stats.memory_bytes,
@@ -172,14 +172,14 @@ def _figures(context: ApiContext, kept: PhraseCache) -> PhraseFigures:
     )
 
 
-def _phrase(entry: PhraseEntry) -> PhraseView:
-    return PhraseView(
+def _phrase(entry: PhraseEntry) -> CachedPhraseResponse:
+    return CachedPhraseResponse(
         key=entry.key,
         voice=entry.voice,
         text=entry.text,
         bytes=entry.disk_bytes,
         memory_bytes=entry.memory_bytes,
-        last_used=views.iso(entry.last_used),
+        last_used=views.iso_timestamp(entry.last_used),
         hits=entry.hits,
     )
 
@@ -194,7 +194,7 @@ def _found(kept: PhraseCache, key: str) -> PhraseEntry:
 
 
 def _kept(context: ApiContext) -> PhraseCache | None:
-    return context.tts.phrases if context.tts is not None else None
+    return context.tts.phrase_cache if context.tts is not None else None
 
 
 def _phrases(context: ApiContext) -> PhraseCache:

@@ -6,14 +6,14 @@ from fastapi import APIRouter, Body
 from pydantic import BaseModel, Field
 
 from wyoming_servers.api.context import ApiContext, Context
-from wyoming_servers.api.problems import DOCUMENTED
+from wyoming_servers.api.problems import PROBLEM_RESPONSES
 from wyoming_servers.config.editor import ConfigEditor
 from wyoming_servers.errors import InternalError
 
-router = APIRouter(tags=["config"], responses={**DOCUMENTED})
+router = APIRouter(tags=["config"], responses={**PROBLEM_RESPONSES})
 
 
-class ConfigView(BaseModel):
+class ConfigResponse(BaseModel):
     """The configuration as it is written."""
 
     config: dict[str, Any] = Field(description="Every key with its value, nested.")
@@ -23,7 +23,7 @@ class ConfigView(BaseModel):
     restart_needed: list[str] = Field(description="Keys that hold from the next start on.")
 
 
-class ChangeView(BaseModel):
+class ConfigChangeResponse(BaseModel):
     """What came of a change."""
 
     changed: list[str] = Field(description="Keys whose value is another now.")
@@ -34,9 +34,9 @@ class ChangeView(BaseModel):
 
 
 @router.get("/config", summary="What holds, and why")
-async def show(context: Context) -> ConfigView:
+async def show(context: Context) -> ConfigResponse:
     editor = _editor(context)
-    return ConfigView(
+    return ConfigResponse(
         config=editor.loaded.config.model_dump(mode="json"),
         sources=dict(editor.loaded.sources),
         restart_needed=list(editor.restart_needed),
@@ -50,13 +50,13 @@ async def change(
         dict[str, Any],
         Body(examples=[{"log": {"level": "debug"}, "models": {"whisper/base": {"pinned": True}}}]),
     ],
-) -> ChangeView:
+) -> ConfigChangeResponse:
     """A JSON Merge Patch: null takes a key back. All of it is checked, or nothing changes.
 
     The log's level, `keep_alive` and `pinned` hold at once, everything else after a restart.
     """
     made = await _editor(context).patch(patch)
-    return ChangeView(
+    return ConfigChangeResponse(
         changed=list(made.changed),
         restart_needed=list(made.restart_needed),
         shadowed=dict(made.shadowed or {}),

@@ -15,15 +15,15 @@ from wyoming_servers.bus import EventBus
 from wyoming_servers.clock import Clock, SystemClock
 from wyoming_servers.config.editor import ConfigEditor
 from wyoming_servers.config.schema import Config
-from wyoming_servers.coordinator.face import CoordinatorFace
+from wyoming_servers.coordinator.face import CoordinatorProtocol
 from wyoming_servers.domain import ModelSpec
 from wyoming_servers.errors import InternalError
 from wyoming_servers.jobs.manager import JobManager
-from wyoming_servers.pipelines.library import ModelLibrary
+from wyoming_servers.pipelines.library import ModelManager
 from wyoming_servers.pipelines.tts import TtsPipeline
 from wyoming_servers.store.vocabulary import Vocabulary
-from wyoming_servers.telemetry.traces import Traces
-from wyoming_servers.webhooks.webhooks import Webhooks
+from wyoming_servers.telemetry.traces import TraceBuffer
+from wyoming_servers.webhooks.webhooks import WebhookManager
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ class ApiContext:
     """Everything the API shows or asks."""
 
     config: Config
-    coordinator: CoordinatorFace
+    coordinator: CoordinatorProtocol
     bus: EventBus
     version: str
     uuid: str
@@ -47,17 +47,17 @@ class ApiContext:
     """Every installed model, as the pipelines see them."""
     jobs: JobManager | None = None
     """None: long recordings are not served."""
-    webhooks: Webhooks | None = None
+    webhooks: WebhookManager | None = None
     """None: nobody is called."""
     tts: TtsPipeline | None = None
     """None: no voice is served."""
     vocabulary: Vocabulary | None = None
     """None: nobody can tell what things are called here."""
-    library: ModelLibrary | None = None
+    library: ModelManager | None = None
     """None: models neither come nor go."""
     editor: ConfigEditor | None = None
     """None: the configuration is not shown."""
-    traces: Traces | None = None
+    traces: TraceBuffer | None = None
     """None: requests are not kept."""
     clock: Clock = field(default_factory=SystemClock)
     heartbeat: float = 15.0
@@ -70,15 +70,15 @@ class ApiContext:
     """Set when the server stops: event streams end at once."""
 
 
-def _of(connection: HTTPConnection) -> ApiContext:
+def _context_of(connection: HTTPConnection) -> ApiContext:
     return cast("ApiContext", connection.app.state.context)
 
 
-Context = Annotated[ApiContext, Depends(_of)]
+Context = Annotated[ApiContext, Depends(_context_of)]
 """A route's parameter of this type receives the application's context."""
 
 
-def jobs_of(context: ApiContext) -> JobManager:
+def require_jobs(context: ApiContext) -> JobManager:
     """Return the jobs, where they are served: their routes are left out elsewhere."""
     if context.jobs is None:
         raise InternalError("Jobs are routed but not served.")

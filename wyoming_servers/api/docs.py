@@ -15,7 +15,7 @@ _STATIC: Final = Path(__file__).parent / "static"
 
 # What the pages ask of other hosts (a logo, a validator) is refused by the browser: the docs of
 # a private server should not tell anybody that they are read.
-_POLICY: Final = {
+_SECURITY_HEADERS: Final = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; "
     "style-src 'self' 'unsafe-inline'; worker-src blob:; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
@@ -26,16 +26,16 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/docs")
-async def swagger() -> FileResponse:
-    return FileResponse(_STATIC / "swagger.html", headers=_POLICY)
+async def swagger_page() -> FileResponse:
+    return FileResponse(_STATIC / "swagger.html", headers=_SECURITY_HEADERS)
 
 
 @router.get("/redoc")
-async def redoc() -> FileResponse:
-    return FileResponse(_STATIC / "redoc.html", headers=_POLICY)
+async def redoc_page() -> FileResponse:
+    return FileResponse(_STATIC / "redoc.html", headers=_SECURITY_HEADERS)
 
 
-def mount(app: FastAPI) -> None:
+def mount_docs(app: FastAPI) -> None:
     """Add the pages and their files."""
     app.include_router(router)
     app.mount("/static", StaticFiles(directory=_STATIC, check_dir=False), name="static")

@@ -17,52 +17,52 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from wyoming_servers import events
 from wyoming_servers.api import views
 from wyoming_servers.api.context import ApiContext, Context
-from wyoming_servers.api.problems import DOCUMENTED
-from wyoming_servers.bus import HISTORY, EventBus, Numbered, Subscription
+from wyoming_servers.api.problems import PROBLEM_RESPONSES
+from wyoming_servers.bus import HISTORY, EventBus, SequencedEvent, Subscription
 from wyoming_servers.errors import BadRequestError
 
-router = APIRouter(responses={**DOCUMENTED})
+router = APIRouter(responses={**PROBLEM_RESPONSES})
 
 LastEventId = Annotated[
     str | None, Header(description="Number of the last event that was seen; set by EventSource.")
 ]
 
-Translate = Callable[[Numbered], dict[str, Any] | None]
+EventTranslator = Callable[[SequencedEvent], dict[str, Any] | None]
 """Makes an event's JSON (with `type`), or None for an event that does not belong in the stream."""
 
 _RECONNECT_MS: Final = 2_000
 """What EventSource waits before it comes back."""
 
-STREAM: Final[dict[str, Any]] = {
+EVENT_STREAM_ROUTE: Final[dict[str, Any]] = {
     "response_class": EventSourceResponse,
     "responses": {200: {"content": {"text/event-stream": {}}, "description": "Endless."}},
 }
 """For a route that streams events."""
 
 
-@router.get("/events", tags=["events"], summary="Everything that happens", **STREAM)
+@router.get("/events", tags=["events"], summary="Everything that happens", **EVENT_STREAM_ROUTE)
 async def all_events(context: Context, last_event_id: LastEventId = None) -> EventSourceResponse:
     """Each event's `data` is JSON with its `type`, `at` (ISO 8601, UTC) and its own fields."""
-    after, missed = resume(context.bus, last_event_id)
+    after, missed = resume_position(context.bus, last_event_id)
     opened = {
         "type": "stream_opened",
         "instance": context.instance,
-        "last_event": context.bus.last_number,
+        "last_event": context.bus.last_sequence,
         "missed": missed,
     }
-    return _respond(context, after, _everything, opened)
+    return _respond(context, after, _event_json, opened)
 
 
-@router.get("/model/events", tags=["models"], summary="Follow the default model", **STREAM)
+@router.get("/model/events", tags=["models"], summary="Follow the default model", **EVENT_STREAM_ROUTE)
 async def default_model_events(
     context: Context, last_event_id: LastEventId = None
 ) -> EventSourceResponse:
     """`model_loading`, `model_ready`, `model_unloaded`, `model_waiting_for_gpu`, `model_failed`."""
-    after, _ = resume(context.bus, last_event_id)
+    after, _ = resume_position(context.bus, last_event_id)
     model = context.config.asr.model
 
-    def translate(item: Numbered) -> dict[str, Any] | None:
-        return _about_model(item) if getattr(item.event, "model", None) == model else None
+    def translate(item: SequencedEvent) -> dict[str, Any] | None:
+        return _model_event_json(item) if getattr(item.event, "model", None) == model else None
 
     return _respond(context, after, translate)
 
@@ -70,7 +70,7 @@ async def default_model_events(
 def _respond(
     context: ApiContext,
     after: int | None,
-    translate: Translate,
+    translate: EventTranslator,
     opened: dict[str, Any] | None = None,
 ) -> EventSourceResponse:
     return EventSourceResponse(
@@ -79,29 +79,29 @@ def _respond(
 
 
 async def _stream(
-    context: ApiContext, after: int | None, translate: Translate, opened: dict[str, Any] | None
+    context: ApiContext, after: int | None, translate: EventTranslator, opened: dict[str, Any] | None
 ) -> AsyncIterator[ServerSentEvent]:
     """Yield events until the client leaves (then we are cancelled) or the server closes."""
     with context.bus.subscribe(after) as subscription:
         if opened is not None:
-            yield sse(opened, retry=_RECONNECT_MS)
+            yield sse_event(opened, retry=_RECONNECT_MS)
         lost = 0
         async for item in until_closed(context.closing, subscription):
             if subscription.dropped > lost:
                 # The reader is slower than we are; it must read a full state again.
-                yield sse({"type": "events_lost", "count": subscription.dropped - lost})
+                yield sse_event({"type": "events_lost", "count": subscription.dropped - lost})
                 lost = subscription.dropped
             data = translate(item)
             if data is not None:
-                yield sse(data, id=str(item.number))
+                yield sse_event(data, id=str(item.sequence))
 
 
 async def until_closed(
     closing: asyncio.Event, subscription: Subscription
-) -> AsyncIterator[Numbered]:
+) -> AsyncIterator[SequencedEvent]:
     """Yield a subscription's events until the server closes."""
     closed = asyncio.ensure_future(closing.wait())
-    following: asyncio.Future[Numbered] | None = None
+    following: asyncio.Future[SequencedEvent] | None = None
     try:
         while not closing.is_set():
             following = asyncio.ensure_future(subscription.next())
@@ -114,16 +114,16 @@ async def until_closed(
             following.cancel()
 
 
-def _everything(item: Numbered) -> dict[str, Any]:
-    return {**item.event.as_dict(), "at": views.iso(item.at)}
+def _event_json(item: SequencedEvent) -> dict[str, Any]:
+    return {**item.event.as_dict(), "at": views.iso_timestamp(item.timestamp)}
 
 
-def _about_model(item: Numbered) -> dict[str, Any] | None:
+def _model_event_json(item: SequencedEvent) -> dict[str, Any] | None:
     match item.event:
         case events.ModelLoading() | events.ModelUnloaded():
             return {"type": item.event.type}
         case events.ModelLoaded():
-            return {"type": item.event.type, "loaded_at": views.iso(item.at)}
+            return {"type": item.event.type, "loaded_at": views.iso_timestamp(item.timestamp)}
         case events.ModelWaiting() as waiting:
             return {
                 "type": waiting.type,
@@ -137,21 +137,21 @@ def _about_model(item: Numbered) -> dict[str, Any] | None:
             return None
 
 
-def sse(data: dict[str, Any], **fields: Any) -> ServerSentEvent:
+def sse_event(data: dict[str, Any], **fields: Any) -> ServerSentEvent:
     """Return an event whose `data` is JSON; `type` in it is the event's name."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     return ServerSentEvent(text, event=data["type"], sep="\n", **fields)
 
 
-def resume(bus: EventBus, last_event_id: str | None) -> tuple[int | None, bool]:
+def resume_position(bus: EventBus, last_event_id: str | None) -> tuple[int | None, bool]:
     """Return the number to go on after (None: from now on) and whether something is missed."""
     if last_event_id is None:
         return None, False
     if not last_event_id.isdecimal():
         raise BadRequestError("Last-Event-ID must be the number of an event.")
     last = int(last_event_id)
-    if last > bus.last_number:
+    if last > bus.last_sequence:
         # That number was given by an earlier run: everything of this one is new to the client.
         return 0, True
     kept = bus.recent(HISTORY)
-    return last, bool(kept) and kept[0].number > last + 1
+    return last, bool(kept) and kept[0].sequence > last + 1

@@ -17,7 +17,7 @@ def form_schema(
     }
 
 
-def takes(**content: dict[str, Any]) -> dict[str, Any]:
+def openapi_request_body(**content: dict[str, Any]) -> dict[str, Any]:
     """Return a route's `openapi_extra`: what it takes as a `form` or as `json`."""
     kinds = {"form": "multipart/form-data", "json": "application/json"}
     found = {kinds[name]: {"schema": schema} for name, schema in content.items()}

@@ -7,32 +7,32 @@ from pydantic import BaseModel, Field
 
 from wyoming_servers.api import views
 from wyoming_servers.api.context import Context
-from wyoming_servers.api.problems import DOCUMENTED
+from wyoming_servers.api.problems import PROBLEM_RESPONSES
 from wyoming_servers.domain import ModelState
 
 _RETRY_SECONDS = 5
 """A model loads in seconds; asking more often than this tells nothing new."""
 
-router = APIRouter(tags=["health"], responses={**DOCUMENTED})
+router = APIRouter(tags=["health"], responses={**PROBLEM_RESPONSES})
 
-open_router = APIRouter(tags=["health"], responses={**DOCUMENTED})
+open_router = APIRouter(tags=["health"], responses={**PROBLEM_RESPONSES})
 """Answers without a token: what supervises the process has none."""
 
 
-class Live(BaseModel):
+class LivenessResponse(BaseModel):
     """The process answers."""
 
     status: Literal["ok"] = "ok"
 
 
-class Ready(BaseModel):
+class ReadinessResponse(BaseModel):
     """Whether requests will be answered now."""
 
     status: Literal["ready", "not_ready"]
     reasons: list[str] = Field(description="Why not, one sentence each.")
 
 
-class Health(BaseModel):
+class HealthResponse(BaseModel):
     """The whole at a glance."""
 
     status: Literal["ok"] = Field("ok", description="Always `ok`: the server is reachable.")
@@ -48,37 +48,37 @@ class Health(BaseModel):
     active_requests: int
     models_ready: int
     models_total: int
-    devices: list[views.DeviceView]
+    devices: list[views.DeviceResponse]
 
 
 @open_router.get("/health/live", summary="The process answers")
-async def live() -> Live:
-    return Live()
+async def live() -> LivenessResponse:
+    return LivenessResponse()
 
 
 @open_router.get(
     "/health/ready",
     summary="Requests will be answered now",
-    responses={503: {"model": Ready, "description": "Not yet, with the reasons."}},
+    responses={503: {"model": ReadinessResponse, "description": "Not yet, with the reasons."}},
 )
-async def ready(context: Context, response: Response) -> Ready:
+async def ready(context: Context, response: Response) -> ReadinessResponse:
     """200 when every server listens and what is preloaded has answered once, else 503."""
     fine, reasons = context.ready()
     if fine:
-        return Ready(status="ready", reasons=[])
+        return ReadinessResponse(status="ready", reasons=[])
     response.status_code = 503
     response.headers["Retry-After"] = str(_RETRY_SECONDS)
-    return Ready(status="not_ready", reasons=reasons)
+    return ReadinessResponse(status="not_ready", reasons=reasons)
 
 
 @router.get("/health", summary="The whole at a glance")
-async def health(context: Context) -> Health:
+async def health(context: Context) -> HealthResponse:
     snapshot = context.coordinator.snapshot()
     states = {status.spec.id: status.state for status in snapshot.models}
     gpu = views.first_gpu(snapshot)
     fine, reasons = context.ready()
-    jobs_waiting = 0 if context.jobs is None else await context.jobs.waiting()
-    return Health(
+    jobs_waiting = 0 if context.jobs is None else await context.jobs.queued_count()
+    return HealthResponse(
         ready=fine,
         reasons=reasons,
         version=context.version,
@@ -91,5 +91,5 @@ async def health(context: Context) -> Health:
         active_requests=sum(status.leases for status in snapshot.models),
         models_ready=sum(state is ModelState.READY for state in states.values()),
         models_total=len(states),
-        devices=[views.device(status) for status in snapshot.devices],
+        devices=[views.device_response(status) for status in snapshot.devices],
     )

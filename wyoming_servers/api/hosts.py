@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from wyoming_servers.api.problems import respond
+from wyoming_servers.api.problems import problem_response
 from wyoming_servers.errors import BadRequestError
 
 _LOCAL_DOMAINS: Final = (".local", ".localhost", ".home.arpa", ".internal", ".lan")
@@ -25,7 +25,7 @@ _LOCAL_DOMAINS: Final = (".local", ".localhost", ".home.arpa", ".internal", ".la
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-class HostGuard:
+class HostCheckMiddleware:
     """Answers 421 for a strange `Host`, 403 for a strange `Origin`, else passes the request on."""
 
     def __init__(
@@ -33,7 +33,7 @@ class HostGuard:
     ) -> None:
         self._app = app
         self._origins = frozenset(origins)
-        self._names = frozenset(_plain(name) for name in (*names, socket.gethostname()))
+        self._names = frozenset(_normalize_host(name) for name in (*names, socket.gethostname()))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         refusal = self._refusal(scope) if scope["type"] in ("http", "websocket") else None
@@ -42,27 +42,27 @@ class HostGuard:
             return
         status, message = refusal
         hint = "Use the machine's address, or add the name to api.hosts in the configuration."
-        await respond(BadRequestError(message, hint=hint), status=status)(scope, receive, send)
+        await problem_response(BadRequestError(message, hint=hint), status=status)(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         headers = Headers(scope=scope)
         host = headers.get("host")
         # Without the header it is no browser (HTTP/1.0), so no page can be behind it.
-        if host and not self.knows(_host_name(f"//{host}")):
+        if host and not self.is_local_name(_host_name(f"//{host}")):
             return 421, "This server is not known under that host name."
         origin = headers.get("origin")
         changes = scope["type"] == "websocket" or scope["method"] not in _SAFE_METHODS
         if origin in self._origins:
             return None
-        if changes and origin and not self.knows(_host_name(origin)):
+        if changes and origin and not self.is_local_name(_host_name(origin)):
             return 403, "Pages of that origin may not change anything here."
         return None
 
-    def knows(self, name: str | None) -> bool:
+    def is_local_name(self, name: str | None) -> bool:
         """Return whether a host name (without port) can only mean a local server."""
         if not name:
             return False
-        name = _plain(name)
+        name = _normalize_host(name)
         if _is_address(name):
             return True
         local = "." not in name or name.endswith(_LOCAL_DOMAINS) or name in self._names
@@ -76,7 +76,7 @@ def _host_name(url: str) -> str | None:
         return None
 
 
-def _plain(name: str) -> str:
+def _normalize_host(name: str) -> str:
     return name.lower().removesuffix(".")
 
 

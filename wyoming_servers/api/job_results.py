@@ -7,21 +7,21 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Path, Response
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse
 
-from wyoming_servers.api.context import Context, jobs_of
-from wyoming_servers.api.job_views import view
-from wyoming_servers.api.problems import DOCUMENTED
+from wyoming_servers.api.context import Context, require_jobs
+from wyoming_servers.api.job_views import job_response
+from wyoming_servers.api.problems import PROBLEM_RESPONSES
 from wyoming_servers.audio.encoder import MEDIA_TYPES
 from wyoming_servers.errors import ConflictError, NotFoundError
 from wyoming_servers.jobs.files import JobFiles
 from wyoming_servers.jobs.job import Job, JobStatus
-from wyoming_servers.text.subtitles import Cue, srt, txt, vtt
+from wyoming_servers.text.subtitles import Cue, write_srt, write_plain_text, write_vtt
 
-router = APIRouter(tags=["jobs"], responses={**DOCUMENTED})
+router = APIRouter(tags=["jobs"], responses={**PROBLEM_RESPONSES})
 
 JobId = Annotated[str, Path(description="As the request that made it has returned it.")]
 
 
-class ResultFormat(StrEnum):
+class JobResultFormat(StrEnum):
     """How a result can be fetched."""
 
     JSON = "json"
@@ -45,22 +45,22 @@ _CONTENT: Final[dict[int | str, dict[str, Any]]] = {
     response_class=Response,
     responses=_CONTENT,
 )
-async def result(context: Context, job_id: JobId, result_format: ResultFormat) -> Response:
+async def result(context: Context, job_id: JobId, result_format: JobResultFormat) -> Response:
     """Text: what was heard so far, or spoken so far, with the times; `GET /jobs/{id}` says
     whether that is all. Audio: the file of a speech job that is done, in its own format.
     """
-    jobs = jobs_of(context)
+    jobs = require_jobs(context)
     job = await jobs.get(job_id)
     cues = [Cue(segment.start, segment.end, segment.text) for segment in job.segments]
     match result_format:
-        case ResultFormat.SRT:
-            return PlainTextResponse(srt(cues), media_type="application/x-subrip")
-        case ResultFormat.VTT:
-            return PlainTextResponse(vtt(cues), media_type="text/vtt")
-        case ResultFormat.TXT:
-            return PlainTextResponse(txt(cues))
-        case ResultFormat.JSON:
-            return JSONResponse(view(job).model_dump(mode="json", exclude_none=True))
+        case JobResultFormat.SRT:
+            return PlainTextResponse(write_srt(cues), media_type="application/x-subrip")
+        case JobResultFormat.VTT:
+            return PlainTextResponse(write_vtt(cues), media_type="text/vtt")
+        case JobResultFormat.TXT:
+            return PlainTextResponse(write_plain_text(cues))
+        case JobResultFormat.JSON:
+            return JSONResponse(job_response(job).model_dump(mode="json", exclude_none=True))
         case _:
             return await _audio(jobs.files, job, result_format)
 

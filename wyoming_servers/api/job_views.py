@@ -6,11 +6,11 @@ from pydantic import BaseModel, Field
 
 from wyoming_servers.api import views
 from wyoming_servers.jobs.fit import TOLERANCE_SECONDS
-from wyoming_servers.jobs.job import AudioName, Job, JobStatus, Segment, Task, Wish
-from wyoming_servers.text.cues import Kind
+from wyoming_servers.jobs.job import JobAudioFormat, Job, JobStatus, JobSegment, JobTask, SpeechOptions
+from wyoming_servers.text.cues import TextFormat
 
 
-class WordView(BaseModel):
+class JobWordResponse(BaseModel):
     """A word; times in seconds from the beginning of the recording."""
 
     text: str
@@ -19,17 +19,17 @@ class WordView(BaseModel):
     probability: float = Field(description="0 to 1.")
 
 
-class SegmentView(BaseModel):
+class JobSegmentResponse(BaseModel):
     """Some seconds of speech; times in seconds from the beginning of the recording."""
 
     index: int
     start: float
     end: float
     text: str
-    words: list[WordView]
+    words: list[JobWordResponse]
 
 
-class LongCue(BaseModel):
+class OverlongCueResponse(BaseModel):
     """A cue whose speech did not fit into its time, or could not begin with it; seconds."""
 
     cue: int = Field(description="Its number, from 1, in the order of the beginnings.")
@@ -43,31 +43,31 @@ class LongCue(BaseModel):
     late_secs: float = Field(description="How much later than its cue it begins.")
 
 
-class SpeechView(BaseModel):
+class JobSpeechResponse(BaseModel):
     """How a text is spoken, and the report on its cues."""
 
     voice: str
     speaker: str | None = None
     speed: float
-    input: Kind = Field(description="How the text is written.")
-    format: AudioName = Field(description="`GET /jobs/{id}.FORMAT` is the file, once it is done.")
-    longer: list[LongCue] = Field(description="Cues whose speech is longer than their time.")
+    input: TextFormat = Field(description="How the text is written.")
+    format: JobAudioFormat = Field(description="`GET /jobs/{id}.FORMAT` is the file, once it is done.")
+    longer: list[OverlongCueResponse] = Field(description="Cues whose speech is longer than their time.")
 
 
-class JobView(BaseModel):
+class JobResponse(BaseModel):
     """A job; fields that do not apply, or not yet, are left out."""
 
     id: str
     status: JobStatus
-    task: Task
+    task: JobTask
     model: str
     language: str | None = Field(None, description="Left out until it is set or detected.")
     progress: int = Field(description="Percent.")
     duration_secs: float | None = Field(
         None, description="Left out until the recording is read, or all of the text is spoken."
     )
-    segments: list[SegmentView] = Field(description="What was heard or spoken so far.")
-    speech: SpeechView | None = Field(None, description="Of a job with the task `speak`.")
+    segments: list[JobSegmentResponse] = Field(description="What was heard or spoken so far.")
+    speech: JobSpeechResponse | None = Field(None, description="Of a job with the task `speak`.")
     error: str | None = Field(None, description="Why it failed.")
     error_code: str | None = Field(None, description="The same as a stable code.")
     webhook_url: str | None = None
@@ -77,21 +77,21 @@ class JobView(BaseModel):
     completed_at: str | None = Field(None, description="Left out until it has ended.")
 
 
-class Jobs(BaseModel):
+class JobListResponse(BaseModel):
     """Jobs without their segments, the newest first."""
 
-    jobs: list[JobView]
+    jobs: list[JobResponse]
 
 
-class Accepted(BaseModel):
+class JobAcceptedResponse(BaseModel):
     """A job was made."""
 
     job_id: str
 
 
-def view(job: Job) -> JobView:
+def job_response(job: Job) -> JobResponse:
     """Return a job as the API shows it."""
-    return JobView(
+    return JobResponse(
         id=job.id,
         status=job.status,
         task=job.task,
@@ -100,13 +100,13 @@ def view(job: Job) -> JobView:
         progress=job.progress,
         duration_secs=None if job.duration is None else round(job.duration, 3),
         segments=[
-            SegmentView(
+            JobSegmentResponse(
                 index=segment.index,
                 start=round(segment.start, 3),
                 end=round(segment.end, 3),
                 text=segment.text,
                 words=[
-                    WordView(
+                    JobWordResponse(
                         text=word.text, start=word.start, end=word.end, probability=word.probability
                     )
                     for word in segment.words
@@ -119,14 +119,14 @@ def view(job: Job) -> JobView:
         error_code=job.error_code or None,
         webhook_url=job.webhook_url or None,
         filename=job.filename or None,
-        created_at=views.iso(job.created),
-        started_at=None if job.started is None else views.iso(job.started),
-        completed_at=None if job.completed is None else views.iso(job.completed),
+        created_at=views.iso_timestamp(job.created),
+        started_at=None if job.started is None else views.iso_timestamp(job.started),
+        completed_at=None if job.completed is None else views.iso_timestamp(job.completed),
     )
 
 
-def _speech(wish: Wish, segments: Iterable[Segment]) -> SpeechView:
-    return SpeechView(
+def _speech(wish: SpeechOptions, segments: Iterable[JobSegment]) -> JobSpeechResponse:
+    return JobSpeechResponse(
         voice=wish.voice,
         speaker=wish.speaker,
         speed=wish.speed,
@@ -135,16 +135,16 @@ def _speech(wish: Wish, segments: Iterable[Segment]) -> SpeechView:
         longer=[
             long
             for number, segment in enumerate(segments, 1)
-            if (long := _long_cue(number, segment)) is not None
+            if (long := _overlong_cue(number, segment)) is not None
         ],
     )
 
 
-def _long_cue(number: int, segment: Segment) -> LongCue | None:
+def _overlong_cue(number: int, segment: JobSegment) -> OverlongCueResponse | None:
     fit = segment.fit
     if fit is None or (fit.pace == 1.0 and segment.end <= fit.end + TOLERANCE_SECONDS):
         return None
-    return LongCue(
+    return OverlongCueResponse(
         cue=number,
         start=fit.start,
         end=fit.end,

@@ -8,14 +8,14 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from wyoming_servers.api import events as streams
 from wyoming_servers.api import job_results, recordings, speech_jobs
-from wyoming_servers.api.context import ApiContext, Context, jobs_of
+from wyoming_servers.api.context import ApiContext, Context, require_jobs
 from wyoming_servers.api.job_results import JobId
-from wyoming_servers.api.job_views import Jobs, JobView, view
-from wyoming_servers.api.problems import DOCUMENTED
+from wyoming_servers.api.job_views import JobListResponse, JobResponse, job_response
+from wyoming_servers.api.problems import PROBLEM_RESPONSES
 from wyoming_servers.events import JobFinished, JobProgressed
 from wyoming_servers.jobs.job import Job, JobStatus
 
-router = APIRouter(tags=["jobs"], responses={**DOCUMENTED})
+router = APIRouter(tags=["jobs"], responses={**PROBLEM_RESPONSES})
 router.include_router(recordings.router)
 router.include_router(speech_jobs.router)
 
@@ -26,8 +26,8 @@ async def list_jobs(
     status: JobStatus | None = None,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
     offset: Annotated[int, Query(ge=0, le=2**31)] = 0,
-) -> Jobs:
-    return Jobs(jobs=[view(job) for job in await jobs_of(context).latest(status, limit, offset)])
+) -> JobListResponse:
+    return JobListResponse(jobs=[job_response(job) for job in await require_jobs(context).latest(status, limit, offset)])
 
 
 # Before one job itself: its id would take the dot and what follows.
@@ -35,23 +35,23 @@ router.include_router(job_results.router)
 
 
 @router.get("/jobs/{job_id}", summary="One job", response_model_exclude_none=True)
-async def show(context: Context, job_id: JobId) -> JobView:
-    return view(await jobs_of(context).get(job_id))
+async def show(context: Context, job_id: JobId) -> JobResponse:
+    return job_response(await require_jobs(context).get(job_id))
 
 
 @router.delete("/jobs/{job_id}", summary="Cancel it", response_model_exclude_none=True)
-async def cancel(context: Context, job_id: JobId) -> JobView:
+async def cancel(context: Context, job_id: JobId) -> JobResponse:
     """409 if it has ended already."""
-    return view(await jobs_of(context).cancel(job_id))
+    return job_response(await require_jobs(context).cancel(job_id))
 
 
-@router.get("/jobs/{job_id}/stream", summary="Follow one job", **streams.STREAM)
+@router.get("/jobs/{job_id}/stream", summary="Follow one job", **streams.EVENT_STREAM_ROUTE)
 async def follow(
     context: Context, job_id: JobId, last_event_id: streams.LastEventId = None
 ) -> EventSourceResponse:
     """`progress` as it grows, then one `done` or `error`; `done` at once if it has ended."""
-    await jobs_of(context).get(job_id)
-    after, _ = streams.resume(context.bus, last_event_id)
+    await require_jobs(context).get(job_id)
+    after, _ = streams.resume_position(context.bus, last_event_id)
     return EventSourceResponse(_follow(context, job_id, after), ping=context.heartbeat, sep="\n")
 
 
@@ -60,7 +60,7 @@ async def _follow(
 ) -> AsyncIterator[ServerSentEvent]:
     with context.bus.subscribe(after) as subscription:
         # Read after subscribing, so that no change falls between the two.
-        job = await jobs_of(context).get(job_id)
+        job = await require_jobs(context).get(job_id)
         if job.ended:
             yield _done(job)
             return
@@ -69,22 +69,22 @@ async def _follow(
             match item.event:
                 case JobProgressed(job=found) as moved if found == job_id:
                     yield _progress(
-                        moved.percent, moved.chunk, moved.chunks_total, id=str(item.number)
+                        moved.percent, moved.chunk, moved.chunks_total, id=str(item.sequence)
                     )
                 case JobFinished(job=found, status=JobStatus.FAILED) as failed if found == job_id:
                     data = {"type": "error", "message": failed.message, "code": failed.code}
-                    yield streams.sse(data, id=str(item.number))
+                    yield streams.sse_event(data, id=str(item.sequence))
                     return
                 case JobFinished(job=found) if found == job_id:
-                    yield _done(await jobs_of(context).get(job_id), id=str(item.number))
+                    yield _done(await require_jobs(context).get(job_id), id=str(item.sequence))
                     return
 
 
 def _progress(percent: int, chunk: int, total: int, **fields: Any) -> ServerSentEvent:
     data = {"type": "progress", "percent": percent, "chunk": chunk, "chunks_total": total}
-    return streams.sse(data, **fields)
+    return streams.sse_event(data, **fields)
 
 
 def _done(job: Job, **fields: Any) -> ServerSentEvent:
-    shown = view(job).model_dump(mode="json", exclude_none=True)
-    return streams.sse({"type": "done", "job": shown}, **fields)
+    shown = job_response(job).model_dump(mode="json", exclude_none=True)
+    return streams.sse_event({"type": "done", "job": shown}, **fields)

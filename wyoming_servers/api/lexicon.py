@@ -6,11 +6,11 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field, model_validator
 
 from wyoming_servers.api.context import ApiContext, Context
-from wyoming_servers.api.problems import DOCUMENTED
+from wyoming_servers.api.problems import PROBLEM_RESPONSES
 from wyoming_servers.errors import InternalError, NotFoundError
-from wyoming_servers.text.lexicon import Lexicon, Words
+from wyoming_servers.text.lexicon import Lexicon, LexiconEntries
 
-router = APIRouter(tags=["lexicon"], responses={**DOCUMENTED})
+router = APIRouter(tags=["lexicon"], responses={**PROBLEM_RESPONSES})
 
 Language = Annotated[
     str, Path(description="`en`, `de-AT`, or `*` for all.", examples=["en"], max_length=40)
@@ -18,7 +18,7 @@ Language = Annotated[
 Word = Annotated[str, Path(description="In any case.", examples=["Reolink"], max_length=200)]
 
 
-class Pronunciation(BaseModel):
+class PronunciationRequest(BaseModel):
     """What is said: one of both."""
 
     respelling: str | None = Field(
@@ -44,7 +44,7 @@ class Pronunciation(BaseModel):
         )
 
 
-class WordView(BaseModel):
+class LexiconEntryResponse(BaseModel):
     """One word; either `respelling` or `ipa` is there."""
 
     language: str
@@ -53,17 +53,17 @@ class WordView(BaseModel):
     ipa: str | None = None
 
 
-class LexiconView(BaseModel):
+class LexiconResponse(BaseModel):
     """All words."""
 
     version: str = Field(description="Changes when a word does.")
     fault: str | None = Field(
         None, description="What is wrong with the file, while the words read before hold."
     )
-    words: list[WordView]
+    words: list[LexiconEntryResponse]
 
 
-class Removed(BaseModel):
+class LexiconRemovalResponse(BaseModel):
     """What was taken out."""
 
     status: Literal["deleted"] = "deleted"
@@ -71,20 +71,20 @@ class Removed(BaseModel):
 
 
 @router.get("/lexicon", summary="All words", response_model_exclude_none=True)
-async def show(context: Context) -> LexiconView:
+async def show(context: Context) -> LexiconResponse:
     lexicon = _lexicon(context)
-    return _view(lexicon, lexicon.words)
+    return _view(lexicon, lexicon.entries)
 
 
 @router.get("/lexicon/{language}", summary="A language's words", response_model_exclude_none=True)
-async def show_language(context: Context, language: Language) -> LexiconView:
+async def show_language(context: Context, language: Language) -> LexiconResponse:
     """Without the words for all languages and those of its regions."""
     lexicon = _lexicon(context)
     return _view(lexicon, lexicon.section(language))
 
 
 @router.get("/lexicon/{language}/{word:path}", summary="One word", response_model_exclude_none=True)
-async def show_word(context: Context, language: Language, word: Word) -> WordView:
+async def show_word(context: Context, language: Language, word: Word) -> LexiconEntryResponse:
     found = _lexicon(context).find(language, word)
     if found is None:
         raise _unknown(language, word)
@@ -97,8 +97,8 @@ async def show_word(context: Context, language: Language, word: Word) -> WordVie
     response_model_exclude_none=True,
 )
 async def put(
-    context: Context, language: Language, word: Word, pronunciation: Pronunciation
-) -> WordView:
+    context: Context, language: Language, word: Word, pronunciation: PronunciationRequest
+) -> LexiconEntryResponse:
     """It holds from the next text on, and over restarts; phrases kept with it are made anew.
 
     409 while the file has a fault. Comments in the file are lost.
@@ -109,31 +109,31 @@ async def put(
 
 
 @router.delete("/lexicon/{language}", summary="Forget a language's words")
-async def remove_language(context: Context, language: Language) -> Removed:
-    return Removed(words=await _lexicon(context).remove(language))
+async def remove_language(context: Context, language: Language) -> LexiconRemovalResponse:
+    return LexiconRemovalResponse(words=await _lexicon(context).remove(language))
 
 
 @router.delete("/lexicon/{language}/{word:path}", summary="Forget a word")
-async def remove(context: Context, language: Language, word: Word) -> Removed:
+async def remove(context: Context, language: Language, word: Word) -> LexiconRemovalResponse:
     removed = await _lexicon(context).remove(language, word)
     if not removed:
         raise _unknown(language, word)
-    return Removed(words=removed)
+    return LexiconRemovalResponse(words=removed)
 
 
-def _view(lexicon: Lexicon, words: Words) -> LexiconView:
+def _view(lexicon: Lexicon, words: LexiconEntries) -> LexiconResponse:
     listed = [
         _word(language, word, said)
         for language, entries in words.items()
         for word, said in entries.items()
     ]
-    return LexiconView(version=lexicon.version, fault=lexicon.fault or None, words=listed)
+    return LexiconResponse(version=lexicon.version, fault=lexicon.error or None, words=listed)
 
 
-def _word(language: str, word: str, said: str) -> WordView:
+def _word(language: str, word: str, said: str) -> LexiconEntryResponse:
     if len(said) > 2 and said[0] == said[-1] == "/":
-        return WordView(language=language, word=word, ipa=said[1:-1].strip())
-    return WordView(language=language, word=word, respelling=said)
+        return LexiconEntryResponse(language=language, word=word, ipa=said[1:-1].strip())
+    return LexiconEntryResponse(language=language, word=word, respelling=said)
 
 
 def _unknown(language: str, word: str) -> NotFoundError:

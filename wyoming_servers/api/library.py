@@ -7,14 +7,14 @@ from pydantic import BaseModel, Field
 
 from wyoming_servers.api.context import ApiContext, Context
 from wyoming_servers.api.models import ModelId
-from wyoming_servers.api.problems import DOCUMENTED
+from wyoming_servers.api.problems import PROBLEM_RESPONSES
 from wyoming_servers.errors import InternalError
-from wyoming_servers.pipelines.library import ModelLibrary, Shelf
+from wyoming_servers.pipelines.library import ModelManager, ModelListing
 
-router = APIRouter(tags=["store"], responses={**DOCUMENTED})
+router = APIRouter(tags=["store"], responses={**PROBLEM_RESPONSES})
 
 
-class CatalogView(BaseModel):
+class CatalogEntryResponse(BaseModel):
     """A model that is here or can be."""
 
     id: str
@@ -30,42 +30,42 @@ class CatalogView(BaseModel):
     in_use: bool = Field(description="Served by default, loaded, or asked for.")
 
 
-class Catalog(BaseModel):
+class CatalogResponse(BaseModel):
     """Every model there is."""
 
-    models: list[CatalogView]
+    models: list[CatalogEntryResponse]
 
 
-class Freed(BaseModel):
+class FreedResponse(BaseModel):
     """What was deleted."""
 
     status: Literal["deleted"] = "deleted"
     freed_bytes: int
 
 
-class DownloadAnswer(BaseModel):
+class DownloadResponse(BaseModel):
     """What asking for a download led to."""
 
     status: Literal["download_initiated", "already_installed"]
 
 
 @router.get("/catalog", summary="Every model there is")
-async def catalog(context: Context) -> Catalog:
-    return Catalog(models=[_view(shelf) for shelf in await library_of(context).shelves()])
+async def catalog(context: Context) -> CatalogResponse:
+    return CatalogResponse(models=[_view(shelf) for shelf in await require_model_manager(context).list_models()])
 
 
 @router.post(
     "/models/{model:path}/download",
     status_code=202,
     summary="Bring it here",
-    responses={200: {"model": DownloadAnswer, "description": "It is here already."}},
+    responses={200: {"model": DownloadResponse, "description": "It is here already."}},
 )
-async def download(context: Context, model: ModelId, response: Response) -> DownloadAnswer:
+async def download(context: Context, model: ModelId, response: Response) -> DownloadResponse:
     """Returns at once; `model_progress` events tell how far it is, `model_failed` if it failed."""
-    if library_of(context).download(model):
-        return DownloadAnswer(status="download_initiated")
+    if require_model_manager(context).download(model):
+        return DownloadResponse(status="download_initiated")
     response.status_code = 200
-    return DownloadAnswer(status="already_installed")
+    return DownloadResponse(status="already_installed")
 
 
 @router.delete("/models/{model:path}", summary="Delete its files")
@@ -73,14 +73,14 @@ async def delete(
     context: Context,
     model: ModelId,
     force: Annotated[bool, Query(description="Though it is in use; requests end first.")] = False,
-) -> Freed:
+) -> FreedResponse:
     """409 while it is in use. Files inside Python packages stay, and it can be had again."""
-    return Freed(freed_bytes=await library_of(context).remove(model, force=force))
+    return FreedResponse(freed_bytes=await require_model_manager(context).remove(model, force=force))
 
 
-def _view(shelf: Shelf) -> CatalogView:
+def _view(shelf: ModelListing) -> CatalogEntryResponse:
     entry = shelf.entry
-    return CatalogView(
+    return CatalogEntryResponse(
         id=entry.id,
         kind=entry.kind,
         title=entry.title,
@@ -95,7 +95,7 @@ def _view(shelf: Shelf) -> CatalogView:
     )
 
 
-def library_of(context: ApiContext) -> ModelLibrary:
+def require_model_manager(context: ApiContext) -> ModelManager:
     """Return the library; these addresses exist only where there is one."""
     if context.library is None:
         raise InternalError("The model store is routed but not served.")

@@ -9,17 +9,17 @@ from typing import Final
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from wyoming_servers.api.problems import respond
+from wyoming_servers.api.problems import problem_response
 from wyoming_servers.errors import BusyError, ConductorError, TooLargeError
 
-BODY_BYTES: Final = 1024 * 1024
+MAX_BODY_BYTES: Final = 1024 * 1024
 """Of a request that sends no recording or text; those are bounded where they are written."""
 
-_UPLOADS: Final = frozenset(
+_UPLOAD_PATHS: Final = frozenset(
     {"/jobs", "/jobs/speech", "/v1/audio/transcriptions", "/v1/audio/translations"}
 )
 
-_ADDRESSES: Final = 1_024
+_MAX_ADDRESSES: Final = 1_024
 """Clients that are remembered; the ones that asked longest ago are forgotten first."""
 
 _BURST_SECONDS: Final = 2.0
@@ -27,12 +27,12 @@ _BURST_SECONDS: Final = 2.0
 
 
 @dataclass(slots=True)
-class _Bucket:
-    left: float
-    at: float
+class _TokenBucket:
+    tokens: float
+    updated_at: float
 
 
-class RateLimit:
+class RateLimitMiddleware:
     """Answers 429 to an address that asks more often than `rate` times a second."""
 
     def __init__(
@@ -41,11 +41,11 @@ class RateLimit:
         self._app = app
         self._rate = rate
         self._now = now
-        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
+        self._buckets: OrderedDict[str, _TokenBucket] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         client = scope.get("client")
-        if scope["type"] not in ("http", "websocket") or not client or self._may(client[0]):
+        if scope["type"] not in ("http", "websocket") or not client or self._take_token(client[0]):
             await self._app(scope, receive, send)
             return
         error = BusyError(
@@ -53,35 +53,35 @@ class RateLimit:
             hint="Ask less often, follow /events instead, or raise limits.rate.",
             retry_after=1,
         )
-        await respond(error, status=429)(scope, receive, send)
+        await problem_response(error, status=429)(scope, receive, send)
 
-    def _may(self, address: str) -> bool:
+    def _take_token(self, address: str) -> bool:
         now, most = self._now(), self._rate * _BURST_SECONDS
-        bucket = self._buckets.setdefault(address, _Bucket(most, now))
+        bucket = self._buckets.setdefault(address, _TokenBucket(most, now))
         self._buckets.move_to_end(address)
-        if len(self._buckets) > _ADDRESSES:
+        if len(self._buckets) > _MAX_ADDRESSES:
             self._buckets.popitem(last=False)
-        bucket.left = min(most, bucket.left + (now - bucket.at) * self._rate)
-        bucket.at = now
-        if bucket.left < 1:
+        bucket.tokens = min(most, bucket.tokens + (now - bucket.updated_at) * self._rate)
+        bucket.updated_at = now
+        if bucket.tokens < 1:
             return False
-        bucket.left -= 1
+        bucket.tokens -= 1
         return True
 
 
-class BodyLimit:
-    """Answers 413 to a body larger than `BODY_BYTES`, said or sent, where no recording is due."""
+class BodyLimitMiddleware:
+    """Answers 413 to a body larger than `MAX_BODY_BYTES`, said or sent, where no recording is due."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in _UPLOADS:
+        if scope["type"] != "http" or scope["path"] in _UPLOAD_PATHS:
             await self._app(scope, receive, send)
             return
         said = Headers(scope=scope).get("content-length", "")
-        if said.isdecimal() and int(said) > BODY_BYTES:
-            await respond(_too_large())(scope, receive, send)
+        if said.isdecimal() and int(said) > MAX_BODY_BYTES:
+            await problem_response(_body_too_large())(scope, receive, send)
             return
         size = 0
 
@@ -89,12 +89,12 @@ class BodyLimit:
             nonlocal size
             message = await receive()
             size += len(message.get("body", b""))
-            if size > BODY_BYTES:
-                raise _too_large()
+            if size > MAX_BODY_BYTES:
+                raise _body_too_large()
             return message
 
         await self._app(scope, count, send)
 
 
-def _too_large() -> ConductorError:
-    return TooLargeError(f"The body is larger than {BODY_BYTES} bytes.")
+def _body_too_large() -> ConductorError:
+    return TooLargeError(f"The body is larger than {MAX_BODY_BYTES} bytes.")

@@ -7,26 +7,26 @@ from pydantic import BaseModel
 
 from wyoming_servers.api import views
 from wyoming_servers.api.context import ApiContext, Context
-from wyoming_servers.api.problems import DOCUMENTED
+from wyoming_servers.api.problems import PROBLEM_RESPONSES
 
-router = APIRouter(tags=["models"], responses={**DOCUMENTED})
+router = APIRouter(tags=["models"], responses={**PROBLEM_RESPONSES})
 
 ModelId = Annotated[str, Path(description="Such as `whisper/base`; slashes as they are.")]
 
 
-class Models(BaseModel):
+class ModelListResponse(BaseModel):
     """All models that can be used."""
 
-    models: list[views.ModelView]
+    models: list[views.ModelResponse]
 
 
-class LoadAnswer(BaseModel):
+class LoadResponse(BaseModel):
     """What asking for a load led to."""
 
     status: Literal["load_initiated", "already_ready"]
 
 
-class UnloadAnswer(BaseModel):
+class UnloadResponse(BaseModel):
     """What asking for an unload led to."""
 
     status: Literal["unload_requested"] = "unload_requested"
@@ -36,63 +36,63 @@ _LOAD: Final[dict[str, Any]] = {
     "status_code": 202,
     "summary": "Load it",
     "response_description": "Loading has begun; `/model/events` and `/events` tell when it ends.",
-    "responses": {200: {"model": LoadAnswer, "description": "It is ready already."}},
+    "responses": {200: {"model": LoadResponse, "description": "It is ready already."}},
 }
 
 
 @router.get("/models", summary="All models", response_model_exclude_none=True)
-async def list_models(context: Context) -> Models:
+async def list_models(context: Context) -> ModelListResponse:
     snapshot = context.coordinator.snapshot()
-    return Models(
-        models=[views.full(status, snapshot, context.traces) for status in snapshot.models]
+    return ModelListResponse(
+        models=[views.model_response(status, snapshot, context.traces) for status in snapshot.models]
     )
 
 
 @router.get("/models/{model:path}", summary="One model", response_model_exclude_none=True)
-async def show_model(context: Context, model: ModelId) -> views.ModelView:
+async def show_model(context: Context, model: ModelId) -> views.ModelResponse:
     snapshot = context.coordinator.snapshot()
-    return views.full(views.find(snapshot, model), snapshot, context.traces)
+    return views.model_response(views.find_model(snapshot, model), snapshot, context.traces)
 
 
 @router.post("/models/{model:path}/load", **_LOAD)
-async def load_model(context: Context, model: ModelId, response: Response) -> LoadAnswer:
+async def load_model(context: Context, model: ModelId, response: Response) -> LoadResponse:
     """Returns at once; asking twice is the same as asking once."""
     return await _load(context, model, response)
 
 
 @router.post("/models/{model:path}/unload", summary="Unload it")
-async def unload_model(context: Context, model: ModelId) -> UnloadAnswer:
+async def unload_model(context: Context, model: ModelId) -> UnloadResponse:
     """Requests that use it end first; the answer is the same whatever its state."""
     return await _unload(context, model)
 
 
 @router.get("/model/status", summary="State of the default model", response_model_exclude_none=True)
-async def default_status(context: Context) -> views.StatusView:
+async def default_status(context: Context) -> views.ModelStateResponse:
     snapshot = context.coordinator.snapshot()
-    return views.short(views.find(snapshot, context.config.asr.model), snapshot)
+    return views.model_state_response(views.find_model(snapshot, context.config.asr.model), snapshot)
 
 
 @router.post("/model/load", **{**_LOAD, "summary": "Load the default model"})
-async def load_default(context: Context, response: Response) -> LoadAnswer:
+async def load_default(context: Context, response: Response) -> LoadResponse:
     """Returns at once; asking twice is the same as asking once."""
     return await _load(context, context.config.asr.model, response)
 
 
 @router.post("/model/unload", summary="Unload the default model")
-async def unload_default(context: Context) -> UnloadAnswer:
+async def unload_default(context: Context) -> UnloadResponse:
     """Requests that use it end first; the answer is the same whatever its state."""
     return await _unload(context, context.config.asr.model)
 
 
-async def _load(context: ApiContext, model: str, response: Response) -> LoadAnswer:
-    views.find(context.coordinator.snapshot(), model)
+async def _load(context: ApiContext, model: str, response: Response) -> LoadResponse:
+    views.find_model(context.coordinator.snapshot(), model)
     if await context.coordinator.load(model):
         response.status_code = 200
-        return LoadAnswer(status="already_ready")
-    return LoadAnswer(status="load_initiated")
+        return LoadResponse(status="already_ready")
+    return LoadResponse(status="load_initiated")
 
 
-async def _unload(context: ApiContext, model: str) -> UnloadAnswer:
-    views.find(context.coordinator.snapshot(), model)
+async def _unload(context: ApiContext, model: str) -> UnloadResponse:
+    views.find_model(context.coordinator.snapshot(), model)
     await context.coordinator.unload(model)
-    return UnloadAnswer()
+    return UnloadResponse()

@@ -11,12 +11,12 @@ from pydantic import BaseModel, Field
 
 from wyoming_servers.api import openai_listening, openai_speech, views
 from wyoming_servers.api.context import ApiContext, Context
-from wyoming_servers.api.problems import OPENAI_DOCUMENTED
+from wyoming_servers.api.problems import OPENAI_PROBLEM_RESPONSES
 
-router = APIRouter(prefix="/v1", tags=["openai"], responses={**OPENAI_DOCUMENTED})
+router = APIRouter(prefix="/v1", tags=["openai"], responses={**OPENAI_PROBLEM_RESPONSES})
 
 
-class ModelCard(BaseModel):
+class OpenAiModel(BaseModel):
     """A model as OpenAI lists it."""
 
     id: str
@@ -25,26 +25,26 @@ class ModelCard(BaseModel):
     owned_by: str
 
 
-class ModelList(BaseModel):
+class OpenAiModelList(BaseModel):
     """All of them."""
 
     object: Literal["list"] = "list"
-    data: list[ModelCard]
+    data: list[OpenAiModel]
 
 
 @router.get("/models", summary="Installed models (OpenAI)")
-async def list_models(context: Context) -> ModelList:
+async def list_models(context: Context) -> OpenAiModelList:
     models = context.coordinator.snapshot().models
-    return ModelList(data=[_card(context, status.spec.id) for status in models])
+    return OpenAiModelList(data=[_card(context, status.spec.id) for status in models])
 
 
 @router.get("/models/{model:path}", summary="One model (OpenAI)")
-async def show_model(context: Context, model: str) -> ModelCard:
-    return _card(context, views.find(context.coordinator.snapshot(), model).spec.id)
+async def show_model(context: Context, model: str) -> OpenAiModel:
+    return _card(context, views.find_model(context.coordinator.snapshot(), model).spec.id)
 
 
-def _card(context: ApiContext, model: str) -> ModelCard:
-    return ModelCard(
+def _card(context: ApiContext, model: str) -> OpenAiModel:
+    return OpenAiModel(
         id=model, created=int(context.started), owned_by=model.partition("/")[0] or "local"
     )
 

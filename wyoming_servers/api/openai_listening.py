@@ -8,28 +8,28 @@ from fastapi import APIRouter, Request, Response
 from sse_starlette import ServerSentEvent
 from starlette.responses import JSONResponse, PlainTextResponse
 
-from wyoming_servers.api.context import ApiContext, Context, jobs_of
-from wyoming_servers.api.events import sse
-from wyoming_servers.api.forms import form_schema, takes
-from wyoming_servers.api.openai_names import THEIR_MODELS
-from wyoming_servers.api.owned import OwnedEvents, client_of
-from wyoming_servers.api.problems import openai_error
-from wyoming_servers.api.upload import Form, receive_form
-from wyoming_servers.domain import Kind
+from wyoming_servers.api.context import ApiContext, Context, require_jobs
+from wyoming_servers.api.events import sse_event
+from wyoming_servers.api.forms import form_schema, openapi_request_body
+from wyoming_servers.api.openai_names import OPENAI_MODEL_NAMES
+from wyoming_servers.api.owned import ManagedEventSourceResponse, client_label
+from wyoming_servers.api.problems import openai_error_event
+from wyoming_servers.api.upload import MultipartForm, receive_form
+from wyoming_servers.domain import Task
 from wyoming_servers.errors import BadRequestError, ConductorError
-from wyoming_servers.jobs.audio import Ended
-from wyoming_servers.jobs.direct import transcribe_now
-from wyoming_servers.jobs.job import NewJob, Segment, Task
-from wyoming_servers.jobs.transcribe import Heard
-from wyoming_servers.pipelines.listener import choose_listener
-from wyoming_servers.pipelines.measure import Measure
-from wyoming_servers.text.subtitles import Cue, srt, vtt
+from wyoming_servers.jobs.audio import RecordingEnded
+from wyoming_servers.jobs.direct import transcribe_recording
+from wyoming_servers.jobs.job import NewJob, JobSegment, JobTask
+from wyoming_servers.jobs.transcribe import ChunkTranscript
+from wyoming_servers.pipelines.listener import select_asr_model
+from wyoming_servers.pipelines.measure import RequestTimer
+from wyoming_servers.text.subtitles import Cue, write_srt, write_vtt
 
 router = APIRouter()
 
 _FORMATS: Final = ("json", "text", "srt", "verbose_json", "vtt")
 
-_FORM: Final = takes(
+_FORM: Final = openapi_request_body(
     form=form_schema(
         "file",
         {
@@ -60,7 +60,7 @@ _TEXTS: Final[dict[int | str, dict[str, Any]]] = {
 )
 async def transcriptions(context: Context, request: Request) -> Response:
     """The answer comes when it is done; long recordings are better sent to `/jobs`."""
-    return await _listen(context, request, "transcribe")
+    return await _transcribe(context, request, "transcribe")
 
 
 @router.post(
@@ -71,13 +71,13 @@ async def transcriptions(context: Context, request: Request) -> Response:
     responses=_TEXTS,
 )
 async def translations(context: Context, request: Request) -> Response:
-    return await _listen(context, request, "translate")
+    return await _transcribe(context, request, "translate")
 
 
-async def _listen(context: ApiContext, request: Request, task: Task) -> Response:
-    jobs = jobs_of(context)
+async def _transcribe(context: ApiContext, request: Request, task: JobTask) -> Response:
+    jobs = require_jobs(context)
     async with AsyncExitStack() as stack:
-        inbox = jobs.inbox
+        inbox = jobs.upload_spool
         upload = await stack.enter_async_context(receive_form(request, inbox, "file"))
         form = upload.form
         kind = form.get("response_format") or "json"
@@ -86,34 +86,34 @@ async def _listen(context: ApiContext, request: Request, task: Task) -> Response
         wanted = _wanted(context, form, task)
         path = await upload.keep()
         stack.push_async_callback(inbox.discard, path)
-        heard = transcribe_now(
+        heard = transcribe_recording(
             context.coordinator,
             context.clock,
             path,
             wanted,
             limit=context.config.limits.request + context.config.limits.load,
-            manner=jobs.manner,
-            client=client_of(request),
+            manner=jobs.transcription_defaults,
+            client=client_label(request),
             decoder=jobs.decoder,
         )
         measured = _measured(context, request, wanted, heard)
         if form.flag("stream"):
             # Known before the answer begins: a file that cannot be heard is an error of its own.
             first = await anext(measured)
-            return OwnedEvents(_text_events(first, measured), stack.pop_all())
+            return ManagedEventSourceResponse(_text_events(first, measured), stack.pop_all())
         segments, language, seconds = await _collect(measured, wanted)
     return _render(kind, task, segments, language, seconds)
 
 
-def _wanted(context: ApiContext, form: Form, task: Task) -> NewJob:
+def _wanted(context: ApiContext, form: MultipartForm, task: JobTask) -> NewJob:
     granularities = form.fields.get("timestamp_granularities[]", [])
     if not set(granularities) <= {"word", "segment"}:
         raise BadRequestError("timestamp_granularities[] must be 'word' or 'segment'")
     model = form.get("model")
-    listener = choose_listener(
+    listener = select_asr_model(
         context.specs,
         context.config.asr,
-        None if model in THEIR_MODELS else model or None,
+        None if model in OPENAI_MODEL_NAMES else model or None,
         form.get("language") or None,
     )
     return NewJob(
@@ -126,10 +126,10 @@ def _wanted(context: ApiContext, form: Form, task: Task) -> NewJob:
 
 
 async def _measured(
-    context: ApiContext, request: Request, wanted: NewJob, heard: AsyncIterator[Heard | Ended]
-) -> AsyncIterator[Heard | Ended]:
+    context: ApiContext, request: Request, wanted: NewJob, heard: AsyncIterator[ChunkTranscript | RecordingEnded]
+) -> AsyncIterator[ChunkTranscript | RecordingEnded]:
     """Pass everything on and account for it as one request."""
-    measure = Measure(Kind.ASR, client_of(request), context.bus, context.clock)
+    measure = RequestTimer(Task.ASR, client_label(request), context.bus, context.clock)
     measure.model = wanted.model
     try:
         async for part in heard:
@@ -141,12 +141,12 @@ async def _measured(
 
 
 async def _collect(
-    heard: AsyncIterator[Heard | Ended], wanted: NewJob
-) -> tuple[list[Segment], str | None, float]:
-    segments: list[Segment] = []
+    heard: AsyncIterator[ChunkTranscript | RecordingEnded], wanted: NewJob
+) -> tuple[list[JobSegment], str | None, float]:
+    segments: list[JobSegment] = []
     language, seconds = wanted.language, 0.0
     async for part in heard:
-        if isinstance(part, Ended):
+        if isinstance(part, RecordingEnded):
             seconds = part.duration
         else:
             segments += part.segments
@@ -155,27 +155,27 @@ async def _collect(
 
 
 async def _text_events(
-    first: Heard | Ended, heard: AsyncIterator[Heard | Ended]
+    first: ChunkTranscript | RecordingEnded, heard: AsyncIterator[ChunkTranscript | RecordingEnded]
 ) -> AsyncIterator[ServerSentEvent]:
     text = ""
     part = first
     try:
-        while not isinstance(part, Ended):
+        while not isinstance(part, RecordingEnded):
             for segment in part.segments:
                 delta = f" {segment.text}" if text else segment.text
                 text += delta
-                yield sse({"type": "transcript.text.delta", "delta": delta})
+                yield sse_event({"type": "transcript.text.delta", "delta": delta})
             part = await anext(heard)
         # Let it see its own end: it accounts for the request there.
         await anext(heard, None)
     except ConductorError as err:
-        yield sse(openai_error(err))
+        yield sse_event(openai_error_event(err))
         return
-    yield sse({"type": "transcript.text.done", "text": text})
+    yield sse_event({"type": "transcript.text.done", "text": text})
 
 
 def _render(
-    kind: str, task: Task, segments: list[Segment], language: str | None, seconds: float
+    kind: str, task: JobTask, segments: list[JobSegment], language: str | None, seconds: float
 ) -> Response:
     text = " ".join(segment.text for segment in segments)
     cues = [Cue(segment.start, segment.end, segment.text) for segment in segments]
@@ -183,9 +183,9 @@ def _render(
         case "text":
             return PlainTextResponse(text + "\n")
         case "srt":
-            return PlainTextResponse(srt(cues))
+            return PlainTextResponse(write_srt(cues))
         case "vtt":
-            return PlainTextResponse(vtt(cues))
+            return PlainTextResponse(write_vtt(cues))
         case "verbose_json":
             words = [word for segment in segments for word in segment.words]
             return JSONResponse(
@@ -205,7 +205,7 @@ def _render(
             return JSONResponse({"text": text, "usage": usage})
 
 
-def _verbose(segment: Segment) -> Mapping[str, Any]:
+def _verbose(segment: JobSegment) -> Mapping[str, Any]:
     """Return a segment with all fields that their clients insist on; we know only some."""
     return {
         "id": segment.index,

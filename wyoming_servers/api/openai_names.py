@@ -2,7 +2,7 @@
 
 from typing import Final
 
-THEIR_MODELS: Final = frozenset(
+OPENAI_MODEL_NAMES: Final = frozenset(
     {
         "whisper-1",
         "gpt-4o-transcribe",
@@ -12,7 +12,7 @@ THEIR_MODELS: Final = frozenset(
         "gpt-4o-mini-tts",
     }
 )
-THEIR_VOICES: Final = frozenset(
+OPENAI_VOICE_NAMES: Final = frozenset(
     {
         *("alloy", "ash", "ballad", "cedar", "coral", "echo", "fable"),
         *("marin", "nova", "onyx", "sage", "shimmer", "verse"),

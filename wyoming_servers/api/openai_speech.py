@@ -11,12 +11,12 @@ from sse_starlette import ServerSentEvent
 
 from wyoming_servers.api import views
 from wyoming_servers.api.context import ApiContext, Context
-from wyoming_servers.api.events import sse
-from wyoming_servers.api.openai_names import THEIR_MODELS, THEIR_VOICES
-from wyoming_servers.api.owned import OwnedEvents, OwnedStream, client_of
-from wyoming_servers.api.problems import openai_error
-from wyoming_servers.audio.encoder import MEDIA_TYPES, Encoder
-from wyoming_servers.domain import Kind
+from wyoming_servers.api.events import sse_event
+from wyoming_servers.api.openai_names import OPENAI_MODEL_NAMES, OPENAI_VOICE_NAMES
+from wyoming_servers.api.owned import ManagedEventSourceResponse, ManagedStreamingResponse, client_label
+from wyoming_servers.api.problems import openai_error_event
+from wyoming_servers.audio.encoder import MEDIA_TYPES, StreamEncoder
+from wyoming_servers.domain import Task
 from wyoming_servers.errors import BadRequestError, ConductorError, ModelMissingError
 from wyoming_servers.pipelines.tts import TtsRequest
 from wyoming_servers.text.mix import MAX_SPEED, MIN_SPEED
@@ -24,7 +24,7 @@ from wyoming_servers.text.mix import MAX_SPEED, MIN_SPEED
 router = APIRouter()
 
 
-class SpeechRequest(BaseModel):
+class OpenAiSpeechRequest(BaseModel):
     """A text to speak."""
 
     input: str = Field(min_length=1, examples=["Good morning!"])
@@ -46,7 +46,7 @@ class SpeechRequest(BaseModel):
         200: {"content": {kind: {} for kind in (*MEDIA_TYPES.values(), "text/event-stream")}}
     },
 )
-async def speech(context: Context, request: Request, wanted: SpeechRequest) -> Response:
+async def speech(context: Context, request: Request, wanted: OpenAiSpeechRequest) -> Response:
     """The audio is sent as it is made."""
     tts = context.tts
     if tts is None:
@@ -57,9 +57,9 @@ async def speech(context: Context, request: Request, wanted: SpeechRequest) -> R
         raise BadRequestError(f"input is longer than {tts.max_text} characters")
     speaking = tts.open(
         TtsRequest(
-            voice=None if name.lower() in THEIR_VOICES else name or None,
+            voice=None if name.lower() in OPENAI_VOICE_NAMES else name or None,
             speed=min(MAX_SPEED, max(MIN_SPEED, wanted.speed)),
-            client=client_of(request),
+            client=client_label(request),
         )
     )
     async with AsyncExitStack() as stack:
@@ -67,26 +67,26 @@ async def speech(context: Context, request: Request, wanted: SpeechRequest) -> R
         speaking.end(wanted.input)
         # Known before the answer begins: a voice that cannot be loaded is an error, not silence.
         audio = await speaking.format()
-        encoder = Encoder(wanted.response_format, aiter(speaking), audio)
+        encoder = StreamEncoder(wanted.response_format, aiter(speaking), audio)
         await stack.enter_async_context(encoder)
         kept = stack.pop_all()
     if wanted.stream_format == "sse":
-        return OwnedEvents(_audio_events(encoder), kept)
-    return OwnedStream(aiter(encoder), kept, MEDIA_TYPES[wanted.response_format])
+        return ManagedEventSourceResponse(_audio_events(encoder), kept)
+    return ManagedStreamingResponse(aiter(encoder), kept, MEDIA_TYPES[wanted.response_format])
 
 
-async def _audio_events(encoder: Encoder) -> AsyncIterator[ServerSentEvent]:
+async def _audio_events(encoder: StreamEncoder) -> AsyncIterator[ServerSentEvent]:
     try:
         async for piece in encoder:
-            yield sse({"type": "speech.audio.delta", "audio": base64.b64encode(piece).decode()})
+            yield sse_event({"type": "speech.audio.delta", "audio": base64.b64encode(piece).decode()})
     except ConductorError as err:
-        yield sse(openai_error(err))
+        yield sse_event(openai_error_event(err))
         return
     usage = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
-    yield sse({"type": "speech.audio.done", "usage": usage})
+    yield sse_event({"type": "speech.audio.done", "usage": usage})
 
 
 def _check_model(context: ApiContext, model: str) -> None:
-    known = model in THEIR_MODELS or not model
-    if not known and views.find(context.coordinator.snapshot(), model).spec.kind is not Kind.TTS:
+    known = model in OPENAI_MODEL_NAMES or not model
+    if not known and views.find_model(context.coordinator.snapshot(), model).spec.task is not Task.TTS:
         raise BadRequestError(f"{model} is no model for this.")

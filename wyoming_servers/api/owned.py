@@ -9,30 +9,30 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 
-class OwnedStream(StreamingResponse):
+class ManagedStreamingResponse(StreamingResponse):
     """Bytes as they are made."""
 
     def __init__(self, pieces: AsyncIterator[bytes], owned: AsyncExitStack, kind: str) -> None:
         super().__init__(pieces, media_type=kind)
-        self._owned = owned
+        self._resources = owned
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with self._owned:
+        async with self._resources:
             await super().__call__(scope, receive, send)
 
 
-class OwnedEvents(EventSourceResponse):
+class ManagedEventSourceResponse(EventSourceResponse):
     """Server-sent events as they happen."""
 
     def __init__(self, events: AsyncIterator[ServerSentEvent], owned: AsyncExitStack) -> None:
         super().__init__(events, sep="\n")
-        self._owned = owned
+        self._resources = owned
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with self._owned:
+        async with self._resources:
             await super().__call__(scope, receive, send)
 
 
-def client_of(request: Request) -> str:
+def client_label(request: Request) -> str:
     """Return what the log calls the one who asks."""
     return f"http {request.client.host}" if request.client else "http"

@@ -18,13 +18,13 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wyoming_servers.config.faults import ConfigError
-from wyoming_servers.config.faults import Fault as ConfigFault
+from wyoming_servers.config.faults import ConfigProblem as ConfigFault
 from wyoming_servers.errors import BadRequestError, ConductorError, InternalError
 
 _LOGGER: Final = logging.getLogger(__name__)
 
 
-class Fault(BaseModel):
+class FieldError(BaseModel):
     """One thing wrong with a request."""
 
     path: str = Field(description="Where: `query.limit`, `body.language`.")
@@ -40,10 +40,10 @@ class Problem(BaseModel):
     retry_after_secs: int | None = Field(
         None, description="Seconds until trying again makes sense; also in `Retry-After`."
     )
-    faults: list[Fault] | None = None
+    faults: list[FieldError] | None = None
 
 
-class Answer(NamedTuple):
+class ErrorStatus(NamedTuple):
     """How a code looks over HTTP."""
 
     status: int
@@ -51,30 +51,30 @@ class Answer(NamedTuple):
     """Seconds, if the error does not know better; None: trying again is not suggested."""
 
 
-ANSWERS: Final[Mapping[str, Answer]] = {
-    "BAD_REQUEST": Answer(400),
-    "UNSUPPORTED_LANGUAGE": Answer(400),
-    "UNAUTHORIZED": Answer(401),
-    "MODEL_MISSING": Answer(404),
-    "NOT_FOUND": Answer(404),
-    "CONFLICT": Answer(409),
-    "TOO_LARGE": Answer(413),
+ERROR_STATUSES: Final[Mapping[str, ErrorStatus]] = {
+    "BAD_REQUEST": ErrorStatus(400),
+    "UNSUPPORTED_LANGUAGE": ErrorStatus(400),
+    "UNAUTHORIZED": ErrorStatus(401),
+    "MODEL_MISSING": ErrorStatus(404),
+    "NOT_FOUND": ErrorStatus(404),
+    "CONFLICT": ErrorStatus(409),
+    "TOO_LARGE": ErrorStatus(413),
     # The one who asked has left; nginx's number for it, seen in logs only.
-    "CANCELLED": Answer(499),
-    "LOAD_FAILED": Answer(500),
-    "INFERENCE_FAILED": Answer(500),
-    "UNKNOWN": Answer(500),
-    "BUSY": Answer(503, retry_after=2),
-    "OOM": Answer(503, retry_after=30),
-    "DEVICE_LOST": Answer(503, retry_after=30),
-    "SHUTTING_DOWN": Answer(503, retry_after=10),
-    "TIMEOUT": Answer(504),
+    "CANCELLED": ErrorStatus(499),
+    "LOAD_FAILED": ErrorStatus(500),
+    "INFERENCE_FAILED": ErrorStatus(500),
+    "UNKNOWN": ErrorStatus(500),
+    "BUSY": ErrorStatus(503, retry_after=2),
+    "OOM": ErrorStatus(503, retry_after=30),
+    "DEVICE_LOST": ErrorStatus(503, retry_after=30),
+    "SHUTTING_DOWN": ErrorStatus(503, retry_after=10),
+    "TIMEOUT": ErrorStatus(504),
 }
 
 _OPENAI_PREFIX: Final = "/v1/"
 """Clients of these addresses look for `error.message`."""
 
-DOCUMENTED: Final[dict[int | str, dict[str, Any]]] = {
+PROBLEM_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     "default": {"model": Problem, "description": "What went wrong and what to do next."}
 }
 """For a route's `responses`, so that the OpenAPI file tells of problems."""
@@ -95,17 +95,17 @@ class OpenAiProblem(BaseModel):
     error: OpenAiError
 
 
-OPENAI_DOCUMENTED: Final[dict[int | str, dict[str, Any]]] = {
+OPENAI_PROBLEM_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     "default": {"model": OpenAiProblem, "description": "What went wrong and what to do next."}
 }
 """As `DOCUMENTED`, below `/v1`."""
 
 
-def respond(
+def problem_response(
     error: ConductorError, *, status: int | None = None, request: Request | None = None
 ) -> JSONResponse:
     """Return the answer for an error; `status` overrides the code's own."""
-    answer = ANSWERS.get(error.code, ANSWERS["UNKNOWN"])
+    answer = ERROR_STATUSES.get(error.code, ERROR_STATUSES["UNKNOWN"])
     retry = answer.retry_after if error.retry_after is None else error.retry_after
     problem = Problem(
         error=error.message,
@@ -116,31 +116,31 @@ def respond(
     if isinstance(error, ConfigError):
         problem.error = "The configuration has faults."
         problem.faults = [
-            Fault(path=fault.path, message=_fault_text(fault)) for fault in error.faults
+            FieldError(path=fault.path, message=_field_message(fault)) for fault in error.problems
         ]
     headers = {}
     if problem.retry_after_secs is not None:
         headers["Retry-After"] = str(problem.retry_after_secs)
     if error.code == "UNAUTHORIZED":
         headers["WWW-Authenticate"] = "Bearer"
-    return _json(problem, status or answer.status, headers, request)
+    return _render(problem, status or answer.status, headers, request)
 
 
-def openai_error(error: ConductorError) -> dict[str, Any]:
+def openai_error_event(error: ConductorError) -> dict[str, Any]:
     """Return a failure in the middle of a stream, as OpenAI's clients understand it."""
     found = OpenAiError(message=str(error), type="server_error", code=error.code)
     return {"type": "error", "error": found.model_dump()}
 
 
-def install(app: FastAPI) -> None:
+def install_handlers(app: FastAPI) -> None:
     """Make every failure of the application answer with a problem."""
     app.add_exception_handler(ConductorError, _on_conductor_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http_exception)
-    app.add_middleware(CatchAll)
+    app.add_middleware(InternalErrorMiddleware)
 
 
-class CatchAll:
+class InternalErrorMiddleware:
     """Outermost layer: a bug of ours is logged once and answered, never shown to the client."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -164,12 +164,12 @@ class CatchAll:
                 # Half an answer cannot be taken back: let the connection break.
                 raise
             error = InternalError("The server has a bug in the answer to this request.")
-            await respond(error)(scope, receive, send)
+            await problem_response(error)(scope, receive, send)
 
 
 async def _on_conductor_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ConductorError)  # noqa: S101  (registered for it alone)
-    answer = respond(error, request=request)
+    answer = problem_response(error, request=request)
     if answer.status_code >= 500:
         path = request.url.path
         _LOGGER.warning("%s %s: [%s] %s", request.method, path, error.code, error.message)
@@ -179,7 +179,7 @@ async def _on_conductor_error(request: Request, error: Exception) -> JSONRespons
 async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101  (registered for it alone)
     faults = [
-        Fault(path=".".join(str(part) for part in fault["loc"]), message=fault["msg"])
+        FieldError(path=".".join(str(part) for part in fault["loc"]), message=fault["msg"])
         for fault in error.errors()
     ]
     problem = Problem(
@@ -189,7 +189,7 @@ async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
         detail="/docs shows what this address takes.",
         faults=faults,
     )
-    return _json(problem, 400, {}, request)
+    return _render(problem, 400, {}, request)
 
 
 async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
@@ -203,15 +203,15 @@ async def _on_http_exception(request: Request, error: Exception) -> JSONResponse
         code=BadRequestError.code if error.status_code < 500 else InternalError.code,
         detail="/docs lists what there is.",
     )
-    return _json(problem, error.status_code, error.headers or {}, request)
+    return _render(problem, error.status_code, error.headers or {}, request)
 
 
-def _fault_text(fault: ConfigFault) -> str:
+def _field_message(fault: ConfigFault) -> str:
     meant = f" Did you mean `{fault.suggestion}`?" if fault.suggestion else ""
     return fault.message + meant
 
 
-def _json(
+def _render(
     problem: Problem, status: int, headers: Mapping[str, str], request: Request | None
 ) -> JSONResponse:
     body: dict[str, Any] = problem.model_dump(exclude_none=True)

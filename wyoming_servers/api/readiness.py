@@ -16,18 +16,18 @@ from wyoming_servers.errors import BusyError
 
 _RETRY_SECONDS: Final = {
     ModelState.UNLOADED: 30,
-    ModelState.WAITING_FOR_GPU: 30,
+    ModelState.WAITING_FOR_MEMORY: 30,
     ModelState.FAILED: 30,
     ModelState.LOADING: 10,
     ModelState.UNLOADING: 10,
 }
 """Until asking again makes sense, where the coordinator does not know better."""
 
-_LINGER_SECONDS: Final = 5.0
+_DISCARD_TIMEOUT_SECONDS: Final = 5.0
 """A client that was answered and sends nothing for so long has understood, or has gone."""
 
 
-class NotReady(Problem):
+class ModelNotReadyProblem(Problem):
     """The model must be loaded first, and is being loaded."""
 
     state: ModelState
@@ -45,16 +45,16 @@ class ModelNotReadyError(BusyError):
         )
         self.state = status.state
 
-    def answer(self, *, unread: bool = False) -> JSONResponse:
+    def response(self, *, unread: bool = False) -> JSONResponse:
         """Return the answer; `unread` if the client may still be sending."""
-        problem = NotReady(
+        problem = ModelNotReadyProblem(
             error=self.message,
             code=self.code,
             detail=self.hint,
             retry_after_secs=round(self.retry_after or 0),
             state=self.state,
         )
-        kind = _Early if unread else JSONResponse
+        kind = _EarlyJSONResponse if unread else JSONResponse
         return kind(
             problem.model_dump(mode="json", exclude_none=True),
             503,
@@ -64,18 +64,18 @@ class ModelNotReadyError(BusyError):
 
 async def ensure_ready(context: ApiContext, model: str) -> None:
     """Return if the model is ready; else begin to load it and raise ModelNotReadyError."""
-    status = views.find(context.coordinator.snapshot(), model)
+    status = views.find_model(context.coordinator.snapshot(), model)
     if status.state is ModelState.READY or await context.coordinator.load(model):
         return
     raise ModelNotReadyError(status)
 
 
-def asks_first(request: Request) -> bool:
+def expects_continue(request: Request) -> bool:
     """Whether the client waits for a word of ours before it sends the body."""
     return request.headers.get("expect", "").lower() == "100-continue"
 
 
-class _Early(JSONResponse):
+class _EarlyJSONResponse(JSONResponse):
     """An answer to a request whose body is still coming.
 
     The client is answered at once, and what it sends nevertheless is thrown away until it has
@@ -93,7 +93,7 @@ class _Early(JSONResponse):
         await send({"type": "http.response.body", "body": self.body, "more_body": True})
         try:
             while True:
-                async with asyncio.timeout(_LINGER_SECONDS):
+                async with asyncio.timeout(_DISCARD_TIMEOUT_SECONDS):
                     message = await receive()
                 if message["type"] == "http.disconnect" or not message.get("more_body"):
                     break

@@ -5,17 +5,17 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.responses import JSONResponse
 
-from wyoming_servers.api.context import ApiContext, Context, jobs_of
-from wyoming_servers.api.forms import form_schema, takes
-from wyoming_servers.api.job_views import Accepted
-from wyoming_servers.api.problems import DOCUMENTED
-from wyoming_servers.api.readiness import ModelNotReadyError, NotReady, asks_first, ensure_ready
-from wyoming_servers.api.upload import Form, receive_form
+from wyoming_servers.api.context import ApiContext, Context, require_jobs
+from wyoming_servers.api.forms import form_schema, openapi_request_body
+from wyoming_servers.api.job_views import JobAcceptedResponse
+from wyoming_servers.api.problems import PROBLEM_RESPONSES
+from wyoming_servers.api.readiness import ModelNotReadyError, ModelNotReadyProblem, expects_continue, ensure_ready
+from wyoming_servers.api.upload import MultipartForm, receive_form
 from wyoming_servers.errors import BadRequestError
 from wyoming_servers.jobs.job import Job, NewJob
-from wyoming_servers.pipelines.listener import Listener, choose_listener
+from wyoming_servers.pipelines.listener import AsrModelChoice, select_asr_model
 
-router = APIRouter(tags=["jobs"], responses={**DOCUMENTED})
+router = APIRouter(tags=["jobs"], responses={**PROBLEM_RESPONSES})
 
 _MAX_KEY: Final = 200
 
@@ -23,7 +23,7 @@ IdempotencyKey = Annotated[
     str | None, Header(max_length=_MAX_KEY, description="The same key makes no second job.")
 ]
 
-FIELDS: Final = {
+WEBHOOK_FIELDS: Final = {
     "webhook_url": {
         "type": "string",
         "format": "uri",
@@ -33,7 +33,7 @@ FIELDS: Final = {
 }
 """What all forms of jobs have."""
 
-_FORM: Final = takes(
+_FORM: Final = openapi_request_body(
     form=form_schema(
         "audio",
         {
@@ -50,7 +50,7 @@ _FORM: Final = takes(
                 "type": "string",
                 "description": "Text that biases spelling, such as names.",
             },
-            **FIELDS,
+            **WEBHOOK_FIELDS,
             "wait": {
                 "type": "boolean",
                 "default": False,
@@ -66,8 +66,8 @@ _FORM: Final = takes(
     status_code=202,
     summary="Send a recording",
     openapi_extra=_FORM,
-    responses={503: {"model": NotReady, "description": "Being loaded: send it again then."}},
-    response_model=Accepted,
+    responses={503: {"model": ModelNotReadyProblem, "description": "Being loaded: send it again then."}},
+    response_model=JobAcceptedResponse,
 )
 async def submit(
     context: Context,
@@ -86,36 +86,36 @@ async def submit(
     100-continue`, else when the fields before the recording are. What stands in the address is
     known by then in any case.
     """
-    jobs = jobs_of(context)
-    known = await jobs.check_room(idempotency_key or "")
+    jobs = require_jobs(context)
+    known = await jobs.check_capacity(idempotency_key or "")
 
-    async def admit(form: Form) -> None:
+    async def admit(form: MultipartForm) -> None:
         if known is None and not wait and not form.flag("wait"):
             await ensure_ready(context, _listener(context, form, model, language).spec.id)
 
-    if asks_first(request):
+    if expects_continue(request):
         try:
-            await admit(Form())
+            await admit(MultipartForm())
         except ModelNotReadyError as err:
-            return err.answer()
+            return err.response()
     try:
-        async with receive_form(request, jobs.inbox, "audio", admit=admit) as upload:
+        async with receive_form(request, jobs.upload_spool, "audio", admit=admit) as upload:
             try:
                 await admit(upload.form)
             except ModelNotReadyError as err:
-                return err.answer()
+                return err.response()
             listener = _listener(context, upload.form, model, language)
             new = _new_job(context, upload.form, listener, idempotency_key or "")
             job = known or await jobs.submit(new, await upload.keep())
     except ModelNotReadyError as err:
-        return err.answer(unread=True)
-    return accept(context, job)
+        return err.response(unread=True)
+    return job_accepted(context, job)
 
 
-def accept(context: ApiContext, job: Job) -> Response:
+def job_accepted(context: ApiContext, job: Job) -> Response:
     """Return the answer to whoever has sent a job that was taken."""
     if job.webhook_url and context.webhooks is not None:
-        context.webhooks.follow_models(job.webhook_url)
+        context.webhooks.subscribe_to_models(job.webhook_url)
     return JSONResponse({"job_id": job.id}, 202, headers={"Location": f"/jobs/{job.id}"})
 
 
@@ -124,12 +124,12 @@ def check_webhook(context: ApiContext, url: str) -> str:
     if url:
         if context.webhooks is None:
             raise BadRequestError("This server calls no webhooks.")
-        context.webhooks.check(url)
+        context.webhooks.check_url(url)
     return url
 
 
-def _listener(context: ApiContext, form: Form, model: str | None, language: str | None) -> Listener:
-    return choose_listener(
+def _listener(context: ApiContext, form: MultipartForm, model: str | None, language: str | None) -> AsrModelChoice:
+    return select_asr_model(
         context.specs,
         context.config.asr,
         form.get("model") or model,
@@ -137,7 +137,7 @@ def _listener(context: ApiContext, form: Form, model: str | None, language: str 
     )
 
 
-def _new_job(context: ApiContext, form: Form, listener: Listener, key: str) -> NewJob:
+def _new_job(context: ApiContext, form: MultipartForm, listener: AsrModelChoice, key: str) -> NewJob:
     """Check the form's fields. Raises RequestError."""
     task = form.get("task") or "transcribe"
     if task not in ("transcribe", "translate"):

@@ -11,7 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from wyoming_servers.api.context import ApiContext
-from wyoming_servers.api.patience import PatientProtocol
+from wyoming_servers.api.patience import HeaderTimeoutProtocol
 from wyoming_servers.errors import BadRequestError, BusyError, ConductorError
 
 _BACKLOG: Final = 256
@@ -25,14 +25,14 @@ class ApiServer:
         self._context: ApiContext = app.state.context
         self._host = host
         self._port = port
-        self._server = _Server(
+        self._server = _EmbeddedServer(
             uvicorn.Config(
                 app,
                 log_config=None,
                 access_log=False,
                 server_header=False,
                 lifespan="off",
-                http=PatientProtocol,
+                http=HeaderTimeoutProtocol,
                 ws="websockets-sansio",
                 ws_max_size=self._context.config.limits.event_bytes,
                 limit_concurrency=self._context.config.limits.connections,
@@ -48,7 +48,7 @@ class ApiServer:
         port: int = sockets[0].getsockname()[1]
         task = asyncio.create_task(self._server.serve(sockets), name="api")
         self._task = task
-        up = asyncio.create_task(self._server.up.wait())
+        up = asyncio.create_task(self._server.started_listening.wait())
         await asyncio.wait({up, task}, return_when=asyncio.FIRST_COMPLETED)
         up.cancel()
         if task.done():
@@ -63,7 +63,7 @@ class ApiServer:
         self._context.closing.set()
         if task is None:
             return
-        self._server.finish(grace)
+        self._server.begin_shutdown(grace)
         await task
 
     async def _bind(self) -> list[socket.socket]:
@@ -75,17 +75,17 @@ class ApiServer:
                 self._host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
             )
             for family, _, _, _, address in dict.fromkeys(found):
-                listener = _listen(family, (address[0], port, *address[2:]))
+                listener = _open_socket(family, (address[0], port, *address[2:]))
                 sockets.append(listener)
                 # With port 0 the other addresses of the host take the port the first one got.
                 port = listener.getsockname()[1]
         except OSError as err:
             for listener in sockets:
                 listener.close()
-            raise self._explain(err) from err
+            raise self._bind_error(err) from err
         return sockets
 
-    def _explain(self, err: OSError) -> ConductorError:
+    def _bind_error(self, err: OSError) -> ConductorError:
         where = f"port {self._port} of {self._host}"
         if err.errno == errno.EADDRINUSE:
             return BusyError(
@@ -98,12 +98,12 @@ class ApiServer:
         )
 
 
-class _Server(uvicorn.Server):
+class _EmbeddedServer(uvicorn.Server):
     """Uvicorn without signal handlers, that says when it is up."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
-        self.up = asyncio.Event()
+        self.started_listening = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -111,16 +111,16 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        self.up.set()
+        self.started_listening.set()
 
-    def finish(self, grace: float) -> None:
+    def begin_shutdown(self, grace: float) -> None:
         """Begin to stop; answers get `grace` seconds to be sent."""
         # Typed as whole seconds, but only ever handed to a wait, which takes fractions.
         self.config.timeout_graceful_shutdown = grace  # type: ignore[assignment]
         self.should_exit = True
 
 
-def _listen(family: int, address: tuple[Any, ...]) -> socket.socket:
+def _open_socket(family: int, address: tuple[Any, ...]) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -10,27 +10,27 @@ from typing import Any, Final, cast
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from wyoming_servers.api.context import ApiContext, Context, jobs_of
-from wyoming_servers.api.forms import form_schema, takes
-from wyoming_servers.api.job_views import Accepted
-from wyoming_servers.api.problems import DOCUMENTED
-from wyoming_servers.api.recordings import FIELDS, IdempotencyKey, accept, check_webhook
+from wyoming_servers.api.context import ApiContext, Context, require_jobs
+from wyoming_servers.api.forms import form_schema, openapi_request_body
+from wyoming_servers.api.job_views import JobAcceptedResponse
+from wyoming_servers.api.problems import PROBLEM_RESPONSES
+from wyoming_servers.api.recordings import WEBHOOK_FIELDS, IdempotencyKey, job_accepted, check_webhook
 from wyoming_servers.api.upload import read_body, receive_form
 from wyoming_servers.errors import BadRequestError, ModelMissingError
-from wyoming_servers.jobs.inbox import Inbox
-from wyoming_servers.jobs.job import AudioName, NewJob, Wish
-from wyoming_servers.jobs.script import MAX_BYTES, detect, read_script
-from wyoming_servers.pipelines.voices import Voice, check_speaker
-from wyoming_servers.text.cues import KINDS, Kind
+from wyoming_servers.jobs.inbox import UploadSpool
+from wyoming_servers.jobs.job import JobAudioFormat, NewJob, SpeechOptions
+from wyoming_servers.jobs.script import MAX_SCRIPT_BYTES, detect_script_format, read_script
+from wyoming_servers.pipelines.voices import Voice, resolve_speaker
+from wyoming_servers.text.cues import TEXT_FORMATS, TextFormat
 from wyoming_servers.text.mix import MAX_SPEED, MIN_SPEED
 
-router = APIRouter(tags=["jobs"], responses={**DOCUMENTED})
+router = APIRouter(tags=["jobs"], responses={**PROBLEM_RESPONSES})
 
-_ESCAPES: Final = 2
+_JSON_ESCAPE_FACTOR: Final = 2
 """How much larger a text may be in JSON."""
 
 
-class SpeechOrder(BaseModel):
+class SpeechJobOptions(BaseModel):
     """How a text is to be spoken."""
 
     model_config = ConfigDict(extra="ignore", str_strip_whitespace=True)
@@ -41,12 +41,12 @@ class SpeechOrder(BaseModel):
     speed: float | None = Field(
         None, ge=MIN_SPEED, le=MAX_SPEED, description="1.0 is the voice's own pace."
     )
-    input: Kind | None = Field(None, description="How the text is written; left out: seen.")
-    format: AudioName = Field("wav", description="Of the file that is made.")
-    webhook_url: str = Field("", description=FIELDS["webhook_url"]["description"])
+    input: TextFormat | None = Field(None, description="How the text is written; left out: seen.")
+    format: JobAudioFormat = Field("wav", description="Of the file that is made.")
+    webhook_url: str = Field("", description=WEBHOOK_FIELDS["webhook_url"]["description"])
 
 
-class SpeechText(SpeechOrder):
+class SpeechJobRequest(SpeechJobOptions):
     """A text to be spoken."""
 
     text: str = Field(min_length=1, description="Plain text, or subtitles.")
@@ -58,17 +58,17 @@ def _form_fields() -> dict[str, Any]:
         "speaker": {"type": "string"},
         "language": {"type": "string", "example": "de"},
         "speed": {"type": "number", "minimum": MIN_SPEED, "maximum": MAX_SPEED},
-        "input": {"type": "string", "enum": list(KINDS)},
+        "input": {"type": "string", "enum": list(TEXT_FORMATS)},
         "format": {"type": "string", "enum": ["wav", "flac", "mp3"], "default": "wav"},
     }
     for name, field in fields.items():
-        field["description"] = str(SpeechOrder.model_fields[name].description)
-    return {**fields, **FIELDS}
+        field["description"] = str(SpeechJobOptions.model_fields[name].description)
+    return {**fields, **WEBHOOK_FIELDS}
 
 
-_TAKES: Final = takes(
+_REQUEST_BODY: Final = openapi_request_body(
     form=form_schema("text", _form_fields(), "A text: txt, srt, vtt or ass; at most 8 MiB."),
-    json=SpeechText.model_json_schema(),
+    json=SpeechJobRequest.model_json_schema(),
 )
 
 
@@ -76,8 +76,8 @@ _TAKES: Final = takes(
     "/jobs/speech",
     status_code=202,
     summary="Send a text or subtitles to be spoken",
-    openapi_extra=_TAKES,
-    response_model=Accepted,
+    openapi_extra=_REQUEST_BODY,
+    response_model=JobAcceptedResponse,
 )
 async def submit(
     context: Context, request: Request, idempotency_key: IdempotencyKey = None
@@ -88,45 +88,45 @@ async def submit(
     spoken up to a quarter faster; if that is not enough it runs over and the next begins later.
     `speech.longer` of the job tells of each such cue. The voice is loaded when its turn comes.
     """
-    jobs = jobs_of(context)
-    known = await jobs.check_room(idempotency_key or "")
-    async with _receive(request, jobs.inbox) as (order, path, filename):
+    jobs = require_jobs(context)
+    known = await jobs.check_capacity(idempotency_key or "")
+    async with _receive(request, jobs.upload_spool) as (order, path, filename):
         if known is not None:
-            await jobs.inbox.discard(path)
-            return accept(context, known)
+            await jobs.upload_spool.discard(path)
+            return job_accepted(context, known)
         try:
             new = await _new_job(context, order, path, filename, idempotency_key or "")
         except BaseException:
-            await jobs.inbox.discard(path)
+            await jobs.upload_spool.discard(path)
             raise
-        return accept(context, await jobs.submit(new, path))
+        return job_accepted(context, await jobs.submit(new, path))
 
 
 @asynccontextmanager
-async def _receive(request: Request, inbox: Inbox) -> AsyncIterator[tuple[SpeechOrder, Path, str]]:
+async def _receive(request: Request, inbox: UploadSpool) -> AsyncIterator[tuple[SpeechJobOptions, Path, str]]:
     """Read a form or JSON; yield how it is to be spoken, the text on disk and its name."""
     if request.headers.get("content-type", "").startswith("application/json"):
-        text = await asyncio.to_thread(_parse, await read_body(request, _ESCAPES * MAX_BYTES))
-        async with inbox.receive(MAX_BYTES) as arrival:
+        text = await asyncio.to_thread(_parse, await read_body(request, _JSON_ESCAPE_FACTOR * MAX_SCRIPT_BYTES))
+        async with inbox.receive(MAX_SCRIPT_BYTES) as arrival:
             await arrival.write(text.text.encode("utf-8", "replace"))
-            path = await arrival.keep()
+            path = await arrival.commit()
         yield text, path, ""
         return
-    async with receive_form(request, inbox, "text", largest=MAX_BYTES) as upload:
+    async with receive_form(request, inbox, "text", largest=MAX_SCRIPT_BYTES) as upload:
         fields = {name: values[-1] for name, values in upload.form.fields.items() if values[-1]}
-        order = _validate(SpeechOrder, fields)
+        order = _validate(SpeechJobOptions, fields)
         yield order, await upload.keep(), upload.form.filename
 
 
-def _parse(body: bytes) -> SpeechText:
+def _parse(body: bytes) -> SpeechJobRequest:
     try:
         data = json.loads(body)
     except (ValueError, RecursionError) as err:
         raise BadRequestError(f"The body is not JSON: {err}.") from err
-    return cast("SpeechText", _validate(SpeechText, data))
+    return cast("SpeechJobRequest", _validate(SpeechJobRequest, data))
 
 
-def _validate(kind: type[SpeechOrder], data: object) -> SpeechOrder:
+def _validate(kind: type[SpeechJobOptions], data: object) -> SpeechJobOptions:
     try:
         return kind.model_validate(data)
     except ValidationError as err:
@@ -140,19 +140,19 @@ def _validate(kind: type[SpeechOrder], data: object) -> SpeechOrder:
 
 
 async def _new_job(
-    context: ApiContext, order: SpeechOrder, path: Path, filename: str, key: str
+    context: ApiContext, order: SpeechJobOptions, path: Path, filename: str, key: str
 ) -> NewJob:
     """Make all choices, and read the text once to see that it can be. Raises RequestError."""
     if context.tts is None:
         raise ModelMissingError("Text-to-speech is not served here.")
     voice = context.tts.voices.find(order.voice or None, order.language or None)
     language = next(iter(voice.languages), "")
-    seen = await asyncio.to_thread(detect, path, filename)
+    seen = await asyncio.to_thread(detect_script_format, path, filename)
     source = order.input or seen
-    wish = Wish(
+    wish = SpeechOptions(
         voice=voice.offer.name,
         sound=voice.name,
-        speaker=check_speaker(voice, order.speaker),
+        speaker=resolve_speaker(voice, order.speaker),
         speed=_speed(context, order, voice),
         source=source,
         audio=order.format,
@@ -170,7 +170,7 @@ async def _new_job(
     )
 
 
-def _speed(context: ApiContext, order: SpeechOrder, voice: Voice) -> float:
+def _speed(context: ApiContext, order: SpeechJobOptions, voice: Voice) -> float:
     """Return the speed: both wishes count, as far as a voice can follow."""
     speed = context.config.tts.speed if order.speed is None else order.speed
     return min(max(speed * voice.speed, MIN_SPEED), MAX_SPEED)

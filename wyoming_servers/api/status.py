@@ -13,21 +13,21 @@ from pydantic import BaseModel, Field
 
 from wyoming_servers.api import views
 from wyoming_servers.api.context import ApiContext, Context
-from wyoming_servers.api.problems import DOCUMENTED
-from wyoming_servers.bus import HISTORY, Numbered
+from wyoming_servers.api.problems import PROBLEM_RESPONSES
+from wyoming_servers.bus import HISTORY, SequencedEvent
 from wyoming_servers.coordinator.face import DeviceStatus, ModelStatus, Snapshot
 from wyoming_servers.domain import ModelState
-from wyoming_servers.telemetry.eventlog import describe
+from wyoming_servers.telemetry.eventlog import describe_event
 
-router = APIRouter(tags=["system"], responses={**DOCUMENTED})
+router = APIRouter(tags=["system"], responses={**PROBLEM_RESPONSES})
 
 Level = Literal["debug", "info", "warning", "error"]
 
-_EVENTS: Final = 20
+_DEFAULT_EVENTS: Final = 20
 """Events that are told if the client does not say how many."""
 
 
-class DeviceNow(views.DeviceView):
+class DeviceStatusResponse(views.DeviceResponse):
     """One device's memory, in bytes."""
 
     returning_bytes: int = Field(
@@ -35,7 +35,7 @@ class DeviceNow(views.DeviceView):
     )
 
 
-class ModelNow(BaseModel):
+class ModelStatusResponse(BaseModel):
     """One model; fields that do not apply are left out."""
 
     id: str
@@ -55,15 +55,15 @@ class ModelNow(BaseModel):
     pinned: bool = Field(description="Never evicted to make room for another.")
     load_seconds: float | None = Field(None, description="What the last load took.")
     pid: int | None = Field(None, description="Process that holds it.")
-    progress: views.ProgressView | None = None
+    progress: views.LoadProgressResponse | None = None
     needed_bytes: int | None = Field(None, description="While it waits for memory.")
     free_bytes: int | None = Field(None, description="While it waits for memory.")
     retry_in_secs: float | None = Field(None, description="Until a load is tried again.")
-    error: views.ErrorView | None = None
+    error: views.ModelErrorResponse | None = None
     fallback_reason: str | None = Field(None, description="Why it is not where it was wished.")
 
 
-class InstanceNow(BaseModel):
+class InstanceStatusResponse(BaseModel):
     """A model's process on one device, or its place in the queue."""
 
     model: str
@@ -76,7 +76,7 @@ class InstanceNow(BaseModel):
     reason: str = ""
 
 
-class EventNow(BaseModel):
+class RecentEventResponse(BaseModel):
     """Something that has happened, in words; `/events` has all its fields."""
 
     number: int
@@ -86,20 +86,20 @@ class EventNow(BaseModel):
     text: str
 
 
-class DiskNow(BaseModel):
+class DiskUsageResponse(BaseModel):
     """The disk that holds models, caches and recordings, in bytes."""
 
     total_bytes: int
     free_bytes: int
 
 
-class Accepting(BaseModel):
+class AcceptingResponse(BaseModel):
     """Whether new requests are taken."""
 
     accepting: bool
 
 
-class Status(BaseModel):
+class StatusResponse(BaseModel):
     """Everything at one moment."""
 
     version: str
@@ -111,25 +111,25 @@ class Status(BaseModel):
     asr_model: str = Field(description="Speech-to-text model of clients that name none.")
     queue_depth: int = Field(description="Requests that wait for a model.")
     active_requests: int
-    disk: DiskNow | None = Field(description="Null where it cannot be read.")
-    devices: list[DeviceNow]
-    models: list[ModelNow]
-    instances: list[InstanceNow] = Field(description="Where models are more than unloaded.")
-    events: list[EventNow] = Field(description="The newest, oldest first.")
+    disk: DiskUsageResponse | None = Field(description="Null where it cannot be read.")
+    devices: list[DeviceStatusResponse]
+    models: list[ModelStatusResponse]
+    instances: list[InstanceStatusResponse] = Field(description="Where models are more than unloaded.")
+    events: list[RecentEventResponse] = Field(description="The newest, oldest first.")
 
 
 @router.get("/status", summary="Everything at one moment", response_model_exclude_none=True)
 async def status(
     context: Context,
-    events: Annotated[int, Query(ge=0, le=HISTORY, description="How many to tell.")] = _EVENTS,
+    events: Annotated[int, Query(ge=0, le=HISTORY, description="How many to tell.")] = _DEFAULT_EVENTS,
     level: Annotated[Level, Query(description="Least severe event to tell.")] = "info",
-) -> Status:
+) -> StatusResponse:
     """Cheap enough to be asked every second; `/events` tells when asking again is worth it."""
     snapshot, now = context.coordinator.snapshot(), time.time()
     fine, reasons = context.ready()
-    return Status(
+    return StatusResponse(
         version=context.version,
-        at=views.iso(now),
+        at=views.iso_timestamp(now),
         uptime_secs=now - context.started,
         ready=fine,
         reasons=reasons,
@@ -146,39 +146,39 @@ async def status(
 
 
 @router.post("/pause", summary="Take no new requests")
-async def pause(context: Context) -> Accepting:
+async def pause(context: Context) -> AcceptingResponse:
     """They are answered `BUSY`; those that run or wait go on, and models may leave as always."""
     return _accept(context, False)
 
 
 @router.post("/resume", summary="Take requests again")
-async def resume(context: Context) -> Accepting:
+async def resume(context: Context) -> AcceptingResponse:
     """A restart resumes, too."""
     return _accept(context, True)
 
 
-def _accept(context: ApiContext, accepting: bool) -> Accepting:
+def _accept(context: ApiContext, accepting: bool) -> AcceptingResponse:
     context.coordinator.set_accepting(accepting)
-    return Accepting(accepting=accepting)
+    return AcceptingResponse(accepting=accepting)
 
 
-def _disk(folder: Path) -> DiskNow | None:
+def _disk(folder: Path) -> DiskUsageResponse | None:
     try:
         usage = shutil.disk_usage(folder.expanduser())
     except OSError:
         return None
-    return DiskNow(total_bytes=usage.total, free_bytes=usage.free)
+    return DiskUsageResponse(total_bytes=usage.total, free_bytes=usage.free)
 
 
-def _device(status: DeviceStatus) -> DeviceNow:
-    return DeviceNow(**views.device(status).model_dump(), returning_bytes=status.returning)
+def _device(status: DeviceStatus) -> DeviceStatusResponse:
+    return DeviceStatusResponse(**views.device_response(status).model_dump(), returning_bytes=status.returning)
 
 
-def _model(status: ModelStatus, now: float) -> ModelNow:
+def _model(status: ModelStatus, now: float) -> ModelStatusResponse:
     progress, code = status.progress, status.error_code
-    return ModelNow(
+    return ModelStatusResponse(
         id=status.spec.id,
-        kind=status.spec.kind,
+        kind=status.spec.task,
         state=status.state,
         device=status.placement.device,
         compute_type=status.placement.compute_type,
@@ -190,11 +190,11 @@ def _model(status: ModelStatus, now: float) -> ModelNow:
         pinned=status.spec.pinned,
         load_seconds=status.load_seconds,
         pid=status.pid,
-        progress=progress and views.ProgressView(phase=progress[0], percent=progress[1]),
+        progress=progress and views.LoadProgressResponse(phase=progress[0], percent=progress[1]),
         needed_bytes=status.needed_bytes,
         free_bytes=status.free_bytes,
         retry_in_secs=status.retry_in,
-        error=views.ErrorView(code=code, message=status.error_message) if code else None,
+        error=views.ModelErrorResponse(code=code, message=status.error_message) if code else None,
         fallback_reason=status.fallback_reason or None,
     )
 
@@ -208,9 +208,9 @@ def _unload_in(status: ModelStatus, now: float) -> float | None:
     return max(0.0, since + keep_alive - now)
 
 
-def _instances(snapshot: Snapshot) -> list[InstanceNow]:
+def _instances(snapshot: Snapshot) -> list[InstanceStatusResponse]:
     return [
-        InstanceNow(
+        InstanceStatusResponse(
             model=instance.model,
             device=instance.placement.device,
             compute_type=instance.placement.compute_type,
@@ -224,17 +224,17 @@ def _instances(snapshot: Snapshot) -> list[InstanceNow]:
     ]
 
 
-def _events(items: Sequence[Numbered], count: int, least: Level) -> list[EventNow]:
+def _events(items: Sequence[SequencedEvent], count: int, least: Level) -> list[RecentEventResponse]:
     """Return the newest `count` that are severe enough, oldest first."""
-    told: list[EventNow] = []
+    told: list[RecentEventResponse] = []
     for item in reversed(items):
         if len(told) == count:
             break
-        level, text = describe(item.event)
+        level, text = describe_event(item.event)
         if level >= logging.getLevelNamesMapping()[least.upper()]:
             name = logging.getLevelName(level).lower()
-            number, kind = item.number, item.event.type
+            number, kind = item.sequence, item.event.type
             told.append(
-                EventNow(number=number, at=views.iso(item.at), type=kind, level=name, text=text)
+                RecentEventResponse(number=number, at=views.iso_timestamp(item.timestamp), type=kind, level=name, text=text)
             )
     return told[::-1]

@@ -6,15 +6,15 @@ from pydantic import BaseModel, Field
 
 from wyoming_servers.api import views
 from wyoming_servers.api.context import ApiContext, Context
-from wyoming_servers.api.problems import DOCUMENTED
+from wyoming_servers.api.problems import PROBLEM_RESPONSES
 
 API_VERSION = "1"
 """Grows when an existing address changes its meaning; additions do not count."""
 
-router = APIRouter(tags=["system"], responses={**DOCUMENTED})
+router = APIRouter(tags=["system"], responses={**PROBLEM_RESPONSES})
 
 
-class Info(BaseModel):
+class InfoResponse(BaseModel):
     """Who this server is."""
 
     name: str = "Wyoming Conductor"
@@ -32,12 +32,12 @@ class Info(BaseModel):
 
 
 @router.get("/info", summary="Who this server is")
-async def info(context: Context) -> Info:
-    return Info(
+async def info(context: Context) -> InfoResponse:
+    return InfoResponse(
         version=context.version,
         uuid=context.uuid,
         instance=context.instance,
-        started_at=views.iso(context.started),
+        started_at=views.iso_timestamp(context.started),
         ports=dict(context.ports),
         features=_features(context),
     )
@@ -50,7 +50,7 @@ def _features(context: ApiContext) -> list[str]:
         "jobs": context.jobs,
         "lexicon": tts and tts.lexicon,
         "library": context.library,
-        "phrases": tts and tts.phrases,
+        "phrases": tts and tts.phrase_cache,
         "speech_jobs": tts and context.jobs,
         "vocabulary": context.vocabulary,
         "webhooks": context.webhooks,

@@ -15,7 +15,7 @@ _USABLE: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 """A client's own id is taken over, unless it could break a log line."""
 
 
-class Timing:
+class RequestIdMiddleware:
     """Adds `X-Request-ID` and `Server-Timing` to each answer."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -7,12 +7,12 @@ from pydantic import BaseModel, Field
 
 from wyoming_servers.api import views
 from wyoming_servers.api.context import Context
-from wyoming_servers.api.problems import DOCUMENTED
+from wyoming_servers.api.problems import PROBLEM_RESPONSES
 
-router = APIRouter(tags=["system"], responses={**DOCUMENTED})
+router = APIRouter(tags=["system"], responses={**PROBLEM_RESPONSES})
 
 
-class TraceView(BaseModel):
+class TraceResponse(BaseModel):
     """One request."""
 
     id: str
@@ -27,10 +27,10 @@ class TraceView(BaseModel):
     stages: dict[str, float] = Field(description="Seconds by stage.")
 
 
-class TracesView(BaseModel):
+class TraceListResponse(BaseModel):
     """Requests, the newest first."""
 
-    traces: list[TraceView]
+    traces: list[TraceResponse]
 
 
 @router.get("/traces", summary="The last requests, one by one")
@@ -39,19 +39,19 @@ async def traces(
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
     kind: Literal["asr", "tts", "wake"] | None = None,
     slower_than: Annotated[float, Query(ge=0, description="Seconds.")] = 0.0,
-) -> TracesView:
+) -> TraceListResponse:
     if context.traces is None:
-        return TracesView(traces=[])
+        return TraceListResponse(traces=[])
     found = context.traces.latest(limit, kind=kind, slower_than=slower_than)
-    return TracesView(
+    return TraceListResponse(
         traces=[
-            TraceView(
+            TraceResponse(
                 id=trace.id,
                 kind=trace.kind,
                 client=trace.client,
                 model=trace.model,
                 device=trace.device,
-                ended_at=views.iso(trace.ended),
+                ended_at=views.iso_timestamp(trace.ended),
                 seconds=round(trace.seconds, 4),
                 code=trace.code,
                 message=trace.message,

@@ -12,29 +12,29 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
 from wyoming_servers.errors import BadRequestError, CancelledError, TooLargeError
-from wyoming_servers.jobs.inbox import Arrival, Inbox
+from wyoming_servers.jobs.inbox import IncomingUpload, UploadSpool
 
 _MAX_FIELDS: Final = 64
 _FIELD_BYTES: Final = 64 * 1024
 _HEADER_BYTES: Final = 8 * 1024
-_OVERHEAD: Final = _MAX_FIELDS * (_FIELD_BYTES + _HEADER_BYTES)
+_FORM_OVERHEAD_BYTES: Final = _MAX_FIELDS * (_FIELD_BYTES + _HEADER_BYTES)
 """What a form may have beside its file."""
 
-SMALL_BYTES: Final = 1024 * 1024
+SMALL_UPLOAD_BYTES: Final = 1024 * 1024
 """A request that is read in a moment; about a larger one it is worth to decide before."""
 
-STALL_SECONDS: Final = 30.0
+STALL_TIMEOUT_SECONDS: Final = 30.0
 """A client that sends nothing for so long has gone, or means no good."""
 
-SLOWEST: Final = 256
+MIN_BYTES_PER_SECOND: Final = 256
 """Bytes per second over that long; who drips keeps a connection, and means no good either."""
 
-Admit = Callable[["Form"], Awaitable[None]]
+AdmissionCheck = Callable[["MultipartForm"], Awaitable[None]]
 """Raises if a request is not to be taken; called with the fields that came before its file."""
 
 
 @dataclass(slots=True)
-class Form:
+class MultipartForm:
     """What a client has sent."""
 
     fields: dict[str, list[str]] = field(default_factory=dict)
@@ -59,27 +59,27 @@ class Form:
         return default
 
 
-class Upload:
+class ReceivedForm:
     """A form whose file is on disk; `keep` it, or it is deleted."""
 
-    def __init__(self, form: Form, arrival: Arrival) -> None:
+    def __init__(self, form: MultipartForm, arrival: IncomingUpload) -> None:
         self.form = form
         self._arrival = arrival
 
     async def keep(self) -> Path:
         """Return where the file is; it is the caller's from now on."""
-        return await self._arrival.keep()
+        return await self._arrival.commit()
 
 
 @asynccontextmanager
 async def receive_form(
     request: Request,
-    inbox: Inbox,
+    inbox: UploadSpool,
     file_field: str,
     *,
     largest: int | None = None,
-    admit: Admit | None = None,
-) -> AsyncIterator[Upload]:
+    admit: AdmissionCheck | None = None,
+) -> AsyncIterator[ReceivedForm]:
     """Read the whole request; the file of `file_field` goes to the inbox.
 
     `largest` bounds the file further. `admit` is called with what is known when a large file
@@ -87,17 +87,17 @@ async def receive_form(
     know), TooLargeError, BusyError.
     """
     boundary = _boundary(request)
-    largest = min(inbox.largest, largest or inbox.largest)
+    largest = min(inbox.max_bytes, largest or inbox.max_bytes)
     length = _length(request)
-    if length is not None and length > largest + _OVERHEAD:
+    if length is not None and length > largest + _FORM_OVERHEAD_BYTES:
         raise TooLargeError(
             f"What is sent is larger than {largest} bytes.",
             hint="Send it in parts, compressed, or raise jobs.max_upload.",
         )
-    if length is not None and length <= SMALL_BYTES:
+    if length is not None and length <= SMALL_UPLOAD_BYTES:
         admit = None
     async with inbox.receive(largest) as arrival:
-        parts = _Parts(boundary, file_field)
+        parts = _MultipartReader(boundary, file_field)
         async for data in _body(request):
             content = parts.feed(data)
             if admit is not None and parts.form.size is not None:
@@ -110,7 +110,7 @@ async def receive_form(
             raise BadRequestError(f"missing '{file_field}' field")
         if not form.size:
             raise BadRequestError(f"{file_field} field is empty")
-        yield Upload(form, arrival)
+        yield ReceivedForm(form, arrival)
 
 
 async def read_body(request: Request, largest: int) -> bytes:
@@ -129,11 +129,11 @@ async def _body(request: Request) -> AsyncIterator[bytes]:
     since, size = loop.time(), 0
     while True:
         try:
-            async with asyncio.timeout(STALL_SECONDS):
+            async with asyncio.timeout(STALL_TIMEOUT_SECONDS):
                 data = await anext(stream, None)
         except TimeoutError as err:
             raise BadRequestError(
-                f"multipart error: nothing came for {STALL_SECONDS:g} s",
+                f"multipart error: nothing came for {STALL_TIMEOUT_SECONDS:g} s",
                 hint="Send the recording faster, or look at the network.",
             ) from err
         except ClientDisconnect as err:
@@ -142,21 +142,21 @@ async def _body(request: Request) -> AsyncIterator[bytes]:
             return
         size += len(data)
         elapsed = loop.time() - since
-        if elapsed >= STALL_SECONDS:
-            if size < SLOWEST * elapsed:
+        if elapsed >= STALL_TIMEOUT_SECONDS:
+            if size < MIN_BYTES_PER_SECOND * elapsed:
                 raise BadRequestError(
-                    f"multipart error: less than {SLOWEST} bytes a second came",
+                    f"multipart error: less than {MIN_BYTES_PER_SECOND} bytes a second came",
                     hint="Send the recording faster, or look at the network.",
                 )
             since, size = loop.time(), 0
         yield data
 
 
-class _Parts:
+class _MultipartReader:
     """The parser's callbacks: where each part's bytes go."""
 
     def __init__(self, boundary: bytes, file_field: str) -> None:
-        self.form = Form()
+        self.form = MultipartForm()
         self._file_field = file_field
         self._parser = MultipartParser(
             boundary,

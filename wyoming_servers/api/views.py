@@ -7,13 +7,13 @@ from pydantic import BaseModel, Field
 from wyoming_servers.coordinator.face import DeviceStatus, ModelStatus, Snapshot
 from wyoming_servers.domain import ModelState
 from wyoming_servers.errors import ModelMissingError
-from wyoming_servers.telemetry.tallies import Tally
-from wyoming_servers.telemetry.traces import Traces
+from wyoming_servers.telemetry.tallies import ModelStats
+from wyoming_servers.telemetry.traces import TraceBuffer
 
 _MIB = 1024 * 1024
 
 
-def iso(seconds: float) -> str:
+def iso_timestamp(seconds: float) -> str:
     """Return seconds since 1970 as `2026-05-10T14:00:00.000Z`."""
     moment = datetime.fromtimestamp(seconds, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -24,7 +24,7 @@ def mib(size: int) -> int:
     return size // _MIB
 
 
-class StatusView(BaseModel):
+class ModelStateResponse(BaseModel):
     """The state of one model, short; fields that do not apply are left out."""
 
     state: ModelState
@@ -36,7 +36,7 @@ class StatusView(BaseModel):
     vram_total_mb: int | None = Field(None, description="Size of its GPU's memory, MiB.")
 
 
-class OfferView(BaseModel):
+class OfferResponse(BaseModel):
     """A voice or a wake word."""
 
     name: str
@@ -46,21 +46,21 @@ class OfferView(BaseModel):
     speakers: list[str]
 
 
-class ProgressView(BaseModel):
+class LoadProgressResponse(BaseModel):
     """How far a load is."""
 
     phase: str
     percent: int = Field(description="0 to 100, or -1 where it cannot be known.")
 
 
-class ErrorView(BaseModel):
+class ModelErrorResponse(BaseModel):
     """Why a model failed."""
 
     code: str
     message: str
 
 
-class ModelView(StatusView):
+class ModelResponse(ModelStateResponse):
     """Everything about one model; fields that do not apply are left out."""
 
     id: str
@@ -69,7 +69,7 @@ class ModelView(StatusView):
     description: str
     version: str
     languages: list[str]
-    offers: list[OfferView] = Field(description="Its voices or wake words.")
+    offers: list[OfferResponse] = Field(description="Its voices or wake words.")
     device: str = Field(description="Where it is or will be: `cpu` or `cuda:N`.")
     compute_type: str
     memory_bytes: int = Field(description="Measured while loaded, else the estimate.")
@@ -82,8 +82,8 @@ class ModelView(StatusView):
     last_used: str | None = Field(None, description="ISO 8601, UTC.")
     load_seconds: float | None = Field(None, description="What the last load took.")
     pid: int | None = Field(None, description="Process that holds it.")
-    progress: ProgressView | None = None
-    error: ErrorView | None = None
+    progress: LoadProgressResponse | None = None
+    error: ModelErrorResponse | None = None
     fallback_reason: str | None = Field(
         None, description="Why it is not on the device it was wished to be on, where it is not."
     )
@@ -97,7 +97,7 @@ class ModelView(StatusView):
     )
 
 
-class DeviceView(BaseModel):
+class DeviceResponse(BaseModel):
     """One device's memory, in bytes."""
 
     device: str
@@ -115,7 +115,7 @@ class DeviceView(BaseModel):
     power: float | None = Field(None, description="Watts, where it tells it.")
 
 
-def find(snapshot: Snapshot, model: str) -> ModelStatus:
+def find_model(snapshot: Snapshot, model: str) -> ModelStatus:
     """Return one model's status. Raises ModelMissingError."""
     for status in snapshot.models:
         if status.spec.id == model:
@@ -125,36 +125,36 @@ def find(snapshot: Snapshot, model: str) -> ModelStatus:
     )
 
 
-def short(status: ModelStatus, snapshot: Snapshot) -> StatusView:
+def model_state_response(status: ModelStatus, snapshot: Snapshot) -> ModelStateResponse:
     """Return a model's state and what belongs to that state."""
-    view = StatusView(state=status.state)
+    view = ModelStateResponse(state=status.state)
     if status.state is ModelState.READY and status.loaded_at is not None:
-        view.loaded_at = iso(status.loaded_at)
-    if status.state is ModelState.WAITING_FOR_GPU:
+        view.loaded_at = iso_timestamp(status.loaded_at)
+    if status.state is ModelState.WAITING_FOR_MEMORY:
         view.vram_needed_mb = mib(status.needed_bytes or status.memory_bytes)
         view.vram_free_mb = mib(status.free_bytes or 0)
     if status.retry_in is not None:
         view.retry_in_secs = round(status.retry_in)
-    gpu = _gpu(snapshot, status.placement.device)
+    gpu = _find_gpu(snapshot, status.placement.device)
     if gpu is not None:
         view.vram_used_mb, view.vram_total_mb = mib(gpu.total - gpu.free), mib(gpu.total)
     return view
 
 
-def full(status: ModelStatus, snapshot: Snapshot, traces: Traces | None) -> ModelView:
+def model_response(status: ModelStatus, snapshot: Snapshot, traces: TraceBuffer | None) -> ModelResponse:
     """Return everything about a model."""
     spec = status.spec
-    tally = traces.tallies.of(spec.id) if traces else Tally()
-    return ModelView(
-        **short(status, snapshot).model_dump(),
+    tally = traces.model_stats.get(spec.id) if traces else ModelStats()
+    return ModelResponse(
+        **model_state_response(status, snapshot).model_dump(),
         id=spec.id,
-        kind=spec.kind,
+        kind=spec.task,
         engine=spec.engine,
         description=spec.description,
         version=spec.version,
         languages=list(spec.languages),
         offers=[
-            OfferView(
+            OfferResponse(
                 name=offer.name,
                 description=offer.description,
                 languages=list(offer.languages),
@@ -170,12 +170,12 @@ def full(status: ModelStatus, snapshot: Snapshot, traces: Traces | None) -> Mode
         queued_requests=status.queued,
         keep_alive=spec.keep_alive,
         pinned=spec.pinned,
-        last_used=None if status.last_used is None else iso(status.last_used),
+        last_used=None if status.last_used is None else iso_timestamp(status.last_used),
         load_seconds=status.load_seconds,
         pid=status.pid,
         progress=status.progress
-        and ProgressView(phase=status.progress[0], percent=status.progress[1]),
-        error=ErrorView(code=status.error_code, message=status.error_message)
+        and LoadProgressResponse(phase=status.progress[0], percent=status.progress[1]),
+        error=ModelErrorResponse(code=status.error_code, message=status.error_message)
         if status.error_code
         else None,
         fallback_reason=status.fallback_reason or None,
@@ -186,9 +186,9 @@ def full(status: ModelStatus, snapshot: Snapshot, traces: Traces | None) -> Mode
     )
 
 
-def device(status: DeviceStatus) -> DeviceView:
+def device_response(status: DeviceStatus) -> DeviceResponse:
     """Return a device's memory."""
-    return DeviceView(
+    return DeviceResponse(
         device=status.device,
         name=status.name,
         total_bytes=status.total,
@@ -215,7 +215,7 @@ def first_gpu(snapshot: Snapshot) -> DeviceStatus | None:
     return next(gpus, None)
 
 
-def _gpu(snapshot: Snapshot, name: str) -> DeviceStatus | None:
+def _find_gpu(snapshot: Snapshot, name: str) -> DeviceStatus | None:
     if not name.startswith("cuda"):
         return None
     return next((device for device in snapshot.devices if device.device == name), None)

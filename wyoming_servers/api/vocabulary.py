@@ -7,29 +7,29 @@ from pydantic import BaseModel, Field
 
 from wyoming_servers.api import views
 from wyoming_servers.api.context import ApiContext, Context
-from wyoming_servers.api.problems import DOCUMENTED
+from wyoming_servers.api.problems import PROBLEM_RESPONSES
 from wyoming_servers.errors import InternalError
-from wyoming_servers.store.vocabulary import MAX_LENGTH, MAX_WORDS, Vocabulary
+from wyoming_servers.store.vocabulary import MAX_CHARACTERS, MAX_ENTRIES, Vocabulary
 
-router = APIRouter(tags=["vocabulary"], responses={**DOCUMENTED})
+router = APIRouter(tags=["vocabulary"], responses={**PROBLEM_RESPONSES})
 
 
-class NewVocabulary(BaseModel):
+class VocabularyRequest(BaseModel):
     """The words to know from now on."""
 
     names: list[str] = Field(
         default_factory=list,
-        description=f"Devices, rooms, people; most important first, {MAX_WORDS} at most.",
+        description=f"Devices, rooms, people; most important first, {MAX_ENTRIES} at most.",
         examples=[["Reolink Doorbell", "Zigbee Hub"]],
     )
     terms: list[str] = Field(
         default_factory=list,
-        description=f"Other words that may occur; {MAX_LENGTH} characters each at most.",
+        description=f"Other words that may occur; {MAX_CHARACTERS} characters each at most.",
         examples=[["scullery"]],
     )
 
 
-class VocabularyView(BaseModel):
+class VocabularyResponse(BaseModel):
     """The words that are known."""
 
     names: list[str]
@@ -39,19 +39,19 @@ class VocabularyView(BaseModel):
     updated_at: str | None = Field(description="When it was set (ISO 8601, UTC); null: never.")
 
 
-class Forgotten(BaseModel):
+class VocabularyRemovalResponse(BaseModel):
     """What forgetting it led to."""
 
     status: Literal["deleted"] = "deleted"
 
 
 @router.get("/vocabulary", summary="The words that are known")
-async def show(context: Context) -> VocabularyView:
+async def show(context: Context) -> VocabularyResponse:
     return _view(_vocabulary(context))
 
 
 @router.put("/vocabulary", summary="Replace the words that are known")
-async def put(context: Context, wanted: NewVocabulary) -> VocabularyView:
+async def put(context: Context, wanted: VocabularyRequest) -> VocabularyResponse:
     """They hold from the next utterance on, and over restarts.
 
     Repetitions go, in whatever case. A model takes as many as it can be told, names first; a
@@ -63,19 +63,19 @@ async def put(context: Context, wanted: NewVocabulary) -> VocabularyView:
 
 
 @router.delete("/vocabulary", summary="Forget the words")
-async def forget(context: Context) -> Forgotten:
+async def forget(context: Context) -> VocabularyRemovalResponse:
     await _vocabulary(context).clear()
-    return Forgotten()
+    return VocabularyRemovalResponse()
 
 
-def _view(vocabulary: Vocabulary) -> VocabularyView:
+def _view(vocabulary: Vocabulary) -> VocabularyResponse:
     updated = vocabulary.updated_at
-    return VocabularyView(
+    return VocabularyResponse(
         names=list(vocabulary.names),
         terms=list(vocabulary.terms),
         names_count=len(vocabulary.names),
         terms_count=len(vocabulary.terms),
-        updated_at=None if updated is None else views.iso(updated),
+        updated_at=None if updated is None else views.iso_timestamp(updated),
     )
 
 

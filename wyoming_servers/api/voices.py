@@ -8,16 +8,16 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from wyoming_servers.api.context import ApiContext, Context
-from wyoming_servers.api.library import library_of
-from wyoming_servers.api.problems import DOCUMENTED
+from wyoming_servers.api.library import require_model_manager
+from wyoming_servers.api.problems import PROBLEM_RESPONSES
 from wyoming_servers.audio.wav import Wav
 from wyoming_servers.errors import ModelMissingError
 from wyoming_servers.pipelines.tts import TtsPipeline, TtsRequest
 from wyoming_servers.pipelines.voice_list import ListedVoice, list_voices
-from wyoming_servers.text.locale import matches
-from wyoming_servers.text.samples import sample
+from wyoming_servers.text.locale import best_match
+from wyoming_servers.text.samples import sample_sentence
 
-router = APIRouter(tags=["voices"], responses={**DOCUMENTED})
+router = APIRouter(tags=["voices"], responses={**PROBLEM_RESPONSES})
 
 VoiceName = Annotated[
     str,
@@ -29,7 +29,7 @@ VoiceName = Annotated[
 ]
 
 
-class VoiceView(BaseModel):
+class VoiceResponse(BaseModel):
     """A voice."""
 
     name: str
@@ -53,11 +53,11 @@ class VoiceView(BaseModel):
     sample: str | None = Field(description="Where to hear it; null while it cannot be played.")
 
 
-class Voices(BaseModel):
+class VoiceListResponse(BaseModel):
     """All voices; the default one is the first."""
 
     default: str
-    voices: list[VoiceView]
+    voices: list[VoiceResponse]
 
 
 @router.get("/voices", summary="Every voice there is")
@@ -67,17 +67,17 @@ async def voices(
         str | None, Query(description="Only those that speak it.", examples=["de", "en-GB"])
     ] = None,
     installed: Annotated[bool, Query(description="Only those that can be played now.")] = False,
-) -> Voices:
+) -> VoiceListResponse:
     """Presets and mixes of the configuration included."""
-    entries = library_of(context).entries()
+    entries = require_model_manager(context).entries()
     found = await asyncio.to_thread(list_voices, entries, _tts(context).voices)
-    return Voices(
+    return VoiceListResponse(
         default=context.config.tts.voice,
         voices=[
             _view(voice)
             for voice in found
             if (voice.installed or not installed)
-            and (language is None or matches(language, voice.languages) is not None)
+            and (language is None or best_match(language, voice.languages) is not None)
         ],
     )
 
@@ -94,7 +94,7 @@ async def hear(context: Context, request: Request, name: VoiceName) -> Response:
     voice = tts.voices.find(name)
     client = request.client.host if request.client else ""
     async with tts.open(TtsRequest(voice=name, speed=1.0, client=client)) as speech:
-        speech.end(sample(next(iter(voice.languages), "")))
+        speech.end(sample_sentence(next(iter(voice.languages), "")))
         pcm = b"".join([piece async for piece in speech])
         recording = Wav(await speech.format(), pcm)
     return Response(recording.render(), media_type="audio/wav")
@@ -106,9 +106,9 @@ def _tts(context: ApiContext) -> TtsPipeline:
     return context.tts
 
 
-def _view(voice: ListedVoice) -> VoiceView:
+def _view(voice: ListedVoice) -> VoiceResponse:
     entry = voice.entry
-    return VoiceView(
+    return VoiceResponse(
         name=voice.name,
         description=voice.description or voice.name,
         model=entry.id,

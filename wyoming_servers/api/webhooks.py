@@ -7,37 +7,37 @@ from pydantic import BaseModel, Field
 
 from wyoming_servers.api import views
 from wyoming_servers.api.context import ApiContext, Context
-from wyoming_servers.api.problems import DOCUMENTED
+from wyoming_servers.api.problems import PROBLEM_RESPONSES
 from wyoming_servers.errors import InternalError
-from wyoming_servers.webhooks.deliveries import Delivery, DeliveryStatus, Hook
-from wyoming_servers.webhooks.webhooks import Webhooks
+from wyoming_servers.webhooks.deliveries import Delivery, DeliveryStatus, Webhook
+from wyoming_servers.webhooks.webhooks import WebhookManager
 
-router = APIRouter(tags=["webhooks"], responses={**DOCUMENTED})
+router = APIRouter(tags=["webhooks"], responses={**PROBLEM_RESPONSES})
 
 Kind = Literal["job", "model"]
 
 
-class NewHook(BaseModel):
+class WebhookRequest(BaseModel):
     """An address to tell."""
 
     url: str = Field(max_length=2_000, examples=["https://example.com/hook"])
     events: list[Kind] = Field(default=["job", "model"], description="What to tell it.")
 
 
-class HookView(NewHook):
+class WebhookResponse(WebhookRequest):
     """An address that is told."""
 
     id: str
     created_at: str
 
 
-class Hooks(BaseModel):
+class WebhookListResponse(BaseModel):
     """All registered addresses."""
 
-    webhooks: list[HookView]
+    webhooks: list[WebhookResponse]
 
 
-class DeliveryView(BaseModel):
+class DeliveryResponse(BaseModel):
     """One message to one address."""
 
     id: str
@@ -52,19 +52,19 @@ class DeliveryView(BaseModel):
     completed_at: str | None
 
 
-class Deliveries(BaseModel):
+class DeliveryListResponse(BaseModel):
     """Messages, the newest first."""
 
-    deliveries: list[DeliveryView]
+    deliveries: list[DeliveryResponse]
 
 
 @router.get("/webhooks", summary="Registered addresses")
-async def list_hooks(context: Context) -> Hooks:
-    return Hooks(webhooks=[_hook(hook) for hook in await _webhooks(context).hooks()])
+async def list_hooks(context: Context) -> WebhookListResponse:
+    return WebhookListResponse(webhooks=[_hook(hook) for hook in await _webhooks(context).webhooks()])
 
 
 @router.post("/webhooks", status_code=201, summary="Register an address")
-async def register(context: Context, new: NewHook) -> HookView:
+async def register(context: Context, new: WebhookRequest) -> WebhookResponse:
     """It is told of every job that ends and of every model that is ready or unloaded.
 
     Messages carry the headers of Standard Webhooks (`webhook-id`, `webhook-timestamp`,
@@ -82,23 +82,23 @@ async def remove(context: Context, hook_id: Annotated[str, Path()]) -> Response:
 @router.get("/webhooks/deliveries", summary="What was sent")
 async def list_deliveries(
     context: Context, limit: Annotated[int, Query(ge=1, le=1_000)] = 100
-) -> Deliveries:
+) -> DeliveryListResponse:
     found = await _webhooks(context).deliveries(limit)
-    return Deliveries(deliveries=[_delivery(delivery) for delivery in found])
+    return DeliveryListResponse(deliveries=[_delivery(delivery) for delivery in found])
 
 
 @router.post("/webhooks/deliveries/{delivery_id}/repeat", status_code=202, summary="Send it again")
-async def repeat(context: Context, delivery_id: Annotated[str, Path()]) -> DeliveryView:
-    return _delivery(await _webhooks(context).repeat(delivery_id))
+async def repeat(context: Context, delivery_id: Annotated[str, Path()]) -> DeliveryResponse:
+    return _delivery(await _webhooks(context).redeliver(delivery_id))
 
 
-def _hook(hook: Hook) -> HookView:
+def _hook(hook: Webhook) -> WebhookResponse:
     events: list[Kind] = ["job" if event == "job" else "model" for event in hook.events]
-    return HookView(id=hook.id, url=hook.url, events=events, created_at=views.iso(hook.created))
+    return WebhookResponse(id=hook.id, url=hook.url, events=events, created_at=views.iso_timestamp(hook.created))
 
 
-def _delivery(delivery: Delivery) -> DeliveryView:
-    return DeliveryView(
+def _delivery(delivery: Delivery) -> DeliveryResponse:
+    return DeliveryResponse(
         id=delivery.id,
         event=delivery.event,
         url=delivery.url,
@@ -107,12 +107,12 @@ def _delivery(delivery: Delivery) -> DeliveryView:
         http_status=delivery.http_status,
         error=delivery.error,
         body=delivery.body,
-        created_at=views.iso(delivery.created),
-        completed_at=None if delivery.completed is None else views.iso(delivery.completed),
+        created_at=views.iso_timestamp(delivery.created),
+        completed_at=None if delivery.completed is None else views.iso_timestamp(delivery.completed),
     )
 
 
-def _webhooks(context: ApiContext) -> Webhooks:
+def _webhooks(context: ApiContext) -> WebhookManager:
     if context.webhooks is None:
         raise InternalError("Webhooks are routed but not served.")
     return context.webhooks

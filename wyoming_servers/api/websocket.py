@@ -13,7 +13,7 @@ from typing import Any, Final
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from wyoming.event import Event, async_read_event, async_write_event
 
-from wyoming_servers.api.auth import is_right
+from wyoming_servers.api.auth import is_valid_token
 from wyoming_servers.api.context import ApiContext
 
 router = APIRouter()
@@ -27,10 +27,10 @@ _BAD_DATA: Final = 1007
 _REFUSED: Final = 1008
 _GONE: Final = 1013
 
-_EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}  # noqa: S104
+_LOOPBACK_OF_WILDCARD: Final = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 
-class _NoEventError(Exception):
+class _InvalidEventError(Exception):
     """Raised when a browser sends something that is no event."""
 
 
@@ -39,7 +39,7 @@ async def wyoming(socket: WebSocket) -> None:
     """Carry events both ways until either side leaves."""
     context: ApiContext = socket.app.state.context
     offered = socket.scope.get("subprotocols", [])
-    if not is_right(context, _token(socket, offered)):
+    if not is_valid_token(context, _token(socket, offered)):
         await socket.close(_REFUSED, "The token is wrong or missing.")
         return
     port = context.ports.get(socket.query_params.get("service", ""))
@@ -50,7 +50,7 @@ async def wyoming(socket: WebSocket) -> None:
     host = context.config.host
     try:
         reader, writer = await asyncio.open_connection(
-            _EVERYWHERE.get(host, host), port, limit=context.config.limits.event_bytes
+            _LOOPBACK_OF_WILDCARD.get(host, host), port, limit=context.config.limits.event_bytes
         )
     except OSError:
         await socket.close(_GONE, "The service does not answer.")
@@ -83,11 +83,11 @@ async def _bridge(
     if isinstance(error, WebSocketDisconnect):
         return
     with contextlib.suppress(RuntimeError):  # it has left in the meantime
-        if isinstance(error, _NoEventError):
+        if isinstance(error, _InvalidEventError):
             await socket.close(_BAD_DATA, str(error))
         elif isinstance(error, OSError) or error is None:
             await socket.close(1000)
-    if error is not None and not isinstance(error, _NoEventError | OSError):
+    if error is not None and not isinstance(error, _InvalidEventError | OSError):
         raise error
 
 
@@ -97,7 +97,7 @@ async def _from_browser(socket: WebSocket, writer: asyncio.StreamWriter, limit: 
         size = event.pop("payload_length", 0)
         payload = await socket.receive_bytes() if size else None
         if payload is not None and len(payload) != size:
-            raise _NoEventError("payload_length is not the length of the payload")
+            raise _InvalidEventError("payload_length is not the length of the payload")
         await async_write_event(Event(event["type"], event["data"], payload), writer)
 
 
@@ -119,15 +119,15 @@ def _event(text: str, limit: int) -> dict[str, Any]:
     try:
         event = json.loads(text)
     except ValueError as err:
-        raise _NoEventError("a message is no JSON") from err
+        raise _InvalidEventError("a message is no JSON") from err
     if not isinstance(event, dict) or not isinstance(event.get("type"), str):
-        raise _NoEventError("an event needs a type")
+        raise _InvalidEventError("an event needs a type")
     event.setdefault("data", {})
     size = event.get("payload_length", 0)
     if not isinstance(event["data"], dict):
-        raise _NoEventError("data must be an object")
+        raise _InvalidEventError("data must be an object")
     if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= limit:
-        raise _NoEventError("payload_length is too large")
+        raise _InvalidEventError("payload_length is too large")
     return event
 
 

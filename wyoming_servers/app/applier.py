@@ -6,7 +6,7 @@ from wyoming_servers.config.schema import Config, ModelSection
 from wyoming_servers.coordinator.coordinator import Coordinator
 
 
-class Applier:
+class ConfigReloader:
     """Applies what can change while the server runs; says whether it did."""
 
     def __init__(self, coordinator: Coordinator) -> None:

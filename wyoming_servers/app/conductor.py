@@ -4,35 +4,35 @@ import asyncio
 import logging
 
 from wyoming_servers import __version__
-from wyoming_servers.app.ground import Ground
+from wyoming_servers.app.ground import AppContext
 from wyoming_servers.app.pipelines import open_pipelines
-from wyoming_servers.config.faults import ConfigError, Fault
+from wyoming_servers.config.faults import ConfigError, ConfigProblem
 from wyoming_servers.config.load import LoadedConfig
 from wyoming_servers.coordinator.coordinator import Coordinator
-from wyoming_servers.coordinator.footprints import FileFootprints
+from wyoming_servers.coordinator.footprints import FileFootprintStore
 from wyoming_servers.devices.machine import MachineProbe
-from wyoming_servers.domain import ModelSpec, extra_service
+from wyoming_servers.domain import ModelSpec, model_service_name
 from wyoming_servers.errors import ConductorError
 from wyoming_servers.events import ModelProgressed, ServerStarted, ServerStopping
-from wyoming_servers.pipelines.library import ModelLibrary
-from wyoming_servers.pipelines.word_watch import WordWatcher
+from wyoming_servers.pipelines.library import ModelManager
+from wyoming_servers.pipelines.word_watch import CustomWakeWordsWatcher
 from wyoming_servers.servers.wyoming import WyomingServers
 from wyoming_servers.store.references import check_references
 from wyoming_servers.store.specs import model_specs, served_models
 from wyoming_servers.store.store import ModelStore
-from wyoming_servers.store.tenancy import Tenancy
+from wyoming_servers.store.tenancy import InstanceLock
 from wyoming_servers.telemetry import eventlog
 from wyoming_servers.telemetry.metrics import Metrics
 from wyoming_servers.worker.process import ProcessLauncher
 
-_LOG = logging.getLogger(__name__)
+_LOGGER = logging.getLogger(__name__)
 
 
-class Conductor:
+class Application:
     """`start`, then `stop`."""
 
     def __init__(self, loaded: LoadedConfig) -> None:
-        self._ground = Ground(loaded)
+        self._context = AppContext(loaded)
         self._served: dict[str, str] = {}
         """The model behind each service for a client that names none."""
         self.ports: dict[str, int] = {}
@@ -43,22 +43,22 @@ class Conductor:
         try:
             await self._start()
         except BaseException:
-            await self._ground.stack.aclose()
+            await self._context.stack.aclose()
             raise
 
     async def stop(self) -> None:
         """Refuse new work, let running requests end within the grace time, leave nothing."""
-        self._ground.bus.publish(ServerStopping())
-        await self._ground.stack.aclose()
+        self._context.bus.publish(ServerStopping())
+        await self._context.stack.aclose()
 
     async def _start(self) -> None:
         """Build; the stack takes everything down in the opposite order."""
-        ground = self._ground
+        ground = self._context
         config, bus, clock, stack = ground.config, ground.bus, ground.clock, ground.stack
 
-        tenancy = await asyncio.to_thread(Tenancy(config.data_dir).enter)
-        stack.push_async_callback(asyncio.to_thread, tenancy.leave)
-        ground.own(eventlog.run(bus), "event log")
+        tenancy = await asyncio.to_thread(InstanceLock(config.data_dir).acquire)
+        stack.push_async_callback(asyncio.to_thread, tenancy.release)
+        ground.spawn(eventlog.log_events(bus), "event log")
 
         store = await ModelStore.open(
             config.data_dir,
@@ -71,7 +71,7 @@ class Conductor:
         self._served = served_models(config, store.catalog)
         await self._install(store)
 
-        probe = MachineProbe.of_this_machine()
+        probe = MachineProbe.detect()
         stack.push_async_callback(probe.close)
         gpus = [found.id for found in await probe.devices() if found.id.startswith("cuda")]
         specs = await asyncio.to_thread(model_specs, config, store, gpus)
@@ -84,24 +84,24 @@ class Conductor:
             clock,
             limits=config.limits,
             memory=config.memory,
-            footprints=FileFootprints(config.data_dir / "footprints.json"),
+            footprints=FileFootprintStore(config.data_dir / "footprints.json"),
         )
         await stack.enter_async_context(coordinator)
         metrics = Metrics(coordinator.snapshot, __version__)
-        ground.own(metrics.run(bus), "metrics")
+        ground.spawn(metrics.run(bus), "metrics")
 
-        library = ModelLibrary(
+        library = ModelManager(
             store, coordinator, specs, config, bus, served=self._served.values(), gpus=gpus
         )
         stack.push_async_callback(library.close)
         pipelines = await open_pipelines(ground, coordinator, specs)
-        identity = await asyncio.to_thread(tenancy.identity)
+        identity = await asyncio.to_thread(tenancy.installation_id)
         preloaded = self._preloaded(specs)
         if config.api.enabled:
             # 27 MB and a third of a second, which a server for one command need not take.
-            from wyoming_servers.app.http import Behind, start_api  # noqa: PLC0415
+            from wyoming_servers.app.http import ApiDependencies, start_api  # noqa: PLC0415
 
-            behind = Behind(
+            behind = ApiDependencies(
                 coordinator=coordinator,
                 library=library,
                 specs=specs,
@@ -126,12 +126,12 @@ class Conductor:
         # Pushed before the start, so that a port that is taken closes those that were opened.
         stack.push_async_callback(servers.stop)
         self.ports |= await servers.start()
-        watcher = WordWatcher(pipelines.own_words, clock, servers.refresh)
-        ground.own(watcher.run(), "wake word folder")
-        library.listen(servers.refresh)
-        ground.own(library.watch(clock), "models that come and go")
+        watcher = CustomWakeWordsWatcher(pipelines.own_words, clock, servers.refresh)
+        ground.spawn(watcher.run(), "wake word folder")
+        library.add_listener(servers.refresh)
+        ground.spawn(library.watch(clock), "models that come and go")
 
-        await asyncio.to_thread(tenancy.announce, config.host, self.ports)
+        await asyncio.to_thread(tenancy.publish_state, config.host, self.ports)
         bus.publish(ServerStarted(ports=dict(self.ports)))
         coordinator.preload(preloaded)
 
@@ -142,27 +142,27 @@ class Conductor:
         same, and a request for it is told how to get it. But a port of one model is nothing
         without it: that raises ConfigError.
         """
-        faults: list[Fault] = []
-        wanted = dict.fromkeys([*self._served.values(), *await store.embedded()])
+        faults: list[ConfigProblem] = []
+        wanted = dict.fromkeys([*self._served.values(), *await store.embedded_models()])
         for model in wanted:
 
             def tell(phase: str, percent: int, model: str = model) -> None:
-                self._ground.bus.publish(ModelProgressed(model=model, phase=phase, percent=percent))
+                self._context.bus.publish(ModelProgressed(model=model, phase=phase, percent=percent))
 
             try:
                 await store.ensure(model, tell)
             except ConductorError as err:
-                if extra_service(model) in self._served:
+                if model_service_name(model) in self._served:
                     path = f"asr.extra_ports.{model}"
-                    faults.append(Fault(path, f"{model} is not installed. {err}"))
+                    faults.append(ConfigProblem(path, f"{model} is not installed. {err}"))
                 else:
-                    _LOG.error("%s is not available. %s", model, err)
+                    _LOGGER.error("%s is not available. %s", model, err)
         if faults:
             raise ConfigError(faults)
 
     def _preloaded(self, specs: dict[str, ModelSpec]) -> list[str]:
         """Return the models to load at start, those people wait for longest first."""
-        preload = self._ground.config.preload
+        preload = self._context.config.preload
         if isinstance(preload, list):
             wanted = preload
         else:

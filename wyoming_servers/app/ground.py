@@ -12,11 +12,11 @@ from wyoming_servers.clock import Clock, SystemClock
 from wyoming_servers.config.load import LoadedConfig
 from wyoming_servers.config.schema import Config
 
-_LOG = logging.getLogger(__name__)
+_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class AppContext:
     """Handed to whoever builds parts; leaving the stack takes them down, the last one first."""
 
     loaded: LoadedConfig
@@ -29,7 +29,7 @@ class Ground:
         """The configuration of this start."""
         return self.loaded.config
 
-    def own(self, work: Coroutine[Any, Any, None], name: str) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Run background work until the stack is left; its failure is a bug and is logged."""
         task = asyncio.create_task(work, name=name)
 
@@ -37,6 +37,6 @@ class Ground:
             task.cancel()
             await asyncio.wait([task])
             if not task.cancelled() and (error := task.exception()) is not None:
-                _LOG.error("The %s task failed", name, exc_info=error)
+                _LOGGER.error("The %s task failed", name, exc_info=error)
 
         self.stack.push_async_callback(end)

@@ -11,32 +11,32 @@ from wyoming_servers.api.app import create_app
 from wyoming_servers.api.auth import ensure_token
 from wyoming_servers.api.context import ApiContext
 from wyoming_servers.api.server import ApiServer
-from wyoming_servers.app.applier import Applier
-from wyoming_servers.app.ground import Ground
+from wyoming_servers.app.applier import ConfigReloader
+from wyoming_servers.app.ground import AppContext
 from wyoming_servers.app.pipelines import Pipelines
 from wyoming_servers.config.editor import ConfigEditor
 from wyoming_servers.coordinator.coordinator import Coordinator
 from wyoming_servers.domain import ModelSpec, ModelState
 from wyoming_servers.jobs.job import Job
 from wyoming_servers.jobs.manager import JobManager
-from wyoming_servers.jobs.speak import Reading
-from wyoming_servers.jobs.transcribe import Manner
-from wyoming_servers.pipelines.library import ModelLibrary
+from wyoming_servers.jobs.speak import ReadingOptions
+from wyoming_servers.jobs.transcribe import TranscriptionDefaults
+from wyoming_servers.pipelines.library import ModelManager
 from wyoming_servers.telemetry.metrics import Metrics
 from wyoming_servers.telemetry.otlp import OtlpExporter
-from wyoming_servers.telemetry.traces import Traces
-from wyoming_servers.webhooks.webhooks import Webhooks
+from wyoming_servers.telemetry.traces import TraceBuffer
+from wyoming_servers.webhooks.webhooks import WebhookManager
 
 _GRACE_S: Final = 2.0
 """Time an HTTP request gets to end at shutdown; none of them is long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Behind:
+class ApiDependencies:
     """The parts that the API shows and steers."""
 
     coordinator: Coordinator
-    library: ModelLibrary
+    library: ModelManager
     specs: dict[str, ModelSpec]
     """Every installed model; the library adds and removes."""
     pipelines: Pipelines
@@ -51,14 +51,14 @@ class Behind:
     """UUID of this installation."""
 
 
-async def start_api(ground: Ground, behind: Behind) -> int:
+async def start_api(ground: AppContext, behind: ApiDependencies) -> int:
     """Open the HTTP port and return its number. Raises BusyError if it cannot be had."""
     config, bus, clock, stack = ground.config, ground.bus, ground.clock, ground.stack
     token = None
     if config.api.auth == "token":
         token = await asyncio.to_thread(ensure_token, config.data_dir)
     webhooks = await stack.enter_async_context(
-        Webhooks(config.data_dir, config.webhooks, bus, clock, default_model=config.asr.model)
+        WebhookManager(config.data_dir, config.webhooks, bus, clock, default_model=config.asr.model)
     )
     jobs = await stack.enter_async_context(
         JobManager(
@@ -67,11 +67,11 @@ async def start_api(ground: Ground, behind: Behind) -> int:
             config.jobs,
             bus,
             clock,
-            manner=Manner(
+            manner=TranscriptionDefaults(
                 config.asr.beam_size, tuple(config.asr.languages), behind.pipelines.vocabulary
             ),
-            reading=Reading(behind.pipelines.tts.lexicon, config.tts.sentence_silence),
-            on_end=_telling(webhooks),
+            reading=ReadingOptions(behind.pipelines.tts.lexicon, config.tts.sentence_silence),
+            on_end=_webhook_notifier(webhooks),
         )
     )
     context = ApiContext(
@@ -91,7 +91,7 @@ async def start_api(ground: Ground, behind: Behind) -> int:
         vocabulary=behind.pipelines.vocabulary,
         library=behind.library,
         traces=_keep_traces(ground, behind.coordinator),
-        editor=ConfigEditor(ground.loaded, Applier(behind.coordinator)),
+        editor=ConfigEditor(ground.loaded, ConfigReloader(behind.coordinator)),
         clock=clock,
     )
     server = ApiServer(create_app(context), config.host, config.api.port)
@@ -99,7 +99,7 @@ async def start_api(ground: Ground, behind: Behind) -> int:
     return await server.start()
 
 
-def _ready(behind: Behind) -> tuple[bool, list[str]]:
+def _ready(behind: ApiDependencies) -> tuple[bool, list[str]]:
     """Say whether requests will be answered now, and if not, why."""
     states = {status.spec.id: status for status in behind.coordinator.snapshot().models}
     missing = [
@@ -119,26 +119,26 @@ def _ready(behind: Behind) -> tuple[bool, list[str]]:
     return not missing and not waiting, missing + waiting
 
 
-def _keep_traces(ground: Ground, coordinator: Coordinator) -> Traces:
+def _keep_traces(ground: AppContext, coordinator: Coordinator) -> TraceBuffer:
     def device_of(model: str) -> str:
         models = coordinator.snapshot().models
         found = (one.placement.device for one in models if one.spec.id == model)
         return next(found, "")
 
-    traces = Traces(device_of)
+    traces = TraceBuffer(device_of)
     if endpoint := ground.config.telemetry.otlp_endpoint:
         exporter = OtlpExporter(endpoint, ground.clock, version=__version__)
-        traces.listen(exporter.add)
-        ground.own(exporter.run(), "OpenTelemetry")
-    ground.own(traces.run(ground.bus), "traces")
+        traces.add_listener(exporter.add)
+        ground.spawn(exporter.run(), "OpenTelemetry")
+    ground.spawn(traces.run(ground.bus), "traces")
     return traces
 
 
-def _telling(webhooks: Webhooks) -> Callable[[Job], Awaitable[None]]:
+def _webhook_notifier(webhooks: WebhookManager) -> Callable[[Job], Awaitable[None]]:
     """Return what passes the end of a job on to those who asked for it."""
 
     async def tell(job: Job) -> None:
-        payload = job_views.view(job).model_dump(mode="json", exclude_none=True)
-        await webhooks.job_ended(job.id, job.webhook_url, payload)
+        payload = job_views.job_response(job).model_dump(mode="json", exclude_none=True)
+        await webhooks.notify_job_ended(job.id, job.webhook_url, payload)
 
     return tell

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from wyoming_servers.app.ground import Ground
+from wyoming_servers.app.ground import AppContext
 from wyoming_servers.config.schema import Config
 from wyoming_servers.coordinator.coordinator import Coordinator
 from wyoming_servers.domain import ModelSpec
@@ -12,9 +12,9 @@ from wyoming_servers.pipelines.asr import AsrPipeline
 from wyoming_servers.pipelines.prefetch import Prefetcher
 from wyoming_servers.pipelines.tts import TtsPipeline
 from wyoming_servers.pipelines.wake import WakePipeline
-from wyoming_servers.store.own_words import OwnWords, words_folder
+from wyoming_servers.store.own_words import CustomWakeWords, wake_words_folder
 from wyoming_servers.store.phrases import PhraseCache
-from wyoming_servers.store.vocabulary import FILE as VOCABULARY
+from wyoming_servers.store.vocabulary import VOCABULARY_FILE as VOCABULARY
 from wyoming_servers.store.vocabulary import Vocabulary
 from wyoming_servers.text.lexicon import Lexicon
 
@@ -26,12 +26,12 @@ class Pipelines:
     asr: AsrPipeline
     tts: TtsPipeline
     wake: WakePipeline
-    own_words: OwnWords
+    own_words: CustomWakeWords
     vocabulary: Vocabulary
 
 
 async def open_pipelines(
-    ground: Ground, coordinator: Coordinator, specs: Mapping[str, ModelSpec]
+    ground: AppContext, coordinator: Coordinator, specs: Mapping[str, ModelSpec]
 ) -> Pipelines:
     """Make the pipelines and begin the background work they need."""
     config, bus, clock = ground.config, ground.bus, ground.clock
@@ -40,14 +40,14 @@ async def open_pipelines(
     asr = AsrPipeline(coordinator, specs, config, bus, clock, vocabulary=vocabulary)
     phrases = _phrase_cache(config)
     if phrases is not None:
-        ground.own(phrases.run(), "phrase cache")
+        ground.spawn(phrases.run(), "phrase cache")
     lexicon = Lexicon(config.data_dir / "lexicon.yaml")
     await lexicon.refresh()
-    ground.own(lexicon.run(clock), "lexicon")
+    ground.spawn(lexicon.run(clock), "lexicon")
     tts = TtsPipeline(coordinator, specs, config, bus, clock, phrases, lexicon)
-    own_words = await asyncio.to_thread(OwnWords, words_folder(config))
+    own_words = await asyncio.to_thread(CustomWakeWords, wake_words_folder(config))
     wake = WakePipeline(coordinator, specs, config, bus, clock, own_words)
-    ground.own(Prefetcher(coordinator, tts.voices, config, bus).run(), "prefetch")
+    ground.spawn(Prefetcher(coordinator, tts.voices, config, bus).run(), "prefetch")
     return Pipelines(asr, tts, wake, own_words, vocabulary)
 
 

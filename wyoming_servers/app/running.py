@@ -5,11 +5,11 @@ import contextlib
 import gc
 import signal
 
-from wyoming_servers.app.conductor import Conductor
+from wyoming_servers.app.conductor import Application
 from wyoming_servers.config.load import LoadedConfig
 
 
-def keep_for_good() -> None:
+def freeze_gc() -> None:
     """Search what exists now for garbage once, and never again.
 
     It is a hundred thousand objects, nearly all of them code. To go through them takes 50 ms, in
@@ -24,7 +24,7 @@ async def serve(loaded: LoadedConfig) -> int:
 
     A second signal ends the grace time at once.
     """
-    conductor = Conductor(loaded)
+    conductor = Application(loaded)
     asked_to_stop = asyncio.Event()
     main = asyncio.current_task()
 
@@ -47,7 +47,7 @@ async def serve(loaded: LoadedConfig) -> int:
         return 0
     try:
         starting.result()
-        keep_for_good()
+        freeze_gc()
         await asked
     finally:
         asked.cancel()

@@ -6,7 +6,7 @@ from typing import Final
 _READ_BYTES: Final = 64 * 1024
 
 
-async def end(process: Process) -> None:
+async def kill_and_wait(process: Process) -> None:
     """Kill a child process if it still runs, and wait until it is gone.
 
     asyncio tells of a process's end only after that of its output, and reads no further when more

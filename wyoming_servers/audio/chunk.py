@@ -2,7 +2,7 @@
 
 from typing import Final
 
-HELD_SECONDS: Final = 0.1
+MAX_UNSENT_SECONDS: Final = 0.1
 """Speech is sent in whole chunks and fades at its end: so much may not be on its way yet."""
 
 

@@ -16,11 +16,11 @@ from typing import IO, Final
 import av
 from av.audio import AudioStream
 
-_PIECE_BYTES: Final = 8_192
+_READ_BYTES: Final = 8_192
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
+class StreamFormat:
     """How a compressed stream is made."""
 
     container: str
@@ -32,19 +32,19 @@ class Format:
     """Of the container."""
 
 
-FORMATS: Final[Mapping[str, Format]] = {
+STREAM_FORMATS: Final[Mapping[str, StreamFormat]] = {
     # No tags and no table of contents: both are written at the end, into the beginning.
-    "mp3": Format("mp3", "libmp3lame", None, 96_000, {"write_xing": "0", "id3v2_version": "0"}),
-    "aac": Format("adts", "aac", None, 96_000),
-    "flac": Format("flac", "flac"),
+    "mp3": StreamFormat("mp3", "libmp3lame", None, 96_000, {"write_xing": "0", "id3v2_version": "0"}),
+    "aac": StreamFormat("adts", "aac", None, 96_000),
+    "flac": StreamFormat("flac", "flac"),
     # A page every 200 ms; a second, as usual, is what the listener would wait for.
-    "opus": Format("ogg", "libopus", 48_000, 48_000, {"page_duration": "200000"}),
+    "opus": StreamFormat("ogg", "libopus", 48_000, 48_000, {"page_duration": "200000"}),
 }
 
 _MP3_RATES: Final = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 
 
-class _Pipe:
+class _PipeWriter:
     """Stdout as PyAV wants it: it can be written and nothing else."""
 
     def __init__(self, out: IO[bytes]) -> None:
@@ -59,22 +59,22 @@ class _Pipe:
 def main() -> int:
     """Encode stdin; return the exit code."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("format", choices=FORMATS)
+    parser.add_argument("format", choices=STREAM_FORMATS)
     parser.add_argument("rate", type=int)
     arguments = parser.parse_args()
     try:
-        encode(sys.stdin.buffer, sys.stdout.buffer, FORMATS[arguments.format], arguments.rate)
+        encode(sys.stdin.buffer, sys.stdout.buffer, STREAM_FORMATS[arguments.format], arguments.rate)
     except BrokenPipeError:
         # The listener has left; the interpreter must not try to flush what is left.
         os._exit(0)
     return 0
 
 
-def encode(source: IO[bytes], target: IO[bytes], chosen: Format, rate: int) -> None:
+def encode(source: IO[bytes], target: IO[bytes], chosen: StreamFormat, rate: int) -> None:
     """Encode everything in `source`."""
     out_rate = chosen.rate or (rate if rate in _MP3_RATES else 44_100)
     options = {"flush_packets": "1", **chosen.options}
-    with av.open(_Pipe(target), "w", format=chosen.container, options=options) as container:
+    with av.open(_PipeWriter(target), "w", format=chosen.container, options=options) as container:
         stream = container.add_stream(chosen.codec, rate=out_rate, layout="mono")
         assert isinstance(stream, AudioStream)  # noqa: S101  (of an audio codec)
         if chosen.bit_rate is not None:
@@ -97,7 +97,7 @@ def encode(source: IO[bytes], target: IO[bytes], chosen: Format, rate: int) -> N
 def _read(source: IO[bytes]) -> bytes:
     """Return what is there, whole samples; empty at the end."""
     # `read1` does not wait until the piece is full.
-    piece: bytes = source.read1(_PIECE_BYTES)  # type: ignore[attr-defined]
+    piece: bytes = source.read1(_READ_BYTES)  # type: ignore[attr-defined]
     if len(piece) % 2:
         piece += source.read(1)
     return piece[: len(piece) - len(piece) % 2]

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import Final, Self
 
-from wyoming_servers.audio.child import end
+from wyoming_servers.audio.child import kill_and_wait
 from wyoming_servers.audio.resample import Converter
 from wyoming_servers.audio.wav import header
 from wyoming_servers.domain import AudioFormat
@@ -28,7 +28,7 @@ PCM_FORMAT: Final = AudioFormat(rate=24_000)
 _READ_BYTES: Final = 16_384
 
 
-class Encoder:
+class StreamEncoder:
     """One stream in one of `MEDIA_TYPES`; use it with `async with`.
 
     The samples are read from an iterator in the background; what they become comes out of
@@ -41,7 +41,7 @@ class Encoder:
         self._samples = samples
         self._audio = audio
         self._process: asyncio.subprocess.Process | None = None
-        self._feeding: asyncio.Task[None] | None = None
+        self._feed_task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         if self._name not in ("wav", "pcm"):
@@ -53,7 +53,7 @@ class Encoder:
                 stderr=asyncio.subprocess.DEVNULL,
                 start_new_session=True,
             )
-            self._feeding = asyncio.create_task(self._feed(self._process), name="encoder's input")
+            self._feed_task = asyncio.create_task(self._feed(self._process), name="encoder's input")
         return self
 
     async def __aexit__(
@@ -63,12 +63,12 @@ class Encoder:
         traceback: TracebackType | None,
     ) -> None:
         if self._process is not None:
-            await end(self._process)
-        if self._feeding is not None:
-            self._feeding.cancel()
-            await asyncio.wait([self._feeding])
-            if not self._feeding.cancelled():
-                self._feeding.exception()  # raised to whoever iterates; seen here
+            await kill_and_wait(self._process)
+        if self._feed_task is not None:
+            self._feed_task.cancel()
+            await asyncio.wait([self._feed_task])
+            if not self._feed_task.cancelled():
+                self._feed_task.exception()  # raised to whoever iterates; seen here
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         if self._process is not None:
@@ -86,10 +86,10 @@ class Encoder:
 
     async def _encoded(self, process: asyncio.subprocess.Process) -> AsyncIterator[bytes]:
         assert process.stdout is not None  # noqa: S101  (asked for)
-        assert self._feeding is not None  # noqa: S101  (begun with the process)
+        assert self._feed_task is not None  # noqa: S101  (begun with the process)
         while piece := await process.stdout.read(_READ_BYTES):
             yield piece
-        await self._feeding
+        await self._feed_task
         if code := await process.wait():
             raise InternalError(f"The {self._name} encoder ended with {code}.")
 

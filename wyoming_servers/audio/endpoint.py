@@ -23,10 +23,10 @@ _SENSITIVITY: Final = {"default": 1.0, "relaxed": 1.25 / 0.7, "aggressive": 0.25
 _SILENCE_PROBABILITY: Final = SPEECH_PROBABILITY - 0.15
 """Speech goes on until the probability falls below this: Silero's own hysteresis."""
 
-_BLIP: Final = 0.07
+_MAX_BLIP: Final = 0.07
 """Seconds of sound inside a pause that are a click or a breath, not more speech."""
 
-_SLOWER: Final = 1.5
+_PAUSE_GROWTH: Final = 1.5
 """Who has paused will pause again: the next pause may be this many times as long as the longest."""
 
 _ONSET_SPREAD: Final = 2.5
@@ -37,17 +37,17 @@ _ONSET_SPREAD: Final = 2.5
 class TurnSettings:
     """How patient the machine is; all in seconds."""
 
-    silence: float = 0.7
+    end_silence: float = 0.7
     """After speech, ends the turn, as long as nobody knows more."""
-    silence_min: float = 0.3
+    end_silence_complete: float = 0.3
     """After speech that is known to be complete, ends the turn."""
-    silence_max: float = 1.2
+    end_silence_incomplete: float = 1.2
     """After speech that cannot be all, or of a slow speaker, ends the turn."""
     no_speech_timeout: float = 10.0
     """Without any speech, ends the turn."""
     max_utterance: float = 30.0
     """From the first speech on, ends the turn though speech goes on."""
-    hold: float = 0.2
+    pause_threshold: float = 0.2
     """Of silence, makes a pause."""
     min_speech: float = 0.1
     """Speech shorter than this does not begin a turn."""
@@ -60,9 +60,9 @@ class TurnSettings:
         factor = _SENSITIVITY.get(sensitivity or "default", 1.0)
         return replace(
             self,
-            silence=max(self.silence * factor, self.hold),
-            silence_min=max(self.silence_min * factor, self.hold),
-            silence_max=max(self.silence_max * factor, self.hold),
+            end_silence=max(self.end_silence * factor, self.pause_threshold),
+            end_silence_complete=max(self.end_silence_complete * factor, self.pause_threshold),
+            end_silence_incomplete=max(self.end_silence_incomplete * factor, self.pause_threshold),
         )
 
 
@@ -78,7 +78,7 @@ class EndReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class SpeechStarted:
+class TurnStarted:
     """Somebody began to speak."""
 
     at: float
@@ -86,7 +86,7 @@ class SpeechStarted:
 
 
 @dataclass(frozen=True, slots=True)
-class Paused:
+class TurnPaused:
     """The speaker is silent; perhaps it is the end."""
 
     at: float
@@ -94,7 +94,7 @@ class Paused:
 
 
 @dataclass(frozen=True, slots=True)
-class Resumed:
+class TurnResumed:
     """The pause was none: speech goes on."""
 
     at: float
@@ -110,7 +110,7 @@ class TurnEnded:
     reason: EndReason
 
 
-TurnEvent = SpeechStarted | Paused | Resumed | TurnEnded
+TurnEvent = TurnStarted | TurnPaused | TurnResumed | TurnEnded
 
 
 class _State(StrEnum):
@@ -130,15 +130,15 @@ class TurnDetector:
     def reset(self) -> None:
         """Wait for the next utterance of the same stream; its time goes on."""
         self._state = _State.WAITING
-        self._silence = self._settings.silence
-        self._hold = self._settings.hold
+        self._silence = self._settings.end_silence
+        self._pause_threshold = self._settings.pause_threshold
         self._now = 0.0
         """Where the last frame ended."""
-        self._longest = 0.0
+        self._longest_pause = 0.0
         """Of the pauses after which speech went on."""
-        self._since: float | None = None
+        self._waiting_since: float | None = None
         """Where waiting began."""
-        self._recent: deque[float] = deque()
+        self._recent_speech: deque[float] = deque()
         """Ends of speech frames that are not yet a beginning, or not yet the end of a pause."""
         self._start: float | None = None
         self._end: float | None = None
@@ -172,13 +172,13 @@ class TurnDetector:
         """
         events: list[TurnEvent] = []
         if self._state is _State.PAUSED:
-            self._silence = max(silence, self._patience)
+            self._silence = max(silence, self._adaptive_silence)
             self._end_if_silent(self._now, events)
         return events
 
-    def hold_for(self, seconds: float) -> None:
+    def set_pause_threshold(self, seconds: float) -> None:
         """From now on, `seconds` of silence make a pause, until `reset`."""
-        self._hold = seconds
+        self._pause_threshold = seconds
 
     def feed(self, frames: Iterable[VadFrame]) -> list[TurnEvent]:
         """Take the next frames, return what they mean, in order."""
@@ -186,29 +186,29 @@ class TurnDetector:
         for frame in frames:
             self._now = frame.time
             if self._state is _State.WAITING:
-                self._wait(frame, events)
+                self._on_waiting_frame(frame, events)
             elif self._state is not _State.ENDED:
-                self._follow(frame, events)
+                self._on_turn_frame(frame, events)
         return events
 
-    def _wait(self, frame: VadFrame, events: list[TurnEvent]) -> None:
+    def _on_waiting_frame(self, frame: VadFrame, events: list[TurnEvent]) -> None:
         settings = self._settings
-        if self._since is None:
-            self._since = frame.time - FRAME_SECONDS
+        if self._waiting_since is None:
+            self._waiting_since = frame.time - FRAME_SECONDS
         if frame.speech:
-            self._recent.append(frame.time)
-        while self._recent and frame.time - self._recent[0] > settings.min_speech * _ONSET_SPREAD:
-            self._recent.popleft()
-        if len(self._recent) * FRAME_SECONDS >= settings.min_speech:
-            self._start = self._recent[0] - FRAME_SECONDS
+            self._recent_speech.append(frame.time)
+        while self._recent_speech and frame.time - self._recent_speech[0] > settings.min_speech * _ONSET_SPREAD:
+            self._recent_speech.popleft()
+        if len(self._recent_speech) * FRAME_SECONDS >= settings.min_speech:
+            self._start = self._recent_speech[0] - FRAME_SECONDS
             self._end = frame.time
-            self._recent.clear()
+            self._recent_speech.clear()
             self._state = _State.SPEAKING
-            events.append(SpeechStarted(self._start))
-        elif frame.time - self._since >= settings.no_speech_timeout:
+            events.append(TurnStarted(self._start))
+        elif frame.time - self._waiting_since >= settings.no_speech_timeout:
             self._finish(frame.time, EndReason.NO_SPEECH, events)
 
-    def _follow(self, frame: VadFrame, events: list[TurnEvent]) -> None:
+    def _on_turn_frame(self, frame: VadFrame, events: list[TurnEvent]) -> None:
         """Move between speaking and paused, or end. Each frame takes the first that fits.
 
         1. The utterance is too long: end.
@@ -229,41 +229,41 @@ class TurnDetector:
             return
         # 3
         if self._state is _State.PAUSED and self._resumes(frame):
-            begin = self._recent[0] - FRAME_SECONDS
-            self._recent.clear()
-            self._longest = max(self._longest, begin - self._end)
+            begin = self._recent_speech[0] - FRAME_SECONDS
+            self._recent_speech.clear()
+            self._longest_pause = max(self._longest_pause, begin - self._end)
             self._end = frame.time
-            self._silence = max(self._settings.silence, self._patience)
+            self._silence = max(self._settings.end_silence, self._adaptive_silence)
             self._state = _State.SPEAKING
-            events.append(Resumed(begin))
+            events.append(TurnResumed(begin))
             return
         # 4
         if self._state is _State.PAUSED:
             self._end_if_silent(frame.time, events)
         # 5
-        elif frame.time - self._end >= min(self._hold, self._silence):
+        elif frame.time - self._end >= min(self._pause_threshold, self._silence):
             self._state = _State.PAUSED
-            events.append(Paused(self._end))
+            events.append(TurnPaused(self._end))
             self._end_if_silent(frame.time, events)
 
     @property
-    def _patience(self) -> float:
+    def _adaptive_silence(self) -> float:
         """Seconds of silence this speaker gets at least, judged by the pauses so far."""
-        return min(self._longest * _SLOWER, self._settings.silence_max)
+        return min(self._longest_pause * _PAUSE_GROWTH, self._settings.end_silence_incomplete)
 
     def _end_if_silent(self, now: float, events: list[TurnEvent]) -> None:
         # What may be the beginning of more speech is heard first; it takes two frames.
-        if self._end is not None and not self._recent and now - self._end >= self._silence:
+        if self._end is not None and not self._recent_speech and now - self._end >= self._silence:
             self._finish(now, EndReason.SILENCE, events)
 
     def _resumes(self, frame: VadFrame) -> bool:
         """Whether speech inside a pause is longer than a blip."""
         if not frame.speech:
             if frame.probability < _SILENCE_PROBABILITY:
-                self._recent.clear()
+                self._recent_speech.clear()
             return False
-        self._recent.append(frame.time)
-        return len(self._recent) * FRAME_SECONDS > _BLIP
+        self._recent_speech.append(frame.time)
+        return len(self._recent_speech) * FRAME_SECONDS > _MAX_BLIP
 
     def _finish(self, at: float, reason: EndReason, events: list[TurnEvent]) -> None:
         self._state = _State.ENDED

@@ -57,7 +57,7 @@ class Trimmer:
         self._begin = None if begin is None else int(begin * rate)
         self._end = None if end is None else int(end * rate)
         self._held: NDArray[np.int16] = np.zeros(0, np.int16)
-        self._heard = begin is None
+        self._sound_started = begin is None
         """Whether the silence before the sound is over."""
 
     def feed(self, pcm: bytes) -> bytes:
@@ -65,19 +65,19 @@ class Trimmer:
         samples = np.concatenate((self._held, np.frombuffer(pcm, "<i2")))
         loud = np.flatnonzero((samples > self._limit) | (samples < -self._limit))
         if not loud.size:
-            if self._heard and self._end is None:
+            if self._sound_started and self._end is None:
                 return self._take(samples, len(samples))
-            self._held = samples if self._heard else samples[max(0, len(samples) - self._spare) :]
+            self._held = samples if self._sound_started else samples[max(0, len(samples) - self._spare) :]
             return b""
-        if not self._heard:
-            self._heard = True
+        if not self._sound_started:
+            self._sound_started = True
             first = max(0, int(loud[0]) - self._spare)
             samples, loud = samples[first:], loud - first
         return self._take(samples, len(samples) if self._end is None else int(loud[-1]) + 1)
 
     def finish(self) -> bytes:
         """There is no more: return what is left. All silence gives no audio."""
-        return self._held[: self._end].tobytes() if self._heard else b""
+        return self._held[: self._end].tobytes() if self._sound_started else b""
 
     @property
     def _spare(self) -> int:

@@ -85,7 +85,7 @@ def to_s16(samples: Samples) -> bytes:
     return whole.tobytes()
 
 
-def level(pcm: bytes | memoryview) -> float:
+def rms_dbfs(pcm: bytes | memoryview) -> float:
     """Return the RMS level of 16-bit PCM in dBFS; -120 for digital silence and no audio."""
     samples = np.frombuffer(pcm, "<i2").astype(np.float32)
     if not samples.size:

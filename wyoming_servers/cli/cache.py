@@ -6,24 +6,24 @@ from typing import Annotated, Any
 import typer
 
 from wyoming_servers.cli import settings
-from wyoming_servers.cli.remote import JsonOption, Remote, ServerOption, TokenFileOption
+from wyoming_servers.cli.remote import JsonOption, ApiTarget, ServerOption, TokenFileOption
 
 app = typer.Typer(no_args_is_help=True, help="Show and clear what a running server keeps.")
 
 
-class Part(StrEnum):
+class CacheSection(StrEnum):
     """A part of the cache."""
 
     MODELS = "models"
     PHRASES = "phrases"
 
 
-PartArgument = Annotated[Part | None, typer.Argument(help="One part only.")]
+SectionArgument = Annotated[CacheSection | None, typer.Argument(help="One part only.")]
 
 
 @app.command()
 def show(
-    part: PartArgument = None,
+    part: SectionArgument = None,
     as_json: JsonOption = False,
     server: ServerOption = None,
     token_file: TokenFileOption = None,
@@ -41,18 +41,18 @@ def show(
     from wyoming_servers.cli.output import print_json
 
     path = f"/cache/{part}" if part else "/cache"
-    answer = Remote(server, token_file, config, data_dir).ask("GET", path)
+    answer = ApiTarget(server, token_file, config, data_dir).request("GET", path)
     if as_json:
         print_json(answer)
     elif part is None:
-        _print_all(answer)
+        _print_summary(answer)
     else:
         _print_entries(part, answer["entries"])
 
 
 @app.command()
 def clear(
-    part: PartArgument = None,
+    part: SectionArgument = None,
     entry: Annotated[
         str | None, typer.Argument(help="One model's id or phrase's key, as `show` has it.")
     ] = None,
@@ -71,16 +71,16 @@ def clear(
     """
     from urllib.parse import quote
 
-    from wyoming_servers.cli.output import megabytes, note
+    from wyoming_servers.cli.output import megabytes, print_note
 
     path = f"/cache/{part}" if part else "/cache"
     if entry is not None:
         path += f"/{quote(entry)}"
-    answer = Remote(server, token_file, config, data_dir).ask("DELETE", path)
-    note(f"{megabytes(answer['freed_bytes'])} freed")
+    answer = ApiTarget(server, token_file, config, data_dir).request("DELETE", path)
+    print_note(f"{megabytes(answer['freed_bytes'])} freed")
 
 
-def _print_all(cache: dict[str, Any]) -> None:
+def _print_summary(cache: dict[str, Any]) -> None:
     from wyoming_servers.cli.output import megabytes
 
     models, phrases = cache["models"], cache["phrases"]
@@ -93,18 +93,18 @@ def _print_all(cache: dict[str, Any]) -> None:
     typer.echo(f"phrases  {megabytes(phrases['bytes']):>8}  {phrases['phrases']} phrases{used}")
 
 
-def _print_entries(part: Part, entries: list[dict[str, Any]]) -> None:
+def _print_entries(part: CacheSection, entries: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
     from wyoming_servers.cli.output import console, megabytes
 
     table = Table(box=None, pad_edge=False)
-    titles = ("model", "size", "") if part is Part.MODELS else ("key", "size", "hits", "text")
+    titles = ("model", "size", "") if part is CacheSection.MODELS else ("key", "size", "hits", "text")
     for title in titles:
         table.add_column(title, no_wrap=title in ("model", "key"))
     for entry in entries:
         size = megabytes(entry["bytes"])
-        if part is Part.MODELS:
+        if part is CacheSection.MODELS:
             table.add_row(entry["id"], size, "in use" if entry["in_use"] else "")
         else:
             table.add_row(entry["key"], size, str(entry["hits"]), entry["text"])

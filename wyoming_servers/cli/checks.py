@@ -19,9 +19,9 @@ import psutil
 import pynvml
 
 from wyoming_servers.cli.client import Address
-from wyoming_servers.cli.identify import Service, identify
+from wyoming_servers.cli.identify import ProbedService, identify_port_owner
 from wyoming_servers.cli.output import megabytes
-from wyoming_servers.config.faults import Fault
+from wyoming_servers.config.faults import ConfigProblem
 from wyoming_servers.config.schema import Config
 from wyoming_servers.store.catalog import Catalog, builtin_catalog
 from wyoming_servers.store.references import check_references
@@ -29,12 +29,12 @@ from wyoming_servers.store.store import ModelStore
 
 _OLDEST_PYTHON: Final = (3, 11)
 
-_GIB: Final = 1024**3
-_LOW_DISK: Final = 2 * _GIB
+_BYTES_PER_GIB: Final = 1024**3
+_LOW_DISK_BYTES: Final = 2 * _BYTES_PER_GIB
 """Less than a large model takes; a warning."""
-_NO_DISK: Final = 100 * 1024**2
+_MIN_DISK_BYTES: Final = 100 * 1024**2
 """Too little for logs, state and the smallest voice."""
-_LOW_MEMORY: Final = 1 * _GIB
+_LOW_MEMORY_BYTES: Final = 1 * _BYTES_PER_GIB
 """What the small models, one each, take together."""
 
 
@@ -60,7 +60,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Engine:
+class EngineLibraries:
     """How an engine's libraries are found without importing them."""
 
     modules: tuple[str, ...]
@@ -69,13 +69,13 @@ class Engine:
     extra: str
 
 
-ENGINES: Final[Mapping[str, Engine]] = {
-    "faster-whisper": Engine(("faster_whisper",), "faster-whisper", "faster-whisper"),
-    "piper": Engine(("piper",), "piper-tts", "piper"),
-    "kokoro": Engine(("kokoro", "torch", "espeakng_loader"), "kokoro", "kokoro"),
-    "kokoro-onnx": Engine(("onnxruntime", "espeakng_loader"), "onnxruntime", "kokoro-onnx"),
-    "openwakeword": Engine(("pyopen_wakeword", "onnxruntime"), "pyopen-wakeword", "wake"),
-    "microwakeword": Engine(("pymicro_wakeword",), "pymicro-wakeword", "wake"),
+ENGINES: Final[Mapping[str, EngineLibraries]] = {
+    "faster-whisper": EngineLibraries(("faster_whisper",), "faster-whisper", "faster-whisper"),
+    "piper": EngineLibraries(("piper",), "piper-tts", "piper"),
+    "kokoro": EngineLibraries(("kokoro", "torch", "espeakng_loader"), "kokoro", "kokoro"),
+    "kokoro-onnx": EngineLibraries(("onnxruntime", "espeakng_loader"), "onnxruntime", "kokoro-onnx"),
+    "openwakeword": EngineLibraries(("pyopen_wakeword", "onnxruntime"), "pyopen-wakeword", "wake"),
+    "microwakeword": EngineLibraries(("pymicro_wakeword",), "pymicro-wakeword", "wake"),
 }
 """The names of `engines.registry`, which this side of the pipe does not import."""
 
@@ -90,14 +90,14 @@ def check_python() -> list[Finding]:
     return [Finding("Python", Level.OK, text)]
 
 
-def known_config(file: Path | None, config: Config) -> list[Finding]:
+def check_config_names(file: Path | None, config: Config) -> list[Finding]:
     """Whether the models, voices and words that a configuration names exist."""
     if faults := check_references(config, builtin_catalog()):
-        return faulty_config(faults)
+        return config_problem_findings(faults)
     return [Finding("config", Level.OK, f"{file} is valid" if file else "no file; defaults hold")]
 
 
-def faulty_config(faults: Iterable[Fault]) -> list[Finding]:
+def config_problem_findings(faults: Iterable[ConfigProblem]) -> list[Finding]:
     """Name every fault."""
     return [
         Finding(
@@ -121,7 +121,7 @@ def check_models(config: Config, catalog: Catalog, needed: Iterable[str]) -> lis
     """Whether the models that a client gets by default are installed, or can be."""
     store = ModelStore(config.data_dir, catalog)
     missing = [model for model in needed if not store.installed(model)]
-    embedded = asyncio.run(store.embedded()) if missing else []
+    embedded = asyncio.run(store.embedded_models()) if missing else []
     findings = [
         Finding("model", Level.OK, f"{model} is installed")
         for model in needed
@@ -175,13 +175,13 @@ def check_gpu(wanted: bool, library: Any = pynvml) -> list[Finding]:
             return [Finding("GPU", Level.BROKEN, f"none can be used: {err}", cure)]
         return [Finding("GPU", Level.OK, "none; models run on the CPU")]
     try:
-        driver = _text(library.nvmlSystemGetDriverVersion())
+        driver = _decode(library.nvmlSystemGetDriverVersion())
         findings = []
         for index in range(library.nvmlDeviceGetCount()):
             handle = library.nvmlDeviceGetHandleByIndex(index)
             memory = library.nvmlDeviceGetMemoryInfo(handle)
             text = (
-                f"cuda:{index} {_text(library.nvmlDeviceGetName(handle))}, "
+                f"cuda:{index} {_decode(library.nvmlDeviceGetName(handle))}, "
                 f"{megabytes(memory.free)} of {megabytes(memory.total)} free, driver {driver}"
             )
             findings.append(Finding("GPU", Level.OK, text))
@@ -203,7 +203,7 @@ def check_memory() -> list[Finding]:
     """How much main memory is left."""
     memory = psutil.virtual_memory()
     text = f"{megabytes(memory.available)} of {megabytes(memory.total)} free"
-    if memory.available < _LOW_MEMORY:
+    if memory.available < _LOW_MEMORY_BYTES:
         cure = "Use small models (asr.model: whisper/tiny.en), or stop other programs."
         return [Finding("memory", Level.WARNING, text, cure)]
     return [Finding("memory", Level.OK, text)]
@@ -219,9 +219,9 @@ def check_disk(data_dir: Path) -> list[Finding]:
         return [Finding("disk", Level.BROKEN, f"{data_dir} cannot be written", cure)]
     free = shutil.disk_usage(folder).free
     text = f"{data_dir}: {megabytes(free)} free"
-    if free < _NO_DISK:
+    if free < _MIN_DISK_BYTES:
         return [Finding("disk", Level.BROKEN, text, "Free some space, or set data_dir.")]
-    if free < _LOW_DISK:
+    if free < _LOW_DISK_BYTES:
         return [Finding("disk", Level.WARNING, text, "A large model needs more than that.")]
     return [Finding("disk", Level.OK, text)]
 
@@ -231,8 +231,8 @@ async def check_ports(config: Config, token: str | None = None) -> list[Finding]
 
     `token` is that of the HTTP API; without it a running one is recognised all the same.
     """
-    services: tuple[Service, ...] = ("asr", "tts", "wake", "api")
-    wanted: list[tuple[Service, str, str, int]] = [
+    services: tuple[ProbedService, ...] = ("asr", "tts", "wake", "api")
+    wanted: list[tuple[ProbedService, str, str, int]] = [
         (name, name, f"{name}.port", getattr(config, name).port)
         for name in services
         if getattr(config, name).enabled
@@ -250,7 +250,7 @@ async def check_ports(config: Config, token: str | None = None) -> list[Finding]
 
 
 async def _check_port(
-    service: Service, name: str, key: str, address: Address, token: str | None
+    service: ProbedService, name: str, key: str, address: Address, token: str | None
 ) -> Finding:
     """Look at one port; `name` is for people, `key` is where the configuration has it."""
     label = f"{name} port {address.port}"
@@ -262,7 +262,7 @@ async def _check_port(
         cure = f"Ports below 1024 need rights; set {key} to a higher one."
         return Finding("port", Level.BROKEN, f"{label} is not allowed to this user", cure)
     except OSError as err:
-        owner = await identify(service, address, token)
+        owner = await identify_port_owner(service, address, token)
         if owner.ours:
             return Finding("port", Level.OK, f"{label}: {owner.name} answers")
         who = f"{owner.name} is there" if owner.name else err.strerror or str(err)
@@ -292,5 +292,5 @@ def _version(distribution: str) -> str:
         return ""
 
 
-def _text(value: str | bytes) -> str:
+def _decode(value: str | bytes) -> str:
     return value.decode() if isinstance(value, bytes) else value

@@ -43,7 +43,7 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class ReceivedAudio:
     """A piece of speech as it arrives."""
 
     format: AudioFormat
@@ -111,7 +111,7 @@ async def synthesize(
     language: str | None = None,
     speed: float | None = None,
     timeout: float,
-) -> AsyncGenerator[Spoken, None]:
+) -> AsyncGenerator[ReceivedAudio, None]:
     """Yield speech as it is made. Raises as `transcribe`."""
     wanted = SynthesizeVoice(voice, language, speaker) if voice or language else None
     # Wyoming has no field for the pace; our own server reads it from the context, others ignore it.
@@ -122,7 +122,7 @@ async def synthesize(
             event = await _next_event(client, address)
             if AudioChunk.is_type(event.type):
                 chunk = AudioChunk.from_event(event)
-                yield Spoken(AudioFormat(chunk.rate, chunk.width, chunk.channels), chunk.audio)
+                yield ReceivedAudio(AudioFormat(chunk.rate, chunk.width, chunk.channels), chunk.audio)
             elif AudioStop.is_type(event.type):
                 return
 
@@ -170,11 +170,11 @@ async def _next_event(client: AsyncTcpClient, address: Address) -> Event:
             hint="Its log says why.",
         )
     if Error.is_type(event.type):
-        raise _failure(Error.from_event(event))
+        raise _to_error(Error.from_event(event))
     return event
 
 
-def _failure(error: Error) -> ConductorError:
+def _to_error(error: Error) -> ConductorError:
     """Return a server's error as ours; a code of another server becomes part of the text."""
     if error.code in CODES:
         failure = from_code(error.code, error.text)

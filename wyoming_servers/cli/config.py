@@ -35,13 +35,13 @@ def check(
     from wyoming_servers.store.references import check_references
 
     try:
-        loaded = settings.load(config, data_dir, sets)
+        loaded = settings.load_configuration(config, data_dir, sets)
         if faults := check_references(loaded.config, builtin_catalog()):
             raise ConfigError(faults)
     except ConfigError as err:
         if not as_json:
             raise
-        print_json({"valid": False, "faults": [asdict(fault) for fault in err.faults]})
+        print_json({"valid": False, "faults": [asdict(fault) for fault in err.problems]})
         raise typer.Exit(ExitCode.USAGE) from err
     if as_json:
         print_json({"valid": True, "faults": []})
@@ -68,10 +68,10 @@ def show(
     """
     from wyoming_servers.cli.output import console, print_json
 
-    loaded = settings.load(config, data_dir, sets)
+    loaded = settings.load_configuration(config, data_dir, sets)
     values = loaded.config.model_dump(mode="json")
     rows = [
-        (path, _value(values, path, loaded.config.models), source)
+        (path, _value_at(values, path, loaded.config.models), source)
         for path, source in loaded.sources.items()
         if source != "default" or not changed
     ]
@@ -82,11 +82,11 @@ def show(
 
     table = Table("key", "value", "source", box=None, pad_edge=False)
     for path, value, source in rows:
-        table.add_row(path, _plain(value), source)
+        table.add_row(path, _format_value(value), source)
     console().print(table)
 
 
-def _value(values: dict[str, Any], path: str, models: Any) -> Any:
+def _value_at(values: dict[str, Any], path: str, models: Any) -> Any:
     """Find the value at a dotted path; a model's id may hold dots itself."""
     rest = path
     for model in models:
@@ -102,7 +102,7 @@ def _value(values: dict[str, Any], path: str, models: Any) -> Any:
     return found
 
 
-def _plain(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if value is None:

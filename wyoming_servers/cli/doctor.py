@@ -35,7 +35,7 @@ def doctor(
     from wyoming_servers.cli.edge import ExitCode
     from wyoming_servers.cli.output import print_json
 
-    findings = _examine(config, data_dir, sets)
+    findings = _run_checks(config, data_dir, sets)
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
@@ -44,26 +44,26 @@ def doctor(
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _examine(file: Path | None, data_dir: Path | None, sets: list[str] | None) -> "list[Finding]":
+def _run_checks(file: Path | None, data_dir: Path | None, sets: list[str] | None) -> "list[Finding]":
     from wyoming_servers.cli import checks
     from wyoming_servers.config.faults import ConfigError
     from wyoming_servers.config.schema import Config
 
     findings = checks.check_python()
     try:
-        loaded = settings.load(file, data_dir, sets)
+        loaded = settings.load_configuration(file, data_dir, sets)
     except ConfigError as err:
         # The rest is looked at as if nothing was configured: it may be wrong as well.
-        findings += checks.faulty_config(err.faults)
+        findings += checks.config_problem_findings(err.problems)
         folder = (data_dir or Config().data_dir).expanduser().absolute()
         config = Config(data_dir=folder)
     else:
         config = loaded.config
-        findings += checks.known_config(loaded.file, config)
-    return findings + _examine_machine(config)
+        findings += checks.check_config_names(loaded.file, config)
+    return findings + _run_machine_checks(config)
 
 
-def _examine_machine(config: "Config") -> "list[Finding]":
+def _run_machine_checks(config: "Config") -> "list[Finding]":
     from wyoming_servers.cli import checks
     from wyoming_servers.store.catalog import builtin_catalog
     from wyoming_servers.store.specs import served_models
@@ -81,11 +81,11 @@ def _examine_machine(config: "Config") -> "list[Finding]":
         *checks.check_memory(),
         *checks.check_disk(config.data_dir),
         *checks.check_models(config, catalog, list(dict.fromkeys(served.values()))),
-        *asyncio.run(checks.check_ports(config, _token(config))),
+        *asyncio.run(checks.check_ports(config, _read_api_token(config))),
     ]
 
 
-def _token(config: "Config") -> str | None:
+def _read_api_token(config: "Config") -> str | None:
     """Return the API's token if there is one that we may read."""
     from wyoming_servers.api.auth import TOKEN_FILE
 

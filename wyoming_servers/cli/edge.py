@@ -42,7 +42,7 @@ class UnreachableError(ConductorError):
     default_hint = "Start one with `wyoming-conductor serve`, or say where it is with --server."
 
 
-class Edge(TyperGroup):
+class ErrorHandlingGroup(TyperGroup):
     """The outermost group of commands."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -51,7 +51,7 @@ class Edge(TyperGroup):
         except ConductorError as err:
             if ctx.params.get("debug"):
                 raise
-            show(err)
+            print_error(err)
             raise typer.Exit(exit_code(err)) from err
         except KeyboardInterrupt as err:
             typer.echo("Interrupted.", err=True)
@@ -64,13 +64,13 @@ class Edge(TyperGroup):
         except (typer.Exit, typer.Abort):
             raise
         except Exception as err:
-            if ctx.params.get("debug") or _is_usage(err):
+            if ctx.params.get("debug") or _is_usage_error(err):
                 raise
             bug = InternalError(
                 f"{type(err).__name__}: {err}.",
                 hint="This is a bug; `wyoming-conductor --debug …` shows where, please report it.",
             )
-            show(bug)
+            print_error(bug)
             raise typer.Exit(ExitCode.FAILED) from err
 
 
@@ -87,40 +87,40 @@ def exit_code(error: ConductorError) -> ExitCode:
             return ExitCode.FAILED
 
 
-def show(error: ConductorError) -> None:
+def print_error(error: ConductorError) -> None:
     """Print an error to stderr: one line, or the table of a configuration's faults."""
     from wyoming_servers.config.faults import ConfigError
 
     if isinstance(error, ConfigError):
-        show_faults(error)
+        print_config_problems(error)
         return
     text = " ".join(str(error).split())
     typer.echo(f"error [{error.code}]: {text}", err=True)
 
 
-def show_faults(error: "ConfigError") -> None:
+def print_config_problems(error: "ConfigError") -> None:
     """Print every fault of a configuration to stderr."""
     from rich.table import Table
 
     from wyoming_servers.cli.output import errors_console
 
     console = errors_console()
-    count = len(error.faults)
+    count = len(error.problems)
     title = f"The configuration has {'a fault' if count == 1 else f'{count} faults'}"
     if not console.is_terminal:
         # Whole lines for a log or a script; a table would be cut to 80 columns.
         typer.echo(f"error [{error.code}]: {title}", err=True)
-        for fault in error.faults:
+        for fault in error.problems:
             typer.echo(f"  {fault}", err=True)
         return
     table = Table(
         "key", "what is wrong", "did you mean", "where", title=title, title_justify="left"
     )
-    for fault in error.faults:
+    for fault in error.problems:
         table.add_row(fault.path or "(file)", fault.message, fault.suggestion, fault.where)
     console.print(table)
 
 
-def _is_usage(err: Exception) -> bool:
+def _is_usage_error(err: Exception) -> bool:
     """Whether the argument parser raised it; it prints those itself."""
     return hasattr(err, "exit_code") and hasattr(err, "format_message")

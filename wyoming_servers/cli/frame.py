@@ -9,12 +9,12 @@ from rich.text import Text
 
 from wyoming_servers.cli.output import megabytes
 
-_BAR: Final = 20
+_BAR_COLUMNS: Final = 20
 """Columns of the bar that shows a device's memory."""
 
-_LEVELS: Final = {"normal": "green", "warning": "yellow", "critical": "red"}
+_PRESSURE_STYLES: Final = {"normal": "green", "warning": "yellow", "critical": "red"}
 
-_STATES: Final = {
+_STATE_STYLES: Final = {
     "ready": "green",
     "loading": "cyan",
     "waiting_for_gpu": "yellow",
@@ -23,20 +23,20 @@ _STATES: Final = {
     "unloaded": "dim",
 }
 
-_EVENTS: Final = {"debug": "dim", "info": "", "warning": "yellow", "error": "red"}
+_EVENT_STYLES: Final = {"debug": "dim", "info": "", "warning": "yellow", "error": "red"}
 
 Row = Mapping[str, Any]
 
 
-def render(status: Row, notice: str = "", height: int | None = None) -> RenderableType:
+def render_status(status: Row, notice: str = "", height: int | None = None) -> RenderableType:
     """Draw everything; `notice` is a line of our own, such as a lost connection.
 
     With a `height`, in lines, only as many of the last events as there is room for.
     """
-    above: list[RenderableType] = [_head(status)]
+    above: list[RenderableType] = [_header(status)]
     if notice:
         above.append(Text(notice, style="bold red"))
-    moving = _moving(status)
+    moving = _transitions(status)
     above += [Text(""), _devices(status), Text(""), _models(status), *moving, Text("")]
     events = status["events"]
     if height is not None:
@@ -46,11 +46,11 @@ def render(status: Row, notice: str = "", height: int | None = None) -> Renderab
     return Group(*above, _events(events))
 
 
-def _head(status: Row) -> Text:
+def _header(status: Row) -> Text:
     ready = Text("ready", "green") if status["ready"] else Text("not ready", "yellow")
     head = Text.assemble(
         ("Wyoming Conductor ", "bold"),
-        f"{status['version']}, up {duration(status['uptime_secs'])}, ",
+        f"{status['version']}, up {format_duration(status['uptime_secs'])}, ",
         ready,
         f", {status['active_requests']} active, {status['queue_depth']} waiting",
     )
@@ -68,18 +68,18 @@ def _devices(status: Row) -> Table:
         coming = device["reserved_bytes"] + device["returning_bytes"]
         table.add_row(
             f"{device['device']} {device['name']}",
-            _bar(device),
+            _memory_bar(device),
             megabytes(device["committed_bytes"]),
             megabytes(coming) if coming else "-",
             megabytes(device["others_bytes"]),
             megabytes(device["budget_bytes"]),
-            Text(device["pressure"], _LEVELS.get(device["pressure"], "")),
-            _work(device),
+            Text(device["pressure"], _PRESSURE_STYLES.get(device["pressure"], "")),
+            _utilization(device),
         )
     return table
 
 
-def _bar(device: Row) -> Text:
+def _memory_bar(device: Row) -> Text:
     """Draw who holds the memory: models, loads in flight, other programs, nobody."""
     total = max(1, device["total_bytes"])
     shares = (
@@ -87,16 +87,16 @@ def _bar(device: Row) -> Text:
         (device["reserved_bytes"] + device["returning_bytes"], "▒", "cyan"),
         (device["others_bytes"], "█", "bright_black"),
     )
-    bar, left = Text(), _BAR
+    bar, left = Text(), _BAR_COLUMNS
     for size, sign, style in shares:
         # Whoever holds anything is seen.
-        width = min(left, max(round(_BAR * size / total), 1 if size else 0))
+        width = min(left, max(round(_BAR_COLUMNS * size / total), 1 if size else 0))
         bar.append(sign * width, style)
         left -= width
     return bar.append("·" * left, "dim").append(f" {megabytes(total)}")
 
 
-def _work(device: Row) -> str:
+def _utilization(device: Row) -> str:
     parts: tuple[tuple[str, Callable[[float], str]], ...] = (
         ("utilisation", lambda share: f"{share:.0%}"),
         ("temperature", lambda degrees: f"{degrees:.0f} °C"),
@@ -113,29 +113,29 @@ def _models(status: Row) -> Table:
         table.add_row(
             model["id"],
             model["kind"],
-            Text(state, _STATES.get(state, "")),
+            Text(state, _STATE_STYLES.get(state, "")),
             f"{model['device']}/{model['compute_type']}" if loaded else "",
             str(model["active_requests"] or "-"),
             str(model["queued_requests"] or "-"),
             megabytes(model["memory_bytes"]) if loaded else "-",
-            _leaves(model),
-            note(model),
+            _unload_time(model),
+            model_note(model),
         )
     return table
 
 
-def _leaves(model: Row) -> str:
+def _unload_time(model: Row) -> str:
     """Say when a model is unloaded."""
     if model["state"] != "ready":
         return "-"
     if model["keep_alive"] < 0:
         return "never"
     left = model.get("unload_in_secs")
-    text = "after use" if left is None else f"in {duration(left)}"
+    text = "after use" if left is None else f"in {format_duration(left)}"
     return f"{text}, pinned" if model["pinned"] else text
 
 
-def note(model: Row) -> str:
+def model_note(model: Row) -> str:
     """Say what there is to say of a model besides its state."""
     parts = []
     if (progress := model.get("progress")) and model["state"] == "loading":
@@ -146,13 +146,13 @@ def note(model: Row) -> str:
     if error := model.get("error"):
         parts.append(f"[{error['code']}] {error['message']}")
     if (retry := model.get("retry_in_secs")) is not None and model["state"] != "ready":
-        parts.append(f"next try in {duration(retry)}")
+        parts.append(f"next try in {format_duration(retry)}")
     if reason := model.get("fallback_reason"):
         parts.append(f"fell back: {reason}")
     return "; ".join(parts)
 
 
-def _moving(status: Row) -> list[Text]:
+def _transitions(status: Row) -> list[Text]:
     """List what is on its way up or down: the models' table cannot show all of it."""
     return [
         Text(
@@ -168,7 +168,7 @@ def _moving(status: Row) -> list[Text]:
 def _events(events: Sequence[Row]) -> Table:
     table = _table("time", "event")
     for event in events:
-        style = _EVENTS.get(event["level"], "")
+        style = _EVENT_STYLES.get(event["level"], "")
         table.add_row(event["at"][11:19], Text(event["text"], style))
     return table
 
@@ -180,7 +180,7 @@ def _table(*titles: str) -> Table:
     return table
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Write seconds as people say them: `42 s`, `4:05 min`, `3 h 20 min`."""
     whole = round(seconds)
     if whole < 60:

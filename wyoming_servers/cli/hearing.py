@@ -9,23 +9,23 @@ from typing import Any, Final
 
 from wyoming_servers.audio.wav import Wav
 from wyoming_servers.config.schema import Config
-from wyoming_servers.domain import SPEECH_FORMAT, Kind
+from wyoming_servers.domain import SPEECH_FORMAT, Task
 from wyoming_servers.errors import InferenceFailedError, ModelMissingError
-from wyoming_servers.pipelines.words import Word, WordBook
-from wyoming_servers.store.own_words import OwnWords, words_folder
+from wyoming_servers.pipelines.words import RegisteredWakeWord, WakeWordRegistry
+from wyoming_servers.store.own_words import CustomWakeWords, wake_words_folder
 from wyoming_servers.store.specs import model_specs
 from wyoming_servers.store.store import ModelStore
 from wyoming_servers.worker.base import Worker
 from wyoming_servers.worker.process import ProcessLauncher
 
-_PIECE_SECONDS: Final = 1.0
+_CHUNK_SECONDS: Final = 1.0
 _STOP_SECONDS: Final = 5.0
-_AFTER_SECONDS: Final = 1.0
+_PADDING_SECONDS: Final = 1.0
 """Silence put behind a recording: a score peaks up to half a second after its word."""
 
 
 @dataclass(slots=True)
-class Heard:
+class ProbeResult:
     """What was made of one recording."""
 
     seconds: float = 0.0
@@ -36,7 +36,7 @@ class Heard:
     """Seconds into the recording, word and score."""
 
     @property
-    def until(self) -> float:
+    def last_score_time(self) -> float:
         """When the last score was made, in seconds; a little after the recording's end."""
         return max((scores[-1][0] for scores in self.scores.values() if scores), default=0.0)
 
@@ -45,13 +45,13 @@ class Heard:
         return max((score for _, score in self.scores.get(word, ())), default=0.0)
 
 
-class Listeners:
+class WakeProbe:
     """The workers that hear the words asked for; `hear` as many recordings as you like."""
 
     def __init__(
-        self, words: Sequence[Word], book: WordBook, refractory: float, threshold: float | None
+        self, words: Sequence[RegisteredWakeWord], book: WakeWordRegistry, refractory: float, threshold: float | None
     ) -> None:
-        self.words = [word.offer.name for word in words]
+        self.words = [word.info.name for word in words]
         self._words = words
         self._book = book
         self._refractory = refractory
@@ -77,12 +77,12 @@ class Listeners:
         """End the workers."""
         await asyncio.gather(*(worker.stop(_STOP_SECONDS) for worker in self._workers.values()))
 
-    async def hear(self, pcm: bytes) -> Heard:
+    async def process(self, pcm: bytes) -> ProbeResult:
         """Hear a whole recording of 16 kHz speech, as fast as it goes."""
-        padded = pcm + bytes(SPEECH_FORMAT.bytes_for(_AFTER_SECONDS))
-        heard = Heard(SPEECH_FORMAT.seconds(len(pcm)), {word: [] for word in self.words})
+        padded = pcm + bytes(SPEECH_FORMAT.bytes_for(_PADDING_SECONDS))
+        heard = ProbeResult(SPEECH_FORMAT.seconds(len(pcm)), {word: [] for word in self.words})
         for model, worker in self._workers.items():
-            names = [word.offer.name for word in self._words if word.spec.id == model]
+            names = [word.info.name for word in self._words if word.spec.id == model]
             request: dict[str, Any] = {
                 "words": names,
                 "threshold": {name: self.threshold(name) for name in names},
@@ -93,53 +93,53 @@ class Listeners:
             async with worker.open(request, streaming=True) as run, asyncio.TaskGroup() as tasks:
 
                 async def send() -> None:
-                    step = SPEECH_FORMAT.bytes_for(_PIECE_SECONDS)
+                    step = SPEECH_FORMAT.bytes_for(_CHUNK_SECONDS)
                     for at in range(0, len(padded), step):
                         await run.send(padded[at : at + step])
                     await run.end()
 
                 tasks.create_task(send())
                 async for chunk in run:
-                    _note(chunk.data, heard)
+                    _record_result(chunk.data, heard)
         heard.detections.sort()
         return heard
 
 
-async def hear_all(
+async def probe_recordings(
     config: Config,
     clips: Mapping[Path, Wav],
     names: Sequence[str],
     threshold: float | None,
     on_status: Callable[[str], None],
-) -> tuple[dict[Path, Heard], Listeners]:
+) -> tuple[dict[Path, ProbeResult], WakeProbe]:
     """Hear every recording; all words that are offered without names. Raises as `listeners`."""
     results = {}
-    async with listeners(config, names, threshold, on_status) as found:
+    async with open_wake_probe(config, names, threshold, on_status) as found:
         for number, (path, clip) in enumerate(clips.items(), 1):
             on_status(f"hearing {number} of {len(clips)}: {path.name}")
-            results[path] = await found.hear(await asyncio.to_thread(clip.speech))
+            results[path] = await found.process(await asyncio.to_thread(clip.speech))
     return results, found
 
 
 @asynccontextmanager
-async def listeners(
+async def open_wake_probe(
     config: Config,
     names: Sequence[str],
     threshold: float | None,
     on_status: Callable[[str], None],
-) -> AsyncIterator[Listeners]:
+) -> AsyncIterator[WakeProbe]:
     """Give the listeners for some words; all that are offered without names.
 
     Raises ModelMissingError for a word that is not there, LoadFailedError.
     """
     store = await ModelStore.open(config.data_dir, offline=True)
-    for model in await store.embedded():
-        if store.entry(model).kind is Kind.WAKE:
+    for model in await store.embedded_models():
+        if store.entry(model).kind is Task.WAKE:
             await store.ensure(model)
     specs = await asyncio.to_thread(model_specs, config, store)
-    own = await asyncio.to_thread(OwnWords, words_folder(config))
-    book = WordBook(specs, config.wake, own)
-    found = Listeners(book.find(names), book, config.wake.refractory, threshold)
+    own = await asyncio.to_thread(CustomWakeWords, wake_words_folder(config))
+    book = WakeWordRegistry(specs, config.wake, own)
+    found = WakeProbe(book.find(names), book, config.wake.refractory, threshold)
     try:
         await found.start(on_status)
         yield found
@@ -147,7 +147,7 @@ async def listeners(
         await found.stop()
 
 
-def recordings(paths: Sequence[Path]) -> list[Path]:
+def find_recordings(paths: Sequence[Path]) -> list[Path]:
     """Return the WAV files named, and those below the folders named. Raises ModelMissingError."""
     files: list[Path] = []
     for path in paths:
@@ -157,7 +157,7 @@ def recordings(paths: Sequence[Path]) -> list[Path]:
     return files
 
 
-def _note(data: Any, heard: Heard) -> None:
+def _record_result(data: Any, heard: ProbeResult) -> None:
     """Take what an engine tells; see `engines.base`."""
     sample = data.get("sample")
     if not isinstance(sample, int):

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import typer
 
 from wyoming_servers.cli import settings
-from wyoming_servers.cli.remote import JsonOption, Remote, ServerOption, TokenFileOption
+from wyoming_servers.cli.remote import JsonOption, ApiTarget, ServerOption, TokenFileOption
 
 app = typer.Typer(no_args_is_help=True, help="Tell a running server how words are said.")
 
@@ -23,16 +23,16 @@ def list_words(
     data_dir: settings.DataDirOption = None,
 ) -> None:
     """List the words and what is said instead."""
-    from wyoming_servers.cli.output import note, print_json
+    from wyoming_servers.cli.output import print_note, print_json
 
-    answer = Remote(server, token_file, config, data_dir).ask("GET", "/lexicon")
+    answer = ApiTarget(server, token_file, config, data_dir).request("GET", "/lexicon")
     if as_json:
         print_json(answer)
         return
     for word in answer["words"]:
-        typer.echo(f"{word['language']}\t{word['word']}\t{_said(word)}")
+        typer.echo(f"{word['language']}\t{word['word']}\t{_format_pronunciation(word)}")
     if answer.get("fault"):
-        note(f"The file has a fault; these words hold until it is corrected. {answer['fault']}")
+        print_note(f"The file has a fault; these words hold until it is corrected. {answer['fault']}")
 
 
 @app.command()
@@ -55,12 +55,12 @@ def add(
       wyoming-conductor lexicon add en Reolink "ree oh link"
       wyoming-conductor lexicon add '*' gnocchi ˈnjɒki --ipa
     """
-    from wyoming_servers.cli.output import note
+    from wyoming_servers.cli.output import print_note
 
     path = f"/lexicon/{quote(language, safe='*')}/{quote(word)}"
     body = {"ipa" if ipa else "respelling": said}
-    answer = Remote(server, token_file, config, data_dir).ask("PUT", path, body)
-    note(f"{answer['word']} is said {_said(answer)}")
+    answer = ApiTarget(server, token_file, config, data_dir).request("PUT", path, body)
+    print_note(f"{answer['word']} is said {_format_pronunciation(answer)}")
 
 
 @app.command()
@@ -78,12 +78,12 @@ def remove(
     Example:
       wyoming-conductor lexicon remove en Reolink
     """
-    from wyoming_servers.cli.output import note
+    from wyoming_servers.cli.output import print_note
 
     path = f"/lexicon/{quote(language, safe='*')}/{quote(word)}"
-    Remote(server, token_file, config, data_dir).ask("DELETE", path)
-    note(f"{word} is forgotten")
+    ApiTarget(server, token_file, config, data_dir).request("DELETE", path)
+    print_note(f"{word} is forgotten")
 
 
-def _said(word: dict[str, Any]) -> str:
+def _format_pronunciation(word: dict[str, Any]) -> str:
     return f"/{word['ipa']}/" if word.get("ipa") else str(word["respelling"])

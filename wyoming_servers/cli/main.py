@@ -19,10 +19,10 @@ from wyoming_servers.cli import (
     vocabulary,
     wake,
 )
-from wyoming_servers.cli.edge import EXIT_CODES, Edge
+from wyoming_servers.cli.edge import EXIT_CODES, ErrorHandlingGroup
 
 app = typer.Typer(
-    cls=Edge,
+    cls=ErrorHandlingGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",

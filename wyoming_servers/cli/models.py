@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wyoming_servers.cli import settings
-from wyoming_servers.domain import Kind
+from wyoming_servers.domain import Task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,7 @@ app = typer.Typer(no_args_is_help=True, help="List, install, check and remove mo
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
-_SHOWN_LANGUAGES = 4
+_MAX_LISTED_LANGUAGES = 4
 """More of them would push everything else off the line; `--json` has all."""
 
 
@@ -28,7 +28,7 @@ def list_models(
     installed: Annotated[
         bool, typer.Option("--installed", help="Only those that are here.")
     ] = False,
-    kind: Annotated[Kind | None, typer.Option(help="Only those of one kind.")] = None,
+    kind: Annotated[Task | None, typer.Option(help="Only those of one kind.")] = None,
     voices: Annotated[
         bool, typer.Option("--voices", help="Each voice, with what it needs to be played.")
     ] = False,
@@ -48,11 +48,11 @@ def list_models(
     from wyoming_servers.cli.output import console, megabytes, print_json
 
     if voices:
-        from wyoming_servers.cli.voices import show
+        from wyoming_servers.cli.voices import print_installed_voices
 
-        show(settings.load(config, data_dir, sets).config, installed=installed, as_json=as_json)
+        print_installed_voices(settings.load_configuration(config, data_dir, sets).config, installed=installed, as_json=as_json)
         return
-    store = _store(config, data_dir, sets)
+    store = _open_store(config, data_dir, sets)
     entries = [
         entry
         for entry in store.entries()
@@ -72,7 +72,7 @@ def list_models(
             entry.kind,
             "installed" if store.installed(entry.id) else "-",
             megabytes(entry.download_bytes) if entry.download_bytes else "-",
-            _languages(entry.languages),
+            _format_languages(entry.languages),
             entry.licence,
         )
     console().print(table)
@@ -100,16 +100,16 @@ def pull(
       wyoming-conductor models pull
       wyoming-conductor models pull whisper/large-v3-turbo piper/de_DE-thorsten-medium
     """
-    from wyoming_servers.cli.output import note, print_json
+    from wyoming_servers.cli.output import print_note, print_json
     from wyoming_servers.cli.progress import progress_bars
 
-    loaded = settings.load(config, data_dir, sets)
-    store = _store(config, data_dir, sets)
+    loaded = settings.load_configuration(config, data_dir, sets)
+    store = _open_store(config, data_dir, sets)
 
     async def run() -> list[str]:
         wanted = list(models or ())
         if embedded:
-            wanted += await store.embedded()
+            wanted += await store.embedded_models()
         elif not wanted:
             from wyoming_servers.store.specs import served_models
 
@@ -127,7 +127,7 @@ def pull(
         return
     for model in done:
         receipt = store.receipt(model)
-        note(f"{model} is installed" + (f" from {receipt.origin}" if receipt else ""))
+        print_note(f"{model} is installed" + (f" from {receipt.origin}" if receipt else ""))
 
 
 @app.command()
@@ -152,7 +152,7 @@ def verify(
     from wyoming_servers.cli.output import print_json
     from wyoming_servers.cli.progress import progress_bars
 
-    store = _store(config, data_dir, sets)
+    store = _open_store(config, data_dir, sets)
     wanted = models or [entry.id for entry in store.entries() if store.installed(entry.id)]
 
     async def run() -> list[Any]:
@@ -187,24 +187,24 @@ def remove(
     Example:
       wyoming-conductor models remove whisper/tiny.en
     """
-    from wyoming_servers.cli.output import megabytes, note
+    from wyoming_servers.cli.output import megabytes, print_note
 
-    store = _store(config, data_dir, sets)
+    store = _open_store(config, data_dir, sets)
     for model in models:
         store.entry(model)
 
     async def run() -> None:
         for model in dict.fromkeys(models):
             freed = await store.remove(model)
-            note(f"{model} is removed, {megabytes(freed)} freed")
+            print_note(f"{model} is removed, {megabytes(freed)} freed")
 
     asyncio.run(run())
 
 
-def _store(config: Path | None, data_dir: Path | None, sets: list[str] | None) -> "ModelStore":
+def _open_store(config: Path | None, data_dir: Path | None, sets: list[str] | None) -> "ModelStore":
     from wyoming_servers.store.store import ModelStore
 
-    loaded = settings.load(config, data_dir, sets).config
+    loaded = settings.load_configuration(config, data_dir, sets).config
     return ModelStore(
         loaded.data_dir, offline=loaded.downloads.offline, endpoint=loaded.downloads.endpoint
     )
@@ -230,7 +230,7 @@ def _as_json(entry: "ModelEntry", store: "ModelStore") -> dict[str, Any]:
     }
 
 
-def _languages(codes: "Sequence[str]") -> str:
-    shown = ", ".join(codes[:_SHOWN_LANGUAGES])
-    more = len(codes) - _SHOWN_LANGUAGES
+def _format_languages(codes: "Sequence[str]") -> str:
+    shown = ", ".join(codes[:_MAX_LISTED_LANGUAGES])
+    more = len(codes) - _MAX_LISTED_LANGUAGES
     return f"{shown} and {more} more" if more > 0 else shown

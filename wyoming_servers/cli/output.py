@@ -35,7 +35,7 @@ def print_json(data: Any) -> None:
     typer.echo(json.dumps(data, indent=2, ensure_ascii=False, default=str))
 
 
-def note(text: str) -> None:
+def print_note(text: str) -> None:
     """Tell a person something that is not data."""
     typer.echo(text, err=True)
 

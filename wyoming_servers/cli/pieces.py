@@ -7,25 +7,25 @@ import numpy as np
 from wyoming_servers.domain import SPEECH_FORMAT
 
 _FRAME_SECONDS: Final = 0.03
-_SEARCH: Final = 0.4
+_SEARCH_SHARE: Final = 0.4
 """Share of a piece, from its end, in which a quiet place is looked for."""
 
 
-def cut(pcm: bytes, seconds: float) -> list[bytes]:
+def split_at_pauses(pcm: bytes, seconds: float) -> list[bytes]:
     """Cut 16 kHz mono speech into pieces of at most `seconds`, each at the quietest place near."""
     longest = SPEECH_FORMAT.bytes_for(seconds)
     pieces = []
     while len(pcm) > longest:
-        at = _quietest(pcm[:longest])
+        at = _quietest_offset(pcm[:longest])
         pieces.append(pcm[:at])
         pcm = pcm[at:]
     return [*pieces, pcm]
 
 
-def _quietest(pcm: bytes) -> int:
+def _quietest_offset(pcm: bytes) -> int:
     """Return the offset in bytes of the middle of the quietest frame in the last part."""
     frame = SPEECH_FORMAT.bytes_for(_FRAME_SECONDS)
-    first = int(len(pcm) * (1 - _SEARCH)) // frame * frame
+    first = int(len(pcm) * (1 - _SEARCH_SHARE)) // frame * frame
     count = (len(pcm) - first) // frame
     samples = np.frombuffer(pcm[first : first + count * frame], "<i2").astype(np.float32)
     energy = np.square(samples).reshape(count, -1).mean(axis=1)

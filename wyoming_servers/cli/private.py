@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 from wyoming_servers.cli.client import Address
 from wyoming_servers.errors import ConductorError, DeadlineError, LoadFailedError, from_code
 
-Service = Literal["asr", "tts"]
+SpeechService = Literal["asr", "tts"]
 
 _SILENCE_SECONDS: Final = 60.0
 """Longest time without a log line before its ports are open. A download tells its progress, so it
@@ -23,7 +23,7 @@ may take longer as a whole; models load after that, within the request's deadlin
 _STOP_SECONDS: Final = 15.0
 """More than a server without requests needs; then it is killed."""
 
-_KEPT_LINES: Final = 20
+_MAX_ERROR_LINES: Final = 20
 """Log lines that are kept to explain a start that failed."""
 
 _HOST: Final = "127.0.0.1"
@@ -36,8 +36,8 @@ _LINE_BYTES: Final = 1024 * 1024
 
 
 @asynccontextmanager
-async def private_server(
-    service: Service,
+async def temporary_server(
+    service: SpeechService,
     config: Path | None,
     sets: Sequence[str],
     on_status: Callable[[str], None],
@@ -56,7 +56,7 @@ async def private_server(
         start_new_session=True,
     )
     assert process.stderr is not None  # noqa: S101  (asked for above)
-    log = _Log(process.stderr, on_status)
+    log = _ServerLog(process.stderr, on_status)
     following = asyncio.create_task(log.follow(), name="private server's log")
     try:
         on_status("starting a private server")
@@ -66,7 +66,7 @@ async def private_server(
         await following
 
 
-def _command(service: Service, config: Path | None, sets: Sequence[str]) -> list[str]:
+def _command(service: SpeechService, config: Path | None, sets: Sequence[str]) -> list[str]:
     ours = [
         f"host={_HOST}",
         "api.enabled=false",
@@ -89,7 +89,7 @@ def _command(service: Service, config: Path | None, sets: Sequence[str]) -> list
 _SERVICES: Final = ("asr", "tts", "wake")
 
 
-class _Log:
+class _ServerLog:
     """The private server's log, read as it is written."""
 
     def __init__(self, stream: asyncio.StreamReader, on_status: Callable[[str], None]) -> None:
@@ -98,7 +98,7 @@ class _Log:
         self.lines = 0
         """Log lines so far: it lives."""
         self.ports: asyncio.Future[dict[str, int]] = asyncio.get_running_loop().create_future()
-        self.errors: deque[str] = deque(maxlen=_KEPT_LINES)
+        self.errors: deque[str] = deque(maxlen=_MAX_ERROR_LINES)
         """Why it failed, as far as it said so."""
 
     async def follow(self) -> None:
@@ -136,7 +136,7 @@ class _Log:
             self._on_status(message)
 
 
-async def _wait_for_port(service: Service, log: _Log, process: asyncio.subprocess.Process) -> int:
+async def _wait_for_port(service: SpeechService, log: _ServerLog, process: asyncio.subprocess.Process) -> int:
     lines = -1
     while not log.ports.done():
         if log.lines == lines:
@@ -147,11 +147,11 @@ async def _wait_for_port(service: Service, log: _Log, process: asyncio.subproces
         lines = log.lines
         await asyncio.wait([log.ports], timeout=_SILENCE_SECONDS)
     if log.ports.cancelled():
-        raise _explain(log.errors, await process.wait())
+        raise _startup_error(log.errors, await process.wait())
     return log.ports.result()[service]
 
 
-def _explain(errors: Sequence[str], code: int) -> ConductorError:
+def _startup_error(errors: Sequence[str], code: int) -> ConductorError:
     """Return the error a server that ended at its start gave, or the best guess."""
     for line in reversed(errors):
         if told := _ERROR_LINE.fullmatch(line):

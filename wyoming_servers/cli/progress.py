@@ -3,21 +3,21 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from wyoming_servers.cli.output import errors_console, note
+from wyoming_servers.cli.output import errors_console, print_note
 
-OnProgress = Callable[[str, int], None]
+ProgressCallback = Callable[[str, int], None]
 """Takes the phase and the percentage, -1 if unknown."""
 
 
 @contextmanager
-def progress_bars() -> Iterator[Callable[[str], OnProgress]]:
+def progress_bars() -> Iterator[Callable[[str], ProgressCallback]]:
     """Yield a function that makes a bar for a model and returns what moves it.
 
     Without a terminal each phase is told once, so that a log stays readable.
     """
     console = errors_console()
     if not console.is_terminal:
-        yield _lines
+        yield _progress_lines
         return
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
@@ -30,7 +30,7 @@ def progress_bars() -> Iterator[Callable[[str], OnProgress]]:
     )
     with Progress(*columns, console=console) as progress:
 
-        def bar(model: str) -> OnProgress:
+        def bar(model: str) -> ProgressCallback:
             task = progress.add_task("", model=model, phase="", total=100)
 
             def show(phase: str, percent: int) -> None:
@@ -42,12 +42,12 @@ def progress_bars() -> Iterator[Callable[[str], OnProgress]]:
         yield bar
 
 
-def _lines(model: str) -> OnProgress:
+def _progress_lines(model: str) -> ProgressCallback:
     told: set[str] = set()
 
     def show(phase: str, percent: int) -> None:
         if phase not in told and percent < 100:
             told.add(phase)
-            note(f"{model}: {phase}")
+            print_note(f"{model}: {phase}")
 
     return show

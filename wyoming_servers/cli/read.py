@@ -13,7 +13,7 @@ from wyoming_servers.cli.remote import ServerOption, TokenFileOption
 from wyoming_servers.errors import BadRequestError, CancelledError, InferenceFailedError
 
 if TYPE_CHECKING:
-    from wyoming_servers.cli.job_client import JobClient
+    from wyoming_servers.cli.job_client import SpeechJobClient
 
 _STDIN: Final = "-"
 
@@ -49,13 +49,13 @@ def read(
       wyoming-conductor read book.txt -o book.mp3
       wyoming-conductor read film.srt -o film.flac --voice en_US-joe-medium
     """
-    from wyoming_servers.cli.api_client import find_api, read_token
-    from wyoming_servers.cli.job_client import JobClient
-    from wyoming_servers.cli.output import note
-    from wyoming_servers.jobs.job import AudioName
+    from wyoming_servers.cli.api_client import find_api_address, read_token
+    from wyoming_servers.cli.job_client import SpeechJobClient
+    from wyoming_servers.cli.output import print_note
+    from wyoming_servers.jobs.job import JobAudioFormat
 
     kind = output.suffix.lower().lstrip(".")
-    if kind not in get_args(AudioName):
+    if kind not in get_args(JobAudioFormat):
         raise BadRequestError(f"{output} should end in .wav, .flac or .mp3.")
     if not output.parent.is_dir():
         raise BadRequestError(f"There is no folder {output.parent}.")
@@ -67,41 +67,41 @@ def read(
         "format": kind,
     }
     fields = {name: value for name, value in wishes.items() if value is not None}
-    loaded = settings.load(config, data_dir).config
-    client = JobClient(find_api(loaded, server), read_token(loaded, token_file))
-    job = asyncio.run(_read(client, Path(file).name, text, fields, output))
-    note(f"{output}: {job['duration_secs']:.1f} s of speech")
+    loaded = settings.load_configuration(config, data_dir).config
+    client = SpeechJobClient(find_api_address(loaded, server), read_token(loaded, token_file))
+    job = asyncio.run(_run_job(client, Path(file).name, text, fields, output))
+    print_note(f"{output}: {job['duration_secs']:.1f} s of speech")
     for cue in job["speech"]["longer"]:
-        note(
+        print_note(
             f"cue {cue['cue']} at {cue['start']:.1f} s: {cue['got_secs']:.1f} s of speech in "
             f"{cue['wanted_secs']:.1f} s, begins {cue['late_secs']:.1f} s late: {cue['text']}"
         )
 
 
-async def _read(
-    client: "JobClient", name: str, text: bytes, fields: dict[str, str], output: Path
+async def _run_job(
+    client: "SpeechJobClient", name: str, text: bytes, fields: dict[str, str], output: Path
 ) -> dict[str, Any]:
     """Return the job when its file has arrived; a job that is not waited for is cancelled."""
-    from wyoming_servers.cli.status import status
+    from wyoming_servers.cli.status import spinner
 
     async with client:
-        job_id = await client.order(name, text, fields)
+        job_id = await client.create_job(name, text, fields)
         try:
-            with status("reading") as tell:
-                async for event in client.follow(job_id):
+            with spinner("reading") as tell:
+                async for event in client.job_events(job_id):
                     if event["type"] == "progress":
                         tell(f"reading: {event['percent']} %")
         except BaseException:
-            await client.cancel(job_id)
+            await client.cancel_job(job_id)
             raise
         job = await client.get(f"/jobs/{job_id}")
-        if job["status"] == "cancelled":
+        if job["spinner"] == "cancelled":
             raise CancelledError("Somebody has cancelled it.")
-        if job["status"] != "done":
+        if job["spinner"] != "done":
             raise InferenceFailedError(str(job.get("error") or "The server could not read it."))
         draft = output.with_name(f".{output.name}.{os.getpid()}")
         try:
-            await client.fetch(f"/jobs/{job_id}{output.suffix.lower()}", draft)
+            await client.download(f"/jobs/{job_id}{output.suffix.lower()}", draft)
             await asyncio.to_thread(draft.replace, output)
         finally:
             await asyncio.to_thread(draft.unlink, missing_ok=True)

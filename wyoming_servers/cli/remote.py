@@ -30,7 +30,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @dataclass(frozen=True, slots=True)
-class Remote:
+class ApiTarget:
     """Where the options say that the server is."""
 
     server: str | None
@@ -38,17 +38,17 @@ class Remote:
     config: Path | None
     data_dir: Path | None
 
-    def ask(
+    def request(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, **query: Any
     ) -> dict[str, Any]:
         """Return the server's answer. Raises as `cli.api_client.ApiClient` does."""
-        from wyoming_servers.cli.api_client import ApiClient, find_api, read_token
+        from wyoming_servers.cli.api_client import ApiClient, find_api_address, read_token
 
-        loaded = settings.load(self.config, self.data_dir).config
-        client = ApiClient(find_api(loaded, self.server), read_token(loaded, self.token_file))
+        loaded = settings.load_configuration(self.config, self.data_dir).config
+        client = ApiClient(find_api_address(loaded, self.server), read_token(loaded, self.token_file))
 
         async def run() -> dict[str, Any]:
             async with client:
-                return await client.ask(method, path, query, body)
+                return await client.request(method, path, query, body)
 
         return asyncio.run(run())

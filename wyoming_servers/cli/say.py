@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from wyoming_servers.audio.wav import Wav
-    from wyoming_servers.cli.client import Spoken
-    from wyoming_servers.cli.target import Target
+    from wyoming_servers.cli.client import ReceivedAudio
+    from wyoming_servers.cli.target import ServerTarget
 
 _STDIO: Final = "-"
 
@@ -68,15 +68,15 @@ def say(
       fortune | wyoming-conductor say - -o - | aplay
       wyoming-conductor say --list
     """
-    from wyoming_servers.cli.target import Target
+    from wyoming_servers.cli.target import ServerTarget
 
-    loaded = settings.load(config, data_dir, sets)
+    loaded = settings.load_configuration(config, data_dir, sets)
     chosen = settings.assignments(data_dir, sets)
     if speed is not None:
         chosen.append(f"tts.speed={speed:g}")
-    target = Target("tts", server, loaded.config, loaded.file, chosen)
+    target = ServerTarget("tts", server, loaded.config, loaded.file, chosen)
     if list_voices:
-        asyncio.run(_list(target, as_json=as_json))
+        asyncio.run(_print_voices(target, as_json=as_json))
         return
     if text == _STDIO:
         text = sys.stdin.read()
@@ -85,23 +85,23 @@ def say(
     if output is None:
         raise BadRequestError("There is no file to speak into.", hint="Name one with -o FILE.")
     manner = {"voice": voice, "speaker": speaker, "language": language}
-    asyncio.run(_say(target, text, manner, speed, timeout, output))
+    asyncio.run(_synthesize(target, text, manner, speed, timeout, output))
 
 
-async def _list(target: "Target", *, as_json: bool) -> None:
+async def _print_voices(target: "ServerTarget", *, as_json: bool) -> None:
     from wyoming_servers.cli.client import describe
-    from wyoming_servers.cli.status import status
-    from wyoming_servers.cli.target import reach
-    from wyoming_servers.cli.voices import show_offered
+    from wyoming_servers.cli.status import spinner
+    from wyoming_servers.cli.target import open_server
+    from wyoming_servers.cli.voices import print_server_voices
 
-    with status("asking") as tell:
-        async with reach(target, tell) as address:
+    with spinner("asking") as tell:
+        async with open_server(target, tell) as address:
             info = await describe(address)
-    show_offered(info, as_json=as_json)
+    print_server_voices(info, as_json=as_json)
 
 
-async def _say(
-    target: "Target",
+async def _synthesize(
+    target: "ServerTarget",
     text: str,
     manner: dict[str, str | None],
     speed: float | None,
@@ -109,11 +109,11 @@ async def _say(
     output: str,
 ) -> None:
     from wyoming_servers.cli import client
-    from wyoming_servers.cli.status import status
-    from wyoming_servers.cli.target import reach
+    from wyoming_servers.cli.status import spinner
+    from wyoming_servers.cli.target import open_server
 
-    with status("speaking") as tell:
-        async with reach(target, tell) as address:
+    with spinner("speaking") as tell:
+        async with open_server(target, tell) as address:
             tell("speaking")
             speech = client.synthesize(address, text, **manner, speed=speed, timeout=timeout)
             async with aclosing(speech):
@@ -123,7 +123,7 @@ async def _say(
                     await _save(speech, Path(output))
 
 
-async def _stream(speech: "AsyncGenerator[Spoken, None]") -> None:
+async def _stream(speech: "AsyncGenerator[ReceivedAudio, None]") -> None:
     """Write speech to stdout as it comes, so that a player begins at once."""
     from wyoming_servers.audio import wav
 
@@ -136,24 +136,24 @@ async def _stream(speech: "AsyncGenerator[Spoken, None]") -> None:
         out.write(piece.pcm)
         out.flush()
     if not begun:
-        raise _silent()
+        raise _no_audio_error()
 
 
-async def _save(speech: "AsyncGenerator[Spoken, None]", path: Path) -> None:
+async def _save(speech: "AsyncGenerator[ReceivedAudio, None]", path: Path) -> None:
     """Write the whole or nothing: half a sentence in a file looks like a finished one."""
     from wyoming_servers.audio.wav import Wav
-    from wyoming_servers.cli.output import note
+    from wyoming_servers.cli.output import print_note
 
     begun = time.monotonic()
     pieces = [piece async for piece in speech]
     if not pieces:
-        raise _silent()
+        raise _no_audio_error()
     recording = Wav(pieces[0].format, b"".join(piece.pcm for piece in pieces))
-    await asyncio.to_thread(_replace, path, recording)
-    note(f"{path}: {recording.seconds:.1f} s of speech in {time.monotonic() - begun:.1f} s")
+    await asyncio.to_thread(_write_wav, path, recording)
+    print_note(f"{path}: {recording.seconds:.1f} s of speech in {time.monotonic() - begun:.1f} s")
 
 
-def _replace(path: Path, recording: "Wav") -> None:
+def _write_wav(path: Path, recording: "Wav") -> None:
     if not path.parent.is_dir():
         raise BadRequestError(f"There is no folder {path.parent}.")
     if path.exists() and not path.is_file():
@@ -167,5 +167,5 @@ def _replace(path: Path, recording: "Wav") -> None:
         draft.unlink(missing_ok=True)
 
 
-def _silent() -> InferenceFailedError:
+def _no_audio_error() -> InferenceFailedError:
     return InferenceFailedError("The server sent no audio.", hint="Its log says why.")

@@ -28,10 +28,10 @@ def serve(
       wyoming-conductor serve --config /etc/conductor.yaml --data-dir /var/lib/conductor
       wyoming-conductor serve --set asr.model=whisper/tiny.en --set keep_alive=5m
     """
-    loaded = settings.load(config, data_dir, sets)
+    loaded = settings.load_configuration(config, data_dir, sets)
     from wyoming_servers.telemetry import logs
 
-    logs.setup(loaded.config.log.level, loaded.config.log.format)
+    logs.setup_logging(loaded.config.log.level, loaded.config.log.format)
     from wyoming_servers import app
 
     try:

@@ -44,7 +44,7 @@ def assignments(data_dir: Path | None, sets: Sequence[str] | None) -> list[str]:
     return [*given, *(sets or ())]
 
 
-def load(
+def load_configuration(
     config: Path | None, data_dir: Path | None = None, sets: Sequence[str] | None = None
 ) -> "LoadedConfig":
     """Return the configuration that the options, the environment and the file make.

@@ -7,7 +7,7 @@ from wyoming_servers.cli.output import errors_console
 
 
 @contextmanager
-def status(text: str) -> Iterator[Callable[[str], None]]:
+def spinner(text: str) -> Iterator[Callable[[str], None]]:
     """Show a spinner with `text` on a terminal; yields a function that changes the text."""
     console = errors_console()
     if not console.is_terminal:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from wyoming_servers.cli.client import Address, describe, parse_address
-from wyoming_servers.cli.private import Service, private_server
+from wyoming_servers.cli.private import SpeechService, temporary_server
 from wyoming_servers.errors import BadRequestError
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ _ANYWHERE: Final = frozenset({"", "0.0.0.0", "::", "localhost"})  # noqa: S104  
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class ServerTarget:
     """What the options say about the server to use."""
 
-    service: Service
+    service: SpeechService
     server: str | None
     """`--server`; None: the configured one on this machine, else a private one."""
     config: "Config"
@@ -39,11 +39,11 @@ class Target:
 
 
 @asynccontextmanager
-async def reach(target: Target, on_status: Callable[[str], None]) -> AsyncIterator[Address]:
+async def open_server(target: ServerTarget, on_status: Callable[[str], None]) -> AsyncIterator[Address]:
     """Give the address of a server that answers; starts a private one if none was named."""
     address = target.address()
-    if target.server is not None or await _listens(address):
-        await _check(target, address)
+    if target.server is not None or await _accepts_connections(address):
+        await _check_service(target, address)
         yield address
         return
     if not getattr(target.config, target.service).enabled:
@@ -51,11 +51,11 @@ async def reach(target: Target, on_status: Callable[[str], None]) -> AsyncIterat
             f"{target.service} is switched off in the configuration.",
             hint=f"Set {target.service}.enabled: true, or name a server with --server.",
         )
-    async with private_server(target.service, target.file, target.sets, on_status) as private:
+    async with temporary_server(target.service, target.file, target.sets, on_status) as private:
         yield private
 
 
-async def _listens(address: Address) -> bool:
+async def _accepts_connections(address: Address) -> bool:
     """Whether anything accepts a connection there; port 0 stands for none in particular."""
     if address.port == 0:
         return False
@@ -68,14 +68,14 @@ async def _listens(address: Address) -> bool:
     return True
 
 
-async def _check(target: Target, address: Address) -> None:
+async def _check_service(target: ServerTarget, address: Address) -> None:
     """Raise unless a server of the right kind answers there."""
     info = await describe(address)
     if not getattr(info, target.service):
         raise BadRequestError(
-            f"The server at {address} does not offer {_WORDS[target.service]}.",
+            f"The server at {address} does not offer {_SERVICE_NAMES[target.service]}.",
             hint="Name the port of one that does with --server HOST:PORT.",
         )
 
 
-_WORDS: Final[dict[Service, str]] = {"asr": "speech-to-text", "tts": "text-to-speech"}
+_SERVICE_NAMES: Final[dict[SpeechService, str]] = {"asr": "speech-to-text", "tts": "text-to-speech"}

@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from wyoming_servers.cli.api_client import ApiClient
     from wyoming_servers.config.schema import Config
 
-_QUIET: Final = frozenset({"model_progress", "stream_opened"})
+_IGNORED_EVENTS: Final = frozenset({"model_progress", "stream_opened"})
 """Events that come often and change nothing that could not wait for the next second."""
 
-_PAUSE: Final = 0.1
+_MIN_FRAME_SECONDS: Final = 0.1
 """Seconds between two frames at least, however much happens."""
 
-_RECONNECT: Final = 2.0
+_RECONNECT_SECONDS: Final = 2.0
 """Seconds before a server that has gone is looked for again."""
 
-_EVENTS: Final = 50
+_MAX_EVENTS: Final = 50
 """Events that are asked for; a frame shows as many as it has room for."""
 
 
@@ -61,37 +61,37 @@ def top(
       wyoming-conductor top --json | jq '.models[] | select(.state == "ready") | .id'
       wyoming-conductor top --server speech.local --token-file token.txt
     """
-    loaded = settings.load(config, data_dir, sets).config
+    loaded = settings.load_configuration(config, data_dir, sets).config
     if as_json or once or not sys.stdout.isatty():
-        asyncio.run(_print(loaded, server, token_file, as_json=as_json))
+        asyncio.run(_print_once(loaded, server, token_file, as_json=as_json))
         return
     # That is how people leave it; it is not a failure.
     with suppress(KeyboardInterrupt):
         asyncio.run(_watch(loaded, server, token_file, interval))
 
 
-async def _open(config: "Config", server: str | None, token_file: Path | None) -> "ApiClient":
+async def _open_client(config: "Config", server: str | None, token_file: Path | None) -> "ApiClient":
     """Look where the server is, which may change whenever it starts anew."""
-    from wyoming_servers.cli.api_client import ApiClient, find_api, read_token
+    from wyoming_servers.cli.api_client import ApiClient, find_api_address, read_token
 
     def look() -> "ApiClient":
-        return ApiClient(find_api(config, server), read_token(config, token_file))
+        return ApiClient(find_api_address(config, server), read_token(config, token_file))
 
     return await asyncio.to_thread(look)
 
 
-async def _print(
+async def _print_once(
     config: "Config", server: str | None, token_file: Path | None, *, as_json: bool
 ) -> None:
-    from wyoming_servers.cli.frame import render
+    from wyoming_servers.cli.frame import render_status
     from wyoming_servers.cli.output import console, print_json
 
-    async with await _open(config, server, token_file) as client:
+    async with await _open_client(config, server, token_file) as client:
         status = await client.get("/status")
     if as_json:
         print_json(status)
     else:
-        console().print(render(status))
+        console().print(render_status(status))
 
 
 async def _watch(
@@ -106,13 +106,13 @@ async def _watch(
         screen = _Screen(live)
         while True:
             try:
-                async with await _open(config, server, token_file) as client:
+                async with await _open_client(config, server, token_file) as client:
                     await _follow(client, screen, interval)
             except UnreachableError as err:
                 if screen.empty:
                     raise
                 screen.draw(notice=f"{err.message} Trying again.")
-            await asyncio.sleep(_RECONNECT)
+            await asyncio.sleep(_RECONNECT_SECONDS)
 
 
 class _Screen:
@@ -129,11 +129,11 @@ class _Screen:
 
     def draw(self, status: dict[str, Any] | None = None, notice: str = "") -> None:
         """Show a new frame, or the last one again with a notice."""
-        from wyoming_servers.cli.frame import render
+        from wyoming_servers.cli.frame import render_status
 
         self._status = status or self._status
         if self._status is not None:
-            frame = render(self._status, notice, height=self._live.console.height)
+            frame = render_status(self._status, notice, height=self._live.console.height)
             self._live.update(frame, refresh=True)
 
 
@@ -141,12 +141,12 @@ async def _follow(client: "ApiClient", screen: _Screen, interval: float) -> None
     """Draw now, at every event, and after `interval` seconds without one; raises at its end."""
     changed = asyncio.Event()
     async with client.events() as types:
-        listening = asyncio.create_task(_listen(types, changed), name="events")
+        listening = asyncio.create_task(_signal_changes(types, changed), name="events")
         try:
             while not listening.done():
                 changed.clear()
-                screen.draw(await client.get("/status", events=_EVENTS))
-                await asyncio.sleep(_PAUSE)
+                screen.draw(await client.get("/status", events=_MAX_EVENTS))
+                await asyncio.sleep(_MIN_FRAME_SECONDS)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(interval):
                         await changed.wait()
@@ -156,11 +156,11 @@ async def _follow(client: "ApiClient", screen: _Screen, interval: float) -> None
     raise UnreachableError("The server has stopped.")
 
 
-async def _listen(types: "AsyncIterator[str]", changed: asyncio.Event) -> None:
+async def _signal_changes(types: "AsyncIterator[str]", changed: asyncio.Event) -> None:
     """Tell when something happens; ends when the server does."""
     try:
         async for kind in types:
-            if kind not in _QUIET:
+            if kind not in _IGNORED_EVENTS:
                 changed.set()
     finally:
         changed.set()

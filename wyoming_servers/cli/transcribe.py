@@ -11,9 +11,9 @@ from wyoming_servers.cli import settings
 
 if TYPE_CHECKING:
     from wyoming_servers.audio.wav import Wav
-    from wyoming_servers.cli.target import Target
+    from wyoming_servers.cli.target import ServerTarget
 
-_PIECE_SECONDS: Final = 25.0
+_MAX_CLIP_SECONDS: Final = 25.0
 """Longest piece of a recording sent as one utterance; Whisper's own window is 30 s."""
 
 
@@ -51,15 +51,15 @@ def transcribe(
     """
     from wyoming_servers.audio import wav
     from wyoming_servers.cli.output import print_json
-    from wyoming_servers.cli.target import Target
+    from wyoming_servers.cli.target import ServerTarget
 
-    loaded = settings.load(config, data_dir, sets)
+    loaded = settings.load_configuration(config, data_dir, sets)
     recording = wav.read(file)
     # A recording is wanted whole: a pause in it is not the end of a command.
     chosen = [*settings.assignments(data_dir, sets), "asr.turn_detection=false"]
-    target = Target("asr", server, loaded.config, loaded.file, chosen)
+    target = ServerTarget("asr", server, loaded.config, loaded.file, chosen)
     begun = time.monotonic()
-    text, heard = asyncio.run(_ask(target, recording, language, timeout))
+    text, heard = asyncio.run(_request_transcript(target, recording, language, timeout))
     if not as_json:
         typer.echo(text)
         return
@@ -73,18 +73,18 @@ def transcribe(
     )
 
 
-async def _ask(
-    target: "Target", recording: "Wav", language: str | None, timeout: float
+async def _request_transcript(
+    target: "ServerTarget", recording: "Wav", language: str | None, timeout: float
 ) -> tuple[str, str | None]:
     from wyoming_servers.cli import client
-    from wyoming_servers.cli.pieces import cut
-    from wyoming_servers.cli.status import status
-    from wyoming_servers.cli.target import reach
+    from wyoming_servers.cli.pieces import split_at_pauses
+    from wyoming_servers.cli.status import spinner
+    from wyoming_servers.cli.target import open_server
     from wyoming_servers.domain import SPEECH_FORMAT
 
-    clips = cut(recording.speech(), min(_PIECE_SECONDS, target.config.asr.max_utterance))
-    with status("transcribing") as tell:
-        async with reach(target, tell) as address:
+    clips = split_at_pauses(recording.speech(), min(_MAX_CLIP_SECONDS, target.config.asr.max_utterance))
+    with spinner("transcribing") as tell:
+        async with open_server(target, tell) as address:
             tell("transcribing")
             return await client.transcribe(
                 address, clips, SPEECH_FORMAT, language=language, timeout=timeout

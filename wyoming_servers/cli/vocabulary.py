@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from wyoming_servers.cli import settings
-from wyoming_servers.cli.remote import JsonOption, Remote, ServerOption, TokenFileOption
+from wyoming_servers.cli.remote import JsonOption, ApiTarget, ServerOption, TokenFileOption
 
 app = typer.Typer(no_args_is_help=True, help="Tell a running server what things are called.")
 
@@ -20,15 +20,15 @@ def show(
     data_dir: settings.DataDirOption = None,
 ) -> None:
     """List the names and terms that are known, the most important first."""
-    from wyoming_servers.cli.output import note, print_json
+    from wyoming_servers.cli.output import print_note, print_json
 
-    answer = Remote(server, token_file, config, data_dir).ask("GET", "/vocabulary")
+    answer = ApiTarget(server, token_file, config, data_dir).request("GET", "/vocabulary")
     if as_json:
         print_json(answer)
         return
     for word in (*answer["names"], *answer["terms"]):
         typer.echo(word)
-    note(_counts(answer))
+    print_note(_format_counts(answer))
 
 
 @app.command("set")
@@ -56,12 +56,12 @@ def replace(
       wyoming-conductor vocabulary set "Reolink Doorbell" "Zigbee Hub" --term scullery
       wyoming-conductor vocabulary set --file names.txt
     """
-    from wyoming_servers.cli.output import note
+    from wyoming_servers.cli.output import print_note
 
     lines = file.read_text("utf-8").splitlines() if file else []
     wanted = {"names": [*(names or ()), *lines], "terms": [*(term or ())]}
-    answer = Remote(server, token_file, config, data_dir).ask("PUT", "/vocabulary", wanted)
-    note(_counts(answer))
+    answer = ApiTarget(server, token_file, config, data_dir).request("PUT", "/vocabulary", wanted)
+    print_note(_format_counts(answer))
 
 
 @app.command()
@@ -72,11 +72,11 @@ def clear(
     data_dir: settings.DataDirOption = None,
 ) -> None:
     """Forget all of it."""
-    from wyoming_servers.cli.output import note
+    from wyoming_servers.cli.output import print_note
 
-    Remote(server, token_file, config, data_dir).ask("DELETE", "/vocabulary")
-    note("The vocabulary is empty")
+    ApiTarget(server, token_file, config, data_dir).request("DELETE", "/vocabulary")
+    print_note("The vocabulary is empty")
 
 
-def _counts(answer: dict[str, Any]) -> str:
+def _format_counts(answer: dict[str, Any]) -> str:
     return f"{answer['names_count']} names, {answer['terms_count']} terms"

@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from wyoming_servers.pipelines.voice_list import ListedVoice
 
 
-def show(config: "Config", *, installed: bool, as_json: bool) -> None:
+def print_installed_voices(config: "Config", *, installed: bool, as_json: bool) -> None:
     """Print every voice, those that can be played first; with `installed` no others."""
     from wyoming_servers.cli.output import console, print_json
 
-    found = [voice for voice in _voices(config) if voice.installed or not installed]
+    found = [voice for voice in _list_voices(config) if voice.installed or not installed]
     if as_json:
         print_json([_as_json(voice) for voice in found])
         return
@@ -34,7 +34,7 @@ def show(config: "Config", *, installed: bool, as_json: bool) -> None:
     console().print(table)
 
 
-def show_offered(info: "Info", *, as_json: bool) -> None:
+def print_server_voices(info: "Info", *, as_json: bool) -> None:
     """Print the voices a server can play, in its order."""
     from wyoming_servers.cli.output import console, print_json
 
@@ -58,14 +58,14 @@ def show_offered(info: "Info", *, as_json: bool) -> None:
     console().print(table)
 
 
-def _voices(config: "Config") -> list["ListedVoice"]:
+def _list_voices(config: "Config") -> list["ListedVoice"]:
     from wyoming_servers.pipelines.voice_list import list_voices
-    from wyoming_servers.pipelines.voices import VoiceBook
+    from wyoming_servers.pipelines.voices import VoiceRegistry
     from wyoming_servers.store.specs import model_specs
     from wyoming_servers.store.store import ModelStore
 
     store = ModelStore(config.data_dir)
-    book = VoiceBook(model_specs(config, store), config.tts.voice, tuple(config.tts.presets))
+    book = VoiceRegistry(model_specs(config, store), config.tts.voice, tuple(config.tts.presets))
     return list_voices(store.entries(), book)
 
 

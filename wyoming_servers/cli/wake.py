@@ -9,11 +9,11 @@ import typer
 from wyoming_servers.cli import settings
 
 if TYPE_CHECKING:
-    from wyoming_servers.cli.hearing import Heard, Listeners
+    from wyoming_servers.cli.hearing import ProbeResult, WakeProbe
 
 app = typer.Typer(no_args_is_help=True, help="Try wake words on recordings.")
 
-_WORTH_SHOWING: Final = 0.1
+_MIN_SHOWN_SCORE: Final = 0.1
 """Without a word named, those that never come near it are left out of the plots."""
 
 
@@ -52,35 +52,35 @@ def try_words(
       wyoming-conductor wake test evening_with_tv/ --json
     """
     from wyoming_servers.audio import wav
-    from wyoming_servers.cli.hearing import hear_all, recordings
+    from wyoming_servers.cli.hearing import probe_recordings, find_recordings
     from wyoming_servers.cli.output import console, print_json
-    from wyoming_servers.cli.status import status
+    from wyoming_servers.cli.status import spinner
 
-    loaded = settings.load(config, data_dir, sets).config
-    clips = {path: wav.read(path) for path in recordings(files)}
-    with status("loading") as tell:
-        results, heard_by = asyncio.run(hear_all(loaded, clips, word or (), threshold, tell))
+    loaded = settings.load_configuration(config, data_dir, sets).config
+    clips = {path: wav.read(path) for path in find_recordings(files)}
+    with spinner("loading") as tell:
+        results, heard_by = asyncio.run(probe_recordings(loaded, clips, word or (), threshold, tell))
     if as_json:
         print_json(_as_json(results, heard_by))
         return
     out = console()
     for path, heard in results.items():
-        _show(path, heard, heard_by, named=bool(word), width=min(100, out.width - 12))
+        _print_recording(path, heard, heard_by, named=bool(word), width=min(100, out.width - 12))
     if len(results) > 1:
-        _summarise(results, heard_by)
+        _print_summary(results, heard_by)
 
 
-def _show(path: Path, heard: "Heard", listeners: "Listeners", *, named: bool, width: int) -> None:
+def _print_recording(path: Path, heard: "ProbeResult", listeners: "WakeProbe", *, named: bool, width: int) -> None:
     """Print what was heard in one recording."""
     from wyoming_servers.cli.plot import plot
 
     typer.echo(f"{path} ({heard.seconds:.1f} s)")
     for word in listeners.words:
-        if not named and heard.peak(word) < _WORTH_SHOWING:
+        if not named and heard.peak(word) < _MIN_SHOWN_SCORE:
             continue
         threshold = listeners.threshold(word)
         typer.echo(f"\n  {word}: best score {heard.peak(word):.3f}, threshold {threshold:g}")
-        for line in plot(heard.scores[word], heard.until, threshold, width=min(100, width)):
+        for line in plot(heard.scores[word], heard.last_score_time, threshold, width=min(100, width)):
             typer.echo(f"  {line}")
     for at, word, score in heard.detections:
         typer.echo(f"  detected {word} at {at:.2f} s (score {score:.3f})")
@@ -89,7 +89,7 @@ def _show(path: Path, heard: "Heard", listeners: "Listeners", *, named: bool, wi
     typer.echo("")
 
 
-def _summarise(results: "dict[Path, Heard]", listeners: "Listeners") -> None:
+def _print_summary(results: "dict[Path, ProbeResult]", listeners: "WakeProbe") -> None:
     from rich.table import Table
 
     from wyoming_servers.cli.output import console
@@ -100,7 +100,7 @@ def _summarise(results: "dict[Path, Heard]", listeners: "Listeners") -> None:
         table.add_column(title)
     for word in listeners.words:
         best = max(results, key=lambda path: results[path].peak(word))
-        count = _count(results, word)
+        count = _count_detections(results, word)
         table.add_row(
             word,
             f"{listeners.threshold(word):g}",
@@ -113,11 +113,11 @@ def _summarise(results: "dict[Path, Heard]", listeners: "Listeners") -> None:
     typer.echo(f"{len(results)} files, {hours:.2f} hours")
 
 
-def _count(results: "dict[Path, Heard]", word: str) -> int:
+def _count_detections(results: "dict[Path, ProbeResult]", word: str) -> int:
     return sum(name == word for heard in results.values() for _, name, _ in heard.detections)
 
 
-def _as_json(results: "dict[Path, Heard]", listeners: "Listeners") -> dict[str, Any]:
+def _as_json(results: "dict[Path, ProbeResult]", listeners: "WakeProbe") -> dict[str, Any]:
     seconds = sum(heard.seconds for heard in results.values())
     return {
         "files": [
@@ -139,7 +139,7 @@ def _as_json(results: "dict[Path, Heard]", listeners: "Listeners") -> dict[str, 
         "thresholds": {word: listeners.threshold(word) for word in listeners.words},
         "hours": seconds / 3_600,
         "per_hour": {
-            word: _count(results, word) / (seconds / 3_600) if seconds else 0.0
+            word: _count_detections(results, word) / (seconds / 3_600) if seconds else 0.0
             for word in listeners.words
         },
     }

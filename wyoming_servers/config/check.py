@@ -5,61 +5,61 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from wyoming_servers.config.faults import Fault
-from wyoming_servers.config.layers import Layer
+from wyoming_servers.config.faults import ConfigProblem
+from wyoming_servers.config.layers import ConfigLayer
 from wyoming_servers.config.schema import Config
-from wyoming_servers.config.suggest import nearest
-from wyoming_servers.config.tree import ConfigPath, Key, dotted, find, find_key
+from wyoming_servers.config.suggest import nearest_match
+from wyoming_servers.config.tree import ConfigPath, ConfigKey, dotted_path, find_node, find_key
 from wyoming_servers.config.units import parse_budget
 
 _SERVERS = ("asr", "tts", "wake", "api")
 
 
-def check_values(layer: Layer) -> list[Fault]:
+def check_value_types(layer: ConfigLayer) -> list[ConfigProblem]:
     """Name values whose type would be bent into another, such as a port that is `true`."""
     faults = []
     for path, setting in layer.items():
-        key = find(path)
-        if isinstance(key, Key) and key.is_numeric and isinstance(setting.value, bool):
-            faults.append(_fault(path, setting.value, key, setting.where))
+        key = find_node(path)
+        if isinstance(key, ConfigKey) and key.is_numeric and isinstance(setting.value, bool):
+            faults.append(_constraint_problem(path, setting.value, key, setting.where))
     return faults
 
 
-def explain(err: ValidationError, layer: Layer) -> list[Fault]:
+def validation_problems(err: ValidationError, layer: ConfigLayer) -> list[ConfigProblem]:
     """Return one fault for each key that pydantic found wrong."""
-    faults: dict[ConfigPath, Fault] = {}
+    faults: dict[ConfigPath, ConfigProblem] = {}
     for detail in err.errors():
-        path = _path_of(detail["loc"], layer)
+        path = _config_path(detail["loc"], layer)
         if path in faults:
             continue
         setting = layer.get(path)
         where = setting.where if setting else ""
         cause = (detail.get("ctx") or {}).get("error")
         if detail["type"] == "value_error" and cause is not None:
-            faults[path] = Fault(dotted(path), f"{cause}.", where=where)
+            faults[path] = ConfigProblem(dotted_path(path), f"{cause}.", where=where)
         else:
             value = setting.value if setting else detail.get("input")
-            faults[path] = _fault(path, value, find_key(path), where)
+            faults[path] = _constraint_problem(path, value, find_key(path), where)
     return list(faults.values())
 
 
-def check_meaning(config: Config, layer: Mapping[ConfigPath, Any]) -> list[Fault]:
+def check_consistency(config: Config, layer: Mapping[ConfigPath, Any]) -> list[ConfigProblem]:
     """Name values that are well formed and cannot work together."""
-    faults: list[Fault] = []
+    faults: list[ConfigProblem] = []
     taken: dict[int, str] = {}
-    for path, port in _ports(config):
+    for path, port in _listening_ports(config):
         if port in taken:
             message = f"{port} is the port of `{taken[port]}` already."
-            faults.append(_at(path, message, layer))
-        taken.setdefault(port, dotted(path))
+            faults.append(_problem_at(path, message, layer))
+        taken.setdefault(port, dotted_path(path))
     try:
         parse_budget(config.memory.budget, total=1)
     except ValueError as err:
-        faults.append(_at(("memory", "budget"), f"{err}.", layer))
+        faults.append(_problem_at(("memory", "budget"), f"{err}.", layer))
     return faults
 
 
-def _ports(config: Config) -> Iterator[tuple[ConfigPath, int]]:
+def _listening_ports(config: Config) -> Iterator[tuple[ConfigPath, int]]:
     """Yield each port that will be opened under its number."""
     for name in _SERVERS:
         server = getattr(config, name)
@@ -70,20 +70,20 @@ def _ports(config: Config) -> Iterator[tuple[ConfigPath, int]]:
             yield ("asr", "extra_ports", model), port
 
 
-def _at(path: ConfigPath, message: str, layer: Mapping[ConfigPath, Any]) -> Fault:
+def _problem_at(path: ConfigPath, message: str, layer: Mapping[ConfigPath, Any]) -> ConfigProblem:
     setting = layer.get(path)
-    return Fault(dotted(path), message, where=setting.where if setting else "default")
+    return ConfigProblem(dotted_path(path), message, where=setting.where if setting else "default")
 
 
-def _fault(path: ConfigPath, value: Any, key: Key, where: str) -> Fault:
-    message = f"{value!r} is not allowed. It must be {key.allowed}."
-    return Fault(dotted(path), message, _near_value(value, key), where)
+def _constraint_problem(path: ConfigPath, value: Any, key: ConfigKey, where: str) -> ConfigProblem:
+    message = f"{value!r} is not allowed. It must be {key.constraint}."
+    return ConfigProblem(dotted_path(path), message, _suggest_value(value, key), where)
 
 
-def _near_value(value: Any, key: Key) -> str:
+def _suggest_value(value: Any, key: ConfigKey) -> str:
     if isinstance(value, str):
-        return nearest(value, key.choices or ("true", "false") * (key.kind == "boolean"))
-    if isinstance(value, int | float) and not isinstance(value, bool) and not key.open_ended:
+        return nearest_match(value, key.choices or ("true", "false") * (key.kind == "boolean"))
+    if isinstance(value, int | float) and not isinstance(value, bool) and not key.exclusive_bounds:
         if key.minimum is not None and value < key.minimum:
             return f"{key.minimum:.10g}"
         if key.maximum is not None and value > key.maximum:
@@ -91,7 +91,7 @@ def _near_value(value: Any, key: Key) -> str:
     return ""
 
 
-def _path_of(location: tuple[int | str, ...], layer: Layer) -> ConfigPath:
+def _config_path(location: tuple[int | str, ...], layer: ConfigLayer) -> ConfigPath:
     """Cut off what pydantic adds below a key: list positions and names of union members."""
     names = tuple(str(part) for part in location)
     for length in range(len(names), 0, -1):

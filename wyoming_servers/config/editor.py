@@ -15,14 +15,14 @@ from wyoming_servers.config.overrides import (
 from wyoming_servers.config.schema import Config, ModelSection, WakeWordSection
 from wyoming_servers.errors import InternalError
 
-Apply = Callable[[Config, Config, str], bool]
+ApplyCallback = Callable[[Config, Config, str], bool]
 """Called with the old and the new configuration and a key that differs; True if it holds now."""
 
-_SHADOWING: Final = frozenset({"environment", "command line"})
+_HIGHER_SOURCES: Final = frozenset({"environment", "command line"})
 """Sources that win over what is changed at run time."""
 
 
-_SECTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
+_NAMED_SECTION_DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "models.": ModelSection().model_dump(mode="json"),
     "wake.words.": WakeWordSection().model_dump(mode="json"),
 }
@@ -30,7 +30,7 @@ _SECTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ConfigChange:
     """What came of a change; keys as dotted paths."""
 
     changed: tuple[str, ...] = ()
@@ -44,7 +44,7 @@ class Change:
 class ConfigEditor:
     """The configuration that holds, and the one that will after a restart."""
 
-    def __init__(self, loaded: LoadedConfig, apply: Apply) -> None:
+    def __init__(self, loaded: LoadedConfig, apply: ApplyCallback) -> None:
         self._loaded = loaded
         self._apply = apply
         self._pending: set[str] = set()
@@ -60,7 +60,7 @@ class ConfigEditor:
         """Keys whose value holds from the next start on."""
         return tuple(sorted(self._pending))
 
-    async def patch(self, patch: Mapping[str, Any]) -> Change:
+    async def patch(self, patch: Mapping[str, Any]) -> ConfigChange:
         """Lay a JSON Merge Patch over the overrides; null takes a key back to what lies below.
 
         Raises ConfigError with every fault, and nothing has changed then.
@@ -68,8 +68,8 @@ class ConfigEditor:
         async with self._turn:
             return await self._patch(patch)
 
-    async def _patch(self, patch: Mapping[str, Any]) -> Change:
-        again = self._loaded.again
+    async def _patch(self, patch: Mapping[str, Any]) -> ConfigChange:
+        again = self._loaded.reload
         if again is None:
             raise InternalError("This configuration was not read from anywhere.")
         old = self._loaded
@@ -78,11 +78,11 @@ class ConfigEditor:
         new = await asyncio.to_thread(again, render_overrides(values))
         await asyncio.to_thread(write_overrides, folder, values)
         self._loaded = new
-        before, after = _flat(old.config), _flat(new.config)
+        before, after = _flatten_config(old.config), _flatten_config(new.config)
         changed = [
             key
             for key in {**before, **after}
-            if before.get(key, _unset(key)) != after.get(key, _unset(key))
+            if before.get(key, _default_of(key)) != after.get(key, _default_of(key))
         ]
         for key in changed:
             if self._apply(old.config, new.config, key):
@@ -91,32 +91,32 @@ class ConfigEditor:
                 self._pending.add(key)
         shadowed = {
             key: source
-            for key in _flat_mapping(patch)
-            if (source := new.sources.get(key, "")) in _SHADOWING
+            for key in _flatten(patch)
+            if (source := new.sources.get(key, "")) in _HIGHER_SOURCES
         }
-        return Change(tuple(sorted(changed)), self.restart_needed, shadowed)
+        return ConfigChange(tuple(sorted(changed)), self.restart_needed, shadowed)
 
 
-def _unset(key: str) -> Any:
+def _default_of(key: str) -> Any:
     """Return what holds for a model or a wake word that has no section of its own."""
     name = key.rpartition(".")[2]
-    for prefix, defaults in _SECTIONS.items():
+    for prefix, defaults in _NAMED_SECTION_DEFAULTS.items():
         if key.startswith(prefix):
             return defaults.get(name)
     return None
 
 
-def _flat(config: Config) -> dict[str, Any]:
-    return _flat_mapping(config.model_dump(mode="json"))
+def _flatten_config(config: Config) -> dict[str, Any]:
+    return _flatten(config.model_dump(mode="json"))
 
 
-def _flat_mapping(values: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+def _flatten(values: Mapping[str, Any], path: str = "") -> dict[str, Any]:
     """Return the values by dotted path."""
     found: dict[str, Any] = {}
     for name, value in values.items():
         inner = f"{path}.{name}" if path else str(name)
         if isinstance(value, Mapping):
-            found |= _flat_mapping(value, inner)
+            found |= _flatten(value, inner)
         else:
             found[inner] = value
     return found

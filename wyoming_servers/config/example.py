@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import yaml
 
-from wyoming_servers.config.environment import variable
-from wyoming_servers.config.tree import Branch, ConfigPath, Key, tree
+from wyoming_servers.config.environment import variable_name
+from wyoming_servers.config.tree import ConfigGroup, ConfigPath, ConfigKey, key_tree
 
 _WIDTH: Final = 96
 _MIB: Final = 1024 * 1024
@@ -30,34 +30,34 @@ _HEADER: Final = """\
 """
 
 
-def example() -> str:
+def example_file() -> str:
     """Return the file's text."""
-    lines = [_HEADER.format(port=variable(("asr", "port")))]
-    lines += _branch(tree(), (), 0)
+    lines = [_HEADER.format(port=variable_name(("asr", "port")))]
+    lines += _branch(key_tree(), (), 0)
     return "\n".join(lines)
 
 
-def _branch(branch: Branch, path: ConfigPath, depth: int) -> Iterator[str]:
+def _branch(branch: ConfigGroup, path: ConfigPath, depth: int) -> Iterator[str]:
     for name, node in branch.children.items():
         yield from _node(name, node, (*path, name), depth)
 
 
-def _node(name: str, node: Key | Branch, path: ConfigPath, depth: int) -> Iterator[str]:
-    if isinstance(node, Key):
-        yield from _comment(f"{node.description} [{_takes(node)}]", depth)
-        yield f"{_indent(depth)}#{_entry(name, _written(node))}"
+def _node(name: str, node: ConfigKey | ConfigGroup, path: ConfigPath, depth: int) -> Iterator[str]:
+    if isinstance(node, ConfigKey):
+        yield from _comment(f"{node.description} [{_constraint(node)}]", depth)
+        yield f"{_indent(depth)}#{_entry(name, _readable_default(node))}"
         if depth == 0:
             yield ""
         return
-    if isinstance(node.each, Branch):
+    if isinstance(node.entry, ConfigGroup):
         yield from _comment(node.title, depth)
         yield f"{_indent(depth)}{name}:"
-        yield f"{_indent(depth + 1)}#{node.example}:"
-        yield from _branch(node.each, (*path, node.example), depth + 2)
-    elif node.each is not None:
+        yield f"{_indent(depth + 1)}#{node.example_name}:"
+        yield from _branch(node.entry, (*path, node.example_name), depth + 2)
+    elif node.entry is not None:
         yield from _comment(node.title, depth)
         yield f"{_indent(depth)}#{name}:"
-        yield f"{_indent(depth + 1)}#{_entry(node.example, node.sample)}"
+        yield f"{_indent(depth + 1)}#{_entry(node.example_name, node.example_value)}"
     else:
         yield from _comment(node.title, depth)
         yield f"{_indent(depth)}{name}:"
@@ -66,8 +66,8 @@ def _node(name: str, node: Key | Branch, path: ConfigPath, depth: int) -> Iterat
         yield ""
 
 
-def _takes(key: Key) -> str:
-    return key.brief + (", or nothing" if key.nullable else "")
+def _constraint(key: ConfigKey) -> str:
+    return key.short_constraint + (", or nothing" if key.nullable else "")
 
 
 def _comment(text: str, depth: int) -> Iterator[str]:
@@ -80,7 +80,7 @@ def _indent(depth: int) -> str:
     return "  " * depth
 
 
-def _written(key: Key) -> Any:
+def _readable_default(key: ConfigKey) -> Any:
     """Return the default as a person would write it."""
     if key.kind == "size" and key.default % _MIB == 0:
         return f"{key.default // _MIB}MiB"
@@ -97,4 +97,4 @@ def _entry(name: str, value: Any) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(example())
+    sys.stdout.write(example_file())

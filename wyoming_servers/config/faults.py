@@ -7,7 +7,7 @@ from wyoming_servers.errors import BadRequestError
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ConfigProblem:
     """One thing to correct."""
 
     path: str
@@ -31,10 +31,10 @@ class ConfigError(BadRequestError):
 
     default_hint = "`wyoming-conductor config show` lists every key with its value and source."
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
-        self.faults = tuple(faults)
-        count = "a fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
-        lines = "".join(f"\n  {fault}" for fault in self.faults)
+    def __init__(self, faults: Sequence[ConfigProblem]) -> None:
+        self.problems = tuple(faults)
+        count = "a fault" if len(self.problems) == 1 else f"{len(self.problems)} faults"
+        lines = "".join(f"\n  {fault}" for fault in self.problems)
         super().__init__(f"The configuration has {count}:{lines}")
 
     def __str__(self) -> str:

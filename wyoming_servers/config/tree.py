@@ -17,20 +17,20 @@ from wyoming_servers.config.units import parse_duration, parse_size
 ConfigPath: TypeAlias = tuple[str, ...]
 """Names from the top down; a model id is one name: `("models", "whisper/tiny.en", "pinned")`."""
 
-ANY: Final = "*"
+WILDCARD: Final = "*"
 """Stands for a name the user chooses: a model's id, an option's name."""
 
 _SCALARS: Final = frozenset({int, float, str, bool})
 _UNITS: Final[Mapping[Any, str]] = {parse_duration: "duration", parse_size: "size"}
 
 
-def dotted(path: ConfigPath) -> str:
+def dotted_path(path: ConfigPath) -> str:
     """Return the path as people write it."""
     return ".".join(path)
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class ConfigKey:
     """A key that holds a value."""
 
     kind: str
@@ -41,7 +41,7 @@ class Key:
     """All allowed texts of a choice, or some good ones of a text."""
     minimum: float | None = None
     maximum: float | None = None
-    open_ended: bool = False
+    exclusive_bounds: bool = False
     """Whether minimum and maximum themselves are not allowed."""
     nullable: bool = False
 
@@ -55,12 +55,12 @@ class Key:
         return self.kind in ("integer", "number", "duration", "size")
 
     @property
-    def allowed(self) -> str:
+    def constraint(self) -> str:
         """What may be written, as the end of a sentence that begins with `It must be`."""
-        return self.brief + _HINTS.get(self.kind, "")
+        return self.short_constraint + _HINTS.get(self.kind, "")
 
     @property
-    def brief(self) -> str:
+    def short_constraint(self) -> str:
         """The same without examples of units."""
         if self.kind == "choice":
             return "one of " + ", ".join(f"`{choice}`" for choice in self.choices)
@@ -70,7 +70,7 @@ class Key:
 
     def _range(self) -> str:
         low, high = self.minimum, self.maximum
-        if self.open_ended:
+        if self.exclusive_bounds:
             return f" above {low:g} and below {high:g}"
         if low is not None and high is not None:
             return f" from {low:.10g} to {high:.10g}"
@@ -78,25 +78,25 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
-class Branch:
+class ConfigGroup:
     """A key that holds other keys."""
 
     title: str
-    children: Mapping[str, "Key | Branch"]
-    each: "Key | Branch | None" = None
+    children: Mapping[str, "ConfigKey | ConfigGroup"]
+    entry: "ConfigKey | ConfigGroup | None" = None
     """What stands under any other name."""
-    example: str = ""
+    example_name: str = ""
     """Such a name."""
-    sample: Any = None
+    example_value: Any = None
     """What may stand under it, where that is a value."""
 
-    def walk(self, path: ConfigPath = ()) -> Iterator[tuple[ConfigPath, Key]]:
+    def walk(self, path: ConfigPath = ()) -> Iterator[tuple[ConfigPath, ConfigKey]]:
         """Yield every key with its path, in the schema's order; chosen names as ANY."""
         nodes = dict(self.children)
-        if self.each is not None:
-            nodes[ANY] = self.each
+        if self.entry is not None:
+            nodes[WILDCARD] = self.entry
         for name, node in nodes.items():
-            if isinstance(node, Branch):
+            if isinstance(node, ConfigGroup):
                 yield from node.walk((*path, name))
             else:
                 yield (*path, name), node
@@ -121,74 +121,74 @@ _HINTS: Final = {
 
 
 @cache
-def tree() -> Branch:
+def key_tree() -> ConfigGroup:
     """Return the whole schema."""
-    return _branch(Config)
+    return _build_group(Config)
 
 
-def find(path: ConfigPath) -> Key | Branch | None:
+def find_node(path: ConfigPath) -> ConfigKey | ConfigGroup | None:
     """Return what stands at a path, or None if the schema has no such place."""
-    node: Key | Branch | None = tree()
+    node: ConfigKey | ConfigGroup | None = key_tree()
     for name in path:
-        node = node.children.get(name, node.each) if isinstance(node, Branch) else None
+        node = node.children.get(name, node.entry) if isinstance(node, ConfigGroup) else None
     return node
 
 
 @cache
-def named() -> tuple[ConfigPath, ...]:
+def section_maps() -> tuple[ConfigPath, ...]:
     """Return where sections stand under names the user chooses: `("models",)` and the like."""
-    return tuple(path for path in _chosen() if _holds_sections(path))
+    return tuple(path for path in _map_paths() if _holds_sections(path))
 
 
 @cache
-def valued() -> tuple[ConfigPath, ...]:
+def value_maps() -> tuple[ConfigPath, ...]:
     """Return where values stand under names the user chooses: `("asr", "extra_ports")`."""
-    return tuple(path for path in _chosen() if not _holds_sections(path))
+    return tuple(path for path in _map_paths() if not _holds_sections(path))
 
 
-def _chosen() -> list[ConfigPath]:
-    return sorted({path[: path.index(ANY)] for path, _ in tree().walk() if ANY in path})
+def _map_paths() -> list[ConfigPath]:
+    return sorted({path[: path.index(WILDCARD)] for path, _ in key_tree().walk() if WILDCARD in path})
 
 
 def _holds_sections(path: ConfigPath) -> bool:
-    branch = find(path)
-    return isinstance(branch, Branch) and isinstance(branch.each, Branch)
+    branch = find_node(path)
+    return isinstance(branch, ConfigGroup) and isinstance(branch.entry, ConfigGroup)
 
 
-def find_key(path: ConfigPath) -> Key:
+def find_key(path: ConfigPath) -> ConfigKey:
     """Return the key at a path that is known to exist. Raises LookupError."""
-    node = find(path)
-    if isinstance(node, Key):
+    node = find_node(path)
+    if isinstance(node, ConfigKey):
         return node
-    raise LookupError(dotted(path))
+    raise LookupError(dotted_path(path))
 
 
-def _branch(section: type[Section]) -> Branch:
+def _build_group(section: type[Section]) -> ConfigGroup:
     title = (section.__doc__ or "").strip()
-    return Branch(title, {name: _node(info) for name, info in section.model_fields.items()})
+    return ConfigGroup(title, {name: _build_node(info) for name, info in section.model_fields.items()})
 
 
-def _node(info: FieldInfo) -> Key | Branch:
+def _build_node(info: FieldInfo) -> ConfigKey | ConfigGroup:
     annotation = info.annotation
     if isinstance(annotation, type) and issubclass(annotation, Section):
-        return _branch(annotation)
+        return _build_group(annotation)
     if get_origin(annotation) is dict:
-        return _mapping(info, get_args(annotation)[1])
-    return _key(info)
+        return _build_map(info, get_args(annotation)[1])
+    return _build_key(info)
 
 
-def _mapping(info: FieldInfo, values: Any) -> Branch:
+def _build_map(info: FieldInfo, values: Any) -> ConfigGroup:
     """Return what stands under names the user chooses: sections, or values of one kind."""
     title = info.description or ""
     example: Any = next(iter(info.examples or ()), "")
     if isinstance(values, type) and issubclass(values, Section):
-        return Branch(title, {}, _branch(values), str(example))
+        return ConfigGroup(title, {}, _build_group(values), str(example))
     name, sample = next(iter(example.items()))
-    each = replace(_key(FieldInfo.from_annotation(values)), default=None, description=title)
-    return Branch(title, {}, each, str(name), sample)
+    each = replace(_build_key(FieldInfo.from_annotation(values)), default=None, description=title)
+    return ConfigGroup(title, {}, each, str(name), sample)
 
 
-def _key(info: FieldInfo) -> Key:
+def _build_key(info: FieldInfo) -> ConfigKey:
     annotation, metadata = info.annotation, list(info.metadata)
     parts = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else ()
     nullable = NoneType in parts
@@ -205,14 +205,14 @@ def _key(info: FieldInfo) -> Key:
     high = next(
         (m.le if isinstance(m, Le) else m.lt for m in metadata if isinstance(m, Le | Lt)), None
     )
-    return Key(
+    return ConfigKey(
         kind=kind,
         default=info.get_default(call_default_factory=True, validated_data={}),
         description=info.description or "",
         choices=choices or tuple(str(example) for example in info.examples or ()),
         minimum=_number(low),
         maximum=_number(high),
-        open_ended=any(isinstance(m, Gt | Lt) for m in metadata),
+        exclusive_bounds=any(isinstance(m, Gt | Lt) for m in metadata),
         nullable=nullable,
     )
 

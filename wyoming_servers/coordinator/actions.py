@@ -14,7 +14,7 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grant(Action):
+class GrantLease(Action):
     """Give a request its lease on an instance that is ready."""
 
     request: int
@@ -23,7 +23,7 @@ class Grant(Action):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer(Action):
+class ResolveRequest(Action):
     """Tell whoever asked how it ended, where that is no lease."""
 
     request: int
@@ -31,7 +31,7 @@ class Answer(Action):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reject(Action):
+class RejectRequest(Action):
     """Let a request fail."""
 
     request: int
@@ -42,7 +42,7 @@ class Reject(Action):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Launch(Action):
+class LaunchWorker(Action):
     """Start a process for an instance and load the model in it."""
 
     key: InstanceKey
@@ -53,7 +53,7 @@ class Launch(Action):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stop(Action):
+class StopWorker(Action):
     """Ask a process to unload and exit."""
 
     key: InstanceKey
@@ -63,7 +63,7 @@ class Stop(Action):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kill(Action):
+class KillWorker(Action):
     """End a process that does not answer, or whose device is gone, now."""
 
     key: InstanceKey
@@ -74,7 +74,7 @@ class Kill(Action):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ping(Action):
+class PingWorker(Action):
     """Ask a process whether its message loop lives."""
 
     key: InstanceKey
@@ -82,21 +82,21 @@ class Ping(Action):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Probe(Action):
+class SampleMemory(Action):
     """Read the memory, beginning now or later, but not with a reading that has begun before."""
 
     pids: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Publish(Action):
+class PublishEvent(Action):
     """Tell the world what has happened."""
 
     event: Event
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Learn(Action):
+class SaveFootprint(Action):
     """Keep a footprint for the next start."""
 
     key: FootprintKey

@@ -5,22 +5,22 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from wyoming_servers.coordinator.actions import Action, Learn, Probe, Publish, Reject
+from wyoming_servers.coordinator.actions import Action, SaveFootprint, SampleMemory, PublishEvent, RejectRequest
 from wyoming_servers.coordinator.footprints import FootprintKey
 from wyoming_servers.coordinator.instance import Instance, InstanceKey
 from wyoming_servers.coordinator.ledger import Ledger
 from wyoming_servers.coordinator.load_queue import LoadQueue
-from wyoming_servers.coordinator.policy import Policy
-from wyoming_servers.coordinator.recovery import Recovery
-from wyoming_servers.coordinator.states import State
-from wyoming_servers.coordinator.timers import Due, Timer, Timers
+from wyoming_servers.coordinator.policy import SchedulingPolicy
+from wyoming_servers.coordinator.recovery import FailurePolicy
+from wyoming_servers.coordinator.states import InstanceState
+from wyoming_servers.coordinator.timers import TimerKind, TimerKey, TimerQueue
 from wyoming_servers.devices.probe import HOST
 from wyoming_servers.domain import ModelSpec, Placement
 from wyoming_servers.errors import ModelMissingError
 from wyoming_servers.events import Event
 
 
-class Refusal(NamedTuple):
+class LoadRefusal(NamedTuple):
     """Why a model could not be loaded at all."""
 
     code: str
@@ -29,7 +29,7 @@ class Refusal(NamedTuple):
 
 
 @dataclass(slots=True)
-class Model:
+class ModelRecord:
     """A model and its instances."""
 
     spec: ModelSpec
@@ -38,19 +38,19 @@ class Model:
     last_used: float | None = None
     load_seconds: float = 0.0
     """What its last load took: how long the next one will probably take."""
-    fell_back: str = ""
+    fallback_reason: str = ""
     """Why it is not where it was wished to be."""
-    refusal: Refusal | None = None
+    load_refusal: LoadRefusal | None = None
     """Why it could not be loaded at all, when that was asked last."""
-    removals: list[int] = field(default_factory=list)
+    pending_removals: list[int] = field(default_factory=list)
     """Who waits for it to be gone."""
 
-    def place(self, key: InstanceKey) -> int:
+    def placement_rank(self, key: InstanceKey) -> int:
         """Return how many placements are better than this one."""
         placements = self.spec.placements
         return placements.index(key.placement) if key.placement in placements else len(placements)
 
-    def tier(self, key: InstanceKey) -> int:
+    def placement_tier(self, key: InstanceKey) -> int:
         """Return the same, counting placements of one type of weights on several GPUs as one."""
         tier, last = -1, None
         for placement in self.spec.placements:
@@ -60,25 +60,25 @@ class Model:
                 return tier
         return tier + 1
 
-    def ready(self) -> Instance | None:
+    def ready_instance(self) -> Instance | None:
         """Return the best instance that is ready."""
         for instance in self.instances.values():
             if instance.usable:
                 return instance
         return None
 
-    def loading(self) -> Instance | None:
+    def loading_instance(self) -> Instance | None:
         """Return the best instance that is being loaded."""
         for instance in self.instances.values():
-            if instance.state is State.LOADING:
+            if instance.state is InstanceState.LOADING:
                 return instance
         return None
 
     @property
-    def unsettled(self) -> bool:
+    def needs_planning(self) -> bool:
         """Whether any of its instances waits or failed: whether there may be something to do."""
         for instance in self.instances.values():
-            if instance.state is State.QUEUED or instance.state is State.FAILED:
+            if instance.state is InstanceState.QUEUED or instance.state is InstanceState.FAILED:
                 return True
         return False
 
@@ -89,7 +89,7 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class LeaseRecord:
     """A lease that was granted and has not ended; its process may be gone all the same."""
 
     key: InstanceKey
@@ -97,45 +97,45 @@ class Held:
     since: float
 
 
-class Board:
+class PlannerState:
     """The planner's memory. `lifecycle`, `scheduler` and `planner` change it, nobody else."""
 
     def __init__(
         self,
-        policy: Policy,
+        policy: SchedulingPolicy,
         jitter: Callable[[], float],
         footprints: Mapping[FootprintKey, int],
     ) -> None:
         self.policy = policy
-        self.models: dict[str, Model] = {}
+        self.models: dict[str, ModelRecord] = {}
         self.ledgers: dict[str, Ledger] = {}
-        self.queue = LoadQueue(policy.queue, policy.ageing)
-        self.timers = Timers()
-        self.recovery = Recovery(policy, jitter)
+        self.queue = LoadQueue(policy.max_queued_requests, policy.priority_aging)
+        self.timers = TimerQueue()
+        self.failures = FailurePolicy(policy, jitter)
         self.footprints: dict[FootprintKey, int] = dict(footprints)
-        self.held: dict[int, Held] = {}
+        self.leases: dict[int, LeaseRecord] = {}
         self.generations = itertools.count(1)
         self.accepting = True
         self.stopping = False
         self.actions: list[Action] = []
         """What is to be done, in order; the planner hands it out after every signal."""
 
-    def do(self, action: Action) -> None:
+    def emit(self, action: Action) -> None:
         """Ask for something to be done."""
         self.actions.append(action)
 
     def publish(self, event: Event) -> None:
         """Ask for something to be told."""
-        self.actions.append(Publish(event=event))
+        self.actions.append(PublishEvent(event=event))
 
-    def known(self, name: str) -> Model | None:
+    def available_model(self, name: str) -> ModelRecord | None:
         """Return a model that is there to stay."""
         model = self.models.get(name)
-        return model if model is not None and not model.removals else None
+        return model if model is not None and not model.pending_removals else None
 
-    def set_spec(self, spec: ModelSpec) -> Model:
+    def set_spec(self, spec: ModelSpec) -> ModelRecord:
         """Take in what is known of a model; its instances stay, in the order of the placements."""
-        model = self.models.setdefault(spec.id, Model(spec))
+        model = self.models.setdefault(spec.id, ModelRecord(spec))
         before, model.spec = model.instances, spec
         model.instances = {
             placement: before.get(placement) or Instance(InstanceKey(spec.id, placement), spec)
@@ -144,12 +144,12 @@ class Board:
         model.instances |= {p: i for p, i in before.items() if p not in model.instances}
         return model
 
-    def learn(self, key: FootprintKey, size: int) -> None:
+    def save_footprint(self, key: FootprintKey, size: int) -> None:
         """Take a measured footprint as the next estimate, and ask for it to be kept."""
         self.footprints[key] = size
-        self.do(Learn(key=key, size=size))
+        self.emit(SaveFootprint(key=key, size=size))
 
-    def refuse(
+    def reject(
         self,
         request: int,
         code: str,
@@ -159,23 +159,23 @@ class Board:
     ) -> None:
         """Take a request out of the queue and let it fail."""
         self.queue.remove(request)
-        self.timers.cancel(Timer(Due.REQUEST, request))
-        self.do(
-            Reject(request=request, code=code, message=message, hint=hint, retry_after=retry_after)
+        self.timers.cancel(TimerKey(TimerKind.REQUEST_TIMEOUT, request))
+        self.emit(
+            RejectRequest(request=request, code=code, message=message, hint=hint, retry_after=retry_after)
         )
 
-    def refuse_unknown(self, request: int, name: str) -> None:
-        self.refuse(
+    def reject_unknown_model(self, request: int, name: str) -> None:
+        self.reject(
             request,
             ModelMissingError.code,
             f"There is no model {name!r}.",
             ModelMissingError.default_hint,
         )
 
-    def probe(self) -> None:
+    def sample_memory(self) -> None:
         """Have the memory read now."""
         pids = tuple(i.pid for i in self.instances() if i.pid is not None)
-        self.do(Probe(pids=pids))
+        self.emit(SampleMemory(pids=pids))
 
     def instances(self) -> Iterator[Instance]:
         """Go through all instances of all models."""
@@ -187,7 +187,7 @@ class Board:
         model = self.models.get(key.model)
         return model.instances.get(key.placement) if model else None
 
-    def current(self, key: InstanceKey, generation: int) -> Instance | None:
+    def current_instance(self, key: InstanceKey, generation: int) -> Instance | None:
         """Return the instance that news are about, or None if they are of an older process."""
         instance = self.instance(key)
         return instance if instance and instance.generation == generation else None
@@ -199,31 +199,31 @@ class Board:
     def estimate(self, key: InstanceKey) -> int:
         """Return the bytes a load will need: as measured before, as the model says, or a guess."""
         return (
-            self.footprints.get(key.footprint)
+            self.footprints.get(key.footprint_key)
             or self.models[key.model].spec.memory_bytes
             or self.policy.default_footprint
         )
 
-    def waited_for(self, model: str) -> bool:
+    def is_requested(self, model: str) -> bool:
         """Whether a client or the operator waits for a model."""
         demand = self.queue.get(model)
         return demand is not None and not demand.speculative
 
-    def loads(self) -> int:
+    def count_loading(self) -> int:
         """Count the loads in flight."""
-        return sum(instance.state is State.LOADING for instance in self.instances())
+        return sum(instance.state is InstanceState.LOADING for instance in self.instances())
 
-    def leaving(self, device: str) -> int:
+    def bytes_being_freed(self, device: str) -> int:
         """Return the bytes on a device whose process is about to end, or has ended."""
         ledger = self.ledgers[device]
         stopping = sum(
             ledger.size_of(instance.key)
             for instance in self.instances()
-            if instance.key.device == device and instance.leaving
+            if instance.key.device == device and instance.exiting
         )
         return stopping + ledger.returning
 
     @property
-    def quiet(self) -> bool:
+    def has_no_workers(self) -> bool:
         """Whether there is no process of ours."""
         return not any(instance.alive for instance in self.instances())

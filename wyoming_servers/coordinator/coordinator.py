@@ -13,9 +13,9 @@ from wyoming_servers.clock import Clock
 from wyoming_servers.config.schema import LimitsSection, MemorySection
 from wyoming_servers.coordinator import signals
 from wyoming_servers.coordinator.face import Lease, Snapshot
-from wyoming_servers.coordinator.footprints import FootprintStore, MemoryFootprints
+from wyoming_servers.coordinator.footprints import FootprintStore, InMemoryFootprintStore
 from wyoming_servers.coordinator.planner import Planner
-from wyoming_servers.coordinator.policy import Policy
+from wyoming_servers.coordinator.policy import SchedulingPolicy
 from wyoming_servers.coordinator.runtime import Runtime
 from wyoming_servers.devices.probe import MemoryProbe
 from wyoming_servers.domain import ModelSpec, Priority
@@ -24,7 +24,7 @@ from wyoming_servers.worker.base import Launcher
 
 
 class Coordinator:
-    """Decides which model may hold memory, and gives out leases; see `face.CoordinatorFace`.
+    """Decides which model may hold memory, and gives out leases; see `face.CoordinatorProtocol`.
 
     Use it as `async with Coordinator(...)`, or call `start` and `stop`. Every call is for the
     thread of the event loop it was started in.
@@ -41,7 +41,7 @@ class Coordinator:
         limits: LimitsSection | None = None,
         memory: MemorySection | None = None,
         footprints: FootprintStore | None = None,
-        policy: Policy | None = None,
+        policy: SchedulingPolicy | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         """Take the models by id. The probe stays the caller's, who closes it after `stop`.
@@ -55,8 +55,8 @@ class Coordinator:
         self._bus = bus
         self._clock = clock
         self._limits = limits or LimitsSection()
-        self._policy = policy or Policy.of(self._limits, memory or MemorySection())
-        self._footprints = footprints or MemoryFootprints()
+        self._policy = policy or SchedulingPolicy.from_config(self._limits, memory or MemorySection())
+        self._footprints = footprints or InMemoryFootprintStore()
         self._jitter = jitter
         self._numbers = itertools.count(1)
         self._started: Runtime | None = None
@@ -105,50 +105,50 @@ class Coordinator:
         client: str = "",
         timeout: float | None = None,
     ) -> AsyncIterator[Lease]:
-        """Wait until the model is ready and hold it; see `face.CoordinatorFace.lease`.
+        """Wait until the model is ready and hold it; see `face.CoordinatorProtocol.lease`.
 
         `timeout` bounds the wait, in seconds; None is `limits.request`.
         """
-        lease = await self._ask(model, priority, client, timeout, hold=True)
+        lease = await self._request(model, priority, client, timeout, hold=True)
         try:
             yield lease
         finally:
             lease.end()
-            self._runtime.tell(signals.LeaseEnded(request=lease.number, well=lease.well))
+            self._runtime.send(signals.LeaseEnded(request=lease.number, succeeded=lease.succeeded))
 
     def prefetch(self, model: str, reason: str) -> None:
         """Load it if there is room without evicting anybody; never raises, returns at once."""
-        self._runtime.tell(signals.PrefetchAsked(model=model, reason=reason))
+        self._runtime.send(signals.PrefetchRequested(model=model, reason=reason))
 
     def preload(self, models: Iterable[str]) -> None:
         """Load these one after the other whenever nobody waits, never evicting anybody."""
-        self._runtime.tell(signals.PreloadAsked(models=tuple(models)))
+        self._runtime.send(signals.PreloadRequested(models=tuple(models)))
 
     async def load(self, model: str) -> bool:
         """Operator: begin loading; True if it is ready already. Closes an open circuit."""
         request = next(self._numbers)
-        signal = signals.LoadAsked(request=request, model=model)
-        return bool(await self._runtime.ask(signal, request))
+        signal = signals.LoadRequested(request=request, model=model)
+        return bool(await self._runtime.send_request(signal, request))
 
     async def unload(self, model: str) -> bool:
         """Operator: unload once its leases have ended; False if it was not loaded."""
         request = next(self._numbers)
-        signal = signals.UnloadAsked(request=request, model=model)
-        return bool(await self._runtime.ask(signal, request))
+        signal = signals.UnloadRequested(request=request, model=model)
+        return bool(await self._runtime.send_request(signal, request))
 
     async def wait_ready(self, model: str, timeout: float | None = None) -> None:
         """Wait until the model is ready; raises as `lease`."""
-        await self._ask(model, None, "", timeout, hold=False)
+        await self._request(model, None, "", timeout, hold=False)
 
     def add_model(self, spec: ModelSpec) -> None:
         """Add a model, or replace what is known of it; a worker with old settings is let go."""
-        self._runtime.tell(signals.ModelAdded(spec=spec))
+        self._runtime.send(signals.AddModelRequested(spec=spec))
 
     async def remove_model(self, model: str) -> bool:
         """Forget a model once its leases have ended; False if it is unknown."""
         request = next(self._numbers)
-        signal = signals.ModelRemoved(request=request, model=model)
-        return bool(await self._runtime.ask(signal, request))
+        signal = signals.RemoveModelRequested(request=request, model=model)
+        return bool(await self._runtime.send_request(signal, request))
 
     def update_policy(
         self, model: str, *, keep_alive: float | None = None, pinned: bool | None = None
@@ -157,13 +157,13 @@ class Coordinator:
 
         Raises ModelMissingError.
         """
-        if model not in self._runtime.planner.board.models:
+        if model not in self._runtime.planner.state.models:
             raise ModelMissingError(f"There is no model {model!r}.")
-        self._runtime.tell(signals.PolicyUpdated(model=model, keep_alive=keep_alive, pinned=pinned))
+        self._runtime.send(signals.PolicyUpdated(model=model, keep_alive=keep_alive, pinned=pinned))
 
     def set_accepting(self, accepting: bool) -> None:
         """Take new leases, or refuse them with BUSY; those that run or wait go on."""
-        self._runtime.tell(signals.AcceptingSet(accepting=accepting))
+        self._runtime.send(signals.AcceptingSet(accepting=accepting))
 
     def snapshot(self) -> Snapshot:
         """Return the state of everything; cheap, never waits."""
@@ -175,7 +175,7 @@ class Coordinator:
             raise InternalError("The coordinator was not started.")
         return self._started
 
-    async def _ask(
+    async def _request(
         self, model: str, priority: Priority | None, client: str, timeout: float | None, hold: bool
     ) -> Any:
         """Ask for a lease, or to be told when the model is ready; leave if we are cancelled."""
@@ -186,12 +186,12 @@ class Coordinator:
             priority=priority,
             client=client,
             timeout=timeout,
-            hold=hold,
+            wants_lease=hold,
         )
-        answer = runtime.ask(signal, request, priority)
+        answer = runtime.send_request(signal, request, priority)
         try:
             return await answer
         except asyncio.CancelledError:
-            runtime.forget(request)
-            runtime.tell(signals.LeaseEnded(request=request, well=False))
+            runtime.forget_request(request)
+            runtime.send(signals.LeaseEnded(request=request, succeeded=False))
             raise

@@ -126,7 +126,7 @@ class Snapshot:
     """False while the operator has paused the server: new leases are refused with BUSY."""
 
 
-class CoordinatorFace(Protocol):
+class CoordinatorProtocol(Protocol):
     """The coordinator as others see it; every call is for the event loop's thread."""
 
     def lease(

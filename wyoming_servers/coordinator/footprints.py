@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
-_LOG = logging.getLogger(__name__)
+_LOGGER = logging.getLogger(__name__)
 
 _VERSION: Final = 1
 
@@ -38,7 +38,7 @@ class FootprintStore(Protocol):
         ...
 
 
-class MemoryFootprints:
+class InMemoryFootprintStore:
     """Keeps them as long as the process lives."""
 
     def __init__(self, footprints: Footprints | None = None) -> None:
@@ -51,7 +51,7 @@ class MemoryFootprints:
         self.saved = dict(footprints)
 
 
-class FileFootprints:
+class FileFootprintStore:
     """Keeps them in a small JSON file, which is replaced as a whole or not at all."""
 
     def __init__(self, path: Path) -> None:
@@ -63,7 +63,7 @@ class FileFootprints:
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, TypeError, KeyError) as err:
-            _LOG.warning("%s cannot be read and is started anew: %s", self._path, err)
+            _LOGGER.warning("%s cannot be read and is started anew: %s", self._path, err)
             return {}
 
     def save(self, footprints: Footprints) -> None:
@@ -76,7 +76,7 @@ class FileFootprints:
         try:
             self._write(json.dumps(document, indent=1))
         except OSError as err:
-            _LOG.warning("%s cannot be written: %s", self._path, err)
+            _LOGGER.warning("%s cannot be written: %s", self._path, err)
 
     def _write(self, text: str) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)

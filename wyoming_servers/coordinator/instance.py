@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wyoming_servers.coordinator.footprints import FootprintKey
-from wyoming_servers.coordinator.states import ALIVE, SHOWN, State, Trigger, advance
+from wyoming_servers.coordinator.states import ALIVE_STATES, PUBLIC_STATES, InstanceState, InstanceTrigger, next_state
 from wyoming_servers.domain import ModelSpec, ModelState, Placement
 
 
@@ -24,7 +24,7 @@ class InstanceKey:
         return self.placement.device
 
     @property
-    def footprint(self) -> FootprintKey:
+    def footprint_key(self) -> FootprintKey:
         """Under which its memory is remembered."""
         return FootprintKey(self.model, self.placement.device, self.placement.compute_type)
 
@@ -36,15 +36,15 @@ class Instance:
     key: InstanceKey
     spec: ModelSpec
     """As it was when the process was started: a later change needs a new one."""
-    state: State = State.COLD
-    shown: ModelState = ModelState.UNLOADED
+    state: InstanceState = InstanceState.COLD
+    published_state: ModelState = ModelState.UNLOADED
     """What the outside was told last."""
     generation: int = 0
     """Number of its process, unique among all processes ever, so that late news of an old one is
     told from news of the new; 0 before the first."""
     pid: int | None = None
     leases: set[int] = field(default_factory=set)
-    memory: int = 0
+    memory_bytes: int = 0
     """Bytes it holds as booked once it was ready; the most of its life."""
     measured: bool = False
     """Whether that was measured, not only estimated."""
@@ -55,21 +55,21 @@ class Instance:
     load_seconds: float | None = None
     info: Mapping[str, Any] = field(default_factory=dict)
     progress: tuple[str, int] | None = None
-    unanswered: int = 0
+    missed_pings: int = 0
     """Pings sent since the last answer."""
     reason: str = ""
     """Why it is being stopped, or why it waits."""
-    doom: tuple[str, str] | None = None
+    kill_reason: tuple[str, str] | None = None
     """Code and message of the fault for which the server itself kills the process."""
-    no_room: bool = False
+    waits_for_memory: bool = False
     """While queued: whether memory is what it waits for."""
-    clears: bool = False
+    needs_empty_device: bool = False
     """Whether its next load waits until everything that was told to leave the device has left."""
 
     @property
     def alive(self) -> bool:
         """Whether there is a process, or one is being started."""
-        return self.state in ALIVE
+        return self.state in ALIVE_STATES
 
     @property
     def idle(self) -> bool:
@@ -79,15 +79,15 @@ class Instance:
     @property
     def usable(self) -> bool:
         """Whether it is ready to take a lease, and is not just being killed."""
-        return self.state is State.READY and self.doom is None
+        return self.state is InstanceState.READY and self.kill_reason is None
 
     @property
-    def leaving(self) -> bool:
+    def exiting(self) -> bool:
         """Whether its process is about to end, leases or not."""
-        return self.state is State.STOPPING or (self.alive and self.doom is not None)
+        return self.state is InstanceState.STOPPING or (self.alive and self.kill_reason is not None)
 
     @property
-    def names(self) -> dict[str, str]:
+    def event_fields(self) -> dict[str, str]:
         """The fields that every event about it begins with."""
         placement = self.key.placement
         return {
@@ -97,19 +97,19 @@ class Instance:
         }
 
     @property
-    def visible_state(self) -> ModelState:
-        return SHOWN[self.state]
+    def public_state(self) -> ModelState:
+        return PUBLIC_STATES[self.state]
 
-    def move(self, trigger: Trigger) -> None:
-        """Go on in the table. Raises IllegalTransition and changes nothing if it cannot."""
-        self.state = advance(self.state, trigger)
+    def transition(self, trigger: InstanceTrigger) -> None:
+        """Go on in the table. Raises IllegalTransitionError and changes nothing if it cannot."""
+        self.state = next_state(self.state, trigger)
 
-    def begin_life(self, generation: int, now: float) -> None:
+    def reset_for_launch(self, generation: int, now: float) -> None:
         """Forget what belonged to an earlier process."""
         self.generation = generation
         self.pid = None
         self.leases = set()
-        self.memory = 0
+        self.memory_bytes = 0
         self.measured = False
         self.launched_at = now
         self.ready_at = None
@@ -117,11 +117,11 @@ class Instance:
         self.load_seconds = None
         self.info = {}
         self.progress = None
-        self.unanswered = 0
+        self.missed_pings = 0
         self.reason = ""
-        self.doom = None
-        self.no_room = False
-        self.clears = False
+        self.kill_reason = None
+        self.waits_for_memory = False
+        self.needs_empty_device = False
 
     def idle_since(self) -> float:
         """Return since when it has been of no use to anybody."""

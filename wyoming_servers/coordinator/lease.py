@@ -6,9 +6,9 @@ from typing import Any, NoReturn, Self
 
 from wyoming_servers.domain import ModelSpec, Placement, Priority
 from wyoming_servers.errors import CancelledError, ConductorError, InternalError, RequestError
-from wyoming_servers.worker.base import Chunk, Run, Worker
+from wyoming_servers.worker.base import OutputChunk, Run, Worker
 
-Explain = Callable[[ConductorError], ConductorError]
+ExplainError = Callable[[ConductorError], ConductorError]
 """Called once with the error a run ended with; returns the one to raise, which may say more."""
 
 
@@ -22,7 +22,7 @@ class ActiveLease:
         placement: Placement,
         info: Mapping[str, Any],
         worker: Worker,
-        explain: Explain,
+        explain: ExplainError,
         priority: Priority,
     ) -> None:
         self.number = number
@@ -33,8 +33,8 @@ class ActiveLease:
         self._explain = explain
         self._priority = priority
         self._ended = False
-        self._good = 0
-        self._bad = 0
+        self._successes = 0
+        self._failures = 0
 
     @property
     def spec(self) -> ModelSpec:
@@ -49,9 +49,9 @@ class ActiveLease:
         return self._info
 
     @property
-    def well(self) -> bool:
+    def succeeded(self) -> bool:
         """Whether the worker was of use: some run ended as it should, and none failed."""
-        return self._good > 0 and self._bad == 0
+        return self._successes > 0 and self._failures == 0
 
     def open(
         self,
@@ -76,19 +76,19 @@ class ActiveLease:
         """Take no more runs."""
         self._ended = True
 
-    def ran(self) -> None:
+    def record_success(self) -> None:
         """Note that a run ended well."""
-        self._good += 1
+        self._successes += 1
 
-    def failed(self, error: ConductorError) -> ConductorError:
+    def record_failure(self, error: ConductorError) -> ConductorError:
         """Note that a run failed; return the error to raise.
 
         A request the engine could not serve, or one nobody waits for, says that it is well.
         """
         if isinstance(error, RequestError | CancelledError):
-            self._good += 1
+            self._successes += 1
             return error
-        self._bad += 1
+        self._failures += 1
         return self._explain(error)
 
 
@@ -98,7 +98,7 @@ class LeasedRun:
     def __init__(self, run: Run, lease: ActiveLease) -> None:
         self._run = run
         self._lease = lease
-        self._chunks: AsyncIterator[Chunk] | None = None
+        self._chunks: AsyncIterator[OutputChunk] | None = None
         self._error: ConductorError | None = None
         self._ended = False
 
@@ -114,11 +114,11 @@ class LeasedRun:
         except ConductorError as err:
             self._raise(err)
 
-    def __aiter__(self) -> AsyncIterator[Chunk]:
+    def __aiter__(self) -> AsyncIterator[OutputChunk]:
         self._chunks = self._run.__aiter__()
         return self
 
-    async def __anext__(self) -> Chunk:
+    async def __anext__(self) -> OutputChunk:
         if self._chunks is None:
             self._chunks = self._run.__aiter__()
         try:
@@ -155,12 +155,12 @@ class LeasedRun:
     def _note_end(self) -> None:
         if not self._ended:
             self._ended = True
-            self._lease.ran()
+            self._lease.record_success()
 
     def _raise(self, err: ConductorError) -> NoReturn:
         if self._error is None:
             self._ended = True
-            self._error = self._lease.failed(err)
+            self._error = self._lease.record_failure(err)
         if self._error is err:
             raise err
         raise self._error from err

@@ -9,14 +9,14 @@ that is being made for it, and that those whose turn comes later must not take.
 from dataclasses import dataclass
 
 from wyoming_servers.coordinator.instance import InstanceKey
-from wyoming_servers.coordinator.policy import Policy
-from wyoming_servers.coordinator.pressure import Pressure
+from wyoming_servers.coordinator.policy import SchedulingPolicy
+from wyoming_servers.coordinator.pressure import MemoryPressure
 from wyoming_servers.devices.probe import HOST, Device, Reading
 from wyoming_servers.errors import InternalError
 
 
 @dataclass(slots=True)
-class Entry:
+class LedgerEntry:
     """One process's share."""
 
     size: int
@@ -27,9 +27,9 @@ class Entry:
     """The ledger's count of moves when it was reserved: unchanged, nobody else came or went."""
     committed: bool = False
     pid: int | None = None
-    seen: int = 0
+    observed: int = 0
     """Bytes its process had when it was seen last; 0 if it never was."""
-    used_with: int = 0
+    used_when_observed: int = 0
     """Bytes of the device in use at that moment: that, and not the reading before the exit was
     heard of, is what the return of the memory is seen by."""
 
@@ -37,7 +37,7 @@ class Entry:
 class Ledger:
     """One device's books; pure arithmetic, in bytes."""
 
-    def __init__(self, device: Device, policy: Policy) -> None:
+    def __init__(self, device: Device, policy: SchedulingPolicy) -> None:
         self.device = device.id
         self.name = device.name
         self.total = device.total
@@ -47,12 +47,12 @@ class Ledger:
         """Held by programs that are not ours, as far as can be told."""
         self.present = False
         """Whether the last sample had it; nothing is loaded where it did not."""
-        self.pressure = Pressure.NORMAL
+        self.pressure = MemoryPressure.NORMAL
         self.reading: Reading | None = None
         self._policy = policy
-        self._cap = policy.cap(device.total)
-        self._entries: dict[InstanceKey, Entry] = {}
-        self._returning: dict[int, Entry] = {}
+        self._cap = policy.memory_limit(device.total)
+        self._entries: dict[InstanceKey, LedgerEntry] = {}
+        self._returning: dict[int, LedgerEntry] = {}
         """By ticket: an instance may be loaded again before the memory of its last life is back."""
         self._claims: dict[InstanceKey, int] = {}
         self._moves = 0
@@ -89,7 +89,7 @@ class Ledger:
         return self.reserved + self.committed + self.returning
 
     @property
-    def quiet(self) -> bool:
+    def is_empty(self) -> bool:
         """Whether nothing is held or promised."""
         return not self._entries and not self._returning
 
@@ -106,7 +106,7 @@ class Ledger:
         """
         claims = sum(size for other, size in self._claims.items() if other != key)
         unseen = sum(
-            max(0, entry.size - entry.seen)
+            max(0, entry.size - entry.observed)
             for entry in self._entries.values()
             if not entry.committed
         )
@@ -135,9 +135,9 @@ class Ledger:
             raise InternalError(f"{key} was promised {size} bytes that {self.device} lacks.")
         self._claims.pop(key, None)
         self._moves += 1
-        self._entries[key] = Entry(size, used_before=self.used, moves=self._moves)
+        self._entries[key] = LedgerEntry(size, used_before=self.used, moves=self._moves)
 
-    def attach(self, key: InstanceKey, pid: int) -> None:
+    def set_pid(self, key: InstanceKey, pid: int) -> None:
         """Say which process holds it."""
         if entry := self._entries.get(key):
             entry.pid = pid
@@ -152,8 +152,8 @@ class Ledger:
         """Its process is gone: wait for its memory. Return the bytes, and a ticket to write off."""
         entry = self._entries.pop(key)
         self._moves += 1
-        if entry.committed and entry.seen == 0:
-            entry.seen, entry.used_with = entry.size, self.used
+        if entry.committed and entry.observed == 0:
+            entry.observed, entry.used_when_observed = entry.size, self.used
         self._returning[self._moves] = entry
         return entry.size, self._moves
 
@@ -161,22 +161,22 @@ class Ledger:
         """Wait for this memory no longer: what the probe sees is what there is."""
         self._returning.pop(ticket, None)
 
-    def read(self, reading: Reading) -> None:
+    def update(self, reading: Reading) -> None:
         """Take in what the probe saw; memory that has come back is free to promise again."""
         self.present = True
         self.reading = reading
         if reading.total != self.total:  # a control group's limit was changed
-            self._cap = self._policy.cap(reading.total)
+            self._cap = self._policy.memory_limit(reading.total)
         self.total, self.free, self.used = reading.total, reading.free, reading.used
         for ticket, entry in list(self._returning.items()):
             if self._is_back(entry, reading):
                 del self._returning[ticket]
         for entry in self._entries.values():
             if entry.pid is not None and entry.pid in reading.by_pid:
-                entry.seen, entry.used_with = reading.by_pid[entry.pid], reading.used
+                entry.observed, entry.used_when_observed = reading.by_pid[entry.pid], reading.used
         self._count_others()
 
-    def lost(self) -> None:
+    def mark_missing(self) -> None:
         """The probe cannot see the device: promise nothing there."""
         self.present = False
         self.reading = None
@@ -192,8 +192,8 @@ class Ledger:
         entry = self._entries.get(key)
         if entry is None or self.reading is None:
             return None
-        if entry.seen > 0:  # 1
-            return entry.seen
+        if entry.observed > 0:  # 1
+            return entry.observed
         if not entry.committed and entry.moves == self._moves:  # 2
             grown = self.used - entry.used_before
             return grown if grown > 0 else None
@@ -201,7 +201,7 @@ class Ledger:
 
     # Helpers
 
-    def _is_back(self, entry: Entry, reading: Reading) -> bool:
+    def _is_back(self, entry: LedgerEntry, reading: Reading) -> bool:
         """Whether the memory of a process that is gone has come back.
 
         The process must have left the list, and where it was seen to hold a lot on a GPU, at
@@ -210,9 +210,9 @@ class Ledger:
         """
         if entry.pid is not None and entry.pid in reading.by_pid:
             return False
-        if self.device == HOST or entry.seen == 0:
+        if self.device == HOST or entry.observed == 0:
             return True
-        return reading.used <= entry.used_with - entry.seen // 2
+        return reading.used <= entry.used_when_observed - entry.observed // 2
 
     def _count_others(self) -> None:
         """Work out what programs that are not ours hold.
@@ -222,9 +222,9 @@ class Ledger:
         last figure stands.
         """
         live = self._entries.values()
-        hidden = any(e.committed and e.seen == 0 for e in live)
+        hidden = any(e.committed and e.observed == 0 for e in live)
         if not hidden:
-            ours = sum(e.seen for e in live) + self.returning
+            ours = sum(e.observed for e in live) + self.returning
         elif self.reserved or self.returning:
             return
         else:

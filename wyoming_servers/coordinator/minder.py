@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from wyoming_servers.coordinator import signals
-from wyoming_servers.coordinator.actions import Launch
+from wyoming_servers.coordinator.actions import LaunchWorker
 from wyoming_servers.domain import ModelSpec
 from wyoming_servers.errors import (
     ConductorError,
@@ -15,18 +15,18 @@ from wyoming_servers.errors import (
     OutOfMemoryError,
     from_code,
 )
-from wyoming_servers.worker.base import Launcher, Loaded, Worker
+from wyoming_servers.worker.base import Launcher, LoadResult, Worker
 
-_LOG = logging.getLogger(__name__)
+_LOGGER = logging.getLogger(__name__)
 
-Tell = Callable[[signals.Signal], None]
-Spawn = Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]
+SendMessage = Callable[[signals.PlannerMessage], None]
+SpawnTask = Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]
 
 
-class Minder:
+class WorkerSupervisor:
     """One process's life. Everything worth knowing of it goes to the planner through `tell`."""
 
-    def __init__(self, action: Launch, launcher: Launcher, tell: Tell, spawn: Spawn) -> None:
+    def __init__(self, action: LaunchWorker, launcher: Launcher, tell: SendMessage, spawn: SpawnTask) -> None:
         self.key = action.key
         self.generation = action.generation
         self.spec: ModelSpec = action.spec
@@ -35,11 +35,11 @@ class Minder:
         """What the loaded model reported."""
         self._grace = action.stop_grace
         self._launcher = launcher
-        self._tell = tell
+        self._send = tell
         self._spawn = spawn
-        self._doom: ConductorError | None = None
+        self._kill_reason: ConductorError | None = None
         """Why we kill it: what its runs fail with."""
-        self._told_to_stop = False
+        self._stop_requested = False
         self._launching: asyncio.Task[Worker] | None = None
         self._stops: list[asyncio.Task[None]] = []
         self._pings: list[asyncio.Task[None]] = []
@@ -48,7 +48,7 @@ class Minder:
         """See it through; ends, having told the planner, when the process is gone."""
         code, message = InternalError.code, "The server lost track of the process."
         try:
-            code, message = await self._live()
+            code, message = await self._run_worker()
         except ConductorError as err:
             code, message = err.code, err.message
         except asyncio.CancelledError:
@@ -56,23 +56,23 @@ class Minder:
             self.kill_now()
             raise
         except Exception as err:  # noqa: BLE001  (the planner must learn that it is gone)
-            _LOG.exception("a worker of %s could not be looked after; this is a bug", self.key)
+            _LOGGER.exception("a worker of %s could not be looked after; this is a bug", self.key)
             message = f"The server failed: {err!r}."
-            await self._make_sure()
+            await self._kill_and_wait()
         finally:
             for ping in self._pings:
                 ping.cancel()
-        self._tell_gone(code, message)
+        self._report_exit(code, message)
 
     def stop(self, grace: float) -> None:
         """Have it unload and exit; a process that is only being started does so right after."""
-        self._grace, self._told_to_stop = grace, True
+        self._grace, self._stop_requested = grace, True
         if self.worker is not None:
-            self._stops.append(self._spawn(self._end(self.worker), f"stop of {self.key}"))
+            self._stops.append(self._spawn(self._stop_worker(self.worker), f"stop of {self.key}"))
 
     def kill(self, code: str, message: str) -> None:
         """End it now; its runs fail with this error."""
-        self._doom = from_code(code, message)
+        self._kill_reason = from_code(code, message)
         self.kill_now()
 
     def kill_now(self) -> None:
@@ -86,23 +86,23 @@ class Minder:
         """Ask whether it lives; the answer goes to the planner."""
         if self.worker is not None:
             self._pings = [ping for ping in self._pings if not ping.done()]
-            self._pings.append(self._spawn(self._ask(self.worker), f"ping of {self.key}"))
+            self._pings.append(self._spawn(self._ping_worker(self.worker), f"ping of {self.key}"))
 
-    def explain(self, error: ConductorError) -> ConductorError:
+    def explain_error(self, error: ConductorError) -> ConductorError:
         """Tell the planner what a run's failure means; say why, if it was us who ended it.
 
         If the process is gone, the planner learns it here and now: whoever had the run may ask
         for the next lease before the news of the exit has made its way.
         """
-        if self._doom is not None:
-            return self._doom
+        if self._kill_reason is not None:
+            return self._kill_reason
         if self.worker is not None and self.worker.exited.done():
             exit_ = self.worker.exited.result()
-            self._tell_gone(exit_.code, exit_.reason)
+            self._report_exit(exit_.code, exit_.reason)
             return error
         if isinstance(error, OutOfMemoryError | DeviceLostError):
-            self._tell(
-                signals.RunFaulted(
+            self._send(
+                signals.RunFailed(
                     key=self.key,
                     generation=self.generation,
                     code=error.code,
@@ -111,7 +111,7 @@ class Minder:
             )
         return error
 
-    async def _live(self) -> tuple[str, str]:
+    async def _run_worker(self) -> tuple[str, str]:
         """Start the process, load, and wait for its end; return code and message of that."""
         self._launching = asyncio.ensure_future(
             self._launcher.launch(self.spec, self.key.placement)
@@ -119,24 +119,24 @@ class Minder:
         try:
             worker = await self._launching
         except asyncio.CancelledError:
-            if self._doom is None:
+            if self._kill_reason is None:
                 raise
-            return self._doom.code, self._doom.message
+            return self._kill_reason.code, self._kill_reason.message
         self.worker = worker
-        self._tell(signals.WorkerStarted(key=self.key, generation=self.generation, pid=worker.pid))
+        self._send(signals.WorkerStarted(key=self.key, generation=self.generation, pid=worker.pid))
         fault: ConductorError | None = None
-        if self._told_to_stop:
-            await self._end(worker)
+        if self._stop_requested:
+            await self._stop_worker(worker)
         else:
             fault = await self._load(worker)
         gone = await asyncio.shield(worker.exited)
         await asyncio.gather(*self._stops, return_exceptions=True)
-        reason = self._doom or fault
+        reason = self._kill_reason or fault
         return (reason.code, reason.message) if reason else (gone.code, gone.reason)
 
     async def _load(self, worker: Worker) -> ConductorError | None:
         """Load the model; return what went wrong, once the process was told to end."""
-        loading: asyncio.Task[Loaded] = asyncio.ensure_future(worker.load(self._progressed))
+        loading: asyncio.Task[LoadResult] = asyncio.ensure_future(worker.load(self._progressed))
         exited = asyncio.ensure_future(asyncio.shield(worker.exited))
         try:
             either: set[asyncio.Future[Any]] = {loading, exited}
@@ -150,10 +150,10 @@ class Minder:
             loading.cancel()
             raise
         except ConductorError as err:
-            await self._end(worker)
+            await self._stop_worker(worker)
             return err
         self.info = loaded.info
-        self._tell(
+        self._send(
             signals.WorkerReady(
                 key=self.key,
                 generation=self.generation,
@@ -163,35 +163,35 @@ class Minder:
         )
         return None
 
-    def _tell_gone(self, code: str, message: str) -> None:
+    def _report_exit(self, code: str, message: str) -> None:
         """Say that the process is gone; the second time it is no news."""
-        self._tell(
-            signals.WorkerGone(key=self.key, generation=self.generation, code=code, message=message)
+        self._send(
+            signals.WorkerExited(key=self.key, generation=self.generation, code=code, message=message)
         )
 
     def _progressed(self, phase: str, percent: int) -> None:
-        self._tell(
+        self._send(
             signals.WorkerProgressed(
                 key=self.key, generation=self.generation, phase=phase, percent=percent
             )
         )
 
-    async def _end(self, worker: Worker) -> None:
+    async def _stop_worker(self, worker: Worker) -> None:
         try:
             await worker.stop(self._grace)
         except ConductorError as err:
             # The planner goes on counting its memory as used, until it really is gone.
-            _LOG.error("%s cannot be stopped: %s", self.key, err)
+            _LOGGER.error("%s cannot be stopped: %s", self.key, err)
 
-    async def _ask(self, worker: Worker) -> None:
+    async def _ping_worker(self, worker: Worker) -> None:
         try:
             await worker.ping()
         except ConductorError as err:
-            _LOG.debug("%s did not answer: %s", self.key, err)  # its exit says why
+            _LOGGER.debug("%s did not answer: %s", self.key, err)  # its exit says why
             return
-        self._tell(signals.PingAnswered(key=self.key, generation=self.generation))
+        self._send(signals.PingAnswered(key=self.key, generation=self.generation))
 
-    async def _make_sure(self) -> None:
+    async def _kill_and_wait(self) -> None:
         """Leave no process behind when something unforeseen has happened."""
         if self.worker is not None:
             self.worker.kill()

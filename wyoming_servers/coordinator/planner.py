@@ -9,18 +9,18 @@ from typing import Any
 
 from wyoming_servers.coordinator import signals
 from wyoming_servers.coordinator.actions import Action
-from wyoming_servers.coordinator.board import Board
-from wyoming_servers.coordinator.commands import Commands
-from wyoming_servers.coordinator.deadlines import Deadlines
-from wyoming_servers.coordinator.desk import Desk
+from wyoming_servers.coordinator.board import PlannerState
+from wyoming_servers.coordinator.commands import CommandHandlers
+from wyoming_servers.coordinator.deadlines import TimerHandlers
+from wyoming_servers.coordinator.desk import RequestHandlers
 from wyoming_servers.coordinator.face import Snapshot
 from wyoming_servers.coordinator.footprints import FootprintKey
 from wyoming_servers.coordinator.ledger import Ledger
 from wyoming_servers.coordinator.lifecycle import Lifecycle
-from wyoming_servers.coordinator.news import News
-from wyoming_servers.coordinator.policy import Policy
+from wyoming_servers.coordinator.news import WorkerEventHandlers
+from wyoming_servers.coordinator.policy import SchedulingPolicy
 from wyoming_servers.coordinator.scheduler import Scheduler
-from wyoming_servers.coordinator.views import view
+from wyoming_servers.coordinator.views import build_snapshot
 from wyoming_servers.devices.probe import Device
 from wyoming_servers.domain import ModelSpec
 
@@ -35,45 +35,45 @@ class Planner:
         self,
         specs: Iterable[ModelSpec],
         devices: Iterable[Device],
-        policy: Policy,
+        policy: SchedulingPolicy,
         jitter: Callable[[], float],
         footprints: Mapping[FootprintKey, int] | None = None,
     ) -> None:
         """Begin with these models and devices; `jitter` draws a number from 0 to 1."""
-        self.board = Board(policy, jitter, footprints or {})
-        self._lifecycle = Lifecycle(self.board)
-        self._scheduler = Scheduler(self.board, self._lifecycle)
-        self._deadlines = Deadlines(self.board, self._lifecycle)
-        desk = Desk(self.board, self._lifecycle)
-        commands = Commands(self.board, self._lifecycle, self._scheduler)
-        news = News(self.board, self._lifecycle, self._scheduler)
-        self._handlers: Mapping[type[signals.Signal], Handler] = {
+        self.state = PlannerState(policy, jitter, footprints or {})
+        self._lifecycle = Lifecycle(self.state)
+        self._scheduler = Scheduler(self.state, self._lifecycle)
+        self._deadlines = TimerHandlers(self.state, self._lifecycle)
+        desk = RequestHandlers(self.state, self._lifecycle)
+        commands = CommandHandlers(self.state, self._lifecycle, self._scheduler)
+        news = WorkerEventHandlers(self.state, self._lifecycle, self._scheduler)
+        self._handlers: Mapping[type[signals.PlannerMessage], Handler] = {
             signals.Tick: self._tick,
             signals.LeaseRequested: desk.lease_requested,
             signals.LeaseEnded: desk.lease_ended,
-            signals.PrefetchAsked: desk.prefetch_asked,
-            signals.PreloadAsked: commands.preload_asked,
-            signals.LoadAsked: commands.load_asked,
-            signals.UnloadAsked: commands.unload_asked,
-            signals.ModelAdded: commands.model_added,
-            signals.ModelRemoved: commands.model_removed,
+            signals.PrefetchRequested: desk.prefetch_requested,
+            signals.PreloadRequested: commands.preload_requested,
+            signals.LoadRequested: commands.load_requested,
+            signals.UnloadRequested: commands.unload_requested,
+            signals.AddModelRequested: commands.add_model_requested,
+            signals.RemoveModelRequested: commands.remove_model_requested,
             signals.PolicyUpdated: commands.policy_updated,
             signals.AcceptingSet: commands.accepting_set,
-            signals.StopAsked: commands.stop_asked,
+            signals.ShutdownRequested: commands.shutdown_requested,
             signals.WorkerStarted: news.worker_started,
             signals.WorkerProgressed: news.worker_progressed,
             signals.WorkerReady: news.worker_ready,
-            signals.WorkerGone: news.worker_gone,
-            signals.RunFaulted: news.run_faulted,
+            signals.WorkerExited: news.worker_exited,
+            signals.RunFailed: news.run_failed,
             signals.PingAnswered: news.ping_answered,
-            signals.Probed: news.probed,
+            signals.MemorySampled: news.memory_sampled,
         }
         for device in devices:
-            self.board.ledgers[device.id] = Ledger(device, policy)
+            self.state.ledgers[device.id] = Ledger(device, policy)
         for spec in specs:
-            self.board.set_spec(spec)
+            self.state.set_spec(spec)
 
-    def handle(self, signal: signals.Signal, now: float) -> list[Action]:
+    def handle(self, signal: signals.PlannerMessage, now: float) -> list[Action]:
         """Decide what one signal changes; no I/O, no clock, no logging.
 
         A lease request ends in exactly one of: granted, rejected, or ended by whoever asked.
@@ -82,25 +82,25 @@ class Planner:
         3. If that may matter to those who wait, the scheduler goes through them.
         4. The outside is told of every state that looks different from before.
         """
-        board = self.board
+        board = self.state
         matters = False
         while timer := board.timers.pop_due(now):  # 1
-            matters |= self._deadlines.due(timer, now)
+            matters |= self._deadlines.timer_expired(timer, now)
         matters |= self._handlers[type(signal)](signal, now)  # 2
         if matters:
             self._scheduler.run(now)  # 3
         if matters or board.actions:
-            self._lifecycle.tell()  # 4
+            self._lifecycle.publish_state_changes()  # 4
         actions, board.actions = board.actions, []
         return actions
 
     def next_deadline(self) -> float | None:
         """Return when `handle` wants a Tick; None if there is nothing to wait for."""
-        return self.board.timers.next()
+        return self.state.timers.next_due()
 
     def snapshot(self, now: float, wall: float) -> Snapshot:
         """Return what the outside may see; `wall` is `now` in seconds since 1970."""
-        return view(self.board, now, wall)
+        return build_snapshot(self.state, now, wall)
 
     def _tick(self, tick: signals.Tick, now: float) -> bool:
         return False

@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Final
 
 
-class Pressure(StrEnum):
+class MemoryPressure(StrEnum):
     """How full a device's memory is, whoever holds it."""
 
     NORMAL = "normal"
@@ -19,10 +19,10 @@ _WARNING: Final = (0.80, 0.75)
 swings around a threshold makes no noise."""
 
 
-def judge(before: Pressure, used_fraction: float) -> Pressure:
+def pressure_level(before: MemoryPressure, used_fraction: float) -> MemoryPressure:
     """Return the level that follows from the share of memory in use, 0 to 1."""
-    if used_fraction >= _CRITICAL[before is Pressure.CRITICAL]:
-        return Pressure.CRITICAL
-    if used_fraction >= _WARNING[before is not Pressure.NORMAL]:
-        return Pressure.WARNING
-    return Pressure.NORMAL
+    if used_fraction >= _CRITICAL[before is MemoryPressure.CRITICAL]:
+        return MemoryPressure.CRITICAL
+    if used_fraction >= _WARNING[before is not MemoryPressure.NORMAL]:
+        return MemoryPressure.WARNING
+    return MemoryPressure.NORMAL

@@ -18,7 +18,7 @@ from wyoming_servers.coordinator import actions, signals
 from wyoming_servers.coordinator.footprints import FootprintStore
 from wyoming_servers.coordinator.instance import InstanceKey
 from wyoming_servers.coordinator.lease import ActiveLease
-from wyoming_servers.coordinator.minder import Minder
+from wyoming_servers.coordinator.minder import WorkerSupervisor
 from wyoming_servers.coordinator.planner import Planner
 from wyoming_servers.coordinator.policy import PRIORITIES
 from wyoming_servers.devices.probe import MemoryProbe, Sample
@@ -30,9 +30,9 @@ from wyoming_servers.errors import (
 )
 from wyoming_servers.worker.base import Launcher
 
-_LOG = logging.getLogger(__name__)
+_LOGGER = logging.getLogger(__name__)
 
-_LAST_WAIT: Final = 5.0
+_KILL_TIMEOUT: Final = 5.0
 """Seconds that processes get to be gone after they were killed at shutdown."""
 
 
@@ -63,9 +63,9 @@ class Runtime:
         self._bus = bus
         self._clock = clock
         self._store = footprints
-        self._signals: deque[signals.Signal] = deque()
-        self._telling = False
-        self._minders: dict[tuple[InstanceKey, int], Minder] = {}
+        self._messages: deque[signals.PlannerMessage] = deque()
+        self._dispatching = False
+        self._supervisors: dict[tuple[InstanceKey, int], WorkerSupervisor] = {}
         self._waiters: dict[int, Waiter] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._alarm: asyncio.Task[None] | None = None
@@ -74,8 +74,8 @@ class Runtime:
         self._probe_again: tuple[int, ...] | None = None
         self._unsaved = False
         self._saving: asyncio.Task[None] | None = None
-        self._quiet = asyncio.Event()
-        self._quiet.set()
+        self._no_workers = asyncio.Event()
+        self._no_workers.set()
         self._closed = False
 
     @property
@@ -85,48 +85,48 @@ class Runtime:
 
     # In
 
-    def tell(self, signal: signals.Signal) -> None:
+    def send(self, signal: signals.PlannerMessage) -> None:
         """Hand the planner a signal and carry out what follows.
 
         Called again from within, it only puts the signal behind the one being handled. A fault of
         the planner is a bug: it is logged, whoever asked gets UNKNOWN, and the others go on.
         """
-        self._signals.append(signal)
-        if self._telling:
+        self._messages.append(signal)
+        if self._dispatching:
             return
-        self._telling = True
+        self._dispatching = True
         try:
-            while self._signals:
-                self._handle(self._signals.popleft())
+            while self._messages:
+                self._handle(self._messages.popleft())
         finally:
-            self._telling = False
-        self._note_quiet()
+            self._dispatching = False
+        self._update_no_workers()
         self._set_alarm()
 
-    def ask(
-        self, signal: signals.Signal, request: int, priority: Priority | None = None
+    def send_request(
+        self, signal: signals.PlannerMessage, request: int, priority: Priority | None = None
     ) -> asyncio.Future[Any]:
         """Hand over a signal that is answered: with a lease, a truth value, or an error."""
         future = asyncio.get_running_loop().create_future()
         self._waiters[request] = Waiter(future, priority)
-        self.tell(signal)
+        self.send(signal)
         return future
 
-    def forget(self, request: int) -> None:
+    def forget_request(self, request: int) -> None:
         """Nobody waits for this answer any more."""
         self._waiters.pop(request, None)
 
-    def _handle(self, signal: signals.Signal) -> None:
+    def _handle(self, signal: signals.PlannerMessage) -> None:
         try:
             todo = self._planner.handle(signal, self._clock.now())
         except Exception:  # noqa: BLE001  (one request must not end all others)
-            _LOG.exception("the planner failed at %s; this is a bug", signal)
+            _LOGGER.exception("the planner failed at %s; this is a bug", signal)
             request = getattr(signal, "request", None)
             todo = []
             if isinstance(request, int):
                 self._fail(request, InternalError("The coordinator failed."))
         for action in todo:
-            self._DOERS[type(action)](self, action)
+            self._ACTION_HANDLERS[type(action)](self, action)
 
     # The alarm
 
@@ -144,45 +144,45 @@ class Runtime:
                 return
             self._alarm.cancel()
         self._alarm_at = at
-        self._alarm = self._spawn(self._ring(at), "coordinator alarm")
+        self._alarm = self._spawn(self._wake_planner(at), "coordinator alarm")
 
-    async def _ring(self, at: float) -> None:
+    async def _wake_planner(self, at: float) -> None:
         await self._clock.sleep(at - self._clock.now())
         self._alarm = None
-        self.tell(signals.Tick())
+        self.send(signals.Tick())
 
     # Processes
 
-    def _launch(self, action: actions.Launch) -> None:
-        minder = Minder(action, self._launcher, self.tell, self._spawn)
-        self._minders[action.key, action.generation] = minder
-        self._spawn(self._mind(minder), f"worker of {action.key}")
+    def _launch(self, action: actions.LaunchWorker) -> None:
+        minder = WorkerSupervisor(action, self._launcher, self.send, self._spawn)
+        self._supervisors[action.key, action.generation] = minder
+        self._spawn(self._supervise(minder), f"worker of {action.key}")
 
-    async def _mind(self, minder: Minder) -> None:
+    async def _supervise(self, minder: WorkerSupervisor) -> None:
         await minder.run()
-        del self._minders[minder.key, minder.generation]
-        self._note_quiet()
+        del self._supervisors[minder.key, minder.generation]
+        self._update_no_workers()
 
-    def _stop(self, action: actions.Stop) -> None:
-        if minder := self._minders.get((action.key, action.generation)):
+    def _stop(self, action: actions.StopWorker) -> None:
+        if minder := self._supervisors.get((action.key, action.generation)):
             minder.stop(action.grace)
 
-    def _kill(self, action: actions.Kill) -> None:
-        if minder := self._minders.get((action.key, action.generation)):
+    def _kill(self, action: actions.KillWorker) -> None:
+        if minder := self._supervisors.get((action.key, action.generation)):
             minder.kill(action.code, action.message)
 
-    def _ping(self, action: actions.Ping) -> None:
-        if minder := self._minders.get((action.key, action.generation)):
+    def _ping(self, action: actions.PingWorker) -> None:
+        if minder := self._supervisors.get((action.key, action.generation)):
             minder.ping()
 
     # Answers
 
-    def _grant(self, action: actions.Grant) -> None:
+    def _grant(self, action: actions.GrantLease) -> None:
         waiter = self._waiters.pop(action.request, None)
-        minder = self._minders.get((action.key, action.generation))
+        minder = self._supervisors.get((action.key, action.generation))
         if waiter is None or waiter.future.done() or minder is None or minder.worker is None:
             # Whoever asked has left in this very moment.
-            self.tell(signals.LeaseEnded(request=action.request, well=False))
+            self.send(signals.LeaseEnded(request=action.request, succeeded=False))
             return
         waiter.future.set_result(
             ActiveLease(
@@ -191,17 +191,17 @@ class Runtime:
                 minder.key.placement,
                 minder.info,
                 minder.worker,
-                minder.explain,
-                waiter.priority or PRIORITIES[minder.spec.kind],
+                minder.explain_error,
+                waiter.priority or PRIORITIES[minder.spec.task],
             )
         )
 
-    def _answer(self, action: actions.Answer) -> None:
+    def _resolve(self, action: actions.ResolveRequest) -> None:
         waiter = self._waiters.pop(action.request, None)
         if waiter is not None and not waiter.future.done():
             waiter.future.set_result(action.value)
 
-    def _reject(self, action: actions.Reject) -> None:
+    def _reject(self, action: actions.RejectRequest) -> None:
         error = from_code(action.code, action.message, action.hint)
         error.retry_after = action.retry_after
         self._fail(action.request, error)
@@ -213,7 +213,7 @@ class Runtime:
 
     # Memory
 
-    def _read_memory(self, action: actions.Probe) -> None:
+    def _read_memory(self, action: actions.SampleMemory) -> None:
         """Read now, or right after the reading that is under way."""
         if self._closed:
             return
@@ -230,13 +230,13 @@ class Runtime:
             try:
                 sample = await self._probe.sample(wanted)
             except Exception:  # noqa: BLE001  (without news the planner would wait for ever)
-                _LOG.exception("the memory probe failed; this is a bug")
+                _LOGGER.exception("the memory probe failed; this is a bug")
                 sample = Sample({})
             wanted, self._probe_again = self._probe_again, None
             self._probing = wanted is not None
-            self.tell(signals.Probed(sample=sample, at=at))
+            self.send(signals.MemorySampled(sample=sample, started_at=at))
 
-    def _learn(self, action: actions.Learn) -> None:
+    def _save_footprint(self, action: actions.SaveFootprint) -> None:
         self._unsaved = True
         if self._saving is None or self._saving.done():
             self._saving = self._spawn(self._save(), "footprints")
@@ -244,27 +244,27 @@ class Runtime:
     async def _save(self) -> None:
         while self._unsaved:
             self._unsaved = False
-            await asyncio.to_thread(self._store.save, dict(self._planner.board.footprints))
+            await asyncio.to_thread(self._store.save, dict(self._planner.state.footprints))
 
-    def _publish(self, action: actions.Publish) -> None:
+    def _publish(self, action: actions.PublishEvent) -> None:
         self._bus.publish(action.event)
 
     # Beginning and end
 
     async def open(self) -> None:
         """Read the memory once, so that the planner knows what there is."""
-        self.tell(signals.Probed(sample=await self._probe.sample(()), at=self._clock.now()))
+        self.send(signals.MemorySampled(sample=await self._probe.sample(()), started_at=self._clock.now()))
 
     async def close(self, grace: float) -> None:
         """Refuse what comes, give leases `grace` seconds, end every process and task."""
-        self.tell(signals.StopAsked())
-        await self._await_quiet(grace)
-        self.tell(signals.StopAsked(now=True))
-        await self._await_quiet(3 * self._planner.board.policy.stop_grace)
-        for minder in self._minders.values():
-            _LOG.error("%s did not stop and is killed", minder.key)
+        self.send(signals.ShutdownRequested())
+        await self._wait_for_no_workers(grace)
+        self.send(signals.ShutdownRequested(immediate=True))
+        await self._wait_for_no_workers(3 * self._planner.state.policy.stop_grace)
+        for minder in self._supervisors.values():
+            _LOGGER.error("%s did not stop and is killed", minder.key)
             minder.kill_now()
-        await self._await_quiet(_LAST_WAIT)
+        await self._wait_for_no_workers(_KILL_TIMEOUT)
         self._closed = True
         if self._saving is not None:
             await self._saving
@@ -272,17 +272,17 @@ class Runtime:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _note_quiet(self) -> None:
-        if self._minders:
-            self._quiet.clear()
+    def _update_no_workers(self) -> None:
+        if self._supervisors:
+            self._no_workers.clear()
         else:
-            self._quiet.set()
+            self._no_workers.set()
 
-    async def _await_quiet(self, seconds: float) -> None:
+    async def _wait_for_no_workers(self, seconds: float) -> None:
         """Wait until no process is left, but not longer than this on the clock."""
-        if self._quiet.is_set():
+        if self._no_workers.is_set():
             return
-        quiet = asyncio.ensure_future(self._quiet.wait())
+        quiet = asyncio.ensure_future(self._no_workers.wait())
         late = asyncio.ensure_future(self._clock.sleep(seconds))
         try:
             await asyncio.wait({quiet, late}, return_when=asyncio.FIRST_COMPLETED)
@@ -300,18 +300,18 @@ class Runtime:
     def _reap(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (err := task.exception()) is not None:
-            _LOG.error("task %s failed; this is a bug", task.get_name(), exc_info=err)
+            _LOGGER.error("task %s failed; this is a bug", task.get_name(), exc_info=err)
 
-    _DOERS: Final[Mapping[type[actions.Action], Callable[[Any, Any], None]]] = {
-        actions.Grant: _grant,
-        actions.Answer: _answer,
-        actions.Reject: _reject,
-        actions.Launch: _launch,
-        actions.Stop: _stop,
-        actions.Kill: _kill,
-        actions.Ping: _ping,
-        actions.Probe: _read_memory,
-        actions.Publish: _publish,
-        actions.Learn: _learn,
+    _ACTION_HANDLERS: Final[Mapping[type[actions.Action], Callable[[Any, Any], None]]] = {
+        actions.GrantLease: _grant,
+        actions.ResolveRequest: _resolve,
+        actions.RejectRequest: _reject,
+        actions.LaunchWorker: _launch,
+        actions.StopWorker: _stop,
+        actions.KillWorker: _kill,
+        actions.PingWorker: _ping,
+        actions.SampleMemory: _read_memory,
+        actions.PublishEvent: _publish,
+        actions.SaveFootprint: _save_footprint,
     }
     """What each action does."""

@@ -2,24 +2,24 @@
 
 from dataclasses import replace
 
-from wyoming_servers.coordinator.board import Board, Model, Refusal
-from wyoming_servers.coordinator.eviction import Candidate, choose_victims
+from wyoming_servers.coordinator.board import PlannerState, ModelRecord, LoadRefusal
+from wyoming_servers.coordinator.eviction import EvictionCandidate, choose_victims
 from wyoming_servers.coordinator.instance import Instance, InstanceKey
 from wyoming_servers.coordinator.lifecycle import Lifecycle
-from wyoming_servers.coordinator.load_queue import Demand, Want
+from wyoming_servers.coordinator.load_queue import PendingLoad, LoadReason
 from wyoming_servers.coordinator.placing import (
-    Await,
-    Held,
-    Hopeless,
-    NoRoom,
-    Place,
-    choose,
+    WaitForDrain,
+    BackingOff,
+    Unplaceable,
+    InsufficientMemory,
+    Placed,
+    choose_placement,
 )
-from wyoming_servers.coordinator.pressure import Pressure
-from wyoming_servers.coordinator.recovery import POINTLESS, Bar
-from wyoming_servers.coordinator.states import State
-from wyoming_servers.coordinator.survey import Survey, mib
-from wyoming_servers.coordinator.timers import Due, Timer
+from wyoming_servers.coordinator.pressure import MemoryPressure
+from wyoming_servers.coordinator.recovery import NON_RETRYABLE_CODES, BlockReason
+from wyoming_servers.coordinator.states import InstanceState
+from wyoming_servers.coordinator.survey import PlacementSurvey, format_mib
+from wyoming_servers.coordinator.timers import TimerKind, TimerKey
 from wyoming_servers.errors import BusyError
 from wyoming_servers.events import ModelWaiting
 
@@ -30,10 +30,10 @@ class Scheduler:
     A round that finds nothing changed does nothing, so it may run after any signal.
     """
 
-    def __init__(self, board: Board, lifecycle: Lifecycle) -> None:
+    def __init__(self, board: PlannerState, lifecycle: Lifecycle) -> None:
         self._board = board
         self._lifecycle = lifecycle
-        self._survey = Survey(board, lifecycle)
+        self._survey = PlacementSurvey(board, lifecycle)
 
     def run(self, now: float) -> None:
         """Serve the demands in order, then improve placements, then drop what nobody wants."""
@@ -41,16 +41,16 @@ class Scheduler:
         for ledger in board.ledgers.values():
             ledger.clear_claims()
         for demand in board.queue.ordered(now):
-            self._serve(demand, now)
+            self._advance(demand, now)
         for model in list(board.models.values()):
-            if model.unsettled:
-                self._improve(model, now)
-                self._abandon(model)
+            if model.needs_planning:
+                self._return_to_better_placement(model, now)
+                self._abandon_unneeded(model)
         self._set_probe(now)
 
     # Demands
 
-    def _serve(self, demand: Demand, now: float) -> None:
+    def _advance(self, demand: PendingLoad, now: float) -> None:
         """Bring one demand nearer to its end.
 
         1. A better use of the moment: it is ready (an operator's wish that came late), it is being
@@ -63,218 +63,218 @@ class Scheduler:
         """
         board = self._board
         model = board.models[demand.model]
-        if ready := model.ready():  # 1
+        if ready := model.ready_instance():  # 1
             for request in board.queue.take(demand.model):
-                self._lifecycle.serve(request, ready, now)
+                self._lifecycle.grant(request, ready, now)
             return
-        if model.loading() or board.loads() >= board.policy.parallel_loads:
+        if model.loading_instance() or board.count_loading() >= board.policy.parallel_loads:
             return
-        if demand.speculative and self._is_occupied():
+        if demand.speculative and self._is_busy():
             return
-        outcome = choose(self._survey.of(model, now))
-        if isinstance(outcome, Place):
+        outcome = choose_placement(self._survey.options(model, now))
+        if isinstance(outcome, Placed):
             self._place(model, demand, outcome, now)  # 2
-        elif isinstance(outcome, Await):
+        elif isinstance(outcome, WaitForDrain):
             self._claim(outcome.key, board.estimate(outcome.key))  # 3
-        elif isinstance(outcome, NoRoom):
-            self._wait_for_room(model, demand, outcome, now)  # 4
-        elif isinstance(outcome, Held):
-            self._hold(model, demand, outcome, now)  # 5
+        elif isinstance(outcome, InsufficientMemory):
+            self._wait_for_memory(model, demand, outcome, now)  # 4
+        elif isinstance(outcome, BackingOff):
+            self._wait_for_backoff(model, demand, outcome, now)  # 5
         else:
-            self._give_up(model, demand, outcome, now)  # 6
+            self._reject_all(model, demand, outcome, now)  # 6
 
-    def _place(self, model: Model, demand: Demand, place: Place, now: float) -> None:
-        if demand.speculative and (not place.at_once or self._is_critical(place.key)):
+    def _place(self, model: ModelRecord, demand: PendingLoad, place: Placed, now: float) -> None:
+        if demand.speculative and (not place.immediate or self._is_critical(place.key)):
             return
-        if place.better is not None and not demand.speculative:
-            self._await_room(model, place.better)
+        if place.preferred_lacking_memory is not None and not demand.speculative:
+            self._mark_waiting_for_memory(model, place.preferred_lacking_memory)
         for victim in place.victims:
             self._lifecycle.evict(self._instance(victim), model.spec.id, now)
         instance = model.instances[place.key.placement]
-        if place.at_once:
-            self._lifecycle.launch(instance, now, self._why_here(model, place))
+        if place.immediate:
+            self._lifecycle.launch(instance, now, self._fallback_reason(model, place))
         else:
-            self._lifecycle.queue(instance, "room is being made")
-            self._claim(place.key, place.needed)
+            self._lifecycle.enqueue(instance, "room is being made")
+            self._claim(place.key, place.needed_bytes)
 
-    def _wait_for_room(self, model: Model, demand: Demand, wait: NoRoom, now: float) -> None:
+    def _wait_for_memory(self, model: ModelRecord, demand: PendingLoad, wait: InsufficientMemory, now: float) -> None:
         if demand.speculative:
             return
-        self._await_room(model, wait)
-        since = min((r.since for r in demand.requests.values()), default=demand.since)
+        self._mark_waiting_for_memory(model, wait)
+        since = min((r.queued_at for r in demand.requests.values()), default=demand.queued_at)
         # The sum, not the difference: both sides must round alike, or the timer is set for ever.
-        patient_until = since + self._board.policy.patience
+        patient_until = since + self._board.policy.queue_jump_window
         if now >= patient_until:
-            self._claim(wait.key, wait.needed)
-            self._take_turn(model, wait, now)
+            self._claim(wait.key, wait.needed_bytes)
+            self._drain_busy_models(model, wait, now)
         else:
-            self._board.timers.set(Timer(Due.PATIENCE, model.spec.id), patient_until)
+            self._board.timers.set(TimerKey(TimerKind.QUEUE_JUMP_EXPIRED, model.spec.id), patient_until)
 
-    def _take_turn(self, model: Model, wait: NoRoom, now: float) -> None:
+    def _drain_busy_models(self, model: ModelRecord, wait: InsufficientMemory, now: float) -> None:
         """Let models in use here end their leases and take no new ones, if that would make room.
 
         Without this, two clients of one model could keep a third from its own for ever. A lease
         that has lasted longer than our patience (a stream of wake words) is not waited for.
         """
         board, device = self._board, wait.key.device
-        fresh = now - board.policy.patience
-        long_lived = {held.key for held in board.held.values() if held.since < fresh}
+        fresh = now - board.policy.queue_jump_window
+        long_lived = {held.key for held in board.leases.values() if held.since < fresh}
         turns, ending = [], 0
         for other in board.instances():
             if other.key.device != device or other.key in long_lived:
                 continue
-            if other.state is State.DRAINING:
+            if other.state is InstanceState.DRAINING:
                 ending += board.ledgers[device].size_of(other.key)
             elif (
-                other.state is State.READY
+                other.state is InstanceState.READY
                 and other.key.model != model.spec.id
                 and not board.models[other.key.model].spec.pinned
             ):
-                turns.append(self._lifecycle.candidate(other, now))
-        room = board.ledgers[device].available(wait.key) + board.leaving(device) + ending
-        for victim in choose_victims(turns, wait.needed - room) or ():
-            self._lifecycle.let_go(self._instance(victim), "its turn is over", now)
+                turns.append(self._lifecycle.eviction_candidate(other, now))
+        room = board.ledgers[device].available(wait.key) + board.bytes_being_freed(device) + ending
+        for victim in choose_victims(turns, wait.needed_bytes - room) or ():
+            self._lifecycle.request_stop(self._instance(victim), "its turn is over", now)
 
-    def _hold(self, model: Model, demand: Demand, held: Held, now: float) -> None:
+    def _wait_for_backoff(self, model: ModelRecord, demand: PendingLoad, held: BackingOff, now: float) -> None:
         """A request stays if the pause and the load after it fit before its deadline."""
-        again = held.barrier.until if held.barrier.until is not None else now
+        again = held.block.until if held.block.until is not None else now
         for request in list(demand.requests.values()):
             if again + model.load_seconds > request.deadline:
-                self._board.refuse(
+                self._board.reject(
                     request.id,
-                    held.barrier.code,
-                    held.barrier.message,
+                    held.block.code,
+                    held.block.message,
                     retry_after=again - now,
                 )
 
-    def _give_up(self, model: Model, demand: Demand, why: Hopeless, now: float) -> None:
+    def _reject_all(self, model: ModelRecord, demand: PendingLoad, why: Unplaceable, now: float) -> None:
         """An open circuit is BUSY with its cause; anything else says itself what it is."""
-        barrier = why.barrier
+        barrier = why.block
         after = None if why.until is None else max(0.0, why.until - now)
         code, message = barrier.code, barrier.message
-        if barrier.bar is Bar.CIRCUIT and code not in POINTLESS:
+        if barrier.reason is BlockReason.CIRCUIT and code not in NON_RETRYABLE_CODES:
             code = BusyError.code
             message = f"{model.spec.id} failed too often ({barrier.code}: {barrier.message})"
-        model.refusal = Refusal(code, message, after)
+        model.load_refusal = LoadRefusal(code, message, after)
         for request in list(demand.requests.values()):
-            self._board.refuse(request.id, code, message, retry_after=after)
-        self._board.queue.unwant(model.spec.id)
+            self._board.reject(request.id, code, message, retry_after=after)
+        self._board.queue.withdraw(model.spec.id)
 
     # Placements
 
-    def _why_here(self, model: Model, place: Place) -> str:
+    def _fallback_reason(self, model: ModelRecord, place: Placed) -> str:
         """Return why a model goes to a lesser placement; empty if it does not."""
-        if model.place(place.key) == 0:
+        if model.placement_rank(place.key) == 0:
             return ""
-        if place.better is not None:
-            lacks = place.better
+        if place.preferred_lacking_memory is not None:
+            lacks = place.preferred_lacking_memory
             return (
-                f"{lacks.key.device} has no room: {mib(lacks.needed)} needed, "
-                f"{mib(lacks.free)} free."
+                f"{lacks.key.device} has no room: {format_mib(lacks.needed_bytes)} needed, "
+                f"{format_mib(lacks.free_bytes)} free."
             )
-        if place.avoided is not None:
-            return place.avoided.message
-        return "" if model.tier(place.key) == 0 else "It is being unloaded from a better placement."
+        if place.preferred_block is not None:
+            return place.preferred_block.message
+        return "" if model.placement_tier(place.key) == 0 else "It is being unloaded from a better placement."
 
-    def _await_room(self, model: Model, wait: NoRoom) -> None:
+    def _mark_waiting_for_memory(self, model: ModelRecord, wait: InsufficientMemory) -> None:
         """Let the instance be seen waiting for memory."""
         instance = model.instances[wait.key.placement]
-        if instance.state not in (State.COLD, State.FAILED, State.QUEUED):
+        if instance.state not in (InstanceState.COLD, InstanceState.FAILED, InstanceState.QUEUED):
             return
-        told = instance.no_room
-        self._lifecycle.queue(instance, "no room", no_room=True)
+        told = instance.waits_for_memory
+        self._lifecycle.enqueue(instance, "no room", no_room=True)
         if not told:
             self._board.publish(
                 ModelWaiting(
-                    **instance.names,
-                    needed_bytes=wait.needed,
-                    free_bytes=wait.free,
-                    retry_seconds=self._board.policy.retry,
+                    **instance.event_fields,
+                    needed_bytes=wait.needed_bytes,
+                    free_bytes=wait.free_bytes,
+                    retry_seconds=self._board.policy.memory_retry_interval,
                 )
             )
 
-    def _instance(self, candidate: Candidate) -> Instance:
+    def _instance(self, candidate: EvictionCandidate) -> Instance:
         key = candidate.key
         return self._board.models[key.model].instances[key.placement]
 
-    def has_lesser(self, instance: Instance, now: float) -> bool:
+    def has_fallback(self, instance: Instance, now: float) -> bool:
         """Whether its model could go to a lesser placement."""
         model = self._board.models[instance.key.model]
-        tier = model.tier(instance.key)
-        return any(o.tier > tier and o.barrier is None for o in self._survey.of(model, now))
+        tier = model.placement_tier(instance.key)
+        return any(o.tier > tier and o.block is None for o in self._survey.options(model, now))
 
-    def pace(self) -> float:
+    def probe_interval(self) -> float:
         """Return the seconds until the memory is to be read again."""
         policy = self._board.policy
         if any(ledger.returning for ledger in self._board.ledgers.values()):
-            return policy.settle
-        if any(instance.no_room for instance in self._board.instances()):
-            return policy.retry
-        return policy.probe
+            return policy.memory_return_interval
+        if any(instance.waits_for_memory for instance in self._board.instances()):
+            return policy.memory_retry_interval
+        return policy.probe_interval
 
     # What follows from having fallen back
 
-    def _improve(self, model: Model, now: float) -> None:
+    def _return_to_better_placement(self, model: ModelRecord, now: float) -> None:
         """Move a model that fell back to a better placement, if that costs nobody anything.
 
         1. Something better than what serves waits for room, or may be tried again.
         2. Nothing else is being loaded, and the device is not nearly full.
         3. It fits there, or those that would go have been of no use for longer than this model.
         """
-        serving = model.ready() or model.loading()
+        serving = model.ready_instance() or model.loading_instance()
         if serving is None or self._board.stopping:
             return
-        waiting = (State.QUEUED, State.FAILED)
+        waiting = (InstanceState.QUEUED, InstanceState.FAILED)
         if not any(  # 1
-            instance.state in waiting and model.tier(instance.key) < model.tier(serving.key)
+            instance.state in waiting and model.placement_tier(instance.key) < model.placement_tier(serving.key)
             for instance in model.instances.values()
         ):
             return
-        if self._is_occupied():  # 2
+        if self._is_busy():  # 2
             return
         better = [
             option
-            for option in self._survey.of(model, now)
-            if option.tier < model.tier(serving.key) and option.barrier is None
+            for option in self._survey.options(model, now)
+            if option.tier < model.placement_tier(serving.key) and option.block is None
         ]
         if not better:
             return
         used = model.last_used if model.last_used is not None else serving.idle_since()
         spare = [
-            replace(option, candidates=tuple(c for c in option.candidates if now - c.idle < used))
+            replace(option, candidates=tuple(c for c in option.candidates if now - c.idle_seconds < used))
             for option in better
         ]
-        outcome = choose(spare)
-        if isinstance(outcome, Place) and not self._is_critical(outcome.key):  # 3
-            self._place(model, Demand(model.spec.id, now, want=Want.OPERATOR), outcome, now)
+        outcome = choose_placement(spare)
+        if isinstance(outcome, Placed) and not self._is_critical(outcome.key):  # 3
+            self._place(model, PendingLoad(model.spec.id, now, reason=LoadReason.OPERATOR), outcome, now)
 
-    def _abandon(self, model: Model) -> None:
+    def _abandon_unneeded(self, model: ModelRecord) -> None:
         """Let a queued instance go that nobody waits for and that would improve nothing."""
-        serving = model.ready() or model.loading()
+        serving = model.ready_instance() or model.loading_instance()
         demanded = self._board.queue.get(model.spec.id) is not None
         for instance in model.instances.values():
-            if instance.state is not State.QUEUED:
+            if instance.state is not InstanceState.QUEUED:
                 continue
-            improves = serving is not None and model.tier(instance.key) < model.tier(serving.key)
+            improves = serving is not None and model.placement_tier(instance.key) < model.placement_tier(serving.key)
             if not improves and (serving is not None or not demanded):
                 self._lifecycle.abandon(instance)
 
     # The moment
 
-    def _is_occupied(self) -> bool:
+    def _is_busy(self) -> bool:
         """Whether the machine has better to do than to load ahead of use."""
         board = self._board
         waited = any(not demand.speculative for demand in board.queue)
-        return board.stopping or not board.accepting or waited or board.loads() > 0
+        return board.stopping or not board.accepting or waited or board.count_loading() > 0
 
     def _is_critical(self, key: InstanceKey) -> bool:
         ledger = self._board.ledger(key)
-        return ledger is not None and ledger.pressure is Pressure.CRITICAL
+        return ledger is not None and ledger.pressure is MemoryPressure.CRITICAL
 
     def _set_probe(self, now: float) -> None:
         """Have the memory read as often as the moment asks for; not while it is being read."""
-        timer = Timer(Due.PROBE)
-        set_for, wanted = self._board.timers.at(timer), now + self.pace()
+        timer = TimerKey(TimerKind.PROBE)
+        set_for, wanted = self._board.timers.due_at(timer), now + self.probe_interval()
         if set_for is not None and set_for > wanted:
             self._board.timers.set(timer, wanted)
 

@@ -3,29 +3,29 @@
 from typing import Final
 
 from wyoming_servers.clock import Clock
-from wyoming_servers.coordinator.face import CoordinatorFace, Snapshot
-from wyoming_servers.coordinator.states import State
+from wyoming_servers.coordinator.face import CoordinatorProtocol, Snapshot
+from wyoming_servers.coordinator.states import InstanceState
 
-SETTLE_SECONDS: Final = 5.0
+MEMORY_WAIT_SECONDS: Final = 5.0
 """Longest wait for the memory of models that were told to leave; then the try has to do with what
 there is. The coordinator waits no longer either."""
 
-_LOOK_SECONDS: Final = 0.05
+_POLL_SECONDS: Final = 0.05
 
 
-async def settle(coordinator: CoordinatorFace, clock: Clock, device: str) -> None:
+async def wait_for_memory(coordinator: CoordinatorProtocol, clock: Clock, device: str) -> None:
     """Wait until memory that is about to come back has come; hold no lease meanwhile.
 
     A run that lacked memory has made the coordinator unload what is idle on the device. The
     process that lacked it lives on and would be leased again at once, before theirs have gone.
     """
-    until = clock.now() + SETTLE_SECONDS
+    until = clock.now() + MEMORY_WAIT_SECONDS
     while _is_leaving(coordinator.snapshot(), device) and clock.now() < until:
-        await clock.sleep(_LOOK_SECONDS)
+        await clock.sleep(_POLL_SECONDS)
 
 
 def _is_leaving(snapshot: Snapshot, device: str) -> bool:
     return any(
-        instance.state == State.STOPPING and instance.placement.device == device
+        instance.state == InstanceState.STOPPING and instance.placement.device == device
         for instance in snapshot.instances
     ) or any(found.returning > 0 and found.device == device for found in snapshot.devices)

@@ -10,12 +10,12 @@ from wyoming_servers.domain import ModelSpec, Priority
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Signal:
+class PlannerMessage:
     """Base of all signals."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tick(Signal):
+class Tick(PlannerMessage):
     """Time has passed; a timer may be due."""
 
 
@@ -23,7 +23,7 @@ class Tick(Signal):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LeaseRequested(Signal):
+class LeaseRequested(PlannerMessage):
     """Somebody wants to use a model."""
 
     request: int
@@ -34,21 +34,21 @@ class LeaseRequested(Signal):
     client: str = ""
     timeout: float | None = None
     """Seconds it may wait; None: the policy's."""
-    hold: bool = True
+    wants_lease: bool = True
     """False: it only wants to know when the model is ready."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LeaseEnded(Signal):
+class LeaseEnded(PlannerMessage):
     """Whoever asked has left, while it waited or with the lease."""
 
     request: int
-    well: bool = True
+    succeeded: bool = True
     """Whether the worker was of use: it finished what it was asked at least once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PrefetchAsked(Signal):
+class PrefetchRequested(PlannerMessage):
     """A request for the model is likely to come soon."""
 
     model: str
@@ -59,14 +59,14 @@ class PrefetchAsked(Signal):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PreloadAsked(Signal):
+class PreloadRequested(PlannerMessage):
     """These models are to be loaded when there is nothing else to do."""
 
     models: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LoadAsked(Signal):
+class LoadRequested(PlannerMessage):
     """The operator wants a model loaded; answered with whether it is ready."""
 
     request: int
@@ -74,7 +74,7 @@ class LoadAsked(Signal):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnloadAsked(Signal):
+class UnloadRequested(PlannerMessage):
     """The operator wants a model unloaded; answered with whether there was anything to unload."""
 
     request: int
@@ -82,14 +82,14 @@ class UnloadAsked(Signal):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelAdded(Signal):
+class AddModelRequested(PlannerMessage):
     """There is a model, or what is known of it has changed."""
 
     spec: ModelSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelRemoved(Signal):
+class RemoveModelRequested(PlannerMessage):
     """A model is to be forgotten; answered when its last worker is gone."""
 
     request: int
@@ -97,7 +97,7 @@ class ModelRemoved(Signal):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyUpdated(Signal):
+class PolicyUpdated(PlannerMessage):
     """A model stays for another time, or may or may not be evicted; None: as it is."""
 
     model: str
@@ -106,24 +106,24 @@ class PolicyUpdated(Signal):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AcceptingSet(Signal):
+class AcceptingSet(PlannerMessage):
     """New leases are taken, or refused."""
 
     accepting: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StopAsked(Signal):
+class ShutdownRequested(PlannerMessage):
     """The server stops; `now` ends even what is leased."""
 
-    now: bool = False
+    immediate: bool = False
 
 
 # From workers and the probe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerSignal(Signal):
+class WorkerMessage(PlannerMessage):
     """Base of news of one process of an instance."""
 
     key: InstanceKey
@@ -131,14 +131,14 @@ class WorkerSignal(Signal):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerStarted(WorkerSignal):
+class WorkerStarted(WorkerMessage):
     """Its process runs; the load begins."""
 
     pid: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerProgressed(WorkerSignal):
+class WorkerProgressed(WorkerMessage):
     """Its load moved on."""
 
     phase: str
@@ -146,7 +146,7 @@ class WorkerProgressed(WorkerSignal):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerReady(WorkerSignal):
+class WorkerReady(WorkerMessage):
     """It is loaded and warm."""
 
     seconds: float
@@ -154,7 +154,7 @@ class WorkerReady(WorkerSignal):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerGone(WorkerSignal):
+class WorkerExited(WorkerMessage):
     """Its process does not exist (any more)."""
 
     code: str
@@ -163,7 +163,7 @@ class WorkerGone(WorkerSignal):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunFaulted(WorkerSignal):
+class RunFailed(WorkerMessage):
     """A run on a living worker ended with an error that says something about the device."""
 
     code: str
@@ -171,14 +171,14 @@ class RunFaulted(WorkerSignal):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PingAnswered(WorkerSignal):
+class PingAnswered(WorkerMessage):
     """Its message loop lives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Probed(Signal):
+class MemorySampled(PlannerMessage):
     """The memory was read."""
 
     sample: Sample
-    at: float
+    started_at: float
     """When reading began, on the planner's clock."""

@@ -11,7 +11,7 @@ from wyoming_servers.domain import ModelState
 from wyoming_servers.errors import InternalError
 
 
-class State(StrEnum):
+class InstanceState(StrEnum):
     """Where an instance (a model on a device) stands."""
 
     COLD = "cold"
@@ -30,63 +30,63 @@ class State(StrEnum):
     """Its process died; `recovery` knows when it may be tried again."""
 
 
-class Trigger(StrEnum):
+class InstanceTrigger(StrEnum):
     """What moves an instance from one state to another."""
 
-    WANTED = "wanted"
-    ROOM_MADE = "room_made"
+    LOAD_REQUESTED = "wanted"
+    MEMORY_RESERVED = "room_made"
     ABANDONED = "abandoned"
     WORKER_READY = "worker_ready"
-    STOP_ASKED = "stop_asked"
+    STOP_REQUESTED = "stop_asked"
     DRAINED = "drained"
-    WORKER_GONE = "worker_gone"
+    WORKER_EXITED = "worker_gone"
 
 
-TABLE: Final[Mapping[tuple[State, Trigger], State]] = {
-    (State.COLD, Trigger.WANTED): State.QUEUED,
-    (State.QUEUED, Trigger.ROOM_MADE): State.LOADING,
-    (State.QUEUED, Trigger.ABANDONED): State.COLD,
-    (State.LOADING, Trigger.WORKER_READY): State.READY,
-    (State.LOADING, Trigger.STOP_ASKED): State.STOPPING,
-    (State.LOADING, Trigger.WORKER_GONE): State.FAILED,
-    (State.READY, Trigger.STOP_ASKED): State.DRAINING,
-    (State.READY, Trigger.WORKER_GONE): State.FAILED,
-    (State.DRAINING, Trigger.DRAINED): State.STOPPING,
-    (State.DRAINING, Trigger.WORKER_GONE): State.COLD,
-    (State.STOPPING, Trigger.WORKER_GONE): State.COLD,
-    (State.FAILED, Trigger.WANTED): State.QUEUED,
+TRANSITIONS: Final[Mapping[tuple[InstanceState, InstanceTrigger], InstanceState]] = {
+    (InstanceState.COLD, InstanceTrigger.LOAD_REQUESTED): InstanceState.QUEUED,
+    (InstanceState.QUEUED, InstanceTrigger.MEMORY_RESERVED): InstanceState.LOADING,
+    (InstanceState.QUEUED, InstanceTrigger.ABANDONED): InstanceState.COLD,
+    (InstanceState.LOADING, InstanceTrigger.WORKER_READY): InstanceState.READY,
+    (InstanceState.LOADING, InstanceTrigger.STOP_REQUESTED): InstanceState.STOPPING,
+    (InstanceState.LOADING, InstanceTrigger.WORKER_EXITED): InstanceState.FAILED,
+    (InstanceState.READY, InstanceTrigger.STOP_REQUESTED): InstanceState.DRAINING,
+    (InstanceState.READY, InstanceTrigger.WORKER_EXITED): InstanceState.FAILED,
+    (InstanceState.DRAINING, InstanceTrigger.DRAINED): InstanceState.STOPPING,
+    (InstanceState.DRAINING, InstanceTrigger.WORKER_EXITED): InstanceState.COLD,
+    (InstanceState.STOPPING, InstanceTrigger.WORKER_EXITED): InstanceState.COLD,
+    (InstanceState.FAILED, InstanceTrigger.LOAD_REQUESTED): InstanceState.QUEUED,
 }
 """Every legal move; whatever is not here is a bug."""
 
-SHOWN: Final[Mapping[State, ModelState]] = {
-    State.COLD: ModelState.UNLOADED,
-    State.QUEUED: ModelState.WAITING_FOR_GPU,
-    State.LOADING: ModelState.LOADING,
-    State.READY: ModelState.READY,
-    State.DRAINING: ModelState.UNLOADING,
-    State.STOPPING: ModelState.UNLOADING,
-    State.FAILED: ModelState.FAILED,
+PUBLIC_STATES: Final[Mapping[InstanceState, ModelState]] = {
+    InstanceState.COLD: ModelState.UNLOADED,
+    InstanceState.QUEUED: ModelState.WAITING_FOR_MEMORY,
+    InstanceState.LOADING: ModelState.LOADING,
+    InstanceState.READY: ModelState.READY,
+    InstanceState.DRAINING: ModelState.UNLOADING,
+    InstanceState.STOPPING: ModelState.UNLOADING,
+    InstanceState.FAILED: ModelState.FAILED,
 }
 """What the outside sees of each state."""
 
-ALIVE: Final = frozenset({State.LOADING, State.READY, State.DRAINING, State.STOPPING})
+ALIVE_STATES: Final = frozenset({InstanceState.LOADING, InstanceState.READY, InstanceState.DRAINING, InstanceState.STOPPING})
 """States in which there is a process, and memory that it holds or was promised."""
 
 
-class IllegalTransition(InternalError):  # noqa: N818  (it reads as what it is: a move, not a fault of the user)
+class IllegalTransitionError(InternalError):  # noqa: N818  (it reads as what it is: a move, not a fault of the user)
     """Raised when something happens to an instance that cannot happen in its state."""
 
-    def __init__(self, state: State, trigger: Trigger) -> None:
+    def __init__(self, state: InstanceState, trigger: InstanceTrigger) -> None:
         super().__init__(f"{trigger.value} is not possible in state {state.value}.")
         self.state = state
         self.trigger = trigger
 
 
-def advance(state: State, trigger: Trigger) -> State:
-    """Return the state that follows. Raises IllegalTransition for a pair the table lacks."""
-    following = TABLE.get((state, trigger))
+def next_state(state: InstanceState, trigger: InstanceTrigger) -> InstanceState:
+    """Return the state that follows. Raises IllegalTransitionError for a pair the table lacks."""
+    following = TRANSITIONS.get((state, trigger))
     if following is None:
-        raise IllegalTransition(state, trigger)
+        raise IllegalTransitionError(state, trigger)
     return following
 
 
@@ -94,16 +94,16 @@ def as_markdown() -> str:
     """Render the table for people: a row per state and event."""
     lines = ["| from | event | to | shown as |", "|---|---|---|---|"]
     lines += [
-        f"| {state} | {trigger} | {following} | {SHOWN[following]} |"
-        for (state, trigger), following in TABLE.items()
+        f"| {state} | {trigger} | {following} | {PUBLIC_STATES[following]} |"
+        for (state, trigger), following in TRANSITIONS.items()
     ]
     return "\n".join(lines) + "\n"
 
 
 def as_mermaid() -> str:
     """Render the table as a Mermaid state diagram."""
-    lines = ["stateDiagram-v2", f"    [*] --> {State.COLD}"]
+    lines = ["stateDiagram-v2", f"    [*] --> {InstanceState.COLD}"]
     lines += [
-        f"    {state} --> {following}: {trigger}" for (state, trigger), following in TABLE.items()
+        f"    {state} --> {following}: {trigger}" for (state, trigger), following in TRANSITIONS.items()
     ]
     return "\n".join(lines) + "\n"

@@ -1,68 +1,68 @@
 """Looks at a model's placements: what stands for each, and what against."""
 
-from wyoming_servers.coordinator.board import Board, Model
+from wyoming_servers.coordinator.board import PlannerState, ModelRecord
 from wyoming_servers.coordinator.instance import InstanceKey
 from wyoming_servers.coordinator.lifecycle import Lifecycle
-from wyoming_servers.coordinator.placing import Option
-from wyoming_servers.coordinator.recovery import DEVICE_LOST, OOM, Bar, Barrier
-from wyoming_servers.coordinator.states import State
+from wyoming_servers.coordinator.placing import PlacementOption
+from wyoming_servers.coordinator.recovery import DEVICE_LOST, OOM, BlockReason, LoadBlock
+from wyoming_servers.coordinator.states import InstanceState
 from wyoming_servers.domain import Placement
 
 
-class Survey:
+class PlacementSurvey:
     """Turns what is on the board into options for `placing.choose`."""
 
-    def __init__(self, board: Board, lifecycle: Lifecycle) -> None:
+    def __init__(self, board: PlannerState, lifecycle: Lifecycle) -> None:
         self._board = board
         self._lifecycle = lifecycle
 
-    def of(self, model: Model, now: float) -> list[Option]:
+    def options(self, model: ModelRecord, now: float) -> list[PlacementOption]:
         """Return the options for a model, one per placement, best first."""
         return [self._option(model, placement, now) for placement in model.spec.placements]
 
-    def _option(self, model: Model, placement: Placement, now: float) -> Option:
+    def _option(self, model: ModelRecord, placement: Placement, now: float) -> PlacementOption:
         board = self._board
         key = InstanceKey(model.spec.id, placement)
-        tier = model.tier(key)
+        tier = model.placement_tier(key)
         needed = board.estimate(key)
-        barrier = self._barrier(key, needed, now)
+        barrier = self._block(key, needed, now)
         ledger = board.ledger(key)
         if barrier is not None or ledger is None:
-            return Option(key=key, tier=tier, needed=needed, barrier=barrier)
+            return PlacementOption(key=key, tier=tier, needed_bytes=needed, block=barrier)
         instance = model.instances[placement]
-        leaving = board.leaving(placement.device)
-        return Option(
+        leaving = board.bytes_being_freed(placement.device)
+        return PlacementOption(
             key=key,
             tier=tier,
-            needed=needed,
-            room=ledger.available(key),
-            leaving=leaving,
+            needed_bytes=needed,
+            available_bytes=ledger.available(key),
+            returning_bytes=leaving,
             candidates=tuple(
-                self._lifecycle.candidate(other, now)
+                self._lifecycle.eviction_candidate(other, now)
                 for other in board.instances()
                 if other.key.model != key.model
-                and self._lifecycle.evictable(other, placement.device)
+                and self._lifecycle.is_evictable(other, placement.device)
             ),
-            departing=instance.leaving or (instance.clears and leaving > 0),
-            occupied=instance.state is State.DRAINING,
+            exiting=instance.exiting or (instance.needs_empty_device and leaving > 0),
+            draining=instance.state is InstanceState.DRAINING,
         )
 
-    def _barrier(self, key: InstanceKey, needed: int, now: float) -> Barrier | None:
+    def _block(self, key: InstanceKey, needed: int, now: float) -> LoadBlock | None:
         ledger = self._board.ledger(key)
         if ledger is None:
-            return Barrier(Bar.MISSING, DEVICE_LOST, f"There is no {key.device} on this machine.")
+            return LoadBlock(BlockReason.DEVICE_MISSING, DEVICE_LOST, f"There is no {key.device} on this machine.")
         if not ledger.present:
-            again = now + self._board.policy.retry
-            return Barrier(Bar.MISSING, DEVICE_LOST, f"{key.device} cannot be read.", again)
+            again = now + self._board.policy.memory_retry_interval
+            return LoadBlock(BlockReason.DEVICE_MISSING, DEVICE_LOST, f"{key.device} cannot be read.", again)
         if needed > ledger.ceiling:
-            return Barrier(
-                Bar.TOO_BIG,
+            return LoadBlock(
+                BlockReason.TOO_LARGE,
                 OOM,
-                f"{key} needs {mib(needed)}; models may hold {mib(ledger.ceiling)} there.",
+                f"{key} needs {format_mib(needed)}; models may hold {format_mib(ledger.ceiling)} there.",
             )
-        return self._board.recovery.barrier(key, now)
+        return self._board.failures.active_block(key, now)
 
 
-def mib(size: int) -> str:
+def format_mib(size: int) -> str:
     """Write a number of bytes for people."""
     return f"{size / 2**20:,.0f} MiB"

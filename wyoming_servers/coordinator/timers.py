@@ -6,70 +6,70 @@ from enum import StrEnum
 from typing import NamedTuple
 
 
-class Due(StrEnum):
+class TimerKind(StrEnum):
     """What a deadline is for."""
 
     KEEP_ALIVE = "keep_alive"
     """An idle instance is let go."""
-    LOAD = "load"
+    LOAD_TIMEOUT = "load"
     """A load has taken too long."""
-    REQUEST = "request"
+    REQUEST_TIMEOUT = "request"
     """A request has waited too long."""
     PING = "ping"
     """A leased worker is asked whether it lives."""
     RETRY = "retry"
     """A failed instance may be tried again."""
-    STABLE = "stable"
+    FAILURE_RESET = "stable"
     """A worker has lived long enough to forget its earlier failures."""
     PROBE = "probe"
     """The memory is read again."""
-    SETTLE = "settle"
+    MEMORY_RETURN_TIMEOUT = "settle"
     """Memory that has not come back is no longer waited for."""
-    GIVE_UP = "give_up"
+    PREFETCH_EXPIRED = "give_up"
     """A speculative load nobody could start is dropped."""
-    PATIENCE = "patience"
+    QUEUE_JUMP_EXPIRED = "patience"
     """A request that waits for memory may now hold back those after it."""
 
 
-class Timer(NamedTuple):
+class TimerKey(NamedTuple):
     """One deadline: what for, and whose."""
 
-    due: Due
+    kind: TimerKind
     owner: object = None
     """Anything hashable; None where there is only one."""
 
 
-class Timers:
+class TimerQueue:
     """A set of deadlines, each with at most one time."""
 
     def __init__(self) -> None:
-        self._at: dict[Timer, float] = {}
-        self._heap: list[tuple[float, int, Timer]] = []
+        self._at: dict[TimerKey, float] = {}
+        self._heap: list[tuple[float, int, TimerKey]] = []
         self._order = itertools.count()
 
     def __len__(self) -> int:
         return len(self._at)
 
-    def set(self, timer: Timer, at: float) -> None:
+    def set(self, timer: TimerKey, at: float) -> None:
         """Make it due at this time, instead of at any earlier or later one set before."""
         self._at[timer] = at
         heapq.heappush(self._heap, (at, next(self._order), timer))
         self._shrink()
 
-    def cancel(self, timer: Timer) -> None:
+    def cancel(self, timer: TimerKey) -> None:
         """Forget it; nothing happens if it was not set."""
         self._at.pop(timer, None)
 
-    def at(self, timer: Timer) -> float | None:
+    def due_at(self, timer: TimerKey) -> float | None:
         """Return when it is due, if it is set."""
         return self._at.get(timer)
 
-    def next(self) -> float | None:
+    def next_due(self) -> float | None:
         """Return when the earliest is due; None if there is none."""
         self._skip()
         return self._heap[0][0] if self._heap else None
 
-    def pop_due(self, now: float) -> Timer | None:
+    def pop_due(self, now: float) -> TimerKey | None:
         """Take out the earliest that is due, if any."""
         self._skip()
         if not self._heap or self._heap[0][0] > now:

@@ -1,6 +1,6 @@
 """The board as the outside may see it: immutable, and without the planner's own words."""
 
-from wyoming_servers.coordinator.board import Board, Model
+from wyoming_servers.coordinator.board import PlannerState, ModelRecord
 from wyoming_servers.coordinator.face import (
     DeviceStatus,
     InstanceStatus,
@@ -9,23 +9,23 @@ from wyoming_servers.coordinator.face import (
 )
 from wyoming_servers.coordinator.instance import Instance, InstanceKey
 from wyoming_servers.coordinator.ledger import Ledger
-from wyoming_servers.coordinator.recovery import Barrier
-from wyoming_servers.coordinator.states import State
-from wyoming_servers.coordinator.timers import Due, Timer
+from wyoming_servers.coordinator.recovery import LoadBlock
+from wyoming_servers.coordinator.states import InstanceState
+from wyoming_servers.coordinator.timers import TimerKind, TimerKey
 
-_ORDER = (
-    State.READY,
-    State.LOADING,
-    State.QUEUED,
-    State.DRAINING,
-    State.STOPPING,
-    State.FAILED,
-    State.COLD,
+_STATE_ORDER = (
+    InstanceState.READY,
+    InstanceState.LOADING,
+    InstanceState.QUEUED,
+    InstanceState.DRAINING,
+    InstanceState.STOPPING,
+    InstanceState.FAILED,
+    InstanceState.COLD,
 )
 """Which instance stands for a model that has several: what serves, or is nearest to it."""
 
 
-def view(board: Board, now: float, wall: float) -> Snapshot:
+def build_snapshot(board: PlannerState, now: float, wall: float) -> Snapshot:
     """Return everything at one moment; `wall` is `now` in seconds since 1970."""
     return Snapshot(
         models=tuple(_model(board, model, now, wall) for model in board.models.values()),
@@ -34,22 +34,22 @@ def view(board: Board, now: float, wall: float) -> Snapshot:
         instances=tuple(
             _instance(board, instance)
             for instance in board.instances()
-            if instance.state is not State.COLD
+            if instance.state is not InstanceState.COLD
         ),
         accepting=board.accepting,
     )
 
 
-def _model(board: Board, model: Model, now: float, wall: float) -> ModelStatus:
-    shown = min(model.instances.values(), key=lambda i: _ORDER.index(i.state))
-    short = next((i for i in model.instances.values() if i.no_room), None)
+def _model(board: PlannerState, model: ModelRecord, now: float, wall: float) -> ModelStatus:
+    shown = min(model.instances.values(), key=lambda i: _STATE_ORDER.index(i.state))
+    short = next((i for i in model.instances.values() if i.waits_for_memory), None)
     ledger = board.ledger(short.key) if short else None
-    trouble = _trouble(board, model, shown)
+    trouble = _last_failure(board, model, shown)
     alive = [i for i in model.instances.values() if i.alive]
     memory = sum(board.ledgers[i.key.device].size_of(i.key) for i in alive)
     return ModelStatus(
         spec=model.spec,
-        state=shown.visible_state,
+        state=shown.public_state,
         placement=shown.key.placement,
         leases=sum(len(i.leases) for i in alive),
         memory_bytes=memory or board.estimate(shown.key),
@@ -64,28 +64,28 @@ def _model(board: Board, model: Model, now: float, wall: float) -> ModelStatus:
         retry_in=_retry_in(board, short, trouble, now),
         error_code=trouble.code if trouble else "",
         error_message=trouble.message if trouble else "",
-        info=shown.info if shown.state is State.READY else {},
-        fallback_reason=model.fell_back,
+        info=shown.info if shown.state is InstanceState.READY else {},
+        fallback_reason=model.fallback_reason,
     )
 
 
-def _trouble(board: Board, model: Model, shown: Instance) -> Barrier | None:
+def _last_failure(board: PlannerState, model: ModelRecord, shown: Instance) -> LoadBlock | None:
     """Return what is wrong with the model: with what is shown, or with what it was wished to be."""
-    keys = [shown.key] if shown.state is State.FAILED else []
-    keys += [InstanceKey(model.spec.id, p) for p in model.spec.placements if model.fell_back]
-    return next((t for key in keys if (t := board.recovery.trouble(key))), None)
+    keys = [shown.key] if shown.state is InstanceState.FAILED else []
+    keys += [InstanceKey(model.spec.id, p) for p in model.spec.placements if model.fallback_reason]
+    return next((t for key in keys if (t := board.failures.last_failure(key))), None)
 
 
 def _retry_in(
-    board: Board, short: Instance | None, trouble: Barrier | None, now: float
+    board: PlannerState, short: Instance | None, trouble: LoadBlock | None, now: float
 ) -> float | None:
-    at = board.timers.at(Timer(Due.PROBE)) if short else None
+    at = board.timers.due_at(TimerKey(TimerKind.PROBE)) if short else None
     if at is None and trouble is not None:
         at = trouble.until
     return None if at is None else max(0.0, at - now)
 
 
-def _instance(board: Board, instance: Instance) -> InstanceStatus:
+def _instance(board: PlannerState, instance: Instance) -> InstanceStatus:
     ledger = board.ledger(instance.key)
     return InstanceStatus(
         model=instance.key.model,

@@ -12,12 +12,12 @@ def sample_rate(lease: Lease) -> int:
     return rate
 
 
-def lanes(lease: Lease) -> int:
+def parallelism(lease: Lease) -> int:
     """Return how many pieces its worker makes at once; one if it does not say."""
     count = lease.info.get("lanes")
     return count if isinstance(count, int) and count > 0 else 1
 
 
-def in_stretches(lease: Lease) -> bool:
+def streams_audio(lease: Lease) -> bool:
     """Return whether the audio of a sentence comes in pieces, so that its worker takes turns."""
     return bool(lease.info.get("in_stretches"))

@@ -8,10 +8,10 @@ from typing import Final
 
 import psutil
 
-from wyoming_servers.devices.background import Background
+from wyoming_servers.devices.background import DaemonExecutor
 from wyoming_servers.devices.probe import HOST, Device, Reading, Sample
 
-_LOG = logging.getLogger(__name__)
+_LOGGER = logging.getLogger(__name__)
 
 _UNLIMITED: Final = 2**60
 """Control groups of version 1 write a number near 2**63 where there is no limit."""
@@ -24,21 +24,21 @@ class HostProbe:
 
     def __init__(self, root: Path = Path("/")) -> None:
         self._root = root
-        self._thread = Background("host memory probe", _TIMEOUT_S)
+        self._thread = DaemonExecutor("host memory probe", _TIMEOUT_S)
 
     async def devices(self) -> tuple[Device, ...]:
         try:
-            return (await self._thread.call(self._device),)
+            return (await self._thread.run(self._device),)
         except (TimeoutError, OSError, psutil.Error) as err:
-            _LOG.warning("the host's memory cannot be read: %s", err)
+            _LOGGER.warning("the host's memory cannot be read: %s", err)
             return ()
 
     async def sample(self, pids: Collection[int]) -> Sample:
         wanted = tuple(pids)
         try:
-            return Sample({HOST: await self._thread.call(lambda: self._read(wanted))})
+            return Sample({HOST: await self._thread.run(lambda: self._read(wanted))})
         except (TimeoutError, OSError, psutil.Error) as err:
-            _LOG.warning("the host's memory cannot be read: %s", err)
+            _LOGGER.warning("the host's memory cannot be read: %s", err)
             return Sample({})
 
     async def close(self) -> None:

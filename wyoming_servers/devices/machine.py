@@ -20,7 +20,7 @@ class MachineProbe:
         self._probes = probes
 
     @classmethod
-    def of_this_machine(cls) -> "MachineProbe":
+    def detect(cls) -> "MachineProbe":
         """Read the host and the NVIDIA GPUs that worker processes can use.
 
         They inherit our environment, and with it CUDA's own variable that hides GPUs.

@@ -6,10 +6,10 @@ from typing import Any, Final, TypeVar
 
 import pynvml
 
-from wyoming_servers.devices.background import Background
+from wyoming_servers.devices.background import DaemonExecutor
 from wyoming_servers.devices.probe import Device, Reading, Sample
 
-_LOG = logging.getLogger(__name__)
+_LOGGER = logging.getLogger(__name__)
 
 _TIMEOUT_S: Final = 3.0
 """A GPU that fell off the bus can hold a call of its driver for ever."""
@@ -28,31 +28,31 @@ class NvmlProbe:
         self._visible = visible
         """`CUDA_VISIBLE_DEVICES` of the workers: indices or ids, separated by commas; None: all."""
         self._nvml = library
-        self._thread = Background("GPU memory probe", _TIMEOUT_S)
+        self._thread = DaemonExecutor("GPU memory probe", _TIMEOUT_S)
         self._handles: dict[str, Any] | None = None
         self._initialised = False
-        self._complained: set[str] = set()
+        self._warned: set[str] = set()
 
     async def devices(self) -> tuple[Device, ...]:
         try:
-            return await self._thread.call(self._devices)
+            return await self._thread.run(self._devices)
         except (TimeoutError, self._nvml.NVMLError) as err:
-            self._complain("driver", err)
+            self._warn_once("driver", err)
             return ()
 
     async def sample(self, pids: Collection[int]) -> Sample:
         """Read every GPU; all processes are seen, whatever `pids` says."""
         try:
-            return Sample(await self._thread.call(self._read))
+            return Sample(await self._thread.run(self._read))
         except (TimeoutError, self._nvml.NVMLError) as err:
-            self._complain("driver", err)
+            self._warn_once("driver", err)
             return Sample({})
 
     async def close(self) -> None:
         try:
-            await self._thread.call(self._shut_down)
+            await self._thread.run(self._shut_down)
         except (TimeoutError, self._nvml.NVMLError) as err:
-            self._complain("shutdown", err)
+            self._warn_once("shutdown", err)
         self._thread.close()
 
     def _open(self) -> dict[str, Any]:
@@ -104,9 +104,9 @@ class NvmlProbe:
             try:
                 readings[device] = self._read_one(handle)
             except self._nvml.NVMLError as err:
-                self._complain(device, err)  # lost, or being reset: it is missing in the sample
+                self._warn_once(device, err)  # lost, or being reset: it is missing in the sample
             else:
-                self._complained.discard(device)
+                self._warned.discard(device)
         return readings
 
     def _read_one(self, handle: Any) -> Reading:
@@ -145,10 +145,10 @@ class NvmlProbe:
             self._initialised = False
             self._nvml.nvmlShutdown()
 
-    def _complain(self, about: str, err: Exception) -> None:
-        if about not in self._complained:
-            self._complained.add(about)
-            _LOG.warning("the GPU's memory cannot be read (%s): %s", about, err)
+    def _warn_once(self, about: str, err: Exception) -> None:
+        if about not in self._warned:
+            self._warned.add(about)
+            _LOGGER.warning("the GPU's memory cannot be read (%s): %s", about, err)
 
     @staticmethod
     def _text(value: str | bytes) -> str:

@@ -2,7 +2,7 @@
 
 The worker child owns one engine. It calls `load`, then `warm_up`, then `open` for each run; all
 calls come from one engine thread, never two at a time, so an engine needs no locks (one that
-`WorksInLanes` says otherwise of itself). A session's generators are advanced one step at a time:
+`SupportsParallelRuns` says otherwise of itself). A session's generators are advanced one step at a time:
 whatever happens between two `yield`s cannot be interrupted, so yield often (a sentence, a segment,
 a frame).
 
@@ -96,7 +96,7 @@ class Engine(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class FinishedRun:
     """How one run of a batch ended: its remaining outputs and its result."""
 
     result: Mapping[str, Any]
@@ -104,7 +104,7 @@ class Finished:
 
 
 @runtime_checkable
-class FeedsTogether(Protocol):
+class SupportsBatchFeed(Protocol):
     """An engine that takes the next piece of several runs in one step (wake words).
 
     Used only while several runs wait with a piece at the same time; a lone one goes through its
@@ -127,7 +127,7 @@ class FeedsTogether(Protocol):
 
 
 @runtime_checkable
-class FinishesTogether(Protocol):
+class SupportsBatchFinish(Protocol):
     """An engine that finishes several runs in one step (batched decoding).
 
     Used only while several runs of equal priority wait with complete input at the same time; a
@@ -139,7 +139,7 @@ class FinishesTogether(Protocol):
         """Most runs in one step; bounds how long the step cannot be interrupted."""
         ...
 
-    def finish_batch(self, sessions: Sequence[Session]) -> Sequence[Finished | Exception]:
+    def finish_batch(self, sessions: Sequence[Session]) -> Sequence[FinishedRun | Exception]:
         """Finish each session; return, in order, its outputs and result or why it failed.
 
         Raising fails all of them.
@@ -148,7 +148,7 @@ class FinishesTogether(Protocol):
 
 
 @runtime_checkable
-class WorksInLanes(Protocol):
+class SupportsParallelRuns(Protocol):
     """An engine that makes the outputs of several runs at the same time.
 
     Outputs of `finish` are then asked for in other threads, those of one run one after the other;
@@ -156,6 +156,6 @@ class WorksInLanes(Protocol):
     """
 
     @property
-    def lanes(self) -> int:
+    def parallel_runs(self) -> int:
         """Most runs at once; 1 if it cannot, or should not."""
         ...

@@ -17,7 +17,7 @@ _DONT_EXIT: Final = 0x8000
 _UTF8: Final = 1
 _IPA: Final = 0x02
 _USE_TIE: Final = 0x80
-_LONGEST_PATH: Final = 150
+_MAX_PATH_BYTES: Final = 150
 """espeak-ng keeps the path of its data in 160 bytes and looks elsewhere if it is longer."""
 
 
@@ -28,7 +28,7 @@ class Espeak:
         import espeakng_loader
 
         data = espeakng_loader.get_data_path()
-        if len(data.encode()) > _LONGEST_PATH:
+        if len(data.encode()) > _MAX_PATH_BYTES:
             raise LoadFailedError(
                 f"espeak-ng cannot use data in a folder with so long a path: {data}.",
                 hint="Install the server in a folder with a shorter path.",

@@ -16,21 +16,21 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from wyoming_servers.domain import SPEECH_FORMAT, Kind, ModelSpec, Placement
-from wyoming_servers.engines.base import Finished, Output, ReportProgress, Session
+from wyoming_servers.domain import SPEECH_FORMAT, Task, ModelSpec, Placement
+from wyoming_servers.engines.base import FinishedRun, Output, ReportProgress, Session
 from wyoming_servers.errors import BadRequestError
 
 _SECONDS_PER_CHARACTER: Final = 0.06
 """How long a character takes to say."""
 
-_HUM: Final = 110
+_PITCH: Final = 110
 """Pitch of the fake voice, in Hz."""
 
 _SCORE: Final = 0.99
 
 
 @dataclass(frozen=True, slots=True)
-class Behaviour:
+class FakeBehavior:
     """What the engine does; every field can be set as a load option."""
 
     load_seconds: float = 0.0
@@ -58,7 +58,7 @@ class Behaviour:
     """Path of a file: a mishap, at load or in a run, happens only if it is there, and removes it.
     So it happens once, whichever process comes first."""
 
-    def changed(self, options: Mapping[str, Any]) -> "Behaviour":
+    def with_options(self, options: Mapping[str, Any]) -> "FakeBehavior":
         """Return a copy with the known options set. Raises BadRequestError for wrong names."""
         names = {item.name for item in fields(self)}
         if unknown := set(options) - names:
@@ -73,8 +73,8 @@ class FakeEngine:
     """See the module."""
 
     def __init__(self) -> None:
-        self._behaviour = Behaviour()
-        self._kind = Kind.ASR
+        self._behaviour = FakeBehavior()
+        self._kind = Task.ASR
         self._memory = b""
 
     @property
@@ -90,14 +90,14 @@ class FakeEngine:
     def load(
         self, spec: ModelSpec, placement: Placement, progress: ReportProgress
     ) -> Mapping[str, Any]:
-        self._behaviour = behaviour = Behaviour().changed(spec.options)
-        self._kind = spec.kind
+        self._behaviour = behaviour = FakeBehavior().with_options(spec.options)
+        self._kind = spec.task
         progress("load", 0)
         time.sleep(behaviour.load_seconds)
         # Not zeros, which Linux gives without giving memory.
         self._memory = b"\x5a" * behaviour.memory_bytes
-        if behaviour.load_error and _blow(behaviour.fuse):
-            MISHAPS[behaviour.load_error]()
+        if behaviour.load_error and _armed(behaviour.fuse):
+            FAILURES[behaviour.load_error]()
         progress("load", 100)
         return {
             "device": placement.device,
@@ -114,7 +114,7 @@ class FakeEngine:
         session.close()
 
     def open(self, request: Mapping[str, Any]) -> Session:
-        behaviour = self._behaviour.changed(request.get("fake", {}))
+        behaviour = self._behaviour.with_options(request.get("fake", {}))
         return _SESSIONS[self._kind](request, behaviour)
 
     def feed_batch(
@@ -122,28 +122,28 @@ class FakeEngine:
     ) -> Sequence[Iterable[Output] | Exception]:
         return [list(session.feed(payload, data)) for session, payload, data in pieces]
 
-    def finish_batch(self, sessions: Sequence[Session]) -> Sequence[Finished | Exception]:
+    def finish_batch(self, sessions: Sequence[Session]) -> Sequence[FinishedRun | Exception]:
         return [_drain(session, len(sessions)) for session in sessions]
 
     def close(self) -> None:
         self._memory = b""
 
 
-def _drain(session: Session, together: int) -> Finished | Exception:
+def _drain(session: Session, together: int) -> FinishedRun | Exception:
     outputs, steps = [], session.finish()
     try:
         while True:
             outputs.append(next(steps))
     except StopIteration as end:
-        return Finished({**end.value, "together": together}, outputs)
+        return FinishedRun({**end.value, "together": together}, outputs)
     except RuntimeError as err:
         return err
 
 
-class _Session:
+class _FakeSession:
     """What the three kinds of run share: the input, and the steps that may go wrong."""
 
-    def __init__(self, request: Mapping[str, Any], behaviour: Behaviour) -> None:
+    def __init__(self, request: Mapping[str, Any], behaviour: FakeBehavior) -> None:
         self.request = request
         self.behaviour = behaviour
         self.size = 0
@@ -151,16 +151,16 @@ class _Session:
         self._steps = 0
 
     def feed(self, payload: bytes, data: Mapping[str, Any]) -> Iterable[Output]:
-        self.step(0.0)
+        self.run_step(0.0)
         self.size += len(payload)
         self.silent = self.silent and not any(payload)
         return ()
 
-    def step(self, seconds: float) -> None:
+    def run_step(self, seconds: float) -> None:
         """Work for a while, or have the mishap that is due."""
         at, self._steps = self._steps, self._steps + 1
-        if self.behaviour.mishap and at == self.behaviour.mishap_at and _blow(self.behaviour.fuse):
-            MISHAPS[self.behaviour.mishap]()
+        if self.behaviour.mishap and at == self.behaviour.mishap_at and _armed(self.behaviour.fuse):
+            FAILURES[self.behaviour.mishap]()
         if seconds:
             time.sleep(seconds)
 
@@ -168,7 +168,7 @@ class _Session:
         pass
 
 
-class _Listening(_Session):
+class _FakeTranscription(_FakeSession):
     """Speech to text."""
 
     def finish(self) -> Generator[Output, None, Mapping[str, Any]]:
@@ -178,7 +178,7 @@ class _Listening(_Session):
         words = text.split()
         parts = max(1, behaviour.chunks)
         for part in range(parts):
-            self.step(behaviour.chunk_seconds)
+            self.run_step(behaviour.chunk_seconds)
             said = words[part * len(words) // parts : (part + 1) * len(words) // parts]
             if said:
                 start, end = seconds * part / parts, seconds * (part + 1) / parts
@@ -191,7 +191,7 @@ class _Listening(_Session):
         }
 
 
-class _Speaking(_Session):
+class _FakeSynthesis(_FakeSession):
     """Text to speech."""
 
     def finish(self) -> Generator[Output, None, Mapping[str, Any]]:
@@ -204,24 +204,24 @@ class _Speaking(_Session):
         samples = int(len(text) * _SECONDS_PER_CHARACTER / speed * rate)
         parts = max(1, behaviour.chunks)
         for part in range(parts):
-            self.step(behaviour.chunk_seconds)
+            self.run_step(behaviour.chunk_seconds)
             start, end = samples * part // parts, samples * (part + 1) // parts
             if end > start:
-                yield Output(payload=_hum(rate, start, end))
+                yield Output(payload=_sawtooth(rate, start, end))
         return {"samples": samples}
 
 
-class _Waking(_Session):
+class _FakeWakeDetection(_FakeSession):
     """Wake words."""
 
-    def __init__(self, request: Mapping[str, Any], behaviour: Behaviour) -> None:
+    def __init__(self, request: Mapping[str, Any], behaviour: FakeBehavior) -> None:
         super().__init__(request, behaviour)
         self._words = [str(word) for word in request.get("words") or behaviour.words]
         self._tail = b""
-        self._quiet_until = dict.fromkeys(self._words, 0)
+        self._refractory_until = dict.fromkeys(self._words, 0)
 
     def feed(self, payload: bytes, data: Mapping[str, Any]) -> Iterable[Output]:
-        self.step(0.0)
+        self.run_step(0.0)
         heard, begin = self._tail + payload, self.size - len(self._tail)
         found = sorted(
             (begin + at + len(word), word)
@@ -235,43 +235,43 @@ class _Waking(_Session):
         stamp = data.get("timestamp")
         for end, word in found:
             sample = end // SPEECH_FORMAT.frame_bytes
-            if sample < self._quiet_until[word] or not self._loud_enough(word):
+            if sample < self._refractory_until[word] or not self._reaches_threshold(word):
                 continue
             pause = float(self.request.get("refractory") or 0.0)
-            self._quiet_until[word] = sample + max(1, int(pause * SPEECH_FORMAT.rate))
+            self._refractory_until[word] = sample + max(1, int(pause * SPEECH_FORMAT.rate))
             ahead = (sample - first) * 1_000 // SPEECH_FORMAT.rate
             timestamp = None if stamp is None else int(stamp) + ahead
             yield Output({"word": word, "score": _SCORE, "timestamp": timestamp, "sample": sample})
 
     def finish(self) -> Generator[Output, None, Mapping[str, Any]]:
-        self.step(0.0)
+        self.run_step(0.0)
         yield from ()
         return {"samples": self.size // SPEECH_FORMAT.frame_bytes}
 
-    def _loud_enough(self, word: str) -> bool:
+    def _reaches_threshold(self, word: str) -> bool:
         threshold = self.request.get("threshold", 0.5)
         if isinstance(threshold, Mapping):
             threshold = threshold.get(word, 0.5)
         return float(threshold) <= _SCORE
 
 
-_SESSIONS: Final[Mapping[Kind, Callable[[Mapping[str, Any], Behaviour], Session]]] = {
-    Kind.ASR: _Listening,
-    Kind.TTS: _Speaking,
-    Kind.WAKE: _Waking,
+_SESSIONS: Final[Mapping[Task, Callable[[Mapping[str, Any], FakeBehavior], Session]]] = {
+    Task.ASR: _FakeTranscription,
+    Task.TTS: _FakeSynthesis,
+    Task.WAKE: _FakeWakeDetection,
 }
 
 
-def _hum(rate: int, start: int, end: int) -> bytes:
+def _sawtooth(rate: int, start: int, end: int) -> bytes:
     """A sawtooth at a comfortable loudness (-18 dBFS at its peaks), from sample to sample."""
-    period = max(2, rate // _HUM)
+    period = max(2, rate // _PITCH)
     wave = array("h", (n * 8_000 // period - 4_000 for n in range(period))).tobytes()
     first = start % period
     repeated = wave * ((first + end - start) // period + 1)
     return repeated[2 * first : 2 * (first + end - start)]
 
 
-def _blow(fuse: str) -> bool:
+def _armed(fuse: str) -> bool:
     """Whether a mishap is to happen: there is no fuse, or this process is the one to blow it."""
     if not fuse:
         return True
@@ -304,12 +304,12 @@ def _hang() -> NoReturn:
         time.sleep(3_600)
 
 
-def _garble() -> None:
+def _write_garbage() -> None:
     """Write to the worker's pipe as a broken library would to a descriptor that is not its own."""
     os.write(int(sys.argv[sys.argv.index("--fd") + 1]), b"\x00garbage\n" * 100)
 
 
-MISHAPS: Final[Mapping[str, Callable[[], object]]] = {
+FAILURES: Final[Mapping[str, Callable[[], object]]] = {
     "raise": _fail,
     "memory": _no_memory,
     "gpu memory": _gpu_out_of_memory,
@@ -319,6 +319,6 @@ MISHAPS: Final[Mapping[str, Callable[[], object]]] = {
     "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "freeze": lambda: os.kill(os.getpid(), signal.SIGSTOP),
     "hang": _hang,
-    "garbage": _garble,
+    "garbage": _write_garbage,
 }
 """Ways to fail: exceptions, ends of the process, and things that never return."""

@@ -11,10 +11,10 @@ import numpy as np
 
 from wyoming_servers.domain import ModelSpec, Placement
 from wyoming_servers.engines import cublas, whisper_threads
-from wyoming_servers.engines.base import Finished, Output, ReportProgress, Session
-from wyoming_servers.engines.memory import trim
-from wyoming_servers.engines.whisper_ear import Utterance, WhisperEar
-from wyoming_servers.engines.whisper_prompt import VOCABULARY_TOKENS, Prompter
+from wyoming_servers.engines.base import FinishedRun, Output, ReportProgress, Session
+from wyoming_servers.engines.memory import release_free_memory
+from wyoming_servers.engines.whisper_ear import WhisperUtterance, WhisperDecoder
+from wyoming_servers.engines.whisper_prompt import VOCABULARY_TOKENS, PromptBuilder
 from wyoming_servers.engines.whisper_request import WhisperRequest
 from wyoming_servers.engines.whisper_session import WhisperSession
 from wyoming_servers.engines.whisper_window import ShortWindow
@@ -31,10 +31,10 @@ BATCH_GPU: Final = 8
 """Utterances that are decoded in one step, at most. Each holds 57 MB (base, float32) meanwhile,
 and the first waits for the last; a CPU gains a tenth by two and little more by four."""
 
-_NEEDED: Final = ("model.bin", "config.json", "tokenizer.json")
+_REQUIRED_FILES: Final = ("model.bin", "config.json", "tokenizer.json")
 """Without the last one faster-whisper would download it."""
 
-_log = logging.getLogger(__name__)
+_LOGGER = logging.getLogger(__name__)
 
 
 class FasterWhisperEngine:
@@ -48,18 +48,18 @@ class FasterWhisperEngine:
 
     def __init__(self) -> None:
         self._model: WhisperModel | None = None
-        self._ear: WhisperEar | None = None
+        self._decoder: WhisperDecoder | None = None
         self._languages: list[str] = []
         self._options: Mapping[str, Any] = {}
         self._folder = Path()
-        self._distilled = False
+        self._is_distilled = False
         self._placement = Placement()
         self._threads = 1
         """Of one utterance."""
         self._workers = 1
         """Utterances at the same time."""
         self._load_seconds = 0.0
-        self._measured = False
+        self._threads_known = False
 
     def load(
         self, spec: ModelSpec, placement: Placement, progress: ReportProgress
@@ -69,20 +69,20 @@ class FasterWhisperEngine:
         Reports {languages: [Whisper's codes], compute_type: as chosen}.
         """
         folder = Path(spec.files["directory"])
-        if missing := [name for name in _NEEDED if not (folder / name).is_file()]:
+        if missing := [name for name in _REQUIRED_FILES if not (folder / name).is_file()]:
             raise LoadFailedError(
                 f"The model's folder {folder} lacks {', '.join(missing)}.",
                 hint="`wyoming-conductor models pull` gets the files anew.",
             )
         if placement.device.startswith("cuda"):
-            cublas.preload()
+            cublas.preload_cublas()
         progress("load", -1)
         self._options, self._folder, self._placement = spec.options, folder, placement
-        self._distilled = is_distilled(spec.id, folder)
-        kept = None if self._on_gpu else whisper_threads.recall(folder, _compute_type(placement))
-        guess = whisper_threads.first_guess(whisper_threads.usable_cores())
+        self._is_distilled = is_distilled(spec.id, folder)
+        kept = None if self._on_gpu else whisper_threads.load_tuned_threads(folder, _compute_type(placement))
+        guess = whisper_threads.initial_threads(whisper_threads.usable_cores())
         began = perf_counter()
-        model = self._load_with(self._set_threads or kept or guess)
+        model = self._load_model(self._configured_threads or kept or guess)
         self._load_seconds = perf_counter() - began
         # The library lists all languages of the largest model; the tokenizer knows better.
         known = model.hf_tokenizer.token_to_id
@@ -91,7 +91,7 @@ class FasterWhisperEngine:
             for code in model.supported_languages
             if len(model.supported_languages) == 1 or known(f"<|{code}|>") is not None
         ]
-        self._measured = self._on_gpu or bool(self._set_threads or kept)
+        self._threads_known = self._on_gpu or bool(self._configured_threads or kept)
         return {"languages": self._languages, "compute_type": model.model.compute_type}
 
     def warm_up(self) -> None:
@@ -99,24 +99,24 @@ class FasterWhisperEngine:
 
         So kernels for both lengths of window are compiled, and the short one has its silence.
         """
-        if not self._measured:
-            self._measure_threads()
-            self._measured = True
-        ear = self._listening()
+        if not self._threads_known:
+            self._tune_threads()
+            self._threads_known = True
+        ear = self._require_decoder()
         # What loading and the long window took goes back, before the usual work takes its own.
-        trim()
+        release_free_memory()
         hiss = np.random.default_rng(0).normal(0.0, 0.01, 8_000).astype(np.float32)
         request = WhisperRequest.parse({"language": self._languages[0]}, self._languages)
-        ear.listen([Utterance(hiss, request)])
+        ear.decode([WhisperUtterance(hiss, request)])
 
     def open(self, request: Mapping[str, Any]) -> WhisperSession:
         """Begin to listen. Raises UnsupportedLanguageError, or BadRequestError for other faults."""
-        ear = self._listening()
+        ear = self._require_decoder()
         limit = float(self._options.get("max_seconds") or MAX_SECONDS)
         return WhisperSession(ear.transcribe, WhisperRequest.parse(request, self._languages), limit)
 
     @property
-    def lanes(self) -> int:
+    def parallel_runs(self) -> int:
         """Utterances that are transcribed at the same time, at most."""
         return self._workers
 
@@ -132,16 +132,16 @@ class FasterWhisperEngine:
         usual = BATCH_GPU if self._on_gpu else BATCH_CPU
         return max(1, int(self._options.get("batch") or usual))
 
-    def finish_batch(self, sessions: Sequence[Session]) -> Sequence[Finished | Exception]:
+    def finish_batch(self, sessions: Sequence[Session]) -> Sequence[FinishedRun | Exception]:
         """Decode several utterances in one step; then those alone that were not to be trusted."""
-        ear = self._listening()
-        many = [cast("WhisperSession", session).take() for session in sessions]
-        ear.listen(many)
-        return [_finished(ear.transcribe(said)) for said in many]
+        ear = self._require_decoder()
+        many = [cast("WhisperSession", session).take_utterance() for session in sessions]
+        ear.decode(many)
+        return [_run_to_end(ear.transcribe(said)) for said in many]
 
     def close(self) -> None:
         """Let the model go."""
-        self._ear = None
+        self._decoder = None
         self._model = None
 
     @property
@@ -149,18 +149,18 @@ class FasterWhisperEngine:
         return self._placement.device.startswith("cuda")
 
     @property
-    def _set_threads(self) -> int:
+    def _configured_threads(self) -> int:
         """As configured; 0 if they are to be measured."""
         return int(self._options.get("cpu_threads") or 0)
 
-    def _load_with(self, threads: int) -> "WhisperModel":
+    def _load_model(self, threads: int) -> "WhisperModel":
         """Load the model anew, with so many threads; the one before goes first."""
         from faster_whisper import WhisperModel
 
         self.close()
         device, _, index = self._placement.device.partition(":")
         self._threads = threads
-        self._workers = self._workers_beside(threads)
+        self._workers = self._worker_count(threads)
         self._model = WhisperModel(
             str(self._folder),
             device=device,
@@ -172,33 +172,33 @@ class FasterWhisperEngine:
         )
         return self._model
 
-    def _workers_beside(self, threads: int) -> int:
+    def _worker_count(self, threads: int) -> int:
         """Return how many utterances are transcribed at once, if each has so many threads."""
         if self._on_gpu:
             return 1
         wanted = int(self._options.get("num_workers") or 0)
-        return wanted or whisper_threads.workers(whisper_threads.usable_cores(), threads)
+        return wanted or whisper_threads.worker_count(whisper_threads.usable_cores(), threads)
 
-    def _measure_threads(self) -> None:
+    def _tune_threads(self) -> None:
         """Have the model loaded with the number of threads that suits it."""
         cores = whisper_threads.usable_cores()
         others = whisper_threads.candidates(cores, whisper_threads.physical_cores())
         if not others:
             return
-        found = whisper_threads.choose(
-            self._threads, others, self._attempt, reload_seconds=self._load_seconds
+        found = whisper_threads.tune_threads(
+            self._threads, others, self._time_inference, reload_seconds=self._load_seconds
         )
         if found.threads != self._threads:
-            self._load_with(found.threads)
+            self._load_model(found.threads)
         # Where there was no time to compare, a quieter moment may have it.
-        if found.compared:
-            whisper_threads.remember(self._folder, _compute_type(self._placement), found.threads)
+        if found.measured:
+            whisper_threads.save_tuned_threads(self._folder, _compute_type(self._placement), found.threads)
 
-    def _attempt(self, threads: int) -> float:
+    def _time_inference(self, threads: int) -> float:
         """Return the seconds of encoding two seconds and decoding eight tokens, at the best."""
         model = self._model
         if model is None or threads != self._threads:
-            model = self._load_with(threads)
+            model = self._load_model(threads)
         features = model.feature_extractor(np.zeros(32_000, np.float32), padding=0)
         start = [model.hf_tokenizer.token_to_id("<|startoftranscript|>")]
         times = []
@@ -209,22 +209,22 @@ class FasterWhisperEngine:
             times.append(perf_counter() - began)
         return min(times)
 
-    def _listening(self) -> WhisperEar:
+    def _require_decoder(self) -> WhisperDecoder:
         if self._model is None:
             raise LoadFailedError("No model is loaded.")
-        if self._ear is None:
+        if self._decoder is None:
             tokenizer = self._model.hf_tokenizer
             budget = int(self._options.get("vocabulary_tokens", VOCABULARY_TOKENS))
-            prompter = Prompter(
+            prompter = PromptBuilder(
                 lambda text: tokenizer.encode(text, add_special_tokens=False).ids, budget=budget
             )
-            self._ear = WhisperEar(
+            self._decoder = WhisperDecoder(
                 self._model,
                 ShortWindow(self._model),
-                None if self._distilled else prompter,
+                None if self._is_distilled else prompter,
                 short=bool(self._options.get("short_window", True)),
             )
-        return self._ear
+        return self._decoder
 
 
 def is_distilled(model: str, folder: Path) -> bool:
@@ -241,14 +241,14 @@ def is_distilled(model: str, folder: Path) -> bool:
         return False
 
 
-def _finished(run: Generator[Output, None, Mapping[str, Any]]) -> Finished | Exception:
+def _run_to_end(run: Generator[Output, None, Mapping[str, Any]]) -> FinishedRun | Exception:
     """Bring a run to its end."""
     outputs: list[Output] = []
     try:
         while True:
             outputs.append(next(run))
     except StopIteration as end:
-        return Finished(end.value, outputs)
+        return FinishedRun(end.value, outputs)
     except Exception as err:  # noqa: BLE001  (the worker tells the one whose run it is)
         return err
 

@@ -29,20 +29,20 @@ _BUSY_HINT: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ErrorRule:
     """One row: a text that an exception's type or message contains, and what it means."""
 
     pattern: str
     """Regular expression; the case does not matter."""
-    kind: type[ConductorError]
-    says: str
+    error: type[ConductorError]
+    message: str
     """The cause in our words; the library's own are added."""
     hint: str = ""
 
 
-FAULTS: Final[tuple[Fault, ...]] = (
+ERROR_RULES: Final[tuple[ErrorRule, ...]] = (
     # No memory. First, because a message may name the GPU and the allocation both.
-    Fault(
+    ErrorRule(
         r"out of memory"  # CUDA runtime 2; CTranslate2, onnxruntime, torch.OutOfMemoryError
         r"|CUBLAS_STATUS_ALLOC_FAILED|CUDNN_STATUS_ALLOC_FAILED"
         r"|CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"
@@ -50,7 +50,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
         OutOfMemoryError,
         "The GPU has no memory left for this model.",
     ),
-    Fault(
+    ErrorRule(
         r"failed to allocate memory"  # CTranslate2's `mkl_malloc: …`; onnxruntime's BFCArena
         r"|std::bad_alloc|bad allocation"  # C++, as onnxruntime passes it on
         r"|can't allocate memory"  # torch's DefaultCPUAllocator
@@ -60,7 +60,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
         "There is no memory left for this model.",
     ),
     # Never usable on this machine: the load fails, and the CPU may serve.
-    Fault(
+    ErrorRule(
         r"driver version is insufficient"  # 35
         r"|forward compatibility was attempted"  # 804, after a driver update without a restart
         r"|unsupported display driver / cuda driver combination"  # 803
@@ -69,7 +69,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
         "The NVIDIA driver does not fit the CUDA libraries.",
         _DRIVER_HINT,
     ),
-    Fault(
+    ErrorRule(
         r"no kernel image is available"  # 209
         r"|device kernel image is invalid"  # 200
         r"|not compiled for SM",
@@ -77,7 +77,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
         "The library has no code for this GPU.",
         "Let the model run on the CPU (device: cpu), or install a build for this GPU.",
     ),
-    Fault(
+    ErrorRule(
         r"is not found or cannot be loaded"  # CTranslate2's `Library libcublas.so.12 …`
         r"|cannot open shared object file"  # the dynamic linker
         r"|Unable to load any of \{?libcudnn"
@@ -87,7 +87,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
         _LIBRARY_HINT,
     ),
     # The GPU is gone, or this process can no longer use it.
-    Fault(
+    ErrorRule(
         r"no CUDA-capable device"  # 100
         r"|invalid device ordinal"  # 101: the device has vanished, or was never there
         r"|GPU is lost|fallen off the bus|GPU_IS_LOST"  # NVML, Xid 79
@@ -108,7 +108,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
         DeviceLostError,
         "The GPU was lost, or a fault on it ended this process's use of it.",
     ),
-    Fault(
+    ErrorRule(
         r"CUDA-capable devices?(\(s\))? (is/)?are busy or unavailable"  # 46, old and new words
         r"|exclusive-thread device already in use",  # 216
         DeviceLostError,
@@ -116,7 +116,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
         _BUSY_HINT,
     ),
     # The model's files.
-    Fault(
+    ErrorRule(
         r"Unable to open file"  # CTranslate2's `… 'model.bin' in model '…'`
         r"|NO_SUCHFILE|File doesn't exist"  # onnxruntime
         r"|No such file or directory",
@@ -124,7 +124,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
         "A file of the model is missing.",
         _FILES_HINT,
     ),
-    Fault(
+    ErrorRule(
         r"INVALID_PROTOBUF|Protobuf parsing failed"  # onnxruntime
         r"|Unsupported model (binary version|spec)"  # CTranslate2
         r"|unexpected end of (file|data)|File .* is incomplete"
@@ -133,7 +133,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
         "A file of the model is broken or of another version.",
         _FILES_HINT,
     ),
-    Fault(
+    ErrorRule(
         r"do not support efficient .* computation",  # CTranslate2's `Requested float16 …`
         LoadFailedError,
         "The device cannot compute in this number format.",
@@ -142,9 +142,9 @@ FAULTS: Final[tuple[Fault, ...]] = (
 )
 """Rows in order; the first whose pattern is found counts."""
 
-_COMPILED: Final = tuple((re.compile(fault.pattern, re.IGNORECASE), fault) for fault in FAULTS)
+_COMPILED_RULES: Final = tuple((re.compile(fault.pattern, re.IGNORECASE), fault) for fault in ERROR_RULES)
 
-_MOST_WORDS: Final = 400
+_MAX_MESSAGE: Final = 400
 """Characters of a library's message that are passed on; torch appends whole stack traces."""
 
 
@@ -158,33 +158,33 @@ def classify(error: BaseException, *, loading: bool = False) -> ConductorError:
     """
     if isinstance(error, ConductorError):  # 1
         return error
-    known = _known(error) or _unknown(error, loading=loading)
+    known = _match_rule(error) or _fallback(error, loading=loading)
     known.__cause__ = error
     return known
 
 
-def _known(error: BaseException) -> ConductorError | None:
-    for cause in _causes(error):
-        words = _words(cause)
+def _match_rule(error: BaseException) -> ConductorError | None:
+    for cause in _cause_chain(error):
+        words = _summary(cause)
         if isinstance(cause, ConductorError):
             return cause
         if isinstance(cause, MemoryError) or (
             isinstance(cause, OSError) and cause.errno == errno.ENOMEM
         ):  # 2
             return OutOfMemoryError(f"There is no memory left for this model ({words}).")
-        for pattern, fault in _COMPILED:  # 3
+        for pattern, fault in _COMPILED_RULES:  # 3
             if pattern.search(f"{type(cause).__name__}: {cause}"):
-                return fault.kind(f"{fault.says} ({words})", hint=fault.hint)
+                return fault.error(f"{fault.message} ({words})", hint=fault.hint)
     return None
 
 
-def _unknown(error: BaseException, *, loading: bool) -> ConductorError:  # 4
+def _fallback(error: BaseException, *, loading: bool) -> ConductorError:  # 4
     if loading:
-        return LoadFailedError(f"The engine could not load the model ({_words(error)}).")
-    return InferenceFailedError(f"The engine failed ({_words(error)}).")
+        return LoadFailedError(f"The engine could not load the model ({_summary(error)}).")
+    return InferenceFailedError(f"The engine failed ({_summary(error)}).")
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def _cause_chain(error: BaseException) -> Iterator[BaseException]:
     """Yield the exception and those it came from, each once."""
     seen: set[int] = set()
     current: BaseException | None = error
@@ -195,7 +195,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         current = current.__cause__ if hidden else current.__context__
 
 
-def _words(error: BaseException) -> str:
+def _summary(error: BaseException) -> str:
     """The exception in one short line."""
     text = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":").rstrip()
-    return text if len(text) <= _MOST_WORDS else f"{text[:_MOST_WORDS]}…"
+    return text if len(text) <= _MAX_MESSAGE else f"{text[:_MAX_MESSAGE]}…"

@@ -15,18 +15,18 @@ from wyoming_servers.audio.pcm import Samples
 from wyoming_servers.domain import ModelSpec, Placement
 from wyoming_servers.engines.base import ReportProgress
 from wyoming_servers.engines.kokoro_phonemes import SYMBOLS
-from wyoming_servers.engines.kokoro_speech import KokoroSession, KokoroSpeech
-from wyoming_servers.engines.kokoro_voices import KokoroVoices, Style
+from wyoming_servers.engines.kokoro_speech import KokoroSession, KokoroSynthesizer
+from wyoming_servers.engines.kokoro_voices import KokoroVoices, VoiceStyle
 from wyoming_servers.errors import LoadFailedError
 
-_HALF: Final = "float16"
+_FLOAT16: Final = "float16"
 
 
 class KokoroEngine:
     """All voices of one file. Number formats: float16 (on a GPU, where it holds), float32."""
 
     def __init__(self) -> None:
-        self._speech: KokoroSpeech | None = None
+        self._synthesizer: KokoroSynthesizer | None = None
         self._voice = ""
 
     def load(
@@ -41,35 +41,35 @@ class KokoroEngine:
         if settings["vocab"] != dict(SYMBOLS):
             raise LoadFailedError(f"{spec.id} has other symbols than Kokoro-82M.")
         voices = KokoroVoices(spec.files["voices"])
-        half = placement.compute_type == _HALF and placement.device.startswith("cuda")
-        network = _Network(settings, spec.files["model"], placement.device, half=half)
-        self._speech = KokoroSpeech(network, voices)
+        half = placement.compute_type == _FLOAT16 and placement.device.startswith("cuda")
+        network = _TorchNetwork(settings, spec.files["model"], placement.device, half=half)
+        self._synthesizer = KokoroSynthesizer(network, voices)
         self._voice = voices.names[0]
-        if half and not network.holds(self._speech, self._voice):
+        if half and not network.half_precision_works(self._synthesizer, self._voice):
             network.half = False
-        return {**self._speech.info, "compute_type": _HALF if network.half else "float32"}
+        return {**self._synthesizer.info, "compute_type": _FLOAT16 if network.half else "float32"}
 
     def warm_up(self) -> None:
         """Speak a few numbers: the first run compiles kernels for the card."""
-        self._loaded().warm_up(self._voice)
+        self._require_synthesizer().warm_up(self._voice)
 
     def open(self, request: Mapping[str, Any]) -> KokoroSession:
         """Begin to speak. Raises BadRequestError for a voice or a number that is not possible."""
-        return self._loaded().open(request)
+        return self._require_synthesizer().open(request)
 
     def close(self) -> None:
         """Let the network go."""
-        if self._speech is not None:
-            self._speech.close()
-        self._speech = None
+        if self._synthesizer is not None:
+            self._synthesizer.close()
+        self._synthesizer = None
 
-    def _loaded(self) -> KokoroSpeech:
-        if self._speech is None:
+    def _require_synthesizer(self) -> KokoroSynthesizer:
+        if self._synthesizer is None:
             raise LoadFailedError("No model is loaded.")
-        return self._speech
+        return self._synthesizer
 
 
-class _Network:
+class _TorchNetwork:
     """Kokoro's own network on a device."""
 
     def __init__(
@@ -81,11 +81,11 @@ class _Network:
         self._device = device
         self.half = half
         """Whether matrices are multiplied in half precision; sums and phases never are."""
-        model = _library().KModel(repo_id="local", config=dict(settings), model=weights)
+        model = _import_kokoro_model().KModel(repo_id="local", config=dict(settings), model=weights)
         self._model = model.to(device).eval()
-        _keep_whole(torch, self._model.decoder.generator, device.partition(":")[0])
+        _keep_full_precision(torch, self._model.decoder.generator, device.partition(":")[0])
 
-    def infer(self, ids: list[int], style: Style, speed: float) -> Samples:
+    def infer(self, ids: list[int], style: VoiceStyle, speed: float) -> Samples:
         torch = self._torch
         kind = self._device.partition(":")[0]
         with torch.inference_mode(), torch.autocast(kind, torch.float16, enabled=self.half):
@@ -95,13 +95,13 @@ class _Network:
             )
         return np.atleast_1d(np.asarray(sound.float().cpu().numpy(), np.float32))
 
-    def holds(self, speech: KokoroSpeech, voice: str) -> bool:
+    def half_precision_works(self, speech: KokoroSynthesizer, voice: str) -> bool:
         """Whether half precision gives a sound: overflows would make it noise, or nothing."""
-        samples = speech.samples("One, two, three.", voice, 1.0)
+        samples = speech.synthesize_short("One, two, three.", voice, 1.0)
         return bool(np.isfinite(samples).all() and np.abs(samples).max() > 1e-4)
 
 
-def _keep_whole(torch: Any, generator: Any, kind: str) -> None:
+def _keep_full_precision(torch: Any, generator: Any, kind: str) -> None:
     """Keep the Fourier transforms and the source of the voice's tone in full precision.
 
     CUDA transforms half precision for lengths of a power of two alone, and the tone is the sum of
@@ -124,7 +124,7 @@ def _keep_whole(torch: Any, generator: Any, kind: str) -> None:
     generator.m_source.forward = whole(generator.m_source.forward)
 
 
-def _library() -> ModuleType:
+def _import_kokoro_model() -> ModuleType:
     """Import `kokoro.model` alone.
 
     The package's own first import brings a converter of text to symbols with spaCy, which takes

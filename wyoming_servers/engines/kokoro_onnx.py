@@ -8,8 +8,8 @@ import numpy as np
 from wyoming_servers.audio.pcm import Samples
 from wyoming_servers.domain import ModelSpec, Placement
 from wyoming_servers.engines.base import ReportProgress
-from wyoming_servers.engines.kokoro_speech import KokoroSession, KokoroSpeech
-from wyoming_servers.engines.kokoro_voices import KokoroVoices, Style
+from wyoming_servers.engines.kokoro_speech import KokoroSession, KokoroSynthesizer
+from wyoming_servers.engines.kokoro_voices import KokoroVoices, VoiceStyle
 from wyoming_servers.engines.onnx_session import open_session
 from wyoming_servers.errors import LoadFailedError
 
@@ -18,7 +18,7 @@ class KokoroOnnxEngine:
     """All voices of one file. Options: `threads` (0: choose), `spinning`."""
 
     def __init__(self) -> None:
-        self._speech: KokoroSpeech | None = None
+        self._synthesizer: KokoroSynthesizer | None = None
 
     def load(
         self, spec: ModelSpec, placement: Placement, progress: ReportProgress
@@ -28,31 +28,31 @@ class KokoroOnnxEngine:
         Reports {sample_rate: Hz, voices: [name]}.
         """
         progress("load", -1)
-        network = _Graph(open_session(spec.files["model"], spec.options, placement))
-        self._speech = KokoroSpeech(network, KokoroVoices(spec.files["voices"]))
-        return self._speech.info
+        network = _OnnxNetwork(open_session(spec.files["model"], spec.options, placement))
+        self._synthesizer = KokoroSynthesizer(network, KokoroVoices(spec.files["voices"]))
+        return self._synthesizer.info
 
     def warm_up(self) -> None:
         """Speak a few numbers."""
-        self._loaded().warm_up("af_heart")
+        self._require_synthesizer().warm_up("af_heart")
 
     def open(self, request: Mapping[str, Any]) -> KokoroSession:
         """Begin to speak. Raises BadRequestError for a voice or a number that is not possible."""
-        return self._loaded().open(request)
+        return self._require_synthesizer().open(request)
 
     def close(self) -> None:
         """Let the network go."""
-        if self._speech is not None:
-            self._speech.close()
-        self._speech = None
+        if self._synthesizer is not None:
+            self._synthesizer.close()
+        self._synthesizer = None
 
-    def _loaded(self) -> KokoroSpeech:
-        if self._speech is None:
+    def _require_synthesizer(self) -> KokoroSynthesizer:
+        if self._synthesizer is None:
             raise LoadFailedError("No model is loaded.")
-        return self._speech
+        return self._synthesizer
 
 
-class _Graph:
+class _OnnxNetwork:
     """The network; exports differ in what they call the symbols."""
 
     def __init__(self, session: Any) -> None:
@@ -60,7 +60,7 @@ class _Graph:
         names = [given.name for given in session.get_inputs()]
         self._tokens = "input_ids" if "input_ids" in names else "tokens"
 
-    def infer(self, ids: list[int], style: Style, speed: float) -> Samples:
+    def infer(self, ids: list[int], style: VoiceStyle, speed: float) -> Samples:
         given = {
             self._tokens: np.array([ids], np.int64),
             "style": style,

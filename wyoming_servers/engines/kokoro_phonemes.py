@@ -79,14 +79,14 @@ _MISAKI: Final[Mapping[str, tuple[str, str]]] = {
 _LATIN: Final = re.compile(r"[A-Za-z][A-Za-z'’ -]*[A-Za-z]|[A-Za-z]")
 """Words that misaki cannot read inside of Chinese and Japanese; they are read as English."""
 
-_RAW: Final = re.compile(r"\[\[(.*?)\]\]")
+_RAW_SYMBOLS: Final = re.compile(r"\[\[(.*?)\]\]")
 """Symbols given by the text itself, as in `[[həlˈO]]`; Piper uses the same brackets."""
 
-_MARK: Final = r"[;:,.!?¡¿—…\"«»“”()]+"
-_MARKS: Final = re.compile(rf"\s+{_MARK}|{_MARK}(?=\s|$)|[—…\"«»“”()¡¿]+")
+_PUNCTUATION: Final = r"[;:,.!?¡¿—…\"«»“”()]+"
+_CLAUSE_MARKS: Final = re.compile(rf"\s+{_PUNCTUATION}|{_PUNCTUATION}(?=\s|$)|[—…\"«»“”()¡¿]+")
 """Marks between clauses. One inside a word or a number is left to espeak-ng."""
 
-_FLAG: Final = re.compile(r"\([\^a-z-]+\)")
+_LANGUAGE_FLAG: Final = re.compile(r"\([\^a-z-]+\)")
 """espeak-ng's note that a word is of another language."""
 
 _SYLLABIC: Final = re.compile(r"(\S)\u0329")
@@ -157,7 +157,7 @@ class Phonemizer:
 
     def __init__(self) -> None:
         self._espeak = Espeak()
-        self._own: dict[str, Callable[[str], str]] = {}
+        self._misaki_converters: dict[str, Callable[[str], str]] = {}
         """misaki's converters that were made."""
 
     def symbols(self, text: str, language: str) -> str:
@@ -166,47 +166,47 @@ class Phonemizer:
         Raises LoadFailedError if the language's library is not installed.
         """
         pieces = []
-        for number, piece in enumerate(_RAW.split(text)):
-            pieces.append(_own(piece, language) if number % 2 else self._convert(piece, language))
+        for number, piece in enumerate(_RAW_SYMBOLS.split(text)):
+            pieces.append(_rewrite_raw(piece, language) if number % 2 else self._convert(piece, language))
         joined = " ".join(piece for piece in pieces if piece)
         joined = re.sub(r"\s+([;:,.!?…)”])", r"\1", joined)
         return "".join(symbol for symbol in joined if symbol in SYMBOLS).strip()
 
     def _convert(self, text: str, language: str) -> str:
         if language in _MISAKI:
-            return self._mixed(text, language)
+            return self._convert_mixed_script(text, language)
         result = ""
         start = 0
-        for mark in _MARKS.finditer(text):
-            result += self._clause(text[start : mark.start()], language) + mark.group()
+        for mark in _CLAUSE_MARKS.finditer(text):
+            result += self._convert_clause(text[start : mark.start()], language) + mark.group()
             start = mark.end()
-        result += self._clause(text[start:], language)
+        result += self._convert_clause(text[start:], language)
         return result.translate(_QUOTES).strip()
 
-    def _mixed(self, text: str, language: str) -> str:
+    def _convert_mixed_script(self, text: str, language: str) -> str:
         """Convert a text in misaki's languages with words of Latin letters in between."""
-        read = self._misaki(language)
+        read = self._misaki_converter(language)
         pieces = []
         start = 0
         for words in _LATIN.finditer(text):
-            pieces += [read(text[start : words.start()]), self._clause(words[0], "en-us")]
+            pieces += [read(text[start : words.start()]), self._convert_clause(words[0], "en-us")]
             start = words.end()
         return " ".join(piece for piece in (*pieces, read(text[start:])) if piece)
 
-    def _clause(self, text: str, language: str) -> str:
+    def _convert_clause(self, text: str, language: str) -> str:
         """Convert words without marks; white space around them stays."""
         words = text.strip()
         if not words:
             return " " if text else ""
-        ipa = _FLAG.sub("", self._espeak.phonemes(words, language))
+        ipa = _LANGUAGE_FLAG.sub("", self._espeak.phonemes(words, language))
         for old, new in _REWRITES.get(language, _OTHERS):
             ipa = ipa.replace(old, new)
         ipa = _SYLLABIC.sub(r"ᵊ\1", ipa).replace("\u0329", "").replace(TIE, "").replace("-", "")
         before = " " if text[0].isspace() else ""
         return before + ipa + (" " if text[-1].isspace() else "")
 
-    def _misaki(self, language: str) -> Callable[[str], str]:
-        if language not in self._own:
+    def _misaki_converter(self, language: str) -> Callable[[str], str]:
+        if language not in self._misaki_converters:
             module, name = _MISAKI[language]
             code = module[-2:]
             try:
@@ -216,8 +216,8 @@ class Phonemizer:
                     f"The library for {code} is not ready: {err}.",
                     hint=f"Install it with `pip install 'wyoming-conductor[kokoro-{code}]'`.",
                 ) from err
-            self._own[language] = lambda text: str(made(text)[0]) if text.strip() else ""
-        return self._own[language]
+            self._misaki_converters[language] = lambda text: str(made(text)[0]) if text.strip() else ""
+        return self._misaki_converters[language]
 
 
 def _import_misaki(module: str) -> ModuleType:
@@ -237,7 +237,7 @@ def _import_misaki(module: str) -> ModuleType:
     return import_module(module)
 
 
-def _own(ipa: str, language: str) -> str:
+def _rewrite_raw(ipa: str, language: str) -> str:
     """Rewrite IPA of people, who tie no letters, as misaki writes it."""
     for old, new in _REWRITES.get(language, _OTHERS):
         if TIE in old:
@@ -253,7 +253,7 @@ def language_of(voice: str) -> str:
     return language
 
 
-def split(symbols: str) -> list[str]:
+def split_symbols(symbols: str) -> list[str]:
     """Cut symbols into runs of at most 510: behind a sentence, else a clause, else a word."""
     runs = []
     rest = symbols

@@ -10,10 +10,10 @@ from wyoming_servers.engines.kokoro_phonemes import language_of
 from wyoming_servers.errors import BadRequestError, LoadFailedError
 from wyoming_servers.text.mix import parse_mix
 
-Style = NDArray[np.float32]
+VoiceStyle = NDArray[np.float32]
 """[1, 256]: timbre in the first half, prosody in the second."""
 
-_KEPT: Final = 64
+_MAX_CACHED_STYLES: Final = 64
 """Voices and mixes held in memory, half a megabyte each."""
 
 
@@ -26,21 +26,21 @@ class KokoroVoices:
             self.names = tuple(self._archive.files)
         except (OSError, ValueError, AttributeError) as err:
             raise LoadFailedError(f"The voices in {path} cannot be read: {err}.") from err
-        self._tables: dict[str, NDArray[np.float32]] = {}
+        self._styles: dict[str, NDArray[np.float32]] = {}
 
-    def style(self, voice: str, symbols: int) -> Style:
+    def style(self, voice: str, symbols: int) -> VoiceStyle:
         """Return the style of a voice or a mix for so many symbols. Raises BadRequestError."""
-        table = self.table(voice)
-        row: Style = table[min(max(symbols, 1), len(table)) - 1]
+        table = self.styles(voice)
+        row: VoiceStyle = table[min(max(symbols, 1), len(table)) - 1]
         return row.reshape(1, -1)
 
-    def table(self, voice: str) -> NDArray[np.float32]:
+    def styles(self, voice: str) -> NDArray[np.float32]:
         """Return the styles of a voice or a mix, a row for each number of symbols."""
-        if voice not in self._tables:
-            if len(self._tables) >= _KEPT:
-                self._tables.pop(next(iter(self._tables)))
-            self._tables[voice] = self._mix(voice)
-        return self._tables[voice]
+        if voice not in self._styles:
+            if len(self._styles) >= _MAX_CACHED_STYLES:
+                self._styles.pop(next(iter(self._styles)))
+            self._styles[voice] = self._mix(voice)
+        return self._styles[voice]
 
     def language(self, voice: str) -> str:
         """Return espeak-ng's code of the language: that of the first voice of a mix."""
@@ -48,7 +48,7 @@ class KokoroVoices:
 
     def close(self) -> None:
         """Close the file."""
-        self._tables.clear()
+        self._styles.clear()
         self._archive.close()
 
     def _mix(self, voice: str) -> NDArray[np.float32]:

@@ -4,7 +4,7 @@ import ctypes
 import sys
 
 
-def trim() -> None:
+def release_free_memory() -> None:
     """Return free memory to the system; nothing where the C library cannot.
 
     What only loading needed would be held for ever: by a worker of Whisper, because it allocates

@@ -17,15 +17,15 @@ from pymicro_wakeword import MicroWakeWord, MicroWakeWordFeatures
 
 from wyoming_servers.domain import ModelSpec, Placement
 from wyoming_servers.engines.base import Output, ReportProgress
-from wyoming_servers.engines.wake_clock import ClientClock
+from wyoming_servers.engines.wake_clock import ClientTimestamps
 from wyoming_servers.engines.wake_features import RATE
-from wyoming_servers.engines.wake_request import WakeRequest, detection, scored
-from wyoming_servers.engines.wake_tflite import read
+from wyoming_servers.engines.wake_request import WakeRequest, detection_output, scores_output
+from wyoming_servers.engines.wake_tflite import read_tflite
 from wyoming_servers.engines.wake_trigger import Trigger
-from wyoming_servers.engines.wake_words import WakeWord, WordCatalog, describe, microwakeword_files
+from wyoming_servers.engines.wake_words import WakeWord, WakeWordCatalog, load_report, microwakeword_files
 from wyoming_servers.errors import LoadFailedError, ModelMissingError
 
-_LOG = logging.getLogger(__name__)
+_LOGGER = logging.getLogger(__name__)
 
 HOP: Final = 160
 """Samples between two features (10 ms)."""
@@ -36,47 +36,47 @@ STRIDE: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class _Listener:
+class _ActiveWord:
     """One word a stream waits for."""
 
-    word: str
+    name: str
     model: MicroWakeWord
     trigger: Trigger
 
 
-class MicroSession:
+class MicroWakeWordSession:
     """One stream of audio."""
 
-    def __init__(self, listeners: Sequence[_Listener], *, scores: bool = False) -> None:
-        self._listeners = listeners
-        self._tells_scores = scores
+    def __init__(self, listeners: Sequence[_ActiveWord], *, scores: bool = False) -> None:
+        self._words = listeners
+        self._report_scores = scores
         self._features = MicroWakeWordFeatures()
         self._count = 0
         """Features so far."""
         self._received = 0
         """Bytes of the stream."""
-        self._clock = ClientClock(RATE)
+        self._timestamps = ClientTimestamps(RATE)
 
     def feed(self, payload: bytes, data: Mapping[str, Any]) -> Iterable[Output]:
-        self._clock.mark(self._received // 2, data.get("timestamp"))
+        self._timestamps.add(self._received // 2, data.get("timestamp"))
         self._received += len(payload)
         outputs: list[Output] = []
         for features in self._features.process_streaming(payload):
             self._count += 1
             sample = WINDOW + HOP * (self._count - 1)
-            self._clock.reach(sample)
+            self._timestamps.advance(sample)
             scores: dict[str, float] = {}
-            for listener in self._listeners:
+            for listener in self._words:
                 score = listener.model.process_streaming_prob(features)
                 if score is None or self._count % listener.model.stride:
                     continue  # the model only collects features, its 0 is not a score
                 score = relative_score(score, listener.model.probability_cutoff)
-                scores[listener.word] = score
+                scores[listener.name] = score
                 if listener.trigger.update(score, sample):
-                    time = self._clock.milliseconds
-                    outputs.append(detection(listener.word, score, time, sample))
-            if scores and self._tells_scores:
-                outputs.append(scored(scores, sample))
+                    time = self._timestamps.current
+                    outputs.append(detection_output(listener.name, score, time, sample))
+            if scores and self._report_scores:
+                outputs.append(scores_output(scores, sample))
         return outputs
 
     def finish(self) -> Generator[Output, None, Mapping[str, Any]]:
@@ -85,9 +85,9 @@ class MicroSession:
         return {"samples": self._received // 2}
 
     def close(self) -> None:
-        for listener in self._listeners:
+        for listener in self._words:
             listener.model.close()
-        self._listeners = ()
+        self._words = ()
 
 
 class MicroWakeWordEngine:
@@ -97,17 +97,17 @@ class MicroWakeWordEngine:
     """
 
     def __init__(self) -> None:
-        self._catalog = WordCatalog(list)
+        self._catalog = WakeWordCatalog(list)
 
     def load(
         self, spec: ModelSpec, placement: Placement, progress: ReportProgress
     ) -> Mapping[str, Any]:
         progress("load", 0)
         folder = spec.files.get("models_dir")
-        self._catalog = WordCatalog(partial(microwakeword_files, Path(folder) if folder else None))
+        self._catalog = WakeWordCatalog(partial(microwakeword_files, Path(folder) if folder else None))
         progress("load", 100)
         lead = WINDOW + HOP * (STRIDE - 1)
-        return describe(self._catalog.words, lead=lead, step=HOP * STRIDE)
+        return load_report(self._catalog.words, lead=lead, step=HOP * STRIDE)
 
     def warm_up(self) -> None:
         """Hear half a second of silence, waiting for every word."""
@@ -116,7 +116,7 @@ class MicroWakeWordEngine:
             pass
         session.close()
 
-    def open(self, request: Mapping[str, Any]) -> MicroSession:
+    def open(self, request: Mapping[str, Any]) -> MicroWakeWordSession:
         """Begin a stream; no `words` means all there are that can be loaded.
 
         A threshold is relative: see `relative_score`. Raises ModelMissingError for a word that
@@ -124,10 +124,10 @@ class MicroWakeWordEngine:
         """
         wanted = WakeRequest.parse(request)
         refractory = round(wanted.refractory * RATE)
-        models = self._named(wanted.words) if wanted.words else self._all()
-        return MicroSession(
+        models = self._load_words(wanted.words) if wanted.words else self._load_usable_words()
+        return MicroWakeWordSession(
             [
-                _Listener(
+                _ActiveWord(
                     name,
                     model,
                     Trigger(wanted.threshold_of(name), wanted.trigger_level_of(name), refractory),
@@ -138,19 +138,19 @@ class MicroWakeWordEngine:
         )
 
     def close(self) -> None:
-        self._catalog = WordCatalog(list)
+        self._catalog = WakeWordCatalog(list)
 
-    def _named(self, names: Sequence[str]) -> dict[str, MicroWakeWord]:
-        return {name: _load(self._catalog.find(name)) for name in names}
+    def _load_words(self, names: Sequence[str]) -> dict[str, MicroWakeWord]:
+        return {name: _load_model(self._catalog.find(name)) for name in names}
 
-    def _all(self) -> dict[str, MicroWakeWord]:
+    def _load_usable_words(self) -> dict[str, MicroWakeWord]:
         self._catalog.rescan()
         models = {}
         for word in self._catalog.words:
             try:
-                models[word.name] = _load(word)
+                models[word.name] = _load_model(word)
             except LoadFailedError as err:
-                _LOG.warning("Wake word %s is left out. %s", word.name, err)
+                _LOGGER.warning("Wake word %s is left out. %s", word.name, err)
         if not models:
             raise ModelMissingError("There is no wake word to listen for.")
         return models
@@ -167,10 +167,10 @@ def relative_score(score: float, cutoff: float) -> float:
     return 1 - 0.5 * (1 - score) / (1 - cutoff)
 
 
-def _load(word: WakeWord) -> MicroWakeWord:
+def _load_model(word: WakeWord) -> MicroWakeWord:
     try:
         model = json.loads(word.path.read_text(encoding="utf-8"))["model"]
-        read(word.path.parent / model)  # the library would crash on a damaged file
+        read_tflite(word.path.parent / model)  # the library would crash on a damaged file
         loaded = MicroWakeWord.from_config(word.path)
         if not 0 < loaded.probability_cutoff < 1:
             raise ValueError(f"its cutoff is {loaded.probability_cutoff}")

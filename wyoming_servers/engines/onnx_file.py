@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from wyoming_servers.engines.protobuf import (
-    Raw,
-    content,
-    encode_block,
-    encode_head,
-    encode_number,
+    RawField,
+    field_bytes,
+    encode_bytes,
+    encode_header,
+    encode_integer,
     parse,
-    text_of,
-    whole_numbers,
+    field_text,
+    field_integers,
 )
 
 _GRAPH: Final = 7
@@ -31,101 +31,101 @@ INT64: Final = 7
 
 
 @dataclass(frozen=True, slots=True)
-class Attribute:
+class OnnxAttribute:
     """A setting of a node."""
 
     name: str
-    numbers: tuple[int, ...]
+    integers: tuple[int, ...]
     """Those that are whole."""
     nested: bool
     """Whether it is a network of its own."""
-    raw: Raw
+    raw: RawField
 
-    def with_numbers(self, values: Iterable[int]) -> "Attribute":
+    def with_integers(self, values: Iterable[int]) -> "OnnxAttribute":
         """Return it with another row of whole numbers."""
         numbers = tuple(values)
         kept = [field.raw for field in parse(memoryview(self.raw)) if field.number != _INTEGERS]
-        raw = b"".join((*kept, *(encode_number(_INTEGERS, value) for value in numbers)))
-        return Attribute(self.name, numbers, self.nested, raw)
+        raw = b"".join((*kept, *(encode_integer(_INTEGERS, value) for value in numbers)))
+        return OnnxAttribute(self.name, numbers, self.nested, raw)
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class OnnxNode:
     """One operation; values are called by name."""
 
     operator: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    attributes: tuple[Attribute, ...] = ()
-    rest: tuple[Raw, ...] = ()
+    attributes: tuple[OnnxAttribute, ...] = ()
+    other_fields: tuple[RawField, ...] = ()
     """Its other fields."""
 
-    def numbers(self, name: str) -> tuple[int, ...] | None:
+    def integers(self, name: str) -> tuple[int, ...] | None:
         """Return the whole numbers of an attribute, None if it is not given."""
-        return next((each.numbers for each in self.attributes if each.name == name), None)
+        return next((each.integers for each in self.attributes if each.name == name), None)
 
-    def encoded(self) -> Raw:
+    def encode(self) -> RawField:
         """Return its message."""
         return b"".join(
             (
-                *(encode_block(_INPUT, name.encode()) for name in self.inputs),
-                *(encode_block(_OUTPUT, name.encode()) for name in self.outputs),
-                encode_block(_OPERATOR, self.operator.encode()),
-                *(encode_block(_ATTRIBUTE, each.raw) for each in self.attributes),
-                *self.rest,
+                *(encode_bytes(_INPUT, name.encode()) for name in self.inputs),
+                *(encode_bytes(_OUTPUT, name.encode()) for name in self.outputs),
+                encode_bytes(_OPERATOR, self.operator.encode()),
+                *(encode_bytes(_ATTRIBUTE, each.raw) for each in self.attributes),
+                *self.other_fields,
             )
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Weight:
+class Initializer:
     """A constant."""
 
     name: str
     shape: tuple[int, ...]
-    raw: Raw
+    raw: RawField
 
-    def reshaped(self, shape: tuple[int, ...]) -> "Weight":
+    def reshaped(self, shape: tuple[int, ...]) -> "Initializer":
         """Return the same numbers in another shape."""
         kept = [field.raw for field in parse(memoryview(self.raw)) if field.number != _DIMENSION]
-        raw = b"".join((*(encode_number(_DIMENSION, size) for size in shape), *kept))
-        return Weight(self.name, shape, raw)
+        raw = b"".join((*(encode_integer(_DIMENSION, size) for size in shape), *kept))
+        return Initializer(self.name, shape, raw)
 
 
 @dataclass(frozen=True, slots=True)
-class Network:
+class OnnxModel:
     """What is computed, in order, and from what."""
 
-    nodes: tuple[Node, ...]
-    weights: Mapping[str, Weight]
-    inputs: Mapping[str, Raw]
+    nodes: tuple[OnnxNode, ...]
+    initializers: Mapping[str, Initializer]
+    inputs: Mapping[str, RawField]
     """What must be given, by name."""
-    outputs: Mapping[str, Raw]
-    head: tuple[Raw, ...] = ()
+    outputs: Mapping[str, RawField]
+    other_fields: tuple[RawField, ...] = ()
     """Fields of the file beside the network."""
 
-    def encoded(self) -> bytes:
+    def encode(self) -> bytes:
         """Return the file. Fields that say only what a value is like are not among it."""
-        graph: list[Raw] = []
+        graph: list[RawField] = []
         for number, messages in (
-            (_NODE, [node.encoded() for node in self.nodes]),
+            (_NODE, [node.encode() for node in self.nodes]),
             (_GRAPH_NAME, [b"network"]),
-            (_INITIALIZER, [weight.raw for weight in self.weights.values()]),
+            (_INITIALIZER, [weight.raw for weight in self.initializers.values()]),
             (_GRAPH_INPUT, self.inputs.values()),
             (_GRAPH_OUTPUT, self.outputs.values()),
         ):
             for message in messages:
-                graph += [encode_head(number, len(message)), message]
-        return b"".join([*self.head, encode_head(_GRAPH, sum(map(len, graph))), *graph])
+                graph += [encode_header(number, len(message)), message]
+        return b"".join([*self.other_fields, encode_header(_GRAPH, sum(map(len, graph))), *graph])
 
 
-def read(model: bytes) -> Network:
+def read_model(model: bytes) -> OnnxModel:
     """Read a file. Raises ValueError if it is no ONNX file."""
-    head: list[Raw] = []
+    head: list[RawField] = []
     graph = memoryview(b"")
     for field in parse(memoryview(model)):
         if field.number == _GRAPH:
-            graph = content(field)
+            graph = field_bytes(field)
         else:
             head.append(field.raw)
     found: dict[int, list[memoryview]] = {}
@@ -133,76 +133,76 @@ def read(model: bytes) -> Network:
         if field.number == _SPARSE:
             raise ValueError("The ONNX file has sparse weights.")
         if field.number in (_NODE, _INITIALIZER, _GRAPH_INPUT, _GRAPH_OUTPUT):
-            found.setdefault(field.number, []).append(content(field))
-    weights = [_weight(message) for message in found.get(_INITIALIZER, ())]
-    return Network(
-        nodes=tuple(_node(message) for message in found.get(_NODE, ())),
-        weights={weight.name: weight for weight in weights},
-        inputs={_name(message): message for message in found.get(_GRAPH_INPUT, ())},
-        outputs={_name(message): message for message in found.get(_GRAPH_OUTPUT, ())},
-        head=tuple(head),
+            found.setdefault(field.number, []).append(field_bytes(field))
+    weights = [_parse_initializer(message) for message in found.get(_INITIALIZER, ())]
+    return OnnxModel(
+        nodes=tuple(_parse_node(message) for message in found.get(_NODE, ())),
+        initializers={weight.name: weight for weight in weights},
+        inputs={_parse_name(message): message for message in found.get(_GRAPH_INPUT, ())},
+        outputs={_parse_name(message): message for message in found.get(_GRAPH_OUTPUT, ())},
+        other_fields=tuple(head),
     )
 
 
-def value(name: str, element: int = FLOAT) -> Raw:
+def value_info(name: str, element: int = FLOAT) -> RawField:
     """Return how a network declares a value of any shape that goes in or out."""
-    tensor = encode_block(_TENSOR_TYPE, encode_number(_ELEMENT_TYPE, element))
-    return encode_block(_NAME, name.encode()) + encode_block(_VALUE_TYPE, tensor)
+    tensor = encode_bytes(_TENSOR_TYPE, encode_integer(_ELEMENT_TYPE, element))
+    return encode_bytes(_NAME, name.encode()) + encode_bytes(_VALUE_TYPE, tensor)
 
 
-def integers(name: str, values: Sequence[int]) -> Weight:
+def integer_initializer(name: str, values: Sequence[int]) -> Initializer:
     """Return a constant row of whole numbers."""
     data = b"".join(value.to_bytes(8, "little", signed=True) for value in values)
     raw = (
-        encode_number(_DIMENSION, len(values))
-        + encode_number(_ELEMENT, INT64)
-        + encode_block(_TENSOR_NAME, name.encode())
-        + encode_block(_DATA, data)
+        encode_integer(_DIMENSION, len(values))
+        + encode_integer(_ELEMENT, INT64)
+        + encode_bytes(_TENSOR_NAME, name.encode())
+        + encode_bytes(_DATA, data)
     )
-    return Weight(name, (len(values),), raw)
+    return Initializer(name, (len(values),), raw)
 
 
-def _node(message: memoryview) -> Node:
+def _parse_node(message: memoryview) -> OnnxNode:
     texts: dict[int, list[str]] = {_INPUT: [], _OUTPUT: [], _OPERATOR: []}
-    attributes: list[Attribute] = []
-    rest: list[Raw] = []
+    attributes: list[OnnxAttribute] = []
+    rest: list[RawField] = []
     for field in parse(message):
         if field.number in texts:
-            texts[field.number].append(text_of(field))
+            texts[field.number].append(field_text(field))
         elif field.number == _ATTRIBUTE:
-            attributes.append(_attribute(content(field)))
+            attributes.append(_parse_attribute(field_bytes(field)))
         else:
             rest.append(field.raw)
-    return Node(
+    return OnnxNode(
         operator="".join(texts[_OPERATOR]),
         inputs=tuple(texts[_INPUT]),
         outputs=tuple(texts[_OUTPUT]),
         attributes=tuple(attributes),
-        rest=tuple(rest),
+        other_fields=tuple(rest),
     )
 
 
-def _attribute(message: memoryview) -> Attribute:
+def _parse_attribute(message: memoryview) -> OnnxAttribute:
     fields = list(parse(message))
-    return Attribute(
-        name=_name(message),
-        numbers=tuple(
-            whole_numbers(field for field in fields if field.number in (_INTEGER, _INTEGERS))
+    return OnnxAttribute(
+        name=_parse_name(message),
+        integers=tuple(
+            field_integers(field for field in fields if field.number in (_INTEGER, _INTEGERS))
         ),
         nested=any(field.number in (_SUBGRAPH, _SUBGRAPHS) for field in fields),
         raw=message,
     )
 
 
-def _weight(message: memoryview) -> Weight:
+def _parse_initializer(message: memoryview) -> Initializer:
     fields = list(parse(message))
-    return Weight(
-        name=next((text_of(field) for field in fields if field.number == _TENSOR_NAME), ""),
-        shape=tuple(whole_numbers(field for field in fields if field.number == _DIMENSION)),
+    return Initializer(
+        name=next((field_text(field) for field in fields if field.number == _TENSOR_NAME), ""),
+        shape=tuple(field_integers(field for field in fields if field.number == _DIMENSION)),
         raw=message,
     )
 
 
-def _name(message: memoryview) -> str:
+def _parse_name(message: memoryview) -> str:
     """Return the name of an attribute, an input or an output."""
-    return next((text_of(field) for field in parse(message) if field.number == _NAME), "")
+    return next((field_text(field) for field in parse(message) if field.number == _NAME), "")

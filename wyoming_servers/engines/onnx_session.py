@@ -38,7 +38,7 @@ def open_session(
     settings.add_session_config_entry(
         "session.intra_op.allow_spinning", "1" if options.get("spinning", spinning) else "0"
     )
-    _share_memory()
+    _share_arena()
     settings.add_session_config_entry("session.use_env_allocators", "1")
     session = onnxruntime.InferenceSession(
         network, sess_options=settings, providers=_providers(placement)
@@ -51,7 +51,7 @@ def open_session(
 
 
 @cache
-def _share_memory() -> None:
+def _share_arena() -> None:
     """Give all sessions of the process one pool of working memory instead of one each."""
     import onnxruntime
 

@@ -10,17 +10,17 @@ import numpy as np
 
 from wyoming_servers.domain import ModelSpec, Placement
 from wyoming_servers.engines.base import Output, ReportProgress, Session
-from wyoming_servers.engines.wake_choose import choose_features
+from wyoming_servers.engines.wake_choose import select_features
 from wyoming_servers.engines.wake_classifier import Classifier, load_classifier
-from wyoming_servers.engines.wake_features import RATE, STEP, Features
-from wyoming_servers.engines.wake_gate import OpenGate, SpeechGate
+from wyoming_servers.engines.wake_features import RATE, STEP, FeatureExtractor
+from wyoming_servers.engines.wake_gate import NoGate, VadGate
 from wyoming_servers.engines.wake_request import WakeRequest
-from wyoming_servers.engines.wake_session import Listener, WakeSession
+from wyoming_servers.engines.wake_session import ActiveWord, WakeSession
 from wyoming_servers.engines.wake_trigger import Trigger
 from wyoming_servers.engines.wake_words import (
     WakeWord,
-    WordCatalog,
-    describe,
+    WakeWordCatalog,
+    load_report,
     openwakeword_files,
 )
 from wyoming_servers.errors import (
@@ -30,7 +30,7 @@ from wyoming_servers.errors import (
     ModelMissingError,
 )
 
-_LOG = logging.getLogger(__name__)
+_LOGGER = logging.getLogger(__name__)
 
 
 class OpenWakeWordEngine:
@@ -45,8 +45,8 @@ class OpenWakeWordEngine:
     """A step of so many streams takes 10 ms and, once, 8 MB; more at a time gain nothing."""
 
     def __init__(self) -> None:
-        self._features: Features | None = None
-        self._catalog = WordCatalog(list)
+        self._extractor: FeatureExtractor | None = None
+        self._catalog = WakeWordCatalog(list)
         self._classifiers: dict[str, tuple[WakeWord, Classifier | LoadFailedError]] = {}
         """By name: the file that was tried, and what came of it."""
 
@@ -55,14 +55,14 @@ class OpenWakeWordEngine:
     ) -> Mapping[str, Any]:
         progress("load", 0)
         cache, folder = (spec.files.get(role) for role in ("cache_dir", "models_dir"))
-        self._features = choose_features(
+        self._extractor = select_features(
             int(spec.options.get("threads", 1)), Path(cache) if cache else None
         )
         progress("load", 50)
-        self._catalog = WordCatalog(partial(openwakeword_files, Path(folder) if folder else None))
-        words = self._load_all()
+        self._catalog = WakeWordCatalog(partial(openwakeword_files, Path(folder) if folder else None))
+        words = self._usable_words()
         progress("load", 100)
-        return describe(words, lead=self._features.lead, step=STEP)
+        return load_report(words, lead=self._extractor.lead, step=STEP)
 
     def warm_up(self) -> None:
         """Hear half a second of silence, waiting for every word."""
@@ -77,22 +77,22 @@ class OpenWakeWordEngine:
         Raises ModelMissingError for a word that is not there, LoadFailedError for one whose file
         is broken.
         """
-        if self._features is None:
+        if self._extractor is None:
             raise InternalError("The wake word engine was used before it was loaded.")
         wanted = WakeRequest.parse(request)
         refractory = round(wanted.refractory * RATE)
         listeners = [
-            Listener(
+            ActiveWord(
                 name,
                 self._classifier(self._catalog.find(name)),
                 Trigger(wanted.threshold_of(name), wanted.trigger_level_of(name), refractory),
             )
-            for name in wanted.words or [word.name for word in self._load_all()]
+            for name in wanted.words or [word.name for word in self._usable_words()]
         ]
         if not listeners:
             raise ModelMissingError("There is no wake word to listen for.")
-        gate = SpeechGate() if wanted.vad else OpenGate()
-        return WakeSession(self._features, listeners, gate, self._advance, scores=wanted.scores)
+        gate = VadGate() if wanted.vad else NoGate()
+        return WakeSession(self._extractor, listeners, gate, self._compute_step, scores=wanted.scores)
 
     def feed_batch(
         self, pieces: Sequence[tuple[Session, bytes, Mapping[str, Any]]]
@@ -106,37 +106,37 @@ class OpenWakeWordEngine:
         for place, (session, payload, data) in enumerate(pieces):
             stream = cast("WakeSession", session)  # this engine opened it
             try:
-                stream.take(payload, data)
+                stream.push_audio(payload, data)
             except BadRequestError as err:
                 faults[place] = err
             else:
                 last[stream] = place
-        while ready := [stream for stream in last if stream.ready]:
-            self._advance(ready)
-        outputs = {place: stream.outputs() for stream, place in last.items()}
+        while ready := [stream for stream in last if stream.has_frame]:
+            self._compute_step(ready)
+        outputs = {place: stream.take_outputs() for stream, place in last.items()}
         return [faults.get(place) or outputs.get(place, []) for place in range(len(pieces))]
 
     def close(self) -> None:
-        self._features = None
+        self._extractor = None
         self._classifiers.clear()
 
-    def _advance(self, streams: Sequence[WakeSession]) -> None:
+    def _compute_step(self, streams: Sequence[WakeSession]) -> None:
         """Take one step of each stream; all of them must be ready."""
-        if self._features is None:
+        if self._extractor is None:
             raise InternalError("The wake word engine was used after it was closed.")
-        audio = np.stack([stream.next_step() for stream in streams])
-        embeddings = self._features.step([stream.state for stream in streams], audio)
-        waiting: dict[Classifier, list[tuple[WakeSession, Listener]]] = {}
+        audio = np.stack([stream.next_frame() for stream in streams])
+        embeddings = self._extractor.step([stream.state for stream in streams], audio)
+        waiting: dict[Classifier, list[tuple[WakeSession, ActiveWord]]] = {}
         for stream, embedding in zip(streams, embeddings, strict=True):
-            stream.remember(embedding)
-            for listener in stream.listeners:
+            stream.append_embedding(embedding)
+            for listener in stream.active_words:
                 waiting.setdefault(listener.classifier, []).append((stream, listener))
         for classifier, group in waiting.items():
-            windows = np.stack([stream.window(classifier.windows) for stream, _ in group])
+            windows = np.stack([stream.recent_embeddings(classifier.windows) for stream, _ in group])
             for (stream, listener), score in zip(group, classifier.scores(windows), strict=True):
-                stream.judge(listener, float(score))
+                stream.record_score(listener, float(score))
 
-    def _load_all(self) -> list[WakeWord]:
+    def _usable_words(self) -> list[WakeWord]:
         """Load every word that is not yet; return those that can be heard."""
         self._catalog.rescan()
         usable = []
@@ -155,7 +155,7 @@ class OpenWakeWordEngine:
             try:
                 result = load_classifier(word.path)
             except LoadFailedError as err:
-                _LOG.warning("Wake word %s is left out. %s", word.name, err)
+                _LOGGER.warning("Wake word %s is left out. %s", word.name, err)
                 result = err
             self._classifiers[word.name] = (word, result)
         if isinstance(result, LoadFailedError):

@@ -11,12 +11,12 @@ from wyoming_servers.audio.fade import Trimmer
 from wyoming_servers.audio.pcm import to_s16
 from wyoming_servers.domain import ModelSpec, Placement
 from wyoming_servers.engines.base import Output, ReportProgress
-from wyoming_servers.engines.memory import trim
-from wyoming_servers.engines.piper_choir import Choir
-from wyoming_servers.engines.speaking import LEAD, SAMPLE_TEXT, gain, limit, number, tail
+from wyoming_servers.engines.memory import release_free_memory
+from wyoming_servers.engines.piper_choir import ParallelVoice
+from wyoming_servers.engines.speaking import LEADING_SILENCE, SAMPLE_TEXT, loudness_gain, soft_limit, request_number, trailing_silence
 from wyoming_servers.errors import BadRequestError, LoadFailedError
-from wyoming_servers.text.locale import canonical
-from wyoming_servers.text.plain import speakable
+from wyoming_servers.text.locale import canonical_tag
+from wyoming_servers.text.plain import is_speakable
 
 if TYPE_CHECKING:
     from piper import SynthesisConfig
@@ -31,13 +31,13 @@ class PiperEngine:
     """
 
     def __init__(self) -> None:
-        self._choir: Choir | None = None
+        self._voice: ParallelVoice | None = None
         self._gain = 1.0
 
     @property
-    def lanes(self) -> int:
+    def parallel_runs(self) -> int:
         """Most texts that are spoken at the same time."""
-        return 1 if self._choir is None else self._choir.lanes
+        return 1 if self._voice is None else self._voice.parallel_runs
 
     def load(
         self, spec: ModelSpec, placement: Placement, progress: ReportProgress
@@ -55,14 +55,14 @@ class PiperEngine:
             Path(spec.files.get("config", f"{model}.json")).read_text(encoding="utf-8")
         )
         config = PiperConfig.from_dict(settings)
-        self._choir = Choir(config, model, spec.options, placement)
-        trim()
+        self._voice = ParallelVoice(config, model, spec.options, placement)
+        release_free_memory()
         return {
             "sample_rate": config.sample_rate,
             "speakers": list(config.speaker_id_map),
             "languages": _languages(settings),
-            "lanes": self.lanes,
-            "in_stretches": self._choir.in_stretches,
+            "lanes": self.parallel_runs,
+            "in_stretches": self._voice.streams_audio,
         }
 
     def warm_up(self) -> None:
@@ -73,47 +73,47 @@ class PiperEngine:
         from piper import SynthesisConfig
 
         self._gain = 1.0
-        choir = self._loaded()
-        blocks = choir.blocks(SAMPLE_TEXT)
-        pieces = [piece for block in blocks for piece in choir.speak(block, SynthesisConfig())]
-        self._gain = gain(np.concatenate(pieces)) if pieces else 1.0
+        choir = self._require_voice()
+        blocks = choir.phonemize(SAMPLE_TEXT)
+        pieces = [piece for block in blocks for piece in choir.synthesize(block, SynthesisConfig())]
+        self._gain = loudness_gain(np.concatenate(pieces)) if pieces else 1.0
 
     def open(self, request: Mapping[str, Any]) -> "PiperSession":
         """Begin to speak. Raises BadRequestError for a speaker or a number it does not know."""
         from piper import SynthesisConfig
 
-        choir = self._loaded()
+        choir = self._require_voice()
         text = request.get("text")
         if not isinstance(text, str):
             raise BadRequestError("The request has no text.")
-        speed = number(request, "speed", 0.1, 10.0)
-        volume = number(request, "volume", 0.0, 4.0)
+        speed = request_number(request, "speed", 0.1, 10.0)
+        volume = request_number(request, "volume", 0.0, 4.0)
         settings = SynthesisConfig(
-            speaker_id=_speaker(choir.config, request.get("speaker")),
+            speaker_id=_speaker_id(choir.config, request.get("speaker")),
             length_scale=choir.config.length_scale / (1.0 if speed is None else speed),
-            noise_scale=number(request, "noise_scale", 0.0, 2.0),
-            noise_w_scale=number(request, "noise_w", 0.0, 2.0),
+            noise_scale=request_number(request, "noise_scale", 0.0, 2.0),
+            noise_w_scale=request_number(request, "noise_w", 0.0, 2.0),
         )
         loud = self._gain * (1.0 if volume is None else volume)
         return PiperSession(choir, settings, text, loud)
 
     def close(self) -> None:
         """Let the voice go."""
-        if self._choir is not None:
-            self._choir.close()
-        self._choir = None
+        if self._voice is not None:
+            self._voice.close()
+        self._voice = None
 
-    def _loaded(self) -> Choir:
-        if self._choir is None:
+    def _require_voice(self) -> ParallelVoice:
+        if self._voice is None:
             raise LoadFailedError("No voice is loaded.")
-        return self._choir
+        return self._voice
 
 
 class PiperSession:
     """One text on its way to audio: stretches of a second at most, or whole sentences."""
 
-    def __init__(self, choir: Choir, settings: "SynthesisConfig", text: str, gain: float) -> None:
-        self._choir = choir
+    def __init__(self, choir: ParallelVoice, settings: "SynthesisConfig", text: str, gain: float) -> None:
+        self._voice = choir
         self._settings = settings
         self._text = text
         self._gain = gain
@@ -124,31 +124,31 @@ class PiperSession:
 
     def finish(self) -> Generator[Output, None, Mapping[str, Any]]:
         """Speak. A text without letters and numbers gives no audio."""
-        rate = self._choir.config.sample_rate
-        blocks = self._choir.blocks(self._text) if speakable(self._text) else []
+        rate = self._voice.config.sample_rate
+        blocks = self._voice.phonemize(self._text) if is_speakable(self._text) else []
         # Between two sentences of one text the voice's own pause stays.
-        trimmer = Trimmer(rate, begin=LEAD, end=tail(self._text))
+        trimmer = Trimmer(rate, begin=LEADING_SILENCE, end=trailing_silence(self._text))
         total = 0
         for block in blocks:
-            for samples in self._choir.speak(block, self._settings):
-                pcm = trimmer.feed(to_s16(limit(samples * self._gain)))
+            for samples in self._voice.synthesize(block, self._settings):
+                pcm = trimmer.feed(to_s16(soft_limit(samples * self._gain)))
                 total += len(pcm) // 2
                 if pcm:
-                    yield _output(pcm, rate)
+                    yield _audio_output(pcm, rate)
         if pcm := trimmer.finish():
             total += len(pcm) // 2
-            yield _output(pcm, rate)
+            yield _audio_output(pcm, rate)
         return {"samples": total}
 
     def close(self) -> None:
         """Nothing is held."""
 
 
-def _output(pcm: bytes, rate: int) -> Output:
+def _audio_output(pcm: bytes, rate: int) -> Output:
     return Output(payload=pcm, seconds=len(pcm) / 2 / rate)
 
 
-def _speaker(config: "PiperConfig", wanted: Any) -> int | None:
+def _speaker_id(config: "PiperConfig", wanted: Any) -> int | None:
     """Return the number of a speaker by name or by number; None for the voice's own choice."""
     if wanted is None or wanted == "":
         return None
@@ -167,4 +167,4 @@ def _speaker(config: "PiperConfig", wanted: Any) -> int | None:
 def _languages(settings: Mapping[str, Any]) -> list[str]:
     """Return the languages a voice's configuration names."""
     code = settings.get("language", {}).get("code") or settings["espeak"]["voice"]
-    return [canonical(code)]
+    return [canonical_tag(code)]

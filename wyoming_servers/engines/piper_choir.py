@@ -11,8 +11,8 @@ import numpy as np
 from wyoming_servers.audio.pcm import Samples
 from wyoming_servers.domain import Placement
 from wyoming_servers.engines.onnx_session import thread_count
-from wyoming_servers.engines.piper_network import open_speaker
-from wyoming_servers.engines.piper_stream import Help
+from wyoming_servers.engines.piper_network import open_network
+from wyoming_servers.engines.piper_stream import Submit
 
 if TYPE_CHECKING:
     from piper import SynthesisConfig
@@ -22,7 +22,7 @@ MAX_PHONEMES: Final = 800
 """Of one inference: about a minute of speech. The network's memory grows with their square."""
 
 
-class Choir:
+class ParallelVoice:
     """A voice that speaks several texts at once, stretch by stretch.
 
     A lone text gets all threads; texts that are spoken at the same time get one each, which costs
@@ -37,47 +37,47 @@ class Choir:
 
         self.config = config
         threads = min(thread_count(options), os.cpu_count() or 1)
-        self._speaker = open_speaker(model, options, placement, threads, config.sample_rate)
+        self._network = open_network(model, options, placement, threads, config.sample_rate)
         # Only what it makes of a text is used, which needs no session.
-        self._voice = PiperVoice(config=config, session=None)
-        self._letters = threading.Lock()
-        self.in_stretches = self._speaker.in_stretches
+        self._phonemizer = PiperVoice(config=config, session=None)
+        self._phonemize_lock = threading.Lock()
+        self.streams_audio = self._network.streams_audio
         """Whether the sound of a sentence comes in short stretches."""
-        self.lanes = threads if self.in_stretches else 1
+        self.parallel_runs = threads if self.streams_audio else 1
         """Most texts at once."""
         self._helpers = (
             ThreadPoolExecutor(threads - 1, thread_name_prefix="helper") if threads > 1 else None
         )
         self._lock = threading.Lock()
-        self._texts = 0
+        self._active_texts = 0
         """How many have begun and not ended, be a stretch of them being made or not."""
 
-    def blocks(self, text: str) -> list[Sequence[str]]:
+    def phonemize(self, text: str) -> list[Sequence[str]]:
         """Return the phonemes of each sentence; of a very long one, in parts cut at spaces."""
         # espeak keeps the voice it was told to use in a global variable.
-        with self._letters:
-            sentences = self._voice.phonemize(text)
-        return [part for sentence in sentences for part in _parts(sentence)]
+        with self._phonemize_lock:
+            sentences = self._phonemizer.phonemize(text)
+        return [part for sentence in sentences for part in _voice_parts(sentence)]
 
-    def speak(self, phonemes: Sequence[str], settings: "SynthesisConfig") -> Iterator[Samples]:
+    def synthesize(self, phonemes: Sequence[str], settings: "SynthesisConfig") -> Iterator[Samples]:
         """Yield the sound of phonemes, as loud as the network makes it."""
         with self._lock:
-            self._texts += 1
+            self._active_texts += 1
         try:
-            yield from self._speaker.sounds(self._given(phonemes, settings), self._help)
+            yield from self._network.synthesize(self._network_inputs(phonemes, settings), self._idle_helpers)
         finally:
             with self._lock:
-                self._texts -= 1
+                self._active_texts -= 1
 
     def close(self) -> None:
         """Begin nothing more."""
         if self._helpers is not None:
             self._helpers.shutdown(wait=False, cancel_futures=True)
 
-    def _given(self, phonemes: Sequence[str], settings: "SynthesisConfig") -> dict[str, Any]:
+    def _network_inputs(self, phonemes: Sequence[str], settings: "SynthesisConfig") -> dict[str, Any]:
         """Return what the network is given, as piper names it."""
         config = self.config
-        ids = np.array([self._voice.phonemes_to_ids(list(phonemes))], np.int64)
+        ids = np.array([self._phonemizer.phonemes_to_ids(list(phonemes))], np.int64)
         scales = [
             own if wanted is None else wanted
             for wanted, own in (
@@ -97,14 +97,14 @@ class Choir:
             given["sid"] = np.array([wanted], np.int64)
         return given
 
-    def _help(self) -> Help | None:
+    def _idle_helpers(self) -> Submit | None:
         """Return what has other threads work for a text, if it is alone."""
         with self._lock:
-            alone = self._texts == 1
+            alone = self._active_texts == 1
         return self._helpers.submit if alone and self._helpers is not None else None
 
 
-def _parts(sentence: Sequence[str]) -> Iterator[Sequence[str]]:
+def _voice_parts(sentence: Sequence[str]) -> Iterator[Sequence[str]]:
     start = 0
     while len(sentence) - start > MAX_PHONEMES:
         spaces = [

@@ -9,70 +9,70 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from wyoming_servers.engines.onnx_file import Attribute, Network, Node, integers
+from wyoming_servers.engines.onnx_file import OnnxAttribute, OnnxModel, OnnxNode, integer_initializer
 
-MAX_CHANNELS: Final = 128
+MAX_CONV2D_CHANNELS: Final = 128
 """With more, the kernels for rows of samples are as fast."""
 
-BLOCK: Final = 16
+CHANNEL_BLOCK: Final = 16
 """The fast kernels work on so many channels at once."""
 
-_TO_IMAGE: Final = "wyoming_servers.to_image"
-_TO_ROW: Final = "wyoming_servers.to_row"
+_SHAPE_2D: Final = "wyoming_servers.to_image"
+_SHAPE_1D: Final = "wyoming_servers.to_row"
 
 
-def for_one_thread(network: Network) -> Network:
+def optimize_for_single_thread(network: OnnxModel) -> OnnxModel:
     """Return the same network for a session with one thread."""
-    changed = {node.inputs[1] for node in network.nodes if _gains(node, network)}
+    changed = {node.inputs[1] for node in network.nodes if _benefits_from_conv2d(node, network)}
     if not changed:
         return network
     weights = {
         name: weight.reshaped((*weight.shape[:2], 1, weight.shape[2]))
         if name in changed
         else weight
-        for name, weight in network.weights.items()
+        for name, weight in network.initializers.items()
     }
-    weights[_TO_IMAGE] = integers(_TO_IMAGE, (0, 0, 1, -1))
-    weights[_TO_ROW] = integers(_TO_ROW, (0, 0, -1))
+    weights[_SHAPE_2D] = integer_initializer(_SHAPE_2D, (0, 0, 1, -1))
+    weights[_SHAPE_1D] = integer_initializer(_SHAPE_1D, (0, 0, -1))
     nodes = tuple(
         each
         for number, node in enumerate(network.nodes)
-        for each in (_as_image(node, number) if _gains(node, network) else (node,))
+        for each in (_as_conv2d(node, number) if _benefits_from_conv2d(node, network) else (node,))
     )
-    return replace(network, nodes=nodes, weights=weights)
+    return replace(network, nodes=nodes, initializers=weights)
 
 
-def _gains(node: Node, network: Network) -> bool:
+def _benefits_from_conv2d(node: OnnxNode, network: OnnxModel) -> bool:
     """Whether a node is a convolution of rows with few channels."""
-    if node.operator != "Conv" or node.inputs[1] not in network.weights:
+    if node.operator != "Conv" or node.inputs[1] not in network.initializers:
         return False
-    shape = network.weights[node.inputs[1]].shape
+    shape = network.initializers[node.inputs[1]].shape
     return (
         len(shape) == 3
-        and all(BLOCK <= size <= MAX_CHANNELS and size % BLOCK == 0 for size in shape[:2])
-        and node.numbers("auto_pad") is None
-        and node.numbers("group") in (None, (1,))
+        and all(CHANNEL_BLOCK <= size <= MAX_CONV2D_CHANNELS and size % CHANNEL_BLOCK == 0 for size in shape[:2])
+        and node.integers("auto_pad") is None
+        and node.integers("group") in (None, (1,))
     )
 
 
-def _as_image(node: Node, number: int) -> Iterator[Node]:
+def _as_conv2d(node: OnnxNode, number: int) -> Iterator[OnnxNode]:
     """Yield a convolution of images between two nodes that reshape."""
-    image, answer = f"{_TO_IMAGE}.{number}", f"{_TO_ROW}.{number}"
-    yield Node("Reshape", (node.inputs[0], _TO_IMAGE), (image,))
+    image, answer = f"{_SHAPE_2D}.{number}", f"{_SHAPE_1D}.{number}"
+    yield OnnxNode("Reshape", (node.inputs[0], _SHAPE_2D), (image,))
     yield replace(
         node,
         inputs=(image, *node.inputs[1:]),
         outputs=(answer,),
-        attributes=tuple(map(_image_attribute, node.attributes)),
+        attributes=tuple(map(_conv2d_attribute, node.attributes)),
     )
-    yield Node("Reshape", (answer, _TO_ROW), node.outputs)
+    yield OnnxNode("Reshape", (answer, _SHAPE_1D), node.outputs)
 
 
-def _image_attribute(attribute: Attribute) -> Attribute:
-    match attribute.name, attribute.numbers:
+def _conv2d_attribute(attribute: OnnxAttribute) -> OnnxAttribute:
+    match attribute.name, attribute.integers:
         case "pads", (before, after):
-            return attribute.with_numbers((0, before, 0, after))
+            return attribute.with_integers((0, before, 0, after))
         case "dilations" | "strides" | "kernel_shape", (value,):
-            return attribute.with_numbers((1, value))
+            return attribute.with_integers((1, value))
         case _:
             return attribute

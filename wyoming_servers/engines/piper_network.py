@@ -15,73 +15,73 @@ import numpy as np
 
 from wyoming_servers.audio.pcm import Samples
 from wyoming_servers.domain import Placement
-from wyoming_servers.engines.memory import trim
-from wyoming_servers.engines.onnx_file import read
+from wyoming_servers.engines.memory import release_free_memory
+from wyoming_servers.engines.onnx_file import read_model
 from wyoming_servers.engines.onnx_session import open_session
-from wyoming_servers.engines.piper_graph import for_one_thread
-from wyoming_servers.engines.piper_parts import Parts, Stretch, split
-from wyoming_servers.engines.piper_plan import Needs, Pace, plan
-from wyoming_servers.engines.piper_stream import Help, Stream
-from wyoming_servers.engines.piper_stretch import StretchRunner
+from wyoming_servers.engines.piper_graph import optimize_for_single_thread
+from wyoming_servers.engines.piper_parts import SplitModel, ChunkableGraph, split_model
+from wyoming_servers.engines.piper_plan import ChunkGeometry, ThroughputEstimate, plan_chunks
+from wyoming_servers.engines.piper_stream import Submit, ChunkedSynthesis
+from wyoming_servers.engines.piper_stretch import ChunkRunner
 
 _LOGGER: Final = logging.getLogger(__name__)
 
-_UNHURRIED: Final = 10
+_BACKGROUND_NICENESS: Final = 10
 """Niceness of work that nobody waits for; on Linux a thread has its own."""
 
 
-class Speaker(Protocol):
+class VoiceNetwork(Protocol):
     """What makes sound of phonemes."""
 
-    in_stretches: bool
+    streams_audio: bool
     """Whether the sound of a text comes in short stretches."""
 
-    def sounds(
-        self, given: Mapping[str, Any], help_: Callable[[], Help | None]
+    def synthesize(
+        self, given: Mapping[str, Any], help_: Callable[[], Submit | None]
     ) -> Generator[Samples, None, None]:
         """Yield the sound of what the network is given, by this thread and those that help."""
         ...
 
 
-def open_speaker(
+def open_network(
     model: str, options: Mapping[str, Any], placement: Placement, threads: int, rate: int
-) -> Speaker:
+) -> VoiceNetwork:
     """Open a voice's network, of `rate` samples a second. Raises what onnxruntime raises."""
     # Elsewhere than on a CPU a sentence takes hardly longer than a part of it.
     if placement.device == "cpu":
-        parts = _parts(model)
+        parts = _split_file(model)
         if parts is not None:
             open_ = partial(open_session, options=options, placement=placement)
-            return PartsSpeaker(model, parts, open_, threads, rate)
-    return WholeSpeaker(model, options, placement)
+            return SplitNetwork(model, parts, open_, threads, rate)
+    return WholeNetwork(model, options, placement)
 
 
-def _parts(model: str) -> Parts | None:
+def _split_file(model: str) -> SplitModel | None:
     """Cut a network, if it can be; its parts point into the file, which they keep in memory."""
     # What is no ONNX file, onnxruntime explains better.
     with suppress(ValueError):
-        return split(read(Path(model).read_bytes()))
+        return split_model(read_model(Path(model).read_bytes()))
     return None
 
 
-class WholeSpeaker:
+class WholeNetwork:
     """A network that is built in another way than expected, or runs on a GPU."""
 
-    in_stretches = False
+    streams_audio = False
 
     def __init__(self, model: str, options: Mapping[str, Any], placement: Placement) -> None:
         """Open it."""
         self._session = open_session(model, options, placement, spinning=True)
 
-    def sounds(
-        self, given: Mapping[str, Any], help_: Callable[[], Help | None]
+    def synthesize(
+        self, given: Mapping[str, Any], help_: Callable[[], Submit | None]
     ) -> Generator[Samples, None, None]:
         """Yield all sound at once."""
         found = self._session.run(None, given)[0]
         yield np.atleast_1d(np.asarray(found, np.float32).squeeze())
 
 
-class PartsSpeaker:
+class SplitNetwork:
     """A network in three parts.
 
     The part that reads the text has two sessions: one with all threads, for a text that is alone,
@@ -90,12 +90,12 @@ class PartsSpeaker:
     sound are made side by side instead.
     """
 
-    in_stretches = True
+    streams_audio = True
 
     def __init__(
         self,
         model: str,
-        parts: Parts,
+        parts: SplitModel,
         open_: Callable[..., Any],
         threads: int,
         rate: int,
@@ -105,61 +105,61 @@ class PartsSpeaker:
         Its sound has `rate` samples a second.
         """
         self._model = model
-        self._open = open_
+        self._open_session = open_
         self._threads = threads
         self._names = list(parts.text.outputs)
-        self._alone = self._read_by(threads, parts)
-        self._among_others: Any = None
-        self._asked = threads == 1
+        self._parallel_session = self._open_text_session(threads, parts)
+        self._single_session: Any = None
+        self._single_requested = threads == 1
         """Whether the session with one thread was asked for, or is not needed."""
-        self._frames = self._runner(parts.frames)
-        self._samples = self._runner(parts.samples)
-        factor = parts.frames.factor
-        self._needs = Needs(
-            seconds=factor * parts.samples.factor / rate,
-            margin=math.ceil(parts.samples.margin / factor),
-            around=parts.frames.margin,
+        self._frames = self._open_runner(parts.frames)
+        self._samples = self._open_runner(parts.samples)
+        factor = parts.frames.upsampling
+        self._geometry = ChunkGeometry(
+            frame_seconds=factor * parts.samples.upsampling / rate,
+            samples_context=math.ceil(parts.samples.context / factor),
+            features_context=parts.frames.context,
         )
-        self._pace = Pace()
+        self._throughput = ThroughputEstimate()
 
-    def sounds(
-        self, given: Mapping[str, Any], help_: Callable[[], Help | None]
+    def synthesize(
+        self, given: Mapping[str, Any], help_: Callable[[], Submit | None]
     ) -> Generator[Samples, None, None]:
         """Yield the sound in stretches."""
         alone = help_() is not None
-        session = self._alone if alone else self._for_one()
+        session = self._parallel_session if alone else self._session_for_one_thread()
         values = dict(zip(self._names, session.run(self._names, given), strict=True))
-        frames = values[self._frames.given].shape[2]
-        way = plan(frames, self._needs, self._threads if alone else 1, self._pace)
-        yield from Stream(self._frames, self._samples, values, way, self._pace, help_)
+        frames = values[self._frames.input_name].shape[2]
+        way = plan_chunks(frames, self._geometry, self._threads if alone else 1, self._throughput)
+        yield from ChunkedSynthesis(self._frames, self._samples, values, way, self._throughput, help_)
 
-    def _runner(self, stretch: Stretch) -> StretchRunner:
-        network = for_one_thread(stretch.network).encoded()
-        return StretchRunner(stretch, self._open(network, threads=1))
+    def _open_runner(self, stretch: ChunkableGraph) -> ChunkRunner:
+        network = optimize_for_single_thread(stretch.model).encode()
+        return ChunkRunner(stretch, self._open_session(network, threads=1))
 
-    def _read_by(self, threads: int, parts: Parts) -> Any:
-        network = parts.text.encoded()
-        return self._open(network, threads=threads, spinning=threads > 1)
+    def _open_text_session(self, threads: int, parts: SplitModel) -> Any:
+        network = parts.text.encode()
+        return self._open_session(network, threads=threads, spinning=threads > 1)
 
-    def _for_one(self) -> Any:
+    def _session_for_one_thread(self) -> Any:
         """Return the session with one thread; the other one until it is open."""
-        if not self._asked:
-            self._asked = True
-            threading.Thread(target=self._open_for_one, name="open", daemon=True).start()
-        return self._among_others or self._alone
+        if not self._single_requested:
+            self._single_requested = True
+            threading.Thread(target=self._open_single_session, name="open", daemon=True).start()
+        return self._single_session or self._parallel_session
 
-    def _open_for_one(self) -> None:
+    def _open_single_session(self) -> None:
         # It takes a while, in which several texts are waited for. Elsewhere than on Linux the
         # number would be that of some process.
         if sys.platform == "linux":
             with suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _UNHURRIED)
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _BACKGROUND_NICENESS)
         try:
-            parts = _parts(self._model)
+            parts = _split_file(self._model)
             if parts is not None:
-                self._among_others = self._read_by(1, parts)
+                self._single_session = self._open_text_session(1, parts)
         except Exception:
             # The session with all threads serves all of them, only slower.
             _LOGGER.exception("No second session for several texts at once")
         parts = None
-        trim()
+        release_free_memory()

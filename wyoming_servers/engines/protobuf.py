@@ -7,11 +7,11 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-Raw = bytes | memoryview
+RawField = bytes | memoryview
 """A message, or a field with its number, as it stands in a file."""
 
 
-class Field(NamedTuple):
+class ProtobufField(NamedTuple):
     """One field of a message."""
 
     number: int
@@ -19,18 +19,18 @@ class Field(NamedTuple):
     raw: memoryview
 
 
-def parse(message: memoryview) -> Iterator[Field]:
+def parse(message: memoryview) -> Iterator[ProtobufField]:
     """Yield a message's fields. Raises ValueError if it is none."""
     at = 0
     while at < len(message):
         begin = at
-        tag, at = _varint(message, at)
+        tag, at = _read_varint(message, at)
         value: int | memoryview
         match tag & 7:
             case 0:
-                value, at = _varint(message, at)
+                value, at = _read_varint(message, at)
             case 2:
-                size, at = _varint(message, at)
+                size, at = _read_varint(message, at)
                 value, at = message[at : at + size], at + size
             case 1 | 5 as kind:
                 size = 8 if kind == 1 else 4
@@ -39,10 +39,10 @@ def parse(message: memoryview) -> Iterator[Field]:
                 raise ValueError("This is no ONNX file.")
         if at > len(message):
             raise ValueError("The ONNX file is cut off.")
-        yield Field(tag >> 3, value, message[begin:at])
+        yield ProtobufField(tag >> 3, value, message[begin:at])
 
 
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
+def _read_varint(message: memoryview, at: int) -> tuple[int, int]:
     """Return a number and where it ends."""
     value = shift = 0
     while at < len(message) and shift < 70:
@@ -55,7 +55,7 @@ def _varint(message: memoryview, at: int) -> tuple[int, int]:
     raise ValueError("The ONNX file is cut off.")
 
 
-def whole_numbers(fields: Iterator[Field]) -> list[int]:
+def field_integers(fields: Iterator[ProtobufField]) -> list[int]:
     """Return repeated whole numbers, one a field or all in one."""
     values: list[int] = []
     for field in fields:
@@ -64,24 +64,24 @@ def whole_numbers(fields: Iterator[Field]) -> list[int]:
             continue
         at = 0
         while at < len(field.value):
-            value, at = _varint(field.value, at)
+            value, at = _read_varint(field.value, at)
             values.append(value)
     return values
 
 
-def content(field: Field) -> memoryview:
+def field_bytes(field: ProtobufField) -> memoryview:
     """Return a field's text, bytes or message. Raises ValueError if it is a number."""
     if isinstance(field.value, int):
         raise ValueError("This is no ONNX file.")  # noqa: TRY004  (the file's fault)
     return field.value
 
 
-def text_of(field: Field) -> str:
+def field_text(field: ProtobufField) -> str:
     """Return a field's text. Raises ValueError if it is none."""
-    return str(content(field), "utf-8")
+    return str(field_bytes(field), "utf-8")
 
 
-def _encoded(value: int) -> bytes:
+def _encode_varint(value: int) -> bytes:
     value &= (1 << 64) - 1  # a negative number is written as two's complement
     encoded = bytearray()
     while value > 0x7F:
@@ -91,21 +91,21 @@ def _encoded(value: int) -> bytes:
     return bytes(encoded)
 
 
-def encode_number(field: int, value: int) -> bytes:
+def encode_integer(field: int, value: int) -> bytes:
     """Return a field with a whole number."""
-    return _encoded(field << 3) + _encoded(value)
+    return _encode_varint(field << 3) + _encode_varint(value)
 
 
 def encode_float(field: int, value: float) -> bytes:
     """Return a field with a number of 32 bits."""
-    return _encoded(field << 3 | 5) + struct.pack("<f", value)
+    return _encode_varint(field << 3 | 5) + struct.pack("<f", value)
 
 
-def encode_block(field: int, value: Raw) -> bytes:
+def encode_bytes(field: int, value: RawField) -> bytes:
     """Return a field with a message, bytes or an encoded text."""
-    return b"".join((encode_head(field, len(value)), value))
+    return b"".join((encode_header(field, len(value)), value))
 
 
-def encode_head(field: int, size: int) -> bytes:
+def encode_header(field: int, size: int) -> bytes:
     """Return what stands before so many bytes of a field."""
-    return _encoded(field << 3 | 2) + _encoded(size)
+    return _encode_varint(field << 3 | 2) + _encode_varint(size)

@@ -10,28 +10,28 @@ from typing import Final
 import numpy as np
 import onnxruntime as ort
 
-from wyoming_servers.engines.wake_features import RATE, STEP, Features, Floats
+from wyoming_servers.engines.wake_features import RATE, STEP, FeatureExtractor, FloatArray
 from wyoming_servers.engines.wake_reference import ReferenceFeatures
-from wyoming_servers.engines.wake_runtime import REFUSALS
+from wyoming_servers.engines.wake_runtime import LOAD_ERRORS
 from wyoming_servers.engines.wake_streaming import StreamingFeatures
 from wyoming_servers.engines.wake_tflite import TfliteError
 
-_LOG = logging.getLogger(__name__)
+_LOGGER = logging.getLogger(__name__)
 
-TOLERANCE: Final = 0.01
+EMBEDDING_TOLERANCE: Final = 0.01
 """Largest difference of an embedding's number that is rounding; they reach 80, and classifiers
 do not tell 0.01 from nothing. On the machines we tried it is 0.0002."""
 
 
-def choose_features(threads: int, cache: Path | None) -> Features:
+def select_features(threads: int, cache: Path | None) -> FeatureExtractor:
     """Return the incremental features if they equal the library's own, else the library's.
 
     The comparison takes half a second; its success is noted in the folder `cache`.
     """
     try:
         streaming = StreamingFeatures(threads)
-    except (TfliteError, OSError, ValueError, *REFUSALS) as err:
-        _LOG.warning("Wake words are computed the slow way: %s", err)
+    except (TfliteError, OSError, ValueError, *LOAD_ERRORS) as err:
+        _LOGGER.warning("Wake words are computed the slow way: %s", err)
         return ReferenceFeatures()
     note = cache / "wake-features.json" if cache else None
     facts = {
@@ -39,22 +39,22 @@ def choose_features(threads: int, cache: Path | None) -> Features:
         "onnxruntime": ort.__version__,
         "machine": f"{platform.machine()} {platform.processor()}".strip(),
     }
-    if note and _noted(note) == facts:
+    if note and _read_cache(note) == facts:
         return streaming
     reference = ReferenceFeatures()
-    difference = compare(streaming, reference, speech_like(2.0))
-    if not difference <= TOLERANCE:  # NaN is not either
-        _LOG.warning("Wake words are computed the slow way: the fast differs by %g", difference)
+    difference = max_difference(streaming, reference, synthetic_speech(2.0))
+    if not difference <= EMBEDDING_TOLERANCE:  # NaN is not either
+        _LOGGER.warning("Wake words are computed the slow way: the fast differs by %g", difference)
         return reference
     if note:
-        _write(note, facts)
+        _write_cache(note, facts)
     return streaming
 
 
-def compare(ours: Features, theirs: Features, audio: Floats) -> float:
+def max_difference(ours: FeatureExtractor, theirs: FeatureExtractor, audio: FloatArray) -> float:
     """Return the largest difference between the embeddings of the same audio."""
 
-    def embeddings(features: Features) -> Floats:
+    def embeddings(features: FeatureExtractor) -> FloatArray:
         state = features.open()
         padded = np.concatenate([np.zeros(STEP - features.lead, np.float32), audio])
         steps = padded[: len(padded) // STEP * STEP].reshape(-1, 1, STEP)
@@ -66,7 +66,7 @@ def compare(ours: Features, theirs: Features, audio: Floats) -> float:
     return float(max(silence, np.abs(first[:common] - second[:common]).max()))
 
 
-def speech_like(seconds: float) -> Floats:
+def synthetic_speech(seconds: float) -> FloatArray:
     """Make audio with what speech has: gliding voice, changing formants, hiss and pauses."""
     random = np.random.default_rng(7)
     time = np.arange(int(seconds * RATE)) / RATE
@@ -81,25 +81,25 @@ def speech_like(seconds: float) -> Floats:
     syllables = np.clip(np.sin(2 * np.pi * 2.3 * time), 0, 1)
     hiss = random.normal(0, 0.5, len(time)) * np.clip(-np.sin(2 * np.pi * 1.1 * time), 0, 1)
     audio = 2500 * (voice * syllables + hiss) + random.normal(0, 3, len(time))
-    samples: Floats = np.clip(np.round(audio), -32768, 32767).astype(np.float32)
+    samples: FloatArray = np.clip(np.round(audio), -32768, 32767).astype(np.float32)
     return samples
 
 
-def _noted(note: Path) -> object:
+def _read_cache(note: Path) -> object:
     try:
         return json.loads(note.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as err:
-        _LOG.warning("The note %s is unreadable and made anew: %s", note, err)
+        _LOGGER.warning("The note %s is unreadable and made anew: %s", note, err)
         return None
 
 
-def _write(note: Path, facts: object) -> None:
+def _write_cache(note: Path, facts: object) -> None:
     try:
         note.parent.mkdir(parents=True, exist_ok=True)
         partial = note.with_suffix(".partial")
         partial.write_text(json.dumps(facts), encoding="utf-8")
         partial.replace(note)
     except OSError as err:
-        _LOG.warning("The check of the wake features is not noted in %s: %s", note, err)
+        _LOGGER.warning("The check of the wake features is not noted in %s: %s", note, err)

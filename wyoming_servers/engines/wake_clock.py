@@ -6,7 +6,7 @@ from typing import Any
 from wyoming_servers.errors import BadRequestError
 
 
-class ClientClock:
+class ClientTimestamps:
     """Maps positions in a stream to the client's own clock.
 
     The client stamps some pieces with the milliseconds at which they begin; between two stamps
@@ -16,9 +16,9 @@ class ClientClock:
     def __init__(self, rate: int) -> None:
         self._rate = rate
         self._position = 0
-        self._marks: list[tuple[int, float]] = []
+        self._stamps: list[tuple[int, float]] = []
 
-    def mark(self, sample: int, timestamp: Any) -> None:
+    def add(self, sample: int, timestamp: Any) -> None:
         """Note that the piece that begins at `sample` was stamped so; None is no stamp.
 
         Raises BadRequestError for what is not a number of milliseconds.
@@ -27,18 +27,18 @@ class ClientClock:
             return
         if not isinstance(timestamp, int | float) or not math.isfinite(timestamp):
             raise BadRequestError(f"`timestamp` must be milliseconds, not {timestamp!r}.")
-        self._marks.append((sample, timestamp))
+        self._stamps.append((sample, timestamp))
 
-    def reach(self, sample: int) -> None:
+    def advance(self, sample: int) -> None:
         """Move on to the end of a frame; positions never decrease."""
         self._position = sample
-        while len(self._marks) > 1 and self._marks[1][0] < sample:
-            del self._marks[0]  # or a stream of a week would keep millions
+        while len(self._stamps) > 1 and self._stamps[1][0] < sample:
+            del self._stamps[0]  # or a stream of a week would keep millions
 
     @property
-    def milliseconds(self) -> int | None:
+    def current(self) -> int | None:
         """The client's time at the position reached; None while no piece was stamped."""
-        if not self._marks:
+        if not self._stamps:
             return None
-        start, stamped = self._marks[0]
+        start, stamped = self._stamps[0]
         return round(stamped + (self._position - start) * 1000 / self._rate)

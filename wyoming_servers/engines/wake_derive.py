@@ -14,9 +14,9 @@ from typing import Final
 
 import numpy as np
 
-from wyoming_servers.engines.wake_features import EMBEDDING, STEP, Floats
-from wyoming_servers.engines.wake_onnx import OnnxGraph
-from wyoming_servers.engines.wake_tflite import Network, TfliteError
+from wyoming_servers.engines.wake_features import EMBEDDING, STEP, FloatArray
+from wyoming_servers.engines.wake_onnx import OnnxGraphBuilder
+from wyoming_servers.engines.wake_tflite import TfliteGraph, TfliteError
 
 HOP: Final = 160
 """Samples between two mel frames (10 ms)."""
@@ -27,7 +27,7 @@ WINDOW_FRAMES: Final = 76
 """Mel frames the embedding network sees."""
 # The library takes a window as soon as 76 frames are there, when 80 have come: each window ends
 # before the newest 4 frames, for ever.
-HELD: Final = -WINDOW_FRAMES % FRAMES
+DELAYED_FRAMES: Final = -WINDOW_FRAMES % FRAMES
 TOP_DB: Final = 80.0
 """Range of a step's mel frames below their loudest value, in dB."""
 MEL_SCALE: Final = (10.0, 2.0)
@@ -37,7 +37,7 @@ _SAME: Final = 0  # TensorFlow Lite's padding enumeration; 1 is VALID
 
 
 @dataclass(frozen=True, slots=True)
-class Derived:
+class FeatureGraph:
     """A graph (audio: streams × STEP, state: streams × state_size) → (embedding, next_state)."""
 
     model: bytes
@@ -48,23 +48,23 @@ class Derived:
     """Samples of a new stream that complete its first step."""
 
 
-def derive(mel: Network, embedding: Network) -> Derived:
+def build_feature_graph(mel: TfliteGraph, embedding: TfliteGraph) -> FeatureGraph:
     """Build the graph. Raises TfliteError when the networks are not the ones we know."""
-    graph = OnnxGraph()
+    graph = OnnxGraphBuilder()
     audio = graph.input("audio", ["streams", STEP])
-    states = _States(graph)
+    states = _StreamState(graph)
     frames, lead = _mel(graph, mel, audio, states)
     value = _embedding(graph, embedding, frames, states)
     shape = graph.integers(0, EMBEDDING)
     graph.output("embedding", graph.node("Reshape", value, shape), ["streams", EMBEDDING])
-    states.connect()
-    return Derived(graph.to_bytes(), states.size, lead)
+    states.declare()
+    return FeatureGraph(graph.to_bytes(), states.size, lead)
 
 
-class _States:
+class _StreamState:
     """What must be remembered between steps, packed into one row of floats per stream."""
 
-    def __init__(self, graph: OnnxGraph) -> None:
+    def __init__(self, graph: OnnxGraphBuilder) -> None:
         self._graph = graph
         self._next: list[str] = []
         self.size = 0
@@ -83,14 +83,14 @@ class _States:
         self._next.append(self._graph.node("Flatten", end, axis=1))
         return joined
 
-    def connect(self) -> None:
+    def declare(self) -> None:
         """Declare the input `state` and the output `next_state`."""
         self._graph.input("state", ["streams", self.size])
         packed = self._graph.node("Concat", *self._next, axis=1)
         self._graph.output("next_state", packed, ["streams", self.size])
 
 
-def _mel(graph: OnnxGraph, network: Network, audio: str, states: _States) -> tuple[str, int]:
+def _mel(graph: OnnxGraphBuilder, network: TfliteGraph, audio: str, states: _StreamState) -> tuple[str, int]:
     """Add audio → mel frames (streams, 1, FRAMES, MELS), `HELD` frames late; return the lead."""
     filters, bands = _filters(network)
     # Window and bands are mostly zeros, which take as long as other numbers.
@@ -115,14 +115,14 @@ def _mel(graph: OnnxGraph, network: Network, audio: str, states: _States) -> tup
     clipped = graph.node("Max", level, floor)
     divisor, offset = (graph.floats(number) for number in MEL_SCALE)
     scaled = graph.node("Add", graph.node("Div", clipped, divisor), offset)
-    held = states.delay(scaled, (HELD, MELS), 1)
+    held = states.delay(scaled, (DELAYED_FRAMES, MELS), 1)
     due = _slice(graph, held, 0, FRAMES, 1)
     # Steps begin where a stream begins. The library waits for 1760 samples each time, of which
     # its filters never see the last 184: a step here is complete 11.5 ms earlier.
     return graph.node("Unsqueeze", due, axes), first + span - STEP
 
 
-def _filters(network: Network) -> tuple[Floats, Floats]:
+def _filters(network: TfliteGraph) -> tuple[FloatArray, FloatArray]:
     """Return the Fourier filters (2, bins, taps) and the mel bands (bins, MELS)."""
     convolutions = [o for o in network.operators if o.kind == "CONV_2D"]
     products = [o for o in network.operators if o.kind == "BATCH_MATMUL"]
@@ -135,7 +135,7 @@ def _filters(network: Network) -> tuple[Floats, Floats]:
     return filters, bands
 
 
-def _embedding(graph: OnnxGraph, network: Network, value: str, states: _States) -> str:
+def _embedding(graph: OnnxGraphBuilder, network: TfliteGraph, value: str, states: _StreamState) -> str:
     """Add mel frames → embedding (streams, EMBEDDING, 1, 1)."""
     channels, width, pad = 1, MELS, 0
     for operator in network.operators:
@@ -177,6 +177,6 @@ def _embedding(graph: OnnxGraph, network: Network, value: str, states: _States) 
     return value
 
 
-def _slice(graph: OnnxGraph, value: str, start: int, end: int, axis: int) -> str:
+def _slice(graph: OnnxGraphBuilder, value: str, start: int, end: int, axis: int) -> str:
     numbers = (graph.integers(number) for number in (start, end, axis))
     return graph.node("Slice", value, *numbers)

@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+FloatArray = NDArray[np.float32]
 
 RATE: Final = 16_000
 """Samples per second."""
@@ -21,7 +21,7 @@ EMBEDDING: Final = 96
 """Numbers in an embedding."""
 
 
-class Features(Protocol):
+class FeatureExtractor(Protocol):
     """Computes embeddings for many streams, which share the networks but no state."""
 
     @property
@@ -36,11 +36,11 @@ class Features(Protocol):
         """Return the state of a new stream: 8 s of silence were heard."""
         ...
 
-    def silence(self) -> Floats:
+    def silence(self) -> FloatArray:
         """Return the embedding of silence, which stands for the time before the stream."""
         ...
 
-    def step(self, states: Sequence[Any], audio: Floats) -> Floats:
+    def step(self, states: Sequence[Any], audio: FloatArray) -> FloatArray:
         """Take the next `STEP` samples of each stream; return an embedding for each.
 
         `audio` is (streams, STEP) in units of a 16-bit sample, the result (streams, EMBEDDING).

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from pyopen_wakeword import OpenWakeWord, OpenWakeWordFeatures
 
-from wyoming_servers.engines.wake_features import EMBEDDING, Floats
+from wyoming_servers.engines.wake_features import EMBEDDING, FloatArray
 
 
 class ReferenceStream:
@@ -28,15 +28,15 @@ class ReferenceFeatures:
 
     def __init__(self) -> None:
         heard = self.step([ReferenceStream()], np.zeros((1, self.lead), np.float32))
-        self._silence: Floats = heard[0]
+        self._silence: FloatArray = heard[0]
 
     def open(self) -> ReferenceStream:
         return ReferenceStream()
 
-    def silence(self) -> Floats:
+    def silence(self) -> FloatArray:
         return self._silence
 
-    def step(self, states: Sequence[ReferenceStream], audio: Floats) -> Floats:
+    def step(self, states: Sequence[ReferenceStream], audio: FloatArray) -> FloatArray:
         embeddings = np.empty((len(states), EMBEDDING), np.float32)
         for row, (state, samples) in enumerate(zip(states, audio, strict=True)):
             # The library puts the silence before a stream itself: give it the stream alone.
@@ -55,7 +55,7 @@ class ReferenceClassifier:
         self._model = OpenWakeWord.from_model(path)
         self.windows = int(self._model.input_windows)
 
-    def scores(self, embeddings: Floats) -> Floats:
+    def scores(self, embeddings: FloatArray) -> FloatArray:
         """Take (streams, windows, EMBEDDING); return a score from 0 to 1 for each stream."""
         scores = np.empty(len(embeddings), np.float32)
         for row, window in enumerate(embeddings):

@@ -39,8 +39,8 @@ class WakeRequest:
         words = request.get("words") or ()
         if isinstance(words, str) or not all(isinstance(word, str) for word in words):
             raise BadRequestError("`words` must be a list of names of wake words.")
-        threshold, thresholds = _by_word(request, "threshold", 0.0, 1.0)
-        level, levels = _by_word(request, "trigger_level", 1, MAX_TRIGGER_LEVEL)
+        threshold, thresholds = _per_word(request, "threshold", 0.0, 1.0)
+        level, levels = _per_word(request, "trigger_level", 1, MAX_TRIGGER_LEVEL)
         for value in (level or 1.0, *levels.values()):
             if value != int(value):
                 raise BadRequestError(f"`trigger_level` must be a whole number, not {value}.")
@@ -64,20 +64,20 @@ class WakeRequest:
         return self.trigger_levels.get(word, self.trigger_level)
 
 
-def detection(word: str, score: float, timestamp: int | None, sample: int) -> Output:
+def detection_output(word: str, score: float, timestamp: int | None, sample: int) -> Output:
     """Return what tells a client that a word was heard, as `engines.base` describes it."""
     return Output(
         {"word": word, "score": round(score, 4), "timestamp": timestamp, "sample": sample}
     )
 
 
-def scored(scores: Mapping[str, float], sample: int) -> Output:
+def scores_output(scores: Mapping[str, float], sample: int) -> Output:
     """Return what tells the scores of the frame that ends at `sample`."""
     rounded = {word: round(score, 4) for word, score in scores.items()}
     return Output({"scores": rounded, "sample": sample})
 
 
-def _by_word(
+def _per_word(
     request: Mapping[str, Any], name: str, least: float, most: float
 ) -> tuple[float | None, dict[str, float]]:
     """Read a number for all words, or one for each; None where there is none for all."""

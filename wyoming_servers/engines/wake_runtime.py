@@ -6,7 +6,7 @@ from typing import Any, Final
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as faults
 
-REFUSALS: Final = (
+LOAD_ERRORS: Final = (
     faults.Fail,
     faults.InvalidArgument,
     faults.InvalidGraph,
@@ -18,7 +18,7 @@ REFUSALS: Final = (
 """What onnxruntime raises for a model it cannot load; they have no common base."""
 
 
-def start_session(model: bytes | Path, threads: int = 1) -> Any:
+def open_cpu_session(model: bytes | Path, threads: int = 1) -> Any:
     """Load a model to run on the CPU with a bounded number of threads."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads

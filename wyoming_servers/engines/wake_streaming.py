@@ -7,13 +7,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from wyoming_servers.engines.wake_derive import derive
-from wyoming_servers.engines.wake_features import STEP, Floats
-from wyoming_servers.engines.wake_runtime import start_session
-from wyoming_servers.engines.wake_tflite import read
+from wyoming_servers.engines.wake_derive import build_feature_graph
+from wyoming_servers.engines.wake_features import STEP, FloatArray
+from wyoming_servers.engines.wake_runtime import open_cpu_session
+from wyoming_servers.engines.wake_tflite import read_tflite
 
 # The networks see 8 frames a step and 76 in all; what was before has no influence left.
-_SETTLED: Final = 16
+_WARMUP_STEPS: Final = 16
 
 
 class StreamingFeatures:
@@ -25,34 +25,34 @@ class StreamingFeatures:
     def __init__(self, threads: int = 1) -> None:
         folder = Path(str(files("pyopen_wakeword") / "models"))
         (mel,), (embedding,) = (
-            read(folder / f"{name}.tflite") for name in ("melspectrogram", "embedding_model")
+            read_tflite(folder / f"{name}.tflite") for name in ("melspectrogram", "embedding_model")
         )
-        graph = derive(mel, embedding)
+        graph = build_feature_graph(mel, embedding)
         self.lead = graph.lead
         self.model = graph.model
-        self._session: Any = start_session(graph.model, threads)
+        self._session: Any = open_cpu_session(graph.model, threads)
         state = np.zeros((1, graph.state_size), np.float32)
         silence = np.zeros((1, STEP), np.float32)
-        for _ in range(_SETTLED):
+        for _ in range(_WARMUP_STEPS):
             _, state = self._run(silence, state)
         heard, state = self._run(silence, state)
-        self._start: Floats = state[0].copy()
-        self._silence: Floats = heard[0].copy()
+        self._initial_state: FloatArray = state[0].copy()
+        self._silence: FloatArray = heard[0].copy()
 
-    def open(self) -> Floats:
-        return np.array(self._start)
+    def open(self) -> FloatArray:
+        return np.array(self._initial_state)
 
-    def silence(self) -> Floats:
+    def silence(self) -> FloatArray:
         return self._silence
 
-    def step(self, states: Sequence[Floats], audio: Floats) -> Floats:
+    def step(self, states: Sequence[FloatArray], audio: FloatArray) -> FloatArray:
         embeddings, new = self._run(audio, np.stack(states))
         for state, row in zip(states, new, strict=True):
             state[:] = row  # not `row` itself: a view would keep the whole batch alive
         return embeddings
 
-    def _run(self, audio: Floats, states: Floats) -> tuple[Floats, Floats]:
-        embeddings: Floats
+    def _run(self, audio: FloatArray, states: FloatArray) -> tuple[FloatArray, FloatArray]:
+        embeddings: FloatArray
         embeddings, new = self._session.run(
             ["embedding", "next_state"], {"audio": audio, "state": states}
         )

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-KINDS: Final[Mapping[int, str]] = {
+OPERATOR_NAMES: Final[Mapping[int, str]] = {
     0: "ADD",
     3: "CONV_2D",
     9: "FULLY_CONNECTED",
@@ -64,7 +64,7 @@ class TfliteError(ValueError):
     """Raised when a file is not a network we can read."""
 
 
-class Table:
+class FlatBufferTable:
     """A FlatBuffer table; fields by number, absent ones read as their default."""
 
     def __init__(self, data: bytes, at: int) -> None:
@@ -78,15 +78,15 @@ class Table:
         at = self._field(field)
         return self._unpack("<" + code, at) if at else default
 
-    def table(self, field: int) -> "Table | None":
+    def table(self, field: int) -> "FlatBufferTable | None":
         """Read a table."""
         at = self._field(field)
-        return Table(self._data, self._follow(at)) if at else None
+        return FlatBufferTable(self._data, self._follow(at)) if at else None
 
-    def tables(self, field: int) -> list["Table"]:
+    def tables(self, field: int) -> list["FlatBufferTable"]:
         """Read a vector of tables."""
         start, count = self._vector(field)
-        return [Table(self._data, self._follow(start + 4 * i)) for i in range(count)]
+        return [FlatBufferTable(self._data, self._follow(start + 4 * i)) for i in range(count)]
 
     def array(self, field: int, dtype: str) -> NDArray[Any]:
         """Read a vector of scalars, without copying."""
@@ -117,7 +117,7 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Tensor:
+class TfliteTensor:
     """A value of the network."""
 
     shape: tuple[int, ...]
@@ -128,14 +128,14 @@ class Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class Operator:
+class TfliteOperator:
     """One computation."""
 
     kind: str
     inputs: tuple[int, ...]
     """Numbers of tensors; -1 is an input left out."""
     outputs: tuple[int, ...]
-    options: Table | None
+    options: FlatBufferTable | None
 
     def option(self, field: int, code: str) -> Any:
         """Read a scalar option by its number in the schema."""
@@ -143,13 +143,13 @@ class Operator:
 
 
 @dataclass(frozen=True, slots=True)
-class Network:
+class TfliteGraph:
     """A subgraph, its operators in the order of computation."""
 
-    tensors: Sequence[Tensor]
+    tensors: Sequence[TfliteTensor]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-    operators: Sequence[Operator]
+    operators: Sequence[TfliteOperator]
 
     def constant(self, number: int) -> NDArray[Any]:
         """Return a weight. Raises TfliteError if it is not one."""
@@ -159,32 +159,32 @@ class Network:
         return value
 
 
-def read(path: Path) -> list[Network]:
+def read_tflite(path: Path) -> list[TfliteGraph]:
     """Read a file's subgraphs; the first is the main one. Raises TfliteError and OSError."""
     data = path.read_bytes()
     if data[4:8] != b"TFL3":
         raise TfliteError("It is not a TensorFlow Lite file.")
     try:
-        model = Table(data, struct.unpack_from("<I", data)[0])
+        model = FlatBufferTable(data, struct.unpack_from("<I", data)[0])
         # Codes above 127 do not fit into field 0, where all of them once were.
         codes = [code.number(3, "i") or code.number(0, "b") for code in model.tables(1)]
-        kinds = [KINDS.get(code, str(code)) for code in codes]
+        kinds = [OPERATOR_NAMES.get(code, str(code)) for code in codes]
         weights = [buffer.array(0, "u1") for buffer in model.tables(4)]
-        return [_network(table, kinds, weights) for table in model.tables(2)]
+        return [_parse_graph(table, kinds, weights) for table in model.tables(2)]
     except (struct.error, IndexError, ValueError) as err:
         raise TfliteError(f"It is damaged ({err}).") from err
 
 
-def _network(table: Table, kinds: list[str], weights: list[NDArray[Any]]) -> Network:
-    return Network(
-        tensors=[_tensor(tensor, weights) for tensor in table.tables(0)],
-        inputs=_numbers(table, 1),
-        outputs=_numbers(table, 2),
+def _parse_graph(table: FlatBufferTable, kinds: list[str], weights: list[NDArray[Any]]) -> TfliteGraph:
+    return TfliteGraph(
+        tensors=[_parse_tensor(tensor, weights) for tensor in table.tables(0)],
+        inputs=_int32_vector(table, 1),
+        outputs=_int32_vector(table, 2),
         operators=[
-            Operator(
+            TfliteOperator(
                 kinds[operator.number(0, "I")],
-                _numbers(operator, 1),
-                _numbers(operator, 2),
+                _int32_vector(operator, 1),
+                _int32_vector(operator, 2),
                 operator.table(4),
             )
             for operator in table.tables(3)
@@ -192,17 +192,17 @@ def _network(table: Table, kinds: list[str], weights: list[NDArray[Any]]) -> Net
     )
 
 
-def _tensor(table: Table, weights: list[NDArray[Any]]) -> Tensor:
-    shape = _numbers(table, 0)
+def _parse_tensor(table: FlatBufferTable, weights: list[NDArray[Any]]) -> TfliteTensor:
+    shape = _int32_vector(table, 0)
     raw = weights[table.number(2, "I")]
     kind = table.number(1, "b")
     if not raw.size:
-        return Tensor(shape, kind, None)
+        return TfliteTensor(shape, kind, None)
     dtype = _DTYPES.get(kind)
     if dtype is None:
         raise TfliteError(f"It has numbers of type {kind}, which is unknown.")
-    return Tensor(shape, kind, np.frombuffer(raw.tobytes(), dtype).reshape(shape))
+    return TfliteTensor(shape, kind, np.frombuffer(raw.tobytes(), dtype).reshape(shape))
 
 
-def _numbers(table: Table, field: int) -> tuple[int, ...]:
+def _int32_vector(table: FlatBufferTable, field: int) -> tuple[int, ...]:
     return tuple(table.array(field, "<i4").tolist())

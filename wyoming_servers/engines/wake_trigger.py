@@ -13,19 +13,19 @@ class Trigger:
         self._threshold = threshold
         self._level = level
         self._refractory = refractory
-        self._hits = 0
-        self._deaf_until = 0
+        self._consecutive = 0
+        self._refractory_until = 0
 
     def update(self, score: float, sample: int) -> bool:
         """Take the score of the frame that ends at `sample`; tell whether it is a detection."""
-        if sample < self._deaf_until:
+        if sample < self._refractory_until:
             return False
         if score < self._threshold:
-            self._hits = 0
+            self._consecutive = 0
             return False
-        self._hits += 1
-        if self._hits < self._level:
+        self._consecutive += 1
+        if self._consecutive < self._level:
             return False
-        self._hits = 0
-        self._deaf_until = sample + self._refractory
+        self._consecutive = 0
+        self._refractory_until = sample + self._refractory
         return True

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from wyoming_servers.errors import ModelMissingError
-from wyoming_servers.store.own_words import described, own_words, spoken
+from wyoming_servers.store.own_words import read_description, scan_wake_words, phrase_from_name
 
 # What pyopen-wakeword has beside its words.
 _NETWORKS: Final = frozenset({"embedding_model", "melspectrogram"})
@@ -24,11 +24,11 @@ class WakeWord:
     """What to say, such as `hey jarvis`."""
     languages: tuple[str, ...] = ()
     """BCP 47 codes; empty if nobody said."""
-    modified: int = 0
+    modified_ns: int = 0
     """Of its file, in nanoseconds since 1970."""
 
 
-class WordCatalog:
+class WakeWordCatalog:
     """Finds words by name; a file put into the folder while running is found when asked for."""
 
     def __init__(self, scan: Callable[[], Iterable[WakeWord]]) -> None:
@@ -48,7 +48,7 @@ class WordCatalog:
     def find(self, name: str) -> WakeWord:
         """Return the word as its file is now. Raises ModelMissingError naming those there are."""
         word = self._words.get(name)
-        if word is None or _modified(word.path) != word.modified:
+        if word is None or _modified(word.path) != word.modified_ns:
             self.rescan()
             word = self._words.get(name)
         if word is None:
@@ -60,7 +60,7 @@ class WordCatalog:
         return word
 
 
-def describe(words: Iterable[WakeWord], *, lead: int, step: int) -> dict[str, Any]:
+def load_report(words: Iterable[WakeWord], *, lead: int, step: int) -> dict[str, Any]:
     """Return what an engine that has loaded these words reports; see `engines.base`."""
     return {
         "words": [
@@ -75,26 +75,26 @@ def describe(words: Iterable[WakeWord], *, lead: int, step: int) -> dict[str, An
 def openwakeword_files(folder: Path | None) -> list[WakeWord]:
     """Return pyopen-wakeword's words, then the user's: a file for each."""
     bundled = [
-        WakeWord(path.stem, path, spoken(path.stem), ("en",), _modified(path))
+        WakeWord(path.stem, path, phrase_from_name(path.stem), ("en",), _modified(path))
         for path in Path(str(files("pyopen_wakeword") / "models")).glob("*.tflite")
         if path.stem not in _NETWORKS
     ]
-    return bundled + _own(folder, "openwakeword")
+    return bundled + _custom_words(folder, "openwakeword")
 
 
 def microwakeword_files(folder: Path | None) -> list[WakeWord]:
     """Return pymicro-wakeword's words, then the user's: a .json with a .tflite for each."""
     bundled = [
-        WakeWord(path.stem, path, *described(path), _modified(path))
+        WakeWord(path.stem, path, *read_description(path), _modified(path))
         for path in sorted(Path(str(files("pymicro_wakeword") / "models")).glob("*.json"))
     ]
-    return bundled + _own(folder, "microwakeword")
+    return bundled + _custom_words(folder, "microwakeword")
 
 
-def _own(folder: Path | None, engine: str) -> list[WakeWord]:
+def _custom_words(folder: Path | None, engine: str) -> list[WakeWord]:
     return [
         WakeWord(word.name, word.path, word.phrase, word.languages, word.signature[0])
-        for word in own_words(folder)
+        for word in scan_wake_words(folder)
         if word.engine == engine
     ]
 

@@ -10,17 +10,17 @@ import numpy as np
 from wyoming_servers.audio.pcm import Samples
 from wyoming_servers.domain import SPEECH_FORMAT
 from wyoming_servers.engines.base import Output
-from wyoming_servers.engines.memory import trim
-from wyoming_servers.engines.whisper_heard import MAX_COMPRESSION, Heard
-from wyoming_servers.engines.whisper_prompt import NO_PROMPT, Prompt, Prompter
+from wyoming_servers.engines.memory import release_free_memory
+from wyoming_servers.engines.whisper_heard import COMPRESSION_RATIO_THRESHOLD, TranscriptBuilder
+from wyoming_servers.engines.whisper_prompt import NO_PROMPT, WhisperPrompt, PromptBuilder
 from wyoming_servers.engines.whisper_request import WhisperRequest
 from wyoming_servers.engines.whisper_window import (
-    ECHO,
-    LEAD,
-    NO_SPEECH,
-    SILENT_LOGPROB,
-    Decoded,
-    Encoded,
+    PROMPT_ECHO,
+    LEADING_SECONDS,
+    NO_SPEECH_THRESHOLD,
+    LOGPROB_THRESHOLD,
+    DecodedWindow,
+    EncodedWindow,
     ShortWindow,
 )
 
@@ -34,26 +34,26 @@ MIN_SECONDS: Final = 0.1
 
 WINDOW_SECONDS: Final = 30.0
 
-MAX_TOKENS: Final = 220
+MAX_OUTPUT_TOKENS: Final = 220
 """Of one window: half of Whisper's context, whose other half is the prompt."""
 
 TEMPERATURES: Final = (0.0, 0.4, 0.8)
 """Two more tries where the first is repetitive or improbable; Whisper's own five take seconds."""
 
-_log = logging.getLogger(__name__)
+_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class Utterance:
+class WhisperUtterance:
     """What somebody said, how to listen to it, and how far that has come."""
 
     audio: Samples
     request: WhisperRequest
     language: str | None = None
     """As asked for, or as detected."""
-    probability: float = 1.0
+    language_probability: float = 1.0
     """Of the language."""
-    decoded: Decoded | None = None
+    window: DecodedWindow | None = None
     """What the short window made of it."""
 
     def __post_init__(self) -> None:
@@ -65,21 +65,21 @@ class Utterance:
         return len(self.audio) / SPEECH_FORMAT.rate
 
 
-class WhisperEar:
+class WhisperDecoder:
     """A model and how it is listened with."""
 
     def __init__(
-        self, model: "WhisperModel", window: ShortWindow, prompter: Prompter | None, *, short: bool
+        self, model: "WhisperModel", window: ShortWindow, prompter: PromptBuilder | None, *, short: bool
     ) -> None:
         self._model = model
-        self._window = window
-        self._prompter = prompter
+        self._short_window = window
+        self._prompt_builder = prompter
         """None for a model that repeats a prompt instead of listening."""
-        self._short = short
+        self._use_short_window = short
         """Whether short windows are used at all."""
         self._tokenizers: dict[tuple[str, str], Tokenizer] = {}
 
-    def transcribe(self, said: Utterance) -> Generator[Output, None, Mapping[str, Any]]:
+    def transcribe(self, said: WhisperUtterance) -> Generator[Output, None, Mapping[str, Any]]:
         """Yield each segment, return the result.
 
         1. Too short for a word: nothing was said.
@@ -88,61 +88,61 @@ class WhisperEar:
         4. If not: the same with more silence behind it.
         5. All else, and what still cannot be trusted: windows of 30 s.
         """
-        heard = Heard(said.seconds)
+        heard = TranscriptBuilder(said.seconds)
         if said.seconds < MIN_SECONDS:  # 1
             return heard.result(said.language)
-        if said.decoded is None:
-            self.listen([said])  # 2, 3
-        if self._may_help(said.decoded) and self._window.can_grow(said.seconds):
-            self.listen([said], again=True)  # 4
-        language = self._language(said)
-        heard.language_probability = said.probability
-        decoded = said.decoded
-        if decoded is not None and (not decoded.doubt or decoded.silent):
-            yield from heard.decoded(decoded)
+        if said.window is None:
+            self.decode([said])  # 2, 3
+        if self._retry_may_help(said.window) and self._short_window.can_extend(said.seconds):
+            self.decode([said], again=True)  # 4
+        language = self._detected_language(said)
+        heard.language_probability = said.language_probability
+        decoded = said.window
+        if decoded is not None and (not decoded.distrust_reason or decoded.silent):
+            yield from heard.add_window(decoded)
             return heard.result(language)
         prompt = self._prompt(said.request)
         if decoded is not None:
-            _log.debug("short window of %.1f s not trusted: %s", said.seconds, decoded.doubt)
-            if decoded.doubt == ECHO:
+            _LOGGER.debug("short window of %.1f s not trusted: %s", said.seconds, decoded.distrust_reason)
+            if decoded.distrust_reason == PROMPT_ECHO:
                 prompt = NO_PROMPT
-        for segment in self._segments(said.audio, said.request, language, prompt):  # 5
-            yield from heard.segment(segment, prompt)
-        trim()
+        for segment in self._transcribe_long(said.audio, said.request, language, prompt):  # 5
+            yield from heard.add_segment(segment, prompt)
+        release_free_memory()
         return heard.result(language)
 
-    def listen(self, many: Sequence[Utterance], *, again: bool = False) -> None:
+    def decode(self, many: Sequence[WhisperUtterance], *, again: bool = False) -> None:
         """Decode in short windows, all in one step, those utterances that fit; others stay.
 
         What was decoded before, and is not to be trusted, is decoded `again`.
         """
-        spoken: list[tuple[Utterance, Encoded]] = []
+        spoken: list[tuple[WhisperUtterance, EncodedWindow]] = []
         for said in many:
-            if not self._fits(said):
+            if not self._fits_short_window(said):
                 continue
-            states = self._window.encode(said.audio, again=again)
+            states = self._short_window.encode(said.audio, again=again)
             if said.language is None:
-                said.language, said.probability = self._window.detect(states, said.request.among)
-            spoken.append((said, self._encoded(said, said.language, states)))
-        results = self._window.decode([encoded for _, encoded in spoken])
+                said.language, said.language_probability = self._short_window.detect(states, said.request.candidate_languages)
+            spoken.append((said, self._encoded_window(said, said.language, states)))
+        results = self._short_window.decode([encoded for _, encoded in spoken])
         for (said, _), decoded in zip(spoken, results, strict=True):
-            said.decoded = decoded
+            said.window = decoded
 
     @staticmethod
-    def _may_help(decoded: Decoded | None) -> bool:
+    def _retry_may_help(decoded: DecodedWindow | None) -> bool:
         """Whether more silence may make words that can be trusted."""
-        return decoded is not None and decoded.doubt not in ("", ECHO) and not decoded.silent
+        return decoded is not None and decoded.distrust_reason not in ("", PROMPT_ECHO) and not decoded.silent
 
-    def _fits(self, said: Utterance) -> bool:
+    def _fits_short_window(self, said: WhisperUtterance) -> bool:
         return (
-            self._short
+            self._use_short_window
             and said.seconds >= MIN_SECONDS
-            and self._window.fits(said.seconds)
+            and self._short_window.fits(said.seconds)
             and not said.request.word_timestamps
         )
 
-    def _encoded(self, said: Utterance, language: str, states: Any) -> Encoded:
-        return Encoded(
+    def _encoded_window(self, said: WhisperUtterance, language: str, states: Any) -> EncodedWindow:
+        return EncodedWindow(
             states,
             self._tokenizer(language, said.request.task),
             self._prompt(said.request),
@@ -150,24 +150,24 @@ class WhisperEar:
             said.seconds,
         )
 
-    def _language(self, said: Utterance) -> str:
+    def _detected_language(self, said: WhisperUtterance) -> str:
         """Return the language, detected at the beginning of the audio if need be."""
         if said.language is None:
             start = said.audio[: int(WINDOW_SECONDS * SPEECH_FORMAT.rate)]
-            states = self._window.encode(start)
-            said.language, said.probability = self._window.detect(states, said.request.among)
+            states = self._short_window.encode(start)
+            said.language, said.language_probability = self._short_window.detect(states, said.request.candidate_languages)
         return said.language
 
-    def _prompt(self, request: WhisperRequest) -> Prompt:
-        if self._prompter is None:
+    def _prompt(self, request: WhisperRequest) -> WhisperPrompt:
+        if self._prompt_builder is None:
             return NO_PROMPT
-        return self._prompter.prompt(request.initial_prompt, request.names, request.terms)
+        return self._prompt_builder.build(request.initial_prompt, request.names, request.terms)
 
-    def _segments(
-        self, audio: Samples, request: WhisperRequest, language: str, prompt: Prompt
+    def _transcribe_long(
+        self, audio: Samples, request: WhisperRequest, language: str, prompt: WhisperPrompt
     ) -> Iterable["Segment"]:
         """Transcribe over windows of 30 s, one segment at a time; lazy. Times begin at -LEAD."""
-        lead = np.zeros(int(LEAD * SPEECH_FORMAT.rate), np.float32)
+        lead = np.zeros(int(LEADING_SECONDS * SPEECH_FORMAT.rate), np.float32)
         seconds = (len(lead) + len(audio)) / SPEECH_FORMAT.rate
         segments, _ = self._model.transcribe(
             np.concatenate([lead, audio]),
@@ -176,9 +176,9 @@ class WhisperEar:
             beam_size=request.beam_size,
             best_of=3,
             temperature=TEMPERATURES,
-            compression_ratio_threshold=MAX_COMPRESSION,
-            log_prob_threshold=SILENT_LOGPROB,
-            no_speech_threshold=NO_SPEECH,
+            compression_ratio_threshold=COMPRESSION_RATIO_THRESHOLD,
+            log_prob_threshold=LOGPROB_THRESHOLD,
+            no_speech_threshold=NO_SPEECH_THRESHOLD,
             # The last window's words as prompt of the next make loops that last for minutes.
             condition_on_previous_text=False,
             initial_prompt=list(prompt.tokens) or None,
@@ -186,7 +186,7 @@ class WhisperEar:
             without_timestamps=seconds <= WINDOW_SECONDS and not request.word_timestamps,
             word_timestamps=request.word_timestamps,
             # Runaway decoding of a short command must not take as long as a speech.
-            max_new_tokens=min(MAX_TOKENS, int(seconds * 30) + 32),
+            max_new_tokens=min(MAX_OUTPUT_TOKENS, int(seconds * 30) + 32),
             vad_filter=False,
         )
         return segments  # type: ignore[no-any-return]

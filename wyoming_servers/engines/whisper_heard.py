@@ -5,23 +5,23 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from wyoming_servers.engines.base import Output
-from wyoming_servers.engines.whisper_prompt import NO_PROMPT, Prompt
+from wyoming_servers.engines.whisper_prompt import NO_PROMPT, WhisperPrompt
 from wyoming_servers.engines.whisper_window import (
-    LEAD,
-    NO_SPEECH,
-    SILENT_LOGPROB,
-    Decoded,
-    compression,
+    LEADING_SECONDS,
+    NO_SPEECH_THRESHOLD,
+    LOGPROB_THRESHOLD,
+    DecodedWindow,
+    compression_ratio,
 )
-from wyoming_servers.text.plain import speakable
+from wyoming_servers.text.plain import is_speakable
 
 if TYPE_CHECKING:
     from faster_whisper.transcribe import Segment
 
-MAX_COMPRESSION: Final = 2.4
+COMPRESSION_RATIO_THRESHOLD: Final = 2.4
 """OpenAI's; what is more repetitive even after all tries was not said."""
 
-_PHANTOMS: Final = frozenset(
+_HALLUCINATIONS: Final = frozenset(
     {
         "you",
         "bye",
@@ -42,7 +42,7 @@ _PHANTOMS: Final = frozenset(
 words are not improbable."""
 
 
-class Heard:
+class TranscriptBuilder:
     """Collects what was heard in `seconds` of audio."""
 
     def __init__(self, seconds: float) -> None:
@@ -53,31 +53,31 @@ class Heard:
         """Mean log-probability of a segment, with its weight in seconds."""
         self._no_speech = 0.0
 
-    def decoded(self, decoded: Decoded) -> Iterable[Output]:
+    def add_window(self, decoded: DecodedWindow) -> Iterable[Output]:
         """Take the short window's words."""
         self._no_speech = decoded.no_speech_prob
-        if decoded.silent or not speakable(decoded.text):
+        if decoded.silent or not is_speakable(decoded.text):
             return
         self._logprobs.append((decoded.avg_logprob, self._seconds))
         yield from self._add(0.0, self._seconds, decoded.text, {})
 
-    def segment(self, segment: "Segment", prompt: Prompt = NO_PROMPT) -> Iterable[Output]:
+    def add_segment(self, segment: "Segment", prompt: WhisperPrompt = NO_PROMPT) -> Iterable[Output]:
         """Take a segment of a long window, unless it is a loop, the prompt, or signs alone."""
         self._no_speech = max(self._no_speech, float(segment.no_speech_prob))
-        if compression(segment.text) > MAX_COMPRESSION or not speakable(segment.text):
+        if compression_ratio(segment.text) > COMPRESSION_RATIO_THRESHOLD or not is_speakable(segment.text):
             return
-        nobody = segment.no_speech_prob > NO_SPEECH or segment.avg_logprob < SILENT_LOGPROB
-        if nobody and _words(segment.text) in _PHANTOMS:
+        nobody = segment.no_speech_prob > NO_SPEECH_THRESHOLD or segment.avg_logprob < LOGPROB_THRESHOLD
+        if nobody and _normalized(segment.text) in _HALLUCINATIONS:
             return
-        if prompt.echoed(segment.text, float(segment.avg_logprob)):
+        if prompt.is_echo(segment.text, float(segment.avg_logprob)):
             return
-        start, end = self._time(segment.start), self._time(segment.end)
+        start, end = self._audio_time(segment.start), self._audio_time(segment.end)
         self._logprobs.append((float(segment.avg_logprob), max(end - start, 0.01)))
         words = [
             {
                 "word": word.word.strip(),
-                "start": self._time(word.start),
-                "end": self._time(word.end),
+                "start": self._audio_time(word.start),
+                "end": self._audio_time(word.end),
                 "probability": round(float(word.probability), 4),
             }
             for word in segment.words or ()
@@ -98,9 +98,9 @@ class Heard:
             "no_speech_prob": round(self._no_speech, 4),
         }
 
-    def _time(self, seconds: float) -> float:
+    def _audio_time(self, seconds: float) -> float:
         """Turn a time of a long window into one of the audio, which begins `LEAD` later."""
-        return round(min(max(float(seconds) - LEAD, 0.0), self._seconds), 3)
+        return round(min(max(float(seconds) - LEADING_SECONDS, 0.0), self._seconds), 3)
 
     def _add(
         self, start: float, end: float, text: str, more: Mapping[str, Any]
@@ -109,6 +109,6 @@ class Heard:
         yield Output({"start": round(start, 3), "end": round(end, 3), "text": text.strip(), **more})
 
 
-def _words(text: str) -> str:
+def _normalized(text: str) -> str:
     """Return a text in lower case without marks."""
     return " ".join(re.sub(r"[\W_]+", " ", text.lower()).split())

@@ -12,32 +12,32 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-MAX_TOKENS: Final = 223
+MAX_PROMPT_TOKENS: Final = 223
 """Half of Whisper's context, less one token for the mark in front: what it can read of a prompt."""
 
 VOCABULARY_TOKENS: Final = 120
 """Budget of names and terms. About 35 names; each token costs half a millisecond of decoding (base
 on a CPU), and more names than these made nothing better."""
 
-_TRIED: Final = 400
+_MAX_ENTRIES: Final = 400
 """Entries that are looked at, at most: behind these there is no room anyway."""
 
-_UNSURE_LOGPROB: Final = -0.5
+_UNCERTAIN_LOGPROB: Final = -0.5
 """Names alone, with no command around them, are believed only if they are more probable."""
 
-Encode = Callable[[str], Sequence[int]]
+Tokenize = Callable[[str], Sequence[int]]
 """The model's tokenizer, without special tokens."""
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
+class WhisperPrompt:
     """What the decoder reads before it listens."""
 
     tokens: tuple[int, ...] = ()
     entries: tuple[str, ...] = ()
     """The names and terms that found room."""
 
-    def echoed(self, text: str, logprob: float = 0.0) -> bool:
+    def is_echo(self, text: str, logprob: float = 0.0) -> bool:
         """Whether a text is the vocabulary read out rather than something said.
 
         That is: three entries in the order of the list anywhere in it; two that are all of it;
@@ -50,67 +50,67 @@ class Prompt:
         longest = whole = 0
         for start in range(len(listed)):
             for position in range(len(words)):
-                run, end = _run(words, position, listed, start)
+                run, end = _matching_entries(words, position, listed, start)
                 longest = max(longest, run)
                 if position == 0 and end == len(words):
                     whole = max(whole, run)
         if longest >= 3 or whole >= 2:
             return True
-        return logprob < _UNSURE_LOGPROB and _only(words, listed)
+        return logprob < _UNCERTAIN_LOGPROB and _consists_of(words, listed)
 
 
-NO_PROMPT: Final = Prompt()
+NO_PROMPT: Final = WhisperPrompt()
 
 
-class Prompter:
+class PromptBuilder:
     """Makes prompts for one model; remembers the last one, since a home asks for the same."""
 
-    def __init__(self, encode: Encode, *, budget: int = VOCABULARY_TOKENS) -> None:
-        self._encode = encode
+    def __init__(self, encode: Tokenize, *, budget: int = VOCABULARY_TOKENS) -> None:
+        self._tokenize = encode
         self._budget = budget
-        self._last: tuple[tuple[str | None, tuple[str, ...]], Prompt] | None = None
+        self._last: tuple[tuple[str | None, tuple[str, ...]], WhisperPrompt] | None = None
 
-    def prompt(
+    def build(
         self, initial: str | None, names: Sequence[str] = (), terms: Sequence[str] = ()
-    ) -> Prompt:
+    ) -> WhisperPrompt:
         """Return the prompt: `initial`, then names, then terms, as far as there is room.
 
         Of an `initial` that is too long its end is kept, as Whisper would; no word is cut.
         """
-        asked = (initial, (*names, *terms)[:_TRIED])
+        asked = (initial, (*names, *terms)[:_MAX_ENTRIES])
         if self._last is None or self._last[0] != asked:
-            self._last = asked, self._make(*asked)
+            self._last = asked, self._build(*asked)
         return self._last[1]
 
-    def _make(self, initial: str | None, wanted: Sequence[str]) -> Prompt:
-        text = _end(_safe(initial or ""), lambda text: len(self._encode(" " + text)) <= MAX_TOKENS)
-        used = len(self._encode(" " + text)) if text else 0
-        room = min(self._budget, MAX_TOKENS - used)
+    def _build(self, initial: str | None, wanted: Sequence[str]) -> WhisperPrompt:
+        text = _last_words(_sanitize(initial or ""), lambda text: len(self._tokenize(" " + text)) <= MAX_PROMPT_TOKENS)
+        used = len(self._tokenize(" " + text)) if text else 0
+        room = min(self._budget, MAX_PROMPT_TOKENS - used)
         entries: list[str] = []
-        for entry in dict.fromkeys(filter(None, map(_safe, wanted))):
-            cost = len(self._encode(f" {entry},"))
+        for entry in dict.fromkeys(filter(None, map(_sanitize, wanted))):
+            cost = len(self._tokenize(f" {entry},"))
             if cost <= room:
                 room -= cost
                 entries.append(entry)
         while True:
-            whole = " ".join(filter(None, [text, _listed(entries)]))
-            tokens = tuple(self._encode(" " + whole)) if whole else ()
+            whole = " ".join(filter(None, [text, _join_entries(entries)]))
+            tokens = tuple(self._tokenize(" " + whole)) if whole else ()
             # A name that ends in a sign may cost a token more inside the list than alone.
-            if len(tokens) <= MAX_TOKENS or not entries:
-                return Prompt(tokens[-MAX_TOKENS:], tuple(entries))
+            if len(tokens) <= MAX_PROMPT_TOKENS or not entries:
+                return WhisperPrompt(tokens[-MAX_PROMPT_TOKENS:], tuple(entries))
             entries.pop()
 
 
-def _listed(entries: Sequence[str]) -> str:
+def _join_entries(entries: Sequence[str]) -> str:
     return ", ".join(entries) + "." if entries else ""
 
 
-def _safe(text: str) -> str:
+def _sanitize(text: str) -> str:
     """Return a text in one line, without the marks that begin a token such as <|endoftext|>."""
     return " ".join(text.replace("<|", " ").replace("|>", " ").split())
 
 
-def _end(text: str, fits: Callable[[str], bool]) -> str:
+def _last_words(text: str, fits: Callable[[str], bool]) -> str:
     """Return as many whole words from the end of a text as fit."""
     words = text.split()
     low, high = 0, len(words)
@@ -127,7 +127,7 @@ def _words(text: str) -> list[str]:
     return re.sub(r"[\W_]+", " ", text.lower()).split()
 
 
-def _run(
+def _matching_entries(
     words: Sequence[str], position: int, listed: Sequence[Sequence[str]], start: int
 ) -> tuple[int, int]:
     """Return how many entries from `start` on stand at a position of `words`, and their end."""
@@ -140,7 +140,7 @@ def _run(
     return count, position
 
 
-def _only(words: Sequence[str], listed: Sequence[Sequence[str]]) -> bool:
+def _consists_of(words: Sequence[str], listed: Sequence[Sequence[str]]) -> bool:
     """Whether `words` are entries and nothing else; at least one."""
     reached = {0}
     for position in range(len(words)):

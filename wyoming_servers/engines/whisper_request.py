@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, Self
 
 from wyoming_servers.errors import BadRequestError, UnsupportedLanguageError
-from wyoming_servers.text.locale import is_auto, matches
+from wyoming_servers.text.locale import is_auto, best_match
 
-MAX_BEAM: Final = 10
+MAX_BEAM_SIZE: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class WhisperRequest:
 
     language: str | None = None
     """Whisper's code; None to detect it."""
-    among: tuple[str, ...] = ()
+    candidate_languages: tuple[str, ...] = ()
     """Whisper's codes that detection chooses from; empty: all."""
     beam_size: int = 1
     task: Literal["transcribe", "translate"] = "transcribe"
@@ -36,43 +36,43 @@ class WhisperRequest:
         wanted = request.get("language")
         if wanted is not None and not isinstance(wanted, str):
             raise BadRequestError("`language` must be a code such as `en`.")
-        language = None if wanted is None or is_auto(wanted) else _known(wanted, languages)
+        language = None if wanted is None or is_auto(wanted) else _supported_language(wanted, languages)
         if len(languages) == 1:
             language = languages[0]
         among = request.get("languages") or ()
         if isinstance(among, str) or not all(isinstance(code, str) for code in among):
             raise BadRequestError("`languages` must be a list of codes.")
         beam = request.get("beam_size", 1)
-        if not isinstance(beam, int) or isinstance(beam, bool) or not 1 <= beam <= MAX_BEAM:
-            raise BadRequestError(f"`beam_size` must be a whole number from 1 to {MAX_BEAM}.")
+        if not isinstance(beam, int) or isinstance(beam, bool) or not 1 <= beam <= MAX_BEAM_SIZE:
+            raise BadRequestError(f"`beam_size` must be a whole number from 1 to {MAX_BEAM_SIZE}.")
         task = request.get("task", "transcribe")
         if task not in ("transcribe", "translate"):
             raise BadRequestError("`task` must be `transcribe` or `translate`.")
         prompt = request.get("initial_prompt")
         if prompt is not None and not isinstance(prompt, str):
             raise BadRequestError("`initial_prompt` must be a text.")
-        known = (matches(code, languages) for code in among)
+        known = (best_match(code, languages) for code in among)
         return cls(
             language=language,
-            among=tuple(dict.fromkeys(code for code in known if code is not None)),
+            candidate_languages=tuple(dict.fromkeys(code for code in known if code is not None)),
             beam_size=beam,
             task=task,
             initial_prompt=(prompt or "").strip() or None,
-            names=_texts(request, "names"),
-            terms=_texts(request, "terms"),
+            names=_string_list(request, "names"),
+            terms=_string_list(request, "terms"),
             word_timestamps=bool(request.get("word_timestamps")),
         )
 
 
-def _texts(request: Mapping[str, Any], field: str) -> tuple[str, ...]:
+def _string_list(request: Mapping[str, Any], field: str) -> tuple[str, ...]:
     given = request.get(field) or ()
     if not isinstance(given, list | tuple) or not all(isinstance(text, str) for text in given):
         raise BadRequestError(f"`{field}` must be a list of texts.")
     return tuple(given)
 
 
-def _known(wanted: str, languages: Sequence[str]) -> str:
-    code = matches(wanted, languages)
+def _supported_language(wanted: str, languages: Sequence[str]) -> str:
+    code = best_match(wanted, languages)
     if code is None:
         what = "only English" if list(languages) == ["en"] else f"{len(languages)} languages"
         raise UnsupportedLanguageError(

@@ -6,11 +6,11 @@ from typing import Any
 from wyoming_servers.audio.pcm import from_s16
 from wyoming_servers.domain import SPEECH_FORMAT
 from wyoming_servers.engines.base import Output
-from wyoming_servers.engines.whisper_ear import Utterance
+from wyoming_servers.engines.whisper_ear import WhisperUtterance
 from wyoming_servers.engines.whisper_request import WhisperRequest
 from wyoming_servers.errors import BadRequestError
 
-Transcribe = Callable[[Utterance], Generator[Output, None, Mapping[str, Any]]]
+Transcribe = Callable[[WhisperUtterance], Generator[Output, None, Mapping[str, Any]]]
 
 
 class WhisperSession:
@@ -23,29 +23,29 @@ class WhisperSession:
     def __init__(self, transcribe: Transcribe, request: WhisperRequest, max_seconds: float) -> None:
         self._transcribe = transcribe
         self._request = request
-        self._limit = SPEECH_FORMAT.bytes_for(max_seconds)
+        self._max_bytes = SPEECH_FORMAT.bytes_for(max_seconds)
         self._audio = bytearray()
 
     def feed(self, payload: bytes, data: Mapping[str, Any]) -> Iterable[Output]:
         """Keep the audio. Raises BadRequestError when it is longer than `max_seconds`."""
         self._audio += payload
-        if len(self._audio) > self._limit:
+        if len(self._audio) > self._max_bytes:
             raise BadRequestError(
-                f"The audio is longer than {SPEECH_FORMAT.seconds(self._limit):g} s.",
+                f"The audio is longer than {SPEECH_FORMAT.seconds(self._max_bytes):g} s.",
                 hint="Send it in parts, cut at pauses.",
             )
         return ()
 
     def finish(self) -> Generator[Output, None, Mapping[str, Any]]:
         """Transcribe. Each segment is an output; a cancelled run stops between two of them."""
-        return self._transcribe(self.take())
+        return self._transcribe(self.take_utterance())
 
-    def take(self) -> Utterance:
+    def take_utterance(self) -> WhisperUtterance:
         """Hand over what was said; half a sample at its end is dropped."""
         whole = len(self._audio) - len(self._audio) % SPEECH_FORMAT.frame_bytes
         audio = from_s16(memoryview(self._audio)[:whole])
         self._audio = bytearray()
-        return Utterance(audio, self._request)
+        return WhisperUtterance(audio, self._request)
 
     def close(self) -> None:
         """Drop the audio."""

@@ -22,28 +22,28 @@ from typing import Final, NamedTuple
 
 import psutil
 
-from wyoming_servers.store.layout import RECEIPT
+from wyoming_servers.store.layout import RECEIPT_NAME
 
-SECONDS: Final = 2.0
+TUNING_SECONDS: Final = 2.0
 """All tries together take at most about this long; what cannot be tried in time is not."""
 
-GUESS: Final = 4
+INITIAL_THREADS: Final = 4
 """Threads for the first try, where there are as many cores."""
 
-WORTH: Final = 0.7
+MAX_TIME_RATIO: Final = 0.7
 """More threads must take less than this share of the time of fewer: the cores they would leave can
 transcribe for somebody else, and tries on a busy machine vary."""
 
-MOST_WORKERS: Final = 4
+MAX_WORKERS: Final = 4
 """Utterances at the same time. Each holds the decoder's view of its 30 s: 57 MB with base, 490 MB
 with large-v3."""
 
-KEPT: Final = "cpu-threads.json"
+TUNING_FILE: Final = "cpu-threads.json"
 """File in the model's folder: what was found, by machine and number format."""
 
 _CGROUP: Final = Path("/sys/fs/cgroup")
 
-_log = logging.getLogger(__name__)
+_LOGGER = logging.getLogger(__name__)
 
 
 def usable_cores(root: Path = _CGROUP) -> int:
@@ -52,13 +52,13 @@ def usable_cores(root: Path = _CGROUP) -> int:
         cores = len(os.sched_getaffinity(0))
     except AttributeError:  # not Linux
         cores = os.cpu_count() or 1
-    quota = _quota(root)
+    quota = _cgroup_quota(root)
     return max(1, cores if quota is None else min(cores, int(quota + 0.5)))
 
 
-def first_guess(cores: int) -> int:
+def initial_threads(cores: int) -> int:
     """Return how many threads to begin with."""
-    return max(1, min(GUESS, cores))
+    return max(1, min(INITIAL_THREADS, cores))
 
 
 def candidates(cores: int, physical: int | None) -> list[int]:
@@ -67,34 +67,34 @@ def candidates(cores: int, physical: int | None) -> list[int]:
     Two threads on one core share its arithmetic, so `physical` cores bound what can help.
     """
     most = min(cores, physical or cores)
-    guess = first_guess(cores)
+    guess = initial_threads(cores)
     return [
         number
-        for number in dict.fromkeys([most, 2, 1, GUESS])
+        for number in dict.fromkeys([most, 2, 1, INITIAL_THREADS])
         if number != guess and number <= max(most, 1)
     ]
 
 
-def workers(cores: int, threads: int) -> int:
+def worker_count(cores: int, threads: int) -> int:
     """Return how many utterances can have so many threads each at the same time."""
-    return max(1, min(cores // threads, MOST_WORKERS))
+    return max(1, min(cores // threads, MAX_WORKERS))
 
 
-class Choice(NamedTuple):
+class TuningResult(NamedTuple):
     """A number of threads, and whether it was compared with any other."""
 
     threads: int
-    compared: bool
+    measured: bool
 
 
-def choose(
+def tune_threads(
     guess: int,
     others: Sequence[int],
     attempt: Callable[[int], float],
     *,
     reload_seconds: float,
     now: Callable[[], float] = perf_counter,
-) -> Choice:
+) -> TuningResult:
     """Return the least number that more threads do not beat by far, of those there is time to try.
 
     `attempt` has the model loaded with so many threads and returns the seconds of a short piece of
@@ -104,16 +104,16 @@ def choose(
     times = {guess: attempt(guess)}
     for number in others:
         # A try that loses costs the way back too.
-        if now() - began + 2 * reload_seconds > SECONDS:
+        if now() - began + 2 * reload_seconds > TUNING_SECONDS:
             break
         times[number] = attempt(number)
     best = min(times)
     for number in sorted(times):
-        if times[number] < WORTH * times[best]:
+        if times[number] < MAX_TIME_RATIO * times[best]:
             best = number
     told = ", ".join(f"{number}: {1_000 * seconds:.0f} ms" for number, seconds in times.items())
-    _log.info("%d threads (%s)", best, told)
-    return Choice(best, len(times) > 1)
+    _LOGGER.info("%d threads (%s)", best, told)
+    return TuningResult(best, len(times) > 1)
 
 
 def physical_cores() -> int | None:
@@ -122,31 +122,31 @@ def physical_cores() -> int | None:
     return count
 
 
-def recall(folder: Path, compute_type: str) -> int | None:
+def load_tuned_threads(folder: Path, compute_type: str) -> int | None:
     """Return what was found for the model in a folder, on this machine and with its cores."""
     try:
-        kept = json.loads((folder / KEPT).read_text(encoding="utf-8"))
+        kept = json.loads((folder / TUNING_FILE).read_text(encoding="utf-8"))
         number = kept[_key(compute_type)]
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return number if isinstance(number, int) and 1 <= number <= usable_cores() else None
 
 
-def remember(folder: Path, compute_type: str, number: int) -> None:
+def save_tuned_threads(folder: Path, compute_type: str, number: int) -> None:
     """Keep what was found, if the folder is the store's own and not inside a Python package."""
-    if not (folder / RECEIPT).is_file():
+    if not (folder / RECEIPT_NAME).is_file():
         return
     try:
-        (folder / KEPT).write_text(json.dumps({_key(compute_type): number}), encoding="utf-8")
+        (folder / TUNING_FILE).write_text(json.dumps({_key(compute_type): number}), encoding="utf-8")
     except OSError as err:
-        _log.debug("%s is not kept: %s", KEPT, err)
+        _LOGGER.debug("%s is not kept: %s", TUNING_FILE, err)
 
 
 def _key(compute_type: str) -> str:
     return f"{platform.node()} {usable_cores()} {compute_type}"
 
 
-def _quota(root: Path) -> float | None:
+def _cgroup_quota(root: Path) -> float | None:
     """Return the cores of the control group's quota (version 2, then 1); None if it has none."""
     try:
         limit, period = (root / "cpu.max").read_text(encoding="ascii").split()[:2]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from wyoming_servers.clock import Clock
-from wyoming_servers.coordinator.face import CoordinatorFace, Lease
-from wyoming_servers.coordinator.settle import settle
+from wyoming_servers.coordinator.face import CoordinatorProtocol, Lease
+from wyoming_servers.coordinator.settle import wait_for_memory
 from wyoming_servers.domain import Priority
 from wyoming_servers.errors import (
     CapacityError,
@@ -19,47 +19,47 @@ from wyoming_servers.errors import (
 
 T = TypeVar("T")
 
-_LONGEST_PAUSE: Final = 30.0
+_MAX_DELAY_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class LeaseRetryPolicy:
     """How long a piece of work is worth trying."""
 
-    seconds: float
+    attempt_timeout: float
     """Longest single attempt, with the wait for the model."""
-    tries: int
+    max_attempts: int
     """Times it is tried when the model's process fails or lacks memory."""
-    room: float
+    max_capacity_wait: float
     """Seconds that a machine without room for the model is waited for."""
-    pause: float = 1.0
+    initial_delay: float = 1.0
     """Seconds before the second try; doubled with each."""
 
 
-class Attempts:
+class LeaseRetrier:
     """One model for the pieces of one job; a lease each, so that others come in between."""
 
     def __init__(
         self,
-        coordinator: CoordinatorFace,
+        coordinator: CoordinatorProtocol,
         clock: Clock,
         model: str,
-        patience: Patience,
+        patience: LeaseRetryPolicy,
         *,
         client: str = "",
     ) -> None:
         self._coordinator = coordinator
         self._clock = clock
         self._model = model
-        self._patience = patience
+        self._policy = patience
         self._client = client
 
-    async def make(
+    async def run(
         self,
         work: Callable[[Lease], Awaitable[T]],
         what: str,
         *,
-        priority: Priority = Priority.OTHER,
+        priority: Priority = Priority.BACKGROUND,
     ) -> T:
         """Return what `work` makes with a lease; `what` names it in errors: "A piece of 30 s".
 
@@ -68,13 +68,13 @@ class Attempts:
         3. No room, or none in time: again until the patience is over.
         4. Anything else is the work's own fault.
         """
-        patience, clock = self._patience, self._clock
-        tries, pause, begun = 0, patience.pause, clock.now()
+        patience, clock = self._policy, self._clock
+        tries, pause, begun = 0, patience.initial_delay, clock.now()
         while True:
             device = ""
             try:
                 async with (
-                    asyncio.timeout(patience.seconds),
+                    asyncio.timeout(patience.attempt_timeout),
                     self._coordinator.lease(
                         self._model, priority=priority, client=self._client
                     ) as lease,
@@ -88,16 +88,16 @@ class Attempts:
             except (CapacityError, DeadlineError) as err:
                 if device and isinstance(err, OutOfMemoryError):  # 1
                     tries += 1
-                    if tries >= patience.tries:
+                    if tries >= patience.max_attempts:
                         raise
-                    await settle(self._coordinator, clock, device)
+                    await wait_for_memory(self._coordinator, clock, device)
                     continue
                 pause = max(pause, 1.0, err.retry_after or 0.0)  # 3
-                if clock.now() - begun + pause > patience.room:
+                if clock.now() - begun + pause > patience.max_capacity_wait:
                     raise
             except WorkerError:  # 2
                 tries += 1
-                if tries >= patience.tries:
+                if tries >= patience.max_attempts:
                     raise
             await clock.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+            pause = min(2 * pause, _MAX_DELAY_SECONDS)

@@ -12,26 +12,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from wyoming_servers.audio.child import end
+from wyoming_servers.audio.child import kill_and_wait
 from wyoming_servers.domain import SPEECH_FORMAT
 from wyoming_servers.errors import BadRequestError, DeadlineError, InternalError
-from wyoming_servers.jobs.cutter import MAX_SECONDS
+from wyoming_servers.jobs.cutter import MAX_CHUNK_SECONDS
 
 _LOGGER: Final = logging.getLogger(__name__)
 
-_PATIENCE_SECONDS: Final = 300.0
+_STALL_TIMEOUT_SECONDS: Final = 300.0
 """Longest silence of the child; it tells of every ten seconds of recording."""
 
-_LINE_BYTES: Final = 65_536
-_PIECE_BYTES: Final = SPEECH_FORMAT.bytes_for(2 * MAX_SECONDS)
-_STDERR_BYTES: Final = 2_000
+_MAX_LINE_BYTES: Final = 65_536
+_MAX_CHUNK_BYTES: Final = SPEECH_FORMAT.bytes_for(2 * MAX_CHUNK_SECONDS)
+_MAX_STDERR_BYTES: Final = 2_000
 
-_NEEDED: Final = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "PYTHONHOME", "PYTHONPATH", "TMPDIR")
+_PASSED_VARIABLES: Final = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "PYTHONHOME", "PYTHONPATH", "TMPDIR")
 """Variables that Python and its libraries are found by."""
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class RecordingOpened:
     """The recording can be decoded."""
 
     duration: float | None
@@ -39,7 +39,7 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class RecordingChunk:
     """Some speech, in seconds from the beginning of the recording."""
 
     start: float
@@ -49,34 +49,34 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Silence:
+class SilenceSkipped:
     """There is nothing to transcribe up to `position`."""
 
     position: float
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class RecordingEnded:
     """The recording is over."""
 
     duration: float
 
 
-Part = Opened | Piece | Silence | Ended
+RecordingEvent = RecordingOpened | RecordingChunk | SilenceSkipped | RecordingEnded
 
 
-class Decoder(Protocol):
+class RecordingDecoder(Protocol):
     """What opens recordings; `open_recording` is one."""
 
     def __call__(
         self, path: Path, *, skip: float = 0.0, vad: bool = True
-    ) -> AbstractAsyncContextManager[AsyncIterator[Part]]: ...
+    ) -> AbstractAsyncContextManager[AsyncIterator[RecordingEvent]]: ...
 
 
 @asynccontextmanager
-async def open_recording(
+async def decode_recording(
     path: Path, *, skip: float = 0.0, vad: bool = True
-) -> AsyncIterator[AsyncIterator[Part]]:
+) -> AsyncIterator[AsyncIterator[RecordingEvent]]:
     """Decode `path` from `skip` seconds on; the parts end with Ended. Leaving kills the child.
 
     Iterating raises BadRequestError for a file that cannot be decoded, DeadlineError for a child
@@ -89,29 +89,29 @@ async def open_recording(
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        limit=_LINE_BYTES,
+        limit=_MAX_LINE_BYTES,
         env=_environment(),
         start_new_session=True,
     )
     assert process.stderr is not None  # noqa: S101  (asked for above)
     grumbling = asyncio.create_task(_read_stderr(process.stderr), name="decoder's stderr")
     try:
-        yield _parts(process, grumbling)
+        yield _events(process, grumbling)
     finally:
-        await end(process)
+        await kill_and_wait(process)
         grumbling.cancel()
         await asyncio.wait([grumbling])
 
 
-async def _parts(
+async def _events(
     process: asyncio.subprocess.Process, grumbling: asyncio.Task[str]
-) -> AsyncIterator[Part]:
+) -> AsyncIterator[RecordingEvent]:
     assert process.stdout is not None  # noqa: S101  (asked for by the caller)
     while True:
-        part: Part | None
+        part: RecordingEvent | None
         try:
-            async with asyncio.timeout(_PATIENCE_SECONDS):
-                part = await _read_part(process.stdout)
+            async with asyncio.timeout(_STALL_TIMEOUT_SECONDS):
+                part = await _read_event(process.stdout)
         except asyncio.IncompleteReadError:
             part = None
         except TimeoutError as err:
@@ -119,30 +119,30 @@ async def _parts(
         if part is None:
             code = await process.wait()
             said = await grumbling
-            _LOGGER.warning("the decoder ended with %s: %s", _ending(code), said or "no word")
+            _LOGGER.warning("the decoder ended with %s: %s", _describe_exit(code), said or "no word")
             raise BadRequestError(
-                f"The file cannot be decoded: the decoder ended with {_ending(code)}.",
+                f"The file cannot be decoded: the decoder ended with {_describe_exit(code)}.",
                 hint="Convert it to a usual format, such as WAV or MP3, and send it again.",
             )
         yield part
-        if isinstance(part, Ended):
+        if isinstance(part, RecordingEnded):
             return
 
 
-async def _read_part(stdout: asyncio.StreamReader) -> Part | None:
+async def _read_event(stdout: asyncio.StreamReader) -> RecordingEvent | None:
     line = await stdout.readline()
     if not line.endswith(b"\n"):
         return None
     entry: dict[str, Any] = json.loads(line)
     match entry["type"]:
         case "opened":
-            return Opened(entry["duration"])
+            return RecordingOpened(entry["duration"])
         case "silence":
-            return Silence(entry["position"])
+            return SilenceSkipped(entry["position"])
         case "end":
-            return Ended(entry["duration"])
-        case "piece" if entry["bytes"] <= _PIECE_BYTES:
-            return Piece(entry["start"], entry["end"], await stdout.readexactly(entry["bytes"]))
+            return RecordingEnded(entry["duration"])
+        case "piece" if entry["bytes"] <= _MAX_CHUNK_BYTES:
+            return RecordingChunk(entry["start"], entry["kill_and_wait"], await stdout.readexactly(entry["bytes"]))
         case "error":
             raise BadRequestError(entry["message"], hint=entry["hint"])
     raise InternalError(f"The decoder wrote {line[:80]!r}.")
@@ -151,8 +151,8 @@ async def _read_part(stdout: asyncio.StreamReader) -> Part | None:
 async def _read_stderr(stderr: asyncio.StreamReader) -> str:
     """Read to the end, so that the child never waits; return the last of it."""
     said = b""
-    while piece := await stderr.read(_STDERR_BYTES):
-        said = (said + piece)[-_STDERR_BYTES:]
+    while piece := await stderr.read(_MAX_STDERR_BYTES):
+        said = (said + piece)[-_MAX_STDERR_BYTES:]
     return said.decode(errors="replace").strip()
 
 
@@ -162,11 +162,11 @@ def _environment() -> dict[str, str]:
     One thread is enough, and on a machine with many processors their stacks and buffers alone
     would fill the address space that the child allows itself.
     """
-    kept = {name: os.environ[name] for name in _NEEDED if name in os.environ}
+    kept = {name: os.environ[name] for name in _PASSED_VARIABLES if name in os.environ}
     return kept | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
-def _ending(code: int) -> str:
+def _describe_exit(code: int) -> str:
     if code >= 0:
         return f"exit code {code}"
     return signal.Signals(-code).name

@@ -4,24 +4,24 @@ from typing import Final
 
 from wyoming_servers.bus import EventBus
 from wyoming_servers.clock import Clock
-from wyoming_servers.coordinator.face import CoordinatorFace
-from wyoming_servers.domain import Kind
+from wyoming_servers.coordinator.face import CoordinatorProtocol
+from wyoming_servers.domain import Task
 from wyoming_servers.events import Event, RequestFinished, SpeechStarted, WakeWordDetected
 
-YIELD_SECONDS: Final = 30.0
+MAX_WAIT_SECONDS: Final = 30.0
 """Longest wait for a pause in live speech before each piece, so that a job ends one day."""
 
-CALM_SECONDS: Final = 1.5
+QUIET_SECONDS: Final = 1.5
 """After somebody has spoken: the answer is about to be thought of, and then to be spoken."""
 
-_LOOK_SECONDS: Final = 0.1
+_POLL_SECONDS: Final = 0.1
 """Between two looks whether somebody still speaks."""
 
 
-class Courtesy:
+class LiveTrafficGate:
     """Ask it before each piece of work, holding no lease."""
 
-    def __init__(self, coordinator: CoordinatorFace, bus: EventBus, clock: Clock) -> None:
+    def __init__(self, coordinator: CoordinatorProtocol, bus: EventBus, clock: Clock) -> None:
         self._coordinator = coordinator
         self._bus = bus
         self._clock = clock
@@ -33,24 +33,24 @@ class Courtesy:
         """
         clock = self._clock
         while not self._coordinator.snapshot().accepting:
-            await clock.sleep(_LOOK_SECONDS)
-        until = clock.now() + YIELD_SECONDS
-        while clock.now() < until and (self._somebody_speaks() or self._somebody_spoke()):
-            await clock.sleep(_LOOK_SECONDS)
+            await clock.sleep(_POLL_SECONDS)
+        until = clock.now() + MAX_WAIT_SECONDS
+        while clock.now() < until and (self._is_live_now() or self._was_live_recently()):
+            await clock.sleep(_POLL_SECONDS)
 
-    def _somebody_spoke(self) -> bool:
+    def _was_live_recently(self) -> bool:
         """Whether somebody was heard or answered, or called, so lately that more will follow."""
-        since = self._clock.wall() - CALM_SECONDS
-        return any(_is_live(item.event) for item in self._bus.recent() if item.at > since)
+        since = self._clock.wall() - QUIET_SECONDS
+        return any(_is_live_event(item.event) for item in self._bus.recent() if item.timestamp > since)
 
-    def _somebody_speaks(self) -> bool:
+    def _is_live_now(self) -> bool:
         snapshot = self._coordinator.snapshot()
         # Wake words are listened for all the time; nobody waits while they are.
-        live = [model for model in snapshot.models if model.spec.kind is not Kind.WAKE]
+        live = [model for model in snapshot.models if model.spec.task is not Task.WAKE]
         return any(model.leases or model.queued for model in live)
 
 
-def _is_live(event: Event) -> bool:
+def _is_live_event(event: Event) -> bool:
     if isinstance(event, RequestFinished):
-        return event.kind != Kind.WAKE
+        return event.kind != Task.WAKE
     return isinstance(event, SpeechStarted | WakeWordDetected)

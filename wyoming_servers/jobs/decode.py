@@ -33,23 +33,23 @@ import av
 import av.error
 import av.logging
 
-from wyoming_servers.audio.vad import VoiceActivity
+from wyoming_servers.audio.vad import VoiceActivityDetector
 from wyoming_servers.domain import SPEECH_FORMAT
-from wyoming_servers.jobs.cutter import Cut, EvenCutter, SpeechCutter
+from wyoming_servers.jobs.cutter import Cut, FixedLengthChunker, SpeechChunker
 
-_MEMORY: Final = 3 * 1024**3
+_MAX_ADDRESS_SPACE: Final = 3 * 1024**3
 """Address space; far above what decoding takes, far below what hurts."""
 
 _NICE: Final = 10
 """Live speech goes first on the processor as well."""
 
-_TELL_SECONDS: Final = 10.0
+_PROGRESS_SECONDS: Final = 10.0
 """Of recording without speech, after which a line says how far it is."""
 
-_MAX_FAULTS: Final = 1_000
+_MAX_BROKEN_PACKETS: Final = 1_000
 """Broken packets that are skipped; a file with more is not a recording."""
 
-_OPTIONS: Final = {"protocol_whitelist": "none", "max_streams": "64"}
+_CONTAINER_OPTIONS: Final = {"protocol_whitelist": "none", "max_streams": "64"}
 
 
 def main() -> int:
@@ -59,8 +59,8 @@ def main() -> int:
     parser.add_argument("--skip", type=float, default=0.0)
     parser.add_argument("--no-vad", action="store_true")
     arguments = parser.parse_args()
-    _restrict()
-    threading.Thread(target=_leave_with_parent, name="parent", daemon=True).start()
+    _limit_resources()
+    threading.Thread(target=_exit_with_parent, name="parent", daemon=True).start()
     av.logging.set_level(av.logging.PANIC)
     out = sys.stdout.buffer
     try:
@@ -71,23 +71,23 @@ def main() -> int:
         os._exit(0)
     except Exception as err:  # noqa: BLE001  (whatever it was, the reader is told)
         with contextlib.suppress(BrokenPipeError):
-            _write(out, {"type": "error", **_explain(err)})
+            _write(out, {"type": "error", **_error_entry(err)})
         return 1
     return 0
 
 
-class _NoSoundError(Exception):
+class _NoAudioError(Exception):
     """Raised when the file has nothing to hear."""
 
 
 def _decode(file: IO[bytes], out: IO[bytes], skip: float, *, vad: bool) -> None:
     duration = _duration(file)
     file.seek(0)
-    with av.open(file, "r", options=_OPTIONS, metadata_errors="ignore") as container:
+    with av.open(file, "r", options=_CONTAINER_OPTIONS, metadata_errors="ignore") as container:
         if not container.streams.audio:
-            raise _NoSoundError
+            raise _NoAudioError
         _write(out, {"type": "opened", "duration": duration})
-        cutter = SpeechCutter(VoiceActivity(), skip) if vad else EvenCutter(skip)
+        cutter = SpeechChunker(VoiceActivityDetector(), skip) if vad else FixedLengthChunker(skip)
         left = SPEECH_FORMAT.bytes_for(skip)
         total = 0
         told = skip
@@ -98,15 +98,15 @@ def _decode(file: IO[bytes], out: IO[bytes], skip: float, *, vad: bool) -> None:
                 continue
             piece, left = pcm[left:], 0
             for cut in cutter.feed(piece):
-                _write_cut(out, cut)
+                _write_chunk(out, cut)
                 told = cut.end
-            if cutter.position - told >= _TELL_SECONDS:
+            if cutter.position - told >= _PROGRESS_SECONDS:
                 told = cutter.position
                 _write(out, {"type": "silence", "position": told})
         for cut in cutter.finish():
-            _write_cut(out, cut)
+            _write_chunk(out, cut)
         if not total:
-            raise _NoSoundError
+            raise _NoAudioError
         _write(out, {"type": "end", "duration": SPEECH_FORMAT.seconds(total)})
 
 
@@ -125,7 +125,7 @@ def _samples(container: Any) -> Iterator[bytes]:
             frames = packet.decode()
         except (av.error.InvalidDataError, av.error.EOFError):
             faults += 1
-            if faults > _MAX_FAULTS:
+            if faults > _MAX_BROKEN_PACKETS:
                 raise
             continue
         for frame in frames:
@@ -139,9 +139,9 @@ def _samples(container: Any) -> Iterator[bytes]:
 
 def _duration(file: IO[bytes]) -> float | None:
     """Return how long the recording says it is, without decoding it; None if it does not."""
-    with av.open(file, "r", options=_OPTIONS, metadata_errors="ignore") as container:
+    with av.open(file, "r", options=_CONTAINER_OPTIONS, metadata_errors="ignore") as container:
         if not container.streams.audio:
-            raise _NoSoundError
+            raise _NoAudioError
         stream = container.streams.audio[0]
         if stream.duration is not None and stream.time_base is not None:
             return float(stream.duration * stream.time_base)
@@ -150,7 +150,7 @@ def _duration(file: IO[bytes]) -> float | None:
     return None
 
 
-def _write_cut(out: IO[bytes], cut: Cut) -> None:
+def _write_chunk(out: IO[bytes], cut: Cut) -> None:
     _write(
         out,
         {
@@ -169,8 +169,8 @@ def _write(out: IO[bytes], line: dict[str, Any], payload: bytes = b"") -> None:
     out.flush()
 
 
-def _explain(err: Exception) -> dict[str, str]:
-    if isinstance(err, _NoSoundError):
+def _error_entry(err: Exception) -> dict[str, str]:
+    if isinstance(err, _NoAudioError):
         return {
             "message": "The file has no sound in it.",
             "hint": "Send audio, or a video with it.",
@@ -184,16 +184,16 @@ def _explain(err: Exception) -> dict[str, str]:
     return {"message": f"The file cannot be decoded: {type(err).__name__}: {err}", "hint": ""}
 
 
-def _restrict() -> None:
+def _limit_resources() -> None:
     os.nice(_NICE)
     _, most = resource.getrlimit(resource.RLIMIT_AS)
-    limit = _MEMORY if most == resource.RLIM_INFINITY else min(_MEMORY, most)
+    limit = _MAX_ADDRESS_SPACE if most == resource.RLIM_INFINITY else min(_MAX_ADDRESS_SPACE, most)
     resource.setrlimit(resource.RLIMIT_AS, (limit, most))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _leave_with_parent() -> None:
+def _exit_with_parent() -> None:
     # Not sys.stdin: a thread that holds its lock would make the interpreter's own end a crash.
     while os.read(0, 4_096):
         pass

@@ -7,30 +7,30 @@ from pathlib import Path
 from typing import Final
 
 from wyoming_servers.clock import Clock
-from wyoming_servers.coordinator.face import CoordinatorFace
+from wyoming_servers.coordinator.face import CoordinatorProtocol
 from wyoming_servers.domain import Priority
 from wyoming_servers.errors import DeadlineError
-from wyoming_servers.jobs.attempt import Attempts, Patience
-from wyoming_servers.jobs.audio import Decoder, Ended, Opened, Piece, open_recording
-from wyoming_servers.jobs.cutter import MAX_SECONDS
+from wyoming_servers.jobs.attempt import LeaseRetrier, LeaseRetryPolicy
+from wyoming_servers.jobs.audio import RecordingDecoder, RecordingEnded, RecordingOpened, RecordingChunk, decode_recording
+from wyoming_servers.jobs.cutter import MAX_CHUNK_SECONDS
 from wyoming_servers.jobs.job import NewJob
-from wyoming_servers.jobs.transcribe import USUAL, Heard, Manner, transcribe
+from wyoming_servers.jobs.transcribe import NO_TRANSCRIPTION_DEFAULTS, ChunkTranscript, TranscriptionDefaults, transcribe_chunk
 
-_COMMAND_SECONDS: Final = MAX_SECONDS
+_MAX_LIVE_SECONDS: Final = MAX_CHUNK_SECONDS
 """A recording of this length may be a command that somebody waits for; a longer one is a job."""
 
 
-async def transcribe_now(
-    coordinator: CoordinatorFace,
+async def transcribe_recording(
+    coordinator: CoordinatorProtocol,
     clock: Clock,
     recording: Path,
     wanted: NewJob,
     *,
     limit: float,
-    manner: Manner = USUAL,
+    manner: TranscriptionDefaults = NO_TRANSCRIPTION_DEFAULTS,
     client: str = "",
-    decoder: Decoder = open_recording,
-) -> AsyncIterator[Heard | Ended]:
+    decoder: RecordingDecoder = decode_recording,
+) -> AsyncIterator[ChunkTranscript | RecordingEnded]:
     """Yield what each piece says as soon as it is known, then Ended with the length.
 
     A piece has `limit` seconds; one whose worker failed is tried once more. Raises
@@ -38,19 +38,19 @@ async def transcribe_now(
     coordinator and the worker raise.
     """
     # Nobody waits for room while somebody waits for the answer.
-    patience = Patience(seconds=limit, tries=2, room=0.0, pause=0.0)
-    attempts = Attempts(coordinator, clock, wanted.model, patience, client=client)
-    priority, language, index = Priority.OTHER, wanted.language, 0
+    patience = LeaseRetryPolicy(attempt_timeout=limit, max_attempts=2, max_capacity_wait=0.0, initial_delay=0.0)
+    attempts = LeaseRetrier(coordinator, clock, wanted.model, patience, client=client)
+    priority, language, index = Priority.BACKGROUND, wanted.language, 0
     async with decoder(recording, vad=wanted.vad) as parts:
         async for part in parts:
             match part:
-                case Opened(duration) if duration is not None and duration <= _COMMAND_SECONDS:
+                case RecordingOpened(duration) if duration is not None and duration <= _MAX_LIVE_SECONDS:
                     priority = Priority.ASR
-                case Ended():
+                case RecordingEnded():
                     yield part
-                case Piece():
+                case RecordingChunk():
                     hear = partial(
-                        transcribe,
+                        transcribe_chunk,
                         piece=part,
                         job=wanted,
                         language=language,
@@ -60,7 +60,7 @@ async def transcribe_now(
                     )
                     try:
                         async with asyncio.timeout(limit):
-                            heard = await attempts.make(hear, "A piece", priority=priority)
+                            heard = await attempts.run(hear, "A piece", priority=priority)
                     except TimeoutError as err:
                         raise DeadlineError(
                             f"{limit:g} s were not enough to transcribe a piece."

@@ -7,11 +7,11 @@ from typing import Final
 
 from wyoming_servers.jobs.job import Job, JobStatus
 
-PART: Final = ".part"
+PARTIAL_SUFFIX: Final = ".part"
 """Ends the name of a file that is still being written."""
 
-_SAMPLES: Final = ".pcm"
-_STRAY_SECONDS: Final = 3_600.0
+_SAMPLES_SUFFIX: Final = ".pcm"
+_MIN_ORPHAN_AGE_SECONDS: Final = 3_600.0
 
 
 class JobFiles:
@@ -36,32 +36,32 @@ class JobFiles:
 
     def samples(self, job_id: str) -> Path:
         """Return where the samples of a speech job are while it is being made."""
-        return self.results / (job_id + _SAMPLES)
+        return self.results / (job_id + _SAMPLES_SUFFIX)
 
     def result(self, job: Job) -> Path:
         """Return where the file is that a speech job makes."""
         suffix = job.speech.audio if job.speech is not None else "none"
         return self.results / f"{job.id}.{suffix}"
 
-    async def end(self, job: Job) -> None:
+    async def remove_after(self, job: Job) -> None:
         """A job has ended: keep what it made if it is done, and nothing else."""
         gone = [self.upload(job.id), self.samples(job.id)]
         if job.status is not JobStatus.DONE:
             gone.append(self.result(job))
         await asyncio.to_thread(_unlink, gone)
 
-    async def tidy(self, active: set[str], known: set[str]) -> None:
+    async def remove_orphans(self, active: set[str], known: set[str]) -> None:
         """Delete what was sent for no `active` job and what was made by no `known` one."""
-        await asyncio.to_thread(self._tidy, active, known)
+        await asyncio.to_thread(self._remove_orphans, active, known)
 
     def _prepare(self) -> None:
         for folder in (self.uploads, self.results):
             folder.mkdir(parents=True, exist_ok=True)
-            _unlink(list(folder.glob(f"*{PART}")))
+            _unlink(list(folder.glob(f"*{PARTIAL_SUFFIX}")))
 
-    def _tidy(self, active: set[str], known: set[str]) -> None:
+    def _remove_orphans(self, active: set[str], known: set[str]) -> None:
         # One that was just sent may not have its job yet, or not be known to the caller.
-        young = time.time() - _STRAY_SECONDS
+        young = time.time() - _MIN_ORPHAN_AGE_SECONDS
         for folder, wanted in ((self.uploads, active), (self.results, known)):
             for path in folder.iterdir():
                 job_id = path.name.partition(".")[0]

@@ -11,22 +11,22 @@ from typing import Final
 
 from wyoming_servers.text.mix import MAX_SPEED
 
-MAX_PACE: Final = 1.25
+MAX_SPEEDUP: Final = 1.25
 """Fastest that still sounds unhurried; dubbing studios go no farther either."""
 
 TOLERANCE_SECONDS: Final = 0.05
 """What nobody notices; cues are drawn by hand."""
 
-_CUSHION: Final = 1.02
+_SPEED_MARGIN: Final = 1.02
 """Voices do not follow a speed to the letter."""
 
 
-def begin(due: float, end_of_last: float) -> float:
+def cue_start(due: float, end_of_last: float) -> float:
     """Return when a cue that is due begins to sound."""  # 1
     return max(due, end_of_last)
 
 
-def pace(natural: float, room: float, speed: float) -> float:
+def required_speedup(natural: float, room: float, speed: float) -> float:
     """Return how much faster speech of `natural` seconds is to be spoken to fit into `room`.
 
     1.0 where it fits; `speed` is how fast it is spoken already, and together they stay below
@@ -34,7 +34,7 @@ def pace(natural: float, room: float, speed: float) -> float:
     """
     if natural <= room + TOLERANCE_SECONDS:
         return 1.0
-    most = max(1.0, min(MAX_PACE, MAX_SPEED / speed))
+    most = max(1.0, min(MAX_SPEEDUP, MAX_SPEED / speed))
     if room <= 0:
         return most
-    return min(most, _CUSHION * natural / room)  # 2, 3
+    return min(most, _SPEED_MARGIN * natural / room)  # 2, 3

@@ -10,40 +10,40 @@ from types import TracebackType
 from typing import Final, Self
 
 from wyoming_servers.errors import BusyError, TooLargeError
-from wyoming_servers.jobs.files import PART, folder_bytes
+from wyoming_servers.jobs.files import PARTIAL_SUFFIX, folder_bytes
 
-_BUFFER: Final = 1024 * 1024
+_BUFFER_BYTES: Final = 1024 * 1024
 """Bytes collected before a thread is bothered with writing them."""
 
-_RECOUNT: Final = 64 * 1024 * 1024
+_RECOUNT_BYTES: Final = 64 * 1024 * 1024
 """Bytes written before the folder is counted again: others may be filling it."""
 
 
-class Inbox:
+class UploadSpool:
     """The folder of recordings; no name a client sends ever becomes part of a path."""
 
     def __init__(self, folder: Path, *, largest: int, quota: int) -> None:
         """`largest` bytes of one recording, `quota` of all that are here at a time."""
         self._folder = folder
-        self._largest = largest
+        self._max_bytes = largest
         self._quota = quota
 
     @property
-    def largest(self) -> int:
+    def max_bytes(self) -> int:
         """Most bytes of one recording."""
-        return self._largest
+        return self._max_bytes
 
     async def discard(self, recording: Path) -> None:
         """Delete what was kept."""
         await asyncio.to_thread(recording.unlink, missing_ok=True)
 
     @asynccontextmanager
-    async def receive(self, largest: int | None = None) -> AsyncIterator["Arrival"]:
+    async def receive(self, largest: int | None = None) -> AsyncIterator["IncomingUpload"]:
         """Take in one recording; what is not `kept` when this is left is deleted.
 
         `largest` bounds it further, in bytes.
         """
-        arrival = Arrival(self._folder, min(self._largest, largest or self._largest), self._quota)
+        arrival = IncomingUpload(self._folder, min(self._max_bytes, largest or self._max_bytes), self._quota)
         try:
             async with arrival:
                 yield arrival
@@ -55,39 +55,39 @@ class Inbox:
             ) from err
 
 
-class Arrival:
+class IncomingUpload:
     """A recording on its way in."""
 
     def __init__(self, folder: Path, largest: int, quota: int) -> None:
         self._path = folder / str(uuid.uuid4())
-        self._part = self._path.with_name(self._path.name + PART)
-        self._largest = largest
+        self._partial_path = self._path.with_name(self._path.name + PARTIAL_SUFFIX)
+        self._max_bytes = largest
         self._quota = quota
         self._buffer = bytearray()
-        self._counted = 0
+        self._next_count = 0
         self.size = 0
         """Bytes so far."""
 
     async def write(self, data: bytes) -> None:
         """Add bytes. Raises TooLargeError, or BusyError if there is no room now."""
         self.size += len(data)
-        if self.size > self._largest:
+        if self.size > self._max_bytes:
             raise TooLargeError(
-                f"What is sent is larger than {self._largest} bytes.",
+                f"What is sent is larger than {self._max_bytes} bytes.",
                 hint="Send it in parts, compressed, or raise jobs.max_upload.",
             )
         self._buffer += data
-        if len(self._buffer) >= _BUFFER:
+        if len(self._buffer) >= _BUFFER_BYTES:
             await self._flush()
 
-    async def keep(self) -> Path:
+    async def commit(self) -> Path:
         """The recording is complete: return its path; it is the caller's from now on."""
         await self._flush()
         await asyncio.to_thread(self._close, keep=True)
         return self._path
 
     async def __aenter__(self) -> Self:
-        self._file = await asyncio.to_thread(self._part.open, "wb")
+        self._file = await asyncio.to_thread(self._partial_path.open, "wb")
         return self
 
     async def __aexit__(
@@ -103,9 +103,9 @@ class Arrival:
         await asyncio.to_thread(self._write, data)
 
     def _write(self, data: bytes) -> None:
-        if self.size >= self._counted:
-            self._counted = self.size + _RECOUNT
-            if folder_bytes(self._part.parent) + len(data) > self._quota:
+        if self.size >= self._next_count:
+            self._next_count = self.size + _RECOUNT_BYTES
+            if folder_bytes(self._partial_path.parent) + len(data) > self._quota:
                 raise BusyError(
                     "The recordings that wait fill the space that is set aside for them.",
                     hint="Try again when some jobs are done, or raise jobs.quota.",
@@ -118,6 +118,6 @@ class Arrival:
             return
         self._file.close()
         if keep:
-            self._part.replace(self._path)
+            self._partial_path.replace(self._path)
         else:
-            self._part.unlink(missing_ok=True)
+            self._partial_path.unlink(missing_ok=True)

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal
 
-from wyoming_servers.text.cues import Kind
+from wyoming_servers.text.cues import TextFormat
 
-Task = Literal["transcribe", "translate", "speak"]
+JobTask = Literal["transcribe", "translate", "speak"]
 
-AudioName = Literal["wav", "flac", "mp3"]
+JobAudioFormat = Literal["wav", "flac", "mp3"]
 """The formats a speech job can be rendered in."""
 
 
@@ -28,12 +28,12 @@ class JobStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
-TERMINAL: Final = frozenset({JobStatus.DONE, JobStatus.FAILED, JobStatus.CANCELLED})
+TERMINAL_STATUSES: Final = frozenset({JobStatus.DONE, JobStatus.FAILED, JobStatus.CANCELLED})
 """A job in one of these never changes again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class TimedWord:
     """A word with its time, in seconds from the beginning of the recording."""
 
     text: str
@@ -44,7 +44,7 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
+class CueTiming:
     """How a cue's speech fitted into its time; seconds."""
 
     start: float
@@ -57,21 +57,21 @@ class Fit:
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class JobSegment:
     """Some seconds of speech, in seconds from the beginning of the recording."""
 
     index: int
     start: float
     end: float
     text: str
-    words: tuple[Word, ...] = ()
+    words: tuple[TimedWord, ...] = ()
     """Empty unless word timestamps were asked for."""
-    fit: Fit | None = None
+    fit: CueTiming | None = None
     """Of a spoken cue; None for what was heard, and for text without times."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class SpeechOptions:
     """How a text is to be spoken; all choices are made."""
 
     voice: str
@@ -81,9 +81,9 @@ class Wish:
     speaker: str | None
     speed: float
     """0.5 to 2.0; 1.0 is the voice's own pace."""
-    source: Kind
+    source: TextFormat
     """How the text is written."""
-    audio: AudioName
+    audio: JobAudioFormat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +93,7 @@ class NewJob:
     model: str
     language: str | None = None
     """As the model names it; None to detect it."""
-    task: Task = "transcribe"
+    task: JobTask = "transcribe"
     word_timestamps: bool = False
     vad: bool = True
     """Leave out what is not speech and cut at silences; else cut every half minute."""
@@ -103,7 +103,7 @@ class NewJob:
     """What the client called the recording; for people, never a path."""
     webhook_url: str = ""
     idempotency_key: str = ""
-    speech: Wish | None = None
+    speech: SpeechOptions | None = None
     """Of a job with the task `speak`; its recording is a text."""
 
 
@@ -126,7 +126,7 @@ class Job(NewJob):
     """Seconds of the recording; None until it was opened, or until all of it was spoken."""
     rate: int | None = None
     """Samples per second of the speech that was made; None until there is some."""
-    segments: tuple[Segment, ...] = ()
+    segments: tuple[JobSegment, ...] = ()
     """What was heard or spoken so far."""
     error: str = ""
     error_code: str = ""
@@ -140,7 +140,7 @@ class Job(NewJob):
     @property
     def ended(self) -> bool:
         """Whether it will not change any more."""
-        return self.status in TERMINAL
+        return self.status in TERMINAL_STATUSES
 
     @property
     def text(self) -> str:

@@ -18,18 +18,18 @@ from av.audio import AudioStream
 
 from wyoming_servers.domain import AudioFormat
 from wyoming_servers.errors import DeadlineError, InternalError
-from wyoming_servers.jobs.files import PART
-from wyoming_servers.jobs.job import AudioName
+from wyoming_servers.jobs.files import PARTIAL_SUFFIX
+from wyoming_servers.jobs.job import JobAudioFormat
 
 _NICE: Final = 10
 """Live speech goes first on the processor as well."""
 
-_PIECE_BYTES: Final = 64 * 1024
-_LEAST_SECONDS: Final = 60.0
+_READ_BYTES: Final = 64 * 1024
+_MIN_TIMEOUT_SECONDS: Final = 60.0
 """For the start of the process; beyond that, encoding is faster than listening everywhere."""
 
 _CODECS: Final = {"wav": "pcm_s16le", "flac": "flac", "mp3": "libmp3lame"}
-_OPTIONS: Final = {
+_CONTAINER_OPTIONS: Final = {
     # Beyond 4 GB a WAV file needs another head.
     "wav": {"rf64": "auto"},
     "flac": {},
@@ -39,12 +39,12 @@ _MP3_BITS: Final = 96_000
 _MP3_RATES: Final = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 
 
-async def render(samples: Path, audio: AudioFormat, target: Path, name: AudioName) -> None:
+async def write_audio_file(samples: Path, audio: AudioFormat, target: Path, name: JobAudioFormat) -> None:
     """Write 16-bit mono samples as a file, whole or not at all. Leaving early kills the child.
 
     Raises InternalError with what the child said, DeadlineError.
     """
-    part = target.with_name(target.name + PART)
+    part = target.with_name(target.name + PARTIAL_SUFFIX)
     size = (await asyncio.to_thread(samples.stat)).st_size
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "wyoming_servers.jobs.render"),
@@ -56,7 +56,7 @@ async def render(samples: Path, audio: AudioFormat, target: Path, name: AudioNam
     )
     assert process.stderr is not None  # noqa: S101  (asked for)
     try:
-        async with asyncio.timeout(_LEAST_SECONDS + audio.seconds(size)):
+        async with asyncio.timeout(_MIN_TIMEOUT_SECONDS + audio.seconds(size)):
             said = await process.stderr.read()
             code = await process.wait()
     except TimeoutError as err:
@@ -80,7 +80,7 @@ def main() -> int:
     parser.add_argument("format", choices=_CODECS)
     arguments = parser.parse_args()
     os.nice(_NICE)
-    threading.Thread(target=_leave_with_parent, name="parent", daemon=True).start()
+    threading.Thread(target=_exit_with_parent, name="parent", daemon=True).start()
     with arguments.samples.open("rb") as source, arguments.target.open("wb") as target:
         _write(source, arguments.rate, target, arguments.format)
     return 0
@@ -88,7 +88,7 @@ def main() -> int:
 
 def _write(source: IO[bytes], rate: int, target: IO[bytes], name: str) -> None:
     out_rate = rate if name != "mp3" or rate in _MP3_RATES else 44_100
-    with av.open(target, "w", format=name, options=_OPTIONS[name]) as container:
+    with av.open(target, "w", format=name, options=_CONTAINER_OPTIONS[name]) as container:
         stream = container.add_stream(_CODECS[name], rate=out_rate, layout="mono")
         assert isinstance(stream, AudioStream)  # noqa: S101  (of an audio codec)
         if name == "mp3":
@@ -97,7 +97,7 @@ def _write(source: IO[bytes], rate: int, target: IO[bytes], name: str) -> None:
         fitting = av.AudioResampler(
             stream.codec_context.format, "mono", out_rate, stream.codec_context.frame_size or 4_096
         )
-        while piece := source.read(_PIECE_BYTES):
+        while piece := source.read(_READ_BYTES):
             frame = av.AudioFrame("s16", "mono", len(piece) // 2, align=1)
             frame.planes[0].update(piece[: len(piece) // 2 * 2])
             frame.rate = rate
@@ -108,7 +108,7 @@ def _write(source: IO[bytes], rate: int, target: IO[bytes], name: str) -> None:
         container.mux(stream.encode(None))
 
 
-def _leave_with_parent() -> None:
+def _exit_with_parent() -> None:
     # Not sys.stdin: a thread that holds its lock would make the interpreter's own end a crash.
     while os.read(0, 4_096):
         pass

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from sqlite3 import Row
 from typing import Any, Final
 
-from wyoming_servers.jobs.job import Fit, Job, JobStatus, NewJob, Segment, Wish, Word
+from wyoming_servers.jobs.job import CueTiming, Job, JobStatus, NewJob, JobSegment, SpeechOptions, TimedWord
 
 MIGRATIONS: Final = (
     """
@@ -58,13 +58,13 @@ MIGRATIONS: Final = (
 """Only ever append; see `store.database`."""
 
 
-def new_values(new: NewJob) -> dict[str, Any]:
+def _insert_values(new: NewJob) -> dict[str, Any]:
     """Return what a new job's row begins with, by column."""
     wish = "" if new.speech is None else json.dumps(asdict(new.speech), ensure_ascii=False)
     return asdict(new) | {"speech": wish, "idempotency_key": new.idempotency_key or None}
 
 
-def job_of(row: Row, segments: Iterable[Segment] = ()) -> Job:
+def _job_from_row(row: Row, segments: Iterable[JobSegment] = ()) -> Job:
     """Return the job of a row."""
     values = {name: row[name] for name in row.keys() if name not in ("number", "told")}  # noqa: SIM118
     return Job(
@@ -74,13 +74,13 @@ def job_of(row: Row, segments: Iterable[Segment] = ()) -> Job:
             "word_timestamps": bool(row["word_timestamps"]),
             "vad": bool(row["vad"]),
             "idempotency_key": row["idempotency_key"] or "",
-            "speech": Wish(**json.loads(row["speech"])) if row["speech"] else None,
+            "speech": SpeechOptions(**json.loads(row["speech"])) if row["speech"] else None,
             "segments": tuple(segments),
         }
     )
 
 
-def segment_values(job_id: str, segment: Segment) -> tuple[Any, ...]:
+def _segment_values(job_id: str, segment: JobSegment) -> tuple[Any, ...]:
     """Return a segment's row, in the order of its columns."""
     return (
         job_id,
@@ -93,13 +93,13 @@ def segment_values(job_id: str, segment: Segment) -> tuple[Any, ...]:
     )
 
 
-def segment_of(row: Row) -> Segment:
+def _segment_from_row(row: Row) -> JobSegment:
     """Return the segment of a row."""
-    return Segment(
+    return JobSegment(
         row["number"],
         row["start"],
         row["finish"],
         row["text"],
-        tuple(Word(**word) for word in json.loads(row["words"])),
-        Fit(**json.loads(row["fit"])) if row["fit"] else None,
+        tuple(TimedWord(**word) for word in json.loads(row["words"])),
+        CueTiming(**json.loads(row["fit"])) if row["fit"] else None,
     )

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Final
 
 from wyoming_servers.errors import BadRequestError, TooLargeError
-from wyoming_servers.text.cues import Kind, decode, guess, read_cues
-from wyoming_servers.text.plain import speakable
-from wyoming_servers.text.segment import Segment, Segmenter
+from wyoming_servers.text.cues import TextFormat, decode_text, detect_text_format, parse_cues
+from wyoming_servers.text.plain import is_speakable
+from wyoming_servers.text.segment import TextSegment, Segmenter
 from wyoming_servers.text.subtitles import Cue
 
-MAX_BYTES: Final = 8 * 1024 * 1024
+MAX_SCRIPT_BYTES: Final = 8 * 1024 * 1024
 """Of a text; the Bible has five million characters."""
 
 MAX_CUE_CHARACTERS: Final = 5_000
@@ -24,7 +24,7 @@ _PARAGRAPHS: Final = re.compile(r"\n[ \t]*\n\s*")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ScriptLine:
     """What is said in one go."""
 
     text: str
@@ -34,12 +34,12 @@ class Line:
     """Seconds of silence before it, where no cue says when it is due."""
 
 
-def detect(path: Path, filename: str = "") -> Kind:
+def detect_script_format(path: Path, filename: str = "") -> TextFormat:
     """Return how a text is written. Reads the file; raises BadRequestError, TooLargeError."""
-    return guess(_read(path), filename)
+    return detect_text_format(_read(path), filename)
 
 
-def read_script(path: Path, kind: Kind, language: str, gap: float) -> list[Line]:
+def read_script(path: Path, kind: TextFormat, language: str, gap: float) -> list[ScriptLine]:
     """Return all there is to say; the same file gives the same lines each time.
 
     `gap` seconds of silence are due between two sentences. Takes seconds for a large text: call
@@ -47,43 +47,43 @@ def read_script(path: Path, kind: Kind, language: str, gap: float) -> list[Line]
     TooLargeError.
     """
     text = _read(path)
-    lines = _sentences(text, language, gap) if kind == "txt" else _cues(text, kind)
+    lines = _sentence_lines(text, language, gap) if kind == "txt" else _cue_lines(text, kind)
     if not lines:
         raise BadRequestError("There is nothing to say in the text.")
     return lines
 
 
 def _read(path: Path) -> str:
-    if path.stat().st_size > MAX_BYTES:
-        raise TooLargeError(f"The text is larger than {MAX_BYTES} bytes.", hint="Send it in parts.")
-    return decode(path.read_bytes())
+    if path.stat().st_size > MAX_SCRIPT_BYTES:
+        raise TooLargeError(f"The text is larger than {MAX_SCRIPT_BYTES} bytes.", hint="Send it in parts.")
+    return decode_text(path.read_bytes())
 
 
-def _cues(text: str, kind: Kind) -> list[Line]:
+def _cue_lines(text: str, kind: TextFormat) -> list[ScriptLine]:
     lines = []
-    for cue in read_cues(text, kind):
+    for cue in parse_cues(text, kind):
         if len(cue.text) > MAX_CUE_CHARACTERS:
             raise BadRequestError(
                 f"The cue at {cue.start:g} s is longer than {MAX_CUE_CHARACTERS} characters."
             )
-        if speakable(cue.text):
-            lines.append(Line(cue.text, cue))
+        if is_speakable(cue.text):
+            lines.append(ScriptLine(cue.text, cue))
     return lines
 
 
-def _sentences(text: str, language: str, gap: float) -> list[Line]:
-    lines: list[Line] = []
+def _sentence_lines(text: str, language: str, gap: float) -> list[ScriptLine]:
+    lines: list[ScriptLine] = []
     for paragraph in _PARAGRAPHS.split(text):
         pause = gap + PARAGRAPH_SECONDS if lines else 0.0
-        for segment in _cut(paragraph, language):
-            if speakable(segment.text):
-                lines.append(Line(segment.text, pause=pause))
+        for segment in _segment_paragraph(paragraph, language):
+            if is_speakable(segment.text):
+                lines.append(ScriptLine(segment.text, pause=pause))
                 pause = 0.0
             if segment.ends_sentence and not pause:
                 pause = gap
     return lines
 
 
-def _cut(paragraph: str, language: str) -> list[Segment]:
+def _segment_paragraph(paragraph: str, language: str) -> list[TextSegment]:
     segmenter = Segmenter(language, early=False)
     return [*segmenter.feed(paragraph), *segmenter.finish()]

@@ -5,52 +5,52 @@ from typing import Final
 
 from wyoming_servers.bus import EventBus
 from wyoming_servers.clock import Clock
-from wyoming_servers.coordinator.face import CoordinatorFace
+from wyoming_servers.coordinator.face import CoordinatorProtocol
 from wyoming_servers.domain import AudioFormat
 from wyoming_servers.errors import InternalError
 from wyoming_servers.events import JobProgressed
 from wyoming_servers.jobs import fit
-from wyoming_servers.jobs.attempt import Attempts, Patience
-from wyoming_servers.jobs.courtesy import Courtesy
+from wyoming_servers.jobs.attempt import LeaseRetrier, LeaseRetryPolicy
+from wyoming_servers.jobs.courtesy import LiveTrafficGate
 from wyoming_servers.jobs.files import JobFiles
-from wyoming_servers.jobs.job import Fit, Job, Segment, Wish
-from wyoming_servers.jobs.render import render
-from wyoming_servers.jobs.script import Line, read_script
-from wyoming_servers.jobs.speak import Reading, Speaker
+from wyoming_servers.jobs.job import CueTiming, Job, JobSegment, SpeechOptions
+from wyoming_servers.jobs.render import write_audio_file
+from wyoming_servers.jobs.script import ScriptLine, read_script
+from wyoming_servers.jobs.speak import ReadingOptions, LineSynthesizer
 from wyoming_servers.jobs.storage import JobStorage
-from wyoming_servers.jobs.track import Track
+from wyoming_servers.jobs.track import PcmTrack
 
-PATIENCE: Final = Patience(seconds=300.0, tries=3, room=600.0)
+RETRY_POLICY: Final = LeaseRetryPolicy(attempt_timeout=300.0, max_attempts=3, max_capacity_wait=600.0)
 """For a piece of 8 s; the slowest voice on a small processor needs half a minute."""
 
 
-class SpeechWork:
+class SpeechJob:
     """One job from where the last run of the server left off; `run` it once."""
 
     def __init__(
         self,
         job: Job,
         files: JobFiles,
-        coordinator: CoordinatorFace,
+        coordinator: CoordinatorProtocol,
         storage: JobStorage,
         bus: EventBus,
         clock: Clock,
         *,
-        reading: Reading,
+        reading: ReadingOptions,
         quota: int,
     ) -> None:
         self._job = job
-        self._wish = _wish(job)
+        self._options = _speech_options(job)
         self._files = files
         self._storage = storage
         self._bus = bus
         self._reading = reading
-        self._track = Track(files.samples(job.id), quota)
-        attempts = Attempts(coordinator, clock, job.model, PATIENCE, client=f"job {job.id}")
-        self._speaker = Speaker(
-            attempts, Courtesy(coordinator, bus, clock), self._wish, job.language or "", reading
+        self._track = PcmTrack(files.samples(job.id), quota)
+        attempts = LeaseRetrier(coordinator, clock, job.model, RETRY_POLICY, client=f"job {job.id}")
+        self._synthesizer = LineSynthesizer(
+            attempts, LiveTrafficGate(coordinator, bus, clock), self._options, job.language or "", reading
         )
-        self._speaker.rate = job.rate
+        self._synthesizer.rate = job.rate
         self._position = job.position
         self._segments = len(job.segments)
 
@@ -63,56 +63,56 @@ class SpeechWork:
         lines = await asyncio.to_thread(
             read_script,
             self._files.upload(self._job.id),
-            self._wish.source,
+            self._options.source,
             self._job.language or "",
-            self._reading.gap,
+            self._reading.sentence_silence,
         )
         total = sum(len(line.text) for line in lines)
         done = sum(len(line.text) for line in lines[: self._job.chunk])
-        await self._track.begin(self._audio, self._position)
+        await self._track.resume(self._audio, self._position)
         for number in range(self._job.chunk, len(lines)):
             line = lines[number]
-            segment = await self._speak(line)
+            segment = await self._process_line(line)
             done += len(line.text)
-            if not await self._keep(segment, 99 * done // total, number + 1, len(lines)):
+            if not await self._save_progress(segment, 99 * done // total, number + 1, len(lines)):
                 return
         audio = self._audio
         if audio is None:
             raise InternalError("The voice said nothing of all the text.")
-        await render(
+        await write_audio_file(
             self._files.samples(self._job.id),
             audio,
             self._files.result(self._job),
-            self._wish.audio,
+            self._options.audio,
         )
 
     @property
     def _audio(self) -> AudioFormat | None:
-        rate = self._speaker.rate
+        rate = self._synthesizer.rate
         return None if rate is None else AudioFormat(rate)
 
-    async def _speak(self, line: Line) -> Segment | None:
+    async def _process_line(self, line: ScriptLine) -> JobSegment | None:
         """Have a line spoken and written behind the others; None if it makes no sound."""
-        pcm = await self._speaker.say(line.text)
+        pcm = await self._synthesizer.synthesize(line.text)
         audio = self._audio
         if not pcm or audio is None:
             return None
         due = self._position + line.pause if line.cue is None else line.cue.start
-        at = fit.begin(due, self._position)
+        at = fit.cue_start(due, self._position)
         fitted = None
         if line.cue is not None:
             natural = audio.seconds(len(pcm))
-            pace = fit.pace(natural, line.cue.end - at, self._wish.speed)
+            pace = fit.required_speedup(natural, line.cue.end - at, self._options.speed)
             if pace > 1.0:
-                faster = await self._speaker.say(line.text, pace)
+                faster = await self._synthesizer.synthesize(line.text, pace)
                 # A voice need not follow a speed; then the first try is as good.
                 pcm = min(pcm, faster, key=len) if faster else pcm
-            fitted = Fit(line.cue.start, line.cue.end, natural, pace)
-        end = await self._track.place(pcm, audio, at, self._position)
+            fitted = CueTiming(line.cue.start, line.cue.end, natural, pace)
+        end = await self._track.write_at(pcm, audio, at, self._position)
         self._position = end
-        return Segment(self._segments, at, end, line.text, fit=fitted)
+        return JobSegment(self._segments, at, end, line.text, fit=fitted)
 
-    async def _keep(self, segment: Segment | None, percent: int, chunk: int, total: int) -> bool:
+    async def _save_progress(self, segment: JobSegment | None, percent: int, chunk: int, total: int) -> bool:
         """Write down how far it is, then say so; False if the job does not run any more."""
         running = await self._storage.advance(
             self._job.id,
@@ -122,7 +122,7 @@ class SpeechWork:
             chunk=chunk,
             chunks_total=total,
             language=self._job.language,
-            rate=self._speaker.rate,
+            rate=self._synthesizer.rate,
             segments=() if segment is None else (segment,),
         )
         self._segments += segment is not None
@@ -133,7 +133,7 @@ class SpeechWork:
         return running
 
 
-def _wish(job: Job) -> Wish:
+def _speech_options(job: Job) -> SpeechOptions:
     if job.speech is None:
         raise InternalError("A job that is to speak does not say how.")
     return job.speech

@@ -14,8 +14,8 @@ from typing import Any, Final, Self
 
 import aiosqlite
 
-from wyoming_servers.jobs.job import Job, JobStatus, NewJob, Segment
-from wyoming_servers.jobs.rows import MIGRATIONS, job_of, new_values, segment_of, segment_values
+from wyoming_servers.jobs.job import Job, JobStatus, NewJob, JobSegment
+from wyoming_servers.jobs.rows import MIGRATIONS, _job_from_row, _insert_values, _segment_from_row, _segment_values
 from wyoming_servers.store.database import open_database
 
 _ACTIVE: Final = (JobStatus.QUEUED, JobStatus.RUNNING)
@@ -26,7 +26,7 @@ class JobStorage:
 
     def __init__(self, connection: aiosqlite.Connection) -> None:
         self._connection = connection
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
         """All statements share a connection, and none may slip into another's transaction."""
 
     @classmethod
@@ -42,7 +42,7 @@ class JobStorage:
 
         A job with the same idempotency key is returned instead of a second one.
         """
-        values = new_values(new) | {
+        values = _insert_values(new) | {
             "id": job_id or str(uuid.uuid4()),
             "status": JobStatus.QUEUED,
             "created": now,
@@ -50,13 +50,13 @@ class JobStorage:
         names = ", ".join(values)
         marks = ", ".join("?" for _ in values)
         try:
-            await self._all(
+            await self._fetch_all(
                 f"INSERT INTO jobs (number, {names}) "  # noqa: S608  (our own names)
                 f"VALUES ((SELECT coalesce(max(number), 0) + 1 FROM jobs), {marks})",
                 *values.values(),
             )
         except IntegrityError:
-            known = await self.find_key(new.idempotency_key)
+            known = await self.find_by_key(new.idempotency_key)
             if known is None:
                 raise
             return known, False
@@ -66,41 +66,41 @@ class JobStorage:
 
     async def get(self, job_id: str, *, segments: bool = True) -> Job | None:
         """Return a job with what was heard so far."""
-        row = await self._one("SELECT * FROM jobs WHERE id = ?", job_id)
+        row = await self._fetch_one("SELECT * FROM jobs WHERE id = ?", job_id)
         if row is None:
             return None
-        return job_of(row, await self._segments(job_id) if segments else ())
+        return _job_from_row(row, await self._segments(job_id) if segments else ())
 
-    async def find_key(self, key: str) -> Job | None:
+    async def find_by_key(self, key: str) -> Job | None:
         """Return the job that was made with an idempotency key."""
-        row = await self._one("SELECT id FROM jobs WHERE idempotency_key = ?", key)
+        row = await self._fetch_one("SELECT id FROM jobs WHERE idempotency_key = ?", key)
         return None if row is None else await self.get(row["id"])
 
     async def latest(
         self, status: JobStatus | None = None, limit: int = 100, offset: int = 0
     ) -> list[Job]:
         """Return jobs without their segments, the newest first."""
-        rows = await self._all(
+        rows = await self._fetch_all(
             "SELECT * FROM jobs WHERE ?1 IS NULL OR status = ?1 "
             "ORDER BY number DESC LIMIT ?2 OFFSET ?3",
             status,
             limit,
             offset,
         )
-        return [job_of(row) for row in rows]
+        return [_job_from_row(row) for row in rows]
 
     async def count(self, *statuses: JobStatus) -> int:
         """Return how many jobs are in these states."""
         marks = ", ".join("?" for _ in statuses)
-        row = await self._one(
+        row = await self._fetch_one(
             f"SELECT count(*) FROM jobs WHERE status IN ({marks})",  # noqa: S608
             *statuses,
         )
         return 0 if row is None else int(row[0])
 
-    async def begin_next(self, now: float) -> Job | None:
+    async def start_next(self, now: float) -> Job | None:
         """Take the oldest queued job into work; None if there is none."""
-        row = await self._one(
+        row = await self._fetch_one(
             "UPDATE jobs SET status = 'running', attempts = attempts + 1, "
             "started = coalesce(started, ?) WHERE id = (SELECT id FROM jobs "
             "WHERE status = 'queued' ORDER BY number LIMIT 1) RETURNING id",
@@ -108,12 +108,12 @@ class JobStorage:
         )
         return None if row is None else await self.get(row["id"])
 
-    async def put_back(self, *, limit: int) -> list[str]:
+    async def requeue_interrupted(self, *, limit: int) -> list[str]:
         """After a restart: queue running jobs again; return those begun `limit` times or more."""
-        rows = await self._all(
+        rows = await self._fetch_all(
             "SELECT id FROM jobs WHERE status = 'running' AND attempts >= ?", limit
         )
-        await self._all(
+        await self._fetch_all(
             "UPDATE jobs SET status = 'queued' WHERE status = 'running' AND attempts < ?", limit
         )
         return [row["id"] for row in rows]
@@ -129,11 +129,11 @@ class JobStorage:
         chunks_total: int,
         language: str | None,
         rate: int | None = None,
-        segments: Sequence[Segment] = (),
+        segments: Sequence[JobSegment] = (),
     ) -> bool:
         """Keep what a piece brought and how far the job is; False if it does not run any more."""
         async with self._transaction():
-            rows = await self._query(
+            rows = await self._execute(
                 "UPDATE jobs SET position = ?, duration = ?, progress = ?, chunk = ?, "
                 "chunks_total = ?, language = coalesce(language, ?), rate = coalesce(rate, ?) "
                 "WHERE id = ? AND status = 'running' RETURNING id",
@@ -143,7 +143,7 @@ class JobStorage:
                 return False
             await self._connection.executemany(
                 "INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [segment_values(job_id, segment) for segment in segments],
+                [_segment_values(job_id, segment) for segment in segments],
             )
             return True
 
@@ -151,7 +151,7 @@ class JobStorage:
         self, job_id: str, status: JobStatus, now: float, *, code: str = "", error: str = ""
     ) -> bool:
         """Bring a queued or running job to its end; False if it had ended before."""
-        row = await self._one(
+        row = await self._fetch_one(
             "UPDATE jobs SET status = ?, completed = ?, error_code = ?, error = ?, "
             "progress = CASE WHEN ?1 = 'done' THEN 100 ELSE progress END, "
             "chunks_total = CASE WHEN ?1 = 'done' THEN chunk ELSE chunks_total END "
@@ -160,42 +160,42 @@ class JobStorage:
         )
         return row is not None
 
-    async def untold(self) -> list[str]:
+    async def pending_notifications(self) -> list[str]:
         """Return the jobs that have ended and whose end was not passed on."""
-        rows = await self._all(
+        rows = await self._fetch_all(
             "SELECT id FROM jobs WHERE told = 0 AND status NOT IN ('queued', 'running') "
             "ORDER BY completed"
         )
         return [row["id"] for row in rows]
 
-    async def mark_told(self, job_id: str) -> None:
+    async def mark_notified(self, job_id: str) -> None:
         """The end of a job was passed on."""
-        await self._all("UPDATE jobs SET told = 1 WHERE id = ?", job_id)
+        await self._fetch_all("UPDATE jobs SET told = 1 WHERE id = ?", job_id)
 
     async def prune(self, before: float) -> int:
         """Forget the jobs that ended before a moment; return how many."""
-        rows = await self._all(
+        rows = await self._fetch_all(
             "DELETE FROM jobs WHERE completed < ? AND told = 1 RETURNING id", before
         )
         return len(rows)
 
-    async def known(self) -> set[str]:
+    async def all_ids(self) -> set[str]:
         """Return all jobs."""
-        rows = await self._all("SELECT id FROM jobs")
+        rows = await self._fetch_all("SELECT id FROM jobs")
         return {row["id"] for row in rows}
 
-    async def active(self) -> set[str]:
+    async def active_ids(self) -> set[str]:
         """Return the jobs that are queued or running."""
-        rows = await self._all("SELECT id FROM jobs WHERE status IN (?, ?)", *_ACTIVE)
+        rows = await self._fetch_all("SELECT id FROM jobs WHERE status IN (?, ?)", *_ACTIVE)
         return {row["id"] for row in rows}
 
-    async def _segments(self, job_id: str) -> Iterable[Segment]:
-        rows = await self._all("SELECT * FROM segments WHERE job = ? ORDER BY number", job_id)
-        return [segment_of(row) for row in rows]
+    async def _segments(self, job_id: str) -> Iterable[JobSegment]:
+        rows = await self._fetch_all("SELECT * FROM segments WHERE job = ? ORDER BY number", job_id)
+        return [_segment_from_row(row) for row in rows]
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[None]:
-        async with self._turn:
+        async with self._lock:
             await self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -204,14 +204,14 @@ class JobStorage:
                 raise
             await self._connection.execute("COMMIT")
 
-    async def _one(self, sql: str, *values: Any) -> Row | None:
-        rows = await self._all(sql, *values)
+    async def _fetch_one(self, sql: str, *values: Any) -> Row | None:
+        rows = await self._fetch_all(sql, *values)
         return rows[0] if rows else None
 
-    async def _all(self, sql: str, *values: Any) -> list[Row]:
-        async with self._turn:
-            return await self._query(sql, *values)
+    async def _fetch_all(self, sql: str, *values: Any) -> list[Row]:
+        async with self._lock:
+            return await self._execute(sql, *values)
 
-    async def _query(self, sql: str, *values: Any) -> list[Row]:
+    async def _execute(self, sql: str, *values: Any) -> list[Row]:
         async with self._connection.execute(sql, values) as cursor:
             return list(await cursor.fetchall())

@@ -8,32 +8,32 @@ from wyoming_servers.domain import AudioFormat
 from wyoming_servers.errors import BusyError, InternalError
 from wyoming_servers.jobs.files import folder_bytes
 
-_RECOUNT: Final = 64 * 1024 * 1024
+_RECOUNT_BYTES: Final = 64 * 1024 * 1024
 """Bytes written before the folder is counted again: others may be filling it."""
 
 
-class Track:
+class PcmTrack:
     """Raw 16-bit mono samples at `path`; silence takes no room on most disks."""
 
     def __init__(self, path: Path, quota: int) -> None:
         """`quota` is how many bytes all that was made may take in the path's folder."""
         self._path = path
         self._quota = quota
-        self._counted = -_RECOUNT
+        self._next_count = -_RECOUNT_BYTES
 
-    async def begin(self, audio: AudioFormat | None, seconds: float) -> None:
+    async def resume(self, audio: AudioFormat | None, seconds: float) -> None:
         """Go on after `seconds` that a run before this one has made.
 
         Raises InternalError if they are not there any more.
         """
-        there = await asyncio.to_thread(_size, self._path)
+        there = await asyncio.to_thread(_file_size, self._path)
         if audio is not None and there < audio.bytes_for(seconds + 1e-6):
             raise InternalError(
                 "The speech that was made before the server stopped is gone.",
                 hint="Send the text again.",
             )
 
-    async def place(self, pcm: bytes, audio: AudioFormat, at: float, end_of_last: float) -> float:
+    async def write_at(self, pcm: bytes, audio: AudioFormat, at: float, end_of_last: float) -> float:
         """Write samples at a moment, silence before them; return the seconds where they end.
 
         What lies behind `end_of_last` is cut off first: it comes from a run that died before it
@@ -45,9 +45,9 @@ class Track:
 
     def _write(self, pcm: bytes, start: int, last: int) -> None:
         end = start + len(pcm)
-        if end >= self._counted + _RECOUNT:
-            self._counted = end
-            others = folder_bytes(self._path.parent) - _size(self._path)
+        if end >= self._next_count + _RECOUNT_BYTES:
+            self._next_count = end
+            others = folder_bytes(self._path.parent) - _file_size(self._path)
             if others + end > self._quota:
                 raise BusyError(
                     "The speech that was made fills the space that is set aside for it.",
@@ -60,5 +60,5 @@ class Track:
             file.write(pcm)
 
 
-def _size(path: Path) -> int:
+def _file_size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0

@@ -5,45 +5,45 @@ from typing import Final
 
 from wyoming_servers.bus import EventBus
 from wyoming_servers.clock import Clock
-from wyoming_servers.coordinator.face import CoordinatorFace, Lease
+from wyoming_servers.coordinator.face import CoordinatorProtocol, Lease
 from wyoming_servers.events import JobProgressed
-from wyoming_servers.jobs.attempt import Attempts, Patience
-from wyoming_servers.jobs.audio import Decoder, Ended, Opened, Piece, Silence, open_recording
-from wyoming_servers.jobs.courtesy import Courtesy
-from wyoming_servers.jobs.job import Job, Segment
+from wyoming_servers.jobs.attempt import LeaseRetrier, LeaseRetryPolicy
+from wyoming_servers.jobs.audio import RecordingDecoder, RecordingEnded, RecordingOpened, RecordingChunk, SilenceSkipped, decode_recording
+from wyoming_servers.jobs.courtesy import LiveTrafficGate
+from wyoming_servers.jobs.job import Job, JobSegment
 from wyoming_servers.jobs.storage import JobStorage
-from wyoming_servers.jobs.transcribe import USUAL, Heard, Manner, transcribe
+from wyoming_servers.jobs.transcribe import NO_TRANSCRIPTION_DEFAULTS, ChunkTranscript, TranscriptionDefaults, transcribe_chunk
 
-PATIENCE: Final = Patience(
+RETRY_POLICY: Final = LeaseRetryPolicy(
     # The slowest model on a small processor needs two minutes for a piece of 30 s.
-    seconds=600.0,
-    tries=3,
-    room=600.0,
+    attempt_timeout=600.0,
+    max_attempts=3,
+    max_capacity_wait=600.0,
 )
 
 
-class JobWork:
+class TranscriptionJob:
     """One job from where the last run of the server left off; `run` it once."""
 
     def __init__(
         self,
         job: Job,
         recording: Path,
-        coordinator: CoordinatorFace,
+        coordinator: CoordinatorProtocol,
         storage: JobStorage,
         bus: EventBus,
         clock: Clock,
         *,
-        manner: Manner = USUAL,
-        decoder: Decoder = open_recording,
+        manner: TranscriptionDefaults = NO_TRANSCRIPTION_DEFAULTS,
+        decoder: RecordingDecoder = decode_recording,
     ) -> None:
         self._job = job
         self._recording = recording
         self._storage = storage
         self._bus = bus
-        self._manner = manner
-        self._courtesy = Courtesy(coordinator, bus, clock)
-        self._attempts = Attempts(coordinator, clock, job.model, PATIENCE, client=f"job {job.id}")
+        self._defaults = manner
+        self._gate = LiveTrafficGate(coordinator, bus, clock)
+        self._retrier = LeaseRetrier(coordinator, clock, job.model, RETRY_POLICY, client=f"job {job.id}")
         self._decoder = decoder
         self._position = job.position
         self._duration = job.duration
@@ -60,43 +60,43 @@ class JobWork:
         decoding = self._decoder(self._recording, skip=self._position, vad=self._job.vad)
         async with decoding as parts:
             async for part in parts:
-                heard: tuple[Segment, ...] = ()
+                heard: tuple[JobSegment, ...] = ()
                 match part:
-                    case Opened():
+                    case RecordingOpened():
                         self._duration = part.duration or self._duration
-                    case Silence():
+                    case SilenceSkipped():
                         self._position = part.position
-                    case Piece():
-                        heard = await self._take(part)
-                    case Ended():
+                    case RecordingChunk():
+                        heard = await self._process_chunk(part)
+                    case RecordingEnded():
                         self._position = self._duration = part.duration
-                if not await self._keep(heard):
+                if not await self._save_progress(heard):
                     return
 
-    async def _take(self, piece: Piece) -> tuple[Segment, ...]:
-        await self._courtesy.wait()
-        heard = await self._hear(piece)
+    async def _process_chunk(self, piece: RecordingChunk) -> tuple[JobSegment, ...]:
+        await self._gate.wait()
+        heard = await self._transcribe(piece)
         self._language = self._language or heard.language
         self._index += len(heard.segments)
         self._position, self._chunk = piece.end, self._chunk + 1
         return heard.segments
 
-    async def _hear(self, piece: Piece) -> Heard:
-        async def hear(lease: Lease) -> Heard:
-            return await transcribe(
+    async def _transcribe(self, piece: RecordingChunk) -> ChunkTranscript:
+        async def hear(lease: Lease) -> ChunkTranscript:
+            return await transcribe_chunk(
                 lease,
                 piece,
                 self._job,
                 language=self._language,
                 index=self._index,
-                manner=self._manner,
+                manner=self._defaults,
             )
 
-        return await self._attempts.make(hear, f"A piece of {piece.end - piece.start:.0f} s")
+        return await self._retrier.run(hear, f"A piece of {piece.end - piece.start:.0f} s")
 
-    async def _keep(self, segments: tuple[Segment, ...]) -> bool:
+    async def _save_progress(self, segments: tuple[JobSegment, ...]) -> bool:
         """Write down how far it is, then say so; False if the job does not run any more."""
-        percent, total = self._percent(), self._total()
+        percent, total = self._percent(), self._estimated_chunks()
         running = await self._storage.advance(
             self._job.id,
             position=self._position,
@@ -120,7 +120,7 @@ class JobWork:
             return 0
         return max(0, min(99, int(100 * self._position / self._duration)))
 
-    def _total(self) -> int:
+    def _estimated_chunks(self) -> int:
         """Estimate how many pieces there will be: as dense as those so far."""
         if not self._chunk or not self._position or not self._duration:
             return max(1, self._chunk)

@@ -1,7 +1,7 @@
 """One word, several satellites in earshot: which of them may answer. Pure."""
 
 
-class Arbiter:
+class WakeArbiter:
     """The first satellite that hears a word wins it for `seconds`; 0 lets all of them win.
 
     First, not best: waiting for a better score would delay every command. A satellite that has won

@@ -2,25 +2,25 @@
 
 from collections.abc import Callable, Mapping
 
-from wyoming_servers.audio.vad import VoiceActivity
+from wyoming_servers.audio.vad import VoiceActivityDetector
 from wyoming_servers.bus import EventBus
 from wyoming_servers.clock import Clock
 from wyoming_servers.config.schema import Config
-from wyoming_servers.coordinator.face import CoordinatorFace
-from wyoming_servers.domain import Kind, ModelSpec
-from wyoming_servers.pipelines.hearing import Activity
-from wyoming_servers.pipelines.listener import choose_listener
-from wyoming_servers.pipelines.measure import Measure
-from wyoming_servers.pipelines.traffic import Traffic
+from wyoming_servers.coordinator.face import CoordinatorProtocol
+from wyoming_servers.domain import Task, ModelSpec
+from wyoming_servers.pipelines.hearing import VadAnalyzer
+from wyoming_servers.pipelines.listener import select_asr_model
+from wyoming_servers.pipelines.measure import RequestTimer
+from wyoming_servers.pipelines.traffic import AdmissionController
 from wyoming_servers.pipelines.transcription import (
     AsrRequest,
     Transcriber,
     Transcript,
-    Vocabulary,
+    VocabularySource,
 )
-from wyoming_servers.pipelines.utterance import House, Utterance
+from wyoming_servers.pipelines.utterance import AsrContext, Utterance
 
-__all__ = ["Activity", "AsrPipeline", "AsrRequest", "Transcript", "Utterance", "Vocabulary"]
+__all__ = ["VadAnalyzer", "AsrPipeline", "AsrRequest", "Transcript", "Utterance", "VocabularySource"]
 
 
 class AsrPipeline:
@@ -28,20 +28,20 @@ class AsrPipeline:
 
     def __init__(
         self,
-        coordinator: CoordinatorFace,
+        coordinator: CoordinatorProtocol,
         specs: Mapping[str, ModelSpec],
         config: Config,
         bus: EventBus,
         clock: Clock,
         *,
-        activity: Callable[[], Activity] = VoiceActivity,
-        vocabulary: Vocabulary | None = None,
+        activity: Callable[[], VadAnalyzer] = VoiceActivityDetector,
+        vocabulary: VocabularySource | None = None,
     ) -> None:
-        self._house = House(coordinator, config, bus, clock)
+        self._context = AsrContext(coordinator, config, bus, clock)
         self._specs = specs
-        self._activity = activity
+        self._make_vad = activity
         self._vocabulary = vocabulary
-        self._traffic: dict[str, Traffic] = {}
+        self._admission: dict[str, AdmissionController] = {}
         """Of each model that was ever used."""
 
     def open(self, request: AsrRequest) -> Utterance:
@@ -50,14 +50,14 @@ class AsrPipeline:
         Raises ModelMissingError for an unknown model and UnsupportedLanguageError for a language
         that no installed model, or not the one named, understands.
         """
-        house, asr = self._house, self._house.config.asr
-        measure = Measure(Kind.ASR, request.client, house.bus, house.clock)
+        house, asr = self._context, self._context.config.asr
+        measure = RequestTimer(Task.ASR, request.client, house.bus, house.clock)
         try:
-            listener = choose_listener(self._specs, asr, request.model, request.language)
+            listener = select_asr_model(self._specs, asr, request.model, request.language)
         except Exception as err:
             measure.finish(err)
             raise
         measure.model = model = listener.spec.id
-        traffic = self._traffic.setdefault(model, Traffic(house.coordinator, model))
+        traffic = self._admission.setdefault(model, AdmissionController(house.coordinator, model))
         transcriber = Transcriber(request, listener, asr, self._vocabulary)
-        return Utterance(house, measure, request, transcriber, traffic, self._activity())
+        return Utterance(house, measure, request, transcriber, traffic, self._make_vad())

@@ -12,16 +12,16 @@ from wyoming_servers.domain import SPEECH_FORMAT
 
 _BYTES_PER_MS: Final = SPEECH_FORMAT.rate * SPEECH_FORMAT.frame_bytes // 1_000
 
-STRAY_MS: Final = 10
+MAX_CLOCK_DRIFT_MS: Final = 10
 """How far a client's clock may stray from its samples before a piece is not joined to the one
 before: then time was skipped, and the model must be told."""
 
 
-class Bundle:
+class ChunkBatcher:
     """Pieces of 16 kHz audio with the time each begins, in milliseconds of the client's clock."""
 
     def __init__(self) -> None:
-        self._pieces: deque[tuple[bytes, int]] = deque()
+        self._chunks: deque[tuple[bytes, int]] = deque()
         self._lead = 0
         self._step = 0
         self._taken = 0
@@ -30,7 +30,7 @@ class Bundle:
         self.size = 0
         """Bytes that wait."""
 
-    def begin(self, lead: int, step: int) -> None:
+    def start_run(self, lead: int, step: int) -> None:
         """A new run has begun: the model computes at `lead` samples and with every `step` more.
 
         A step of 0 is one that is not known: every piece is due at once, by itself.
@@ -41,31 +41,31 @@ class Bundle:
         self._needed = self._until_next()
 
     @property
-    def sent(self) -> int:
+    def sent_samples(self) -> int:
         """Samples of this run that were taken."""
         return self._taken // SPEECH_FORMAT.frame_bytes
 
     @property
-    def due(self) -> bool:
+    def is_due(self) -> bool:
         """Whether the model could compute something with what waits."""
         return self.size >= self._needed
 
     def add(self, pcm: bytes, timestamp: int) -> None:
         """Append a piece."""
-        self._pieces.append((pcm, timestamp))
+        self._chunks.append((pcm, timestamp))
         self.size += len(pcm)
 
     def drop_oldest(self) -> None:
         """Forget the piece that has waited longest."""
-        self.size -= len(self._pieces.popleft()[0])
+        self.size -= len(self._chunks.popleft()[0])
 
     def take(self) -> tuple[bytes, int]:
         """Take the oldest piece, joined with those that follow it without a gap in time."""
-        first, timestamp = self._pieces.popleft()
+        first, timestamp = self._chunks.popleft()
         pcms = [first]
         expected = timestamp + len(first) / _BYTES_PER_MS
-        while self._step and self._pieces and abs(self._pieces[0][1] - expected) <= STRAY_MS:
-            pcms.append(self._pieces.popleft()[0])
+        while self._step and self._chunks and abs(self._chunks[0][1] - expected) <= MAX_CLOCK_DRIFT_MS:
+            pcms.append(self._chunks.popleft()[0])
             expected += len(pcms[-1]) / _BYTES_PER_MS
         pcm = b"".join(pcms)
         self._taken += len(pcm)

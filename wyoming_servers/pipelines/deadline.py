@@ -8,7 +8,7 @@ from wyoming_servers.clock import Clock
 from wyoming_servers.errors import DeadlineError
 
 
-class Deadline:
+class ClockTimeout:
     """Cancels what runs inside `async with` when time is up, and raises DeadlineError instead.
 
     As `asyncio.timeout`, but on a Clock: the body stays in its own task, so context managers can
@@ -18,14 +18,14 @@ class Deadline:
     def __init__(self, clock: Clock, seconds: float, what: str) -> None:
         self._clock = clock
         self._seconds = seconds
-        self._what = what
+        self._purpose = what
         """Ends the sentence "60 s were not enough …"."""
-        self._at = 0.0
-        self._rang = False
+        self._expires_at = 0.0
+        self._expired = False
 
-    def extend(self) -> None:
+    def restart(self) -> None:
         """Begin to count anew: something has moved on."""
-        self._at = self._clock.now() + self._seconds
+        self._expires_at = self._clock.now() + self._seconds
 
     async def __aenter__(self) -> Self:
         task = asyncio.current_task()
@@ -33,8 +33,8 @@ class Deadline:
             raise RuntimeError("a deadline needs a task to cancel")
         self._task = task
         self._cancelling = task.cancelling()
-        self.extend()
-        self._alarm = asyncio.create_task(self._ring(), name="deadline")
+        self.restart()
+        self._timer = asyncio.create_task(self._expire(), name="deadline")
         return self
 
     async def __aexit__(
@@ -43,17 +43,17 @@ class Deadline:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._alarm.cancel()
+        self._timer.cancel()
         # If it was not our alarm that cancelled the task, the cancellation goes on its way.
         if (
-            self._rang
+            self._expired
             and self._task.uncancel() <= self._cancelling
             and kind is asyncio.CancelledError
         ):
-            raise DeadlineError(f"{self._seconds:g} s were not enough {self._what}.") from error
+            raise DeadlineError(f"{self._seconds:g} s were not enough {self._purpose}.") from error
 
-    async def _ring(self) -> None:
-        while (left := self._at - self._clock.now()) > 0:
+    async def _expire(self) -> None:
+        while (left := self._expires_at - self._clock.now()) > 0:
             await self._clock.sleep(left)
-        self._rang = True
+        self._expired = True
         self._task.cancel()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from wyoming_servers.clock import Clock
-from wyoming_servers.coordinator.face import CoordinatorFace, Lease
+from wyoming_servers.coordinator.face import CoordinatorProtocol, Lease
 from wyoming_servers.domain import SPEECH_FORMAT, ModelSpec
 from wyoming_servers.errors import (
     CapacityError,
@@ -14,31 +14,31 @@ from wyoming_servers.errors import (
     ShuttingDownError,
     WorkerError,
 )
-from wyoming_servers.pipelines.bundle import Bundle
-from wyoming_servers.pipelines.together import together
-from wyoming_servers.worker.base import Chunk, Run
+from wyoming_servers.pipelines.bundle import ChunkBatcher
+from wyoming_servers.pipelines.together import run_all
+from wyoming_servers.worker.base import OutputChunk, Run
 
 BACKLOG_BYTES: Final = SPEECH_FORMAT.bytes_for(8.0)
 """Audio that may wait for the model. Older is stale: who spoke then has gone."""
 
-DELAYS: Final = (0.25, 1.0, 2.0)
+RECONNECT_DELAYS: Final = (0.25, 1.0, 2.0)
 """Seconds before a lost stream is opened again; after as many failures in a row it is given up."""
 
 STABLE_SECONDS: Final = 10.0
 """A stream that lasted so long has shown that the model works: failures count anew."""
 
-GATHER_SECONDS: Final = 0.02
+BATCH_WAIT_SECONDS: Final = 0.02
 """How long a stream waits for others, so that the model computes them together. 16 streams in one
 step cost half of 16 steps; nobody hears 20 ms, a quarter of the time between two steps."""
 
-_TOLD: Final = 64
+_MAX_SENT_MESSAGES: Final = 64
 """Messages whose times are kept, for the stages of a detection: 5 s of them."""
 
-OnHeard = Callable[[Chunk, dict[str, float]], None]
+OnOutput = Callable[[OutputChunk, dict[str, float]], None]
 """Called with what the model tells, and the seconds of its stages (queue, inference)."""
 
 
-class Ear:
+class WakeModelStream:
     """Feeds a model and hands on what it hears; opens a new run when its worker has died.
 
     What was said in between is kept up to `BACKLOG_BYTES`; what the dead worker had is lost.
@@ -46,12 +46,12 @@ class Ear:
 
     def __init__(
         self,
-        coordinator: CoordinatorFace,
+        coordinator: CoordinatorProtocol,
         clock: Clock,
         spec: ModelSpec,
         request: Mapping[str, Any],
         client: str,
-        on_heard: OnHeard,
+        on_heard: OnOutput,
         crowded: Callable[[], bool] = lambda: False,
     ) -> None:
         """`crowded` tells whether there are other streams to compute together with."""
@@ -60,32 +60,32 @@ class Ear:
         self._spec = spec
         self._request = request
         self._client = client
-        self._on_heard = on_heard
-        self._crowded = crowded
-        self._bundle = Bundle()
-        self._changed = asyncio.Event()
+        self._on_output = on_heard
+        self._should_batch = crowded
+        self._batcher = ChunkBatcher()
+        self._audio_ready = asyncio.Event()
         """Set when there is audio to send, or the end."""
         self._room = asyncio.Event()
-        self._told: deque[tuple[int, float, float]] = deque(maxlen=_TOLD)
+        self._sent_messages: deque[tuple[int, float, float]] = deque(maxlen=_MAX_SENT_MESSAGES)
         """Of each message of this run: its last sample, when it was due, when it was sent."""
         self._due_since: float | None = None
         """When there was enough audio to send."""
         self._ended = False
         self._opened = False
         """Whether there was a run."""
-        self._since = 0.0
+        self._run_started_at = 0.0
         """When the present run was opened."""
         self._closed = False
         """Whether nobody takes audio any more."""
-        self._lost = False
+        self._disconnected = False
         """Whether a run has died and no other is open yet."""
 
     @property
     def has_room(self) -> bool:
         """Whether audio can be added now. While no model listens the oldest makes room."""
-        return self._closed or self._lost or self._bundle.size < BACKLOG_BYTES
+        return self._closed or self._disconnected or self._batcher.size < BACKLOG_BYTES
 
-    async def make_room(self) -> None:
+    async def wait_for_room(self) -> None:
         """Wait while the model lags, until audio can be added."""
         while not self.has_room:
             self._room.clear()
@@ -95,17 +95,17 @@ class Ear:
         """Add 16 kHz audio, for which there must be room."""
         if self._closed or not pcm:
             return
-        while self._lost and self._bundle.size >= BACKLOG_BYTES:
-            self._bundle.drop_oldest()
-        self._bundle.add(pcm, timestamp)
-        if self._due_since is None and self._bundle.due:
+        while self._disconnected and self._batcher.size >= BACKLOG_BYTES:
+            self._batcher.drop_oldest()
+        self._batcher.add(pcm, timestamp)
+        if self._due_since is None and self._batcher.is_due:
             self._due_since = self._clock.now()
-            self._changed.set()
+            self._audio_ready.set()
 
     def end(self) -> None:
         """The stream is complete."""
         self._ended = True
-        self._changed.set()
+        self._audio_ready.set()
 
     async def run(self) -> None:
         """Listen until the stream ends.
@@ -122,62 +122,62 @@ class Ear:
     async def _run(self) -> None:
         failures = 0
         while True:
-            self._since = self._clock.now()
+            self._run_started_at = self._clock.now()
             try:
-                await self._listen()
+                await self._run_once()
             except (WorkerError, CapacityError) as err:
-                if not self._lost and self._clock.now() - self._since >= STABLE_SECONDS:
+                if not self._disconnected and self._clock.now() - self._run_started_at >= STABLE_SECONDS:
                     failures = 0
                 hopeless = not self._opened or isinstance(err, ShuttingDownError)
-                if hopeless or failures == len(DELAYS):
+                if hopeless or failures == len(RECONNECT_DELAYS):
                     raise
-                self._lost = True
+                self._disconnected = True
                 self._room.set()
-                await self._clock.sleep(DELAYS[failures])
+                await self._clock.sleep(RECONNECT_DELAYS[failures])
                 failures += 1
             else:
                 return
 
-    async def _listen(self) -> None:
+    async def _run_once(self) -> None:
         """One run, to the end of the stream or of the worker."""
         async with (
             self._coordinator.lease(self._spec.id, client=self._client) as lease,
             lease.open(self._request, streaming=True) as run,
         ):
-            self._begin(lease)
-            await together(self._send(run), self._receive(run))
+            self._on_run_opened(lease)
+            await run_all(self._send(run), self._receive(run))
 
-    def _begin(self, lease: Lease) -> None:
+    def _on_run_opened(self, lease: Lease) -> None:
         self._opened = True
-        self._lost = False
-        self._since = self._clock.now()
-        self._bundle.begin(int(lease.info.get("lead", 0)), int(lease.info.get("step", 0)))
-        self._told.clear()
+        self._disconnected = False
+        self._run_started_at = self._clock.now()
+        self._batcher.start_run(int(lease.info.get("lead", 0)), int(lease.info.get("step", 0)))
+        self._sent_messages.clear()
 
     async def _send(self, run: Run) -> None:
         while True:
-            if self._bundle.due or (self._ended and self._bundle.size):
-                await self._gather()
+            if self._batcher.is_due or (self._ended and self._batcher.size):
+                await self._wait_for_batch()
                 await self._send_all(run)
             elif self._ended:
                 await run.end()
                 return
             else:
-                self._changed.clear()
-                await self._changed.wait()
+                self._audio_ready.clear()
+                await self._audio_ready.wait()
 
-    async def _gather(self) -> None:
+    async def _wait_for_batch(self) -> None:
         """Wait until the next mark of a grid that all streams share, so that they meet there."""
-        if not self._ended and self._crowded():
-            await self._clock.sleep(GATHER_SECONDS - self._clock.now() % GATHER_SECONDS)
+        if not self._ended and self._should_batch():
+            await self._clock.sleep(BATCH_WAIT_SECONDS - self._clock.now() % BATCH_WAIT_SECONDS)
 
     async def _send_all(self, run: Run) -> None:
         now = self._clock.now()
         came = now if self._due_since is None else self._due_since
         self._due_since = None
-        while self._bundle.size:
-            pcm, timestamp = self._bundle.take()
-            self._told.append((self._bundle.sent, came, now))
+        while self._batcher.size:
+            pcm, timestamp = self._batcher.take()
+            self._sent_messages.append((self._batcher.sent_samples, came, now))
             self._room.set()
             await run.send(pcm, {"timestamp": timestamp})
         # What came while the pipe was full has been sent along: the next piece is due anew.
@@ -185,13 +185,13 @@ class Ear:
 
     async def _receive(self, run: Run) -> None:
         async for chunk in run:
-            self._on_heard(chunk, self._stages(chunk.data.get("sample")))
+            self._on_output(chunk, self._stages(chunk.data.get("sample")))
         if not self._ended:
             raise InferenceFailedError(f"{self._spec.id} stopped listening by itself.")
 
     def _stages(self, sample: object) -> dict[str, float]:
         """Return how long the audio that ends with `sample` waited, and was computed."""
-        for end, came, sent in self._told:
+        for end, came, sent in self._sent_messages:
             if isinstance(sample, int) and end >= sample:
                 return {"queue": sent - came, "inference": self._clock.now() - sent}
         return {}

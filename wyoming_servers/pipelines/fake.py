@@ -6,13 +6,13 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import TracebackType
 from typing import Any, Final, Self
 
-from wyoming_servers.audio.pcm import level
-from wyoming_servers.audio.silero import WINDOW
+from wyoming_servers.audio.pcm import rms_dbfs
+from wyoming_servers.audio.silero import WINDOW_SAMPLES
 from wyoming_servers.audio.vad import FRAME_SECONDS, VadFrame
 from wyoming_servers.coordinator.face import Lease, ModelStatus, Snapshot
 from wyoming_servers.domain import (
     SPEECH_FORMAT,
-    Kind,
+    Task,
     ModelSpec,
     ModelState,
     Offer,
@@ -20,30 +20,30 @@ from wyoming_servers.domain import (
     Priority,
 )
 from wyoming_servers.errors import ConductorError, ModelMissingError
-from wyoming_servers.worker.base import Chunk
+from wyoming_servers.worker.base import OutputChunk
 
 LOUD_DBFS: Final = -30.0
 
 SPECS: Final[Mapping[str, ModelSpec]] = {
     spec.id: spec
     for spec in (
-        ModelSpec("asr/english", Kind.ASR, "fake", languages=("en",)),
-        ModelSpec("asr/many", Kind.ASR, "fake", languages=("en", "de", "zh", "no")),
+        ModelSpec("asr/english", Task.ASR, "fake", languages=("en",)),
+        ModelSpec("asr/many", Task.ASR, "fake", languages=("en", "de", "zh", "no")),
         ModelSpec(
             "tts/joe",
-            Kind.TTS,
+            Task.TTS,
             "fake",
             offers=(Offer("en_US-joe", "Joe", ("en_US",), speakers=("Low", "high")),),
         ),
         ModelSpec(
             "tts/others",
-            Kind.TTS,
+            Task.TTS,
             "fake",
             offers=(Offer("de_DE-eva", "Eva", ("de_DE",)), Offer("en_GB-amy", "Amy", ("en_GB",))),
         ),
         ModelSpec(
             "wake/words",
-            Kind.WAKE,
+            Task.WAKE,
             "fake",
             offers=(
                 Offer("hey_jarvis", "Hey Jarvis", ("en",), "hey jarvis"),
@@ -54,16 +54,16 @@ SPECS: Final[Mapping[str, ModelSpec]] = {
 }
 """Models that a FakeCoordinator can serve."""
 
-Engine = Callable[["FakeRun"], AsyncIterator[Chunk]]
+FakeInference = Callable[["ScriptedRun"], AsyncIterator[OutputChunk]]
 """One inference: reads the run's input, yields its output and sets its `answer`."""
 
 
-class FakeRun:
+class ScriptedRun:
     """A run whose inference is a generator of the test's choice."""
 
     def __init__(
         self,
-        engine: Engine,
+        engine: FakeInference,
         request: Mapping[str, Any],
         payload: bytes,
         priority: Priority | None = None,
@@ -73,7 +73,7 @@ class FakeRun:
         self.answer: dict[str, Any] = {}
         self.received = bytearray(payload)
         """All the input so far."""
-        self.pieces: list[tuple[bytes, Mapping[str, Any]]] = []
+        self.sent_chunks: list[tuple[bytes, Mapping[str, Any]]] = []
         """The input of a streaming run, piece by piece."""
         self.cancelled = False
         """Whether it was left before its end."""
@@ -84,7 +84,7 @@ class FakeRun:
     async def send(self, payload: bytes, data: Mapping[str, Any] | None = None) -> None:
         piece = (payload, data or {})
         self.received += payload
-        self.pieces.append(piece)
+        self.sent_chunks.append(piece)
         self._input.put_nowait(piece)
         await asyncio.sleep(0)
 
@@ -96,7 +96,7 @@ class FakeRun:
         while (piece := await self._input.get()) is not None:
             yield piece
 
-    async def __aiter__(self) -> AsyncIterator[Chunk]:
+    async def __aiter__(self) -> AsyncIterator[OutputChunk]:
         async for chunk in self._engine(self):
             yield chunk
         self._finished = True
@@ -119,7 +119,7 @@ class FakeRun:
         self.cancelled = not self._finished
 
 
-class LoudActivity:
+class LoudnessVad:
     """Takes loud for speech, so that a test can speak in square waves."""
 
     def __init__(self) -> None:
@@ -127,14 +127,14 @@ class LoudActivity:
         self._time = 0.0
         self.closed = False
 
-    async def listen(self, pcm: bytes) -> list[VadFrame]:
+    async def analyze(self, pcm: bytes) -> list[VadFrame]:
         data = self._rest + pcm
-        size = WINDOW * SPEECH_FORMAT.width
+        size = WINDOW_SAMPLES * SPEECH_FORMAT.width
         frames = []
         while len(data) >= size:
             window, data = data[:size], data[size:]
             self._time += FRAME_SECONDS
-            frames.append(VadFrame(self._time, 1.0 if level(window) > LOUD_DBFS else 0.0))
+            frames.append(VadFrame(self._time, 1.0 if rms_dbfs(window) > LOUD_DBFS else 0.0))
         self._rest = data
         return frames
 
@@ -148,7 +148,7 @@ class FakeLease:
     def __init__(self, spec: ModelSpec, owner: "FakeCoordinator") -> None:
         self.spec = spec
         self.placement = Placement()
-        self.info = owner.info.get(spec.kind, {})
+        self.info = owner.info.get(spec.task, {})
         self._owner = owner
 
     def open(
@@ -158,8 +158,8 @@ class FakeLease:
         payload: bytes = b"",
         streaming: bool = False,
         priority: Priority | None = None,
-    ) -> FakeRun:
-        run = FakeRun(self._owner.engines[self.spec.kind], request, payload, priority)
+    ) -> ScriptedRun:
+        run = ScriptedRun(self._owner.inferences[self.spec.task], request, payload, priority)
         self._owner.runs.append(run)
         return run
 
@@ -169,24 +169,24 @@ class FakeCoordinator:
 
     def __init__(self, specs: Mapping[str, ModelSpec]) -> None:
         self.specs = specs
-        self.held = 0
+        self.active_leases = 0
         """Leases granted and not yet given back."""
         self.waiting = 0
         """Requests that wait at the gate."""
         self.accepting = True
         self.leased: list[str] = []
         self.prefetched: list[tuple[str, str]] = []
-        self.runs: list[FakeRun] = []
+        self.runs: list[ScriptedRun] = []
         self.gate = asyncio.Event()
         self.gate.set()
-        self.refusals: list[ConductorError] = []
+        self.lease_errors: list[ConductorError] = []
         """Errors the next leases raise, one each."""
-        self.engines: dict[Kind, Engine] = {
-            Kind.ASR: count_seconds,
-            Kind.TTS: hum,
-            Kind.WAKE: hear_loud,
+        self.inferences: dict[Task, FakeInference] = {
+            Task.ASR: transcribe_duration,
+            Task.TTS: synthesize_tone,
+            Task.WAKE: detect_loud_sound,
         }
-        self.info: dict[Kind, Mapping[str, Any]] = {Kind.TTS: {"sample_rate": 16_000}}
+        self.info: dict[Task, Mapping[str, Any]] = {Task.TTS: {"sample_rate": 16_000}}
 
     def lease(
         self,
@@ -206,14 +206,14 @@ class FakeCoordinator:
             await self.gate.wait()
         finally:
             self.waiting -= 1
-        if self.refusals:
-            raise self.refusals.pop(0)
-        self.held += 1
+        if self.lease_errors:
+            raise self.lease_errors.pop(0)
+        self.active_leases += 1
         self.leased.append(model)
         try:
             yield FakeLease(self.specs[model], self)
         finally:
-            self.held -= 1
+            self.active_leases -= 1
 
     def prefetch(self, model: str, reason: str) -> None:
         self.prefetched.append((model, reason))
@@ -240,32 +240,32 @@ class FakeCoordinator:
         return Snapshot(models, (), self.waiting, accepting=self.accepting)
 
 
-async def count_seconds(run: FakeRun) -> AsyncIterator[Chunk]:
+async def transcribe_duration(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
     """Speech-to-text that answers how much audio it got."""
     async for _ in run.input():
         pass
     seconds = len(run.received) / 32_000
     run.answer = {"text": f" {seconds:.1f} seconds", "language": run.request["language"] or "en"}
-    yield Chunk({"start": 0.0, "end": seconds, "text": run.answer["text"]})
+    yield OutputChunk({"start": 0.0, "end": seconds, "text": run.answer["text"]})
 
 
-async def hum(run: FakeRun) -> AsyncIterator[Chunk]:
+async def synthesize_tone(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
     """A voice that hums 500 samples for each character, in two pieces."""
     samples = 500 * len(run.request["text"])
     half = samples // 2
     for count in (half, samples - half):
         await asyncio.sleep(0)
-        yield Chunk({}, b"\x10\x20" * count)
+        yield OutputChunk({}, b"\x10\x20" * count)
     run.answer = {"samples": samples}
 
 
-async def hear_loud(run: FakeRun) -> AsyncIterator[Chunk]:
+async def detect_loud_sound(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
     """A wake word detector that hears the first word in every piece with a loud first sample."""
     heard = 0
     async for piece, data in run.input():
         if piece and abs(int.from_bytes(piece[:2], "little", signed=True)) > 8_000:
             word = run.request["words"][0]
             chunk = {"word": word, "score": 0.9, "timestamp": data.get("timestamp")}
-            yield Chunk(chunk | {"sample": heard})
+            yield OutputChunk(chunk | {"sample": heard})
         heard += len(piece) // 2
     run.answer = {"samples": heard}

@@ -5,11 +5,11 @@ from typing import Final
 from wyoming_servers.audio.chunk import Chunker
 from wyoming_servers.audio.fade import FADE, fade, silence
 
-EDGE: Final = 2 * FADE
+EDGE_SECONDS: Final = 2 * FADE
 """Seconds of audio at either end of a sentence that a fade is given to work on."""
 
 
-class Joiner:
+class AudioJoiner:
     """16-bit mono pieces of several sentences to chunks of `samples` samples.
 
     `begin`, `feed` … and `finish` go around each sentence; all return the chunks that are ready.
@@ -19,7 +19,7 @@ class Joiner:
     def __init__(self, rate: int, samples: int) -> None:
         self._rate = rate
         self._chunker = Chunker(2 * samples)
-        self._edge = 2 * int(EDGE * rate)
+        self._edge = 2 * int(EDGE_SECONDS * rate)
         self._held = b""
         self._first = True
         """Whether the sentence has yet to fade in."""
@@ -44,7 +44,7 @@ class Joiner:
         self._held = audio[-self._edge :]
         return self._chunker.feed(audio[: -self._edge])
 
-    def rest(self, seconds: float) -> None:
+    def add_pause(self, seconds: float) -> None:
         """Let a pause be due before the next sentence, beside one that is due already."""
         self._pause += seconds
 

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 from wyoming_servers.bus import EventBus
 from wyoming_servers.clock import Clock
 from wyoming_servers.config.schema import Config
-from wyoming_servers.coordinator.face import CoordinatorFace, ModelStatus
+from wyoming_servers.coordinator.face import CoordinatorProtocol, ModelStatus
 from wyoming_servers.domain import ModelSpec
 from wyoming_servers.errors import ConductorError, ConflictError, ModelMissingError
 from wyoming_servers.events import ModelFailed, ModelInstalled, ModelProgressed, ModelRemoved
@@ -20,11 +20,11 @@ from wyoming_servers.store.store import ModelStore
 
 _LOGGER: Final = logging.getLogger(__name__)
 
-INTERVAL: Final = 3.0
+SYNC_INTERVAL: Final = 3.0
 """Seconds between two looks at what other programs have installed or removed; one takes 2 ms."""
 
 
-class ModelOwner(CoordinatorFace, Protocol):
+class ModelCoordinator(CoordinatorProtocol, Protocol):
     """A coordinator whose models change."""
 
     def add_model(self, spec: ModelSpec) -> None: ...
@@ -33,7 +33,7 @@ class ModelOwner(CoordinatorFace, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class ModelListing:
     """One model of the catalog, here or not."""
 
     entry: ModelEntry
@@ -45,13 +45,13 @@ class Shelf:
     """Whether it is served by default, loaded, or asked for."""
 
 
-class ModelLibrary:
+class ModelManager:
     """All models there are; `close` it at the end."""
 
     def __init__(
         self,
         store: ModelStore,
-        coordinator: ModelOwner,
+        coordinator: ModelCoordinator,
         specs: MutableMapping[str, ModelSpec],
         config: Config,
         bus: EventBus,
@@ -68,18 +68,18 @@ class ModelLibrary:
         self._served = frozenset(served)
         self._gpus = gpus
         self._downloads: dict[str, asyncio.Task[None]] = {}
-        self._leaving: set[str] = set()
+        self._removing: set[str] = set()
         """Models whose last requests are awaited before their files are deleted."""
         self._listeners: list[Callable[[], object]] = []
 
-    def listen(self, on_change: Callable[[], object]) -> None:
+    def add_listener(self, on_change: Callable[[], object]) -> None:
         """Call `on_change` whenever a model has come or gone and `specs` is true again."""
         self._listeners.append(on_change)
 
     async def watch(self, clock: Clock) -> None:
         """Notice what `wyoming-conductor models` and other programs do, until cancelled."""
         while True:
-            await clock.sleep(INTERVAL)
+            await clock.sleep(SYNC_INTERVAL)
             await self.sync()
 
     async def sync(self) -> None:
@@ -90,12 +90,12 @@ class ModelLibrary:
         await self._store.refresh()
         for entry in self._store.entries():
             here, known = self._store.installed(entry.id), entry.id in self._specs
-            if entry.id in self._downloads or entry.id in self._leaving:
+            if entry.id in self._downloads or entry.id in self._removing:
                 continue
             if here and not known:
-                await self._adopt(entry)
-            elif known and not here and not self._is_asked_for(entry.id):
-                await self._forget(entry.id)
+                await self._register(entry)
+            elif known and not here and not self._has_requests(entry.id):
+                await self._unregister(entry.id)
 
     async def close(self) -> None:
         """End downloads; what has arrived is kept."""
@@ -109,11 +109,11 @@ class ModelLibrary:
         """Return what is known of every model there is."""
         return self._store.entries()
 
-    async def shelves(self) -> list[Shelf]:
+    async def list_models(self) -> list[ModelListing]:
         """Return every model there is."""
         sizes = await self._store.sizes()
         return [
-            Shelf(
+            ModelListing(
                 entry,
                 self._store.installed(entry.id),
                 entry.id in self._downloads,
@@ -152,27 +152,27 @@ class ModelLibrary:
         if (task := self._downloads.get(model)) is not None:
             task.cancel()
             await asyncio.wait([task])
-        self._leaving.add(model)
+        self._removing.add(model)
         try:
             # Not offered any more while the last requests for it end.
-            await self._forget(model)
+            await self._unregister(model)
             return await self._store.remove(model)
         finally:
-            self._leaving.discard(model)
+            self._removing.discard(model)
 
-    async def clear(self) -> int:
+    async def remove_unused(self) -> int:
         """Delete what nobody needs: unfinished downloads, old versions, models not in use."""
         freed = await self._store.clean()
-        for shelf in await self.shelves():
+        for shelf in await self.list_models():
             if shelf.disk_bytes and not shelf.in_use and not shelf.downloading:
                 freed += await self.remove(shelf.entry.id)
         return freed
 
     async def _download(self, entry: ModelEntry) -> None:
         try:
-            await self._make_room(entry)
-            await self._store.ensure(entry.id, self._teller(entry.id))
-            await self._adopt(entry)
+            await self._enforce_quota(entry)
+            await self._store.ensure(entry.id, self._progress_publisher(entry.id))
+            await self._register(entry)
         except ConductorError as err:
             _LOGGER.warning("%s could not be downloaded: %s", entry.id, err)
             self._bus.publish(ModelFailed(model=entry.id, code=err.code, message=str(err)))
@@ -180,7 +180,7 @@ class ModelLibrary:
             _LOGGER.exception("bug while downloading %s", entry.id)
             self._bus.publish(ModelFailed(model=entry.id, code="UNKNOWN", message=str(err)))
 
-    async def _adopt(self, entry: ModelEntry) -> None:
+    async def _register(self, entry: ModelEntry) -> None:
         """Make an installed model known to everybody; nothing if it is gone again."""
         try:
             spec = await asyncio.to_thread(model_spec, entry, self._config, self._store, self._gpus)
@@ -188,27 +188,27 @@ class ModelLibrary:
             return
         self._specs[entry.id] = spec
         self._coordinator.add_model(spec)
-        self._tell_of(ModelInstalled(model=entry.id))
+        self._notify(ModelInstalled(model=entry.id))
 
-    async def _forget(self, model: str) -> None:
+    async def _unregister(self, model: str) -> None:
         """Let nobody ask for a model any more, and return when its last request has ended."""
         known = self._specs.pop(model, None)
         if known is not None:
-            self._tell_of(ModelRemoved(model=model))
+            self._notify(ModelRemoved(model=model))
         await self._coordinator.remove_model(model)
 
-    def _tell_of(self, event: ModelInstalled | ModelRemoved) -> None:
+    def _notify(self, event: ModelInstalled | ModelRemoved) -> None:
         for listener in self._listeners:
             listener()
         self._bus.publish(event)
 
-    def _teller(self, model: str) -> Callable[[str, int], None]:
+    def _progress_publisher(self, model: str) -> Callable[[str, int], None]:
         def tell(phase: str, percent: int) -> None:
             self._bus.publish(ModelProgressed(model=model, phase=phase, percent=percent))
 
         return tell
 
-    async def _make_room(self, entry: ModelEntry) -> None:
+    async def _enforce_quota(self, entry: ModelEntry) -> None:
         """Under a quota, delete models until the new one fits: those least recently used first.
 
         Raises DiskFullError if it cannot fit beside those in use.
@@ -234,9 +234,9 @@ class ModelLibrary:
     def _in_use(self, model: str) -> bool:
         status = self._status(model)
         loaded = status is not None and bool(status.pid)
-        return model in self._served or loaded or self._is_asked_for(model)
+        return model in self._served or loaded or self._has_requests(model)
 
-    def _is_asked_for(self, model: str) -> bool:
+    def _has_requests(self, model: str) -> bool:
         status = self._status(model)
         return status is not None and bool(status.leases or status.queued)
 

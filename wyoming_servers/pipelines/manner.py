@@ -19,7 +19,7 @@ class TtsRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class SynthesisOptions:
     """How to speak, all choices made."""
 
     voice: Voice

@@ -7,18 +7,18 @@ from typing import Final
 
 from wyoming_servers.bus import EventBus
 from wyoming_servers.clock import Clock
-from wyoming_servers.domain import Kind
+from wyoming_servers.domain import Task
 from wyoming_servers.errors import ConductorError
 from wyoming_servers.events import RequestFinished, RequestRetried
 
-_MOST_SPANS: Final = 64
+_MAX_SPANS: Final = 64
 """Of one request: a long text has an inference for each sentence."""
 
 
-class Measure:
+class RequestTimer:
     """Publishes RequestFinished exactly once, whichever way the request ends."""
 
-    def __init__(self, kind: Kind, client: str, bus: EventBus, clock: Clock) -> None:
+    def __init__(self, kind: Task, client: str, bus: EventBus, clock: Clock) -> None:
         self._kind = kind
         self._client = client
         self._bus = bus
@@ -44,7 +44,7 @@ class Measure:
         """
         now = self._clock.now()
         self._stages[stage] = now - self._start
-        self._note(stage, self._start, now)
+        self._record_span(stage, self._start, now)
         self._start = now
 
     def mark(self, stage: str) -> None:
@@ -52,7 +52,7 @@ class Measure:
         if stage not in self._stages:
             now = self._clock.now()
             self._stages[stage] = now - self._start
-            self._note(stage, self._start, now)
+            self._record_span(stage, self._start, now)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -63,9 +63,9 @@ class Measure:
         finally:
             now = self._clock.now()
             self._stages[name] = self._stages.get(name, 0.0) + now - start
-            self._note(name, start, now)
+            self._record_span(name, start, now)
 
-    def retried(self, error: ConductorError) -> None:
+    def publish_retry(self, error: ConductorError) -> None:
         """The request failed with `error`, and is being made once more."""
         self._bus.publish(
             RequestRetried(
@@ -82,7 +82,7 @@ class Measure:
         if self._done:
             return
         self._done = True
-        code, message = _explain(error)
+        code, message = _code_and_message(error)
         now = self._clock.now()
         self._bus.publish(
             RequestFinished(
@@ -100,12 +100,12 @@ class Measure:
             )
         )
 
-    def _note(self, stage: str, begin: float, end: float) -> None:
-        if len(self._spans) < _MOST_SPANS:
+    def _record_span(self, stage: str, begin: float, end: float) -> None:
+        if len(self._spans) < _MAX_SPANS:
             self._spans.append((stage, begin, end))
 
 
-def _explain(error: BaseException | None) -> tuple[str, str]:
+def _code_and_message(error: BaseException | None) -> tuple[str, str]:
     if error is None:
         return "", ""
     if isinstance(error, ConductorError):

@@ -6,15 +6,15 @@ from typing import Final
 from wyoming_servers.audio.endpoint import TurnSettings
 from wyoming_servers.config.schema import AsrSection
 from wyoming_servers.pipelines.transcription import AsrRequest, Hypothesis
-from wyoming_servers.text.completeness import Completeness, judge
+from wyoming_servers.text.completeness import Completeness, assess_completeness
 
-SURE: Final = -0.3
+CONFIDENT_LOGPROB: Final = -0.3
 """Mean log-probability from which a complete sentence is believed to be all. Whisper base gives
 whole commands -0.06 to -0.29. Of 43 that were cut off behind a word, it made 13 look complete, by
 a full stop of its own, but 11 of these below -0.3."""
 
 
-def silence_after(heard: Hypothesis, settings: TurnSettings) -> float:
+def end_silence(heard: Hypothesis, settings: TurnSettings) -> float:
     """Return the seconds of silence that end a turn after what was heard.
 
     1. Nothing was said, only a cough or a door: the speaker is still to begin.
@@ -23,14 +23,14 @@ def silence_after(heard: Hypothesis, settings: TurnSettings) -> float:
     4. All else.
     """
     if not heard.text:  # 1
-        return settings.silence_max
-    completeness = judge(heard.text, heard.language)
-    if completeness is Completeness.BROKEN:  # 2
-        return settings.silence_max
-    sure = heard.logprob is not None and heard.logprob >= SURE
+        return settings.end_silence_incomplete
+    completeness = assess_completeness(heard.text, heard.language)
+    if completeness is Completeness.INCOMPLETE:  # 2
+        return settings.end_silence_incomplete
+    sure = heard.logprob is not None and heard.logprob >= CONFIDENT_LOGPROB
     if completeness is Completeness.COMPLETE and sure:  # 3
-        return settings.silence_min
-    return settings.silence  # 4
+        return settings.end_silence_complete
+    return settings.end_silence  # 4
 
 
 def turn_settings(asr: AsrSection, request: AsrRequest) -> TurnSettings:
@@ -39,16 +39,16 @@ def turn_settings(asr: AsrSection, request: AsrRequest) -> TurnSettings:
     if not wanted:
         # The client ends it; only the longest utterance is ours to bound.
         return TurnSettings(
-            silence=math.inf,
-            silence_min=math.inf,
-            silence_max=math.inf,
+            end_silence=math.inf,
+            end_silence_complete=math.inf,
+            end_silence_incomplete=math.inf,
             no_speech_timeout=math.inf,
             max_utterance=asr.max_utterance,
         )
     return TurnSettings(
-        silence=asr.silence,
-        silence_min=min(asr.silence_min, asr.silence),
-        silence_max=max(asr.silence_max, asr.silence),
+        end_silence=asr.silence,
+        end_silence_complete=min(asr.silence_min, asr.silence),
+        end_silence_incomplete=max(asr.silence_max, asr.silence),
         no_speech_timeout=asr.no_speech_timeout,
         max_utterance=asr.max_utterance,
     ).for_sensitivity(request.vad_sensitivity)

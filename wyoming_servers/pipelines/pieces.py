@@ -9,12 +9,12 @@ from wyoming_servers.errors import BadRequestError
 from wyoming_servers.text.lexicon import Lexicon
 from wyoming_servers.text.mix import MAX_SPEED, MIN_SPEED
 from wyoming_servers.text.normalize import normalize
-from wyoming_servers.text.plain import speakable
-from wyoming_servers.text.segment import Segment, Segmenter
+from wyoming_servers.text.plain import is_speakable
+from wyoming_servers.text.segment import TextSegment, Segmenter
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class TextChunk:
     """What to speak next: words, or a pause alone."""
 
     text: str
@@ -24,7 +24,7 @@ class Piece:
     speed: float
 
 
-class Pieces:
+class TextFrontend:
     """One text, fed in parts of any length; what is certain is taken piece by piece."""
 
     def __init__(
@@ -48,7 +48,7 @@ class Pieces:
         self._limit = limit
         self._lexicon = lexicon
         self._characters = 0
-        self._ready: deque[Piece] = deque()
+        self._ready: deque[TextChunk] = deque()
         self._ended = False
         self._more = asyncio.Event()
         """Set when there is a piece to speak, or the text has ended."""
@@ -63,10 +63,10 @@ class Pieces:
     def pause(self, seconds: float) -> None:
         """Let a silence follow the text so far."""
         self._add(self._segmenter.finish())
-        self._ready.append(Piece("", seconds, self._pace))
+        self._ready.append(TextChunk("", seconds, self._pace))
         self._more.set()
 
-    def pace(self, factor: float) -> None:
+    def set_speed_factor(self, factor: float) -> None:
         """Speak the text that follows this much faster than was asked for, as far as it goes."""
         self._add(self._segmenter.finish())
         self._pace = min(max(self._speed * factor, MIN_SPEED), MAX_SPEED)
@@ -82,7 +82,7 @@ class Pieces:
             self._add(self._segmenter.finish(text))
             self._more.set()
 
-    async def next(self) -> Piece | None:
+    async def peek(self) -> TextChunk | None:
         """Wait for the next piece, without taking it; None if all of the text was taken."""
         while not self._ready:
             if self._ended:
@@ -91,7 +91,7 @@ class Pieces:
             await self._more.wait()
         return self._ready[0]
 
-    def take(self) -> None:
+    def pop(self) -> None:
         """Take the next piece: it was spoken."""
         self._ready.popleft()
 
@@ -107,14 +107,14 @@ class Pieces:
                 hint="Send it in several requests, or raise tts.max_text.",
             )
 
-    def _add(self, segments: Iterable[Segment]) -> None:
+    def _add(self, segments: Iterable[TextSegment]) -> None:
         for segment in segments:
             text = segment.text
             if self._lexicon is not None:
                 text = self._lexicon.apply(text, self._language)
             text = normalize(text, self._language)
             # A segment of signs alone has no sound; engines answer it with noise or an error.
-            if speakable(text):
+            if is_speakable(text):
                 pause = self._gap if segment.ends_sentence else 0.0
-                self._ready.append(Piece(text, pause, self._pace))
+                self._ready.append(TextChunk(text, pause, self._pace))
                 self._more.set()

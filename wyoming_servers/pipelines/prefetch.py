@@ -2,9 +2,9 @@
 
 from wyoming_servers.bus import EventBus
 from wyoming_servers.config.schema import Config
-from wyoming_servers.coordinator.face import CoordinatorFace
+from wyoming_servers.coordinator.face import CoordinatorProtocol
 from wyoming_servers.events import Event, RequestFinished, SpeechStarted, WakeWordDetected
-from wyoming_servers.pipelines.voices import VoiceBook
+from wyoming_servers.pipelines.voices import VoiceRegistry
 
 
 class Prefetcher:
@@ -15,7 +15,7 @@ class Prefetcher:
     """
 
     def __init__(
-        self, coordinator: CoordinatorFace, voices: VoiceBook, config: Config, bus: EventBus
+        self, coordinator: CoordinatorProtocol, voices: VoiceRegistry, config: Config, bus: EventBus
     ) -> None:
         self._coordinator = coordinator
         self._voices = voices
@@ -31,20 +31,20 @@ class Prefetcher:
     def _handle(self, event: Event) -> None:
         match event:
             case WakeWordDetected():
-                self._call_asr("a wake word was heard")
+                self._prefetch_asr("a wake word was heard")
             case SpeechStarted():
-                self._call_asr("somebody speaks")
+                self._prefetch_asr("somebody speaks")
             # A transcript without an inference is that of silence: nothing will be answered.
             case RequestFinished(kind="asr", code="", stages=stages) if "inference" in stages:
-                self._call_voice("an answer will follow")
+                self._prefetch_voice("an answer will follow")
             case _:
                 pass
 
-    def _call_asr(self, reason: str) -> None:
+    def _prefetch_asr(self, reason: str) -> None:
         if self._config.asr.enabled:
             self._coordinator.prefetch(self._config.asr.model, reason)
 
-    def _call_voice(self, reason: str) -> None:
+    def _prefetch_voice(self, reason: str) -> None:
         default = self._voices.default
         if self._config.tts.enabled and default is not None:
             self._coordinator.prefetch(default.spec.id, reason)

@@ -3,12 +3,12 @@
 from typing import Final
 
 from wyoming_servers.clock import Clock
-from wyoming_servers.coordinator.face import CoordinatorFace
-from wyoming_servers.coordinator.settle import settle
+from wyoming_servers.coordinator.face import CoordinatorProtocol
+from wyoming_servers.coordinator.settle import wait_for_memory
 from wyoming_servers.errors import ConductorError, OutOfMemoryError, WorkerError
-from wyoming_servers.pipelines.measure import Measure
+from wyoming_servers.pipelines.measure import RequestTimer
 
-_WORTH_IT: Final = (WorkerError, OutOfMemoryError)
+_RETRYABLE: Final = (WorkerError, OutOfMemoryError)
 """Another process, or the same one with more room, may do what this one failed at. A request that
 cannot be served, a full queue, a shutdown and a bug of ours would only meet the same again."""
 
@@ -16,24 +16,24 @@ cannot be served, a full queue, a shutdown and a bug of ours would only meet the
 class Retry:
     """One request's second chance; there is no third, since then the fault is not chance."""
 
-    def __init__(self, measure: Measure) -> None:
-        self._measure = measure
-        self._first: ConductorError | None = None
+    def __init__(self, measure: RequestTimer) -> None:
+        self._timer = measure
+        self._first_error: ConductorError | None = None
         """What the first try failed with."""
 
-    def take(self, error: ConductorError) -> bool:
+    def should_retry(self, error: ConductorError) -> bool:
         """Whether a run that failed is to be made once more, on a fresh lease.
 
         Give it what a run raised, not what a lease was refused with: the coordinator has tried
         more than once before it refuses. After True the request is known to be retried.
         """
-        if self._first is not None or not isinstance(error, _WORTH_IT):
+        if self._first_error is not None or not isinstance(error, _RETRYABLE):
             return False
-        self._first = error
-        self._measure.retried(error)
+        self._first_error = error
+        self._timer.publish_retry(error)
         return True
 
-    async def settle(self, coordinator: CoordinatorFace, clock: Clock, device: str) -> None:
+    async def wait_for_memory(self, coordinator: CoordinatorProtocol, clock: Clock, device: str) -> None:
         """Wait until the second try makes sense; hold no lease meanwhile."""
-        if isinstance(self._first, OutOfMemoryError):
-            await settle(coordinator, clock, device)
+        if isinstance(self._first_error, OutOfMemoryError):
+            await wait_for_memory(coordinator, clock, device)

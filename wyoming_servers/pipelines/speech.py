@@ -10,42 +10,42 @@ from typing import Any, Final, Self
 from wyoming_servers.audio.fade import silence
 from wyoming_servers.clock import Clock
 from wyoming_servers.config.schema import Config
-from wyoming_servers.coordinator.face import CoordinatorFace, Lease
-from wyoming_servers.coordinator.voice_facts import in_stretches, lanes, sample_rate
+from wyoming_servers.coordinator.face import CoordinatorProtocol, Lease
+from wyoming_servers.coordinator.voice_facts import streams_audio, parallelism, sample_rate
 from wyoming_servers.domain import AudioFormat
 from wyoming_servers.errors import ConductorError, InternalError
-from wyoming_servers.pipelines.deadline import Deadline
-from wyoming_servers.pipelines.join import Joiner
-from wyoming_servers.pipelines.manner import Manner
-from wyoming_servers.pipelines.measure import Measure
-from wyoming_servers.pipelines.pieces import Piece, Pieces
+from wyoming_servers.pipelines.deadline import ClockTimeout
+from wyoming_servers.pipelines.join import AudioJoiner
+from wyoming_servers.pipelines.manner import SynthesisOptions
+from wyoming_servers.pipelines.measure import RequestTimer
+from wyoming_servers.pipelines.pieces import TextChunk, TextFrontend
 from wyoming_servers.pipelines.retry import Retry
-from wyoming_servers.pipelines.together import stop
-from wyoming_servers.pipelines.turns import Listener, Turns
+from wyoming_servers.pipelines.together import cancel_and_wait
+from wyoming_servers.pipelines.turns import Playback, SynthesisScheduler
 from wyoming_servers.store.phrases import Phrase, PhraseCache, phrase_key
 from wyoming_servers.text.lexicon import Lexicon
 
 CHUNK_SAMPLES: Final = 2_048
 """Samples of one piece of output: 93 ms at 22.05 kHz, so a player starts early."""
 
-AHEAD: Final = 2
+MAX_QUEUED_SENTENCES: Final = 2
 """Sentences in hand: the one being sent and the next. More would push other clients back."""
 
-NOTHING: Final = AudioFormat(rate=22_050)
+SILENCE_FORMAT: Final = AudioFormat(rate=22_050)
 """The format of the silence that answers a text without words; it needs no model."""
 
-NOTHING_SECONDS: Final = 0.1
+SILENCE_SECONDS: Final = 0.1
 """A player needs some audio: Home Assistant takes an answer without any for a failure."""
 
 
-class _Mark(Enum):
+class _Marker(Enum):
     """What stands between pieces of audio."""
 
     SENTENCE = "the end of a sentence"
     END = "the end of all"
 
 
-class Speech:
+class SynthesisStream:
     """One answer on its way from text to audio; use it with `async with`.
 
     Text goes in with `feed`, then `end`; audio comes out of `async for` as 16-bit mono PCM in
@@ -55,12 +55,12 @@ class Speech:
 
     def __init__(
         self,
-        coordinator: CoordinatorFace,
+        coordinator: CoordinatorProtocol,
         config: Config,
         clock: Clock,
-        measure: Measure,
-        manner: Manner,
-        turns: Turns,
+        measure: RequestTimer,
+        manner: SynthesisOptions,
+        turns: SynthesisScheduler,
         phrases: PhraseCache | None = None,
         lexicon: Lexicon | None = None,
     ) -> None:
@@ -71,22 +71,22 @@ class Speech:
         self._measure = measure
         self._manner = manner
         self._turns = turns
-        self._pieces = Pieces(
+        self._pieces = TextFrontend(
             next(iter(manner.voice.languages), ""),
             speed=manner.speed,
             gap=config.tts.sentence_silence,
             limit=config.tts.max_text,
             lexicon=lexicon,
-            in_stretches=manner.voice.spec.in_stretches,
+            in_stretches=manner.voice.spec.streams_audio,
         )
-        self._listener = Listener(self._pieces.sizes)
+        self._listener = Playback(self._pieces.sizes)
         self._format: asyncio.Future[AudioFormat] = asyncio.get_running_loop().create_future()
-        self._audio: asyncio.Queue[bytes | _Mark] = asyncio.Queue()
-        self._in_hand = asyncio.Semaphore(AHEAD)
+        self._audio: asyncio.Queue[bytes | _Marker] = asyncio.Queue()
+        self._in_hand = asyncio.Semaphore(MAX_QUEUED_SENTENCES)
         self._until = 0.0
         """When the model must be ready, were it the second time."""
         self._retry = Retry(measure)
-        self._joiner: Joiner | None = None
+        self._joiner: AudioJoiner | None = None
 
     @property
     def voice(self) -> str:
@@ -101,9 +101,9 @@ class Speech:
         """Let a silence follow the text so far."""
         self._pieces.pause(seconds)
 
-    def pace(self, factor: float) -> None:
+    def set_speed_factor(self, factor: float) -> None:
         """Speak the text that follows this much faster than was asked for, as far as it goes."""
-        self._pieces.pace(factor)
+        self._pieces.set_speed_factor(factor)
 
     def end(self, text: str = "") -> None:
         """Say that the text is complete, with this as its end; later calls change nothing.
@@ -121,7 +121,7 @@ class Speech:
         return self._format.result()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        while (item := await self._audio.get()) is not _Mark.END:
+        while (item := await self._audio.get()) is not _Marker.END:
             if isinstance(item, bytes):
                 self._measure.mark("first_audio")
                 yield item
@@ -140,7 +140,7 @@ class Speech:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        failure = await stop(self._producer)
+        failure = await cancel_and_wait(self._producer)
         if failure is None and self._producer.cancelled():
             failure = asyncio.CancelledError()
         self._measure.finish(error or failure)
@@ -148,14 +148,14 @@ class Speech:
     async def _produce(self) -> None:
         """Make all audio; however it ends, the mark of the end follows."""
         try:
-            if await self._pieces.next() is not None:
+            if await self._pieces.peek() is not None:
                 await self._speak_all()
             if not self._listener.heard:
-                audio = self._format.result() if self._format.done() else NOTHING
+                audio = self._format.result() if self._format.done() else SILENCE_FORMAT
                 self._say_format(audio)
-                self._audio.put_nowait(silence(NOTHING_SECONDS, audio.rate))
+                self._audio.put_nowait(silence(SILENCE_SECONDS, audio.rate))
         finally:
-            self._audio.put_nowait(_Mark.END)
+            self._audio.put_nowait(_Marker.END)
 
     async def _speak_all(self) -> None:
         """Speak piece after piece; the first one that is not in the cache takes a lease.
@@ -165,38 +165,38 @@ class Speech:
         self._until = self._clock.now() + self._config.limits.request
         async with AsyncExitStack() as stack:
             lease: Lease | None = None
-            while (piece := await self._pieces.next()) is not None:
+            while (piece := await self._pieces.peek()) is not None:
                 await self._in_hand.acquire()
                 if not piece.text:
                     self._rest(piece)
                 elif not await self._repeat(piece):
                     lease = lease or await self._lease(stack)
-                    self._turns.lanes = lanes(lease)
+                    self._turns.parallel_runs = parallelism(lease)
                     if not await self._speak(piece, lease, self._joined(sample_rate(lease))):
                         self._in_hand.release()
                         device = lease.placement.device
                         lease, self._joiner = None, None
                         await stack.aclose()
-                        await self._retry.settle(self._coordinator, self._clock, device)
+                        await self._retry.wait_for_memory(self._coordinator, self._clock, device)
                         continue
-                self._pieces.take()
-                self._audio.put_nowait(_Mark.SENTENCE)
+                self._pieces.pop()
+                self._audio.put_nowait(_Marker.SENTENCE)
 
-    def _rest(self, piece: Piece) -> None:
+    def _rest(self, piece: TextChunk) -> None:
         """Let a pause follow what was said; before the first word there is nothing to wait for."""
         if self._joiner is not None:
-            self._joiner.rest(piece.pause)
+            self._joiner.add_pause(piece.pause)
 
-    def _joined(self, rate: int) -> Joiner:
+    def _joined(self, rate: int) -> AudioJoiner:
         """Return what joins the pieces; the first one decides about the format."""
         self._say_format(AudioFormat(rate))
         if self._joiner is None:
-            self._joiner = Joiner(rate, CHUNK_SAMPLES)
+            self._joiner = AudioJoiner(rate, CHUNK_SAMPLES)
         if self._format.result().rate != rate:
             raise InternalError(f"{self._measure.model} changed its sample rate.")
         return self._joiner
 
-    async def _repeat(self, piece: Piece) -> bool:
+    async def _repeat(self, piece: TextChunk) -> bool:
         """Hand on a piece's audio from the cache; False if it is not there."""
         if self._phrases is None:
             return False
@@ -211,7 +211,7 @@ class Speech:
         self._measure.cached += 1
         return True
 
-    def _key(self, piece: Piece) -> str:
+    def _key(self, piece: TextChunk) -> str:
         """Return the name of a piece's audio: everything that decides how it sounds."""
         spec = self._manner.voice.spec
         return phrase_key(
@@ -229,12 +229,12 @@ class Speech:
         model = self._manner.voice.spec.id
         left = max(0.0, self._until - self._clock.now())
         with self._measure.stage("queue"):
-            async with Deadline(self._clock, left, f"for {model} to become ready"):
+            async with ClockTimeout(self._clock, left, f"for {model} to become ready"):
                 return await stack.enter_async_context(
                     self._coordinator.lease(model, client=self._manner.client)
                 )
 
-    async def _speak(self, piece: Piece, lease: Lease, joiner: Joiner) -> bool:
+    async def _speak(self, piece: TextChunk, lease: Lease, joiner: AudioJoiner) -> bool:
         """Make the audio of one piece, handing it on as the worker yields it.
 
         False if its worker has failed and the piece is to be spoken once more by another.
@@ -249,17 +249,17 @@ class Speech:
         heard: list[bytes] = []
         async with AsyncExitStack() as stack:
             # A worker that makes the sound in short stretches knows best whose turn it is.
-            if not in_stretches(lease):
+            if not streams_audio(lease):
                 with self._measure.stage("queue"):
                     what = "for its turn to be spoken"
-                    async with Deadline(self._clock, self._config.limits.request, what):
+                    async with ClockTimeout(self._clock, self._config.limits.request, what):
                         await stack.enter_async_context(self._turns.turn(self._listener))
             try:
                 await self._run(lease, request, joiner, heard)
             except ConductorError as err:
                 # Audio that was handed on cannot be taken back, nor said twice.
                 late = self._clock.now() >= self._until
-                if self._listener.heard or late or not self._retry.take(err):
+                if self._listener.heard or late or not self._retry.should_retry(err):
                     raise
                 return False
             self._hand_on(joiner.finish(piece.pause))
@@ -271,16 +271,16 @@ class Speech:
         return True
 
     async def _run(
-        self, lease: Lease, request: dict[str, Any], joiner: Joiner, heard: list[bytes]
+        self, lease: Lease, request: dict[str, Any], joiner: AudioJoiner, heard: list[bytes]
     ) -> None:
         """Let the worker make a piece; note what it was."""
         what = "for the next piece of speech"
         with self._measure.stage("inference"):
-            async with Deadline(self._clock, self._config.limits.request, what) as deadline:
+            async with ClockTimeout(self._clock, self._config.limits.request, what) as deadline:
                 self._hand_on(joiner.begin())
                 async with lease.open(request) as run:
                     async for chunk in run:
-                        deadline.extend()
+                        deadline.restart()
                         heard.append(chunk.payload)
                         self._hand_on(joiner.feed(chunk.payload))
 

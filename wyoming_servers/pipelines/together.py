@@ -5,7 +5,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 
-async def together(*works: Coroutine[Any, Any, None]) -> None:
+async def run_all(*works: Coroutine[Any, Any, None]) -> None:
     """Run all until all are done; the first that fails cancels the others and is raised.
 
     As asyncio.TaskGroup, but the error comes as it is: an edge looks at its class.
@@ -22,7 +22,7 @@ async def together(*works: Coroutine[Any, Any, None]) -> None:
         raise error
 
 
-async def stop(task: asyncio.Task[Any]) -> BaseException | None:
+async def cancel_and_wait(task: asyncio.Task[Any]) -> BaseException | None:
     """Cancel a task if it still runs, wait for its end, and return what it failed with."""
     task.cancel()
     await asyncio.wait([task])

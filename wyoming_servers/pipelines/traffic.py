@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from wyoming_servers.coordinator.face import CoordinatorFace
+from wyoming_servers.coordinator.face import CoordinatorProtocol
 
 _CRITICAL: Final = "critical"
 
 
-class Traffic:
+class AdmissionController:
     """The transcriptions of one model, shared by all its utterances.
 
     What somebody waits for goes before a speculation, and that before a partial transcript: the
@@ -18,41 +18,41 @@ class Traffic:
     begun, or end.
     """
 
-    def __init__(self, coordinator: CoordinatorFace, model: str) -> None:
+    def __init__(self, coordinator: CoordinatorProtocol, model: str) -> None:
         self._coordinator = coordinator
         self._model = model
-        self._finals = 0
-        self._arrived = asyncio.Event()
+        self._final_runs = 0
+        self._final_run_started = asyncio.Event()
         """Set when somebody begins to wait."""
-        self._speculations = 0
+        self._speculative_runs = 0
         self._partials: set[asyncio.Task[Any]] = set()
 
     @contextmanager
-    def final(self) -> Iterator[None]:
+    def final_run(self) -> Iterator[None]:
         """Somebody waits for the transcription that is made inside."""
-        self._finals += 1
-        self._arrived.set()
-        self._stop_partials()
+        self._final_runs += 1
+        self._final_run_started.set()
+        self._cancel_partials()
         try:
             yield
         finally:
-            self._finals -= 1
+            self._final_runs -= 1
 
     @contextmanager
-    def speculation(self) -> Iterator[None]:
+    def speculative_run(self) -> Iterator[None]:
         """Somebody will probably wait for the transcription that is made inside."""
-        self._speculations += 1
-        self._stop_partials()
+        self._speculative_runs += 1
+        self._cancel_partials()
         try:
             yield
         finally:
-            self._speculations -= 1
+            self._speculative_runs -= 1
 
-    async def crowded(self) -> None:
+    async def wait_for_contention(self) -> None:
         """Wait until somebody else, too, waits for a transcription."""
-        while self._finals <= 1:
-            self._arrived.clear()
-            await self._arrived.wait()
+        while self._final_runs <= 1:
+            self._final_run_started.clear()
+            await self._final_run_started.wait()
 
     def add_partial(self, task: asyncio.Task[Any]) -> None:
         """A task makes a partial transcript; it is cancelled when the model is wanted."""
@@ -62,7 +62,7 @@ class Traffic:
     @property
     def allows_speculation(self) -> bool:
         """Whether nobody would have to wait for a speculation, and there is memory for it."""
-        return self._is_free and self._queue() == 0
+        return self._is_idle and self._queued_requests() == 0
 
     @property
     def allows_partial(self) -> bool:
@@ -75,15 +75,15 @@ class Traffic:
         return alone and self.allows_speculation and not self._partials
 
     @property
-    def _is_free(self) -> bool:
-        return not self._finals and not self._speculations
+    def _is_idle(self) -> bool:
+        return not self._final_runs and not self._speculative_runs
 
-    def _queue(self) -> int:
+    def _queued_requests(self) -> int:
         """Count what waits for the model; a machine without memory counts as one."""
         snapshot = self._coordinator.snapshot()
         waiting = sum(status.queued for status in snapshot.models if status.spec.id == self._model)
         return waiting + any(device.pressure == _CRITICAL for device in snapshot.devices)
 
-    def _stop_partials(self) -> None:
+    def _cancel_partials(self) -> None:
         for task in self._partials:
             task.cancel()

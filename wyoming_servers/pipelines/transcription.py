@@ -8,13 +8,13 @@ from wyoming_servers.config.schema import AsrSection
 from wyoming_servers.coordinator.face import Lease
 from wyoming_servers.domain import SPEECH_FORMAT, Priority
 from wyoming_servers.errors import InternalError
-from wyoming_servers.pipelines.listener import Listener
+from wyoming_servers.pipelines.listener import AsrModelChoice
 
-PIECE_BYTES: Final = 256 * 1024
+MAX_MESSAGE_BYTES: Final = 256 * 1024
 """Largest piece of audio sent to a worker in one message (8 s)."""
 
 
-class Vocabulary(Protocol):
+class VocabularySource(Protocol):
     """Words kept on this machine that may occur in any utterance; read anew for each."""
 
     @property
@@ -78,9 +78,9 @@ class Transcriber:
     def __init__(
         self,
         request: AsrRequest,
-        listener: Listener,
+        listener: AsrModelChoice,
         asr: AsrSection,
-        vocabulary: Vocabulary | None = None,
+        vocabulary: VocabularySource | None = None,
     ) -> None:
         names = [*request.names, *(vocabulary.names if vocabulary else ())]
         terms = [*request.terms, *(vocabulary.terms if vocabulary else ())]
@@ -93,8 +93,8 @@ class Transcriber:
             "beam_size": asr.beam_size,
             "task": request.task,
             "initial_prompt": request.initial_prompt or asr.initial_prompt or None,
-            "names": _clean(names),
-            "terms": _clean(terms),
+            "names": _deduplicate(names),
+            "terms": _deduplicate(terms),
             "word_timestamps": False,
         }
 
@@ -104,12 +104,12 @@ class Transcriber:
         Raises what the worker raises, and InternalError for an answer without a text.
         """
         async with lease.open(self._request, streaming=True, priority=priority) as run:
-            for start in range(0, len(audio), PIECE_BYTES):
-                await run.send(audio[start : start + PIECE_BYTES])
+            for start in range(0, len(audio), MAX_MESSAGE_BYTES):
+                await run.send(audio[start : start + MAX_MESSAGE_BYTES])
             await run.end()
-            return self._read(await run.result(), SPEECH_FORMAT.seconds(len(audio)))
+            return self._parse_result(await run.result(), SPEECH_FORMAT.seconds(len(audio)))
 
-    def _read(self, result: Mapping[str, Any], seconds: float) -> Hypothesis:
+    def _parse_result(self, result: Mapping[str, Any], seconds: float) -> Hypothesis:
         text, logprob = result.get("text"), result.get("avg_logprob")
         if not isinstance(text, str):
             raise InternalError(f"{self.model} answered without a text.")
@@ -121,6 +121,6 @@ class Transcriber:
         )
 
 
-def _clean(words: list[str]) -> list[str]:
+def _deduplicate(words: list[str]) -> list[str]:
     """Return words without blanks around them, each once, in order."""
     return list(dict.fromkeys(filter(None, map(str.strip, words))))

@@ -18,10 +18,10 @@ from wyoming_servers.clock import Clock
 MARGIN_SECONDS: Final = 0.2
 """What is made reaches the listener so much before it is needed, if all goes as expected."""
 
-PATIENCE_SECONDS: Final = 6.0
+MAX_FIRST_AUDIO_SECONDS: Final = 6.0
 """Whoever has waited so long for the first word is not held back any more for others' sake."""
 
-LATE_PATIENCE_SECONDS: Final = 1.0
+MAX_FIRST_AUDIO_SECONDS_WHEN_LATE: Final = 1.0
 """The same where somebody has fallen silent all the same: the machine is too slow for all."""
 
 _OVERHEAD: Final = 8
@@ -31,7 +31,7 @@ _LEARN: Final = 0.3
 """Weight of the newest piece in what pieces are expected to cost."""
 
 
-class Listener:
+class Playback:
     """One who hears a speech, and what is still to be made for them."""
 
     def __init__(self, sizes: Callable[[], Sequence[int]]) -> None:
@@ -53,7 +53,7 @@ class Listener:
 
 
 @dataclass(slots=True)
-class Costs:
+class CostModel:
     """What a character takes, in seconds; learned while speaking."""
 
     work: float = 0.0
@@ -74,10 +74,10 @@ class Costs:
 
 
 @dataclass(eq=False, slots=True)
-class Ask:
+class Ticket:
     """A piece that waits to be made, or is being made."""
 
-    listener: Listener
+    listener: Playback
     since: float
     granted: asyncio.Future[None] | None = None
     begun: float = 0.0
@@ -91,8 +91,8 @@ class Ask:
 
 
 def choose(
-    waiting: Sequence[Ask], running: Sequence[Ask], lanes: int, costs: Costs, now: float
-) -> Ask | None:
+    waiting: Sequence[Ticket], running: Sequence[Ticket], lanes: int, costs: CostModel, now: float
+) -> Ticket | None:
     """Return whose piece is to begin now; None if that must wait until another has ended.
 
     1. The last of several lanes is for whoever cannot wait: the first piece of a listener, and
@@ -103,26 +103,26 @@ def choose(
     """
     if len(running) >= lanes:
         return None
-    hearing = sorted((ask for ask in waiting if not ask.new), key=_dry_at)
+    hearing = sorted((ask for ask in waiting if not ask.new), key=_underrun_at)
     first = next((ask for ask in waiting if ask.new), None)
     if hearing and len(running) == lanes - 1 > 0:  # 1
-        dry_in = _dry_at(hearing[0]) - now
+        dry_in = _underrun_at(hearing[0]) - now
         if dry_in > MARGIN_SECONDS + lanes * costs.of(_size(hearing[0])):
             hearing = []
     if first is None:
         return hearing[0] if hearing else None
-    if supplied([*waiting, *running], lanes, costs, now, newcomer=first):  # 2
+    if meets_deadlines([*waiting, *running], lanes, costs, now, newcomer=first):  # 2
         return first
-    late = any(not ask.new and _dry_at(ask) < now for ask in (*waiting, *running))
-    if now - first.since > (LATE_PATIENCE_SECONDS if late else PATIENCE_SECONDS):  # 3
-        return hearing[0] if hearing and _dry_at(hearing[0]) <= first.since else first
+    late = any(not ask.new and _underrun_at(ask) < now for ask in (*waiting, *running))
+    if now - first.since > (MAX_FIRST_AUDIO_SECONDS_WHEN_LATE if late else MAX_FIRST_AUDIO_SECONDS):  # 3
+        return hearing[0] if hearing and _underrun_at(hearing[0]) <= first.since else first
     if hearing:  # 4
         return hearing[0]
     return first if not running and all(ask.new for ask in waiting) else None
 
 
-def supplied(
-    asks: Iterable[Ask], lanes: int, costs: Costs, now: float, newcomer: Ask | None = None
+def meets_deadlines(
+    asks: Iterable[Ticket], lanes: int, costs: CostModel, now: float, newcomer: Ticket | None = None
 ) -> bool:
     """Whether all who hear already will be in time, as far as their texts are known.
 
@@ -155,21 +155,21 @@ def supplied(
     return True
 
 
-class Turns:
+class SynthesisScheduler:
     """The turns of one model. All calls come from the event loop."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self.lanes = 1
+        self.parallel_runs = 1
         """How many pieces the model's worker makes at the same time."""
-        self.costs = Costs()
-        self._waiting: list[Ask] = []
-        self._running: list[Ask] = []
+        self.costs = CostModel()
+        self._waiting: list[Ticket] = []
+        self._running: list[Ticket] = []
 
     @asynccontextmanager
-    async def turn(self, listener: Listener) -> AsyncIterator[None]:
+    async def turn(self, listener: Playback) -> AsyncIterator[None]:
         """Wait until the listener's next piece is to be made; make it inside."""
-        ask = Ask(listener, self._clock.now(), asyncio.get_running_loop().create_future())
+        ask = Ticket(listener, self._clock.now(), asyncio.get_running_loop().create_future())
         self._waiting.append(ask)
         self._decide()
         try:
@@ -185,7 +185,7 @@ class Turns:
             # Whoever had this turn asks for the next one before others are chosen.
             asyncio.get_running_loop().call_soon(self._decide)
 
-    async def _granted(self, ask: Ask) -> None:
+    async def _granted(self, ask: Ticket) -> None:
         if ask.granted is not None:
             await ask.granted
 
@@ -193,7 +193,7 @@ class Turns:
         """Begin whatever is to begin now."""
         while self._waiting:
             now = self._clock.now()
-            ask = choose(self._waiting, self._running, self.lanes, self.costs, now)
+            ask = choose(self._waiting, self._running, self.parallel_runs, self.costs, now)
             if ask is None:
                 return
             self._waiting.remove(ask)
@@ -204,10 +204,10 @@ class Turns:
                 ask.granted.set_result(None)
 
 
-def _dry_at(ask: Ask) -> float:
+def _underrun_at(ask: Ticket) -> float:
     return 0.0 if ask.listener.dry_at is None else ask.listener.dry_at
 
 
-def _size(ask: Ask) -> int:
+def _size(ask: Ticket) -> int:
     sizes = ask.listener.sizes()
     return sizes[0] if sizes else 0

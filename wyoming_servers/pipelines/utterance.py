@@ -12,24 +12,24 @@ from wyoming_servers.audio import endpoint
 from wyoming_servers.bus import EventBus
 from wyoming_servers.clock import Clock
 from wyoming_servers.config.schema import Config
-from wyoming_servers.coordinator.face import CoordinatorFace, Lease
+from wyoming_servers.coordinator.face import CoordinatorProtocol, Lease
 from wyoming_servers.domain import AudioFormat, Priority
 from wyoming_servers.errors import ConductorError
 from wyoming_servers.events import SpeechStarted, TranscriptGrew
-from wyoming_servers.pipelines.deadline import Deadline
-from wyoming_servers.pipelines.hearing import Activity, Hearing
-from wyoming_servers.pipelines.measure import Measure
-from wyoming_servers.pipelines.partials import Partials
-from wyoming_servers.pipelines.patience import silence_after, turn_settings
+from wyoming_servers.pipelines.deadline import ClockTimeout
+from wyoming_servers.pipelines.hearing import VadAnalyzer, SpeechBuffer
+from wyoming_servers.pipelines.measure import RequestTimer
+from wyoming_servers.pipelines.partials import PartialTranscriber
+from wyoming_servers.pipelines.patience import end_silence, turn_settings
 from wyoming_servers.pipelines.retry import Retry
 from wyoming_servers.pipelines.speculation import Speculation, Transcribe
-from wyoming_servers.pipelines.stable import StablePrefix
-from wyoming_servers.pipelines.together import stop
-from wyoming_servers.pipelines.traffic import Traffic
+from wyoming_servers.pipelines.stable import LocalAgreement
+from wyoming_servers.pipelines.together import cancel_and_wait
+from wyoming_servers.pipelines.traffic import AdmissionController
 from wyoming_servers.pipelines.transcription import AsrRequest, Hypothesis, Transcriber, Transcript
 
-HOLD_GROWTH: Final = 1.5
-HOLD_MOST: Final = 0.5
+PAUSE_THRESHOLD_GROWTH: Final = 1.5
+MAX_PAUSE_THRESHOLD: Final = 0.5
 """After a speculation that was in vain, a pause must be longer by this factor to be worth another,
 up to so many seconds."""
 
@@ -37,10 +37,10 @@ _LOGGER: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class AsrContext:
     """What all utterances share."""
 
-    coordinator: CoordinatorFace
+    coordinator: CoordinatorProtocol
     config: Config
     bus: EventBus
     clock: Clock
@@ -60,34 +60,34 @@ class Utterance:
 
     def __init__(
         self,
-        house: House,
-        measure: Measure,
+        house: AsrContext,
+        measure: RequestTimer,
         request: AsrRequest,
         transcriber: Transcriber,
-        traffic: Traffic,
-        activity: Activity,
+        traffic: AdmissionController,
+        activity: VadAnalyzer,
     ) -> None:
         asr = house.config.asr
-        self._house = house
-        self._measure = measure
+        self._context = house
+        self._timer = measure
         self._request = request
         self._transcriber = transcriber
-        self._traffic = traffic
-        self._settings = turn_settings(asr, request)
-        self._hold = self._settings.hold
-        self._turn = endpoint.TurnDetector(self._settings)
+        self._admission = traffic
+        self._turn_settings = turn_settings(asr, request)
+        self._pause_threshold = self._turn_settings.pause_threshold
+        self._turn_detector = endpoint.TurnDetector(self._turn_settings)
         longest = asr.no_speech_timeout + asr.max_utterance
-        self._hearing = Hearing(activity, self._turn, longest, house.clock, self._follow)
-        self._work: asyncio.Task[Transcript] | None = None
+        self._buffer = SpeechBuffer(activity, self._turn_detector, longest, house.clock, self._on_turn_events)
+        self._transcription: asyncio.Task[Transcript] | None = None
         """Holds the model from the first speech on."""
         self._speculation: Speculation | None = None
         """There while the model is held."""
         wanted = asr.partials if request.partials is None else request.partials
-        self._stable = StablePrefix() if wanted else None
-        self._pieces: deque[str] = deque()
-        self._news = asyncio.Event()
+        self._local_agreement = LocalAgreement() if wanted else None
+        self._partial_texts: deque[str] = deque()
+        self._partials_changed = asyncio.Event()
         """Set when there are pieces, and when there will be no more."""
-        self._closing = False
+        self._client_ended = False
         """Whether the client has said that it ends: a pause now is no pause."""
         self._finished = False
         self.ended = asyncio.Event()
@@ -98,29 +98,29 @@ class Utterance:
 
         Raises BadRequestError for a format that cannot be converted.
         """
-        await self._hearing.feed(pcm, audio)
+        await self._buffer.feed(pcm, audio)
 
     async def end(self) -> None:
         """The client says that the utterance is over; later calls change nothing."""
         if self.ended.is_set():
             return
-        self._closing = True
-        await self._hearing.finish()
-        self._close_turn()
+        self._client_ended = True
+        await self._buffer.finish()
+        self._end_turn()
 
-    async def pieces(self) -> AsyncIterator[str]:
+    async def partial_texts(self) -> AsyncIterator[str]:
         """Yield what is certain of the transcript while the person speaks; ends with the turn.
 
         The pieces put together begin the text that `finish` returns. There are none unless they
         were asked for.
         """
         while True:
-            while self._pieces:
-                yield self._pieces.popleft()
+            while self._partial_texts:
+                yield self._partial_texts.popleft()
             if self.ended.is_set():
                 return
-            self._news.clear()
-            await self._news.wait()
+            self._partials_changed.clear()
+            await self._partials_changed.wait()
 
     async def finish(self) -> Transcript:
         """End the turn if nobody did, and wait for the transcript; call it once.
@@ -130,11 +130,11 @@ class Utterance:
         """
         await self.end()
         transcript = Transcript("", self._transcriber.language)
-        if self._work is not None:
+        if self._transcription is not None:
             waiting = f"for {self._transcriber.model} to transcribe"
-            seconds = self._house.config.limits.request
-            async with Deadline(self._house.clock, seconds, waiting):
-                transcript = await self._work
+            seconds = self._context.config.limits.request
+            async with ClockTimeout(self._context.clock, seconds, waiting):
+                transcript = await self._transcription
         self._finished = True
         return transcript
 
@@ -147,111 +147,111 @@ class Utterance:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        failure = await stop(self._work) if self._work is not None else None
-        self._hearing.close()
+        failure = await cancel_and_wait(self._transcription) if self._transcription is not None else None
+        self._buffer.close()
         if failure is None and not self._finished:
             failure = asyncio.CancelledError()
-        self._measure.finish(error or failure)
+        self._timer.finish(error or failure)
 
     # The turn
 
-    def _follow(self, events: list[endpoint.TurnEvent]) -> None:
+    def _on_turn_events(self, events: list[endpoint.TurnEvent]) -> None:
         """Do what speech, pauses and the end call for."""
         for event in events:
             if self.ended.is_set():
                 return
-            if isinstance(event, endpoint.SpeechStarted):
-                self._house.bus.publish(SpeechStarted(client=self._request.client))
-                self._work = asyncio.create_task(self._transcribe(), name="transcribe")
-            elif isinstance(event, endpoint.Resumed):
-                self._go_on()
+            if isinstance(event, endpoint.TurnStarted):
+                self._context.bus.publish(SpeechStarted(client=self._request.client))
+                self._transcription = asyncio.create_task(self._transcribe(), name="transcribe")
+            elif isinstance(event, endpoint.TurnResumed):
+                self._on_resume()
             elif isinstance(event, endpoint.TurnEnded):
-                self._close_turn()
+                self._end_turn()
         # A pause that is over already, or is the end, is none.
-        if events and isinstance(events[-1], endpoint.Paused):
+        if events and isinstance(events[-1], endpoint.TurnPaused):
             self._speculate()
 
-    def _close_turn(self) -> None:
+    def _end_turn(self) -> None:
         if not self.ended.is_set():
-            self._measure.restart("speech")
-            self._hearing.over = True
+            self._timer.restart("speech")
+            self._buffer.closed = True
             self.ended.set()
-            self._news.set()
+            self._partials_changed.set()
 
-    def _go_on(self) -> None:
+    def _on_resume(self) -> None:
         """The pause was none: what was made in it is void, and the next must be longer."""
-        if self._speculation is not None and self._speculation.void():
-            self._hold = min(self._hold * HOLD_GROWTH, HOLD_MOST)
-            self._turn.hold_for(self._hold)
+        if self._speculation is not None and self._speculation.discard():
+            self._pause_threshold = min(self._pause_threshold * PAUSE_THRESHOLD_GROWTH, MAX_PAUSE_THRESHOLD)
+            self._turn_detector.set_pause_threshold(self._pause_threshold)
 
     def _speculate(self) -> None:
         """Transcribe what was said up to this pause, if the model is there and has time."""
         if (
             self._speculation is None
-            or self._closing
-            or not self._house.config.asr.speculation
-            or not self._hearing.live
+            or self._client_ended
+            or not self._context.config.asr.speculation
+            or not self._buffer.is_live
         ):
             return
-        if self._speculation.begin(self._hearing.audio):
+        if self._speculation.start(self._buffer.audio):
             # An end before the text is there would have to wait for it: better see what it says.
-            self._follow(self._turn.expect_end(self._settings.silence_max))
+            self._on_turn_events(self._turn_detector.expect_end(self._turn_settings.end_silence_incomplete))
 
-    def _judge(self, heard: Hypothesis | None) -> None:
+    def _on_hypothesis(self, heard: Hypothesis | None) -> None:
         """The words up to this pause are known, or cannot be: say how long it may last."""
         if self.ended.is_set():
             return
-        silence = self._settings.silence
+        silence = self._turn_settings.end_silence
         if heard is not None:
-            silence = silence_after(heard, self._settings)
-            self._show(heard)
-        self._follow(self._turn.expect_end(silence))
+            silence = end_silence(heard, self._turn_settings)
+            self._publish_partial(heard)
+        self._on_turn_events(self._turn_detector.expect_end(silence))
 
-    def _show(self, heard: Hypothesis) -> None:
+    def _publish_partial(self, heard: Hypothesis) -> None:
         """Tell what is certain by now to whoever asked for it."""
-        if self._stable is None or self.ended.is_set():
+        if self._local_agreement is None or self.ended.is_set():
             return
-        if piece := self._stable.hear(heard.text):
-            self._pieces.append(piece)
-            self._news.set()
-            text, model = self._stable.text, self._transcriber.model
-            self._house.bus.publish(
+        if piece := self._local_agreement.update(heard.text):
+            self._partial_texts.append(piece)
+            self._partials_changed.set()
+            text, model = self._local_agreement.text, self._transcriber.model
+            self._context.bus.publish(
                 TranscriptGrew(client=self._request.client, model=model, text=text)
             )
 
-    def _spoken(self) -> bytes | None:
+    def _audio_for_partial(self) -> bytes | None:
         """Return the audio so far while somebody speaks; None in a pause, or if it is over."""
-        speaking = not self._turn.paused and not self.ended.is_set() and self._hearing.live
-        return self._hearing.audio if speaking else None
+        speaking = not self._turn_detector.paused and not self.ended.is_set() and self._buffer.is_live
+        return self._buffer.audio if speaking else None
 
     # The model
 
     async def _transcribe(self) -> Transcript:
         """Get hold of the model while the person speaks; transcribe when the turn is over."""
         try:
-            heard = await self._try_twice()
+            heard = await self._transcribe_with_retry()
         finally:
             # A model that fails while somebody speaks: they need not speak to the end.
-            self._close_turn()
-        self._measure.audio_seconds = heard.seconds
-        text = heard.text if self._stable is None else self._stable.finish(heard.text)
+            self._end_turn()
+        self._timer.audio_seconds = heard.seconds
+        text = heard.text if self._local_agreement is None else self._local_agreement.finish(heard.text)
         return Transcript(text, heard.language, heard.seconds)
 
-    async def _try_twice(self) -> Hypothesis:
+    async def _transcribe_with_retry(self) -> Hypothesis:
         """Return what the model made of the utterance; `finish` bounds both tries together."""
-        coordinator, clock = self._house.coordinator, self._house.clock
+        coordinator, clock = self._context.coordinator, self._context.clock
         model, client = self._transcriber.model, self._request.client
-        retry = Retry(self._measure)
+        retry = Retry(self._timer)
         while True:
             async with coordinator.lease(model, client=client) as lease:
                 try:
-                    return await self._use(lease)
+                    return await self._transcribe_on_lease(lease)
                 except ConductorError as err:
-                    if not retry.take(err):
+                    if not retry.should_retry(err):
                         raise
-            await retry.settle(coordinator, clock, lease.placement.device)
+            await retry.wait_for_memory(coordinator, clock, lease.placement.device)
 
-    async def _use(self, lease: Lease) -> Hypothesis:
+    async def _transcribe_on_lease(self, lease: Lease) -> Hypothesis:
         """Transcribe ahead until the turn is over, then answer with that or with a final run."""
 
         async def transcribe(audio: bytes, priority: Priority | None = None) -> Hypothesis:
@@ -259,34 +259,34 @@ class Utterance:
 
         async with Speculation(
             transcribe,
-            self._traffic,
-            self._judge,
+            self._admission,
+            self._on_hypothesis,
             client=self._request.client,
             model=self._transcriber.model,
-            bus=self._house.bus,
-            clock=self._house.clock,
+            bus=self._context.bus,
+            clock=self._context.clock,
         ) as speculation:
             self._speculation = speculation
             try:
-                if self._turn.paused:
+                if self._turn_detector.paused:
                     # The model came when the speaker was silent already.
                     self._speculate()
                 await self._wait_for_end(transcribe)
             finally:
                 self._speculation = None
-            self._measure.mark("queue")
-            with self._measure.stage("inference"):
-                return await speculation.answer(lambda: transcribe(self._hearing.audio))
+            self._timer.mark("queue")
+            with self._timer.stage("inference"):
+                return await speculation.final_hypothesis(lambda: transcribe(self._buffer.audio))
 
     async def _wait_for_end(self, transcribe: Transcribe) -> None:
         """Wait until the turn is over; meanwhile see what is certain, if that is asked for."""
-        if self._stable is None:
+        if self._local_agreement is None:
             await self.ended.wait()
             return
-        partials = Partials(transcribe, self._spoken, self._traffic, self._house.clock, self._show)
+        partials = PartialTranscriber(transcribe, self._audio_for_partial, self._admission, self._context.clock, self._publish_partial)
         task = asyncio.create_task(partials.run(), name="partials")
         try:
             await self.ended.wait()
         finally:
-            if (error := await stop(task)) is not None:
+            if (error := await cancel_and_wait(task)) is not None:
                 _LOGGER.error("Partial transcripts failed by a bug", exc_info=error)

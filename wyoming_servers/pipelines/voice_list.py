@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from wyoming_servers.domain import Kind
-from wyoming_servers.pipelines.voices import Voice, VoiceBook
+from wyoming_servers.domain import Task
+from wyoming_servers.pipelines.voices import Voice, VoiceRegistry
 from wyoming_servers.store.catalog import ModelEntry
-from wyoming_servers.store.needs import Needs
-from wyoming_servers.text.mix import voices_of
+from wyoming_servers.store.needs import RequirementChecker
+from wyoming_servers.text.mix import voice_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +32,19 @@ class ListedVoice:
         return not self.needs
 
 
-def list_voices(entries: Iterable[ModelEntry], book: VoiceBook) -> list[ListedVoice]:
+def list_voices(entries: Iterable[ModelEntry], book: VoiceRegistry) -> list[ListedVoice]:
     """Return the voices that can be played, as `book` has them, then those that could be.
 
     A voice that several models have is listed once. Blocks on the disk.
     """
-    models = {entry.id: entry for entry in entries if entry.kind is Kind.TTS}
+    models = {entry.id: entry for entry in entries if entry.kind is Task.TTS}
     listed = {
-        voice.offer.name: _playable(voice, models[voice.spec.id])
+        voice.offer.name: _installed_voice(voice, models[voice.spec.id])
         for voice in book
         if voice.spec.id in models
     }
     here = book.models
-    needs = Needs()
+    needs = RequirementChecker()
     for entry in models.values():
         for offer in entry.offers:
             if offer.name in listed:
@@ -63,9 +63,9 @@ def list_voices(entries: Iterable[ModelEntry], book: VoiceBook) -> list[ListedVo
     return list(listed.values())
 
 
-def _playable(voice: Voice, entry: ModelEntry) -> ListedVoice:
+def _installed_voice(voice: Voice, entry: ModelEntry) -> ListedVoice:
     # A mix is as good as its first voice, whose languages it has, too.
-    first = voices_of(voice.name)[0]
+    first = voice_names(voice.name)[0]
     quality = next((offer.quality for offer in entry.offers if offer.name == first), "")
     offer = voice.offer
     return ListedVoice(

@@ -3,16 +3,16 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from wyoming_servers.domain import Kind, ModelSpec, Offer
+from wyoming_servers.domain import Task, ModelSpec, Offer
 from wyoming_servers.errors import (
     BadRequestError,
     ConductorError,
     ModelMissingError,
     UnsupportedLanguageError,
 )
-from wyoming_servers.pipelines.clip import clip, list_languages, list_names
-from wyoming_servers.text.locale import canonical, matches
-from wyoming_servers.text.mix import parse_mix, parse_pace
+from wyoming_servers.pipelines.clip import shorten, list_languages, list_names
+from wyoming_servers.text.locale import canonical_tag, best_match
+from wyoming_servers.text.mix import parse_mix, parse_speed
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Voice:
 
     spec: ModelSpec
     offer: Offer
-    sound: str = ""
+    expression: str = ""
     """What the engine is asked for, if it is not called like the offer: `af_heart+am_adam`."""
     speed: float = 1.0
     """Its own pace, as a factor of what a request wishes."""
@@ -29,7 +29,7 @@ class Voice:
     @property
     def name(self) -> str:
         """What the engine is asked for: a plain voice or a mix."""
-        return self.sound or self.offer.name
+        return self.expression or self.offer.name
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -37,7 +37,7 @@ class Voice:
         return self.offer.languages or self.spec.languages
 
 
-class VoiceBook:
+class VoiceRegistry:
     """All voices of the installed models, the default first; reads `specs` anew at every call.
 
     A voice that two models have is the one's that has a GPU, else the first one's.
@@ -65,7 +65,7 @@ class VoiceBook:
     @property
     def models(self) -> frozenset[str]:
         """Ids of the installed models that speak, those included whose voices cannot be played."""
-        return frozenset(spec.id for spec in self._specs.values() if spec.kind is Kind.TTS)
+        return frozenset(spec.id for spec in self._specs.values() if spec.task is Task.TTS)
 
     @property
     def default(self) -> Voice | None:
@@ -93,7 +93,7 @@ class VoiceBook:
         """Return every voice by its name."""
         found: dict[str, Voice] = {}
         for spec in self._specs.values():
-            if spec.kind is not Kind.TTS:
+            if spec.task is not Task.TTS:
                 continue
             for offer in spec.offers:
                 other = found.get(offer.name)
@@ -107,19 +107,19 @@ class VoiceBook:
             return made
         names = [voice.offer.name for voice in self]
         raise ModelMissingError(
-            f"The voice {clip(name)!r} is not installed; {list_names(names, 'voice')}.",
+            f"The voice {shorten(name)!r} is not installed; {list_names(names, 'voice')}.",
             hint="`wyoming-conductor models list --voices` shows what each voice needs.",
         )
 
     def _made(self, name: str) -> Voice | None:
         """Return a plain voice, or make one of a mix or a pace; None if a part is not installed."""
         plain = self._plain()
-        if (exact := _spelled(name, plain)) is not None:
+        if (exact := _find_by_name(name, plain)) is not None:
             return exact
-        sound, speed = parse_pace(name)
-        voice = _spelled(sound, plain)
+        sound, speed = parse_speed(name)
+        voice = _find_by_name(sound, plain)
         if voice is None and "+" in sound:
-            voice = _mixed(sound, plain)
+            voice = _mix_voices(sound, plain)
         if voice is None:
             return None
         offer = voice.offer
@@ -127,26 +127,26 @@ class VoiceBook:
         return replace(
             voice,
             offer=replace(offer, name=name, description=described or offer.description),
-            sound=voice.name,
+            expression=voice.name,
             speed=speed,
         )
 
     def _speaking(self, language: str) -> Voice:
-        able = [voice for voice in self if matches(language, voice.languages) is not None]
+        able = [voice for voice in self if best_match(language, voice.languages) is not None]
         for voice in able:
-            if canonical(language) in map(canonical, voice.languages):
+            if canonical_tag(language) in map(canonical_tag, voice.languages):
                 return voice
         if able:
             return able[0]
         spoken = {code for voice in self for code in voice.languages}
         raise UnsupportedLanguageError(
-            f"No installed voice speaks {clip(language)!r}; "
+            f"No installed voice speaks {shorten(language)!r}; "
             f"there are voices for {list_languages(spoken)}.",
             hint="`wyoming-conductor models list` shows which voices can be pulled.",
         )
 
 
-def check_speaker(voice: Voice, speaker: str | None) -> str | None:
+def resolve_speaker(voice: Voice, speaker: str | None) -> str | None:
     """Return the speaker as the voice names it. Raises BadRequestError if it has no such one."""
     if not speaker:
         return None
@@ -155,31 +155,31 @@ def check_speaker(voice: Voice, speaker: str | None) -> str | None:
             return known
     there = ", ".join(voice.offer.speakers[:12]) or "none to choose from"
     raise BadRequestError(
-        f"The voice {voice.offer.name!r} has no speaker {clip(speaker)!r}.",
+        f"The voice {voice.offer.name!r} has no speaker {shorten(speaker)!r}.",
         hint=f"Its speakers: {there}.",
     )
 
 
-def _spelled(name: str, voices: Mapping[str, Voice]) -> Voice | None:
+def _find_by_name(name: str, voices: Mapping[str, Voice]) -> Voice | None:
     if name in voices:
         return voices[name]
     folded = name.casefold()
     return next((voice for known, voice in voices.items() if known.casefold() == folded), None)
 
 
-def _mixed(text: str, voices: Mapping[str, Voice]) -> Voice | None:
+def _mix_voices(text: str, voices: Mapping[str, Voice]) -> Voice | None:
     """Return a mix with the languages of its first voice; None if a part is not installed.
 
     Raises BadRequestError for voices that cannot be mixed.
     """
-    parts = [(_spelled(name, voices), weight) for name, weight in parse_mix(text)]
+    parts = [(_find_by_name(name, voices), weight) for name, weight in parse_mix(text)]
     found = [(voice, weight) for voice, weight in parts if voice is not None]
     if len(found) < len(parts):
         return None
     first = found[0][0]
     if not first.spec.options.get("mixes") or any(voice.spec != first.spec for voice, _ in found):
         raise BadRequestError(
-            f"The voices of {clip(text)!r} cannot be mixed.",
+            f"The voices of {shorten(text)!r} cannot be mixed.",
             hint="Voices of Kokoro can be mixed with each other.",
         )
     sound = "+".join(f"{voice.offer.name}*{weight:g}" for voice, weight in found)

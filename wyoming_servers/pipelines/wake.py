@@ -11,19 +11,19 @@ from wyoming_servers.audio.resample import Converter
 from wyoming_servers.bus import EventBus
 from wyoming_servers.clock import Clock
 from wyoming_servers.config.schema import Config
-from wyoming_servers.coordinator.face import CoordinatorFace
-from wyoming_servers.domain import SPEECH_FORMAT, AudioFormat, Kind, ModelSpec
+from wyoming_servers.coordinator.face import CoordinatorProtocol
+from wyoming_servers.domain import SPEECH_FORMAT, AudioFormat, Task, ModelSpec
 from wyoming_servers.errors import InternalError
 from wyoming_servers.events import WakeWordDetected
-from wyoming_servers.pipelines.arbiter import Arbiter
-from wyoming_servers.pipelines.ear import Ear, OnHeard
-from wyoming_servers.pipelines.measure import Measure
-from wyoming_servers.pipelines.together import stop, together
-from wyoming_servers.pipelines.words import Word, WordBook
-from wyoming_servers.store.own_words import OwnWords
-from wyoming_servers.worker.base import Chunk
+from wyoming_servers.pipelines.arbiter import WakeArbiter
+from wyoming_servers.pipelines.ear import WakeModelStream, OnOutput
+from wyoming_servers.pipelines.measure import RequestTimer
+from wyoming_servers.pipelines.together import cancel_and_wait, run_all
+from wyoming_servers.pipelines.words import RegisteredWakeWord, WakeWordRegistry
+from wyoming_servers.store.own_words import CustomWakeWords
+from wyoming_servers.worker.base import OutputChunk
 
-CROWD: Final = 8
+MIN_STREAMS_FOR_BATCHING: Final = 8
 """Streams from which on two of them meet, on average, within the time they wait for each other."""
 
 SLICE_SECONDS: Final = 0.25
@@ -31,7 +31,7 @@ SLICE_SECONDS: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class WakeRequest:
+class WakePipelineRequest:
     """What to listen for."""
 
     names: tuple[str, ...] | None = None
@@ -40,7 +40,7 @@ class WakeRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Detection:
+class WakeDetection:
     """A wake word was heard."""
 
     word: str
@@ -55,51 +55,51 @@ class WakePipeline:
 
     def __init__(
         self,
-        coordinator: CoordinatorFace,
+        coordinator: CoordinatorProtocol,
         specs: Mapping[str, ModelSpec],
         config: Config,
         bus: EventBus,
         clock: Clock,
-        own: OwnWords | None = None,
+        own: CustomWakeWords | None = None,
     ) -> None:
         """`own` are the words in the user's folder, if they are to be offered."""
         self._coordinator = coordinator
         self._config = config
         self._bus = bus
         self._clock = clock
-        self._arbiter = Arbiter(config.wake.arbitration)
+        self._arbiter = WakeArbiter(config.wake.arbitration)
         self._streams = 0
-        self.words = WordBook(specs, config.wake, own)
+        self.registry = WakeWordRegistry(specs, config.wake, own)
 
-    def open(self, request: WakeRequest) -> "Listening":
+    def open(self, request: WakePipelineRequest) -> "WakeDetectionStream":
         """Prepare to listen. Raises ModelMissingError for a word that is not installed."""
-        measure = Measure(Kind.WAKE, request.client, self._bus, self._clock)
+        measure = RequestTimer(Task.WAKE, request.client, self._bus, self._clock)
         try:
-            words = self.words.find(request.names)
+            words = self.registry.find(request.names)
         except Exception as err:
             measure.finish(err)
             raise
         measure.model = words[0].spec.id
-        return Listening(self, measure, request, words)
+        return WakeDetectionStream(self, measure, request, words)
 
     # What a stream needs.
 
-    def ear(self, spec: ModelSpec, names: Sequence[str], client: str, on_heard: OnHeard) -> Ear:
+    def model_stream(self, spec: ModelSpec, names: Sequence[str], client: str, on_heard: OnOutput) -> WakeModelStream:
         """Prepare to feed one model that waits for these words."""
         wake = self._config.wake
         request: dict[str, Any] = {
             "words": list(names),
-            "threshold": {name: self.words.threshold(name) for name in names},
-            "trigger_level": {name: self.words.trigger_level(name) for name in names},
+            "threshold": {name: self.registry.threshold(name) for name in names},
+            "trigger_level": {name: self.registry.trigger_level(name) for name in names},
             "refractory": wake.refractory,
             "vad": wake.vad,
         }
-        return Ear(
-            self._coordinator, self._clock, spec, request, client, on_heard, self._is_crowded
+        return WakeModelStream(
+            self._coordinator, self._clock, spec, request, client, on_heard, self._should_batch
         )
 
     @contextmanager
-    def streaming(self) -> Iterator[None]:
+    def count_stream(self) -> Iterator[None]:
         """Count a stream while it is open."""
         self._streams += 1
         try:
@@ -107,7 +107,7 @@ class WakePipeline:
         finally:
             self._streams -= 1
 
-    def tell(self, heard: Detection, client: str, stages: dict[str, float]) -> bool:
+    def publish(self, heard: WakeDetection, client: str, stages: dict[str, float]) -> bool:
         """Publish a detection; False if another satellite was first and this one is not told."""
         wins = self._arbiter.wins(heard.word, client, self._clock.now())
         self._bus.publish(
@@ -122,11 +122,11 @@ class WakePipeline:
         )
         return wins
 
-    def _is_crowded(self) -> bool:
-        return self._streams >= CROWD
+    def _should_batch(self) -> bool:
+        return self._streams >= MIN_STREAMS_FOR_BATCHING
 
 
-class Listening:
+class WakeDetectionStream:
     """One stream; use it with `async with`.
 
     Audio goes in with `feed`, then perhaps `end`; detections come out of `async for`, which ends
@@ -135,12 +135,12 @@ class Listening:
     """
 
     def __init__(
-        self, owner: WakePipeline, measure: Measure, request: WakeRequest, words: Sequence[Word]
+        self, owner: WakePipeline, measure: RequestTimer, request: WakePipelineRequest, words: Sequence[RegisteredWakeWord]
     ) -> None:
-        self._owner = owner
-        self._measure = measure
+        self._pipeline = owner
+        self._timer = measure
         self._client = request.client
-        self._detections: asyncio.Queue[Detection | None] = asyncio.Queue()
+        self._detections: asyncio.Queue[WakeDetection | None] = asyncio.Queue()
         """None is the end."""
         self._format: AudioFormat | None = None
         self._converter: Converter | None = None
@@ -151,12 +151,12 @@ class Listening:
         self._position = 0.0
         """Milliseconds, where the next piece begins."""
         self._ended = False
-        self._ears = [
-            owner.ear(
+        self._model_streams = [
+            owner.model_stream(
                 spec,
-                [word.offer.name for word in words if word.spec.id == spec.id],
+                [word.info.name for word in words if word.spec.id == spec.id],
                 request.client,
-                self._hear,
+                self._on_output,
             )
             for spec in {word.spec.id: word.spec for word in words}.values()
         ]
@@ -167,26 +167,26 @@ class Listening:
         Waits while the model lags behind. Raises BadRequestError for a format that cannot be
         converted; when listening has failed it returns, and iterating raises.
         """
-        self._expect(audio)
+        self._set_format(audio)
         if timestamp is not None:
             self._position = float(timestamp)
         for start in range(0, len(pcm), self._slice):
-            if self._is_over:
+            if self._is_closed:
                 return
-            for ear in self._ears:
+            for ear in self._model_streams:
                 if not ear.has_room:
-                    await ear.make_room()
+                    await ear.wait_for_room()
             self._add(pcm[start : start + self._slice])
             if start + self._slice < len(pcm):
                 await asyncio.sleep(0)
 
-    def feed_now(self, pcm: bytes, audio: AudioFormat, timestamp: int | None = None) -> bool:
+    def try_feed(self, pcm: bytes, audio: AudioFormat, timestamp: int | None = None) -> bool:
         """As `feed`, for more of the same format; False, and nothing is done, if it had to wait."""
-        if self._is_over:
+        if self._is_closed:
             return True
         if audio != self._format or len(pcm) > self._slice:
             return False
-        for ear in self._ears:
+        for ear in self._model_streams:
             if not ear.has_room:
                 return False
         if timestamp is not None:
@@ -197,16 +197,16 @@ class Listening:
     def end(self) -> None:
         """Say that the stream is complete."""
         self._ended = True
-        for ear in self._ears:
+        for ear in self._model_streams:
             ear.end()
 
-    async def __aiter__(self) -> AsyncIterator[Detection]:
+    async def __aiter__(self) -> AsyncIterator[WakeDetection]:
         while (detection := await self._detections.get()) is not None:
             yield detection
-        await self._work
+        await self._task
 
     async def __aenter__(self) -> Self:
-        self._work = asyncio.create_task(self._listen(), name="listen for wake words")
+        self._task = asyncio.create_task(self._run(), name="listen for wake words")
         return self
 
     async def __aexit__(
@@ -215,17 +215,17 @@ class Listening:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        failure = await stop(self._work)
+        failure = await cancel_and_wait(self._task)
         error = error or failure
         # A client that leaves without a word ends a stream in the usual way: it has heard enough.
-        self._measure.finish(None if isinstance(error, asyncio.CancelledError) else error)
+        self._timer.finish(None if isinstance(error, asyncio.CancelledError) else error)
 
     @property
-    def _is_over(self) -> bool:
+    def _is_closed(self) -> bool:
         """Whether nobody takes audio any more."""
-        return self._ended or self._work.done()
+        return self._ended or self._task.done()
 
-    def _expect(self, audio: AudioFormat) -> None:
+    def _set_format(self, audio: AudioFormat) -> None:
         """Prepare for audio of this format. Raises BadRequestError."""
         if audio is self._format or audio == self._format:
             return
@@ -238,23 +238,23 @@ class Listening:
         if self._converter is None:
             raise InternalError("Audio was fed before its format was known.")
         converted = self._converter.feed(piece)
-        for ear in self._ears:
+        for ear in self._model_streams:
             ear.add(converted, int(self._position))
         self._position += len(piece) * self._byte_ms
 
-    async def _listen(self) -> None:
+    async def _run(self) -> None:
         try:
-            with self._owner.streaming():
-                await together(*(ear.run() for ear in self._ears))
+            with self._pipeline.count_stream():
+                await run_all(*(ear.run() for ear in self._model_streams))
         finally:
             self._detections.put_nowait(None)
 
-    def _hear(self, chunk: Chunk, stages: dict[str, float]) -> None:
+    def _on_output(self, chunk: OutputChunk, stages: dict[str, float]) -> None:
         timestamp = chunk.data.get("timestamp")
-        heard = Detection(
+        heard = WakeDetection(
             word=str(chunk.data["word"]),
             score=float(chunk.data["score"]),
             timestamp=int(self._position if timestamp is None else timestamp),
         )
-        if self._owner.tell(heard, self._client, stages):
+        if self._pipeline.publish(heard, self._client, stages):
             self._detections.put_nowait(heard)

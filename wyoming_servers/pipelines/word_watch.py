@@ -6,23 +6,23 @@ from collections.abc import Callable
 from typing import Final
 
 from wyoming_servers.clock import Clock
-from wyoming_servers.store.own_words import OwnWords
+from wyoming_servers.store.own_words import CustomWakeWords
 
-INTERVAL: Final = 2.0
+SCAN_INTERVAL: Final = 2.0
 """Seconds between two looks. One costs a listing of a folder of a few files, and needs no library
 that knows how each system and each network drive tells of changes."""
 
-_LOG = logging.getLogger(__name__)
+_LOGGER = logging.getLogger(__name__)
 
 
-class WordWatcher:
+class CustomWakeWordsWatcher:
     """Looks again and again, and calls `on_change` in the event loop when something is new.
 
     The running model finds a new word by itself when somebody asks for it.
     """
 
-    def __init__(self, own: OwnWords, clock: Clock, on_change: Callable[[], object]) -> None:
-        self._own = own
+    def __init__(self, own: CustomWakeWords, clock: Clock, on_change: Callable[[], object]) -> None:
+        self._custom_words = own
         self._clock = clock
         self._on_change = on_change
 
@@ -30,15 +30,15 @@ class WordWatcher:
         """Watch until cancelled. A folder that cannot be read now may be readable later."""
         fault = ""
         while True:
-            await self._clock.sleep(INTERVAL)
+            await self._clock.sleep(SCAN_INTERVAL)
             try:
-                changed = await asyncio.to_thread(self._own.scan)
+                changed = await asyncio.to_thread(self._custom_words.scan)
             except OSError as err:
                 if str(err) != fault:
-                    _LOG.warning("The folder of own wake words cannot be read: %s", err)
+                    _LOGGER.warning("The folder of own wake words cannot be read: %s", err)
                 fault = str(err)
                 continue
             fault = ""
             if changed:
-                _LOG.info("Own wake words have changed: %s", ", ".join(self._own.names) or "none")
+                _LOGGER.info("Own wake words have changed: %s", ", ".join(self._custom_words.names) or "none")
                 self._on_change()

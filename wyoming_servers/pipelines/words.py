@@ -4,23 +4,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from wyoming_servers.config.schema import WakeSection, WakeWordSection
-from wyoming_servers.domain import Kind, ModelSpec, Offer
+from wyoming_servers.domain import Task, ModelSpec, Offer
 from wyoming_servers.errors import ModelMissingError
-from wyoming_servers.pipelines.clip import clip, list_names
-from wyoming_servers.store.own_words import OwnWords
+from wyoming_servers.pipelines.clip import shorten, list_names
+from wyoming_servers.store.own_words import CustomWakeWords
 
-_PLAIN = WakeWordSection()
+_DEFAULT_SETTINGS = WakeWordSection()
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class RegisteredWakeWord:
     """A wake word with the model that hears it."""
 
     spec: ModelSpec
-    offer: Offer
+    info: Offer
 
 
-class WordBook:
+class WakeWordRegistry:
     """The wake words that are offered, in configured order, as they are at each call.
 
     A name that several models know is heard by 1. the engine configured for it, 2. the one that
@@ -28,30 +28,30 @@ class WordBook:
     """
 
     def __init__(
-        self, specs: Mapping[str, ModelSpec], wake: WakeSection, own: OwnWords | None = None
+        self, specs: Mapping[str, ModelSpec], wake: WakeSection, own: CustomWakeWords | None = None
     ) -> None:
         self._specs = specs
         self._wake = wake
-        self._own = own
+        self._custom_words = own
 
-    def words(self) -> dict[str, Word]:
+    def words(self) -> dict[str, RegisteredWakeWord]:
         """Return the words by name."""
-        found: dict[str, Word] = {}
+        found: dict[str, RegisteredWakeWord] = {}
         ranks: dict[str, tuple[bool, bool]] = {}
         for spec in self._specs.values():
-            if spec.kind is not Kind.WAKE:
+            if spec.task is not Task.WAKE:
                 continue
-            own = self._own.of(spec.engine) if self._own is not None else ()
+            own = self._custom_words.for_engine(spec.engine) if self._custom_words is not None else ()
             offers = {offer.name: offer for offer in (*spec.offers, *own)}
             for name, offer in offers.items():
                 rank = (self._settings(name).engine == spec.engine, offer in own)
                 if name not in found or rank > ranks[name]:
-                    found[name], ranks[name] = Word(spec, offer), rank
+                    found[name], ranks[name] = RegisteredWakeWord(spec, offer), rank
         if not self._wake.models:
             return found
         return {name: found[name] for name in self._wake.models if name in found}
 
-    def find(self, names: Sequence[str] | None) -> list[Word]:
+    def find(self, names: Sequence[str] | None) -> list[RegisteredWakeWord]:
         """Return the words named, all for None and for none. Raises ModelMissingError."""
         words = self.words()
         if not words:
@@ -60,7 +60,7 @@ class WordBook:
         for name in dict.fromkeys(names or words):
             if name not in words:
                 raise ModelMissingError(
-                    f"The wake word {clip(name)!r} is not installed; "
+                    f"The wake word {shorten(name)!r} is not installed; "
                     f"{list_names(list(words), 'wake word')}."
                 )
             chosen.append(words[name])
@@ -77,4 +77,4 @@ class WordBook:
         return self._wake.trigger_level if own is None else own
 
     def _settings(self, name: str) -> WakeWordSection:
-        return self._wake.words.get(name, _PLAIN)
+        return self._wake.words.get(name, _DEFAULT_SETTINGS)

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from wyoming_servers.errors import BadRequestError
 
-VERSION: Final = "1.10.2"
+WYOMING_VERSION: Final = "1.10.2"
 """The release of Wyoming that we speak, as its header names it."""
 
 
@@ -34,7 +34,7 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class FrameLimits:
     """Most bytes of each part of a frame that are taken from a peer."""
 
     header: int = 64 * 1024
@@ -43,7 +43,7 @@ class Limits:
     payload: int = 4 * 1024 * 1024
 
 
-def encode(frame: Frame) -> bytes:
+def encode_frame(frame: Frame) -> bytes:
     """Return the frame's bytes.
 
     Raises TypeError or ValueError if the data is not JSON: that is the caller's mistake.
@@ -56,7 +56,7 @@ def encode(frame: Frame) -> bytes:
     if frame.payload:
         lengths += f',"payload_length":{len(frame.payload)}'
     # Written by hand, because a header is made for every 10 ms of audio of every client.
-    header = f'{{"type":{_QUOTE(frame.type)},"version":"{VERSION}"{lengths}}}\n'
+    header = f'{{"type":{_QUOTE(frame.type)},"version":"{WYOMING_VERSION}"{lengths}}}\n'
     return b"".join(((header + data).encode("ascii"), frame.payload))
 
 
@@ -70,15 +70,15 @@ class _Header:
     payload_length: int
 
 
-class Decoder:
+class FrameDecoder:
     """Turns bytes as they arrive into frames.
 
     Feed what a read returned, then iterate over the frames that are complete. After a
     FramingError the position in the stream is lost: feed nothing more.
     """
 
-    def __init__(self, limits: Limits | None = None) -> None:
-        self._limits = limits or Limits()
+    def __init__(self, limits: FrameLimits | None = None) -> None:
+        self._limits = limits or FrameLimits()
         self._buffer = bytearray()
         self._searched = 0
         """Bytes at the start of the buffer that are known to hold no end of a line."""
@@ -112,7 +112,7 @@ class Decoder:
         data = header.data
         if header.data_length:
             # The block's keys win over the header's, as in the wyoming library.
-            data = data | _loads(buffer[: header.data_length], "The data block")
+            data = data | _parse_object(buffer[: header.data_length], "The data block")
         payload = b""
         if header.payload_length:
             with memoryview(buffer) as view:
@@ -142,7 +142,7 @@ class Decoder:
         return line
 
     def _read_header(self, line: bytearray) -> _Header:
-        fields = _loads(line, "The header")
+        fields = _parse_object(line, "The header")
         kind = fields.get("type")
         if not isinstance(kind, str) or not kind:
             raise FramingError("The header has no `type`.")
@@ -164,7 +164,7 @@ _QUOTE: Final = json.encoder.encode_basestring_ascii
 _LOADS: Final = json.JSONDecoder().raw_decode
 
 
-def _loads(data: bytearray, what: str) -> dict[str, Any]:
+def _parse_object(data: bytearray, what: str) -> dict[str, Any]:
     """Parse a JSON object. Raises FramingError."""
     try:
         text = data.decode("utf-8").strip()

@@ -17,16 +17,16 @@ OUTPUT_WINDOW: Final = 8 * 1024 * 1024
 """Bytes of output that may wait for a slow reader: 3 minutes at 22,050 Hz. Large, because a
 worker that has finished a text is free for the next one."""
 
-OVERHEAD: Final = 256
+CHUNK_OVERHEAD: Final = 256
 """Bytes that a chunk counts beside its payload, so that chunks without one are bounded too."""
 
 
-def cost(chunk: InputChunk | InferenceChunk) -> int:
+def window_cost(chunk: InputChunk | InferenceChunk) -> int:
     """What a chunk counts for, in bytes; the same on both sides."""
-    return len(chunk.payload) + OVERHEAD
+    return len(chunk.payload) + CHUNK_OVERHEAD
 
 
-class Window:
+class SendWindow:
     """The sender's view of one direction of a run."""
 
     def __init__(self, limit: int) -> None:
@@ -34,11 +34,11 @@ class Window:
         self._used = 0
 
     @property
-    def open(self) -> bool:
+    def is_open(self) -> bool:
         """Whether one more chunk, of any size, may be sent."""
         return self._used < self._limit
 
-    def spend(self, size: int) -> None:
+    def consume(self, size: int) -> None:
         """Count a chunk that is sent."""
         self._used += size
 
@@ -47,14 +47,14 @@ class Window:
         self._used -= size
 
 
-class Meter:
+class CreditMeter:
     """The receiver's view: adds up what was taken until it is worth a message."""
 
     def __init__(self, limit: int) -> None:
         self._worth = limit // 4
         self._taken = 0
 
-    def take(self, size: int) -> int:
+    def record(self, size: int) -> int:
         """Count a chunk that was taken; return the credit to send now, 0 for none."""
         self._taken += size
         if self._taken < self._worth:

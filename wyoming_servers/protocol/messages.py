@@ -33,7 +33,7 @@ class LoadModel(Message):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress(Message):
+class ProgressMessage(Message):
     """worker → server: a load or a run moved on."""
 
     type: ClassVar[str] = "progress"
@@ -107,7 +107,7 @@ class InferenceResult(Message):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Error(Message):
+class ErrorMessage(Message):
     """worker → server: a run (with `run`) or the load (without) failed; the last of it."""
 
     type: ClassVar[str] = "error"
@@ -144,7 +144,7 @@ class UnloadModel(Message):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelUnloaded(Message):
+class ModelUnloadedMessage(Message):
     """worker → server: the last message before the exit."""
 
     type: ClassVar[str] = "model-unloaded"
@@ -170,18 +170,18 @@ MESSAGES: Mapping[str, type[Message]] = {
     kind.type: kind
     for kind in (
         LoadModel,
-        Progress,
+        ProgressMessage,
         ModelReady,
         RunInference,
         InputChunk,
         InputEnd,
         InferenceChunk,
         InferenceResult,
-        Error,
+        ErrorMessage,
         Credit,
         Cancel,
         UnloadModel,
-        ModelUnloaded,
+        ModelUnloadedMessage,
         Ping,
         Pong,
     )

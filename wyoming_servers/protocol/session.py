@@ -23,7 +23,7 @@ from typing import Final
 from wyoming_servers.protocol.messages import (
     Cancel,
     Credit,
-    Error,
+    ErrorMessage,
     InferenceChunk,
     InferenceResult,
     InputChunk,
@@ -31,17 +31,17 @@ from wyoming_servers.protocol.messages import (
     LoadModel,
     Message,
     ModelReady,
-    ModelUnloaded,
+    ModelUnloadedMessage,
     Ping,
     Pong,
-    Progress,
+    ProgressMessage,
     RunInference,
     UnloadModel,
 )
-from wyoming_servers.protocol.violation import ProtocolError, Side
+from wyoming_servers.protocol.violation import ProtocolError, Peer
 
 
-class Phase(StrEnum):
+class WorkerPhase(StrEnum):
     """Where a worker is in its life."""
 
     NEW = "new"
@@ -51,99 +51,99 @@ class Phase(StrEnum):
     CLOSED = "closed"
 
 
-class RunState(StrEnum):
+class RunPhase(StrEnum):
     """Where a run is; one that has ended is forgotten."""
 
     OPEN = "open"
     """Input may come."""
-    SEALED = "sealed"
+    INPUT_CLOSED = "sealed"
     """The input is complete."""
     CANCELLED = "cancelled"
     """The server no longer waits; the worker's last word is still to come."""
     ENDED = "ended"
 
 
-SENDERS: Final[Mapping[type[Message], frozenset[Side]]] = {
-    LoadModel: frozenset({Side.SERVER}),
-    RunInference: frozenset({Side.SERVER}),
-    InputChunk: frozenset({Side.SERVER}),
-    InputEnd: frozenset({Side.SERVER}),
-    Cancel: frozenset({Side.SERVER}),
-    UnloadModel: frozenset({Side.SERVER}),
-    Ping: frozenset({Side.SERVER}),
-    Credit: frozenset(Side),
-    Progress: frozenset({Side.WORKER}),
-    ModelReady: frozenset({Side.WORKER}),
-    InferenceChunk: frozenset({Side.WORKER}),
-    InferenceResult: frozenset({Side.WORKER}),
-    Error: frozenset({Side.WORKER}),
-    ModelUnloaded: frozenset({Side.WORKER}),
-    Pong: frozenset({Side.WORKER}),
+SENDERS: Final[Mapping[type[Message], frozenset[Peer]]] = {
+    LoadModel: frozenset({Peer.SERVER}),
+    RunInference: frozenset({Peer.SERVER}),
+    InputChunk: frozenset({Peer.SERVER}),
+    InputEnd: frozenset({Peer.SERVER}),
+    Cancel: frozenset({Peer.SERVER}),
+    UnloadModel: frozenset({Peer.SERVER}),
+    Ping: frozenset({Peer.SERVER}),
+    Credit: frozenset(Peer),
+    ProgressMessage: frozenset({Peer.WORKER}),
+    ModelReady: frozenset({Peer.WORKER}),
+    InferenceChunk: frozenset({Peer.WORKER}),
+    InferenceResult: frozenset({Peer.WORKER}),
+    ErrorMessage: frozenset({Peer.WORKER}),
+    ModelUnloadedMessage: frozenset({Peer.WORKER}),
+    Pong: frozenset({Peer.WORKER}),
 }
 """Who may send what."""
 
-PHASES: Final[Mapping[tuple[Phase, type[Message]], Phase]] = {
-    (Phase.NEW, LoadModel): Phase.LOADING,
-    (Phase.NEW, UnloadModel): Phase.UNLOADING,
-    (Phase.LOADING, Progress): Phase.LOADING,
-    (Phase.LOADING, ModelReady): Phase.READY,
-    (Phase.LOADING, Error): Phase.CLOSED,
-    (Phase.LOADING, UnloadModel): Phase.UNLOADING,
-    (Phase.READY, UnloadModel): Phase.UNLOADING,
-    (Phase.UNLOADING, ModelUnloaded): Phase.CLOSED,
+WORKER_TRANSITIONS: Final[Mapping[tuple[WorkerPhase, type[Message]], WorkerPhase]] = {
+    (WorkerPhase.NEW, LoadModel): WorkerPhase.LOADING,
+    (WorkerPhase.NEW, UnloadModel): WorkerPhase.UNLOADING,
+    (WorkerPhase.LOADING, ProgressMessage): WorkerPhase.LOADING,
+    (WorkerPhase.LOADING, ModelReady): WorkerPhase.READY,
+    (WorkerPhase.LOADING, ErrorMessage): WorkerPhase.CLOSED,
+    (WorkerPhase.LOADING, UnloadModel): WorkerPhase.UNLOADING,
+    (WorkerPhase.READY, UnloadModel): WorkerPhase.UNLOADING,
+    (WorkerPhase.UNLOADING, ModelUnloadedMessage): WorkerPhase.CLOSED,
 } | {
     (phase, kind): phase
-    for phase in (Phase.NEW, Phase.LOADING, Phase.READY, Phase.UNLOADING)
+    for phase in (WorkerPhase.NEW, WorkerPhase.LOADING, WorkerPhase.READY, WorkerPhase.UNLOADING)
     for kind in (Ping, Pong)
 }
 """What messages that are not about a run do."""
 
-CROSSED_PHASES: Final[Mapping[tuple[Phase, type[Message]], Phase]] = {
+CROSSED_WORKER_TRANSITIONS: Final[Mapping[tuple[WorkerPhase, type[Message]], WorkerPhase]] = {
     # The server has said `unload-model` while these were on their way.
-    (Phase.UNLOADING, Progress): Phase.UNLOADING,
-    (Phase.UNLOADING, ModelReady): Phase.UNLOADING,
-    (Phase.UNLOADING, Error): Phase.CLOSED,
+    (WorkerPhase.UNLOADING, ProgressMessage): WorkerPhase.UNLOADING,
+    (WorkerPhase.UNLOADING, ModelReady): WorkerPhase.UNLOADING,
+    (WorkerPhase.UNLOADING, ErrorMessage): WorkerPhase.CLOSED,
     # The worker has said that the load failed, its last word, while these were on their way.
-    (Phase.CLOSED, Ping): Phase.CLOSED,
-    (Phase.CLOSED, UnloadModel): Phase.CLOSED,
+    (WorkerPhase.CLOSED, Ping): WorkerPhase.CLOSED,
+    (WorkerPhase.CLOSED, UnloadModel): WorkerPhase.CLOSED,
 }
 """What they do when they come in, having crossed one of ours."""
 
-RUNS: Final[Mapping[tuple[RunState, type[Message]], RunState]] = {
-    (RunState.OPEN, InputChunk): RunState.OPEN,
-    (RunState.OPEN, InputEnd): RunState.SEALED,
-    (RunState.OPEN, InferenceChunk): RunState.OPEN,
-    (RunState.OPEN, Progress): RunState.OPEN,
-    (RunState.OPEN, Credit): RunState.OPEN,
-    (RunState.OPEN, Cancel): RunState.CANCELLED,
-    (RunState.OPEN, Error): RunState.ENDED,
-    (RunState.SEALED, InferenceChunk): RunState.SEALED,
-    (RunState.SEALED, Progress): RunState.SEALED,
-    (RunState.SEALED, Credit): RunState.SEALED,
-    (RunState.SEALED, Cancel): RunState.CANCELLED,
-    (RunState.SEALED, InferenceResult): RunState.ENDED,
-    (RunState.SEALED, Error): RunState.ENDED,
-    (RunState.CANCELLED, Error): RunState.ENDED,
+RUN_TRANSITIONS: Final[Mapping[tuple[RunPhase, type[Message]], RunPhase]] = {
+    (RunPhase.OPEN, InputChunk): RunPhase.OPEN,
+    (RunPhase.OPEN, InputEnd): RunPhase.INPUT_CLOSED,
+    (RunPhase.OPEN, InferenceChunk): RunPhase.OPEN,
+    (RunPhase.OPEN, ProgressMessage): RunPhase.OPEN,
+    (RunPhase.OPEN, Credit): RunPhase.OPEN,
+    (RunPhase.OPEN, Cancel): RunPhase.CANCELLED,
+    (RunPhase.OPEN, ErrorMessage): RunPhase.ENDED,
+    (RunPhase.INPUT_CLOSED, InferenceChunk): RunPhase.INPUT_CLOSED,
+    (RunPhase.INPUT_CLOSED, ProgressMessage): RunPhase.INPUT_CLOSED,
+    (RunPhase.INPUT_CLOSED, Credit): RunPhase.INPUT_CLOSED,
+    (RunPhase.INPUT_CLOSED, Cancel): RunPhase.CANCELLED,
+    (RunPhase.INPUT_CLOSED, InferenceResult): RunPhase.ENDED,
+    (RunPhase.INPUT_CLOSED, ErrorMessage): RunPhase.ENDED,
+    (RunPhase.CANCELLED, ErrorMessage): RunPhase.ENDED,
 }
 """What messages about a run do."""
 
-CROSSED_RUNS: Final[Mapping[tuple[RunState, type[Message]], RunState]] = {
+CROSSED_RUN_TRANSITIONS: Final[Mapping[tuple[RunPhase, type[Message]], RunPhase]] = {
     # The server has cancelled while the worker's words were on their way. A result counts only
     # if the input was complete, but after a cancel nobody reads it anyway.
-    (RunState.CANCELLED, InferenceChunk): RunState.CANCELLED,
-    (RunState.CANCELLED, Progress): RunState.CANCELLED,
-    (RunState.CANCELLED, Credit): RunState.CANCELLED,
-    (RunState.CANCELLED, InferenceResult): RunState.ENDED,
+    (RunPhase.CANCELLED, InferenceChunk): RunPhase.CANCELLED,
+    (RunPhase.CANCELLED, ProgressMessage): RunPhase.CANCELLED,
+    (RunPhase.CANCELLED, Credit): RunPhase.CANCELLED,
+    (RunPhase.CANCELLED, InferenceResult): RunPhase.ENDED,
     # The worker has ended the run while the server's words were on their way.
-    (RunState.ENDED, InputChunk): RunState.ENDED,
-    (RunState.ENDED, InputEnd): RunState.ENDED,
-    (RunState.ENDED, Credit): RunState.ENDED,
-    (RunState.ENDED, Cancel): RunState.ENDED,
+    (RunPhase.ENDED, InputChunk): RunPhase.ENDED,
+    (RunPhase.ENDED, InputEnd): RunPhase.ENDED,
+    (RunPhase.ENDED, Credit): RunPhase.ENDED,
+    (RunPhase.ENDED, Cancel): RunPhase.ENDED,
 }
 """What they do when they come in, having crossed one of ours."""
 
 
-class Session:
+class ProtocolSession:
     """One side's knowledge of where the worker and its runs are; no I/O.
 
     Call `send` before each message goes out and `receive` for each that comes in; both say whether
@@ -151,23 +151,23 @@ class Session:
     message that is not legal now, and then nothing has changed.
     """
 
-    def __init__(self, side: Side) -> None:
+    def __init__(self, side: Peer) -> None:
         self._side = side
-        self._phase = Phase.NEW
-        self._runs: dict[int, RunState] = {}
+        self._phase = WorkerPhase.NEW
+        self._runs: dict[int, RunPhase] = {}
         self._last_run = 0
         self._pings = 0
 
     @property
-    def phase(self) -> Phase:
+    def phase(self) -> WorkerPhase:
         """Where the worker is."""
         return self._phase
 
-    def run_state(self, run: int) -> RunState | None:
+    def run_state(self, run: int) -> RunPhase | None:
         """Where a run is; None if it was never begun."""
         if run in self._runs:
             return self._runs[run]
-        return RunState.ENDED if 0 < run <= self._last_run else None
+        return RunPhase.ENDED if 0 < run <= self._last_run else None
 
     @property
     def runs(self) -> tuple[int, ...]:
@@ -188,7 +188,7 @@ class Session:
         """
         return self._move(message, self._side.other)
 
-    def _move(self, message: Message, sender: Side) -> bool:
+    def _move(self, message: Message, sender: Peer) -> bool:
         """Decide and carry out one step.
 
         1. A message of the wrong side is illegal whatever the state.
@@ -205,35 +205,35 @@ class Session:
             return self._move_run(message, run, sender)
         return self._move_phase(message, sender)  # 4
 
-    def _begin(self, message: RunInference, sender: Side) -> bool:
-        if self._phase is not Phase.READY:
+    def _begin(self, message: RunInference, sender: Peer) -> bool:
+        if self._phase is not WorkerPhase.READY:
             raise ProtocolError(sender, f"{message.type} came while {self._phase}.")
         if message.run <= self._last_run:
             raise ProtocolError(sender, f"run {message.run} came after run {self._last_run}.")
         self._last_run = message.run
-        self._runs[message.run] = RunState.OPEN if message.streaming else RunState.SEALED
+        self._runs[message.run] = RunPhase.OPEN if message.streaming else RunPhase.INPUT_CLOSED
         return True
 
-    def _move_run(self, message: Message, run: int, sender: Side) -> bool:
+    def _move_run(self, message: Message, run: int, sender: Peer) -> bool:
         state = self.run_state(run)
         if state is None:
             raise ProtocolError(sender, f"{message.type} names run {run}, which never began.")
         step = (state, type(message))
-        after, crossed = RUNS.get(step), CROSSED_RUNS.get(step)
+        after, crossed = RUN_TRANSITIONS.get(step), CROSSED_RUN_TRANSITIONS.get(step)
         if after is None and crossed is None:
             raise ProtocolError(sender, f"{message.type} came for run {run}, which is {state}.")
         if crossed is not None and sender is self._side:
             return False
         after = after or crossed
-        if after is RunState.ENDED:
+        if after is RunPhase.ENDED:
             self._runs.pop(run, None)
         elif after is not None:
             self._runs[run] = after
         return crossed is None
 
-    def _move_phase(self, message: Message, sender: Side) -> bool:
+    def _move_phase(self, message: Message, sender: Peer) -> bool:
         step = (self._phase, type(message))
-        after, crossed = PHASES.get(step), CROSSED_PHASES.get(step)
+        after, crossed = WORKER_TRANSITIONS.get(step), CROSSED_WORKER_TRANSITIONS.get(step)
         if after is None and crossed is None:
             raise ProtocolError(sender, f"{message.type} came while {self._phase}.")
         if crossed is not None and sender is self._side:

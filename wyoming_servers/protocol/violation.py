@@ -5,16 +5,16 @@ from enum import StrEnum
 from wyoming_servers.errors import InternalError
 
 
-class Side(StrEnum):
+class Peer(StrEnum):
     """An end of the pipe between the server and a worker."""
 
     SERVER = "server"
     WORKER = "worker"
 
     @property
-    def other(self) -> "Side":
+    def other(self) -> "Peer":
         """The opposite end."""
-        return Side.WORKER if self is Side.SERVER else Side.SERVER
+        return Peer.WORKER if self is Peer.SERVER else Peer.SERVER
 
 
 class ProtocolError(InternalError):
@@ -24,6 +24,6 @@ class ProtocolError(InternalError):
     runs is unknown from then on.
     """
 
-    def __init__(self, fault: Side, message: str) -> None:
+    def __init__(self, fault: Peer, message: str) -> None:
         super().__init__(f"The {fault} broke the worker protocol: {message}")
         self.fault = fault

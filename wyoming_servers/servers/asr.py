@@ -17,13 +17,13 @@ from wyoming.event import Event
 from wyoming_servers.domain import AudioFormat
 from wyoming_servers.errors import BadRequestError
 from wyoming_servers.pipelines.asr import AsrPipeline, AsrRequest, Utterance
-from wyoming_servers.pipelines.together import stop
+from wyoming_servers.pipelines.together import cancel_and_wait
 from wyoming_servers.servers import fields
 from wyoming_servers.servers.errors import DisconnectedError
-from wyoming_servers.servers.session import Peer
+from wyoming_servers.servers.session import ClientConnection
 
 
-class AsrSession:
+class AsrClientSession:
     """Listens to one client, utterance after utterance.
 
     An utterance begins with `transcribe`, `audio-start` or the first `audio-chunk` and gets
@@ -39,8 +39,8 @@ class AsrSession:
         {"transcribe", "audio-start", "audio-chunk", "audio-stop"}
     )
 
-    def __init__(self, peer: Peer, pipeline: AsrPipeline) -> None:
-        self._peer = peer
+    def __init__(self, peer: ClientConnection, pipeline: AsrPipeline) -> None:
+        self._client = peer
         self._pipeline = pipeline
         self.idle = asyncio.Event()
         self.idle.set()
@@ -59,7 +59,7 @@ class AsrSession:
         """Answers the utterance that is being heard, or the one before it."""
 
     @property
-    def working(self) -> bool:
+    def is_processing(self) -> bool:
         """Whether an utterance is over and its answer is due."""
         return self._utterance is None and not self.idle.is_set()
 
@@ -67,13 +67,13 @@ class AsrSession:
         """Take the next event. What it raises is the answer to the open utterance."""
         match event.type:
             case "transcribe":
-                await self._transcribe(event)
+                await self._on_transcribe(event)
             case "audio-start":
-                await self._start(event)
+                await self._on_audio_start(event)
             case "audio-chunk":
-                await self._hear(event)
+                await self._on_audio_chunk(event)
             case "audio-stop":
-                await self._stop()
+                await self._on_audio_stop()
             case _:
                 raise AssertionError(event.type)
 
@@ -87,34 +87,34 @@ class AsrSession:
         traceback: TracebackType | None,
     ) -> None:
         if self._answer is not None:
-            await stop(self._answer)
+            await cancel_and_wait(self._answer)
 
-    async def _transcribe(self, event: Event) -> None:
+    async def _on_transcribe(self, event: Event) -> None:
         await self._abandon()
-        await self._settle()
+        await self._wait_for_previous_answer()
         self._refused = True
-        self._request = AsrRequest(client=self._peer.name)
-        self._request = _request(event, self._peer.name)
+        self._request = AsrRequest(client=self._client.name)
+        self._request = _parse_request(event, self._client.name)
         await self._open()
         self._refused = False
 
-    async def _start(self, event: Event) -> None:
+    async def _on_audio_start(self, event: Event) -> None:
         if self._refused:
             return
         if self._started:
             # The client began anew without an audio-stop, and so do we.
             await self._abandon()
-        await self._settle()
+        await self._wait_for_previous_answer()
         try:
             self._format = fields.audio_format(event.data)
         except BadRequestError:
-            await self._give_up()
+            await self._discard_rest()
             raise
         if self._utterance is None:
             await self._open()
         self._started = True
 
-    async def _hear(self, event: Event) -> None:
+    async def _on_audio_chunk(self, event: Event) -> None:
         if self._refused or self._deaf:
             return
         utterance = self._utterance or await self._open()
@@ -123,42 +123,42 @@ class AsrSession:
             self._format = fields.audio_format(event.data, self._format)
             await utterance.feed(event.payload or b"", self._format)
         except Exception:
-            await self._give_up()
+            await self._discard_rest()
             raise
         if utterance.ended.is_set():
-            self._let_go()
+            self._detach()
             self._deaf = True
 
-    async def _stop(self) -> None:
+    async def _on_audio_stop(self) -> None:
         if self._refused or self._deaf:
             self._refused = self._deaf = False
             return
         utterance = self._utterance or await self._open()
-        self._let_go()
+        self._detach()
         await utterance.end()
 
     async def _open(self) -> Utterance:
         """Begin an utterance, and the task to answer it."""
-        await self._settle()
+        await self._wait_for_previous_answer()
         self._deaf = True  # Should it be refused.
         utterance = self._pipeline.open(self._request)
         self._deaf = False
         entered = asyncio.Event()
         self.idle.clear()
         self._answer = asyncio.create_task(
-            self._give_answer(utterance, entered), name=f"answer {self._peer.name}"
+            self._send_answer(utterance, entered), name=f"answer {self._client.name}"
         )
         # Nothing is fed before somebody is there to clean up.
         await entered.wait()
         self._utterance = utterance
         return utterance
 
-    async def _settle(self) -> None:
+    async def _wait_for_previous_answer(self) -> None:
         """Wait for the answer to the utterance before, so that answers keep their order."""
         if self._utterance is None and self._answer is not None:
             await asyncio.wait([self._answer])
 
-    def _let_go(self) -> None:
+    def _detach(self) -> None:
         """The utterance has been heard; its answer comes by itself."""
         self._utterance = None
         self._started = False
@@ -166,52 +166,52 @@ class AsrSession:
     async def _abandon(self) -> None:
         """Forget the utterance that is being heard, without an answer."""
         if self._utterance is not None and self._answer is not None:
-            self._let_go()
-            await stop(self._answer)
+            self._detach()
+            await cancel_and_wait(self._answer)
 
-    async def _give_up(self) -> None:
+    async def _discard_rest(self) -> None:
         """The utterance is answered by an error: no transcript, and no more of its audio."""
         await self._abandon()
         self._deaf = True
 
-    async def _give_answer(self, utterance: Utterance, entered: asyncio.Event) -> None:
+    async def _send_answer(self, utterance: Utterance, entered: asyncio.Event) -> None:
         """Send the one answer to an utterance, as it becomes known."""
         try:
             async with utterance:
                 entered.set()
-                answer = await self._tell(utterance)
-                await self._peer.send(answer.event())
+                answer = await self._send_transcript(utterance)
+                await self._client.send(answer.event())
             # The client may have left with its transcript: then nobody misses this.
-            await self._peer.send(TranscriptStop().event())
+            await self._client.send(TranscriptStop().event())
         except DisconnectedError:
             pass  # The reading task sees it too, and ends the connection.
         except Exception as err:  # noqa: BLE001  (`fail` logs it, and the client is told)
             with suppress(DisconnectedError):
-                await self._peer.fail(err)
+                await self._client.fail(err)
         finally:
             if self._utterance is utterance:
                 # Over before audio-stop: nobody hears the rest of its audio.
-                self._let_go()
+                self._detach()
                 self._deaf = True
             self.idle.set()
 
-    async def _tell(self, utterance: Utterance) -> Transcript:
+    async def _send_transcript(self, utterance: Utterance) -> Transcript:
         """Send the transcript in pieces, those that are certain before its end first; return it."""
         told = ""
-        async for piece in utterance.pieces():
+        async for piece in utterance.partial_texts():
             if not told:
-                await self._peer.send(TranscriptStart().event())
+                await self._client.send(TranscriptStart().event())
             told += piece
-            await self._peer.send(TranscriptChunk(piece).event())
+            await self._client.send(TranscriptChunk(piece).event())
         transcript = await utterance.finish()
         if not told:
-            await self._peer.send(TranscriptStart(language=transcript.language).event())
+            await self._client.send(TranscriptStart(language=transcript.language).event())
         if rest := transcript.text.removeprefix(told):
-            await self._peer.send(TranscriptChunk(rest).event())
+            await self._client.send(TranscriptChunk(rest).event())
         return Transcript(text=transcript.text, language=transcript.language)
 
 
-def _request(event: Event, client: str) -> AsrRequest:
+def _parse_request(event: Event, client: str) -> AsrRequest:
     """Translate `transcribe`. Raises BadRequestError for fields of a wrong type.
 
     Three fields of `context` are ours. `turn_detection`: a client that sends a recording turns it
@@ -220,14 +220,14 @@ def _request(event: Event, client: str) -> AsrRequest:
     """
     data = event.data
     for name in ("name", "language"):
-        fields.optional_text(data, name)
-    sensitivity = fields.optional_text(data, "vad_sensitivity")
-    context = fields.section(data, "context")
-    task = fields.optional_text(context, "task") or "transcribe"
+        fields.optional_str(data, name)
+    sensitivity = fields.optional_str(data, "vad_sensitivity")
+    context = fields.mapping(data, "context")
+    task = fields.optional_str(context, "task") or "transcribe"
     if task not in ("transcribe", "translate"):
         raise BadRequestError("The field `task` is neither `transcribe` nor `translate`.")
-    names = fields.texts(data, "transcript_names")
-    terms = fields.texts(data, "transcript_terms")
+    names = fields.str_list(data, "transcript_names")
+    terms = fields.str_list(data, "transcript_terms")
     asked = Transcribe.from_event(event)
     return AsrRequest(
         language=asked.language or None,
@@ -236,7 +236,7 @@ def _request(event: Event, client: str) -> AsrRequest:
         terms=terms,
         task="translate" if task == "translate" else "transcribe",
         vad_sensitivity=sensitivity,
-        turn_detection=fields.optional_flag(context, "turn_detection"),
-        partials=fields.optional_flag(context, "partials"),
+        turn_detection=fields.optional_bool(context, "turn_detection"),
+        partials=fields.optional_bool(context, "partials"),
         client=client,
     )

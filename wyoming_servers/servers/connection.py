@@ -16,12 +16,12 @@ from wyoming_servers.errors import (
     RequestError,
     ShuttingDownError,
 )
-from wyoming_servers.pipelines.deadline import Deadline
-from wyoming_servers.pipelines.together import together
-from wyoming_servers.protocol.codec import Decoder, Frame, FramingError, Limits, encode
+from wyoming_servers.pipelines.deadline import ClockTimeout
+from wyoming_servers.pipelines.together import run_all
+from wyoming_servers.protocol.codec import FrameDecoder, Frame, FramingError, FrameLimits, encode_frame
 from wyoming_servers.servers.errors import DisconnectedError, error_event
-from wyoming_servers.servers.inbox import Inbox
-from wyoming_servers.servers.session import HandlesAtOnce, MakeSession
+from wyoming_servers.servers.inbox import EventQueue
+from wyoming_servers.servers.session import SupportsInlineHandling, SessionFactory
 
 READ_BYTES: Final = 64 * 1024
 
@@ -56,7 +56,7 @@ class Connection:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         info: InfoSource,
-        make_session: MakeSession,
+        make_session: SessionFactory,
         limits: LimitsSection,
         clock: Clock,
         *,
@@ -69,9 +69,9 @@ class Connection:
         self._clock = clock
         self._write_seconds = write_seconds
         size = limits.event_bytes
-        self._decoder = Decoder(Limits(data=size, payload=size))
-        self._inbox = Inbox()
-        self._last = clock.now()
+        self._decoder = FrameDecoder(FrameLimits(data=size, payload=size))
+        self._queue = EventQueue()
+        self._last_read_at = clock.now()
         """When bytes last came."""
         self._cut_off = False
         """Whether the client may still be sending when we close."""
@@ -79,7 +79,7 @@ class Connection:
         address = writer.get_extra_info("peername")
         self._name = f"{address[0]}:{address[1]}" if address else "unknown"
         self._session = make_session(self)
-        self._at_once = self._session if isinstance(self._session, HandlesAtOnce) else None
+        self._inline = self._session if isinstance(self._session, SupportsInlineHandling) else None
         self._handling = False
         """Whether the session is in the middle of an event."""
 
@@ -91,7 +91,7 @@ class Connection:
     async def run(self) -> None:
         """Serve the client until it leaves or is cut off."""
         try:
-            await together(self._read(), self._work(), self._watch_idle(), self._watch_stop())
+            await run_all(self._read(), self._work(), self._watch_idle(), self._watch_stop())
         except DisconnectedError as err:
             _LOGGER.debug("%s: %s", self._name, err.message)
         finally:
@@ -104,7 +104,7 @@ class Connection:
 
     async def send(self, event: Event) -> None:
         """Send an event. Raises DisconnectedError if the client has left or does not read."""
-        await self._write(encode(Frame(event.type, event.data, event.payload or b"")))
+        await self._write(encode_frame(Frame(event.type, event.data, event.payload or b"")))
 
     async def fail(self, error: Exception) -> None:
         """Tell the client, and the log, that its request has failed."""
@@ -120,11 +120,11 @@ class Connection:
         """Turn bytes into events until there are no more."""
         try:
             while data := await self._reader.read(READ_BYTES):
-                self._last = self._clock.now()
+                self._last_read_at = self._clock.now()
                 self._decoder.feed(data)
                 before = self._decoder.pending
                 while (frame := self._decoder.next()) is not None:
-                    await self._take(frame, before - self._decoder.pending)
+                    await self._dispatch(frame, before - self._decoder.pending)
                     before = self._decoder.pending
             self._decoder.eof()
         except (FramingError, BusyError) as err:
@@ -136,11 +136,11 @@ class Connection:
             raise DisconnectedError(f"connection lost: {err}") from err
         raise DisconnectedError("left")
 
-    async def _take(self, frame: Frame, size: int) -> None:
+    async def _dispatch(self, frame: Frame, size: int) -> None:
         if (
-            self._at_once
-            and not (self._handling or self._inbox)
-            and self._at_once.handle_now(frame)
+            self._inline
+            and not (self._handling or self._queue)
+            and self._inline.try_handle(frame)
         ):
             return
         match frame.type:
@@ -151,7 +151,7 @@ class Connection:
                 echo = frame.data.get("text")
                 await self.send(Event("pong", {"text": echo if isinstance(echo, str) else None}))
             case known if known in self._session.EVENTS:
-                await self._inbox.put(Event(known, frame.data, frame.payload), size)
+                await self._queue.put(Event(known, frame.data, frame.payload), size)
             case unknown:
                 _LOGGER.debug("%s: ignored an event of type %.60r", self._name, unknown)
 
@@ -159,7 +159,7 @@ class Connection:
         """Hand the events to the session, one by one, in order."""
         async with self._session:
             while True:
-                event = await self._inbox.get()
+                event = await self._queue.get()
                 self._handling = True
                 try:
                     await self._session.handle(event)
@@ -175,11 +175,11 @@ class Connection:
     async def _watch_idle(self) -> None:
         """Cut off a client that says nothing although it is its turn."""
         while True:
-            left = self._last + self._limits.idle - self._clock.now()
+            left = self._last_read_at + self._limits.idle - self._clock.now()
             if left > 0:
                 await self._clock.sleep(left)
-            elif self._session.working:
-                self._last = self._clock.now()
+            elif self._session.is_processing:
+                self._last_read_at = self._clock.now()
             else:
                 break
         if not self._session.idle.is_set():
@@ -193,10 +193,10 @@ class Connection:
         """When the server stops: wait for the open request, within its grace."""
         grace = await self._stopping
         with suppress(DeadlineError):
-            async with Deadline(self._clock, grace, "to end"):
+            async with ClockTimeout(self._clock, grace, "to end"):
                 await self._session.idle.wait()
         self._cut_off = True
-        if len(self._inbox) or not self._session.idle.is_set():
+        if len(self._queue) or not self._session.idle.is_set():
             await self.fail(ShuttingDownError("The server stops."))
         raise DisconnectedError("the server stops")
 

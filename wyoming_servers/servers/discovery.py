@@ -15,18 +15,18 @@ from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
 from wyoming_servers import __version__
 from wyoming_servers.config.schema import Config
-from wyoming_servers.pipelines.together import stop
+from wyoming_servers.pipelines.together import cancel_and_wait
 
-WYOMING: Final = "_wyoming._tcp.local."
+WYOMING_SERVICE_TYPE: Final = "_wyoming._tcp.local."
 """Home Assistant's core integration asks what is announced here to `describe` itself."""
 
-API: Final = "_wyconductor._tcp.local."
+API_SERVICE_TYPE: Final = "_wyconductor._tcp.local."
 """Our own integration's; RFC 6763 allows 15 characters."""
 
-API_LEVEL: Final = "1"
+API_VERSION: Final = "1"
 """Changes when the HTTP API breaks with its past."""
 
-_SECONDS: Final = 10.0
+_NETWORK_TIMEOUT: Final = 10.0
 """For one exchange with the network; announcing takes under two."""
 
 _LOGGER: Final = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class Announcement:
         return f"{self.instance}.{self.type}"
 
 
-class Zeroconf(Protocol):
+class ZeroconfClient(Protocol):
     """What is used of `zeroconf.asyncio.AsyncZeroconf`."""
 
     async def async_register_service(self, info: AsyncServiceInfo) -> Awaitable[object]: ...
@@ -62,13 +62,13 @@ class Discovery:
     """Announces open ports until it is stopped. A network without multicast is no failure."""
 
     def __init__(
-        self, config: Config, uuid: str, *, make: Callable[[], Zeroconf] = AsyncZeroconf
+        self, config: Config, uuid: str, *, make: Callable[[], ZeroconfClient] = AsyncZeroconf
     ) -> None:
         self._config = config
         self._uuid = uuid
         """Of this installation, kept in its data folder."""
         self._make = make
-        self._zeroconf: Zeroconf | None = None
+        self._zeroconf: ZeroconfClient | None = None
         self._announcing: asyncio.Task[None] | None = None
 
     def start(self, ports: Mapping[str, int]) -> None:
@@ -82,12 +82,12 @@ class Discovery:
     async def stop(self) -> None:
         """Take the announcements back, so that nobody tries a server that is gone."""
         if self._announcing is not None:
-            await stop(self._announcing)
+            await cancel_and_wait(self._announcing)
         zeroconf, self._zeroconf = self._zeroconf, None
         if zeroconf is None:
             return
         try:
-            async with asyncio.timeout(_SECONDS):
+            async with asyncio.timeout(_NETWORK_TIMEOUT):
                 await zeroconf.async_unregister_all_services()
                 await zeroconf.async_close()
         except (OSError, TimeoutError, ZeroconfError) as err:
@@ -110,7 +110,7 @@ class Discovery:
         ]
         try:
             zeroconf = self._zeroconf = self._make()
-            async with asyncio.timeout(_SECONDS):
+            async with asyncio.timeout(_NETWORK_TIMEOUT):
                 sent = await asyncio.gather(*map(zeroconf.async_register_service, infos))
                 await asyncio.gather(*sent)
         except (OSError, TimeoutError, ZeroconfError) as err:
@@ -125,20 +125,20 @@ def announcements(config: Config, uuid: str, ports: Mapping[str, int]) -> list[A
     """Return what to announce for the ports that are open."""
     short = uuid.replace("-", "")[:8]
     items = [
-        Announcement(WYOMING, f"wyoming-conductor-{_label(service)}-{short}", port)
+        Announcement(WYOMING_SERVICE_TYPE, f"wyoming-conductor-{_label(service)}-{short}", port)
         for service, port in ports.items()
         if service != "api"
     ]
     if "api" in ports:
         properties = {
             "uuid": uuid,
-            "api": API_LEVEL,
+            "api": API_VERSION,
             "path": "/",
             "version": __version__,
             "tls": "0",
             "name": config.discovery.name or socket.gethostname(),
         }
-        items.append(Announcement(API, f"wyoming-conductor-{short}", ports["api"], properties))
+        items.append(Announcement(API_SERVICE_TYPE, f"wyoming-conductor-{short}", ports["api"], properties))
     return items
 
 
@@ -164,7 +164,7 @@ async def lan_address(host: str) -> str | None:
     else:
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(_SECONDS):
+            async with asyncio.timeout(_NETWORK_TIMEOUT):
                 found = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
         except (OSError, TimeoutError):
             return None

@@ -12,61 +12,61 @@ from wyoming_servers.errors import BadRequestError
 
 Data = Mapping[str, Any]
 
-_HUGE: Final = 2**53
+_MAX_EXACT: Final = 2**53
 """Beyond it JSON's numbers are not exact, or not finite; NaN is not less than it either."""
 
 
-def optional_text(data: Data, name: str) -> str | None:
+def optional_str(data: Data, name: str) -> str | None:
     """Return a text, None if it is absent."""
     value = data.get(name)
     if value is not None and not isinstance(value, str):
-        raise _wrong(name, "a text")
+        raise _wrong_type(name, "a text")
     return value
 
 
-def optional_flag(data: Data, name: str) -> bool | None:
+def optional_bool(data: Data, name: str) -> bool | None:
     """Return a yes or no, None if it is absent."""
     value = data.get(name)
     if value is not None and not isinstance(value, bool):
-        raise _wrong(name, "true or false")
+        raise _wrong_type(name, "true or false")
     return value
 
 
-def optional_number(data: Data, name: str) -> float | None:
+def optional_float(data: Data, name: str) -> float | None:
     """Return a number, None if it is absent."""
     value = data.get(name)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _HUGE:
-        raise _wrong(name, "a number")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _MAX_EXACT:
+        raise _wrong_type(name, "a number")
     return float(value)
 
 
-def text(data: Data, name: str) -> str:
+def require_str(data: Data, name: str) -> str:
     """Return a text that must be there."""
-    value = optional_text(data, name)
+    value = optional_str(data, name)
     if value is None:
         raise BadRequestError(f"The field `{name}` is missing.")
     return value
 
 
-def texts(data: Data, name: str) -> tuple[str, ...]:
+def str_list(data: Data, name: str) -> tuple[str, ...]:
     """Return a list of texts, empty if it is absent."""
     value = data.get(name)
     if value is None:
         return ()
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise _wrong(name, "a list of texts")
+        raise _wrong_type(name, "a list of texts")
     return tuple(value)
 
 
-def section(data: Data, name: str) -> Data:
+def mapping(data: Data, name: str) -> Data:
     """Return an object, empty if it is absent."""
     value = data.get(name)
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise _wrong(name, "an object")
+        raise _wrong_type(name, "an object")
     return value
 
 
@@ -75,8 +75,8 @@ def timestamp(data: Data) -> int | None:
     value = data.get("timestamp")
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _HUGE:
-        raise _wrong("timestamp", "a number of milliseconds")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _MAX_EXACT:
+        raise _wrong_type("timestamp", "a number of milliseconds")
     return int(value)
 
 
@@ -93,10 +93,10 @@ def audio_format(data: Data, known: AudioFormat | None = None) -> AudioFormat:
         if value is None:
             raise BadRequestError(f"The field `{name}` is missing.")
         if isinstance(value, bool) or not isinstance(value, int):
-            raise _wrong(name, "a whole number")
+            raise _wrong_type(name, "a whole number")
         values.append(value)
     return AudioFormat(*values)
 
 
-def _wrong(name: str, wanted: str) -> BadRequestError:
+def _wrong_type(name: str, wanted: str) -> BadRequestError:
     return BadRequestError(f"The field `{name}` is not {wanted}.")

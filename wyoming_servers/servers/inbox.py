@@ -8,21 +8,21 @@ from wyoming.event import Event
 
 from wyoming_servers.errors import BusyError
 
-ENOUGH_BYTES: Final = 1024 * 1024
+SOFT_LIMIT_BYTES: Final = 1024 * 1024
 """Half a minute of 16 kHz speech; with more the client waits while it is worked off."""
 
-MOST_BYTES: Final = 8 * 1024 * 1024
+HARD_LIMIT_BYTES: Final = 8 * 1024 * 1024
 """Four minutes of speech; who sends more while we do something else is cut off."""
 
-JOINED_BYTES: Final = 8 * 1024
+MAX_JOINED_BYTES: Final = 8 * 1024
 """Of audio that is handed over in one piece, about: 0.25 s of 16 kHz speech. A client that sends a
 recording at once sends a hundred small chunks, each of which costs as much as one such piece."""
 
-PATIENCE_SECONDS: Final = 0.25
+STALL_SECONDS: Final = 0.25
 """Without an event taken for so long, the work is stuck in something."""
 
 
-class Inbox:
+class EventQueue:
     """A queue of events for one reader and one worker.
 
     Only reading shows that a client has left, so the reader may not wait for a worker that waits
@@ -31,32 +31,32 @@ class Inbox:
 
     def __init__(
         self,
-        enough: int = ENOUGH_BYTES,
-        most: int = MOST_BYTES,
-        patience: float = PATIENCE_SECONDS,
+        enough: int = SOFT_LIMIT_BYTES,
+        most: int = HARD_LIMIT_BYTES,
+        patience: float = STALL_SECONDS,
     ) -> None:
-        self._enough = enough
-        self._most = most
-        self._patience = patience
+        self._soft_limit = enough
+        self._hard_limit = most
+        self._stall_timeout = patience
         self._events: deque[tuple[Event, int]] = deque()
         self._bytes = 0
         self._filled = asyncio.Event()
         self._taken = asyncio.Event()
-        self._stuck = False
+        self._stalled = False
 
     def __len__(self) -> int:
         return len(self._events)
 
     async def put(self, event: Event, size: int) -> None:
         """Add an event of `size` bytes. Raises BusyError if there is no room for it."""
-        while self._bytes >= self._enough and not self._stuck:
+        while self._bytes >= self._soft_limit and not self._stalled:
             self._taken.clear()
             try:
-                async with asyncio.timeout(self._patience):
+                async with asyncio.timeout(self._stall_timeout):
                     await self._taken.wait()
             except TimeoutError:
-                self._stuck = True
-        if self._bytes >= self._most:
+                self._stalled = True
+        if self._bytes >= self._hard_limit:
             raise BusyError("More was sent than can be kept.", hint="Wait for the answers.")
         self._events.append((event, size))
         self._bytes += size
@@ -70,15 +70,15 @@ class Inbox:
         event = self._pop()
         if event.type == "audio-chunk" and event.payload:
             pieces, length = [event.payload], len(event.payload)
-            while length < JOINED_BYTES and self._goes_on(event):
+            while length < MAX_JOINED_BYTES and self._next_can_join(event):
                 pieces.append(self._pop().payload or b"")
                 length += len(pieces[-1])
             event = Event(event.type, event.data, b"".join(pieces))
-        self._stuck = False
+        self._stalled = False
         self._taken.set()
         return event
 
-    def _goes_on(self, event: Event) -> bool:
+    def _next_can_join(self, event: Event) -> bool:
         """Whether the next event is audio of the same kind, without a time of its own."""
         if not self._events:
             return False

@@ -17,12 +17,12 @@ from wyoming.info import (
 
 from wyoming_servers import __version__
 from wyoming_servers.config.schema import Config
-from wyoming_servers.domain import Kind, ModelSpec
-from wyoming_servers.pipelines.voices import Voice, VoiceBook
-from wyoming_servers.pipelines.words import WordBook
-from wyoming_servers.protocol.codec import Frame, encode
+from wyoming_servers.domain import Task, ModelSpec
+from wyoming_servers.pipelines.voices import Voice, VoiceRegistry
+from wyoming_servers.pipelines.words import WakeWordRegistry
+from wyoming_servers.protocol.codec import Frame, encode_frame
 
-PROGRAM: Final = "wyoming-conductor"
+PROGRAM_NAME: Final = "wyoming-conductor"
 """The name of every program but those of one model. It is part of Home Assistant's entity ids, so
 it never changes."""
 
@@ -43,7 +43,7 @@ class InfoCache:
         """Build it anew after models came or went; True if it has changed."""
         before = self._frame
         event = self._build().event()
-        self._frame = encode(Frame(event.type, event.data))
+        self._frame = encode_frame(Frame(event.type, event.data))
         return self._frame != before
 
     @property
@@ -54,7 +54,7 @@ class InfoCache:
 
 def program_name(model: str) -> str:
     """Return the name of the program that is one model alone, on its own port."""
-    return f"{PROGRAM} {model}"
+    return f"{PROGRAM_NAME} {model}"
 
 
 def asr_info(specs: Mapping[str, ModelSpec], config: Config, first: str | None = None) -> Info:
@@ -63,9 +63,9 @@ def asr_info(specs: Mapping[str, ModelSpec], config: Config, first: str | None =
     On the port of one model, `first`, a program of it alone comes before that of all: Home
     Assistant takes the first, with the languages of all its models.
     """
-    models = [spec for spec in specs.values() if spec.kind is Kind.ASR]
+    models = [spec for spec in specs.values() if spec.task is Task.ASR]
     models.sort(key=lambda spec: (spec.id != config.asr.model, spec.id))
-    programs = [_asr_program(PROGRAM, models, config)] if models else []
+    programs = [_asr_program(PROGRAM_NAME, models, config)] if models else []
     if first is not None and first in specs:
         programs.insert(0, _asr_program(program_name(first), [specs[first]], config))
     return Info(asr=programs)
@@ -90,7 +90,7 @@ def _asr_program(name: str, models: Iterable[ModelSpec], config: Config) -> AsrP
     )
 
 
-def tts_info(voices: VoiceBook) -> Info:
+def tts_info(voices: VoiceRegistry) -> Info:
     """Describe text-to-speech: one program, the default voice first."""
     default = voices.default
     found = sorted(voices, key=lambda voice: (voice != default, voice.offer.name))
@@ -102,17 +102,17 @@ def tts_info(voices: VoiceBook) -> Info:
     return Info(tts=[program] if found else [])
 
 
-def wake_info(words: WordBook) -> Info:
+def wake_info(words: WakeWordRegistry) -> Info:
     """Describe the wake words: one program."""
     models = [
         WakeModel(
             name=name,
-            description=word.offer.description or word.offer.phrase or name,
+            description=word.info.description or word.info.phrase or name,
             attribution=_attribution(word.spec),
             installed=True,
             version=word.spec.version or None,
-            languages=list(word.offer.languages or word.spec.languages),
-            phrase=word.offer.phrase or name.replace("_", " "),
+            languages=list(word.info.languages or word.spec.languages),
+            phrase=word.info.phrase or name.replace("_", " "),
         )
         for name, word in words.words().items()
     ]
@@ -133,7 +133,7 @@ def _voice(voice: Voice, *, is_default: bool) -> TtsVoice:
     )
 
 
-def _program(description: str, name: str = PROGRAM) -> dict[str, Any]:
+def _program(description: str, name: str = PROGRAM_NAME) -> dict[str, Any]:
     """Return what all programs have in common."""
     return {
         "name": name,

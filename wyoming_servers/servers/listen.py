@@ -7,10 +7,10 @@ from typing import Final
 from wyoming_servers.clock import Clock
 from wyoming_servers.config.schema import LimitsSection
 from wyoming_servers.errors import BusyError, ConductorError, ShuttingDownError
-from wyoming_servers.protocol.codec import Frame, encode
+from wyoming_servers.protocol.codec import Frame, encode_frame
 from wyoming_servers.servers.connection import Connection, InfoSource, close
 from wyoming_servers.servers.errors import error_event
-from wyoming_servers.servers.session import MakeSession
+from wyoming_servers.servers.session import SessionFactory
 
 BACKLOG: Final = 128
 """Connections that the system keeps for us until we accept them."""
@@ -18,7 +18,7 @@ BACKLOG: Final = 128
 _LOGGER: Final = logging.getLogger(__name__)
 
 
-class Listener:
+class TcpServer:
     """Serves one service on one port."""
 
     def __init__(
@@ -27,7 +27,7 @@ class Listener:
         host: str,
         port: int,
         info: InfoSource,
-        make_session: MakeSession,
+        make_session: SessionFactory,
         limits: LimitsSection,
         clock: Clock,
         *,
@@ -103,6 +103,6 @@ class Listener:
             error = ShuttingDownError("The server stops.")
         _LOGGER.warning("%s: a client was not taken: %s", self._service, error.message)
         event = error_event(error)
-        writer.write(encode(Frame(event.type, event.data)))
+        writer.write(encode_frame(Frame(event.type, event.data)))
         # Waiting costs a socket too: in a flood, clients beyond the first are just closed.
         await close(reader, writer, linger=len(self._refused) <= self._limits.connections)

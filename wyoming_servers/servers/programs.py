@@ -8,21 +8,21 @@ from typing import Any, ClassVar, Final, Self
 
 from wyoming.event import Event
 
-from wyoming_servers.domain import Kind, ModelSpec
+from wyoming_servers.domain import Task, ModelSpec
 from wyoming_servers.protocol.codec import Frame
-from wyoming_servers.servers.asr import AsrSession
-from wyoming_servers.servers.info import PROGRAM, program_name
-from wyoming_servers.servers.session import HandlesAtOnce, Session
+from wyoming_servers.servers.asr import AsrClientSession
+from wyoming_servers.servers.info import PROGRAM_NAME, program_name
+from wyoming_servers.servers.session import SupportsInlineHandling, ClientSession
 
 _LOGGER: Final = logging.getLogger(__name__)
 
 
-class Programs:
+class ProgramRegistry:
     """The names a client can select on one port; reads `specs` anew at every call."""
 
     def __init__(self, specs: Mapping[str, ModelSpec], first: str | None = None) -> None:
         self._specs = specs
-        self.first = first
+        self.default_model = first
         """The model of a port of its own; None where the configuration decides."""
 
     def find(self, name: str) -> tuple[str | None] | None:
@@ -30,10 +30,10 @@ class Programs:
 
         1. The program of all models. 2. The program of one. 3. The id of a model.
         """
-        if name == PROGRAM:  # 1
+        if name == PROGRAM_NAME:  # 1
             return (None,)
         for spec in self._specs.values():
-            if spec.kind is Kind.ASR and name in (program_name(spec.id), spec.id):  # 2, 3
+            if spec.task is Task.ASR and name in (program_name(spec.id), spec.id):  # 2, 3
                 return (spec.id,)
         return None
 
@@ -45,14 +45,14 @@ class ProgramSession:
     audio. A choice holds from the next utterance on; an unknown name is ignored.
     """
 
-    EVENTS: ClassVar[frozenset[str]] = AsrSession.EVENTS | {"select-program"}
+    EVENTS: ClassVar[frozenset[str]] = AsrClientSession.EVENTS | {"select-program"}
 
-    def __init__(self, session: Session, programs: Programs) -> None:
+    def __init__(self, session: ClientSession, programs: ProgramRegistry) -> None:
         self._session = session
-        self._at_once = session if isinstance(session, HandlesAtOnce) else None
+        self._inline = session if isinstance(session, SupportsInlineHandling) else None
         self._find: Callable[[str], tuple[str | None] | None] = programs.find
-        self._model = programs.first
-        self._asked: Mapping[str, Any] = {}
+        self._model = programs.default_model
+        self._last_request: Mapping[str, Any] = {}
         """What the client's last `transcribe` said."""
         self._pending = self._model is not None
         """Whether the session has yet to be told of the choice."""
@@ -65,15 +65,15 @@ class ProgramSession:
         return self._session.idle
 
     @property
-    def working(self) -> bool:
+    def is_processing(self) -> bool:
         """Whether the next word is ours."""
-        return self._session.working
+        return self._session.is_processing
 
-    def handle_now(self, frame: Frame) -> bool:
+    def try_handle(self, frame: Frame) -> bool:
         """Let the session handle it at once, where that changes nothing here."""
-        if self._at_once is None or self._pending or frame.type != "audio-chunk":
+        if self._inline is None or self._pending or frame.type != "audio-chunk":
             return False
-        if not self._at_once.handle_now(frame):
+        if not self._inline.try_handle(frame):
             return False
         self._in_audio = True
         return True
@@ -85,15 +85,15 @@ class ProgramSession:
                 self._select(event.data.get("name"))
                 return
             case "transcribe":
-                self._asked = event.data
+                self._last_request = event.data
                 self._pending = False
                 event = self._transcribe()
             case "audio-start":
-                await self._tell()
+                await self._send_choice()
                 self._in_audio = True
             case "audio-chunk":
                 if not self._in_audio:
-                    await self._tell()
+                    await self._send_choice()
                 self._in_audio = True
             case "audio-stop":
                 self._in_audio = False
@@ -107,7 +107,7 @@ class ProgramSession:
         (self._model,) = found
         self._pending = True
 
-    async def _tell(self) -> None:
+    async def _send_choice(self) -> None:
         """Send the choice ahead of audio that no `transcribe` announced."""
         if self._pending:
             self._pending = False
@@ -115,7 +115,7 @@ class ProgramSession:
 
     def _transcribe(self) -> Event:
         """Return what the client asked for last, by the model chosen if it named none."""
-        data = dict(self._asked)
+        data = dict(self._last_request)
         if not data.get("name") and self._model is not None:
             data["name"] = self._model
         return Event("transcribe", data)

@@ -10,7 +10,7 @@ from wyoming.event import Event
 from wyoming_servers.protocol.codec import Frame
 
 
-class Peer(Protocol):
+class ClientConnection(Protocol):
     """The client, as a session sees it."""
 
     @property
@@ -27,7 +27,7 @@ class Peer(Protocol):
         ...
 
 
-class Session(Protocol):
+class ClientSession(Protocol):
     """One client's conversation with one service; leaving `async with` cancels all of it."""
 
     EVENTS: ClassVar[frozenset[str]]
@@ -39,7 +39,7 @@ class Session(Protocol):
         ...
 
     @property
-    def working(self) -> bool:
+    def is_processing(self) -> bool:
         """Whether the next word is ours: the client is right to be silent."""
         ...
 
@@ -58,10 +58,10 @@ class Session(Protocol):
 
 
 @runtime_checkable
-class HandlesAtOnce(Protocol):
+class SupportsInlineHandling(Protocol):
     """A session that takes some events in the reading task, which spares audio two tasks' turns."""
 
-    def handle_now(self, frame: Frame) -> bool:
+    def try_handle(self, frame: Frame) -> bool:
         """Handle an event if that needs no waiting and cannot fail; else False, nothing is done.
 
         Called only when all events before it have been handled.
@@ -69,4 +69,4 @@ class HandlesAtOnce(Protocol):
         ...
 
 
-MakeSession = Callable[[Peer], Session]
+SessionFactory = Callable[[ClientConnection], ClientSession]

@@ -12,34 +12,34 @@ from typing import Final
 
 from wyoming_servers.errors import BadRequestError
 
-MAX_PAUSE: Final = 10.0
+MAX_BREAK_SECONDS: Final = 10.0
 """Seconds of the longest break."""
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class SpeakText:
     """Text to be read."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
+class Break:
     """A silence."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class ProsodyRate:
     """From here on it is read this much faster than the voice's own pace."""
 
     factor: float
 
 
-SsmlEvent = Words | Pause | Pace
+SsmlEvent = SpeakText | Break | ProsodyRate
 
-_SENTENCES: Final = frozenset({"p", "s", "speak"})
+_SENTENCE_ELEMENTS: Final = frozenset({"p", "s", "speak"})
 """Elements that end what is said before them."""
 
 _STRENGTHS: Final[Mapping[str, float]] = {
@@ -58,21 +58,21 @@ _RATES: Final[Mapping[str, float]] = {
     "fast": 1.25,
     "x-fast": 1.6,
 }
-_SPELLED: Final = frozenset({"characters", "spell-out", "verbatim", "digits", "telephone"})
+_SPELLED_KINDS: Final = frozenset({"characters", "spell-out", "verbatim", "digits", "telephone"})
 _DURATION: Final = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)(ms|s)")
 _PERCENT: Final = re.compile(r"([+-]?)(\d{1,4}(?:\.\d{1,4})?)%")
 
 
-class Ssml(HTMLParser):
+class SsmlParser(HTMLParser):
     """SSML in pieces of any length in, events out; what is malformed is taken for text."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(convert_charrefs=True)
-        self._left = limit
+        self._remaining = limit
         """Characters of markup that may still come; the parser is slow where tags never end."""
         self._events: list[SsmlEvent] = []
-        self._paces: list[float] = []
-        self._silent: list[str] = []
+        self._rates: list[float] = []
+        self._replaced_elements: list[str] = []
         """Elements that are open and whose text is replaced by what was said instead."""
         self._spelling: list[bool] = []
 
@@ -81,8 +81,8 @@ class Ssml(HTMLParser):
 
         Raises BadRequestError if all of the markup is over the limit.
         """
-        self._left -= len(markup)
-        if self._left < 0:
+        self._remaining -= len(markup)
+        if self._remaining < 0:
             raise BadRequestError("The SSML is too long.", hint="Send it in several requests.")
         self.feed(markup)
         if complete:
@@ -91,23 +91,23 @@ class Ssml(HTMLParser):
         return events
 
     def handle_data(self, data: str) -> None:
-        if not self._silent:
-            self._say(" ".join(data.replace(" ", "")) if any(self._spelling) else data)
+        if not self._replaced_elements:
+            self._append_text(" ".join(data.replace(" ", "")) if any(self._spelling) else data)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
         match tag:
             case "break":
-                self._events.append(Pause(_pause(given)))
+                self._events.append(Break(_break_seconds(given)))
             case "prosody":
-                self._paces.append(_rate(given.get("rate", "")))
-                self._pace()
+                self._rates.append(_rate_factor(given.get("rate", "")))
+                self._append_rate()
             case "say-as":
-                self._spelling.append(given.get("interpret-as", "") in _SPELLED)
+                self._spelling.append(given.get("interpret-as", "") in _SPELLED_KINDS)
             case "sub" if "alias" in given:
-                self._instead(tag, given["alias"])
+                self._substitute(tag, given["alias"])
             case "phoneme" if given.get("alphabet", "ipa") == "ipa" and given.get("ph"):
-                self._instead(tag, f"[[{given['ph'].replace(']]', '')}]]")
+                self._substitute(tag, f"[[{given['ph'].replace(']]', '')}]]")
             case _:
                 pass
 
@@ -117,41 +117,41 @@ class Ssml(HTMLParser):
             self.handle_endtag(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in _SENTENCES:
-            self._say("\n\n")
-        elif tag == "prosody" and self._paces:
-            self._paces.pop()
-            self._pace()
+        if tag in _SENTENCE_ELEMENTS:
+            self._append_text("\n\n")
+        elif tag == "prosody" and self._rates:
+            self._rates.pop()
+            self._append_rate()
         elif tag == "say-as" and self._spelling:
             self._spelling.pop()
-        elif self._silent and self._silent[-1] == tag:
-            self._silent.pop()
+        elif self._replaced_elements and self._replaced_elements[-1] == tag:
+            self._replaced_elements.pop()
 
-    def _instead(self, tag: str, words: str) -> None:
-        if not self._silent:
-            self._say(words)
-        self._silent.append(tag)
+    def _substitute(self, tag: str, words: str) -> None:
+        if not self._replaced_elements:
+            self._append_text(words)
+        self._replaced_elements.append(tag)
 
-    def _pace(self) -> None:
+    def _append_rate(self) -> None:
         factor = 1.0
-        for pace in self._paces:
+        for pace in self._rates:
             factor *= pace
-        self._events.append(Pace(factor))
+        self._events.append(ProsodyRate(factor))
 
-    def _say(self, text: str) -> None:
-        if self._events and isinstance(last := self._events[-1], Words):
-            self._events[-1] = Words(last.text + text)
+    def _append_text(self, text: str) -> None:
+        if self._events and isinstance(last := self._events[-1], SpeakText):
+            self._events[-1] = SpeakText(last.text + text)
         else:
-            self._events.append(Words(text))
+            self._events.append(SpeakText(text))
 
 
-def _pause(given: Mapping[str, str]) -> float:
+def _break_seconds(given: Mapping[str, str]) -> float:
     if found := _DURATION.fullmatch(given.get("time", "").strip()):
-        return min(float(found[1]) / (1_000.0 if found[2] == "ms" else 1.0), MAX_PAUSE)
+        return min(float(found[1]) / (1_000.0 if found[2] == "ms" else 1.0), MAX_BREAK_SECONDS)
     return _STRENGTHS.get(given.get("strength", "medium"), _STRENGTHS["medium"])
 
 
-def _rate(text: str) -> float:
+def _rate_factor(text: str) -> float:
     """Return the factor; 1 for what cannot be understood."""
     if text in _RATES:
         return _RATES[text]

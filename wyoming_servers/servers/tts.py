@@ -11,12 +11,12 @@ from wyoming.event import Event
 from wyoming.tts import Synthesize, SynthesizeStart, SynthesizeStopped, SynthesizeTextFormat
 
 from wyoming_servers.errors import BadRequestError, ConductorError
-from wyoming_servers.pipelines.together import stop
-from wyoming_servers.pipelines.tts import Speech, TtsPipeline, TtsRequest
+from wyoming_servers.pipelines.together import cancel_and_wait
+from wyoming_servers.pipelines.tts import SynthesisStream, TtsPipeline, TtsRequest
 from wyoming_servers.servers import fields
 from wyoming_servers.servers.errors import DisconnectedError
-from wyoming_servers.servers.session import Peer
-from wyoming_servers.servers.ssml import Pace, Pause, Ssml, SsmlEvent, Words
+from wyoming_servers.servers.session import ClientConnection
+from wyoming_servers.servers.ssml import ProsodyRate, Break, SsmlParser, SsmlEvent, SpeakText
 
 _WHOLE: Final = "synthesize"
 
@@ -25,24 +25,24 @@ _WHOLE: Final = "synthesize"
 class _Stream:
     """A text that comes in pieces."""
 
-    speech: Speech
-    markup: Ssml | None
+    speech: SynthesisStream
+    ssml: SsmlParser | None
     """Set if the text is SSML."""
     task: asyncio.Task[None]
 
     def feed(self, text: str) -> None:
-        if self.markup is None:
+        if self.ssml is None:
             self.speech.feed(text)
         else:
-            _speak(self.speech, self.markup.events(text))
+            _feed_ssml(self.speech, self.ssml.events(text))
 
     def end(self) -> None:
-        if self.markup is not None:
-            _speak(self.speech, self.markup.events("", complete=True))
+        if self.ssml is not None:
+            _feed_ssml(self.speech, self.ssml.events("", complete=True))
         self.speech.end()
 
 
-class TtsSession:
+class TtsClientSession:
     """Speaks to one client, one text after the other.
 
     A text is answered by audio in one format, or by an `error`; after an error comes neither
@@ -53,8 +53,8 @@ class TtsSession:
         {_WHOLE, "synthesize-start", "synthesize-chunk", "synthesize-stop"}
     )
 
-    def __init__(self, peer: Peer, pipeline: TtsPipeline) -> None:
-        self._peer = peer
+    def __init__(self, peer: ClientConnection, pipeline: TtsPipeline) -> None:
+        self._client = peer
         self._pipeline = pipeline
         self.idle = asyncio.Event()
         self.idle.set()
@@ -66,7 +66,7 @@ class TtsSession:
         """Whether a text is complete and being spoken."""
 
     @property
-    def working(self) -> bool:
+    def is_processing(self) -> bool:
         """Whether a text is complete and its audio due."""
         return self._speaking
 
@@ -76,13 +76,13 @@ class TtsSession:
             case "synthesize":
                 # Inside a stream it repeats the text, for servers that know no streams.
                 if self._stream is None and not self._failed:
-                    await self._whole(event)
+                    await self._on_synthesize(event)
             case "synthesize-start":
-                await self._start(event)
+                await self._on_synthesize_start(event)
             case "synthesize-chunk":
-                await self._chunk(event)
+                await self._on_synthesize_chunk(event)
             case "synthesize-stop":
-                await self._stop()
+                await self._on_synthesize_stop()
             case _:
                 raise AssertionError(event.type)
 
@@ -97,63 +97,63 @@ class TtsSession:
     ) -> None:
         await self._abandon()
 
-    async def _whole(self, event: Event) -> None:
+    async def _on_synthesize(self, event: Event) -> None:
         """Speak a whole text; the events behind it wait until it is done."""
-        text = fields.text(event.data, "text")
-        request = _request(event, self._peer.name)
-        asked = Synthesize.from_event(_clean(event))
-        events: list[SsmlEvent] = [Words(text)]
+        text = fields.require_str(event.data, "text")
+        request = _parse_request(event, self._client.name)
+        asked = Synthesize.from_event(_without_voice(event))
+        events: list[SsmlEvent] = [SpeakText(text)]
         if asked.text_format == SynthesizeTextFormat.SSML:
-            events = Ssml(self._pipeline.max_text).events(text, complete=True)
+            events = SsmlParser(self._pipeline.max_text).events(text, complete=True)
         self.idle.clear()
         self._speaking = True
         try:
             async with self._pipeline.open(request) as speech:
                 match events:
-                    case [*before, Words(last)]:
-                        _speak(speech, before)
+                    case [*before, SpeakText(last)]:
+                        _feed_ssml(speech, before)
                         speech.end(last)
                     case _:
-                        _speak(speech, events)
+                        _feed_ssml(speech, events)
                         speech.end()
                 await self._send_audio(speech)
         finally:
             self._speaking = False
             self.idle.set()
 
-    async def _start(self, event: Event) -> None:
+    async def _on_synthesize_start(self, event: Event) -> None:
         """Begin a stream; one that is still open is forgotten."""
         await self._abandon()
         self._failed = True  # Should it be refused.
-        speech = self._pipeline.open(_request(event, self._peer.name))
-        asked = SynthesizeStart.from_event(_clean(event))
+        speech = self._pipeline.open(_parse_request(event, self._client.name))
+        asked = SynthesizeStart.from_event(_without_voice(event))
         markup = (
-            Ssml(self._pipeline.max_text)
+            SsmlParser(self._pipeline.max_text)
             if asked.text_format == SynthesizeTextFormat.SSML
             else None
         )
         entered = asyncio.Event()
         self.idle.clear()
         task = asyncio.create_task(
-            self._speak_stream(speech, entered), name=f"speak to {self._peer.name}"
+            self._answer_stream(speech, entered), name=f"speak to {self._client.name}"
         )
         self._stream = _Stream(speech, markup, task)
         # Nothing is fed before somebody is there to clean up.
         await entered.wait()
         self._failed = False
 
-    async def _chunk(self, event: Event) -> None:
+    async def _on_synthesize_chunk(self, event: Event) -> None:
         if self._failed or self._stream is None:
             return
         try:
-            self._stream.feed(fields.text(event.data, "text"))
+            self._stream.feed(fields.require_str(event.data, "text"))
         except ConductorError:
             # The error is the answer, so no more audio may follow.
             await self._abandon()
             self._failed = True
             raise
 
-    async def _stop(self) -> None:
+    async def _on_synthesize_stop(self) -> None:
         """The text is complete; the events behind it wait until it has been spoken."""
         if self._failed:
             self._failed = False
@@ -167,21 +167,21 @@ class TtsSession:
             await asyncio.wait([stream.task])
         finally:
             self._speaking = False
-            await stop(stream.task)
+            await cancel_and_wait(stream.task)
 
     async def _abandon(self) -> None:
         """Forget the open stream, without an answer."""
         if self._stream is not None:
             stream, self._stream = self._stream, None
-            await stop(stream.task)
+            await cancel_and_wait(stream.task)
 
-    async def _speak_stream(self, speech: Speech, entered: asyncio.Event) -> None:
+    async def _answer_stream(self, speech: SynthesisStream, entered: asyncio.Event) -> None:
         """Send the audio of a stream while its text comes."""
         try:
             async with speech:
                 entered.set()
                 await self._send_audio(speech)
-                await self._peer.send(SynthesizeStopped().event())
+                await self._client.send(SynthesizeStopped().event())
         except DisconnectedError:
             pass  # The reading task sees it too, and ends the connection.
         except Exception as err:  # noqa: BLE001  (`fail` logs it, and the client is told)
@@ -189,51 +189,51 @@ class TtsSession:
                 self._stream = None
                 self._failed = True
             with suppress(DisconnectedError):
-                await self._peer.fail(err)
+                await self._client.fail(err)
         finally:
             self.idle.set()
 
-    async def _send_audio(self, speech: Speech) -> None:
+    async def _send_audio(self, speech: SynthesisStream) -> None:
         """Send all audio of a speech; `audio-stop` only if it is complete."""
         audio = await speech.format()
         form = {"rate": audio.rate, "width": audio.width, "channels": audio.channels}
         sent = 0
-        await self._peer.send(AudioStart(**form, timestamp=0).event())
+        await self._client.send(AudioStart(**form, timestamp=0).event())
         async for chunk in speech:
             at = round(1_000 * audio.seconds(sent))
-            await self._peer.send(AudioChunk(**form, audio=chunk, timestamp=at).event())
+            await self._client.send(AudioChunk(**form, audio=chunk, timestamp=at).event())
             sent += len(chunk)
-        await self._peer.send(AudioStop(timestamp=round(1_000 * audio.seconds(sent))).event())
+        await self._client.send(AudioStop(timestamp=round(1_000 * audio.seconds(sent))).event())
 
 
-def _speak(speech: Speech, events: list[SsmlEvent]) -> None:
+def _feed_ssml(speech: SynthesisStream, events: list[SsmlEvent]) -> None:
     for event in events:
         match event:
-            case Words():
+            case SpeakText():
                 speech.feed(event.text)
-            case Pause():
+            case Break():
                 speech.pause(event.seconds)
-            case Pace():
-                speech.pace(event.factor)
+            case ProsodyRate():
+                speech.set_speed_factor(event.factor)
 
 
-def _request(event: Event, client: str) -> TtsRequest:
+def _parse_request(event: Event, client: str) -> TtsRequest:
     """Translate the voice that is wished. Raises BadRequestError for fields of a wrong type.
 
     `context.speed` is ours: the protocol has no field for it.
     """
-    fields.optional_text(event.data, "text_format")
-    context = fields.section(event.data, "context")
-    voice = fields.section(event.data, "voice")
+    fields.optional_str(event.data, "text_format")
+    context = fields.mapping(event.data, "context")
+    voice = fields.mapping(event.data, "voice")
     return TtsRequest(
-        voice=fields.optional_text(voice, "name") or None,
-        speaker=fields.optional_text(voice, "speaker") or None,
-        language=fields.optional_text(voice, "language") or None,
-        speed=fields.optional_number(context, "speed"),
+        voice=fields.optional_str(voice, "name") or None,
+        speaker=fields.optional_str(voice, "speaker") or None,
+        language=fields.optional_str(voice, "language") or None,
+        speed=fields.optional_float(context, "speed"),
         client=client,
     )
 
 
-def _clean(event: Event) -> Event:
+def _without_voice(event: Event) -> Event:
     """Return the event without its voice, which was read already; the library dislikes null."""
     return Event(event.type, {key: value for key, value in event.data.items() if key != "voice"})

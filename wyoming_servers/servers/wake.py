@@ -9,18 +9,18 @@ from wyoming.event import Event
 from wyoming.wake import Detection, NotDetected
 
 from wyoming_servers.domain import AudioFormat
-from wyoming_servers.pipelines.together import stop
-from wyoming_servers.pipelines.wake import Listening, WakePipeline, WakeRequest
+from wyoming_servers.pipelines.together import cancel_and_wait
+from wyoming_servers.pipelines.wake import WakeDetectionStream, WakePipeline, WakePipelineRequest
 from wyoming_servers.protocol.codec import Frame
 from wyoming_servers.servers import fields
 from wyoming_servers.servers.errors import DisconnectedError
-from wyoming_servers.servers.session import Peer
+from wyoming_servers.servers.session import ClientConnection
 
-_EXACT: Final = 2**53
+_MAX_EXACT: Final = 2**53
 """Milliseconds below which every number is exact; `fields` has a word about others."""
 
 
-class WakeSession:
+class WakeClientSession:
     """Listens to one client's endless audio and tells every wake word in it.
 
     What `detect` asks for holds until the next `detect`; without one, all words count.
@@ -30,51 +30,51 @@ class WakeSession:
         {"detect", "audio-start", "audio-chunk", "audio-stop"}
     )
 
-    def __init__(self, peer: Peer, pipeline: WakePipeline) -> None:
-        self._peer = peer
+    def __init__(self, peer: ClientConnection, pipeline: WakePipeline) -> None:
+        self._client = peer
         self._pipeline = pipeline
         self.idle = asyncio.Event()
         self.idle.set()
         """Always: a stream has no end, so a server that stops does not wait for it."""
-        self._request = WakeRequest(client=peer.name)
+        self._request = WakePipelineRequest(client=peer.name)
         self._refused = False
         """Whether the last `detect` was refused."""
         self._deaf = False
         """Whether the stream was answered by an error: its audio is thrown away."""
         self._format: AudioFormat | None = None
-        self._numbers: tuple[int, int, int] | None = None
+        self._format_fields: tuple[int, int, int] | None = None
         """The same as rate, width and channels."""
-        self._listening: Listening | None = None
-        self._telling: asyncio.Task[None] | None = None
+        self._stream: WakeDetectionStream | None = None
+        self._answer: asyncio.Task[None] | None = None
 
     @property
-    def working(self) -> bool:
+    def is_processing(self) -> bool:
         """Never: a client that listens for a wake word sends audio."""
         return False
 
-    def handle_now(self, frame: Frame) -> bool:
+    def try_handle(self, frame: Frame) -> bool:
         """Take more audio of the stream that is open, in the format it has."""
-        listening, known, data = self._listening, self._format, frame.data
+        listening, known, data = self._stream, self._format, frame.data
         if frame.type != "audio-chunk" or listening is None or known is None or self._deaf:
             return False
-        if (data.get("rate"), data.get("width"), data.get("channels")) != self._numbers:
+        if (data.get("rate"), data.get("width"), data.get("channels")) != self._format_fields:
             return False
         at = data.get("timestamp")
-        if at is not None and not (type(at) is int and 0 <= at < _EXACT):
+        if at is not None and not (type(at) is int and 0 <= at < _MAX_EXACT):
             return False
-        return listening.feed_now(frame.payload, known, at)
+        return listening.try_feed(frame.payload, known, at)
 
     async def handle(self, event: Event) -> None:
         """Take the next event. What it raises ends the stream."""
         match event.type:
             case "detect":
-                await self._detect(event)
+                await self._on_detect(event)
             case "audio-start":
-                await self._start(event)
+                await self._on_audio_start(event)
             case "audio-chunk":
-                await self._hear(event)
+                await self._on_audio_chunk(event)
             case "audio-stop":
-                await self._stop()
+                await self._on_audio_stop()
             case _:
                 raise AssertionError(event.type)
 
@@ -87,73 +87,73 @@ class WakeSession:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self._leave()
+        await self._close_stream()
 
-    async def _detect(self, event: Event) -> None:
-        await self._leave()
+    async def _on_detect(self, event: Event) -> None:
+        await self._close_stream()
         self._refused = True
         self._deaf = False
-        fields.section(event.data, "context")
-        names = fields.texts(event.data, "names")
-        self._request = WakeRequest(names=names or None, client=self._peer.name)
+        fields.mapping(event.data, "context")
+        names = fields.str_list(event.data, "names")
+        self._request = WakePipelineRequest(names=names or None, client=self._client.name)
         # The model is called now, the audio follows at once.
         await self._open()
         self._refused = False
 
-    async def _start(self, event: Event) -> None:
+    async def _on_audio_start(self, event: Event) -> None:
         if self._refused:
             return
         self._deaf = True
         self._format = fields.audio_format(event.data)
-        self._numbers = None
+        self._format_fields = None
         self._deaf = False
 
-    async def _hear(self, event: Event) -> None:
+    async def _on_audio_chunk(self, event: Event) -> None:
         if self._refused or self._deaf:
             return
-        listening = self._listening or await self._open()
+        listening = self._stream or await self._open()
         try:
             audio = self._format = fields.audio_format(event.data, self._format)
-            self._numbers = (audio.rate, audio.width, audio.channels)
+            self._format_fields = (audio.rate, audio.width, audio.channels)
             at = fields.timestamp(event.data)
             await listening.feed(event.payload or b"", audio, at)
         except Exception:
-            await self._leave()
+            await self._close_stream()
             self._deaf = True
             raise
 
-    async def _stop(self) -> None:
+    async def _on_audio_stop(self) -> None:
         if self._refused or self._deaf:
             # A bad `detect` stays bad: it is for the client to send another.
             self._deaf = False
             return
-        listening = self._listening or await self._open()
+        listening = self._stream or await self._open()
         listening.end()
-        if self._telling is not None:
-            await asyncio.wait([self._telling])
+        if self._answer is not None:
+            await asyncio.wait([self._answer])
 
-    async def _open(self) -> Listening:
+    async def _open(self) -> WakeDetectionStream:
         """Begin a stream and the task that tells what is heard in it."""
         self._deaf = True  # Should it be refused.
         listening = self._pipeline.open(self._request)
         self._deaf = False
         entered = asyncio.Event()
-        self._telling = asyncio.create_task(
-            self._tell(listening, entered), name=f"tell {self._peer.name}"
+        self._answer = asyncio.create_task(
+            self._send_detections(listening, entered), name=f"tell {self._client.name}"
         )
         # Nothing is fed before somebody is there to clean up.
         await entered.wait()
-        self._listening = listening
+        self._stream = listening
         return listening
 
-    async def _leave(self) -> None:
+    async def _close_stream(self) -> None:
         """End the stream without a word."""
-        self._listening = None
-        if self._telling is not None:
-            await stop(self._telling)
-            self._telling = None
+        self._stream = None
+        if self._answer is not None:
+            await cancel_and_wait(self._answer)
+            self._answer = None
 
-    async def _tell(self, listening: Listening, entered: asyncio.Event) -> None:
+    async def _send_detections(self, listening: WakeDetectionStream, entered: asyncio.Event) -> None:
         """Send every detection until the stream ends."""
         heard = False
         try:
@@ -162,15 +162,15 @@ class WakeSession:
                 async for found in listening:
                     heard = True
                     answer = Detection(name=found.word, timestamp=found.timestamp)
-                    await self._peer.send(answer.event())
+                    await self._client.send(answer.event())
                 if not heard:
-                    await self._peer.send(NotDetected().event())
+                    await self._client.send(NotDetected().event())
         except DisconnectedError:
             pass  # The reading task sees it too, and ends the connection.
         except Exception as err:  # noqa: BLE001  (`fail` logs it, and the client is told)
             self._deaf = True
             with suppress(DisconnectedError):
-                await self._peer.fail(err)
+                await self._client.fail(err)
         finally:
-            if self._listening is listening:
-                self._listening = None
+            if self._stream is listening:
+                self._stream = None

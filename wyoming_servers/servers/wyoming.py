@@ -6,42 +6,42 @@ from dataclasses import dataclass
 
 from wyoming_servers.clock import Clock
 from wyoming_servers.config.schema import Config
-from wyoming_servers.domain import ModelSpec, extra_service
+from wyoming_servers.domain import ModelSpec, model_service_name
 from wyoming_servers.pipelines.asr import AsrPipeline
 from wyoming_servers.pipelines.tts import TtsPipeline
 from wyoming_servers.pipelines.wake import WakePipeline
-from wyoming_servers.servers.asr import AsrSession
+from wyoming_servers.servers.asr import AsrClientSession
 from wyoming_servers.servers.discovery import Discovery
 from wyoming_servers.servers.info import InfoCache, asr_info, tts_info, wake_info
-from wyoming_servers.servers.listen import Listener
-from wyoming_servers.servers.programs import Programs, ProgramSession
-from wyoming_servers.servers.session import MakeSession
-from wyoming_servers.servers.tts import TtsSession
-from wyoming_servers.servers.wake import WakeSession
+from wyoming_servers.servers.listen import TcpServer
+from wyoming_servers.servers.programs import ProgramRegistry, ProgramSession
+from wyoming_servers.servers.session import SessionFactory
+from wyoming_servers.servers.tts import TtsClientSession
+from wyoming_servers.servers.wake import WakeClientSession
 
 
 @dataclass(frozen=True, slots=True)
-class _Door:
+class _ServicePort:
     """What one port is for."""
 
     key: str
     """Where the configuration names the port."""
     port: int
     info: InfoCache
-    make_session: MakeSession
+    make_session: SessionFactory
 
 
-def _asr_door(
+def _asr_service_port(
     config: Config, specs: Mapping[str, ModelSpec], asr: AsrPipeline, model: str | None = None
-) -> _Door:
+) -> _ServicePort:
     """Return the port of speech-to-text, or that of one model."""
-    programs = Programs(specs, model)
+    programs = ProgramRegistry(specs, model)
     port = config.asr.port if model is None else config.asr.extra_ports[model]
-    return _Door(
+    return _ServicePort(
         "asr.port" if model is None else f"asr.extra_ports.{model}",
         port,
         InfoCache(lambda: asr_info(specs, config, model)),
-        lambda peer: ProgramSession(AsrSession(peer, asr), programs),
+        lambda peer: ProgramSession(AsrClientSession(peer, asr), programs),
     )
 
 
@@ -67,27 +67,27 @@ class WyomingServers:
         self._api_port = api_port
         """Announced with our own ports."""
         self._discovery = Discovery(config, uuid)
-        self._doors: dict[str, _Door] = {}
+        self._service_ports: dict[str, _ServicePort] = {}
         if config.asr.enabled:
-            self._doors["asr"] = _asr_door(config, specs, asr)
+            self._service_ports["asr"] = _asr_service_port(config, specs, asr)
             for model in config.asr.extra_ports:
-                self._doors[extra_service(model)] = _asr_door(config, specs, asr, model)
+                self._service_ports[model_service_name(model)] = _asr_service_port(config, specs, asr, model)
         if config.tts.enabled:
-            self._doors["tts"] = _Door(
+            self._service_ports["tts"] = _ServicePort(
                 "tts.port",
                 config.tts.port,
                 InfoCache(lambda: tts_info(tts.voices)),
-                lambda peer: TtsSession(peer, tts),
+                lambda peer: TtsClientSession(peer, tts),
             )
         if config.wake.enabled:
-            self._doors["wake"] = _Door(
+            self._service_ports["wake"] = _ServicePort(
                 "wake.port",
                 config.wake.port,
-                InfoCache(lambda: wake_info(wake.words)),
-                lambda peer: WakeSession(peer, wake),
+                InfoCache(lambda: wake_info(wake.registry)),
+                lambda peer: WakeClientSession(peer, wake),
             )
-        self._listeners = {
-            service: Listener(
+        self._servers = {
+            service: TcpServer(
                 service,
                 config.host,
                 door.port,
@@ -97,14 +97,14 @@ class WyomingServers:
                 clock,
                 key=door.key,
             )
-            for service, door in self._doors.items()
+            for service, door in self._service_ports.items()
         }
-        self._open: dict[str, Listener] = {}
+        self._open_servers: dict[str, TcpServer] = {}
 
     @property
     def connections(self) -> dict[str, int]:
         """Clients connected now, per service."""
-        return {service: listener.connections for service, listener in self._open.items()}
+        return {service: listener.connections for service, listener in self._open_servers.items()}
 
     async def start(self) -> dict[str, int]:
         """Open all ports, announce them, and return them by service; all or none.
@@ -113,9 +113,9 @@ class WyomingServers:
         """
         ports = {}
         try:
-            for service, listener in self._listeners.items():
+            for service, listener in self._servers.items():
                 ports[service] = await listener.start()
-                self._open[service] = listener
+                self._open_servers[service] = listener
         except BaseException:
             await self.stop(grace=0)
             raise
@@ -125,7 +125,7 @@ class WyomingServers:
 
     def refresh(self) -> bool:
         """Describe anew after models came or went; True if anything has changed."""
-        changed = [door.info.refresh() for door in self._doors.values()]
+        changed = [door.info.refresh() for door in self._service_ports.values()]
         return any(changed)
 
     async def stop(self, grace: float | None = None) -> None:
@@ -135,5 +135,5 @@ class WyomingServers:
         """
         await self._discovery.stop()
         seconds = self._config.limits.shutdown_grace if grace is None else grace
-        listeners, self._open = list(self._open.values()), {}
+        listeners, self._open_servers = list(self._open_servers.values()), {}
         await asyncio.gather(*(listener.stop(seconds) for listener in listeners))

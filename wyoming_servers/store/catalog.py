@@ -8,9 +8,9 @@ from typing import Annotated, Any, Final, Self
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from wyoming_servers.config.suggest import nearest
+from wyoming_servers.config.suggest import nearest_match
 from wyoming_servers.config.units import parse_size
-from wyoming_servers.domain import Kind, Offer
+from wyoming_servers.domain import Task, Offer
 from wyoming_servers.errors import InternalError, ModelMissingError
 
 MANIFESTS: Final = Path(__file__).parent / "manifests"
@@ -22,20 +22,20 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Bytes = Annotated[int, BeforeValidator(parse_size), Field(ge=0)]
 
 
-class Record(BaseModel):
+class ManifestRecord(BaseModel):
     """Base of all parts of a manifest."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Attribution(Record):
+class Attribution(ManifestRecord):
     """Who made a model."""
 
     name: str
     url: str
 
 
-class PackageFolder(Record):
+class PackageFolder(ManifestRecord):
     """A folder inside an installed Python distribution."""
 
     package: str
@@ -45,7 +45,7 @@ class PackageFolder(Record):
     """Below the folder that holds the distribution (`site-packages`)."""
 
 
-class Repository(Record):
+class Repository(ManifestRecord):
     """A repository on Hugging Face or a mirror of it."""
 
     repository: str
@@ -58,7 +58,7 @@ class Repository(Record):
         return f"{endpoint.rstrip('/')}/{self.repository}/resolve/{self.revision}/{inside}"
 
 
-class WebFolder(Record):
+class WebFolder(ManifestRecord):
     """A folder on any web server."""
 
     base_url: str
@@ -71,7 +71,7 @@ class WebFolder(Record):
 Source = PackageFolder | Repository | WebFolder
 
 
-class Part(Record):
+class FilePart(ManifestRecord):
     """A piece of a file, inside an installed Python distribution."""
 
     package: str
@@ -79,20 +79,20 @@ class Part(Record):
     path: RelativePath
 
 
-class ModelFile(Record):
+class ModelFile(ManifestRecord):
     """One file of a model; its path is the same in every source."""
 
     path: RelativePath
     size: Bytes | None = None
     sha256: Sha256 | None = None
     """None where nobody is certain; the source's own figure is used then, if it gives one."""
-    parts: tuple[Part, ...] = ()
+    parts: tuple[FilePart, ...] = ()
     """Where packages have it in pieces: to be put together in this order."""
     sources: tuple[Source, ...] = ()
     """Where this file is to be had, if elsewhere than the model's others."""
 
 
-class Library(Record):
+class ModelPackage(ManifestRecord):
     """A Python distribution that brings the model with itself."""
 
     package: str
@@ -102,7 +102,7 @@ class Library(Record):
     """Where it keeps the model."""
 
 
-class VoiceOrWord(Record):
+class OfferEntry(ManifestRecord):
     """What a client can name."""
 
     name: str
@@ -115,15 +115,15 @@ class VoiceOrWord(Record):
     quality: str = ""
     """As those who made it grade it: Piper's `low`, `medium`, `high`, Kokoro's `A` to `F`."""
 
-    def as_offer(self) -> Offer:
+    def to_offer(self) -> Offer:
         return Offer(self.name, self.description, self.languages, self.phrase, self.speakers)
 
 
-class ModelEntry(Record):
+class ModelEntry(ManifestRecord):
     """Everything known about a model without having it."""
 
     id: ModelId
-    kind: Kind
+    kind: Task
     engine: str
     title: str
     description: str = ""
@@ -136,13 +136,13 @@ class ModelEntry(Record):
     memory: Mapping[str, Bytes] = {}
     """Estimated footprint in bytes by compute type."""
     options: Mapping[str, Any] = {}
-    offers: tuple[VoiceOrWord, ...] = ()
+    offers: tuple[OfferEntry, ...] = ()
     roles: Mapping[str, str] = {}
     """The engine's name for a file to its path; `.` is the folder that holds all files."""
     files: tuple[ModelFile, ...] = ()
     sources: tuple[Source, ...] = ()
     """Where every file is to be had, best first."""
-    library: Library | None = None
+    library: ModelPackage | None = None
     user_folders: Mapping[str, RelativePath] = {}
     """Role to a folder of the user's own files below the data folder."""
 
@@ -191,16 +191,16 @@ class Catalog:
         """Return a model's entry. Raises ModelMissingError naming the nearest id."""
         entry = self._entries.get(model)
         if entry is None:
-            near = nearest(model, self._entries)
+            near = nearest_match(model, self._entries)
             hint = f"Did you mean `{near}`?" if near else ""
             raise ModelMissingError(f"There is no model {model!r}.", hint=hint)
         return entry
 
-    def of_kind(self, kind: Kind) -> list[ModelEntry]:
+    def of_kind(self, kind: Task) -> list[ModelEntry]:
         """Return the entries of one kind."""
         return [entry for entry in self if entry.kind is kind]
 
-    def offering(self, kind: Kind, name: str) -> ModelEntry | None:
+    def find_by_offer(self, kind: Task, name: str) -> ModelEntry | None:
         """Return the first model with a voice or wake word of that name."""
         for entry in self.of_kind(kind):
             if any(offer.name == name for offer in entry.offers):

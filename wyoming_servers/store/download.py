@@ -11,16 +11,16 @@ from typing import Final
 import httpx
 
 from wyoming_servers.clock import Clock
-from wyoming_servers.store.checksum import OnBytes
-from wyoming_servers.store.faults import DownloadError, disk_faults
+from wyoming_servers.store.checksum import BytesCallback
+from wyoming_servers.store.faults import DownloadError, map_disk_errors
 from wyoming_servers.store.transfer import (
-    Expected,
-    SourceUselessError,
-    Transfer,
-    TryAgainError,
+    ExpectedFile,
+    SourceFailedError,
+    FileTransfer,
+    RetryableTransferError,
 )
 
-ATTEMPTS: Final = 3
+MAX_ATTEMPTS: Final = 3
 """Tries of one source in a row that bring next to nothing, before the next source."""
 
 STALL_SECONDS: Final = 30.0
@@ -41,7 +41,7 @@ class Downloader:
         self._stall = stall
 
     async def fetch(
-        self, urls: Sequence[str], target: Path, expected: Expected, on_bytes: OnBytes
+        self, urls: Sequence[str], target: Path, expected: ExpectedFile, on_bytes: BytesCallback
     ) -> str:
         """Bring the file from the first address that gives it; return its sha256.
 
@@ -52,24 +52,24 @@ class Downloader:
         reasons = []
         for url in urls:
             try:
-                with disk_faults(target):
-                    return await self._from(url, target, expected, on_bytes)
-            except SourceUselessError as err:
+                with map_disk_errors(target):
+                    return await self._download_from(url, target, expected, on_bytes)
+            except SourceFailedError as err:
                 reasons.append(f"{_host(url)}: {err}")
         told = "; ".join(reasons) or "no source is known"
         raise DownloadError(f"{target.name} could not be downloaded: {told}.")
 
-    async def _from(self, url: str, target: Path, expected: Expected, on_bytes: OnBytes) -> str:
+    async def _download_from(self, url: str, target: Path, expected: ExpectedFile, on_bytes: BytesCallback) -> str:
         """Try one source until it gives the file or has failed ATTEMPTS times in a row."""
         failures = 0
         while True:
-            transfer = Transfer(self._client, url, target, expected, on_bytes, self._stall)
+            transfer = FileTransfer(self._client, url, target, expected, on_bytes, self._stall)
             try:
                 return await transfer.run()
-            except TryAgainError as err:
+            except RetryableTransferError as err:
                 failures = 0 if transfer.received >= PROGRESS_BYTES else failures + 1
-                if failures == ATTEMPTS:
-                    raise SourceUselessError(str(err)) from err
+                if failures == MAX_ATTEMPTS:
+                    raise SourceFailedError(str(err)) from err
                 await self._clock.sleep(err.wait if err.wait is not None else 2.0**failures / 2)
 
 

@@ -1,13 +1,13 @@
 """Models that installed Python packages hold whole."""
 
 from wyoming_servers.store.catalog import ModelEntry, PackageFolder
-from wyoming_servers.store.packages import library_version, package_file, package_folder
+from wyoming_servers.store.packages import package_version, package_file, package_folder
 
 
 def is_embedded(entry: ModelEntry) -> bool:
     """Whether nothing of a model need come from elsewhere. Reads the disk."""
     if entry.library is not None:
-        return bool(library_version(entry.library.package))
+        return bool(package_version(entry.library.package))
     folders = [
         folder
         for source in entry.sources

@@ -29,7 +29,7 @@ class DiskFullError(DownloadError):
 
 
 @contextmanager
-def disk_faults(path: Path) -> Iterator[None]:
+def map_disk_errors(path: Path) -> Iterator[None]:
     """Turn what the disk says about `path` into DownloadError or DiskFullError."""
     try:
         yield

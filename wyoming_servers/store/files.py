@@ -4,41 +4,41 @@ import os
 from pathlib import Path
 
 from wyoming_servers.errors import CapacityError
-from wyoming_servers.store.secret import PRIVATE
+from wyoming_servers.store.secret import PRIVATE_MODE
 
 
-def replace(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
     """Write a file, its folder too if needed; only its owner may read it.
 
     A crash leaves the old or the new text. Blocks on the disk; raises CapacityError if it refuses.
     """
     try:
-        _replace(path, text)
+        _write_private(path, text)
     except OSError as err:
-        raise _refused(path, err) from err
+        raise _capacity_error(path, err) from err
 
 
-def remove(path: Path) -> None:
+def remove_file(path: Path) -> None:
     """Delete a file if it is there. Blocks on the disk; raises CapacityError if it refuses."""
     try:
         path.unlink(missing_ok=True)
     except OSError as err:
-        raise _refused(path, err) from err
+        raise _capacity_error(path, err) from err
 
 
-def _refused(path: Path, err: OSError) -> CapacityError:
+def _capacity_error(path: Path, err: OSError) -> CapacityError:
     return CapacityError(
         f"{path} cannot be written: {err.strerror or err}.",
         hint="Free some space there, and check that the server may write.",
     )
 
 
-def _replace(path: Path, text: str) -> None:
+def _write_private(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with os.fdopen(
-            os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE), "w", encoding="utf-8"
+            os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_MODE), "w", encoding="utf-8"
         ) as file:
             file.write(text)
             file.flush()

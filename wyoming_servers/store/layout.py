@@ -17,14 +17,14 @@ from typing import Final
 
 from wyoming_servers.errors import BadRequestError
 
-RECEIPT: Final = "receipt.json"
-PART: Final = ".part"
+RECEIPT_NAME: Final = "receipt.json"
+PART_SUFFIX: Final = ".part"
 _LOCKS: Final = ".locks"
 """Beside the models and never deleted: a lock file that goes away guards nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class StoreLayout:
     """Paths below one data folder."""
 
     data_dir: Path
@@ -36,15 +36,15 @@ class Layout:
 
     def model(self, model: str) -> Path:
         """Return a model's folder. Raises BadRequestError for an id that leads elsewhere."""
-        return _inside(self.models, model)
+        return _safe_join(self.models, model)
 
     def version(self, model: str, version: str) -> Path:
         """Return the folder of one version. Raises BadRequestError as `model`."""
-        return _inside(self.model(model), version)
+        return _safe_join(self.model(model), version)
 
     def receipt(self, model: str, version: str) -> Path:
         """Return where a version's receipt is or will be."""
-        return self.version(model, version) / RECEIPT
+        return self.version(model, version) / RECEIPT_NAME
 
     def lock(self, model: str) -> Path:
         """Return the file whose lock guards a model's folder between processes."""
@@ -56,15 +56,15 @@ class Layout:
 
     def file(self, folder: Path, path: str) -> Path:
         """Return a file of a model. Raises BadRequestError for a path that leads elsewhere."""
-        return _inside(folder, path)
+        return _safe_join(folder, path)
 
     def user_folder(self, name: str) -> Path:
         """Return a folder for the user's own files."""
-        return _inside(self.data_dir, name)
+        return _safe_join(self.data_dir, name)
 
     def versions(self, model: str) -> list[str]:
         """Return the versions of a model that were installed completely."""
-        found = self.model(model).glob(f"*/{RECEIPT}")
+        found = self.model(model).glob(f"*/{RECEIPT_NAME}")
         return sorted(path.parent.name for path in found)
 
     def remove_model(self, model: str) -> int:
@@ -78,10 +78,10 @@ class Layout:
         """Delete one version; returns the bytes that frees."""
         return _remove(self.version(model, version))
 
-    def remove_parts(self, model: str) -> int:
+    def remove_partial_downloads(self, model: str) -> int:
         """Delete a model's unfinished downloads; returns the bytes that frees."""
         freed = 0
-        for path in self.model(model).rglob(f"*{PART}"):
+        for path in self.model(model).rglob(f"*{PART_SUFFIX}"):
             freed += path.stat().st_size
             path.unlink(missing_ok=True)
         return freed
@@ -109,7 +109,7 @@ def _files(folder: Path) -> Iterator[Path]:
     return (path for path in paths if path.is_file() and not path.is_symlink())
 
 
-def _inside(folder: Path, name: str) -> Path:
+def _safe_join(folder: Path, name: str) -> Path:
     parts = name.split("/")
     if not name or any(part in ("", ".", "..") or "\0" in part or "\\" in part for part in parts):
         raise BadRequestError(f"{name!r} is not a name of a model or of its file.")

@@ -12,7 +12,7 @@ _POLL_SECONDS: Final = 0.2
 
 
 @asynccontextmanager
-async def folder_lock(path: Path) -> AsyncIterator[None]:
+async def file_lock(path: Path) -> AsyncIterator[None]:
     """Hold the lock file; waits for another process, however long its download takes.
 
     The kernel frees the lock when its holder dies, so none is ever left behind.
@@ -20,7 +20,7 @@ async def folder_lock(path: Path) -> AsyncIterator[None]:
     descriptor = await asyncio.to_thread(_open, path)
     try:
         # Another process's lock has no event to wait for, and a blocking wait cannot be cancelled.
-        while not _try_lock(descriptor):  # noqa: ASYNC110
+        while not try_lock(descriptor):  # noqa: ASYNC110
             await asyncio.sleep(_POLL_SECONDS)
         yield
     finally:
@@ -32,7 +32,7 @@ def _open(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
 
-def _try_lock(descriptor: int) -> bool:
+def try_lock(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

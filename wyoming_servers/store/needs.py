@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Final
 
-VOICES_NEED: Final[Mapping[str, tuple[str, ...]]] = {
+ENGINE_REQUIREMENTS: Final[Mapping[str, tuple[str, ...]]] = {
     "piper": ("piper-tts",),
     "kokoro": ("kokoro", "torch", "espeakng-loader"),
     "kokoro-onnx": ("onnxruntime or onnxruntime-gpu", "espeakng-loader"),
@@ -17,7 +17,7 @@ VOICES_NEED: Final[Mapping[str, tuple[str, ...]]] = {
 """By engine: without these a voice that is here cannot be played."""
 
 
-class Needs:
+class RequirementChecker:
     """Looks each need up once; make a new one to look again. Blocks on the disk."""
 
     def __init__(self) -> None:
@@ -25,16 +25,16 @@ class Needs:
 
     def missing(self, engine: str, needs: Iterable[str]) -> tuple[str, ...]:
         """Return what a voice of an engine lacks here, as it is written; empty: nothing."""
-        wanted = (*VOICES_NEED.get(engine, ()), *needs)
-        return tuple(need for need in wanted if not self._is_met(need))
+        wanted = (*ENGINE_REQUIREMENTS.get(engine, ()), *needs)
+        return tuple(need for need in wanted if not self._check(need))
 
-    def _is_met(self, need: str) -> bool:
+    def _check(self, need: str) -> bool:
         if need not in self._met:
-            self._met[need] = any(map(_is_here, need.split(" or ")))
+            self._met[need] = any(map(_is_installed, need.split(" or ")))
         return self._met[need]
 
 
-def _is_here(need: str) -> bool:
+def _is_installed(need: str) -> bool:
     package, _, file = need.partition(":")
     try:
         found = distribution(package)

@@ -15,10 +15,10 @@ from typing import Any, Final
 from wyoming_servers.config.schema import Config
 from wyoming_servers.domain import Offer
 
-FOLDER: Final = Path("wake-words")
+DEFAULT_FOLDER: Final = Path("wake-words")
 """Below the data folder, unless the configuration names another."""
 
-ENGINES: Final[Mapping[str, str]] = {
+ENGINE_BY_SUFFIX: Final[Mapping[str, str]] = {
     ".onnx": "openwakeword",
     ".tflite": "openwakeword",
     ".json": "microwakeword",
@@ -32,7 +32,7 @@ _Signature = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class OwnWord:
+class CustomWakeWord:
     """A word that a file in the folder knows."""
 
     name: str
@@ -45,17 +45,17 @@ class OwnWord:
     signature: _Signature = (-1, -1)
 
     @property
-    def offer(self) -> Offer:
+    def info(self) -> Offer:
         """What clients are told."""
         return Offer(self.name, self.phrase.title(), self.languages, self.phrase)
 
 
-class OwnWords:
+class CustomWakeWords:
     """The words in a folder, as they were when it was last looked at."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._words: tuple[OwnWord, ...] = tuple(own_words(folder))
+        self._words: tuple[CustomWakeWord, ...] = tuple(scan_wake_words(folder))
         self._seen = {word.path: word.signature for word in self._words}
 
     @property
@@ -63,16 +63,16 @@ class OwnWords:
         """Every word, whichever engine hears it."""
         return [word.name for word in self._words]
 
-    def of(self, engine: str) -> tuple[Offer, ...]:
+    def for_engine(self, engine: str) -> tuple[Offer, ...]:
         """Return the words that an engine hears, by name."""
-        return tuple(word.offer for word in self._words if word.engine == engine)
+        return tuple(word.info for word in self._words if word.engine == engine)
 
     def scan(self) -> bool:
         """Look again; True if a word has come, gone or changed.
 
         A file counts when two looks in a row find it the same: it may still be being copied.
         """
-        found = own_words(self._folder)
+        found = scan_wake_words(self._folder)
         before = {word.path: word for word in self._words}
         words = []
         for word in found:
@@ -86,25 +86,25 @@ class OwnWords:
         return changed
 
 
-def words_folder(config: Config) -> Path:
+def wake_words_folder(config: Config) -> Path:
     """Return where the user's words are; a relative path is one below the data folder."""
-    return config.data_dir / (config.wake.models_dir or FOLDER).expanduser()
+    return config.data_dir / (config.wake.models_dir or DEFAULT_FOLDER).expanduser()
 
 
-def own_words(folder: Path | None) -> list[OwnWord]:
+def scan_wake_words(folder: Path | None) -> list[CustomWakeWord]:
     """Return the words of a folder, by name; none if there is no such folder."""
     if folder is None or not folder.is_dir():
         return []
-    found = (_word(path) for path in sorted(folder.iterdir()))
+    found = (_read_wake_word(path) for path in sorted(folder.iterdir()))
     return [word for word in found if word is not None]
 
 
-def spoken(name: str) -> str:
+def phrase_from_name(name: str) -> str:
     """Turn the name of a file into words: without version and underscores."""
     return _VERSION.sub("", name).replace("_", " ").replace("-", " ").strip()
 
 
-def described(path: Path) -> tuple[str, tuple[str, ...]]:
+def read_description(path: Path) -> tuple[str, tuple[str, ...]]:
     """Return phrase and languages that a microWakeWord's description tells.
 
     A broken one is a word that will fail when it is loaded: it is called like its file.
@@ -114,12 +114,12 @@ def described(path: Path) -> tuple[str, tuple[str, ...]]:
         languages = tuple(str(code) for code in facts.get("trained_languages", ()))
         return str(facts["wake_word"]).lower(), languages
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return spoken(path.stem), ()
+        return phrase_from_name(path.stem), ()
 
 
-def _word(path: Path) -> OwnWord | None:
+def _read_wake_word(path: Path) -> CustomWakeWord | None:
     """Return the word of a file; None if it is no word, or belongs to another file's."""
-    engine = ENGINES.get(path.suffix.lower())
+    engine = ENGINE_BY_SUFFIX.get(path.suffix.lower())
     if engine is None or path.name.startswith("."):
         return None
     if engine == "openwakeword" and path.with_suffix(".json").exists():
@@ -130,6 +130,6 @@ def _word(path: Path) -> OwnWord | None:
         return None
     signature = (status.st_mtime_ns, status.st_size)
     if engine == "microwakeword":
-        phrase, languages = described(path)
-        return OwnWord(path.stem, engine, path, phrase, languages, signature)
-    return OwnWord(path.stem, engine, path, spoken(path.stem), (), signature)
+        phrase, languages = read_description(path)
+        return CustomWakeWord(path.stem, engine, path, phrase, languages, signature)
+    return CustomWakeWord(path.stem, engine, path, phrase_from_name(path.stem), (), signature)

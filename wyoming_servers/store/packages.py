@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
-from wyoming_servers.store.catalog import ModelFile, PackageFolder, Part
+from wyoming_servers.store.catalog import ModelFile, PackageFolder, FilePart
 
 
-def package_file(part: Part) -> Path | None:
+def package_file(part: FilePart) -> Path | None:
     """Return a distribution's file, or None if that version is not installed or lacks it."""
     found = _find(part.package, part.version)
     path = Path(str(found.locate_file(part.path))) if found else None
@@ -25,7 +25,7 @@ def package_folder(source: PackageFolder) -> Path | None:
     return path if path is not None and path.is_dir() else None
 
 
-def pieces_of(file: ModelFile, source: PackageFolder | None) -> list[Path]:
+def file_parts(file: ModelFile, source: PackageFolder | None) -> list[Path]:
     """Return the files that make up `file`, in order: its parts, or one whole; empty: not here."""
     found = [package_file(part) for part in file.parts]
     if found and None not in found:
@@ -35,7 +35,7 @@ def pieces_of(file: ModelFile, source: PackageFolder | None) -> list[Path]:
     return [whole] if whole is not None and whole.is_file() else []
 
 
-def library_version(package: str) -> str:
+def package_version(package: str) -> str:
     """Return the version of an installed distribution; empty if it is not installed."""
     found = _find(package)
     return found.version if found else ""

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from wyoming_servers.store.secret import PRIVATE
+from wyoming_servers.store.secret import PRIVATE_MODE
 
-SUFFIX: Final = ".phrase"
+PHRASE_SUFFIX: Final = ".phrase"
 
-_DIGEST: Final = hashlib.sha256().digest_size
+_DIGEST_BYTES: Final = hashlib.sha256().digest_size
 
-_HEAD: Final = 16 * 1024
+_HEADER_BYTES: Final = 16 * 1024
 """Bytes in which the line about a phrase ends; a longer one is not read for a list."""
 
 
@@ -62,7 +62,7 @@ def write(path: Path, phrase: Phrase) -> int:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # What is said at home is nobody else's business.
-        opened = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE)
+        opened = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_MODE)
         with os.fdopen(opened, "wb") as file:
             file.write(hashlib.sha256(content).digest() + content)
         draft.replace(path)
@@ -70,15 +70,15 @@ def write(path: Path, phrase: Phrase) -> int:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
         return 0  # A cache that cannot grow is no reason not to speak.
-    return _DIGEST + len(content)
+    return _DIGEST_BYTES + len(content)
 
 
 def read(path: Path) -> Phrase | None:
     """Return a phrase and note its use; None, and no file any more, if it is damaged."""
     try:
         raw = path.read_bytes()
-        content = raw[_DIGEST:]
-        if hashlib.sha256(content).digest() == raw[:_DIGEST]:
+        content = raw[_DIGEST_BYTES:]
+        if hashlib.sha256(content).digest() == raw[:_DIGEST_BYTES]:
             os.utime(path)
             header, _, pcm = content.partition(b"\n")
             about: Mapping[str, Any] = json.loads(header)
@@ -92,10 +92,10 @@ def read(path: Path) -> Phrase | None:
 def scan(folder: Path) -> list[PhraseFile]:
     """Return the files of the folder, the least recently used first."""
     found = []
-    for path in folder.glob(f"*{SUFFIX}"):
+    for path in folder.glob(f"*{PHRASE_SUFFIX}"):
         with suppress(OSError):  # It was removed meanwhile.
             status = path.stat()
-            voice, text = _about(path)
+            voice, text = _read_header(path)
             found.append(PhraseFile(path.stem, status.st_size, status.st_mtime, voice, text))
     return sorted(found, key=lambda file: file.last_used)
 
@@ -106,10 +106,10 @@ def unlink(paths: Iterable[Path]) -> None:
         path.unlink(missing_ok=True)
 
 
-def _about(path: Path) -> tuple[str, str]:
+def _read_header(path: Path) -> tuple[str, str]:
     """Return voice and text of a file, empty if it is damaged: reading it will tell."""
     with path.open("rb") as file:
-        line = file.read(_HEAD)[_DIGEST:].partition(b"\n")[0]
+        line = file.read(_HEADER_BYTES)[_DIGEST_BYTES:].partition(b"\n")[0]
     try:
         about: Mapping[str, Any] = json.loads(line)
         return str(about["voice"]), str(about.get("text", ""))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from wyoming_servers.store import phrase_files
-from wyoming_servers.store.phrase_files import SUFFIX, Phrase, PhraseFile
+from wyoming_servers.store.phrase_files import PHRASE_SUFFIX, Phrase, PhraseFile
 
 __all__ = ["Phrase", "PhraseCache", "PhraseEntry", "PhraseStats", "phrase_key"]
 
@@ -60,7 +60,7 @@ class PhraseStats:
 
 
 @dataclass(slots=True)
-class _Use:
+class _Usage:
     last: float
     hits: int = 0
 
@@ -86,7 +86,7 @@ class PhraseCache:
         self._disk: OrderedDict[str, PhraseFile] = OrderedDict()
         """Least recently used first."""
         self._disk_bytes = 0
-        self._uses: dict[str, _Use] = {}
+        self._uses: dict[str, _Usage] = {}
         """Of every phrase that is in memory or on the disk."""
         self._waiting: asyncio.Queue[str] = asyncio.Queue(_BACKLOG)
         self._unwritten: dict[str, Phrase] = {}
@@ -177,7 +177,7 @@ class PhraseCache:
         return await self._remove([name for name in keys if name in self._disk])
 
     def _path(self, key: str) -> Path:
-        return self._folder / f"{key}{SUFFIX}"
+        return self._folder / f"{key}{PHRASE_SUFFIX}"
 
     def _entry(self, key: str) -> PhraseEntry:
         file, phrase = self._disk.get(key), self._memory.get(key)
@@ -197,12 +197,12 @@ class PhraseCache:
         """A file lies on the disk."""
         self._disk[file.id] = file
         self._disk_bytes += file.size
-        self._uses.setdefault(file.id, _Use(file.last_used))
+        self._uses.setdefault(file.id, _Usage(file.last_used))
 
     def _remember(self, key: str, phrase: Phrase) -> None:
         if phrase.size > self._memory_quota:
             return
-        uses = self._uses.setdefault(key, _Use(time.time()))
+        uses = self._uses.setdefault(key, _Usage(time.time()))
         self._drop_memory(key)
         self._uses[key] = uses
         self._memory[key] = phrase

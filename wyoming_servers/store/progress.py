@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-OnProgress = Callable[[str, int], None]
+ProgressCallback = Callable[[str, int], None]
 """Called in the event loop with the phase (`download`, `verify`) and the percentage, 0 to 100."""
 
-_ALMOST: Final = 99
+_MAX_UNFINISHED_PERCENT: Final = 99
 """Shown until everything is really done, since sizes may be unknown."""
 
 
@@ -14,10 +14,10 @@ def ignore_progress(phase: str, percent: int) -> None:
     """Do nothing; for those who do not look."""
 
 
-class Progress:
+class InstallProgress:
     """One phase of one model; tells only when the number has changed."""
 
-    def __init__(self, phase: str, sizes: Mapping[str, int | None], tell: OnProgress) -> None:
+    def __init__(self, phase: str, sizes: Mapping[str, int | None], tell: ProgressCallback) -> None:
         self._phase = phase
         self._sizes = {name: size or 0 for name, size in sizes.items()}
         self._done: dict[str, int] = {}
@@ -31,7 +31,7 @@ class Progress:
         self._done[name] = done
         total = sum(self._sizes.values())
         share = sum(self._done.values()) * 100 // total if total else 0
-        self._show(min(_ALMOST, share))
+        self._show(min(_MAX_UNFINISHED_PERCENT, share))
 
     def finish(self) -> None:
         """Say that everything is done."""

@@ -40,13 +40,13 @@ class Receipt:
 
     def is_current(self) -> bool:
         """Whether every file is there and unchanged by size and time. Blocks on the disk."""
-        return not self.changed()
+        return not self.changed_files()
 
-    def changed(self) -> list[str]:
+    def changed_files(self) -> list[str]:
         """Return the paths of files that are gone or were touched. Blocks on the disk."""
-        return [path for path, record in self.files.items() if not self._same(path, record)]
+        return [path for path, record in self.files.items() if not self._is_unchanged(path, record)]
 
-    def _same(self, path: str, record: FileRecord) -> bool:
+    def _is_unchanged(self, path: str, record: FileRecord) -> bool:
         try:
             status = Path(self.folder, path).stat()
         except OSError:

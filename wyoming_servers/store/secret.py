@@ -4,10 +4,10 @@ import os
 from pathlib import Path
 from typing import Final
 
-PRIVATE: Final = 0o600
+PRIVATE_MODE: Final = 0o600
 
 
-def write_once(path: Path, text: str) -> None:
+def create_secret(path: Path, text: str) -> None:
     """Create the file whole or not at all; if another process was faster, its text stays.
 
     Blocks on the disk; raises OSError.
@@ -15,7 +15,7 @@ def write_once(path: Path, text: str) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     draft.unlink(missing_ok=True)
     try:
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE), "w") as file:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_MODE), "w") as file:
             file.write(text + "\n")
         try:
             os.link(draft, path)
@@ -25,7 +25,7 @@ def write_once(path: Path, text: str) -> None:
         draft.unlink(missing_ok=True)
 
 
-def read_private(path: Path, new: str) -> str:
+def read_or_create_secret(path: Path, new: str) -> str:
     """Return the secret in the file, which is made with `new` in it if there is none.
 
     Rights that let others read it are taken away. Blocks on the disk; raises OSError and
@@ -33,7 +33,7 @@ def read_private(path: Path, new: str) -> str:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
-        write_once(path, new)
+        create_secret(path, new)
     if path.stat().st_mode & 0o077:
-        path.chmod(PRIVATE)
+        path.chmod(PRIVATE_MODE)
     return path.read_text(encoding="utf-8").strip()

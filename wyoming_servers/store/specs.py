@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from wyoming_servers.config.schema import Config, ModelSection, WakeWordSection
-from wyoming_servers.domain import Kind, ModelSpec, Placement, extra_service
+from wyoming_servers.domain import Task, ModelSpec, Placement, model_service_name
 from wyoming_servers.store.catalog import Catalog, ModelEntry
-from wyoming_servers.store.needs import Needs
-from wyoming_servers.store.own_words import words_folder
+from wyoming_servers.store.needs import RequirementChecker
+from wyoming_servers.store.own_words import wake_words_folder
 from wyoming_servers.store.store import ModelStore
-from wyoming_servers.text.mix import voices_of
+from wyoming_servers.text.mix import voice_names
 
 _AUTO: Final = "auto"
 _CPU: Final = "cpu"
@@ -41,7 +41,7 @@ def model_specs(
     The user's own wake words are not among a model's offers, because they come and go while the
     server runs: `own_words` has them.
     """
-    needs = Needs()
+    needs = RequirementChecker()
     return {
         entry.id: model_spec(entry, config, store, gpus, needs)
         for entry in store.entries()
@@ -54,24 +54,24 @@ def model_spec(
     config: Config,
     store: ModelStore,
     gpus: Sequence[str] = (),
-    needs: Needs | None = None,
+    needs: RequirementChecker | None = None,
 ) -> ModelSpec:
     """Return one model with its settings. Raises ModelMissingError if it is not installed.
 
     Of its voices those are offered that can be played with what is installed now. Blocks on the
     disk.
     """
-    needs = needs or Needs()
+    needs = needs or RequirementChecker()
     settings = config.models.get(entry.id, ModelSection())
     files = store.files(entry.id)
-    if entry.kind is Kind.WAKE:
-        files["models_dir"] = str(words_folder(config))
+    if entry.kind is Task.WAKE:
+        files["models_dir"] = str(wake_words_folder(config))
         files["cache_dir"] = str(config.data_dir / "cache" / "wake")
     ways = placements(entry.engine, settings, gpus)
     options: dict[str, Any] = {**entry.options, **settings.options}
     return ModelSpec(
         id=entry.id,
-        kind=entry.kind,
+        task=entry.kind,
         engine=entry.engine,
         files=files,
         description=entry.title,
@@ -79,7 +79,7 @@ def model_spec(
         attribution=(entry.attribution.name, entry.attribution.url),
         languages=entry.languages,
         offers=tuple(
-            offer.as_offer()
+            offer.to_offer()
             for offer in entry.offers
             if not needs.missing(entry.engine, offer.needs)
         ),
@@ -101,7 +101,7 @@ def placements(
     3. A number format that is asked for is the only one tried, except on a CPU that has no
        use for it.
     """
-    wished = _gpu(engine, settings, gpus)  # 1
+    wished = _requested_gpu(engine, settings, gpus)  # 1
     if wished and wished not in gpus and settings.cpu_fallback:  # 2
         wished = ""
     chosen: list[Placement] = []
@@ -125,20 +125,20 @@ def served_models(config: Config, catalog: Catalog) -> dict[str, str]:
     """
     served: dict[str, str] = {}
     if config.asr.enabled and config.asr.model in catalog:
-        served[Kind.ASR] = config.asr.model
-    default = voices_of(config.tts.voice)[0]
-    if config.tts.enabled and (voice := catalog.offering(Kind.TTS, default)) is not None:
-        served[Kind.TTS] = voice.id
-    if config.wake.enabled and (model := _hearing(config, catalog)) is not None:
-        served[Kind.WAKE] = model
+        served[Task.ASR] = config.asr.model
+    default = voice_names(config.tts.voice)[0]
+    if config.tts.enabled and (voice := catalog.find_by_offer(Task.TTS, default)) is not None:
+        served[Task.TTS] = voice.id
+    if config.wake.enabled and (model := _default_wake_model(config, catalog)) is not None:
+        served[Task.WAKE] = model
     if config.asr.enabled:
-        served |= {extra_service(key): key for key in config.asr.extra_ports if key in catalog}
+        served |= {model_service_name(key): key for key in config.asr.extra_ports if key in catalog}
     return served
 
 
-def _hearing(config: Config, catalog: Catalog) -> str | None:
+def _default_wake_model(config: Config, catalog: Catalog) -> str | None:
     """Return the model that hears the first configured word; of several, the one asked for."""
-    models = catalog.of_kind(Kind.WAKE)
+    models = catalog.of_kind(Task.WAKE)
     for word in config.wake.models[:1]:
         wanted = config.wake.words.get(word, WakeWordSection()).engine
         knowing = [entry for entry in models if word in {offer.name for offer in entry.offers}]
@@ -146,7 +146,7 @@ def _hearing(config: Config, catalog: Catalog) -> str | None:
     return models[0].id if models else None
 
 
-def _gpu(engine: str, settings: ModelSection, gpus: Sequence[str]) -> str:
+def _requested_gpu(engine: str, settings: ModelSection, gpus: Sequence[str]) -> str:
     if engine not in GPU_TYPES or settings.device == _CPU:
         return ""
     if settings.device == _AUTO:

@@ -13,17 +13,17 @@ from wyoming_servers.clock import Clock, SystemClock
 from wyoming_servers.errors import ModelMissingError
 from wyoming_servers.store.catalog import Catalog, ModelEntry, builtin_catalog
 from wyoming_servers.store.embedded import is_embedded
-from wyoming_servers.store.faults import disk_faults
-from wyoming_servers.store.install import ClientFactory, Installer, new_client
-from wyoming_servers.store.layout import Layout, disk_bytes
-from wyoming_servers.store.lock import folder_lock
+from wyoming_servers.store.faults import map_disk_errors
+from wyoming_servers.store.install import ClientFactory, Installer, new_http_client
+from wyoming_servers.store.layout import StoreLayout, disk_bytes
+from wyoming_servers.store.lock import file_lock
 from wyoming_servers.store.packages import (
-    library_version,
+    package_version,
     recorded_hashes,
 )
-from wyoming_servers.store.progress import OnProgress, ignore_progress
+from wyoming_servers.store.progress import ProgressCallback, ignore_progress
 from wyoming_servers.store.receipt import Receipt, read_receipt
-from wyoming_servers.store.verify import Verification, damaged_files, discard
+from wyoming_servers.store.verify import Verification, damaged_files, invalidate
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -31,11 +31,11 @@ DEFAULT_ENDPOINT: Final = "https://huggingface.co"
 
 
 @dataclass(slots=True)
-class _Running:
+class _Installation:
     """An installation that several may wait for; it ends when the last has left."""
 
     task: asyncio.Task[Receipt]
-    listeners: list[OnProgress] = field(default_factory=list)
+    listeners: list[ProgressCallback] = field(default_factory=list)
     waiting: int = 0
 
 
@@ -55,11 +55,11 @@ class ModelStore:
         offline: bool = False,
         endpoint: str = DEFAULT_ENDPOINT,
         clock: Clock | None = None,
-        client_factory: ClientFactory = new_client,
+        client_factory: ClientFactory = new_http_client,
     ) -> None:
         """Read what is installed. Blocks on the disk: inside an event loop use `open`."""
         self.catalog = catalog if catalog is not None else builtin_catalog()
-        self.layout = Layout(data_dir)
+        self.layout = StoreLayout(data_dir)
         self._installer = Installer(
             self.layout,
             clock or SystemClock(),
@@ -68,7 +68,7 @@ class ModelStore:
             client_factory=client_factory,
         )
         self._receipts: dict[str, Receipt] = {}
-        self._running: dict[str, _Running] = {}
+        self._installations: dict[str, _Installation] = {}
         self._changing: Counter[str] = Counter()
         """Models whose folders are being changed by this process."""
         self.scan()
@@ -90,7 +90,7 @@ class ModelStore:
 
     def scan(self) -> None:
         """Read again which models are installed and unchanged. Blocks on the disk."""
-        self._receipts = self._look()
+        self._receipts = self._read_receipts()
 
     async def refresh(self) -> None:
         """Read again which models are installed: another process may have changed that.
@@ -98,7 +98,7 @@ class ModelStore:
         What this process changes meanwhile is not touched.
         """
         before, changing = dict(self._receipts), set(self._changing)
-        found = await asyncio.to_thread(self._look)
+        found = await asyncio.to_thread(self._read_receipts)
         for model in before.keys() | found.keys():
             if model in changing or model in self._changing:
                 continue
@@ -142,7 +142,7 @@ class ModelStore:
             found[role] = str(self.layout.user_folder(name))
         return found
 
-    async def embedded(self) -> list[str]:
+    async def embedded_models(self) -> list[str]:
         """Return the models that installed Python packages hold whole; they need no network."""
 
         def look() -> list[str]:
@@ -150,7 +150,7 @@ class ModelStore:
 
         return await asyncio.to_thread(look)
 
-    async def ensure(self, model: str, on_progress: OnProgress = ignore_progress) -> Receipt:
+    async def ensure(self, model: str, on_progress: ProgressCallback = ignore_progress) -> Receipt:
         """Install the model unless it is installed and unchanged; return its receipt.
 
         Callers at the same time share one installation and all hear its progress; it is
@@ -158,7 +158,7 @@ class ModelStore:
         (unknown, or impossible here), DownloadError, DiskFullError.
         """
         entry = self.entry(model)
-        running = self._running.get(model)
+        running = self._installations.get(model)
         if running is None:
             running = self._start(entry)
         running.listeners.append(on_progress)
@@ -170,11 +170,11 @@ class ModelStore:
             running.listeners.remove(on_progress)
             if running.waiting == 0 and not running.task.done():
                 # Forgotten first, so that whoever comes now begins anew and meets only the lock.
-                self._forget(model, running)
+                self._drop_installation(model, running)
                 running.task.cancel()
                 await asyncio.wait([running.task])
 
-    async def verify(self, model: str, on_progress: OnProgress = ignore_progress) -> Verification:
+    async def verify(self, model: str, on_progress: ProgressCallback = ignore_progress) -> Verification:
         """Hash every file of an installed model and compare.
 
         A damaged model counts as not installed from then on, and `ensure` replaces what is
@@ -182,7 +182,7 @@ class ModelStore:
         """
         entry = self.entry(model)
         self.files(model)
-        async with self._change(model):
+        async with self._exclusive_access(model):
             if entry.library is not None:
                 hashes = await asyncio.to_thread(
                     recorded_hashes, entry.library.package, entry.library.folder
@@ -202,7 +202,7 @@ class ModelStore:
         ModelMissingError for an unknown model.
         """
         self.entry(model)
-        async with self._change(model):
+        async with self._exclusive_access(model):
             self._receipts.pop(model, None)
             return await asyncio.to_thread(self.layout.remove_model, model)
 
@@ -213,8 +213,8 @@ class ModelStore:
         """
         freed = 0
         for entry in self.catalog:
-            if entry.id not in self._running:
-                async with self._change(entry.id):
+            if entry.id not in self._installations:
+                async with self._exclusive_access(entry.id):
                     freed += await asyncio.to_thread(self._clean_model, entry)
         return freed
 
@@ -227,32 +227,32 @@ class ModelStore:
 
         return await asyncio.to_thread(measure)
 
-    def _start(self, entry: ModelEntry) -> _Running:
-        listeners: list[OnProgress] = []
+    def _start(self, entry: ModelEntry) -> _Installation:
+        listeners: list[ProgressCallback] = []
 
         def tell(phase: str, percent: int) -> None:
             for listener in tuple(listeners):
                 listener(phase, percent)
 
         task = asyncio.create_task(self._install(entry, tell), name=f"install {entry.id}")
-        running = self._running[entry.id] = _Running(task, listeners)
-        task.add_done_callback(lambda _: self._ended(entry.id, running))
+        running = self._installations[entry.id] = _Installation(task, listeners)
+        task.add_done_callback(lambda _: self._on_install_done(entry.id, running))
         return running
 
-    def _ended(self, model: str, running: _Running) -> None:
-        self._forget(model, running)
+    def _on_install_done(self, model: str, running: _Installation) -> None:
+        self._drop_installation(model, running)
         if not running.task.cancelled() and running.task.exception() and not running.waiting:
             # Everybody who waited has been cancelled and cannot hear it.
             _LOGGER.warning("Installing %s failed: %s", model, running.task.exception())
 
-    def _forget(self, model: str, running: _Running) -> None:
-        if self._running.get(model) is running:
-            del self._running[model]
+    def _drop_installation(self, model: str, running: _Installation) -> None:
+        if self._installations.get(model) is running:
+            del self._installations[model]
 
-    async def _install(self, entry: ModelEntry, tell: OnProgress) -> Receipt:
-        async with self._change(entry.id):
+    async def _install(self, entry: ModelEntry, tell: ProgressCallback) -> Receipt:
+        async with self._exclusive_access(entry.id):
             # Another process may have installed it while this one waited for the lock.
-            receipt = await asyncio.to_thread(self._read, entry)
+            receipt = await asyncio.to_thread(self._read_valid_receipt, entry)
             if receipt is None:
                 self._receipts.pop(entry.id, None)
                 receipt = await self._installer.install(entry, tell)
@@ -261,29 +261,29 @@ class ModelStore:
             return receipt
 
     @asynccontextmanager
-    async def _change(self, model: str) -> AsyncIterator[None]:
+    async def _exclusive_access(self, model: str) -> AsyncIterator[None]:
         """Be the only one, in any process, who changes the model's folder."""
         self._changing[model] += 1
         try:
-            with disk_faults(self.layout.model(model)):
-                async with folder_lock(self.layout.lock(model)):
+            with map_disk_errors(self.layout.model(model)):
+                async with file_lock(self.layout.lock(model)):
                     yield
         finally:
             self._changing[model] -= 1
             if not self._changing[model]:
                 del self._changing[model]
 
-    def _look(self) -> dict[str, Receipt]:
-        found = {entry.id: self._read(entry) for entry in self.catalog}
+    def _read_receipts(self) -> dict[str, Receipt]:
+        found = {entry.id: self._read_valid_receipt(entry) for entry in self.catalog}
         return {model: receipt for model, receipt in found.items() if receipt}
 
-    def _read(self, entry: ModelEntry) -> Receipt | None:
-        if entry.library is not None and not library_version(entry.library.package):
+    def _read_valid_receipt(self, entry: ModelEntry) -> Receipt | None:
+        if entry.library is not None and not package_version(entry.library.package):
             return None
         receipt = read_receipt(self.layout.receipt(entry.id, entry.version))
         return receipt if receipt is not None and receipt.is_current() else None
 
-    async def _verify_files(self, model: str, on_progress: OnProgress) -> list[str]:
+    async def _verify_files(self, model: str, on_progress: ProgressCallback) -> list[str]:
         receipt = self._receipts[model]
         folder = Path(receipt.folder)
         expected = {str(folder / path): record.sha256 for path, record in receipt.files.items()}
@@ -292,12 +292,12 @@ class ModelStore:
             del self._receipts[model]
             ours = folder.is_relative_to(self.layout.models)
             await asyncio.to_thread(
-                discard, self.layout.receipt(model, receipt.version), damaged if ours else []
+                invalidate, self.layout.receipt(model, receipt.version), damaged if ours else []
             )
         return [str(Path(path).relative_to(folder)) for path in damaged]
 
     def _clean_model(self, entry: ModelEntry) -> int:
-        freed = self.layout.remove_parts(entry.id)
+        freed = self.layout.remove_partial_downloads(entry.id)
         for version in self.layout.versions(entry.id):
             if version != entry.version:
                 freed += self.layout.remove_version(entry.id, version)

@@ -20,7 +20,7 @@ _UUID_FILE: Final = "uuid"
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class RunningServer:
     """A server that says it runs."""
 
     pid: int
@@ -28,7 +28,7 @@ class Running:
     ports: Mapping[str, int]
 
 
-class Tenancy:
+class InstanceLock:
     """Holds the directory from `enter` to `leave`; the kernel frees it if the process dies.
 
     All calls block on the disk.
@@ -38,7 +38,7 @@ class Tenancy:
         self._data_dir = data_dir
         self._lock: int | None = None
 
-    def enter(self) -> Self:
+    def acquire(self) -> Self:
         """Take the directory, making it if needed.
 
         Raises BusyError if another server has it, BadRequestError if it cannot be written.
@@ -57,7 +57,7 @@ class Tenancy:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as err:
             os.close(lock)
-            running = find_running(self._data_dir)
+            running = find_running_server(self._data_dir)
             who = f" (process {running.pid})" if running else ""
             raise BusyError(
                 f"Another server{who} uses {self._data_dir}.",
@@ -68,7 +68,7 @@ class Tenancy:
         (self._data_dir / STATE_FILE).unlink(missing_ok=True)
         return self
 
-    def identity(self) -> str:
+    def installation_id(self) -> str:
         """Return the installation's UUID, made at the first start."""
         path = self._data_dir / _UUID_FILE
         with contextlib.suppress(OSError, ValueError):
@@ -77,12 +77,12 @@ class Tenancy:
         _replace(path, made + "\n")
         return made
 
-    def announce(self, host: str, ports: Mapping[str, int]) -> None:
+    def publish_state(self, host: str, ports: Mapping[str, int]) -> None:
         """Write down where this server listens."""
         state = {"pid": os.getpid(), "host": host, "ports": dict(ports)}
         _replace(self._data_dir / STATE_FILE, json.dumps(state) + "\n")
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Give the directory back; a second call changes nothing."""
         if self._lock is None:
             return
@@ -91,11 +91,11 @@ class Tenancy:
         self._lock = None
 
 
-def find_running(data_dir: Path) -> Running | None:
+def find_running_server(data_dir: Path) -> RunningServer | None:
     """Return the server that lives in a directory, if one does. Blocks on the disk."""
     try:
         state: Any = json.loads((data_dir / STATE_FILE).read_text(encoding="utf-8"))
-        running = Running(int(state["pid"]), str(state["host"]), dict(state["ports"]))
+        running = RunningServer(int(state["pid"]), str(state["host"]), dict(state["ports"]))
         os.kill(running.pid, 0)
     except PermissionError:
         return None  # the process id was given to somebody else's process

@@ -10,37 +10,37 @@ from typing import BinaryIO, Final
 
 import httpx
 
-from wyoming_servers.store.checksum import OnBytes, close_durably, sha256_of
+from wyoming_servers.store.checksum import BytesCallback, fsync_and_close, sha256_of
 from wyoming_servers.store.faults import DiskFullError
-from wyoming_servers.store.layout import PART
+from wyoming_servers.store.layout import PART_SUFFIX
 
-SLOWEST: Final = 1_024
+MIN_BYTES_PER_SECOND: Final = 1_024
 """Bytes per second below which waiting for a model makes no sense."""
 
-SPARE_BYTES: Final = 64 * 1024 * 1024
+RESERVED_BYTES: Final = 64 * 1024 * 1024
 """Left free on the disk for others."""
 
-_BUFFER: Final = 256 * 1024
+_BUFFER_BYTES: Final = 256 * 1024
 """Bytes gathered before a thread writes them."""
 
-_RETRY_AFTER_MAX: Final = 30.0
+_MAX_RETRY_AFTER: Final = 30.0
 
-_AGAIN: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+_RETRYABLE_STATUSES: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 
-_SHA256: Final = re.compile(r"^[0-9a-f]{64}$")
+_SHA256_PATTERN: Final = re.compile(r"^[0-9a-f]{64}$")
 
-_RANGE: Final = re.compile(r"^bytes (\d+)-\d+/(\d+|\*)$")
+_CONTENT_RANGE_PATTERN: Final = re.compile(r"^bytes (\d+)-\d+/(\d+|\*)$")
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class ExpectedFile:
     """What the file must be, as far as it is known before."""
 
     size: int | None = None
     sha256: str | None = None
 
 
-class TryAgainError(Exception):
+class RetryableTransferError(Exception):
     """Raised when the same source may do better at once."""
 
     def __init__(self, reason: str, wait: float | None = None) -> None:
@@ -49,11 +49,11 @@ class TryAgainError(Exception):
         """Seconds the server asks for."""
 
 
-class SourceUselessError(Exception):
+class SourceFailedError(Exception):
     """Raised when the source will never do."""
 
 
-class Transfer:
+class FileTransfer:
     """One request and what becomes of its answer."""
 
     def __init__(
@@ -61,14 +61,14 @@ class Transfer:
         client: httpx.AsyncClient,
         url: str,
         target: Path,
-        expected: Expected,
-        on_bytes: OnBytes,
+        expected: ExpectedFile,
+        on_bytes: BytesCallback,
         stall: float,
     ) -> None:
         self._client = client
         self._url = url
         self._target = target
-        self._part = target.with_name(target.name + PART)
+        self._part = target.with_name(target.name + PART_SUFFIX)
         self._size = expected.size
         self._sha256 = expected.sha256
         self._on_bytes = on_bytes
@@ -84,27 +84,27 @@ class Transfer:
         3. The rest is asked for; a server that sends everything is taken from the start.
         4. Length and hash decide.
         """
-        have = await self._usable_part()  # 1
+        have = await self._resume_offset()  # 1
         resumed = have > 0
         if self._size is None or have < self._size:  # 2
             try:
                 await self._request(have)  # 3
             except httpx.TimeoutException as err:
-                raise TryAgainError(f"nothing came for {self._stall:g} s") from err
+                raise RetryableTransferError(f"nothing came for {self._stall:g} s") from err
             except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.TooManyRedirects) as err:
-                raise SourceUselessError(_reason(err)) from err
+                raise SourceFailedError(_error_text(err)) from err
             except httpx.RequestError as err:
-                raise TryAgainError(_reason(err)) from err
-        return await self._accept(resumed)  # 4
+                raise RetryableTransferError(_error_text(err)) from err
+        return await self._verify_and_publish(resumed)  # 4
 
-    async def _usable_part(self) -> int:
-        have = await asyncio.to_thread(_size_of, self._part)
+    async def _resume_offset(self) -> int:
+        have = await asyncio.to_thread(_file_size, self._part)
         if have and self._size is not None and have > self._size:
-            await self._discard()
+            await self._discard_part()
             return 0
         if have and have == self._size and self._sha256 is None:
             # Nothing could tell whether these bytes are the right ones.
-            await self._discard()
+            await self._discard_part()
             return 0
         return have
 
@@ -116,65 +116,65 @@ class Transfer:
         async with self._client.stream(
             "GET", self._url, headers=headers, timeout=timeout, follow_redirects=True
         ) as response:
-            start = await self._judge(response, have)
-            await self._make_room((self._size or 0) - start)
+            start = await self._check_response(response, have)
+            await self._check_free_space((self._size or 0) - start)
             await self._receive(response, start)
 
-    async def _judge(self, response: httpx.Response, have: int) -> int:
+    async def _check_response(self, response: httpx.Response, have: int) -> int:
         """Decide from status and headers; return the offset at which the body begins."""
         status = response.status_code
-        if status in _AGAIN:
-            raise TryAgainError(f"HTTP {status}", _retry_after(response))
+        if status in _RETRYABLE_STATUSES:
+            raise RetryableTransferError(f"HTTP {status}", _retry_after(response))
         if status == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
-            await self._discard()
-            raise TryAgainError("it does not have the rest of the file")
+            await self._discard_part()
+            raise RetryableTransferError("it does not have the rest of the file")
         if status not in (httpx.codes.OK, httpx.codes.PARTIAL_CONTENT):
-            raise SourceUselessError(f"HTTP {status}")
-        self._learn_hash(response)
+            raise SourceFailedError(f"HTTP {status}")
+        self._read_linked_hash(response)
         start = 0
         if status == httpx.codes.PARTIAL_CONTENT:
             start, total = _content_range(response)
             if start != have:
-                await self._discard()
-                raise TryAgainError("it sent another part of the file than asked for")
+                await self._discard_part()
+                raise RetryableTransferError("it sent another part of the file than asked for")
         else:
-            total = _length(response)
+            total = _content_length(response)
         if start and self._sha256 is None:
             # Only a hash could tell whether old and new bytes belong together.
-            await self._discard()
-            raise TryAgainError("it states no hash, so the file is taken from the start")
+            await self._discard_part()
+            raise RetryableTransferError("it states no hash, so the file is taken from the start")
         if total is not None and self._size not in (None, total):
-            raise SourceUselessError(f"it has {total} bytes where {self._size} are expected")
+            raise SourceFailedError(f"it has {total} bytes where {self._size} are expected")
         self._size = self._size if self._size is not None else total
         return start
 
-    def _learn_hash(self, response: httpx.Response) -> None:
+    def _read_linked_hash(self, response: httpx.Response) -> None:
         """Take the sha256 that Hugging Face states for large files, on the way to its storage."""
         for answer in (*response.history, response):
             stated = answer.headers.get("x-linked-etag", "").strip('"')
-            if self._sha256 is None and _SHA256.match(stated):
+            if self._sha256 is None and _SHA256_PATTERN.match(stated):
                 self._sha256 = stated
 
-    async def _make_room(self, needed: int) -> None:
+    async def _check_free_space(self, needed: int) -> None:
         free = (await asyncio.to_thread(shutil.disk_usage, self._part.parent)).free
-        if free < needed + SPARE_BYTES:
+        if free < needed + RESERVED_BYTES:
             raise DiskFullError(
-                f"{self._target.name} needs {needed // 2**20} MiB with {SPARE_BYTES // 2**20} MiB "
+                f"{self._target.name} needs {needed // 2**20} MiB with {RESERVED_BYTES // 2**20} MiB "
                 f"to spare, and {free // 2**20} MiB are free in {self._part.parent}."
             )
 
     async def _receive(self, response: httpx.Response, start: int) -> None:
         file = await asyncio.to_thread(_open_at, self._part, start)
-        pace = _Pace(self._stall)
+        pace = _RateMonitor(self._stall)
         pending = bytearray()
         try:
             async for chunk in response.aiter_raw():
                 self.received += len(chunk)
                 if self._size is not None and start + self.received > self._size:
-                    await self._discard()
-                    raise SourceUselessError(f"it sends more than the {self._size} bytes expected")
+                    await self._discard_part()
+                    raise SourceFailedError(f"it sends more than the {self._size} bytes expected")
                 pending += chunk
-                if len(pending) >= _BUFFER:
+                if len(pending) >= _BUFFER_BYTES:
                     # Taken out first: a cancellation here must not write them twice.
                     full, pending = bytes(pending), bytearray()
                     await asyncio.to_thread(file.write, full)
@@ -182,29 +182,29 @@ class Transfer:
                 pace.note(len(chunk))
         finally:
             # Whatever ended it, a cut or a cancellation: what has arrived is kept.
-            await asyncio.to_thread(_finish, file, bytes(pending))
+            await asyncio.to_thread(_write_and_close, file, bytes(pending))
 
-    async def _accept(self, resumed: bool) -> str:
-        size = await asyncio.to_thread(_size_of, self._part)
+    async def _verify_and_publish(self, resumed: bool) -> str:
+        size = await asyncio.to_thread(_file_size, self._part)
         if self._size is not None and size < self._size:
-            raise TryAgainError(f"it ended after {size} of {self._size} bytes")
+            raise RetryableTransferError(f"it ended after {size} of {self._size} bytes")
         actual = await sha256_of(self._part)
         if size != (self._size or size) or actual != (self._sha256 or actual):
-            await self._discard()
+            await self._discard_part()
             if resumed:
-                raise TryAgainError(
+                raise RetryableTransferError(
                     "the file is not what it should be, so it is taken from the start"
                 )
-            raise SourceUselessError("its file is not what it should be (sha256 differs)")
+            raise SourceFailedError("its file is not what it should be (sha256 differs)")
         await asyncio.to_thread(self._part.replace, self._target)
         return actual
 
-    async def _discard(self) -> None:
+    async def _discard_part(self) -> None:
         await asyncio.to_thread(self._part.unlink, missing_ok=True)
         self._on_bytes(0)
 
 
-class _Pace:
+class _RateMonitor:
     """Notices a source that sends just enough not to time out."""
 
     def __init__(self, window: float) -> None:
@@ -213,17 +213,17 @@ class _Pace:
         self._bytes = 0
 
     def note(self, size: int) -> None:
-        """Raise TryAgainError if the last window was too slow."""
+        """Raise RetryableTransferError if the last window was too slow."""
         self._bytes += size
         elapsed = time.monotonic() - self._since
         if elapsed < self._window:
             return
-        if self._bytes < SLOWEST * elapsed:
-            raise TryAgainError(f"it sends less than {SLOWEST} bytes a second")
+        if self._bytes < MIN_BYTES_PER_SECOND * elapsed:
+            raise RetryableTransferError(f"it sends less than {MIN_BYTES_PER_SECOND} bytes a second")
         self._since, self._bytes = time.monotonic(), 0
 
 
-def _size_of(path: Path) -> int:
+def _file_size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
@@ -235,18 +235,18 @@ def _open_at(path: Path, offset: int) -> BinaryIO:
     return file
 
 
-def _finish(file: BinaryIO, rest: bytes) -> None:
+def _write_and_close(file: BinaryIO, rest: bytes) -> None:
     file.write(rest)
-    close_durably(file)
+    fsync_and_close(file)
 
 
-def _length(response: httpx.Response) -> int | None:
+def _content_length(response: httpx.Response) -> int | None:
     text = response.headers.get("content-length", "")
     return int(text) if text.isdigit() else None
 
 
 def _content_range(response: httpx.Response) -> tuple[int, int | None]:
-    match = _RANGE.match(response.headers.get("content-range", ""))
+    match = _CONTENT_RANGE_PATTERN.match(response.headers.get("content-range", ""))
     if match is None:
         return -1, None
     return int(match[1]), int(match[2]) if match[2] != "*" else None
@@ -254,8 +254,8 @@ def _content_range(response: httpx.Response) -> tuple[int, int | None]:
 
 def _retry_after(response: httpx.Response) -> float | None:
     text = response.headers.get("retry-after", "")
-    return min(float(text), _RETRY_AFTER_MAX) if text.isdigit() else None
+    return min(float(text), _MAX_RETRY_AFTER) if text.isdigit() else None
 
 
-def _reason(err: Exception) -> str:
+def _error_text(err: Exception) -> str:
     return str(err) or type(err).__name__

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from wyoming_servers.store.checksum import sha256_of
-from wyoming_servers.store.progress import OnProgress, Progress
+from wyoming_servers.store.progress import ProgressCallback, InstallProgress
 
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -27,10 +27,10 @@ class Verification:
         return not self.damaged
 
 
-async def damaged_files(expected: dict[str, str], on_progress: OnProgress) -> list[str]:
+async def damaged_files(expected: dict[str, str], on_progress: ProgressCallback) -> list[str]:
     """Return the paths whose sha256 is another one, or that cannot be read."""
-    sizes: dict[str, int | None] = {path: await asyncio.to_thread(_size, path) for path in expected}
-    progress = Progress("verify", sizes, on_progress)
+    sizes: dict[str, int | None] = {path: await asyncio.to_thread(_size_or_none, path) for path in expected}
+    progress = InstallProgress("verify", sizes, on_progress)
     damaged = []
     for path, sha256 in expected.items():
         try:
@@ -44,12 +44,12 @@ async def damaged_files(expected: dict[str, str], on_progress: OnProgress) -> li
     return damaged
 
 
-def _size(path: str) -> int | None:
+def _size_or_none(path: str) -> int | None:
     found = Path(path)
     return found.stat().st_size if found.is_file() else None
 
 
-def discard(receipt: Path, damaged: list[str]) -> None:
+def invalidate(receipt: Path, damaged: list[str]) -> None:
     receipt.unlink(missing_ok=True)
     for path in damaged:
         Path(path).unlink(missing_ok=True)

@@ -17,7 +17,7 @@ WORKER_PREFIX: Final = "wyoming_servers.worker."
 
 _OWN_PREFIX: Final = "wyoming_servers."
 
-_CHATTY: Final = {
+_LIBRARY_LEVELS: Final = {
     "asyncio": logging.WARNING,
     "httpcore": logging.WARNING,
     "httpx": logging.WARNING,
@@ -28,18 +28,18 @@ _CHATTY: Final = {
 }
 """Libraries that tell at info what belongs to debug; none of it helps a user."""
 
-_PLAIN_ATTRIBUTES: Final = frozenset(
+_STANDARD_ATTRIBUTES: Final = frozenset(
     (*vars(logging.makeLogRecord({})), "asctime", "message", "taskName", "origin")
 )
 """What every record has; anything else came by `extra`."""
 
 
-def origin(logger: str) -> str:
+def display_name(logger: str) -> str:
     """Return a logger's name as people see it: the model for a worker, our module, or as it is."""
     return logger.removeprefix(WORKER_PREFIX).removeprefix(_OWN_PREFIX)
 
 
-def setup(
+def setup_logging(
     level: str = "info",
     style: Literal["text", "json"] = "text",
     *,
@@ -57,11 +57,11 @@ def setup(
         handler.close()
     handler = _make_handler(style, stream)
     handler.ours = True  # type: ignore[attr-defined]  # so that the next setup finds it
-    handler.addFilter(_add_origin)
+    handler.addFilter(_add_context)
     root.addHandler(handler)
     root.setLevel(level.upper())
     logging.captureWarnings(True)
-    for name, least in _CHATTY.items():
+    for name, least in _LIBRARY_LEVELS.items():
         logging.getLogger(name).setLevel(logging.NOTSET if level == "debug" else least)
 
 
@@ -75,7 +75,7 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        known = _PLAIN_ATTRIBUTES | entry.keys()
+        known = _STANDARD_ATTRIBUTES | entry.keys()
         entry |= {key: value for key, value in vars(record).items() if key not in known}
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
@@ -112,8 +112,8 @@ def _make_handler(style: str, stream: TextIO) -> logging.Handler:
     return handler
 
 
-def _add_origin(record: logging.LogRecord) -> bool:
-    record.origin = origin(record.name)
+def _add_context(record: logging.LogRecord) -> bool:
+    record.origin = display_name(record.name)
     if request_id := REQUEST_ID.get():
         record.request_id = request_id
     return True

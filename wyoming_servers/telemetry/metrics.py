@@ -69,7 +69,7 @@ class DeviceLike(Protocol):
 
 
 class SnapshotLike(Protocol):
-    """What `CoordinatorFace.snapshot` returns, as far as it is needed here."""
+    """What `CoordinatorProtocol.snapshot` returns, as far as it is needed here."""
 
     @property
     def models(self) -> Sequence[ModelLike]: ...

@@ -17,11 +17,11 @@ from wyoming_servers.telemetry.traces import Trace
 
 _LOGGER: Final = logging.getLogger(__name__)
 
-_BATCH: Final = 100
-_BACKLOG: Final = 1_000
+_BATCH_SIZE: Final = 100
+_MAX_QUEUED: Final = 1_000
 """Traces kept while the collector does not answer; then the oldest are dropped."""
 
-_PAUSE_SECONDS: Final = 5.0
+_INTERVAL_SECONDS: Final = 5.0
 """Between two batches, and before a failed one is tried again."""
 
 _TIMEOUT_SECONDS: Final = 10.0
@@ -29,7 +29,7 @@ _KIND_INTERNAL: Final = 1
 _KIND_SERVER: Final = 2
 _STATUS_ERROR: Final = 2
 
-_NAMES: Final = {"inference": "decode"}
+_STAGE_NAMES: Final = {"inference": "decode"}
 """Stages that are called otherwise where traces of many programs are looked at."""
 
 ClientFactory = Callable[[], httpx.AsyncClient]
@@ -51,24 +51,24 @@ class OtlpExporter:
         self._clock = clock
         self._version = version
         self._client_factory = client_factory
-        self._waiting: deque[Trace] = deque(maxlen=_BACKLOG)
+        self._queue: deque[Trace] = deque(maxlen=_MAX_QUEUED)
         self._failing = False
 
     def add(self, trace: Trace) -> None:
         """Queue a trace."""
-        self._waiting.append(trace)
+        self._queue.append(trace)
 
     async def run(self) -> None:
         """Send until cancelled; a collector that is away is tried again, and said once."""
         async with await asyncio.to_thread(self._client_factory) as client:
             while True:
-                await self._clock.sleep(_PAUSE_SECONDS)
-                while self._waiting:
-                    batch = list(self._waiting)[:_BATCH]
+                await self._clock.sleep(_INTERVAL_SECONDS)
+                while self._queue:
+                    batch = list(self._queue)[:_BATCH_SIZE]
                     if not await self._send(client, batch):
                         break
-                    for _ in range(min(len(batch), len(self._waiting))):
-                        self._waiting.popleft()
+                    for _ in range(min(len(batch), len(self._queue))):
+                        self._queue.popleft()
 
     async def _send(self, client: httpx.AsyncClient, batch: list[Trace]) -> bool:
         try:
@@ -136,7 +136,7 @@ def _spans(trace: Trace) -> list[dict[str, Any]]:
             **_span(
                 trace.id,
                 secrets.token_hex(8),
-                _NAMES.get(span.stage, span.stage),
+                _STAGE_NAMES.get(span.stage, span.stage),
                 span.began,
                 span.ended,
             ),

@@ -5,12 +5,12 @@ from typing import Final
 
 from wyoming_servers.events import RequestFinished
 
-_LEFT: Final = "CANCELLED"
+_CANCELLED: Final = "CANCELLED"
 """The client went away: neither served nor failed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class ModelStats:
     """One model's requests since the server started."""
 
     requests: int = 0
@@ -21,9 +21,9 @@ class Tally:
     real_time_factor: float | None = None
     """Seconds of inference per second of audio, of the last one in which there was any."""
 
-    def after(self, event: RequestFinished) -> "Tally":
+    def with_request(self, event: RequestFinished) -> "ModelStats":
         """Return the tally with one more request in it."""
-        if event.code == _LEFT:
+        if event.code == _CANCELLED:
             return self
         if event.code:
             return replace(self, requests=self.requests + 1, errors=self.errors + 1)
@@ -31,20 +31,20 @@ class Tally:
         factor = self.real_time_factor
         if inference is not None and event.audio_seconds > 0:
             factor = inference / event.audio_seconds
-        return Tally(self.requests + 1, self.errors, event.seconds, factor)
+        return ModelStats(self.requests + 1, self.errors, event.seconds, factor)
 
 
-class Tallies:
+class ModelStatsRegistry:
     """All models' tallies, by id."""
 
     def __init__(self) -> None:
-        self._tallies: dict[str, Tally] = {}
+        self._stats: dict[str, ModelStats] = {}
 
-    def take(self, event: RequestFinished) -> None:
+    def record(self, event: RequestFinished) -> None:
         """Count a request; one that never had a model is nobody's."""
         if event.model:
-            self._tallies[event.model] = self.of(event.model).after(event)
+            self._stats[event.model] = self.get(event.model).with_request(event)
 
-    def of(self, model: str) -> Tally:
+    def get(self, model: str) -> ModelStats:
         """Return a model's tally, an empty one if nobody has asked it yet."""
-        return self._tallies.get(model, Tally())
+        return self._stats.get(model, ModelStats())

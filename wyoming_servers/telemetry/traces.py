@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from wyoming_servers.bus import EventBus, Numbered
+from wyoming_servers.bus import EventBus, SequencedEvent
 from wyoming_servers.events import ModelLoaded, RequestFinished
-from wyoming_servers.telemetry.tallies import Tallies
+from wyoming_servers.telemetry.tallies import ModelStatsRegistry
 
-KEPT: Final = 500
+MAX_TRACES: Final = 500
 """Traces that are kept; about a day of a busy home."""
 
-Listener = Callable[["Trace"], None]
+TraceListener = Callable[["Trace"], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,25 +50,25 @@ class Trace:
     """The same as beginnings and ends, the first ones of a long request."""
 
 
-class DeviceOf(Protocol):
+class DeviceLookup(Protocol):
     """Says on which device a model is, or an empty text."""
 
     def __call__(self, model: str, /) -> str: ...
 
 
-class Traces:
+class TraceBuffer:
     """A ring of traces, filled from the bus."""
 
-    def __init__(self, device_of: DeviceOf, *, kept: int = KEPT) -> None:
+    def __init__(self, device_of: DeviceLookup, *, kept: int = MAX_TRACES) -> None:
         self._device_of = device_of
         self._traces: deque[Trace] = deque(maxlen=kept)
-        self._listeners: list[Listener] = []
+        self._listeners: list[TraceListener] = []
         self._loads: dict[str, Span] = {}
         """The last load of each model: a request that waited for it spent its time there."""
-        self.tallies = Tallies()
+        self.model_stats = ModelStatsRegistry()
         """Of every request since the start, also of those no longer kept."""
 
-    def listen(self, listener: Listener) -> None:
+    def add_listener(self, listener: TraceListener) -> None:
         """Call `listener` with every new trace; it must be quick and never raise."""
         self._listeners.append(listener)
 
@@ -76,21 +76,21 @@ class Traces:
         """Collect until cancelled."""
         with bus.subscribe() as subscription:
             async for item in subscription:
-                self.take(item)
+                self.observe(item)
 
-    def take(self, item: Numbered) -> None:
+    def observe(self, item: SequencedEvent) -> None:
         """Keep what one event tells; events that end no request are ignored."""
         match item.event:
             case ModelLoaded() as loaded:
-                self._loads[loaded.model] = Span("load", item.at - loaded.seconds, item.at)
+                self._loads[loaded.model] = Span("load", item.timestamp - loaded.seconds, item.timestamp)
             case RequestFinished() as event:
-                self.tallies.take(event)
-                self._keep(event, item.at)
+                self.model_stats.record(event)
+                self._add_trace(event, item.timestamp)
 
-    def _keep(self, event: RequestFinished, ended: float) -> None:
+    def _add_trace(self, event: RequestFinished, ended: float) -> None:
         spans = [Span(name, ended - began, ended - end) for name, began, end in event.spans]
         stages = dict(event.stages)
-        load = self._load(event, ended, spans)
+        load = self._load_span(event, ended, spans)
         if load is not None:
             spans.append(load)
             stages["load"] = load.ended - load.began
@@ -111,7 +111,7 @@ class Traces:
         for listener in self._listeners:
             listener(trace)
 
-    def _load(self, event: RequestFinished, ended: float, spans: list[Span]) -> Span | None:
+    def _load_span(self, event: RequestFinished, ended: float, spans: list[Span]) -> Span | None:
         """Return the part of the model's last load that the request has lived through."""
         load = self._loads.get(event.model)
         began = min([ended - event.seconds, *(span.began for span in spans)])

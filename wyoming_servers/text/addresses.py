@@ -3,8 +3,8 @@
 import re
 from typing import Final
 
-from wyoming_servers.text.numbers import Numbers
-from wyoming_servers.text.rules.rules import Rules
+from wyoming_servers.text.numbers import NumberVerbalizer
+from wyoming_servers.text.rules.rules import LanguageRules
 
 _WEB: Final = re.compile(
     r"(?<![\w.-])(?:https?://)?(?:www\.)?(?P<host>(?:[a-z0-9-]+\.)+[a-z]{2,})(?::\d+)?(?P<path>/[^\s,;!?]*)?"
@@ -12,7 +12,7 @@ _WEB: Final = re.compile(
     re.IGNORECASE,
 )
 _MAIL: Final = re.compile(r"(?<![\w.+-])([\w.+-]{1,64})@((?:[\w-]+\.)+[a-z]{2,})\b", re.IGNORECASE)
-_ENDINGS: Final = frozenset(
+_TOP_LEVEL_DOMAINS: Final = frozenset(
     {"com", "org", "net", "io", "eu", "info", "dev", "app", "local"}
     | {"de", "fr", "es", "it", "nl", "uk", "at", "ch", "be", "us"}
 )
@@ -23,21 +23,21 @@ _DOTTED: Final = re.compile(
 )
 _VERSION: Final = re.compile(r"(?<![\w.,])v(\d+(?:\.\d+)*)(?![\w]|[.,]\d)")
 
-_LONGEST_PATH: Final = 20
+_MAX_PATH_CHARACTERS: Final = 20
 """Characters; longer ones are noise, since nobody types what he hears."""
 
 _IP_GROUPS: Final = 4
 _IP_HIGHEST: Final = 255
 
 
-class Addresses:
+class AddressVerbalizer:
     """Reads addresses in one language."""
 
-    def __init__(self, rules: Rules, numbers: Numbers) -> None:
+    def __init__(self, rules: LanguageRules, numbers: NumberVerbalizer) -> None:
         self._rules = rules
         self._numbers = numbers
 
-    def read(self, text: str) -> str:
+    def verbalize(self, text: str) -> str:
         """Return a text without addresses and versions in figures."""
         text = _MAIL.sub(self._mail, text)
         text = _DOTTED.sub(self._groups, text)
@@ -49,11 +49,11 @@ class Addresses:
 
     def _web(self, at: re.Match[str]) -> str:
         given = at[0].lower().startswith(("http", "www"))
-        if not given and at["host"].rpartition(".")[2].lower() not in _ENDINGS:
+        if not given and at["host"].rpartition(".")[2].lower() not in _TOP_LEVEL_DOMAINS:
             return at[0]
         path = (at["path"] or "").rstrip("/.")
         words = [self._dotted(at["host"])]
-        if path and len(path) <= _LONGEST_PATH and path.isascii() and "?" not in path:
+        if path and len(path) <= _MAX_PATH_CHARACTERS and path.isascii() and "?" not in path:
             words += [f"{self._rules.slash} {part}" for part in path.strip("/").split("/")]
         return " ".join(words)
 

@@ -10,22 +10,22 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from wyoming_servers.text.locale import parse
+from wyoming_servers.text.locale import parse_tag
 
 
 class Completeness(StrEnum):
     """How finished a text sounds."""
 
-    BROKEN = "broken"
+    INCOMPLETE = "broken"
     """More must follow: `turn on the`, `set a timer for five`, `well,`."""
-    OPEN = "open"
+    UNDECIDED = "open"
     """More may follow, or not."""
     COMPLETE = "complete"
     """It could stand alone: `Turn on the light.`"""
 
 
 @dataclass(frozen=True, slots=True)
-class _Words:
+class _LanguageWords:
     """One language's table; all in lower case, separated by spaces."""
 
     dangling: str
@@ -47,8 +47,8 @@ class _Words:
     """Patterns of commands that are whole though they end in one of `either`, or without a mark."""
 
 
-_WORDS: Final[Mapping[str, _Words]] = {
-    "en": _Words(
+_WORDS: Final[Mapping[str, _LanguageWords]] = {
+    "en": _LanguageWords(
         dangling=(
             "a an the my your our their its and or but nor because if when while unless until "
             "although whether than as every very i'm you're we're they're it's i'd i'll let's"
@@ -80,7 +80,7 @@ _WORDS: Final[Mapping[str, _Words]] = {
             r".+ please",
         ),
     ),
-    "de": _Words(
+    "de": _LanguageWords(
         dangling=(
             "der die das den dem des ein eine einen einem einer eines mein meine meinen meinem "
             "meiner dein deine deinen unser unsere kein keine keinen und oder aber sondern denn "
@@ -110,7 +110,7 @@ _WORDS: Final[Mapping[str, _Words]] = {
             r".+ bitte",
         ),
     ),
-    "fr": _Words(
+    "fr": _LanguageWords(
         dangling=(
             "le la les l un une des du de d au aux mon ma mes ton ta tes son sa ses notre nos "
             "votre vos leur leurs ce cet cette ces et ou mais donc car que qu si quand lorsque "
@@ -131,7 +131,7 @@ _WORDS: Final[Mapping[str, _Words]] = {
         alone="oui non stop arrête annule pause continue merci bonjour suivant encore si",
         commands=(r"quelle heure est-il", r".+ s'il (te|vous) plaît"),
     ),
-    "es": _Words(
+    "es": _LanguageWords(
         dangling=(
             "el la los las un una unos unas del al de mi mis tu tus su sus nuestro nuestra este "
             "esta estos estas ese esa y e o u pero sino porque que si cuando aunque mientras como "
@@ -153,7 +153,7 @@ _WORDS: Final[Mapping[str, _Words]] = {
         alone="sí no para alto cancela pausa sigue gracias hola siguiente vale ayuda",
         commands=(r"qué hora es", r".+ por favor"),
     ),
-    "it": _Words(
+    "it": _LanguageWords(
         dangling=(
             "il lo la i gli le l un uno una del dello della dei degli delle al allo alla ai agli "
             "alle dal dalla nel nella nei sul sulla mio mia miei mie tuo tua suo sua nostro "
@@ -173,7 +173,7 @@ _WORDS: Final[Mapping[str, _Words]] = {
         alone="sì no basta ferma annulla pausa continua grazie ciao avanti aiuto",
         commands=(r"che or[ae] (è|sono)", r".+ per favore"),
     ),
-    "nl": _Words(
+    "nl": _LanguageWords(
         dangling=(
             "de een mijn jouw je uw zijn haar ons onze hun deze dit die en of maar want omdat "
             "als wanneer terwijl dat hoewel voordat nadat heel elke ieder alle"
@@ -198,7 +198,7 @@ _WORDS: Final[Mapping[str, _Words]] = {
             r".+ (alsjeblieft|alstublieft)",
         ),
     ),
-    "pt": _Words(
+    "pt": _LanguageWords(
         dangling=(
             "o a os as um uma uns umas do da dos das no na nos nas ao à aos às pelo pela meu "
             "minha meus minhas teu tua seu sua nosso nossa este esta esse essa e ou mas porque "
@@ -223,14 +223,14 @@ _UNFINISHED: Final = re.compile(r"(\.{2,}|…|[,;:、，；：]|[-–—])\W*$")
 """Marks at the end that promise more; Whisper writes `...` where a voice stays up."""
 
 _FINISHED: Final = re.compile(r"[.!?。！？]\W*$")
-_ASKED: Final = re.compile(r"[?？]\W*$")
-_MEASURED: Final = re.compile(r"\d\s*[%°€$£]\W*$")
+_QUESTION: Final = re.compile(r"[?？]\W*$")
+_NUMBER_WITH_UNIT: Final = re.compile(r"\d\s*[%°€$£]\W*$")
 """A number that has its unit as a sign."""
 
 _WORD: Final = re.compile(r"\w+(?:['’-]\w+)*")
 
 
-def judge(text: str, language: str | None) -> Completeness:
+def assess_completeness(text: str, language: str | None) -> Completeness:
     """Tell how finished a text sounds in a language (a code in any spelling).
 
     1. No words: OPEN.
@@ -243,29 +243,29 @@ def judge(text: str, language: str | None) -> Completeness:
     """
     words = [word.lower().replace("’", "'") for word in _WORD.findall(text)]
     if not words:  # 1
-        return Completeness.OPEN
+        return Completeness.UNDECIDED
     if _UNFINISHED.search(text):  # 2
-        return Completeness.BROKEN
-    table = _TABLES.get(parse(language).language if language else "")
+        return Completeness.INCOMPLETE
+    table = _TABLES.get(parse_tag(language).language if language else "")
     if table is None:  # 4
-        return Completeness.OPEN
-    asked = _ASKED.search(text) is not None
-    if table.dangles(words, asked=asked):  # 2
-        return Completeness.BROKEN
-    measured = _MEASURED.search(text) is not None
-    if table.counts(words) and not measured:  # 3
-        return Completeness.BROKEN
+        return Completeness.UNDECIDED
+    asked = _QUESTION.search(text) is not None
+    if table.ends_dangling(words, asked=asked):  # 2
+        return Completeness.INCOMPLETE
+    measured = _NUMBER_WITH_UNIT.search(text) is not None
+    if table.ends_in_number(words) and not measured:  # 3
+        return Completeness.INCOMPLETE
     if table.is_command(words):  # 5
         return Completeness.COMPLETE
     if table.may_go_on(words, asked=asked, measured=measured):  # 6
-        return Completeness.OPEN
-    return Completeness.COMPLETE if _FINISHED.search(text) else Completeness.OPEN  # 7
+        return Completeness.UNDECIDED
+    return Completeness.COMPLETE if _FINISHED.search(text) else Completeness.UNDECIDED  # 7
 
 
-class _Table:
+class _WordTable:
     """A language's words, made ready to look up."""
 
-    def __init__(self, words: _Words) -> None:
+    def __init__(self, words: _LanguageWords) -> None:
         self._dangling = frozenset(words.dangling.split()) - frozenset(words.either.split())
         self._linking = frozenset(words.linking.split()) - frozenset(words.either.split())
         self._either = frozenset(words.either.split())
@@ -276,7 +276,7 @@ class _Table:
         self._alone = frozenset(words.alone.split())
         self._commands = re.compile("|".join(f"(?:{each})" for each in words.commands))
 
-    def dangles(self, words: list[str], *, asked: bool) -> bool:
+    def ends_dangling(self, words: list[str], *, asked: bool) -> bool:
         last = words[-1]
         if last in self._fillers:
             return True
@@ -284,7 +284,7 @@ class _Table:
             return False
         return last in self._dangling or (last in self._linking and not asked)
 
-    def counts(self, words: list[str]) -> bool:
+    def ends_in_number(self, words: list[str]) -> bool:
         if not self._is_number(words[-1]) or len(words) < 2:
             return False
         first = len(words) - 1
@@ -310,4 +310,4 @@ class _Table:
         return all(part in self._numbers or part.isdecimal() for part in word.split("-"))
 
 
-_TABLES: Final = {code: _Table(words) for code, words in _WORDS.items()}
+_TABLES: Final = {code: _WordTable(words) for code, words in _WORDS.items()}

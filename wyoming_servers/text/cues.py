@@ -14,38 +14,38 @@ from typing import Final, Literal, get_args
 from wyoming_servers.errors import BadRequestError
 from wyoming_servers.text.subtitles import Cue
 
-Kind = Literal["txt", "srt", "vtt", "ass"]
+TextFormat = Literal["txt", "srt", "vtt", "ass"]
 """How a text is written."""
 
-KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+TEXT_FORMATS: Final[tuple[TextFormat, ...]] = get_args(TextFormat)
 
 MAX_CUES: Final = 100_000
 """A day of speech without a pause has about thirty thousand."""
 
-MAX_SECONDS: Final = 24 * 3_600.0
+MAX_CUE_START_SECONDS: Final = 24 * 3_600.0
 """Latest time of a cue: one at the end of all days would be a file full of silence."""
 
-_MARKS: Final = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_BYTE_ORDER_MARKS: Final = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 _TIME: Final = r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})"
 _TIMING: Final = re.compile(rf"^\s*{_TIME}\s*-->\s*{_TIME}")
 _ASS_TIME: Final = re.compile(rf"^\s*{_TIME}\s*$")
-_NOT_SAID: Final = re.compile(r"^(?:NOTE|STYLE|REGION)\b")
+_VTT_BLOCK: Final = re.compile(r"^(?:NOTE|STYLE|REGION)\b")
 _TAG: Final = re.compile(r"</?[a-zA-Z][^<>]{0,500}>|<\d[\d:.]{0,20}>|\{[^{}]{0,500}\}")
 _DRAWING: Final = re.compile(r"\{[^{}]{0,200}\\p[1-9][^{}]{0,200}\}")
 """From here on an ASS text holds lines to draw, not words to read."""
 
-_BY_NAME: Final[Mapping[str, Kind]] = {"srt": "srt", "vtt": "vtt", "ass": "ass", "ssa": "ass"}
+_FORMAT_BY_SUFFIX: Final[Mapping[str, TextFormat]] = {"srt": "srt", "vtt": "vtt", "ass": "ass", "ssa": "ass"}
 
 _ASS_FIELDS: Final = "Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text"
 
 
-def decode(data: bytes) -> str:
+def decode_text(data: bytes) -> str:
     """Return a file's text: by its byte order mark, else UTF-8, else what Windows wrote.
 
     Raises BadRequestError for what is no text at all.
     """
-    if data.startswith(_MARKS[1:]):
+    if data.startswith(_BYTE_ORDER_MARKS[1:]):
         text = data.decode("utf-16", "replace")
     else:
         try:
@@ -59,7 +59,7 @@ def decode(data: bytes) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def guess(text: str, filename: str = "") -> Kind:
+def detect_text_format(text: str, filename: str = "") -> TextFormat:
     """Return how a text is written, by what it looks like, else by the end of its name."""
     head = text[:10_000].lstrip()
     if head.startswith("WEBVTT"):
@@ -68,10 +68,10 @@ def guess(text: str, filename: str = "") -> Kind:
         return "ass"
     if any(_TIMING.match(line) for line in head.split("\n", 5)[:4]):
         return "srt"
-    return _BY_NAME.get(filename.lower().rpartition(".")[2], "txt")
+    return _FORMAT_BY_SUFFIX.get(filename.lower().rpartition(".")[2], "txt")
 
 
-def read_cues(text: str, kind: Kind) -> list[Cue]:
+def parse_cues(text: str, kind: TextFormat) -> list[Cue]:
     """Return the cues with something to say, in the order of their beginnings.
 
     Raises BadRequestError for a text without any, a time that cannot be, or far too many.
@@ -81,8 +81,8 @@ def read_cues(text: str, kind: Kind) -> list[Cue]:
     for cue in found:
         if len(cues) >= MAX_CUES:
             raise BadRequestError(f"The subtitles have more than {MAX_CUES} cues.")
-        if cue.start > MAX_SECONDS:
-            raise BadRequestError(f"A cue begins after {MAX_SECONDS / 3_600:g} hours.")
+        if cue.start > MAX_CUE_START_SECONDS:
+            raise BadRequestError(f"A cue begins after {MAX_CUE_START_SECONDS / 3_600:g} hours.")
         if cue.text:
             cues.append(cue)
     if not cues:
@@ -98,7 +98,7 @@ def _blocks(text: str) -> Iterator[Cue]:
     """Yield what SubRip and WebVTT have in common: a line with times, then text, then a gap."""
     lines = iter([*text.split("\n"), ""])
     for line in lines:
-        if _NOT_SAID.match(line):
+        if _VTT_BLOCK.match(line):
             for skipped in lines:
                 if not skipped.strip():
                     break
@@ -112,7 +112,7 @@ def _blocks(text: str) -> Iterator[Cue]:
                 break
             said.append(spoken)
         start, end = _seconds(timing.groups()[:4]), _seconds(timing.groups()[4:])
-        yield Cue(start, max(start, end), _readable(" ".join(said)))
+        yield Cue(start, max(start, end), _strip_tags(" ".join(said)))
 
 
 def _ass(text: str) -> Iterator[Cue]:
@@ -135,10 +135,10 @@ def _ass(text: str) -> Iterator[Cue]:
             said = _DRAWING.split(fields.get("text", ""))[0]
             said = re.sub(r"\\[Nnh]", " ", said)
             begins, ends = _seconds(start.groups()), _seconds(end.groups())
-            yield Cue(begins, max(begins, ends), _readable(said))
+            yield Cue(begins, max(begins, ends), _strip_tags(said))
 
 
-def _readable(text: str) -> str:
+def _strip_tags(text: str) -> str:
     return " ".join(html.unescape(_TAG.sub("", text)).split())
 
 

@@ -3,8 +3,8 @@
 import re
 from typing import Final
 
-from wyoming_servers.text.numbers import Numbers
-from wyoming_servers.text.rules.rules import Rules
+from wyoming_servers.text.numbers import NumberVerbalizer
+from wyoming_servers.text.rules.rules import LanguageRules
 
 _ISO: Final = re.compile(r"\b(\d{4})-(\d{1,2})-(\d{1,2})(?:T(?=\d{1,2}:\d{2})|\b)")
 _DATE: Final = re.compile(r"\b(\d{1,2})([./-])(\d{1,2})\2(\d{4})\b")
@@ -29,10 +29,10 @@ _MINUTES: Final = 59
 _TEN: Final = 10
 
 
-class Dates:
+class DateVerbalizer:
     """Reads dates and times in one language."""
 
-    def __init__(self, rules: Rules, numbers: Numbers) -> None:
+    def __init__(self, rules: LanguageRules, numbers: NumberVerbalizer) -> None:
         self._rules = rules
         self._numbers = numbers
         months = "|".join(rules.months)
@@ -62,7 +62,7 @@ class Dates:
             for before, form in rules.cases
         ]
 
-    def read(self, text: str) -> str:
+    def verbalize(self, text: str) -> str:
         """Return a text with dates and times in words; `years` are for when amounts are read."""
         rules = self._rules
         text = _ISO.sub(lambda at: self._date(at, at[3], at[2], at[1]), text)
@@ -76,7 +76,7 @@ class Dates:
             text = self._month_day.sub(self._behind_month, text)
         return self._day.sub(self._day_word, text)
 
-    def years(self, text: str) -> str:
+    def verbalize_years(self, text: str) -> str:
         """Return a text with numbers in words that other words show to be years."""
         rules = self._rules
         text = self._years.sub(

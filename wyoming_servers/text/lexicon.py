@@ -26,15 +26,15 @@ from wyoming_servers.errors import BadRequestError, CapacityError, ConflictError
 POLL_SECONDS: Final = 2.0
 """How soon a change of the file is heard."""
 
-MOST: Final = 10_000
+MAX_ENTRIES: Final = 10_000
 """Words of a lexicon that the API may grow; a file may hold more."""
 
-_ALL: Final = "*"
-_LONGEST: Final = 200
-_LANGUAGE: Final = re.compile(r"\*|[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
+_ALL_LANGUAGES: Final = "*"
+_MAX_CHARACTERS: Final = 200
+_LANGUAGE_CODE: Final = re.compile(r"\*|[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
 _LOGGER: Final = logging.getLogger(__name__)
 
-Words = Mapping[str, Mapping[str, str]]
+LexiconEntries = Mapping[str, Mapping[str, str]]
 """Language, or `*`, to word to what is said."""
 
 
@@ -47,18 +47,18 @@ class Lexicon:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._words: dict[str, dict[str, str]] = {}
+        self._entries: dict[str, dict[str, str]] = {}
         self._patterns: dict[str, tuple[re.Pattern[str], dict[str, str]] | None] = {}
-        self._seen: tuple[int, int] | None = None
-        self._turn = asyncio.Lock()
+        self._last_stamp: tuple[int, int] | None = None
+        self._lock = asyncio.Lock()
         self._version = _version({})
-        self.fault = ""
+        self.error = ""
         """What is wrong with the file; the words read before stay in use."""
 
     @property
-    def words(self) -> Words:
+    def entries(self) -> LexiconEntries:
         """All words."""
-        return self._words
+        return self._entries
 
     @property
     def version(self) -> str:
@@ -70,7 +70,7 @@ class Lexicon:
 
         IPA becomes `[[…]]`, which voices take as their own symbols.
         """
-        code = _code(language)
+        code = _normalize_code(language)
         if code not in self._patterns:
             self._patterns[code] = self._compile(code)
         compiled = self._patterns[code]
@@ -81,17 +81,17 @@ class Lexicon:
 
     def find(self, language: str, word: str) -> tuple[str, str, str] | None:
         """Return language and word as they are written down, and what is said; None for none."""
-        for section, entries in self._words.items():
-            if _code(section) == _code(language):
+        for section, entries in self._entries.items():
+            if _normalize_code(section) == _normalize_code(language):
                 for known, said in entries.items():
                     if known.casefold() == word.casefold():
                         return section, known, said
         return None
 
-    def section(self, language: str) -> Words:
+    def section(self, language: str) -> LexiconEntries:
         """Return the words of one language, without those for all and those of its regions."""
-        code = _code(language)
-        return {name: words for name, words in self._words.items() if _code(name) == code}
+        code = _normalize_code(language)
+        return {name: words for name, words in self._entries.items() if _normalize_code(name) == code}
 
     async def put(self, language: str, word: str, said: str) -> None:
         """Add or change a word, in the file too; comments in the file are lost.
@@ -99,19 +99,19 @@ class Lexicon:
         `said` is other words, or IPA between slashes. Raises BadRequestError for what cannot be,
         ConflictError if the file has a fault, CapacityError if the disk refuses.
         """
-        if not _LANGUAGE.fullmatch(language):
+        if not _LANGUAGE_CODE.fullmatch(language):
             raise BadRequestError(
                 f"{language[:40]!r} is not a language.", hint="Write `en`, `de-AT`, or `*` for all."
             )
-        _check(language, word, said)
-        async with self._turn:
-            words = await self._current()
+        _validate_entry(language, word, said)
+        async with self._lock:
+            words = await self._editable_copy()
             section, known, _ = self.find(language, word) or (language, word, "")
-            section = next((code for code in words if _code(code) == _code(section)), section)
+            section = next((code for code in words if _normalize_code(code) == _normalize_code(section)), section)
             words.setdefault(section, {}).pop(known, None)
             words[section][word] = said
-            if sum(map(len, words.values())) > MOST:
-                raise BadRequestError(f"A lexicon has {MOST} words at most.")
+            if sum(map(len, words.values())) > MAX_ENTRIES:
+                raise BadRequestError(f"A lexicon has {MAX_ENTRIES} words at most.")
             await self._write(words)
 
     async def remove(self, language: str, word: str | None = None) -> int:
@@ -119,10 +119,10 @@ class Lexicon:
 
         Raises as `put`.
         """
-        async with self._turn:
-            words = await self._current()
+        async with self._lock:
+            words = await self._editable_copy()
             gone = 0
-            for section in [code for code in words if _code(code) == _code(language)]:
+            for section in [code for code in words if _normalize_code(code) == _normalize_code(language)]:
                 for known in list(words[section]):
                     if word is None or known.casefold() == word.casefold():
                         del words[section][known]
@@ -133,7 +133,7 @@ class Lexicon:
 
     async def refresh(self) -> bool:
         """Read the file if it has changed; True if it has and could be understood."""
-        async with self._turn:
+        async with self._lock:
             return await self._refresh()
 
     async def run(self, clock: Clock) -> None:
@@ -143,27 +143,27 @@ class Lexicon:
             await clock.sleep(POLL_SECONDS)
 
     async def _refresh(self) -> bool:
-        stamp = await asyncio.to_thread(_stamp, self._path)
-        if stamp == self._seen:
+        stamp = await asyncio.to_thread(_file_stamp, self._path)
+        if stamp == self._last_stamp:
             return False
-        self._seen = stamp
+        self._last_stamp = stamp
         try:
             words = await asyncio.to_thread(_read, self._path)
         except (OSError, ValueError, yaml.YAMLError, BadRequestError) as err:
-            self.fault = f"{self._path}: {err}"
-            _LOGGER.warning("The lexicon has a fault; the words read before hold. %s", self.fault)
+            self.error = f"{self._path}: {err}"
+            _LOGGER.warning("The lexicon has a fault; the words read before hold. %s", self.error)
             return False
-        self._use(words)
+        self._replace_entries(words)
         return True
 
-    async def _current(self) -> dict[str, dict[str, str]]:
+    async def _editable_copy(self) -> dict[str, dict[str, str]]:
         """Return a copy of the words that the file has now, to be changed and written."""
         await self._refresh()
-        if self.fault:
+        if self.error:
             raise ConflictError(
-                f"The lexicon has a fault: {self.fault}", hint="Correct the file first."
+                f"The lexicon has a fault: {self.error}", hint="Correct the file first."
             )
-        return {code: dict(entries) for code, entries in self._words.items()}
+        return {code: dict(entries) for code, entries in self._entries.items()}
 
     async def _write(self, words: dict[str, dict[str, str]]) -> None:
         try:
@@ -173,50 +173,50 @@ class Lexicon:
                 f"{self._path} cannot be written: {err.strerror or err}.",
                 hint="Free some space there, and check that the server may write.",
             ) from err
-        self._seen = await asyncio.to_thread(_stamp, self._path)
-        self._use(words)
+        self._last_stamp = await asyncio.to_thread(_file_stamp, self._path)
+        self._replace_entries(words)
 
-    def _use(self, words: dict[str, dict[str, str]]) -> None:
-        self.fault = ""
-        self._words = words
+    def _replace_entries(self, words: dict[str, dict[str, str]]) -> None:
+        self.error = ""
+        self._entries = words
         self._patterns = {}
         self._version = _version(words)
 
     def _compile(self, code: str) -> tuple[re.Pattern[str], dict[str, str]] | None:
         """Join the words for all languages, those of the language and those of its region."""
         said: dict[str, str] = {}
-        for section in (_ALL, code.partition("-")[0], code):
-            for name, entries in self._words.items():
-                if _code(name) == section:
-                    said |= {word.casefold(): _spoken(value) for word, value in entries.items()}
+        for section in (_ALL_LANGUAGES, code.partition("-")[0], code):
+            for name, entries in self._entries.items():
+                if _normalize_code(name) == section:
+                    said |= {word.casefold(): _replacement(value) for word, value in entries.items()}
         if not said:
             return None
         words = "|".join(map(re.escape, sorted(said, key=len, reverse=True)))
         return re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE), said
 
 
-def _code(language: str) -> str:
+def _normalize_code(language: str) -> str:
     return language.replace("_", "-").lower()
 
 
-def _version(words: Words) -> str:
+def _version(words: LexiconEntries) -> str:
     content = json.dumps(words, sort_keys=True).encode()
     return hashlib.sha256(content).hexdigest()[:12]
 
 
-def _spoken(value: str) -> str:
+def _replacement(value: str) -> str:
     if len(value) > 2 and value[0] == value[-1] == "/":
         return f"[[{value[1:-1].strip()}]]"
     return value
 
 
-def _check(language: str, word: str, said: str) -> None:
+def _validate_entry(language: str, word: str, said: str) -> None:
     for text, name in ((language, "language"), (word, "word"), (said, "pronunciation")):
-        if not text.strip() or len(text) > _LONGEST or not text.isprintable() or "]]" in text:
+        if not text.strip() or len(text) > _MAX_CHARACTERS or not text.isprintable() or "]]" in text:
             raise BadRequestError(f"The {name} {text[:40]!r} is not possible in a lexicon.")
 
 
-def _stamp(path: Path) -> tuple[int, int] | None:
+def _file_stamp(path: Path) -> tuple[int, int] | None:
     try:
         status = path.stat()
     except OSError:
@@ -236,7 +236,7 @@ def _read(path: Path) -> dict[str, dict[str, str]]:
         if not isinstance(entries, dict):
             raise BadRequestError(f"The section {language!r} of the lexicon has no words.")
         for word, said in entries.items():
-            _check(str(language), str(word), str(said))
+            _validate_entry(str(language), str(word), str(said))
         words[str(language)] = {str(word): str(said) for word, said in entries.items()}
     return words
 

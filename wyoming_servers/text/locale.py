@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-_SAME: Final[Mapping[str, str]] = {
+_ALIASES: Final[Mapping[str, str]] = {
     # Old, narrower or longer codes, each with the one that the models use for the same speech.
     "cmn": "zh",
     "fil": "tl",
@@ -56,7 +56,7 @@ _SAME: Final[Mapping[str, str]] = {
     "zho": "zh",
 }
 
-_NEAREST: Final[Mapping[str, str]] = {"nn": "no", "yue": "zh"}
+_FALLBACKS: Final[Mapping[str, str]] = {"nn": "no", "yue": "zh"}
 """Languages that a speaker of the first understands, where the first is not offered."""
 
 _IMPLIED_SCRIPT: Final[Mapping[str, str]] = {
@@ -72,7 +72,7 @@ _AUTO: Final = frozenset({"", "auto", "und", "mul", "*"})
 
 
 @dataclass(frozen=True, slots=True)
-class Tag:
+class LanguageTag:
     """A language code in parts, in lower case; empty where not given."""
 
     language: str
@@ -80,19 +80,19 @@ class Tag:
     region: str = ""
 
 
-def parse(code: str) -> Tag:
+def parse_tag(code: str) -> LanguageTag:
     """Take `zh_Hant-TW`, `EN`, `de_DE.UTF-8` or `nb-NO` apart; the language in its usual code."""
     parts = code.strip().partition(".")[0].replace("_", "-").lower().split("-")
     script = next((part for part in parts[1:] if len(part) == 4 and part.isalpha()), "")
     region = next(
         (part for part in parts[1:] if len(part) == 2 or (len(part) == 3 and part.isdigit())), ""
     )
-    language = _SAME.get(parts[0], parts[0])
+    language = _ALIASES.get(parts[0], parts[0])
     if language == "zh" and (region == "hk" or "yue" in parts[1:]):
         language = "yue"
     script = script or _IMPLIED_SCRIPT.get(f"zh-{region}" if language == "yue" else "", "")
     script = script or _IMPLIED_SCRIPT.get(f"{language}-{region}", "")
-    return Tag(language, script, region)
+    return LanguageTag(language, script, region)
 
 
 def is_auto(code: str | None) -> bool:
@@ -100,7 +100,7 @@ def is_auto(code: str | None) -> bool:
     return code is None or code.strip().lower() in _AUTO
 
 
-def canonical(code: str) -> str:
+def canonical_tag(code: str) -> str:
     """Return a code as BCP 47 writes it, its language as given: `de_de` gives `de-DE`."""
     parts = code.strip().partition(".")[0].replace("_", "-").split("-")
     return "-".join(
@@ -109,16 +109,16 @@ def canonical(code: str) -> str:
     )
 
 
-def matches(requested: str, offered: Iterable[str]) -> str | None:
+def best_match(requested: str, offered: Iterable[str]) -> str | None:
     """Return the offered code that fits a request best, spelled as offered; None if none does.
 
     1. The same language with as many of script and region in common as possible; on a par the one
        without them, then the first.
     2. A language close to it (`nn` is served by `no`, Cantonese by `zh`).
     """
-    wanted = parse(requested)
-    tags = [(code, parse(code)) for code in offered]
-    for language in (wanted.language, _NEAREST.get(wanted.language)):
+    wanted = parse_tag(requested)
+    tags = [(code, parse_tag(code)) for code in offered]
+    for language in (wanted.language, _FALLBACKS.get(wanted.language)):
         best: tuple[tuple[int, ...], str] | None = None
         for code, tag in tags:
             if tag.language != language:

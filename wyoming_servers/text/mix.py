@@ -10,17 +10,17 @@ from typing import Final
 
 from wyoming_servers.errors import BadRequestError
 
-MOST: Final = 8
+MAX_MIXED_VOICES: Final = 8
 """Voices in one mix."""
 
-PACES: Final[Mapping[str, float]] = {"slow": 0.8, "fast": 1.25}
+NAMED_SPEEDS: Final[Mapping[str, float]] = {"slow": 0.8, "fast": 1.25}
 """Speeds by name, as factors."""
 
 MIN_SPEED: Final = 0.5
 MAX_SPEED: Final = 2.0
 
 
-def parse_pace(text: str) -> tuple[str, float]:
+def parse_speed(text: str) -> tuple[str, float]:
     """Take `joe@slow` or `joe@1.2` apart: the voice and its speed as a factor (1 if none).
 
     Raises BadRequestError for a pace that is neither a name nor a number from 0.5 to 2.
@@ -29,21 +29,21 @@ def parse_pace(text: str) -> tuple[str, float]:
     if not at:
         return text, 1.0
     try:
-        speed = PACES[pace.strip().lower()] if pace.strip().lower() in PACES else float(pace)
+        speed = NAMED_SPEEDS[pace.strip().lower()] if pace.strip().lower() in NAMED_SPEEDS else float(pace)
     except ValueError:
         speed = math.nan
     if not voice or not MIN_SPEED <= speed <= MAX_SPEED:
         raise BadRequestError(
             f"{text[:60]!r} has no possible pace behind the `@`.",
-            hint=f"Write {', '.join(PACES)} or a number from {MIN_SPEED:g} to {MAX_SPEED:g}.",
+            hint=f"Write {', '.join(NAMED_SPEEDS)} or a number from {MIN_SPEED:g} to {MAX_SPEED:g}.",
         )
     return voice.strip(), speed
 
 
-def voices_of(text: str) -> list[str]:
+def voice_names(text: str) -> list[str]:
     """Return the plain names in a voice as people write it; the text itself if it is none."""
     try:
-        return [name for name, _ in parse_mix(parse_pace(text)[0])]
+        return [name for name, _ in parse_mix(parse_speed(text)[0])]
     except BadRequestError:
         return [text]
 
@@ -54,8 +54,8 @@ def parse_mix(text: str) -> list[tuple[str, float]]:
     Raises BadRequestError for what is no mix: a nameless voice, a weight that is no number above 0.
     """
     parts = text.split("+")
-    if len(parts) > MOST:
-        raise BadRequestError(f"A mix has {MOST} voices at most.")
+    if len(parts) > MAX_MIXED_VOICES:
+        raise BadRequestError(f"A mix has {MAX_MIXED_VOICES} voices at most.")
     mix = []
     for part in parts:
         name, star, number = (piece.strip() for piece in part.partition("*"))

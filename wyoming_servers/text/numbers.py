@@ -5,7 +5,7 @@ from typing import Final
 
 from unicode_rbnf import FormatPurpose, RbnfEngine
 
-from wyoming_servers.text.rules.rules import Forms, Rules
+from wyoming_servers.text.rules.rules import NounForms, LanguageRules
 
 _MAX_DIGITS: Final = 15
 """Longer numbers are no amounts: their digits are read one by one."""
@@ -13,28 +13,28 @@ _MAX_DIGITS: Final = 15
 _MINUS: Final = "-\u2212"
 _MILLION: Final = 1_000_000
 
-_FOREIGN: Final = r"0\.\d+|\d+\.\d{1,2}(?!\d)|\d+\.\d{4,}"
+_POINT_DECIMAL: Final = r"0\.\d+|\d+\.\d{1,2}(?!\d)|\d+\.\d{4,}"
 """Decimals behind a full stop, as machines write them in every language. Three of them are none
 where a full stop groups thousands."""
 
 
-class Numbers:
+class NumberVerbalizer:
     """Reads numbers as a language writes them; `number` and `signed` are patterns of those."""
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: LanguageRules) -> None:
         self._rules = rules
         self._engine = RbnfEngine.for_language(rules.numbers)
         grouped = "".join(
             rf"\d{{1,3}}(?:{re.escape(mark)}\d{{3}}(?!\d))+|" for mark in rules.thousands
         )
-        self._foreign = re.compile(_FOREIGN) if rules.decimal != "." else None
-        foreign = f"{_FOREIGN}|" if self._foreign else ""
+        self._foreign = re.compile(_POINT_DECIMAL) if rules.decimal != "." else None
+        foreign = f"{_POINT_DECIMAL}|" if self._foreign else ""
         plain = rf"(?:{foreign}(?:{grouped}\d+)(?:{re.escape(rules.decimal)}\d+)?)"
         self.number = rf"(?<![\w.,]){plain}"
         self.signed = rf"(?<![\w.,])[{_MINUS}]?{plain}"
         self.whole = rf"(?<![\w.,])(?:{grouped}\d+)"
 
-    def read(self, text: str) -> str:
+    def verbalize(self, text: str) -> str:
         """Read a number as written, sign, groups and decimals included."""
         sign, whole, decimals = self._parts(text)
         spoken = sign + self._whole(whole)
@@ -42,11 +42,11 @@ class Numbers:
             spoken += f" {self._rules.point} {self.digits(decimals)}"
         return spoken
 
-    def counted(self, text: str, forms: Forms) -> str:
+    def with_noun(self, text: str, forms: NounForms) -> str:
         """Read a number with the noun behind it."""
         sign, whole, decimals = self._parts(text)
         if decimals or len(whole) > _MAX_DIGITS:
-            return f"{self.read(text)} {forms[1]}"
+            return f"{self.verbalize(text)} {forms[1]}"
         number = int(whole)
         noun = forms[0] if number == 1 else forms[1]
         if number and number % _MILLION == 0:
@@ -65,12 +65,12 @@ class Numbers:
         """Return a whole number, before a noun of a gender if one is given."""
         # Only one, and in some languages what ends in it, follows the noun.
         if gender and (number == 1 or (self._rules.ones_follow and number % 10 == 1)):
-            return self._spelled(number, FormatPurpose.CARDINAL, f"spellout-cardinal-{gender}")
-        return self._spelled(number, FormatPurpose.CARDINAL, "spellout-numbering")
+            return self._spell(number, FormatPurpose.CARDINAL, f"spellout-cardinal-{gender}")
+        return self._spell(number, FormatPurpose.CARDINAL, "spellout-numbering")
 
     def year(self, digits: str) -> str:
         """Return a year."""
-        return self._spelled(int(digits), FormatPurpose.YEAR, "spellout-numbering-year")
+        return self._spell(int(digits), FormatPurpose.YEAR, "spellout-numbering-year")
 
     def ordinal(self, digits: str, ruleset: str = "") -> str:
         """Return the first, second and so on; `ruleset` names the form if there are several."""
@@ -78,7 +78,7 @@ class Numbers:
         if len(digits) > _MAX_DIGITS:
             return digits
         wanted = ruleset or self._rules.ordinal
-        return self._spelled(int(digits), FormatPurpose.ORDINAL, wanted)
+        return self._spell(int(digits), FormatPurpose.ORDINAL, wanted)
 
     def digits(self, text: str) -> str:
         """Read the digits of a text one by one."""
@@ -104,7 +104,7 @@ class Numbers:
             return self.digits(digits)
         return self.cardinal(int(digits))
 
-    def _spelled(self, number: int, purpose: FormatPurpose, ruleset: str) -> str:
+    def _spell(self, number: int, purpose: FormatPurpose, ruleset: str) -> str:
         found = self._engine.format_number(number, purpose=purpose).text_by_ruleset
         text = found.get(ruleset) or next(iter(found.values()))
         return text.replace("\u00ad", "")

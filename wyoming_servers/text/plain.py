@@ -50,7 +50,7 @@ _INVISIBLE: Final = frozenset("\u00ad\u200b\u2060\ufeff\u200e\u200f")
 _SPACES: Final = re.compile(r"\s+")
 
 
-def plain(text: str) -> str:
+def strip_markup(text: str) -> str:
     """Return the readable text, in one line; empty if nothing can be read.
 
     Works on a whole text as on one segment of it: marks whose partner is elsewhere go too.
@@ -67,7 +67,7 @@ def plain(text: str) -> str:
     return _SPACES.sub(" ", text).strip()
 
 
-def speakable(text: str) -> bool:
+def is_speakable(text: str) -> bool:
     """Whether there is a letter or a number in it: marks alone have no sound."""
     return any(character.isalnum() for character in text)
 

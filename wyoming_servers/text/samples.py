@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from wyoming_servers.text.locale import parse
+from wyoming_servers.text.locale import parse_tag
 
 _SENTENCES: Final[Mapping[str, str]] = {
     "en": "Hello! This is how I sound. The light in the kitchen is on, and all doors are locked.",
@@ -23,6 +23,6 @@ _NUMBERS: Final = "1, 2, 3, 4, 5, 6, 7."
 """Every voice can count."""
 
 
-def sample(language: str) -> str:
+def sample_sentence(language: str) -> str:
     """Return what to say in a language (BCP 47)."""
-    return _SENTENCES.get(parse(language).language, _NUMBERS)
+    return _SENTENCES.get(parse_tag(language).language, _NUMBERS)

@@ -15,22 +15,22 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from wyoming_servers.text.breaks import breaks_for
+from wyoming_servers.text.breaks import clause_break_rules
 
 MAX_CHARACTERS: Final = 240
 """Of a segment: about 15 s of speech. Longer sentences are cut at a clause."""
 
-WHOLE_WORDS: Final = 8
+MAX_UNCUT_WORDS: Final = 8
 """A first sentence of no more words is spoken in one piece: cutting it would gain nothing."""
 
-FIRST_WORDS: Final = (4, 5, 6, 7, 8)
+FIRST_SEGMENT_WORDS: Final = (4, 5, 6, 7, 8)
 """How many words the first piece may have where it has no clause to end with, best first. Four last
 for more than a second; the voice needs a quarter of that for the words that follow."""
 
-CLAUSE_WORDS: Final = 3
+MIN_CLAUSE_WORDS: Final = 3
 """Words of a first clause: one of fewer is spoken before the next piece can be ready."""
 
-LEFT_WORDS: Final = 3
+MIN_REMAINING_WORDS: Final = 3
 """Words that must follow the first piece: one or two alone sound cut off."""
 
 _LOOK_AHEAD: Final = 64
@@ -56,7 +56,7 @@ _ITEM: Final = re.compile(r"\s*\d+\.")
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class TextSegment:
     """A piece of text to speak at once, never empty, without white space around it."""
 
     text: str
@@ -80,19 +80,19 @@ class Segmenter:
         early: bool = True,
         in_stretches: bool = False,
     ) -> None:
-        self._breaks = breaks_for(language)
+        self._rules = clause_break_rules(language)
         self._max = max_characters
         self._early = early
-        self._in_stretches = in_stretches
+        self._streams_audio = in_stretches
         self._text = ""
         self._first = early
 
-    def feed(self, text: str) -> list[Segment]:
+    def feed(self, text: str) -> list[TextSegment]:
         """Add text, return the segments that are certain now."""
         self._text += text
         return list(self._cut(complete=False))
 
-    def finish(self, text: str = "") -> list[Segment]:
+    def finish(self, text: str = "") -> list[TextSegment]:
         """The text is complete, with this as its end: return the rest of it. It can begin anew."""
         self._text += text
         segments = list(self._cut(complete=True))
@@ -100,7 +100,7 @@ class Segmenter:
         self._first = self._early
         return segments
 
-    def _cut(self, *, complete: bool) -> Iterator[Segment]:
+    def _cut(self, *, complete: bool) -> Iterator[TextSegment]:
         """Take segments off the text until the next cut is uncertain.
 
         1. The first piece, cut early.
@@ -114,7 +114,7 @@ class Segmenter:
             if end is None and complete:
                 end = len(text)
             ahead = text[start : start + self._max + _LOOK_AHEAD if end is None else end]
-            waited_for = self._first and not (self._in_stretches and end is not None)
+            waited_for = self._first and not (self._streams_audio and end is not None)
             early = self._first_cut(ahead, complete=end is not None) if waited_for else None
             if early is not None:  # 1
                 cut = start + early
@@ -124,7 +124,7 @@ class Segmenter:
                 cut = end
             else:
                 break
-            yield Segment(text[start:cut].strip(), ends_sentence=cut == end)
+            yield TextSegment(text[start:cut].strip(), ends_sentence=cut == end)
             self._first = False
             start = _skip_space(text, cut)
         self._text = text[start:]
@@ -153,7 +153,7 @@ class Segmenter:
             return True
         if _ITEM.fullmatch(sentence):
             return False  # "1. Mix the flour": the number belongs to the item
-        return not self._breaks.is_abbreviation(sentence.rsplit(maxsplit=1)[-1], following)
+        return not self._rules.is_abbreviation(sentence.rsplit(maxsplit=1)[-1], following)
 
     def _first_cut(self, sentence: str, *, complete: bool) -> int | None:
         """Return where the first piece of the text ends early; None if it should not, or not yet.
@@ -165,20 +165,20 @@ class Segmenter:
         words = list(_WORD.finditer(sentence))
         # A last word that may still grow is neither counted nor cut at.
         seen = len(words) if complete else len(words) - 1
-        if complete and seen <= WHOLE_WORDS:  # 1
+        if complete and seen <= MAX_UNCUT_WORDS:  # 1
             return None
-        left = LEFT_WORDS if complete else 1
+        left = MIN_REMAINING_WORDS if complete else 1
         for match in _CLAUSE.finditer(sentence, 0, self._max):  # 2
             before = sum(word.start() < match.start() for word in words)
-            if before > WHOLE_WORDS:
+            if before > MAX_UNCUT_WORDS:
                 break
-            if before >= CLAUSE_WORDS and seen >= before + left:
+            if before >= MIN_CLAUSE_WORDS and seen >= before + left:
                 return match.end()
-        for count in FIRST_WORDS:  # 3
+        for count in FIRST_SEGMENT_WORDS:  # 3
             if (
                 seen >= count + left
                 and words[count - 1].end() <= self._max
-                and self._breaks.may_cut(words[count - 1].group(), words[count].group())
+                and self._rules.may_cut(words[count - 1].group(), words[count].group())
             ):
                 return words[count - 1].end()
         return None
@@ -191,7 +191,7 @@ class Segmenter:
             return clauses[-1]
         words = list(_WORD.finditer(piece))
         gaps = [
-            (left.end(), self._breaks.may_cut(left.group(), right.group()))
+            (left.end(), self._rules.may_cut(left.group(), right.group()))
             for left, right in pairwise(words)
             if left.end() >= enough
         ]

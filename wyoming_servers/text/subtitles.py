@@ -14,39 +14,39 @@ class Cue:
     text: str
 
 
-def srt(cues: Iterable[Cue]) -> str:
+def write_srt(cues: Iterable[Cue]) -> str:
     """Return SubRip: numbered blocks, times as `00:01:02,500`."""
     blocks = [
-        f"{number}\n{_time(cue.start, ',')} --> {_time(cue.end, ',')}\n{_lines(cue.text)}\n"
-        for number, cue in enumerate(_spoken(cues), 1)
+        f"{number}\n{_format_time(cue.start, ',')} --> {_format_time(cue.end, ',')}\n{_without_blank_lines(cue.text)}\n"
+        for number, cue in enumerate(_with_text(cues), 1)
     ]
     return "\n".join(blocks)
 
 
-def vtt(cues: Iterable[Cue]) -> str:
+def write_vtt(cues: Iterable[Cue]) -> str:
     """Return WebVTT; `&`, `<` and `>` are markup there and are escaped."""
     blocks = ["WEBVTT\n"]
-    for cue in _spoken(cues):
-        text = _lines(cue.text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        blocks.append(f"{_time(cue.start, '.')} --> {_time(cue.end, '.')}\n{text}\n")
+    for cue in _with_text(cues):
+        text = _without_blank_lines(cue.text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        blocks.append(f"{_format_time(cue.start, '.')} --> {_format_time(cue.end, '.')}\n{text}\n")
     return "\n".join(blocks)
 
 
-def txt(cues: Iterable[Cue]) -> str:
+def write_plain_text(cues: Iterable[Cue]) -> str:
     """Return a line for each text."""
-    return "".join(f"{_lines(cue.text)}\n" for cue in _spoken(cues))
+    return "".join(f"{_without_blank_lines(cue.text)}\n" for cue in _with_text(cues))
 
 
-def _spoken(cues: Iterable[Cue]) -> list[Cue]:
+def _with_text(cues: Iterable[Cue]) -> list[Cue]:
     return [cue for cue in cues if cue.text.strip()]
 
 
-def _lines(text: str) -> str:
+def _without_blank_lines(text: str) -> str:
     # An empty line would end the block.
     return "\n".join(line.strip() for line in text.strip().splitlines() if line.strip())
 
 
-def _time(seconds: float, point: str) -> str:
+def _format_time(seconds: float, point: str) -> str:
     milliseconds = round(max(0.0, seconds) * 1_000)
     minutes, rest = divmod(milliseconds, 60_000)
     hours, minutes = divmod(minutes, 60)

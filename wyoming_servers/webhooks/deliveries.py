@@ -48,7 +48,7 @@ class DeliveryStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Hook:
+class Webhook:
     """An address that wants to be told."""
 
     id: str
@@ -90,30 +90,30 @@ class DeliveryStorage:
     async def close(self) -> None:
         await self._connection.close()
 
-    async def add_hook(self, url: str, events: tuple[str, ...], now: float) -> Hook:
+    async def add_webhook(self, url: str, events: tuple[str, ...], now: float) -> Webhook:
         """Keep an address."""
-        hook = Hook(str(uuid.uuid4()), url, events, now)
-        await self._all(
+        hook = Webhook(str(uuid.uuid4()), url, events, now)
+        await self._execute(
             "INSERT INTO hooks VALUES (?, ?, ?, ?)", hook.id, url, json.dumps(events), now
         )
         return hook
 
-    async def hooks(self) -> list[Hook]:
+    async def webhooks(self) -> list[Webhook]:
         """Return the addresses, oldest first."""
-        rows = await self._all("SELECT * FROM hooks ORDER BY created, id")
+        rows = await self._execute("SELECT * FROM hooks ORDER BY created, id")
         return [
-            Hook(row["id"], row["url"], tuple(json.loads(row["events"])), row["created"])
+            Webhook(row["id"], row["url"], tuple(json.loads(row["events"])), row["created"])
             for row in rows
         ]
 
-    async def remove_hook(self, hook: str) -> None:
+    async def remove_webhook(self, hook: str) -> None:
         """Forget an address. Raises NotFoundError."""
-        if not await self._all("DELETE FROM hooks WHERE id = ? RETURNING id", hook):
+        if not await self._execute("DELETE FROM hooks WHERE id = ? RETURNING id", hook):
             raise NotFoundError(f"webhook {hook[:80]} not found")
 
     async def add(self, event: str, url: str, body: str, now: float, key: str = "") -> str | None:
         """Keep a message; return its id, or None if one with the same key was kept before."""
-        rows = await self._all(
+        rows = await self._execute(
             "INSERT INTO deliveries (id, number, event, url, body, status, created) VALUES "
             "(?, (SELECT coalesce(max(number), 0) + 1 FROM deliveries), ?, ?, ?, 'pending', ?) "
             "ON CONFLICT (id) DO NOTHING RETURNING id",
@@ -123,22 +123,22 @@ class DeliveryStorage:
 
     async def get(self, delivery: str) -> Delivery:
         """Return a message. Raises NotFoundError."""
-        rows = await self._all("SELECT * FROM deliveries WHERE id = ?", delivery)
+        rows = await self._execute("SELECT * FROM deliveries WHERE id = ?", delivery)
         if not rows:
             raise NotFoundError(f"delivery {delivery[:80]} not found")
-        return _delivery(rows[0])
+        return _delivery_from_row(rows[0])
 
     async def latest(self, limit: int) -> list[Delivery]:
         """Return messages, the newest first."""
-        rows = await self._all("SELECT * FROM deliveries ORDER BY number DESC LIMIT ?", limit)
-        return [_delivery(row) for row in rows]
+        rows = await self._execute("SELECT * FROM deliveries ORDER BY number DESC LIMIT ?", limit)
+        return [_delivery_from_row(row) for row in rows]
 
-    async def pending(self) -> list[str]:
+    async def pending_ids(self) -> list[str]:
         """Return the messages that are still to be sent, oldest first."""
-        rows = await self._all("SELECT id FROM deliveries WHERE status = 'pending' ORDER BY number")
+        rows = await self._execute("SELECT id FROM deliveries WHERE status = 'pending' ORDER BY number")
         return [row["id"] for row in rows]
 
-    async def note(
+    async def record_attempt(
         self,
         delivery: str,
         status: DeliveryStatus,
@@ -149,7 +149,7 @@ class DeliveryStorage:
         completed: float | None,
     ) -> None:
         """Write down how a try went."""
-        await self._all(
+        await self._execute(
             "UPDATE deliveries SET status = ?, attempts = ?, http_status = ?, error = ?, "
             "completed = ? WHERE id = ?",
             *(status, attempts, http_status, error, completed, delivery),
@@ -157,13 +157,13 @@ class DeliveryStorage:
 
     async def prune(self, before: float) -> None:
         """Forget messages that ended before a moment."""
-        await self._all("DELETE FROM deliveries WHERE completed < ?", before)
+        await self._execute("DELETE FROM deliveries WHERE completed < ?", before)
 
-    async def _all(self, sql: str, *values: Any) -> list[Row]:
+    async def _execute(self, sql: str, *values: Any) -> list[Row]:
         async with self._connection.execute(sql, values) as cursor:
             return list(await cursor.fetchall())
 
 
-def _delivery(row: Row) -> Delivery:
+def _delivery_from_row(row: Row) -> Delivery:
     values = {name: row[name] for name in row.keys() if name != "number"}  # noqa: SIM118
     return Delivery(**values | {"status": DeliveryStatus(row["status"])})

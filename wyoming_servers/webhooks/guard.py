@@ -35,12 +35,12 @@ class AddressGuard:
     """Decides by `webhooks.allow`: `public`, host names (`*.lan` too), addresses and networks."""
 
     def __init__(self, allow: Iterable[str]) -> None:
-        self._public = False
+        self._allow_public = False
         self._names: set[str] = set()
         self._networks: list[IPv4Network | IPv6Network] = []
         for entry in allow:
             if entry == PUBLIC:
-                self._public = True
+                self._allow_public = True
                 continue
             try:
                 self._networks.append(ip_network(entry, strict=False))
@@ -62,8 +62,8 @@ class AddressGuard:
             raise BadRequestError("webhook_url must be an http or https address")
         if parts.username is not None or any(ord(sign) <= 32 for sign in url):
             raise BadRequestError("webhook_url must hold no user name and no spaces")
-        address = _address(host)
-        allowed = self._public or self._names_host(host) or bool(self._networks)
+        address = _parse_address(host)
+        allowed = self._allow_public or self._is_named(host) or bool(self._networks)
         if address is not None:
             allowed = self.permits(host, address)
         if not allowed:
@@ -78,15 +78,15 @@ class AddressGuard:
         3. The address is on the internet, and that is allowed. Addresses that carry another one
            inside (mapped, 6to4, Teredo, NAT64) count as the one inside.
         """
-        if self._names_host(host):  # 1
+        if self._is_named(host):  # 1
             return True
-        inner = _unwrap(address)
+        inner = _embedded_address(address)
         for network in self._networks:  # 2
             if inner.version == network.version and inner in network:
                 return True
-        return self._public and inner.is_global and not inner.is_multicast  # 3
+        return self._allow_public and inner.is_global and not inner.is_multicast  # 3
 
-    def _names_host(self, host: str) -> bool:
+    def _is_named(self, host: str) -> bool:
         name = host.lower().rstrip(".")
         if name in self._names:
             return True
@@ -94,14 +94,14 @@ class AddressGuard:
         return bool(domain) and f"*.{domain}" in self._names
 
 
-def _address(host: str) -> Address | None:
+def _parse_address(host: str) -> Address | None:
     try:
         return ip_address(host)
     except ValueError:
         return None
 
 
-def _unwrap(address: Address) -> Address:
+def _embedded_address(address: Address) -> Address:
     if isinstance(address, IPv4Address):
         return address
     if address.ipv4_mapped is not None:

@@ -33,7 +33,7 @@ class SendError(Exception):
         """Whether trying again is pointless."""
 
 
-class Sender:
+class WebhookSender:
     """Calls addresses that the guard lets pass; use it with `async with`."""
 
     def __init__(
@@ -53,11 +53,11 @@ class Sender:
         self._context = context
 
     async def __aenter__(self) -> Self:
-        context = self._context or await asyncio.to_thread(_tls)
+        context = self._context or await asyncio.to_thread(_tls_context)
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=context,
             max_keepalive_connections=0,
-            network_backend=_GuardedNetwork(self._guard, self._resolve),
+            network_backend=_GuardedBackend(self._guard, self._resolve),
         )
         return self
 
@@ -104,7 +104,7 @@ class Sender:
         return "v1," + base64.b64encode(digest).decode()
 
 
-class _GuardedNetwork(httpcore.AsyncNetworkBackend):
+class _GuardedBackend(httpcore.AsyncNetworkBackend):
     """Resolves a name once, checks what it resolved to, and connects to just that."""
 
     def __init__(self, guard: AddressGuard, resolve: Resolve) -> None:
@@ -150,5 +150,5 @@ async def resolve_host(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in found))
 
 
-def _tls() -> ssl.SSLContext:
+def _tls_context() -> ssl.SSLContext:
     return ssl.create_default_context(cafile=certifi.where())

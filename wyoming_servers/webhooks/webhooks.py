@@ -13,41 +13,41 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from wyoming_servers.bus import EventBus, Numbered, Subscription
+from wyoming_servers.bus import EventBus, SequencedEvent, Subscription
 from wyoming_servers.clock import Clock
 from wyoming_servers.config.schema import WebhooksSection
 from wyoming_servers.errors import BadRequestError, LoadFailedError, ShuttingDownError
 from wyoming_servers.events import ModelLoaded, ModelUnloaded
-from wyoming_servers.store.secret import read_private
+from wyoming_servers.store.secret import read_or_create_secret
 from wyoming_servers.webhooks.deliveries import (
     Delivery,
     DeliveryStatus,
     DeliveryStorage,
-    Hook,
+    Webhook,
 )
 from wyoming_servers.webhooks.guard import AddressGuard
-from wyoming_servers.webhooks.sender import Resolve, Sender, SendError
+from wyoming_servers.webhooks.sender import Resolve, WebhookSender, SendError
 
 _LOGGER: Final = logging.getLogger(__name__)
 
 SECRET_FILE: Final = "webhook-secret"  # noqa: S105  (a file's name)
 
-KINDS: Final = ("job", "model")
+EVENT_GROUPS: Final = ("job", "model")
 
-TRIES: Final = 3
+MAX_ATTEMPTS: Final = 3
 BACKOFF_SECONDS: Final = (1.0, 2.0)
 """After the first and the second try."""
 
-MAX_FOLLOWERS: Final = 256
+MAX_SUBSCRIBERS: Final = 256
 """Addresses told of the default model because a job named them; the oldest go first."""
 
-MAX_HOOKS: Final = 256
+MAX_WEBHOOKS: Final = 256
 
-_AT_A_TIME: Final = 8
-_KEEP_SECONDS: Final = 604_800.0
+_MAX_CONCURRENT: Final = 8
+_RETENTION_SECONDS: Final = 604_800.0
 
 
-class Webhooks:
+class WebhookManager:
     """All messages of one server; use it with `async with`."""
 
     def __init__(
@@ -68,11 +68,11 @@ class Webhooks:
         self._default_model = default_model
         self._resolve = resolve
         self._guard = AddressGuard(config.allow)
-        self._followers: dict[str, None] = {}
+        self._subscribers: dict[str, None] = {}
         self._storage: DeliveryStorage | None = None
         self._stack = AsyncExitStack()
-        self._sending: set[asyncio.Task[None]] = set()
-        self._slots = asyncio.Semaphore(_AT_A_TIME)
+        self._delivery_tasks: set[asyncio.Task[None]] = set()
+        self._slots = asyncio.Semaphore(_MAX_CONCURRENT)
 
     async def __aenter__(self) -> Self:
         """Open the storage and go on with what was not delivered."""
@@ -80,15 +80,15 @@ class Webhooks:
         async with AsyncExitStack() as stack:
             self._storage = await DeliveryStorage.open(self._data_dir / "webhooks.sqlite")
             stack.push_async_callback(self._storage.close)
-            sender = Sender(self._guard, secret, self._config.timeout, resolve=self._resolve)
+            sender = WebhookSender(self._guard, secret, self._config.timeout, resolve=self._resolve)
             self._sender = await stack.enter_async_context(sender)
-            stack.push_async_callback(self._stop_sending)
-            await self._storage.prune(self._clock.wall() - _KEEP_SECONDS)
-            for delivery in await self._storage.pending():
-                self._begin(delivery)
+            stack.push_async_callback(self._stop_deliveries)
+            await self._storage.prune(self._clock.wall() - _RETENTION_SECONDS)
+            for delivery in await self._storage.pending_ids():
+                self._start_delivery(delivery)
             subscription = stack.enter_context(self._bus.subscribe())
-            self._listening = asyncio.create_task(self._listen(subscription), name="webhooks")
-            stack.push_async_callback(self._stop_listening)
+            self._watch_task = asyncio.create_task(self._watch_models(subscription), name="webhooks")
+            stack.push_async_callback(self._stop_watching)
             self._stack = stack.pop_all()
         return self
 
@@ -101,83 +101,83 @@ class Webhooks:
         """Stop; what was not delivered is tried again at the next start."""
         await self._stack.aclose()
 
-    def check(self, url: str) -> None:
+    def check_url(self, url: str) -> None:
         """See that an address may be called, as far as its text tells. Raises BadRequestError."""
         self._guard.check_url(url)
 
-    def follow_models(self, url: str) -> None:
+    def subscribe_to_models(self, url: str) -> None:
         """Tell an address when the default model is ready or unloaded, until the server ends."""
-        self._followers.pop(url, None)
-        self._followers[url] = None
-        while len(self._followers) > MAX_FOLLOWERS:
-            del self._followers[next(iter(self._followers))]
+        self._subscribers.pop(url, None)
+        self._subscribers[url] = None
+        while len(self._subscribers) > MAX_SUBSCRIBERS:
+            del self._subscribers[next(iter(self._subscribers))]
 
-    async def register(self, url: str, events: Sequence[str]) -> Hook:
+    async def register(self, url: str, events: Sequence[str]) -> Webhook:
         """Tell an address of all jobs, all models, or both, for good. Raises BadRequestError."""
-        self.check(url)
-        wanted = tuple(dict.fromkeys(events or KINDS))
-        if not set(wanted) <= set(KINDS):
-            raise BadRequestError(f"events must be some of {', '.join(KINDS)}")
-        if len(await self._open.hooks()) >= MAX_HOOKS:
-            raise BadRequestError(f"there are {MAX_HOOKS} webhooks already")
-        return await self._open.add_hook(url, wanted, self._clock.wall())
+        self.check_url(url)
+        wanted = tuple(dict.fromkeys(events or EVENT_GROUPS))
+        if not set(wanted) <= set(EVENT_GROUPS):
+            raise BadRequestError(f"events must be some of {', '.join(EVENT_GROUPS)}")
+        if len(await self._opened_storage.webhooks()) >= MAX_WEBHOOKS:
+            raise BadRequestError(f"there are {MAX_WEBHOOKS} webhooks already")
+        return await self._opened_storage.add_webhook(url, wanted, self._clock.wall())
 
-    async def hooks(self) -> list[Hook]:
+    async def webhooks(self) -> list[Webhook]:
         """Return the registered addresses."""
-        return await self._open.hooks()
+        return await self._opened_storage.webhooks()
 
     async def remove(self, hook: str) -> None:
         """Forget a registered address. Raises NotFoundError."""
-        await self._open.remove_hook(hook)
+        await self._opened_storage.remove_webhook(hook)
 
     async def deliveries(self, limit: int = 100) -> list[Delivery]:
         """Return messages, the newest first."""
-        return await self._open.latest(limit)
+        return await self._opened_storage.latest(limit)
 
-    async def repeat(self, delivery: str) -> Delivery:
+    async def redeliver(self, delivery: str) -> Delivery:
         """Send a message once more, as a new one. Raises NotFoundError."""
-        old = await self._open.get(delivery)
-        again = await self._open.add(old.event, old.url, old.body, self._clock.wall())
+        old = await self._opened_storage.get(delivery)
+        again = await self._opened_storage.add(old.event, old.url, old.body, self._clock.wall())
         assert again is not None  # noqa: S101  (a new id)
-        self._begin(again)
-        return await self._open.get(again)
+        self._start_delivery(again)
+        return await self._opened_storage.get(again)
 
-    async def job_ended(self, job: str, url: str, payload: Mapping[str, Any]) -> None:
+    async def notify_job_ended(self, job: str, url: str, payload: Mapping[str, Any]) -> None:
         """Tell the job's own address and the registered ones; asking again tells nobody twice."""
         urls = [url] if url else []
-        urls += [hook.url for hook in await self._open.hooks() if "job" in hook.events]
+        urls += [hook.url for hook in await self._opened_storage.webhooks() if "job" in hook.events]
         for target in dict.fromkeys(urls):
-            await self._tell("job", target, payload, key=_key(job, target))
+            await self._queue_delivery("job", target, payload, key=_delivery_key(job, target))
 
-    async def _listen(self, events: Subscription) -> None:
+    async def _watch_models(self, events: Subscription) -> None:
         async for item in events:
-            message = _about_model(item)
+            message = _model_message(item)
             if message is None:
                 continue
-            urls = list(self._followers) if message["model"] == self._default_model else []
-            urls += [hook.url for hook in await self._open.hooks() if "model" in hook.events]
+            urls = list(self._subscribers) if message["model"] == self._default_model else []
+            urls += [hook.url for hook in await self._opened_storage.webhooks() if "model" in hook.events]
             for url in dict.fromkeys(urls):
-                await self._tell(message["type"], url, message)
+                await self._queue_delivery(message["type"], url, message)
 
-    async def _tell(
+    async def _queue_delivery(
         self, event: str, url: str, payload: Mapping[str, Any], *, key: str = ""
     ) -> None:
         body = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
-        delivery = await self._open.add(event, url, body, self._clock.wall(), key)
+        delivery = await self._opened_storage.add(event, url, body, self._clock.wall(), key)
         if delivery is not None:
-            self._begin(delivery)
+            self._start_delivery(delivery)
 
-    def _begin(self, delivery: str) -> None:
+    def _start_delivery(self, delivery: str) -> None:
         task = asyncio.create_task(self._deliver(delivery), name="deliver a webhook")
-        self._sending.add(task)
-        task.add_done_callback(self._sending.discard)
+        self._delivery_tasks.add(task)
+        task.add_done_callback(self._delivery_tasks.discard)
 
     async def _deliver(self, delivery_id: str) -> None:
         """Try until it is taken, pointless, or was tried three times."""
         async with self._slots:
-            delivery = await self._open.get(delivery_id)
+            delivery = await self._opened_storage.get(delivery_id)
             body = delivery.body.encode()
-            for attempt in range(1, TRIES + 1):
+            for attempt in range(1, MAX_ATTEMPTS + 1):
                 status, error, final = DeliveryStatus.DELIVERED, "", True
                 http_status: int | None = None
                 try:
@@ -186,8 +186,8 @@ class Webhooks:
                     )
                 except SendError as err:
                     status, error, http_status = DeliveryStatus.FAILED, str(err), err.status
-                    final = err.final or attempt == TRIES
-                await self._open.note(
+                    final = err.final or attempt == MAX_ATTEMPTS
+                await self._opened_storage.record_attempt(
                     delivery.id,
                     status if final else DeliveryStatus.PENDING,
                     attempts=attempt,
@@ -202,19 +202,19 @@ class Webhooks:
                 await self._clock.sleep(BACKOFF_SECONDS[attempt - 1])
 
     @property
-    def _open(self) -> DeliveryStorage:
+    def _opened_storage(self) -> DeliveryStorage:
         if self._storage is None:
             raise ShuttingDownError("Webhooks are not served now.")
         return self._storage
 
-    async def _stop_sending(self) -> None:
-        await _end(self._sending)
+    async def _stop_deliveries(self) -> None:
+        await _cancel_all(self._delivery_tasks)
 
-    async def _stop_listening(self) -> None:
-        await _end({self._listening})
+    async def _stop_watching(self) -> None:
+        await _cancel_all({self._watch_task})
 
 
-async def _end(tasks: set[asyncio.Task[None]]) -> None:
+async def _cancel_all(tasks: set[asyncio.Task[None]]) -> None:
     waiting = set(tasks)
     for task in waiting:
         task.cancel()
@@ -225,10 +225,10 @@ async def _end(tasks: set[asyncio.Task[None]]) -> None:
             _LOGGER.error("The %s task failed", task.get_name(), exc_info=failure)
 
 
-def _about_model(item: Numbered) -> dict[str, Any] | None:
+def _model_message(item: SequencedEvent) -> dict[str, Any] | None:
     match item.event:
         case ModelLoaded() as loaded:
-            at = datetime.fromtimestamp(item.at, UTC).isoformat(timespec="milliseconds")
+            at = datetime.fromtimestamp(item.timestamp, UTC).isoformat(timespec="milliseconds")
             when = at.replace("+00:00", "Z")
             return {"type": loaded.type, "loaded_at": when, "model": loaded.model}
         case ModelUnloaded() as unloaded:
@@ -237,7 +237,7 @@ def _about_model(item: Numbered) -> dict[str, Any] | None:
             return None
 
 
-def _key(job: str, url: str) -> str:
+def _delivery_key(job: str, url: str) -> str:
     """Return an id that the same end of the same job gets again."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{job} {url}"))
 
@@ -245,7 +245,7 @@ def _key(job: str, url: str) -> str:
 def _ensure_secret(data_dir: Path) -> str:
     path = data_dir / SECRET_FILE
     try:
-        return read_private(path, "whsec_" + b64encode(secrets.token_bytes(32)).decode())
+        return read_or_create_secret(path, "whsec_" + b64encode(secrets.token_bytes(32)).decode())
     except (OSError, UnicodeDecodeError) as err:
         raise LoadFailedError(
             f"The secret that signs webhooks in {path} cannot be used: {err}.",

@@ -16,7 +16,7 @@ OnProgress = Callable[[str, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadResult:
     """What a worker reported when its model was ready."""
 
     seconds: float
@@ -26,7 +26,7 @@ class Loaded:
 
 
 @dataclass(frozen=True, slots=True)
-class Exit:
+class ExitStatus:
     """Why a worker process is gone."""
 
     returncode: int | None
@@ -40,7 +40,7 @@ class Exit:
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
+class OutputChunk:
     """A piece of a run's output."""
 
     data: Mapping[str, Any]
@@ -62,7 +62,7 @@ class Run(Protocol):
         """Say that the input is complete."""
         ...
 
-    def __aiter__(self) -> AsyncIterator[Chunk]:
+    def __aiter__(self) -> AsyncIterator[OutputChunk]:
         """Yield the output until the run ends."""
         ...
 
@@ -89,11 +89,11 @@ class Worker(Protocol):
         ...
 
     @property
-    def exited(self) -> asyncio.Future[Exit]:
+    def exited(self) -> asyncio.Future[ExitStatus]:
         """Done as soon as the process is gone, for whatever reason. Never cancelled or failed."""
         ...
 
-    async def load(self, on_progress: OnProgress) -> Loaded:
+    async def load(self, on_progress: OnProgress) -> LoadResult:
         """Load and warm up. Raises LoadFailedError, OutOfMemoryError, DeviceLostError."""
         ...
 
@@ -103,7 +103,7 @@ class Worker(Protocol):
         *,
         payload: bytes = b"",
         streaming: bool = False,
-        priority: Priority = Priority.OTHER,
+        priority: Priority = Priority.BACKGROUND,
     ) -> Run:
         """Prepare a run; it begins when its `async with` is entered."""
         ...
@@ -112,7 +112,7 @@ class Worker(Protocol):
         """Return the seconds its message loop took to answer."""
         ...
 
-    async def stop(self, grace: float) -> Exit:
+    async def stop(self, grace: float) -> ExitStatus:
         """Ask it to unload and exit; terminate after `grace` seconds, kill after as many again."""
         ...
 

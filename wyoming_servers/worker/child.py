@@ -27,33 +27,33 @@ from queue import SimpleQueue
 from time import monotonic
 from typing import Final, NoReturn, cast
 
-from wyoming_servers.domain import Kind, ModelSpec, Placement
+from wyoming_servers.domain import Task, ModelSpec, Placement
 from wyoming_servers.engines import registry
-from wyoming_servers.engines.base import Engine, WorksInLanes
+from wyoming_servers.engines.base import Engine, SupportsParallelRuns
 from wyoming_servers.engines.faults import classify
 from wyoming_servers.errors import CancelledError, DeviceLostError
-from wyoming_servers.protocol.codec import Decoder, FramingError, encode
+from wyoming_servers.protocol.codec import FrameDecoder, FramingError, encode_frame
 from wyoming_servers.protocol.messages import (
-    Error,
+    ErrorMessage,
     InferenceResult,
     LoadModel,
     Message,
     ModelReady,
-    ModelUnloaded,
+    ModelUnloadedMessage,
     Ping,
     Pong,
-    Progress,
+    ProgressMessage,
     UnloadModel,
 )
-from wyoming_servers.protocol.session import Phase, Session
-from wyoming_servers.protocol.violation import ProtocolError, Side
+from wyoming_servers.protocol.session import WorkerPhase, ProtocolSession
+from wyoming_servers.protocol.violation import ProtocolError, Peer
 from wyoming_servers.protocol.wire import PIPE_LIMITS, from_frame, to_frame
 from wyoming_servers.worker.exits import DEVICE_LOST_STATUS, PROTOCOL_STATUS
 from wyoming_servers.worker.failures import log_failure
-from wyoming_servers.worker.lanes import Back, Lanes
-from wyoming_servers.worker.order import Order
-from wyoming_servers.worker.playout import PlayoutOrder
-from wyoming_servers.worker.steps import Stepper
+from wyoming_servers.worker.lanes import StepDone, InferencePool
+from wyoming_servers.worker.order import RunQueue
+from wyoming_servers.worker.playout import PlayoutQueue
+from wyoming_servers.worker.steps import RunExecutor
 
 _LOGGER: Final = logging.getLogger("worker")
 
@@ -78,8 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     # Ctrl-C goes to the whole process group; the server decides what it means for us.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _die_with(options.parent)
-    _offer_to_the_oom_killer()
+    _exit_with_parent(options.parent)
+    _raise_oom_score()
     handler = logging.StreamHandler()
     handler.setFormatter(_Formatter("%(levelname)s:%(name)s: %(message)s"))
     logging.basicConfig(level=options.log_level, handlers=[handler])
@@ -101,21 +101,21 @@ async def _serve(pipe: socket.socket) -> NoReturn:
     """
     pipe.setblocking(False)
     loop = asyncio.get_running_loop()
-    child = Child(loop)
+    child = WorkerChild(loop)
     await loop.create_connection(lambda: child, sock=pipe)
     _exit(await child.ended)
 
 
-class Child(asyncio.Protocol):
+class WorkerChild(asyncio.Protocol):
     """The event loop's half: the pipe, the session, and the door to the engine thread."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.ended: asyncio.Future[int] = loop.create_future()
         """Done with the exit status when the process is to end."""
         self._loop = loop
-        self._session = Session(Side.WORKER)
-        self._decoder = Decoder(PIPE_LIMITS)
-        self._mailbox: SimpleQueue[Message | Back] = SimpleQueue()
+        self._session = ProtocolSession(Peer.WORKER)
+        self._decoder = FrameDecoder(PIPE_LIMITS)
+        self._mailbox: SimpleQueue[Message | StepDone] = SimpleQueue()
         self._transport: asyncio.Transport | None = None
         self._status = 0
         self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
@@ -128,7 +128,7 @@ class Child(asyncio.Protocol):
         self._decoder.feed(data)
         try:
             for frame in self._decoder:
-                self._receive(from_frame(frame, Side.SERVER))
+                self._receive(from_frame(frame, Peer.SERVER))
         except (FramingError, ProtocolError):
             _LOGGER.exception("The server sent what it must not send")
             self._leave(PROTOCOL_STATUS)
@@ -139,14 +139,14 @@ class Child(asyncio.Protocol):
             self.ended.set_result(self._status)
 
     def _receive(self, message: Message) -> None:
-        loading = self._session.phase is Phase.LOADING
+        loading = self._session.phase is WorkerPhase.LOADING
         if not self._session.receive(message):
             return
         if isinstance(message, Ping):
             self._send(Pong(text=message.text))
         elif isinstance(message, UnloadModel) and loading:
             # A load cannot be interrupted, and there is nothing to save.
-            self._send(ModelUnloaded())
+            self._send(ModelUnloadedMessage())
             self._leave(0)
         else:
             self._mailbox.put(message)
@@ -160,7 +160,7 @@ class Child(asyncio.Protocol):
                 # Cancelled in the last moment: a run that was cancelled ends with an error.
                 self._send(_cancelled(message.run))
             return
-        self._transport.write(encode(to_frame(message)) if data is None else data)
+        self._transport.write(encode_frame(to_frame(message)) if data is None else data)
 
     def _leave(self, status: int) -> None:
         """End the process when what was sent is out."""
@@ -189,9 +189,9 @@ class Child(asyncio.Protocol):
             engine = self._load(message)
             if engine is None:
                 return 1
-            self._run(engine, Kind(message.kind))
+            self._run(engine, Task(message.kind))
             engine.close()
-        self._emit(ModelUnloaded())
+        self._emit(ModelUnloadedMessage())
         return 0
 
     def _load(self, message: LoadModel) -> Engine | None:
@@ -202,7 +202,7 @@ class Child(asyncio.Protocol):
         def progress(phase: str, percent: int) -> None:
             if last != [(phase, percent)]:
                 last[:] = [(phase, percent)]
-                self._emit(Progress(phase=phase, percent=percent))
+                self._emit(ProgressMessage(phase=phase, percent=percent))
 
         try:
             engine = registry.create(message.engine)
@@ -219,7 +219,7 @@ class Child(asyncio.Protocol):
             error = classify(err, loading=True)
             log_failure(_LOGGER, f"Loading {message.model}", err, error)
             self._emit(
-                Error(
+                ErrorMessage(
                     code=error.code,
                     message=error.message,
                     hint=error.hint,
@@ -229,12 +229,12 @@ class Child(asyncio.Protocol):
             return None
         return engine
 
-    def _run(self, engine: Engine, kind: Kind) -> None:
+    def _run(self, engine: Engine, kind: Task) -> None:
         """Serve runs until the model is to be unloaded."""
-        count = engine.lanes if isinstance(engine, WorksInLanes) else 1
-        lanes = Lanes(count, self._mailbox.put) if count > 1 else None
-        order = PlayoutOrder(monotonic, count) if kind is Kind.TTS else Order()
-        stepper = Stepper(engine, self._emit, lanes, order)
+        count = engine.parallel_runs if isinstance(engine, SupportsParallelRuns) else 1
+        lanes = InferencePool(count, self._mailbox.put) if count > 1 else None
+        order = PlayoutQueue(monotonic, count) if kind is Task.TTS else RunQueue()
+        stepper = RunExecutor(engine, self._emit, lanes, order)
         while True:
             # Take in everything that has come before each step, so that a cancel or a more urgent
             # run counts at once; sleep only when there is nothing to do.
@@ -243,12 +243,12 @@ class Child(asyncio.Protocol):
                 if isinstance(message, UnloadModel):
                     stepper.close()
                     return
-                stepper.take(message)
+                stepper.handle(message)
             stepper.step()
 
     def _emit(self, message: Message) -> None:
         """Hand a message to the loop. Raises TypeError or ValueError if its data is not JSON."""
-        data = encode(to_frame(message))
+        data = encode_frame(to_frame(message))
         self._loop.call_soon_threadsafe(self._send, message, data)
 
 
@@ -256,7 +256,7 @@ def _spec(message: LoadModel) -> ModelSpec:
     """What an engine needs to know of its model."""
     return ModelSpec(
         id=message.model,
-        kind=Kind(message.kind),
+        task=Task(message.kind),
         engine=message.engine,
         files=message.files,
         languages=message.languages,
@@ -264,11 +264,11 @@ def _spec(message: LoadModel) -> ModelSpec:
     )
 
 
-def _cancelled(run: int) -> Error:
-    return Error(run=run, code=CancelledError.code, message="The run was cancelled.")
+def _cancelled(run: int) -> ErrorMessage:
+    return ErrorMessage(run=run, code=CancelledError.code, message="The run was cancelled.")
 
 
-def _die_with(parent: int) -> None:
+def _exit_with_parent(parent: int) -> None:
     """Ask Linux to kill us when the server dies; a stuck loop would not see the pipe end."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -277,7 +277,7 @@ def _die_with(parent: int) -> None:
         _exit(0)
 
 
-def _offer_to_the_oom_killer() -> None:
+def _raise_oom_score() -> None:
     try:
         Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE, encoding="ascii")
     except OSError as err:

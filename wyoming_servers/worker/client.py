@@ -11,11 +11,11 @@ from typing import Any, TypeVar, cast
 
 from wyoming_servers.domain import ModelSpec, Placement, Priority
 from wyoming_servers.errors import ConductorError, InternalError, from_code
-from wyoming_servers.protocol.codec import Decoder, FramingError, encode
+from wyoming_servers.protocol.codec import FrameDecoder, FramingError, encode_frame
 from wyoming_servers.protocol.messages import (
     Cancel,
     Credit,
-    Error,
+    ErrorMessage,
     InferenceChunk,
     InferenceResult,
     LoadModel,
@@ -23,33 +23,33 @@ from wyoming_servers.protocol.messages import (
     ModelReady,
     Ping,
     Pong,
-    Progress,
+    ProgressMessage,
     RunInference,
     UnloadModel,
 )
-from wyoming_servers.protocol.session import Phase, Session
-from wyoming_servers.protocol.violation import ProtocolError, Side
+from wyoming_servers.protocol.session import WorkerPhase, ProtocolSession
+from wyoming_servers.protocol.violation import ProtocolError, Peer
 from wyoming_servers.protocol.wire import PIPE_LIMITS, from_frame, to_frame
-from wyoming_servers.worker.base import Loaded, OnProgress
-from wyoming_servers.worker.run import PipeRun
+from wyoming_servers.worker.base import LoadResult, OnProgress
+from wyoming_servers.worker.run import RemoteRun
 
-OnBroken = Callable[[ConductorError], None]
+OnProtocolError = Callable[[ConductorError], None]
 """Called once, with the reason, when the worker has sent what it must not send."""
 
-OnEnd = Callable[[], None]
+OnPipeClosed = Callable[[], None]
 """Called when the pipe has ended, from whichever side."""
 
 _Result = TypeVar("_Result")
 
 
-class Client(asyncio.Protocol):
+class WorkerClient(asyncio.Protocol):
     """One worker's pipe. Connect it with `loop.create_connection(lambda: client, sock=…)`."""
 
-    def __init__(self, on_broken: OnBroken, on_end: OnEnd) -> None:
+    def __init__(self, on_broken: OnProtocolError, on_end: OnPipeClosed) -> None:
         self._on_broken = on_broken
         self._on_end = on_end
-        self._session = Session(Side.SERVER)
-        self._decoder = Decoder(PIPE_LIMITS)
+        self._session = ProtocolSession(Peer.SERVER)
+        self._decoder = FrameDecoder(PIPE_LIMITS)
         self._transport: asyncio.Transport | None = None
         self._outgoing: list[bytes] = []
         """Messages that leave together when the loop has run what is ready now: the audio of many
@@ -58,9 +58,9 @@ class Client(asyncio.Protocol):
         self._writable.set()
         self._run_numbers = itertools.count(1)
         self._ping_numbers = itertools.count(1)
-        self._runs: dict[int, PipeRun] = {}
+        self._runs: dict[int, RemoteRun] = {}
         self._ready = False
-        self._loading: asyncio.Future[Loaded] | None = None
+        self._loading: asyncio.Future[LoadResult] | None = None
         self._on_progress: OnProgress | None = None
         self._pings: dict[str, asyncio.Future[None]] = {}
         self._lost: ConductorError | None = None
@@ -72,7 +72,7 @@ class Client(asyncio.Protocol):
         """Whether the model has never been ready."""
         return not self._ready
 
-    async def load(self, spec: ModelSpec, placement: Placement, on_progress: OnProgress) -> Loaded:
+    async def load(self, spec: ModelSpec, placement: Placement, on_progress: OnProgress) -> LoadResult:
         """Load and warm up. Raises the ConductorError that the worker failed with."""
         self._on_progress = on_progress
         self._loading = asyncio.get_running_loop().create_future()
@@ -80,7 +80,7 @@ class Client(asyncio.Protocol):
             LoadModel(
                 model=spec.id,
                 engine=spec.engine,
-                kind=spec.kind,
+                kind=spec.task,
                 files=spec.files,
                 languages=spec.languages,
                 device=placement.device,
@@ -92,9 +92,9 @@ class Client(asyncio.Protocol):
 
     def open(
         self, request: Mapping[str, Any], payload: bytes, *, streaming: bool, priority: Priority
-    ) -> PipeRun:
+    ) -> RemoteRun:
         """Prepare a run; it begins when its `async with` is entered."""
-        return PipeRun(self, request, payload, streaming=streaming, priority=priority)
+        return RemoteRun(self, request, payload, streaming=streaming, priority=priority)
 
     async def ping(self) -> float:
         """Return the seconds the worker's message loop took to answer."""
@@ -110,10 +110,10 @@ class Client(asyncio.Protocol):
 
     def unload(self) -> None:
         """Ask the worker to let the model go and exit; nothing if it is gone or was asked."""
-        if self._lost is None and self._session.phase not in (Phase.UNLOADING, Phase.CLOSED):
+        if self._lost is None and self._session.phase not in (WorkerPhase.UNLOADING, WorkerPhase.CLOSED):
             self.send(UnloadModel())
 
-    def lose(self, error: ConductorError) -> None:
+    def fail_all(self, error: ConductorError) -> None:
         """End everything that waits, now and from now on, with this error."""
         if self._lost is not None:
             return
@@ -133,21 +133,21 @@ class Client(asyncio.Protocol):
 
     # What a run needs.
 
-    def begin(self, run: PipeRun, message: RunInference) -> None:
+    def start_run(self, run: RemoteRun, message: RunInference) -> None:
         """Send the first message of a run and expect answers for it."""
         self.send(message)
         self._runs[message.run] = run
 
-    def next_run(self) -> int:
+    def next_run_number(self) -> int:
         """Return the number of the run that is about to begin."""
         return next(self._run_numbers)
 
-    def cancel(self, run: int) -> None:
+    def cancel_run(self, run: int) -> None:
         """Tell the worker that nobody waits for a run, if it has not ended; drop what it says."""
         if self._runs.pop(run, None) is not None:
             self.send(Cancel(target=run))
 
-    def credit(self, run: int, size: int) -> None:
+    def send_credit(self, run: int, size: int) -> None:
         """Tell the worker that output was taken, if the run has not ended."""
         if self._lost is None:
             self.send(Credit(run=run, size=size))
@@ -162,7 +162,7 @@ class Client(asyncio.Protocol):
         if self._transport is None:
             raise InternalError("The pipe to the worker was never connected.")
         try:
-            data = encode(to_frame(message))
+            data = encode_frame(to_frame(message))
         except (TypeError, ValueError) as err:
             raise InternalError(f"{message.type} carries what JSON cannot: {err}.") from err
         # When the pipe has ended, the process is about to be found dead, and `lose` follows.
@@ -177,7 +177,7 @@ class Client(asyncio.Protocol):
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(b"".join(outgoing))
 
-    async def writable(self) -> None:
+    async def wait_writable(self) -> None:
         """Wait while the pipe is full. Raises what the worker was lost to."""
         await self._writable.wait()
         if self._lost is not None:
@@ -192,7 +192,7 @@ class Client(asyncio.Protocol):
         self._decoder.feed(data)
         try:
             for frame in self._decoder:
-                self._receive(from_frame(frame, Side.WORKER))
+                self._receive(from_frame(frame, Peer.WORKER))
         except (FramingError, ProtocolError) as err:
             self._break(err)
 
@@ -220,33 +220,33 @@ class Client(asyncio.Protocol):
             case InferenceResult(run=number):
                 if run := self._runs.pop(number, None):
                     run.finish(message.data)
-            case Error(run=int(number)):
+            case ErrorMessage(run=int(number)):
                 if run := self._runs.pop(number, None):
-                    run.fail(_error(message))
-            case Error():
-                self._load_failed(_error(message))
+                    run.fail(_to_error(message))
+            case ErrorMessage():
+                self._load_failed(_to_error(message))
             case Credit(run=number, size=size):
                 if run := self._runs.get(number):
                     run.refill(size)
-            case Progress(run=None):
+            case ProgressMessage(run=None):
                 if self._on_progress is not None:
                     self._on_progress(message.phase, message.percent)
             case ModelReady():
                 self._ready = True
-                _settle(self._loading, Loaded(message.seconds, message.info))
+                _resolve(self._loading, LoadResult(message.seconds, message.info))
             case Pong():
-                _settle(self._pings.get(message.text), None)
+                _resolve(self._pings.get(message.text), None)
 
     def _load_failed(self, error: ConductorError) -> None:
         self.load_error = error
-        self.lose(error)
+        self.fail_all(error)
 
 
-def _error(message: Error) -> ConductorError:
+def _to_error(message: ErrorMessage) -> ConductorError:
     return from_code(message.code, message.message, message.hint)
 
 
-def _settle(waiting: asyncio.Future[_Result] | None, result: _Result) -> None:
+def _resolve(waiting: asyncio.Future[_Result] | None, result: _Result) -> None:
     """Give a waiter its result, unless it has gone away."""
     if waiting is not None and not waiting.done():
         waiting.set_result(result)

@@ -10,9 +10,9 @@ from typing import Final
 
 from wyoming_servers.domain import Placement
 
-Variables = Mapping[str, str]
+EnvironmentVariables = Mapping[str, str]
 
-COMMON: Final[Variables] = {
+COMMON_VARIABLES: Final[EnvironmentVariables] = {
     # Files come from the store, with their hashes checked. A worker that fetched one by itself
     # would hang without a network, and load what nobody has seen.
     "HF_HUB_OFFLINE": "1",
@@ -20,7 +20,7 @@ COMMON: Final[Variables] = {
 }
 """For every worker."""
 
-ENGINES: Final[Mapping[str, Variables]] = {
+ENGINE_VARIABLES: Final[Mapping[str, EnvironmentVariables]] = {
     # CTranslate2 allocates and frees tens of MB for every layer. With glibc's defaults each of
     # these is mapped and unmapped, at a million page faults an utterance; from one arena that
     # is kept they cost nothing (encoding takes 0.65 to 0.7 of the time, for 8 to 35 MB more).
@@ -38,8 +38,8 @@ ENGINES: Final[Mapping[str, Variables]] = {
 """Additions by engine. A launcher can be given more of them, such as OMP_NUM_THREADS."""
 
 
-def environment_for(
-    engine: str, placement: Placement, more: Mapping[str, Variables] | None = None
+def worker_environment(
+    engine: str, placement: Placement, more: Mapping[str, EnvironmentVariables] | None = None
 ) -> dict[str, str]:
     """Return the whole environment of a worker; it inherits ours, and later rows win.
 
@@ -48,21 +48,21 @@ def environment_for(
     takes memory there by accident. Looks at the disk once: call it outside the event loop.
     """
     result = dict(os.environ)
-    result |= COMMON
-    result |= ENGINES.get(engine, {})
+    result |= COMMON_VARIABLES
+    result |= ENGINE_VARIABLES.get(engine, {})
     if placement.device.startswith("cuda"):
         result["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
-        result["LD_LIBRARY_PATH"] = _joined(*cuda_libraries(), result.get("LD_LIBRARY_PATH"))
+        result["LD_LIBRARY_PATH"] = _join_paths(*cuda_library_folders(), result.get("LD_LIBRARY_PATH"))
     else:
         result["CUDA_VISIBLE_DEVICES"] = ""
     # The child starts with -P, which keeps files that happen to lie in the working directory
     # from standing in for modules; so our own place must be named.
-    result["PYTHONPATH"] = _joined(str(_package_root()), result.get("PYTHONPATH"))
+    result["PYTHONPATH"] = _join_paths(str(_package_root()), result.get("PYTHONPATH"))
     return result | dict((more or {}).get(engine, {}))
 
 
 @cache
-def cuda_libraries() -> tuple[str, ...]:
+def cuda_library_folders() -> tuple[str, ...]:
     """Folders of the CUDA libraries that were installed as Python packages (`nvidia-…-cu12`)."""
     found = find_spec("nvidia")
     places = found.submodule_search_locations if found is not None else None
@@ -76,5 +76,5 @@ def _package_root() -> Path:
     return Path(sys.modules["wyoming_servers"].__path__[0]).parent
 
 
-def _joined(*places: str | None) -> str:
+def _join_paths(*places: str | None) -> str:
     return os.pathsep.join(place for place in places if place)

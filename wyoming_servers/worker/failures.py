@@ -10,7 +10,7 @@ from wyoming_servers.errors import (
     RequestError,
 )
 
-_FORESEEN: Final = (OutOfMemoryError, DeviceLostError)
+_EXPECTED_ERRORS: Final = (OutOfMemoryError, DeviceLostError)
 """What happens to machines; the place in the code where it was noticed tells nobody anything."""
 
 
@@ -28,7 +28,7 @@ def log_failure(
     text = " ".join(str(meaning).split())
     if isinstance(meaning, RequestError):  # 1
         level = logging.INFO
-    elif isinstance(raised, ConductorError) or isinstance(meaning, _FORESEEN):  # 2
+    elif isinstance(raised, ConductorError) or isinstance(meaning, _EXPECTED_ERRORS):  # 2
         level = logging.WARNING
     else:  # 3
         logger.error("%s failed: %s", what, text, exc_info=raised)

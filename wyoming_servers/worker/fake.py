@@ -1,6 +1,6 @@
 """Workers without processes, for tests of whatever uses workers; time is the given clock's.
 
-launcher = FakeLauncher(clock, lambda spec, placement: FakeBehaviour(load_seconds=2.0))
+launcher = FakeLauncher(clock, lambda spec, placement: FakeBehavior(load_seconds=2.0))
 …
 launcher.launched[0].die()          # as if killed by signal 9
 """
@@ -15,9 +15,9 @@ from typing import Any, Self
 from wyoming_servers.clock import Clock
 from wyoming_servers.domain import ModelSpec, Placement, Priority
 from wyoming_servers.errors import ConductorError, InternalError
-from wyoming_servers.worker.base import Chunk, Exit, Loaded, OnProgress
-from wyoming_servers.worker.exits import as_error, explain
-from wyoming_servers.worker.outcome import Outcome
+from wyoming_servers.worker.base import OutputChunk, ExitStatus, LoadResult, OnProgress
+from wyoming_servers.worker.exits import exit_error, describe_exit
+from wyoming_servers.worker.outcome import RunStream
 
 _SIGTERM = 15
 _SIGKILL = 9
@@ -27,7 +27,7 @@ _SIGKILL = 9
 class FakeAnswer:
     """What a run gives back: the chunks, then the result, or the error instead of it."""
 
-    chunks: Iterable[Chunk] = ()
+    chunks: Iterable[OutputChunk] = ()
     result: Mapping[str, Any] = field(default_factory=dict)
     error: ConductorError | None = None
 
@@ -35,34 +35,34 @@ class FakeAnswer:
 Reply = Callable[[Mapping[str, Any], bytes], FakeAnswer]
 """Called with the request and the whole input; may raise a ConductorError."""
 
-Heard = Callable[[Mapping[str, Any], bytes, Mapping[str, Any]], Iterable[Chunk]]
+OnInput = Callable[[Mapping[str, Any], bytes, Mapping[str, Any]], Iterable[OutputChunk]]
 """Called with the request, a piece of the input and its data; returns what it leads to at once."""
 
 
-def _nothing(request: Mapping[str, Any], audio: bytes) -> FakeAnswer:
+def _empty_answer(request: Mapping[str, Any], audio: bytes) -> FakeAnswer:
     return FakeAnswer()
 
 
-def _silence(
+def _no_output(
     request: Mapping[str, Any], payload: bytes, data: Mapping[str, Any]
-) -> Iterable[Chunk]:
+) -> Iterable[OutputChunk]:
     return ()
 
 
 @dataclass(slots=True)
-class FakeBehaviour:
+class FakeBehavior:
     """How one worker behaves; tests may change it while the worker lives."""
 
     load_seconds: float = 0.0
     """`load` takes this long; half of it is phase `load`, the rest `warmup`."""
     load_error: ConductorError | None = None
     """What `load` raises after `load_seconds`; the process exits then, as a real one does."""
-    load_death: int | None = None
+    load_exit_code: int | None = None
     """Return code that the process dies with instead of becoming ready."""
     info: Mapping[str, Any] = field(default_factory=dict)
-    reply: Reply = _nothing
+    reply: Reply = _empty_answer
     """Answers a run when its input is complete."""
-    heard: Heard = _silence
+    on_input: OnInput = _no_output
     """Answers pieces of a streaming input as they come (wake words)."""
     run_seconds: float = 0.0
     """From the end of the input to the first chunk."""
@@ -76,7 +76,7 @@ class FakeBehaviour:
     """It answers nothing and ends only when killed (SIGSTOP)."""
 
 
-Script = Callable[[ModelSpec, Placement], FakeBehaviour]
+Script = Callable[[ModelSpec, Placement], FakeBehavior]
 """Chooses the behaviour of a worker as it is launched; raises to make the launch fail."""
 
 
@@ -100,7 +100,7 @@ class FakeLauncher:
         return sum(worker.load_calls for worker in self.launched if worker.spec.id == model)
 
     async def launch(self, spec: ModelSpec, placement: Placement) -> "FakeWorker":
-        behaviour = FakeBehaviour() if self._script is None else self._script(spec, placement)
+        behaviour = FakeBehavior() if self._script is None else self._script(spec, placement)
         worker = FakeWorker(self._clock, spec, placement, behaviour, next(self._pids))
         self.launched.append(worker)
         return worker
@@ -114,7 +114,7 @@ class FakeWorker:
         clock: Clock,
         spec: ModelSpec,
         placement: Placement,
-        behaviour: FakeBehaviour,
+        behaviour: FakeBehavior,
         pid: int,
     ) -> None:
         self.spec = spec
@@ -128,14 +128,14 @@ class FakeWorker:
         self._clock = clock
         self._pid = pid
         self._loading = True
-        self._exited: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
+        self._exited: asyncio.Future[ExitStatus] = asyncio.get_running_loop().create_future()
 
     @property
     def pid(self) -> int:
         return self._pid
 
     @property
-    def exited(self) -> asyncio.Future[Exit]:
+    def exited(self) -> asyncio.Future[ExitStatus]:
         return asyncio.shield(self._exited)
 
     @property
@@ -155,9 +155,9 @@ class FakeWorker:
 
     def die(self, returncode: int = -_SIGKILL, *, oom: bool = False) -> None:
         """End the process as the outside would: `kill -9`, a crash, the out-of-memory killer."""
-        self._exit(explain(returncode, loading=self._loading, oom_killed=oom))
+        self._exit(describe_exit(returncode, loading=self._loading, oom_killed=oom))
 
-    async def load(self, on_progress: OnProgress) -> Loaded:
+    async def load(self, on_progress: OnProgress) -> LoadResult:
         self.load_calls += 1
         begun = self._clock.now()
         on_progress("load", 0)
@@ -168,13 +168,13 @@ class FakeWorker:
         if self.behaviour.frozen:
             await self._unless_gone(asyncio.Event().wait())
         if self.behaviour.load_error is not None:
-            self._exit(explain(1, failure=self.behaviour.load_error))
+            self._exit(describe_exit(1, failure=self.behaviour.load_error))
             raise self.behaviour.load_error
-        if self.behaviour.load_death is not None:
-            self.die(self.behaviour.load_death)
+        if self.behaviour.load_exit_code is not None:
+            self.die(self.behaviour.load_exit_code)
         self.check()
         self._loading = False
-        return Loaded(self._clock.now() - begun, self.behaviour.info)
+        return LoadResult(self._clock.now() - begun, self.behaviour.info)
 
     def open(
         self,
@@ -182,7 +182,7 @@ class FakeWorker:
         *,
         payload: bytes = b"",
         streaming: bool = False,
-        priority: Priority = Priority.OTHER,
+        priority: Priority = Priority.BACKGROUND,
     ) -> "FakeRun":
         return FakeRun(self, self._clock, request, payload, streaming, priority)
 
@@ -192,7 +192,7 @@ class FakeWorker:
             await self._unless_gone(asyncio.Event().wait())
         return 0.0
 
-    async def stop(self, grace: float) -> Exit:
+    async def stop(self, grace: float) -> ExitStatus:
         self.stop_calls += 1
         behaviour = self.behaviour
         if behaviour.frozen or behaviour.stop_seconds > 2 * grace:
@@ -203,23 +203,23 @@ class FakeWorker:
             wait, returncode = behaviour.stop_seconds, 0
         if wait and not self.gone:
             await self._race(self._clock.sleep(wait))
-        self._exit(explain(returncode, asked=True, loading=self._loading))
+        self._exit(describe_exit(returncode, asked=True, loading=self._loading))
         return self._exited.result()
 
     def kill(self) -> None:
         self.killed = True
-        self._exit(explain(-_SIGKILL, asked=True, loading=self._loading))
+        self._exit(describe_exit(-_SIGKILL, asked=True, loading=self._loading))
 
     def check(self) -> None:
         """Raise what a request to a process that is gone raises."""
         if self.gone:
-            raise as_error(self._exited.result(), self.spec.id)
+            raise exit_error(self._exited.result(), self.spec.id)
 
-    def _exit(self, exit_: Exit) -> None:
+    def _exit(self, exit_: ExitStatus) -> None:
         if not self.gone:
             self._exited.set_result(exit_)
             for run in self.open_runs:
-                run.fail(as_error(exit_, self.spec.id))
+                run.fail(exit_error(exit_, self.spec.id))
 
     async def _race(self, waiting: Awaitable[object]) -> None:
         """Wait for whichever comes first: this, or the end of the process."""
@@ -258,7 +258,7 @@ class FakeRun:
         self._worker = worker
         self._clock = clock
         self._sealed = asyncio.Event()
-        self._outcome = Outcome()
+        self._outcome = RunStream()
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -281,7 +281,7 @@ class FakeRun:
         if self._task is None or not self.streaming or self._sealed.is_set():
             raise InternalError("Input was sent to a run that takes none.")
         self.input += payload
-        for chunk in self._worker.behaviour.heard(self.request, payload, data or {}):
+        for chunk in self._worker.behaviour.on_input(self.request, payload, data or {}):
             self._outcome.push(chunk)
         await asyncio.sleep(0)
 
@@ -290,7 +290,7 @@ class FakeRun:
             raise self._outcome.error
         self._sealed.set()
 
-    def __aiter__(self) -> AsyncIterator[Chunk]:
+    def __aiter__(self) -> AsyncIterator[OutputChunk]:
         return self._outcome.chunks()
 
     async def result(self) -> Mapping[str, Any]:
@@ -338,4 +338,4 @@ class FakeRun:
             if answer.error is not None:
                 self._outcome.fail(answer.error)
             else:
-                self._outcome.end(answer.result)
+                self._outcome.finish(answer.result)

@@ -9,62 +9,62 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from wyoming_servers.engines.base import Output
-from wyoming_servers.worker.work import Work
+from wyoming_servers.worker.work import RunState
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class OutputsExhausted:
     """The engine has yielded all there is; what it returned."""
 
     result: Mapping[str, Any] | None
 
 
-Made = Output | Ended | Exception
+StepResult = Output | OutputsExhausted | Exception
 """What came of asking an engine for its next output."""
 
 
 @dataclass(frozen=True, slots=True)
-class Back:
+class StepDone:
     """A lane says that a run's next output was made, or why not."""
 
-    work: Work
-    made: Made
+    run: RunState
+    result: StepResult
 
 
-Report = Callable[[Back], None]
+OnStepDone = Callable[[StepDone], None]
 """Called in a lane's thread."""
 
 
-def make(outputs: Iterator[Output]) -> Made:
+def next_output(outputs: Iterator[Output]) -> StepResult:
     """Let the engine work up to its next output."""
     try:
         return next(outputs)
     except StopIteration as end:
-        return Ended(end.value)
+        return OutputsExhausted(end.value)
     except Exception as err:  # noqa: BLE001  (the engine thread tells what it means)
         return err
 
 
-class Lanes:
+class InferencePool:
     """`count` threads; each that comes back is reported."""
 
-    def __init__(self, count: int, report: Report) -> None:
+    def __init__(self, count: int, report: OnStepDone) -> None:
         self._report: Final = report
         self._free = count
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="lane")
 
     @property
-    def free(self) -> bool:
+    def has_free_slot(self) -> bool:
         """Whether a run can be sent away."""
         return self._free > 0
 
-    def send(self, work: Work, outputs: Iterator[Output]) -> None:
+    def submit(self, work: RunState, outputs: Iterator[Output]) -> None:
         """Have the next output of a run made; nobody else may touch its engine's session."""
         self._free -= 1
-        work.away = True
-        self._threads.submit(lambda: self._report(Back(work, make(outputs))))
+        work.in_flight = True
+        self._threads.submit(lambda: self._report(StepDone(work, next_output(outputs))))
 
-    def welcome(self, work: Work) -> None:
+    def release(self, work: RunState) -> None:
         """Note that a run has come back."""
         self._free += 1
-        work.away = False
+        work.in_flight = False

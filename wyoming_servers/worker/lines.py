@@ -4,13 +4,13 @@ import logging
 import re
 from typing import Final
 
-_LONGEST: Final = 4_096
+_MAX_LINE_BYTES: Final = 4_096
 """Bytes of a line that are kept; libraries print whole tensors when they fail."""
 
-_OURS: Final = re.compile(r"^(?P<level>DEBUG|INFO|WARNING|ERROR|CRITICAL):[\w.]+: ?")
+_CHILD_LINE: Final = re.compile(r"^(?P<level>DEBUG|INFO|WARNING|ERROR|CRITICAL):[\w.]+: ?")
 """How a line of our own child begins; the server's log says all of that itself."""
 
-_LEVELS: Final = (
+_LIBRARY_LEVELS: Final = (
     (re.compile(r"^Fatal Python error|^terminate called"), logging.CRITICAL),
     (re.compile(r"^Traceback|^\w*(Error|Exception)\b"), logging.ERROR),
     # CTranslate2 (spdlog), then onnxruntime.
@@ -22,12 +22,12 @@ _LEVELS: Final = (
 """How a line of a library begins, and its level."""
 
 
-class LogLines:
+class ChildLogReader:
     """Cuts a stream of bytes into lines and logs each, as it comes."""
 
     def __init__(self, model: str) -> None:
         self.logger = logging.getLogger(f"wyoming_servers.worker.{model}")
-        self.last = ""
+        self.last_line = ""
         """The last line that was not empty."""
         self._rest = bytearray()
         self._level = logging.INFO
@@ -36,9 +36,9 @@ class LogLines:
         """Take what the process has printed."""
         *lines, rest = data.split(b"\n")
         for line in lines:
-            self._rest += line[: _LONGEST - len(self._rest)]
+            self._rest += line[: _MAX_LINE_BYTES - len(self._rest)]
             self._log()
-        self._rest += rest[: _LONGEST - len(self._rest)]
+        self._rest += rest[: _MAX_LINE_BYTES - len(self._rest)]
 
     def close(self) -> None:
         """Log what came without an end of line."""
@@ -49,14 +49,14 @@ class LogLines:
         self._rest.clear()
         if not line:
             return
-        if ours := _OURS.match(line):
+        if ours := _CHILD_LINE.match(line):
             self._level = getattr(logging, ours["level"])
             line = line[ours.end() :]
         elif not line[0].isspace():  # an indented line belongs to the one before
-            self._level = _level(line)
-        self.last = line.strip()
+            self._level = _library_level(line)
+        self.last_line = line.strip()
         self.logger.log(self._level, "%s", line)
 
 
-def _level(line: str) -> int:
-    return next((level for pattern, level in _LEVELS if pattern.search(line)), logging.INFO)
+def _library_level(line: str) -> int:
+    return next((level for pattern, level in _LIBRARY_LEVELS if pattern.search(line)), logging.INFO)

@@ -3,54 +3,54 @@
 import heapq
 import itertools
 
-from wyoming_servers.worker.work import Entry, Next, Work
+from wyoming_servers.worker.work import QueueKey, Step, RunState
 
 
-class Order:
+class RunQueue:
     """The runs that can do something."""
 
     def __init__(self) -> None:
-        self._heap: list[tuple[Entry, Work]] = []
+        self._heap: list[tuple[QueueKey, RunState]] = []
         self._turns = itertools.count()
 
     def __bool__(self) -> bool:
         return bool(self._heap)
 
-    def turn(self) -> int:
+    def next_sequence(self) -> int:
         """Return the place behind all that have one."""
         return next(self._turns)
 
-    def put(self, work: Work) -> None:
+    def put(self, work: RunState) -> None:
         """Let a run wait for its turn, a stream behind its equals, if it can do something."""
-        if work.queued or work.over or work.next is None:
+        if work.queued or work.done or work.next_step is None:
             return
         work.queued = True
         if work.streaming:
-            work.turn = self.turn()
-        heapq.heappush(self._heap, (work.entry, work))
+            work.sequence = self.next_sequence()
+        heapq.heappush(self._heap, (work.queue_key, work))
 
-    def take(self) -> Work | None:
+    def pop(self) -> RunState | None:
         """Take the most urgent run."""
         while self._heap:
             work = heapq.heappop(self._heap)[1]
-            if not work.over:
+            if not work.done:
                 work.queued = False
                 return work
         return None
 
-    def heard(self, work: Work, seconds: float) -> None:
+    def record_output(self, work: RunState, seconds: float) -> None:
         """Note that an output lasts so long: here it does not matter."""
 
-    def take_like(self, first: Work, action: Next, limit: int) -> list[Work]:
+    def pop_similar(self, first: RunState, action: Step, limit: int) -> list[RunState]:
         """Take runs of equal priority that are about to do the same, with `first` up to `limit`."""
-        found: list[Work] = []
-        others: list[tuple[Entry, Work]] = []
+        found: list[RunState] = []
+        others: list[tuple[QueueKey, RunState]] = []
         while self._heap and self._heap[0][0].urgency == -first.priority and len(found) < limit - 1:
             waiting = heapq.heappop(self._heap)
             work = waiting[1]
-            if work.over:
+            if work.done:
                 continue
-            if work.next is action:
+            if work.next_step is action:
                 work.queued = False
                 found.append(work)
             else:

@@ -6,21 +6,21 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from wyoming_servers.errors import ConductorError
-from wyoming_servers.worker.base import Chunk
+from wyoming_servers.worker.base import OutputChunk
 
-OnTaken = Callable[[Chunk], None]
+OnConsumed = Callable[[OutputChunk], None]
 """Called when the reader has taken a chunk, or has dropped it."""
 
 
-class Outcome:
+class RunStream:
     """Chunks until a result or an error; one reader, which may come before or after them.
 
     The writer calls `push` any number of times, then `end` or `fail` once; calls after that are
     ignored, because whoever fails all runs of a dead worker need not know which ended before.
     """
 
-    def __init__(self, on_taken: OnTaken | None = None) -> None:
-        self._chunks: deque[Chunk] = deque()
+    def __init__(self, on_taken: OnConsumed | None = None) -> None:
+        self._chunks: deque[OutputChunk] = deque()
         self._on_taken = on_taken
         self._changed = asyncio.Event()
         self._result: Mapping[str, Any] | None = None
@@ -36,13 +36,13 @@ class Outcome:
         """What the run failed with, if it did."""
         return self._error
 
-    def push(self, chunk: Chunk) -> None:
+    def push(self, chunk: OutputChunk) -> None:
         """Add a chunk."""
         if not self.ended:
             self._chunks.append(chunk)
             self._changed.set()
 
-    def end(self, result: Mapping[str, Any]) -> None:
+    def finish(self, result: Mapping[str, Any]) -> None:
         """Say that the run ended well."""
         if not self.ended:
             self._result = result
@@ -59,7 +59,7 @@ class Outcome:
         while self._chunks:
             self._take()
 
-    async def chunks(self) -> AsyncIterator[Chunk]:
+    async def chunks(self) -> AsyncIterator[OutputChunk]:
         """Yield chunks until the end. Raises the error that the run failed with."""
         while True:
             while self._chunks:
@@ -84,7 +84,7 @@ class Outcome:
         self._changed.clear()
         await self._changed.wait()
 
-    def _take(self) -> Chunk:
+    def _take(self) -> OutputChunk:
         chunk = self._chunks.popleft()
         if self._on_taken is not None:
             self._on_taken(chunk)

@@ -20,14 +20,14 @@ from wyoming_servers.errors import (
     InferenceFailedError,
     LoadFailedError,
 )
-from wyoming_servers.worker.base import Exit, Loaded, OnProgress
-from wyoming_servers.worker.client import Client
-from wyoming_servers.worker.environment import Variables, environment_for
-from wyoming_servers.worker.exits import as_error, explain, oom_kills
-from wyoming_servers.worker.lines import LogLines
-from wyoming_servers.worker.run import PipeRun
+from wyoming_servers.worker.base import ExitStatus, LoadResult, OnProgress
+from wyoming_servers.worker.client import WorkerClient
+from wyoming_servers.worker.environment import EnvironmentVariables, worker_environment
+from wyoming_servers.worker.exits import exit_error, describe_exit, count_oom_kills
+from wyoming_servers.worker.lines import ChildLogReader
+from wyoming_servers.worker.run import RemoteRun
 
-_SETTLE_SECONDS: Final = 1.0
+_EXIT_GRACE_SECONDS: Final = 1.0
 """After the process or its pipe has ended, the other gets this long to end too. A process that
 hangs without its pipe is killed then; a pipe that some grandchild holds open is closed."""
 
@@ -41,7 +41,7 @@ class ProcessLauncher:
     def __init__(
         self,
         *,
-        environment: Mapping[str, Variables] | None = None,
+        environment: Mapping[str, EnvironmentVariables] | None = None,
         python: str = sys.executable,
     ) -> None:
         """`environment` adds variables by engine to those of `worker.environment`."""
@@ -62,7 +62,7 @@ class ProcessLauncher:
         return worker
 
     def _look_around(self, spec: ModelSpec, placement: Placement) -> tuple[dict[str, str], int]:
-        return environment_for(spec.engine, placement, self._environment), oom_kills()
+        return worker_environment(spec.engine, placement, self._environment), count_oom_kills()
 
 
 class ProcessWorker(asyncio.SubprocessProtocol):
@@ -72,10 +72,10 @@ class ProcessWorker(asyncio.SubprocessProtocol):
         self.spec = spec
         self.placement = placement
         self._loop = asyncio.get_running_loop()
-        self._client = Client(self._on_broken, self._on_pipe_end)
-        self._lines = LogLines(spec.id)
+        self._client = WorkerClient(self._on_broken, self._on_pipe_end)
+        self._lines = ChildLogReader(spec.id)
         self._oom_kills_before = oom_kills_before
-        self._exited: asyncio.Future[Exit] = self._loop.create_future()
+        self._exited: asyncio.Future[ExitStatus] = self._loop.create_future()
         self._process: asyncio.SubprocessTransport | None = None
         self._waiting_for = {"exit", "pipe", "output"}
         """What has not ended yet; when nothing is left, the worker is gone."""
@@ -114,11 +114,11 @@ class ProcessWorker(asyncio.SubprocessProtocol):
         return self._transport.get_pid() or 0
 
     @property
-    def exited(self) -> asyncio.Future[Exit]:
+    def exited(self) -> asyncio.Future[ExitStatus]:
         # Shielded, so that a waiter who is cancelled cancels his own future only.
         return asyncio.shield(self._exited)
 
-    async def load(self, on_progress: OnProgress) -> Loaded:
+    async def load(self, on_progress: OnProgress) -> LoadResult:
         return await self._client.load(self.spec, self.placement, on_progress)
 
     def open(
@@ -127,14 +127,14 @@ class ProcessWorker(asyncio.SubprocessProtocol):
         *,
         payload: bytes = b"",
         streaming: bool = False,
-        priority: Priority = Priority.OTHER,
-    ) -> PipeRun:
+        priority: Priority = Priority.BACKGROUND,
+    ) -> RemoteRun:
         return self._client.open(request, payload, streaming=streaming, priority=priority)
 
     async def ping(self) -> float:
         return await self._client.ping()
 
-    async def stop(self, grace: float) -> Exit:
+    async def stop(self, grace: float) -> ExitStatus:
         """Ask, terminate, kill. Raises DeadlineError if the kernel cannot end the process.
 
         A caller who is cancelled has no more patience: the process is killed.
@@ -206,7 +206,7 @@ class ProcessWorker(asyncio.SubprocessProtocol):
         """
         self._failure = error
         self._end_process()
-        self._loop.call_later(_SETTLE_SECONDS, self._client.lose, error)
+        self._loop.call_later(_EXIT_GRACE_SECONDS, self._client.fail_all, error)
 
     async def _gone_after(self, act: Any, patience: float) -> bool:
         """Do something about the process; say whether it is gone within that many seconds."""
@@ -224,7 +224,7 @@ class ProcessWorker(asyncio.SubprocessProtocol):
         if not self._waiting_for:
             self._conclude()
         elif self._settling is None:
-            self._settling = self._loop.call_later(_SETTLE_SECONDS, self._settle)
+            self._settling = self._loop.call_later(_EXIT_GRACE_SECONDS, self._settle)
 
     def _settle(self) -> None:
         self._settling = None
@@ -246,7 +246,7 @@ class ProcessWorker(asyncio.SubprocessProtocol):
         returncode = self._transport.get_returncode()
         if returncode == -signal.SIGKILL and not self._asked and self._failure is None:
             # A file must be read to tell the kernel from a person with `kill -9`.
-            counting = self._loop.run_in_executor(None, oom_kills)
+            counting = self._loop.run_in_executor(None, count_oom_kills)
             counting.add_done_callback(
                 lambda done: self._tell(returncode, oom=done.result() > self._oom_kills_before)
             )
@@ -256,21 +256,21 @@ class ProcessWorker(asyncio.SubprocessProtocol):
     def _tell(self, returncode: int | None, *, oom: bool) -> None:
         if self._exited.done():
             return
-        exit_ = explain(
+        exit_ = describe_exit(
             returncode,
             asked=self._asked,
             loading=self._client.loading,
             failure=self._failure or self._client.load_error,
             oom_killed=oom,
-            last_words=self._lines.last,
+            last_words=self._lines.last_line,
         )
         say = self._lines.logger.info if exit_.expected else self._lines.logger.warning
         say("Worker process %d is gone: %s", self.pid, exit_.reason)
-        self._client.lose(self._failure or as_error(exit_, self.spec.id))
+        self._client.fail_all(self._failure or exit_error(exit_, self.spec.id))
         self._exited.set_result(exit_)
 
 
-def _command(python: str, pipe: int, model: str, lines: LogLines) -> list[str]:
+def _command(python: str, pipe: int, model: str, lines: ChildLogReader) -> list[str]:
     """-P: modules never come from the working directory; -u: what is printed comes at once."""
     return [
         python,

@@ -10,10 +10,10 @@ from wyoming_servers.errors import CancelledError, ConductorError
 from wyoming_servers.protocol.flow import (
     INPUT_WINDOW,
     OUTPUT_WINDOW,
-    OVERHEAD,
-    Meter,
-    Window,
-    cost,
+    CHUNK_OVERHEAD,
+    CreditMeter,
+    SendWindow,
+    window_cost,
 )
 from wyoming_servers.protocol.messages import (
     InferenceChunk,
@@ -22,18 +22,18 @@ from wyoming_servers.protocol.messages import (
     Message,
     RunInference,
 )
-from wyoming_servers.worker.base import Chunk
-from wyoming_servers.worker.outcome import Outcome
+from wyoming_servers.worker.base import OutputChunk
+from wyoming_servers.worker.outcome import RunStream
 
 
-class Line(Protocol):
+class RunTransport(Protocol):
     """What a run needs of the pipe; `client.Client` is it."""
 
-    def next_run(self) -> int:
+    def next_run_number(self) -> int:
         """Return the number of the run that is about to begin."""
         ...
 
-    def begin(self, run: "PipeRun", message: RunInference) -> None:
+    def start_run(self, run: "RemoteRun", message: RunInference) -> None:
         """Send the first message of a run and expect answers for it."""
         ...
 
@@ -41,65 +41,65 @@ class Line(Protocol):
         """Write a message without waiting. Raises what the worker was lost to."""
         ...
 
-    async def writable(self) -> None:
+    async def wait_writable(self) -> None:
         """Wait while the pipe is full. Raises what the worker was lost to."""
         ...
 
-    def credit(self, run: int, size: int) -> None:
+    def send_credit(self, run: int, size: int) -> None:
         """Tell the worker that output was taken, if the run has not ended."""
         ...
 
-    def cancel(self, run: int) -> None:
+    def cancel_run(self, run: int) -> None:
         """Tell the worker that nobody waits for a run, if it has not ended."""
         ...
 
 
-class PipeRun:
+class RemoteRun:
     """It begins when its `async with` is entered, and is cancelled when that is left early."""
 
     def __init__(
         self,
-        line: Line,
+        line: RunTransport,
         request: Mapping[str, Any],
         payload: bytes,
         *,
         streaming: bool,
         priority: Priority,
     ) -> None:
-        self._line = line
+        self._transport = line
         self._request = request
         self._payload = payload
         self._streaming = streaming
         self._priority = priority
         self._number = 0
         """The run's number on the pipe; 0 until it begins."""
-        self._outcome = Outcome(self._taken)
-        self._window = Window(INPUT_WINDOW)
-        self._meter = Meter(OUTPUT_WINDOW)
+        self._stream = RunStream(self._on_consumed)
+        self._window = SendWindow(INPUT_WINDOW)
+        self._meter = CreditMeter(OUTPUT_WINDOW)
         self._refilled = asyncio.Event()
 
     async def send(self, payload: bytes, data: Mapping[str, Any] | None = None) -> None:
-        while not self._window.open and not self._outcome.ended:
+        while not self._window.is_open and not self._stream.ended:
             self._refilled.clear()
             await self._refilled.wait()
         self._raise_failure()
         chunk = InputChunk(run=self._number, data=data or {}, payload=payload)
-        self._line.send(chunk)
-        self._window.spend(cost(chunk))
-        await self._line.writable()
+        self._transport.send(chunk)
+        self._window.consume(window_cost(chunk))
+        await self._transport.wait_writable()
 
     async def end(self) -> None:
         self._raise_failure()
-        self._line.send(InputEnd(run=self._number))
+        self._transport.send(InputEnd(run=self._number))
 
-    def __aiter__(self) -> AsyncIterator[Chunk]:
-        return self._outcome.chunks()
+    def __aiter__(self) -> AsyncIterator[OutputChunk]:
+        return self._stream.chunks()
 
     async def result(self) -> Mapping[str, Any]:
-        return await self._outcome.result()
+        return await self._stream.result()
 
     async def __aenter__(self) -> Self:
-        self._number = self._line.next_run()
+        self._number = self._transport.next_run_number()
         first = RunInference(
             run=self._number,
             priority=self._priority,
@@ -108,11 +108,11 @@ class PipeRun:
             payload=self._payload,
         )
         self._payload = b""  # it may be long, and is not needed again
-        self._line.begin(self, first)
+        self._transport.start_run(self, first)
         try:
-            await self._line.writable()
+            await self._transport.wait_writable()
         except BaseException:
-            self._line.cancel(self._number)
+            self._transport.cancel_run(self._number)
             raise
         return self
 
@@ -122,24 +122,24 @@ class PipeRun:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._line.cancel(self._number)
-        self._outcome.fail(CancelledError("The run was left before its end."))
-        self._outcome.discard()
+        self._transport.cancel_run(self._number)
+        self._stream.fail(CancelledError("The run was left before its end."))
+        self._stream.discard()
         self._refilled.set()
 
     # What the client calls.
 
     def push(self, chunk: InferenceChunk) -> None:
         """Take a chunk in."""
-        self._outcome.push(Chunk(chunk.data, chunk.payload))
+        self._stream.push(OutputChunk(chunk.data, chunk.payload))
 
     def finish(self, result: Mapping[str, Any]) -> None:
         """Note that the run ended well."""
-        self._outcome.end(result)
+        self._stream.finish(result)
 
     def fail(self, error: ConductorError) -> None:
         """Note that the run failed."""
-        self._outcome.fail(error)
+        self._stream.fail(error)
         self._refilled.set()
 
     def refill(self, size: int) -> None:
@@ -147,11 +147,11 @@ class PipeRun:
         self._window.refill(size)
         self._refilled.set()
 
-    def _taken(self, chunk: Chunk) -> None:
+    def _on_consumed(self, chunk: OutputChunk) -> None:
         """The reader has a chunk: the worker may send as much again."""
-        if size := self._meter.take(len(chunk.payload) + OVERHEAD):
-            self._line.credit(self._number, size)
+        if size := self._meter.record(len(chunk.payload) + CHUNK_OVERHEAD):
+            self._transport.send_credit(self._number, size)
 
     def _raise_failure(self) -> None:
-        if self._outcome.error is not None:
-            raise self._outcome.error
+        if self._stream.error is not None:
+            raise self._stream.error

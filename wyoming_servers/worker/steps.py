@@ -15,9 +15,9 @@ from typing import Any, Final, cast
 
 from wyoming_servers.engines.base import (
     Engine,
-    FeedsTogether,
-    Finished,
-    FinishesTogether,
+    SupportsBatchFeed,
+    FinishedRun,
+    SupportsBatchFinish,
     Output,
     Session,
 )
@@ -28,11 +28,11 @@ from wyoming_servers.errors import (
     DeviceLostError,
     ShuttingDownError,
 )
-from wyoming_servers.protocol.flow import cost
+from wyoming_servers.protocol.flow import window_cost
 from wyoming_servers.protocol.messages import (
     Cancel,
     Credit,
-    Error,
+    ErrorMessage,
     InferenceChunk,
     InferenceResult,
     InputChunk,
@@ -41,17 +41,17 @@ from wyoming_servers.protocol.messages import (
     RunInference,
 )
 from wyoming_servers.worker.failures import log_failure
-from wyoming_servers.worker.lanes import Back, Ended, Lanes, Made, make
-from wyoming_servers.worker.order import Order
-from wyoming_servers.worker.work import Next, Work
+from wyoming_servers.worker.lanes import StepDone, OutputsExhausted, InferencePool, StepResult, next_output
+from wyoming_servers.worker.order import RunQueue
+from wyoming_servers.worker.work import Step, RunState
 
 _LOGGER: Final = logging.getLogger(__name__)
 
-Emit = Callable[[Message], None]
+SendMessage = Callable[[Message], None]
 """Sends a message to the server. Raises TypeError or ValueError if its data is not JSON."""
 
 
-class Stepper:
+class RunExecutor:
     """All runs of one engine. Every call comes from the engine thread.
 
     `take` accepts what the server says about runs; `step` does the most urgent piece of work.
@@ -61,32 +61,32 @@ class Stepper:
     def __init__(
         self,
         engine: Engine,
-        emit: Emit,
-        lanes: Lanes | None = None,
-        order: Order | None = None,
+        emit: SendMessage,
+        lanes: InferencePool | None = None,
+        order: RunQueue | None = None,
     ) -> None:
         self._engine = engine
         self._emit = emit
         self._lanes = lanes
         """Where outputs are made; None if this thread makes them."""
-        self._runs: dict[int, Work] = {}
-        self._order = Order() if order is None else order
+        self._runs: dict[int, RunState] = {}
+        self._order = RunQueue() if order is None else order
 
     @property
     def busy(self) -> bool:
         """Whether a step would do something."""
-        return bool(self._order) and (self._lanes is None or self._lanes.free)
+        return bool(self._order) and (self._lanes is None or self._lanes.has_free_slot)
 
-    def take(self, message: Message | Back) -> None:
+    def handle(self, message: Message | StepDone) -> None:
         """Note what the server says; about a run that has ended it is too late, and ignored.
 
         Raises DeviceLostError, as `step` does, when a lane has come back with it.
         """
-        if isinstance(message, Back):
+        if isinstance(message, StepDone):
             self._welcome(message)
             return
         if isinstance(message, RunInference):
-            run = self._runs[message.run] = Work(message, self._order.turn())
+            run = self._runs[message.run] = RunState(message, self._order.next_sequence())
             self._order.put(run)
             return
         number = message.target if isinstance(message, Cancel) else getattr(message, "run", 0)
@@ -95,11 +95,11 @@ class Stepper:
             return
         match message:
             case InputChunk():
-                found.pieces.append(message)
+                found.input_chunks.append(message)
             case InputEnd():
-                found.sealed = True
+                found.input_closed = True
             case Credit():
-                found.window.refill(message.size)
+                found.output_window.refill(message.size)
             case Cancel():
                 self._fail(found, CancelledError("The run was cancelled."))
                 return
@@ -110,15 +110,15 @@ class Stepper:
 
         Raises DeviceLostError, after the run was told, when the process is of no more use.
         """
-        run = self._order.take()
+        run = self._order.pop()
         if run is None:
             return
-        action = run.next
+        action = run.next_step
         together = [run]
-        if action is Next.FEED and isinstance(self._engine, FeedsTogether):
-            together += self._order.take_like(run, action, self._engine.feed_limit)
-        elif action is Next.FINISH and isinstance(self._engine, FinishesTogether):
-            together += self._order.take_like(run, action, self._engine.finish_limit)
+        if action is Step.FEED and isinstance(self._engine, SupportsBatchFeed):
+            together += self._order.pop_similar(run, action, self._engine.feed_limit)
+        elif action is Step.FINISH and isinstance(self._engine, SupportsBatchFinish):
+            together += self._order.pop_similar(run, action, self._engine.finish_limit)
         if len(together) > 1:
             self._step_together(together, action)
         else:
@@ -131,24 +131,24 @@ class Stepper:
         for run in list(self._runs.values()):
             self._fail(run, ShuttingDownError("The model was unloaded during the run."))
 
-    def _step_alone(self, run: Work, action: Next | None) -> None:
+    def _step_alone(self, run: RunState, action: Step | None) -> None:
         try:
             match action:
-                case Next.OPEN:
+                case Step.OPEN:
                     run.session = self._engine.open(run.request)
-                case Next.ADVANCE:
+                case Step.ADVANCE:
                     self._advance(run)
-                case Next.FEED:
+                case Step.FEED:
                     piece = self._take_piece(run)
                     self._put(run, _session(run).feed(piece.payload, piece.data))
-                case Next.FINISH:
+                case Step.FINISH:
                     run.finishing = True
                     run.outputs = _session(run).finish()
                     self._advance(run)
         except Exception as err:  # noqa: BLE001  (whatever a library raises is the run's answer)
             self._failed(run, err)
 
-    def _step_together(self, runs: Sequence[Work], action: Next | None) -> None:
+    def _step_together(self, runs: Sequence[RunState], action: Step | None) -> None:
         try:
             results = self._ask_together(runs, action)
         except Exception as err:  # noqa: BLE001  (as above)
@@ -159,7 +159,7 @@ class Stepper:
             try:
                 if isinstance(result, Exception):
                     raise result
-                if isinstance(result, Finished):
+                if isinstance(result, FinishedRun):
                     self._put(run, tuple(result.outputs))
                     self._end(run, result.result)
                 else:
@@ -168,24 +168,24 @@ class Stepper:
                 self._failed(run, err)
 
     def _ask_together(
-        self, runs: Sequence[Work], action: Next | None
-    ) -> Sequence[Iterable[Output] | Finished | Exception]:
-        if action is Next.FEED and isinstance(self._engine, FeedsTogether):
+        self, runs: Sequence[RunState], action: Step | None
+    ) -> Sequence[Iterable[Output] | FinishedRun | Exception]:
+        if action is Step.FEED and isinstance(self._engine, SupportsBatchFeed):
             pieces = [(run, self._take_piece(run)) for run in runs]
             return self._engine.feed_batch(
                 [(_session(run), piece.payload, piece.data) for run, piece in pieces]
             )
-        engine = cast("FinishesTogether", self._engine)  # `step` has checked
+        engine = cast("SupportsBatchFinish", self._engine)  # `step` has checked
         return engine.finish_batch([_session(run) for run in runs])
 
-    def _take_piece(self, run: Work) -> InputChunk:
+    def _take_piece(self, run: RunState) -> InputChunk:
         """Take the next piece of input; the server may send as much again."""
-        piece = run.pieces.popleft()
-        if run.meter is not None and (credit := run.meter.take(cost(piece))):
+        piece = run.input_chunks.popleft()
+        if run.input_meter is not None and (credit := run.input_meter.record(window_cost(piece))):
             self._emit(Credit(run=run.number, size=credit))
         return piece
 
-    def _put(self, run: Work, outputs: Iterable[Output]) -> None:
+    def _put(self, run: RunState, outputs: Iterable[Output]) -> None:
         """Send outputs: all at once if they exist already, else one with each step."""
         if isinstance(outputs, list | tuple):
             for output in outputs:
@@ -194,33 +194,33 @@ class Stepper:
             run.outputs = iter(outputs)
             self._advance(run)
 
-    def _advance(self, run: Work) -> None:
+    def _advance(self, run: RunState) -> None:
         """Let the engine work up to its next output, here or in a lane."""
         if run.outputs is None:
             return
         if self._lanes is None:
-            self._settle(run, make(run.outputs))
+            self._settle(run, next_output(run.outputs))
         else:
-            self._lanes.send(run, run.outputs)
+            self._lanes.submit(run, run.outputs)
 
-    def _welcome(self, back: Back) -> None:
+    def _welcome(self, back: StepDone) -> None:
         """Send what a lane has made, unless nobody waits for it any more."""
-        run = back.work
+        run = back.run
         if self._lanes is not None:
-            self._lanes.welcome(run)
-        if run.over:
-            _close(run)
+            self._lanes.release(run)
+        if run.done:
+            _close_run(run)
             return
         try:
-            self._settle(run, back.made)
+            self._settle(run, back.result)
         except Exception as err:  # noqa: BLE001  (as in `_step_alone`)
             self._failed(run, err)
         self._order.put(run)
 
-    def _settle(self, run: Work, made: Made) -> None:
+    def _settle(self, run: RunState, made: StepResult) -> None:
         """Tell the server what was made. Raises what the engine raised."""
         match made:
-            case Ended():
+            case OutputsExhausted():
                 run.outputs = None
                 if run.finishing:
                     self._end(run, made.result)
@@ -229,18 +229,18 @@ class Stepper:
             case _:
                 raise made
 
-    def _send(self, run: Work, output: Output) -> None:
+    def _send(self, run: RunState, output: Output) -> None:
         chunk = InferenceChunk(run=run.number, data=output.data, payload=output.payload)
         self._emit(chunk)
-        run.window.spend(cost(chunk))
+        run.output_window.consume(window_cost(chunk))
         if output.seconds:
-            self._order.heard(run, output.seconds)
+            self._order.record_output(run, output.seconds)
 
-    def _end(self, run: Work, result: Mapping[str, Any] | None) -> None:
+    def _end(self, run: RunState, result: Mapping[str, Any] | None) -> None:
         self._emit(InferenceResult(run=run.number, data=result or {}))
         self._forget(run)
 
-    def _failed(self, run: Work, err: Exception) -> None:
+    def _failed(self, run: RunState, err: Exception) -> None:
         """Tell the server what an exception of the engine means."""
         error = classify(err)
         log_failure(_LOGGER, f"Run {run.number}", err, error)
@@ -249,11 +249,11 @@ class Stepper:
             # Every later call of the library would fail: the CUDA context is gone for good.
             raise error
 
-    def _fail(self, run: Work, error: ConductorError) -> None:
+    def _fail(self, run: RunState, error: ConductorError) -> None:
         if run.number not in self._runs:
             return
         self._emit(
-            Error(
+            ErrorMessage(
                 run=run.number,
                 code=error.code,
                 message=error.message,
@@ -263,15 +263,15 @@ class Stepper:
         )
         self._forget(run)
 
-    def _forget(self, run: Work) -> None:
+    def _forget(self, run: RunState) -> None:
         """Let a run go that has had its last word; what is in a lane is closed when it is back."""
         del self._runs[run.number]
-        run.over = True
-        if not run.away:
-            _close(run)
+        run.done = True
+        if not run.in_flight:
+            _close_run(run)
 
 
-def _close(run: Work) -> None:
+def _close_run(run: RunState) -> None:
     """Tell the engine that a run is over."""
     try:
         if isinstance(run.outputs, Generator):
@@ -283,6 +283,6 @@ def _close(run: Work) -> None:
         _LOGGER.exception("Run %d could not be closed", run.number)
 
 
-def _session(run: Work) -> Session:
+def _session(run: RunState) -> Session:
     """The session of a run that was opened."""
     return cast("Session", run.session)  # `Work.next` asks for OPEN first

@@ -6,11 +6,11 @@ from enum import Enum
 from typing import NamedTuple
 
 from wyoming_servers.engines.base import Output, Session
-from wyoming_servers.protocol.flow import INPUT_WINDOW, OUTPUT_WINDOW, Meter, Window
+from wyoming_servers.protocol.flow import INPUT_WINDOW, OUTPUT_WINDOW, CreditMeter, SendWindow
 from wyoming_servers.protocol.messages import InputChunk, RunInference
 
 
-class Next(Enum):
+class Step(Enum):
     """What a run does in its next step."""
 
     OPEN = "open"
@@ -19,68 +19,68 @@ class Next(Enum):
     FINISH = "finish"
 
 
-class Entry(NamedTuple):
+class QueueKey(NamedTuple):
     """Where a run stands among those that can do something; the least is next."""
 
     urgency: int
     """The negative priority."""
-    working: bool
+    computes: bool
     """Whether it would begin or go on with an inference. Whoever still takes its input comes
     before, so that those who can be worked on together are there when one of them is."""
-    turn: int
+    sequence: int
     run: int
 
 
-class Work:
+class RunState:
     """One run: what has come in and how far the engine is with it."""
 
     def __init__(self, message: RunInference, turn: int) -> None:
         self.number = message.run
         self.priority = message.priority
-        self.turn = turn
+        self.sequence = turn
         """Its place among runs of equal priority."""
         self.streaming = message.streaming
         self.request = message.request
-        self.pieces: deque[InputChunk] = deque()
+        self.input_chunks: deque[InputChunk] = deque()
         if message.payload:
-            self.pieces.append(InputChunk(run=message.run, payload=message.payload))
-        self.sealed = not message.streaming
+            self.input_chunks.append(InputChunk(run=message.run, payload=message.payload))
+        self.input_closed = not message.streaming
         """Whether the input is complete."""
         self.session: Session | None = None
         self.outputs: Iterator[Output] | None = None
         """What the engine is in the middle of yielding."""
         self.finishing = False
         """Whether `outputs` are the last, and their end is the result."""
-        self.away = False
+        self.in_flight = False
         """Whether a lane is making its next output."""
-        self.window = Window(OUTPUT_WINDOW)
-        self.meter = Meter(INPUT_WINDOW) if message.streaming else None
-        self.came: float | None = None
+        self.output_window = SendWindow(OUTPUT_WINDOW)
+        self.input_meter = CreditMeter(INPUT_WINDOW) if message.streaming else None
+        self.arrived_at: float | None = None
         """When it came, where an order counts time."""
-        self.taken = 0.0
+        self.step_started_at = 0.0
         """When its last step began, likewise."""
-        self.dry_at: float | None = None
+        self.underrun_at: float | None = None
         """When its listener has heard all that was made; None before anything was."""
         self.queued = False
         """Whether it waits for its turn."""
-        self.over = False
+        self.done = False
         """Whether it has had its last word."""
 
     @property
-    def entry(self) -> Entry:
+    def queue_key(self) -> QueueKey:
         """Its place among the runs."""
-        working = not self.streaming and self.next in (Next.ADVANCE, Next.FINISH)
-        return Entry(-self.priority, working, self.turn, self.number)
+        working = not self.streaming and self.next_step in (Step.ADVANCE, Step.FINISH)
+        return QueueKey(-self.priority, working, self.sequence, self.number)
 
     @property
-    def next(self) -> Next | None:
+    def next_step(self) -> Step | None:
         """What it would do now; None while it must wait."""
-        if self.away or not self.window.open:
+        if self.in_flight or not self.output_window.is_open:
             return None
         if self.session is None:
-            return Next.OPEN
+            return Step.OPEN
         if self.outputs is not None:
-            return Next.ADVANCE
-        if self.pieces:
-            return Next.FEED
-        return Next.FINISH if self.sealed else None
+            return Step.ADVANCE
+        if self.input_chunks:
+            return Step.FEED
+        return Step.FINISH if self.input_closed else None

@@ -16,14 +16,14 @@ from wyoming_servers.bus import EventBus
 from wyoming_servers.clock import FakeClock
 from wyoming_servers.config.schema import Config
 from wyoming_servers.coordinator.face import DeviceStatus, Lease, ModelStatus, Snapshot
-from wyoming_servers.domain import Kind, ModelSpec, ModelState, Offer, Placement, Priority
+from wyoming_servers.domain import Task, ModelSpec, ModelState, Offer, Placement, Priority
 from wyoming_servers.telemetry.metrics import Metrics
 
 TOKEN = "s3cret"
 
 BASE = ModelSpec(
     id="whisper/base",
-    kind=Kind.ASR,
+    task=Task.ASR,
     engine="fake",
     languages=("en", "de"),
     memory_bytes=350 * 1024 * 1024,
@@ -31,7 +31,7 @@ BASE = ModelSpec(
 
 VOICE = ModelSpec(
     id="piper/joe",
-    kind=Kind.TTS,
+    task=Task.TTS,
     engine="fake",
     offers=(Offer(name="en_US-joe-medium", languages=("en-US",)),),
 )

@@ -6,7 +6,7 @@ import pytest
 
 from wyoming_servers.api.app import create_app
 from wyoming_servers.api.context import ApiContext
-from wyoming_servers.api.hosts import HostGuard
+from wyoming_servers.api.hosts import HostCheckMiddleware
 from wyoming_servers.config.schema import Config
 
 
@@ -23,7 +23,7 @@ async def nothing(*_: object) -> None:
     ],
 )  # fmt: skip
 def test_a_name_nobody_on_the_internet_can_own_is_known(name: str) -> None:
-    assert HostGuard(nothing, ["Speech.example.com"]).knows(name)
+    assert HostCheckMiddleware(nothing, ["Speech.example.com"]).is_local_name(name)
 
 
 @pytest.mark.parametrize(
@@ -31,12 +31,12 @@ def test_a_name_nobody_on_the_internet_can_own_is_known(name: str) -> None:
     ["evil.com", "localhost.evil.com", "127.0.0.1.evil.com", "", None, "x:y", "evil.com."],
 )
 def test_any_other_name_is_not(name: str | None) -> None:
-    assert not HostGuard(nothing).knows(name)
+    assert not HostCheckMiddleware(nothing).is_local_name(name)
 
 
 def test_this_machine_s_own_name_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "gethostname", lambda: "box.example.org")
-    assert HostGuard(nothing).knows("BOX.example.org")
+    assert HostCheckMiddleware(nothing).is_local_name("BOX.example.org")
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,11 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from wyoming_servers.api.app import create_app
-from wyoming_servers.api.limits import BODY_BYTES, RateLimit
+from wyoming_servers.api.limits import MAX_BODY_BYTES, RateLimitMiddleware
 from wyoming_servers.config.schema import Config
 
 
-async def ask(limit: RateLimit, address: str) -> int:
+async def ask(limit: RateLimitMiddleware, address: str) -> int:
     statuses = []
 
     async def send(message) -> None:
@@ -27,7 +27,7 @@ async def fine(_scope: Scope, _receive: Receive, send: Send) -> None:
 
 async def test_who_asks_too_often_is_told_so_and_others_are_not() -> None:
     now = [100.0]
-    limit = RateLimit(fine, rate=5, now=lambda: now[0])
+    limit = RateLimitMiddleware(fine, rate=5, now=lambda: now[0])
     assert [await ask(limit, "a") for _ in range(12)] == [200] * 10 + [429] * 2
     assert await ask(limit, "b") == 200
     now[0] += 0.2
@@ -35,7 +35,7 @@ async def test_who_asks_too_often_is_told_so_and_others_are_not() -> None:
 
 
 async def test_the_addresses_that_are_remembered_are_bounded() -> None:
-    limit = RateLimit(fine, rate=5)
+    limit = RateLimitMiddleware(fine, rate=5)
     for number in range(3_000):
         await ask(limit, str(number))
     assert len(limit._buckets) <= 1_024
@@ -43,7 +43,7 @@ async def test_the_addresses_that_are_remembered_are_bounded() -> None:
 
 @pytest.mark.parametrize("path", ["/config", "/model/load", "/v1/audio/speech", "/webhooks"])
 async def test_a_body_without_a_recording_is_bounded(path, live) -> None:
-    answer = await live.post(path, content=bytes(BODY_BYTES + 1))
+    answer = await live.post(path, content=bytes(MAX_BODY_BYTES + 1))
     assert answer.status_code == 413
 
     async def drip():

@@ -6,11 +6,11 @@ import pytest
 from fastapi import FastAPI
 
 from wyoming_servers.api.context import ApiContext
-from wyoming_servers.bus import Numbered
+from wyoming_servers.bus import SequencedEvent
 from wyoming_servers.coordinator.face import DeviceStatus
 from wyoming_servers.domain import ModelState, Placement
 from wyoming_servers.events import RequestFinished
-from wyoming_servers.telemetry.traces import Traces
+from wyoming_servers.telemetry.traces import TraceBuffer
 
 CUDA = Placement("cuda:0", "float16")
 
@@ -113,7 +113,7 @@ async def test_the_status_of_a_waiting_model_says_what_is_missing(
     client: httpx.AsyncClient, coordinator: Any
 ) -> None:
     coordinator.change(
-        "whisper/base", state=ModelState.WAITING_FOR_GPU, needed_bytes=3951 << 20,
+        "whisper/base", state=ModelState.WAITING_FOR_MEMORY, needed_bytes=3951 << 20,
         free_bytes=512 << 20, retry_in=30.0, placement=CUDA,
     )  # fmt: skip
     assert (await client.get("/model/status")).json() == {
@@ -142,7 +142,7 @@ async def test_the_status_of_a_model_on_a_gpu_shows_its_memory(
 async def test_a_model_shows_what_it_has_served(
     app: FastAPI, client: httpx.AsyncClient, context: ApiContext
 ) -> None:
-    traces = Traces(lambda model: "cpu")
+    traces = TraceBuffer(lambda model: "cpu")
     app.state.context = replace(context, traces=traces)
     event = RequestFinished(
         kind="asr",
@@ -152,7 +152,7 @@ async def test_a_model_shows_what_it_has_served(
         stages={"inference": 0.2},
         audio_seconds=2.0,
     )
-    traces.take(Numbered(1, event))
+    traces.observe(SequencedEvent(1, event))
     body = (await client.get("/models/whisper/base")).json()
     assert (body["requests"], body["errors"]) == (1, 0)
     assert (body["last_seconds"], body["real_time_factor"]) == (0.25, 0.1)

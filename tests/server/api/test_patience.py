@@ -7,14 +7,14 @@ from collections.abc import AsyncIterator
 import pytest
 
 from wyoming_servers.api import upload
-from wyoming_servers.api.patience import PatientProtocol
+from wyoming_servers.api.patience import HeaderTimeoutProtocol
 from wyoming_servers.api.server import ApiServer
-from wyoming_servers.telemetry.traces import Traces
+from wyoming_servers.telemetry.traces import TraceBuffer
 
 
 @pytest.fixture
 async def port(app, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
-    monkeypatch.setattr(PatientProtocol, "head_seconds", 0.3)
+    monkeypatch.setattr(HeaderTimeoutProtocol, "header_timeout", 0.3)
     server = ApiServer(app, "127.0.0.1", 0)
     yield await server.start()
     await server.stop(1)
@@ -72,10 +72,10 @@ async def test_every_answer_has_an_id_and_a_time(client) -> None:
 
 async def test_traces_are_shown(client, context) -> None:
     assert (await client.get("/traces")).json() == {"traces": []}
-    object.__setattr__(context, "traces", Traces(lambda model: "cpu"))
+    object.__setattr__(context, "traces", TraceBuffer(lambda model: "cpu"))
     assert (await client.get("/traces?kind=asr&limit=5")).json() == {"traces": []}
     assert (await client.get("/traces?limit=0")).status_code == 400
 
 
 def test_a_body_that_stalls_is_given_up_in_half_a_minute() -> None:
-    assert 10 <= upload.STALL_SECONDS <= 60
+    assert 10 <= upload.STALL_TIMEOUT_SECONDS <= 60

@@ -8,12 +8,12 @@ from starlette.exceptions import HTTPException
 from starlette.responses import StreamingResponse
 
 from wyoming_servers import errors
-from wyoming_servers.api.problems import ANSWERS
+from wyoming_servers.api.problems import ERROR_STATUSES
 from wyoming_servers.errors import CODES, from_code
 
 
 def test_every_code_has_an_answer() -> None:
-    assert set(ANSWERS) == CODES
+    assert set(ERROR_STATUSES) == CODES
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from wyoming_servers.app.applier import Applier
+from wyoming_servers.app.applier import ConfigReloader
 from wyoming_servers.config.schema import Config
 from wyoming_servers.coordinator.face import ModelStatus, Snapshot
-from wyoming_servers.domain import Kind, ModelSpec, ModelState, Placement
+from wyoming_servers.domain import Task, ModelSpec, ModelState, Placement
 
 
 class Coordinator:
@@ -19,7 +19,7 @@ class Coordinator:
         self.policies: dict[str, tuple[float, bool]] = {}
 
     def snapshot(self) -> Snapshot:
-        specs = (ModelSpec(name, Kind.ASR, "fake") for name in ("one", "two"))
+        specs = (ModelSpec(name, Task.ASR, "fake") for name in ("one", "two"))
         models = tuple(ModelStatus(spec, ModelState.READY, Placement()) for spec in specs)
         return Snapshot(models, (), 0)
 
@@ -33,9 +33,9 @@ def coordinator() -> Coordinator:
 
 
 @pytest.fixture
-def apply(coordinator: Coordinator) -> Applier:
+def apply(coordinator: Coordinator) -> ConfigReloader:
     steered: Any = coordinator
-    return Applier(steered)
+    return ConfigReloader(steered)
 
 
 @pytest.fixture
@@ -46,13 +46,13 @@ def level() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("level")
-def test_the_level_of_the_log_holds_at_once(apply: Applier) -> None:
+def test_the_level_of_the_log_holds_at_once(apply: ConfigReloader) -> None:
     new = Config.model_validate({"log": {"level": "error"}})
     assert apply(Config(), new, "log.level")
     assert logging.getLogger().level == logging.ERROR
 
 
-def test_how_long_models_stay_holds_at_once(apply: Applier, coordinator: Coordinator) -> None:
+def test_how_long_models_stay_holds_at_once(apply: ConfigReloader, coordinator: Coordinator) -> None:
     new = Config.model_validate(
         {"keep_alive": 60, "models": {"two": {"keep_alive": 0, "pinned": True}}}
     )
@@ -64,7 +64,7 @@ def test_how_long_models_stay_holds_at_once(apply: Applier, coordinator: Coordin
 
 @pytest.mark.parametrize("key", ["asr.model", "asr.extra_ports.whisper/base", "tts.voice"])
 def test_everything_else_waits_for_the_next_start(
-    apply: Applier, coordinator: Coordinator, key: str
+    apply: ConfigReloader, coordinator: Coordinator, key: str
 ) -> None:
     assert not apply(Config(), Config(), key)
     assert coordinator.policies == {}

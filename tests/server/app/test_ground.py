@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from wyoming_servers.app.ground import Ground
+from wyoming_servers.app.ground import AppContext
 from wyoming_servers.config.load import LoadedConfig
 from wyoming_servers.config.schema import Config
 
 
 @pytest.fixture
-def ground(tmp_path: Path) -> Ground:
-    return Ground(LoadedConfig(Config(data_dir=tmp_path), {}, None))
+def ground(tmp_path: Path) -> AppContext:
+    return AppContext(LoadedConfig(Config(data_dir=tmp_path), {}, None))
 
 
-async def test_background_work_ends_with_the_stack_the_last_one_first(ground: Ground) -> None:
+async def test_background_work_ends_with_the_stack_the_last_one_first(ground: AppContext) -> None:
     ended: list[str] = []
 
     async def work(name: str) -> None:
@@ -25,14 +25,14 @@ async def test_background_work_ends_with_the_stack_the_last_one_first(ground: Gr
             ended.append(name)
 
     async with ground.stack:
-        ground.own(work("first"), "first")
-        ground.own(work("second"), "second")
+        ground.spawn(work("first"), "first")
+        ground.spawn(work("second"), "second")
         await asyncio.sleep(0)
     assert ended == ["second", "first"]
 
 
 async def test_background_work_that_fails_is_told_in_the_log_and_disturbs_nothing(
-    ground: Ground, caplog: pytest.LogCaptureFixture
+    ground: AppContext, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def fail() -> None:
         raise ZeroDivisionError("oops")
@@ -41,8 +41,8 @@ async def test_background_work_that_fails_is_told_in_the_log_and_disturbs_nothin
         pass
 
     async with ground.stack:
-        ground.own(fail(), "broken")
-        ground.own(end(), "short")
+        ground.spawn(fail(), "broken")
+        ground.spawn(end(), "short")
         await asyncio.sleep(0)
     (record,) = caplog.records
     assert record.getMessage() == "The broken task failed"

@@ -4,7 +4,7 @@ import gc
 
 import pytest
 
-from wyoming_servers.app.running import keep_for_good
+from wyoming_servers.app.running import freeze_gc
 
 
 @pytest.fixture(autouse=True)
@@ -15,6 +15,6 @@ def thawed():
 
 def test_garbage_is_searched_for_only_among_what_is_made_later() -> None:
     before = len(gc.get_objects())
-    keep_for_good()
+    freeze_gc()
     assert gc.get_freeze_count() > before / 2
     assert len(gc.get_objects()) < before / 10

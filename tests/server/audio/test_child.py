@@ -1,7 +1,7 @@
 import asyncio
 import sys
 
-from wyoming_servers.audio.child import end
+from wyoming_servers.audio.child import kill_and_wait
 
 CHATTERER = "import sys\nwhile True: sys.stdout.buffer.write(bytes(65536))"
 
@@ -19,7 +19,7 @@ async def test_a_child_whose_output_nobody_reads_is_ended() -> None:
         await process.stdout.readexactly(100)
         while not process.stdout._paused:  # type: ignore[attr-defined]  # noqa: ASYNC110
             await asyncio.sleep(0.01)
-        await end(process)
+        await kill_and_wait(process)
     assert process.returncode == -9
 
 
@@ -27,5 +27,5 @@ async def test_a_child_that_has_ended_keeps_its_exit_code() -> None:
     process = await start("raise SystemExit(3)")
     async with asyncio.timeout(20):
         await process.wait()
-        await end(process)
+        await kill_and_wait(process)
     assert process.returncode == 3

@@ -6,15 +6,15 @@ import pytest
 
 from wyoming_servers.audio.endpoint import (
     EndReason,
-    Paused,
-    Resumed,
-    SpeechStarted,
+    TurnPaused,
+    TurnResumed,
+    TurnStarted,
     TurnDetector,
     TurnEnded,
     TurnEvent,
     TurnSettings,
 )
-from wyoming_servers.audio.vad import FRAME_SECONDS, VadFrame, VoiceActivity
+from wyoming_servers.audio.vad import FRAME_SECONDS, VadFrame, VoiceActivityDetector
 
 
 class Script:
@@ -44,9 +44,9 @@ def test_a_turn_is_speech_a_pause_and_its_end() -> None:
     script = Script()
     events = script.hush(1.0) + script.say(1.0) + script.hush(2.0)
     started, paused, ended = events
-    assert isinstance(started, SpeechStarted)
+    assert isinstance(started, TurnStarted)
     assert started.at == pytest.approx(1.0, abs=0.05)
-    assert isinstance(paused, Paused)
+    assert isinstance(paused, TurnPaused)
     assert paused.at == pytest.approx(2.0, abs=0.05)
     assert isinstance(ended, TurnEnded)
     assert ended.reason is EndReason.SILENCE
@@ -59,21 +59,21 @@ def test_a_turn_is_speech_a_pause_and_its_end() -> None:
 def test_a_pause_in_mid_sentence_does_not_end_the_turn() -> None:
     script = Script()
     events = script.say(1.0) + script.hush(0.5) + script.say(0.5)
-    assert kinds(events) == [SpeechStarted, Paused, Resumed]
-    assert kinds(script.hush(1.0)) == [Paused, TurnEnded]
+    assert kinds(events) == [TurnStarted, TurnPaused, TurnResumed]
+    assert kinds(script.hush(1.0)) == [TurnPaused, TurnEnded]
 
 
 def test_a_click_inside_a_pause_neither_resumes_nor_delays() -> None:
     script = Script()
     events = script.say(1.0) + script.hush(0.4) + script.say(0.06) + script.hush(0.4)
-    assert kinds(events) == [SpeechStarted, Paused, TurnEnded]
+    assert kinds(events) == [TurnStarted, TurnPaused, TurnEnded]
 
 
 def test_a_turn_does_not_end_while_more_speech_may_be_beginning() -> None:
     script = Script()
     script.say(1.0)
     script.hush(0.65)
-    assert kinds(script.say(0.2)) == [Resumed]
+    assert kinds(script.say(0.2)) == [TurnResumed]
 
 
 def test_a_click_alone_begins_nothing() -> None:
@@ -86,7 +86,7 @@ def test_a_click_alone_begins_nothing() -> None:
 def test_a_doubtful_sound_goes_on_with_speech_but_begins_none() -> None:
     script = Script()
     assert script.say(2.0, probability=0.4) == []
-    assert kinds(script.say(0.5)) == [SpeechStarted]
+    assert kinds(script.say(0.5)) == [TurnStarted]
     assert script.say(0.5, probability=0.4) == []
 
 
@@ -111,7 +111,7 @@ def test_nothing_happens_after_the_end_until_reset() -> None:
     assert script.detector.speech_start is None
     (started,) = script.say(1.0)
     assert started.at == pytest.approx(3.0, abs=0.1)
-    assert kinds(script.hush(1.0)) == [Paused, TurnEnded]
+    assert kinds(script.hush(1.0)) == [TurnPaused, TurnEnded]
 
 
 def test_the_timeout_counts_from_the_reset() -> None:
@@ -125,7 +125,7 @@ def test_the_timeout_counts_from_the_reset() -> None:
 def test_a_caller_who_has_read_the_words_can_end_a_pause_sooner_or_later() -> None:
     script = Script()
     script.say(1.0)
-    assert kinds(script.hush(0.25)) == [Paused]
+    assert kinds(script.hush(0.25)) == [TurnPaused]
     assert script.detector.expect_end(0.3) == []
     assert kinds(script.hush(0.1)) == [TurnEnded]
 
@@ -140,7 +140,7 @@ def test_a_caller_who_has_read_the_words_can_end_a_pause_sooner_or_later() -> No
 def test_a_pause_that_has_been_long_enough_ends_at_once() -> None:
     script = Script()
     script.say(1.0)
-    assert kinds(script.hush(0.5)) == [Paused]
+    assert kinds(script.hush(0.5)) == [TurnPaused]
     (ended,) = script.detector.expect_end(0.3)
     assert ended == TurnEnded(pytest.approx(1.5, abs=0.05), EndReason.SILENCE)
     assert script.detector.expect_end(0.3) == []
@@ -151,8 +151,8 @@ def test_what_was_expected_of_one_pause_is_not_expected_of_the_next() -> None:
     script.say(1.0)
     script.hush(0.25)
     script.detector.expect_end(0.3)
-    assert kinds(script.say(0.5)) == [Resumed]
-    assert kinds(script.hush(0.5)) == [Paused]
+    assert kinds(script.say(0.5)) == [TurnResumed]
+    assert kinds(script.hush(0.5)) == [TurnPaused]
     assert kinds(script.hush(0.3)) == [TurnEnded]
 
 
@@ -161,7 +161,7 @@ def test_a_slow_speaker_gets_more_time() -> None:
     script.say(1.0)
     script.hush(0.6)
     script.say(1.0)
-    assert kinds(script.hush(0.8)) == [Paused]
+    assert kinds(script.hush(0.8)) == [TurnPaused]
     assert script.detector.expect_end(0.3) == []
     assert kinds(script.hush(0.2)) == [TurnEnded]
 
@@ -173,34 +173,34 @@ def test_no_speaker_gets_more_time_than_the_most() -> None:
     script.detector.expect_end(1.2)
     script.hush(0.8)
     script.say(1.0)
-    assert kinds(script.hush(1.1)) == [Paused]
+    assert kinds(script.hush(1.1)) == [TurnPaused]
     assert kinds(script.hush(0.2)) == [TurnEnded]
 
 
 def test_a_pause_may_be_asked_to_be_longer() -> None:
     script = Script()
-    script.detector.hold_for(0.5)
+    script.detector.set_pause_threshold(0.5)
     script.say(1.0)
     assert kinds(script.hush(0.4)) == []
-    assert kinds(script.hush(0.15)) == [Paused]
+    assert kinds(script.hush(0.15)) == [TurnPaused]
 
 
 def test_a_long_hold_does_not_put_off_the_end() -> None:
-    script = Script(TurnSettings(silence=0.3))
-    script.detector.hold_for(0.5)
+    script = Script(TurnSettings(end_silence=0.3))
+    script.detector.set_pause_threshold(0.5)
     script.say(1.0)
-    assert kinds(script.hush(0.35)) == [Paused, TurnEnded]
+    assert kinds(script.hush(0.35)) == [TurnPaused, TurnEnded]
 
 
 def test_silence_shorter_than_the_hold_still_pauses_before_the_end() -> None:
-    script = Script(TurnSettings(silence=0.1, hold=0.2))
+    script = Script(TurnSettings(end_silence=0.1, pause_threshold=0.2))
     script.say(1.0)
-    assert kinds(script.hush(0.5)) == [Paused, TurnEnded]
+    assert kinds(script.hush(0.5)) == [TurnPaused, TurnEnded]
 
 
 def test_infinite_silence_leaves_the_end_to_the_client() -> None:
-    script = Script(TurnSettings(silence=math.inf, no_speech_timeout=math.inf))
-    assert kinds(script.hush(60.0) + script.say(1.0) + script.hush(20.0)) == [SpeechStarted, Paused]
+    script = Script(TurnSettings(end_silence=math.inf, no_speech_timeout=math.inf))
+    assert kinds(script.hush(60.0) + script.say(1.0) + script.hush(20.0)) == [TurnStarted, TurnPaused]
 
 
 @pytest.mark.parametrize(
@@ -217,13 +217,13 @@ def test_the_sensitivity_sets_the_silences(
     word: str | None, silence: float, least: float, most: float
 ) -> None:
     settings = TurnSettings().for_sensitivity(word)
-    assert settings.silence == pytest.approx(silence)
-    assert settings.silence_min == pytest.approx(least, abs=0.005)
-    assert settings.silence_max == pytest.approx(most, abs=0.005)
+    assert settings.end_silence == pytest.approx(silence)
+    assert settings.end_silence_complete == pytest.approx(least, abs=0.005)
+    assert settings.end_silence_incomplete == pytest.approx(most, abs=0.005)
 
 
 def test_the_sensitivity_follows_the_configured_silence() -> None:
-    assert TurnSettings(silence=1.4).for_sensitivity("relaxed").silence == pytest.approx(2.5)
+    assert TurnSettings(end_silence=1.4).for_sensitivity("relaxed").end_silence == pytest.approx(2.5)
 
 
 @pytest.mark.parametrize("level", [None, -50.0, -40.0])
@@ -249,7 +249,7 @@ def test_the_end_of_real_speech_is_found_and_not_before(
     if level is not None:
         audio = audio + np.frombuffer(noise(len(audio) / 16_000 + 1, level), "<i2")[: len(audio)]
     events = TurnDetector().feed(
-        VoiceActivity().feed(np.clip(audio, -32_768, 32_767).astype("<i2").tobytes())
+        VoiceActivityDetector().feed(np.clip(audio, -32_768, 32_767).astype("<i2").tobytes())
     )
     ended = events[-1]
     assert isinstance(ended, TurnEnded)
@@ -261,5 +261,5 @@ def test_noise_and_alarms_make_no_turn(
     noise: Callable[..., bytes], tone: Callable[..., bytes]
 ) -> None:
     for sound in (noise(11.0), tone(11.0)):
-        (ended,) = TurnDetector().feed(VoiceActivity().feed(sound))
+        (ended,) = TurnDetector().feed(VoiceActivityDetector().feed(sound))
         assert ended == TurnEnded(pytest.approx(10.0, abs=0.05), EndReason.NO_SPEECH)

@@ -37,9 +37,9 @@ def test_all_16_bit_samples_survive_the_way_there_and_back() -> None:
 
 
 def test_the_level_of_a_full_scale_square_wave_is_zero() -> None:
-    assert pcm.level(b"\xff\x7f\x00\x80" * 100) == pytest.approx(0.0, abs=0.01)
-    assert pcm.level(bytes(200)) == -120.0
-    assert pcm.level(b"") == -120.0
+    assert pcm.rms_dbfs(b"\xff\x7f\x00\x80" * 100) == pytest.approx(0.0, abs=0.01)
+    assert pcm.rms_dbfs(bytes(200)) == -120.0
+    assert pcm.rms_dbfs(b"") == -120.0
 
 
 @pytest.mark.parametrize(

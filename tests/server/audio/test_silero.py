@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from wyoming_servers.audio import silero, vad
-from wyoming_servers.audio.silero import WINDOW, Silero, Weights
-from wyoming_servers.audio.vad import Theirs
+from wyoming_servers.audio.silero import WINDOW_SAMPLES, NumpySilero, Weights
+from wyoming_servers.audio.vad import LibrarySilero
 
 DATA = Path(__file__).parents[2] / "data"
 
 
 def windows(pcm: bytes) -> list[bytes]:
-    size = 2 * WINDOW
+    size = 2 * WINDOW_SAMPLES
     return [pcm[at : at + size] for at in range(0, len(pcm) - size + 1, size)]
 
 
@@ -25,14 +25,14 @@ def recording(name: str) -> bytes:
 @pytest.mark.parametrize("name", ["goforward", "librivox_0870", "cards_001"])
 def test_it_answers_what_the_library_answers(name: str) -> None:
     pieces = windows(recording(name))
-    ours, theirs = Silero().process_chunks(pieces), Theirs().process_chunks(pieces)
+    ours, theirs = NumpySilero().process_chunks(pieces), LibrarySilero().process_chunks(pieces)
     assert ours == pytest.approx(theirs, abs=0.01)
     assert max(ours) > 0.9
 
 
 def test_windows_at_once_are_judged_as_one_after_the_other() -> None:
     pieces = windows(recording("goforward"))
-    alone, some = Silero(), Silero()
+    alone, some = NumpySilero(), NumpySilero()
     one_by_one = [alone.process_chunks([piece])[0] for piece in pieces]
     found = [
         value
@@ -43,10 +43,10 @@ def test_windows_at_once_are_judged_as_one_after_the_other() -> None:
 
 
 def test_noise_and_full_scale_and_silence_are_judged_as_by_the_library() -> None:
-    ours, theirs = Silero(), Theirs()
+    ours, theirs = NumpySilero(), LibrarySilero()
     random = np.random.default_rng(0)
     for scale in (0, 30, 3_000, 32_767):
-        loud = random.uniform(-scale, scale, 20 * WINDOW).astype("<i2").tobytes()
+        loud = random.uniform(-scale, scale, 20 * WINDOW_SAMPLES).astype("<i2").tobytes()
         pieces = windows(loud)
         reference = theirs.process_chunks(pieces)
         assert ours.process_chunks(pieces) == pytest.approx(reference, abs=0.01)
@@ -54,7 +54,7 @@ def test_noise_and_full_scale_and_silence_are_judged_as_by_the_library() -> None
 
 def test_reset_forgets_what_was_heard() -> None:
     pieces = windows(recording("goforward"))
-    detector = Silero()
+    detector = NumpySilero()
     first = detector.process_chunks(pieces)
     assert detector.process_chunks(pieces) != first
     detector.reset()
@@ -63,7 +63,7 @@ def test_reset_forgets_what_was_heard() -> None:
 
 def test_a_window_of_another_length_is_refused() -> None:
     with pytest.raises(ValueError, match="512 samples, not 100"):
-        Silero().process_chunks([bytes(200)])
+        NumpySilero().process_chunks([bytes(200)])
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_a_library_with_another_network_is_used_as_it_is(
     def none() -> Weights:
         raise ValueError("weights of another network")
 
-    monkeypatch.setattr(silero, "bundled", none)
+    monkeypatch.setattr(silero, "bundled_weights", none)
     monkeypatch.setattr(vad, "_pool", [])
     assert vad.has_speech(recording("goforward"))
     assert "weights of another network" in caplog.text

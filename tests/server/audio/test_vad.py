@@ -4,14 +4,14 @@ from collections.abc import Callable
 import pytest
 
 from wyoming_servers.audio import vad
-from wyoming_servers.audio.vad import FRAME_SECONDS, VadFrame, VoiceActivity, has_speech
+from wyoming_servers.audio.vad import FRAME_SECONDS, VadFrame, VoiceActivityDetector, has_speech
 
 Clip = Callable[[str], bytes]
 Sound = Callable[..., bytes]
 
 
 def test_speech_is_heard_where_it_is(clip: Clip) -> None:
-    activity = VoiceActivity()
+    activity = VoiceActivityDetector()
     frames = activity.feed(bytes(32_000) + clip("goforward") + bytes(32_000))
     activity.close()
     spoken = [frame.time for frame in frames if frame.speech]
@@ -20,12 +20,12 @@ def test_speech_is_heard_where_it_is(clip: Clip) -> None:
 
 
 def test_silence_never_wakes_the_network() -> None:
-    activity = VoiceActivity()
-    assert not any(window.open for window in activity.collect(bytes(320_000)))
+    activity = VoiceActivityDetector()
+    assert not any(window.open for window in activity.split_windows(bytes(320_000)))
 
 
 def test_every_32_ms_give_one_frame_in_order(clip: Clip) -> None:
-    frames = VoiceActivity().feed(clip("cards_001"))
+    frames = VoiceActivityDetector().feed(clip("cards_001"))
     assert [frame.time for frame in frames] == pytest.approx(
         [FRAME_SECONDS * count for count in range(1, len(clip("cards_001")) // 1_024 + 1)]
     )
@@ -34,8 +34,8 @@ def test_every_32_ms_give_one_frame_in_order(clip: Clip) -> None:
 @pytest.mark.parametrize("size", [2, 319, 320, 5_000])
 def test_the_size_of_the_pieces_changes_nothing(clip: Clip, size: int) -> None:
     data = clip("cards_003")
-    whole = VoiceActivity().feed(data)
-    activity = VoiceActivity()
+    whole = VoiceActivityDetector().feed(data)
+    activity = VoiceActivityDetector()
     pieces: list[VadFrame] = []
     for start in range(0, len(data), size):
         pieces += activity.feed(data[start : start + size])
@@ -47,29 +47,29 @@ def test_the_size_of_the_pieces_changes_nothing(clip: Clip, size: int) -> None:
 
 async def test_the_event_loop_gets_the_same_frames(clip: Clip) -> None:
     data = clip("cards_001") + bytes(16_000)
-    activity = VoiceActivity()
+    activity = VoiceActivityDetector()
     frames: list[VadFrame] = []
     for start in range(0, len(data), 3_200):
-        frames += await activity.listen(data[start : start + 3_200])
-    assert frames == VoiceActivity().feed(data)
+        frames += await activity.analyze(data[start : start + 3_200])
+    assert frames == VoiceActivityDetector().feed(data)
 
 
 def test_a_detector_is_used_again_from_a_clean_state(clip: Clip) -> None:
-    first = VoiceActivity()
+    first = VoiceActivityDetector()
     fresh = first.feed(clip("cards_001"))
     first.feed(clip("goforward"))
     first.close()
     waiting = len(vad._pool)
-    second = VoiceActivity()
+    second = VoiceActivityDetector()
     assert second.feed(clip("cards_001")) == fresh
     assert len(vad._pool) == waiting - 1
     second.close()
 
 
 async def test_a_detector_that_a_thread_still_uses_is_not_handed_on(clip: Clip) -> None:
-    activity = VoiceActivity()
+    activity = VoiceActivityDetector()
     activity.feed(clip("cards_001"))
-    task = asyncio.create_task(activity.listen(clip("librivox_0870")))
+    task = asyncio.create_task(activity.analyze(clip("librivox_0870")))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

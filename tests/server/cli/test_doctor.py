@@ -13,7 +13,7 @@ from wyoming_servers.cli import checks
 from wyoming_servers.cli.checks import Level
 from wyoming_servers.config.schema import Config
 from wyoming_servers.engines import registry
-from wyoming_servers.servers.info import PROGRAM
+from wyoming_servers.servers.info import PROGRAM_NAME
 
 PORTS = [option for name in ("asr", "tts", "wake", "api") for option in ("--set", f"{name}.port=0")]
 
@@ -182,7 +182,7 @@ async def test_a_free_port_is_fine() -> None:
 
 
 async def test_a_port_of_a_running_server_of_ours_is_fine(server: Any) -> None:
-    server.info.asr[0].name = PROGRAM
+    server.info.asr[0].name = PROGRAM_NAME
     (found,) = await checks.check_ports(config(server.port))
     assert found.level is Level.OK
     assert "a running Wyoming Conductor answers" in found.text

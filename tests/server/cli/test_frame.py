@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from wyoming_servers.cli.frame import duration, note, render
+from wyoming_servers.cli.frame import format_duration, model_note, render_status
 
 DEVICE = {
     "device": "cuda:0",
@@ -64,7 +64,7 @@ STATUS: dict[str, Any] = {
 
 def draw(status: dict[str, Any], notice: str = "", height: int | None = None) -> list[str]:
     paper = StringIO()
-    Console(width=200, height=height or 60, file=paper).print(render(status, notice, height))
+    Console(width=200, height=height or 60, file=paper).print(render_status(status, notice, height))
     return [line.rstrip() for line in paper.getvalue().splitlines()]
 
 
@@ -148,7 +148,7 @@ def test_an_unloaded_model_takes_no_memory() -> None:
     ],
 )
 def test_a_note_says_what_the_state_does_not(fields: dict[str, Any], text: str) -> None:
-    assert note(MODEL | fields) == text
+    assert model_note(MODEL | fields) == text
 
 
 def test_what_is_on_its_way_is_listed() -> None:
@@ -183,4 +183,4 @@ def test_a_frame_fits_the_terminal_and_ends_with_the_newest_event(height: int) -
     [(0.4, "0 s"), (59.4, "59 s"), (59.6, "1:00 min"), (245, "4:05 min"), (12_000, "3 h 20 min")],
 )
 def test_durations_are_written_for_people(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
+    assert format_duration(seconds) == text

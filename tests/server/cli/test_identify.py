@@ -8,8 +8,8 @@ import pytest
 from wyoming.info import Info
 
 from wyoming_servers.cli.client import Address
-from wyoming_servers.cli.identify import identify
-from wyoming_servers.servers.info import PROGRAM
+from wyoming_servers.cli.identify import identify_port_owner
+from wyoming_servers.servers.info import PROGRAM_NAME
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -43,29 +43,29 @@ async def test_our_api_is_told_from_other_web_servers(
     status: str, body: str, ours: bool, word: str
 ) -> None:
     async with web(status, body) as address:
-        owner = await identify("api", address, "token")
+        owner = await identify_port_owner("api", address, "token")
     assert owner.ours is ours
     assert word in owner.name
 
 
 async def test_our_wyoming_server_is_known_by_its_program(server: Any) -> None:
     address = Address("127.0.0.1", server.port)
-    assert await identify("asr", address) == await identify("tts", address)
-    assert (await identify("asr", address)).ours is False
-    assert "fake" in (await identify("asr", address)).name
-    server.info.asr[0].name = PROGRAM
-    assert (await identify("asr", address)).ours is True
+    assert await identify_port_owner("asr", address) == await identify_port_owner("tts", address)
+    assert (await identify_port_owner("asr", address)).ours is False
+    assert "fake" in (await identify_port_owner("asr", address)).name
+    server.info.asr[0].name = PROGRAM_NAME
+    assert (await identify_port_owner("asr", address)).ours is True
 
 
 async def test_our_server_on_the_port_of_another_service_is_a_stranger(server: Any) -> None:
-    server.info.asr[0].name = PROGRAM
+    server.info.asr[0].name = PROGRAM_NAME
     server.info = Info(asr=server.info.asr)
-    assert (await identify("tts", Address("127.0.0.1", server.port))).ours is False
+    assert (await identify_port_owner("tts", Address("127.0.0.1", server.port))).ours is False
 
 
 @pytest.mark.parametrize("service", ["asr", "api"])
 async def test_nobody_has_no_name(service: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    owner = await identify(service, Address("127.0.0.1", port))
+    owner = await identify_port_owner(service, Address("127.0.0.1", port))
     assert (owner.name, owner.ours) == ("", False)

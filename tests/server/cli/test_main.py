@@ -85,7 +85,7 @@ def breaks(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(settings, "load", fail)
+    monkeypatch.setattr(settings, "load_configuration", fail)
 
 
 def test_an_error_is_one_line_with_its_code_and_what_to_do(

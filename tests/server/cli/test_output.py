@@ -51,6 +51,6 @@ def test_a_terminal_sees_what_is_waited_for_and_a_pipe_does_not(
     for screen, shown in ((Terminal(), True), (io.StringIO(), False)):
         monkeypatch.setattr(sys, "stderr", screen)
         monkeypatch.setenv("TERM", "xterm")
-        with status.status("speaking") as tell:
+        with status.spinner("speaking") as tell:
             tell("loading")
         assert bool(screen.getvalue()) is shown

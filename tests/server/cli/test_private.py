@@ -43,7 +43,7 @@ def alive(pid: int) -> bool:
 async def test_it_gives_the_port_tells_what_it_does_and_is_stopped_after(script: Script) -> None:
     script(f"log(**{LOADING!r})\ntell_pid()\nlog(**{STARTED!r})\nsignal.pause()\n")
     told: list[str] = []
-    async with private.private_server("asr", None, [], told.append) as address:
+    async with private.temporary_server("asr", None, [], told.append) as address:
         assert address == Address("127.0.0.1", 4321)
         assert told[:2] == ["starting a private server", "loading whisper/base"]
         pid = int(told[2])
@@ -55,7 +55,7 @@ async def test_it_is_stopped_as_well_when_the_command_fails(script: Script) -> N
     script(f"tell_pid()\nlog(**{STARTED!r})\nsignal.pause()\n")
     told: list[str] = []
     with pytest.raises(ZeroDivisionError):
-        async with private.private_server("asr", None, [], told.append):
+        async with private.temporary_server("asr", None, [], told.append):
             raise ZeroDivisionError
     assert not alive(int(told[-1]))
 
@@ -71,7 +71,7 @@ async def test_one_that_ignores_the_request_to_stop_is_killed(
         "while True: signal.pause()\n"
     )
     told: list[str] = []
-    async with private.private_server("asr", None, [], told.append):
+    async with private.temporary_server("asr", None, [], told.append):
         pass
     assert not alive(int(told[-1]))
 
@@ -79,7 +79,7 @@ async def test_one_that_ignores_the_request_to_stop_is_killed(
 async def test_an_error_at_its_start_is_ours(script: Script) -> None:
     script("sys.exit('error [BUSY]: The folder is in use. Stop the other.')")
     with pytest.raises(BusyError) as failure:
-        async with private.private_server("asr", None, [], print):
+        async with private.temporary_server("asr", None, [], print):
             pass
     assert str(failure.value) == "The folder is in use. Stop the other."
 
@@ -95,7 +95,7 @@ async def test_an_error_at_its_start_is_ours(script: Script) -> None:
 async def test_one_that_does_not_start_says_why(script: Script, body: str, reason: str) -> None:
     script(body)
     with pytest.raises(LoadFailedError, match=reason):
-        async with private.private_server("asr", None, [], lambda _: None):
+        async with private.temporary_server("asr", None, [], lambda _: None):
             pass
 
 
@@ -105,7 +105,7 @@ async def test_one_that_says_nothing_is_given_up(
     monkeypatch.setattr(private, "_SILENCE_SECONDS", 0.2)
     script("signal.pause()")
     with pytest.raises(DeadlineError, match="said nothing"):
-        async with private.private_server("asr", None, [], lambda _: None):
+        async with private.temporary_server("asr", None, [], lambda _: None):
             pass
 
 
@@ -125,7 +125,7 @@ async def test_a_log_that_is_never_read_would_block_it_so_it_is_read(script: Scr
         if text == "through":
             done.set()
 
-    async with private.private_server("asr", None, [], tell):
+    async with private.temporary_server("asr", None, [], tell):
         async with asyncio.timeout(20):
             await done.wait()
 

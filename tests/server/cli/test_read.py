@@ -122,7 +122,7 @@ def test_what_cannot_be_is_said_at_once(arguments: list[str], message: str, read
 
 
 def test_a_job_that_fails_says_why(read: Any, serving: Serving, tmp_path: Path) -> None:
-    serving.coordinator.refusals = [InferenceFailedError("It is gone.") for _ in range(3)]
+    serving.coordinator.lease_errors = [InferenceFailedError("It is gone.") for _ in range(3)]
     result = read("-", "-o", str(tmp_path / "x.wav"), stdin="Hello.")
     assert result.exit_code == ExitCode.FAILED
     assert "It is gone." in result.stderr

@@ -19,11 +19,11 @@ from wyoming_servers.cli.edge import ExitCode
 from wyoming_servers.clock import SystemClock
 from wyoming_servers.config.schema import Config
 from wyoming_servers.pipelines.fake import SPECS, FakeCoordinator
-from wyoming_servers.pipelines.library import ModelLibrary
+from wyoming_servers.pipelines.library import ModelManager
 from wyoming_servers.pipelines.tts import TtsPipeline
 from wyoming_servers.store.phrases import Phrase, PhraseCache
 from wyoming_servers.store.store import ModelStore
-from wyoming_servers.store.tenancy import Tenancy
+from wyoming_servers.store.tenancy import InstanceLock
 from wyoming_servers.store.vocabulary import Vocabulary
 from wyoming_servers.telemetry.metrics import Metrics
 from wyoming_servers.text.lexicon import Lexicon
@@ -59,7 +59,7 @@ class Serving:
         coordinator = FakeCoordinator(SPECS)
         store = await ModelStore.open(self._folder, offline=True)
         steered: Any = coordinator
-        library = ModelLibrary(store, steered, {}, config, bus, served=["whisper/base"])
+        library = ModelManager(store, steered, {}, config, bus, served=["whisper/base"])
         context = ApiContext(
             config=config,
             coordinator=steered,
@@ -94,11 +94,11 @@ def serving(tmp_path: Path) -> Iterator[Serving]:
 def ask(run: Any, serving: Serving, tmp_path: Path) -> Iterator[Ask]:
     """Run a command as somebody does on the server's machine."""
     folder = tmp_path / "here"
-    tenancy = Tenancy(folder).enter()
-    tenancy.announce("127.0.0.1", {"api": serving.port})
+    tenancy = InstanceLock(folder).acquire()
+    tenancy.publish_state("127.0.0.1", {"api": serving.port})
     (folder / TOKEN_FILE).write_text("s3cret\n")
     yield lambda *arguments: run(*arguments, "--data-dir", folder)
-    tenancy.leave()
+    tenancy.release()
 
 
 def test_names_are_set_shown_and_forgotten(ask: Ask, serving: Serving, tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_words_are_added_listed_and_forgotten(ask: Ask, serving: Serving) -> Non
     assert ask("lexicon", "add", "en", "C/C++ 5%", "see plus plus").exit_code == 0
     result = ask("lexicon", "add", "*", "gnocchi", "ˈnjɒki", "--ipa")
     assert result.stderr == "gnocchi is said /ˈnjɒki/\n"
-    assert serving.lexicon.words == {
+    assert serving.lexicon.entries == {
         "en": {"C/C++ 5%": "see plus plus"},
         "*": {"gnocchi": "/ˈnjɒki/"},
     }

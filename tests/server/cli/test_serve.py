@@ -23,7 +23,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
         seen["log"] = (level, style)
 
     monkeypatch.setattr(app, "serve", serve)
-    monkeypatch.setattr(logs, "setup", setup)
+    monkeypatch.setattr(logs, "setup_logging", setup)
     return seen
 
 

@@ -10,12 +10,12 @@ from typing import Any, Self
 import pytest
 
 from wyoming_servers.api.auth import TOKEN_FILE
-from wyoming_servers.cli.api_client import find_api, read_token
+from wyoming_servers.cli.api_client import find_api_address, read_token
 from wyoming_servers.cli.client import Address
 from wyoming_servers.cli.edge import ExitCode, UnreachableError
 from wyoming_servers.config.schema import Config
 from wyoming_servers.errors import BadRequestError
-from wyoming_servers.store.tenancy import Tenancy
+from wyoming_servers.store.tenancy import InstanceLock
 
 TOKEN = "s3cret"
 
@@ -108,10 +108,10 @@ def test_a_script_gets_json(run: Any, api: Api, data_dir: Path) -> None:
 def test_the_server_of_the_data_directory_is_found_on_the_port_it_has_opened(
     run: Any, api: Api, data_dir: Path
 ) -> None:
-    tenancy = Tenancy(data_dir).enter()
-    tenancy.announce("0.0.0.0", {"api": api.port})
+    tenancy = InstanceLock(data_dir).acquire()
+    tenancy.publish_state("0.0.0.0", {"api": api.port})
     result = run("top", "--data-dir", data_dir)
-    tenancy.leave()
+    tenancy.release()
     assert result.exit_code == 0, result.output
 
 
@@ -164,16 +164,16 @@ def test_a_strange_answer_is_one_line(
 
 def test_an_address_is_what_is_named_what_runs_or_what_is_configured(data_dir: Path) -> None:
     config = Config.model_validate({"data_dir": data_dir, "api": {"port": 1234}})
-    assert find_api(config, "box") == Address("box", 1234)
-    assert find_api(config, "box:99") == Address("box", 99)
-    assert find_api(config, None) == Address("127.0.0.1", 1234)
-    tenancy = Tenancy(data_dir).enter()
-    tenancy.announce("10.0.0.7", {"api": 77})
-    assert find_api(config, None) == Address("10.0.0.7", 77)
-    tenancy.announce("10.0.0.7", {"asr": 78})
+    assert find_api_address(config, "box") == Address("box", 1234)
+    assert find_api_address(config, "box:99") == Address("box", 99)
+    assert find_api_address(config, None) == Address("127.0.0.1", 1234)
+    tenancy = InstanceLock(data_dir).acquire()
+    tenancy.publish_state("10.0.0.7", {"api": 77})
+    assert find_api_address(config, None) == Address("10.0.0.7", 77)
+    tenancy.publish_state("10.0.0.7", {"asr": 78})
     with pytest.raises(UnreachableError, match="no HTTP API"):
-        find_api(config, None)
-    tenancy.leave()
+        find_api_address(config, None)
+    tenancy.release()
 
 
 def test_a_token_file_that_is_named_must_be_readable(data_dir: Path, tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ async def test_null_takes_a_key_back(editor, tmp_path) -> None:
 async def test_nothing_changes_if_anything_is_wrong(editor, tmp_path) -> None:
     with pytest.raises(ConfigError) as error:
         await editor.patch({"asr": {"beam_size": 99, "beam": 1}, "log": {"level": "debug"}})
-    assert {fault.path for fault in error.value.faults} == {"asr.beam_size", "asr.beam"}
+    assert {fault.path for fault in error.value.problems} == {"asr.beam_size", "asr.beam"}
     assert editor.loaded.config.log.level == "info"
     assert not overrides_path(tmp_path).exists()
 

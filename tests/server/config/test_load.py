@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from wyoming_servers.config.faults import ConfigError, Fault
+from wyoming_servers.config.faults import ConfigError, ConfigProblem
 from wyoming_servers.config.load import DEFAULT_FILE, load_config
 from wyoming_servers.config.overrides import write_overrides
 from wyoming_servers.config.schema import Config
@@ -15,11 +15,11 @@ Write = Callable[[str], Path]
 
 def faults_of(
     file: Path | None = None, sets: Sequence[str] = (), environ: dict[str, str] | None = None
-) -> dict[str, Fault]:
+) -> dict[str, ConfigProblem]:
     with pytest.raises(ConfigError) as caught:
         load_config(file, sets, environ or {})
-    assert str(caught.value).count("\n  ") == len(caught.value.faults)
-    return {fault.path: fault for fault in caught.value.faults}
+    assert str(caught.value).count("\n  ") == len(caught.value.problems)
+    return {fault.path: fault for fault in caught.value.problems}
 
 
 def test_without_any_source_the_defaults_hold(home: Path) -> None:
@@ -234,7 +234,7 @@ def test_unknown_variables_with_our_prefix_are_faults() -> None:
     }
     with pytest.raises(ConfigError) as caught:
         load_config(None, (), environ, model_ids=["whisper/tiny"])
-    suggested = {fault.path: fault.suggestion for fault in caught.value.faults}
+    suggested = {fault.path: fault.suggestion for fault in caught.value.problems}
     assert suggested == {
         "WYOMING_CONDUCTOR_MODELS__": "WYOMING_CONDUCTOR_WAKE_MODELS",
         "WYOMING_CONDUCTOR_ASR_PROT": "WYOMING_CONDUCTOR_ASR_PORT",
@@ -294,7 +294,7 @@ def test_a_port_for_a_model_is_set_in_every_way(write: Write) -> None:
 def test_a_faulty_port_for_a_model_is_named_by_its_path(port: str) -> None:
     with pytest.raises(ConfigError) as refused:
         load_config(None, [f"asr.extra_ports.whisper/tiny.en={port}"])
-    (fault,) = refused.value.faults
+    (fault,) = refused.value.problems
     assert fault.path == "asr.extra_ports.whisper/tiny.en"
     assert "a whole number from 0 to 65535" in fault.message
 
@@ -302,7 +302,7 @@ def test_a_faulty_port_for_a_model_is_named_by_its_path(port: str) -> None:
 def test_ports_of_models_must_differ_from_all_others() -> None:
     with pytest.raises(ConfigError) as refused:
         load_config(None, ["asr.extra_ports={whisper/base: 10300, whisper/tiny: 0, whisper/x: 0}"])
-    (fault,) = refused.value.faults
+    (fault,) = refused.value.problems
     assert fault.path == "asr.extra_ports.whisper/base"
     assert fault.message == "10300 is the port of `asr.port` already."
 
@@ -310,7 +310,7 @@ def test_ports_of_models_must_differ_from_all_others() -> None:
 def test_ports_of_models_are_no_single_value() -> None:
     with pytest.raises(ConfigError) as refused:
         load_config(None, ["asr.extra_ports=10301"])
-    assert [fault.path for fault in refused.value.faults] == ["asr.extra_ports"]
+    assert [fault.path for fault in refused.value.problems] == ["asr.extra_ports"]
 
 
 def test_no_ports_for_models_can_be_asked_for_over_a_file_that_has_some(write: Write) -> None:

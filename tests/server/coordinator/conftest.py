@@ -11,13 +11,13 @@ from wyoming_servers.bus import EventBus
 from wyoming_servers.clock import FakeClock
 from wyoming_servers.coordinator.coordinator import Coordinator
 from wyoming_servers.coordinator.face import DeviceStatus, Lease, ModelStatus
-from wyoming_servers.coordinator.footprints import MemoryFootprints
-from wyoming_servers.coordinator.policy import Policy
+from wyoming_servers.coordinator.footprints import InMemoryFootprintStore
+from wyoming_servers.coordinator.policy import SchedulingPolicy
 from wyoming_servers.devices.fake import FakeProbe
 from wyoming_servers.devices.probe import Sample
-from wyoming_servers.domain import Kind, ModelSpec, Placement
+from wyoming_servers.domain import Task, ModelSpec, Placement
 from wyoming_servers.events import Event
-from wyoming_servers.worker.fake import FakeBehaviour, FakeLauncher, FakeWorker
+from wyoming_servers.worker.fake import FakeBehavior, FakeLauncher, FakeWorker
 
 GIB = 2**30
 
@@ -45,10 +45,10 @@ class World:
         self.probe = WorldProbe({"cpu": 16 * GIB})
         self.launcher = FakeLauncher(clock, self._script)
         self.probe.launcher = self.launcher
-        self.footprints = MemoryFootprints()
-        self.policy = Policy(reserve=0, budget="100%")
+        self.footprints = InMemoryFootprintStore()
+        self.policy = SchedulingPolicy(reserve=0, budget="100%")
         self.specs: dict[str, ModelSpec] = {}
-        self.behaviours: dict[tuple[str, str], Callable[[], FakeBehaviour]] = {}
+        self.behaviours: dict[tuple[str, str], Callable[[], FakeBehavior]] = {}
         self.coordinator: Coordinator
         self._stack = AsyncExitStack()
         self._tasks: list[asyncio.Task[Any]] = []
@@ -56,7 +56,7 @@ class World:
     def model(self, name: str, *places: str, size: float = 1, **fields: Any) -> ModelSpec:
         """Add a model of `size` GiB that may run on these `device/compute_type`s."""
         placements = tuple(Placement(*place.split("/")) for place in places) or (Placement(),)
-        fields.setdefault("kind", Kind.ASR)
+        fields.setdefault("kind", Task.ASR)
         spec = ModelSpec(
             id=name,
             engine="fake",
@@ -69,15 +69,15 @@ class World:
 
     def behave(self, name: str, device: str = "", **fields: Any) -> None:
         """Let the workers of a model behave so, on one device or on all."""
-        self.behaviours[name, device] = lambda: FakeBehaviour(**fields)
+        self.behaviours[name, device] = lambda: FakeBehavior(**fields)
 
-    def _script(self, spec: ModelSpec, placement: Placement) -> FakeBehaviour:
+    def _script(self, spec: ModelSpec, placement: Placement) -> FakeBehavior:
         for key in ((spec.id, placement.device), (spec.id, "")):
             if key in self.behaviours:
                 behaviour = self.behaviours[key]()
                 break
         else:
-            behaviour = FakeBehaviour()
+            behaviour = FakeBehavior()
         behaviour.memory_bytes = behaviour.memory_bytes or spec.memory_bytes
         return behaviour
 
@@ -132,12 +132,12 @@ class World:
 
     async def after(self, seconds: float) -> None:
         """Let time pass, in steps, so that what takes many turns of the loop happens in time."""
-        await self.clock.settle(60)
+        await self.clock.run_ready_tasks(60)
         end = self.clock.now() + seconds
         step = max(0.1, seconds / 40)
         while (left := end - self.clock.now()) > 1e-9:
             await self.clock.advance(min(step, left))
-            await self.clock.settle(60)
+            await self.clock.run_ready_tasks(60)
 
     async def learned(self) -> list[int]:
         """Return the footprints that were saved, once a save that is under way has ended."""

@@ -17,7 +17,7 @@ from wyoming_servers.errors import (
     OutOfMemoryError,
 )
 from wyoming_servers.events import ModelEvicted, ModelFailed, ModelFellBack, ModelUnloaded
-from wyoming_servers.worker.fake import FakeAnswer, FakeBehaviour
+from wyoming_servers.worker.fake import FakeAnswer, FakeBehavior
 
 GIB = 2**30
 CARD, HALF, HOST = "cuda:0/float16", "cuda:0/int8_float16", "cpu/int8"
@@ -34,9 +34,9 @@ def fail_times(world, name: str, times: int, error: Exception, device: str = "")
     """Let the first loads of a model fail and the later ones succeed."""
     left = [times]
 
-    def behaviour() -> FakeBehaviour:
+    def behaviour() -> FakeBehavior:
         left[0] -= 1
-        return FakeBehaviour(load_error=error if left[0] >= 0 else None)
+        return FakeBehavior(load_error=error if left[0] >= 0 else None)
 
     world.behaviours[name, device] = behaviour
 
@@ -224,7 +224,7 @@ async def test_out_of_memory_again_goes_down_the_ladder_and_stays_there(gpu):
     tried = []
     gpu.launcher._script = lambda spec, place: (
         tried.append(str(place)),
-        FakeBehaviour(
+        FakeBehavior(
             load_error=OutOfMemoryError("CUDA out of memory.") if place.device == "cuda:0" else None
         ),
     )[1]

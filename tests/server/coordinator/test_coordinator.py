@@ -3,13 +3,13 @@ import asyncio
 import pytest
 
 from wyoming_servers.coordinator.coordinator import Coordinator
-from wyoming_servers.coordinator.face import CoordinatorFace
+from wyoming_servers.coordinator.face import CoordinatorProtocol
 from wyoming_servers.domain import ModelState
 from wyoming_servers.errors import InternalError, ModelMissingError, ShuttingDownError
 from wyoming_servers.events import ModelUnloaded
 
 
-def fits(coordinator: Coordinator) -> CoordinatorFace:
+def fits(coordinator: Coordinator) -> CoordinatorProtocol:
     """A coordinator is what pipelines ask for; mypy reads this."""
     return coordinator
 
@@ -85,7 +85,7 @@ async def test_cancelling_in_the_moment_of_the_grant_leaks_no_lease(world):
         if type(signal).__name__ == "WorkerReady":
             cancelled.append(client.task.cancel())
 
-    for minder in runtime._minders.values():
+    for minder in runtime._supervisors.values():
         minder._tell = tell_and_cancel
     await world.after(1)
     assert cancelled == [True]

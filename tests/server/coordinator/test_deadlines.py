@@ -5,7 +5,7 @@ import pytest
 from wyoming_servers.domain import ModelState
 from wyoming_servers.errors import DeadlineError
 from wyoming_servers.events import ModelFailed, ModelUnloaded
-from wyoming_servers.worker.base import Chunk
+from wyoming_servers.worker.base import OutputChunk
 from wyoming_servers.worker.fake import FakeAnswer
 
 
@@ -137,7 +137,7 @@ async def test_no_lease_is_granted_on_a_worker_that_is_being_killed(world):
 async def test_a_worker_that_answers_is_left_alone_however_long_it_works(world):
     world.model("a")
     world.behave(
-        "a", run_seconds=500.0, reply=lambda *_: FakeAnswer([Chunk({"n": 1})], {"ok": True})
+        "a", run_seconds=500.0, reply=lambda *_: FakeAnswer([OutputChunk({"n": 1})], {"ok": True})
     )
     await world.start()
     client = world.hold("a")

@@ -2,14 +2,14 @@
 
 import pytest
 
-from wyoming_servers.coordinator.policy import Policy
-from wyoming_servers.domain import Kind, ModelState, Priority
+from wyoming_servers.coordinator.policy import SchedulingPolicy
+from wyoming_servers.domain import Task, ModelState, Priority
 from wyoming_servers.errors import BusyError
 from wyoming_servers.events import ModelJoined, ModelQueued
 
 
 async def test_the_first_request_is_queued_and_the_next_ones_join(world):
-    world.model("a", kind=Kind.TTS)
+    world.model("a", kind=Task.TTS)
     world.behave("a", load_seconds=5.0)
     await world.start()
     for _ in range(3):
@@ -22,7 +22,7 @@ async def test_the_first_request_is_queued_and_the_next_ones_join(world):
 
 
 async def test_a_full_queue_refuses_with_a_hint_when_to_come_back(world):
-    world.policy = Policy(queue=2, reserve=0)
+    world.policy = SchedulingPolicy(max_queued_requests=2, reserve=0)
     world.model("a")
     world.model("ready")
     world.behave("a", load_seconds=5.0)
@@ -60,7 +60,7 @@ async def test_the_operator_pauses_and_resumes(world):
 async def test_a_request_may_bring_its_own_priority(world):
     world.model("a")
     await world.start()
-    async with world.coordinator.lease("a", priority=Priority.OTHER) as lease:
+    async with world.coordinator.lease("a", priority=Priority.BACKGROUND) as lease:
         async with lease.open({}):
             pass
         async with lease.open({}, priority=Priority.TTS):
@@ -68,7 +68,7 @@ async def test_a_request_may_bring_its_own_priority(world):
     async with world.coordinator.lease("a") as lease, lease.open({}):
         pass
     priorities = [run.priority for run in world.launcher.launched[0].runs]
-    assert priorities == [Priority.OTHER, Priority.TTS, Priority.ASR]
+    assert priorities == [Priority.BACKGROUND, Priority.TTS, Priority.ASR]
 
 
 async def test_a_load_nobody_waits_for_any_more_is_still_finished(world):

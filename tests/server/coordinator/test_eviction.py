@@ -2,16 +2,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wyoming_servers.coordinator.eviction import Candidate, choose_victims
+from wyoming_servers.coordinator.eviction import EvictionCandidate, choose_victims
 from wyoming_servers.coordinator.instance import InstanceKey
 from wyoming_servers.domain import Placement
 
 
-def idle(name: str, size: int, idle: float, load_seconds: float = 1.0) -> Candidate:
-    return Candidate(InstanceKey(name, Placement()), size, idle, load_seconds)
+def idle(name: str, size: int, idle: float, load_seconds: float = 1.0) -> EvictionCandidate:
+    return EvictionCandidate(InstanceKey(name, Placement()), size, idle, load_seconds)
 
 
-def names(victims: tuple[Candidate, ...] | None) -> list[str]:
+def names(victims: tuple[EvictionCandidate, ...] | None) -> list[str]:
     assert victims is not None
     return sorted(victim.key.model for victim in victims)
 
@@ -57,7 +57,7 @@ def test_one_that_holds_nothing_is_no_victim():
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0])
 def test_a_load_that_was_never_timed_still_has_a_value(seconds):
-    assert idle("a", 1, 0, load_seconds=seconds).value > 0
+    assert idle("a", 1, 0, load_seconds=seconds).eviction_cost > 0
 
 
 @given(
@@ -67,11 +67,11 @@ def test_a_load_that_was_never_timed_still_has_a_value(seconds):
 def test_victims_cover_the_deficit_and_none_is_too_many(rows, deficit):
     candidates = [idle(str(n), *row) for n, row in enumerate(rows)]
     found = choose_victims(candidates, deficit)
-    total = sum(c.size for c in candidates)
+    total = sum(c.size_bytes for c in candidates)
     if found is None:
         assert total < deficit
         return
-    freed = sum(victim.size for victim in found)
+    freed = sum(victim.size_bytes for victim in found)
     assert freed >= deficit
     assert len(set(found)) == len(found)
-    assert all(freed - victim.size < deficit for victim in found)
+    assert all(freed - victim.size_bytes < deficit for victim in found)

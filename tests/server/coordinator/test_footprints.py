@@ -3,9 +3,9 @@ import json
 import pytest
 
 from wyoming_servers.coordinator.footprints import (
-    FileFootprints,
+    FileFootprintStore,
     FootprintKey,
-    MemoryFootprints,
+    InMemoryFootprintStore,
 )
 
 A = FootprintKey("whisper/base", "cuda:0", "float16")
@@ -14,13 +14,13 @@ B = FootprintKey("piper/joe", "cpu", "default")
 
 def test_what_was_saved_is_there_after_a_restart(tmp_path):
     path = tmp_path / "state" / "footprints.json"
-    FileFootprints(path).save({A: 500, B: 70})
-    assert FileFootprints(path).load() == {A: 500, B: 70}
+    FileFootprintStore(path).save({A: 500, B: 70})
+    assert FileFootprintStore(path).load() == {A: 500, B: 70}
     assert [p.name for p in path.parent.iterdir()] == ["footprints.json"]
 
 
 def test_nothing_saved_is_nothing_known(tmp_path):
-    assert FileFootprints(tmp_path / "none.json").load() == {}
+    assert FileFootprintStore(tmp_path / "none.json").load() == {}
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_nothing_saved_is_nothing_known(tmp_path):
 def test_a_broken_file_is_reported_and_started_anew(tmp_path, text, caplog):
     path = tmp_path / "footprints.json"
     path.write_text(text, encoding="utf-8")
-    store = FileFootprints(path)
+    store = FileFootprintStore(path)
     assert store.load() == {}
     assert "started anew" in caplog.text
     store.save({A: 1})
@@ -58,19 +58,19 @@ def test_a_broken_file_is_reported_and_started_anew(tmp_path, text, caplog):
 def test_bytes_that_are_no_text_are_started_anew(tmp_path, caplog):
     path = tmp_path / "footprints.json"
     path.write_bytes(b"\xff\xfe\x00garbage")
-    assert FileFootprints(path).load() == {}
+    assert FileFootprintStore(path).load() == {}
     assert "started anew" in caplog.text
 
 
 def test_a_footprint_that_cannot_be_saved_is_reported_and_forgotten(tmp_path, caplog):
     (tmp_path / "file").write_text("in the way")
-    FileFootprints(tmp_path / "file" / "footprints.json").save({A: 1})
+    FileFootprintStore(tmp_path / "file" / "footprints.json").save({A: 1})
     assert "cannot be written" in caplog.text
 
 
 def test_the_old_file_survives_a_save_that_fails(tmp_path, monkeypatch, caplog):
     path = tmp_path / "footprints.json"
-    store = FileFootprints(path)
+    store = FileFootprintStore(path)
     store.save({A: 1})
 
     def full(*_: object) -> None:
@@ -85,14 +85,14 @@ def test_the_old_file_survives_a_save_that_fails(tmp_path, monkeypatch, caplog):
 
 def test_the_file_can_be_read_by_people(tmp_path):
     path = tmp_path / "footprints.json"
-    FileFootprints(path).save({A: 5})
+    FileFootprintStore(path).save({A: 5})
     assert json.loads(path.read_text())["footprints"] == [
         {"model": "whisper/base", "device": "cuda:0", "compute_type": "float16", "bytes": 5}
     ]
 
 
 def test_footprints_without_a_file_last_as_long_as_the_process():
-    store = MemoryFootprints({A: 1})
+    store = InMemoryFootprintStore({A: 1})
     loaded = store.load()
     loaded[B] = 2
     assert store.load() == {A: 1}

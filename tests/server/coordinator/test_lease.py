@@ -1,7 +1,7 @@
 import pytest
 
 from wyoming_servers.coordinator.lease import ActiveLease
-from wyoming_servers.domain import Kind, ModelSpec, Placement, Priority
+from wyoming_servers.domain import Task, ModelSpec, Placement, Priority
 from wyoming_servers.errors import (
     BadRequestError,
     ConductorError,
@@ -9,8 +9,8 @@ from wyoming_servers.errors import (
     InferenceFailedError,
     InternalError,
 )
-from wyoming_servers.worker.base import Chunk
-from wyoming_servers.worker.fake import FakeAnswer, FakeBehaviour, FakeLauncher, FakeWorker
+from wyoming_servers.worker.base import OutputChunk
+from wyoming_servers.worker.fake import FakeAnswer, FakeBehavior, FakeLauncher, FakeWorker
 
 
 class Setting:
@@ -31,31 +31,31 @@ class Setting:
 
 @pytest.fixture
 async def setting(clock) -> Setting:
-    spec = ModelSpec(id="a", kind=Kind.ASR, engine="fake")
-    worker = await FakeLauncher(clock, lambda *_: FakeBehaviour()).launch(spec, Placement())
+    spec = ModelSpec(id="a", task=Task.ASR, engine="fake")
+    worker = await FakeLauncher(clock, lambda *_: FakeBehavior()).launch(spec, Placement())
     await worker.load(lambda *_: None)
     return Setting(worker, [])
 
 
 async def test_a_run_passes_through_with_its_chunks_and_result(setting):
     setting.worker.behaviour.reply = lambda request, audio: FakeAnswer(
-        [Chunk({"n": 1}), Chunk({"n": 2})], {"size": len(audio), **request}
+        [OutputChunk({"n": 1}), OutputChunk({"n": 2})], {"size": len(audio), **request}
     )
     async with setting.lease.open({"x": 1}, payload=b"abc") as run:
         assert [chunk.data["n"] async for chunk in run] == [1, 2]
         assert await run.result() == {"size": 3, "x": 1}
-    assert setting.lease.well
+    assert setting.lease.succeeded
     assert setting.reported == []
 
 
 async def test_a_stream_passes_through(setting):
-    setting.worker.behaviour.heard = lambda request, payload, data: [Chunk(data, payload)]
+    setting.worker.behaviour.heard = lambda request, payload, data: [OutputChunk(data, payload)]
     async with setting.lease.open({}, streaming=True) as run:
         await run.send(b"12", {"timestamp": 5})
-        assert await anext(run) == Chunk({"timestamp": 5}, b"12")
+        assert await anext(run) == OutputChunk({"timestamp": 5}, b"12")
         await run.end()
         assert [chunk async for chunk in run] == []
-    assert setting.lease.well
+    assert setting.lease.succeeded
 
 
 async def test_leaving_a_run_early_cancels_it_and_blames_nobody(setting):
@@ -64,7 +64,7 @@ async def test_leaving_a_run_early_cancels_it_and_blames_nobody(setting):
         pass
     assert setting.worker.runs[0].cancelled
     assert setting.reported == []
-    assert not setting.lease.well  # it has proved nothing
+    assert not setting.lease.succeeded  # it has proved nothing
 
 
 async def test_a_failed_run_is_reported_once_however_often_it_is_asked(setting):
@@ -77,7 +77,7 @@ async def test_a_failed_run_is_reported_once_however_often_it_is_asked(setting):
             async for _ in run:
                 pass
     assert len(setting.reported) == 1
-    assert not setting.lease.well
+    assert not setting.lease.succeeded
 
 
 async def test_what_is_known_better_is_raised_with_its_cause(setting):
@@ -104,19 +104,19 @@ async def test_a_wrong_request_shows_that_the_worker_is_well(setting):
     async with setting.lease.open({}) as run:
         with pytest.raises(BadRequestError):
             await run.result()
-    assert setting.lease.well
+    assert setting.lease.succeeded
     assert setting.reported == []
 
 
 async def test_one_failure_outweighs_what_went_well_before(setting):
     async with setting.lease.open({}) as run:
         await run.result()
-    assert setting.lease.well
+    assert setting.lease.succeeded
     async with setting.lease.open({}) as run:
         setting.worker.die()
         with pytest.raises(InferenceFailedError):
             await run.result()
-    assert not setting.lease.well
+    assert not setting.lease.succeeded
 
 
 async def test_a_lease_that_has_ended_opens_no_runs(setting):

@@ -4,15 +4,15 @@ from typing import Any
 import pytest
 
 from wyoming_servers.coordinator import signals
-from wyoming_servers.coordinator.actions import Launch
+from wyoming_servers.coordinator.actions import LaunchWorker
 from wyoming_servers.coordinator.instance import InstanceKey
-from wyoming_servers.coordinator.minder import Minder
-from wyoming_servers.domain import Kind, ModelSpec, Placement
+from wyoming_servers.coordinator.minder import WorkerSupervisor
+from wyoming_servers.domain import Task, ModelSpec, Placement
 from wyoming_servers.errors import LoadFailedError, OutOfMemoryError
-from wyoming_servers.worker.fake import FakeBehaviour, FakeLauncher, FakeWorker
+from wyoming_servers.worker.fake import FakeBehavior, FakeLauncher, FakeWorker
 
 KEY = InstanceKey("a", Placement())
-SPEC = ModelSpec(id="a", kind=Kind.ASR, engine="fake")
+SPEC = ModelSpec(id="a", task=Task.ASR, engine="fake")
 
 
 class Scene:
@@ -20,12 +20,12 @@ class Scene:
 
     def __init__(self, clock: Any, launcher: Any = None) -> None:
         self.clock = clock
-        self.behaviour = FakeBehaviour(load_seconds=1.0)
+        self.behaviour = FakeBehavior(load_seconds=1.0)
         self.launcher = launcher or FakeLauncher(clock, lambda *_: self.behaviour)
-        self.told: list[signals.Signal] = []
+        self.told: list[signals.PlannerMessage] = []
         self.tasks: list[asyncio.Task[None]] = []
-        action = Launch(key=KEY, generation=3, spec=SPEC, stop_grace=2.0)
-        self.minder = Minder(action, self.launcher, self.told.append, self._spawn)
+        action = LaunchWorker(key=KEY, generation=3, spec=SPEC, stop_grace=2.0)
+        self.minder = WorkerSupervisor(action, self.launcher, self.told.append, self._spawn)
 
     def _spawn(self, work: Any, name: str) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)
@@ -44,8 +44,8 @@ class Scene:
         return [type(s).__name__ for s in self.told if not type(s).__name__.endswith("Progressed")]
 
     @property
-    def end(self) -> signals.WorkerGone:
-        assert isinstance(self.told[-1], signals.WorkerGone)
+    def end(self) -> signals.WorkerExited:
+        assert isinstance(self.told[-1], signals.WorkerExited)
         return self.told[-1]
 
 
@@ -105,7 +105,7 @@ async def test_a_kill_gives_its_own_reason_to_the_planner_and_to_runs(scene):
     scene.minder.kill("TIMEOUT", "It hung.")
     await scene.run
     assert (scene.end.code, scene.end.message) == ("TIMEOUT", "It hung.")
-    assert scene.minder.explain(LoadFailedError("gone")).code == "TIMEOUT"
+    assert scene.minder.explain_error(LoadFailedError("gone")).code == "TIMEOUT"
 
 
 async def test_a_stop_during_the_load_is_carried_out(scene):
@@ -136,10 +136,10 @@ async def test_a_fault_of_the_device_is_told_and_others_are_not(scene):
     await scene.begin()
     await scene.clock.advance(2)
     oom = OutOfMemoryError("CUDA out of memory.")
-    assert scene.minder.explain(oom) is oom
+    assert scene.minder.explain_error(oom) is oom
     assert scene.kinds()[-1] == "RunFaulted"
     other = LoadFailedError("x")
-    assert scene.minder.explain(other) is other
+    assert scene.minder.explain_error(other) is other
     assert scene.kinds().count("RunFaulted") == 1
 
 
@@ -208,7 +208,7 @@ async def test_a_run_that_meets_the_death_of_its_worker_is_the_first_to_tell(sce
     await scene.clock.advance(2)
     worker.die()
     error = LoadFailedError("gone")
-    assert scene.minder.explain(error) is error
+    assert scene.minder.explain_error(error) is error
     assert scene.end.code == "INFERENCE_FAILED"
     assert "SIGKILL" in scene.end.message
     await scene.run

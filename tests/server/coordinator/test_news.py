@@ -2,7 +2,7 @@
 
 import pytest
 
-from wyoming_servers.coordinator.policy import Policy
+from wyoming_servers.coordinator.policy import SchedulingPolicy
 from wyoming_servers.devices.fake import FakeDevice
 from wyoming_servers.domain import ModelState
 from wyoming_servers.events import ModelEvicted, ModelLoaded, ModelProgressed, PressureChanged
@@ -34,7 +34,7 @@ async def test_pressure_is_told_when_it_changes_and_only_then(gpu):
 
 
 async def test_nothing_speculative_is_begun_under_critical_pressure(gpu):
-    gpu.policy = Policy(reserve=0, budget="100%")
+    gpu.policy = SchedulingPolicy(reserve=0, budget="100%")
     gpu.model("a", CARD, size=0.1)
     gpu.model("b", CARD, size=0.1)
     await gpu.start()
@@ -48,7 +48,7 @@ async def test_nothing_speculative_is_begun_under_critical_pressure(gpu):
 
 
 async def test_idle_models_give_way_when_others_leave_less_than_the_reserve(gpu):
-    gpu.policy = Policy(reserve=GIB // 2, budget="100%")
+    gpu.policy = SchedulingPolicy(reserve=GIB // 2, budget="100%")
     gpu.model("idle", CARD, size=3)
     gpu.model("busy", CARD, size=3)
     await gpu.start()

@@ -5,29 +5,29 @@ import pytest
 from wyoming_servers.coordinator import actions, signals
 from wyoming_servers.coordinator.instance import InstanceKey
 from wyoming_servers.coordinator.planner import Planner
-from wyoming_servers.coordinator.policy import Policy
-from wyoming_servers.coordinator.states import IllegalTransition, State, Trigger
+from wyoming_servers.coordinator.policy import SchedulingPolicy
+from wyoming_servers.coordinator.states import IllegalTransitionError, InstanceState, InstanceTrigger
 from wyoming_servers.devices.probe import Device, Reading, Sample
-from wyoming_servers.domain import Kind, ModelSpec, Placement
+from wyoming_servers.domain import Task, ModelSpec, Placement
 
 KEY = InstanceKey("a", Placement())
 
 
 def planner(**fields: object) -> Planner:
     """A planner of one model of 10 bytes on a host with 100."""
-    spec = ModelSpec(id="a", kind=Kind.ASR, engine="fake", memory_bytes=10, **fields)
+    spec = ModelSpec(id="a", task=Task.ASR, engine="fake", memory_bytes=10, **fields)
     made = Planner(
-        [spec], [Device("cpu", "CPU", 100)], Policy(reserve=0, budget="100%"), lambda: 0.5
+        [spec], [Device("cpu", "CPU", 100)], SchedulingPolicy(reserve=0, budget="100%"), lambda: 0.5
     )
     made.handle(probed(), 0.0)
     return made
 
 
-def probed(at: float = 0.0, **pids: int) -> signals.Probed:
+def probed(at: float = 0.0, **pids: int) -> signals.MemorySampled:
     held = {int(name[1:]): size for name, size in pids.items()}
     used = sum(held.values())
     reading = Reading(total=100, free=100 - used, used=used, by_pid=held)
-    return signals.Probed(sample=Sample({"cpu": reading}), at=at)
+    return signals.MemorySampled(sample=Sample({"cpu": reading}), started_at=at)
 
 
 def of_kind(todo: list[actions.Action], *kinds: type[actions.Action]) -> list[actions.Action]:
@@ -35,7 +35,7 @@ def of_kind(todo: list[actions.Action], *kinds: type[actions.Action]) -> list[ac
 
 
 def told(todo: list[actions.Action]) -> list[str]:
-    return [action.event.type for action in of_kind(todo, actions.Publish)]
+    return [action.event.type for action in of_kind(todo, actions.PublishEvent)]
 
 
 def ask(made: Planner, request: int, now: float, **more: object) -> list[actions.Action]:
@@ -47,8 +47,8 @@ def test_every_signal_has_somebody_who_handles_it():
         kind
         for kind in vars(signals).values()
         if isinstance(kind, type)
-        and issubclass(kind, signals.Signal)
-        and kind not in (signals.Signal, signals.WorkerSignal)
+        and issubclass(kind, signals.PlannerMessage)
+        and kind not in (signals.PlannerMessage, signals.WorkerMessage)
     }
     assert set(planner()._handlers) == kinds
 
@@ -57,33 +57,33 @@ def test_a_life_in_actions():
     made = planner(keep_alive=5.0)
     todo = ask(made, 1, 1.0)
     assert told(todo) == ["model_queued", "model_loading", "model_state_changed"]
-    (launch,) = of_kind(todo, actions.Launch)
+    (launch,) = of_kind(todo, actions.LaunchWorker)
     assert (launch.key, launch.generation) == (KEY, 1)
 
     made.handle(signals.WorkerStarted(key=KEY, generation=1, pid=7), 1.1)
     todo = made.handle(signals.WorkerReady(key=KEY, generation=1, seconds=2.0), 3.0)
-    assert of_kind(todo, actions.Grant) == [actions.Grant(request=1, key=KEY, generation=1)]
-    assert of_kind(todo, actions.Probe) == [actions.Probe(pids=(7,))]
+    assert of_kind(todo, actions.GrantLease) == [actions.GrantLease(request=1, key=KEY, generation=1)]
+    assert of_kind(todo, actions.SampleMemory) == [actions.SampleMemory(pids=(7,))]
 
     todo = made.handle(probed(3.0, p7=12), 3.0)
     assert told(todo) == ["model_ready"]
-    assert of_kind(todo, actions.Learn) == [actions.Learn(key=KEY.footprint, size=12)]
+    assert of_kind(todo, actions.SaveFootprint) == [actions.SaveFootprint(key=KEY.footprint_key, size=12)]
 
     assert made.handle(signals.LeaseEnded(request=1), 4.0) == []
     todo = made.handle(signals.Tick(), 9.0)
-    assert of_kind(todo, actions.Stop) == [actions.Stop(key=KEY, generation=1, grace=5.0)]
-    gone = signals.WorkerGone(key=KEY, generation=1, code="", message="")
+    assert of_kind(todo, actions.StopWorker) == [actions.StopWorker(key=KEY, generation=1, grace=5.0)]
+    gone = signals.WorkerExited(key=KEY, generation=1, code="", message="")
     todo = made.handle(gone, 9.5)
     assert told(todo) == ["model_unloaded", "model_state_changed"]
     made.handle(probed(9.5), 9.5)
-    assert made.board.ledgers["cpu"].quiet
+    assert made.state.ledgers["cpu"].is_empty
 
 
 def test_a_request_on_a_ready_model_is_one_action_and_no_event():
     made = planner()
     ask(made, 1, 0.0)
     made.handle(signals.WorkerReady(key=KEY, generation=1, seconds=1.0), 1.0)
-    assert ask(made, 2, 2.0) == [actions.Grant(request=2, key=KEY, generation=1)]
+    assert ask(made, 2, 2.0) == [actions.GrantLease(request=2, key=KEY, generation=1)]
 
 
 def test_what_is_due_happens_before_what_is_told():
@@ -93,30 +93,30 @@ def test_what_is_due_happens_before_what_is_told():
     made.handle(signals.LeaseEnded(request=1), 1.0)
     # The keep-alive ended at 6, before this request was made.
     todo = ask(made, 2, 7.0)
-    assert of_kind(todo, actions.Stop, actions.Grant) == [
-        actions.Stop(key=KEY, generation=1, grace=5.0)
+    assert of_kind(todo, actions.StopWorker, actions.GrantLease) == [
+        actions.StopWorker(key=KEY, generation=1, grace=5.0)
     ]
 
 
 def test_late_news_of_an_earlier_process_change_nothing():
     made = planner()
     ask(made, 1, 0.0)
-    gone = signals.WorkerGone(key=KEY, generation=1, code="INFERENCE_FAILED", message="x")
+    gone = signals.WorkerExited(key=KEY, generation=1, code="INFERENCE_FAILED", message="x")
     made.handle(signals.WorkerReady(key=KEY, generation=1, seconds=1.0), 1.0)
     made.handle(gone, 2.0)
     made.handle(probed(2.0), 2.0)
     ask(made, 2, 3.0)
-    instance = made.board.instance(KEY)
-    assert (instance.state, instance.generation) == (State.LOADING, 2)
+    instance = made.state.instance(KEY)
+    assert (instance.state, instance.generation) == (InstanceState.LOADING, 2)
     for late in (
         gone,
         signals.WorkerReady(key=KEY, generation=1, seconds=1.0),
         signals.WorkerStarted(key=KEY, generation=1, pid=9),
         signals.PingAnswered(key=KEY, generation=1),
-        signals.RunFaulted(key=KEY, generation=1, code="OOM", message="x"),
+        signals.RunFailed(key=KEY, generation=1, code="OOM", message="x"),
     ):
         assert made.handle(late, 3.0) == []
-    assert (instance.state, instance.pid) == (State.LOADING, None)
+    assert (instance.state, instance.pid) == (InstanceState.LOADING, None)
 
 
 def test_ending_a_lease_that_nobody_has_changes_nothing():
@@ -129,21 +129,21 @@ def test_a_lease_of_a_dead_process_ends_without_touching_its_successor():
     ask(made, 1, 0.0)
     made.handle(signals.WorkerReady(key=KEY, generation=1, seconds=1.0), 1.0)
     made.handle(
-        signals.WorkerGone(key=KEY, generation=1, code="INFERENCE_FAILED", message="x"), 2.0
+        signals.WorkerExited(key=KEY, generation=1, code="INFERENCE_FAILED", message="x"), 2.0
     )
     made.handle(probed(2.0), 2.0)
     ask(made, 2, 3.0)
     made.handle(signals.WorkerReady(key=KEY, generation=2, seconds=1.0), 4.0)
-    made.handle(signals.LeaseEnded(request=1, well=True), 5.0)
-    assert made.board.instance(KEY).leases == {2}
-    assert made.board.recovery.attempts(KEY) == 1
+    made.handle(signals.LeaseEnded(request=1, succeeded=True), 5.0)
+    assert made.state.instance(KEY).leases == {2}
+    assert made.state.failures.attempts(KEY) == 1
 
 
 def test_what_cannot_happen_raises():
     made = planner()
-    with pytest.raises(IllegalTransition):
-        made.board.instance(KEY).move(Trigger.WORKER_READY)
-    assert made.board.instance(KEY).state is State.COLD
+    with pytest.raises(IllegalTransitionError):
+        made.state.instance(KEY).transition(InstanceTrigger.WORKER_READY)
+    assert made.state.instance(KEY).state is InstanceState.COLD
 
 
 def test_the_planner_asks_for_the_next_tick_it_needs():
@@ -156,14 +156,14 @@ def test_the_planner_asks_for_the_next_tick_it_needs():
 
 
 def test_footprints_known_from_before_are_the_estimate():
-    spec = ModelSpec(id="a", kind=Kind.ASR, engine="fake", memory_bytes=10)
+    spec = ModelSpec(id="a", task=Task.ASR, engine="fake", memory_bytes=10)
     made = Planner(
         [spec],
         [Device("cpu", "CPU", 100)],
-        Policy(reserve=0, budget="100%"),
+        SchedulingPolicy(reserve=0, budget="100%"),
         lambda: 0.5,
-        {KEY.footprint: 44},
+        {KEY.footprint_key: 44},
     )
     made.handle(probed(), 0.0)
     ask(made, 1, 0.0)
-    assert made.board.ledgers["cpu"].reserved == 44
+    assert made.state.ledgers["cpu"].reserved == 44

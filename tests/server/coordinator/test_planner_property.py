@@ -9,10 +9,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from wyoming_servers.coordinator import actions, signals
 from wyoming_servers.coordinator.instance import InstanceKey
 from wyoming_servers.coordinator.planner import Planner
-from wyoming_servers.coordinator.policy import Policy
-from wyoming_servers.coordinator.states import State
+from wyoming_servers.coordinator.policy import SchedulingPolicy
+from wyoming_servers.coordinator.states import InstanceState
 from wyoming_servers.devices.probe import Device, Reading, Sample
-from wyoming_servers.domain import Kind, ModelSpec, Placement, Priority
+from wyoming_servers.domain import Task, ModelSpec, Placement, Priority
 from wyoming_servers.events import ModelEvicted
 
 DEVICES = {"cpu": 12, "cuda:0": 10, "cuda:1": 5}
@@ -27,7 +27,7 @@ G0, G1, G08 = (
 def model(name: str, size: int, *places: Placement, **fields: object) -> ModelSpec:
     return ModelSpec(
         id=name,
-        kind=fields.pop("kind", Kind.ASR),
+        task=fields.pop("kind", Task.ASR),
         engine="fake",
         placements=places,
         memory_bytes=size,
@@ -36,11 +36,11 @@ def model(name: str, size: int, *places: Placement, **fields: object) -> ModelSp
 
 
 SPECS = [
-    model("host", 5, CPU, kind=Kind.TTS),
-    model("brief", 4, CPU8, keep_alive=0.0, kind=Kind.WAKE),
+    model("host", 5, CPU, kind=Task.TTS),
+    model("brief", 4, CPU8, keep_alive=0.0, kind=Task.WAKE),
     model("kept", 3, CPU, keep_alive=-1.0, pinned=True),
     model("ladder", 6, G0, G08, CPU8),
-    model("spread", 4, G0, G1, kind=Kind.TTS),
+    model("spread", 4, G0, G1, kind=Task.TTS),
     model("gpu-only", 5, G0),
     model("huge", 11, G0, CPU, keep_alive=5.0),
     model("nowhere", 3, Placement("cuda:7", "float16")),
@@ -66,7 +66,7 @@ class PlannerMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
-        self.policy = Policy(budget="100%", reserve=0, queue=6, request=30.0, load=20.0)
+        self.policy = SchedulingPolicy(budget="100%", reserve=0, max_queued_requests=6, request_timeout=30.0, load_timeout=20.0)
         self.others = dict.fromkeys(DEVICES, 0)
         self.missing: set[str] = set()
         self.processes: dict[tuple[InstanceKey, int], Process] = {}
@@ -82,19 +82,19 @@ class PlannerMachine(RuleBasedStateMachine):
 
     # The world's side of the planner
 
-    def tell(self, signal: signals.Signal) -> None:
+    def tell(self, signal: signals.PlannerMessage) -> None:
         for action in self.planner.handle(signal, self.now):
             self.carry_out(action)
 
     def carry_out(self, action: actions.Action) -> None:
         match action:
-            case actions.Launch(key=key, generation=generation):
+            case actions.LaunchWorker(key=key, generation=generation):
                 self.check_launch(key)
                 self.numbers += 1
-                size = self.planner.board.estimate(key)
+                size = self.planner.state.estimate(key)
                 self.processes[key, generation] = Process(self.numbers, size)
                 self.tell(signals.WorkerStarted(key=key, generation=generation, pid=self.numbers))
-            case actions.Stop(key=key, generation=generation):
+            case actions.StopWorker(key=key, generation=generation):
                 process = self.processes.get((key, generation))
                 if process is None:
                     return
@@ -102,16 +102,16 @@ class PlannerMachine(RuleBasedStateMachine):
                 process.told_to_stop = True
                 leased = (key, generation) in self.held.values()
                 assert not leased or self.stopping_hard, "a leased worker was stopped"
-            case actions.Kill(key=key, generation=generation):
+            case actions.KillWorker(key=key, generation=generation):
                 self.processes[key, generation].killed = True
-            case actions.Grant(request=request, key=key, generation=generation):
+            case actions.GrantLease(request=request, key=key, generation=generation):
                 assert request in self.waiting, "granted what does not wait"
                 del self.waiting[request]
                 assert self.processes[key, generation].ready
                 assert not self.processes[key, generation].told_to_stop
                 assert not self.processes[key, generation].killed
                 self.held[request] = (key, generation)
-            case actions.Reject(request=request, code=code):
+            case actions.RejectRequest(request=request, code=code):
                 assert code
                 self.questions.discard(request)
                 if request in self.waiting:
@@ -120,17 +120,17 @@ class PlannerMachine(RuleBasedStateMachine):
                 else:
                     assert request not in self.ended, "rejected twice"
                     assert request not in self.held, "rejected after it was granted"
-            case actions.Answer(request=request):
+            case actions.ResolveRequest(request=request):
                 if request in self.waiting:
                     del self.waiting[request]
                     self.ended.add(request)
                 else:
                     assert request in self.questions, "answered twice"
                     self.questions.discard(request)
-            case actions.Probe():
+            case actions.SampleMemory():
                 self.probe_wanted = True
-            case actions.Publish(event=ModelEvicted(model=name, device=device)):
-                spec = self.planner.board.models[name].spec
+            case actions.PublishEvent(event=ModelEvicted(model=name, device=device)):
+                spec = self.planner.state.models[name].spec
                 assert not spec.pinned, "evicted a pinned model"
                 victims = {
                     (k.model, k.device) for k, g in self.held.values() if (k, g) in self.processes
@@ -138,7 +138,7 @@ class PlannerMachine(RuleBasedStateMachine):
                 assert (name, device) not in victims, "evicted a busy model"
 
     def check_launch(self, key: InstanceKey) -> None:
-        ledger = self.planner.board.ledgers[key.device]
+        ledger = self.planner.state.ledgers[key.device]
         assert ledger.promised <= ledger.budget, "promised more than the budget"
         assert key.device not in self.missing or self.probe_wanted
         alive = [k for k, _ in self.processes if k == key]
@@ -160,7 +160,7 @@ class PlannerMachine(RuleBasedStateMachine):
             held = {p.pid: p.size for (k, _), p in self.processes.items() if k.device == device}
             used = min(total, sum(held.values()) + self.others[device])
             readings[device] = Reading(total=total, free=total - used, used=used, by_pid=held)
-        self.tell(signals.Probed(sample=Sample(readings), at=self.now))
+        self.tell(signals.MemorySampled(sample=Sample(readings), started_at=self.now))
 
     def pick(self, data: st.DataObject, *, ready: bool | None = None) -> tuple[InstanceKey, int]:
         found = [k for k, p in self.processes.items() if ready is None or p.ready is ready]
@@ -168,7 +168,7 @@ class PlannerMachine(RuleBasedStateMachine):
 
     def end(self, which: tuple[InstanceKey, int], code: str) -> None:
         del self.processes[which]
-        self.tell(signals.WorkerGone(key=which[0], generation=which[1], code=code, message="gone"))
+        self.tell(signals.WorkerExited(key=which[0], generation=which[1], code=code, message="gone"))
 
     # What may happen
 
@@ -185,11 +185,11 @@ class PlannerMachine(RuleBasedStateMachine):
     def request(self, name, priority, timeout, hold) -> None:
         self.numbers += 1
         number = self.numbers
-        seconds = self.policy.request if timeout is None else timeout
+        seconds = self.policy.request_timeout if timeout is None else timeout
         self.waiting[number] = self.now + seconds
         self.tell(
             signals.LeaseRequested(
-                request=number, model=name, priority=priority, timeout=timeout, hold=hold
+                request=number, model=name, priority=priority, timeout=timeout, wants_lease=hold
             )
         )
 
@@ -212,7 +212,7 @@ class PlannerMachine(RuleBasedStateMachine):
         number = data.draw(st.sampled_from(sorted(self.waiting)))
         del self.waiting[number]
         self.ended.add(number)
-        self.tell(signals.LeaseEnded(request=number, well=False))
+        self.tell(signals.LeaseEnded(request=number, succeeded=False))
 
     @precondition(lambda self: self.held)
     @rule(data=st.data(), well=st.booleans())
@@ -220,7 +220,7 @@ class PlannerMachine(RuleBasedStateMachine):
         number = data.draw(st.sampled_from(sorted(self.held)))
         del self.held[number]
         self.ended.add(number)
-        self.tell(signals.LeaseEnded(request=number, well=well))
+        self.tell(signals.LeaseEnded(request=number, succeeded=well))
 
     @precondition(lambda self: any(not p.ready for p in self.processes.values()))
     @rule(data=st.data())
@@ -245,7 +245,7 @@ class PlannerMachine(RuleBasedStateMachine):
     @rule(data=st.data(), code=st.sampled_from(["OOM", "DEVICE_LOST"]))
     def fault_of_a_run(self, data, code) -> None:
         key, generation = self.pick(data, ready=True)
-        self.tell(signals.RunFaulted(key=key, generation=generation, code=code, message="!"))
+        self.tell(signals.RunFailed(key=key, generation=generation, code=code, message="!"))
 
     @precondition(lambda self: self.processes)
     @rule(data=st.data())
@@ -267,23 +267,23 @@ class PlannerMachine(RuleBasedStateMachine):
     def operator_loads(self, name) -> None:
         self.numbers += 1
         self.questions.add(self.numbers)
-        self.tell(signals.LoadAsked(request=self.numbers, model=name))
+        self.tell(signals.LoadRequested(request=self.numbers, model=name))
 
     @rule(name=st.sampled_from(NAMES))
     def operator_unloads(self, name) -> None:
         self.numbers += 1
         self.questions.add(self.numbers)
-        self.tell(signals.UnloadAsked(request=self.numbers, model=name))
+        self.tell(signals.UnloadRequested(request=self.numbers, model=name))
 
     @rule(name=st.sampled_from(NAMES))
     def removed_and_added(self, name) -> None:
         self.numbers += 1
         self.questions.add(self.numbers)
-        self.tell(signals.ModelRemoved(request=self.numbers, model=name))
+        self.tell(signals.RemoveModelRequested(request=self.numbers, model=name))
 
     @rule(spec=st.sampled_from(SPECS))
     def added(self, spec) -> None:
-        self.tell(signals.ModelAdded(spec=spec))
+        self.tell(signals.AddModelRequested(spec=spec))
 
     @rule(
         name=st.sampled_from(NAMES),
@@ -295,11 +295,11 @@ class PlannerMachine(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(NAMES))
     def prefetch(self, name) -> None:
-        self.tell(signals.PrefetchAsked(model=name, reason="speech"))
+        self.tell(signals.PrefetchRequested(model=name, reason="speech"))
 
     @rule(names=st.lists(st.sampled_from(NAMES), max_size=3))
     def preload(self, names) -> None:
-        self.tell(signals.PreloadAsked(models=tuple(names)))
+        self.tell(signals.PreloadRequested(models=tuple(names)))
 
     @rule(accepting=st.sampled_from([True, True, False]))
     def accept(self, accepting) -> None:
@@ -320,7 +320,7 @@ class PlannerMachine(RuleBasedStateMachine):
             self.now = max(self.now, at)
             self.tell(signals.Tick())
         else:
-            due = {t: at for t, at in self.planner.board.timers._at.items() if at <= end}
+            due = {t: at for t, at in self.planner.state.timers._at.items() if at <= end}
             raise AssertionError(f"the timers never come to rest at {self.now} to {end}: {due}")
         self.now = end
 
@@ -332,9 +332,9 @@ class PlannerMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_books_agree_with_the_world(self) -> None:
-        board = self.planner.board
+        board = self.planner.state
         assert set(self.waiting) == {r for d in board.queue for r in d.requests}
-        assert len(board.queue) <= self.policy.queue
+        assert len(board.queue) <= self.policy.max_queued_requests
         for instance in board.instances():
             alive = (instance.key, instance.generation) in self.processes
             assert instance.alive == alive, f"{instance.key} {instance.state}"
@@ -347,24 +347,24 @@ class PlannerMachine(RuleBasedStateMachine):
 
     @invariant()
     def nobody_waits_for_a_model_that_is_ready(self) -> None:
-        board = self.planner.board
+        board = self.planner.state
         for demand in board.queue:
-            assert not demand.requests or board.models[demand.model].ready() is None
+            assert not demand.requests or board.models[demand.model].ready_instance() is None
 
     @invariant()
     def what_is_queued_is_wanted(self) -> None:
-        board = self.planner.board
+        board = self.planner.state
         for instance in board.instances():
             model = board.models[instance.key.model]
-            serving = model.ready() or model.loading()
-            if instance.state is State.QUEUED:
-                better = serving is not None and model.tier(instance.key) < model.tier(serving.key)
+            serving = model.ready_instance() or model.loading_instance()
+            if instance.state is InstanceState.QUEUED:
+                better = serving is not None and model.placement_tier(instance.key) < model.placement_tier(serving.key)
                 assert better or board.queue.get(instance.key.model) is not None
 
     @invariant()
     def what_is_shown_is_what_is(self) -> None:
-        board = self.planner.board
-        assert all(i.shown is i.visible_state for i in board.instances())
+        board = self.planner.state
+        assert all(i.published_state is i.public_state for i in board.instances())
         shown = self.planner.snapshot(self.now, 1_700_000_000.0)
         assert shown.queue_depth == len(self.waiting)
 
@@ -372,20 +372,20 @@ class PlannerMachine(RuleBasedStateMachine):
         """Stop, and see that nothing is left of anything."""
         if self.numbers % 2:
             self.come_to_rest()
-        self.tell(signals.StopAsked())
+        self.tell(signals.ShutdownRequested())
         assert not self.waiting
         for which in [k for k, p in self.processes.items() if p.told_to_stop or p.killed]:
             self.end(which, "INFERENCE_FAILED")
         self.stopping_hard = True
-        self.tell(signals.StopAsked(now=True))
+        self.tell(signals.ShutdownRequested(immediate=True))
         for which in list(self.processes):
             process = self.processes[which]
             assert process.told_to_stop or process.killed
             self.end(which, "INFERENCE_FAILED")
         self.pass_time(10.0)
-        assert all(ledger.quiet for ledger in self.planner.board.ledgers.values())
+        assert all(ledger.is_empty for ledger in self.planner.state.ledgers.values())
         assert not self.questions
-        assert all(i.state in (State.COLD, State.FAILED) for i in self.planner.board.instances())
+        assert all(i.state in (InstanceState.COLD, InstanceState.FAILED) for i in self.planner.state.instances())
 
     def come_to_rest(self) -> None:
         """Let all clients go and all workers do as they are told: the system becomes quiet."""
@@ -408,11 +408,11 @@ class PlannerMachine(RuleBasedStateMachine):
                     self.tell(signals.WorkerReady(key=key, generation=generation, seconds=1.0))
                 else:
                     self.tell(signals.PingAnswered(key=key, generation=generation))
-            if not self.processes and not self.planner.board.queue.ordered(self.now):
+            if not self.processes and not self.planner.state.queue.ordered(self.now):
                 break
         assert not self.processes, "it never became quiet"
         self.pass_time(10.0)
-        assert all(ledger.promised == 0 for ledger in self.planner.board.ledgers.values())
+        assert all(ledger.promised == 0 for ledger in self.planner.state.ledgers.values())
 
 
 TestPlanner = PlannerMachine.TestCase

@@ -1,8 +1,8 @@
 import pytest
 
 from wyoming_servers.config.schema import LimitsSection, MemorySection
-from wyoming_servers.coordinator.policy import PRIORITIES, Policy
-from wyoming_servers.domain import Kind, Priority
+from wyoming_servers.coordinator.policy import PRIORITIES, SchedulingPolicy
+from wyoming_servers.domain import Task, Priority
 
 GIB = 2**30
 
@@ -12,23 +12,23 @@ GIB = 2**30
     [("90%", int(0.9 * 8 * GIB)), ("2GiB", 2 * GIB), ("100%", 8 * GIB), ("64GiB", 8 * GIB)],
 )
 def test_the_budget_is_a_share_or_a_size_but_never_more_than_the_device(budget, cap):
-    assert Policy(budget=budget).cap(8 * GIB) == cap
+    assert SchedulingPolicy(budget=budget).memory_limit(8 * GIB) == cap
 
 
 @pytest.mark.parametrize("budget", ["most of it", "140%", "-5%", "x%"])
 def test_a_budget_that_is_neither_is_refused(budget):
     with pytest.raises(ValueError):  # noqa: PT011  (pydantic shows whatever it says)
-        Policy(budget=budget).cap(8 * GIB)
+        SchedulingPolicy(budget=budget).memory_limit(8 * GIB)
 
 
 def test_the_configuration_sets_the_bounds():
-    policy = Policy.of(
+    policy = SchedulingPolicy.from_config(
         LimitsSection(request=7, load=9, queue=3), MemorySection(budget="1GiB", reserve=5)
     )
-    assert (policy.request, policy.load, policy.queue) == (7, 9, 3)
+    assert (policy.request_timeout, policy.load_timeout, policy.max_queued_requests) == (7, 9, 3)
     assert (policy.budget, policy.reserve) == ("1GiB", 5)
 
 
 def test_a_voice_goes_before_a_transcript_and_both_before_the_rest():
-    assert PRIORITIES[Kind.TTS] > PRIORITIES[Kind.ASR] > PRIORITIES[Kind.WAKE]
-    assert PRIORITIES[Kind.WAKE] is Priority.OTHER
+    assert PRIORITIES[Task.TTS] > PRIORITIES[Task.ASR] > PRIORITIES[Task.WAKE]
+    assert PRIORITIES[Task.WAKE] is Priority.BACKGROUND

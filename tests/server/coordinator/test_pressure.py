@@ -1,8 +1,8 @@
 import pytest
 
-from wyoming_servers.coordinator.pressure import Pressure, judge
+from wyoming_servers.coordinator.pressure import MemoryPressure, pressure_level
 
-N, W, C = Pressure.NORMAL, Pressure.WARNING, Pressure.CRITICAL
+N, W, C = MemoryPressure.NORMAL, MemoryPressure.WARNING, MemoryPressure.CRITICAL
 
 
 @pytest.mark.parametrize(
@@ -22,13 +22,13 @@ N, W, C = Pressure.NORMAL, Pressure.WARNING, Pressure.CRITICAL
     ],
 )
 def test_a_level_begins_high_and_ends_low(before, used, after):
-    assert judge(before, used) is after
+    assert pressure_level(before, used) is after
 
 
 def test_use_that_swings_around_a_threshold_makes_no_noise():
     level, changes = N, 0
     for used in [0.79, 0.81, 0.79, 0.81, 0.78, 0.80, 0.76]:
-        following = judge(level, used)
+        following = pressure_level(level, used)
         changes += following is not level
         level = following
     assert (level, changes) == (W, 1)

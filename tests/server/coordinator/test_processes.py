@@ -15,9 +15,9 @@ from wyoming_servers.bus import EventBus
 from wyoming_servers.clock import SystemClock
 from wyoming_servers.coordinator.coordinator import Coordinator
 from wyoming_servers.coordinator.face import DeviceStatus, ModelStatus
-from wyoming_servers.coordinator.policy import Policy
+from wyoming_servers.coordinator.policy import SchedulingPolicy
 from wyoming_servers.devices.host import HostProbe
-from wyoming_servers.domain import Kind, ModelSpec, ModelState
+from wyoming_servers.domain import Task, ModelSpec, ModelState
 from wyoming_servers.errors import (
     BusyError,
     ConductorError,
@@ -39,14 +39,14 @@ class House:
     def __init__(self) -> None:
         self.bus = EventBus()
         self.probe = HostProbe()
-        self.policy = Policy(reserve=0, budget="100%", ping=0.3, stop_grace=1.0, settle=0.05)
+        self.policy = SchedulingPolicy(reserve=0, budget="100%", ping_interval=0.3, stop_grace=1.0, memory_return_interval=0.05)
         self.specs: dict[str, ModelSpec] = {}
         self.coordinator: Coordinator
 
     def model(self, name: str, keep_alive: float = 300.0, **options: Any) -> None:
         self.specs[name] = ModelSpec(
             id=name,
-            kind=Kind.ASR,
+            task=Task.ASR,
             engine="fake",
             keep_alive=keep_alive,
             memory_bytes=64 * MIB,

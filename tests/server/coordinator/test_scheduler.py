@@ -6,7 +6,7 @@ import pytest
 
 from wyoming_servers.coordinator.footprints import FootprintKey
 from wyoming_servers.devices.fake import FakeDevice
-from wyoming_servers.domain import Kind, ModelState
+from wyoming_servers.domain import Task, ModelState
 from wyoming_servers.errors import DeviceLostError, OutOfMemoryError
 from wyoming_servers.events import (
     ModelEvicted,
@@ -187,7 +187,7 @@ async def test_without_a_fallback_a_request_waits_for_memory(gpu):
     await gpu.after(1)
     client = gpu.hold("b")
     await gpu.after(5)
-    assert gpu.status("b").state is ModelState.WAITING_FOR_GPU
+    assert gpu.status("b").state is ModelState.WAITING_FOR_MEMORY
     assert gpu.status("b").queued == 1
     await busy.release()
     await gpu.after(1)
@@ -304,8 +304,8 @@ async def test_requests_for_one_model_share_one_load(world):
 
 async def test_a_voice_is_loaded_before_a_transcript_that_asked_first(gpu):
     gpu.model("holder", CARD, size=7)
-    gpu.model("asr", CARD, size=6, kind=Kind.ASR)
-    gpu.model("tts", CARD, size=6, kind=Kind.TTS)
+    gpu.model("asr", CARD, size=6, kind=Task.ASR)
+    gpu.model("tts", CARD, size=6, kind=Task.TTS)
     await gpu.start()
     holder = gpu.hold("holder")
     await gpu.after(1)
@@ -369,7 +369,7 @@ async def test_two_clients_of_one_model_cannot_keep_a_third_from_its_own(gpu):
 
 
 async def test_a_lease_that_lasts_is_not_waited_for(gpu):
-    gpu.model("wake", CARD, size=6, kind=Kind.WAKE)
+    gpu.model("wake", CARD, size=6, kind=Task.WAKE)
     gpu.model("b", CARD, size=6)
     await gpu.start()
     stream = gpu.hold("wake")
@@ -396,7 +396,7 @@ async def test_prefetch_loads_what_fits_and_unloads_nobody_for_it(gpu):
     assert gpu.status("c").state is ModelState.READY
     assert evicted(gpu) == []
     await gpu.after(11)
-    assert gpu.coordinator._runtime.planner.board.queue.get("b") is None
+    assert gpu.coordinator._runtime.planner.state.queue.get("b") is None
 
 
 async def test_a_request_joins_what_was_prefetched(world):

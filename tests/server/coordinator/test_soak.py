@@ -5,11 +5,11 @@ from collections import Counter
 
 import pytest
 
-from wyoming_servers.coordinator.policy import Policy
+from wyoming_servers.coordinator.policy import SchedulingPolicy
 from wyoming_servers.devices.fake import FakeDevice
-from wyoming_servers.domain import Kind
+from wyoming_servers.domain import Task
 from wyoming_servers.errors import BusyError, ConductorError, InferenceFailedError
-from wyoming_servers.worker.fake import FakeBehaviour
+from wyoming_servers.worker.fake import FakeBehavior
 
 GIB = 2**30
 CARD, HOST = "cuda:0/float16", "cpu/int8"
@@ -19,15 +19,15 @@ SECONDS = 1_800
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_no_request_is_lost_or_waits_past_its_deadline(world, seed):
     dice = random.Random(seed)  # noqa: S311
-    world.policy = Policy(reserve=0, budget="100%", request=30.0)
+    world.policy = SchedulingPolicy(reserve=0, budget="100%", request_timeout=30.0)
     world.probe.machine["cuda:0"] = FakeDevice(7 * GIB)
     names = ["asr", "tts", "large", "wake"]
-    world.model("asr", CARD, HOST, size=3, kind=Kind.ASR, keep_alive=20)
-    world.model("tts", CARD, size=3, kind=Kind.TTS, keep_alive=5)
+    world.model("asr", CARD, HOST, size=3, kind=Task.ASR, keep_alive=20)
+    world.model("tts", CARD, size=3, kind=Task.TTS, keep_alive=5)
     world.model("large", CARD, size=5, keep_alive=0)
-    world.model("wake", HOST, size=1, kind=Kind.WAKE, keep_alive=-1)
+    world.model("wake", HOST, size=1, kind=Task.WAKE, keep_alive=-1)
     for name in names:
-        world.behaviours[name, ""] = lambda: FakeBehaviour(load_seconds=dice.uniform(0.2, 4))
+        world.behaviours[name, ""] = lambda: FakeBehavior(load_seconds=dice.uniform(0.2, 4))
     ends: Counter[str] = Counter()
     longest = 0.0
 

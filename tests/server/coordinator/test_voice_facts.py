@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from wyoming_servers.coordinator.voice_facts import in_stretches, lanes, sample_rate
+from wyoming_servers.coordinator.voice_facts import streams_audio, parallelism, sample_rate
 from wyoming_servers.errors import InternalError
 
 
@@ -15,11 +15,11 @@ def lease(**info: Any) -> Any:
 
 def test_what_it_says_counts() -> None:
     said = lease(sample_rate=22_050, lanes=2, in_stretches=True)
-    assert (sample_rate(said), lanes(said), in_stretches(said)) == (22_050, 2, True)
+    assert (sample_rate(said), parallelism(said), streams_audio(said)) == (22_050, 2, True)
 
 
 def test_without_a_word_it_makes_one_whole_sentence_at_a_time() -> None:
-    assert (lanes(lease()), in_stretches(lease())) == (1, False)
+    assert (parallelism(lease()), streams_audio(lease())) == (1, False)
 
 
 @pytest.mark.parametrize("rate", [None, 0, -1, "22050"])
@@ -30,4 +30,4 @@ def test_audio_without_a_rate_is_of_no_use(rate: Any) -> None:
 
 @pytest.mark.parametrize("count", [0, -1, "2"])
 def test_no_lanes_are_one(count: Any) -> None:
-    assert lanes(lease(lanes=count)) == 1
+    assert parallelism(lease(lanes=count)) == 1

@@ -3,12 +3,12 @@ import threading
 
 import pytest
 
-from wyoming_servers.devices.background import Background
+from wyoming_servers.devices.background import DaemonExecutor
 
 
 @pytest.fixture
 def background():
-    background = Background("test thread", timeout=0.2)
+    background = DaemonExecutor("test thread", timeout=0.2)
     yield background
     background.close()
 
@@ -44,8 +44,8 @@ async def test_a_call_that_hangs_is_given_up_and_the_next_ones_at_once(backgroun
 
 
 async def test_closing_ends_the_thread():
-    background = Background("short thread", timeout=1.0)
-    await background.call(lambda: None)
+    background = DaemonExecutor("short thread", timeout=1.0)
+    await background.run(lambda: None)
     (thread,) = [t for t in threading.enumerate() if t.name == "short thread"]
     background.close()
     await asyncio.to_thread(thread.join, 5)
@@ -54,12 +54,12 @@ async def test_closing_ends_the_thread():
 
 
 def test_a_loop_that_is_gone_when_the_call_returns_is_no_fault():
-    background = Background("late thread", timeout=0.05)
+    background = DaemonExecutor("late thread", timeout=0.05)
     free = threading.Event()
 
     async def give_up() -> None:
         with pytest.raises(TimeoutError):
-            await background.call(free.wait)
+            await background.run(free.wait)
 
     asyncio.run(give_up())
     (thread,) = [t for t in threading.enumerate() if t.name == "late thread"]

@@ -35,7 +35,7 @@ async def test_probes_are_read_side_by_side():
 
 
 async def test_this_machine_has_at_least_its_host():
-    probe = MachineProbe.of_this_machine()
+    probe = MachineProbe.detect()
     devices = await probe.devices()
     sample = await probe.sample(())
     await probe.close()

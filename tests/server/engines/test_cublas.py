@@ -24,7 +24,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_nothing_happens_without_the_package(package: Path) -> None:
     assert package.is_dir()
-    assert cublas.preload() == []
+    assert cublas.preload_cublas() == []
 
 
 def test_the_libraries_are_loaded_for_all_in_the_order_they_need(
@@ -33,7 +33,7 @@ def test_the_libraries_are_loaded_for_all_in_the_order_they_need(
     make_package(package, "libcublas.so.12", "libcublasLt.so.12")
     opened: list[tuple[str, int]] = []
     monkeypatch.setattr(ctypes, "CDLL", lambda path, mode: opened.append((Path(path).name, mode)))
-    assert len(cublas.preload()) == 2
+    assert len(cublas.preload_cublas()) == 2
     assert opened == [
         ("libcublasLt.so.12", ctypes.RTLD_GLOBAL),
         ("libcublas.so.12", ctypes.RTLD_GLOBAL),
@@ -42,5 +42,5 @@ def test_the_libraries_are_loaded_for_all_in_the_order_they_need(
 
 def test_a_broken_library_is_told_and_left(package: Path, caplog: pytest.LogCaptureFixture) -> None:
     make_package(package, "libcublas.so.12", "libcublasLt.so.12")
-    assert cublas.preload() == []
+    assert cublas.preload_cublas() == []
     assert "libcublasLt.so.12" in caplog.text

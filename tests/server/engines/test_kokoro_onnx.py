@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wyoming_servers.domain import Kind, ModelSpec, Placement
+from wyoming_servers.domain import Task, ModelSpec, Placement
 from wyoming_servers.engines.kokoro_onnx import KokoroOnnxEngine
 from wyoming_servers.store.catalog import builtin_catalog
-from wyoming_servers.store.needs import Needs
-from wyoming_servers.text.samples import sample
+from wyoming_servers.store.needs import RequirementChecker
+from wyoming_servers.text.samples import sample_sentence
 
 pytestmark = pytest.mark.component
 
@@ -32,7 +32,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KokoroOnnxEngin
     graph.write_bytes(b"".join((folder / "part.bin").read_bytes() for folder in folders))
     engine = KokoroOnnxEngine()
     spec = ModelSpec(
-        "kokoro/onnx", Kind.TTS, "kokoro-onnx", files={"model": str(graph), "voices": voices}
+        "kokoro/onnx", Task.TTS, "kokoro-onnx", files={"model": str(graph), "voices": voices}
     )
     assert engine.load(spec, Placement(), lambda phase, percent: None)["sample_rate"] == 24_000
     engine.warm_up()
@@ -63,9 +63,9 @@ VOICES = (
 def test_every_language_has_a_voice_that_speaks_it(engine: KokoroOnnxEngine, voice: str) -> None:
     entry = builtin_catalog().get("kokoro/onnx")
     (offer,) = (offer for offer in entry.offers if offer.name == voice)
-    if missing := Needs().missing(entry.engine, offer.needs):
+    if missing := RequirementChecker().missing(entry.engine, offer.needs):
         pytest.skip(f"not here: {', '.join(missing)}")
-    text = sample(offer.languages[0])
+    text = sample_sentence(offer.languages[0])
     assert 2.0 < _seconds(engine, voice, 1.0, text) < 10.0
 
 

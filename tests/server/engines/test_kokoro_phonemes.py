@@ -11,7 +11,7 @@ from wyoming_servers.engines.kokoro_phonemes import (
     SYMBOLS,
     Phonemizer,
     language_of,
-    split,
+    split_symbols,
 )
 from wyoming_servers.errors import BadRequestError, LoadFailedError
 
@@ -107,8 +107,8 @@ def test_another_voice_has_no_language() -> None:
 
 def test_long_symbols_are_cut_behind_a_sentence_before_a_clause_before_a_word() -> None:
     sentence = "a" * 300 + ". " + "b" * 100 + ", " + "c" * 300
-    assert [len(run) for run in split(sentence)] == [301, 402]
+    assert [len(run) for run in split_symbols(sentence)] == [301, 402]
     clause = "a" * 300 + ", " + "b c" * 100
-    assert split(clause)[0] == "a" * 300 + ","
-    assert all(len(run) <= MAX_SYMBOLS for run in split("x" * 2_000))
-    assert "".join(split("x" * 2_000)) == "x" * 2_000
+    assert split_symbols(clause)[0] == "a" * 300 + ","
+    assert all(len(run) <= MAX_SYMBOLS for run in split_symbols("x" * 2_000))
+    assert "".join(split_symbols("x" * 2_000)) == "x" * 2_000

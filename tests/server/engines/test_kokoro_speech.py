@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from wyoming_servers.engines.kokoro_speech import RATE, KokoroSpeech
+from wyoming_servers.engines.kokoro_speech import SAMPLE_RATE, KokoroSynthesizer
 from wyoming_servers.engines.kokoro_voices import KokoroVoices
 from wyoming_servers.errors import BadRequestError, LoadFailedError
 
@@ -23,9 +23,9 @@ class Tone:
         self, ids: list[int], style: NDArray[np.float32], speed: float
     ) -> NDArray[np.float32]:
         self.asked.append((len(ids), style, speed))
-        count = int(RATE * 0.05 * len(ids) / speed)
+        count = int(SAMPLE_RATE * 0.05 * len(ids) / speed)
         tone = 0.2 * np.sin(np.arange(count) * 0.1)
-        return np.concatenate([tone, np.zeros(RATE)]).astype(np.float32)
+        return np.concatenate([tone, np.zeros(SAMPLE_RATE)]).astype(np.float32)
 
 
 @pytest.fixture
@@ -34,34 +34,34 @@ def tone() -> Tone:
 
 
 @pytest.fixture
-def speech(tmp_path: Path, tone: Tone) -> KokoroSpeech:
+def speech(tmp_path: Path, tone: Tone) -> KokoroSynthesizer:
     rows = np.arange(510, dtype=np.float32)[:, None, None] * np.ones((1, 1, 256), np.float32)
     path = tmp_path / "voices.npz"
     np.savez(path, af_heart=rows, am_adam=rows + 1_000, bf_emma=-rows)
-    return KokoroSpeech(tone, KokoroVoices(path))
+    return KokoroSynthesizer(tone, KokoroVoices(path))
 
 
-def _speak(speech: KokoroSpeech, text: str, **request: object) -> bytes:
+def _speak(speech: KokoroSynthesizer, text: str, **request: object) -> bytes:
     session = speech.open({"text": text, **request})
     return b"".join(output.payload for output in session.finish())
 
 
-def test_the_style_is_that_of_the_number_of_symbols(speech: KokoroSpeech, tone: Tone) -> None:
+def test_the_style_is_that_of_the_number_of_symbols(speech: KokoroSynthesizer, tone: Tone) -> None:
     _speak(speech, "Hello.", voice="af_heart")
     ids, style, _ = tone.asked[0]
     assert style.shape == (1, 256)
     assert style[0, 0] == ids - 2 - 1  # without the padding; the first row is that of one symbol
 
 
-def test_a_mix_weighs_the_styles(speech: KokoroSpeech, tone: Tone) -> None:
+def test_a_mix_weighs_the_styles(speech: KokoroSynthesizer, tone: Tone) -> None:
     _speak(speech, "Hello.", voice="af_heart*3+am_adam")
     ids, style, _ = tone.asked[0]
     assert style[0, 0] == pytest.approx(ids - 3 + 250)
 
 
-def test_silence_behind_speech_is_cut_and_all_voices_are_as_loud(speech: KokoroSpeech) -> None:
+def test_silence_behind_speech_is_cut_and_all_voices_are_as_loud(speech: KokoroSynthesizer) -> None:
     audio = np.frombuffer(_speak(speech, "Hello.", voice="af_heart"), "<i2").astype(float)
-    assert len(audio) < RATE
+    assert len(audio) < SAMPLE_RATE
     level = 20 * np.log10(np.sqrt(np.mean(audio[100:-1000] ** 2)) / 32_768)
     assert level == pytest.approx(-18, abs=1)
 
@@ -70,13 +70,13 @@ def test_silence_behind_speech_is_cut_and_all_voices_are_as_loud(speech: KokoroS
     ("speed", "asked"), [(1.0, 1.0), (1.25, 1.25), (2.0, 1.5), (0.5, 0.53), (0.75, 0.7725)]
 )
 def test_the_network_is_asked_for_what_gives_the_wished_speed(
-    speech: KokoroSpeech, tone: Tone, speed: float, asked: float
+    speech: KokoroSynthesizer, tone: Tone, speed: float, asked: float
 ) -> None:
     _speak(speech, "Hello.", voice="af_heart", speed=speed)
     assert tone.asked[0][2] == pytest.approx(asked)
 
 
-def test_what_the_network_cannot_hasten_is_hastened_behind_it(speech: KokoroSpeech) -> None:
+def test_what_the_network_cannot_hasten_is_hastened_behind_it(speech: KokoroSynthesizer) -> None:
     text = "The light in the kitchen is on."
     normal = len(_speak(speech, text, voice="af_heart"))
     assert len(_speak(speech, text, voice="af_heart", speed=2.0)) == pytest.approx(
@@ -85,14 +85,14 @@ def test_what_the_network_cannot_hasten_is_hastened_behind_it(speech: KokoroSpee
 
 
 def test_a_text_longer_than_the_network_takes_becomes_several_runs(
-    speech: KokoroSpeech, tone: Tone
+    speech: KokoroSynthesizer, tone: Tone
 ) -> None:
     _speak(speech, "The light in the kitchen is on. " * 60, voice="af_heart")
     assert len(tone.asked) > 2
     assert all(count <= 512 for count, _, _ in tone.asked)
 
 
-def test_signs_alone_have_no_sound(speech: KokoroSpeech, tone: Tone) -> None:
+def test_signs_alone_have_no_sound(speech: KokoroSynthesizer, tone: Tone) -> None:
     assert _speak(speech, "... !", voice="af_heart") == b""
     assert not tone.asked
 
@@ -108,7 +108,7 @@ def test_signs_alone_have_no_sound(speech: KokoroSpeech, tone: Tone) -> None:
     ],
 )
 def test_what_is_not_possible_is_a_bad_request(
-    speech: KokoroSpeech, request_: dict[str, object]
+    speech: KokoroSynthesizer, request_: dict[str, object]
 ) -> None:
     with pytest.raises(BadRequestError):
         speech.open(request_)

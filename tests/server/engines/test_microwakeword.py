@@ -11,10 +11,10 @@ from typing import Any
 import psutil
 import pytest
 
-from wyoming_servers.domain import Kind, ModelSpec, Placement
+from wyoming_servers.domain import Task, ModelSpec, Placement
 from wyoming_servers.engines.base import Output
 from wyoming_servers.engines.microwakeword import (
-    MicroSession,
+    MicroWakeWordSession,
     MicroWakeWordEngine,
     relative_score,
 )
@@ -30,7 +30,7 @@ MODELS = Path(str(files("pymicro_wakeword"))) / "models"
 def _load(**files: str) -> tuple[MicroWakeWordEngine, Mapping[str, Any]]:
     engine = create("microwakeword")
     assert isinstance(engine, MicroWakeWordEngine)
-    spec = ModelSpec("microwakeword", Kind.WAKE, "microwakeword", files=files)
+    spec = ModelSpec("microwakeword", Task.WAKE, "microwakeword", files=files)
     return engine, engine.load(spec, Placement(), lambda phase, percent: None)
 
 
@@ -41,7 +41,7 @@ def engine() -> MicroWakeWordEngine:
     return engine
 
 
-def _hear(session: MicroSession, audio: bytes, size: int = 2560) -> list[Mapping[str, Any]]:
+def _hear(session: MicroWakeWordSession, audio: bytes, size: int = 2560) -> list[Mapping[str, Any]]:
     heard: list[Output] = []
     for at in range(0, len(audio), size):
         heard += session.feed(audio[at : at + size], {"timestamp": 1_000 + at / 32})

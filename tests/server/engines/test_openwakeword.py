@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from wyoming_servers.domain import Kind, ModelSpec, Placement
-from wyoming_servers.engines.base import FeedsTogether, Output
+from wyoming_servers.domain import Task, ModelSpec, Placement
+from wyoming_servers.engines.base import SupportsBatchFeed, Output
 from wyoming_servers.engines.openwakeword import OpenWakeWordEngine, WakeSession
 from wyoming_servers.errors import (
     BadRequestError,
@@ -36,7 +36,7 @@ def engine() -> Iterable[OpenWakeWordEngine]:
 
 
 def _spec(**files: str) -> ModelSpec:
-    return ModelSpec("openwakeword", Kind.WAKE, "openwakeword", files=files)
+    return ModelSpec("openwakeword", Task.WAKE, "openwakeword", files=files)
 
 
 def _hear(
@@ -103,7 +103,7 @@ def test_a_gate_for_speech_changes_no_detection_and_leaves_silence_out(
     expected = _hear(engine.open(request), audio)
     assert [detection["word"] for detection in expected] == ["hey_jarvis"]
     steps = 0
-    features = engine._features
+    features = engine._extractor
     assert features is not None
     compute = features.step
 
@@ -147,7 +147,7 @@ def test_streams_that_are_fed_together_hear_what_they_hear_alone(
 
 
 def test_a_worker_sees_that_streams_can_be_fed_together(engine: OpenWakeWordEngine) -> None:
-    assert isinstance(engine, FeedsTogether)
+    assert isinstance(engine, SupportsBatchFeed)
     assert engine.feed_limit >= 16
 
 

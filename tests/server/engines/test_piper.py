@@ -14,9 +14,9 @@ import psutil
 import pytest
 from numpy.typing import NDArray
 
-from wyoming_servers.domain import Kind, ModelSpec, Placement
+from wyoming_servers.domain import Task, ModelSpec, Placement
 from wyoming_servers.engines import piper_choir, piper_network, speaking
-from wyoming_servers.engines.base import Engine, Output, WorksInLanes
+from wyoming_servers.engines.base import Engine, Output, SupportsParallelRuns
 from wyoming_servers.engines.piper import PiperEngine
 from wyoming_servers.errors import BadRequestError, LoadFailedError
 
@@ -35,7 +35,7 @@ def _spec(**options: Any) -> ModelSpec:
     model = next(_folder().glob("*.onnx"))
     return ModelSpec(
         "piper/en_US-joe-medium",
-        Kind.TTS,
+        Task.TTS,
         "piper",
         files={"model": str(model), "config": f"{model}.json"},
         options=options,
@@ -164,8 +164,8 @@ def test_a_very_long_sentence_is_run_in_parts(
     engine: PiperEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(piper_choir, "MAX_PHONEMES", 40)
-    choir = engine._loaded()
-    blocks = choir.blocks("one two three four five six seven eight nine ten eleven twelve")
+    choir = engine._require_voice()
+    blocks = choir.phonemize("one two three four five six seven eight nine ten eleven twelve")
     assert len(blocks) > 1
     assert all(len(block) <= 40 for block in blocks)
 
@@ -207,7 +207,7 @@ def test_speakers_are_known_by_name(tmp_path: Path) -> None:
     path.write_text(json.dumps(config), encoding="utf-8")
     engine = PiperEngine()
     info = engine.load(
-        ModelSpec("two", Kind.TTS, "piper", files={**spec.files, "config": str(path)}),
+        ModelSpec("two", Task.TTS, "piper", files={**spec.files, "config": str(path)}),
         Placement(),
         lambda phase, percent: None,
     )
@@ -226,7 +226,7 @@ def test_a_gpu_without_a_build_for_it_is_refused() -> None:
 
 def test_loud_peaks_are_rounded_off() -> None:
     samples = np.array([0.5, -0.79, 0.9, 3.0, -3.0], np.float32)
-    limited = speaking.limit(samples)
+    limited = speaking.soft_limit(samples)
     assert limited[:2].tolist() == samples[:2].tolist()
     assert 0.8 < limited[2] < 0.9
     assert limited[3] == pytest.approx(1.0, abs=1e-3)
@@ -236,8 +236,8 @@ def test_loud_peaks_are_rounded_off() -> None:
 def test_texts_at_once_sound_as_alone() -> None:
     """The part of the network that reads has a second session, opened when two speak at once."""
     engine, _ = _load(_spec(threads=2))
-    assert isinstance(engine, WorksInLanes)
-    assert engine.lanes == min(2, os.cpu_count() or 1)
+    assert isinstance(engine, SupportsParallelRuns)
+    assert engine.parallel_runs == min(2, os.cpu_count() or 1)
     alone = _sound(engine, SENTENCE)
     sounds: list[NDArray[np.int16]] = []
 
@@ -270,16 +270,16 @@ def test_a_long_text_leaves_little_memory_behind(engine: PiperEngine) -> None:
 
 def test_a_text_that_is_alone_has_other_threads_help_it() -> None:
     engine = _load(_spec(threads=2))[0]
-    choir = engine._loaded()
-    if choir.lanes == 1:
+    choir = engine._require_voice()
+    if choir.parallel_runs == 1:
         pytest.skip("This machine has one core.")
     one, other = (engine.open({"text": SENTENCE}).finish() for _ in range(2))
     next(one)
-    assert choir._help() is not None
+    assert choir._idle_helpers() is not None
     next(other)
-    assert choir._help() is None
+    assert choir._idle_helpers() is None
     other.close()
-    assert choir._help() is not None
+    assert choir._idle_helpers() is not None
     one.close()
     engine.close()
 
@@ -311,7 +311,7 @@ def test_a_network_of_another_kind_speaks_sentence_by_sentence(
 
 
 def test_one_lane_is_enough_for_one_thread() -> None:
-    assert _load(_spec(threads=1))[0].lanes == 1
+    assert _load(_spec(threads=1))[0].parallel_runs == 1
 
 
 def _until(holds: Callable[[], bool]) -> None:

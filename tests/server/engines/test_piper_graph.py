@@ -10,16 +10,16 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
-from wyoming_servers.engines.onnx_file import read
-from wyoming_servers.engines.piper_graph import for_one_thread
-from wyoming_servers.engines.wake_onnx import OnnxGraph
+from wyoming_servers.engines.onnx_file import read_model
+from wyoming_servers.engines.piper_graph import optimize_for_single_thread
+from wyoming_servers.engines.wake_onnx import OnnxGraphBuilder
 
 Weights = NDArray[np.float32]
 
 
 def convolution(weight: Weights, **attributes: Any) -> bytes:
     """A network of one convolution."""
-    graph = OnnxGraph()
+    graph = OnnxGraphBuilder()
     value = graph.input("in", [1, weight.shape[1] * attributes.get("group", 1), "time"])
     given = {
         "kernel_shape": [weight.shape[2]], "pads": [4, 2], "dilations": [2], "strides": [1],
@@ -42,9 +42,9 @@ def weight() -> Weights:
 
 def test_a_convolution_with_few_channels_becomes_one_for_images(weight: Weights) -> None:
     model = convolution(weight)
-    network = read(model)
-    changed = for_one_thread(network).encoded()
-    assert changed != network.encoded()
+    network = read_model(model)
+    changed = optimize_for_single_thread(network).encode()
+    assert changed != network.encode()
     audio = np.random.default_rng(2).normal(size=(1, 16, 100)).astype(np.float32)
     np.testing.assert_allclose(run(changed, audio), run(model, audio), atol=1e-4)
 
@@ -55,8 +55,8 @@ def test_a_convolution_with_few_channels_becomes_one_for_images(weight: Weights)
     ids=["many channels", "one channel", "no block of channels", "groups"],
 )
 def test_what_would_not_gain_stays(shape: tuple[int, ...], attributes: dict[str, Any]) -> None:
-    model = read(convolution(np.ones(shape, np.float32), **attributes))
-    assert for_one_thread(model) is model
+    model = read_model(convolution(np.ones(shape, np.float32), **attributes))
+    assert optimize_for_single_thread(model) is model
 
 
 @pytest.mark.component
@@ -71,8 +71,8 @@ def test_a_voice_says_the_same() -> None:
         "scales": np.array([0.0, 1.0, 0.0], np.float32),
     }
     model = path.read_bytes()
-    changed = for_one_thread(read(model)).encoded()
-    assert changed != read(model).encoded()
+    changed = optimize_for_single_thread(read_model(model)).encode()
+    assert changed != read_model(model).encode()
     one, other = (
         onnxruntime.InferenceSession(each, providers=["CPUExecutionProvider"]).run(None, given)[0]
         for each in (model, changed)

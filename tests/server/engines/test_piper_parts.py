@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from wyoming_servers.domain import Placement
-from wyoming_servers.engines.onnx_file import Network, Node, read
+from wyoming_servers.engines.onnx_file import OnnxModel, OnnxNode, read_model
 from wyoming_servers.engines.onnx_session import open_session
-from wyoming_servers.engines.piper_parts import Parts, Stretch, split
-from wyoming_servers.engines.piper_stretch import StretchRunner, Values
+from wyoming_servers.engines.piper_parts import SplitModel, ChunkableGraph, split_model
+from wyoming_servers.engines.piper_stretch import ChunkRunner, FeatureArray
 
 pytestmark = pytest.mark.component
 
@@ -24,13 +24,13 @@ def voice() -> Path:
 
 
 @pytest.fixture(scope="module")
-def network() -> Network:
-    return read(voice().read_bytes())
+def network() -> OnnxModel:
+    return read_model(voice().read_bytes())
 
 
 @pytest.fixture(scope="module")
-def parts(network: Network) -> Parts:
-    found = split(network)
+def parts(network: OnnxModel) -> SplitModel:
+    found = split_model(network)
     assert found is not None
     return found
 
@@ -54,22 +54,22 @@ def whole(given: dict[str, Any]) -> Any:
 
 
 @pytest.fixture(scope="module")
-def latents(parts: Parts, given: dict[str, Any]) -> dict[str, Values]:
+def latents(parts: SplitModel, given: dict[str, Any]) -> dict[str, FeatureArray]:
     """What the text becomes."""
     names = list(parts.text.outputs)
-    return dict(zip(names, _session(parts.text.encoded()).run(names, given), strict=True))
+    return dict(zip(names, _session(parts.text.encode()).run(names, given), strict=True))
 
 
 def _session(model: bytes) -> Any:
     return open_session(model, {}, Placement(), threads=1)
 
 
-def _runner(stretch: Stretch) -> StretchRunner:
-    return StretchRunner(stretch, _session(stretch.network.encoded()))
+def _runner(stretch: ChunkableGraph) -> ChunkRunner:
+    return ChunkRunner(stretch, _session(stretch.model.encode()))
 
 
-def _in_stretches(runner: StretchRunner, values: dict[str, Values], size: int) -> Values:
-    length = values[runner.given].shape[2]
+def _in_stretches(runner: ChunkRunner, values: dict[str, FeatureArray], size: int) -> FeatureArray:
+    length = values[runner.input_name].shape[2]
     edges = [*range(0, length, size), length]
     found = [runner.run(values, begin, end) for begin, end in pairwise(edges)]
     return np.concatenate(found, axis=2)
@@ -77,75 +77,75 @@ def _in_stretches(runner: StretchRunner, values: dict[str, Values], size: int) -
 
 @pytest.mark.parametrize(("frames", "points"), [(10_000, 100_000), (40, 512), (7, 33)])
 def test_stretches_put_together_are_the_whole(
-    parts: Parts, latents: dict[str, Values], whole: Any, frames: int, points: int
+    parts: SplitModel, latents: dict[str, FeatureArray], whole: Any, frames: int, points: int
 ) -> None:
     row = _in_stretches(_runner(parts.frames), latents, frames)
-    found = _in_stretches(_runner(parts.samples), {parts.samples.given: row}, points)
+    found = _in_stretches(_runner(parts.samples), {parts.samples.input_name: row}, points)
     # A bit of 16 is 3e-5.
     np.testing.assert_allclose(found.reshape(-1), whole, atol=1e-4)
 
 
 def test_with_too_few_neighbours_it_would_not_be(
-    parts: Parts, latents: dict[str, Values], whole: Any
+    parts: SplitModel, latents: dict[str, FeatureArray], whole: Any
 ) -> None:
     row = _in_stretches(_runner(parts.frames), latents, 10_000)
-    narrow = replace(parts.samples, margin=parts.samples.margin // 2)
-    found = _in_stretches(_runner(narrow), {parts.samples.given: row}, 64)
+    narrow = replace(parts.samples, context=parts.samples.context // 2)
+    found = _in_stretches(_runner(narrow), {parts.samples.input_name: row}, 64)
     assert np.abs(found.reshape(-1) - whole).max() > 1e-3
 
 
-def test_no_part_has_the_weights_of_another(network: Network, parts: Parts) -> None:
-    sizes = [len(part.encoded()) for part in _networks(parts)]
-    assert sum(sizes) < 1.02 * len(network.encoded())
+def test_no_part_has_the_weights_of_another(network: OnnxModel, parts: SplitModel) -> None:
+    sizes = [len(part.encode()) for part in _networks(parts)]
+    assert sum(sizes) < 1.02 * len(network.encode())
 
 
-def test_a_voice_of_several_speakers_is_cut_as_well(network: Network, parts: Parts) -> None:
+def test_a_voice_of_several_speakers_is_cut_as_well(network: OnnxModel, parts: SplitModel) -> None:
     """Whose voice it is, is added to the frames, the same at all times."""
     entry = next(node for node in network.nodes if node.operator == "Conv" and _enters(node, parts))
     (sum_,) = entry.outputs
-    speaker = Node("Identity", ("g",), ("speaker",))
+    speaker = OnnxNode("Identity", ("g",), ("speaker",))
     nodes = []
     for node in network.nodes:
         if node is entry:
             nodes += [speaker, replace(node, outputs=("alone",))]
-            nodes.append(Node("Add", ("alone", "speaker"), (sum_,)))
+            nodes.append(OnnxNode("Add", ("alone", "speaker"), (sum_,)))
         else:
             nodes.append(node)
     one_of_many = replace(
         network, nodes=tuple(nodes), inputs={**network.inputs, "g": network.inputs["scales"]}
     )
-    found = split(one_of_many)
+    found = split_model(one_of_many)
     assert found is not None
-    assert "speaker" in found.frames.network.inputs
+    assert "speaker" in found.frames.model.inputs
     assert "speaker" in found.text.outputs
 
 
 @pytest.mark.parametrize("operator", ["ConvTranspose", "RandomNormalLike"])
-def test_a_network_of_another_kind_is_left_whole(network: Network, operator: str) -> None:
+def test_a_network_of_another_kind_is_left_whole(network: OnnxModel, operator: str) -> None:
     nodes = tuple(
         replace(node, operator="Other") if node.operator == operator else node
         for node in network.nodes
     )
-    assert split(replace(network, nodes=nodes)) is None
+    assert split_model(replace(network, nodes=nodes)) is None
 
 
-def test_a_network_with_unknown_steps_among_its_frames_is_left_whole(network: Network) -> None:
+def test_a_network_with_unknown_steps_among_its_frames_is_left_whole(network: OnnxModel) -> None:
     nodes = tuple(
         replace(node, operator="InstanceNormalization") if node.operator == "Tanh" else node
         for node in network.nodes
     )
-    assert split(replace(network, nodes=nodes)) is None
+    assert split_model(replace(network, nodes=nodes)) is None
 
 
-def _networks(parts: Parts) -> list[Network]:
-    return [parts.text, parts.frames.network, parts.samples.network]
+def _networks(parts: SplitModel) -> list[OnnxModel]:
+    return [parts.text, parts.frames.model, parts.samples.model]
 
 
-def _enters(node: Node, parts: Parts) -> bool:
+def _enters(node: OnnxNode, parts: SplitModel) -> bool:
     """Whether a node is the convolution at which neighbours are cut off."""
     trimmed = {
         each.inputs[1]
-        for each in parts.frames.network.nodes
+        for each in parts.frames.model.nodes
         if each.operator == "Conv" and each.inputs[0].startswith("wyoming_servers.")
     }
     return node.inputs[1] in trimmed

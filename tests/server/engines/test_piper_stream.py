@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from wyoming_servers.engines.piper_plan import Needs, Pace, Plan, plan
-from wyoming_servers.engines.piper_stream import Help, Stream, Task
+from wyoming_servers.engines.piper_plan import ChunkGeometry, ThroughputEstimate, ChunkPlan, plan_chunks
+from wyoming_servers.engines.piper_stream import Submit, ChunkedSynthesis, OnceTask
 
 FACTOR = 4
 HOP = 2
@@ -37,22 +37,22 @@ class Runner:
 class Text:
     """A stream of numbered frames, with runners that note what they make."""
 
-    def __init__(self, how: Plan, help_: Help | None = None) -> None:
+    def __init__(self, how: ChunkPlan, help_: Submit | None = None) -> None:
         self.frames = Runner("z", FACTOR, 3)
         self.samples = Runner("h", HOP, 8)
         values = {"z": np.arange(FRAMES, dtype=np.float32)[None, None]}
-        self.stream = Stream(
+        self.stream = ChunkedSynthesis(
             self.frames,  # type: ignore[arg-type]
             self.samples,  # type: ignore[arg-type]
             values,
             how,
-            Pace(),
+            ThroughputEstimate(),
             lambda: help_,
         )
 
 
-def cut(threads: int) -> Plan:
-    return plan(FRAMES, Needs(seconds=0.01, margin=2, around=3), threads, Pace())
+def cut(threads: int) -> ChunkPlan:
+    return plan_chunks(FRAMES, ChunkGeometry(frame_seconds=0.01, samples_context=2, features_context=3), threads, ThroughputEstimate())
 
 
 def expected() -> Any:
@@ -115,9 +115,9 @@ def test_nothing_is_begun_for_a_text_that_was_left() -> None:
 
 def test_a_task_is_made_once() -> None:
     made: list[int] = []
-    task = Task(lambda: made.append(1))
-    assert task.work()
-    assert not task.work()
+    task = OnceTask(lambda: made.append(1))
+    assert task.run_if_unclaimed()
+    assert not task.run_if_unclaimed()
     task.result()
     assert made == [1]
 
@@ -130,9 +130,9 @@ def test_while_another_thread_is_at_it_something_else_is_made() -> None:
         assert go.wait(10)
         return "slow"
 
-    task = Task(slow)
-    other = Task(go.set)
-    thread = threading.Thread(target=task.work)
+    task = OnceTask(slow)
+    other = OnceTask(go.set)
+    thread = threading.Thread(target=task.run_if_unclaimed)
     thread.start()
     assert begun.wait(10)
     assert task.result([other]) == "slow"

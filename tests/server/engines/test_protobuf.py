@@ -3,32 +3,32 @@
 import pytest
 
 from wyoming_servers.engines.protobuf import (
-    content,
-    encode_block,
+    field_bytes,
+    encode_bytes,
     encode_float,
-    encode_number,
+    encode_integer,
     parse,
-    text_of,
-    whole_numbers,
+    field_text,
+    field_integers,
 )
 
 
 def test_a_message_is_read_as_it_was_written() -> None:
-    message = encode_number(1, 300) + encode_block(2, "né".encode()) + encode_float(3, 0.5)
+    message = encode_integer(1, 300) + encode_bytes(2, "né".encode()) + encode_float(3, 0.5)
     number, text, half = parse(memoryview(message))
     assert (number.number, number.value) == (1, 300)
-    assert text_of(text) == "né"
-    assert bytes(content(half)) == b"\x00\x00\x00\x3f"
+    assert field_text(text) == "né"
+    assert bytes(field_bytes(half)) == b"\x00\x00\x00\x3f"
     assert b"".join(field.raw for field in (number, text, half)) == message
 
 
 def test_repeated_numbers_are_read_one_a_field_and_all_in_one() -> None:
-    message = encode_number(8, 5) + encode_block(8, b"\x01\xac\x02")
-    assert whole_numbers(parse(memoryview(message))) == [5, 1, 300]
+    message = encode_integer(8, 5) + encode_bytes(8, b"\x01\xac\x02")
+    assert field_integers(parse(memoryview(message))) == [5, 1, 300]
 
 
 def test_a_negative_number_is_written_as_twos_complement() -> None:
-    (field,) = parse(memoryview(encode_number(1, -1)))
+    (field,) = parse(memoryview(encode_integer(1, -1)))
     assert field.value == 2**64 - 1
 
 
@@ -39,6 +39,6 @@ def test_a_message_that_is_cut_off_is_refused(message: bytes) -> None:
 
 
 def test_a_number_has_no_content() -> None:
-    (field,) = parse(memoryview(encode_number(1, 1)))
+    (field,) = parse(memoryview(encode_integer(1, 1)))
     with pytest.raises(ValueError, match="ONNX"):
-        content(field)
+        field_bytes(field)

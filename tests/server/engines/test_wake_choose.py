@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from wyoming_servers.engines import wake_choose
-from wyoming_servers.engines.wake_choose import choose_features, compare, speech_like
-from wyoming_servers.engines.wake_features import Floats
+from wyoming_servers.engines.wake_choose import select_features, max_difference, synthetic_speech
+from wyoming_servers.engines.wake_features import FloatArray
 from wyoming_servers.engines.wake_reference import ReferenceFeatures
 from wyoming_servers.engines.wake_streaming import StreamingFeatures
 from wyoming_servers.engines.wake_tflite import TfliteError
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.component
 class _Wrong(StreamingFeatures):
     """Computes something else."""
 
-    def step(self, states: Any, audio: Floats) -> Floats:
+    def step(self, states: Any, audio: FloatArray) -> FloatArray:
         return super().step(states, audio) + np.float32(0.1)
 
 
@@ -38,26 +38,26 @@ def test_right_features_are_compared_once_per_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache = tmp_path / "new" / "cache"
-    assert isinstance(choose_features(1, cache), StreamingFeatures)
+    assert isinstance(select_features(1, cache), StreamingFeatures)
     monkeypatch.setattr(wake_choose, "ReferenceFeatures", _never)
-    assert isinstance(choose_features(1, cache), StreamingFeatures)
+    assert isinstance(select_features(1, cache), StreamingFeatures)
     with pytest.raises(AssertionError):
-        choose_features(1, None)
+        select_features(1, None)
 
 
 def test_another_runtime_is_compared_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    choose_features(1, tmp_path)
+    select_features(1, tmp_path)
     monkeypatch.setattr(wake_choose, "ReferenceFeatures", _never)
     monkeypatch.setattr(wake_choose.ort, "__version__", "0.1")
     with pytest.raises(AssertionError):
-        choose_features(1, tmp_path)
+        select_features(1, tmp_path)
 
 
 def test_wrong_features_are_not_used_and_not_noted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(wake_choose, "StreamingFeatures", _Wrong)
-    assert isinstance(choose_features(1, tmp_path), ReferenceFeatures)
+    assert isinstance(select_features(1, tmp_path), ReferenceFeatures)
     assert "slow way: the fast differs by 0.1" in caplog.text
     assert list(tmp_path.iterdir()) == []
 
@@ -66,7 +66,7 @@ def test_networks_that_cannot_be_derived_from_are_run_as_they_are(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(wake_choose, "StreamingFeatures", _Impossible)
-    assert isinstance(choose_features(1, None), ReferenceFeatures)
+    assert isinstance(select_features(1, None), ReferenceFeatures)
     assert "not the mel network we know" in caplog.text
 
 
@@ -74,22 +74,22 @@ def test_networks_that_cannot_be_derived_from_are_run_as_they_are(
 def test_a_damaged_note_is_made_anew(tmp_path: Path, note: bytes) -> None:
     path = tmp_path / "wake-features.json"
     path.write_bytes(note)
-    choose_features(1, tmp_path)
+    select_features(1, tmp_path)
     assert path.read_bytes() != note
 
 
 def test_a_folder_that_cannot_be_written_changes_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    assert isinstance(choose_features(1, tmp_path / "file"), StreamingFeatures)
+    assert isinstance(select_features(1, tmp_path / "file"), StreamingFeatures)
 
 
 def test_the_probe_exercises_the_networks_like_speech() -> None:
-    probe = speech_like(2.0)
-    assert np.array_equal(probe, speech_like(2.0))
+    probe = synthetic_speech(2.0)
+    assert np.array_equal(probe, synthetic_speech(2.0))
     assert 1000 < np.abs(probe).max() < 32767
     quiet, streaming = np.zeros_like(probe), StreamingFeatures()
     # A comparison that heard only silence would find nothing wrong with much.
-    assert compare(streaming, ReferenceFeatures(), probe) != 0
+    assert max_difference(streaming, ReferenceFeatures(), probe) != 0
     state = streaming.open()
     heard = streaming.step([state], probe[np.newaxis, :1280])
     assert np.abs(heard - streaming.step([streaming.open()], quiet[np.newaxis, :1280])).max() > 1

@@ -9,12 +9,12 @@ import pytest
 
 from wyoming_servers.engines import wake_convert
 from wyoming_servers.engines.wake_classifier import OnnxClassifier, load_classifier
-from wyoming_servers.engines.wake_convert import convert
-from wyoming_servers.engines.wake_features import EMBEDDING, STEP, Floats
-from wyoming_servers.engines.wake_onnx import OnnxGraph
+from wyoming_servers.engines.wake_convert import convert_tflite
+from wyoming_servers.engines.wake_features import EMBEDDING, STEP, FloatArray
+from wyoming_servers.engines.wake_onnx import OnnxGraphBuilder
 from wyoming_servers.engines.wake_reference import ReferenceClassifier
 from wyoming_servers.engines.wake_streaming import StreamingFeatures
-from wyoming_servers.engines.wake_tflite import read
+from wyoming_servers.engines.wake_tflite import read_tflite
 from wyoming_servers.errors import LoadFailedError
 
 pytestmark = pytest.mark.component
@@ -24,7 +24,7 @@ BUNDLED = ["alexa", "hey_jarvis", "hey_mycroft", "hey_rhasspy", "okay_nabu"]
 
 
 @pytest.fixture(scope="module")
-def windows(say: Callable[[str], bytes]) -> Floats:
+def windows(say: Callable[[str], bytes]) -> FloatArray:
     """Embeddings of spoken words as classifiers see them: (steps, 16, EMBEDDING)."""
     features = StreamingFeatures()
     state, embeddings = features.open(), [features.silence()] * 15
@@ -38,7 +38,7 @@ def windows(say: Callable[[str], bytes]) -> Floats:
 
 def _model(shape: list[int | str], scores: int = 1) -> bytes:
     """Write a model with an input of this shape, which is half sure of everything."""
-    graph = OnnxGraph()
+    graph = OnnxGraphBuilder()
     mean = graph.node("ReduceMean", graph.input("x", shape), axes=[1, 2], keepdims=0)
     row = graph.node("Unsqueeze", graph.node("Mul", mean, graph.floats(0.0)), graph.integers(1))
     graph.output("y", graph.node("Add", row, graph.floats(*[0.5] * scores)), [shape[0], scores])
@@ -47,7 +47,7 @@ def _model(shape: list[int | str], scores: int = 1) -> bytes:
 
 @pytest.mark.parametrize("word", BUNDLED)
 def test_a_converted_word_scores_many_streams_as_its_own_library_scores_each(
-    windows: Floats, word: str
+    windows: FloatArray, word: str
 ) -> None:
     path = MODELS / f"{word}.tflite"
     converted = load_classifier(path)
@@ -59,7 +59,7 @@ def test_a_converted_word_scores_many_streams_as_its_own_library_scores_each(
 
 
 def test_a_network_with_an_unknown_operator_is_run_by_its_own_library(
-    windows: Floats, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    windows: FloatArray, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = MODELS / "alexa.tflite"
     expected = load_classifier(path).scores(windows)
@@ -73,7 +73,7 @@ def test_a_network_with_an_unknown_operator_is_run_by_its_own_library(
 def test_a_conversion_that_scores_differently_is_not_used(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setitem(wake_convert._OPERATORS, "LOGISTIC", wake_convert._plain("Tanh"))  # type: ignore[index]
+    monkeypatch.setitem(wake_convert._OPERATORS, "LOGISTIC", wake_convert._same_operator("Tanh"))  # type: ignore[index]
     assert isinstance(load_classifier(MODELS / "okay_nabu.tflite"), ReferenceClassifier)
     assert "differs" in caplog.text
 
@@ -87,10 +87,10 @@ def test_an_onnx_file_for_one_stream_serves_many(tmp_path: Path) -> None:
 
 
 def test_a_converted_word_that_was_saved_as_onnx_is_the_same(
-    tmp_path: Path, windows: Floats
+    tmp_path: Path, windows: FloatArray
 ) -> None:
     path = tmp_path / "alexa.onnx"
-    path.write_bytes(convert(read(MODELS / "alexa.tflite")))
+    path.write_bytes(convert_tflite(read_tflite(MODELS / "alexa.tflite")))
     expected = load_classifier(MODELS / "alexa.tflite").scores(windows)
     assert np.array_equal(load_classifier(path).scores(windows), expected)
 

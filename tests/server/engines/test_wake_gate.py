@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from wyoming_servers.engines.wake_features import STEP
-from wyoming_servers.engines.wake_gate import BACKLOG, HANGOVER, OpenGate, SpeechGate, Step
+from wyoming_servers.engines.wake_gate import BACKLOG_FRAMES, HANGOVER_FRAMES, NoGate, VadGate, AudioFrame
 
 
 @pytest.fixture
@@ -14,52 +14,52 @@ def voice(recorded: Callable[[str], bytes]) -> bytes:
     return recorded("goforward")[2 * STEP * 10 : 2 * STEP * 11]
 
 
-def _silence(count: int, start: int = 0) -> list[Step]:
-    return [Step(bytes(2 * STEP), (start + i + 1) * STEP) for i in range(count)]
+def _silence(count: int, start: int = 0) -> list[AudioFrame]:
+    return [AudioFrame(bytes(2 * STEP), (start + i + 1) * STEP) for i in range(count)]
 
 
 def test_an_open_gate_passes_silence_on() -> None:
     (step,) = _silence(1)
-    assert OpenGate().pass_on(step) == [step]
+    assert NoGate().push(step) == [step]
 
 
 def test_silence_is_kept_back() -> None:
-    gate = SpeechGate()
-    assert [gate.pass_on(step) for step in _silence(100)] == [[]] * 100
+    gate = VadGate()
+    assert [gate.push(step) for step in _silence(100)] == [[]] * 100
 
 
 def test_speech_brings_the_steps_before_it_in_their_order(voice: bytes) -> None:
-    gate = SpeechGate()
-    before = _silence(BACKLOG)
+    gate = VadGate()
+    before = _silence(BACKLOG_FRAMES)
     for step in before:
-        gate.pass_on(step)
-    speech = Step(voice, (BACKLOG + 1) * STEP)
-    assert gate.pass_on(speech) == [*before, speech]
+        gate.push(step)
+    speech = AudioFrame(voice, (BACKLOG_FRAMES + 1) * STEP)
+    assert gate.push(speech) == [*before, speech]
 
 
 def test_steps_that_were_dropped_are_told_as_a_gap(voice: bytes) -> None:
-    gate = SpeechGate()
-    for step in _silence(BACKLOG + 1):
-        gate.pass_on(step)
-    first, *others = gate.pass_on(Step(voice, (BACKLOG + 2) * STEP))
-    assert first == Step(bytes(2 * STEP), 2 * STEP, gap=True)
-    assert len(others) == BACKLOG
+    gate = VadGate()
+    for step in _silence(BACKLOG_FRAMES + 1):
+        gate.push(step)
+    first, *others = gate.push(AudioFrame(voice, (BACKLOG_FRAMES + 2) * STEP))
+    assert first == AudioFrame(bytes(2 * STEP), 2 * STEP, gap=True)
+    assert len(others) == BACKLOG_FRAMES
     assert not any(step.gap for step in others)
 
 
 def test_the_gate_stays_open_for_a_while_after_speech(voice: bytes) -> None:
-    gate = SpeechGate()
-    gate.pass_on(Step(voice, STEP))
-    passed = [gate.pass_on(step) for step in _silence(2 * HANGOVER, start=1)]
+    gate = VadGate()
+    gate.push(AudioFrame(voice, STEP))
+    passed = [gate.push(step) for step in _silence(2 * HANGOVER_FRAMES, start=1)]
     computed = [steps for steps in passed if steps]
     # webrtcvad itself holds on for some frames.
-    assert HANGOVER <= len(computed) < HANGOVER + 10
+    assert HANGOVER_FRAMES <= len(computed) < HANGOVER_FRAMES + 10
     assert passed[-1] == []
 
 
 def test_a_gap_is_told_once(voice: bytes) -> None:
-    gate = SpeechGate()
-    for step in _silence(BACKLOG + 9):
-        gate.pass_on(step)
-    assert gate.pass_on(Step(voice, STEP))[0].gap
-    assert not any(step.gap for step in gate.pass_on(Step(voice, STEP)))
+    gate = VadGate()
+    for step in _silence(BACKLOG_FRAMES + 9):
+        gate.push(step)
+    assert gate.push(AudioFrame(voice, STEP))[0].gap
+    assert not any(step.gap for step in gate.push(AudioFrame(voice, STEP)))

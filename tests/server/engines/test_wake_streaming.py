@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from wyoming_servers.engines.wake_choose import compare
-from wyoming_servers.engines.wake_features import EMBEDDING, STEP, Floats
+from wyoming_servers.engines.wake_choose import max_difference
+from wyoming_servers.engines.wake_features import EMBEDDING, STEP, FloatArray
 from wyoming_servers.engines.wake_reference import ReferenceFeatures
 from wyoming_servers.engines.wake_streaming import StreamingFeatures
 
@@ -20,7 +20,7 @@ def streaming() -> StreamingFeatures:
     return StreamingFeatures()
 
 
-def _floats(pcm: bytes) -> Floats:
+def _floats(pcm: bytes) -> FloatArray:
     return np.frombuffer(pcm, "<i2").astype(np.float32)
 
 
@@ -29,7 +29,7 @@ def test_the_embeddings_of_speech_are_the_librarys_own(
     streaming: StreamingFeatures, recorded: Recorded, name: str
 ) -> None:
     # Numbers of an embedding reach 80, a float32 there is exact to 0.000008.
-    assert compare(streaming, ReferenceFeatures(), _floats(recorded(name))) < 0.001
+    assert max_difference(streaming, ReferenceFeatures(), _floats(recorded(name))) < 0.001
 
 
 def test_streams_computed_together_do_not_touch_each_other(
@@ -38,7 +38,7 @@ def test_streams_computed_together_do_not_touch_each_other(
     audios = [_floats(recorded(name))[: 8 * STEP] for name in ("cards_001", "goforward")]
     audios.append(np.zeros(8 * STEP, np.float32))
 
-    def hear(together: list[Floats]) -> Floats:
+    def hear(together: list[FloatArray]) -> FloatArray:
         states = [streaming.open() for _ in together]
         steps = np.stack(together).reshape(len(together), -1, STEP).swapaxes(0, 1)
         return np.stack([streaming.step(states, step) for step in steps], axis=1)

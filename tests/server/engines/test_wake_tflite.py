@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from wyoming_servers.engines.wake_tflite import FLOAT, TfliteError, read
+from wyoming_servers.engines.wake_tflite import FLOAT, TfliteError, read_tflite
 
 pytestmark = pytest.mark.component
 
@@ -14,7 +14,7 @@ MODELS = Path(str(files("pyopen_wakeword"))) / "models"
 
 
 def test_a_classifier_is_read_with_its_shapes_operators_and_weights() -> None:
-    (network,) = read(MODELS / "alexa.tflite")
+    (network,) = read_tflite(MODELS / "alexa.tflite")
     (given,), (score,) = network.inputs, network.outputs
     assert network.tensors[given].shape == (1, 16, 96)
     assert network.tensors[given].type == FLOAT
@@ -28,7 +28,7 @@ def test_a_classifier_is_read_with_its_shapes_operators_and_weights() -> None:
 
 
 def test_the_branches_of_a_network_are_networks_of_their_own() -> None:
-    main, *branches = read(MODELS / "hey_jarvis.tflite")
+    main, *branches = read_tflite(MODELS / "hey_jarvis.tflite")
     assert main.operators[-1].kind == "IF"
     assert len(branches) == 2
 
@@ -37,7 +37,7 @@ def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "song.tflite"
     path.write_bytes(b"ID3" + bytes(100))
     with pytest.raises(TfliteError, match="not a TensorFlow Lite file"):
-        read(path)
+        read_tflite(path)
 
 
 def test_a_file_that_was_not_copied_to_its_end_is_refused(tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_a_file_that_was_not_copied_to_its_end_is_refused(tmp_path: Path) -> Non
     for size in (8, 40, 1000, len(whole) // 2):
         path.write_bytes(whole[:size])
         with pytest.raises(TfliteError, match="damaged"):
-            read(path)
+            read_tflite(path)
 
 
 def test_a_damaged_file_is_refused_or_read_but_never_anything_else(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_a_damaged_file_is_refused_or_read_but_never_anything_else(tmp_path: Pat
             broken[-dice.randrange(1, 6000)] = dice.randrange(256)
         path.write_bytes(broken)
         try:
-            read(path)
+            read_tflite(path)
         except TfliteError:
             refused += 1
     assert refused > 0

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from wyoming_servers.engines.wake_words import (
-    WordCatalog,
-    describe,
+    WakeWordCatalog,
+    load_report,
     microwakeword_files,
     openwakeword_files,
 )
@@ -17,14 +17,14 @@ from wyoming_servers.errors import ModelMissingError
 pytestmark = pytest.mark.component  # the bundled words come from the libraries
 
 
-def _catalog(folder: Path | None) -> WordCatalog:
-    return WordCatalog(lambda: openwakeword_files(folder))
+def _catalog(folder: Path | None) -> WakeWordCatalog:
+    return WakeWordCatalog(lambda: openwakeword_files(folder))
 
 
 def test_the_words_of_the_library_are_known_without_a_folder() -> None:
     names = [word.name for word in _catalog(None).words]
     assert names == ["alexa", "hey_jarvis", "hey_mycroft", "hey_rhasspy", "okay_nabu"]
-    (described,) = describe([_catalog(None).find("hey_mycroft")], lead=1, step=2)["words"]
+    (described,) = load_report([_catalog(None).find("hey_mycroft")], lead=1, step=2)["words"]
     assert described == {"name": "hey_mycroft", "phrase": "hey mycroft", "languages": ["en"]}
 
 
@@ -67,12 +67,12 @@ def test_a_model_with_a_description_beside_it_is_microwakewords(tmp_path: Path) 
     (tmp_path / "marvin.json").write_text(json.dumps(facts))
     with pytest.raises(ModelMissingError):
         _catalog(tmp_path).find("marvin")
-    word = WordCatalog(lambda: microwakeword_files(tmp_path)).find("marvin")
+    word = WakeWordCatalog(lambda: microwakeword_files(tmp_path)).find("marvin")
     assert (word.phrase, word.languages) == ("hallo marvin", ("de", "en"))
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"wake_word": "x", "trained_languages": 1}'])
 def test_a_broken_description_hides_no_other_word(tmp_path: Path, text: str) -> None:
     (tmp_path / "marvin.json").write_text(text)
-    names = [word.name for word in WordCatalog(lambda: microwakeword_files(tmp_path)).words]
+    names = [word.name for word in WakeWordCatalog(lambda: microwakeword_files(tmp_path)).words]
     assert names == ["alexa", "hey_jarvis", "hey_mycroft", "marvin", "okay_nabu"]

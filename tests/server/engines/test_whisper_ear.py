@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from wyoming_servers.engines.whisper_ear import Utterance, WhisperEar
+from wyoming_servers.engines.whisper_ear import WhisperUtterance, WhisperDecoder
 from wyoming_servers.engines.whisper_request import WhisperRequest
-from wyoming_servers.engines.whisper_window import ECHO, LEAST_AGAIN, Decoded
+from wyoming_servers.engines.whisper_window import PROMPT_ECHO, MIN_ENCODED_SECONDS_RETRY, DecodedWindow
 
 
 class FakeWindow:
     """A short window that hears what it is told to, try after try."""
 
-    def __init__(self, *heard: Decoded) -> None:
+    def __init__(self, *heard: DecodedWindow) -> None:
         self._heard = list(heard)
         self.tries: list[bool] = []
         """Whether each was one with more silence."""
@@ -24,18 +24,18 @@ class FakeWindow:
         return True
 
     def can_grow(self, seconds: float) -> bool:
-        return seconds < LEAST_AGAIN
+        return seconds < MIN_ENCODED_SECONDS_RETRY
 
     def encode(self, audio: Any, *, again: bool = False) -> str:
         self.tries.append(again)
         return "states"
 
-    def decode(self, many: Sequence[Any]) -> list[Decoded]:
+    def decode(self, many: Sequence[Any]) -> list[DecodedWindow]:
         return [self._heard.pop(0) for _ in many]
 
 
-def decoded(text: str, doubt: str = "", *, logprob: float = -0.2, silent: float = 0.0) -> Decoded:
-    return Decoded(text, (1,), logprob, silent, doubt)
+def decoded(text: str, doubt: str = "", *, logprob: float = -0.2, silent: float = 0.0) -> DecodedWindow:
+    return DecodedWindow(text, (1,), logprob, silent, doubt)
 
 
 def listen(window: FakeWindow, seconds: float = 1.0) -> tuple[str, list[bool]]:
@@ -56,9 +56,9 @@ def listen(window: FakeWindow, seconds: float = 1.0) -> tuple[str, list[bool]]:
         transcribe=long, hf_tokenizer=tokenizer, model=SimpleNamespace(is_multilingual=True)
     )
     asked: Any = window
-    ear = WhisperEar(model, asked, None, short=True)
+    ear = WhisperDecoder(model, asked, None, short=True)
     request = WhisperRequest.parse({"language": "en"}, ["en"])
-    run = ear.transcribe(Utterance(np.zeros(int(seconds * 16_000), np.float32), request))
+    run = ear.transcribe(WhisperUtterance(np.zeros(int(seconds * 16_000), np.float32), request))
     try:
         while True:
             next(run)
@@ -81,7 +81,7 @@ def test_what_is_doubted_twice_is_heard_in_the_long_window() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "doubt"), [(1.0, ECHO), (LEAST_AGAIN, "too many tokens")], ids=["echo", "length"]
+    ("seconds", "doubt"), [(1.0, PROMPT_ECHO), (MIN_ENCODED_SECONDS_RETRY, "too many tokens")], ids=["echo", "length"]
 )
 def test_more_silence_is_not_tried_where_it_cannot_help(seconds: float, doubt: str) -> None:
     assert listen(FakeWindow(decoded("No.", doubt)), seconds) == ("long", [False])

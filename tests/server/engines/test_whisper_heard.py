@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from wyoming_servers.engines.whisper_heard import Heard
-from wyoming_servers.engines.whisper_prompt import Prompt
-from wyoming_servers.engines.whisper_window import Decoded
+from wyoming_servers.engines.whisper_heard import TranscriptBuilder
+from wyoming_servers.engines.whisper_prompt import WhisperPrompt
+from wyoming_servers.engines.whisper_window import DecodedWindow
 
 
 def segment(text: str, no_speech: float = 0.0, logprob: float = -0.6) -> Any:
@@ -28,8 +28,8 @@ def segment(text: str, no_speech: float = 0.0, logprob: float = -0.6) -> Any:
     ],
 )
 def test_what_whisper_makes_up_is_dropped(text: str, no_speech: float, kept: bool) -> None:
-    heard = Heard(5.0)
-    outputs = list(heard.segment(segment(text, no_speech)))
+    heard = TranscriptBuilder(5.0)
+    outputs = list(heard.add_segment(segment(text, no_speech)))
     assert bool(outputs) is kept
     assert bool(heard.result("en")["text"]) is kept
     if kept:
@@ -37,33 +37,33 @@ def test_what_whisper_makes_up_is_dropped(text: str, no_speech: float, kept: boo
 
 
 def test_what_it_says_to_music_is_dropped_if_it_is_improbable() -> None:
-    heard = Heard(5.0)
-    assert not list(heard.segment(segment(" Music", logprob=-1.5)))
-    assert not list(heard.segment(segment(" Thank you for watching.", 0.4, logprob=-1.2)))
-    assert list(heard.segment(segment(" Turn it off.", logprob=-1.2)))
+    heard = TranscriptBuilder(5.0)
+    assert not list(heard.add_segment(segment(" Music", logprob=-1.5)))
+    assert not list(heard.add_segment(segment(" Thank you for watching.", 0.4, logprob=-1.2)))
+    assert list(heard.add_segment(segment(" Turn it off.", logprob=-1.2)))
     assert heard.result("en")["text"] == "Turn it off."
 
 
 def test_a_prompt_that_is_read_out_is_dropped() -> None:
-    prompt = Prompt(entries=("Ecobee", "Shelly Plus", "Hue Go"))
-    heard = Heard(5.0)
-    assert not list(heard.segment(segment(" Ecobee, Shelly Plus, Hue Go."), prompt))
-    assert list(heard.segment(segment(" Turn on the Shelly Plus."), prompt))
+    prompt = WhisperPrompt(entries=("Ecobee", "Shelly Plus", "Hue Go"))
+    heard = TranscriptBuilder(5.0)
+    assert not list(heard.add_segment(segment(" Ecobee, Shelly Plus, Hue Go."), prompt))
+    assert list(heard.add_segment(segment(" Turn on the Shelly Plus."), prompt))
     assert heard.result("en")["text"] == "Turn on the Shelly Plus."
 
 
 def test_segments_are_joined_by_their_own_spaces() -> None:
-    heard = Heard(20.0)
+    heard = TranscriptBuilder(20.0)
     for text in (" Good morning.", " It is nine."):
-        list(heard.segment(segment(text)))
+        list(heard.add_segment(segment(text)))
     assert heard.result("en")["text"] == "Good morning. It is nine."
-    chinese = Heard(20.0)
+    chinese = TranscriptBuilder(20.0)
     for text in ("今天天气很好。", "明天也去。"):
-        list(chinese.segment(segment(text)))
+        list(chinese.add_segment(segment(text)))
     assert chinese.result("zh")["text"] == "今天天气很好。明天也去。"
 
 
 def test_a_silent_short_window_is_no_text() -> None:
-    heard = Heard(2.0)
-    assert not list(heard.decoded(Decoded("you", (1,), -1.2, 0.9, "improbable")))
+    heard = TranscriptBuilder(2.0)
+    assert not list(heard.add_window(DecodedWindow("you", (1,), -1.2, 0.9, "improbable")))
     assert heard.result("en")["avg_logprob"] is None

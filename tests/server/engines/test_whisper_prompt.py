@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from wyoming_servers.engines.whisper_prompt import MAX_TOKENS, NO_PROMPT, Prompt, Prompter
+from wyoming_servers.engines.whisper_prompt import MAX_PROMPT_TOKENS, NO_PROMPT, WhisperPrompt, PromptBuilder
 
 
 class Letters:
@@ -25,8 +25,8 @@ def made(
     names: Sequence[str] = (),
     terms: Sequence[str] = (),
     budget: int = 120,
-) -> Prompt:
-    return Prompter(Letters(), budget=budget).prompt(initial, names, terms)
+) -> WhisperPrompt:
+    return PromptBuilder(Letters(), budget=budget).build(initial, names, terms)
 
 
 def test_without_words_there_is_no_prompt() -> None:
@@ -56,7 +56,7 @@ def test_a_budget_of_zero_is_no_vocabulary_but_keeps_the_text() -> None:
 
 def test_a_thousand_names_stay_within_what_whisper_reads() -> None:
     names = [f"Lamp {number}" for number in range(1_000)]
-    assert len(made("word " * 100, names, budget=10_000).tokens) <= MAX_TOKENS
+    assert len(made("word " * 100, names, budget=10_000).tokens) <= MAX_PROMPT_TOKENS
     assert len(made(None, names).tokens) <= 120
 
 
@@ -64,9 +64,9 @@ def test_of_a_text_that_is_too_long_whole_words_at_its_end_are_kept() -> None:
     words = [f"number{index}" for index in range(300)]
     prompt = made(" ".join(words), ["Ecobee"])
     kept = [word for word in words if set(Letters()(word)) <= set(prompt.tokens)]
-    assert len(prompt.tokens) <= MAX_TOKENS
+    assert len(prompt.tokens) <= MAX_PROMPT_TOKENS
     assert words[-1] in kept
-    assert len(prompt.tokens) > MAX_TOKENS - 6
+    assert len(prompt.tokens) > MAX_PROMPT_TOKENS - 6
 
 
 def test_a_name_cannot_smuggle_in_marks_of_the_model() -> None:
@@ -76,15 +76,15 @@ def test_a_name_cannot_smuggle_in_marks_of_the_model() -> None:
 
 def test_the_same_words_are_counted_once() -> None:
     letters = Letters()
-    prompter = Prompter(letters)
-    first = prompter.prompt(None, ["Ecobee"], ["lumen"])
+    prompter = PromptBuilder(letters)
+    first = prompter.build(None, ["Ecobee"], ["lumen"])
     calls = letters.calls
-    assert prompter.prompt(None, ["Ecobee"], ["lumen"]) is first
+    assert prompter.build(None, ["Ecobee"], ["lumen"]) is first
     assert letters.calls == calls
-    assert prompter.prompt(None, ["Ecobee"]).entries == ("Ecobee",)
+    assert prompter.build(None, ["Ecobee"]).entries == ("Ecobee",)
 
 
-PROMPT = Prompt(entries=("Ecobee", "Shelly Plus", "Hue Go", "Kitchen", "Light"))
+PROMPT = WhisperPrompt(entries=("Ecobee", "Shelly Plus", "Hue Go", "Kitchen", "Light"))
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ PROMPT = Prompt(entries=("Ecobee", "Shelly Plus", "Hue Go", "Kitchen", "Light"))
     ],
 )
 def test_the_list_read_out_is_an_echo(text: str) -> None:
-    assert PROMPT.echoed(text)
+    assert PROMPT.is_echo(text)
 
 
 @pytest.mark.parametrize(
@@ -113,15 +113,15 @@ def test_the_list_read_out_is_an_echo(text: str) -> None:
     ],
 )
 def test_a_command_with_names_is_none(text: str) -> None:
-    assert not PROMPT.echoed(text, logprob=-0.2)
+    assert not PROMPT.is_echo(text, logprob=-0.2)
 
 
 def test_names_alone_are_an_echo_if_the_model_is_not_sure() -> None:
-    assert PROMPT.echoed("Ecobee.", logprob=-0.7)
-    assert PROMPT.echoed("Light, Ecobee", logprob=-0.7)
-    assert not PROMPT.echoed("Turn on the Ecobee.", logprob=-0.7)
-    assert not PROMPT.echoed("", logprob=-0.7)
+    assert PROMPT.is_echo("Ecobee.", logprob=-0.7)
+    assert PROMPT.is_echo("Light, Ecobee", logprob=-0.7)
+    assert not PROMPT.is_echo("Turn on the Ecobee.", logprob=-0.7)
+    assert not PROMPT.is_echo("", logprob=-0.7)
 
 
 def test_without_a_vocabulary_nothing_is_an_echo() -> None:
-    assert not NO_PROMPT.echoed("Ecobee, Shelly Plus, Hue Go.", logprob=-2.0)
+    assert not NO_PROMPT.is_echo("Ecobee, Shelly Plus, Hue Go.", logprob=-2.0)

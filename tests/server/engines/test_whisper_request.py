@@ -39,7 +39,7 @@ def test_a_language_that_no_whisper_knows_is_refused() -> None:
 
 def test_detection_can_be_restricted_to_known_languages() -> None:
     parsed = WhisperRequest.parse({"languages": ["de-AT", "tlh", "en", "de"]}, MANY)
-    assert parsed.among == ("de", "en")
+    assert parsed.candidate_languages == ("de", "en")
 
 
 def test_a_blank_prompt_is_none() -> None:

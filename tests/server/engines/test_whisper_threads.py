@@ -8,12 +8,12 @@ import pytest
 
 from wyoming_servers.engines import whisper_threads
 from wyoming_servers.engines.whisper_threads import (
-    Choice,
+    TuningResult,
     candidates,
-    choose,
-    first_guess,
-    recall,
-    remember,
+    tune_threads,
+    initial_threads,
+    load_tuned_threads,
+    save_tuned_threads,
     usable_cores,
 )
 
@@ -33,8 +33,8 @@ class Bench:
         self.clock += 3 * self.speeds[threads]
         return self.speeds[threads]
 
-    def choose(self, guess: int, others: list[int]) -> Choice:
-        return choose(guess, others, self.attempt, reload_seconds=self.load, now=lambda: self.clock)
+    def choose(self, guess: int, others: list[int]) -> TuningResult:
+        return tune_threads(guess, others, self.attempt, reload_seconds=self.load, now=lambda: self.clock)
 
 
 def test_the_fastest_number_is_chosen() -> None:
@@ -55,7 +55,7 @@ def test_threads_that_gain_little_are_left_to_another_utterance() -> None:
 def test_cores_that_an_utterance_leaves_transcribe_others(
     cores: int, threads: int, utterances: int
 ) -> None:
-    assert whisper_threads.workers(cores, threads) == utterances
+    assert whisper_threads.worker_count(cores, threads) == utterances
 
 
 def test_a_model_that_loads_slowly_is_not_loaded_again() -> None:
@@ -68,7 +68,7 @@ def test_no_more_is_tried_when_the_time_is_over() -> None:
     bench = Bench({4: 0.2, 8: 0.4, 2: 0.01, 1: 0.01}, load=0.4)
     assert bench.choose(4, [8, 2, 1]) == (4, True)
     assert bench.tried == [4, 8]
-    assert bench.clock < 1.5 * whisper_threads.SECONDS
+    assert bench.clock < 1.5 * whisper_threads.TUNING_SECONDS
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_no_more_is_tried_when_the_time_is_over() -> None:
 def test_what_is_tried_depends_on_the_cores(
     cores: int, physical: int | None, guess: int, others: list[int]
 ) -> None:
-    assert first_guess(cores) == guess
+    assert initial_threads(cores) == guess
     assert candidates(cores, physical) == others
 
 
@@ -118,24 +118,24 @@ def test_an_older_quota_counts_too(cores: int, tmp_path: Path) -> None:
 
 
 def test_what_was_found_is_kept_beside_a_model_of_the_store(tmp_path: Path) -> None:
-    remember(tmp_path, "int8", 1)
-    assert recall(tmp_path, "int8") is None
+    save_tuned_threads(tmp_path, "int8", 1)
+    assert load_tuned_threads(tmp_path, "int8") is None
     (tmp_path / "receipt.json").write_text("{}")
-    remember(tmp_path, "int8", 1)
-    assert recall(tmp_path, "int8") == 1
-    assert recall(tmp_path, "float32") is None
+    save_tuned_threads(tmp_path, "int8", 1)
+    assert load_tuned_threads(tmp_path, "int8") == 1
+    assert load_tuned_threads(tmp_path, "float32") is None
 
 
 def test_what_was_found_on_another_machine_does_not_count(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "receipt.json").write_text("{}")
-    remember(tmp_path, "int8", 1)
+    save_tuned_threads(tmp_path, "int8", 1)
     monkeypatch.setattr(whisper_threads.platform, "node", lambda: "another")
-    assert recall(tmp_path, "int8") is None
+    assert load_tuned_threads(tmp_path, "int8") is None
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", json.dumps({"x": 2})])
 def test_a_file_that_makes_no_sense_is_as_none(tmp_path: Path, content: str) -> None:
-    (tmp_path / whisper_threads.KEPT).write_text(content)
-    assert recall(tmp_path, "int8") is None
+    (tmp_path / whisper_threads.TUNING_FILE).write_text(content)
+    assert load_tuned_threads(tmp_path, "int8") is None

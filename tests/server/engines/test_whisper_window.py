@@ -4,16 +4,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from wyoming_servers.engines.whisper_prompt import Prompt
+from wyoming_servers.engines.whisper_prompt import WhisperPrompt
 from wyoming_servers.engines.whisper_window import (
-    ECHO,
-    MIN_BEAM,
-    Decoded,
-    Encoded,
+    PROMPT_ECHO,
+    MIN_BEAM_SIZE,
+    DecodedWindow,
+    EncodedWindow,
     ShortWindow,
-    compression,
-    doubt,
-    token_bound,
+    compression_ratio,
+    distrust_reason,
+    max_tokens,
 )
 
 GOOD = "Turn on the kitchen light."
@@ -27,7 +27,7 @@ def why(
     silence: float = 0.1,
     bound: int = 30,
 ) -> str:
-    return doubt(text, tokens, logprob, silence, bound)
+    return distrust_reason(text, tokens, logprob, silence, bound)
 
 
 def test_a_plain_command_is_trusted() -> None:
@@ -62,19 +62,19 @@ def test_words_in_probable_silence_are_not_trusted_unless_they_are_clear() -> No
 
 
 def test_whispers_own_rule_decides_what_is_silent() -> None:
-    assert Decoded("you", (1,), -1.2, 0.9, "improbable").silent
-    assert not Decoded("you", (1,), -0.9, 0.9, "improbable").silent
-    assert not Decoded("you", (1,), -1.2, 0.5, "improbable").silent
+    assert DecodedWindow("you", (1,), -1.2, 0.9, "improbable").silent
+    assert not DecodedWindow("you", (1,), -0.9, 0.9, "improbable").silent
+    assert not DecodedWindow("you", (1,), -1.2, 0.5, "improbable").silent
 
 
 def test_the_bound_grows_with_the_time_and_with_the_script() -> None:
-    assert token_bound(2.0, "en") == 26
-    assert token_bound(2.0, "hi") > 2 * token_bound(2.0, "en")
-    assert token_bound(1_000.0, "en") == 220
+    assert max_tokens(2.0, "en") == 26
+    assert max_tokens(2.0, "hi") > 2 * max_tokens(2.0, "en")
+    assert max_tokens(1_000.0, "en") == 220
 
 
 def test_repetition_compresses() -> None:
-    assert compression("la " * 50) > 5 > 1 > compression("no")
+    assert compression_ratio("la " * 50) > 5 > 1 > compression_ratio("no")
 
 
 @pytest.mark.parametrize("text", ["", "a"])
@@ -111,7 +111,7 @@ def test_only_the_audio_and_its_margin_are_encoded_and_silence_is_put_behind(nam
     states = window.encode(np.full(16_000, 0.5, np.float32))
     assert windows == [3_000, 170]
     assert states.shape == (1, 1500, 4)
-    assert window._view(states).dtype == dtype
+    assert window._storage_view(states).dtype == dtype
     levels = states[0, :, 0].astype(np.float32)
     assert (levels[10:60] == 0.5).all()
     assert (levels[:10] == 0.0).all()
@@ -133,12 +133,12 @@ def test_a_word_alone_has_real_silence_around_it() -> None:
 def test_more_silence_is_possible_only_behind_what_is_shorter() -> None:
     ctranslate2 = pytest.importorskip("ctranslate2")
     model = fake_model(ctranslate2.DataType.float32, [])
-    assert [ShortWindow(model, least=4.0).can_grow(length) for length in (1.0, 7.0, 8.0)] == [
+    assert [ShortWindow(model, least=4.0).can_extend(length) for length in (1.0, 7.0, 8.0)] == [
         True,
         True,
         False,
     ]
-    assert not ShortWindow(model, least=8.0).can_grow(1.0)
+    assert not ShortWindow(model, least=8.0).can_extend(1.0)
 
 
 class FakeDecoder:
@@ -178,13 +178,13 @@ def window(decoder: FakeDecoder) -> ShortWindow:
     return ShortWindow(model)
 
 
-def spoken(word: int, prompt: tuple[int, ...] = (), seconds: float = 2.0, beam: int = 1) -> Encoded:
+def spoken(word: int, prompt: tuple[int, ...] = (), seconds: float = 2.0, beam: int = 1) -> EncodedWindow:
     words = {1: "lights on", 2: "lights off", 3: "Ecobee, Hue Go"}
     tokenizer: Any = SimpleNamespace(
         eot=90, language_code="en", decode=lambda tokens: words[tokens[0]]
     )
     states = np.full((1, 1500, 2), word, np.float32)
-    return Encoded(states, tokenizer, Prompt(prompt, ("Ecobee", "Hue Go")), beam, seconds)
+    return EncodedWindow(states, tokenizer, WhisperPrompt(prompt, ("Ecobee", "Hue Go")), beam, seconds)
 
 
 @pytest.mark.component
@@ -208,12 +208,12 @@ def test_a_batch_may_be_as_long_as_its_longest_and_each_is_judged_by_its_own_len
     window: ShortWindow, decoder: FakeDecoder
 ) -> None:
     window.decode([spoken(1, seconds=1.0), spoken(2, seconds=10.0)])
-    assert decoder.calls[-1]["max_length"] == 2 + token_bound(10.0, "en")
-    assert decoder.calls[-1]["beam_size"] == MIN_BEAM
+    assert decoder.calls[-1]["max_length"] == 2 + max_tokens(10.0, "en")
+    assert decoder.calls[-1]["beam_size"] == MIN_BEAM_SIZE
     window.decode([spoken(1, beam=8)])
     assert decoder.calls[-1]["beam_size"] == 8
 
 
 @pytest.mark.component
 def test_a_vocabulary_that_is_read_out_is_doubted(window: ShortWindow) -> None:
-    assert [each.doubt for each in window.decode([spoken(3), spoken(1)])] == [ECHO, ""]
+    assert [each.distrust_reason for each in window.decode([spoken(3), spoken(1)])] == [PROMPT_ECHO, ""]

@@ -46,7 +46,7 @@ def gpu_name() -> str:
     """The card; skips where there is none."""
 
     async def look() -> list[str]:
-        probe = MachineProbe.of_this_machine()
+        probe = MachineProbe.detect()
         try:
             return [device.name for device in await probe.devices() if device.id == GPU]
         finally:
@@ -100,7 +100,7 @@ def house(gpu_name: str) -> OpenHouse:
     async def open_house(
         *specs: ModelSpec, budget: str = "90%", reserve: int = 64 * MIB
     ) -> AsyncIterator[House]:
-        bus, probe = EventBus(), MachineProbe.of_this_machine()
+        bus, probe = EventBus(), MachineProbe.detect()
         coordinator = Coordinator(
             {spec.id: spec for spec in specs},
             ProcessLauncher(),

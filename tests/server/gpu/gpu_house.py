@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from wyoming_servers.bus import Numbered
+from wyoming_servers.bus import SequencedEvent
 from wyoming_servers.coordinator.coordinator import Coordinator
 from wyoming_servers.coordinator.face import ModelStatus
 from wyoming_servers.devices.machine import MachineProbe
-from wyoming_servers.domain import Kind, ModelSpec, Placement
+from wyoming_servers.domain import Task, ModelSpec, Placement
 
 GPU = "cuda:0"
 MIB = 2**20
@@ -35,7 +35,7 @@ def whisper(name: str, folder: Path, **changes: Any) -> ModelSpec:
     """A Whisper model that runs on the GPU."""
     given: dict[str, Any] = {
         "id": name,
-        "kind": Kind.ASR,
+        "kind": Task.ASR,
         "engine": "faster-whisper",
         "files": {"directory": str(folder)},
         "languages": ("en",),
@@ -52,7 +52,7 @@ class House:
 
     coordinator: Coordinator
     probe: MachineProbe
-    events: list[Numbered] = field(default_factory=list)
+    events: list[SequencedEvent] = field(default_factory=list)
 
     def status(self, model: str) -> ModelStatus:
         return next(one for one in self.coordinator.snapshot().models if one.spec.id == model)

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from wyoming_servers.domain import Kind, ModelSpec, Placement
-from wyoming_servers.engines.kokoro import _library
+from wyoming_servers.domain import Task, ModelSpec, Placement
+from wyoming_servers.engines.kokoro import _import_kokoro_model
 from wyoming_servers.engines.kokoro_phonemes import SYMBOLS
 
 CONFIG: dict[str, Any] = {
@@ -70,7 +70,7 @@ def make(folder: Path) -> dict[str, str]:
     parts = ("bert", "bert_encoder", "predictor", "text_encoder", "decoder")
     # An empty file is one without weights, so what is made is initialised and nothing else.
     torch.save({}, paths["model"])
-    model = _library().KModel(repo_id="local", config=CONFIG, model=str(paths["model"]))
+    model = _import_kokoro_model().KModel(repo_id="local", config=CONFIG, model=str(paths["model"]))
     with torch.no_grad():
         durations = model.predictor.duration_proj.linear_layer
         durations.weight.mul_(0.1)
@@ -93,7 +93,7 @@ def kokoro(files: dict[str, str], **changes: Any) -> ModelSpec:
     """Return the model's description, to run on the first GPU."""
     given: dict[str, Any] = {
         "id": "kokoro/torch",
-        "kind": Kind.TTS,
+        "kind": Task.TTS,
         "engine": "kokoro",
         "files": files,
         "languages": ("en",),

@@ -226,7 +226,7 @@ async def test_a_request_waits_for_the_card_where_the_cpu_may_not_serve(
     async with house(whisper("small", small, memory_bytes=1_500 * MIB)) as it:
         asked = asyncio.create_task(it.infer("small"))
         await it.until(
-            lambda: it.status("small").state is ModelState.WAITING_FOR_GPU, "waiting for the GPU"
+            lambda: it.status("small").state is ModelState.WAITING_FOR_MEMORY, "waiting for the GPU"
         )
         status = it.status("small")
         assert status.retry_in is not None

@@ -14,10 +14,10 @@ import pytest
 from wyoming_servers.bus import EventBus
 from wyoming_servers.clock import FakeClock
 from wyoming_servers.config.schema import JobsSection
-from wyoming_servers.jobs.audio import Ended, Opened, Part, Piece, Silence
+from wyoming_servers.jobs.audio import RecordingEnded, RecordingOpened, RecordingEvent, RecordingChunk, SilenceSkipped
 from wyoming_servers.jobs.job import Job, NewJob
 from wyoming_servers.jobs.manager import JobManager
-from wyoming_servers.jobs.transcribe import USUAL, Manner
+from wyoming_servers.jobs.transcribe import NO_TRANSCRIPTION_DEFAULTS, TranscriptionDefaults
 from wyoming_servers.pipelines.fake import SPECS, FakeCoordinator
 
 
@@ -25,13 +25,13 @@ class FakeDecoder:
     """A recording of ten seconds: speech from 1 to 3, from 5 to 6 and from 8 to 10."""
 
     def __init__(self) -> None:
-        self.parts: list[Part | Exception] = [
-            Opened(10.0),
-            Piece(1.0, 3.0, bytes(2 * 32_000)),
-            Silence(4.0),
-            Piece(5.0, 6.0, bytes(32_000)),
-            Piece(8.0, 10.0, bytes(2 * 32_000)),
-            Ended(10.0),
+        self.parts: list[RecordingEvent | Exception] = [
+            RecordingOpened(10.0),
+            RecordingChunk(1.0, 3.0, bytes(2 * 32_000)),
+            SilenceSkipped(4.0),
+            RecordingChunk(5.0, 6.0, bytes(32_000)),
+            RecordingChunk(8.0, 10.0, bytes(2 * 32_000)),
+            RecordingEnded(10.0),
         ]
         self.skips: list[float] = []
         self.vads: list[bool] = []
@@ -40,7 +40,7 @@ class FakeDecoder:
     @asynccontextmanager
     async def __call__(
         self, path: Path, *, skip: float = 0.0, vad: bool = True
-    ) -> AsyncIterator[AsyncIterator[Part]]:
+    ) -> AsyncIterator[AsyncIterator[RecordingEvent]]:
         self.skips.append(skip)
         self.vads.append(vad)
         self.open += 1
@@ -49,12 +49,12 @@ class FakeDecoder:
         finally:
             self.open -= 1
 
-    async def _play(self, skip: float) -> AsyncIterator[Part]:
+    async def _play(self, skip: float) -> AsyncIterator[RecordingEvent]:
         for part in self.parts:
             await asyncio.sleep(0)
             if isinstance(part, Exception):
                 raise part
-            if not isinstance(part, Piece) or part.start >= skip:
+            if not isinstance(part, RecordingChunk) or part.start >= skip:
                 yield part
 
 
@@ -93,7 +93,7 @@ def make_manager(
     async def tell(job: Job) -> None:
         told.append(job)
 
-    def make(manner: Manner = USUAL, **settings: Any) -> JobManager:
+    def make(manner: TranscriptionDefaults = NO_TRANSCRIPTION_DEFAULTS, **settings: Any) -> JobManager:
         return JobManager(
             tmp_path / "jobs",
             coordinator,
@@ -114,7 +114,7 @@ def submit(tmp_path: Path) -> Callable[..., Any]:
     numbers = iter(range(1_000))
 
     async def send(manager: JobManager, **fields: Any) -> Job:
-        path = manager.uploads / f"recording-{next(numbers)}"
+        path = manager.uploads_folder / f"recording-{next(numbers)}"
         await asyncio.to_thread(path.write_bytes, b"sound")
         return await manager.submit(NewJob(**{"model": "asr/english", **fields}), path)
 

@@ -16,7 +16,7 @@ from wyoming_servers.errors import (
     InferenceFailedError,
     OutOfMemoryError,
 )
-from wyoming_servers.jobs.attempt import Attempts, Patience
+from wyoming_servers.jobs.attempt import LeaseRetrier, LeaseRetryPolicy
 from wyoming_servers.pipelines.fake import FakeCoordinator
 
 Work = Callable[[Lease], Awaitable[str]]
@@ -31,7 +31,7 @@ def failing(coordinator: FakeCoordinator, *errors: ConductorError) -> Work:
     left = list(errors)
 
     async def work(_lease: Lease) -> str:
-        assert coordinator.held == 1
+        assert coordinator.active_leases == 1
         if left:
             raise left.pop(0)
         return "done"
@@ -40,9 +40,9 @@ def failing(coordinator: FakeCoordinator, *errors: ConductorError) -> Work:
 
 
 @pytest.fixture
-def attempts(coordinator: FakeCoordinator, clock: FakeClock) -> Attempts:
-    patience = Patience(seconds=60, tries=3, room=60)
-    return Attempts(coordinator, clock, "tts/joe", patience, client="job 1")
+def attempts(coordinator: FakeCoordinator, clock: FakeClock) -> LeaseRetrier:
+    patience = LeaseRetryPolicy(attempt_timeout=60, max_attempts=3, max_capacity_wait=60)
+    return LeaseRetrier(coordinator, clock, "tts/joe", patience, client="job 1")
 
 
 async def soon(clock: FakeClock, making: Awaitable[str], seconds: float = 20.0) -> str:
@@ -57,7 +57,7 @@ async def soon(clock: FakeClock, making: Awaitable[str], seconds: float = 20.0) 
 
 
 async def test_work_that_lacked_memory_waits_until_the_evicted_have_left(
-    attempts: Attempts, coordinator: FakeCoordinator, clock: FakeClock
+    attempts: LeaseRetrier, coordinator: FakeCoordinator, clock: FakeClock
 ) -> None:
     calm = coordinator.snapshot
     leaves_at = clock.now() + 2.0
@@ -69,48 +69,48 @@ async def test_work_that_lacked_memory_waits_until_the_evicted_have_left(
     coordinator.snapshot = snapshot  # type: ignore[method-assign]
     work = failing(coordinator, OutOfMemoryError("No memory."))
     began = clock.now()
-    assert await soon(clock, attempts.make(work, "It")) == "done"
+    assert await soon(clock, attempts.run(work, "It")) == "done"
     assert 2.0 <= clock.now() - began < 3.0
     assert coordinator.leased == ["tts/joe", "tts/joe"]
 
 
 async def test_work_that_lacks_memory_thrice_fails(
-    attempts: Attempts, coordinator: FakeCoordinator, clock: FakeClock
+    attempts: LeaseRetrier, coordinator: FakeCoordinator, clock: FakeClock
 ) -> None:
     work = failing(coordinator, *[OutOfMemoryError("No memory.") for _ in range(3)])
     with pytest.raises(OutOfMemoryError):
-        await soon(clock, attempts.make(work, "It"))
+        await soon(clock, attempts.run(work, "It"))
     assert len(coordinator.leased) == 3
-    assert coordinator.held == 0
+    assert coordinator.active_leases == 0
 
 
 async def test_no_room_for_the_model_is_waited_for_and_costs_no_try(
-    attempts: Attempts, coordinator: FakeCoordinator, clock: FakeClock
+    attempts: LeaseRetrier, coordinator: FakeCoordinator, clock: FakeClock
 ) -> None:
-    coordinator.refusals = [
+    coordinator.lease_errors = [
         OutOfMemoryError("full"),
         BusyError("full"),
         BusyError("full"),
         BusyError("full", retry_after=10),
     ]
     work = failing(coordinator, InferenceFailedError("gone"), InferenceFailedError("gone"))
-    assert await soon(clock, attempts.make(work, "It"), 120) == "done"
+    assert await soon(clock, attempts.run(work, "It"), 120) == "done"
 
 
 async def test_room_is_not_waited_for_beyond_the_patience(
-    attempts: Attempts, coordinator: FakeCoordinator, clock: FakeClock
+    attempts: LeaseRetrier, coordinator: FakeCoordinator, clock: FakeClock
 ) -> None:
-    coordinator.refusals = [BusyError("full") for _ in range(20)]
+    coordinator.lease_errors = [BusyError("full") for _ in range(20)]
     began = clock.now()
     with pytest.raises(BusyError):
-        await soon(clock, attempts.make(failing(coordinator), "It"), 120)
+        await soon(clock, attempts.run(failing(coordinator), "It"), 120)
     assert clock.now() - began <= 62
 
 
 async def test_what_is_the_works_own_fault_is_not_tried_again(
-    attempts: Attempts, coordinator: FakeCoordinator, clock: FakeClock
+    attempts: LeaseRetrier, coordinator: FakeCoordinator, clock: FakeClock
 ) -> None:
     work = failing(coordinator, BadRequestError("nonsense"))
     with pytest.raises(BadRequestError):
-        await soon(clock, attempts.make(work, "It"))
+        await soon(clock, attempts.run(work, "It"))
     assert len(coordinator.leased) == 1

@@ -12,7 +12,7 @@ import pytest
 
 from wyoming_servers.errors import BadRequestError
 from wyoming_servers.jobs import audio
-from wyoming_servers.jobs.audio import Ended, Opened, Piece, Silence, open_recording
+from wyoming_servers.jobs.audio import RecordingEnded, RecordingOpened, RecordingChunk, SilenceSkipped, decode_recording
 
 CLIP = Path(__file__).parents[2] / "data" / "librivox_0870.wav"
 
@@ -23,7 +23,7 @@ def blockbuster() -> None:
 
 
 async def read(path: Path, **options) -> list:
-    async with asyncio.timeout(60), open_recording(path, **options) as parts:
+    async with asyncio.timeout(60), decode_recording(path, **options) as parts:
         return [part async for part in parts]
 
 
@@ -56,9 +56,9 @@ async def test_any_format_gives_the_same_speech(
     path = tmp_path / "recording"
     path.write_bytes(encode(speech(rate), container=container, codec=codec, rate=rate, video=video))
     parts = await read(path)
-    pieces = [part for part in parts if isinstance(part, Piece)]
-    assert isinstance(parts[0], Opened)
-    assert isinstance(parts[-1], Ended)
+    pieces = [part for part in parts if isinstance(part, RecordingChunk)]
+    assert isinstance(parts[0], RecordingOpened)
+    assert isinstance(parts[-1], RecordingEnded)
     assert parts[-1].duration == pytest.approx(11.1, abs=0.2)
     assert 1.5 < pieces[0].start < 2.7
     assert 8.5 < pieces[-1].end < 9.7
@@ -79,7 +79,7 @@ async def test_a_long_silence_is_told(tmp_path: Path, encode) -> None:
     path = tmp_path / "recording"
     quiet = np.zeros(35 * 16_000, np.int16)
     path.write_bytes(encode(quiet, container="wav", codec="pcm_s16le", rate=16_000))
-    positions = [part.position for part in await read(path) if isinstance(part, Silence)]
+    positions = [part.position for part in await read(path) if isinstance(part, SilenceSkipped)]
     assert len(positions) == 3
     assert positions == sorted(positions)
 
@@ -108,8 +108,8 @@ async def test_a_recording_cut_off_gives_what_there_is(tmp_path: Path, encode) -
     data = encode(speech(), container="mp3", codec="mp3")
     path.write_bytes(data[: len(data) // 2] + os.urandom(3_000))
     parts = await read(path)
-    assert any(isinstance(part, Piece) for part in parts)
-    assert isinstance(parts[-1], Ended)
+    assert any(isinstance(part, RecordingChunk) for part in parts)
+    assert isinstance(parts[-1], RecordingEnded)
 
 
 async def test_a_playlist_opens_no_other_file_and_no_network(tmp_path: Path, encode) -> None:
@@ -148,7 +148,7 @@ async def test_the_decoder_is_told_no_secret(
     monkeypatch.setenv("SOME_TOKEN", "s3cret")
     path = tmp_path / "recording"
     path.write_bytes(encode(np.tile(speech(), 4), container="wav", codec="pcm_s16le"))
-    async with open_recording(path) as parts:
+    async with decode_recording(path) as parts:
         await anext(parts)
         (child,) = [
             child
@@ -162,7 +162,7 @@ async def test_the_decoder_is_told_no_secret(
 async def test_leaving_early_ends_the_decoder(tmp_path: Path, encode) -> None:
     path = tmp_path / "recording"
     path.write_bytes(encode(np.tile(speech(), 4), container="wav", codec="pcm_s16le"))
-    async with open_recording(path) as parts:
+    async with decode_recording(path) as parts:
         await anext(parts)
         children = psutil.Process().children()
         assert [child for child in children if "jobs.decode" in " ".join(child.cmdline())]
@@ -190,10 +190,10 @@ async def test_memory_stays_flat_however_long_the_recording_is(tmp_path: Path) -
         for _ in range(120):
             file.writeframes(bytes(60 * 32_000))
     peaks = []
-    async with open_recording(path, vad=False) as parts:
+    async with decode_recording(path, vad=False) as parts:
         pieces = 0
         async for part in parts:
-            pieces += isinstance(part, Piece)
+            pieces += isinstance(part, RecordingChunk)
             if pieces in (2, 120, 238):
                 (child,) = [
                     child

@@ -13,9 +13,9 @@ from wyoming_servers.errors import (
     ModelMissingError,
     NotFoundError,
 )
-from wyoming_servers.jobs.audio import Ended, Opened, Piece, Silence
+from wyoming_servers.jobs.audio import RecordingEnded, RecordingOpened, RecordingChunk, SilenceSkipped
 from wyoming_servers.jobs.job import JobStatus
-from wyoming_servers.jobs.transcribe import Manner
+from wyoming_servers.jobs.transcribe import TranscriptionDefaults
 from wyoming_servers.store.vocabulary import Vocabulary
 
 
@@ -43,14 +43,14 @@ async def test_a_recording_becomes_segments_with_their_times(
         assert job.language == "en"
         assert [ended.id for ended in told] == [job.id]
         assert not (manager.uploads / job.id).exists()
-    assert {run.priority for run in coordinator.runs} == {Priority.OTHER}
+    assert {run.priority for run in coordinator.runs} == {Priority.BACKGROUND}
 
 
 async def test_recordings_are_heard_with_the_words_and_languages_of_this_home(
     make_manager, submit, wait_end, coordinator, tmp_path
 ) -> None:
     vocabulary = Vocabulary(tmp_path / "vocabulary.json")
-    manner = Manner(beam_size=3, languages=("en", "de"), vocabulary=vocabulary)
+    manner = TranscriptionDefaults(beam_size=3, languages=("en", "de"), vocabulary=vocabulary)
     async with make_manager(manner) as manager:
         await wait_end(manager, await submit(manager))
         await vocabulary.put(["Ecobee"], ["scullery"])
@@ -153,7 +153,7 @@ async def test_a_bug_fails_the_job_and_the_next_one_runs(
 async def test_a_worker_that_dies_is_tried_again(
     make_manager, submit, wait_end, coordinator
 ) -> None:
-    coordinator.refusals = [InferenceFailedError("gone"), InferenceFailedError("gone")]
+    coordinator.lease_errors = [InferenceFailedError("gone"), InferenceFailedError("gone")]
     async with make_manager() as manager:
         assert pieces(await wait_end(manager, await submit(manager))) == HEARD
 
@@ -161,14 +161,14 @@ async def test_a_worker_that_dies_is_tried_again(
 async def test_a_worker_that_dies_each_time_fails_the_job(
     make_manager, submit, wait_end, coordinator
 ) -> None:
-    coordinator.refusals = [InferenceFailedError("gone") for _ in range(3)]
+    coordinator.lease_errors = [InferenceFailedError("gone") for _ in range(3)]
     async with make_manager() as manager:
         job = await wait_end(manager, await submit(manager))
     assert (job.status, job.error_code) == (JobStatus.FAILED, "INFERENCE_FAILED")
 
 
 async def test_a_full_machine_is_waited_for(make_manager, submit, wait_end, coordinator) -> None:
-    coordinator.refusals = [BusyError("full") for _ in range(8)]
+    coordinator.lease_errors = [BusyError("full") for _ in range(8)]
     async with make_manager() as manager:
         assert (await wait_end(manager, await submit(manager))).status is JobStatus.DONE
 
@@ -176,7 +176,7 @@ async def test_a_full_machine_is_waited_for(make_manager, submit, wait_end, coor
 async def test_a_model_that_was_removed_fails_the_job_at_once(
     make_manager, submit, wait_end, coordinator
 ) -> None:
-    coordinator.refusals = [ModelMissingError("removed")]
+    coordinator.lease_errors = [ModelMissingError("removed")]
     async with make_manager() as manager:
         job = await wait_end(manager, await submit(manager))
     assert job.error_code == "MODEL_MISSING"
@@ -269,7 +269,7 @@ async def test_an_end_that_was_not_passed_on_is_passed_on_at_the_next_start(
         assert not left.exists()
         await asyncio.sleep(0.05)
         assert [one.id for one in told] == [job.id]
-        assert await manager._open.untold() == []
+        assert await manager._open.pending_notifications() == []
 
 
 async def test_the_queue_is_bounded_and_refused_recordings_are_deleted(
@@ -322,7 +322,7 @@ async def test_old_jobs_are_forgotten_and_strays_deleted(
 async def test_a_recording_without_detection_of_speech_is_taken_whole(
     make_manager, submit, wait_end, decoder
 ) -> None:
-    decoder.parts = [Opened(None), Piece(0.0, 4.0, bytes(128_000)), Silence(9.0), Ended(9.0)]
+    decoder.parts = [RecordingOpened(None), RecordingChunk(0.0, 4.0, bytes(128_000)), SilenceSkipped(9.0), RecordingEnded(9.0)]
     async with make_manager() as manager:
         job = await wait_end(manager, await submit(manager, vad=False))
     assert decoder.vads == [False]

@@ -9,7 +9,7 @@ import pytest
 
 from wyoming_servers.domain import AudioFormat
 from wyoming_servers.errors import InternalError
-from wyoming_servers.jobs.render import render
+from wyoming_servers.jobs.render import write_audio_file
 
 
 def write(path: Path, rate: int, seconds: float) -> Path:
@@ -36,7 +36,7 @@ async def test_a_file_is_written_and_says_how_long_it_is(
 ) -> None:
     samples = await asyncio.to_thread(write, tmp_path / "x.pcm", rate, 3.0)
     target = tmp_path / f"x.{name}"
-    await render(samples, AudioFormat(rate), target, name)
+    await write_audio_file(samples, AudioFormat(rate), target, name)
     found, said, real = await asyncio.to_thread(measure, target)
     assert found == codec
     assert said == pytest.approx(3.0, abs=0.1)
@@ -50,12 +50,12 @@ async def test_a_file_is_written_and_says_how_long_it_is(
 async def test_a_file_that_cannot_be_written_is_told_with_the_reason(tmp_path: Path) -> None:
     samples = await asyncio.to_thread(write, tmp_path / "x.pcm", 16_000, 0.1)
     with pytest.raises(InternalError, match="No such file or directory"):
-        await render(samples, AudioFormat(16_000), tmp_path / "nowhere" / "x.wav", "wav")
+        await write_audio_file(samples, AudioFormat(16_000), tmp_path / "nowhere" / "x.wav", "wav")
 
 
 async def test_who_leaves_early_leaves_no_process(tmp_path: Path) -> None:
     samples = await asyncio.to_thread(write, tmp_path / "x.pcm", 16_000, 0.1)
-    task = asyncio.create_task(render(samples, AudioFormat(16_000), tmp_path / "x.wav", "wav"))
+    task = asyncio.create_task(write_audio_file(samples, AudioFormat(16_000), tmp_path / "x.wav", "wav"))
     await asyncio.sleep(0.1)
     task.cancel()
     await asyncio.wait([task])

@@ -6,11 +6,11 @@ import pytest
 
 from wyoming_servers.errors import BadRequestError, TooLargeError
 from wyoming_servers.jobs.script import (
-    MAX_BYTES,
+    MAX_SCRIPT_BYTES,
     MAX_CUE_CHARACTERS,
     PARAGRAPH_SECONDS,
-    Line,
-    detect,
+    ScriptLine,
+    detect_script_format,
     read_script,
 )
 from wyoming_servers.text.subtitles import Cue
@@ -30,17 +30,17 @@ def write(folder: Path, data: bytes | str) -> Path:
 
 def test_a_text_is_said_by_sentence_with_longer_pauses_between_paragraphs(tmp_path: Path) -> None:
     assert read_script(write(tmp_path, TEXT), "txt", "en", 0.2) == [
-        Line("Once upon a time, in a land far away, there lived a king."),
-        Line("He had Mr. Smith.", pause=0.2),
-        Line("He was happy.", pause=0.2 + PARAGRAPH_SECONDS),
+        ScriptLine("Once upon a time, in a land far away, there lived a king."),
+        ScriptLine("He had Mr. Smith.", pause=0.2),
+        ScriptLine("He was happy.", pause=0.2 + PARAGRAPH_SECONDS),
     ]
 
 
 def test_subtitles_are_said_by_cue(tmp_path: Path) -> None:
     text = "00:00:01.000 --> 00:00:02.000\n- Hi.\n\n00:00:03.000 --> 00:00:04.000\n♪♪\n"
     path = write(tmp_path, text)
-    assert detect(path, "x.txt") == "srt"
-    assert read_script(path, "srt", "en", 0.2) == [Line("- Hi.", Cue(1.0, 2.0, "- Hi."))]
+    assert detect_script_format(path, "x.txt") == "srt"
+    assert read_script(path, "srt", "en", 0.2) == [ScriptLine("- Hi.", Cue(1.0, 2.0, "- Hi."))]
 
 
 @pytest.mark.parametrize("data", ["", " \n\n ", "... !", b"\xff\xfe\x00"])
@@ -54,4 +54,4 @@ def test_what_is_far_too_long_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadRequestError, match="longer than 5000"):
         read_script(write(tmp_path, cue), "srt", "en", 0.2)
     with pytest.raises(TooLargeError):
-        read_script(write(tmp_path, b"a" * (MAX_BYTES + 1)), "txt", "en", 0.2)
+        read_script(write(tmp_path, b"a" * (MAX_SCRIPT_BYTES + 1)), "txt", "en", 0.2)

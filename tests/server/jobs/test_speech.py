@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from wyoming_servers.config.schema import Config
-from wyoming_servers.domain import Kind, Priority
+from wyoming_servers.domain import Task, Priority
 from wyoming_servers.errors import InferenceFailedError
 from wyoming_servers.events import RequestFinished, SpeechStarted
-from wyoming_servers.jobs.courtesy import CALM_SECONDS
-from wyoming_servers.jobs.job import JobStatus, Wish
-from wyoming_servers.pipelines.fake import SPECS, FakeRun
+from wyoming_servers.jobs.courtesy import QUIET_SECONDS
+from wyoming_servers.jobs.job import JobStatus, SpeechOptions
+from wyoming_servers.pipelines.fake import SPECS, ScriptedRun
 from wyoming_servers.pipelines.tts import TtsPipeline, TtsRequest
-from wyoming_servers.worker.base import Chunk
+from wyoming_servers.worker.base import OutputChunk
 
 RATE = 16_000
 
@@ -44,18 +44,18 @@ In time again.
 """
 
 
-async def speak(run: FakeRun) -> AsyncIterator[Chunk]:
+async def speak(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
     """A voice that needs 30 ms for each character and follows the speed exactly."""
     await asyncio.sleep(0)
     seconds = 0.03 * len(run.request["text"]) / run.request["speed"]
-    yield Chunk({}, b"\x00\x20" * round(seconds * RATE))
+    yield OutputChunk({}, b"\x00\x20" * round(seconds * RATE))
 
 
 @pytest.fixture
 def script(tmp_path: Path, coordinator: Any) -> Callable[..., Any]:
     """Send a text to be spoken."""
     numbers = iter(range(100))
-    coordinator.engines[Kind.TTS] = speak
+    coordinator.inferences[Task.TTS] = speak
 
     async def send(
         manager: Any, text: str, source: str = "txt", audio: str = "wav", **fields: Any
@@ -64,7 +64,7 @@ def script(tmp_path: Path, coordinator: Any) -> Callable[..., Any]:
 
         path = manager.uploads / f"text-{next(numbers)}"
         await asyncio.to_thread(path.write_text, text)
-        wish = Wish("en_US-joe", "en_US-joe", None, fields.pop("speed", 1.0), source, audio)
+        wish = SpeechOptions("en_US-joe", "en_US-joe", None, fields.pop("speed", 1.0), source, audio)
         new = NewJob(model="tts/joe", language="en", task="speak", speech=wish, **fields)
         return await manager.submit(new, path)
 
@@ -132,7 +132,7 @@ async def test_a_text_is_spoken_sentence_by_sentence_with_pauses(
         assert not manager.files.upload(job.id).exists()
     said = [run.request["text"] for run in coordinator.runs]
     assert said == ["At five kilometers there is rest.", "Then home.", "The end."]
-    assert {run.priority for run in coordinator.runs} == {Priority.OTHER}
+    assert {run.priority for run in coordinator.runs} == {Priority.BACKGROUND}
     assert [segment.text for segment in job.segments][1] == "Then home."
     gaps = [round(begin - end, 1) for (_, end), (begin, _) in pairwise(spans)]
     assert gaps == [0.2, 0.8]
@@ -182,10 +182,10 @@ async def test_no_line_is_begun_while_somebody_speaks_nor_just_after(
         assert coordinator.runs == []
         coordinator.snapshot = calm
         bus.publish(RequestFinished(kind="asr", model="asr/many", client="c", seconds=1.0))
-        await pass_time(CALM_SECONDS - 0.2)
+        await pass_time(QUIET_SECONDS - 0.2)
         assert coordinator.runs == []
         bus.publish(SpeechStarted(client="c"))
-        await pass_time(CALM_SECONDS - 0.2)
+        await pass_time(QUIET_SECONDS - 0.2)
         assert coordinator.runs == []
         assert (await wait_end(manager, job)).status is JobStatus.DONE
 
@@ -195,17 +195,17 @@ async def test_an_answer_is_spoken_while_a_job_is_in_the_middle_of_a_line(
 ) -> None:
     going_on = asyncio.Event()
 
-    async def slow_for_jobs(run: FakeRun) -> AsyncIterator[Chunk]:
-        if run.priority is Priority.OTHER:
+    async def slow_for_jobs(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
+        if run.priority is Priority.BACKGROUND:
             await going_on.wait()
         async for chunk in speak(run):
             yield chunk
 
-    coordinator.engines[Kind.TTS] = slow_for_jobs
+    coordinator.inferences[Task.TTS] = slow_for_jobs
     config = Config.model_validate({"tts": {"voice": "en_US-joe"}})
     async with make_manager() as manager:
         job = await script(manager, "One is long. Two is as well.")
-        coordinator.engines[Kind.TTS] = slow_for_jobs
+        coordinator.inferences[Task.TTS] = slow_for_jobs
         await until(lambda: coordinator.runs)
         tts = TtsPipeline(coordinator, SPECS, config, bus, clock)
         async with tts.open(TtsRequest()) as answer:
@@ -213,7 +213,7 @@ async def test_an_answer_is_spoken_while_a_job_is_in_the_middle_of_a_line(
             answer.end()
             assert len(b"".join([piece async for piece in answer])) > 0
         # The job's line was neither finished nor followed by another before the answer was.
-        seen = [(run.priority is Priority.OTHER, run.request["text"]) for run in coordinator.runs]
+        seen = [(run.priority is Priority.BACKGROUND, run.request["text"]) for run in coordinator.runs]
         assert seen == [(True, "One is long."), (False, "Yes.")]
         going_on.set()
         assert (await wait_end(manager, job)).status is JobStatus.DONE
@@ -239,7 +239,7 @@ async def test_a_restart_goes_on_with_the_next_line_and_says_nothing_twice(
 ) -> None:
     calls = 0
 
-    async def stuck(run: FakeRun) -> AsyncIterator[Chunk]:
+    async def stuck(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
         nonlocal calls
         calls += 1
         if calls == 3:
@@ -250,7 +250,7 @@ async def test_a_restart_goes_on_with_the_next_line_and_says_nothing_twice(
     text = "One is here. Two is here. Three is here. Four."
     async with make_manager() as manager:
         job = await script(manager, text)
-        coordinator.engines[Kind.TTS] = stuck
+        coordinator.inferences[Task.TTS] = stuck
         await until(lambda: calls == 3)
         path = manager.files.samples(job.id)
         # What the run before wrote and did not live to note.
@@ -305,7 +305,7 @@ async def test_a_speech_job_is_cancelled_at_once_and_leaves_nothing(
 async def test_a_voice_that_dies_each_time_fails_the_job(
     make_manager, script, wait_end, coordinator
 ) -> None:
-    coordinator.refusals = [InferenceFailedError("gone") for _ in range(3)]
+    coordinator.lease_errors = [InferenceFailedError("gone") for _ in range(3)]
     async with make_manager() as manager:
         job = await wait_end(manager, await script(manager, "One."))
     assert (job.status, job.error_code) == (JobStatus.FAILED, "INFERENCE_FAILED")

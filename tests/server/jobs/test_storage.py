@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from wyoming_servers.jobs.job import JobStatus, NewJob, Segment, Word
+from wyoming_servers.jobs.job import JobStatus, NewJob, JobSegment, TimedWord
 from wyoming_servers.jobs.storage import JobStorage
 
-SEGMENT = Segment(0, 0.5, 2.0, "one", (Word("one", 0.5, 2.0, 0.9),))
+SEGMENT = JobSegment(0, 0.5, 2.0, "one", (TimedWord("one", 0.5, 2.0, 0.9),))
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ async def add(storage: JobStorage, key: str = "", now: float = 1.0) -> str:
     return job.id
 
 
-async def advance(storage: JobStorage, job: str, *segments: Segment) -> bool:
+async def advance(storage: JobStorage, job: str, *segments: JobSegment) -> bool:
     return await storage.advance(
         job,
         position=2.0,
@@ -58,13 +58,13 @@ async def test_the_same_key_gives_the_same_job(storage: JobStorage) -> None:
 
 async def test_jobs_begin_in_the_order_they_came(storage: JobStorage) -> None:
     ids = [await add(storage) for _ in range(3)]
-    begun = [await storage.begin_next(2.0) for _ in range(4)]
+    begun = [await storage.start_next(2.0) for _ in range(4)]
     assert [job and job.id for job in begun] == [*ids, None]
 
 
 async def test_what_was_heard_is_kept_with_how_far_it_is(storage: JobStorage) -> None:
     job = await add(storage)
-    await storage.begin_next(2.0)
+    await storage.start_next(2.0)
     assert await advance(storage, job, SEGMENT)
     found = await storage.get(job)
     assert found is not None
@@ -74,7 +74,7 @@ async def test_what_was_heard_is_kept_with_how_far_it_is(storage: JobStorage) ->
 
 async def test_a_job_that_was_cancelled_is_not_moved_on(storage: JobStorage) -> None:
     job = await add(storage)
-    await storage.begin_next(2.0)
+    await storage.start_next(2.0)
     assert await storage.end(job, JobStatus.CANCELLED, 3.0)
     assert not await advance(storage, job, SEGMENT)
     assert not await storage.end(job, JobStatus.DONE, 4.0)
@@ -85,7 +85,7 @@ async def test_a_job_that_was_cancelled_is_not_moved_on(storage: JobStorage) -> 
 
 async def test_a_done_job_is_at_a_hundred_percent(storage: JobStorage) -> None:
     job = await add(storage)
-    await storage.begin_next(2.0)
+    await storage.start_next(2.0)
     await advance(storage, job, SEGMENT)
     await storage.end(job, JobStatus.DONE, 3.0)
     found = await storage.get(job)
@@ -97,36 +97,36 @@ async def test_after_a_restart_running_jobs_wait_again_with_what_they_have(
     tmp_path: Path, storage: JobStorage
 ) -> None:
     job = await add(storage)
-    await storage.begin_next(2.0)
+    await storage.start_next(2.0)
     await advance(storage, job, SEGMENT)
     other = await JobStorage.open(tmp_path / "jobs.sqlite")
-    assert await other.put_back(limit=2) == []
-    resumed = await other.begin_next(9.0)
+    assert await other.requeue_interrupted(limit=2) == []
+    resumed = await other.start_next(9.0)
     assert resumed is not None
     assert (resumed.id, resumed.segments, resumed.attempts) == (job, (SEGMENT,), 2)
     assert resumed.started == 2.0
-    assert await other.put_back(limit=2) == [job]
+    assert await other.requeue_interrupted(limit=2) == [job]
     await other.close()
 
 
 async def test_only_ended_jobs_that_were_told_of_are_forgotten(storage: JobStorage) -> None:
     old, untold, queued = [await add(storage) for _ in range(3)]
     for job in (old, untold):
-        await storage.begin_next(1.0)
+        await storage.start_next(1.0)
         await advance(storage, job, SEGMENT)
         await storage.end(job, JobStatus.DONE, 5.0)
-    await storage.mark_told(old)
-    assert await storage.untold() == [untold]
+    await storage.mark_notified(old)
+    assert await storage.pending_notifications() == [untold]
     assert await storage.prune(before=6.0) == 1
     assert await storage.get(old) is None
     assert await storage.get(untold) is not None
-    assert await storage.active() == {queued}
-    assert list(await storage._all("SELECT * FROM segments WHERE job = ?", old)) == []
+    assert await storage.active_ids() == {queued}
+    assert list(await storage._fetch_all("SELECT * FROM segments WHERE job = ?", old)) == []
 
 
 async def test_lists_can_be_narrowed_and_paged(storage: JobStorage) -> None:
     ids = [await add(storage) for _ in range(5)]
-    await storage.begin_next(1.0)
+    await storage.start_next(1.0)
     assert [job.id for job in await storage.latest()] == ids[::-1]
     assert [job.id for job in await storage.latest(JobStatus.RUNNING)] == ids[:1]
     assert [job.id for job in await storage.latest(limit=2, offset=1)] == [ids[3], ids[2]]
@@ -135,8 +135,8 @@ async def test_lists_can_be_narrowed_and_paged(storage: JobStorage) -> None:
 
 async def test_many_writers_do_not_meet_in_a_transaction(storage: JobStorage) -> None:
     job = await add(storage)
-    await storage.begin_next(1.0)
-    segments = [Segment(number, 0.0, 1.0, str(number)) for number in range(30)]
+    await storage.start_next(1.0)
+    segments = [JobSegment(number, 0.0, 1.0, str(number)) for number in range(30)]
     await asyncio.gather(
         *(advance(storage, job, segment) for segment in segments),
         *(add(storage) for _ in range(30)),

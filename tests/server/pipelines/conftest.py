@@ -9,13 +9,13 @@ import pytest
 from wyoming_servers.bus import EventBus
 from wyoming_servers.clock import FakeClock
 from wyoming_servers.config.schema import Config
-from wyoming_servers.domain import SPEECH_FORMAT, Kind
+from wyoming_servers.domain import SPEECH_FORMAT, Task
 from wyoming_servers.events import Event
-from wyoming_servers.pipelines.asr import AsrPipeline, Utterance, Vocabulary
-from wyoming_servers.pipelines.fake import SPECS, FakeCoordinator, FakeRun, LoudActivity
+from wyoming_servers.pipelines.asr import AsrPipeline, Utterance, VocabularySource
+from wyoming_servers.pipelines.fake import SPECS, FakeCoordinator, ScriptedRun, LoudnessVad
 from wyoming_servers.pipelines.tts import TtsPipeline
 from wyoming_servers.pipelines.wake import WakePipeline
-from wyoming_servers.worker.base import Chunk
+from wyoming_servers.worker.base import OutputChunk
 
 Make = Callable[..., Any]
 
@@ -45,7 +45,7 @@ def make_asr(coordinator: FakeCoordinator, bus: EventBus, clock: FakeClock) -> M
     """Build the pipeline with settings of the `asr` and `limits` sections."""
 
     def make(
-        limits: dict[str, Any] | None = None, vocabulary: Vocabulary | None = None, **asr: Any
+        limits: dict[str, Any] | None = None, vocabulary: VocabularySource | None = None, **asr: Any
     ) -> AsrPipeline:
         section = {"model": "asr/many"} | asr
         config = Config.model_validate({"asr": section, "limits": limits or {}})
@@ -55,7 +55,7 @@ def make_asr(coordinator: FakeCoordinator, bus: EventBus, clock: FakeClock) -> M
             config,
             bus,
             clock,
-            activity=LoudActivity,
+            activity=LoudnessVad,
             vocabulary=vocabulary,
         )
 
@@ -110,7 +110,7 @@ def live(clock: FakeClock) -> Callable[[Utterance, bytes], Awaitable[None]]:
         for start in range(0, len(pcm), step):
             await clock.advance(0.03)
             await utterance.feed(pcm[start : start + step], SPEECH_FORMAT)
-        await clock.settle()
+        await clock.run_ready_tasks()
 
     return feed
 
@@ -125,9 +125,9 @@ class Script:
     logprob: float = -0.2
     errors: dict[int, Exception] = field(default_factory=dict)
     """What a run fails with, by its number from 0."""
-    runs: list[FakeRun] = field(default_factory=list)
+    runs: list[ScriptedRun] = field(default_factory=list)
 
-    async def __call__(self, run: FakeRun) -> AsyncIterator[Chunk]:
+    async def __call__(self, run: ScriptedRun) -> AsyncIterator[OutputChunk]:
         number = len(self.runs)
         self.runs.append(run)
         async for _ in run.input():
@@ -137,7 +137,7 @@ class Script:
             raise self.errors[number]
         text = self.texts[min(number, len(self.texts) - 1)]
         run.answer = {"text": text, "language": "en", "avg_logprob": self.logprob}
-        yield Chunk({"start": 0.0, "end": 1.0, "text": text})
+        yield OutputChunk({"start": 0.0, "end": 1.0, "text": text})
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def script(coordinator: FakeCoordinator, clock: FakeClock) -> Callable[..., Scri
 
     def make(*texts: str, **how: Any) -> Script:
         engine = Script(clock, list(texts), **how)
-        coordinator.engines[Kind.ASR] = engine
+        coordinator.inferences[Task.ASR] = engine
         return engine
 
     return make

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from wyoming_servers.clock import FakeClock
-from wyoming_servers.domain import SPEECH_FORMAT, AudioFormat, Kind
+from wyoming_servers.domain import SPEECH_FORMAT, AudioFormat, Task
 from wyoming_servers.errors import (
     BadRequestError,
     DeadlineError,
@@ -15,8 +15,8 @@ from wyoming_servers.errors import (
     UnsupportedLanguageError,
 )
 from wyoming_servers.pipelines.asr import AsrRequest, Transcript, Utterance
-from wyoming_servers.pipelines.fake import FakeCoordinator, FakeRun
-from wyoming_servers.worker.base import Chunk
+from wyoming_servers.pipelines.fake import FakeCoordinator, ScriptedRun
+from wyoming_servers.worker.base import OutputChunk
 
 Make = Callable[..., Any]
 Sound = Callable[..., bytes]
@@ -47,7 +47,7 @@ async def test_speech_comes_back_as_one_trimmed_transcript(
     assert transcript.language == "en"
     assert transcript.seconds == pytest.approx(2.0, abs=0.1)
     assert coordinator.leased == ["asr/many"]
-    assert coordinator.held == 0
+    assert coordinator.active_leases == 0
     (event,) = published("request_finished")
     assert (event.code, event.model, event.client) == ("", "asr/many", "a")
     assert set(event.stages) == {"speech", "queue", "inference"}
@@ -63,10 +63,10 @@ async def test_the_model_is_called_at_the_first_speech_and_not_before(
 ) -> None:
     async with make_asr().open(AsrRequest(client="a")) as utterance:
         await feed(utterance, quiet(2.0))
-        assert (coordinator.held, published("speech_started")) == (0, [])
+        assert (coordinator.active_leases, published("speech_started")) == (0, [])
         await feed(utterance, speech(0.5))
         await asyncio.sleep(0)
-        assert coordinator.held == 1
+        assert coordinator.active_leases == 1
         assert [event.client for event in published("speech_started")] == ["a"]
         await feed(utterance, speech(0.5) + quiet(0.5) + speech(0.5))
         assert len(published("speech_started")) == 1
@@ -250,8 +250,8 @@ async def test_leaving_while_somebody_speaks_frees_the_model(
     async with make_asr().open(AsrRequest()) as utterance:
         await feed(utterance, speech(1.0))
         await asyncio.sleep(0)
-        assert coordinator.held == 1
-    assert coordinator.held == 0
+        assert coordinator.active_leases == 1
+    assert coordinator.active_leases == 0
     assert utterance._hearing._activity.closed
     assert [event.code for event in published("request_finished")] == ["CANCELLED"]
 
@@ -267,9 +267,9 @@ async def test_leaving_while_the_model_loads_leaves_its_queue(
     assert coordinator.waiting == 0
 
 
-async def never(run: FakeRun) -> AsyncIterator[Chunk]:
+async def never(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
     await asyncio.Event().wait()
-    yield Chunk({})
+    yield OutputChunk({})
 
 
 async def test_an_answer_that_does_not_come_is_a_timeout_and_cancels_the_run(
@@ -279,7 +279,7 @@ async def test_an_answer_that_does_not_come_is_a_timeout_and_cancels_the_run(
     clock: FakeClock,
     published: Published,
 ) -> None:
-    coordinator.engines[Kind.ASR] = never
+    coordinator.inferences[Task.ASR] = never
     utterance = make_asr(limits={"request": 5}).open(AsrRequest())
 
     async def listen() -> None:
@@ -293,7 +293,7 @@ async def test_an_answer_that_does_not_come_is_a_timeout_and_cancels_the_run(
     with pytest.raises(DeadlineError, match="asr/many"):
         await task
     assert coordinator.runs[0].cancelled
-    assert coordinator.held == 0
+    assert coordinator.active_leases == 0
     assert [event.code for event in published("request_finished")] == ["TIMEOUT"]
 
 
@@ -313,7 +313,7 @@ async def test_a_model_that_never_becomes_ready_is_a_timeout(
 async def test_a_model_that_cannot_be_loaded_ends_the_turn_at_once(
     make_asr: Make, coordinator: FakeCoordinator, speech: Sound, published: Published
 ) -> None:
-    coordinator.refusals.append(LoadFailedError("broken file"))
+    coordinator.lease_errors.append(LoadFailedError("broken file"))
     utterance = make_asr().open(AsrRequest())
     async with utterance:
         await feed(utterance, speech(0.5))
@@ -326,24 +326,24 @@ async def test_a_model_that_cannot_be_loaded_ends_the_turn_at_once(
 async def test_a_worker_that_dies_is_told_as_it_is(
     make_asr: Make, coordinator: FakeCoordinator, speech: Sound
 ) -> None:
-    async def die(run: FakeRun) -> AsyncIterator[Chunk]:
+    async def die(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
         raise InferenceFailedError("killed by signal 9")
-        yield Chunk({})
+        yield OutputChunk({})
 
-    coordinator.engines[Kind.ASR] = die
+    coordinator.inferences[Task.ASR] = die
     with pytest.raises(InferenceFailedError, match="signal 9"):
         await transcribe(make_asr().open(AsrRequest()), speech(1.0))
-    assert coordinator.held == 0
+    assert coordinator.active_leases == 0
 
 
 async def test_an_answer_without_a_text_is_our_bug(
     make_asr: Make, coordinator: FakeCoordinator, speech: Sound
 ) -> None:
-    async def mumble(run: FakeRun) -> AsyncIterator[Chunk]:
+    async def mumble(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
         run.answer = {"text": None}
-        yield Chunk({})
+        yield OutputChunk({})
 
-    coordinator.engines[Kind.ASR] = mumble
+    coordinator.inferences[Task.ASR] = mumble
     with pytest.raises(InternalError):
         await transcribe(make_asr().open(AsrRequest()), speech(1.0))
 

@@ -4,14 +4,14 @@ import pytest
 
 from wyoming_servers.clock import FakeClock
 from wyoming_servers.errors import DeadlineError
-from wyoming_servers.pipelines.deadline import Deadline
+from wyoming_servers.pipelines.deadline import ClockTimeout
 
 
 async def test_work_that_takes_too_long_is_cancelled_and_told_as_a_deadline(
     clock: FakeClock,
 ) -> None:
     async def work() -> None:
-        async with Deadline(clock, 5, "for a miracle"):
+        async with ClockTimeout(clock, 5, "for a miracle"):
             await asyncio.Event().wait()
 
     task = asyncio.create_task(work())
@@ -23,7 +23,7 @@ async def test_work_that_takes_too_long_is_cancelled_and_told_as_a_deadline(
 
 
 async def test_work_in_time_is_left_alone(clock: FakeClock) -> None:
-    async with Deadline(clock, 5, "for this"):
+    async with ClockTimeout(clock, 5, "for this"):
         pass
     await clock.advance(10)
 
@@ -32,16 +32,16 @@ async def test_progress_moves_the_deadline(clock: FakeClock) -> None:
     steps = asyncio.Queue[None]()
 
     async def work() -> None:
-        async with Deadline(clock, 5, "for a step") as deadline:
+        async with ClockTimeout(clock, 5, "for a step") as deadline:
             while True:
                 await steps.get()
-                deadline.extend()
+                deadline.restart()
 
     task = asyncio.create_task(work())
     for _ in range(4):
         await clock.advance(4)
         steps.put_nowait(None)
-        await clock.settle()
+        await clock.run_ready_tasks()
     assert not task.done()
     await clock.advance(5.1)
     with pytest.raises(DeadlineError):
@@ -50,11 +50,11 @@ async def test_progress_moves_the_deadline(clock: FakeClock) -> None:
 
 async def test_a_cancellation_from_outside_stays_one(clock: FakeClock) -> None:
     async def work() -> None:
-        async with Deadline(clock, 5, "for this"):
+        async with ClockTimeout(clock, 5, "for this"):
             await asyncio.Event().wait()
 
     task = asyncio.create_task(work())
-    await clock.settle()
+    await clock.run_ready_tasks()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -62,21 +62,21 @@ async def test_a_cancellation_from_outside_stays_one(clock: FakeClock) -> None:
 
 async def test_an_error_of_the_work_passes(clock: FakeClock) -> None:
     with pytest.raises(KeyError):
-        async with Deadline(clock, 5, "for this"):
+        async with ClockTimeout(clock, 5, "for this"):
             raise KeyError
 
 
 async def test_a_cancellation_at_the_same_moment_stays_one(clock: FakeClock) -> None:
-    deadline = Deadline(clock, 5, "for this")
+    deadline = ClockTimeout(clock, 5, "for this")
 
     async def work() -> None:
         async with deadline:
             await asyncio.Event().wait()
 
     task = asyncio.create_task(work())
-    await clock.settle()
-    deadline._alarm.cancel()
-    deadline._rang = True
+    await clock.run_ready_tasks()
+    deadline._timer.cancel()
+    deadline._expired = True
     task.cancel()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -9,8 +9,8 @@ from typing import Any, Self
 import pytest
 
 from wyoming_servers.clock import FakeClock
-from wyoming_servers.domain import Kind, ModelSpec
-from wyoming_servers.pipelines.ear import Ear
+from wyoming_servers.domain import Task, ModelSpec
+from wyoming_servers.pipelines.ear import WakeModelStream
 
 STEP = 1_280
 PIECE = bytes(STEP * 2)
@@ -49,42 +49,42 @@ def run() -> SlowRun:
 
 
 @pytest.fixture
-def ear(run: SlowRun, clock: FakeClock) -> Ear:
+def ear(run: SlowRun, clock: FakeClock) -> WakeModelStream:
     @asynccontextmanager
     async def lease(model: str, **_: object) -> AsyncIterator[SimpleNamespace]:
         yield SimpleNamespace(info={"lead": STEP, "step": STEP}, open=lambda *_, **__: run)
 
     coordinator: Any = SimpleNamespace(lease=lease)
-    spec = ModelSpec(id="wake", kind=Kind.WAKE, engine="fake")
-    return Ear(coordinator, clock, spec, {}, "client", lambda *_: None)
+    spec = ModelSpec(id="wake", task=Task.WAKE, engine="fake")
+    return WakeModelStream(coordinator, clock, spec, {}, "client", lambda *_: None)
 
 
 async def test_audio_that_came_while_the_pipe_was_full_does_not_silence_what_follows(
-    ear: Ear, run: SlowRun, clock: FakeClock
+    ear: WakeModelStream, run: SlowRun, clock: FakeClock
 ) -> None:
     listening = asyncio.create_task(ear.run())
-    await clock.settle()
+    await clock.run_ready_tasks()
     ear.add(PIECE, 0)
-    await clock.settle()
+    await clock.run_ready_tasks()
     ear.add(PIECE, 80)  # while the first is on its way
     run.gate.set()
-    await clock.settle()
+    await clock.run_ready_tasks()
     assert sum(run.taken) == 2 * len(PIECE)
     ear.add(PIECE, 160)
-    await clock.settle()
+    await clock.run_ready_tasks()
     assert sum(run.taken) == 3 * len(PIECE)
     ear.end()
     await listening
 
 
 async def test_a_stream_that_ends_sends_what_is_left(
-    ear: Ear, run: SlowRun, clock: FakeClock
+    ear: WakeModelStream, run: SlowRun, clock: FakeClock
 ) -> None:
     run.gate.set()
     listening = asyncio.create_task(ear.run())
-    await clock.settle()
+    await clock.run_ready_tasks()
     ear.add(PIECE[:100], 0)
-    await clock.settle()
+    await clock.run_ready_tasks()
     assert run.taken == []
     ear.end()
     await listening

@@ -14,7 +14,7 @@ from wyoming_servers.config.schema import Config
 from wyoming_servers.domain import ModelSpec
 from wyoming_servers.errors import ConflictError, ModelMissingError
 from wyoming_servers.pipelines.fake import FakeCoordinator
-from wyoming_servers.pipelines.library import INTERVAL, ModelLibrary
+from wyoming_servers.pipelines.library import SYNC_INTERVAL, ModelManager
 from wyoming_servers.store.catalog import Catalog, ModelEntry
 from wyoming_servers.store.store import ModelStore
 
@@ -119,9 +119,9 @@ async def make(open_store, owner, specs, bus) -> AsyncIterator:
     store = await asyncio.to_thread(open_store)
     made = []
 
-    def build(quota: int = 0, served: tuple[str, ...] = ()) -> ModelLibrary:
+    def build(quota: int = 0, served: tuple[str, ...] = ()) -> ModelManager:
         config = Config.model_validate({"downloads": {"quota": quota}})
-        made.append(ModelLibrary(store, owner, specs, config, bus, served=served))
+        made.append(ModelManager(store, owner, specs, config, bus, served=served))
         return made[-1]
 
     yield build
@@ -134,15 +134,15 @@ def bus() -> EventBus:
     return EventBus()
 
 
-async def arrive(library: ModelLibrary, *models: str) -> None:
+async def arrive(library: ModelManager, *models: str) -> None:
     for model in models:
         assert library.download(model)
         await asyncio.wait([library._downloads[model]])
         await asyncio.sleep(0)
 
 
-async def installed(library: ModelLibrary) -> set[str]:
-    return {shelf.entry.id for shelf in await library.shelves() if shelf.installed}
+async def installed(library: ModelManager) -> set[str]:
+    return {shelf.entry.id for shelf in await library.list_models() if shelf.installed}
 
 
 async def test_a_model_that_arrived_can_be_used_at_once(make, owner, specs, bus) -> None:
@@ -166,7 +166,7 @@ async def test_asking_twice_is_one_download(make, gate) -> None:
     task = library._downloads["fake/one"]
     library.download("fake/one")
     assert library._downloads["fake/one"] is task
-    assert [shelf.downloading for shelf in await library.shelves()] == [True, False, False]
+    assert [shelf.downloading for shelf in await library.list_models()] == [True, False, False]
     gate.set()
     await asyncio.wait([task])
 
@@ -264,7 +264,7 @@ async def test_it_looks_again_and_again(make, other, specs) -> None:
     library.listen(arrived.set)
     watching = asyncio.create_task(library.watch(clock))
     await other.ensure("fake/two")
-    await clock.advance(INTERVAL)
+    await clock.advance(SYNC_INTERVAL)
     await asyncio.wait_for(arrived.wait(), 10)
     assert "fake/two" in specs
     watching.cancel()

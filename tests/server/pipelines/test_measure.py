@@ -4,15 +4,15 @@ import pytest
 
 from wyoming_servers.bus import EventBus
 from wyoming_servers.clock import FakeClock
-from wyoming_servers.domain import Kind
+from wyoming_servers.domain import Task
 from wyoming_servers.errors import BusyError
 from wyoming_servers.events import RequestFinished, RequestRetried
-from wyoming_servers.pipelines.measure import Measure
+from wyoming_servers.pipelines.measure import RequestTimer
 
 
 @pytest.fixture
-def measure(bus: EventBus, clock: FakeClock) -> Measure:
-    return Measure(Kind.ASR, "10.0.0.7", bus, clock)
+def measure(bus: EventBus, clock: FakeClock) -> RequestTimer:
+    return RequestTimer(Task.ASR, "10.0.0.7", bus, clock)
 
 
 def finished(bus: EventBus) -> list[RequestFinished]:
@@ -20,7 +20,7 @@ def finished(bus: EventBus) -> list[RequestFinished]:
 
 
 async def test_stages_and_the_seconds_after_the_speech_are_told(
-    measure: Measure, bus: EventBus, clock: FakeClock
+    measure: RequestTimer, bus: EventBus, clock: FakeClock
 ) -> None:
     measure.model = "asr/many"
     await clock.advance(3)
@@ -48,23 +48,23 @@ async def test_stages_and_the_seconds_after_the_speech_are_told(
     ],
 )
 def test_an_end_with_an_error_is_told_with_its_code(
-    measure: Measure, bus: EventBus, error: BaseException, code: str
+    measure: RequestTimer, bus: EventBus, error: BaseException, code: str
 ) -> None:
     measure.finish(error)
     assert [event.code for event in finished(bus)] == [code]
 
 
-def test_only_the_first_end_counts(measure: Measure, bus: EventBus) -> None:
+def test_only_the_first_end_counts(measure: RequestTimer, bus: EventBus) -> None:
     measure.finish()
     measure.finish(BusyError("late"))
     assert [event.code for event in finished(bus)] == [""]
 
 
 async def test_a_retry_tells_what_the_first_try_failed_with(
-    measure: Measure, bus: EventBus
+    measure: RequestTimer, bus: EventBus
 ) -> None:
     measure.model = "asr/many"
-    measure.retried(BusyError("Full."))
+    measure.publish_retry(BusyError("Full."))
     (event,) = [item.event for item in bus.recent()]
     assert event == RequestRetried(
         kind="asr", model="asr/many", client="10.0.0.7", code="BUSY", message="Full."

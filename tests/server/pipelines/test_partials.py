@@ -29,7 +29,7 @@ GROWING = (
 
 
 async def collect(utterance: Utterance) -> list[str]:
-    return [piece async for piece in utterance.pieces()]
+    return [piece async for piece in utterance.partial_texts()]
 
 
 async def test_the_pieces_begin_the_transcript_and_are_told_to_all(
@@ -44,8 +44,8 @@ async def test_the_pieces_begin_the_transcript_and_are_told_to_all(
     assert text == GROWING[-1]
     assert pieces == ["Turn on the", " kitchen light and", " the fan"]
     *partials, speculation = [run.priority for run in model.runs]
-    assert partials == [Priority.OTHER] * 3
-    assert speculation is Priority.AHEAD
+    assert partials == [Priority.BACKGROUND] * 3
+    assert speculation is Priority.SPECULATIVE
     events = published("transcript_grew")
     assert [event.text for event in events] == [
         "Turn on the",
@@ -113,7 +113,7 @@ async def test_a_pause_goes_before_it(
         await live(utterance, speech(1.3) + quiet(0.3))
         partial, speculation = model.runs
         assert partial.cancelled
-        assert (partial.priority, speculation.priority) == (Priority.OTHER, Priority.AHEAD)
+        assert (partial.priority, speculation.priority) == (Priority.BACKGROUND, Priority.SPECULATIVE)
 
 
 async def test_it_stops_as_soon_as_another_needs_the_model(
@@ -127,7 +127,7 @@ async def test_it_stops_as_soon_as_another_needs_the_model(
             await live(utterance, speech(1.2))
             assert len(model.runs) == 1
             finishing = asyncio.ensure_future(other.finish())
-            await clock.settle()
+            await clock.run_ready_tasks()
             assert model.runs[0].cancelled
             await clock.advance(0.6)
             assert (await finishing).text
@@ -172,5 +172,5 @@ async def test_leaving_in_the_middle_of_it_leaves_nothing(
     async with make_asr().open(ASKED) as utterance:
         await live(utterance, speech(1.5))
     assert model.runs[0].cancelled
-    assert coordinator.held == 0
+    assert coordinator.active_leases == 0
     assert not [task for task in asyncio.all_tasks() if task.get_name() == "partials"]

@@ -8,7 +8,7 @@ import pytest
 from wyoming_servers.audio.endpoint import TurnSettings
 from wyoming_servers.config.schema import AsrSection
 from wyoming_servers.pipelines.asr import AsrRequest, Utterance
-from wyoming_servers.pipelines.patience import silence_after, turn_settings
+from wyoming_servers.pipelines.patience import end_silence, turn_settings
 from wyoming_servers.pipelines.transcription import Hypothesis
 
 Make = Callable[..., Any]
@@ -31,14 +31,14 @@ MIN, USUAL, MAX = 0.3, 0.7, 1.2
     ],
 )
 def test_the_words_say_how_long_to_wait(text: str, logprob: float | None, silence: float) -> None:
-    assert silence_after(Hypothesis(text, "en", logprob, 1.0), TurnSettings()) == silence
+    assert end_silence(Hypothesis(text, "en", logprob, 1.0), TurnSettings()) == silence
 
 
 def test_the_least_and_the_most_never_cross_the_usual() -> None:
     settings = turn_settings(AsrSection(silence=2.0), AsrRequest())
-    assert (settings.silence_min, settings.silence_max) == (0.3, 2.0)
+    assert (settings.end_silence_complete, settings.end_silence_incomplete) == (0.3, 2.0)
     settings = turn_settings(AsrSection(silence=0.2), AsrRequest())
-    assert settings.silence_min == 0.2
+    assert settings.end_silence_complete == 0.2
 
 
 async def seconds_to_the_end(utterance: Utterance, live: Live, quiet: Sound) -> float:

@@ -9,7 +9,7 @@ from wyoming_servers.config.schema import Config
 from wyoming_servers.events import RequestFinished, SpeechStarted, WakeWordDetected
 from wyoming_servers.pipelines.fake import SPECS, FakeCoordinator
 from wyoming_servers.pipelines.prefetch import Prefetcher
-from wyoming_servers.pipelines.voices import VoiceBook
+from wyoming_servers.pipelines.voices import VoiceRegistry
 
 CONFIG = Config.model_validate({"asr": {"model": "asr/many"}, "tts": {"voice": "de_DE-eva"}})
 
@@ -18,9 +18,9 @@ CONFIG = Config.model_validate({"asr": {"model": "asr/many"}, "tts": {"voice": "
 async def prefetcher(
     coordinator: FakeCoordinator, bus: EventBus, clock: FakeClock
 ) -> AsyncIterator[None]:
-    voices = VoiceBook(SPECS, CONFIG.tts.voice)
+    voices = VoiceRegistry(SPECS, CONFIG.tts.voice)
     task = asyncio.create_task(Prefetcher(coordinator, voices, CONFIG, bus).run())
-    await clock.settle()
+    await clock.run_ready_tasks()
     yield
     task.cancel()
     await asyncio.wait([task])
@@ -30,7 +30,7 @@ async def test_a_wake_word_calls_the_model_that_listens(
     coordinator: FakeCoordinator, bus: EventBus, clock: FakeClock
 ) -> None:
     bus.publish(WakeWordDetected(client="a", word="alexa", score=0.9))
-    await clock.settle()
+    await clock.run_ready_tasks()
     assert [model for model, _ in coordinator.prefetched] == ["asr/many"]
 
 
@@ -38,7 +38,7 @@ async def test_speech_calls_the_model_that_listens(
     coordinator: FakeCoordinator, bus: EventBus, clock: FakeClock
 ) -> None:
     bus.publish(SpeechStarted(client="a"))
-    await clock.settle()
+    await clock.run_ready_tasks()
     assert [model for model, _ in coordinator.prefetched] == ["asr/many"]
 
 
@@ -47,7 +47,7 @@ async def test_a_transcript_calls_the_default_voice(
 ) -> None:
     stages = {"inference": 0.2}
     bus.publish(RequestFinished(kind="asr", model="asr/many", client="a", seconds=1, stages=stages))
-    await clock.settle()
+    await clock.run_ready_tasks()
     assert [model for model, _ in coordinator.prefetched] == ["tts/others"]
 
 
@@ -66,5 +66,5 @@ async def test_nothing_else_calls_a_model(
     coordinator: FakeCoordinator, bus: EventBus, clock: FakeClock, event: RequestFinished
 ) -> None:
     bus.publish(event)
-    await clock.settle()
+    await clock.run_ready_tasks()
     assert coordinator.prefetched == []

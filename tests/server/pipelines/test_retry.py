@@ -9,8 +9,8 @@ import pytest
 from wyoming_servers.bus import EventBus
 from wyoming_servers.clock import FakeClock
 from wyoming_servers.coordinator.face import DeviceStatus, InstanceStatus, Snapshot
-from wyoming_servers.coordinator.settle import SETTLE_SECONDS
-from wyoming_servers.domain import SPEECH_FORMAT, Kind, Placement
+from wyoming_servers.coordinator.settle import MEMORY_WAIT_SECONDS
+from wyoming_servers.domain import SPEECH_FORMAT, Task, Placement
 from wyoming_servers.errors import (
     BadRequestError,
     BusyError,
@@ -26,11 +26,11 @@ from wyoming_servers.errors import (
     UnsupportedLanguageError,
 )
 from wyoming_servers.pipelines.asr import AsrRequest
-from wyoming_servers.pipelines.fake import Engine, FakeCoordinator, FakeRun, count_seconds, hum
-from wyoming_servers.pipelines.measure import Measure
+from wyoming_servers.pipelines.fake import FakeInference, FakeCoordinator, ScriptedRun, transcribe_duration, synthesize_tone
+from wyoming_servers.pipelines.measure import RequestTimer
 from wyoming_servers.pipelines.retry import Retry
 from wyoming_servers.pipelines.tts import TtsRequest
-from wyoming_servers.worker.base import Chunk
+from wyoming_servers.worker.base import OutputChunk
 
 Make = Callable[..., Any]
 Sound = Callable[..., bytes]
@@ -39,17 +39,17 @@ Published = Callable[[str], list[Any]]
 DIED = InferenceFailedError("The worker is gone.")
 
 
-def failing(engine: Engine, *errors: ConductorError, after: bytes = b"") -> Engine:
+def failing(engine: FakeInference, *errors: ConductorError, after: bytes = b"") -> FakeInference:
     """Let the first runs of an engine fail, one with each error, after some output."""
     left = list(errors)
 
-    async def run(run: FakeRun) -> AsyncIterator[Chunk]:
+    async def run(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
         if not left:
             async for chunk in engine(run):
                 yield chunk
             return
         if after:
-            yield Chunk({}, after)
+            yield OutputChunk({}, after)
         raise left.pop(0)
 
     return run
@@ -74,21 +74,21 @@ def failing(engine: Engine, *errors: ConductorError, after: bytes = b"") -> Engi
 async def test_what_another_process_may_do_is_tried_once(
     error: ConductorError, worth_it: bool, bus: EventBus, clock: FakeClock
 ) -> None:
-    retry = Retry(Measure(Kind.ASR, "a", bus, clock))
-    assert retry.take(error) is worth_it
-    assert retry.take(error) is False
+    retry = Retry(RequestTimer(Task.ASR, "a", bus, clock))
+    assert retry.should_retry(error) is worth_it
+    assert retry.should_retry(error) is False
     assert len(bus.recent()) == worth_it
 
 
 async def test_an_utterance_whose_worker_died_is_heard_by_another(
     make_asr: Make, coordinator: FakeCoordinator, speech: Sound, published: Published
 ) -> None:
-    coordinator.engines[Kind.ASR] = failing(count_seconds, DIED)
+    coordinator.inferences[Task.ASR] = failing(transcribe_duration, DIED)
     async with make_asr().open(AsrRequest(client="a")) as utterance:
         await utterance.feed(speech(2.0), SPEECH_FORMAT)
         assert (await utterance.finish()).text == "2.0 seconds"
     assert coordinator.leased == ["asr/many", "asr/many"]
-    assert coordinator.held == 0
+    assert coordinator.active_leases == 0
     (retried,) = published("request_retried")
     assert (retried.kind, retried.model, retried.client) == ("asr", "asr/many", "a")
     assert (retried.code, retried.message) == ("INFERENCE_FAILED", "The worker is gone.")
@@ -99,20 +99,20 @@ async def test_an_utterance_whose_worker_died_is_heard_by_another(
 async def test_an_utterance_is_not_tried_a_third_time(
     make_asr: Make, coordinator: FakeCoordinator, speech: Sound, published: Published
 ) -> None:
-    coordinator.engines[Kind.ASR] = failing(count_seconds, DIED, DeviceLostError("Gone again."))
+    coordinator.inferences[Task.ASR] = failing(transcribe_duration, DIED, DeviceLostError("Gone again."))
     async with make_asr().open(AsrRequest()) as utterance:
         await utterance.feed(speech(1.0), SPEECH_FORMAT)
         with pytest.raises(DeviceLostError):
             await utterance.finish()
     assert len(coordinator.runs) == 2
-    assert coordinator.held == 0
+    assert coordinator.active_leases == 0
     assert len(published("request_retried")) == 1
 
 
 async def test_a_lease_that_is_refused_is_not_asked_for_again(
     make_asr: Make, coordinator: FakeCoordinator, speech: Sound, published: Published
 ) -> None:
-    coordinator.refusals = [LoadFailedError("It does not load.")]
+    coordinator.lease_errors = [LoadFailedError("It does not load.")]
     async with make_asr().open(AsrRequest()) as utterance:
         await utterance.feed(speech(1.0), SPEECH_FORMAT)
         with pytest.raises(LoadFailedError):
@@ -123,13 +123,13 @@ async def test_a_lease_that_is_refused_is_not_asked_for_again(
 async def test_the_second_try_of_an_utterance_ends_at_the_same_deadline(
     make_asr: Make, coordinator: FakeCoordinator, speech: Sound, clock: FakeClock
 ) -> None:
-    async def slow(run: FakeRun) -> AsyncIterator[Chunk]:
+    async def slow(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
         await clock.sleep(7)
         if len(coordinator.runs) == 1:
             raise DIED
-        yield Chunk({})
+        yield OutputChunk({})
 
-    coordinator.engines[Kind.ASR] = slow
+    coordinator.inferences[Task.ASR] = slow
     async with make_asr(limits={"request": 10}).open(AsrRequest()) as utterance:
         await utterance.feed(speech(1.0), SPEECH_FORMAT)
         await utterance.end()
@@ -140,13 +140,13 @@ async def test_the_second_try_of_an_utterance_ends_at_the_same_deadline(
         await clock.advance(0.2)
         with pytest.raises(DeadlineError):
             await task
-    assert coordinator.held == 0
+    assert coordinator.active_leases == 0
 
 
 async def test_a_voice_that_died_before_its_first_audio_is_replaced(
     make_tts: Make, coordinator: FakeCoordinator, published: Published
 ) -> None:
-    coordinator.engines[Kind.TTS] = failing(hum, DIED, after=b"\x01\x00" * 100)
+    coordinator.inferences[Task.TTS] = failing(synthesize_tone, DIED, after=b"\x01\x00" * 100)
     async with make_tts().open(TtsRequest(client="b")) as voice:
         voice.feed("One sentence. And another.")
         voice.end()
@@ -158,7 +158,7 @@ async def test_a_voice_that_died_before_its_first_audio_is_replaced(
     ]
     assert b"\x01\x00" not in audio[:200]
     assert coordinator.leased == ["tts/joe", "tts/joe"]
-    assert coordinator.held == 0
+    assert coordinator.active_leases == 0
     (retried,) = published("request_retried")
     assert (retried.kind, retried.client) == ("tts", "b")
 
@@ -166,7 +166,7 @@ async def test_a_voice_that_died_before_its_first_audio_is_replaced(
 async def test_a_voice_that_died_after_its_first_audio_is_an_error(
     make_tts: Make, coordinator: FakeCoordinator, published: Published
 ) -> None:
-    coordinator.engines[Kind.TTS] = failing(hum, DIED, after=b"\x01\x00" * 8_000)
+    coordinator.inferences[Task.TTS] = failing(synthesize_tone, DIED, after=b"\x01\x00" * 8_000)
     async with make_tts().open(TtsRequest()) as voice:
         voice.feed("One sentence.")
         voice.end()
@@ -180,13 +180,13 @@ async def test_a_voice_that_died_after_its_first_audio_is_an_error(
 async def test_a_voice_that_dies_in_a_later_sentence_is_an_error(
     make_tts: Make, coordinator: FakeCoordinator
 ) -> None:
-    async def second_fails(run: FakeRun) -> AsyncIterator[Chunk]:
+    async def second_fails(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
         if len(coordinator.runs) == 2:
             raise DIED
-        async for chunk in hum(run):
+        async for chunk in synthesize_tone(run):
             yield chunk
 
-    coordinator.engines[Kind.TTS] = second_fails
+    coordinator.inferences[Task.TTS] = second_fails
     async with make_tts().open(TtsRequest()) as voice:
         voice.feed("This is the first one. And this is the second.")
         voice.end()
@@ -199,7 +199,7 @@ async def test_a_voice_that_dies_in_a_later_sentence_is_an_error(
 async def test_a_text_the_engine_cannot_say_is_not_tried_again(
     make_tts: Make, coordinator: FakeCoordinator
 ) -> None:
-    coordinator.engines[Kind.TTS] = failing(hum, BadRequestError("No such speaker."))
+    coordinator.inferences[Task.TTS] = failing(synthesize_tone, BadRequestError("No such speaker."))
     async with make_tts().open(TtsRequest()) as voice:
         voice.feed("One sentence.")
         voice.end()
@@ -212,14 +212,14 @@ async def test_a_text_the_engine_cannot_say_is_not_tried_again(
 async def test_a_voice_whose_time_is_up_is_not_tried_again(
     make_tts: Make, coordinator: FakeCoordinator, clock: FakeClock
 ) -> None:
-    async def late(run: FakeRun) -> AsyncIterator[Chunk]:
-        yield Chunk({})
+    async def late(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
+        yield OutputChunk({})
         await clock.sleep(6)
-        yield Chunk({})
+        yield OutputChunk({})
         await clock.sleep(6)
         raise DIED
 
-    coordinator.engines[Kind.TTS] = late
+    coordinator.inferences[Task.TTS] = late
     async with make_tts(limits={"request": 10}).open(TtsRequest()) as voice:
         voice.feed("One sentence.")
         voice.end()
@@ -249,10 +249,10 @@ class Leaving(FakeCoordinator):
 async def test_memory_that_is_coming_back_is_waited_for(
     what: str, bus: EventBus, clock: FakeClock
 ) -> None:
-    retry = Retry(Measure(Kind.ASR, "a", bus, clock))
-    assert retry.take(OutOfMemoryError("Full."))
+    retry = Retry(RequestTimer(Task.ASR, "a", bus, clock))
+    assert retry.should_retry(OutOfMemoryError("Full."))
     coordinator = Leaving(**{what: "cuda:0"})
-    waiting = asyncio.ensure_future(retry.settle(coordinator, clock, "cuda:0"))
+    waiting = asyncio.ensure_future(retry.wait_for_memory(coordinator, clock, "cuda:0"))
     await clock.advance(1)
     assert not waiting.done()
     coordinator.stopping = coordinator.returning = ""
@@ -263,10 +263,10 @@ async def test_memory_that_is_coming_back_is_waited_for(
 async def test_memory_that_does_not_come_back_is_not_waited_for_for_ever(
     bus: EventBus, clock: FakeClock
 ) -> None:
-    retry = Retry(Measure(Kind.ASR, "a", bus, clock))
-    retry.take(OutOfMemoryError("Full."))
-    waiting = asyncio.ensure_future(retry.settle(Leaving(stopping="cpu"), clock, "cpu"))
-    await clock.advance(SETTLE_SECONDS + 0.1)
+    retry = Retry(RequestTimer(Task.ASR, "a", bus, clock))
+    retry.should_retry(OutOfMemoryError("Full."))
+    waiting = asyncio.ensure_future(retry.wait_for_memory(Leaving(stopping="cpu"), clock, "cpu"))
+    await clock.advance(MEMORY_WAIT_SECONDS + 0.1)
     assert waiting.done()
 
 
@@ -276,18 +276,18 @@ async def test_memory_that_does_not_come_back_is_not_waited_for_for_ever(
 async def test_what_another_device_or_another_fault_needs_is_not_waited_for(
     error: ConductorError, device: str, bus: EventBus, clock: FakeClock
 ) -> None:
-    retry = Retry(Measure(Kind.ASR, "a", bus, clock))
-    retry.take(error)
-    await asyncio.wait_for(retry.settle(Leaving(stopping="cpu"), clock, device), 1)
+    retry = Retry(RequestTimer(Task.ASR, "a", bus, clock))
+    retry.should_retry(error)
+    await asyncio.wait_for(retry.wait_for_memory(Leaving(stopping="cpu"), clock, device), 1)
 
 
 async def test_no_lease_is_held_while_memory_comes_back(
     make_asr: Make, make_tts: Make, coordinator: FakeCoordinator, speech: Sound, clock: FakeClock
 ) -> None:
     full = OutOfMemoryError("Full.")
-    coordinator.engines |= {
-        Kind.ASR: failing(count_seconds, full),
-        Kind.TTS: failing(hum, full),
+    coordinator.inferences |= {
+        Task.ASR: failing(transcribe_duration, full),
+        Task.TTS: failing(synthesize_tone, full),
     }
     leaving = Leaving(stopping="cpu")
     coordinator.snapshot = leaving.snapshot  # type: ignore[method-assign]
@@ -298,7 +298,7 @@ async def test_no_lease_is_held_while_memory_comes_back(
         voice.end()
         audio = asyncio.ensure_future(anext(aiter(voice)))
         await clock.advance(2)
-        assert (len(coordinator.runs), coordinator.held) == (2, 0)
+        assert (len(coordinator.runs), coordinator.active_leases) == (2, 0)
         leaving.stopping = ""
         await clock.advance(0.2)
         assert (await transcript).text == "1.0 seconds"

@@ -13,7 +13,7 @@ from wyoming_servers.domain import SPEECH_FORMAT, Priority
 from wyoming_servers.errors import InferenceFailedError, OutOfMemoryError
 from wyoming_servers.pipelines.asr import AsrRequest, Utterance
 from wyoming_servers.pipelines.fake import FakeCoordinator
-from wyoming_servers.pipelines.speculation import MOST
+from wyoming_servers.pipelines.speculation import MAX_SPECULATIONS
 
 Make = Callable[..., Any]
 Sound = Callable[..., bytes]
@@ -38,7 +38,7 @@ async def test_what_was_transcribed_in_the_pause_is_the_transcript(
     (run,) = model.runs
     assert transcript.text == COMMAND
     assert transcript.seconds == pytest.approx(1.2, abs=0.1)
-    assert run.priority is Priority.AHEAD
+    assert run.priority is Priority.SPECULATIVE
     assert not run.cancelled
     (ended,) = published("speculation_ended")
     assert (ended.outcome, ended.model, ended.client) == ("used", "asr/many", "a")
@@ -114,12 +114,12 @@ async def test_one_that_others_go_before_gets_a_final_run_beside_it(
         model.seconds = 0.5 if first == "final" else 9.0
         others = asyncio.ensure_future(other.finish())
         await clock.advance(0.1)
-        assert [run.priority for run in model.runs] == [Priority.AHEAD, None, None]
+        assert [run.priority for run in model.runs] == [Priority.SPECULATIVE, None, None]
         await clock.advance(2.0)
         assert (await answer).text == ("from the end" if first == "final" else "from the pause")
         others.cancel()
     assert model.runs[0 if first == "final" else 2].cancelled
-    await clock.settle()
+    await clock.run_ready_tasks()
     assert outcomes(published) == ["void" if first == "final" else "used"]
 
 
@@ -133,7 +133,7 @@ async def test_one_that_fails_is_no_failure_of_the_request(
         finishing = asyncio.ensure_future(utterance.finish())
         await live(utterance, quiet(0.5))
         assert (await finishing).text == COMMAND
-    assert [run.priority for run in model.runs] == [Priority.AHEAD, Priority.AHEAD, None]
+    assert [run.priority for run in model.runs] == [Priority.SPECULATIVE, Priority.SPECULATIVE, None]
     assert outcomes(published) == ["failed", "failed"]
     assert published("request_retried") == []
 
@@ -197,7 +197,7 @@ async def test_nobody_waits_for_a_speculation(
         await live(one, speech(1.0))
         await live(other, speech(1.0))
         finishing = asyncio.ensure_future(one.finish())
-        await clock.settle()
+        await clock.run_ready_tasks()
         assert [run.priority for run in model.runs] == [None]
         await live(other, quiet(0.5))
         assert len(model.runs) == 1
@@ -260,9 +260,9 @@ async def test_whoever_pauses_for_ever_is_not_speculated_on_for_ever(
 ) -> None:
     model = script("and the", seconds=0.01)
     async with make_asr(max_utterance=60).open(AsrRequest()) as utterance:
-        for _ in range(MOST + 4):
+        for _ in range(MAX_SPECULATIONS + 4):
             await live(utterance, speech(0.3) + quiet(0.6))
-        assert len(model.runs) == MOST
+        assert len(model.runs) == MAX_SPECULATIONS
 
 
 async def test_a_model_that_comes_when_the_speaker_is_silent_begins_at_once(
@@ -281,7 +281,7 @@ async def test_a_model_that_comes_when_the_speaker_is_silent_begins_at_once(
         coordinator.gate.set()
         await live(utterance, quiet(0.2))
         assert (await utterance.finish()).text == COMMAND
-    assert [run.priority for run in model.runs] == [Priority.AHEAD]
+    assert [run.priority for run in model.runs] == [Priority.SPECULATIVE]
 
 
 async def test_leaving_in_the_middle_of_it_leaves_nothing(
@@ -297,6 +297,6 @@ async def test_leaving_in_the_middle_of_it_leaves_nothing(
     async with make_asr().open(AsrRequest()) as utterance:
         await live(utterance, speech(1.0) + quiet(0.3))
     assert model.runs[0].cancelled
-    assert coordinator.held == 0
+    assert coordinator.active_leases == 0
     assert outcomes(published) == ["void"]
     assert not [task for task in asyncio.all_tasks() if task.get_name() == "speculation"]

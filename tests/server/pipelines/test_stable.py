@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wyoming_servers.pipelines.stable import StablePrefix
+from wyoming_servers.pipelines.stable import LocalAgreement
 
 
 def grow(*texts: str) -> tuple[list[str], str]:
     """Return the pieces that the first texts lead to, and the whole after the last."""
-    stable = StablePrefix()
-    pieces = [piece for text in texts[:-1] if (piece := stable.hear(text))]
+    stable = LocalAgreement()
+    pieces = [piece for text in texts[:-1] if (piece := stable.update(text))]
     return pieces, stable.finish(texts[-1])
 
 
@@ -59,20 +59,20 @@ def test_a_mark_that_was_held_back_comes_with_what_follows() -> None:
     ],
 )
 def test_a_contradiction_at_the_end_takes_nothing_back(final: str, text: str) -> None:
-    stable = StablePrefix()
-    stable.hear("Turn of the lights now")
-    assert stable.hear("Turn of the lights now") == "Turn of the"
+    stable = LocalAgreement()
+    stable.update("Turn of the lights now")
+    assert stable.update("Turn of the lights now") == "Turn of the"
     assert stable.finish(final) == text
     assert stable.contradicted
 
 
 def test_a_hypothesis_that_contradicts_is_passed_over() -> None:
-    stable = StablePrefix()
+    stable = LocalAgreement()
     for _ in range(2):
-        stable.hear("Turn on the light now")
+        stable.update("Turn on the light now")
     assert stable.text == "Turn on the"
     for _ in range(2):
-        assert stable.hear("Turn off the light now and then") == ""
+        assert stable.update("Turn off the light now and then") == ""
 
 
 def test_scripts_without_spaces_are_sent_sign_by_sign() -> None:
@@ -90,8 +90,8 @@ WORDS = st.lists(
 
 @given(st.lists(WORDS, max_size=8), WORDS)
 def test_whatever_is_heard_the_pieces_begin_the_text(heard: list[str], final: str) -> None:
-    stable = StablePrefix()
-    pieces = [stable.hear(text) for text in heard]
+    stable = LocalAgreement()
+    pieces = [stable.update(text) for text in heard]
     whole = stable.finish(final)
     assert "".join(pieces) == stable.text
     assert whole.startswith(stable.text)
@@ -101,9 +101,9 @@ def test_whatever_is_heard_the_pieces_begin_the_text(heard: list[str], final: st
 
 @given(st.lists(WORDS, max_size=8), WORDS)
 def test_without_a_contradiction_no_word_is_lost(heard: list[str], final: str) -> None:
-    stable = StablePrefix()
+    stable = LocalAgreement()
     for text in heard:
-        stable.hear(text)
+        stable.update(text)
     whole = stable.finish(final)
 
     def letters(text: str) -> str:

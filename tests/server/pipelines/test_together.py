@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from wyoming_servers.pipelines.together import together
+from wyoming_servers.pipelines.together import run_all
 
 
 async def test_the_first_failure_cancels_the_others_and_comes_as_it_is() -> None:
@@ -19,7 +19,7 @@ async def test_the_first_failure_cancels_the_others_and_comes_as_it_is() -> None
         raise KeyError("first")
 
     with pytest.raises(KeyError, match="first"):
-        await together(wait(), fail())
+        await run_all(wait(), fail())
     assert cancelled.is_set()
 
 
@@ -32,7 +32,7 @@ async def test_cancelling_cancels_all() -> None:
         finally:
             left.append(name)
 
-    task = asyncio.create_task(together(wait("a"), wait("b")))
+    task = asyncio.create_task(run_all(wait("a"), wait("b")))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     task.cancel()
@@ -49,5 +49,5 @@ async def test_it_ends_when_all_have_ended() -> None:
             await asyncio.sleep(0)
         done.append(name)
 
-    await together(work("slow", 5), work("fast", 1))
+    await run_all(work("slow", 5), work("fast", 1))
     assert done == ["fast", "slow"]

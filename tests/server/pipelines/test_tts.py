@@ -9,7 +9,7 @@ import pytest
 from wyoming_servers.bus import EventBus
 from wyoming_servers.clock import FakeClock
 from wyoming_servers.config.schema import Config
-from wyoming_servers.domain import AudioFormat, Kind
+from wyoming_servers.domain import AudioFormat, Task
 from wyoming_servers.errors import (
     BadRequestError,
     BusyError,
@@ -19,11 +19,11 @@ from wyoming_servers.errors import (
     ModelMissingError,
     UnsupportedLanguageError,
 )
-from wyoming_servers.pipelines.fake import SPECS, FakeCoordinator, FakeRun
-from wyoming_servers.pipelines.tts import Speech, TtsPipeline, TtsRequest
+from wyoming_servers.pipelines.fake import SPECS, FakeCoordinator, ScriptedRun
+from wyoming_servers.pipelines.tts import SynthesisStream, TtsPipeline, TtsRequest
 from wyoming_servers.store.phrases import PhraseCache
 from wyoming_servers.text.lexicon import Lexicon
-from wyoming_servers.worker.base import Chunk
+from wyoming_servers.worker.base import OutputChunk
 
 Make = Callable[..., Any]
 Published = Callable[[str], list[Any]]
@@ -31,7 +31,7 @@ Published = Callable[[str], list[Any]]
 THREE = "The first sentence is here. Then a second one follows it. And this is the third."
 
 
-async def say(speech: Speech, text: str) -> list[bytes]:
+async def say(speech: SynthesisStream, text: str) -> list[bytes]:
     """Speak a whole text."""
     async with speech:
         speech.feed(text)
@@ -49,7 +49,7 @@ async def test_a_text_becomes_audio_in_chunks_of_2048_samples(
         chunks = [chunk async for chunk in speech]
     assert {len(chunk) for chunk in chunks[:-1]} == {4_096}
     assert sum(map(len, chunks)) == 2 * 500 * len("Hello there, my friend.")
-    assert (coordinator.leased, coordinator.held) == (["tts/joe"], 0)
+    assert (coordinator.leased, coordinator.active_leases) == (["tts/joe"], 0)
     (event,) = published("request_finished")
     assert (event.code, event.model, event.client) == ("", "tts/joe", "a")
     assert set(event.stages) == {"queue", "inference", "first_audio"}
@@ -101,7 +101,7 @@ async def test_only_one_sentence_is_made_ahead_of_a_slow_listener(
         speech.end()
         audio = aiter(speech)
         await anext(audio)
-        await clock.settle(200)
+        await clock.run_ready_tasks(200)
         assert len(coordinator.runs) == 2
         rest = [chunk async for chunk in audio]
     assert len(coordinator.runs) == 9
@@ -113,7 +113,7 @@ LONG = "I have set a timer for ten minutes and dimmed all the lamps upstairs."
 
 def in_stretches(coordinator: FakeCoordinator, config: Config, bus: EventBus) -> TtsPipeline:
     """A pipeline whose voice begins to sound before a sentence is made."""
-    coordinator.info[Kind.TTS] = {"sample_rate": 16_000, "lanes": 1, "in_stretches": True}
+    coordinator.info[Task.TTS] = {"sample_rate": 16_000, "lanes": 1, "in_stretches": True}
     specs = {"tts/joe": replace(SPECS["tts/joe"], engine="piper")}
     return TtsPipeline(coordinator, specs, config, bus, FakeClock())
 
@@ -139,14 +139,14 @@ async def test_a_worker_that_makes_stretches_has_all_texts_at_once_and_what_each
     together = asyncio.Barrier(2)
     slack: dict[str, Any] = {}
 
-    async def hum(run: FakeRun) -> AsyncIterator[Chunk]:
+    async def hum(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
         slack[run.request["text"]] = run.request["slack"]
         if len(slack) <= 2:
             # With turns the second one would begin when the first has ended.
             await together.wait()
-        yield Chunk({}, bytes(2 * 32_000))
+        yield OutputChunk({}, bytes(2 * 32_000))
 
-    coordinator.engines[Kind.TTS] = hum
+    coordinator.inferences[Task.TTS] = hum
     config = Config.model_validate({"tts": {"voice": "en_US-joe"}})
     pipeline = in_stretches(coordinator, config, bus)
     async with asyncio.timeout(5):
@@ -175,13 +175,13 @@ async def test_the_sentences_of_two_clients_take_turns(
     one_at_a_time = asyncio.Lock()
     order = []
 
-    async def hum(run: FakeRun) -> AsyncIterator[Chunk]:
+    async def hum(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
         async with one_at_a_time:
             order.append(run.request["text"][0])
             await asyncio.sleep(0)
-            yield Chunk({}, bytes(20_000))
+            yield OutputChunk({}, bytes(20_000))
 
-    coordinator.engines[Kind.TTS] = hum
+    coordinator.inferences[Task.TTS] = hum
     pipeline = make_tts()
     long = " ".join(f"A long text, sentence {n}." for n in range(10))
     await asyncio.gather(
@@ -196,11 +196,11 @@ async def test_who_has_enough_to_hear_waits_for_who_has_heard_nothing(
 ) -> None:
     """The fake voice takes a second for a sentence that is heard for ten."""
 
-    async def hum(run: FakeRun) -> AsyncIterator[Chunk]:
+    async def hum(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
         await clock.sleep(1)
-        yield Chunk({}, bytes(10 * 32_000))
+        yield OutputChunk({}, bytes(10 * 32_000))
 
-    coordinator.engines[Kind.TTS] = hum
+    coordinator.inferences[Task.TTS] = hum
     pipeline = make_tts()
     long = asyncio.create_task(
         say(pipeline.open(TtsRequest()), " ".join(f"Sentence {n} of many." for n in range(4)))
@@ -218,15 +218,15 @@ async def test_what_the_cache_has_waits_for_nobody(
 ) -> None:
     assert await say(cached_tts.open(TtsRequest()), "Hello.")
 
-    async def never(run: FakeRun) -> AsyncIterator[Chunk]:
+    async def never(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
         await asyncio.Event().wait()
-        yield Chunk({})
+        yield OutputChunk({})
 
-    coordinator.engines[Kind.TTS] = never
+    coordinator.inferences[Task.TTS] = never
     async with cached_tts.open(TtsRequest()) as stuck:
         stuck.feed("This one takes the turn and keeps it.")
         stuck.end()
-        await clock.settle()
+        await clock.run_ready_tasks()
         assert await say(cached_tts.open(TtsRequest()), "Hello.")
 
 
@@ -247,12 +247,12 @@ async def test_a_text_without_words_is_a_short_silence_without_any_model(
 async def test_a_voice_that_makes_no_sound_is_a_short_silence(
     make_tts: Make, coordinator: FakeCoordinator
 ) -> None:
-    async def mute(run: FakeRun) -> AsyncIterator[Chunk]:
+    async def mute(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
         run.answer = {"samples": 0}
         return
-        yield Chunk({})
+        yield OutputChunk({})
 
-    coordinator.engines[Kind.TTS] = mute
+    coordinator.inferences[Task.TTS] = mute
     chunks = await say(make_tts().open(TtsRequest()), "Hello.")
     assert sum(map(len, chunks)) == 3_200
 
@@ -312,21 +312,21 @@ async def test_a_text_that_is_too_long_is_refused_however_it_comes(make_tts: Mak
 async def test_a_worker_that_dies_is_told_as_it_is(
     make_tts: Make, coordinator: FakeCoordinator, published: Published
 ) -> None:
-    async def die(run: FakeRun) -> AsyncIterator[Chunk]:
-        yield Chunk({}, bytes(8_192))
+    async def die(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
+        yield OutputChunk({}, bytes(8_192))
         raise InferenceFailedError("killed by signal 9")
 
-    coordinator.engines[Kind.TTS] = die
+    coordinator.inferences[Task.TTS] = die
     with pytest.raises(InferenceFailedError, match="signal 9"):
         await say(make_tts().open(TtsRequest()), "Hello.")
-    assert coordinator.held == 0
+    assert coordinator.active_leases == 0
     assert [event.code for event in published("request_finished")] == ["INFERENCE_FAILED"]
 
 
 async def test_a_refused_lease_raises_from_the_format_too(
     make_tts: Make, coordinator: FakeCoordinator
 ) -> None:
-    coordinator.refusals.append(BusyError("full"))
+    coordinator.lease_errors.append(BusyError("full"))
     async with make_tts().open(TtsRequest()) as speech:
         speech.feed("Hello.")
         speech.end()
@@ -337,11 +337,11 @@ async def test_a_refused_lease_raises_from_the_format_too(
 async def test_a_failure_nobody_asks_for_is_counted_all_the_same(
     make_tts: Make, coordinator: FakeCoordinator, published: Published, clock: FakeClock
 ) -> None:
-    coordinator.refusals.append(BusyError("full"))
+    coordinator.lease_errors.append(BusyError("full"))
     async with make_tts().open(TtsRequest()) as speech:
         speech.feed("Hello.")
         speech.end()
-        await clock.settle()
+        await clock.run_ready_tasks()
     assert [event.code for event in published("request_finished")] == ["BUSY"]
 
 
@@ -357,18 +357,18 @@ async def test_a_model_without_a_sample_rate_is_our_bug(
 async def test_speech_that_does_not_come_is_a_timeout(
     make_tts: Make, coordinator: FakeCoordinator, clock: FakeClock, stuck_at: str
 ) -> None:
-    async def never(run: FakeRun) -> AsyncIterator[Chunk]:
+    async def never(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
         await asyncio.Event().wait()
-        yield Chunk({})
+        yield OutputChunk({})
 
-    coordinator.engines[Kind.TTS] = never
+    coordinator.inferences[Task.TTS] = never
     if stuck_at == "lease":
         coordinator.gate.clear()
     task = asyncio.create_task(say(make_tts(limits={"request": 5}).open(TtsRequest()), "Hello."))
     await clock.advance(5.1)
     with pytest.raises(DeadlineError):
         await task
-    assert (coordinator.held, coordinator.waiting) == (0, 0)
+    assert (coordinator.active_leases, coordinator.waiting) == (0, 0)
 
 
 async def test_waiting_for_text_is_no_timeout(
@@ -392,8 +392,8 @@ async def test_leaving_early_cancels_the_run_and_frees_the_model(
         speech.feed(THREE)
         speech.end()
         await anext(aiter(speech))
-        assert coordinator.held == 1
-    assert coordinator.held == 0
+        assert coordinator.active_leases == 1
+    assert coordinator.active_leases == 0
     assert [event.code for event in published("request_finished")] == ["CANCELLED"]
 
 

@@ -7,41 +7,41 @@ import pytest
 
 from wyoming_servers.clock import FakeClock
 from wyoming_servers.pipelines.turns import (
-    LATE_PATIENCE_SECONDS,
-    PATIENCE_SECONDS,
-    Ask,
-    Costs,
-    Listener,
-    Turns,
+    MAX_FIRST_AUDIO_SECONDS_WHEN_LATE,
+    MAX_FIRST_AUDIO_SECONDS,
+    Ticket,
+    CostModel,
+    Playback,
+    SynthesisScheduler,
     choose,
-    supplied,
+    meets_deadlines,
 )
 
 NOW = 100.0
 
-COSTS = Costs(work=0.01, audio=0.1)
+COSTS = CostModel(work=0.01, audio=0.1)
 """A piece of 42 characters takes half a second and is heard for 4.2 s."""
 
 PIECE = 42
 
 
-def listener(dry_in: float | None = None, *sizes: int) -> Listener:
+def listener(dry_in: float | None = None, *sizes: int) -> Playback:
     """One with pieces to come; `dry_in` seconds are left to hear, None if nothing was heard yet."""
-    found = Listener(lambda: sizes or (PIECE,))
+    found = Playback(lambda: sizes or (PIECE,))
     found.dry_at = None if dry_in is None else NOW + dry_in
     return found
 
 
-def ask(dry_in: float | None = None, *sizes: int, since: float = 0.0) -> Ask:
-    return Ask(listener(dry_in, *sizes), NOW - since)
+def ask(dry_in: float | None = None, *sizes: int, since: float = 0.0) -> Ticket:
+    return Ticket(listener(dry_in, *sizes), NOW - since)
 
 
-def running(dry_in: float | None, *sizes: int, since: float = 0.0) -> Ask:
+def running(dry_in: float | None, *sizes: int, since: float = 0.0) -> Ticket:
     """One whose first piece is being made since some seconds."""
-    return Ask(listener(dry_in, *sizes), NOW, begun=NOW - since, together=1)
+    return Ticket(listener(dry_in, *sizes), NOW, begun=NOW - since, together=1)
 
 
-def chosen(waiting: Sequence[Ask], at_work: Sequence[Ask] = (), lanes: int = 1) -> Ask | None:
+def chosen(waiting: Sequence[Ticket], at_work: Sequence[Ticket] = (), lanes: int = 1) -> Ticket | None:
     return choose(waiting, at_work, lanes, COSTS, NOW)
 
 
@@ -89,9 +89,9 @@ def test_who_cannot_be_saved_still_goes_before_who_is_new() -> None:
 
 
 def test_patience_ends_and_then_they_take_turns() -> None:
-    waited = ask(since=PATIENCE_SECONDS + 0.1)
+    waited = ask(since=MAX_FIRST_AUDIO_SECONDS + 0.1)
     assert chosen([waited, ask(0.1)]) is waited
-    longer = ask(-PATIENCE_SECONDS - 1.0)
+    longer = ask(-MAX_FIRST_AUDIO_SECONDS - 1.0)
     assert chosen([waited, longer]) is longer
 
 
@@ -104,12 +104,12 @@ def test_the_last_lane_is_for_who_cannot_wait() -> None:
 
 
 def test_a_piece_that_is_nearly_made_costs_little_more() -> None:
-    assert not supplied([running(0.6)], 1, COSTS, NOW)
-    assert supplied([running(0.6, since=0.4)], 1, COSTS, NOW)
+    assert not meets_deadlines([running(0.6)], 1, COSTS, NOW)
+    assert meets_deadlines([running(0.6, since=0.4)], 1, COSTS, NOW)
 
 
 def test_costs_are_learned_from_what_was_made() -> None:
-    costs = Costs()
+    costs = CostModel()
     assert costs.of(100) == 0.0
     for _ in range(30):
         costs.learn(92, work=1.0, audio=9.2)
@@ -118,7 +118,7 @@ def test_costs_are_learned_from_what_was_made() -> None:
 
 
 def test_a_listener_who_ran_dry_hears_from_then_on() -> None:
-    one = Listener(lambda: ())
+    one = Playback(lambda: ())
     one.hear(1.0, now=10.0)
     one.hear(1.0, now=10.5)
     assert one.dry_at == 12.0
@@ -128,11 +128,11 @@ def test_a_listener_who_ran_dry_hears_from_then_on() -> None:
 
 def test_where_somebody_falls_silent_in_any_case_patience_is_short() -> None:
     late = ask(-0.5)
-    waited = ask(since=LATE_PATIENCE_SECONDS + 0.1)
+    waited = ask(since=MAX_FIRST_AUDIO_SECONDS_WHEN_LATE + 0.1)
     assert chosen([waited, late]) is waited
 
 
-async def speak(turns: Turns, one: Listener, clock: FakeClock, order: list[str], name: str) -> None:
+async def speak(turns: SynthesisScheduler, one: Playback, clock: FakeClock, order: list[str], name: str) -> None:
     async with turns.turn(one):
         order.append(name)
         await clock.sleep(1.0)
@@ -140,11 +140,11 @@ async def speak(turns: Turns, one: Listener, clock: FakeClock, order: list[str],
 
 
 async def test_turns_are_taken_one_after_the_other(clock: FakeClock) -> None:
-    turns, order = Turns(clock), []
+    turns, order = SynthesisScheduler(clock), []
     async with asyncio.TaskGroup() as group:
         for name in "abc":
-            group.create_task(speak(turns, Listener(lambda: (PIECE,)), clock, order, name))
-        await clock.settle()
+            group.create_task(speak(turns, Playback(lambda: (PIECE,)), clock, order, name))
+        await clock.run_ready_tasks()
         assert order == ["a"]
         await clock.advance(1.0)
         assert order == ["a", "b"]
@@ -154,27 +154,27 @@ async def test_turns_are_taken_one_after_the_other(clock: FakeClock) -> None:
 
 
 async def test_as_many_as_there_are_lanes_are_made_at_once(clock: FakeClock) -> None:
-    turns, order = Turns(clock), []
-    turns.lanes = 2
+    turns, order = SynthesisScheduler(clock), []
+    turns.parallel_runs = 2
     async with asyncio.TaskGroup() as group:
         for name in "abc":
-            group.create_task(speak(turns, Listener(lambda: (PIECE,)), clock, order, name))
-        await clock.settle()
+            group.create_task(speak(turns, Playback(lambda: (PIECE,)), clock, order, name))
+        await clock.run_ready_tasks()
         assert order == ["a", "b"]
         await clock.advance(2.0)
     assert order == ["a", "b", "c"]
 
 
 async def test_who_leaves_frees_the_turn_whether_it_was_taken_or_not(clock: FakeClock) -> None:
-    turns, order = Turns(clock), []
+    turns, order = SynthesisScheduler(clock), []
     tasks = [
-        asyncio.create_task(speak(turns, Listener(lambda: (PIECE,)), clock, order, name))
+        asyncio.create_task(speak(turns, Playback(lambda: (PIECE,)), clock, order, name))
         for name in "abc"
     ]
-    await clock.settle()
+    await clock.run_ready_tasks()
     tasks[1].cancel()
     tasks[0].cancel()
-    await clock.settle()
+    await clock.run_ready_tasks()
     assert order == ["a", "c"]
     await clock.advance(1.0)
     await tasks[2]
@@ -186,9 +186,9 @@ async def test_the_next_piece_of_who_had_the_turn_is_known_before_another_is_cho
     clock: FakeClock,
 ) -> None:
     """The one who hears must not wait for one who would make it fall silent."""
-    turns, order = Turns(clock), []
+    turns, order = SynthesisScheduler(clock), []
     turns.costs.learn(PIECE, 1.0, 4.2)
-    one = Listener(lambda: (PIECE, PIECE))
+    one = Playback(lambda: (PIECE, PIECE))
 
     async def twice() -> None:
         await speak(turns, one, clock, order, "one")
@@ -196,8 +196,8 @@ async def test_the_next_piece_of_who_had_the_turn_is_known_before_another_is_cho
 
     async with asyncio.TaskGroup() as group:
         group.create_task(twice())
-        await clock.settle()
-        group.create_task(speak(turns, Listener(lambda: (PIECE,)), clock, order, "other"))
+        await clock.run_ready_tasks()
+        group.create_task(speak(turns, Playback(lambda: (PIECE,)), clock, order, "other"))
         await clock.advance(1.0)
         await clock.advance(1.0)
         await clock.advance(1.0)
@@ -213,15 +213,15 @@ async def test_a_crowd_that_the_machine_can_keep_up_with_hears_no_gap(
 
     Each client asks for the next text as soon as it has all of the last.
     """
-    turns = Turns(clock)
-    turns.lanes = 3
+    turns = SynthesisScheduler(clock)
+    turns.parallel_runs = 3
     running, gaps, firsts = 0, [], []
 
     async def client(texts: int) -> None:
         nonlocal running
         for _ in range(texts):
             sizes = [30, 75]
-            one = Listener(lambda sizes=sizes: sizes)
+            one = Playback(lambda sizes=sizes: sizes)
             asked = clock.now()
             for size in list(sizes):
                 async with turns.turn(one):

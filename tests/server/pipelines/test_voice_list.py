@@ -2,9 +2,9 @@
 
 import pytest
 
-from wyoming_servers.domain import Kind, ModelSpec
+from wyoming_servers.domain import Task, ModelSpec
 from wyoming_servers.pipelines.voice_list import list_voices
-from wyoming_servers.pipelines.voices import VoiceBook
+from wyoming_servers.pipelines.voices import VoiceRegistry
 from wyoming_servers.store.catalog import ModelEntry
 
 
@@ -22,10 +22,10 @@ def spec(entry: ModelEntry, *names: str) -> ModelSpec:
     """An installed model, of whose voices only these can be played."""
     return ModelSpec(
         entry.id,
-        Kind.TTS,
+        Task.TTS,
         "fake",
         languages=entry.languages,
-        offers=tuple(offer.as_offer() for offer in entry.offers if offer.name in names),
+        offers=tuple(offer.to_offer() for offer in entry.offers if offer.name in names),
         options=entry.options,
     )
 
@@ -41,7 +41,7 @@ EARS = entry("whisper/base", kind="asr")
 
 @pytest.mark.parametrize("entries", [(EARS, CPU, GPU, OTHER), (OTHER, GPU, CPU, EARS)])
 def test_what_can_be_played_comes_first_and_nothing_twice(entries) -> None:
-    book = VoiceBook({CPU.id: spec(CPU, "af_heart", "am_adam")}, "am_adam", ("af_heart@slow",))
+    book = VoiceRegistry({CPU.id: spec(CPU, "af_heart", "am_adam")}, "am_adam", ("af_heart@slow",))
     found = {voice.name: voice for voice in list_voices(entries, book)}
     assert list(found)[:3] == ["am_adam", "af_heart", "af_heart@slow"]
     assert set(found) == {"am_adam", "af_heart", "af_heart@slow", "zm_yunxi", "en_US-joe"}
@@ -52,11 +52,11 @@ def test_what_can_be_played_comes_first_and_nothing_twice(entries) -> None:
 
 
 def test_what_a_voice_of_an_installed_model_lacks_is_named() -> None:
-    book = VoiceBook({CPU.id: spec(CPU, "af_heart", "am_adam")}, "am_adam")
+    book = VoiceRegistry({CPU.id: spec(CPU, "af_heart", "am_adam")}, "am_adam")
     (chinese,) = (voice for voice in list_voices([CPU], book) if voice.name == "zm_yunxi")
     assert (chinese.needs, chinese.languages) == (("no-such-reader",), ("zh-CN",))
     (chinese,) = (
-        voice for voice in list_voices([CPU], VoiceBook({}, "x")) if voice.name == "zm_yunxi"
+        voice for voice in list_voices([CPU], VoiceRegistry({}, "x")) if voice.name == "zm_yunxi"
     )
     assert chinese.needs == ("kokoro/onnx", "no-such-reader")
 
@@ -64,14 +64,14 @@ def test_what_a_voice_of_an_installed_model_lacks_is_named() -> None:
 def test_an_installed_model_without_its_engine_needs_the_engine_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("wyoming_servers.store.needs.VOICES_NEED", {"fake": ("no-such-engine",)})
-    book = VoiceBook({OTHER.id: spec(OTHER)}, "en_US-joe")
+    monkeypatch.setattr("wyoming_servers.store.needs.ENGINE_REQUIREMENTS", {"fake": ("no-such-engine",)})
+    book = VoiceRegistry({OTHER.id: spec(OTHER)}, "en_US-joe")
     (voice,) = list_voices([OTHER], book)
     assert voice.needs == ("no-such-engine",)
 
 
 def test_a_mix_has_the_quality_of_its_first_voice() -> None:
     mix = "am_adam*0.3+af_heart*0.7"
-    book = VoiceBook({CPU.id: spec(CPU, "af_heart", "am_adam")}, mix)
+    book = VoiceRegistry({CPU.id: spec(CPU, "af_heart", "am_adam")}, mix)
     assert list_voices([CPU], book)[0].name == mix
     assert list_voices([CPU], book)[0].quality == "F+"

@@ -2,16 +2,16 @@ from dataclasses import replace
 
 import pytest
 
-from wyoming_servers.domain import Kind, ModelSpec, Offer, Placement
+from wyoming_servers.domain import Task, ModelSpec, Offer, Placement
 from wyoming_servers.errors import (
     BadRequestError,
     ModelMissingError,
     UnsupportedLanguageError,
 )
 from wyoming_servers.pipelines.fake import SPECS
-from wyoming_servers.pipelines.voices import VoiceBook, check_speaker
+from wyoming_servers.pipelines.voices import VoiceRegistry, resolve_speaker
 
-BOOK = VoiceBook(SPECS, "de_DE-eva")
+BOOK = VoiceRegistry(SPECS, "de_DE-eva")
 
 
 def test_the_default_voice_comes_first() -> None:
@@ -50,7 +50,7 @@ def test_an_unknown_language_is_refused_with_those_spoken() -> None:
 
 
 def test_a_default_that_is_not_installed_is_no_default() -> None:
-    book = VoiceBook(SPECS, "fr_FR-siwis")
+    book = VoiceRegistry(SPECS, "fr_FR-siwis")
     assert book.default is None
     with pytest.raises(ModelMissingError, match="fr_FR-siwis"):
         book.find(None)
@@ -58,16 +58,16 @@ def test_a_default_that_is_not_installed_is_no_default() -> None:
 
 def test_a_speaker_is_spelled_as_the_voice_has_it() -> None:
     joe = BOOK.find("en_US-joe")
-    assert check_speaker(joe, "low") == "Low"
-    assert check_speaker(joe, None) is None
+    assert resolve_speaker(joe, "low") == "Low"
+    assert resolve_speaker(joe, None) is None
     with pytest.raises(BadRequestError, match="Its speakers: Low, high"):
-        check_speaker(joe, "middle")
+        resolve_speaker(joe, "middle")
 
 
 KOKORO = (Offer("af_heart", "Heart", ("en-US",)), Offer("am_adam", "Adam", ("en-US",)))
-ON_CPU = ModelSpec("kokoro/onnx", Kind.TTS, "fake", offers=KOKORO, options={"mixes": True})
+ON_CPU = ModelSpec("kokoro/onnx", Task.TTS, "fake", offers=KOKORO, options={"mixes": True})
 ON_GPU = replace(ON_CPU, id="kokoro/torch", placements=(Placement("cuda:0", "float16"),))
-MIXES = VoiceBook({**SPECS, ON_CPU.id: ON_CPU}, "en_US-joe", ("af_heart@slow", "gone@slow"))
+MIXES = VoiceRegistry({**SPECS, ON_CPU.id: ON_CPU}, "en_US-joe", ("af_heart@slow", "gone@slow"))
 
 
 @pytest.mark.parametrize(
@@ -105,18 +105,18 @@ def test_configured_presets_are_offered_if_they_can_be_spoken() -> None:
 
 
 def test_the_default_may_have_a_pace() -> None:
-    book = VoiceBook(SPECS, "de_DE-eva@slow")
+    book = VoiceRegistry(SPECS, "de_DE-eva@slow")
     assert book.default is not None
     assert (book.default.name, book.default.speed) == ("de_DE-eva", 0.8)
 
 
 @pytest.mark.parametrize("specs", [(ON_CPU, ON_GPU), (ON_GPU, ON_CPU)])
 def test_a_voice_that_two_models_have_is_the_ones_on_a_gpu(specs: tuple[ModelSpec, ...]) -> None:
-    book = VoiceBook({spec.id: spec for spec in specs}, "af_heart")
+    book = VoiceRegistry({spec.id: spec for spec in specs}, "af_heart")
     assert [voice.spec.id for voice in book] == ["kokoro/torch", "kokoro/torch"]
 
 
 def test_without_a_gpu_the_first_model_speaks() -> None:
     second = replace(ON_CPU, id="kokoro/other")
-    book = VoiceBook({spec.id: spec for spec in (ON_CPU, second)}, "af_heart")
+    book = VoiceRegistry({spec.id: spec for spec in (ON_CPU, second)}, "af_heart")
     assert {voice.spec.id for voice in book} == {"kokoro/onnx"}

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from wyoming_servers.clock import FakeClock
-from wyoming_servers.pipelines.word_watch import INTERVAL, WordWatcher
-from wyoming_servers.store.own_words import OwnWords
+from wyoming_servers.pipelines.word_watch import SCAN_INTERVAL, CustomWakeWordsWatcher
+from wyoming_servers.store.own_words import CustomWakeWords
 
 
 class Watched:
     """A watcher that runs, and how often it has called."""
 
     def __init__(self, folder: Path) -> None:
-        self.own = OwnWords(folder)
+        self.own = CustomWakeWords(folder)
         self.clock = FakeClock()
         self.scans = 0
         self.changes: list[list[str]] = []
@@ -27,14 +27,14 @@ class Watched:
             return scan()
 
         self.own.scan = counted  # type: ignore[method-assign]
-        self.watcher = WordWatcher(
+        self.watcher = CustomWakeWordsWatcher(
             self.own, self.clock, lambda: self.changes.append(self.own.names)
         )
 
     async def look(self) -> None:
         """Let the watcher look once; it does so in a thread."""
         before = self.scans
-        await self.clock.advance(INTERVAL)
+        await self.clock.advance(SCAN_INTERVAL)
         async with asyncio.timeout(5):
             while self.scans == before or not self.clock._sleepers:  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
@@ -45,7 +45,7 @@ async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
     """A watcher of an empty folder."""
     watched = await asyncio.to_thread(Watched, tmp_path)
     task = asyncio.create_task(watched.watcher.run())
-    await watched.clock.settle()
+    await watched.clock.run_ready_tasks()
     yield watched
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):

@@ -4,32 +4,32 @@ from typing import Any
 import pytest
 
 from wyoming_servers.config.schema import WakeSection
-from wyoming_servers.domain import Kind, ModelSpec, Offer
+from wyoming_servers.domain import Task, ModelSpec, Offer
 from wyoming_servers.errors import ModelMissingError
 from wyoming_servers.pipelines.fake import SPECS
-from wyoming_servers.pipelines.words import WordBook
-from wyoming_servers.store.own_words import OwnWords
+from wyoming_servers.pipelines.words import WakeWordRegistry
+from wyoming_servers.store.own_words import CustomWakeWords
 
 TWO = {
     spec.id: spec
     for spec in (
-        ModelSpec("oww", Kind.WAKE, "openwakeword", offers=(Offer("alexa"), Offer("hal"))),
-        ModelSpec("mww", Kind.WAKE, "microwakeword", offers=(Offer("alexa"), Offer("nabu"))),
+        ModelSpec("oww", Task.WAKE, "openwakeword", offers=(Offer("alexa"), Offer("hal"))),
+        ModelSpec("mww", Task.WAKE, "microwakeword", offers=(Offer("alexa"), Offer("nabu"))),
     )
 }
 
 
-def book(specs: Any = SPECS, own: OwnWords | None = None, **wake: Any) -> WordBook:
-    return WordBook(specs, WakeSection.model_validate(wake), own)
+def book(specs: Any = SPECS, own: CustomWakeWords | None = None, **wake: Any) -> WakeWordRegistry:
+    return WakeWordRegistry(specs, WakeSection.model_validate(wake), own)
 
 
-def models(words: WordBook) -> dict[str, str]:
+def models(words: WakeWordRegistry) -> dict[str, str]:
     return {name: word.spec.id for name, word in words.words().items()}
 
 
 @pytest.mark.parametrize("names", [None, ()])
 def test_no_names_mean_all_words(names: tuple[str, ...] | None) -> None:
-    assert [word.offer.name for word in book().find(names)] == ["hey_jarvis", "alexa"]
+    assert [word.info.name for word in book().find(names)] == ["hey_jarvis", "alexa"]
 
 
 def test_only_configured_words_are_offered_in_their_order() -> None:
@@ -67,10 +67,10 @@ def test_the_engine_of_a_word_can_be_chosen() -> None:
 def test_the_users_own_word_goes_before_another_models(tmp_path: Path) -> None:
     (tmp_path / "alexa.json").write_text('{"wake_word": "Alexa!"}')
     (tmp_path / "marvin.onnx").write_bytes(b"x")
-    words = book(TWO, OwnWords(tmp_path))
+    words = book(TWO, CustomWakeWords(tmp_path))
     assert models(words) == {"alexa": "mww", "hal": "oww", "marvin": "oww", "nabu": "mww"}
-    assert words.words()["alexa"].offer.phrase == "alexa!"
-    chosen = book(TWO, OwnWords(tmp_path), words={"alexa": {"engine": "openwakeword"}})
+    assert words.words()["alexa"].info.phrase == "alexa!"
+    chosen = book(TWO, CustomWakeWords(tmp_path), words={"alexa": {"engine": "openwakeword"}})
     assert models(chosen)["alexa"] == "oww"
 
 

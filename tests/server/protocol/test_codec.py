@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wyoming_servers.protocol.codec import Decoder, Frame, FramingError, Limits, encode
+from wyoming_servers.protocol.codec import FrameDecoder, Frame, FramingError, FrameLimits, encode_frame
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -23,8 +23,8 @@ frames = st.builds(
 )
 
 
-def read(data: bytes, limits: Limits | None = None) -> list[Frame]:
-    decoder = Decoder(limits)
+def read(data: bytes, limits: FrameLimits | None = None) -> list[Frame]:
+    decoder = FrameDecoder(limits)
     decoder.feed(data)
     return list(decoder)
 
@@ -35,9 +35,9 @@ def line(**fields: Any) -> bytes:
 
 @given(st.lists(frames, max_size=5), st.lists(st.integers(0, 400), max_size=20))
 def test_frames_survive_any_way_of_cutting_the_stream(sent: list[Frame], cuts: list[int]) -> None:
-    stream = b"".join(encode(frame) for frame in sent)
+    stream = b"".join(encode_frame(frame) for frame in sent)
     places = sorted({min(cut, len(stream)) for cut in cuts} | {0, len(stream)})
-    decoder, received = Decoder(), []
+    decoder, received = FrameDecoder(), []
     for start, end in pairwise(places):
         decoder.feed(stream[start:end])
         received.extend(decoder)
@@ -48,15 +48,15 @@ def test_frames_survive_any_way_of_cutting_the_stream(sent: list[Frame], cuts: l
 
 def test_one_byte_at_a_time_is_enough() -> None:
     frame = Frame("audio-chunk", {"rate": 16_000}, b"\x00\n\xff" * 10)
-    decoder, received = Decoder(), []
-    for byte in encode(frame):
+    decoder, received = FrameDecoder(), []
+    for byte in encode_frame(frame):
         decoder.feed(bytes([byte]))
         received.extend(decoder)
     assert received == [frame]
 
 
 def test_data_goes_into_the_data_block() -> None:
-    header, _, rest = encode(Frame("ping", {"text": "é"}, b"xy")).partition(b"\n")
+    header, _, rest = encode_frame(Frame("ping", {"text": "é"}, b"xy")).partition(b"\n")
     fields = json.loads(header)
     assert fields["type"] == "ping"
     assert "data" not in fields
@@ -66,7 +66,7 @@ def test_data_goes_into_the_data_block() -> None:
 
 
 def test_lengths_of_empty_parts_are_left_out() -> None:
-    assert set(json.loads(encode(Frame("describe")))) == {"type", "version"}
+    assert set(json.loads(encode_frame(Frame("describe")))) == {"type", "version"}
 
 
 def test_the_data_block_wins_over_the_header() -> None:
@@ -81,7 +81,7 @@ def test_nulls_count_as_absent() -> None:
 
 def test_a_lone_surrogate_can_be_echoed() -> None:
     (frame,) = read(b'{"type": "t", "data": {"text": "\\ud800"}}\n')
-    assert read(encode(frame)) == [frame]
+    assert read(encode_frame(frame)) == [frame]
 
 
 @pytest.mark.parametrize(
@@ -118,26 +118,26 @@ def test_what_is_no_frame_is_refused_with_the_reason(stream: bytes, reason: str)
 @pytest.mark.parametrize("end", [b"", b"\n"])
 def test_a_header_line_over_the_limit_is_refused_without_waiting_for_its_end(end: bytes) -> None:
     with pytest.raises(FramingError, match="100"):
-        read(b'{"type": "' + b"x" * 100 + end, Limits(header=100))
+        read(b'{"type": "' + b"x" * 100 + end, FrameLimits(header=100))
 
 
 def test_lengths_are_refused_before_their_bytes_arrive() -> None:
     with pytest.raises(FramingError, match="payload_length"):
-        read(line(type="t", payload_length=11), Limits(payload=10))
+        read(line(type="t", payload_length=11), FrameLimits(payload=10))
     with pytest.raises(FramingError, match="data_length"):
-        read(line(type="t", data_length=11), Limits(data=10))
+        read(line(type="t", data_length=11), FrameLimits(data=10))
 
 
 def test_exactly_the_limit_is_allowed() -> None:
     header = line(type="t", payload_length=10)
-    assert read(header + b"x" * 10, Limits(header=len(header) - 1, payload=10)) == [
+    assert read(header + b"x" * 10, FrameLimits(header=len(header) - 1, payload=10)) == [
         Frame("t", {}, b"x" * 10)
     ]
 
 
 def test_frames_before_a_fault_are_delivered() -> None:
-    decoder = Decoder()
-    decoder.feed(encode(Frame("one")) + b"garbage\n")
+    decoder = FrameDecoder()
+    decoder.feed(encode_frame(Frame("one")) + b"garbage\n")
     assert decoder.next() == Frame("one")
     with pytest.raises(FramingError):
         decoder.next()
@@ -145,15 +145,15 @@ def test_frames_before_a_fault_are_delivered() -> None:
 
 @pytest.mark.parametrize("cut", [1, 30, -1])
 def test_an_end_inside_a_frame_is_told(cut: int) -> None:
-    decoder = Decoder()
-    decoder.feed(encode(Frame("audio-chunk", {"rate": 1}, b"xyz"))[:cut])
+    decoder = FrameDecoder()
+    decoder.feed(encode_frame(Frame("audio-chunk", {"rate": 1}, b"xyz"))[:cut])
     assert decoder.next() is None
     with pytest.raises(FramingError, match="ended"):
         decoder.eof()
 
 
 def test_an_end_between_a_header_and_its_payload_is_told() -> None:
-    decoder = Decoder()
+    decoder = FrameDecoder()
     decoder.feed(line(type="t", payload_length=5))
     assert decoder.next() is None
     assert decoder.pending == 0
@@ -163,4 +163,4 @@ def test_an_end_between_a_header_and_its_payload_is_told() -> None:
 
 def test_data_that_is_not_json_is_the_senders_mistake() -> None:
     with pytest.raises(TypeError):
-        encode(Frame("t", {"a": object()}))
+        encode_frame(Frame("t", {"a": object()}))

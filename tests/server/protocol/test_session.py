@@ -10,7 +10,7 @@ from wyoming_servers.protocol.messages import (
     MESSAGES,
     Cancel,
     Credit,
-    Error,
+    ErrorMessage,
     InferenceChunk,
     InferenceResult,
     InputChunk,
@@ -18,23 +18,23 @@ from wyoming_servers.protocol.messages import (
     LoadModel,
     Message,
     ModelReady,
-    ModelUnloaded,
+    ModelUnloadedMessage,
     Ping,
     Pong,
-    Progress,
+    ProgressMessage,
     RunInference,
     UnloadModel,
 )
-from wyoming_servers.protocol.session import SENDERS, Phase, RunState, Session
-from wyoming_servers.protocol.violation import ProtocolError, Side
+from wyoming_servers.protocol.session import SENDERS, WorkerPhase, RunPhase, ProtocolSession
+from wyoming_servers.protocol.violation import ProtocolError, Peer
 
 LOAD = LoadModel(model="m", engine="fake", kind="asr")
 READY = ModelReady(seconds=1.0)
-FAILED = Error(code="LOAD_FAILED", message="No.")
+FAILED = ErrorMessage(code="LOAD_FAILED", message="No.")
 
 
-def ready_pair() -> tuple[Session, Session]:
-    server, worker = Session(Side.SERVER), Session(Side.WORKER)
+def ready_pair() -> tuple[ProtocolSession, ProtocolSession]:
+    server, worker = ProtocolSession(Peer.SERVER), ProtocolSession(Peer.WORKER)
     server.send(LOAD)
     worker.receive(LOAD)
     worker.send(READY)
@@ -42,7 +42,7 @@ def ready_pair() -> tuple[Session, Session]:
     return server, worker
 
 
-def begun(*, streaming: bool) -> Session:
+def begun(*, streaming: bool) -> ProtocolSession:
     server, _ = ready_pair()
     server.send(RunInference(run=1, streaming=streaming))
     return server
@@ -53,51 +53,51 @@ def test_every_message_has_a_sender() -> None:
 
 
 def test_a_life_from_new_to_closed() -> None:
-    server = Session(Side.SERVER)
+    server = ProtocolSession(Peer.SERVER)
     seen = [server.phase]
     for sent, message in [
         (True, LOAD),
-        (False, Progress(phase="load", percent=10)),
+        (False, ProgressMessage(phase="load", percent=10)),
         (False, READY),
         (True, UnloadModel()),
-        (False, ModelUnloaded()),
+        (False, ModelUnloadedMessage()),
     ]:
         assert server.send(message) if sent else server.receive(message)
         seen.append(server.phase)
     assert seen == [
-        Phase.NEW,
-        Phase.LOADING,
-        Phase.LOADING,
-        Phase.READY,
-        Phase.UNLOADING,
-        Phase.CLOSED,
+        WorkerPhase.NEW,
+        WorkerPhase.LOADING,
+        WorkerPhase.LOADING,
+        WorkerPhase.READY,
+        WorkerPhase.UNLOADING,
+        WorkerPhase.CLOSED,
     ]
 
 
 def test_a_failed_load_closes() -> None:
-    server = Session(Side.SERVER)
+    server = ProtocolSession(Peer.SERVER)
     server.send(LOAD)
     server.receive(FAILED)
-    assert server.phase is Phase.CLOSED
+    assert server.phase is WorkerPhase.CLOSED
 
 
-@pytest.mark.parametrize("message", [READY, FAILED, InferenceChunk(run=1), ModelUnloaded()])
+@pytest.mark.parametrize("message", [READY, FAILED, InferenceChunk(run=1), ModelUnloadedMessage()])
 def test_a_worker_that_speaks_before_it_was_asked_is_at_fault(message: Message) -> None:
-    server = Session(Side.SERVER)
+    server = ProtocolSession(Peer.SERVER)
     with pytest.raises(ProtocolError) as caught:
         server.receive(message)
-    assert caught.value.fault is Side.WORKER
-    assert server.phase is Phase.NEW
+    assert caught.value.fault is Peer.WORKER
+    assert server.phase is WorkerPhase.NEW
 
 
 def test_a_server_that_runs_before_ready_is_at_fault_on_either_side() -> None:
     for session, move in (
-        (server := Session(Side.SERVER), server.send),
-        (worker := Session(Side.WORKER), worker.receive),
+        (server := ProtocolSession(Peer.SERVER), server.send),
+        (worker := ProtocolSession(Peer.WORKER), worker.receive),
     ):
         with pytest.raises(ProtocolError) as caught:
             move(RunInference(run=1))
-        assert caught.value.fault is Side.SERVER
+        assert caught.value.fault is Peer.SERVER
         assert session.runs == ()
 
 
@@ -127,10 +127,10 @@ def test_a_streaming_run_takes_input_until_its_end() -> None:
     server = begun(streaming=True)
     assert server.send(InputChunk(run=1))
     assert server.send(InputEnd(run=1))
-    assert server.run_state(1) is RunState.SEALED
+    assert server.run_state(1) is RunPhase.INPUT_CLOSED
     with pytest.raises(ProtocolError) as caught:
         server.send(InputChunk(run=1))
-    assert caught.value.fault is Side.SERVER
+    assert caught.value.fault is Peer.SERVER
 
 
 def test_a_whole_run_takes_no_input() -> None:
@@ -143,16 +143,16 @@ def test_a_result_before_the_input_ended_is_the_workers_fault() -> None:
     server = begun(streaming=True)
     with pytest.raises(ProtocolError) as caught:
         server.receive(InferenceResult(run=1))
-    assert caught.value.fault is Side.WORKER
-    assert server.run_state(1) is RunState.OPEN
+    assert caught.value.fault is Peer.WORKER
+    assert server.run_state(1) is RunPhase.OPEN
 
 
-@pytest.mark.parametrize("last", [InferenceResult(run=1), Error(code="X", message="", run=1)])
+@pytest.mark.parametrize("last", [InferenceResult(run=1), ErrorMessage(code="X", message="", run=1)])
 def test_a_run_has_one_last_word(last: Message) -> None:
     server = begun(streaming=False)
     assert server.receive(InferenceChunk(run=1))
     assert server.receive(last)
-    assert server.run_state(1) is RunState.ENDED
+    assert server.run_state(1) is RunPhase.ENDED
     for more in (InferenceChunk(run=1), last):
         with pytest.raises(ProtocolError):
             server.receive(more)
@@ -169,7 +169,7 @@ def test_what_crossed_a_cancel_is_ignored() -> None:
     assert server.send(Cancel(target=1))
     assert not server.receive(InferenceChunk(run=1))
     assert not server.receive(InferenceResult(run=1))
-    assert server.run_state(1) is RunState.ENDED
+    assert server.run_state(1) is RunPhase.ENDED
 
 
 def test_a_worker_that_was_cancelled_sends_only_its_last_word() -> None:
@@ -178,13 +178,13 @@ def test_a_worker_that_was_cancelled_sends_only_its_last_word() -> None:
     assert worker.receive(Cancel(target=1))
     assert not worker.send(InferenceChunk(run=1))
     assert not worker.send(InferenceResult(run=1))
-    assert worker.send(Error(code="CANCELLED", message="", run=1))
+    assert worker.send(ErrorMessage(code="CANCELLED", message="", run=1))
     assert worker.runs == ()
 
 
 def test_a_server_that_was_overtaken_by_the_end_sends_nothing() -> None:
     server = begun(streaming=True)
-    server.receive(Error(code="X", message="", run=1))
+    server.receive(ErrorMessage(code="X", message="", run=1))
     for message in (InputChunk(run=1), InputEnd(run=1), Cancel(target=1), Credit(run=1, size=1)):
         assert not server.send(message)
 
@@ -197,12 +197,12 @@ def test_two_cancels_are_one_too_many() -> None:
 
 
 def test_ready_may_cross_an_unload() -> None:
-    server = Session(Side.SERVER)
+    server = ProtocolSession(Peer.SERVER)
     server.send(LOAD)
     server.send(UnloadModel())
     assert not server.receive(READY)
-    assert server.phase is Phase.UNLOADING
-    assert server.receive(ModelUnloaded())
+    assert server.phase is WorkerPhase.UNLOADING
+    assert server.receive(ModelUnloadedMessage())
 
 
 def test_a_pong_needs_its_ping() -> None:
@@ -214,7 +214,7 @@ def test_a_pong_needs_its_ping() -> None:
 
 
 def test_a_ping_is_legal_whatever_runs() -> None:
-    server = Session(Side.SERVER)
+    server = ProtocolSession(Peer.SERVER)
     server.send(Ping())
     server.send(LOAD)
     server.send(Ping())
@@ -234,17 +234,17 @@ ACTIONS = st.one_of(
     st.builds(lambda run: Cancel(target=run), RUN),
     st.builds(lambda run: InferenceChunk(run=run), RUN),
     st.builds(lambda run: InferenceResult(run=run), RUN),
-    st.builds(lambda run: Error(code="X", message="", run=run), RUN),
-    st.builds(lambda run: Progress(phase="inference", run=run), RUN),
-    st.tuples(st.sampled_from(Side), st.builds(lambda run: Credit(run=run, size=1), RUN)),
+    st.builds(lambda run: ErrorMessage(code="X", message="", run=run), RUN),
+    st.builds(lambda run: ProgressMessage(phase="inference", run=run), RUN),
+    st.tuples(st.sampled_from(Peer), st.builds(lambda run: Credit(run=run, size=1), RUN)),
     st.sampled_from(
         [
             LOAD,
             READY,
             FAILED,
-            Progress(phase="load"),
+            ProgressMessage(phase="load"),
             UnloadModel(),
-            ModelUnloaded(),
+            ModelUnloadedMessage(),
             Ping(),
             Pong(),
         ]
@@ -255,10 +255,10 @@ ACTIONS = st.one_of(
 @settings(max_examples=400)
 @given(st.booleans(), st.lists(ACTIONS, max_size=60))
 def test_two_honest_sides_never_blame_each_other(
-    loaded: bool, actions: list[str | Message | tuple[Side, Message]]
+    loaded: bool, actions: list[str | Message | tuple[Peer, Message]]
 ) -> None:
     """Each sends only what its own table allows; whatever crosses, `receive` never raises."""
-    server, worker = ready_pair() if loaded else (Session(Side.SERVER), Session(Side.WORKER))
+    server, worker = ready_pair() if loaded else (ProtocolSession(Peer.SERVER), ProtocolSession(Peer.WORKER))
     to_worker: deque[Message] = deque()
     to_server: deque[Message] = deque()
     for action in [*actions, *["to server", "to worker"] * 60]:
@@ -272,11 +272,11 @@ def test_two_honest_sides_never_blame_each_other(
             side, message = (
                 action if isinstance(action, tuple) else (min(SENDERS[type(action)]), action)
             )
-            sender, pipe = (server, to_worker) if side is Side.SERVER else (worker, to_server)
+            sender, pipe = (server, to_worker) if side is Peer.SERVER else (worker, to_server)
             try:
                 if sender.send(message):
                     pipe.append(message)
             except ProtocolError as err:
                 assert err.fault is side  # noqa: PT017  (the rule under test is who is blamed)
     assert server.runs == worker.runs
-    assert server.phase is worker.phase or Phase.CLOSED in (server.phase, worker.phase)
+    assert server.phase is worker.phase or WorkerPhase.CLOSED in (server.phase, worker.phase)

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from wyoming_servers.protocol.codec import Decoder, Frame, encode
+from wyoming_servers.protocol.codec import FrameDecoder, Frame, encode_frame
 from wyoming_servers.protocol.messages import (
     MESSAGES,
     Cancel,
     Credit,
-    Error,
+    ErrorMessage,
     InferenceChunk,
     InferenceResult,
     InputChunk,
@@ -17,14 +17,14 @@ from wyoming_servers.protocol.messages import (
     LoadModel,
     Message,
     ModelReady,
-    ModelUnloaded,
+    ModelUnloadedMessage,
     Ping,
     Pong,
-    Progress,
+    ProgressMessage,
     RunInference,
     UnloadModel,
 )
-from wyoming_servers.protocol.violation import ProtocolError, Side
+from wyoming_servers.protocol.violation import ProtocolError, Peer
 from wyoming_servers.protocol.wire import PIPE_LIMITS, from_frame, to_frame
 
 EXAMPLES: list[Message] = [
@@ -39,8 +39,8 @@ EXAMPLES: list[Message] = [
         options={"cpu_threads": 2},
     ),
     LoadModel(model="m", engine="fake", kind="tts"),
-    Progress(phase="load", percent=40),
-    Progress(phase="inference", run=3),
+    ProgressMessage(phase="load", percent=40),
+    ProgressMessage(phase="inference", run=3),
     ModelReady(seconds=1.5, info={"sample_rate": 22_050}),
     ModelReady(seconds=2),
     RunInference(run=1, priority=10, streaming=True, request={"text": "Hi."}),
@@ -49,12 +49,12 @@ EXAMPLES: list[Message] = [
     InputEnd(run=1),
     InferenceChunk(run=1, data={"text": "é"}, payload=b"\xff"),
     InferenceResult(run=1, data={"text": ""}),
-    Error(code="OOM", message="No.", hint="Do.", recoverable=False, run=1),
-    Error(code="LOAD_FAILED", message="No."),
+    ErrorMessage(code="OOM", message="No.", hint="Do.", recoverable=False, run=1),
+    ErrorMessage(code="LOAD_FAILED", message="No."),
     Credit(run=1, size=4_096),
     Cancel(target=1),
     UnloadModel(),
-    ModelUnloaded(),
+    ModelUnloadedMessage(),
     Ping(text="1"),
     Pong(text="1"),
 ]
@@ -62,10 +62,10 @@ EXAMPLES: list[Message] = [
 
 @pytest.mark.parametrize("message", EXAMPLES, ids=lambda message: message.type)
 def test_a_message_comes_back_as_it_was(message: Message) -> None:
-    decoder = Decoder(PIPE_LIMITS)
-    decoder.feed(encode(to_frame(message)))
+    decoder = FrameDecoder(PIPE_LIMITS)
+    decoder.feed(encode_frame(to_frame(message)))
     (frame,) = decoder
-    assert from_frame(frame, Side.SERVER) == message
+    assert from_frame(frame, Peer.SERVER) == message
 
 
 def test_every_message_has_an_example() -> None:
@@ -93,9 +93,9 @@ def test_every_message_has_an_example() -> None:
 )
 def test_a_wrong_message_is_blamed_on_its_sender(kind: str, data: dict[str, Any]) -> None:
     with pytest.raises(ProtocolError) as caught:
-        from_frame(Frame(kind, data), Side.WORKER)
-    assert caught.value.fault is Side.WORKER
+        from_frame(Frame(kind, data), Peer.WORKER)
+    assert caught.value.fault is Peer.WORKER
 
 
 def test_unknown_fields_are_ignored() -> None:
-    assert from_frame(Frame("ping", {"text": "a", "new": 1}), Side.SERVER) == Ping(text="a")
+    assert from_frame(Frame("ping", {"text": "a", "new": 1}), Peer.SERVER) == Ping(text="a")

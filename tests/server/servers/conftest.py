@@ -14,7 +14,7 @@ from wyoming_servers.bus import EventBus
 from wyoming_servers.clock import Clock, FakeClock, SystemClock
 from wyoming_servers.config.schema import Config
 from wyoming_servers.pipelines.asr import AsrPipeline
-from wyoming_servers.pipelines.fake import SPECS, FakeCoordinator, LoudActivity
+from wyoming_servers.pipelines.fake import SPECS, FakeCoordinator, LoudnessVad
 from wyoming_servers.pipelines.tts import TtsPipeline
 from wyoming_servers.pipelines.wake import WakePipeline
 from wyoming_servers.servers.connection import Connection
@@ -111,7 +111,7 @@ class Running:
 
     async def freed(self) -> None:
         """Wait until no model is held or waited for."""
-        await _until(lambda: not self.coordinator.held and not self.coordinator.waiting)
+        await _until(lambda: not self.coordinator.active_leases and not self.coordinator.waiting)
 
     async def empty(self) -> None:
         """Wait until no client is connected."""
@@ -123,7 +123,7 @@ class Running:
 
     async def held(self) -> None:
         """Wait until a model is held."""
-        await _until(lambda: self.coordinator.held > 0)
+        await _until(lambda: self.coordinator.active_leases > 0)
 
     async def working(self, count: int) -> None:
         """Wait until so many inferences have begun."""
@@ -169,7 +169,7 @@ async def serve() -> AsyncIterator[Serve]:
         servers = WyomingServers(
             config,
             SPECS,
-            AsrPipeline(coordinator, SPECS, config, bus, time, activity=LoudActivity),
+            AsrPipeline(coordinator, SPECS, config, bus, time, activity=LoudnessVad),
             TtsPipeline(coordinator, SPECS, config, bus, time),
             WakePipeline(coordinator, SPECS, config, bus, time),
             time,

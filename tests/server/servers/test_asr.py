@@ -13,11 +13,11 @@ from wyoming.asr import (
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.client import AsyncTcpClient
 
-from wyoming_servers.domain import Kind
+from wyoming_servers.domain import Task
 from wyoming_servers.errors import InferenceFailedError, LoadFailedError
 from wyoming_servers.pipelines import partials
-from wyoming_servers.pipelines.fake import FakeRun, count_seconds
-from wyoming_servers.worker.base import Chunk
+from wyoming_servers.pipelines.fake import ScriptedRun, transcribe_duration
+from wyoming_servers.worker.base import OutputChunk
 
 Serve = Callable[..., Any]
 Connect = Callable[..., Any]
@@ -57,16 +57,16 @@ async def test_an_empty_transcript_has_no_pieces(
 async def test_who_asks_for_it_sees_the_transcript_grow(
     serve: Serve, connect: Connect, speech: Sound, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def more_and_more(run: FakeRun) -> AsyncIterator[Chunk]:
+    async def more_and_more(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
         async for _ in run.input():
             pass
         words = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
         run.answer = {"text": " ".join(words[: 3 + len(running.coordinator.runs)])}
-        yield Chunk({})
+        yield OutputChunk({})
 
-    monkeypatch.setattr(partials, "INTERVAL", 0.02)
+    monkeypatch.setattr(partials, "PARTIAL_INTERVAL", 0.02)
     running = await serve()
-    running.coordinator.engines[Kind.ASR] = more_and_more
+    running.coordinator.inferences[Task.ASR] = more_and_more
     client = await connect(running.ports["asr"])
     await client.send("transcribe", context={"partials": True})
     await client.audio(speech(0.9))
@@ -88,12 +88,12 @@ async def test_who_asks_for_it_sees_the_transcript_grow(
 async def test_an_error_is_the_end_of_a_stream(
     serve: Serve, connect: Connect, speech: Sound
 ) -> None:
-    async def die(run: FakeRun) -> AsyncIterator[Chunk]:
+    async def die(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
         raise InferenceFailedError("killed by signal 9")
-        yield Chunk({})
+        yield OutputChunk({})
 
     running = await serve()
-    running.coordinator.engines[Kind.ASR] = die
+    running.coordinator.inferences[Task.ASR] = die
     client = await connect(running.ports["asr"])
     await client.utter(speech(1.0), context={"partials": True})
     (error,) = await client.read_until("error", "transcript", "transcript-stop")
@@ -116,13 +116,13 @@ async def test_several_utterances_follow_on_one_connection(
 async def test_utterances_sent_without_waiting_are_answered_in_order(
     serve: Serve, connect: Connect, speech: Sound
 ) -> None:
-    async def slowly(run: FakeRun) -> AsyncIterator[Chunk]:
-        async for chunk in count_seconds(run):
+    async def slowly(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
+        async for chunk in transcribe_duration(run):
             await asyncio.sleep(0.02)
             yield chunk
 
     running = await serve()
-    running.coordinator.engines[Kind.ASR] = slowly
+    running.coordinator.inferences[Task.ASR] = slowly
     client = await connect(running.ports["asr"])
     await client.utter(speech(1.0))
     await client.utter(speech(3.0), language="de")
@@ -353,9 +353,9 @@ async def test_names_and_patience_reach_the_worker(
     assert (asked["names"], asked["terms"]) == (["Ecobee"], ["dim"])
 
 
-async def never(run: FakeRun) -> AsyncIterator[Chunk]:
+async def never(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
     await asyncio.Event().wait()
-    yield Chunk({})
+    yield OutputChunk({})
 
 
 async def test_a_recording_is_not_ended_by_its_pause(
@@ -386,7 +386,7 @@ async def test_a_client_that_leaves_frees_the_model(
     serve: Serve, connect: Connect, speech: Sound, quiet: Sound, phase: str
 ) -> None:
     running = await serve()
-    running.coordinator.engines[Kind.ASR] = never
+    running.coordinator.inferences[Task.ASR] = never
     if phase == "loading":
         running.coordinator.gate.clear()
     client = await connect(running.ports["asr"])
@@ -437,7 +437,7 @@ async def test_a_failed_load_is_told_while_the_person_still_speaks(
     await client.send("transcribe")
     await client.audio(speech(0.5))
     await running.waited_for()
-    running.coordinator.refusals.append(LoadFailedError("The file is broken."))
+    running.coordinator.lease_errors.append(LoadFailedError("The file is broken."))
     running.coordinator.gate.set()
     error = await client.ask("error")
     assert error["code"] == "LOAD_FAILED"
@@ -452,16 +452,16 @@ async def test_a_failed_load_is_told_while_the_person_still_speaks(
 async def test_a_dead_worker_is_an_error_and_the_next_utterance_works(
     serve: Serve, connect: Connect, speech: Sound
 ) -> None:
-    async def die(run: FakeRun) -> AsyncIterator[Chunk]:
+    async def die(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
         raise InferenceFailedError("killed by signal 9")
-        yield Chunk({})
+        yield OutputChunk({})
 
     running = await serve()
-    running.coordinator.engines[Kind.ASR] = die
+    running.coordinator.inferences[Task.ASR] = die
     client = await connect(running.ports["asr"])
     await client.utter(speech(1.0))
     assert (await client.ask("error"))["code"] == "INFERENCE_FAILED"
-    running.coordinator.engines[Kind.ASR] = count_seconds
+    running.coordinator.inferences[Task.ASR] = transcribe_duration
     await client.utter(speech(1.0))
     assert (await client.ask("transcript"))["text"] == "1.0 seconds"
 
@@ -469,12 +469,12 @@ async def test_a_dead_worker_is_an_error_and_the_next_utterance_works(
 async def test_a_bug_is_told_without_its_details_and_logged_with_them(
     serve: Serve, connect: Connect, speech: Sound, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def stumble(run: FakeRun) -> AsyncIterator[Chunk]:
+    async def stumble(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
         raise KeyError("secret detail")
-        yield Chunk({})
+        yield OutputChunk({})
 
     running = await serve()
-    running.coordinator.engines[Kind.ASR] = stumble
+    running.coordinator.inferences[Task.ASR] = stumble
     client = await connect(running.ports["asr"])
     await client.utter(speech(1.0))
     error = await client.ask("error")

@@ -10,9 +10,9 @@ from wyoming.info import Describe, Info
 from wyoming.ping import Ping, Pong
 
 from wyoming_servers.clock import FakeClock
-from wyoming_servers.domain import Kind
-from wyoming_servers.pipelines.fake import FakeRun
-from wyoming_servers.worker.base import Chunk
+from wyoming_servers.domain import Task
+from wyoming_servers.pipelines.fake import ScriptedRun
+from wyoming_servers.worker.base import OutputChunk
 
 Serve = Callable[..., Any]
 Connect = Callable[..., Any]
@@ -124,9 +124,9 @@ async def test_unknown_events_and_fields_are_ignored(
     assert await client.is_alive()
 
 
-async def never(run: FakeRun) -> AsyncIterator[Chunk]:
+async def never(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
     await asyncio.Event().wait()
-    yield Chunk({})
+    yield OutputChunk({})
 
 
 @pytest.mark.parametrize("service", ["asr", "tts"])
@@ -134,7 +134,7 @@ async def test_describe_is_answered_on_a_connection_that_waits_for_its_work(
     serve: Serve, connect: Connect, speech: Callable[[float], bytes], service: str
 ) -> None:
     running = await serve()
-    running.coordinator.engines |= {Kind.ASR: never, Kind.TTS: never}
+    running.coordinator.inferences |= {Task.ASR: never, Task.TTS: never}
     client = await connect(running.ports[service])
     if service == "asr":
         await client.utter(speech(1.0))
@@ -204,7 +204,7 @@ async def test_a_client_that_waits_for_us_is_not_cut_off(
 ) -> None:
     clock = FakeClock()
     running = await serve(clock, limits={"idle": 60, "request": 500})
-    running.coordinator.engines |= {Kind.ASR: never, Kind.TTS: never}
+    running.coordinator.inferences |= {Task.ASR: never, Task.TTS: never}
     asr = await connect(running.ports["asr"])
     await asr.utter(speech(1.0))
     tts = await connect(running.ports["tts"])
@@ -240,7 +240,7 @@ async def test_a_client_that_leaves_is_noticed_however_much_it_has_sent(
     serve: Serve, connect: Connect, speech: Callable[[float], bytes], service: str
 ) -> None:
     running = await serve()
-    running.coordinator.engines |= {Kind.ASR: never, Kind.TTS: never}
+    running.coordinator.inferences |= {Task.ASR: never, Task.TTS: never}
     client = await connect(running.ports[service])
     if service == "asr":
         await client.utter(speech(1.0))
@@ -258,7 +258,7 @@ async def test_a_client_that_sends_without_end_while_we_work_is_cut_off(
     serve: Serve, connect: Connect
 ) -> None:
     running = await serve()
-    running.coordinator.engines[Kind.TTS] = never
+    running.coordinator.inferences[Task.TTS] = never
     client = await connect(running.ports["tts"])
 
     async def send_for_ever() -> None:

@@ -10,18 +10,18 @@ from wyoming_servers.servers import fields
 @pytest.mark.parametrize(
     ("read", "value"),
     [
-        (fields.text, 1),
-        (fields.text, None),
-        (fields.optional_text, []),
-        (fields.texts, "a"),
-        (fields.texts, ["a", 1]),
-        (fields.texts, {"a": 1}),
-        (fields.optional_flag, 1),
-        (fields.optional_number, "1"),
-        (fields.optional_number, True),
-        (fields.optional_number, 10**400),
-        (fields.section, "a"),
-        (fields.section, [1]),
+        (fields.require_str, 1),
+        (fields.require_str, None),
+        (fields.optional_str, []),
+        (fields.str_list, "a"),
+        (fields.str_list, ["a", 1]),
+        (fields.str_list, {"a": 1}),
+        (fields.optional_bool, 1),
+        (fields.optional_float, "1"),
+        (fields.optional_float, True),
+        (fields.optional_float, 10**400),
+        (fields.mapping, "a"),
+        (fields.mapping, [1]),
     ],
 )
 def test_a_field_of_another_type_is_named(read: Any, value: Any) -> None:
@@ -31,11 +31,11 @@ def test_a_field_of_another_type_is_named(read: Any, value: Any) -> None:
 
 def test_null_is_the_same_as_absent() -> None:
     for data in ({}, {"field": None}):
-        assert fields.optional_text(data, "field") is None
-        assert fields.texts(data, "field") == ()
-        assert fields.optional_flag(data, "field") is None
-        assert fields.optional_number(data, "field") is None
-        assert fields.section(data, "field") == {}
+        assert fields.optional_str(data, "field") is None
+        assert fields.str_list(data, "field") == ()
+        assert fields.optional_bool(data, "field") is None
+        assert fields.optional_float(data, "field") is None
+        assert fields.mapping(data, "field") == {}
         assert fields.timestamp({"timestamp": None}) is None
 
 
@@ -59,5 +59,5 @@ def test_what_a_chunk_does_not_say_is_as_before() -> None:
 
 
 def test_a_number_may_be_whole() -> None:
-    assert fields.optional_number({"speed": 2}, "speed") == 2.0
-    assert fields.optional_flag({"on": False}, "on") is False
+    assert fields.optional_float({"speed": 2}, "speed") == 2.0
+    assert fields.optional_bool({"on": False}, "on") is False

@@ -4,11 +4,11 @@ import pytest
 from wyoming.event import Event
 
 from wyoming_servers.errors import BusyError
-from wyoming_servers.servers.inbox import JOINED_BYTES, Inbox
+from wyoming_servers.servers.inbox import MAX_JOINED_BYTES, EventQueue
 
 
 async def test_events_come_out_in_order() -> None:
-    inbox = Inbox(100, 1_000)
+    inbox = EventQueue(100, 1_000)
     for name in "abc":
         await inbox.put(Event(name), 10)
     assert [(await inbox.get()).type for _ in range(3)] == ["a", "b", "c"]
@@ -16,7 +16,7 @@ async def test_events_come_out_in_order() -> None:
 
 
 async def test_a_full_inbox_waits_while_somebody_works_it_off() -> None:
-    inbox = Inbox(100, 1_000)
+    inbox = EventQueue(100, 1_000)
     await inbox.put(Event("large"), 100)
     putting = asyncio.create_task(inbox.put(Event("next"), 1))
     await asyncio.sleep(0)
@@ -27,13 +27,13 @@ async def test_a_full_inbox_waits_while_somebody_works_it_off() -> None:
 
 
 async def test_one_event_over_the_limit_is_taken_alone() -> None:
-    inbox = Inbox(100, 1_000)
+    inbox = EventQueue(100, 1_000)
     await inbox.put(Event("huge"), 10_000)
     assert (await inbox.get()).type == "huge"
 
 
 async def test_if_nobody_works_it_off_reading_goes_on_up_to_the_limit() -> None:
-    inbox = Inbox(100, 1_000, patience=0.01)
+    inbox = EventQueue(100, 1_000, patience=0.01)
     for _ in range(10):
         await inbox.put(Event("a"), 100)
     with pytest.raises(BusyError):
@@ -46,7 +46,7 @@ def sound(payload: bytes, **data: object) -> Event:
 
 async def taken(*events: Event) -> list[Event]:
     """Put events in, and take all out."""
-    inbox = Inbox()
+    inbox = EventQueue()
     for event in events:
         await inbox.put(event, 1)
     found = []
@@ -63,7 +63,7 @@ async def test_small_chunks_of_audio_that_wait_come_as_one() -> None:
         chunk.payload or b"" for chunk in chunks
     )
     assert all(event.data == {"rate": 16_000} for event in found[:3])
-    assert max(len(event.payload or b"") for event in found) <= JOINED_BYTES + 960
+    assert max(len(event.payload or b"") for event in found) <= MAX_JOINED_BYTES + 960
 
 
 async def test_audio_of_another_kind_or_with_a_time_of_its_own_stays_apart() -> None:
@@ -75,7 +75,7 @@ async def test_audio_of_another_kind_or_with_a_time_of_its_own_stays_apart() -> 
 
 
 async def test_what_was_joined_makes_room_for_as_much() -> None:
-    inbox = Inbox(100, 1_000)
+    inbox = EventQueue(100, 1_000)
     for _ in range(2):
         await inbox.put(sound(b"ab"), 50)
     putting = asyncio.create_task(inbox.put(sound(b"ab"), 50))
@@ -86,7 +86,7 @@ async def test_what_was_joined_makes_room_for_as_much() -> None:
 
 
 async def test_an_empty_inbox_waits() -> None:
-    inbox = Inbox(100, 1_000)
+    inbox = EventQueue(100, 1_000)
     getting = asyncio.create_task(inbox.get())
     await asyncio.sleep(0)
     assert not getting.done()

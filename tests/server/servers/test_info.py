@@ -6,8 +6,8 @@ import pytest
 from wyoming_servers.config.schema import Config, WakeSection
 from wyoming_servers.domain import ModelSpec
 from wyoming_servers.pipelines.fake import SPECS
-from wyoming_servers.pipelines.voices import VoiceBook
-from wyoming_servers.pipelines.words import WordBook
+from wyoming_servers.pipelines.voices import VoiceRegistry
+from wyoming_servers.pipelines.words import WakeWordRegistry
 from wyoming_servers.servers.info import InfoCache, asr_info, tts_info, wake_info
 
 
@@ -43,7 +43,7 @@ def test_the_client_needs_a_vad_only_if_we_do_not_end_the_turn(ours: bool) -> No
 
 
 def test_the_default_voice_sorts_first_by_description() -> None:
-    (program,) = tts_info(VoiceBook(SPECS, "en_US-joe")).tts
+    (program,) = tts_info(VoiceRegistry(SPECS, "en_US-joe")).tts
     assert program.supports_synthesize_streaming
     first, *_ = sorted(program.voices, key=lambda voice: voice.description or "")
     assert first.name == program.voices[0].name == "en_US-joe"
@@ -52,7 +52,7 @@ def test_the_default_voice_sorts_first_by_description() -> None:
 
 
 def test_wake_words_have_their_phrase() -> None:
-    (program,) = wake_info(WordBook(SPECS, WakeSection(models=["alexa", "hey_jarvis"]))).wake
+    (program,) = wake_info(WakeWordRegistry(SPECS, WakeSection(models=["alexa", "hey_jarvis"]))).wake
     assert [(model.name, model.phrase) for model in program.models] == [
         ("alexa", "alexa"),
         ("hey_jarvis", "hey jarvis"),
@@ -61,8 +61,8 @@ def test_wake_words_have_their_phrase() -> None:
 
 def test_what_is_not_installed_is_not_offered() -> None:
     assert asr_info({}, config()).asr == []
-    assert tts_info(VoiceBook({}, "en_US-joe")).tts == []
-    assert wake_info(WordBook({}, WakeSection())).wake == []
+    assert tts_info(VoiceRegistry({}, "en_US-joe")).tts == []
+    assert wake_info(WakeWordRegistry({}, WakeSection())).wake == []
 
 
 def test_the_info_changes_only_when_models_come_or_go() -> None:

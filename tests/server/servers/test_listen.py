@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from wyoming_servers.clock import FakeClock
-from wyoming_servers.domain import Kind
+from wyoming_servers.domain import Task
 from wyoming_servers.errors import BusyError
-from wyoming_servers.pipelines.fake import FakeRun
-from wyoming_servers.worker.base import Chunk
+from wyoming_servers.pipelines.fake import ScriptedRun
+from wyoming_servers.worker.base import OutputChunk
 
 Serve = Callable[..., Any]
 Connect = Callable[..., Any]
@@ -56,13 +56,13 @@ async def test_a_service_that_is_not_wanted_has_no_port(serve: Serve) -> None:
     assert set(running.ports) == {"tts"}
 
 
-def held_back(gate: asyncio.Event) -> Callable[[FakeRun], AsyncIterator[Chunk]]:
+def held_back(gate: asyncio.Event) -> Callable[[ScriptedRun], AsyncIterator[OutputChunk]]:
     """Make a voice that waits for the gate before the end of its audio."""
 
-    async def speak(run: FakeRun) -> AsyncIterator[Chunk]:
-        yield Chunk({}, bytes(8_192))
+    async def speak(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
+        yield OutputChunk({}, bytes(8_192))
         await gate.wait()
-        yield Chunk({}, bytes(8_192))
+        yield OutputChunk({}, bytes(8_192))
 
     return speak
 
@@ -72,7 +72,7 @@ async def test_a_stop_lets_the_open_request_end_and_takes_no_other(
 ) -> None:
     running = await serve(FakeClock())
     gate = asyncio.Event()
-    running.coordinator.engines[Kind.TTS] = held_back(gate)
+    running.coordinator.inferences[Task.TTS] = held_back(gate)
     port = running.ports["tts"]
     idle = await connect(port)
     assert await idle.is_alive()
@@ -95,7 +95,7 @@ async def test_after_the_grace_time_the_open_request_is_told(
 ) -> None:
     clock = FakeClock()
     running = await serve(clock)
-    running.coordinator.engines[Kind.TTS] = held_back(asyncio.Event())
+    running.coordinator.inferences[Task.TTS] = held_back(asyncio.Event())
     client = await connect(running.ports["tts"])
     await client.send("synthesize", text="Hello.")
     await client.read_until("audio-chunk")

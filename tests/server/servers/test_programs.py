@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from wyoming_servers.domain import extra_service
+from wyoming_servers.domain import model_service_name
 from wyoming_servers.errors import BusyError
 from wyoming_servers.pipelines.fake import SPECS
-from wyoming_servers.servers.programs import Programs
+from wyoming_servers.servers.programs import ProgramRegistry
 
 Serve = Callable[..., Awaitable[Any]]
 Connect = Callable[..., Awaitable[Any]]
 
-ENGLISH = extra_service("asr/english")
+ENGLISH = model_service_name("asr/english")
 
 
 async def heard_by(running: Any, client: Any, speech: bytes, **transcribe: Any) -> str:
@@ -183,7 +183,7 @@ async def test_no_extra_port_is_open_while_speech_to_text_is_off(serve: Serve) -
 
 def test_a_model_that_came_while_the_server_runs_can_be_selected() -> None:
     specs = {"asr/many": SPECS["asr/many"]}
-    programs = Programs(specs)
+    programs = ProgramRegistry(specs)
     assert programs.find("asr/english") is None
     specs["asr/english"] = SPECS["asr/english"]
     assert programs.find("asr/english") == ("asr/english",)

@@ -1,13 +1,13 @@
 import pytest
 
 from wyoming_servers.errors import BadRequestError
-from wyoming_servers.servers.ssml import Pace, Pause, Ssml, SsmlEvent, Words
+from wyoming_servers.servers.ssml import ProsodyRate, Break, SsmlParser, SsmlEvent, SpeakText
 
 
 def said(pieces: list[list[SsmlEvent]]) -> str:
     """Return the words; a pause is white space."""
     events = [event for piece in pieces for event in piece]
-    return "".join(event.text if isinstance(event, Words) else " " for event in events)
+    return "".join(event.text if isinstance(event, SpeakText) else " " for event in events)
 
 
 @pytest.mark.parametrize(
@@ -26,20 +26,20 @@ def said(pieces: list[list[SsmlEvent]]) -> str:
 )
 @pytest.mark.parametrize("step", [1, 5, 1_000])
 def test_markup_is_dropped_and_its_text_kept(markup: str, words: str, step: int) -> None:
-    parser = Ssml(1_000)
+    parser = SsmlParser(1_000)
     pieces = [parser.events(markup[at : at + step]) for at in range(0, len(markup), step)]
     text = said([*pieces, parser.events("", complete=True)])
     assert text.split()[: len(words.split())] == words.split()
 
 
 def test_paragraphs_end_what_is_said() -> None:
-    parser = Ssml(100)
+    parser = SsmlParser(100)
     events = parser.events("<p>One</p><p>Two</p>", complete=True)
-    assert events == [Words("One\n\nTwo\n\n")]
+    assert events == [SpeakText("One\n\nTwo\n\n")]
 
 
 def test_more_markup_than_the_limit_is_refused() -> None:
-    parser = Ssml(10)
+    parser = SsmlParser(10)
     parser.events("<speak>")
     with pytest.raises(BadRequestError):
         parser.events("1234")
@@ -48,21 +48,21 @@ def test_more_markup_than_the_limit_is_refused() -> None:
 @pytest.mark.parametrize(
     ("markup", "events"),
     [
-        ('a<break time="500ms"/>b', [Words("a"), Pause(0.5), Words("b")]),
-        ('a<break time="90s"/>', [Words("a"), Pause(10.0)]),
-        ("a<break/>", [Words("a"), Pause(0.4)]),
-        ('a<break strength="strong"/>', [Words("a"), Pause(0.7)]),
-        ('<prosody rate="slow">a</prosody>b', [Pace(0.75), Words("a"), Pace(1.0), Words("b")]),
-        ('<prosody rate="+50%">a', [Pace(1.5), Words("a")]),
-        ('<prosody rate="80%"><prosody rate="50%">a', [Pace(0.8), Pace(0.4), Words("a")]),
-        ('<prosody rate="wrong" pitch="high">a', [Pace(1.0), Words("a")]),
-        ('<sub alias="World Wide Web">WWW</sub>!', [Words("World Wide Web!")]),
-        ('<phoneme alphabet="ipa" ph="həlˈoʊ">hi</phoneme>', [Words("[[həlˈoʊ]]")]),
-        ('<phoneme alphabet="x-sampa" ph="h@">hi</phoneme>', [Words("hi")]),
-        ('<say-as interpret-as="characters">AB1</say-as>', [Words("A B 1")]),
-        ('<say-as interpret-as="date">1/2/2026</say-as>', [Words("1/2/2026")]),
-        ("<unknown>a</unknown>", [Words("a")]),
+        ('a<break time="500ms"/>b', [SpeakText("a"), Break(0.5), SpeakText("b")]),
+        ('a<break time="90s"/>', [SpeakText("a"), Break(10.0)]),
+        ("a<break/>", [SpeakText("a"), Break(0.4)]),
+        ('a<break strength="strong"/>', [SpeakText("a"), Break(0.7)]),
+        ('<prosody rate="slow">a</prosody>b', [ProsodyRate(0.75), SpeakText("a"), ProsodyRate(1.0), SpeakText("b")]),
+        ('<prosody rate="+50%">a', [ProsodyRate(1.5), SpeakText("a")]),
+        ('<prosody rate="80%"><prosody rate="50%">a', [ProsodyRate(0.8), ProsodyRate(0.4), SpeakText("a")]),
+        ('<prosody rate="wrong" pitch="high">a', [ProsodyRate(1.0), SpeakText("a")]),
+        ('<sub alias="World Wide Web">WWW</sub>!', [SpeakText("World Wide Web!")]),
+        ('<phoneme alphabet="ipa" ph="həlˈoʊ">hi</phoneme>', [SpeakText("[[həlˈoʊ]]")]),
+        ('<phoneme alphabet="x-sampa" ph="h@">hi</phoneme>', [SpeakText("hi")]),
+        ('<say-as interpret-as="characters">AB1</say-as>', [SpeakText("A B 1")]),
+        ('<say-as interpret-as="date">1/2/2026</say-as>', [SpeakText("1/2/2026")]),
+        ("<unknown>a</unknown>", [SpeakText("a")]),
     ],
 )
 def test_what_a_voice_can_do_is_told(markup: str, events: list[SsmlEvent]) -> None:
-    assert Ssml(1_000).events(markup, complete=True) == events
+    assert SsmlParser(1_000).events(markup, complete=True) == events

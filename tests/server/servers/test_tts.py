@@ -6,10 +6,10 @@ import pytest
 from wyoming.client import AsyncTcpClient
 from wyoming.tts import Synthesize, SynthesizeVoice
 
-from wyoming_servers.domain import Kind
+from wyoming_servers.domain import Task
 from wyoming_servers.errors import InferenceFailedError
-from wyoming_servers.pipelines.fake import FakeRun, hum
-from wyoming_servers.worker.base import Chunk
+from wyoming_servers.pipelines.fake import ScriptedRun, synthesize_tone
+from wyoming_servers.worker.base import OutputChunk
 
 Serve = Callable[..., Any]
 Connect = Callable[..., Any]
@@ -249,14 +249,14 @@ async def test_a_second_start_forgets_the_first_stream(serve: Serve, connect: Co
     assert [run.request["text"] for run in running.coordinator.runs] == ["New."]
 
 
-async def die(run: FakeRun) -> AsyncIterator[Chunk]:
-    yield Chunk({}, b"\x10\x20" * 9_000)
+async def die(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
+    yield OutputChunk({}, b"\x10\x20" * 9_000)
     raise InferenceFailedError("killed by signal 9")
 
 
 async def test_after_a_failure_comes_no_audio_stop(serve: Serve, connect: Connect) -> None:
     running = await serve()
-    running.coordinator.engines[Kind.TTS] = die
+    running.coordinator.inferences[Task.TTS] = die
     client = await connect(running.ports["tts"])
     await client.send("synthesize", text="Hello.")
     events = await client.read_until("error")
@@ -267,12 +267,12 @@ async def test_after_a_failure_comes_no_audio_stop(serve: Serve, connect: Connec
 
 async def test_a_stream_that_fails_ends_with_its_error(serve: Serve, connect: Connect) -> None:
     running = await serve()
-    running.coordinator.engines[Kind.TTS] = die
+    running.coordinator.inferences[Task.TTS] = die
     client = await connect(running.ports["tts"])
     await client.send("synthesize-start")
     await client.send("synthesize-chunk", text="Hello there. It ")
     assert types(await client.read_until("error")) == ["audio-start", "audio-chunk", "error"]
-    running.coordinator.engines[Kind.TTS] = hum
+    running.coordinator.inferences[Task.TTS] = synthesize_tone
     await client.send("synthesize-chunk", text="is nine.")
     await client.send("synthesize", text="Hello there. It is nine.")
     await client.send("synthesize-stop")
@@ -286,7 +286,7 @@ async def test_a_stream_that_fails_after_its_stop_is_forgotten(
     serve: Serve, connect: Connect
 ) -> None:
     running = await serve()
-    running.coordinator.engines[Kind.TTS] = die
+    running.coordinator.inferences[Task.TTS] = die
     client = await connect(running.ports["tts"])
     await client.send("synthesize-start")
     await client.send("synthesize-chunk", text="Hello.")
@@ -327,8 +327,8 @@ async def test_a_language_chooses_the_voice(serve: Serve, connect: Connect) -> N
     assert running.coordinator.leased == ["tts/others"]
 
 
-async def never(run: FakeRun) -> AsyncIterator[Chunk]:
-    yield Chunk({}, bytes(8_192))
+async def never(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
+    yield OutputChunk({}, bytes(8_192))
     await asyncio.Event().wait()
 
 
@@ -337,7 +337,7 @@ async def test_a_client_that_leaves_frees_the_model(
     serve: Serve, connect: Connect, phase: str
 ) -> None:
     running = await serve()
-    running.coordinator.engines[Kind.TTS] = never
+    running.coordinator.inferences[Task.TTS] = never
     if phase == "loading":
         running.coordinator.gate.clear()
     client = await connect(running.ports["tts"])
@@ -362,12 +362,12 @@ async def test_two_clients_take_turns_sentence_by_sentence(serve: Serve, connect
     running = await serve()
     one_at_a_time = asyncio.Lock()
 
-    async def work(run: FakeRun) -> AsyncIterator[Chunk]:
+    async def work(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
         async with one_at_a_time:
             await asyncio.sleep(0.01)
-            yield Chunk({}, bytes(20_000))
+            yield OutputChunk({}, bytes(20_000))
 
-    running.coordinator.engines[Kind.TTS] = work
+    running.coordinator.inferences[Task.TTS] = work
     long = await connect(running.ports["tts"])
     short = await connect(running.ports["tts"])
     await long.send("synthesize", text=" ".join(f"This is sentence {n}." for n in range(40)))

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from wyoming_servers.domain import Kind
-from wyoming_servers.engines.speaking import gain, limit
-from wyoming_servers.pipelines.fake import FakeRun
-from wyoming_servers.worker.base import Chunk
+from wyoming_servers.domain import Task
+from wyoming_servers.engines.speaking import loudness_gain, soft_limit
+from wyoming_servers.pipelines.fake import ScriptedRun
+from wyoming_servers.worker.base import OutputChunk
 
 Serve = Callable[..., Any]
 Connect = Callable[..., Any]
@@ -35,10 +35,10 @@ class Gate:
     def __init__(self) -> None:
         self.opened = asyncio.Event()
 
-    async def speak(self, run: FakeRun) -> AsyncIterator[Chunk]:
-        yield Chunk({}, bytes(16_000))
+    async def speak(self, run: ScriptedRun) -> AsyncIterator[OutputChunk]:
+        yield OutputChunk({}, bytes(16_000))
         await self.opened.wait()
-        yield Chunk({}, bytes(16_000))
+        yield OutputChunk({}, bytes(16_000))
 
 
 @pytest.mark.parametrize("busy", ["loading", "speaking"])
@@ -46,7 +46,7 @@ async def test_a_description_does_not_wait_for_a_model_that_loads_or_speaks(
     serve: Serve, connect: Connect, busy: str
 ) -> None:
     running, gate = await serve(), Gate()
-    running.coordinator.engines[Kind.TTS] = gate.speak
+    running.coordinator.inferences[Task.TTS] = gate.speak
     if busy == "loading":
         running.coordinator.gate.clear()
     speaking = await connect(running.ports["tts"])
@@ -60,7 +60,7 @@ async def test_a_description_does_not_wait_for_a_model_that_loads_or_speaks(
 async def test_two_clients_hear_two_voices_at_the_same_time(serve: Serve, connect: Connect) -> None:
     """Nobody's voice is taken from a variable that another request has changed."""
     running, gate = await serve(), Gate()
-    running.coordinator.engines[Kind.TTS] = gate.speak
+    running.coordinator.inferences[Task.TTS] = gate.speak
     voices = ["en_US-joe", "de_DE-eva", "en_GB-amy"]
     clients = [await connect(running.ports["tts"]) for _ in voices]
     for client, voice in zip(clients, voices, strict=True):
@@ -77,7 +77,7 @@ async def test_two_clients_hear_two_voices_at_the_same_time(serve: Serve, connec
 async def test_audio_leaves_before_its_sentence_is_complete(serve: Serve, connect: Connect) -> None:
     """Nothing goes through a file that must be closed first."""
     running, gate = await serve(), Gate()
-    running.coordinator.engines[Kind.TTS] = gate.speak
+    running.coordinator.inferences[Task.TTS] = gate.speak
     client = await connect(running.ports["tts"])
     await client.send("synthesize", text="A long sentence.")
     await client.read_until("audio-chunk")
@@ -169,7 +169,7 @@ async def test_a_text_format_and_a_speed_are_followed(serve: Serve, connect: Con
 async def test_a_voice_that_only_makes_silence_is_heard_out(serve: Serve, connect: Connect) -> None:
     running, gate = await serve(), Gate()
     gate.opened.set()
-    running.coordinator.engines[Kind.TTS] = gate.speak
+    running.coordinator.inferences[Task.TTS] = gate.speak
     client = await connect(running.ports["tts"])
     await client.send("synthesize", text="Hush.")
     events = await client.read_until(WHOLE)
@@ -179,5 +179,5 @@ async def test_a_voice_that_only_makes_silence_is_heard_out(serve: Serve, connec
 @pytest.mark.parametrize("length", [0, 1, 1_000])
 def test_silence_is_not_made_louder_and_divides_nothing(length: int) -> None:
     nothing = np.zeros(length, np.float32)
-    assert gain(nothing) == 1.0
-    assert not limit(nothing).any()
+    assert loudness_gain(nothing) == 1.0
+    assert not soft_limit(nothing).any()

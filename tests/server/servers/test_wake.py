@@ -7,10 +7,10 @@ from wyoming.audio import AudioChunk, AudioStart
 from wyoming.client import AsyncTcpClient
 from wyoming.wake import Detect, Detection
 
-from wyoming_servers.domain import Kind
+from wyoming_servers.domain import Task
 from wyoming_servers.errors import InferenceFailedError, LoadFailedError
-from wyoming_servers.pipelines.fake import FakeRun, hear_loud
-from wyoming_servers.worker.base import Chunk
+from wyoming_servers.pipelines.fake import ScriptedRun, detect_loud_sound
+from wyoming_servers.worker.base import OutputChunk
 
 Serve = Callable[..., Any]
 Connect = Callable[..., Any]
@@ -152,14 +152,14 @@ async def test_a_bad_audio_start_is_an_error(serve: Serve, connect: Connect) -> 
 
 
 async def test_a_stream_outlives_its_worker(serve: Serve, connect: Connect) -> None:
-    async def die(run: FakeRun) -> AsyncIterator[Chunk]:
-        running.coordinator.engines[Kind.WAKE] = hear_loud
+    async def die(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
+        running.coordinator.inferences[Task.WAKE] = detect_loud_sound
         async for _ in run.input():
             raise InferenceFailedError("killed by signal 9")
-        yield Chunk({})
+        yield OutputChunk({})
 
     running = await serve()
-    running.coordinator.engines[Kind.WAKE] = die
+    running.coordinator.inferences[Task.WAKE] = die
     client = await connect(running.ports["wake"])
     await client.send("detect")
     await client.send("audio-chunk", HUSH, **AUDIO)
@@ -170,7 +170,7 @@ async def test_a_stream_outlives_its_worker(serve: Serve, connect: Connect) -> N
 
 async def test_a_model_that_cannot_be_loaded_is_one_error(serve: Serve, connect: Connect) -> None:
     running = await serve()
-    running.coordinator.refusals.append(LoadFailedError("The file is broken."))
+    running.coordinator.lease_errors.append(LoadFailedError("The file is broken."))
     client = await connect(running.ports["wake"])
     await client.send("detect")
     for _ in range(5):

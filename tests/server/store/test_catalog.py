@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from wyoming_servers.domain import Kind
+from wyoming_servers.domain import Task
 from wyoming_servers.engines.registry import ENGINES
 from wyoming_servers.errors import InternalError, ModelMissingError
 from wyoming_servers.store.catalog import Catalog, ModelEntry, builtin_catalog, read_catalog
@@ -29,7 +29,7 @@ def test_every_entry_is_complete(entry: ModelEntry) -> None:
     assert entry.title
     assert all(file.size for file in entry.files)
     assert entry.library is not None or (entry.files and entry.sources)
-    assert bool(entry.offers) == (entry.kind is not Kind.ASR)
+    assert bool(entry.offers) == (entry.kind is not Task.ASR)
     # The file that is large, and runs, is always checked against a published hash.
     assert all(file.sha256 for file in entry.files if (file.size or 0) > 10_000_000)
 
@@ -49,10 +49,10 @@ def test_non_commercial_models_say_so() -> None:
 
 def test_a_voice_leads_to_its_model() -> None:
     catalog = builtin_catalog()
-    found = catalog.offering(Kind.TTS, "fr_FR-siwis-medium")
+    found = catalog.find_by_offer(Task.TTS, "fr_FR-siwis-medium")
     assert found is not None
     assert found.id == "piper/fr_FR-siwis-medium"
-    assert catalog.offering(Kind.WAKE, "fr_FR-siwis-medium") is None
+    assert catalog.find_by_offer(Task.WAKE, "fr_FR-siwis-medium") is None
 
 
 def test_words_say_what_to_say() -> None:

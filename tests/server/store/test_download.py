@@ -14,12 +14,12 @@ import pytest
 
 from wyoming_servers.store.download import Downloader
 from wyoming_servers.store.faults import DiskFullError, DownloadError
-from wyoming_servers.store.transfer import Expected
+from wyoming_servers.store.transfer import ExpectedFile
 
 STALL = 0.2
 CONTENT = bytes(range(256)) * 800
 SHA = hashlib.sha256(CONTENT).hexdigest()
-KNOWN = Expected(len(CONTENT), SHA)
+KNOWN = ExpectedFile(len(CONTENT), SHA)
 
 Fetch = Callable[..., Awaitable[str]]
 
@@ -39,7 +39,7 @@ async def fetch(target: Path, hasty: Any) -> AsyncIterator[Fetch]:
     async with httpx.AsyncClient(trust_env=False) as client:
 
         async def run(
-            *urls: str, expected: Expected = KNOWN, seen: Any = None, stall: float = 30
+            *urls: str, expected: ExpectedFile = KNOWN, seen: Any = None, stall: float = 30
         ) -> str:
             downloader = Downloader(client, hasty, stall=stall)
             return await downloader.fetch(urls, target, expected, seen or (lambda done: None))
@@ -208,7 +208,7 @@ async def test_without_a_hash_nothing_is_resumed(
     mirror: Any, fetch: Fetch, target: Path, part: Path
 ) -> None:
     part.write_bytes(b"x" * 1000)
-    assert await fetch(mirror.put("a", CONTENT), expected=Expected()) == SHA
+    assert await fetch(mirror.put("a", CONTENT), expected=ExpectedFile()) == SHA
     assert target.read_bytes() == CONTENT
     assert mirror.asked("a") == ["bytes=1000-", None]
 
@@ -217,7 +217,7 @@ async def test_without_size_and_hash_a_longer_part_is_begun_anew(
     mirror: Any, fetch: Fetch, target: Path, part: Path
 ) -> None:
     part.write_bytes(CONTENT + b"x")
-    await fetch(mirror.put("a", CONTENT), expected=Expected())
+    await fetch(mirror.put("a", CONTENT), expected=ExpectedFile())
     assert target.read_bytes() == CONTENT
 
 
@@ -227,12 +227,12 @@ async def test_the_hash_that_hugging_face_states_on_the_way_counts(
     part.write_bytes(CONTENT[:1000])
     mirror.put("stored", CONTENT)
     url = mirror.put("a", b"", redirect="stored", linked=SHA)
-    await fetch(url, expected=Expected())
+    await fetch(url, expected=ExpectedFile())
     assert target.read_bytes() == CONTENT
     assert mirror.asked("stored") == ["bytes=1000-"]
     mirror.put("stored", bytes(len(CONTENT)))
     with pytest.raises(DownloadError, match="sha256 differs"):
-        await fetch(url, expected=Expected())
+        await fetch(url, expected=ExpectedFile())
 
 
 async def test_a_full_disk_is_noticed_before_the_download(

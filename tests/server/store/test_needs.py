@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from wyoming_servers.store.needs import Needs
+from wyoming_servers.store.needs import RequirementChecker
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,7 @@ def packages(package: Callable[..., Path]) -> None:
     ],
 )
 def test_what_is_installed_is_not_missing(need: str) -> None:
-    assert Needs().missing("fake", [need]) == ()
+    assert RequirementChecker().missing("fake", [need]) == ()
 
 
 @pytest.mark.parametrize(
@@ -33,20 +33,20 @@ def test_what_is_installed_is_not_missing(need: str) -> None:
     ["no-such-reader", "a-reader:a_reader/other.bin", "no-such-reader or a-voice:a_voice/x.bin"],
 )
 def test_what_is_not_installed_is_named(need: str) -> None:
-    assert Needs().missing("fake", ["a-voice", need]) == (need,)
+    assert RequirementChecker().missing("fake", ["a-voice", need]) == (need,)
 
 
 def test_an_engine_needs_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
     engines = {"speaker": ("no-such-engine",)}
-    monkeypatch.setattr("wyoming_servers.store.needs.VOICES_NEED", engines)
-    assert Needs().missing("speaker", ["no-such-reader"]) == ("no-such-engine", "no-such-reader")
+    monkeypatch.setattr("wyoming_servers.store.needs.ENGINE_REQUIREMENTS", engines)
+    assert RequirementChecker().missing("speaker", ["no-such-reader"]) == ("no-such-engine", "no-such-reader")
 
 
 def test_a_package_that_comes_later_is_seen_by_who_looks_anew(
     package: Callable[..., Path],
 ) -> None:
-    needs = Needs()
+    needs = RequirementChecker()
     assert needs.missing("fake", ["late-reader"])
     package("late-reader", {"late_reader/__init__.py": b""})
     assert needs.missing("fake", ["late-reader"])
-    assert not Needs().missing("fake", ["late-reader"])
+    assert not RequirementChecker().missing("fake", ["late-reader"])

@@ -8,11 +8,11 @@ import pytest
 
 from wyoming_servers.config.schema import Config
 from wyoming_servers.domain import Offer
-from wyoming_servers.store.own_words import OwnWords, own_words, spoken, words_folder
+from wyoming_servers.store.own_words import CustomWakeWords, scan_wake_words, phrase_from_name, wake_words_folder
 
 
-def names(words: OwnWords, engine: str = "openwakeword") -> list[str]:
-    return [offer.name for offer in words.of(engine)]
+def names(words: CustomWakeWords, engine: str = "openwakeword") -> list[str]:
+    return [offer.name for offer in words.for_engine(engine)]
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def names(words: OwnWords, engine: str = "openwakeword") -> list[str]:
     ],
 )
 def test_the_phrase_is_the_name_in_words_without_its_version(name: str, phrase: str) -> None:
-    assert spoken(name) == phrase
+    assert phrase_from_name(name) == phrase
 
 
 def test_only_models_are_words_and_a_description_makes_one_microwakewords(tmp_path: Path) -> None:
@@ -34,26 +34,26 @@ def test_only_models_are_words_and_a_description_makes_one_microwakewords(tmp_pa
         (tmp_path / name).write_bytes(b"x")
     facts = {"wake_word": "Hallo Hal", "trained_languages": ["de"], "model": "hal.tflite"}
     (tmp_path / "hal.json").write_text(json.dumps(facts))
-    words = OwnWords(tmp_path)
-    assert words.of("openwakeword") == (
+    words = CustomWakeWords(tmp_path)
+    assert words.for_engine("openwakeword") == (
         Offer("computer_v2", "Computer", (), "computer"),
         Offer("marvin", "Marvin", (), "marvin"),
     )
-    assert words.of("microwakeword") == (Offer("hal", "Hallo Hal", ("de",), "hallo hal"),)
+    assert words.for_engine("microwakeword") == (Offer("hal", "Hallo Hal", ("de",), "hallo hal"),)
 
 
 def test_a_folder_that_is_not_there_holds_nothing_until_it_is(tmp_path: Path) -> None:
-    words = OwnWords(tmp_path / "later")
+    words = CustomWakeWords(tmp_path / "later")
     assert not words.scan()
     (tmp_path / "later").mkdir()
     (tmp_path / "later/marvin.onnx").write_bytes(b"x")
     assert [words.scan(), words.scan(), words.scan()] == [False, True, False]
     assert names(words) == ["marvin"]
-    assert own_words(None) == []
+    assert scan_wake_words(None) == []
 
 
 def test_a_file_counts_when_it_has_stopped_growing(tmp_path: Path) -> None:
-    words = OwnWords(tmp_path)
+    words = CustomWakeWords(tmp_path)
     path = tmp_path / "marvin.onnx"
     for size in (1, 2, 3):
         path.write_bytes(b"x" * size)
@@ -67,7 +67,7 @@ def test_a_file_that_goes_is_missed_at_once_and_one_that_is_replaced_when_it_is_
 ) -> None:
     for name in ("marvin.onnx", "hal.onnx"):
         (tmp_path / name).write_bytes(b"x")
-    words = OwnWords(tmp_path)
+    words = CustomWakeWords(tmp_path)
     (tmp_path / "marvin.onnx").unlink()
     os.utime(tmp_path / "hal.onnx", ns=(1, 1))
     assert words.scan()
@@ -78,7 +78,7 @@ def test_a_file_that_goes_is_missed_at_once_and_one_that_is_replaced_when_it_is_
 
 def test_the_folder_is_in_the_data_folder_unless_another_is_named(tmp_path: Path) -> None:
     def folder(**wake: str) -> Path:
-        return words_folder(Config.model_validate({"data_dir": tmp_path, "wake": wake}))
+        return wake_words_folder(Config.model_validate({"data_dir": tmp_path, "wake": wake}))
 
     assert folder() == tmp_path / "wake-words"
     assert folder(models_dir="mine") == tmp_path / "mine"

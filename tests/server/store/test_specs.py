@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from wyoming_servers.config.schema import Config, ModelSection, WakeSection
-from wyoming_servers.domain import Kind, Offer, Placement
+from wyoming_servers.domain import Task, Offer, Placement
 from wyoming_servers.store.catalog import Catalog, ModelEntry, builtin_catalog
 from wyoming_servers.store.specs import model_specs, placements, served_models
 from wyoming_servers.store.store import ModelStore
@@ -54,7 +54,7 @@ def test_where_a_model_may_run(
 @pytest.fixture(autouse=True)
 def every_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whichever are installed here: all are."""
-    monkeypatch.setattr("wyoming_servers.store.needs.VOICES_NEED", {})
+    monkeypatch.setattr("wyoming_servers.store.needs.ENGINE_REQUIREMENTS", {})
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def store(tmp_path: Path, package: Callable[..., Path], model: Describe) -> Mode
     store = ModelStore(tmp_path / "data", Catalog(entries), offline=True)
 
     async def install() -> None:
-        for name in await store.embedded():
+        for name in await store.embedded_models():
             await store.ensure(name)
 
     asyncio.run(install())
@@ -107,7 +107,7 @@ def test_a_spec_has_the_manifests_facts_and_the_users_settings(
     assert asr.placements[0] == Placement("cuda:0", "float16")
     assert asr.memory_bytes == 10**9
     assert (asr.keep_alive, asr.pinned, asr.options) == (0, True, {"cpu_threads": 2, "x": 2})
-    assert (asr.kind, asr.engine, asr.languages) == (Kind.ASR, "faster-whisper", ("en",))
+    assert (asr.task, asr.engine, asr.languages) == (Task.ASR, "faster-whisper", ("en",))
     assert (tts.keep_alive, tts.pinned) == (60, False)
     assert tts.offers == (Offer("en_US-joe", "joe", ("en-US",)),)
     assert set(tts.files) == {"model", "config"}
@@ -120,7 +120,7 @@ def test_voices_that_cannot_be_played_are_not_offered(
     assert [offer.name for offer in model_specs(Config(), store)["piper/joe"].offers] == [
         "en_US-joe"
     ]
-    monkeypatch.setattr("wyoming_servers.store.needs.VOICES_NEED", {"piper": ("no-such-engine",)})
+    monkeypatch.setattr("wyoming_servers.store.needs.ENGINE_REQUIREMENTS", {"piper": ("no-such-engine",)})
     assert model_specs(Config(), store)["piper/joe"].offers == ()
 
 
@@ -143,9 +143,9 @@ def test_a_wake_word_model_knows_where_own_words_and_its_notes_are(
 def test_the_models_that_answer_by_default() -> None:
     catalog = builtin_catalog()
     assert served_models(Config(), catalog) == {
-        Kind.ASR: "whisper/base",
-        Kind.TTS: "piper/en_US-joe-medium",
-        Kind.WAKE: "openwakeword",
+        Task.ASR: "whisper/base",
+        Task.TTS: "piper/en_US-joe-medium",
+        Task.WAKE: "openwakeword",
     }
     config = Config.model_validate(
         {"asr": {"model": "none"}, "tts": {"voice": "none"}, "wake": {"enabled": False}}
@@ -175,4 +175,4 @@ def test_the_wake_model_that_is_served_hears_the_first_word(
     wake: dict[str, Any], model: str
 ) -> None:
     config = Config.model_validate({"wake": wake})
-    assert served_models(config, builtin_catalog())[Kind.WAKE] == model
+    assert served_models(config, builtin_catalog())[Task.WAKE] == model

@@ -223,7 +223,7 @@ async def test_a_package_with_all_files_is_used_where_it_is(
 ) -> None:
     site = package("some-models", package_files())
     store = await open_store(model(ID, FILES, sources=[in_package()]), offline=True)
-    assert await store.embedded() == [ID]
+    assert await store.embedded_models() == [ID]
     receipt = await store.ensure(ID)
     assert store.files(ID) == {"directory": str(site / "some_models/data")}
     assert receipt.origin == "package some-models 1.0.0"
@@ -243,7 +243,7 @@ async def test_a_file_in_pieces_is_put_together_once(
     ]
     entry = model(ID, FILES, sources=[in_package()], parts={"model.bin": parts})
     store = await open_store(entry, offline=True)
-    assert await store.embedded() == [ID]
+    assert await store.embedded_models() == [ID]
     await store.ensure(ID)
     folder = tmp_path / "data/models/whisper/test.en/1"
     assert store.files(ID) == {"directory": str(folder)}
@@ -258,7 +258,7 @@ async def test_a_package_of_another_version_is_not_used(
 ) -> None:
     package("some-models", package_files(), version="2.0.0")
     store = await open_store(model(ID, FILES, sources=[in_package()]), offline=True)
-    assert await store.embedded() == []
+    assert await store.embedded_models() == []
     with pytest.raises(ModelMissingError):
         await store.ensure(ID)
 
@@ -407,7 +407,7 @@ async def test_a_refresh_does_not_bring_back_what_is_removed_meanwhile(
 
     async def slow_look(function: Any, *args: Any, **named: Any) -> Any:
         result = await to_thread(function, *args, **named)
-        if function == store._look:
+        if function == store._read_receipts:
             looked.set()
             await go_on.wait()
         return result
@@ -429,12 +429,12 @@ async def test_a_model_inside_a_library_is_there_with_the_library(
         "words", {}, kind="wake", roles={}, library=library, user_folders={"models_dir": "mine"}
     )
     store = await open_store(entry)
-    assert await store.embedded() == []
+    assert await store.embedded_models() == []
     with pytest.raises(ModelMissingError) as caught:
         await store.ensure("words")
     assert "wyoming-conductor[wake]" in caught.value.hint
     site = package("some-words", {"some_words/models/alexa.bin": b"alexa", "some_words/x.py": b""})
-    assert await store.embedded() == ["words"]
+    assert await store.embedded_models() == ["words"]
     await store.ensure("words")
     assert store.files("words") == {"models_dir": str(tmp_path / "data/mine")}
     assert (tmp_path / "data/mine").is_dir()
@@ -512,13 +512,13 @@ async def test_installing_keeps_the_event_loop_free(
     package("some-models", package_files())
     store = await open_store(model(ID, FILES, sources=[in_package()]))
     hashing: set[int] = set()
-    step = checksum._step
+    step = checksum._hash_chunk
 
     def watched(*arguments: Any) -> int:
         hashing.add(threading.get_ident())
         return step(*arguments)
 
-    monkeypatch.setattr(checksum, "_step", watched)
+    monkeypatch.setattr(checksum, "_hash_chunk", watched)
     await store.ensure(ID)
     assert hashing
     assert threading.get_ident() not in hashing

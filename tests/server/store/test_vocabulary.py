@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from wyoming_servers.errors import BadRequestError, CapacityError
-from wyoming_servers.store.vocabulary import MAX_LENGTH, MAX_WORDS, Vocabulary
+from wyoming_servers.store.vocabulary import MAX_CHARACTERS, MAX_ENTRIES, Vocabulary
 
 
 @pytest.fixture
@@ -78,12 +78,12 @@ async def test_names_in_any_script_and_with_emoji_are_kept(path: Path) -> None:
 
 async def test_too_long_and_too_many_are_refused(path: Path) -> None:
     vocabulary = Vocabulary(path)
-    await vocabulary.put(["x" * MAX_LENGTH], [str(number) for number in range(MAX_WORDS)])
+    await vocabulary.put(["x" * MAX_CHARACTERS], [str(number) for number in range(MAX_ENTRIES)])
     with pytest.raises(BadRequestError, match="longer than"):
-        await vocabulary.put(["x" * (MAX_LENGTH + 1)], [])
+        await vocabulary.put(["x" * (MAX_CHARACTERS + 1)], [])
     with pytest.raises(BadRequestError, match="more than"):
-        await vocabulary.put([str(number) for number in range(MAX_WORDS + 1)], [])
-    assert len(vocabulary.terms) == MAX_WORDS
+        await vocabulary.put([str(number) for number in range(MAX_ENTRIES + 1)], [])
+    assert len(vocabulary.terms) == MAX_ENTRIES
 
 
 @pytest.mark.parametrize(

@@ -146,7 +146,7 @@ SAMPLES: list[tuple[Event, int, str]] = [
     ("event", "level", "text"), SAMPLES, ids=[f"{s[0].type}-{i}" for i, s in enumerate(SAMPLES)]
 )
 def test_an_event_has_a_level_and_a_line(event: Event, level: int, text: str) -> None:
-    found, line = eventlog.describe(event)
+    found, line = eventlog.describe_event(event)
     assert found == level
     assert text in line
     assert "\n" not in line
@@ -167,7 +167,7 @@ def test_an_event_nobody_knows_is_shown_whole() -> None:
     class Odd(Event):
         thing: int
 
-    assert eventlog.describe(Odd(thing=7)) == (logging.DEBUG, "event {'type': 'event', 'thing': 7}")
+    assert eventlog.describe_event(Odd(thing=7)) == (logging.DEBUG, "event {'type': 'event', 'thing': 7}")
 
 
 async def test_events_are_logged_as_they_come_and_the_last_ones_before_leaving(
@@ -175,7 +175,7 @@ async def test_events_are_logged_as_they_come_and_the_last_ones_before_leaving(
 ) -> None:
     caplog.set_level(logging.INFO, "wyoming_servers.events")
     bus = EventBus()
-    task = asyncio.create_task(eventlog.run(bus))
+    task = asyncio.create_task(eventlog.log_events(bus))
     await asyncio.sleep(0)
     bus.publish(events.ServerStarted(ports={"asr": 1}))
     await asyncio.sleep(0)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from wyoming_servers.telemetry import logs
-from wyoming_servers.worker.lines import LogLines
+from wyoming_servers.worker.lines import ChildLogReader
 
 
 class Terminal(io.StringIO):
@@ -32,7 +32,7 @@ def _restored() -> Iterator[None]:
 
 def test_a_plain_line_has_time_level_and_the_short_name_of_its_module() -> None:
     out = io.StringIO()
-    logs.setup("info", stream=out)
+    logs.setup_logging("info", stream=out)
     logging.getLogger("wyoming_servers.coordinator.runtime").warning("no room for %s", "a/b")
     time, level, rest = out.getvalue().split(maxsplit=2)
     assert time.endswith("Z")
@@ -42,14 +42,14 @@ def test_a_plain_line_has_time_level_and_the_short_name_of_its_module() -> None:
 
 def test_a_worker_line_stands_under_the_name_of_its_model() -> None:
     out = io.StringIO()
-    logs.setup("info", stream=out)
-    LogLines("whisper/tiny.en").logger.info("hello")
+    logs.setup_logging("info", stream=out)
+    ChildLogReader("whisper/tiny.en").logger.info("hello")
     assert out.getvalue().rstrip().endswith("INFO    whisper/tiny.en: hello")
 
 
 def test_a_level_hides_what_is_less_severe() -> None:
     out = io.StringIO()
-    logs.setup("warning", stream=out)
+    logs.setup_logging("warning", stream=out)
     logging.getLogger("wyoming_servers.x").info("quiet")
     logging.getLogger("wyoming_servers.x").error("loud")
     assert "quiet" not in out.getvalue()
@@ -58,7 +58,7 @@ def test_a_level_hides_what_is_less_severe() -> None:
 
 def test_json_lines_carry_the_extra_fields_and_the_traceback() -> None:
     out = io.StringIO()
-    logs.setup("info", "json", stream=out)
+    logs.setup_logging("info", "json", stream=out)
     logger = logging.getLogger("wyoming_servers.x")
     logger.info("done in %d", 3, extra={"event": {"type": "x"}, "level": "mine"})
     try:
@@ -76,7 +76,7 @@ def test_json_lines_carry_the_extra_fields_and_the_traceback() -> None:
 
 def test_a_json_line_stays_one_line_whatever_the_message_holds() -> None:
     out = io.StringIO()
-    logs.setup("info", "json", stream=out)
+    logs.setup_logging("info", "json", stream=out)
     logging.getLogger("x").warning("a\nb", extra={"odd": object()})
     (line,) = out.getvalue().splitlines()
     assert json.loads(line)["message"] == "a\nb"
@@ -84,25 +84,25 @@ def test_a_json_line_stays_one_line_whatever_the_message_holds() -> None:
 
 def test_setting_up_twice_does_not_write_lines_twice() -> None:
     out = io.StringIO()
-    logs.setup("info", stream=io.StringIO())
-    logs.setup("info", stream=out)
+    logs.setup_logging("info", stream=io.StringIO())
+    logs.setup_logging("info", stream=out)
     logging.getLogger("x").warning("once")
     assert out.getvalue().count("once") == 1
 
 
 def test_libraries_are_quiet_at_info_and_speak_at_debug() -> None:
     out = io.StringIO()
-    logs.setup("info", stream=out)
+    logs.setup_logging("info", stream=out)
     logging.getLogger("uvicorn.error").info("Started")
     assert out.getvalue() == ""
-    logs.setup("debug", stream=out)
+    logs.setup_logging("debug", stream=out)
     logging.getLogger("uvicorn.error").info("Started")
     assert "Started" in out.getvalue()
 
 
 def test_a_terminal_gets_brackets_as_they_are_and_not_as_markup() -> None:
     out = Terminal()
-    logs.setup("info", stream=out)
+    logs.setup_logging("info", stream=out)
     logging.getLogger(f"{logs.WORKER_PREFIX}whisper/base").error("[red]code[/red]")
     shown = re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue())
     assert shown != out.getvalue()
@@ -111,9 +111,9 @@ def test_a_terminal_gets_brackets_as_they_are_and_not_as_markup() -> None:
 
 def test_warnings_of_python_become_log_lines() -> None:
     out = io.StringIO()
-    logs.setup("info", stream=out)
+    logs.setup_logging("info", stream=out)
     with warnings.catch_warnings():
         warnings.simplefilter("always")
-        logs.setup("info", stream=out)
+        logs.setup_logging("info", stream=out)
         warnings.warn("old thing", UserWarning, stacklevel=1)
     assert "old thing" in out.getvalue()

@@ -3,10 +3,10 @@ import asyncio
 from wyoming_servers import events
 from wyoming_servers.bus import BACKLOG, EventBus
 from wyoming_servers.coordinator.face import DeviceStatus, ModelStatus, Snapshot
-from wyoming_servers.domain import Kind, ModelSpec, ModelState, Placement
+from wyoming_servers.domain import Task, ModelSpec, ModelState, Placement
 from wyoming_servers.telemetry.metrics import Metrics
 
-SPEC = ModelSpec(id="whisper/base", kind=Kind.ASR, engine="fake")
+SPEC = ModelSpec(id="whisper/base", task=Task.ASR, engine="fake")
 
 SNAPSHOT = Snapshot(
     models=(
@@ -14,7 +14,7 @@ SNAPSHOT = Snapshot(
             spec=SPEC, state=ModelState.READY, placement=Placement(), memory_bytes=1000, leases=2
         ),
         ModelStatus(
-            spec=ModelSpec(id="piper/x", kind=Kind.TTS, engine="fake"),
+            spec=ModelSpec(id="piper/x", task=Task.TTS, engine="fake"),
             state=ModelState.UNLOADED,
             placement=Placement(),
             memory_bytes=500,

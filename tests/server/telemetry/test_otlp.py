@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from wyoming_servers.bus import EventBus, Numbered
+from wyoming_servers.bus import EventBus, SequencedEvent
 from wyoming_servers.clock import FakeClock
-from wyoming_servers.domain import Kind
+from wyoming_servers.domain import Task
 from wyoming_servers.events import ModelLoaded, RequestFinished
-from wyoming_servers.pipelines.measure import Measure
+from wyoming_servers.pipelines.measure import RequestTimer
 from wyoming_servers.telemetry.otlp import OtlpExporter, render
-from wyoming_servers.telemetry.traces import Traces
+from wyoming_servers.telemetry.traces import TraceBuffer
 
 NOW = 1_700_000_000.0
 
@@ -28,17 +28,17 @@ def times(span: dict[str, Any]) -> tuple[float, float]:
     return pytest.approx(began - NOW, abs=1e-3), pytest.approx(ended - NOW, abs=1e-3)
 
 
-def spans_of(traces: Traces) -> list[dict[str, Any]]:
+def spans_of(traces: TraceBuffer) -> list[dict[str, Any]]:
     document = render(traces.latest())
     spans: list[dict[str, Any]] = document["resourceSpans"][0]["scopeSpans"][0]["spans"]
     return spans
 
 
 def test_each_stage_is_a_span_below_that_of_the_utterance() -> None:
-    traces = Traces(lambda model: "cpu")
+    traces = TraceBuffer(lambda model: "cpu")
     loaded = ModelLoaded(model="whisper/base", seconds=5.0, memory_bytes=1)
-    traces.take(Numbered(1, loaded, NOW - 0.6))
-    traces.take(Numbered(2, UTTERANCE, NOW))
+    traces.observe(SequencedEvent(1, loaded, NOW - 0.6))
+    traces.observe(SequencedEvent(2, UTTERANCE, NOW))
     whole, *stages = spans_of(traces)
     assert whole["name"] == "asr"
     assert "parentSpanId" not in whole
@@ -57,17 +57,17 @@ def test_each_stage_is_a_span_below_that_of_the_utterance() -> None:
 
 
 def test_a_load_that_was_over_before_is_not_the_requests() -> None:
-    traces = Traces(lambda model: "cpu")
-    traces.take(Numbered(1, ModelLoaded(model="whisper/base", seconds=1, memory_bytes=1), NOW - 9))
-    traces.take(Numbered(2, ModelLoaded(model="other", seconds=1, memory_bytes=1), NOW - 1))
-    traces.take(Numbered(3, UTTERANCE, NOW))
+    traces = TraceBuffer(lambda model: "cpu")
+    traces.observe(SequencedEvent(1, ModelLoaded(model="whisper/base", seconds=1, memory_bytes=1), NOW - 9))
+    traces.observe(SequencedEvent(2, ModelLoaded(model="other", seconds=1, memory_bytes=1), NOW - 1))
+    traces.observe(SequencedEvent(3, UTTERANCE, NOW))
     assert "load" not in {span["name"] for span in spans_of(traces)}
     assert "load" not in traces.latest()[0].stages
 
 
 async def test_a_measured_request_tells_when_its_stages_were(clock: FakeClock) -> None:
     bus = EventBus(clock)
-    measure = Measure(Kind.TTS, "c", bus, clock)
+    measure = RequestTimer(Task.TTS, "c", bus, clock)
     with measure.stage("queue"):
         await asyncio.gather(clock.sleep(1), clock.advance(1))
     for _ in range(2):
@@ -99,8 +99,8 @@ async def test_a_collector_receives_the_spans(clock: FakeClock) -> None:
     collector = await asyncio.start_server(collect, "127.0.0.1", 0)
     port = collector.sockets[0].getsockname()[1]
     exporter = OtlpExporter(f"http://127.0.0.1:{port}", clock, version="1.2.3")
-    bus, traces = EventBus(clock), Traces(lambda model: "cuda:0")
-    traces.listen(exporter.add)
+    bus, traces = EventBus(clock), TraceBuffer(lambda model: "cuda:0")
+    traces.add_listener(exporter.add)
     tasks = [asyncio.create_task(traces.run(bus)), asyncio.create_task(exporter.run())]
     await asyncio.sleep(0)
     bus.publish(UTTERANCE)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from wyoming_servers.events import RequestFinished
-from wyoming_servers.telemetry.tallies import Tallies, Tally
+from wyoming_servers.telemetry.tallies import ModelStatsRegistry, ModelStats
 
 
 def request(**fields: Any) -> RequestFinished:
@@ -13,29 +13,29 @@ def request(**fields: Any) -> RequestFinished:
 
 
 def test_a_model_nobody_has_asked_has_an_empty_tally() -> None:
-    assert Tallies().of("m") == Tally()
+    assert ModelStatsRegistry().get("m") == ModelStats()
 
 
 def test_requests_and_failures_are_counted_for_each_model() -> None:
-    tallies = Tallies()
+    tallies = ModelStatsRegistry()
     for event in (request(), request(code="OOM", seconds=9.0), request(model="n")):
-        tallies.take(event)
-    tally = tallies.of("m")
+        tallies.record(event)
+    tally = tallies.get("m")
     assert (tally.requests, tally.errors, tally.last_seconds) == (2, 1, 0.5)
-    assert tallies.of("n").requests == 1
+    assert tallies.get("n").requests == 1
 
 
 def test_a_client_that_left_and_a_request_without_a_model_do_not_count() -> None:
-    tallies = Tallies()
-    tallies.take(request(code="CANCELLED"))
-    tallies.take(request(model="", code="BUSY"))
-    assert tallies.of("m") == Tally()
-    assert tallies.of("") == Tally()
+    tallies = ModelStatsRegistry()
+    tallies.record(request(code="CANCELLED"))
+    tallies.record(request(model="", code="BUSY"))
+    assert tallies.get("m") == ModelStats()
+    assert tallies.get("") == ModelStats()
 
 
 def test_the_real_time_factor_is_that_of_the_last_inference() -> None:
-    tallies = Tallies()
-    tallies.take(request(stages={"inference": 0.5}, audio_seconds=2.0))
-    assert tallies.of("m").real_time_factor == 0.25
-    tallies.take(request(stages={"first_audio": 0.01}))  # all of it came from the cache
-    assert tallies.of("m").real_time_factor == 0.25
+    tallies = ModelStatsRegistry()
+    tallies.record(request(stages={"inference": 0.5}, audio_seconds=2.0))
+    assert tallies.get("m").real_time_factor == 0.25
+    tallies.record(request(stages={"first_audio": 0.01}))  # all of it came from the cache
+    assert tallies.get("m").real_time_factor == 0.25

@@ -5,11 +5,11 @@ import json
 
 import httpx
 
-from wyoming_servers.bus import EventBus, Numbered
+from wyoming_servers.bus import EventBus, SequencedEvent
 from wyoming_servers.clock import FakeClock
 from wyoming_servers.events import ModelUnloaded, RequestFinished
 from wyoming_servers.telemetry.otlp import OtlpExporter, render
-from wyoming_servers.telemetry.traces import Trace, Traces
+from wyoming_servers.telemetry.traces import Trace, TraceBuffer
 
 
 def finished(seconds: float = 1.0, kind: str = "asr", code: str = "") -> RequestFinished:
@@ -19,10 +19,10 @@ def finished(seconds: float = 1.0, kind: str = "asr", code: str = "") -> Request
     )  # fmt: skip
 
 
-def filled(*events, kept: int = 10) -> Traces:
-    traces = Traces(lambda model: "cuda:0", kept=kept)
+def filled(*events, kept: int = 10) -> TraceBuffer:
+    traces = TraceBuffer(lambda model: "cuda:0", kept=kept)
     for number, event in enumerate(events):
-        traces.take(Numbered(number, event, 1_700_000_000.0 + number))
+        traces.observe(SequencedEvent(number, event, 1_700_000_000.0 + number))
     return traces
 
 
@@ -46,12 +46,12 @@ def test_they_can_be_narrowed() -> None:
 
 
 async def test_traces_come_from_the_bus(clock: FakeClock) -> None:
-    bus, traces, heard = EventBus(clock), Traces(lambda model: ""), []
-    traces.listen(heard.append)
+    bus, traces, heard = EventBus(clock), TraceBuffer(lambda model: ""), []
+    traces.add_listener(heard.append)
     task = asyncio.create_task(traces.run(bus))
     await asyncio.sleep(0)
     bus.publish(finished())
-    await clock.settle()
+    await clock.run_ready_tasks()
     assert traces.latest() == heard
     assert len(heard) == 1
     task.cancel()
@@ -92,7 +92,7 @@ async def test_a_collector_that_is_away_gets_everything_later(clock: FakeClock) 
         while answers:
             await clock.advance(1)
             await asyncio.sleep(0.005)
-    await clock.settle()
+    await clock.run_ready_tasks()
     sizes = [len(body["resourceSpans"][0]["scopeSpans"][0]["spans"]) for _, body in bodies]
     assert sizes == [100, 100, 50]
     assert {path for path, _ in bodies} == {"/v1/traces"}

@@ -1,6 +1,6 @@
 import pytest
 
-from wyoming_servers.text.breaks import breaks_for
+from wyoming_servers.text.breaks import clause_break_rules
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from wyoming_servers.text.breaks import breaks_for
     ],
 )
 def test_what_is_an_abbreviation(language: str, word: str, following: str, is_one: bool) -> None:
-    assert breaks_for(language).is_abbreviation(word, following) is is_one
+    assert clause_break_rules(language).is_abbreviation(word, following) is is_one
 
 
 @pytest.mark.parametrize(
@@ -39,4 +39,4 @@ def test_what_is_an_abbreviation(language: str, word: str, following: str, is_on
     ],
 )
 def test_where_speech_may_pause(left: str, right: str, may: bool) -> None:
-    assert breaks_for("en").may_cut(left, right) is may
+    assert clause_break_rules("en").may_cut(left, right) is may

@@ -1,8 +1,8 @@
 import pytest
 
-from wyoming_servers.text.completeness import Completeness, judge
+from wyoming_servers.text.completeness import Completeness, assess_completeness
 
-BROKEN, OPEN, COMPLETE = Completeness.BROKEN, Completeness.OPEN, Completeness.COMPLETE
+BROKEN, OPEN, COMPLETE = Completeness.INCOMPLETE, Completeness.UNDECIDED, Completeness.COMPLETE
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ BROKEN, OPEN, COMPLETE = Completeness.BROKEN, Completeness.OPEN, Completeness.CO
     ],
 )
 def test_english(text: str, expected: Completeness) -> None:
-    assert judge(text, "en") is expected
+    assert assess_completeness(text, "en") is expected
 
 
 @pytest.mark.parametrize(
@@ -67,21 +67,21 @@ def test_english(text: str, expected: Completeness) -> None:
     ],
 )
 def test_other_languages(language: str, complete: str, broken: str, open_: str) -> None:
-    assert judge(complete, language) is COMPLETE
-    assert judge(broken, language) is BROKEN
-    assert judge(open_, language) is OPEN
+    assert assess_completeness(complete, language) is COMPLETE
+    assert assess_completeness(broken, language) is BROKEN
+    assert assess_completeness(open_, language) is OPEN
 
 
 def test_a_region_does_not_matter() -> None:
-    assert judge("Schalte das Licht in der", "de_AT") is BROKEN
+    assert assess_completeness("Schalte das Licht in der", "de_AT") is BROKEN
 
 
 @pytest.mark.parametrize("language", ["fi", "", None, "xx"])
 def test_of_a_language_without_a_table_only_the_marks_are_believed(language: str | None) -> None:
-    assert judge("Sytytä keittiön valo.", language) is OPEN
-    assert judge("Sytytä keittiön,", language) is BROKEN
+    assert assess_completeness("Sytytä keittiön valo.", language) is OPEN
+    assert assess_completeness("Sytytä keittiön,", language) is BROKEN
 
 
 def test_case_and_typographic_apostrophes_do_not_matter() -> None:
-    assert judge("TURN ON THE", "en") is BROKEN
-    assert judge("I think it’s", "en") is BROKEN
+    assert assess_completeness("TURN ON THE", "en") is BROKEN
+    assert assess_completeness("I think it’s", "en") is BROKEN

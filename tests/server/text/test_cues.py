@@ -3,8 +3,8 @@
 import pytest
 
 from wyoming_servers.errors import BadRequestError
-from wyoming_servers.text.cues import MAX_CUES, decode, guess, read_cues
-from wyoming_servers.text.subtitles import Cue, srt, vtt
+from wyoming_servers.text.cues import MAX_CUES, decode_text, detect_text_format, parse_cues
+from wyoming_servers.text.subtitles import Cue, write_srt, write_vtt
 
 SRT = """1
 00:00:01,000 --> 00:00:02,500
@@ -56,7 +56,7 @@ Dialogue: 0,soon,later,Default,,0,0,0,,No times
 
 
 def test_subrip_is_read_without_its_markup() -> None:
-    assert read_cues(SRT, "srt") == [
+    assert parse_cues(SRT, "srt") == [
         Cue(1.0, 2.5, "Hello there, how are you?"),
         Cue(60.5, 62.0, "Fine & well."),
         Cue(123.0, 124.0, "Bye."),
@@ -64,14 +64,14 @@ def test_subrip_is_read_without_its_markup() -> None:
 
 
 def test_webvtt_is_read_without_notes_styles_and_names() -> None:
-    assert read_cues(VTT, "vtt") == [
+    assert parse_cues(VTT, "vtt") == [
         Cue(1.0, 2.25, "Live now !"),
         Cue(3_600.0, 3_601.0, "a < b"),
     ]
 
 
 def test_ass_is_read_in_the_order_of_time_without_comments_and_drawings() -> None:
-    assert read_cues(ASS, "ass") == [
+    assert parse_cues(ASS, "ass") == [
         Cue(1.0, 2.0, "First"),
         Cue(5.5, 6.0, "Second line, with a comma"),
     ]
@@ -79,8 +79,8 @@ def test_ass_is_read_in_the_order_of_time_without_comments_and_drawings() -> Non
 
 def test_what_we_write_we_can_read() -> None:
     cues = [Cue(0.0, 1.5, "Hello."), Cue(3_661.001, 3_663.0, "a < b & c")]
-    assert read_cues(srt(cues), "srt") == cues
-    assert read_cues(vtt(cues), "vtt") == cues
+    assert parse_cues(write_srt(cues), "srt") == cues
+    assert parse_cues(write_vtt(cues), "vtt") == cues
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_what_we_write_we_can_read() -> None:
     ],
 )
 def test_the_format_is_seen(text: str, name: str, kind: str) -> None:
-    assert guess(text, name) == kind
+    assert detect_text_format(text, name) == kind
 
 
 @pytest.mark.parametrize(
@@ -109,12 +109,12 @@ def test_the_format_is_seen(text: str, name: str, kind: str) -> None:
     ],
 )
 def test_text_is_read_in_the_encodings_people_have(data: bytes) -> None:
-    assert decode(data) == "Größe\n5 €\nx"
+    assert decode_text(data) == "Größe\n5 €\nx"
 
 
 def test_what_is_no_text_is_refused() -> None:
     with pytest.raises(BadRequestError, match="not a text"):
-        decode(b"RIFF\x00\x00\x00")
+        decode_text(b"RIFF\x00\x00\x00")
 
 
 @pytest.mark.parametrize(
@@ -128,8 +128,8 @@ def test_what_is_no_text_is_refused() -> None:
 )
 def test_subtitles_that_cannot_be_spoken_are_refused(text: str, message: str) -> None:
     with pytest.raises(BadRequestError, match=message):
-        read_cues(text, "srt")
+        parse_cues(text, "srt")
 
 
 def test_a_cue_that_ends_before_it_begins_has_no_length() -> None:
-    assert read_cues("00:00:05.000 --> 00:00:01.000\nx", "srt") == [Cue(5.0, 5.0, "x")]
+    assert parse_cues("00:00:05.000 --> 00:00:01.000\nx", "srt") == [Cue(5.0, 5.0, "x")]

@@ -61,7 +61,7 @@ async def test_a_faulty_file_changes_nothing_and_says_so(path: Path, content: st
     await lexicon.refresh()
     _write(path, content)
     assert not await lexicon.refresh()
-    assert str(path) in lexicon.fault
+    assert str(path) in lexicon.error
     assert lexicon.apply("HA", "en") == "Home Assistant"
 
 
@@ -73,8 +73,8 @@ async def test_what_is_put_outlives_a_restart_and_can_be_removed(path: Path) -> 
     assert await lexicon.remove("en", "HA") == 0
     again = Lexicon(path)
     await again.refresh()
-    assert again.words == lexicon.words
-    assert "HA" not in again.words["en"]
+    assert again.entries == lexicon.entries
+    assert "HA" not in again.entries["en"]
 
 
 @pytest.mark.parametrize("said", ["", "a\nb", "x" * 500, "[[a]]"])
@@ -89,11 +89,11 @@ async def test_a_word_in_another_case_and_a_language_in_another_spelling_are_the
     lexicon = Lexicon(tmp_path / "lexicon.yaml")
     await lexicon.put("de_AT", "Reolink", "one")
     await lexicon.put("de-at", "reolink", "two")
-    assert lexicon.words == {"de_AT": {"reolink": "two"}}
+    assert lexicon.entries == {"de_AT": {"reolink": "two"}}
     assert lexicon.find("DE-AT", "REOLINK") == ("de_AT", "reolink", "two")
     assert lexicon.find("de", "reolink") is None
     assert await lexicon.remove("de-AT") == 1
-    assert lexicon.words == {}
+    assert lexicon.entries == {}
 
 
 async def test_what_people_wrote_into_the_file_meanwhile_is_kept(path: Path) -> None:
@@ -101,7 +101,7 @@ async def test_what_people_wrote_into_the_file_meanwhile_is_kept(path: Path) -> 
     await lexicon.refresh()
     _write(path, "en: {Ikea: eye kea}\n")
     await lexicon.put("en", "Reolink", "ree oh link")
-    assert lexicon.words == {"en": {"Ikea": "eye kea", "Reolink": "ree oh link"}}
+    assert lexicon.entries == {"en": {"Ikea": "eye kea", "Reolink": "ree oh link"}}
 
 
 async def test_words_put_at_the_same_time_are_all_there(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ async def test_words_put_at_the_same_time_are_all_there(tmp_path: Path) -> None:
     await asyncio.gather(*(lexicon.put("en", f"word{n}", "x") for n in range(10)))
     again = Lexicon(tmp_path / "lexicon.yaml")
     await again.refresh()
-    assert len(again.words["en"]) == 10
+    assert len(again.entries["en"]) == 10
 
 
 async def test_a_faulty_file_is_told_once_and_never_written_over(
@@ -130,11 +130,11 @@ async def test_norwegian_and_other_words_that_yaml_takes_for_values_are_texts(pa
     _write(path, "no: {on: paa, 5: fem, yes: ja}\n")
     lexicon = Lexicon(path)
     await lexicon.refresh()
-    assert lexicon.words == {"no": {"on": "paa", "5": "fem", "yes": "ja"}}
+    assert lexicon.entries == {"no": {"on": "paa", "5": "fem", "yes": "ja"}}
     await lexicon.put("no", "off", "av")
     again = Lexicon(path)
     await again.refresh()
-    assert again.words == lexicon.words
+    assert again.entries == lexicon.entries
 
 
 async def test_the_version_tells_which_words_hold(path: Path) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from wyoming_servers.text.locale import canonical, is_auto, matches, parse
+from wyoming_servers.text.locale import canonical_tag, is_auto, best_match, parse_tag
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from wyoming_servers.text.locale import canonical, is_auto, matches, parse
     ],
 )
 def test_every_form_of_a_code_becomes_whispers(code: str, whisper: str) -> None:
-    assert parse(code).language == whisper
+    assert parse_tag(code).language == whisper
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_every_form_of_a_code_becomes_whispers(code: str, whisper: str) -> None:
     ],
 )
 def test_the_nearest_offer_is_chosen(requested: str, offered: list[str], best: str | None) -> None:
-    assert matches(requested, offered) == best
+    assert best_match(requested, offered) == best
 
 
 def test_no_language_and_auto_ask_for_detection() -> None:
@@ -61,6 +61,6 @@ def test_no_language_and_auto_ask_for_detection() -> None:
 
 
 def test_codes_are_written_as_bcp_47_has_them() -> None:
-    assert canonical("de_de") == "de-DE"
-    assert canonical("ZH_hant_tw") == "zh-Hant-TW"
-    assert canonical("en") == "en"
+    assert canonical_tag("de_de") == "de-DE"
+    assert canonical_tag("ZH_hant_tw") == "zh-Hant-TW"
+    assert canonical_tag("en") == "en"

@@ -1,7 +1,7 @@
 import pytest
 
 from wyoming_servers.errors import BadRequestError
-from wyoming_servers.text.mix import parse_mix, parse_pace, voices_of
+from wyoming_servers.text.mix import parse_mix, parse_speed, voice_names
 
 
 @pytest.mark.parametrize(
@@ -25,17 +25,17 @@ def test_what_is_no_mix_is_refused(text: str) -> None:
 
 
 def test_a_pace_is_a_name_or_a_number() -> None:
-    assert parse_pace("joe") == ("joe", 1.0)
-    assert parse_pace("joe@slow") == ("joe", 0.8)
-    assert parse_pace("joe@1.5") == ("joe", 1.5)
+    assert parse_speed("joe") == ("joe", 1.0)
+    assert parse_speed("joe@slow") == ("joe", 0.8)
+    assert parse_speed("joe@1.5") == ("joe", 1.5)
 
 
 @pytest.mark.parametrize("text", ["joe@", "@slow", "joe@nan", "joe@2.1", "joe@quick"])
 def test_another_pace_is_refused(text: str) -> None:
     with pytest.raises(BadRequestError):
-        parse_pace(text)
+        parse_speed(text)
 
 
 def test_the_plain_voices_of_a_name_are_found() -> None:
-    assert voices_of("a*0.7+b@slow") == ["a", "b"]
-    assert voices_of("joe@quick") == ["joe@quick"]
+    assert voice_names("a*0.7+b@slow") == ["a", "b"]
+    assert voice_names("joe@quick") == ["joe@quick"]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wyoming_servers.text.segment import MAX_CHARACTERS, Segment, Segmenter
+from wyoming_servers.text.segment import MAX_CHARACTERS, TextSegment, Segmenter
 
 
 def whole(text: str, language: str = "en") -> list[str]:
@@ -13,10 +13,10 @@ def whole(text: str, language: str = "en") -> list[str]:
     return [segment.text for segment in segmenter.feed(text) + segmenter.finish()]
 
 
-def word_by_word(text: str, language: str = "en") -> tuple[list[Segment], int]:
+def word_by_word(text: str, language: str = "en") -> tuple[list[TextSegment], int]:
     """Return the segments and how many words it took to get the first one."""
     segmenter = Segmenter(language)
-    segments: list[Segment] = []
+    segments: list[TextSegment] = []
     needed = 0
     for count, word in enumerate(re.findall(r"\S+\s*", text), 1):
         segments += segmenter.feed(word)
@@ -54,16 +54,16 @@ def test_the_first_piece_comes_after_few_words_of_a_stream() -> None:
 def test_a_voice_that_begins_at_once_gets_a_sentence_whole_that_is_there() -> None:
     long = "I have set a timer for ten minutes and dimmed all the lamps upstairs."
     segmenter = Segmenter("en", in_stretches=True)
-    assert segmenter.finish(long) == [Segment(long)]
-    assert segmenter.feed(f"{long} ") == [Segment("I have set a timer", ends_sentence=False)]
+    assert segmenter.finish(long) == [TextSegment(long)]
+    assert segmenter.feed(f"{long} ") == [TextSegment("I have set a timer", ends_sentence=False)]
     segmenter.finish()
-    assert segmenter.feed(f"{long} Anything else? ")[0] == Segment(long)
+    assert segmenter.feed(f"{long} Anything else? ")[0] == TextSegment(long)
 
 
 def test_what_the_text_ends_with_may_be_told_with_the_end() -> None:
     segmenter = Segmenter("en")
     assert segmenter.feed("Good mor") == []
-    assert segmenter.finish("ning.") == [Segment("Good morning.")]
+    assert segmenter.finish("ning.") == [TextSegment("Good morning.")]
 
 
 def test_only_the_first_sentence_is_cut_early() -> None:

@@ -7,14 +7,14 @@ import hmac
 import pytest
 
 from wyoming_servers.webhooks.guard import AddressGuard
-from wyoming_servers.webhooks.sender import Sender, SendError, resolve_host
+from wyoming_servers.webhooks.sender import WebhookSender, SendError, resolve_host
 
 KEY = b"k" * 32
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
 
 
-def sender(*allow: str, timeout: float = 5.0, resolve=None) -> Sender:
-    return Sender(AddressGuard(allow), SECRET, timeout, resolve=resolve)
+def sender(*allow: str, timeout: float = 5.0, resolve=None) -> WebhookSender:
+    return WebhookSender(AddressGuard(allow), SECRET, timeout, resolve=resolve)
 
 
 async def test_a_call_is_signed_so_that_the_other_side_can_check_it(listener) -> None:

@@ -10,14 +10,14 @@ from wyoming_servers.config.schema import WebhooksSection
 from wyoming_servers.errors import BadRequestError, NotFoundError
 from wyoming_servers.events import ModelLoaded, ModelUnloaded
 from wyoming_servers.webhooks.deliveries import DeliveryStatus
-from wyoming_servers.webhooks.webhooks import MAX_FOLLOWERS, Webhooks
+from wyoming_servers.webhooks.webhooks import MAX_SUBSCRIBERS, WebhookManager
 
 
 @pytest.fixture
 def make(tmp_path, bus, clock):
-    def build() -> Webhooks:
+    def build() -> WebhookManager:
         config = WebhooksSection(allow=["127.0.0.1"], timeout=5)
-        return Webhooks(tmp_path, config, bus, clock, default_model="whisper/base")
+        return WebhookManager(tmp_path, config, bus, clock, default_model="whisper/base")
 
     return build
 
@@ -26,7 +26,7 @@ def make(tmp_path, bus, clock):
 def settle(clock):
     """Wait until no message is pending, or the count given has been tried."""
 
-    async def wait(hooks: Webhooks, count: int = 1) -> list:
+    async def wait(hooks: WebhookManager, count: int = 1) -> list:
         async with asyncio.timeout(10):
             while True:
                 found = await hooks.deliveries()
@@ -42,7 +42,7 @@ def settle(clock):
 async def test_the_end_of_a_job_is_told_once(make, listener, settle) -> None:
     async with make() as hooks:
         for _ in range(2):
-            await hooks.job_ended("j1", listener.url, {"id": "j1", "status": "done"})
+            await hooks.notify_job_ended("j1", listener.url, {"id": "j1", "status": "done"})
         (delivery,) = await settle(hooks)
     assert (delivery.status, delivery.attempts, delivery.http_status) == ("delivered", 1, 200)
     assert [json.loads(body) for _, body in listener.heard] == [{"id": "j1", "status": "done"}]
@@ -51,7 +51,7 @@ async def test_the_end_of_a_job_is_told_once(make, listener, settle) -> None:
 async def test_a_refusal_is_tried_three_times(make, listener, settle) -> None:
     listener.statuses = [500, 404, 503, 200]
     async with make() as hooks:
-        await hooks.job_ended("j1", listener.url, {})
+        await hooks.notify_job_ended("j1", listener.url, {})
         (delivery,) = await settle(hooks)
     assert (delivery.status, delivery.attempts, delivery.http_status) == ("failed", 3, 503)
     assert "503" in delivery.error
@@ -61,7 +61,7 @@ async def test_a_refusal_is_tried_three_times(make, listener, settle) -> None:
 async def test_a_second_try_that_works_is_enough(make, listener, settle) -> None:
     listener.statuses = [500]
     async with make() as hooks:
-        await hooks.job_ended("j1", listener.url, {})
+        await hooks.notify_job_ended("j1", listener.url, {})
         (delivery,) = await settle(hooks)
     assert (delivery.status, delivery.attempts, delivery.error) == ("delivered", 2, "")
 
@@ -69,7 +69,7 @@ async def test_a_second_try_that_works_is_enough(make, listener, settle) -> None
 async def test_what_was_not_delivered_is_delivered_after_a_restart(make, listener, settle) -> None:
     listener.statuses = [500]
     async with make() as hooks:
-        await hooks.job_ended("j1", listener.url, {})
+        await hooks.notify_job_ended("j1", listener.url, {})
         async with asyncio.timeout(5):
             while not listener.heard:  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
@@ -80,19 +80,19 @@ async def test_what_was_not_delivered_is_delivered_after_a_restart(make, listene
 
 async def test_a_message_can_be_repeated(make, listener, settle) -> None:
     async with make() as hooks:
-        await hooks.job_ended("j1", listener.url, {"n": 1})
+        await hooks.notify_job_ended("j1", listener.url, {"n": 1})
         (first,) = await settle(hooks)
-        again = await hooks.repeat(first.id)
+        again = await hooks.redeliver(first.id)
         assert again.id != first.id
         await settle(hooks, 2)
         with pytest.raises(NotFoundError):
-            await hooks.repeat("nobody")
+            await hooks.redeliver("nobody")
     assert listener.heard[0][1] == listener.heard[1][1]
 
 
 async def test_who_sent_a_job_is_told_of_the_default_model(make, listener, settle, bus) -> None:
     async with make() as hooks:
-        hooks.follow_models(listener.url)
+        hooks.subscribe_to_models(listener.url)
         bus.publish(ModelLoaded(model="whisper/base", seconds=1, memory_bytes=1))
         bus.publish(ModelLoaded(model="piper/other", seconds=1, memory_bytes=1))
         bus.publish(ModelUnloaded(model="whisper/base", reason="idle"))
@@ -106,23 +106,23 @@ async def test_who_sent_a_job_is_told_of_the_default_model(make, listener, settl
 
 async def test_the_addresses_of_jobs_do_not_grow_without_end(make) -> None:
     async with make() as hooks:
-        for number in range(MAX_FOLLOWERS + 10):
-            hooks.follow_models(f"http://127.0.0.1/{number}")
-        assert len(hooks._followers) == MAX_FOLLOWERS
-        assert "http://127.0.0.1/0" not in hooks._followers
+        for number in range(MAX_SUBSCRIBERS + 10):
+            hooks.subscribe_to_models(f"http://127.0.0.1/{number}")
+        assert len(hooks._subscribers) == MAX_SUBSCRIBERS
+        assert "http://127.0.0.1/0" not in hooks._subscribers
 
 
 async def test_a_registered_address_is_told_what_it_asked_for(make, listener, settle, bus) -> None:
     async with make() as hooks:
         hook = await hooks.register(listener.url, ["model"])
-        await hooks.job_ended("j1", "", {})
+        await hooks.notify_job_ended("j1", "", {})
         bus.publish(ModelUnloaded(model="piper/other", reason="idle"))
         (delivery,) = await settle(hooks)
         assert delivery.event == "model_unloaded"
     async with make() as hooks:
-        assert [found.id for found in await hooks.hooks()] == [hook.id]
+        assert [found.id for found in await hooks.webhooks()] == [hook.id]
         await hooks.remove(hook.id)
-        assert await hooks.hooks() == []
+        assert await hooks.webhooks() == []
         with pytest.raises(NotFoundError):
             await hooks.remove(hook.id)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from wyoming_servers.domain import Kind, ModelSpec, Placement
+from wyoming_servers.domain import Task, ModelSpec, Placement
 from wyoming_servers.worker.process import ProcessLauncher, ProcessWorker
 
 Launch = Callable[..., Awaitable[ProcessWorker]]
@@ -17,7 +17,7 @@ Launch = Callable[..., Awaitable[ProcessWorker]]
 @pytest.fixture
 def spec() -> ModelSpec:
     """A speech-to-text model of the fake engine."""
-    return ModelSpec(id="fake/asr", kind=Kind.ASR, engine="fake")
+    return ModelSpec(id="fake/asr", task=Task.ASR, engine="fake")
 
 
 @pytest.fixture
@@ -47,9 +47,9 @@ async def launch(alarm: None) -> AsyncIterator[Launch]:
     workers: list[ProcessWorker] = []
 
     async def launch(
-        kind: Kind = Kind.ASR, *, load: bool = True, name: str = "fake/model", **options: Any
+        kind: Task = Task.ASR, *, load: bool = True, name: str = "fake/model", **options: Any
     ) -> ProcessWorker:
-        spec = ModelSpec(id=name, kind=kind, engine="fake", options=options)
+        spec = ModelSpec(id=name, task=kind, engine="fake", options=options)
         worker = await ProcessLauncher().launch(spec, Placement())
         workers.append(worker)
         if load:

@@ -4,32 +4,32 @@ import pytest
 
 from wyoming_servers.domain import Placement
 from wyoming_servers.worker import environment
-from wyoming_servers.worker.environment import environment_for
+from wyoming_servers.worker.environment import worker_environment
 
 CPU, GPU = Placement(), Placement("cuda:1", "float16")
 
 
 def test_it_inherits_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_VARIABLE", "kept")
-    assert environment_for("fake", CPU)["SOME_VARIABLE"] == "kept"
+    assert worker_environment("fake", CPU)["SOME_VARIABLE"] == "kept"
 
 
 def test_malloc_is_tuned_for_ctranslate2_alone() -> None:
-    assert environment_for("faster-whisper", CPU)["MALLOC_ARENA_MAX"] == "1"
-    assert "MALLOC_ARENA_MAX" not in environment_for("piper", CPU)
+    assert worker_environment("faster-whisper", CPU)["MALLOC_ARENA_MAX"] == "1"
+    assert "MALLOC_ARENA_MAX" not in worker_environment("piper", CPU)
 
 
 def test_no_gpu_is_seen_on_the_cpu() -> None:
-    assert environment_for("fake", CPU)["CUDA_VISIBLE_DEVICES"] == ""
+    assert worker_environment("fake", CPU)["CUDA_VISIBLE_DEVICES"] == ""
 
 
 def test_gpus_are_numbered_as_nvml_does_and_their_libraries_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(environment, "cuda_libraries", lambda: ("/site/nvidia/cublas/lib",))
+    monkeypatch.setattr(environment, "cuda_library_folders", lambda: ("/site/nvidia/cublas/lib",))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setenv("LD_LIBRARY_PATH", "/opt/lib")
-    result = environment_for("faster-whisper", GPU)
+    result = worker_environment("faster-whisper", GPU)
     assert result["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
     assert result["LD_LIBRARY_PATH"] == "/site/nvidia/cublas/lib:/opt/lib"
     assert "CUDA_VISIBLE_DEVICES" not in result
@@ -37,11 +37,11 @@ def test_gpus_are_numbered_as_nvml_does_and_their_libraries_found(
 
 def test_additions_win() -> None:
     more = {"faster-whisper": {"MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "3"}}
-    result = environment_for("faster-whisper", CPU, more)
+    result = worker_environment("faster-whisper", CPU, more)
     assert result["MALLOC_ARENA_MAX"] == "2"
     assert result["OMP_NUM_THREADS"] == "3"
-    assert "OMP_NUM_THREADS" not in environment_for("piper", CPU, more)
+    assert "OMP_NUM_THREADS" not in worker_environment("piper", CPU, more)
 
 
 def test_the_features_of_speech_take_one_thread() -> None:
-    assert environment_for("faster-whisper", CPU)["OPENBLAS_NUM_THREADS"] == "1"
+    assert worker_environment("faster-whisper", CPU)["OPENBLAS_NUM_THREADS"] == "1"

@@ -6,13 +6,13 @@ import pytest
 
 from wyoming_servers.errors import OutOfMemoryError
 from wyoming_servers.worker import exits
-from wyoming_servers.worker.base import Exit
+from wyoming_servers.worker.base import ExitStatus
 from wyoming_servers.worker.exits import (
     DEVICE_LOST_STATUS,
     PROTOCOL_STATUS,
-    as_error,
-    explain,
-    oom_kills,
+    exit_error,
+    describe_exit,
+    count_oom_kills,
 )
 
 
@@ -36,39 +36,39 @@ from wyoming_servers.worker.exits import (
 )
 def test_an_exit_nobody_asked_for_is_explained(returncode: int, reason: str, code: str) -> None:
     last_words = "ImportError: no" if returncode == 1 else ""
-    exit_ = explain(returncode, last_words=last_words)
-    assert exit_ == Exit(returncode, expected=False, reason=reason, code=code)
+    exit_ = describe_exit(returncode, last_words=last_words)
+    assert exit_ == ExitStatus(returncode, expected=False, reason=reason, code=code)
 
 
 def test_sigkill_with_a_counted_kill_is_out_of_memory() -> None:
-    exit_ = explain(-9, oom_killed=True)
+    exit_ = describe_exit(-9, oom_killed=True)
     assert exit_.code == "OOM"
     assert "out-of-memory killer" in exit_.reason
 
 
 @pytest.mark.parametrize("returncode", [-11, 1])
 def test_a_counted_kill_explains_no_other_end(returncode: int) -> None:
-    assert explain(returncode, oom_killed=True).code == "INFERENCE_FAILED"
+    assert describe_exit(returncode, oom_killed=True).code == "INFERENCE_FAILED"
 
 
 def test_an_exit_the_server_asked_for_is_expected_however_it_ended() -> None:
-    exit_ = explain(-9, asked=True, oom_killed=True)
+    exit_ = describe_exit(-9, asked=True, oom_killed=True)
     assert exit_.expected
     assert exit_.reason == "stopped by the server (killed by signal 9 (SIGKILL))"
 
 
 def test_an_exit_while_loading_is_a_failed_load() -> None:
-    assert explain(-11, loading=True).code == "LOAD_FAILED"
-    assert explain(-9, loading=True, oom_killed=True).code == "OOM"
+    assert describe_exit(-11, loading=True).code == "LOAD_FAILED"
+    assert describe_exit(-9, loading=True, oom_killed=True).code == "OOM"
 
 
 def test_what_the_worker_said_before_counts_most() -> None:
-    exit_ = explain(1, loading=True, failure=OutOfMemoryError("No room."))
+    exit_ = describe_exit(1, loading=True, failure=OutOfMemoryError("No room."))
     assert (exit_.code, exit_.reason) == ("OOM", "No room.")
 
 
 def test_an_exit_becomes_the_error_of_those_who_met_it() -> None:
-    error = as_error(explain(-9, oom_killed=True), "whisper/base")
+    error = exit_error(describe_exit(-9, oom_killed=True), "whisper/base")
     assert isinstance(error, OutOfMemoryError)
     assert "whisper/base" in error.message
 
@@ -77,9 +77,9 @@ def test_kills_are_counted_where_linux_tells(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     group, machine = tmp_path / "memory.events", tmp_path / "vmstat"
-    monkeypatch.setattr(exits, "_COUNTERS", (group, machine))
-    assert oom_kills() == 0
+    monkeypatch.setattr(exits, "_OOM_KILL_COUNTERS", (group, machine))
+    assert count_oom_kills() == 0
     machine.write_text("oom_kill 7\n")
-    assert oom_kills() == 7
+    assert count_oom_kills() == 7
     group.write_text("low 0\noom 3\noom_kill 2\noom_group_kill 0\n")
-    assert oom_kills() == 2
+    assert count_oom_kills() == 2

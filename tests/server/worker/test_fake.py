@@ -12,8 +12,8 @@ from wyoming_servers.errors import (
     LoadFailedError,
     OutOfMemoryError,
 )
-from wyoming_servers.worker.base import Chunk
-from wyoming_servers.worker.fake import FakeAnswer, FakeBehaviour, FakeLauncher
+from wyoming_servers.worker.base import OutputChunk
+from wyoming_servers.worker.fake import FakeAnswer, FakeBehavior, FakeLauncher
 
 
 def ignore(phase: str, percent: int) -> None:
@@ -23,7 +23,7 @@ def ignore(phase: str, percent: int) -> None:
 async def test_a_load_takes_the_scripted_time(
     clock: FakeClock, spec: ModelSpec, placement: Placement
 ) -> None:
-    launcher = FakeLauncher(clock, lambda *_: FakeBehaviour(load_seconds=2.0, info={"rate": 1}))
+    launcher = FakeLauncher(clock, lambda *_: FakeBehavior(load_seconds=2.0, info={"rate": 1}))
     worker = await launcher.launch(spec, placement)
     phases: list[str] = []
     load = asyncio.create_task(worker.load(lambda phase, _: phases.append(phase)))
@@ -41,7 +41,7 @@ async def test_a_load_takes_the_scripted_time(
 async def test_a_load_error_is_raised_and_ends_the_process(
     clock: FakeClock, spec: ModelSpec, placement: Placement
 ) -> None:
-    behaviour = FakeBehaviour(load_error=OutOfMemoryError("No room."))
+    behaviour = FakeBehavior(load_error=OutOfMemoryError("No room."))
     launcher = FakeLauncher(clock, lambda *_: behaviour)
     worker = await launcher.launch(spec, placement)
 
@@ -55,7 +55,7 @@ async def test_a_load_error_is_raised_and_ends_the_process(
 async def test_a_death_while_loading_is_a_failed_load(
     clock: FakeClock, spec: ModelSpec, placement: Placement
 ) -> None:
-    worker = await FakeLauncher(clock, lambda *_: FakeBehaviour(load_seconds=9.0)).launch(
+    worker = await FakeLauncher(clock, lambda *_: FakeBehavior(load_seconds=9.0)).launch(
         spec, placement
     )
     load = asyncio.create_task(worker.load(ignore))
@@ -71,7 +71,7 @@ async def test_a_death_while_loading_is_a_failed_load(
 async def test_a_script_that_raises_fails_the_launch(
     clock: FakeClock, spec: ModelSpec, placement: Placement
 ) -> None:
-    def script(spec: ModelSpec, placement: Placement) -> FakeBehaviour:
+    def script(spec: ModelSpec, placement: Placement) -> FakeBehavior:
         raise LoadFailedError("No process.")
 
     launcher = FakeLauncher(clock, script)
@@ -83,9 +83,9 @@ async def test_a_script_that_raises_fails_the_launch(
 async def test_a_run_gives_the_chunks_and_the_result_of_the_script(
     clock: FakeClock, spec: ModelSpec, placement: Placement
 ) -> None:
-    behaviour = FakeBehaviour(
+    behaviour = FakeBehavior(
         reply=lambda request, audio: FakeAnswer(
-            [Chunk({"n": 1}), Chunk({"n": 2})], {"text": f"{request['q']} {len(audio)}"}
+            [OutputChunk({"n": 1}), OutputChunk({"n": 2})], {"text": f"{request['q']} {len(audio)}"}
         )
     )
     worker = await FakeLauncher(clock, lambda *_: behaviour).launch(spec, placement)
@@ -101,8 +101,8 @@ async def test_a_run_gives_the_chunks_and_the_result_of_the_script(
 async def test_streaming_input_is_heard_piece_by_piece(
     clock: FakeClock, spec: ModelSpec, placement: Placement
 ) -> None:
-    behaviour = FakeBehaviour(
-        heard=lambda request, payload, data: [Chunk({"heard": data["at"]})],
+    behaviour = FakeBehavior(
+        on_input=lambda request, payload, data: [OutputChunk({"heard": data["at"]})],
         reply=lambda request, audio: FakeAnswer(result={"size": len(audio)}),
     )
     worker = await FakeLauncher(clock, lambda *_: behaviour).launch(spec, placement)
@@ -120,7 +120,7 @@ async def test_streaming_input_is_heard_piece_by_piece(
 async def test_a_death_fails_the_run_at_once_and_the_next_one_too(
     clock: FakeClock, spec: ModelSpec, placement: Placement
 ) -> None:
-    worker = await FakeLauncher(clock, lambda *_: FakeBehaviour(run_seconds=5.0)).launch(
+    worker = await FakeLauncher(clock, lambda *_: FakeBehavior(run_seconds=5.0)).launch(
         spec, placement
     )
     await worker.load(ignore)
@@ -139,7 +139,7 @@ async def test_a_death_fails_the_run_at_once_and_the_next_one_too(
 async def test_a_run_that_is_left_early_is_cancelled(
     clock: FakeClock, spec: ModelSpec, placement: Placement
 ) -> None:
-    worker = await FakeLauncher(clock, lambda *_: FakeBehaviour(run_seconds=5.0)).launch(
+    worker = await FakeLauncher(clock, lambda *_: FakeBehavior(run_seconds=5.0)).launch(
         spec, placement
     )
     async with worker.open({}):
@@ -151,16 +151,16 @@ async def test_a_run_that_is_left_early_is_cancelled(
 @pytest.mark.parametrize(
     ("behaviour", "returncode"),
     [
-        (FakeBehaviour(), 0),
-        (FakeBehaviour(stop_seconds=3.0), -15),
-        (FakeBehaviour(frozen=True), -9),
+        (FakeBehavior(), 0),
+        (FakeBehavior(stop_seconds=3.0), -15),
+        (FakeBehavior(frozen=True), -9),
     ],
 )
 async def test_stop_asks_then_terminates_then_kills(
     clock: FakeClock,
     spec: ModelSpec,
     placement: Placement,
-    behaviour: FakeBehaviour,
+    behaviour: FakeBehavior,
     returncode: int,
 ) -> None:
     worker = await FakeLauncher(clock, lambda *_: behaviour).launch(spec, placement)
@@ -183,7 +183,7 @@ async def test_cancelling_a_waiter_does_not_cancel_the_exit(
 async def test_a_reply_that_raises_fails_its_run(
     clock: FakeClock, spec: ModelSpec, placement: Placement
 ) -> None:
-    behaviour = FakeBehaviour(reply=lambda *_: FakeAnswer(error=BusyError("Full.")))
+    behaviour = FakeBehavior(reply=lambda *_: FakeAnswer(error=BusyError("Full.")))
     worker = await FakeLauncher(clock, lambda *_: behaviour).launch(spec, placement)
     async with worker.open({}) as run:
         with pytest.raises(BusyError):

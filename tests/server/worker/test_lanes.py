@@ -8,18 +8,18 @@ from typing import Any
 import pytest
 
 from wyoming_servers.domain import ModelSpec, Placement
-from wyoming_servers.engines.base import Output, ReportProgress, WorksInLanes
+from wyoming_servers.engines.base import Output, ReportProgress, SupportsParallelRuns
 from wyoming_servers.errors import DeviceLostError
 from wyoming_servers.protocol.messages import (
     Cancel,
-    Error,
+    ErrorMessage,
     InferenceChunk,
     InferenceResult,
     Message,
     RunInference,
 )
-from wyoming_servers.worker.lanes import Back, Lanes
-from wyoming_servers.worker.steps import Stepper
+from wyoming_servers.worker.lanes import StepDone, InferencePool
+from wyoming_servers.worker.steps import RunExecutor
 
 PATIENCE = 10.0
 
@@ -48,7 +48,7 @@ class Singer:
 
 
 class Choir:
-    lanes = 2
+    parallel_runs = 2
 
     def __init__(self) -> None:
         self.singing: queue.Queue[str] = queue.Queue()
@@ -77,12 +77,12 @@ class House:
     def __init__(self) -> None:
         self.engine = Choir()
         self.sent: list[Message] = []
-        self.back: queue.Queue[Back] = queue.Queue()
-        self.stepper = Stepper(self.engine, self.sent.append, Lanes(2, self.back.put))
+        self.back: queue.Queue[StepDone] = queue.Queue()
+        self.stepper = RunExecutor(self.engine, self.sent.append, InferencePool(2, self.back.put))
 
     def begin(self, run: int, **request: Any) -> None:
         request.setdefault("name", str(run))
-        self.stepper.take(RunInference(run=run, request=request))
+        self.stepper.handle(RunInference(run=run, request=request))
         self.step()
 
     def step(self) -> None:
@@ -93,17 +93,17 @@ class House:
         """Let so many notes be sung, and hear of them."""
         for _ in range(count):
             self.engine.allowed.release()
-            self.stepper.take(self.back.get(timeout=PATIENCE))
+            self.stepper.handle(self.back.get(timeout=PATIENCE))
             self.step()
 
     def finish(self, run: int) -> None:
         """Let a run go on until it has its result."""
         while not any(
-            isinstance(message, InferenceResult | Error) and message.run == run
+            isinstance(message, InferenceResult | ErrorMessage) and message.run == run
             for message in self.sent
         ):
             self.engine.allowed.release()
-            self.stepper.take(self.back.get(timeout=PATIENCE))
+            self.stepper.handle(self.back.get(timeout=PATIENCE))
             self.step()
 
     def singing(self, count: int) -> set[str]:
@@ -116,7 +116,7 @@ def house() -> House:
 
 
 def test_the_engine_says_that_it_can() -> None:
-    assert isinstance(Choir(), WorksInLanes)
+    assert isinstance(Choir(), SupportsParallelRuns)
 
 
 def test_as_many_are_made_at_once_as_there_are_lanes(house: House) -> None:
@@ -151,9 +151,9 @@ def test_a_cancel_is_answered_at_once_and_what_is_in_a_lane_is_closed_when_it_is
 ) -> None:
     house.begin(1, notes=5)
     house.singing(1)
-    house.stepper.take(Cancel(target=1))
+    house.stepper.handle(Cancel(target=1))
     (told,) = house.sent
-    assert isinstance(told, Error)
+    assert isinstance(told, ErrorMessage)
     assert told.code == "CANCELLED"
     assert not house.engine.sessions[0].closed
     house.allow()
@@ -165,8 +165,8 @@ def test_a_cancel_is_answered_at_once_and_what_is_in_a_lane_is_closed_when_it_is
 def test_a_lane_that_comes_back_is_free_for_another(house: House) -> None:
     house.begin(1)
     house.begin(2)
-    house.stepper.take(Cancel(target=1))
-    house.stepper.take(Cancel(target=2))
+    house.stepper.handle(Cancel(target=1))
+    house.stepper.handle(Cancel(target=2))
     house.begin(3)
     assert not house.engine.sessions[2:]
     house.allow()
@@ -177,7 +177,7 @@ def test_a_lost_device_is_told_and_then_raised(house: House) -> None:
     house.begin(1, error=RuntimeError("CUDA error: unspecified launch failure"))
     with pytest.raises(DeviceLostError):
         house.finish(1)
-    assert isinstance(house.sent[-1], Error)
+    assert isinstance(house.sent[-1], ErrorMessage)
     assert house.sent[-1].code == "DEVICE_LOST"
 
 

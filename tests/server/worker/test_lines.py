@@ -4,26 +4,26 @@ import logging
 
 import pytest
 
-from wyoming_servers.worker.lines import LogLines
+from wyoming_servers.worker.lines import ChildLogReader
 
 
 @pytest.fixture
-def lines(caplog: pytest.LogCaptureFixture) -> LogLines:
+def lines(caplog: pytest.LogCaptureFixture) -> ChildLogReader:
     caplog.set_level(logging.DEBUG)
-    return LogLines("whisper/tiny.en")
+    return ChildLogReader("whisper/tiny.en")
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> list[tuple[str, int, str]]:
     return [(item.name, item.levelno, item.getMessage()) for item in caplog.records]
 
 
-def test_lines_are_joined_across_pieces(lines: LogLines, caplog: pytest.LogCaptureFixture) -> None:
+def test_lines_are_joined_across_pieces(lines: ChildLogReader, caplog: pytest.LogCaptureFixture) -> None:
     for piece in (b"one\ntw", b"o\n\nthr", b"ee"):
         lines.feed(piece)
     lines.close()
     name = "wyoming_servers.worker.whisper/tiny.en"
     assert logged(caplog) == [(name, logging.INFO, text) for text in ("one", "two", "three")]
-    assert lines.last == "three"
+    assert lines.last_line == "three"
 
 
 @pytest.mark.parametrize(
@@ -43,14 +43,14 @@ def test_lines_are_joined_across_pieces(lines: LogLines, caplog: pytest.LogCaptu
     ],
 )
 def test_a_lines_level_is_read_from_its_beginning(
-    lines: LogLines, caplog: pytest.LogCaptureFixture, line: str, level: int
+    lines: ChildLogReader, caplog: pytest.LogCaptureFixture, line: str, level: int
 ) -> None:
     lines.feed(line.encode() + b"\n")
     assert [item.levelno for item in caplog.records] == [level]
 
 
 def test_a_line_of_our_own_says_only_what_the_servers_log_does_not(
-    lines: LogLines, caplog: pytest.LogCaptureFixture
+    lines: ChildLogReader, caplog: pytest.LogCaptureFixture
 ) -> None:
     lines.feed(b"ERROR:worker.steps: Run 3 failed: KeyError\n  Traceback\nERROR: not ours\n")
     assert [item[1:] for item in logged(caplog)] == [
@@ -61,13 +61,13 @@ def test_a_line_of_our_own_says_only_what_the_servers_log_does_not(
 
 
 def test_an_indented_line_belongs_to_the_one_before(
-    lines: LogLines, caplog: pytest.LogCaptureFixture
+    lines: ChildLogReader, caplog: pytest.LogCaptureFixture
 ) -> None:
     lines.feed(b'Traceback (most recent call last):\n  File "x"\nfine\n')
     assert [item.levelno for item in caplog.records] == [40, 40, 20]
 
 
-def test_a_line_without_end_is_bounded(lines: LogLines, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_line_without_end_is_bounded(lines: ChildLogReader, caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(100):
         lines.feed(b"\xff" * 10_000)
     lines.feed(b"\nnext\n")

@@ -5,24 +5,24 @@ import asyncio
 import pytest
 
 from wyoming_servers.errors import BusyError, CancelledError
-from wyoming_servers.worker.base import Chunk
-from wyoming_servers.worker.outcome import Outcome
+from wyoming_servers.worker.base import OutputChunk
+from wyoming_servers.worker.outcome import RunStream
 
-ONE, TWO = Chunk({"n": 1}), Chunk({"n": 2})
+ONE, TWO = OutputChunk({"n": 1}), OutputChunk({"n": 2})
 
 
 async def test_a_reader_that_comes_late_gets_everything() -> None:
-    outcome = Outcome()
+    outcome = RunStream()
     outcome.push(ONE)
     outcome.push(TWO)
-    outcome.end({"text": "x"})
+    outcome.finish({"text": "x"})
     assert [chunk async for chunk in outcome.chunks()] == [ONE, TWO]
     assert await outcome.result() == {"text": "x"}
     assert await outcome.result() == {"text": "x"}
 
 
 async def test_a_reader_that_comes_early_waits() -> None:
-    outcome = Outcome()
+    outcome = RunStream()
     reading = asyncio.create_task(anext(aiter(outcome.chunks())))
     await asyncio.sleep(0)
     outcome.push(ONE)
@@ -30,7 +30,7 @@ async def test_a_reader_that_comes_early_waits() -> None:
 
 
 async def test_chunks_before_a_failure_are_read_first() -> None:
-    outcome = Outcome()
+    outcome = RunStream()
     outcome.push(ONE)
     outcome.fail(BusyError("No."))
     chunks = aiter(outcome.chunks())
@@ -42,8 +42,8 @@ async def test_chunks_before_a_failure_are_read_first() -> None:
 
 
 async def test_the_first_end_counts() -> None:
-    outcome = Outcome()
-    outcome.end({})
+    outcome = RunStream()
+    outcome.finish({})
     outcome.fail(CancelledError("Late."))
     outcome.push(ONE)
     assert [chunk async for chunk in outcome.chunks()] == []
@@ -51,13 +51,13 @@ async def test_the_first_end_counts() -> None:
 
 
 async def test_waiting_for_the_result_drops_chunks_and_reports_them_as_taken() -> None:
-    taken: list[Chunk] = []
-    outcome = Outcome(taken.append)
+    taken: list[OutputChunk] = []
+    outcome = RunStream(taken.append)
     waiting = asyncio.create_task(outcome.result())
     outcome.push(ONE)
     await asyncio.sleep(0)
     outcome.push(TWO)
     await asyncio.sleep(0)
-    outcome.end({"text": ""})
+    outcome.finish({"text": ""})
     assert await waiting == {"text": ""}
     assert taken == [ONE, TWO]

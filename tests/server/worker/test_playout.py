@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from wyoming_servers.audio.chunk import HELD_SECONDS
+from wyoming_servers.audio.chunk import MAX_UNSENT_SECONDS
 from wyoming_servers.protocol.messages import RunInference
 from wyoming_servers.worker.playout import (
-    PATIENCE_SECONDS,
-    SPARE_SECONDS,
-    PlayoutOrder,
+    MAX_FIRST_AUDIO_SECONDS,
+    MARGIN_SECONDS,
+    PlayoutQueue,
 )
-from wyoming_servers.worker.work import Work
+from wyoming_servers.worker.work import RunState
 
 STEP = 0.1
 
@@ -21,23 +21,23 @@ class House:
 
     def __init__(self, lanes: int = 2) -> None:
         self.now = 100.0
-        self.order = PlayoutOrder(lambda: self.now, lanes)
+        self.order = PlayoutQueue(lambda: self.now, lanes)
         self._number = 0
 
-    def come(self, *, priority: int = 10, slack: Any = None) -> Work:
+    def come(self, *, priority: int = 10, slack: Any = None) -> RunState:
         self._number += 1
         request = {"text": "…", "slack": slack}
         message = RunInference(run=self._number, priority=priority, request=request)
-        work = Work(message, self.order.turn())
+        work = RunState(message, self.order.next_sequence())
         self.order.put(work)
         return work
 
-    def step(self, makes: float, takes: float = STEP) -> Work:
+    def step(self, makes: float, takes: float = STEP) -> RunState:
         """Make a step of whoever is next."""
-        work = self.order.take()
+        work = self.order.pop()
         assert work is not None
         self.now += takes
-        self.order.heard(work, makes)
+        self.order.record_output(work, makes)
         self.order.put(work)
         return work
 
@@ -49,7 +49,7 @@ def house() -> House:
 
 def test_without_runs_there_is_nothing_to_do(house: House) -> None:
     assert not house.order
-    assert house.order.take() is None
+    assert house.order.pop() is None
 
 
 def test_who_came_first_hears_first(house: House) -> None:
@@ -86,7 +86,7 @@ def test_who_would_fall_silent_goes_before_a_newcomer(house: House) -> None:
 def test_several_who_would_each_be_in_time_alone_go_before_a_newcomer(house: House) -> None:
     house.come()
     house.step(99.0)  # Now it is known how long a step takes.
-    enough = SPARE_SECONDS + 2.5 * STEP
+    enough = MARGIN_SECONDS + 2.5 * STEP
     lone = house.come(slack=enough + STEP)
     new = house.come()
     assert house.step(9.0) is new
@@ -98,9 +98,9 @@ def test_several_who_would_each_be_in_time_alone_go_before_a_newcomer(house: Hou
 def test_the_first_sound_is_not_all_on_its_way_yet(house: House) -> None:
     work = house.come()
     house.step(0.5)
-    assert work.dry_at == house.now + 0.5 - HELD_SECONDS
+    assert work.underrun_at == house.now + 0.5 - MAX_UNSENT_SECONDS
     house.step(0.5)
-    assert work.dry_at == pytest.approx(house.now - STEP + 1.0 - HELD_SECONDS)
+    assert work.underrun_at == pytest.approx(house.now - STEP + 1.0 - MAX_UNSENT_SECONDS)
 
 
 def test_what_a_listener_still_has_to_hear_counts_from_the_beginning(house: House) -> None:
@@ -108,18 +108,18 @@ def test_what_a_listener_still_has_to_hear_counts_from_the_beginning(house: Hous
     house.step(9.0)
     rich, poor = house.come(slack=20.0), house.come(slack=0.2)
     assert house.step(9.0) is poor
-    house.order.take()
-    house.order.take()
-    assert house.order.take() is rich
+    house.order.pop()
+    house.order.pop()
+    assert house.order.pop() is rich
 
 
 def test_whoever_waits_too_long_is_not_held_back_any_more(house: House) -> None:
     busy = [house.come(slack=0.0) for _ in range(3)]
     new = house.come()
     assert house.step(0.3) is busy[0]
-    house.now += PATIENCE_SECONDS
+    house.now += MAX_FIRST_AUDIO_SECONDS
     for work in busy:
-        work.dry_at = house.now + 0.01
+        work.underrun_at = house.now + 0.01
     assert house.step(0.3) is new
 
 
@@ -128,21 +128,21 @@ def test_priority_goes_before_all_of_that(house: House) -> None:
     live = house.come()
     assert house.step(9.0) is live
     assert house.step(9.0) is live
-    live.over = True
+    live.done = True
     assert house.step(9.0) is job
 
 
 def test_what_has_ended_is_not_taken(house: House) -> None:
     work = house.come()
-    work.over = True
-    assert house.order.take() is None
+    work.done = True
+    assert house.order.pop() is None
 
 
 def test_nobody_waits_twice(house: House) -> None:
     work = house.come()
     house.order.put(work)
-    assert house.order.take() is work
-    assert house.order.take() is None
+    assert house.order.pop() is work
+    assert house.order.pop() is None
 
 
 def test_silence_that_was_is_not_made_up_for(house: House) -> None:
@@ -151,4 +151,4 @@ def test_silence_that_was_is_not_made_up_for(house: House) -> None:
     house.step(0.2)
     house.now += 5.0
     house.step(1.0)
-    assert work.dry_at == house.now + 1.0
+    assert work.underrun_at == house.now + 1.0

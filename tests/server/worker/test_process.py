@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
-from wyoming_servers.domain import Kind, ModelSpec, Placement, Priority
+from wyoming_servers.domain import Task, ModelSpec, Placement, Priority
 from wyoming_servers.errors import (
     BadRequestError,
     CancelledError,
@@ -29,7 +29,7 @@ from wyoming_servers.errors import (
 from wyoming_servers.protocol.flow import OUTPUT_WINDOW
 from wyoming_servers.protocol.messages import InferenceChunk
 from wyoming_servers.worker.process import ProcessLauncher, ProcessWorker
-from wyoming_servers.worker.run import PipeRun
+from wyoming_servers.worker.run import RemoteRun
 
 Launch = Callable[..., Awaitable[ProcessWorker]]
 
@@ -59,7 +59,7 @@ async def first_chunk(run: Any) -> None:
 
 
 async def test_a_model_loads_and_says_what_it_is(launch: Launch) -> None:
-    worker = await launch(Kind.TTS, load=False, sample_rate=16_000)
+    worker = await launch(Task.TTS, load=False, sample_rate=16_000)
     phases: list[str] = []
     loaded = await worker.load(lambda phase, _: phases.append(phase))
     assert loaded.info["sample_rate"] == 16_000
@@ -78,7 +78,7 @@ async def test_a_run_gives_chunks_and_a_result(launch: Launch) -> None:
 
 
 async def test_speech_comes_as_payload(launch: Launch) -> None:
-    worker = await launch(Kind.TTS, sample_rate=16_000, chunks=4)
+    worker = await launch(Task.TTS, sample_rate=16_000, chunks=4)
     async with worker.open({"text": "x" * 500}) as run:
         sizes = [len(chunk.payload) async for chunk in run]
         assert await run.result() == {"samples": 480_000}
@@ -87,7 +87,7 @@ async def test_speech_comes_as_payload(launch: Launch) -> None:
 
 
 async def test_streaming_input_is_heard_as_it_comes(launch: Launch) -> None:
-    worker = await launch(Kind.WAKE)
+    worker = await launch(Task.WAKE)
     async with worker.open({"words": ["alexa"]}, streaming=True) as run:
         chunks = aiter(run)
         await run.send(b"\x00" * 640, {"timestamp": 0})
@@ -109,7 +109,7 @@ async def test_more_input_than_the_window_goes_through(launch: Launch) -> None:
 
 
 async def test_more_output_than_the_window_goes_through(launch: Launch) -> None:
-    worker = await launch(Kind.TTS, sample_rate=48_000, chunks=50)
+    worker = await launch(Task.TTS, sample_rate=48_000, chunks=50)
     size = 0
     async with worker.open({"text": "x" * 7_000}) as run:
         async for chunk in run:
@@ -119,11 +119,11 @@ async def test_more_output_than_the_window_goes_through(launch: Launch) -> None:
 
 
 async def test_output_that_nobody_reads_stops_its_run_and_no_other(launch: Launch) -> None:
-    worker = await launch(Kind.TTS, sample_rate=48_000, chunks=100)
+    worker = await launch(Task.TTS, sample_rate=48_000, chunks=100)
     async with worker.open({"text": "x" * 7_000}) as unread:
 
         def waiting() -> int:
-            return sum(len(chunk.payload) for chunk in unread._outcome._chunks)
+            return sum(len(chunk.payload) for chunk in unread._stream._chunks)
 
         while waiting() < OUTPUT_WINDOW - 512 * 100:
             await worker.ping()
@@ -143,13 +143,13 @@ async def test_the_first_of_two_runs_ends_first(
 ) -> None:
     worker = await launch(chunks=8, chunk_seconds=0.02, text="a b c d e f g h")
     order: list[int] = []
-    push = PipeRun.push
+    push = RemoteRun.push
 
-    def note(run: PipeRun, chunk: InferenceChunk) -> None:
+    def note(run: RemoteRun, chunk: InferenceChunk) -> None:
         order.append(chunk.run)
         push(run, chunk)
 
-    monkeypatch.setattr(PipeRun, "push", note)
+    monkeypatch.setattr(RemoteRun, "push", note)
     await asyncio.gather(transcribe(worker), transcribe(worker))
     assert order == [1] * 8 + [2] * 8
 
@@ -160,7 +160,7 @@ async def test_an_urgent_run_overtakes_a_long_one(launch: Launch) -> None:
         await first_chunk(job)
         async with worker.open({}, payload=SOUND, priority=Priority.ASR) as urgent:
             await urgent.result()
-        assert not job._outcome.ended
+        assert not job._stream.ended
 
 
 async def test_a_ping_is_answered_while_the_engine_works(launch: Launch) -> None:
@@ -186,7 +186,7 @@ async def test_runs_are_batched_by_an_engine_that_can(launch: Launch) -> None:
 
 
 async def test_a_request_that_is_refused_harms_nobody(launch: Launch) -> None:
-    worker = await launch(Kind.TTS)
+    worker = await launch(Task.TTS)
     with pytest.raises(BadRequestError, match="text"):
         async with worker.open({}) as run:
             await run.result()
@@ -253,7 +253,7 @@ async def test_a_load_that_fails_says_why_and_the_process_is_gone(
 
 
 async def test_an_engine_that_is_not_installed_is_named(alarm: None, placement: Placement) -> None:
-    spec = ModelSpec(id="m", kind=Kind.ASR, engine="no-such-engine")
+    spec = ModelSpec(id="m", task=Task.ASR, engine="no-such-engine")
     worker = await ProcessLauncher().launch(spec, placement)
     with pytest.raises(LoadFailedError, match="no-such-engine"):
         await worker.load(ignore)
@@ -412,7 +412,7 @@ async def test_stopping_fails_the_runs_that_were_going_on(launch: Launch) -> Non
 async def test_an_engine_that_hangs_is_terminated(launch: Launch) -> None:
     worker = await launch()
     async with worker.open(fake(mishap="hang"), payload=SOUND):
-        while worker._lines.last != "The fake engine hangs.":
+        while worker._lines.last_line != "The fake engine hangs.":
             await worker.ping()
         exit_ = await worker.stop(grace=0.2)
     assert exit_.returncode == -signal.SIGTERM
@@ -461,7 +461,7 @@ async def test_a_waiter_that_is_cancelled_leaves_the_exit_alone(launch: Launch) 
 
 async def test_fifty_lives_leave_no_descriptors_processes_or_tasks(alarm: None) -> None:
     launcher = ProcessLauncher()
-    spec = ModelSpec(id="m", kind=Kind.ASR, engine="fake")
+    spec = ModelSpec(id="m", task=Task.ASR, engine="fake")
 
     async def live(number: int) -> None:
         worker = await launcher.launch(spec, Placement())
@@ -540,7 +540,7 @@ async def test_an_expected_failure_is_no_error_in_its_log(
     launch: Launch, caplog: pytest.LogCaptureFixture, level: int
 ) -> None:
     with caplog.at_level(level, "wyoming_servers.worker"):
-        worker = await launch(Kind.TTS)
+        worker = await launch(Task.TTS)
         async with worker.open({}) as run:
             with pytest.raises(BadRequestError):
                 await run.result()

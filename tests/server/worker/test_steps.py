@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from wyoming_servers.domain import ModelSpec, Placement
-from wyoming_servers.engines.base import Finished, Output, ReportProgress, Session
+from wyoming_servers.engines.base import FinishedRun, Output, ReportProgress, Session
 from wyoming_servers.errors import BadRequestError, DeviceLostError
 from wyoming_servers.protocol.flow import INPUT_WINDOW, OUTPUT_WINDOW
 from wyoming_servers.protocol.messages import (
     Cancel,
     Credit,
-    Error,
+    ErrorMessage,
     InferenceChunk,
     InferenceResult,
     InputChunk,
@@ -20,7 +20,7 @@ from wyoming_servers.protocol.messages import (
     Message,
     RunInference,
 )
-from wyoming_servers.worker.steps import Stepper
+from wyoming_servers.worker.steps import RunExecutor
 
 
 class Recorder:
@@ -89,13 +89,13 @@ class BatchEngine(Engine):
         self.log.append(f"feed {len(pieces)}")
         return [list(session.feed(payload, data)) for session, payload, data in pieces]
 
-    def finish_batch(self, sessions: Sequence[Session]) -> Sequence[Finished | Exception]:
+    def finish_batch(self, sessions: Sequence[Session]) -> Sequence[FinishedRun | Exception]:
         self.log.append(f"finish {len(sessions)}")
-        results: list[Finished | Exception] = []
+        results: list[FinishedRun | Exception] = []
         for session in sessions:
             assert isinstance(session, Recorder)
             error = session.request.get("error")
-            results.append(error or Finished({"name": session.name}, [Output({"n": 0})]))
+            results.append(error or FinishedRun({"name": session.name}, [Output({"n": 0})]))
         return results
 
 
@@ -111,12 +111,12 @@ def engine() -> Engine:
 
 
 @pytest.fixture
-def stepper(engine: Engine, sent: list[Message]) -> Stepper:
-    return Stepper(engine, sent.append)
+def stepper(engine: Engine, sent: list[Message]) -> RunExecutor:
+    return RunExecutor(engine, sent.append)
 
 
 @pytest.fixture
-def work(stepper: Stepper) -> Callable[[], None]:
+def work(stepper: RunExecutor) -> Callable[[], None]:
     """Step until there is nothing to do."""
 
     def work() -> None:
@@ -137,9 +137,9 @@ Work = Callable[[], None]
 
 
 def test_a_whole_run_is_opened_fed_finished_and_closed(
-    stepper: Stepper, engine: Engine, sent: list[Message], work: Work
+    stepper: RunExecutor, engine: Engine, sent: list[Message], work: Work
 ) -> None:
-    stepper.take(begin(1, payload=b"ab", chunks=2, result={"text": "hi"}))
+    stepper.handle(begin(1, payload=b"ab", chunks=2, result={"text": "hi"}))
     work()
     assert engine.log == [
         "run feed ab",
@@ -157,24 +157,24 @@ def test_a_whole_run_is_opened_fed_finished_and_closed(
 
 
 def test_a_streaming_run_waits_for_its_input(
-    stepper: Stepper, sent: list[Message], work: Work
+    stepper: RunExecutor, sent: list[Message], work: Work
 ) -> None:
-    stepper.take(RunInference(run=1, streaming=True, request={"echo": True}))
+    stepper.handle(RunInference(run=1, streaming=True, request={"echo": True}))
     work()
     assert sent == []
-    stepper.take(InputChunk(run=1, payload=b"a"))
+    stepper.handle(InputChunk(run=1, payload=b"a"))
     work()
     assert sent == [InferenceChunk(run=1, data={"heard": "a"})]
-    stepper.take(InputEnd(run=1))
+    stepper.handle(InputEnd(run=1))
     work()
     assert sent[1:] == [InferenceResult(run=1)]
 
 
 def test_outputs_that_are_made_lazily_take_a_step_each(
-    stepper: Stepper, sent: list[Message]
+    stepper: RunExecutor, sent: list[Message]
 ) -> None:
-    stepper.take(RunInference(run=1, streaming=True, request={"lazy": 3}))
-    stepper.take(InputChunk(run=1, payload=b"a"))
+    stepper.handle(RunInference(run=1, streaming=True, request={"lazy": 3}))
+    stepper.handle(InputChunk(run=1, payload=b"a"))
     stepper.step()
     counts = []
     while stepper.busy:
@@ -184,88 +184,88 @@ def test_outputs_that_are_made_lazily_take_a_step_each(
 
 
 def test_the_first_of_equals_is_brought_to_its_end(
-    stepper: Stepper, engine: Engine, work: Work
+    stepper: RunExecutor, engine: Engine, work: Work
 ) -> None:
-    stepper.take(begin(1, name="a", chunks=3))
-    stepper.take(begin(2, name="b", chunks=3))
+    stepper.handle(begin(1, name="a", chunks=3))
+    stepper.handle(begin(2, name="b", chunks=3))
     work()
     steps = [line for line in engine.log if " step " in line]
     assert steps == ["a step 0", "a step 1", "a step 2", "b step 0", "b step 1", "b step 2"]
 
 
-def test_streams_take_turns(stepper: Stepper, engine: Engine, work: Work) -> None:
+def test_streams_take_turns(stepper: RunExecutor, engine: Engine, work: Work) -> None:
     for run, name in ((1, "a"), (2, "b")):
-        stepper.take(RunInference(run=run, streaming=True, request={"name": name}))
+        stepper.handle(RunInference(run=run, streaming=True, request={"name": name}))
     for number in "123":
         for run in (1, 2):
-            stepper.take(InputChunk(run=run, payload=number.encode()))
+            stepper.handle(InputChunk(run=run, payload=number.encode()))
     work()
     feeds = [line for line in engine.log if " feed " in line]
     assert feeds == ["a feed 1", "b feed 1", "a feed 2", "b feed 2", "a feed 3", "b feed 3"]
 
 
 def test_a_higher_priority_overtakes_between_two_steps(
-    stepper: Stepper, engine: Engine, work: Work
+    stepper: RunExecutor, engine: Engine, work: Work
 ) -> None:
-    stepper.take(begin(1, name="low", chunks=3))
+    stepper.handle(begin(1, name="low", chunks=3))
     stepper.step()
     stepper.step()
-    stepper.take(begin(2, name="high", priority=10, chunks=2))
+    stepper.handle(begin(2, name="high", priority=10, chunks=2))
     work()
     steps = [line for line in engine.log if " step " in line]
     assert steps == ["low step 0", "high step 0", "high step 1", "low step 1", "low step 2"]
 
 
 def test_a_cancel_counts_before_the_next_step(
-    stepper: Stepper, engine: Engine, sent: list[Message], work: Work
+    stepper: RunExecutor, engine: Engine, sent: list[Message], work: Work
 ) -> None:
-    stepper.take(begin(1, chunks=5))
+    stepper.handle(begin(1, chunks=5))
     stepper.step()
     stepper.step()
-    stepper.take(Cancel(target=1))
+    stepper.handle(Cancel(target=1))
     work()
     assert engine.log == ["run step 0", "run done", "run close"]
-    assert isinstance(sent[-1], Error)
+    assert isinstance(sent[-1], ErrorMessage)
     assert sent[-1].code == "CANCELLED"
 
 
 def test_messages_for_a_run_that_has_ended_are_ignored(
-    stepper: Stepper, sent: list[Message], work: Work
+    stepper: RunExecutor, sent: list[Message], work: Work
 ) -> None:
-    stepper.take(begin(1))
+    stepper.handle(begin(1))
     work()
     for late in (InputChunk(run=1), InputEnd(run=1), Cancel(target=1), Credit(run=1, size=1)):
-        stepper.take(late)
+        stepper.handle(late)
         work()
     assert sent == [InferenceResult(run=1)]
 
 
 def test_a_request_that_cannot_be_served_is_refused_at_once(
-    stepper: Stepper, sent: list[Message], work: Work
+    stepper: RunExecutor, sent: list[Message], work: Work
 ) -> None:
-    stepper.take(RunInference(run=1, streaming=True, request={"bad": True}))
+    stepper.handle(RunInference(run=1, streaming=True, request={"bad": True}))
     work()
     assert sent == [
-        Error(run=1, code="BAD_REQUEST", message="No.", recoverable=False),
+        ErrorMessage(run=1, code="BAD_REQUEST", message="No.", recoverable=False),
     ]
 
 
 def test_an_exception_is_classified_and_ends_its_run_alone(
-    stepper: Stepper, engine: Engine, sent: list[Message], work: Work
+    stepper: RunExecutor, engine: Engine, sent: list[Message], work: Work
 ) -> None:
-    stepper.take(begin(1, name="a", error=MemoryError("none")))
-    stepper.take(begin(2, name="b"))
+    stepper.handle(begin(1, name="a", error=MemoryError("none")))
+    stepper.handle(begin(2, name="b"))
     work()
     assert [getattr(message, "code", "") for message in sent] == ["OOM", ""]
     assert "a close" in engine.log
 
 
-def test_a_lost_device_is_told_and_then_raised(stepper: Stepper, sent: list[Message]) -> None:
-    stepper.take(begin(1, error=RuntimeError("CUDA error: unspecified launch failure")))
+def test_a_lost_device_is_told_and_then_raised(stepper: RunExecutor, sent: list[Message]) -> None:
+    stepper.handle(begin(1, error=RuntimeError("CUDA error: unspecified launch failure")))
     stepper.step()
     with pytest.raises(DeviceLostError):
         stepper.step()
-    assert isinstance(sent[-1], Error)
+    assert isinstance(sent[-1], ErrorMessage)
     assert sent[-1].code == "DEVICE_LOST"
 
 
@@ -277,31 +277,31 @@ def test_output_that_cannot_be_sent_fails_the_run(engine: Engine) -> None:
             raise TypeError("not JSON")
         sent.append(message)
 
-    stepper = Stepper(engine, emit)
-    stepper.take(begin(1))
+    stepper = RunExecutor(engine, emit)
+    stepper.handle(begin(1))
     while stepper.busy:
         stepper.step()
     (error,) = sent
-    assert isinstance(error, Error)
+    assert isinstance(error, ErrorMessage)
     assert error.code == "INFERENCE_FAILED"
     assert engine.log[-1] == "run close"
 
 
 def test_a_session_that_cannot_be_closed_has_still_answered(
-    stepper: Stepper, sent: list[Message], work: Work, caplog: pytest.LogCaptureFixture
+    stepper: RunExecutor, sent: list[Message], work: Work, caplog: pytest.LogCaptureFixture
 ) -> None:
-    stepper.take(begin(1, untidy=True))
+    stepper.handle(begin(1, untidy=True))
     work()
     assert sent == [InferenceResult(run=1)]
     assert "could not be closed" in caplog.text
 
 
 def test_a_run_whose_output_nobody_takes_pauses_and_the_others_go_on(
-    stepper: Stepper, engine: Engine, sent: list[Message], work: Work
+    stepper: RunExecutor, engine: Engine, sent: list[Message], work: Work
 ) -> None:
     half = OUTPUT_WINDOW // 2
-    stepper.take(begin(1, name="slow", chunks=4, size=half))
-    stepper.take(begin(2, name="quick", chunks=4))
+    stepper.handle(begin(1, name="slow", chunks=4, size=half))
+    stepper.handle(begin(2, name="quick", chunks=4))
     work()
     assert [line for line in engine.log if line.startswith("slow step")] == [
         "slow step 0",
@@ -309,25 +309,25 @@ def test_a_run_whose_output_nobody_takes_pauses_and_the_others_go_on(
     ]
     assert "quick end" in engine.log
 
-    stepper.take(Credit(run=1, size=2 * half + 512))
+    stepper.handle(Credit(run=1, size=2 * half + 512))
     work()
     assert "slow step 3" in engine.log
 
 
 def test_input_that_was_taken_is_credited(
-    stepper: Stepper, sent: list[Message], work: Work
+    stepper: RunExecutor, sent: list[Message], work: Work
 ) -> None:
-    stepper.take(RunInference(run=1, streaming=True))
+    stepper.handle(RunInference(run=1, streaming=True))
     for _ in range(4):
-        stepper.take(InputChunk(run=1, payload=b"x" * (INPUT_WINDOW // 4)))
+        stepper.handle(InputChunk(run=1, payload=b"x" * (INPUT_WINDOW // 4)))
     work()
     credited = sum(message.size for message in sent if isinstance(message, Credit))
     assert credited >= INPUT_WINDOW
 
 
-def test_closing_ends_every_run(stepper: Stepper, engine: Engine, sent: list[Message]) -> None:
-    stepper.take(begin(1, name="a"))
-    stepper.take(begin(2, name="b"))
+def test_closing_ends_every_run(stepper: RunExecutor, engine: Engine, sent: list[Message]) -> None:
+    stepper.handle(begin(1, name="a"))
+    stepper.handle(begin(2, name="b"))
     stepper.step()
     stepper.close()
     assert [getattr(message, "code", "") for message in sent] == ["SHUTTING_DOWN"] * 2
@@ -340,19 +340,19 @@ def batch_engine() -> BatchEngine:
 
 
 @pytest.fixture
-def batch(batch_engine: BatchEngine, sent: list[Message]) -> Stepper:
-    return Stepper(batch_engine, sent.append)
+def batch(batch_engine: BatchEngine, sent: list[Message]) -> RunExecutor:
+    return RunExecutor(batch_engine, sent.append)
 
 
 def test_pieces_that_wait_are_fed_together_up_to_the_limit(
-    batch: Stepper, batch_engine: BatchEngine, sent: list[Message]
+    batch: RunExecutor, batch_engine: BatchEngine, sent: list[Message]
 ) -> None:
     for run in range(1, 6):
-        batch.take(RunInference(run=run, streaming=True, request={"name": str(run), "echo": True}))
+        batch.handle(RunInference(run=run, streaming=True, request={"name": str(run), "echo": True}))
     while batch.busy:
         batch.step()
     for run in range(1, 6):
-        batch.take(InputChunk(run=run, payload=str(run).encode()))
+        batch.handle(InputChunk(run=run, payload=str(run).encode()))
     while batch.busy:
         batch.step()
     assert [line for line in batch_engine.log if line[:5] == "feed "] == ["feed 3", "feed 2"]
@@ -362,9 +362,9 @@ def test_pieces_that_wait_are_fed_together_up_to_the_limit(
 
 
 def test_a_lone_run_is_never_batched(
-    batch: Stepper, batch_engine: BatchEngine, sent: list[Message]
+    batch: RunExecutor, batch_engine: BatchEngine, sent: list[Message]
 ) -> None:
-    batch.take(begin(1, payload=b"a", chunks=1))
+    batch.handle(begin(1, payload=b"a", chunks=1))
     while batch.busy:
         batch.step()
     assert "run feed a" in batch_engine.log
@@ -372,11 +372,11 @@ def test_a_lone_run_is_never_batched(
 
 
 def test_runs_of_equal_priority_finish_together_and_fail_alone(
-    batch: Stepper, batch_engine: BatchEngine, sent: list[Message]
+    batch: RunExecutor, batch_engine: BatchEngine, sent: list[Message]
 ) -> None:
-    batch.take(begin(1, name="a"))
-    batch.take(begin(2, name="b", error=MemoryError("none")))
-    batch.take(begin(3, name="job", priority=0))
+    batch.handle(begin(1, name="a"))
+    batch.handle(begin(2, name="b", error=MemoryError("none")))
+    batch.handle(begin(3, name="job", priority=0))
     while batch.busy:
         batch.step()
     assert [line for line in batch_engine.log if line.startswith("finish")] == ["finish 2"]
@@ -385,20 +385,20 @@ def test_runs_of_equal_priority_finish_together_and_fail_alone(
         InferenceResult(run=1, data={"name": "a"}),
         sent[2],
     ]
-    assert isinstance(sent[2], Error)
+    assert isinstance(sent[2], ErrorMessage)
     assert sent[2].code == "OOM"
     assert sent[3] == InferenceResult(run=3)
 
 
 def test_a_batch_that_raises_fails_all_in_it(
-    batch: Stepper, batch_engine: BatchEngine, sent: list[Message], monkeypatch: pytest.MonkeyPatch
+    batch: RunExecutor, batch_engine: BatchEngine, sent: list[Message], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(sessions: Sequence[Session]) -> Sequence[Finished | Exception]:
+    def fail(sessions: Sequence[Session]) -> Sequence[FinishedRun | Exception]:
         raise ValueError("shapes")
 
     monkeypatch.setattr(batch_engine, "finish_batch", fail)
     for run in (1, 2):
-        batch.take(begin(run))
+        batch.handle(begin(run))
     while batch.busy:
         batch.step()
     assert [getattr(message, "code", "") for message in sent] == ["INFERENCE_FAILED"] * 2

@@ -9,9 +9,9 @@ from wyoming_servers.text.rules.es import SPANISH
 from wyoming_servers.text.rules.fr import FRENCH
 from wyoming_servers.text.rules.it import ITALIAN
 from wyoming_servers.text.rules.nl import DUTCH
-from wyoming_servers.text.rules.rules import Rules
+from wyoming_servers.text.rules.rules import LanguageRules
 
-_BY_CODE: Final[Mapping[str, Rules]] = {
+_BY_CODE: Final[Mapping[str, LanguageRules]] = {
     "en": ENGLISH,
     "en-us": AMERICAN,
     "de": GERMAN,
@@ -21,11 +21,11 @@ _BY_CODE: Final[Mapping[str, Rules]] = {
     "nl": DUTCH,
 }
 
-ALL: Final = tuple(_BY_CODE.values())
+ALL_RULES: Final = tuple(_BY_CODE.values())
 """Every table."""
 
 
-def rules_for(language: str) -> Rules | None:
+def rules_for(language: str) -> LanguageRules | None:
     """Return the table of a BCP 47 code, of its region first; None for a language without one."""
     code = language.replace("_", "-").lower()
     return _BY_CODE.get(code) or _BY_CODE.get(code.partition("-")[0])

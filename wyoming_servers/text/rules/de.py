@@ -2,12 +2,12 @@
 
 from typing import Final
 
-from wyoming_servers.text.rules.rules import Rules
+from wyoming_servers.text.rules.rules import LanguageRules
 
-_ASKING: Final = "am|vom|zum|dem|den|des|beim|im|ab|bis|seit|einem|einen|jedem|jeden"
+_WEAK_CASE_WORDS: Final = "am|vom|zum|dem|den|des|beim|im|ab|bis|seit|einem|einen|jedem|jeden"
 """Words behind which an ordinal number ends in n; a weekday may stand between."""
 
-GERMAN: Final = Rules(
+GERMAN: Final = LanguageRules(
     numbers="de",
     point="Komma",
     decimal=",",
@@ -44,7 +44,7 @@ GERMAN: Final = Rules(
     hour_gender="masculine",
     ordinal="spellout-ordinal-r",
     cases=(
-        (rf"(?:{_ASKING})(?:\s+(?:Mo|Di|Mi|Do|Fr|Sa|So)\w*[.,]*)*", "spellout-ordinal-n"),
+        (rf"(?:{_WEAK_CASE_WORDS})(?:\s+(?:Mo|Di|Mi|Do|Fr|Sa|So)\w*[.,]*)*", "spellout-ordinal-n"),
         ("der|die|das|eine", "spellout-ordinal"),
     ),
     before_numbers={"S.": "Seite", "Art.": "Artikel", "Abs.": "Absatz", "Tel.": "Telefon"},

@@ -3,9 +3,9 @@
 from dataclasses import replace
 from typing import Final
 
-from wyoming_servers.text.rules.rules import Rules
+from wyoming_servers.text.rules.rules import LanguageRules
 
-ENGLISH: Final = Rules(
+ENGLISH: Final = LanguageRules(
     numbers="en",
     point="point",
     decimal=".",

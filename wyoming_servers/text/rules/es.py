@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from wyoming_servers.text.rules.rules import Rules
+from wyoming_servers.text.rules.rules import LanguageRules
 
-SPANISH: Final = Rules(
+SPANISH: Final = LanguageRules(
     numbers="es",
     point="coma",
     decimal=",",

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from wyoming_servers.text.rules.rules import Rules
+from wyoming_servers.text.rules.rules import LanguageRules
 
-FRENCH: Final = Rules(
+FRENCH: Final = LanguageRules(
     numbers="fr",
     point="virgule",
     decimal=",",

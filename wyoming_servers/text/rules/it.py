@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from wyoming_servers.text.rules.rules import Rules
+from wyoming_servers.text.rules.rules import LanguageRules
 
-ITALIAN: Final = Rules(
+ITALIAN: Final = LanguageRules(
     numbers="it",
     point="virgola",
     decimal=",",

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from wyoming_servers.text.rules.rules import Rules
+from wyoming_servers.text.rules.rules import LanguageRules
 
-DUTCH: Final = Rules(
+DUTCH: Final = LanguageRules(
     numbers="nl",
     point="komma",
     decimal=",",

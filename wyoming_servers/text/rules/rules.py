@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-Forms = tuple[str, str]
+NounForms = tuple[str, str]
 """What follows one, and what follows any other number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
+class LanguageRules:
     """How one language reads what is not written in words."""
 
     numbers: str
@@ -28,9 +28,9 @@ class Rules:
     """In `3/5`, where that is no fraction."""
     fractions: Mapping[str, str]
     """What is read in one: `1/2`."""
-    units: Mapping[str, Forms]
+    units: Mapping[str, NounForms]
     """By symbol; one with a space before it needs one (`2700 K`, but a `4K` screen)."""
-    nouns: tuple[Forms, ...] = ()
+    nouns: tuple[NounForms, ...] = ()
     """Words that people count, beside those of units."""
     feminine: frozenset[str] = frozenset()
     """Which of all these nouns are, in the form that follows one."""
@@ -38,7 +38,7 @@ class Rules:
     """Whether 21 follows the noun as 1 does."""
     million_of: str = ""
     """Between a round million and what is counted."""
-    money: Mapping[str, tuple[Forms, Forms]]
+    money: Mapping[str, tuple[NounForms, NounForms]]
     """By sign: the whole and the hundredth."""
     money_and: str
     """Between both; empty for nothing."""

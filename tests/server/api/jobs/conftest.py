@@ -19,13 +19,13 @@ from wyoming_servers.bus import EventBus
 from wyoming_servers.clock import FakeClock, SystemClock
 from wyoming_servers.config.schema import Config
 from wyoming_servers.domain import ModelState
-from wyoming_servers.jobs.audio import Ended, Opened, Part, Piece
+from wyoming_servers.jobs.audio import RecordingEnded, RecordingOpened, RecordingEvent, RecordingChunk
 from wyoming_servers.jobs.job import Job
 from wyoming_servers.jobs.manager import JobManager
 from wyoming_servers.pipelines.fake import SPECS, FakeCoordinator
 from wyoming_servers.pipelines.tts import TtsPipeline
 from wyoming_servers.telemetry.metrics import Metrics
-from wyoming_servers.webhooks.webhooks import Webhooks
+from wyoming_servers.webhooks.webhooks import WebhookManager
 
 TOKEN = "s3cret"
 
@@ -34,22 +34,22 @@ class Recording:
     """What every recording holds."""
 
     def __init__(self) -> None:
-        self.parts: list[Part | Exception] = [
-            Opened(10.0),
-            Piece(1.0, 3.0, bytes(64_000)),
-            Piece(8.0, 9.0, bytes(32_000)),
-            Ended(10.0),
+        self.parts: list[RecordingEvent | Exception] = [
+            RecordingOpened(10.0),
+            RecordingChunk(1.0, 3.0, bytes(64_000)),
+            RecordingChunk(8.0, 9.0, bytes(32_000)),
+            RecordingEnded(10.0),
         ]
         self.sizes: list[int] = []
 
     @asynccontextmanager
     async def __call__(
         self, path: Path, *, skip: float = 0.0, vad: bool = True
-    ) -> AsyncIterator[AsyncIterator[Part]]:
+    ) -> AsyncIterator[AsyncIterator[RecordingEvent]]:
         self.sizes.append((await asyncio.to_thread(path.stat)).st_size)
         yield self._play()
 
-    async def _play(self) -> AsyncIterator[Part]:
+    async def _play(self) -> AsyncIterator[RecordingEvent]:
         for part in self.parts:
             if isinstance(part, Exception):
                 raise part
@@ -101,13 +101,13 @@ async def context(
     settings: dict[str, Any],
 ) -> AsyncIterator[ApiContext]:
     config = Config.model_validate(settings)
-    async with Webhooks(
+    async with WebhookManager(
         tmp_path, config.webhooks, bus, clock, default_model=config.asr.model
     ) as webhooks:
 
         async def tell(job: Job) -> None:
-            payload = resource.view(job).model_dump(mode="json", exclude_none=True)
-            await webhooks.job_ended(job.id, job.webhook_url, payload)
+            payload = resource.job_response(job).model_dump(mode="json", exclude_none=True)
+            await webhooks.notify_job_ended(job.id, job.webhook_url, payload)
 
         async with JobManager(
             tmp_path / "jobs", coordinator, config.jobs, bus, clock,

@@ -59,7 +59,7 @@ async def test_the_model_that_is_not_ready_is_loaded_and_the_client_told_when_to
     for state, seconds in [
         (ModelState.UNLOADED, 30),
         (ModelState.LOADING, 10),
-        (ModelState.WAITING_FOR_GPU, 30),
+        (ModelState.WAITING_FOR_MEMORY, 30),
     ]:
         coordinator.state = state
         answer = await send()
@@ -222,7 +222,7 @@ async def test_a_recording_over_the_limit_is_refused_before_and_while_it_is_sent
 
 
 async def test_recordings_that_wait_share_a_quota(context, send, client) -> None:
-    context.jobs.inbox._quota = 300_000
+    context.jobs.upload_spool._quota = 300_000
     context.jobs._coordinator.gate.clear()
     assert (await send(content=bytes(200_000))).status_code == 202
     answer = await send(content=bytes(200_000))
@@ -279,7 +279,7 @@ async def test_nothing_of_it_is_open_without_a_token(anonymous) -> None:
 async def test_a_recording_that_stalls_or_drips_is_given_up(
     pause, message, live, context, monkeypatch
 ) -> None:
-    monkeypatch.setattr(upload, "STALL_SECONDS", 0.1)
+    monkeypatch.setattr(upload, "STALL_TIMEOUT_SECONDS", 0.1)
     reader, writer = await asyncio.open_connection("127.0.0.1", live.base_url.port)
     head = (
         "POST /jobs HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer s3cret\r\n"

@@ -156,7 +156,7 @@ async def test_errors_have_the_shape_their_client_reads(ai, live) -> None:
 
 
 async def test_a_voice_that_fails_is_an_error_and_not_silence(ai, coordinator) -> None:
-    coordinator.refusals = [InferenceFailedError("gone") for _ in range(4)]
+    coordinator.lease_errors = [InferenceFailedError("gone") for _ in range(4)]
     with pytest.raises(openai.InternalServerError):
         await ai.audio.speech.create(model="tts-1", voice="alloy", input="Hello.")
 
@@ -186,6 +186,6 @@ async def test_a_stream_that_breaks_says_so_after_what_it_brought(ai, recording)
 
 
 async def test_a_worker_that_dies_over_a_recording_is_replaced_once(ai, coordinator) -> None:
-    coordinator.refusals = [InferenceFailedError("gone")]
+    coordinator.lease_errors = [InferenceFailedError("gone")]
     answer = await ai.audio.transcriptions.create(model="whisper-1", file=AUDIO)
     assert answer.text == "2.0 seconds 1.0 seconds"

@@ -111,7 +111,7 @@ async def test_who_sends_at_once_is_told_at_the_first_piece(wire, context) -> No
 
 
 async def test_who_was_told_and_says_nothing_more_is_let_go(wire, monkeypatch) -> None:
-    monkeypatch.setattr(readiness, "_LINGER_SECONDS", 0.1)
+    monkeypatch.setattr(readiness, "_DISCARD_TIMEOUT_SECONDS", 0.1)
     client = await wire()
     client.begin()
     client.writer.write(HEAD)

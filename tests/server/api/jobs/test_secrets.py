@@ -35,7 +35,7 @@ async def test_a_token_in_the_address_opens_nothing(anonymous) -> None:
 async def test_a_log_line_names_the_request_it_belongs_to(live, caplog) -> None:
     from wyoming_servers.telemetry import logs
 
-    caplog.handler.addFilter(logs._add_origin)
+    caplog.handler.addFilter(logs._add_context)
     await live.post(
         "/v1/audio/speech", json={"input": "x", "voice": "nobody"}, headers={"X-Request-ID": "r-1"}
     )

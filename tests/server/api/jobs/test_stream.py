@@ -66,7 +66,7 @@ async def test_a_failure_is_an_error_with_its_message(live, send, coordinator, r
     job = (await send()).json()["job_id"]
     following = asyncio.create_task(read(live, job))
     await asyncio.sleep(0.2)
-    coordinator.refusals = [BadRequestError("It hurts.")]
+    coordinator.lease_errors = [BadRequestError("It hurts.")]
     coordinator.gate.set()
     _, event, data = (await following)[-1]
     assert event == "error"
@@ -77,7 +77,7 @@ async def test_who_comes_back_hears_what_was_missed(live, send, coordinator, bus
     coordinator.gate.clear()
     job = (await send()).json()["job_id"]
     await asyncio.sleep(0.1)
-    seen = bus.last_number
+    seen = bus.last_sequence
     for percent in (10, 20):
         bus.publish(JobProgressed(job=job, percent=percent, chunk=1, chunks_total=9))
     following = asyncio.create_task(read(live, job, str(seen)))

@@ -21,7 +21,7 @@ async def test_what_may_not_be_called_is_refused(client) -> None:
 
 
 async def test_deliveries_are_shown_and_can_be_repeated(client, context, clock) -> None:
-    await context.webhooks.job_ended("j", "http://127.0.0.1:1/x", {"id": "j"})
+    await context.webhooks.notify_job_ended("j", "http://127.0.0.1:1/x", {"id": "j"})
     (delivery,) = (await client.get("/webhooks/deliveries")).json()["deliveries"]
     assert (delivery["event"], delivery["body"]) == ("job", '{"id":"j"}')
     again = await client.post(f"/webhooks/deliveries/{delivery['id']}/repeat")

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from wyoming_servers.pipelines.library import ModelLibrary
+from wyoming_servers.pipelines.library import ModelManager
 from wyoming_servers.pipelines.tts import TtsPipeline
 from wyoming_servers.store.phrases import Phrase, PhraseCache
 from wyoming_servers.store.store import ModelStore
@@ -24,7 +24,7 @@ async def app(
 
     context.coordinator.remove_model = remove_model
     store = await ModelStore.open(tmp_path, offline=True)
-    library = ModelLibrary(
+    library = ModelManager(
         store, context.coordinator, {}, context.config, context.bus, served=["whisper/base"]
     )
     yield app_with(tts=tts, library=library)
@@ -134,7 +134,7 @@ async def test_a_server_that_keeps_no_phrases_says_so(
     client: httpx.AsyncClient, tts: TtsPipeline
 ) -> None:
     assert "phrases" in (await client.get("/info")).json()["features"]
-    tts.phrases = None
+    tts.phrase_cache = None
     assert "phrases" not in (await client.get("/info")).json()["features"]
     answer = await client.get("/cache/phrases")
     assert (answer.status_code, answer.json()["code"]) == (404, "NOT_FOUND")

@@ -100,7 +100,7 @@ async def test_what_cannot_be_said_is_refused(
 ) -> None:
     answer = await client.put(path, json=body)
     assert (answer.status_code, answer.json()["code"]) == (400, "BAD_REQUEST")
-    assert lexicon.words == {}
+    assert lexicon.entries == {}
 
 
 async def test_its_feature_is_announced_and_it_is_not_open(

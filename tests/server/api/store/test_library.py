@@ -8,7 +8,7 @@ import pytest
 from wyoming_servers.api.app import create_app
 from wyoming_servers.config.editor import ConfigEditor
 from wyoming_servers.config.load import load_config
-from wyoming_servers.pipelines.library import ModelLibrary
+from wyoming_servers.pipelines.library import ModelManager
 from wyoming_servers.store.store import ModelStore
 
 
@@ -21,7 +21,7 @@ async def app(context, coordinator, bus, tmp_path: Path):
         return coordinator.models.pop(model, None) is not None
 
     coordinator.remove_model = remove_model
-    library = ModelLibrary(store, coordinator, specs, context.config, bus, served=["whisper/base"])
+    library = ModelManager(store, coordinator, specs, context.config, bus, served=["whisper/base"])
     loaded = await asyncio.to_thread(load_config, None, [f"data_dir={tmp_path}", "tts.speed=1.5"])
     editor = ConfigEditor(loaded, lambda _old, _new, key: key == "log.level")
     object.__setattr__(context, "library", library)

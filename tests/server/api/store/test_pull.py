@@ -12,9 +12,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from wyoming_servers.pipelines.library import ModelLibrary
+from wyoming_servers.pipelines.library import ModelManager
 from wyoming_servers.store.catalog import Catalog, ModelEntry
-from wyoming_servers.store.layout import PART
+from wyoming_servers.store.layout import PART_SUFFIX
 from wyoming_servers.store.store import ModelStore
 
 CONTENT = bytes(range(256)) * 16_000
@@ -92,7 +92,7 @@ async def app(
     store = await ModelStore.open(tmp_path, Catalog([entry(*(one.url for one in mirrors))]))
     coordinator.added = []
     coordinator.add_model = coordinator.added.append
-    library = ModelLibrary(store, coordinator, {}, context.config, bus)
+    library = ModelManager(store, coordinator, {}, context.config, bus)
     yield app_with(library=library)
     await library.close()
 
@@ -136,7 +136,7 @@ async def test_a_model_is_pulled_through_a_mirror_that_dies(
     assert percents[-1] == 100
     assert len(set(percents)) > 10
     (file,) = await asyncio.to_thread(lambda: list(tmp_path.rglob("model.bin*")))
-    assert not file.name.endswith(PART)
+    assert not file.name.endswith(PART_SUFFIX)
     digest = hashlib.sha256(await asyncio.to_thread(file.read_bytes)).hexdigest()
     assert digest == hashlib.sha256(CONTENT).hexdigest()
     assert [spec.id for spec in coordinator.added] == [MODEL]

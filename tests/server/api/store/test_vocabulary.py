@@ -7,7 +7,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from wyoming_servers.store.vocabulary import MAX_WORDS, Vocabulary
+from wyoming_servers.store.vocabulary import MAX_ENTRIES, Vocabulary
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ async def test_its_feature_is_announced(client: httpx.AsyncClient) -> None:
         {"names": [None]},
         {"names": ["a\nb"]},
         {"terms": ["x" * 1000]},
-        {"names": ["x"] * (MAX_WORDS + 1)},
+        {"names": ["x"] * (MAX_ENTRIES + 1)},
     ],
 )
 async def test_what_cannot_be_kept_is_refused_and_nothing_changes(

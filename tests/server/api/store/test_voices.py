@@ -8,9 +8,9 @@ import pytest
 from wyoming_servers.api.app import create_app
 from wyoming_servers.audio import wav
 from wyoming_servers.clock import SystemClock
-from wyoming_servers.domain import Kind, ModelSpec, Offer
+from wyoming_servers.domain import Task, ModelSpec, Offer
 from wyoming_servers.pipelines.fake import FakeCoordinator
-from wyoming_servers.pipelines.library import ModelLibrary
+from wyoming_servers.pipelines.library import ModelManager
 from wyoming_servers.pipelines.tts import TtsPipeline
 from wyoming_servers.store.phrases import PhraseCache
 from wyoming_servers.store.store import ModelStore
@@ -22,7 +22,7 @@ JOE = "en_US-joe-medium"
 def voices() -> FakeCoordinator:
     """Two voices that hum: one of the catalog, and one with an odd name."""
     offers = (Offer(JOE, "joe (medium)", ("en-US",)),)
-    spec = ModelSpec("piper/en_US-joe-medium", Kind.TTS, "fake", offers=offers)
+    spec = ModelSpec("piper/en_US-joe-medium", Task.TTS, "fake", offers=offers)
     return FakeCoordinator({spec.id: spec})
 
 
@@ -34,7 +34,7 @@ async def app(context, voices, bus, tmp_path: Path):
     )
     phrases = PhraseCache(tmp_path / "phrases", memory=1 << 20, disk=0)
     tts = TtsPipeline(voices, voices.specs, config, bus, SystemClock(), phrases)
-    library = ModelLibrary(store, voices, dict(voices.specs), config, bus)
+    library = ModelManager(store, voices, dict(voices.specs), config, bus)
     for name, value in {"library": library, "tts": tts, "config": config}.items():
         object.__setattr__(context, name, value)
     keeping = asyncio.create_task(phrases.run())

@@ -22,15 +22,15 @@ from wyoming_servers.bus import EventBus
 from wyoming_servers.clock import SystemClock
 from wyoming_servers.config.schema import Config
 from wyoming_servers.coordinator.coordinator import Coordinator
-from wyoming_servers.coordinator.policy import Policy
+from wyoming_servers.coordinator.policy import SchedulingPolicy
 from wyoming_servers.devices.host import HostProbe, resident
 from wyoming_servers.devices.machine import MachineProbe
 from wyoming_servers.devices.probe import Device, Reading, Sample
-from wyoming_servers.domain import SPEECH_FORMAT, Kind, ModelSpec, Offer, Placement
+from wyoming_servers.domain import SPEECH_FORMAT, Task, ModelSpec, Offer, Placement
 from wyoming_servers.errors import ConductorError
 from wyoming_servers.events import Event
 from wyoming_servers.pipelines.asr import AsrPipeline, AsrRequest, Utterance
-from wyoming_servers.pipelines.fake import LoudActivity
+from wyoming_servers.pipelines.fake import LoudnessVad
 from wyoming_servers.pipelines.tts import TtsPipeline, TtsRequest
 from wyoming_servers.worker.base import Worker
 from wyoming_servers.worker.process import ProcessLauncher
@@ -44,23 +44,23 @@ CARD = "cuda:0"
 PATIENCE_S = 30.0
 """Nothing in these tests takes longer, however busy the machine is; then the test has failed."""
 
-POLICY = Policy(
+POLICY = SchedulingPolicy(
     budget="300MiB",  # the other and one of the two that can hear
     reserve=0,
-    request=12.0,
-    load=2.5,
-    ping=0.4,
-    ping_misses=4,
+    request_timeout=12.0,
+    load_timeout=2.5,
+    ping_interval=0.4,
+    max_missed_pings=4,
     stop_grace=0.5,
     backoff=(0.2, 0.4, 0.8),
-    circuit=60.0,
-    retry=0.5,
-    settle_for=2.0,
+    circuit_timeout=60.0,
+    memory_retry_interval=0.5,
+    memory_return_timeout=2.0,
 )
 """The shortest times at which a busy machine does not take a slow process for one that hangs."""
 
 LOUD = b"\x00\x40" * 8_000
-"""Half a second that `LoudActivity` takes for speech."""
+"""Half a second that `LoudnessVad` takes for speech."""
 
 
 @pytest.fixture(autouse=True)
@@ -177,7 +177,7 @@ class World:
                 self._hearing(HOLDER, {"memory_bytes": 100 * MIB, **holder}),
                 ModelSpec(
                     OTHER,
-                    Kind.TTS,
+                    Task.TTS,
                     "fake",
                     offers=(Offer("voice", languages=("en",)),),
                     memory_bytes=40 * MIB,
@@ -194,10 +194,10 @@ class World:
         )
         for name in (STRUCK, HOLDER):
             config = Config.model_validate(
-                {"asr": {"model": name}, "limits": {"request": POLICY.request}}
+                {"asr": {"model": name}, "limits": {"request": POLICY.request_timeout}}
             )
             self._asr[name] = AsrPipeline(
-                self.coordinator, specs, config, self.bus, self.clock, activity=LoudActivity
+                self.coordinator, specs, config, self.bus, self.clock, activity=LoudnessVad
             )
         config = Config.model_validate({"tts": {"voice": "voice"}})
         self._tts = TtsPipeline(self.coordinator, specs, config, self.bus, self.clock)
@@ -219,7 +219,7 @@ class World:
     ) -> ModelSpec:
         return ModelSpec(
             name,
-            Kind.ASR,
+            Task.ASR,
             "fake",
             languages=("en",),
             placements=places,
