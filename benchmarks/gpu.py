@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report import write_section
+from benchmarks.common.report import write_section
 
 ROOT = Path(__file__).parents[1]
 

@@ -9,9 +9,12 @@ from pathlib import Path
 
 from api_document import api_document
 
-from wyoming_servers.api.app import openapi_document
-from wyoming_servers.config.example import example_file
-from wyoming_servers.coordinator.states import PUBLIC_STATES, TRANSITIONS
+from wyoming_servers.config.reference import example_file
+from wyoming_servers.http.app import openapi_document
+from wyoming_servers.scheduling.planner.instance import (
+    PUBLIC_STATES,
+    TRANSITIONS,
+)
 
 ROOT = Path(__file__).parents[1]
 

@@ -17,8 +17,8 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from wyoming_servers.store.catalog import builtin_catalog
-from wyoming_servers.store.layout import StoreLayout
+from wyoming_servers.models.catalog import builtin_catalog
+from wyoming_servers.models.layout import StoreLayout
 
 _MODEL = "kokoro/onnx"
 _FILE = "voices-v1.0.bin"

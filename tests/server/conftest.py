@@ -6,7 +6,7 @@ import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
 from hypothesis import settings
 
-from wyoming_servers.clock import FakeClock
+from wyoming_servers.core.clock import FakeClock
 
 # The same examples each time: a run that fails can be run again. To look for more of them:
 # `--hypothesis-profile=explore`.

@@ -4,6 +4,6 @@
 them; `running.serve` is the program's life from its start to a signal. Used by `cli` alone.
 """
 
-from wyoming_servers.app.running import serve
+from wyoming_servers.app.main import serve
 
 __all__ = ["serve"]

@@ -4,19 +4,22 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from wyoming_servers.app.ground import AppContext
+from wyoming_servers.app.context import AppContext
+from wyoming_servers.config.custom_wake_words import (
+    CustomWakeWords,
+    wake_words_folder,
+)
 from wyoming_servers.config.schema import Config
-from wyoming_servers.coordinator.coordinator import Coordinator
-from wyoming_servers.domain import ModelSpec
-from wyoming_servers.pipelines.asr import AsrPipeline
-from wyoming_servers.pipelines.prefetch import Prefetcher
-from wyoming_servers.pipelines.tts import TtsPipeline
-from wyoming_servers.pipelines.wake import WakePipeline
-from wyoming_servers.store.own_words import CustomWakeWords, wake_words_folder
-from wyoming_servers.store.phrases import PhraseCache
-from wyoming_servers.store.vocabulary import VOCABULARY_FILE as VOCABULARY
-from wyoming_servers.store.vocabulary import Vocabulary
+from wyoming_servers.core.domain import ModelSpec
+from wyoming_servers.scheduling.coordinator import Coordinator
+from wyoming_servers.speech.asr.pipeline import AsrPipeline
+from wyoming_servers.speech.prefetch import Prefetcher
+from wyoming_servers.speech.tts.phrase_cache import PhraseCache
+from wyoming_servers.speech.tts.pipeline import TtsPipeline
+from wyoming_servers.speech.wake.pipeline import WakePipeline
 from wyoming_servers.text.lexicon import Lexicon
+from wyoming_servers.text.vocabulary import VOCABULARY_FILE as VOCABULARY
+from wyoming_servers.text.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True, slots=True)

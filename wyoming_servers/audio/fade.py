@@ -67,7 +67,9 @@ class Trimmer:
         if not loud.size:
             if self._sound_started and self._end is None:
                 return self._take(samples, len(samples))
-            self._held = samples if self._sound_started else samples[max(0, len(samples) - self._spare) :]
+            self._held = (
+                samples if self._sound_started else samples[max(0, len(samples) - self._spare) :]
+            )
             return b""
         if not self._sound_started:
             self._sound_started = True

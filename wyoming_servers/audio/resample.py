@@ -5,8 +5,11 @@ import soxr
 
 from wyoming_servers.audio import pcm as codec
 from wyoming_servers.audio.pcm import Samples
-from wyoming_servers.domain import SPEECH_FORMAT, AudioFormat
-from wyoming_servers.errors import BadRequestError
+from wyoming_servers.core.domain import (
+    SPEECH_FORMAT,
+    AudioFormat,
+)
+from wyoming_servers.core.errors import BadRequestError
 
 
 class Resampler:

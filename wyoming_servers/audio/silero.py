@@ -23,7 +23,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from wyoming_servers.audio.pcm import from_s16
-from wyoming_servers.domain import SPEECH_FORMAT
+from wyoming_servers.core.domain import SPEECH_FORMAT
 
 WINDOW_SAMPLES: Final = 512
 """Samples that are judged at once; the network takes no other number."""

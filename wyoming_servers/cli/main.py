@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from wyoming_servers import __version__
-from wyoming_servers.cli import (
+from wyoming_servers.cli.commands import (
     cache,
     config,
     doctor,
@@ -19,7 +19,10 @@ from wyoming_servers.cli import (
     vocabulary,
     wake,
 )
-from wyoming_servers.cli.edge import EXIT_CODES, ErrorHandlingGroup
+from wyoming_servers.cli.errors import (
+    EXIT_CODES,
+    ErrorHandlingGroup,
+)
 
 app = typer.Typer(
     cls=ErrorHandlingGroup,

@@ -13,7 +13,7 @@ from wyoming_servers.config.overrides import (
     write_overrides,
 )
 from wyoming_servers.config.schema import Config, ModelSection, WakeWordSection
-from wyoming_servers.errors import InternalError
+from wyoming_servers.core.errors import InternalError
 
 ApplyCallback = Callable[[Config, Config, str], bool]
 """Called with the old and the new configuration and a key that differs; True if it holds now."""

@@ -8,7 +8,7 @@ from typing import Final
 
 import psutil
 
-from wyoming_servers.devices.background import DaemonExecutor
+from wyoming_servers.devices.daemon_executor import DaemonExecutor
 from wyoming_servers.devices.probe import HOST, Device, Reading, Sample
 
 _LOGGER = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from typing import Any, Final, TypeVar
 
 import pynvml
 
-from wyoming_servers.devices.background import DaemonExecutor
+from wyoming_servers.devices.daemon_executor import DaemonExecutor
 from wyoming_servers.devices.probe import Device, Reading, Sample
 
 _LOGGER = logging.getLogger(__name__)

@@ -2,7 +2,8 @@
 
 The worker child owns one engine. It calls `load`, then `warm_up`, then `open` for each run; all
 calls come from one engine thread, never two at a time, so an engine needs no locks (one that
-`SupportsParallelRuns` says otherwise of itself). A session's generators are advanced one step at a time:
+`SupportsParallelRuns` says otherwise of itself). A session's generators are advanced
+one step at a time:
 whatever happens between two `yield`s cannot be interrupted, so yield often (a sentence, a segment,
 a frame).
 
@@ -38,7 +39,10 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
-from wyoming_servers.domain import ModelSpec, Placement
+from wyoming_servers.core.domain import (
+    ModelSpec,
+    Placement,
+)
 
 ReportProgress = Callable[[str, int], None]
 """Called with the phase (`load`, `warmup`) and the percentage (-1 if unknown)."""

@@ -16,9 +16,14 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from wyoming_servers.domain import SPEECH_FORMAT, Task, ModelSpec, Placement
+from wyoming_servers.core.domain import (
+    SPEECH_FORMAT,
+    ModelSpec,
+    Placement,
+    Task,
+)
+from wyoming_servers.core.errors import BadRequestError
 from wyoming_servers.engines.base import FinishedRun, Output, ReportProgress, Session
-from wyoming_servers.errors import BadRequestError
 
 _SECONDS_PER_CHARACTER: Final = 0.06
 """How long a character takes to say."""

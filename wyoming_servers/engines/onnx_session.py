@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from wyoming_servers.domain import Placement
-from wyoming_servers.errors import LoadFailedError
+from wyoming_servers.core.domain import Placement
+from wyoming_servers.core.errors import LoadFailedError
 
 
 def open_session(

@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Final
 
+from wyoming_servers.core.errors import LoadFailedError
 from wyoming_servers.engines.base import Engine
-from wyoming_servers.errors import LoadFailedError
 
 ENGINES: Final[Mapping[str, str]] = {
-    "faster-whisper": "wyoming_servers.engines.faster_whisper:FasterWhisperEngine",
-    "piper": "wyoming_servers.engines.piper:PiperEngine",
-    "kokoro": "wyoming_servers.engines.kokoro:KokoroEngine",
-    "kokoro-onnx": "wyoming_servers.engines.kokoro_onnx:KokoroOnnxEngine",
-    "openwakeword": "wyoming_servers.engines.openwakeword:OpenWakeWordEngine",
-    "microwakeword": "wyoming_servers.engines.microwakeword:MicroWakeWordEngine",
+    "faster-whisper": "wyoming_servers.engines.whisper.engine:FasterWhisperEngine",
+    "piper": "wyoming_servers.engines.piper.engine:PiperEngine",
+    "kokoro": "wyoming_servers.engines.kokoro.engine_torch:KokoroEngine",
+    "kokoro-onnx": "wyoming_servers.engines.kokoro.engine_onnx:KokoroOnnxEngine",
+    "openwakeword": "wyoming_servers.engines.wake.openwakeword:OpenWakeWordEngine",
+    "microwakeword": "wyoming_servers.engines.wake.microwakeword:MicroWakeWordEngine",
     "fake": "wyoming_servers.engines.fake:FakeEngine",
 }
 

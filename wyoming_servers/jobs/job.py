@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal
 
-from wyoming_servers.text.cues import TextFormat
+from wyoming_servers.text.subtitles import TextFormat
 
 JobTask = Literal["transcribe", "translate", "speak"]
 

@@ -11,11 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from wyoming_servers.bus import EventBus
-from wyoming_servers.clock import Clock
 from wyoming_servers.config.schema import JobsSection
-from wyoming_servers.coordinator.face import CoordinatorProtocol
-from wyoming_servers.errors import (
+from wyoming_servers.core.clock import Clock
+from wyoming_servers.core.errors import (
     BusyError,
     ConductorError,
     ConflictError,
@@ -23,16 +21,28 @@ from wyoming_servers.errors import (
     NotFoundError,
     ShuttingDownError,
 )
-from wyoming_servers.events import JobFinished, JobQueued, JobStarted
-from wyoming_servers.jobs.audio import RecordingDecoder, decode_recording
+from wyoming_servers.core.event_bus import EventBus
+from wyoming_servers.core.events import (
+    JobFinished,
+    JobQueued,
+    JobStarted,
+)
 from wyoming_servers.jobs.files import JobFiles
-from wyoming_servers.jobs.inbox import UploadSpool
 from wyoming_servers.jobs.job import Job, JobStatus, NewJob
-from wyoming_servers.jobs.speak import ReadingOptions
-from wyoming_servers.jobs.speech import SpeechJob
+from wyoming_servers.jobs.line_synthesizer import ReadingOptions
+from wyoming_servers.jobs.speech_job import SpeechJob
 from wyoming_servers.jobs.storage import JobStorage
-from wyoming_servers.jobs.transcribe import NO_TRANSCRIPTION_DEFAULTS, TranscriptionDefaults
-from wyoming_servers.jobs.work import TranscriptionJob
+from wyoming_servers.jobs.transcription import (
+    NO_TRANSCRIPTION_DEFAULTS,
+    TranscriptionDefaults,
+)
+from wyoming_servers.jobs.transcription_job import TranscriptionJob
+from wyoming_servers.jobs.uploads import UploadSpool
+from wyoming_servers.media.decoder import (
+    RecordingDecoder,
+    decode_recording,
+)
+from wyoming_servers.scheduling.interface import CoordinatorProtocol
 
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -77,7 +87,9 @@ class JobManager:
         self._reading = reading
         self._on_end = on_end
         self.decoder = decoder
-        self.upload_spool = UploadSpool(self.files.uploads, largest=config.max_upload, quota=config.quota)
+        self.upload_spool = UploadSpool(
+            self.files.uploads, largest=config.max_upload, quota=config.quota
+        )
         """Takes recordings in; hand what it keeps to `submit`."""
         self._storage: JobStorage | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -256,7 +268,9 @@ class JobManager:
         """End a job, delete its recording and tell everybody; False if it had ended before."""
         text = "" if error is None else str(error)
         code = "" if error is None else error.code
-        if not await self._opened_storage.end(job_id, status, self._clock.wall(), code=code, error=text):
+        if not await self._opened_storage.end(
+            job_id, status, self._clock.wall(), code=code, error=text
+        ):
             return False
         job = await self.get(job_id)
         await self.files.remove_after(job)
@@ -274,5 +288,7 @@ class JobManager:
         """Forget jobs that are old, and recordings that belong to no job."""
         while True:
             await self._opened_storage.prune(self._clock.wall() - self._config.keep)
-            await self.files.remove_orphans(await self._opened_storage.active_ids(), await self._opened_storage.all_ids())
+            await self.files.remove_orphans(
+                await self._opened_storage.active_ids(), await self._opened_storage.all_ids()
+            )
             await self._clock.sleep(_PRUNE_INTERVAL_SECONDS)

@@ -16,8 +16,11 @@ from typing import IO, Final
 import av
 from av.audio import AudioStream
 
-from wyoming_servers.domain import AudioFormat
-from wyoming_servers.errors import DeadlineError, InternalError
+from wyoming_servers.core.domain import AudioFormat
+from wyoming_servers.core.errors import (
+    DeadlineError,
+    InternalError,
+)
 from wyoming_servers.jobs.files import PARTIAL_SUFFIX
 from wyoming_servers.jobs.job import JobAudioFormat
 
@@ -39,7 +42,9 @@ _MP3_BITS: Final = 96_000
 _MP3_RATES: Final = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 
 
-async def write_audio_file(samples: Path, audio: AudioFormat, target: Path, name: JobAudioFormat) -> None:
+async def write_audio_file(
+    samples: Path, audio: AudioFormat, target: Path, name: JobAudioFormat
+) -> None:
     """Write 16-bit mono samples as a file, whole or not at all. Leaving early kills the child.
 
     Raises InternalError with what the child said, DeadlineError.

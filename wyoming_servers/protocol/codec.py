@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from wyoming_servers.errors import BadRequestError
+from wyoming_servers.core.errors import BadRequestError
 
 WYOMING_VERSION: Final = "1.10.2"
 """The release of Wyoming that we speak, as its header names it."""

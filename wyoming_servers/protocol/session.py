@@ -20,6 +20,10 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
+from wyoming_servers.protocol.errors import (
+    Peer,
+    ProtocolError,
+)
 from wyoming_servers.protocol.messages import (
     Cancel,
     Credit,
@@ -38,7 +42,6 @@ from wyoming_servers.protocol.messages import (
     RunInference,
     UnloadModel,
 )
-from wyoming_servers.protocol.violation import ProtocolError, Peer
 
 
 class WorkerPhase(StrEnum):

@@ -5,15 +5,16 @@ label carries a client, a text or anything else without bound.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from wyoming_servers import events
-from wyoming_servers.bus import EventBus
-from wyoming_servers.events import Event
+from wyoming_servers.core import events
+from wyoming_servers.core.event_bus import EventBus
+from wyoming_servers.core.events import Event
+from wyoming_servers.scheduling.interface import DeviceStatus, ModelStatus, Snapshot
 
 PREFIX: Final = "wyoming_conductor"
 
@@ -24,65 +25,10 @@ _REQUEST_BUCKETS: Final = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2.5, 5
 """Seconds: people notice from about 0.2, and requests end at 60 by default."""
 
 
-class _Spec(Protocol):
-    @property
-    def id(self) -> str: ...
-    @property
-    def kind(self) -> str: ...
-
-
-class _Placement(Protocol):
-    @property
-    def device(self) -> str: ...
-
-
-class ModelLike(Protocol):
-    """The part of `coordinator.face.ModelStatus` that becomes figures; that layer is above."""
-
-    @property
-    def spec(self) -> _Spec: ...
-    @property
-    def state(self) -> str: ...
-    @property
-    def placement(self) -> _Placement: ...
-    @property
-    def leases(self) -> int: ...
-    @property
-    def memory_bytes(self) -> int: ...
-
-
-class DeviceLike(Protocol):
-    """The part of `coordinator.face.DeviceStatus` that becomes figures."""
-
-    @property
-    def device(self) -> str: ...
-    @property
-    def total(self) -> int: ...
-    @property
-    def free(self) -> int: ...
-    @property
-    def budget(self) -> int: ...
-    @property
-    def reserved(self) -> int: ...
-    @property
-    def committed(self) -> int: ...
-
-
-class SnapshotLike(Protocol):
-    """What `CoordinatorProtocol.snapshot` returns, as far as it is needed here."""
-
-    @property
-    def models(self) -> Sequence[ModelLike]: ...
-    @property
-    def devices(self) -> Sequence[DeviceLike]: ...
-    @property
-    def queue_depth(self) -> int: ...
-
-
 class Metrics:
     """All figures of one server."""
 
-    def __init__(self, snapshot: Callable[[], SnapshotLike], version: str = "") -> None:
+    def __init__(self, snapshot: Callable[[], Snapshot], version: str = "") -> None:
         """`snapshot` is called at every scrape, in the thread that scrapes."""
         self.registry = CollectorRegistry(auto_describe=False)
         model = ("model", "device")
@@ -201,7 +147,7 @@ class Metrics:
 class _Gauges(Collector):
     """What is true at this moment, read from the snapshot."""
 
-    def __init__(self, snapshot: Callable[[], SnapshotLike], version: str) -> None:
+    def __init__(self, snapshot: Callable[[], Snapshot], version: str) -> None:
         self._snapshot = snapshot
         self._version = version
 
@@ -217,7 +163,7 @@ class _Gauges(Collector):
         yield from self._devices(now.devices)
 
     @staticmethod
-    def _models(models: Sequence[ModelLike]) -> Iterable[GaugeMetricFamily]:
+    def _models(models: Sequence[ModelStatus]) -> Iterable[GaugeMetricFamily]:
         state = _gauge("model_state", "1 for the state a model is in.", "model", "kind", "state")
         memory = _gauge(
             "model_memory_bytes",
@@ -229,7 +175,7 @@ class _Gauges(Collector):
         for model in models:
             spec = model.spec
             loaded = model.state in _HOLDS_MEMORY
-            state.add_metric([spec.id, str(spec.kind), str(model.state)], 1)
+            state.add_metric([spec.id, str(spec.task), str(model.state)], 1)
             memory.add_metric(
                 [spec.id, model.placement.device], model.memory_bytes if loaded else 0
             )
@@ -237,7 +183,7 @@ class _Gauges(Collector):
         return state, memory, leases
 
     @staticmethod
-    def _devices(devices: Sequence[DeviceLike]) -> Iterable[GaugeMetricFamily]:
+    def _devices(devices: Sequence[DeviceStatus]) -> Iterable[GaugeMetricFamily]:
         memory = _gauge(
             "device_memory_bytes",
             "Memory of a device: total, free, budget for models, reserved by loads, "

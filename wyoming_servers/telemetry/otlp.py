@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import httpx
 
-from wyoming_servers.clock import Clock
+from wyoming_servers.core.clock import Clock
 from wyoming_servers.telemetry.traces import Trace
 
 _LOGGER: Final = logging.getLogger(__name__)

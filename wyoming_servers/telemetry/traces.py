@@ -6,9 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from wyoming_servers.bus import EventBus, SequencedEvent
-from wyoming_servers.events import ModelLoaded, RequestFinished
-from wyoming_servers.telemetry.tallies import ModelStatsRegistry
+from wyoming_servers.core.event_bus import (
+    EventBus,
+    SequencedEvent,
+)
+from wyoming_servers.core.events import (
+    ModelLoaded,
+    RequestFinished,
+)
+from wyoming_servers.telemetry.model_stats import ModelStatsRegistry
 
 MAX_TRACES: Final = 500
 """Traces that are kept; about a day of a busy home."""
@@ -82,7 +88,9 @@ class TraceBuffer:
         """Keep what one event tells; events that end no request are ignored."""
         match item.event:
             case ModelLoaded() as loaded:
-                self._loads[loaded.model] = Span("load", item.timestamp - loaded.seconds, item.timestamp)
+                self._loads[loaded.model] = Span(
+                    "load", item.timestamp - loaded.seconds, item.timestamp
+                )
             case RequestFinished() as event:
                 self.model_stats.record(event)
                 self._add_trace(event, item.timestamp)

@@ -20,8 +20,12 @@ from typing import Any, Final
 
 import yaml
 
-from wyoming_servers.clock import Clock
-from wyoming_servers.errors import BadRequestError, CapacityError, ConflictError
+from wyoming_servers.core.clock import Clock
+from wyoming_servers.core.errors import (
+    BadRequestError,
+    CapacityError,
+    ConflictError,
+)
 
 POLL_SECONDS: Final = 2.0
 """How soon a change of the file is heard."""
@@ -91,7 +95,9 @@ class Lexicon:
     def section(self, language: str) -> LexiconEntries:
         """Return the words of one language, without those for all and those of its regions."""
         code = _normalize_code(language)
-        return {name: words for name, words in self._entries.items() if _normalize_code(name) == code}
+        return {
+            name: words for name, words in self._entries.items() if _normalize_code(name) == code
+        }
 
     async def put(self, language: str, word: str, said: str) -> None:
         """Add or change a word, in the file too; comments in the file are lost.
@@ -107,7 +113,10 @@ class Lexicon:
         async with self._lock:
             words = await self._editable_copy()
             section, known, _ = self.find(language, word) or (language, word, "")
-            section = next((code for code in words if _normalize_code(code) == _normalize_code(section)), section)
+            section = next(
+                (code for code in words if _normalize_code(code) == _normalize_code(section)),
+                section,
+            )
             words.setdefault(section, {}).pop(known, None)
             words[section][word] = said
             if sum(map(len, words.values())) > MAX_ENTRIES:
@@ -122,7 +131,9 @@ class Lexicon:
         async with self._lock:
             words = await self._editable_copy()
             gone = 0
-            for section in [code for code in words if _normalize_code(code) == _normalize_code(language)]:
+            for section in [
+                code for code in words if _normalize_code(code) == _normalize_code(language)
+            ]:
                 for known in list(words[section]):
                     if word is None or known.casefold() == word.casefold():
                         del words[section][known]
@@ -188,7 +199,9 @@ class Lexicon:
         for section in (_ALL_LANGUAGES, code.partition("-")[0], code):
             for name, entries in self._entries.items():
                 if _normalize_code(name) == section:
-                    said |= {word.casefold(): _replacement(value) for word, value in entries.items()}
+                    said |= {
+                        word.casefold(): _replacement(value) for word, value in entries.items()
+                    }
         if not said:
             return None
         words = "|".join(map(re.escape, sorted(said, key=len, reverse=True)))
@@ -212,7 +225,12 @@ def _replacement(value: str) -> str:
 
 def _validate_entry(language: str, word: str, said: str) -> None:
     for text, name in ((language, "language"), (word, "word"), (said, "pronunciation")):
-        if not text.strip() or len(text) > _MAX_CHARACTERS or not text.isprintable() or "]]" in text:
+        if (
+            not text.strip()
+            or len(text) > _MAX_CHARACTERS
+            or not text.isprintable()
+            or "]]" in text
+        ):
             raise BadRequestError(f"The {name} {text[:40]!r} is not possible in a lexicon.")
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from wyoming_servers.text.breaks import clause_break_rules
+from wyoming_servers.text.clause_breaks import clause_break_rules
 
 MAX_CHARACTERS: Final = 240
 """Of a segment: about 15 s of speech. Longer sentences are cut at a clause."""

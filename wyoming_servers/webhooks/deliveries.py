@@ -10,8 +10,8 @@ from typing import Any, Final, Self
 
 import aiosqlite
 
-from wyoming_servers.errors import NotFoundError
-from wyoming_servers.store.database import open_database
+from wyoming_servers.core.errors import NotFoundError
+from wyoming_servers.data_dir.database import open_database
 
 _MIGRATIONS: Final = (
     """
@@ -135,7 +135,9 @@ class DeliveryStorage:
 
     async def pending_ids(self) -> list[str]:
         """Return the messages that are still to be sent, oldest first."""
-        rows = await self._execute("SELECT id FROM deliveries WHERE status = 'pending' ORDER BY number")
+        rows = await self._execute(
+            "SELECT id FROM deliveries WHERE status = 'pending' ORDER BY number"
+        )
         return [row["id"] for row in rows]
 
     async def record_attempt(

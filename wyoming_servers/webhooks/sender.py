@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 import certifi
 import httpcore
 
-from wyoming_servers.webhooks.guard import AddressGuard
+from wyoming_servers.webhooks.ssrf_guard import AddressGuard
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 """Returns the addresses of a host."""

@@ -27,13 +27,25 @@ from queue import SimpleQueue
 from time import monotonic
 from typing import Final, NoReturn, cast
 
-from wyoming_servers.domain import Task, ModelSpec, Placement
+from wyoming_servers.core.domain import (
+    ModelSpec,
+    Placement,
+    Task,
+)
+from wyoming_servers.core.errors import (
+    CancelledError,
+    DeviceLostError,
+)
 from wyoming_servers.engines import registry
 from wyoming_servers.engines.base import Engine, SupportsParallelRuns
-from wyoming_servers.engines.faults import classify
-from wyoming_servers.errors import CancelledError, DeviceLostError
+from wyoming_servers.engines.error_mapping import classify
 from wyoming_servers.protocol.codec import FrameDecoder, FramingError, encode_frame
+from wyoming_servers.protocol.errors import (
+    Peer,
+    ProtocolError,
+)
 from wyoming_servers.protocol.messages import (
+    PIPE_LIMITS,
     ErrorMessage,
     InferenceResult,
     LoadModel,
@@ -44,16 +56,21 @@ from wyoming_servers.protocol.messages import (
     Pong,
     ProgressMessage,
     UnloadModel,
+    from_frame,
+    to_frame,
 )
-from wyoming_servers.protocol.session import WorkerPhase, ProtocolSession
-from wyoming_servers.protocol.violation import ProtocolError, Peer
-from wyoming_servers.protocol.wire import PIPE_LIMITS, from_frame, to_frame
-from wyoming_servers.worker.exits import DEVICE_LOST_STATUS, PROTOCOL_STATUS
-from wyoming_servers.worker.failures import log_failure
-from wyoming_servers.worker.lanes import StepDone, InferencePool
-from wyoming_servers.worker.order import RunQueue
-from wyoming_servers.worker.playout import PlayoutQueue
-from wyoming_servers.worker.steps import RunExecutor
+from wyoming_servers.protocol.session import ProtocolSession, WorkerPhase
+from wyoming_servers.worker.executor import (
+    InferencePool,
+    RunExecutor,
+    StepDone,
+    log_failure,
+)
+from wyoming_servers.worker.exit_status import (
+    DEVICE_LOST_STATUS,
+    PROTOCOL_STATUS,
+)
+from wyoming_servers.worker.run_queue import PlayoutQueue, RunQueue
 
 _LOGGER: Final = logging.getLogger("worker")
 

@@ -1,23 +1,45 @@
-"""The server's end of the pipe to a worker: messages in and out, no processes.
-
-Everything happens in the event loop, in callbacks of the transport: a client has no tasks, so
-there is none to cancel when the worker dies. `lose` ends whatever waits.
-"""
+"""What comes back from a run: chunks in order, then exactly one end."""
 
 import asyncio
 import itertools
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, cast
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeVar, cast
 
-from wyoming_servers.domain import ModelSpec, Placement, Priority
-from wyoming_servers.errors import ConductorError, InternalError, from_code
+from wyoming_servers.core.domain import (
+    ModelSpec,
+    Placement,
+    Priority,
+)
+from wyoming_servers.core.errors import (
+    CancelledError,
+    ConductorError,
+    InternalError,
+    from_code,
+)
 from wyoming_servers.protocol.codec import FrameDecoder, FramingError, encode_frame
+from wyoming_servers.protocol.errors import (
+    Peer,
+    ProtocolError,
+)
+from wyoming_servers.protocol.flow_control import (
+    CHUNK_OVERHEAD,
+    INPUT_WINDOW,
+    OUTPUT_WINDOW,
+    CreditMeter,
+    SendWindow,
+    window_cost,
+)
 from wyoming_servers.protocol.messages import (
+    PIPE_LIMITS,
     Cancel,
     Credit,
     ErrorMessage,
     InferenceChunk,
     InferenceResult,
+    InputChunk,
+    InputEnd,
     LoadModel,
     Message,
     ModelReady,
@@ -26,12 +48,237 @@ from wyoming_servers.protocol.messages import (
     ProgressMessage,
     RunInference,
     UnloadModel,
+    from_frame,
+    to_frame,
 )
-from wyoming_servers.protocol.session import WorkerPhase, ProtocolSession
-from wyoming_servers.protocol.violation import ProtocolError, Peer
-from wyoming_servers.protocol.wire import PIPE_LIMITS, from_frame, to_frame
-from wyoming_servers.worker.base import LoadResult, OnProgress
-from wyoming_servers.worker.run import RemoteRun
+from wyoming_servers.protocol.session import ProtocolSession, WorkerPhase
+from wyoming_servers.worker.interface import (
+    LoadResult,
+    OnProgress,
+    OutputChunk,
+)
+
+OnConsumed = Callable[[OutputChunk], None]
+"""Called when the reader has taken a chunk, or has dropped it."""
+
+
+class RunStream:
+    """Chunks until a result or an error; one reader, which may come before or after them.
+
+    The writer calls `push` any number of times, then `end` or `fail` once; calls after that are
+    ignored, because whoever fails all runs of a dead worker need not know which ended before.
+    """
+
+    def __init__(self, on_taken: OnConsumed | None = None) -> None:
+        self._chunks: deque[OutputChunk] = deque()
+        self._on_taken = on_taken
+        self._changed = asyncio.Event()
+        self._result: Mapping[str, Any] | None = None
+        self._error: ConductorError | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the result or the error is known; chunks may still wait to be read."""
+        return self._result is not None or self._error is not None
+
+    @property
+    def error(self) -> ConductorError | None:
+        """What the run failed with, if it did."""
+        return self._error
+
+    def push(self, chunk: OutputChunk) -> None:
+        """Add a chunk."""
+        if not self.ended:
+            self._chunks.append(chunk)
+            self._changed.set()
+
+    def finish(self, result: Mapping[str, Any]) -> None:
+        """Say that the run ended well."""
+        if not self.ended:
+            self._result = result
+            self._changed.set()
+
+    def fail(self, error: ConductorError) -> None:
+        """Say that the run failed; chunks that wait are still read first."""
+        if not self.ended:
+            self._error = error
+            self._changed.set()
+
+    def discard(self) -> None:
+        """Drop the chunks that nobody has read."""
+        while self._chunks:
+            self._take()
+
+    async def chunks(self) -> AsyncIterator[OutputChunk]:
+        """Yield chunks until the end. Raises the error that the run failed with."""
+        while True:
+            while self._chunks:
+                yield self._take()
+            if self.ended:
+                break
+            await self._wait()
+        if self._error is not None:
+            raise self._error
+
+    async def result(self) -> Mapping[str, Any]:
+        """Wait for the end and drop unread chunks. Raises the error that the run failed with."""
+        while True:
+            self.discard()
+            if self._error is not None:
+                raise self._error
+            if self._result is not None:
+                return self._result
+            await self._wait()
+
+    async def _wait(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()
+
+    def _take(self) -> OutputChunk:
+        chunk = self._chunks.popleft()
+        if self._on_taken is not None:
+            self._on_taken(chunk)
+        return chunk
+
+
+# One inference over the pipe, as whoever asked for it sees it; see `worker.base.Run`.
+
+
+class RunTransport(Protocol):
+    """What a run needs of the pipe; `client.Client` is it."""
+
+    def next_run_number(self) -> int:
+        """Return the number of the run that is about to begin."""
+        ...
+
+    def start_run(self, run: "RemoteRun", message: RunInference) -> None:
+        """Send the first message of a run and expect answers for it."""
+        ...
+
+    def send(self, message: Message) -> None:
+        """Write a message without waiting. Raises what the worker was lost to."""
+        ...
+
+    async def wait_writable(self) -> None:
+        """Wait while the pipe is full. Raises what the worker was lost to."""
+        ...
+
+    def send_credit(self, run: int, size: int) -> None:
+        """Tell the worker that output was taken, if the run has not ended."""
+        ...
+
+    def cancel_run(self, run: int) -> None:
+        """Tell the worker that nobody waits for a run, if it has not ended."""
+        ...
+
+
+class RemoteRun:
+    """It begins when its `async with` is entered, and is cancelled when that is left early."""
+
+    def __init__(
+        self,
+        line: RunTransport,
+        request: Mapping[str, Any],
+        payload: bytes,
+        *,
+        streaming: bool,
+        priority: Priority,
+    ) -> None:
+        self._transport = line
+        self._request = request
+        self._payload = payload
+        self._streaming = streaming
+        self._priority = priority
+        self._number = 0
+        """The run's number on the pipe; 0 until it begins."""
+        self._stream = RunStream(self._on_consumed)
+        self._window = SendWindow(INPUT_WINDOW)
+        self._meter = CreditMeter(OUTPUT_WINDOW)
+        self._refilled = asyncio.Event()
+
+    async def send(self, payload: bytes, data: Mapping[str, Any] | None = None) -> None:
+        while not self._window.is_open and not self._stream.ended:
+            self._refilled.clear()
+            await self._refilled.wait()
+        self._raise_failure()
+        chunk = InputChunk(run=self._number, data=data or {}, payload=payload)
+        self._transport.send(chunk)
+        self._window.consume(window_cost(chunk))
+        await self._transport.wait_writable()
+
+    async def end(self) -> None:
+        self._raise_failure()
+        self._transport.send(InputEnd(run=self._number))
+
+    def __aiter__(self) -> AsyncIterator[OutputChunk]:
+        return self._stream.chunks()
+
+    async def result(self) -> Mapping[str, Any]:
+        return await self._stream.result()
+
+    async def __aenter__(self) -> Self:
+        self._number = self._transport.next_run_number()
+        first = RunInference(
+            run=self._number,
+            priority=self._priority,
+            streaming=self._streaming,
+            request=self._request,
+            payload=self._payload,
+        )
+        self._payload = b""  # it may be long, and is not needed again
+        self._transport.start_run(self, first)
+        try:
+            await self._transport.wait_writable()
+        except BaseException:
+            self._transport.cancel_run(self._number)
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._transport.cancel_run(self._number)
+        self._stream.fail(CancelledError("The run was left before its end."))
+        self._stream.discard()
+        self._refilled.set()
+
+    # What the client calls.
+
+    def push(self, chunk: InferenceChunk) -> None:
+        """Take a chunk in."""
+        self._stream.push(OutputChunk(chunk.data, chunk.payload))
+
+    def finish(self, result: Mapping[str, Any]) -> None:
+        """Note that the run ended well."""
+        self._stream.finish(result)
+
+    def fail(self, error: ConductorError) -> None:
+        """Note that the run failed."""
+        self._stream.fail(error)
+        self._refilled.set()
+
+    def refill(self, size: int) -> None:
+        """Note that the worker has taken input."""
+        self._window.refill(size)
+        self._refilled.set()
+
+    def _on_consumed(self, chunk: OutputChunk) -> None:
+        """The reader has a chunk: the worker may send as much again."""
+        if size := self._meter.record(len(chunk.payload) + CHUNK_OVERHEAD):
+            self._transport.send_credit(self._number, size)
+
+    def _raise_failure(self) -> None:
+        if self._stream.error is not None:
+            raise self._stream.error
+
+
+# The server's end of the pipe to a worker: messages in and out, no processes.
+#
+# Everything happens in the event loop, in callbacks of the transport: a client has no tasks, so
+# there is none to cancel when the worker dies. `lose` ends whatever waits.
 
 OnProtocolError = Callable[[ConductorError], None]
 """Called once, with the reason, when the worker has sent what it must not send."""
@@ -72,7 +319,9 @@ class WorkerClient(asyncio.Protocol):
         """Whether the model has never been ready."""
         return not self._ready
 
-    async def load(self, spec: ModelSpec, placement: Placement, on_progress: OnProgress) -> LoadResult:
+    async def load(
+        self, spec: ModelSpec, placement: Placement, on_progress: OnProgress
+    ) -> LoadResult:
         """Load and warm up. Raises the ConductorError that the worker failed with."""
         self._on_progress = on_progress
         self._loading = asyncio.get_running_loop().create_future()
@@ -110,7 +359,10 @@ class WorkerClient(asyncio.Protocol):
 
     def unload(self) -> None:
         """Ask the worker to let the model go and exit; nothing if it is gone or was asked."""
-        if self._lost is None and self._session.phase not in (WorkerPhase.UNLOADING, WorkerPhase.CLOSED):
+        if self._lost is None and self._session.phase not in (
+            WorkerPhase.UNLOADING,
+            WorkerPhase.CLOSED,
+        ):
             self.send(UnloadModel())
 
     def fail_all(self, error: ConductorError) -> None:

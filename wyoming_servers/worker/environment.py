@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from wyoming_servers.domain import Placement
+from wyoming_servers.core.domain import Placement
 
 EnvironmentVariables = Mapping[str, str]
 
@@ -52,7 +52,9 @@ def worker_environment(
     result |= ENGINE_VARIABLES.get(engine, {})
     if placement.device.startswith("cuda"):
         result["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
-        result["LD_LIBRARY_PATH"] = _join_paths(*cuda_library_folders(), result.get("LD_LIBRARY_PATH"))
+        result["LD_LIBRARY_PATH"] = _join_paths(
+            *cuda_library_folders(), result.get("LD_LIBRARY_PATH")
+        )
     else:
         result["CUDA_VISIBLE_DEVICES"] = ""
     # The child starts with -P, which keeps files that happen to lie in the working directory

@@ -12,12 +12,27 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
-from wyoming_servers.clock import Clock
-from wyoming_servers.domain import ModelSpec, Placement, Priority
-from wyoming_servers.errors import ConductorError, InternalError
-from wyoming_servers.worker.base import OutputChunk, ExitStatus, LoadResult, OnProgress
-from wyoming_servers.worker.exits import exit_error, describe_exit
-from wyoming_servers.worker.outcome import RunStream
+from wyoming_servers.core.clock import Clock
+from wyoming_servers.core.domain import (
+    ModelSpec,
+    Placement,
+    Priority,
+)
+from wyoming_servers.core.errors import (
+    ConductorError,
+    InternalError,
+)
+from wyoming_servers.worker.client import RunStream
+from wyoming_servers.worker.exit_status import (
+    describe_exit,
+    exit_error,
+)
+from wyoming_servers.worker.interface import (
+    ExitStatus,
+    LoadResult,
+    OnProgress,
+    OutputChunk,
+)
 
 _SIGTERM = 15
 _SIGKILL = 9

@@ -1,31 +1,102 @@
-"""Workers as child processes: starting them, ending them, and saying why they ended.
-
-Nothing here is a task: the event loop calls back when the pipe has data, when the process prints
-and when it exits. So a worker needs no owner besides whoever must stop it.
-"""
+"""What a worker process prints, as lines of the server's log under the model's name."""
 
 import asyncio
 import contextlib
+import logging
 import os
+import re
 import signal
 import socket
 import sys
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
-from wyoming_servers.domain import ModelSpec, Placement, Priority
-from wyoming_servers.errors import (
+from wyoming_servers.core.domain import (
+    ModelSpec,
+    Placement,
+    Priority,
+)
+from wyoming_servers.core.errors import (
     ConductorError,
     DeadlineError,
     InferenceFailedError,
     LoadFailedError,
 )
-from wyoming_servers.worker.base import ExitStatus, LoadResult, OnProgress
-from wyoming_servers.worker.client import WorkerClient
+from wyoming_servers.worker.client import RemoteRun, WorkerClient
 from wyoming_servers.worker.environment import EnvironmentVariables, worker_environment
-from wyoming_servers.worker.exits import exit_error, describe_exit, count_oom_kills
-from wyoming_servers.worker.lines import ChildLogReader
-from wyoming_servers.worker.run import RemoteRun
+from wyoming_servers.worker.exit_status import (
+    count_oom_kills,
+    describe_exit,
+    exit_error,
+)
+from wyoming_servers.worker.interface import (
+    ExitStatus,
+    LoadResult,
+    OnProgress,
+)
+
+_MAX_LINE_BYTES: Final = 4_096
+"""Bytes of a line that are kept; libraries print whole tensors when they fail."""
+
+_CHILD_LINE: Final = re.compile(r"^(?P<level>DEBUG|INFO|WARNING|ERROR|CRITICAL):[\w.]+: ?")
+"""How a line of our own child begins; the server's log says all of that itself."""
+
+_LIBRARY_LEVELS: Final = (
+    (re.compile(r"^Fatal Python error|^terminate called"), logging.CRITICAL),
+    (re.compile(r"^Traceback|^\w*(Error|Exception)\b"), logging.ERROR),
+    # CTranslate2 (spdlog), then onnxruntime.
+    (re.compile(r"^\[[^]]+\] \[ctranslate2\] .*\[(error|critical)\]"), logging.ERROR),
+    (re.compile(r"^\[[^]]+\] \[ctranslate2\] .*\[warning\]"), logging.WARNING),
+    (re.compile(r"\[[EF]:onnxruntime:"), logging.ERROR),
+    (re.compile(r"\[W:onnxruntime:"), logging.WARNING),
+)
+"""How a line of a library begins, and its level."""
+
+
+class ChildLogReader:
+    """Cuts a stream of bytes into lines and logs each, as it comes."""
+
+    def __init__(self, model: str) -> None:
+        self.logger = logging.getLogger(f"wyoming_servers.worker.{model}")
+        self.last_line = ""
+        """The last line that was not empty."""
+        self._rest = bytearray()
+        self._level = logging.INFO
+
+    def feed(self, data: bytes) -> None:
+        """Take what the process has printed."""
+        *lines, rest = data.split(b"\n")
+        for line in lines:
+            self._rest += line[: _MAX_LINE_BYTES - len(self._rest)]
+            self._log()
+        self._rest += rest[: _MAX_LINE_BYTES - len(self._rest)]
+
+    def close(self) -> None:
+        """Log what came without an end of line."""
+        self._log()
+
+    def _log(self) -> None:
+        line = self._rest.decode("utf-8", "replace").rstrip()
+        self._rest.clear()
+        if not line:
+            return
+        if ours := _CHILD_LINE.match(line):
+            self._level = getattr(logging, ours["level"])
+            line = line[ours.end() :]
+        elif not line[0].isspace():  # an indented line belongs to the one before
+            self._level = _library_level(line)
+        self.last_line = line.strip()
+        self.logger.log(self._level, "%s", line)
+
+
+def _library_level(line: str) -> int:
+    return next((level for pattern, level in _LIBRARY_LEVELS if pattern.search(line)), logging.INFO)
+
+
+# Workers as child processes: starting them, ending them, and saying why they ended.
+#
+# Nothing here is a task: the event loop calls back when the pipe has data, when the process prints
+# and when it exits. So a worker needs no owner besides whoever must stop it.
 
 _EXIT_GRACE_SECONDS: Final = 1.0
 """After the process or its pipe has ended, the other gets this long to end too. A process that

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wyoming_servers.audio.chunk import Chunker
+from wyoming_servers.audio.pcm import Chunker
 
 
 @given(st.lists(st.binary(max_size=50)), st.integers(1, 40))

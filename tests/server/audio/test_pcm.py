@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from wyoming_servers.audio import pcm
-from wyoming_servers.domain import AudioFormat
-from wyoming_servers.errors import BadRequestError
+from wyoming_servers.core.domain import AudioFormat
+from wyoming_servers.core.errors import BadRequestError
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,11 @@ import pytest
 from numpy.typing import NDArray
 
 from wyoming_servers.audio.resample import Converter, Resampler, convert
-from wyoming_servers.domain import SPEECH_FORMAT, AudioFormat
-from wyoming_servers.errors import BadRequestError
+from wyoming_servers.core.domain import (
+    SPEECH_FORMAT,
+    AudioFormat,
+)
+from wyoming_servers.core.errors import BadRequestError
 
 
 def sine(rate: int, seconds: float = 1.0, hertz: float = 440.0) -> NDArray[np.float64]:

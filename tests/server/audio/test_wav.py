@@ -10,8 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wyoming_servers.audio import wav
-from wyoming_servers.domain import SPEECH_FORMAT, AudioFormat
-from wyoming_servers.errors import BadRequestError
+from wyoming_servers.core.domain import (
+    SPEECH_FORMAT,
+    AudioFormat,
+)
+from wyoming_servers.core.errors import BadRequestError
 
 
 def riff(*chunks: tuple[bytes, bytes]) -> bytes:

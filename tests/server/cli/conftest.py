@@ -19,7 +19,7 @@ from wyoming.tts import Synthesize
 
 from wyoming_servers.audio.wav import Wav
 from wyoming_servers.cli.main import app
-from wyoming_servers.domain import AudioFormat
+from wyoming_servers.core.domain import AudioFormat
 
 Run = Callable[..., Result]
 

@@ -6,9 +6,16 @@ from typing import Any
 import pytest
 
 from wyoming_servers import __version__
-from wyoming_servers.cli import settings
-from wyoming_servers.cli.edge import ExitCode, UnreachableError, exit_code
-from wyoming_servers.errors import CODES, from_code
+from wyoming_servers.cli import options
+from wyoming_servers.cli.errors import (
+    ExitCode,
+    UnreachableError,
+    exit_code,
+)
+from wyoming_servers.core.errors import (
+    CODES,
+    from_code,
+)
 
 COMMANDS = [
     [], ["serve"], ["transcribe"], ["say"], ["doctor"], ["models"], ["models", "list"],
@@ -85,7 +92,7 @@ def breaks(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(settings, "load_configuration", fail)
+    monkeypatch.setattr(options, "load_configuration", fail)
 
 
 def test_an_error_is_one_line_with_its_code_and_what_to_do(

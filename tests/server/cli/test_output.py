@@ -4,7 +4,15 @@ import sys
 
 import pytest
 
-from wyoming_servers.cli import output, progress, status
+from wyoming_servers.cli import (
+    output,
+)
+from wyoming_servers.cli import (
+    output as progress,
+)
+from wyoming_servers.cli import (
+    output as status,
+)
 
 
 class Terminal(io.StringIO):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from wyoming_servers.config.editor import ConfigEditor
-from wyoming_servers.config.faults import ConfigError
+from wyoming_servers.config.errors import ConfigError
 from wyoming_servers.config.load import load_config
 from wyoming_servers.config.overrides import overrides_path
 

@@ -1,7 +1,11 @@
 """Names of variables."""
 
-from wyoming_servers.config.environment import variable_name
-from wyoming_servers.config.tree import WILDCARD, key_tree, value_maps
+from wyoming_servers.config.key_tree import (
+    WILDCARD,
+    key_tree,
+    value_maps,
+)
+from wyoming_servers.config.sources import variable_name
 
 
 def test_no_two_keys_share_a_variable() -> None:

@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from wyoming_servers.config.faults import ConfigError, ConfigProblem
+from wyoming_servers.config.errors import (
+    ConfigError,
+    ConfigProblem,
+)
 from wyoming_servers.config.load import DEFAULT_FILE, load_config
 from wyoming_servers.config.overrides import write_overrides
 from wyoming_servers.config.schema import Config

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from wyoming_servers.store.catalog import MANIFESTS
+from wyoming_servers.models.catalog import MANIFESTS
 
 pytestmark = [pytest.mark.e2e, pytest.mark.component]
 

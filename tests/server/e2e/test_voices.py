@@ -19,7 +19,7 @@ import yaml
 from wyoming.info import Describe
 from wyoming.tts import Synthesize, SynthesizeVoice
 
-from wyoming_servers.store.catalog import MANIFESTS
+from wyoming_servers.models.catalog import MANIFESTS
 
 pytestmark = [pytest.mark.e2e, pytest.mark.component]
 

@@ -5,10 +5,14 @@ from typing import Any
 
 import pytest
 
-from wyoming_servers.domain import Task, ModelSpec, Placement
-from wyoming_servers.engines.base import SupportsBatchFeed, SupportsBatchFinish, Output, Session
+from wyoming_servers.core.domain import (
+    ModelSpec,
+    Placement,
+    Task,
+)
+from wyoming_servers.core.errors import BadRequestError
+from wyoming_servers.engines.base import Output, Session, SupportsBatchFeed, SupportsBatchFinish
 from wyoming_servers.engines.fake import FakeEngine
-from wyoming_servers.errors import BadRequestError
 
 
 def load(kind: Task, **options: Any) -> FakeEngine:

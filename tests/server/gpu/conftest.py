@@ -17,12 +17,12 @@ from pathlib import Path
 import pytest
 from gpu_house import GPU, MIB, House, OpenHouse, Report
 
-from wyoming_servers.bus import EventBus
-from wyoming_servers.clock import SystemClock
 from wyoming_servers.config.schema import LimitsSection, MemorySection
-from wyoming_servers.coordinator.coordinator import Coordinator
+from wyoming_servers.core.clock import SystemClock
+from wyoming_servers.core.domain import ModelSpec
+from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.devices.machine import MachineProbe
-from wyoming_servers.domain import ModelSpec
+from wyoming_servers.scheduling.coordinator import Coordinator
 from wyoming_servers.worker.process import ProcessLauncher
 
 

@@ -9,11 +9,15 @@ from typing import Any
 
 import pytest
 
-from wyoming_servers.bus import SequencedEvent
-from wyoming_servers.coordinator.coordinator import Coordinator
-from wyoming_servers.coordinator.face import ModelStatus
+from wyoming_servers.core.domain import (
+    ModelSpec,
+    Placement,
+    Task,
+)
+from wyoming_servers.core.event_bus import SequencedEvent
 from wyoming_servers.devices.machine import MachineProbe
-from wyoming_servers.domain import Task, ModelSpec, Placement
+from wyoming_servers.scheduling.coordinator import Coordinator
+from wyoming_servers.scheduling.interface import ModelStatus
 
 GPU = "cuda:0"
 MIB = 2**20

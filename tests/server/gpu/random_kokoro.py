@@ -13,9 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from wyoming_servers.domain import Task, ModelSpec, Placement
-from wyoming_servers.engines.kokoro import _import_kokoro_model
-from wyoming_servers.engines.kokoro_phonemes import SYMBOLS
+from wyoming_servers.core.domain import (
+    ModelSpec,
+    Placement,
+    Task,
+)
+from wyoming_servers.engines.kokoro.engine_torch import _import_kokoro_model
+from wyoming_servers.engines.kokoro.phonemes import SYMBOLS
 
 CONFIG: dict[str, Any] = {
     "istftnet": {

@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 from gpu_house import GPU, MIB, OpenHouse, Report, whisper
 
-from wyoming_servers.domain import ModelState, Placement
-from wyoming_servers.errors import ConductorError
+from wyoming_servers.core.domain import (
+    ModelState,
+    Placement,
+)
+from wyoming_servers.core.errors import ConductorError
 
 pytestmark = pytest.mark.gpu
 

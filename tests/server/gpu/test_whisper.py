@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from gpu_house import MIB, House, OpenHouse, Report, whisper
 
-from benchmarks.words import word_errors
+from benchmarks.common.word_errors import word_errors
 
 pytestmark = pytest.mark.gpu
 

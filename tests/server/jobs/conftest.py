@@ -11,14 +11,26 @@ import av
 import numpy as np
 import pytest
 
-from wyoming_servers.bus import EventBus
-from wyoming_servers.clock import FakeClock
 from wyoming_servers.config.schema import JobsSection
-from wyoming_servers.jobs.audio import RecordingEnded, RecordingOpened, RecordingEvent, RecordingChunk, SilenceSkipped
+from wyoming_servers.core.clock import FakeClock
+from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.jobs.job import Job, NewJob
 from wyoming_servers.jobs.manager import JobManager
-from wyoming_servers.jobs.transcribe import NO_TRANSCRIPTION_DEFAULTS, TranscriptionDefaults
-from wyoming_servers.pipelines.fake import SPECS, FakeCoordinator
+from wyoming_servers.jobs.transcription import (
+    NO_TRANSCRIPTION_DEFAULTS,
+    TranscriptionDefaults,
+)
+from wyoming_servers.media.decoder import (
+    RecordingChunk,
+    RecordingEnded,
+    RecordingEvent,
+    RecordingOpened,
+    SilenceSkipped,
+)
+from wyoming_servers.speech.fake import (
+    SPECS,
+    FakeCoordinator,
+)
 
 
 class FakeDecoder:
@@ -93,7 +105,9 @@ def make_manager(
     async def tell(job: Job) -> None:
         told.append(job)
 
-    def make(manner: TranscriptionDefaults = NO_TRANSCRIPTION_DEFAULTS, **settings: Any) -> JobManager:
+    def make(
+        manner: TranscriptionDefaults = NO_TRANSCRIPTION_DEFAULTS, **settings: Any
+    ) -> JobManager:
         return JobManager(
             tmp_path / "jobs",
             coordinator,

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from wyoming_servers.domain import Priority
-from wyoming_servers.errors import (
+from wyoming_servers.core.domain import Priority
+from wyoming_servers.core.errors import (
     BadRequestError,
     BusyError,
     ConflictError,
@@ -13,10 +13,15 @@ from wyoming_servers.errors import (
     ModelMissingError,
     NotFoundError,
 )
-from wyoming_servers.jobs.audio import RecordingEnded, RecordingOpened, RecordingChunk, SilenceSkipped
 from wyoming_servers.jobs.job import JobStatus
-from wyoming_servers.jobs.transcribe import TranscriptionDefaults
-from wyoming_servers.store.vocabulary import Vocabulary
+from wyoming_servers.jobs.transcription import TranscriptionDefaults
+from wyoming_servers.media.decoder import (
+    RecordingChunk,
+    RecordingEnded,
+    RecordingOpened,
+    SilenceSkipped,
+)
+from wyoming_servers.text.vocabulary import Vocabulary
 
 
 def pieces(job) -> list[tuple[float, float, str]]:
@@ -42,7 +47,7 @@ async def test_a_recording_becomes_segments_with_their_times(
         assert (job.progress, job.chunk, job.chunks_total, job.duration) == (100, 3, 3, 10.0)
         assert job.language == "en"
         assert [ended.id for ended in told] == [job.id]
-        assert not (manager.uploads / job.id).exists()
+        assert not (manager.uploads_folder / job.id).exists()
     assert {run.priority for run in coordinator.runs} == {Priority.BACKGROUND}
 
 
@@ -83,7 +88,7 @@ async def test_the_model_is_free_between_two_pieces(
     async with make_manager() as manager:
         await wait_end(manager, await submit(manager))
     assert coordinator.leased == ["asr/english"] * 3
-    assert coordinator.held == 0
+    assert coordinator.active_leases == 0
 
 
 async def test_a_job_waits_while_somebody_speaks(
@@ -262,7 +267,7 @@ async def test_an_end_that_was_not_passed_on_is_passed_on_at_the_next_start(
         await asyncio.sleep(0.05)
         await manager._open._all("UPDATE jobs SET told = 0")
         told.clear()
-        left = manager.uploads / job.id
+        left = manager.uploads_folder / job.id
         await asyncio.to_thread(left.write_bytes, b"as if it had not been deleted")
     async with make_manager() as manager:
         await until(lambda: told)
@@ -282,7 +287,7 @@ async def test_the_queue_is_bounded_and_refused_recordings_are_deleted(
         await submit(manager)
         with pytest.raises(BusyError, match="1 jobs wait already"):
             await submit(manager)
-        kept = await asyncio.to_thread(lambda: list(manager.uploads.iterdir()))
+        kept = await asyncio.to_thread(lambda: list(manager.uploads_folder.iterdir()))
         assert len(kept) == 2
 
 
@@ -305,7 +310,8 @@ async def test_old_jobs_are_forgotten_and_strays_deleted(
 
     async with make_manager(keep=100) as manager:
         job = await wait_end(manager, await submit(manager))
-        stray, sent, fresh = (manager.uploads / name for name in ("stray", "x.part", "fresh"))
+        names = ("stray", "x.part", "fresh")
+        stray, sent, fresh = (manager.uploads_folder / name for name in names)
         for path in (stray, sent, fresh):
             await asyncio.to_thread(path.write_bytes, b"")
         await asyncio.to_thread(os.utime, stray, (1, 1))
@@ -322,7 +328,12 @@ async def test_old_jobs_are_forgotten_and_strays_deleted(
 async def test_a_recording_without_detection_of_speech_is_taken_whole(
     make_manager, submit, wait_end, decoder
 ) -> None:
-    decoder.parts = [RecordingOpened(None), RecordingChunk(0.0, 4.0, bytes(128_000)), SilenceSkipped(9.0), RecordingEnded(9.0)]
+    decoder.parts = [
+        RecordingOpened(None),
+        RecordingChunk(0.0, 4.0, bytes(128_000)),
+        SilenceSkipped(9.0),
+        RecordingEnded(9.0),
+    ]
     async with make_manager() as manager:
         job = await wait_end(manager, await submit(manager, vad=False))
     assert decoder.vads == [False]

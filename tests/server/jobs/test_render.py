@@ -7,8 +7,8 @@ import av
 import numpy as np
 import pytest
 
-from wyoming_servers.domain import AudioFormat
-from wyoming_servers.errors import InternalError
+from wyoming_servers.core.domain import AudioFormat
+from wyoming_servers.core.errors import InternalError
 from wyoming_servers.jobs.render import write_audio_file
 
 
@@ -55,7 +55,9 @@ async def test_a_file_that_cannot_be_written_is_told_with_the_reason(tmp_path: P
 
 async def test_who_leaves_early_leaves_no_process(tmp_path: Path) -> None:
     samples = await asyncio.to_thread(write, tmp_path / "x.pcm", 16_000, 0.1)
-    task = asyncio.create_task(write_audio_file(samples, AudioFormat(16_000), tmp_path / "x.wav", "wav"))
+    task = asyncio.create_task(
+        write_audio_file(samples, AudioFormat(16_000), tmp_path / "x.wav", "wav")
+    )
     await asyncio.sleep(0.1)
     task.cancel()
     await asyncio.wait([task])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from wyoming_servers.jobs.job import JobStatus, NewJob, JobSegment, TimedWord
+from wyoming_servers.jobs.job import JobSegment, JobStatus, NewJob, TimedWord
 from wyoming_servers.jobs.storage import JobStorage
 
 SEGMENT = JobSegment(0, 0.5, 2.0, "one", (TimedWord("one", 0.5, 2.0, 0.9),))

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wyoming_servers.protocol.codec import FrameDecoder, Frame, FramingError, FrameLimits, encode_frame
+from wyoming_servers.protocol.codec import (
+    Frame,
+    FrameDecoder,
+    FrameLimits,
+    FramingError,
+    encode_frame,
+)
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

@@ -6,6 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wyoming_servers.protocol.errors import (
+    Peer,
+    ProtocolError,
+)
 from wyoming_servers.protocol.messages import (
     MESSAGES,
     Cancel,
@@ -25,8 +29,7 @@ from wyoming_servers.protocol.messages import (
     RunInference,
     UnloadModel,
 )
-from wyoming_servers.protocol.session import SENDERS, WorkerPhase, RunPhase, ProtocolSession
-from wyoming_servers.protocol.violation import ProtocolError, Peer
+from wyoming_servers.protocol.session import SENDERS, ProtocolSession, RunPhase, WorkerPhase
 
 LOAD = LoadModel(model="m", engine="fake", kind="asr")
 READY = ModelReady(seconds=1.0)
@@ -147,7 +150,9 @@ def test_a_result_before_the_input_ended_is_the_workers_fault() -> None:
     assert server.run_state(1) is RunPhase.OPEN
 
 
-@pytest.mark.parametrize("last", [InferenceResult(run=1), ErrorMessage(code="X", message="", run=1)])
+@pytest.mark.parametrize(
+    "last", [InferenceResult(run=1), ErrorMessage(code="X", message="", run=1)]
+)
 def test_a_run_has_one_last_word(last: Message) -> None:
     server = begun(streaming=False)
     assert server.receive(InferenceChunk(run=1))
@@ -258,7 +263,9 @@ def test_two_honest_sides_never_blame_each_other(
     loaded: bool, actions: list[str | Message | tuple[Peer, Message]]
 ) -> None:
     """Each sends only what its own table allows; whatever crosses, `receive` never raises."""
-    server, worker = ready_pair() if loaded else (ProtocolSession(Peer.SERVER), ProtocolSession(Peer.WORKER))
+    server, worker = (
+        ready_pair() if loaded else (ProtocolSession(Peer.SERVER), ProtocolSession(Peer.WORKER))
+    )
     to_worker: deque[Message] = deque()
     to_server: deque[Message] = deque()
     for action in [*actions, *["to server", "to worker"] * 60]:

@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from wyoming_servers.events import (
+from wyoming_servers.core.events import (
     ModelFailed,
     ModelLoaded,
     ModelUnloaded,

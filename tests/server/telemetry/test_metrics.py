@@ -1,9 +1,21 @@
 import asyncio
 
-from wyoming_servers import events
-from wyoming_servers.bus import BACKLOG, EventBus
-from wyoming_servers.coordinator.face import DeviceStatus, ModelStatus, Snapshot
-from wyoming_servers.domain import Task, ModelSpec, ModelState, Placement
+from wyoming_servers.core import events
+from wyoming_servers.core.domain import (
+    ModelSpec,
+    ModelState,
+    Placement,
+    Task,
+)
+from wyoming_servers.core.event_bus import (
+    BACKLOG,
+    EventBus,
+)
+from wyoming_servers.scheduling.interface import (
+    DeviceStatus,
+    ModelStatus,
+    Snapshot,
+)
 from wyoming_servers.telemetry.metrics import Metrics
 
 SPEC = ModelSpec(id="whisper/base", task=Task.ASR, engine="fake")

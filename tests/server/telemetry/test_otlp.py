@@ -6,12 +6,18 @@ from typing import Any
 
 import pytest
 
-from wyoming_servers.bus import EventBus, SequencedEvent
-from wyoming_servers.clock import FakeClock
-from wyoming_servers.domain import Task
-from wyoming_servers.events import ModelLoaded, RequestFinished
-from wyoming_servers.pipelines.measure import RequestTimer
+from wyoming_servers.core.clock import FakeClock
+from wyoming_servers.core.domain import Task
+from wyoming_servers.core.event_bus import (
+    EventBus,
+    SequencedEvent,
+)
+from wyoming_servers.core.events import (
+    ModelLoaded,
+    RequestFinished,
+)
 from wyoming_servers.telemetry.otlp import OtlpExporter, render
+from wyoming_servers.telemetry.request_timer import RequestTimer
 from wyoming_servers.telemetry.traces import TraceBuffer
 
 NOW = 1_700_000_000.0
@@ -58,8 +64,12 @@ def test_each_stage_is_a_span_below_that_of_the_utterance() -> None:
 
 def test_a_load_that_was_over_before_is_not_the_requests() -> None:
     traces = TraceBuffer(lambda model: "cpu")
-    traces.observe(SequencedEvent(1, ModelLoaded(model="whisper/base", seconds=1, memory_bytes=1), NOW - 9))
-    traces.observe(SequencedEvent(2, ModelLoaded(model="other", seconds=1, memory_bytes=1), NOW - 1))
+    traces.observe(
+        SequencedEvent(1, ModelLoaded(model="whisper/base", seconds=1, memory_bytes=1), NOW - 9)
+    )
+    traces.observe(
+        SequencedEvent(2, ModelLoaded(model="other", seconds=1, memory_bytes=1), NOW - 1)
+    )
     traces.observe(SequencedEvent(3, UTTERANCE, NOW))
     assert "load" not in {span["name"] for span in spans_of(traces)}
     assert "load" not in traces.latest()[0].stages

@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from wyoming_servers.errors import BadRequestError, ConflictError
+from wyoming_servers.core.errors import (
+    BadRequestError,
+    ConflictError,
+)
 from wyoming_servers.text.lexicon import Lexicon
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from wyoming_servers.text.locale import canonical_tag, is_auto, best_match, parse_tag
+from wyoming_servers.text.locale import best_match, canonical_tag, is_auto, parse_tag
 
 
 @pytest.mark.parametrize(

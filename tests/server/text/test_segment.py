@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wyoming_servers.text.segment import MAX_CHARACTERS, TextSegment, Segmenter
+from wyoming_servers.text.segment import MAX_CHARACTERS, Segmenter, TextSegment
 
 
 def whole(text: str, language: str = "en") -> list[str]:

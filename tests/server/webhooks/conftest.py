@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from wyoming_servers.bus import EventBus
-from wyoming_servers.clock import FakeClock
+from wyoming_servers.core.clock import FakeClock
+from wyoming_servers.core.event_bus import EventBus
 
 
 @dataclass

@@ -6,8 +6,8 @@ import hmac
 
 import pytest
 
-from wyoming_servers.webhooks.guard import AddressGuard
-from wyoming_servers.webhooks.sender import WebhookSender, SendError, resolve_host
+from wyoming_servers.webhooks.sender import SendError, WebhookSender, resolve_host
+from wyoming_servers.webhooks.ssrf_guard import AddressGuard
 
 KEY = b"k" * 32
 SECRET = "whsec_" + base64.b64encode(KEY).decode()

@@ -8,7 +8,11 @@ from typing import Any
 
 import pytest
 
-from wyoming_servers.domain import Task, ModelSpec, Placement
+from wyoming_servers.core.domain import (
+    ModelSpec,
+    Placement,
+    Task,
+)
 from wyoming_servers.worker.process import ProcessLauncher, ProcessWorker
 
 Launch = Callable[..., Awaitable[ProcessWorker]]

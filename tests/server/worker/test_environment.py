@@ -2,7 +2,7 @@
 
 import pytest
 
-from wyoming_servers.domain import Placement
+from wyoming_servers.core.domain import Placement
 from wyoming_servers.worker import environment
 from wyoming_servers.worker.environment import worker_environment
 

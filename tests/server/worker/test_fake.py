@@ -4,16 +4,19 @@ import asyncio
 
 import pytest
 
-from wyoming_servers.clock import FakeClock
-from wyoming_servers.domain import ModelSpec, Placement
-from wyoming_servers.errors import (
+from wyoming_servers.core.clock import FakeClock
+from wyoming_servers.core.domain import (
+    ModelSpec,
+    Placement,
+)
+from wyoming_servers.core.errors import (
     BusyError,
     InferenceFailedError,
     LoadFailedError,
     OutOfMemoryError,
 )
-from wyoming_servers.worker.base import OutputChunk
 from wyoming_servers.worker.fake import FakeAnswer, FakeBehavior, FakeLauncher
+from wyoming_servers.worker.interface import OutputChunk
 
 
 def ignore(phase: str, percent: int) -> None:

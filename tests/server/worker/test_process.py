@@ -15,8 +15,13 @@ from typing import Any
 import psutil
 import pytest
 
-from wyoming_servers.domain import Task, ModelSpec, Placement, Priority
-from wyoming_servers.errors import (
+from wyoming_servers.core.domain import (
+    ModelSpec,
+    Placement,
+    Priority,
+    Task,
+)
+from wyoming_servers.core.errors import (
     BadRequestError,
     CancelledError,
     DeviceLostError,
@@ -26,10 +31,10 @@ from wyoming_servers.errors import (
     OutOfMemoryError,
     ShuttingDownError,
 )
-from wyoming_servers.protocol.flow import OUTPUT_WINDOW
+from wyoming_servers.protocol.flow_control import OUTPUT_WINDOW
 from wyoming_servers.protocol.messages import InferenceChunk
+from wyoming_servers.worker.client import RemoteRun
 from wyoming_servers.worker.process import ProcessLauncher, ProcessWorker
-from wyoming_servers.worker.run import RemoteRun
 
 Launch = Callable[..., Awaitable[ProcessWorker]]
 
@@ -497,10 +502,10 @@ def test_it_dies_with_a_server_that_is_killed(tmp_path: Path) -> None:
     script = tmp_path / "server.py"
     script.write_text(
         "import asyncio, os, signal\n"
-        "from wyoming_servers.domain import Kind, ModelSpec, Placement\n"
+        "from wyoming_servers.core.domain import ModelSpec, Placement, Task\n"
         "from wyoming_servers.worker.process import ProcessLauncher\n"
         "async def main():\n"
-        "    spec = ModelSpec(id='m', kind=Kind.ASR, engine='fake')\n"
+        "    spec = ModelSpec(id='m', task=Task.ASR, engine='fake')\n"
         "    worker = await ProcessLauncher().launch(spec, Placement())\n"
         "    await worker.load(lambda phase, percent: None)\n"
         "    async with worker.open({'fake': {'mishap': 'hang'}}, payload=b'x'):\n"

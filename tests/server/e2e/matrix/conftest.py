@@ -18,21 +18,34 @@ import psutil
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
 
-from wyoming_servers.bus import EventBus
-from wyoming_servers.clock import SystemClock
 from wyoming_servers.config.schema import Config
-from wyoming_servers.coordinator.coordinator import Coordinator
-from wyoming_servers.coordinator.policy import SchedulingPolicy
+from wyoming_servers.core.clock import SystemClock
+from wyoming_servers.core.domain import (
+    SPEECH_FORMAT,
+    ModelSpec,
+    Offer,
+    Placement,
+    Task,
+)
+from wyoming_servers.core.errors import ConductorError
+from wyoming_servers.core.event_bus import EventBus
+from wyoming_servers.core.events import Event
 from wyoming_servers.devices.host import HostProbe, resident
 from wyoming_servers.devices.machine import MachineProbe
 from wyoming_servers.devices.probe import Device, Reading, Sample
-from wyoming_servers.domain import SPEECH_FORMAT, Task, ModelSpec, Offer, Placement
-from wyoming_servers.errors import ConductorError
-from wyoming_servers.events import Event
-from wyoming_servers.pipelines.asr import AsrPipeline, AsrRequest, Utterance
-from wyoming_servers.pipelines.fake import LoudnessVad
-from wyoming_servers.pipelines.tts import TtsPipeline, TtsRequest
-from wyoming_servers.worker.base import Worker
+from wyoming_servers.scheduling.coordinator import Coordinator
+from wyoming_servers.scheduling.planner.policy import SchedulingPolicy
+from wyoming_servers.speech.asr.pipeline import (
+    AsrPipeline,
+    AsrRequest,
+    Utterance,
+)
+from wyoming_servers.speech.fake import LoudnessVad
+from wyoming_servers.speech.tts.pipeline import (
+    TtsPipeline,
+    TtsRequest,
+)
+from wyoming_servers.worker.interface import Worker
 from wyoming_servers.worker.process import ProcessLauncher
 
 MIB = 2**20

@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
-from wyoming_servers.events import ModelFailed, RequestRetried
+from wyoming_servers.core.events import (
+    ModelFailed,
+    RequestRetried,
+)
 
 pytestmark = pytest.mark.e2e
 

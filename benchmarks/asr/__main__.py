@@ -1,0 +1,361 @@
+"""Compare speech-to-text with wyoming-faster-whisper's: the same model files, one interleaved run.
+
+    python -m benchmarks.asr --peer-python PYTHON [--speech FOLDER] [--json FILE]
+        [--docs docs/performance.md] [--plot docs/images/asr.png]
+        [--only latency,flood,accuracy,ablation] [--threads 2] [--short]
+
+PYTHON is an interpreter that has wyoming-faster-whisper; FOLDER holds recordings with their words
+beside them (`.txt`). All servers run here, on loopback, with the same number of threads (ours
+transcribes so many utterances at once, with one each), and one at a time has work. `--short` tries
+everything with a few utterances. What is measured:
+
+latency   audio in real time, 0.7 s of silence, audio-stop; from audio-stop to the transcript.
+flood     whole utterances at once, a connection each, from 1, 2, 4 and 8 clients.
+accuracy  word errors of commands and recordings, clean and with noise; names with a vocabulary.
+ablation  what each of our means is worth: a server without it beside the whole one.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.asr.corpus import (
+    COMMANDS,
+    NAME_COMMANDS,
+    VOCABULARY,
+    Utterance,
+    add_noise,
+    read_recordings,
+    synthesize_utterances,
+)
+from benchmarks.asr.report import (
+    goals,
+    plot,
+    tables,
+)
+from benchmarks.asr.servers import (
+    Answer,
+    Target,
+    model_folder,
+    run_conductor,
+    run_peer,
+    transcribe,
+)
+from benchmarks.common.report import (
+    machine,
+    write_section,
+)
+from benchmarks.common.server_process import Server
+from benchmarks.common.word_errors import (
+    WordErrors,
+    word_errors,
+)
+
+OURS: Final = "wyoming-conductor"
+PEER: Final = "wyoming-faster-whisper"
+PEER_BEAM_1: Final = "wyoming-faster-whisper, beam 1"
+TURN_DETECTION: Final = "wyoming-conductor, own turns"
+PHASES: Final = ("latency", "flood", "accuracy", "ablation")
+CLIENTS: Final = (1, 2, 4, 8)
+NOISE_DB: Final = (10.0, 5.0)
+
+_OPTIONS: Final = "models.whisper/base.options"
+_TWO_THREADS: Final = f"{_OPTIONS}.cpu_threads=2"
+
+ABLATIONS: Final[dict[str, tuple[tuple[str, ...], dict[str, Any]]]] = {
+    "speculation": (("asr.speculation=false",), {}),
+    "short window": ((f"{_OPTIONS}.short_window=false",), {}),
+    "one thread for each utterance (two in one step)": ((_TWO_THREADS,), {"at_once": 1}),
+    "the same, nor two in one step": ((_TWO_THREADS, f"{_OPTIONS}.batch=1"), {"at_once": 1}),
+    "malloc and BLAS settings": ((), {"plain": True}),
+}
+"""How to take each means away: settings, and arguments of `ours`."""
+
+
+class PeakMemory:
+    """Watches the most memory each server holds, with all its processes."""
+
+    def __init__(self, servers: Sequence[Server]) -> None:
+        self._servers = servers
+        self.peak = {server.name: 0 for server in servers}
+
+    async def watch(self) -> None:
+        """Look every second, until cancelled: looking costs tens of ms for each server."""
+        while True:
+            for server in self._servers:
+                held = await asyncio.to_thread(server.memory_bytes)
+                self.peak[server.name] = max(self.peak[server.name], held)
+            await asyncio.sleep(1.0)
+
+
+@asynccontextmanager
+async def watch_memory(servers: Sequence[Server]) -> AsyncIterator[PeakMemory]:
+    """Watch memory meanwhile."""
+    memory = PeakMemory(servers)
+    task = asyncio.create_task(memory.watch())
+    try:
+        yield memory
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Return the value that a share of the values does not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+async def measure_latency(targets: Sequence[Target], items: Sequence[Utterance]) -> dict[str, Any]:
+    """Speak each utterance to each server, as fast as a person does."""
+    answers: dict[str, list[Answer]] = {target.name: [] for target in targets}
+    cpu = dict.fromkeys(answers, 0.0)
+    for number, item in enumerate(items):
+        for target in targets if number % 2 == 0 else targets[::-1]:
+            before = target.server.cpu_seconds()
+            answers[target.name].append(await transcribe(target, item, real_time=True))
+            cpu[target.name] += target.server.cpu_seconds() - before
+    return {
+        name: {
+            "after_stop_p50": statistics.median(each.after_stop for each in some),
+            "after_stop_p95": percentile([each.after_stop for each in some], 0.95),
+            "after_speech_p50": statistics.median(each.after_speech for each in some),
+            "after_speech_p95": percentile([each.after_speech for each in some], 0.95),
+            "cpu": cpu[name] / len(some),
+            "errors": _word_error_rate(zip(items, some, strict=True)),
+        }
+        for name, some in answers.items()
+    }
+
+
+async def measure_flood(
+    target: Target, items: Sequence[Utterance], clients: int, count: int
+) -> dict[str, Any]:
+    """Send `count` whole utterances from so many clients, each as soon as it has its answer."""
+    waiting = iter([items[number % len(items)] for number in range(count)])
+    seconds: list[float] = []
+
+    async def client() -> None:
+        for item in waiting:
+            answer = await transcribe(target, item, real_time=False)
+            seconds.append(answer.after_stop)
+
+    loop, cpu = asyncio.get_running_loop(), target.server.cpu_seconds()
+    began = loop.time()
+    async with asyncio.TaskGroup() as group:
+        for _ in range(clients):
+            group.create_task(client())
+    wall = loop.time() - began
+    return {"seconds": seconds, "wall": wall, "cpu": target.server.cpu_seconds() - cpu}
+
+
+def merge_rounds(parts: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """Put rounds of `flood` together."""
+    seconds = [each for part in parts for each in part["seconds"]]
+    return {
+        "p50": statistics.median(seconds),
+        "p95": percentile(seconds, 0.95),
+        "per_second": len(seconds) / sum(part["wall"] for part in parts),
+        "cpu": sum(part["cpu"] for part in parts) / len(seconds),
+    }
+
+
+async def measure_floods(
+    targets: Sequence[Target], items: Sequence[Utterance], share: float
+) -> dict[str, Any]:
+    """Flood each server with each number of clients, in two rounds."""
+    result: dict[str, Any] = {}
+    for clients in CLIENTS:
+        parts: dict[str, list[dict[str, Any]]] = {target.name: [] for target in targets}
+        count = max(clients, round(max(8, 2 * clients) * share))
+        for order in (targets, targets[::-1]):
+            for target in order:
+                parts[target.name].append(await measure_flood(target, items, clients, count))
+        for name, some in parts.items():
+            result.setdefault(name, {})[str(clients)] = merge_rounds(some)
+    return result
+
+
+async def measure_accuracy(
+    targets: Sequence[Target], sets: Sequence[Sequence[Utterance]]
+) -> dict[str, Any]:
+    """Count word errors and runaway texts of each server over each set."""
+    result: dict[str, Any] = {}
+    for items in sets:
+        for target in targets:
+            answers = [await transcribe(target, item, real_time=False) for item in items]
+            result.setdefault(items[0].kind, {})[target.name] = _score(items, answers)
+    return result
+
+
+async def measure_vocabulary(
+    target: Target, named: Sequence[Utterance], plain: Sequence[Utterance]
+) -> Any:
+    """Count word errors without and with a vocabulary."""
+    result: dict[str, Any] = {}
+    for items in (named, plain):
+        for label, names in (("without", ()), ("with", VOCABULARY)):
+            answers = [
+                await transcribe(target, item, real_time=False, names=names) for item in items
+            ]
+            judged = _score(items, answers)
+            judged["p50"] = statistics.median(each.after_stop for each in answers)
+            result.setdefault(items[0].kind, {})[label] = judged
+    return result
+
+
+async def measure_ablation(
+    whole: Target, items: Sequence[Utterance], threads: int, *, short: bool
+) -> dict[str, Any]:
+    """Measure the server without each of its means beside the whole one."""
+    result: dict[str, Any] = {}
+    few = items[::5] if not short else items[:2]
+    for lever, (settings, changes) in ABLATIONS.items():
+        how: dict[str, Any] = {"at_once": threads, **changes}
+        async with (
+            run_conductor(*settings, name=lever, **how) as server,
+            watch_memory([server]) as memory,
+        ):
+            less = Target("less", server, turns=False)
+            await transcribe(less, items[0], real_time=False)
+            row: dict[str, Any] = {}
+            if lever == "speculation":
+                for name, figures in (await measure_latency([less, whole], few)).items():
+                    row.setdefault("latency", {})[name] = figures
+            for clients in (1, 4):
+                parts: dict[str, list[dict[str, Any]]] = {"less": [], whole.name: []}
+                for order in ([less, whole], [whole, less]):
+                    for target in order:
+                        count = 4 if short else 8
+                        parts[target.name].append(
+                            await measure_flood(target, items, clients, count)
+                        )
+                row[str(clients)] = {name: merge_rounds(some) for name, some in parts.items()}
+        row["memory"] = memory.peak[lever]
+        result[lever] = row
+    return result
+
+
+def _score(items: Sequence[Utterance], answers: Sequence[Answer]) -> dict[str, Any]:
+    errors = [
+        word_errors(item.text, answer.text) for item, answer in zip(items, answers, strict=True)
+    ]
+    total = sum(errors, WordErrors(0, 0))
+    runaways = [
+        answer.text
+        for item, answer in zip(items, answers, strict=True)
+        if len(answer.text.split()) > 2 * len(item.text.split()) + 4
+    ]
+    wrong = [
+        [item.text, answer.text]
+        for item, answer, each in zip(items, answers, errors, strict=True)
+        if each.edits
+    ]
+    return {
+        "edits": total.edits,
+        "words": total.words,
+        "utterances": len(items),
+        "runaways": runaways,
+        "wrong": wrong,
+    }
+
+
+def _word_error_rate(pairs: Any) -> float:
+    return sum((word_errors(item.text, each.text) for item, each in pairs), WordErrors(0, 0)).rate
+
+
+async def measure(args: argparse.Namespace, phases: Sequence[str]) -> dict[str, Any]:
+    """Start the servers and run the phases."""
+    short, threads = args.short, args.threads
+    commands = synthesize_utterances("commands", COMMANDS[:4] if short else COMMANDS)
+    recordings = read_recordings(args.speech)[: 2 if short else None] if args.speech else []
+    result: dict[str, Any] = {
+        "machine": machine(),
+        "began": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
+        "others_running": os.getloadavg()[0],
+        "threads": threads,
+        "utterances": len(commands),
+    }
+    async with AsyncExitStack() as stack:
+        own = await stack.enter_async_context(run_conductor(at_once=threads))
+        files = model_folder(own)
+        servers = [own]
+        for name, beam in ((PEER, 0), (PEER_BEAM_1, 1)):
+            start = run_peer(args.peer_python, files, threads=threads, beam=beam, name=name)
+            servers.append(await stack.enter_async_context(start))
+        peers = [Target(server.name, server) for server in servers[1:]]
+        whole = Target(OURS, own, turns=False)
+        everybody = [*peers, whole]
+        for target in everybody:
+            await transcribe(target, commands[0], real_time=False)
+        async with watch_memory(servers) as memory:
+            if "latency" in phases:
+                some = commands[::2] + [each for each in recordings if each.seconds < 6.0][:4]
+                asked = [*everybody, Target(TURN_DETECTION, own, turns=True)]
+                result["measure_latency"] = await measure_latency(asked, some)
+                print(json.dumps(result["measure_latency"], indent=1), flush=True)
+            if "flood" in phases:
+                result["measure_flood"] = await measure_floods(
+                    everybody, commands, 0.5 if short else 1.0
+                )
+                print(json.dumps(result["measure_flood"], indent=1), flush=True)
+            if "accuracy" in phases:
+                clean = [each for each in (commands, recordings) if each]
+                loud = [add_noise(each, decibels) for each in clean for decibels in NOISE_DB]
+                result["measure_accuracy"] = await measure_accuracy(
+                    [peers[0], whole], [*clean, *loud]
+                )
+                named = synthesize_utterances(
+                    "names", NAME_COMMANDS[:4] if short else NAME_COMMANDS
+                )
+                result["measure_vocabulary"] = await measure_vocabulary(whole, named, commands)
+        if all(memory.peak.values()):
+            result["memory"] = memory.peak
+    if "ablation" in phases:
+        async with run_conductor(at_once=threads) as own:
+            whole = Target(OURS, own, turns=False)
+            await transcribe(whole, commands[0], real_time=False)
+            result["measure_ablation"] = await measure_ablation(
+                whole, commands, threads, short=short
+            )
+    return result
+
+
+def main() -> None:
+    """Measure and write what was asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--peer-python", type=Path, required=True)
+    parser.add_argument("--speech", type=Path)
+    parser.add_argument("--only", default=",".join(PHASES))
+    parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
+    parser.add_argument("--short", action="store_true")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--docs", type=Path)
+    parser.add_argument("--plot", type=Path)
+    args = parser.parse_args()
+    phases = args.only.split(",")
+    if unknown := set(phases) - set(PHASES):
+        parser.error(f"--only knows {', '.join(PHASES)}, and not {', '.join(sorted(unknown))}")
+    result = asyncio.run(measure(args, phases))
+    print(tables(result))
+    for line in goals(result):
+        print(line)
+    if args.json:
+        args.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    if args.docs:
+        write_section(args.docs, "asr", tables(result))
+    if args.plot and "flood" in result:
+        plot(result, args.plot)
+
+
+if __name__ == "__main__":
+    main()

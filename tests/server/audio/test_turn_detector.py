@@ -1,0 +1,270 @@
+import math
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+
+from wyoming_servers.audio.turn_detector import (
+    EndReason,
+    TurnDetector,
+    TurnEnded,
+    TurnEvent,
+    TurnPaused,
+    TurnResumed,
+    TurnSettings,
+    TurnStarted,
+)
+from wyoming_servers.audio.vad import FRAME_SECONDS, VadFrame, VoiceActivityDetector
+
+
+class Script:
+    """Frames of a made-up voice: `say(1.0)`, `hush(0.5)`, in seconds."""
+
+    def __init__(self, settings: TurnSettings | None = None) -> None:
+        self.detector = TurnDetector(settings)
+        self.count = 0
+
+    def frames(self, seconds: float, probability: float) -> Iterator[VadFrame]:
+        for _ in range(round(seconds / FRAME_SECONDS)):
+            self.count += 1
+            yield VadFrame(self.count * FRAME_SECONDS, probability)
+
+    def say(self, seconds: float, probability: float = 0.9) -> list[TurnEvent]:
+        return self.detector.feed(self.frames(seconds, probability))
+
+    def hush(self, seconds: float) -> list[TurnEvent]:
+        return self.detector.feed(self.frames(seconds, 0.0))
+
+
+def kinds(events: list[TurnEvent]) -> list[type[TurnEvent]]:
+    return [type(event) for event in events]
+
+
+def test_a_turn_is_speech_a_pause_and_its_end() -> None:
+    script = Script()
+    events = script.hush(1.0) + script.say(1.0) + script.hush(2.0)
+    started, paused, ended = events
+    assert isinstance(started, TurnStarted)
+    assert started.at == pytest.approx(1.0, abs=0.05)
+    assert isinstance(paused, TurnPaused)
+    assert paused.at == pytest.approx(2.0, abs=0.05)
+    assert isinstance(ended, TurnEnded)
+    assert ended.reason is EndReason.SILENCE
+    assert ended.at == pytest.approx(2.7, abs=0.05)
+    assert script.detector.ended
+    assert script.detector.speech_start == pytest.approx(1.0, abs=0.05)
+    assert script.detector.speech_end == pytest.approx(2.0, abs=0.05)
+
+
+def test_a_pause_in_mid_sentence_does_not_end_the_turn() -> None:
+    script = Script()
+    events = script.say(1.0) + script.hush(0.5) + script.say(0.5)
+    assert kinds(events) == [TurnStarted, TurnPaused, TurnResumed]
+    assert kinds(script.hush(1.0)) == [TurnPaused, TurnEnded]
+
+
+def test_a_click_inside_a_pause_neither_resumes_nor_delays() -> None:
+    script = Script()
+    events = script.say(1.0) + script.hush(0.4) + script.say(0.06) + script.hush(0.4)
+    assert kinds(events) == [TurnStarted, TurnPaused, TurnEnded]
+
+
+def test_a_turn_does_not_end_while_more_speech_may_be_beginning() -> None:
+    script = Script()
+    script.say(1.0)
+    script.hush(0.65)
+    assert kinds(script.say(0.2)) == [TurnResumed]
+
+
+def test_a_click_alone_begins_nothing() -> None:
+    script = Script()
+    for _ in range(10):
+        assert script.say(0.06) + script.hush(0.5) == []
+    assert script.detector.speech_start is None
+
+
+def test_a_doubtful_sound_goes_on_with_speech_but_begins_none() -> None:
+    script = Script()
+    assert script.say(2.0, probability=0.4) == []
+    assert kinds(script.say(0.5)) == [TurnStarted]
+    assert script.say(0.5, probability=0.4) == []
+
+
+def test_without_speech_the_turn_ends_at_the_timeout() -> None:
+    script = Script(TurnSettings(no_speech_timeout=3.0))
+    (ended,) = script.hush(5.0)
+    assert ended == TurnEnded(pytest.approx(3.0, abs=0.05), EndReason.NO_SPEECH)
+
+
+def test_speech_without_end_is_cut_at_the_longest_utterance() -> None:
+    script = Script(TurnSettings(max_utterance=5.0))
+    *_, ended = script.hush(2.0) + script.say(10.0)
+    assert ended == TurnEnded(pytest.approx(7.0, abs=0.1), EndReason.MAX_LENGTH)
+
+
+def test_nothing_happens_after_the_end_until_reset() -> None:
+    script = Script()
+    script.say(1.0)
+    script.hush(1.0)
+    assert script.say(1.0) == []
+    script.detector.reset()
+    assert script.detector.speech_start is None
+    (started,) = script.say(1.0)
+    assert started.at == pytest.approx(3.0, abs=0.1)
+    assert kinds(script.hush(1.0)) == [TurnPaused, TurnEnded]
+
+
+def test_the_timeout_counts_from_the_reset() -> None:
+    script = Script(TurnSettings(no_speech_timeout=3.0))
+    script.hush(4.0)
+    script.detector.reset()
+    assert script.hush(2.5) == []
+    assert kinds(script.hush(1.0)) == [TurnEnded]
+
+
+def test_a_caller_who_has_read_the_words_can_end_a_pause_sooner_or_later() -> None:
+    script = Script()
+    script.say(1.0)
+    assert kinds(script.hush(0.25)) == [TurnPaused]
+    assert script.detector.expect_end(0.3) == []
+    assert kinds(script.hush(0.1)) == [TurnEnded]
+
+    patient = Script()
+    patient.say(1.0)
+    patient.hush(0.25)
+    assert patient.detector.expect_end(1.2) == []
+    assert patient.hush(0.8) == []
+    assert kinds(patient.hush(0.3)) == [TurnEnded]
+
+
+def test_a_pause_that_has_been_long_enough_ends_at_once() -> None:
+    script = Script()
+    script.say(1.0)
+    assert kinds(script.hush(0.5)) == [TurnPaused]
+    (ended,) = script.detector.expect_end(0.3)
+    assert ended == TurnEnded(pytest.approx(1.5, abs=0.05), EndReason.SILENCE)
+    assert script.detector.expect_end(0.3) == []
+
+
+def test_what_was_expected_of_one_pause_is_not_expected_of_the_next() -> None:
+    script = Script()
+    script.say(1.0)
+    script.hush(0.25)
+    script.detector.expect_end(0.3)
+    assert kinds(script.say(0.5)) == [TurnResumed]
+    assert kinds(script.hush(0.5)) == [TurnPaused]
+    assert kinds(script.hush(0.3)) == [TurnEnded]
+
+
+def test_a_slow_speaker_gets_more_time() -> None:
+    script = Script()
+    script.say(1.0)
+    script.hush(0.6)
+    script.say(1.0)
+    assert kinds(script.hush(0.8)) == [TurnPaused]
+    assert script.detector.expect_end(0.3) == []
+    assert kinds(script.hush(0.2)) == [TurnEnded]
+
+
+def test_no_speaker_gets_more_time_than_the_most() -> None:
+    script = Script()
+    script.say(1.0)
+    script.hush(0.25)
+    script.detector.expect_end(1.2)
+    script.hush(0.8)
+    script.say(1.0)
+    assert kinds(script.hush(1.1)) == [TurnPaused]
+    assert kinds(script.hush(0.2)) == [TurnEnded]
+
+
+def test_a_pause_may_be_asked_to_be_longer() -> None:
+    script = Script()
+    script.detector.set_pause_threshold(0.5)
+    script.say(1.0)
+    assert kinds(script.hush(0.4)) == []
+    assert kinds(script.hush(0.15)) == [TurnPaused]
+
+
+def test_a_long_hold_does_not_put_off_the_end() -> None:
+    script = Script(TurnSettings(end_silence=0.3))
+    script.detector.set_pause_threshold(0.5)
+    script.say(1.0)
+    assert kinds(script.hush(0.35)) == [TurnPaused, TurnEnded]
+
+
+def test_silence_shorter_than_the_hold_still_pauses_before_the_end() -> None:
+    script = Script(TurnSettings(end_silence=0.1, pause_threshold=0.2))
+    script.say(1.0)
+    assert kinds(script.hush(0.5)) == [TurnPaused, TurnEnded]
+
+
+def test_infinite_silence_leaves_the_end_to_the_client() -> None:
+    script = Script(TurnSettings(end_silence=math.inf, no_speech_timeout=math.inf))
+    assert kinds(script.hush(60.0) + script.say(1.0) + script.hush(20.0)) == [
+        TurnStarted,
+        TurnPaused,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("word", "silence", "least", "most"),
+    [
+        ("default", 0.7, 0.3, 1.2),
+        ("relaxed", 1.25, 0.54, 2.14),
+        ("aggressive", 0.25, 0.2, 0.43),
+        (None, 0.7, 0.3, 1.2),
+        ("bold", 0.7, 0.3, 1.2),
+    ],
+)
+def test_the_sensitivity_sets_the_silences(
+    word: str | None, silence: float, least: float, most: float
+) -> None:
+    settings = TurnSettings().for_sensitivity(word)
+    assert settings.end_silence == pytest.approx(silence)
+    assert settings.end_silence_complete == pytest.approx(least, abs=0.005)
+    assert settings.end_silence_incomplete == pytest.approx(most, abs=0.005)
+
+
+def test_the_sensitivity_follows_the_configured_silence() -> None:
+    assert TurnSettings(end_silence=1.4).for_sensitivity("relaxed").end_silence == pytest.approx(
+        2.5
+    )
+
+
+@pytest.mark.parametrize("level", [None, -50.0, -40.0])
+@pytest.mark.parametrize(
+    ("name", "end"),
+    [
+        ("cards_001", 1.0),
+        ("cards_003", 1.37),
+        ("goforward", 2.25),
+        ("digits_2934z", 1.67),
+        ("librivox_0870", 6.9),
+        ("librivox_0890", 5.17),
+    ],
+)
+def test_the_end_of_real_speech_is_found_and_not_before(
+    clip: Callable[[str], bytes],
+    noise: Callable[..., bytes],
+    name: str,
+    end: float,
+    level: float | None,
+) -> None:
+    audio = np.frombuffer(clip(name) + bytes(48_000), "<i2").astype(int)
+    if level is not None:
+        audio = audio + np.frombuffer(noise(len(audio) / 16_000 + 1, level), "<i2")[: len(audio)]
+    events = TurnDetector().feed(
+        VoiceActivityDetector().feed(np.clip(audio, -32_768, 32_767).astype("<i2").tobytes())
+    )
+    ended = events[-1]
+    assert isinstance(ended, TurnEnded)
+    assert ended.reason is EndReason.SILENCE
+    assert ended.at - 0.7 == pytest.approx(end, abs=0.2)
+
+
+def test_noise_and_alarms_make_no_turn(
+    noise: Callable[..., bytes], tone: Callable[..., bytes]
+) -> None:
+    for sound in (noise(11.0), tone(11.0)):
+        (ended,) = TurnDetector().feed(VoiceActivityDetector().feed(sound))
+        assert ended == TurnEnded(pytest.approx(10.0, abs=0.05), EndReason.NO_SPEECH)

@@ -1,0 +1,170 @@
+"""`vocabulary`, `lexicon` and `cache` against the real HTTP API, in a thread."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import Result
+
+from wyoming_servers.cli.errors import ExitCode
+from wyoming_servers.config.schema import Config
+from wyoming_servers.core.clock import SystemClock
+from wyoming_servers.core.event_bus import EventBus
+from wyoming_servers.data_dir.instance_lock import InstanceLock
+from wyoming_servers.http.app import create_app
+from wyoming_servers.http.auth import TOKEN_FILE
+from wyoming_servers.http.context import ApiContext
+from wyoming_servers.http.server import ApiServer
+from wyoming_servers.models.manager import ModelManager
+from wyoming_servers.models.store import ModelStore
+from wyoming_servers.speech.fake import (
+    SPECS,
+    FakeCoordinator,
+)
+from wyoming_servers.speech.tts.phrase_cache import (
+    Phrase,
+    PhraseCache,
+)
+from wyoming_servers.speech.tts.pipeline import TtsPipeline
+from wyoming_servers.telemetry.metrics import Metrics
+from wyoming_servers.text.lexicon import Lexicon
+from wyoming_servers.text.vocabulary import Vocabulary
+
+Ask = Callable[..., Result]
+
+
+class Serving:
+    """The HTTP API in a thread, with what is behind it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.phrases = PhraseCache(folder / "phrases", memory=1 << 20, disk=0)
+        self.lexicon = Lexicon(folder / "lexicon.yaml")
+        self.vocabulary = Vocabulary(folder / "vocabulary.json")
+        self._folder = folder
+        self._loop = asyncio.new_event_loop()
+        self._open = threading.Event()
+        self._stop = asyncio.Event()
+        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._run(),))
+        self.port = 0
+
+    def start(self) -> None:
+        self._thread.start()
+        assert self._open.wait(10)
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+        self._loop.close()
+
+    async def _run(self) -> None:
+        config, bus, clock = Config(data_dir=self._folder), EventBus(), SystemClock()
+        coordinator = FakeCoordinator(SPECS)
+        store = await ModelStore.open(self._folder, offline=True)
+        steered: Any = coordinator
+        library = ModelManager(store, steered, {}, config, bus, served=["whisper/base"])
+        context = ApiContext(
+            config=config,
+            coordinator=steered,
+            bus=bus,
+            version="1.2.3",
+            uuid="the-uuid",
+            token="s3cret",
+            ports={},
+            ready=lambda: (True, []),
+            metrics=Metrics(coordinator.snapshot, "1.2.3").registry,
+            tts=TtsPipeline(coordinator, SPECS, config, bus, clock, self.phrases, self.lexicon),
+            vocabulary=self.vocabulary,
+            library=library,
+        )
+        server = ApiServer(create_app(context), "127.0.0.1", 0)
+        self.port = await server.start()
+        self._open.set()
+        await self._stop.wait()
+        await server.stop(1)
+        await library.close()
+
+
+@pytest.fixture
+def serving(tmp_path: Path) -> Iterator[Serving]:
+    running = Serving(tmp_path / "server")
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def ask(run: Any, serving: Serving, tmp_path: Path) -> Iterator[Ask]:
+    """Run a command as somebody does on the server's machine."""
+    folder = tmp_path / "here"
+    tenancy = InstanceLock(folder).acquire()
+    tenancy.publish_state("127.0.0.1", {"api": serving.port})
+    (folder / TOKEN_FILE).write_text("s3cret\n")
+    yield lambda *arguments: run(*arguments, "--data-dir", folder)
+    tenancy.release()
+
+
+def test_names_are_set_shown_and_forgotten(ask: Ask, serving: Serving, tmp_path: Path) -> None:
+    names = tmp_path / "names.txt"
+    names.write_text("Zigbee Hub\nreolink\n")
+    result = ask("vocabulary", "set", "Reolink", "--file", names, "--term", "scullery")
+    assert result.exit_code == 0, result.output
+    assert result.stderr == "2 names, 1 terms\n"
+    assert serving.vocabulary.names == ("Reolink", "Zigbee Hub")
+    assert ask("vocabulary", "show").stdout == "Reolink\nZigbee Hub\nscullery\n"
+    assert json.loads(ask("vocabulary", "show", "--json").stdout)["terms"] == ["scullery"]
+    assert ask("vocabulary", "clear").exit_code == 0
+    assert serving.vocabulary.names == ()
+
+
+def test_a_name_that_cannot_be_is_wrong_usage(ask: Ask) -> None:
+    result = ask("vocabulary", "set", "x" * 1000)
+    assert result.exit_code == ExitCode.USAGE
+    assert "error [BAD_REQUEST]: names[0] is longer than" in result.stderr
+
+
+def test_words_are_added_listed_and_forgotten(ask: Ask, serving: Serving) -> None:
+    assert ask("lexicon", "add", "en", "C/C++ 5%", "see plus plus").exit_code == 0
+    result = ask("lexicon", "add", "*", "gnocchi", "ˈnjɒki", "--ipa")
+    assert result.stderr == "gnocchi is said /ˈnjɒki/\n"
+    assert serving.lexicon.entries == {
+        "en": {"C/C++ 5%": "see plus plus"},
+        "*": {"gnocchi": "/ˈnjɒki/"},
+    }
+    listed = ask("lexicon", "list").stdout
+    assert listed == "en\tC/C++ 5%\tsee plus plus\n*\tgnocchi\t/ˈnjɒki/\n"
+    assert len(json.loads(ask("lexicon", "list", "--json").stdout)["words"]) == 2
+    assert ask("lexicon", "remove", "en", "C/C++ 5%").exit_code == 0
+    result = ask("lexicon", "remove", "en", "C/C++ 5%")
+    assert result.exit_code == ExitCode.USAGE
+    assert "error [NOT_FOUND]" in result.stderr
+
+
+def test_the_cache_is_shown_and_cleared(ask: Ask, serving: Serving) -> None:
+    for key in ("a1", "b2"):
+        serving.phrases.put(key, Phrase("joe", 22_050, bytes(100), f"This is {key}."))
+    result = ask("cache", "show")
+    assert result.exit_code == 0, result.output
+    assert "2 phrases" in result.stdout
+    assert "This is a1." in ask("cache", "show", "phrases").stdout
+    assert ask("cache", "clear", "phrases", "a1").stderr == "0 MB freed\n"
+    assert [entry.key for entry in serving.phrases.entries()] == ["b2"]
+    assert ask("cache", "show", "models").exit_code == 0
+    assert ask("cache", "clear").exit_code == 0
+    assert serving.phrases.entries() == []
+    assert json.loads(ask("cache", "show", "--json").stdout)["phrases"]["phrases"] == 0
+    result = ask("cache", "clear", "phrases", "a1")
+    assert "error [NOT_FOUND]" in result.stderr
+    result = ask("cache", "clear", "models", "whisper/base")
+    assert "error [CONFLICT]" in result.stderr
+
+
+@pytest.mark.parametrize("group", ["cache", "vocabulary", "lexicon"])
+def test_where_no_server_runs_it_says_what_to_do(run: Any, tmp_path: Path, group: str) -> None:
+    verb = "list" if group == "lexicon" else "show"
+    result = run(group, verb, "--data-dir", tmp_path, "--server", "127.0.0.1:1")
+    assert result.exit_code == ExitCode.UNREACHABLE
+    assert "wyoming-conductor serve" in result.stderr

@@ -1,0 +1,164 @@
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from wyoming_servers.models import catalog
+
+CONTENT = b"weights" * 1_000
+
+
+@pytest.fixture
+def manifests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two models: one that can be installed, one that cannot."""
+    folder = tmp_path / "manifests"
+    folder.mkdir()
+    entry = {
+        "kind": "asr",
+        "engine": "fake",
+        "version": "1",
+        "licence": "MIT",
+        "attribution": {"name": "x", "url": "x"},
+        "languages": ["en", "de", "fr", "it", "es"],
+        "roles": {"model": "model.bin"},
+        "files": [
+            {
+                "path": "model.bin",
+                "size": len(CONTENT),
+                "sha256": hashlib.sha256(CONTENT).hexdigest(),
+            }
+        ],
+    }
+    models = [
+        {**entry, "id": "test/small", "title": "Small"},
+        {**entry, "id": "test/large", "title": "Large", "kind": "tts"},
+    ]
+    (folder / "test.yaml").write_text(yaml.safe_dump({"models": models}))
+    found = catalog.read_catalog(folder)
+    monkeypatch.setattr("wyoming_servers.models.store.builtin_catalog", lambda: found)
+    return folder
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, manifests: Path) -> Path:
+    """A data folder into which the file of `test/small` was copied, but not checked."""
+    folder = tmp_path / "data"
+    place = folder / "models" / "test" / "small" / "1"
+    place.mkdir(parents=True)
+    (place / "model.bin").write_bytes(CONTENT)
+    return folder
+
+
+def options(data_dir: Path) -> list[str]:
+    return ["--data-dir", str(data_dir), "--set", "downloads.offline=true"]
+
+
+def test_every_model_is_listed_with_its_state(run: Any, data_dir: Path) -> None:
+    run("models", "pull", "test/small", *options(data_dir))
+    lines = run("models", "list", *options(data_dir)).stdout.splitlines()
+    assert lines[1].split()[:3] == ["test/small", "asr", "installed"]
+    assert lines[2].split()[:3] == ["test/large", "tts", "-"]
+    assert "en, de, fr, it and 1 more" in lines[1]
+
+
+def test_the_list_can_be_narrowed_and_read_by_programs(run: Any, data_dir: Path) -> None:
+    run("models", "pull", "test/small", *options(data_dir))
+    by_kind = json.loads(
+        run("models", "list", "--kind", "tts", "--json", *options(data_dir)).stdout
+    )
+    assert [(model["id"], model["installed"]) for model in by_kind] == [("test/large", False)]
+    here = json.loads(run("models", "list", "--installed", "--json", *options(data_dir)).stdout)
+    assert [(model["id"], model["bytes"]) for model in here] == [("test/small", len(CONTENT))]
+    assert here[0]["folder"]
+
+
+def test_voices_are_listed_with_what_they_need(run: Any, data_dir: Path) -> None:
+    path = data_dir.parent / "manifests" / "test.yaml"
+    models = yaml.safe_load(path.read_text())
+    models["models"][1]["offers"] = [
+        {"name": "deep", "languages": ["de"], "quality": "high"},
+        {"name": "far", "languages": ["zh"], "needs": ["no-such-reader"]},
+    ]
+    models["models"][0] |= {"kind": "tts", "offers": [{"name": "here"}]}
+    path.write_text(yaml.safe_dump(models))
+    found = catalog.read_catalog(path.parent)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("wyoming_servers.models.store.builtin_catalog", lambda: found)
+        run("models", "pull", "test/small", *options(data_dir))
+        lines = run("models", "list", "--voices", *options(data_dir)).stdout.splitlines()
+        assert [line.split()[0] for line in lines] == ["voice", "here", "deep", "far"]
+        assert lines[1].split()[-1] == "installed"
+        assert lines[2].split()[:4] == ["deep", "de", "high", "test/large"]
+        asked = run("models", "list", "--voices", "--installed", "--json", *options(data_dir))
+    (here,) = json.loads(asked.stdout)
+    assert (here["name"], here["installed"], here["needs"]) == ("here", True, [])
+
+
+def test_a_kind_that_is_none_is_wrong_usage(run: Any, data_dir: Path) -> None:
+    assert run("models", "list", "--kind", "vision").exit_code == 2
+
+
+def test_pulling_tells_what_it_does_and_can_be_repeated(run: Any, data_dir: Path) -> None:
+    for _ in range(2):
+        result = run("models", "pull", "test/small", *options(data_dir))
+        assert result.exit_code == 0
+        assert "test/small is installed" in result.stderr
+        assert result.stdout == ""
+
+
+def test_pulling_what_cannot_be_had_fails_with_the_reason(run: Any, data_dir: Path) -> None:
+    result = run("models", "pull", "test/large", *options(data_dir))
+    assert result.exit_code != 0
+    assert result.stderr.count("error [") == 1
+    assert "test/large" in result.stderr
+
+
+def test_a_wrong_name_is_found_before_anything_is_pulled(run: Any, data_dir: Path) -> None:
+    result = run("models", "pull", "test/small", "test/smal", *options(data_dir))
+    assert result.exit_code == 2
+    assert "test/small" in result.stderr
+    assert (
+        json.loads(run("models", "list", "--installed", "--json", *options(data_dir)).stdout) == []
+    )
+
+
+def test_without_a_name_what_the_configuration_needs_is_pulled(run: Any, data_dir: Path) -> None:
+    needed = ["--set", "asr.model=test/small", "--set", "tts.enabled=false"]
+    result = run("models", "pull", "--json", *options(data_dir), *needed)
+    assert [model["id"] for model in json.loads(result.stdout)] == ["test/small"]
+
+
+def test_a_damaged_file_is_found_and_ends_with_1(run: Any, data_dir: Path) -> None:
+    run("models", "pull", "test/small", *options(data_dir))
+    result = run("models", "verify", *options(data_dir))
+    assert (result.exit_code, result.stdout) == (0, "test/small: ok\n")
+    path = data_dir / "models" / "test" / "small" / "1" / "model.bin"
+    before = path.stat()
+    path.write_bytes(b"X" + CONTENT[1:])
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    result = run("models", "verify", "test/small", "--json", *options(data_dir))
+    assert result.exit_code == 1
+    assert json.loads(result.stdout) == [
+        {"id": "test/small", "ok": False, "damaged": ["model.bin"]}
+    ]
+
+
+def test_a_model_that_is_not_installed_cannot_be_verified(run: Any, data_dir: Path) -> None:
+    result = run("models", "verify", "test/large", *options(data_dir))
+    assert result.exit_code == 2
+    assert "models pull test/large" in result.stderr
+
+
+def test_removing_deletes_the_files(run: Any, data_dir: Path) -> None:
+    run("models", "pull", "test/small", *options(data_dir))
+    result = run("models", "remove", "test/small", *options(data_dir))
+    assert result.exit_code == 0
+    assert "test/small is removed" in result.stderr
+    assert not (data_dir / "models" / "test" / "small").exists()
+    assert (
+        json.loads(run("models", "list", "--installed", "--json", *options(data_dir)).stdout) == []
+    )

@@ -1,0 +1,139 @@
+"""`read` against the real HTTP API with its jobs, in a thread."""
+
+import asyncio
+import threading
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wyoming_servers.cli.errors import ExitCode
+from wyoming_servers.config.schema import Config
+from wyoming_servers.core.clock import SystemClock
+from wyoming_servers.core.errors import InferenceFailedError
+from wyoming_servers.core.event_bus import EventBus
+from wyoming_servers.http.app import create_app
+from wyoming_servers.http.auth import TOKEN_FILE
+from wyoming_servers.http.context import ApiContext
+from wyoming_servers.http.server import ApiServer
+from wyoming_servers.jobs.manager import JobManager
+from wyoming_servers.speech.fake import (
+    SPECS,
+    FakeCoordinator,
+)
+from wyoming_servers.speech.tts.pipeline import TtsPipeline
+from wyoming_servers.telemetry.metrics import Metrics
+
+SRT = "00:00:00.500 --> 00:00:01.000\nThis does not fit into its time at all.\n"
+
+
+class Serving:
+    """The HTTP API and its jobs in a thread."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._open = threading.Event()
+        self._stop = asyncio.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
+        self.coordinator = FakeCoordinator(SPECS)
+        self.port = 0
+
+    def start(self) -> None:
+        self._thread.start()
+        assert self._open.wait(10)
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+
+    async def _run(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        config = Config.model_validate({"data_dir": self._folder, "tts": {"voice": "en_US-joe"}})
+        bus, clock, coordinator = EventBus(), SystemClock(), self.coordinator
+        async with JobManager(self._folder / "jobs", coordinator, config.jobs, bus, clock) as jobs:
+            context = ApiContext(
+                config=config,
+                coordinator=coordinator,
+                bus=bus,
+                version="1.2.3",
+                uuid="the-uuid",
+                token="s3cret",
+                ports={},
+                ready=lambda: (True, []),
+                metrics=Metrics(coordinator.snapshot, "1.2.3").registry,
+                specs=SPECS,
+                jobs=jobs,
+                tts=TtsPipeline(coordinator, SPECS, config, bus, clock),
+            )
+            server = ApiServer(create_app(context), "127.0.0.1", 0)
+            self.port = await server.start()
+            self._open.set()
+            await self._stop.wait()
+            await server.stop(1)
+
+
+@pytest.fixture
+def serving(tmp_path: Path) -> Iterator[Serving]:
+    (tmp_path / TOKEN_FILE).write_text("s3cret")
+    serving = Serving(tmp_path)
+    serving.start()
+    yield serving
+    serving.stop()
+
+
+@pytest.fixture
+def read(run: Any, serving: Serving, tmp_path: Path) -> Any:
+    def ask(*arguments: str, **options: Any) -> Any:
+        where = ["--server", f"127.0.0.1:{serving.port}", "--data-dir", str(tmp_path)]
+        return run("read", *arguments, *where, **options)
+
+    return ask
+
+
+def test_a_book_becomes_a_file(read: Any, tmp_path: Path) -> None:
+    book, spoken = tmp_path / "book.txt", tmp_path / "book.wav"
+    book.write_text("Once upon a time. The end.")
+    result = read(str(book), "-o", str(spoken), "--voice", "en_US-joe")
+    assert result.exit_code == 0, result.output
+    with wave.open(str(spoken)) as file:
+        assert file.getnframes() / file.getframerate() == pytest.approx(0.98, abs=0.05)
+    assert "1.0 s of speech" in result.stderr
+    assert [path.name for path in tmp_path.glob(".book*")] == []
+
+
+def test_cues_that_are_longer_than_their_time_are_told(read: Any, tmp_path: Path) -> None:
+    result = read("-", "-o", str(tmp_path / "film.flac"), stdin=SRT)
+    assert result.exit_code == 0, result.output
+    assert "cue 1 at 0.5 s: 1.2 s of speech in 0.5 s, begins 0.0 s late" in result.stderr
+    assert (tmp_path / "film.flac").read_bytes().startswith(b"fLaC")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-o", "x.aiff"], "should end in .wav, .flac or .mp3"),
+        (["-o", "/nowhere/x.wav"], "There is no folder"),
+        (["-o", "x.wav", "--voice", "nobody"], "nobody"),
+    ],
+)
+def test_what_cannot_be_is_said_at_once(arguments: list[str], message: str, read: Any) -> None:
+    result = read("-", *arguments, stdin="Hello.")
+    assert result.exit_code == ExitCode.USAGE
+    assert message in result.stderr
+
+
+def test_a_job_that_fails_says_why(read: Any, serving: Serving, tmp_path: Path) -> None:
+    serving.coordinator.lease_errors = [InferenceFailedError("It is gone.") for _ in range(3)]
+    result = read("-", "-o", str(tmp_path / "x.wav"), stdin="Hello.")
+    assert result.exit_code == ExitCode.FAILED
+    assert "It is gone." in result.stderr
+    assert not (tmp_path / "x.wav").exists()
+
+
+def test_a_token_that_is_wrong_is_told(run: Any, serving: Serving, tmp_path: Path) -> None:
+    (tmp_path / TOKEN_FILE).write_text("other")
+    where = ["--server", f"127.0.0.1:{serving.port}", "--data-dir", str(tmp_path)]
+    result = run("read", "-", "-o", str(tmp_path / "x.wav"), *where, stdin="Hello.")
+    assert "wants another token" in result.stderr

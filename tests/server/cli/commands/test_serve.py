@@ -1,0 +1,65 @@
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from wyoming_servers import app
+from wyoming_servers.core.errors import BusyError
+from wyoming_servers.telemetry import log_config
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """What the servers would have been started with; `result` is how they end."""
+    seen: dict[str, Any] = {"result": 0}
+
+    async def serve(loaded: Any) -> int:
+        seen["config"] = loaded.config
+        if isinstance(seen["result"], Exception):
+            raise seen["result"]
+        return int(seen["result"])
+
+    def setup(level: str, style: str) -> None:
+        seen["log"] = (level, style)
+
+    monkeypatch.setattr(app, "serve", serve)
+    monkeypatch.setattr(log_config, "setup_logging", setup)
+    return seen
+
+
+def test_the_servers_get_the_configuration_and_the_log_its_form(
+    run: Any, served: dict[str, Any]
+) -> None:
+    result = run("serve", "--set", "asr.port=4", "--set", "log.format=json")
+    assert result.exit_code == 0
+    assert served["config"].asr.port == 4
+    assert served["log"] == ("info", "json")
+
+
+def test_their_exit_code_is_ours(run: Any, served: dict[str, Any]) -> None:
+    served["result"] = 9
+    assert run("serve").exit_code == 9
+
+
+def test_a_start_that_fails_is_one_line(run: Any, served: dict[str, Any]) -> None:
+    served["result"] = BusyError("Port 1 is taken.", hint="Choose another.")
+    result = run("serve")
+    assert result.exit_code == 4
+    assert result.stderr == "error [BUSY]: Port 1 is taken. Choose another.\n"
+
+
+def test_nothing_starts_with_a_faulty_configuration(run: Any, served: dict[str, Any]) -> None:
+    result = run("serve", "--set", "asr.port=abc")
+    assert result.exit_code == 2
+    assert "asr.port" in result.stderr
+    assert "config" not in served
+
+
+def test_a_bug_of_the_server_is_in_its_log_with_the_place(
+    run: Any, served: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    served["result"] = ZeroDivisionError("oops")
+    result = run("serve")
+    assert result.exit_code == 1
+    (record,) = [record for record in caplog.records if record.exc_info]
+    assert record.message == "The server failed."

@@ -1,0 +1,235 @@
+import importlib.util
+import json
+import shutil
+import socket
+from collections import namedtuple
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from wyoming_servers.cli import doctor_checks
+from wyoming_servers.cli.doctor_checks import Level
+from wyoming_servers.config.schema import Config
+from wyoming_servers.engines import registry
+from wyoming_servers.wyoming.info import PROGRAM_NAME
+
+PORTS = [option for name in ("asr", "tts", "wake", "api") for option in ("--set", f"{name}.port=0")]
+
+
+def levels(findings: list[Any]) -> list[Level]:
+    return [finding.level for finding in findings]
+
+
+def test_a_machine_where_all_is_well_ends_with_0(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor_checks, "check_engines", lambda _: [])
+    result = run("doctor", *PORTS)
+    assert result.exit_code == 0, result.stdout
+    assert "Everything that is configured can work." in result.stdout
+    assert "asr: any free port" in result.stdout
+
+
+def test_what_is_broken_ends_with_1_and_has_a_cure(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    result = run("doctor", "--json", *PORTS)
+    assert result.exit_code == 1
+    findings = json.loads(result.stdout)
+    (whisper,) = [found for found in findings if "faster-whisper" in found["text"]]
+    assert whisper["level"] == "broken"
+    assert whisper["cure"] == "pip install 'wyoming-conductor[faster-whisper]'"
+    assert all(found["cure"] for found in findings if found["level"] != "ok")
+
+
+def test_a_faulty_configuration_is_a_finding_and_the_rest_is_looked_at(run: Any) -> None:
+    findings = json.loads(run("doctor", "--json", "--set", "asr.prt=1").stdout)
+    (fault,) = [found for found in findings if found["check"] == "config"]
+    assert "asr.prt" in fault["text"]
+    assert "Did you mean `asr.port`?" in fault["cure"]
+    assert {"Python", "disk", "memory", "port"} <= {found["check"] for found in findings}
+
+
+def test_a_voice_that_does_not_exist_is_a_finding(run: Any) -> None:
+    result = run("doctor", "--json", "--set", "tts.voice=nobody", *PORTS)
+    assert result.exit_code == 1
+    assert "tts.voice" in result.stdout
+
+
+def test_an_engine_nobody_needs_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    assert set(levels(doctor_checks.check_engines({}))) == {Level.OK}
+    needed = doctor_checks.check_engines({"piper": "piper/joe"})
+    assert [found.text for found in needed if found.level is Level.BROKEN] == [
+        "piper is not installed, and piper/joe needs it"
+    ]
+
+
+def test_every_engine_there_is_can_be_looked_for() -> None:
+    assert set(doctor_checks.ENGINES) == set(registry.ENGINES) - {"fake"}
+
+
+def test_an_old_python_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert levels(doctor_checks.check_python()) == [Level.OK]
+    monkeypatch.setattr(doctor_checks.sys, "version_info", (3, 10, 0))
+    assert levels(doctor_checks.check_python()) == [Level.BROKEN]
+
+
+class Nvml:
+    """A driver with one card, or none."""
+
+    class NVMLError(Exception):
+        pass
+
+    def __init__(self, *, missing: bool = False, lost: bool = False) -> None:
+        self.missing = missing
+        self.lost = lost
+        self.open = False
+
+    def nvmlInit(self) -> None:  # noqa: N802
+        if self.missing:
+            raise self.NVMLError("library not found")
+        self.open = True
+
+    def nvmlShutdown(self) -> None:  # noqa: N802
+        self.open = False
+
+    def nvmlSystemGetDriverVersion(self) -> bytes:  # noqa: N802
+        return b"570.1"
+
+    def nvmlDeviceGetCount(self) -> int:  # noqa: N802
+        return 1
+
+    def nvmlDeviceGetHandleByIndex(self, index: int) -> int:  # noqa: N802
+        if self.lost:
+            raise self.NVMLError("GPU is lost")
+        return index
+
+    def nvmlDeviceGetName(self, _handle: int) -> str:  # noqa: N802
+        return "RTX 2080"
+
+    def nvmlDeviceGetMemoryInfo(self, _handle: int) -> SimpleNamespace:  # noqa: N802
+        return SimpleNamespace(total=8_000_000_000, free=7_000_000_000)
+
+
+def test_no_gpu_is_fine_unless_one_is_configured() -> None:
+    assert levels(doctor_checks.check_gpu(wanted=False, library=Nvml(missing=True))) == [Level.OK]
+    (found,) = doctor_checks.check_gpu(wanted=True, library=Nvml(missing=True))
+    assert found.level is Level.BROKEN
+    assert "library not found" in found.text
+
+
+def test_a_gpu_is_shown_with_its_memory_and_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    nvml = Nvml()
+    monkeypatch.setattr(doctor_checks, "_has_cublas", lambda: True)
+    (found,) = doctor_checks.check_gpu(wanted=True, library=nvml)
+    assert found.text == "cuda:0 RTX 2080, 7.0 GB of 8.0 GB free, driver 570.1"
+    assert not nvml.open
+
+
+def test_a_gpu_without_cublas_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor_checks, "_has_cublas", lambda: False)
+    found = doctor_checks.check_gpu(wanted=False, library=Nvml())
+    assert levels(found) == [Level.OK, Level.WARNING]
+    assert found[1].cure == "pip install 'wyoming-conductor[gpu]'"
+
+
+def test_a_lost_gpu_is_broken() -> None:
+    nvml = Nvml(lost=True)
+    (found,) = doctor_checks.check_gpu(wanted=False, library=nvml)
+    assert found.level is Level.BROKEN
+    assert "GPU is lost" in found.text
+    assert not nvml.open
+
+
+@pytest.mark.parametrize(
+    ("free", "level"),
+    [(50_000_000, Level.BROKEN), (1_000_000_000, Level.WARNING), (10**11, Level.OK)],
+)
+def test_the_room_on_the_disk_decides(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, level: Level
+) -> None:
+    usage = namedtuple("usage", "total used free")  # noqa: PYI024
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**12, 0, free))
+    assert levels(doctor_checks.check_disk(tmp_path / "not" / "yet")) == [level]
+
+
+def test_a_folder_that_is_a_file_is_broken(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (found,) = doctor_checks.check_disk(tmp_path / "file" / "data")
+    assert found.level is Level.BROKEN
+    assert "cannot be written" in found.text
+
+
+def test_little_memory_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = SimpleNamespace(available=500_000_000, total=10**9)
+    monkeypatch.setattr(doctor_checks.psutil, "virtual_memory", lambda: few)
+    (found,) = doctor_checks.check_memory()
+    assert found.level is Level.WARNING
+    assert found.cure
+
+
+def config(port: int, **other: Any) -> Config:
+    sections = {name: {"enabled": False} for name in ("tts", "wake", "api")}
+    return Config.model_validate({"asr": {"port": port}, "host": "127.0.0.1", **sections, **other})
+
+
+async def test_a_free_port_is_fine() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    assert levels(await doctor_checks.check_ports(config(port))) == [Level.OK]
+
+
+async def test_a_port_of_a_running_server_of_ours_is_fine(server: Any) -> None:
+    server.info.asr[0].name = PROGRAM_NAME
+    (found,) = await doctor_checks.check_ports(config(server.port))
+    assert found.level is Level.OK
+    assert "a running Wyoming Conductor answers" in found.text
+
+
+async def test_a_port_of_another_wyoming_server_is_broken_and_named(server: Any) -> None:
+    (found,) = await doctor_checks.check_ports(config(server.port))
+    assert found.level is Level.BROKEN
+    assert "the Wyoming server fake" in found.text
+    assert "asr.port" in found.cure
+
+
+def test_a_missing_model_that_may_not_be_fetched_is_broken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from wyoming_servers.models.catalog import builtin_catalog
+
+    model = ["whisper/large-v3"]
+    online = Config(data_dir=tmp_path)
+    offline = Config.model_validate({"data_dir": tmp_path, "downloads": {"offline": True}})
+    assert levels(doctor_checks.check_models(online, builtin_catalog(), model)) == [Level.WARNING]
+    (found,) = doctor_checks.check_models(offline, builtin_catalog(), model)
+    assert found.level is Level.BROKEN
+    assert found.cure.endswith("--set downloads.offline=false")
+
+
+async def test_the_ports_of_single_models_are_looked_at() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ports = {"whisper/tiny.en": port, "whisper/base": 0}
+        config = Config.model_validate(
+            {"host": "127.0.0.1", "asr": {"port": 0, "extra_ports": ports}}
+            | {name: {"enabled": False} for name in ("tts", "wake", "api")}
+        )
+        first, held, free = await doctor_checks.check_ports(config)
+    assert first.text == "asr: any free port"
+    assert free.text == "asr of whisper/base: any free port"
+    assert held.text.startswith(f"asr of whisper/tiny.en port {port} cannot be used")
+    assert "set asr.extra_ports.whisper/tiny.en to a free port" in held.cure
+
+
+def test_a_model_with_a_port_is_looked_for(run: Any) -> None:
+    ports = ("--set", "asr.extra_ports={whisper/tiny.en: 0, whisper/base: 0}")
+    result = run("doctor", "--json", *PORTS, *ports)
+    texts = [found["text"] for found in json.loads(result.stdout)]
+    assert len([text for text in texts if text.startswith("whisper/base is")]) == 1
+    assert len([text for text in texts if text.startswith("whisper/tiny.en is")]) == 1
+    result = run("doctor", "--json", *PORTS, "--set", "asr.extra_ports.whisper/bse=0")
+    assert "asr.extra_ports.whisper/bse" in result.stdout
+    assert "whisper/base" in result.stdout

@@ -1,0 +1,151 @@
+import asyncio
+import os
+import sys
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from wyoming_servers.cli import server_target
+from wyoming_servers.cli.wyoming_client import Address
+from wyoming_servers.core.errors import (
+    BusyError,
+    DeadlineError,
+    LoadFailedError,
+)
+
+Script = Any
+
+STARTED = {"event": {"type": "server_started", "ports": {"asr": 4321}}, "message": "serving"}
+LOADING = {"event": {"type": "model_loading"}, "message": "loading whisper/base"}
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> Script:
+    """Run a Python script instead of the server; `log(...)` writes a line of its JSON log."""
+
+    def use(body: str) -> None:
+        code = (
+            "import json, os, signal, sys\n"
+            "def log(**entry): print(json.dumps(entry), file=sys.stderr, flush=True)\n"
+            "def tell_pid(): log(message=str(os.getpid()), event={'type': 'model_pid'})\n" + body
+        )
+        monkeypatch.setattr(server_target, "_command", lambda *_: [sys.executable, "-c", code])
+
+    return use
+
+
+def alive(pid: int) -> bool:
+    """Whether a process is there; one of ours that has ended was waited for and is not."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+async def test_it_gives_the_port_tells_what_it_does_and_is_stopped_after(script: Script) -> None:
+    script(f"log(**{LOADING!r})\ntell_pid()\nlog(**{STARTED!r})\nsignal.pause()\n")
+    told: list[str] = []
+    async with server_target.temporary_server("asr", None, [], told.append) as address:
+        assert address == Address("127.0.0.1", 4321)
+        assert told[:2] == ["starting a private server", "loading whisper/base"]
+        pid = int(told[2])
+        assert alive(pid)
+    assert not alive(pid)
+
+
+async def test_it_is_stopped_as_well_when_the_command_fails(script: Script) -> None:
+    script(f"tell_pid()\nlog(**{STARTED!r})\nsignal.pause()\n")
+    told: list[str] = []
+    with pytest.raises(ZeroDivisionError):
+        async with server_target.temporary_server("asr", None, [], told.append):
+            raise ZeroDivisionError
+    assert not alive(int(told[-1]))
+
+
+async def test_one_that_ignores_the_request_to_stop_is_killed(
+    script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_target, "_STOP_SECONDS", 0.1)
+    script(
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "tell_pid()\n"
+        f"log(**{STARTED!r})\n"
+        "while True: signal.pause()\n"
+    )
+    told: list[str] = []
+    async with server_target.temporary_server("asr", None, [], told.append):
+        pass
+    assert not alive(int(told[-1]))
+
+
+async def test_an_error_at_its_start_is_ours(script: Script) -> None:
+    script("sys.exit('error [BUSY]: The folder is in use. Stop the other.')")
+    with pytest.raises(BusyError) as failure:
+        async with server_target.temporary_server("asr", None, [], print):
+            pass
+    assert str(failure.value) == "The folder is in use. Stop the other."
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("log(level='error', message='no such thing')\nsys.exit(1)", "no such thing"),
+        ("log(level='info', message='fine so far')\nsys.exit(7)", "ended with exit code 7"),
+        ("raise RuntimeError('crashed')", "RuntimeError: crashed"),
+    ],
+)
+async def test_one_that_does_not_start_says_why(script: Script, body: str, reason: str) -> None:
+    script(body)
+    with pytest.raises(LoadFailedError, match=reason):
+        async with server_target.temporary_server("asr", None, [], lambda _: None):
+            pass
+
+
+async def test_one_that_says_nothing_is_given_up(
+    script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_target, "_SILENCE_SECONDS", 0.2)
+    script("signal.pause()")
+    with pytest.raises(DeadlineError, match="said nothing"):
+        async with server_target.temporary_server("asr", None, [], lambda _: None):
+            pass
+
+
+async def test_a_log_that_is_never_read_would_block_it_so_it_is_read(script: Script) -> None:
+    script(
+        f"log(**{STARTED!r})\n"
+        "for _ in range(100): log(message='x' * 10_000)\n"
+        "log(message='x' * 3_000_000)\n"
+        "log(message='through', event={'type': 'model_done'})\n"
+        "signal.pause()\n"
+    )
+    told: list[str] = []
+    done = asyncio.Event()
+
+    def tell(text: str) -> None:
+        told.append(text)
+        if text == "through":
+            done.set()
+
+    async with server_target.temporary_server("asr", None, [], tell):
+        async with asyncio.timeout(20):
+            await done.wait()
+
+
+def test_it_runs_one_service_on_loopback_and_tells_nobody() -> None:
+    command = server_target._command("tts", None, ["tts.voice=x"])
+    assert command[1:4] == ["-m", "wyoming_servers", "serve"]
+    sets = [text for option, text in pairwise(command) if option == "--set"]
+    assert sets[0] == "tts.voice=x"
+    values = dict(text.split("=") for text in sets)
+    assert values["host"] == "127.0.0.1"
+    assert values["tts.port"] == "0"
+    assert values["asr.extra_ports"] == "{}"
+    assert (values["asr.enabled"], values["tts.enabled"], values["wake.enabled"]) == (
+        "false",
+        "true",
+        "false",
+    )
+    assert values["api.enabled"] == values["discovery.zeroconf"] == "false"

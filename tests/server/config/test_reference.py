@@ -1,0 +1,48 @@
+"""The example file shows every key, is current, and works."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from wyoming_servers.config.key_tree import (
+    WILDCARD,
+    key_tree,
+)
+from wyoming_servers.config.load import load_config
+from wyoming_servers.config.reference import example_file
+from wyoming_servers.config.schema import (
+    AsrSection,
+    Config,
+    ModelSection,
+    WakeSection,
+    WakeWordSection,
+)
+
+ROOT = Path(__file__).parents[3]
+Write = Callable[[str], Path]
+
+
+def test_the_committed_file_is_the_one_the_schema_makes() -> None:
+    assert (ROOT / "config.example.yaml").read_text("utf-8") == example_file()
+
+
+def test_as_it_is_it_changes_nothing(write: Write) -> None:
+    assert set(load_config(write(example_file())).sources.values()) == {"default"}
+
+
+def test_with_every_line_switched_on_it_says_the_defaults(write: Write, home: Path) -> None:
+    loaded = load_config(write(re.sub(r"(?m)^(\s*)#(?=\S)", r"\1", example_file())))
+    models = {"whisper/base": ModelSection(options={"cpu_threads": 4})}
+    folder = home / ".local/share/wyoming-conductor"
+    words = WakeSection(words={"hey_jarvis": WakeWordSection()})
+    asr = AsrSection(extra_ports={"whisper/tiny.en": 10_301})
+    assert loaded.config == Config(asr=asr, models=models, wake=words, data_dir=folder)
+    assert set(loaded.sources.values()) == {"file"}
+
+
+def test_every_key_is_described() -> None:
+    text = example_file()
+    for path, key in key_tree().walk():
+        assert key.description, path
+        if path[-1] != WILDCARD:
+            assert f"#{path[-1]}:" in text

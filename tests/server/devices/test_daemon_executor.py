@@ -1,0 +1,68 @@
+import asyncio
+import threading
+
+import pytest
+
+from wyoming_servers.devices.daemon_executor import DaemonExecutor
+
+
+@pytest.fixture
+def background():
+    background = DaemonExecutor("test thread", timeout=0.2)
+    yield background
+    background.close()
+
+
+async def test_a_call_runs_in_the_named_thread_and_returns_its_value(background):
+    assert await background.call(lambda: threading.current_thread().name) == "test thread"
+    assert await background.call(lambda: threading.current_thread().daemon)
+
+
+async def test_a_call_raises_what_the_function_raises(background):
+    def fail() -> None:
+        raise OSError("broken")
+
+    with pytest.raises(OSError, match="broken"):
+        await background.call(fail)
+    assert await background.call(lambda: 5) == 5
+
+
+async def test_a_call_that_hangs_is_given_up_and_the_next_ones_at_once(background):
+    free = threading.Event()
+    with pytest.raises(TimeoutError):
+        await background.call(free.wait)
+    with pytest.raises(TimeoutError, match="earlier call"):
+        await background.call(lambda: 1)
+    free.set()
+    async with asyncio.timeout(5):
+        while True:
+            try:
+                assert await background.call(lambda: 2) == 2
+                break
+            except TimeoutError:
+                await asyncio.sleep(0.01)
+
+
+async def test_closing_ends_the_thread():
+    background = DaemonExecutor("short thread", timeout=1.0)
+    await background.run(lambda: None)
+    (thread,) = [t for t in threading.enumerate() if t.name == "short thread"]
+    background.close()
+    await asyncio.to_thread(thread.join, 5)
+    assert not thread.is_alive()
+    background.close()
+
+
+def test_a_loop_that_is_gone_when_the_call_returns_is_no_fault():
+    background = DaemonExecutor("late thread", timeout=0.05)
+    free = threading.Event()
+
+    async def give_up() -> None:
+        with pytest.raises(TimeoutError):
+            await background.run(free.wait)
+
+    asyncio.run(give_up())
+    (thread,) = [t for t in threading.enumerate() if t.name == "late thread"]
+    free.set()
+    thread.join(5)
+    assert not thread.is_alive()

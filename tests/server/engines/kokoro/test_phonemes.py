@@ -1,0 +1,117 @@
+"""Text to Kokoro's symbols; the library with the languages is small, so no model is needed."""
+
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from wyoming_servers.core.errors import (
+    BadRequestError,
+    LoadFailedError,
+)
+from wyoming_servers.engines.kokoro import phonemes
+from wyoming_servers.engines.kokoro.phonemes import (
+    MAX_SYMBOLS,
+    SYMBOLS,
+    Phonemizer,
+    language_of,
+    split_symbols,
+)
+
+pytest.importorskip("espeakng_loader")
+
+
+@pytest.fixture(scope="module")
+def phonemizer() -> Phonemizer:
+    return Phonemizer()
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "symbols"),
+    [
+        ("en-us", "Hello there, little one!", "həlˈO ðˈɛɹ, lˈɪTᵊl wˌʌn!"),
+        ("en", "Go home.", "ɡˌQ hˈQm."),
+        ("es", "Los coches.", "los kˈoʧes."),
+        ("fr", "Bonjour, ça va ?", "bɔ̃ʒˈuʁ, sa vˈa?"),
+        ("it", "La pizza.", "la pˈiʦːa."),
+    ],
+)
+def test_each_language_is_written_as_the_network_was_taught(
+    phonemizer: Phonemizer, language: str, text: str, symbols: str
+) -> None:
+    assert phonemizer.symbols(text, language) == symbols
+
+
+def test_marks_between_clauses_stay_and_those_inside_words_do_not_cut(
+    phonemizer: Phonemizer,
+) -> None:
+    spoken = phonemizer.symbols("Wait... (it is 2.5) “now”?", "en-us")
+    assert spoken.count("(") == spoken.count(")") == 1
+    assert "..." in spoken
+    assert "pYnt" in spoken  # two point five
+    assert spoken.endswith("”?")
+
+
+def test_symbols_in_double_brackets_are_taken_as_they_are(phonemizer: Phonemizer) -> None:
+    assert "kˈɪʧən" in phonemizer.symbols("the [[kˈɪʧən]] light", "en-us")
+
+
+def test_foreign_words_leave_no_note_of_their_language(phonemizer: Phonemizer) -> None:
+    spoken = phonemizer.symbols("Le weekend est near.", "fr")
+    assert "(" not in spoken
+    assert all(symbol in SYMBOLS for symbol in spoken)
+
+
+def test_text_without_sound_has_no_symbols(phonemizer: Phonemizer) -> None:
+    assert phonemizer.symbols("   ", "en-us") == ""
+
+
+def test_a_language_whose_library_is_missing_says_what_to_install(
+    phonemizer: Phonemizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(phonemes._MISAKI, "cmn", ("no.such_zh", "G2P"))  # type: ignore[index]
+    with pytest.raises(LoadFailedError, match="not ready"):
+        phonemizer.symbols("你好", "cmn")
+
+
+def test_words_in_latin_letters_inside_of_chinese_are_read_as_english(
+    phonemizer: Phonemizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Reader:
+        def __call__(self, text: str) -> tuple[str, None]:
+            return "ni↓" * len(text), None
+
+    monkeypatch.setitem(sys.modules, "a_zh", SimpleNamespace(ZHG2P=Reader))
+    monkeypatch.setitem(phonemes._MISAKI, "xx", ("a_zh", "ZHG2P"))  # type: ignore[index]
+    assert phonemizer.symbols("打开TV", "xx") == "ni↓ni↓ tˌivˈi"
+
+
+def test_japanese_needs_neither_what_it_does_not_use_nor_a_dictionary_apart(
+    phonemizer: Phonemizer,
+) -> None:
+    """As `pip install wyoming-conductor[kokoro-ja]` leaves it."""
+    for module in ("misaki", "fugashi", "jaconv", "mojimoji", "unidic_lite"):
+        pytest.importorskip(module)
+    spoken = phonemizer.symbols("こんにちは、TVをつけて。", "ja")
+    assert spoken.startswith("koɲɲiʨiβa, tˌivˈi o")
+
+
+@pytest.mark.parametrize(
+    ("voice", "language"), [("af_heart", "en-us"), ("bm_george", "en"), ("zf_xiaoni", "cmn")]
+)
+def test_a_voices_first_letter_tells_its_language(voice: str, language: str) -> None:
+    assert language_of(voice) == language
+
+
+def test_another_voice_has_no_language() -> None:
+    with pytest.raises(BadRequestError):
+        language_of("xavier")
+
+
+def test_long_symbols_are_cut_behind_a_sentence_before_a_clause_before_a_word() -> None:
+    sentence = "a" * 300 + ". " + "b" * 100 + ", " + "c" * 300
+    assert [len(run) for run in split_symbols(sentence)] == [301, 402]
+    clause = "a" * 300 + ", " + "b c" * 100
+    assert split_symbols(clause)[0] == "a" * 300 + ","
+    assert all(len(run) <= MAX_SYMBOLS for run in split_symbols("x" * 2_000))
+    assert "".join(split_symbols("x" * 2_000)) == "x" * 2_000

@@ -1,0 +1,68 @@
+"""The incremental features against the library's own, on recorded speech."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from wyoming_servers.engines.wake.feature_selection import StreamingFeatures, max_difference
+from wyoming_servers.engines.wake.features import (
+    EMBEDDING,
+    STEP,
+    FloatArray,
+)
+from wyoming_servers.engines.wake.reference import ReferenceFeatures
+
+pytestmark = pytest.mark.component
+
+Recorded = Callable[[str], bytes]
+
+
+@pytest.fixture(scope="module")
+def streaming() -> StreamingFeatures:
+    return StreamingFeatures()
+
+
+def _floats(pcm: bytes) -> FloatArray:
+    return np.frombuffer(pcm, "<i2").astype(np.float32)
+
+
+@pytest.mark.parametrize("name", ["cards_003", "goforward", "digits_2934z"])
+def test_the_embeddings_of_speech_are_the_librarys_own(
+    streaming: StreamingFeatures, recorded: Recorded, name: str
+) -> None:
+    # Numbers of an embedding reach 80, a float32 there is exact to 0.000008.
+    assert max_difference(streaming, ReferenceFeatures(), _floats(recorded(name))) < 0.001
+
+
+def test_streams_computed_together_do_not_touch_each_other(
+    streaming: StreamingFeatures, recorded: Recorded
+) -> None:
+    audios = [_floats(recorded(name))[: 8 * STEP] for name in ("cards_001", "goforward")]
+    audios.append(np.zeros(8 * STEP, np.float32))
+
+    def hear(together: list[FloatArray]) -> FloatArray:
+        states = [streaming.open() for _ in together]
+        steps = np.stack(together).reshape(len(together), -1, STEP).swapaxes(0, 1)
+        return np.stack([streaming.step(states, step) for step in steps], axis=1)
+
+    alone = np.concatenate([hear([audio]) for audio in audios])
+    assert np.abs(hear(audios) - alone).max() < 0.001
+    assert alone.shape == (3, 8, EMBEDDING)
+    assert np.abs(alone[0] - alone[1]).max() > 1
+
+
+def test_a_new_stream_has_heard_silence(streaming: StreamingFeatures) -> None:
+    state = streaming.open()
+    for _ in range(3):
+        (embedding,) = streaming.step([state], np.zeros((1, STEP), np.float32))
+        assert np.abs(embedding - streaming.silence()).max() < 0.001
+
+
+def test_streams_begin_alike_whatever_others_heard(
+    streaming: StreamingFeatures, recorded: Recorded
+) -> None:
+    loud = _floats(recorded("goforward"))[np.newaxis, STEP : 2 * STEP]
+    first = streaming.step([streaming.open()], loud)
+    streaming.step([streaming.open()], -loud)
+    assert np.array_equal(streaming.step([streaming.open()], loud), first)

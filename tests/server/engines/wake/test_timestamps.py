@@ -1,0 +1,49 @@
+"""Whose clock a detection tells, and what it says."""
+
+import pytest
+
+from wyoming_servers.core.errors import BadRequestError
+from wyoming_servers.engines.wake.session import ClientTimestamps
+
+STEP = 1280
+
+
+def _at(clock: ClientTimestamps, sample: int) -> int | None:
+    clock.advance(sample)
+    return clock.current
+
+
+def test_without_a_stamp_the_clients_clock_is_unknown() -> None:
+    clock = ClientTimestamps(16_000)
+    clock.add(0, None)
+    assert _at(clock, STEP) is None
+
+
+def test_the_clients_clock_runs_with_the_samples_from_the_newest_stamp_before() -> None:
+    clock = ClientTimestamps(16_000)
+    clock.add(0, 5_000)
+    clock.add(1600, 9_000)
+    assert _at(clock, 800) == 5_050
+    assert _at(clock, 1600) == 5_100
+    assert _at(clock, 3200) == 9_100
+
+
+def test_a_stream_that_is_stamped_late_is_told_its_time_from_there() -> None:
+    clock = ClientTimestamps(16_000)
+    clock.add(1600, 2_000)
+    assert _at(clock, 800) == 1_950
+
+
+def test_a_clock_of_a_long_stream_keeps_few_marks() -> None:
+    clock = ClientTimestamps(16_000)
+    for piece in range(1000):
+        clock.add(piece * STEP, piece * 80)
+        clock.advance((piece + 1) * STEP)
+    assert clock.current == 80_000
+    assert len(clock._stamps) <= 2
+
+
+@pytest.mark.parametrize("timestamp", ["noon", float("nan"), float("inf"), [1]])
+def test_a_stamp_that_is_no_time_is_refused(timestamp: object) -> None:
+    with pytest.raises(BadRequestError, match="milliseconds"):
+        ClientTimestamps(16_000).add(0, timestamp)

@@ -1,0 +1,71 @@
+"""Which steps of a stream are computed."""
+
+from collections.abc import Callable
+
+import pytest
+
+from wyoming_servers.engines.wake.features import STEP
+from wyoming_servers.engines.wake.vad_gate import (
+    BACKLOG_FRAMES,
+    HANGOVER_FRAMES,
+    AudioFrame,
+    NoGate,
+    VadGate,
+)
+
+
+@pytest.fixture
+def voice(recorded: Callable[[str], bytes]) -> bytes:
+    """The audio of one step, in which somebody speaks."""
+    return recorded("goforward")[2 * STEP * 10 : 2 * STEP * 11]
+
+
+def _silence(count: int, start: int = 0) -> list[AudioFrame]:
+    return [AudioFrame(bytes(2 * STEP), (start + i + 1) * STEP) for i in range(count)]
+
+
+def test_an_open_gate_passes_silence_on() -> None:
+    (step,) = _silence(1)
+    assert NoGate().push(step) == [step]
+
+
+def test_silence_is_kept_back() -> None:
+    gate = VadGate()
+    assert [gate.push(step) for step in _silence(100)] == [[]] * 100
+
+
+def test_speech_brings_the_steps_before_it_in_their_order(voice: bytes) -> None:
+    gate = VadGate()
+    before = _silence(BACKLOG_FRAMES)
+    for step in before:
+        gate.push(step)
+    speech = AudioFrame(voice, (BACKLOG_FRAMES + 1) * STEP)
+    assert gate.push(speech) == [*before, speech]
+
+
+def test_steps_that_were_dropped_are_told_as_a_gap(voice: bytes) -> None:
+    gate = VadGate()
+    for step in _silence(BACKLOG_FRAMES + 1):
+        gate.push(step)
+    first, *others = gate.push(AudioFrame(voice, (BACKLOG_FRAMES + 2) * STEP))
+    assert first == AudioFrame(bytes(2 * STEP), 2 * STEP, gap=True)
+    assert len(others) == BACKLOG_FRAMES
+    assert not any(step.gap for step in others)
+
+
+def test_the_gate_stays_open_for_a_while_after_speech(voice: bytes) -> None:
+    gate = VadGate()
+    gate.push(AudioFrame(voice, STEP))
+    passed = [gate.push(step) for step in _silence(2 * HANGOVER_FRAMES, start=1)]
+    computed = [steps for steps in passed if steps]
+    # webrtcvad itself holds on for some frames.
+    assert HANGOVER_FRAMES <= len(computed) < HANGOVER_FRAMES + 10
+    assert passed[-1] == []
+
+
+def test_a_gap_is_told_once(voice: bytes) -> None:
+    gate = VadGate()
+    for step in _silence(BACKLOG_FRAMES + 9):
+        gate.push(step)
+    assert gate.push(AudioFrame(voice, STEP))[0].gap
+    assert not any(step.gap for step in gate.push(AudioFrame(voice, STEP)))

@@ -1,0 +1,194 @@
+"""The official client of OpenAI against our server."""
+
+import asyncio
+import base64
+import io
+import wave
+from collections.abc import AsyncIterator
+
+import av
+import openai
+import pytest
+
+from wyoming_servers.core.errors import (
+    BadRequestError,
+    InferenceFailedError,
+)
+
+
+@pytest.fixture
+def blockbuster() -> None:
+    """The official client reads files and the platform's name in the event loop."""
+
+
+@pytest.fixture
+async def ai(live) -> AsyncIterator[openai.AsyncOpenAI]:
+    async with openai.AsyncOpenAI(
+        api_key="s3cret", base_url=f"{live.base_url}/v1", max_retries=0, timeout=20
+    ) as client:
+        yield client
+
+
+AUDIO = ("speech.wav", b"sound")
+
+
+async def test_a_recording_is_transcribed(ai) -> None:
+    answer = await ai.audio.transcriptions.create(model="whisper-1", file=AUDIO)
+    assert answer.text == "2.0 seconds 1.0 seconds"
+
+
+async def test_the_verbose_form_has_segments_and_words(ai, coordinator) -> None:
+    answer = await ai.audio.transcriptions.create(
+        model="asr/many",
+        file=AUDIO,
+        language="de",
+        response_format="verbose_json",
+        timestamp_granularities=["word", "segment"],
+    )
+    assert (answer.language, answer.duration) == ("de", 10.0)
+    assert [(part.start, part.end) for part in answer.segments] == [(1.0, 3.0), (8.0, 9.0)]
+    assert coordinator.runs[0].request["word_timestamps"] is True
+    assert coordinator.runs[0].request["language"] == "de"
+
+
+@pytest.mark.parametrize(
+    ("kind", "begin"),
+    [("text", "2.0 seconds 1.0"), ("srt", "1\n00:00:01,000 -->"), ("vtt", "WEBVTT\n")],
+)
+async def test_texts_come_plain(kind, begin, ai) -> None:
+    answer = await ai.audio.transcriptions.create(
+        model="whisper-1", file=AUDIO, response_format=kind
+    )
+    assert str(answer).startswith(begin)
+
+
+async def test_a_transcript_can_be_streamed(ai) -> None:
+    stream = await ai.audio.transcriptions.create(
+        model="gpt-4o-transcribe", file=AUDIO, stream=True
+    )
+    events = [event async for event in stream]
+    assert [event.type for event in events] == [
+        "transcript.text.delta",
+        "transcript.text.delta",
+        "transcript.text.done",
+    ]
+    assert events[0].delta + events[1].delta == events[2].text == "2.0 seconds 1.0 seconds"
+
+
+async def test_a_recording_is_translated(live, coordinator) -> None:
+    # The client says that this address is deprecated; programs still use it.
+    answer = await live.post(
+        "/v1/audio/translations", files={"file": AUDIO}, data={"model": "whisper-1"}
+    )
+    assert answer.json()["text"]
+    assert {run.request["task"] for run in coordinator.runs} == {"translate"}
+
+
+async def test_nothing_of_a_recording_is_kept(ai, context) -> None:
+    await ai.audio.transcriptions.create(model="whisper-1", file=AUDIO)
+    await asyncio.sleep(0.05)
+    assert await asyncio.to_thread(lambda: list(context.jobs.uploads_folder.iterdir())) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "rate", "tolerance"),
+    [("wav", 16_000, 0.01), ("mp3", 16_000, 0.2), ("flac", 16_000, 0.01),
+     ("opus", 48_000, 0.1), ("aac", 16_000, 0.2)],
+)  # fmt: skip
+async def test_a_text_is_spoken_in_every_format(kind, rate, tolerance, ai) -> None:
+    answer = await ai.audio.speech.create(
+        model="tts-1", voice="alloy", input="x" * 64, response_format=kind
+    )
+    data = answer.read()
+    with av.open(io.BytesIO(data)) as container:
+        assert container.streams.audio[0].rate == rate
+        samples = sum(frame.samples for frame in container.decode(audio=0))
+    assert samples / rate == pytest.approx(2.0, abs=tolerance + 0.02)
+
+
+async def test_pcm_has_the_rate_that_clients_expect(ai) -> None:
+    answer = await ai.audio.speech.create(
+        model="tts/joe", voice="en_US-joe", input="x" * 64, response_format="pcm"
+    )
+    assert len(answer.read()) / 2 / 24_000 == pytest.approx(2.0, abs=0.05)
+
+
+async def test_speech_is_streamed(ai) -> None:
+    async with ai.audio.speech.with_streaming_response.create(
+        model="tts-1", voice="nova", input="Hello. How are you?", response_format="wav"
+    ) as answer:
+        assert answer.headers["content-type"] == "audio/wav"
+        data = b"".join([piece async for piece in answer.iter_bytes()])
+    with wave.open(io.BytesIO(data)) as file:
+        assert file.getframerate() == 16_000
+
+
+async def test_speech_can_come_as_events(live) -> None:
+    answer = await live.post(
+        "/v1/audio/speech",
+        json={"input": "Hello.", "response_format": "pcm", "stream_format": "sse"},
+    )
+    events = [line[7:] for line in answer.text.splitlines() if line.startswith("event: ")]
+    assert events[0] == "speech.audio.delta"
+    assert events[-1] == "speech.audio.done"
+    assert base64.b64encode(b"\x00\x00").decode()[:1] in answer.text
+
+
+async def test_models_are_listed(ai) -> None:
+    models = [model.id async for model in await ai.models.list()]
+    assert "asr/english" in models
+    assert (await ai.models.retrieve("tts/joe")).owned_by == "tts"
+
+
+async def test_errors_have_the_shape_their_client_reads(ai, live) -> None:
+    with pytest.raises(openai.NotFoundError) as missing:
+        await ai.audio.speech.create(model="tts-1", voice="nobody", input="x")
+    assert missing.value.code == "MODEL_MISSING"
+    assert "nobody" in missing.value.message
+    with pytest.raises(openai.BadRequestError, match="response_format"):
+        await ai.audio.transcriptions.create(
+            model="whisper-1", file=AUDIO, response_format="limerick"
+        )
+    with pytest.raises(openai.BadRequestError) as empty:
+        await ai.audio.speech.create(model="tts-1", voice="alloy", input="")
+    assert empty.value.param == "body.input"
+    with pytest.raises(openai.AuthenticationError):
+        await ai.with_options(api_key="wrong").models.list()
+    answer = await live.get("/v1/nothing")
+    assert answer.json()["error"]["type"] == "invalid_request_error"
+
+
+async def test_a_voice_that_fails_is_an_error_and_not_silence(ai, coordinator) -> None:
+    coordinator.lease_errors = [InferenceFailedError("gone") for _ in range(4)]
+    with pytest.raises(openai.InternalServerError):
+        await ai.audio.speech.create(model="tts-1", voice="alloy", input="Hello.")
+
+
+async def test_a_listener_who_leaves_frees_the_voice(live, coordinator) -> None:
+    async with live.stream(
+        "POST", "/v1/audio/speech", json={"input": "Hello there. " * 400, "response_format": "mp3"}
+    ) as answer:
+        await anext(answer.aiter_bytes())
+    async with asyncio.timeout(10):
+        while coordinator.active_leases:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def test_a_stream_that_cannot_begin_is_an_error_of_its_own(ai, recording) -> None:
+    recording.parts = [BadRequestError("The file has no sound in it.")]
+    with pytest.raises(openai.BadRequestError, match="no sound"):
+        await ai.audio.transcriptions.create(model="whisper-1", file=AUDIO, stream=True)
+
+
+async def test_a_stream_that_breaks_says_so_after_what_it_brought(ai, recording) -> None:
+    recording.parts[2:] = [BadRequestError("The rest is noise.")]
+    stream = await ai.audio.transcriptions.create(model="whisper-1", file=AUDIO, stream=True)
+    assert (await anext(stream)).type == "transcript.text.delta"
+    with pytest.raises(openai.APIError, match="The rest is noise"):
+        await anext(stream)
+
+
+async def test_a_worker_that_dies_over_a_recording_is_replaced_once(ai, coordinator) -> None:
+    coordinator.lease_errors = [InferenceFailedError("gone")]
+    answer = await ai.audio.transcriptions.create(model="whisper-1", file=AUDIO)
+    assert answer.text == "2.0 seconds 1.0 seconds"

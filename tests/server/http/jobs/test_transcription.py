@@ -1,0 +1,305 @@
+"""Jobs over HTTP, as clients of the guide expect them."""
+
+import asyncio
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from wyoming_servers.core.domain import ModelState
+from wyoming_servers.core.errors import BadRequestError
+from wyoming_servers.http import upload
+
+FORM = {"content-type": "multipart/form-data; boundary=x"}
+
+
+def files(folder: Path) -> list[Path]:
+    return list(folder.rglob("*"))
+
+
+async def test_a_recording_is_taken_and_its_result_fetched(send, ended, client) -> None:
+    answer = await send(name="talk.mp3", language="en", task="translate")
+    assert answer.status_code == 202
+    job_id = answer.json()["job_id"]
+    assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", job_id)
+    job = await ended(job_id)
+    assert job["id"] == job_id
+    assert (job["status"], job["task"], job["language"]) == ("done", "translate", "en")
+    assert (job["progress"], job["duration_secs"], job["filename"]) == (100, 10.0, "talk.mp3")
+    assert job["segments"] == [
+        {"index": 0, "start": 1.0, "end": 3.0, "text": "2.0 seconds", "words": []},
+        {"index": 1, "start": 8.0, "end": 9.0, "text": "1.0 seconds", "words": []},
+    ]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", job["created_at"])
+    assert "completed_at" in job
+    assert "error" not in job
+
+
+@pytest.mark.parametrize(
+    ("suffix", "kind", "begin"),
+    [
+        ("srt", "application/x-subrip", "1\n00:00:01,000 --> 00:00:03,000\n2.0 seconds\n"),
+        ("vtt", "text/vtt", "WEBVTT\n\n00:00:01.000 --> 00:00:03.000\n2.0 seconds\n"),
+        ("txt", "text/plain", "2.0 seconds\n1.0 seconds\n"),
+    ],
+)
+async def test_results_come_as_subtitles_and_text(suffix, kind, begin, send, ended, client) -> None:
+    job = (await send()).json()["job_id"]
+    await ended(job)
+    answer = await client.get(f"/jobs/{job}.{suffix}")
+    assert answer.headers["content-type"].startswith(kind)
+    assert answer.text.startswith(begin)
+    assert (await client.get(f"/jobs/{job}.json")).json()["id"] == job
+
+
+async def test_the_model_that_is_not_ready_is_loaded_and_the_client_told_when_to_retry(
+    send, coordinator, context
+) -> None:
+    for state, seconds in [
+        (ModelState.UNLOADED, 30),
+        (ModelState.LOADING, 10),
+        (ModelState.WAITING_FOR_MEMORY, 30),
+    ]:
+        coordinator.state = state
+        answer = await send()
+        assert answer.status_code == 503
+        assert answer.headers["Retry-After"] == str(seconds)
+        body = answer.json()
+        assert body["error"] == "model_not_ready"
+        assert (body["state"], body["retry_after_secs"]) == (state, seconds)
+        assert coordinator.prefetched[-1] == ("asr/english", "operator")
+    assert await asyncio.to_thread(files, context.jobs.uploads_folder) == []
+
+
+@pytest.mark.parametrize("where", ["field", "query"])
+async def test_who_wants_to_wait_needs_no_ready_model(
+    where, send, client, coordinator, ended
+) -> None:
+    coordinator.state = ModelState.UNLOADED
+    if where == "field":
+        answer = await send(wait="true")
+    else:
+        answer = await client.post("/jobs?wait=true", files={"audio": b"x"})
+    assert answer.status_code == 202
+    assert (await ended(answer.json()["job_id"]))["status"] == "done"
+
+
+@pytest.mark.parametrize(
+    ("request_body", "message"),
+    [
+        ({"data": {"task": "transcribe"}, "files": {"other": b"x"}}, "missing 'audio' field"),
+        ({"files": {"audio": b""}}, "audio field is empty"),
+        (
+            {"files": {"audio": b"x"}, "data": {"task": "sing"}},
+            "task must be 'transcribe' or 'translate'",
+        ),
+        ({"files": {"audio": b"x"}, "data": {"vad": "perhaps"}}, "vad must be 'true' or 'false'"),
+        ({"json": {"audio": "x"}}, "multipart error: "),
+        (
+            {
+                "content": b"nonsense",
+                "headers": FORM,
+            },
+            "multipart error: ",
+        ),
+        (
+            {
+                "content": b'--x\r\nContent-Disposition: form-data; name="audio"\r\n\r\nabc',
+                "headers": FORM,
+            },
+            "multipart error: the request ends",
+        ),
+        (
+            {"files": {"audio": b"x"}, "data": {"prompt": "x" * 100_000}},
+            "multipart error: the field 'prompt' is too long",
+        ),
+        (
+            {"files": {"audio": b"x"}, "data": {f"f{n}": "x" for n in range(100)}},
+            "multipart error: more than",
+        ),
+        (
+            {"files": {"audio": b"x"}, "data": {"webhook_url": "http://192.168.1.1/"}},
+            "webhook_url may not be on 192.168.1.1",
+        ),
+    ],
+)
+async def test_a_wrong_form_is_named(request_body, message, client, context) -> None:
+    answer = await client.post("/jobs", **request_body)
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith(message)
+    assert answer.json()["code"] == "BAD_REQUEST"
+    assert await asyncio.to_thread(files, context.jobs.uploads_folder) == []
+
+
+async def test_an_unknown_language_or_model_is_refused(send) -> None:
+    assert (await send(language="xx")).json()["code"] == "UNSUPPORTED_LANGUAGE"
+    answer = await send(model="asr/nobody")
+    assert (answer.status_code, answer.json()["code"]) == (404, "MODEL_MISSING")
+
+
+async def test_the_errors_of_the_guide_for_unknown_and_ended_jobs(send, ended, client) -> None:
+    for request in (client.get("/jobs/nope"), client.delete("/jobs/nope"),
+                    client.get("/jobs/nope.srt"), client.get("/jobs/nope/stream")):  # fmt: skip
+        answer = await request
+        assert (answer.status_code, answer.json()["error"]) == (404, "job nope not found")
+    job = (await send()).json()["job_id"]
+    await ended(job)
+    answer = await client.delete(f"/jobs/{job}")
+    assert answer.status_code == 409
+    assert answer.json()["error"] == f"job {job} is already in terminal state done"
+
+
+async def test_a_job_is_cancelled(send, client, coordinator) -> None:
+    coordinator.gate.clear()
+    job = (await send()).json()["job_id"]
+    answer = await client.delete(f"/jobs/{job}")
+    assert (answer.status_code, answer.json()["status"]) == (200, "cancelled")
+
+
+async def test_a_job_that_fails_says_why(send, ended, recording) -> None:
+    recording.parts = [BadRequestError("The file cannot be decoded: noise.")]
+    job = await ended((await send()).json()["job_id"])
+    assert (job["status"], job["error_code"]) == ("failed", "BAD_REQUEST")
+    assert "noise" in job["error"]
+
+
+async def test_jobs_are_listed_without_their_segments(send, ended, client) -> None:
+    ids = [(await send()).json()["job_id"] for _ in range(3)]
+    for job in ids:
+        await ended(job)
+    answer = (await client.get("/jobs", params={"limit": 2, "status": "done"})).json()
+    assert [job["id"] for job in answer["jobs"]] == ids[:0:-1]
+    assert all(job["segments"] == [] for job in answer["jobs"])
+
+
+async def test_waiting_jobs_are_counted(send, client, coordinator) -> None:
+    coordinator.gate.clear()
+    for _ in range(3):
+        await send()
+    async with asyncio.timeout(5):
+        while (await client.get("/health")).json()["queue_depth"] != 3:  # noqa: ASYNC110  (2 jobs, 1 lease)
+            await asyncio.sleep(0.01)
+
+
+async def test_the_same_key_makes_one_job(send) -> None:
+    first = await send(headers={"Idempotency-Key": "k"})
+    again = await send(headers={"Idempotency-Key": "k"})
+    assert first.json() == again.json()
+    assert first.json() != (await send(headers={"Idempotency-Key": "other"})).json()
+
+
+@pytest.mark.parametrize("name", ["../../../../etc/cron.d/x", "..\\..\\x", "/etc/passwd", "\x00"])
+async def test_a_file_name_never_becomes_a_path(name, send, ended, tmp_path, client) -> None:
+    before = set(await asyncio.to_thread(files, tmp_path))
+    job = (await send(name=name)).json()["job_id"]
+    found = await ended(job)
+    assert "/" not in found.get("filename", "")
+    after = set(await asyncio.to_thread(files, tmp_path))
+    assert {path.name for path in after - before} <= {job, "jobs.sqlite-wal", "jobs.sqlite-shm"}
+
+
+@pytest.mark.parametrize("job", ["..%2f..%2fapi-token", "../api-token", "%2e%2e%2fjobs.sqlite"])
+async def test_a_job_id_never_becomes_a_path(job, client, tmp_path: Path) -> None:
+    for path in (f"/jobs/{job}", f"/jobs/{job}.json"):
+        assert (await client.get(path)).status_code == 404
+
+
+async def test_a_recording_over_the_limit_is_refused_before_and_while_it_is_sent(
+    client, live, context
+) -> None:
+    answer = await client.post("/jobs", files={"audio": bytes(20_000_000)})
+    assert (answer.status_code, answer.json()["code"]) == (413, "TOO_LARGE")
+
+    async def endless():
+        yield b'--x\r\nContent-Disposition: form-data; name="audio"; filename="a"\r\n\r\n'
+        for _ in range(64):
+            yield bytes(65_536)
+
+    answer = await live.post("/jobs", content=endless(), headers=FORM)
+    assert answer.status_code == 413
+    assert await asyncio.to_thread(files, context.jobs.uploads_folder) == []
+
+
+async def test_recordings_that_wait_share_a_quota(context, send, client) -> None:
+    context.jobs.upload_spool._quota = 300_000
+    context.jobs._coordinator.gate.clear()
+    assert (await send(content=bytes(200_000))).status_code == 202
+    answer = await send(content=bytes(200_000))
+    assert (answer.status_code, answer.json()["code"]) == (503, "BUSY")
+    assert "Retry-After" in answer.headers
+
+
+async def test_a_client_that_leaves_in_the_middle_leaves_no_file(live, context) -> None:
+    sent = asyncio.Event()
+
+    async def stop():
+        yield b'--x\r\nContent-Disposition: form-data; name="audio"; filename="a"\r\n\r\n'
+        yield bytes(200_000)
+        sent.set()
+        await asyncio.sleep(60)
+
+    request = asyncio.create_task(live.post("/jobs", content=stop(), headers=FORM))
+    await sent.wait()
+    request.cancel()
+    await asyncio.wait([request])
+    async with asyncio.timeout(5):
+        while await asyncio.to_thread(files, context.jobs.uploads_folder):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def test_the_end_of_a_job_is_posted_to_its_webhook(send, ended, context) -> None:
+    heard: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        size = int(re.search(rb"content-length: (\d+)", head, re.IGNORECASE)[1])
+        heard.set_result(await reader.readexactly(size))
+        writer.write(b"HTTP/1.1 204 Fine\r\nconnection: close\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(listen, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
+    job = await ended((await send(webhook_url=url)).json()["job_id"])
+    async with asyncio.timeout(5):
+        assert json.loads(await heard) == job
+    server.close()
+    await server.wait_closed()
+
+
+async def test_nothing_of_it_is_open_without_a_token(anonymous) -> None:
+    for method, path in [("GET", "/jobs"), ("POST", "/jobs"), ("GET", "/webhooks"),
+                         ("DELETE", "/jobs/x"), ("GET", "/webhooks/deliveries")]:  # fmt: skip
+        assert (await anonymous.request(method, path)).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("pause", "message"), [(60.0, "nothing came for"), (0.03, "bytes a second came")]
+)
+async def test_a_recording_that_stalls_or_drips_is_given_up(
+    pause, message, live, context, monkeypatch
+) -> None:
+    monkeypatch.setattr(upload, "STALL_TIMEOUT_SECONDS", 0.1)
+    reader, writer = await asyncio.open_connection("127.0.0.1", live.base_url.port)
+    head = (
+        "POST /jobs HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer s3cret\r\n"
+        "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 900000\r\n\r\n"
+        '--x\r\nContent-Disposition: form-data; name="audio"; filename="a"\r\n\r\n'
+    )
+
+    async def drip() -> None:
+        writer.write(head.encode())
+        while True:
+            writer.write(b"\0")
+            await writer.drain()
+            await asyncio.sleep(pause)
+
+    dripping = asyncio.create_task(drip())
+    async with asyncio.timeout(5):
+        answer = (await reader.readuntil(b"}")).decode()
+    dripping.cancel()
+    await asyncio.wait([dripping])
+    assert answer.startswith("HTTP/1.1 400")
+    assert message in answer
+    assert await asyncio.to_thread(files, context.jobs.uploads_folder) == []
+    writer.close()

@@ -1,0 +1,80 @@
+import socket
+from dataclasses import replace
+
+import httpx
+import pytest
+
+from wyoming_servers.config.schema import Config
+from wyoming_servers.http.app import create_app
+from wyoming_servers.http.context import ApiContext
+from wyoming_servers.http.middleware.host_check import HostCheckMiddleware
+
+
+async def nothing(*_: object) -> None:
+    raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "localhost", "127.0.0.1", "192.168.1.20", "::1", "fe80::1", "2001:db8::7", "box",
+        "Box.Local", "box.local.", "conductor.home.arpa", "conductor.internal",
+        "speech.example.com", "8.8.8.8",
+    ],
+)  # fmt: skip
+def test_a_name_nobody_on_the_internet_can_own_is_known(name: str) -> None:
+    assert HostCheckMiddleware(nothing, ["Speech.example.com"]).is_local_name(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["evil.com", "localhost.evil.com", "127.0.0.1.evil.com", "", None, "x:y", "evil.com."],
+)
+def test_any_other_name_is_not(name: str | None) -> None:
+    assert not HostCheckMiddleware(nothing).is_local_name(name)
+
+
+def test_this_machine_s_own_name_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "box.example.org")
+    assert HostCheckMiddleware(nothing).is_local_name("BOX.example.org")
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:10380", 200), ("[::1]:10380", 200), ("box", 200), ("evil.com", 421),
+        ("evil.com:10380", 421), ("localhost@evil.com", 421), ("[::1", 421),
+    ],
+)  # fmt: skip
+async def test_a_strange_host_header_is_refused(
+    anonymous: httpx.AsyncClient, host: str, status: int
+) -> None:
+    answer = await anonymous.get("/health/live", headers={"Host": host})
+    assert answer.status_code == status
+    if status != 200:
+        assert "api.hosts" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [("http://evil.com", 403), ("null", 403), ("http://192.168.1.5:8123", 202), ("", 202)],
+)
+async def test_a_strange_page_may_not_change_anything(
+    context: ApiContext, origin: str, status: int
+) -> None:
+    app = create_app(replace(context, token=None))
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=app), base_url="http://localhost"
+    ) as client:
+        answer = await client.post("/model/load", headers={"Origin": origin} if origin else {})
+        assert answer.status_code == status
+        assert (await client.get("/model/status", headers={"Origin": origin})).status_code == 200
+
+
+async def test_the_configuration_adds_names(context: ApiContext) -> None:
+    config = Config.model_validate({"api": {"hosts": ["speech.example.com"]}})
+    transport = httpx.ASGITransport(app=create_app(replace(context, config=config)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+        for host, status in (("speech.example.com", 200), ("other.example.com", 421)):
+            answer = await client.get("/health/live", headers={"Host": host})
+            assert answer.status_code == status

@@ -1,0 +1,82 @@
+"""One client must not harm the others."""
+
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from wyoming_servers.config.schema import Config
+from wyoming_servers.http.app import create_app
+from wyoming_servers.http.middleware.limits import (
+    MAX_BODY_BYTES,
+    RateLimitMiddleware,
+)
+
+
+async def ask(limit: RateLimitMiddleware, address: str) -> int:
+    statuses = []
+
+    async def send(message) -> None:
+        if message["type"] == "http.response.start":
+            statuses.append(message["status"])
+
+    scope = {"type": "http", "client": (address, 1), "method": "GET", "path": "/", "headers": []}
+    await limit(scope, None, send)
+    return statuses[0]
+
+
+async def fine(_scope: Scope, _receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def test_who_asks_too_often_is_told_so_and_others_are_not() -> None:
+    now = [100.0]
+    limit = RateLimitMiddleware(fine, rate=5, now=lambda: now[0])
+    assert [await ask(limit, "a") for _ in range(12)] == [200] * 10 + [429] * 2
+    assert await ask(limit, "b") == 200
+    now[0] += 0.2
+    assert [await ask(limit, "a") for _ in range(2)] == [200, 429]
+
+
+async def test_the_addresses_that_are_remembered_are_bounded() -> None:
+    limit = RateLimitMiddleware(fine, rate=5)
+    for number in range(3_000):
+        await ask(limit, str(number))
+    assert len(limit._buckets) <= 1_024
+
+
+@pytest.mark.parametrize("path", ["/config", "/model/load", "/v1/audio/speech", "/webhooks"])
+async def test_a_body_without_a_recording_is_bounded(path, live) -> None:
+    answer = await live.post(path, content=bytes(MAX_BODY_BYTES + 1))
+    assert answer.status_code == 413
+
+    async def drip():
+        for _ in range(20):
+            yield bytes(100_000)
+
+    answer = await live.request("POST", "/model/load", content=drip())
+    assert answer.status_code < 500
+
+
+async def test_only_listed_pages_may_use_it_from_a_browser(context) -> None:
+    import httpx
+
+    config = Config.model_validate({"api": {"origins": ["https://page.example"]}})
+    object.__setattr__(context, "config", config)
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=create_app(context)),
+        base_url="http://localhost",
+        headers={"Authorization": "Bearer s3cret"},
+    ) as client:
+        ours = {"Origin": "https://page.example"}
+        answer = await client.post("/model/unload", headers=ours)
+        assert answer.status_code == 200
+        assert answer.headers["access-control-allow-origin"] == "https://page.example"
+        asked = ours | {
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "authorization",
+        }
+        assert (await client.options("/jobs", headers=asked)).status_code == 200
+        answer = await client.post("/model/unload", headers={"Origin": "https://evil.example"})
+        assert answer.status_code == 403
+        answer = await client.get("/models", headers={"Origin": "https://evil.example"})
+        assert "access-control-allow-origin" not in answer.headers

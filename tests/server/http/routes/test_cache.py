@@ -1,0 +1,152 @@
+"""What is kept, over HTTP: models and phrases, whole and one by one."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from wyoming_servers.models.manager import ModelManager
+from wyoming_servers.models.store import ModelStore
+from wyoming_servers.speech.tts.phrase_cache import (
+    Phrase,
+    PhraseCache,
+)
+from wyoming_servers.speech.tts.pipeline import TtsPipeline
+
+
+@pytest.fixture
+async def app(
+    app_with: Callable[..., FastAPI], context: Any, tts: TtsPipeline, tmp_path: Path
+) -> AsyncIterator[FastAPI]:
+    async def remove_model(model: str) -> bool:
+        return context.coordinator.models.pop(model, None) is not None
+
+    context.coordinator.remove_model = remove_model
+    store = await ModelStore.open(tmp_path, offline=True)
+    library = ModelManager(
+        store, context.coordinator, {}, context.config, context.bus, served=["whisper/base"]
+    )
+    yield app_with(tts=tts, library=library)
+    await library.close()
+
+
+@pytest.fixture
+async def kept(phrases: PhraseCache) -> AsyncIterator[PhraseCache]:
+    """A cache with two phrases on the disk."""
+    task = asyncio.create_task(phrases.run())
+    for key, text in (("a1", "Yes."), ("b2", "The light is on.")):
+        phrases.put(key, Phrase("joe", 22_050, bytes(len(text) * 100), text))
+    async with asyncio.timeout(5):
+        while phrases.stats().disk_phrases < 2:  # noqa: ASYNC110  (what is watched has no event)
+            await asyncio.sleep(0.01)
+    yield phrases
+    task.cancel()
+    await asyncio.wait([task])
+
+
+@pytest.fixture
+async def part(tmp_path: Path) -> Path:
+    """An unfinished download of 500 bytes."""
+    part = tmp_path / "models" / "whisper" / "tiny" / "1" / "model.bin.part"
+
+    def write() -> None:
+        part.parent.mkdir(parents=True)
+        part.write_bytes(bytes(500))
+
+    await asyncio.to_thread(write)
+    return part
+
+
+async def test_phrases_are_listed_with_what_they_are_good_for(
+    client: httpx.AsyncClient, kept: PhraseCache
+) -> None:
+    await kept.get("a1")
+    await kept.get("nothing")
+    shown = (await client.get("/cache/phrases")).json()
+    assert (shown["hits"], shown["misses"], shown["hit_rate"]) == (1, 1, 0.5)
+    assert shown["phrases"] == 2
+    first, second = shown["entries"]
+    assert (first["key"], first["voice"], first["text"], first["hits"]) == ("a1", "joe", "Yes.", 1)
+    assert (second["text"], second["hits"]) == ("The light is on.", 0)
+    assert second["bytes"] > second["memory_bytes"] == 1600
+    assert shown["bytes"] == first["bytes"] + second["bytes"]
+    assert first["last_used"] >= second["last_used"]
+    one = (await client.get("/cache/phrases?limit=1")).json()
+    assert [entry["key"] for entry in one["entries"]] == ["a1"]
+
+
+async def test_a_phrase_is_shown_and_deleted_alone(
+    client: httpx.AsyncClient, kept: PhraseCache, tmp_path: Path
+) -> None:
+    shown = (await client.get("/cache/phrases/a1")).json()
+    answer = await client.delete("/cache/phrases/a1")
+    assert answer.json() == {"status": "deleted", "freed_bytes": shown["bytes"]}
+    assert [path.name for path in (tmp_path / "phrases").iterdir()] == ["b2.phrase"]
+    assert await kept.get("a1") is None
+    for method in ("GET", "DELETE"):
+        gone = await client.request(method, "/cache/phrases/a1")
+        assert (gone.status_code, gone.json()["code"]) == (404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize("key", ["..%2fx", "%00", "x" * 300])
+async def test_a_key_never_becomes_a_path(
+    client: httpx.AsyncClient, kept: PhraseCache, key: str
+) -> None:
+    answer = await client.delete(f"/cache/phrases/{key}")
+    assert 400 <= answer.status_code < 500
+    assert kept.stats().disk_phrases == 2
+
+
+async def test_all_phrases_are_deleted(client: httpx.AsyncClient, kept: PhraseCache) -> None:
+    size = kept.stats().disk_bytes
+    assert (await client.delete("/cache/phrases")).json()["freed_bytes"] == size
+    assert (await client.get("/cache/phrases")).json()["entries"] == []
+
+
+async def test_the_whole_cache_is_shown_and_cleared(
+    client: httpx.AsyncClient, kept: PhraseCache, part: Path
+) -> None:
+    size = kept.stats().disk_bytes
+    shown = (await client.get("/cache")).json()
+    assert shown["bytes"] == size + 500
+    assert shown["models"]["entries"] == [{"id": "whisper/tiny", "bytes": 500, "in_use": False}]
+    assert shown["phrases"]["phrases"] == 2
+    assert (await client.delete("/cache")).json()["freed_bytes"] == size + 500
+    assert (await client.get("/cache")).json()["bytes"] == 0
+    assert not await asyncio.to_thread(part.exists)
+
+
+async def test_models_are_shown_and_deleted_one_by_one(
+    client: httpx.AsyncClient, part: Path
+) -> None:
+    listed = (await client.get("/cache/models")).json()
+    shown = (await client.get("/cache/models/whisper/tiny")).json()
+    assert listed["entries"] == [shown] == [{"id": "whisper/tiny", "bytes": 500, "in_use": False}]
+    assert (await client.delete("/cache/models/whisper/tiny")).json()["freed_bytes"] == 500
+    assert (await client.get("/cache/models/whisper/tiny")).json()["bytes"] == 0
+    assert (await client.delete("/cache/models/whisper/base")).status_code == 409
+    missing = await client.get("/cache/models/whisper/nothing")
+    assert (missing.status_code, missing.json()["code"]) == (404, "MODEL_MISSING")
+
+
+async def test_a_server_that_keeps_no_phrases_says_so(
+    client: httpx.AsyncClient, tts: TtsPipeline
+) -> None:
+    assert "phrases" in (await client.get("/info")).json()["features"]
+    tts.phrase_cache = None
+    assert "phrases" not in (await client.get("/info")).json()["features"]
+    answer = await client.get("/cache/phrases")
+    assert (answer.status_code, answer.json()["code"]) == (404, "NOT_FOUND")
+    assert "tts.phrase_cache.enabled" in answer.json()["detail"]
+    assert (await client.get("/cache")).json()["phrases"] is None
+    assert (await client.delete("/cache")).status_code == 200
+
+
+async def test_nothing_of_it_is_open_without_a_token(anonymous: httpx.AsyncClient) -> None:
+    for path in ("/cache", "/cache/models", "/cache/phrases", "/cache/phrases/a1"):
+        for method in ("GET", "DELETE"):
+            assert (await anonymous.request(method, path)).status_code == 401

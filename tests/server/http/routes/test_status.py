@@ -1,0 +1,144 @@
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from wyoming_servers.config.schema import Config
+from wyoming_servers.core.domain import ModelState
+from wyoming_servers.core.event_bus import EventBus
+from wyoming_servers.core.events import (
+    ModelEvicted,
+    ModelFailed,
+    ModelProgressed,
+    ServerStarted,
+)
+from wyoming_servers.http.app import create_app
+from wyoming_servers.http.context import ApiContext
+
+
+def model(answer: httpx.Response, name: str = "whisper/base") -> dict[str, Any]:
+    (found,) = [entry for entry in answer.json()["models"] if entry["id"] == name]
+    return dict(found)
+
+
+async def test_one_answer_holds_devices_models_and_the_queue(
+    client: httpx.AsyncClient, coordinator: Any, gpu: Any
+) -> None:
+    coordinator.devices = (gpu,)
+    coordinator.queue_depth = 3
+    coordinator.change("whisper/base", leases=2, queued=1, state=ModelState.READY)
+    answer = await client.get("/status")
+    body = answer.json()
+    assert (body["queue_depth"], body["active_requests"]) == (3, 2)
+    assert body["ready"] is True
+    (device,) = body["devices"]
+    assert (device["device"], device["returning_bytes"]) == ("cuda:0", 0)
+    assert model(answer)["queued_requests"] == 1
+    assert body["uptime_secs"] >= 0
+
+
+async def test_why_it_is_not_ready_is_said(client: httpx.AsyncClient, reasons: list[str]) -> None:
+    reasons.append("whisper/base is loading")
+    body = (await client.get("/status")).json()
+    assert (body["ready"], body["reasons"]) == (False, ["whisper/base is loading"])
+
+
+@pytest.mark.parametrize(
+    ("fields", "about"),
+    [
+        ({"state": ModelState.READY, "last_used": -100.0}, 200.0),
+        ({"state": ModelState.READY, "loaded_at": -10.0, "last_used": -500.0}, 290.0),
+        ({"state": ModelState.READY, "last_used": -400.0}, 0.0),
+        ({"state": ModelState.READY, "last_used": -1.0, "leases": 1}, None),
+        ({"state": ModelState.UNLOADED, "last_used": -1.0}, None),
+    ],
+)
+async def test_an_idle_model_says_when_it_leaves(
+    client: httpx.AsyncClient, coordinator: Any, fields: dict[str, Any], about: float | None
+) -> None:
+    now = time.time()
+    shifted = {
+        name: now + value if name in ("last_used", "loaded_at") else value
+        for name, value in fields.items()
+    }
+    coordinator.change("whisper/base", **shifted)
+    left = model(await client.get("/status")).get("unload_in_secs")
+    assert left == (None if about is None else pytest.approx(about, abs=5))
+
+
+async def test_a_model_in_trouble_says_so(client: httpx.AsyncClient, coordinator: Any) -> None:
+    coordinator.change(
+        "whisper/base",
+        state=ModelState.FAILED,
+        error_code="OOM",
+        error_message="Full.",
+        retry_in=2.5,
+        progress=("load", 40),
+        fallback_reason="no room",
+    )
+    found = model(await client.get("/status"))
+    assert found["error"] == {"code": "OOM", "message": "Full."}
+    assert found["retry_in_secs"] == 2.5
+    assert found["progress"] == {"phase": "load", "percent": 40}
+    assert found["fallback_reason"] == "no room"
+    assert "pid" not in found
+
+
+async def test_the_last_events_are_told_in_words(client: httpx.AsyncClient, bus: EventBus) -> None:
+    bus.publish(ServerStarted(ports={}))
+    bus.publish(ModelEvicted(model="a", for_model="b", memory_bytes=1_000_000, idle_seconds=2))
+    bus.publish(ModelFailed(model="b", code="OOM", message="Full."))
+    events = (await client.get("/status", params={"events": 2})).json()["events"]
+    assert [event["number"] for event in events] == [2, 3]
+    assert events[0]["text"] == "a makes room for b: 1 MB, idle for 2 s"
+    assert (events[1]["type"], events[1]["level"]) == ("model_failed", "error")
+    assert (await client.get("/status", params={"events": 0})).json()["events"] == []
+
+
+async def test_what_belongs_to_a_debug_log_is_told_only_if_asked_for(
+    client: httpx.AsyncClient, bus: EventBus
+) -> None:
+    bus.publish(ServerStarted(ports={}))
+    bus.publish(ModelProgressed(model="a", phase="load", percent=1))
+    for level, types in (
+        ("info", ["server_started"]),
+        ("debug", ["server_started", "model_progress"]),
+        ("warning", []),
+    ):
+        answer = await client.get("/status", params={"level": level})
+        assert [event["type"] for event in answer.json()["events"]] == types
+    assert (await client.get("/status", params={"level": "loud"})).status_code == 400
+
+
+async def test_it_needs_the_token(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/status", headers={"Authorization": "Bearer wrong"})
+    assert answer.status_code == 401
+
+
+async def test_the_server_is_paused_and_resumed(
+    client: httpx.AsyncClient, coordinator: Any
+) -> None:
+    assert (await client.get("/status")).json()["accepting"] is True
+    assert (await client.post("/pause")).json() == {"accepting": False}
+    assert (await client.get("/status")).json()["accepting"] is False
+    assert (await client.post("/resume")).json() == {"accepting": True}
+    assert coordinator.accepting is True
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+async def test_the_disk_of_the_models_is_told_if_it_can_be_read(
+    client: httpx.AsyncClient, context: ApiContext, tmp_path: Path, is_there: bool
+) -> None:
+    folder = tmp_path if is_there else tmp_path / "gone"
+    app = create_app(replace(context, config=Config(data_dir=folder)))
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=app),
+        base_url="http://localhost",
+        headers=client.headers,
+    ) as asking:
+        disk = (await asking.get("/status")).json().get("disk")
+    assert (disk is not None) is is_there
+    assert disk is None or 0 < disk["free_bytes"] <= disk["total_bytes"]

@@ -1,0 +1,125 @@
+"""Wyoming over a WebSocket."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from wyoming.event import async_read_event, async_write_event
+
+from wyoming_servers.http.server import ApiServer
+
+PROTOCOLS = ["wyoming", "bearer.s3cret"]
+
+
+@pytest.fixture
+async def service(ports) -> AsyncIterator[list]:
+    """A Wyoming server that sends every event back; the list has what it got."""
+    got = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while (event := await async_read_event(reader)) is not None:
+            got.append(event)
+            if event.type == "leave":
+                break
+            await async_write_event(event, writer)
+        got.append(None)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    ports["asr"] = server.sockets[0].getsockname()[1]
+    yield got
+    server.close()
+
+
+@pytest.fixture
+async def base(app, service) -> AsyncIterator[str]:
+    server = ApiServer(app, "127.0.0.1", 0)
+    port = await server.start()
+    yield f"ws://127.0.0.1:{port}/ws/wyoming"
+    await server.stop(1)
+
+
+async def test_events_and_payloads_travel_both_ways(base, service) -> None:
+    async with connect(f"{base}?service=asr", subprotocols=PROTOCOLS) as socket:
+        assert socket.subprotocol == "wyoming"
+        await socket.send(json.dumps({"type": "describe"}))
+        assert json.loads(await socket.recv()) == {"type": "describe", "data": {}}
+        chunk = {"type": "audio-chunk", "data": {"rate": 16000}, "payload_length": 3}
+        await socket.send(json.dumps(chunk))
+        await socket.send(b"abc")
+        assert json.loads(await socket.recv()) == chunk
+        assert await socket.recv() == b"abc"
+    assert service[1].payload == b"abc"
+
+
+async def test_a_token_in_the_header_is_as_good(base) -> None:
+    headers = {"Authorization": "Bearer s3cret"}
+    async with connect(f"{base}?service=asr", additional_headers=headers) as socket:
+        await socket.send('{"type":"x"}')
+        assert json.loads(await socket.recv())["type"] == "x"
+
+
+@pytest.mark.parametrize("protocols", [None, ["wyoming"], ["wyoming", "bearer.wrong"]])
+async def test_without_the_token_nobody_comes_in(base, protocols, service) -> None:
+    with pytest.raises(InvalidStatus) as refusal:
+        async with connect(f"{base}?service=asr", subprotocols=protocols):
+            pass
+    assert refusal.value.response.status_code == 403
+    assert service == []
+
+
+async def test_pages_of_others_do_not_come_in_either(base) -> None:
+    with pytest.raises(InvalidStatus) as refusal:
+        async with connect(
+            f"{base}?service=asr", subprotocols=PROTOCOLS, origin="https://evil.example"
+        ):
+            pass
+    assert refusal.value.response.status_code == 403
+
+
+@pytest.mark.parametrize("query", ["", "?service=api", "?service=tts"])
+async def test_only_services_that_are_served_can_be_asked(base, query) -> None:
+    with pytest.raises(InvalidStatus):
+        async with connect(base + query, subprotocols=PROTOCOLS):
+            pass
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["nonsense", "[]", '{"data":{}}', '{"type":"x","data":5}',
+     '{"type":"x","payload_length":99999999999}', '{"type":"x","payload_length":-1}'],
+)  # fmt: skip
+async def test_what_is_no_event_ends_the_connection(base, message) -> None:
+    async with connect(f"{base}?service=asr", subprotocols=PROTOCOLS) as socket:
+        await socket.send(message)
+        with pytest.raises(ConnectionClosed) as closed:
+            await socket.recv()
+    assert closed.value.rcvd.code == 1007
+
+
+async def test_when_the_service_leaves_so_does_the_browser(base) -> None:
+    async with connect(f"{base}?service=asr", subprotocols=PROTOCOLS) as socket:
+        await socket.send('{"type":"leave"}')
+        with pytest.raises(ConnectionClosed):
+            await socket.recv()
+
+
+async def test_when_the_browser_leaves_the_service_hears_it(base, service) -> None:
+    async with connect(f"{base}?service=asr", subprotocols=PROTOCOLS) as socket:
+        await socket.send('{"type":"x"}')
+        await socket.recv()
+    async with asyncio.timeout(5):
+        while service[-1] is not None:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+
+async def test_the_servers_end_ends_it(base, context) -> None:
+    async with connect(f"{base}?service=asr", subprotocols=PROTOCOLS) as socket:
+        await socket.send('{"type":"x"}')
+        await socket.recv()
+        context.closing.set()
+        with pytest.raises(ConnectionClosed):
+            await socket.recv()

@@ -1,0 +1,111 @@
+import asyncio
+import signal
+import socket
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from wyoming_servers.core.errors import (
+    BadRequestError,
+    BusyError,
+)
+from wyoming_servers.http.server import ApiServer
+
+
+async def test_it_serves_on_the_port_it_returns(live: httpx.AsyncClient) -> None:
+    answer = await live.get("/health/live")
+    assert answer.json() == {"status": "ok"}
+    assert "server" not in answer.headers
+
+
+async def test_signals_are_left_alone(app: FastAPI) -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    server = ApiServer(app, "127.0.0.1", 0)
+    await server.start()
+    during = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    await server.stop(1)
+    assert during == before
+
+
+async def test_a_taken_port_is_an_error_that_says_what_to_do(app: FastAPI) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        server = ApiServer(app, "127.0.0.1", taken.getsockname()[1])
+        with pytest.raises(BusyError, match="something else does") as failure:
+            await server.start()
+    assert "api.port" in failure.value.hint
+    await server.stop(1)
+
+
+async def test_an_address_of_another_machine_is_an_error(app: FastAPI) -> None:
+    with pytest.raises(BadRequestError, match="cannot listen"):
+        await ApiServer(app, "192.0.2.1", 0).start()
+
+
+async def test_all_addresses_of_a_name_get_the_same_port(
+    app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = asyncio.get_running_loop()
+
+    async def two(*_: object, **__: object) -> list[tuple[object, ...]]:
+        return [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 0))
+            for address in ("127.0.0.1", "127.0.0.2")
+        ]
+
+    monkeypatch.setattr(loop, "getaddrinfo", two)
+    server = ApiServer(app, "both", 0)
+    port = await server.start()
+    monkeypatch.undo()
+    async with httpx.AsyncClient(trust_env=False) as client:
+        for address in ("127.0.0.1", "127.0.0.2"):
+            answer = await client.get(f"http://{address}:{port}/health/live")
+            assert answer.status_code == 200
+    await server.stop(1)
+
+
+async def test_an_answer_that_is_on_its_way_is_finished_within_the_grace_time(
+    app: FastAPI,
+) -> None:
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> str:
+        begun.set()
+        await go.wait()
+        return "done"
+
+    app.add_api_route("/slow", slow)
+    server = ApiServer(app, "127.0.0.1", 0)
+    port = await server.start()
+    async with httpx.AsyncClient(trust_env=False) as client:
+        request = asyncio.create_task(client.get(f"http://127.0.0.1:{port}/slow"))
+        await begun.wait()
+        stopping = asyncio.create_task(server.stop(20))
+        await asyncio.sleep(0)
+        go.set()
+        assert (await request).json() == "done"
+        await stopping
+
+
+async def test_an_answer_that_never_ends_is_cut_off_after_the_grace_time(app: FastAPI) -> None:
+    begun = asyncio.Event()
+
+    async def stuck() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    app.add_api_route("/stuck", stuck)
+    server = ApiServer(app, "127.0.0.1", 0)
+    port = await server.start()
+    async with httpx.AsyncClient(trust_env=False) as client:
+        request = asyncio.create_task(client.get(f"http://127.0.0.1:{port}/stuck"))
+        await begun.wait()
+        async with asyncio.timeout(10):
+            await server.stop(0.05)
+        answer = await asyncio.gather(request, return_exceptions=True)
+    failed = isinstance(answer[0], httpx.HTTPError)
+    assert failed or answer[0].status_code == 500  # type: ignore[union-attr]
+
+
+async def test_stopping_what_never_started_is_fine(app: FastAPI) -> None:
+    await ApiServer(app, "127.0.0.1", 0).stop(1)

@@ -1,0 +1,60 @@
+"""What there is to say in a text."""
+
+from pathlib import Path
+
+import pytest
+
+from wyoming_servers.core.errors import (
+    BadRequestError,
+    TooLargeError,
+)
+from wyoming_servers.jobs.speech_script import (
+    MAX_CUE_CHARACTERS,
+    MAX_SCRIPT_BYTES,
+    PARAGRAPH_SECONDS,
+    ScriptLine,
+    detect_script_format,
+    read_script,
+)
+from wyoming_servers.text.subtitles import Cue
+
+TEXT = """Once upon a time, in a land far away, there lived a king. He had Mr. Smith.
+
+***
+
+He was happy."""
+
+
+def write(folder: Path, data: bytes | str) -> Path:
+    path = folder / "text"
+    path.write_bytes(data.encode() if isinstance(data, str) else data)
+    return path
+
+
+def test_a_text_is_said_by_sentence_with_longer_pauses_between_paragraphs(tmp_path: Path) -> None:
+    assert read_script(write(tmp_path, TEXT), "txt", "en", 0.2) == [
+        ScriptLine("Once upon a time, in a land far away, there lived a king."),
+        ScriptLine("He had Mr. Smith.", pause=0.2),
+        ScriptLine("He was happy.", pause=0.2 + PARAGRAPH_SECONDS),
+    ]
+
+
+def test_subtitles_are_said_by_cue(tmp_path: Path) -> None:
+    text = "00:00:01.000 --> 00:00:02.000\n- Hi.\n\n00:00:03.000 --> 00:00:04.000\n♪♪\n"
+    path = write(tmp_path, text)
+    assert detect_script_format(path, "x.txt") == "srt"
+    assert read_script(path, "srt", "en", 0.2) == [ScriptLine("- Hi.", Cue(1.0, 2.0, "- Hi."))]
+
+
+@pytest.mark.parametrize("data", ["", " \n\n ", "... !", b"\xff\xfe\x00"])
+def test_a_text_without_words_is_refused(data: bytes | str, tmp_path: Path) -> None:
+    with pytest.raises(BadRequestError):
+        read_script(write(tmp_path, data), "txt", "en", 0.2)
+
+
+def test_what_is_far_too_long_is_refused(tmp_path: Path) -> None:
+    cue = "00:00:01.000 --> 00:00:02.000\n" + "word " * MAX_CUE_CHARACTERS
+    with pytest.raises(BadRequestError, match="longer than 5000"):
+        read_script(write(tmp_path, cue), "srt", "en", 0.2)
+    with pytest.raises(TooLargeError):
+        read_script(write(tmp_path, b"a" * (MAX_SCRIPT_BYTES + 1)), "txt", "en", 0.2)

@@ -1,0 +1,211 @@
+"""Recordings of any format through the real decoding process."""
+
+import asyncio
+import os
+import wave
+from pathlib import Path
+
+import av
+import numpy as np
+import psutil
+import pytest
+
+from wyoming_servers.core.errors import BadRequestError
+from wyoming_servers.media import decoder
+from wyoming_servers.media.decoder import (
+    RecordingChunk,
+    RecordingEnded,
+    RecordingOpened,
+    SilenceSkipped,
+    decode_recording,
+)
+
+CLIP = Path(__file__).parents[2] / "data" / "librivox_0870.wav"
+
+
+@pytest.fixture
+def blockbuster() -> None:
+    """The tests write small files on purpose."""
+
+
+async def read(path: Path, **options) -> list:
+    async with asyncio.timeout(60), decode_recording(path, **options) as parts:
+        return [part async for part in parts]
+
+
+def speech(rate: int = 44_100) -> np.ndarray:
+    """Return the clip with two seconds of silence around it."""
+    with wave.open(str(CLIP)) as file:
+        samples = np.frombuffer(file.readframes(file.getnframes()), np.int16)
+        times = np.arange(int(len(samples) * rate / file.getframerate())) / rate
+        voice = np.interp(times * file.getframerate(), np.arange(len(samples)), samples)
+    quiet = np.zeros(2 * rate)
+    return np.concatenate([quiet, voice, quiet]).astype(np.int16)
+
+
+@pytest.mark.parametrize(
+    ("container", "codec", "video"),
+    [
+        ("wav", "pcm_s16le", False),
+        ("mp3", "mp3", False),
+        ("flac", "flac", False),
+        ("ogg", "libopus", False),
+        ("webm", "libopus", False),
+        ("mp4", "aac", True),
+        ("matroska", "ac3", True),
+    ],
+)
+async def test_any_format_gives_the_same_speech(
+    container, codec, video, encode, tmp_path: Path
+) -> None:
+    rate = 48_000
+    path = tmp_path / "recording"
+    path.write_bytes(encode(speech(rate), container=container, codec=codec, rate=rate, video=video))
+    parts = await read(path)
+    pieces = [part for part in parts if isinstance(part, RecordingChunk)]
+    assert isinstance(parts[0], RecordingOpened)
+    assert isinstance(parts[-1], RecordingEnded)
+    assert parts[-1].duration == pytest.approx(11.1, abs=0.2)
+    assert 1.5 < pieces[0].start < 2.7
+    assert 8.5 < pieces[-1].end < 9.7
+    for piece in pieces:
+        assert len(piece.pcm) / 32_000 == pytest.approx(piece.end - piece.start, abs=0.01)
+
+
+async def test_the_rest_of_a_recording_can_be_read_alone(tmp_path: Path, encode) -> None:
+    path = tmp_path / "recording"
+    path.write_bytes(encode(speech(), container="wav", codec="pcm_s16le"))
+    whole = (await read(path, vad=False))[1]
+    rest = (await read(path, skip=4.0, vad=False))[1]
+    assert (rest.start, rest.end) == (4.0, whole.end)
+    assert rest.pcm == whole.pcm[4 * 32_000 :]
+
+
+async def test_a_long_silence_is_told(tmp_path: Path, encode) -> None:
+    path = tmp_path / "recording"
+    quiet = np.zeros(35 * 16_000, np.int16)
+    path.write_bytes(encode(quiet, container="wav", codec="pcm_s16le", rate=16_000))
+    positions = [part.position for part in await read(path) if isinstance(part, SilenceSkipped)]
+    assert len(positions) == 3
+    assert positions == sorted(positions)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\x00" * 4096, b"hello, this is no recording " * 100, os.urandom(20_000), b"RIFF\xff"],
+    ids=["zeros", "text", "noise", "short"],
+)
+async def test_what_is_no_recording_is_refused_with_the_reason(content, tmp_path: Path) -> None:
+    path = tmp_path / "recording"
+    path.write_bytes(content)
+    with pytest.raises(BadRequestError, match=r"decoded|no sound"):
+        await read(path)
+
+
+async def test_a_video_without_sound_is_refused(tmp_path: Path, encode) -> None:
+    path = tmp_path / "recording"
+    path.write_bytes(encode(container="mp4", codec="", video=True))
+    with pytest.raises(BadRequestError, match="no sound"):
+        await read(path)
+
+
+async def test_a_recording_cut_off_gives_what_there_is(tmp_path: Path, encode) -> None:
+    path = tmp_path / "recording"
+    data = encode(speech(), container="mp3", codec="mp3")
+    path.write_bytes(data[: len(data) // 2] + os.urandom(3_000))
+    parts = await read(path)
+    assert any(isinstance(part, RecordingChunk) for part in parts)
+    assert isinstance(parts[-1], RecordingEnded)
+
+
+async def test_a_playlist_opens_no_other_file_and_no_network(tmp_path: Path, encode) -> None:
+    secret = tmp_path / "secret.ts"
+    secret.write_bytes(encode(speech(), container="mpegts", codec="mp2"))
+    asked = asyncio.Event()
+
+    async def answer(_reader, writer) -> None:
+        asked.set()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    targets = [str(secret), f"file://{secret}", f"http://127.0.0.1:{port}/x.ts"]
+    for target in targets:
+        playlist = tmp_path / "list.m3u8"
+        playlist.write_text(
+            f"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n{target}\n#EXT-X-ENDLIST\n"
+        )
+        script = tmp_path / "list.ffconcat"
+        script.write_text(f"ffconcat version 1.0\nfile '{target}'\n")
+        for path in (playlist, script):
+            with pytest.raises(BadRequestError):
+                await read(path)
+    assert not asked.is_set()
+    server.close()
+    await server.wait_closed()
+    # The same list would be followed by a decoder that may open what it likes.
+    with av.open(str(playlist.with_name("secret.ts"))) as container:
+        assert container.streams.audio
+
+
+async def test_the_decoder_is_told_no_secret(
+    tmp_path: Path, encode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOME_TOKEN", "s3cret")
+    path = tmp_path / "recording"
+    path.write_bytes(encode(np.tile(speech(), 4), container="wav", codec="pcm_s16le"))
+    async with decode_recording(path) as parts:
+        await anext(parts)
+        (child,) = [
+            child
+            for child in psutil.Process().children()
+            if "jobs.decode" in " ".join(child.cmdline())
+        ]
+        assert "s3cret" not in str(child.environ())
+        assert child.nice() >= 10
+
+
+async def test_leaving_early_ends_the_decoder(tmp_path: Path, encode) -> None:
+    path = tmp_path / "recording"
+    path.write_bytes(encode(np.tile(speech(), 4), container="wav", codec="pcm_s16le"))
+    async with decode_recording(path) as parts:
+        await anext(parts)
+        children = psutil.Process().children()
+        assert [child for child in children if "jobs.decode" in " ".join(child.cmdline())]
+    left = [child for child in psutil.Process().children() if child in children]
+    assert not left
+
+
+async def test_a_decoder_that_dies_is_the_recordings_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "python"
+    broken.write_text("#!/bin/sh\nprintf 'it hurts' >&2\nkill -SEGV $$\n")
+    broken.chmod(0o755)
+    monkeypatch.setattr(decoder.sys, "executable", str(broken))
+    with pytest.raises(BadRequestError, match="SIGSEGV"):
+        await read(tmp_path / "recording")
+
+
+async def test_memory_stays_flat_however_long_the_recording_is(tmp_path: Path) -> None:
+    path = tmp_path / "recording"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        for _ in range(120):
+            file.writeframes(bytes(60 * 32_000))
+    peaks = []
+    async with decode_recording(path, vad=False) as parts:
+        pieces = 0
+        async for part in parts:
+            pieces += isinstance(part, RecordingChunk)
+            if pieces in (2, 120, 238):
+                (child,) = [
+                    child
+                    for child in psutil.Process().children()
+                    if "jobs.decode" in " ".join(child.cmdline())
+                ]
+                peaks.append(child.memory_info().rss)
+                pieces += 1
+    assert max(peaks) - peaks[0] < 24 * 1024 * 1024

@@ -1,0 +1,111 @@
+"""The manifests that ship with the program."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from wyoming_servers.core.domain import Task
+from wyoming_servers.core.errors import (
+    InternalError,
+    ModelMissingError,
+)
+from wyoming_servers.engines.registry import ENGINES
+from wyoming_servers.models.catalog import (
+    Catalog,
+    ModelEntry,
+    builtin_catalog,
+    read_catalog,
+)
+
+Describe = Callable[..., ModelEntry]
+
+
+def test_the_embedded_models_and_the_usual_ones_are_known() -> None:
+    sizes = ["tiny", "tiny.en", "base", "base.en", "small", "small.en", "medium", "medium.en"]
+    expected = {f"whisper/{size}" for size in (*sizes, "large-v3", "large-v3-turbo")}
+    expected |= {"piper/en_US-joe-medium", "piper/de_DE-thorsten-medium", "openwakeword"}
+    assert expected <= set(builtin_catalog().ids)
+
+
+@pytest.mark.parametrize("entry", builtin_catalog(), ids=lambda entry: entry.id)
+def test_every_entry_is_complete(entry: ModelEntry) -> None:
+    assert entry.engine in ENGINES
+    assert entry.languages
+    assert entry.memory
+    assert entry.title
+    assert all(file.size for file in entry.files)
+    assert entry.library is not None or (entry.files and entry.sources)
+    assert bool(entry.offers) == (entry.kind is not Task.ASR)
+    # The file that is large, and runs, is always checked against a published hash.
+    assert all(file.sha256 for file in entry.files if (file.size or 0) > 10_000_000)
+
+
+def test_whisper_knows_its_languages() -> None:
+    catalog = builtin_catalog()
+    assert catalog.get("whisper/base.en").languages == ("en",)
+    assert len(catalog.get("whisper/base").languages) == 99
+    assert {"no", "de", "zh"} <= set(catalog.get("whisper/base").languages)
+    assert "yue" in catalog.get("whisper/large-v3").languages
+
+
+def test_non_commercial_models_say_so() -> None:
+    marked = {entry.id for entry in builtin_catalog() if entry.non_commercial}
+    assert marked == {"openwakeword", "piper/en_US-lessac-medium"}
+
+
+def test_a_voice_leads_to_its_model() -> None:
+    catalog = builtin_catalog()
+    found = catalog.find_by_offer(Task.TTS, "fr_FR-siwis-medium")
+    assert found is not None
+    assert found.id == "piper/fr_FR-siwis-medium"
+    assert catalog.find_by_offer(Task.WAKE, "fr_FR-siwis-medium") is None
+
+
+def test_words_say_what_to_say() -> None:
+    offers = builtin_catalog().get("openwakeword").offers
+    phrases = {offer.name: offer.phrase for offer in offers}
+    assert phrases["hey_jarvis"] == "hey jarvis"
+    assert set(phrases) == {"okay_nabu", "hey_jarvis", "alexa", "hey_mycroft", "hey_rhasspy"}
+
+
+def test_an_unknown_model_names_the_nearest() -> None:
+    with pytest.raises(ModelMissingError, match="Did you mean `whisper/base`"):
+        builtin_catalog().get("whisper/bas")
+    with pytest.raises(ModelMissingError, match="models list"):
+        builtin_catalog().get("xyzzy")
+
+
+def test_an_id_belongs_to_one_model(model: Describe) -> None:
+    with pytest.raises(InternalError):
+        Catalog([model("a", {}), model("a", {})])
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"id": "../a"},
+        {"id": "a//b"},
+        {"version": "../1"},
+        {"files": [{"path": "../x"}]},
+        {"files": [{"path": "x", "sha256": "short"}]},
+        {"roles": {"model": "not-listed.bin"}},
+        {"surprise": 1},
+    ],
+)
+def test_a_faulty_entry_is_refused(model: Describe, fields: dict[str, object]) -> None:
+    valid = model("a", {"x": b""}).model_dump()
+    ModelEntry.model_validate(valid)
+    with pytest.raises(ValidationError):
+        ModelEntry.model_validate(valid | fields)
+
+
+def test_more_manifests_can_be_read_from_other_folders(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(
+        "defaults: {kind: asr, engine: fake, version: '1', licence: MIT, languages: [en],"
+        " attribution: {name: me, url: ''}}\n"
+        "models:\n  - {id: mine/one, title: One, memory: {default: 1GiB}}\n"
+    )
+    entry = read_catalog(tmp_path).get("mine/one")
+    assert (entry.memory_bytes("default"), entry.memory_bytes("other")) == (2**30, 2**30)

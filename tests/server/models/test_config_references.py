@@ -1,0 +1,92 @@
+"""Names in the configuration that lead nowhere."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wyoming_servers.config.schema import Config
+from wyoming_servers.models.catalog import builtin_catalog
+from wyoming_servers.models.config_references import check_references
+
+
+def faults_of(**sections: Any) -> list[tuple[str, str]]:
+    config = Config.model_validate(sections)
+    return [(fault.path, fault.suggestion) for fault in check_references(config, builtin_catalog())]
+
+
+def test_the_defaults_lead_somewhere(tmp_path: Path) -> None:
+    assert faults_of(data_dir=tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("sections", "expected"),
+    [
+        ({"asr": {"model": "whisper/bse"}}, ("asr.model", "whisper/base")),
+        ({"asr": {"model": "openwakeword"}}, ("asr.model", "")),
+        ({"asr": {"language": "xx"}}, ("asr.language", "")),
+        ({"asr": {"languages": ["de", "xx"]}}, ("asr.languages", "")),
+        (
+            {"asr": {"extra_ports": {"whisper/tin.en": 1}}},
+            ("asr.extra_ports.whisper/tin.en", "whisper/tiny.en"),
+        ),
+        ({"asr": {"extra_ports": {"openwakeword": 1}}}, ("asr.extra_ports.openwakeword", "")),
+        ({"asr": {"language": "de", "model": "whisper/tiny.en"}}, ("asr.language", "")),
+        ({"tts": {"voice": "en_US-jo-medium"}}, ("tts.voice", "en_US-joe-medium")),
+        ({"wake": {"models": ["hey_jarvis", "alex"]}}, ("wake.models", "alexa")),
+        ({"wake": {"words": {"alex": {}}}}, ("wake.words.alex", "alexa")),
+        (
+            {"wake": {"words": {"hey_rhasspy": {"engine": "microwakeword"}}}},
+            ("wake.words.hey_rhasspy.engine", "openwakeword"),
+        ),
+        ({"preload": ["whisper/tny"]}, ("preload", "whisper/tiny")),
+        ({"models": {"whisper/smal": {}}}, ("models.whisper/smal", "whisper/small")),
+    ],
+)
+def test_an_unknown_name_is_a_fault(
+    tmp_path: Path, sections: dict[str, Any], expected: tuple[str, str]
+) -> None:
+    assert faults_of(data_dir=tmp_path, **sections) == [expected]
+
+
+def test_all_unknown_names_are_told_at_once(tmp_path: Path) -> None:
+    faults = faults_of(
+        data_dir=tmp_path, asr={"model": "a"}, tts={"voice": "b"}, preload=["c"], models={"d": {}}
+    )
+    assert [path for path, _ in faults] == ["asr.model", "tts.voice", "preload", "models.d"]
+
+
+def test_languages_may_name_a_country(tmp_path: Path) -> None:
+    for language in ("auto", "de", "zh-CN", "pt_BR", "DE"):
+        assert faults_of(data_dir=tmp_path, asr={"language": language}) == []
+    assert faults_of(data_dir=tmp_path, asr={"languages": ["de_AT", "zh-CN", "nb"]}) == []
+
+
+def test_languages_are_for_any_model_that_has_a_port(tmp_path: Path) -> None:
+    asr = {"model": "whisper/tiny.en", "languages": ["en", "de"]}
+    assert faults_of(data_dir=tmp_path, asr=asr) == [("asr.languages", "")]
+    ports = {"extra_ports": {"whisper/base": 0}}
+    assert faults_of(data_dir=tmp_path, asr=asr | ports) == []
+
+
+def test_what_is_switched_off_may_name_anything(tmp_path: Path) -> None:
+    off = {"enabled": False}
+    sections = {"asr": {"model": "a", **off}, "tts": {"voice": "b", **off}}
+    assert faults_of(data_dir=tmp_path, wake={"models": ["c"], **off}, **sections) == []
+
+
+def test_own_wake_words_are_known_by_their_files(tmp_path: Path) -> None:
+    (tmp_path / "wake-words").mkdir()
+    (tmp_path / "wake-words/computer.tflite").write_bytes(b"")
+    assert faults_of(data_dir=tmp_path, wake={"models": ["computer"]}) == []
+
+
+def test_a_folder_of_words_that_cannot_be_read_is_a_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(folder: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "wake-words").mkdir()
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    assert faults_of(data_dir=tmp_path) == [("wake.models_dir", "")]

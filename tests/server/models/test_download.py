@@ -1,0 +1,254 @@
+"""One file over HTTP, through mirrors that do whatever mirrors do."""
+# ruff: noqa: ASYNC240  (a test may block its own loop)
+
+import asyncio
+import hashlib
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+
+from wyoming_servers.models.download import Downloader, ExpectedFile
+from wyoming_servers.models.errors import (
+    DiskFullError,
+    DownloadError,
+)
+
+STALL = 0.2
+CONTENT = bytes(range(256)) * 800
+SHA = hashlib.sha256(CONTENT).hexdigest()
+KNOWN = ExpectedFile(len(CONTENT), SHA)
+
+Fetch = Callable[..., Awaitable[str]]
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "model.bin"
+
+
+@pytest.fixture
+def part(target: Path) -> Path:
+    return target.with_name("model.bin.part")
+
+
+@pytest.fixture
+async def fetch(target: Path, hasty: Any) -> AsyncIterator[Fetch]:
+    async with httpx.AsyncClient(trust_env=False) as client:
+
+        async def run(
+            *urls: str, expected: ExpectedFile = KNOWN, seen: Any = None, stall: float = 30
+        ) -> str:
+            downloader = Downloader(client, hasty, stall=stall)
+            return await downloader.fetch(urls, target, expected, seen or (lambda done: None))
+
+        yield run
+
+
+async def test_a_whole_file_arrives_and_leaves_no_part(
+    mirror: Any, fetch: Fetch, target: Path, part: Path
+) -> None:
+    seen: list[int] = []
+    assert await fetch(mirror.put("a", CONTENT), seen=seen.append) == SHA
+    assert target.read_bytes() == CONTENT
+    assert not part.exists()
+    assert seen[-1] == len(CONTENT)
+
+
+async def test_a_cut_download_goes_on_where_it_ended(
+    mirror: Any, fetch: Fetch, target: Path
+) -> None:
+    await fetch(mirror.put("a", CONTENT, cut_after=70_000, times=1))
+    assert target.read_bytes() == CONTENT
+    assert mirror.asked("a") == [None, "bytes=70000-"]
+
+
+async def test_a_stalled_mirror_is_left_and_the_next_goes_on(
+    mirror: Any, fetch: Fetch, target: Path
+) -> None:
+    stalling = mirror.put("a", CONTENT, stall_after=50_000)
+    await fetch(stalling, mirror.put("b", CONTENT), stall=STALL)
+    assert target.read_bytes() == CONTENT
+    # The second and third try of the first mirror bring as much again.
+    assert mirror.asked("a") == [None, "bytes=50000-", "bytes=100000-"]
+    assert mirror.asked("b") == ["bytes=150000-"]
+
+
+async def test_a_mirror_that_drips_counts_as_stalled(mirror: Any, fetch: Fetch) -> None:
+    with pytest.raises(DownloadError, match="less than 1024 bytes a second"):
+        await fetch(mirror.put("a", CONTENT, drip=STALL / 4), stall=STALL)
+
+
+async def test_a_server_without_ranges_is_taken_from_the_start(
+    mirror: Any, fetch: Fetch, target: Path, part: Path
+) -> None:
+    part.write_bytes(CONTENT[:1000])
+    await fetch(mirror.put("a", CONTENT, no_ranges=True))
+    assert target.read_bytes() == CONTENT
+    assert mirror.asked("a") == ["bytes=1000-"]
+
+
+async def test_a_server_that_sends_another_range_is_asked_again(
+    mirror: Any, fetch: Fetch, target: Path, part: Path
+) -> None:
+    part.write_bytes(CONTENT[:1000])
+    await fetch(mirror.put("a", CONTENT, wrong_range=True))
+    assert target.read_bytes() == CONTENT
+    assert mirror.asked("a") == ["bytes=1000-", None]
+
+
+@pytest.mark.parametrize(
+    ("quirks", "reason"),
+    [
+        ({"length": 10, "cut_after": 10}, "has 10 bytes where 204800 are expected"),
+        ({"length": 300_000}, "has 300000 bytes where 204800 are expected"),
+        ({"chunked": True, "extra": b"more"}, "more than the 204800 bytes"),
+        ({"status": 404}, "HTTP 404"),
+        ({"status": 403}, "HTTP 403"),
+        ({"cut_after": 0}, "without sending complete message body"),
+    ],
+)
+async def test_a_mirror_that_lies_or_refuses_is_left_for_the_next(
+    mirror: Any, fetch: Fetch, target: Path, quirks: dict[str, Any], reason: str
+) -> None:
+    bad = mirror.put("bad", CONTENT, **quirks)
+    with pytest.raises(DownloadError, match=reason):
+        await fetch(bad)
+    assert not target.exists()
+    await fetch(bad, mirror.put("good", CONTENT))
+    assert target.read_bytes() == CONTENT
+
+
+async def test_wrong_bytes_are_thrown_away(
+    mirror: Any, fetch: Fetch, target: Path, part: Path
+) -> None:
+    wrong = mirror.put("wrong", bytes(len(CONTENT)))
+    with pytest.raises(DownloadError, match="sha256 differs"):
+        await fetch(wrong)
+    assert not target.exists()
+    assert not part.exists()
+    await fetch(wrong, mirror.put("good", CONTENT))
+    assert target.read_bytes() == CONTENT
+
+
+async def test_when_all_fail_each_reason_is_told(mirror: Any, fetch: Fetch) -> None:
+    closed = mirror.base.rsplit(":", 1)[0] + ":9/x"
+    with pytest.raises(DownloadError) as caught:
+        await fetch(closed, mirror.url("nothing"), "ftp://host/x")
+    assert "HTTP 404" in caught.value.message
+    assert caught.value.message.count("127.0.0.1: ") == 2
+    assert "downloads.endpoint" in caught.value.hint
+
+
+async def test_a_busy_server_is_asked_again_when_it_says(
+    mirror: Any, fetch: Fetch, target: Path, hasty: Any
+) -> None:
+    await fetch(mirror.put("a", CONTENT, status=503, retry_after=7, times=1))
+    assert target.read_bytes() == CONTENT
+    assert hasty.slept == [7.0]
+
+
+async def test_a_busy_server_is_given_up_after_some_tries(
+    mirror: Any, fetch: Fetch, hasty: Any
+) -> None:
+    with pytest.raises(DownloadError, match="HTTP 500"):
+        await fetch(mirror.put("a", CONTENT, status=500, retry_after=10_000))
+    assert len(mirror.requests) == 3
+    assert hasty.slept == [30.0, 30.0]
+
+
+async def test_a_cancelled_download_keeps_what_came(
+    mirror: Any, fetch: Fetch, target: Path, part: Path
+) -> None:
+    url = mirror.put("a", CONTENT, stall_after=50_000, times=1)
+    arrived = asyncio.Event()
+    task = asyncio.ensure_future(
+        fetch(url, seen=lambda done: arrived.set() if done == 50_000 else None)
+    )
+    await arrived.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert part.read_bytes() == CONTENT[:50_000]
+    await fetch(url)
+    assert target.read_bytes() == CONTENT
+    assert mirror.asked("a")[-1] == "bytes=50000-"
+
+
+async def test_a_part_of_something_else_costs_one_more_try(
+    mirror: Any, fetch: Fetch, target: Path, part: Path
+) -> None:
+    part.write_bytes(b"x" * 1000)
+    await fetch(mirror.put("a", CONTENT))
+    assert target.read_bytes() == CONTENT
+    assert mirror.asked("a") == ["bytes=1000-", None]
+
+
+async def test_a_part_that_is_too_long_is_dropped(
+    mirror: Any, fetch: Fetch, target: Path, part: Path
+) -> None:
+    part.write_bytes(CONTENT + b"more")
+    await fetch(mirror.put("a", CONTENT))
+    assert target.read_bytes() == CONTENT
+    assert mirror.asked("a") == [None]
+
+
+async def test_a_part_that_is_complete_needs_no_request(
+    mirror: Any, fetch: Fetch, target: Path, part: Path
+) -> None:
+    part.write_bytes(CONTENT)
+    await fetch(mirror.url("nothing"))
+    assert target.read_bytes() == CONTENT
+    assert mirror.requests == []
+
+
+async def test_without_a_hash_nothing_is_resumed(
+    mirror: Any, fetch: Fetch, target: Path, part: Path
+) -> None:
+    part.write_bytes(b"x" * 1000)
+    assert await fetch(mirror.put("a", CONTENT), expected=ExpectedFile()) == SHA
+    assert target.read_bytes() == CONTENT
+    assert mirror.asked("a") == ["bytes=1000-", None]
+
+
+async def test_without_size_and_hash_a_longer_part_is_begun_anew(
+    mirror: Any, fetch: Fetch, target: Path, part: Path
+) -> None:
+    part.write_bytes(CONTENT + b"x")
+    await fetch(mirror.put("a", CONTENT), expected=ExpectedFile())
+    assert target.read_bytes() == CONTENT
+
+
+async def test_the_hash_that_hugging_face_states_on_the_way_counts(
+    mirror: Any, fetch: Fetch, target: Path, part: Path
+) -> None:
+    part.write_bytes(CONTENT[:1000])
+    mirror.put("stored", CONTENT)
+    url = mirror.put("a", b"", redirect="stored", linked=SHA)
+    await fetch(url, expected=ExpectedFile())
+    assert target.read_bytes() == CONTENT
+    assert mirror.asked("stored") == ["bytes=1000-"]
+    mirror.put("stored", bytes(len(CONTENT)))
+    with pytest.raises(DownloadError, match="sha256 differs"):
+        await fetch(url, expected=ExpectedFile())
+
+
+async def test_a_full_disk_is_noticed_before_the_download(
+    mirror: Any, fetch: Fetch, part: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
+    with pytest.raises(DiskFullError, match="0 MiB are free"):
+        await fetch(mirror.put("a", CONTENT))
+    assert not part.exists()
+
+
+async def test_a_disk_that_cannot_be_written_is_named(
+    mirror: Any, fetch: Fetch, target: Path, part: Path
+) -> None:
+    part.mkdir()
+    with pytest.raises(DownloadError, match=r"model\.bin cannot be written"):
+        await fetch(mirror.put("a", CONTENT))

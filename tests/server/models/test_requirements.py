@@ -1,0 +1,55 @@
+"""What a voice needs beside its files."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from wyoming_servers.models.requirements import RequirementChecker
+
+
+@pytest.fixture(autouse=True)
+def packages(package: Callable[..., Path]) -> None:
+    package("a-reader", {"a_reader/dictionary.bin": b"x"})
+    package("a-voice", {"a_voice/__init__.py": b""})
+
+
+@pytest.mark.parametrize(
+    "need",
+    [
+        "a-reader",
+        "A_Reader",
+        "a-reader:a_reader/dictionary.bin",
+        "no-such-reader or a-reader",
+        "a-reader:a_reader/other.bin or a-voice",
+    ],
+)
+def test_what_is_installed_is_not_missing(need: str) -> None:
+    assert RequirementChecker().missing("fake", [need]) == ()
+
+
+@pytest.mark.parametrize(
+    "need",
+    ["no-such-reader", "a-reader:a_reader/other.bin", "no-such-reader or a-voice:a_voice/x.bin"],
+)
+def test_what_is_not_installed_is_named(need: str) -> None:
+    assert RequirementChecker().missing("fake", ["a-voice", need]) == (need,)
+
+
+def test_an_engine_needs_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    engines = {"speaker": ("no-such-engine",)}
+    monkeypatch.setattr("wyoming_servers.models.requirements.ENGINE_REQUIREMENTS", engines)
+    assert RequirementChecker().missing("speaker", ["no-such-reader"]) == (
+        "no-such-engine",
+        "no-such-reader",
+    )
+
+
+def test_a_package_that_comes_later_is_seen_by_who_looks_anew(
+    package: Callable[..., Path],
+) -> None:
+    needs = RequirementChecker()
+    assert needs.missing("fake", ["late-reader"])
+    package("late-reader", {"late_reader/__init__.py": b""})
+    assert needs.missing("fake", ["late-reader"])
+    assert not RequirementChecker().missing("fake", ["late-reader"])

@@ -1,0 +1,88 @@
+import itertools
+
+import pytest
+
+from wyoming_servers.core.domain import (
+    ModelSpec,
+    ModelState,
+    Placement,
+    Task,
+)
+from wyoming_servers.scheduling.planner.instance import (
+    ALIVE_STATES,
+    PUBLIC_STATES,
+    TRANSITIONS,
+    IllegalTransitionError,
+    Instance,
+    InstanceKey,
+    InstanceState,
+    InstanceTrigger,
+    as_markdown,
+    as_mermaid,
+    next_state,
+)
+
+PAIRS = list(itertools.product(InstanceState, InstanceTrigger))
+
+
+@pytest.mark.parametrize(("state", "trigger"), [pair for pair in PAIRS if pair in TRANSITIONS])
+def test_a_legal_pair_leads_where_the_table_says(state, trigger):
+    assert next_state(state, trigger) is TRANSITIONS[state, trigger]
+
+
+@pytest.mark.parametrize(("state", "trigger"), [pair for pair in PAIRS if pair not in TRANSITIONS])
+def test_an_illegal_pair_raises_and_changes_nothing(state, trigger):
+    spec = ModelSpec(id="a", task=Task.ASR, engine="fake")
+    instance = Instance(InstanceKey("a", Placement()), spec, state=state)
+    with pytest.raises(IllegalTransitionError) as caught:
+        instance.transition(trigger)
+    assert instance.state is state
+    assert (caught.value.state, caught.value.trigger) == (state, trigger)
+    assert caught.value.code == "UNKNOWN"
+
+
+def test_the_table_is_the_one_of_the_design():
+    assert TRANSITIONS == {
+        (InstanceState.COLD, InstanceTrigger.LOAD_REQUESTED): InstanceState.QUEUED,
+        (InstanceState.QUEUED, InstanceTrigger.MEMORY_RESERVED): InstanceState.LOADING,
+        (InstanceState.QUEUED, InstanceTrigger.ABANDONED): InstanceState.COLD,
+        (InstanceState.LOADING, InstanceTrigger.WORKER_READY): InstanceState.READY,
+        (InstanceState.LOADING, InstanceTrigger.STOP_REQUESTED): InstanceState.STOPPING,
+        (InstanceState.LOADING, InstanceTrigger.WORKER_EXITED): InstanceState.FAILED,
+        (InstanceState.READY, InstanceTrigger.STOP_REQUESTED): InstanceState.DRAINING,
+        (InstanceState.READY, InstanceTrigger.WORKER_EXITED): InstanceState.FAILED,
+        (InstanceState.DRAINING, InstanceTrigger.DRAINED): InstanceState.STOPPING,
+        (InstanceState.DRAINING, InstanceTrigger.WORKER_EXITED): InstanceState.COLD,
+        (InstanceState.STOPPING, InstanceTrigger.WORKER_EXITED): InstanceState.COLD,
+        (InstanceState.FAILED, InstanceTrigger.LOAD_REQUESTED): InstanceState.QUEUED,
+    }
+
+
+def test_every_state_can_be_reached_and_left():
+    assert {state for state, _ in TRANSITIONS} == set(InstanceState)
+    assert set(TRANSITIONS.values()) == set(InstanceState)
+
+
+def test_a_process_is_gone_only_where_there_was_one():
+    assert {
+        state for state, trigger in TRANSITIONS if trigger is InstanceTrigger.WORKER_EXITED
+    } == ALIVE_STATES
+
+
+def test_the_outside_sees_six_words():
+    assert set(PUBLIC_STATES) == set(InstanceState)
+    assert set(PUBLIC_STATES.values()) == set(ModelState)
+    assert PUBLIC_STATES[InstanceState.QUEUED] is ModelState.WAITING_FOR_MEMORY
+
+
+def test_the_table_is_drawn_for_people():
+    text = as_markdown()
+    assert text.count("\n") == len(TRANSITIONS) + 2
+    assert "| queued | room_made | loading | loading |" in text
+
+
+def test_the_table_is_drawn_as_a_diagram():
+    text = as_mermaid()
+    assert text.startswith("stateDiagram-v2\n    [*] --> cold\n")
+    assert "    ready --> draining: stop_asked\n" in text
+    assert text.count("-->") == len(TRANSITIONS) + 1

@@ -1,0 +1,220 @@
+"""The coordinator over real worker processes with a made-up engine, on the real clock."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from typing import Any
+
+import psutil
+import pytest
+
+from wyoming_servers.core.clock import SystemClock
+from wyoming_servers.core.domain import (
+    ModelSpec,
+    ModelState,
+    Task,
+)
+from wyoming_servers.core.errors import (
+    BusyError,
+    ConductorError,
+    DeadlineError,
+    InferenceFailedError,
+    LoadFailedError,
+    OutOfMemoryError,
+)
+from wyoming_servers.core.event_bus import EventBus
+from wyoming_servers.core.events import ModelFailed
+from wyoming_servers.devices.host import HostProbe
+from wyoming_servers.scheduling.coordinator import Coordinator
+from wyoming_servers.scheduling.interface import (
+    DeviceStatus,
+    ModelStatus,
+)
+from wyoming_servers.scheduling.planner.policy import SchedulingPolicy
+from wyoming_servers.worker.process import ProcessLauncher
+
+MIB = 2**20
+AUDIO = b"\1\0" * 1_600
+
+
+class House:
+    """A coordinator with real processes; `patience` bounds everything."""
+
+    def __init__(self) -> None:
+        self.bus = EventBus()
+        self.probe = HostProbe()
+        self.policy = SchedulingPolicy(
+            reserve=0, budget="100%", ping_interval=0.3, stop_grace=1.0, memory_return_interval=0.05
+        )
+        self.specs: dict[str, ModelSpec] = {}
+        self.coordinator: Coordinator
+
+    def model(self, name: str, keep_alive: float = 300.0, **options: Any) -> None:
+        self.specs[name] = ModelSpec(
+            id=name,
+            task=Task.ASR,
+            engine="fake",
+            keep_alive=keep_alive,
+            memory_bytes=64 * MIB,
+            options=options,
+        )
+
+    async def start(self, **policy: Any) -> None:
+        self.coordinator = Coordinator(
+            self.specs,
+            ProcessLauncher(),
+            self.probe,
+            self.bus,
+            SystemClock(),
+            policy=replace(self.policy, **policy),
+            jitter=lambda: 0.5,
+        )
+        await self.coordinator.start()
+
+    async def ask(self, model: str, **request: Any) -> str:
+        """Have something transcribed; return the text."""
+        async with (
+            self.coordinator.lease(model) as lease,
+            lease.open({"fake": request}, payload=AUDIO) as run,
+        ):
+            return str((await run.result())["text"])
+
+    def status(self, model: str) -> ModelStatus:
+        (status,) = [s for s in self.coordinator.snapshot().models if s.spec.id == model]
+        return status
+
+    @property
+    def host(self) -> DeviceStatus:
+        (device,) = self.coordinator.snapshot().devices
+        return device
+
+    def pid(self, model: str) -> int:
+        pid = self.status(model).pid
+        assert pid is not None
+        return pid
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Wait until something is so."""
+        async with asyncio.timeout(20):
+            while not condition():  # noqa: ASYNC110  (not everything that is waited for is told)
+                await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    """A house in which everything has to be over after a minute."""
+    house = House()
+    children = set(psutil.Process().children())
+    async with asyncio.timeout(60):
+        yield house
+        await house.coordinator.stop(grace=0)
+        await house.probe.close()
+    assert set(psutil.Process().children()) <= children
+
+
+async def fails(work: Any) -> ConductorError:
+    """Return the coded error that something ends with."""
+    with pytest.raises(ConductorError) as caught:
+        await work
+    return caught.value
+
+
+async def test_a_model_is_measured_while_loaded_and_its_memory_returns_when_it_is_let_go(house):
+    house.model("a", memory_bytes=150 * MIB)
+    await house.start()
+    assert await house.ask("a") == "turn on the kitchen light"
+    await house.until(lambda: house.host.committed)
+    assert house.host.committed > 150 * MIB
+    pid = house.pid("a")
+    assert await house.coordinator.unload("a")
+    await house.until(lambda: house.status("a").state is ModelState.UNLOADED)
+    assert not psutil.pid_exists(pid)
+    await house.until(lambda: not house.host.returning)
+    assert (house.host.committed, house.host.reserved) == (0, 0)
+    assert house.status("a").memory_bytes > 150 * MIB  # the next estimate is the measured figure
+
+
+async def test_a_worker_that_is_killed_while_idle_is_replaced_for_the_next_request(house):
+    house.model("a")
+    await house.start()
+    await house.ask("a")
+    os.kill(house.pid("a"), signal.SIGKILL)
+    await house.until(lambda: house.status("a").state is ModelState.FAILED)
+    assert await house.ask("a")
+
+
+async def test_a_worker_that_is_killed_in_a_run_fails_it_and_no_other_model(house):
+    house.model("a")
+    house.model("b")
+    await house.start()
+    await house.ask("a")
+    await house.ask("b")
+    running = asyncio.ensure_future(house.ask("a", chunk_seconds=30.0))
+    await asyncio.sleep(0.2)
+    begun = time.monotonic()
+    os.kill(house.pid("a"), signal.SIGKILL)
+    assert await house.ask("b")
+    assert isinstance(await fails(running), InferenceFailedError)
+    assert time.monotonic() - begun < 2
+    assert await house.ask("a")
+
+
+async def test_a_worker_that_is_stopped_by_a_signal_ends_its_run_with_timeout(house):
+    house.model("a")
+    await house.start()
+    await house.ask("a")
+    running = asyncio.ensure_future(house.ask("a", chunk_seconds=30.0))
+    await asyncio.sleep(0.2)
+    os.kill(house.pid("a"), signal.SIGSTOP)
+    assert isinstance(await fails(running), DeadlineError)
+    assert await house.ask("a")
+    (failed,) = [n.event for n in house.bus.recent() if isinstance(n.event, ModelFailed)]
+    assert failed.code == "TIMEOUT"
+
+
+async def test_a_load_without_memory_is_tried_again_and_then_says_so(house, tmp_path):
+    fuse = tmp_path / "fuse"
+    fuse.touch()
+    house.model("once", load_error="memory", fuse=str(fuse))
+    house.model("always", load_error="memory")
+    await house.start()
+    assert await house.ask("once")
+    assert isinstance(await fails(house.ask("always")), OutOfMemoryError)
+
+
+async def test_a_worker_that_exits_at_load_is_tried_twice_for_the_request_that_waits(house):
+    house.model("a", load_error="exit")
+    house.model("b")
+    await house.start(backoff=(0.05, 0.05, 0.05))
+    error = await fails(house.ask("a"))
+    assert isinstance(error, LoadFailedError)
+    assert "status 1" in error.message
+    await fails(house.ask("a"))
+    error = await fails(house.ask("a"))
+    assert isinstance(error, BusyError)
+    assert error.retry_after is not None
+    assert await house.ask("b")
+
+
+async def test_a_load_that_takes_too_long_is_ended(house):
+    house.model("slow", load_seconds=30.0)
+    await house.start(load=0.5, strikes=1)
+    error = await fails(house.ask("slow"))
+    assert isinstance(error, DeadlineError)
+    assert psutil.Process().children() == []
+
+
+async def test_stopping_leaves_no_process_even_if_one_hangs(house):
+    house.model("a")
+    house.model("b", load_seconds=30.0)
+    await house.start(stop_grace=0.2)
+    await house.ask("a")
+    os.kill(house.pid("a"), signal.SIGSTOP)
+    loading = asyncio.ensure_future(house.ask("b"))
+    await asyncio.sleep(0.1)
+    await house.coordinator.stop(grace=0)
+    assert (await fails(loading)).code == "SHUTTING_DOWN"
+    assert psutil.Process().children() == []

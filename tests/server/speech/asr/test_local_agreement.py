@@ -1,0 +1,113 @@
+"""Words of a growing transcript: sent when they are certain, and never taken back."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wyoming_servers.speech.asr.local_agreement import LocalAgreement
+
+
+def grow(*texts: str) -> tuple[list[str], str]:
+    """Return the pieces that the first texts lead to, and the whole after the last."""
+    stable = LocalAgreement()
+    pieces = [piece for text in texts[:-1] if (piece := stable.update(text))]
+    return pieces, stable.finish(texts[-1])
+
+
+def test_words_are_sent_when_two_hypotheses_agree_and_more_words_follow() -> None:
+    pieces, text = grow(
+        "Turn on the kit",
+        "Turn on the kitchen light.",
+        "Turn on the kitchen light and the",
+        "Turn on the kitchen light and the fan in the hall",
+        "Turn on the kitchen light and the fan in the hall.",
+    )
+    assert pieces == ["Turn on the", " kitchen light", " and the"]
+    assert text == "Turn on the kitchen light and the fan in the hall."
+
+
+def test_one_hypothesis_alone_is_not_believed() -> None:
+    assert grow("Turn on the kitchen light", "Turn on the light.") == ([], "Turn on the light.")
+
+
+def test_marks_and_case_do_not_make_a_difference() -> None:
+    pieces, text = grow(
+        "turn on the light in the",
+        "Turn on the light, in the kitchen and",
+        "Turn on the light in the kitchen. And the fan.",
+    )
+    assert pieces == ["Turn on the light, in the"]
+    assert text == "Turn on the light, in the kitchen. And the fan."
+
+
+def test_a_mark_that_was_held_back_comes_with_what_follows() -> None:
+    pieces, text = grow(
+        "Turn on the light, I am", "Turn on the light, now and then", "Turn on the light, now."
+    )
+    assert pieces == ["Turn on the light"]
+    assert text == "Turn on the light, now."
+
+
+@pytest.mark.parametrize(
+    ("final", "text"),
+    [
+        ("Turn off the lights now.", "Turn of the lights now."),
+        ("Please turn of the lights now.", "Turn of the lights now."),
+        ("Turn of lights now.", "Turn of the lights now."),
+        ("Turn", "Turn of the"),
+        ("", "Turn of the"),
+    ],
+)
+def test_a_contradiction_at_the_end_takes_nothing_back(final: str, text: str) -> None:
+    stable = LocalAgreement()
+    stable.update("Turn of the lights now")
+    assert stable.update("Turn of the lights now") == "Turn of the"
+    assert stable.finish(final) == text
+    assert stable.contradicted
+
+
+def test_a_hypothesis_that_contradicts_is_passed_over() -> None:
+    stable = LocalAgreement()
+    for _ in range(2):
+        stable.update("Turn on the light now")
+    assert stable.text == "Turn on the"
+    for _ in range(2):
+        assert stable.update("Turn off the light now and then") == ""
+
+
+def test_scripts_without_spaces_are_sent_sign_by_sign() -> None:
+    pieces, text = grow("打开厨房", "打开厨房的灯", "打开厨房的灯。")
+    assert pieces == ["打开厨房"]
+    assert text == "打开厨房的灯。"
+
+
+WORDS = st.lists(
+    st.sampled_from(["turn", "Turn,", "on", "off", "the", "light.", "...", "灯", "-", "it's"]),
+    max_size=8,
+).map(" ".join)
+"""Texts of which many agree, with marks that stand alone."""
+
+
+@given(st.lists(WORDS, max_size=8), WORDS)
+def test_whatever_is_heard_the_pieces_begin_the_text(heard: list[str], final: str) -> None:
+    stable = LocalAgreement()
+    pieces = [stable.update(text) for text in heard]
+    whole = stable.finish(final)
+    assert "".join(pieces) == stable.text
+    assert whole.startswith(stable.text)
+    if not stable.text:
+        assert whole == final.strip()
+
+
+@given(st.lists(WORDS, max_size=8), WORDS)
+def test_without_a_contradiction_no_word_is_lost(heard: list[str], final: str) -> None:
+    stable = LocalAgreement()
+    for text in heard:
+        stable.update(text)
+    whole = stable.finish(final)
+
+    def letters(text: str) -> str:
+        return "".join(filter(str.isalnum, text)).casefold()
+
+    if not stable.contradicted:
+        assert letters(whole) == letters(final)

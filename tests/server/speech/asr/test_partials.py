@@ -1,0 +1,182 @@
+"""Transcripts that grow while somebody speaks, with a made-up voice and a scripted model."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from wyoming_servers.core.clock import FakeClock
+from wyoming_servers.core.domain import Priority
+from wyoming_servers.core.errors import InferenceFailedError
+from wyoming_servers.scheduling.interface import Snapshot
+from wyoming_servers.speech.asr.pipeline import (
+    AsrRequest,
+    Utterance,
+)
+from wyoming_servers.speech.fake import FakeCoordinator
+
+Make = Callable[..., Any]
+Sound = Callable[..., bytes]
+Live = Callable[[Utterance, bytes], Awaitable[None]]
+Published = Callable[[str], list[Any]]
+
+ASKED = AsrRequest(client="a", partials=True)
+GROWING = (
+    "Turn on the",
+    "Turn on the kitchen light and",
+    "Turn on the kitchen light and the fan",
+    "Turn on the kitchen light and the fan in the hall.",
+)
+
+
+async def collect(utterance: Utterance) -> list[str]:
+    return [piece async for piece in utterance.partial_texts()]
+
+
+async def test_the_pieces_begin_the_transcript_and_are_told_to_all(
+    make_asr: Make, script: Make, speech: Sound, quiet: Sound, live: Live, published: Published
+) -> None:
+    model = script(*GROWING)
+    async with make_asr().open(ASKED) as utterance:
+        collecting = asyncio.create_task(collect(utterance))
+        await live(utterance, speech(3.6) + quiet(1.0))
+        pieces = await collecting
+        text = (await utterance.finish()).text
+    assert text == GROWING[-1]
+    assert pieces == ["Turn on the", " kitchen light and", " the fan"]
+    *partials, speculation = [run.priority for run in model.runs]
+    assert partials == [Priority.BACKGROUND] * 3
+    assert speculation is Priority.SPECULATIVE
+    events = published("transcript_grew")
+    assert [event.text for event in events] == [
+        "Turn on the",
+        "Turn on the kitchen light and",
+        "Turn on the kitchen light and the fan",
+    ]
+    assert {(event.client, event.model) for event in events} == {("a", "asr/many")}
+
+
+async def test_nobody_gets_pieces_who_did_not_ask_for_them(
+    make_asr: Make, script: Make, speech: Sound, live: Live
+) -> None:
+    model = script(*GROWING)
+    async with make_asr().open(AsrRequest()) as utterance:
+        await live(utterance, speech(4.0))
+        assert model.runs == []
+
+
+async def test_the_configuration_asks_for_all_and_a_request_may_decline(
+    make_asr: Make, script: Make, speech: Sound, live: Live
+) -> None:
+    model = script(*GROWING)
+    pipeline = make_asr(partials=True)
+    async with pipeline.open(AsrRequest(partials=False)) as utterance:
+        await live(utterance, speech(2.0))
+        assert model.runs == []
+    async with pipeline.open(AsrRequest()) as utterance:
+        await live(utterance, speech(2.0))
+        assert model.runs
+
+
+async def test_the_pieces_end_with_the_turn_even_if_there_were_none(
+    make_asr: Make, script: Make, quiet: Sound, live: Live
+) -> None:
+    async with make_asr().open(ASKED) as utterance:
+        await live(utterance, quiet(0.5))
+        await utterance.end()
+        assert await collect(utterance) == []
+        assert (await utterance.finish()).text == ""
+
+
+async def test_a_slow_model_is_left_two_thirds_of_the_time_for_others(
+    make_asr: Make, script: Make, speech: Sound, live: Live
+) -> None:
+    model = script(*GROWING, seconds=1.0)
+    async with make_asr().open(ASKED) as utterance:
+        await live(utterance, speech(9.5))
+        assert len(model.runs) == 3
+
+
+async def test_silence_is_not_transcribed_again_and_again(
+    make_asr: Make, script: Make, speech: Sound, quiet: Sound, live: Live
+) -> None:
+    model = script(*GROWING)
+    async with make_asr(speculation=False, turn_detection=False).open(ASKED) as utterance:
+        await live(utterance, speech(0.5) + quiet(3.0))
+        assert model.runs == []
+
+
+async def test_a_pause_goes_before_it(
+    make_asr: Make, script: Make, speech: Sound, quiet: Sound, live: Live
+) -> None:
+    model = script(*GROWING, seconds=0.5)
+    async with make_asr().open(ASKED) as utterance:
+        await live(utterance, speech(1.3) + quiet(0.3))
+        partial, speculation = model.runs
+        assert partial.cancelled
+        assert (partial.priority, speculation.priority) == (
+            Priority.BACKGROUND,
+            Priority.SPECULATIVE,
+        )
+
+
+async def test_it_stops_as_soon_as_another_needs_the_model(
+    make_asr: Make, script: Make, speech: Sound, live: Live, clock: FakeClock
+) -> None:
+    model = script(*GROWING, seconds=0.5)
+    pipeline = make_asr()
+    async with pipeline.open(AsrRequest()) as other:
+        await live(other, speech(0.5))
+        async with pipeline.open(ASKED) as utterance:
+            await live(utterance, speech(1.2))
+            assert len(model.runs) == 1
+            finishing = asyncio.ensure_future(other.finish())
+            await clock.run_ready_tasks()
+            assert model.runs[0].cancelled
+            await clock.advance(0.6)
+            assert (await finishing).text
+            assert len(model.runs) == 2
+
+
+async def test_it_does_not_begin_while_another_holds_the_model(
+    make_asr: Make,
+    script: Make,
+    speech: Sound,
+    live: Live,
+    coordinator: FakeCoordinator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = script(*GROWING)
+    usual = coordinator.snapshot
+
+    def snapshot() -> Snapshot:
+        return replace(usual(), models=tuple(replace(m, leases=2) for m in usual().models))
+
+    monkeypatch.setattr(coordinator, "snapshot", snapshot)
+    async with make_asr().open(ASKED) as utterance:
+        await live(utterance, speech(3.0))
+        assert model.runs == []
+
+
+async def test_one_that_fails_is_no_failure_of_the_request(
+    make_asr: Make, script: Make, speech: Sound, quiet: Sound, live: Live, published: Published
+) -> None:
+    model = script(GROWING[-1], errors={0: InferenceFailedError("x")})
+    async with make_asr().open(ASKED) as utterance:
+        await live(utterance, speech(4.0) + quiet(0.6))
+        assert (await utterance.finish()).text == GROWING[-1]
+    assert len(model.runs) == 2
+    assert [event.code for event in published("request_finished")] == [""]
+
+
+async def test_leaving_in_the_middle_of_it_leaves_nothing(
+    make_asr: Make, script: Make, speech: Sound, live: Live, coordinator: FakeCoordinator
+) -> None:
+    model = script(*GROWING, seconds=9.0)
+    async with make_asr().open(ASKED) as utterance:
+        await live(utterance, speech(1.5))
+    assert model.runs[0].cancelled
+    assert coordinator.active_leases == 0
+    assert not [task for task in asyncio.all_tasks() if task.get_name() == "partials"]

@@ -1,0 +1,375 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from wyoming_servers.core.clock import FakeClock
+from wyoming_servers.core.domain import (
+    SPEECH_FORMAT,
+    AudioFormat,
+    Task,
+)
+from wyoming_servers.core.errors import (
+    BadRequestError,
+    DeadlineError,
+    InferenceFailedError,
+    InternalError,
+    LoadFailedError,
+    UnsupportedLanguageError,
+)
+from wyoming_servers.speech.asr.pipeline import (
+    AsrRequest,
+    Transcript,
+    Utterance,
+)
+from wyoming_servers.speech.fake import (
+    FakeCoordinator,
+    ScriptedRun,
+)
+from wyoming_servers.worker.interface import OutputChunk
+
+Make = Callable[..., Any]
+Sound = Callable[..., bytes]
+Published = Callable[[str], list[Any]]
+
+
+async def feed(utterance: Utterance, pcm: bytes, audio: AudioFormat = SPEECH_FORMAT) -> None:
+    """Feed in 30 ms pieces, as a satellite does."""
+    step = audio.bytes_for(0.03)
+    for start in range(0, len(pcm), step):
+        await utterance.feed(pcm[start : start + step], audio)
+
+
+async def transcribe(utterance: Utterance, pcm: bytes) -> Transcript:
+    """Listen to a whole utterance."""
+    async with utterance:
+        await feed(utterance, pcm)
+        return await utterance.finish()
+
+
+async def test_speech_comes_back_as_one_trimmed_transcript(
+    make_asr: Make, coordinator: FakeCoordinator, speech: Sound, published: Published
+) -> None:
+    async with make_asr().open(AsrRequest(client="a")) as utterance:
+        await feed(utterance, speech(2.0))
+        transcript = await utterance.finish()
+    assert transcript.text == "2.0 seconds"
+    assert transcript.language == "en"
+    assert transcript.seconds == pytest.approx(2.0, abs=0.1)
+    assert coordinator.leased == ["asr/many"]
+    assert coordinator.active_leases == 0
+    (event,) = published("request_finished")
+    assert (event.code, event.model, event.client) == ("", "asr/many", "a")
+    assert set(event.stages) == {"speech", "queue", "inference"}
+    assert event.audio_seconds > 0
+
+
+async def test_the_model_is_called_at_the_first_speech_and_not_before(
+    make_asr: Make,
+    coordinator: FakeCoordinator,
+    speech: Sound,
+    quiet: Sound,
+    published: Published,
+) -> None:
+    async with make_asr().open(AsrRequest(client="a")) as utterance:
+        await feed(utterance, quiet(2.0))
+        assert (coordinator.active_leases, published("speech_started")) == (0, [])
+        await feed(utterance, speech(0.5))
+        await asyncio.sleep(0)
+        assert coordinator.active_leases == 1
+        assert [event.client for event in published("speech_started")] == ["a"]
+        await feed(utterance, speech(0.5) + quiet(0.5) + speech(0.5))
+        assert len(published("speech_started")) == 1
+
+
+async def test_silence_is_an_empty_transcript_without_any_model(
+    make_asr: Make, coordinator: FakeCoordinator, quiet: Sound
+) -> None:
+    async with make_asr().open(AsrRequest()) as utterance:
+        await feed(utterance, quiet(3.0))
+        assert (await utterance.finish()).text == ""
+    assert (coordinator.leased, coordinator.runs) == ([], [])
+
+
+async def test_no_audio_at_all_is_an_empty_transcript(make_asr: Make) -> None:
+    async with make_asr().open(AsrRequest()) as utterance:
+        await utterance.feed(b"", SPEECH_FORMAT)
+        assert (await utterance.finish()).text == ""
+
+
+async def test_a_word_that_ends_with_the_audio_is_heard(
+    make_asr: Make, speech: Sound, quiet: Sound
+) -> None:
+    assert (await transcribe(make_asr().open(AsrRequest()), quiet(0.96) + speech(0.12))).text
+
+
+async def test_a_pause_ends_the_turn(make_asr: Make, speech: Sound, quiet: Sound) -> None:
+    async with make_asr(silence=0.7).open(AsrRequest()) as utterance:
+        await feed(utterance, speech(1.0) + quiet(0.5))
+        assert not utterance.ended.is_set()
+        await feed(utterance, quiet(0.4))
+        assert utterance.ended.is_set()
+        await feed(utterance, speech(5.0))
+        assert (await utterance.finish()).seconds == pytest.approx(1.8, abs=0.2)
+
+
+@pytest.mark.parametrize(("sensitivity", "ends"), [("aggressive", True), ("relaxed", False)])
+async def test_the_client_says_how_patient_to_be(
+    make_asr: Make, speech: Sound, quiet: Sound, sensitivity: str, ends: bool
+) -> None:
+    request = AsrRequest(vad_sensitivity=sensitivity)
+    async with make_asr().open(request) as utterance:
+        await feed(utterance, speech(1.0) + quiet(0.6))
+        assert utterance.ended.is_set() is ends
+
+
+async def test_nobody_speaking_ends_the_turn(make_asr: Make, quiet: Sound) -> None:
+    async with make_asr(no_speech_timeout=2).open(AsrRequest()) as utterance:
+        await feed(utterance, quiet(2.2))
+        assert utterance.ended.is_set()
+        assert (await utterance.finish()).text == ""
+
+
+@pytest.mark.parametrize("request_says", [False, None])
+async def test_without_turn_detection_the_client_ends_the_turn(
+    make_asr: Make, speech: Sound, quiet: Sound, request_says: bool | None
+) -> None:
+    pipeline = make_asr(turn_detection=request_says is False)
+    async with pipeline.open(AsrRequest(turn_detection=request_says)) as utterance:
+        await feed(utterance, quiet(12.0) + speech(1.0) + quiet(5.0) + speech(1.0))
+        assert not utterance.ended.is_set()
+        transcript = await utterance.finish()
+    assert transcript.seconds == pytest.approx(8.0, abs=1.1)
+
+
+async def test_an_endless_utterance_is_cut_and_transcribed(
+    make_asr: Make, coordinator: FakeCoordinator, speech: Sound
+) -> None:
+    async with make_asr(max_utterance=3, turn_detection=False).open(AsrRequest()) as utterance:
+        await utterance.feed(speech(60.0), SPEECH_FORMAT)
+        assert utterance.ended.is_set()
+        transcript = await utterance.finish()
+    assert transcript.seconds == pytest.approx(3.0, abs=0.3)
+    assert len(coordinator.runs[0].received) < 4 * 32_000
+
+
+async def test_endless_silence_ends_even_without_turn_detection(
+    make_asr: Make, quiet: Sound
+) -> None:
+    pipeline = make_asr(max_utterance=3, no_speech_timeout=2, turn_detection=False)
+    async with pipeline.open(AsrRequest()) as utterance:
+        await utterance.feed(quiet(60.0), SPEECH_FORMAT)
+        assert utterance.ended.is_set()
+        assert (await utterance.finish()).text == ""
+
+
+async def test_silence_before_the_speech_is_not_transcribed(
+    make_asr: Make, speech: Sound, quiet: Sound
+) -> None:
+    async with make_asr().open(AsrRequest()) as utterance:
+        await feed(utterance, quiet(8.0) + speech(1.0))
+        assert (await utterance.finish()).seconds == pytest.approx(2.0, abs=0.2)
+
+
+@pytest.mark.parametrize(
+    "audio", [AudioFormat(48_000), AudioFormat(8_000), AudioFormat(44_100, channels=2)], ids=str
+)
+async def test_other_rates_and_channels_are_converted(
+    make_asr: Make, coordinator: FakeCoordinator, speech: Sound, audio: AudioFormat
+) -> None:
+    async with make_asr().open(AsrRequest()) as utterance:
+        await feed(utterance, speech(2.0, audio.rate, audio.channels), audio)
+        assert (await utterance.finish()).text == "2.0 seconds"
+    assert len(coordinator.runs[0].received) == pytest.approx(64_000, abs=3_200)
+
+
+async def test_the_format_may_change_in_the_middle(make_asr: Make, speech: Sound) -> None:
+    async with make_asr().open(AsrRequest()) as utterance:
+        await feed(utterance, speech(1.0))
+        await feed(utterance, speech(1.0, 48_000), AudioFormat(48_000))
+        assert (await utterance.finish()).text == "2.0 seconds"
+
+
+async def test_an_impossible_format_is_the_clients_fault(make_asr: Make) -> None:
+    async with make_asr().open(AsrRequest()) as utterance:
+        with pytest.raises(BadRequestError):
+            await utterance.feed(bytes(100), AudioFormat(1))
+
+
+async def test_an_unknown_language_is_refused_and_counted(
+    make_asr: Make, published: Published
+) -> None:
+    with pytest.raises(UnsupportedLanguageError):
+        make_asr().open(AsrRequest(language="xx"))
+    assert [event.code for event in published("request_finished")] == ["UNSUPPORTED_LANGUAGE"]
+
+
+async def test_the_worker_is_told_what_was_asked_for(
+    make_asr: Make, coordinator: FakeCoordinator, speech: Sound
+) -> None:
+    request = AsrRequest(
+        language="de-DE",
+        names=("Küche", " ", "Ecobee"),
+        terms=("dimmen",),
+        task="translate",
+    )
+    async with make_asr(languages=["en", "de"], beam_size=3, initial_prompt="Hallo").open(
+        request
+    ) as utterance:
+        await feed(utterance, speech(1.0))
+        await utterance.finish()
+    assert coordinator.runs[0].request == {
+        "language": "de",
+        "languages": ["en", "de"],
+        "beam_size": 3,
+        "task": "translate",
+        "initial_prompt": "Hallo",
+        "names": ["Küche", "Ecobee"],
+        "terms": ["dimmen"],
+        "word_timestamps": False,
+    }
+
+
+class Words:
+    """A vocabulary that is kept somewhere."""
+
+    names = ("Ecobee", "Aunt Ada")
+    terms = ("dim",)
+
+
+async def test_stored_words_follow_those_of_the_request_and_none_comes_twice(
+    make_asr: Make, coordinator: FakeCoordinator, speech: Sound
+) -> None:
+    stored = Words()
+    pipeline = make_asr(vocabulary=stored)
+    for name in ("Aunt Ada", "Uncle Bob"):
+        stored.names = ("Ecobee", name)
+        request = AsrRequest(names=("Kitchen", "Ecobee"), terms=("blink",))
+        async with pipeline.open(request) as utterance:
+            await feed(utterance, speech(1.0))
+            await utterance.finish()
+    first, second = (run.request for run in coordinator.runs)
+    assert first["names"] == ["Kitchen", "Ecobee", "Aunt Ada"]
+    assert first["terms"] == ["blink", "dim"]
+    assert second["names"] == ["Kitchen", "Ecobee", "Uncle Bob"]
+
+
+async def test_leaving_while_somebody_speaks_frees_the_model(
+    make_asr: Make, coordinator: FakeCoordinator, speech: Sound, published: Published
+) -> None:
+    async with make_asr().open(AsrRequest()) as utterance:
+        await feed(utterance, speech(1.0))
+        await asyncio.sleep(0)
+        assert coordinator.active_leases == 1
+    assert coordinator.active_leases == 0
+    assert utterance._hearing._activity.closed
+    assert [event.code for event in published("request_finished")] == ["CANCELLED"]
+
+
+async def test_leaving_while_the_model_loads_leaves_its_queue(
+    make_asr: Make, coordinator: FakeCoordinator, speech: Sound
+) -> None:
+    coordinator.gate.clear()
+    async with make_asr().open(AsrRequest()) as utterance:
+        await feed(utterance, speech(1.0))
+        await asyncio.sleep(0)
+        assert coordinator.waiting == 1
+    assert coordinator.waiting == 0
+
+
+async def never(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
+    await asyncio.Event().wait()
+    yield OutputChunk({})
+
+
+async def test_an_answer_that_does_not_come_is_a_timeout_and_cancels_the_run(
+    make_asr: Make,
+    coordinator: FakeCoordinator,
+    speech: Sound,
+    clock: FakeClock,
+    published: Published,
+) -> None:
+    coordinator.inferences[Task.ASR] = never
+    utterance = make_asr(limits={"request": 5}).open(AsrRequest())
+
+    async def listen() -> None:
+        async with utterance:
+            await feed(utterance, speech(1.0))
+            await utterance.finish()
+
+    task = asyncio.create_task(listen())
+    await asyncio.sleep(0.05)
+    await clock.advance(5.1)
+    with pytest.raises(DeadlineError, match="asr/many"):
+        await task
+    assert coordinator.runs[0].cancelled
+    assert coordinator.active_leases == 0
+    assert [event.code for event in published("request_finished")] == ["TIMEOUT"]
+
+
+async def test_a_model_that_never_becomes_ready_is_a_timeout(
+    make_asr: Make, coordinator: FakeCoordinator, speech: Sound, clock: FakeClock
+) -> None:
+    coordinator.gate.clear()
+    async with make_asr(limits={"request": 5}).open(AsrRequest()) as utterance:
+        await feed(utterance, speech(1.0))
+        task = asyncio.create_task(utterance.finish())
+        await clock.advance(5.1)
+        with pytest.raises(DeadlineError):
+            await task
+    assert coordinator.waiting == 0
+
+
+async def test_a_model_that_cannot_be_loaded_ends_the_turn_at_once(
+    make_asr: Make, coordinator: FakeCoordinator, speech: Sound, published: Published
+) -> None:
+    coordinator.lease_errors.append(LoadFailedError("broken file"))
+    utterance = make_asr().open(AsrRequest())
+    async with utterance:
+        await feed(utterance, speech(0.5))
+        await asyncio.wait_for(utterance.ended.wait(), 5)
+        with pytest.raises(LoadFailedError, match="broken file"):
+            await utterance.finish()
+    assert [event.code for event in published("request_finished")] == ["LOAD_FAILED"]
+
+
+async def test_a_worker_that_dies_is_told_as_it_is(
+    make_asr: Make, coordinator: FakeCoordinator, speech: Sound
+) -> None:
+    async def die(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
+        raise InferenceFailedError("killed by signal 9")
+        yield OutputChunk({})
+
+    coordinator.inferences[Task.ASR] = die
+    with pytest.raises(InferenceFailedError, match="signal 9"):
+        await transcribe(make_asr().open(AsrRequest()), speech(1.0))
+    assert coordinator.active_leases == 0
+
+
+async def test_an_answer_without_a_text_is_our_bug(
+    make_asr: Make, coordinator: FakeCoordinator, speech: Sound
+) -> None:
+    async def mumble(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
+        run.answer = {"text": None}
+        yield OutputChunk({})
+
+    coordinator.inferences[Task.ASR] = mumble
+    with pytest.raises(InternalError):
+        await transcribe(make_asr().open(AsrRequest()), speech(1.0))
+
+
+async def test_minutes_of_audio_at_once_let_others_run(make_asr: Make, quiet: Sound) -> None:
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    async with make_asr().open(AsrRequest()) as utterance:
+        await utterance.feed(quiet(5.0), SPEECH_FORMAT)
+    task.cancel()
+    assert turns >= 15

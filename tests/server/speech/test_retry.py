@@ -1,0 +1,321 @@
+"""A request whose worker failed is made once more, if nothing of its answer was sent."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from wyoming_servers.core.clock import FakeClock
+from wyoming_servers.core.domain import (
+    SPEECH_FORMAT,
+    Placement,
+    Task,
+)
+from wyoming_servers.core.errors import (
+    BadRequestError,
+    BusyError,
+    CancelledError,
+    ConductorError,
+    DeadlineError,
+    DeviceLostError,
+    InferenceFailedError,
+    InternalError,
+    LoadFailedError,
+    OutOfMemoryError,
+    ShuttingDownError,
+    UnsupportedLanguageError,
+)
+from wyoming_servers.core.event_bus import EventBus
+from wyoming_servers.scheduling.interface import (
+    DeviceStatus,
+    InstanceStatus,
+    Snapshot,
+)
+from wyoming_servers.scheduling.memory_wait import MEMORY_WAIT_SECONDS
+from wyoming_servers.speech.asr.pipeline import AsrRequest
+from wyoming_servers.speech.fake import (
+    FakeCoordinator,
+    FakeInference,
+    ScriptedRun,
+    synthesize_tone,
+    transcribe_duration,
+)
+from wyoming_servers.speech.retry import Retry
+from wyoming_servers.speech.tts.pipeline import TtsRequest
+from wyoming_servers.telemetry.request_timer import RequestTimer
+from wyoming_servers.worker.interface import OutputChunk
+
+Make = Callable[..., Any]
+Sound = Callable[..., bytes]
+Published = Callable[[str], list[Any]]
+
+DIED = InferenceFailedError("The worker is gone.")
+
+
+def failing(engine: FakeInference, *errors: ConductorError, after: bytes = b"") -> FakeInference:
+    """Let the first runs of an engine fail, one with each error, after some output."""
+    left = list(errors)
+
+    async def run(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
+        if not left:
+            async for chunk in engine(run):
+                yield chunk
+            return
+        if after:
+            yield OutputChunk({}, after)
+        raise left.pop(0)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("error", "worth_it"),
+    [
+        (InferenceFailedError("x"), True),
+        (DeviceLostError("x"), True),
+        (DeadlineError("x"), True),
+        (LoadFailedError("x"), True),
+        (OutOfMemoryError("x"), True),
+        (BadRequestError("x"), False),
+        (UnsupportedLanguageError("x"), False),
+        (BusyError("x"), False),
+        (ShuttingDownError("x"), False),
+        (CancelledError("x"), False),
+        (InternalError("x"), False),
+    ],
+)
+async def test_what_another_process_may_do_is_tried_once(
+    error: ConductorError, worth_it: bool, bus: EventBus, clock: FakeClock
+) -> None:
+    retry = Retry(RequestTimer(Task.ASR, "a", bus, clock))
+    assert retry.should_retry(error) is worth_it
+    assert retry.should_retry(error) is False
+    assert len(bus.recent()) == worth_it
+
+
+async def test_an_utterance_whose_worker_died_is_heard_by_another(
+    make_asr: Make, coordinator: FakeCoordinator, speech: Sound, published: Published
+) -> None:
+    coordinator.inferences[Task.ASR] = failing(transcribe_duration, DIED)
+    async with make_asr().open(AsrRequest(client="a")) as utterance:
+        await utterance.feed(speech(2.0), SPEECH_FORMAT)
+        assert (await utterance.finish()).text == "2.0 seconds"
+    assert coordinator.leased == ["asr/many", "asr/many"]
+    assert coordinator.active_leases == 0
+    (retried,) = published("request_retried")
+    assert (retried.kind, retried.model, retried.client) == ("asr", "asr/many", "a")
+    assert (retried.code, retried.message) == ("INFERENCE_FAILED", "The worker is gone.")
+    (finished,) = published("request_finished")
+    assert finished.code == ""
+
+
+async def test_an_utterance_is_not_tried_a_third_time(
+    make_asr: Make, coordinator: FakeCoordinator, speech: Sound, published: Published
+) -> None:
+    coordinator.inferences[Task.ASR] = failing(
+        transcribe_duration, DIED, DeviceLostError("Gone again.")
+    )
+    async with make_asr().open(AsrRequest()) as utterance:
+        await utterance.feed(speech(1.0), SPEECH_FORMAT)
+        with pytest.raises(DeviceLostError):
+            await utterance.finish()
+    assert len(coordinator.runs) == 2
+    assert coordinator.active_leases == 0
+    assert len(published("request_retried")) == 1
+
+
+async def test_a_lease_that_is_refused_is_not_asked_for_again(
+    make_asr: Make, coordinator: FakeCoordinator, speech: Sound, published: Published
+) -> None:
+    coordinator.lease_errors = [LoadFailedError("It does not load.")]
+    async with make_asr().open(AsrRequest()) as utterance:
+        await utterance.feed(speech(1.0), SPEECH_FORMAT)
+        with pytest.raises(LoadFailedError):
+            await utterance.finish()
+    assert published("request_retried") == []
+
+
+async def test_the_second_try_of_an_utterance_ends_at_the_same_deadline(
+    make_asr: Make, coordinator: FakeCoordinator, speech: Sound, clock: FakeClock
+) -> None:
+    async def slow(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
+        await clock.sleep(7)
+        if len(coordinator.runs) == 1:
+            raise DIED
+        yield OutputChunk({})
+
+    coordinator.inferences[Task.ASR] = slow
+    async with make_asr(limits={"request": 10}).open(AsrRequest()) as utterance:
+        await utterance.feed(speech(1.0), SPEECH_FORMAT)
+        await utterance.end()
+        task = asyncio.ensure_future(utterance.finish())
+        await clock.advance(9.9)
+        assert len(coordinator.runs) == 2
+        assert not task.done()
+        await clock.advance(0.2)
+        with pytest.raises(DeadlineError):
+            await task
+    assert coordinator.active_leases == 0
+
+
+async def test_a_voice_that_died_before_its_first_audio_is_replaced(
+    make_tts: Make, coordinator: FakeCoordinator, published: Published
+) -> None:
+    coordinator.inferences[Task.TTS] = failing(synthesize_tone, DIED, after=b"\x01\x00" * 100)
+    async with make_tts().open(TtsRequest(client="b")) as voice:
+        voice.feed("One sentence. And another.")
+        voice.end()
+        audio = b"".join([chunk async for chunk in voice])
+    assert [run.request["text"] for run in coordinator.runs] == [
+        "One sentence.",
+        "One sentence.",
+        "And another.",
+    ]
+    assert b"\x01\x00" not in audio[:200]
+    assert coordinator.leased == ["tts/joe", "tts/joe"]
+    assert coordinator.active_leases == 0
+    (retried,) = published("request_retried")
+    assert (retried.kind, retried.client) == ("tts", "b")
+
+
+async def test_a_voice_that_died_after_its_first_audio_is_an_error(
+    make_tts: Make, coordinator: FakeCoordinator, published: Published
+) -> None:
+    coordinator.inferences[Task.TTS] = failing(synthesize_tone, DIED, after=b"\x01\x00" * 8_000)
+    async with make_tts().open(TtsRequest()) as voice:
+        voice.feed("One sentence.")
+        voice.end()
+        with pytest.raises(InferenceFailedError):
+            async for _ in voice:
+                pass
+    assert len(coordinator.runs) == 1
+    assert published("request_retried") == []
+
+
+async def test_a_voice_that_dies_in_a_later_sentence_is_an_error(
+    make_tts: Make, coordinator: FakeCoordinator
+) -> None:
+    async def second_fails(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
+        if len(coordinator.runs) == 2:
+            raise DIED
+        async for chunk in synthesize_tone(run):
+            yield chunk
+
+    coordinator.inferences[Task.TTS] = second_fails
+    async with make_tts().open(TtsRequest()) as voice:
+        voice.feed("This is the first one. And this is the second.")
+        voice.end()
+        with pytest.raises(InferenceFailedError):
+            async for _ in voice:
+                pass
+    assert len(coordinator.runs) == 2
+
+
+async def test_a_text_the_engine_cannot_say_is_not_tried_again(
+    make_tts: Make, coordinator: FakeCoordinator
+) -> None:
+    coordinator.inferences[Task.TTS] = failing(synthesize_tone, BadRequestError("No such speaker."))
+    async with make_tts().open(TtsRequest()) as voice:
+        voice.feed("One sentence.")
+        voice.end()
+        with pytest.raises(BadRequestError):
+            async for _ in voice:
+                pass
+    assert len(coordinator.runs) == 1
+
+
+async def test_a_voice_whose_time_is_up_is_not_tried_again(
+    make_tts: Make, coordinator: FakeCoordinator, clock: FakeClock
+) -> None:
+    async def late(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
+        yield OutputChunk({})
+        await clock.sleep(6)
+        yield OutputChunk({})
+        await clock.sleep(6)
+        raise DIED
+
+    coordinator.inferences[Task.TTS] = late
+    async with make_tts(limits={"request": 10}).open(TtsRequest()) as voice:
+        voice.feed("One sentence.")
+        voice.end()
+        task = asyncio.ensure_future(anext(aiter(voice)))
+        await clock.advance(13)
+        with pytest.raises(InferenceFailedError):
+            await task
+    assert len(coordinator.runs) == 1
+
+
+class Leaving(FakeCoordinator):
+    """A coordinator that sees a model leave a device until the test says that it is gone."""
+
+    def __init__(self, *, stopping: str = "", returning: str = "") -> None:
+        super().__init__({})
+        self.stopping, self.returning = stopping, returning
+
+    def snapshot(self) -> Snapshot:
+        gone = InstanceStatus("asr/english", Placement(self.stopping), "stopping")
+        device = DeviceStatus(self.returning, "x", 9, 9, 9, 0, 0, returning=1)
+        return Snapshot(
+            (), (device,) if self.returning else (), 0, (gone,) if self.stopping else ()
+        )
+
+
+@pytest.mark.parametrize("what", ["stopping", "returning"])
+async def test_memory_that_is_coming_back_is_waited_for(
+    what: str, bus: EventBus, clock: FakeClock
+) -> None:
+    retry = Retry(RequestTimer(Task.ASR, "a", bus, clock))
+    assert retry.should_retry(OutOfMemoryError("Full."))
+    coordinator = Leaving(**{what: "cuda:0"})
+    waiting = asyncio.ensure_future(retry.wait_for_memory(coordinator, clock, "cuda:0"))
+    await clock.advance(1)
+    assert not waiting.done()
+    coordinator.stopping = coordinator.returning = ""
+    await clock.advance(0.1)
+    assert waiting.done()
+
+
+async def test_memory_that_does_not_come_back_is_not_waited_for_for_ever(
+    bus: EventBus, clock: FakeClock
+) -> None:
+    retry = Retry(RequestTimer(Task.ASR, "a", bus, clock))
+    retry.should_retry(OutOfMemoryError("Full."))
+    waiting = asyncio.ensure_future(retry.wait_for_memory(Leaving(stopping="cpu"), clock, "cpu"))
+    await clock.advance(MEMORY_WAIT_SECONDS + 0.1)
+    assert waiting.done()
+
+
+@pytest.mark.parametrize(
+    ("error", "device"), [(DIED, "cpu"), (OutOfMemoryError("Full."), "cuda:1")]
+)
+async def test_what_another_device_or_another_fault_needs_is_not_waited_for(
+    error: ConductorError, device: str, bus: EventBus, clock: FakeClock
+) -> None:
+    retry = Retry(RequestTimer(Task.ASR, "a", bus, clock))
+    retry.should_retry(error)
+    await asyncio.wait_for(retry.wait_for_memory(Leaving(stopping="cpu"), clock, device), 1)
+
+
+async def test_no_lease_is_held_while_memory_comes_back(
+    make_asr: Make, make_tts: Make, coordinator: FakeCoordinator, speech: Sound, clock: FakeClock
+) -> None:
+    full = OutOfMemoryError("Full.")
+    coordinator.inferences |= {
+        Task.ASR: failing(transcribe_duration, full),
+        Task.TTS: failing(synthesize_tone, full),
+    }
+    leaving = Leaving(stopping="cpu")
+    coordinator.snapshot = leaving.snapshot  # type: ignore[method-assign]
+    async with make_asr().open(AsrRequest()) as utterance, make_tts().open(TtsRequest()) as voice:
+        await utterance.feed(speech(1.0), SPEECH_FORMAT)
+        transcript = asyncio.ensure_future(utterance.finish())
+        voice.feed("One sentence.")
+        voice.end()
+        audio = asyncio.ensure_future(anext(aiter(voice)))
+        await clock.advance(2)
+        assert (len(coordinator.runs), coordinator.active_leases) == (2, 0)
+        leaving.stopping = ""
+        await clock.advance(0.2)
+        assert (await transcript).text == "1.0 seconds"
+        assert await audio

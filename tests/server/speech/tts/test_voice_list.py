@@ -1,0 +1,81 @@
+"""Every voice there is, here or not."""
+
+import pytest
+
+from wyoming_servers.core.domain import (
+    ModelSpec,
+    Task,
+)
+from wyoming_servers.models.catalog import ModelEntry
+from wyoming_servers.speech.tts.voices import VoiceRegistry, list_voices
+
+
+def entry(model: str, *offers: dict[str, object], kind: str = "tts") -> ModelEntry:
+    return ModelEntry.model_validate(
+        {
+            "id": model, "kind": kind, "engine": "fake", "title": model, "version": "1",
+            "licence": "MIT", "attribution": {"name": "x", "url": ""}, "languages": ["en"],
+            "options": {"mixes": True}, "offers": offers,
+        }
+    )  # fmt: skip
+
+
+def spec(entry: ModelEntry, *names: str) -> ModelSpec:
+    """An installed model, of whose voices only these can be played."""
+    return ModelSpec(
+        entry.id,
+        Task.TTS,
+        "fake",
+        languages=entry.languages,
+        offers=tuple(offer.to_offer() for offer in entry.offers if offer.name in names),
+        options=entry.options,
+    )
+
+
+HEART = {"name": "af_heart", "quality": "A"}
+ADAM = {"name": "am_adam", "quality": "F+"}
+YUNXI = {"name": "zm_yunxi", "languages": ["zh-CN"], "needs": ["no-such-reader"]}
+CPU = entry("kokoro/onnx", HEART, ADAM, YUNXI)
+GPU = entry("kokoro/torch", HEART, ADAM, YUNXI)
+OTHER = entry("piper/joe", {"name": "en_US-joe", "quality": "medium"})
+EARS = entry("whisper/base", kind="asr")
+
+
+@pytest.mark.parametrize("entries", [(EARS, CPU, GPU, OTHER), (OTHER, GPU, CPU, EARS)])
+def test_what_can_be_played_comes_first_and_nothing_twice(entries) -> None:
+    book = VoiceRegistry({CPU.id: spec(CPU, "af_heart", "am_adam")}, "am_adam", ("af_heart@slow",))
+    found = {voice.name: voice for voice in list_voices(entries, book)}
+    assert list(found)[:3] == ["am_adam", "af_heart", "af_heart@slow"]
+    assert set(found) == {"am_adam", "af_heart", "af_heart@slow", "zm_yunxi", "en_US-joe"}
+    assert [voice.installed for voice in found.values()] == [True, True, True, False, False]
+    assert found["af_heart@slow"].quality == "A"
+    assert found["am_adam"].entry is CPU
+    assert found["en_US-joe"].needs == ("piper/joe",)
+
+
+def test_what_a_voice_of_an_installed_model_lacks_is_named() -> None:
+    book = VoiceRegistry({CPU.id: spec(CPU, "af_heart", "am_adam")}, "am_adam")
+    (chinese,) = (voice for voice in list_voices([CPU], book) if voice.name == "zm_yunxi")
+    assert (chinese.needs, chinese.languages) == (("no-such-reader",), ("zh-CN",))
+    (chinese,) = (
+        voice for voice in list_voices([CPU], VoiceRegistry({}, "x")) if voice.name == "zm_yunxi"
+    )
+    assert chinese.needs == ("kokoro/onnx", "no-such-reader")
+
+
+def test_an_installed_model_without_its_engine_needs_the_engine_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        "wyoming_servers.models.requirements.ENGINE_REQUIREMENTS", {"fake": ("no-such-engine",)}
+    )
+    book = VoiceRegistry({OTHER.id: spec(OTHER)}, "en_US-joe")
+    (voice,) = list_voices([OTHER], book)
+    assert voice.needs == ("no-such-engine",)
+
+
+def test_a_mix_has_the_quality_of_its_first_voice() -> None:
+    mix = "am_adam*0.3+af_heart*0.7"
+    book = VoiceRegistry({CPU.id: spec(CPU, "af_heart", "am_adam")}, mix)
+    assert list_voices([CPU], book)[0].name == mix
+    assert list_voices([CPU], book)[0].quality == "F+"

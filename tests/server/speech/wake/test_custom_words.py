@@ -1,0 +1,91 @@
+"""The user's own wake words, while files come, change and go."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from wyoming_servers.config.custom_wake_words import (
+    CustomWakeWords,
+    phrase_from_name,
+    scan_wake_words,
+    wake_words_folder,
+)
+from wyoming_servers.config.schema import Config
+from wyoming_servers.core.domain import Offer
+
+
+def names(words: CustomWakeWords, engine: str = "openwakeword") -> list[str]:
+    return [offer.name for offer in words.for_engine(engine)]
+
+
+@pytest.mark.parametrize(
+    ("name", "phrase"),
+    [
+        ("hey_jarvis", "hey jarvis"),
+        ("hey_jarvis_v0.1", "hey jarvis"),
+        ("Computer-v2", "Computer"),
+        ("dr_who_3", "dr who"),
+        ("marvin", "marvin"),
+    ],
+)
+def test_the_phrase_is_the_name_in_words_without_its_version(name: str, phrase: str) -> None:
+    assert phrase_from_name(name) == phrase
+
+
+def test_only_models_are_words_and_a_description_makes_one_microwakewords(tmp_path: Path) -> None:
+    for name in ("computer_v2.tflite", "marvin.ONNX", "notes.txt", ".half.tflite", "hal.tflite"):
+        (tmp_path / name).write_bytes(b"x")
+    facts = {"wake_word": "Hallo Hal", "trained_languages": ["de"], "model": "hal.tflite"}
+    (tmp_path / "hal.json").write_text(json.dumps(facts))
+    words = CustomWakeWords(tmp_path)
+    assert words.for_engine("openwakeword") == (
+        Offer("computer_v2", "Computer", (), "computer"),
+        Offer("marvin", "Marvin", (), "marvin"),
+    )
+    assert words.for_engine("microwakeword") == (Offer("hal", "Hallo Hal", ("de",), "hallo hal"),)
+
+
+def test_a_folder_that_is_not_there_holds_nothing_until_it_is(tmp_path: Path) -> None:
+    words = CustomWakeWords(tmp_path / "later")
+    assert not words.scan()
+    (tmp_path / "later").mkdir()
+    (tmp_path / "later/marvin.onnx").write_bytes(b"x")
+    assert [words.scan(), words.scan(), words.scan()] == [False, True, False]
+    assert names(words) == ["marvin"]
+    assert scan_wake_words(None) == []
+
+
+def test_a_file_counts_when_it_has_stopped_growing(tmp_path: Path) -> None:
+    words = CustomWakeWords(tmp_path)
+    path = tmp_path / "marvin.onnx"
+    for size in (1, 2, 3):
+        path.write_bytes(b"x" * size)
+        assert not words.scan()
+    assert words.scan()
+    assert names(words) == ["marvin"]
+
+
+def test_a_file_that_goes_is_missed_at_once_and_one_that_is_replaced_when_it_is_whole(
+    tmp_path: Path,
+) -> None:
+    for name in ("marvin.onnx", "hal.onnx"):
+        (tmp_path / name).write_bytes(b"x")
+    words = CustomWakeWords(tmp_path)
+    (tmp_path / "marvin.onnx").unlink()
+    os.utime(tmp_path / "hal.onnx", ns=(1, 1))
+    assert words.scan()
+    assert names(words) == ["hal"]
+    assert words.scan()
+    assert not words.scan()
+
+
+def test_the_folder_is_in_the_data_folder_unless_another_is_named(tmp_path: Path) -> None:
+    def folder(**wake: str) -> Path:
+        return wake_words_folder(Config.model_validate({"data_dir": tmp_path, "wake": wake}))
+
+    assert folder() == tmp_path / "wake-words"
+    assert folder(models_dir="mine") == tmp_path / "mine"
+    assert folder(models_dir="/srv/words") == Path("/srv/words")
+    assert folder(models_dir="~/words") == Path("~/words").expanduser()

@@ -1,0 +1,89 @@
+"""Words that come and go in the user's folder while the server runs."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from wyoming_servers.config.custom_wake_words import CustomWakeWords
+from wyoming_servers.core.clock import FakeClock
+from wyoming_servers.speech.wake.custom_words import (
+    SCAN_INTERVAL,
+    CustomWakeWordsWatcher,
+)
+
+
+class Watched:
+    """A watcher that runs, and how often it has called."""
+
+    def __init__(self, folder: Path) -> None:
+        self.own = CustomWakeWords(folder)
+        self.clock = FakeClock()
+        self.scans = 0
+        self.changes: list[list[str]] = []
+        scan = self.own.scan
+
+        def counted() -> bool:
+            self.scans += 1
+            return scan()
+
+        self.own.scan = counted  # type: ignore[method-assign]
+        self.watcher = CustomWakeWordsWatcher(
+            self.own, self.clock, lambda: self.changes.append(self.own.names)
+        )
+
+    async def look(self) -> None:
+        """Let the watcher look once; it does so in a thread."""
+        before = self.scans
+        await self.clock.advance(SCAN_INTERVAL)
+        async with asyncio.timeout(5):
+            while self.scans == before or not self.clock._sleepers:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+
+
+@pytest.fixture
+async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
+    """A watcher of an empty folder."""
+    watched = await asyncio.to_thread(Watched, tmp_path)
+    task = asyncio.create_task(watched.watcher.run())
+    await watched.clock.run_ready_tasks()
+    yield watched
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def write(path: Path) -> None:
+    await asyncio.to_thread(path.write_bytes, b"x")
+
+
+async def test_a_new_word_is_told_once_and_so_is_its_end(watched: Watched, tmp_path: Path) -> None:
+    await watched.look()
+    assert watched.changes == []
+    await write(tmp_path / "marvin.tflite")
+    for _ in range(3):
+        await watched.look()
+    assert watched.changes == [["marvin"]]
+    await asyncio.to_thread((tmp_path / "marvin.tflite").unlink)
+    await watched.look()
+    assert watched.changes == [["marvin"], []]
+
+
+async def test_a_folder_that_cannot_be_read_is_told_once_and_looked_at_again(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    scan = watched.own.scan
+
+    def fail() -> bool:
+        scan()
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(watched.own, "scan", fail)
+    for _ in range(3):
+        await watched.look()
+    assert caplog.text.count("Permission denied") == 1
+    monkeypatch.setattr(watched.own, "scan", lambda: scan() or True)
+    await watched.look()
+    assert watched.changes == [[]]

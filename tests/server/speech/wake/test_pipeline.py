@@ -1,0 +1,381 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+
+from wyoming_servers.core.clock import FakeClock
+from wyoming_servers.core.domain import (
+    SPEECH_FORMAT,
+    AudioFormat,
+    Task,
+)
+from wyoming_servers.core.errors import (
+    BadRequestError,
+    InferenceFailedError,
+    LoadFailedError,
+    ModelMissingError,
+    ShuttingDownError,
+)
+from wyoming_servers.speech.fake import (
+    FakeCoordinator,
+    ScriptedRun,
+    detect_loud_sound,
+)
+from wyoming_servers.speech.wake import stream
+from wyoming_servers.speech.wake.pipeline import (
+    MIN_STREAMS_FOR_BATCHING,
+    WakeDetectionStream,
+    WakePipelineRequest,
+)
+from wyoming_servers.worker.interface import OutputChunk
+
+Make = Callable[..., Any]
+Sound = Callable[..., bytes]
+Published = Callable[[str], list[Any]]
+
+BEEP = b"\x00\x40" * 160
+"""10 ms that the fake model takes for its first word."""
+HUSH = bytes(320)
+
+
+async def heard(listening: WakeDetectionStream) -> list[Any]:
+    """End the stream and return everything that was heard."""
+    listening.end()
+    return [detection async for detection in listening]
+
+
+async def test_a_word_is_told_with_the_clients_time(
+    make_wake: Make, coordinator: FakeCoordinator, published: Published
+) -> None:
+    async with make_wake().open(WakePipelineRequest(("alexa",), client="a")) as listening:
+        await listening.feed(HUSH, SPEECH_FORMAT, 5_000)
+        await listening.feed(BEEP, SPEECH_FORMAT, 5_010)
+        detection = await asyncio.wait_for(anext(aiter(listening)), 5)
+    assert (detection.word, detection.timestamp) == ("alexa", 5_010)
+    (event,) = published("wake_word_detected")
+    assert (event.client, event.word, event.timestamp) == ("a", "alexa", 5_010)
+    assert coordinator.active_leases == 0
+
+
+async def test_without_timestamps_time_begins_with_the_stream(make_wake: Make) -> None:
+    async with make_wake().open(WakePipelineRequest()) as listening:
+        for piece in (HUSH, HUSH, BEEP):
+            await listening.feed(piece, SPEECH_FORMAT)
+        (detection,) = await heard(listening)
+    assert (detection.word, detection.timestamp) == ("hey_jarvis", 20)
+
+
+async def test_detections_can_repeat(make_wake: Make) -> None:
+    async with make_wake().open(WakePipelineRequest()) as listening:
+        for piece in (BEEP, HUSH, BEEP, HUSH, BEEP):
+            await listening.feed(piece, SPEECH_FORMAT)
+        assert [detection.timestamp for detection in await heard(listening)] == [0, 20, 40]
+
+
+async def test_silence_ends_without_a_detection(make_wake: Make, published: Published) -> None:
+    async with make_wake().open(WakePipelineRequest()) as listening:
+        await listening.feed(bytes(32_000), SPEECH_FORMAT)
+        assert await heard(listening) == []
+    assert [event.code for event in published("request_finished")] == [""]
+
+
+async def test_a_client_that_leaves_has_heard_enough(
+    make_wake: Make, coordinator: FakeCoordinator, clock: FakeClock, published: Published
+) -> None:
+    async with make_wake().open(WakePipelineRequest()) as listening:
+        await listening.feed(HUSH, SPEECH_FORMAT)
+        await clock.run_ready_tasks()
+        assert coordinator.active_leases == 1
+    assert coordinator.active_leases == 0
+    assert [event.code for event in published("request_finished")] == [""]
+
+
+async def test_a_client_that_is_cut_off_has_not_failed_either(
+    make_wake: Make, clock: FakeClock, published: Published
+) -> None:
+    async def listen() -> None:
+        async with make_wake().open(WakePipelineRequest()) as listening:
+            await heard(listening)
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(listen())
+    await clock.run_ready_tasks()
+    task.cancel()
+    await asyncio.wait([task])
+    assert [event.code for event in published("request_finished")] == [""]
+
+
+async def test_the_worker_is_told_words_with_their_settings(
+    make_wake: Make, coordinator: FakeCoordinator
+) -> None:
+    words = {"alexa": {"threshold": 0.9}, "hey_jarvis": {"trigger_level": 3}}
+    pipeline = make_wake(threshold=0.7, trigger_level=2, refractory=1, words=words)
+    async with pipeline.open(WakePipelineRequest(())) as listening:
+        await listening.feed(HUSH, SPEECH_FORMAT)
+        await heard(listening)
+    assert coordinator.runs[0].request == {
+        "words": ["hey_jarvis", "alexa"],
+        "threshold": {"hey_jarvis": 0.7, "alexa": 0.9},
+        "trigger_level": {"hey_jarvis": 3, "alexa": 2},
+        "refractory": 1.0,
+        "vad": True,
+    }
+
+
+async def test_other_formats_are_converted(make_wake: Make, coordinator: FakeCoordinator) -> None:
+    audio = AudioFormat(48_000, channels=2)
+    async with make_wake().open(WakePipelineRequest()) as listening:
+        await listening.feed(bytes(audio.bytes_for(1.0)), audio)
+        await heard(listening)
+    assert len(coordinator.runs[0].received) == pytest.approx(32_000, abs=1_000)
+
+
+async def test_an_impossible_format_is_the_clients_fault(make_wake: Make) -> None:
+    async with make_wake().open(WakePipelineRequest()) as listening:
+        with pytest.raises(BadRequestError):
+            await listening.feed(HUSH, AudioFormat(16_000, 7))
+
+
+async def test_an_unknown_word_is_refused_and_counted(
+    make_wake: Make, published: Published
+) -> None:
+    with pytest.raises(ModelMissingError):
+        make_wake().open(WakePipelineRequest(("ok_computer",)))
+    assert [event.code for event in published("request_finished")] == ["MODEL_MISSING"]
+
+
+def dying_once(runs: list[ScriptedRun]) -> Callable[[ScriptedRun], AsyncIterator[OutputChunk]]:
+    """Make a model whose first run dies at its first piece."""
+
+    async def listen(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
+        runs.append(run)
+        if len(runs) == 1:
+            async for _ in run.input():
+                raise InferenceFailedError("killed by signal 9")
+        async for chunk in detect_loud_sound(run):
+            yield chunk
+
+    return listen
+
+
+async def test_a_stream_outlives_its_worker(
+    make_wake: Make, coordinator: FakeCoordinator, clock: FakeClock, published: Published
+) -> None:
+    coordinator.inferences[Task.WAKE] = dying_once([])
+    async with make_wake().open(WakePipelineRequest()) as listening:
+        await listening.feed(HUSH, SPEECH_FORMAT)
+        await clock.run_ready_tasks()
+        assert coordinator.active_leases == 0
+        await listening.feed(BEEP, SPEECH_FORMAT)
+        await clock.advance(stream.RECONNECT_DELAYS[0])
+        assert coordinator.active_leases == 1
+        (detection,) = await heard(listening)
+    assert detection.timestamp == 10
+    assert len(coordinator.leased) == 2
+    assert [event.code for event in published("request_finished")] == [""]
+
+
+async def test_while_the_worker_is_lost_only_the_newest_seconds_are_kept(
+    make_wake: Make, coordinator: FakeCoordinator, clock: FakeClock
+) -> None:
+    runs: list[ScriptedRun] = []
+    coordinator.inferences[Task.WAKE] = dying_once(runs)
+    async with make_wake().open(WakePipelineRequest()) as listening:
+        await listening.feed(HUSH, SPEECH_FORMAT)
+        await clock.run_ready_tasks()
+        await asyncio.wait_for(listening.feed(bytes(32_000 * 60), SPEECH_FORMAT), 5)
+        await clock.advance(stream.RECONNECT_DELAYS[0])
+        await heard(listening)
+    assert len(runs[1].received) == pytest.approx(stream.BACKLOG_BYTES, abs=8_000)
+
+
+async def test_a_model_that_keeps_failing_is_given_up(
+    make_wake: Make, coordinator: FakeCoordinator, clock: FakeClock, published: Published
+) -> None:
+    async def die(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
+        raise InferenceFailedError("killed again")
+        yield OutputChunk({})
+
+    coordinator.inferences[Task.WAKE] = die
+    async with make_wake().open(WakePipelineRequest()) as listening:
+        await clock.advance(sum(stream.RECONNECT_DELAYS) + 1)
+        await listening.feed(HUSH, SPEECH_FORMAT)
+        with pytest.raises(InferenceFailedError, match="killed again"):
+            await heard(listening)
+    assert len(coordinator.leased) == 1 + len(stream.RECONNECT_DELAYS)
+    assert [event.code for event in published("request_finished")] == ["INFERENCE_FAILED"]
+
+
+async def test_failures_long_apart_do_not_add_up(
+    make_wake: Make, coordinator: FakeCoordinator, clock: FakeClock
+) -> None:
+    async def die_later(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
+        await clock.sleep(stream.STABLE_SECONDS)
+        raise InferenceFailedError("killed now and then")
+        yield OutputChunk({})
+
+    coordinator.inferences[Task.WAKE] = die_later
+    async with make_wake().open(WakePipelineRequest()) as listening:
+        await clock.advance(100)
+        await listening.feed(HUSH, SPEECH_FORMAT)
+    assert len(coordinator.leased) > 2 * len(stream.RECONNECT_DELAYS)
+
+
+@pytest.mark.parametrize("error", [LoadFailedError("broken"), ShuttingDownError("bye")])
+async def test_a_model_that_cannot_be_had_at_all_fails_at_once(
+    make_wake: Make, coordinator: FakeCoordinator, error: Exception
+) -> None:
+    coordinator.lease_errors.append(error)  # type: ignore[arg-type]
+    async with make_wake().open(WakePipelineRequest()) as listening:
+        with pytest.raises(type(error)):
+            await heard(listening)
+
+
+async def test_while_the_model_loads_the_client_waits_and_loses_nothing(
+    make_wake: Make, coordinator: FakeCoordinator, clock: FakeClock
+) -> None:
+    coordinator.gate.clear()
+    async with make_wake().open(WakePipelineRequest()) as listening:
+        feeding = asyncio.create_task(listening.feed(bytes(32_000 * 20), SPEECH_FORMAT))
+        await clock.run_ready_tasks(200)
+        assert not feeding.done()
+        coordinator.gate.set()
+        await asyncio.wait_for(feeding, 5)
+        await heard(listening)
+    assert len(coordinator.runs[0].received) == 32_000 * 20
+
+
+async def test_a_client_that_waits_is_let_go_when_listening_fails(
+    make_wake: Make, coordinator: FakeCoordinator, clock: FakeClock
+) -> None:
+    coordinator.gate.clear()
+    coordinator.lease_errors.append(LoadFailedError("broken"))
+    async with make_wake().open(WakePipelineRequest()) as listening:
+        feeding = asyncio.create_task(listening.feed(bytes(32_000 * 20), SPEECH_FORMAT))
+        await clock.run_ready_tasks(200)
+        coordinator.gate.set()
+        await asyncio.wait_for(feeding, 5)
+
+
+async def test_of_several_satellites_only_the_first_is_told_if_so_configured(
+    make_wake: Make, clock: FakeClock, published: Published
+) -> None:
+    pipeline = make_wake(arbitration=1.0)
+    told = {}
+    for client in ("kitchen", "hall"):
+        async with pipeline.open(WakePipelineRequest(("alexa",), client)) as listening:
+            await listening.feed(BEEP, SPEECH_FORMAT)
+            told[client] = [detection.word for detection in await heard(listening)]
+        await clock.advance(0.5)
+    assert told == {"kitchen": ["alexa"], "hall": []}
+    events = published("wake_word_detected")
+    assert [(event.client, event.suppressed) for event in events] == [
+        ("kitchen", False),
+        ("hall", True),
+    ]
+
+
+async def test_without_arbitration_all_satellites_are_told(
+    make_wake: Make, published: Published
+) -> None:
+    pipeline = make_wake()
+    for client in ("kitchen", "hall"):
+        async with pipeline.open(WakePipelineRequest(("alexa",), client)) as listening:
+            await listening.feed(BEEP, SPEECH_FORMAT)
+            assert len(await heard(listening)) == 1
+    assert [event.suppressed for event in published("wake_word_detected")] == [False, False]
+
+
+async def test_a_detection_tells_its_stages(
+    make_wake: Make, coordinator: FakeCoordinator, clock: FakeClock, published: Published
+) -> None:
+    async def think(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
+        async for chunk in detect_loud_sound(run):
+            await clock.sleep(0.3)
+            yield chunk
+
+    coordinator.inferences[Task.WAKE] = think
+    async with make_wake().open(WakePipelineRequest()) as listening:
+        await listening.feed(BEEP, SPEECH_FORMAT)
+        await clock.advance(0.3)
+        await heard(listening)
+    (event,) = published("wake_word_detected")
+    assert event.stages == {"queue": 0.0, "inference": pytest.approx(0.3)}
+
+
+async def test_a_model_that_computes_in_steps_is_sent_steps(
+    make_wake: Make, coordinator: FakeCoordinator, clock: FakeClock
+) -> None:
+    coordinator.info[Task.WAKE] = {"lead": 480, "step": 320}
+    async with make_wake().open(WakePipelineRequest()) as listening:
+        await clock.run_ready_tasks()
+        for number in range(9):
+            await listening.feed(HUSH, SPEECH_FORMAT, 70 + 10 * number)
+            await clock.run_ready_tasks()
+        await heard(listening)
+    (run,) = coordinator.runs
+    assert [(len(pcm), data["timestamp"]) for pcm, data in run.sent_chunks] == [
+        (960, 70),
+        (640, 100),
+        (640, 120),
+        (640, 140),
+    ]
+
+
+async def test_many_streams_wait_for_each_other_a_moment_and_few_do_not(
+    make_wake: Make, coordinator: FakeCoordinator, clock: FakeClock
+) -> None:
+    pipeline = make_wake()
+
+    def sent() -> list[int]:
+        return [len(run.sent_chunks) for run in coordinator.runs[:2]]
+
+    async with AsyncExitStack() as stack:
+        first, second, *_ = [
+            await stack.enter_async_context(pipeline.open(WakePipelineRequest()))
+            for _ in range(MIN_STREAMS_FOR_BATCHING)
+        ]
+        await clock.run_ready_tasks()
+        await clock.advance(0.005)
+        await first.feed(HUSH, SPEECH_FORMAT)
+        await clock.advance(0.01)
+        await second.feed(HUSH, SPEECH_FORMAT)
+        await clock.run_ready_tasks()
+        assert sent() == [0, 0]
+        await clock.advance(0.006)
+        assert sent() == [1, 1]
+    async with pipeline.open(WakePipelineRequest()) as alone:
+        await clock.run_ready_tasks()
+        await alone.feed(HUSH, SPEECH_FORMAT)
+        await clock.run_ready_tasks()
+        assert len(coordinator.runs[-1].sent_chunks) == 1
+
+
+async def test_audio_that_needs_no_waiting_is_taken_at_once(
+    make_wake: Make, coordinator: FakeCoordinator
+) -> None:
+    other = AudioFormat(48_000, channels=2)
+    async with make_wake().open(WakePipelineRequest()) as listening:
+        assert not listening.try_feed(HUSH, SPEECH_FORMAT, 0), "the format is not known"
+        await listening.feed(HUSH, SPEECH_FORMAT, 0)
+        assert listening.try_feed(BEEP, AudioFormat(16_000), 10)
+        assert not listening.try_feed(HUSH, other, 20)
+        assert not listening.try_feed(bytes(320_000), SPEECH_FORMAT, 20), "too long for one go"
+        assert [detection.timestamp for detection in await heard(listening)] == [10]
+        assert listening.try_feed(HUSH, SPEECH_FORMAT, 20), "after the end it is thrown away"
+    assert bytes(coordinator.runs[0].received) == HUSH + BEEP
+
+
+async def test_audio_is_not_taken_at_once_while_the_model_lags(
+    make_wake: Make, coordinator: FakeCoordinator
+) -> None:
+    coordinator.gate.clear()
+    async with make_wake().open(WakePipelineRequest()) as listening:
+        await listening.feed(HUSH, SPEECH_FORMAT)
+        piece = bytes(8_000)
+        taken = 0
+        while listening.try_feed(piece, SPEECH_FORMAT):
+            taken += len(piece)
+        assert taken == pytest.approx(stream.BACKLOG_BYTES, abs=len(piece))

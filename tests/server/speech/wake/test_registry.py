@@ -1,0 +1,84 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wyoming_servers.config.custom_wake_words import CustomWakeWords
+from wyoming_servers.config.schema import WakeSection
+from wyoming_servers.core.domain import (
+    ModelSpec,
+    Offer,
+    Task,
+)
+from wyoming_servers.core.errors import ModelMissingError
+from wyoming_servers.speech.fake import SPECS
+from wyoming_servers.speech.wake.registry import WakeWordRegistry
+
+TWO = {
+    spec.id: spec
+    for spec in (
+        ModelSpec("oww", Task.WAKE, "openwakeword", offers=(Offer("alexa"), Offer("hal"))),
+        ModelSpec("mww", Task.WAKE, "microwakeword", offers=(Offer("alexa"), Offer("nabu"))),
+    )
+}
+
+
+def book(specs: Any = SPECS, own: CustomWakeWords | None = None, **wake: Any) -> WakeWordRegistry:
+    return WakeWordRegistry(specs, WakeSection.model_validate(wake), own)
+
+
+def models(words: WakeWordRegistry) -> dict[str, str]:
+    return {name: word.spec.id for name, word in words.words().items()}
+
+
+@pytest.mark.parametrize("names", [None, ()])
+def test_no_names_mean_all_words(names: tuple[str, ...] | None) -> None:
+    assert [word.info.name for word in book().find(names)] == ["hey_jarvis", "alexa"]
+
+
+def test_only_configured_words_are_offered_in_their_order() -> None:
+    assert list(book(models=["alexa", "missing", "hey_jarvis"]).words()) == ["alexa", "hey_jarvis"]
+
+
+def test_a_word_asked_for_twice_is_one() -> None:
+    assert len(book().find(["alexa", "alexa"])) == 1
+
+
+def test_an_unknown_word_is_refused_with_those_installed() -> None:
+    with pytest.raises(ModelMissingError, match=r"'ok_computer'.*installed: hey_jarvis, alexa"):
+        book().find(["alexa", "ok_computer"])
+
+
+def test_a_word_that_is_not_offered_is_refused() -> None:
+    with pytest.raises(ModelMissingError):
+        book(models=["alexa"]).find(["hey_jarvis"])
+
+
+def test_without_any_word_nothing_can_be_listened_for() -> None:
+    with pytest.raises(ModelMissingError, match="No wake word is installed"):
+        book({}).find(None)
+
+
+def test_of_two_models_that_know_a_word_the_first_hears_it() -> None:
+    assert models(book(TWO)) == {"alexa": "oww", "hal": "oww", "nabu": "mww"}
+
+
+def test_the_engine_of_a_word_can_be_chosen() -> None:
+    words = {"alexa": {"engine": "microwakeword"}, "hal": {"engine": "microwakeword"}}
+    assert models(book(TWO, words=words)) == {"alexa": "mww", "hal": "oww", "nabu": "mww"}
+
+
+def test_the_users_own_word_goes_before_another_models(tmp_path: Path) -> None:
+    (tmp_path / "alexa.json").write_text('{"wake_word": "Alexa!"}')
+    (tmp_path / "marvin.onnx").write_bytes(b"x")
+    words = book(TWO, CustomWakeWords(tmp_path))
+    assert models(words) == {"alexa": "mww", "hal": "oww", "marvin": "oww", "nabu": "mww"}
+    assert words.words()["alexa"].info.phrase == "alexa!"
+    chosen = book(TWO, CustomWakeWords(tmp_path), words={"alexa": {"engine": "openwakeword"}})
+    assert models(chosen)["alexa"] == "oww"
+
+
+def test_a_word_has_its_own_settings_or_the_common_ones() -> None:
+    words = book(threshold=0.6, trigger_level=2, words={"alexa": {"threshold": 0.8}})
+    assert (words.threshold("alexa"), words.trigger_level("alexa")) == (0.8, 2)
+    assert (words.threshold("hey_jarvis"), words.trigger_level("hey_jarvis")) == (0.6, 2)

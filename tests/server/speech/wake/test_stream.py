@@ -1,0 +1,94 @@
+"""One stream of audio to a model, while the pipe to it is full and empty by turns."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any, Self
+
+import pytest
+
+from wyoming_servers.core.clock import FakeClock
+from wyoming_servers.core.domain import (
+    ModelSpec,
+    Task,
+)
+from wyoming_servers.speech.wake.stream import WakeModelStream
+
+STEP = 1_280
+PIECE = bytes(STEP * 2)
+
+
+class SlowRun:
+    """Takes a piece only when it is allowed to."""
+
+    def __init__(self) -> None:
+        self.taken: list[int] = []
+        self.gate = asyncio.Event()
+        self.ended = asyncio.Event()
+
+    async def send(self, payload: bytes, data: Mapping[str, Any] | None = None) -> None:
+        await self.gate.wait()
+        self.taken.append(len(payload))
+
+    async def end(self) -> None:
+        self.ended.set()
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        await self.ended.wait()
+        for nothing in ():
+            yield nothing
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def run() -> SlowRun:
+    return SlowRun()
+
+
+@pytest.fixture
+def ear(run: SlowRun, clock: FakeClock) -> WakeModelStream:
+    @asynccontextmanager
+    async def lease(model: str, **_: object) -> AsyncIterator[SimpleNamespace]:
+        yield SimpleNamespace(info={"lead": STEP, "step": STEP}, open=lambda *_, **__: run)
+
+    coordinator: Any = SimpleNamespace(lease=lease)
+    spec = ModelSpec(id="wake", task=Task.WAKE, engine="fake")
+    return WakeModelStream(coordinator, clock, spec, {}, "client", lambda *_: None)
+
+
+async def test_audio_that_came_while_the_pipe_was_full_does_not_silence_what_follows(
+    ear: WakeModelStream, run: SlowRun, clock: FakeClock
+) -> None:
+    listening = asyncio.create_task(ear.run())
+    await clock.run_ready_tasks()
+    ear.add(PIECE, 0)
+    await clock.run_ready_tasks()
+    ear.add(PIECE, 80)  # while the first is on its way
+    run.gate.set()
+    await clock.run_ready_tasks()
+    assert sum(run.taken) == 2 * len(PIECE)
+    ear.add(PIECE, 160)
+    await clock.run_ready_tasks()
+    assert sum(run.taken) == 3 * len(PIECE)
+    ear.end()
+    await listening
+
+
+async def test_a_stream_that_ends_sends_what_is_left(
+    ear: WakeModelStream, run: SlowRun, clock: FakeClock
+) -> None:
+    run.gate.set()
+    listening = asyncio.create_task(ear.run())
+    await clock.run_ready_tasks()
+    ear.add(PIECE[:100], 0)
+    await clock.run_ready_tasks()
+    assert run.taken == []
+    ear.end()
+    await listening
+    assert run.taken == [100]

@@ -1,0 +1,192 @@
+import asyncio
+import dataclasses
+import logging
+
+import pytest
+
+from wyoming_servers.core import events
+from wyoming_servers.core.event_bus import EventBus
+from wyoming_servers.core.events import Event
+from wyoming_servers.telemetry import event_logger
+
+SAMPLES: list[tuple[Event, int, str]] = [
+    (
+        events.ServerStarted(ports={"asr": 10300, "api": 10380}),
+        logging.INFO,
+        "serving asr on 10300, api on 10380",
+    ),
+    (events.ServerStarted(ports={}), logging.INFO, "serving nothing"),
+    (events.ServerStopping(), logging.INFO, "stopping"),
+    (
+        events.ModelStateChanged(model="m", state="failed", reason="why"),
+        logging.DEBUG,
+        "m is failed (why)",
+    ),
+    (events.ModelQueued(model="m", priority=5, position=2), logging.DEBUG, "place 2"),
+    (events.ModelJoined(model="m", waiting=3), logging.DEBUG, "3 requests wait for m"),
+    (
+        events.ModelWaiting(
+            model="m",
+            device="cuda:0",
+            needed_bytes=3_900_000_000,
+            free_bytes=500_000_000,
+            retry_seconds=30,
+        ),
+        logging.WARNING,
+        "m needs 3.9 GB on cuda:0 and 500 MB are free; next try in 30 s",
+    ),
+    (events.ModelLoading(model="m", compute_type="int8"), logging.INFO, "loading m on cpu (int8)"),
+    (
+        events.RequestRetried(kind="asr", model="m", client="c", code="OOM", message="Full."),
+        logging.WARNING,
+        "asr for c with m failed and is made once more [OOM]: Full.",
+    ),
+    (
+        events.TranscriptGrew(client="c", model="m", text="turn on"),
+        logging.DEBUG,
+        "c: 7 characters are certain",
+    ),
+    (
+        events.SpeculationEnded(client="c", model="m", outcome="used", seconds=0.25),
+        logging.DEBUG,
+        "c: transcribing ahead took 0.25 s, used",
+    ),
+    (events.ModelInstalled(model="m"), logging.INFO, "m is installed"),
+    (events.ModelRemoved(model="m"), logging.INFO, "m is removed"),
+    (events.JobQueued(job="j", model="m"), logging.INFO, "job j for m is queued"),
+    (events.JobStarted(job="j", model="m"), logging.INFO, "job j for m begins"),
+    (events.JobProgressed(job="j", percent=4, chunk=1, chunks_total=9), logging.DEBUG, "4 %"),
+    (events.JobFinished(job="j", model="m", status="done"), logging.INFO, "job j is done"),
+    (
+        events.JobFinished(job="j", model="m", status="failed", code="OOM", message="Full."),
+        logging.WARNING,
+        "job j failed [OOM]: Full.",
+    ),
+    (events.ModelProgressed(model="m", phase="load", percent=40), logging.DEBUG, "m: load 40 %"),
+    (events.ModelProgressed(model="m", phase="warmup", percent=-1), logging.DEBUG, "m: warmup"),
+    (
+        events.ModelLoaded(model="m", seconds=1.25, memory_bytes=350_000_000),
+        logging.INFO,
+        "m is ready on cpu after 1.2 s, 350 MB",
+    ),
+    (
+        events.ModelUnloaded(model="m", reason="idle", freed_bytes=1_000_000),
+        logging.INFO,
+        "m is unloaded (idle), 1 MB freed",
+    ),
+    (events.ModelUnloaded(model="m", reason="crash"), logging.WARNING, "m is unloaded (crash)"),
+    (
+        events.ModelEvicted(model="m", for_model="n", memory_bytes=2_000_000, idle_seconds=61),
+        logging.INFO,
+        "m makes room for n: 2 MB, idle for 61 s",
+    ),
+    (
+        events.ModelFailed(model="m", code="OOM", message="Full.", attempt=2, retry_seconds=4),
+        logging.ERROR,
+        "m failed, try 2 [OOM]: Full. (next try in 4 s)",
+    ),
+    (
+        events.ModelFailed(model="m", code="OOM", message="Full.", attempt=3),
+        logging.ERROR,
+        "not tried again until it is asked for",
+    ),
+    (
+        events.ModelFellBack(
+            model="m",
+            device="cuda:0",
+            compute_type="float16",
+            to_device="cpu",
+            to_compute_type="int8",
+            reason="no room",
+        ),
+        logging.WARNING,
+        "m runs on cpu (int8) instead of cuda:0 (float16): no room",
+    ),
+    (
+        events.PressureChanged(device="cpu", level="critical", used_fraction=0.951),
+        logging.WARNING,
+        "memory of cpu is critical: 95% in use",
+    ),
+    (
+        events.PressureChanged(device="cpu", level="normal", used_fraction=0.5),
+        logging.INFO,
+        "normal",
+    ),
+    (events.AcceptingChanged(accepting=False), logging.WARNING, "paused: new requests are"),
+    (events.AcceptingChanged(accepting=True), logging.INFO, "requests are taken again"),
+    (events.SpeechStarted(client="c"), logging.DEBUG, "c speaks"),
+    (
+        events.WakeWordDetected(client="c", word="hey_jarvis", score=0.987),
+        logging.INFO,
+        "c said hey_jarvis (score 0.99)",
+    ),
+    (
+        events.RequestFinished(
+            kind="asr", model="m", client="c", seconds=0.5, stages={"queue": 0.1, "inference": 0.4}
+        ),
+        logging.INFO,
+        "asr for c with m: done in 0.50 s (queue 0.10, inference 0.40)",
+    ),
+    (
+        events.RequestFinished(
+            kind="tts", model="", client="c", seconds=1, code="BUSY", message="Full."
+        ),
+        logging.WARNING,
+        "tts for c with no model failed after 1.00 s [BUSY]: Full.",
+    ),
+    (
+        events.RequestFinished(kind="tts", model="m", client="c", seconds=1, code="CANCELLED"),
+        logging.INFO,
+        "left by the client in 1.00 s",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("event", "level", "text"), SAMPLES, ids=[f"{s[0].type}-{i}" for i, s in enumerate(SAMPLES)]
+)
+def test_an_event_has_a_level_and_a_line(event: Event, level: int, text: str) -> None:
+    found, line = event_logger.describe_event(event)
+    assert found == level
+    assert text in line
+    assert "\n" not in line
+
+
+def test_every_event_there_is_has_a_line_of_its_own() -> None:
+    abstract = {events.Event, events.ModelEvent, events.JobEvent}
+    kinds = {
+        kind
+        for kind in vars(events).values()
+        if isinstance(kind, type) and issubclass(kind, Event) and kind not in abstract
+    }
+    assert kinds == {type(sample[0]) for sample in SAMPLES}
+
+
+def test_an_event_nobody_knows_is_shown_whole() -> None:
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Odd(Event):
+        thing: int
+
+    assert event_logger.describe_event(Odd(thing=7)) == (
+        logging.DEBUG,
+        "event {'type': 'event', 'thing': 7}",
+    )
+
+
+async def test_events_are_logged_as_they_come_and_the_last_ones_before_leaving(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "wyoming_servers.core.events")
+    bus = EventBus()
+    task = asyncio.create_task(event_logger.log_events(bus))
+    await asyncio.sleep(0)
+    bus.publish(events.ServerStarted(ports={"asr": 1}))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert [record.message for record in caplog.records] == ["serving asr on 1"]
+    bus.publish(events.ServerStopping())
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert caplog.records[-1].message.startswith("stopping")
+    assert caplog.records[-1].event == {"type": "server_stopping"}  # type: ignore[attr-defined]

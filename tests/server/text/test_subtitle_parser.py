@@ -1,0 +1,142 @@
+"""Subtitles as they are found."""
+
+import pytest
+
+from wyoming_servers.core.errors import BadRequestError
+from wyoming_servers.text.subtitles import (
+    MAX_CUES,
+    Cue,
+    decode_text,
+    detect_text_format,
+    parse_cues,
+    write_srt,
+    write_vtt,
+)
+
+SRT = """1
+00:00:01,000 --> 00:00:02,500
+<i>Hello</i> there,
+how are you?
+
+2
+00:01:00,5 --> 00:01:02,000 X1:1 X2:2
+{\\an8}Fine &amp; well.
+
+3
+00:02:00,000 --> 00:02:01,000
+
+4
+00:02:03,000 --> 00:02:04,000
+Bye.
+"""
+
+VTT = """WEBVTT - a title
+Kind: captions
+
+STYLE
+::cue { color: red }
+
+NOTE
+00:00:09.000 --> 00:00:10.000
+is only a note
+
+intro
+00:01.000 --> 00:02.250 align:start position:10%
+<v Roger>Live <c.loud>now</c> <00:01.500>!
+
+1:00:00.000 --> 1:00:01.000
+a &lt; b
+"""
+
+ASS = """[Script Info]
+; Dialogue: 0,0:00:00.00,0:00:01.00,not here
+[V4+ Styles]
+Format: Name, Fontname
+[Events]
+Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
+Comment: 0,0:00:00.00,0:00:01.00,Default,,0,0,0,,not said
+Dialogue: 0,0:00:05.50,0:00:06.00,Default,,0,0,0,,Second\\Nline, with a comma
+Dialogue: 0,0:00:01.00,0:00:02.00,Default,,0,0,0,,{\\b1}First{\\b0}
+Dialogue: 0,0:00:03.00,0:00:04.00,Default,,0,0,0,,{\\p1}m 0 0 l 1 1{\\p0}
+Dialogue: 0,soon,later,Default,,0,0,0,,No times
+"""
+
+
+def test_subrip_is_read_without_its_markup() -> None:
+    assert parse_cues(SRT, "srt") == [
+        Cue(1.0, 2.5, "Hello there, how are you?"),
+        Cue(60.5, 62.0, "Fine & well."),
+        Cue(123.0, 124.0, "Bye."),
+    ]
+
+
+def test_webvtt_is_read_without_notes_styles_and_names() -> None:
+    assert parse_cues(VTT, "vtt") == [
+        Cue(1.0, 2.25, "Live now !"),
+        Cue(3_600.0, 3_601.0, "a < b"),
+    ]
+
+
+def test_ass_is_read_in_the_order_of_time_without_comments_and_drawings() -> None:
+    assert parse_cues(ASS, "ass") == [
+        Cue(1.0, 2.0, "First"),
+        Cue(5.5, 6.0, "Second line, with a comma"),
+    ]
+
+
+def test_what_we_write_we_can_read() -> None:
+    cues = [Cue(0.0, 1.5, "Hello."), Cue(3_661.001, 3_663.0, "a < b & c")]
+    assert parse_cues(write_srt(cues), "srt") == cues
+    assert parse_cues(write_vtt(cues), "vtt") == cues
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "kind"),
+    [
+        (SRT, "x.txt", "srt"),
+        (VTT, "", "vtt"),
+        (ASS, "", "ass"),
+        ("A book. It has 00:00:01,000 --> in it.", "book.txt", "txt"),
+        ("strange", "x.SSA", "ass"),
+        ("strange", "x.srt", "srt"),
+        ("strange", "", "txt"),
+    ],
+)
+def test_the_format_is_seen(text: str, name: str, kind: str) -> None:
+    assert detect_text_format(text, name) == kind
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "Größe\r\n5 €\rx".encode(),
+        "\ufeffGröße\n5 €\nx".encode(),
+        "Größe\n5 €\nx".encode("utf-16"),
+        "Größe\n5 €\nx".encode("cp1252"),
+    ],
+)
+def test_text_is_read_in_the_encodings_people_have(data: bytes) -> None:
+    assert decode_text(data) == "Größe\n5 €\nx"
+
+
+def test_what_is_no_text_is_refused() -> None:
+    with pytest.raises(BadRequestError, match="not a text"):
+        decode_text(b"RIFF\x00\x00\x00")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no cue"),
+        ("1\n00:00 -> 00:01\nx\n", "no cue"),
+        ("1\n99:00:00,000 --> 99:00:01,000\nx\n", "after 24 hours"),
+        ("00:00:01.0 --> 00:00:02.0\nx\n\n" * (MAX_CUES + 1), "more than"),
+    ],
+)
+def test_subtitles_that_cannot_be_spoken_are_refused(text: str, message: str) -> None:
+    with pytest.raises(BadRequestError, match=message):
+        parse_cues(text, "srt")
+
+
+def test_a_cue_that_ends_before_it_begins_has_no_length() -> None:
+    assert parse_cues("00:00:05.000 --> 00:00:01.000\nx", "srt") == [Cue(5.0, 5.0, "x")]

@@ -1,0 +1,418 @@
+"""Runs are advanced one step at a time, and everything is decided between steps."""
+
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from wyoming_servers.core.domain import (
+    ModelSpec,
+    Placement,
+)
+from wyoming_servers.core.errors import (
+    BadRequestError,
+    DeviceLostError,
+)
+from wyoming_servers.engines.base import FinishedRun, Output, ReportProgress, Session
+from wyoming_servers.protocol.flow_control import (
+    INPUT_WINDOW,
+    OUTPUT_WINDOW,
+)
+from wyoming_servers.protocol.messages import (
+    Cancel,
+    Credit,
+    ErrorMessage,
+    InferenceChunk,
+    InferenceResult,
+    InputChunk,
+    InputEnd,
+    Message,
+    RunInference,
+)
+from wyoming_servers.worker.executor import RunExecutor
+
+
+class Recorder:
+    """A session that notes every call, and yields as many outputs as its request says."""
+
+    def __init__(self, log: list[str], request: Mapping[str, Any]) -> None:
+        self.log, self.request = log, request
+        self.name = str(request.get("name", "run"))
+
+    def feed(self, payload: bytes, data: Mapping[str, Any]) -> Iterable[Output]:
+        self.log.append(f"{self.name} feed {payload.decode()}")
+        if self.request.get("lazy"):
+            return (Output({"at": n}) for n in range(self.request["lazy"]))
+        return [Output({"heard": payload.decode()})] if self.request.get("echo") else []
+
+    def finish(self) -> Generator[Output, None, Mapping[str, Any]]:
+        try:
+            for n in range(self.request.get("chunks", 0)):
+                self.log.append(f"{self.name} step {n}")
+                yield Output({"n": n}, b"x" * self.request.get("size", 0))
+            if error := self.request.get("error"):
+                raise error
+            self.log.append(f"{self.name} end")
+            return self.request.get("result", {})
+        finally:
+            self.log.append(f"{self.name} done")
+
+    def close(self) -> None:
+        self.log.append(f"{self.name} close")
+        if self.request.get("untidy"):
+            raise RuntimeError("cannot close")
+
+
+class Engine:
+    """An engine of recorders."""
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+
+    def load(
+        self, spec: ModelSpec, placement: Placement, progress: ReportProgress
+    ) -> Mapping[str, Any]:
+        return {}
+
+    def warm_up(self) -> None:
+        pass
+
+    def open(self, request: Mapping[str, Any]) -> Session:
+        if request.get("bad"):
+            raise BadRequestError("No.")
+        return Recorder(self.log, request)
+
+    def close(self) -> None:
+        pass
+
+
+class BatchEngine(Engine):
+    """An engine that takes several at once; errors in a session's request come back as such."""
+
+    feed_limit = 3
+    finish_limit = 3
+
+    def feed_batch(
+        self, pieces: Sequence[tuple[Session, bytes, Mapping[str, Any]]]
+    ) -> Sequence[Iterable[Output] | Exception]:
+        self.log.append(f"feed {len(pieces)}")
+        return [list(session.feed(payload, data)) for session, payload, data in pieces]
+
+    def finish_batch(self, sessions: Sequence[Session]) -> Sequence[FinishedRun | Exception]:
+        self.log.append(f"finish {len(sessions)}")
+        results: list[FinishedRun | Exception] = []
+        for session in sessions:
+            assert isinstance(session, Recorder)
+            error = session.request.get("error")
+            results.append(error or FinishedRun({"name": session.name}, [Output({"n": 0})]))
+        return results
+
+
+@pytest.fixture
+def sent() -> list[Message]:
+    """What the stepper has told the server."""
+    return []
+
+
+@pytest.fixture
+def engine() -> Engine:
+    return Engine()
+
+
+@pytest.fixture
+def stepper(engine: Engine, sent: list[Message]) -> RunExecutor:
+    return RunExecutor(engine, sent.append)
+
+
+@pytest.fixture
+def work(stepper: RunExecutor) -> Callable[[], None]:
+    """Step until there is nothing to do."""
+
+    def work() -> None:
+        for _ in range(1_000):
+            if not stepper.busy:
+                return
+            stepper.step()
+        pytest.fail("The work never ends.")
+
+    return work
+
+
+def begin(run: int, *, priority: int = 1, payload: bytes = b"", **request: Any) -> RunInference:
+    return RunInference(run=run, priority=priority, payload=payload, request=request)
+
+
+Work = Callable[[], None]
+
+
+def test_a_whole_run_is_opened_fed_finished_and_closed(
+    stepper: RunExecutor, engine: Engine, sent: list[Message], work: Work
+) -> None:
+    stepper.handle(begin(1, payload=b"ab", chunks=2, result={"text": "hi"}))
+    work()
+    assert engine.log == [
+        "run feed ab",
+        "run step 0",
+        "run step 1",
+        "run end",
+        "run done",
+        "run close",
+    ]
+    assert sent == [
+        InferenceChunk(run=1, data={"n": 0}),
+        InferenceChunk(run=1, data={"n": 1}),
+        InferenceResult(run=1, data={"text": "hi"}),
+    ]
+
+
+def test_a_streaming_run_waits_for_its_input(
+    stepper: RunExecutor, sent: list[Message], work: Work
+) -> None:
+    stepper.handle(RunInference(run=1, streaming=True, request={"echo": True}))
+    work()
+    assert sent == []
+    stepper.handle(InputChunk(run=1, payload=b"a"))
+    work()
+    assert sent == [InferenceChunk(run=1, data={"heard": "a"})]
+    stepper.handle(InputEnd(run=1))
+    work()
+    assert sent[1:] == [InferenceResult(run=1)]
+
+
+def test_outputs_that_are_made_lazily_take_a_step_each(
+    stepper: RunExecutor, sent: list[Message]
+) -> None:
+    stepper.handle(RunInference(run=1, streaming=True, request={"lazy": 3}))
+    stepper.handle(InputChunk(run=1, payload=b"a"))
+    stepper.step()
+    counts = []
+    while stepper.busy:
+        stepper.step()
+        counts.append(len(sent))
+    assert counts == [1, 2, 3, 3]
+
+
+def test_the_first_of_equals_is_brought_to_its_end(
+    stepper: RunExecutor, engine: Engine, work: Work
+) -> None:
+    stepper.handle(begin(1, name="a", chunks=3))
+    stepper.handle(begin(2, name="b", chunks=3))
+    work()
+    steps = [line for line in engine.log if " step " in line]
+    assert steps == ["a step 0", "a step 1", "a step 2", "b step 0", "b step 1", "b step 2"]
+
+
+def test_streams_take_turns(stepper: RunExecutor, engine: Engine, work: Work) -> None:
+    for run, name in ((1, "a"), (2, "b")):
+        stepper.handle(RunInference(run=run, streaming=True, request={"name": name}))
+    for number in "123":
+        for run in (1, 2):
+            stepper.handle(InputChunk(run=run, payload=number.encode()))
+    work()
+    feeds = [line for line in engine.log if " feed " in line]
+    assert feeds == ["a feed 1", "b feed 1", "a feed 2", "b feed 2", "a feed 3", "b feed 3"]
+
+
+def test_a_higher_priority_overtakes_between_two_steps(
+    stepper: RunExecutor, engine: Engine, work: Work
+) -> None:
+    stepper.handle(begin(1, name="low", chunks=3))
+    stepper.step()
+    stepper.step()
+    stepper.handle(begin(2, name="high", priority=10, chunks=2))
+    work()
+    steps = [line for line in engine.log if " step " in line]
+    assert steps == ["low step 0", "high step 0", "high step 1", "low step 1", "low step 2"]
+
+
+def test_a_cancel_counts_before_the_next_step(
+    stepper: RunExecutor, engine: Engine, sent: list[Message], work: Work
+) -> None:
+    stepper.handle(begin(1, chunks=5))
+    stepper.step()
+    stepper.step()
+    stepper.handle(Cancel(target=1))
+    work()
+    assert engine.log == ["run step 0", "run done", "run close"]
+    assert isinstance(sent[-1], ErrorMessage)
+    assert sent[-1].code == "CANCELLED"
+
+
+def test_messages_for_a_run_that_has_ended_are_ignored(
+    stepper: RunExecutor, sent: list[Message], work: Work
+) -> None:
+    stepper.handle(begin(1))
+    work()
+    for late in (InputChunk(run=1), InputEnd(run=1), Cancel(target=1), Credit(run=1, size=1)):
+        stepper.handle(late)
+        work()
+    assert sent == [InferenceResult(run=1)]
+
+
+def test_a_request_that_cannot_be_served_is_refused_at_once(
+    stepper: RunExecutor, sent: list[Message], work: Work
+) -> None:
+    stepper.handle(RunInference(run=1, streaming=True, request={"bad": True}))
+    work()
+    assert sent == [
+        ErrorMessage(run=1, code="BAD_REQUEST", message="No.", recoverable=False),
+    ]
+
+
+def test_an_exception_is_classified_and_ends_its_run_alone(
+    stepper: RunExecutor, engine: Engine, sent: list[Message], work: Work
+) -> None:
+    stepper.handle(begin(1, name="a", error=MemoryError("none")))
+    stepper.handle(begin(2, name="b"))
+    work()
+    assert [getattr(message, "code", "") for message in sent] == ["OOM", ""]
+    assert "a close" in engine.log
+
+
+def test_a_lost_device_is_told_and_then_raised(stepper: RunExecutor, sent: list[Message]) -> None:
+    stepper.handle(begin(1, error=RuntimeError("CUDA error: unspecified launch failure")))
+    stepper.step()
+    with pytest.raises(DeviceLostError):
+        stepper.step()
+    assert isinstance(sent[-1], ErrorMessage)
+    assert sent[-1].code == "DEVICE_LOST"
+
+
+def test_output_that_cannot_be_sent_fails_the_run(engine: Engine) -> None:
+    sent: list[Message] = []
+
+    def emit(message: Message) -> None:
+        if isinstance(message, InferenceResult):
+            raise TypeError("not JSON")
+        sent.append(message)
+
+    stepper = RunExecutor(engine, emit)
+    stepper.handle(begin(1))
+    while stepper.busy:
+        stepper.step()
+    (error,) = sent
+    assert isinstance(error, ErrorMessage)
+    assert error.code == "INFERENCE_FAILED"
+    assert engine.log[-1] == "run close"
+
+
+def test_a_session_that_cannot_be_closed_has_still_answered(
+    stepper: RunExecutor, sent: list[Message], work: Work, caplog: pytest.LogCaptureFixture
+) -> None:
+    stepper.handle(begin(1, untidy=True))
+    work()
+    assert sent == [InferenceResult(run=1)]
+    assert "could not be closed" in caplog.text
+
+
+def test_a_run_whose_output_nobody_takes_pauses_and_the_others_go_on(
+    stepper: RunExecutor, engine: Engine, sent: list[Message], work: Work
+) -> None:
+    half = OUTPUT_WINDOW // 2
+    stepper.handle(begin(1, name="slow", chunks=4, size=half))
+    stepper.handle(begin(2, name="quick", chunks=4))
+    work()
+    assert [line for line in engine.log if line.startswith("slow step")] == [
+        "slow step 0",
+        "slow step 1",
+    ]
+    assert "quick end" in engine.log
+
+    stepper.handle(Credit(run=1, size=2 * half + 512))
+    work()
+    assert "slow step 3" in engine.log
+
+
+def test_input_that_was_taken_is_credited(
+    stepper: RunExecutor, sent: list[Message], work: Work
+) -> None:
+    stepper.handle(RunInference(run=1, streaming=True))
+    for _ in range(4):
+        stepper.handle(InputChunk(run=1, payload=b"x" * (INPUT_WINDOW // 4)))
+    work()
+    credited = sum(message.size for message in sent if isinstance(message, Credit))
+    assert credited >= INPUT_WINDOW
+
+
+def test_closing_ends_every_run(stepper: RunExecutor, engine: Engine, sent: list[Message]) -> None:
+    stepper.handle(begin(1, name="a"))
+    stepper.handle(begin(2, name="b"))
+    stepper.step()
+    stepper.close()
+    assert [getattr(message, "code", "") for message in sent] == ["SHUTTING_DOWN"] * 2
+    assert engine.log == ["a close"]
+
+
+@pytest.fixture
+def batch_engine() -> BatchEngine:
+    return BatchEngine()
+
+
+@pytest.fixture
+def batch(batch_engine: BatchEngine, sent: list[Message]) -> RunExecutor:
+    return RunExecutor(batch_engine, sent.append)
+
+
+def test_pieces_that_wait_are_fed_together_up_to_the_limit(
+    batch: RunExecutor, batch_engine: BatchEngine, sent: list[Message]
+) -> None:
+    for run in range(1, 6):
+        batch.handle(
+            RunInference(run=run, streaming=True, request={"name": str(run), "echo": True})
+        )
+    while batch.busy:
+        batch.step()
+    for run in range(1, 6):
+        batch.handle(InputChunk(run=run, payload=str(run).encode()))
+    while batch.busy:
+        batch.step()
+    assert [line for line in batch_engine.log if line[:5] == "feed "] == ["feed 3", "feed 2"]
+    assert [message.data for message in sent if isinstance(message, InferenceChunk)] == [
+        {"heard": str(run)} for run in range(1, 6)
+    ]
+
+
+def test_a_lone_run_is_never_batched(
+    batch: RunExecutor, batch_engine: BatchEngine, sent: list[Message]
+) -> None:
+    batch.handle(begin(1, payload=b"a", chunks=1))
+    while batch.busy:
+        batch.step()
+    assert "run feed a" in batch_engine.log
+    assert not [line for line in batch_engine.log if line.startswith(("feed", "finish"))]
+
+
+def test_runs_of_equal_priority_finish_together_and_fail_alone(
+    batch: RunExecutor, batch_engine: BatchEngine, sent: list[Message]
+) -> None:
+    batch.handle(begin(1, name="a"))
+    batch.handle(begin(2, name="b", error=MemoryError("none")))
+    batch.handle(begin(3, name="job", priority=0))
+    while batch.busy:
+        batch.step()
+    assert [line for line in batch_engine.log if line.startswith("finish")] == ["finish 2"]
+    assert sent[:3] == [
+        InferenceChunk(run=1, data={"n": 0}),
+        InferenceResult(run=1, data={"name": "a"}),
+        sent[2],
+    ]
+    assert isinstance(sent[2], ErrorMessage)
+    assert sent[2].code == "OOM"
+    assert sent[3] == InferenceResult(run=3)
+
+
+def test_a_batch_that_raises_fails_all_in_it(
+    batch: RunExecutor,
+    batch_engine: BatchEngine,
+    sent: list[Message],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(sessions: Sequence[Session]) -> Sequence[FinishedRun | Exception]:
+        raise ValueError("shapes")
+
+    monkeypatch.setattr(batch_engine, "finish_batch", fail)
+    for run in (1, 2):
+        batch.handle(begin(run))
+    while batch.busy:
+        batch.step()
+    assert [getattr(message, "code", "") for message in sent] == ["INFERENCE_FAILED"] * 2

@@ -1,0 +1,85 @@
+"""Why a process is gone, in words and as a code."""
+
+from pathlib import Path
+
+import pytest
+
+from wyoming_servers.core.errors import OutOfMemoryError
+from wyoming_servers.worker import exit_status
+from wyoming_servers.worker.exit_status import (
+    DEVICE_LOST_STATUS,
+    PROTOCOL_STATUS,
+    count_oom_kills,
+    describe_exit,
+    exit_error,
+)
+from wyoming_servers.worker.interface import ExitStatus
+
+
+@pytest.mark.parametrize(
+    ("returncode", "reason", "code"),
+    [
+        (0, "exited with status 0", "INFERENCE_FAILED"),
+        (1, "exited with status 1: ImportError: no", "INFERENCE_FAILED"),
+        (-11, "killed by signal 11 (SIGSEGV): a crash in native code", "INFERENCE_FAILED"),
+        (-6, "killed by signal 6 (SIGABRT): the library gave up", "INFERENCE_FAILED"),
+        (-9, "killed by signal 9 (SIGKILL), not by the server", "INFERENCE_FAILED"),
+        (-15, "killed by signal 15 (SIGTERM)", "INFERENCE_FAILED"),
+        (-120, "killed by signal 120", "INFERENCE_FAILED"),
+        (DEVICE_LOST_STATUS, "exited with status 70: the GPU was lost", "DEVICE_LOST"),
+        (
+            PROTOCOL_STATUS,
+            "exited with status 71: the server broke the worker protocol",
+            "UNKNOWN",
+        ),
+    ],
+)
+def test_an_exit_nobody_asked_for_is_explained(returncode: int, reason: str, code: str) -> None:
+    last_words = "ImportError: no" if returncode == 1 else ""
+    exit_ = describe_exit(returncode, last_words=last_words)
+    assert exit_ == ExitStatus(returncode, expected=False, reason=reason, code=code)
+
+
+def test_sigkill_with_a_counted_kill_is_out_of_memory() -> None:
+    exit_ = describe_exit(-9, oom_killed=True)
+    assert exit_.code == "OOM"
+    assert "out-of-memory killer" in exit_.reason
+
+
+@pytest.mark.parametrize("returncode", [-11, 1])
+def test_a_counted_kill_explains_no_other_end(returncode: int) -> None:
+    assert describe_exit(returncode, oom_killed=True).code == "INFERENCE_FAILED"
+
+
+def test_an_exit_the_server_asked_for_is_expected_however_it_ended() -> None:
+    exit_ = describe_exit(-9, asked=True, oom_killed=True)
+    assert exit_.expected
+    assert exit_.reason == "stopped by the server (killed by signal 9 (SIGKILL))"
+
+
+def test_an_exit_while_loading_is_a_failed_load() -> None:
+    assert describe_exit(-11, loading=True).code == "LOAD_FAILED"
+    assert describe_exit(-9, loading=True, oom_killed=True).code == "OOM"
+
+
+def test_what_the_worker_said_before_counts_most() -> None:
+    exit_ = describe_exit(1, loading=True, failure=OutOfMemoryError("No room."))
+    assert (exit_.code, exit_.reason) == ("OOM", "No room.")
+
+
+def test_an_exit_becomes_the_error_of_those_who_met_it() -> None:
+    error = exit_error(describe_exit(-9, oom_killed=True), "whisper/base")
+    assert isinstance(error, OutOfMemoryError)
+    assert "whisper/base" in error.message
+
+
+def test_kills_are_counted_where_linux_tells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group, machine = tmp_path / "memory.events", tmp_path / "vmstat"
+    monkeypatch.setattr(exit_status, "_OOM_KILL_COUNTERS", (group, machine))
+    assert count_oom_kills() == 0
+    machine.write_text("oom_kill 7\n")
+    assert count_oom_kills() == 7
+    group.write_text("low 0\noom 3\noom_kill 2\noom_group_kill 0\n")
+    assert count_oom_kills() == 2

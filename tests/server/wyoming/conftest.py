@@ -1,0 +1,225 @@
+"""The three servers on loopback, over a coordinator without processes; loud sound is speech."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from wyoming.event import Event, async_read_event
+
+from wyoming_servers.config.schema import Config
+from wyoming_servers.core.clock import (
+    Clock,
+    FakeClock,
+    SystemClock,
+)
+from wyoming_servers.core.event_bus import EventBus
+from wyoming_servers.speech.asr.pipeline import AsrPipeline
+from wyoming_servers.speech.fake import (
+    SPECS,
+    FakeCoordinator,
+    LoudnessVad,
+)
+from wyoming_servers.speech.tts.pipeline import TtsPipeline
+from wyoming_servers.speech.wake.pipeline import WakePipeline
+from wyoming_servers.wyoming.connection import Connection
+from wyoming_servers.wyoming.servers import WyomingServers
+
+PATIENCE = 10.0
+"""Seconds until a test gives up waiting for an answer."""
+
+
+class Client:
+    """A client that can also misbehave: it sends bytes, and what it likes as an event."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    async def send(self, type_: str, payload: bytes = b"", **data: Any) -> None:
+        header: dict[str, Any] = {"type": type_}
+        block = json.dumps(data).encode() if data else b""
+        if block:
+            header["data_length"] = len(block)
+        if payload:
+            header["payload_length"] = len(payload)
+        await self.send_bytes(json.dumps(header).encode() + b"\n" + block + payload)
+
+    async def send_bytes(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def audio(self, pcm: bytes, rate: int = 16_000, step: int = 960) -> None:
+        """Send chunks of 30 ms."""
+        for start in range(0, len(pcm), step):
+            await self.send(
+                "audio-chunk", pcm[start : start + step], rate=rate, width=2, channels=1
+            )
+
+    async def utter(self, pcm: bytes, **transcribe: Any) -> None:
+        """Send a whole utterance as Home Assistant does."""
+        await self.send("transcribe", **transcribe)
+        await self.send("audio-start", rate=16_000, width=2, channels=1)
+        await self.audio(pcm)
+        await self.send("audio-stop")
+
+    async def read(self) -> Event | None:
+        """Return the next event, None at the end of the connection."""
+        async with asyncio.timeout(PATIENCE):
+            try:
+                return await async_read_event(self.reader)
+            except (ConnectionError, asyncio.IncompleteReadError):
+                return None
+
+    async def read_until(self, *types: str) -> list[Event]:
+        """Return all events up to the first of these types."""
+        events: list[Event] = []
+        while (event := await self.read()) is not None:
+            events.append(event)
+            if event.type in types:
+                return events
+        raise AssertionError(f"closed after {[event.type for event in events]}")
+
+    async def ask(self, expected: str) -> dict[str, Any]:
+        """Return the data of the next event, which is of the type expected."""
+        event = await self.read_past_stream()
+        assert event is not None, "the connection was closed"
+        assert event.type == expected, event
+        return event.data
+
+    async def read_past_stream(self) -> Event | None:
+        """Return the next event but those that only those need who show a transcript grow."""
+        while (event := await self.read()) is not None and event.type.startswith("transcript-"):
+            pass
+        return event
+
+    async def is_alive(self) -> bool:
+        """Whether the server answers on this connection, and with nothing but the pong."""
+        await self.send("ping", text="alive?")
+        event = await self.read_past_stream()
+        return event is not None and (event.type, event.data) == ("pong", {"text": "alive?"})
+
+    async def leave(self) -> None:
+        self.writer.close()
+        with contextlib.suppress(OSError):
+            await self.writer.wait_closed()
+
+
+@dataclass
+class Running:
+    """Servers that run, and what is behind them."""
+
+    servers: WyomingServers
+    ports: dict[str, int]
+    coordinator: FakeCoordinator
+    bus: EventBus
+
+    async def freed(self) -> None:
+        """Wait until no model is held or waited for."""
+        await _until(lambda: not self.coordinator.active_leases and not self.coordinator.waiting)
+
+    async def empty(self) -> None:
+        """Wait until no client is connected."""
+        await _until(lambda: not any(self.servers.connections.values()))
+
+    async def connected(self, count: int = 1) -> None:
+        """Wait until so many clients are connected."""
+        await _until(lambda: sum(self.servers.connections.values()) == count)
+
+    async def held(self) -> None:
+        """Wait until a model is held."""
+        await _until(lambda: self.coordinator.active_leases > 0)
+
+    async def working(self, count: int) -> None:
+        """Wait until so many inferences have begun."""
+        await _until(lambda: len(self.coordinator.runs) == count)
+
+    async def waited_for(self) -> None:
+        """Wait until a model is waited for."""
+        await _until(lambda: self.coordinator.waiting > 0)
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not condition():  # noqa: ASYNC110  (what is watched has no event)
+            await asyncio.sleep(0.002)
+
+
+Serve = Callable[..., Awaitable[Running]]
+
+
+@pytest.fixture
+def fake_clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Serve]:
+    """Start servers with settings by section; `clock` replaces the machine's."""
+    started: list[WyomingServers] = []
+
+    async def start(clock: Clock | None = None, **settings: dict[str, Any]) -> Running:
+        time = clock or SystemClock()
+        sections: dict[str, dict[str, Any]] = {
+            "asr": {"model": "asr/many", "port": 0},
+            "tts": {"voice": "en_US-joe", "port": 0},
+            "wake": {"port": 0},
+            "discovery": {"zeroconf": False},
+        }
+        for name, values in settings.items():
+            sections[name] = sections.get(name, {}) | values
+        config = Config.model_validate({"host": "127.0.0.1"} | sections)
+        bus = EventBus(time)
+        coordinator = FakeCoordinator(SPECS)
+        servers = WyomingServers(
+            config,
+            SPECS,
+            AsrPipeline(coordinator, SPECS, config, bus, time, activity=LoudnessVad),
+            TtsPipeline(coordinator, SPECS, config, bus, time),
+            WakePipeline(coordinator, SPECS, config, bus, time),
+            time,
+            uuid="0b5c9a4e-1111-2222-3333-444455556666",
+        )
+        started.append(servers)
+        return Running(servers, await servers.start(), coordinator, bus)
+
+    yield start
+    for servers in started:
+        await servers.stop(grace=0)
+
+
+@pytest.fixture
+async def connect() -> AsyncIterator[Callable[[int], Awaitable[Client]]]:
+    """Connect a client to a port of this machine."""
+    clients: list[Client] = []
+
+    async def to(port: int) -> Client:
+        client = Client(*await asyncio.open_connection("127.0.0.1", port))
+        clients.append(client)
+        return client
+
+    yield to
+    for client in clients:
+        client.writer.transport.abort()
+        await client.leave()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut off a client that does not read after 0.3 s instead of 30."""
+    monkeypatch.setitem(Connection.__init__.__kwdefaults__, "write_seconds", 0.3)
+
+
+@pytest.fixture
+def speech() -> Callable[[float], bytes]:
+    """Make loud sound of some seconds."""
+    return lambda seconds: (b"\x00\x40" * 40 + bytes(80)) * int(seconds * 200)
+
+
+@pytest.fixture
+def quiet() -> Callable[[float], bytes]:
+    """Make silence of some seconds."""
+    return lambda seconds: bytes(32 * int(1_000 * seconds))

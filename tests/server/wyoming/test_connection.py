@@ -1,0 +1,274 @@
+"""What any client can do to any port: every garbage, every departure, every flood."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from wyoming.client import AsyncTcpClient
+from wyoming.info import Describe, Info
+from wyoming.ping import Ping, Pong
+
+from wyoming_servers.core.clock import FakeClock
+from wyoming_servers.core.domain import Task
+from wyoming_servers.speech.fake import ScriptedRun
+from wyoming_servers.worker.interface import OutputChunk
+
+Serve = Callable[..., Any]
+Connect = Callable[..., Any]
+SERVICES = pytest.mark.parametrize("service", ["asr", "tts", "wake"])
+AUDIO = {"rate": 16_000, "width": 2, "channels": 1}
+
+NO_EVENTS = {
+    "a header line of 65 KiB": b'{"type": "' + b"x" * 66_560 + b'"}\n',
+    "a line without an end": b"x" * 200_000,
+    "a payload of 4 GiB": b'{"type": "audio-chunk", "payload_length": 4294967296}\n',
+    "data of 4 GiB": b'{"type": "audio-chunk", "data_length": 4294967296}\n',
+    "a negative length": b'{"type": "audio-chunk", "payload_length": -1}\n',
+    "a length that is a text": b'{"type": "audio-chunk", "payload_length": "9"}\n',
+    "no JSON": b"GET / HTTP/1.1\r\n\r\n",
+    "bytes that are no text": b"\xff\xfe\x00\n",
+    "JSON that is no object": b"[1, 2, 3]\n",
+    "no type": b'{"data": {}}\n',
+    "a type that is no text": b'{"type": 5}\n',
+    "data that is no object": b'{"type": "describe", "data": 7}\n',
+    "a data block that is no JSON": b'{"type": "transcribe", "data_length": 3}\n{{{',
+    "deep nesting": b'{"type": "describe", "data": {"a": ' + b"[" * 50_000 + b"\n",
+    "an empty line": b"\n",
+}
+
+
+@SERVICES
+async def test_describe_and_ping_are_answered(serve: Serve, service: str) -> None:
+    running = await serve()
+    async with AsyncTcpClient("127.0.0.1", running.ports[service], read_timeout=10) as client:
+        await client.write_event(Describe().event())
+        event = await client.read_event()
+        assert event is not None
+        info = Info.from_event(event)
+        programs = {"asr": info.asr, "tts": info.tts, "wake": info.wake}
+        assert [name for name, found in programs.items() if found] == [service]
+        await client.write_event(Ping("hello").event())
+        event = await client.read_event()
+        assert event is not None
+        assert Pong.from_event(event).text == "hello"
+    assert (running.coordinator.leased, running.coordinator.prefetched) == ([], [])
+
+
+@SERVICES
+@pytest.mark.parametrize("garbage", NO_EVENTS.values(), ids=NO_EVENTS.keys())
+async def test_what_is_no_event_gets_an_error_and_the_end(
+    serve: Serve, connect: Connect, service: str, garbage: bytes
+) -> None:
+    running = await serve()
+    client = await connect(running.ports[service])
+    await client.send_bytes(garbage)
+    assert (await client.ask("error"))["code"] == "BAD_REQUEST"
+    assert await client.read() is None
+    await client.leave()
+    await running.empty()
+    other = await connect(running.ports[service])
+    assert await other.is_alive()
+
+
+async def test_the_error_is_read_by_a_client_that_goes_on_sending(
+    serve: Serve, connect: Connect
+) -> None:
+    running = await serve()
+    for _ in range(5):
+        client = await connect(running.ports["asr"])
+        await client.send_bytes(b"no event\n" + bytes(500_000))
+        await client.send_bytes(bytes(500_000))
+        await asyncio.sleep(0.05)
+        assert (await client.ask("error"))["code"] == "BAD_REQUEST"
+        await client.leave()
+
+
+@SERVICES
+async def test_half_an_event_and_the_end_harm_nobody(
+    serve: Serve, connect: Connect, service: str
+) -> None:
+    running = await serve()
+    other = await connect(running.ports[service])
+    for half in (b'{"type": "aud', b'{"type": "audio-chunk", "payload_length": 960}\nabc'):
+        client = await connect(running.ports[service])
+        await client.send_bytes(half)
+        await client.leave()
+    await running.connected(1)
+    assert await other.is_alive()
+
+
+async def test_an_event_may_come_byte_by_byte(serve: Serve, connect: Connect) -> None:
+    running = await serve()
+    client = await connect(running.ports["asr"])
+    for byte in b'{"type": "ping", "data_length": 14}\n{"text": "hi"}':
+        await client.send_bytes(bytes([byte]))
+    assert await client.ask("pong") == {"text": "hi"}
+
+
+@SERVICES
+async def test_unknown_events_and_fields_are_ignored(
+    serve: Serve, connect: Connect, service: str
+) -> None:
+    running = await serve()
+    client = await connect(running.ports[service])
+    await client.send("run-satellite")
+    await client.send("select-program", name="wyoming-conductor")
+    await client.send("select-program", name="no such program")
+    await client.send("select-program", name=5)
+    await client.send("user-event", name="x", data={"deep": [1]}, payload=b"abc")
+    await client.send("x" * 10_000)
+    await client.send_bytes(b'{"type": "audio-nothing", "version": 9, "more": []}\n')
+    await client.send("ping", text=["no", "text"])
+    assert await client.ask("pong") == {"text": None}
+    assert await client.is_alive()
+
+
+async def never(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
+    await asyncio.Event().wait()
+    yield OutputChunk({})
+
+
+@pytest.mark.parametrize("service", ["asr", "tts"])
+async def test_describe_is_answered_on_a_connection_that_waits_for_its_work(
+    serve: Serve, connect: Connect, speech: Callable[[float], bytes], service: str
+) -> None:
+    running = await serve()
+    running.coordinator.inferences |= {Task.ASR: never, Task.TTS: never}
+    client = await connect(running.ports[service])
+    if service == "asr":
+        await client.utter(speech(1.0))
+        await client.utter(speech(1.0))
+        expected = ["info", "pong"]
+    else:
+        await client.send("synthesize", text="Hello.")
+        await client.send("synthesize", text="Hello.")
+        await client.ask("audio-start")
+        expected = ["info", "pong"]
+    await running.held()
+    await client.send("describe")
+    await client.send("ping")
+    assert [(await client.read()).type for _ in expected] == expected
+
+
+async def test_describe_is_answered_while_another_client_floods(
+    serve: Serve, connect: Connect
+) -> None:
+    running = await serve(asr={"turn_detection": False, "max_utterance": 600})
+    flood = await connect(running.ports["asr"])
+    other = await connect(running.ports["asr"])
+
+    async def send() -> None:
+        await flood.send("transcribe")
+        for _ in range(50):
+            await flood.send("audio-chunk", bytes(320_000), **AUDIO)
+
+    sending = asyncio.create_task(send())
+    for _ in range(5):
+        await other.send("describe")
+        await other.ask("info")
+    sending.cancel()
+    await asyncio.wait([sending])
+
+
+async def test_a_client_that_says_nothing_is_cut_off(serve: Serve, connect: Connect) -> None:
+    clock = FakeClock()
+    running = await serve(clock, limits={"idle": 60})
+    client = await connect(running.ports["asr"])
+    assert await client.is_alive()
+    await clock.advance(59)
+    assert await client.is_alive()
+    await clock.advance(59)
+    assert sum(running.servers.connections.values()) == 1
+    await clock.advance(2)
+    assert await client.read() is None
+
+
+async def test_a_client_that_stops_in_the_middle_is_told_before(
+    serve: Serve, connect: Connect, speech: Callable[[float], bytes]
+) -> None:
+    clock = FakeClock()
+    running = await serve(clock, limits={"idle": 60})
+    client = await connect(running.ports["asr"])
+    await client.send("transcribe")
+    await client.audio(speech(1.0))
+    assert await client.is_alive()
+    await clock.advance(61)
+    assert (await client.ask("error"))["code"] == "TIMEOUT"
+    assert await client.read() is None
+    await running.freed()
+
+
+async def test_a_client_that_waits_for_us_is_not_cut_off(
+    serve: Serve, connect: Connect, speech: Callable[[float], bytes]
+) -> None:
+    clock = FakeClock()
+    running = await serve(clock, limits={"idle": 60, "request": 500})
+    running.coordinator.inferences |= {Task.ASR: never, Task.TTS: never}
+    asr = await connect(running.ports["asr"])
+    await asr.utter(speech(1.0))
+    tts = await connect(running.ports["tts"])
+    await tts.send("synthesize", text="Hello.")
+    await tts.ask("audio-start")
+    await running.working(2)
+    await clock.advance(400)
+    assert await asr.is_alive()
+    assert await tts.is_alive()
+    await clock.advance(101)
+    assert (await asr.ask("error"))["code"] == "TIMEOUT"
+    assert (await tts.ask("error"))["code"] == "TIMEOUT"
+
+
+async def test_a_client_that_does_not_read_its_answers_is_cut_off(
+    serve: Serve, connect: Connect, impatient: None
+) -> None:
+    running = await serve()
+    client = await connect(running.ports["tts"])
+    client.reader._transport.pause_reading()
+
+    async def describe_for_ever() -> None:
+        while True:
+            await client.send_bytes(b'{"type": "describe"}\n' * 100)
+
+    with pytest.raises(ConnectionError):
+        await describe_for_ever()
+    await running.empty()
+
+
+@pytest.mark.parametrize("service", ["asr", "tts"])
+async def test_a_client_that_leaves_is_noticed_however_much_it_has_sent(
+    serve: Serve, connect: Connect, speech: Callable[[float], bytes], service: str
+) -> None:
+    running = await serve()
+    running.coordinator.inferences |= {Task.ASR: never, Task.TTS: never}
+    client = await connect(running.ports[service])
+    if service == "asr":
+        await client.utter(speech(1.0))
+        await client.audio(bytes(6_000_000), step=8_000)
+    else:
+        for _ in range(60):
+            await client.send("synthesize", text="x " * 10_000)
+    await running.held()
+    await client.leave()
+    await running.empty()
+    await running.freed()
+
+
+async def test_a_client_that_sends_without_end_while_we_work_is_cut_off(
+    serve: Serve, connect: Connect
+) -> None:
+    running = await serve()
+    running.coordinator.inferences[Task.TTS] = never
+    client = await connect(running.ports["tts"])
+
+    async def send_for_ever() -> None:
+        while True:
+            await client.send("synthesize", text="x" * 20_000)
+
+    sending = asyncio.create_task(send_for_ever())
+    events = await client.read_until("error")
+    assert events[-1].data["code"] == "BUSY"
+    await running.empty()
+    await running.freed()
+    with pytest.raises(ConnectionError):
+        await sending

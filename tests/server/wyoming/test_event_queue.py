@@ -1,0 +1,97 @@
+import asyncio
+
+import pytest
+from wyoming.event import Event
+
+from wyoming_servers.core.errors import BusyError
+from wyoming_servers.wyoming.connection import (
+    MAX_JOINED_BYTES,
+    EventQueue,
+)
+
+
+async def test_events_come_out_in_order() -> None:
+    inbox = EventQueue(100, 1_000)
+    for name in "abc":
+        await inbox.put(Event(name), 10)
+    assert [(await inbox.get()).type for _ in range(3)] == ["a", "b", "c"]
+    assert len(inbox) == 0
+
+
+async def test_a_full_inbox_waits_while_somebody_works_it_off() -> None:
+    inbox = EventQueue(100, 1_000)
+    await inbox.put(Event("large"), 100)
+    putting = asyncio.create_task(inbox.put(Event("next"), 1))
+    await asyncio.sleep(0)
+    assert not putting.done()
+    await inbox.get()
+    await putting
+    assert (await inbox.get()).type == "next"
+
+
+async def test_one_event_over_the_limit_is_taken_alone() -> None:
+    inbox = EventQueue(100, 1_000)
+    await inbox.put(Event("huge"), 10_000)
+    assert (await inbox.get()).type == "huge"
+
+
+async def test_if_nobody_works_it_off_reading_goes_on_up_to_the_limit() -> None:
+    inbox = EventQueue(100, 1_000, patience=0.01)
+    for _ in range(10):
+        await inbox.put(Event("a"), 100)
+    with pytest.raises(BusyError):
+        await inbox.put(Event("one too many"), 100)
+
+
+def sound(payload: bytes, **data: object) -> Event:
+    return Event("audio-chunk", {"rate": 16_000, **data}, payload)
+
+
+async def taken(*events: Event) -> list[Event]:
+    """Put events in, and take all out."""
+    inbox = EventQueue()
+    for event in events:
+        await inbox.put(event, 1)
+    found = []
+    while len(inbox):
+        found.append(await inbox.get())
+    return found
+
+
+async def test_small_chunks_of_audio_that_wait_come_as_one() -> None:
+    chunks = [sound(bytes([number]) * 960) for number in range(20)]
+    found = await taken(*chunks, Event("audio-stop"))
+    assert [event.type for event in found] == ["audio-chunk"] * 3 + ["audio-stop"]
+    assert b"".join(event.payload or b"" for event in found) == b"".join(
+        chunk.payload or b"" for chunk in chunks
+    )
+    assert all(event.data == {"rate": 16_000} for event in found[:3])
+    assert max(len(event.payload or b"") for event in found) <= MAX_JOINED_BYTES + 960
+
+
+async def test_audio_of_another_kind_or_with_a_time_of_its_own_stays_apart() -> None:
+    events = [
+        sound(b"ab"), sound(b"cd", channels=2), sound(b"ef", timestamp=1),
+        sound(b"gh", timestamp=2), Event("audio-stop"), sound(b"ij"),
+    ]  # fmt: skip
+    assert await taken(*events) == events
+
+
+async def test_what_was_joined_makes_room_for_as_much() -> None:
+    inbox = EventQueue(100, 1_000)
+    for _ in range(2):
+        await inbox.put(sound(b"ab"), 50)
+    putting = asyncio.create_task(inbox.put(sound(b"ab"), 50))
+    await asyncio.sleep(0)
+    assert not putting.done()
+    await inbox.get()
+    await putting
+
+
+async def test_an_empty_inbox_waits() -> None:
+    inbox = EventQueue(100, 1_000)
+    getting = asyncio.create_task(inbox.get())
+    await asyncio.sleep(0)
+    assert not getting.done()
+    await inbox.put(Event("a"), 1)
+    assert (await getting).type == "a"

@@ -1,0 +1,84 @@
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from wyoming_servers.config.schema import Config, WakeSection
+from wyoming_servers.core.domain import ModelSpec
+from wyoming_servers.speech.fake import SPECS
+from wyoming_servers.speech.tts.voices import VoiceRegistry
+from wyoming_servers.speech.wake.registry import WakeWordRegistry
+from wyoming_servers.wyoming.info import (
+    InfoCache,
+    asr_info,
+    tts_info,
+    wake_info,
+)
+
+
+def config(**asr: Any) -> Config:
+    return Config.model_validate({"asr": {"model": "asr/many"} | asr})
+
+
+def test_the_model_that_is_used_comes_first_with_its_languages() -> None:
+    (program,) = asr_info(SPECS, config()).asr
+    assert program.name == "wyoming-conductor"
+    assert program.installed
+    assert [model.name for model in program.models] == ["asr/many", "asr/english"]
+    assert program.models[0].languages == ["de", "en", "no", "zh"]
+    assert all(model.installed and model.description for model in program.models)
+
+
+def test_the_model_of_a_port_comes_first_in_a_program_of_its_own() -> None:
+    first, second = asr_info(SPECS, config(), "asr/english").asr
+    assert (first.name, [model.name for model in first.models]) == (
+        "wyoming-conductor asr/english",
+        ["asr/english"],
+    )
+    assert second.name == "wyoming-conductor"
+    (only,) = asr_info(SPECS, config(), "not/installed").asr
+    assert only.name == "wyoming-conductor"
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_the_client_needs_a_vad_only_if_we_do_not_end_the_turn(ours: bool) -> None:
+    (program,) = asr_info(SPECS, config(turn_detection=ours)).asr
+    assert program.requires_external_vad is not ours
+    assert program.supports_transcript_streaming is True
+
+
+def test_the_default_voice_sorts_first_by_description() -> None:
+    (program,) = tts_info(VoiceRegistry(SPECS, "en_US-joe")).tts
+    assert program.supports_synthesize_streaming
+    first, *_ = sorted(program.voices, key=lambda voice: voice.description or "")
+    assert first.name == program.voices[0].name == "en_US-joe"
+    assert [speaker.name for speaker in first.speakers or []] == ["Low", "high"]
+    assert [voice.languages for voice in program.voices] == [["en_US"], ["de_DE"], ["en_GB"]]
+
+
+def test_wake_words_have_their_phrase() -> None:
+    (program,) = wake_info(
+        WakeWordRegistry(SPECS, WakeSection(models=["alexa", "hey_jarvis"]))
+    ).wake
+    assert [(model.name, model.phrase) for model in program.models] == [
+        ("alexa", "alexa"),
+        ("hey_jarvis", "hey jarvis"),
+    ]
+
+
+def test_what_is_not_installed_is_not_offered() -> None:
+    assert asr_info({}, config()).asr == []
+    assert tts_info(VoiceRegistry({}, "en_US-joe")).tts == []
+    assert wake_info(WakeWordRegistry({}, WakeSection())).wake == []
+
+
+def test_the_info_changes_only_when_models_come_or_go() -> None:
+    specs: dict[str, ModelSpec] = dict(SPECS)
+    cache = InfoCache(lambda: asr_info(specs, config()))
+    before = cache.frame
+    specs["asr/many"] = replace(specs["asr/many"], keep_alive=1.0)
+    assert cache.refresh() is False
+    assert cache.frame == before
+    del specs["asr/english"]
+    assert cache.refresh() is True
+    assert b"asr/english" not in cache.frame

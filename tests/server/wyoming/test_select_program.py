@@ -1,0 +1,189 @@
+"""Which model a connection speaks with: `select-program`, `transcribe.name`, a port of its own."""
+
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from wyoming_servers.core.domain import model_service_name
+from wyoming_servers.core.errors import BusyError
+from wyoming_servers.speech.fake import SPECS
+from wyoming_servers.wyoming.select_program import ProgramRegistry
+
+Serve = Callable[..., Awaitable[Any]]
+Connect = Callable[..., Awaitable[Any]]
+
+ENGLISH = model_service_name("asr/english")
+
+
+async def heard_by(running: Any, client: Any, speech: bytes, **transcribe: Any) -> str:
+    """Utter and return the model that heard it."""
+    before = len(running.coordinator.leased)
+    await client.utter(speech, **transcribe)
+    await client.ask("transcript")
+    (model,) = set(running.coordinator.leased[before:])
+    return str(model)
+
+
+@pytest.mark.parametrize("name", ["asr/english", "wyoming-conductor asr/english"])
+async def test_a_selected_model_hears_what_follows_until_another_is_selected(
+    serve: Serve, connect: Connect, speech: Callable[[float], bytes], name: str
+) -> None:
+    running = await serve()
+    client = await connect(running.ports["asr"])
+    assert await heard_by(running, client, speech(1.0)) == "asr/many"
+    await client.send("select-program", name=name)
+    assert await heard_by(running, client, speech(1.0)) == "asr/english"
+    assert await heard_by(running, client, speech(1.0)) == "asr/english"
+    await client.send("select-program", name="wyoming-conductor")
+    assert await heard_by(running, client, speech(1.0)) == "asr/many"
+
+
+async def test_a_model_named_in_a_request_wins_over_the_selected_one(
+    serve: Serve, connect: Connect, speech: Callable[[float], bytes]
+) -> None:
+    running = await serve()
+    client = await connect(running.ports["asr"])
+    await client.send("select-program", name="asr/english")
+    assert await heard_by(running, client, speech(1.0), name="asr/many") == "asr/many"
+    assert await heard_by(running, client, speech(1.0)) == "asr/english"
+
+
+async def test_two_models_can_be_named_on_one_connection(
+    serve: Serve, connect: Connect, speech: Callable[[float], bytes]
+) -> None:
+    running = await serve()
+    client = await connect(running.ports["asr"])
+    for model in ("asr/english", "asr/many", "asr/english"):
+        assert await heard_by(running, client, speech(1.0), name=model) == model
+
+
+@pytest.mark.parametrize("name", ["no such program", "tts/joe", "", None, 5, ["asr/english"]])
+async def test_an_unknown_program_is_ignored(
+    serve: Serve, connect: Connect, speech: Callable[[float], bytes], name: object
+) -> None:
+    running = await serve()
+    client = await connect(running.ports["asr"])
+    await client.send("select-program", name="asr/english")
+    await client.send("select-program", name=name)
+    assert await client.is_alive()
+    assert await heard_by(running, client, speech(1.0)) == "asr/english"
+
+
+async def test_an_unknown_model_is_a_coded_error_and_the_connection_goes_on(
+    serve: Serve, connect: Connect, speech: Callable[[float], bytes]
+) -> None:
+    running = await serve()
+    client = await connect(running.ports["asr"])
+    await client.utter(speech(1.0), name="whisper/enormous")
+    answer = await client.ask("error")
+    assert answer["code"] == "MODEL_MISSING"
+    assert "asr/english, asr/many" in answer["text"]
+    assert await heard_by(running, client, speech(1.0)) == "asr/many"
+
+
+async def test_a_choice_also_holds_for_a_client_that_begins_with_audio(
+    serve: Serve, connect: Connect, speech: Callable[[float], bytes]
+) -> None:
+    running = await serve()
+    client = await connect(running.ports["asr"])
+    for start in (True, False):
+        await client.send("select-program", name="asr/english")
+        if start:
+            await client.send("audio-start", rate=16_000, width=2, channels=1)
+        await client.audio(speech(1.0))
+        await client.send("audio-stop")
+        await client.ask("transcript")
+    assert set(running.coordinator.leased) == {"asr/english"}
+
+
+async def test_a_choice_in_the_middle_of_an_utterance_holds_from_the_next_one(
+    serve: Serve, connect: Connect, speech: Callable[[float], bytes]
+) -> None:
+    running = await serve()
+    client = await connect(running.ports["asr"])
+    await client.send("transcribe", language="en")
+    await client.audio(speech(0.5))
+    await client.send("select-program", name="asr/english")
+    await client.audio(speech(0.5))
+    await client.send("audio-stop")
+    assert (await client.ask("transcript"))["text"].startswith("1.0")
+    assert set(running.coordinator.leased) == {"asr/many"}
+    await client.audio(speech(1.0))
+    await client.send("audio-stop")
+    await client.ask("transcript")
+    assert running.coordinator.leased[-1] == "asr/english"
+    assert running.coordinator.runs[-1].request["language"] == "en"
+
+
+async def test_an_extra_port_hears_with_its_own_model(
+    serve: Serve, connect: Connect, speech: Callable[[float], bytes]
+) -> None:
+    running = await serve(asr={"extra_ports": {"asr/english": 0}})
+    assert set(running.ports) == {"asr", "tts", "wake", ENGLISH}
+    extra, main = [await connect(running.ports[service]) for service in (ENGLISH, "asr")]
+    assert await heard_by(running, extra, speech(1.0)) == "asr/english"
+    assert await heard_by(running, main, speech(1.0)) == "asr/many"
+    bare = await connect(running.ports[ENGLISH])
+    await bare.audio(speech(1.0))
+    await bare.send("audio-stop")
+    await bare.ask("transcript")
+    assert running.coordinator.leased[-1] == "asr/english"
+
+
+async def test_an_extra_port_describes_its_own_model_first_and_alone(
+    serve: Serve, connect: Connect
+) -> None:
+    running = await serve(asr={"extra_ports": {"asr/english": 0}})
+    client = await connect(running.ports[ENGLISH])
+    await client.send("describe")
+    first, second = (await client.ask("info"))["asr"]
+    assert first["name"] == "wyoming-conductor asr/english"
+    assert [model["name"] for model in first["models"]] == ["asr/english"]
+    assert first["models"][0]["languages"] == ["en"]
+    assert second["name"] == "wyoming-conductor"
+    main = await connect(running.ports["asr"])
+    await main.send("describe")
+    (only,) = (await main.ask("info"))["asr"]
+    assert only["name"] == "wyoming-conductor"
+
+
+async def test_a_language_that_an_extra_ports_model_does_not_know_is_refused(
+    serve: Serve, connect: Connect, speech: Callable[[float], bytes]
+) -> None:
+    running = await serve(asr={"extra_ports": {"asr/english": 0}})
+    client = await connect(running.ports[ENGLISH])
+    await client.utter(speech(1.0), language="de_DE")
+    assert (await client.ask("error"))["code"] == "UNSUPPORTED_LANGUAGE"
+    await client.send("select-program", name="wyoming-conductor")
+    assert await heard_by(running, client, speech(1.0), language="de_DE") == "asr/many"
+
+
+async def test_an_extra_port_has_the_same_limits(serve: Serve, connect: Connect) -> None:
+    running = await serve(asr={"extra_ports": {"asr/english": 0}}, limits={"connections": 1})
+    first, second = [await connect(running.ports[ENGLISH]) for _ in range(2)]
+    assert await first.is_alive()
+    assert (await second.ask("error"))["code"] == "BUSY"
+
+
+async def test_an_extra_port_that_is_taken_is_named_by_its_path_and_leaves_nothing(
+    serve: Serve, connect: Connect
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(BusyError, match=r"choose another asr\.extra_ports\.asr/english"):
+            await serve(asr={"extra_ports": {"asr/english": port}})
+
+
+async def test_no_extra_port_is_open_while_speech_to_text_is_off(serve: Serve) -> None:
+    running = await serve(asr={"enabled": False, "extra_ports": {"asr/english": 0}})
+    assert set(running.ports) == {"tts", "wake"}
+
+
+def test_a_model_that_came_while_the_server_runs_can_be_selected() -> None:
+    specs = {"asr/many": SPECS["asr/many"]}
+    programs = ProgramRegistry(specs)
+    assert programs.find("asr/english") is None
+    specs["asr/english"] = SPECS["asr/english"]
+    assert programs.find("asr/english") == ("asr/english",)

@@ -1,0 +1,247 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from wyoming.audio import AudioChunk, AudioStart
+from wyoming.client import AsyncTcpClient
+from wyoming.wake import Detect, Detection
+
+from wyoming_servers.core.domain import Task
+from wyoming_servers.core.errors import (
+    InferenceFailedError,
+    LoadFailedError,
+)
+from wyoming_servers.speech.fake import (
+    ScriptedRun,
+    detect_loud_sound,
+)
+from wyoming_servers.worker.interface import OutputChunk
+
+Serve = Callable[..., Any]
+Connect = Callable[..., Any]
+
+BEEP = b"\x00\x40" * 480
+HUSH = bytes(960)
+AUDIO = {"rate": 16_000, "width": 2, "channels": 1}
+
+
+async def test_a_client_of_the_wyoming_library_hears_of_its_word(serve: Serve) -> None:
+    running = await serve()
+    async with AsyncTcpClient("127.0.0.1", running.ports["wake"], read_timeout=10) as client:
+        await client.write_event(Detect(names=["alexa"]).event())
+        await client.write_event(AudioStart(16_000, 2, 1).event())
+        await client.write_event(AudioChunk(16_000, 2, 1, HUSH, timestamp=7_000).event())
+        await client.write_event(AudioChunk(16_000, 2, 1, BEEP, timestamp=7_030).event())
+        event = await client.read_event()
+    assert event is not None
+    assert Detection.from_event(event) == Detection("alexa", timestamp=7_030)
+    await running.freed()
+
+
+@pytest.mark.parametrize("names", [None, []])
+async def test_no_names_mean_all_words(serve: Serve, connect: Connect, names: Any) -> None:
+    running = await serve()
+    client = await connect(running.ports["wake"])
+    await client.send("detect", names=names)
+    await client.send("audio-chunk", BEEP, **AUDIO)
+    assert (await client.ask("detection"))["name"] == "hey_jarvis"
+    assert running.coordinator.runs[0].request["words"] == ["hey_jarvis", "alexa"]
+
+
+async def test_audio_without_a_detect_is_listened_to(serve: Serve, connect: Connect) -> None:
+    running = await serve()
+    client = await connect(running.ports["wake"])
+    await client.send("audio-chunk", BEEP, **AUDIO)
+    assert (await client.ask("detection"))["timestamp"] == 0
+
+
+async def test_detections_can_repeat_and_streams_follow(serve: Serve, connect: Connect) -> None:
+    running = await serve()
+    client = await connect(running.ports["wake"])
+    await client.send("detect", names=["alexa"])
+    for _ in range(2):
+        await client.send("audio-start", **AUDIO)
+        for at, piece in enumerate([BEEP, HUSH, BEEP]):
+            await client.send("audio-chunk", piece, timestamp=30 * at, **AUDIO)
+        await client.send("audio-stop")
+        assert (await client.ask("detection"))["timestamp"] == 0
+        assert (await client.ask("detection"))["timestamp"] == 60
+    assert await client.is_alive()
+    await running.freed()
+
+
+@pytest.mark.parametrize("pieces", [0, 3], ids=["no audio", "silence"])
+async def test_a_stream_without_the_word_is_not_detected(
+    serve: Serve, connect: Connect, pieces: int
+) -> None:
+    running = await serve()
+    client = await connect(running.ports["wake"])
+    await client.send("detect")
+    await client.send("audio-start", **AUDIO)
+    for _ in range(pieces):
+        await client.send("audio-chunk", HUSH, **AUDIO)
+    await client.send("audio-stop")
+    assert await client.ask("not-detected") == {}
+    assert await client.is_alive()
+
+
+async def test_a_new_detect_listens_for_other_words(serve: Serve, connect: Connect) -> None:
+    running = await serve()
+    client = await connect(running.ports["wake"])
+    await client.send("detect", names=["alexa"])
+    await client.send("audio-chunk", HUSH, **AUDIO)
+    await client.send("detect", names=["hey_jarvis"])
+    await client.send("audio-chunk", BEEP, **AUDIO)
+    assert (await client.ask("detection"))["name"] == "hey_jarvis"
+    assert running.coordinator.active_leases == 1
+
+
+@pytest.mark.parametrize(
+    ("detect", "code"),
+    [
+        ({"names": ["ok_computer"]}, "MODEL_MISSING"),
+        ({"names": "alexa"}, "BAD_REQUEST"),
+        ({"names": [1]}, "BAD_REQUEST"),
+        ({"context": 1}, "BAD_REQUEST"),
+    ],
+    ids=str,
+)
+async def test_a_bad_detect_is_one_error_and_the_next_works(
+    serve: Serve, connect: Connect, detect: dict[str, Any], code: str
+) -> None:
+    running = await serve()
+    client = await connect(running.ports["wake"])
+    await client.send("detect", **detect)
+    await client.send("audio-start", **AUDIO)
+    await client.send("audio-chunk", BEEP, **AUDIO)
+    await client.send("audio-stop")
+    assert (await client.ask("error"))["code"] == code
+    assert await client.is_alive()
+    await client.send("detect", names=["alexa"])
+    await client.send("audio-chunk", BEEP, **AUDIO)
+    assert (await client.ask("detection"))["name"] == "alexa"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        AUDIO | {"rate": None},
+        AUDIO | {"rate": 1},
+        AUDIO | {"width": "2"},
+        AUDIO | {"timestamp": "now"},
+        AUDIO | {"timestamp": 1e300},
+    ],
+    ids=str,
+)
+async def test_bad_audio_is_one_error_and_the_next_stream_works(
+    serve: Serve, connect: Connect, wrong: dict[str, Any]
+) -> None:
+    running = await serve()
+    client = await connect(running.ports["wake"])
+    for _ in range(3):
+        await client.send("audio-chunk", BEEP, **wrong)
+    await client.send("audio-stop")
+    assert (await client.ask("error"))["code"] == "BAD_REQUEST"
+    assert await client.is_alive()
+    await client.send("audio-start", **AUDIO)
+    await client.send("audio-chunk", BEEP, **AUDIO)
+    assert (await client.ask("detection"))["name"] == "hey_jarvis"
+
+
+async def test_a_bad_audio_start_is_an_error(serve: Serve, connect: Connect) -> None:
+    running = await serve()
+    client = await connect(running.ports["wake"])
+    await client.send("audio-start", rate=[])
+    assert (await client.ask("error"))["code"] == "BAD_REQUEST"
+    assert await client.is_alive()
+
+
+async def test_a_stream_outlives_its_worker(serve: Serve, connect: Connect) -> None:
+    async def die(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
+        running.coordinator.inferences[Task.WAKE] = detect_loud_sound
+        async for _ in run.input():
+            raise InferenceFailedError("killed by signal 9")
+        yield OutputChunk({})
+
+    running = await serve()
+    running.coordinator.inferences[Task.WAKE] = die
+    client = await connect(running.ports["wake"])
+    await client.send("detect")
+    await client.send("audio-chunk", HUSH, **AUDIO)
+    await asyncio.sleep(0.05)
+    await client.send("audio-chunk", BEEP, timestamp=99, **AUDIO)
+    assert (await client.ask("detection"))["timestamp"] == 99
+
+
+async def test_a_model_that_cannot_be_loaded_is_one_error(serve: Serve, connect: Connect) -> None:
+    running = await serve()
+    running.coordinator.lease_errors.append(LoadFailedError("The file is broken."))
+    client = await connect(running.ports["wake"])
+    await client.send("detect")
+    for _ in range(5):
+        await client.send("audio-chunk", BEEP, **AUDIO)
+    assert (await client.ask("error"))["code"] == "LOAD_FAILED"
+    assert await client.is_alive()
+    await client.send("audio-chunk", BEEP, timestamp=1, **AUDIO)
+    await client.send("audio-start", **AUDIO)
+    await client.send("audio-chunk", BEEP, timestamp=2, **AUDIO)
+    assert (await client.ask("detection"))["timestamp"] == 2
+
+
+@pytest.mark.parametrize("phase", ["loading", "listening"])
+async def test_a_client_that_leaves_frees_the_model(
+    serve: Serve, connect: Connect, phase: str
+) -> None:
+    running = await serve()
+    if phase == "loading":
+        running.coordinator.gate.clear()
+    client = await connect(running.ports["wake"])
+    await client.send("detect")
+    await client.send("audio-chunk", HUSH, **AUDIO)
+    await (running.held() if phase == "listening" else running.waited_for())
+    await client.leave()
+    await running.empty()
+    await running.freed()
+
+
+async def test_small_chunks_at_once_lose_nothing_and_keep_their_order(
+    serve: Serve, connect: Connect
+) -> None:
+    running = await serve()
+    client = await connect(running.ports["wake"])
+    pieces = [bytes([number % 30]) * 320 for number in range(200)]
+    await client.send("detect", names=["alexa"])
+    await client.send("audio-start", **AUDIO)
+    for number, piece in enumerate(pieces):
+        await client.send("audio-chunk", piece, timestamp=10 * number, **AUDIO)
+    await client.send("audio-stop")
+    await client.ask("not-detected")
+    assert bytes(running.coordinator.runs[0].received) == b"".join(pieces)
+
+
+async def test_a_stream_may_change_its_format(serve: Serve, connect: Connect) -> None:
+    running = await serve()
+    client = await connect(running.ports["wake"])
+    wide = {"rate": 32_000, "width": 2, "channels": 2}
+    await client.send("detect", names=["alexa"])
+    for audio, size in ((AUDIO, 320), (wide, 1_280), (AUDIO, 320)):
+        await client.send("audio-start", **audio)
+        for _ in range(20):
+            await client.send("audio-chunk", bytes(size), **audio)
+    await client.send("audio-stop")
+    await client.ask("not-detected")
+    assert len(running.coordinator.runs[0].received) == pytest.approx(60 * 320, abs=2_000)
+
+
+async def test_a_bad_chunk_in_the_middle_of_a_stream_is_one_error(
+    serve: Serve, connect: Connect
+) -> None:
+    running = await serve()
+    client = await connect(running.ports["wake"])
+    for _ in range(3):
+        await client.send("audio-chunk", HUSH, timestamp=0, **AUDIO)
+    for _ in range(3):
+        await client.send("audio-chunk", HUSH, timestamp="now", **AUDIO)
+    assert (await client.ask("error"))["code"] == "BAD_REQUEST"
+    assert await client.is_alive()

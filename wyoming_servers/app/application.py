@@ -1,0 +1,185 @@
+"""The whole program, built from the bottom up."""
+
+import asyncio
+import logging
+
+from wyoming_servers import __version__
+from wyoming_servers.app.context import AppContext
+from wyoming_servers.app.pipelines import open_pipelines
+from wyoming_servers.config.errors import (
+    ConfigError,
+    ConfigProblem,
+)
+from wyoming_servers.config.load import LoadedConfig
+from wyoming_servers.core.domain import (
+    ModelSpec,
+    model_service_name,
+)
+from wyoming_servers.core.errors import ConductorError
+from wyoming_servers.core.events import (
+    ModelProgressed,
+    ServerStarted,
+    ServerStopping,
+)
+from wyoming_servers.data_dir.instance_lock import InstanceLock
+from wyoming_servers.devices.machine import MachineProbe
+from wyoming_servers.models.config_references import check_references
+from wyoming_servers.models.manager import ModelManager
+from wyoming_servers.models.specs import (
+    model_specs,
+    served_models,
+)
+from wyoming_servers.models.store import ModelStore
+from wyoming_servers.scheduling.coordinator import Coordinator
+from wyoming_servers.scheduling.footprint_store import FileFootprintStore
+from wyoming_servers.speech.wake.custom_words import CustomWakeWordsWatcher
+from wyoming_servers.telemetry import event_logger
+from wyoming_servers.telemetry.metrics import Metrics
+from wyoming_servers.worker.process import ProcessLauncher
+from wyoming_servers.wyoming.servers import WyomingServers
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class Application:
+    """`start`, then `stop`."""
+
+    def __init__(self, loaded: LoadedConfig) -> None:
+        self._context = AppContext(loaded)
+        self._served: dict[str, str] = {}
+        """The model behind each service for a client that names none."""
+        self.ports: dict[str, int] = {}
+        """Each service (asr, tts, wake, api) with its open port."""
+
+    async def start(self) -> None:
+        """Open every port; models load behind them. Raises ConductorError, leaving nothing."""
+        try:
+            await self._start()
+        except BaseException:
+            await self._context.stack.aclose()
+            raise
+
+    async def stop(self) -> None:
+        """Refuse new work, let running requests end within the grace time, leave nothing."""
+        self._context.bus.publish(ServerStopping())
+        await self._context.stack.aclose()
+
+    async def _start(self) -> None:
+        """Build; the stack takes everything down in the opposite order."""
+        ground = self._context
+        config, bus, clock, stack = ground.config, ground.bus, ground.clock, ground.stack
+
+        tenancy = await asyncio.to_thread(InstanceLock(config.data_dir).acquire)
+        stack.push_async_callback(asyncio.to_thread, tenancy.release)
+        ground.spawn(event_logger.log_events(bus), "event log")
+
+        store = await ModelStore.open(
+            config.data_dir,
+            offline=config.downloads.offline,
+            endpoint=config.downloads.endpoint,
+        )
+        faults = await asyncio.to_thread(check_references, config, store.catalog)
+        if faults:
+            raise ConfigError(faults)
+        self._served = served_models(config, store.catalog)
+        await self._install(store)
+
+        probe = MachineProbe.detect()
+        stack.push_async_callback(probe.close)
+        gpus = [found.id for found in await probe.devices() if found.id.startswith("cuda")]
+        specs = await asyncio.to_thread(model_specs, config, store, gpus)
+
+        coordinator = Coordinator(
+            specs,
+            ProcessLauncher(),
+            probe,
+            bus,
+            clock,
+            limits=config.limits,
+            memory=config.memory,
+            footprints=FileFootprintStore(config.data_dir / "footprints.json"),
+        )
+        await stack.enter_async_context(coordinator)
+        metrics = Metrics(coordinator.snapshot, __version__)
+        ground.spawn(metrics.run(bus), "metrics")
+
+        library = ModelManager(
+            store, coordinator, specs, config, bus, served=self._served.values(), gpus=gpus
+        )
+        stack.push_async_callback(library.close)
+        pipelines = await open_pipelines(ground, coordinator, specs)
+        identity = await asyncio.to_thread(tenancy.installation_id)
+        preloaded = self._preloaded(specs)
+        if config.api.enabled:
+            # 27 MB and a third of a second, which a server for one command need not take.
+            from wyoming_servers.app.api import ApiDependencies, start_api  # noqa: PLC0415
+
+            behind = ApiDependencies(
+                coordinator=coordinator,
+                library=library,
+                specs=specs,
+                pipelines=pipelines,
+                metrics=metrics,
+                served=self._served,
+                preloaded=preloaded,
+                ports=self.ports,
+                identity=identity,
+            )
+            self.ports["api"] = await start_api(ground, behind)
+        servers = WyomingServers(
+            config,
+            specs,
+            pipelines.asr,
+            pipelines.tts,
+            pipelines.wake,
+            clock,
+            uuid=identity,
+            api_port=self.ports.get("api"),
+        )
+        # Pushed before the start, so that a port that is taken closes those that were opened.
+        stack.push_async_callback(servers.stop)
+        self.ports |= await servers.start()
+        watcher = CustomWakeWordsWatcher(pipelines.own_words, clock, servers.refresh)
+        ground.spawn(watcher.run(), "wake word folder")
+        library.add_listener(servers.refresh)
+        ground.spawn(library.watch(clock), "models that come and go")
+
+        await asyncio.to_thread(tenancy.publish_state, config.host, self.ports)
+        bus.publish(ServerStarted(ports=dict(self.ports)))
+        coordinator.preload(preloaded)
+
+    async def _install(self, store: ModelStore) -> None:
+        """Bring what the services need, and what lies on this machine anyway.
+
+        A model that cannot be had is reported and left out: the other services start all the
+        same, and a request for it is told how to get it. But a port of one model is nothing
+        without it: that raises ConfigError.
+        """
+        faults: list[ConfigProblem] = []
+        wanted = dict.fromkeys([*self._served.values(), *await store.embedded_models()])
+        for model in wanted:
+
+            def tell(phase: str, percent: int, model: str = model) -> None:
+                self._context.bus.publish(
+                    ModelProgressed(model=model, phase=phase, percent=percent)
+                )
+
+            try:
+                await store.ensure(model, tell)
+            except ConductorError as err:
+                if model_service_name(model) in self._served:
+                    path = f"asr.extra_ports.{model}"
+                    faults.append(ConfigProblem(path, f"{model} is not installed. {err}"))
+                else:
+                    _LOGGER.error("%s is not available. %s", model, err)  # noqa: TRY400
+        if faults:
+            raise ConfigError(faults)
+
+    def _preloaded(self, specs: dict[str, ModelSpec]) -> list[str]:
+        """Return the models to load at start, those people wait for longest first."""
+        preload = self._context.config.preload
+        if isinstance(preload, list):
+            wanted = preload
+        else:
+            wanted = list(dict.fromkeys(self._served.values())) if preload else []
+        return [model for model in wanted if model in specs]

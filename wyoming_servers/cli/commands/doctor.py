@@ -1,0 +1,115 @@
+"""`wyoming-conductor doctor`: what is wrong here, and how to cure it."""
+
+import asyncio
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from wyoming_servers.cli import options
+
+if TYPE_CHECKING:
+    from wyoming_servers.cli.doctor_checks import Finding
+    from wyoming_servers.config.schema import Config
+
+_STYLES: Final = {"ok": "green", "warning": "yellow", "broken": "red"}
+
+
+def doctor(
+    config: options.ConfigOption = None,
+    data_dir: options.DataDirOption = None,
+    sets: options.SetOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Look at Python, engines, GPU, memory, disk, models and ports; say what to do.
+
+    Changes nothing. Exits with 1 if something that is configured cannot work.
+
+    \b
+    Examples:
+      wyoming-conductor doctor
+      wyoming-conductor doctor --json | jq '.[] | select(.level != "ok")'
+    """
+    from wyoming_servers.cli.doctor_checks import Level
+    from wyoming_servers.cli.errors import ExitCode
+    from wyoming_servers.cli.output import print_json
+
+    findings = _run_checks(config, data_dir, sets)
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        _print(findings)
+    if any(finding.level is Level.BROKEN for finding in findings):
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def _run_checks(
+    file: Path | None, data_dir: Path | None, sets: list[str] | None
+) -> "list[Finding]":
+    from wyoming_servers.cli import doctor_checks
+    from wyoming_servers.config.errors import ConfigError
+    from wyoming_servers.config.schema import Config
+
+    findings = doctor_checks.check_python()
+    try:
+        loaded = options.load_configuration(file, data_dir, sets)
+    except ConfigError as err:
+        # The rest is looked at as if nothing was configured: it may be wrong as well.
+        findings += doctor_checks.config_problem_findings(err.problems)
+        folder = (data_dir or Config().data_dir).expanduser().absolute()
+        config = Config(data_dir=folder)
+    else:
+        config = loaded.config
+        findings += doctor_checks.check_config_names(loaded.file, config)
+    return findings + _run_machine_checks(config)
+
+
+def _run_machine_checks(config: "Config") -> "list[Finding]":
+    from wyoming_servers.cli import doctor_checks
+    from wyoming_servers.models.catalog import builtin_catalog
+    from wyoming_servers.models.specs import served_models
+
+    catalog = builtin_catalog()
+    served = served_models(config, catalog)
+    engines = {catalog.get(model).engine: model for model in served.values()}
+    only_gpu = any(
+        section.device.startswith("cuda") and not section.cpu_fallback
+        for section in config.models.values()
+    )
+    return [
+        *doctor_checks.check_engines(engines),
+        *doctor_checks.check_gpu(only_gpu),
+        *doctor_checks.check_memory(),
+        *doctor_checks.check_disk(config.data_dir),
+        *doctor_checks.check_models(config, catalog, list(dict.fromkeys(served.values()))),
+        *asyncio.run(doctor_checks.check_ports(config, _read_api_token(config))),
+    ]
+
+
+def _read_api_token(config: "Config") -> str | None:
+    """Return the API's token if there is one that we may read."""
+    from wyoming_servers.http.auth import TOKEN_FILE
+
+    try:
+        return (config.data_dir / TOKEN_FILE).read_text("utf-8").strip()
+    except (OSError, ValueError):
+        return None
+
+
+def _print(findings: "list[Finding]") -> None:
+    from rich.text import Text
+
+    from wyoming_servers.cli.doctor_checks import Level
+    from wyoming_servers.cli.output import console
+
+    out = console()
+    for finding in findings:
+        line = Text.assemble(
+            (f"{finding.level:<8}", _STYLES[finding.level]), f"{finding.check:<10}{finding.text}"
+        )
+        out.print(line, soft_wrap=True)
+        if finding.cure:
+            out.print(Text(f"{'':18}-> {finding.cure}", style="dim"), soft_wrap=True)
+    broken = sum(finding.level is Level.BROKEN for finding in findings)
+    out.print(f"\n{broken} broken." if broken else "\nEverything that is configured can work.")

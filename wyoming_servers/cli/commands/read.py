@@ -1,0 +1,114 @@
+"""`wyoming-conductor read`: a book or subtitles as a file of speech."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, get_args
+
+import typer
+
+from wyoming_servers.cli import options
+from wyoming_servers.cli.options import (
+    ServerOption,
+    TokenFileOption,
+)
+from wyoming_servers.core.errors import (
+    BadRequestError,
+    CancelledError,
+    InferenceFailedError,
+)
+
+if TYPE_CHECKING:
+    from wyoming_servers.cli.api_client import SpeechJobClient
+
+_STDIN: Final = "-"
+
+
+def read(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="Text, SRT, WebVTT or ASS; `-` reads stdin.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="A .wav, .flac or .mp3 file.")
+    ],
+    voice: Annotated[
+        str | None, typer.Option("--voice", "-v", help="Such as `en_US-joe-medium`.")
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option("--language", "-l", help="Choose any voice of this language.")
+    ] = None,
+    speed: Annotated[
+        float | None, typer.Option(min=0.5, max=2.0, help="1.0 is the voice's own pace.")
+    ] = None,
+    server: ServerOption = None,
+    token_file: TokenFileOption = None,
+    config: options.ConfigOption = None,
+    data_dir: options.DataDirOption = None,
+) -> None:
+    """Have a running server read a text or subtitles aloud, into one file.
+
+    It reads below live speech, so a book does not delay an answer. Subtitles are spoken at their
+    times; cues whose speech is longer are told at the end. Interrupting cancels it.
+
+    \b
+    Examples:
+      wyoming-conductor read book.txt -o book.mp3
+      wyoming-conductor read film.srt -o film.flac --voice en_US-joe-medium
+    """
+    from wyoming_servers.cli.api_client import SpeechJobClient, find_api_address, read_token
+    from wyoming_servers.cli.output import print_note
+    from wyoming_servers.jobs.job import JobAudioFormat
+
+    kind = output.suffix.lower().lstrip(".")
+    if kind not in get_args(JobAudioFormat):
+        raise BadRequestError(f"{output} should end in .wav, .flac or .mp3.")
+    if not output.parent.is_dir():
+        raise BadRequestError(f"There is no folder {output.parent}.")
+    text = sys.stdin.buffer.read() if file == _STDIN else Path(file).read_bytes()
+    wishes = {
+        "voice": voice,
+        "language": language,
+        "speed": None if speed is None else f"{speed:g}",
+        "format": kind,
+    }
+    fields = {name: value for name, value in wishes.items() if value is not None}
+    loaded = options.load_configuration(config, data_dir).config
+    client = SpeechJobClient(find_api_address(loaded, server), read_token(loaded, token_file))
+    job = asyncio.run(_run_job(client, Path(file).name, text, fields, output))
+    print_note(f"{output}: {job['duration_secs']:.1f} s of speech")
+    for cue in job["speech"]["longer"]:
+        print_note(
+            f"cue {cue['cue']} at {cue['start']:.1f} s: {cue['got_secs']:.1f} s of speech in "
+            f"{cue['wanted_secs']:.1f} s, begins {cue['late_secs']:.1f} s late: {cue['text']}"
+        )
+
+
+async def _run_job(
+    client: "SpeechJobClient", name: str, text: bytes, fields: dict[str, str], output: Path
+) -> dict[str, Any]:
+    """Return the job when its file has arrived; a job that is not waited for is cancelled."""
+    from wyoming_servers.cli.output import spinner
+
+    async with client:
+        job_id = await client.create_job(name, text, fields)
+        try:
+            with spinner("reading") as tell:
+                async for event in client.job_events(job_id):
+                    if event["type"] == "progress":
+                        tell(f"reading: {event['percent']} %")
+        except BaseException:
+            await client.cancel_job(job_id)
+            raise
+        job = await client.get(f"/jobs/{job_id}")
+        if job["spinner"] == "cancelled":
+            raise CancelledError("Somebody has cancelled it.")
+        if job["spinner"] != "done":
+            raise InferenceFailedError(str(job.get("error") or "The server could not read it."))
+        draft = output.with_name(f".{output.name}.{os.getpid()}")
+        try:
+            await client.download(f"/jobs/{job_id}{output.suffix.lower()}", draft)
+            await asyncio.to_thread(draft.replace, output)
+        finally:
+            await asyncio.to_thread(draft.unlink, missing_ok=True)
+        return job

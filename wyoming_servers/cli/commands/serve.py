@@ -1,0 +1,45 @@
+"""`wyoming-conductor serve`: the servers themselves."""
+
+import asyncio
+import logging
+
+import typer
+
+from wyoming_servers.cli import options
+from wyoming_servers.cli.errors import ExitCode
+from wyoming_servers.core.errors import ConductorError
+
+_LOGGER = logging.getLogger(__name__)
+
+
+def serve(
+    config: options.ConfigOption = None,
+    data_dir: options.DataDirOption = None,
+    sets: options.SetOption = None,
+) -> None:
+    """Run the servers until SIGTERM or Ctrl-C.
+
+    Speech-to-text listens on 10300, text-to-speech on 10200, wake words on 10400, the HTTP API
+    on 10380. Home Assistant finds them by itself.
+
+    \b
+    Examples:
+      wyoming-conductor serve
+      wyoming-conductor serve --config /etc/conductor.yaml --data-dir /var/lib/conductor
+      wyoming-conductor serve --set asr.model=whisper/tiny.en --set keep_alive=5m
+    """
+    loaded = options.load_configuration(config, data_dir, sets)
+    from wyoming_servers.telemetry import log_config
+
+    log_config.setup_logging(loaded.config.log.level, loaded.config.log.format)
+    from wyoming_servers import app
+
+    try:
+        code = asyncio.run(app.serve(loaded))
+    except ConductorError:
+        raise
+    except Exception as err:
+        # Nobody runs a service again with --debug: its log has to tell where the bug is.
+        _LOGGER.exception("The server failed.")
+        raise typer.Exit(ExitCode.FAILED) from err
+    raise typer.Exit(code)

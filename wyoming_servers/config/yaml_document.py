@@ -1,0 +1,108 @@
+"""YAML with the place of every key, and with all its faults instead of the first."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import yaml
+
+from wyoming_servers.config.errors import ConfigProblem
+
+_MAX_DEPTH: Final = 16
+"""Levels that are followed; an alias to its own parent would never end otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class YamlNode:
+    """A value in a document, and where it stands."""
+
+    value: Any
+    """What YAML makes of it; None for a mapping."""
+    text: str | None = None
+    """The scalar as it is written, without quotes."""
+    children: "Mapping[str, YamlNode] | None" = None
+    """The entries, if it is a mapping."""
+    where: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was written."""
+        return self.children is None and self.value is None
+
+
+@dataclass(slots=True)
+class _YamlReader:
+    where: str
+    faults: list[ConfigProblem] = field(default_factory=list)
+    loader: Any = None
+
+    def read(self, text: str) -> YamlNode:
+        self.loader = yaml.SafeLoader(text)
+        try:
+            root = self.loader.get_single_node()
+            return YamlNode(None) if root is None else self.build(root, (), 0)
+        finally:
+            self.loader.dispose()
+
+    def build(self, node: yaml.Node, path: tuple[str, ...], depth: int) -> YamlNode:
+        where = self.place(node.start_mark)
+        if depth > _MAX_DEPTH:
+            raise yaml.MarkedYAMLError(problem="nested too deep", problem_mark=node.start_mark)
+        if isinstance(node, yaml.MappingNode):
+            return YamlNode(None, children=self.entries(node, path, depth), where=where)
+        value = self.loader.construct_object(node, deep=True)
+        return YamlNode(
+            value, node.value if isinstance(node, yaml.ScalarNode) else None, where=where
+        )
+
+    def entries(
+        self, mapping: yaml.MappingNode, path: tuple[str, ...], depth: int
+    ) -> dict[str, YamlNode]:
+        found: dict[str, YamlNode] = {}
+        for key, value in mapping.value:
+            # The text, not what YAML makes of it: a model named `1` or `on` is still a name.
+            name = str(key.value)
+            inner = (*path, name)
+            if name in found:
+                message = f"is written twice; first at {found[name].where}."
+                self.faults.append(
+                    ConfigProblem(".".join(inner), message, where=self.place(key.start_mark))
+                )
+                continue
+            child = self.build(value, inner, depth + 1)
+            found[name] = YamlNode(
+                child.value, child.text, child.children, self.place(key.start_mark)
+            )
+        return found
+
+    def place(self, mark: yaml.Mark) -> str:
+        return f"{self.where}, line {mark.line + 1}" if self.where else ""
+
+
+def parse_yaml(text: str, where: str) -> tuple[YamlNode, list[ConfigProblem]]:
+    """Read a YAML text that comes from the file `where`; an empty text is an empty node."""
+    reader = _YamlReader(where)
+    try:
+        return reader.read(text), reader.faults
+    except yaml.MarkedYAMLError as err:
+        return YamlNode(None), [ConfigProblem("", *_describe_yaml_error(err, where))]
+    except yaml.YAMLError as err:
+        return YamlNode(None), [ConfigProblem("", f"This is not YAML: {err}.", where=where)]
+
+
+def parse_yaml_value(text: str, where: str) -> tuple[YamlNode, list[ConfigProblem]]:
+    """Read a single value, as on the command line; `where` is the argument itself."""
+    node, faults = parse_yaml(text, "")
+    return (
+        YamlNode(node.value, node.text, node.children, where),
+        [ConfigProblem(fault.path, fault.message, where=where) for fault in faults],
+    )
+
+
+def _describe_yaml_error(err: yaml.MarkedYAMLError, where: str) -> tuple[str, str, str]:
+    mark = err.problem_mark or err.context_mark
+    problem = " ".join(part for part in (err.context, err.problem) if part)
+    if mark is None:
+        return f"This is not YAML: {problem}.", "", where
+    place = f"line {mark.line + 1}, column {mark.column + 1}"
+    return f"This is not YAML: {problem} ({place}).", "", f"{where}, {place}" if where else ""

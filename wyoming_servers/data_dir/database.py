@@ -1,0 +1,70 @@
+"""A SQLite file whose schema grows by numbered steps; each owner of tables has its own file."""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import aiosqlite
+
+from wyoming_servers.core.errors import LoadFailedError
+
+_BUSY_SECONDS: Final = 10.0
+"""Another process (a backup, a curious person) may hold the file for a moment."""
+
+_SETTINGS: Final = (
+    "PRAGMA journal_mode = WAL",
+    # With WAL a killed process loses nothing; only a power cut can lose the last transactions.
+    "PRAGMA synchronous = NORMAL",
+    "PRAGMA foreign_keys = ON",
+)
+
+
+# At debug it writes every statement with its values: texts of people, addresses with keys in them.
+logging.getLogger("aiosqlite").setLevel(logging.INFO)
+
+
+async def open_database(path: Path, migrations: Sequence[str]) -> aiosqlite.Connection:
+    """Open or make the file and run the migrations it has not seen; rows can be read by name.
+
+    A migration is a script; its place in the sequence is its number, so only ever append. Raises
+    LoadFailedError for a file that cannot be used, such as one from a newer version.
+    """
+    connection: aiosqlite.Connection | None = None
+    try:
+        await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
+        connection = await aiosqlite.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+        connection.row_factory = sqlite3.Row
+        for setting in _SETTINGS:
+            await connection.execute(setting)
+        await _migrate(connection, path, migrations)
+    except (OSError, sqlite3.Error) as err:
+        if connection is not None:
+            await connection.close()
+        raise LoadFailedError(
+            f"{path} cannot be used: {err}.",
+            hint="Check its rights and the disk; moving the file away starts with an empty one.",
+        ) from err
+    except BaseException:
+        if connection is not None:
+            await connection.close()
+        raise
+    return connection
+
+
+async def _migrate(connection: aiosqlite.Connection, path: Path, migrations: Sequence[str]) -> None:
+    async with connection.execute("PRAGMA user_version") as cursor:
+        row = await cursor.fetchone()
+    version = 0 if row is None else int(row[0])
+    if version > len(migrations):
+        raise LoadFailedError(
+            f"{path} was written by a newer version of this program.",
+            hint="Update it again, or move the file away.",
+        )
+    for number in range(version, len(migrations)):
+        # One transaction with its number: a crash in the middle leaves the old schema.
+        await connection.executescript(
+            f"BEGIN IMMEDIATE; {migrations[number]}; PRAGMA user_version = {number + 1}; COMMIT;"
+        )

@@ -1,0 +1,150 @@
+"""Kokoro-82M in torch: for a GPU, where half a minute of speech takes a tenth of a second."""
+
+import json
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+import numpy as np
+
+from wyoming_servers.audio.pcm import Samples
+from wyoming_servers.core.domain import (
+    ModelSpec,
+    Placement,
+)
+from wyoming_servers.core.errors import LoadFailedError
+from wyoming_servers.engines.base import ReportProgress
+from wyoming_servers.engines.kokoro.phonemes import SYMBOLS
+from wyoming_servers.engines.kokoro.synthesizer import (
+    KokoroSession,
+    KokoroSynthesizer,
+    KokoroVoices,
+    VoiceStyle,
+)
+
+_FLOAT16: Final = "float16"
+
+
+class KokoroEngine:
+    """All voices of one file. Number formats: float16 (on a GPU, where it holds), float32."""
+
+    def __init__(self) -> None:
+        self._synthesizer: KokoroSynthesizer | None = None
+        self._voice = ""
+
+    def load(
+        self, spec: ModelSpec, placement: Placement, progress: ReportProgress
+    ) -> Mapping[str, Any]:
+        """Load `files["model"]` (.pth), `files["config"]` and `files["voices"]`.
+
+        Reports {sample_rate: Hz, voices: [name], compute_type: what it really runs in}.
+        """
+        progress("load", -1)
+        settings = json.loads(Path(spec.files["config"]).read_text(encoding="utf-8"))
+        if settings["vocab"] != dict(SYMBOLS):
+            raise LoadFailedError(f"{spec.id} has other symbols than Kokoro-82M.")
+        voices = KokoroVoices(spec.files["voices"])
+        half = placement.compute_type == _FLOAT16 and placement.device.startswith("cuda")
+        network = _TorchNetwork(settings, spec.files["model"], placement.device, half=half)
+        self._synthesizer = KokoroSynthesizer(network, voices)
+        self._voice = voices.names[0]
+        if half and not network.half_precision_works(self._synthesizer, self._voice):
+            network.half = False
+        return {**self._synthesizer.info, "compute_type": _FLOAT16 if network.half else "float32"}
+
+    def warm_up(self) -> None:
+        """Speak a few numbers: the first run compiles kernels for the card."""
+        self._require_synthesizer().warm_up(self._voice)
+
+    def open(self, request: Mapping[str, Any]) -> KokoroSession:
+        """Begin to speak. Raises BadRequestError for a voice or a number that is not possible."""
+        return self._require_synthesizer().open(request)
+
+    def close(self) -> None:
+        """Let the network go."""
+        if self._synthesizer is not None:
+            self._synthesizer.close()
+        self._synthesizer = None
+
+    def _require_synthesizer(self) -> KokoroSynthesizer:
+        if self._synthesizer is None:
+            raise LoadFailedError("No model is loaded.")
+        return self._synthesizer
+
+
+class _TorchNetwork:
+    """Kokoro's own network on a device."""
+
+    def __init__(
+        self, settings: Mapping[str, Any], weights: str, device: str, *, half: bool
+    ) -> None:
+        import torch
+
+        self._torch = torch
+        self._device = device
+        self.half = half
+        """Whether matrices are multiplied in half precision; sums and phases never are."""
+        model = _import_kokoro_model().KModel(repo_id="local", config=dict(settings), model=weights)
+        self._model = model.to(device).eval()
+        _keep_full_precision(torch, self._model.decoder.generator, device.partition(":")[0])
+
+    def infer(self, ids: list[int], style: VoiceStyle, speed: float) -> Samples:
+        torch = self._torch
+        kind = self._device.partition(":")[0]
+        with torch.inference_mode(), torch.autocast(kind, torch.float16, enabled=self.half):
+            tokens = torch.tensor([ids], dtype=torch.long, device=self._device)
+            sound, _ = self._model.forward_with_tokens(
+                tokens, torch.from_numpy(style).to(self._device), speed
+            )
+        return np.atleast_1d(np.asarray(sound.float().cpu().numpy(), np.float32))
+
+    def half_precision_works(self, speech: KokoroSynthesizer, voice: str) -> bool:
+        """Whether half precision gives a sound: overflows would make it noise, or nothing."""
+        samples = speech.synthesize_short("One, two, three.", voice, 1.0)
+        return bool(np.isfinite(samples).all() and np.abs(samples).max() > 1e-4)
+
+
+def _keep_full_precision(torch: Any, generator: Any, kind: str) -> None:
+    """Keep the Fourier transforms and the source of the voice's tone in full precision.
+
+    CUDA transforms half precision for lengths of a power of two alone, and the tone is the sum of
+    a phase over thousands of samples.
+    """
+
+    def whole(function: Any) -> Any:
+        def run(*arguments: Any) -> Any:
+            floats = (
+                given.float() if torch.is_tensor(given) and given.is_floating_point() else given
+                for given in arguments
+            )
+            with torch.autocast(kind, enabled=False):
+                return function(*floats)
+
+        return run
+
+    generator.stft.transform = whole(generator.stft.transform)
+    generator.stft.inverse = whole(generator.stft.inverse)
+    generator.m_source.forward = whole(generator.m_source.forward)
+
+
+def _import_kokoro_model() -> ModuleType:
+    """Import `kokoro.model` alone.
+
+    The package's own first import brings a converter of text to symbols with spaCy, which takes
+    seconds and hundreds of megabytes, and is done here by `kokoro_phonemes`.
+    """
+    if "kokoro" not in sys.modules:
+        found = find_spec("kokoro")
+        if found is None or found.submodule_search_locations is None:
+            raise ModuleNotFoundError("No module named 'kokoro'", name="kokoro")
+        bare = ModuleType("kokoro")
+        bare.__path__ = list(found.submodule_search_locations)
+        sys.modules["kokoro"] = bare
+    from loguru import logger
+
+    logger.disable("kokoro")
+    return import_module("kokoro.model")

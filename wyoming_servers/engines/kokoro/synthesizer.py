@@ -1,0 +1,214 @@
+"""What both of Kokoro's engines share: requests, voices, symbols; they differ in the network."""
+
+from collections.abc import Generator, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wyoming_servers.audio.fade import trim
+from wyoming_servers.audio.pcm import Samples, to_s16
+from wyoming_servers.audio.time_stretch import time_stretch
+from wyoming_servers.core.errors import (
+    BadRequestError,
+    LoadFailedError,
+)
+from wyoming_servers.engines.base import Output
+from wyoming_servers.engines.kokoro.phonemes import (
+    SYMBOLS,
+    Phonemizer,
+    language_of,
+    split_symbols,
+)
+from wyoming_servers.engines.tts_common import (
+    LEADING_SILENCE,
+    SAMPLE_TEXT,
+    loudness_gain,
+    request_number,
+    soft_limit,
+    trailing_silence,
+)
+from wyoming_servers.text.speakable import is_speakable
+from wyoming_servers.text.voice_expression import (
+    MAX_SPEED,
+    MIN_SPEED,
+    parse_mix,
+)
+
+# Kokoro's voices: a table of styles each, and mixes of them (`af_heart*0.7+am_adam*0.3`).
+
+VoiceStyle = NDArray[np.float32]
+"""[1, 256]: timbre in the first half, prosody in the second."""
+
+_MAX_CACHED_STYLES: Final = 64
+"""Voices and mixes held in memory, half a megabyte each."""
+
+
+class KokoroVoices:
+    """All voices of a file in numpy's format; read when first spoken with."""
+
+    def __init__(self, path: str | Path) -> None:
+        try:
+            self._archive = np.load(path)
+            self.names = tuple(self._archive.files)
+        except (OSError, ValueError, AttributeError) as err:
+            raise LoadFailedError(f"The voices in {path} cannot be read: {err}.") from err
+        self._styles: dict[str, NDArray[np.float32]] = {}
+
+    def style(self, voice: str, symbols: int) -> VoiceStyle:
+        """Return the style of a voice or a mix for so many symbols. Raises BadRequestError."""
+        table = self.styles(voice)
+        row: VoiceStyle = table[min(max(symbols, 1), len(table)) - 1]
+        return row.reshape(1, -1)
+
+    def styles(self, voice: str) -> NDArray[np.float32]:
+        """Return the styles of a voice or a mix, a row for each number of symbols."""
+        if voice not in self._styles:
+            if len(self._styles) >= _MAX_CACHED_STYLES:
+                self._styles.pop(next(iter(self._styles)))
+            self._styles[voice] = self._mix(voice)
+        return self._styles[voice]
+
+    def language(self, voice: str) -> str:
+        """Return espeak-ng's code of the language: that of the first voice of a mix."""
+        return language_of(parse_mix(voice)[0][0])
+
+    def close(self) -> None:
+        """Close the file."""
+        self._styles.clear()
+        self._archive.close()
+
+    def _mix(self, voice: str) -> NDArray[np.float32]:
+        parts = parse_mix(voice)
+        for name, _ in parts:
+            if name not in self.names:
+                raise BadRequestError(f"Kokoro has no voice {name[:40]!r}.")
+        total = sum(weight for _, weight in parts)
+        mixed = sum(self._archive[name] * np.float32(weight / total) for name, weight in parts)
+        return np.asarray(mixed, np.float32)
+
+
+SAMPLE_RATE: Final = 24_000
+"""Samples per second."""
+
+
+_MAX_NETWORK_SPEED: Final = 1.5
+"""What the network is asked for at most: above, it is at its shortest of a frame of 25 ms for most
+symbols, so that speech lasts up to 17 % too long. The rest is done to the sound."""
+
+_SLOW_SPEECH_CORRECTION: Final = 0.12
+"""How much faster than asked the network must speak, for each 1.0 below normal: its pauses grow by
+more than the speech."""
+
+
+class KokoroNetwork(Protocol):
+    """Symbols to sound."""
+
+    def infer(self, ids: list[int], style: VoiceStyle, speed: float) -> Samples:
+        """Return the sound of the symbols' numbers, padding included, at 24 kHz."""
+        ...
+
+
+class KokoroSynthesizer:
+    """A loaded network with its voices."""
+
+    def __init__(self, network: KokoroNetwork, voices: KokoroVoices) -> None:
+        self._network = network
+        self._voices = voices
+        self._phonemizer = Phonemizer()
+        self._gains: dict[str, float] = {}
+
+    @property
+    def info(self) -> Mapping[str, Any]:
+        """What `load` reports."""
+        return {"sample_rate": SAMPLE_RATE, "voices": list(self._voices.names)}
+
+    def warm_up(self, voice: str) -> None:
+        """Speak a few numbers."""
+        self.synthesize_short(SAMPLE_TEXT, voice, 1.0)
+
+    def synthesize_short(self, text: str, voice: str, speed: float) -> Samples:
+        """Return a short text's sound as the network made it."""
+        runs = split_symbols(self._phonemizer.symbols(text, self._voices.language(voice)))
+        return self.synthesize(runs[0], voice, speed)
+
+    def symbol_runs(self, text: str, voice: str) -> list[str]:
+        """Return what to run for a text: symbols, as many as one inference takes."""
+        return split_symbols(self._phonemizer.symbols(text, self._voices.language(voice)))
+
+    def synthesize(self, symbols: str, voice: str, speed: float) -> Samples:
+        """One inference; `speed` is how much shorter than by itself the sound is to be."""
+        ids = [0, *(SYMBOLS[symbol] for symbol in symbols), 0]
+        asked = min(speed, _MAX_NETWORK_SPEED)
+        slower = 1.0 + _SLOW_SPEECH_CORRECTION * max(0.0, 1.0 - speed)
+        sound = self._network.infer(ids, self._voices.style(voice, len(symbols)), asked * slower)
+        return time_stretch(sound, SAMPLE_RATE, speed / asked)
+
+    def gain(self, voice: str, samples: Samples) -> float:
+        """Return the voice's gain, learned from the first thing it says."""
+        if voice not in self._gains:
+            self._gains[voice] = loudness_gain(samples)
+        return self._gains[voice]
+
+    def open(self, request: Mapping[str, Any]) -> "KokoroSession":
+        """Begin to speak. Raises BadRequestError for a voice or a number that is not possible."""
+        text = request.get("text")
+        if not isinstance(text, str):
+            raise BadRequestError("The request has no text.")
+        voice = request.get("voice") or self._voices.names[0]
+        self._voices.styles(str(voice))
+        speed = request_number(request, "speed", MIN_SPEED, MAX_SPEED)
+        volume = request_number(request, "volume", 0.0, 4.0)
+        return KokoroSession(
+            self,
+            text,
+            str(voice),
+            1.0 if speed is None else speed,
+            1.0 if volume is None else volume,
+        )
+
+    def close(self) -> None:
+        """Let the voices go."""
+        self._voices.close()
+
+
+class KokoroSession:
+    """One text on its way to audio: at most 510 symbols are one output."""
+
+    def __init__(
+        self, speech: KokoroSynthesizer, text: str, voice: str, speed: float, volume: float
+    ) -> None:
+        self._synthesizer = speech
+        self._text = text
+        self._voice = voice
+        self._speed = speed
+        self._volume = volume
+
+    def feed(self, payload: bytes, data: Mapping[str, Any]) -> Iterable[Output]:
+        """There is no input but the request's text."""
+        raise BadRequestError("Text to speech takes no audio.")
+
+    def finish(self) -> Generator[Output, None, Mapping[str, Any]]:
+        """Speak. A text without letters and numbers gives no audio."""
+        spoken = (
+            self._synthesizer.symbol_runs(self._text, self._voice)
+            if is_speakable(self._text)
+            else []
+        )
+        total = 0
+        for symbols in spoken:
+            samples = self._synthesizer.synthesize(symbols, self._voice, self._speed)
+            loud = self._synthesizer.gain(self._voice, samples) * self._volume
+            pcm = trim(
+                to_s16(soft_limit(samples * loud)), SAMPLE_RATE, keep=LEADING_SILENCE, end=False
+            )
+            # The network leaves a third of a second or more behind what it says.
+            pcm = trim(pcm, SAMPLE_RATE, keep=trailing_silence(symbols), begin=False)
+            total += len(pcm) // 2
+            if pcm:
+                yield Output(payload=pcm)
+        return {"samples": total}
+
+    def close(self) -> None:
+        """Nothing is held."""

@@ -1,0 +1,210 @@
+"""Reads the networks out of .tflite files: tensors, operators and weights, nothing is run.
+
+A .tflite file is a FlatBuffer: tables that point to their fields by offsets. Field numbers below
+are those of TensorFlow Lite's schema, version 3. Only what float networks need is read.
+"""
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+OPERATOR_NAMES: Final[Mapping[int, str]] = {
+    0: "ADD",
+    3: "CONV_2D",
+    9: "FULLY_CONNECTED",
+    14: "LOGISTIC",
+    17: "MAX_POOL_2D",
+    18: "MUL",
+    19: "RELU",
+    22: "RESHAPE",
+    28: "TANH",
+    34: "PAD",
+    39: "TRANSPOSE",
+    40: "MEAN",
+    41: "SUB",
+    42: "DIV",
+    43: "SQUEEZE",
+    55: "MAXIMUM",
+    57: "MINIMUM",
+    61: "GREATER",
+    62: "GREATER_EQUAL",
+    70: "EXPAND_DIMS",
+    73: "LOG",
+    75: "SQRT",
+    76: "RSQRT",
+    82: "REDUCE_MAX",
+    98: "LEAKY_RELU",
+    99: "SQUARED_DIFFERENCE",
+    118: "IF",
+    126: "BATCH_MATMUL",
+}
+"""The operators that wake word networks are made of; others are called by their number."""
+
+_DTYPES: Final[Mapping[int, str]] = {
+    0: "<f4",
+    2: "<i4",
+    3: "<u1",
+    4: "<i8",
+    6: "?",
+    9: "<i1",
+}
+FLOAT: Final = 0
+"""32-bit floats, as the type of a tensor."""
+BOOL: Final = 6
+INTEGERS: Final = (2, 4)
+"""Axes, shapes and other settings; quantized numbers have types of their own."""
+
+
+class TfliteError(ValueError):
+    """Raised when a file is not a network we can read."""
+
+
+class FlatBufferTable:
+    """A FlatBuffer table; fields by number, absent ones read as their default."""
+
+    def __init__(self, data: bytes, at: int) -> None:
+        self._data = data
+        self._at = at
+        self._vtable = at - self._unpack("<i", at)
+        self._fields = (self._unpack("<H", self._vtable) - 4) // 2
+
+    def number(self, field: int, code: str, default: float = 0) -> Any:
+        """Read a scalar; `code` is struct's (`i`, `I`, `b`, `f`)."""
+        at = self._field(field)
+        return self._unpack("<" + code, at) if at else default
+
+    def table(self, field: int) -> "FlatBufferTable | None":
+        """Read a table."""
+        at = self._field(field)
+        return FlatBufferTable(self._data, self._follow(at)) if at else None
+
+    def tables(self, field: int) -> list["FlatBufferTable"]:
+        """Read a vector of tables."""
+        start, count = self._vector(field)
+        return [FlatBufferTable(self._data, self._follow(start + 4 * i)) for i in range(count)]
+
+    def array(self, field: int, dtype: str) -> NDArray[Any]:
+        """Read a vector of scalars, without copying."""
+        start, count = self._vector(field)
+        return np.frombuffer(self._data, dtype, count, start)
+
+    def _vector(self, field: int) -> tuple[int, int]:
+        at = self._field(field)
+        if not at:
+            return 0, 0
+        start = self._follow(at)
+        return start + 4, self._unpack("<I", start)
+
+    def _field(self, field: int) -> int:
+        """Return where a field's value is; 0 if it is absent."""
+        if field >= self._fields:
+            return 0
+        offset: int = self._unpack("<H", self._vtable + 4 + 2 * field)
+        return self._at + offset if offset else 0
+
+    def _follow(self, at: int) -> int:
+        return at + int(self._unpack("<I", at))
+
+    def _unpack(self, code: str, at: int) -> Any:
+        if at < 0:  # struct would count from the end
+            raise TfliteError("It is damaged.")
+        return struct.unpack_from(code, self._data, at)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class TfliteTensor:
+    """A value of the network."""
+
+    shape: tuple[int, ...]
+    type: int
+    """In the schema's enumeration."""
+    constant: NDArray[Any] | None
+    """Its value if it is a weight; None if it is computed."""
+
+
+@dataclass(frozen=True, slots=True)
+class TfliteOperator:
+    """One computation."""
+
+    kind: str
+    inputs: tuple[int, ...]
+    """Numbers of tensors; -1 is an input left out."""
+    outputs: tuple[int, ...]
+    options: FlatBufferTable | None
+
+    def option(self, field: int, code: str) -> Any:
+        """Read a scalar option by its number in the schema."""
+        return self.options.number(field, code) if self.options else 0
+
+
+@dataclass(frozen=True, slots=True)
+class TfliteGraph:
+    """A subgraph, its operators in the order of computation."""
+
+    tensors: Sequence[TfliteTensor]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    operators: Sequence[TfliteOperator]
+
+    def constant(self, number: int) -> NDArray[Any]:
+        """Return a weight. Raises TfliteError if it is not one."""
+        value = self.tensors[number].constant
+        if value is None:
+            raise TfliteError(f"Tensor {number} should be constant and is computed.")
+        return value
+
+
+def read_tflite(path: Path) -> list[TfliteGraph]:
+    """Read a file's subgraphs; the first is the main one. Raises TfliteError and OSError."""
+    data = path.read_bytes()
+    if data[4:8] != b"TFL3":
+        raise TfliteError("It is not a TensorFlow Lite file.")
+    try:
+        model = FlatBufferTable(data, struct.unpack_from("<I", data)[0])
+        # Codes above 127 do not fit into field 0, where all of them once were.
+        codes = [code.number(3, "i") or code.number(0, "b") for code in model.tables(1)]
+        kinds = [OPERATOR_NAMES.get(code, str(code)) for code in codes]
+        weights = [buffer.array(0, "u1") for buffer in model.tables(4)]
+        return [_parse_graph(table, kinds, weights) for table in model.tables(2)]
+    except (struct.error, IndexError, ValueError) as err:
+        raise TfliteError(f"It is damaged ({err}).") from err
+
+
+def _parse_graph(
+    table: FlatBufferTable, kinds: list[str], weights: list[NDArray[Any]]
+) -> TfliteGraph:
+    return TfliteGraph(
+        tensors=[_parse_tensor(tensor, weights) for tensor in table.tables(0)],
+        inputs=_int32_vector(table, 1),
+        outputs=_int32_vector(table, 2),
+        operators=[
+            TfliteOperator(
+                kinds[operator.number(0, "I")],
+                _int32_vector(operator, 1),
+                _int32_vector(operator, 2),
+                operator.table(4),
+            )
+            for operator in table.tables(3)
+        ],
+    )
+
+
+def _parse_tensor(table: FlatBufferTable, weights: list[NDArray[Any]]) -> TfliteTensor:
+    shape = _int32_vector(table, 0)
+    raw = weights[table.number(2, "I")]
+    kind = table.number(1, "b")
+    if not raw.size:
+        return TfliteTensor(shape, kind, None)
+    dtype = _DTYPES.get(kind)
+    if dtype is None:
+        raise TfliteError(f"It has numbers of type {kind}, which is unknown.")
+    return TfliteTensor(shape, kind, np.frombuffer(raw.tobytes(), dtype).reshape(shape))
+
+
+def _int32_vector(table: FlatBufferTable, field: int) -> tuple[int, ...]:
+    return tuple(table.array(field, "<i4").tolist())

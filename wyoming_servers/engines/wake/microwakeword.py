@@ -1,0 +1,199 @@
+"""Wake words by microWakeWord: the small models that ESPHome devices run themselves.
+
+A model is a network with memory, so every stream has its own of each word (0.25 MB, 0.1 ms per
+80 ms). Its features come every 10 ms and a score with every third, which answers sooner than
+openWakeWord; it knows fewer words.
+"""
+
+import json
+import logging
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from pymicro_wakeword import MicroWakeWord, MicroWakeWordFeatures
+
+from wyoming_servers.core.domain import (
+    ModelSpec,
+    Placement,
+)
+from wyoming_servers.core.errors import (
+    LoadFailedError,
+    ModelMissingError,
+)
+from wyoming_servers.engines.base import Output, ReportProgress
+from wyoming_servers.engines.onnx_tools.tflite import read_tflite
+from wyoming_servers.engines.wake.features import RATE
+from wyoming_servers.engines.wake.session import (
+    ClientTimestamps,
+    Trigger,
+    WakeRequest,
+    detection_output,
+    scores_output,
+)
+from wyoming_servers.engines.wake.words import (
+    WakeWord,
+    WakeWordCatalog,
+    load_report,
+    microwakeword_files,
+)
+
+_LOGGER = logging.getLogger(__name__)
+
+HOP: Final = 160
+"""Samples between two features (10 ms)."""
+WINDOW: Final = 480
+"""Samples of one feature (30 ms)."""
+STRIDE: Final = 3
+"""Features between two scores of every model so far (30 ms)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _ActiveWord:
+    """One word a stream waits for."""
+
+    name: str
+    model: MicroWakeWord
+    trigger: Trigger
+
+
+class MicroWakeWordSession:
+    """One stream of audio."""
+
+    def __init__(self, listeners: Sequence[_ActiveWord], *, scores: bool = False) -> None:
+        self._words = listeners
+        self._report_scores = scores
+        self._features = MicroWakeWordFeatures()
+        self._count = 0
+        """Features so far."""
+        self._received = 0
+        """Bytes of the stream."""
+        self._timestamps = ClientTimestamps(RATE)
+
+    def feed(self, payload: bytes, data: Mapping[str, Any]) -> Iterable[Output]:
+        self._timestamps.add(self._received // 2, data.get("timestamp"))
+        self._received += len(payload)
+        outputs: list[Output] = []
+        for features in self._features.process_streaming(payload):
+            self._count += 1
+            sample = WINDOW + HOP * (self._count - 1)
+            self._timestamps.advance(sample)
+            scores: dict[str, float] = {}
+            for listener in self._words:
+                score = listener.model.process_streaming_prob(features)
+                if score is None or self._count % listener.model.stride:
+                    continue  # the model only collects features, its 0 is not a score
+                score = relative_score(score, listener.model.probability_cutoff)
+                scores[listener.name] = score
+                if listener.trigger.update(score, sample):
+                    time = self._timestamps.current
+                    outputs.append(detection_output(listener.name, score, time, sample))
+            if scores and self._report_scores:
+                outputs.append(scores_output(scores, sample))
+        return outputs
+
+    def finish(self) -> Generator[Output, None, Mapping[str, Any]]:
+        """Return how many samples came."""
+        yield from ()
+        return {"samples": self._received // 2}
+
+    def close(self) -> None:
+        for listener in self._words:
+            listener.model.close()
+        self._words = ()
+
+
+class MicroWakeWordEngine:
+    """Kind WAKE, on the CPU; `files["models_dir"]` may be a folder with the user's own models.
+
+    `load` reports `words`: [{name, phrase, languages}], `lead` and `step`.
+    """
+
+    def __init__(self) -> None:
+        self._catalog = WakeWordCatalog(list)
+
+    def load(
+        self, spec: ModelSpec, placement: Placement, progress: ReportProgress
+    ) -> Mapping[str, Any]:
+        progress("load", 0)
+        folder = spec.files.get("models_dir")
+        self._catalog = WakeWordCatalog(
+            partial(microwakeword_files, Path(folder) if folder else None)
+        )
+        progress("load", 100)
+        lead = WINDOW + HOP * (STRIDE - 1)
+        return load_report(self._catalog.words, lead=lead, step=HOP * STRIDE)
+
+    def warm_up(self) -> None:
+        """Hear half a second of silence, waiting for every word."""
+        session = self.open({})
+        for _ in session.feed(bytes(RATE), {}):
+            pass
+        session.close()
+
+    def open(self, request: Mapping[str, Any]) -> MicroWakeWordSession:
+        """Begin a stream; no `words` means all there are that can be loaded.
+
+        A threshold is relative: see `relative_score`. Raises ModelMissingError for a word that
+        is not there, LoadFailedError for one whose files are broken.
+        """
+        wanted = WakeRequest.parse(request)
+        refractory = round(wanted.refractory * RATE)
+        models = self._load_words(wanted.words) if wanted.words else self._load_usable_words()
+        return MicroWakeWordSession(
+            [
+                _ActiveWord(
+                    name,
+                    model,
+                    Trigger(wanted.threshold_of(name), wanted.trigger_level_of(name), refractory),
+                )
+                for name, model in models.items()
+            ],
+            scores=wanted.scores,
+        )
+
+    def close(self) -> None:
+        self._catalog = WakeWordCatalog(list)
+
+    def _load_words(self, names: Sequence[str]) -> dict[str, MicroWakeWord]:
+        return {name: _load_model(self._catalog.find(name)) for name in names}
+
+    def _load_usable_words(self) -> dict[str, MicroWakeWord]:
+        self._catalog.rescan()
+        models = {}
+        for word in self._catalog.words:
+            try:
+                models[word.name] = _load_model(word)
+            except LoadFailedError as err:
+                _LOGGER.warning("Wake word %s is left out. %s", word.name, err)
+        if not models:
+            raise ModelMissingError("There is no wake word to listen for.")
+        return models
+
+
+def relative_score(score: float, cutoff: float) -> float:
+    """Map a model's score so that its own cutoff becomes 0.5, and 0 and 1 stay.
+
+    Each model was published with the score from which it is to be believed (0.85 to 0.97). So a
+    threshold of 0.5 means the same for every word, and for openWakeWord's.
+    """
+    if score < cutoff:
+        return 0.5 * score / cutoff
+    return 1 - 0.5 * (1 - score) / (1 - cutoff)
+
+
+def _load_model(word: WakeWord) -> MicroWakeWord:
+    try:
+        model = json.loads(word.path.read_text(encoding="utf-8"))["model"]
+        read_tflite(word.path.parent / model)  # the library would crash on a damaged file
+        loaded = MicroWakeWord.from_config(word.path)
+        if not 0 < loaded.probability_cutoff < 1:
+            raise ValueError(f"its cutoff is {loaded.probability_cutoff}")
+    except (OSError, ValueError, TypeError, KeyError) as err:
+        raise LoadFailedError(
+            f"The wake word {word.name!r} of {word.path.name} cannot be loaded: {err!r}.",
+            hint="Replace it, and its .tflite, with a model made for microWakeWord.",
+        ) from err
+    return loaded

@@ -1,0 +1,110 @@
+"""The wake words there are: those inside a library, and the user's own files in a folder."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+from wyoming_servers.config.custom_wake_words import (
+    phrase_from_name,
+    read_description,
+    scan_wake_words,
+)
+from wyoming_servers.core.errors import ModelMissingError
+
+# What pyopen-wakeword has beside its words.
+_NETWORKS: Final = frozenset({"embedding_model", "melspectrogram"})
+
+
+@dataclass(frozen=True, slots=True)
+class WakeWord:
+    """A word somebody can say to wake an assistant."""
+
+    name: str
+    """What clients ask for, such as `hey_jarvis`: the name of its file."""
+    path: Path
+    phrase: str
+    """What to say, such as `hey jarvis`."""
+    languages: tuple[str, ...] = ()
+    """BCP 47 codes; empty if nobody said."""
+    modified_ns: int = 0
+    """Of its file, in nanoseconds since 1970."""
+
+
+class WakeWordCatalog:
+    """Finds words by name; a file put into the folder while running is found when asked for."""
+
+    def __init__(self, scan: Callable[[], Iterable[WakeWord]]) -> None:
+        self._scan = scan
+        self._words: Mapping[str, WakeWord] = {}
+        self.rescan()
+
+    @property
+    def words(self) -> Sequence[WakeWord]:
+        """All words known, by name."""
+        return [self._words[name] for name in sorted(self._words)]
+
+    def rescan(self) -> None:
+        """Look again which files there are; of two words of one name the later one counts."""
+        self._words = {word.name: word for word in self._scan()}
+
+    def find(self, name: str) -> WakeWord:
+        """Return the word as its file is now. Raises ModelMissingError naming those there are."""
+        word = self._words.get(name)
+        if word is None or _modified(word.path) != word.modified_ns:
+            self.rescan()
+            word = self._words.get(name)
+        if word is None:
+            known = ", ".join(sorted(self._words)) or "none"
+            raise ModelMissingError(
+                f"There is no wake word {name!r}.",
+                hint=f"Installed are: {known}. Own models go into the wake word folder.",
+            )
+        return word
+
+
+def load_report(words: Iterable[WakeWord], *, lead: int, step: int) -> dict[str, Any]:
+    """Return what an engine that has loaded these words reports; see `engines.base`."""
+    return {
+        "words": [
+            {"name": word.name, "phrase": word.phrase, "languages": list(word.languages)}
+            for word in words
+        ],
+        "lead": lead,
+        "step": step,
+    }
+
+
+def openwakeword_files(folder: Path | None) -> list[WakeWord]:
+    """Return pyopen-wakeword's words, then the user's: a file for each."""
+    bundled = [
+        WakeWord(path.stem, path, phrase_from_name(path.stem), ("en",), _modified(path))
+        for path in Path(str(files("pyopen_wakeword") / "models")).glob("*.tflite")
+        if path.stem not in _NETWORKS
+    ]
+    return bundled + _custom_words(folder, "openwakeword")
+
+
+def microwakeword_files(folder: Path | None) -> list[WakeWord]:
+    """Return pymicro-wakeword's words, then the user's: a .json with a .tflite for each."""
+    bundled = [
+        WakeWord(path.stem, path, *read_description(path), _modified(path))
+        for path in sorted(Path(str(files("pymicro_wakeword") / "models")).glob("*.json"))
+    ]
+    return bundled + _custom_words(folder, "microwakeword")
+
+
+def _custom_words(folder: Path | None, engine: str) -> list[WakeWord]:
+    return [
+        WakeWord(word.name, word.path, word.phrase, word.languages, word.signature[0])
+        for word in scan_wake_words(folder)
+        if word.engine == engine
+    ]
+
+
+def _modified(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return -1

@@ -1,0 +1,127 @@
+"""Puts the API together."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from fastapi import APIRouter, Depends, FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from wyoming_servers.http import (
+    docs,
+    problems,
+)
+from wyoming_servers.http.auth import require_token
+from wyoming_servers.http.context import ApiContext
+from wyoming_servers.http.jobs import routes
+from wyoming_servers.http.middleware.host_check import HostCheckMiddleware
+from wyoming_servers.http.middleware.limits import (
+    BodyLimitMiddleware,
+    RateLimitMiddleware,
+)
+from wyoming_servers.http.middleware.request_id import RequestIdMiddleware
+from wyoming_servers.http.openai import models as openai
+from wyoming_servers.http.routes import (
+    cache,
+    catalog,
+    config,
+    events,
+    health,
+    lexicon,
+    models,
+    status,
+    system,
+    traces,
+    vocabulary,
+    voices,
+    webhooks,
+    wyoming_bridge,
+)
+from wyoming_servers.http.routes.system import API_VERSION
+
+_DESCRIPTION = """Watch and steer the models of this server.
+
+Failures answer with `{"error", "code", "detail"}`: what happened, a stable code, what to do next.
+"""
+
+
+_TITLE: Final = "Wyoming Conductor"
+
+_ROUTERS: Final = (
+    # Before the models' own: a model's id takes everything up to the last slash.
+    catalog.router,
+    cache.router,
+    health.router,
+    status.router,
+    models.router,
+    events.router,
+    routes.router,
+    openai.router,
+    webhooks.router,
+    config.router,
+    vocabulary.router,
+    lexicon.router,
+    voices.router,
+    traces.router,
+    system.router,
+)
+
+
+def create_app(context: ApiContext) -> FastAPI:
+    """Return the application that shows and asks what `context` holds."""
+    app = FastAPI(
+        title=_TITLE,
+        description=_DESCRIPTION,
+        version=context.version,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.context = context
+    left_out = [
+        router
+        for router, needed in (
+            (catalog.router, context.library),
+            (cache.router, context.library),
+            (voices.router, context.library and context.tts),
+            (config.router, context.editor),
+            (routes.router, context.jobs),
+            (openai.router, context.jobs),
+            (webhooks.router, context.webhooks),
+            (vocabulary.router, context.vocabulary),
+            (lexicon.router, context.tts and context.tts.lexicon),
+        )
+        if needed is None
+    ]
+    _include_routers(app, [router for router in _ROUTERS if router not in left_out])
+    app.include_router(
+        wyoming_bridge.router
+    )  # looks at the token itself: browsers send it otherwise
+    docs.mount_docs(app)
+    settings = context.config.api
+    # The last one added is the outermost: a refused host is refused before anything else runs.
+    app.add_middleware(BodyLimitMiddleware)
+    if settings.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.origins,
+            allow_methods=["GET", "POST", "PATCH", "PUT", "DELETE"],
+            allow_headers=["Authorization", "Idempotency-Key", "Last-Event-ID", "X-Request-ID"],
+            expose_headers=["Location", "Retry-After", "Server-Timing", "X-Request-ID"],
+        )
+    app.add_middleware(HostCheckMiddleware, names=settings.hosts, origins=settings.origins)
+    app.add_middleware(RateLimitMiddleware, rate=context.config.limits.rate)
+    problems.install_handlers(app)
+    app.add_middleware(RequestIdMiddleware)
+    return app
+
+
+def openapi_document() -> dict[str, Any]:
+    """Return the OpenAPI document of everything there can be, for the documentation."""
+    app = FastAPI(title=_TITLE, description=_DESCRIPTION, version=API_VERSION)
+    _include_routers(app, _ROUTERS)
+    return app.openapi()
+
+
+def _include_routers(app: FastAPI, routers: Iterable[APIRouter]) -> None:
+    app.include_router(health.open_router)
+    for router in routers:
+        app.include_router(router, dependencies=[Depends(require_token)])

@@ -1,0 +1,177 @@
+"""Takes recordings in, to be transcribed as jobs."""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from starlette.responses import JSONResponse
+
+from wyoming_servers.core.errors import BadRequestError
+from wyoming_servers.http.context import (
+    ApiContext,
+    Context,
+    require_jobs,
+)
+from wyoming_servers.http.jobs.schemas import JobAcceptedResponse
+from wyoming_servers.http.jobs.submission import (
+    ModelNotReadyError,
+    ModelNotReadyProblem,
+    ensure_ready,
+    expects_continue,
+)
+from wyoming_servers.http.problems import PROBLEM_RESPONSES
+from wyoming_servers.http.upload import (
+    MultipartForm,
+    form_schema,
+    openapi_request_body,
+    receive_form,
+)
+from wyoming_servers.jobs.job import Job, NewJob
+from wyoming_servers.speech.asr.transcriber import (
+    AsrModelChoice,
+    select_asr_model,
+)
+
+router = APIRouter(tags=["jobs"], responses={**PROBLEM_RESPONSES})
+
+_MAX_KEY: Final = 200
+
+IdempotencyKey = Annotated[
+    str | None, Header(max_length=_MAX_KEY, description="The same key makes no second job.")
+]
+
+WEBHOOK_FIELDS: Final = {
+    "webhook_url": {
+        "type": "string",
+        "format": "uri",
+        "description": "Told when the job ends, and of the model's coming and going as long "
+        "as the server runs.",
+    },
+}
+"""What all forms of jobs have."""
+
+_FORM: Final = openapi_request_body(
+    form=form_schema(
+        "audio",
+        {
+            "language": {"type": "string", "example": "en", "description": "Left out: detected."},
+            "task": {"type": "string", "enum": ["transcribe", "translate"]},
+            "model": {"type": "string", "example": "whisper/base"},
+            "word_timestamps": {"type": "boolean", "default": False},
+            "vad": {
+                "type": "boolean",
+                "default": True,
+                "description": "Leave out what is not speech; cut at silences.",
+            },
+            "prompt": {
+                "type": "string",
+                "description": "Text that biases spelling, such as names.",
+            },
+            **WEBHOOK_FIELDS,
+            "wait": {
+                "type": "boolean",
+                "default": False,
+                "description": "As in the address; before the recording, if that is large.",
+            },
+        },
+    )
+)
+
+
+@router.post(
+    "/jobs",
+    status_code=202,
+    summary="Send a recording",
+    openapi_extra=_FORM,
+    responses={
+        503: {"model": ModelNotReadyProblem, "description": "Being loaded: send it again then."}
+    },
+    response_model=JobAcceptedResponse,
+)
+async def submit(
+    context: Context,
+    request: Request,
+    idempotency_key: IdempotencyKey = None,
+    wait: Annotated[
+        bool | None, Query(description="Take the job though its model is not ready.")
+    ] = None,
+    model: Annotated[str | None, Query(description="As in the form.")] = None,
+    language: Annotated[str | None, Query(description="As in the form.")] = None,
+) -> Response:
+    """The model must be ready, else it is loaded and the answer is 503 with `Retry-After`: send
+    the recording again then, or say `wait=true`.
+
+    That answer comes before a large recording is read: at once to a client that sends `Expect:
+    100-continue`, else when the fields before the recording are. What stands in the address is
+    known by then in any case.
+    """
+    jobs = require_jobs(context)
+    known = await jobs.check_capacity(idempotency_key or "")
+
+    async def admit(form: MultipartForm) -> None:
+        if known is None and not wait and not form.flag("wait"):
+            await ensure_ready(context, _listener(context, form, model, language).spec.id)
+
+    if expects_continue(request):
+        try:
+            await admit(MultipartForm())
+        except ModelNotReadyError as err:
+            return err.response()
+    try:
+        async with receive_form(request, jobs.upload_spool, "audio", admit=admit) as upload:
+            try:
+                await admit(upload.form)
+            except ModelNotReadyError as err:
+                return err.response()
+            listener = _listener(context, upload.form, model, language)
+            new = _new_job(context, upload.form, listener, idempotency_key or "")
+            job = known or await jobs.submit(new, await upload.keep())
+    except ModelNotReadyError as err:
+        return err.response(unread=True)
+    return job_accepted(context, job)
+
+
+def job_accepted(context: ApiContext, job: Job) -> Response:
+    """Return the answer to whoever has sent a job that was taken."""
+    if job.webhook_url and context.webhooks is not None:
+        context.webhooks.subscribe_to_models(job.webhook_url)
+    return JSONResponse({"job_id": job.id}, 202, headers={"Location": f"/jobs/{job.id}"})
+
+
+def check_webhook(context: ApiContext, url: str) -> str:
+    """Return an address that may be called. Raises BadRequestError."""
+    if url:
+        if context.webhooks is None:
+            raise BadRequestError("This server calls no webhooks.")
+        context.webhooks.check_url(url)
+    return url
+
+
+def _listener(
+    context: ApiContext, form: MultipartForm, model: str | None, language: str | None
+) -> AsrModelChoice:
+    return select_asr_model(
+        context.specs,
+        context.config.asr,
+        form.get("model") or model,
+        form.get("language") or language,
+    )
+
+
+def _new_job(
+    context: ApiContext, form: MultipartForm, listener: AsrModelChoice, key: str
+) -> NewJob:
+    """Check the form's fields. Raises RequestError."""
+    task = form.get("task") or "transcribe"
+    if task not in ("transcribe", "translate"):
+        raise BadRequestError("task must be 'transcribe' or 'translate'")
+    return NewJob(
+        model=listener.spec.id,
+        language=listener.language,
+        task="translate" if task == "translate" else "transcribe",
+        word_timestamps=form.flag("word_timestamps"),
+        vad=form.flag("vad", default=True),
+        prompt=form.get("prompt")[:1_000],
+        filename=form.filename,
+        webhook_url=check_webhook(context, form.get("webhook_url")),
+        idempotency_key=key,
+    )

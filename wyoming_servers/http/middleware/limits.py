@@ -1,0 +1,104 @@
+"""Keeps one client from harming the others: how often it may ask, and how much it may send."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from wyoming_servers.core.errors import (
+    BusyError,
+    ConductorError,
+    TooLargeError,
+)
+from wyoming_servers.http.problems import problem_response
+
+MAX_BODY_BYTES: Final = 1024 * 1024
+"""Of a request that sends no recording or text; those are bounded where they are written."""
+
+_UPLOAD_PATHS: Final = frozenset(
+    {"/jobs", "/jobs/speech", "/v1/audio/transcriptions", "/v1/audio/translations"}
+)
+
+_MAX_ADDRESSES: Final = 1_024
+"""Clients that are remembered; the ones that asked longest ago are forgotten first."""
+
+_BURST_SECONDS: Final = 2.0
+"""A client that was quiet may ask so many seconds' worth at once."""
+
+
+@dataclass(slots=True)
+class _TokenBucket:
+    tokens: float
+    updated_at: float
+
+
+class RateLimitMiddleware:
+    """Answers 429 to an address that asks more often than `rate` times a second."""
+
+    def __init__(
+        self, app: ASGIApp, rate: float, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._app = app
+        self._rate = rate
+        self._now = now
+        self._buckets: OrderedDict[str, _TokenBucket] = OrderedDict()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        client = scope.get("client")
+        if scope["type"] not in ("http", "websocket") or not client or self._take_token(client[0]):
+            await self._app(scope, receive, send)
+            return
+        error = BusyError(
+            f"More than {self._rate:g} requests a second came from your address.",
+            hint="Ask less often, follow /events instead, or raise limits.rate.",
+            retry_after=1,
+        )
+        await problem_response(error, status=429)(scope, receive, send)
+
+    def _take_token(self, address: str) -> bool:
+        now, most = self._now(), self._rate * _BURST_SECONDS
+        bucket = self._buckets.setdefault(address, _TokenBucket(most, now))
+        self._buckets.move_to_end(address)
+        if len(self._buckets) > _MAX_ADDRESSES:
+            self._buckets.popitem(last=False)
+        bucket.tokens = min(most, bucket.tokens + (now - bucket.updated_at) * self._rate)
+        bucket.updated_at = now
+        if bucket.tokens < 1:
+            return False
+        bucket.tokens -= 1
+        return True
+
+
+class BodyLimitMiddleware:
+    """Answers 413 to a body larger than `MAX_BODY_BYTES` where no recording is expected."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in _UPLOAD_PATHS:
+            await self._app(scope, receive, send)
+            return
+        said = Headers(scope=scope).get("content-length", "")
+        if said.isdecimal() and int(said) > MAX_BODY_BYTES:
+            await problem_response(_body_too_large())(scope, receive, send)
+            return
+        size = 0
+
+        async def count() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > MAX_BODY_BYTES:
+                raise _body_too_large()
+            return message
+
+        await self._app(scope, count, send)
+
+
+def _body_too_large() -> ConductorError:
+    return TooLargeError(f"The body is larger than {MAX_BODY_BYTES} bytes.")

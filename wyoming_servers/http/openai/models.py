@@ -1,0 +1,60 @@
+"""OpenAI's addresses: programs written for its audio API work with this server unchanged.
+
+Model names of theirs mean the configured model, voice names of theirs the configured voice.
+Errors have their shape, see `problems`.
+"""
+
+from typing import Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from wyoming_servers.http import schemas
+from wyoming_servers.http.context import (
+    ApiContext,
+    Context,
+)
+from wyoming_servers.http.openai import (
+    speech,
+    transcriptions,
+)
+from wyoming_servers.http.problems import OPENAI_PROBLEM_RESPONSES
+
+router = APIRouter(prefix="/v1", tags=["openai"], responses={**OPENAI_PROBLEM_RESPONSES})
+
+
+class OpenAiModel(BaseModel):
+    """A model as OpenAI lists it."""
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int = Field(description="Seconds since 1970.")
+    owned_by: str
+
+
+class OpenAiModelList(BaseModel):
+    """All of them."""
+
+    object: Literal["list"] = "list"
+    data: list[OpenAiModel]
+
+
+@router.get("/models", summary="Installed models (OpenAI)")
+async def list_models(context: Context) -> OpenAiModelList:
+    models = context.coordinator.snapshot().models
+    return OpenAiModelList(data=[_card(context, status.spec.id) for status in models])
+
+
+@router.get("/models/{model:path}", summary="One model (OpenAI)")
+async def show_model(context: Context, model: str) -> OpenAiModel:
+    return _card(context, schemas.find_model(context.coordinator.snapshot(), model).spec.id)
+
+
+def _card(context: ApiContext, model: str) -> OpenAiModel:
+    return OpenAiModel(
+        id=model, created=int(context.started), owned_by=model.partition("/")[0] or "local"
+    )
+
+
+router.include_router(transcriptions.router)
+router.include_router(speech.router)

@@ -1,0 +1,117 @@
+"""OpenAI's address for speech: a text in, audio out as it is made."""
+
+import base64
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import Any, Literal
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field
+from sse_starlette import ServerSentEvent
+
+from wyoming_servers.core.domain import Task
+from wyoming_servers.core.errors import (
+    BadRequestError,
+    ConductorError,
+    ModelMissingError,
+)
+from wyoming_servers.http import schemas
+from wyoming_servers.http.context import (
+    ApiContext,
+    Context,
+)
+from wyoming_servers.http.openai.names import (
+    OPENAI_MODEL_NAMES,
+    OPENAI_VOICE_NAMES,
+)
+from wyoming_servers.http.problems import openai_error_event
+from wyoming_servers.http.routes.events import sse_event
+from wyoming_servers.http.streaming import (
+    ManagedEventSourceResponse,
+    ManagedStreamingResponse,
+    client_label,
+)
+from wyoming_servers.media.encoder import (
+    MEDIA_TYPES,
+    StreamEncoder,
+)
+from wyoming_servers.speech.tts.pipeline import TtsRequest
+from wyoming_servers.text.voice_expression import (
+    MAX_SPEED,
+    MIN_SPEED,
+)
+
+router = APIRouter()
+
+
+class OpenAiSpeechRequest(BaseModel):
+    """A text to speak."""
+
+    input: str = Field(min_length=1, examples=["Good morning!"])
+    model: str = Field("tts-1", description="One of theirs, or the id of a model here.")
+    voice: str | dict[str, Any] = Field("alloy", description="One of theirs, or a voice here.")
+    response_format: Literal["mp3", "opus", "aac", "flac", "wav", "pcm"] = Field(
+        "mp3", description="`pcm` is 16-bit mono at 24 kHz."
+    )
+    speed: float = Field(1.0, ge=0.25, le=4.0, description="What no voice can is brought nearer.")
+    stream_format: Literal["audio", "sse"] = "audio"
+    instructions: str | None = Field(None, description="Ignored.")
+
+
+@router.post(
+    "/audio/speech",
+    summary="Speak a text (OpenAI)",
+    response_class=Response,
+    responses={
+        200: {"content": {kind: {} for kind in (*MEDIA_TYPES.values(), "text/event-stream")}}
+    },
+)
+async def speech(context: Context, request: Request, wanted: OpenAiSpeechRequest) -> Response:
+    """The audio is sent as it is made."""
+    tts = context.tts
+    if tts is None:
+        raise ModelMissingError("Text-to-speech is not served here.")
+    _check_model(context, wanted.model)
+    name = wanted.voice if isinstance(wanted.voice, str) else str(wanted.voice.get("id", ""))
+    if len(wanted.input) > tts.max_text:
+        raise BadRequestError(f"input is longer than {tts.max_text} characters")
+    speaking = tts.open(
+        TtsRequest(
+            voice=None if name.lower() in OPENAI_VOICE_NAMES else name or None,
+            speed=min(MAX_SPEED, max(MIN_SPEED, wanted.speed)),
+            client=client_label(request),
+        )
+    )
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(speaking)
+        speaking.end(wanted.input)
+        # Known before the answer begins: a voice that cannot be loaded is an error, not silence.
+        audio = await speaking.format()
+        encoder = StreamEncoder(wanted.response_format, aiter(speaking), audio)
+        await stack.enter_async_context(encoder)
+        kept = stack.pop_all()
+    if wanted.stream_format == "sse":
+        return ManagedEventSourceResponse(_audio_events(encoder), kept)
+    return ManagedStreamingResponse(aiter(encoder), kept, MEDIA_TYPES[wanted.response_format])
+
+
+async def _audio_events(encoder: StreamEncoder) -> AsyncIterator[ServerSentEvent]:
+    try:
+        async for piece in encoder:
+            yield sse_event(
+                {"type": "speech.audio.delta", "audio": base64.b64encode(piece).decode()}
+            )
+    except ConductorError as err:
+        yield sse_event(openai_error_event(err))
+        return
+    usage = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
+    yield sse_event({"type": "speech.audio.done", "usage": usage})
+
+
+def _check_model(context: ApiContext, model: str) -> None:
+    known = model in OPENAI_MODEL_NAMES or not model
+    if (
+        not known
+        and schemas.find_model(context.coordinator.snapshot(), model).spec.task is not Task.TTS
+    ):
+        raise BadRequestError(f"{model} is no model for this.")

@@ -1,0 +1,237 @@
+"""OpenAI's addresses for listening: a recording in, its text out."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
+from typing import Any, Final
+
+from fastapi import APIRouter, Request, Response
+from sse_starlette import ServerSentEvent
+from starlette.responses import JSONResponse, PlainTextResponse
+
+from wyoming_servers.core.domain import Task
+from wyoming_servers.core.errors import (
+    BadRequestError,
+    ConductorError,
+)
+from wyoming_servers.http.context import (
+    ApiContext,
+    Context,
+    require_jobs,
+)
+from wyoming_servers.http.openai.names import OPENAI_MODEL_NAMES
+from wyoming_servers.http.problems import openai_error_event
+from wyoming_servers.http.routes.events import sse_event
+from wyoming_servers.http.streaming import (
+    ManagedEventSourceResponse,
+    client_label,
+)
+from wyoming_servers.http.upload import (
+    MultipartForm,
+    form_schema,
+    openapi_request_body,
+    receive_form,
+)
+from wyoming_servers.jobs.job import JobSegment, JobTask, NewJob
+from wyoming_servers.jobs.transcription import ChunkTranscript, transcribe_recording
+from wyoming_servers.media.decoder import RecordingEnded
+from wyoming_servers.speech.asr.transcriber import select_asr_model
+from wyoming_servers.telemetry.request_timer import RequestTimer
+from wyoming_servers.text.subtitles import Cue, write_srt, write_vtt
+
+router = APIRouter()
+
+_FORMATS: Final = ("json", "text", "srt", "verbose_json", "vtt")
+
+_FORM: Final = openapi_request_body(
+    form=form_schema(
+        "file",
+        {
+            "model": {"type": "string", "default": "whisper-1"},
+            "language": {"type": "string", "example": "en"},
+            "prompt": {"type": "string"},
+            "response_format": {"type": "string", "enum": list(_FORMATS), "default": "json"},
+            "stream": {"type": "boolean", "default": False},
+            "timestamp_granularities[]": {
+                "type": "array",
+                "items": {"type": "string", "enum": ["word", "segment"]},
+            },
+        },
+    ),
+)
+
+_TEXTS: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"content": {"application/json": {}, "text/plain": {}, "text/event-stream": {}}}
+}
+
+
+@router.post(
+    "/audio/transcriptions",
+    summary="Transcribe a recording now (OpenAI)",
+    openapi_extra=_FORM,
+    response_class=Response,
+    responses=_TEXTS,
+)
+async def transcriptions(context: Context, request: Request) -> Response:
+    """The answer comes when it is done; long recordings are better sent to `/jobs`."""
+    return await _transcribe(context, request, "transcribe")
+
+
+@router.post(
+    "/audio/translations",
+    summary="Translate a recording into English now (OpenAI)",
+    openapi_extra=_FORM,
+    response_class=Response,
+    responses=_TEXTS,
+)
+async def translations(context: Context, request: Request) -> Response:
+    return await _transcribe(context, request, "translate")
+
+
+async def _transcribe(context: ApiContext, request: Request, task: JobTask) -> Response:
+    jobs = require_jobs(context)
+    async with AsyncExitStack() as stack:
+        inbox = jobs.upload_spool
+        upload = await stack.enter_async_context(receive_form(request, inbox, "file"))
+        form = upload.form
+        kind = form.get("response_format") or "json"
+        if kind not in _FORMATS:
+            raise BadRequestError(f"response_format must be one of {', '.join(_FORMATS)}")
+        wanted = _wanted(context, form, task)
+        path = await upload.keep()
+        stack.push_async_callback(inbox.discard, path)
+        heard = transcribe_recording(
+            context.coordinator,
+            context.clock,
+            path,
+            wanted,
+            limit=context.config.limits.request + context.config.limits.load,
+            manner=jobs.transcription_defaults,
+            client=client_label(request),
+            decoder=jobs.decoder,
+        )
+        measured = _measured(context, request, wanted, heard)
+        if form.flag("stream"):
+            # Known before the answer begins: a file that cannot be heard is an error of its own.
+            first = await anext(measured)
+            return ManagedEventSourceResponse(_text_events(first, measured), stack.pop_all())
+        segments, language, seconds = await _collect(measured, wanted)
+    return _render(kind, task, segments, language, seconds)
+
+
+def _wanted(context: ApiContext, form: MultipartForm, task: JobTask) -> NewJob:
+    granularities = form.fields.get("timestamp_granularities[]", [])
+    if not set(granularities) <= {"word", "segment"}:
+        raise BadRequestError("timestamp_granularities[] must be 'word' or 'segment'")
+    model = form.get("model")
+    listener = select_asr_model(
+        context.specs,
+        context.config.asr,
+        None if model in OPENAI_MODEL_NAMES else model or None,
+        form.get("language") or None,
+    )
+    return NewJob(
+        model=listener.spec.id,
+        language=listener.language,
+        task=task,
+        word_timestamps="word" in granularities,
+        prompt=form.get("prompt")[:1_000],
+    )
+
+
+async def _measured(
+    context: ApiContext,
+    request: Request,
+    wanted: NewJob,
+    heard: AsyncIterator[ChunkTranscript | RecordingEnded],
+) -> AsyncIterator[ChunkTranscript | RecordingEnded]:
+    """Pass everything on and account for it as one request."""
+    measure = RequestTimer(Task.ASR, client_label(request), context.bus, context.clock)
+    measure.model = wanted.model
+    try:
+        async for part in heard:
+            yield part
+    except BaseException as err:
+        measure.finish(err)
+        raise
+    measure.finish()
+
+
+async def _collect(
+    heard: AsyncIterator[ChunkTranscript | RecordingEnded], wanted: NewJob
+) -> tuple[list[JobSegment], str | None, float]:
+    segments: list[JobSegment] = []
+    language, seconds = wanted.language, 0.0
+    async for part in heard:
+        if isinstance(part, RecordingEnded):
+            seconds = part.duration
+        else:
+            segments += part.segments
+            language = language or part.language
+    return segments, language, seconds
+
+
+async def _text_events(
+    first: ChunkTranscript | RecordingEnded, heard: AsyncIterator[ChunkTranscript | RecordingEnded]
+) -> AsyncIterator[ServerSentEvent]:
+    text = ""
+    part = first
+    try:
+        while not isinstance(part, RecordingEnded):
+            for segment in part.segments:
+                delta = f" {segment.text}" if text else segment.text
+                text += delta
+                yield sse_event({"type": "transcript.text.delta", "delta": delta})
+            part = await anext(heard)
+        # Let it see its own end: it accounts for the request there.
+        await anext(heard, None)
+    except ConductorError as err:
+        yield sse_event(openai_error_event(err))
+        return
+    yield sse_event({"type": "transcript.text.done", "text": text})
+
+
+def _render(
+    kind: str, task: JobTask, segments: list[JobSegment], language: str | None, seconds: float
+) -> Response:
+    text = " ".join(segment.text for segment in segments)
+    cues = [Cue(segment.start, segment.end, segment.text) for segment in segments]
+    match kind:
+        case "text":
+            return PlainTextResponse(text + "\n")
+        case "srt":
+            return PlainTextResponse(write_srt(cues))
+        case "vtt":
+            return PlainTextResponse(write_vtt(cues))
+        case "verbose_json":
+            words = [word for segment in segments for word in segment.words]
+            return JSONResponse(
+                {
+                    "task": task,
+                    "language": language or "",
+                    "duration": round(seconds, 3),
+                    "text": text,
+                    "segments": [_verbose(segment) for segment in segments],
+                    "words": [
+                        {"word": word.text, "start": word.start, "end": word.end} for word in words
+                    ],
+                }
+            )
+        case _:
+            usage = {"type": "duration", "seconds": round(seconds, 3)}
+            return JSONResponse({"text": text, "usage": usage})
+
+
+def _verbose(segment: JobSegment) -> Mapping[str, Any]:
+    """Return a segment with all fields that their clients insist on; we know only some."""
+    return {
+        "id": segment.index,
+        "seek": 0,
+        "start": segment.start,
+        "end": segment.end,
+        "text": segment.text,
+        "tokens": [],
+        "temperature": 0.0,
+        "avg_logprob": 0.0,
+        "compression_ratio": 1.0,
+        "no_speech_prob": 0.0,
+    }

@@ -1,0 +1,71 @@
+"""About this server, and its figures."""
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel, Field
+
+from wyoming_servers.http import schemas
+from wyoming_servers.http.context import (
+    ApiContext,
+    Context,
+)
+from wyoming_servers.http.problems import PROBLEM_RESPONSES
+
+API_VERSION = "1"
+"""Grows when an existing address changes its meaning; additions do not count."""
+
+router = APIRouter(tags=["system"], responses={**PROBLEM_RESPONSES})
+
+
+class InfoResponse(BaseModel):
+    """Who this server is."""
+
+    name: str = "Wyoming Conductor"
+    version: str
+    api_version: str = API_VERSION
+    uuid: str = Field(description="Identity of this installation.")
+    instance: str = Field(description="Identity of this run.")
+    started_at: str = Field(description="ISO 8601, UTC.")
+    ports: dict[str, int] = Field(
+        description="Server to open port: asr, tts, wake, api, and `asr:<model>` for one model's."
+    )
+    features: list[str] = Field(
+        description="Parts of the API that not every server has, such as config, jobs, library."
+    )
+
+
+@router.get("/info", summary="Who this server is")
+async def info(context: Context) -> InfoResponse:
+    return InfoResponse(
+        version=context.version,
+        uuid=context.uuid,
+        instance=context.instance,
+        started_at=schemas.iso_timestamp(context.started),
+        ports=dict(context.ports),
+        features=_features(context),
+    )
+
+
+def _features(context: ApiContext) -> list[str]:
+    tts = context.tts
+    parts = {
+        "config": context.editor,
+        "jobs": context.jobs,
+        "lexicon": tts and tts.lexicon,
+        "library": context.library,
+        "phrases": tts and tts.phrase_cache,
+        "speech_jobs": tts and context.jobs,
+        "vocabulary": context.vocabulary,
+        "webhooks": context.webhooks,
+    }
+    return sorted(name for name, part in parts.items() if part is not None)
+
+
+@router.get(
+    "/metrics",
+    summary="Figures for Prometheus",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {}}}},
+)
+async def metrics(context: Context) -> Response:
+    return Response(generate_latest(context.metrics), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,127 @@
+"""Addresses that are told of jobs and models, and what they were told."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Query, Response
+from pydantic import BaseModel, Field
+
+from wyoming_servers.core.errors import InternalError
+from wyoming_servers.http import schemas
+from wyoming_servers.http.context import (
+    ApiContext,
+    Context,
+)
+from wyoming_servers.http.problems import PROBLEM_RESPONSES
+from wyoming_servers.webhooks.deliveries import Delivery, DeliveryStatus, Webhook
+from wyoming_servers.webhooks.manager import WebhookManager
+
+router = APIRouter(tags=["webhooks"], responses={**PROBLEM_RESPONSES})
+
+Kind = Literal["job", "model"]
+
+
+class WebhookRequest(BaseModel):
+    """An address to tell."""
+
+    url: str = Field(max_length=2_000, examples=["https://example.com/hook"])
+    events: list[Kind] = Field(default=["job", "model"], description="What to tell it.")
+
+
+class WebhookResponse(WebhookRequest):
+    """An address that is told."""
+
+    id: str
+    created_at: str
+
+
+class WebhookListResponse(BaseModel):
+    """All registered addresses."""
+
+    webhooks: list[WebhookResponse]
+
+
+class DeliveryResponse(BaseModel):
+    """One message to one address."""
+
+    id: str
+    event: str = Field(description="`job`, `model_ready` or `model_unloaded`.")
+    url: str
+    status: DeliveryStatus
+    attempts: int
+    http_status: int | None = Field(description="What the last try was answered with.")
+    error: str = Field(description="Why the last try failed.")
+    body: str = Field(description="The JSON that was sent.")
+    created_at: str
+    completed_at: str | None
+
+
+class DeliveryListResponse(BaseModel):
+    """Messages, the newest first."""
+
+    deliveries: list[DeliveryResponse]
+
+
+@router.get("/webhooks", summary="Registered addresses")
+async def list_hooks(context: Context) -> WebhookListResponse:
+    return WebhookListResponse(
+        webhooks=[_hook(hook) for hook in await _webhooks(context).webhooks()]
+    )
+
+
+@router.post("/webhooks", status_code=201, summary="Register an address")
+async def register(context: Context, new: WebhookRequest) -> WebhookResponse:
+    """It is told of every job that ends and of every model that is ready or unloaded.
+
+    Messages carry the headers of Standard Webhooks (`webhook-id`, `webhook-timestamp`,
+    `webhook-signature`); the key is in `<data_dir>/webhook-secret` on the server's machine.
+    """
+    return _hook(await _webhooks(context).register(new.url, new.events))
+
+
+@router.delete("/webhooks/{hook_id}", status_code=204, summary="Forget an address")
+async def remove(context: Context, hook_id: Annotated[str, Path()]) -> Response:
+    await _webhooks(context).remove(hook_id)
+    return Response(status_code=204)
+
+
+@router.get("/webhooks/deliveries", summary="What was sent")
+async def list_deliveries(
+    context: Context, limit: Annotated[int, Query(ge=1, le=1_000)] = 100
+) -> DeliveryListResponse:
+    found = await _webhooks(context).deliveries(limit)
+    return DeliveryListResponse(deliveries=[_delivery(delivery) for delivery in found])
+
+
+@router.post("/webhooks/deliveries/{delivery_id}/repeat", status_code=202, summary="Send it again")
+async def repeat(context: Context, delivery_id: Annotated[str, Path()]) -> DeliveryResponse:
+    return _delivery(await _webhooks(context).redeliver(delivery_id))
+
+
+def _hook(hook: Webhook) -> WebhookResponse:
+    events: list[Kind] = ["job" if event == "job" else "model" for event in hook.events]
+    return WebhookResponse(
+        id=hook.id, url=hook.url, events=events, created_at=schemas.iso_timestamp(hook.created)
+    )
+
+
+def _delivery(delivery: Delivery) -> DeliveryResponse:
+    return DeliveryResponse(
+        id=delivery.id,
+        event=delivery.event,
+        url=delivery.url,
+        status=delivery.status,
+        attempts=delivery.attempts,
+        http_status=delivery.http_status,
+        error=delivery.error,
+        body=delivery.body,
+        created_at=schemas.iso_timestamp(delivery.created),
+        completed_at=None
+        if delivery.completed is None
+        else schemas.iso_timestamp(delivery.completed),
+    )
+
+
+def _webhooks(context: ApiContext) -> WebhookManager:
+    if context.webhooks is None:
+        raise InternalError("Webhooks are routed but not served.")
+    return context.webhooks

@@ -1,0 +1,191 @@
+"""Serves the API in our own event loop; signals and logging stay with whoever runs us."""
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import Iterator
+from typing import Any, Final
+
+import h11
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from wyoming_servers.core.errors import (
+    BadRequestError,
+    BusyError,
+    ConductorError,
+)
+from wyoming_servers.http.context import ApiContext
+
+# Ends connections of clients that send their request drop by drop.
+#
+# Uvicorn waits for ever for the end of a request's head, so a few hundred slow connections could
+# keep everybody else out. Bodies are watched where they are read (`upload`).
+
+HEADER_TIMEOUT_SECONDS: Final = 10.0
+"""Enough for any client and any line to send a request's head."""
+
+
+class HeaderTimeoutProtocol(H11Protocol):
+    """Uvicorn's protocol, with a time in which a request's head must be complete."""
+
+    header_timeout: float = HEADER_TIMEOUT_SECONDS
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._update_timer()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._update_timer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._cancel_timer()
+        super().connection_lost(exc)
+
+    def _update_timer(self) -> None:
+        """Run the clock exactly while the beginning of a request is awaited or incomplete."""
+        if self.conn.their_state is not h11.IDLE:
+            self._cancel_timer()
+        elif self._deadline is None:
+            self._deadline = self.loop.call_later(self.header_timeout, self._on_timeout)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if not self.transport.is_closing():
+            # Between two requests uvicorn has a clock of its own; ours begins with their bytes.
+            self._cancel_timer()
+
+    def _cancel_timer(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _on_timeout(self) -> None:
+        self._deadline = None
+        if not self.transport.is_closing():
+            self.transport.close()
+
+
+_BACKLOG: Final = 256
+
+
+class ApiServer:
+    """One listening API; `start` once, `stop` once."""
+
+    def __init__(self, app: FastAPI, host: str, port: int) -> None:
+        """`port` 0 lets the system choose."""
+        self._context: ApiContext = app.state.context
+        self._host = host
+        self._port = port
+        self._server = _EmbeddedServer(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                lifespan="off",
+                http=HeaderTimeoutProtocol,
+                ws="websockets-sansio",
+                ws_max_size=self._context.config.limits.event_bytes,
+                limit_concurrency=self._context.config.limits.connections,
+            )
+        )
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> int:
+        """Listen and return the port. Raises BusyError if it is taken, BadRequestError if it
+        cannot be listened on at all.
+        """
+        sockets = await self._bind()
+        port: int = sockets[0].getsockname()[1]
+        task = asyncio.create_task(self._server.serve(sockets), name="api")
+        self._task = task
+        up = asyncio.create_task(self._server.started_listening.wait())
+        await asyncio.wait({up, task}, return_when=asyncio.FIRST_COMPLETED)
+        up.cancel()
+        if task.done():
+            for listener in sockets:
+                listener.close()
+            task.result()
+        return port
+
+    async def stop(self, grace: float) -> None:
+        """Take no more requests, end event streams now, others within `grace` seconds."""
+        task, self._task = self._task, None
+        self._context.closing.set()
+        if task is None:
+            return
+        self._server.begin_shutdown(grace)
+        await task
+
+    async def _bind(self) -> list[socket.socket]:
+        loop = asyncio.get_running_loop()
+        sockets: list[socket.socket] = []
+        port = self._port
+        try:
+            found = await loop.getaddrinfo(
+                self._host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            )
+            for family, _, _, _, address in dict.fromkeys(found):
+                listener = _open_socket(family, (address[0], port, *address[2:]))
+                sockets.append(listener)
+                # With port 0 the other addresses of the host take the port the first one got.
+                port = listener.getsockname()[1]
+        except OSError as err:
+            for listener in sockets:
+                listener.close()
+            raise self._bind_error(err) from err
+        return sockets
+
+    def _bind_error(self, err: OSError) -> ConductorError:
+        where = f"port {self._port} of {self._host}"
+        if err.errno == errno.EADDRINUSE:
+            return BusyError(
+                f"The API cannot listen on {where}: something else does.",
+                hint="Stop it, or set api.port; `wyoming-conductor doctor` shows the ports.",
+            )
+        return BadRequestError(
+            f"The API cannot listen on {where}: {err.strerror or err}.",
+            hint="Set host and api.port to an address and a port of this machine.",
+        )
+
+
+class _EmbeddedServer(uvicorn.Server):
+    """Uvicorn without signal handlers, that says when it is up."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.started_listening = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.started_listening.set()
+
+    def begin_shutdown(self, grace: float) -> None:
+        """Begin to stop; answers get `grace` seconds to be sent."""
+        # Typed as whole seconds, but only ever handed to a wait, which takes fractions.
+        self.config.timeout_graceful_shutdown = grace  # type: ignore[assignment]
+        self.should_exit = True
+
+
+def _open_socket(family: int, address: tuple[Any, ...]) -> socket.socket:
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+        listener.setblocking(False)
+    except OSError:
+        listener.close()
+        raise
+    return listener

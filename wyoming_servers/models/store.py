@@ -1,0 +1,373 @@
+"""Whether the files of a model are still what was installed."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Final, Self
+
+from wyoming_servers.core.clock import (
+    Clock,
+    SystemClock,
+)
+from wyoming_servers.core.errors import ModelMissingError
+from wyoming_servers.data_dir.file_lock import file_lock
+from wyoming_servers.models.catalog import (
+    Catalog,
+    ModelEntry,
+    builtin_catalog,
+)
+from wyoming_servers.models.download import sha256_of
+from wyoming_servers.models.errors import map_disk_errors
+from wyoming_servers.models.install import (
+    ClientFactory,
+    Installer,
+    InstallProgress,
+    ProgressCallback,
+    ignore_progress,
+    new_http_client,
+)
+from wyoming_servers.models.layout import (
+    StoreLayout,
+    disk_bytes,
+)
+from wyoming_servers.models.package_sources import (
+    is_embedded,
+    package_version,
+    recorded_hashes,
+)
+from wyoming_servers.models.receipt import (
+    Receipt,
+    read_receipt,
+)
+
+_LOGGER: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What checking a model's files against their hashes found."""
+
+    model: str
+    damaged: tuple[str, ...] = ()
+    """Paths whose content is not what was installed, or that are gone."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether every file is as it was installed."""
+        return not self.damaged
+
+
+async def damaged_files(expected: dict[str, str], on_progress: ProgressCallback) -> list[str]:
+    """Return the paths whose sha256 is another one, or that cannot be read."""
+    sizes: dict[str, int | None] = {
+        path: await asyncio.to_thread(_size_or_none, path) for path in expected
+    }
+    progress = InstallProgress("verify", sizes, on_progress)
+    damaged = []
+    for path, sha256 in expected.items():
+        try:
+            actual = await sha256_of(Path(path), partial(progress.at, path))
+        except OSError as err:
+            _LOGGER.warning("%s cannot be read: %s", path, err.strerror or err)
+            actual = ""
+        if actual != sha256:
+            damaged.append(path)
+    progress.finish()
+    return damaged
+
+
+def _size_or_none(path: str) -> int | None:
+    found = Path(path)
+    return found.stat().st_size if found.is_file() else None
+
+
+def invalidate(receipt: Path, damaged: list[str]) -> None:
+    receipt.unlink(missing_ok=True)
+    for path in damaged:
+        Path(path).unlink(missing_ok=True)
+
+
+# The models on this machine: what is installed, where its files are, and how to get more.
+
+DEFAULT_ENDPOINT: Final = "https://huggingface.co"
+
+
+@dataclass(slots=True)
+class _Installation:
+    """An installation that several may wait for; it ends when the last has left."""
+
+    task: asyncio.Task[Receipt]
+    listeners: list[ProgressCallback] = field(default_factory=list)
+    waiting: int = 0
+
+
+class ModelStore:
+    """Knows every model of the catalog and brings it here on demand.
+
+    What it says about installed models is a memory of the disk: it reads the disk when made, and
+    again with `refresh`; `ensure`, `verify` and `remove` keep it true for their model. All
+    methods are for the event loop's thread.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        catalog: Catalog | None = None,
+        *,
+        offline: bool = False,
+        endpoint: str = DEFAULT_ENDPOINT,
+        clock: Clock | None = None,
+        client_factory: ClientFactory = new_http_client,
+    ) -> None:
+        """Read what is installed. Blocks on the disk: inside an event loop use `open`."""
+        self.catalog = catalog if catalog is not None else builtin_catalog()
+        self.layout = StoreLayout(data_dir)
+        self._installer = Installer(
+            self.layout,
+            clock or SystemClock(),
+            offline=offline,
+            endpoint=endpoint,
+            client_factory=client_factory,
+        )
+        self._receipts: dict[str, Receipt] = {}
+        self._installations: dict[str, _Installation] = {}
+        self._changing: Counter[str] = Counter()
+        """Models whose folders are being changed by this process."""
+        self.scan()
+
+    @classmethod
+    async def open(
+        cls,
+        data_dir: Path,
+        catalog: Catalog | None = None,
+        *,
+        offline: bool = False,
+        endpoint: str = DEFAULT_ENDPOINT,
+        clock: Clock | None = None,
+    ) -> Self:
+        """Make a store from inside an event loop."""
+        return await asyncio.to_thread(
+            cls, data_dir, catalog, offline=offline, endpoint=endpoint, clock=clock
+        )
+
+    def scan(self) -> None:
+        """Read again which models are installed and unchanged. Blocks on the disk."""
+        self._receipts = self._read_receipts()
+
+    async def refresh(self) -> None:
+        """Read again which models are installed: another process may have changed that.
+
+        What this process changes meanwhile is not touched.
+        """
+        before, changing = dict(self._receipts), set(self._changing)
+        found = await asyncio.to_thread(self._read_receipts)
+        for model in before.keys() | found.keys():
+            if model in changing or model in self._changing:
+                continue
+            if self._receipts.get(model) is not before.get(model):
+                continue
+            if (receipt := found.get(model)) is None:
+                self._receipts.pop(model, None)
+            elif receipt != before.get(model):
+                self._receipts[model] = receipt
+
+    def entries(self) -> tuple[ModelEntry, ...]:
+        """Return every model there is, installed or not."""
+        return tuple(self.catalog)
+
+    def entry(self, model: str) -> ModelEntry:
+        """Return what is known about a model. Raises ModelMissingError naming the nearest id."""
+        return self.catalog.get(model)
+
+    def installed(self, model: str) -> bool:
+        """Whether all files of the model are here; False for an unknown model."""
+        return model in self._receipts
+
+    def receipt(self, model: str) -> Receipt | None:
+        """Return where an installed model came from and lies; None if it is not installed."""
+        return self._receipts.get(model)
+
+    def files(self, model: str) -> dict[str, str]:
+        """Return the engine's role for each file with its absolute path.
+
+        Raises ModelMissingError, whose hint is the command that installs the model.
+        """
+        entry = self.entry(model)
+        receipt = self._receipts.get(model)
+        if receipt is None:
+            raise ModelMissingError(
+                f"The model {model} is not installed.",
+                hint=f"Install it with `wyoming-conductor models pull {model}`.",
+            )
+        found = {role: str(Path(receipt.folder, path)) for role, path in entry.roles.items()}
+        for role, name in entry.user_folders.items():
+            found[role] = str(self.layout.user_folder(name))
+        return found
+
+    async def embedded_models(self) -> list[str]:
+        """Return the models that installed Python packages hold whole; they need no network."""
+
+        def look() -> list[str]:
+            return [entry.id for entry in self.catalog if is_embedded(entry)]
+
+        return await asyncio.to_thread(look)
+
+    async def ensure(self, model: str, on_progress: ProgressCallback = ignore_progress) -> Receipt:
+        """Install the model unless it is installed and unchanged; return its receipt.
+
+        Callers at the same time share one installation and all hear its progress; it is
+        cancelled when the last of them is, keeping what has arrived. Raises ModelMissingError
+        (unknown, or impossible here), DownloadError, DiskFullError.
+        """
+        entry = self.entry(model)
+        running = self._installations.get(model)
+        if running is None:
+            running = self._start(entry)
+        running.listeners.append(on_progress)
+        running.waiting += 1
+        try:
+            return await asyncio.shield(running.task)
+        finally:
+            running.waiting -= 1
+            running.listeners.remove(on_progress)
+            if running.waiting == 0 and not running.task.done():
+                # Forgotten first, so that whoever comes now begins anew and meets only the lock.
+                self._drop_installation(model, running)
+                running.task.cancel()
+                await asyncio.wait([running.task])
+
+    async def verify(
+        self, model: str, on_progress: ProgressCallback = ignore_progress
+    ) -> Verification:
+        """Hash every file of an installed model and compare.
+
+        A damaged model counts as not installed from then on, and `ensure` replaces what is
+        damaged. Raises ModelMissingError if it is not installed.
+        """
+        entry = self.entry(model)
+        self.files(model)
+        async with self._exclusive_access(model):
+            if entry.library is not None:
+                hashes = await asyncio.to_thread(
+                    recorded_hashes, entry.library.package, entry.library.folder
+                )
+                damaged = await damaged_files(
+                    {str(path): sha for path, sha in hashes.items()}, on_progress
+                )
+            else:
+                damaged = await self._verify_files(model, on_progress)
+        return Verification(model, tuple(damaged))
+
+    async def remove(self, model: str) -> int:
+        """Forget a model and delete its files; return the bytes that frees.
+
+        Files inside a Python package stay, and only pip removes them: the next `ensure` takes
+        them up again. A worker that has them open keeps them until it ends. Raises
+        ModelMissingError for an unknown model.
+        """
+        self.entry(model)
+        async with self._exclusive_access(model):
+            self._receipts.pop(model, None)
+            return await asyncio.to_thread(self.layout.remove_model, model)
+
+    async def clean(self) -> int:
+        """Delete unfinished downloads and versions that are not current; return bytes freed.
+
+        Models that are being installed now are left alone.
+        """
+        freed = 0
+        for entry in self.catalog:
+            if entry.id not in self._installations:
+                async with self._exclusive_access(entry.id):
+                    freed += await asyncio.to_thread(self._clean_model, entry)
+        return freed
+
+    async def sizes(self) -> dict[str, int]:
+        """Return the bytes each model takes in the data folder, unfinished downloads included."""
+
+        def measure() -> dict[str, int]:
+            sizes = {entry.id: disk_bytes(self.layout.model(entry.id)) for entry in self.catalog}
+            return {model: size for model, size in sizes.items() if size}
+
+        return await asyncio.to_thread(measure)
+
+    def _start(self, entry: ModelEntry) -> _Installation:
+        listeners: list[ProgressCallback] = []
+
+        def tell(phase: str, percent: int) -> None:
+            for listener in tuple(listeners):
+                listener(phase, percent)
+
+        task = asyncio.create_task(self._install(entry, tell), name=f"install {entry.id}")
+        running = self._installations[entry.id] = _Installation(task, listeners)
+        task.add_done_callback(lambda _: self._on_install_done(entry.id, running))
+        return running
+
+    def _on_install_done(self, model: str, running: _Installation) -> None:
+        self._drop_installation(model, running)
+        if not running.task.cancelled() and running.task.exception() and not running.waiting:
+            # Everybody who waited has been cancelled and cannot hear it.
+            _LOGGER.warning("Installing %s failed: %s", model, running.task.exception())
+
+    def _drop_installation(self, model: str, running: _Installation) -> None:
+        if self._installations.get(model) is running:
+            del self._installations[model]
+
+    async def _install(self, entry: ModelEntry, tell: ProgressCallback) -> Receipt:
+        async with self._exclusive_access(entry.id):
+            # Another process may have installed it while this one waited for the lock.
+            receipt = await asyncio.to_thread(self._read_valid_receipt, entry)
+            if receipt is None:
+                self._receipts.pop(entry.id, None)
+                receipt = await self._installer.install(entry, tell)
+                _LOGGER.info("Installed %s from %s.", entry.id, receipt.origin)
+            self._receipts[entry.id] = receipt
+            return receipt
+
+    @asynccontextmanager
+    async def _exclusive_access(self, model: str) -> AsyncIterator[None]:
+        """Be the only one, in any process, who changes the model's folder."""
+        self._changing[model] += 1
+        try:
+            with map_disk_errors(self.layout.model(model)):
+                async with file_lock(self.layout.lock(model)):
+                    yield
+        finally:
+            self._changing[model] -= 1
+            if not self._changing[model]:
+                del self._changing[model]
+
+    def _read_receipts(self) -> dict[str, Receipt]:
+        found = {entry.id: self._read_valid_receipt(entry) for entry in self.catalog}
+        return {model: receipt for model, receipt in found.items() if receipt}
+
+    def _read_valid_receipt(self, entry: ModelEntry) -> Receipt | None:
+        if entry.library is not None and not package_version(entry.library.package):
+            return None
+        receipt = read_receipt(self.layout.receipt(entry.id, entry.version))
+        return receipt if receipt is not None and receipt.is_current() else None
+
+    async def _verify_files(self, model: str, on_progress: ProgressCallback) -> list[str]:
+        receipt = self._receipts[model]
+        folder = Path(receipt.folder)
+        expected = {str(folder / path): record.sha256 for path, record in receipt.files.items()}
+        damaged = await damaged_files(expected, on_progress)
+        if damaged:
+            del self._receipts[model]
+            ours = folder.is_relative_to(self.layout.models)
+            await asyncio.to_thread(
+                invalidate, self.layout.receipt(model, receipt.version), damaged if ours else []
+            )
+        return [str(Path(path).relative_to(folder)) for path in damaged]
+
+    def _clean_model(self, entry: ModelEntry) -> int:
+        freed = self.layout.remove_partial_downloads(entry.id)
+        for version in self.layout.versions(entry.id):
+            if version != entry.version:
+                freed += self.layout.remove_version(entry.id, version)
+        return freed

@@ -1,0 +1,278 @@
+"""A coordinator and its models without processes: for tests, and for trying the edges alone."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from types import TracebackType
+from typing import Any, Final, Self
+
+from wyoming_servers.audio.pcm import rms_dbfs
+from wyoming_servers.audio.silero import WINDOW_SAMPLES
+from wyoming_servers.audio.vad import FRAME_SECONDS, VadFrame
+from wyoming_servers.core.domain import (
+    SPEECH_FORMAT,
+    ModelSpec,
+    ModelState,
+    Offer,
+    Placement,
+    Priority,
+    Task,
+)
+from wyoming_servers.core.errors import (
+    ConductorError,
+    ModelMissingError,
+)
+from wyoming_servers.scheduling.interface import (
+    Lease,
+    ModelStatus,
+    Snapshot,
+)
+from wyoming_servers.worker.interface import OutputChunk
+
+LOUD_DBFS: Final = -30.0
+
+SPECS: Final[Mapping[str, ModelSpec]] = {
+    spec.id: spec
+    for spec in (
+        ModelSpec("asr/english", Task.ASR, "fake", languages=("en",)),
+        ModelSpec("asr/many", Task.ASR, "fake", languages=("en", "de", "zh", "no")),
+        ModelSpec(
+            "tts/joe",
+            Task.TTS,
+            "fake",
+            offers=(Offer("en_US-joe", "Joe", ("en_US",), speakers=("Low", "high")),),
+        ),
+        ModelSpec(
+            "tts/others",
+            Task.TTS,
+            "fake",
+            offers=(Offer("de_DE-eva", "Eva", ("de_DE",)), Offer("en_GB-amy", "Amy", ("en_GB",))),
+        ),
+        ModelSpec(
+            "wake/words",
+            Task.WAKE,
+            "fake",
+            offers=(
+                Offer("hey_jarvis", "Hey Jarvis", ("en",), "hey jarvis"),
+                Offer("alexa", "Alexa", ("en",), "alexa"),
+            ),
+        ),
+    )
+}
+"""Models that a FakeCoordinator can serve."""
+
+FakeInference = Callable[["ScriptedRun"], AsyncIterator[OutputChunk]]
+"""One inference: reads the run's input, yields its output and sets its `answer`."""
+
+
+class ScriptedRun:
+    """A run whose inference is a generator of the test's choice."""
+
+    def __init__(
+        self,
+        engine: FakeInference,
+        request: Mapping[str, Any],
+        payload: bytes,
+        priority: Priority | None = None,
+    ) -> None:
+        self.request = dict(request)
+        self.priority = priority
+        self.answer: dict[str, Any] = {}
+        self.received = bytearray(payload)
+        """All the input so far."""
+        self.sent_chunks: list[tuple[bytes, Mapping[str, Any]]] = []
+        """The input of a streaming run, piece by piece."""
+        self.cancelled = False
+        """Whether it was left before its end."""
+        self._input: asyncio.Queue[tuple[bytes, Mapping[str, Any]] | None] = asyncio.Queue()
+        self._engine = engine
+        self._finished = False
+
+    async def send(self, payload: bytes, data: Mapping[str, Any] | None = None) -> None:
+        piece = (payload, data or {})
+        self.received += payload
+        self.sent_chunks.append(piece)
+        self._input.put_nowait(piece)
+        await asyncio.sleep(0)
+
+    async def end(self) -> None:
+        self._input.put_nowait(None)
+
+    async def input(self) -> AsyncIterator[tuple[bytes, Mapping[str, Any]]]:
+        """For the engine: the pieces as they come, until the input ends."""
+        while (piece := await self._input.get()) is not None:
+            yield piece
+
+    async def __aiter__(self) -> AsyncIterator[OutputChunk]:
+        async for chunk in self._engine(self):
+            yield chunk
+        self._finished = True
+
+    async def result(self) -> Mapping[str, Any]:
+        if not self._finished:
+            async for _ in self:
+                pass
+        return self.answer
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.cancelled = not self._finished
+
+
+class LoudnessVad:
+    """Takes loud for speech, so that a test can speak in square waves."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._time = 0.0
+        self.closed = False
+
+    async def analyze(self, pcm: bytes) -> list[VadFrame]:
+        data = self._rest + pcm
+        size = WINDOW_SAMPLES * SPEECH_FORMAT.width
+        frames = []
+        while len(data) >= size:
+            window, data = data[:size], data[size:]
+            self._time += FRAME_SECONDS
+            frames.append(VadFrame(self._time, 1.0 if rms_dbfs(window) > LOUD_DBFS else 0.0))
+        self._rest = data
+        return frames
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class FakeLease:
+    """A lease on nothing."""
+
+    def __init__(self, spec: ModelSpec, owner: "FakeCoordinator") -> None:
+        self.spec = spec
+        self.placement = Placement()
+        self.info = owner.info.get(spec.task, {})
+        self._owner = owner
+
+    def open(
+        self,
+        request: Mapping[str, Any],
+        *,
+        payload: bytes = b"",
+        streaming: bool = False,
+        priority: Priority | None = None,
+    ) -> ScriptedRun:
+        run = ScriptedRun(self._owner.inferences[self.spec.task], request, payload, priority)
+        self._owner.runs.append(run)
+        return run
+
+
+class FakeCoordinator:
+    """Grants leases at once, or when `open_gate` is set; counts what is held."""
+
+    def __init__(self, specs: Mapping[str, ModelSpec]) -> None:
+        self.specs = specs
+        self.active_leases = 0
+        """Leases granted and not yet given back."""
+        self.waiting = 0
+        """Requests that wait at the gate."""
+        self.accepting = True
+        self.leased: list[str] = []
+        self.prefetched: list[tuple[str, str]] = []
+        self.runs: list[ScriptedRun] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.lease_errors: list[ConductorError] = []
+        """Errors the next leases raise, one each."""
+        self.inferences: dict[Task, FakeInference] = {
+            Task.ASR: transcribe_duration,
+            Task.TTS: synthesize_tone,
+            Task.WAKE: detect_loud_sound,
+        }
+        self.info: dict[Task, Mapping[str, Any]] = {Task.TTS: {"sample_rate": 16_000}}
+
+    def lease(
+        self,
+        model: str,
+        *,
+        priority: Priority | None = None,
+        client: str = "",
+    ) -> AbstractAsyncContextManager[Lease]:
+        return self._lease(model)
+
+    @asynccontextmanager
+    async def _lease(self, model: str) -> AsyncIterator[Lease]:
+        if model not in self.specs:
+            raise ModelMissingError(f"There is no model {model!r}.")
+        self.waiting += 1
+        try:
+            await self.gate.wait()
+        finally:
+            self.waiting -= 1
+        if self.lease_errors:
+            raise self.lease_errors.pop(0)
+        self.active_leases += 1
+        self.leased.append(model)
+        try:
+            yield FakeLease(self.specs[model], self)
+        finally:
+            self.active_leases -= 1
+
+    def prefetch(self, model: str, reason: str) -> None:
+        self.prefetched.append((model, reason))
+
+    async def load(self, model: str) -> bool:
+        self.prefetched.append((model, "operator"))
+        return True
+
+    async def unload(self, model: str) -> bool:
+        return model in self.specs
+
+    async def wait_ready(self, model: str) -> None:
+        if model not in self.specs:
+            raise ModelMissingError(f"There is no model {model!r}.")
+        await self.gate.wait()
+
+    def set_accepting(self, accepting: bool) -> None:
+        self.accepting = accepting
+
+    def snapshot(self) -> Snapshot:
+        models = tuple(
+            ModelStatus(spec, ModelState.READY, spec.placements[0]) for spec in self.specs.values()
+        )
+        return Snapshot(models, (), self.waiting, accepting=self.accepting)
+
+
+async def transcribe_duration(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
+    """Speech-to-text that answers how much audio it got."""
+    async for _ in run.input():
+        pass
+    seconds = len(run.received) / 32_000
+    run.answer = {"text": f" {seconds:.1f} seconds", "language": run.request["language"] or "en"}
+    yield OutputChunk({"start": 0.0, "end": seconds, "text": run.answer["text"]})
+
+
+async def synthesize_tone(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
+    """A voice that hums 500 samples for each character, in two pieces."""
+    samples = 500 * len(run.request["text"])
+    half = samples // 2
+    for count in (half, samples - half):
+        await asyncio.sleep(0)
+        yield OutputChunk({}, b"\x10\x20" * count)
+    run.answer = {"samples": samples}
+
+
+async def detect_loud_sound(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
+    """A wake word detector that hears the first word in every piece with a loud first sample."""
+    heard = 0
+    async for piece, data in run.input():
+        if piece and abs(int.from_bytes(piece[:2], "little", signed=True)) > 8_000:
+            word = run.request["words"][0]
+            chunk = {"word": word, "score": 0.9, "timestamp": data.get("timestamp")}
+            yield OutputChunk(chunk | {"sample": heard})
+        heard += len(piece) // 2
+    run.answer = {"samples": heard}

@@ -1,0 +1,55 @@
+"""Models are loaded while the person still speaks: each step of a conversation calls the next."""
+
+from wyoming_servers.config.schema import Config
+from wyoming_servers.core.event_bus import EventBus
+from wyoming_servers.core.events import (
+    Event,
+    RequestFinished,
+    SpeechStarted,
+    WakeWordDetected,
+)
+from wyoming_servers.scheduling.interface import CoordinatorProtocol
+from wyoming_servers.speech.tts.voices import VoiceRegistry
+
+
+class Prefetcher:
+    """Asks for the model that will be needed next; the coordinator decides whether there is room.
+
+    A wake word or the first speech of an utterance calls speech-to-text, a transcript with words
+    in it calls the default voice.
+    """
+
+    def __init__(
+        self, coordinator: CoordinatorProtocol, voices: VoiceRegistry, config: Config, bus: EventBus
+    ) -> None:
+        self._coordinator = coordinator
+        self._voices = voices
+        self._config = config
+        self._bus = bus
+
+    async def run(self) -> None:
+        """Listen until cancelled."""
+        with self._bus.subscribe() as events:
+            async for item in events:
+                self._handle(item.event)
+
+    def _handle(self, event: Event) -> None:
+        match event:
+            case WakeWordDetected():
+                self._prefetch_asr("a wake word was heard")
+            case SpeechStarted():
+                self._prefetch_asr("somebody speaks")
+            # A transcript without an inference is that of silence: nothing will be answered.
+            case RequestFinished(kind="asr", code="", stages=stages) if "inference" in stages:
+                self._prefetch_voice("an answer will follow")
+            case _:
+                pass
+
+    def _prefetch_asr(self, reason: str) -> None:
+        if self._config.asr.enabled:
+            self._coordinator.prefetch(self._config.asr.model, reason)
+
+    def _prefetch_voice(self, reason: str) -> None:
+        default = self._voices.default
+        if self._config.tts.enabled and default is not None:
+            self._coordinator.prefetch(default.spec.id, reason)

@@ -1,0 +1,102 @@
+"""Text to speech: which voice speaks, and in which manner; `speech` is one answer."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from wyoming_servers.config.schema import Config
+from wyoming_servers.core.clock import Clock
+from wyoming_servers.core.domain import (
+    ModelSpec,
+    Task,
+)
+from wyoming_servers.core.errors import BadRequestError
+from wyoming_servers.core.event_bus import EventBus
+from wyoming_servers.scheduling.interface import CoordinatorProtocol
+from wyoming_servers.speech.tts.phrase_cache import PhraseCache
+from wyoming_servers.speech.tts.scheduler import SynthesisScheduler
+from wyoming_servers.speech.tts.synthesis import (
+    SynthesisOptions,
+    SynthesisStream,
+    TtsRequest,
+)
+from wyoming_servers.speech.tts.voices import (
+    VoiceRegistry,
+    resolve_speaker,
+)
+from wyoming_servers.telemetry.request_timer import RequestTimer
+from wyoming_servers.text import voice_expression
+from wyoming_servers.text.lexicon import Lexicon
+
+__all__ = ["MAX_SPEED", "MIN_SPEED", "SynthesisStream", "TtsPipeline", "TtsRequest"]
+
+MIN_SPEED: Final = voice_expression.MIN_SPEED
+MAX_SPEED: Final = voice_expression.MAX_SPEED
+
+
+class TtsPipeline:
+    """Speaks with any installed voice."""
+
+    def __init__(
+        self,
+        coordinator: CoordinatorProtocol,
+        specs: Mapping[str, ModelSpec],
+        config: Config,
+        bus: EventBus,
+        clock: Clock,
+        phrases: PhraseCache | None = None,
+        lexicon: Lexicon | None = None,
+    ) -> None:
+        self._coordinator = coordinator
+        self._config = config
+        self._bus = bus
+        self.lexicon = lexicon
+        """How words are said; None for none."""
+        self.phrase_cache = phrases
+        """What was said before; None if nothing is kept."""
+        self._clock = clock
+        self._turns: dict[str, SynthesisScheduler] = {}
+        """Of each model that has spoken."""
+        self.voices = VoiceRegistry(specs, config.tts.voice, tuple(config.tts.presets))
+
+    @property
+    def max_text(self) -> int:
+        """Most characters of one text."""
+        return self._config.tts.max_text
+
+    def open(self, request: TtsRequest) -> SynthesisStream:
+        """Prepare to speak; no model is held before the first text.
+
+        Raises ModelMissingError, UnsupportedLanguageError or BadRequestError for a voice, a
+        language, a speaker or a speed that does not exist.
+        """
+        measure = RequestTimer(Task.TTS, request.client, self._bus, self._clock)
+        try:
+            manner = self._choose(request)
+        except Exception as err:
+            measure.finish(err)
+            raise
+        measure.model = manner.voice.spec.id
+        return SynthesisStream(
+            self._coordinator,
+            self._config,
+            self._clock,
+            measure,
+            manner,
+            self._turns.setdefault(measure.model, SynthesisScheduler(self._clock)),
+            self.phrase_cache,
+            self.lexicon,
+        )
+
+    def _choose(self, request: TtsRequest) -> SynthesisOptions:
+        voice = self.voices.find(request.voice, request.language)
+        speed = self._config.tts.speed if request.speed is None else request.speed
+        if not MIN_SPEED <= speed <= MAX_SPEED:
+            raise BadRequestError(
+                f"A speed of {speed:g} is not possible.",
+                hint=f"Choose {MIN_SPEED:g} to {MAX_SPEED:g}.",
+            )
+        # Both wishes count, as far as a voice can follow.
+        speed = min(max(speed * voice.speed, MIN_SPEED), MAX_SPEED)
+        return SynthesisOptions(
+            voice, resolve_speaker(voice, request.speaker), speed, request.client
+        )

@@ -1,0 +1,236 @@
+"""Turns events into log lines: one readable line each, at the level a person would choose.
+
+What a user must act on is a warning or an error; what a healthy server does now and then is
+info; what happens at every request or many times a minute is debug.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Any, Final
+
+from wyoming_servers.core import events
+from wyoming_servers.core.event_bus import EventBus
+from wyoming_servers.core.events import Event
+
+_LOGGER: Final = logging.getLogger("wyoming_servers.core.events")
+
+_CANCELLED: Final = "CANCELLED"
+"""The client went away: worth knowing, nobody's fault."""
+
+LogLine = tuple[int, str]
+"""Level and text."""
+
+
+async def log_events(bus: EventBus) -> None:
+    """Log every event until cancelled; what is still waiting then is logged first."""
+    with bus.subscribe() as subscription:
+        try:
+            async for item in subscription:
+                log_event(item.event)
+        finally:
+            for item in subscription.drain():
+                log_event(item.event)
+
+
+def log_event(event: Event) -> None:
+    """Write one event; its fields travel along for the JSON log."""
+    level, text = describe_event(event)
+    if _LOGGER.isEnabledFor(level):
+        _LOGGER.log(level, "%s", text, extra={"event": event.as_dict()})
+
+
+def describe_event(event: Event) -> LogLine:
+    """Return how loud an event is and what it says."""
+    known = _DESCRIPTIONS.get(type(event))
+    if known is None:
+        return logging.DEBUG, f"{event.type} {event.as_dict()}"
+    return known(event)
+
+
+def format_bytes(size: int) -> str:
+    """Return bytes as people compare them: `350 MB`, `3.9 GB`."""
+    if size >= 1_000_000_000:
+        return f"{size / 1e9:.1f} GB"
+    return f"{size / 1e6:.0f} MB"
+
+
+def _started(event: events.ServerStarted) -> LogLine:
+    ports = ", ".join(f"{name} on {port}" for name, port in event.ports.items())
+    return logging.INFO, f"serving {ports or 'nothing'}"
+
+
+def _stopping(_event: events.ServerStopping) -> LogLine:
+    return logging.INFO, "stopping; requests that run may finish"
+
+
+def _accepting(event: events.AcceptingChanged) -> LogLine:
+    if event.accepting:
+        return logging.INFO, "requests are taken again"
+    return logging.WARNING, "paused: new requests are refused until the operator resumes"
+
+
+def _state(event: events.ModelStateChanged) -> LogLine:
+    why = f" ({event.reason})" if event.reason else ""
+    return logging.DEBUG, f"{event.model} is {event.state}{why}"
+
+
+def _queued(event: events.ModelQueued) -> LogLine:
+    return logging.DEBUG, f"{event.model} waits to be loaded, place {event.position}"
+
+
+def _joined(event: events.ModelJoined) -> LogLine:
+    return logging.DEBUG, f"{event.waiting} requests wait for {event.model}"
+
+
+def _waiting(event: events.ModelWaiting) -> LogLine:
+    return logging.WARNING, (
+        f"{event.model} needs {format_bytes(event.needed_bytes)} on {event.device} and "
+        f"{format_bytes(event.free_bytes)} are free; next try in {event.retry_seconds:.0f} s"
+    )
+
+
+def _loading(event: events.ModelLoading) -> LogLine:
+    return logging.INFO, f"loading {event.model} on {event.device} ({event.compute_type})"
+
+
+def _progressed(event: events.ModelProgressed) -> LogLine:
+    done = f" {event.percent} %" if event.percent >= 0 else ""
+    return logging.DEBUG, f"{event.model}: {event.phase}{done}"
+
+
+def _loaded(event: events.ModelLoaded) -> LogLine:
+    return logging.INFO, (
+        f"{event.model} is ready on {event.device} after {event.seconds:.1f} s, "
+        f"{format_bytes(event.memory_bytes)}"
+    )
+
+
+def _unloaded(event: events.ModelUnloaded) -> LogLine:
+    level = logging.WARNING if event.reason == "crash" else logging.INFO
+    freed = f", {format_bytes(event.freed_bytes)} freed" if event.freed_bytes else ""
+    return level, f"{event.model} is unloaded ({event.reason}){freed}"
+
+
+def _evicted(event: events.ModelEvicted) -> LogLine:
+    return logging.INFO, (
+        f"{event.model} makes room for {event.for_model}: {format_bytes(event.memory_bytes)}, "
+        f"idle for {event.idle_seconds:.0f} s"
+    )
+
+
+def _installed(event: events.ModelInstalled) -> LogLine:
+    return logging.INFO, f"{event.model} is installed and can be used"
+
+
+def _removed(event: events.ModelRemoved) -> LogLine:
+    return logging.INFO, f"{event.model} is removed"
+
+
+def _failed(event: events.ModelFailed) -> LogLine:
+    if event.retry_seconds is None:
+        then = "not tried again until it is asked for"
+    else:
+        then = f"next try in {event.retry_seconds:.0f} s"
+    return logging.ERROR, (
+        f"{event.model} failed, try {event.attempt} [{event.code}]: {event.message} ({then})"
+    )
+
+
+def _fell_back(event: events.ModelFellBack) -> LogLine:
+    return logging.WARNING, (
+        f"{event.model} runs on {event.to_device} ({event.to_compute_type}) instead of "
+        f"{event.device} ({event.compute_type}): {event.reason}"
+    )
+
+
+def _pressure(event: events.PressureChanged) -> LogLine:
+    level = logging.INFO if event.level == "normal" else logging.WARNING
+    return level, f"memory of {event.device} is {event.level}: {event.used_fraction:.0%} in use"
+
+
+def _speech(event: events.SpeechStarted) -> LogLine:
+    return logging.DEBUG, f"{event.client} speaks"
+
+
+def _grew(event: events.TranscriptGrew) -> LogLine:
+    return logging.DEBUG, f"{event.client}: {len(event.text)} characters are certain"
+
+
+def _speculation(event: events.SpeculationEnded) -> LogLine:
+    return logging.DEBUG, (
+        f"{event.client}: transcribing ahead took {event.seconds:.2f} s, {event.outcome}"
+    )
+
+
+def _wake(event: events.WakeWordDetected) -> LogLine:
+    late = ", after another satellite" if event.suppressed else ""
+    return logging.INFO, f"{event.client} said {event.word} (score {event.score:.2f}{late})"
+
+
+def _retried(event: events.RequestRetried) -> LogLine:
+    return logging.WARNING, (
+        f"{event.kind} for {event.client} with {event.model} failed and is made once more "
+        f"[{event.code}]: {event.message}"
+    )
+
+
+def _finished(event: events.RequestFinished) -> LogLine:
+    what = f"{event.kind} for {event.client} with {event.model or 'no model'}"
+    if event.code and event.code != _CANCELLED:
+        return logging.WARNING, (
+            f"{what} failed after {event.seconds:.2f} s [{event.code}]: {event.message}"
+        )
+    stages = ", ".join(f"{name} {seconds:.2f}" for name, seconds in event.stages.items())
+    ended = "left by the client" if event.code else "done"
+    return logging.INFO, f"{what}: {ended} in {event.seconds:.2f} s" + (
+        f" ({stages})" if stages else ""
+    )
+
+
+def _job_queued(event: events.JobQueued) -> LogLine:
+    return logging.INFO, f"job {event.job} for {event.model} is queued"
+
+
+def _job_started(event: events.JobStarted) -> LogLine:
+    return logging.INFO, f"job {event.job} for {event.model} begins"
+
+
+def _job_progressed(event: events.JobProgressed) -> LogLine:
+    return logging.DEBUG, f"job {event.job}: {event.percent} %"
+
+
+def _job_finished(event: events.JobFinished) -> LogLine:
+    if event.code:
+        return logging.WARNING, f"job {event.job} failed [{event.code}]: {event.message}"
+    return logging.INFO, f"job {event.job} is {event.status}"
+
+
+_DESCRIPTIONS: Final[dict[type[Event], Callable[[Any], LogLine]]] = {
+    events.ServerStarted: _started,
+    events.ServerStopping: _stopping,
+    events.AcceptingChanged: _accepting,
+    events.ModelStateChanged: _state,
+    events.ModelQueued: _queued,
+    events.ModelJoined: _joined,
+    events.ModelWaiting: _waiting,
+    events.ModelLoading: _loading,
+    events.ModelProgressed: _progressed,
+    events.ModelLoaded: _loaded,
+    events.ModelUnloaded: _unloaded,
+    events.ModelEvicted: _evicted,
+    events.ModelInstalled: _installed,
+    events.ModelRemoved: _removed,
+    events.ModelFailed: _failed,
+    events.ModelFellBack: _fell_back,
+    events.PressureChanged: _pressure,
+    events.SpeechStarted: _speech,
+    events.TranscriptGrew: _grew,
+    events.SpeculationEnded: _speculation,
+    events.WakeWordDetected: _wake,
+    events.RequestRetried: _retried,
+    events.RequestFinished: _finished,
+    events.JobQueued: _job_queued,
+    events.JobStarted: _job_started,
+    events.JobProgressed: _job_progressed,
+    events.JobFinished: _job_finished,
+}

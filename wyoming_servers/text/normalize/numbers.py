@@ -1,0 +1,113 @@
+"""Numbers of one language in words."""
+
+import re
+from typing import Final
+
+from unicode_rbnf import FormatPurpose, RbnfEngine
+
+from wyoming_servers.text.normalize.rules.language_rules import (
+    LanguageRules,
+    NounForms,
+)
+
+_MAX_DIGITS: Final = 15
+"""Longer numbers are no amounts: their digits are read one by one."""
+
+_MINUS: Final = "-\u2212"
+_MILLION: Final = 1_000_000
+
+_POINT_DECIMAL: Final = r"0\.\d+|\d+\.\d{1,2}(?!\d)|\d+\.\d{4,}"
+"""Decimals behind a full stop, as machines write them in every language. Three of them are none
+where a full stop groups thousands."""
+
+
+class NumberVerbalizer:
+    """Reads numbers as a language writes them; `number` and `signed` are patterns of those."""
+
+    def __init__(self, rules: LanguageRules) -> None:
+        self._rules = rules
+        self._engine = RbnfEngine.for_language(rules.numbers)
+        grouped = "".join(
+            rf"\d{{1,3}}(?:{re.escape(mark)}\d{{3}}(?!\d))+|" for mark in rules.thousands
+        )
+        self._foreign = re.compile(_POINT_DECIMAL) if rules.decimal != "." else None
+        foreign = f"{_POINT_DECIMAL}|" if self._foreign else ""
+        plain = rf"(?:{foreign}(?:{grouped}\d+)(?:{re.escape(rules.decimal)}\d+)?)"
+        self.number = rf"(?<![\w.,]){plain}"
+        self.signed = rf"(?<![\w.,])[{_MINUS}]?{plain}"
+        self.whole = rf"(?<![\w.,])(?:{grouped}\d+)"
+
+    def verbalize(self, text: str) -> str:
+        """Read a number as written, sign, groups and decimals included."""
+        sign, whole, decimals = self._parts(text)
+        spoken = sign + self._whole(whole)
+        if decimals:
+            spoken += f" {self._rules.point} {self.digits(decimals)}"
+        return spoken
+
+    def with_noun(self, text: str, forms: NounForms) -> str:
+        """Read a number with the noun behind it."""
+        sign, whole, decimals = self._parts(text)
+        if decimals or len(whole) > _MAX_DIGITS:
+            return f"{self.verbalize(text)} {forms[1]}"
+        number = int(whole)
+        noun = forms[0] if number == 1 else forms[1]
+        if number and number % _MILLION == 0:
+            noun = self.of_million(noun)
+        gender = "feminine" if forms[0] in self._rules.feminine else "masculine"
+        return f"{sign}{self.cardinal(number, gender)} {noun}"
+
+    def of_million(self, noun: str) -> str:
+        """Return a noun as it stands behind a round million: `euros` gives `d'euros`."""
+        of = self._rules.million_of
+        if self._rules.numbers == "fr" and noun[0] in "aeiouéèh":
+            of = "d'"
+        return f"{of} {noun}".lstrip().replace("' ", "'")
+
+    def cardinal(self, number: int, gender: str = "") -> str:
+        """Return a whole number, before a noun of a gender if one is given."""
+        # Only one, and in some languages what ends in it, follows the noun.
+        if gender and (number == 1 or (self._rules.ones_follow and number % 10 == 1)):
+            return self._spell(number, FormatPurpose.CARDINAL, f"spellout-cardinal-{gender}")
+        return self._spell(number, FormatPurpose.CARDINAL, "spellout-numbering")
+
+    def year(self, digits: str) -> str:
+        """Return a year."""
+        return self._spell(int(digits), FormatPurpose.YEAR, "spellout-numbering-year")
+
+    def ordinal(self, digits: str, ruleset: str = "") -> str:
+        """Return the first, second and so on; `ruleset` names the form if there are several."""
+        digits = re.sub(r"\D", "", digits)
+        if len(digits) > _MAX_DIGITS:
+            return digits
+        wanted = ruleset or self._rules.ordinal
+        return self._spell(int(digits), FormatPurpose.ORDINAL, wanted)
+
+    def digits(self, text: str) -> str:
+        """Read the digits of a text one by one."""
+        return " ".join(self.cardinal(int(digit)) for digit in text if digit.isdecimal())
+
+    def group(self, digits: str) -> str:
+        """Read a group of a number that is no amount: as one up to 999, else its digits."""
+        return self._whole(digits) if len(digits) <= 3 else self.digits(digits)
+
+    def _parts(self, text: str) -> tuple[str, str, str]:
+        """Return what is said for the sign, the digits before and those behind the point."""
+        sign = f"{self._rules.minus} " if text[0] in _MINUS else ""
+        digits = text.lstrip(_MINUS)
+        point = self._rules.decimal
+        if self._foreign is not None and self._foreign.fullmatch(digits):
+            point = "."
+        whole, _, decimals = digits.partition(point)
+        return sign, re.sub(r"\D", "", whole), decimals
+
+    def _whole(self, digits: str) -> str:
+        # A leading zero says that it is a code or a part of a number.
+        if len(digits) > _MAX_DIGITS or (len(digits) > 1 and digits[0] == "0"):
+            return self.digits(digits)
+        return self.cardinal(int(digits))
+
+    def _spell(self, number: int, purpose: FormatPurpose, ruleset: str) -> str:
+        found = self._engine.format_number(number, purpose=purpose).text_by_ruleset
+        text = found.get(ruleset) or next(iter(found.values()))
+        return text.replace("\u00ad", "")

@@ -1,0 +1,34 @@
+"""How numbers, units, money, dates, times and abbreviations are read: one table per language."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from wyoming_servers.text.normalize.rules.de import GERMAN
+from wyoming_servers.text.normalize.rules.en import (
+    AMERICAN,
+    ENGLISH,
+)
+from wyoming_servers.text.normalize.rules.es import SPANISH
+from wyoming_servers.text.normalize.rules.fr import FRENCH
+from wyoming_servers.text.normalize.rules.it import ITALIAN
+from wyoming_servers.text.normalize.rules.language_rules import LanguageRules
+from wyoming_servers.text.normalize.rules.nl import DUTCH
+
+_BY_CODE: Final[Mapping[str, LanguageRules]] = {
+    "en": ENGLISH,
+    "en-us": AMERICAN,
+    "de": GERMAN,
+    "fr": FRENCH,
+    "es": SPANISH,
+    "it": ITALIAN,
+    "nl": DUTCH,
+}
+
+ALL_RULES: Final = tuple(_BY_CODE.values())
+"""Every table."""
+
+
+def rules_for(language: str) -> LanguageRules | None:
+    """Return the table of a BCP 47 code, of its region first; None for a language without one."""
+    code = language.replace("_", "-").lower()
+    return _BY_CODE.get(code) or _BY_CODE.get(code.partition("-")[0])

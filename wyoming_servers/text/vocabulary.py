@@ -1,0 +1,158 @@
+"""What things are called in this home, kept for every utterance that will be heard.
+
+Names are those of devices, rooms and people; terms are other words that may occur. The most
+important come first: what a model can be told is short, and names go before terms.
+"""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from wyoming_servers.core.errors import BadRequestError
+from wyoming_servers.core.files import (
+    remove_file,
+    write_private,
+)
+
+VOCABULARY_FILE: Final = "vocabulary.json"
+"""In the data folder."""
+
+MAX_ENTRIES: Final = 5_000
+"""Names, and terms, that are kept; a large home exposes some hundreds of devices."""
+
+MAX_CHARACTERS: Final = 200
+"""Characters of one of them."""
+
+_LOGGER: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class VocabularyEntries:
+    """One list, as it was put."""
+
+    names: tuple[str, ...] = ()
+    terms: tuple[str, ...] = ()
+    updated_at: float | None = None
+    """Seconds since 1970; None if there is none."""
+
+
+class Vocabulary:
+    """The list in force and its file. Reading it costs nothing, and what is put holds at once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._entries = VocabularyEntries()
+        self._lock = asyncio.Lock()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names, most important first."""
+        return self._entries.names
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Other words, most important first; none that is a name too."""
+        return self._entries.terms
+
+    @property
+    def updated_at(self) -> float | None:
+        """When it was put, in seconds since 1970; None if there is none."""
+        return self._entries.updated_at
+
+    async def load(self) -> None:
+        """Read what was put before. A damaged file is told in the log and ignored."""
+        try:
+            self._entries = await asyncio.to_thread(_read, self._path)
+        except (OSError, ValueError, KeyError, TypeError, BadRequestError) as err:
+            _LOGGER.warning(
+                "The vocabulary in %s cannot be read and is ignored until it is set anew: %s",
+                self._path,
+                err,
+            )
+
+    async def put(self, names: Sequence[str], terms: Sequence[str]) -> None:
+        """Replace the list, in the file too, or change nothing.
+
+        Blanks around words and repetitions go, in whatever case. Raises BadRequestError for more
+        than `MAX_ENTRIES`, for a word longer than `MAX_CHARACTERS` and for control characters;
+        CapacityError if the disk refuses.
+        """
+        words = _validate(names, terms, time.time())
+        async with self._lock:
+            await asyncio.to_thread(write_private, self._path, _render(words))
+            self._entries = words
+
+    async def clear(self) -> None:
+        """Forget it, the file too. Raises CapacityError if the disk refuses."""
+        async with self._lock:
+            await asyncio.to_thread(remove_file, self._path)
+            self._entries = VocabularyEntries()
+
+
+def _validate(names: Sequence[str], terms: Sequence[str], updated_at: float) -> VocabularyEntries:
+    """Return the words as they are kept; raises BadRequestError."""
+    seen: set[str] = set()
+    return VocabularyEntries(
+        _deduplicate(names, "names", seen), _deduplicate(terms, "terms", seen), updated_at
+    )
+
+
+def _deduplicate(words: Sequence[str], kind: str, seen: set[str]) -> tuple[str, ...]:
+    if len(words) > MAX_ENTRIES:
+        raise BadRequestError(
+            f"{len(words)} {kind} are more than the {MAX_ENTRIES} that can be kept.",
+            hint="Send those that people say most.",
+        )
+    return tuple(_unseen(words, kind, seen))
+
+
+def _unseen(words: Iterable[str], kind: str, seen: set[str]) -> Iterable[str]:
+    for number, given in enumerate(words):
+        word = given.strip()
+        if len(word) > MAX_CHARACTERS:
+            raise BadRequestError(
+                f"{kind}[{number}] is longer than {MAX_CHARACTERS} characters: {word[:40]!r}…"
+            )
+        if any(_is_control(letter) for letter in word):
+            raise BadRequestError(f"{kind}[{number}] holds a control character: {word[:40]!r}.")
+        folded = word.casefold()
+        if word and folded not in seen:
+            seen.add(folded)
+            yield word
+
+
+def _is_control(letter: str) -> bool:
+    """Whether it ends lines, moves cursors, or is half a character; joiners of emoji may stay."""
+    return (
+        ord(letter) < 0x20
+        or 0x7F <= ord(letter) < 0xA0
+        or letter in "\u2028\u2029"
+        or (0xD800 <= ord(letter) < 0xE000)
+    )
+
+
+def _render(words: VocabularyEntries) -> str:
+    content = {
+        "updated_at": words.updated_at,
+        "names": words.names,
+        "terms": words.terms,
+    }
+    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+
+
+def _read(path: Path) -> VocabularyEntries:
+    """Return what a file holds, checked like what is put; nothing if there is none."""
+    if not path.exists():
+        return VocabularyEntries()
+    content: Any = json.loads(path.read_text(encoding="utf-8"))
+    lists = [content["names"], content["terms"]]
+    if not all(
+        isinstance(words, list) and all(isinstance(w, str) for w in words) for words in lists
+    ):
+        raise ValueError("it does not hold two lists of texts")
+    return _validate(lists[0], lists[1], float(content["updated_at"]))
