@@ -7,13 +7,13 @@ import pytest
 
 _PROGRAM = """
 import psutil
-from wyoming_servers.engines.memory import trim
+from wyoming_servers.engines.memory import release_free_memory
 process = psutil.Process()
 held = [bytes(100_000) for _ in range(1_000)]
 last = bytes(100_000)  # keeps the top of the heap in place
 del held
 before = process.memory_info().rss
-trim()
+release_free_memory()
 print(before - process.memory_info().rss)
 """
 

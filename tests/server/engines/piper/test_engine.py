@@ -309,7 +309,7 @@ def test_a_network_of_another_kind_speaks_sentence_by_sentence(
     engine: PiperEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cut = _speak(engine, SENTENCE)
-    monkeypatch.setattr(voice, "split", lambda network: None)
+    monkeypatch.setattr(voice, "split_model", lambda network: None)
     whole, info = _load(_spec())
     assert (info["lanes"], info["in_stretches"]) == (1, False)
     (sound, rest) = _speak(whole, SENTENCE)

@@ -27,18 +27,18 @@ class Runner:
     """Counts upwards as a stretch would: each point says where it is."""
 
     def __init__(self, given: str, factor: int, margin: int) -> None:
-        self.given, self.factor, self.margin = given, factor, margin
+        self.input_name, self.upsampling, self.context = given, factor, margin
         self.made: list[tuple[int, int]] = []
         self.gate: Callable[[], None] = lambda: None
 
     def run(self, values: Mapping[str, Any], begin: int, end: int) -> Any:
         self.gate()
-        row = values[self.given][0, 0]
-        around = row[max(0, begin - self.margin) : end + self.margin]
+        row = values[self.input_name][0, 0]
+        around = row[max(0, begin - self.context) : end + self.context]
         # What was not made yet is not a number, and may be no neighbour.
         assert not np.isnan(around).any()
         self.made.append((begin, end))
-        return np.repeat(row[begin:end], self.factor)[None, None].astype(np.float32)
+        return np.repeat(row[begin:end], self.upsampling)[None, None].astype(np.float32)
 
 
 class Text:

@@ -30,7 +30,7 @@ class FakeWindow:
     def fits(self, seconds: float) -> bool:
         return True
 
-    def can_grow(self, seconds: float) -> bool:
+    def can_extend(self, seconds: float) -> bool:
         return seconds < MIN_ENCODED_SECONDS_RETRY
 
     def encode(self, audio: Any, *, again: bool = False) -> str:
