@@ -1,68 +1,82 @@
-"""Work in tasks: several pieces that end together, and one that is stopped."""
+"""Helpers on top of asyncio: run several coroutines, cancel one task, time out on a Clock."""
 
 import asyncio
+import logging
 from collections.abc import Coroutine
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from wyoming_servers.core.clock import Clock
-from wyoming_servers.core.errors import DeadlineError
+from wyoming_servers.core.errors import ConductorError, DeadlineError
+
+_LOGGER: Final = logging.getLogger(__name__)
 
 
-async def run_all(*works: Coroutine[Any, Any, None]) -> None:
-    """Run all until all are done; the first that fails cancels the others and is raised.
+async def run_all(*coroutines: Coroutine[Any, Any, None]) -> None:
+    """Run all coroutines as tasks; the first error cancels the others and is raised.
 
-    As asyncio.TaskGroup, but the error comes as it is: an edge looks at its class.
+    Like `asyncio.TaskGroup`, but the error is raised as it is and not in an ExceptionGroup,
+    because callers look at its class. Errors of the other tasks are logged: an expected one at
+    debug level, a bug with its traceback.
     """
-    tasks = [asyncio.create_task(work) for work in works]
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
-    errors = [task.exception() for task in tasks if not task.cancelled()]
-    for error in filter(None, errors):
-        raise error
+    failed = [task for task in tasks if not task.cancelled() and task.exception() is not None]
+    if not failed:
+        return
+    # A task that failed while it was being cancelled did not cause the end.
+    failed.sort(key=lambda task: task not in done)
+    for task in failed[1:]:
+        _log_other_error(task.exception())
+    failed[0].result()
+
+
+def _log_other_error(error: BaseException | None) -> None:
+    if isinstance(error, ConductorError):
+        _LOGGER.debug("Another task failed as well: %s (%s)", error, error.code)
+    else:
+        _LOGGER.error("Another task failed as well", exc_info=error)
 
 
 async def cancel_and_wait(task: asyncio.Task[Any]) -> BaseException | None:
-    """Cancel a task if it still runs, wait for its end, and return what it failed with."""
+    """Cancel a task if it is still running, wait for its end, and return its exception, if any."""
     task.cancel()
     await asyncio.wait([task])
     return None if task.cancelled() else task.exception()
 
 
-# A bound on waiting, on the clock that is passed in; tests move it by hand.
-
-
 class ClockTimeout:
-    """Cancels what runs inside `async with` when time is up, and raises DeadlineError instead.
+    """Cancels the body of `async with` after `seconds` and raises DeadlineError instead.
 
-    As `asyncio.timeout`, but on a Clock: the body stays in its own task, so context managers can
-    be entered and left in it as usual.
+    Like `asyncio.timeout`, but on a Clock, so that tests control the time. The body stays in its
+    own task: context managers can be entered and left inside as usual.
     """
 
-    def __init__(self, clock: Clock, seconds: float, what: str) -> None:
+    def __init__(self, clock: Clock, seconds: float, purpose: str) -> None:
+        """`purpose` ends the sentence "60 s were not enough …" of the error."""
         self._clock = clock
         self._seconds = seconds
-        self._purpose = what
-        """Ends the sentence "60 s were not enough …"."""
+        self._purpose = purpose
         self._expires_at = 0.0
         self._expired = False
 
     def restart(self) -> None:
-        """Begin to count anew: something has moved on."""
+        """Count from now on again, because there was progress."""
         self._expires_at = self._clock.now() + self._seconds
 
     async def __aenter__(self) -> Self:
         task = asyncio.current_task()
         if task is None:
-            raise RuntimeError("a deadline needs a task to cancel")
+            raise RuntimeError("ClockTimeout needs a task to cancel")
         self._task = task
         self._cancelling = task.cancelling()
         self.restart()
-        self._timer = asyncio.create_task(self._expire(), name="deadline")
+        self._timer = asyncio.create_task(self._expire(), name="timeout")
         return self
 
     async def __aexit__(
@@ -72,7 +86,7 @@ class ClockTimeout:
         traceback: TracebackType | None,
     ) -> None:
         self._timer.cancel()
-        # If it was not our alarm that cancelled the task, the cancellation goes on its way.
+        # A cancellation that did not come from this timer is passed on.
         if (
             self._expired
             and self._task.uncancel() <= self._cancelling
@@ -81,7 +95,7 @@ class ClockTimeout:
             raise DeadlineError(f"{self._seconds:g} s were not enough {self._purpose}.") from error
 
     async def _expire(self) -> None:
-        while (left := self._expires_at - self._clock.now()) > 0:
-            await self._clock.sleep(left)
+        while (remaining := self._expires_at - self._clock.now()) > 0:
+            await self._clock.sleep(remaining)
         self._expired = True
         self._task.cancel()

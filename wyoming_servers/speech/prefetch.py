@@ -1,4 +1,4 @@
-"""Models are loaded while the person still speaks: each step of a conversation calls the next."""
+"""Prefetches the model of the next step of a conversation while the current step runs."""
 
 from wyoming_servers.config.schema import Config
 from wyoming_servers.core.event_bus import EventBus
@@ -13,10 +13,10 @@ from wyoming_servers.speech.tts.voices import VoiceRegistry
 
 
 class Prefetcher:
-    """Asks for the model that will be needed next; the coordinator decides whether there is room.
+    """Asks the coordinator to load the model that is needed next, if there is memory for it.
 
-    A wake word or the first speech of an utterance calls speech-to-text, a transcript with words
-    in it calls the default voice.
+    A wake word or the start of speech prefetches speech-to-text; a transcript that is not empty
+    prefetches the default voice.
     """
 
     def __init__(
@@ -28,7 +28,7 @@ class Prefetcher:
         self._bus = bus
 
     async def run(self) -> None:
-        """Listen until cancelled."""
+        """Follow the event bus until cancelled."""
         with self._bus.subscribe() as events:
             async for item in events:
                 self._handle(item.event)
@@ -36,12 +36,12 @@ class Prefetcher:
     def _handle(self, event: Event) -> None:
         match event:
             case WakeWordDetected():
-                self._prefetch_asr("a wake word was heard")
+                self._prefetch_asr("a wake word was detected")
             case SpeechStarted():
-                self._prefetch_asr("somebody speaks")
-            # A transcript without an inference is that of silence: nothing will be answered.
+                self._prefetch_asr("speech started")
+            # Silence is transcribed without an inference; no response follows.
             case RequestFinished(kind="asr", code="", stages=stages) if "inference" in stages:
-                self._prefetch_voice("an answer will follow")
+                self._prefetch_voice("a response will follow")
             case _:
                 pass
 

@@ -1,4 +1,4 @@
-"""A second chance for a request whose worker failed before the client was sent anything."""
+"""Retries a request once when its worker failed before any output was sent to the client."""
 
 from typing import Final
 
@@ -13,23 +13,22 @@ from wyoming_servers.scheduling.memory_wait import wait_for_memory
 from wyoming_servers.telemetry.request_timer import RequestTimer
 
 _RETRYABLE: Final = (WorkerError, OutOfMemoryError)
-"""Another process, or the same one with more room, may do what this one failed at. A request that
-cannot be served, a full queue, a shutdown and a bug of ours would only meet the same again."""
+"""A new process, or the same one with more memory, may succeed. A bad request, a full queue, a
+shutdown or a bug would fail the same way again."""
 
 
 class Retry:
-    """One request's second chance; there is no third, since then the fault is not chance."""
+    """Allows one retry per request: a second failure is not a coincidence."""
 
-    def __init__(self, measure: RequestTimer) -> None:
-        self._timer = measure
+    def __init__(self, timer: RequestTimer) -> None:
+        self._timer = timer
         self._first_error: ConductorError | None = None
-        """What the first try failed with."""
+        """The error of the first attempt."""
 
     def should_retry(self, error: ConductorError) -> bool:
-        """Whether a run that failed is to be made once more, on a fresh lease.
+        """Return whether to start the failed run again on a new lease, and publish the retry.
 
-        Give it what a run raised, not what a lease was refused with: the coordinator has tried
-        more than once before it refuses. After True the request is known to be retried.
+        Pass errors of runs only, not of leases: the coordinator retries before it refuses one.
         """
         if self._first_error is not None or not isinstance(error, _RETRYABLE):
             return False
@@ -40,6 +39,6 @@ class Retry:
     async def wait_for_memory(
         self, coordinator: CoordinatorProtocol, clock: Clock, device: str
     ) -> None:
-        """Wait until the second try makes sense; hold no lease meanwhile."""
+        """Wait until memory is free again if the first attempt ran out of it; hold no lease."""
         if isinstance(self._first_error, OutOfMemoryError):
             await wait_for_memory(coordinator, clock, device)

@@ -1,4 +1,7 @@
-"""The account of one request: how long each stage took, and how it ended."""
+"""Times the stages of one request and publishes how it ended.
+
+Every pipeline creates one timer per request; metrics, traces and the event stream read the event.
+"""
 
 import asyncio
 from collections.abc import Iterator
@@ -15,11 +18,11 @@ from wyoming_servers.core.events import (
 )
 
 _MAX_SPANS: Final = 64
-"""Of one request: a long text has an inference for each sentence."""
+"""Spans kept per request; a long text has one inference per sentence."""
 
 
 class RequestTimer:
-    """Publishes RequestFinished exactly once, whichever way the request ends."""
+    """Publishes RequestFinished exactly once, however the request ends; all times in seconds."""
 
     def __init__(self, kind: Task, client: str, bus: EventBus, clock: Clock) -> None:
         self._kind = kind
@@ -29,21 +32,21 @@ class RequestTimer:
         self._start = clock.now()
         self._stages: dict[str, float] = {}
         self._spans: list[tuple[str, float, float]] = []
-        """Stages with their beginnings and ends on the clock."""
+        """(stage, start, end) on the clock."""
         self._done = False
         self.phrases = 0
-        """Phrases spoken."""
+        """Phrases synthesized or played from the cache."""
         self.cached = 0
-        """How many of them came from the phrase cache."""
+        """Phrases that were played from the cache."""
         self.audio_seconds = 0.0
-        """Audio that the model heard or made; what came from a cache is not of its making."""
+        """Audio that the model transcribed or synthesized; cached audio does not count."""
         self.model = ""
-        """The model that serves it, as soon as that is known."""
+        """Id of the model that serves the request; empty until it is selected."""
 
     def restart(self, stage: str) -> None:
-        """Book the time so far under `stage`; the request's own seconds begin now.
+        """Record the time so far as `stage` and start the request's own time now.
 
-        For an utterance: the time somebody speaks is not the time it takes to answer.
+        Used for an utterance: the time a person speaks is not part of the response time.
         """
         now = self._clock.now()
         self._stages[stage] = now - self._start
@@ -51,7 +54,7 @@ class RequestTimer:
         self._start = now
 
     def mark(self, stage: str) -> None:
-        """Note when something happened first, in seconds since the request began."""
+        """Record the time since the start of the request, the first time `stage` is reached."""
         if stage not in self._stages:
             now = self._clock.now()
             self._stages[stage] = now - self._start
@@ -59,7 +62,7 @@ class RequestTimer:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Add the time inside to a stage."""
+        """Add the time spent inside `with` to a stage."""
         start = self._clock.now()
         try:
             yield
@@ -69,7 +72,7 @@ class RequestTimer:
             self._record_span(name, start, now)
 
     def publish_retry(self, error: ConductorError) -> None:
-        """The request failed with `error`, and is being made once more."""
+        """Publish RequestRetried: a run failed with `error` and is started again."""
         self._bus.publish(
             RequestRetried(
                 kind=self._kind.value,
@@ -81,7 +84,7 @@ class RequestTimer:
         )
 
     def finish(self, error: BaseException | None = None) -> None:
-        """The request has ended, well or with `error`; only the first call counts."""
+        """Publish RequestFinished, with `error` if the request failed; later calls do nothing."""
         if self._done:
             return
         self._done = True
@@ -96,16 +99,16 @@ class RequestTimer:
                 code=code,
                 message=message,
                 stages=dict(self._stages),
-                spans=tuple((name, now - begin, now - end) for name, begin, end in self._spans),
+                spans=tuple((name, now - start, now - end) for name, start, end in self._spans),
                 phrases=self.phrases,
                 cached=self.cached,
                 audio_seconds=self.audio_seconds,
             )
         )
 
-    def _record_span(self, stage: str, begin: float, end: float) -> None:
+    def _record_span(self, stage: str, start: float, end: float) -> None:
         if len(self._spans) < _MAX_SPANS:
-            self._spans.append((stage, begin, end))
+            self._spans.append((stage, start, end))
 
 
 def _code_and_message(error: BaseException | None) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Names in messages to people, however long or many they are."""
+"""Names of any length and number, shortened for error messages."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -8,12 +8,12 @@ _MAX_NAMES: Final = 12
 
 
 def shorten(text: str) -> str:
-    """Cut a client's text for a message: whole megabytes have been sent as a name."""
+    """Cut a text from a client to a length that fits in a message; clients have sent megabytes."""
     return text if len(text) <= _MAX_CHARACTERS else text[:_MAX_CHARACTERS] + "…"
 
 
 def list_names(names: Sequence[str], noun: str) -> str:
-    """Say what is installed, the first dozen by name."""
+    """Return `installed: a, b and 3 more`, or `no <noun> is` for an empty list."""
     if not names:
         return f"no {noun} is"
     more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
@@ -21,7 +21,7 @@ def list_names(names: Sequence[str], noun: str) -> str:
 
 
 def list_languages(codes: Iterable[str]) -> str:
-    """List codes in order, each once, the first dozen by name; `no language` if there are none."""
+    """Return the distinct codes, sorted, at most twelve; `no language` for none."""
     known = sorted(set(codes))
     more = f" and {len(known) - _MAX_NAMES} more" if len(known) > _MAX_NAMES else ""
     return f"{', '.join(known[:_MAX_NAMES])}{more}" if known else "no language"

@@ -51,7 +51,12 @@ async def test_the_event_loop_gets_the_same_frames(clip: Clip) -> None:
     frames: list[VadFrame] = []
     for start in range(0, len(data), 3_200):
         frames += await activity.analyze(data[start : start + 3_200])
-    assert frames == VoiceActivityDetector().feed(data)
+    expected = VoiceActivityDetector().feed(data)
+    assert [frame.time for frame in frames] == [frame.time for frame in expected]
+    # Some CPUs round a product of other dimensions differently.
+    assert [frame.probability for frame in frames] == pytest.approx(
+        [frame.probability for frame in expected], abs=1e-5
+    )
 
 
 def test_a_detector_is_used_again_from_a_clean_state(clip: Clip) -> None:

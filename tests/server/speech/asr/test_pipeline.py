@@ -263,7 +263,7 @@ async def test_leaving_while_somebody_speaks_frees_the_model(
         await asyncio.sleep(0)
         assert coordinator.active_leases == 1
     assert coordinator.active_leases == 0
-    assert utterance._hearing._activity.closed
+    assert utterance._buffer._vad.closed
     assert [event.code for event in published("request_finished")] == ["CANCELLED"]
 
 

@@ -14,7 +14,12 @@ from wyoming_servers.telemetry.request_timer import RequestTimer
 
 
 @pytest.fixture
-def measure(bus: EventBus, clock: FakeClock) -> RequestTimer:
+def bus(clock: FakeClock) -> EventBus:
+    return EventBus(clock)
+
+
+@pytest.fixture
+def timer(bus: EventBus, clock: FakeClock) -> RequestTimer:
     return RequestTimer(Task.ASR, "10.0.0.7", bus, clock)
 
 
@@ -22,19 +27,19 @@ def finished(bus: EventBus) -> list[RequestFinished]:
     return [item.event for item in bus.recent() if isinstance(item.event, RequestFinished)]
 
 
-async def test_stages_and_the_seconds_after_the_speech_are_told(
-    measure: RequestTimer, bus: EventBus, clock: FakeClock
+async def test_request_timer_publishes_stages_and_the_seconds_after_the_speech(
+    timer: RequestTimer, bus: EventBus, clock: FakeClock
 ) -> None:
-    measure.model = "asr/many"
+    timer.model = "asr/many"
     await clock.advance(3)
-    measure.restart("speech")
+    timer.restart("speech")
     await clock.advance(0.5)
-    measure.mark("queue")
-    measure.mark("queue")
+    timer.mark("queue")
+    timer.mark("queue")
     for _ in range(2):
-        with measure.stage("inference"):
+        with timer.stage("inference"):
             await clock.advance(1)
-    measure.finish()
+    timer.finish()
     (event,) = finished(bus)
     assert event.seconds == pytest.approx(2.5)
     assert event.stages == pytest.approx({"speech": 3, "queue": 0.5, "inference": 2})
@@ -50,24 +55,24 @@ async def test_stages_and_the_seconds_after_the_speech_are_told(
         (KeyError("oops"), "UNKNOWN"),
     ],
 )
-def test_an_end_with_an_error_is_told_with_its_code(
-    measure: RequestTimer, bus: EventBus, error: BaseException, code: str
+def test_request_timer_publishes_the_code_of_an_error(
+    timer: RequestTimer, bus: EventBus, error: BaseException, code: str
 ) -> None:
-    measure.finish(error)
+    timer.finish(error)
     assert [event.code for event in finished(bus)] == [code]
 
 
-def test_only_the_first_end_counts(measure: RequestTimer, bus: EventBus) -> None:
-    measure.finish()
-    measure.finish(BusyError("late"))
+def test_request_timer_publishes_only_the_first_end(timer: RequestTimer, bus: EventBus) -> None:
+    timer.finish()
+    timer.finish(BusyError("late"))
     assert [event.code for event in finished(bus)] == [""]
 
 
-async def test_a_retry_tells_what_the_first_try_failed_with(
-    measure: RequestTimer, bus: EventBus
+async def test_request_timer_publishes_a_retry_with_the_error_of_the_first_attempt(
+    timer: RequestTimer, bus: EventBus
 ) -> None:
-    measure.model = "asr/many"
-    measure.publish_retry(BusyError("Full."))
+    timer.model = "asr/many"
+    timer.publish_retry(BusyError("Full."))
     (event,) = [item.event for item in bus.recent()]
     assert event == RequestRetried(
         kind="asr", model="asr/many", client="10.0.0.7", code="BUSY", message="Full."
