@@ -1,11 +1,12 @@
 """Settings changed at run time: a file in the data folder that wins over the user's own."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
+
+from wyoming_servers.core.files import atomic_write
 
 OVERRIDES_NAME: Final = "config-overrides.yaml"
 _HEADER: Final = "# Written by Wyoming Conductor when settings are changed while it runs.\n"
@@ -65,9 +66,4 @@ def write_overrides(data_dir: Path, values: Mapping[str, Any]) -> None:
     if not values:
         target.unlink(missing_ok=True)
         return
-    draft = target.with_suffix(".tmp")
-    with draft.open("w", encoding="utf-8") as file:
-        file.write(render_overrides(values))
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(target)
+    atomic_write(target, render_overrides(values))

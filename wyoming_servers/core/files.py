@@ -1,27 +1,77 @@
-"""Small private files that are replaced at once: a reader sees the old text or the new one."""
+"""Atomic replacement of files: a reader, or a crash, finds the old content or the new, never half.
 
+Every function here blocks on the disk, so call it in a thread.
+"""
+
+import contextlib
+import errno
 import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from wyoming_servers.core.errors import CapacityError
 
 PRIVATE_MODE: Final = 0o600
+"""Permissions of files that only the server's user may read."""
+
+_DEFAULT_MODE: Final = 0o666
+"""Permissions of all other files before the umask, as `open` has them."""
+
+_FOLDER_SYNC_UNSUPPORTED: Final = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EBADF})
+"""What file systems without `fsync` for folders answer (some network and FUSE mounts)."""
+
+
+def atomic_write(
+    path: Path, content: str | bytes, *, mode: int = _DEFAULT_MODE, durable: bool = True
+) -> None:
+    """Replace a file, creating its folder if needed; text is written as UTF-8.
+
+    With `durable` the content and the new directory entry are on the disk when this returns.
+    Without it a power cut may lose the change, which is right for caches. Raises OSError and
+    leaves the old file in place.
+    """
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    with atomic_path(path, mode=mode, durable=durable) as temporary:
+        temporary.write_bytes(data)
+
+
+@contextmanager
+def atomic_path(path: Path, *, mode: int = _DEFAULT_MODE, durable: bool = True) -> Iterator[Path]:
+    """Yield an empty temporary file in the same folder, which replaces `path` on leaving.
+
+    The temporary file has a unique name, so that two writers never share one, and is deleted if
+    the body raises. `durable` as for `atomic_write`. Raises OSError.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Hidden, and independent of the length of the target's name.
+    temporary = path.with_name(f".tmp-{secrets.token_hex(8)}")
+    os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode))
+    try:
+        yield temporary
+        if durable:
+            _fsync(temporary)
+        temporary.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+    if durable:
+        _fsync_folder(path.parent)
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file, its folder too if needed; only its owner may read it.
-
-    A crash leaves the old or the new text. Blocks on the disk; raises CapacityError if it refuses.
-    """
+    """Replace a file that only its owner may read. Raises CapacityError if the disk refuses."""
     try:
-        _write_private(path, text)
+        atomic_write(path, text, mode=PRIVATE_MODE)
     except OSError as err:
         raise _capacity_error(path, err) from err
 
 
 def remove_file(path: Path) -> None:
-    """Delete a file if it is there. Blocks on the disk; raises CapacityError if it refuses."""
+    """Delete a file if it exists. Raises CapacityError if the disk refuses."""
     try:
         path.unlink(missing_ok=True)
     except OSError as err:
@@ -31,23 +81,21 @@ def remove_file(path: Path) -> None:
 def _capacity_error(path: Path, err: OSError) -> CapacityError:
     return CapacityError(
         f"{path} cannot be written: {err.strerror or err}.",
-        hint="Free some space there, and check that the server may write.",
+        hint="Free some disk space, and check the permissions of the folder.",
     )
 
 
-def _write_private(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        with os.fdopen(
-            os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_MODE),
-            "w",
-            encoding="utf-8",
-        ) as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _fsync_folder(folder: Path) -> None:
+    try:
+        _fsync(folder)
+    except OSError as err:
+        if err.errno not in _FOLDER_SYNC_UNSUPPORTED:
+            raise

@@ -14,6 +14,7 @@ from wyoming_servers.core.errors import (
     BadRequestError,
     BusyError,
 )
+from wyoming_servers.core.files import atomic_write
 
 STATE_FILE: Final = "server.json"
 """Process id and ports of the running server: what a command on the same machine looks for."""
@@ -77,13 +78,14 @@ class InstanceLock:
         with contextlib.suppress(OSError, ValueError):
             return str(uuid.UUID(path.read_text(encoding="ascii").strip()))
         made = str(uuid.uuid4())
-        _replace(path, made + "\n")
+        atomic_write(path, made + "\n")
         return made
 
     def publish_state(self, host: str, ports: Mapping[str, int]) -> None:
         """Write down where this server listens."""
         state = {"pid": os.getpid(), "host": host, "ports": dict(ports)}
-        _replace(self._data_dir / STATE_FILE, json.dumps(state) + "\n")
+        # Not durable: the file says nothing after a power cut.
+        atomic_write(self._data_dir / STATE_FILE, json.dumps(state) + "\n", durable=False)
 
     def release(self) -> None:
         """Give the directory back; a second call changes nothing."""
@@ -105,10 +107,3 @@ def find_running_server(data_dir: Path) -> RunningServer | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return running
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a small file so that a reader sees the old text or the new one, never half."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)

@@ -1,11 +1,12 @@
 """The record that a model is complete: where its files are and what they were when checked."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Self
+
+from wyoming_servers.core.files import atomic_write
 
 _FORMAT: Final = 1
 
@@ -56,13 +57,7 @@ class Receipt:
 
 def write_receipt(path: Path, receipt: Receipt) -> None:
     """Write the receipt at once, or not at all. Blocks on the disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".tmp")
-    with draft.open("w", encoding="utf-8") as file:
-        json.dump({"format": _FORMAT, **asdict(receipt)}, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    atomic_write(path, json.dumps({"format": _FORMAT, **asdict(receipt)}, indent=1))
 
 
 def read_receipt(path: Path) -> Receipt | None:

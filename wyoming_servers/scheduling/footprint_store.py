@@ -1,13 +1,12 @@
 """What loaded models were seen to hold, kept across restarts as the next estimate."""
 
-import contextlib
 import json
 import logging
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
+
+from wyoming_servers.core.files import PRIVATE_MODE, atomic_write
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -74,23 +73,9 @@ class FileFootprintStore:
             ],
         }
         try:
-            self._write(json.dumps(document, indent=1))
+            atomic_write(self._path, json.dumps(document, indent=1), mode=PRIVATE_MODE)
         except OSError as err:
             _LOGGER.warning("%s cannot be written: %s", self._path, err)
-
-    def _write(self, text: str) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=self._path.name)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(self._path)
-        except OSError:
-            with contextlib.suppress(OSError):
-                Path(name).unlink()
-            raise
 
     @staticmethod
     def _parse(document: object) -> dict[FootprintKey, int]:

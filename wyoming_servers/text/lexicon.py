@@ -12,7 +12,6 @@ import asyncio
 import hashlib
 import json
 import logging
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,6 +25,7 @@ from wyoming_servers.core.errors import (
     CapacityError,
     ConflictError,
 )
+from wyoming_servers.core.files import atomic_write
 
 POLL_SECONDS: Final = 2.0
 """How soon a change of the file is heard."""
@@ -260,14 +260,4 @@ def _read(path: Path) -> dict[str, dict[str, str]]:
 
 
 def _write(path: Path, words: dict[str, dict[str, str]]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".tmp")
-    try:
-        with draft.open("w", encoding="utf-8") as file:
-            yaml.safe_dump(words, file, allow_unicode=True)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
+    atomic_write(path, yaml.safe_dump(words, allow_unicode=True))

@@ -221,7 +221,7 @@ async def test_what_another_program_installs_or_removes_is_noticed(
 ) -> None:
     library = make()
     told: list[set[str]] = []
-    library.listen(lambda: told.append(set(specs)))
+    library.add_listener(lambda: told.append(set(specs)))
     await other.ensure("fake/one")
     assert not specs
     with bus.subscribe() as events:
@@ -270,7 +270,7 @@ async def test_it_looks_again_and_again(make, other, specs) -> None:
     clock = FakeClock()
     library = make()
     arrived = asyncio.Event()
-    library.listen(arrived.set)
+    library.add_listener(arrived.set)
     watching = asyncio.create_task(library.watch(clock))
     await other.ensure("fake/two")
     await clock.advance(SYNC_INTERVAL)
@@ -307,5 +307,5 @@ async def test_a_model_that_cannot_fit_beside_those_in_use_is_refused(make, owne
 async def test_clearing_leaves_what_is_in_use(make) -> None:
     library = make(served=("fake/two",))
     await arrive(library, "fake/one", "fake/two")
-    assert await library.clear() >= SIZE
+    assert await library.remove_unused() >= SIZE
     assert await installed(library) == {"fake/two"}

@@ -1,7 +1,6 @@
 """`wyoming-conductor read`: a book or subtitles as a file of speech."""
 
 import asyncio
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, get_args
@@ -18,6 +17,7 @@ from wyoming_servers.core.errors import (
     CancelledError,
     InferenceFailedError,
 )
+from wyoming_servers.core.files import atomic_path
 
 if TYPE_CHECKING:
     from wyoming_servers.cli.api_client import SpeechJobClient
@@ -75,7 +75,8 @@ def read(
     fields = {name: value for name, value in wishes.items() if value is not None}
     loaded = options.load_configuration(config, data_dir).config
     client = SpeechJobClient(find_api_address(loaded, server), read_token(loaded, token_file))
-    job = asyncio.run(_run_job(client, Path(file).name, text, fields, output))
+    with atomic_path(output) as temporary:
+        job = asyncio.run(_run_job(client, Path(file).name, text, fields, temporary))
     print_note(f"{output}: {job['duration_secs']:.1f} s of speech")
     for cue in job["speech"]["longer"]:
         print_note(
@@ -85,9 +86,9 @@ def read(
 
 
 async def _run_job(
-    client: "SpeechJobClient", name: str, text: bytes, fields: dict[str, str], output: Path
+    client: "SpeechJobClient", name: str, text: bytes, fields: dict[str, str], target: Path
 ) -> dict[str, Any]:
-    """Return the job when its file has arrived; a job that is not waited for is cancelled."""
+    """Return the job once its file is in `target`; an interruption cancels the job."""
     from wyoming_servers.cli.output import spinner
 
     async with client:
@@ -101,14 +102,9 @@ async def _run_job(
             await client.cancel_job(job_id)
             raise
         job = await client.get(f"/jobs/{job_id}")
-        if job["spinner"] == "cancelled":
+        if job["status"] == "cancelled":
             raise CancelledError("Somebody has cancelled it.")
-        if job["spinner"] != "done":
+        if job["status"] != "done":
             raise InferenceFailedError(str(job.get("error") or "The server could not read it."))
-        draft = output.with_name(f".{output.name}.{os.getpid()}")
-        try:
-            await client.download(f"/jobs/{job_id}{output.suffix.lower()}", draft)
-            await asyncio.to_thread(draft.replace, output)
-        finally:
-            await asyncio.to_thread(draft.unlink, missing_ok=True)
+        await client.download(f"/jobs/{job_id}.{fields['format']}", target)
         return job

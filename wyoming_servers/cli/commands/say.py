@@ -1,7 +1,6 @@
 """`wyoming-conductor say`: a text as speech."""
 
 import asyncio
-import os
 import sys
 import time
 from contextlib import aclosing
@@ -15,6 +14,7 @@ from wyoming_servers.core.errors import (
     BadRequestError,
     InferenceFailedError,
 )
+from wyoming_servers.core.files import atomic_write
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -164,12 +164,7 @@ def _write_wav(path: Path, recording: "Wav") -> None:
     if path.exists() and not path.is_file():
         path.write_bytes(recording.render())  # a device or a pipe cannot be replaced
         return
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.write_bytes(recording.render())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    atomic_write(path, recording.render())
 
 
 def _no_audio_error() -> InferenceFailedError:

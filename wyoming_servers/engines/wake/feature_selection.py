@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 import onnxruntime as ort
 
+from wyoming_servers.core.files import atomic_write
 from wyoming_servers.engines.onnx_tools.tflite import TfliteError, read_tflite
 from wyoming_servers.engines.wake.feature_graph import build_feature_graph
 from wyoming_servers.engines.wake.features import (
@@ -153,9 +154,6 @@ def _read_cache(note: Path) -> object:
 
 def _write_cache(note: Path, facts: object) -> None:
     try:
-        note.parent.mkdir(parents=True, exist_ok=True)
-        partial = note.with_suffix(".partial")
-        partial.write_text(json.dumps(facts), encoding="utf-8")
-        partial.replace(note)
+        atomic_write(note, json.dumps(facts))
     except OSError as err:
         _LOGGER.warning("The check of the wake features is not noted in %s: %s", note, err)

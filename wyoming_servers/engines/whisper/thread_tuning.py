@@ -22,6 +22,8 @@ from typing import Final, NamedTuple
 
 import psutil
 
+from wyoming_servers.core.files import atomic_write
+
 TUNING_SECONDS: Final = 2.0
 """All tries together take at most about this long; what cannot be tried in time is not."""
 
@@ -135,9 +137,7 @@ def save_tuned_threads(folder: Path, compute_type: str, number: int) -> None:
     if not (folder / "receipt.json").is_file():
         return
     try:
-        (folder / TUNING_FILE).write_text(
-            json.dumps({_key(compute_type): number}), encoding="utf-8"
-        )
+        atomic_write(folder / TUNING_FILE, json.dumps({_key(compute_type): number}))
     except OSError as err:
         _LOGGER.debug("%s is not kept: %s", TUNING_FILE, err)
 

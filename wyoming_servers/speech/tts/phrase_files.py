@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from wyoming_servers.core.files import PRIVATE_MODE
+from wyoming_servers.core.files import PRIVATE_MODE, atomic_write
 
 PHRASE_SUFFIX: Final = ".phrase"
 
@@ -58,17 +58,11 @@ def write(path: Path, phrase: Phrase) -> int:
     """Write a phrase at once or not at all; return its bytes, 0 if the disk refuses."""
     about = {"voice": phrase.voice, "rate": phrase.rate, "text": phrase.text}
     content = json.dumps(about, ensure_ascii=False).encode("utf-8", "replace") + b"\n" + phrase.pcm
-    draft = path.with_suffix(".tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         # What is said at home is nobody else's business.
-        opened = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_MODE)
-        with os.fdopen(opened, "wb") as file:
-            file.write(hashlib.sha256(content).digest() + content)
-        draft.replace(path)
+        digest = hashlib.sha256(content).digest()
+        atomic_write(path, digest + content, mode=PRIVATE_MODE, durable=False)
     except OSError:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
         return 0  # A cache that cannot grow is no reason not to speak.
     return _DIGEST_BYTES + len(content)
 
