@@ -77,6 +77,7 @@ async def start_api(ground: AppContext, behind: ApiDependencies) -> int:
             on_end=_webhook_notifier(webhooks),
         )
     )
+    ground.config_holder.subscribe(ConfigReloader(behind.coordinator))
     context = ApiContext(
         config=config,
         coordinator=behind.coordinator,
@@ -94,7 +95,7 @@ async def start_api(ground: AppContext, behind: ApiDependencies) -> int:
         vocabulary=behind.pipelines.vocabulary,
         library=behind.library,
         traces=_keep_traces(ground, behind.coordinator),
-        editor=ConfigEditor(ground.loaded, ConfigReloader(behind.coordinator)),
+        editor=ConfigEditor(ground.loaded, ground.config_holder),
         clock=clock,
     )
     server = ApiServer(create_app(context), config.host, config.api.port)

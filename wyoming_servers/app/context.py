@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
+from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.config.load import LoadedConfig
 from wyoming_servers.config.schema import Config
 from wyoming_servers.core.clock import (
@@ -26,11 +27,16 @@ class AppContext:
     bus: EventBus = field(default_factory=EventBus)
     clock: Clock = field(default_factory=SystemClock)
     stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+    config_holder: ConfigHolder = field(init=False)
+    """The configuration in effect; services read `current` per request."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "config_holder", ConfigHolder(self.loaded.config))
 
     @property
     def config(self) -> Config:
-        """The configuration of this start."""
-        return self.loaded.config
+        """The configuration in effect now."""
+        return self.config_holder.current
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Run background work until the stack is left; its failure is a bug and is logged."""

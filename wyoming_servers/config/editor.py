@@ -1,10 +1,12 @@
-"""Changes settings while the server runs: checked, written, and what can be applied is."""
+"""Changes settings while the server runs: validates, saves, and puts live keys into effect."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
+from wyoming_servers.config.holder import ConfigHolder
+from wyoming_servers.config.key_tree import ConfigKey, ConfigPath, dotted_path, find_node
 from wyoming_servers.config.load import LoadedConfig
 from wyoming_servers.config.overrides import (
     merge_patch,
@@ -12,111 +14,161 @@ from wyoming_servers.config.overrides import (
     render_overrides,
     write_overrides,
 )
-from wyoming_servers.config.schema import Config, ModelSection, WakeWordSection
+from wyoming_servers.config.schema import Applies, Config
 from wyoming_servers.core.errors import InternalError
 
-ApplyCallback = Callable[[Config, Config, str], bool]
-"""Called with the old and the new configuration and a key that differs; True if it holds now."""
-
 _HIGHER_SOURCES: Final = frozenset({"environment", "command line"})
-"""Sources that win over what is changed at run time."""
-
-
-_NAMED_SECTION_DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
-    "models.": ModelSection().model_dump(mode="json"),
-    "wake.words.": WakeWordSection().model_dump(mode="json"),
-}
-"""Sections that come and go, each with a name in its path: what holds without one."""
+"""Sources that take precedence over settings that are changed at run time."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigChange:
-    """What came of a change; keys as dotted paths."""
+    """Result of a change; keys as dotted paths."""
 
     changed: tuple[str, ...] = ()
-    """Keys whose value is another now."""
+    """Keys whose saved value changed."""
     restart_needed: tuple[str, ...] = ()
-    """Those among all changes so far that hold from the next start on."""
-    shadowed: Mapping[str, str] | None = None
-    """Keys that were written and have no effect, since this source wins over them."""
+    """Keys, of this and earlier changes, whose saved value takes effect at the next start."""
+    shadowed: Mapping[str, str] = field(default_factory=dict)
+    """Keys that were saved without effect, each with the source that takes precedence."""
+
+
+@dataclass(frozen=True, slots=True)
+class PendingValue:
+    """A saved value that is not in effect yet."""
+
+    effective: Any
+    saved: Any
+    source: str
+    """file, overrides, environment, command line or default."""
+    applies: Applies
 
 
 class ConfigEditor:
-    """The configuration that holds, and the one that will after a restart."""
+    """Owns the saved configuration, and replaces the one in effect when a live key changes."""
 
-    def __init__(self, loaded: LoadedConfig, apply: ApplyCallback) -> None:
-        self._loaded = loaded
-        self._apply = apply
-        self._pending: set[str] = set()
-        self._turn = asyncio.Lock()
+    def __init__(self, loaded: LoadedConfig, holder: ConfigHolder) -> None:
+        self._saved = loaded
+        self._holder = holder
+        self._lock = asyncio.Lock()
 
     @property
-    def loaded(self) -> LoadedConfig:
-        """The configuration as it was written last."""
-        return self._loaded
+    def saved(self) -> LoadedConfig:
+        """The configuration as it was saved last: the values of the next start."""
+        return self._saved
+
+    @property
+    def effective(self) -> Config:
+        """The configuration in effect."""
+        return self._holder.current
+
+    @property
+    def revision(self) -> int:
+        """Revision of the configuration in effect."""
+        return self._holder.revision
 
     @property
     def restart_needed(self) -> tuple[str, ...]:
-        """Keys whose value holds from the next start on."""
-        return tuple(sorted(self._pending))
+        """Keys whose saved value takes effect at the next start."""
+        return tuple(sorted(self.pending()))
+
+    def pending(self) -> dict[str, PendingValue]:
+        """Return the keys whose saved value differs from the value in effect, as JSON values."""
+        saved, effective = _flatten_json(self._saved.config), _flatten_json(self.effective)
+        return {
+            dotted_path(path): PendingValue(
+                effective=effective.get(path, _default(path)),
+                saved=saved.get(path, _default(path)),
+                source=self._saved.sources.get(dotted_path(path), "default"),
+                applies=_applies(path),
+            )
+            for path in _changed(effective, saved)
+        }
 
     async def patch(self, patch: Mapping[str, Any]) -> ConfigChange:
-        """Lay a JSON Merge Patch over the overrides; null takes a key back to what lies below.
+        """Merge a JSON Merge Patch into the overrides; null removes an override.
 
-        Raises ConfigError with every fault, and nothing has changed then.
+        Raises ConfigError with all problems; nothing is changed then.
         """
-        async with self._turn:
+        async with self._lock:
             return await self._patch(patch)
 
     async def _patch(self, patch: Mapping[str, Any]) -> ConfigChange:
-        again = self._loaded.reload
-        if again is None:
-            raise InternalError("This configuration was not read from anywhere.")
-        old = self._loaded
-        folder = old.config.data_dir
+        reload = self._saved.reload
+        if reload is None:
+            raise InternalError("This configuration has no sources to reload.")
+        old, folder = self._saved, self._saved.config.data_dir
         values = merge_patch(await asyncio.to_thread(read_overrides, folder), patch)
-        new = await asyncio.to_thread(again, render_overrides(values))
+        new = await asyncio.to_thread(reload, render_overrides(values))
         await asyncio.to_thread(write_overrides, folder, values)
-        self._loaded = new
-        before, after = _flatten_config(old.config), _flatten_config(new.config)
-        changed = [
-            key
-            for key in {**before, **after}
-            if before.get(key, _default_of(key)) != after.get(key, _default_of(key))
-        ]
-        for key in changed:
-            if self._apply(old.config, new.config, key):
-                self._pending.discard(key)
-            else:
-                self._pending.add(key)
+        self._saved = new
+        changed = _changed(_flatten_json(old.config), _flatten_json(new.config))
+        self._apply_live(changed)
         shadowed = {
             key: source
-            for key in _flatten(patch)
-            if (source := new.sources.get(key, "")) in _HIGHER_SOURCES
+            for path, _ in _flatten(patch)
+            if (source := new.sources.get(key := dotted_path(path), "")) in _HIGHER_SOURCES
         }
-        return ConfigChange(tuple(sorted(changed)), self.restart_needed, shadowed)
+        keys = tuple(sorted(dotted_path(path) for path in changed))
+        return ConfigChange(keys, self.restart_needed, shadowed)
+
+    def _apply_live(self, changed: list[ConfigPath]) -> None:
+        """Put the live ones of the changed keys into effect; all other keys keep their value."""
+        live = frozenset(dotted_path(path) for path in changed if _applies(path) is Applies.LIVE)
+        if not live:
+            return
+        values = {path: value for path, value in _values(self.effective) if not _is_live(path)}
+        values |= {path: value for path, value in _values(self._saved.config) if _is_live(path)}
+        self._holder.replace(Config.model_validate(_nest(values)), live)
 
 
-def _default_of(key: str) -> Any:
-    """Return what holds for a model or a wake word that has no section of its own."""
-    name = key.rpartition(".")[2]
-    for prefix, defaults in _NAMED_SECTION_DEFAULTS.items():
-        if key.startswith(prefix):
-            return defaults.get(name)
-    return None
+def _changed(before: Mapping[ConfigPath, Any], after: Mapping[ConfigPath, Any]) -> list[ConfigPath]:
+    """Return the paths whose values differ; a section without an entry has its defaults."""
+    return [
+        path
+        for path in {**before, **after}
+        if before.get(path, _default(path)) != after.get(path, _default(path))
+    ]
 
 
-def _flatten_config(config: Config) -> dict[str, Any]:
-    return _flatten(config.model_dump(mode="json"))
+def _default(path: ConfigPath) -> Any:
+    """Return the value of a key that nothing sets, such as of a model without a section."""
+    key = find_node(path)
+    return key.default if isinstance(key, ConfigKey) else None
 
 
-def _flatten(values: Mapping[str, Any], path: str = "") -> dict[str, Any]:
-    """Return the values by dotted path."""
-    found: dict[str, Any] = {}
+def _applies(path: ConfigPath) -> Applies:
+    key = find_node(path)
+    return key.applies if isinstance(key, ConfigKey) else Applies.RESTART
+
+
+def _is_live(path: ConfigPath) -> bool:
+    return _applies(path) is Applies.LIVE
+
+
+def _flatten_json(config: Config) -> dict[ConfigPath, Any]:
+    return dict(_flatten(config.model_dump(mode="json")))
+
+
+def _values(config: Config) -> Iterator[tuple[ConfigPath, Any]]:
+    return _flatten(config.model_dump())
+
+
+def _flatten(values: Mapping[str, Any], path: ConfigPath = ()) -> Iterator[tuple[ConfigPath, Any]]:
+    """Yield every value with its path."""
     for name, value in values.items():
-        inner = f"{path}.{name}" if path else str(name)
         if isinstance(value, Mapping):
-            found |= _flatten(value, inner)
+            yield from _flatten(value, (*path, str(name)))
         else:
-            found[inner] = value
-    return found
+            yield (*path, str(name)), value
+
+
+def _nest(values: Mapping[ConfigPath, Any]) -> dict[str, Any]:
+    """Invert `_flatten`."""
+    root: dict[str, Any] = {}
+    for path, value in values.items():
+        section = root
+        for name in path[:-1]:
+            section = section.setdefault(name, {})
+        section[path[-1]] = value
+    return root

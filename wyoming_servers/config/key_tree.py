@@ -11,7 +11,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
-from wyoming_servers.config.schema import Config, Section
+from wyoming_servers.config.schema import Applies, Config, Section
 from wyoming_servers.config.units import parse_duration, parse_size
 
 ConfigPath: TypeAlias = tuple[str, ...]
@@ -44,6 +44,7 @@ class ConfigKey:
     exclusive_bounds: bool = False
     """Whether minimum and maximum themselves are not allowed."""
     nullable: bool = False
+    applies: Applies = Applies.RESTART
 
     @property
     def is_text(self) -> bool:
@@ -218,7 +219,13 @@ def _build_key(info: FieldInfo) -> ConfigKey:
         maximum=_number(high),
         exclusive_bounds=any(isinstance(m, Gt | Lt) for m in metadata),
         nullable=nullable,
+        applies=_applies(info),
     )
+
+
+def _applies(info: FieldInfo) -> Applies:
+    extra = info.json_schema_extra
+    return Applies(str(extra["applies"])) if isinstance(extra, dict) else Applies.RESTART
 
 
 def _kind(annotation: Any, metadata: list[Any]) -> tuple[str, tuple[str, ...]]:

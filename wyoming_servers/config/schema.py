@@ -1,7 +1,11 @@
-"""Every key that can be set, with its type, unit, default and meaning. Defaults live here only."""
+"""Every configuration key with its type, unit, default and meaning. Defaults exist only here.
 
+A key applies at restart unless its field carries `LIVE`.
+"""
+
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -15,6 +19,21 @@ Size = Annotated[int, BeforeValidator(parse_size)]
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
 """TCP port; 0 lets the system choose a free one."""
+
+
+class Applies(StrEnum):
+    """When a changed value takes effect."""
+
+    LIVE = "live"
+    """At once, for the next request."""
+    RELOAD = "reload"
+    """After the models that it concerns were loaded again."""
+    RESTART = "restart"
+    """At the next start of the server."""
+
+
+LIVE: Final[dict[str, Any]] = {"applies": Applies.LIVE}
+"""`json_schema_extra` of a key that takes effect at once."""
 
 
 class Section(BaseModel):
@@ -280,7 +299,7 @@ class LogSection(Section):
     """The log."""
 
     level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="Least severe message that is shown."
+        "info", description="Lowest severity to log.", json_schema_extra=LIVE
     )
     format: Literal["text", "json"] = Field("text", description="`json` writes a line per object.")
 
@@ -312,9 +331,15 @@ class ModelSection(Section):
         True, description="Let the CPU serve while the GPU has no room or is lost."
     )
     keep_alive: Duration | None = Field(
-        None, description="Seconds loaded after the last use; 0: unload at once; -1: for ever."
+        None,
+        description="Overrides keep_alive for this model.",
+        json_schema_extra=LIVE,
     )
-    pinned: bool = Field(False, description="Never evicted to make room for another model.")
+    pinned: bool = Field(
+        False,
+        description="Never evict this model to make room for another.",
+        json_schema_extra=LIVE,
+    )
     options: dict[str, int | float | str | bool] = Field(
         default_factory=dict,
         description="The engine's own load options, such as `cpu_threads`.",
@@ -346,7 +371,10 @@ class Config(Section):
     log: LogSection = LogSection()
     telemetry: TelemetrySection = TelemetrySection()
     keep_alive: Duration = Field(
-        300.0, description="Seconds a model stays loaded after its last use; 0 and -1 as Ollama."
+        300.0,
+        description="Seconds to keep an idle model loaded. 0 unloads after each request, -1 never "
+        "unloads (as in Ollama).",
+        json_schema_extra=LIVE,
     )
     preload: bool | list[str] = Field(
         True, description="Load at start: true for the models served by default, or a list of ids."

@@ -1,4 +1,4 @@
-"""What of a changed configuration holds at once."""
+"""ConfigReloader: what it applies when the configuration changes."""
 
 import logging
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from wyoming_servers.app.config_reload import ConfigReloader
+from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.config.schema import Config
 from wyoming_servers.core.domain import (
     ModelSpec,
@@ -41,9 +42,11 @@ def coordinator() -> Coordinator:
 
 
 @pytest.fixture
-def apply(coordinator: Coordinator) -> ConfigReloader:
-    steered: Any = coordinator
-    return ConfigReloader(steered)
+def holder(coordinator: Coordinator) -> ConfigHolder:
+    holder = ConfigHolder(Config())
+    scheduler: Any = coordinator
+    holder.subscribe(ConfigReloader(scheduler))
+    return holder
 
 
 @pytest.fixture
@@ -54,27 +57,27 @@ def level() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("level")
-def test_the_level_of_the_log_holds_at_once(apply: ConfigReloader) -> None:
+def test_log_level_applies_at_once(holder: ConfigHolder) -> None:
     new = Config.model_validate({"log": {"level": "error"}})
-    assert apply(Config(), new, "log.level")
+    holder.replace(new, frozenset({"log.level"}))
     assert logging.getLogger().level == logging.ERROR
 
 
-def test_how_long_models_stay_holds_at_once(
-    apply: ConfigReloader, coordinator: Coordinator
+def test_keep_alive_and_pinned_apply_at_once(
+    holder: ConfigHolder, coordinator: Coordinator
 ) -> None:
     new = Config.model_validate(
         {"keep_alive": 60, "models": {"two": {"keep_alive": 0, "pinned": True}}}
     )
     for key in ("keep_alive", "models.two.keep_alive", "models.two.pinned"):
         coordinator.policies.clear()
-        assert apply(Config(), new, key)
+        holder.replace(new, frozenset({key}))
         assert coordinator.policies == {"one": (60.0, False), "two": (0.0, True)}
 
 
 @pytest.mark.parametrize("key", ["asr.model", "asr.extra_ports.whisper/base", "tts.voice"])
-def test_everything_else_waits_for_the_next_start(
-    apply: ConfigReloader, coordinator: Coordinator, key: str
+def test_other_keys_leave_model_policies_unchanged(
+    holder: ConfigHolder, coordinator: Coordinator, key: str
 ) -> None:
-    assert not apply(Config(), Config(), key)
+    holder.replace(Config(), frozenset({key}))
     assert coordinator.policies == {}

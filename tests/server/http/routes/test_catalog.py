@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from wyoming_servers.config.editor import ConfigEditor
+from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.config.load import load_config
 from wyoming_servers.http.app import create_app
 from wyoming_servers.models.manager import ModelManager
@@ -23,7 +24,7 @@ async def app(context, coordinator, bus, tmp_path: Path):
     coordinator.remove_model = remove_model
     library = ModelManager(store, coordinator, specs, context.config, bus, served=["whisper/base"])
     loaded = await asyncio.to_thread(load_config, None, [f"data_dir={tmp_path}", "tts.speed=1.5"])
-    editor = ConfigEditor(loaded, lambda _old, _new, key: key == "log.level")
+    editor = ConfigEditor(loaded, ConfigHolder(loaded.config))
     object.__setattr__(context, "library", library)
     object.__setattr__(context, "editor", editor)
     yield create_app(context)
@@ -83,6 +84,20 @@ async def test_a_change_says_what_it_needs(client) -> None:
     shown = (await client.get("/config")).json()
     assert shown["sources"]["log.level"] == "overrides"
     assert shown["restart_needed"] == ["asr.beam_size"]
+
+
+async def test_get_config_separates_values_in_effect_from_pending_values(client) -> None:
+    await client.patch("/config", json={"log": {"level": "debug"}, "asr": {"beam_size": 2}})
+    shown = (await client.get("/config")).json()
+    assert shown["config"]["asr"]["beam_size"] == 2
+    assert shown["effective"]["asr"]["beam_size"] == 1
+    assert shown["effective"]["log"]["level"] == "debug"
+    assert shown["pending"] == {
+        "asr.beam_size": {
+            "effective": 1, "pending": 2, "source": "overrides", "applies": "restart",
+        }
+    }  # fmt: skip
+    assert shown["revision"] == 2
 
 
 async def test_a_faulty_change_names_each_fault(client) -> None:

@@ -1,0 +1,69 @@
+"""The configuration in effect: an immutable snapshot that is replaced as a whole.
+
+Everything that serves requests holds a `ConfigHolder` and reads `holder.current` once per request,
+never at construction. A change replaces the snapshot and raises the revision; a request that is
+already running keeps the snapshot that it read.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from wyoming_servers.config.schema import Config
+
+_LOGGER: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigUpdate:
+    """One replacement of the snapshot."""
+
+    revision: int
+    old: Config
+    new: Config
+    changed: frozenset[str]
+    """Dotted paths of the keys whose value changed."""
+
+
+ConfigListener = Callable[[ConfigUpdate], None]
+"""Called after the snapshot was replaced; must not block."""
+
+
+class ConfigHolder:
+    """Holds the configuration in effect. Belongs to the event loop; not thread-safe."""
+
+    def __init__(self, config: Config) -> None:
+        self._current = config
+        self._revision = 1
+        self._listeners: list[ConfigListener] = []
+
+    @property
+    def current(self) -> Config:
+        """The values in effect now."""
+        return self._current
+
+    @property
+    def revision(self) -> int:
+        """Number of the current snapshot: 1 at the start, one more after each replacement."""
+        return self._revision
+
+    def subscribe(self, listener: ConfigListener) -> Callable[[], None]:
+        """Call `listener` after each replacement; return a function that ends the subscription."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def replace(self, config: Config, changed: frozenset[str]) -> ConfigUpdate:
+        """Put `config` into effect and notify all listeners in the order of their subscription.
+
+        A listener that fails is logged: the others are notified nevertheless.
+        """
+        old, self._current = self._current, config
+        self._revision += 1
+        update = ConfigUpdate(self._revision, old, config, changed)
+        for listener in list(self._listeners):
+            try:
+                listener(update)
+            except Exception:
+                _LOGGER.exception("A configuration change was not applied everywhere")
+        return update
