@@ -6,10 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from wyoming_servers.core.domain import AudioFormat
-from wyoming_servers.core.errors import (
-    BusyError,
-    InternalError,
-)
+from wyoming_servers.core.errors import BusyError, InternalError
 from wyoming_servers.jobs.job import Job, JobStatus
 
 PARTIAL_SUFFIX: Final = ".part"

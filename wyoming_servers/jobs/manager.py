@@ -22,26 +22,16 @@ from wyoming_servers.core.errors import (
     ShuttingDownError,
 )
 from wyoming_servers.core.event_bus import EventBus
-from wyoming_servers.core.events import (
-    JobFinished,
-    JobQueued,
-    JobStarted,
-)
+from wyoming_servers.core.events import JobFinished, JobQueued, JobStarted
 from wyoming_servers.jobs.files import JobFiles
 from wyoming_servers.jobs.job import Job, JobStatus, NewJob
 from wyoming_servers.jobs.line_synthesizer import ReadingOptions
 from wyoming_servers.jobs.speech_job import SpeechJob
 from wyoming_servers.jobs.storage import JobStorage
-from wyoming_servers.jobs.transcription import (
-    NO_TRANSCRIPTION_DEFAULTS,
-    TranscriptionDefaults,
-)
+from wyoming_servers.jobs.transcription import NO_TRANSCRIPTION_DEFAULTS, TranscriptionDefaults
 from wyoming_servers.jobs.transcription_job import TranscriptionJob
 from wyoming_servers.jobs.uploads import UploadSpool
-from wyoming_servers.media.decoder import (
-    RecordingDecoder,
-    decode_recording,
-)
+from wyoming_servers.media.decoder import RecordingDecoder, decode_recording
 from wyoming_servers.scheduling.interface import CoordinatorProtocol
 
 _LOGGER: Final = logging.getLogger(__name__)

@@ -17,10 +17,7 @@ import av
 from av.audio import AudioStream
 
 from wyoming_servers.core.domain import AudioFormat
-from wyoming_servers.core.errors import (
-    DeadlineError,
-    InternalError,
-)
+from wyoming_servers.core.errors import DeadlineError, InternalError
 from wyoming_servers.jobs.files import PARTIAL_SUFFIX
 from wyoming_servers.jobs.job import JobAudioFormat
 

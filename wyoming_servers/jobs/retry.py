@@ -14,10 +14,7 @@ from wyoming_servers.core.errors import (
     ShuttingDownError,
     WorkerError,
 )
-from wyoming_servers.scheduling.interface import (
-    CoordinatorProtocol,
-    Lease,
-)
+from wyoming_servers.scheduling.interface import CoordinatorProtocol, Lease
 from wyoming_servers.scheduling.memory_wait import wait_for_memory
 
 T = TypeVar("T")

@@ -11,19 +11,10 @@ from wyoming_servers.core.events import JobProgressed
 from wyoming_servers.jobs import cue_timing
 from wyoming_servers.jobs.files import JobFiles, PcmTrack
 from wyoming_servers.jobs.job import CueTiming, Job, JobSegment, SpeechOptions
-from wyoming_servers.jobs.line_synthesizer import (
-    LineSynthesizer,
-    ReadingOptions,
-)
+from wyoming_servers.jobs.line_synthesizer import LineSynthesizer, ReadingOptions
 from wyoming_servers.jobs.render import write_audio_file
-from wyoming_servers.jobs.retry import (
-    LeaseRetrier,
-    LeaseRetryPolicy,
-)
-from wyoming_servers.jobs.speech_script import (
-    ScriptLine,
-    read_script,
-)
+from wyoming_servers.jobs.retry import LeaseRetrier, LeaseRetryPolicy
+from wyoming_servers.jobs.speech_script import ScriptLine, read_script
 from wyoming_servers.jobs.storage import JobStorage
 from wyoming_servers.jobs.throttle import LiveTrafficGate
 from wyoming_servers.scheduling.interface import CoordinatorProtocol

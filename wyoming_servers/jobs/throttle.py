@@ -5,12 +5,7 @@ from typing import Final
 from wyoming_servers.core.clock import Clock
 from wyoming_servers.core.domain import Task
 from wyoming_servers.core.event_bus import EventBus
-from wyoming_servers.core.events import (
-    Event,
-    RequestFinished,
-    SpeechStarted,
-    WakeWordDetected,
-)
+from wyoming_servers.core.events import Event, RequestFinished, SpeechStarted, WakeWordDetected
 from wyoming_servers.scheduling.interface import CoordinatorProtocol
 
 MAX_WAIT_SECONDS: Final = 30.0

@@ -11,10 +11,7 @@ from wyoming_servers.core.clock import Clock
 from wyoming_servers.core.domain import Priority
 from wyoming_servers.core.errors import DeadlineError
 from wyoming_servers.jobs.job import JobSegment, NewJob, TimedWord
-from wyoming_servers.jobs.retry import (
-    LeaseRetrier,
-    LeaseRetryPolicy,
-)
+from wyoming_servers.jobs.retry import LeaseRetrier, LeaseRetryPolicy
 from wyoming_servers.media.decoder import (
     RecordingChunk,
     RecordingDecoder,

@@ -7,10 +7,7 @@ from wyoming_servers.core.clock import Clock
 from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.core.events import JobProgressed
 from wyoming_servers.jobs.job import Job, JobSegment
-from wyoming_servers.jobs.retry import (
-    LeaseRetrier,
-    LeaseRetryPolicy,
-)
+from wyoming_servers.jobs.retry import LeaseRetrier, LeaseRetryPolicy
 from wyoming_servers.jobs.storage import JobStorage
 from wyoming_servers.jobs.throttle import LiveTrafficGate
 from wyoming_servers.jobs.transcription import (
@@ -27,10 +24,7 @@ from wyoming_servers.media.decoder import (
     SilenceSkipped,
     decode_recording,
 )
-from wyoming_servers.scheduling.interface import (
-    CoordinatorProtocol,
-    Lease,
-)
+from wyoming_servers.scheduling.interface import CoordinatorProtocol, Lease
 
 RETRY_POLICY: Final = LeaseRetryPolicy(
     # The slowest model on a small processor needs two minutes for a piece of 30 s.

@@ -9,10 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from wyoming_servers.core.errors import (
-    BusyError,
-    TooLargeError,
-)
+from wyoming_servers.core.errors import BusyError, TooLargeError
 from wyoming_servers.jobs.files import PARTIAL_SUFFIX, folder_bytes
 
 _BUFFER_BYTES: Final = 1024 * 1024

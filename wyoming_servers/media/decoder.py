@@ -13,11 +13,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from wyoming_servers.core.domain import SPEECH_FORMAT
-from wyoming_servers.core.errors import (
-    BadRequestError,
-    DeadlineError,
-    InternalError,
-)
+from wyoming_servers.core.errors import BadRequestError, DeadlineError, InternalError
 from wyoming_servers.media.recording_chunker import MAX_CHUNK_SECONDS
 from wyoming_servers.media.subprocess import kill_and_wait
 
@@ -163,7 +159,7 @@ async def _read_event(stdout: asyncio.StreamReader) -> RecordingEvent | None:
             return RecordingEnded(entry["duration"])
         case "piece" if entry["bytes"] <= _MAX_CHUNK_BYTES:
             return RecordingChunk(
-                entry["start"], entry["kill_and_wait"], await stdout.readexactly(entry["bytes"])
+                entry["start"], entry["end"], await stdout.readexactly(entry["bytes"])
             )
         case "error":
             raise BadRequestError(entry["message"], hint=entry["hint"])

@@ -35,11 +35,7 @@ import av.logging
 
 from wyoming_servers.audio.vad import VoiceActivityDetector
 from wyoming_servers.core.domain import SPEECH_FORMAT
-from wyoming_servers.media.recording_chunker import (
-    Cut,
-    FixedLengthChunker,
-    SpeechChunker,
-)
+from wyoming_servers.media.recording_chunker import Cut, FixedLengthChunker, SpeechChunker
 
 _MAX_ADDRESS_SPACE: Final = 3 * 1024**3
 """Address space; far above what decoding takes, far below what hurts."""

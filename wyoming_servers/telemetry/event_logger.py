@@ -12,7 +12,7 @@ from wyoming_servers.core import events
 from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.core.events import Event
 
-_LOGGER: Final = logging.getLogger("wyoming_servers.core.events")
+_LOGGER: Final = logging.getLogger("wyoming_servers.events")
 
 _CANCELLED: Final = "CANCELLED"
 """The client went away: worth knowing, nobody's fault."""

@@ -12,10 +12,7 @@ from wyoming_servers.core.clock import Clock
 from wyoming_servers.core.domain import Task
 from wyoming_servers.core.errors import ConductorError
 from wyoming_servers.core.event_bus import EventBus
-from wyoming_servers.core.events import (
-    RequestFinished,
-    RequestRetried,
-)
+from wyoming_servers.core.events import RequestFinished, RequestRetried
 
 _MAX_SPANS: Final = 64
 """Spans kept per request; a long text has one inference per sentence."""

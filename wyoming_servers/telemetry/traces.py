@@ -6,14 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from wyoming_servers.core.event_bus import (
-    EventBus,
-    SequencedEvent,
-)
-from wyoming_servers.core.events import (
-    ModelLoaded,
-    RequestFinished,
-)
+from wyoming_servers.core.event_bus import EventBus, SequencedEvent
+from wyoming_servers.core.events import ModelLoaded, RequestFinished
 from wyoming_servers.telemetry.model_stats import ModelStatsRegistry
 
 MAX_TRACES: Final = 500

@@ -14,10 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from wyoming_servers.core.errors import BadRequestError
-from wyoming_servers.core.files import (
-    remove_file,
-    write_private,
-)
+from wyoming_servers.core.files import remove_file, write_private
 
 VOCABULARY_FILE: Final = "vocabulary.json"
 """In the data folder."""

@@ -15,27 +15,11 @@ from typing import Any, Final, Self
 
 from wyoming_servers.config.schema import WebhooksSection
 from wyoming_servers.core.clock import Clock
-from wyoming_servers.core.errors import (
-    BadRequestError,
-    LoadFailedError,
-    ShuttingDownError,
-)
-from wyoming_servers.core.event_bus import (
-    EventBus,
-    SequencedEvent,
-    Subscription,
-)
-from wyoming_servers.core.events import (
-    ModelLoaded,
-    ModelUnloaded,
-)
+from wyoming_servers.core.errors import BadRequestError, LoadFailedError, ShuttingDownError
+from wyoming_servers.core.event_bus import EventBus, SequencedEvent, Subscription
+from wyoming_servers.core.events import ModelLoaded, ModelUnloaded
 from wyoming_servers.data_dir.secret import read_or_create_secret
-from wyoming_servers.webhooks.deliveries import (
-    Delivery,
-    DeliveryStatus,
-    DeliveryStorage,
-    Webhook,
-)
+from wyoming_servers.webhooks.deliveries import Delivery, DeliveryStatus, DeliveryStorage, Webhook
 from wyoming_servers.webhooks.sender import Resolve, SendError, WebhookSender
 from wyoming_servers.webhooks.ssrf_guard import AddressGuard
 

@@ -1,14 +1,11 @@
 """Jobs without processes: a decoder that plays a list, a coordinator that counts."""
 
 import asyncio
-import io
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import av
-import numpy as np
 import pytest
 
 from wyoming_servers.config.schema import JobsSection
@@ -16,10 +13,7 @@ from wyoming_servers.core.clock import FakeClock
 from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.jobs.job import Job, NewJob
 from wyoming_servers.jobs.manager import JobManager
-from wyoming_servers.jobs.transcription import (
-    NO_TRANSCRIPTION_DEFAULTS,
-    TranscriptionDefaults,
-)
+from wyoming_servers.jobs.transcription import NO_TRANSCRIPTION_DEFAULTS, TranscriptionDefaults
 from wyoming_servers.media.decoder import (
     RecordingChunk,
     RecordingEnded,
@@ -27,10 +21,7 @@ from wyoming_servers.media.decoder import (
     RecordingOpened,
     SilenceSkipped,
 )
-from wyoming_servers.speech.fake import (
-    SPECS,
-    FakeCoordinator,
-)
+from wyoming_servers.speech.fake import SPECS, FakeCoordinator
 
 
 class FakeDecoder:
@@ -159,47 +150,3 @@ def until() -> Callable[[Callable[[], object]], Any]:
                 await asyncio.sleep(0.002)
 
     return wait
-
-
-def _tone(seconds: float, rate: int) -> np.ndarray:
-    """A hum that the gate and Silero let pass as little as any other sound."""
-    time = np.arange(int(seconds * rate)) / rate
-    return (0.3 * 32_767 * np.sin(2 * np.pi * 220 * time)).astype(np.int16)
-
-
-@pytest.fixture
-def encode() -> Callable[..., bytes]:
-    """Put 16-bit mono samples into a container."""
-
-    def make(
-        samples: np.ndarray | None = None,
-        *,
-        container: str = "mp3",
-        codec: str = "mp3",
-        rate: int = 44_100,
-        video: bool = False,
-    ) -> bytes:
-        pcm = _tone(2.0, rate) if samples is None else samples
-        file = io.BytesIO()
-        with av.open(file, "w", format=container) as out:
-            picture = out.add_stream("mpeg4", rate=10) if video else None
-            if picture is not None:
-                picture.width, picture.height, picture.pix_fmt = 64, 64, "yuv420p"
-            stream = out.add_stream(codec, rate=rate, layout="mono") if codec else None
-            if picture is not None:
-                for number in range(20):
-                    image = np.full((64, 64, 3), number * 10, np.uint8)
-                    out.mux(picture.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
-                out.mux(picture.encode(None))
-            if stream is not None:
-                frame = av.AudioFrame.from_ndarray(pcm[None, :], format="s16", layout="mono")
-                frame.rate = rate
-                fitting = av.AudioResampler(
-                    stream.format.name, "mono", stream.rate, stream.frame_size or 1_024
-                )
-                for piece in (*fitting.resample(frame), *fitting.resample(None)):
-                    out.mux(stream.encode(piece))
-                out.mux(stream.encode(None))
-        return file.getvalue()
-
-    return make

@@ -2,11 +2,7 @@
 
 import pytest
 
-from wyoming_servers.jobs.cue_timing import (
-    MAX_SPEEDUP,
-    cue_start,
-    required_speedup,
-)
+from wyoming_servers.jobs.cue_timing import MAX_SPEEDUP, cue_start, required_speedup
 
 
 def test_a_cue_begins_when_it_is_due_or_when_the_last_has_ended() -> None:

@@ -1,10 +1,11 @@
 """Jobs from the queue to their end, over restarts."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 
-from wyoming_servers.core.domain import Priority
+from wyoming_servers.core.domain import Priority, Task
 from wyoming_servers.core.errors import (
     BadRequestError,
     BusyError,
@@ -21,7 +22,9 @@ from wyoming_servers.media.decoder import (
     RecordingOpened,
     SilenceSkipped,
 )
+from wyoming_servers.speech.fake import ScriptedRun, transcribe_duration
 from wyoming_servers.text.vocabulary import Vocabulary
+from wyoming_servers.worker.interface import OutputChunk
 
 
 def pieces(job) -> list[tuple[float, float, str]]:
@@ -225,15 +228,21 @@ async def test_who_does_not_exist_cannot_be_found(make_manager) -> None:
             await manager.cancel("nobody")
 
 
+async def second_chunk_never_ends(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
+    if len(run.received) == 32_000:
+        await asyncio.get_running_loop().create_future()
+    async for chunk in transcribe_duration(run):
+        yield chunk
+
+
 async def test_a_restart_goes_on_with_the_next_piece_and_hears_nothing_twice(
     make_manager, submit, wait_end, coordinator, decoder, until
 ) -> None:
     async with make_manager() as manager:
+        coordinator.inferences[Task.ASR] = second_chunk_never_ends
         job = await submit(manager)
-        await until(lambda: coordinator.leased)
-        coordinator.gate.clear()
-        await until(lambda: coordinator.waiting)
-    coordinator.gate.set()
+        await until(lambda: len(coordinator.runs) == 2)
+    coordinator.inferences[Task.ASR] = transcribe_duration
     async with make_manager() as manager:
         ended = await wait_end(manager, job)
     assert pieces(ended) == HEARD
@@ -265,7 +274,7 @@ async def test_an_end_that_was_not_passed_on_is_passed_on_at_the_next_start(
         job = await wait_end(manager, await submit(manager))
         await until(lambda: told)
         await asyncio.sleep(0.05)
-        await manager._open._all("UPDATE jobs SET told = 0")
+        await manager._opened_storage._fetch_all("UPDATE jobs SET told = 0")
         told.clear()
         left = manager.uploads_folder / job.id
         await asyncio.to_thread(left.write_bytes, b"as if it had not been deleted")
@@ -274,7 +283,7 @@ async def test_an_end_that_was_not_passed_on_is_passed_on_at_the_next_start(
         assert not left.exists()
         await asyncio.sleep(0.05)
         assert [one.id for one in told] == [job.id]
-        assert await manager._open.pending_notifications() == []
+        assert await manager._opened_storage.pending_notifications() == []
 
 
 async def test_the_queue_is_bounded_and_refused_recordings_are_deleted(

@@ -6,10 +6,7 @@ from pathlib import Path
 import pytest
 
 from wyoming_servers.core.domain import AudioFormat
-from wyoming_servers.core.errors import (
-    BusyError,
-    InternalError,
-)
+from wyoming_servers.core.errors import BusyError, InternalError
 from wyoming_servers.jobs.files import PcmTrack
 
 AUDIO = AudioFormat(1_000)

@@ -15,14 +15,8 @@ from wyoming_servers.core.errors import (
     InferenceFailedError,
     OutOfMemoryError,
 )
-from wyoming_servers.jobs.retry import (
-    LeaseRetrier,
-    LeaseRetryPolicy,
-)
-from wyoming_servers.scheduling.interface import (
-    DeviceStatus,
-    Lease,
-)
+from wyoming_servers.jobs.retry import LeaseRetrier, LeaseRetryPolicy
+from wyoming_servers.scheduling.interface import DeviceStatus, Lease
 from wyoming_servers.speech.fake import FakeCoordinator
 
 Work = Callable[[Lease], Awaitable[str]]

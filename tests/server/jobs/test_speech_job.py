@@ -11,25 +11,13 @@ from typing import Any
 import pytest
 
 from wyoming_servers.config.schema import Config
-from wyoming_servers.core.domain import (
-    Priority,
-    Task,
-)
+from wyoming_servers.core.domain import Priority, Task
 from wyoming_servers.core.errors import InferenceFailedError
-from wyoming_servers.core.events import (
-    RequestFinished,
-    SpeechStarted,
-)
+from wyoming_servers.core.events import RequestFinished, SpeechStarted
 from wyoming_servers.jobs.job import JobStatus, SpeechOptions
 from wyoming_servers.jobs.throttle import QUIET_SECONDS
-from wyoming_servers.speech.fake import (
-    SPECS,
-    ScriptedRun,
-)
-from wyoming_servers.speech.tts.pipeline import (
-    TtsPipeline,
-    TtsRequest,
-)
+from wyoming_servers.speech.fake import SPECS, FakeInference, ScriptedRun
+from wyoming_servers.speech.tts.pipeline import TtsPipeline, TtsRequest
 from wyoming_servers.worker.interface import OutputChunk
 
 RATE = 16_000
@@ -61,6 +49,21 @@ async def speak(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
     await asyncio.sleep(0)
     seconds = 0.03 * len(run.request["text"]) / run.request["speed"]
     yield OutputChunk({}, b"\x00\x20" * round(seconds * RATE))
+
+
+def speak_until(stuck: int) -> FakeInference:
+    """Return the same voice, whose run number `stuck` never ends."""
+    calls = 0
+
+    async def speak_or_hang(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
+        nonlocal calls
+        calls += 1
+        if calls == stuck:
+            await asyncio.get_running_loop().create_future()
+        async for chunk in speak(run):
+            yield chunk
+
+    return speak_or_hang
 
 
 @pytest.fixture
@@ -253,21 +256,11 @@ async def test_a_paused_server_begins_no_line_however_long_it_is_paused(
 async def test_a_restart_goes_on_with_the_next_line_and_says_nothing_twice(
     make_manager, script, wait_end, coordinator, until
 ) -> None:
-    calls = 0
-
-    async def stuck(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
-        nonlocal calls
-        calls += 1
-        if calls == 3:
-            await asyncio.get_running_loop().create_future()
-        async for chunk in speak(run):
-            yield chunk
-
     text = "One is here. Two is here. Three is here. Four."
     async with make_manager() as manager:
         job = await script(manager, text)
-        coordinator.inferences[Task.TTS] = stuck
-        await until(lambda: calls == 3)
+        coordinator.inferences[Task.TTS] = speak_until(3)
+        await until(lambda: len(coordinator.runs) == 3)
         path = manager.files.samples(job.id)
         # What the run before wrote and did not live to note.
         with await asyncio.to_thread(path.open, "ab") as file:
@@ -291,11 +284,9 @@ async def test_a_restart_whose_samples_are_gone_fails_with_that_reason(
 ) -> None:
     async with make_manager() as manager:
         job = await script(manager, "One. Two. Three.")
-        await until(lambda: coordinator.runs)
-        coordinator.gate.clear()
-        await until(lambda: coordinator.waiting)
+        coordinator.inferences[Task.TTS] = speak_until(2)
+        await until(lambda: len(coordinator.runs) == 2)
         await asyncio.to_thread(manager.files.samples(job.id).unlink)
-    coordinator.gate.set()
     async with make_manager() as manager:
         ended = await wait_end(manager, job)
     assert ended.status is JobStatus.FAILED
@@ -307,11 +298,10 @@ async def test_a_speech_job_is_cancelled_at_once_and_leaves_nothing(
 ) -> None:
     async with make_manager() as manager:
         job = await script(manager, "One. Two. Three.")
-        await until(lambda: coordinator.runs)
-        coordinator.gate.clear()
-        await until(lambda: coordinator.waiting)
+        coordinator.inferences[Task.TTS] = speak_until(2)
+        await until(lambda: len(coordinator.runs) == 2)
         assert (await manager.cancel(job.id)).status is JobStatus.CANCELLED
-        await until(lambda: not coordinator.waiting)
+        await until(lambda: not coordinator.active_leases)
         left = await asyncio.to_thread(
             lambda: [*manager.files.uploads.iterdir(), *manager.files.results.iterdir()]
         )

@@ -4,10 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from wyoming_servers.core.errors import (
-    BadRequestError,
-    TooLargeError,
-)
+from wyoming_servers.core.errors import BadRequestError, TooLargeError
 from wyoming_servers.jobs.speech_script import (
     MAX_CUE_CHARACTERS,
     MAX_SCRIPT_BYTES,

@@ -159,7 +159,7 @@ async def test_the_decoder_is_told_no_secret(
         (child,) = [
             child
             for child in psutil.Process().children()
-            if "jobs.decode" in " ".join(child.cmdline())
+            if "media.decoder_process" in " ".join(child.cmdline())
         ]
         assert "s3cret" not in str(child.environ())
         assert child.nice() >= 10
@@ -171,7 +171,7 @@ async def test_leaving_early_ends_the_decoder(tmp_path: Path, encode) -> None:
     async with decode_recording(path) as parts:
         await anext(parts)
         children = psutil.Process().children()
-        assert [child for child in children if "jobs.decode" in " ".join(child.cmdline())]
+        assert [child for child in children if "media.decoder_process" in " ".join(child.cmdline())]
     left = [child for child in psutil.Process().children() if child in children]
     assert not left
 
@@ -204,7 +204,7 @@ async def test_memory_stays_flat_however_long_the_recording_is(tmp_path: Path) -
                 (child,) = [
                     child
                     for child in psutil.Process().children()
-                    if "jobs.decode" in " ".join(child.cmdline())
+                    if "media.decoder_process" in " ".join(child.cmdline())
                 ]
                 peaks.append(child.memory_info().rss)
                 pieces += 1

@@ -176,7 +176,7 @@ def test_an_event_nobody_knows_is_shown_whole() -> None:
 async def test_events_are_logged_as_they_come_and_the_last_ones_before_leaving(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    caplog.set_level(logging.INFO, "wyoming_servers.core.events")
+    caplog.set_level(logging.INFO, "wyoming_servers.events")
     bus = EventBus()
     task = asyncio.create_task(event_logger.log_events(bus))
     await asyncio.sleep(0)

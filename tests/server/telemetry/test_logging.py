@@ -37,7 +37,7 @@ def test_a_plain_line_has_time_level_and_the_short_name_of_its_module() -> None:
     time, level, rest = out.getvalue().split(maxsplit=2)
     assert time.endswith("Z")
     assert level == "WARNING"
-    assert rest == "coordinator.runtime: no room for a/b\n"
+    assert rest == "scheduling.runtime: no room for a/b\n"
 
 
 def test_a_worker_line_stands_under_the_name_of_its_model() -> None:

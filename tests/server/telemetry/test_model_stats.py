@@ -3,10 +3,7 @@
 from typing import Any
 
 from wyoming_servers.core.events import RequestFinished
-from wyoming_servers.telemetry.model_stats import (
-    ModelStats,
-    ModelStatsRegistry,
-)
+from wyoming_servers.telemetry.model_stats import ModelStats, ModelStatsRegistry
 
 
 def request(**fields: Any) -> RequestFinished:

@@ -6,14 +6,8 @@ import json
 import httpx
 
 from wyoming_servers.core.clock import FakeClock
-from wyoming_servers.core.event_bus import (
-    EventBus,
-    SequencedEvent,
-)
-from wyoming_servers.core.events import (
-    ModelUnloaded,
-    RequestFinished,
-)
+from wyoming_servers.core.event_bus import EventBus, SequencedEvent
+from wyoming_servers.core.events import ModelUnloaded, RequestFinished
 from wyoming_servers.telemetry.otlp import OtlpExporter, render
 from wyoming_servers.telemetry.traces import Trace, TraceBuffer
 

@@ -5,10 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from wyoming_servers.core.errors import (
-    BadRequestError,
-    ConflictError,
-)
+from wyoming_servers.core.errors import BadRequestError, ConflictError
 from wyoming_servers.text.lexicon import Lexicon
 
 

@@ -2,10 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wyoming_servers.text.speakable import (
-    is_speakable,
-    strip_markup,
-)
+from wyoming_servers.text.speakable import is_speakable, strip_markup
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,7 @@
 import pytest
 
 from wyoming_servers.core.errors import BadRequestError
-from wyoming_servers.text.ssml import (
-    Break,
-    ProsodyRate,
-    SpeakText,
-    SsmlEvent,
-    SsmlParser,
-)
+from wyoming_servers.text.ssml import Break, ProsodyRate, SpeakText, SsmlEvent, SsmlParser
 
 
 def said(pieces: list[list[SsmlEvent]]) -> str:

@@ -6,15 +6,8 @@ from typing import Any
 
 import pytest
 
-from wyoming_servers.core.errors import (
-    BadRequestError,
-    CapacityError,
-)
-from wyoming_servers.text.vocabulary import (
-    MAX_CHARACTERS,
-    MAX_ENTRIES,
-    Vocabulary,
-)
+from wyoming_servers.core.errors import BadRequestError, CapacityError
+from wyoming_servers.text.vocabulary import MAX_CHARACTERS, MAX_ENTRIES, Vocabulary
 
 
 @pytest.fixture

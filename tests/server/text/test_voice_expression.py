@@ -1,11 +1,7 @@
 import pytest
 
 from wyoming_servers.core.errors import BadRequestError
-from wyoming_servers.text.voice_expression import (
-    parse_mix,
-    parse_speed,
-    voice_names,
-)
+from wyoming_servers.text.voice_expression import parse_mix, parse_speed, voice_names
 
 
 @pytest.mark.parametrize(

@@ -7,19 +7,10 @@ import stat
 import pytest
 
 from wyoming_servers.config.schema import WebhooksSection
-from wyoming_servers.core.errors import (
-    BadRequestError,
-    NotFoundError,
-)
-from wyoming_servers.core.events import (
-    ModelLoaded,
-    ModelUnloaded,
-)
+from wyoming_servers.core.errors import BadRequestError, NotFoundError
+from wyoming_servers.core.events import ModelLoaded, ModelUnloaded
 from wyoming_servers.webhooks.deliveries import DeliveryStatus
-from wyoming_servers.webhooks.manager import (
-    MAX_SUBSCRIBERS,
-    WebhookManager,
-)
+from wyoming_servers.webhooks.manager import MAX_SUBSCRIBERS, WebhookManager
 
 
 @pytest.fixture

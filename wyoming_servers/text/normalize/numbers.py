@@ -5,10 +5,7 @@ from typing import Final
 
 from unicode_rbnf import FormatPurpose, RbnfEngine
 
-from wyoming_servers.text.normalize.rules.language_rules import (
-    LanguageRules,
-    NounForms,
-)
+from wyoming_servers.text.normalize.rules.language_rules import LanguageRules, NounForms
 
 _MAX_DIGITS: Final = 15
 """Longer numbers are no amounts: their digits are read one by one."""

@@ -4,10 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from wyoming_servers.text.normalize.rules.de import GERMAN
-from wyoming_servers.text.normalize.rules.en import (
-    AMERICAN,
-    ENGLISH,
-)
+from wyoming_servers.text.normalize.rules.en import AMERICAN, ENGLISH
 from wyoming_servers.text.normalize.rules.es import SPANISH
 from wyoming_servers.text.normalize.rules.fr import FRENCH
 from wyoming_servers.text.normalize.rules.it import ITALIAN
