@@ -22,7 +22,7 @@ TTS   request  {text: str, voice: str|None, speaker: str|None, speed: float (1.0
       input    none
       chunks   {} with audio as payload, in the rate that `load` reported as `sample_rate`
       result   {samples: int}
-      `load` reports `in_stretches`, if the audio of a sentence comes in pieces, so that runs of
+      `load` reports `streams_audio`, if the audio of a sentence comes in pieces, so that runs of
       several listeners can take turns
 WAKE  request  {words: [str], threshold: {word: float}|float, trigger_level: {word: int}|int,
                 refractory: seconds, vad: bool (compute only while somebody may be speaking),

@@ -1,9 +1,9 @@
-"""An engine without a model, for tests of everything around engines; it can fail in every way.
+"""An engine without a model that can fail on request; for tests of everything around engines.
 
-It runs in a real worker process and answers as plausibly as it can: speech-to-text says `text`
-unless the audio is all zeros, text-to-speech hums for as long as the text would take, and a wake
-word is heard where the audio contains its name in ASCII. Load options, and `fake` in a request
-for that run alone, set the fields of `Behaviour`.
+It runs in a real worker process and returns plausible results: speech-to-text returns `text`
+unless the audio is all zeros, text-to-speech hums for as long as the text would take to speak, and
+a wake word is detected where the audio contains its name in ASCII. The fields of `FakeBehavior`
+are set by load options, or for one run by `fake` in its request.
 """
 
 import os
@@ -16,55 +16,50 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from wyoming_servers.core.domain import (
-    SPEECH_FORMAT,
-    ModelSpec,
-    Placement,
-    Task,
-)
+from wyoming_servers.core.domain import SPEECH_FORMAT, ModelSpec, Placement, Task
 from wyoming_servers.core.errors import BadRequestError
 from wyoming_servers.engines.base import FinishedRun, Output, ReportProgress, Session
 
 _SECONDS_PER_CHARACTER: Final = 0.06
-"""How long a character takes to say."""
+"""Length of the speech for one character."""
 
 _PITCH: Final = 110
-"""Pitch of the fake voice, in Hz."""
+"""Of the synthesized hum, in Hz."""
 
 _SCORE: Final = 0.99
 
 
 @dataclass(frozen=True, slots=True)
 class FakeBehavior:
-    """What the engine does; every field can be set as a load option."""
+    """How the engine behaves; every field can be set as a load option."""
 
     load_seconds: float = 0.0
     load_error: str = ""
-    """A name in `MISHAPS` that happens at the end of the load."""
+    """A name in `FAILURES`, triggered at the end of the load."""
     memory_bytes: int = 0
-    """Memory that the loaded model holds."""
+    """Memory that the loaded model occupies."""
     sample_rate: int = 22_050
     """Of the voice, in Hz."""
     words: tuple[str, ...] = ("hey_jarvis", "alexa")
     batch: int = 1
-    """Most runs in one step."""
+    """Maximum number of runs in one step."""
     text: str = "turn on the kitchen light"
-    """What is heard in any audio that is not all zeros."""
+    """Transcript of any audio that is not all zeros."""
     language: str = "en"
     chunks: int = 2
-    """Steps, and chunks, from the end of the input to the result."""
+    """Steps, and output chunks, between the end of the input and the result."""
     chunk_seconds: float = 0.0
-    """How long each step takes; it cannot be interrupted."""
-    mishap: str = ""
-    """A name in `MISHAPS`."""
-    mishap_at: int = 0
-    """The step of a run in which the mishap happens, counted from 0; pieces of input count too."""
-    fuse: str = ""
-    """Path of a file: a mishap, at load or in a run, happens only if it is there, and removes it.
-    So it happens once, whichever process comes first."""
+    """Duration of each step, which cannot be interrupted."""
+    failure: str = ""
+    """A name in `FAILURES`, triggered during a run."""
+    failure_step: int = 0
+    """The step of a run at which `failure` is triggered, from 0; each chunk of input is a step."""
+    once_file: str = ""
+    """Path of a file that limits failures, at load or in a run, to one: the process that deletes
+    the file fails, and without the file nothing fails."""
 
     def with_options(self, options: Mapping[str, Any]) -> "FakeBehavior":
-        """Return a copy with the known options set. Raises BadRequestError for wrong names."""
+        """Return a copy with these fields set. Raises BadRequestError for an unknown field."""
         names = {item.name for item in fields(self)}
         if unknown := set(options) - names:
             raise BadRequestError(f"The fake engine has no option {min(unknown)!r}.")
@@ -75,57 +70,57 @@ class FakeBehavior:
 
 
 class FakeEngine:
-    """See the module."""
+    """Implements `Engine`, `SupportsBatchFeed` and `SupportsBatchFinish` for all tasks."""
 
     def __init__(self) -> None:
-        self._behaviour = FakeBehavior()
-        self._kind = Task.ASR
+        self._behavior = FakeBehavior()
+        self._task = Task.ASR
         self._memory = b""
 
     @property
     def feed_limit(self) -> int:
-        """Most runs that are fed in one step."""
-        return self._behaviour.batch
+        """Maximum number of runs fed in one step."""
+        return self._behavior.batch
 
     @property
     def finish_limit(self) -> int:
-        """Most runs that are finished in one step."""
-        return self._behaviour.batch
+        """Maximum number of runs finished in one step."""
+        return self._behavior.batch
 
     def load(
         self, spec: ModelSpec, placement: Placement, progress: ReportProgress
     ) -> Mapping[str, Any]:
-        self._behaviour = behaviour = FakeBehavior().with_options(spec.options)
-        self._kind = spec.task
+        self._behavior = behavior = FakeBehavior().with_options(spec.options)
+        self._task = spec.task
         progress("load", 0)
-        time.sleep(behaviour.load_seconds)
-        # Not zeros, which Linux gives without giving memory.
-        self._memory = b"\x5a" * behaviour.memory_bytes
-        if behaviour.load_error and _armed(behaviour.fuse):
-            FAILURES[behaviour.load_error]()
+        time.sleep(behavior.load_seconds)
+        # Not zeros: Linux backs zero pages with memory only when they are written.
+        self._memory = b"\x5a" * behavior.memory_bytes
+        if behavior.load_error and _armed(behavior.once_file):
+            FAILURES[behavior.load_error]()
         progress("load", 100)
         return {
             "device": placement.device,
             "pid": os.getpid(),
-            "sample_rate": behaviour.sample_rate,
+            "sample_rate": behavior.sample_rate,
             "speakers": [],
-            "words": list(behaviour.words),
+            "words": list(behavior.words),
         }
 
     def warm_up(self) -> None:
-        session = self.open({"text": "a", "fake": {"mishap": "", "chunk_seconds": 0.0}})
+        session = self.open({"text": "a", "fake": {"failure": "", "chunk_seconds": 0.0}})
         for _ in session.finish():
             pass
         session.close()
 
     def open(self, request: Mapping[str, Any]) -> Session:
-        behaviour = self._behaviour.with_options(request.get("fake", {}))
-        return _SESSIONS[self._kind](request, behaviour)
+        behavior = self._behavior.with_options(request.get("fake", {}))
+        return _SESSIONS[self._task](request, behavior)
 
     def feed_batch(
-        self, pieces: Sequence[tuple[Session, bytes, Mapping[str, Any]]]
+        self, chunks: Sequence[tuple[Session, bytes, Mapping[str, Any]]]
     ) -> Sequence[Iterable[Output] | Exception]:
-        return [list(session.feed(payload, data)) for session, payload, data in pieces]
+        return [list(session.feed(payload, data)) for session, payload, data in chunks]
 
     def finish_batch(self, sessions: Sequence[Session]) -> Sequence[FinishedRun | Exception]:
         return [_drain(session, len(sessions)) for session in sessions]
@@ -134,23 +129,23 @@ class FakeEngine:
         self._memory = b""
 
 
-def _drain(session: Session, together: int) -> FinishedRun | Exception:
+def _drain(session: Session, batch_size: int) -> FinishedRun | Exception:
     outputs, steps = [], session.finish()
     try:
         while True:
             outputs.append(next(steps))
     except StopIteration as end:
-        return FinishedRun({**end.value, "together": together}, outputs)
+        return FinishedRun({**end.value, "batch_size": batch_size}, outputs)
     except RuntimeError as err:
         return err
 
 
 class _FakeSession:
-    """What the three kinds of run share: the input, and the steps that may go wrong."""
+    """Counts the input and the steps of a run, and triggers its failure."""
 
-    def __init__(self, request: Mapping[str, Any], behaviour: FakeBehavior) -> None:
+    def __init__(self, request: Mapping[str, Any], behavior: FakeBehavior) -> None:
         self.request = request
-        self.behaviour = behaviour
+        self.behavior = behavior
         self.size = 0
         self.silent = True
         self._steps = 0
@@ -162,10 +157,11 @@ class _FakeSession:
         return ()
 
     def run_step(self, seconds: float) -> None:
-        """Work for a while, or have the mishap that is due."""
-        at, self._steps = self._steps, self._steps + 1
-        if self.behaviour.mishap and at == self.behaviour.mishap_at and _armed(self.behaviour.fuse):
-            FAILURES[self.behaviour.mishap]()
+        """Sleep for so many seconds; trigger the failure if this is its step."""
+        behavior = self.behavior
+        step, self._steps = self._steps, self._steps + 1
+        if behavior.failure and step == behavior.failure_step and _armed(behavior.once_file):
+            FAILURES[behavior.failure]()
         if seconds:
             time.sleep(seconds)
 
@@ -177,20 +173,20 @@ class _FakeTranscription(_FakeSession):
     """Speech to text."""
 
     def finish(self) -> Generator[Output, None, Mapping[str, Any]]:
-        behaviour = self.behaviour
-        text = "" if self.silent else behaviour.text
+        behavior = self.behavior
+        text = "" if self.silent else behavior.text
         seconds = SPEECH_FORMAT.seconds(self.size)
         words = text.split()
-        parts = max(1, behaviour.chunks)
-        for part in range(parts):
-            self.run_step(behaviour.chunk_seconds)
-            said = words[part * len(words) // parts : (part + 1) * len(words) // parts]
-            if said:
-                start, end = seconds * part / parts, seconds * (part + 1) / parts
-                yield Output({"start": start, "end": end, "text": " ".join(said)})
+        count = max(1, behavior.chunks)
+        for index in range(count):
+            self.run_step(behavior.chunk_seconds)
+            segment = words[index * len(words) // count : (index + 1) * len(words) // count]
+            if segment:
+                start, end = seconds * index / count, seconds * (index + 1) / count
+                yield Output({"start": start, "end": end, "text": " ".join(segment)})
         return {
             "text": text,
-            "language": self.request.get("language") or behaviour.language,
+            "language": self.request.get("language") or behavior.language,
             "language_probability": 1.0,
             "duration": seconds,
         }
@@ -200,52 +196,52 @@ class _FakeSynthesis(_FakeSession):
     """Text to speech."""
 
     def finish(self) -> Generator[Output, None, Mapping[str, Any]]:
-        behaviour = self.behaviour
+        behavior = self.behavior
         text = self.request.get("text")
         if not isinstance(text, str):
-            raise BadRequestError("There is no text to say.")
-        rate = behaviour.sample_rate
+            raise BadRequestError("The request has no text.")
+        rate = behavior.sample_rate
         speed = float(self.request.get("speed") or 1.0)
         samples = int(len(text) * _SECONDS_PER_CHARACTER / speed * rate)
-        parts = max(1, behaviour.chunks)
-        for part in range(parts):
-            self.run_step(behaviour.chunk_seconds)
-            start, end = samples * part // parts, samples * (part + 1) // parts
+        count = max(1, behavior.chunks)
+        for index in range(count):
+            self.run_step(behavior.chunk_seconds)
+            start, end = samples * index // count, samples * (index + 1) // count
             if end > start:
                 yield Output(payload=_sawtooth(rate, start, end))
         return {"samples": samples}
 
 
 class _FakeWakeDetection(_FakeSession):
-    """Wake words."""
+    """Wake word detection."""
 
-    def __init__(self, request: Mapping[str, Any], behaviour: FakeBehavior) -> None:
-        super().__init__(request, behaviour)
-        self._words = [str(word) for word in request.get("words") or behaviour.words]
+    def __init__(self, request: Mapping[str, Any], behavior: FakeBehavior) -> None:
+        super().__init__(request, behavior)
+        self._words = [str(word) for word in request.get("words") or behavior.words]
         self._tail = b""
         self._refractory_until = dict.fromkeys(self._words, 0)
 
     def feed(self, payload: bytes, data: Mapping[str, Any]) -> Iterable[Output]:
         self.run_step(0.0)
-        heard, begin = self._tail + payload, self.size - len(self._tail)
-        found = sorted(
+        audio, begin = self._tail + payload, self.size - len(self._tail)
+        matches = sorted(
             (begin + at + len(word), word)
             for word in self._words
-            if (at := heard.find(word.encode())) >= 0
+            if (at := audio.find(word.encode())) >= 0
         )
         first = self.size // SPEECH_FORMAT.frame_bytes
         self.size += len(payload)
         longest = max((len(word) for word in self._words), default=1)
-        self._tail = heard[len(heard) - longest + 1 :] if longest > 1 else b""
+        self._tail = audio[len(audio) - longest + 1 :] if longest > 1 else b""
         stamp = data.get("timestamp")
-        for end, word in found:
+        for end, word in matches:
             sample = end // SPEECH_FORMAT.frame_bytes
             if sample < self._refractory_until[word] or not self._reaches_threshold(word):
                 continue
             pause = float(self.request.get("refractory") or 0.0)
             self._refractory_until[word] = sample + max(1, int(pause * SPEECH_FORMAT.rate))
-            ahead = (sample - first) * 1_000 // SPEECH_FORMAT.rate
-            timestamp = None if stamp is None else int(stamp) + ahead
+            offset = (sample - first) * 1_000 // SPEECH_FORMAT.rate
+            timestamp = None if stamp is None else int(stamp) + offset
             yield Output({"word": word, "score": _SCORE, "timestamp": timestamp, "sample": sample})
 
     def finish(self) -> Generator[Output, None, Mapping[str, Any]]:
@@ -268,7 +264,7 @@ _SESSIONS: Final[Mapping[Task, Callable[[Mapping[str, Any], FakeBehavior], Sessi
 
 
 def _sawtooth(rate: int, start: int, end: int) -> bytes:
-    """A sawtooth at a comfortable loudness (-18 dBFS at its peaks), from sample to sample."""
+    """Return the samples from `start` to `end` of a sawtooth with peaks of -18 dBFS."""
     period = max(2, rate // _PITCH)
     wave = array("h", (n * 8_000 // period - 4_000 for n in range(period))).tobytes()
     first = start % period
@@ -276,12 +272,12 @@ def _sawtooth(rate: int, start: int, end: int) -> bytes:
     return repeated[2 * first : 2 * (first + end - start)]
 
 
-def _armed(fuse: str) -> bool:
-    """Whether a mishap is to happen: there is no fuse, or this process is the one to blow it."""
-    if not fuse:
+def _armed(once_file: str) -> bool:
+    """Whether to fail: no `once_file` is set, or this process is the one that deletes it."""
+    if not once_file:
         return True
     try:
-        Path(fuse).unlink()
+        Path(once_file).unlink()
     except FileNotFoundError:
         return False
     return True
@@ -291,11 +287,11 @@ def _fail() -> NoReturn:
     raise RuntimeError("The fake engine was told to fail.")
 
 
-def _no_memory() -> NoReturn:
+def _run_out_of_memory() -> NoReturn:
     raise MemoryError("The fake engine was told to find no memory.")
 
 
-def _gpu_out_of_memory() -> NoReturn:
+def _run_out_of_gpu_memory() -> NoReturn:
     raise RuntimeError("CUDA failed with error out of memory")
 
 
@@ -310,14 +306,14 @@ def _hang() -> NoReturn:
 
 
 def _write_garbage() -> None:
-    """Write to the worker's pipe as a broken library would to a descriptor that is not its own."""
+    """Write to the worker's pipe, like a faulty library that uses a wrong file descriptor."""
     os.write(int(sys.argv[sys.argv.index("--fd") + 1]), b"\x00garbage\n" * 100)
 
 
 FAILURES: Final[Mapping[str, Callable[[], object]]] = {
     "raise": _fail,
-    "memory": _no_memory,
-    "gpu memory": _gpu_out_of_memory,
+    "memory": _run_out_of_memory,
+    "gpu memory": _run_out_of_gpu_memory,
     "device": _lose_device,
     "exit": lambda: os._exit(1),
     "abort": os.abort,
@@ -326,4 +322,4 @@ FAILURES: Final[Mapping[str, Callable[[], object]]] = {
     "hang": _hang,
     "garbage": _write_garbage,
 }
-"""Ways to fail: exceptions, ends of the process, and things that never return."""
+"""Ways to fail: exceptions, exits of the process, and calls that never return."""

@@ -1,4 +1,4 @@
-"""The fake engine answers as a real one would; its mishaps are seen in the tests of the worker."""
+"""The fake engine answers as a real one would; its failures are used in the tests of the worker."""
 
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ def finish(session: Session) -> tuple[list[Output], Any]:
         return outputs, end.value
 
 
-def test_a_load_reports_progress_and_what_the_model_is() -> None:
+def test_load_reports_progress_and_model_info() -> None:
     phases: list[tuple[str, int]] = []
     spec = ModelSpec(id="f", task=Task.TTS, engine="fake", options={"sample_rate": 16_000})
     info = FakeEngine().load(spec, Placement(), lambda *step: phases.append(step))
@@ -41,12 +41,12 @@ def test_a_load_reports_progress_and_what_the_model_is() -> None:
     assert phases == [("load", 0), ("load", 100)]
 
 
-def test_an_unknown_option_is_refused() -> None:
+def test_unknown_option_is_rejected() -> None:
     with pytest.raises(BadRequestError, match="'colour'"):
         load(Task.ASR, colour="red")
 
 
-def test_it_hears_its_text_in_any_sound() -> None:
+def test_transcription_returns_the_configured_text() -> None:
     session = load(Task.ASR, text="one two three", chunks=2).open({"language": "de"})
     session.feed(b"\x01\x00" * 16_000, {})
     outputs, result = finish(session)
@@ -57,7 +57,7 @@ def test_it_hears_its_text_in_any_sound() -> None:
 
 
 @pytest.mark.parametrize("audio", [b"", b"\x00" * 3_200])
-def test_it_hears_nothing_in_silence(audio: bytes) -> None:
+def test_silence_is_transcribed_as_nothing(audio: bytes) -> None:
     session = load(Task.ASR).open({})
     session.feed(audio, {})
     outputs, result = finish(session)
@@ -65,7 +65,7 @@ def test_it_hears_nothing_in_silence(audio: bytes) -> None:
     assert result["text"] == ""
 
 
-def test_speech_is_as_long_as_the_text_and_the_speed_say() -> None:
+def test_speech_length_follows_text_and_speed() -> None:
     engine = load(Task.TTS, sample_rate=16_000, chunks=3)
     outputs, result = finish(engine.open({"text": "x" * 50}))
     assert result == {"samples": 48_000}
@@ -77,12 +77,12 @@ def test_speech_is_as_long_as_the_text_and_the_speed_say() -> None:
     assert finish(engine.open({"text": "x" * 50, "speed": 2.0}))[1] == {"samples": 24_000}
 
 
-def test_a_request_without_text_is_refused() -> None:
+def test_synthesis_without_text_is_rejected() -> None:
     with pytest.raises(BadRequestError):
         finish(load(Task.TTS).open({}))
 
 
-def test_a_wake_word_is_heard_across_pieces_and_told_at_once() -> None:
+def test_wake_word_is_detected_across_chunks() -> None:
     session = load(Task.WAKE).open({"words": ["hey_jarvis"]})
     assert list(session.feed(b"\x00" * 3_196 + b"hey_", {"timestamp": 1_000})) == []
     (output,) = session.feed(b"jarvis" + b"\x00" * 3_194, {"timestamp": 1_100})
@@ -95,18 +95,18 @@ def test_a_wake_word_is_heard_across_pieces_and_told_at_once() -> None:
     assert finish(session)[1] == {"samples": 3_200}
 
 
-def test_words_that_were_not_asked_for_are_not_told() -> None:
+def test_words_not_requested_are_not_reported() -> None:
     session = load(Task.WAKE).open({"words": ["alexa"]})
     assert list(session.feed(b"hey_jarvis", {})) == []
 
 
 @pytest.mark.parametrize("threshold", [0.995, {"alexa": 0.995}])
-def test_a_threshold_over_the_score_silences_a_word(threshold: Any) -> None:
+def test_threshold_above_the_score_prevents_detection(threshold: Any) -> None:
     session = load(Task.WAKE).open({"words": ["alexa"], "threshold": threshold})
     assert list(session.feed(b"alexa", {})) == []
 
 
-def test_a_word_is_silent_for_the_refractory_time() -> None:
+def test_refractory_time_suppresses_detections() -> None:
     session = load(Task.WAKE).open({"words": ["alexa"], "refractory": 0.1})
     heard = [len(list(session.feed(b"alexa\x00" * 2, {}))) for _ in range(3)]
     assert heard == [1, 0, 0]
@@ -114,7 +114,7 @@ def test_a_word_is_silent_for_the_refractory_time() -> None:
     assert len(list(session.feed(b"alexa\x00", {}))) == 1
 
 
-def test_it_takes_several_runs_in_one_step() -> None:
+def test_engine_feeds_and_finishes_batches() -> None:
     engine = load(Task.ASR, batch=4)
     assert isinstance(engine, SupportsBatchFeed)
     assert isinstance(engine, SupportsBatchFinish)
@@ -122,23 +122,23 @@ def test_it_takes_several_runs_in_one_step() -> None:
     engine.feed_batch([(session, b"\x01\x00", {}) for session in sessions])
     first, second = engine.finish_batch(sessions)
     assert not isinstance(first, Exception)
-    assert first.result["together"] == 2
+    assert first.result["batch_size"] == 2
     assert first == second
 
 
-def test_a_run_can_differ_from_the_rest() -> None:
+def test_request_overrides_behavior_for_one_run() -> None:
     engine = load(Task.ASR)
     with pytest.raises(RuntimeError, match="told to fail"):
-        finish(engine.open({"fake": {"mishap": "raise"}}))
+        finish(engine.open({"fake": {"failure": "raise"}}))
     finish(engine.open({}))
 
 
-def test_a_mishap_with_a_fuse_happens_once(tmp_path: Path) -> None:
-    fuse = tmp_path / "fuse"
-    fuse.touch()
-    engine = load(Task.ASR, mishap="raise", fuse=str(fuse))
-    assert fuse.exists()  # the warm-up has no mishap
+def test_failure_with_once_file_happens_once(tmp_path: Path) -> None:
+    once_file = tmp_path / "once"
+    once_file.touch()
+    engine = load(Task.ASR, failure="raise", once_file=str(once_file))
+    assert once_file.exists()  # the warm-up never fails
     with pytest.raises(RuntimeError, match="told to fail"):
         finish(engine.open({}))
-    assert not fuse.exists()
+    assert not once_file.exists()
     assert finish(engine.open({}))[1]["text"] == ""

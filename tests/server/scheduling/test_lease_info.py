@@ -18,7 +18,7 @@ def lease(**info: Any) -> Any:
 
 
 def test_what_it_says_counts() -> None:
-    said = lease(sample_rate=22_050, lanes=2, in_stretches=True)
+    said = lease(sample_rate=22_050, parallel_runs=2, streams_audio=True)
     assert (sample_rate(said), parallelism(said), streams_audio(said)) == (22_050, 2, True)
 
 
@@ -34,4 +34,4 @@ def test_audio_without_a_rate_is_of_no_use(rate: Any) -> None:
 
 @pytest.mark.parametrize("count", [0, -1, "2"])
 def test_no_lanes_are_one(count: Any) -> None:
-    assert parallelism(lease(lanes=count)) == 1
+    assert parallelism(lease(parallel_runs=count)) == 1

@@ -176,9 +176,9 @@ async def test_a_worker_that_is_stopped_by_a_signal_ends_its_run_with_timeout(ho
 
 
 async def test_a_load_without_memory_is_tried_again_and_then_says_so(house, tmp_path):
-    fuse = tmp_path / "fuse"
-    fuse.touch()
-    house.model("once", load_error="memory", fuse=str(fuse))
+    once_file = tmp_path / "once"
+    once_file.touch()
+    house.model("once", load_error="memory", once_file=str(once_file))
     house.model("always", load_error="memory")
     await house.start()
     assert await house.ask("once")

@@ -170,7 +170,7 @@ async def test_an_urgent_run_overtakes_a_long_one(launch: Launch) -> None:
 
 async def test_a_ping_is_answered_while_the_engine_works(launch: Launch) -> None:
     worker = await launch()
-    async with worker.open(fake(mishap="hang"), payload=SOUND):
+    async with worker.open(fake(failure="hang"), payload=SOUND):
         async with asyncio.timeout(5):
             assert await worker.ping() < 5
 
@@ -180,7 +180,7 @@ async def test_runs_are_batched_by_an_engine_that_can(launch: Launch) -> None:
 
     async def one() -> int:
         async with worker.open({}, payload=SOUND, priority=Priority.ASR) as run:
-            return int((await run.result()).get("together", 1))
+            return int((await run.result()).get("batch_size", 1))
 
     slow = fake(chunks=1, chunk_seconds=0.2)
     async with worker.open(slow, payload=SOUND, priority=Priority.TTS):
@@ -210,15 +210,15 @@ async def test_a_request_that_is_not_json_is_our_fault(launch: Launch) -> None:
 async def test_an_engine_that_fails_is_used_again(launch: Launch) -> None:
     worker = await launch()
     with pytest.raises(InferenceFailedError, match="told to fail"):
-        await transcribe(worker, mishap="raise")
+        await transcribe(worker, failure="raise")
     assert await transcribe(worker)
 
 
-@pytest.mark.parametrize("mishap", ["memory", "gpu memory"])
-async def test_no_memory_for_a_run_is_told(launch: Launch, mishap: str) -> None:
+@pytest.mark.parametrize("failure", ["memory", "gpu memory"])
+async def test_no_memory_for_a_run_is_told(launch: Launch, failure: str) -> None:
     worker = await launch()
     with pytest.raises(OutOfMemoryError):
-        await transcribe(worker, mishap=mishap)
+        await transcribe(worker, failure=failure)
     assert await transcribe(worker)
 
 
@@ -226,7 +226,7 @@ async def test_a_lost_gpu_ends_the_process(launch: Launch) -> None:
     worker = await launch()
     async with worker.open({}, streaming=True) as other:
         with pytest.raises(DeviceLostError):
-            await transcribe(worker, mishap="device")
+            await transcribe(worker, failure="device")
         exit_ = await worker.exited
         assert exit_.code == "DEVICE_LOST"
         with pytest.raises(DeviceLostError):
@@ -234,7 +234,7 @@ async def test_a_lost_gpu_ends_the_process(launch: Launch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mishap", "error", "words"),
+    ("failure", "error", "words"),
     [
         ("raise", LoadFailedError, "told to fail"),
         ("memory", OutOfMemoryError, "no memory"),
@@ -246,9 +246,9 @@ async def test_a_lost_gpu_ends_the_process(launch: Launch) -> None:
     ],
 )
 async def test_a_load_that_fails_says_why_and_the_process_is_gone(
-    launch: Launch, mishap: str, error: type[Exception], words: str
+    launch: Launch, failure: str, error: type[Exception], words: str
 ) -> None:
-    worker = await launch(load=False, load_error=mishap)
+    worker = await launch(load=False, load_error=failure)
     with pytest.raises(error, match=words) as caught:
         await worker.load(ignore)
     exit_ = await worker.exited
@@ -320,7 +320,7 @@ async def test_kill_9_in_the_middle_fails_every_run_at_once(launch: Launch) -> N
 async def test_a_crash_in_the_middle_is_named(launch: Launch) -> None:
     worker = await launch()
     with pytest.raises(InferenceFailedError, match="SIGABRT"):
-        await transcribe(worker, mishap="abort")
+        await transcribe(worker, failure="abort")
 
 
 async def test_a_frozen_process_answers_no_ping_and_can_be_killed(launch: Launch) -> None:
@@ -339,7 +339,7 @@ async def test_garbage_on_the_pipe_ends_the_worker_with_the_reason(launch: Launc
     worker = await launch()
     async with worker.open({}, streaming=True) as other:
         with pytest.raises(InferenceFailedError, match="not valid JSON"):
-            await transcribe(worker, mishap="garbage")
+            await transcribe(worker, failure="garbage")
         assert worker.exited.done()  # who tries again at once does not meet it once more
         with pytest.raises(InferenceFailedError):
             await other.result()
@@ -416,7 +416,7 @@ async def test_stopping_fails_the_runs_that_were_going_on(launch: Launch) -> Non
 
 async def test_an_engine_that_hangs_is_terminated(launch: Launch) -> None:
     worker = await launch()
-    async with worker.open(fake(mishap="hang"), payload=SOUND):
+    async with worker.open(fake(failure="hang"), payload=SOUND):
         while worker._lines.last_line != "The fake engine hangs.":
             await worker.ping()
         exit_ = await worker.stop(grace=0.2)
@@ -508,7 +508,7 @@ def test_it_dies_with_a_server_that_is_killed(tmp_path: Path) -> None:
         "    spec = ModelSpec(id='m', task=Task.ASR, engine='fake')\n"
         "    worker = await ProcessLauncher().launch(spec, Placement())\n"
         "    await worker.load(lambda phase, percent: None)\n"
-        "    async with worker.open({'fake': {'mishap': 'hang'}}, payload=b'x'):\n"
+        "    async with worker.open({'fake': {'failure': 'hang'}}, payload=b'x'):\n"
         "        await worker.ping()\n"
         "        print(worker.pid, flush=True)\n"
         "        os.kill(os.getpid(), signal.SIGKILL)\n"

@@ -74,8 +74,8 @@ class PiperEngine:
             "sample_rate": config.sample_rate,
             "speakers": list(config.speaker_id_map),
             "languages": _languages(settings),
-            "lanes": self.parallel_runs,
-            "in_stretches": self._voice.streams_audio,
+            "parallel_runs": self.parallel_runs,
+            "streams_audio": self._voice.streams_audio,
         }
 
     def warm_up(self) -> None:

@@ -161,7 +161,7 @@ class World:
         self.bus = EventBus()
         self.clock = SystemClock()
         self.launcher = Launcher()
-        self.fuse = folder / "fuse"
+        self.once_file = folder / "once"
         self.coordinator: Coordinator
         self.others = Listening()
         self.struck: Life | None = None
@@ -354,21 +354,21 @@ class World:
         os.kill(life.worker.pid, number)
 
     def light(self) -> str:
-        """Let the next mishap happen, once; return the fuse's path for the engine's options."""
-        self.fuse.touch()
-        return str(self.fuse)
+        """Arm the next failure, once; return the path of `once_file` for the engine's options."""
+        self.once_file.touch()
+        return str(self.once_file)
 
     async def relight(self) -> None:
         """Let it happen once more, as soon as it has happened."""
-        await self.until(lambda: not self.fuse.exists())
-        self.fuse.touch()
+        await self.until(lambda: not self.once_file.exists())
+        self.once_file.touch()
 
     async def keep_lit(self, life: Life) -> None:
         """Let it happen whenever its time has come, as long as this process exists."""
         while life.ended is None:
-            self.fuse.touch()
+            self.once_file.touch()
             await asyncio.sleep(0.01)
-        self.fuse.unlink(missing_ok=True)
+        self.once_file.unlink(missing_ok=True)
 
 
 @pytest.fixture

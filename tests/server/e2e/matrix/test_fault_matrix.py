@@ -49,16 +49,16 @@ class Case:
 
 
 LOADS = {"load_seconds": 0.4}
-STEPS = {"chunk_seconds": 0.05, "mishap_at": 2}
-"""A mishap after the first output: the piece of input is step 0."""
+STEPS = {"chunk_seconds": 0.05, "failure_step": 2}
+"""A failure after the first output: the piece of input is step 0."""
 
 
-def at_load(mishap: str) -> dict[str, Any]:
-    return LOADS | {"load_error": mishap}
+def at_load(failure: str) -> dict[str, Any]:
+    return LOADS | {"load_error": failure}
 
 
-def in_run(mishap: str) -> dict[str, Any]:
-    return STEPS | {"mishap": mishap}
+def in_run(failure: str) -> dict[str, Any]:
+    return STEPS | {"failure": failure}
 
 
 KILL, HANG, LOOP = "kill -9", "SIGSTOP (hangs)", "crash loop"
@@ -159,7 +159,7 @@ async def when_queued(world: Any, case: Case) -> Any:
         )
         async with world.speaking() as second:
             await world.until(lambda: world.state(STRUCK) == "queued")
-            world.start(world.hear(first))  # and with it the mishap, where it is not at load
+            world.start(world.hear(first))  # and with it the failure, where it is not at load
             return await world.hear(second)
 
 
@@ -216,7 +216,7 @@ async def test_a_fault_costs_one_model_a_moment_and_the_others_nothing(
     """The client gets what it can get, the memory comes back, and nobody else notices."""
     options = dict(case.options)
     if case.once and case.signal is None:
-        options["fuse"] = world.light()
+        options["once_file"] = world.light()
     victim = HOLDER if case.moment == QUEUED else STRUCK
     struck, holder = (options, {}) if victim == STRUCK else ({}, options)
     async with world.running(struck, holder, card=case.card):
@@ -254,7 +254,7 @@ async def test_a_fault_costs_one_model_a_moment_and_the_others_nothing(
 
 async def test_a_run_that_was_out_of_memory_is_made_again_when_there_is_room(world: Any) -> None:
     """An idle model fills the memory; once it was evicted, the second try succeeds."""
-    struck = in_run("memory") | {"fuse": world.light(), "memory_bytes": 0}
+    struck = in_run("memory") | {"once_file": world.light(), "memory_bytes": 0}
     async with world.running(struck, {"memory_bytes": 0}, budget="600MiB"):
         idle = await world.load(HOLDER)
         await world.load()

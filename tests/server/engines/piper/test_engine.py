@@ -97,12 +97,12 @@ def test_loading_tells_rate_speakers_and_languages(
     loaded: tuple[PiperEngine, Mapping[str, Any]],
 ) -> None:
     facts = dict(loaded[1])
-    assert facts.pop("lanes") >= 1
+    assert facts.pop("parallel_runs") >= 1
     assert facts == {
         "sample_rate": 22_050,
         "speakers": [],
         "languages": ["en-US"],
-        "in_stretches": True,
+        "streams_audio": True,
     }
 
 
@@ -311,7 +311,7 @@ def test_a_network_of_another_kind_speaks_sentence_by_sentence(
     cut = _speak(engine, SENTENCE)
     monkeypatch.setattr(voice, "split_model", lambda network: None)
     whole, info = _load(_spec())
-    assert (info["lanes"], info["in_stretches"]) == (1, False)
+    assert (info["parallel_runs"], info["streams_audio"]) == (1, False)
     (sound, rest) = _speak(whole, SENTENCE)
     assert len(rest) <= 0.05 * 22_050
     stretches = np.concatenate(cut)

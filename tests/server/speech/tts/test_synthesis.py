@@ -124,7 +124,7 @@ LONG = "I have set a timer for ten minutes and dimmed all the lamps upstairs."
 
 def in_stretches(coordinator: FakeCoordinator, config: Config, bus: EventBus) -> TtsPipeline:
     """A pipeline whose voice begins to sound before a sentence is made."""
-    coordinator.info[Task.TTS] = {"sample_rate": 16_000, "lanes": 1, "in_stretches": True}
+    coordinator.info[Task.TTS] = {"sample_rate": 16_000, "parallel_runs": 1, "streams_audio": True}
     specs = {"tts/joe": replace(SPECS["tts/joe"], engine="piper")}
     return TtsPipeline(coordinator, specs, config, bus, FakeClock())
 
