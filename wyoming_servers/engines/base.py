@@ -17,13 +17,14 @@ ASR   request  {language: str|None (None: detect), beam_size: int, task: "transc
       chunks   {start, end: seconds, text} a segment
       result   {text, language, language_probability, duration, no_speech_prob?, avg_logprob?}
 TTS   request  {text: str, voice: str|None, speaker: str|None, speed: float (1.0), noise_scale?,
-                noise_w?, volume?, slack: seconds|None (what the listener still has to hear; None:
-                nothing was said yet)}
+                noise_w?, volume?}; for the scheduler of the worker, not for the engine:
+                stream? (identifies the text that this sentence belongs to), buffered_seconds?
+                (audio that the client has still to play; None before the first), next_characters?
+                (lengths of the sentences that follow)
       input    none
       chunks   {} with audio as payload, in the rate that `load` reported as `sample_rate`
       result   {samples: int}
-      `load` reports `streams_audio`, if the audio of a sentence comes in pieces, so that runs of
-      several listeners can take turns
+      `load` reports `streams_audio: true` if a sentence is yielded in chunks, as they are computed
 WAKE  request  {words: [str], threshold: {word: float}|float, trigger_level: {word: int}|int,
                 refractory: seconds, vad: bool (compute only while somebody may be speaking),
                 scores: bool (tell every score, for tuning)}
@@ -54,8 +55,6 @@ class Output:
 
     data: Mapping[str, Any] = field(default_factory=dict)
     payload: bytes = b""
-    seconds: float = 0.0
-    """How long a listener hears it."""
 
 
 class Session(Protocol):

@@ -191,12 +191,6 @@ def sample_rate(lease: Lease) -> int:
     return rate
 
 
-def parallelism(lease: Lease) -> int:
-    """Return how many pieces its worker makes at once; one if it does not say."""
-    count = lease.info.get("parallel_runs")
-    return count if isinstance(count, int) and count > 0 else 1
-
-
 def streams_audio(lease: Lease) -> bool:
-    """Return whether the audio of a sentence comes in pieces, so that its worker takes turns."""
+    """Return whether a voice produces audio before it has computed a whole sentence."""
     return bool(lease.info.get("streams_audio"))

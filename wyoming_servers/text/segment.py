@@ -69,7 +69,7 @@ class Segmenter:
 
     `language` is a BCP 47 code; an unknown one gets general rules. Where nobody waits for the
     first piece, `early=False` leaves it whole. With a voice that begins to speak before all of a
-    sentence is made, `in_stretches` leaves it whole if it is there to its end.
+    sentence is made, `streams_audio` leaves it whole if it is there to its end.
     """
 
     def __init__(
@@ -78,12 +78,12 @@ class Segmenter:
         max_characters: int = MAX_CHARACTERS,
         *,
         early: bool = True,
-        in_stretches: bool = False,
+        streams_audio: bool = False,
     ) -> None:
         self._rules = clause_break_rules(language)
         self._max = max_characters
         self._early = early
-        self._streams_audio = in_stretches
+        self._streams_audio = streams_audio
         self._text = ""
         self._first = early
 

@@ -21,11 +21,11 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from time import monotonic
-from typing import Final, NoReturn, cast
+from typing import Any, Final, NoReturn, cast
 
 from wyoming_servers.core.domain import (
     ModelSpec,
@@ -70,12 +70,15 @@ from wyoming_servers.worker.exit_status import (
     DEVICE_LOST_STATUS,
     PROTOCOL_STATUS,
 )
-from wyoming_servers.worker.run_queue import PlayoutQueue, RunQueue
+from wyoming_servers.worker.run_queue import RunQueue
 
 _LOGGER: Final = logging.getLogger("worker")
 
 _FLUSH_SECONDS: Final = 2.0
 """The last message gets this long to leave before the process exits all the same."""
+
+_DEFAULT_SAMPLE_RATE: Final = 22_050
+"""Of a voice that does not report one (Hz); the server refuses to use it."""
 
 _PR_SET_PDEATHSIG: Final = 1
 
@@ -203,15 +206,16 @@ class WorkerChild(asyncio.Protocol):
         """Load, serve, unload; return the exit status."""
         message = self._mailbox.get()
         if isinstance(message, LoadModel):
-            engine = self._load(message)
-            if engine is None:
+            loaded = self._load(message)
+            if loaded is None:
                 return 1
-            self._run(engine, Task(message.kind))
+            engine, info = loaded
+            self._run(engine, Task(message.kind), info)
             engine.close()
         self._emit(ModelUnloadedMessage())
         return 0
 
-    def _load(self, message: LoadModel) -> Engine | None:
+    def _load(self, message: LoadModel) -> tuple[Engine, Mapping[str, Any]] | None:
         """Load and warm up; None when that failed and the server was told."""
         begun = monotonic()
         last: list[tuple[str, int]] = []
@@ -244,24 +248,27 @@ class WorkerChild(asyncio.Protocol):
                 )
             )
             return None
-        return engine
+        return engine, info
 
-    def _run(self, engine: Engine, kind: Task) -> None:
-        """Serve runs until the model is to be unloaded."""
+    def _run(self, engine: Engine, task: Task, info: Mapping[str, Any]) -> None:
+        """Execute runs until the model is to be unloaded."""
         count = engine.parallel_runs if isinstance(engine, SupportsParallelRuns) else 1
-        lanes = InferencePool(count, self._mailbox.put) if count > 1 else None
-        order = PlayoutQueue(monotonic, count) if kind is Task.TTS else RunQueue()
-        stepper = RunExecutor(engine, self._emit, lanes, order)
+        pool = InferencePool(count, self._mailbox.put) if count > 1 else None
+        queue = _playout_queue(info, count) if task is Task.TTS else RunQueue()
+        executor = RunExecutor(engine, self._emit, pool, queue)
         while True:
-            # Take in everything that has come before each step, so that a cancel or a more urgent
-            # run counts at once; sleep only when there is nothing to do.
-            while not (stepper.busy and self._mailbox.empty()):
-                message = self._mailbox.get()
+            # All messages that have arrived are handled before each step, so that a cancel or a
+            # more urgent run counts at once. The thread sleeps only when no run can advance.
+            while (delay := executor.delay) != 0.0 or not self._mailbox.empty():
+                try:
+                    message = self._mailbox.get(timeout=delay)
+                except Empty:
+                    continue
                 if isinstance(message, UnloadModel):
-                    stepper.close()
+                    executor.close()
                     return
-                stepper.handle(message)
-            stepper.step()
+                executor.handle(message)
+            executor.step()
 
     def _emit(self, message: Message) -> None:
         """Hand a message to the loop. Raises TypeError or ValueError if its data is not JSON."""
@@ -278,6 +285,20 @@ def _spec(message: LoadModel) -> ModelSpec:
         files=message.files,
         languages=message.languages,
         options=message.options,
+    )
+
+
+def _playout_queue(info: Mapping[str, Any], parallel_runs: int) -> RunQueue:
+    """Return the queue of a voice, from the facts that its engine reported."""
+    # Workers that are no voice do without numpy, which this imports.
+    from wyoming_servers.worker.playout_queue import PlayoutQueue  # noqa: PLC0415
+
+    rate = info.get("sample_rate")
+    return PlayoutQueue(
+        monotonic,
+        sample_rate=rate if isinstance(rate, int) and rate > 0 else _DEFAULT_SAMPLE_RATE,
+        streams_audio=bool(info.get("streams_audio")),
+        parallel_runs=parallel_runs,
     )
 
 

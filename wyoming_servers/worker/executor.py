@@ -1,4 +1,11 @@
-"""How a worker's log tells of a load or a run that failed: a line, or a line and a traceback."""
+"""Executes the runs inside a worker, one step at a time, on the engine thread; no I/O.
+
+A step is the work of an engine between two outputs. Nothing can interrupt it, so every decision is
+made between steps. The queue chooses the run of the next step (`run_queue`, `playout_queue`). An
+engine that supports parallel runs computes several outputs at once, in the threads of an
+`InferencePool`. A run costs nothing while it waits for input, or for its reader to take output
+(`protocol.flow_control`).
+"""
 
 import logging
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -10,6 +17,7 @@ from wyoming_servers.core.errors import (
     CancelledError,
     ConductorError,
     DeviceLostError,
+    InferenceFailedError,
     OutOfMemoryError,
     RequestError,
     ShuttingDownError,
@@ -35,155 +43,81 @@ from wyoming_servers.protocol.messages import (
     Message,
     RunInference,
 )
-from wyoming_servers.worker.run_queue import RunQueue
-from wyoming_servers.worker.run_state import (
-    RunState,
-    Step,
-)
-
-_EXPECTED_ERRORS: Final = (OutOfMemoryError, DeviceLostError)
-"""What happens to machines; the place in the code where it was noticed tells nobody anything."""
-
-
-def log_failure(
-    logger: logging.Logger, what: str, raised: BaseException, meaning: ConductorError
-) -> None:
-    """Write down that `what` (`Run 3`) failed; `meaning` is what `raised` was taken for.
-
-    1. The request cannot be served: a line at info, for it is the client's fault.
-    2. A failure that says itself what it is: a line at warning.
-    3. Anything else is unexpected: an error, with its traceback.
-
-    At debug, 1 and 2 have theirs too.
-    """
-    text = " ".join(str(meaning).split())
-    if isinstance(meaning, RequestError):  # 1
-        level = logging.INFO
-    elif isinstance(raised, ConductorError) or isinstance(meaning, _EXPECTED_ERRORS):  # 2
-        level = logging.WARNING
-    else:  # 3
-        logger.error("%s failed: %s", what, text, exc_info=raised)
-        return
-    logger.log(level, "%s failed: %s", what, text)
-    logger.debug("Where %s failed", what, exc_info=raised)
-
-
-# Threads in which an engine that allows it works on several runs at the same time.
-#
-# The engine thread decides what is made and hears what became of it; a lane only makes one output.
-
-
-@dataclass(frozen=True, slots=True)
-class OutputsExhausted:
-    """The engine has yielded all there is; what it returned."""
-
-    result: Mapping[str, Any] | None
-
-
-StepResult = Output | OutputsExhausted | Exception
-"""What came of asking an engine for its next output."""
-
-
-@dataclass(frozen=True, slots=True)
-class StepDone:
-    """A lane says that a run's next output was made, or why not."""
-
-    run: RunState
-    result: StepResult
-
-
-OnStepDone = Callable[[StepDone], None]
-"""Called in a lane's thread."""
-
-
-def next_output(outputs: Iterator[Output]) -> StepResult:
-    """Let the engine work up to its next output."""
-    try:
-        return next(outputs)
-    except StopIteration as end:
-        return OutputsExhausted(end.value)
-    except Exception as err:  # noqa: BLE001  (the engine thread tells what it means)
-        return err
-
-
-class InferencePool:
-    """`count` threads; each that comes back is reported."""
-
-    def __init__(self, count: int, report: OnStepDone) -> None:
-        self._report: Final = report
-        self._free = count
-        self._threads = ThreadPoolExecutor(count, thread_name_prefix="lane")
-
-    @property
-    def has_free_slot(self) -> bool:
-        """Whether a run can be sent away."""
-        return self._free > 0
-
-    def submit(self, work: RunState, outputs: Iterator[Output]) -> None:
-        """Have the next output of a run made; nobody else may touch its engine's session."""
-        self._free -= 1
-        work.in_flight = True
-        self._threads.submit(lambda: self._report(StepDone(work, next_output(outputs))))
-
-    def release(self, work: RunState) -> None:
-        """Note that a run has come back."""
-        self._free += 1
-        work.in_flight = False
-
-
-# The runs inside a worker, advanced one step at a time by the engine thread; no I/O, no threads.
-#
-# A step is whatever an engine does between two outputs: nothing can interrupt it, so everything is
-# decided between steps. An engine that allows it makes several outputs at once, each in a lane. The
-# run with the highest priority goes first. Among equals the one that came first is brought to its
-# end, since taking turns would make all of them end late; only streams, which have no end to be
-# brought to, take turns, and speech, which must be there when it is to be heard (`playout`). A run
-# waits without costing anything while it has no input, and while its reader has not taken enough of
-# its output (`protocol.flow`).
+from wyoming_servers.worker.run_queue import RunQueue, RunState, Step
 
 _LOGGER: Final = logging.getLogger(__name__)
 
 SendMessage = Callable[[Message], None]
 """Sends a message to the server. Raises TypeError or ValueError if its data is not JSON."""
 
+_EXPECTED_ERRORS: Final = (OutOfMemoryError, DeviceLostError)
+"""Errors of the machine, logged without a traceback: the place in the code does not matter."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputsExhausted:
+    """The engine has yielded its last output."""
+
+    result: Mapping[str, Any] | None
+    """The return value of its generator."""
+
+
+StepResult = Output | OutputsExhausted | BaseException
+"""An output, the end of the outputs, or the exception of the engine."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepDone:
+    """A thread of the inference pool has finished a step of a run."""
+
+    run: RunState
+    result: StepResult
+
+
+OnStepDone = Callable[[StepDone], None]
+"""Called in a thread of the pool."""
+
 
 class RunExecutor:
     """All runs of one engine. Every call comes from the engine thread.
 
-    `take` accepts what the server says about runs; `step` does the most urgent piece of work.
-    Each run that was begun gets exactly one last word: `inference-result` or `error`.
+    `handle` accepts the messages about runs; `step` executes one step of the most urgent run.
+    Each run ends with exactly one `inference-result` or `error`.
     """
 
     def __init__(
         self,
         engine: Engine,
-        emit: SendMessage,
-        lanes: InferencePool | None = None,
-        order: RunQueue | None = None,
+        send: SendMessage,
+        pool: "InferencePool | None" = None,
+        queue: RunQueue | None = None,
     ) -> None:
+        """Without a pool, outputs are computed on the calling thread."""
         self._engine = engine
-        self._emit = emit
-        self._lanes = lanes
-        """Where outputs are made; None if this thread makes them."""
+        self._emit = send
+        self._pool = pool
         self._runs: dict[int, RunState] = {}
-        self._order = RunQueue() if order is None else order
+        self._queue = RunQueue() if queue is None else queue
 
     @property
-    def busy(self) -> bool:
-        """Whether a step would do something."""
-        return bool(self._order) and (self._lanes is None or self._lanes.has_free_slot)
+    def delay(self) -> float | None:
+        """Seconds until `step` should be called: 0.0 now, None not before the next message."""
+        if self._pool is not None and not self._pool.has_free_slot:
+            return None
+        return self._queue.delay
 
     def handle(self, message: Message | StepDone) -> None:
-        """Note what the server says; about a run that has ended it is too late, and ignored.
+        """Process a message; one about a run that has ended is ignored.
 
-        Raises DeviceLostError, as `step` does, when a lane has come back with it.
+        Raises DeviceLostError, as `step` does, when a thread of the pool has met it.
         """
         if isinstance(message, StepDone):
-            self._welcome(message)
+            self._step_done(message)
             return
         if isinstance(message, RunInference):
-            run = self._runs[message.run] = RunState(message, self._order.next_sequence())
-            self._order.put(run)
+            run = RunState(message, self._queue.next_sequence())
+            self._runs[message.run] = run
+            self._queue.put(run)
             return
         number = message.target if isinstance(message, Cancel) else getattr(message, "run", 0)
         found = self._runs.get(number)
@@ -199,35 +133,35 @@ class RunExecutor:
             case Cancel():
                 self._fail(found, CancelledError("The run was cancelled."))
                 return
-        self._order.put(found)
+        self._queue.put(found)
 
     def step(self) -> None:
-        """Advance the most urgent run, or several that the engine takes together.
+        """Advance the most urgent run, or several that the engine computes in one batch.
 
-        Raises DeviceLostError, after the run was told, when the process is of no more use.
+        Raises DeviceLostError, after the run got its error, when the process cannot go on.
         """
-        run = self._order.pop()
+        run = self._queue.pop()
         if run is None:
             return
         action = run.next_step
-        together = [run]
+        batch = [run]
         if action is Step.FEED and isinstance(self._engine, SupportsBatchFeed):
-            together += self._order.pop_similar(run, action, self._engine.feed_limit)
+            batch += self._queue.pop_similar(run, action, self._engine.feed_limit)
         elif action is Step.FINISH and isinstance(self._engine, SupportsBatchFinish):
-            together += self._order.pop_similar(run, action, self._engine.finish_limit)
-        if len(together) > 1:
-            self._step_together(together, action)
+            batch += self._queue.pop_similar(run, action, self._engine.finish_limit)
+        if len(batch) > 1:
+            self._step_batch(batch, action)
         else:
-            self._step_alone(run, action)
-        for each in together:
-            self._order.put(each)
+            self._step_one(run, action)
+        for each in batch:
+            self._queue.put(each)
 
     def close(self) -> None:
-        """End every run: the worker is about to go."""
+        """End every run, because the model is about to be unloaded."""
         for run in list(self._runs.values()):
             self._fail(run, ShuttingDownError("The model was unloaded during the run."))
 
-    def _step_alone(self, run: RunState, action: Step | None) -> None:
+    def _step_one(self, run: RunState, action: Step | None) -> None:
         try:
             match action:
                 case Step.OPEN:
@@ -235,18 +169,18 @@ class RunExecutor:
                 case Step.ADVANCE:
                     self._advance(run)
                 case Step.FEED:
-                    piece = self._take_piece(run)
-                    self._put(run, _session(run).feed(piece.payload, piece.data))
+                    chunk = self._take_input(run)
+                    self._put_outputs(run, _session(run).feed(chunk.payload, chunk.data))
                 case Step.FINISH:
                     run.finishing = True
                     run.outputs = _session(run).finish()
                     self._advance(run)
-        except Exception as err:  # noqa: BLE001  (whatever a library raises is the run's answer)
+        except Exception as err:  # noqa: BLE001  (whatever a library raises becomes the run's error)
             self._failed(run, err)
 
-    def _step_together(self, runs: Sequence[RunState], action: Step | None) -> None:
+    def _step_batch(self, runs: Sequence[RunState], action: Step | None) -> None:
         try:
-            results = self._ask_together(runs, action)
+            results = self._compute_batch(runs, action)
         except Exception as err:  # noqa: BLE001  (as above)
             for run in runs:
                 self._failed(run, err)
@@ -256,88 +190,90 @@ class RunExecutor:
                 if isinstance(result, Exception):
                     raise result
                 if isinstance(result, FinishedRun):
-                    self._put(run, tuple(result.outputs))
-                    self._end(run, result.result)
+                    self._put_outputs(run, tuple(result.outputs))
+                    self._finish(run, result.result)
                 else:
-                    self._put(run, result)
+                    self._put_outputs(run, result)
             except Exception as err:  # noqa: BLE001  (as above)
                 self._failed(run, err)
 
-    def _ask_together(
+    def _compute_batch(
         self, runs: Sequence[RunState], action: Step | None
     ) -> Sequence[Iterable[Output] | FinishedRun | Exception]:
         if action is Step.FEED and isinstance(self._engine, SupportsBatchFeed):
-            pieces = [(run, self._take_piece(run)) for run in runs]
+            chunks = [(run, self._take_input(run)) for run in runs]
             return self._engine.feed_batch(
-                [(_session(run), piece.payload, piece.data) for run, piece in pieces]
+                [(_session(run), chunk.payload, chunk.data) for run, chunk in chunks]
             )
-        engine = cast("SupportsBatchFinish", self._engine)  # `step` has checked
+        engine = cast("SupportsBatchFinish", self._engine)  # `step` has checked it.
         return engine.finish_batch([_session(run) for run in runs])
 
-    def _take_piece(self, run: RunState) -> InputChunk:
-        """Take the next piece of input; the server may send as much again."""
-        piece = run.input_chunks.popleft()
-        if run.input_meter is not None and (credit := run.input_meter.record(window_cost(piece))):
+    def _take_input(self, run: RunState) -> InputChunk:
+        """Take the next chunk of input, and let the server send more."""
+        chunk = run.input_chunks.popleft()
+        if run.input_meter is not None and (credit := run.input_meter.record(window_cost(chunk))):
             self._emit(Credit(run=run.number, size=credit))
-        return piece
+        return chunk
 
-    def _put(self, run: RunState, outputs: Iterable[Output]) -> None:
-        """Send outputs: all at once if they exist already, else one with each step."""
+    def _put_outputs(self, run: RunState, outputs: Iterable[Output]) -> None:
+        """Send outputs: a list at once, a generator's one with each step."""
         if isinstance(outputs, list | tuple):
             for output in outputs:
-                self._send(run, output)
+                self._send_output(run, output)
         else:
             run.outputs = iter(outputs)
             self._advance(run)
 
     def _advance(self, run: RunState) -> None:
-        """Let the engine work up to its next output, here or in a lane."""
+        """Compute the next output, here or in the pool."""
         if run.outputs is None:
             return
-        if self._lanes is None:
-            self._settle(run, next_output(run.outputs))
+        if self._pool is None:
+            self._step_result(run, next_output(run.outputs))
         else:
-            self._lanes.submit(run, run.outputs)
+            self._pool.submit(run, run.outputs)
 
-    def _welcome(self, back: StepDone) -> None:
-        """Send what a lane has made, unless nobody waits for it any more."""
-        run = back.run
-        if self._lanes is not None:
-            self._lanes.release(run)
+    def _step_done(self, done: StepDone) -> None:
+        """Send the output that the pool has computed, unless the run has ended meanwhile."""
+        run = done.run
+        if self._pool is not None:
+            self._pool.release(run)
         if run.done:
             _close_run(run)
             return
         try:
-            self._settle(run, back.result)
-        except Exception as err:  # noqa: BLE001  (as in `_step_alone`)
+            self._step_result(run, done.result)
+        except Exception as err:  # noqa: BLE001  (as in `_step_one`)
             self._failed(run, err)
-        self._order.put(run)
+        self._queue.put(run)
 
-    def _settle(self, run: RunState, made: StepResult) -> None:
-        """Tell the server what was made. Raises what the engine raised."""
-        match made:
+    def _step_result(self, run: RunState, result: StepResult) -> None:
+        """Send the result of a step. Raises the engine's exception."""
+        match result:
             case OutputsExhausted():
                 run.outputs = None
                 if run.finishing:
-                    self._end(run, made.result)
+                    self._finish(run, result.result)
             case Output():
-                self._send(run, made)
+                self._send_output(run, result)
+            case Exception():
+                raise result
             case _:
-                raise made
+                # A library that exits must not end the worker, nor keep a thread of the pool.
+                raise InferenceFailedError(f"The library ended with {result!r}.") from result
 
-    def _send(self, run: RunState, output: Output) -> None:
+    def _send_output(self, run: RunState, output: Output) -> None:
         chunk = InferenceChunk(run=run.number, data=output.data, payload=output.payload)
         self._emit(chunk)
         run.output_window.consume(window_cost(chunk))
-        if output.seconds:
-            self._order.record_output(run, output.seconds)
+        self._queue.record_output(run, output)
 
-    def _end(self, run: RunState, result: Mapping[str, Any] | None) -> None:
+    def _finish(self, run: RunState, result: Mapping[str, Any] | None) -> None:
         self._emit(InferenceResult(run=run.number, data=result or {}))
-        self._forget(run)
+        self._forget(run, completed=True)
 
     def _failed(self, run: RunState, err: Exception) -> None:
-        """Tell the server what an exception of the engine means."""
+        """End a run with the error that an exception of the engine stands for."""
         error = classify(err)
         log_failure(_LOGGER, f"Run {run.number}", err, error)
         self._fail(run, error)
@@ -357,28 +293,87 @@ class RunExecutor:
                 recoverable=error.recoverable,
             )
         )
-        self._forget(run)
+        self._forget(run, completed=False)
 
-    def _forget(self, run: RunState) -> None:
-        """Let a run go that has had its last word; what is in a lane is closed when it is back."""
+    def _forget(self, run: RunState, *, completed: bool) -> None:
+        """Drop a run that got its result or error; the pool may still be computing for it."""
         del self._runs[run.number]
         run.done = True
+        self._queue.forget(run, completed=completed)
         if not run.in_flight:
             _close_run(run)
 
 
+class InferencePool:
+    """Threads that compute outputs of several runs at once; each finished step is reported."""
+
+    def __init__(self, count: int, report: OnStepDone) -> None:
+        self._report: Final = report
+        self._free = count
+        self._threads = ThreadPoolExecutor(count, thread_name_prefix="inference")
+
+    @property
+    def has_free_slot(self) -> bool:
+        """Whether another step can be submitted."""
+        return self._free > 0
+
+    def submit(self, run: RunState, outputs: Iterator[Output]) -> None:
+        """Compute the next output of a run; its session must not be used until it is reported."""
+        self._free -= 1
+        run.in_flight = True
+        self._threads.submit(lambda: self._report(StepDone(run, next_output(outputs))))
+
+    def release(self, run: RunState) -> None:
+        """Free the slot of a run whose step was reported."""
+        self._free += 1
+        run.in_flight = False
+
+
+def next_output(outputs: Iterator[Output]) -> StepResult:
+    """Let the engine work up to its next output. Never raises."""
+    try:
+        return next(outputs)
+    except StopIteration as end:
+        return OutputsExhausted(end.value)
+    except BaseException as err:  # noqa: BLE001  (the executor decides what it means)
+        return err
+
+
+def log_failure(
+    logger: logging.Logger, what: str, raised: BaseException, error: ConductorError
+) -> None:
+    """Log that `what` (`Run 3`) failed with `raised`, which was classified as `error`.
+
+    1. The request cannot be served: a line at info, because the client caused it.
+    2. An error of ours, or one of the machine: a line at warning.
+    3. Anything else is unexpected: an error, with its traceback.
+
+    At debug, 1 and 2 are logged with their traceback too.
+    """
+    text = " ".join(str(error).split())
+    if isinstance(error, RequestError):  # 1
+        level = logging.INFO
+    elif isinstance(raised, ConductorError) or isinstance(error, _EXPECTED_ERRORS):  # 2
+        level = logging.WARNING
+    else:  # 3
+        logger.error("%s failed: %s", what, text, exc_info=raised)
+        return
+    logger.log(level, "%s failed: %s", what, text)
+    logger.debug("Traceback of %s", what, exc_info=raised)
+
+
 def _close_run(run: RunState) -> None:
-    """Tell the engine that a run is over."""
+    """Close the engine's session of a run that has ended."""
     try:
         if isinstance(run.outputs, Generator):
             run.outputs.close()
         if run.session is not None:
             run.session.close()
     except Exception:
-        # The server has its answer; what is lost is the engine's own tidiness.
+        # The server has its answer; only the engine's cleanup is incomplete.
         _LOGGER.exception("Run %d could not be closed", run.number)
 
 
 def _session(run: RunState) -> Session:
-    """The session of a run that was opened."""
-    return cast("Session", run.session)  # `Work.next` asks for OPEN first
+    """Return the session of a run that was opened: `RunState.next_step` is OPEN before."""
+    return cast("Session", run.session)

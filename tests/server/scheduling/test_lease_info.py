@@ -1,4 +1,4 @@
-"""What a worker says of its voice is taken for what it is, and no more."""
+"""Facts that the worker of a voice reports about it."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -6,32 +6,23 @@ from typing import Any
 import pytest
 
 from wyoming_servers.core.errors import InternalError
-from wyoming_servers.scheduling.lease import (
-    parallelism,
-    sample_rate,
-    streams_audio,
-)
+from wyoming_servers.scheduling.lease import sample_rate, streams_audio
 
 
 def lease(**info: Any) -> Any:
     return SimpleNamespace(info=info, spec=SimpleNamespace(id="tts/joe"))
 
 
-def test_what_it_says_counts() -> None:
-    said = lease(sample_rate=22_050, parallel_runs=2, streams_audio=True)
-    assert (sample_rate(said), parallelism(said), streams_audio(said)) == (22_050, 2, True)
+def test_reported_facts_are_returned() -> None:
+    voice = lease(sample_rate=22_050, streams_audio=True)
+    assert (sample_rate(voice), streams_audio(voice)) == (22_050, True)
 
 
-def test_without_a_word_it_makes_one_whole_sentence_at_a_time() -> None:
-    assert (parallelism(lease()), streams_audio(lease())) == (1, False)
+def test_voice_that_reports_nothing_computes_whole_sentences() -> None:
+    assert not streams_audio(lease())
 
 
 @pytest.mark.parametrize("rate", [None, 0, -1, "22050"])
-def test_audio_without_a_rate_is_of_no_use(rate: Any) -> None:
+def test_voice_without_a_sample_rate_is_rejected(rate: Any) -> None:
     with pytest.raises(InternalError, match="tts/joe did not say its sample rate"):
         sample_rate(lease(sample_rate=rate))
-
-
-@pytest.mark.parametrize("count", [0, -1, "2"])
-def test_no_lanes_are_one(count: Any) -> None:
-    assert parallelism(lease(parallel_runs=count)) == 1

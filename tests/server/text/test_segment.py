@@ -53,7 +53,7 @@ def test_the_first_piece_comes_after_few_words_of_a_stream() -> None:
 
 def test_a_voice_that_begins_at_once_gets_a_sentence_whole_that_is_there() -> None:
     long = "I have set a timer for ten minutes and dimmed all the lamps upstairs."
-    segmenter = Segmenter("en", in_stretches=True)
+    segmenter = Segmenter("en", streams_audio=True)
     assert segmenter.finish(long) == [TextSegment(long)]
     assert segmenter.feed(f"{long} ") == [TextSegment("I have set a timer", ends_sentence=False)]
     segmenter.finish()

@@ -130,7 +130,7 @@ def work(stepper: RunExecutor) -> Callable[[], None]:
 
     def work() -> None:
         for _ in range(1_000):
-            if not stepper.busy:
+            if stepper.delay != 0.0:
                 return
             stepper.step()
         pytest.fail("The work never ends.")
@@ -186,7 +186,7 @@ def test_outputs_that_are_made_lazily_take_a_step_each(
     stepper.handle(InputChunk(run=1, payload=b"a"))
     stepper.step()
     counts = []
-    while stepper.busy:
+    while stepper.delay == 0.0:
         stepper.step()
         counts.append(len(sent))
     assert counts == [1, 2, 3, 3]
@@ -288,7 +288,7 @@ def test_output_that_cannot_be_sent_fails_the_run(engine: Engine) -> None:
 
     stepper = RunExecutor(engine, emit)
     stepper.handle(begin(1))
-    while stepper.busy:
+    while stepper.delay == 0.0:
         stepper.step()
     (error,) = sent
     assert isinstance(error, ErrorMessage)
@@ -360,11 +360,11 @@ def test_pieces_that_wait_are_fed_together_up_to_the_limit(
         batch.handle(
             RunInference(run=run, streaming=True, request={"name": str(run), "echo": True})
         )
-    while batch.busy:
+    while batch.delay == 0.0:
         batch.step()
     for run in range(1, 6):
         batch.handle(InputChunk(run=run, payload=str(run).encode()))
-    while batch.busy:
+    while batch.delay == 0.0:
         batch.step()
     assert [line for line in batch_engine.log if line[:5] == "feed "] == ["feed 3", "feed 2"]
     assert [message.data for message in sent if isinstance(message, InferenceChunk)] == [
@@ -376,7 +376,7 @@ def test_a_lone_run_is_never_batched(
     batch: RunExecutor, batch_engine: BatchEngine, sent: list[Message]
 ) -> None:
     batch.handle(begin(1, payload=b"a", chunks=1))
-    while batch.busy:
+    while batch.delay == 0.0:
         batch.step()
     assert "run feed a" in batch_engine.log
     assert not [line for line in batch_engine.log if line.startswith(("feed", "finish"))]
@@ -388,7 +388,7 @@ def test_runs_of_equal_priority_finish_together_and_fail_alone(
     batch.handle(begin(1, name="a"))
     batch.handle(begin(2, name="b", error=MemoryError("none")))
     batch.handle(begin(3, name="job", priority=0))
-    while batch.busy:
+    while batch.delay == 0.0:
         batch.step()
     assert [line for line in batch_engine.log if line.startswith("finish")] == ["finish 2"]
     assert sent[:3] == [
@@ -413,6 +413,6 @@ def test_a_batch_that_raises_fails_all_in_it(
     monkeypatch.setattr(batch_engine, "finish_batch", fail)
     for run in (1, 2):
         batch.handle(begin(run))
-    while batch.busy:
+    while batch.delay == 0.0:
         batch.step()
     assert [getattr(message, "code", "") for message in sent] == ["INFERENCE_FAILED"] * 2

@@ -1,4 +1,4 @@
-"""An engine that works on several runs at once: outputs are made elsewhere, decided on here."""
+"""An engine that computes several runs at once: the pool computes, the executor decides."""
 
 import queue
 import threading
@@ -7,12 +7,9 @@ from typing import Any
 
 import pytest
 
-from wyoming_servers.core.domain import (
-    ModelSpec,
-    Placement,
-)
+from wyoming_servers.core.domain import ModelSpec, Placement
 from wyoming_servers.core.errors import DeviceLostError
-from wyoming_servers.engines.base import Output, ReportProgress, SupportsParallelRuns
+from wyoming_servers.engines.base import Output, ReportProgress
 from wyoming_servers.protocol.messages import (
     Cancel,
     ErrorMessage,
@@ -21,19 +18,15 @@ from wyoming_servers.protocol.messages import (
     Message,
     RunInference,
 )
-from wyoming_servers.worker.executor import (
-    InferencePool,
-    RunExecutor,
-    StepDone,
-)
+from wyoming_servers.worker.executor import InferencePool, RunExecutor, StepDone
 
-PATIENCE = 10.0
+TIMEOUT = 10.0
 
 
-class Singer:
-    """A session that sings `notes` notes, each when its engine allows it."""
+class CountingSession:
+    """Yields `count` outputs, each when the engine permits it."""
 
-    def __init__(self, engine: "Choir", request: Mapping[str, Any]) -> None:
+    def __init__(self, engine: "ParallelEngine", request: Mapping[str, Any]) -> None:
         self.engine, self.request = engine, request
         self.closed = False
 
@@ -41,25 +34,26 @@ class Singer:
         return []
 
     def finish(self) -> Generator[Output, None, Mapping[str, Any]]:
-        for note in range(self.request.get("notes", 1)):
-            self.engine.singing.put(self.request["name"])
-            assert self.engine.allowed.acquire(timeout=PATIENCE)
+        for number in range(self.request.get("count", 1)):
+            self.engine.started.put(self.request["name"])
+            assert self.engine.permits.acquire(timeout=TIMEOUT)
             if error := self.request.get("error"):
                 raise error
-            yield Output({"note": note})
+            yield Output({"number": number})
         return {"name": self.request["name"]}
 
     def close(self) -> None:
         self.closed = True
 
 
-class Choir:
+class ParallelEngine:
     parallel_runs = 2
 
     def __init__(self) -> None:
-        self.singing: queue.Queue[str] = queue.Queue()
-        self.allowed = threading.Semaphore(0)
-        self.sessions: list[Singer] = []
+        self.started: queue.Queue[str] = queue.Queue()
+        """Names of the runs whose next output is being computed."""
+        self.permits = threading.Semaphore(0)
+        self.sessions: list[CountingSession] = []
 
     def load(
         self, spec: ModelSpec, placement: Placement, progress: ReportProgress
@@ -69,128 +63,133 @@ class Choir:
     def warm_up(self) -> None:
         pass
 
-    def open(self, request: Mapping[str, Any]) -> Singer:
-        self.sessions.append(Singer(self, request))
+    def open(self, request: Mapping[str, Any]) -> CountingSession:
+        self.sessions.append(CountingSession(self, request))
         return self.sessions[-1]
 
     def close(self) -> None:
         pass
 
 
-class House:
-    """What the child does with a stepper, by hand."""
+class Child:
+    """Drives an executor with a pool of two threads, as the worker child does."""
 
     def __init__(self) -> None:
-        self.engine = Choir()
+        self.engine = ParallelEngine()
         self.sent: list[Message] = []
-        self.back: queue.Queue[StepDone] = queue.Queue()
-        self.stepper = RunExecutor(self.engine, self.sent.append, InferencePool(2, self.back.put))
+        self.mailbox: queue.Queue[StepDone] = queue.Queue()
+        self.executor = RunExecutor(
+            self.engine, self.sent.append, InferencePool(2, self.mailbox.put)
+        )
 
     def begin(self, run: int, **request: Any) -> None:
         request.setdefault("name", str(run))
-        self.stepper.handle(RunInference(run=run, request=request))
+        self.executor.handle(RunInference(run=run, request=request))
         self.step()
 
     def step(self) -> None:
-        while self.stepper.busy:
-            self.stepper.step()
+        while self.executor.delay == 0.0:
+            self.executor.step()
 
-    def allow(self, count: int = 1) -> None:
-        """Let so many notes be sung, and hear of them."""
-        for _ in range(count):
-            self.engine.allowed.release()
-            self.stepper.handle(self.back.get(timeout=PATIENCE))
-            self.step()
+    def permit(self) -> None:
+        """Let one output be computed, and handle its report."""
+        self.engine.permits.release()
+        self.executor.handle(self.mailbox.get(timeout=TIMEOUT))
+        self.step()
 
     def finish(self, run: int) -> None:
-        """Let a run go on until it has its result."""
+        """Permit outputs until a run has ended."""
         while not any(
             isinstance(message, InferenceResult | ErrorMessage) and message.run == run
             for message in self.sent
         ):
-            self.engine.allowed.release()
-            self.stepper.handle(self.back.get(timeout=PATIENCE))
-            self.step()
+            self.permit()
 
-    def singing(self, count: int) -> set[str]:
-        return {self.engine.singing.get(timeout=PATIENCE) for _ in range(count)}
+    def started(self, count: int) -> set[str]:
+        return {self.engine.started.get(timeout=TIMEOUT) for _ in range(count)}
+
+    @property
+    def errors(self) -> list[str]:
+        return [message.code for message in self.sent if isinstance(message, ErrorMessage)]
 
 
 @pytest.fixture
-def house() -> House:
-    return House()
+def child() -> Child:
+    return Child()
 
 
-def test_the_engine_says_that_it_can() -> None:
-    assert isinstance(Choir(), SupportsParallelRuns)
-
-
-def test_as_many_are_made_at_once_as_there_are_lanes(house: House) -> None:
+def test_pool_computes_as_many_runs_as_it_has_threads(child: Child) -> None:
     for run in (1, 2, 3):
-        house.begin(run)
-    assert house.singing(2) == {"1", "2"}
-    assert house.engine.singing.empty()
-    house.finish(1)
-    assert house.singing(1) == {"3"}
+        child.begin(run)
+    assert child.started(2) == {"1", "2"}
+    assert child.engine.started.empty()
+    child.finish(1)
+    assert child.started(1) == {"3"}
 
 
-def test_outputs_of_a_run_come_in_order_and_then_its_result(house: House) -> None:
-    house.begin(1, notes=3)
-    house.finish(1)
-    assert house.sent == [
-        *(InferenceChunk(run=1, data={"note": note}) for note in range(3)),
+def test_outputs_of_a_run_are_sent_in_order_before_its_result(child: Child) -> None:
+    child.begin(1, count=3)
+    child.finish(1)
+    assert child.sent == [
+        *(InferenceChunk(run=1, data={"number": number}) for number in range(3)),
         InferenceResult(run=1, data={"name": "1"}),
     ]
-    assert house.engine.sessions[0].closed
+    assert child.engine.sessions[0].closed
 
 
-def test_a_run_that_fails_fails_alone(house: House) -> None:
-    house.begin(1, error=MemoryError("none"))
-    house.begin(2)
-    house.finish(1)
-    house.finish(2)
-    assert {getattr(message, "code", "") for message in house.sent} == {"OOM", ""}
+def test_failure_of_a_run_does_not_affect_others(child: Child) -> None:
+    child.begin(1, error=MemoryError("none"))
+    child.begin(2)
+    child.finish(1)
+    child.finish(2)
+    assert child.errors == ["OOM"]
 
 
-def test_a_cancel_is_answered_at_once_and_what_is_in_a_lane_is_closed_when_it_is_back(
-    house: House,
-) -> None:
-    house.begin(1, notes=5)
-    house.singing(1)
-    house.stepper.handle(Cancel(target=1))
-    (told,) = house.sent
-    assert isinstance(told, ErrorMessage)
-    assert told.code == "CANCELLED"
-    assert not house.engine.sessions[0].closed
-    house.allow()
-    assert house.engine.sessions[0].closed
-    assert house.sent == [told]
-    assert not house.stepper.busy
+def test_library_that_exits_fails_its_run_and_frees_its_thread(child: Child) -> None:
+    for run in (1, 2):
+        child.begin(run, error=SystemExit(3))
+    child.finish(1)
+    child.finish(2)
+    assert child.errors == ["INFERENCE_FAILED", "INFERENCE_FAILED"]
+    child.begin(3)
+    child.finish(3)
+    assert child.sent[-1] == InferenceResult(run=3, data={"name": "3"})
 
 
-def test_a_lane_that_comes_back_is_free_for_another(house: House) -> None:
-    house.begin(1)
-    house.begin(2)
-    house.stepper.handle(Cancel(target=1))
-    house.stepper.handle(Cancel(target=2))
-    house.begin(3)
-    assert not house.engine.sessions[2:]
-    house.allow()
-    assert [session.request["name"] for session in house.engine.sessions] == ["1", "2", "3"]
+def test_cancel_is_answered_at_once_and_the_session_closed_after_its_step(child: Child) -> None:
+    child.begin(1, count=5)
+    child.started(1)
+    child.executor.handle(Cancel(target=1))
+    assert child.errors == ["CANCELLED"]
+    assert not child.engine.sessions[0].closed
+    child.permit()
+    assert child.engine.sessions[0].closed
+    assert len(child.sent) == 1
+    assert child.executor.delay is None
 
 
-def test_a_lost_device_is_told_and_then_raised(house: House) -> None:
-    house.begin(1, error=RuntimeError("CUDA error: unspecified launch failure"))
+def test_thread_of_a_cancelled_run_is_used_for_another(child: Child) -> None:
+    child.begin(1)
+    child.begin(2)
+    child.executor.handle(Cancel(target=1))
+    child.executor.handle(Cancel(target=2))
+    child.begin(3)
+    assert not child.engine.sessions[2:]
+    child.permit()
+    assert [session.request["name"] for session in child.engine.sessions] == ["1", "2", "3"]
+
+
+def test_lost_device_is_sent_as_an_error_and_raised(child: Child) -> None:
+    child.begin(1, error=RuntimeError("CUDA error: unspecified launch failure"))
     with pytest.raises(DeviceLostError):
-        house.finish(1)
-    assert isinstance(house.sent[-1], ErrorMessage)
-    assert house.sent[-1].code == "DEVICE_LOST"
+        child.finish(1)
+    assert child.errors == ["DEVICE_LOST"]
 
 
-def test_closing_ends_what_is_in_a_lane_too(house: House) -> None:
-    house.begin(1)
-    house.singing(1)
-    house.stepper.close()
-    assert [getattr(message, "code", "") for message in house.sent] == ["SHUTTING_DOWN"]
-    house.allow()
-    assert house.engine.sessions[0].closed
+def test_close_ends_runs_in_the_pool_too(child: Child) -> None:
+    child.begin(1)
+    child.started(1)
+    child.executor.close()
+    assert child.errors == ["SHUTTING_DOWN"]
+    child.permit()
+    assert child.engine.sessions[0].closed

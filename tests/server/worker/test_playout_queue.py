@@ -1,154 +1,284 @@
-"""Nobody who listens falls silent, and whoever has heard nothing yet hears something soon."""
+"""Playing clients must not run out of audio, and new clients should get audio soon."""
 
 from typing import Any
 
 import pytest
 
 from wyoming_servers.audio.pcm import MAX_UNSENT_SECONDS
+from wyoming_servers.engines.base import Output
 from wyoming_servers.protocol.messages import RunInference
-from wyoming_servers.worker.run_queue import (
+from wyoming_servers.worker.playout_queue import (
+    CONTINUATION_SECONDS,
     MARGIN_SECONDS,
-    MAX_FIRST_AUDIO_SECONDS,
+    MAX_HOLD_SECONDS,
+    MAX_HOLD_SECONDS_WHEN_LATE,
+    CostModel,
     PlayoutQueue,
 )
-from wyoming_servers.worker.run_state import RunState
+from wyoming_servers.worker.run_queue import RunState
 
-STEP = 0.1
+RATE = 1_000
+UNIT = 0.1
+"""Seconds that a unit takes, unless a test says otherwise."""
 
 
-class House:
-    """An order with a clock that stands still until it is told otherwise."""
+class Voice:
+    """A queue with a clock that stands still until a unit is computed."""
 
-    def __init__(self, lanes: int = 2) -> None:
+    def __init__(self, *, streams_audio: bool = True, parallel_runs: int = 2) -> None:
         self.now = 100.0
-        self.order = PlayoutQueue(lambda: self.now, lanes)
+        self.queue = PlayoutQueue(
+            lambda: self.now,
+            sample_rate=RATE,
+            streams_audio=streams_audio,
+            parallel_runs=parallel_runs,
+        )
         self._number = 0
 
-    def come(self, *, priority: int = 10, slack: Any = None) -> RunState:
+    def arrive(
+        self, *, priority: int = 10, characters: int = 42, buffered: Any = None, **request: Any
+    ) -> RunState:
         self._number += 1
-        request = {"text": "…", "slack": slack}
+        request |= {"text": "x" * characters, "buffered_seconds": buffered}
         message = RunInference(run=self._number, priority=priority, request=request)
-        work = RunState(message, self.order.next_sequence())
-        self.order.put(work)
-        return work
+        run = RunState(message, self.queue.next_sequence())
+        self.queue.put(run)
+        return run
 
-    def step(self, makes: float, takes: float = STEP) -> RunState:
-        """Make a step of whoever is next."""
-        work = self.order.pop()
-        assert work is not None
-        self.now += takes
-        self.order.record_output(work, makes)
-        self.order.put(work)
-        return work
+    def compute(self, audio: float, seconds: float = UNIT, *, last: bool = False) -> RunState:
+        """Compute a unit of the run that the queue chooses; return the run."""
+        run = self.queue.pop()
+        assert run is not None
+        self.now += seconds
+        self.queue.record_output(run, Output(payload=bytes(round(audio * 2 * RATE))))
+        if last:
+            self.end(run)
+        else:
+            self.queue.put(run)
+        return run
+
+    def end(self, run: RunState, *, completed: bool = True) -> None:
+        run.done = True
+        self.queue.forget(run, completed=completed)
 
 
 @pytest.fixture
-def house() -> House:
-    return House()
+def voice() -> Voice:
+    """A voice that streams."""
+    return Voice()
 
 
-def test_without_runs_there_is_nothing_to_do(house: House) -> None:
-    assert not house.order
-    assert house.order.pop() is None
+@pytest.fixture
+def sentences() -> Voice:
+    """A voice that computes whole sentences; one of 42 characters takes half a second."""
+    voice = Voice(streams_audio=False, parallel_runs=1)
+    voice.arrive()
+    voice.compute(4.2, 0.5, last=True)
+    return voice
 
 
-def test_who_came_first_hears_first(house: House) -> None:
-    one, other = house.come(), house.come()
-    assert house.step(5.0) is one
-    assert house.step(5.0) is other
+def test_empty_queue_has_no_work(voice: Voice) -> None:
+    assert voice.queue.delay is None
+    assert voice.queue.pop() is None
 
 
-def test_a_newcomer_goes_before_those_who_have_enough(house: House) -> None:
-    one = house.come()
-    assert house.step(3.0) is one
-    other = house.come()
-    assert house.step(3.0) is other
-    assert house.step(3.0) is one
+def test_new_runs_go_in_order_of_arrival(voice: Voice) -> None:
+    first, second = voice.arrive(), voice.arrive()
+    assert voice.queue.delay == 0.0
+    assert voice.compute(5.0) is first
+    assert voice.compute(5.0) is second
 
 
-def test_who_runs_dry_first_goes_first(house: House) -> None:
-    one = house.come()
-    house.step(9.0)
-    other = house.come()
-    house.step(3.0)
-    assert house.step(3.0) is other
-    assert house.step(9.0) is other
-    assert house.step(1.0) is one
+def test_new_run_goes_before_playing_runs_with_enough_audio(voice: Voice) -> None:
+    playing = voice.arrive()
+    assert voice.compute(3.0) is playing
+    new = voice.arrive()
+    assert voice.compute(3.0) is new
+    assert voice.compute(3.0) is playing
 
 
-def test_who_would_fall_silent_goes_before_a_newcomer(house: House) -> None:
-    one = house.come()
-    house.step(0.25)
-    house.come()
-    assert house.step(3.0) is one
+def test_playing_run_with_the_earliest_underrun_goes_first(voice: Voice) -> None:
+    one = voice.arrive()
+    voice.compute(9.0)
+    other = voice.arrive()
+    voice.compute(3.0)
+    assert voice.compute(3.0) is other
+    assert voice.compute(9.0) is other
+    assert voice.compute(1.0) is one
 
 
-def test_several_who_would_each_be_in_time_alone_go_before_a_newcomer(house: House) -> None:
-    house.come()
-    house.step(99.0)  # Now it is known how long a step takes.
-    enough = MARGIN_SECONDS + 2.5 * STEP
-    lone = house.come(slack=enough + STEP)
-    new = house.come()
-    assert house.step(9.0) is new
-    several = [lone, *(house.come(slack=enough) for _ in range(3))]
-    house.come()
-    assert house.step(9.0) in several
+def test_run_about_to_underrun_goes_before_a_new_run(voice: Voice) -> None:
+    playing = voice.arrive()
+    voice.compute(0.25)
+    voice.arrive()
+    assert voice.compute(3.0) is playing
 
 
-def test_the_first_sound_is_not_all_on_its_way_yet(house: House) -> None:
-    work = house.come()
-    house.step(0.5)
-    assert work.underrun_at == house.now + 0.5 - MAX_UNSENT_SECONDS
-    house.step(0.5)
-    assert work.underrun_at == pytest.approx(house.now - STEP + 1.0 - MAX_UNSENT_SECONDS)
+def test_new_run_waits_if_the_playing_runs_together_would_underrun(voice: Voice) -> None:
+    voice.arrive()
+    voice.compute(99.0)  # The cost of a unit is known now.
+    enough = MARGIN_SECONDS + 2.5 * UNIT
+    lone = voice.arrive(buffered=enough + UNIT)
+    new = voice.arrive()
+    assert voice.compute(9.0) is new
+    several = [lone, *(voice.arrive(buffered=enough) for _ in range(3))]
+    voice.arrive()
+    assert voice.compute(9.0) in several
 
 
-def test_what_a_listener_still_has_to_hear_counts_from_the_beginning(house: House) -> None:
-    house.come()
-    house.step(9.0)
-    rich, poor = house.come(slack=20.0), house.come(slack=0.2)
-    assert house.step(9.0) is poor
-    house.order.pop()
-    house.order.pop()
-    assert house.order.pop() is rich
+def test_end_of_the_first_audio_counts_as_not_sent_yet(voice: Voice) -> None:
+    """A run that has 0.3 s less the unsent part goes before one with 0.25 s of sent audio."""
+    one = voice.arrive()
+    voice.compute(0.3)
+    voice.arrive(buffered=0.3 - MAX_UNSENT_SECONDS + 0.05)
+    assert voice.compute(9.0) is one
 
 
-def test_whoever_waits_too_long_is_not_held_back_any_more(house: House) -> None:
-    busy = [house.come(slack=0.0) for _ in range(3)]
-    new = house.come()
-    assert house.step(0.3) is busy[0]
-    house.now += MAX_FIRST_AUDIO_SECONDS
-    for work in busy:
-        work.underrun_at = house.now + 0.01
-    assert house.step(0.3) is new
+def test_audio_that_a_client_has_still_to_play_counts_from_the_start(voice: Voice) -> None:
+    voice.arrive()
+    voice.compute(9.0)
+    rich, poor = voice.arrive(buffered=20.0), voice.arrive(buffered=0.2)
+    assert voice.compute(9.0) is poor
+    voice.queue.pop()
+    voice.queue.pop()
+    assert voice.queue.pop() is rich
 
 
-def test_priority_goes_before_all_of_that(house: House) -> None:
-    job = house.come(priority=1, slack=0.0)
-    live = house.come()
-    assert house.step(9.0) is live
-    assert house.step(9.0) is live
-    live.done = True
-    assert house.step(9.0) is job
+@pytest.mark.parametrize(
+    ("buffered", "hold"),
+    [(0.3, MAX_HOLD_SECONDS), (0.0, MAX_HOLD_SECONDS_WHEN_LATE)],
+    ids=["all in time", "late"],
+)
+def test_new_run_is_held_back_for_a_limited_time(
+    sentences: Voice, buffered: float, hold: float
+) -> None:
+    new, arrived_at = sentences.arrive(), sentences.now
+    while sentences.now - arrived_at < hold - 1.0:
+        run = sentences.arrive(buffered=buffered)
+        sentences.now += 0.001
+        assert sentences.compute(4.2, 0.499, last=True) is run
+    sentences.now = arrived_at + hold + 0.01
+    sentences.arrive(buffered=buffered)
+    sentences.now += 0.001
+    assert sentences.compute(4.2, 0.5) is new
 
 
-def test_what_has_ended_is_not_taken(house: House) -> None:
-    work = house.come()
-    work.done = True
-    assert house.order.pop() is None
+def test_priority_goes_first(voice: Voice) -> None:
+    job = voice.arrive(priority=1, buffered=0.0)
+    live = voice.arrive()
+    assert voice.compute(9.0) is live
+    assert voice.compute(9.0) is live
+    voice.end(live)
+    assert voice.compute(9.0) is job
 
 
-def test_nobody_waits_twice(house: House) -> None:
-    work = house.come()
-    house.order.put(work)
-    assert house.order.pop() is work
-    assert house.order.pop() is None
+def test_run_that_has_ended_leaves_the_queue(voice: Voice) -> None:
+    run = voice.arrive()
+    voice.end(run, completed=False)
+    assert voice.queue.delay is None
+    assert voice.queue.pop() is None
 
 
-def test_silence_that_was_is_not_made_up_for(house: House) -> None:
-    """Who fell silent hears what is made from now on, and runs dry as much later."""
-    work = house.come()
-    house.step(0.2)
-    house.now += 5.0
-    house.step(1.0)
-    assert work.underrun_at == house.now + 1.0
+def test_run_is_queued_once(voice: Voice) -> None:
+    run = voice.arrive()
+    voice.queue.put(run)
+    assert voice.queue.pop() is run
+    assert voice.queue.pop() is None
+
+
+def test_underrun_shifts_the_playback(voice: Voice) -> None:
+    """A player that was silent goes on with the next audio: it has all of that left to play."""
+    run = voice.arrive()
+    voice.compute(0.2)
+    voice.now += 5.0
+    voice.compute(1.0)
+    other = voice.arrive(buffered=0.9)
+    assert voice.compute(1.0) is other
+    assert voice.compute(1.0) is run
+
+
+def test_long_sentence_costs_more_than_a_short_one(sentences: Voice) -> None:
+    """With 0.8 s left there is time for a new sentence of 5 characters, not for one of 42."""
+    playing = sentences.arrive(buffered=0.8)
+    short = sentences.arrive(characters=5)
+    assert sentences.compute(0.5, 0.13, last=True) is short
+    playing_again = sentences.arrive(buffered=0.8)
+    sentences.arrive()
+    assert sentences.compute(4.2, 0.5) is playing
+    assert sentences.compute(4.2, 0.5) is playing_again
+
+
+def test_new_run_waits_if_its_own_next_sentence_would_be_late(sentences: Voice) -> None:
+    """One word plays for 0.2 s, and the sentence after it takes five seconds."""
+    new = sentences.arrive(characters=2, next_characters=[500])
+    playing = sentences.arrive(buffered=9.0)
+    assert sentences.compute(4.2, 0.5, last=True) is playing
+    assert sentences.compute(0.2, 0.1) is new  # No other client gains by waiting.
+
+
+def test_next_sentence_of_a_playing_client_is_waited_for(sentences: Voice) -> None:
+    playing = sentences.arrive(buffered=0.0, stream=1, next_characters=[42])
+    new = sentences.arrive()
+    assert sentences.compute(0.6, 0.5, last=True) is playing
+    delay = sentences.queue.delay
+    assert delay == pytest.approx(CONTINUATION_SECONDS)
+    assert sentences.queue.pop() is None
+    sentences.now += 0.004
+    continuation = sentences.arrive(buffered=0.6, stream=1)
+    assert sentences.queue.delay == 0.0
+    assert sentences.compute(4.2, 0.5, last=True) is continuation
+    assert sentences.compute(4.2, 0.5) is new
+
+
+def test_next_sentence_is_not_waited_for_if_there_is_time_for_another(sentences: Voice) -> None:
+    sentences.arrive(stream=1, next_characters=[42])
+    new = sentences.arrive()
+    sentences.compute(4.2, 0.5, last=True)
+    assert sentences.queue.delay == 0.0
+    assert sentences.compute(4.2, 0.5) is new
+
+
+def test_next_sentence_that_does_not_arrive_is_given_up(sentences: Voice) -> None:
+    sentences.arrive(buffered=0.0, stream=1, next_characters=[42])
+    new = sentences.arrive()
+    sentences.compute(0.6, 0.5, last=True)
+    sentences.now += CONTINUATION_SECONDS
+    assert sentences.queue.delay == 0.0
+    assert sentences.compute(4.2, 0.5) is new
+
+
+def test_client_that_was_cancelled_is_not_waited_for(sentences: Voice) -> None:
+    cancelled = sentences.arrive(buffered=0.0, stream=1, next_characters=[42])
+    new = sentences.arrive()
+    assert sentences.compute(0.6, 0.5) is cancelled
+    sentences.end(cancelled, completed=False)
+    assert sentences.compute(4.2, 0.5) is new
+
+
+def test_job_waits_for_the_next_sentence_of_a_live_client(sentences: Voice) -> None:
+    sentences.arrive(stream=1, next_characters=[42])
+    job = sentences.arrive(priority=1)
+    sentences.compute(4.2, 0.5, last=True)
+    assert sentences.queue.pop() is None
+    live = sentences.arrive(buffered=4.2, stream=1)
+    assert sentences.compute(4.2, 0.5, last=True) is live
+    assert sentences.compute(4.2, 0.5) is job
+
+
+def test_cost_of_a_sentence_is_learned() -> None:
+    costs = CostModel(streams_audio=False)
+    assert costs.cost(100) == 0.0
+    for _ in range(30):
+        costs.learn_unit(92, 1.0, 9.2)
+        costs.learn_text(92, 9.2)
+    assert costs.cost(92) == pytest.approx(1.0)
+    assert costs.cost(42) == pytest.approx(0.5)
+    assert costs.audio(10) == pytest.approx(1.0, rel=1e-3)
+
+
+def test_cost_of_a_chunk_is_a_high_quantile_of_the_last_ones() -> None:
+    costs = CostModel(streams_audio=True)
+    for number in range(1, 201):
+        costs.learn_unit(1, number / 100, 1.0)
+    # The last hundred chunks are remembered: 1.0 s to 2.0 s.
+    assert costs.cost(500) == pytest.approx(1.95)

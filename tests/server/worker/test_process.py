@@ -168,6 +168,25 @@ async def test_an_urgent_run_overtakes_a_long_one(launch: Launch) -> None:
         assert not job._stream.ended
 
 
+async def test_sentence_of_a_playing_client_goes_before_that_of_a_new_one(launch: Launch) -> None:
+    worker = await launch(Task.TTS, chunks=1)
+    order: list[str] = []
+
+    async def synthesize(name: str, seconds: float, buffered: float | None = None) -> None:
+        request = {"text": "One two three.", "buffered_seconds": buffered}
+        async with worker.open(request | fake(chunks=1, chunk_seconds=seconds)) as run:
+            await run.result()
+        order.append(name)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(synthesize("first", 0.3))
+        await asyncio.sleep(0)
+        group.create_task(synthesize("new", 0.1))
+        await asyncio.sleep(0)
+        group.create_task(synthesize("playing", 0.1, buffered=0.1))
+    assert order == ["first", "playing", "new"]
+
+
 async def test_a_ping_is_answered_while_the_engine_works(launch: Launch) -> None:
     worker = await launch()
     async with worker.open(fake(failure="hang"), payload=SOUND):

@@ -57,8 +57,8 @@ class PiperEngine:
     ) -> Mapping[str, Any]:
         """Load `files["model"]` (.onnx) and `files["config"]` (.onnx.json, beside it if not named).
 
-        Reports {sample_rate: Hz, speakers: [name], languages: [BCP 47], lanes: texts at once,
-        in_stretches: whether the sound of a sentence comes in pieces}.
+        Reports {sample_rate: Hz, speakers: [name], languages: [BCP 47], parallel_runs: texts at
+        once, streams_audio: whether a sentence is yielded in chunks}.
         """
         from piper.config import PiperConfig
 
@@ -149,18 +149,14 @@ class PiperSession:
                 pcm = trimmer.feed(to_s16(soft_limit(samples * self._gain)))
                 total += len(pcm) // 2
                 if pcm:
-                    yield _audio_output(pcm, rate)
+                    yield Output(payload=pcm)
         if pcm := trimmer.finish():
             total += len(pcm) // 2
-            yield _audio_output(pcm, rate)
+            yield Output(payload=pcm)
         return {"samples": total}
 
     def close(self) -> None:
         """Nothing is held."""
-
-
-def _audio_output(pcm: bytes, rate: int) -> Output:
-    return Output(payload=pcm, seconds=len(pcm) / 2 / rate)
 
 
 def _speaker_id(config: "PiperConfig", wanted: Any) -> int | None:

@@ -13,7 +13,6 @@ from wyoming_servers.core.errors import BadRequestError
 from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.scheduling.interface import CoordinatorProtocol
 from wyoming_servers.speech.tts.phrase_cache import PhraseCache
-from wyoming_servers.speech.tts.scheduler import SynthesisScheduler
 from wyoming_servers.speech.tts.synthesis import (
     SynthesisOptions,
     SynthesisStream,
@@ -54,8 +53,8 @@ class TtsPipeline:
         self.phrase_cache = phrases
         """What was said before; None if nothing is kept."""
         self._clock = clock
-        self._turns: dict[str, SynthesisScheduler] = {}
-        """Of each model that has spoken."""
+        self._streaming_models: dict[str, bool] = {}
+        """Whether a model streams audio, as it reported when it was leased last."""
         self.voices = VoiceRegistry(specs, config.tts.voice, tuple(config.tts.presets))
 
     @property
@@ -82,7 +81,7 @@ class TtsPipeline:
             self._clock,
             measure,
             manner,
-            self._turns.setdefault(measure.model, SynthesisScheduler(self._clock)),
+            self._streaming_models,
             self.phrase_cache,
             self.lexicon,
         )

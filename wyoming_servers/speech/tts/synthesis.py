@@ -1,6 +1,7 @@
-"""How a text is to be spoken: what a client wishes, and what was chosen."""
+"""One speech synthesis: text in, audio out, while the text is still arriving."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -13,55 +14,49 @@ from wyoming_servers.config.schema import Config
 from wyoming_servers.core.aio import ClockTimeout, cancel_and_wait
 from wyoming_servers.core.clock import Clock
 from wyoming_servers.core.domain import AudioFormat
-from wyoming_servers.core.errors import (
-    ConductorError,
-    InternalError,
-)
-from wyoming_servers.scheduling.interface import (
-    CoordinatorProtocol,
-    Lease,
-)
-from wyoming_servers.scheduling.lease import (
-    parallelism,
-    sample_rate,
-    streams_audio,
-)
+from wyoming_servers.core.errors import ConductorError, InternalError
+from wyoming_servers.scheduling.interface import CoordinatorProtocol, Lease
+from wyoming_servers.scheduling.lease import sample_rate, streams_audio
 from wyoming_servers.speech.retry import Retry
 from wyoming_servers.speech.tts.concatenate import AudioJoiner
-from wyoming_servers.speech.tts.phrase_cache import (
-    Phrase,
-    PhraseCache,
-    phrase_key,
-)
-from wyoming_servers.speech.tts.scheduler import (
-    Playback,
-    SynthesisScheduler,
-)
-from wyoming_servers.speech.tts.text_frontend import (
-    TextChunk,
-    TextFrontend,
-)
+from wyoming_servers.speech.tts.phrase_cache import Phrase, PhraseCache, phrase_key
+from wyoming_servers.speech.tts.text_frontend import TextChunk, TextFrontend
 from wyoming_servers.speech.tts.voices import Voice
 from wyoming_servers.telemetry.request_timer import RequestTimer
 from wyoming_servers.text.lexicon import Lexicon
 
+CHUNK_SAMPLES: Final = 2_048
+"""Samples per chunk of output: 93 ms at 22.05 kHz, so that players start early."""
+
+MAX_QUEUED_SENTENCES: Final = 2
+"""Sentences computed but not sent: the one that is being sent and the next. More would delay other
+clients."""
+
+SILENCE_FORMAT: Final = AudioFormat(rate=22_050)
+"""Format of the silence that answers a text without words; no model is needed for it."""
+
+SILENCE_SECONDS: Final = 0.1
+"""Home Assistant treats an answer without any audio as a failure."""
+
+_STREAM_IDS: Final = itertools.count(1)
+
 
 @dataclass(frozen=True, slots=True)
 class TtsRequest:
-    """How to speak; None leaves the choice to the configuration."""
+    """Options of a request; None selects the configured default."""
 
     voice: str | None = None
     speaker: str | None = None
     language: str | None = None
-    """Chooses the voice if none is named."""
+    """Selects the voice if none is named."""
     speed: float | None = None
-    """0.5 to 2.0; 1.0 is the voice's own pace."""
+    """0.5 to 2.0; 1.0 is the voice's own speed."""
     client: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SynthesisOptions:
-    """How to speak, all choices made."""
+    """Resolved options of a request."""
 
     voice: Voice
     speaker: str | None
@@ -69,34 +64,38 @@ class SynthesisOptions:
     client: str
 
 
-# One answer on its way from text to audio: the next piece made while the last is on its way.
-
-CHUNK_SAMPLES: Final = 2_048
-"""Samples of one piece of output: 93 ms at 22.05 kHz, so a player starts early."""
-
-MAX_QUEUED_SENTENCES: Final = 2
-"""Sentences in hand: the one being sent and the next. More would push other clients back."""
-
-SILENCE_FORMAT: Final = AudioFormat(rate=22_050)
-"""The format of the silence that answers a text without words; it needs no model."""
-
-SILENCE_SECONDS: Final = 0.1
-"""A player needs some audio: Home Assistant takes an answer without any for a failure."""
-
-
 class _Marker(Enum):
-    """What stands between pieces of audio."""
+    """Separates chunks of audio in the output queue."""
 
-    SENTENCE = "the end of a sentence"
-    END = "the end of all"
+    SENTENCE = "end of a sentence"
+    END = "end of the audio"
+
+
+class _Playback:
+    """What the client has received, and when its player has played all of it."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        """Audio seconds sent so far."""
+        self._underrun_at: float | None = None
+
+    def buffered_seconds(self, now: float) -> float | None:
+        """Return the audio seconds left to play; None before the first audio."""
+        return None if self._underrun_at is None else max(0.0, self._underrun_at - now)
+
+    def add(self, seconds: float, now: float) -> None:
+        """Count audio that is sent."""
+        start = now if self._underrun_at is None else max(now, self._underrun_at)
+        self._underrun_at = start + seconds
+        self.seconds += seconds
 
 
 class SynthesisStream:
-    """One answer on its way from text to audio; use it with `async with`.
+    """Audio of one text; use it with `async with`.
 
-    Text goes in with `feed`, then `end`; audio comes out of `async for` as 16-bit mono PCM in
-    chunks of 2,048 samples, shorter at the end of a sentence. One run of the worker makes one
-    piece of the text, so that the pieces of several clients take turns.
+    Call `feed` with parts of the text, then `end`; iterate for 16-bit mono PCM in chunks of 2,048
+    samples, shorter at the end of a sentence. Each sentence is one run of the worker, which decides
+    between the sentences of all clients (`worker.playout_queue`).
     """
 
     def __init__(
@@ -104,62 +103,65 @@ class SynthesisStream:
         coordinator: CoordinatorProtocol,
         config: Config,
         clock: Clock,
-        measure: RequestTimer,
-        manner: SynthesisOptions,
-        turns: SynthesisScheduler,
-        phrases: PhraseCache | None = None,
+        timer: RequestTimer,
+        options: SynthesisOptions,
+        streaming_models: dict[str, bool],
+        phrase_cache: PhraseCache | None = None,
         lexicon: Lexicon | None = None,
     ) -> None:
-        self._phrases = phrases
+        """`streaming_models` says which loaded models have reported that they stream audio."""
+        self._phrase_cache = phrase_cache
         self._coordinator = coordinator
         self._config = config
         self._clock = clock
-        self._measure = measure
-        self._manner = manner
-        self._turns = turns
-        self._pieces = TextFrontend(
-            next(iter(manner.voice.languages), ""),
-            speed=manner.speed,
+        self._timer = timer
+        self._options = options
+        self._streaming_models = streaming_models
+        spec = options.voice.spec
+        self._frontend = TextFrontend(
+            next(iter(options.voice.languages), ""),
+            speed=options.speed,
             gap=config.tts.sentence_silence,
             limit=config.tts.max_text,
             lexicon=lexicon,
-            in_stretches=manner.voice.spec.streams_audio,
+            streams_audio=streaming_models.get(spec.id, spec.streams_audio),
         )
-        self._listener = Playback(self._pieces.sizes)
+        self._id = next(_STREAM_IDS)
+        self._playback = _Playback()
         self._format: asyncio.Future[AudioFormat] = asyncio.get_running_loop().create_future()
         self._audio: asyncio.Queue[bytes | _Marker] = asyncio.Queue()
-        self._in_hand = asyncio.Semaphore(MAX_QUEUED_SENTENCES)
-        self._until = 0.0
-        """When the model must be ready, were it the second time."""
-        self._retry = Retry(measure)
+        self._queue_slots = asyncio.Semaphore(MAX_QUEUED_SENTENCES)
+        self._retry_until = 0.0
+        """A worker that fails after this time on the clock is not replaced by another."""
+        self._retry = Retry(timer)
         self._joiner: AudioJoiner | None = None
 
     @property
     def voice(self) -> str:
-        """The voice that speaks."""
-        return self._manner.voice.offer.name
+        """Name of the voice."""
+        return self._options.voice.offer.name
 
     def feed(self, text: str) -> None:
-        """Add text, of any length. Raises BadRequestError when all of it is over `tts.max_text`."""
-        self._pieces.feed(text)
+        """Add text of any length. Raises BadRequestError when the sum exceeds `tts.max_text`."""
+        self._frontend.feed(text)
 
     def pause(self, seconds: float) -> None:
-        """Let a silence follow the text so far."""
-        self._pieces.pause(seconds)
+        """Insert silence after the text so far."""
+        self._frontend.pause(seconds)
 
     def set_speed_factor(self, factor: float) -> None:
-        """Speak the text that follows this much faster than was asked for, as far as it goes."""
-        self._pieces.set_speed_factor(factor)
+        """Speak the text that follows at this multiple of the requested speed, within limits."""
+        self._frontend.set_speed_factor(factor)
 
     def end(self, text: str = "") -> None:
-        """Say that the text is complete, with this as its end; later calls change nothing.
+        """Complete the text, with `text` as its end; later calls change nothing.
 
-        A whole text is best given here: it need not be cut early, since all of it is known.
+        Pass a text that is complete from the start here: its first sentence need not be cut early.
         """
-        self._pieces.end(text)
+        self._frontend.end(text)
 
     async def format(self) -> AudioFormat:
-        """Wait until it is known what the audio is. Raises what iterating raises."""
+        """Wait until the format is known. Raises the errors that iterating raises."""
         either: list[asyncio.Future[Any]] = [self._format, self._producer]
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if not self._format.done():
@@ -169,15 +171,15 @@ class SynthesisStream:
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while (item := await self._audio.get()) is not _Marker.END:
             if isinstance(item, bytes):
-                self._measure.mark("first_audio")
+                self._timer.mark("first_audio")
                 yield item
             else:
-                self._in_hand.release()
+                self._queue_slots.release()
         await self._producer
 
     async def __aenter__(self) -> Self:
-        self._coordinator.prefetch(self._manner.voice.spec.id, "a text is coming")
-        self._producer = asyncio.create_task(self._produce(), name=f"speech by {self.voice}")
+        self._coordinator.prefetch(self._options.voice.spec.id, "a text is coming")
+        self._producer = asyncio.create_task(self._produce(), name=f"synthesis by {self.voice}")
         return self
 
     async def __aexit__(
@@ -189,152 +191,160 @@ class SynthesisStream:
         failure = await cancel_and_wait(self._producer)
         if failure is None and self._producer.cancelled():
             failure = asyncio.CancelledError()
-        self._measure.finish(error or failure)
+        self._timer.finish(error or failure)
 
     async def _produce(self) -> None:
-        """Make all audio; however it ends, the mark of the end follows."""
+        """Produce all audio; the end marker follows in any case."""
         try:
-            if await self._pieces.peek() is not None:
-                await self._speak_all()
-            if not self._listener.heard:
+            if await self._frontend.peek() is not None:
+                await self._synthesize_all()
+            if not self._playback.seconds:
                 audio = self._format.result() if self._format.done() else SILENCE_FORMAT
-                self._say_format(audio)
+                self._set_format(audio)
                 self._audio.put_nowait(silence(SILENCE_SECONDS, audio.rate))
         finally:
             self._audio.put_nowait(_Marker.END)
 
-    async def _speak_all(self) -> None:
-        """Speak piece after piece; the first one that is not in the cache takes a lease.
+    async def _synthesize_all(self) -> None:
+        """Synthesize chunk after chunk; the first one that is not cached acquires a lease.
 
-        A second lease is taken if the first was of no use at all.
+        If the worker fails before any audio was sent, a second lease replaces the first.
         """
-        self._until = self._clock.now() + self._config.limits.request
+        self._retry_until = self._clock.now() + self._config.limits.request
         async with AsyncExitStack() as stack:
             lease: Lease | None = None
-            while (piece := await self._pieces.peek()) is not None:
-                await self._in_hand.acquire()
-                if not piece.text:
-                    self._rest(piece)
-                elif not await self._repeat(piece):
-                    lease = lease or await self._lease(stack)
-                    self._turns.parallel_runs = parallelism(lease)
-                    if not await self._speak(piece, lease, self._joined(sample_rate(lease))):
-                        self._in_hand.release()
+            while (chunk := await self._frontend.peek()) is not None:
+                await self._queue_slots.acquire()
+                if not chunk.text:
+                    self._add_pause(chunk)
+                elif not await self._play_cached(chunk):
+                    if lease is None:
+                        lease = await self._acquire_lease(stack)
+                        if self._adapt_to(lease):
+                            self._queue_slots.release()
+                            continue
+                    if not await self._synthesize(chunk, lease, self._prepare(sample_rate(lease))):
+                        self._queue_slots.release()
                         device = lease.placement.device
                         lease, self._joiner = None, None
                         await stack.aclose()
                         await self._retry.wait_for_memory(self._coordinator, self._clock, device)
                         continue
-                self._pieces.pop()
+                self._frontend.pop()
                 self._audio.put_nowait(_Marker.SENTENCE)
 
-    def _rest(self, piece: TextChunk) -> None:
-        """Let a pause follow what was said; before the first word there is nothing to wait for."""
-        if self._joiner is not None:
-            self._joiner.add_pause(piece.pause)
+    def _adapt_to(self, lease: Lease) -> bool:
+        """Cut the first sentence as the loaded voice needs it; return whether that changed it."""
+        streams = streams_audio(lease)
+        self._streaming_models[lease.spec.id] = streams
+        return self._frontend.set_streams_audio(streams)
 
-    def _joined(self, rate: int) -> AudioJoiner:
-        """Return what joins the pieces; the first one decides about the format."""
-        self._say_format(AudioFormat(rate))
+    def _add_pause(self, chunk: TextChunk) -> None:
+        """Insert a pause; before the first audio it is dropped."""
+        if self._joiner is not None:
+            self._joiner.add_pause(chunk.pause)
+
+    def _prepare(self, rate: int) -> AudioJoiner:
+        """Return the joiner of all chunks; the first one sets the format."""
+        self._set_format(AudioFormat(rate))
         if self._joiner is None:
             self._joiner = AudioJoiner(rate, CHUNK_SAMPLES)
         if self._format.result().rate != rate:
-            raise InternalError(f"{self._measure.model} changed its sample rate.")
+            raise InternalError(f"{self._timer.model} changed its sample rate.")
         return self._joiner
 
-    async def _repeat(self, piece: TextChunk) -> bool:
-        """Hand on a piece's audio from the cache; False if it is not there."""
-        if self._phrases is None:
+    async def _play_cached(self, chunk: TextChunk) -> bool:
+        """Emit the audio of a chunk from the phrase cache; False if it is not cached."""
+        if self._phrase_cache is None:
             return False
-        phrase = await self._phrases.get(self._key(piece))
+        phrase = await self._phrase_cache.get(self._phrase_key(chunk))
         if phrase is None or (self._format.done() and phrase.rate != self._format.result().rate):
             return False
-        joiner = self._joined(phrase.rate)
-        self._hand_on(joiner.begin())
-        self._hand_on(joiner.feed(phrase.pcm))
-        self._hand_on(joiner.finish(piece.pause))
-        self._measure.phrases += 1
-        self._measure.cached += 1
+        joiner = self._prepare(phrase.rate)
+        self._emit(joiner.begin())
+        self._emit(joiner.feed(phrase.pcm))
+        self._emit(joiner.finish(chunk.pause))
+        self._timer.phrases += 1
+        self._timer.cached += 1
         return True
 
-    def _key(self, piece: TextChunk) -> str:
-        """Return the name of a piece's audio: everything that decides how it sounds."""
-        spec = self._manner.voice.spec
+    def _phrase_key(self, chunk: TextChunk) -> str:
+        """Return the cache key: a hash of everything that affects the sound."""
+        spec = self._options.voice.spec
         return phrase_key(
             model=spec.id,
             version=spec.version,
             options={key: str(value) for key, value in spec.options.items()},
-            voice=self._manner.voice.name,
-            speaker=self._manner.speaker,
-            speed=piece.speed,
-            text=piece.text,
+            voice=self._options.voice.name,
+            speaker=self._options.speaker,
+            speed=chunk.speed,
+            text=chunk.text,
         )
 
-    async def _lease(self, stack: AsyncExitStack) -> Lease:
-        """Hold the voice's model until the stack is left."""
-        model = self._manner.voice.spec.id
-        left = max(0.0, self._until - self._clock.now())
-        with self._measure.stage("queue"):
+    async def _acquire_lease(self, stack: AsyncExitStack) -> Lease:
+        """Lease the model until the stack is closed."""
+        model = self._options.voice.spec.id
+        left = max(0.0, self._retry_until - self._clock.now())
+        with self._timer.stage("queue"):
             async with ClockTimeout(self._clock, left, f"for {model} to become ready"):
                 return await stack.enter_async_context(
-                    self._coordinator.lease(model, client=self._manner.client)
+                    self._coordinator.lease(model, client=self._options.client)
                 )
 
-    async def _speak(self, piece: TextChunk, lease: Lease, joiner: AudioJoiner) -> bool:
-        """Make the audio of one piece, handing it on as the worker yields it.
+    async def _synthesize(self, chunk: TextChunk, lease: Lease, joiner: AudioJoiner) -> bool:
+        """Synthesize one chunk, and emit its audio as the worker yields it.
 
-        False if its worker has failed and the piece is to be spoken once more by another.
+        Returns False if the worker failed and the chunk is to be retried with another.
         """
-        request = {
-            "text": piece.text,
-            "voice": self._manner.voice.name,
-            "speaker": self._manner.speaker,
-            "speed": piece.speed,
-            "slack": self._listener.slack(self._clock.now()),
-        }
-        heard: list[bytes] = []
-        async with AsyncExitStack() as stack:
-            # A worker that makes the sound in short stretches knows best whose turn it is.
-            if not streams_audio(lease):
-                with self._measure.stage("queue"):
-                    what = "for its turn to be spoken"
-                    async with ClockTimeout(self._clock, self._config.limits.request, what):
-                        await stack.enter_async_context(self._turns.turn(self._listener))
-            try:
-                await self._run(lease, request, joiner, heard)
-            except ConductorError as err:
-                # Audio that was handed on cannot be taken back, nor said twice.
-                late = self._clock.now() >= self._until
-                if self._listener.heard or late or not self._retry.should_retry(err):
-                    raise
-                return False
-            self._hand_on(joiner.finish(piece.pause))
-        self._measure.phrases += 1
-        self._measure.audio_seconds += self._format.result().seconds(sum(map(len, heard)))
-        if self._phrases is not None and (audio := b"".join(heard)):
-            phrase = Phrase(self.voice, self._format.result().rate, audio, piece.text)
-            self._phrases.put(self._key(piece), phrase)
+        pcm: list[bytes] = []
+        try:
+            await self._run(self._request(chunk), lease, joiner, pcm)
+        except ConductorError as err:
+            # Audio that was sent cannot be taken back, and must not be spoken twice.
+            late = self._clock.now() >= self._retry_until
+            if self._playback.seconds or late or not self._retry.should_retry(err):
+                raise
+            return False
+        self._emit(joiner.finish(chunk.pause))
+        audio = b"".join(pcm)
+        self._timer.phrases += 1
+        self._timer.audio_seconds += self._format.result().seconds(len(audio))
+        if self._phrase_cache is not None and audio:
+            phrase = Phrase(self.voice, self._format.result().rate, audio, chunk.text)
+            self._phrase_cache.put(self._phrase_key(chunk), phrase)
         return True
 
-    async def _run(
-        self, lease: Lease, request: dict[str, Any], joiner: AudioJoiner, heard: list[bytes]
-    ) -> None:
-        """Let the worker make a piece; note what it was."""
-        what = "for the next piece of speech"
-        with self._measure.stage("inference"):
-            async with ClockTimeout(self._clock, self._config.limits.request, what) as deadline:
-                self._hand_on(joiner.begin())
-                async with lease.open(request) as run:
-                    async for chunk in run:
-                        deadline.restart()
-                        heard.append(chunk.payload)
-                        self._hand_on(joiner.feed(chunk.payload))
+    def _request(self, chunk: TextChunk) -> dict[str, Any]:
+        """Return the request of a run; `engines.base` describes it."""
+        return {
+            "text": chunk.text,
+            "voice": self._options.voice.name,
+            "speaker": self._options.speaker,
+            "speed": chunk.speed,
+            "stream": self._id,
+            "buffered_seconds": self._playback.buffered_seconds(self._clock.now()),
+            "next_characters": self._frontend.sizes()[1:],
+        }
 
-    def _hand_on(self, chunks: list[bytes]) -> None:
+    async def _run(
+        self, request: dict[str, Any], lease: Lease, joiner: AudioJoiner, pcm: list[bytes]
+    ) -> None:
+        """Run the request on the worker, and collect its audio in `pcm`."""
+        what = "for the next chunk of speech"
+        with self._timer.stage("inference"):
+            async with ClockTimeout(self._clock, self._config.limits.request, what) as timeout:
+                self._emit(joiner.begin())
+                async with lease.open(request) as run:
+                    async for output in run:
+                        timeout.restart()
+                        pcm.append(output.payload)
+                        self._emit(joiner.feed(output.payload))
+
+    def _emit(self, chunks: list[bytes]) -> None:
         for chunk in chunks:
-            self._listener.hear(self._format.result().seconds(len(chunk)), self._clock.now())
+            self._playback.add(self._format.result().seconds(len(chunk)), self._clock.now())
             self._audio.put_nowait(chunk)
 
-    def _say_format(self, audio: AudioFormat) -> None:
+    def _set_format(self, audio: AudioFormat) -> None:
         if not self._format.done():
             self._format.set_result(audio)

@@ -1,34 +1,32 @@
-"""A text on its way into a voice: cut into pieces, words as the lexicon has them, numbers read."""
+"""Text front end of speech synthesis: sentences, lexicon, numbers in words."""
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from wyoming_servers.core.errors import BadRequestError
 from wyoming_servers.text.lexicon import Lexicon
 from wyoming_servers.text.normalize.normalizer import normalize
 from wyoming_servers.text.segment import Segmenter, TextSegment
 from wyoming_servers.text.speakable import is_speakable
-from wyoming_servers.text.voice_expression import (
-    MAX_SPEED,
-    MIN_SPEED,
-)
+from wyoming_servers.text.voice_expression import MAX_SPEED, MIN_SPEED
 
 
 @dataclass(frozen=True, slots=True)
 class TextChunk:
-    """What to speak next: words, or a pause alone."""
+    """The next text to synthesize, or a pause alone."""
 
     text: str
-    """As the engine is given it: lexicon applied, numbers in words; empty for a pause."""
+    """As the engine receives it: lexicon applied, numbers in words; empty for a pause."""
     pause: float
-    """Seconds of silence due behind it, before what follows."""
+    """Seconds of silence between it and the next chunk."""
     speed: float
 
 
 class TextFrontend:
-    """One text, fed in parts of any length; what is certain is taken piece by piece."""
+    """Turns a text that arrives in parts of any length into a queue of `TextChunk`s."""
 
     def __init__(
         self,
@@ -38,69 +36,84 @@ class TextFrontend:
         gap: float,
         limit: int,
         lexicon: Lexicon | None = None,
-        in_stretches: bool = False,
+        streams_audio: bool = False,
     ) -> None:
-        """Begin with a speed; `gap` seconds follow a sentence, `limit` is the most characters.
+        """`gap` seconds of silence follow a sentence; `limit` is the maximum of characters.
 
-        `in_stretches`: the voice begins to speak before all of a sentence is made.
+        `streams_audio` says that the voice produces audio before it has computed a whole sentence,
+        so that the first sentence need not be cut short to be heard early.
         """
         self._language = language
-        self._segmenter = Segmenter(language, in_stretches=in_stretches)
-        self._speed = self._pace = speed
+        self._streams_audio = streams_audio
+        self._speed = speed
         self._gap = gap
         self._limit = limit
         self._lexicon = lexicon
         self._characters = 0
-        self._ready: deque[TextChunk] = deque()
         self._ended = False
-        self._more = asyncio.Event()
-        """Set when there is a piece to speak, or the text has ended."""
+        self._changed = asyncio.Event()
+        """Set when a chunk is ready or the text has ended."""
+        self._inputs: list[Callable[[], None]] | None = []
+        """The input so far, until the first chunk is taken."""
+        self._restart()
 
     def feed(self, text: str) -> None:
-        """Add text. Raises BadRequestError when all of it is over the limit."""
+        """Add text. Raises BadRequestError when the whole text is longer than the limit."""
         if self._ended:
-            raise RuntimeError("text after the end of a speech")
+            raise RuntimeError("text after the end of the text")
         self._count(text)
-        self._add(self._segmenter.feed(text))
+        self._apply(partial(self._feed, text))
 
     def pause(self, seconds: float) -> None:
-        """Let a silence follow the text so far."""
-        self._add(self._segmenter.finish())
-        self._ready.append(TextChunk("", seconds, self._pace))
-        self._more.set()
+        """Insert silence after the text so far."""
+        self._apply(partial(self._pause, seconds))
 
     def set_speed_factor(self, factor: float) -> None:
-        """Speak the text that follows this much faster than was asked for, as far as it goes."""
-        self._add(self._segmenter.finish())
-        self._pace = min(max(self._speed * factor, MIN_SPEED), MAX_SPEED)
+        """Speak the text that follows at this multiple of the requested speed, within limits."""
+        self._apply(partial(self._set_speed_factor, factor))
 
     def end(self, text: str = "") -> None:
-        """Say that the text is complete, with this as its end; later calls change nothing.
+        """Complete the text, with `text` as its end; later calls change nothing.
 
         Raises BadRequestError as `feed` does.
         """
         if not self._ended:
             self._count(text)
             self._ended = True
-            self._add(self._segmenter.finish(text))
-            self._more.set()
+            self._apply(partial(self._finish, text))
+
+    def set_streams_audio(self, streams_audio: bool) -> bool:
+        """Cut the text anew if the voice differs from what was expected of it.
+
+        Only the first sentence is cut differently, so nothing changes after the first chunk was
+        taken. Returns whether the queue has changed.
+        """
+        if streams_audio == self._streams_audio or self._inputs is None:
+            return False
+        self._streams_audio = streams_audio
+        before = list(self._ready)
+        self._restart()
+        for apply in self._inputs:
+            apply()
+        return list(self._ready) != before
 
     async def peek(self) -> TextChunk | None:
-        """Wait for the next piece, without taking it; None if all of the text was taken."""
+        """Wait for the next chunk without taking it; None when all of the text was taken."""
         while not self._ready:
             if self._ended:
                 return None
-            self._more.clear()
-            await self._more.wait()
+            self._changed.clear()
+            await self._changed.wait()
         return self._ready[0]
 
     def pop(self) -> None:
-        """Take the next piece: it was spoken."""
+        """Take the next chunk: it was spoken."""
         self._ready.popleft()
+        self._inputs = None
 
     def sizes(self) -> list[int]:
-        """Return the characters of each piece that is certain and was not taken."""
-        return [len(piece.text) for piece in self._ready if piece.text]
+        """Return the characters of each chunk that is ready, without pauses."""
+        return [len(chunk.text) for chunk in self._ready if chunk.text]
 
     def _count(self, text: str) -> None:
         self._characters += len(text)
@@ -110,14 +123,41 @@ class TextFrontend:
                 hint="Send it in several requests, or raise tts.max_text.",
             )
 
+    def _restart(self) -> None:
+        self._segmenter = Segmenter(self._language, streams_audio=self._streams_audio)
+        self._ready: deque[TextChunk] = deque()
+        self._chunk_speed = self._speed
+
+    def _apply(self, action: Callable[[], None]) -> None:
+        """Process an input, and remember it as long as the text may be cut anew."""
+        if self._inputs is not None:
+            self._inputs.append(action)
+        action()
+
+    def _feed(self, text: str) -> None:
+        self._add(self._segmenter.feed(text))
+
+    def _pause(self, seconds: float) -> None:
+        self._add(self._segmenter.finish())
+        self._ready.append(TextChunk("", seconds, self._chunk_speed))
+        self._changed.set()
+
+    def _set_speed_factor(self, factor: float) -> None:
+        self._add(self._segmenter.finish())
+        self._chunk_speed = min(max(self._speed * factor, MIN_SPEED), MAX_SPEED)
+
+    def _finish(self, text: str) -> None:
+        self._add(self._segmenter.finish(text))
+        self._changed.set()
+
     def _add(self, segments: Iterable[TextSegment]) -> None:
         for segment in segments:
             text = segment.text
             if self._lexicon is not None:
                 text = self._lexicon.apply(text, self._language)
             text = normalize(text, self._language)
-            # A segment of signs alone has no sound; engines answer it with noise or an error.
+            # A segment of punctuation alone has no sound; engines answer it with noise or an error.
             if is_speakable(text):
                 pause = self._gap if segment.ends_sentence else 0.0
-                self._ready.append(TextChunk(text, pause, self._pace))
-                self._more.set()
+                self._ready.append(TextChunk(text, pause, self._chunk_speed))
+                self._changed.set()

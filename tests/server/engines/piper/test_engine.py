@@ -121,12 +121,10 @@ def test_a_sentence_lasts_as_long_as_it_takes_to_say(engine: PiperEngine) -> Non
 def test_a_sentence_begins_to_sound_before_it_is_made(engine: PiperEngine) -> None:
     session = engine.open({"text": SENTENCE, **CALM})
     outputs = list(session.finish())
-    assert outputs[0].seconds < 0.8
-    assert all(output.seconds < 1.0 for output in outputs)
+    seconds = [len(output.payload) / 2 / 22_050 for output in outputs]
+    assert seconds[0] < 0.8
+    assert max(seconds) < 1.0
     assert len(outputs) >= 4
-    assert sum(output.seconds for output in outputs) == pytest.approx(
-        sum(len(output.payload) for output in outputs) / 2 / 22_050
-    )
 
 
 def test_the_pause_between_two_sentences_is_the_voices_own(engine: PiperEngine) -> None:

@@ -1,3 +1,5 @@
+"""Speech synthesis over a coordinator without processes."""
+
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -42,15 +44,15 @@ Published = Callable[[str], list[Any]]
 THREE = "The first sentence is here. Then a second one follows it. And this is the third."
 
 
-async def say(speech: SynthesisStream, text: str) -> list[bytes]:
-    """Speak a whole text."""
+async def synthesize(speech: SynthesisStream, text: str) -> list[bytes]:
+    """Return the audio of a text that is fed at once."""
     async with speech:
         speech.feed(text)
         speech.end()
         return [chunk async for chunk in speech]
 
 
-async def test_a_text_becomes_audio_in_chunks_of_2048_samples(
+async def test_audio_comes_in_chunks_of_2048_samples(
     make_tts: Make, coordinator: FakeCoordinator, published: Published
 ) -> None:
     async with make_tts().open(TtsRequest(client="a")) as speech:
@@ -70,7 +72,7 @@ async def test_a_text_becomes_audio_in_chunks_of_2048_samples(
 async def test_each_sentence_is_a_run_of_its_own(
     make_tts: Make, coordinator: FakeCoordinator
 ) -> None:
-    await say(make_tts().open(TtsRequest()), THREE)
+    await synthesize(make_tts().open(TtsRequest()), THREE)
     assert [run.request["text"] for run in coordinator.runs][-2:] == [
         "Then a second one follows it.",
         "And this is the third.",
@@ -78,15 +80,15 @@ async def test_each_sentence_is_a_run_of_its_own(
     assert len(coordinator.leased) == 1
 
 
-async def test_a_pause_stands_between_sentences(make_tts: Make) -> None:
+async def test_sentences_are_separated_by_silence(make_tts: Make) -> None:
     text = "Good morning. It is nine."
-    without = await say(make_tts(sentence_silence=0).open(TtsRequest()), text)
-    paused = await say(make_tts(sentence_silence=0.5).open(TtsRequest()), text)
+    without = await synthesize(make_tts(sentence_silence=0).open(TtsRequest()), text)
+    paused = await synthesize(make_tts(sentence_silence=0.5).open(TtsRequest()), text)
     assert sum(map(len, paused)) - sum(map(len, without)) == 16_000
     assert bytes(4_096) in paused
 
 
-async def test_the_first_sentence_is_spoken_before_the_text_is_complete(
+async def test_first_sentence_is_synthesized_before_the_text_is_complete(
     make_tts: Make, coordinator: FakeCoordinator
 ) -> None:
     async with make_tts().open(TtsRequest()) as speech:
@@ -103,7 +105,7 @@ async def test_the_first_sentence_is_spoken_before_the_text_is_complete(
     ]
 
 
-async def test_only_one_sentence_is_made_ahead_of_a_slow_listener(
+async def test_slow_client_has_only_one_sentence_computed_ahead(
     make_tts: Make, coordinator: FakeCoordinator, clock: FakeClock
 ) -> None:
     text = " ".join(f"This is sentence number {n} of many." for n in range(9))
@@ -122,112 +124,108 @@ async def test_only_one_sentence_is_made_ahead_of_a_slow_listener(
 LONG = "I have set a timer for ten minutes and dimmed all the lamps upstairs."
 
 
-def in_stretches(coordinator: FakeCoordinator, config: Config, bus: EventBus) -> TtsPipeline:
-    """A pipeline whose voice begins to sound before a sentence is made."""
-    coordinator.info[Task.TTS] = {"sample_rate": 16_000, "parallel_runs": 1, "streams_audio": True}
-    specs = {"tts/joe": replace(SPECS["tts/joe"], engine="piper")}
+def make_voice(
+    coordinator: FakeCoordinator, bus: EventBus, *, engine: str, streams_audio: bool
+) -> TtsPipeline:
+    """A pipeline whose only voice reports whether it streams; only `piper` is expected to."""
+    coordinator.info[Task.TTS] = {"sample_rate": 16_000, "streams_audio": streams_audio}
+    specs = {"tts/joe": replace(SPECS["tts/joe"], engine=engine)}
+    config = Config.model_validate({"tts": {"voice": "en_US-joe"}})
     return TtsPipeline(coordinator, specs, config, bus, FakeClock())
 
 
-async def test_a_voice_that_begins_at_once_is_given_whole_sentences(
-    make_tts: Make, coordinator: FakeCoordinator, bus: EventBus
+async def texts(pipeline: TtsPipeline, coordinator: FakeCoordinator) -> list[str]:
+    """Return the texts of the runs that synthesize LONG."""
+    coordinator.runs.clear()
+    async with pipeline.open(TtsRequest()) as speech:
+        speech.end(LONG)
+        assert [chunk async for chunk in speech]
+    return [run.request["text"] for run in coordinator.runs]
+
+
+async def test_streaming_voice_gets_whole_sentences(
+    coordinator: FakeCoordinator, bus: EventBus
 ) -> None:
-    async def texts(pipeline: TtsPipeline) -> list[str]:
-        coordinator.runs.clear()
-        async with pipeline.open(TtsRequest()) as speech:
-            speech.end(LONG)
-            assert [chunk async for chunk in speech]
-        return [run.request["text"] for run in coordinator.runs]
-
-    assert len(await texts(make_tts())) == 2
-    config = Config.model_validate({"tts": {"voice": "en_US-joe"}})
-    assert await texts(in_stretches(coordinator, config, bus)) == [LONG]
+    pipeline = make_voice(coordinator, bus, engine="piper", streams_audio=True)
+    assert await texts(pipeline, coordinator) == [LONG]
 
 
-async def test_a_worker_that_makes_stretches_has_all_texts_at_once_and_what_each_still_has(
+async def test_other_voice_gets_a_short_first_clause(
+    coordinator: FakeCoordinator, bus: EventBus
+) -> None:
+    pipeline = make_voice(coordinator, bus, engine="fake", streams_audio=False)
+    assert len(await texts(pipeline, coordinator)) == 2
+
+
+@pytest.mark.parametrize(("engine", "streams_audio"), [("piper", False), ("fake", True)])
+async def test_first_sentence_is_cut_as_the_loaded_voice_reports(
+    coordinator: FakeCoordinator, bus: EventBus, engine: str, streams_audio: bool
+) -> None:
+    """Such as a Piper voice that cannot be split, or that fell back from the GPU to the CPU."""
+    pipeline = make_voice(coordinator, bus, engine=engine, streams_audio=streams_audio)
+    expected = 1 if streams_audio else 2
+    assert len(await texts(pipeline, coordinator)) == expected
+    assert coordinator.leased == ["tts/joe"]
+    # The report is remembered: the next stream need not cut its text twice.
+    assert pipeline.open(TtsRequest())._frontend.set_streams_audio(streams_audio) is False
+    assert len(await texts(pipeline, coordinator)) == expected
+
+
+async def test_text_is_cut_anew_with_its_pauses_and_speeds(
+    coordinator: FakeCoordinator, bus: EventBus
+) -> None:
+    pipeline = make_voice(coordinator, bus, engine="piper", streams_audio=False)
+    async with pipeline.open(TtsRequest()) as speech:
+        speech.set_speed_factor(0.5)
+        speech.feed(LONG)
+        speech.pause(1.0)
+        speech.set_speed_factor(2.0)
+        speech.end("Good night.")
+        assert [chunk async for chunk in speech]
+    requests = [run.request for run in coordinator.runs]
+    assert [request["speed"] for request in requests] == [0.5, 0.5, 2.0]
+    assert " ".join(request["text"] for request in requests) == f"{LONG} Good night."
+
+
+async def test_all_texts_reach_the_worker_at_once_with_the_audio_each_client_has_left(
     coordinator: FakeCoordinator, bus: EventBus
 ) -> None:
     together = asyncio.Barrier(2)
-    slack: dict[str, Any] = {}
+    requests: dict[str, Any] = {}
 
     async def hum(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
-        slack[run.request["text"]] = run.request["slack"]
-        if len(slack) <= 2:
-            # With turns the second one would begin when the first has ended.
+        requests[run.request["text"]] = run.request
+        if len(requests) <= 2:
             await together.wait()
         yield OutputChunk({}, bytes(2 * 32_000))
 
     coordinator.inferences[Task.TTS] = hum
-    config = Config.model_validate({"tts": {"voice": "en_US-joe"}})
-    pipeline = in_stretches(coordinator, config, bus)
+    pipeline = make_voice(coordinator, bus, engine="fake", streams_audio=False)
     async with asyncio.timeout(5):
         await asyncio.gather(
-            say(pipeline.open(TtsRequest()), "One is this. And another one."),
-            say(pipeline.open(TtsRequest()), "Two are these."),
+            synthesize(pipeline.open(TtsRequest()), "One is this. And another one."),
+            synthesize(pipeline.open(TtsRequest()), "Two are these."),
         )
-    assert slack == {
-        "One is this.": None,
-        "Two are these.": None,
-        "And another one.": pytest.approx(2.0, abs=0.2),
-    }
+    one, other, next_ = (
+        requests[text] for text in ("One is this.", "Two are these.", "And another one.")
+    )
+    assert [item["buffered_seconds"] for item in (one, other)] == [None, None]
+    assert next_["buffered_seconds"] == pytest.approx(2.0, abs=0.2)
+    assert [item["next_characters"] for item in (one, other, next_)] == [[16], [], []]
+    assert one["stream"] == next_["stream"] != other["stream"]
 
 
-async def test_a_text_that_is_too_long_at_its_end_is_refused(make_tts: Make) -> None:
+async def test_text_that_exceeds_the_limit_at_its_end_is_rejected(make_tts: Make) -> None:
     async with make_tts(max_text=100).open(TtsRequest()) as speech:
         speech.feed("Good morning. ")
         with pytest.raises(BadRequestError, match="100 characters"):
             speech.end("How are you today? " * 5)
 
 
-async def test_the_sentences_of_two_clients_take_turns(
-    make_tts: Make, coordinator: FakeCoordinator
-) -> None:
-    """The fake worker makes one sentence at a time, in the order they were asked for."""
-    one_at_a_time = asyncio.Lock()
-    order = []
-
-    async def hum(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
-        async with one_at_a_time:
-            order.append(run.request["text"][0])
-            await asyncio.sleep(0)
-            yield OutputChunk({}, bytes(20_000))
-
-    coordinator.inferences[Task.TTS] = hum
-    pipeline = make_tts()
-    long = " ".join(f"A long text, sentence {n}." for n in range(10))
-    await asyncio.gather(
-        say(pipeline.open(TtsRequest()), long),
-        say(pipeline.open(TtsRequest()), "Be short."),
-    )
-    assert "B" in order[:3]
-
-
-async def test_who_has_enough_to_hear_waits_for_who_has_heard_nothing(
-    make_tts: Make, coordinator: FakeCoordinator, clock: FakeClock
-) -> None:
-    """The fake voice takes a second for a sentence that is heard for ten."""
-
-    async def hum(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
-        await clock.sleep(1)
-        yield OutputChunk({}, bytes(10 * 32_000))
-
-    coordinator.inferences[Task.TTS] = hum
-    pipeline = make_tts()
-    long = asyncio.create_task(
-        say(pipeline.open(TtsRequest()), " ".join(f"Sentence {n} of many." for n in range(4)))
-    )
-    await clock.advance(1.5)
-    short = asyncio.create_task(say(pipeline.open(TtsRequest()), "Be short."))
-    await clock.advance(20)
-    await asyncio.gather(long, short)
-    spoken = [run.request["text"] for run in coordinator.runs]
-    assert spoken.index("Be short.") == 2
-
-
-async def test_what_the_cache_has_waits_for_nobody(
+async def test_cached_phrase_does_not_wait_for_the_worker(
     cached_tts: TtsPipeline, coordinator: FakeCoordinator, clock: FakeClock
 ) -> None:
-    assert await say(cached_tts.open(TtsRequest()), "Hello.")
+    assert await synthesize(cached_tts.open(TtsRequest()), "Hello.")
 
     async def never(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
         await asyncio.Event().wait()
@@ -238,11 +236,11 @@ async def test_what_the_cache_has_waits_for_nobody(
         stuck.feed("This one takes the turn and keeps it.")
         stuck.end()
         await clock.run_ready_tasks()
-        assert await say(cached_tts.open(TtsRequest()), "Hello.")
+        assert await synthesize(cached_tts.open(TtsRequest()), "Hello.")
 
 
 @pytest.mark.parametrize("text", ["", "   \n", "...", "?! –", "🙂"])
-async def test_a_text_without_words_is_a_short_silence_without_any_model(
+async def test_text_without_words_is_a_short_silence_without_a_lease(
     make_tts: Make, coordinator: FakeCoordinator, text: str
 ) -> None:
     async with make_tts().open(TtsRequest()) as speech:
@@ -255,7 +253,7 @@ async def test_a_text_without_words_is_a_short_silence_without_any_model(
     assert not any(b"".join(chunks))
 
 
-async def test_a_voice_that_makes_no_sound_is_a_short_silence(
+async def test_voice_without_audio_gives_a_short_silence(
     make_tts: Make, coordinator: FakeCoordinator
 ) -> None:
     async def mute(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
@@ -264,28 +262,30 @@ async def test_a_voice_that_makes_no_sound_is_a_short_silence(
         yield OutputChunk({})
 
     coordinator.inferences[Task.TTS] = mute
-    chunks = await say(make_tts().open(TtsRequest()), "Hello.")
+    chunks = await synthesize(make_tts().open(TtsRequest()), "Hello.")
     assert sum(map(len, chunks)) == 3_200
 
 
-async def test_the_worker_is_told_voice_speaker_and_speed(
+async def test_request_to_the_worker_has_voice_speaker_and_speed(
     make_tts: Make, coordinator: FakeCoordinator
 ) -> None:
     request = TtsRequest(voice="en_us-JOE", speaker="HIGH", speed=1.5)
-    await say(make_tts().open(request), "Hello.")
+    await synthesize(make_tts().open(request), "Hello.")
     assert coordinator.runs[0].request == {
         "text": "Hello.",
         "voice": "en_US-joe",
         "speaker": "high",
         "speed": 1.5,
-        "slack": None,
+        "stream": coordinator.runs[0].request["stream"],
+        "buffered_seconds": None,
+        "next_characters": [],
     }
 
 
-async def test_a_language_chooses_the_voice_and_the_model(
+async def test_language_selects_the_voice_and_the_model(
     make_tts: Make, coordinator: FakeCoordinator
 ) -> None:
-    await say(make_tts(speed=0.8).open(TtsRequest(language="de-AT")), "Guten Tag.")
+    await synthesize(make_tts(speed=0.8).open(TtsRequest(language="de-AT")), "Guten Tag.")
     assert coordinator.leased == ["tts/others"]
     assert coordinator.runs[0].request["voice"] == "de_DE-eva"
     assert coordinator.runs[0].request["speed"] == 0.8
@@ -301,7 +301,7 @@ async def test_a_language_chooses_the_voice_and_the_model(
         (TtsRequest(speed=float("nan")), BadRequestError),
     ],
 )
-async def test_what_does_not_exist_is_refused_and_counted(
+async def test_unknown_voice_speaker_or_speed_is_rejected_and_counted(
     make_tts: Make, published: Published, request_: TtsRequest, error: type[Exception]
 ) -> None:
     with pytest.raises(error):
@@ -309,10 +309,10 @@ async def test_what_does_not_exist_is_refused_and_counted(
     assert len(published("request_finished")) == 1
 
 
-async def test_a_text_that_is_too_long_is_refused_however_it_comes(make_tts: Make) -> None:
+async def test_text_that_exceeds_the_limit_is_rejected_whole_or_in_parts(make_tts: Make) -> None:
     pipeline = make_tts(max_text=100)
     with pytest.raises(BadRequestError, match="longer than 100 characters"):
-        await say(pipeline.open(TtsRequest()), "x" * 1_000_000)
+        await synthesize(pipeline.open(TtsRequest()), "x" * 1_000_000)
     async with pipeline.open(TtsRequest()) as speech:
         for _ in range(10):
             speech.feed("ten chars ")
@@ -320,7 +320,7 @@ async def test_a_text_that_is_too_long_is_refused_however_it_comes(make_tts: Mak
             speech.feed("x")
 
 
-async def test_a_worker_that_dies_is_told_as_it_is(
+async def test_worker_crash_raises_its_error(
     make_tts: Make, coordinator: FakeCoordinator, published: Published
 ) -> None:
     async def die(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
@@ -329,12 +329,12 @@ async def test_a_worker_that_dies_is_told_as_it_is(
 
     coordinator.inferences[Task.TTS] = die
     with pytest.raises(InferenceFailedError, match="signal 9"):
-        await say(make_tts().open(TtsRequest()), "Hello.")
+        await synthesize(make_tts().open(TtsRequest()), "Hello.")
     assert coordinator.active_leases == 0
     assert [event.code for event in published("request_finished")] == ["INFERENCE_FAILED"]
 
 
-async def test_a_refused_lease_raises_from_the_format_too(
+async def test_refused_lease_raises_from_format_too(
     make_tts: Make, coordinator: FakeCoordinator
 ) -> None:
     coordinator.lease_errors.append(BusyError("full"))
@@ -345,7 +345,7 @@ async def test_a_refused_lease_raises_from_the_format_too(
             await speech.format()
 
 
-async def test_a_failure_nobody_asks_for_is_counted_all_the_same(
+async def test_failure_is_counted_without_a_reader(
     make_tts: Make, coordinator: FakeCoordinator, published: Published, clock: FakeClock
 ) -> None:
     coordinator.lease_errors.append(BusyError("full"))
@@ -356,16 +356,16 @@ async def test_a_failure_nobody_asks_for_is_counted_all_the_same(
     assert [event.code for event in published("request_finished")] == ["BUSY"]
 
 
-async def test_a_model_without_a_sample_rate_is_our_bug(
+async def test_model_without_a_sample_rate_is_an_internal_error(
     make_tts: Make, coordinator: FakeCoordinator
 ) -> None:
     coordinator.info.clear()
     with pytest.raises(InternalError, match="sample rate"):
-        await say(make_tts().open(TtsRequest()), "Hello.")
+        await synthesize(make_tts().open(TtsRequest()), "Hello.")
 
 
 @pytest.mark.parametrize("stuck_at", ["lease", "run"])
-async def test_speech_that_does_not_come_is_a_timeout(
+async def test_lease_and_run_time_out(
     make_tts: Make, coordinator: FakeCoordinator, clock: FakeClock, stuck_at: str
 ) -> None:
     async def never(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
@@ -375,14 +375,16 @@ async def test_speech_that_does_not_come_is_a_timeout(
     coordinator.inferences[Task.TTS] = never
     if stuck_at == "lease":
         coordinator.gate.clear()
-    task = asyncio.create_task(say(make_tts(limits={"request": 5}).open(TtsRequest()), "Hello."))
+    task = asyncio.create_task(
+        synthesize(make_tts(limits={"request": 5}).open(TtsRequest()), "Hello.")
+    )
     await clock.advance(5.1)
     with pytest.raises(DeadlineError):
         await task
     assert (coordinator.active_leases, coordinator.waiting) == (0, 0)
 
 
-async def test_waiting_for_text_is_no_timeout(
+async def test_waiting_for_text_does_not_time_out(
     make_tts: Make, coordinator: FakeCoordinator, clock: FakeClock
 ) -> None:
     async with make_tts(limits={"request": 5}).open(TtsRequest()) as speech:
@@ -396,7 +398,7 @@ async def test_waiting_for_text_is_no_timeout(
         assert [chunk async for chunk in audio]
 
 
-async def test_leaving_early_cancels_the_run_and_frees_the_model(
+async def test_closing_early_cancels_the_run_and_ends_the_lease(
     make_tts: Make, coordinator: FakeCoordinator, published: Published
 ) -> None:
     async with make_tts().open(TtsRequest()) as speech:
@@ -408,7 +410,7 @@ async def test_leaving_early_cancels_the_run_and_frees_the_model(
     assert [event.code for event in published("request_finished")] == ["CANCELLED"]
 
 
-async def test_the_voice_is_called_as_soon_as_a_text_is_coming(
+async def test_model_is_prefetched_when_a_stream_opens(
     make_tts: Make, coordinator: FakeCoordinator
 ) -> None:
     async with make_tts().open(TtsRequest()):
@@ -425,15 +427,15 @@ def cached_tts(
     return TtsPipeline(coordinator, SPECS, config, bus, clock, cache)
 
 
-async def test_a_repeated_text_takes_no_model(
+async def test_repeated_text_needs_no_lease(
     cached_tts: TtsPipeline,
     coordinator: FakeCoordinator,
     published: Published,
 ) -> None:
     text = "Good morning, dear all of you out there. The light is on."
-    first = await say(cached_tts.open(TtsRequest()), text)
+    first = await synthesize(cached_tts.open(TtsRequest()), text)
     leases = len(coordinator.leased)
-    assert await say(cached_tts.open(TtsRequest()), text) == first
+    assert await synthesize(cached_tts.open(TtsRequest()), text) == first
     assert len(coordinator.leased) == leases
     made, repeated = published("request_finished")
     assert (made.phrases, made.cached) == (repeated.phrases, 0)
@@ -442,44 +444,44 @@ async def test_a_repeated_text_takes_no_model(
     assert made.audio_seconds > repeated.audio_seconds == 0
 
 
-async def test_another_speed_or_voice_is_another_phrase(
+async def test_speed_and_voice_are_part_of_the_cache_key(
     cached_tts: TtsPipeline, coordinator: FakeCoordinator
 ) -> None:
     for request in (TtsRequest(), TtsRequest(speed=1.5), TtsRequest(voice="en_GB-amy")):
-        await say(cached_tts.open(request), "Hello.")
+        await synthesize(cached_tts.open(request), "Hello.")
     assert len(coordinator.runs) == 3
 
 
-async def test_what_is_new_in_a_text_is_made_between_what_is_known(
+async def test_new_sentence_is_synthesized_between_cached_ones(
     cached_tts: TtsPipeline, coordinator: FakeCoordinator
 ) -> None:
-    await say(cached_tts.open(TtsRequest()), "One. Three.")
-    whole = await say(cached_tts.open(TtsRequest()), "One. Two. Three.")
+    await synthesize(cached_tts.open(TtsRequest()), "One. Three.")
+    whole = await synthesize(cached_tts.open(TtsRequest()), "One. Two. Three.")
     assert [run.request["text"] for run in coordinator.runs] == ["One.", "Three.", "Two."]
     assert whole
 
 
-async def test_numbers_are_read_in_words_and_words_as_the_lexicon_has_them(
+async def test_text_is_normalized_and_the_lexicon_applied(
     coordinator: FakeCoordinator, bus: EventBus, clock: FakeClock, tmp_path: Path
 ) -> None:
     lexicon = Lexicon(tmp_path / "lexicon.yaml")
     await lexicon.put("en", "HA", "Home Assistant")
     config = Config.model_validate({"tts": {"voice": "en_US-joe"}})
     tts = TtsPipeline(coordinator, SPECS, config, bus, clock, lexicon=lexicon)
-    await say(tts.open(TtsRequest()), "HA says 21 °C.")
+    await synthesize(tts.open(TtsRequest()), "HA says 21 °C.")
     assert coordinator.runs[0].request["text"] == (
         "Home Assistant says twenty-one degrees Celsius."
     )
 
 
-async def test_a_pause_is_silence_and_a_pace_is_of_what_follows(
+async def test_pause_is_silence_and_speed_factor_applies_to_the_text_after_it(
     make_tts: Make, coordinator: FakeCoordinator
 ) -> None:
     async def length(pause: float) -> int:
         async with make_tts(sentence_silence=0).open(TtsRequest(speed=1.2)) as speech:
             speech.feed("One.")
             speech.pause(pause)
-            speech.pace(0.5)
+            speech.set_speed_factor(0.5)
             speech.feed("Two.")
             speech.end()
             return sum([len(chunk) async for chunk in speech])
