@@ -575,7 +575,7 @@ async def test_an_expected_failure_is_no_error_in_its_log(
         await refused.exited
     records = [item for item in caplog.records if item.name.endswith("fake/model")]
     told = [record.getMessage() for record in records]
-    assert sum("There is no text to say." in text for text in told) >= 1
+    assert sum("The request has no text." in text for text in told) >= 1
     assert max(record.levelno for record in records) <= logging.WARNING
     assert any("Traceback" in text for text in told) is (level == logging.DEBUG)
 
