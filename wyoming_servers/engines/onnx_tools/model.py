@@ -1,11 +1,16 @@
-"""ONNX files, read and written without a library: a network is a row of nodes and weights.
+"""Reads and writes ONNX models: a model is a list of nodes and their initializers (weights).
 
-Weights are never copied, only pointed at. Field numbers are those of onnx.proto3.
+`read_model` reads a file, `OnnxGraphBuilder` makes a new graph; both give an `OnnxModel`, which
+`OnnxModel.encode` writes. Weights are never copied in memory, only referred to: a voice of 60 MB is
+split without a second copy of it. Field numbers are those of onnx.proto3.
+
+This module replaces the `onnx` package (18 MB, with protobuf and ml_dtypes), of which the server
+would use a dozen fields. onnxruntime checks every model when it opens it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,65 +21,100 @@ from wyoming_servers.engines.onnx_tools.protobuf import (
     encode_float,
     encode_header,
     encode_integer,
+    encode_text,
     field_bytes,
     field_integers,
     field_text,
     parse,
 )
 
-_GRAPH: Final = 7
-_NODE, _GRAPH_NAME, _INITIALIZER, _GRAPH_INPUT, _GRAPH_OUTPUT = 1, 2, 5, 11, 12
-_SPARSE: Final = 15
+# ModelProto
+_IR_VERSION, _GRAPH, _OPSET_IMPORT = 1, 7, 8
+# OperatorSetIdProto
+_OPSET_DOMAIN, _OPSET_VERSION = 1, 2
+# GraphProto
+_NODE, _GRAPH_NAME, _INITIALIZER, _GRAPH_INPUT, _GRAPH_OUTPUT, _SPARSE_INITIALIZER = (
+    1, 2, 5, 11, 12, 15,
+)  # fmt: skip
+# NodeProto
 _INPUT, _OUTPUT, _OPERATOR, _ATTRIBUTE = 1, 2, 4, 5
-_NAME, _INTEGER, _SUBGRAPH, _INTEGERS, _SUBGRAPHS = 1, 3, 6, 8, 11
-_DIMENSION, _ELEMENT, _TENSOR_NAME, _DATA = 1, 2, 8, 9
-_VALUE_TYPE, _TENSOR_TYPE, _ELEMENT_TYPE = 2, 1, 1
+# AttributeProto
+_NAME, _FLOAT_VALUE, _INTEGER, _SUBGRAPH, _INTEGERS, _SUBGRAPHS, _ATTRIBUTE_TYPE = (
+    1, 2, 3, 6, 8, 11, 20,
+)  # fmt: skip
+_TYPE_FLOAT, _TYPE_INTEGER, _TYPE_INTEGERS = 1, 2, 7
+# TensorProto
+_DIMENSION, _ELEMENT_TYPE, _TENSOR_NAME, _RAW_DATA = 1, 2, 8, 9
+# ValueInfoProto, TypeProto, TypeProto.Tensor, TensorShapeProto
+_VALUE_NAME, _VALUE_TYPE, _TENSOR_TYPE, _VALUE_ELEMENT_TYPE, _VALUE_SHAPE = 1, 2, 1, 1, 2
+_SHAPE_DIMENSION, _DIMENSION_SIZE, _DIMENSION_NAME = 1, 1, 2
 
 FLOAT: Final = 1
 INT64: Final = 7
+"""Element types of TensorProto."""
+
+_ELEMENT_TYPES: Final = {"float32": FLOAT, "int64": INT64, "bool": 9}
+
+IR_VERSION: Final = 8
+OPSET: Final = 17
+"""Of models made by `OnnxGraphBuilder`."""
 
 
 @dataclass(frozen=True, slots=True)
 class OnnxAttribute:
-    """A setting of a node."""
+    """An attribute of a node."""
 
     name: str
     integers: tuple[int, ...]
-    """Those that are whole."""
+    """Its integer values; empty if it has values of another type."""
     nested: bool
-    """Whether it is a network of its own."""
+    """Whether its value is a graph."""
     raw: RawField
 
+    @classmethod
+    def of(cls, name: str, value: float | Sequence[int]) -> Self:
+        """Make an attribute of a float, an integer or a list of integers."""
+        integers: tuple[int, ...] = ()
+        if isinstance(value, float):
+            body = encode_float(_FLOAT_VALUE, value) + encode_integer(_ATTRIBUTE_TYPE, _TYPE_FLOAT)
+        elif isinstance(value, int):
+            integers = (value,)
+            body = encode_integer(_INTEGER, value) + encode_integer(_ATTRIBUTE_TYPE, _TYPE_INTEGER)
+        else:
+            integers = tuple(value)
+            body = b"".join(encode_integer(_INTEGERS, number) for number in integers)
+            body += encode_integer(_ATTRIBUTE_TYPE, _TYPE_INTEGERS)
+        return cls(name, integers, nested=False, raw=encode_text(_NAME, name) + body)
+
     def with_integers(self, values: Iterable[int]) -> "OnnxAttribute":
-        """Return it with another row of whole numbers."""
-        numbers = tuple(values)
+        """Return a copy with another list of integers."""
+        integers = tuple(values)
         kept = [field.raw for field in parse(memoryview(self.raw)) if field.number != _INTEGERS]
-        raw = b"".join((*kept, *(encode_integer(_INTEGERS, value) for value in numbers)))
-        return OnnxAttribute(self.name, numbers, self.nested, raw)
+        raw = b"".join((*kept, *(encode_integer(_INTEGERS, value) for value in integers)))
+        return OnnxAttribute(self.name, integers, self.nested, raw)
 
 
 @dataclass(frozen=True, slots=True)
 class OnnxNode:
-    """One operation; values are called by name."""
+    """One operation; its inputs and outputs are names of values."""
 
     operator: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     attributes: tuple[OnnxAttribute, ...] = ()
     other_fields: tuple[RawField, ...] = ()
-    """Its other fields."""
 
     def integers(self, name: str) -> tuple[int, ...] | None:
-        """Return the whole numbers of an attribute, None if it is not given."""
+        """Return the integers of an attribute; None if the node does not have it."""
         return next((each.integers for each in self.attributes if each.name == name), None)
 
     def encode(self) -> RawField:
-        """Return its message."""
+        """Return the NodeProto message."""
         return b"".join(
             (
-                *(encode_bytes(_INPUT, name.encode()) for name in self.inputs),
-                *(encode_bytes(_OUTPUT, name.encode()) for name in self.outputs),
-                encode_bytes(_OPERATOR, self.operator.encode()),
+                *(encode_text(_INPUT, name) for name in self.inputs),
+                *(encode_text(_OUTPUT, name) for name in self.outputs),
+                encode_text(_OPERATOR, self.operator),
                 *(encode_bytes(_ATTRIBUTE, each.raw) for each in self.attributes),
                 *self.other_fields,
             )
@@ -83,11 +123,25 @@ class OnnxNode:
 
 @dataclass(frozen=True, slots=True)
 class Initializer:
-    """A constant."""
+    """A constant tensor."""
 
     name: str
     shape: tuple[int, ...]
     raw: RawField
+
+    @classmethod
+    def of(cls, name: str, value: NDArray[Any]) -> Self:
+        """Make an initializer of a float32, int64 or bool array."""
+        array = np.ascontiguousarray(value)
+        raw = b"".join(
+            (
+                *(encode_integer(_DIMENSION, size) for size in array.shape),
+                encode_integer(_ELEMENT_TYPE, _ELEMENT_TYPES[array.dtype.name]),
+                encode_text(_TENSOR_NAME, name),
+                encode_bytes(_RAW_DATA, array.tobytes()),
+            )
+        )
+        return cls(name, array.shape, raw)
 
     def reshaped(self, shape: tuple[int, ...]) -> "Initializer":
         """Return the same numbers in another shape."""
@@ -98,23 +152,23 @@ class Initializer:
 
 @dataclass(frozen=True, slots=True)
 class OnnxModel:
-    """What is computed, in order, and from what."""
+    """A model with one graph, its nodes in the order of computation."""
 
     nodes: tuple[OnnxNode, ...]
     initializers: Mapping[str, Initializer]
     inputs: Mapping[str, RawField]
-    """What must be given, by name."""
+    """ValueInfoProto messages by name."""
     outputs: Mapping[str, RawField]
     other_fields: tuple[RawField, ...] = ()
-    """Fields of the file beside the network."""
+    """Fields of ModelProto other than the graph: versions, operator sets."""
 
     def encode(self) -> bytes:
-        """Return the file. Fields that say only what a value is like are not among it."""
+        """Return the file's content. Shapes of intermediate values (`value_info`) are omitted."""
         graph: list[RawField] = []
         for number, messages in (
             (_NODE, [node.encode() for node in self.nodes]),
             (_GRAPH_NAME, [b"network"]),
-            (_INITIALIZER, [weight.raw for weight in self.initializers.values()]),
+            (_INITIALIZER, [initializer.raw for initializer in self.initializers.values()]),
             (_GRAPH_INPUT, self.inputs.values()),
             (_GRAPH_OUTPUT, self.outputs.values()),
         ):
@@ -123,66 +177,139 @@ class OnnxModel:
         return b"".join([*self.other_fields, encode_header(_GRAPH, sum(map(len, graph))), *graph])
 
 
-def read_model(model: bytes) -> OnnxModel:
-    """Read a file. Raises ValueError if it is no ONNX file."""
-    head: list[RawField] = []
+def read_model(data: bytes) -> OnnxModel:
+    """Read a file's content. Raises ValueError if it is not an ONNX model this module supports."""
+    try:
+        return _parse_model(memoryview(data))
+    except ValueError as err:
+        raise ValueError(f"The file cannot be read as an ONNX model: {err}") from err
+
+
+def _parse_model(message: memoryview) -> OnnxModel:
+    other_fields: list[RawField] = []
     graph = memoryview(b"")
-    for field in parse(memoryview(model)):
+    for field in parse(message):
         if field.number == _GRAPH:
             graph = field_bytes(field)
         else:
-            head.append(field.raw)
-    found: dict[int, list[memoryview]] = {}
+            other_fields.append(field.raw)
+    messages: dict[int, list[memoryview]] = {}
     for field in parse(graph):
-        if field.number == _SPARSE:
-            raise ValueError("The ONNX file has sparse weights.")
+        if field.number == _SPARSE_INITIALIZER:
+            raise ValueError("Sparse weights are not supported.")
         if field.number in (_NODE, _INITIALIZER, _GRAPH_INPUT, _GRAPH_OUTPUT):
-            found.setdefault(field.number, []).append(field_bytes(field))
-    weights = [_parse_initializer(message) for message in found.get(_INITIALIZER, ())]
+            messages.setdefault(field.number, []).append(field_bytes(field))
+    initializers = [_parse_initializer(message) for message in messages.get(_INITIALIZER, ())]
     return OnnxModel(
-        nodes=tuple(_parse_node(message) for message in found.get(_NODE, ())),
-        initializers={weight.name: weight for weight in weights},
-        inputs={_parse_name(message): message for message in found.get(_GRAPH_INPUT, ())},
-        outputs={_parse_name(message): message for message in found.get(_GRAPH_OUTPUT, ())},
-        other_fields=tuple(head),
+        nodes=tuple(_parse_node(message) for message in messages.get(_NODE, ())),
+        initializers={initializer.name: initializer for initializer in initializers},
+        inputs={_parse_name(message): message for message in messages.get(_GRAPH_INPUT, ())},
+        outputs={_parse_name(message): message for message in messages.get(_GRAPH_OUTPUT, ())},
+        other_fields=tuple(other_fields),
     )
 
 
-def value_info(name: str, element: int = FLOAT) -> RawField:
-    """Return how a network declares a value of any shape that goes in or out."""
-    tensor = encode_bytes(_TENSOR_TYPE, encode_integer(_ELEMENT_TYPE, element))
-    return encode_bytes(_NAME, name.encode()) + encode_bytes(_VALUE_TYPE, tensor)
+def value_info(
+    name: str, element_type: int = FLOAT, shape: Sequence[int | str] | None = None
+) -> RawField:
+    """Return the declaration of an input or output.
+
+    A text in `shape` names a dimension of any size; without a shape every tensor is accepted.
+    """
+    tensor = encode_integer(_VALUE_ELEMENT_TYPE, element_type)
+    if shape is not None:
+        dimensions = b"".join(
+            encode_bytes(
+                _SHAPE_DIMENSION,
+                encode_text(_DIMENSION_NAME, size)
+                if isinstance(size, str)
+                else encode_integer(_DIMENSION_SIZE, size),
+            )
+            for size in shape
+        )
+        tensor += encode_bytes(_VALUE_SHAPE, dimensions)
+    value_type = encode_bytes(_TENSOR_TYPE, tensor)
+    return encode_text(_VALUE_NAME, name) + encode_bytes(_VALUE_TYPE, value_type)
 
 
-def integer_initializer(name: str, values: Sequence[int]) -> Initializer:
-    """Return a constant row of whole numbers."""
-    data = b"".join(value.to_bytes(8, "little", signed=True) for value in values)
-    raw = (
-        encode_integer(_DIMENSION, len(values))
-        + encode_integer(_ELEMENT, INT64)
-        + encode_bytes(_TENSOR_NAME, name.encode())
-        + encode_bytes(_DATA, data)
-    )
-    return Initializer(name, (len(values),), raw)
+class OnnxGraphBuilder:
+    """Builds a model node by node; values are referred to by name."""
+
+    def __init__(self) -> None:
+        self._nodes: list[OnnxNode] = []
+        self._initializers: dict[str, Initializer] = {}
+        self._inputs: dict[str, RawField] = {}
+        self._outputs: dict[str, RawField] = {}
+        self._count = 0
+
+    def input(self, name: str, shape: Sequence[int | str]) -> str:
+        """Declare a float32 input; a text in the shape is a dimension of any size."""
+        self._inputs[name] = value_info(name, FLOAT, shape)
+        return name
+
+    def output(self, name: str, value: str, shape: Sequence[int | str]) -> None:
+        """Declare a float32 output that is equal to `value`."""
+        self._nodes.append(OnnxNode("Identity", (value,), (name,)))
+        self._outputs[name] = value_info(name, FLOAT, shape)
+
+    def constant(self, value: NDArray[Any]) -> str:
+        """Add an initializer; return its name."""
+        name = self._new_name("w")
+        self._initializers[name] = Initializer.of(name, value)
+        return name
+
+    def floats(self, *values: float) -> str:
+        """Add a float32 vector; return its name."""
+        return self.constant(np.array(values, np.float32))
+
+    def integers(self, *values: int) -> str:
+        """Add an int64 vector, such as a shape, axes or positions; return its name."""
+        return self.constant(np.array(values, np.int64))
+
+    def node(self, operator: str, *inputs: str, **attributes: Any) -> str:
+        """Add a node with one output; return the output's name."""
+        name = self._new_name("v")
+        made = tuple(OnnxAttribute.of(key, value) for key, value in attributes.items())
+        self._nodes.append(OnnxNode(operator, inputs, (name,), made))
+        return name
+
+    def model(self) -> OnnxModel:
+        """Return the model."""
+        opset = encode_text(_OPSET_DOMAIN, "") + encode_integer(_OPSET_VERSION, OPSET)
+        return OnnxModel(
+            tuple(self._nodes),
+            self._initializers,
+            self._inputs,
+            self._outputs,
+            (encode_integer(_IR_VERSION, IR_VERSION), encode_bytes(_OPSET_IMPORT, opset)),
+        )
+
+    def encode(self) -> bytes:
+        """Return the model as the content of a file."""
+        return self.model().encode()
+
+    def _new_name(self, prefix: str) -> str:
+        self._count += 1
+        return f"{prefix}{self._count}"
 
 
 def _parse_node(message: memoryview) -> OnnxNode:
     texts: dict[int, list[str]] = {_INPUT: [], _OUTPUT: [], _OPERATOR: []}
     attributes: list[OnnxAttribute] = []
-    rest: list[RawField] = []
+    other_fields: list[RawField] = []
     for field in parse(message):
         if field.number in texts:
             texts[field.number].append(field_text(field))
         elif field.number == _ATTRIBUTE:
             attributes.append(_parse_attribute(field_bytes(field)))
         else:
-            rest.append(field.raw)
+            other_fields.append(field.raw)
     return OnnxNode(
         operator="".join(texts[_OPERATOR]),
         inputs=tuple(texts[_INPUT]),
         outputs=tuple(texts[_OUTPUT]),
         attributes=tuple(attributes),
-        other_fields=tuple(rest),
+        other_fields=tuple(other_fields),
     )
 
 
@@ -208,122 +335,5 @@ def _parse_initializer(message: memoryview) -> Initializer:
 
 
 def _parse_name(message: memoryview) -> str:
-    """Return the name of an attribute, an input or an output."""
+    """Return the name of an attribute, an input or an output; all have it in the same field."""
     return next((field_text(field) for field in parse(message) if field.number == _NAME), "")
-
-
-# Writes networks as ONNX models, so that onnxruntime can run them.
-#
-# ONNX is a protobuf format of which a network needs a dozen fields; writing those here spares the
-# `onnx` package. Field numbers are those of onnx.proto3, checked by onnxruntime when it loads.
-
-IR_VERSION: Final = 8
-OPSET: Final = 17
-
-_ELEMENT_TYPES: Final = {"float32": 1, "int64": 7, "bool": 9}
-
-
-class OnnxGraphBuilder:
-    """A network being written; values are called by name."""
-
-    def __init__(self) -> None:
-        self._nodes: list[bytes] = []
-        self._constants: list[bytes] = []
-        self._inputs: list[bytes] = []
-        self._outputs: list[bytes] = []
-        self._count = 0
-
-    def input(self, name: str, shape: Sequence[int | str]) -> str:
-        """Declare a float32 input; a text is a dimension that may be any size."""
-        self._inputs.append(_encode_value_info(name, shape))
-        return name
-
-    def output(self, name: str, value: str, shape: Sequence[int | str]) -> None:
-        """Declare a float32 output."""
-        self._nodes.append(_encode_node("Identity", [value], [name], {}))
-        self._outputs.append(_encode_value_info(name, shape))
-
-    def constant(self, value: NDArray[Any]) -> str:
-        """Add a weight; return its name."""
-        name = self._name("w")
-        array = np.ascontiguousarray(value)
-        self._constants.append(
-            b"".join(encode_integer(1, size) for size in array.shape)
-            + encode_integer(2, _ELEMENT_TYPES[array.dtype.name])
-            + _encode_text(8, name)
-            + encode_bytes(9, array.tobytes())
-        )
-        return name
-
-    def floats(self, *values: float) -> str:
-        """Add a row of float32 numbers; return its name."""
-        return self.constant(np.array(values, np.float32))
-
-    def integers(self, *values: int) -> str:
-        """Add a row of numbers that are no data: sizes, axes, positions; return its name."""
-        return self.constant(np.array(values, np.int64))
-
-    def node(self, op: str, *inputs: str, **attributes: Any) -> str:
-        """Add a computation with one output; return that."""
-        return self.nodes(op, 1, *inputs, **attributes)[0]
-
-    def nodes(self, op: str, outputs: int, *inputs: str, **attributes: Any) -> list[str]:
-        """Add a computation with several outputs; return them."""
-        names = [self._name("v") for _ in range(outputs)]
-        self._nodes.append(_encode_node(op, inputs, names, attributes))
-        return names
-
-    def to_bytes(self) -> bytes:
-        """Return the whole model."""
-        graph = b"".join(
-            [
-                *(encode_bytes(1, node) for node in self._nodes),
-                _encode_text(2, "wake"),
-                *(encode_bytes(5, constant) for constant in self._constants),
-                *(encode_bytes(11, value) for value in self._inputs),
-                *(encode_bytes(12, value) for value in self._outputs),
-            ]
-        )
-        opset = _encode_text(1, "") + encode_integer(2, OPSET)
-        return encode_integer(1, IR_VERSION) + encode_bytes(7, graph) + encode_bytes(8, opset)
-
-    def _name(self, prefix: str) -> str:
-        self._count += 1
-        return f"{prefix}{self._count}"
-
-
-def _encode_node(op: str, inputs: Sequence[str], outputs: Sequence[str], attributes: Any) -> bytes:
-    return b"".join(
-        [
-            *(_encode_text(1, name) for name in inputs),
-            *(_encode_text(2, name) for name in outputs),
-            _encode_text(4, op),
-            *(
-                encode_bytes(5, _encode_attribute(name, value))
-                for name, value in attributes.items()
-            ),
-        ]
-    )
-
-
-def _encode_attribute(name: str, value: float | Sequence[int]) -> bytes:
-    if isinstance(value, float):
-        body = encode_float(2, value) + encode_integer(20, 1)
-    elif isinstance(value, int):
-        body = encode_integer(3, value) + encode_integer(20, 2)
-    else:
-        body = b"".join(encode_integer(8, number) for number in value) + encode_integer(20, 7)
-    return _encode_text(1, name) + body
-
-
-def _encode_value_info(name: str, shape: Sequence[int | str]) -> bytes:
-    dimensions = b"".join(
-        encode_bytes(1, _encode_text(2, size) if isinstance(size, str) else encode_integer(1, size))
-        for size in shape
-    )
-    tensor = encode_integer(1, _ELEMENT_TYPES["float32"]) + encode_bytes(2, dimensions)
-    return _encode_text(1, name) + encode_bytes(2, encode_bytes(1, tensor))
-
-
-def _encode_text(field: int, value: str) -> bytes:
-    return encode_bytes(field, value.encode())

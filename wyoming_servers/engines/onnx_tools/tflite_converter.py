@@ -35,7 +35,7 @@ def convert_tflite(networks: Sequence[TfliteGraph]) -> bytes:
     value = graph.input("embeddings", ["streams", *windows[1:]])
     (score,) = _Conversion(graph, networks).add_graph(main, [value])
     graph.output("score", score, ["streams", *main.tensors[main.outputs[0]].shape[1:]])
-    return graph.to_bytes()
+    return graph.encode()
 
 
 class _Conversion:

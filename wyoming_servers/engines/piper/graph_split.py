@@ -13,12 +13,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+import numpy as np
+
 from wyoming_servers.engines.onnx_tools.model import (
     INT64,
+    Initializer,
     OnnxAttribute,
     OnnxModel,
     OnnxNode,
-    integer_initializer,
     value_info,
 )
 
@@ -241,7 +243,7 @@ class _GraphSplitter:
             inputs={**part.inputs, **ends},
             initializers={
                 **part.initializers,
-                _TIME_AXES: integer_initializer(_TIME_AXES, (_TIME_AXIS,)),
+                _TIME_AXES: Initializer.of(_TIME_AXES, np.array([_TIME_AXIS])),
             },
         )
         return ChunkableGraph(part, given, margins[given], tuple(trims), factors[result])
@@ -327,8 +329,8 @@ def optimize_for_single_thread(network: OnnxModel) -> OnnxModel:
         else weight
         for name, weight in network.initializers.items()
     }
-    weights[_SHAPE_2D] = integer_initializer(_SHAPE_2D, (0, 0, 1, -1))
-    weights[_SHAPE_1D] = integer_initializer(_SHAPE_1D, (0, 0, -1))
+    weights[_SHAPE_2D] = Initializer.of(_SHAPE_2D, np.array([0, 0, 1, -1]))
+    weights[_SHAPE_1D] = Initializer.of(_SHAPE_1D, np.array([0, 0, -1]))
     nodes = tuple(
         each
         for number, node in enumerate(network.nodes)

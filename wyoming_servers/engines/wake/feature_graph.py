@@ -65,7 +65,7 @@ def build_feature_graph(mel: TfliteGraph, embedding: TfliteGraph) -> FeatureGrap
     shape = graph.integers(0, EMBEDDING)
     graph.output("embedding", graph.node("Reshape", value, shape), ["streams", EMBEDDING])
     states.declare()
-    return FeatureGraph(graph.to_bytes(), states.size, lead)
+    return FeatureGraph(graph.encode(), states.size, lead)
 
 
 class _StreamState:

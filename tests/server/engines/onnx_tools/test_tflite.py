@@ -1,4 +1,4 @@
-"""Reading networks out of .tflite files, sound and damaged."""
+"""Reading graphs from .tflite files, valid and damaged."""
 
 import random
 from importlib.resources import files
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.component
 MODELS = Path(str(files("pyopen_wakeword"))) / "models"
 
 
-def test_a_classifier_is_read_with_its_shapes_operators_and_weights() -> None:
+def test_classifier_is_read_with_shapes_operators_and_weights() -> None:
     (network,) = read_tflite(MODELS / "alexa.tflite")
     (given,), (score,) = network.inputs, network.outputs
     assert network.tensors[given].shape == (1, 16, 96)
@@ -31,20 +31,20 @@ def test_a_classifier_is_read_with_its_shapes_operators_and_weights() -> None:
         network.constant(given)
 
 
-def test_the_branches_of_a_network_are_networks_of_their_own() -> None:
+def test_branches_are_read_as_graphs() -> None:
     main, *branches = read_tflite(MODELS / "hey_jarvis.tflite")
     assert main.operators[-1].kind == "IF"
     assert len(branches) == 2
 
 
-def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
+def test_file_of_another_format_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / "song.tflite"
     path.write_bytes(b"ID3" + bytes(100))
     with pytest.raises(TfliteError, match="not a TensorFlow Lite file"):
         read_tflite(path)
 
 
-def test_a_file_that_was_not_copied_to_its_end_is_refused(tmp_path: Path) -> None:
+def test_truncated_file_is_rejected(tmp_path: Path) -> None:
     whole = (MODELS / "okay_nabu.tflite").read_bytes()
     path = tmp_path / "okay_nabu.tflite"
     for size in (8, 40, 1000, len(whole) // 2):
@@ -53,19 +53,19 @@ def test_a_file_that_was_not_copied_to_its_end_is_refused(tmp_path: Path) -> Non
             read_tflite(path)
 
 
-def test_a_damaged_file_is_refused_or_read_but_never_anything_else(tmp_path: Path) -> None:
+def test_damaged_file_is_rejected_or_read(tmp_path: Path) -> None:
     whole = (MODELS / "okay_nabu.tflite").read_bytes()
     path = tmp_path / "okay_nabu.tflite"
-    dice = random.Random(5)  # noqa: S311
-    refused = 0
+    rng = random.Random(5)  # noqa: S311
+    rejected = 0
     for _ in range(150):
         broken = bytearray(whole)
         for _ in range(20):
             # Tables lie at the end, weights before them.
-            broken[-dice.randrange(1, 6000)] = dice.randrange(256)
+            broken[-rng.randrange(1, 6000)] = rng.randrange(256)
         path.write_bytes(broken)
         try:
             read_tflite(path)
         except TfliteError:
-            refused += 1
-    assert refused > 0
+            rejected += 1
+    assert rejected > 0

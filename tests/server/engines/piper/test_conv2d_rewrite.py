@@ -26,7 +26,7 @@ def convolution(weight: Weights, **attributes: Any) -> bytes:
     } | attributes  # fmt: skip
     found = graph.node("Conv", value, graph.constant(weight), **given)
     graph.output("out", found, [1, weight.shape[0], "samples"])
-    return graph.to_bytes()
+    return graph.encode()
 
 
 def run(model: bytes, audio: Weights) -> Any:

@@ -49,7 +49,7 @@ def _model(shape: list[int | str], scores: int = 1) -> bytes:
     mean = graph.node("ReduceMean", graph.input("x", shape), axes=[1, 2], keepdims=0)
     row = graph.node("Unsqueeze", graph.node("Mul", mean, graph.floats(0.0)), graph.integers(1))
     graph.output("y", graph.node("Add", row, graph.floats(*[0.5] * scores)), [shape[0], scores])
-    return graph.to_bytes()
+    return graph.encode()
 
 
 @pytest.mark.parametrize("word", BUNDLED)
