@@ -1,33 +1,58 @@
-"""Being found on the network: zeroconf announcements for Home Assistant."""
+"""Zeroconf announcements, by which Home Assistant discovers the servers on the local network."""
 
 import asyncio
 import hashlib
 import logging
 import re
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, Protocol
 
+import ifaddr
 from zeroconf import Error as ZeroconfError
+from zeroconf import IPVersion, NonUniqueNameException
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
 from wyoming_servers import __version__
 from wyoming_servers.config.schema import Config
 from wyoming_servers.core.aio import cancel_and_wait
+from wyoming_servers.core.clock import Clock
 
 WYOMING_SERVICE_TYPE: Final = "_wyoming._tcp.local."
-"""Home Assistant's core integration asks what is announced here to `describe` itself."""
+"""Home Assistant's core integration sends `describe` to every service of this type."""
 
 API_SERVICE_TYPE: Final = "_wyconductor._tcp.local."
-"""Our own integration's; RFC 6763 allows 15 characters."""
+"""Service type of the Wyoming Conductor integration; RFC 6763 allows 15 characters."""
 
 API_VERSION: Final = "1"
-"""Changes when the HTTP API breaks with its past."""
+"""Changes with every breaking change of the HTTP API."""
+
+CHECK_SECONDS: Final = 30.0
+"""Between two checks whether the addresses of this machine have changed."""
+
+RETRY_SECONDS: Final = 5.0
+"""Until the next attempt after a failed announcement; doubles with every failure in a row."""
+
+MAX_RETRY_SECONDS: Final = 300.0
+
+MAX_NAME_ATTEMPTS: Final = 10
+"""Names that are tried for one service when other machines use the first ones."""
 
 _NETWORK_TIMEOUT: Final = 10.0
-"""For one exchange with the network; announcing takes under two."""
+"""Seconds for one exchange with the network; an announcement takes less than two."""
+
+_NOT_LAN: Final = re.compile(
+    r"(docker|br-|veth|virbr|cni|flannel|cali|hassio|podman|lxc|lxd|tun|tap|wg|tailscale|zt)"
+)
+"""Interfaces of containers, virtual machines and VPNs, by the beginning of their names. Other
+machines on the local network cannot reach the addresses of these interfaces."""
+
+_ANY_IPV4: Final = "0.0.0.0"  # noqa: S104  (compared, not listened on)
+_ANY: Final = ("", "::")
+
+_IpAddress = IPv4Address | IPv6Address
 
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -38,18 +63,13 @@ class Announcement:
 
     type: str
     instance: str
-    """Distinct and the same for ever: Home Assistant knows the service by it."""
+    """Unique and stable: Home Assistant identifies the service by it."""
     port: int
     properties: dict[str, str] = field(default_factory=dict)
 
-    @property
-    def name(self) -> str:
-        """The full name."""
-        return f"{self.instance}.{self.type}"
-
 
 class ZeroconfClient(Protocol):
-    """What is used of `zeroconf.asyncio.AsyncZeroconf`."""
+    """The part of `zeroconf.asyncio.AsyncZeroconf` that Discovery uses."""
 
     async def async_register_service(self, info: AsyncServiceInfo) -> Awaitable[object]: ...
 
@@ -58,71 +78,143 @@ class ZeroconfClient(Protocol):
     async def async_close(self) -> None: ...
 
 
+def _make_client(addresses: Sequence[str]) -> ZeroconfClient:
+    """Open sockets on the interfaces that have these addresses."""
+    return AsyncZeroconf(interfaces=list(addresses), ip_version=ip_version_of(addresses))
+
+
+async def lan_addresses(host: str) -> tuple[str, ...]:
+    """Return the addresses under which other machines reach a server that listens on `host`.
+
+    1. `0.0.0.0`: every IPv4 address of this machine's interfaces.
+    2. `::` and an empty host: every IPv4 and IPv6 address.
+    3. A name or an address: what it resolves to.
+
+    Loopback addresses are left out, and link-local ones unless there are no others.
+    """
+    found: list[_IpAddress]
+    if host in (_ANY_IPV4, *_ANY):  # 1, 2
+        found = await asyncio.to_thread(_interface_addresses)
+    else:  # 3
+        found = await _resolve(host)
+    if host == _ANY_IPV4:
+        found = [item for item in found if item.version == 4]
+    usable = [item for item in found if not item.is_loopback and not item.is_unspecified]
+    routable = [item for item in usable if not item.is_link_local]
+    return tuple(dict.fromkeys(str(item) for item in routable or usable))
+
+
 class Discovery:
-    """Announces open ports until it is stopped. A network without multicast is no failure."""
+    """Announces the open ports until it is stopped, under the addresses this machine has by then.
+
+    A failure is logged and tried again: the network may come up after the server.
+    """
 
     def __init__(
-        self, config: Config, uuid: str, *, make: Callable[[], ZeroconfClient] = AsyncZeroconf
+        self,
+        config: Config,
+        uuid: str,
+        clock: Clock,
+        *,
+        make_client: Callable[[Sequence[str]], ZeroconfClient] = _make_client,
+        addresses: Callable[[str], Awaitable[tuple[str, ...]]] = lan_addresses,
     ) -> None:
+        """`uuid` identifies this installation; it is stored in the data folder."""
         self._config = config
         self._uuid = uuid
-        """Of this installation, kept in its data folder."""
-        self._make = make
-        self._zeroconf: ZeroconfClient | None = None
-        self._announcing: asyncio.Task[None] | None = None
+        self._clock = clock
+        self._make_client = make_client
+        self._addresses = addresses
+        self._client: ZeroconfClient | None = None
+        self._announced: tuple[str, ...] = ()
+        """Addresses under which the services are announced now."""
+        self._task: asyncio.Task[None] | None = None
+        self._last_problem = ""
+        """Logged already, so that a problem that stays is logged once."""
 
     def start(self, ports: Mapping[str, int]) -> None:
         """Announce the ports by service: `asr`, `tts`, `wake`, `api`, `asr:<model>`.
 
-        Returns at once; asking the network whether the names are free takes a second or two.
+        Returns at once; probing whether the names are free takes a second or two.
         """
         if self._config.discovery.zeroconf:
-            self._announcing = asyncio.create_task(self._announce(ports), name="announce")
+            self._task = asyncio.create_task(self._run(ports), name="zeroconf")
 
     async def stop(self) -> None:
-        """Take the announcements back, so that nobody tries a server that is gone."""
-        if self._announcing is not None:
-            await cancel_and_wait(self._announcing)
-        zeroconf, self._zeroconf = self._zeroconf, None
-        if zeroconf is None:
-            return
-        try:
-            async with asyncio.timeout(_NETWORK_TIMEOUT):
-                await zeroconf.async_unregister_all_services()
-                await zeroconf.async_close()
-        except (OSError, TimeoutError, ZeroconfError) as err:
-            _LOGGER.debug("Could not take the announcements back: %s", err)
+        """Withdraw the announcements, so that no client connects to a server that is gone."""
+        if self._task is not None:
+            error = await cancel_and_wait(self._task)
+            if error is not None:
+                _LOGGER.error("The zeroconf announcements failed", exc_info=error)
+        await self._withdraw()
 
-    async def _announce(self, ports: Mapping[str, int]) -> None:
-        address = await lan_address(self._config.host)
-        if address is None:
-            _LOGGER.info("Not announced: other machines cannot reach %s", self._config.host)
-            return
-        infos = [
-            AsyncServiceInfo(
-                item.type,
-                item.name,
-                port=item.port,
-                parsed_addresses=[address],
-                properties=item.properties,
+    async def _run(self, ports: Mapping[str, int]) -> None:
+        retry_seconds = RETRY_SECONDS
+        while True:
+            if await self._update(ports):
+                retry_seconds = RETRY_SECONDS
+                await self._clock.sleep(CHECK_SECONDS)
+            else:
+                await self._clock.sleep(retry_seconds)
+                retry_seconds = min(2 * retry_seconds, MAX_RETRY_SECONDS)
+
+    async def _update(self, ports: Mapping[str, int]) -> bool:
+        """Announce the current addresses; return whether they are announced now."""
+        addresses = await self._addresses(self._config.host)
+        if addresses and addresses == self._announced:
+            return True
+        # A client has sockets on the interfaces that existed when it was made.
+        await self._withdraw()
+        if not addresses:
+            self._log_problem(
+                logging.INFO, f"Not announced: other machines cannot reach {self._config.host}"
             )
-            for item in announcements(self._config, self._uuid, ports)
-        ]
+            return False
         try:
-            zeroconf = self._zeroconf = self._make()
-            async with asyncio.timeout(_NETWORK_TIMEOUT):
-                sent = await asyncio.gather(*map(zeroconf.async_register_service, infos))
-                await asyncio.gather(*sent)
+            await self._announce(ports, addresses)
         except (OSError, TimeoutError, ZeroconfError) as err:
-            _LOGGER.warning(
-                "Cannot announce the servers (%s); add them to Home Assistant by address", err
+            self._log_problem(
+                logging.WARNING,
+                f"Cannot announce the servers ({str(err) or type(err).__name__}); "
+                "add them to Home Assistant by address",
             )
-        else:
-            _LOGGER.debug("Announced %s at %s", ", ".join(ports), address)
+            await self._withdraw()
+            return False
+        self._announced = addresses
+        self._last_problem = ""
+        _LOGGER.info("Announced %s at %s", ", ".join(ports), ", ".join(addresses))
+        return True
+
+    async def _announce(self, ports: Mapping[str, int], addresses: tuple[str, ...]) -> None:
+        client = self._client = self._make_client(addresses)
+        items = announcements(self._config, self._uuid, ports)
+        results = await asyncio.gather(
+            *(_register(client, item, addresses) for item in items), return_exceptions=True
+        )
+        for result in results:
+            if result is not None:
+                raise result
+
+    async def _withdraw(self) -> None:
+        self._announced = ()
+        client, self._client = self._client, None
+        if client is None:
+            return
+        try:
+            async with asyncio.timeout(_NETWORK_TIMEOUT):
+                await client.async_unregister_all_services()
+                await client.async_close()
+        except (OSError, TimeoutError, ZeroconfError) as err:
+            _LOGGER.debug("Could not withdraw the announcements: %s", err)
+
+    def _log_problem(self, level: int, message: str) -> None:
+        if message != self._last_problem:
+            _LOGGER.log(level, message)
+        self._last_problem = message
 
 
 def announcements(config: Config, uuid: str, ports: Mapping[str, int]) -> list[Announcement]:
-    """Return what to announce for the ports that are open."""
+    """Return what to announce for the open ports."""
     short = uuid.replace("-", "")[:8]
     items = [
         Announcement(WYOMING_SERVICE_TYPE, f"wyoming-conductor-{_label(service)}-{short}", port)
@@ -138,16 +230,42 @@ def announcements(config: Config, uuid: str, ports: Mapping[str, int]) -> list[A
             "tls": "0",
             "name": config.discovery.name or socket.gethostname(),
         }
-        items.append(
-            Announcement(API_SERVICE_TYPE, f"wyoming-conductor-{short}", ports["api"], properties)
-        )
+        instance = f"wyoming-conductor-{short}"
+        items.append(Announcement(API_SERVICE_TYPE, instance, ports["api"], properties))
     return items
 
 
-def _label(service: str) -> str:
-    """Return a service's name as a part of a DNS label, distinct for each.
+async def _register(client: ZeroconfClient, item: Announcement, addresses: tuple[str, ...]) -> None:
+    """Announce one service, under another name if a different machine uses this one.
 
-    A label has 63 bytes at most; 33 of them are left for a model's port.
+    Raises NonUniqueNameException if `MAX_NAME_ATTEMPTS` names are in use.
+    """
+    for number in range(1, MAX_NAME_ATTEMPTS + 1):
+        instance = item.instance if number == 1 else f"{item.instance}-{number}"
+        # The host name of the records is that of the service: it must differ from the other
+        # machine's as well.
+        info = AsyncServiceInfo(
+            item.type,
+            f"{instance}.{item.type}",
+            port=item.port,
+            parsed_addresses=list(addresses),
+            properties=item.properties,
+        )
+        try:
+            async with asyncio.timeout(_NETWORK_TIMEOUT):
+                await (await client.async_register_service(info))
+        except NonUniqueNameException:
+            if number == MAX_NAME_ATTEMPTS:
+                raise
+            _LOGGER.warning("Another machine is announced as %s; using another name", instance)
+        else:
+            return
+
+
+def _label(service: str) -> str:
+    """Return the name of a service as a part of a DNS label, distinct for each service.
+
+    A label has at most 63 bytes; 33 of them are left for the port of a model.
     """
     plain = re.sub(r"[^a-z0-9]+", "-", service.lower()).strip("-")
     if plain == service:
@@ -155,36 +273,29 @@ def _label(service: str) -> str:
     return f"{plain[:28].rstrip('-')}-{hashlib.sha256(service.encode()).hexdigest()[:4]}"
 
 
-async def lan_address(host: str) -> str | None:
-    """Return the address under which other machines reach `host`; None if they cannot.
-
-    For `0.0.0.0` and `::` it is the one that this machine uses towards the network.
-    """
-    address: str | None = host
-    if host in ("", "0.0.0.0", "::"):  # noqa: S104  (compared, not listened on)
-        address = _own_address()
-    else:
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(_NETWORK_TIMEOUT):
-                found = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-        except (OSError, TimeoutError):
-            return None
-        address = str(found[0][4][0])
-    return None if address is None or ip_address(address).is_loopback else address
+async def _resolve(host: str) -> list[_IpAddress]:
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(_NETWORK_TIMEOUT):
+            found = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, TimeoutError):
+        return []
+    return [ip_address(str(address[0])) for *_, address in found]
 
 
-def _own_address() -> str | None:
-    """Ask the system which address it would send from; connecting UDP sends nothing."""
-    # First towards zeroconf's own multicast group, then towards the internet.
-    for target in ("224.0.0.251", "192.0.2.1"):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.setblocking(False)
-            try:
-                probe.connect((target, 5353))
-            except OSError:
-                continue
-            address: str = probe.getsockname()[0]
-            if address != "0.0.0.0":  # noqa: S104
-                return address
-    return None
+def _interface_addresses() -> list[_IpAddress]:
+    """Return the addresses of all interfaces that lead to the local network."""
+    return [
+        ip_address(item.ip if isinstance(item.ip, str) else item.ip[0])
+        for adapter in ifaddr.get_adapters()
+        if not _NOT_LAN.match(adapter.name)
+        for item in adapter.ips
+    ]
+
+
+def ip_version_of(addresses: Sequence[str]) -> IPVersion:
+    """Return the IP versions that a zeroconf client for these addresses needs."""
+    versions = {ip_address(address).version for address in addresses}
+    if versions == {4}:
+        return IPVersion.V4Only
+    return IPVersion.V6Only if versions == {6} else IPVersion.All

@@ -77,7 +77,7 @@ class WyomingServers:
         self._config = config
         self._api_port = api_port
         """Announced with our own ports."""
-        self._discovery = Discovery(config, uuid)
+        self._discovery = Discovery(config, uuid, clock)
         self._service_ports: dict[str, _ServicePort] = {}
         if config.asr.enabled:
             self._service_ports["asr"] = _asr_service_port(config, specs, asr)

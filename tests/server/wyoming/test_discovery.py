@@ -1,17 +1,23 @@
 import asyncio
 import re
-import socket
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
+import ifaddr
 import pytest
+from zeroconf import IPVersion, NonUniqueNameException
 from zeroconf.asyncio import AsyncServiceInfo
 
 from wyoming_servers.config.schema import Config
+from wyoming_servers.core.clock import FakeClock
 from wyoming_servers.wyoming.discovery import (
+    CHECK_SECONDS,
+    MAX_NAME_ATTEMPTS,
+    RETRY_SECONDS,
     Discovery,
     announcements,
-    lan_address,
+    ip_version_of,
+    lan_addresses,
 )
 
 UUID = "0b5c9a4e-1111-2222-3333-444455556666"
@@ -22,50 +28,80 @@ def config(**values: Any) -> Config:
     return Config.model_validate({"host": "192.0.2.7"} | values)
 
 
-async def announced(discovery: Discovery) -> None:
-    """Announce and wait until it is done."""
-    discovery.start(PORTS)
-    if discovery._announcing is not None:
-        await asyncio.wait([discovery._announcing], timeout=10)
+class FakeNetwork:
+    """Makes zeroconf clients, keeps what they announce, and has the addresses of this machine."""
+
+    def __init__(self, *addresses: str) -> None:
+        self.addresses = addresses
+        self.services: dict[str, AsyncServiceInfo] = {}
+        self.taken: set[str] = set()
+        """Names of services that another machine uses."""
+        self.failure: Exception | None = None
+        self.clients: list[Sequence[str]] = []
+        """The addresses for which each client was made."""
+        self.open_clients = 0
+
+    def make_client(self, addresses: Sequence[str]) -> "FakeClient":
+        self.clients.append(addresses)
+        self.open_clients += 1
+        return FakeClient(self)
+
+    async def find_addresses(self, host: str) -> tuple[str, ...]:
+        return self.addresses
+
+    @property
+    def announced(self) -> set[str]:
+        """The addresses under which services are announced."""
+        return {item for info in self.services.values() for item in info.parsed_addresses()}
+
+    def discovery(self, clock: FakeClock, settings: Config | None = None) -> Discovery:
+        return Discovery(
+            settings or config(),
+            UUID,
+            clock,
+            make_client=self.make_client,
+            addresses=self.find_addresses,
+        )
 
 
-class FakeZeroconf:
-    """Keeps what was announced."""
-
-    def __init__(self, failure: Exception | None = None) -> None:
-        self.services: list[AsyncServiceInfo] = []
-        self.closed = False
-        self._failure = failure
+class FakeClient:
+    def __init__(self, network: FakeNetwork) -> None:
+        self._network = network
 
     async def async_register_service(self, info: AsyncServiceInfo) -> Awaitable[object]:
-        if self._failure is not None:
-            raise self._failure
-        self.services.append(info)
+        if self._network.failure is not None:
+            raise self._network.failure
+        if info.name in self._network.taken:
+            raise NonUniqueNameException
+        self._network.services[info.name] = info
         return asyncio.sleep(0)
 
     async def async_unregister_all_services(self) -> None:
-        self.services.clear()
+        self._network.services.clear()
 
     async def async_close(self) -> None:
-        self.closed = True
+        self._network.open_clients -= 1
 
 
-def test_each_service_has_a_name_of_its_own_that_never_changes() -> None:
+def test_announcements_have_distinct_and_stable_names() -> None:
     first = announcements(config(), UUID, PORTS)
     again = announcements(config(discovery={"name": "elsewhere"}), UUID, PORTS)
-    assert [item.name for item in first] == [item.name for item in again]
-    assert len({item.name for item in first}) == 4
-    assert first[0].name == "wyoming-conductor-asr-0b5c9a4e._wyoming._tcp.local."
+    assert [item.instance for item in first] == [item.instance for item in again]
+    assert len({item.instance for item in first}) == 4
+    assert first[0].instance == "wyoming-conductor-asr-0b5c9a4e"
+    assert first[0].type == "_wyoming._tcp.local."
     assert [item.port for item in first] == [10_300, 10_200, 10_400, 10_380]
 
 
-def test_two_installations_on_one_machine_do_not_collide() -> None:
+def test_announcements_of_two_installations_on_one_machine_differ() -> None:
     other = "ffffffff" + UUID[8:]
-    names = [item.name for uuid in (UUID, other) for item in announcements(config(), uuid, PORTS)]
+    names = [
+        item.instance for uuid in (UUID, other) for item in announcements(config(), uuid, PORTS)
+    ]
     assert len(set(names)) == 8
 
 
-def test_the_port_of_each_model_has_a_name_of_its_own_that_fits_into_dns() -> None:
+def test_announcements_of_model_ports_are_distinct_dns_labels() -> None:
     models = ["whisper/tiny.en", "whisper/tiny-en", "whisper/" + "x" * 80, "whisper/" + "x" * 81]
     ports = {f"asr:{model}": 10_301 + number for number, model in enumerate(models)}
     items = announcements(config(), UUID, PORTS | ports)
@@ -77,7 +113,7 @@ def test_the_port_of_each_model_has_a_name_of_its_own_that_fits_into_dns() -> No
     assert again == items[3:-1]
 
 
-def test_the_api_says_what_our_integration_needs() -> None:
+def test_announcement_of_the_api_has_the_properties_of_the_integration() -> None:
     (api,) = announcements(config(discovery={"name": "attic"}), UUID, {"api": 10_380})
     assert api.type == "_wyconductor._tcp.local."
     assert api.properties | {"uuid": UUID, "api": "1", "path": "/", "tls": "0"} == api.properties
@@ -85,78 +121,186 @@ def test_the_api_says_what_our_integration_needs() -> None:
     assert api.properties["version"]
 
 
-async def test_ports_are_announced_with_the_real_address_and_taken_back() -> None:
-    zeroconf = FakeZeroconf()
-    discovery = Discovery(config(), UUID, make=lambda: zeroconf)
-    await announced(discovery)
-    assert len(zeroconf.services) == 4
-    assert {info.parsed_addresses()[0] for info in zeroconf.services} == {"192.0.2.7"}
+async def test_discovery_announces_every_address_and_withdraws_at_stop(clock: FakeClock) -> None:
+    network = FakeNetwork("192.0.2.7", "192.168.1.20", "2001:db8::7")
+    discovery = network.discovery(clock)
+    discovery.start(PORTS)
+    await clock.run_ready_tasks()
+    assert len(network.services) == 4
+    assert network.announced == {"192.0.2.7", "192.168.1.20", "2001:db8::7"}
     await discovery.stop()
-    assert zeroconf.services == []
-    assert zeroconf.closed
+    assert network.services == {}
+    assert network.open_clients == 0
 
 
 @pytest.mark.parametrize(
-    "values",
-    [{"discovery": {"zeroconf": False}}, {"host": "127.0.0.1"}, {"host": "::1"}],
-    ids=["turned off", "loopback", "loopback 6"],
+    ("addresses", "version"),
+    [
+        (("192.0.2.7",), IPVersion.V4Only),
+        (("2001:db8::7",), IPVersion.V6Only),
+        (("192.0.2.7", "2001:db8::7"), IPVersion.All),
+    ],
 )
-async def test_what_nobody_can_reach_is_not_announced(values: dict[str, Any]) -> None:
-    zeroconf = FakeZeroconf()
-    discovery = Discovery(config(**values), UUID, make=lambda: zeroconf)
-    await announced(discovery)
+def test_ip_version_covers_all_addresses(addresses: tuple[str, ...], version: IPVersion) -> None:
+    assert ip_version_of(addresses) == version
+
+
+async def test_discovery_announces_nothing_when_turned_off(clock: FakeClock) -> None:
+    network = FakeNetwork("192.0.2.7")
+    discovery = network.discovery(clock, config(discovery={"zeroconf": False}))
+    discovery.start(PORTS)
+    await clock.advance(CHECK_SECONDS)
+    assert network.clients == []
     await discovery.stop()
-    assert zeroconf.services == []
-    assert not zeroconf.closed
 
 
-async def test_a_network_without_multicast_is_no_failure(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    zeroconf = FakeZeroconf(OSError("no multicast here"))
-    discovery = Discovery(config(), UUID, make=lambda: zeroconf)
-    await announced(discovery)
-    assert "no multicast here" in caplog.text
+async def test_discovery_announces_when_the_network_comes_up_later(clock: FakeClock) -> None:
+    network = FakeNetwork()
+    discovery = network.discovery(clock)
+    discovery.start(PORTS)
+    await clock.run_ready_tasks()
+    assert network.services == {}
+    network.addresses = ("192.0.2.7",)
+    await clock.advance(RETRY_SECONDS)
+    assert network.announced == {"192.0.2.7"}
     await discovery.stop()
-    assert zeroconf.closed
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", ""])
-async def test_a_wildcard_becomes_an_address_that_others_can_use(
-    monkeypatch: pytest.MonkeyPatch, host: str
+async def test_discovery_announces_again_when_the_addresses_change(clock: FakeClock) -> None:
+    network = FakeNetwork("192.0.2.7")
+    discovery = network.discovery(clock)
+    discovery.start(PORTS)
+    await clock.advance(3 * CHECK_SECONDS)
+    assert len(network.clients) == 1  # nothing changed, nothing is sent
+    network.addresses = ("192.0.2.99", "2001:db8::7")
+    await clock.advance(CHECK_SECONDS)
+    assert network.announced == {"192.0.2.99", "2001:db8::7"}
+    assert network.open_clients == 1
+    network.addresses = ()
+    await clock.advance(CHECK_SECONDS)
+    assert network.services == {}
+    network.addresses = ("192.0.2.7",)
+    await clock.advance(CHECK_SECONDS)
+    assert network.announced == {"192.0.2.7"}
+    await discovery.stop()
+
+
+async def test_discovery_retries_after_a_failure_and_logs_it_once(
+    clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("wyoming_servers.wyoming.discovery._own_address", lambda: "192.168.1.20")
-    assert await lan_address(host) == "192.168.1.20"
+    network = FakeNetwork("192.0.2.7")
+    network.failure = OSError("no multicast here")
+    discovery = network.discovery(clock)
+    discovery.start(PORTS)
+    await clock.advance(7 * RETRY_SECONDS)
+    assert len(network.clients) == 4  # after 0, 5, 15 and 35 s
+    assert caplog.text.count("no multicast here") == 1
+    assert network.open_clients == 0
+    network.failure = None
+    await clock.advance(8 * RETRY_SECONDS)
+    assert len(network.services) == 4
+    await discovery.stop()
 
 
-async def test_a_machine_without_a_network_has_no_address(
-    monkeypatch: pytest.MonkeyPatch,
+async def test_discovery_takes_another_name_when_one_is_in_use(clock: FakeClock) -> None:
+    network = FakeNetwork("192.0.2.7")
+    network.taken = {
+        "wyoming-conductor-0b5c9a4e._wyconductor._tcp.local.",
+        "wyoming-conductor-0b5c9a4e-2._wyconductor._tcp.local.",
+    }
+    discovery = network.discovery(clock)
+    discovery.start(PORTS)
+    await clock.run_ready_tasks()
+    api = network.services["wyoming-conductor-0b5c9a4e-3._wyconductor._tcp.local."]
+    assert api.server == api.name or api.server is None
+    assert "wyoming-conductor-asr-0b5c9a4e._wyoming._tcp.local." in network.services
+    await discovery.stop()
+
+
+async def test_discovery_gives_up_when_every_name_is_in_use(
+    clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(self: socket.socket, address: object) -> None:
-        raise OSError("network is unreachable")
-
-    monkeypatch.setattr(
-        "wyoming_servers.wyoming.discovery.socket.socket",
-        type("Unreachable", (socket.socket,), {"connect": fail}),
-    )
-    assert await lan_address("0.0.0.0") is None
-
-
-async def test_a_host_name_that_is_unknown_has_no_address() -> None:
-    assert await lan_address("no-such-host.invalid") is None
+    network = FakeNetwork("192.0.2.7")
+    instances = ["wyoming-conductor-0b5c9a4e"]
+    instances += [f"{instances[0]}-{number}" for number in range(2, MAX_NAME_ATTEMPTS + 1)]
+    network.taken = {f"{instance}._wyconductor._tcp.local." for instance in instances}
+    discovery = network.discovery(clock)
+    discovery.start({"api": 10_380})
+    await clock.run_ready_tasks(100)
+    assert network.services == {}
+    assert "NonUniqueNameException" in caplog.text
+    await discovery.stop()
 
 
-async def test_a_stop_while_the_network_is_still_asked_leaves_nothing() -> None:
-    class Slow(FakeZeroconf):
+async def test_discovery_stopped_while_registering_leaves_nothing(clock: FakeClock) -> None:
+    class SlowClient(FakeClient):
         async def async_register_service(self, info: AsyncServiceInfo) -> Awaitable[object]:
-            self.services.append(info)
+            self._network.services[info.name] = info
             await asyncio.Event().wait()
             raise AssertionError
 
-    zeroconf = Slow()
-    discovery = Discovery(config(), UUID, make=lambda: zeroconf)
+    def make_client(addresses: Sequence[str]) -> FakeClient:
+        network.open_clients += 1
+        return SlowClient(network)
+
+    network = FakeNetwork("192.0.2.7")
+    discovery = Discovery(
+        config(), UUID, clock, make_client=make_client, addresses=network.find_addresses
+    )
     discovery.start(PORTS)
-    await asyncio.sleep(0.05)
+    await clock.run_ready_tasks()
+    assert len(network.services) == 4
     await discovery.stop()
-    assert zeroconf.services == []
-    assert zeroconf.closed
+    assert network.services == {}
+
+
+def adapter(name: str, *addresses: str) -> ifaddr.Adapter:
+    ips = [
+        ifaddr.IP((address, 0, 0) if ":" in address else address, 24, name) for address in addresses
+    ]
+    return ifaddr.Adapter(name, name, ips)
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("0.0.0.0", ("192.168.1.20",)),
+        ("::", ("192.168.1.20", "2001:db8::20")),
+        ("", ("192.168.1.20", "2001:db8::20")),
+    ],
+)
+async def test_lan_addresses_of_a_wildcard_are_those_of_the_interfaces(
+    monkeypatch: pytest.MonkeyPatch, host: str, expected: tuple[str, ...]
+) -> None:
+    adapters = [
+        adapter("lo", "127.0.0.1", "::1"),
+        adapter("eth0", "192.168.1.20", "2001:db8::20", "fe80::1"),
+        adapter("docker0", "172.17.0.1"),
+        adapter("tailscale0", "100.64.0.1"),
+    ]
+    monkeypatch.setattr(ifaddr, "get_adapters", lambda: adapters)
+    assert await lan_addresses(host) == expected
+
+
+async def test_lan_addresses_are_link_local_where_there_are_no_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    adapters = [adapter("lo", "127.0.0.1"), adapter("eth0", "169.254.7.7")]
+    monkeypatch.setattr(ifaddr, "get_adapters", lambda: adapters)
+    assert await lan_addresses("0.0.0.0") == ("169.254.7.7",)
+
+
+async def test_lan_addresses_of_a_machine_without_a_network_are_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ifaddr, "get_adapters", lambda: [adapter("lo", "127.0.0.1", "::1")])
+    assert await lan_addresses("::") == ()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "no-such-host.invalid"])
+async def test_lan_addresses_of_a_host_that_others_cannot_reach_are_none(host: str) -> None:
+    assert await lan_addresses(host) == ()
+
+
+async def test_lan_addresses_of_an_address_are_that_address() -> None:
+    assert await lan_addresses("192.0.2.7") == ("192.0.2.7",)
