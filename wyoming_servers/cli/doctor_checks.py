@@ -2,7 +2,6 @@
 
 import asyncio
 import ctypes.util
-import importlib.metadata
 import importlib.util
 import os
 import platform
@@ -27,12 +26,14 @@ from wyoming_servers.cli.wyoming_client import (
 )
 from wyoming_servers.config.errors import ConfigProblem
 from wyoming_servers.config.schema import Config
+from wyoming_servers.core.engine_info import all_engines
 from wyoming_servers.core.errors import UnauthorizedError
 from wyoming_servers.models.catalog import (
     Catalog,
     builtin_catalog,
 )
 from wyoming_servers.models.config_references import check_references
+from wyoming_servers.models.requirements import RequirementChecker, installed_version
 from wyoming_servers.models.store import ModelStore
 from wyoming_servers.wyoming.info import PROGRAM_NAME
 
@@ -124,29 +125,6 @@ class Finding:
     """What to do, where there is something to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class EngineLibraries:
-    """How an engine's libraries are found without importing them."""
-
-    modules: tuple[str, ...]
-    distribution: str
-    """The one whose version is worth telling."""
-    extra: str
-
-
-ENGINES: Final[Mapping[str, EngineLibraries]] = {
-    "faster-whisper": EngineLibraries(("faster_whisper",), "faster-whisper", "faster-whisper"),
-    "piper": EngineLibraries(("piper",), "piper-tts", "piper"),
-    "kokoro": EngineLibraries(("kokoro", "torch", "espeakng_loader"), "kokoro", "kokoro"),
-    "kokoro-onnx": EngineLibraries(
-        ("onnxruntime", "espeakng_loader"), "onnxruntime", "kokoro-onnx"
-    ),
-    "openwakeword": EngineLibraries(("pyopen_wakeword", "onnxruntime"), "pyopen-wakeword", "wake"),
-    "microwakeword": EngineLibraries(("pymicro_wakeword",), "pymicro-wakeword", "wake"),
-}
-"""The names of `engines.registry`, which this side of the pipe does not import."""
-
-
 def check_python() -> list[Finding]:
     """Whether this Python can run the server."""
     found = platform.python_version()
@@ -212,20 +190,21 @@ def check_models(config: Config, catalog: Catalog, needed: Iterable[str]) -> lis
 
 
 def check_engines(needed: Mapping[str, str]) -> list[Finding]:
-    """Which engines' libraries are installed; `needed` maps an engine to the model that asks."""
+    """Check which engines are installed; `needed` maps an engine to a model that needs it."""
+    checker = RequirementChecker()
     findings = []
-    for name, engine in ENGINES.items():
-        cure = f"pip install 'wyoming-conductor[{engine.extra}]'"
-        if all(importlib.util.find_spec(module) for module in engine.modules):
-            text = f"{name} {_version(engine.distribution)}".rstrip()
-            findings.append(Finding("engine", Level.OK, text))
-        elif name in needed:
-            text = f"{name} is not installed, and {needed[name]} needs it"
-            findings.append(Finding("engine", Level.BROKEN, text, cure))
+    for engine in all_engines():
+        if not engine.requirements:
+            continue
+        if not checker.missing(engine.name):
+            version = installed_version(engine.requirements[0])
+            findings.append(Finding("engine", Level.OK, f"{engine.name} {version}"))
+        elif engine.name in needed:
+            text = f"{engine.name} is not installed, and {needed[engine.name]} needs it"
+            findings.append(Finding("engine", Level.BROKEN, text, engine.install_command))
         else:
-            findings.append(
-                Finding("engine", Level.OK, f"{name} is not installed", f"{cure} adds it.")
-            )
+            text = f"{engine.name} is not installed"
+            findings.append(Finding("engine", Level.OK, text, f"{engine.install_command} adds it."))
     return findings
 
 
@@ -350,13 +329,6 @@ def _has_cublas() -> bool:
     if importlib.util.find_spec("nvidia") and importlib.util.find_spec("nvidia.cublas"):
         return True
     return (ctypes.util.find_library("cublas") or "").endswith(".12")
-
-
-def _version(distribution: str) -> str:
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return ""
 
 
 def _decode(value: str | bytes) -> str:

@@ -71,8 +71,6 @@ class AudioFormat:
         return int(seconds * self.rate) * self.frame_bytes
 
 
-_STREAMING_ENGINES: Final = frozenset({"piper"})
-
 SPEECH_FORMAT: Final = AudioFormat(rate=16_000)
 """What every engine that listens takes: 16 kHz, 16 bit, mono."""
 
@@ -113,7 +111,7 @@ class ModelSpec:
     """Such as `whisper/tiny.en`; the name people see and configure."""
     task: Task
     engine: str
-    """A name in `engines.registry`."""
+    """The name of an engine; `core.engine_info` describes it."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Role (`model`, `config`, `voices`) to absolute path."""
     description: str = ""
@@ -134,11 +132,8 @@ class ModelSpec:
     """Never evicted to make room for another."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Engine's own load options (`cpu_threads`, …)."""
+    streams_audio: bool = False
+    """Whether it sends the audio of a sentence before all of it is synthesized.
 
-    @property
-    def streams_audio(self) -> bool:
-        """Whether it begins to speak before all of a sentence is made.
-
-        The first words of a sentence need not be cut off then, to be heard early.
-        """
-        return self.engine in _STREAMING_ENGINES and self.placements[0].device == "cpu"
+    The first words of a sentence need not be cut off then, to be heard early.
+    """

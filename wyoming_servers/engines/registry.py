@@ -1,24 +1,10 @@
-"""Engine names and where their code is; text only, so that reading this loads no library."""
+"""Creates an engine by its name, in the worker process that runs it."""
 
-from collections.abc import Mapping
 from importlib import import_module
-from typing import Final
 
+from wyoming_servers.core.engine_info import find_engine
 from wyoming_servers.core.errors import LoadFailedError
 from wyoming_servers.engines.base import Engine
-
-ENGINES: Final[Mapping[str, str]] = {
-    "faster-whisper": "wyoming_servers.engines.whisper.engine:FasterWhisperEngine",
-    "piper": "wyoming_servers.engines.piper.engine:PiperEngine",
-    "kokoro": "wyoming_servers.engines.kokoro.engine_torch:KokoroEngine",
-    "kokoro-onnx": "wyoming_servers.engines.kokoro.engine_onnx:KokoroOnnxEngine",
-    "openwakeword": "wyoming_servers.engines.wake.openwakeword:OpenWakeWordEngine",
-    "microwakeword": "wyoming_servers.engines.wake.microwakeword:MicroWakeWordEngine",
-    "fake": "wyoming_servers.engines.fake:FakeEngine",
-}
-
-EXTRAS: Final[Mapping[str, str]] = {"openwakeword": "wake", "microwakeword": "wake"}
-"""What installs an engine's library, where that is not called like the engine."""
 
 
 def create(name: str) -> Engine:
@@ -26,14 +12,15 @@ def create(name: str) -> Engine:
 
     Raises LoadFailedError if the name is unknown or its library is not installed.
     """
-    if name not in ENGINES:
+    info = find_engine(name)
+    if info is None:
         raise LoadFailedError(f"There is no engine named {name!r}.")
-    module, _, attribute = ENGINES[name].partition(":")
+    module, _, attribute = info.module.partition(":")
     try:
         engine: Engine = getattr(import_module(module), attribute)()
     except ImportError as err:
         raise LoadFailedError(
             f"The library of engine {name!r} is not installed: {err}.",
-            hint=f"Install it with `pip install 'wyoming-conductor[{EXTRAS.get(name, name)}]'`.",
+            hint=f"Install it with `{info.install_command}`.",
         ) from err
     return engine

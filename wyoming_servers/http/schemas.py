@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pydantic import BaseModel, Field
 
 from wyoming_servers.core.domain import ModelState
+from wyoming_servers.core.engine_info import find_engine
 from wyoming_servers.core.errors import ModelMissingError
 from wyoming_servers.scheduling.interface import (
     DeviceStatus,
@@ -76,6 +77,9 @@ class ModelResponse(ModelStateResponse):
     offers: list[OfferResponse] = Field(description="Its voices or wake words.")
     device: str = Field(description="Where it is or will be: `cpu` or `cuda:N`.")
     compute_type: str
+    compute_types: list[str] = Field(
+        description="Values of `models.<id>.compute_type` that its engine supports, besides `auto`."
+    )
     memory_bytes: int = Field(description="Measured while loaded, else the estimate.")
     active_requests: int
     queued_requests: int
@@ -150,6 +154,7 @@ def model_response(
 ) -> ModelResponse:
     """Return everything about a model."""
     spec = status.spec
+    engine = find_engine(spec.engine)
     tally = traces.model_stats.get(spec.id) if traces else ModelStats()
     return ModelResponse(
         **model_state_response(status, snapshot).model_dump(),
@@ -171,6 +176,7 @@ def model_response(
         ],
         device=status.placement.device,
         compute_type=status.placement.compute_type,
+        compute_types=[] if engine is None else list(engine.compute_types),
         memory_bytes=status.memory_bytes,
         active_requests=status.leases,
         queued_requests=status.queued,

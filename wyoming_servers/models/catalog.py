@@ -1,5 +1,6 @@
 """Which models exist: typed entries, read from the manifests beside this module."""
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -14,10 +15,13 @@ from wyoming_servers.core.domain import (
     Offer,
     Task,
 )
+from wyoming_servers.core.engine_info import all_engines
 from wyoming_servers.core.errors import (
     InternalError,
     ModelMissingError,
 )
+
+_LOGGER: Final = logging.getLogger(__name__)
 
 MANIFESTS: Final = Path(__file__).parent / "manifests"
 
@@ -216,8 +220,19 @@ class Catalog:
 
 @cache
 def builtin_catalog() -> Catalog:
-    """Return the models this version knows. Reads the disk once."""
-    return read_catalog(MANIFESTS)
+    """Return the models of this package and of installed engine packages. Reads the disk once.
+
+    A package with a broken manifest is reported and left out.
+    """
+    catalog = read_catalog(MANIFESTS)
+    for engine in all_engines():
+        if engine.manifests is None:
+            continue
+        try:
+            catalog = Catalog([*catalog, *read_catalog(engine.manifests)])
+        except (InternalError, OSError, TypeError, ValueError, KeyError, yaml.YAMLError) as err:
+            _LOGGER.error("Cannot read the models of the engine %s: %s", engine.name, err)  # noqa: TRY400
+    return catalog
 
 
 def read_catalog(*folders: Path) -> Catalog:

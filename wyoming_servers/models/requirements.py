@@ -1,41 +1,46 @@
-"""What a voice needs beside its files: Python distributions, and data that they fetch apart.
+"""Checks whether what a model needs besides its files is installed.
 
-A need is written `fugashi`, or `unidic:unidic/dicdir/mecabrc` for a file below the folder that
-holds the distribution; ` or ` stands between alternatives.
+A requirement is written `fugashi` for a Python distribution, or `unidic:unidic/dicdir/mecabrc` for
+a file below the folder that contains the distribution. ` or ` separates alternatives.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from typing import Final
 
-ENGINE_REQUIREMENTS: Final[Mapping[str, tuple[str, ...]]] = {
-    "piper": ("piper-tts",),
-    "kokoro": ("kokoro", "torch", "espeakng-loader"),
-    "kokoro-onnx": ("onnxruntime or onnxruntime-gpu", "espeakng-loader"),
-}
-"""By engine: without these a voice that is here cannot be played."""
+from wyoming_servers.core.engine_info import find_engine
 
 
 class RequirementChecker:
-    """Looks each need up once; make a new one to look again. Blocks on the disk."""
+    """Checks each requirement once; create a new checker to look again. Blocks on the disk."""
 
     def __init__(self) -> None:
-        self._met: dict[str, bool] = {}
+        self._results: dict[str, bool] = {}
 
-    def missing(self, engine: str, needs: Iterable[str]) -> tuple[str, ...]:
-        """Return what a voice of an engine lacks here, as it is written; empty: nothing."""
-        wanted = (*ENGINE_REQUIREMENTS.get(engine, ()), *needs)
-        return tuple(need for need in wanted if not self._check(need))
+    def missing(self, engine: str, requirements: Iterable[str] = ()) -> tuple[str, ...]:
+        """Return which requirements of an engine, and which of `requirements`, are not met."""
+        info = find_engine(engine)
+        wanted = (*(info.requirements if info else ()), *requirements)
+        return tuple(requirement for requirement in wanted if not self._check(requirement))
 
-    def _check(self, need: str) -> bool:
-        if need not in self._met:
-            self._met[need] = any(map(_is_installed, need.split(" or ")))
-        return self._met[need]
+    def _check(self, requirement: str) -> bool:
+        if requirement not in self._results:
+            self._results[requirement] = any(map(_is_installed, requirement.split(" or ")))
+        return self._results[requirement]
 
 
-def _is_installed(need: str) -> bool:
-    package, _, file = need.partition(":")
+def installed_version(requirement: str) -> str:
+    """Return the version of the first alternative that is installed; empty if there is none."""
+    for alternative in requirement.split(" or "):
+        try:
+            return distribution(alternative.partition(":")[0]).version
+        except PackageNotFoundError:
+            continue
+    return ""
+
+
+def _is_installed(requirement: str) -> bool:
+    package, _, file = requirement.partition(":")
     try:
         found = distribution(package)
     except PackageNotFoundError:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from wyoming_servers.core.domain import Placement
+from wyoming_servers.core.engine_info import find_engine
 
 EnvironmentVariables = Mapping[str, str]
 
@@ -20,28 +21,13 @@ COMMON_VARIABLES: Final[EnvironmentVariables] = {
 }
 """For every worker."""
 
-ENGINE_VARIABLES: Final[Mapping[str, EnvironmentVariables]] = {
-    # CTranslate2 allocates and frees tens of MB for every layer. With glibc's defaults each of
-    # these is mapped and unmapped, at a million page faults an utterance; from one arena that
-    # is kept they cost nothing (encoding takes 0.65 to 0.7 of the time, for 8 to 35 MB more).
-    # One arena, because in secondary arenas large blocks are mapped whatever the threshold.
-    "faster-whisper": {
-        "MALLOC_ARENA_MAX": "1",
-        "MALLOC_MMAP_MAX_": "0",
-        "MALLOC_TRIM_THRESHOLD_": "8000000000",
-        "MALLOC_TOP_PAD_": "268435456",
-        # Numpy's only matrix product here is that of the features, a small one: with several BLAS
-        # threads it takes 14 ms of CPU time for two seconds of audio, with one half a millisecond.
-        "OPENBLAS_NUM_THREADS": "1",
-    },
-}
-"""Additions by engine. A launcher can be given more of them, such as OMP_NUM_THREADS."""
-
 
 def worker_environment(
     engine: str, placement: Placement, more: Mapping[str, EnvironmentVariables] | None = None
 ) -> dict[str, str]:
-    """Return the whole environment of a worker; it inherits ours, and later rows win.
+    """Return the whole environment of a worker: ours, the common variables, the engine's, `more`.
+
+    `more` has additional variables by engine, such as OMP_NUM_THREADS.
 
     On a GPU, devices are numbered as NVML numbers them, and the CUDA libraries that were
     installed as Python packages are found. On the CPU no GPU can be seen, so that no library
@@ -49,7 +35,8 @@ def worker_environment(
     """
     result = dict(os.environ)
     result |= COMMON_VARIABLES
-    result |= ENGINE_VARIABLES.get(engine, {})
+    if (info := find_engine(engine)) is not None:
+        result |= info.environment
     if placement.device.startswith("cuda"):
         result["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
         result["LD_LIBRARY_PATH"] = _join_paths(

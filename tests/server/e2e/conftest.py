@@ -198,6 +198,7 @@ def _start_servers(folder: Path) -> Iterator[StartServer]:
     def start(**settings: object) -> Server:
         number = len(servers)
         data_dir = Path(str(settings.pop("data_dir", folder / f"data-{number}")))
+        python = str(settings.pop("python", sys.executable))
         log = folder / f"server-{number}.log"
         fixed = {
             "host": "127.0.0.1",
@@ -209,7 +210,7 @@ def _start_servers(folder: Path) -> Iterator[StartServer]:
             "discovery.zeroconf": "false",
         }
         given = {name.replace("__", "."): value for name, value in settings.items()}
-        command = [sys.executable, "-m", "wyoming_servers", "serve", "--data-dir", str(data_dir)]
+        command = [python, "-m", "wyoming_servers", "serve", "--data-dir", str(data_dir)]
         for name, value in (fixed | given).items():
             command += ["--set", f"{name}={value}"]
         environment = {**os.environ, "NO_COLOR": "1"}

@@ -7,11 +7,12 @@ import pytest
 from pydantic import ValidationError
 
 from wyoming_servers.core.domain import Task
+from wyoming_servers.core.engine_info import EngineInfo, find_engine
 from wyoming_servers.core.errors import (
     InternalError,
     ModelMissingError,
 )
-from wyoming_servers.engines.registry import ENGINES
+from wyoming_servers.models import catalog as catalog_module
 from wyoming_servers.models.catalog import (
     Catalog,
     ModelEntry,
@@ -31,7 +32,7 @@ def test_the_embedded_models_and_the_usual_ones_are_known() -> None:
 
 @pytest.mark.parametrize("entry", builtin_catalog(), ids=lambda entry: entry.id)
 def test_every_entry_is_complete(entry: ModelEntry) -> None:
-    assert entry.engine in ENGINES
+    assert find_engine(entry.engine) is not None
     assert entry.languages
     assert entry.memory
     assert entry.title
@@ -109,3 +110,27 @@ def test_more_manifests_can_be_read_from_other_folders(tmp_path: Path) -> None:
     )
     entry = read_catalog(tmp_path).get("mine/one")
     assert (entry.memory_bytes("default"), entry.memory_bytes("other")) == (2**30, 2**30)
+
+
+def test_catalog_contains_the_models_of_an_engine_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    good, broken, double = (tmp_path / name for name in ("good", "broken", "double"))
+    model = (catalog_module.MANIFESTS / "piper.yaml").read_text()
+    for folder, text in (
+        (good, model.replace("piper/", "acme/")),
+        (broken, "models: [{id: 1}]"),
+        (double, model),
+    ):
+        folder.mkdir()
+        (folder / "models.yaml").write_text(text)
+    engines = [EngineInfo(path.name, manifests=path) for path in (broken, good, double)]
+    monkeypatch.setattr(catalog_module, "all_engines", lambda: (EngineInfo("none"), *engines))
+    catalog = builtin_catalog.__wrapped__()
+    assert "acme/en_US-joe-medium" in catalog
+    assert "piper/en_US-joe-medium" in catalog
+    messages = [record.getMessage() for record in caplog.records]
+    assert [message.split(":")[0] for message in messages] == [
+        "Cannot read the models of the engine broken",
+        "Cannot read the models of the engine double",
+    ]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from wyoming_servers.core.engine_info import EngineInfo
 from wyoming_servers.models.requirements import RequirementChecker
 
 
@@ -37,8 +38,8 @@ def test_what_is_not_installed_is_named(need: str) -> None:
 
 
 def test_an_engine_needs_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    engines = {"speaker": ("no-such-engine",)}
-    monkeypatch.setattr("wyoming_servers.models.requirements.ENGINE_REQUIREMENTS", engines)
+    engine = EngineInfo("speaker", requirements=("no-such-engine",))
+    monkeypatch.setattr("wyoming_servers.models.requirements.find_engine", lambda _: engine)
     assert RequirementChecker().missing("speaker", ["no-such-reader"]) == (
         "no-such-engine",
         "no-such-reader",

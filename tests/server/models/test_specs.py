@@ -13,6 +13,7 @@ from wyoming_servers.core.domain import (
     Placement,
     Task,
 )
+from wyoming_servers.core.engine_info import EngineInfo, find_engine
 from wyoming_servers.models.catalog import (
     Catalog,
     ModelEntry,
@@ -29,7 +30,9 @@ Describe = Callable[..., ModelEntry]
 
 
 def ways(engine: str, gpus: tuple[str, ...] = (), **settings: Any) -> list[str]:
-    return [str(place) for place in placements(engine, ModelSection(**settings), gpus)]
+    info = find_engine(engine)
+    assert info is not None
+    return [str(place) for place in placements(info, ModelSection(**settings), gpus)]
 
 
 WHISPER_GPU = ["cuda:0/float16", "cuda:0/int8_float16"]
@@ -66,7 +69,7 @@ def test_where_a_model_may_run(
 @pytest.fixture(autouse=True)
 def every_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whichever are installed here: all are."""
-    monkeypatch.setattr("wyoming_servers.models.requirements.ENGINE_REQUIREMENTS", {})
+    monkeypatch.setattr("wyoming_servers.models.requirements.find_engine", EngineInfo)
 
 
 @pytest.fixture
@@ -132,9 +135,8 @@ def test_voices_that_cannot_be_played_are_not_offered(
     assert [offer.name for offer in model_specs(Config(), store)["piper/joe"].offers] == [
         "en_US-joe"
     ]
-    monkeypatch.setattr(
-        "wyoming_servers.models.requirements.ENGINE_REQUIREMENTS", {"piper": ("no-such-engine",)}
-    )
+    engine = EngineInfo("piper", requirements=("no-such-engine",))
+    monkeypatch.setattr("wyoming_servers.models.requirements.find_engine", lambda _: engine)
     assert model_specs(Config(), store)["piper/joe"].offers == ()
 
 

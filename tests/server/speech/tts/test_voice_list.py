@@ -6,6 +6,7 @@ from wyoming_servers.core.domain import (
     ModelSpec,
     Task,
 )
+from wyoming_servers.core.engine_info import EngineInfo
 from wyoming_servers.models.catalog import ModelEntry
 from wyoming_servers.speech.tts.voices import VoiceRegistry, list_voices
 
@@ -66,9 +67,8 @@ def test_what_a_voice_of_an_installed_model_lacks_is_named() -> None:
 def test_an_installed_model_without_its_engine_needs_the_engine_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(
-        "wyoming_servers.models.requirements.ENGINE_REQUIREMENTS", {"fake": ("no-such-engine",)}
-    )
+    engine = EngineInfo("fake", requirements=("no-such-engine",))
+    monkeypatch.setattr("wyoming_servers.models.requirements.find_engine", lambda _: engine)
     book = VoiceRegistry({OTHER.id: spec(OTHER)}, "en_US-joe")
     (voice,) = list_voices([OTHER], book)
     assert voice.needs == ("no-such-engine",)
