@@ -70,7 +70,7 @@ _OPTIONS: Final = "models.whisper/base.options"
 _TWO_THREADS: Final = f"{_OPTIONS}.cpu_threads=2"
 
 ABLATIONS: Final[dict[str, tuple[tuple[str, ...], dict[str, Any]]]] = {
-    "speculation": (("asr.speculation=false",), {}),
+    "speculation": (("asr.speculative_transcription=false",), {}),
     "short window": ((f"{_OPTIONS}.short_window=false",), {}),
     "one thread for each utterance (two in one step)": ((_TWO_THREADS,), {"at_once": 1}),
     "the same, nor two in one step": ((_TWO_THREADS, f"{_OPTIONS}.batch=1"), {"at_once": 1}),

@@ -54,7 +54,7 @@ class Scenario:
             {
                 "asr": {"model": first[Task.ASR].id, "language": "en"},
                 "tts": {"voice": first[Task.TTS].offers[0].name},
-                "limits": {"request": limit},
+                "limits": {"request_timeout": limit},
             }
         )
 

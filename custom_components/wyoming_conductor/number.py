@@ -57,7 +57,7 @@ SETTINGS: tuple[SettingNumberDescription, ...] = (
         native_max_value=5,
         native_step=0.1,
         native_unit_of_measurement=UnitOfTime.SECONDS,
-        path=("asr", "silence"),
+        path=("asr", "end_silence"),
     ),
     SettingNumberDescription(
         key="wake_threshold",

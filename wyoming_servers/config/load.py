@@ -258,7 +258,7 @@ def _sources_by_key(config: Config, merged: ConfigLayer) -> dict[str, str]:
     paths = [path for path, _ in key_tree().walk() if WILDCARD not in path]
     chosen: dict[ConfigPath, Iterable[str]] = {
         ("models",): config.models,
-        ("wake", "words"): config.wake.words,
+        ("wake", "word_settings"): config.wake.word_settings,
     }
     for section, names in chosen.items():
         size = len(section) + 1

@@ -37,7 +37,7 @@ LIVE: Final[dict[str, Any]] = {"applies": Applies.LIVE}
 
 
 class Section(BaseModel):
-    """Base of all sections: unknown keys are faults, values never change after loading."""
+    """Base of all sections: unknown keys are errors, values never change after loading."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False
@@ -45,83 +45,106 @@ class Section(BaseModel):
 
 
 class AsrSection(Section):
-    """Speech to text."""
+    """Speech-to-text."""
 
     enabled: bool = Field(True, description="Serve speech-to-text.")
     port: Port = Field(10_300, description="Wyoming port.")
-    model: str = Field("whisper/base", description="Model id, as `models list` shows it.")
+    model: str = Field(
+        "whisper/base", description="Id of the default model, as `models list` prints it."
+    )
     language: str = Field(
-        "auto", description="Language when the client names none: a code such as `en`, or `auto`."
+        "auto",
+        description="Language of clients that send none: a code such as `en`, or `auto` to detect "
+        "it.",
     )
     languages: list[str] = Field(
         default_factory=list,
-        description="Languages that `auto` chooses from; empty: all that the model knows.",
+        description="Languages that `auto` chooses from. Empty: every language of the model.",
         examples=[["en", "de"]],
     )
     extra_ports: dict[str, Port] = Field(
         default_factory=dict,
         description=(
-            "Wyoming ports beside `port`, each for one model id: Home Assistant uses the first "
-            "model of a port."
+            "Additional Wyoming ports, each for one model id. Home Assistant uses the first model "
+            "of a port."
         ),
         examples=[{"whisper/tiny.en": 10_301}],
     )
     beam_size: int = Field(
-        1, ge=1, le=10, description="Whisper's beam width; 5 is slower, rarely better."
+        1,
+        ge=1,
+        le=10,
+        description="Beam size of Whisper's decoder. 5 is slower and rarely more accurate.",
     )
-    initial_prompt: str = Field("", description="Text that biases spelling, such as names.")
+    initial_prompt: str = Field(
+        "", description="Text that biases the spelling, such as a list of names."
+    )
     turn_detection: bool = Field(
         True,
-        description="End the utterance here instead of waiting for the client's audio-stop.",
+        description="Detect the end of the utterance on the server instead of waiting for the "
+        "client's audio-stop.",
     )
-    silence: Duration = Field(
-        0.7, ge=0.1, le=5, description="Silence after speech that ends a turn, in seconds."
+    end_silence: Duration = Field(
+        0.7, ge=0.1, le=5, description="Silence after speech that ends the utterance, in seconds."
     )
-    silence_min: Duration = Field(
-        0.3, ge=0.1, le=5, description="The same after a complete sentence, in seconds."
+    end_silence_complete: Duration = Field(
+        0.3,
+        ge=0.1,
+        le=5,
+        description="Silence that ends an utterance whose text is a complete sentence, in seconds.",
     )
-    silence_max: Duration = Field(
+    end_silence_incomplete: Duration = Field(
         1.2,
         ge=0.1,
         le=10,
-        description="The same after half a sentence, or of a slow speaker, in seconds.",
+        description="Silence that ends an utterance whose text is an incomplete sentence, or whose "
+        "speaker pauses often, in seconds.",
     )
-    speculation: bool = Field(
-        True, description="Transcribe at each pause already, while the model has nothing to do."
+    speculative_transcription: bool = Field(
+        True,
+        description="Start to transcribe at every pause while the model is idle, so that the "
+        "transcript is ready sooner if the utterance has ended.",
     )
-    partials: bool = Field(
+    partial_transcripts: bool = Field(
         False,
         description=(
-            "Transcribe during speech too, when the machine is idle, for clients that show it; "
-            "costs CPU, and words that were sent stay as they are."
+            "Send partial transcripts during speech to clients that support them, while the "
+            "machine is idle. Uses more CPU time; words that were sent are not changed later."
         ),
     )
     no_speech_timeout: Duration = Field(
-        10.0, ge=1, le=120, description="Give up when nobody speaks for this long, in seconds."
+        10.0, ge=1, le=120, description="End an utterance without speech after this many seconds."
     )
     max_utterance: Duration = Field(
-        30.0, ge=1, le=600, description="Longest utterance that is kept, in seconds of audio."
+        30.0, ge=1, le=600, description="Longest utterance, in seconds of audio."
     )
 
 
 class PhraseCacheSection(Section):
-    """Audio of phrases that were spoken before."""
+    """Cache of synthesized phrases."""
 
-    enabled: bool = Field(True, description="Keep them; a repeated phrase is then there at once.")
-    memory: Size = Field(32 * 1024**2, ge=0, description="Held in memory, in bytes.")
-    disk: Size = Field(256 * 1024**2, ge=0, description="Held in <data_dir>/cache, in bytes.")
+    enabled: bool = Field(
+        True, description="Cache synthesized phrases; a repeated phrase is played at once."
+    )
+    memory: Size = Field(32 * 1024**2, ge=0, description="Size of the cache in memory, in bytes.")
+    disk: Size = Field(
+        256 * 1024**2, ge=0, description="Size of the cache in <data_dir>/cache, in bytes."
+    )
 
 
 class TtsSection(Section):
-    """Text to speech."""
+    """Text-to-speech."""
 
     enabled: bool = Field(True, description="Serve text-to-speech.")
     port: Port = Field(10_200, description="Wyoming port.")
-    voice: str = Field("en_US-joe-medium", description="Voice when the client names none.")
-    speed: float = Field(1.0, ge=0.5, le=2.0, description="1.0 is the voice's own pace.")
+    voice: str = Field("en_US-joe-medium", description="Voice of clients that name none.")
+    speed: float = Field(
+        1.0, ge=0.5, le=2.0, description="Speaking rate; 1.0 is the voice's normal rate."
+    )
     presets: list[str] = Field(
         default_factory=list,
-        description="More voices: paces (`name@slow`, `name@1.2`), mixes (`a*0.7+b*0.3`).",
+        description="Additional voices: another rate (`name@slow`, `name@1.2`) or a mix of voices "
+        "(`a*0.7+b*0.3`).",
         examples=[["en_US-joe-medium@slow"]],
     )
     sentence_silence: Duration = Field(
@@ -134,201 +157,235 @@ class TtsSection(Section):
 
 
 class WakeWordSection(Section):
-    """Settings of one wake word, under its name."""
+    """Settings of one wake word; the key is its name."""
 
     threshold: float | None = Field(
-        None, gt=0, lt=1, description="Instead of wake.threshold, for this word."
+        None, gt=0, lt=1, description="Overrides wake.threshold for this wake word."
     )
     trigger_level: int | None = Field(
-        None, ge=1, le=20, description="Instead of wake.trigger_level, for this word."
+        None, ge=1, le=20, description="Overrides wake.trigger_level for this wake word."
     )
     engine: Literal["auto", "openwakeword", "microwakeword"] = Field(
-        "auto", description="Which engine hears it, where both know a word of this name."
+        "auto", description="Engine to use if both engines have a wake word of this name."
     )
 
 
 class WakeSection(Section):
-    """Wake words."""
+    """Wake word detection."""
 
-    enabled: bool = Field(True, description="Serve wake words.")
+    enabled: bool = Field(True, description="Serve wake word detection.")
     port: Port = Field(10_400, description="Wyoming port.")
-    models: list[str] = Field(
-        default_factory=list, description="Words to offer; empty offers all that are installed."
+    words: list[str] = Field(
+        default_factory=list,
+        description="Names of the wake words to offer. Empty: all that are installed.",
     )
     threshold: float = Field(
-        0.5, gt=0, lt=1, description="Score from which a frame counts as the word."
+        0.5, gt=0, lt=1, description="Score from which a frame counts as the wake word."
     )
     trigger_level: int = Field(
-        1, ge=1, le=20, description="Consecutive frames over the threshold that make a detection."
+        1, ge=1, le=20, description="Consecutive frames above the threshold that trigger."
     )
     refractory: Duration = Field(
-        2.0, ge=0, le=30, description="Seconds a word stays silent after a detection."
+        2.0,
+        ge=0,
+        le=30,
+        description="Seconds after a detection in which the same wake word is not detected again.",
     )
     vad: bool = Field(
-        True, description="Compute only while somebody may be speaking; a quiet room costs nothing."
+        True,
+        description="Run the wake word models only during possible speech, so that silence uses "
+        "almost no CPU time.",
     )
     models_dir: Path | None = Field(
         None,
-        description="Folder with your own words (.tflite, .onnx); default: <data_dir>/wake-words.",
+        description="Folder with your own wake word models (.tflite, .onnx). Default: "
+        "<data_dir>/wake-words.",
     )
-    arbitration: Duration = Field(
+    arbitration_window: Duration = Field(
         0.0,
         ge=0,
         le=10,
         description=(
-            "Seconds in which only the first of several satellites that hear a word is told; 0: "
-            "all are, and Home Assistant takes the first."
+            "Seconds in which only the first of several satellites that detect the same wake word "
+            "is notified. 0 notifies all; Home Assistant then uses the first."
         ),
     )
-    words: dict[str, WakeWordSection] = Field(
+    word_settings: dict[str, WakeWordSection] = Field(
         default_factory=dict, description="Settings per wake word.", examples=["hey_jarvis"]
     )
 
 
 class ApiSection(Section):
-    """The HTTP API."""
+    """HTTP API."""
 
     enabled: bool = Field(True, description="Serve the HTTP API.")
     port: Port = Field(10_380, description="HTTP port.")
     auth: Literal["token", "none"] = Field(
         "token",
-        description="`token` asks for the bearer token in <data_dir>/api-token; `none` is open.",
+        description="`token` requires the bearer token in <data_dir>/api-token; `none` lets every "
+        "client in.",
     )
-    hosts: list[str] = Field(
+    allowed_hosts: list[str] = Field(
         default_factory=list,
-        description="Further host names the API is reached under, such as behind a proxy.",
+        description="Additional host names under which clients reach the API, such as the name of "
+        "a reverse proxy.",
     )
-    origins: list[str] = Field(
+    cors_origins: list[str] = Field(
         default_factory=list,
-        description="Web pages that may use the API, such as `https://example.com` (CORS).",
+        description="Web origins that may call the API (CORS), such as `https://example.com`.",
     )
 
 
 class JobsSection(Section):
-    """Long recordings sent over HTTP."""
+    """Background jobs: recordings to transcribe and texts to speak, sent over HTTP."""
 
-    keep: Duration = Field(
-        604_800.0, ge=0, description="Ended jobs are kept for this long, in seconds."
+    retention: Duration = Field(
+        604_800.0, ge=0, description="Seconds to keep finished jobs and their files."
     )
-    max_upload: Size = Field(4 * 1024**3, ge=1_048_576, description="Largest recording, in bytes.")
+    max_upload: Size = Field(
+        4 * 1024**3, ge=1_048_576, description="Largest recording to accept, in bytes."
+    )
     quota: Size = Field(
         16 * 1024**3,
         ge=1_048_576,
-        description="All recordings that wait, and all speech that was made, in bytes each.",
+        description="Disk space for recordings that wait, and the same again for synthesized "
+        "audio, in bytes.",
     )
-    queue: int = Field(256, ge=1, le=100_000, description="Jobs that may wait; then BUSY.")
+    max_queued: int = Field(
+        256, ge=1, le=100_000, description="Jobs that may wait; more are refused with BUSY."
+    )
 
 
 class WebhooksSection(Section):
-    """Addresses that are told when a job ends or a model comes and goes."""
+    """Webhooks: notifications when a job ends or a model is loaded or unloaded."""
 
-    allow: list[str] = Field(
+    allowed_targets: list[str] = Field(
         default_factory=lambda: ["public"],
-        description="Where to: `public` is the internet; hosts and networks at home by name.",
+        description="Hosts and networks that may be called. `public` allows the whole internet; "
+        "name hosts and networks of your home one by one.",
     )
     timeout: Duration = Field(
-        10.0,
-        ge=1,
-        le=60,
-        description="Time an address has to answer, in seconds.",
+        10.0, ge=1, le=60, description="Seconds to wait for the response of a webhook."
     )
 
 
 class DiscoverySection(Section):
-    """Being found on the network."""
+    """Discovery on the local network."""
 
-    zeroconf: bool = Field(True, description="Announce the servers so that Home Assistant asks.")
-    name: str = Field("", description="Name of this machine in announcements; empty: host name.")
+    zeroconf: bool = Field(
+        True,
+        description="Advertise the servers with zeroconf so that Home Assistant discovers them.",
+    )
+    name: str = Field(
+        "", description="Name of this machine in the advertisements. Empty: the host name."
+    )
 
 
 class LimitsSection(Section):
-    """Bounds that keep one client from harming the others."""
+    """Limits that protect clients from each other."""
 
-    connections: int = Field(256, ge=1, le=10_000, description="Open connections per port.")
+    max_connections: int = Field(
+        256, ge=1, le=10_000, description="Open connections per port; more are refused."
+    )
     event_bytes: Size = Field(
-        4 * 1024 * 1024, ge=65_536, description="Largest event (header, data and payload each)."
+        4 * 1024 * 1024,
+        ge=65_536,
+        description="Largest Wyoming event: header, data and payload each, in bytes.",
     )
-    idle: Duration = Field(
-        300.0, ge=1, description="Close a connection that sends nothing for this long, in seconds."
+    idle_timeout: Duration = Field(
+        300.0, ge=1, description="Seconds without data after which a connection is closed."
     )
-    rate: float = Field(
+    max_requests_per_second: float = Field(
         100.0, ge=1, le=100_000, description="HTTP requests per second and client address."
     )
-    request: Duration = Field(
-        60.0, ge=1, description="A request is answered or failed after this long, in seconds."
+    request_timeout: Duration = Field(
+        60.0, ge=1, description="Seconds after which a request fails that was not answered."
     )
-    load: Duration = Field(
-        120.0, ge=1, description="A model that is not ready after this long failed, in seconds."
+    load_timeout: Duration = Field(
+        120.0, ge=1, description="Seconds after which loading a model fails."
     )
-    queue: int = Field(64, ge=1, description="Requests that may wait for a model; then BUSY.")
+    max_queued_requests: int = Field(
+        64, ge=1, description="Requests that may wait for one model; more are refused with BUSY."
+    )
     shutdown_grace: Duration = Field(
-        10.0, ge=0, le=300, description="Time running requests get to end at shutdown, in seconds."
+        10.0, ge=0, le=300, description="Seconds that running requests get to finish at shutdown."
     )
 
 
 class MemorySection(Section):
-    """How much memory models may hold."""
+    """Memory for models."""
 
     budget: str = Field(
         "90%",
-        description="For models, per device: bytes (`4GiB`) or a share of the device (`90%`).",
+        description="Memory for models, per device: bytes (`4GiB`) or a share of the device "
+        "(`90%`).",
     )
     reserve: Size = Field(
-        256 * 1024 * 1024, ge=0, description="Always left free for others, per device."
+        256 * 1024 * 1024,
+        ge=0,
+        description="Memory to keep free for other programs, per device, in bytes.",
     )
 
 
 class DownloadsSection(Section):
-    """Where models are pulled from."""
+    """Model downloads."""
 
-    offline: bool = Field(False, description="Never use the network; installed models still work.")
+    offline: bool = Field(
+        False, description="Never use the network. Installed models work as usual."
+    )
     endpoint: str = Field(
         "https://huggingface.co",
         pattern=r"^https?://\S+$",
         examples=["https://huggingface.co", "https://hf-mirror.com"],
-        description="Address of Hugging Face or of a mirror of it (HF_ENDPOINT sets it too).",
+        description="Address of Hugging Face or of a mirror; the environment variable HF_ENDPOINT "
+        "sets it too.",
     )
     quota: Size = Field(
         0,
         ge=0,
-        description="Bytes that models may take; the least recently used go first. 0: no limit.",
+        description="Disk space for models, in bytes. The least recently used models are deleted "
+        "first. 0: no limit.",
     )
 
 
 class LogSection(Section):
-    """The log."""
+    """Logging."""
 
     level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Lowest severity to log.", json_schema_extra=LIVE
     )
-    format: Literal["text", "json"] = Field("text", description="`json` writes a line per object.")
+    format: Literal["text", "json"] = Field(
+        "text", description="`text`, or `json` for one JSON object per line."
+    )
 
 
 class TelemetrySection(Section):
-    """Where traces go beside this server's own addresses."""
+    """Export of traces."""
 
     otlp_endpoint: str = Field(
         "",
         pattern=r"^(https?://\S+)?$",
         examples=["http://localhost:4318"],
-        description="OpenTelemetry collector that takes traces over HTTP; empty: none.",
+        description="OpenTelemetry collector that receives traces over OTLP/HTTP. Empty: none.",
     )
 
 
 class ModelSection(Section):
-    """Settings of one model, under its id."""
+    """Settings of one model; the key is its id."""
 
     device: str = Field(
         "auto",
         pattern=r"^(auto|cpu|cuda(:\d+)?)$",
         examples=["auto", "cpu", "cuda:0"],
-        description="`auto`, `cpu` or `cuda:N`.",
+        description="Device to run on: `auto`, `cpu` or `cuda:N`.",
     )
     compute_type: str = Field(
-        "auto", description="The engine's own name: `int8`, `float16`, `int8_float16`, `float32`."
+        "auto",
+        description="Compute type in the engine's terms: `int8`, `float16`, `int8_float16`, "
+        "`float32`.",
     )
     cpu_fallback: bool = Field(
-        True, description="Let the CPU serve while the GPU has no room or is lost."
+        True, description="Run on the CPU while the GPU has no free memory or is unavailable."
     )
     keep_alive: Duration | None = Field(
         None,
@@ -342,7 +399,7 @@ class ModelSection(Section):
     )
     options: dict[str, int | float | str | bool] = Field(
         default_factory=dict,
-        description="The engine's own load options, such as `cpu_threads`.",
+        description="Load options of the engine, such as `cpu_threads`.",
         examples=[{"cpu_threads": 4}],
     )
 
@@ -352,11 +409,11 @@ class Config(Section):
 
     data_dir: Path = Field(
         Path("~/.local/share/wyoming-conductor"),
-        description="Where models, caches and state are kept.",
+        description="Folder for models, caches and state.",
     )
     host: str = Field(
         "0.0.0.0",  # noqa: S104  (Home Assistant usually runs on another machine)
-        description="Address to listen on; 127.0.0.1 for this machine only.",
+        description="Address to listen on; 127.0.0.1 accepts only clients on this machine.",
     )
     asr: AsrSection = AsrSection()
     tts: TtsSection = TtsSection()
@@ -377,8 +434,33 @@ class Config(Section):
         json_schema_extra=LIVE,
     )
     preload: bool | list[str] = Field(
-        True, description="Load at start: true for the models served by default, or a list of ids."
+        True,
+        description="Models to load at start: true for the default models of all services, or a "
+        "list of model ids.",
     )
     models: dict[str, ModelSection] = Field(
         default_factory=dict, description="Settings per model id.", examples=["whisper/base"]
     )
+
+
+RENAMED_KEYS: Final[dict[tuple[str, ...], tuple[str, ...]]] = {
+    ("asr", "silence"): ("asr", "end_silence"),
+    ("asr", "silence_min"): ("asr", "end_silence_complete"),
+    ("asr", "silence_max"): ("asr", "end_silence_incomplete"),
+    ("asr", "speculation"): ("asr", "speculative_transcription"),
+    ("asr", "partials"): ("asr", "partial_transcripts"),
+    ("wake", "models"): ("wake", "words"),
+    ("wake", "arbitration"): ("wake", "arbitration_window"),
+    ("api", "hosts"): ("api", "allowed_hosts"),
+    ("api", "origins"): ("api", "cors_origins"),
+    ("jobs", "keep"): ("jobs", "retention"),
+    ("jobs", "queue"): ("jobs", "max_queued"),
+    ("webhooks", "allow"): ("webhooks", "allowed_targets"),
+    ("limits", "connections"): ("limits", "max_connections"),
+    ("limits", "idle"): ("limits", "idle_timeout"),
+    ("limits", "rate"): ("limits", "max_requests_per_second"),
+    ("limits", "request"): ("limits", "request_timeout"),
+    ("limits", "load"): ("limits", "load_timeout"),
+    ("limits", "queue"): ("limits", "max_queued_requests"),
+}
+"""Former names of keys. They are not accepted; the error message names the new key."""

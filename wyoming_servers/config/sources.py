@@ -17,6 +17,7 @@ from wyoming_servers.config.key_tree import (
     section_maps,
     value_maps,
 )
+from wyoming_servers.config.schema import RENAMED_KEYS
 from wyoming_servers.config.yaml_document import (
     YamlNode,
     parse_yaml_value,
@@ -88,12 +89,12 @@ def parse_assignment(
 
 
 def parse_path(text: str) -> ConfigPath:
-    """Split a dotted path; a model's id and a word's name may hold dots themselves.
+    """Split a dotted path. Names of models and wake words may contain dots themselves.
 
-    Under `models.` and `wake.words.` the longest end that names settings is taken as such and the
-    rest is the name: `models.whisper/tiny.en.pinned` is (models, whisper/tiny.en, pinned). Under
-    `asr.extra_ports.` all the rest is the name. An unknown path is split at its dots, so that its
-    fault can be named.
+    Below `models.` and `wake.word_settings.` the longest suffix that is a key is split off, and the
+    rest is the name: `models.whisper/tiny.en.pinned` is (models, whisper/tiny.en, pinned). Below
+    `asr.extra_ports.` the whole rest is the name. An unknown path is split at its dots, so that the
+    error can name it.
     """
     for section in value_maps():
         if text.startswith(start := f"{dotted_path(section)}."):
@@ -166,6 +167,9 @@ def _value_for(node: YamlNode, key: ConfigKey) -> Any:
 
 
 def _shape_problem(node: YamlNode, key: ConfigKey, path: ConfigPath) -> ConfigProblem | None:
+    if node.children is not None and path == ("wake", "words"):
+        message = "is a list of wake words; the settings of a word are in `wake.word_settings`."
+        return ConfigProblem(dotted_path(path), message, "wake.word_settings", node.where)
     if node.children is not None:
         message = f"holds a value, not further keys. It must be {key.constraint}."
         return ConfigProblem(dotted_path(path), message, where=node.where)
@@ -195,6 +199,9 @@ def _not_a_section_problem(node: YamlNode, branch: ConfigGroup, path: ConfigPath
 def _unknown_key_problem(
     name: str, path: ConfigPath, branch: ConfigGroup, where: str
 ) -> ConfigProblem:
+    if renamed := RENAMED_KEYS.get((*path, name)):
+        new = dotted_path(renamed)
+        return ConfigProblem(dotted_path((*path, name)), f"was renamed to `{new}`.", new, where)
     near = nearest_match(name, branch.children)
     meant = dotted_path((*path, near)) if near else _key_in_other_section(name)
     message = f"is not a key. {'Here' if path else 'At the top'} are {_list_keys(branch)}."
@@ -243,7 +250,7 @@ def nest_values(layer: Mapping[ConfigPath, SourcedValue]) -> dict[str, Any]:
 # Dots and underscores of a path become underscores. A model's settings are written with double
 # underscores, `WYOMING_CONDUCTOR_MODELS__WHISPER_TINY_EN__KEEP_ALIVE`, where the id is either as it
 # is or in capitals with an underscore for whatever a shell cannot have in a name. A wake word's are
-# `WYOMING_CONDUCTOR_WAKE_WORDS__HEY_JARVIS__THRESHOLD`, where capitals stand for small letters.
+# `WYOMING_CONDUCTOR_WAKE_WORD_SETTINGS__HEY_JARVIS__THRESHOLD`; capitals stand for small letters.
 # Names with plain values are written as YAML:
 # `WYOMING_CONDUCTOR_ASR_EXTRA_PORTS={whisper/tiny: 1}`.
 
@@ -254,7 +261,7 @@ VARIABLE_ALIASES: Final[Mapping[str, ConfigPath]] = {"HF_ENDPOINT": ("downloads"
 
 _UNSAFE_IN_SHELL: Final = re.compile(r"[^A-Z0-9]+")
 _MODELS_PREFIX: Final = "MODELS__"
-_WAKE_WORDS_PREFIX: Final = "WAKE_WORDS__"
+_WAKE_WORDS_PREFIX: Final = "WAKE_WORD_SETTINGS__"
 
 
 def variable_name(path: ConfigPath) -> str:
@@ -263,7 +270,7 @@ def variable_name(path: ConfigPath) -> str:
         model, field, *rest = path[1:]
         names = [_UNSAFE_IN_SHELL.sub("_", model.upper()), field.upper(), *rest]
         return VARIABLE_PREFIX + _MODELS_PREFIX + "__".join(names)
-    if path[:2] == ("wake", "words"):
+    if path[:2] == ("wake", "word_settings"):
         return VARIABLE_PREFIX + _WAKE_WORDS_PREFIX + "__".join(path[2:]).upper()
     return VARIABLE_PREFIX + "_".join(path).upper()
 
@@ -278,9 +285,13 @@ def collect_environment(
             layer |= parse_assignment(path, environ[name].strip(), name, "environment", faults)
     paths = [path for path, _ in key_tree().walk() if WILDCARD not in path]
     keys = {variable_name(path): path for path in (*paths, *value_maps())}
+    renamed = {variable_name(old): variable_name(new) for old, new in RENAMED_KEYS.items()}
     for name in sorted(name for name in environ if name.startswith(VARIABLE_PREFIX)):
         found = keys.get(name) or _wake_word_path(name) or _model_path(name, model_ids, faults)
-        if found is None:
+        if found is None and name in renamed:
+            message = f"was renamed to {renamed[name]}."
+            faults.append(ConfigProblem(name, message, renamed[name], "environment"))
+        elif found is None:
             near = nearest_match(name, keys)
             message = f"is not a setting. Variables that begin with {VARIABLE_PREFIX} name a key."
             faults.append(ConfigProblem(name, message, near, "environment"))
@@ -290,12 +301,12 @@ def collect_environment(
 
 
 def _wake_word_path(name: str) -> ConfigPath | None:
-    """Return the path a `WAKE_WORDS__` variable names; None: not such a variable."""
+    """Return the path a `WAKE_WORD_SETTINGS__` variable names; None: not such a variable."""
     written = name.removeprefix(VARIABLE_PREFIX)
     word, _, field = written.removeprefix(_WAKE_WORDS_PREFIX).partition("__")
     if not written.startswith(_WAKE_WORDS_PREFIX) or not word or not field:
         return None
-    return ("wake", "words", word.lower() if word.isupper() else word, field.lower())
+    return ("wake", "word_settings", word.lower() if word.isupper() else word, field.lower())
 
 
 def _model_path(

@@ -99,16 +99,18 @@ def create_app(context: ApiContext) -> FastAPI:
     settings = context.config.api
     # The last one added is the outermost: a refused host is refused before anything else runs.
     app.add_middleware(BodyLimitMiddleware)
-    if settings.origins:
+    if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
-            allow_origins=settings.origins,
+            allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST", "PATCH", "PUT", "DELETE"],
             allow_headers=["Authorization", "Idempotency-Key", "Last-Event-ID", "X-Request-ID"],
             expose_headers=["Location", "Retry-After", "Server-Timing", "X-Request-ID"],
         )
-    app.add_middleware(HostCheckMiddleware, names=settings.hosts, origins=settings.origins)
-    app.add_middleware(RateLimitMiddleware, rate=context.config.limits.rate)
+    app.add_middleware(
+        HostCheckMiddleware, names=settings.allowed_hosts, origins=settings.cors_origins
+    )
+    app.add_middleware(RateLimitMiddleware, rate=context.config.limits.max_requests_per_second)
     problems.install_handlers(app)
     app.add_middleware(RequestIdMiddleware)
     return app

@@ -91,7 +91,7 @@ class ApiServer:
                 http=HeaderTimeoutProtocol,
                 ws="websockets-sansio",
                 ws_max_size=self._context.config.limits.event_bytes,
-                limit_concurrency=self._context.config.limits.connections,
+                limit_concurrency=self._context.config.limits.max_connections,
             )
         )
         self._task: asyncio.Task[None] | None = None

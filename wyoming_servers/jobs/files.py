@@ -128,7 +128,7 @@ class PcmTrack:
             if others + end > self._quota:
                 raise BusyError(
                     "The speech that was made fills the space that is set aside for it.",
-                    hint="Fetch what is done and wait for jobs.keep, or raise jobs.quota.",
+                    hint="Fetch what is done and wait for jobs.retention, or raise jobs.quota.",
                 )
         with self._path.open("r+b" if self._path.exists() else "w+b") as file:
             file.truncate(last)

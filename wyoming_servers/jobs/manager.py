@@ -126,9 +126,9 @@ class JobManager:
         Raises BusyError when too many jobs wait. Call it before a recording is taken in.
         """
         known = await self._opened_storage.find_by_key(key) if key else None
-        if known is None and await self.queued_count() >= self._config.queue:
+        if known is None and await self.queued_count() >= self._config.max_queued:
             raise BusyError(
-                f"{self._config.queue} jobs wait already.",
+                f"{self._config.max_queued} jobs wait already.",
                 hint="Try again when some are done; GET /jobs shows them.",
                 retry_after=60,
             )
@@ -277,7 +277,7 @@ class JobManager:
     async def _prune_periodically(self) -> None:
         """Forget jobs that are old, and recordings that belong to no job."""
         while True:
-            await self._opened_storage.prune(self._clock.wall() - self._config.keep)
+            await self._opened_storage.prune(self._clock.wall() - self._config.retention)
             await self.files.remove_orphans(
                 await self._opened_storage.active_ids(), await self._opened_storage.all_ids()
             )

@@ -41,13 +41,15 @@ def check_references(config: Config, catalog: Catalog) -> list[ConfigProblem]:
                 check("tts.presets", part, voices, "a voice")
     if config.wake.enabled:
         words = _wake_words(config, catalog, faults)
-        for word in config.wake.models:
-            check("wake.models", word, words, "a wake word")
-        for word, settings in config.wake.words.items():
-            check(f"wake.words.{word}", word, words, "a wake word")
+        for word in config.wake.words:
+            check("wake.words", word, words, "a wake word")
+        for word, settings in config.wake.word_settings.items():
+            check(f"wake.word_settings.{word}", word, words, "a wake word")
             if settings.engine not in {"auto", *words.get(word, (settings.engine,))}:
                 message = f"{settings.engine} has no word {word!r}."
-                faults.append(ConfigProblem(f"wake.words.{word}.engine", message, words[word][0]))
+                faults.append(
+                    ConfigProblem(f"wake.word_settings.{word}.engine", message, words[word][0])
+                )
     for model in config.preload if isinstance(config.preload, list) else ():
         check("preload", model, catalog.ids, "a model")
     for model in config.models:

@@ -121,7 +121,7 @@ class Coordinator:
     ) -> AsyncIterator[Lease]:
         """Wait until the model is ready and hold it; see `face.CoordinatorProtocol.lease`.
 
-        `timeout` bounds the wait, in seconds; None is `limits.request`.
+        `timeout` bounds the wait, in seconds; None is `limits.request_timeout`.
         """
         lease = await self._request(model, priority, client, timeout, hold=True)
         try:

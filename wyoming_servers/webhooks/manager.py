@@ -62,7 +62,7 @@ class WebhookManager:
         self._clock = clock
         self._default_model = default_model
         self._resolve = resolve
-        self._guard = AddressGuard(config.allow)
+        self._guard = AddressGuard(config.allowed_targets)
         self._subscribers: dict[str, None] = {}
         self._storage: DeliveryStorage | None = None
         self._stack = AsyncExitStack()

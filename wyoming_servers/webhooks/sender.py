@@ -124,7 +124,9 @@ class _GuardedBackend(httpcore.AsyncNetworkBackend):
         allowed = [text for text in found if self._guard.permits(host, ip_address(text))]
         if not allowed:
             where = ", ".join(found) or "nothing"
-            raise SendError(f"{host} is {where}, which webhooks.allow does not name", final=True)
+            raise SendError(
+                f"{host} is {where}, which webhooks.allowed_targets does not name", final=True
+            )
         failure: Exception | None = None
         for address in allowed:
             try:

@@ -21,11 +21,13 @@ _MAX_URL: Final = 2_000
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 """RFC 6052: the last 32 bits are an IPv4 address."""
 
-_HINT: Final = "Add the host, its address or its network to webhooks.allow in the configuration."
+_HINT: Final = (
+    "Add the host, its address or its network to webhooks.allowed_targets in the configuration."
+)
 
 
 class AddressGuard:
-    """Decides by `webhooks.allow`: `public`, host names (`*.lan` too), addresses and networks."""
+    """Decides by `webhooks.allowed_targets`: `public`, host names, addresses and networks."""
 
     def __init__(self, allow: Iterable[str]) -> None:
         self._allow_public = False

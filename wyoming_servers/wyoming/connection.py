@@ -265,7 +265,7 @@ class Connection:
     async def _watch_idle(self) -> None:
         """Cut off a client that says nothing although it is its turn."""
         while True:
-            left = self._last_read_at + self._limits.idle - self._clock.now()
+            left = self._last_read_at + self._limits.idle_timeout - self._clock.now()
             if left > 0:
                 await self._clock.sleep(left)
             elif self._session.is_processing:
@@ -273,7 +273,7 @@ class Connection:
             else:
                 break
         if not self._session.idle.is_set():
-            seconds = self._limits.idle
+            seconds = self._limits.idle_timeout
             await self.fail(
                 DeadlineError(f"Nothing came for {seconds:g} s.", hint="Send the rest, or close.")
             )

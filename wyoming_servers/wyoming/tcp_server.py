@@ -86,7 +86,7 @@ class TcpServer:
         """Serve one client; the task is asyncio's, the connection ends it."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101  (a coroutine that runs has a task)
-        if self._stopping or len(self._connections) >= self._limits.connections:
+        if self._stopping or len(self._connections) >= self._limits.max_connections:
             self._refused.add(task)
             try:
                 await self._refuse(reader, writer)
@@ -112,4 +112,4 @@ class TcpServer:
         event = error_event(error)
         writer.write(encode_frame(Frame(event.type, event.data)))
         # Waiting costs a socket too: in a flood, clients beyond the first are just closed.
-        await close(reader, writer, linger=len(self._refused) <= self._limits.connections)
+        await close(reader, writer, linger=len(self._refused) <= self._limits.max_connections)

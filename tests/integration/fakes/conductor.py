@@ -149,7 +149,7 @@ CONFIG: dict[str, Any] = {
         "language": "auto",
         "beam_size": 1,
         "turn_detection": True,
-        "silence": 0.7,
+        "end_silence": 0.7,
     },
     "tts": {"voice": "en_US-joe-medium", "speed": 1.0},
     "wake": {"threshold": 0.5},

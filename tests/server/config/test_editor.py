@@ -123,5 +123,5 @@ async def test_a_section_that_comes_or_goes_changes_only_what_differs_from_the_d
     assert change.changed == ("models.whisper/tiny.en.pinned",)
     change = await editor.patch({"models": {"whisper/tiny.en": None}})
     assert change.changed == ("models.whisper/tiny.en.pinned",)
-    change = await editor.patch({"wake": {"words": {"hey_jarvis": {"threshold": 0.7}}}})
-    assert change.changed == ("wake.words.hey_jarvis.threshold",)
+    change = await editor.patch({"wake": {"word_settings": {"hey_jarvis": {"threshold": 0.7}}}})
+    assert change.changed == ("wake.word_settings.hey_jarvis.threshold",)

@@ -9,9 +9,10 @@ from wyoming_servers.config.errors import (
     ConfigError,
     ConfigProblem,
 )
+from wyoming_servers.config.key_tree import find_node
 from wyoming_servers.config.load import DEFAULT_FILE, load_config
 from wyoming_servers.config.overrides import write_overrides
-from wyoming_servers.config.schema import Config
+from wyoming_servers.config.schema import RENAMED_KEYS, Config
 
 Write = Callable[[str], Path]
 
@@ -42,18 +43,18 @@ def test_the_default_file_is_read_if_there_is_one() -> None:
 
 def test_each_source_wins_over_those_before_it(write: Write, tmp_path: Path) -> None:
     file = write(
-        "asr: {port: 1, beam_size: 1, silence: 1s, max_utterance: 1m}\n"
+        "asr: {port: 1, beam_size: 1, end_silence: 1s, max_utterance: 1m}\n"
         "tts: {speed: 2}\n"
         f"data_dir: {tmp_path}\n"
     )
-    write_overrides(tmp_path, {"asr": {"port": 2, "beam_size": 2, "silence": 2}})
+    write_overrides(tmp_path, {"asr": {"port": 2, "beam_size": 2, "end_silence": 2}})
     environ = {"WYOMING_CONDUCTOR_ASR_PORT": "3", "WYOMING_CONDUCTOR_ASR_BEAM_SIZE": "3"}
     loaded = load_config(file, ["asr.port=4"], environ)
     asr = loaded.config.asr
-    assert (asr.port, asr.beam_size, asr.silence, asr.max_utterance) == (4, 3, 2.0, 60.0)
+    assert (asr.port, asr.beam_size, asr.end_silence, asr.max_utterance) == (4, 3, 2.0, 60.0)
     assert loaded.sources["asr.port"] == "command line"
     assert loaded.sources["asr.beam_size"] == "environment"
-    assert loaded.sources["asr.silence"] == "overrides"
+    assert loaded.sources["asr.end_silence"] == "overrides"
     assert loaded.sources["asr.max_utterance"] == "file"
     assert loaded.sources["tts.speed"] == "file"
     assert loaded.sources["tts.port"] == "default"
@@ -63,7 +64,8 @@ def test_every_fault_of_every_source_is_named_at_once(write: Write) -> None:
     file = write(
         "asr:\n  prot: 1\n  port: 99999\n  beam_size: [1]\n"
         "tts: 5\nwak: {port: 1}\nbeam_size: 3\n"
-        "api: {auth: tokn, hosts: {a: 1}}\nlimits: {idle: 5 parsecs, queue: true}\n"
+        "api: {auth: tokn, allowed_hosts: {a: 1}}\n"
+        "limits: {idle_timeout: 5 parsecs, max_queued_requests: true}\n"
         "log: {level: }\nmemory: {reserve: 1XB}\n"
     )
     found = faults_of(
@@ -73,8 +75,9 @@ def test_every_fault_of_every_source_is_named_at_once(write: Write) -> None:
     )
     assert set(found) == {
         "asr.prot", "asr.port", "asr.beam_size", "tts", "wak", "beam_size", "api.auth",
-        "api.hosts", "limits.idle", "limits.queue", "log.level", "memory.reserve",
-        "models.whisper/base.pined", "nothing", "tts.speed", "asr", "WYOMING_CONDUCTOR_ASR_PROT",
+        "api.allowed_hosts", "limits.idle_timeout", "limits.max_queued_requests", "log.level",
+        "memory.reserve", "models.whisper/base.pined", "nothing", "tts.speed", "asr",
+        "WYOMING_CONDUCTOR_ASR_PROT",
     }  # fmt: skip
 
 
@@ -139,9 +142,9 @@ def test_text_is_taken_as_it_is_written(write: Write) -> None:
 
 
 def test_lists_durations_and_sizes_are_understood() -> None:
-    sets = ["wake.models=[alexa, hey_jarvis]", "keep_alive=5m", "memory.reserve=1GiB", "preload=no"]
+    sets = ["wake.words=[alexa, hey_jarvis]", "keep_alive=5m", "memory.reserve=1GiB", "preload=no"]
     config = load_config(None, sets).config
-    assert config.wake.models == ["alexa", "hey_jarvis"]
+    assert config.wake.words == ["alexa", "hey_jarvis"]
     assert (config.keep_alive, config.memory.reserve, config.preload) == (300.0, 2**30, False)
 
 
@@ -239,7 +242,7 @@ def test_unknown_variables_with_our_prefix_are_faults() -> None:
         load_config(None, (), environ, model_ids=["whisper/tiny"])
     suggested = {fault.path: fault.suggestion for fault in caught.value.problems}
     assert suggested == {
-        "WYOMING_CONDUCTOR_MODELS__": "WYOMING_CONDUCTOR_WAKE_MODELS",
+        "WYOMING_CONDUCTOR_MODELS__": "WYOMING_CONDUCTOR_ASR_MODEL",
         "WYOMING_CONDUCTOR_ASR_PROT": "WYOMING_CONDUCTOR_ASR_PORT",
         "WYOMING_CONDUCTOR_MODELS__WHISPER_TINI__PINNED": (
             "WYOMING_CONDUCTOR_MODELS__WHISPER_TINY__PINNED"
@@ -268,14 +271,16 @@ def test_overrides_are_checked_and_cannot_move_the_data_folder(tmp_path: Path) -
 
 
 def test_a_wake_words_name_may_hold_dots(write: Write) -> None:
-    file = write("wake:\n  words:\n    hey_jarvis_v0.1: {threshold: 0.7}\n")
-    environment = {"WYOMING_CONDUCTOR_WAKE_WORDS__OKAY_NABU__TRIGGER_LEVEL": "3"}
-    loaded = load_config(file, ["wake.words.hey_jarvis_v0.1.engine=microwakeword"], environment)
-    words = loaded.config.wake.words
+    file = write("wake:\n  word_settings:\n    hey_jarvis_v0.1: {threshold: 0.7}\n")
+    environment = {"WYOMING_CONDUCTOR_WAKE_WORD_SETTINGS__OKAY_NABU__TRIGGER_LEVEL": "3"}
+    loaded = load_config(
+        file, ["wake.word_settings.hey_jarvis_v0.1.engine=microwakeword"], environment
+    )
+    words = loaded.config.wake.word_settings
     jarvis, nabu = words["hey_jarvis_v0.1"], words["okay_nabu"]
     assert (jarvis.threshold, jarvis.engine, nabu.trigger_level) == (0.7, "microwakeword", 3)
-    assert loaded.sources["wake.words.hey_jarvis_v0.1.threshold"] == "file"
-    assert loaded.sources["wake.words.okay_nabu.threshold"] == "default"
+    assert loaded.sources["wake.word_settings.hey_jarvis_v0.1.threshold"] == "file"
+    assert loaded.sources["wake.word_settings.okay_nabu.threshold"] == "default"
 
 
 def test_a_port_for_a_model_is_set_in_every_way(write: Write) -> None:
@@ -324,3 +329,25 @@ def test_no_ports_for_models_can_be_asked_for_over_a_file_that_has_some(write: W
     more = ["asr.extra_ports={}", "asr.extra_ports.whisper/base=10302"]
     assert load_config(file, more).config.asr.extra_ports == {"whisper/base": 10_302}
     assert load_config(write("asr: {extra_ports: {}}")).config.asr.extra_ports == {}
+
+
+def test_former_key_names_its_new_name(write: Write) -> None:
+    found = faults_of(
+        write("limits: {request: 5}\nwake: {models: [alexa], words: {alexa: {threshold: 0.7}}}\n"),
+        ["api.hosts=[a]", "wake.words.alexa.threshold=0.7"],
+        {"WYOMING_CONDUCTOR_JOBS_KEEP": "5"},
+    )
+    assert found["limits.request"].message == "was renamed to `limits.request_timeout`."
+    assert {path: fault.suggestion for path, fault in found.items()} == {
+        "limits.request": "limits.request_timeout",
+        "wake.models": "wake.words",
+        "wake.words": "wake.word_settings",
+        "api.hosts": "api.allowed_hosts",
+        "WYOMING_CONDUCTOR_JOBS_KEEP": "WYOMING_CONDUCTOR_JOBS_RETENTION",
+    }
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED_KEYS.items())
+def test_renamed_keys_lead_to_existing_keys(old: tuple[str, ...], new: tuple[str, ...]) -> None:
+    assert find_node(old) is None
+    assert find_node(new) is not None

@@ -34,7 +34,7 @@ def test_with_every_line_switched_on_it_says_the_defaults(write: Write, home: Pa
     loaded = load_config(write(re.sub(r"(?m)^(\s*)#(?=\S)", r"\1", example_file())))
     models = {"whisper/base": ModelSection(options={"cpu_threads": 4})}
     folder = home / ".local/share/wyoming-conductor"
-    words = WakeSection(words={"hey_jarvis": WakeWordSection()})
+    words = WakeSection(word_settings={"hey_jarvis": WakeWordSection()})
     asr = AsrSection(extra_ports={"whisper/tiny.en": 10_301})
     assert loaded.config == Config(asr=asr, models=models, wake=words, data_dir=folder)
     assert set(loaded.sources.values()) == {"file"}

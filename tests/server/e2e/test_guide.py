@@ -20,7 +20,9 @@ NODE = Path(playwright.__file__).parent / "driver" / "node"
 @pytest.fixture
 def seen(start_server) -> dict[str, Any]:
     """What the guide's client saw of a server that asks for no token."""
-    server = start_server(api__auth="none", tts__enabled=False, webhooks__allow="[127.0.0.1]")
+    server = start_server(
+        api__auth="none", tts__enabled=False, webhooks__allowed_targets="[127.0.0.1]"
+    )
     answer = subprocess.run(
         [
             *(str(NODE), "--experimental-eventsource", "--no-warnings"),

@@ -229,7 +229,7 @@ async def test_a_detection_is_an_event_with_score_satellite_and_stages(
 async def test_only_one_of_several_satellites_answers_if_so_configured(
     start_server: Any, word: bytes
 ) -> None:
-    server = start_server(wake__arbitration="5s", **ONLY_WAKE)
+    server = start_server(wake__arbitration_window="5s", **ONLY_WAKE)
     server.wait_state("openwakeword", "ready")
     async with server.connect("wake") as first, server.connect("wake") as second:
         told = []
@@ -276,7 +276,7 @@ async def test_a_word_put_into_the_folder_is_offered_and_heard_without_a_restart
 
 
 async def test_the_engine_of_a_word_can_be_chosen(start_server: Any, word: bytes) -> None:
-    chosen = {"wake__words__hey_jarvis__engine": "microwakeword"}
+    chosen = {"wake__word_settings__hey_jarvis__engine": "microwakeword"}
     server = start_server(**chosen, **ONLY_WAKE)
     async with server.connect("wake") as client:
         satellite = Satellite(client)

@@ -107,7 +107,7 @@ def house(gpu_name: str) -> OpenHouse:
             probe,
             bus,
             SystemClock(),
-            limits=LimitsSection(load=180.0, request=180.0),
+            limits=LimitsSection(load_timeout=180.0, request_timeout=180.0),
             memory=MemorySection(budget=budget, reserve=reserve),
         )
         it = House(coordinator, probe)

@@ -290,7 +290,7 @@ async def test_the_queue_is_bounded_and_refused_recordings_are_deleted(
     make_manager, submit, coordinator, until
 ) -> None:
     coordinator.gate.clear()
-    async with make_manager(queue=1) as manager:
+    async with make_manager(max_queued=1) as manager:
         await submit(manager)
         await until(lambda: coordinator.waiting)
         await submit(manager)
@@ -317,7 +317,7 @@ async def test_old_jobs_are_forgotten_and_strays_deleted(
 ) -> None:
     import os
 
-    async with make_manager(keep=100) as manager:
+    async with make_manager(retention=100) as manager:
         job = await wait_end(manager, await submit(manager))
         names = ("stray", "x.part", "fresh")
         stray, sent, fresh = (manager.uploads_folder / name for name in names)

@@ -320,7 +320,7 @@ async def test_a_voice_that_dies_each_time_fails_the_job(
 async def test_results_go_with_their_jobs(make_manager, script, wait_end, clock, until) -> None:
     import os
 
-    async with make_manager(keep=100) as manager:
+    async with make_manager(retention=100) as manager:
         job = await wait_end(manager, await script(manager, "One."))
         path = await result(manager, job)
         await asyncio.to_thread(os.utime, path, (1, 1))

@@ -33,11 +33,11 @@ def test_the_defaults_lead_somewhere(tmp_path: Path) -> None:
         ({"asr": {"extra_ports": {"openwakeword": 1}}}, ("asr.extra_ports.openwakeword", "")),
         ({"asr": {"language": "de", "model": "whisper/tiny.en"}}, ("asr.language", "")),
         ({"tts": {"voice": "en_US-jo-medium"}}, ("tts.voice", "en_US-joe-medium")),
-        ({"wake": {"models": ["hey_jarvis", "alex"]}}, ("wake.models", "alexa")),
-        ({"wake": {"words": {"alex": {}}}}, ("wake.words.alex", "alexa")),
+        ({"wake": {"words": ["hey_jarvis", "alex"]}}, ("wake.words", "alexa")),
+        ({"wake": {"word_settings": {"alex": {}}}}, ("wake.word_settings.alex", "alexa")),
         (
-            {"wake": {"words": {"hey_rhasspy": {"engine": "microwakeword"}}}},
-            ("wake.words.hey_rhasspy.engine", "openwakeword"),
+            {"wake": {"word_settings": {"hey_rhasspy": {"engine": "microwakeword"}}}},
+            ("wake.word_settings.hey_rhasspy.engine", "openwakeword"),
         ),
         ({"preload": ["whisper/tny"]}, ("preload", "whisper/tiny")),
         ({"models": {"whisper/smal": {}}}, ("models.whisper/smal", "whisper/small")),
@@ -72,13 +72,13 @@ def test_languages_are_for_any_model_that_has_a_port(tmp_path: Path) -> None:
 def test_what_is_switched_off_may_name_anything(tmp_path: Path) -> None:
     off = {"enabled": False}
     sections = {"asr": {"model": "a", **off}, "tts": {"voice": "b", **off}}
-    assert faults_of(data_dir=tmp_path, wake={"models": ["c"], **off}, **sections) == []
+    assert faults_of(data_dir=tmp_path, wake={"words": ["c"], **off}, **sections) == []
 
 
 def test_own_wake_words_are_known_by_their_files(tmp_path: Path) -> None:
     (tmp_path / "wake-words").mkdir()
     (tmp_path / "wake-words/computer.tflite").write_bytes(b"")
-    assert faults_of(data_dir=tmp_path, wake={"models": ["computer"]}) == []
+    assert faults_of(data_dir=tmp_path, wake={"words": ["computer"]}) == []
 
 
 def test_a_folder_of_words_that_cannot_be_read_is_a_fault(

@@ -181,10 +181,13 @@ def test_a_port_of_one_model_needs_it() -> None:
 @pytest.mark.parametrize(
     ("wake", "model"),
     [
-        ({"models": ["alexa"]}, "openwakeword"),
-        ({"models": ["hey_rhasspy"]}, "openwakeword"),
-        ({"models": ["alexa"], "words": {"alexa": {"engine": "microwakeword"}}}, "microwakeword"),
-        ({"models": ["my_own"]}, "openwakeword"),
+        ({"words": ["alexa"]}, "openwakeword"),
+        ({"words": ["hey_rhasspy"]}, "openwakeword"),
+        (
+            {"words": ["alexa"], "word_settings": {"alexa": {"engine": "microwakeword"}}},
+            "microwakeword",
+        ),
+        ({"words": ["my_own"]}, "openwakeword"),
     ],
 )
 def test_the_wake_model_that_is_served_hears_the_first_word(

@@ -146,7 +146,7 @@ async def test_the_second_try_of_an_utterance_ends_at_the_same_deadline(
         yield OutputChunk({})
 
     coordinator.inferences[Task.ASR] = slow
-    async with make_asr(limits={"request": 10}).open(AsrRequest()) as utterance:
+    async with make_asr(limits={"request_timeout": 10}).open(AsrRequest()) as utterance:
         await utterance.feed(speech(1.0), SPEECH_FORMAT)
         await utterance.end()
         task = asyncio.ensure_future(utterance.finish())
@@ -236,7 +236,7 @@ async def test_a_voice_whose_time_is_up_is_not_tried_again(
         raise DIED
 
     coordinator.inferences[Task.TTS] = late
-    async with make_tts(limits={"request": 10}).open(TtsRequest()) as voice:
+    async with make_tts(limits={"request_timeout": 10}).open(TtsRequest()) as voice:
         voice.feed("One sentence.")
         voice.end()
         task = asyncio.ensure_future(anext(aiter(voice)))

@@ -16,7 +16,7 @@ from wyoming_servers.webhooks.manager import MAX_SUBSCRIBERS, WebhookManager
 @pytest.fixture
 def make(tmp_path, bus, clock):
     def build() -> WebhookManager:
-        config = WebhooksSection(allow=["127.0.0.1"], timeout=5)
+        config = WebhooksSection(allowed_targets=["127.0.0.1"], timeout=5)
         return WebhookManager(tmp_path, config, bus, clock, default_model="whisper/base")
 
     return build

@@ -173,7 +173,7 @@ async def test_describe_is_answered_while_another_client_floods(
 
 async def test_a_client_that_says_nothing_is_cut_off(serve: Serve, connect: Connect) -> None:
     clock = FakeClock()
-    running = await serve(clock, limits={"idle": 60})
+    running = await serve(clock, limits={"idle_timeout": 60})
     client = await connect(running.ports["asr"])
     assert await client.is_alive()
     await clock.advance(59)
@@ -188,7 +188,7 @@ async def test_a_client_that_stops_in_the_middle_is_told_before(
     serve: Serve, connect: Connect, speech: Callable[[float], bytes]
 ) -> None:
     clock = FakeClock()
-    running = await serve(clock, limits={"idle": 60})
+    running = await serve(clock, limits={"idle_timeout": 60})
     client = await connect(running.ports["asr"])
     await client.send("transcribe")
     await client.audio(speech(1.0))
@@ -203,7 +203,7 @@ async def test_a_client_that_waits_for_us_is_not_cut_off(
     serve: Serve, connect: Connect, speech: Callable[[float], bytes]
 ) -> None:
     clock = FakeClock()
-    running = await serve(clock, limits={"idle": 60, "request": 500})
+    running = await serve(clock, limits={"idle_timeout": 60, "request_timeout": 500})
     running.coordinator.inferences |= {Task.ASR: never, Task.TTS: never}
     asr = await connect(running.ports["asr"])
     await asr.utter(speech(1.0))

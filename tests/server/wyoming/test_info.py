@@ -57,9 +57,7 @@ def test_the_default_voice_sorts_first_by_description() -> None:
 
 
 def test_wake_words_have_their_phrase() -> None:
-    (program,) = wake_info(
-        WakeWordRegistry(SPECS, WakeSection(models=["alexa", "hey_jarvis"]))
-    ).wake
+    (program,) = wake_info(WakeWordRegistry(SPECS, WakeSection(words=["alexa", "hey_jarvis"]))).wake
     assert [(model.name, model.phrase) for model in program.models] == [
         ("alexa", "alexa"),
         ("hey_jarvis", "hey jarvis"),

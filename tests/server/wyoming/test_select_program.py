@@ -161,7 +161,7 @@ async def test_a_language_that_an_extra_ports_model_does_not_know_is_refused(
 
 
 async def test_an_extra_port_has_the_same_limits(serve: Serve, connect: Connect) -> None:
-    running = await serve(asr={"extra_ports": {"asr/english": 0}}, limits={"connections": 1})
+    running = await serve(asr={"extra_ports": {"asr/english": 0}}, limits={"max_connections": 1})
     first, second = [await connect(running.ports[ENGLISH]) for _ in range(2)]
     assert await first.is_alive()
     assert (await second.ask("error"))["code"] == "BUSY"

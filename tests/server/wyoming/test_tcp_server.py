@@ -15,7 +15,7 @@ Connect = Callable[..., Any]
 
 
 async def test_connections_beyond_the_limit_are_told_busy(serve: Serve, connect: Connect) -> None:
-    running = await serve(limits={"connections": 2})
+    running = await serve(limits={"max_connections": 2})
     first, second = [await connect(running.ports["asr"]) for _ in range(2)]
     assert await first.is_alive()
     assert await second.is_alive()

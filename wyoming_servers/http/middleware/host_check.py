@@ -3,8 +3,8 @@
 A web page can let its own name point at this machine (DNS rebinding) and then talk to the API as
 if it were its own server; the `Host` header still tells its name. So only names that nobody on
 the internet can own are taken: addresses, names without a dot, this machine's name, the reserved
-local domains, and what `api.hosts` adds. Requests that change something are refused as well if
-their `Origin` is such a page, and not one of `api.origins`.
+local domains, and what `api.allowed_hosts` adds. Requests that change something are refused as
+well if their `Origin` is such a page, and not one of `api.cors_origins`.
 """
 
 import socket
@@ -41,7 +41,9 @@ class HostCheckMiddleware:
             await self._app(scope, receive, send)
             return
         status, message = refusal
-        hint = "Use the machine's address, or add the name to api.hosts in the configuration."
+        hint = (
+            "Use the machine's address, or add the name to api.allowed_hosts in the configuration."
+        )
         await problem_response(BadRequestError(message, hint=hint), status=status)(
             scope, receive, send
         )

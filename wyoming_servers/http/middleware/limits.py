@@ -54,7 +54,7 @@ class RateLimitMiddleware:
             return
         error = BusyError(
             f"More than {self._rate:g} requests a second came from your address.",
-            hint="Ask less often, follow /events instead, or raise limits.rate.",
+            hint="Ask less often, follow /events instead, or raise limits.max_requests_per_second.",
             retry_after=1,
         )
         await problem_response(error, status=429)(scope, receive, send)

@@ -104,7 +104,7 @@ async def _transcribe(context: ApiContext, request: Request, task: JobTask) -> R
             context.clock,
             path,
             wanted,
-            limit=context.config.limits.request + context.config.limits.load,
+            limit=context.config.limits.request_timeout + context.config.limits.load_timeout,
             manner=jobs.transcription_defaults,
             client=client_label(request),
             decoder=jobs.decoder,

@@ -80,9 +80,9 @@ class SchedulingPolicy:
         return cls(
             budget=memory.budget,
             reserve=memory.reserve,
-            max_queued_requests=limits.queue,
-            request_timeout=limits.request,
-            load_timeout=limits.load,
+            max_queued_requests=limits.max_queued_requests,
+            request_timeout=limits.request_timeout,
+            load_timeout=limits.load_timeout,
         )
 
     def memory_limit(self, total: int) -> int:

@@ -89,9 +89,9 @@ def turn_settings(asr: AsrSection, request: AsrRequest) -> TurnSettings:
             max_utterance=asr.max_utterance,
         )
     return TurnSettings(
-        end_silence=asr.silence,
-        end_silence_complete=min(asr.silence_min, asr.silence),
-        end_silence_incomplete=max(asr.silence_max, asr.silence),
+        end_silence=asr.end_silence,
+        end_silence_complete=min(asr.end_silence_complete, asr.end_silence),
+        end_silence_incomplete=max(asr.end_silence_incomplete, asr.end_silence),
         no_speech_timeout=asr.no_speech_timeout,
         max_utterance=asr.max_utterance,
     ).for_sensitivity(request.vad_sensitivity)
@@ -153,7 +153,7 @@ class Utterance:
         """Holds the model from the first speech on."""
         self._speculation: Speculation | None = None
         """There while the model is held."""
-        wanted = asr.partials if request.partials is None else request.partials
+        wanted = asr.partial_transcripts if request.partials is None else request.partials
         self._local_agreement = LocalAgreement() if wanted else None
         self._partial_texts: deque[str] = deque()
         self._partials_changed = asyncio.Event()
@@ -196,14 +196,14 @@ class Utterance:
     async def finish(self) -> Transcript:
         """End the turn if nobody did, and wait for the transcript; call it once.
 
-        Raises what the coordinator and the worker raise, and DeadlineError after `limits.request`
-        seconds.
+        Raises what the coordinator and the worker raise, and DeadlineError after
+        `limits.request_timeout` seconds.
         """
         await self.end()
         transcript = Transcript("", self._transcriber.language)
         if self._transcription is not None:
             waiting = f"for {self._transcriber.model} to transcribe"
-            seconds = self._context.config.limits.request
+            seconds = self._context.config.limits.request_timeout
             async with ClockTimeout(self._context.clock, seconds, waiting):
                 transcript = await self._transcription
         self._finished = True
@@ -264,7 +264,7 @@ class Utterance:
         if (
             self._speculation is None
             or self._client_ended
-            or not self._context.config.asr.speculation
+            or not self._context.config.asr.speculative_transcription
             or not self._buffer.is_live
         ):
             return

@@ -210,7 +210,7 @@ class SynthesisStream:
 
         If the worker fails before any audio was sent, a second lease replaces the first.
         """
-        self._retry_until = self._clock.now() + self._config.limits.request
+        self._retry_until = self._clock.now() + self._config.limits.request_timeout
         async with AsyncExitStack() as stack:
             lease: Lease | None = None
             while (chunk := await self._frontend.peek()) is not None:
@@ -332,7 +332,9 @@ class SynthesisStream:
         """Run the request on the worker, and collect its audio in `pcm`."""
         what = "for the next chunk of speech"
         with self._timer.stage("inference"):
-            async with ClockTimeout(self._clock, self._config.limits.request, what) as timeout:
+            async with ClockTimeout(
+                self._clock, self._config.limits.request_timeout, what
+            ) as timeout:
                 self._emit(joiner.begin())
                 async with lease.open(request) as run:
                     async for output in run:

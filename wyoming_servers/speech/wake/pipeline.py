@@ -104,7 +104,7 @@ class WakePipeline:
         self._config = config
         self._bus = bus
         self._clock = clock
-        self._arbiter = WakeArbiter(config.wake.arbitration)
+        self._arbiter = WakeArbiter(config.wake.arbitration_window)
         self._streams = 0
         self.registry = WakeWordRegistry(specs, config.wake, own)
 

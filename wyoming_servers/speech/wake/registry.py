@@ -56,9 +56,9 @@ class WakeWordRegistry:
                 rank = (self._settings(name).engine == spec.engine, offer in own)
                 if name not in found or rank > ranks[name]:
                     found[name], ranks[name] = RegisteredWakeWord(spec, offer), rank
-        if not self._wake.models:
+        if not self._wake.words:
             return found
-        return {name: found[name] for name in self._wake.models if name in found}
+        return {name: found[name] for name in self._wake.words if name in found}
 
     def find(self, names: Sequence[str] | None) -> list[RegisteredWakeWord]:
         """Return the words named, all for None and for none. Raises ModelMissingError."""
@@ -86,4 +86,4 @@ class WakeWordRegistry:
         return self._wake.trigger_level if own is None else own
 
     def _settings(self, name: str) -> WakeWordSection:
-        return self._wake.words.get(name, _DEFAULT_SETTINGS)
+        return self._wake.word_settings.get(name, _DEFAULT_SETTINGS)

@@ -72,7 +72,7 @@ def test_own_words_and_the_other_engine_can_be_tried(run: Any, tmp_path: Path) -
     (tmp_path / "wake-words").mkdir()
     bundled = Path(str(files("pyopen_wakeword"))) / "models" / "hey_jarvis.tflite"
     shutil.copy(bundled, tmp_path / "wake-words" / "my_jarvis_v2.tflite")
-    chosen = ["--set", "wake.words.hey_jarvis.engine=microwakeword"]
+    chosen = ["--set", "wake.word_settings.hey_jarvis.engine=microwakeword"]
     answer = json.loads(
         run(WORD, "-w", "hey_jarvis", "-w", "my_jarvis_v2", "--json", *chosen).stdout
     )

@@ -207,7 +207,7 @@ class World:
         )
         for name in (STRUCK, HOLDER):
             config = Config.model_validate(
-                {"asr": {"model": name}, "limits": {"request": POLICY.request_timeout}}
+                {"asr": {"model": name}, "limits": {"request_timeout": POLICY.request_timeout}}
             )
             self._asr[name] = AsrPipeline(
                 self.coordinator, specs, config, self.bus, self.clock, activity=LoudnessVad

@@ -97,7 +97,7 @@ def settings() -> dict[str, Any]:
     return {
         "asr": {"model": "asr/english"},
         "tts": {"voice": "en_US-joe"},
-        "webhooks": {"allow": ["127.0.0.1"]},
+        "webhooks": {"allowed_targets": ["127.0.0.1"]},
         "jobs": {"max_upload": 1_048_576},
     }
 

@@ -35,7 +35,7 @@ EXAMPLES = hypothesis.settings(
 
 @pytest.fixture
 def settings(settings: dict[str, Any]) -> dict[str, Any]:
-    settings["limits"] = {"rate": 100_000}
+    settings["limits"] = {"max_requests_per_second": 100_000}
     return settings
 
 

@@ -52,7 +52,7 @@ async def test_a_strange_host_header_is_refused(
     answer = await anonymous.get("/health/live", headers={"Host": host})
     assert answer.status_code == status
     if status != 200:
-        assert "api.hosts" in answer.json()["detail"]
+        assert "api.allowed_hosts" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ async def test_a_strange_page_may_not_change_anything(
 
 
 async def test_the_configuration_adds_names(context: ApiContext) -> None:
-    config = Config.model_validate({"api": {"hosts": ["speech.example.com"]}})
+    config = Config.model_validate({"api": {"allowed_hosts": ["speech.example.com"]}})
     transport = httpx.ASGITransport(app=create_app(replace(context, config=config)))
     async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
         for host, status in (("speech.example.com", 200), ("other.example.com", 421)):

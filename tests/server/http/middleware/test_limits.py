@@ -60,7 +60,7 @@ async def test_a_body_without_a_recording_is_bounded(path, live) -> None:
 async def test_only_listed_pages_may_use_it_from_a_browser(context) -> None:
     import httpx
 
-    config = Config.model_validate({"api": {"origins": ["https://page.example"]}})
+    config = Config.model_validate({"api": {"cors_origins": ["https://page.example"]}})
     object.__setattr__(context, "config", config)
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app=create_app(context)),

@@ -29,7 +29,8 @@ def test_a_budget_that_is_neither_is_refused(budget):
 
 def test_the_configuration_sets_the_bounds():
     policy = SchedulingPolicy.from_config(
-        LimitsSection(request=7, load=9, queue=3), MemorySection(budget="1GiB", reserve=5)
+        LimitsSection(request_timeout=7, load_timeout=9, max_queued_requests=3),
+        MemorySection(budget="1GiB", reserve=5),
     )
     assert (policy.request_timeout, policy.load_timeout, policy.max_queued_requests) == (7, 9, 3)
     assert (policy.budget, policy.reserve) == ("1GiB", 5)

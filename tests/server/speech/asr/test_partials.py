@@ -71,7 +71,7 @@ async def test_the_configuration_asks_for_all_and_a_request_may_decline(
     make_asr: Make, script: Make, speech: Sound, live: Live
 ) -> None:
     model = script(*GROWING)
-    pipeline = make_asr(partials=True)
+    pipeline = make_asr(partial_transcripts=True)
     async with pipeline.open(AsrRequest(partials=False)) as utterance:
         await live(utterance, speech(2.0))
         assert model.runs == []
@@ -103,7 +103,9 @@ async def test_silence_is_not_transcribed_again_and_again(
     make_asr: Make, script: Make, speech: Sound, quiet: Sound, live: Live
 ) -> None:
     model = script(*GROWING)
-    async with make_asr(speculation=False, turn_detection=False).open(ASKED) as utterance:
+    async with make_asr(speculative_transcription=False, turn_detection=False).open(
+        ASKED
+    ) as utterance:
         await live(utterance, speech(0.5) + quiet(3.0))
         assert model.runs == []
 

@@ -105,7 +105,7 @@ async def test_a_word_that_ends_with_the_audio_is_heard(
 
 
 async def test_a_pause_ends_the_turn(make_asr: Make, speech: Sound, quiet: Sound) -> None:
-    async with make_asr(silence=0.7).open(AsrRequest()) as utterance:
+    async with make_asr(end_silence=0.7).open(AsrRequest()) as utterance:
         await feed(utterance, speech(1.0) + quiet(0.5))
         assert not utterance.ended.is_set()
         await feed(utterance, quiet(0.4))
@@ -291,7 +291,7 @@ async def test_an_answer_that_does_not_come_is_a_timeout_and_cancels_the_run(
     published: Published,
 ) -> None:
     coordinator.inferences[Task.ASR] = never
-    utterance = make_asr(limits={"request": 5}).open(AsrRequest())
+    utterance = make_asr(limits={"request_timeout": 5}).open(AsrRequest())
 
     async def listen() -> None:
         async with utterance:
@@ -312,7 +312,7 @@ async def test_a_model_that_never_becomes_ready_is_a_timeout(
     make_asr: Make, coordinator: FakeCoordinator, speech: Sound, clock: FakeClock
 ) -> None:
     coordinator.gate.clear()
-    async with make_asr(limits={"request": 5}).open(AsrRequest()) as utterance:
+    async with make_asr(limits={"request_timeout": 5}).open(AsrRequest()) as utterance:
         await feed(utterance, speech(1.0))
         task = asyncio.create_task(utterance.finish())
         await clock.advance(5.1)

@@ -197,7 +197,7 @@ async def test_it_can_be_turned_off(
     make_asr: Make, script: Make, speech: Sound, quiet: Sound, live: Live, clock: FakeClock
 ) -> None:
     model = script(COMMAND)
-    async with make_asr(speculation=False).open(AsrRequest()) as utterance:
+    async with make_asr(speculative_transcription=False).open(AsrRequest()) as utterance:
         await live(utterance, speech(1.0) + quiet(0.6))
         assert (model.runs, utterance.ended.is_set()) == ([], False)
         await live(utterance, quiet(0.2))

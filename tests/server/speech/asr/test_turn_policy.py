@@ -41,9 +41,9 @@ def test_the_words_say_how_long_to_wait(text: str, logprob: float | None, silenc
 
 
 def test_the_least_and_the_most_never_cross_the_usual() -> None:
-    settings = turn_settings(AsrSection(silence=2.0), AsrRequest())
+    settings = turn_settings(AsrSection(end_silence=2.0), AsrRequest())
     assert (settings.end_silence_complete, settings.end_silence_incomplete) == (0.3, 2.0)
-    settings = turn_settings(AsrSection(silence=0.2), AsrRequest())
+    settings = turn_settings(AsrSection(end_silence=0.2), AsrRequest())
     assert settings.end_silence_complete == 0.2
 
 

@@ -376,7 +376,7 @@ async def test_lease_and_run_time_out(
     if stuck_at == "lease":
         coordinator.gate.clear()
     task = asyncio.create_task(
-        synthesize(make_tts(limits={"request": 5}).open(TtsRequest()), "Hello.")
+        synthesize(make_tts(limits={"request_timeout": 5}).open(TtsRequest()), "Hello.")
     )
     await clock.advance(5.1)
     with pytest.raises(DeadlineError):
@@ -387,7 +387,7 @@ async def test_lease_and_run_time_out(
 async def test_waiting_for_text_does_not_time_out(
     make_tts: Make, coordinator: FakeCoordinator, clock: FakeClock
 ) -> None:
-    async with make_tts(limits={"request": 5}).open(TtsRequest()) as speech:
+    async with make_tts(limits={"request_timeout": 5}).open(TtsRequest()) as speech:
         audio = aiter(speech)
         speech.feed("Good morning to you. ")
         speech.feed("It ")

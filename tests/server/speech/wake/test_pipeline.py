@@ -111,7 +111,7 @@ async def test_the_worker_is_told_words_with_their_settings(
     make_wake: Make, coordinator: FakeCoordinator
 ) -> None:
     words = {"alexa": {"threshold": 0.9}, "hey_jarvis": {"trigger_level": 3}}
-    pipeline = make_wake(threshold=0.7, trigger_level=2, refractory=1, words=words)
+    pipeline = make_wake(threshold=0.7, trigger_level=2, refractory=1, word_settings=words)
     async with pipeline.open(WakePipelineRequest(())) as listening:
         await listening.feed(HUSH, SPEECH_FORMAT)
         await heard(listening)
@@ -262,7 +262,7 @@ async def test_a_client_that_waits_is_let_go_when_listening_fails(
 async def test_of_several_satellites_only_the_first_is_told_if_so_configured(
     make_wake: Make, clock: FakeClock, published: Published
 ) -> None:
-    pipeline = make_wake(arbitration=1.0)
+    pipeline = make_wake(arbitration_window=1.0)
     told = {}
     for client in ("kitchen", "hall"):
         async with pipeline.open(WakePipelineRequest(("alexa",), client)) as listening:

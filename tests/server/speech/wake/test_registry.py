@@ -37,7 +37,7 @@ def test_no_names_mean_all_words(names: tuple[str, ...] | None) -> None:
 
 
 def test_only_configured_words_are_offered_in_their_order() -> None:
-    assert list(book(models=["alexa", "missing", "hey_jarvis"]).words()) == ["alexa", "hey_jarvis"]
+    assert list(book(words=["alexa", "missing", "hey_jarvis"]).words()) == ["alexa", "hey_jarvis"]
 
 
 def test_a_word_asked_for_twice_is_one() -> None:
@@ -51,7 +51,7 @@ def test_an_unknown_word_is_refused_with_those_installed() -> None:
 
 def test_a_word_that_is_not_offered_is_refused() -> None:
     with pytest.raises(ModelMissingError):
-        book(models=["alexa"]).find(["hey_jarvis"])
+        book(words=["alexa"]).find(["hey_jarvis"])
 
 
 def test_without_any_word_nothing_can_be_listened_for() -> None:
@@ -65,7 +65,7 @@ def test_of_two_models_that_know_a_word_the_first_hears_it() -> None:
 
 def test_the_engine_of_a_word_can_be_chosen() -> None:
     words = {"alexa": {"engine": "microwakeword"}, "hal": {"engine": "microwakeword"}}
-    assert models(book(TWO, words=words)) == {"alexa": "mww", "hal": "oww", "nabu": "mww"}
+    assert models(book(TWO, word_settings=words)) == {"alexa": "mww", "hal": "oww", "nabu": "mww"}
 
 
 def test_the_users_own_word_goes_before_another_models(tmp_path: Path) -> None:
@@ -74,11 +74,12 @@ def test_the_users_own_word_goes_before_another_models(tmp_path: Path) -> None:
     words = book(TWO, CustomWakeWords(tmp_path))
     assert models(words) == {"alexa": "mww", "hal": "oww", "marvin": "oww", "nabu": "mww"}
     assert words.words()["alexa"].info.phrase == "alexa!"
-    chosen = book(TWO, CustomWakeWords(tmp_path), words={"alexa": {"engine": "openwakeword"}})
+    settings = {"alexa": {"engine": "openwakeword"}}
+    chosen = book(TWO, CustomWakeWords(tmp_path), word_settings=settings)
     assert models(chosen)["alexa"] == "oww"
 
 
 def test_a_word_has_its_own_settings_or_the_common_ones() -> None:
-    words = book(threshold=0.6, trigger_level=2, words={"alexa": {"threshold": 0.8}})
+    words = book(threshold=0.6, trigger_level=2, word_settings={"alexa": {"threshold": 0.8}})
     assert (words.threshold("alexa"), words.trigger_level("alexa")) == (0.8, 2)
     assert (words.threshold("hey_jarvis"), words.trigger_level("hey_jarvis")) == (0.6, 2)
