@@ -99,12 +99,6 @@ def _from_s32(values: NDArray[np.int32]) -> Samples:
     return samples
 
 
-# Audio regrouped into pieces of one size, as players and protocols like them.
-
-MAX_UNSENT_SECONDS: Final = 0.1
-"""Speech is sent in whole chunks and fades at its end: so much may not be on its way yet."""
-
-
 class Chunker:
     """Bytes in pieces of any size to pieces of exactly `size` bytes."""
 

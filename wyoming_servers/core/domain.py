@@ -74,6 +74,10 @@ class AudioFormat:
 SPEECH_FORMAT: Final = AudioFormat(rate=16_000)
 """What every engine that listens takes: 16 kHz, 16 bit, mono."""
 
+MAX_UNSENT_SECONDS: Final = 0.1
+"""Synthesized audio that may not have been sent yet, because it is sent in whole chunks and its end
+is faded out."""
+
 
 @dataclass(frozen=True, slots=True)
 class Placement:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from wyoming_servers.audio.pcm import MAX_UNSENT_SECONDS
+from wyoming_servers.core.domain import MAX_UNSENT_SECONDS
 from wyoming_servers.engines.base import Output
 from wyoming_servers.worker.run_queue import RunQueue, RunState, Step
 

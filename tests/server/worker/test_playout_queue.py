@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from wyoming_servers.audio.pcm import MAX_UNSENT_SECONDS
+from wyoming_servers.core.domain import MAX_UNSENT_SECONDS
 from wyoming_servers.engines.base import Output
 from wyoming_servers.protocol.messages import RunInference
 from wyoming_servers.worker.playout_queue import (

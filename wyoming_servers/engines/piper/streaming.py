@@ -12,7 +12,8 @@ from typing import Any, Final, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from wyoming_servers.audio.pcm import MAX_UNSENT_SECONDS, Samples
+from wyoming_servers.audio.pcm import Samples
+from wyoming_servers.core.domain import MAX_UNSENT_SECONDS
 from wyoming_servers.engines.piper.graph_split import ChunkableGraph
 
 # Runs the parts of a voice's network that can be asked for a stretch of time.

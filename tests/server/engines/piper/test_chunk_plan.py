@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from wyoming_servers.audio.pcm import MAX_UNSENT_SECONDS
+from wyoming_servers.core.domain import MAX_UNSENT_SECONDS
 from wyoming_servers.engines.piper.streaming import (
     FIRST_CHUNK,
     MAX_CHUNK,
