@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal
 
+from wyoming_servers.media.formats import AudioFileFormat
 from wyoming_servers.text.subtitles import TextFormat
 
 JobTask = Literal["transcribe", "translate", "speak"]
-
-JobAudioFormat = Literal["wav", "flac", "mp3"]
-"""The formats a speech job can be rendered in."""
 
 
 class JobStatus(StrEnum):
@@ -83,7 +81,7 @@ class SpeechOptions:
     """0.5 to 2.0; 1.0 is the voice's own pace."""
     source: TextFormat
     """How the text is written."""
-    audio: JobAudioFormat
+    audio: AudioFileFormat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,14 +9,14 @@ from wyoming_servers.core.errors import InternalError
 from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.core.events import JobProgressed
 from wyoming_servers.jobs import cue_timing
-from wyoming_servers.jobs.files import JobFiles, PcmTrack
+from wyoming_servers.jobs.files import PARTIAL_SUFFIX, JobFiles, PcmTrack
 from wyoming_servers.jobs.job import CueTiming, Job, JobSegment, SpeechOptions
 from wyoming_servers.jobs.line_synthesizer import LineSynthesizer, ReadingOptions
-from wyoming_servers.jobs.render import write_audio_file
 from wyoming_servers.jobs.retry import LeaseRetrier, LeaseRetryPolicy
 from wyoming_servers.jobs.speech_script import ScriptLine, read_script
 from wyoming_servers.jobs.storage import JobStorage
 from wyoming_servers.jobs.throttle import LiveTrafficGate
+from wyoming_servers.media.encoder import encode_file
 from wyoming_servers.scheduling.interface import CoordinatorProtocol
 
 RETRY_POLICY: Final = LeaseRetryPolicy(
@@ -84,11 +84,13 @@ class SpeechJob:
         audio = self._audio
         if audio is None:
             raise InternalError("The voice said nothing of all the text.")
-        await write_audio_file(
+        target = self._files.result(self._job)
+        await encode_file(
             self._files.samples(self._job.id),
             audio,
-            self._files.result(self._job),
+            target,
             self._options.audio,
+            partial=target.with_name(target.name + PARTIAL_SUFFIX),
         )
 
     @property

@@ -13,13 +13,12 @@ from wyoming_servers.core.errors import DeadlineError
 from wyoming_servers.jobs.job import JobSegment, NewJob, TimedWord
 from wyoming_servers.jobs.retry import LeaseRetrier, LeaseRetryPolicy
 from wyoming_servers.media.decoder import (
-    RecordingChunk,
     RecordingDecoder,
     RecordingEnded,
     RecordingOpened,
     decode_recording,
 )
-from wyoming_servers.media.recording_chunker import MAX_CHUNK_SECONDS
+from wyoming_servers.media.recording_chunker import MAX_CHUNK_SECONDS, RecordingChunk
 from wyoming_servers.scheduling.interface import CoordinatorProtocol, Lease
 from wyoming_servers.text.vocabulary import Vocabulary
 from wyoming_servers.worker.interface import OutputChunk

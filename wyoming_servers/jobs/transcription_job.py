@@ -17,13 +17,13 @@ from wyoming_servers.jobs.transcription import (
     transcribe_chunk,
 )
 from wyoming_servers.media.decoder import (
-    RecordingChunk,
     RecordingDecoder,
     RecordingEnded,
     RecordingOpened,
     SilenceSkipped,
     decode_recording,
 )
+from wyoming_servers.media.recording_chunker import RecordingChunk
 from wyoming_servers.scheduling.interface import CoordinatorProtocol, Lease
 
 RETRY_POLICY: Final = LeaseRetryPolicy(

@@ -1,53 +1,31 @@
-"""A child process: 16-bit mono PCM on stdin, a compressed stream on stdout.
+"""A child process that encodes 16-bit mono PCM: a stream, or a file.
 
-    python -m wyoming_servers.media.encoder_process {mp3,aac,flac,opus} RATE
+    python -m wyoming_servers.media.encoder_process stream {mp3,aac,flac,opus} RATE
+    python -m wyoming_servers.media.encoder_process file {wav,flac,mp3} RATE SAMPLES TARGET
 
-The encoders are large libraries in C that the server itself need not hold. What is encoded leaves
-at once, so that a player starts before the last word is made. `encoder` is the other side.
+A stream comes on stdin and leaves on stdout at once, so that a player starts before the last word
+is synthesized. A file, other than a stream, contains its length: its header is written last.
 """
 
 import argparse
 import os
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import IO, Final
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, Final
 
 import av
 from av.audio import AudioStream
 
-_READ_BYTES: Final = 8_192
+from wyoming_servers.media.child import run_in_background
+from wyoming_servers.media.formats import FILE_FORMATS, STREAM_FORMATS, EncodingFormat
 
-
-@dataclass(frozen=True, slots=True)
-class StreamFormat:
-    """How a compressed stream is made."""
-
-    container: str
-    codec: str
-    rate: int | None = None
-    """Samples per second; None: those of the input, as far as the codec can."""
-    bit_rate: int | None = None
-    options: Mapping[str, str] = field(default_factory=dict)
-    """Of the container."""
-
-
-STREAM_FORMATS: Final[Mapping[str, StreamFormat]] = {
-    # No tags and no table of contents: both are written at the end, into the beginning.
-    "mp3": StreamFormat(
-        "mp3", "libmp3lame", None, 96_000, {"write_xing": "0", "id3v2_version": "0"}
-    ),
-    "aac": StreamFormat("adts", "aac", None, 96_000),
-    "flac": StreamFormat("flac", "flac"),
-    # A page every 200 ms; a second, as usual, is what the listener would wait for.
-    "opus": StreamFormat("ogg", "libopus", 48_000, 48_000, {"page_duration": "200000"}),
-}
-
-_MP3_RATES: Final = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
+_STREAM_READ_BYTES: Final = 8_192
+_FILE_READ_BYTES: Final = 64 * 1024
 
 
 class _PipeWriter:
-    """Stdout as PyAV wants it: it can be written and nothing else."""
+    """Stdout as PyAV wants it: writable, and not seekable."""
 
     def __init__(self, out: IO[bytes]) -> None:
         self._out = out
@@ -59,52 +37,78 @@ class _PipeWriter:
 
 
 def main() -> int:
-    """Encode stdin; return the exit code."""
+    """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("format", choices=STREAM_FORMATS)
-    parser.add_argument("rate", type=int)
+    commands = parser.add_subparsers(dest="command", required=True)
+    stream = commands.add_parser("stream")
+    stream.add_argument("format", choices=STREAM_FORMATS)
+    stream.add_argument("rate", type=int)
+    file = commands.add_parser("file")
+    file.add_argument("format", choices=FILE_FORMATS)
+    file.add_argument("rate", type=int)
+    file.add_argument("samples", type=Path)
+    file.add_argument("target", type=Path)
     arguments = parser.parse_args()
+    if arguments.command == "file":
+        run_in_background()
+        with arguments.samples.open("rb") as source, arguments.target.open("wb") as target:
+            encode_file(source, target, FILE_FORMATS[arguments.format], arguments.rate)
+        return 0
     try:
-        encode(
-            sys.stdin.buffer, sys.stdout.buffer, STREAM_FORMATS[arguments.format], arguments.rate
-        )
+        stdin, stdout = sys.stdin.buffer, sys.stdout.buffer
+        encode_stream(stdin, stdout, STREAM_FORMATS[arguments.format], arguments.rate)
     except BrokenPipeError:
-        # The listener has left; the interpreter must not try to flush what is left.
+        # The client has disconnected; the interpreter must not try to flush the rest.
         os._exit(0)
     return 0
 
 
-def encode(source: IO[bytes], target: IO[bytes], chosen: StreamFormat, rate: int) -> None:
-    """Encode everything in `source`."""
-    out_rate = chosen.rate or (rate if rate in _MP3_RATES else 44_100)
-    options = {"flush_packets": "1", **chosen.options}
-    with av.open(_PipeWriter(target), "w", format=chosen.container, options=options) as container:
-        stream = container.add_stream(chosen.codec, rate=out_rate, layout="mono")
-        assert isinstance(stream, AudioStream)  # noqa: S101  (of an audio codec)
-        if chosen.bit_rate is not None:
-            stream.bit_rate = chosen.bit_rate
-        stream.codec_context.open()
-        fitting = av.AudioResampler(
-            stream.codec_context.format, "mono", out_rate, stream.codec_context.frame_size or 4_096
-        )
-        while piece := _read(source):
-            frame = av.AudioFrame("s16", "mono", len(piece) // 2, align=1)
-            frame.planes[0].update(piece)
-            frame.rate = rate
-            for fitted in fitting.resample(frame):
-                container.mux(stream.encode(fitted))
-        for fitted in fitting.resample(None):
-            container.mux(stream.encode(fitted))
-        container.mux(stream.encode(None))
+def encode_stream(
+    source: IO[bytes], target: IO[bytes], encoding: EncodingFormat, rate: int
+) -> None:
+    """Encode everything in `source`, each chunk as soon as it can be read."""
+    options = {"flush_packets": "1", **encoding.options}
+    chunks = iter(lambda: _read_available(source), b"")
+    with av.open(_PipeWriter(target), "w", format=encoding.container, options=options) as container:
+        _encode(chunks, container, encoding, rate)
 
 
-def _read(source: IO[bytes]) -> bytes:
-    """Return what is there, whole samples; empty at the end."""
-    # `read1` does not wait until the piece is full.
-    piece: bytes = source.read1(_READ_BYTES)  # type: ignore[attr-defined]
-    if len(piece) % 2:
-        piece += source.read(1)
-    return piece[: len(piece) - len(piece) % 2]
+def encode_file(source: IO[bytes], target: IO[bytes], encoding: EncodingFormat, rate: int) -> None:
+    """Encode everything in `source` into a seekable file."""
+    chunks = iter(lambda: source.read(_FILE_READ_BYTES), b"")
+    options = dict(encoding.options)
+    with av.open(target, "w", format=encoding.container, options=options) as container:
+        _encode(chunks, container, encoding, rate)
+
+
+def _encode(chunks: Iterator[bytes], container: Any, encoding: EncodingFormat, rate: int) -> None:
+    output_rate = encoding.output_rate(rate)
+    stream = container.add_stream(encoding.codec, rate=output_rate, layout="mono")
+    assert isinstance(stream, AudioStream)  # noqa: S101  (of an audio codec)
+    if encoding.bit_rate is not None:
+        stream.bit_rate = encoding.bit_rate
+    stream.codec_context.open()
+    resampler = av.AudioResampler(
+        stream.codec_context.format, "mono", output_rate, stream.codec_context.frame_size or 4_096
+    )
+    for chunk in chunks:
+        frame = av.AudioFrame("s16", "mono", len(chunk) // 2, align=1)
+        frame.planes[0].update(chunk[: len(chunk) // 2 * 2])
+        frame.rate = rate
+        for resampled in resampler.resample(frame):
+            container.mux(stream.encode(resampled))
+    for resampled in resampler.resample(None):
+        container.mux(stream.encode(resampled))
+    container.mux(stream.encode(None))
+
+
+def _read_available(source: IO[bytes]) -> bytes:
+    """Return what can be read without waiting for more, in whole samples; empty at the end."""
+    # `read1` does not wait until the buffer is full.
+    chunk: bytes = source.read1(_STREAM_READ_BYTES)  # type: ignore[attr-defined]
+    if len(chunk) % 2:
+        chunk += source.read(1)
+    return chunk[: len(chunk) - len(chunk) % 2]
 
 
 if __name__ == "__main__":

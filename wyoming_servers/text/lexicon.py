@@ -20,11 +20,7 @@ from typing import Any, Final
 import yaml
 
 from wyoming_servers.core.clock import Clock
-from wyoming_servers.core.errors import (
-    BadRequestError,
-    CapacityError,
-    ConflictError,
-)
+from wyoming_servers.core.errors import BadRequestError, CapacityError, ConflictError
 from wyoming_servers.core.files import atomic_write
 
 POLL_SECONDS: Final = 2.0

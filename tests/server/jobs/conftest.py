@@ -15,12 +15,12 @@ from wyoming_servers.jobs.job import Job, NewJob
 from wyoming_servers.jobs.manager import JobManager
 from wyoming_servers.jobs.transcription import NO_TRANSCRIPTION_DEFAULTS, TranscriptionDefaults
 from wyoming_servers.media.decoder import (
-    RecordingChunk,
     RecordingEnded,
     RecordingEvent,
     RecordingOpened,
     SilenceSkipped,
 )
+from wyoming_servers.media.recording_chunker import RecordingChunk
 from wyoming_servers.speech.fake import SPECS, FakeCoordinator
 
 

@@ -16,12 +16,8 @@ from wyoming_servers.core.errors import (
 )
 from wyoming_servers.jobs.job import JobStatus
 from wyoming_servers.jobs.transcription import TranscriptionDefaults
-from wyoming_servers.media.decoder import (
-    RecordingChunk,
-    RecordingEnded,
-    RecordingOpened,
-    SilenceSkipped,
-)
+from wyoming_servers.media.decoder import RecordingEnded, RecordingOpened, SilenceSkipped
+from wyoming_servers.media.recording_chunker import RecordingChunk
 from wyoming_servers.speech.fake import ScriptedRun, transcribe_duration
 from wyoming_servers.text.vocabulary import Vocabulary
 from wyoming_servers.worker.interface import OutputChunk

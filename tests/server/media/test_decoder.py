@@ -11,14 +11,13 @@ import psutil
 import pytest
 
 from wyoming_servers.core.errors import BadRequestError
-from wyoming_servers.media import decoder
 from wyoming_servers.media.decoder import (
-    RecordingChunk,
     RecordingEnded,
     RecordingOpened,
     SilenceSkipped,
     decode_recording,
 )
+from wyoming_servers.media.recording_chunker import RecordingChunk
 
 CLIP = Path(__file__).parents[2] / "data" / "librivox_0870.wav"
 
@@ -98,14 +97,14 @@ async def test_a_long_silence_is_told(tmp_path: Path, encode) -> None:
 async def test_what_is_no_recording_is_refused_with_the_reason(content, tmp_path: Path) -> None:
     path = tmp_path / "recording"
     path.write_bytes(content)
-    with pytest.raises(BadRequestError, match=r"decoded|no sound"):
+    with pytest.raises(BadRequestError, match=r"decoded|no audio"):
         await read(path)
 
 
 async def test_a_video_without_sound_is_refused(tmp_path: Path, encode) -> None:
     path = tmp_path / "recording"
     path.write_bytes(encode(container="mp4", codec="", video=True))
-    with pytest.raises(BadRequestError, match="no sound"):
+    with pytest.raises(BadRequestError, match="no audio"):
         await read(path)
 
 
@@ -182,7 +181,7 @@ async def test_a_decoder_that_dies_is_the_recordings_fault(
     broken = tmp_path / "python"
     broken.write_text("#!/bin/sh\nprintf 'it hurts' >&2\nkill -SEGV $$\n")
     broken.chmod(0o755)
-    monkeypatch.setattr(decoder.sys, "executable", str(broken))
+    monkeypatch.setattr("sys.executable", str(broken))
     with pytest.raises(BadRequestError, match="SIGSEGV"):
         await read(tmp_path / "recording")
 

@@ -6,10 +6,7 @@ from wyoming_servers.core.clock import FakeClock
 from wyoming_servers.core.domain import Task
 from wyoming_servers.core.errors import BusyError
 from wyoming_servers.core.event_bus import EventBus
-from wyoming_servers.core.events import (
-    RequestFinished,
-    RequestRetried,
-)
+from wyoming_servers.core.events import RequestFinished, RequestRetried
 from wyoming_servers.telemetry.request_timer import RequestTimer
 
 

@@ -58,10 +58,10 @@ def read(
     """
     from wyoming_servers.cli.api_client import SpeechJobClient, find_api_address, read_token
     from wyoming_servers.cli.output import print_note
-    from wyoming_servers.jobs.job import JobAudioFormat
+    from wyoming_servers.media.formats import AudioFileFormat
 
     kind = output.suffix.lower().lstrip(".")
-    if kind not in get_args(JobAudioFormat):
+    if kind not in get_args(AudioFileFormat):
         raise BadRequestError(f"{output} should end in .wav, .flac or .mp3.")
     if not output.parent.is_dir():
         raise BadRequestError(f"There is no folder {output.parent}.")

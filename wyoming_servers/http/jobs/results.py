@@ -7,19 +7,13 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Path, Response
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse
 
-from wyoming_servers.core.errors import (
-    ConflictError,
-    NotFoundError,
-)
-from wyoming_servers.http.context import (
-    Context,
-    require_jobs,
-)
+from wyoming_servers.core.errors import ConflictError, NotFoundError
+from wyoming_servers.http.context import Context, require_jobs
 from wyoming_servers.http.jobs.schemas import job_response
 from wyoming_servers.http.problems import PROBLEM_RESPONSES
 from wyoming_servers.jobs.files import JobFiles
 from wyoming_servers.jobs.job import Job, JobStatus
-from wyoming_servers.media.encoder import MEDIA_TYPES
+from wyoming_servers.media.formats import MEDIA_TYPES
 from wyoming_servers.text.subtitles import Cue, write_plain_text, write_srt, write_vtt
 
 router = APIRouter(tags=["jobs"], responses={**PROBLEM_RESPONSES})

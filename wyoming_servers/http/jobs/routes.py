@@ -6,26 +6,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from wyoming_servers.core.events import (
-    JobFinished,
-    JobProgressed,
-)
-from wyoming_servers.http.context import (
-    ApiContext,
-    Context,
-    require_jobs,
-)
-from wyoming_servers.http.jobs import (
-    results,
-    speech,
-    transcription,
-)
+from wyoming_servers.core.events import JobFinished, JobProgressed
+from wyoming_servers.http.context import ApiContext, Context, require_jobs
+from wyoming_servers.http.jobs import results, speech, transcription
 from wyoming_servers.http.jobs.results import JobId
-from wyoming_servers.http.jobs.schemas import (
-    JobListResponse,
-    JobResponse,
-    job_response,
-)
+from wyoming_servers.http.jobs.schemas import JobListResponse, JobResponse, job_response
 from wyoming_servers.http.problems import PROBLEM_RESPONSES
 from wyoming_servers.http.routes import events as streams
 from wyoming_servers.jobs.job import Job, JobStatus

@@ -6,14 +6,8 @@ from pydantic import BaseModel, Field
 
 from wyoming_servers.http import schemas
 from wyoming_servers.jobs.cue_timing import TOLERANCE_SECONDS
-from wyoming_servers.jobs.job import (
-    Job,
-    JobAudioFormat,
-    JobSegment,
-    JobStatus,
-    JobTask,
-    SpeechOptions,
-)
+from wyoming_servers.jobs.job import Job, JobSegment, JobStatus, JobTask, SpeechOptions
+from wyoming_servers.media.formats import AudioFileFormat
 from wyoming_servers.text.subtitles import TextFormat
 
 
@@ -57,7 +51,7 @@ class JobSpeechResponse(BaseModel):
     speaker: str | None = None
     speed: float
     input: TextFormat = Field(description="How the text is written.")
-    format: JobAudioFormat = Field(
+    format: AudioFileFormat = Field(
         description="`GET /jobs/{id}.FORMAT` is the file, once it is done."
     )
     longer: list[OverlongCueResponse] = Field(

@@ -10,15 +10,8 @@ from typing import Any, Final, cast
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from wyoming_servers.core.errors import (
-    BadRequestError,
-    ModelMissingError,
-)
-from wyoming_servers.http.context import (
-    ApiContext,
-    Context,
-    require_jobs,
-)
+from wyoming_servers.core.errors import BadRequestError, ModelMissingError
+from wyoming_servers.http.context import ApiContext, Context, require_jobs
 from wyoming_servers.http.jobs.schemas import JobAcceptedResponse
 from wyoming_servers.http.jobs.transcription import (
     WEBHOOK_FIELDS,
@@ -27,31 +20,14 @@ from wyoming_servers.http.jobs.transcription import (
     job_accepted,
 )
 from wyoming_servers.http.problems import PROBLEM_RESPONSES
-from wyoming_servers.http.upload import (
-    form_schema,
-    openapi_request_body,
-    read_body,
-    receive_form,
-)
-from wyoming_servers.jobs.job import JobAudioFormat, NewJob, SpeechOptions
-from wyoming_servers.jobs.speech_script import (
-    MAX_SCRIPT_BYTES,
-    detect_script_format,
-    read_script,
-)
+from wyoming_servers.http.upload import form_schema, openapi_request_body, read_body, receive_form
+from wyoming_servers.jobs.job import NewJob, SpeechOptions
+from wyoming_servers.jobs.speech_script import MAX_SCRIPT_BYTES, detect_script_format, read_script
 from wyoming_servers.jobs.uploads import UploadSpool
-from wyoming_servers.speech.tts.voices import (
-    Voice,
-    resolve_speaker,
-)
-from wyoming_servers.text.subtitles import (
-    TEXT_FORMATS,
-    TextFormat,
-)
-from wyoming_servers.text.voice_expression import (
-    MAX_SPEED,
-    MIN_SPEED,
-)
+from wyoming_servers.media.formats import AudioFileFormat
+from wyoming_servers.speech.tts.voices import Voice, resolve_speaker
+from wyoming_servers.text.subtitles import TEXT_FORMATS, TextFormat
+from wyoming_servers.text.voice_expression import MAX_SPEED, MIN_SPEED
 
 router = APIRouter(tags=["jobs"], responses={**PROBLEM_RESPONSES})
 
@@ -71,7 +47,7 @@ class SpeechJobOptions(BaseModel):
         None, ge=MIN_SPEED, le=MAX_SPEED, description="1.0 is the voice's own pace."
     )
     input: TextFormat | None = Field(None, description="How the text is written; left out: seen.")
-    format: JobAudioFormat = Field("wav", description="Of the file that is made.")
+    format: AudioFileFormat = Field("wav", description="Of the file that is made.")
     webhook_url: str = Field("", description=WEBHOOK_FIELDS["webhook_url"]["description"])
 
 

@@ -6,11 +6,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.responses import JSONResponse
 
 from wyoming_servers.core.errors import BadRequestError
-from wyoming_servers.http.context import (
-    ApiContext,
-    Context,
-    require_jobs,
-)
+from wyoming_servers.http.context import ApiContext, Context, require_jobs
 from wyoming_servers.http.jobs.schemas import JobAcceptedResponse
 from wyoming_servers.http.jobs.submission import (
     ModelNotReadyError,
@@ -26,10 +22,7 @@ from wyoming_servers.http.upload import (
     receive_form,
 )
 from wyoming_servers.jobs.job import Job, NewJob
-from wyoming_servers.speech.asr.transcriber import (
-    AsrModelChoice,
-    select_asr_model,
-)
+from wyoming_servers.speech.asr.transcriber import AsrModelChoice, select_asr_model
 
 router = APIRouter(tags=["jobs"], responses={**PROBLEM_RESPONSES})
 

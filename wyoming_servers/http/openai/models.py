@@ -10,14 +10,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from wyoming_servers.http import schemas
-from wyoming_servers.http.context import (
-    ApiContext,
-    Context,
-)
-from wyoming_servers.http.openai import (
-    speech,
-    transcriptions,
-)
+from wyoming_servers.http.context import ApiContext, Context
+from wyoming_servers.http.openai import speech, transcriptions
 from wyoming_servers.http.problems import OPENAI_PROBLEM_RESPONSES
 
 router = APIRouter(prefix="/v1", tags=["openai"], responses={**OPENAI_PROBLEM_RESPONSES})

@@ -10,20 +10,10 @@ from pydantic import BaseModel, Field
 from sse_starlette import ServerSentEvent
 
 from wyoming_servers.core.domain import Task
-from wyoming_servers.core.errors import (
-    BadRequestError,
-    ConductorError,
-    ModelMissingError,
-)
+from wyoming_servers.core.errors import BadRequestError, ConductorError, ModelMissingError
 from wyoming_servers.http import schemas
-from wyoming_servers.http.context import (
-    ApiContext,
-    Context,
-)
-from wyoming_servers.http.openai.names import (
-    OPENAI_MODEL_NAMES,
-    OPENAI_VOICE_NAMES,
-)
+from wyoming_servers.http.context import ApiContext, Context
+from wyoming_servers.http.openai.names import OPENAI_MODEL_NAMES, OPENAI_VOICE_NAMES
 from wyoming_servers.http.problems import openai_error_event
 from wyoming_servers.http.routes.events import sse_event
 from wyoming_servers.http.streaming import (
@@ -31,15 +21,10 @@ from wyoming_servers.http.streaming import (
     ManagedStreamingResponse,
     client_label,
 )
-from wyoming_servers.media.encoder import (
-    MEDIA_TYPES,
-    StreamEncoder,
-)
+from wyoming_servers.media.encoder import StreamEncoder
+from wyoming_servers.media.formats import MEDIA_TYPES
 from wyoming_servers.speech.tts.pipeline import TtsRequest
-from wyoming_servers.text.voice_expression import (
-    MAX_SPEED,
-    MIN_SPEED,
-)
+from wyoming_servers.text.voice_expression import MAX_SPEED, MIN_SPEED
 
 router = APIRouter()
 

@@ -9,22 +9,12 @@ from sse_starlette import ServerSentEvent
 from starlette.responses import JSONResponse, PlainTextResponse
 
 from wyoming_servers.core.domain import Task
-from wyoming_servers.core.errors import (
-    BadRequestError,
-    ConductorError,
-)
-from wyoming_servers.http.context import (
-    ApiContext,
-    Context,
-    require_jobs,
-)
+from wyoming_servers.core.errors import BadRequestError, ConductorError
+from wyoming_servers.http.context import ApiContext, Context, require_jobs
 from wyoming_servers.http.openai.names import OPENAI_MODEL_NAMES
 from wyoming_servers.http.problems import openai_error_event
 from wyoming_servers.http.routes.events import sse_event
-from wyoming_servers.http.streaming import (
-    ManagedEventSourceResponse,
-    client_label,
-)
+from wyoming_servers.http.streaming import ManagedEventSourceResponse, client_label
 from wyoming_servers.http.upload import (
     MultipartForm,
     form_schema,

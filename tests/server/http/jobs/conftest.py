@@ -12,10 +12,7 @@ import pytest
 from fastapi import FastAPI
 
 from wyoming_servers.config.schema import Config
-from wyoming_servers.core.clock import (
-    FakeClock,
-    SystemClock,
-)
+from wyoming_servers.core.clock import FakeClock, SystemClock
 from wyoming_servers.core.domain import ModelState
 from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.http.app import create_app
@@ -24,16 +21,9 @@ from wyoming_servers.http.jobs import schemas as resource
 from wyoming_servers.http.server import ApiServer
 from wyoming_servers.jobs.job import Job
 from wyoming_servers.jobs.manager import JobManager
-from wyoming_servers.media.decoder import (
-    RecordingChunk,
-    RecordingEnded,
-    RecordingEvent,
-    RecordingOpened,
-)
-from wyoming_servers.speech.fake import (
-    SPECS,
-    FakeCoordinator,
-)
+from wyoming_servers.media.decoder import RecordingEnded, RecordingEvent, RecordingOpened
+from wyoming_servers.media.recording_chunker import RecordingChunk
+from wyoming_servers.speech.fake import SPECS, FakeCoordinator
 from wyoming_servers.speech.tts.pipeline import TtsPipeline
 from wyoming_servers.telemetry.metrics import Metrics
 from wyoming_servers.webhooks.manager import WebhookManager

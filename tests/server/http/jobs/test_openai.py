@@ -175,8 +175,8 @@ async def test_a_listener_who_leaves_frees_the_voice(live, coordinator) -> None:
 
 
 async def test_a_stream_that_cannot_begin_is_an_error_of_its_own(ai, recording) -> None:
-    recording.parts = [BadRequestError("The file has no sound in it.")]
-    with pytest.raises(openai.BadRequestError, match="no sound"):
+    recording.parts = [BadRequestError("The file contains no audio.")]
+    with pytest.raises(openai.BadRequestError, match="no audio"):
         await ai.audio.transcriptions.create(model="whisper-1", file=AUDIO, stream=True)
 
 
