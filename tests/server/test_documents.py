@@ -27,9 +27,7 @@ def test_a_document_names_files_that_exist(document: Path) -> None:
     # A path counts from the repository, from the package, or from the document's own folder.
     roots = (ROOT, ROOT / "wyoming_servers", document.parent)
     missing = [
-        name
-        for name in named_paths(document)
-        if not any((root / name).exists() for root in roots)
+        name for name in named_paths(document) if not any((root / name).exists() for root in roots)
     ]
     assert missing == []
 
