@@ -1,4 +1,4 @@
-"""Puts the API together."""
+"""Builds the FastAPI application from its routers and middleware."""
 
 from collections.abc import Iterable
 from typing import Any, Final
@@ -38,16 +38,17 @@ from wyoming_servers.http.routes import (
 )
 from wyoming_servers.http.routes.system import API_VERSION
 
-_DESCRIPTION = """Watch and steer the models of this server.
+_DESCRIPTION = """Monitor and control this server and its models.
 
-Failures answer with `{"error", "code", "detail"}`: what happened, a stable code, what to do next.
+Every error response has the body `{"error", "code", "detail"}`: what happened, a stable code, and
+what to do next.
 """
 
 
 _TITLE: Final = "Wyoming Conductor"
 
 _ROUTERS: Final = (
-    # Before the models' own: a model's id takes everything up to the last slash.
+    # First: `/models/{model}` matches any path, since model ids contain slashes.
     catalog.router,
     cache.router,
     health.router,
@@ -67,7 +68,7 @@ _ROUTERS: Final = (
 
 
 def create_app(context: ApiContext) -> FastAPI:
-    """Return the application that shows and asks what `context` holds."""
+    """Return the application; routers whose service `context` lacks are left out."""
     app = FastAPI(
         title=_TITLE,
         description=_DESCRIPTION,
@@ -76,9 +77,9 @@ def create_app(context: ApiContext) -> FastAPI:
         redoc_url=None,
     )
     app.state.context = context
-    left_out = [
+    omitted = [
         router
-        for router, needed in (
+        for router, service in (
             (catalog.router, context.library),
             (cache.router, context.library),
             (voices.router, context.library and context.tts),
@@ -89,15 +90,15 @@ def create_app(context: ApiContext) -> FastAPI:
             (vocabulary.router, context.vocabulary),
             (lexicon.router, context.tts and context.tts.lexicon),
         )
-        if needed is None
+        if service is None
     ]
-    _include_routers(app, [router for router in _ROUTERS if router not in left_out])
+    _include_routers(app, [router for router in _ROUTERS if router not in omitted])
     app.include_router(
         wyoming_bridge.router
-    )  # looks at the token itself: browsers send it otherwise
+    )  # checks the token itself: browsers send it as a subprotocol
     docs.mount_docs(app)
     settings = context.config.api
-    # The last one added is the outermost: a refused host is refused before anything else runs.
+    # Middleware that is added later runs earlier: hosts are checked before anything else runs.
     app.add_middleware(BodyLimitMiddleware)
     if settings.cors_origins:
         app.add_middleware(
@@ -117,7 +118,7 @@ def create_app(context: ApiContext) -> FastAPI:
 
 
 def openapi_document() -> dict[str, Any]:
-    """Return the OpenAPI document of everything there can be, for the documentation."""
+    """Return the OpenAPI document with every router, for the generated documentation."""
     app = FastAPI(title=_TITLE, description=_DESCRIPTION, version=API_VERSION)
     _include_routers(app, _ROUTERS)
     return app.openapi()

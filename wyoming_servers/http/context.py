@@ -1,4 +1,4 @@
-"""What the routes work with; made once by the composition root."""
+"""The services that routes use; created once by the composition root."""
 
 import asyncio
 import secrets
@@ -31,46 +31,46 @@ from wyoming_servers.webhooks.manager import WebhookManager
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiContext:
-    """Everything the API shows or asks."""
+    """The services and settings behind the API; routers of services that are None are left out."""
 
     config: Config
     coordinator: CoordinatorProtocol
     bus: EventBus
     version: str
     uuid: str
-    """Identity of this installation; stays the same over restarts."""
+    """Identity of this installation; stays the same across restarts."""
     token: str | None
-    """The bearer token; None lets everybody in."""
+    """The bearer token; None disables authentication."""
     ports: Mapping[str, int]
-    """Name of a server to its open port; read at each request, so it may be filled in later."""
+    """Service name to open port; read per request, so that it can be filled in later."""
     ready: Callable[[], tuple[bool, list[str]]]
-    """Whether requests will be answered now, and if not, why (one sentence each)."""
+    """Return whether all services are ready, and the reasons if not, one sentence each."""
     metrics: CollectorRegistry
     specs: Mapping[str, ModelSpec] = field(default_factory=dict)
-    """Every installed model, as the pipelines see them."""
+    """Installed models by id."""
     jobs: JobManager | None = None
-    """None: long recordings are not served."""
+    """None: background jobs are not served."""
     webhooks: WebhookManager | None = None
-    """None: nobody is called."""
+    """None: webhooks are not served."""
     tts: TtsPipeline | None = None
-    """None: no voice is served."""
+    """None: text-to-speech is not served."""
     vocabulary: Vocabulary | None = None
-    """None: nobody can tell what things are called here."""
+    """None: the vocabulary is not served."""
     library: ModelManager | None = None
-    """None: models neither come nor go."""
+    """None: models cannot be downloaded or deleted."""
     editor: ConfigEditor | None = None
-    """None: the configuration is not shown."""
+    """None: the configuration is not served."""
     traces: TraceBuffer | None = None
-    """None: requests are not kept."""
+    """None: requests are not traced."""
     clock: Clock = field(default_factory=SystemClock)
     heartbeat: float = 15.0
-    """Seconds of silence after which an event stream sends a comment, so that proxies keep it."""
+    """Seconds between comments in an idle event stream, which keep proxies from closing it."""
     instance: str = field(default_factory=lambda: secrets.token_hex(8))
-    """Identity of this run; event numbers start again with each."""
+    """Identity of this run; event numbers restart with each run."""
     started: float = field(default_factory=time.time)
-    """When this run began, in seconds since 1970."""
+    """Start of this run, in seconds since 1970."""
     closing: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when the server stops: event streams end at once."""
+    """Set when the server stops, so that event streams end at once."""
 
 
 def _context_of(connection: HTTPConnection) -> ApiContext:
@@ -78,11 +78,11 @@ def _context_of(connection: HTTPConnection) -> ApiContext:
 
 
 Context = Annotated[ApiContext, Depends(_context_of)]
-"""A route's parameter of this type receives the application's context."""
+"""Type of a route parameter that receives the application's context."""
 
 
 def require_jobs(context: ApiContext) -> JobManager:
-    """Return the jobs, where they are served: their routes are left out elsewhere."""
+    """Return the job manager. Without one, the routes that call this are left out."""
     if context.jobs is None:
-        raise InternalError("Jobs are routed but not served.")
+        raise InternalError("The job routes exist without a job manager.")
     return context.jobs

@@ -1,4 +1,4 @@
-"""The documentation in the browser, from files in this package: it works without internet."""
+"""API documentation pages (Swagger UI and ReDoc) from local files, so that they work offline."""
 
 import mimetypes
 from pathlib import Path
@@ -8,13 +8,13 @@ from fastapi import APIRouter, FastAPI
 from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
-# Reads the system's tables; left to itself it would do so at the first request, in the event loop.
+# Reads the system's tables now; otherwise the first request would do so in the event loop.
 mimetypes.init()
 
 _STATIC: Final = Path(__file__).parent / "static"
 
-# What the pages ask of other hosts (a logo, a validator) is refused by the browser: the docs of
-# a private server should not tell anybody that they are read.
+# Blocks requests of the pages to other hosts (a logo, a validator), which would reveal that the
+# documentation of a private server is being read.
 _SECURITY_HEADERS: Final = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; "
     "style-src 'self' 'unsafe-inline'; worker-src blob:; frame-ancestors 'none'",
@@ -22,7 +22,7 @@ _SECURITY_HEADERS: Final = {
 }
 
 router = APIRouter(include_in_schema=False)
-"""Open without a token, for a browser sends none; it tells nothing about this machine."""
+"""Needs no token, since browsers send none; the pages contain nothing about this machine."""
 
 
 @router.get("/docs")
@@ -36,6 +36,6 @@ async def redoc_page() -> FileResponse:
 
 
 def mount_docs(app: FastAPI) -> None:
-    """Add the pages and their files."""
+    """Add the pages and their static files to the application."""
     app.include_router(router)
     app.mount("/static", StaticFiles(directory=_STATIC, check_dir=False), name="static")

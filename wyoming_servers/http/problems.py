@@ -1,7 +1,7 @@
-"""How failures look over HTTP: one body for all, a status per code.
+"""Error responses: one body for all errors, one HTTP status per error code.
 
-`{"error": what happened, "code": stable code, "detail": what to do next}`, plus
-`retry_after_secs` where trying again makes sense and `faults` where a request has several.
+`{"error": what happened, "code": stable code, "detail": what to do next}`, plus `retry_after_secs`
+if a retry can succeed and `faults` with one entry per invalid field.
 """
 
 import logging
@@ -29,30 +29,30 @@ _LOGGER: Final = logging.getLogger(__name__)
 
 
 class FieldError(BaseModel):
-    """One thing wrong with a request."""
+    """One invalid field of a request."""
 
-    path: str = Field(description="Where: `query.limit`, `body.language`.")
+    path: str = Field(description="Path of the field, such as `query.limit` or `body.language`.")
     message: str
 
 
 class Problem(BaseModel):
-    """The body of every answer that is not a success."""
+    """Body of every error response."""
 
     error: str = Field(description="What happened, as a sentence.")
-    code: str = Field(description="Stable code, the same in every interface.")
+    code: str = Field(description="Stable error code, the same in every interface.")
     detail: str = Field("", description="What to do next, as a sentence.")
     retry_after_secs: int | None = Field(
-        None, description="Seconds until trying again makes sense; also in `Retry-After`."
+        None, description="Seconds after which a retry can succeed; also in `Retry-After`."
     )
     faults: list[FieldError] | None = None
 
 
 class ErrorStatus(NamedTuple):
-    """How a code looks over HTTP."""
+    """HTTP representation of an error code."""
 
     status: int
     retry_after: float | None = None
-    """Seconds, if the error does not know better; None: trying again is not suggested."""
+    """Default in seconds; None: no retry is suggested."""
 
 
 ERROR_STATUSES: Final[Mapping[str, ErrorStatus]] = {
@@ -63,7 +63,7 @@ ERROR_STATUSES: Final[Mapping[str, ErrorStatus]] = {
     "NOT_FOUND": ErrorStatus(404),
     "CONFLICT": ErrorStatus(409),
     "TOO_LARGE": ErrorStatus(413),
-    # The one who asked has left; nginx's number for it, seen in logs only.
+    # The client disconnected; nginx's status for it, which appears in logs only.
     "CANCELLED": ErrorStatus(499),
     "LOAD_FAILED": ErrorStatus(500),
     "INFERENCE_FAILED": ErrorStatus(500),
@@ -76,39 +76,39 @@ ERROR_STATUSES: Final[Mapping[str, ErrorStatus]] = {
 }
 
 _OPENAI_PREFIX: Final = "/v1/"
-"""Clients of these addresses look for `error.message`."""
+"""Clients of these endpoints read `error.message`."""
 
 PROBLEM_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
-    "default": {"model": Problem, "description": "What went wrong and what to do next."}
+    "default": {"model": Problem, "description": "Error, with what to do next."}
 }
-"""For a route's `responses`, so that the OpenAPI file tells of problems."""
+"""`responses` of a router, so that the OpenAPI document contains error responses."""
 
 
 class OpenAiError(BaseModel):
-    """A failure as OpenAI's clients read it."""
+    """An error in the format of OpenAI's API."""
 
     message: str
     type: Literal["invalid_request_error", "server_error"]
     param: str | None = None
-    code: str = Field(description="Stable code, the same in every interface.")
+    code: str = Field(description="Stable error code, the same in every interface.")
 
 
 class OpenAiProblem(BaseModel):
-    """The body of every answer below `/v1` that is not a success."""
+    """Body of every error response below `/v1`."""
 
     error: OpenAiError
 
 
 OPENAI_PROBLEM_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
-    "default": {"model": OpenAiProblem, "description": "What went wrong and what to do next."}
+    "default": {"model": OpenAiProblem, "description": "Error, with what to do next."}
 }
-"""As `DOCUMENTED`, below `/v1`."""
+"""The same for routers below `/v1`."""
 
 
 def problem_response(
     error: ConductorError, *, status: int | None = None, request: Request | None = None
 ) -> JSONResponse:
-    """Return the answer for an error; `status` overrides the code's own."""
+    """Return the response for an error; `status` overrides the status of its code."""
     answer = ERROR_STATUSES.get(error.code, ERROR_STATUSES["UNKNOWN"])
     retry = answer.retry_after if error.retry_after is None else error.retry_after
     problem = Problem(
@@ -118,7 +118,7 @@ def problem_response(
         retry_after_secs=None if retry is None else max(1, math.ceil(retry)),
     )
     if isinstance(error, ConfigError):
-        problem.error = "The configuration has faults."
+        problem.error = "The configuration is not valid."
         problem.faults = [
             FieldError(path=fault.path, message=_field_message(fault)) for fault in error.problems
         ]
@@ -131,13 +131,13 @@ def problem_response(
 
 
 def openai_error_event(error: ConductorError) -> dict[str, Any]:
-    """Return a failure in the middle of a stream, as OpenAI's clients understand it."""
+    """Return an error in the middle of a stream, in the format of OpenAI's API."""
     found = OpenAiError(message=str(error), type="server_error", code=error.code)
     return {"type": "error", "error": found.model_dump()}
 
 
 def install_handlers(app: FastAPI) -> None:
-    """Make every failure of the application answer with a problem."""
+    """Make the application answer every error with a problem body."""
     app.add_exception_handler(ConductorError, _on_conductor_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http_exception)
@@ -145,7 +145,7 @@ def install_handlers(app: FastAPI) -> None:
 
 
 class InternalErrorMiddleware:
-    """Outermost layer: a bug of ours is logged once and answered, never shown to the client."""
+    """Outermost middleware: logs an unexpected exception and answers with UNKNOWN."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -163,11 +163,11 @@ class InternalErrorMiddleware:
         except Exception:
             if scope["type"] != "http":
                 raise
-            _LOGGER.exception("bug while answering %s %s", scope["method"], scope["path"])
+            _LOGGER.exception("Unexpected error in %s %s", scope["method"], scope["path"])
             if started:
-                # Half an answer cannot be taken back: let the connection break.
+                # Part of the response was sent already; close the connection.
                 raise
-            error = InternalError("The server has a bug in the answer to this request.")
+            error = InternalError("An internal error occurred.")
             await problem_response(error)(scope, receive, send)
 
 
@@ -190,7 +190,7 @@ async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
         error="The request is not valid: "
         + "; ".join(f"{fault.path}: {fault.message}" for fault in faults),
         code=BadRequestError.code,
-        detail="/docs shows what this address takes.",
+        detail="See /docs for the parameters of this endpoint.",
         faults=faults,
     )
     return _render(problem, 400, {}, request)
@@ -199,13 +199,13 @@ async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
 async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101  (registered for it alone)
     texts = {
-        404: f"There is nothing at {request.url.path}.",
-        405: f"{request.method} is not possible at {request.url.path}.",
+        404: f"There is no endpoint {request.url.path}.",
+        405: f"{request.url.path} does not support {request.method}.",
     }
     problem = Problem(
         error=texts.get(error.status_code, str(error.detail)),
         code=BadRequestError.code if error.status_code < 500 else InternalError.code,
-        detail="/docs lists what there is.",
+        detail="See /docs for the list of endpoints.",
     )
     return _render(problem, error.status_code, error.headers or {}, request)
 

@@ -1,4 +1,4 @@
-"""What the API shows of models and devices, and how it is made from a snapshot."""
+"""Response bodies for models and devices, built from a scheduler snapshot."""
 
 from datetime import UTC, datetime
 
@@ -30,19 +30,25 @@ def mib(size: int) -> int:
 
 
 class ModelStateResponse(BaseModel):
-    """The state of one model, short; fields that do not apply are left out."""
+    """State of one model; fields that do not apply are left out."""
 
     state: ModelState
-    loaded_at: str | None = Field(None, description="When it became ready (ISO 8601, UTC).")
-    vram_needed_mb: int | None = Field(None, description="While it waits for memory, MiB.")
-    vram_free_mb: int | None = Field(None, description="While it waits for memory, MiB.")
-    retry_in_secs: int | None = Field(None, description="Until a load is tried again.")
-    vram_used_mb: int | None = Field(None, description="In use on its GPU, by anybody, MiB.")
-    vram_total_mb: int | None = Field(None, description="Size of its GPU's memory, MiB.")
+    loaded_at: str | None = Field(None, description="Time the model became ready (ISO 8601, UTC).")
+    vram_needed_mb: int | None = Field(
+        None, description="Memory that the model needs, in MiB; while it waits for memory."
+    )
+    vram_free_mb: int | None = Field(
+        None, description="Free memory of its device, in MiB; while it waits for memory."
+    )
+    retry_in_secs: int | None = Field(None, description="Seconds until the next attempt to load.")
+    vram_used_mb: int | None = Field(
+        None, description="Used memory of its GPU, by all programs, in MiB."
+    )
+    vram_total_mb: int | None = Field(None, description="Total memory of its GPU, in MiB.")
 
 
 class OfferResponse(BaseModel):
-    """A voice or a wake word."""
+    """A voice or a wake word of a model."""
 
     name: str
     description: str
@@ -52,21 +58,21 @@ class OfferResponse(BaseModel):
 
 
 class LoadProgressResponse(BaseModel):
-    """How far a load is."""
+    """Progress of a load."""
 
     phase: str
-    percent: int = Field(description="0 to 100, or -1 where it cannot be known.")
+    percent: int = Field(description="0 to 100, or -1 if unknown.")
 
 
 class ModelErrorResponse(BaseModel):
-    """Why a model failed."""
+    """Last error of a model."""
 
     code: str
     message: str
 
 
 class ModelResponse(ModelStateResponse):
-    """Everything about one model; fields that do not apply are left out."""
+    """Details of one model; fields that do not apply are left out."""
 
     id: str
     kind: str
@@ -74,67 +80,78 @@ class ModelResponse(ModelStateResponse):
     description: str
     version: str
     languages: list[str]
-    offers: list[OfferResponse] = Field(description="Its voices or wake words.")
-    device: str = Field(description="Where it is or will be: `cpu` or `cuda:N`.")
+    offers: list[OfferResponse] = Field(description="Voices or wake words of the model.")
+    device: str = Field(description="Current or planned device: `cpu` or `cuda:N`.")
     compute_type: str
     compute_types: list[str] = Field(
         description="Values of `models.<id>.compute_type` that its engine supports, besides `auto`."
     )
-    memory_bytes: int = Field(description="Measured while loaded, else the estimate.")
+    memory_bytes: int = Field(description="Measured memory while loaded, otherwise the estimate.")
     active_requests: int
     queued_requests: int
     keep_alive: float = Field(
-        description="Seconds loaded after the last use; 0: unload at once; negative: for ever."
+        description="Seconds to stay loaded when idle. 0 unloads after each request, a negative "
+        "value never unloads."
     )
-    pinned: bool = Field(description="Never evicted to make room for another.")
-    last_used: str | None = Field(None, description="ISO 8601, UTC.")
-    load_seconds: float | None = Field(None, description="What the last load took.")
-    pid: int | None = Field(None, description="Process that holds it.")
+    pinned: bool = Field(description="Never evicted to make room for another model.")
+    last_used: str | None = Field(None, description="Time of the last request (ISO 8601, UTC).")
+    load_seconds: float | None = Field(None, description="Duration of the last load, in seconds.")
+    pid: int | None = Field(None, description="Id of the worker process.")
     progress: LoadProgressResponse | None = None
     error: ModelErrorResponse | None = None
     fallback_reason: str | None = Field(
-        None, description="Why it is not on the device it was wished to be on, where it is not."
+        None, description="Why the model does not run on its preferred device."
     )
-    requests: int = Field(0, description="That ended since the start, but for who left.")
-    errors: int = Field(0, description="How many of them failed.")
+    requests: int = Field(
+        0, description="Completed requests since start, excluding those the client cancelled."
+    )
+    errors: int = Field(0, description="Failed requests since start.")
     last_seconds: float | None = Field(
-        None, description="What the last one took; of an utterance: from its end to the answer."
+        None,
+        description="Duration of the last request; for speech-to-text, from the end of the "
+        "utterance to the transcript.",
     )
     real_time_factor: float | None = Field(
-        None, description="Seconds of inference per second of audio, of the last one."
+        None, description="Inference time per second of audio, of the last request."
     )
 
 
 class DeviceResponse(BaseModel):
-    """One device's memory, in bytes."""
+    """Memory of one device, in bytes."""
 
     device: str
     name: str
     total_bytes: int
     free_bytes: int
-    budget_bytes: int = Field(description="What models may hold together.")
-    reserved_bytes: int = Field(description="Promised to loads in flight.")
-    committed_bytes: int = Field(description="Measured of loaded models.")
-    pressure: str = Field(description="normal, warning or critical.")
-    others_bytes: int = Field(0, description="Held by programs that are not ours.")
-    present: bool = Field(True, description="Whether it can be read; nothing loads where not.")
-    utilisation: float | None = Field(None, description="0 to 1, where the device tells it.")
-    temperature: float | None = Field(None, description="Degrees Celsius, where it tells it.")
-    power: float | None = Field(None, description="Watts, where it tells it.")
+    budget_bytes: int = Field(description="Memory that all models together may use.")
+    reserved_bytes: int = Field(description="Reserved for models that are being loaded.")
+    committed_bytes: int = Field(description="Measured memory of loaded models.")
+    pressure: str = Field(description="Memory pressure: `normal`, `warning` or `critical`.")
+    others_bytes: int = Field(0, description="Used by other programs.")
+    present: bool = Field(
+        True, description="False if the device cannot be read; no model is loaded on it then."
+    )
+    utilisation: float | None = Field(
+        None, description="Utilization from 0 to 1, if the device reports it."
+    )
+    temperature: float | None = Field(
+        None, description="Degrees Celsius, if the device reports it."
+    )
+    power: float | None = Field(None, description="Watts, if the device reports it.")
 
 
 def find_model(snapshot: Snapshot, model: str) -> ModelStatus:
-    """Return one model's status. Raises ModelMissingError."""
+    """Return the status of a model. Raises ModelMissingError."""
     for status in snapshot.models:
         if status.spec.id == model:
             return status
     raise ModelMissingError(
-        f"There is no model {model!r} here.", hint="GET /models lists those that can be used."
+        f"Model {model!r} is not installed.", hint="GET /models lists the installed models."
     )
 
 
 def model_state_response(status: ModelStatus, snapshot: Snapshot) -> ModelStateResponse:
-    """Return a model's state and what belongs to that state."""
+    """Return the state of a model with the fields of that state."""
     view = ModelStateResponse(state=status.state)
     if status.state is ModelState.READY and status.loaded_at is not None:
         view.loaded_at = iso_timestamp(status.loaded_at)
@@ -152,7 +169,7 @@ def model_state_response(status: ModelStatus, snapshot: Snapshot) -> ModelStateR
 def model_response(
     status: ModelStatus, snapshot: Snapshot, traces: TraceBuffer | None
 ) -> ModelResponse:
-    """Return everything about a model."""
+    """Return the details of a model."""
     spec = status.spec
     engine = find_engine(spec.engine)
     tally = traces.model_stats.get(spec.id) if traces else ModelStats()
@@ -199,7 +216,7 @@ def model_response(
 
 
 def device_response(status: DeviceStatus) -> DeviceResponse:
-    """Return a device's memory."""
+    """Return the memory of a device."""
     return DeviceResponse(
         device=status.device,
         name=status.name,
@@ -222,7 +239,7 @@ def _rounded(value: float | None) -> float | None:
 
 
 def first_gpu(snapshot: Snapshot) -> DeviceStatus | None:
-    """Return the first GPU there is."""
+    """Return the first GPU, or None."""
     gpus = (device for device in snapshot.devices if device.device.startswith("cuda"))
     return next(gpus, None)
 

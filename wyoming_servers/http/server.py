@@ -1,4 +1,9 @@
-"""Serves the API in our own event loop; signals and logging stay with whoever runs us."""
+"""Runs uvicorn inside the event loop of the process, without its signal handlers and logging.
+
+Uvicorn has no timeout for the header of a request, so a few hundred slow connections could use up
+all connections; `HeaderTimeoutProtocol` adds one. Bodies have timeouts where they are read (see
+`upload`).
+"""
 
 import asyncio
 import contextlib
@@ -25,11 +30,11 @@ from wyoming_servers.http.context import ApiContext
 # keep everybody else out. Bodies are watched where they are read (`upload`).
 
 HEADER_TIMEOUT_SECONDS: Final = 10.0
-"""Enough for any client and any line to send a request's head."""
+"""Enough for any client and connection to send the header of a request."""
 
 
 class HeaderTimeoutProtocol(H11Protocol):
-    """Uvicorn's protocol, with a time in which a request's head must be complete."""
+    """Uvicorn's HTTP protocol with a timeout for the header of each request."""
 
     header_timeout: float = HEADER_TIMEOUT_SECONDS
     _deadline: asyncio.TimerHandle | None = None
@@ -47,7 +52,7 @@ class HeaderTimeoutProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def _update_timer(self) -> None:
-        """Run the clock exactly while the beginning of a request is awaited or incomplete."""
+        """Run the timer exactly while the header of a request is awaited or incomplete."""
         if self.conn.their_state is not h11.IDLE:
             self._cancel_timer()
         elif self._deadline is None:
@@ -56,7 +61,7 @@ class HeaderTimeoutProtocol(H11Protocol):
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if not self.transport.is_closing():
-            # Between two requests uvicorn has a clock of its own; ours begins with their bytes.
+            # Uvicorn has its own keep-alive timeout between requests; ours starts with new bytes.
             self._cancel_timer()
 
     def _cancel_timer(self) -> None:
@@ -74,10 +79,10 @@ _BACKLOG: Final = 256
 
 
 class ApiServer:
-    """One listening API; `start` once, `stop` once."""
+    """One listening HTTP server; call `start` once, then `stop` once."""
 
     def __init__(self, app: FastAPI, host: str, port: int) -> None:
-        """`port` 0 lets the system choose."""
+        """`port` 0 lets the system choose a free port."""
         self._context: ApiContext = app.state.context
         self._host = host
         self._port = port
@@ -97,8 +102,9 @@ class ApiServer:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> int:
-        """Listen and return the port. Raises BusyError if it is taken, BadRequestError if it
-        cannot be listened on at all.
+        """Listen and return the port.
+
+        Raises BusyError if the port is in use, BadRequestError if the address is not available.
         """
         sockets = await self._bind()
         port: int = sockets[0].getsockname()[1]
@@ -114,7 +120,7 @@ class ApiServer:
         return port
 
     async def stop(self, grace: float) -> None:
-        """Take no more requests, end event streams now, others within `grace` seconds."""
+        """Refuse new requests, end event streams now and other requests within `grace` seconds."""
         task, self._task = self._task, None
         self._context.closing.set()
         if task is None:
@@ -133,7 +139,7 @@ class ApiServer:
             for family, _, _, _, address in dict.fromkeys(found):
                 listener = _open_socket(family, (address[0], port, *address[2:]))
                 sockets.append(listener)
-                # With port 0 the other addresses of the host take the port the first one got.
+                # With port 0, all addresses of the host use the port that the first one got.
                 port = listener.getsockname()[1]
         except OSError as err:
             for listener in sockets:
@@ -145,8 +151,9 @@ class ApiServer:
         where = f"port {self._port} of {self._host}"
         if err.errno == errno.EADDRINUSE:
             return BusyError(
-                f"The API cannot listen on {where}: something else does.",
-                hint="Stop it, or set api.port; `wyoming-conductor doctor` shows the ports.",
+                f"The API cannot listen on {where}: the port is in use.",
+                hint="Stop the other program, or set api.port; "
+                "`wyoming-conductor doctor` lists the ports.",
             )
         return BadRequestError(
             f"The API cannot listen on {where}: {err.strerror or err}.",
@@ -155,7 +162,7 @@ class ApiServer:
 
 
 class _EmbeddedServer(uvicorn.Server):
-    """Uvicorn without signal handlers, that says when it is up."""
+    """Uvicorn without signal handlers, with an event for the completed startup."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -170,8 +177,8 @@ class _EmbeddedServer(uvicorn.Server):
         self.started_listening.set()
 
     def begin_shutdown(self, grace: float) -> None:
-        """Begin to stop; answers get `grace` seconds to be sent."""
-        # Typed as whole seconds, but only ever handed to a wait, which takes fractions.
+        """Begin the shutdown; running requests get `grace` seconds to finish."""
+        # Annotated as int, but only passed to a wait, which accepts fractions.
         self.config.timeout_graceful_shutdown = grace  # type: ignore[assignment]
         self.should_exit = True
 

@@ -1,4 +1,4 @@
-"""Streamed answers that close what they stream from, even if the client leaves before a byte."""
+"""Streaming responses that release their resources, even if the client disconnects early."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -10,11 +10,13 @@ from starlette.types import Receive, Scope, Send
 
 
 class ManagedStreamingResponse(StreamingResponse):
-    """Bytes as they are made."""
+    """Streams bytes and closes `resources` at the end."""
 
-    def __init__(self, pieces: AsyncIterator[bytes], owned: AsyncExitStack, kind: str) -> None:
-        super().__init__(pieces, media_type=kind)
-        self._resources = owned
+    def __init__(
+        self, chunks: AsyncIterator[bytes], resources: AsyncExitStack, media_type: str
+    ) -> None:
+        super().__init__(chunks, media_type=media_type)
+        self._resources = resources
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with self._resources:
@@ -22,11 +24,11 @@ class ManagedStreamingResponse(StreamingResponse):
 
 
 class ManagedEventSourceResponse(EventSourceResponse):
-    """Server-sent events as they happen."""
+    """Streams server-sent events and closes `resources` at the end."""
 
-    def __init__(self, events: AsyncIterator[ServerSentEvent], owned: AsyncExitStack) -> None:
+    def __init__(self, events: AsyncIterator[ServerSentEvent], resources: AsyncExitStack) -> None:
         super().__init__(events, sep="\n")
-        self._resources = owned
+        self._resources = resources
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with self._resources:
@@ -34,5 +36,5 @@ class ManagedEventSourceResponse(EventSourceResponse):
 
 
 def client_label(request: Request) -> str:
-    """Return what the log calls the one who asks."""
+    """Return the name of the client in logs and traces."""
     return f"http {request.client.host}" if request.client else "http"

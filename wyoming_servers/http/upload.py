@@ -1,4 +1,4 @@
-"""Reads `multipart/form-data` as it comes: the file to disk, the fields to memory, all bounded."""
+"""Streaming multipart/form-data uploads: the file to disk, fields to memory, all bounded."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -25,37 +25,37 @@ _MAX_FIELDS: Final = 64
 _FIELD_BYTES: Final = 64 * 1024
 _HEADER_BYTES: Final = 8 * 1024
 _FORM_OVERHEAD_BYTES: Final = _MAX_FIELDS * (_FIELD_BYTES + _HEADER_BYTES)
-"""What a form may have beside its file."""
+"""Most bytes of a form in addition to its file."""
 
 SMALL_UPLOAD_BYTES: Final = 1024 * 1024
-"""A request that is read in a moment; about a larger one it is worth to decide before."""
+"""A request up to this size is read completely before the admission check."""
 
 STALL_TIMEOUT_SECONDS: Final = 30.0
-"""A client that sends nothing for so long has gone, or means no good."""
+"""An upload without data for this long is aborted (slow-loris protection)."""
 
 MIN_BYTES_PER_SECOND: Final = 256
-"""Bytes per second over that long; who drips keeps a connection, and means no good either."""
+"""An upload slower than this, averaged over the stall timeout, is aborted as well."""
 
 AdmissionCheck = Callable[["MultipartForm"], Awaitable[None]]
-"""Raises if a request is not to be taken; called with the fields that came before its file."""
+"""Raises an error to reject a request; called with the fields that precede the file."""
 
 
 @dataclass(slots=True)
 class MultipartForm:
-    """What a client has sent."""
+    """The parsed fields of a form, and the name and size of its file."""
 
     fields: dict[str, list[str]] = field(default_factory=dict)
     filename: str = ""
-    """What the client calls its file; for people, never a path."""
+    """Name of the file as sent by the client; for display only, never used as a path."""
     size: int | None = None
-    """Bytes of the file; None without one."""
+    """Size of the file in bytes; None if the form has no file."""
 
     def get(self, name: str, default: str = "") -> str:
-        """Return the last value of a field, without spaces around it."""
+        """Return the last value of a field without surrounding whitespace."""
         return self.fields.get(name, [default])[-1].strip()
 
     def flag(self, name: str, *, default: bool = False) -> bool:
-        """Return a field that is yes or no. Raises BadRequestError for anything else."""
+        """Return a boolean field. Raises BadRequestError if it is not a boolean."""
         value = self.get(name).lower()
         if value in ("true", "1", "yes", "on"):
             return True
@@ -67,14 +67,14 @@ class MultipartForm:
 
 
 class ReceivedForm:
-    """A form whose file is on disk; `keep` it, or it is deleted."""
+    """A received form whose file is on disk; deleted at the end unless `keep` was called."""
 
     def __init__(self, form: MultipartForm, arrival: IncomingUpload) -> None:
         self.form = form
         self._arrival = arrival
 
     async def keep(self) -> Path:
-        """Return where the file is; it is the caller's from now on."""
+        """Return the path of the file; the caller owns the file from now on."""
         return await self._arrival.commit()
 
 
@@ -87,19 +87,19 @@ async def receive_form(
     largest: int | None = None,
     admit: AdmissionCheck | None = None,
 ) -> AsyncIterator[ReceivedForm]:
-    """Read the whole request; the file of `file_field` goes to the inbox.
+    """Read the whole request; the file of `file_field` is written to the upload spool.
 
-    `largest` bounds the file further. `admit` is called with what is known when a large file
-    begins to come, and may raise. Raises BadRequestError (with the texts that clients of `/jobs`
-    know), TooLargeError, BusyError.
+    `largest` is an additional limit for the file, in bytes. `admit` is called with the fields known
+    so far when the file of a large request begins. Raises BadRequestError, TooLargeError,
+    BusyError, and what `admit` raises.
     """
     boundary = _boundary(request)
     largest = min(inbox.max_bytes, largest or inbox.max_bytes)
     length = _length(request)
     if length is not None and length > largest + _FORM_OVERHEAD_BYTES:
         raise TooLargeError(
-            f"What is sent is larger than {largest} bytes.",
-            hint="Send it in parts, compressed, or raise jobs.max_upload.",
+            f"The upload is larger than {largest} bytes.",
+            hint="Compress or split the file, or raise jobs.max_upload.",
         )
     if length is not None and length <= SMALL_UPLOAD_BYTES:
         admit = None
@@ -121,7 +121,7 @@ async def receive_form(
 
 
 async def read_body(request: Request, largest: int) -> bytes:
-    """Return a body that is no form. Raises TooLargeError, BadRequestError."""
+    """Return a whole body. Raises TooLargeError, BadRequestError."""
     body = bytearray()
     async for data in _body(request):
         body += data
@@ -140,11 +140,11 @@ async def _body(request: Request) -> AsyncIterator[bytes]:
                 data = await anext(stream, None)
         except TimeoutError as err:
             raise BadRequestError(
-                f"multipart error: nothing came for {STALL_TIMEOUT_SECONDS:g} s",
-                hint="Send the recording faster, or look at the network.",
+                f"multipart error: no data for {STALL_TIMEOUT_SECONDS:g} s",
+                hint="Send the file faster, or check the network.",
             ) from err
         except ClientDisconnect as err:
-            raise CancelledError("The client left while it sent a recording.") from err
+            raise CancelledError("The client disconnected during the upload.") from err
         if data is None:
             return
         size += len(data)
@@ -152,15 +152,15 @@ async def _body(request: Request) -> AsyncIterator[bytes]:
         if elapsed >= STALL_TIMEOUT_SECONDS:
             if size < MIN_BYTES_PER_SECOND * elapsed:
                 raise BadRequestError(
-                    f"multipart error: less than {MIN_BYTES_PER_SECOND} bytes a second came",
-                    hint="Send the recording faster, or look at the network.",
+                    f"multipart error: less than {MIN_BYTES_PER_SECOND} bytes per second",
+                    hint="Send the file faster, or check the network.",
                 )
             since, size = loop.time(), 0
         yield data
 
 
 class _MultipartReader:
-    """The parser's callbacks: where each part's bytes go."""
+    """Collects the parts of a form through the callbacks of `python_multipart`."""
 
     def __init__(self, boundary: bytes, file_field: str) -> None:
         self.form = MultipartForm()
@@ -186,11 +186,11 @@ class _MultipartReader:
         self._headers: dict[bytes, bytes] = {}
         self._field = bytearray()
         self._file = bytearray()
-        """The file's bytes of this feed."""
+        """Bytes of the file in the current `feed`."""
         self._complete = False
 
     def feed(self, data: bytes) -> bytes:
-        """Take bytes of the request, return those that belong to the file."""
+        """Parse bytes of the request; return those that belong to the file."""
         try:
             self._parser.write(data)
         except MultipartParseError as err:
@@ -199,7 +199,7 @@ class _MultipartReader:
         return found
 
     def finish(self) -> None:
-        """The request has ended."""
+        """End the request. Raises BadRequestError if the form is incomplete."""
         if not self._complete:
             raise BadRequestError("multipart error: the request ends in the middle of a part")
 
@@ -277,10 +277,10 @@ def _boundary(request: Request) -> bytes:
 def form_schema(
     file_field: str,
     fields: dict[str, Any],
-    about: str = "Audio or video in any usual format.",
+    description: str = "Audio or video file in any common format.",
 ) -> dict[str, Any]:
-    """Return a schema of a form with one required file."""
-    file = {"type": "string", "format": "binary", "description": about}
+    """Return the OpenAPI schema of a form with one required file."""
+    file = {"type": "string", "format": "binary", "description": description}
     return {
         "type": "object",
         "required": [file_field],
@@ -289,7 +289,7 @@ def form_schema(
 
 
 def openapi_request_body(**content: dict[str, Any]) -> dict[str, Any]:
-    """Return a route's `openapi_extra`: what it takes as a `form` or as `json`."""
+    """Return the `openapi_extra` of a route that parses its body itself, as `form` or as `json`."""
     kinds = {"form": "multipart/form-data", "json": "application/json"}
     found = {kinds[name]: {"schema": schema} for name, schema in content.items()}
     return {"requestBody": {"required": True, "content": found}}

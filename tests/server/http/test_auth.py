@@ -95,5 +95,5 @@ def test_an_unusable_token_file_is_an_error_that_says_what_to_do(
 
 def test_a_folder_that_is_a_file_is_an_error_that_names_the_cause(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("")
-    with pytest.raises(LoadFailedError, match="cannot be used"):
+    with pytest.raises(LoadFailedError, match="Cannot read or write"):
         ensure_token(tmp_path / "data")

@@ -31,7 +31,7 @@ async def test_signals_are_left_alone(app: FastAPI) -> None:
 async def test_a_taken_port_is_an_error_that_says_what_to_do(app: FastAPI) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         server = ApiServer(app, "127.0.0.1", taken.getsockname()[1])
-        with pytest.raises(BusyError, match="something else does") as failure:
+        with pytest.raises(BusyError, match="the port is in use") as failure:
             await server.start()
     assert "api.port" in failure.value.hint
     await server.stop(1)

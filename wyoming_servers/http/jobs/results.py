@@ -1,4 +1,4 @@
-"""What a job has made: a transcript in several formats, or a file of speech."""
+"""Results of jobs: transcripts in several formats, or an audio file."""
 
 import asyncio
 from enum import StrEnum
@@ -18,11 +18,11 @@ from wyoming_servers.text.subtitles import Cue, write_plain_text, write_srt, wri
 
 router = APIRouter(tags=["jobs"], responses={**PROBLEM_RESPONSES})
 
-JobId = Annotated[str, Path(description="As the request that made it has returned it.")]
+JobId = Annotated[str, Path(description="Id from the response that created the job.")]
 
 
 class JobResultFormat(StrEnum):
-    """How a result can be fetched."""
+    """Formats of results."""
 
     JSON = "json"
     SRT = "srt"
@@ -41,13 +41,13 @@ _CONTENT: Final[dict[int | str, dict[str, Any]]] = {
 
 @router.get(
     "/jobs/{job_id}.{result_format}",
-    summary="The result in a format",
+    summary="Get the result of a job",
     response_class=Response,
     responses=_CONTENT,
 )
 async def result(context: Context, job_id: JobId, result_format: JobResultFormat) -> Response:
-    """Text: what was heard so far, or spoken so far, with the times; `GET /jobs/{id}` says
-    whether that is all. Audio: the file of a speech job that is done, in its own format.
+    """Text formats contain the segments that are finished so far; `GET /jobs/{id}` shows whether
+    the job is complete. Audio is available once a speech job is done, in the format of the job.
     """
     jobs = require_jobs(context)
     job = await jobs.get(job_id)
@@ -66,15 +66,19 @@ async def result(context: Context, job_id: JobId, result_format: JobResultFormat
 
 
 async def _audio(files: JobFiles, job: Job, wanted: str) -> Response:
-    """Return the file; a player may ask for a part of it."""
+    """Return the audio file; range requests are supported."""
     if job.speech is None or job.speech.audio != wanted:
-        made = "a transcript" if job.speech is None else f"GET /jobs/{job.id}.{job.speech.audio}"
-        raise NotFoundError(f"job {job.id} has no {wanted} file", hint=f"It makes {made}.")
+        available = (
+            "a transcript" if job.speech is None else f"GET /jobs/{job.id}.{job.speech.audio}"
+        )
+        raise NotFoundError(
+            f"Job {job.id} has no {wanted} file.", hint=f"Its result is {available}."
+        )
     if job.status is not JobStatus.DONE:
         raise ConflictError(
-            f"job {job.id} is {job.status}", hint="The file is there when it is done."
+            f"Job {job.id} is {job.status}.", hint="The file is available when the job is done."
         )
     path = files.result(job)
     if not await asyncio.to_thread(path.is_file):
-        raise NotFoundError(f"the file of job {job.id} is gone", hint="Send the text again.")
+        raise NotFoundError(f"The file of job {job.id} was deleted.", hint="Send the text again.")
     return FileResponse(path, media_type=MEDIA_TYPES[wanted], filename=path.name)

@@ -1,4 +1,4 @@
-"""Jobs: sent once, worked on in the background, watched and fetched at leisure."""
+"""`/jobs`: list, show, cancel and follow background jobs, and get their results."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
@@ -20,7 +20,7 @@ router.include_router(transcription.router)
 router.include_router(speech.router)
 
 
-@router.get("/jobs", summary="All jobs", response_model_exclude_none=True)
+@router.get("/jobs", summary="List jobs", response_model_exclude_none=True)
 async def list_jobs(
     context: Context,
     status: JobStatus | None = None,
@@ -34,26 +34,28 @@ async def list_jobs(
     )
 
 
-# Before one job itself: its id would take the dot and what follows.
+# First: the path parameter of `/jobs/{job_id}` matches dots too.
 router.include_router(results.router)
 
 
-@router.get("/jobs/{job_id}", summary="One job", response_model_exclude_none=True)
+@router.get("/jobs/{job_id}", summary="Show a job", response_model_exclude_none=True)
 async def show(context: Context, job_id: JobId) -> JobResponse:
     return job_response(await require_jobs(context).get(job_id))
 
 
-@router.delete("/jobs/{job_id}", summary="Cancel it", response_model_exclude_none=True)
+@router.delete("/jobs/{job_id}", summary="Cancel a job", response_model_exclude_none=True)
 async def cancel(context: Context, job_id: JobId) -> JobResponse:
-    """409 if it has ended already."""
+    """Answers 409 if the job has already ended."""
     return job_response(await require_jobs(context).cancel(job_id))
 
 
-@router.get("/jobs/{job_id}/stream", summary="Follow one job", **streams.EVENT_STREAM_ROUTE)
+@router.get(
+    "/jobs/{job_id}/stream", summary="Stream the progress of a job", **streams.EVENT_STREAM_ROUTE
+)
 async def follow(
     context: Context, job_id: JobId, last_event_id: streams.LastEventId = None
 ) -> EventSourceResponse:
-    """`progress` as it grows, then one `done` or `error`; `done` at once if it has ended."""
+    """Sends `progress` events, then one `done` or `error`; only `done` if the job has ended."""
     await require_jobs(context).get(job_id)
     after, _ = streams.resume_position(context.bus, last_event_id)
     return EventSourceResponse(_follow(context, job_id, after), ping=context.heartbeat, sep="\n")
@@ -63,7 +65,7 @@ async def _follow(
     context: ApiContext, job_id: str, after: int | None
 ) -> AsyncIterator[ServerSentEvent]:
     with context.bus.subscribe(after) as subscription:
-        # Read after subscribing, so that no change falls between the two.
+        # Read after subscribing, so that no event is lost in between.
         job = await require_jobs(context).get(job_id)
         if job.ended:
             yield _done(job)

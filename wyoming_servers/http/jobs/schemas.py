@@ -1,4 +1,4 @@
-"""How jobs look over HTTP."""
+"""Response bodies of jobs; also the payload of webhooks."""
 
 from collections.abc import Iterable
 
@@ -12,7 +12,7 @@ from wyoming_servers.text.subtitles import TextFormat
 
 
 class JobWordResponse(BaseModel):
-    """A word; times in seconds from the beginning of the recording."""
+    """A word; times in seconds from the start of the recording."""
 
     text: str
     start: float
@@ -21,7 +21,7 @@ class JobWordResponse(BaseModel):
 
 
 class JobSegmentResponse(BaseModel):
-    """Some seconds of speech; times in seconds from the beginning of the recording."""
+    """A segment of speech; times in seconds from the start of the recording."""
 
     index: int
     start: float
@@ -31,71 +31,73 @@ class JobSegmentResponse(BaseModel):
 
 
 class OverlongCueResponse(BaseModel):
-    """A cue whose speech did not fit into its time, or could not begin with it; seconds."""
+    """A subtitle cue whose speech is longer than the cue or starts late; times in seconds."""
 
-    cue: int = Field(description="Its number, from 1, in the order of the beginnings.")
-    start: float = Field(description="As the subtitles say.")
+    cue: int = Field(description="Number of the cue in order of start times, from 1.")
+    start: float = Field(description="Start time in the subtitles.")
     end: float
     text: str
-    wanted_secs: float = Field(description="How long the cue is.")
-    natural_secs: float = Field(description="How long its speech is at the pace asked for.")
-    got_secs: float = Field(description="How long it is in the file.")
-    pace: float = Field(description="How much faster it was spoken; at most 1.25.")
-    late_secs: float = Field(description="How much later than its cue it begins.")
+    wanted_secs: float = Field(description="Length of the cue.")
+    natural_secs: float = Field(description="Length of the speech at the requested rate.")
+    got_secs: float = Field(description="Length of the speech in the audio file.")
+    pace: float = Field(description="Speed-up of the speech; at most 1.25.")
+    late_secs: float = Field(description="Delay of the speech after the start of the cue.")
 
 
 class JobSpeechResponse(BaseModel):
-    """How a text is spoken, and the report on its cues."""
+    """Options of a speech job, and the report about its cues."""
 
     voice: str
     speaker: str | None = None
     speed: float
-    input: TextFormat = Field(description="How the text is written.")
+    input: TextFormat = Field(description="Format of the text.")
     format: AudioFileFormat = Field(
-        description="`GET /jobs/{id}.FORMAT` is the file, once it is done."
+        description="Audio format; `GET /jobs/{id}.FORMAT` returns the file once the job is done."
     )
-    longer: list[OverlongCueResponse] = Field(
-        description="Cues whose speech is longer than their time."
-    )
+    longer: list[OverlongCueResponse] = Field(description="Cues whose speech does not fit.")
 
 
 class JobResponse(BaseModel):
-    """A job; fields that do not apply, or not yet, are left out."""
+    """A job; fields that do not apply (yet) are left out."""
 
     id: str
     status: JobStatus
     task: JobTask
     model: str
-    language: str | None = Field(None, description="Left out until it is set or detected.")
-    progress: int = Field(description="Percent.")
-    duration_secs: float | None = Field(
-        None, description="Left out until the recording is read, or all of the text is spoken."
+    language: str | None = Field(
+        None, description="Requested or detected language; left out until known."
     )
-    segments: list[JobSegmentResponse] = Field(description="What was heard or spoken so far.")
-    speech: JobSpeechResponse | None = Field(None, description="Of a job with the task `speak`.")
-    error: str | None = Field(None, description="Why it failed.")
-    error_code: str | None = Field(None, description="The same as a stable code.")
+    progress: int = Field(description="Progress in percent.")
+    duration_secs: float | None = Field(
+        None, description="Length of the audio in seconds; left out until known."
+    )
+    segments: list[JobSegmentResponse] = Field(description="Segments that are finished so far.")
+    speech: JobSpeechResponse | None = Field(
+        None, description="Only for jobs with the task `speak`."
+    )
+    error: str | None = Field(None, description="Error message, if the job failed.")
+    error_code: str | None = Field(None, description="Stable error code, if the job failed.")
     webhook_url: str | None = None
     filename: str | None = None
     created_at: str = Field(description="ISO 8601, UTC.")
     started_at: str | None = None
-    completed_at: str | None = Field(None, description="Left out until it has ended.")
+    completed_at: str | None = Field(None, description="Left out until the job has ended.")
 
 
 class JobListResponse(BaseModel):
-    """Jobs without their segments, the newest first."""
+    """Jobs without segments, newest first."""
 
     jobs: list[JobResponse]
 
 
 class JobAcceptedResponse(BaseModel):
-    """A job was made."""
+    """A job was created."""
 
     job_id: str
 
 
 def job_response(job: Job) -> JobResponse:
-    """Return a job as the API shows it."""
+    """Return the response body of a job."""
     return JobResponse(
         id=job.id,
         status=job.status,

@@ -1,4 +1,4 @@
-"""Takes texts and subtitles in, to be spoken as jobs."""
+"""`POST /jobs/speech`: synthesis of texts and subtitles as background jobs."""
 
 import asyncio
 import json
@@ -32,29 +32,34 @@ from wyoming_servers.text.voice_expression import MAX_SPEED, MIN_SPEED
 router = APIRouter(tags=["jobs"], responses={**PROBLEM_RESPONSES})
 
 _JSON_ESCAPE_FACTOR: Final = 2
-"""How much larger a text may be in JSON."""
+"""Factor by which escapes may enlarge a text in JSON."""
 
 
 class SpeechJobOptions(BaseModel):
-    """How a text is to be spoken."""
+    """Options of a speech job."""
 
     model_config = ConfigDict(extra="ignore", str_strip_whitespace=True)
 
-    voice: str = Field("", description="A voice, a mix or a pace of one; left out: the default.")
-    speaker: str = Field("", description="Of a voice that has several.")
-    language: str = Field("", description="Chooses the voice if none is named.")
-    speed: float | None = Field(
-        None, ge=MIN_SPEED, le=MAX_SPEED, description="1.0 is the voice's own pace."
+    voice: str = Field(
+        "", description="Voice, optionally with a rate or as a mix; default: the default voice."
     )
-    input: TextFormat | None = Field(None, description="How the text is written; left out: seen.")
-    format: AudioFileFormat = Field("wav", description="Of the file that is made.")
+    speaker: str = Field("", description="Speaker of a multi-speaker voice.")
+    language: str = Field("", description="Language to choose a voice for, if no voice is given.")
+    speed: float | None = Field(
+        None,
+        ge=MIN_SPEED,
+        le=MAX_SPEED,
+        description="Speaking rate; 1.0 is the voice's normal rate.",
+    )
+    input: TextFormat | None = Field(None, description="Format of the text; detected if left out.")
+    format: AudioFileFormat = Field("wav", description="Format of the audio file.")
     webhook_url: str = Field("", description=WEBHOOK_FIELDS["webhook_url"]["description"])
 
 
 class SpeechJobRequest(SpeechJobOptions):
-    """A text to be spoken."""
+    """A speech job as JSON."""
 
-    text: str = Field(min_length=1, description="Plain text, or subtitles.")
+    text: str = Field(min_length=1, description="Plain text or subtitles.")
 
 
 def _form_fields() -> dict[str, Any]:
@@ -72,7 +77,7 @@ def _form_fields() -> dict[str, Any]:
 
 
 _REQUEST_BODY: Final = openapi_request_body(
-    form=form_schema("text", _form_fields(), "A text: txt, srt, vtt or ass; at most 8 MiB."),
+    form=form_schema("text", _form_fields(), "Text file: txt, srt, vtt or ass; at most 8 MiB."),
     json=SpeechJobRequest.model_json_schema(),
 )
 
@@ -80,18 +85,18 @@ _REQUEST_BODY: Final = openapi_request_body(
 @router.post(
     "/jobs/speech",
     status_code=202,
-    summary="Send a text or subtitles to be spoken",
+    summary="Create a speech job",
     openapi_extra=_REQUEST_BODY,
     response_model=JobAcceptedResponse,
 )
 async def submit(
     context: Context, request: Request, idempotency_key: IdempotencyKey = None
 ) -> Response:
-    """One file comes of it: `GET /jobs/{id}.wav`, or what `format` says.
+    """Synthesizes one audio file, available as `GET /jobs/{id}.wav` (or another `format`).
 
-    Each cue of subtitles begins to sound when it is due. Speech that is longer than its cue is
-    spoken up to a quarter faster; if that is not enough it runs over and the next begins later.
-    `speech.longer` of the job tells of each such cue. The voice is loaded when its turn comes.
+    The speech of a subtitle cue starts at the time of the cue. Speech that is longer than its cue
+    is sped up by at most 25 %; if it is still too long, the next cue starts later. `speech.longer`
+    of the job lists these cues. The voice is loaded when the job starts.
     """
     jobs = require_jobs(context)
     known = await jobs.check_capacity(idempotency_key or "")
@@ -111,7 +116,7 @@ async def submit(
 async def _receive(
     request: Request, inbox: UploadSpool
 ) -> AsyncIterator[tuple[SpeechJobOptions, Path, str]]:
-    """Read a form or JSON; yield how it is to be spoken, the text on disk and its name."""
+    """Read a form or JSON; yield the options, the path of the text and its file name."""
     if request.headers.get("content-type", "").startswith("application/json"):
         text = await asyncio.to_thread(
             _parse, await read_body(request, _JSON_ESCAPE_FACTOR * MAX_SCRIPT_BYTES)
@@ -144,16 +149,17 @@ def _validate(kind: type[SpeechJobOptions], data: object) -> SpeechJobOptions:
             for fault in err.errors(include_url=False, include_input=False)
         )
         raise BadRequestError(
-            f"The request is not valid: {faults}", hint="/docs shows what this address takes."
+            f"The request is not valid: {faults}",
+            hint="See /docs for the parameters of this endpoint.",
         ) from err
 
 
 async def _new_job(
     context: ApiContext, order: SpeechJobOptions, path: Path, filename: str, key: str
 ) -> NewJob:
-    """Make all choices, and read the text once to see that it can be. Raises RequestError."""
+    """Resolve the options and check that the text can be parsed. Raises RequestError."""
     if context.tts is None:
-        raise ModelMissingError("Text-to-speech is not served here.")
+        raise ModelMissingError("Text-to-speech is disabled on this server.")
     voice = context.tts.voices.find(order.voice or None, order.language or None)
     language = next(iter(voice.languages), "")
     seen = await asyncio.to_thread(detect_script_format, path, filename)
@@ -180,6 +186,6 @@ async def _new_job(
 
 
 def _speed(context: ApiContext, order: SpeechJobOptions, voice: Voice) -> float:
-    """Return the speed: both wishes count, as far as a voice can follow."""
+    """Return the rate of the request times the rate of the voice variant, within the limits."""
     speed = context.config.tts.speed if order.speed is None else order.speed
     return min(max(speed * voice.speed, MIN_SPEED), MAX_SPEED)

@@ -1,4 +1,4 @@
-"""Says early that a model must be loaded first, so that nobody sends a recording in vain."""
+"""Early rejection of uploads whose model is not loaded yet."""
 
 import asyncio
 from typing import Final
@@ -21,32 +21,32 @@ _RETRY_SECONDS: Final = {
     ModelState.LOADING: 10,
     ModelState.UNLOADING: 10,
 }
-"""Until asking again makes sense, where the coordinator does not know better."""
+"""Seconds until a retry can succeed, unless the scheduler provides an estimate."""
 
 _DISCARD_TIMEOUT_SECONDS: Final = 5.0
-"""A client that was answered and sends nothing for so long has understood, or has gone."""
+"""After an early response, an upload without data for this long is considered to have ended."""
 
 
 class ModelNotReadyProblem(Problem):
-    """The model must be loaded first, and is being loaded."""
+    """The model is not ready yet; loading has started."""
 
     state: ModelState
 
 
 class ModelNotReadyError(BusyError):
-    """Raised when a model must be loaded before a request is taken; it is being loaded."""
+    """Raised when a request needs a model that is not ready; loading has started."""
 
     def __init__(self, status: ModelStatus) -> None:
         model = status.spec.id
         super().__init__(
             "model_not_ready",
-            hint=f"{model} is being loaded; send the recording again, or with `?wait=true`.",
+            hint=f"{model} is being loaded; send the recording again later, or with `?wait=true`.",
             retry_after=_retry_seconds(status),
         )
         self.state = status.state
 
     def response(self, *, unread: bool = False) -> JSONResponse:
-        """Return the answer; `unread` if the client may still be sending."""
+        """Return the response; `unread` if the client may still be sending the body."""
         problem = ModelNotReadyProblem(
             error=self.message,
             code=self.code,
@@ -63,7 +63,7 @@ class ModelNotReadyError(BusyError):
 
 
 async def ensure_ready(context: ApiContext, model: str) -> None:
-    """Return if the model is ready; else begin to load it and raise ModelNotReadyError."""
+    """Return if the model is ready; otherwise start loading it and raise ModelNotReadyError."""
     status = schemas.find_model(context.coordinator.snapshot(), model)
     if status.state is ModelState.READY or await context.coordinator.load(model):
         return
@@ -71,15 +71,15 @@ async def ensure_ready(context: ApiContext, model: str) -> None:
 
 
 def expects_continue(request: Request) -> bool:
-    """Whether the client waits for a word of ours before it sends the body."""
+    """Return whether the client waits for a status before it sends the body."""
     return request.headers.get("expect", "").lower() == "100-continue"
 
 
 class _EarlyJSONResponse(JSONResponse):
-    """An answer to a request whose body is still coming.
+    """A response to a request whose body is still being sent.
 
-    The client is answered at once, and what it sends nevertheless is thrown away until it has
-    seen the answer: a connection closed over unread bytes would take the answer with it.
+    The response is sent at once and the rest of the body is discarded: closing a connection with
+    unread data would discard the response (TCP reset) before the client has read it.
     """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -98,7 +98,7 @@ class _EarlyJSONResponse(JSONResponse):
                 if message["type"] == "http.disconnect" or not message.get("more_body"):
                     break
         except TimeoutError:
-            pass  # It was told.
+            pass  # The response was sent; the client has stopped or disconnected.
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

@@ -1,4 +1,4 @@
-"""Takes recordings in, to be transcribed as jobs."""
+"""`POST /jobs`: transcription of recordings as background jobs."""
 
 from typing import Annotated, Final
 
@@ -29,41 +29,45 @@ router = APIRouter(tags=["jobs"], responses={**PROBLEM_RESPONSES})
 _MAX_KEY: Final = 200
 
 IdempotencyKey = Annotated[
-    str | None, Header(max_length=_MAX_KEY, description="The same key makes no second job.")
+    str | None,
+    Header(
+        max_length=_MAX_KEY,
+        description="A repeated key returns the existing job instead of a new one.",
+    ),
 ]
 
 WEBHOOK_FIELDS: Final = {
     "webhook_url": {
         "type": "string",
         "format": "uri",
-        "description": "Told when the job ends, and of the model's coming and going as long "
-        "as the server runs.",
+        "description": "Called when the job ends and, until the server restarts, when the default "
+        "model becomes ready or is unloaded.",
     },
 }
-"""What all forms of jobs have."""
+"""Fields that all forms of jobs have."""
 
 _FORM: Final = openapi_request_body(
     form=form_schema(
         "audio",
         {
-            "language": {"type": "string", "example": "en", "description": "Left out: detected."},
+            "language": {"type": "string", "example": "en", "description": "Detected if left out."},
             "task": {"type": "string", "enum": ["transcribe", "translate"]},
             "model": {"type": "string", "example": "whisper/base"},
             "word_timestamps": {"type": "boolean", "default": False},
             "vad": {
                 "type": "boolean",
                 "default": True,
-                "description": "Leave out what is not speech; cut at silences.",
+                "description": "Skip parts without speech and split at silences.",
             },
             "prompt": {
                 "type": "string",
-                "description": "Text that biases spelling, such as names.",
+                "description": "Text that biases the spelling, such as a list of names.",
             },
             **WEBHOOK_FIELDS,
             "wait": {
                 "type": "boolean",
                 "default": False,
-                "description": "As in the address; before the recording, if that is large.",
+                "description": "Same as the query parameter; must precede a large recording.",
             },
         },
     )
@@ -73,10 +77,13 @@ _FORM: Final = openapi_request_body(
 @router.post(
     "/jobs",
     status_code=202,
-    summary="Send a recording",
+    summary="Create a transcription job",
     openapi_extra=_FORM,
     responses={
-        503: {"model": ModelNotReadyProblem, "description": "Being loaded: send it again then."}
+        503: {
+            "model": ModelNotReadyProblem,
+            "description": "The model is being loaded; retry later.",
+        }
     },
     response_model=JobAcceptedResponse,
 )
@@ -85,17 +92,17 @@ async def submit(
     request: Request,
     idempotency_key: IdempotencyKey = None,
     wait: Annotated[
-        bool | None, Query(description="Take the job though its model is not ready.")
+        bool | None, Query(description="Accept the job even if its model is not ready.")
     ] = None,
-    model: Annotated[str | None, Query(description="As in the form.")] = None,
-    language: Annotated[str | None, Query(description="As in the form.")] = None,
+    model: Annotated[str | None, Query(description="Same as the form field.")] = None,
+    language: Annotated[str | None, Query(description="Same as the form field.")] = None,
 ) -> Response:
-    """The model must be ready, else it is loaded and the answer is 503 with `Retry-After`: send
-    the recording again then, or say `wait=true`.
+    """If the model is not ready, it is loaded and the response is 503 with `Retry-After`: send the
+    recording again later, or use `wait=true`.
 
-    That answer comes before a large recording is read: at once to a client that sends `Expect:
-    100-continue`, else when the fields before the recording are. What stands in the address is
-    known by then in any case.
+    A large recording is rejected before it is read: at once if the client sends `Expect:
+    100-continue`, otherwise when the recording begins. Query parameters and the form fields that
+    precede the recording are taken into account.
     """
     jobs = require_jobs(context)
     known = await jobs.check_capacity(idempotency_key or "")
@@ -124,17 +131,17 @@ async def submit(
 
 
 def job_accepted(context: ApiContext, job: Job) -> Response:
-    """Return the answer to whoever has sent a job that was taken."""
+    """Return the response for an accepted job."""
     if job.webhook_url and context.webhooks is not None:
         context.webhooks.subscribe_to_models(job.webhook_url)
     return JSONResponse({"job_id": job.id}, 202, headers={"Location": f"/jobs/{job.id}"})
 
 
 def check_webhook(context: ApiContext, url: str) -> str:
-    """Return an address that may be called. Raises BadRequestError."""
+    """Return the URL if it may be called. Raises BadRequestError."""
     if url:
         if context.webhooks is None:
-            raise BadRequestError("This server calls no webhooks.")
+            raise BadRequestError("Webhooks are disabled on this server.")
         context.webhooks.check_url(url)
     return url
 
@@ -153,7 +160,7 @@ def _listener(
 def _new_job(
     context: ApiContext, form: MultipartForm, listener: AsrModelChoice, key: str
 ) -> NewJob:
-    """Check the form's fields. Raises RequestError."""
+    """Return the job of a form. Raises RequestError if a field is not valid."""
     task = form.get("task") or "transcribe"
     if task not in ("transcribe", "translate"):
         raise BadRequestError("task must be 'transcribe' or 'translate'")

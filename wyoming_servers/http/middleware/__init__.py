@@ -1,1 +1,1 @@
-"""TODO."""
+"""Middleware of the HTTP API: request ids, host checks, and limits per client."""

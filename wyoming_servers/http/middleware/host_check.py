@@ -1,10 +1,11 @@
-"""Refuses requests that a browser was tricked into sending.
+"""Protection against DNS rebinding and cross-site requests.
 
-A web page can let its own name point at this machine (DNS rebinding) and then talk to the API as
-if it were its own server; the `Host` header still tells its name. So only names that nobody on
-the internet can own are taken: addresses, names without a dot, this machine's name, the reserved
-local domains, and what `api.allowed_hosts` adds. Requests that change something are refused as
-well if their `Origin` is such a page, and not one of `api.cors_origins`.
+A malicious web page can let its own host name resolve to this machine (DNS rebinding) and then
+call the API as if it were its own server. The `Host` header still contains the page's name, so
+only names are accepted that cannot belong to a server on the internet: IP addresses, names without
+a dot, the name of this machine, reserved local domains, and `api.allowed_hosts`. Requests that
+change something are also rejected if their `Origin` is neither local nor one of
+`api.cors_origins`.
 """
 
 import socket
@@ -20,13 +21,13 @@ from wyoming_servers.core.errors import BadRequestError
 from wyoming_servers.http.problems import problem_response
 
 _LOCAL_DOMAINS: Final = (".local", ".localhost", ".home.arpa", ".internal", ".lan")
-"""RFC 6762, RFC 6761, RFC 8375, ICANN's private domain, and what home routers use."""
+"""RFC 6762, RFC 6761, RFC 8375, ICANN's private domain, and the domain of many home routers."""
 
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class HostCheckMiddleware:
-    """Answers 421 for a strange `Host`, 403 for a strange `Origin`, else passes the request on."""
+    """Answers 421 for an unknown `Host` and 403 for an unknown `Origin`."""
 
     def __init__(
         self, app: ASGIApp, names: Iterable[str] = (), origins: Iterable[str] = ()
@@ -41,9 +42,7 @@ class HostCheckMiddleware:
             await self._app(scope, receive, send)
             return
         status, message = refusal
-        hint = (
-            "Use the machine's address, or add the name to api.allowed_hosts in the configuration."
-        )
+        hint = "Use the IP address of the server, or add the name to api.allowed_hosts."
         await problem_response(BadRequestError(message, hint=hint), status=status)(
             scope, receive, send
         )
@@ -51,19 +50,19 @@ class HostCheckMiddleware:
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         headers = Headers(scope=scope)
         host = headers.get("host")
-        # Without the header it is no browser (HTTP/1.0), so no page can be behind it.
+        # Browsers always send the header, so a request without it (HTTP/1.0) is not a browser's.
         if host and not self.is_local_name(_host_name(f"//{host}")):
-            return 421, "This server is not known under that host name."
+            return 421, "The host name of this request is not allowed."
         origin = headers.get("origin")
         changes = scope["type"] == "websocket" or scope["method"] not in _SAFE_METHODS
         if origin in self._origins:
             return None
         if changes and origin and not self.is_local_name(_host_name(origin)):
-            return 403, "Pages of that origin may not change anything here."
+            return 403, "The origin of this request is not allowed."
         return None
 
     def is_local_name(self, name: str | None) -> bool:
-        """Return whether a host name (without port) can only mean a local server."""
+        """Return whether a host name (without port) can only belong to a local server."""
         if not name:
             return False
         name = _normalize_host(name)

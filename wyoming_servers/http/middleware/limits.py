@@ -1,4 +1,4 @@
-"""Keeps one client from harming the others: how often it may ask, and how much it may send."""
+"""Limits per client: requests per second and size of the body."""
 
 import time
 from collections import OrderedDict
@@ -17,17 +17,17 @@ from wyoming_servers.core.errors import (
 from wyoming_servers.http.problems import problem_response
 
 MAX_BODY_BYTES: Final = 1024 * 1024
-"""Of a request that sends no recording or text; those are bounded where they are written."""
+"""Largest body of a request without an upload; uploads have their own limits."""
 
 _UPLOAD_PATHS: Final = frozenset(
     {"/jobs", "/jobs/speech", "/v1/audio/transcriptions", "/v1/audio/translations"}
 )
 
 _MAX_ADDRESSES: Final = 1_024
-"""Clients that are remembered; the ones that asked longest ago are forgotten first."""
+"""Client addresses to remember; the least recently active one is dropped first."""
 
 _BURST_SECONDS: Final = 2.0
-"""A client that was quiet may ask so many seconds' worth at once."""
+"""An idle client may send the requests of this many seconds at once."""
 
 
 @dataclass(slots=True)
@@ -37,7 +37,7 @@ class _TokenBucket:
 
 
 class RateLimitMiddleware:
-    """Answers 429 to an address that asks more often than `rate` times a second."""
+    """Answers 429 to a client address with more than `rate` requests per second."""
 
     def __init__(
         self, app: ASGIApp, rate: float, now: Callable[[], float] = time.monotonic
@@ -53,8 +53,9 @@ class RateLimitMiddleware:
             await self._app(scope, receive, send)
             return
         error = BusyError(
-            f"More than {self._rate:g} requests a second came from your address.",
-            hint="Ask less often, follow /events instead, or raise limits.max_requests_per_second.",
+            f"More than {self._rate:g} requests per second from your address.",
+            hint="Send fewer requests, use /events instead of polling, or raise "
+            "limits.max_requests_per_second.",
             retry_after=1,
         )
         await problem_response(error, status=429)(scope, receive, send)
@@ -74,7 +75,7 @@ class RateLimitMiddleware:
 
 
 class BodyLimitMiddleware:
-    """Answers 413 to a body larger than `MAX_BODY_BYTES` where no recording is expected."""
+    """Answers 413 to a body larger than `MAX_BODY_BYTES` except at upload endpoints."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

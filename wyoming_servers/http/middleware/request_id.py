@@ -1,4 +1,4 @@
-"""Gives every request an id and says how long its answer took to begin."""
+"""Adds a request id and a timing header to every response."""
 
 import re
 import secrets
@@ -12,11 +12,11 @@ from wyoming_servers.telemetry.log_config import REQUEST_ID
 
 _HEADER: Final = "X-Request-ID"
 _USABLE: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
-"""A client's own id is taken over, unless it could break a log line."""
+"""An id from the client is used if it is safe to log."""
 
 
 class RequestIdMiddleware:
-    """Adds `X-Request-ID` and `Server-Timing` to each answer."""
+    """Adds `X-Request-ID`, which also appears in the log, and `Server-Timing` to each response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -25,19 +25,19 @@ class RequestIdMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        begun = time.perf_counter()
-        wished = Headers(scope=scope).get(_HEADER, "")
-        number = wished if _USABLE.fullmatch(wished) else secrets.token_hex(8)
+        started = time.perf_counter()
+        requested = Headers(scope=scope).get(_HEADER, "")
+        request_id = requested if _USABLE.fullmatch(requested) else secrets.token_hex(8)
 
         async def add(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers[_HEADER] = number
-                milliseconds = 1_000 * (time.perf_counter() - begun)
+                headers[_HEADER] = request_id
+                milliseconds = 1_000 * (time.perf_counter() - started)
                 headers.append("Server-Timing", f"total;dur={milliseconds:.1f}")
             await send(message)
 
-        token = REQUEST_ID.set(number)
+        token = REQUEST_ID.set(request_id)
         try:
             await self._app(scope, receive, add)
         finally:

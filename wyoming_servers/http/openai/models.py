@@ -1,7 +1,7 @@
-"""OpenAI's addresses: programs written for its audio API work with this server unchanged.
+"""`/v1/models`, and the router of all endpoints that are compatible with OpenAI's API.
 
-Model names of theirs mean the configured model, voice names of theirs the configured voice.
-Errors have their shape, see `problems`.
+Clients of OpenAI's audio API work unchanged: OpenAI's model and voice names stand for the
+configured model and voice, and errors have OpenAI's format (see `problems`).
 """
 
 from typing import Literal
@@ -18,7 +18,7 @@ router = APIRouter(prefix="/v1", tags=["openai"], responses={**OPENAI_PROBLEM_RE
 
 
 class OpenAiModel(BaseModel):
-    """A model as OpenAI lists it."""
+    """A model in the format of OpenAI's API."""
 
     id: str
     object: Literal["model"] = "model"
@@ -27,19 +27,19 @@ class OpenAiModel(BaseModel):
 
 
 class OpenAiModelList(BaseModel):
-    """All of them."""
+    """All installed models."""
 
     object: Literal["list"] = "list"
     data: list[OpenAiModel]
 
 
-@router.get("/models", summary="Installed models (OpenAI)")
+@router.get("/models", summary="List models (OpenAI)")
 async def list_models(context: Context) -> OpenAiModelList:
     models = context.coordinator.snapshot().models
     return OpenAiModelList(data=[_card(context, status.spec.id) for status in models])
 
 
-@router.get("/models/{model:path}", summary="One model (OpenAI)")
+@router.get("/models/{model:path}", summary="Show a model (OpenAI)")
 async def show_model(context: Context, model: str) -> OpenAiModel:
     return _card(context, schemas.find_model(context.coordinator.snapshot(), model).spec.id)
 

@@ -1,4 +1,4 @@
-"""What OpenAI calls its models and voices, which its clients send unless they are told better."""
+"""Names of OpenAI's models and voices, which clients send by default."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""OpenAI's address for speech: a text in, audio out as it is made."""
+"""`/v1/audio/speech`: streaming speech synthesis."""
 
 import base64
 from collections.abc import AsyncIterator
@@ -30,32 +30,39 @@ router = APIRouter()
 
 
 class OpenAiSpeechRequest(BaseModel):
-    """A text to speak."""
+    """A text to synthesize."""
 
     input: str = Field(min_length=1, examples=["Good morning!"])
-    model: str = Field("tts-1", description="One of theirs, or the id of a model here.")
-    voice: str | dict[str, Any] = Field("alloy", description="One of theirs, or a voice here.")
+    model: str = Field(
+        "tts-1",
+        description="A model name of OpenAI (default voice), or the id of a text-to-speech model.",
+    )
+    voice: str | dict[str, Any] = Field(
+        "alloy", description="A voice name of OpenAI (default voice), or a voice of this server."
+    )
     response_format: Literal["mp3", "opus", "aac", "flac", "wav", "pcm"] = Field(
         "mp3", description="`pcm` is 16-bit mono at 24 kHz."
     )
-    speed: float = Field(1.0, ge=0.25, le=4.0, description="What no voice can is brought nearer.")
+    speed: float = Field(
+        1.0, ge=0.25, le=4.0, description="Speaking rate; values outside 0.5 to 2.0 are clamped."
+    )
     stream_format: Literal["audio", "sse"] = "audio"
     instructions: str | None = Field(None, description="Ignored.")
 
 
 @router.post(
     "/audio/speech",
-    summary="Speak a text (OpenAI)",
+    summary="Synthesize speech (OpenAI)",
     response_class=Response,
     responses={
         200: {"content": {kind: {} for kind in (*MEDIA_TYPES.values(), "text/event-stream")}}
     },
 )
 async def speech(context: Context, request: Request, wanted: OpenAiSpeechRequest) -> Response:
-    """The audio is sent as it is made."""
+    """The audio is streamed while it is synthesized."""
     tts = context.tts
     if tts is None:
-        raise ModelMissingError("Text-to-speech is not served here.")
+        raise ModelMissingError("Text-to-speech is disabled on this server.")
     _check_model(context, wanted.model)
     name = wanted.voice if isinstance(wanted.voice, str) else str(wanted.voice.get("id", ""))
     if len(wanted.input) > tts.max_text:
@@ -70,7 +77,7 @@ async def speech(context: Context, request: Request, wanted: OpenAiSpeechRequest
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(speaking)
         speaking.end(wanted.input)
-        # Known before the answer begins: a voice that cannot be loaded is an error, not silence.
+        # Wait for the voice, so that a voice that cannot be loaded gets an error response.
         audio = await speaking.format()
         encoder = StreamEncoder(wanted.response_format, aiter(speaking), audio)
         await stack.enter_async_context(encoder)
@@ -99,4 +106,4 @@ def _check_model(context: ApiContext, model: str) -> None:
         not known
         and schemas.find_model(context.coordinator.snapshot(), model).spec.task is not Task.TTS
     ):
-        raise BadRequestError(f"{model} is no model for this.")
+        raise BadRequestError(f"{model} is not a text-to-speech model.")

@@ -1,4 +1,4 @@
-"""OpenAI's addresses for listening: a recording in, its text out."""
+"""`/v1/audio/transcriptions` and `/v1/audio/translations`."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
@@ -56,19 +56,19 @@ _TEXTS: Final[dict[int | str, dict[str, Any]]] = {
 
 @router.post(
     "/audio/transcriptions",
-    summary="Transcribe a recording now (OpenAI)",
+    summary="Transcribe a recording (OpenAI)",
     openapi_extra=_FORM,
     response_class=Response,
     responses=_TEXTS,
 )
 async def transcriptions(context: Context, request: Request) -> Response:
-    """The answer comes when it is done; long recordings are better sent to `/jobs`."""
+    """Returns when the transcription is complete; use `/jobs` for long recordings."""
     return await _transcribe(context, request, "transcribe")
 
 
 @router.post(
     "/audio/translations",
-    summary="Translate a recording into English now (OpenAI)",
+    summary="Translate a recording into English (OpenAI)",
     openapi_extra=_FORM,
     response_class=Response,
     responses=_TEXTS,
@@ -101,7 +101,7 @@ async def _transcribe(context: ApiContext, request: Request, task: JobTask) -> R
         )
         measured = _measured(context, request, wanted, heard)
         if form.flag("stream"):
-            # Known before the answer begins: a file that cannot be heard is an error of its own.
+            # Wait for the first result, so that an unreadable file gets an error response.
             first = await anext(measured)
             return ManagedEventSourceResponse(_text_events(first, measured), stack.pop_all())
         segments, language, seconds = await _collect(measured, wanted)
@@ -134,7 +134,7 @@ async def _measured(
     wanted: NewJob,
     heard: AsyncIterator[ChunkTranscript | RecordingEnded],
 ) -> AsyncIterator[ChunkTranscript | RecordingEnded]:
-    """Pass everything on and account for it as one request."""
+    """Yield all results and record the run as one request."""
     measure = RequestTimer(Task.ASR, client_label(request), context.bus, context.clock)
     measure.model = wanted.model
     try:
@@ -172,7 +172,7 @@ async def _text_events(
                 text += delta
                 yield sse_event({"type": "transcript.text.delta", "delta": delta})
             part = await anext(heard)
-        # Let it see its own end: it accounts for the request there.
+        # Exhaust the generator: it records the request at its end.
         await anext(heard, None)
     except ConductorError as err:
         yield sse_event(openai_error_event(err))
@@ -212,7 +212,7 @@ def _render(
 
 
 def _verbose(segment: JobSegment) -> Mapping[str, Any]:
-    """Return a segment with all fields that their clients insist on; we know only some."""
+    """Return a segment with all fields that OpenAI's clients require; unknown ones are constant."""
     return {
         "id": segment.index,
         "seek": 0,

@@ -1,1 +1,1 @@
-"""TODO."""
+"""One module per resource of the HTTP API: its response bodies and its endpoints."""

@@ -1,4 +1,4 @@
-"""What is kept on the disk and can be had again: models and spoken phrases."""
+"""`/cache`: disk space of models and of the phrase cache, and deleting both."""
 
 from typing import Annotated
 
@@ -28,11 +28,11 @@ from wyoming_servers.speech.tts.phrase_cache import (
 
 router = APIRouter(tags=["cache"], responses={**PROBLEM_RESPONSES})
 
-PhraseKey = Annotated[str, Path(description="As the list has it.", max_length=200)]
+PhraseKey = Annotated[str, Path(description="Key from `GET /cache/phrases`.", max_length=200)]
 
 
 class CachedModelResponse(BaseModel):
-    """What one model takes on the disk."""
+    """Disk usage of one model."""
 
     id: str
     bytes: int
@@ -40,7 +40,7 @@ class CachedModelResponse(BaseModel):
 
 
 class ModelCacheResponse(BaseModel):
-    """What all models take on the disk."""
+    """Disk usage of all models."""
 
     bytes: int
     quota_bytes: int = Field(description="0: no quota.")
@@ -48,45 +48,47 @@ class ModelCacheResponse(BaseModel):
 
 
 class CachedPhraseResponse(BaseModel):
-    """A phrase that was spoken and is kept."""
+    """One cached phrase."""
 
     key: str
     voice: str
-    text: str = Field(description="As the voice was given it: numbers in words, lexicon applied.")
-    bytes: int = Field(description="On the disk; 0: in memory alone.")
+    text: str = Field(
+        description="Text as sent to the voice: normalized, with the lexicon applied."
+    )
+    bytes: int = Field(description="Size on disk; 0 if the phrase is only in memory.")
     memory_bytes: int
     last_used: str = Field(description="ISO 8601, UTC.")
-    hits: int = Field(description="How often it was repeated since the start.")
+    hits: int = Field(description="Requests served from the cache since start.")
 
 
 class PhraseCacheUsage(BaseModel):
-    """What all phrases take, and what that saves."""
+    """Size and hit rate of the phrase cache."""
 
-    bytes: int = Field(description="On the disk.")
+    bytes: int = Field(description="Size on disk.")
     quota_bytes: int
     memory_bytes: int
     memory_quota_bytes: int
     phrases: int
-    hits: int = Field(description="Phrases that were there, since the start.")
-    misses: int = Field(description="Phrases that had to be made, since the start.")
-    hit_rate: float | None = Field(description="0 to 1; null while nothing was asked for.")
+    hits: int = Field(description="Phrases served from the cache since start.")
+    misses: int = Field(description="Phrases synthesized since start.")
+    hit_rate: float | None = Field(description="0 to 1; null without requests.")
 
 
 class PhraseCacheResponse(PhraseCacheUsage):
-    """Spoken phrases, the most recently used first."""
+    """Cached phrases, most recently used first."""
 
     entries: list[CachedPhraseResponse]
 
 
 class CacheResponse(BaseModel):
-    """What can be deleted and had again."""
+    """Disk usage of everything that can be downloaded or synthesized again."""
 
-    bytes: int = Field(description="All of it, on the disk.")
+    bytes: int = Field(description="Total size on disk.")
     models: ModelCacheResponse
-    phrases: PhraseCacheUsage | None = Field(description="null: no phrases are kept.")
+    phrases: PhraseCacheUsage | None = Field(description="null: the phrase cache is disabled.")
 
 
-@router.get("/cache", summary="What is kept")
+@router.get("/cache", summary="Show disk usage")
 async def overview(context: Context) -> CacheResponse:
     models = await _models(context)
     phrases = _figures(context, kept) if (kept := _kept(context)) else None
@@ -94,66 +96,64 @@ async def overview(context: Context) -> CacheResponse:
     return CacheResponse(bytes=size, models=models, phrases=phrases)
 
 
-@router.delete("/cache", summary="Delete all that can be had again")
+@router.delete("/cache", summary="Clear all caches")
 async def clear(context: Context) -> FreedResponse:
-    """`DELETE /cache/models` and `DELETE /cache/phrases` in one."""
+    """Combines `DELETE /cache/models` and `DELETE /cache/phrases`."""
     freed = await require_model_manager(context).remove_unused()
     if kept := _kept(context):
         freed += await kept.clear()
     return FreedResponse(freed_bytes=freed)
 
 
-@router.get("/cache/models", summary="What models take on the disk")
+@router.get("/cache/models", summary="Show disk usage of models")
 async def models(context: Context) -> ModelCacheResponse:
     return await _models(context)
 
 
-@router.delete("/cache/models", summary="Delete what nobody needs")
+@router.delete("/cache/models", summary="Delete unused models")
 async def clear_models(context: Context) -> FreedResponse:
-    """Unfinished downloads, old versions, and models that are neither loaded nor served."""
+    """Deletes unfinished downloads, old versions, and models that are neither loaded nor served."""
     return FreedResponse(freed_bytes=await require_model_manager(context).remove_unused())
 
 
-@router.get("/cache/models/{model:path}", summary="What one model takes on the disk")
+@router.get("/cache/models/{model:path}", summary="Show disk usage of a model")
 async def model(context: Context, model: ModelId) -> CachedModelResponse:
     for shelf in await require_model_manager(context).list_models():
         if shelf.entry.id == model:
             return _entry(shelf)
-    raise ModelMissingError(f"There is no model {model!r}.", hint="GET /catalog lists them all.")
+    raise ModelMissingError(f"There is no model {model!r}.", hint="GET /catalog lists all models.")
 
 
-@router.delete("/cache/models/{model:path}", summary="Delete its files")
+@router.delete("/cache/models/{model:path}", summary="Delete the files of a model")
 async def clear_model(context: Context, model: ModelId) -> FreedResponse:
-    """As `DELETE /models/{id}` without force."""
+    """The same as `DELETE /models/{id}` without `force`."""
     return FreedResponse(freed_bytes=await require_model_manager(context).remove(model))
 
 
-@router.get("/cache/phrases", summary="The phrases that are kept")
+@router.get("/cache/phrases", summary="List cached phrases")
 async def phrases(
     context: Context,
-    limit: Annotated[
-        int, Query(ge=1, le=10_000, description="PhraseCacheResponse to list.")
-    ] = 1_000,
+    limit: Annotated[int, Query(ge=1, le=10_000, description="Maximum number of phrases.")] = 1_000,
 ) -> PhraseCacheResponse:
     kept = _phrases(context)
     entries = [_phrase(entry) for entry in kept.entries()[:limit]]
     return PhraseCacheResponse(**_figures(context, kept).model_dump(), entries=entries)
 
 
-@router.delete("/cache/phrases", summary="Delete all phrases")
+@router.delete("/cache/phrases", summary="Clear the phrase cache")
 async def clear_phrases(context: Context) -> FreedResponse:
-    """What is being spoken is spoken to its end."""
+    """Audio that is being sent is not interrupted."""
     return FreedResponse(freed_bytes=await _phrases(context).clear())
 
 
-@router.get("/cache/phrases/{key}", summary="One phrase")
+@router.get("/cache/phrases/{key}", summary="Show a cached phrase")
 async def phrase(context: Context, key: PhraseKey) -> CachedPhraseResponse:
     return _phrase(_found(_phrases(context), key))
 
 
-@router.delete("/cache/phrases/{key}", summary="Delete one phrase")
+@router.delete("/cache/phrases/{key}", summary="Delete a cached phrase")
 async def clear_phrase(context: Context, key: PhraseKey) -> FreedResponse:
-    """It is made anew when it is said again."""
+    """The next request for this text synthesizes it again."""
     kept = _phrases(context)
     _found(kept, key)
     return FreedResponse(freed_bytes=await kept.clear(key))
@@ -204,7 +204,7 @@ def _found(kept: PhraseCache, key: str) -> PhraseEntry:
     entry = kept.find(key)
     if entry is None:
         raise NotFoundError(
-            f"There is no phrase {key[:80]!r}.", hint="GET /cache/phrases lists those there are."
+            f"There is no phrase {key[:80]!r}.", hint="GET /cache/phrases lists the cached phrases."
         )
     return entry
 
@@ -217,6 +217,6 @@ def _phrases(context: ApiContext) -> PhraseCache:
     kept = _kept(context)
     if kept is None:
         raise NotFoundError(
-            "No phrases are kept here.", hint="Set tts.phrase_cache.enabled to true."
+            "The phrase cache is disabled.", hint="Set tts.phrase_cache.enabled to true."
         )
     return kept

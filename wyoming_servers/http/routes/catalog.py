@@ -1,4 +1,4 @@
-"""Models on the disk: what there is, bringing it here, letting it go."""
+"""`/catalog`, and downloading and deleting models."""
 
 from typing import Annotated, Literal
 
@@ -21,7 +21,7 @@ router = APIRouter(tags=["store"], responses={**PROBLEM_RESPONSES})
 
 
 class CatalogEntryResponse(BaseModel):
-    """A model that is here or can be."""
+    """An installed or available model."""
 
     id: str
     kind: str
@@ -29,33 +29,33 @@ class CatalogEntryResponse(BaseModel):
     languages: list[str]
     licence: str
     version: str
-    download_bytes: int = Field(description="What bringing it here takes; 0: not known.")
-    disk_bytes: int = Field(description="In the data folder; Python packages do not count.")
+    download_bytes: int = Field(description="Size of the download; 0 if unknown.")
+    disk_bytes: int = Field(description="Size in the data folder, without Python packages.")
     installed: bool
     downloading: bool
-    in_use: bool = Field(description="Served by default, loaded, or asked for.")
+    in_use: bool = Field(description="Served by default, loaded, or requested.")
 
 
 class CatalogResponse(BaseModel):
-    """Every model there is."""
+    """All installed and available models."""
 
     models: list[CatalogEntryResponse]
 
 
 class FreedResponse(BaseModel):
-    """What was deleted."""
+    """Result of a deletion."""
 
     status: Literal["deleted"] = "deleted"
     freed_bytes: int
 
 
 class DownloadResponse(BaseModel):
-    """What asking for a download led to."""
+    """Result of a download request."""
 
     status: Literal["download_initiated", "already_installed"]
 
 
-@router.get("/catalog", summary="Every model there is")
+@router.get("/catalog", summary="List all installed and available models")
 async def catalog(context: Context) -> CatalogResponse:
     return CatalogResponse(
         models=[_view(shelf) for shelf in await require_model_manager(context).list_models()]
@@ -65,24 +65,31 @@ async def catalog(context: Context) -> CatalogResponse:
 @router.post(
     "/models/{model:path}/download",
     status_code=202,
-    summary="Bring it here",
-    responses={200: {"model": DownloadResponse, "description": "It is here already."}},
+    summary="Download a model",
+    responses={200: {"model": DownloadResponse, "description": "The model is already installed."}},
 )
 async def download(context: Context, model: ModelId, response: Response) -> DownloadResponse:
-    """Returns at once; `model_progress` events tell how far it is, `model_failed` if it failed."""
+    """Returns immediately; `model_progress` and `model_failed` events report the outcome."""
     if require_model_manager(context).download(model):
         return DownloadResponse(status="download_initiated")
     response.status_code = 200
     return DownloadResponse(status="already_installed")
 
 
-@router.delete("/models/{model:path}", summary="Delete its files")
+@router.delete("/models/{model:path}", summary="Delete the files of a model")
 async def delete(
     context: Context,
     model: ModelId,
-    force: Annotated[bool, Query(description="Though it is in use; requests end first.")] = False,
+    force: Annotated[
+        bool,
+        Query(
+            description="Delete the model even if it is in use, after running requests have ended."
+        ),
+    ] = False,
 ) -> FreedResponse:
-    """409 while it is in use. Files inside Python packages stay, and it can be had again."""
+    """Answers 409 if the model is in use. Files inside Python packages are kept; the model can be
+    downloaded again.
+    """
     return FreedResponse(
         freed_bytes=await require_model_manager(context).remove(model, force=force)
     )
@@ -106,7 +113,7 @@ def _view(shelf: ModelListing) -> CatalogEntryResponse:
 
 
 def require_model_manager(context: ApiContext) -> ModelManager:
-    """Return the library; these addresses exist only where there is one."""
+    """Return the model manager. Without one, the routes that call this are left out."""
     if context.library is None:
-        raise InternalError("The model store is routed but not served.")
+        raise InternalError("The model routes exist without a model manager.")
     return context.library

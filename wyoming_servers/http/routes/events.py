@@ -1,9 +1,9 @@
-"""Everything that happens, as server-sent events.
+"""`/events`: all events of the server as server-sent events.
 
-A stream's `id` is the event's number; a client that comes back with `Last-Event-ID` receives
-what it missed, as far as it is kept. Numbers begin again when the server restarts: the first
-event of `/events`, `stream_opened`, names the run (`instance`) and says whether something was
-missed, so that the client reads a full state again.
+The `id` of a message is the sequence number of the event. A client that reconnects with
+`Last-Event-ID` receives the events it missed, as far as they are kept. Numbers restart with the
+server: the first message of `/events`, `stream_opened`, contains the run (`instance`) and whether
+events were missed, in which case the client must read the full state again.
 """
 
 import asyncio
@@ -32,25 +32,28 @@ from wyoming_servers.http.problems import PROBLEM_RESPONSES
 router = APIRouter(responses={**PROBLEM_RESPONSES})
 
 LastEventId = Annotated[
-    str | None, Header(description="Number of the last event that was seen; set by EventSource.")
+    str | None,
+    Header(description="Number of the last event received; browsers set it automatically."),
 ]
 
 EventTranslator = Callable[[SequencedEvent], dict[str, Any] | None]
-"""Makes an event's JSON (with `type`), or None for an event that does not belong in the stream."""
+"""Returns the JSON of an event (with `type`), or None to leave it out of the stream."""
 
 _RECONNECT_MS: Final = 2_000
-"""What EventSource waits before it comes back."""
+"""Time EventSource waits before it reconnects."""
 
 EVENT_STREAM_ROUTE: Final[dict[str, Any]] = {
     "response_class": EventSourceResponse,
-    "responses": {200: {"content": {"text/event-stream": {}}, "description": "Endless."}},
+    "responses": {
+        200: {"content": {"text/event-stream": {}}, "description": "Event stream; never ends."}
+    },
 }
-"""For a route that streams events."""
+"""Keyword arguments of a route that streams events."""
 
 
-@router.get("/events", tags=["events"], summary="Everything that happens", **EVENT_STREAM_ROUTE)
+@router.get("/events", tags=["events"], summary="Stream all events", **EVENT_STREAM_ROUTE)
 async def all_events(context: Context, last_event_id: LastEventId = None) -> EventSourceResponse:
-    """Each event's `data` is JSON with its `type`, `at` (ISO 8601, UTC) and its own fields."""
+    """The `data` of each event is JSON with `type`, `at` (ISO 8601, UTC) and fields of the type."""
     after, missed = resume_position(context.bus, last_event_id)
     opened = {
         "type": "stream_opened",
@@ -62,7 +65,10 @@ async def all_events(context: Context, last_event_id: LastEventId = None) -> Eve
 
 
 @router.get(
-    "/model/events", tags=["models"], summary="Follow the default model", **EVENT_STREAM_ROUTE
+    "/model/events",
+    tags=["models"],
+    summary="Stream the events of the default model",
+    **EVENT_STREAM_ROUTE,
 )
 async def default_model_events(
     context: Context, last_event_id: LastEventId = None
@@ -94,14 +100,14 @@ async def _stream(
     translate: EventTranslator,
     opened: dict[str, Any] | None,
 ) -> AsyncIterator[ServerSentEvent]:
-    """Yield events until the client leaves (then we are cancelled) or the server closes."""
+    """Yield events until the server stops; cancelled if the client disconnects."""
     with context.bus.subscribe(after) as subscription:
         if opened is not None:
             yield sse_event(opened, retry=_RECONNECT_MS)
         lost = 0
         async for item in until_closed(context.closing, subscription):
             if subscription.dropped > lost:
-                # The reader is slower than we are; it must read a full state again.
+                # The client reads too slowly; it must read the full state again.
                 yield sse_event({"type": "events_lost", "count": subscription.dropped - lost})
                 lost = subscription.dropped
             data = translate(item)
@@ -112,7 +118,7 @@ async def _stream(
 async def until_closed(
     closing: asyncio.Event, subscription: Subscription
 ) -> AsyncIterator[SequencedEvent]:
-    """Yield a subscription's events until the server closes."""
+    """Yield the events of a subscription until the server stops."""
     closed = asyncio.ensure_future(closing.wait())
     following: asyncio.Future[SequencedEvent] | None = None
     try:
@@ -151,20 +157,20 @@ def _model_event_json(item: SequencedEvent) -> dict[str, Any] | None:
 
 
 def sse_event(data: dict[str, Any], **fields: Any) -> ServerSentEvent:
-    """Return an event whose `data` is JSON; `type` in it is the event's name."""
+    """Return a message with JSON `data`, named after its `type`."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     return ServerSentEvent(text, event=data["type"], sep="\n", **fields)
 
 
 def resume_position(bus: EventBus, last_event_id: str | None) -> tuple[int | None, bool]:
-    """Return the number to go on after (None: from now on) and whether something is missed."""
+    """Return the number to continue after (None: only new events) and whether events are missed."""
     if last_event_id is None:
         return None, False
     if not last_event_id.isdecimal():
         raise BadRequestError("Last-Event-ID must be the number of an event.")
     last = int(last_event_id)
     if last > bus.last_sequence:
-        # That number was given by an earlier run: everything of this one is new to the client.
+        # The number is from an earlier run: all events of this run are new to the client.
         return 0, True
     kept = bus.recent(HISTORY)
     return last, bool(kept) and kept[0].sequence > last + 1

@@ -1,4 +1,4 @@
-"""Is it there, is it well, can it work."""
+"""`/health`: liveness, readiness, and a summary."""
 
 from typing import Literal
 
@@ -11,58 +11,62 @@ from wyoming_servers.http.context import Context
 from wyoming_servers.http.problems import PROBLEM_RESPONSES
 
 _RETRY_SECONDS = 5
-"""A model loads in seconds; asking more often than this tells nothing new."""
+"""Models load in seconds, so polling more often is pointless."""
 
 router = APIRouter(tags=["health"], responses={**PROBLEM_RESPONSES})
 
 open_router = APIRouter(tags=["health"], responses={**PROBLEM_RESPONSES})
-"""Answers without a token: what supervises the process has none."""
+"""Needs no token: process supervisors have none."""
 
 
 class LivenessResponse(BaseModel):
-    """The process answers."""
+    """The server is running."""
 
     status: Literal["ok"] = "ok"
 
 
 class ReadinessResponse(BaseModel):
-    """Whether requests will be answered now."""
+    """Whether the server is ready to serve requests."""
 
     status: Literal["ready", "not_ready"]
-    reasons: list[str] = Field(description="Why not, one sentence each.")
+    reasons: list[str] = Field(description="Why the server is not ready, one sentence each.")
 
 
 class HealthResponse(BaseModel):
-    """The whole at a glance."""
+    """Summary of the server."""
 
-    status: Literal["ok"] = Field("ok", description="Always `ok`: the server is reachable.")
-    ready: bool = Field(description="As `/health/ready` says.")
-    reasons: list[str] = Field(description="Why it is not ready.")
+    status: Literal["ok"] = Field("ok", description="Always `ok`: the server is running.")
+    ready: bool = Field(description="The same as `/health/ready`.")
+    reasons: list[str] = Field(description="Why the server is not ready.")
     version: str
     uuid: str
-    gpu_name: str | None = Field(description="First GPU, null without one.")
-    vram_total_mb: int | None = Field(description="Its memory in MiB, null without one.")
-    model: str = Field(description="Default speech-to-text model.")
-    model_state: ModelState | None = Field(description="Its state, null if it is not installed.")
-    queue_depth: int = Field(description="Jobs that wait, and requests that wait for a model.")
+    gpu_name: str | None = Field(description="Name of the first GPU; null without a GPU.")
+    vram_total_mb: int | None = Field(
+        description="Memory of the first GPU in MiB; null without a GPU."
+    )
+    model: str = Field(description="Id of the default speech-to-text model.")
+    model_state: ModelState | None = Field(
+        description="State of the default model; null if it is not installed."
+    )
+    queue_depth: int = Field(description="Waiting jobs and requests that wait for a model.")
     active_requests: int
     models_ready: int
     models_total: int
     devices: list[schemas.DeviceResponse]
 
 
-@open_router.get("/health/live", summary="The process answers")
+@open_router.get("/health/live", summary="Liveness probe")
 async def live() -> LivenessResponse:
     return LivenessResponse()
 
 
 @open_router.get(
     "/health/ready",
-    summary="Requests will be answered now",
-    responses={503: {"model": ReadinessResponse, "description": "Not yet, with the reasons."}},
+    summary="Readiness probe",
+    responses={503: {"model": ReadinessResponse, "description": "Not ready, with the reasons."}},
 )
 async def ready(context: Context, response: Response) -> ReadinessResponse:
-    """200 when every server listens and what is preloaded has answered once, else 503."""
+    """Answers 200 if all services listen and all preloaded models were loaded once, else 503."""
     fine, reasons = context.ready()
     if fine:
         return ReadinessResponse(status="ready", reasons=[])
@@ -71,7 +75,7 @@ async def ready(context: Context, response: Response) -> ReadinessResponse:
     return ReadinessResponse(status="not_ready", reasons=reasons)
 
 
-@router.get("/health", summary="The whole at a glance")
+@router.get("/health", summary="Summary of the server")
 async def health(context: Context) -> HealthResponse:
     snapshot = context.coordinator.snapshot()
     states = {status.spec.id: status.state for status in snapshot.models}

@@ -1,4 +1,4 @@
-"""How names and foreign words are to be said."""
+"""`/lexicon`: pronunciation of names and foreign words."""
 
 from typing import Annotated, Literal, Self
 
@@ -19,30 +19,44 @@ from wyoming_servers.text.lexicon import Lexicon, LexiconEntries
 router = APIRouter(tags=["lexicon"], responses={**PROBLEM_RESPONSES})
 
 Language = Annotated[
-    str, Path(description="`en`, `de-AT`, or `*` for all.", examples=["en"], max_length=40)
+    str,
+    Path(
+        description="Language such as `en` or `de-AT`, or `*` for all languages.",
+        examples=["en"],
+        max_length=40,
+    ),
 ]
-Word = Annotated[str, Path(description="In any case.", examples=["Reolink"], max_length=200)]
+Word = Annotated[
+    str,
+    Path(
+        description="The word; upper and lower case are equal.",
+        examples=["Reolink"],
+        max_length=200,
+    ),
+]
 
 
 class PronunciationRequest(BaseModel):
-    """What is said: one of both."""
+    """Pronunciation of a word: either a respelling or IPA."""
 
     respelling: str | None = Field(
-        None, description="Other words or letters.", examples=["ree oh link"]
+        None, description="Spelling that the voice reads correctly.", examples=["ree oh link"]
     )
     ipa: str | None = Field(
-        None, description="Sounds in the International Phonetic Alphabet.", examples=["ˈriːoʊlɪŋk"]
+        None,
+        description="Pronunciation in the International Phonetic Alphabet.",
+        examples=["ˈriːoʊlɪŋk"],
     )
 
     @model_validator(mode="after")
     def _one(self) -> Self:
         if (self.respelling is None) == (self.ipa is None):
-            raise ValueError("give either `respelling` or `ipa`")
+            raise ValueError("Give either `respelling` or `ipa`")
         return self
 
     @property
     def said(self) -> str:
-        """As the lexicon has it."""
+        """The pronunciation in the notation of the lexicon file."""
         return (
             f"/{(self.ipa or '').strip().strip('/')}/"
             if self.respelling is None
@@ -51,7 +65,7 @@ class PronunciationRequest(BaseModel):
 
 
 class LexiconEntryResponse(BaseModel):
-    """One word; either `respelling` or `ipa` is there."""
+    """One word with either `respelling` or `ipa`."""
 
     language: str
     word: str
@@ -60,36 +74,41 @@ class LexiconEntryResponse(BaseModel):
 
 
 class LexiconResponse(BaseModel):
-    """All words."""
+    """Words of the lexicon."""
 
-    version: str = Field(description="Changes when a word does.")
+    version: str = Field(description="Changes whenever a word changes.")
     fault: str | None = Field(
-        None, description="What is wrong with the file, while the words read before hold."
+        None,
+        description="Error in the lexicon file; the last valid version stays in use meanwhile.",
     )
     words: list[LexiconEntryResponse]
 
 
 class LexiconRemovalResponse(BaseModel):
-    """What was taken out."""
+    """Result of a removal."""
 
     status: Literal["deleted"] = "deleted"
     words: int
 
 
-@router.get("/lexicon", summary="All words", response_model_exclude_none=True)
+@router.get("/lexicon", summary="List all words", response_model_exclude_none=True)
 async def show(context: Context) -> LexiconResponse:
     lexicon = _lexicon(context)
     return _view(lexicon, lexicon.entries)
 
 
-@router.get("/lexicon/{language}", summary="A language's words", response_model_exclude_none=True)
+@router.get(
+    "/lexicon/{language}", summary="List the words of a language", response_model_exclude_none=True
+)
 async def show_language(context: Context, language: Language) -> LexiconResponse:
-    """Without the words for all languages and those of its regions."""
+    """Words for all languages (`*`) and for regions of the language are not included."""
     lexicon = _lexicon(context)
     return _view(lexicon, lexicon.section(language))
 
 
-@router.get("/lexicon/{language}/{word:path}", summary="One word", response_model_exclude_none=True)
+@router.get(
+    "/lexicon/{language}/{word:path}", summary="Show a word", response_model_exclude_none=True
+)
 async def show_word(context: Context, language: Language, word: Word) -> LexiconEntryResponse:
     found = _lexicon(context).find(language, word)
     if found is None:
@@ -99,27 +118,27 @@ async def show_word(context: Context, language: Language, word: Word) -> Lexicon
 
 @router.put(
     "/lexicon/{language}/{word:path}",
-    summary="Say how a word is said",
+    summary="Set the pronunciation of a word",
     response_model_exclude_none=True,
 )
 async def put(
     context: Context, language: Language, word: Word, pronunciation: PronunciationRequest
 ) -> LexiconEntryResponse:
-    """It holds from the next text on, and over restarts; phrases kept with it are made anew.
-
-    409 while the file has a fault. Comments in the file are lost.
+    """Takes effect for the next text and is kept across restarts; cached phrases that contain the
+    word are synthesized again. Answers 409 while the lexicon file has an error. Comments in the
+    file are lost.
     """
     said = pronunciation.said
     await _lexicon(context).put(language, word, said)
     return _word(language, word, said)
 
 
-@router.delete("/lexicon/{language}", summary="Forget a language's words")
+@router.delete("/lexicon/{language}", summary="Remove the words of a language")
 async def remove_language(context: Context, language: Language) -> LexiconRemovalResponse:
     return LexiconRemovalResponse(words=await _lexicon(context).remove(language))
 
 
-@router.delete("/lexicon/{language}/{word:path}", summary="Forget a word")
+@router.delete("/lexicon/{language}/{word:path}", summary="Remove a word")
 async def remove(context: Context, language: Language, word: Word) -> LexiconRemovalResponse:
     removed = await _lexicon(context).remove(language, word)
     if not removed:
@@ -145,11 +164,11 @@ def _word(language: str, word: str, said: str) -> LexiconEntryResponse:
 def _unknown(language: str, word: str) -> NotFoundError:
     return NotFoundError(
         f"The lexicon has no {word[:60]!r} in {language[:20]!r}.",
-        hint="GET /lexicon lists the words there are.",
+        hint="GET /lexicon lists all words.",
     )
 
 
 def _lexicon(context: ApiContext) -> Lexicon:
     if context.tts is None or context.tts.lexicon is None:
-        raise InternalError("The lexicon is routed but not served.")
+        raise InternalError("The lexicon routes exist without a lexicon.")
     return context.tts.lexicon

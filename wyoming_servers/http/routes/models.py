@@ -1,4 +1,4 @@
-"""Watch and steer models: each under its id, and the default speech-to-text model as `/model`."""
+"""`/models`: state, loading and unloading; `/model` is the default speech-to-text model."""
 
 from typing import Annotated, Any, Final, Literal
 
@@ -14,36 +14,38 @@ from wyoming_servers.http.problems import PROBLEM_RESPONSES
 
 router = APIRouter(tags=["models"], responses={**PROBLEM_RESPONSES})
 
-ModelId = Annotated[str, Path(description="Such as `whisper/base`; slashes as they are.")]
+ModelId = Annotated[
+    str, Path(description="Model id such as `whisper/base`; do not escape slashes.")
+]
 
 
 class ModelListResponse(BaseModel):
-    """All models that can be used."""
+    """All installed models."""
 
     models: list[schemas.ModelResponse]
 
 
 class LoadResponse(BaseModel):
-    """What asking for a load led to."""
+    """Result of a load request."""
 
     status: Literal["load_initiated", "already_ready"]
 
 
 class UnloadResponse(BaseModel):
-    """What asking for an unload led to."""
+    """Result of an unload request."""
 
     status: Literal["unload_requested"] = "unload_requested"
 
 
 _LOAD: Final[dict[str, Any]] = {
     "status_code": 202,
-    "summary": "Load it",
-    "response_description": "Loading has begun; `/model/events` and `/events` tell when it ends.",
-    "responses": {200: {"model": LoadResponse, "description": "It is ready already."}},
+    "summary": "Load a model",
+    "response_description": "Loading has started; `/events` reports when it ends.",
+    "responses": {200: {"model": LoadResponse, "description": "The model is already loaded."}},
 }
 
 
-@router.get("/models", summary="All models", response_model_exclude_none=True)
+@router.get("/models", summary="List installed models", response_model_exclude_none=True)
 async def list_models(context: Context) -> ModelListResponse:
     snapshot = context.coordinator.snapshot()
     return ModelListResponse(
@@ -53,7 +55,7 @@ async def list_models(context: Context) -> ModelListResponse:
     )
 
 
-@router.get("/models/{model:path}", summary="One model", response_model_exclude_none=True)
+@router.get("/models/{model:path}", summary="Show a model", response_model_exclude_none=True)
 async def show_model(context: Context, model: ModelId) -> schemas.ModelResponse:
     snapshot = context.coordinator.snapshot()
     return schemas.model_response(schemas.find_model(snapshot, model), snapshot, context.traces)
@@ -61,17 +63,19 @@ async def show_model(context: Context, model: ModelId) -> schemas.ModelResponse:
 
 @router.post("/models/{model:path}/load", **_LOAD)
 async def load_model(context: Context, model: ModelId, response: Response) -> LoadResponse:
-    """Returns at once; asking twice is the same as asking once."""
+    """Returns immediately. The request is idempotent."""
     return await _load(context, model, response)
 
 
-@router.post("/models/{model:path}/unload", summary="Unload it")
+@router.post("/models/{model:path}/unload", summary="Unload a model")
 async def unload_model(context: Context, model: ModelId) -> UnloadResponse:
-    """Requests that use it end first; the answer is the same whatever its state."""
+    """Running requests finish first. The response is the same in every state of the model."""
     return await _unload(context, model)
 
 
-@router.get("/model/status", summary="State of the default model", response_model_exclude_none=True)
+@router.get(
+    "/model/status", summary="Show the state of the default model", response_model_exclude_none=True
+)
 async def default_status(context: Context) -> schemas.ModelStateResponse:
     snapshot = context.coordinator.snapshot()
     return schemas.model_state_response(
@@ -81,13 +85,13 @@ async def default_status(context: Context) -> schemas.ModelStateResponse:
 
 @router.post("/model/load", **{**_LOAD, "summary": "Load the default model"})
 async def load_default(context: Context, response: Response) -> LoadResponse:
-    """Returns at once; asking twice is the same as asking once."""
+    """Returns immediately. The request is idempotent."""
     return await _load(context, context.config.asr.model, response)
 
 
 @router.post("/model/unload", summary="Unload the default model")
 async def unload_default(context: Context) -> UnloadResponse:
-    """Requests that use it end first; the answer is the same whatever its state."""
+    """Running requests finish first. The response is the same in every state of the model."""
     return await _unload(context, context.config.asr.model)
 
 

@@ -1,4 +1,4 @@
-"""What goes on right now, in one answer: for a terminal, a panel, or a script that looks on."""
+"""`/status`: complete state of the server in one response; `/pause` and `/resume`."""
 
 import asyncio
 import logging
@@ -34,111 +34,120 @@ router = APIRouter(tags=["system"], responses={**PROBLEM_RESPONSES})
 Level = Literal["debug", "info", "warning", "error"]
 
 _DEFAULT_EVENTS: Final = 20
-"""Events that are told if the client does not say how many."""
+"""Number of events in the response by default."""
 
 
 class DeviceStatusResponse(schemas.DeviceResponse):
-    """One device's memory, in bytes."""
+    """Memory of one device, in bytes."""
 
     returning_bytes: int = Field(
-        description="Of models whose process is gone; not seen to have come back yet."
+        description="Memory of stopped workers that the device does not report as free yet."
     )
 
 
 class ModelStatusResponse(BaseModel):
-    """One model; fields that do not apply are left out."""
+    """Status of one model; fields that do not apply are left out."""
 
     id: str
     kind: str
     state: ModelState
-    device: str = Field(description="Where it is or will be: `cpu` or `cuda:N`.")
+    device: str = Field(description="Current or planned device: `cpu` or `cuda:N`.")
     compute_type: str
     active_requests: int
     queued_requests: int
-    memory_bytes: int = Field(description="Measured while loaded, else the estimate.")
+    memory_bytes: int = Field(description="Measured memory while loaded, otherwise the estimate.")
     keep_alive: float = Field(
-        description="Seconds loaded after the last use; 0: unload at once; negative: for ever."
+        description="Seconds to stay loaded when idle. 0 unloads after each request, a negative "
+        "value never unloads."
     )
     unload_in_secs: float | None = Field(
-        None, description="Until it is unloaded, while it is loaded and nobody uses it."
+        None, description="Seconds until the model is unloaded; while it is loaded and idle."
     )
-    pinned: bool = Field(description="Never evicted to make room for another.")
-    load_seconds: float | None = Field(None, description="What the last load took.")
-    pid: int | None = Field(None, description="Process that holds it.")
+    pinned: bool = Field(description="Never evicted to make room for another model.")
+    load_seconds: float | None = Field(None, description="Duration of the last load, in seconds.")
+    pid: int | None = Field(None, description="Id of the worker process.")
     progress: schemas.LoadProgressResponse | None = None
-    needed_bytes: int | None = Field(None, description="While it waits for memory.")
-    free_bytes: int | None = Field(None, description="While it waits for memory.")
-    retry_in_secs: float | None = Field(None, description="Until a load is tried again.")
+    needed_bytes: int | None = Field(
+        None, description="Memory that the model needs; while it waits for memory."
+    )
+    free_bytes: int | None = Field(
+        None, description="Free memory of its device; while it waits for memory."
+    )
+    retry_in_secs: float | None = Field(None, description="Seconds until the next attempt to load.")
     error: schemas.ModelErrorResponse | None = None
-    fallback_reason: str | None = Field(None, description="Why it is not where it was wished.")
+    fallback_reason: str | None = Field(
+        None, description="Why the model does not run on its preferred device."
+    )
 
 
 class InstanceStatusResponse(BaseModel):
-    """A model's process on one device, or its place in the queue."""
+    """One model on one device: a worker process, or a queued load."""
 
     model: str
     device: str
     compute_type: str
-    state: str = Field(description="As in the table of the architecture: queued, draining, …")
+    state: str = Field(
+        description="Internal state such as `queued` or `draining`; see docs/architecture.md."
+    )
     active_requests: int
-    memory_bytes: int = Field(description="Promised to it, or measured once it is loaded.")
+    memory_bytes: int = Field(description="Reserved memory, or measured memory once loaded.")
     pid: int | None = None
     reason: str = ""
 
 
 class RecentEventResponse(BaseModel):
-    """Something that has happened, in words; `/events` has all its fields."""
+    """A recent event as text; `/events` has all fields."""
 
     number: int
     at: str = Field(description="ISO 8601, UTC.")
     type: str
-    level: str = Field(description="As in the log: debug, info, warning or error.")
+    level: str = Field(description="Severity: debug, info, warning or error.")
     text: str
 
 
 class DiskUsageResponse(BaseModel):
-    """The disk that holds models, caches and recordings, in bytes."""
+    """Disk of the data folder, in bytes."""
 
     total_bytes: int
     free_bytes: int
 
 
 class AcceptingResponse(BaseModel):
-    """Whether new requests are taken."""
+    """Whether the server accepts new requests."""
 
     accepting: bool
 
 
 class StatusResponse(BaseModel):
-    """Everything at one moment."""
+    """Complete state of the server at one moment."""
 
     version: str
     at: str = Field(description="ISO 8601, UTC.")
     uptime_secs: float
-    ready: bool = Field(description="As `/health/ready` says.")
-    reasons: list[str] = Field(description="Why it is not ready.")
-    accepting: bool = Field(description="False while it is paused.")
-    asr_model: str = Field(description="Speech-to-text model of clients that name none.")
+    ready: bool = Field(description="The same as `/health/ready`.")
+    reasons: list[str] = Field(description="Why the server is not ready.")
+    accepting: bool = Field(description="False while the server is paused.")
+    asr_model: str = Field(description="Id of the default speech-to-text model.")
     queue_depth: int = Field(description="Requests that wait for a model.")
     active_requests: int
-    disk: DiskUsageResponse | None = Field(description="Null where it cannot be read.")
+    disk: DiskUsageResponse | None = Field(None, description="Left out if the disk cannot be read.")
     devices: list[DeviceStatusResponse]
     models: list[ModelStatusResponse]
     instances: list[InstanceStatusResponse] = Field(
-        description="Where models are more than unloaded."
+        description="Loaded and queued instances of models."
     )
-    events: list[RecentEventResponse] = Field(description="The newest, oldest first.")
+    events: list[RecentEventResponse] = Field(description="Most recent events, oldest first.")
 
 
-@router.get("/status", summary="Everything at one moment", response_model_exclude_none=True)
+@router.get("/status", summary="Show the complete state", response_model_exclude_none=True)
 async def status(
     context: Context,
     events: Annotated[
-        int, Query(ge=0, le=HISTORY, description="How many to tell.")
+        int, Query(ge=0, le=HISTORY, description="Maximum number of events.")
     ] = _DEFAULT_EVENTS,
-    level: Annotated[Level, Query(description="Least severe event to tell.")] = "info",
+    level: Annotated[Level, Query(description="Lowest severity of events to include.")] = "info",
 ) -> StatusResponse:
-    """Cheap enough to be asked every second; `/events` tells when asking again is worth it."""
+    """Cheap enough to poll every second; `/events` reports changes without polling."""
     snapshot, now = context.coordinator.snapshot(), time.time()
     fine, reasons = context.ready()
     return StatusResponse(
@@ -159,15 +168,17 @@ async def status(
     )
 
 
-@router.post("/pause", summary="Take no new requests")
+@router.post("/pause", summary="Pause: refuse new requests")
 async def pause(context: Context) -> AcceptingResponse:
-    """They are answered `BUSY`; those that run or wait go on, and models may leave as always."""
+    """New requests are refused with `BUSY`. Running and queued requests continue, and idle models
+    are unloaded as usual.
+    """
     return _accept(context, False)
 
 
-@router.post("/resume", summary="Take requests again")
+@router.post("/resume", summary="Resume: accept requests again")
 async def resume(context: Context) -> AcceptingResponse:
-    """A restart resumes, too."""
+    """A restart of the server resumes as well."""
     return _accept(context, True)
 
 
@@ -216,7 +227,7 @@ def _model(status: ModelStatus, now: float) -> ModelStatusResponse:
 
 
 def _unload_in(status: ModelStatus, now: float) -> float | None:
-    """Work out when an idle model leaves; one that was loaded ahead may stay a little longer."""
+    """Return the seconds until an idle model is unloaded; a prefetched one may stay longer."""
     keep_alive = status.spec.keep_alive
     if status.state is not ModelState.READY or status.leases or keep_alive < 0:
         return None
@@ -241,7 +252,7 @@ def _instances(snapshot: Snapshot) -> list[InstanceStatusResponse]:
 
 
 def _events(items: Sequence[SequencedEvent], count: int, least: Level) -> list[RecentEventResponse]:
-    """Return the newest `count` that are severe enough, oldest first."""
+    """Return the most recent `count` events of at least the severity `least`, oldest first."""
     told: list[RecentEventResponse] = []
     for item in reversed(items):
         if len(told) == count:

@@ -1,4 +1,4 @@
-"""About this server, and its figures."""
+"""`/info` and `/metrics`."""
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -12,13 +12,13 @@ from wyoming_servers.http.context import (
 from wyoming_servers.http.problems import PROBLEM_RESPONSES
 
 API_VERSION = "1"
-"""Grows when an existing address changes its meaning; additions do not count."""
+"""Incremented when an existing endpoint changes incompatibly; additions do not count."""
 
 router = APIRouter(tags=["system"], responses={**PROBLEM_RESPONSES})
 
 
 class InfoResponse(BaseModel):
-    """Who this server is."""
+    """Identity of this server."""
 
     name: str = "Wyoming Conductor"
     version: str
@@ -27,14 +27,15 @@ class InfoResponse(BaseModel):
     instance: str = Field(description="Identity of this run.")
     started_at: str = Field(description="ISO 8601, UTC.")
     ports: dict[str, int] = Field(
-        description="Server to open port: asr, tts, wake, api, and `asr:<model>` for one model's."
+        description="Open port of each service: asr, tts, wake, api, and `asr:<model>` for the "
+        "port of one model."
     )
     features: list[str] = Field(
-        description="Parts of the API that not every server has, such as config, jobs, library."
+        description="Optional parts of the API that this server has, such as config, jobs, library."
     )
 
 
-@router.get("/info", summary="Who this server is")
+@router.get("/info", summary="Show version, identity and ports")
 async def info(context: Context) -> InfoResponse:
     return InfoResponse(
         version=context.version,
@@ -63,7 +64,7 @@ def _features(context: ApiContext) -> list[str]:
 
 @router.get(
     "/metrics",
-    summary="Figures for Prometheus",
+    summary="Metrics for Prometheus",
     response_class=Response,
     responses={200: {"content": {"text/plain": {}}}},
 )

@@ -1,4 +1,4 @@
-"""The last requests and where their time went."""
+"""`/traces`: recent requests with the duration of each stage."""
 
 from typing import Annotated, Literal
 
@@ -13,7 +13,7 @@ router = APIRouter(tags=["system"], responses={**PROBLEM_RESPONSES})
 
 
 class TraceResponse(BaseModel):
-    """One request."""
+    """Trace of one request."""
 
     id: str
     kind: str = Field(description="asr, tts or wake.")
@@ -21,24 +21,26 @@ class TraceResponse(BaseModel):
     model: str
     device: str
     ended_at: str
-    seconds: float = Field(description="Of an utterance: from its end to the answer.")
-    code: str = Field(description="Empty if it ended well.")
+    seconds: float = Field(
+        description="Duration; for speech-to-text, from the end of the utterance to the transcript."
+    )
+    code: str = Field(description="Error code; empty if the request succeeded.")
     message: str
-    stages: dict[str, float] = Field(description="Seconds by stage.")
+    stages: dict[str, float] = Field(description="Duration of each stage, in seconds.")
 
 
 class TraceListResponse(BaseModel):
-    """Requests, the newest first."""
+    """Traces, newest first."""
 
     traces: list[TraceResponse]
 
 
-@router.get("/traces", summary="The last requests, one by one")
+@router.get("/traces", summary="List recent requests")
 async def traces(
     context: Context,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
     kind: Literal["asr", "tts", "wake"] | None = None,
-    slower_than: Annotated[float, Query(ge=0, description="Seconds.")] = 0.0,
+    slower_than: Annotated[float, Query(ge=0, description="Minimum duration, in seconds.")] = 0.0,
 ) -> TraceListResponse:
     if context.traces is None:
         return TraceListResponse(traces=[])

@@ -1,4 +1,4 @@
-"""What things are called in this home: told once, known in every utterance."""
+"""`/vocabulary`: names that speech-to-text should recognize, such as those of devices and rooms."""
 
 from typing import Literal
 
@@ -22,54 +22,57 @@ router = APIRouter(tags=["vocabulary"], responses={**PROBLEM_RESPONSES})
 
 
 class VocabularyRequest(BaseModel):
-    """The words to know from now on."""
+    """The new vocabulary."""
 
     names: list[str] = Field(
         default_factory=list,
-        description=f"Devices, rooms, people; most important first, {MAX_ENTRIES} at most.",
+        description="Names of devices, rooms and people, most important first; at most "
+        f"{MAX_ENTRIES}.",
         examples=[["Reolink Doorbell", "Zigbee Hub"]],
     )
     terms: list[str] = Field(
         default_factory=list,
-        description=f"Other words that may occur; {MAX_CHARACTERS} characters each at most.",
+        description=f"Other expected words; at most {MAX_CHARACTERS} characters each.",
         examples=[["scullery"]],
     )
 
 
 class VocabularyResponse(BaseModel):
-    """The words that are known."""
+    """The current vocabulary."""
 
     names: list[str]
-    terms: list[str] = Field(description="Without those that are names too.")
+    terms: list[str] = Field(description="Words that are also names are left out.")
     names_count: int
     terms_count: int
-    updated_at: str | None = Field(description="When it was set (ISO 8601, UTC); null: never.")
+    updated_at: str | None = Field(
+        description="Time of the last change (ISO 8601, UTC); null if never set."
+    )
 
 
 class VocabularyRemovalResponse(BaseModel):
-    """What forgetting it led to."""
+    """Result of a removal."""
 
     status: Literal["deleted"] = "deleted"
 
 
-@router.get("/vocabulary", summary="The words that are known")
+@router.get("/vocabulary", summary="Show the vocabulary")
 async def show(context: Context) -> VocabularyResponse:
     return _view(_vocabulary(context))
 
 
-@router.put("/vocabulary", summary="Replace the words that are known")
+@router.put("/vocabulary", summary="Replace the vocabulary")
 async def put(context: Context, wanted: VocabularyRequest) -> VocabularyResponse:
-    """They hold from the next utterance on, and over restarts.
+    """Takes effect for the next utterance and is kept across restarts.
 
-    Repetitions go, in whatever case. A model takes as many as it can be told, names first; a
-    distilled one takes none.
+    Duplicates are removed, ignoring case. Each model uses as many words as fit into its prompt,
+    names first; distilled Whisper models use none.
     """
     vocabulary = _vocabulary(context)
     await vocabulary.put(wanted.names, wanted.terms)
     return _view(vocabulary)
 
 
-@router.delete("/vocabulary", summary="Forget the words")
+@router.delete("/vocabulary", summary="Clear the vocabulary")
 async def forget(context: Context) -> VocabularyRemovalResponse:
     await _vocabulary(context).clear()
     return VocabularyRemovalResponse()
@@ -88,5 +91,5 @@ def _view(vocabulary: Vocabulary) -> VocabularyResponse:
 
 def _vocabulary(context: ApiContext) -> Vocabulary:
     if context.vocabulary is None:
-        raise InternalError("The vocabulary is routed but not kept.")
+        raise InternalError("The vocabulary routes exist without a vocabulary.")
     return context.vocabulary

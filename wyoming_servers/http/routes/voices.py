@@ -1,4 +1,4 @@
-"""The voices: which there are, what each is like, and how it sounds."""
+"""`/voices`: installed and available voices, and samples."""
 
 import asyncio
 from typing import Annotated
@@ -31,7 +31,7 @@ router = APIRouter(tags=["voices"], responses={**PROBLEM_RESPONSES})
 VoiceName = Annotated[
     str,
     Path(
-        description="As it is listed, or a mix or a pace of such.",
+        description="Name of a voice, or a variant with another rate or a mix of voices.",
         examples=["en_US-joe-medium", "af_heart@slow"],
         max_length=200,
     ),
@@ -43,41 +43,43 @@ class VoiceResponse(BaseModel):
 
     name: str
     description: str
-    model: str = Field(description="Which speaks it, or would.")
+    model: str = Field(description="Id of the model that has this voice.")
     languages: list[str]
     quality: str = Field(
-        description="In its authors' words: Piper's low, medium, high; Kokoro's grades A to F, by "
-        "how much good speech it was trained with. Empty where they say nothing."
+        description="Quality according to the authors: low, medium or high for Piper; grades A to "
+        "F for Kokoro, by quality and amount of training data. Empty if unknown."
     )
     licence: str
     non_commercial: bool
     author: str
     author_url: str
-    speakers: list[str] = Field(description="Inside a voice that has several.")
-    installed: bool = Field(description="It can be played now.")
+    speakers: list[str] = Field(description="Speakers of a multi-speaker voice.")
+    installed: bool = Field(description="Whether the voice can be used now.")
     needs: list[str] = Field(
-        description="What must be installed first: a model (`/models/{id}/download`), Python "
-        "packages."
+        description="What must be installed before the voice can be used: a model "
+        "(`/models/{id}/download`) or Python packages."
     )
-    sample: str | None = Field(description="Where to hear it; null while it cannot be played.")
+    sample: str | None = Field(
+        description="Path of an audio sample; null if the voice is not installed."
+    )
 
 
 class VoiceListResponse(BaseModel):
-    """All voices; the default one is the first."""
+    """All voices; the default voice is first."""
 
     default: str
     voices: list[VoiceResponse]
 
 
-@router.get("/voices", summary="Every voice there is")
+@router.get("/voices", summary="List all installed and available voices")
 async def voices(
     context: Context,
     language: Annotated[
-        str | None, Query(description="Only those that speak it.", examples=["de", "en-GB"])
+        str | None, Query(description="Only voices for this language.", examples=["de", "en-GB"])
     ] = None,
-    installed: Annotated[bool, Query(description="Only those that can be played now.")] = False,
+    installed: Annotated[bool, Query(description="Only installed voices.")] = False,
 ) -> VoiceListResponse:
-    """Presets and mixes of the configuration included."""
+    """Includes the presets of the configuration."""
     entries = require_model_manager(context).entries()
     found = await asyncio.to_thread(list_voices, entries, _tts(context).voices)
     return VoiceListResponse(
@@ -93,12 +95,12 @@ async def voices(
 
 @router.get(
     "/voices/{name}/sample",
-    summary="How it sounds",
+    summary="Get an audio sample",
     response_class=Response,
     responses={200: {"content": {"audio/wav": {}}}},
 )
 async def hear(context: Context, request: Request, name: VoiceName) -> Response:
-    """A few seconds in its language. Spoken once, and taken from the phrase cache then."""
+    """A sentence in the language of the voice. Later requests are served from the phrase cache."""
     tts = _tts(context)
     voice = tts.voices.find(name)
     client = request.client.host if request.client else ""
@@ -111,7 +113,7 @@ async def hear(context: Context, request: Request, name: VoiceName) -> Response:
 
 def _tts(context: ApiContext) -> TtsPipeline:
     if context.tts is None:
-        raise ModelMissingError("Text-to-speech is not served here.")
+        raise ModelMissingError("Text-to-speech is disabled on this server.")
     return context.tts
 
 

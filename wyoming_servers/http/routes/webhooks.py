@@ -1,4 +1,4 @@
-"""Addresses that are told of jobs and models, and what they were told."""
+"""`/webhooks`: registered webhooks and their deliveries."""
 
 from typing import Annotated, Literal
 
@@ -21,70 +21,74 @@ Kind = Literal["job", "model"]
 
 
 class WebhookRequest(BaseModel):
-    """An address to tell."""
+    """A webhook to register."""
 
     url: str = Field(max_length=2_000, examples=["https://example.com/hook"])
-    events: list[Kind] = Field(default=["job", "model"], description="What to tell it.")
+    events: list[Kind] = Field(
+        default=["job", "model"],
+        description="Events to send: jobs that end, models that become ready or are unloaded.",
+    )
 
 
 class WebhookResponse(WebhookRequest):
-    """An address that is told."""
+    """A registered webhook."""
 
     id: str
     created_at: str
 
 
 class WebhookListResponse(BaseModel):
-    """All registered addresses."""
+    """All registered webhooks."""
 
     webhooks: list[WebhookResponse]
 
 
 class DeliveryResponse(BaseModel):
-    """One message to one address."""
+    """Delivery of one event to one webhook."""
 
     id: str
     event: str = Field(description="`job`, `model_ready` or `model_unloaded`.")
     url: str
     status: DeliveryStatus
     attempts: int
-    http_status: int | None = Field(description="What the last try was answered with.")
-    error: str = Field(description="Why the last try failed.")
-    body: str = Field(description="The JSON that was sent.")
+    http_status: int | None = Field(description="HTTP status of the last attempt.")
+    error: str = Field(description="Error of the last attempt.")
+    body: str = Field(description="JSON body of the request.")
     created_at: str
     completed_at: str | None
 
 
 class DeliveryListResponse(BaseModel):
-    """Messages, the newest first."""
+    """Deliveries, newest first."""
 
     deliveries: list[DeliveryResponse]
 
 
-@router.get("/webhooks", summary="Registered addresses")
+@router.get("/webhooks", summary="List webhooks")
 async def list_hooks(context: Context) -> WebhookListResponse:
     return WebhookListResponse(
         webhooks=[_hook(hook) for hook in await _webhooks(context).webhooks()]
     )
 
 
-@router.post("/webhooks", status_code=201, summary="Register an address")
+@router.post("/webhooks", status_code=201, summary="Register a webhook")
 async def register(context: Context, new: WebhookRequest) -> WebhookResponse:
-    """It is told of every job that ends and of every model that is ready or unloaded.
+    """The webhook is called for every job that ends and every model that becomes ready or is
+    unloaded.
 
-    Messages carry the headers of Standard Webhooks (`webhook-id`, `webhook-timestamp`,
-    `webhook-signature`); the key is in `<data_dir>/webhook-secret` on the server's machine.
+    Requests carry the headers of Standard Webhooks (`webhook-id`, `webhook-timestamp`,
+    `webhook-signature`); the signing key is in `<data_dir>/webhook-secret` on the server.
     """
     return _hook(await _webhooks(context).register(new.url, new.events))
 
 
-@router.delete("/webhooks/{hook_id}", status_code=204, summary="Forget an address")
+@router.delete("/webhooks/{hook_id}", status_code=204, summary="Remove a webhook")
 async def remove(context: Context, hook_id: Annotated[str, Path()]) -> Response:
     await _webhooks(context).remove(hook_id)
     return Response(status_code=204)
 
 
-@router.get("/webhooks/deliveries", summary="What was sent")
+@router.get("/webhooks/deliveries", summary="List deliveries")
 async def list_deliveries(
     context: Context, limit: Annotated[int, Query(ge=1, le=1_000)] = 100
 ) -> DeliveryListResponse:
@@ -92,7 +96,9 @@ async def list_deliveries(
     return DeliveryListResponse(deliveries=[_delivery(delivery) for delivery in found])
 
 
-@router.post("/webhooks/deliveries/{delivery_id}/repeat", status_code=202, summary="Send it again")
+@router.post(
+    "/webhooks/deliveries/{delivery_id}/repeat", status_code=202, summary="Repeat a delivery"
+)
 async def repeat(context: Context, delivery_id: Annotated[str, Path()]) -> DeliveryResponse:
     return _delivery(await _webhooks(context).redeliver(delivery_id))
 
@@ -123,5 +129,5 @@ def _delivery(delivery: Delivery) -> DeliveryResponse:
 
 def _webhooks(context: ApiContext) -> WebhookManager:
     if context.webhooks is None:
-        raise InternalError("Webhooks are routed but not served.")
+        raise InternalError("The webhook routes exist without a webhook manager.")
     return context.webhooks

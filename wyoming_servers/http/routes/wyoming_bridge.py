@@ -1,8 +1,8 @@
-"""Wyoming events for browsers, which have no plain sockets: a bridge to our own Wyoming servers.
+"""`/ws/wyoming`: bridge between WebSockets and the Wyoming servers, for browsers.
 
-`/ws/wyoming?service=asr|tts|wake`. An event is a text message, `{"type", "data"}`; one that has a
-payload says `"payload_length"`, and the payload is the binary message that follows. A browser
-cannot send an Authorization header: it offers the subprotocols `wyoming` and `bearer.TOKEN`.
+`/ws/wyoming?service=asr|tts|wake`. An event is a text message `{"type", "data"}`. An event with a
+payload has `"payload_length"`, and the payload is the binary message that follows. Browsers cannot
+send an Authorization header; they offer the subprotocols `wyoming` and `bearer.TOKEN` instead.
 """
 
 import asyncio
@@ -31,20 +31,22 @@ _LOOPBACK_OF_WILDCARD: Final = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "
 
 
 class _InvalidEventError(Exception):
-    """Raised when a browser sends something that is no event."""
+    """Raised when the browser sends an invalid event."""
 
 
 @router.websocket("/ws/wyoming")
 async def wyoming(socket: WebSocket) -> None:
-    """Carry events both ways until either side leaves."""
+    """Forward events in both directions until either side disconnects."""
     context: ApiContext = socket.app.state.context
     offered = socket.scope.get("subprotocols", [])
     if not is_valid_token(context, _token(socket, offered)):
-        await socket.close(_REFUSED, "The token is wrong or missing.")
+        await socket.close(_REFUSED, "The token is missing or not valid.")
         return
     port = context.ports.get(socket.query_params.get("service", ""))
     if port is None or socket.query_params["service"] not in _SERVICES:
-        await socket.close(_REFUSED, "service must be asr, tts or wake, and be served.")
+        await socket.close(
+            _REFUSED, "service must be asr, tts or wake, and enabled on this server."
+        )
         return
     await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
     host = context.config.host
@@ -53,7 +55,7 @@ async def wyoming(socket: WebSocket) -> None:
             _LOOPBACK_OF_WILDCARD.get(host, host), port, limit=context.config.limits.event_bytes
         )
     except OSError:
-        await socket.close(_GONE, "The service does not answer.")
+        await socket.close(_GONE, "The service is not available.")
         return
     try:
         await _bridge(context, socket, reader, writer)
@@ -69,9 +71,9 @@ async def _bridge(
 ) -> None:
     limit = context.config.limits.event_bytes
     tasks = [
-        asyncio.create_task(_from_browser(socket, writer, limit), name="from a browser"),
-        asyncio.create_task(_to_browser(reader, socket), name="to a browser"),
-        asyncio.create_task(_closing(context), name="server stops"),
+        asyncio.create_task(_from_browser(socket, writer, limit), name="WebSocket to Wyoming"),
+        asyncio.create_task(_to_browser(reader, socket), name="Wyoming to WebSocket"),
+        asyncio.create_task(_closing(context), name="wait for shutdown"),
     ]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -82,7 +84,7 @@ async def _bridge(
     error = next((task.exception() for task in done if task.exception()), None)
     if isinstance(error, WebSocketDisconnect):
         return
-    with contextlib.suppress(RuntimeError):  # it has left in the meantime
+    with contextlib.suppress(RuntimeError):  # the client disconnected meanwhile
         if isinstance(error, _InvalidEventError):
             await socket.close(_BAD_DATA, str(error))
         elif isinstance(error, OSError) or error is None:
@@ -119,7 +121,7 @@ def _event(text: str, limit: int) -> dict[str, Any]:
     try:
         event = json.loads(text)
     except ValueError as err:
-        raise _InvalidEventError("a message is no JSON") from err
+        raise _InvalidEventError("a message is not JSON") from err
     if not isinstance(event, dict) or not isinstance(event.get("type"), str):
         raise _InvalidEventError("an event needs a type")
     event.setdefault("data", {})

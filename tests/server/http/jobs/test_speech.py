@@ -96,7 +96,7 @@ async def test_a_recordings_job_has_no_audio(send, ended, client) -> None:
     job_id = (await send()).json()["job_id"]
     await ended(job_id)
     answer = await client.get(f"/jobs/{job_id}.wav")
-    assert (answer.status_code, answer.json()["detail"]) == (404, "It makes a transcript.")
+    assert (answer.status_code, answer.json()["detail"]) == (404, "Its result is a transcript.")
 
 
 async def test_the_same_key_makes_one_speech_job(client, context) -> None:
