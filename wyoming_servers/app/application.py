@@ -104,7 +104,13 @@ class Application:
         ground.spawn(metrics.run(bus), "metrics")
 
         library = ModelManager(
-            store, coordinator, specs, config, bus, served=self._served.values(), gpus=gpus
+            store,
+            coordinator,
+            specs,
+            ground.config_holder,
+            bus,
+            served=self._served.values(),
+            gpus=gpus,
         )
         stack.push_async_callback(library.close)
         pipelines = await open_pipelines(ground, coordinator, specs)

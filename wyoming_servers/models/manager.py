@@ -1,4 +1,4 @@
-"""Models come and go while the server runs: downloaded, made known, removed, kept under a quota."""
+"""Installs and removes models while the server runs, and keeps them within the disk quota."""
 
 import asyncio
 import logging
@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from wyoming_servers.config.schema import Config
+from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.core.clock import Clock
-from wyoming_servers.core.domain import ModelSpec
+from wyoming_servers.core.domain import ModelSpec, Task
 from wyoming_servers.core.errors import (
+    BusyError,
     ConductorError,
     ConflictError,
     ModelMissingError,
@@ -22,22 +23,29 @@ from wyoming_servers.core.events import (
     ModelRemoved,
 )
 from wyoming_servers.models.catalog import ModelEntry
-from wyoming_servers.models.errors import DiskFullError
+from wyoming_servers.models.errors import DiskFullError, DownloadError
 from wyoming_servers.models.specs import model_spec
 from wyoming_servers.models.store import ModelStore
-from wyoming_servers.scheduling.interface import (
-    CoordinatorProtocol,
-    ModelStatus,
-)
+from wyoming_servers.scheduling.interface import CoordinatorProtocol, ModelStatus
+from wyoming_servers.text.voice_expression import voice_names
 
 _LOGGER: Final = logging.getLogger(__name__)
 
 SYNC_INTERVAL: Final = 3.0
-"""Seconds between two looks at what other programs have installed or removed; one takes 2 ms."""
+"""Seconds between two checks for models that other programs installed or removed; a check takes
+2 ms."""
+
+RETRY_SECONDS: Final = 30.0
+"""First pause after a failed download of a model that a service needs; it doubles each time."""
+
+MAX_RETRY_SECONDS: Final = 600.0
+
+_RETRY_AFTER: Final = 15.0
+"""Seconds after which a client may ask again for a model that is being installed."""
 
 
 class ModelCoordinator(CoordinatorProtocol, Protocol):
-    """A coordinator whose models change."""
+    """A coordinator that accepts and drops models while it runs."""
 
     def add_model(self, spec: ModelSpec) -> None: ...
 
@@ -46,7 +54,7 @@ class ModelCoordinator(CoordinatorProtocol, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ModelListing:
-    """One model of the catalog, here or not."""
+    """One model of the catalog, installed or not."""
 
     entry: ModelEntry
     installed: bool
@@ -54,24 +62,33 @@ class ModelListing:
     disk_bytes: int
     """In the data folder; models inside Python packages take none."""
     in_use: bool
-    """Whether it is served by default, loaded, or asked for."""
+    """Whether it is a default model of a service, loaded, or has requests."""
+
+
+@dataclass(slots=True)
+class _Download:
+    """An installation in progress."""
+
+    task: asyncio.Task[None] | None = None
+    phase: str = "download"
+    percent: int = 0
 
 
 class ModelManager:
-    """All models there are; `close` it at the end."""
+    """Changes which models are installed and registers them; call `close` at the end."""
 
     def __init__(
         self,
         store: ModelStore,
         coordinator: ModelCoordinator,
         specs: MutableMapping[str, ModelSpec],
-        config: Config,
+        config: ConfigHolder,
         bus: EventBus,
         *,
         served: Iterable[str] = (),
         gpus: Sequence[str] = (),
     ) -> None:
-        """`specs` is what the pipelines read; `served` are the models behind the services."""
+        """The pipelines read `specs`; `served` are the default models of the services."""
         self._store = store
         self._coordinator = coordinator
         self._specs = specs
@@ -79,50 +96,55 @@ class ModelManager:
         self._bus = bus
         self._served = frozenset(served)
         self._gpus = gpus
-        self._downloads: dict[str, asyncio.Task[None]] = {}
+        self._downloads: dict[str, _Download] = {}
+        self._queued: list[str] = []
+        """Models that `install_missing` will install."""
+        self._failures: dict[str, ConductorError] = {}
+        """Why the last installation of a model failed."""
         self._removing: set[str] = set()
-        """Models whose last requests are awaited before their files are deleted."""
+        """Models whose last requests must end before their files are deleted."""
         self._listeners: list[Callable[[], object]] = []
 
     def add_listener(self, on_change: Callable[[], object]) -> None:
-        """Call `on_change` whenever a model has come or gone and `specs` is true again."""
+        """Call `on_change` after each model that was added to `specs` or removed."""
         self._listeners.append(on_change)
 
     async def watch(self, clock: Clock) -> None:
-        """Notice what `wyoming-conductor models` and other programs do, until cancelled."""
+        """Call `sync` in a loop until cancelled."""
         while True:
             await clock.sleep(SYNC_INTERVAL)
             await self.sync()
 
     async def sync(self) -> None:
-        """Make known what has come, and forget what has gone unless somebody is served by it.
+        """Register models that another program installed, and drop those that it removed.
 
-        That is forgotten at a later call: its worker has the files open and needs them no more.
+        A removed model stays registered while it has requests: its worker has the files open. A
+        later call drops it.
         """
         await self._store.refresh()
         for entry in self._store.entries():
-            here, known = self._store.installed(entry.id), entry.id in self._specs
+            installed, registered = self._store.installed(entry.id), entry.id in self._specs
             if entry.id in self._downloads or entry.id in self._removing:
                 continue
-            if here and not known:
+            if installed and not registered:
                 await self._register(entry)
-            elif known and not here and not self._has_requests(entry.id):
+            elif registered and not installed and not self._has_requests(entry.id):
                 await self._unregister(entry.id)
 
     async def close(self) -> None:
-        """End downloads; what has arrived is kept."""
-        tasks = set(self._downloads.values())
+        """Cancel all downloads; the store keeps their partial files."""
+        tasks = {item.task for item in self._downloads.values() if item.task is not None}
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
 
     def entries(self) -> tuple[ModelEntry, ...]:
-        """Return what is known of every model there is."""
+        """Return the catalog."""
         return self._store.entries()
 
     async def list_models(self) -> list[ModelListing]:
-        """Return every model there is."""
+        """Return every model of the catalog with its state."""
         sizes = await self._store.sizes()
         return [
             ModelListing(
@@ -136,7 +158,7 @@ class ModelManager:
         ]
 
     def download(self, model: str) -> bool:
-        """Begin to bring a model here; False if it is installed. Progress is told as events.
+        """Start to install a model; False if it is installed. Progress is published as events.
 
         Raises ModelMissingError for an unknown model.
         """
@@ -144,58 +166,125 @@ class ModelManager:
         if self._store.installed(model):
             return False
         if model not in self._downloads:
-            task = asyncio.create_task(self._download(entry), name=f"download {model}")
-            self._downloads[model] = task
+            self._failures.pop(model, None)
+            download = self._downloads[model] = _Download()
+            task = asyncio.create_task(self._download(entry, download), name=f"download {model}")
+            download.task = task
             task.add_done_callback(lambda _: self._downloads.pop(model, None))
         return True
 
-    async def remove(self, model: str, *, force: bool = False) -> int:
-        """Delete a model's files; return the bytes that frees.
+    async def install_missing(
+        self, models: Iterable[str], clock: Clock, on_installed: Callable[[str], object]
+    ) -> None:
+        """Install models one after the other; retry failed downloads until all are installed.
 
-        Raises ConflictError for one in use, unless `force`: then requests that use it end first.
-        Raises ModelMissingError for an unknown model.
+        A model that cannot be installed at all (an offline server) is reported and left out.
+        """
+        self._queued = list(models)
+        pause = RETRY_SECONDS
+        while self._queued:
+            for model in tuple(self._queued):
+                await self._install(model)
+                failure = self._failures.get(model)
+                if self._store.installed(model):
+                    self._queued.remove(model)
+                    on_installed(model)
+                elif not isinstance(failure, DownloadError):
+                    self._queued.remove(model)
+                    _LOGGER.error("%s is not available. %s", model, failure or "")
+            if self._queued:
+                await clock.sleep(pause)
+                pause = min(2 * pause, MAX_RETRY_SECONDS)
+
+    def install_progress(self, model: str) -> str:
+        """Return a phrase such as `is being installed (download 42 %)`; empty for other models."""
+        if (download := self._downloads.get(model)) is not None:
+            return f"is being installed ({download.phase} {download.percent} %)"
+        if model in self._queued and model not in self._failures:
+            return "is going to be installed"
+        return ""
+
+    def explain_missing(self, task: Task, name: str | None) -> ConductorError | None:
+        """Return the error for a request whose model is not installed yet; None for no better one.
+
+        `name` is a model of speech-to-text, a voice or a wake word; None stands for any. BusyError
+        while it is being installed, ModelMissingError with the reason if that failed.
+        """
+        for model in self._candidates(task, name):
+            if progress := self.install_progress(model):
+                return BusyError(
+                    f"{model} {progress}.",
+                    hint="Try again when it is installed.",
+                    retry_after=_RETRY_AFTER,
+                )
+            if model in self._queued and (failure := self._failures.get(model)) is not None:
+                return ModelMissingError(
+                    f"{model} is not installed: {failure.message}",
+                    hint="The server tries again by itself.",
+                )
+        return None
+
+    async def remove(self, model: str, *, force: bool = False) -> int:
+        """Delete a model's files; return the number of bytes freed.
+
+        Raises ConflictError for a model in use, unless `force`: then its running requests end
+        first. Raises ModelMissingError for an unknown model.
         """
         self._store.entry(model)
         if not force and self._in_use(model):
             raise ConflictError(
                 f"{model} is in use.",
-                hint="Unload it, or serve another by default; or force it.",
+                hint="Unload it, choose another default model, or remove it with force.",
             )
-        if (task := self._downloads.get(model)) is not None:
-            task.cancel()
-            await asyncio.wait([task])
+        download = self._downloads.get(model)
+        if download is not None and download.task is not None:
+            download.task.cancel()
+            await asyncio.wait([download.task])
         self._removing.add(model)
         try:
-            # Not offered any more while the last requests for it end.
+            # Offered no more while its last requests end.
             await self._unregister(model)
             return await self._store.remove(model)
         finally:
             self._removing.discard(model)
 
     async def remove_unused(self) -> int:
-        """Delete what nobody needs: unfinished downloads, old versions, models not in use."""
+        """Delete partial downloads, old versions and models not in use; return the bytes freed."""
         freed = await self._store.clean()
-        for shelf in await self.list_models():
-            if shelf.disk_bytes and not shelf.in_use and not shelf.downloading:
-                freed += await self.remove(shelf.entry.id)
+        for listing in await self.list_models():
+            if listing.disk_bytes and not listing.in_use and not listing.downloading:
+                freed += await self.remove(listing.entry.id)
         return freed
 
-    async def _download(self, entry: ModelEntry) -> None:
+    async def _install(self, model: str) -> None:
+        self.download(model)
+        download = self._downloads.get(model)
+        if download is not None and download.task is not None:
+            await asyncio.wait([download.task])
+
+    async def _download(self, entry: ModelEntry, download: _Download) -> None:
+        def on_progress(phase: str, percent: int) -> None:
+            download.phase, download.percent = phase, percent
+            self._bus.publish(ModelProgressed(model=entry.id, phase=phase, percent=percent))
+
         try:
             await self._enforce_quota(entry)
-            await self._store.ensure(entry.id, self._progress_publisher(entry.id))
+            await self._store.ensure(entry.id, on_progress)
             await self._register(entry)
         except ConductorError as err:
-            _LOGGER.warning("%s could not be downloaded: %s", entry.id, err)
+            _LOGGER.warning("%s could not be installed: %s", entry.id, err)
+            self._failures[entry.id] = err
             self._bus.publish(ModelFailed(model=entry.id, code=err.code, message=str(err)))
         except Exception as err:
-            _LOGGER.exception("bug while downloading %s", entry.id)
+            _LOGGER.exception("Bug while installing %s", entry.id)
             self._bus.publish(ModelFailed(model=entry.id, code="UNKNOWN", message=str(err)))
 
     async def _register(self, entry: ModelEntry) -> None:
-        """Make an installed model known to everybody; nothing if it is gone again."""
+        """Add an installed model to `specs` and the coordinator; a removed one is ignored."""
         try:
-            spec = await asyncio.to_thread(model_spec, entry, self._config, self._store, self._gpus)
+            spec = await asyncio.to_thread(
+                model_spec, entry, self._config.current, self._store, self._gpus
+            )
         except ModelMissingError:
             return
         self._specs[entry.id] = spec
@@ -203,9 +292,8 @@ class ModelManager:
         self._notify(ModelInstalled(model=entry.id))
 
     async def _unregister(self, model: str) -> None:
-        """Let nobody ask for a model any more, and return when its last request has ended."""
-        known = self._specs.pop(model, None)
-        if known is not None:
+        """Accept no more requests for a model; return when its last request has ended."""
+        if self._specs.pop(model, None) is not None:
             self._notify(ModelRemoved(model=model))
         await self._coordinator.remove_model(model)
 
@@ -214,18 +302,12 @@ class ModelManager:
             listener()
         self._bus.publish(event)
 
-    def _progress_publisher(self, model: str) -> Callable[[str, int], None]:
-        def tell(phase: str, percent: int) -> None:
-            self._bus.publish(ModelProgressed(model=model, phase=phase, percent=percent))
-
-        return tell
-
     async def _enforce_quota(self, entry: ModelEntry) -> None:
-        """Under a quota, delete models until the new one fits: those least recently used first.
+        """Delete models not in use until the new one fits, the least recently used first.
 
-        Raises DiskFullError if it cannot fit beside those in use.
+        Raises DiskFullError if it does not fit beside the models in use.
         """
-        quota = self._config.downloads.quota
+        quota = self._config.current.downloads.quota
         if not quota:
             return
         sizes = await self._store.sizes()
@@ -235,13 +317,25 @@ class ModelManager:
             if total <= quota:
                 return
             if not self._in_use(model) and model not in self._downloads:
-                _LOGGER.info("%s makes room on the disk for %s", model, entry.id)
+                _LOGGER.info("Removing %s to make room for %s", model, entry.id)
                 total -= await self.remove(model)
         if total > quota:
             raise DiskFullError(
                 f"{entry.id} does not fit into the {quota} bytes that models may take.",
                 hint="Remove models that are in use, or raise downloads.quota.",
             )
+
+    def _candidates(self, task: Task, name: str | None) -> list[str]:
+        """Return the models of the catalog that a request may have meant."""
+        entries = self._store.catalog.of_kind(task)
+        if name is None:
+            return [entry.id for entry in entries]
+        names = set(voice_names(name)) if task is Task.TTS else {name}
+        return [
+            entry.id
+            for entry in entries
+            if entry.id in names or any(offer.name in names for offer in entry.offers)
+        ]
 
     def _in_use(self, model: str) -> bool:
         status = self._status(model)
@@ -253,7 +347,7 @@ class ModelManager:
         return status is not None and bool(status.leases or status.queued)
 
     def _last_used(self, model: str) -> float:
-        """Return when it was used last, in seconds since 1970; 0 for not since the start."""
+        """Return when a model was used last, in seconds since 1970; 0 if not since the start."""
         status = self._status(model)
         return 0.0 if status is None or status.last_used is None else status.last_used
 

@@ -1,4 +1,4 @@
-"""Models that come and go."""
+"""Models that are installed and removed while the server runs."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,10 +8,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.config.schema import Config
 from wyoming_servers.core.clock import FakeClock
-from wyoming_servers.core.domain import ModelSpec
+from wyoming_servers.core.domain import ModelSpec, Task
 from wyoming_servers.core.errors import (
+    BusyError,
     ConflictError,
     ModelMissingError,
 )
@@ -21,6 +23,7 @@ from wyoming_servers.models.catalog import (
     ModelEntry,
 )
 from wyoming_servers.models.manager import (
+    RETRY_SECONDS,
     SYNC_INTERVAL,
     ModelManager,
 )
@@ -44,14 +47,14 @@ def entry(name: str) -> ModelEntry:
 
 
 class Owner(FakeCoordinator):
-    """Models can be added and removed; the test says which are used, and when they were."""
+    """Accepts and drops models; the test sets which are busy, and when they were used last."""
 
     def __init__(self) -> None:
         super().__init__({})
         self.used: dict[str, float] = {}
         self.busy: set[str] = set()
         self.last_request = asyncio.Event()
-        """Whether what was asked of a model that is removed has ended."""
+        """Whether the last request of a removed model has ended."""
         self.last_request.set()
 
     def add_model(self, spec: ModelSpec) -> None:
@@ -95,7 +98,13 @@ def gate() -> asyncio.Event:
 
 
 @pytest.fixture
-def open_store(tmp_path: Path, gate):
+def repaired() -> asyncio.Event:
+    """The source of `fake/three` answers 404 until it is set."""
+    return asyncio.Event()
+
+
+@pytest.fixture
+def open_store(tmp_path: Path, gate, repaired):
     """Open the folder of this test, as any program may."""
 
     async def body() -> AsyncIterator[bytes]:
@@ -103,7 +112,7 @@ def open_store(tmp_path: Path, gate):
 
     async def serve(request: httpx.Request) -> httpx.Response:
         await gate.wait()
-        if "three" in request.url.path:
+        if "three" in request.url.path and not repaired.is_set():
             return httpx.Response(404)
         return httpx.Response(200, headers={"content-length": str(SIZE)}, content=body())
 
@@ -124,18 +133,26 @@ async def other(open_store) -> ModelStore:
 
 
 @pytest.fixture
-async def make(open_store, owner, specs, bus) -> AsyncIterator:
+def holders() -> list[ConfigHolder]:
+    """The configuration of each manager that `make` made."""
+    return []
+
+
+@pytest.fixture
+async def make(open_store, owner, specs, bus, holders) -> AsyncIterator:
     store = await asyncio.to_thread(open_store)
-    made = []
+    made: list[ModelManager] = []
 
     def build(quota: int = 0, served: tuple[str, ...] = ()) -> ModelManager:
         config = Config.model_validate({"downloads": {"quota": quota}})
-        made.append(ModelManager(store, owner, specs, config, bus, served=served))
+        holder = ConfigHolder(config)
+        made.append(ModelManager(store, owner, specs, holder, bus, served=served))
+        holders.append(holder)
         return made[-1]
 
     yield build
-    for library in made:
-        await library.close()
+    for manager in made:
+        await manager.close()
 
 
 @pytest.fixture
@@ -143,21 +160,21 @@ def bus() -> EventBus:
     return EventBus()
 
 
-async def arrive(library: ModelManager, *models: str) -> None:
+async def arrive(manager: ModelManager, *models: str) -> None:
     for model in models:
-        assert library.download(model)
-        await asyncio.wait([library._downloads[model]])
+        assert manager.download(model)
+        await asyncio.wait([manager._downloads[model].task])
         await asyncio.sleep(0)
 
 
-async def installed(library: ModelManager) -> set[str]:
-    return {shelf.entry.id for shelf in await library.list_models() if shelf.installed}
+async def installed(manager: ModelManager) -> set[str]:
+    return {listing.entry.id for listing in await manager.list_models() if listing.installed}
 
 
-async def test_a_model_that_arrived_can_be_used_at_once(make, owner, specs, bus) -> None:
-    library = make()
+async def test_installed_model_can_be_used_at_once(make, owner, specs, bus) -> None:
+    manager = make()
     with bus.subscribe() as events:
-        await arrive(library, "fake/one")
+        await arrive(manager, "fake/one")
         seen = [item.event for item in events.drain()]
     assert "fake/one" in owner.specs
     assert specs["fake/one"].files["model"].endswith("model.bin")
@@ -165,22 +182,22 @@ async def test_a_model_that_arrived_can_be_used_at_once(make, owner, specs, bus)
     assert percents == sorted(percents)
     assert percents[-1] == 100
     assert seen[-1].type == "model_installed"
-    assert not library.download("fake/one")
+    assert not manager.download("fake/one")
 
 
-async def test_asking_twice_is_one_download(make, gate) -> None:
-    library = make()
+async def test_second_download_request_shares_the_first_download(make, gate) -> None:
+    manager = make()
     gate.clear()
-    library.download("fake/one")
-    task = library._downloads["fake/one"]
-    library.download("fake/one")
-    assert library._downloads["fake/one"] is task
-    assert [shelf.downloading for shelf in await library.list_models()] == [True, False, False]
+    manager.download("fake/one")
+    task = manager._downloads["fake/one"].task
+    manager.download("fake/one")
+    assert manager._downloads["fake/one"].task is task
+    assert [listing.downloading for listing in await manager.list_models()] == [True, False, False]
     gate.set()
     await asyncio.wait([task])
 
 
-async def test_a_download_that_fails_is_told_as_an_event(make, bus, owner) -> None:
+async def test_failed_download_is_published_as_an_event(make, bus, owner) -> None:
     with bus.subscribe() as events:
         await arrive(make(), "fake/three")
         failed = [item.event for item in events.drain() if item.event.type == "model_failed"]
@@ -188,49 +205,49 @@ async def test_a_download_that_fails_is_told_as_an_event(make, bus, owner) -> No
     assert "fake/three" not in owner.specs
 
 
-async def test_an_unknown_model_is_named(make) -> None:
+async def test_unknown_model_is_refused(make) -> None:
     with pytest.raises(ModelMissingError):
         make().download("fake/four")
     with pytest.raises(ModelMissingError):
         await make().remove("fake/four")
 
 
-async def test_a_model_in_use_is_removed_only_by_force(make, owner, specs) -> None:
-    library = make(served=("fake/two",))
-    await arrive(library, "fake/one", "fake/two")
+async def test_model_in_use_is_removed_only_with_force(make, owner, specs) -> None:
+    manager = make(served=("fake/two",))
+    await arrive(manager, "fake/one", "fake/two")
     owner.busy.add("fake/one")
     for model in ("fake/one", "fake/two"):
         with pytest.raises(ConflictError, match="in use"):
-            await library.remove(model)
-    assert await library.remove("fake/one", force=True) >= SIZE
-    assert await installed(library) == {"fake/two"}
+            await manager.remove(model)
+    assert await manager.remove("fake/one", force=True) >= SIZE
+    assert await installed(manager) == {"fake/two"}
     assert list(specs) == list(owner.specs) == ["fake/two"]
 
 
-async def test_removing_ends_a_download(make, gate) -> None:
-    library = make()
+async def test_removal_cancels_a_download(make, gate) -> None:
+    manager = make()
     gate.clear()
-    library.download("fake/one")
+    manager.download("fake/one")
     await asyncio.sleep(0.05)
-    await library.remove("fake/one")
-    assert library._downloads == {}
+    await manager.remove("fake/one")
+    assert manager._downloads == {}
 
 
-async def test_what_another_program_installs_or_removes_is_noticed(
+async def test_sync_registers_and_drops_models_of_other_programs(
     make, other, owner, specs, bus
 ) -> None:
-    library = make()
+    manager = make()
     told: list[set[str]] = []
-    library.add_listener(lambda: told.append(set(specs)))
+    manager.add_listener(lambda: told.append(set(specs)))
     await other.ensure("fake/one")
     assert not specs
     with bus.subscribe() as events:
         for _ in range(2):
-            await library.sync()
+            await manager.sync()
         assert set(specs) == set(owner.specs) == {"fake/one"}
         await other.remove("fake/one")
         for _ in range(2):
-            await library.sync()
+            await manager.sync()
         seen = [item.event.type for item in events.drain()]
     assert not specs
     assert not owner.specs
@@ -238,40 +255,40 @@ async def test_what_another_program_installs_or_removes_is_noticed(
     assert seen == ["model_installed", "model_removed"]
 
 
-async def test_what_is_gone_is_served_to_the_end_of_its_last_request(
+async def test_sync_keeps_a_removed_model_until_its_last_request_ended(
     make, other, owner, specs
 ) -> None:
-    library = make()
-    await arrive(library, "fake/one")
+    manager = make()
+    await arrive(manager, "fake/one")
     owner.busy.add("fake/one")
     await other.remove("fake/one")
-    await library.sync()
+    await manager.sync()
     assert "fake/one" in specs
     owner.busy.clear()
-    await library.sync()
+    await manager.sync()
     assert "fake/one" not in specs
 
 
-async def test_what_is_being_removed_does_not_come_back_meanwhile(make, owner, specs) -> None:
-    library = make()
-    await arrive(library, "fake/one")
+async def test_sync_does_not_register_a_model_that_is_being_removed(make, owner, specs) -> None:
+    manager = make()
+    await arrive(manager, "fake/one")
     owner.last_request.clear()
-    removing = asyncio.create_task(library.remove("fake/one", force=True))
+    removing = asyncio.create_task(manager.remove("fake/one", force=True))
     await asyncio.sleep(0)
     assert "fake/one" not in specs
-    await library.sync()
+    await manager.sync()
     assert "fake/one" not in specs
     owner.last_request.set()
     await removing
-    assert await installed(library) == set()
+    assert await installed(manager) == set()
 
 
-async def test_it_looks_again_and_again(make, other, specs) -> None:
+async def test_watch_syncs_repeatedly(make, other, specs) -> None:
     clock = FakeClock()
-    library = make()
+    manager = make()
     arrived = asyncio.Event()
-    library.add_listener(arrived.set)
-    watching = asyncio.create_task(library.watch(clock))
+    manager.add_listener(arrived.set)
+    watching = asyncio.create_task(manager.watch(clock))
     await other.ensure("fake/two")
     await clock.advance(SYNC_INTERVAL)
     await asyncio.wait_for(arrived.wait(), 10)
@@ -280,21 +297,23 @@ async def test_it_looks_again_and_again(make, other, specs) -> None:
     await asyncio.wait([watching])
 
 
-async def test_under_a_quota_the_least_recently_used_goes(make, owner) -> None:
-    library = make(quota=int(2.9 * SIZE))
-    await arrive(library, "fake/one")
-    size = (await library._store.sizes())["fake/one"]
-    library = make(quota=size + SIZE + SIZE // 2)
-    await arrive(library, "fake/two")
-    assert await installed(library) == {"fake/one", "fake/two"}
+async def test_quota_removes_the_least_recently_used_model(make, owner) -> None:
+    manager = make(quota=int(2.9 * SIZE))
+    await arrive(manager, "fake/one")
+    size = (await manager._store.sizes())["fake/one"]
+    manager = make(quota=size + SIZE + SIZE // 2)
+    await arrive(manager, "fake/two")
+    assert await installed(manager) == {"fake/one", "fake/two"}
     owner.used = {"fake/one": 20.0, "fake/two": 10.0}
-    library.download("fake/three")
-    await asyncio.wait([library._downloads["fake/three"]])
-    assert "fake/two" not in await installed(library)
-    assert "fake/one" in await installed(library)
+    manager.download("fake/three")
+    await asyncio.wait([manager._downloads["fake/three"].task])
+    assert "fake/two" not in await installed(manager)
+    assert "fake/one" in await installed(manager)
 
 
-async def test_a_model_that_cannot_fit_beside_those_in_use_is_refused(make, owner, bus) -> None:
+async def test_quota_refuses_a_model_that_does_not_fit_beside_models_in_use(
+    make, owner, bus
+) -> None:
     await arrive(make(), "fake/one")
     owner.busy.add("fake/one")
     with bus.subscribe() as events:
@@ -304,8 +323,71 @@ async def test_a_model_that_cannot_fit_beside_those_in_use_is_refused(make, owne
     assert await installed(make()) == {"fake/one"}
 
 
-async def test_clearing_leaves_what_is_in_use(make) -> None:
-    library = make(served=("fake/two",))
-    await arrive(library, "fake/one", "fake/two")
-    assert await library.remove_unused() >= SIZE
-    assert await installed(library) == {"fake/two"}
+async def test_remove_unused_keeps_models_in_use(make) -> None:
+    manager = make(served=("fake/two",))
+    await arrive(manager, "fake/one", "fake/two")
+    assert await manager.remove_unused() >= SIZE
+    assert await installed(manager) == {"fake/two"}
+
+
+async def test_model_gets_the_policy_of_the_configuration_in_effect(make, holders, specs) -> None:
+    manager = make()
+    config = Config.model_validate({"keep_alive": 7, "models": {"fake/one": {"pinned": True}}})
+    holders[-1].replace(config, frozenset({"keep_alive"}))
+    await arrive(manager, "fake/one")
+    assert (specs["fake/one"].keep_alive, specs["fake/one"].pinned) == (7, True)
+
+
+async def test_quota_is_that_of_the_configuration_in_effect(make, holders) -> None:
+    manager = make()
+    await arrive(manager, "fake/one")
+    holders[-1].replace(Config.model_validate({"downloads": {"quota": 10}}), frozenset())
+    await arrive(manager, "fake/two")
+    assert "fake/two" not in await installed(manager)
+
+
+async def test_install_missing_installs_models_in_order(make, specs) -> None:
+    manager = make()
+    order: list[str] = []
+    await manager.install_missing(["fake/two", "fake/one"], FakeClock(), order.append)
+    assert order == ["fake/two", "fake/one"]
+    assert set(specs) == {"fake/one", "fake/two"}
+
+
+async def test_install_missing_retries_a_failed_download(make, repaired, specs) -> None:
+    manager, clock = make(), FakeClock()
+    installed: asyncio.Queue[str] = asyncio.Queue()
+    installing = asyncio.create_task(
+        manager.install_missing(["fake/three", "fake/one"], clock, installed.put_nowait)
+    )
+    assert await installed.get() == "fake/one"
+    error = manager.explain_missing(Task.ASR, "fake/three")
+    assert isinstance(error, ModelMissingError)
+    assert "HTTP 404" in error.message
+    repaired.set()
+    await clock.advance(RETRY_SECONDS)
+    await installing
+    assert await installed.get() == "fake/three"
+    assert "fake/three" in specs
+
+
+async def test_request_for_a_model_that_is_being_installed_is_busy(make, gate) -> None:
+    manager = make()
+    gate.clear()
+    installing = asyncio.create_task(
+        manager.install_missing(["fake/one", "fake/two"], FakeClock(), lambda _: None)
+    )
+    await asyncio.sleep(0)
+    first = manager.explain_missing(Task.ASR, "fake/one")
+    second = manager.explain_missing(Task.ASR, "fake/two")
+    assert isinstance(first, BusyError)
+    assert isinstance(second, BusyError)
+    assert first.message == "fake/one is being installed (download 0 %)."
+    assert second.message == "fake/two is going to be installed."
+    assert first.retry_after
+    assert manager.explain_missing(Task.ASR, "fake/three") is None
+    assert manager.explain_missing(Task.TTS, "fake/one") is None
+    assert manager.explain_missing(Task.ASR, None) is not None
+    gate.set()
+    await installing
+    assert manager.explain_missing(Task.ASR, "fake/one") is None

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import Result
 
 from wyoming_servers.cli.errors import ExitCode
+from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.config.schema import Config
 from wyoming_servers.core.clock import SystemClock
 from wyoming_servers.core.event_bus import EventBus
@@ -65,7 +66,9 @@ class Serving:
         coordinator = FakeCoordinator(SPECS)
         store = await ModelStore.open(self._folder, offline=True)
         steered: Any = coordinator
-        library = ModelManager(store, steered, {}, config, bus, served=["whisper/base"])
+        library = ModelManager(
+            store, steered, {}, ConfigHolder(config), bus, served=["whisper/base"]
+        )
         context = ApiContext(
             config=config,
             coordinator=steered,

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.models.manager import ModelManager
 from wyoming_servers.models.store import ModelStore
 from wyoming_servers.speech.tts.phrase_cache import (
@@ -28,7 +29,12 @@ async def app(
     context.coordinator.remove_model = remove_model
     store = await ModelStore.open(tmp_path, offline=True)
     library = ModelManager(
-        store, context.coordinator, {}, context.config, context.bus, served=["whisper/base"]
+        store,
+        context.coordinator,
+        {},
+        ConfigHolder(context.config),
+        context.bus,
+        served=["whisper/base"],
     )
     yield app_with(tts=tts, library=library)
     await library.close()

@@ -22,7 +22,9 @@ async def app(context, coordinator, bus, tmp_path: Path):
         return coordinator.models.pop(model, None) is not None
 
     coordinator.remove_model = remove_model
-    library = ModelManager(store, coordinator, specs, context.config, bus, served=["whisper/base"])
+    library = ModelManager(
+        store, coordinator, specs, ConfigHolder(context.config), bus, served=["whisper/base"]
+    )
     loaded = await asyncio.to_thread(load_config, None, [f"data_dir={tmp_path}", "tts.speed=1.5"])
     editor = ConfigEditor(loaded, ConfigHolder(loaded.config))
     object.__setattr__(context, "library", library)
@@ -44,7 +46,7 @@ async def test_a_download_is_begun_and_told_of(client, bus, context) -> None:
     with bus.subscribe() as events:
         answer = await client.post("/models/whisper/large-v3/download")
         assert (answer.status_code, answer.json()) == (202, {"status": "download_initiated"})
-        await asyncio.wait(context.library._downloads.values())
+        await asyncio.wait([item.task for item in context.library._downloads.values()])
         failed = [item.event for item in events.drain() if item.event.type == "model_failed"]
     assert "offline" in failed[0].message
     answer = await client.post("/models/whisper/nothing/download")

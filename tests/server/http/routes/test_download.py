@@ -12,6 +12,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.models.catalog import (
     Catalog,
     ModelEntry,
@@ -95,7 +96,7 @@ async def app(
     store = await ModelStore.open(tmp_path, Catalog([entry(*(one.url for one in mirrors))]))
     coordinator.added = []
     coordinator.add_model = coordinator.added.append
-    library = ModelManager(store, coordinator, {}, context.config, bus)
+    library = ModelManager(store, coordinator, {}, ConfigHolder(context.config), bus)
     yield app_with(library=library)
     await library.close()
 

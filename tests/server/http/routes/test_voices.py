@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from wyoming_servers.audio import wav
+from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.core.clock import SystemClock
 from wyoming_servers.core.domain import (
     ModelSpec,
@@ -38,7 +39,7 @@ async def app(context, voices, bus, tmp_path: Path):
     )
     phrases = PhraseCache(tmp_path / "phrases", memory=1 << 20, disk=0)
     tts = TtsPipeline(voices, voices.specs, config, bus, SystemClock(), phrases)
-    library = ModelManager(store, voices, dict(voices.specs), config, bus)
+    library = ModelManager(store, voices, dict(voices.specs), ConfigHolder(config), bus)
     for name, value in {"library": library, "tts": tts, "config": config}.items():
         object.__setattr__(context, name, value)
     keeping = asyncio.create_task(phrases.run())
