@@ -33,7 +33,7 @@ from wyoming_servers.core.domain import (
     Task,
 )
 from wyoming_servers.engines.registry import create
-from wyoming_servers.speech.tts.concatenate import AudioJoiner
+from wyoming_servers.speech.tts.synthesis import AudioJoiner
 from wyoming_servers.text.segment import Segmenter, TextSegment
 
 _BEGINNINGS = (

@@ -1,12 +1,12 @@
-"""Wyoming's framing as bytes in, frames out: no sockets here, and a bound on every length.
+"""Wyoming framing: bytes to frames and back. No sockets; every length is bounded.
 
 A frame on the wire is a header line, a data block and a payload:
 
     {"type": "audio-chunk", "data_length": 42, "payload_length": 960, "version": "…"}\\n
     <42 bytes: a JSON object> <960 bytes>
 
-Data may also stand in the header under "data"; the block's keys win. The same framing serves the
-public ports and the pipe to a worker.
+The header may contain data too, under "data"; the keys of the data block win. The public ports and
+the pipe to a worker use the same framing.
 """
 
 import json
@@ -17,16 +17,16 @@ from typing import Any, Final
 from wyoming_servers.core.errors import BadRequestError
 
 WYOMING_VERSION: Final = "1.10.2"
-"""The release of Wyoming that we speak, as its header names it."""
+"""Version of the Wyoming protocol that headers announce."""
 
 
 class FramingError(BadRequestError):
-    """Raised when bytes are no frame, or a frame is over a limit; the stream cannot go on."""
+    """Raised when bytes are not a frame, or a frame exceeds a limit; the stream cannot continue."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One event of Wyoming, one message of ours."""
+    """One Wyoming event, or one message of the worker protocol."""
 
     type: str
     data: dict[str, Any] = field(default_factory=dict)
@@ -35,34 +35,34 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class FrameLimits:
-    """Most bytes of each part of a frame that are taken from a peer."""
+    """Maximum bytes of each part of a frame from a peer."""
 
     header: int = 64 * 1024
-    """The header line, without its end. Old clients put the data in it."""
+    """The header line, without its line end. Old clients put the data in it."""
     data: int = 4 * 1024 * 1024
     payload: int = 4 * 1024 * 1024
 
 
 def encode_frame(frame: Frame) -> bytes:
-    """Return the frame's bytes.
+    """Return the bytes of a frame.
 
-    Raises TypeError or ValueError if the data is not JSON: that is the caller's mistake.
+    Raises TypeError or ValueError if the data cannot be JSON: a bug of the caller.
     """
-    # JSON in ASCII: a lone surrogate, which a client may send us to echo, has no UTF-8 form.
+    # ASCII, because a lone surrogate, which a client may send and get back, has no UTF-8 form.
     data = _DUMPS(frame.data) if frame.data else ""
     lengths = ""
     if data:
         lengths = f',"data_length":{len(data)}'
     if frame.payload:
         lengths += f',"payload_length":{len(frame.payload)}'
-    # Written by hand, because a header is made for every 10 ms of audio of every client.
+    # Formatted by hand, because every 10 ms of audio of every client needs a header.
     header = f'{{"type":{_QUOTE(frame.type)},"version":"{WYOMING_VERSION}"{lengths}}}\n'
     return b"".join(((header + data).encode("ascii"), frame.payload))
 
 
 @dataclass(slots=True)
 class _Header:
-    """A header line that was read; its data and payload may still be on the way."""
+    """A parsed header line; its data and payload may not have arrived yet."""
 
     type: str
     data: dict[str, Any]
@@ -73,33 +73,33 @@ class _Header:
 class FrameDecoder:
     """Turns bytes as they arrive into frames.
 
-    Feed what a read returned, then iterate over the frames that are complete. After a
-    FramingError the position in the stream is lost: feed nothing more.
+    Feed the bytes of each read, then iterate over the complete frames. After a FramingError the
+    position in the stream is lost: feed nothing more.
     """
 
     def __init__(self, limits: FrameLimits | None = None) -> None:
         self._limits = limits or FrameLimits()
         self._buffer = bytearray()
         self._searched = 0
-        """Bytes at the start of the buffer that are known to hold no end of a line."""
+        """Bytes at the start of the buffer that are known to contain no line end."""
         self._header: _Header | None = None
 
     @property
     def pending(self) -> int:
-        """Bytes that wait for the rest of their frame; at most the limits and one feed."""
+        """Bytes that wait for the rest of their frame; at most the limits plus one feed."""
         return len(self._buffer)
 
     def feed(self, data: bytes | bytearray | memoryview) -> None:
-        """Take the next bytes of the stream."""
+        """Add the next bytes of the stream."""
         self._buffer += data
 
     def __iter__(self) -> Iterator[Frame]:
-        """Yield the frames that are complete. Raises FramingError."""
+        """Yield the complete frames. Raises FramingError."""
         while (frame := self.next()) is not None:
             yield frame
 
     def next(self) -> Frame | None:
-        """Return the next frame if it is complete. Raises FramingError."""
+        """Return the next frame, None if it is incomplete. Raises FramingError."""
         if self._header is None:
             line = self._take_line()
             if line is None:
@@ -111,7 +111,7 @@ class FrameDecoder:
             return None
         data = header.data
         if header.data_length:
-            # The block's keys win over the header's, as in the wyoming library.
+            # The keys of the block win over the header's, as in the wyoming library.
             data = data | _parse_object(buffer[: header.data_length], "The data block")
         payload = b""
         if header.payload_length:
@@ -123,12 +123,12 @@ class FrameDecoder:
         return Frame(header.type, data, payload)
 
     def eof(self) -> None:
-        """Say that the stream has ended. Raises FramingError if it ended inside a frame."""
+        """Mark the end of the stream. Raises FramingError if it is inside a frame."""
         if self._header is not None or self._buffer:
             raise FramingError("The connection ended in the middle of an event.")
 
     def _take_line(self) -> bytearray | None:
-        """Cut the next header line off the buffer, if its end has arrived."""
+        """Remove the next header line from the buffer, if its end has arrived."""
         end = self._buffer.find(b"\n", self._searched)
         length = len(self._buffer) if end < 0 else end
         if length > self._limits.header:
@@ -173,14 +173,14 @@ def _parse_object(data: bytearray, what: str) -> dict[str, Any]:
         # UnicodeDecodeError is a ValueError; RecursionError comes from deeply nested lists.
         raise FramingError(f"{what} is not valid JSON.") from err
     if end != len(text):
-        raise FramingError(f"{what} is not valid JSON: something follows it.")
+        raise FramingError(f"{what} is not valid JSON: extra data follows it.")
     if not isinstance(value, dict):
         raise FramingError(f"{what} is not a JSON object.")
     return value
 
 
 def _length(fields: dict[str, Any], name: str, limit: int) -> int:
-    """Read a length; absent and null are none. Raises FramingError."""
+    """Return a length; absent and null are 0. Raises FramingError."""
     value = fields.get(name)
     if value is None:
         return 0

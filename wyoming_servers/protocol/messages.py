@@ -1,19 +1,42 @@
-"""What the server and a worker say to each other: one frozen dataclass a message.
+"""Messages between the server and a worker: one frozen dataclass each, and their frames.
 
-On the wire a message is one Wyoming frame (`codec`): its name, its fields as JSON, and for audio
-a payload. `session` says which message is legal when. All messages about one inference carry
-its `run` number, chosen by the server and unique per worker.
+On the wire a message is one Wyoming frame (`codec`): its name, its fields as JSON, and audio as the
+payload. `session` says which message is legal when. All messages about one inference carry its
+`run` number, which the server chooses and which is unique per worker. The type of every field is
+checked against a table made at import.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
+from enum import StrEnum
 from typing import Any, ClassVar, Final, get_type_hints
 
+from wyoming_servers.core.errors import InternalError
 from wyoming_servers.protocol.codec import Frame, FrameLimits
-from wyoming_servers.protocol.errors import (
-    Peer,
-    ProtocolError,
-)
+
+
+class Peer(StrEnum):
+    """One end of the pipe between the server and a worker."""
+
+    SERVER = "server"
+    WORKER = "worker"
+
+    @property
+    def other(self) -> "Peer":
+        """The opposite end."""
+        return Peer.WORKER if self is Peer.SERVER else Peer.SERVER
+
+
+class ProtocolError(InternalError):
+    """Raised when a message has wrong fields or is not legal now; `fault` names the peer to blame.
+
+    The receiver of such a message can only close the pipe, because the two ends no longer agree
+    about the state of the runs.
+    """
+
+    def __init__(self, fault: Peer, message: str) -> None:
+        super().__init__(f"The {fault} broke the worker protocol: {message}")
+        self.fault = fault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +48,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadModel(Message):
-    """server → worker, once and first: become this model."""
+    """server → worker, first and once: load this model."""
 
     type: ClassVar[str] = "load-model"
     model: str
@@ -40,7 +63,7 @@ class LoadModel(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgressMessage(Message):
-    """worker → server: a load or a run moved on."""
+    """worker → server: progress of the load or of a run."""
 
     type: ClassVar[str] = "progress"
     phase: str
@@ -51,17 +74,17 @@ class ProgressMessage(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelReady(Message):
-    """worker → server: loaded and warmed up by a real inference."""
+    """worker → server: the model is loaded and was warmed up by a real inference."""
 
     type: ClassVar[str] = "model-ready"
     seconds: float
     info: Mapping[str, Any] = field(default_factory=dict)
-    """What only the loaded model knows, such as `sample_rate`, `speakers`, `words`."""
+    """Facts that only the loaded model knows, such as `sample_rate`, `speakers`, `words`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunInference(Message):
-    """server → worker: begin run number `run`.
+    """server → worker: start run number `run`.
 
     With `streaming` the input follows as `input-chunk` … `input-end`; without it the payload of
     this message is the whole input.
@@ -77,7 +100,7 @@ class RunInference(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputChunk(Message):
-    """server → worker: the next piece of the input."""
+    """server → worker: the next chunk of the input."""
 
     type: ClassVar[str] = "input-chunk"
     run: int
@@ -95,7 +118,7 @@ class InputEnd(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InferenceChunk(Message):
-    """worker → server: a piece of the output (audio, a segment, a detection)."""
+    """worker → server: a chunk of the output (audio, a segment, a detection)."""
 
     type: ClassVar[str] = "inference-chunk"
     run: int
@@ -105,7 +128,7 @@ class InferenceChunk(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InferenceResult(Message):
-    """worker → server, last of a run: it ended well."""
+    """worker → server, last message of a run: it succeeded."""
 
     type: ClassVar[str] = "inference-result"
     run: int
@@ -114,20 +137,20 @@ class InferenceResult(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorMessage(Message):
-    """worker → server: a run (with `run`) or the load (without) failed; the last of it."""
+    """worker → server, last message of a run, or of the load if `run` is None: it failed."""
 
     type: ClassVar[str] = "error"
     code: str
     message: str
     hint: str = ""
-    """What the user can do next; empty for the code's own hint."""
+    """Advice for the user; empty for the default hint of the code."""
     recoverable: bool = True
     run: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credit(Message):
-    """both ways: `size` more bytes of the run's chunks were taken; see `flow`."""
+    """both ways: `size` more bytes of the run's chunks were consumed; see `session.SendWindow`."""
 
     type: ClassVar[str] = "credit"
     run: int
@@ -136,7 +159,7 @@ class Credit(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancel(Message):
-    """server → worker: nobody waits for run `target` any more; answered by error CANCELLED."""
+    """server → worker: stop run `target`; answered by error CANCELLED."""
 
     type: ClassVar[str] = "cancel"
     target: int
@@ -144,7 +167,7 @@ class Cancel(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnloadModel(Message):
-    """server → worker: let the model go and exit."""
+    """server → worker: unload the model and exit."""
 
     type: ClassVar[str] = "unload-model"
 
@@ -158,7 +181,7 @@ class ModelUnloadedMessage(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ping(Message):
-    """server → worker: is your message loop alive? Never waits for an inference."""
+    """server → worker: answer from the message loop; never waits for an inference."""
 
     type: ClassVar[str] = "ping"
     text: str = ""
@@ -166,7 +189,7 @@ class Ping(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pong(Message):
-    """worker → server: the answer, with the same text."""
+    """worker → server: the answer to a ping, with its text."""
 
     type: ClassVar[str] = "pong"
     text: str = ""
@@ -192,19 +215,17 @@ MESSAGES: Mapping[str, type[Message]] = {
         Pong,
     )
 }
-"""Every message by its name on the wire."""
+"""Messages by their name on the wire."""
 
-
-# Messages as frames and back; every field's type is checked, from a table made at import.
 
 PIPE_LIMITS: Final = FrameLimits(header=4 * 1024, data=16 * 1024 * 1024, payload=256 * 1024 * 1024)
-"""Bounds on the pipe to a worker: an hour of speech in one message, and no runaway length."""
+"""Limits on the pipe to a worker: room for an hour of speech in one message."""
 
 FieldCheck = Callable[[Any], bool]
 
 
 def to_frame(message: Message) -> Frame:
-    """Return the frame of a message. Fields that have their default value are left out."""
+    """Return the frame of a message; fields that have their default value are omitted."""
     data: dict[str, Any] = {}
     payload = b""
     for spec in _FIELD_SPECS[type(message)]:
@@ -217,7 +238,7 @@ def to_frame(message: Message) -> Frame:
 
 
 def from_frame(frame: Frame, sender: Peer) -> Message:
-    """Read a message. Raises ProtocolError, which blames the sender, if it is none."""
+    """Parse a message. Raises ProtocolError, blaming the sender, if the frame is not valid."""
     kind = MESSAGES.get(frame.type)
     if kind is None:
         raise ProtocolError(sender, f"there is no message {frame.type!r}.")
@@ -279,7 +300,7 @@ _FIELD_CHECKS: Final[dict[Any, FieldCheck]] = {
     Mapping[str, str]: _is_str_map,
     Mapping[str, Any]: _is_object,
 }
-"""How a field's declared type looks in JSON; a new type of field needs a line here."""
+"""Checks of JSON values by the declared type of the field; a new type needs a row here."""
 
 
 def _field_specs(kind: type[Message]) -> tuple[_FieldSpec, ...]:

@@ -1,29 +1,25 @@
-"""Which message is legal when, and whose fault it is if not; both sides use the same tables.
+"""Rules of the worker protocol: legal messages by phase, and flow control. Both ends use them.
 
-The life of a worker, one phase after the other (`PHASES`):
+A worker goes through these phases (`WORKER_TRANSITIONS`):
 
     new ─load-model→ loading ─model-ready→ ready ─unload-model→ unloading ─model-unloaded→ closed
                         └─error→ closed
 
-and inside `ready` any number of runs, each with a state of its own (`RUNS`):
+While it is ready, any number of runs go through phases of their own (`RUN_TRANSITIONS`):
 
-    run-inference → open ─input-end→ sealed ─inference-result→ ended
-                      └──────────────┴─cancel→ cancelled ─error→ ended
+    run-inference → open ─input-end→ input-closed ─inference-result→ ended
+                      └──────────────────┴─cancel→ cancelled ─error→ ended
 
-Messages cross on the pipe: the server may cancel or feed a run that the worker has just ended,
-and a worker may be ready just after it was told to unload. What is legal only because of that
-stands in tables of its own (`CROSSED_…`): when such a message comes in it is to be ignored, and
-when we are about to send one we have been overtaken and need not.
+Messages cross on the pipe: the server may cancel or feed a run that the worker has just ended, and
+a worker may become ready just after it was told to unload. Messages that are legal only for this
+reason have tables of their own (`CROSSED_…`). The receiver ignores them; a sender that is about to
+send one was overtaken, and drops it.
 """
 
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-from wyoming_servers.protocol.errors import (
-    Peer,
-    ProtocolError,
-)
 from wyoming_servers.protocol.messages import (
     Cancel,
     Credit,
@@ -36,16 +32,18 @@ from wyoming_servers.protocol.messages import (
     Message,
     ModelReady,
     ModelUnloadedMessage,
+    Peer,
     Ping,
     Pong,
     ProgressMessage,
+    ProtocolError,
     RunInference,
     UnloadModel,
 )
 
 
 class WorkerPhase(StrEnum):
-    """Where a worker is in its life."""
+    """Phase of a worker."""
 
     NEW = "new"
     LOADING = "loading"
@@ -55,14 +53,14 @@ class WorkerPhase(StrEnum):
 
 
 class RunPhase(StrEnum):
-    """Where a run is; one that has ended is forgotten."""
+    """Phase of a run; a run that has ended is forgotten."""
 
     OPEN = "open"
-    """Input may come."""
-    INPUT_CLOSED = "sealed"
+    """Input may follow."""
+    INPUT_CLOSED = "input-closed"
     """The input is complete."""
     CANCELLED = "cancelled"
-    """The server no longer waits; the worker's last word is still to come."""
+    """The server no longer waits; the worker's error is still to come."""
     ENDED = "ended"
 
 
@@ -83,7 +81,7 @@ SENDERS: Final[Mapping[type[Message], frozenset[Peer]]] = {
     ModelUnloadedMessage: frozenset({Peer.WORKER}),
     Pong: frozenset({Peer.WORKER}),
 }
-"""Who may send what."""
+"""The peers that may send each message."""
 
 WORKER_TRANSITIONS: Final[Mapping[tuple[WorkerPhase, type[Message]], WorkerPhase]] = {
     (WorkerPhase.NEW, LoadModel): WorkerPhase.LOADING,
@@ -99,18 +97,18 @@ WORKER_TRANSITIONS: Final[Mapping[tuple[WorkerPhase, type[Message]], WorkerPhase
     for phase in (WorkerPhase.NEW, WorkerPhase.LOADING, WorkerPhase.READY, WorkerPhase.UNLOADING)
     for kind in (Ping, Pong)
 }
-"""What messages that are not about a run do."""
+"""Transitions of the worker by messages that are not about a run."""
 
 CROSSED_WORKER_TRANSITIONS: Final[Mapping[tuple[WorkerPhase, type[Message]], WorkerPhase]] = {
-    # The server has said `unload-model` while these were on their way.
+    # The server has sent `unload-model` while these were in transit.
     (WorkerPhase.UNLOADING, ProgressMessage): WorkerPhase.UNLOADING,
     (WorkerPhase.UNLOADING, ModelReady): WorkerPhase.UNLOADING,
     (WorkerPhase.UNLOADING, ErrorMessage): WorkerPhase.CLOSED,
-    # The worker has said that the load failed, its last word, while these were on their way.
+    # The worker has sent its last message, that the load failed, while these were in transit.
     (WorkerPhase.CLOSED, Ping): WorkerPhase.CLOSED,
     (WorkerPhase.CLOSED, UnloadModel): WorkerPhase.CLOSED,
 }
-"""What they do when they come in, having crossed one of ours."""
+"""Transitions of the worker by messages that crossed one of ours."""
 
 RUN_TRANSITIONS: Final[Mapping[tuple[RunPhase, type[Message]], RunPhase]] = {
     (RunPhase.OPEN, InputChunk): RunPhase.OPEN,
@@ -128,34 +126,34 @@ RUN_TRANSITIONS: Final[Mapping[tuple[RunPhase, type[Message]], RunPhase]] = {
     (RunPhase.INPUT_CLOSED, ErrorMessage): RunPhase.ENDED,
     (RunPhase.CANCELLED, ErrorMessage): RunPhase.ENDED,
 }
-"""What messages about a run do."""
+"""Transitions of a run by messages about it."""
 
 CROSSED_RUN_TRANSITIONS: Final[Mapping[tuple[RunPhase, type[Message]], RunPhase]] = {
-    # The server has cancelled while the worker's words were on their way. A result counts only
+    # The server has cancelled while the worker's messages were in transit. A result counts only
     # if the input was complete, but after a cancel nobody reads it anyway.
     (RunPhase.CANCELLED, InferenceChunk): RunPhase.CANCELLED,
     (RunPhase.CANCELLED, ProgressMessage): RunPhase.CANCELLED,
     (RunPhase.CANCELLED, Credit): RunPhase.CANCELLED,
     (RunPhase.CANCELLED, InferenceResult): RunPhase.ENDED,
-    # The worker has ended the run while the server's words were on their way.
+    # The worker has ended the run while the server's messages were in transit.
     (RunPhase.ENDED, InputChunk): RunPhase.ENDED,
     (RunPhase.ENDED, InputEnd): RunPhase.ENDED,
     (RunPhase.ENDED, Credit): RunPhase.ENDED,
     (RunPhase.ENDED, Cancel): RunPhase.ENDED,
 }
-"""What they do when they come in, having crossed one of ours."""
+"""Transitions of a run by messages that crossed one of ours."""
 
 
 class ProtocolSession:
-    """One side's knowledge of where the worker and its runs are; no I/O.
+    """One end's state of the worker and its runs; no I/O.
 
-    Call `send` before each message goes out and `receive` for each that comes in; both say whether
-    the message still matters. Both raise ProtocolError, which names whose fault it is, for a
-    message that is not legal now, and then nothing has changed.
+    Call `send` before sending a message and `receive` after receiving one; both return whether the
+    message still matters. Both raise ProtocolError, with the peer at fault, for a message that is
+    not legal now, and change nothing in that case.
     """
 
-    def __init__(self, side: Peer) -> None:
-        self._side = side
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
         self._phase = WorkerPhase.NEW
         self._runs: dict[int, RunPhase] = {}
         self._last_run = 0
@@ -163,11 +161,11 @@ class ProtocolSession:
 
     @property
     def phase(self) -> WorkerPhase:
-        """Where the worker is."""
+        """The phase of the worker."""
         return self._phase
 
-    def run_state(self, run: int) -> RunPhase | None:
-        """Where a run is; None if it was never begun."""
+    def run_phase(self, run: int) -> RunPhase | None:
+        """Return the phase of a run; None if it was never started."""
         if run in self._runs:
             return self._runs[run]
         return RunPhase.ENDED if 0 < run <= self._last_run else None
@@ -178,29 +176,29 @@ class ProtocolSession:
         return tuple(self._runs)
 
     def send(self, message: Message) -> bool:
-        """Note that a message of ours goes out; False, and no change, if it was overtaken.
+        """Record that this end sends a message; False, and no change, if it was overtaken.
 
-        Raises ProtocolError if we must not send it.
+        Raises ProtocolError if this end must not send it.
         """
-        return self._move(message, self._side)
+        return self._move(message, self._peer)
 
     def receive(self, message: Message) -> bool:
-        """Note that a message came in; False if it crossed one of ours and is to be ignored.
+        """Record a message from the other end; False if it crossed one of ours and must be ignored.
 
-        Raises ProtocolError if the other side must not have sent it.
+        Raises ProtocolError if the other end must not send it.
         """
-        return self._move(message, self._side.other)
+        return self._move(message, self._peer.other)
 
     def _move(self, message: Message, sender: Peer) -> bool:
-        """Decide and carry out one step.
+        """Make one transition.
 
-        1. A message of the wrong side is illegal whatever the state.
-        2. `run-inference` begins a run: only when ready, and with a new number.
+        1. A message of the wrong peer is illegal in any phase.
+        2. `run-inference` starts a run: only when ready, and with a new number.
         3. A message about a run moves that run.
-        4. Any other message moves the phase, and a pong needs its ping.
+        4. Any other message moves the worker, and a pong needs its ping.
         """
         if sender not in SENDERS[type(message)]:  # 1
-            raise ProtocolError(sender, f"{message.type} is not its message to send.")
+            raise ProtocolError(sender, f"{message.type} must not be sent by it.")
         if isinstance(message, RunInference):  # 2
             return self._begin(message, sender)
         run = _run_of(message)
@@ -210,22 +208,22 @@ class ProtocolSession:
 
     def _begin(self, message: RunInference, sender: Peer) -> bool:
         if self._phase is not WorkerPhase.READY:
-            raise ProtocolError(sender, f"{message.type} came while {self._phase}.")
+            raise ProtocolError(sender, f"{message.type} arrived while {self._phase}.")
         if message.run <= self._last_run:
-            raise ProtocolError(sender, f"run {message.run} came after run {self._last_run}.")
+            raise ProtocolError(sender, f"run {message.run} arrived after run {self._last_run}.")
         self._last_run = message.run
         self._runs[message.run] = RunPhase.OPEN if message.streaming else RunPhase.INPUT_CLOSED
         return True
 
     def _move_run(self, message: Message, run: int, sender: Peer) -> bool:
-        state = self.run_state(run)
-        if state is None:
-            raise ProtocolError(sender, f"{message.type} names run {run}, which never began.")
-        step = (state, type(message))
+        phase = self.run_phase(run)
+        if phase is None:
+            raise ProtocolError(sender, f"{message.type} names run {run}, which was never started.")
+        step = (phase, type(message))
         after, crossed = RUN_TRANSITIONS.get(step), CROSSED_RUN_TRANSITIONS.get(step)
         if after is None and crossed is None:
-            raise ProtocolError(sender, f"{message.type} came for run {run}, which is {state}.")
-        if crossed is not None and sender is self._side:
+            raise ProtocolError(sender, f"{message.type} arrived for run {run}, which is {phase}.")
+        if crossed is not None and sender is self._peer:
             return False
         after = after or crossed
         if after is RunPhase.ENDED:
@@ -238,22 +236,80 @@ class ProtocolSession:
         step = (self._phase, type(message))
         after, crossed = WORKER_TRANSITIONS.get(step), CROSSED_WORKER_TRANSITIONS.get(step)
         if after is None and crossed is None:
-            raise ProtocolError(sender, f"{message.type} came while {self._phase}.")
-        if crossed is not None and sender is self._side:
+            raise ProtocolError(sender, f"{message.type} arrived while {self._phase}.")
+        if crossed is not None and sender is self._peer:
             return False
         if isinstance(message, Ping):
             self._pings += 1
         elif isinstance(message, Pong):
             if not self._pings:
-                raise ProtocolError(sender, "a pong came without a ping.")
+                raise ProtocolError(sender, "a pong arrived without a ping.")
             self._pings -= 1
         self._phase = after or crossed or self._phase
         return crossed is None
 
 
 def _run_of(message: Message) -> int | None:
-    """The run that a message is about, if it is about one."""
+    """Return the run that a message is about; None if it is not about a run."""
     if isinstance(message, Cancel):
         return message.target
     run = getattr(message, "run", None)
     return run if isinstance(run, int) else None
+
+
+INPUT_WINDOW: Final = 1024 * 1024
+"""Bytes of input that may wait in a worker: 32 s of speech."""
+
+OUTPUT_WINDOW: Final = 8 * 1024 * 1024
+"""Bytes of output that may wait for a slow reader: 3 minutes at 22,050 Hz. Large, because a worker
+that has finished a text is free for the next one."""
+
+CHUNK_OVERHEAD: Final = 256
+"""Bytes that a chunk counts in addition to its payload, so that empty chunks are bounded too."""
+
+
+def window_cost(chunk: InputChunk | InferenceChunk) -> int:
+    """Return the bytes that a chunk takes of the window; the same on both sides."""
+    return len(chunk.payload) + CHUNK_OVERHEAD
+
+
+class SendWindow:
+    """The sender's side of flow control: one direction of one run.
+
+    A sender pauses the run, and no other, while the window is used up; the receiver reopens it with
+    `credit` messages. Because nobody ever stops reading the pipe, a ping or a cancel never waits
+    behind data. Short runs stay within their window and need no credit at all.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._used = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether another chunk, of any size, may be sent."""
+        return self._used < self._limit
+
+    def consume(self, size: int) -> None:
+        """Count a chunk that is sent."""
+        self._used += size
+
+    def refill(self, size: int) -> None:
+        """Count bytes that the receiver has consumed."""
+        self._used -= size
+
+
+class CreditMeter:
+    """The receiver's side of flow control: sums consumed bytes until they are worth a message."""
+
+    def __init__(self, limit: int) -> None:
+        self._threshold = limit // 4
+        self._consumed = 0
+
+    def record(self, size: int) -> int:
+        """Count a chunk that was consumed; return the credit to send now, 0 for none."""
+        self._consumed += size
+        if self._consumed < self._threshold:
+            return 0
+        credit, self._consumed = self._consumed, 0
+        return credit

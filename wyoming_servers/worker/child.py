@@ -40,10 +40,6 @@ from wyoming_servers.engines import registry
 from wyoming_servers.engines.base import Engine, SupportsParallelRuns
 from wyoming_servers.engines.error_mapping import classify
 from wyoming_servers.protocol.codec import FrameDecoder, FramingError, encode_frame
-from wyoming_servers.protocol.errors import (
-    Peer,
-    ProtocolError,
-)
 from wyoming_servers.protocol.messages import (
     PIPE_LIMITS,
     ErrorMessage,
@@ -52,9 +48,11 @@ from wyoming_servers.protocol.messages import (
     Message,
     ModelReady,
     ModelUnloadedMessage,
+    Peer,
     Ping,
     Pong,
     ProgressMessage,
+    ProtocolError,
     UnloadModel,
     from_frame,
     to_frame,

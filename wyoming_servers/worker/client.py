@@ -19,18 +19,6 @@ from wyoming_servers.core.errors import (
     from_code,
 )
 from wyoming_servers.protocol.codec import FrameDecoder, FramingError, encode_frame
-from wyoming_servers.protocol.errors import (
-    Peer,
-    ProtocolError,
-)
-from wyoming_servers.protocol.flow_control import (
-    CHUNK_OVERHEAD,
-    INPUT_WINDOW,
-    OUTPUT_WINDOW,
-    CreditMeter,
-    SendWindow,
-    window_cost,
-)
 from wyoming_servers.protocol.messages import (
     PIPE_LIMITS,
     Cancel,
@@ -43,15 +31,26 @@ from wyoming_servers.protocol.messages import (
     LoadModel,
     Message,
     ModelReady,
+    Peer,
     Ping,
     Pong,
     ProgressMessage,
+    ProtocolError,
     RunInference,
     UnloadModel,
     from_frame,
     to_frame,
 )
-from wyoming_servers.protocol.session import ProtocolSession, WorkerPhase
+from wyoming_servers.protocol.session import (
+    CHUNK_OVERHEAD,
+    INPUT_WINDOW,
+    OUTPUT_WINDOW,
+    CreditMeter,
+    ProtocolSession,
+    SendWindow,
+    WorkerPhase,
+    window_cost,
+)
 from wyoming_servers.worker.interface import (
     LoadResult,
     OnProgress,

@@ -4,7 +4,7 @@ A step is the work of an engine between two outputs. Nothing can interrupt it, s
 made between steps. The queue chooses the run of the next step (`run_queue`, `playout_queue`). An
 engine that supports parallel runs computes several outputs at once, in the threads of an
 `InferencePool`. A run costs nothing while it waits for input, or for its reader to take output
-(`protocol.flow_control`).
+(`protocol.session`).
 """
 
 import logging
@@ -31,7 +31,6 @@ from wyoming_servers.engines.base import (
     SupportsBatchFinish,
 )
 from wyoming_servers.engines.error_mapping import classify
-from wyoming_servers.protocol.flow_control import window_cost
 from wyoming_servers.protocol.messages import (
     Cancel,
     Credit,
@@ -43,6 +42,7 @@ from wyoming_servers.protocol.messages import (
     Message,
     RunInference,
 )
+from wyoming_servers.protocol.session import window_cost
 from wyoming_servers.worker.run_queue import RunQueue, RunState, Step
 
 _LOGGER: Final = logging.getLogger(__name__)

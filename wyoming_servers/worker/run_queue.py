@@ -11,13 +11,13 @@ from enum import Enum
 from typing import NamedTuple
 
 from wyoming_servers.engines.base import Output, Session
-from wyoming_servers.protocol.flow_control import (
+from wyoming_servers.protocol.messages import InputChunk, RunInference
+from wyoming_servers.protocol.session import (
     INPUT_WINDOW,
     OUTPUT_WINDOW,
     CreditMeter,
     SendWindow,
 )
-from wyoming_servers.protocol.messages import InputChunk, RunInference
 
 
 class Step(Enum):

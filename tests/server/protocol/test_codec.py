@@ -40,7 +40,7 @@ def line(**fields: Any) -> bytes:
 
 
 @given(st.lists(frames, max_size=5), st.lists(st.integers(0, 400), max_size=20))
-def test_frames_survive_any_way_of_cutting_the_stream(sent: list[Frame], cuts: list[int]) -> None:
+def test_frames_are_decoded_however_the_stream_is_split(sent: list[Frame], cuts: list[int]) -> None:
     stream = b"".join(encode_frame(frame) for frame in sent)
     places = sorted({min(cut, len(stream)) for cut in cuts} | {0, len(stream)})
     decoder, received = FrameDecoder(), []
@@ -52,7 +52,7 @@ def test_frames_survive_any_way_of_cutting_the_stream(sent: list[Frame], cuts: l
     decoder.eof()
 
 
-def test_one_byte_at_a_time_is_enough() -> None:
+def test_decoder_accepts_one_byte_at_a_time() -> None:
     frame = Frame("audio-chunk", {"rate": 16_000}, b"\x00\n\xff" * 10)
     decoder, received = FrameDecoder(), []
     for byte in encode_frame(frame):
@@ -61,7 +61,7 @@ def test_one_byte_at_a_time_is_enough() -> None:
     assert received == [frame]
 
 
-def test_data_goes_into_the_data_block() -> None:
+def test_data_is_encoded_in_the_data_block() -> None:
     header, _, rest = encode_frame(Frame("ping", {"text": "é"}, b"xy")).partition(b"\n")
     fields = json.loads(header)
     assert fields["type"] == "ping"
@@ -71,21 +71,21 @@ def test_data_goes_into_the_data_block() -> None:
     assert isinstance(fields["version"], str)
 
 
-def test_lengths_of_empty_parts_are_left_out() -> None:
+def test_lengths_of_empty_parts_are_omitted() -> None:
     assert set(json.loads(encode_frame(Frame("describe")))) == {"type", "version"}
 
 
-def test_the_data_block_wins_over_the_header() -> None:
+def test_data_block_wins_over_the_header() -> None:
     block = b'{"a": 2, "b": 3}'
     stream = line(type="t", data={"a": 1, "c": 4}, data_length=len(block)) + block
     assert read(stream) == [Frame("t", {"a": 2, "b": 3, "c": 4})]
 
 
-def test_nulls_count_as_absent() -> None:
+def test_null_counts_as_absent() -> None:
     assert read(line(type="t", data=None, data_length=None, payload_length=None)) == [Frame("t")]
 
 
-def test_a_lone_surrogate_can_be_echoed() -> None:
+def test_lone_surrogate_survives_the_round_trip() -> None:
     (frame,) = read(b'{"type": "t", "data": {"text": "\\ud800"}}\n')
     assert read(encode_frame(frame)) == [frame]
 
@@ -115,33 +115,33 @@ def test_a_lone_surrogate_can_be_echoed() -> None:
         (line(type="t", data_length=4) + b"nope", "JSON"),
     ],
 )
-def test_what_is_no_frame_is_refused_with_the_reason(stream: bytes, reason: str) -> None:
+def test_invalid_frame_is_rejected_with_the_reason(stream: bytes, reason: str) -> None:
     with pytest.raises(FramingError, match=reason) as caught:
         read(stream)
     assert caught.value.code == "BAD_REQUEST"
 
 
 @pytest.mark.parametrize("end", [b"", b"\n"])
-def test_a_header_line_over_the_limit_is_refused_without_waiting_for_its_end(end: bytes) -> None:
+def test_header_line_over_the_limit_is_rejected_before_its_end(end: bytes) -> None:
     with pytest.raises(FramingError, match="100"):
         read(b'{"type": "' + b"x" * 100 + end, FrameLimits(header=100))
 
 
-def test_lengths_are_refused_before_their_bytes_arrive() -> None:
+def test_length_over_the_limit_is_rejected_before_its_bytes_arrive() -> None:
     with pytest.raises(FramingError, match="payload_length"):
         read(line(type="t", payload_length=11), FrameLimits(payload=10))
     with pytest.raises(FramingError, match="data_length"):
         read(line(type="t", data_length=11), FrameLimits(data=10))
 
 
-def test_exactly_the_limit_is_allowed() -> None:
+def test_length_of_exactly_the_limit_is_accepted() -> None:
     header = line(type="t", payload_length=10)
     assert read(header + b"x" * 10, FrameLimits(header=len(header) - 1, payload=10)) == [
         Frame("t", {}, b"x" * 10)
     ]
 
 
-def test_frames_before_a_fault_are_delivered() -> None:
+def test_frames_before_an_error_are_returned() -> None:
     decoder = FrameDecoder()
     decoder.feed(encode_frame(Frame("one")) + b"garbage\n")
     assert decoder.next() == Frame("one")
@@ -150,7 +150,7 @@ def test_frames_before_a_fault_are_delivered() -> None:
 
 
 @pytest.mark.parametrize("cut", [1, 30, -1])
-def test_an_end_inside_a_frame_is_told(cut: int) -> None:
+def test_end_inside_a_frame_is_an_error(cut: int) -> None:
     decoder = FrameDecoder()
     decoder.feed(encode_frame(Frame("audio-chunk", {"rate": 1}, b"xyz"))[:cut])
     assert decoder.next() is None
@@ -158,7 +158,7 @@ def test_an_end_inside_a_frame_is_told(cut: int) -> None:
         decoder.eof()
 
 
-def test_an_end_between_a_header_and_its_payload_is_told() -> None:
+def test_end_between_a_header_and_its_payload_is_an_error() -> None:
     decoder = FrameDecoder()
     decoder.feed(line(type="t", payload_length=5))
     assert decoder.next() is None
@@ -167,6 +167,6 @@ def test_an_end_between_a_header_and_its_payload_is_told() -> None:
         decoder.eof()
 
 
-def test_data_that_is_not_json_is_the_senders_mistake() -> None:
+def test_encoding_data_that_is_not_json_raises() -> None:
     with pytest.raises(TypeError):
         encode_frame(Frame("t", {"a": object()}))

@@ -1,20 +1,20 @@
 """A sender pauses when its window is used up and goes on when the other side has taken some."""
 
-from wyoming_servers.protocol.flow_control import (
+from wyoming_servers.protocol.messages import InferenceChunk, InputChunk
+from wyoming_servers.protocol.session import (
     CHUNK_OVERHEAD,
     CreditMeter,
     SendWindow,
     window_cost,
 )
-from wyoming_servers.protocol.messages import InferenceChunk, InputChunk
 
 
-def test_chunks_without_payload_count_too() -> None:
+def test_chunk_without_payload_has_a_cost() -> None:
     assert window_cost(InferenceChunk(run=1)) == CHUNK_OVERHEAD
     assert window_cost(InputChunk(run=1, payload=b"x" * 100)) == CHUNK_OVERHEAD + 100
 
 
-def test_a_window_closes_when_it_is_used_up_and_opens_again() -> None:
+def test_window_closes_when_used_up_and_reopens() -> None:
     window = SendWindow(1_000)
     window.consume(999)
     assert window.is_open
@@ -26,12 +26,12 @@ def test_a_window_closes_when_it_is_used_up_and_opens_again() -> None:
     assert window.is_open
 
 
-def test_small_credits_are_saved_up() -> None:
+def test_meter_sums_small_credits() -> None:
     meter = CreditMeter(1_000)
     assert [meter.record(100) for _ in range(5)] == [0, 0, 300, 0, 0]
 
 
-def test_what_a_meter_holds_back_never_closes_a_window() -> None:
+def test_credit_that_a_meter_holds_back_never_closes_a_window() -> None:
     window, meter = SendWindow(1_000), CreditMeter(1_000)
     for _ in range(100):
         assert window.is_open

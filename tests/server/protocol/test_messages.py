@@ -5,10 +5,6 @@ from typing import Any
 import pytest
 
 from wyoming_servers.protocol.codec import Frame, FrameDecoder, encode_frame
-from wyoming_servers.protocol.errors import (
-    Peer,
-    ProtocolError,
-)
 from wyoming_servers.protocol.messages import (
     MESSAGES,
     PIPE_LIMITS,
@@ -23,9 +19,11 @@ from wyoming_servers.protocol.messages import (
     Message,
     ModelReady,
     ModelUnloadedMessage,
+    Peer,
     Ping,
     Pong,
     ProgressMessage,
+    ProtocolError,
     RunInference,
     UnloadModel,
     from_frame,
@@ -66,7 +64,7 @@ EXAMPLES: list[Message] = [
 
 
 @pytest.mark.parametrize("message", EXAMPLES, ids=lambda message: message.type)
-def test_a_message_comes_back_as_it_was(message: Message) -> None:
+def test_message_survives_the_round_trip(message: Message) -> None:
     decoder = FrameDecoder(PIPE_LIMITS)
     decoder.feed(encode_frame(to_frame(message)))
     (frame,) = decoder
@@ -96,7 +94,7 @@ def test_every_message_has_an_example() -> None:
         ("error", {"code": 1, "message": ""}),
     ],
 )
-def test_a_wrong_message_is_blamed_on_its_sender(kind: str, data: dict[str, Any]) -> None:
+def test_invalid_message_blames_its_sender(kind: str, data: dict[str, Any]) -> None:
     with pytest.raises(ProtocolError) as caught:
         from_frame(Frame(kind, data), Peer.WORKER)
     assert caught.value.fault is Peer.WORKER

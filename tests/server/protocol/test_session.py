@@ -6,10 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wyoming_servers.protocol.errors import (
-    Peer,
-    ProtocolError,
-)
 from wyoming_servers.protocol.messages import (
     MESSAGES,
     Cancel,
@@ -23,9 +19,11 @@ from wyoming_servers.protocol.messages import (
     Message,
     ModelReady,
     ModelUnloadedMessage,
+    Peer,
     Ping,
     Pong,
     ProgressMessage,
+    ProtocolError,
     RunInference,
     UnloadModel,
 )
@@ -55,7 +53,7 @@ def test_every_message_has_a_sender() -> None:
     assert set(SENDERS) == set(MESSAGES.values())
 
 
-def test_a_life_from_new_to_closed() -> None:
+def test_worker_goes_from_new_to_closed() -> None:
     server = ProtocolSession(Peer.SERVER)
     seen = [server.phase]
     for sent, message in [
@@ -77,7 +75,7 @@ def test_a_life_from_new_to_closed() -> None:
     ]
 
 
-def test_a_failed_load_closes() -> None:
+def test_failed_load_closes_the_worker() -> None:
     server = ProtocolSession(Peer.SERVER)
     server.send(LOAD)
     server.receive(FAILED)
@@ -85,7 +83,7 @@ def test_a_failed_load_closes() -> None:
 
 
 @pytest.mark.parametrize("message", [READY, FAILED, InferenceChunk(run=1), ModelUnloadedMessage()])
-def test_a_worker_that_speaks_before_it_was_asked_is_at_fault(message: Message) -> None:
+def test_worker_is_at_fault_for_a_message_before_the_load(message: Message) -> None:
     server = ProtocolSession(Peer.SERVER)
     with pytest.raises(ProtocolError) as caught:
         server.receive(message)
@@ -93,7 +91,7 @@ def test_a_worker_that_speaks_before_it_was_asked_is_at_fault(message: Message) 
     assert server.phase is WorkerPhase.NEW
 
 
-def test_a_server_that_runs_before_ready_is_at_fault_on_either_side() -> None:
+def test_server_is_at_fault_for_a_run_before_ready_on_either_end() -> None:
     for session, move in (
         (server := ProtocolSession(Peer.SERVER), server.send),
         (worker := ProtocolSession(Peer.WORKER), worker.receive),
@@ -104,7 +102,7 @@ def test_a_server_that_runs_before_ready_is_at_fault_on_either_side() -> None:
         assert session.runs == ()
 
 
-def test_a_message_of_the_wrong_side_is_refused() -> None:
+def test_message_of_the_wrong_peer_is_rejected() -> None:
     server, worker = ready_pair()
     with pytest.raises(ProtocolError):
         server.receive(UnloadModel())
@@ -112,72 +110,72 @@ def test_a_message_of_the_wrong_side_is_refused() -> None:
         worker.send(Ping())
 
 
-def test_a_second_load_is_illegal() -> None:
+def test_second_load_is_illegal() -> None:
     server, _ = ready_pair()
     with pytest.raises(ProtocolError):
         server.send(LOAD)
 
 
 @pytest.mark.parametrize("run", [0, -1, 1])
-def test_run_numbers_only_grow(run: int) -> None:
+def test_run_numbers_must_increase(run: int) -> None:
     server = begun(streaming=False)
     with pytest.raises(ProtocolError):
         server.send(RunInference(run=run))
     assert server.runs == (1,)
 
 
-def test_a_streaming_run_takes_input_until_its_end() -> None:
+def test_streaming_run_accepts_input_until_its_end() -> None:
     server = begun(streaming=True)
     assert server.send(InputChunk(run=1))
     assert server.send(InputEnd(run=1))
-    assert server.run_state(1) is RunPhase.INPUT_CLOSED
+    assert server.run_phase(1) is RunPhase.INPUT_CLOSED
     with pytest.raises(ProtocolError) as caught:
         server.send(InputChunk(run=1))
     assert caught.value.fault is Peer.SERVER
 
 
-def test_a_whole_run_takes_no_input() -> None:
+def test_run_that_does_not_stream_rejects_input() -> None:
     server = begun(streaming=False)
     with pytest.raises(ProtocolError):
         server.send(InputChunk(run=1))
 
 
-def test_a_result_before_the_input_ended_is_the_workers_fault() -> None:
+def test_worker_is_at_fault_for_a_result_before_the_input_end() -> None:
     server = begun(streaming=True)
     with pytest.raises(ProtocolError) as caught:
         server.receive(InferenceResult(run=1))
     assert caught.value.fault is Peer.WORKER
-    assert server.run_state(1) is RunPhase.OPEN
+    assert server.run_phase(1) is RunPhase.OPEN
 
 
 @pytest.mark.parametrize(
     "last", [InferenceResult(run=1), ErrorMessage(code="X", message="", run=1)]
 )
-def test_a_run_has_one_last_word(last: Message) -> None:
+def test_run_ends_once(last: Message) -> None:
     server = begun(streaming=False)
     assert server.receive(InferenceChunk(run=1))
     assert server.receive(last)
-    assert server.run_state(1) is RunPhase.ENDED
+    assert server.run_phase(1) is RunPhase.ENDED
     for more in (InferenceChunk(run=1), last):
         with pytest.raises(ProtocolError):
             server.receive(more)
 
 
-def test_a_run_that_never_began_cannot_speak() -> None:
+def test_message_for_a_run_that_was_never_started_is_rejected() -> None:
     server = begun(streaming=False)
-    with pytest.raises(ProtocolError, match="never began"):
+    with pytest.raises(ProtocolError, match="never started"):
         server.receive(InferenceChunk(run=2))
 
 
-def test_what_crossed_a_cancel_is_ignored() -> None:
+def test_message_that_crossed_a_cancel_is_ignored() -> None:
     server = begun(streaming=False)
     assert server.send(Cancel(target=1))
     assert not server.receive(InferenceChunk(run=1))
     assert not server.receive(InferenceResult(run=1))
-    assert server.run_state(1) is RunPhase.ENDED
+    assert server.run_phase(1) is RunPhase.ENDED
 
 
-def test_a_worker_that_was_cancelled_sends_only_its_last_word() -> None:
+def test_cancelled_worker_sends_only_its_error() -> None:
     _, worker = ready_pair()
     worker.receive(RunInference(run=1))
     assert worker.receive(Cancel(target=1))
@@ -187,14 +185,14 @@ def test_a_worker_that_was_cancelled_sends_only_its_last_word() -> None:
     assert worker.runs == ()
 
 
-def test_a_server_that_was_overtaken_by_the_end_sends_nothing() -> None:
+def test_server_drops_messages_for_a_run_that_has_ended() -> None:
     server = begun(streaming=True)
     server.receive(ErrorMessage(code="X", message="", run=1))
     for message in (InputChunk(run=1), InputEnd(run=1), Cancel(target=1), Credit(run=1, size=1)):
         assert not server.send(message)
 
 
-def test_two_cancels_are_one_too_many() -> None:
+def test_second_cancel_is_illegal() -> None:
     server = begun(streaming=False)
     server.send(Cancel(target=1))
     with pytest.raises(ProtocolError):
@@ -210,7 +208,7 @@ def test_ready_may_cross_an_unload() -> None:
     assert server.receive(ModelUnloadedMessage())
 
 
-def test_a_pong_needs_its_ping() -> None:
+def test_pong_needs_a_ping() -> None:
     server, _ = ready_pair()
     server.send(Ping())
     assert server.receive(Pong())
@@ -218,7 +216,7 @@ def test_a_pong_needs_its_ping() -> None:
         server.receive(Pong())
 
 
-def test_a_ping_is_legal_whatever_runs() -> None:
+def test_ping_is_legal_in_any_phase() -> None:
     server = ProtocolSession(Peer.SERVER)
     server.send(Ping())
     server.send(LOAD)
@@ -259,7 +257,7 @@ ACTIONS = st.one_of(
 
 @settings(max_examples=400)
 @given(st.booleans(), st.lists(ACTIONS, max_size=60))
-def test_two_honest_sides_never_blame_each_other(
+def test_two_correct_ends_never_blame_each_other(
     loaded: bool, actions: list[str | Message | tuple[Peer, Message]]
 ) -> None:
     """Each sends only what its own table allows; whatever crosses, `receive` never raises."""

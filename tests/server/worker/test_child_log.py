@@ -17,7 +17,7 @@ def logged(caplog: pytest.LogCaptureFixture) -> list[tuple[str, int, str]]:
     return [(item.name, item.levelno, item.getMessage()) for item in caplog.records]
 
 
-def test_lines_are_joined_across_pieces(
+def test_lines_are_joined_across_reads(
     lines: ChildLogReader, caplog: pytest.LogCaptureFixture
 ) -> None:
     for piece in (b"one\ntw", b"o\n\nthr", b"ee"):
@@ -44,14 +44,14 @@ def test_lines_are_joined_across_pieces(
         ("2026-01-01 10:00:00.1 [W:onnxruntime:, x.cc:1] hm", logging.WARNING),
     ],
 )
-def test_a_lines_level_is_read_from_its_beginning(
+def test_level_is_parsed_from_the_start_of_a_line(
     lines: ChildLogReader, caplog: pytest.LogCaptureFixture, line: str, level: int
 ) -> None:
     lines.feed(line.encode() + b"\n")
     assert [item.levelno for item in caplog.records] == [level]
 
 
-def test_a_line_of_our_own_says_only_what_the_servers_log_does_not(
+def test_prefix_of_our_own_lines_is_removed(
     lines: ChildLogReader, caplog: pytest.LogCaptureFixture
 ) -> None:
     lines.feed(b"ERROR:worker.steps: Run 3 failed: KeyError\n  Traceback\nERROR: not ours\n")
@@ -62,14 +62,14 @@ def test_a_line_of_our_own_says_only_what_the_servers_log_does_not(
     ]
 
 
-def test_an_indented_line_belongs_to_the_one_before(
+def test_indented_line_keeps_the_level_of_the_line_before(
     lines: ChildLogReader, caplog: pytest.LogCaptureFixture
 ) -> None:
     lines.feed(b'Traceback (most recent call last):\n  File "x"\nfine\n')
     assert [item.levelno for item in caplog.records] == [40, 40, 20]
 
 
-def test_a_line_without_end_is_bounded(
+def test_line_without_end_is_truncated(
     lines: ChildLogReader, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(100):

@@ -9,21 +9,21 @@ from wyoming_servers.worker.environment import worker_environment
 CPU, GPU = Placement(), Placement("cuda:1", "float16")
 
 
-def test_it_inherits_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_is_inherited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_VARIABLE", "kept")
     assert worker_environment("fake", CPU)["SOME_VARIABLE"] == "kept"
 
 
-def test_malloc_is_tuned_for_ctranslate2_alone() -> None:
+def test_malloc_is_tuned_only_for_ctranslate2() -> None:
     assert worker_environment("faster-whisper", CPU)["MALLOC_ARENA_MAX"] == "1"
     assert "MALLOC_ARENA_MAX" not in worker_environment("piper", CPU)
 
 
-def test_no_gpu_is_seen_on_the_cpu() -> None:
+def test_gpus_are_hidden_from_cpu_workers() -> None:
     assert worker_environment("fake", CPU)["CUDA_VISIBLE_DEVICES"] == ""
 
 
-def test_gpus_are_numbered_as_nvml_does_and_their_libraries_found(
+def test_gpu_workers_get_nvml_order_and_the_cuda_libraries(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(environment, "cuda_library_folders", lambda: ("/site/nvidia/cublas/lib",))
@@ -35,7 +35,7 @@ def test_gpus_are_numbered_as_nvml_does_and_their_libraries_found(
     assert "CUDA_VISIBLE_DEVICES" not in result
 
 
-def test_additions_win() -> None:
+def test_extra_variables_win() -> None:
     more = {"faster-whisper": {"MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "3"}}
     result = worker_environment("faster-whisper", CPU, more)
     assert result["MALLOC_ARENA_MAX"] == "2"
@@ -43,5 +43,5 @@ def test_additions_win() -> None:
     assert "OMP_NUM_THREADS" not in worker_environment("piper", CPU, more)
 
 
-def test_the_features_of_speech_take_one_thread() -> None:
+def test_feature_extraction_uses_one_blas_thread() -> None:
     assert worker_environment("faster-whisper", CPU)["OPENBLAS_NUM_THREADS"] == "1"

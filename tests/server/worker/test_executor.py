@@ -14,10 +14,6 @@ from wyoming_servers.core.errors import (
     DeviceLostError,
 )
 from wyoming_servers.engines.base import FinishedRun, Output, ReportProgress, Session
-from wyoming_servers.protocol.flow_control import (
-    INPUT_WINDOW,
-    OUTPUT_WINDOW,
-)
 from wyoming_servers.protocol.messages import (
     Cancel,
     Credit,
@@ -28,6 +24,10 @@ from wyoming_servers.protocol.messages import (
     InputEnd,
     Message,
     RunInference,
+)
+from wyoming_servers.protocol.session import (
+    INPUT_WINDOW,
+    OUTPUT_WINDOW,
 )
 from wyoming_servers.worker.executor import RunExecutor
 
@@ -145,7 +145,7 @@ def begin(run: int, *, priority: int = 1, payload: bytes = b"", **request: Any) 
 Work = Callable[[], None]
 
 
-def test_a_whole_run_is_opened_fed_finished_and_closed(
+def test_run_is_opened_fed_finished_and_closed(
     stepper: RunExecutor, engine: Engine, sent: list[Message], work: Work
 ) -> None:
     stepper.handle(begin(1, payload=b"ab", chunks=2, result={"text": "hi"}))
@@ -165,7 +165,7 @@ def test_a_whole_run_is_opened_fed_finished_and_closed(
     ]
 
 
-def test_a_streaming_run_waits_for_its_input(
+def test_streaming_run_waits_for_input(
     stepper: RunExecutor, sent: list[Message], work: Work
 ) -> None:
     stepper.handle(RunInference(run=1, streaming=True, request={"echo": True}))
@@ -179,9 +179,7 @@ def test_a_streaming_run_waits_for_its_input(
     assert sent[1:] == [InferenceResult(run=1)]
 
 
-def test_outputs_that_are_made_lazily_take_a_step_each(
-    stepper: RunExecutor, sent: list[Message]
-) -> None:
+def test_each_output_of_a_generator_takes_a_step(stepper: RunExecutor, sent: list[Message]) -> None:
     stepper.handle(RunInference(run=1, streaming=True, request={"lazy": 3}))
     stepper.handle(InputChunk(run=1, payload=b"a"))
     stepper.step()
@@ -192,7 +190,7 @@ def test_outputs_that_are_made_lazily_take_a_step_each(
     assert counts == [1, 2, 3, 3]
 
 
-def test_the_first_of_equals_is_brought_to_its_end(
+def test_first_of_equal_runs_is_finished_first(
     stepper: RunExecutor, engine: Engine, work: Work
 ) -> None:
     stepper.handle(begin(1, name="a", chunks=3))
@@ -202,7 +200,7 @@ def test_the_first_of_equals_is_brought_to_its_end(
     assert steps == ["a step 0", "a step 1", "a step 2", "b step 0", "b step 1", "b step 2"]
 
 
-def test_streams_take_turns(stepper: RunExecutor, engine: Engine, work: Work) -> None:
+def test_streaming_runs_take_turns(stepper: RunExecutor, engine: Engine, work: Work) -> None:
     for run, name in ((1, "a"), (2, "b")):
         stepper.handle(RunInference(run=run, streaming=True, request={"name": name}))
     for number in "123":
@@ -213,7 +211,7 @@ def test_streams_take_turns(stepper: RunExecutor, engine: Engine, work: Work) ->
     assert feeds == ["a feed 1", "b feed 1", "a feed 2", "b feed 2", "a feed 3", "b feed 3"]
 
 
-def test_a_higher_priority_overtakes_between_two_steps(
+def test_higher_priority_overtakes_between_two_steps(
     stepper: RunExecutor, engine: Engine, work: Work
 ) -> None:
     stepper.handle(begin(1, name="low", chunks=3))
@@ -225,7 +223,7 @@ def test_a_higher_priority_overtakes_between_two_steps(
     assert steps == ["low step 0", "high step 0", "high step 1", "low step 1", "low step 2"]
 
 
-def test_a_cancel_counts_before_the_next_step(
+def test_cancel_takes_effect_before_the_next_step(
     stepper: RunExecutor, engine: Engine, sent: list[Message], work: Work
 ) -> None:
     stepper.handle(begin(1, chunks=5))
@@ -249,7 +247,7 @@ def test_messages_for_a_run_that_has_ended_are_ignored(
     assert sent == [InferenceResult(run=1)]
 
 
-def test_a_request_that_cannot_be_served_is_refused_at_once(
+def test_bad_request_is_rejected_at_once(
     stepper: RunExecutor, sent: list[Message], work: Work
 ) -> None:
     stepper.handle(RunInference(run=1, streaming=True, request={"bad": True}))
@@ -259,7 +257,7 @@ def test_a_request_that_cannot_be_served_is_refused_at_once(
     ]
 
 
-def test_an_exception_is_classified_and_ends_its_run_alone(
+def test_exception_is_classified_and_ends_only_its_run(
     stepper: RunExecutor, engine: Engine, sent: list[Message], work: Work
 ) -> None:
     stepper.handle(begin(1, name="a", error=MemoryError("none")))
@@ -269,7 +267,9 @@ def test_an_exception_is_classified_and_ends_its_run_alone(
     assert "a close" in engine.log
 
 
-def test_a_lost_device_is_told_and_then_raised(stepper: RunExecutor, sent: list[Message]) -> None:
+def test_lost_device_is_sent_as_an_error_and_raised(
+    stepper: RunExecutor, sent: list[Message]
+) -> None:
     stepper.handle(begin(1, error=RuntimeError("CUDA error: unspecified launch failure")))
     stepper.step()
     with pytest.raises(DeviceLostError):
@@ -278,7 +278,7 @@ def test_a_lost_device_is_told_and_then_raised(stepper: RunExecutor, sent: list[
     assert sent[-1].code == "DEVICE_LOST"
 
 
-def test_output_that_cannot_be_sent_fails_the_run(engine: Engine) -> None:
+def test_output_that_is_not_json_fails_the_run(engine: Engine) -> None:
     sent: list[Message] = []
 
     def emit(message: Message) -> None:
@@ -296,7 +296,7 @@ def test_output_that_cannot_be_sent_fails_the_run(engine: Engine) -> None:
     assert engine.log[-1] == "run close"
 
 
-def test_a_session_that_cannot_be_closed_has_still_answered(
+def test_session_that_fails_to_close_still_returns_its_result(
     stepper: RunExecutor, sent: list[Message], work: Work, caplog: pytest.LogCaptureFixture
 ) -> None:
     stepper.handle(begin(1, untidy=True))
@@ -305,7 +305,7 @@ def test_a_session_that_cannot_be_closed_has_still_answered(
     assert "could not be closed" in caplog.text
 
 
-def test_a_run_whose_output_nobody_takes_pauses_and_the_others_go_on(
+def test_run_with_unread_output_pauses_and_others_continue(
     stepper: RunExecutor, engine: Engine, sent: list[Message], work: Work
 ) -> None:
     half = OUTPUT_WINDOW // 2
@@ -323,9 +323,7 @@ def test_a_run_whose_output_nobody_takes_pauses_and_the_others_go_on(
     assert "slow step 3" in engine.log
 
 
-def test_input_that_was_taken_is_credited(
-    stepper: RunExecutor, sent: list[Message], work: Work
-) -> None:
+def test_consumed_input_is_credited(stepper: RunExecutor, sent: list[Message], work: Work) -> None:
     stepper.handle(RunInference(run=1, streaming=True))
     for _ in range(4):
         stepper.handle(InputChunk(run=1, payload=b"x" * (INPUT_WINDOW // 4)))
@@ -334,7 +332,7 @@ def test_input_that_was_taken_is_credited(
     assert credited >= INPUT_WINDOW
 
 
-def test_closing_ends_every_run(stepper: RunExecutor, engine: Engine, sent: list[Message]) -> None:
+def test_close_ends_every_run(stepper: RunExecutor, engine: Engine, sent: list[Message]) -> None:
     stepper.handle(begin(1, name="a"))
     stepper.handle(begin(2, name="b"))
     stepper.step()
@@ -353,7 +351,7 @@ def batch(batch_engine: BatchEngine, sent: list[Message]) -> RunExecutor:
     return RunExecutor(batch_engine, sent.append)
 
 
-def test_pieces_that_wait_are_fed_together_up_to_the_limit(
+def test_waiting_chunks_are_fed_in_one_batch_up_to_the_limit(
     batch: RunExecutor, batch_engine: BatchEngine, sent: list[Message]
 ) -> None:
     for run in range(1, 6):
@@ -372,7 +370,7 @@ def test_pieces_that_wait_are_fed_together_up_to_the_limit(
     ]
 
 
-def test_a_lone_run_is_never_batched(
+def test_single_run_is_not_batched(
     batch: RunExecutor, batch_engine: BatchEngine, sent: list[Message]
 ) -> None:
     batch.handle(begin(1, payload=b"a", chunks=1))
@@ -382,7 +380,7 @@ def test_a_lone_run_is_never_batched(
     assert not [line for line in batch_engine.log if line.startswith(("feed", "finish"))]
 
 
-def test_runs_of_equal_priority_finish_together_and_fail_alone(
+def test_runs_of_equal_priority_finish_in_one_batch_and_fail_alone(
     batch: RunExecutor, batch_engine: BatchEngine, sent: list[Message]
 ) -> None:
     batch.handle(begin(1, name="a"))
@@ -401,7 +399,7 @@ def test_runs_of_equal_priority_finish_together_and_fail_alone(
     assert sent[3] == InferenceResult(run=3)
 
 
-def test_a_batch_that_raises_fails_all_in_it(
+def test_batch_that_raises_fails_all_its_runs(
     batch: RunExecutor,
     batch_engine: BatchEngine,
     sent: list[Message],

@@ -34,46 +34,46 @@ from wyoming_servers.worker.interface import ExitStatus
         ),
     ],
 )
-def test_an_exit_nobody_asked_for_is_explained(returncode: int, reason: str, code: str) -> None:
+def test_unexpected_exit_is_described(returncode: int, reason: str, code: str) -> None:
     last_words = "ImportError: no" if returncode == 1 else ""
     exit_ = describe_exit(returncode, last_words=last_words)
     assert exit_ == ExitStatus(returncode, expected=False, reason=reason, code=code)
 
 
-def test_sigkill_with_a_counted_kill_is_out_of_memory() -> None:
+def test_sigkill_with_a_counted_oom_kill_is_out_of_memory() -> None:
     exit_ = describe_exit(-9, oom_killed=True)
     assert exit_.code == "OOM"
     assert "out-of-memory killer" in exit_.reason
 
 
 @pytest.mark.parametrize("returncode", [-11, 1])
-def test_a_counted_kill_explains_no_other_end(returncode: int) -> None:
+def test_oom_kill_does_not_explain_other_exits(returncode: int) -> None:
     assert describe_exit(returncode, oom_killed=True).code == "INFERENCE_FAILED"
 
 
-def test_an_exit_the_server_asked_for_is_expected_however_it_ended() -> None:
+def test_requested_exit_is_expected_in_any_case() -> None:
     exit_ = describe_exit(-9, asked=True, oom_killed=True)
     assert exit_.expected
     assert exit_.reason == "stopped by the server (killed by signal 9 (SIGKILL))"
 
 
-def test_an_exit_while_loading_is_a_failed_load() -> None:
+def test_exit_while_loading_is_a_failed_load() -> None:
     assert describe_exit(-11, loading=True).code == "LOAD_FAILED"
     assert describe_exit(-9, loading=True, oom_killed=True).code == "OOM"
 
 
-def test_what_the_worker_said_before_counts_most() -> None:
+def test_error_from_the_worker_takes_precedence() -> None:
     exit_ = describe_exit(1, loading=True, failure=OutOfMemoryError("No room."))
     assert (exit_.code, exit_.reason) == ("OOM", "No room.")
 
 
-def test_an_exit_becomes_the_error_of_those_who_met_it() -> None:
+def test_exit_status_becomes_the_error_of_requests() -> None:
     error = exit_error(describe_exit(-9, oom_killed=True), "whisper/base")
     assert isinstance(error, OutOfMemoryError)
     assert "whisper/base" in error.message
 
 
-def test_kills_are_counted_where_linux_tells(
+def test_oom_kills_are_read_from_linux_counters(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     group, machine = tmp_path / "memory.events", tmp_path / "vmstat"

@@ -23,7 +23,7 @@ def ignore(phase: str, percent: int) -> None:
     pass
 
 
-async def test_a_load_takes_the_scripted_time(
+async def test_load_takes_the_scripted_time(
     clock: FakeClock, spec: ModelSpec, placement: Placement
 ) -> None:
     launcher = FakeLauncher(clock, lambda *_: FakeBehavior(load_seconds=2.0, info={"rate": 1}))
@@ -41,7 +41,7 @@ async def test_a_load_takes_the_scripted_time(
     assert launcher.loads(spec.id) == 1
 
 
-async def test_a_load_error_is_raised_and_ends_the_process(
+async def test_load_error_is_raised_and_ends_the_process(
     clock: FakeClock, spec: ModelSpec, placement: Placement
 ) -> None:
     behaviour = FakeBehavior(load_error=OutOfMemoryError("No room."))
@@ -55,7 +55,7 @@ async def test_a_load_error_is_raised_and_ends_the_process(
     assert launcher.running == []
 
 
-async def test_a_death_while_loading_is_a_failed_load(
+async def test_crash_while_loading_is_a_failed_load(
     clock: FakeClock, spec: ModelSpec, placement: Placement
 ) -> None:
     worker = await FakeLauncher(clock, lambda *_: FakeBehavior(load_seconds=9.0)).launch(
@@ -71,7 +71,7 @@ async def test_a_death_while_loading_is_a_failed_load(
     assert not (await worker.exited).expected
 
 
-async def test_a_script_that_raises_fails_the_launch(
+async def test_script_that_raises_fails_the_launch(
     clock: FakeClock, spec: ModelSpec, placement: Placement
 ) -> None:
     def script(spec: ModelSpec, placement: Placement) -> FakeBehavior:
@@ -83,7 +83,7 @@ async def test_a_script_that_raises_fails_the_launch(
     assert launcher.launched == []
 
 
-async def test_a_run_gives_the_chunks_and_the_result_of_the_script(
+async def test_run_returns_the_scripted_chunks_and_result(
     clock: FakeClock, spec: ModelSpec, placement: Placement
 ) -> None:
     behaviour = FakeBehavior(
@@ -101,7 +101,7 @@ async def test_a_run_gives_the_chunks_and_the_result_of_the_script(
     assert not worker.runs[0].cancelled
 
 
-async def test_streaming_input_is_heard_piece_by_piece(
+async def test_streaming_input_is_answered_chunk_by_chunk(
     clock: FakeClock, spec: ModelSpec, placement: Placement
 ) -> None:
     behaviour = FakeBehavior(
@@ -120,7 +120,7 @@ async def test_streaming_input_is_heard_piece_by_piece(
         assert await run.result() == {"size": 4}
 
 
-async def test_a_death_fails_the_run_at_once_and_the_next_one_too(
+async def test_crash_fails_the_run_and_later_runs(
     clock: FakeClock, spec: ModelSpec, placement: Placement
 ) -> None:
     worker = await FakeLauncher(clock, lambda *_: FakeBehavior(run_seconds=5.0)).launch(
@@ -139,7 +139,7 @@ async def test_a_death_fails_the_run_at_once_and_the_next_one_too(
             pytest.fail("A dead worker took a run.")
 
 
-async def test_a_run_that_is_left_early_is_cancelled(
+async def test_run_that_is_closed_early_is_cancelled(
     clock: FakeClock, spec: ModelSpec, placement: Placement
 ) -> None:
     worker = await FakeLauncher(clock, lambda *_: FakeBehavior(run_seconds=5.0)).launch(
@@ -159,7 +159,7 @@ async def test_a_run_that_is_left_early_is_cancelled(
         (FakeBehavior(frozen=True), -9),
     ],
 )
-async def test_stop_asks_then_terminates_then_kills(
+async def test_stop_unloads_then_terminates_then_kills(
     clock: FakeClock,
     spec: ModelSpec,
     placement: Placement,
@@ -174,7 +174,7 @@ async def test_stop_asks_then_terminates_then_kills(
     assert exit_.returncode == returncode
 
 
-async def test_cancelling_a_waiter_does_not_cancel_the_exit(
+async def test_cancelled_waiter_does_not_cancel_the_exit(
     clock: FakeClock, spec: ModelSpec, placement: Placement
 ) -> None:
     worker = await FakeLauncher(clock).launch(spec, placement)
@@ -183,7 +183,7 @@ async def test_cancelling_a_waiter_does_not_cancel_the_exit(
     assert (await worker.exited).returncode == -9
 
 
-async def test_a_reply_that_raises_fails_its_run(
+async def test_reply_that_raises_fails_its_run(
     clock: FakeClock, spec: ModelSpec, placement: Placement
 ) -> None:
     behaviour = FakeBehavior(reply=lambda *_: FakeAnswer(error=BusyError("Full.")))

@@ -33,7 +33,7 @@ def log(error: Exception, caplog: pytest.LogCaptureFixture, level: int) -> list[
         (RuntimeError("CUDA failed with error unspecified launch failure"), logging.WARNING),
     ],
 )
-def test_a_failure_that_says_what_it_is_is_one_line(
+def test_expected_failure_is_logged_in_one_line(
     error: Exception, level: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     (record,) = log(error, caplog, logging.INFO)
@@ -43,13 +43,13 @@ def test_a_failure_that_says_what_it_is_is_one_line(
     assert record.exc_info is None
 
 
-def test_the_line_names_the_cause_and_the_next_step(caplog: pytest.LogCaptureFixture) -> None:
+def test_log_line_has_the_cause_and_the_hint(caplog: pytest.LogCaptureFixture) -> None:
     (record,) = log(LoadFailedError("It is missing.", hint="Get it."), caplog, logging.INFO)
     assert record.getMessage() == "Run 3 failed: It is missing. Get it."
 
 
 @pytest.mark.parametrize("error", [RuntimeError("what?"), KeyError("gone")])
-def test_an_unexpected_failure_shows_where_it_happened(
+def test_unexpected_failure_is_logged_with_its_traceback(
     error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     (record,) = log(error, caplog, logging.INFO)
@@ -58,7 +58,9 @@ def test_an_unexpected_failure_shows_where_it_happened(
     assert record.exc_info[1] is error
 
 
-def test_at_debug_an_expected_failure_shows_it_too(caplog: pytest.LogCaptureFixture) -> None:
+def test_expected_failure_is_logged_with_its_traceback_at_debug(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     cause: ConductorError = BadRequestError("No.")
     line, where = log(cause, caplog, logging.DEBUG)
     assert line.exc_info is None

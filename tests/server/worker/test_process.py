@@ -31,8 +31,8 @@ from wyoming_servers.core.errors import (
     OutOfMemoryError,
     ShuttingDownError,
 )
-from wyoming_servers.protocol.flow_control import OUTPUT_WINDOW
 from wyoming_servers.protocol.messages import InferenceChunk
+from wyoming_servers.protocol.session import OUTPUT_WINDOW
 from wyoming_servers.worker.client import RemoteRun
 from wyoming_servers.worker.process import ProcessLauncher, ProcessWorker
 

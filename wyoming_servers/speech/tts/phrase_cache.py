@@ -1,53 +1,75 @@
-"""Phrases that were spoken before: a repeated one costs no inference.
+"""Cache of synthesized phrases: a repeated phrase needs no inference.
 
-The newest lie in memory, more of them on the disk as files of their own. The name of a phrase is
-the hash of all that decides its sound.
+Recent phrases are kept in memory, more of them on the disk. The key of a phrase is a hash of
+everything that affects its sound. The file `<key>.phrase` contains the SHA-256 of the rest, a line
+of JSON (voice, rate, text), and 16-bit mono PCM.
 """
 
 import asyncio
 import hashlib
 import json
+import os
 import time
 from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from wyoming_servers.speech.tts import phrase_files
-from wyoming_servers.speech.tts.phrase_files import (
-    PHRASE_SUFFIX,
-    Phrase,
-    PhraseFile,
-)
+from wyoming_servers.core.files import PRIVATE_MODE, atomic_write
 
-__all__ = ["Phrase", "PhraseCache", "PhraseEntry", "PhraseStats", "phrase_key"]
+_SUFFIX: Final = ".phrase"
 
-_BACKLOG: Final = 64
-"""Phrases that may wait to be written; more are kept in memory alone."""
+_DIGEST_BYTES: Final = hashlib.sha256().digest_size
+
+_HEADER_BYTES: Final = 16 * 1024
+"""The header line is read up to this length when files are listed."""
+
+_MAX_UNWRITTEN: Final = 64
+"""Phrases that may wait to be written; further ones are kept in memory only."""
 
 _LOW_WATER: Final = 0.9
-"""Share of the quota that is left after the oldest were removed."""
+"""Share of the disk quota that is left in use after old phrases were deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """Audio of a phrase."""
+
+    voice: str
+    rate: int
+    """Samples per second."""
+    pcm: bytes
+    """16-bit mono."""
+    text: str = ""
+    """As the engine received it; empty if it was not stored."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of audio."""
+        return len(self.pcm)
 
 
 @dataclass(frozen=True, slots=True)
 class PhraseEntry:
-    """What is kept of one phrase."""
+    """Description of a cached phrase."""
 
     key: str
     voice: str
     text: str
-    """As the engine was given it; empty for one that an older version kept."""
+    """As the engine received it; empty for a phrase that an older version stored."""
     disk_bytes: int
     memory_bytes: int
     last_used: float
     """Seconds since 1970."""
     hits: int
-    """How often it was repeated since the start."""
+    """Number of uses since the start."""
 
 
 @dataclass(frozen=True, slots=True)
 class PhraseStats:
-    """How useful the cache is."""
+    """Hits and sizes of the cache."""
 
     hits: int
     misses: int
@@ -58,9 +80,9 @@ class PhraseStats:
 
     @property
     def hit_rate(self) -> float | None:
-        """Share of the phrases asked for that were there; None while none was."""
-        asked = self.hits + self.misses
-        return self.hits / asked if asked else None
+        """Share of the requested phrases that were cached; None before the first request."""
+        requested = self.hits + self.misses
+        return self.hits / requested if requested else None
 
 
 @dataclass(slots=True)
@@ -69,16 +91,29 @@ class _Usage:
     hits: int = 0
 
 
-def phrase_key(**decides: Any) -> str:
-    """Return the name of a phrase: the hash of everything that decides its sound."""
-    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+@dataclass(frozen=True, slots=True)
+class _PhraseFile:
+    """A phrase on the disk."""
+
+    key: str
+    size: int
+    """Bytes."""
+    last_used: float
+    """Seconds since 1970."""
+    voice: str = ""
+    text: str = ""
+
+
+def phrase_key(**parts: Any) -> str:
+    """Return the key of a phrase: the hash of everything that affects its sound."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 class PhraseCache:
-    """Both caches; `run` writes to the disk and must be running for it to fill.
+    """Phrases in memory and on the disk; `run` writes to the disk and must be running for that.
 
-    `memory` and `disk` are quotas in bytes; 0 turns one off. Forgetting a phrase is safe at any
-    time: who plays it has its bytes.
+    `memory` and `disk` are quotas in bytes; 0 disables the part. Phrases can be deleted at any
+    time, because a stream that plays one has its bytes.
     """
 
     def __init__(self, folder: Path, *, memory: int, disk: int) -> None:
@@ -86,80 +121,81 @@ class PhraseCache:
         self._memory_quota = memory
         self._disk_quota = disk
         self._memory: OrderedDict[str, Phrase] = OrderedDict()
+        """Least recently used first."""
         self._memory_bytes = 0
-        self._disk: OrderedDict[str, PhraseFile] = OrderedDict()
+        self._disk: OrderedDict[str, _PhraseFile] = OrderedDict()
         """Least recently used first."""
         self._disk_bytes = 0
-        self._uses: dict[str, _Usage] = {}
+        self._usage: dict[str, _Usage] = {}
         """Of every phrase that is in memory or on the disk."""
-        self._waiting: asyncio.Queue[str] = asyncio.Queue(_BACKLOG)
+        self._write_queue: asyncio.Queue[str] = asyncio.Queue(_MAX_UNWRITTEN)
         self._unwritten: dict[str, Phrase] = {}
-        """What waits; a phrase that is forgotten leaves it, and is then not written."""
+        """Phrases in the write queue; one that is deleted meanwhile is removed here."""
         self._hits = 0
         self._misses = 0
 
     async def get(self, key: str) -> Phrase | None:
-        """Return a phrase, from memory at once, else from the disk; None if it is not there.
+        """Return a phrase, from memory without delay, else from the disk; None if not cached.
 
-        A file that is damaged is removed and counts as not there.
+        A damaged file is deleted and counts as not cached.
         """
         phrase = self._memory.get(key)
         if phrase is not None:
             self._memory.move_to_end(key)
         elif key in self._disk:
-            phrase = await asyncio.to_thread(phrase_files.read, self._path(key))
+            phrase = await asyncio.to_thread(_read, self._path(key))
             if phrase is None:
-                self._forget(key)
+                self._drop_disk(key)
             elif key in self._disk:
                 self._disk.move_to_end(key)
-                self._remember(key, phrase)
+                self._add_memory(key, phrase)
         if phrase is None:
             self._misses += 1
             return None
         self._hits += 1
-        if (use := self._uses.get(key)) is not None:
-            use.hits += 1
-            use.last = time.time()
+        if (usage := self._usage.get(key)) is not None:
+            usage.hits += 1
+            usage.last = time.time()
         return phrase
 
     def put(self, key: str, phrase: Phrase) -> None:
-        """Keep a phrase."""
-        self._remember(key, phrase)
+        """Cache a phrase."""
+        self._add_memory(key, phrase)
         known = key in self._disk or key in self._unwritten
-        if phrase.size <= self._disk_quota and not known and not self._waiting.full():
+        if phrase.size <= self._disk_quota and not known and not self._write_queue.full():
             self._unwritten[key] = phrase
-            self._waiting.put_nowait(key)
+            self._write_queue.put_nowait(key)
 
     async def run(self) -> None:
-        """Learn what is on the disk, then write what comes, until cancelled."""
+        """Scan the folder, then write new phrases, until cancelled."""
         if not self._disk_quota:
             return
-        for file in await asyncio.to_thread(phrase_files.scan, self._folder):
-            if file.id not in self._disk:
-                self._note(file)
+        for file in await asyncio.to_thread(_scan, self._folder):
+            if file.key not in self._disk:
+                self._add_disk(file)
         await self._shrink()
         while True:
-            key = await self._waiting.get()
+            key = await self._write_queue.get()
             phrase = self._unwritten.get(key)
             if phrase is None:
                 continue
-            size = await asyncio.to_thread(phrase_files.write, self._path(key), phrase)
-            if self._unwritten.get(key) is not phrase:  # forgotten while it was written
-                await asyncio.to_thread(phrase_files.unlink, [self._path(key)])
+            size = await asyncio.to_thread(_write, self._path(key), phrase)
+            if self._unwritten.get(key) is not phrase:  # deleted while it was written
+                await asyncio.to_thread(_unlink, [self._path(key)])
                 continue
             del self._unwritten[key]
             if size:
-                self._note(PhraseFile(key, size, time.time(), phrase.voice, phrase.text))
+                self._add_disk(_PhraseFile(key, size, time.time(), phrase.voice, phrase.text))
                 await self._shrink()
 
     def entries(self) -> list[PhraseEntry]:
-        """Return all that is kept, the most recently used first."""
-        found = [self._entry(key) for key in self._uses]
+        """Return all cached phrases, the most recently used first."""
+        found = [self._entry(key) for key in self._usage]
         return sorted(found, key=lambda entry: entry.last_used, reverse=True)
 
     def find(self, key: str) -> PhraseEntry | None:
-        """Return what is kept of one phrase."""
-        return self._entry(key) if key in self._uses else None
+        """Return the description of a phrase; None if it is not cached."""
+        return self._entry(key) if key in self._usage else None
 
     def stats(self) -> PhraseStats:
         """Return hits, misses and sizes."""
@@ -173,42 +209,42 @@ class PhraseCache:
         )
 
     async def clear(self, key: str | None = None) -> int:
-        """Forget one phrase, or all of them; return the bytes that frees on the disk."""
-        keys = list({**self._uses, **self._unwritten}) if key is None else [key]
+        """Delete one phrase, or all; return the bytes that were freed on the disk."""
+        keys = list({**self._usage, **self._unwritten}) if key is None else [key]
         for name in keys:
             self._unwritten.pop(name, None)
             self._drop_memory(name)
-        return await self._remove([name for name in keys if name in self._disk])
+        return await self._delete([name for name in keys if name in self._disk])
 
     def _path(self, key: str) -> Path:
-        return self._folder / f"{key}{PHRASE_SUFFIX}"
+        return self._folder / f"{key}{_SUFFIX}"
 
     def _entry(self, key: str) -> PhraseEntry:
         file, phrase = self._disk.get(key), self._memory.get(key)
-        about = phrase or file
-        use = self._uses[key]
+        source = phrase or file
+        usage = self._usage[key]
         return PhraseEntry(
             key=key,
-            voice=about.voice if about else "",
-            text=about.text if about else "",
+            voice=source.voice if source else "",
+            text=source.text if source else "",
             disk_bytes=file.size if file else 0,
             memory_bytes=phrase.size if phrase else 0,
-            last_used=use.last,
-            hits=use.hits,
+            last_used=usage.last,
+            hits=usage.hits,
         )
 
-    def _note(self, file: PhraseFile) -> None:
-        """A file lies on the disk."""
-        self._disk[file.id] = file
+    def _add_disk(self, file: _PhraseFile) -> None:
+        """Count a file that is on the disk."""
+        self._disk[file.key] = file
         self._disk_bytes += file.size
-        self._uses.setdefault(file.id, _Usage(file.last_used))
+        self._usage.setdefault(file.key, _Usage(file.last_used))
 
-    def _remember(self, key: str, phrase: Phrase) -> None:
+    def _add_memory(self, key: str, phrase: Phrase) -> None:
         if phrase.size > self._memory_quota:
             return
-        uses = self._uses.setdefault(key, _Usage(time.time()))
+        usage = self._usage.setdefault(key, _Usage(time.time()))
         self._drop_memory(key)
-        self._uses[key] = uses
+        self._usage[key] = usage
         self._memory[key] = phrase
         self._memory_bytes += phrase.size
         while self._memory_bytes > self._memory_quota:
@@ -218,23 +254,23 @@ class PhraseCache:
         phrase = self._memory.pop(key, None)
         if phrase is not None:
             self._memory_bytes -= phrase.size
-        self._drop_use(key)
+        self._drop_usage(key)
 
-    def _forget(self, key: str) -> int:
-        """Drop a file from the books; return the bytes it took."""
+    def _drop_disk(self, key: str) -> int:
+        """Stop counting a file; return its bytes."""
         file = self._disk.pop(key, None)
-        self._drop_use(key)
+        self._drop_usage(key)
         if file is None:
             return 0
         self._disk_bytes -= file.size
         return file.size
 
-    def _drop_use(self, key: str) -> None:
+    def _drop_usage(self, key: str) -> None:
         if key not in self._memory and key not in self._disk:
-            self._uses.pop(key, None)
+            self._usage.pop(key, None)
 
     async def _shrink(self) -> None:
-        """Remove the least recently used until there is room again."""
+        """Delete the least recently used files if the quota is exceeded."""
         if self._disk_bytes <= self._disk_quota:
             return
         left = self._disk_bytes
@@ -242,11 +278,72 @@ class PhraseCache:
         for file in self._disk.values():
             if left <= _LOW_WATER * self._disk_quota:
                 break
-            keys.append(file.id)
+            keys.append(file.key)
             left -= file.size
-        await self._remove(keys)
+        await self._delete(keys)
 
-    async def _remove(self, keys: list[str]) -> int:
-        freed = sum(self._forget(key) for key in keys)
-        await asyncio.to_thread(phrase_files.unlink, [self._path(key) for key in keys])
+    async def _delete(self, keys: list[str]) -> int:
+        freed = sum(self._drop_disk(key) for key in keys)
+        await asyncio.to_thread(_unlink, [self._path(key) for key in keys])
         return freed
+
+
+# The functions below block on the disk: call them in a thread.
+
+
+def _write(path: Path, phrase: Phrase) -> int:
+    """Write a phrase; return the size of its file, 0 if the disk refuses it."""
+    header = {"voice": phrase.voice, "rate": phrase.rate, "text": phrase.text}
+    content = json.dumps(header, ensure_ascii=False).encode("utf-8", "replace") + b"\n" + phrase.pcm
+    try:
+        digest = hashlib.sha256(content).digest()
+        # Only the server's user may read what is spoken in a home.
+        atomic_write(path, digest + content, mode=PRIVATE_MODE, durable=False)
+    except OSError:
+        return 0  # Speech must not fail because the cache cannot grow.
+    return _DIGEST_BYTES + len(content)
+
+
+def _read(path: Path) -> Phrase | None:
+    """Return a phrase and update its time of use; if it is damaged, delete it and return None."""
+    try:
+        raw = path.read_bytes()
+        content = raw[_DIGEST_BYTES:]
+        if hashlib.sha256(content).digest() == raw[:_DIGEST_BYTES]:
+            os.utime(path)
+            line, _, pcm = content.partition(b"\n")
+            header: Mapping[str, Any] = json.loads(line)
+            text = str(header.get("text", ""))
+            return Phrase(str(header["voice"]), int(header["rate"]), pcm, text)
+        path.unlink()
+    except OSError:
+        pass  # Deleted meanwhile, or the disk has failed: the phrase is synthesized again.
+    return None
+
+
+def _scan(folder: Path) -> list[_PhraseFile]:
+    """Return the files of the folder, the least recently used first."""
+    found = []
+    for path in folder.glob(f"*{_SUFFIX}"):
+        with suppress(OSError):  # It was deleted meanwhile.
+            status = path.stat()
+            voice, text = _read_header(path)
+            found.append(_PhraseFile(path.stem, status.st_size, status.st_mtime, voice, text))
+    return sorted(found, key=lambda file: file.last_used)
+
+
+def _read_header(path: Path) -> tuple[str, str]:
+    """Return voice and text of a file; empty if it is damaged, which `_read` detects."""
+    with path.open("rb") as file:
+        line = file.read(_HEADER_BYTES)[_DIGEST_BYTES:].partition(b"\n")[0]
+    try:
+        header: Mapping[str, Any] = json.loads(line)
+        return str(header["voice"]), str(header.get("text", ""))
+    except (ValueError, KeyError, TypeError):
+        return "", ""
+
+
+def _unlink(paths: Iterable[Path]) -> None:
+    """Delete files that may be gone already."""
+    for path in paths:
+        path.unlink(missing_ok=True)

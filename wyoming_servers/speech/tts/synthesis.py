@@ -9,7 +9,8 @@ from enum import Enum
 from types import TracebackType
 from typing import Any, Final, Self
 
-from wyoming_servers.audio.fade import silence
+from wyoming_servers.audio.fade import FADE, fade, silence
+from wyoming_servers.audio.pcm import Chunker
 from wyoming_servers.config.schema import Config
 from wyoming_servers.core.aio import ClockTimeout, cancel_and_wait
 from wyoming_servers.core.clock import Clock
@@ -18,7 +19,6 @@ from wyoming_servers.core.errors import ConductorError, InternalError
 from wyoming_servers.scheduling.interface import CoordinatorProtocol, Lease
 from wyoming_servers.scheduling.lease import sample_rate, streams_audio
 from wyoming_servers.speech.retry import Retry
-from wyoming_servers.speech.tts.concatenate import AudioJoiner
 from wyoming_servers.speech.tts.phrase_cache import Phrase, PhraseCache, phrase_key
 from wyoming_servers.speech.tts.text_frontend import TextChunk, TextFrontend
 from wyoming_servers.speech.tts.voices import Voice
@@ -37,6 +37,9 @@ SILENCE_FORMAT: Final = AudioFormat(rate=22_050)
 
 SILENCE_SECONDS: Final = 0.1
 """Home Assistant treats an answer without any audio as a failure."""
+
+EDGE_SECONDS: Final = 2 * FADE
+"""Audio at either end of a sentence that a fade works on."""
 
 _STREAM_IDS: Final = itertools.count(1)
 
@@ -244,7 +247,7 @@ class SynthesisStream:
         if self._joiner is not None:
             self._joiner.add_pause(chunk.pause)
 
-    def _prepare(self, rate: int) -> AudioJoiner:
+    def _prepare(self, rate: int) -> "AudioJoiner":
         """Return the joiner of all chunks; the first one sets the format."""
         self._set_format(AudioFormat(rate))
         if self._joiner is None:
@@ -291,7 +294,7 @@ class SynthesisStream:
                     self._coordinator.lease(model, client=self._options.client)
                 )
 
-    async def _synthesize(self, chunk: TextChunk, lease: Lease, joiner: AudioJoiner) -> bool:
+    async def _synthesize(self, chunk: TextChunk, lease: Lease, joiner: "AudioJoiner") -> bool:
         """Synthesize one chunk, and emit its audio as the worker yields it.
 
         Returns False if the worker failed and the chunk is to be retried with another.
@@ -327,7 +330,7 @@ class SynthesisStream:
         }
 
     async def _run(
-        self, request: dict[str, Any], lease: Lease, joiner: AudioJoiner, pcm: list[bytes]
+        self, request: dict[str, Any], lease: Lease, joiner: "AudioJoiner", pcm: list[bytes]
     ) -> None:
         """Run the request on the worker, and collect its audio in `pcm`."""
         what = "for the next chunk of speech"
@@ -350,3 +353,53 @@ class SynthesisStream:
     def _set_format(self, audio: AudioFormat) -> None:
         if not self._format.done():
             self._format.set_result(audio)
+
+
+class AudioJoiner:
+    """Concatenates the 16-bit mono audio of sentences without clicks, in chunks of `samples`.
+
+    Call `begin`, `feed` … and `finish` for each sentence; all return chunks that are ready. Only
+    the last 10 ms of a sentence are held back until its end is known, because they may be faded.
+    """
+
+    def __init__(self, rate: int, samples: int) -> None:
+        self._rate = rate
+        self._chunker = Chunker(2 * samples)
+        self._edge = 2 * int(EDGE_SECONDS * rate)
+        self._held = b""
+        self._fade_in = True
+        """Whether the start of the sentence has still to be faded in."""
+        self._pause = 0.0
+        """Seconds of silence before the next sentence."""
+
+    def begin(self) -> list[bytes]:
+        """Start a sentence."""
+        self._fade_in = True
+        pause, self._pause = self._pause, 0.0
+        return self._chunker.feed(silence(pause, self._rate)) if pause else []
+
+    def feed(self, pcm: bytes) -> list[bytes]:
+        """Add audio of the sentence, whole samples."""
+        audio = self._held + pcm
+        if len(audio) < 2 * self._edge:
+            self._held = audio
+            return []
+        if self._fade_in:
+            self._fade_in = False
+            audio = fade(audio[: self._edge], self._rate, end=False) + audio[self._edge :]
+        self._held = audio[-self._edge :]
+        return self._chunker.feed(audio[: -self._edge])
+
+    def add_pause(self, seconds: float) -> None:
+        """Insert silence before the next sentence, in addition to the pause of `finish`."""
+        self._pause += seconds
+
+    def finish(self, pause: float) -> list[bytes]:
+        """End the sentence; `pause` seconds of silence follow before the next."""
+        tail = fade(self._held, self._rate, begin=self._fade_in) if self._held else b""
+        self._held = b""
+        self._pause = pause
+        chunks = self._chunker.feed(tail)
+        # Nothing waits for the next sentence: its text may not be written yet.
+        rest = self._chunker.flush()
+        return [*chunks, rest] if rest else chunks

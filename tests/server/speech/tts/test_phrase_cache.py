@@ -40,16 +40,16 @@ async def running(
 
 async def on_disk(cache: PhraseCache, count: int) -> None:
     async with asyncio.timeout(5):
-        while cache.stats().disk_phrases != count or not cache._waiting.empty():  # noqa: ASYNC110
+        while cache.stats().disk_phrases != count or not cache._write_queue.empty():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
 
-def test_the_key_tells_everything_apart_and_nothing_else() -> None:
+def test_key_depends_on_all_parts_and_not_on_their_order() -> None:
     assert phrase_key(a=1, b="x") == phrase_key(b="x", a=1)
     assert phrase_key(a=1, b="x") != phrase_key(a=1, b="y")
 
 
-async def test_the_least_recently_used_leaves_memory_first(tmp_path: Path) -> None:
+async def test_least_recently_used_phrase_leaves_memory_first(tmp_path: Path) -> None:
     cache = PhraseCache(tmp_path, memory=250, disk=0)
     cache.put("a", phrase(100))
     cache.put("b", phrase(100))
@@ -61,13 +61,13 @@ async def test_the_least_recently_used_leaves_memory_first(tmp_path: Path) -> No
     assert (cache.stats().hits, cache.stats().misses) == (2, 1)
 
 
-async def test_what_is_larger_than_the_quota_is_not_kept(tmp_path: Path) -> None:
+async def test_phrase_larger_than_the_quota_is_not_cached(tmp_path: Path) -> None:
     cache = PhraseCache(tmp_path, memory=50, disk=0)
     cache.put("a", phrase(100))
     assert await cache.get("a") is None
 
 
-async def test_phrases_outlive_a_restart(tmp_path: Path) -> None:
+async def test_phrases_survive_a_restart(tmp_path: Path) -> None:
     async with running(tmp_path) as cache:
         cache.put("a", phrase(100, 7))
         await on_disk(cache, 1)
@@ -78,12 +78,12 @@ async def test_phrases_outlive_a_restart(tmp_path: Path) -> None:
     assert file.stat().st_mode & 0o077 == 0
 
 
-async def test_the_disk_keeps_to_its_quota(tmp_path: Path) -> None:
+async def test_disk_quota_is_respected(tmp_path: Path) -> None:
     async with running(tmp_path, memory=0, disk=1_000) as cache:
         for number in range(8):
             cache.put(f"k{number}", phrase(200))
         async with asyncio.timeout(5):
-            while not cache._waiting.empty() or len(_in(tmp_path)) > 4:  # noqa: ASYNC110
+            while not cache._write_queue.empty() or len(_in(tmp_path)) > 4:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         await asyncio.sleep(0.05)
         assert cache.stats().disk_bytes <= 1_000
@@ -92,7 +92,7 @@ async def test_the_disk_keeps_to_its_quota(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [b"", b"x" * 300])
-async def test_a_damaged_file_is_removed_and_made_anew(tmp_path: Path, damage: bytes) -> None:
+async def test_damaged_file_is_deleted_and_replaced(tmp_path: Path, damage: bytes) -> None:
     async with running(tmp_path, memory=0) as cache:
         cache.put("a", phrase(100))
         await on_disk(cache, 1)
@@ -105,7 +105,7 @@ async def test_a_damaged_file_is_removed_and_made_anew(tmp_path: Path, damage: b
         assert await cache.get("a") == phrase(100)
 
 
-async def test_clearing_frees_one_or_all(tmp_path: Path) -> None:
+async def test_clear_deletes_one_phrase_or_all(tmp_path: Path) -> None:
     async with running(tmp_path) as cache:
         for key in "abc":
             cache.put(key, phrase(100))
@@ -117,7 +117,7 @@ async def test_clearing_frees_one_or_all(tmp_path: Path) -> None:
         assert _in(tmp_path) == []
 
 
-async def test_a_disk_that_refuses_does_not_stop_the_cache(tmp_path: Path) -> None:
+async def test_cache_continues_when_the_disk_refuses(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
     async with running(blocked) as cache:
@@ -127,7 +127,7 @@ async def test_a_disk_that_refuses_does_not_stop_the_cache(tmp_path: Path) -> No
         assert cache.stats().disk_phrases == 0
 
 
-async def test_the_list_tells_what_is_kept_and_how_often_it_was_said(tmp_path: Path) -> None:
+async def test_entries_have_sizes_and_hits(tmp_path: Path) -> None:
     async with running(tmp_path) as cache:
         cache.put("a", Phrase("joe", 22_050, bytes(100), "Ja, schön."))
         cache.put("b", Phrase("eva", 22_050, bytes(200), "No."))
@@ -143,7 +143,7 @@ async def test_the_list_tells_what_is_kept_and_how_often_it_was_said(tmp_path: P
         assert cache.stats().hit_rate is None
 
 
-async def test_a_file_of_an_older_version_is_listed_without_its_text(tmp_path: Path) -> None:
+async def test_file_of_an_older_version_is_listed_without_text(tmp_path: Path) -> None:
     content = b'{"voice": "joe", "rate": 22050}\n' + bytes(100)
     (tmp_path / "a.phrase").write_bytes(hashlib.sha256(content).digest() + content)
     (tmp_path / "b.phrase").write_bytes(b"damaged")
@@ -155,7 +155,7 @@ async def test_a_file_of_an_older_version_is_listed_without_its_text(tmp_path: P
         assert [entry.key for entry in cache.entries()] == ["a"]
 
 
-async def test_what_left_memory_and_disk_is_not_listed(tmp_path: Path) -> None:
+async def test_phrase_that_left_memory_and_disk_is_not_listed(tmp_path: Path) -> None:
     cache = PhraseCache(tmp_path, memory=250, disk=0)
     for key in "abc":
         cache.put(key, phrase(100))
@@ -166,7 +166,7 @@ async def test_what_left_memory_and_disk_is_not_listed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("whole", [True, False])
-async def test_a_phrase_that_is_forgotten_before_it_is_written_is_never_written(
+async def test_phrase_deleted_before_it_is_written_is_never_written(
     tmp_path: Path, whole: bool
 ) -> None:
     cache = PhraseCache(tmp_path, memory=0, disk=10_000)
@@ -180,7 +180,7 @@ async def test_a_phrase_that_is_forgotten_before_it_is_written_is_never_written(
     assert [path.name for path in _in(tmp_path)] == ["b.phrase"]
 
 
-async def test_a_phrase_that_is_forgotten_while_it_is_played_is_played(tmp_path: Path) -> None:
+async def test_phrase_deleted_while_it_plays_is_played_to_its_end(tmp_path: Path) -> None:
     async with running(tmp_path, memory=0) as cache:
         cache.put("a", phrase(5_000, 7))
         await on_disk(cache, 1)

@@ -43,7 +43,7 @@ EARS = entry("whisper/base", kind="asr")
 
 
 @pytest.mark.parametrize("entries", [(EARS, CPU, GPU, OTHER), (OTHER, GPU, CPU, EARS)])
-def test_what_can_be_played_comes_first_and_nothing_twice(entries) -> None:
+def test_installed_voices_come_first_and_none_twice(entries) -> None:
     book = VoiceRegistry({CPU.id: spec(CPU, "af_heart", "am_adam")}, "am_adam", ("af_heart@slow",))
     found = {voice.name: voice for voice in list_voices(entries, book)}
     assert list(found)[:3] == ["am_adam", "af_heart", "af_heart@slow"]
@@ -54,7 +54,7 @@ def test_what_can_be_played_comes_first_and_nothing_twice(entries) -> None:
     assert found["en_US-joe"].needs == ("piper/joe",)
 
 
-def test_what_a_voice_of_an_installed_model_lacks_is_named() -> None:
+def test_missing_requirements_of_a_voice_are_listed() -> None:
     book = VoiceRegistry({CPU.id: spec(CPU, "af_heart", "am_adam")}, "am_adam")
     (chinese,) = (voice for voice in list_voices([CPU], book) if voice.name == "zm_yunxi")
     assert (chinese.needs, chinese.languages) == (("no-such-reader",), ("zh-CN",))
@@ -64,7 +64,7 @@ def test_what_a_voice_of_an_installed_model_lacks_is_named() -> None:
     assert chinese.needs == ("kokoro/onnx", "no-such-reader")
 
 
-def test_an_installed_model_without_its_engine_needs_the_engine_alone(
+def test_installed_model_without_its_engine_needs_only_the_engine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     engine = EngineInfo("fake", requirements=("no-such-engine",))
@@ -74,7 +74,7 @@ def test_an_installed_model_without_its_engine_needs_the_engine_alone(
     assert voice.needs == ("no-such-engine",)
 
 
-def test_a_mix_has_the_quality_of_its_first_voice() -> None:
+def test_mix_has_the_quality_of_its_first_voice() -> None:
     mix = "am_adam*0.3+af_heart*0.7"
     book = VoiceRegistry({CPU.id: spec(CPU, "af_heart", "am_adam")}, mix)
     assert list_voices([CPU], book)[0].name == mix

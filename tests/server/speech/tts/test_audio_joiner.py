@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wyoming_servers.audio.fade import FADE
-from wyoming_servers.speech.tts.concatenate import AudioJoiner
+from wyoming_servers.speech.tts.synthesis import AudioJoiner
 
 RATE = 16_000
 LOUD = np.full(RATE // 10, 20_000, "<i2").tobytes()
@@ -23,20 +23,20 @@ def speak(joiner: AudioJoiner, audio: bytes, step: int, *, pause: bool) -> list[
 
 
 @pytest.mark.parametrize("step", [2, 64, 1_000, 100_000])
-def test_a_sentence_keeps_its_length_and_has_no_jump(step: int) -> None:
+def test_sentence_keeps_its_length_and_has_no_jump(step: int) -> None:
     audio = samples(speak(AudioJoiner(RATE, 512), LOUD, step, pause=True))
     assert len(audio) == len(LOUD) // 2
     assert audio[len(audio) // 2] == 20_000
     assert np.abs(np.diff(audio, prepend=0, append=0)).max() < 1_500
 
 
-def test_chunks_have_one_size_but_for_the_last() -> None:
+def test_chunks_have_one_size_except_the_last() -> None:
     chunks = speak(AudioJoiner(RATE, 512), LOUD, 700, pause=True)
     assert {len(chunk) for chunk in chunks[:-1]} == {1_024}
     assert 0 < len(chunks[-1]) <= 1_024
 
 
-def test_a_pause_comes_between_sentences_alone() -> None:
+def test_pause_is_only_inserted_between_sentences() -> None:
     joiner = AudioJoiner(RATE, 512)
     first = samples(speak(joiner, LOUD, 1_000, pause=True))
     second = samples(speak(joiner, LOUD, 1_000, pause=False))
@@ -46,17 +46,17 @@ def test_a_pause_comes_between_sentences_alone() -> None:
     assert not second[:3_200].any()
 
 
-def test_audio_leaves_before_the_sentence_is_complete() -> None:
+def test_audio_is_returned_before_the_sentence_is_complete() -> None:
     joiner = AudioJoiner(RATE, 512)
     joiner.begin()
     assert joiner.feed(LOUD)
 
 
-def test_a_sentence_without_audio_makes_none() -> None:
+def test_sentence_without_audio_returns_none() -> None:
     assert speak(AudioJoiner(RATE, 512), b"", 1, pause=True) == []
 
 
-def test_a_very_short_sentence_is_kept() -> None:
+def test_very_short_sentence_is_kept() -> None:
     assert len(samples(speak(AudioJoiner(RATE, 512), LOUD[:20], 2, pause=True))) == 10
 
 
@@ -67,7 +67,9 @@ def test_a_very_short_sentence_is_kept() -> None:
         max_size=6,
     )
 )
-def test_no_step_at_a_join_is_above_the_signals_own(parts: list[tuple[int, int, int]]) -> None:
+def test_steps_at_a_join_are_no_larger_than_those_of_the_signal(
+    parts: list[tuple[int, int, int]],
+) -> None:
     """Sentences of any length that begin and end anywhere; a fade may be as steep as it must."""
     joiner, chunks, own, peak = AudioJoiner(RATE, 2_048), [], 0, 0
     for length, level, swing in parts:
