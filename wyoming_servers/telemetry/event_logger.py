@@ -1,7 +1,7 @@
-"""Turns events into log lines: one readable line each, at the level a person would choose.
+"""Turns events into log lines, one readable line each.
 
-What a user must act on is a warning or an error; what a healthy server does now and then is
-info; what happens at every request or many times a minute is debug.
+Warning and error: a user should act. Info: what a healthy server does from time to time. Debug:
+what happens at every request or many times a minute.
 """
 
 import logging
@@ -15,14 +15,14 @@ from wyoming_servers.core.events import Event
 _LOGGER: Final = logging.getLogger("wyoming_servers.events")
 
 _CANCELLED: Final = "CANCELLED"
-"""The client went away: worth knowing, nobody's fault."""
+"""Code of a request whose client disconnected: logged, but not as a failure."""
 
 LogLine = tuple[int, str]
-"""Level and text."""
+"""Level and message."""
 
 
 async def log_events(bus: EventBus) -> None:
-    """Log every event until cancelled; what is still waiting then is logged first."""
+    """Log every event until cancelled, then those that were published before."""
     with bus.subscribe() as subscription:
         try:
             async for item in subscription:
@@ -33,22 +33,22 @@ async def log_events(bus: EventBus) -> None:
 
 
 def log_event(event: Event) -> None:
-    """Write one event; its fields travel along for the JSON log."""
+    """Log one event; the JSON log contains its fields too."""
     level, text = describe_event(event)
     if _LOGGER.isEnabledFor(level):
         _LOGGER.log(level, "%s", text, extra={"event": event.as_dict()})
 
 
 def describe_event(event: Event) -> LogLine:
-    """Return how loud an event is and what it says."""
-    known = _DESCRIPTIONS.get(type(event))
-    if known is None:
+    """Return the level and the message of an event."""
+    describe = _DESCRIPTIONS.get(type(event))
+    if describe is None:
         return logging.DEBUG, f"{event.type} {event.as_dict()}"
-    return known(event)
+    return describe(event)
 
 
 def format_bytes(size: int) -> str:
-    """Return bytes as people compare them: `350 MB`, `3.9 GB`."""
+    """Return a size in decimal units: `350 MB`, `3.9 GB`."""
     if size >= 1_000_000_000:
         return f"{size / 1e9:.1f} GB"
     return f"{size / 1e6:.0f} MB"
@@ -56,17 +56,17 @@ def format_bytes(size: int) -> str:
 
 def _started(event: events.ServerStarted) -> LogLine:
     ports = ", ".join(f"{name} on {port}" for name, port in event.ports.items())
-    return logging.INFO, f"serving {ports or 'nothing'}"
+    return logging.INFO, f"serving {ports}" if ports else "no port is open"
 
 
 def _stopping(_event: events.ServerStopping) -> LogLine:
-    return logging.INFO, "stopping; requests that run may finish"
+    return logging.INFO, "shutting down; running requests may finish"
 
 
 def _accepting(event: events.AcceptingChanged) -> LogLine:
     if event.accepting:
-        return logging.INFO, "requests are taken again"
-    return logging.WARNING, "paused: new requests are refused until the operator resumes"
+        return logging.INFO, "resumed: new requests are accepted"
+    return logging.WARNING, "paused: new requests are refused until the server is resumed"
 
 
 def _state(event: events.ModelStateChanged) -> LogLine:
@@ -75,17 +75,17 @@ def _state(event: events.ModelStateChanged) -> LogLine:
 
 
 def _queued(event: events.ModelQueued) -> LogLine:
-    return logging.DEBUG, f"{event.model} waits to be loaded, place {event.position}"
+    return logging.DEBUG, f"{event.model} is queued for loading at position {event.position}"
 
 
 def _joined(event: events.ModelJoined) -> LogLine:
-    return logging.DEBUG, f"{event.waiting} requests wait for {event.model}"
+    return logging.DEBUG, f"{event.waiting} requests are waiting for {event.model}"
 
 
 def _waiting(event: events.ModelWaiting) -> LogLine:
     return logging.WARNING, (
-        f"{event.model} needs {format_bytes(event.needed_bytes)} on {event.device} and "
-        f"{format_bytes(event.free_bytes)} are free; next try in {event.retry_seconds:.0f} s"
+        f"{event.model} needs {format_bytes(event.needed_bytes)} on {event.device}, but only "
+        f"{format_bytes(event.free_bytes)} are free; retrying in {event.retry_seconds:.0f} s"
     )
 
 
@@ -94,7 +94,7 @@ def _loading(event: events.ModelLoading) -> LogLine:
 
 
 def _progressed(event: events.ModelProgressed) -> LogLine:
-    done = f" {event.percent} %" if event.percent >= 0 else ""
+    done = f" {event.percent}%" if event.percent >= 0 else ""
     return logging.DEBUG, f"{event.model}: {event.phase}{done}"
 
 
@@ -108,31 +108,31 @@ def _loaded(event: events.ModelLoaded) -> LogLine:
 def _unloaded(event: events.ModelUnloaded) -> LogLine:
     level = logging.WARNING if event.reason == "crash" else logging.INFO
     freed = f", {format_bytes(event.freed_bytes)} freed" if event.freed_bytes else ""
-    return level, f"{event.model} is unloaded ({event.reason}){freed}"
+    return level, f"{event.model} was unloaded ({event.reason}){freed}"
 
 
 def _evicted(event: events.ModelEvicted) -> LogLine:
     return logging.INFO, (
-        f"{event.model} makes room for {event.for_model}: {format_bytes(event.memory_bytes)}, "
-        f"idle for {event.idle_seconds:.0f} s"
+        f"{event.model} was evicted to load {event.for_model}: frees "
+        f"{format_bytes(event.memory_bytes)}, idle for {event.idle_seconds:.0f} s"
     )
 
 
 def _installed(event: events.ModelInstalled) -> LogLine:
-    return logging.INFO, f"{event.model} is installed and can be used"
+    return logging.INFO, f"{event.model} was installed"
 
 
 def _removed(event: events.ModelRemoved) -> LogLine:
-    return logging.INFO, f"{event.model} is removed"
+    return logging.INFO, f"{event.model} was removed"
 
 
 def _failed(event: events.ModelFailed) -> LogLine:
     if event.retry_seconds is None:
-        then = "not tried again until it is asked for"
+        then = "retrying at the next request"
     else:
-        then = f"next try in {event.retry_seconds:.0f} s"
+        then = f"retrying in {event.retry_seconds:.0f} s"
     return logging.ERROR, (
-        f"{event.model} failed, try {event.attempt} [{event.code}]: {event.message} ({then})"
+        f"{event.model} failed, attempt {event.attempt} [{event.code}]: {event.message} ({then})"
     )
 
 
@@ -145,58 +145,60 @@ def _fell_back(event: events.ModelFellBack) -> LogLine:
 
 def _pressure(event: events.PressureChanged) -> LogLine:
     level = logging.INFO if event.level == "normal" else logging.WARNING
-    return level, f"memory of {event.device} is {event.level}: {event.used_fraction:.0%} in use"
+    return level, f"memory use of {event.device} is {event.level}: {event.used_fraction:.0%}"
 
 
 def _speech(event: events.SpeechStarted) -> LogLine:
-    return logging.DEBUG, f"{event.client} speaks"
+    return logging.DEBUG, f"{event.client}: speech started"
 
 
-def _grew(event: events.TranscriptGrew) -> LogLine:
-    return logging.DEBUG, f"{event.client}: {len(event.text)} characters are certain"
+def _transcript_grew(event: events.TranscriptGrew) -> LogLine:
+    return logging.DEBUG, f"{event.client}: partial transcript of {len(event.text)} characters"
 
 
 def _speculation(event: events.SpeculationEnded) -> LogLine:
     return logging.DEBUG, (
-        f"{event.client}: transcribing ahead took {event.seconds:.2f} s, {event.outcome}"
+        f"{event.client}: speculative transcription took {event.seconds:.2f} s, {event.outcome}"
     )
 
 
 def _wake(event: events.WakeWordDetected) -> LogLine:
-    late = ", after another satellite" if event.suppressed else ""
-    return logging.INFO, f"{event.client} said {event.word} (score {event.score:.2f}{late})"
+    suppressed = ", suppressed after another satellite" if event.suppressed else ""
+    return logging.INFO, (
+        f"{event.client}: detected {event.word} (score {event.score:.2f}{suppressed})"
+    )
 
 
 def _retried(event: events.RequestRetried) -> LogLine:
     return logging.WARNING, (
-        f"{event.kind} for {event.client} with {event.model} failed and is made once more "
+        f"{event.kind} for {event.client} with {event.model} failed, retrying once "
         f"[{event.code}]: {event.message}"
     )
 
 
 def _finished(event: events.RequestFinished) -> LogLine:
-    what = f"{event.kind} for {event.client} with {event.model or 'no model'}"
+    request = f"{event.kind} for {event.client} with {event.model or 'no model'}"
     if event.code and event.code != _CANCELLED:
         return logging.WARNING, (
-            f"{what} failed after {event.seconds:.2f} s [{event.code}]: {event.message}"
+            f"{request} failed after {event.seconds:.2f} s [{event.code}]: {event.message}"
         )
     stages = ", ".join(f"{name} {seconds:.2f}" for name, seconds in event.stages.items())
-    ended = "left by the client" if event.code else "done"
-    return logging.INFO, f"{what}: {ended} in {event.seconds:.2f} s" + (
+    ended = "cancelled by the client" if event.code else "done"
+    return logging.INFO, f"{request}: {ended} in {event.seconds:.2f} s" + (
         f" ({stages})" if stages else ""
     )
 
 
 def _job_queued(event: events.JobQueued) -> LogLine:
-    return logging.INFO, f"job {event.job} for {event.model} is queued"
+    return logging.INFO, f"job {event.job} for {event.model} was queued"
 
 
 def _job_started(event: events.JobStarted) -> LogLine:
-    return logging.INFO, f"job {event.job} for {event.model} begins"
+    return logging.INFO, f"job {event.job} for {event.model} started"
 
 
 def _job_progressed(event: events.JobProgressed) -> LogLine:
-    return logging.DEBUG, f"job {event.job}: {event.percent} %"
+    return logging.DEBUG, f"job {event.job}: {event.percent}%"
 
 
 def _job_finished(event: events.JobFinished) -> LogLine:
@@ -224,7 +226,7 @@ _DESCRIPTIONS: Final[dict[type[Event], Callable[[Any], LogLine]]] = {
     events.ModelFellBack: _fell_back,
     events.PressureChanged: _pressure,
     events.SpeechStarted: _speech,
-    events.TranscriptGrew: _grew,
+    events.TranscriptGrew: _transcript_grew,
     events.SpeculationEnded: _speculation,
     events.WakeWordDetected: _wake,
     events.RequestRetried: _retried,

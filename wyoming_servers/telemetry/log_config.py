@@ -1,7 +1,7 @@
-"""How the log looks: coloured on a terminal, dated lines in a file, objects for machines.
+"""Configures logging: colored lines on a terminal, dated lines in a file, or JSON.
 
-`setup` is called once by whoever owns the process (the CLI); everything else only asks for a
-logger. Lines go to stderr, so that a command's data on stdout stays clean.
+The CLI calls `setup_logging` once per process; all other code only gets a logger. Lines go to
+stderr, so that stdout contains nothing but a command's output.
 """
 
 import json
@@ -11,14 +11,14 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, TextIO
 
-# The id of the HTTP request that is being answered, for every line logged meanwhile.
-
 REQUEST_ID: Final[ContextVar[str]] = ContextVar("request_id", default="")
-"""Empty outside of HTTP requests; tasks begun while one is answered inherit it."""
+"""Id of the current HTTP request, added to each of its log lines.
 
+Empty outside of requests. Tasks that a request starts inherit it.
+"""
 
 WORKER_PREFIX: Final = "wyoming_servers.worker."
-"""What a worker prints is logged under this prefix and the model's id; see `worker.lines`."""
+"""Prefix of the logger of a worker's output; the model's id follows. See `worker.process`."""
 
 _OWN_PREFIX: Final = "wyoming_servers."
 
@@ -31,16 +31,19 @@ _LIBRARY_LEVELS: Final = {
     "uvicorn.error": logging.WARNING,
     "zeroconf": logging.WARNING,
 }
-"""Libraries that tell at info what belongs to debug; none of it helps a user."""
+"""Levels of libraries that log at info what belongs to debug."""
+
+_HANDLER_MARK: Final = "installed_by_setup_logging"
+"""Attribute by which the next setup finds our handler."""
 
 _STANDARD_ATTRIBUTES: Final = frozenset(
     (*vars(logging.makeLogRecord({})), "asctime", "message", "taskName", "origin")
 )
-"""What every record has; anything else came by `extra`."""
+"""Attributes of every record; all others come from `extra`."""
 
 
 def display_name(logger: str) -> str:
-    """Return a logger's name as people see it: the model for a worker, our module, or as it is."""
+    """Return the name to show: a worker's model, our module without the package, or the name."""
     return logger.removeprefix(WORKER_PREFIX).removeprefix(_OWN_PREFIX)
 
 
@@ -50,28 +53,28 @@ def setup_logging(
     *,
     stream: TextIO | None = None,
 ) -> None:
-    """Send all logging to `stream` (default: stderr); calling it again replaces the last setup.
+    """Send all log records to `stream` (default: stderr), replacing an earlier setup.
 
-    `text` is coloured if the stream is a terminal, else each line starts with its time in UTC;
-    `json` writes one object a line with time, level, logger, message and what `extra` carried.
+    `text` is colored on a terminal; elsewhere each line starts with its time in UTC. `json` writes
+    one object per line with time, level, logger, message and the attributes from `extra`.
     """
     stream = stream or sys.stderr
     root = logging.getLogger()
-    for handler in [handler for handler in root.handlers if getattr(handler, "ours", False)]:
+    for handler in [handler for handler in root.handlers if getattr(handler, _HANDLER_MARK, False)]:
         root.removeHandler(handler)
         handler.close()
     handler = _make_handler(style, stream)
-    handler.ours = True  # type: ignore[attr-defined]  # so that the next setup finds it
+    setattr(handler, _HANDLER_MARK, True)
     handler.addFilter(_add_context)
     root.addHandler(handler)
     root.setLevel(level.upper())
     logging.captureWarnings(True)
-    for name, least in _LIBRARY_LEVELS.items():
-        logging.getLogger(name).setLevel(logging.NOTSET if level == "debug" else least)
+    for name, library_level in _LIBRARY_LEVELS.items():
+        logging.getLogger(name).setLevel(logging.NOTSET if level == "debug" else library_level)
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line."""
+    """Formats a record as one JSON object on one line."""
 
     def format(self, record: logging.LogRecord) -> str:
         entry: dict[str, Any] = {
@@ -88,7 +91,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """`2026-01-31T12:00:00.000Z INFO    coordinator: text`, with a traceback below if there is."""
+    """Formats `2026-01-31T12:00:00.000Z INFO    jobs.manager: text`, a traceback below."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(origin)s: %(message)s")
@@ -99,7 +102,7 @@ class TextFormatter(logging.Formatter):
 
 def _make_handler(style: str, stream: TextIO) -> logging.Handler:
     if style == "text" and stream.isatty():
-        # Only a terminal pays for importing rich.
+        # Imported here: only a terminal needs it.
         from rich.console import Console  # noqa: PLC0415
         from rich.logging import RichHandler  # noqa: PLC0415
 

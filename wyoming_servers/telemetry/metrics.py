@@ -1,17 +1,18 @@
-"""Prometheus figures: counted from events as they happen, gauges read when somebody looks.
+"""Prometheus metrics: counters fed by events, gauges read from a snapshot at each scrape.
 
-The registry is this object's own, so that two servers in one process do not share figures. No
-label carries a client, a text or anything else without bound.
+Each `Metrics` has its own registry, so that two servers in one process do not share metrics. No
+label contains a client, a text or anything else of unbounded number.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from wyoming_servers.core import events
+from wyoming_servers.core.domain import ModelState
 from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.core.events import Event
 from wyoming_servers.scheduling.interface import DeviceStatus, ModelStatus, Snapshot
@@ -19,76 +20,76 @@ from wyoming_servers.scheduling.interface import DeviceStatus, ModelStatus, Snap
 PREFIX: Final = "wyoming_conductor"
 
 _LOAD_BUCKETS: Final = (0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120)
-"""Seconds: from a small voice in the page cache to a large model from a slow disk."""
+"""Seconds: from a small voice in the page cache to a large model on a slow disk."""
 
 _REQUEST_BUCKETS: Final = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 30, 60)
-"""Seconds: people notice from about 0.2, and requests end at 60 by default."""
+"""Seconds: users notice from about 0.2, and requests time out at 60 by default."""
 
 
 class Metrics:
-    """All figures of one server."""
+    """All metrics of one server."""
 
     def __init__(self, snapshot: Callable[[], Snapshot], version: str = "") -> None:
-        """`snapshot` is called at every scrape, in the thread that scrapes."""
+        """`snapshot` is called at each scrape, in the thread of the scrape."""
         self.registry = CollectorRegistry(auto_describe=False)
         model = ("model", "device")
-        self._loads = self._counter("model_loads", "Models that became ready.", model)
+        self._loads = self._counter("model_loads", "Model loads that succeeded.", model)
         self._load_seconds = Histogram(
             f"{PREFIX}_model_load_seconds",
-            "Time from starting a worker to its model being warm.",
+            "Seconds from the start of a worker until its model is warm.",
             model,
             buckets=_LOAD_BUCKETS,
             registry=self.registry,
         )
         self._unloads = self._counter(
-            "model_unloads", "Models whose worker ended, by reason.", ("model", "reason")
+            "model_unloads", "Model unloads by reason.", ("model", "reason")
         )
         self._evictions = self._counter(
-            "model_evictions", "Idle models unloaded to make room.", ("model",)
+            "model_evictions", "Idle models unloaded to free memory for another.", ("model",)
         )
-        self._waits = self._counter(
-            "model_waits", "Loads that found no room and waited for memory.", model
-        )
+        self._waits = self._counter("model_waits", "Loads that had to wait for memory.", model)
         self._fallbacks = self._counter(
-            "model_fallbacks", "Times a lesser placement was used.", ("model", "to_device")
+            "model_fallbacks", "Uses of a fallback placement.", ("model", "to_device")
         )
         self._model_failures = self._counter(
-            "model_failures", "Failed loads and died workers, by code.", ("model", "code")
+            "model_failures", "Failed loads and crashed workers by error code.", ("model", "code")
         )
         self._requests = self._counter(
-            "requests", "Requests that ended; the code is OK or an error code.", ("kind", "code")
+            "requests", "Finished requests by code: OK or an error code.", ("kind", "code")
         )
         self._request_seconds = Histogram(
             f"{PREFIX}_request_seconds",
-            "Time from a request to its end.",
+            "Seconds from a request to its end.",
             ("kind", "model"),
             buckets=_REQUEST_BUCKETS,
             registry=self.registry,
         )
         self._stage_seconds = Histogram(
             f"{PREFIX}_request_stage_seconds",
-            "Time of one stage of a request, such as queue, inference, first_audio.",
+            "Seconds of one stage of a request, such as queue, inference, first_audio.",
             ("kind", "stage"),
             buckets=_REQUEST_BUCKETS,
             registry=self.registry,
         )
         self._retries = self._counter(
-            "request_retries", "Requests made once more, by what failed first.", ("kind", "code")
+            "request_retries",
+            "Requests that were retried, by the error of the first attempt.",
+            ("kind", "code"),
         )
         self._phrases = self._counter(
-            "phrases", "Phrases spoken, by where they came from.", ("source",)
+            "phrases", "Synthesized phrases by source: cache or inference.", ("source",)
         )
         self._speculations = self._counter(
             "speculations",
-            "Transcriptions begun in a pause, by what became of them: used, void, failed.",
+            "Speculative transcriptions by outcome: used, void, failed.",
             ("model", "outcome"),
         )
-        self._detections = self._counter("wake_detections", "Wake words heard.", ("word",))
-        self._lost = self._counter("events_lost", "Events these figures missed.", ())
+        self._detections = self._counter("wake_detections", "Detected wake words.", ("word",))
+        self._lost = self._counter("events_lost", "Events that these metrics missed.", ())
         self.registry.register(_Gauges(snapshot, version))
 
     def observe(self, event: Event) -> None:
-        """Count one event; a type nobody counts is ignored."""
+        """Count one event; events without a metric are ignored."""
         match event:
             case events.ModelLoaded():
                 self._loads.labels(event.model, event.device).inc()
@@ -125,7 +126,7 @@ class Metrics:
                     lost = subscription.dropped
 
     def render(self) -> bytes:
-        """Return everything in Prometheus' text format."""
+        """Return all metrics in Prometheus's text format."""
         return generate_latest(self.registry)
 
     def _count_request(self, event: events.RequestFinished) -> None:
@@ -134,7 +135,7 @@ class Metrics:
             self._phrases.labels("cache").inc(event.cached)
             self._phrases.labels("inference").inc(event.phrases - event.cached)
         if event.code:
-            # A refusal takes no time and a timeout all of it: neither tells how fast answers are.
+            # A refusal takes no time and a timeout all of it; neither is a response time.
             return
         self._request_seconds.labels(event.kind, event.model).observe(event.seconds)
         for stage, seconds in event.stages.items():
@@ -145,36 +146,38 @@ class Metrics:
 
 
 class _Gauges(Collector):
-    """What is true at this moment, read from the snapshot."""
+    """Reads the gauges from a snapshot at each scrape."""
 
     def __init__(self, snapshot: Callable[[], Snapshot], version: str) -> None:
         self._snapshot = snapshot
         self._version = version
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        now = self._snapshot()
-        info = _gauge("info", "Always 1; the label tells the version.", "version")
+        snapshot = self._snapshot()
+        info = _gauge("info", "Always 1; the label is the version.", "version")
         info.add_metric([self._version], 1)
-        queue = _gauge("queue_depth", "Requests that wait for a model.")
-        queue.add_metric([], now.queue_depth)
+        queue = _gauge("queue_depth", "Requests waiting for a model.")
+        queue.add_metric([], snapshot.queue_depth)
         yield info
         yield queue
-        yield from self._models(now.models)
-        yield from self._devices(now.devices)
+        yield from self._models(snapshot.models)
+        yield from self._devices(snapshot.devices)
 
     @staticmethod
     def _models(models: Sequence[ModelStatus]) -> Iterable[GaugeMetricFamily]:
-        state = _gauge("model_state", "1 for the state a model is in.", "model", "kind", "state")
+        state = _gauge(
+            "model_state", "1 for the current state of each model.", "model", "kind", "state"
+        )
         memory = _gauge(
             "model_memory_bytes",
-            "Memory a model holds, 0 if not loaded.",
+            "Memory of a loaded model in bytes, else 0.",
             "model",
             "device",
         )
-        leases = _gauge("model_active_requests", "Requests that use a model.", "model")
+        leases = _gauge("model_active_requests", "Requests that are using a model.", "model")
         for model in models:
             spec = model.spec
-            loaded = model.state in _HOLDS_MEMORY
+            loaded = model.state in _MEASURED_STATES
             state.add_metric([spec.id, str(spec.task), str(model.state)], 1)
             memory.add_metric(
                 [spec.id, model.placement.device], model.memory_bytes if loaded else 0
@@ -186,26 +189,26 @@ class _Gauges(Collector):
     def _devices(devices: Sequence[DeviceStatus]) -> Iterable[GaugeMetricFamily]:
         memory = _gauge(
             "device_memory_bytes",
-            "Memory of a device: total, free, budget for models, reserved by loads, "
-            "committed to loaded models.",
+            "Memory of a device in bytes: total, free, budget for models, reserved by loads in "
+            "progress, committed to loaded models.",
             "device",
             "what",
         )
         for device in devices:
-            figures: dict[str, Any] = {
+            sizes = {
                 "total": device.total,
                 "free": device.free,
                 "budget": device.budget,
                 "reserved": device.reserved,
                 "committed": device.committed,
             }
-            for what, value in figures.items():
-                memory.add_metric([device.device, what], value)
+            for what, size in sizes.items():
+                memory.add_metric([device.device, what], size)
         return (memory,)
 
 
-_HOLDS_MEMORY: Final = frozenset({"ready", "unloading"})
-"""States in which `memory_bytes` is measured rather than a guess."""
+_MEASURED_STATES: Final = frozenset({ModelState.READY, ModelState.UNLOADING})
+"""States in which `memory_bytes` is a measurement; in others it is an estimate."""
 
 
 def _gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:

@@ -1,4 +1,4 @@
-"""How each model has served since the start: requests, failures, and how long the last one took."""
+"""Requests, failures and last response time of each model since the server started."""
 
 from dataclasses import dataclass, replace
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 from wyoming_servers.core.events import RequestFinished
 
 _CANCELLED: Final = "CANCELLED"
-"""The client went away: neither served nor failed."""
+"""Code of a request whose client disconnected: neither a success nor a failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,15 +14,15 @@ class ModelStats:
     """One model's requests since the server started."""
 
     requests: int = 0
-    """That ended, well or not; those whose client left do not count."""
+    """Completed or failed requests, without those that the client cancelled."""
     errors: int = 0
     last_seconds: float | None = None
-    """How long the last one that went well took; of an utterance: from its end to the answer."""
+    """Duration of the last successful request; of an utterance, from its end to the response."""
     real_time_factor: float | None = None
-    """Seconds of inference per second of audio, of the last one in which there was any."""
+    """Seconds of inference per second of audio, in the last request with inference."""
 
     def with_request(self, event: RequestFinished) -> "ModelStats":
-        """Return the tally with one more request in it."""
+        """Return the statistics including one more request."""
         if event.code == _CANCELLED:
             return self
         if event.code:
@@ -35,16 +35,16 @@ class ModelStats:
 
 
 class ModelStatsRegistry:
-    """All models' tallies, by id."""
+    """Statistics of all models, by id."""
 
     def __init__(self) -> None:
         self._stats: dict[str, ModelStats] = {}
 
     def record(self, event: RequestFinished) -> None:
-        """Count a request; one that never had a model is nobody's."""
+        """Count a request, unless it ended before a model was chosen."""
         if event.model:
             self._stats[event.model] = self.get(event.model).with_request(event)
 
     def get(self, model: str) -> ModelStats:
-        """Return a model's tally, an empty one if nobody has asked it yet."""
+        """Return a model's statistics, empty before its first request."""
         return self._stats.get(model, ModelStats())

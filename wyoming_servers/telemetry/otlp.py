@@ -1,6 +1,6 @@
-"""Sends traces to an OpenTelemetry collector, as OTLP over HTTP in its JSON form.
+"""Sends traces to an OpenTelemetry collector: OTLP over HTTP, JSON encoding.
 
-It is small enough to be written out: the SDK would bring protobuf and a dozen packages.
+Written by hand because the SDK brings protobuf and a dozen packages.
 """
 
 import asyncio
@@ -19,10 +19,10 @@ _LOGGER: Final = logging.getLogger(__name__)
 
 _BATCH_SIZE: Final = 100
 _MAX_QUEUED: Final = 1_000
-"""Traces kept while the collector does not answer; then the oldest are dropped."""
+"""Traces kept while the collector does not respond; beyond that the oldest are dropped."""
 
 _INTERVAL_SECONDS: Final = 5.0
-"""Between two batches, and before a failed one is tried again."""
+"""Between two batches, and before a failed one is sent again."""
 
 _TIMEOUT_SECONDS: Final = 10.0
 _KIND_INTERNAL: Final = 1
@@ -30,13 +30,13 @@ _KIND_SERVER: Final = 2
 _STATUS_ERROR: Final = 2
 
 _STAGE_NAMES: Final = {"inference": "decode"}
-"""Stages that are called otherwise where traces of many programs are looked at."""
+"""Stages with another name in traces."""
 
 ClientFactory = Callable[[], httpx.AsyncClient]
 
 
 class OtlpExporter:
-    """Takes traces with `add`, sends them from `run`."""
+    """Queues traces in `add`; `run` sends them."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class OtlpExporter:
         version: str = "",
         client_factory: ClientFactory = httpx.AsyncClient,
     ) -> None:
-        """`endpoint` is the collector's base address, such as `http://localhost:4318`."""
+        """`endpoint` is the collector's base URL, such as `http://localhost:4318`."""
         self._url = f"{endpoint.rstrip('/')}/v1/traces"
         self._clock = clock
         self._version = version
@@ -59,26 +59,34 @@ class OtlpExporter:
         self._queue.append(trace)
 
     async def run(self) -> None:
-        """Send until cancelled; a collector that is away is tried again, and said once."""
+        """Send until cancelled; retry while the collector is unreachable, with one warning."""
         async with await asyncio.to_thread(self._client_factory) as client:
             while True:
                 await self._clock.sleep(_INTERVAL_SECONDS)
                 while self._queue:
-                    batch = list(self._queue)[:_BATCH_SIZE]
+                    batch = self._take_batch()
                     if not await self._send(client, batch):
+                        self._put_back(batch)
                         break
-                    for _ in range(min(len(batch), len(self._queue))):
-                        self._queue.popleft()
+
+    def _take_batch(self) -> list[Trace]:
+        # Out of the queue at once: while a batch is sent, a full queue drops its oldest traces.
+        return [self._queue.popleft() for _ in range(min(_BATCH_SIZE, len(self._queue)))]
+
+    def _put_back(self, batch: list[Trace]) -> None:
+        """Queue a failed batch again before newer traces, as much of it as fits."""
+        room = _MAX_QUEUED - len(self._queue)
+        self._queue.extendleft(reversed(batch[max(0, len(batch) - room) :]))
 
     async def _send(self, client: httpx.AsyncClient, batch: list[Trace]) -> bool:
         try:
-            answer = await client.post(
+            response = await client.post(
                 self._url, json=render(batch, self._version), timeout=_TIMEOUT_SECONDS
             )
-            answer.raise_for_status()
+            response.raise_for_status()
         except httpx.HTTPError as err:
             if not self._failing:
-                _LOGGER.warning("traces cannot be sent to %s: %s", self._url, err)
+                _LOGGER.warning("cannot send traces to %s: %s", self._url, err)
             self._failing = True
             return False
         self._failing = False
@@ -86,7 +94,7 @@ class OtlpExporter:
 
 
 def render(traces: list[Trace], version: str = "") -> dict[str, Any]:
-    """Return an ExportTraceServiceRequest: a span per request, its stages as spans below it."""
+    """Return an ExportTraceServiceRequest: one span per request, its stages as child spans."""
     resource = {"service.name": "wyoming-conductor", "service.version": version}
     return {
         "resourceSpans": [
@@ -104,12 +112,13 @@ def render(traces: list[Trace], version: str = "") -> dict[str, Any]:
 
 
 def _spans(trace: Trace) -> list[dict[str, Any]]:
-    """Return the request's own span, from its first sound to its end, then one per stage.
+    """Return the request's span, then one per stage.
 
-    How long somebody spoke is part of it: `conductor.seconds` is how long it took after that.
+    The span of an utterance includes the speech itself; `conductor.seconds` is the time from the
+    end of the speech to the response.
     """
     parent = secrets.token_hex(8)
-    began = min([trace.ended - trace.seconds, *(span.began for span in trace.spans)])
+    start = min([trace.ended - trace.seconds, *(span.began for span in trace.spans)])
     attributes: dict[str, Any] = {
         "conductor.kind": trace.kind,
         "conductor.model": trace.model,
@@ -120,8 +129,8 @@ def _spans(trace: Trace) -> list[dict[str, Any]]:
     }
     if trace.code:
         attributes["error.type"] = trace.code
-    whole = {
-        **_span(trace.id, parent, trace.kind, began, trace.ended),
+    request = {
+        **_span(trace.id, parent, trace.kind, start, trace.ended),
         "kind": _KIND_SERVER,
         "attributes": _attributes(attributes),
         "events": [
@@ -146,16 +155,16 @@ def _spans(trace: Trace) -> list[dict[str, Any]]:
         }
         for span in sorted(trace.spans, key=lambda span: span.began)
     ]
-    return [whole, *stages]
+    return [request, *stages]
 
 
-def _span(trace: str, span: str, name: str, began: float, ended: float) -> dict[str, Any]:
+def _span(trace: str, span: str, name: str, start: float, end: float) -> dict[str, Any]:
     return {
         "traceId": trace,
         "spanId": span,
         "name": name,
-        "startTimeUnixNano": _nanoseconds(began),
-        "endTimeUnixNano": _nanoseconds(ended),
+        "startTimeUnixNano": _nanoseconds(start),
+        "endTimeUnixNano": _nanoseconds(end),
     }
 
 

@@ -1,4 +1,4 @@
-"""The last requests, one by one: where the time of each went."""
+"""Keeps the last requests with the time that each stage took."""
 
 import uuid
 from collections import deque
@@ -11,7 +11,7 @@ from wyoming_servers.core.events import ModelLoaded, RequestFinished
 from wyoming_servers.telemetry.model_stats import ModelStatsRegistry
 
 MAX_TRACES: Final = 500
-"""Traces that are kept; about a day of a busy home."""
+"""About a day of a busy home."""
 
 TraceListener = Callable[["Trace"], None]
 
@@ -30,46 +30,46 @@ class Trace:
     """One request, from its first byte to its last."""
 
     id: str
-    """32 hexadecimal digits, as OpenTelemetry's trace ids."""
+    """32 hexadecimal digits, as an OpenTelemetry trace id."""
     kind: str
     """asr, tts or wake."""
     client: str
     model: str
     device: str
-    """Where the model was when the request ended; empty if it is gone."""
+    """Device of the model at the end of the request; empty if it was unloaded."""
     ended: float
     """Seconds since 1970."""
     seconds: float
-    """Of an utterance: from its end to the answer; how long somebody spoke is a stage."""
+    """Of an utterance: from its end to the response; the speech itself is a stage."""
     code: str = ""
-    """Empty for a request that ended well."""
+    """Error code; empty for a successful request."""
     message: str = ""
     stages: Mapping[str, float] = field(default_factory=dict)
     """Seconds by stage (queue, load, speech, inference, first_audio, …)."""
     spans: tuple[Span, ...] = ()
-    """The same as beginnings and ends, the first ones of a long request."""
+    """The stages with start and end; only the first ones of a long request."""
 
 
 class DeviceLookup(Protocol):
-    """Says on which device a model is, or an empty text."""
+    """Returns the device of a model, or an empty string."""
 
     def __call__(self, model: str, /) -> str: ...
 
 
 class TraceBuffer:
-    """A ring of traces, filled from the bus."""
+    """A ring buffer of traces, filled from the event bus."""
 
     def __init__(self, device_of: DeviceLookup, *, kept: int = MAX_TRACES) -> None:
         self._device_of = device_of
         self._traces: deque[Trace] = deque(maxlen=kept)
         self._listeners: list[TraceListener] = []
         self._loads: dict[str, Span] = {}
-        """The last load of each model: a request that waited for it spent its time there."""
+        """The last load of each model, which may be part of a request's time."""
         self.model_stats = ModelStatsRegistry()
-        """Of every request since the start, also of those no longer kept."""
+        """Statistics of all requests since the start, including those no longer kept."""
 
     def add_listener(self, listener: TraceListener) -> None:
-        """Call `listener` with every new trace; it must be quick and never raise."""
+        """Call `listener` with every new trace; it must return quickly and never raise."""
         self._listeners.append(listener)
 
     async def run(self, bus: EventBus) -> None:
@@ -79,7 +79,7 @@ class TraceBuffer:
                 self.observe(item)
 
     def observe(self, item: SequencedEvent) -> None:
-        """Keep what one event tells; events that end no request are ignored."""
+        """Record one event; most events are ignored."""
         match item.event:
             case ModelLoaded() as loaded:
                 self._loads[loaded.model] = Span(
@@ -114,7 +114,7 @@ class TraceBuffer:
             listener(trace)
 
     def _load_span(self, event: RequestFinished, ended: float, spans: list[Span]) -> Span | None:
-        """Return the part of the model's last load that the request has lived through."""
+        """Return the part of the model's last load that lies within the request."""
         load = self._loads.get(event.model)
         began = min([ended - event.seconds, *(span.began for span in spans)])
         if load is None or load.ended <= began or load.began >= ended:
@@ -124,7 +124,7 @@ class TraceBuffer:
     def latest(
         self, limit: int = 100, *, kind: str | None = None, slower_than: float = 0.0
     ) -> list[Trace]:
-        """Return the newest traces first, of one kind and above some seconds if asked."""
+        """Return traces, newest first, optionally of one kind and longer than `slower_than`."""
         found = [
             trace
             for trace in reversed(self._traces)

@@ -15,15 +15,15 @@ SAMPLES: list[tuple[Event, int, str]] = [
         logging.INFO,
         "serving asr on 10300, api on 10380",
     ),
-    (events.ServerStarted(ports={}), logging.INFO, "serving nothing"),
-    (events.ServerStopping(), logging.INFO, "stopping"),
+    (events.ServerStarted(ports={}), logging.INFO, "no port is open"),
+    (events.ServerStopping(), logging.INFO, "shutting down"),
     (
         events.ModelStateChanged(model="m", state="failed", reason="why"),
         logging.DEBUG,
         "m is failed (why)",
     ),
-    (events.ModelQueued(model="m", priority=5, position=2), logging.DEBUG, "place 2"),
-    (events.ModelJoined(model="m", waiting=3), logging.DEBUG, "3 requests wait for m"),
+    (events.ModelQueued(model="m", priority=5, position=2), logging.DEBUG, "at position 2"),
+    (events.ModelJoined(model="m", waiting=3), logging.DEBUG, "3 requests are waiting for m"),
     (
         events.ModelWaiting(
             model="m",
@@ -33,36 +33,36 @@ SAMPLES: list[tuple[Event, int, str]] = [
             retry_seconds=30,
         ),
         logging.WARNING,
-        "m needs 3.9 GB on cuda:0 and 500 MB are free; next try in 30 s",
+        "m needs 3.9 GB on cuda:0, but only 500 MB are free; retrying in 30 s",
     ),
     (events.ModelLoading(model="m", compute_type="int8"), logging.INFO, "loading m on cpu (int8)"),
     (
         events.RequestRetried(kind="asr", model="m", client="c", code="OOM", message="Full."),
         logging.WARNING,
-        "asr for c with m failed and is made once more [OOM]: Full.",
+        "asr for c with m failed, retrying once [OOM]: Full.",
     ),
     (
         events.TranscriptGrew(client="c", model="m", text="turn on"),
         logging.DEBUG,
-        "c: 7 characters are certain",
+        "c: partial transcript of 7 characters",
     ),
     (
         events.SpeculationEnded(client="c", model="m", outcome="used", seconds=0.25),
         logging.DEBUG,
-        "c: transcribing ahead took 0.25 s, used",
+        "c: speculative transcription took 0.25 s, used",
     ),
-    (events.ModelInstalled(model="m"), logging.INFO, "m is installed"),
-    (events.ModelRemoved(model="m"), logging.INFO, "m is removed"),
-    (events.JobQueued(job="j", model="m"), logging.INFO, "job j for m is queued"),
-    (events.JobStarted(job="j", model="m"), logging.INFO, "job j for m begins"),
-    (events.JobProgressed(job="j", percent=4, chunk=1, chunks_total=9), logging.DEBUG, "4 %"),
+    (events.ModelInstalled(model="m"), logging.INFO, "m was installed"),
+    (events.ModelRemoved(model="m"), logging.INFO, "m was removed"),
+    (events.JobQueued(job="j", model="m"), logging.INFO, "job j for m was queued"),
+    (events.JobStarted(job="j", model="m"), logging.INFO, "job j for m started"),
+    (events.JobProgressed(job="j", percent=4, chunk=1, chunks_total=9), logging.DEBUG, "4%"),
     (events.JobFinished(job="j", model="m", status="done"), logging.INFO, "job j is done"),
     (
         events.JobFinished(job="j", model="m", status="failed", code="OOM", message="Full."),
         logging.WARNING,
         "job j failed [OOM]: Full.",
     ),
-    (events.ModelProgressed(model="m", phase="load", percent=40), logging.DEBUG, "m: load 40 %"),
+    (events.ModelProgressed(model="m", phase="load", percent=40), logging.DEBUG, "m: load 40%"),
     (events.ModelProgressed(model="m", phase="warmup", percent=-1), logging.DEBUG, "m: warmup"),
     (
         events.ModelLoaded(model="m", seconds=1.25, memory_bytes=350_000_000),
@@ -72,23 +72,23 @@ SAMPLES: list[tuple[Event, int, str]] = [
     (
         events.ModelUnloaded(model="m", reason="idle", freed_bytes=1_000_000),
         logging.INFO,
-        "m is unloaded (idle), 1 MB freed",
+        "m was unloaded (idle), 1 MB freed",
     ),
-    (events.ModelUnloaded(model="m", reason="crash"), logging.WARNING, "m is unloaded (crash)"),
+    (events.ModelUnloaded(model="m", reason="crash"), logging.WARNING, "m was unloaded (crash)"),
     (
         events.ModelEvicted(model="m", for_model="n", memory_bytes=2_000_000, idle_seconds=61),
         logging.INFO,
-        "m makes room for n: 2 MB, idle for 61 s",
+        "m was evicted to load n: frees 2 MB, idle for 61 s",
     ),
     (
         events.ModelFailed(model="m", code="OOM", message="Full.", attempt=2, retry_seconds=4),
         logging.ERROR,
-        "m failed, try 2 [OOM]: Full. (next try in 4 s)",
+        "m failed, attempt 2 [OOM]: Full. (retrying in 4 s)",
     ),
     (
         events.ModelFailed(model="m", code="OOM", message="Full.", attempt=3),
         logging.ERROR,
-        "not tried again until it is asked for",
+        "retrying at the next request",
     ),
     (
         events.ModelFellBack(
@@ -105,7 +105,7 @@ SAMPLES: list[tuple[Event, int, str]] = [
     (
         events.PressureChanged(device="cpu", level="critical", used_fraction=0.951),
         logging.WARNING,
-        "memory of cpu is critical: 95% in use",
+        "memory use of cpu is critical: 95%",
     ),
     (
         events.PressureChanged(device="cpu", level="normal", used_fraction=0.5),
@@ -113,12 +113,12 @@ SAMPLES: list[tuple[Event, int, str]] = [
         "normal",
     ),
     (events.AcceptingChanged(accepting=False), logging.WARNING, "paused: new requests are"),
-    (events.AcceptingChanged(accepting=True), logging.INFO, "requests are taken again"),
-    (events.SpeechStarted(client="c"), logging.DEBUG, "c speaks"),
+    (events.AcceptingChanged(accepting=True), logging.INFO, "resumed: new requests"),
+    (events.SpeechStarted(client="c"), logging.DEBUG, "c: speech started"),
     (
         events.WakeWordDetected(client="c", word="hey_jarvis", score=0.987),
         logging.INFO,
-        "c said hey_jarvis (score 0.99)",
+        "c: detected hey_jarvis (score 0.99)",
     ),
     (
         events.RequestFinished(
@@ -137,7 +137,7 @@ SAMPLES: list[tuple[Event, int, str]] = [
     (
         events.RequestFinished(kind="tts", model="m", client="c", seconds=1, code="CANCELLED"),
         logging.INFO,
-        "left by the client in 1.00 s",
+        "cancelled by the client in 1.00 s",
     ),
 ]
 
@@ -145,14 +145,14 @@ SAMPLES: list[tuple[Event, int, str]] = [
 @pytest.mark.parametrize(
     ("event", "level", "text"), SAMPLES, ids=[f"{s[0].type}-{i}" for i, s in enumerate(SAMPLES)]
 )
-def test_an_event_has_a_level_and_a_line(event: Event, level: int, text: str) -> None:
+def test_event_is_described_by_level_and_one_line(event: Event, level: int, text: str) -> None:
     found, line = event_logger.describe_event(event)
     assert found == level
     assert text in line
     assert "\n" not in line
 
 
-def test_every_event_there_is_has_a_line_of_its_own() -> None:
+def test_every_event_type_has_a_description() -> None:
     abstract = {events.Event, events.ModelEvent, events.JobEvent}
     kinds = {
         kind
@@ -162,7 +162,7 @@ def test_every_event_there_is_has_a_line_of_its_own() -> None:
     assert kinds == {type(sample[0]) for sample in SAMPLES}
 
 
-def test_an_event_nobody_knows_is_shown_whole() -> None:
+def test_unknown_event_is_logged_with_all_fields() -> None:
     @dataclasses.dataclass(frozen=True, kw_only=True)
     class Odd(Event):
         thing: int
@@ -173,7 +173,7 @@ def test_an_event_nobody_knows_is_shown_whole() -> None:
     )
 
 
-async def test_events_are_logged_as_they_come_and_the_last_ones_before_leaving(
+async def test_events_published_before_cancellation_are_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO, "wyoming_servers.events")
@@ -188,5 +188,5 @@ async def test_events_are_logged_as_they_come_and_the_last_ones_before_leaving(
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert caplog.records[-1].message.startswith("stopping")
+    assert caplog.records[-1].message.startswith("shutting down")
     assert caplog.records[-1].event == {"type": "server_stopping"}  # type: ignore[attr-defined]

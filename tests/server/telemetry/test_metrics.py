@@ -37,14 +37,14 @@ def value(metrics: Metrics, name: str, **labels: str) -> float | None:
     return metrics.registry.get_sample_value(f"wyoming_conductor_{name}", labels)
 
 
-def test_a_load_is_counted_with_its_time() -> None:
+def test_model_load_is_counted_with_its_duration() -> None:
     metrics = make()
     metrics.observe(events.ModelLoaded(model="m", seconds=1.5, memory_bytes=10))
     assert value(metrics, "model_loads_total", model="m", device="cpu") == 1
     assert value(metrics, "model_load_seconds_sum", model="m", device="cpu") == 1.5
 
 
-def test_what_happens_to_models_is_counted_by_cause() -> None:
+def test_model_events_are_counted_by_cause() -> None:
     metrics = make()
     metrics.observe(events.ModelUnloaded(model="m", reason="idle"))
     metrics.observe(events.ModelEvicted(model="m", for_model="n", memory_bytes=1, idle_seconds=1))
@@ -66,7 +66,7 @@ def test_what_happens_to_models_is_counted_by_cause() -> None:
     assert value(metrics, "wake_detections_total", word="alexa") == 1
 
 
-def test_speculations_are_counted_by_what_became_of_them() -> None:
+def test_speculations_are_counted_by_outcome() -> None:
     metrics = make()
     for outcome in ("used", "void", "used"):
         metrics.observe(
@@ -76,14 +76,14 @@ def test_speculations_are_counted_by_what_became_of_them() -> None:
     assert value(metrics, "speculations_total", model="m", outcome="void") == 1
 
 
-def test_a_request_made_once_more_is_counted_by_what_failed_first() -> None:
+def test_retry_is_counted_by_the_first_error() -> None:
     metrics = make()
     metrics.observe(events.RequestRetried(kind="asr", model="m", client="c", code="OOM"))
     assert value(metrics, "request_retries_total", kind="asr", code="OOM") == 1
     assert value(metrics, "requests_total", kind="asr", code="OK") is None
 
 
-def test_a_request_is_counted_with_the_time_of_each_stage() -> None:
+def test_request_is_counted_with_the_duration_of_each_stage() -> None:
     metrics = make()
     metrics.observe(
         events.RequestFinished(
@@ -95,7 +95,7 @@ def test_a_request_is_counted_with_the_time_of_each_stage() -> None:
     assert value(metrics, "request_stage_seconds_sum", kind="asr", stage="inference") == 0.3
 
 
-def test_a_failed_request_is_counted_by_code_and_leaves_the_times_alone() -> None:
+def test_failed_request_is_counted_without_its_duration() -> None:
     metrics = make()
     metrics.observe(
         events.RequestFinished(kind="asr", model="m", client="c", seconds=60, code="TIMEOUT")
@@ -104,7 +104,7 @@ def test_a_failed_request_is_counted_by_code_and_leaves_the_times_alone() -> Non
     assert value(metrics, "request_seconds_count", kind="asr", model="m") is None
 
 
-def test_gauges_show_the_moment_of_the_scrape() -> None:
+def test_gauges_show_the_snapshot_at_the_scrape() -> None:
     metrics = make()
     assert value(metrics, "queue_depth") == 3
     assert value(metrics, "info", version="1.2.3") == 1
@@ -119,14 +119,14 @@ def test_the_estimate_of_a_model_that_is_not_loaded_is_no_memory_use() -> None:
     assert value(make(), "model_memory_bytes", model="piper/x", device="cpu") == 0
 
 
-def test_two_servers_in_one_process_count_apart() -> None:
+def test_metrics_of_two_servers_are_independent() -> None:
     first, second = make(), make()
     first.observe(events.ModelEvicted(model="m", for_model="n", memory_bytes=1, idle_seconds=1))
     assert value(first, "model_evictions_total", model="m") == 1
     assert value(second, "model_evictions_total", model="m") is None
 
 
-def test_no_figure_names_a_client() -> None:
+def test_metrics_never_name_a_client() -> None:
     metrics = make()
     metrics.observe(events.RequestFinished(kind="asr", model="m", client="kitchen", seconds=1))
     metrics.observe(events.WakeWordDetected(client="kitchen", word="alexa", score=1))
@@ -134,7 +134,7 @@ def test_no_figure_names_a_client() -> None:
     assert b"wyoming_conductor_requests_total" in metrics.render()
 
 
-async def test_events_on_the_bus_are_counted_and_the_lost_ones_as_well() -> None:
+async def test_metrics_count_events_of_the_bus_and_lost_events() -> None:
     metrics, bus = make(), EventBus()
     task = asyncio.create_task(metrics.run(bus))
     await asyncio.sleep(0)

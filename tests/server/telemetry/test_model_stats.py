@@ -1,4 +1,4 @@
-"""Counting what each model has served."""
+"""Statistics of each model."""
 
 from typing import Any
 
@@ -7,35 +7,35 @@ from wyoming_servers.telemetry.model_stats import ModelStats, ModelStatsRegistry
 
 
 def request(**fields: Any) -> RequestFinished:
-    """Return a request that ended."""
+    """Return the event of a finished request."""
     known: dict[str, Any] = {"kind": "asr", "model": "m", "client": "c", "seconds": 0.5}
     return RequestFinished(**{**known, **fields})
 
 
-def test_a_model_nobody_has_asked_has_an_empty_tally() -> None:
+def test_model_without_requests_has_empty_stats() -> None:
     assert ModelStatsRegistry().get("m") == ModelStats()
 
 
-def test_requests_and_failures_are_counted_for_each_model() -> None:
-    tallies = ModelStatsRegistry()
+def test_stats_count_requests_and_failures_per_model() -> None:
+    registry = ModelStatsRegistry()
     for event in (request(), request(code="OOM", seconds=9.0), request(model="n")):
-        tallies.record(event)
-    tally = tallies.get("m")
-    assert (tally.requests, tally.errors, tally.last_seconds) == (2, 1, 0.5)
-    assert tallies.get("n").requests == 1
+        registry.record(event)
+    stats = registry.get("m")
+    assert (stats.requests, stats.errors, stats.last_seconds) == (2, 1, 0.5)
+    assert registry.get("n").requests == 1
 
 
-def test_a_client_that_left_and_a_request_without_a_model_do_not_count() -> None:
-    tallies = ModelStatsRegistry()
-    tallies.record(request(code="CANCELLED"))
-    tallies.record(request(model="", code="BUSY"))
-    assert tallies.get("m") == ModelStats()
-    assert tallies.get("") == ModelStats()
+def test_stats_ignore_cancelled_requests_and_requests_without_a_model() -> None:
+    registry = ModelStatsRegistry()
+    registry.record(request(code="CANCELLED"))
+    registry.record(request(model="", code="BUSY"))
+    assert registry.get("m") == ModelStats()
+    assert registry.get("") == ModelStats()
 
 
-def test_the_real_time_factor_is_that_of_the_last_inference() -> None:
-    tallies = ModelStatsRegistry()
-    tallies.record(request(stages={"inference": 0.5}, audio_seconds=2.0))
-    assert tallies.get("m").real_time_factor == 0.25
-    tallies.record(request(stages={"first_audio": 0.01}))  # all of it came from the cache
-    assert tallies.get("m").real_time_factor == 0.25
+def test_real_time_factor_is_that_of_the_last_inference() -> None:
+    registry = ModelStatsRegistry()
+    registry.record(request(stages={"inference": 0.5}, audio_seconds=2.0))
+    assert registry.get("m").real_time_factor == 0.25
+    registry.record(request(stages={"first_audio": 0.01}))  # all of it came from the cache
+    assert registry.get("m").real_time_factor == 0.25

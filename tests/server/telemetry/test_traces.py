@@ -1,4 +1,4 @@
-"""The last requests, kept and sent."""
+"""The trace buffer and the form of its traces."""
 
 import asyncio
 import json
@@ -26,39 +26,39 @@ def filled(*events, kept: int = 10) -> TraceBuffer:
     return traces
 
 
-def test_a_request_becomes_a_trace_and_other_events_do_not() -> None:
+def test_trace_is_made_of_a_finished_request_only() -> None:
     (trace,) = filled(finished(), ModelUnloaded(model="m", reason="idle")).latest()
     assert (trace.kind, trace.model, trace.device) == ("asr", "whisper/base", "cuda:0")
     assert (trace.seconds, trace.stages, trace.ended) == (1.0, {"queue": 0.25}, 1_700_000_000.0)
     assert len(trace.id) == 32
 
 
-def test_only_the_newest_are_kept_and_they_come_first() -> None:
+def test_trace_buffer_keeps_the_newest_traces_first() -> None:
     traces = filled(*(finished(float(n)) for n in range(5)), kept=3)
     assert [trace.seconds for trace in traces.latest()] == [4.0, 3.0, 2.0]
     assert [trace.seconds for trace in traces.latest(1)] == [4.0]
 
 
-def test_they_can_be_narrowed() -> None:
+def test_traces_can_be_filtered_by_kind_and_duration() -> None:
     traces = filled(finished(1.0), finished(3.0, "tts"), finished(4.0))
     assert [trace.seconds for trace in traces.latest(kind="asr")] == [4.0, 1.0]
     assert [trace.seconds for trace in traces.latest(slower_than=2.0)] == [4.0, 3.0]
 
 
-async def test_traces_come_from_the_bus(clock: FakeClock) -> None:
-    bus, traces, heard = EventBus(clock), TraceBuffer(lambda model: ""), []
-    traces.add_listener(heard.append)
+async def test_trace_buffer_follows_the_event_bus(clock: FakeClock) -> None:
+    bus, traces, received = EventBus(clock), TraceBuffer(lambda model: ""), []
+    traces.add_listener(received.append)
     task = asyncio.create_task(traces.run(bus))
     await asyncio.sleep(0)
     bus.publish(finished())
     await clock.run_ready_tasks()
-    assert traces.latest() == heard
-    assert len(heard) == 1
+    assert traces.latest() == received
+    assert len(received) == 1
     task.cancel()
     await asyncio.wait([task])
 
 
-def test_a_span_has_the_times_and_the_failure() -> None:
+def test_span_has_times_and_error() -> None:
     (trace,) = filled(finished(2.0, code="OOM")).latest()
     resource = render([trace], "1.2.3")["resourceSpans"][0]
     (span,) = resource["scopeSpans"][0]["spans"]
@@ -72,7 +72,7 @@ def test_a_span_has_the_times_and_the_failure() -> None:
     assert json.dumps(resource)
 
 
-async def test_a_collector_that_is_away_gets_everything_later(clock: FakeClock) -> None:
+async def test_exporter_retries_until_the_collector_responds(clock: FakeClock) -> None:
     answers, bodies = [503, 200, 200], []
 
     def answer(request: httpx.Request) -> httpx.Response:

@@ -93,7 +93,7 @@ async def test_the_last_events_are_told_in_words(client: httpx.AsyncClient, bus:
     bus.publish(ModelFailed(model="b", code="OOM", message="Full."))
     events = (await client.get("/status", params={"events": 2})).json()["events"]
     assert [event["number"] for event in events] == [2, 3]
-    assert events[0]["text"] == "a makes room for b: 1 MB, idle for 2 s"
+    assert events[0]["text"] == "a was evicted to load b: frees 1 MB, idle for 2 s"
     assert (events[1]["type"], events[1]["level"]) == ("model_failed", "error")
     assert (await client.get("/status", params={"events": 0})).json()["events"] == []
 

@@ -12,7 +12,7 @@ from wyoming_servers.worker.process import ChildLogReader
 
 
 class Terminal(io.StringIO):
-    """A stream that says it is one."""
+    """A stream that claims to be a terminal."""
 
     def isatty(self) -> bool:
         return True
@@ -30,7 +30,7 @@ def _restored() -> Iterator[None]:
     logging.captureWarnings(False)
 
 
-def test_a_plain_line_has_time_level_and_the_short_name_of_its_module() -> None:
+def test_text_line_has_time_level_and_short_module_name() -> None:
     out = io.StringIO()
     log_config.setup_logging("info", stream=out)
     logging.getLogger("wyoming_servers.scheduling.runtime").warning("no room for %s", "a/b")
@@ -40,14 +40,14 @@ def test_a_plain_line_has_time_level_and_the_short_name_of_its_module() -> None:
     assert rest == "scheduling.runtime: no room for a/b\n"
 
 
-def test_a_worker_line_stands_under_the_name_of_its_model() -> None:
+def test_worker_line_has_the_name_of_its_model() -> None:
     out = io.StringIO()
     log_config.setup_logging("info", stream=out)
     ChildLogReader("whisper/tiny.en").logger.info("hello")
     assert out.getvalue().rstrip().endswith("INFO    whisper/tiny.en: hello")
 
 
-def test_a_level_hides_what_is_less_severe() -> None:
+def test_level_hides_less_severe_lines() -> None:
     out = io.StringIO()
     log_config.setup_logging("warning", stream=out)
     logging.getLogger("wyoming_servers.x").info("quiet")
@@ -56,7 +56,7 @@ def test_a_level_hides_what_is_less_severe() -> None:
     assert "loud" in out.getvalue()
 
 
-def test_json_lines_carry_the_extra_fields_and_the_traceback() -> None:
+def test_json_line_has_extra_fields_and_traceback() -> None:
     out = io.StringIO()
     log_config.setup_logging("info", "json", stream=out)
     logger = logging.getLogger("wyoming_servers.x")
@@ -74,7 +74,7 @@ def test_json_lines_carry_the_extra_fields_and_the_traceback() -> None:
     assert "ValueError: bad" in second["exception"]
 
 
-def test_a_json_line_stays_one_line_whatever_the_message_holds() -> None:
+def test_json_line_is_a_single_line_for_any_message() -> None:
     out = io.StringIO()
     log_config.setup_logging("info", "json", stream=out)
     logging.getLogger("x").warning("a\nb", extra={"odd": object()})
@@ -82,7 +82,7 @@ def test_a_json_line_stays_one_line_whatever_the_message_holds() -> None:
     assert json.loads(line)["message"] == "a\nb"
 
 
-def test_setting_up_twice_does_not_write_lines_twice() -> None:
+def test_second_setup_does_not_duplicate_lines() -> None:
     out = io.StringIO()
     log_config.setup_logging("info", stream=io.StringIO())
     log_config.setup_logging("info", stream=out)
@@ -90,7 +90,7 @@ def test_setting_up_twice_does_not_write_lines_twice() -> None:
     assert out.getvalue().count("once") == 1
 
 
-def test_libraries_are_quiet_at_info_and_speak_at_debug() -> None:
+def test_library_lines_appear_at_debug_only() -> None:
     out = io.StringIO()
     log_config.setup_logging("info", stream=out)
     logging.getLogger("uvicorn.error").info("Started")
@@ -100,7 +100,7 @@ def test_libraries_are_quiet_at_info_and_speak_at_debug() -> None:
     assert "Started" in out.getvalue()
 
 
-def test_a_terminal_gets_brackets_as_they_are_and_not_as_markup() -> None:
+def test_terminal_shows_brackets_literally() -> None:
     out = Terminal()
     log_config.setup_logging("info", stream=out)
     logging.getLogger(f"{log_config.WORKER_PREFIX}whisper/base").error("[red]code[/red]")
@@ -109,7 +109,7 @@ def test_a_terminal_gets_brackets_as_they_are_and_not_as_markup() -> None:
     assert "whisper/base: [red]code[/red]" in shown
 
 
-def test_warnings_of_python_become_log_lines() -> None:
+def test_python_warnings_become_log_lines() -> None:
     out = io.StringIO()
     log_config.setup_logging("info", stream=out)
     with warnings.catch_warnings():
