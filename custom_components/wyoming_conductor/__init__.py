@@ -1,38 +1,31 @@
-"""Wyoming Conductor in Home Assistant: see and steer the machine that hears and speaks.
+"""Wyoming Conductor integration: monitors and controls a speech server.
 
-`api` talks to the server, `coordinator` keeps one `snapshot` of it, and everything else reads that:
-the entities, repairs, diagnostics and services. `wyoming` and `assist` make the servers usable in
-Assist, `vocabulary` tells them what things are called in this home.
+`api` is the client of the server, `coordinator` keeps a `snapshot` of it, and entities, issues,
+diagnostics and services read the snapshot. `wyoming` and `assist_pipeline` make the server's
+services usable in Assist; `vocabulary` shares the names of this home with it.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import CONF_HOST, CONF_PORT, CONF_TOKEN, Platform
+from homeassistant.const import CONF_HOST, Platform
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers import device_registry as dr
-from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.device_registry import DeviceEntry, DeviceEntryType
 from homeassistant.helpers.typing import ConfigType
 
-from . import activity, assist, issues, panel, websocket
-from .api import ConductorClient
-from .const import (
-    CONF_KEEP_WARM,
-    CONF_PIPELINE_ID,
-    CONF_TLS,
-    CONF_VOCABULARY,
-    DOMAIN,
-    MANUFACTURER,
-)
-from .coordinator import ConductorConfigEntry, ConductorCoordinator
-from .entity import model_identifier, pipeline_identifier, pipelines, server_identifier
+from . import assist_pipeline, issues, panel
+from .activity import async_fire_activities
+from .const import CONF_KEEP_WARM, CONF_PIPELINE_ID, CONF_VOCABULARY, DOMAIN, MANUFACTURER
+from .coordinator import ConductorCoordinator, UnsupportedVersionError
+from .data import ConductorConfigEntry, ConductorRuntimeData
+from .entity import model_identifier, pipeline_identifier, server_identifier
+from .helpers import create_client
+from .keep_warm import KeepWarmManager
 from .services import async_setup_services
 from .vocabulary import async_push_vocabulary
-from .warmth import Warmth
-from .wyoming import async_move_servers, async_remove_servers
+from .wyoming import async_remove_services, async_update_addresses
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
@@ -48,19 +41,22 @@ PLATFORMS = [
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
-    """Register what is there even while no server answers: services, and the panel's commands."""
+    """Register the services and the panel's files and commands, which need no server."""
     async_setup_services(hass)
-    websocket.async_register(hass)
+    panel.async_register_commands(hass)
     await panel.async_serve_files(hass)
     return True
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: ConductorConfigEntry) -> bool:
-    """Set up one server."""
-    coordinator = ConductorCoordinator(hass, entry, make_client(hass, entry.data))
-    await coordinator.async_config_entry_first_refresh()
-    entry.runtime_data = coordinator
-    coordinator.warmth = Warmth(hass, entry)
+    """Set up a server."""
+    coordinator = ConductorCoordinator(hass, entry, create_client(hass, entry.data))
+    try:
+        await coordinator.async_config_entry_first_refresh()
+    except UnsupportedVersionError as err:
+        issues.async_create_version_issue(hass, entry, err.version)
+        raise
+    entry.runtime_data = ConductorRuntimeData(coordinator, KeepWarmManager(hass, coordinator))
     info = coordinator.data.info
     dr.async_get(hass).async_get_or_create(
         config_entry_id=entry.entry_id,
@@ -72,31 +68,31 @@ async def async_setup_entry(hass: HomeAssistant, entry: ConductorConfigEntry) ->
         entry_type=DeviceEntryType.SERVICE,
         configuration_url=f"{coordinator.client.url}/docs",
     )
-    _async_keep_devices(hass, entry)
-    await async_move_servers(hass, info.uuid, entry.data[CONF_HOST], info.ports)
+    _async_update_devices(hass, entry)
+    await async_update_addresses(hass, info.uuid, entry.data[CONF_HOST], info.ports)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
-    activity.async_watch(hass, entry)
-    _async_keep_issues(hass, entry)
+    async_fire_activities(hass, coordinator)
+    _async_update_issues(hass, entry)
     if entry.options.get(CONF_VOCABULARY, True):
-        async_push_vocabulary(hass, entry)
-    coordinator.warmth.async_watch()
-    _async_keep_current(hass, entry)
-    coordinator.async_follow()
+        async_push_vocabulary(hass, coordinator)
+    entry.runtime_data.keep_warm.async_start()
+    _async_reload_on_change(hass, entry)
+    coordinator.async_start_event_stream()
     await panel.async_show(hass)
     return True
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: ConductorConfigEntry) -> bool:
-    """Unload one server; its background tasks end with the entry."""
+    """Unload a server; Home Assistant cancels the background tasks of the config entry."""
     return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: ConductorConfigEntry) -> None:
-    """Leave nothing behind that was made with the entry, and no panel without a server."""
-    issues.async_clear(hass, entry)
-    for subentry in pipelines(entry):
-        await assist.async_delete(hass, subentry.data[CONF_PIPELINE_ID])
-    await async_remove_servers(hass, entry.unique_id or "")
+    """Remove everything that was created for the server, and the panel with the last server."""
+    issues.async_delete_issues(hass, entry)
+    for subentry in assist_pipeline.pipeline_subentries(entry):
+        await assist_pipeline.async_delete(hass, subentry.data[CONF_PIPELINE_ID])
+    await async_remove_services(hass, entry.unique_id or "")
     if not hass.config_entries.async_entries(DOMAIN):
         panel.async_hide(hass)
 
@@ -104,74 +100,60 @@ async def async_remove_entry(hass: HomeAssistant, entry: ConductorConfigEntry) -
 async def async_remove_config_entry_device(
     hass: HomeAssistant, entry: ConductorConfigEntry, device: DeviceEntry
 ) -> bool:
-    """Let the user delete the device of what the server no longer has."""
+    """Allow deleting the device of a model or assistant that no longer exists."""
     if entry.state is not ConfigEntryState.LOADED:
         return False
-    return not device.identifiers & _present(entry)
-
-
-def make_client(
-    hass: HomeAssistant, data: Mapping[str, str | int | bool | None]
-) -> ConductorClient:
-    """Return a client for what a config entry or a form says."""
-    token = data.get(CONF_TOKEN)
-    return ConductorClient(
-        async_get_clientsession(hass),
-        str(data[CONF_HOST]),
-        int(data[CONF_PORT] or 0),
-        token=str(token) if token else None,
-        tls=bool(data.get(CONF_TLS)),
-    )
+    return not device.identifiers & _current_identifiers(entry)
 
 
 @callback
-def _async_keep_current(hass: HomeAssistant, entry: ConductorConfigEntry) -> None:
-    """Set the entry up anew when an address, an option or an assistant has changed."""
-    before = _shape(entry)
+def _async_reload_on_change(hass: HomeAssistant, entry: ConductorConfigEntry) -> None:
+    """Reload the config entry when its data, options or assistants change."""
+    before = _reload_relevant_state(entry)
 
-    async def changed(hass: HomeAssistant, entry: ConductorConfigEntry) -> None:
-        # What a deleted assistant kept warm is let go by those who know of it.
-        await entry.runtime_data.warmth.async_settle()
-        entry.runtime_data.async_update_listeners()
-        if _shape(entry) != before:
+    async def handle_update(hass: HomeAssistant, entry: ConductorConfigEntry) -> None:
+        # Before the reload: only this manager knows the models of a deleted assistant.
+        await entry.runtime_data.keep_warm.async_update()
+        entry.runtime_data.coordinator.async_update_listeners()
+        if _reload_relevant_state(entry) != before:
             hass.config_entries.async_schedule_reload(entry.entry_id)
 
-    entry.async_on_unload(entry.add_update_listener(changed))
+    entry.async_on_unload(entry.add_update_listener(handle_update))
 
 
-def _shape(entry: ConductorConfigEntry) -> list[Any]:
-    """Return all of an entry that its set-up depends on."""
-    assistants = [
-        (item.subentry_id, item.title, {**item.data, CONF_KEEP_WARM: None})
-        for item in entry.subentries.values()
+def _reload_relevant_state(entry: ConductorConfigEntry) -> list[Any]:
+    """Return all parts of a config entry that its setup depends on."""
+    subentries = [
+        (subentry.subentry_id, subentry.title, {**subentry.data, CONF_KEEP_WARM: None})
+        for subentry in entry.subentries.values()
     ]
-    return [entry.title, dict(entry.data), dict(entry.options), assistants]
+    return [entry.title, dict(entry.data), dict(entry.options), subentries]
 
 
-def _present(entry: ConductorConfigEntry) -> set[tuple[str, str]]:
-    """Return the identifiers of the devices that belong to what is there now."""
-    snapshot = entry.runtime_data.data
+def _current_identifiers(entry: ConductorConfigEntry) -> set[tuple[str, str]]:
+    """Return the identifiers of all devices that should exist."""
+    snapshot = entry.runtime_data.coordinator.data
     uuid = snapshot.info.uuid
     return {
         server_identifier(uuid),
         *(model_identifier(uuid, model) for model in snapshot.status.models),
-        *(pipeline_identifier(uuid, subentry) for subentry in entry.subentries),
+        *(pipeline_identifier(uuid, subentry_id) for subentry_id in entry.subentries),
     }
 
 
 @callback
-def _async_keep_devices(hass: HomeAssistant, entry: ConductorConfigEntry) -> None:
-    """Remove the device of a model that the server no longer has, now and later."""
+def _async_update_devices(hass: HomeAssistant, entry: ConductorConfigEntry) -> None:
+    """Remove the devices of removed models and update the server's version, now and later."""
     registry = dr.async_get(hass)
-    coordinator = entry.runtime_data
+    coordinator = entry.runtime_data.coordinator
     version = coordinator.data.info.version
 
     @callback
-    def look() -> None:
+    def handle_update() -> None:
         nonlocal version
-        present = _present(entry)
+        current = _current_identifiers(entry)
         for device in dr.async_entries_for_config_entry(registry, entry.entry_id):
-            if not device.identifiers & present:
+            if not device.identifiers & current:
                 registry.async_remove_device(device.id)
         if coordinator.data.info.version != version:
             version = coordinator.data.info.version
@@ -181,27 +163,30 @@ def _async_keep_devices(hass: HomeAssistant, entry: ConductorConfigEntry) -> Non
             if server is not None:
                 registry.async_update_device(server.id, sw_version=version)
 
-    look()
-    entry.async_on_unload(coordinator.async_add_listener(look))
+    handle_update()
+    entry.async_on_unload(coordinator.async_add_listener(handle_update))
 
 
 @callback
-def _async_keep_issues(hass: HomeAssistant, entry: ConductorConfigEntry) -> None:
-    """Let the repairs follow the snapshot, and those of assistants follow Assist."""
-    coordinator = entry.runtime_data
+def _async_update_issues(hass: HomeAssistant, entry: ConductorConfigEntry) -> None:
+    """Update the issues after each change of the snapshot or of a pipeline."""
+    coordinator = entry.runtime_data.coordinator
 
     @callback
-    def look() -> None:
+    def handle_update() -> None:
         if coordinator.last_update_success:
-            issues.async_sync(hass, entry, coordinator.data)
+            issues.async_delete_version_issues(hass, entry)
+            issues.async_update_issues(hass, entry, coordinator.data)
+        elif isinstance(coordinator.last_exception, UnsupportedVersionError):
+            issues.async_create_version_issue(hass, entry, coordinator.last_exception.version)
 
     @callback
-    def look_at_assistants() -> None:
-        for subentry in pipelines(entry):
-            broken = assist.async_is_broken(hass, subentry.data[CONF_PIPELINE_ID])
-            issues.async_mark_pipeline(hass, entry, subentry.subentry_id, broken=broken)
+    def handle_pipeline_change() -> None:
+        for subentry in assist_pipeline.pipeline_subentries(entry):
+            broken = assist_pipeline.async_is_broken(hass, subentry.data[CONF_PIPELINE_ID])
+            issues.async_update_pipeline_issue(hass, entry, subentry.subentry_id, broken=broken)
 
-    look()
-    look_at_assistants()
-    entry.async_on_unload(coordinator.async_add_listener(look))
-    entry.async_on_unload(assist.async_listen(hass, look_at_assistants))
+    handle_update()
+    handle_pipeline_change()
+    entry.async_on_unload(coordinator.async_add_listener(handle_update))
+    entry.async_on_unload(assist_pipeline.async_add_listener(hass, handle_pipeline_change))

@@ -1,4 +1,4 @@
-"""What happens on the server, as events on Home Assistant's bus: device triggers listen to them."""
+"""Activities of the server (model loaded, request failed, …) as events on Home Assistant's bus."""
 
 from homeassistant.const import ATTR_DEVICE_ID
 from homeassistant.core import HomeAssistant, callback
@@ -6,41 +6,64 @@ from homeassistant.helpers import device_registry as dr
 
 from .api import ServerEvent
 from .const import ATTR_ACTIVITY, ATTR_MODEL, ATTR_MODEL_DEVICE_ID, EVENT_ACTIVITY
-from .coordinator import ConductorConfigEntry
+from .coordinator import ConductorCoordinator
 from .entity import model_identifier, server_identifier
-from .snapshot import activity_of
 
-DETAILS = ("reason", "code", "message", "for_model", "seconds", "device", "to_device", "kind")
-"""Fields of the server's events that an automation can use."""
+CANCELLED = "CANCELLED"
+"""Error code of a request that its client cancelled; not a failure."""
+
+DETAIL_FIELDS = ("reason", "code", "message", "for_model", "seconds", "device", "to_device", "kind")
+"""Fields of a server event that are passed on to automations."""
 
 
-def details(event: ServerEvent) -> dict[str, str | float]:
-    """Return what an automation may want to know about an event."""
-    found = {key: event.data[key] for key in (ATTR_MODEL, *DETAILS) if event.data.get(key)}
-    return {key: value for key, value in found.items() if isinstance(value, str | int | float)}
+def activity_type(event: ServerEvent) -> str | None:
+    """Return the type of activity of a server event; None if it is not an activity."""
+    code = event.data.get("code")
+    match event.type:
+        case "model_ready":
+            return "model_loaded"
+        case "model_unloaded" | "model_evicted" as name:
+            return name
+        case "model_failed":
+            return "out_of_memory" if code == "OOM" else "load_failed"
+        case "model_fell_back":
+            return "fell_back"
+        case "request_finished" if code == "OOM":
+            return "out_of_memory"
+        case "request_finished" if code and code != CANCELLED:
+            return "request_failed"
+        case _:
+            return None
+
+
+def activity_details(event: ServerEvent) -> dict[str, str | float]:
+    """Return the fields of a server event that are passed on to automations."""
+    details = {key: event.data[key] for key in (ATTR_MODEL, *DETAIL_FIELDS) if event.data.get(key)}
+    return {key: value for key, value in details.items() if isinstance(value, str | int | float)}
 
 
 @callback
-def async_watch(hass: HomeAssistant, entry: ConductorConfigEntry) -> None:
-    """Fire an event for each activity, until the entry is unloaded."""
+def async_fire_activities(hass: HomeAssistant, coordinator: ConductorCoordinator) -> None:
+    """Fire an event for each activity until the config entry is unloaded."""
     registry = dr.async_get(hass)
-    uuid = entry.runtime_data.data.info.uuid
+    entry = coordinator.config_entry
+    uuid = coordinator.data.info.uuid
 
-    def device_id(identifier: tuple[str, str]) -> str | None:
+    def get_device_id(identifier: tuple[str, str]) -> str | None:
         device = registry.async_get_device_by_identifier(identifier, entry.entry_id)
         return device.id if device else None
 
     @callback
-    def fire(event: ServerEvent) -> None:
-        if (kind := activity_of(event)) is None:
+    def handle_event(event: ServerEvent) -> None:
+        if (activity := activity_type(event)) is None:
             return
         data: dict[str, str | float | None] = {
-            **details(event),
-            ATTR_ACTIVITY: kind,
-            ATTR_DEVICE_ID: device_id(server_identifier(uuid)),
+            **activity_details(event),
+            ATTR_ACTIVITY: activity,
+            ATTR_DEVICE_ID: get_device_id(server_identifier(uuid)),
         }
         if model := event.data.get("model"):
-            data[ATTR_MODEL_DEVICE_ID] = device_id(model_identifier(uuid, str(model)))
+            data[ATTR_MODEL_DEVICE_ID] = get_device_id(model_identifier(uuid, str(model)))
         hass.bus.async_fire(EVENT_ACTIVITY, data)
 
-    entry.async_on_unload(entry.runtime_data.async_listen_events(fire))
+    entry.async_on_unload(coordinator.async_add_event_listener(handle_event))

@@ -1,4 +1,4 @@
-"""Binary sensors: is the server there, is it well, is a model loaded, can an assistant answer."""
+"""Binary sensors: connection and problems of the server, loaded models and ready assistants."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from . import assist
-from .coordinator import ConductorConfigEntry, ConductorCoordinator
+from .assist_pipeline import pipeline_subentries, required_models
+from .coordinator import ConductorCoordinator
+from .data import ConductorConfigEntry
 from .entity import (
     ConductorEntity,
     ConductorModelEntity,
     ConductorPipelineEntity,
-    async_add_as_they_come,
-    models,
-    pipelines,
+    async_add_dynamic_entities,
+    get_models,
 )
 
 PARALLEL_UPDATES = 0
@@ -29,13 +29,13 @@ PARALLEL_UPDATES = 0
 
 @dataclass(frozen=True, kw_only=True)
 class ServerBinarySensorDescription(BinarySensorEntityDescription):
-    """A binary sensor of the server."""
+    """Description of a binary sensor of the server."""
 
     value: Callable[[ConductorCoordinator], bool]
     always_available: bool = False
 
 
-SERVER: tuple[ServerBinarySensorDescription, ...] = (
+SERVER_BINARY_SENSORS: tuple[ServerBinarySensorDescription, ...] = (
     ServerBinarySensorDescription(
         key="connected",
         translation_key="connected",
@@ -65,54 +65,60 @@ async def async_setup_entry(
     entry: ConductorConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the binary sensors."""
-    coordinator = entry.runtime_data
-    async_add_entities(ServerBinarySensor(coordinator, description) for description in SERVER)
-    async_add_as_they_come(
-        entry, async_add_entities, models, lambda model: [Loaded(coordinator, LOADED, model)]
+    """Set up the binary sensors."""
+    coordinator = entry.runtime_data.coordinator
+    async_add_entities(
+        ServerBinarySensor(coordinator, description) for description in SERVER_BINARY_SENSORS
     )
-    for subentry in pipelines(entry):
+    async_add_dynamic_entities(
+        coordinator,
+        async_add_entities,
+        get_models,
+        lambda model: [LoadedBinarySensor(coordinator, LOADED, model)],
+    )
+    for subentry in pipeline_subentries(entry):
         async_add_entities(
-            [Ready(coordinator, READY, subentry)], config_subentry_id=subentry.subentry_id
+            [ReadyBinarySensor(coordinator, READY, subentry)],
+            config_subentry_id=subentry.subentry_id,
         )
 
 
 class ServerBinarySensor(ConductorEntity, BinarySensorEntity):
-    """A binary sensor of the server."""
+    """Binary sensor of the server."""
 
     entity_description: ServerBinarySensorDescription
 
     @property
     @override
     def available(self) -> bool:
-        """Return whether it can be told."""
+        """Return whether the value is known."""
         return self.entity_description.always_available or super().available
 
     @property
     @override
     def is_on(self) -> bool:
-        """Return the value."""
+        """Return the current value."""
         return self.entity_description.value(self.coordinator)
 
 
-class Loaded(ConductorModelEntity, BinarySensorEntity):
-    """Whether a model holds memory and answers at once."""
+class LoadedBinarySensor(ConductorModelEntity, BinarySensorEntity):
+    """Whether a model is loaded."""
 
     @property
     @override
     def is_on(self) -> bool:
-        """Return the value."""
+        """Return the current value."""
         return self.model.is_loaded
 
 
-class Ready(ConductorPipelineEntity, BinarySensorEntity):
-    """Whether an assistant answers at once: all its models are loaded."""
+class ReadyBinarySensor(ConductorPipelineEntity, BinarySensorEntity):
+    """Whether all models of an assistant are loaded."""
 
     @property
     @override
     def is_on(self) -> bool:
-        """Return the value."""
+        """Return the current value."""
         pipeline = self.pipeline
         snapshot = self.coordinator.data
-        needed = assist.models_of(snapshot, pipeline) if pipeline else []
-        return bool(needed) and all(snapshot.status.models[model].is_loaded for model in needed)
+        required = required_models(snapshot, pipeline) if pipeline else []
+        return bool(required) and all(snapshot.status.models[model].is_loaded for model in required)

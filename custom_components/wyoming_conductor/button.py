@@ -1,4 +1,4 @@
-"""Buttons: load, unload, warm up, clear."""
+"""Buttons: load, unload and warm up models, clear caches."""
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from . import assist
 from .api import ConductorClient, Feature
-from .coordinator import ConductorConfigEntry, ConductorCoordinator
+from .assist_pipeline import pipeline_subentries, required_models
+from .coordinator import ConductorCoordinator
+from .data import ConductorConfigEntry
 from .entity import (
     ConductorEntity,
     ConductorModelEntity,
     ConductorPipelineEntity,
-    async_add_as_they_come,
-    models,
-    pipelines,
+    async_add_dynamic_entities,
+    get_models,
 )
 
 PARALLEL_UPDATES = 1
@@ -26,44 +26,44 @@ PARALLEL_UPDATES = 1
 
 @dataclass(frozen=True, kw_only=True)
 class ServerButtonDescription(ButtonEntityDescription):
-    """A button of the server."""
+    """Description of a button of the server."""
 
     press: Callable[[ConductorCoordinator], Coroutine[Any, Any, object]]
     feature: Feature | None = None
-    """What the server must have; None: every server has it."""
+    """Feature that the server needs; None if every server supports the button."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelButtonDescription(ButtonEntityDescription):
-    """A button of a model."""
+    """Description of a button of a model."""
 
     press: Callable[[ConductorClient, str], Coroutine[Any, Any, object]]
 
 
-async def unload_all(coordinator: ConductorCoordinator) -> None:
-    """Unload every model that is loaded, one after the other."""
+async def async_unload_all(coordinator: ConductorCoordinator) -> None:
+    """Unload all loaded models one after the other."""
     for model in coordinator.data.status.models.values():
         if model.is_loaded:
-            await coordinator.client.unload(model.id)
+            await coordinator.client.unload_model(model.id)
 
 
-SERVER: tuple[ServerButtonDescription, ...] = (
+SERVER_BUTTONS: tuple[ServerButtonDescription, ...] = (
     ServerButtonDescription(
         key="unload_all",
         translation_key="unload_all",
         entity_category=EntityCategory.CONFIG,
-        press=unload_all,
+        press=async_unload_all,
     ),
     ServerButtonDescription(
-        key="clear_phrases",
-        translation_key="clear_phrases",
+        key="clear_speech_cache",
+        translation_key="clear_speech_cache",
         entity_category=EntityCategory.CONFIG,
         feature=Feature.PHRASES,
         press=lambda coordinator: coordinator.client.clear_cache("phrases"),
     ),
     ServerButtonDescription(
-        key="clear_models",
-        translation_key="clear_models",
+        key="delete_unused_models",
+        translation_key="delete_unused_models",
         entity_category=EntityCategory.CONFIG,
         entity_registry_enabled_default=False,
         feature=Feature.LIBRARY,
@@ -71,16 +71,16 @@ SERVER: tuple[ServerButtonDescription, ...] = (
     ),
 )
 
-MODEL: tuple[ModelButtonDescription, ...] = (
+MODEL_BUTTONS: tuple[ModelButtonDescription, ...] = (
     ModelButtonDescription(
         key="load",
         translation_key="load",
-        press=lambda client, model: client.load(model),
+        press=lambda client, model: client.load_model(model),
     ),
     ModelButtonDescription(
         key="unload",
         translation_key="unload",
-        press=lambda client, model: client.unload(model),
+        press=lambda client, model: client.unload_model(model),
     ),
 )
 
@@ -92,54 +92,57 @@ async def async_setup_entry(
     entry: ConductorConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the buttons."""
-    coordinator = entry.runtime_data
+    """Set up the buttons."""
+    coordinator = entry.runtime_data.coordinator
     features = coordinator.data.info.features
     async_add_entities(
         ServerButton(coordinator, description)
-        for description in SERVER
+        for description in SERVER_BUTTONS
         if description.feature is None or description.feature in features
     )
-    async_add_as_they_come(
-        entry,
+    async_add_dynamic_entities(
+        coordinator,
         async_add_entities,
-        models,
-        lambda model: (ModelButton(coordinator, description, model) for description in MODEL),
+        get_models,
+        lambda model: (
+            ModelButton(coordinator, description, model) for description in MODEL_BUTTONS
+        ),
     )
-    for subentry in pipelines(entry):
+    for subentry in pipeline_subentries(entry):
         async_add_entities(
-            [WarmUp(coordinator, WARM_UP, subentry)], config_subentry_id=subentry.subentry_id
+            [WarmUpButton(coordinator, WARM_UP, subentry)],
+            config_subentry_id=subentry.subentry_id,
         )
 
 
 class ServerButton(ConductorEntity, ButtonEntity):
-    """A button of the server."""
+    """Button of the server."""
 
     entity_description: ServerButtonDescription
 
     @override
     async def async_press(self) -> None:
-        """Do it."""
-        await self.ask(self.entity_description.press(self.coordinator))
+        """Send the request."""
+        await self.async_call(self.entity_description.press(self.coordinator))
 
 
 class ModelButton(ConductorModelEntity, ButtonEntity):
-    """A button of a model."""
+    """Button of a model."""
 
     entity_description: ModelButtonDescription
 
     @override
     async def async_press(self) -> None:
-        """Do it; the state follows by itself."""
-        await self.ask(self.entity_description.press(self.coordinator.client, self.model_id))
+        """Send the request; the new state arrives as an event."""
+        await self.async_call(self.entity_description.press(self.coordinator.client, self.model_id))
 
 
-class WarmUp(ConductorPipelineEntity, ButtonEntity):
-    """Loads all that an assistant needs, before somebody speaks."""
+class WarmUpButton(ConductorPipelineEntity, ButtonEntity):
+    """Loads all models of an assistant."""
 
     @override
     async def async_press(self) -> None:
-        """Begin to load; returns without waiting."""
+        """Start loading, without waiting for the end."""
         pipeline = self.pipeline
-        for model in assist.models_of(self.coordinator.data, pipeline) if pipeline else []:
-            await self.ask(self.coordinator.client.load(model))
+        for model in required_models(self.coordinator.data, pipeline) if pipeline else []:
+            await self.async_call(self.coordinator.client.load_model(model))

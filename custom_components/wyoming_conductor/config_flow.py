@@ -1,4 +1,4 @@
-"""Adding a server, finding it again, letting it in again, and what can be chosen about it."""
+"""Config flow (user, zeroconf, Supervisor, reauthentication, reconfiguration) and options flow."""
 
 from collections.abc import Mapping
 from typing import Any, override
@@ -18,12 +18,17 @@ from homeassistant.const import CONF_HOST, CONF_PORT, CONF_TOKEN
 from homeassistant.core import callback
 from homeassistant.helpers.selector import (
     BooleanSelector,
+    NumberSelector,
+    NumberSelectorConfig,
+    NumberSelectorMode,
+    TextSelector,
+    TextSelectorConfig,
+    TextSelectorType,
 )
 from homeassistant.helpers.service_info.hassio import HassioServiceInfo
 from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
+from yarl import URL
 
-from . import make_client
-from .address import ADDRESS_SCHEMA, TOKEN_SCHEMA, understand_url
 from .api import (
     ConductorAuthError,
     ConductorConnectionError,
@@ -33,47 +38,83 @@ from .api import (
 )
 from .const import (
     API_VERSIONS,
-    CONF_ADD_SERVERS,
-    CONF_INTERVAL,
-    CONF_MAKE_ASSISTANT,
+    CONF_ADD_TO_ASSIST,
+    CONF_CREATE_ASSISTANT,
+    CONF_POLL_INTERVAL,
     CONF_TLS,
     CONF_VOCABULARY,
-    DEFAULT_INTERVAL,
+    DEFAULT_NAME,
+    DEFAULT_POLL_INTERVAL,
+    DEFAULT_PORT,
     DOMAIN,
     LOGGER,
     SUBENTRY_PIPELINE,
 )
-from .coordinator import ConductorConfigEntry
-from .options_flow import ConductorOptionsFlow
+from .data import ConductorConfigEntry
+from .helpers import create_client
 from .pipeline_flow import PipelineFlow
-from .wyoming import async_add_servers
+from .wyoming import async_add_services
+
+PORT_SELECTOR = probatio.All(
+    NumberSelector(NumberSelectorConfig(min=1, max=65_535, mode=NumberSelectorMode.BOX)),
+    probatio.Coerce(int),
+)
+TOKEN_SELECTOR = TextSelector(
+    TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="off")
+)
+
+TOKEN_SCHEMA = probatio.Schema({probatio.Optional(CONF_TOKEN): TOKEN_SELECTOR})
+
+ADDRESS_SCHEMA = probatio.Schema(
+    {
+        probatio.Required(CONF_HOST): TextSelector(),
+        probatio.Required(CONF_PORT, default=DEFAULT_PORT): PORT_SELECTOR,
+        probatio.Optional(CONF_TOKEN): TOKEN_SELECTOR,
+        probatio.Required(CONF_TLS, default=False): BooleanSelector(),
+    }
+)
 
 ASSIST_SCHEMA = probatio.Schema(
     {
-        probatio.Required(CONF_ADD_SERVERS, default=True): BooleanSelector(),
-        probatio.Required(CONF_MAKE_ASSISTANT, default=True): BooleanSelector(),
+        probatio.Required(CONF_ADD_TO_ASSIST, default=True): BooleanSelector(),
+        probatio.Required(CONF_CREATE_ASSISTANT, default=True): BooleanSelector(),
+    }
+)
+
+OPTIONS_SCHEMA = probatio.Schema(
+    {
+        probatio.Required(CONF_ADD_TO_ASSIST, default=True): BooleanSelector(),
+        probatio.Required(CONF_VOCABULARY, default=True): BooleanSelector(),
+        probatio.Required(CONF_POLL_INTERVAL, default=DEFAULT_POLL_INTERVAL): probatio.All(
+            NumberSelector(
+                NumberSelectorConfig(
+                    min=10, max=3600, unit_of_measurement="s", mode=NumberSelectorMode.BOX
+                )
+            ),
+            probatio.Coerce(int),
+        ),
     }
 )
 
 
 class ConductorConfigFlow(ConfigFlow, domain=DOMAIN):
-    """Makes and changes the entry of one server."""
+    """Adds and changes the config entry of a server."""
 
     VERSION = 1
     MINOR_VERSION = 1
 
     def __init__(self) -> None:
-        """Begin without an address."""
+        """Start without an address."""
         self._address: dict[str, Any] = {}
         self._name = ""
         self._info: Info | None = None
-        self._wants_assistant = False
+        self._create_assistant = False
 
     @staticmethod
     @callback
     @override
     def async_get_options_flow(config_entry: ConfigEntry) -> OptionsFlow:
-        """Return the flow of the options."""
+        """Return the options flow."""
         return ConductorOptionsFlow()
 
     @classmethod
@@ -82,7 +123,7 @@ class ConductorConfigFlow(ConfigFlow, domain=DOMAIN):
     def async_get_supported_subentry_types(
         cls, config_entry: ConfigEntry
     ) -> dict[str, type[ConfigSubentryFlow]]:
-        """Voice assistants can be added to a server."""
+        """Return the flow that adds a voice assistant to a server."""
         return {SUBENTRY_PIPELINE: PipelineFlow}
 
     @override
@@ -91,9 +132,9 @@ class ConductorConfigFlow(ConfigFlow, domain=DOMAIN):
         errors: dict[str, str] = {}
         if user_input is not None:
             self._address = user_input
-            if understand_url(self._address, errors) and await self._connect(errors):
-                # A discovery of the same server may be waiting; this one goes first.
-                return await self._accept(raise_on_progress=False)
+            if normalize_host(self._address, errors) and await self._connect(errors):
+                # Takes precedence over a pending discovery of the same server.
+                return await self._continue_setup(raise_on_progress=False)
         return self.async_show_form(
             step_id="user",
             data_schema=self.add_suggested_values_to_schema(ADDRESS_SCHEMA, user_input),
@@ -102,7 +143,7 @@ class ConductorConfigFlow(ConfigFlow, domain=DOMAIN):
 
     @override
     async def async_step_zeroconf(self, discovery_info: ZeroconfServiceInfo) -> ConfigFlowResult:
-        """A server announces itself."""
+        """Handle a server discovered by zeroconf."""
         properties = discovery_info.properties
         uuid = properties.get("uuid")
         if not uuid or discovery_info.port is None:
@@ -113,14 +154,14 @@ class ConductorConfigFlow(ConfigFlow, domain=DOMAIN):
             CONF_TLS: properties.get("tls") == "1",
         }
         self._name = properties.get("name") or discovery_info.host
-        await self._abort_if_known(uuid)
+        await self._abort_if_configured(uuid)
         self.context["title_placeholders"] = {"name": self._name}
         self.context["configuration_url"] = f"http://{self._address[CONF_HOST]}"
         return await self.async_step_discovery_confirm()
 
     @override
     async def async_step_hassio(self, discovery_info: HassioServiceInfo) -> ConfigFlowResult:
-        """The Supervisor's app announces itself, with its token."""
+        """Handle the Home Assistant app announced by the Supervisor, which brings its token."""
         config = discovery_info.config
         self._address = {
             CONF_HOST: config[CONF_HOST],
@@ -133,7 +174,7 @@ class ConductorConfigFlow(ConfigFlow, domain=DOMAIN):
         errors: dict[str, str] = {}
         if not await self._connect(errors) or self._info is None:
             return self.async_abort(reason=errors["base"])
-        await self._abort_if_known(self._info.uuid)
+        await self._abort_if_configured(self._info.uuid)
         self.context["title_placeholders"] = {"name": self._name}
         self.context["configuration_url"] = (
             f"homeassistant://hassio/addon/{discovery_info.slug}/info"
@@ -143,12 +184,12 @@ class ConductorConfigFlow(ConfigFlow, domain=DOMAIN):
     async def async_step_discovery_confirm(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Ask whether to add what was found, and for its token unless it came along."""
+        """Confirm a discovered server, and ask for its token unless it is known."""
         errors: dict[str, str] = {}
         if user_input is not None:
             self._address |= user_input
             if await self._connect(errors):
-                return await self._accept(raise_on_progress=True)
+                return await self._continue_setup(raise_on_progress=True)
         has_token = CONF_TOKEN in self._address and user_input is None
         return self.async_show_form(
             step_id="discovery_confirm",
@@ -158,32 +199,33 @@ class ConductorConfigFlow(ConfigFlow, domain=DOMAIN):
         )
 
     async def async_step_assist(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask what to do with the server in Assist."""
+        """Ask how to use the server in Assist."""
         if user_input is None:
             return self.async_show_form(step_id="assist", data_schema=ASSIST_SCHEMA)
-        self._wants_assistant = user_input[CONF_ADD_SERVERS] and user_input[CONF_MAKE_ASSISTANT]
+        add_to_assist = user_input[CONF_ADD_TO_ASSIST]
+        self._create_assistant = add_to_assist and user_input[CONF_CREATE_ASSISTANT]
         return self.async_create_entry(
-            title=self._name or "Wyoming Conductor",
+            title=self._name or DEFAULT_NAME,
             data=self._address,
             options={
-                CONF_ADD_SERVERS: user_input[CONF_ADD_SERVERS],
+                CONF_ADD_TO_ASSIST: add_to_assist,
                 CONF_VOCABULARY: True,
-                CONF_INTERVAL: DEFAULT_INTERVAL,
+                CONF_POLL_INTERVAL: DEFAULT_POLL_INTERVAL,
             },
         )
 
     @override
     async def async_on_create_entry(self, result: ConfigFlowResult) -> ConfigFlowResult:
-        """Add the servers to Assist, and lead on to making an assistant of them."""
+        """Add the server's services to Assist and continue with the form of an assistant."""
         entry = result["result"]
-        if not entry.options[CONF_ADD_SERVERS] or self._info is None:
+        if not entry.options[CONF_ADD_TO_ASSIST] or self._info is None:
             return result
         host = self._address[CONF_HOST]
-        failed = await async_add_servers(self.hass, self._info.uuid, host, self._info.ports)
+        failed = await async_add_services(self.hass, self._info.uuid, host, self._info.ports)
         if failed:
-            # A repair offers to try it again.
+            # A repair issue offers to try again.
             LOGGER.warning("Could not add %s to Assist", ", ".join(failed))
-        elif self._wants_assistant:
+        elif self._create_assistant:
             flow = await self.hass.config_entries.subentries.async_init(
                 (entry.entry_id, SUBENTRY_PIPELINE), context={"source": SOURCE_USER}
             )
@@ -191,7 +233,7 @@ class ConductorConfigFlow(ConfigFlow, domain=DOMAIN):
         return result
 
     async def async_step_reauth(self, entry_data: Mapping[str, Any]) -> ConfigFlowResult:
-        """The server no longer takes the token."""
+        """Handle a rejected token."""
         self._address = dict(entry_data)
         return await self.async_step_reauth_confirm()
 
@@ -206,7 +248,7 @@ class ConductorConfigFlow(ConfigFlow, domain=DOMAIN):
             if await self._connect(errors) and self._info is not None:
                 await self.async_set_unique_id(self._info.uuid)
                 self._abort_if_unique_id_mismatch(reason="wrong_server")
-                return self._update(entry)
+                return self._update_entry(entry)
         return self.async_show_form(
             step_id="reauth_confirm",
             data_schema=TOKEN_SCHEMA,
@@ -217,16 +259,16 @@ class ConductorConfigFlow(ConfigFlow, domain=DOMAIN):
     async def async_step_reconfigure(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """The user moves the server, or changes its token."""
+        """Change the address or the token."""
         errors: dict[str, str] = {}
         entry = self._get_reconfigure_entry()
         if user_input is not None:
             self._address = user_input
-            connected = understand_url(self._address, errors) and await self._connect(errors)
+            connected = normalize_host(self._address, errors) and await self._connect(errors)
             if connected and self._info is not None:
                 await self.async_set_unique_id(self._info.uuid)
                 self._abort_if_unique_id_mismatch(reason="wrong_server")
-                return self._update(entry)
+                return self._update_entry(entry)
         return self.async_show_form(
             step_id="reconfigure",
             data_schema=self.add_suggested_values_to_schema(
@@ -235,32 +277,31 @@ class ConductorConfigFlow(ConfigFlow, domain=DOMAIN):
             errors=errors,
         )
 
-    async def _abort_if_known(self, uuid: str, *, raise_on_progress: bool = True) -> None:
-        """End the flow if the server is set up already; it takes the address that was found."""
+    async def _abort_if_configured(self, uuid: str, *, raise_on_progress: bool = True) -> None:
+        """Abort if the server is configured, after updating its address in the config entry."""
         entry = await self.async_set_unique_id(uuid, raise_on_progress=raise_on_progress)
         if entry is not None:
             data = {**entry.data, **self._address}
             self.hass.config_entries.async_update_entry(entry, data=data)
             if entry.state is ConfigEntryState.SETUP_RETRY:
-                # It waits for the server at the old address: no need to wait any longer. A
-                # loaded entry is reloaded by its update listener.
+                # Retry now at the new address. A loaded entry is reloaded by its update listener.
                 self.hass.config_entries.async_schedule_reload(entry.entry_id)
         self._abort_if_unique_id_configured()
 
-    def _update(self, entry: ConductorConfigEntry) -> ConfigFlowResult:
-        """Write the address into the entry, which then is set up anew."""
-        # The update listener of a loaded entry reloads it, if something has changed.
-        is_left_alone = (
+    def _update_entry(self, entry: ConductorConfigEntry) -> ConfigFlowResult:
+        """Store the address in the config entry, and reload it."""
+        # The update listener of a loaded entry reloads it, but only if the data changes.
+        needs_reload = (
             entry.state is not ConfigEntryState.LOADED or dict(entry.data) == self._address
         )
         result = self.async_update_and_abort(entry, data=self._address)
-        if is_left_alone:
+        if needs_reload:
             self.hass.config_entries.async_schedule_reload(entry.entry_id)
         return result
 
     async def _connect(self, errors: dict[str, str]) -> bool:
-        """Ask the server who it is, and whether it lets us in."""
-        client = make_client(self.hass, self._address)
+        """Fetch the server's identity; return False and set an error on failure."""
+        client = create_client(self.hass, self._address)
         try:
             self._info = await client.info()
         except ConductorAuthError:
@@ -270,15 +311,48 @@ class ConductorConfigFlow(ConfigFlow, domain=DOMAIN):
         except ConductorResponseError:
             errors["base"] = "not_conductor"
         except ConductorError as err:
-            LOGGER.debug("Refused by %s: %s", client.url, err)
+            LOGGER.debug("Rejected by %s: %s", client.url, err)
             errors["base"] = "unknown"
         else:
             if self._info.api_version not in API_VERSIONS:
                 errors["base"] = "unsupported_version"
         return not errors
 
-    async def _accept(self, *, raise_on_progress: bool) -> ConfigFlowResult:
-        """Go on with a server that answered, unless it is there already."""
+    async def _continue_setup(self, *, raise_on_progress: bool) -> ConfigFlowResult:
+        """Continue with a server that answered, unless it is configured already."""
         assert self._info is not None  # noqa: S101  (_connect has succeeded)
-        await self._abort_if_known(self._info.uuid, raise_on_progress=raise_on_progress)
+        await self._abort_if_configured(self._info.uuid, raise_on_progress=raise_on_progress)
         return await self.async_step_assist()
+
+
+class ConductorOptionsFlow(OptionsFlow):
+    """Changes the options; the update listener reloads the config entry."""
+
+    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Show the form and store the options."""
+        if user_input is not None:
+            return self.async_create_entry(data=user_input)
+        return self.async_show_form(
+            step_id="init",
+            data_schema=self.add_suggested_values_to_schema(
+                OPTIONS_SCHEMA, self.config_entry.options
+            ),
+        )
+
+
+def normalize_host(address: dict[str, Any], errors: dict[str, str]) -> bool:
+    """Replace a pasted URL by host, port and TLS; return False and set an error if invalid."""
+    host = str(address[CONF_HOST]).strip()
+    if "://" in host:
+        url = URL(host)
+        host = url.host or ""
+        address[CONF_TLS] = url.scheme == "https"
+        address[CONF_PORT] = url.explicit_port or address[CONF_PORT]
+    address[CONF_HOST] = host
+    try:
+        is_host = bool(host) and URL.build(scheme="http", host=host).host == host
+    except ValueError:
+        is_host = False
+    if not is_host:
+        errors[CONF_HOST] = "invalid_host"
+    return is_host

@@ -1,4 +1,4 @@
-"""Names that several files share."""
+"""Constants of the Wyoming Conductor integration."""
 
 import logging
 from typing import Final
@@ -7,26 +7,27 @@ DOMAIN: Final = "wyoming_conductor"
 LOGGER: Final = logging.getLogger(__package__)
 
 MANUFACTURER: Final = "Wyoming Conductor"
+DEFAULT_NAME: Final = "Wyoming Conductor"
 DEFAULT_PORT: Final = 10_380
 
 API_VERSIONS: Final = ("1",)
-"""Versions of the HTTP API that this integration speaks, oldest first."""
+"""Supported versions of the HTTP API, oldest first."""
 
 CONF_TLS: Final = "tls"
-CONF_ADD_SERVERS: Final = "add_servers"
-CONF_MAKE_ASSISTANT: Final = "make_assistant"
+CONF_ADD_TO_ASSIST: Final = "add_to_assist"
+CONF_CREATE_ASSISTANT: Final = "create_assistant"
 CONF_VOCABULARY: Final = "push_vocabulary"
-CONF_INTERVAL: Final = "gauge_interval"
+CONF_POLL_INTERVAL: Final = "poll_interval"
 
-DEFAULT_INTERVAL: Final = 60
-"""Seconds between two readings of the gauges; everything else is pushed."""
+DEFAULT_POLL_INTERVAL: Final = 60
+"""Seconds between two polls of memory and sensor readings; states are pushed."""
 
 SUBENTRY_PIPELINE: Final = "pipeline"
 CONF_PIPELINE_ID: Final = "pipeline_id"
 CONF_KEEP_WARM: Final = "keep_warm"
 
 EVENT_ACTIVITY: Final = f"{DOMAIN}_activity"
-"""Fired on the bus for each activity; device triggers listen to it."""
+"""Event on Home Assistant's bus for each activity; the device triggers listen for it."""
 
 ACTIVITIES: Final = (
     "model_loaded",
@@ -37,7 +38,7 @@ ACTIVITIES: Final = (
     "fell_back",
     "request_failed",
 )
-"""What an automation can react to."""
+"""Types of activity that can trigger an automation."""
 
 ATTR_ACTIVITY: Final = "type"
 ATTR_MODEL: Final = "model"

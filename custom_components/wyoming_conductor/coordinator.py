@@ -1,12 +1,13 @@
-"""Keeps one snapshot of the server: events push it forward, a slow poll is the safety net."""
+"""Coordinator that keeps the snapshot of a server current by events, with polling as fallback."""
 
 import asyncio
 import random
 from collections import deque
 from collections.abc import Callable
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, cast, override
+from typing import cast, override
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
@@ -15,31 +16,26 @@ from homeassistant.helpers.debounce import Debouncer
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.util import dt as dt_util
 
-from . import issues
 from .api import (
     ConductorAuthError,
     ConductorClient,
     ConductorConnectionError,
     ConductorError,
     Feature,
+    Info,
     ServerEvent,
 )
-from .const import CONF_INTERVAL, DEFAULT_INTERVAL, DOMAIN, LOGGER
+from .const import API_VERSIONS, CONF_POLL_INTERVAL, DEFAULT_POLL_INTERVAL, DOMAIN, LOGGER
 from .snapshot import Snapshot
 
-if TYPE_CHECKING:
-    from .warmth import Warmth
+REFRESH_COOLDOWN = 0.5
+"""Seconds; events come in bursts, and one refresh after the burst is enough."""
 
-type ConductorConfigEntry = ConfigEntry[ConductorCoordinator]
+MIN_RECONNECT_DELAY = 1.0
+MAX_RECONNECT_DELAY = 60.0
+"""Seconds between two attempts to open the event stream; doubled each time, with jitter."""
 
-SETTLE_SECONDS = 0.5
-"""Events come in groups; what they led to is read once, after the group."""
-
-FIRST_RETRY = 1.0
-LAST_RETRY = 60.0
-"""Seconds between tries to reach the event stream again: doubled each time, with jitter."""
-
-CHANGES = frozenset(
+REFRESH_EVENTS = frozenset(
     {
         "config_changed",
         "events_lost",
@@ -56,22 +52,33 @@ CHANGES = frozenset(
         "request_finished",
     }
 )
-"""Events after which more has changed than they tell: memory, errors, times."""
+"""Events after which memory, errors or statistics have changed beyond what the event says."""
 
-KEPT_EVENTS = 50
-"""The newest events, for diagnostics."""
+MAX_RECENT_EVENTS = 50
+"""Number of events kept for diagnostics."""
+
+
+class UnsupportedVersionError(ConfigEntryError):
+    """Raised when the server's API version is not supported."""
+
+    def __init__(self, version: str) -> None:
+        """Store the API version of the server."""
+        super().__init__(
+            translation_domain=DOMAIN,
+            translation_key="unsupported_version",
+            translation_placeholders={"version": version},
+        )
+        self.version = version
 
 
 class ConductorCoordinator(DataUpdateCoordinator[Snapshot]):
-    """The one owner of what is known about a server."""
+    """Owner of the snapshot of one server."""
 
-    config_entry: ConductorConfigEntry
+    config_entry: ConfigEntry
 
-    def __init__(
-        self, hass: HomeAssistant, entry: ConductorConfigEntry, client: ConductorClient
-    ) -> None:
-        """Watch the server behind `client`."""
-        interval = timedelta(seconds=entry.options.get(CONF_INTERVAL, DEFAULT_INTERVAL))
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, client: ConductorClient) -> None:
+        """Observe the server of `client`."""
+        interval = timedelta(seconds=entry.options.get(CONF_POLL_INTERVAL, DEFAULT_POLL_INTERVAL))
         super().__init__(
             hass,
             LOGGER,
@@ -80,39 +87,38 @@ class ConductorCoordinator(DataUpdateCoordinator[Snapshot]):
             update_interval=interval,
             always_update=False,
             request_refresh_debouncer=Debouncer(
-                hass, LOGGER, cooldown=SETTLE_SECONDS, immediate=False
+                hass, LOGGER, cooldown=REFRESH_COOLDOWN, immediate=False
             ),
         )
         self.client = client
-        self.recent: deque[ServerEvent] = deque(maxlen=KEPT_EVENTS)
+        self.recent_events: deque[ServerEvent] = deque(maxlen=MAX_RECENT_EVENTS)
         self.last_event_at: datetime | None = None
-        """When the stream last said anything."""
+        """Time of the last event."""
         self.is_streaming = False
-        self.warmth: Warmth
-        """What is kept warm; there once the entry is set up."""
+        """Whether the event stream is open."""
         self._event_listeners: set[Callable[[ServerEvent], None]] = set()
-        self._last_id: str | None = None
+        self._last_event_id: str | None = None
 
     @callback
-    def async_listen_events(self, listener: Callable[[ServerEvent], None]) -> CALLBACK_TYPE:
-        """Call `listener` with each event, after the snapshot has followed it."""
+    def async_add_event_listener(self, listener: Callable[[ServerEvent], None]) -> CALLBACK_TYPE:
+        """Call `listener` for each event, after the snapshot includes it."""
         self._event_listeners.add(listener)
         return lambda: self._event_listeners.discard(listener)
 
     @callback
-    def async_follow(self) -> None:
-        """Begin to follow the server's events, until the entry is unloaded."""
+    def async_start_event_stream(self) -> None:
+        """Follow the server's events until the config entry is unloaded."""
         self.config_entry.async_create_background_task(
-            self.hass, self._follow(), name=f"{DOMAIN} events of {self.name}"
+            self.hass, self._run_event_stream(), name=f"{DOMAIN} events of {self.name}"
         )
 
     @override
     async def _async_update_data(self) -> Snapshot:
-        """Read everything. Raises what Home Assistant expects of an update."""
+        """Fetch a complete snapshot."""
         try:
-            # The server may have been updated or restarted, so who it is is asked each time.
+            # Identity and version may have changed: the server may have been updated or replaced.
             info = await self.client.info()
-            self._check(info.uuid, info.api_version)
+            self._check_server(info)
             status = await self.client.status()
             config = await self.client.config() if Feature.CONFIG in info.features else None
         except ConductorAuthError as err:
@@ -130,56 +136,65 @@ class ConductorCoordinator(DataUpdateCoordinator[Snapshot]):
             return Snapshot(info=info, status=status, config=config)
         return replace(before, info=info, status=status, config=config)
 
-    def _check(self, uuid: str, api_version: str) -> None:
-        """Raise if it is another server, or one whose language we do not speak."""
-        entry = self.config_entry
-        if uuid != entry.unique_id:
+    def _check_server(self, info: Info) -> None:
+        """Raise ConfigEntryError if the server is another one or its version is not supported."""
+        if info.uuid != self.config_entry.unique_id:
             raise ConfigEntryError(translation_domain=DOMAIN, translation_key="wrong_server")
-        if not issues.async_check_version(self.hass, entry, api_version):
-            raise ConfigEntryError(
-                translation_domain=DOMAIN,
-                translation_key="unsupported_version",
-                translation_placeholders={"version": api_version},
-            )
+        if info.api_version not in API_VERSIONS:
+            raise UnsupportedVersionError(info.api_version)
 
-    async def _follow(self) -> None:
-        """Follow the events for ever; each break makes the entities unavailable at once."""
-        delay = FIRST_RETRY
+    async def _run_event_stream(self) -> None:
+        """Keep the event stream open; entities become unavailable as soon as it breaks."""
+        delay = MIN_RECONNECT_DELAY
         while True:
             try:
-                async for event in self.client.events(self._last_id):
-                    if not self.is_streaming:
-                        delay = FIRST_RETRY
-                        self.is_streaming = True
-                        await self.async_refresh()
-                    self._take(event)
+                async with aclosing(self.client.events(self._last_event_id)) as events:
+                    async for event in events:
+                        if not self.is_streaming:
+                            delay = MIN_RECONNECT_DELAY
+                            self.is_streaming = True
+                            await self.async_refresh()
+                        self._handle_event(event)
                 raise ConductorConnectionError("the server closed the connection")
             except ConductorAuthError as err:
-                self.is_streaming = False
-                self.async_set_update_error(err)
+                self._set_disconnected(err)
                 self.config_entry.async_start_reauth(self.hass)
-                return
+                # The token does not change by itself; a new one reloads the entry.
+                delay = MAX_RECONNECT_DELAY
             except ConductorError as err:
-                self.is_streaming = False
-                self.async_set_update_error(err)
-            # Many homes come back at once after a power cut: spread them.
+                self._set_disconnected(err)
+            except Exception as err:  # noqa: BLE001  (a bug must not end the stream)
+                LOGGER.exception("Unexpected error in the event stream of %s", self.name)
+                self._set_disconnected(err)
+            # Jitter: after a power cut many clients reconnect at the same time.
             await asyncio.sleep(delay * random.uniform(0.8, 1.2))  # noqa: S311
-            delay = min(delay * 2, LAST_RETRY)
+            delay = min(delay * 2, MAX_RECONNECT_DELAY)
 
     @callback
-    def _take(self, event: ServerEvent) -> None:
-        """Let the snapshot follow an event, then tell those who listen."""
+    def _set_disconnected(self, err: Exception) -> None:
+        self.is_streaming = False
+        self.async_set_update_error(err)
+
+    @callback
+    def _handle_event(self, event: ServerEvent) -> None:
+        """Apply an event to the snapshot and notify the listeners.
+
+        An exception in a listener is logged and does not end the stream.
+        """
         self.last_event_at = dt_util.utcnow()
         if event.id is not None:
-            self._last_id = event.id
-            self.recent.append(event)
-        after = self.data.after(event)
-        if after is not self.data:
-            self.data = after
+            self._last_event_id = event.id
+            self.recent_events.append(event)
+        snapshot = self.data.apply_event(event)
+        if snapshot is not self.data:
+            self.data = snapshot
             self.async_update_listeners()
         for listener in tuple(self._event_listeners):
-            listener(event)
-        if event.type in CHANGES:
+            try:
+                listener(event)
+            except Exception:  # noqa: BLE001  (a bug in one listener must not end the stream)
+                LOGGER.exception("Unexpected error in an event listener of %s", self.name)
+        if event.type in REFRESH_EVENTS:
             self.config_entry.async_create_background_task(
                 self.hass, self.async_request_refresh(), name=f"{DOMAIN} refresh of {self.name}"
             )

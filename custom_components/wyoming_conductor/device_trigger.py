@@ -1,4 +1,4 @@
-"""Device triggers: automations begin when a model is loaded, evicted, fails."""
+"""Device triggers for the activities of a server and its models."""
 
 from typing import Any
 
@@ -36,9 +36,9 @@ async def async_get_triggers(hass: HomeAssistant, device_id: str) -> list[dict[s
             CONF_PLATFORM: "device",
             CONF_DOMAIN: DOMAIN,
             CONF_DEVICE_ID: device_id,
-            CONF_TYPE: kind,
+            CONF_TYPE: activity,
         }
-        for kind in ACTIVITIES
+        for activity in ACTIVITIES
     ]
 
 
@@ -48,7 +48,7 @@ async def async_attach_trigger(
     action: TriggerActionType,
     trigger_info: TriggerInfo,
 ) -> CALLBACK_TYPE:
-    """Wait for the activity on the bus."""
+    """Listen for the activity event of the device."""
     device = dr.async_get(hass).async_get(config[CONF_DEVICE_ID])
     is_model = device is not None and getattr(device, "via_device_id", None) is not None
     event_config = event_trigger.TRIGGER_SCHEMA(

@@ -1,4 +1,4 @@
-"""What all entities share: a device, a stable id, and errors that say what to do."""
+"""Base entities: device, unique id and access to the snapshot."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from typing import override
@@ -6,36 +6,36 @@ from typing import override
 from homeassistant.components.assist_pipeline import Pipeline
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.core import callback
-from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
 from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
-from . import assist
-from .api import ConductorAuthError, ConductorError, Device, Model
-from .const import CONF_PIPELINE_ID, DOMAIN, MANUFACTURER, SUBENTRY_PIPELINE
-from .coordinator import ConductorConfigEntry, ConductorCoordinator
+from . import assist_pipeline
+from .api import Device, Model
+from .const import CONF_PIPELINE_ID, DOMAIN, MANUFACTURER
+from .coordinator import ConductorCoordinator
+from .helpers import async_call_server
 
 
 def server_identifier(uuid: str) -> tuple[str, str]:
-    """Return how the registry knows the server's device."""
+    """Return the device identifier of a server."""
     return (DOMAIN, uuid)
 
 
 def model_identifier(uuid: str, model: str) -> tuple[str, str]:
-    """Return how the registry knows a model's device."""
+    """Return the device identifier of a model."""
     return (DOMAIN, f"{uuid}_{model}")
 
 
 def pipeline_identifier(uuid: str, subentry_id: str) -> tuple[str, str]:
-    """Return how the registry knows a managed assistant's device."""
+    """Return the device identifier of a managed assistant."""
     return (DOMAIN, f"{uuid}_pipeline_{subentry_id}")
 
 
 class ConductorEntity(CoordinatorEntity[ConductorCoordinator]):
-    """An entity of the server's own device."""
+    """Entity of the server's device."""
 
     _attr_has_entity_name = True
 
@@ -48,13 +48,13 @@ class ConductorEntity(CoordinatorEntity[ConductorCoordinator]):
         self._attr_unique_id = f"{info.uuid}_{description.key}"
         self._attr_device_info = DeviceInfo(identifiers={server_identifier(info.uuid)})
 
-    async def ask(self, request: Awaitable[object]) -> None:
-        """Await a request to the server; its failure reaches the user in his language."""
-        await ask(self.coordinator, request)
+    async def async_call(self, request: Awaitable[object]) -> None:
+        """Await a request to the server. Raises HomeAssistantError with a translated message."""
+        await async_call_server(self.coordinator, request)
 
 
 class ConductorModelEntity(ConductorEntity):
-    """An entity of one model's device."""
+    """Entity of a model's device."""
 
     def __init__(
         self, coordinator: ConductorCoordinator, description: EntityDescription, model: Model
@@ -71,23 +71,23 @@ class ConductorModelEntity(ConductorEntity):
             name=model.id,
             sw_version=model.version or None,
             entry_type=DeviceEntryType.SERVICE,
-            via_device_id=_server_device(coordinator),
+            via_device_id=_server_device_id(coordinator),
         )
 
     @property
     def model(self) -> Model:
-        """The model as it is now."""
+        """Current state of the model."""
         return self.coordinator.data.status.models[self.model_id]
 
     @property
     @override
     def available(self) -> bool:
-        """Return whether the server answers and still has the model."""
+        """Return whether the server is connected and has the model."""
         return super().available and self.model_id in self.coordinator.data.status.models
 
 
 class ConductorPipelineEntity(ConductorEntity):
-    """An entity of a voice assistant that is managed here."""
+    """Entity of a managed assistant's device."""
 
     def __init__(
         self,
@@ -106,54 +106,58 @@ class ConductorPipelineEntity(ConductorEntity):
             model="Assist",
             name=subentry.title,
             entry_type=DeviceEntryType.SERVICE,
-            via_device_id=_server_device(coordinator),
+            via_device_id=_server_device_id(coordinator),
         )
 
     @property
     def pipeline(self) -> Pipeline | None:
-        """The assistant as Assist has it now."""
-        return assist.async_get(self.hass, self.pipeline_id)
+        """Current settings of the assistant; None if it does not exist in Assist."""
+        return assist_pipeline.async_get(self.hass, self.pipeline_id)
 
     @property
     @override
     def available(self) -> bool:
-        """Return whether the server answers and Assist still has the assistant."""
+        """Return whether the server is connected and the assistant exists."""
         return super().available and self.pipeline is not None
 
     @override
     async def async_added_to_hass(self) -> None:
-        """Follow changes that are made in Assist's own settings."""
+        """Update when the assistant is changed in Assist's settings."""
         await super().async_added_to_hass()
-        self.async_on_remove(assist.async_listen(self.hass, self.async_write_ha_state))
+        self.async_on_remove(
+            assist_pipeline.async_add_listener(self.hass, self.async_write_ha_state)
+        )
 
 
-class ConductorGaugeEntity(ConductorEntity):
-    """An entity about one compute device: the CPU, or a GPU."""
+class ConductorComputeDeviceEntity(ConductorEntity):
+    """Entity of the server's device that describes its CPU or one of its GPUs."""
 
     def __init__(
         self, coordinator: ConductorCoordinator, description: EntityDescription, device: Device
     ) -> None:
-        """Belong to the server, about `device`."""
+        """Describe `device`."""
         super().__init__(coordinator, description)
-        self.device_id = device.id
+        self.compute_device_id = device.id
         self._attr_unique_id = f"{self.uuid}_{device.id}_{description.key}"
-        self._attr_translation_placeholders = {"device": device_label(device.id)}
+        self._attr_translation_placeholders = {"device": compute_device_label(device.id)}
 
     @property
-    def compute(self) -> Device:
-        """The compute device as it is now."""
-        return self.coordinator.data.status.devices[self.device_id]
+    def compute_device(self) -> Device:
+        """Current state of the CPU or GPU."""
+        return self.coordinator.data.status.devices[self.compute_device_id]
 
     @property
     @override
     def available(self) -> bool:
-        """Return whether the server answers and still sees the device."""
+        """Return whether the server is connected and has the device."""
         devices = self.coordinator.data.status.devices
-        return super().available and self.device_id in devices and self.compute.present
+        return (
+            super().available and self.compute_device_id in devices and self.compute_device.present
+        )
 
 
-def device_label(device: str) -> str:
-    """Return what people call a compute device: `CPU`, `GPU`, `GPU 1`."""
+def compute_device_label(device: str) -> str:
+    """Return a short name: `CPU`, `GPU` for the first card, `GPU 1` for the second, …"""
     name, _, number = device.partition(":")
     if name != "cuda":
         return name.upper()
@@ -161,67 +165,44 @@ def device_label(device: str) -> str:
 
 
 @callback
-def async_add_as_they_come[ItemT](
-    entry: ConductorConfigEntry,
-    add: AddConfigEntryEntitiesCallback,
-    present: Callable[[ConductorCoordinator], Iterable[tuple[str, ItemT]]],
-    make: Callable[[ItemT], Iterable[Entity]],
+def async_add_dynamic_entities[ItemT](
+    coordinator: ConductorCoordinator,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+    get_items: Callable[[ConductorCoordinator], Iterable[tuple[str, ItemT]]],
+    create_entities: Callable[[ItemT], Iterable[Entity]],
 ) -> None:
-    """Add the entities of what is present, and of whatever appears later."""
-    coordinator = entry.runtime_data
+    """Add the entities of all items, and those of items that appear later."""
     known: set[str] = set()
 
     @callback
-    def look() -> None:
-        now = dict(present(coordinator))
-        new = [entity for key in now if key not in known for entity in make(now[key])]
-        # What left and comes back gets new entities: its device has been removed with the old.
+    def handle_update() -> None:
+        items = dict(get_items(coordinator))
+        new = [
+            entity for key in items if key not in known for entity in create_entities(items[key])
+        ]
+        # An item that disappears and returns needs new entities: they were removed with its device.
         known.clear()
-        known.update(now)
+        known.update(items)
         if new:
-            add(new)
+            async_add_entities(new)
 
-    look()
-    entry.async_on_unload(coordinator.async_add_listener(look))
+    handle_update()
+    coordinator.config_entry.async_on_unload(coordinator.async_add_listener(handle_update))
 
 
-def models(coordinator: ConductorCoordinator) -> Iterable[tuple[str, Model]]:
-    """Return the models that are present, for `async_add_as_they_come`."""
+def get_models(coordinator: ConductorCoordinator) -> Iterable[tuple[str, Model]]:
+    """Return the models by id, for `async_add_dynamic_entities`."""
     return coordinator.data.status.models.items()
 
 
-def devices(coordinator: ConductorCoordinator) -> Iterable[tuple[str, Device]]:
-    """Return the compute devices that are present, for `async_add_as_they_come`."""
+def get_compute_devices(coordinator: ConductorCoordinator) -> Iterable[tuple[str, Device]]:
+    """Return the compute devices by id, for `async_add_dynamic_entities`."""
     return coordinator.data.status.devices.items()
 
 
-def pipelines(entry: ConductorConfigEntry) -> list[ConfigSubentry]:
-    """Return the assistants that are managed here."""
-    return [
-        subentry
-        for subentry in entry.subentries.values()
-        if subentry.subentry_type == SUBENTRY_PIPELINE
-    ]
-
-
-def _server_device(coordinator: ConductorCoordinator) -> str:
+def _server_device_id(coordinator: ConductorCoordinator) -> str:
     return dr.async_get_device_id_by_identifier(
         coordinator.hass,
         server_identifier(coordinator.data.info.uuid),
         config_entry_id=coordinator.config_entry.entry_id,
     )
-
-
-async def ask[AnswerT](coordinator: ConductorCoordinator, request: Awaitable[AnswerT]) -> AnswerT:
-    """Await a request to the server. Raises HomeAssistantError with a translation."""
-    try:
-        return await request
-    except ConductorAuthError as err:
-        coordinator.config_entry.async_start_reauth(coordinator.hass)
-        raise HomeAssistantError(translation_domain=DOMAIN, translation_key="invalid_auth") from err
-    except ConductorError as err:
-        raise HomeAssistantError(
-            translation_domain=DOMAIN,
-            translation_key="request_failed",
-            translation_placeholders={"error": str(err)},
-        ) from err

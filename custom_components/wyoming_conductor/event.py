@@ -1,4 +1,4 @@
-"""The server's activity as an event entity: the history of loads, evictions and failures."""
+"""Event entity with the activities of a server."""
 
 from typing import override
 
@@ -6,12 +6,11 @@ from homeassistant.components.event import EventEntity, EventEntityDescription
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .activity import details
+from .activity import activity_details, activity_type
 from .api import ServerEvent
 from .const import ACTIVITIES
-from .coordinator import ConductorConfigEntry
+from .data import ConductorConfigEntry
 from .entity import ConductorEntity
-from .snapshot import activity_of
 
 PARALLEL_UPDATES = 0
 
@@ -26,20 +25,20 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the event entity."""
-    async_add_entities([Activity(entry.runtime_data, ACTIVITY)])
+    async_add_entities([ActivityEvent(entry.runtime_data.coordinator, ACTIVITY)])
 
 
-class Activity(ConductorEntity, EventEntity):
-    """What happened last."""
+class ActivityEvent(ConductorEntity, EventEntity):
+    """Most recent activity of the server."""
 
     @override
     async def async_added_to_hass(self) -> None:
-        """Listen to the server."""
+        """Listen for the server's events."""
         await super().async_added_to_hass()
-        self.async_on_remove(self.coordinator.async_listen_events(self._take))
+        self.async_on_remove(self.coordinator.async_add_event_listener(self._handle_event))
 
     @callback
-    def _take(self, event: ServerEvent) -> None:
-        if (kind := activity_of(event)) is not None:
-            self._trigger_event(kind, details(event))
+    def _handle_event(self, event: ServerEvent) -> None:
+        if (activity := activity_type(event)) is not None:
+            self._trigger_event(activity, activity_details(event))
             self.async_write_ha_state()

@@ -1,17 +1,18 @@
-"""Repairs: what the user can act on, made from the snapshot and taken back when it clears."""
+"""Repair issues, created from the snapshot and deleted when their cause is gone.
 
-from typing import TYPE_CHECKING, Final
+An issue is only created for a problem that the user can act on.
+"""
 
+from typing import Any, Final
+
+from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
 from .api import Model, ModelState
-from .const import API_VERSIONS, CONF_ADD_SERVERS, DOMAIN
-from .wyoming import async_missing_servers
-
-if TYPE_CHECKING:
-    from .coordinator import ConductorConfigEntry
-    from .snapshot import Snapshot
+from .const import API_VERSIONS, CONF_ADD_TO_ASSIST, DOMAIN
+from .snapshot import Snapshot
+from .wyoming import async_missing_services
 
 OUT_OF_MEMORY: Final = "out_of_memory"
 LOAD_FAILED: Final = "model_load_failed"
@@ -23,165 +24,157 @@ RESTART_NEEDED: Final = "restart_needed"
 SERVER_TOO_OLD: Final = "server_too_old"
 SERVER_TOO_NEW: Final = "server_too_new"
 
-DOCUMENTATION: Final = (
+SNAPSHOT_ISSUES: Final = (
+    OUT_OF_MEMORY,
+    LOAD_FAILED,
+    RUNNING_ON_CPU,
+    DISK_FULL,
+    NOT_IN_ASSIST,
+    RESTART_NEEDED,
+)
+"""Issues that follow from the snapshot alone."""
+
+DOCUMENTATION_URL: Final = (
     "https://github.com/wyoming-conductor/wyoming-conductor/blob/main/docs/home-assistant.md"
 )
 
 
 @callback
-def async_check_version(hass: HomeAssistant, entry: ConductorConfigEntry, api_version: str) -> bool:
-    """Return whether we speak this version of the API; say so in a repair if not."""
-    too_old, too_new = (_id(entry, key) for key in (SERVER_TOO_OLD, SERVER_TOO_NEW))
-    if api_version in API_VERSIONS:
-        ir.async_delete_issue(hass, DOMAIN, too_old)
-        ir.async_delete_issue(hass, DOMAIN, too_new)
-        return True
-    is_old = _rank(api_version) < _rank(API_VERSIONS[0])
-    ir.async_create_issue(
-        hass,
-        DOMAIN,
-        too_old if is_old else too_new,
-        is_fixable=False,
-        severity=ir.IssueSeverity.ERROR,
-        translation_key=SERVER_TOO_OLD if is_old else SERVER_TOO_NEW,
-        translation_placeholders={"name": entry.title, "version": api_version},
-        learn_more_url=DOCUMENTATION,
-    )
-    return False
-
-
-@callback
-def async_sync(hass: HomeAssistant, entry: ConductorConfigEntry, snapshot: Snapshot) -> None:
-    """Make the repairs be those that the snapshot asks for, and no others."""
-    wanted: set[str] = set()
+def async_update_issues(hass: HomeAssistant, entry: ConfigEntry, snapshot: Snapshot) -> None:
+    """Create the issues that follow from the snapshot and delete those that no longer do."""
+    current: set[str] = set()
     for model in snapshot.status.models.values():
-        if (key := _trouble(model)) is not None:
-            wanted.add(_model_issue(hass, entry, model, key))
-    if entry.options.get(CONF_ADD_SERVERS) and async_missing_servers(
+        if (key := _model_problem(model)) is not None:
+            current.add(_create_model_issue(hass, entry, model, key))
+    if entry.options.get(CONF_ADD_TO_ASSIST) and async_missing_services(
         hass, snapshot.info.uuid, snapshot.info.ports
     ):
-        wanted.add(_entry_issue(hass, entry))
+        current.add(_create_issue(hass, entry, NOT_IN_ASSIST, is_fixable=True))
     if snapshot.config is not None and snapshot.config.restart_needed:
-        wanted.add(_restart_issue(hass, entry, snapshot.config.restart_needed))
+        settings = ", ".join(snapshot.config.restart_needed)
+        current.add(_create_issue(hass, entry, RESTART_NEEDED, settings=settings))
     if snapshot.disk_free is not None and snapshot.is_disk_low:
-        wanted.add(_disk_issue(hass, entry, snapshot.disk_free))
-    async_clear(hass, entry, keep=wanted)
+        # Rounded, so that the issue does not change with every byte.
+        free = f"{snapshot.disk_free // 10**8 / 10:.1f} GB"
+        current.add(_create_issue(hass, entry, DISK_FULL, is_fixable=True, free=free))
+    _delete_issues(hass, entry, SNAPSHOT_ISSUES, keep=current)
 
 
 @callback
-def async_mark_pipeline(
-    hass: HomeAssistant, entry: ConductorConfigEntry, subentry_id: str, *, broken: bool
-) -> None:
-    """Say whether a managed assistant lacks something it needs."""
-    issue = _id(entry, PIPELINE_BROKEN, subentry_id)
-    if not broken:
-        ir.async_delete_issue(hass, DOMAIN, issue)
-        return
-    ir.async_create_issue(
+def async_create_version_issue(hass: HomeAssistant, entry: ConfigEntry, api_version: str) -> None:
+    """Create the issue of an unsupported API version."""
+    is_old = _major_version(api_version) < _major_version(API_VERSIONS[0])
+    _create_issue(
         hass,
-        DOMAIN,
-        issue,
-        data={"entry_id": entry.entry_id, "subentry_id": subentry_id},
-        is_fixable=True,
+        entry,
+        SERVER_TOO_OLD if is_old else SERVER_TOO_NEW,
         severity=ir.IssueSeverity.ERROR,
-        translation_key=PIPELINE_BROKEN,
-        translation_placeholders={"name": entry.subentries[subentry_id].title},
+        learn_more_url=DOCUMENTATION_URL,
+        version=api_version,
     )
 
 
 @callback
-def async_clear(
-    hass: HomeAssistant,
-    entry: ConductorConfigEntry,
-    keep: set[str] | None = None,
+def async_delete_version_issues(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    """Delete the issue of an unsupported API version."""
+    _delete_issues(hass, entry, (SERVER_TOO_OLD, SERVER_TOO_NEW))
+
+
+@callback
+def async_update_pipeline_issue(
+    hass: HomeAssistant, entry: ConfigEntry, subentry_id: str, *, broken: bool
 ) -> None:
-    """Take back the entry's repairs, less those in `keep`; those of assistants go with all."""
-    registry = ir.async_get(hass)
-    prefixes = [_id(entry, key) for key in (OUT_OF_MEMORY, LOAD_FAILED, RUNNING_ON_CPU)]
-    prefixes += [_id(entry, key) for key in (NOT_IN_ASSIST, RESTART_NEEDED, DISK_FULL)]
-    if keep is None:
-        prefixes += [_id(entry, key) for key in (PIPELINE_BROKEN, SERVER_TOO_OLD, SERVER_TOO_NEW)]
-    for domain, issue in list(registry.issues):
-        if domain == DOMAIN and issue.startswith(tuple(prefixes)) and issue not in (keep or ()):
-            ir.async_delete_issue(hass, DOMAIN, issue)
+    """Create or delete the issue of a managed assistant."""
+    if not broken:
+        ir.async_delete_issue(hass, DOMAIN, _issue_id(entry, PIPELINE_BROKEN, subentry_id))
+        return
+    _create_issue(
+        hass,
+        entry,
+        PIPELINE_BROKEN,
+        detail=subentry_id,
+        data={"subentry_id": subentry_id},
+        is_fixable=True,
+        severity=ir.IssueSeverity.ERROR,
+        name=entry.subentries[subentry_id].title,
+    )
 
 
-def _trouble(model: Model) -> str | None:
-    """Return what is wrong with a model, if the user can do something about it."""
+@callback
+def async_delete_issues(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    """Delete all issues of a config entry."""
+    _delete_issues(hass, entry, (*SNAPSHOT_ISSUES, PIPELINE_BROKEN, SERVER_TOO_OLD, SERVER_TOO_NEW))
+
+
+def _model_problem(model: Model) -> str | None:
+    """Return the issue of a model; None if it has none."""
     if model.state is ModelState.FAILED and model.error is not None:
         return OUT_OF_MEMORY if model.error.code == "OOM" else LOAD_FAILED
     return RUNNING_ON_CPU if model.fallback_reason and model.device == "cpu" else None
 
 
-def _model_issue(hass: HomeAssistant, entry: ConductorConfigEntry, model: Model, key: str) -> str:
-    issue = _id(entry, key, model.id)
-    reason = model.error.message if model.error else model.fallback_reason or ""
-    ir.async_create_issue(
+def _create_model_issue(hass: HomeAssistant, entry: ConfigEntry, model: Model, key: str) -> str:
+    is_failure = key != RUNNING_ON_CPU
+    return _create_issue(
         hass,
-        DOMAIN,
-        issue,
-        data={"entry_id": entry.entry_id, "model": model.id},
-        is_fixable=key != RUNNING_ON_CPU,
-        severity=ir.IssueSeverity.WARNING if key == RUNNING_ON_CPU else ir.IssueSeverity.ERROR,
-        translation_key=key,
-        translation_placeholders={"model": model.id, "name": entry.title, "reason": reason},
-        learn_more_url=DOCUMENTATION if key == RUNNING_ON_CPU else None,
+        entry,
+        key,
+        detail=model.id,
+        data={"model": model.id},
+        is_fixable=is_failure,
+        severity=ir.IssueSeverity.ERROR if is_failure else ir.IssueSeverity.WARNING,
+        learn_more_url=None if is_failure else DOCUMENTATION_URL,
+        model=model.id,
+        reason=model.error.message if model.error else model.fallback_reason or "",
     )
-    return issue
 
 
-def _entry_issue(hass: HomeAssistant, entry: ConductorConfigEntry) -> str:
-    issue = _id(entry, NOT_IN_ASSIST)
-    ir.async_create_issue(
-        hass,
-        DOMAIN,
-        issue,
-        data={"entry_id": entry.entry_id},
-        is_fixable=True,
-        severity=ir.IssueSeverity.WARNING,
-        translation_key=NOT_IN_ASSIST,
-        translation_placeholders={"name": entry.title},
-    )
-    return issue
-
-
-def _disk_issue(hass: HomeAssistant, entry: ConductorConfigEntry, free: int) -> str:
-    issue = _id(entry, DISK_FULL)
-    ir.async_create_issue(
-        hass,
-        DOMAIN,
-        issue,
-        data={"entry_id": entry.entry_id},
-        is_fixable=True,
-        severity=ir.IssueSeverity.WARNING,
-        translation_key=DISK_FULL,
-        # In steps, so that the issue does not change with every byte.
-        translation_placeholders={"name": entry.title, "free": f"{free // 10**8 / 10:.1f} GB"},
-    )
-    return issue
-
-
-def _restart_issue(
-    hass: HomeAssistant, entry: ConductorConfigEntry, settings: tuple[str, ...]
+def _create_issue(
+    hass: HomeAssistant,
+    entry: ConfigEntry,
+    key: str,
+    *,
+    detail: str = "",
+    data: dict[str, Any] | None = None,
+    is_fixable: bool = False,
+    severity: ir.IssueSeverity = ir.IssueSeverity.WARNING,
+    learn_more_url: str | None = None,
+    **placeholders: str,
 ) -> str:
-    issue = _id(entry, RESTART_NEEDED)
+    """Create or update an issue; `detail` separates several of one key. Returns its id."""
+    issue_id = _issue_id(entry, key, detail)
     ir.async_create_issue(
         hass,
         DOMAIN,
-        issue,
-        is_fixable=False,
-        severity=ir.IssueSeverity.WARNING,
-        translation_key=RESTART_NEEDED,
-        translation_placeholders={"name": entry.title, "settings": ", ".join(settings)},
+        issue_id,
+        data={"entry_id": entry.entry_id, **(data or {})},
+        is_fixable=is_fixable,
+        severity=severity,
+        translation_key=key,
+        translation_placeholders={"name": entry.title, **placeholders},
+        learn_more_url=learn_more_url,
     )
-    return issue
+    return issue_id
 
 
-def _id(entry: ConductorConfigEntry, key: str, detail: str = "") -> str:
+def _delete_issues(
+    hass: HomeAssistant,
+    entry: ConfigEntry,
+    keys: tuple[str, ...],
+    keep: set[str] | None = None,
+) -> None:
+    """Delete the issues of these keys except the ids in `keep`."""
+    prefixes = tuple(_issue_id(entry, key) for key in keys)
+    for domain, issue_id in list(ir.async_get(hass).issues):
+        if domain == DOMAIN and issue_id.startswith(prefixes) and issue_id not in (keep or ()):
+            ir.async_delete_issue(hass, DOMAIN, issue_id)
+
+
+def _issue_id(entry: ConfigEntry, key: str, detail: str = "") -> str:
     return f"{key}_{entry.entry_id}_{detail}"
 
 
-def _rank(version: str) -> int:
-    """Return a version as a number; what cannot be read counts as newer than all we know."""
+def _major_version(version: str) -> int:
+    """Return the major version; one that cannot be parsed counts as newer than all known ones."""
     major = version.partition(".")[0]
     return int(major) if major.isdecimal() else 1_000_000

@@ -1,5 +1,6 @@
 """Numbers: settings of the server with a range."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, override
 
@@ -8,27 +9,44 @@ from homeassistant.const import PERCENTAGE, EntityCategory, UnitOfTime
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import ConductorConfigEntry
+from .data import ConductorConfigEntry
 from .entity import ConductorEntity
-from .settings import Path, Reader, can_be_set, minutes, percent, plain, read, write
+from .helpers import ConfigPath, async_set_config, supports_config
 
 PARALLEL_UPDATES = 1
 
 
+def identity(value: Any) -> float | None:
+    """Return a number unchanged; None for any other value."""
+    return value if isinstance(value, int | float) else None
+
+
+def percentage(value: Any) -> float | None:
+    """Return the number of a percentage such as `90%`; None for any other value."""
+    text = str(value)
+    number = text.removesuffix("%")
+    return float(number) if text.endswith("%") and number.isdecimal() else None
+
+
+def seconds_to_minutes(value: Any) -> float | None:
+    """Return seconds as minutes; None for a negative number, which means never."""
+    return value / 60 if isinstance(value, int | float) and value >= 0 else None
+
+
 @dataclass(frozen=True, kw_only=True)
 class SettingNumberDescription(NumberEntityDescription):
-    """A setting with a range."""
+    """Description of a setting with a range."""
 
-    path: Path
-    reader: Reader = plain
-    """Makes the number of the setting's value."""
-    template: str | None = None
-    """Makes the setting's text of the number."""
+    path: ConfigPath
+    from_config: Callable[[Any], float | None] = identity
+    """Converts the value of the configuration to the value of the entity."""
+    config_format: str | None = None
+    """Format string that converts the value of the entity to that of the configuration."""
     factor: float = 1
-    """What one unit here is there."""
+    """Value in the configuration for one unit of the entity."""
 
 
-SETTINGS: tuple[SettingNumberDescription, ...] = (
+SETTING_NUMBERS: tuple[SettingNumberDescription, ...] = (
     SettingNumberDescription(
         key="speed",
         translation_key="speed",
@@ -49,8 +67,8 @@ SETTINGS: tuple[SettingNumberDescription, ...] = (
         path=("asr", "beam_size"),
     ),
     SettingNumberDescription(
-        key="silence",
-        translation_key="silence",
+        key="end_silence",
+        translation_key="end_silence",
         entity_category=EntityCategory.CONFIG,
         entity_registry_enabled_default=False,
         native_min_value=0.1,
@@ -78,7 +96,7 @@ SETTINGS: tuple[SettingNumberDescription, ...] = (
         native_unit_of_measurement=UnitOfTime.MINUTES,
         mode=NumberMode.BOX,
         path=("keep_alive",),
-        reader=minutes,
+        from_config=seconds_to_minutes,
         factor=60,
     ),
     SettingNumberDescription(
@@ -90,8 +108,8 @@ SETTINGS: tuple[SettingNumberDescription, ...] = (
         native_step=5,
         native_unit_of_measurement=PERCENTAGE,
         path=("memory", "budget"),
-        reader=percent,
-        template="{:.0f}%",
+        from_config=percentage,
+        config_format="{:.0f}%",
     ),
 )
 
@@ -101,31 +119,33 @@ async def async_setup_entry(
     entry: ConductorConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the numbers, if the server can be configured over HTTP."""
-    coordinator = entry.runtime_data
-    if can_be_set(coordinator):
-        async_add_entities(SettingNumber(coordinator, description) for description in SETTINGS)
+    """Set up the numbers, if the server's configuration can be changed."""
+    coordinator = entry.runtime_data.coordinator
+    if supports_config(coordinator):
+        async_add_entities(
+            SettingNumber(coordinator, description) for description in SETTING_NUMBERS
+        )
 
 
 class SettingNumber(ConductorEntity, NumberEntity):
-    """A setting with a range."""
+    """Setting of the server with a range."""
 
     entity_description: SettingNumberDescription
 
     @property
     @override
     def native_value(self) -> float | None:
-        """Return the value in effect; None where it is none of this range (for ever, in bytes)."""
+        """Return the configured value; None if the entity cannot represent it."""
         description = self.entity_description
-        return description.reader(read(self.coordinator.data, description.path))
+        return description.from_config(self.coordinator.data.get_config(*description.path))
 
     @override
     async def async_set_native_value(self, value: float) -> None:
-        """Change it."""
+        """Change the setting."""
         description = self.entity_description
-        there: Any = value * description.factor
+        config_value: Any = value * description.factor
         if description.native_step == 1:
-            there = int(there)
-        if description.template is not None:
-            there = description.template.format(value)
-        await write(self.coordinator, description.path, there)
+            config_value = int(config_value)
+        if description.config_format is not None:
+            config_value = description.config_format.format(value)
+        await async_set_config(self.coordinator, description.path, config_value)

@@ -1,78 +1,83 @@
-"""Repairs that the user can run from Settings."""
+"""Fix flows of the repair issues."""
 
 from abc import ABC, abstractmethod
 from typing import Any, cast, override
 
 import probatio
 from homeassistant.components.repairs import ConfirmRepairFlow, RepairsFlow, RepairsFlowResult
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_HOST
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.selector import SelectSelector, SelectSelectorConfig
 
-from . import assist, issues
+from . import assist_pipeline, issues
 from .api import ConductorError
 from .const import CONF_PIPELINE_ID, DOMAIN
-from .coordinator import ConductorConfigEntry
-from .service_fields import CACHES
-from .wyoming import async_add_servers
+from .coordinator import ConductorCoordinator
+from .data import ConductorConfigEntry
+from .services import CACHES
+from .wyoming import async_add_services
 
-CONF_VICTIM = "unload"
+CONF_UNLOAD = "unload"
 
 
 async def async_create_fix_flow(
     hass: HomeAssistant, issue_id: str, data: dict[str, str | int | float | None] | None
 ) -> RepairsFlow:
-    """Return the flow that repairs an issue."""
+    """Return the fix flow of an issue."""
     entry = hass.config_entries.async_get_entry(str((data or {}).get("entry_id")))
-    for key, flow in FLOWS.items():
+    for key, flow in FIX_FLOWS.items():
         if entry is not None and issue_id.startswith(key):
             return flow(entry, data or {})
-    # Its server was removed in the meantime: there is nothing left to repair.
+    # The config entry was removed in the meantime.
     return ConfirmRepairFlow()
 
 
 class ConductorRepairFlow(RepairsFlow, ABC):
-    """One form; what `repair` does decides whether the issue is solved."""
+    """A form with one step; the issue is solved when `async_fix` succeeds."""
 
     def __init__(
         self, entry: ConductorConfigEntry, data: dict[str, str | int | float | None]
     ) -> None:
-        """Repair something of `entry`."""
+        """Fix an issue of `entry`."""
         self.entry = entry
         self.model = str(data.get("model"))
         self.subentry_id = str(data.get("subentry_id"))
 
-    def schema(self) -> probatio.Schema:
-        """Return what the form asks."""
+    @property
+    def coordinator(self) -> ConductorCoordinator:
+        """Coordinator of the server; only while the config entry is loaded."""
+        return self.entry.runtime_data.coordinator
+
+    def get_schema(self) -> probatio.Schema:
+        """Return the fields of the form; only called while the config entry is loaded."""
         return probatio.Schema({})
 
     @abstractmethod
-    async def repair(self, answers: dict[str, Any]) -> str | None:
-        """Do it; return the key of an error if it did not work."""
+    async def async_fix(self, user_input: dict[str, Any]) -> str | None:
+        """Fix the issue; return the key of an error on failure."""
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
-        """Begin."""
+        """Start the flow."""
         return await self.async_step_confirm()
 
     async def async_step_confirm(
         self, user_input: dict[str, Any] | None = None
     ) -> RepairsFlowResult:
-        """Ask, and repair."""
+        """Show the form and fix the issue."""
         errors = {}
+        is_loaded = self.entry.state is ConfigEntryState.LOADED
         if user_input is not None:
-            if not hasattr(self.entry, "runtime_data"):
-                error: str | None = "cannot_connect"
-            else:
-                error = await self.repair(user_input)
+            error = await self.async_fix(user_input) if is_loaded else "cannot_connect"
             if error is None:
                 return self.async_create_entry(data={})
             errors["base"] = error
         issue = ir.async_get(self.hass).async_get_issue(DOMAIN, self.issue_id)
         return self.async_show_form(
             step_id="confirm",
-            data_schema=self.schema(),
+            data_schema=self.get_schema() if is_loaded else probatio.Schema({}),
             description_placeholders=cast(
                 "dict[str, str] | None", issue and issue.translation_placeholders
             ),
@@ -80,104 +85,109 @@ class ConductorRepairFlow(RepairsFlow, ABC):
         )
 
 
-class RetryLoad(ConductorRepairFlow):
-    """Loads a model that failed once more."""
+class RetryLoadFlow(ConductorRepairFlow):
+    """Loads a model again."""
 
     @override
-    async def repair(self, answers: dict[str, Any]) -> str | None:
-        """Ask for the load; whether it works the issue itself will tell."""
+    async def async_fix(self, user_input: dict[str, Any]) -> str | None:
+        """Start loading; the issue is created again if that fails."""
         try:
-            await self.entry.runtime_data.client.load(self.model)
+            await self.coordinator.client.load_model(self.model)
         except ConductorError:
             return "cannot_connect"
         return None
 
 
-class MakeRoom(ConductorRepairFlow):
-    """Unloads a model that the user names, and loads the one that had no room."""
+class FreeMemoryFlow(ConductorRepairFlow):
+    """Unloads a model that the user selects, then loads the one that did not fit."""
 
     @override
-    def schema(self) -> probatio.Schema:
-        """Ask which of the loaded models can go."""
-        models = self.entry.runtime_data.data.status.models.values()
+    def get_schema(self) -> probatio.Schema:
+        """Offer the other loaded models."""
+        models = self.coordinator.data.status.models.values()
         loaded = [model.id for model in models if model.is_loaded and model.id != self.model]
         selector = SelectSelector(SelectSelectorConfig(options=loaded))
-        return probatio.Schema({probatio.Optional(CONF_VICTIM): selector})
+        return probatio.Schema({probatio.Optional(CONF_UNLOAD): selector})
 
     @override
-    async def repair(self, answers: dict[str, Any]) -> str | None:
+    async def async_fix(self, user_input: dict[str, Any]) -> str | None:
         """Unload, then load."""
-        client = self.entry.runtime_data.client
+        client = self.coordinator.client
         try:
-            if victim := answers.get(CONF_VICTIM):
-                await client.unload(victim)
-            await client.load(self.model)
+            if model := user_input.get(CONF_UNLOAD):
+                await client.unload_model(model)
+            await client.load_model(self.model)
         except ConductorError:
             return "cannot_connect"
         return None
 
 
-class FreeDisk(ConductorRepairFlow):
-    """Deletes on the server what it can do without: unused models, and spoken sentences."""
+class FreeDiskFlow(ConductorRepairFlow):
+    """Deletes unused models and cached speech on the server."""
 
     @override
-    async def repair(self, answers: dict[str, Any]) -> str | None:
-        """Delete it; whether that was enough the issue itself will tell."""
-        coordinator = self.entry.runtime_data
-        kinds = [name for name, need in CACHES.items() if need in coordinator.data.info.features]
-        if not kinds:
+    async def async_fix(self, user_input: dict[str, Any]) -> str | None:
+        """Clear the caches; the issue remains if that does not free enough space."""
+        coordinator = self.coordinator
+        features = coordinator.data.info.features
+        caches = [cache for cache, feature in CACHES.items() if feature in features]
+        if not caches:
             return "cannot_clear"
         try:
-            for kind in kinds:
-                await coordinator.client.clear_cache(kind)
+            for cache in caches:
+                await coordinator.client.clear_cache(cache)
         except ConductorError:
             return "cannot_connect"
         await coordinator.async_request_refresh()
         return None
 
 
-class AddServers(ConductorRepairFlow):
-    """Adds what is missing to Home Assistant's own Wyoming integration."""
+class AddToAssistFlow(ConductorRepairFlow):
+    """Adds missing services to Home Assistant's Wyoming integration."""
 
     @override
-    async def repair(self, answers: dict[str, Any]) -> str | None:
-        """Add it."""
-        info = self.entry.runtime_data.data.info
+    async def async_fix(self, user_input: dict[str, Any]) -> str | None:
+        """Add the services."""
+        info = self.coordinator.data.info
         host = self.entry.data[CONF_HOST]
-        failed = await async_add_servers(self.hass, info.uuid, host, info.ports)
+        failed = await async_add_services(self.hass, info.uuid, host, info.ports)
         return "cannot_connect" if failed else None
 
 
-class RebuildPipeline(ConductorRepairFlow):
-    """Makes a managed assistant anew from what was chosen for it."""
+class RebuildPipelineFlow(ConductorRepairFlow):
+    """Restores a managed assistant from its subentry."""
 
     @override
-    async def repair(self, answers: dict[str, Any]) -> str | None:
-        """Write it again, or make another if it is gone."""
+    async def async_fix(self, user_input: dict[str, Any]) -> str | None:
+        """Update the pipeline, or create it again if it was deleted."""
         subentry = self.entry.subentries.get(self.subentry_id)
         if subentry is None:
             return None
-        uuid = self.entry.runtime_data.data.info.uuid
+        uuid = self.coordinator.data.info.uuid
         pipeline_id = subentry.data[CONF_PIPELINE_ID]
-        wishes = dict(subentry.data)
+        options = dict(subentry.data)
         try:
-            if assist.async_get(self.hass, pipeline_id) is not None:
-                await assist.async_update(self.hass, pipeline_id, subentry.title, uuid, wishes)
+            if assist_pipeline.async_get(self.hass, pipeline_id) is not None:
+                await assist_pipeline.async_update(
+                    self.hass, pipeline_id, subentry.title, uuid, options
+                )
                 self.hass.config_entries.async_schedule_reload(self.entry.entry_id)
             else:
-                new = await assist.async_create(self.hass, subentry.title, uuid, wishes)
+                new_id = await assist_pipeline.async_create(
+                    self.hass, subentry.title, uuid, options
+                )
                 self.hass.config_entries.async_update_subentry(
-                    self.entry, subentry, data={**subentry.data, CONF_PIPELINE_ID: new}
+                    self.entry, subentry, data={**subentry.data, CONF_PIPELINE_ID: new_id}
                 )
         except HomeAssistantError:
             return "cannot_rebuild"
         return None
 
 
-FLOWS: dict[str, type[ConductorRepairFlow]] = {
-    issues.LOAD_FAILED: RetryLoad,
-    issues.OUT_OF_MEMORY: MakeRoom,
-    issues.DISK_FULL: FreeDisk,
-    issues.NOT_IN_ASSIST: AddServers,
-    issues.PIPELINE_BROKEN: RebuildPipeline,
+FIX_FLOWS: dict[str, type[ConductorRepairFlow]] = {
+    issues.LOAD_FAILED: RetryLoadFlow,
+    issues.OUT_OF_MEMORY: FreeMemoryFlow,
+    issues.DISK_FULL: FreeDiskFlow,
+    issues.NOT_IN_ASSIST: AddToAssistFlow,
+    issues.PIPELINE_BROKEN: RebuildPipelineFlow,
 }

@@ -1,4 +1,4 @@
-"""Selects: settings of the server and of models; `assistant_selects` has the assistants'."""
+"""Selects: settings of the server, of its models and of managed assistants."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -9,29 +9,29 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from . import assist_pipeline
 from .api import Model
-from .assistant_selects import (
-    STT_MODEL,
-    VOICE,
-    WAKE_WORD,
-    SttModel,
-    Voice,
-    WakeWord,
-    asr_models,
-    offers,
-)
-from .coordinator import ConductorConfigEntry, ConductorCoordinator
+from .coordinator import ConductorCoordinator
+from .data import ConductorConfigEntry
 from .entity import (
     ConductorEntity,
     ConductorModelEntity,
-    async_add_as_they_come,
-    models,
-    pipelines,
+    ConductorPipelineEntity,
+    async_add_dynamic_entities,
+    get_models,
 )
-from .settings import AUTO, Path, can_be_set, read, write
+from .helpers import ASR_MODEL, ConfigPath, async_set_config, supports_config
 from .snapshot import Snapshot
 
 PARALLEL_UPDATES = 1
+
+AUTO = "auto"
+NO_WAKE_WORD = "none"
+
+WHISPER = "faster-whisper"
+"""Engine that supports several compute types."""
+
+COMPUTE_TYPES = (AUTO, "int8", "int8_float16", "float16", "float32")
 
 
 def _languages(snapshot: Snapshot) -> Iterable[str]:
@@ -41,33 +41,33 @@ def _languages(snapshot: Snapshot) -> Iterable[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class SettingSelectDescription(SelectEntityDescription):
-    """A setting with choices."""
+    """Description of a setting with a list of options."""
 
-    path: Path
-    choices: Callable[[Snapshot], Iterable[str]]
+    path: ConfigPath
+    get_options: Callable[[Snapshot], Iterable[str]]
 
 
-SETTINGS: tuple[SettingSelectDescription, ...] = (
+SETTING_SELECTS: tuple[SettingSelectDescription, ...] = (
     SettingSelectDescription(
         key="asr_model",
         translation_key="asr_model",
         entity_category=EntityCategory.CONFIG,
-        path=("asr", "model"),
-        choices=asr_models,
+        path=ASR_MODEL,
+        get_options=lambda snapshot: snapshot.asr_models,
     ),
     SettingSelectDescription(
         key="asr_language",
         translation_key="asr_language",
         entity_category=EntityCategory.CONFIG,
         path=("asr", "language"),
-        choices=_languages,
+        get_options=_languages,
     ),
     SettingSelectDescription(
         key="voice",
         translation_key="default_voice",
         entity_category=EntityCategory.CONFIG,
         path=("tts", "voice"),
-        choices=lambda snapshot: offers(snapshot, "tts"),
+        get_options=lambda snapshot: snapshot.voices,
     ),
 )
 
@@ -85,10 +85,17 @@ COMPUTE_TYPE = SelectEntityDescription(
     entity_registry_enabled_default=False,
 )
 
-WHISPER = "faster-whisper"
-"""The engine whose weights can be held in other number formats."""
+VOICE = SelectEntityDescription(
+    key="voice", translation_key="voice", entity_category=EntityCategory.CONFIG
+)
 
-COMPUTE_TYPES = (AUTO, "int8", "int8_float16", "float16", "float32")
+WAKE_WORD = SelectEntityDescription(
+    key="wake_word", translation_key="wake_word", entity_category=EntityCategory.CONFIG
+)
+
+STT_MODEL = SelectEntityDescription(
+    key="stt_model", translation_key="stt_model", entity_category=EntityCategory.CONFIG
+)
 
 
 async def async_setup_entry(
@@ -96,96 +103,172 @@ async def async_setup_entry(
     entry: ConductorConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the selects; those of the server only if it can be configured over HTTP."""
-    coordinator = entry.runtime_data
-    for subentry in pipelines(entry):
+    """Set up the selects; those of settings only if the configuration can be changed."""
+    coordinator = entry.runtime_data.coordinator
+    has_settings = supports_config(coordinator)
+    for subentry in assist_pipeline.pipeline_subentries(entry):
+        entities: list[SelectEntity] = [
+            VoiceSelect(coordinator, VOICE, subentry),
+            WakeWordSelect(coordinator, WAKE_WORD, subentry),
+        ]
+        if has_settings:
+            entities.append(SttModelSelect(coordinator, STT_MODEL, subentry))
+        async_add_entities(entities, config_subentry_id=subentry.subentry_id)
+    if has_settings:
         async_add_entities(
-            [Voice(coordinator, VOICE, subentry), WakeWord(coordinator, WAKE_WORD, subentry)],
-            config_subentry_id=subentry.subentry_id,
+            SettingSelect(coordinator, description) for description in SETTING_SELECTS
         )
-    if not can_be_set(coordinator):
-        return
-    async_add_entities(SettingSelect(coordinator, description) for description in SETTINGS)
-    for subentry in pipelines(entry):
-        async_add_entities(
-            [SttModel(coordinator, STT_MODEL, subentry)], config_subentry_id=subentry.subentry_id
+        async_add_dynamic_entities(
+            coordinator,
+            async_add_entities,
+            get_models,
+            lambda model: _create_model_selects(coordinator, model),
         )
-    async_add_as_they_come(
-        entry,
-        async_add_entities,
-        models,
-        lambda model: _of_model(coordinator, model),
-    )
 
 
-def _of_model(coordinator: ConductorCoordinator, model: Model) -> list[ModelSelect]:
-    found: list[ModelSelect] = [ModelDevice(coordinator, DEVICE, model)]
+def _create_model_selects(coordinator: ConductorCoordinator, model: Model) -> list[SelectEntity]:
+    selects: list[SelectEntity] = [DeviceSelect(coordinator, DEVICE, model)]
     if model.engine == WHISPER:
-        found.append(ModelComputeType(coordinator, COMPUTE_TYPE, model))
-    return found
+        selects.append(ComputeTypeSelect(coordinator, COMPUTE_TYPE, model))
+    return selects
 
 
 class SettingSelect(ConductorEntity, SelectEntity):
-    """A setting with choices."""
+    """Setting of the server with a list of options."""
 
     entity_description: SettingSelectDescription
 
     @property
     @override
     def current_option(self) -> str | None:
-        """Return the value in effect."""
-        value = read(self.coordinator.data, self.entity_description.path)
+        """Return the configured value."""
+        value = self.coordinator.data.get_config(*self.entity_description.path)
         return value if isinstance(value, str) else None
 
     @property
     @override
     def options(self) -> list[str]:
-        """Return what can be chosen now, and what is in effect even if it is not among it."""
-        found = self.entity_description.choices(self.coordinator.data)
+        """Return the available options and the configured value, even if it is not available."""
+        available = self.entity_description.get_options(self.coordinator.data)
         current = self.current_option
-        return list(dict.fromkeys([*found, *([current] if current else [])]))
+        return list(dict.fromkeys([*available, *([current] if current else [])]))
 
     @override
     async def async_select_option(self, option: str) -> None:
-        """Change it."""
-        await write(self.coordinator, self.entity_description.path, option)
+        """Change the setting."""
+        await async_set_config(self.coordinator, self.entity_description.path, option)
 
 
 class ModelSelect(ConductorModelEntity, SelectEntity):
-    """A setting of one model; it holds at its next load after the server's next start."""
+    """Setting of a model; it takes effect after the next start of the server."""
 
     @property
-    def _path(self) -> Path:
+    def _path(self) -> ConfigPath:
         return ("models", self.model_id, self.entity_description.key)
 
     @property
     @override
     def current_option(self) -> str:
-        """Return the wish, which is not always what is."""
-        return read(self.coordinator.data, self._path) or AUTO
+        """Return the configured value, which may differ from the one in use."""
+        return self.coordinator.data.get_config(*self._path) or AUTO
 
     @override
     async def async_select_option(self, option: str) -> None:
-        """Change it."""
-        await write(self.coordinator, self._path, option)
+        """Change the setting."""
+        await async_set_config(self.coordinator, self._path, option)
 
 
-class ModelDevice(ModelSelect):
-    """Where a model shall run."""
-
-    @property
-    @override
-    def options(self) -> list[str]:
-        """Return the devices that the server has."""
-        found = [AUTO, *self.coordinator.data.status.devices, self.current_option]
-        return list(dict.fromkeys(found))
-
-
-class ModelComputeType(ModelSelect):
-    """In which number format a model's weights shall be held."""
+class DeviceSelect(ModelSelect):
+    """Device that a model should run on."""
 
     @property
     @override
     def options(self) -> list[str]:
-        """Return what the engine knows; an unknown wish of the server's file is shown, too."""
+        """Return the devices of the server."""
+        devices = [AUTO, *self.coordinator.data.status.devices, self.current_option]
+        return list(dict.fromkeys(devices))
+
+
+class ComputeTypeSelect(ModelSelect):
+    """Number format of a model's weights."""
+
+    @property
+    @override
+    def options(self) -> list[str]:
+        """Return the compute types of the engine and the configured one, even if it is unknown."""
         return list(dict.fromkeys([*COMPUTE_TYPES, self.current_option]))
+
+
+class VoiceSelect(ConductorPipelineEntity, SelectEntity):
+    """Voice of an assistant, stored in Assist."""
+
+    @property
+    @override
+    def current_option(self) -> str | None:
+        """Return the voice in Assist."""
+        pipeline = self.pipeline
+        return pipeline.tts_voice if pipeline else None
+
+    @property
+    @override
+    def options(self) -> list[str]:
+        """Return the voices of the server and the current one, even if it is unknown."""
+        current = self.current_option
+        voices = [*self.coordinator.data.voices, *([current] if current else [])]
+        return list(dict.fromkeys(voices))
+
+    @override
+    async def async_select_option(self, option: str) -> None:
+        """Change the voice in Assist."""
+        await assist_pipeline.async_set_voice(self.hass, self.pipeline_id, option)
+
+
+class WakeWordSelect(ConductorPipelineEntity, SelectEntity):
+    """Wake word of an assistant, for satellites that let Home Assistant detect it."""
+
+    @property
+    @override
+    def current_option(self) -> str:
+        """Return the wake word in Assist."""
+        pipeline = self.pipeline
+        return (pipeline and pipeline.wake_word_id) or NO_WAKE_WORD
+
+    @property
+    @override
+    def options(self) -> list[str]:
+        """Return `none`, the wake words of the server and the current one."""
+        wake_words = [NO_WAKE_WORD, *self.coordinator.data.wake_words, self.current_option]
+        return list(dict.fromkeys(wake_words))
+
+    @override
+    async def async_select_option(self, option: str) -> None:
+        """Change the wake word in Assist."""
+        wake_word = None if option == NO_WAKE_WORD else option
+        await assist_pipeline.async_set_wake_word(self.hass, self.pipeline_id, self.uuid, wake_word)
+
+
+class SttModelSelect(ConductorPipelineEntity, SelectEntity):
+    """Speech-to-text model of an assistant.
+
+    Changes the default model of the server, because Home Assistant does not send a model with its
+    requests.
+    """
+
+    @property
+    @override
+    def current_option(self) -> str | None:
+        """Return the default model, or the one used instead if it lacks the language."""
+        pipeline, snapshot = self.pipeline, self.coordinator.data
+        default = snapshot.get_config(*ASR_MODEL)
+        return assist_pipeline.stt_model_for(snapshot, pipeline, default) if pipeline else None
+
+    @property
+    @override
+    def options(self) -> list[str]:
+        """Return the speech-to-text models of the server."""
+        return self.coordinator.data.asr_models
+
+    @override
+    async def async_select_option(self, option: str) -> None:
+        """Change the default model of the server."""
+        await async_set_config(self.coordinator, ASR_MODEL, option)

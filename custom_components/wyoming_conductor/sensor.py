@@ -1,4 +1,4 @@
-"""Sensors of the server, of each model and of each voice assistant; `gauges` has the devices'."""
+"""Sensors of the server, its models and managed assistants; see also `device_sensors`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,42 +16,43 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
 
-from . import assist
 from .api import Model, ModelState, ServerEvent
-from .coordinator import ConductorConfigEntry
+from .assist_pipeline import async_last_stt_pipeline, pipeline_subentries
+from .data import ConductorConfigEntry
+from .device_sensors import DEVICE_SENSORS, DeviceSensor
 from .entity import (
     ConductorEntity,
     ConductorModelEntity,
     ConductorPipelineEntity,
-    async_add_as_they_come,
-    devices,
-    models,
-    pipelines,
+    async_add_dynamic_entities,
+    get_compute_devices,
+    get_models,
 )
-from .gauges import GAUGES, Gauge
-from .response import Stopwatch
 from .snapshot import Snapshot
 
 PARALLEL_UPDATES = 0
 
-type Value = str | int | float | datetime | None
+type SensorValue = str | int | float | datetime | None
+
+MAX_RESPONSE_SECONDS = 60.0
+"""A synthesis that ends later is not the answer to the last utterance."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServerSensorDescription(SensorEntityDescription):
-    """A sensor of the server."""
+    """Description of a sensor of the server."""
 
-    value: Callable[[Snapshot], Value]
+    value: Callable[[Snapshot], SensorValue]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSensorDescription(SensorEntityDescription):
-    """A sensor of a model."""
+    """Description of a sensor of a model."""
 
-    value: Callable[[Model], Value]
+    value: Callable[[Model], SensorValue]
 
 
-SERVER: tuple[ServerSensorDescription, ...] = (
+SERVER_SENSORS: tuple[ServerSensorDescription, ...] = (
     ServerSensorDescription(
         key="models_loaded",
         translation_key="models_loaded",
@@ -111,7 +112,7 @@ SERVER: tuple[ServerSensorDescription, ...] = (
 )
 
 
-MODEL: tuple[ModelSensorDescription, ...] = (
+MODEL_SENSORS: tuple[ModelSensorDescription, ...] = (
     ModelSensorDescription(
         key="state",
         translation_key="state",
@@ -128,8 +129,7 @@ MODEL: tuple[ModelSensorDescription, ...] = (
         suggested_unit_of_measurement=UnitOfInformation.MEBIBYTES,
         suggested_display_precision=0,
         entity_category=EntityCategory.DIAGNOSTIC,
-        # While it is not loaded, the server tells an estimate; what it holds is nothing.
-        value=lambda model: model.memory_bytes if model.is_loaded else 0,
+        value=lambda model: model.loaded_bytes,
     ),
     ModelSensorDescription(
         key="last_used",
@@ -209,71 +209,102 @@ async def async_setup_entry(
     entry: ConductorConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the sensors."""
-    coordinator = entry.runtime_data
-    async_add_entities(ServerSensor(coordinator, description) for description in SERVER)
-    async_add_as_they_come(
-        entry,
+    """Set up the sensors."""
+    coordinator = entry.runtime_data.coordinator
+    async_add_entities(ServerSensor(coordinator, description) for description in SERVER_SENSORS)
+    async_add_dynamic_entities(
+        coordinator,
         async_add_entities,
-        devices,
+        get_compute_devices,
         lambda device: (
-            Gauge(coordinator, description, device)
-            for description in GAUGES
+            DeviceSensor(coordinator, description, device)
+            for description in DEVICE_SENSORS
             if description.exists(device)
         ),
     )
-    async_add_as_they_come(
-        entry,
+    async_add_dynamic_entities(
+        coordinator,
         async_add_entities,
-        models,
-        lambda model: (ModelSensor(coordinator, description, model) for description in MODEL),
+        get_models,
+        lambda model: (
+            ModelSensor(coordinator, description, model) for description in MODEL_SENSORS
+        ),
     )
-    for subentry in pipelines(entry):
+    for subentry in pipeline_subentries(entry):
         async_add_entities(
-            [ResponseTime(coordinator, RESPONSE_TIME, subentry)],
+            [ResponseTimeSensor(coordinator, RESPONSE_TIME, subentry)],
             config_subentry_id=subentry.subentry_id,
         )
 
 
 class ServerSensor(ConductorEntity, SensorEntity):
-    """A sensor of the server."""
+    """Sensor of the server."""
 
     entity_description: ServerSensorDescription
 
     @property
     @override
-    def native_value(self) -> Value:
-        """Return the value."""
+    def native_value(self) -> SensorValue:
+        """Return the current value."""
         return self.entity_description.value(self.coordinator.data)
 
 
 class ModelSensor(ConductorModelEntity, SensorEntity):
-    """A sensor of a model."""
+    """Sensor of a model."""
 
     entity_description: ModelSensorDescription
 
     @property
     @override
-    def native_value(self) -> Value:
-        """Return the value."""
+    def native_value(self) -> SensorValue:
+        """Return the current value."""
         return self.entity_description.value(self.model)
 
 
-class ResponseTime(ConductorPipelineEntity, SensorEntity):
-    """How long an assistant's last answer was in coming."""
+class ResponseTimeSensor(ConductorPipelineEntity, SensorEntity):
+    """Time from the end of an utterance to the first audio of the assistant's answer."""
 
     @override
     async def async_added_to_hass(self) -> None:
-        """Listen to the server."""
+        """Listen for the server's events."""
         await super().async_added_to_hass()
-        stopwatch = Stopwatch()
+        timer = ResponseTimer()
 
         @callback
-        def take(event: ServerEvent) -> None:
-            seconds = stopwatch.take(event, dt_util.utcnow().timestamp())
-            if seconds is None or assist.async_heard_last(self.hass) != self.pipeline_id:
+        def handle_event(event: ServerEvent) -> None:
+            seconds = timer.handle_event(event, dt_util.utcnow().timestamp())
+            if seconds is None or async_last_stt_pipeline(self.hass) != self.pipeline_id:
                 return
             self._attr_native_value = round(seconds, 3)
             self.async_write_ha_state()
 
-        self.async_on_remove(self.coordinator.async_listen_events(take))
+        self.async_on_remove(self.coordinator.async_add_event_listener(handle_event))
+
+
+class ResponseTimer:
+    """Pairs the end of an utterance with the synthesis that follows it.
+
+    All times are those of Home Assistant's clock when the events arrive, because the clocks of two
+    machines differ.
+    """
+
+    def __init__(self) -> None:
+        """Wait for an utterance."""
+        self._utterance_end: float | None = None
+
+    def handle_event(self, event: ServerEvent, now: float) -> float | None:
+        """Return the response time in seconds if the event completes one, otherwise None."""
+        seconds, stages = event.data.get("seconds"), event.data.get("stages")
+        if event.type != "request_finished" or event.data.get("code"):
+            return None
+        if not isinstance(seconds, int | float):
+            return None
+        if event.data.get("kind") == "asr":
+            self._utterance_end = now - seconds
+            return None
+        first_audio = stages.get("first_audio") if isinstance(stages, dict) else None
+        if event.data.get("kind") != "tts" or self._utterance_end is None or first_audio is None:
+            return None
+        utterance_end, self._utterance_end = self._utterance_end, None
+        response = float(now - seconds + first_audio - utterance_end)
+        return response if 0 < response < MAX_RESPONSE_SECONDS else None

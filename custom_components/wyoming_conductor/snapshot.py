@@ -1,63 +1,59 @@
-"""What the integration knows at one moment, and how an event changes it; no input, no output."""
+"""Immutable snapshot of a server and the way an event changes it; no I/O."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from .api import Info, Model, ModelState, ServerEvent, Status
-from .api.config import ServerConfig
-
-LEFT = "CANCELLED"
-"""The client went away; nobody's fault."""
+from .api import Info, Model, ModelState, ServerConfig, ServerEvent, Status
 
 LOW_DISK_BYTES = 1024**3
-"""A small speech model takes half of it."""
+"""A small speech model takes about half of this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """Everything at one moment; entities read nothing else."""
+    """Everything known about a server at one moment; the only input of the entities."""
 
     info: Info
     status: Status
     config: ServerConfig | None = None
-    """None where the server cannot be configured over HTTP."""
+    """None if the server does not allow changing its configuration over HTTP."""
     evictions: int = 0
-    """Since the integration was loaded."""
+    """Number of evictions since the integration was loaded."""
 
     @property
     def models_loaded(self) -> int:
-        """How many models hold memory."""
+        """Number of loaded models."""
         return sum(model.is_loaded for model in self.status.models.values())
 
     @property
     def active_requests(self) -> int:
-        """How many requests run now."""
+        """Number of running requests."""
         return sum(model.active_requests for model in self.status.models.values())
 
     @property
     def requests(self) -> int:
-        """How many requests have ended since the server started."""
+        """Number of completed requests since the server started."""
         return sum(model.requests for model in self.status.models.values())
 
     @property
     def errors(self) -> int:
-        """How many of them failed."""
+        """Number of failed requests since the server started."""
         return sum(model.errors for model in self.status.models.values())
 
     @property
     def disk_free(self) -> int | None:
-        """Bytes that are free on the server's disk; None where it cannot tell."""
+        """Free bytes on the server's disk; None if unknown."""
         return None if self.status.disk is None else self.status.disk.free_bytes
 
     @property
     def is_disk_low(self) -> bool:
-        """Whether the next download or recording may find no room."""
+        """Whether the next download or recording may run out of disk space."""
         return self.disk_free is not None and self.disk_free < LOW_DISK_BYTES
 
     @property
     def has_problem(self) -> bool:
-        """Whether somebody should look: a failed or fallen back model, a lost or full device."""
+        """Whether a model failed or fell back to the CPU, or a device is missing or full."""
         return any(
             model.state is ModelState.FAILED or model.fallback_reason
             for model in self.status.models.values()
@@ -66,11 +62,31 @@ class Snapshot:
             for device in self.status.devices.values()
         )
 
-    def after(self, event: ServerEvent) -> Snapshot:
-        """Return what is known after an event; the same object if it changes nothing here."""
+    @property
+    def asr_models(self) -> list[str]:
+        """Ids of the speech-to-text models."""
+        return [model.id for model in self.status.models.values() if model.kind == "asr"]
+
+    @property
+    def voices(self) -> list[str]:
+        """Names of all voices, including the presets of the configuration."""
+        presets = None if self.config is None else self.config.get("tts", "presets")
+        return sorted({*(presets or ()), *self._offered_names("tts")})
+
+    @property
+    def wake_words(self) -> list[str]:
+        """Names of all wake words."""
+        return sorted(self._offered_names("wake"))
+
+    def get_config(self, *path: str) -> Any:
+        """Return a value of the configuration; None if absent."""
+        return None if self.config is None else self.config.get(*path)
+
+    def apply_event(self, event: ServerEvent) -> Snapshot:
+        """Return the snapshot after an event; the same object if nothing changes."""
         match event.type:
             case "model_state_changed":
-                return self._moved(event.data)
+                return self._with_model_state(event.data)
             case "accepting_changed":
                 accepting = event.data.get("accepting") is not False
                 return replace(self, status=replace(self.status, accepting=accepting))
@@ -79,7 +95,26 @@ class Snapshot:
             case _:
                 return self
 
-    def _moved(self, data: Mapping[str, Any]) -> Snapshot:
+    def as_dict(self) -> dict[str, Any]:
+        """Return the status for service responses and the panel."""
+        status = self.status
+        return {
+            "version": self.info.version,
+            "ready": status.ready,
+            "reasons": list(status.reasons),
+            "accepting": status.accepting,
+            "queue_depth": status.queue_depth,
+            "active_requests": self.active_requests,
+            "disk_free_bytes": self.disk_free,
+            "models": [_model_as_dict(model) for model in status.models.values()],
+            "devices": [asdict(device) for device in status.devices.values()],
+        }
+
+    def _offered_names(self, kind: str) -> set[str]:
+        models = (model for model in self.status.models.values() if model.kind == kind)
+        return {offer.name for model in models for offer in model.offers}
+
+    def _with_model_state(self, data: Mapping[str, Any]) -> Snapshot:
         model = self.status.models.get(str(data.get("model")))
         try:
             state = ModelState(str(data.get("state")))
@@ -91,21 +126,22 @@ class Snapshot:
         return replace(self, status=replace(self.status, models=models))
 
 
-def activity_of(event: ServerEvent) -> str | None:
-    """Return which activity an event is, if an automation can react to it."""
-    code = event.data.get("code")
-    match event.type:
-        case "model_ready":
-            return "model_loaded"
-        case "model_unloaded" | "model_evicted" as name:
-            return name
-        case "model_failed":
-            return "out_of_memory" if code == "OOM" else "load_failed"
-        case "model_fell_back":
-            return "fell_back"
-        case "request_finished" if code == "OOM":
-            return "out_of_memory"
-        case "request_finished" if code and code != LEFT:
-            return "request_failed"
-        case _:
-            return None
+def _model_as_dict(model: Model) -> dict[str, Any]:
+    return {
+        "id": model.id,
+        "kind": model.kind,
+        "state": model.state.value,
+        "device": model.device,
+        "compute_type": model.compute_type,
+        "memory_bytes": model.loaded_bytes,
+        "kept_loaded": model.is_kept_loaded,
+        "active_requests": model.active_requests,
+        "queued_requests": model.queued_requests,
+        "requests": model.requests,
+        "errors": model.errors,
+        "last_seconds": model.last_seconds,
+        "real_time_factor": model.real_time_factor,
+        "last_used": model.last_used.isoformat() if model.last_used else None,
+        "percent": model.progress.percent if model.progress else None,
+        "error": model.error.message if model.error else None,
+    }

@@ -1,37 +1,39 @@
-"""Switches: settings that are on or off, models and assistants that stay loaded, a pause."""
+"""Switches: settings, keeping models loaded, keeping assistants warm, pausing the server."""
 
 from dataclasses import dataclass
 from typing import Any, override
 
 from homeassistant.components.switch import SwitchEntity, SwitchEntityDescription
+from homeassistant.config_entries import ConfigSubentry
 from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from . import warmth
+from .assist_pipeline import pipeline_subentries
 from .const import CONF_KEEP_WARM
-from .coordinator import ConductorConfigEntry
+from .coordinator import ConductorCoordinator
+from .data import ConductorConfigEntry
 from .entity import (
     ConductorEntity,
     ConductorModelEntity,
     ConductorPipelineEntity,
-    async_add_as_they_come,
-    models,
-    pipelines,
+    async_add_dynamic_entities,
+    get_models,
 )
-from .settings import Path, can_be_set, read, write
+from .helpers import ConfigPath, async_set_config, supports_config
+from .keep_warm import KeepWarmManager, async_pin_models, async_unpin_models
 
 PARALLEL_UPDATES = 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class SettingSwitchDescription(SwitchEntityDescription):
-    """A setting that is on or off."""
+    """Description of a setting that is on or off."""
 
-    path: Path
+    path: ConfigPath
 
 
-SETTINGS: tuple[SettingSwitchDescription, ...] = (
+SETTING_SWITCHES: tuple[SettingSwitchDescription, ...] = (
     SettingSwitchDescription(
         key="turn_detection",
         translation_key="turn_detection",
@@ -65,107 +67,120 @@ async def async_setup_entry(
     entry: ConductorConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the switches; those of settings only if the server can be configured over HTTP."""
-    coordinator = entry.runtime_data
+    """Set up the switches; those of settings only if the configuration can be changed."""
+    coordinator = entry.runtime_data.coordinator
     if coordinator.data.status.accepting is not None:
-        async_add_entities([AcceptRequests(coordinator, ACCEPT_REQUESTS)])
-    if not can_be_set(coordinator):
+        async_add_entities([AcceptRequestsSwitch(coordinator, ACCEPT_REQUESTS)])
+    if not supports_config(coordinator):
         return
-    async_add_entities(SettingSwitch(coordinator, description) for description in SETTINGS)
-    async_add_as_they_come(
-        entry,
+    async_add_entities(SettingSwitch(coordinator, description) for description in SETTING_SWITCHES)
+    async_add_dynamic_entities(
+        coordinator,
         async_add_entities,
-        models,
-        lambda model: [KeepLoaded(coordinator, KEEP_LOADED, model)],
+        get_models,
+        lambda model: [KeepLoadedSwitch(coordinator, KEEP_LOADED, model)],
     )
-    for subentry in pipelines(entry):
+    for subentry in pipeline_subentries(entry):
+        keep_warm = entry.runtime_data.keep_warm
         async_add_entities(
-            [KeepWarm(coordinator, KEEP_WARM, subentry)], config_subentry_id=subentry.subentry_id
+            [KeepWarmSwitch(coordinator, KEEP_WARM, subentry, keep_warm)],
+            config_subentry_id=subentry.subentry_id,
         )
 
 
 class SettingSwitch(ConductorEntity, SwitchEntity):
-    """A setting that is on or off."""
+    """Setting of the server that is on or off."""
 
     entity_description: SettingSwitchDescription
 
     @property
     @override
     def is_on(self) -> bool:
-        """Return the value in effect."""
-        return bool(read(self.coordinator.data, self.entity_description.path))
+        """Return the configured value."""
+        return bool(self.coordinator.data.get_config(*self.entity_description.path))
 
     @override
     async def async_turn_on(self, **kwargs: Any) -> None:
-        """Set it."""
-        await write(self.coordinator, self.entity_description.path, True)
+        """Turn the setting on."""
+        await async_set_config(self.coordinator, self.entity_description.path, True)
 
     @override
     async def async_turn_off(self, **kwargs: Any) -> None:
-        """Clear it."""
-        await write(self.coordinator, self.entity_description.path, False)
+        """Turn the setting off."""
+        await async_set_config(self.coordinator, self.entity_description.path, False)
 
 
-class KeepLoaded(ConductorModelEntity, SwitchEntity):
-    """Whether a model stays loaded for ever, and is never evicted."""
+class KeepLoadedSwitch(ConductorModelEntity, SwitchEntity):
+    """Whether a model stays loaded: it is neither unloaded when idle nor evicted."""
 
     @property
     @override
     def is_on(self) -> bool:
-        """Return the value in effect."""
-        return self.model.is_kept
+        """Return the current value."""
+        return self.model.is_kept_loaded
 
     @override
     async def async_turn_on(self, **kwargs: Any) -> None:
-        """Keep it, and load it now."""
-        await warmth.keep(self.coordinator, [self.model_id])
+        """Load the model and keep it loaded."""
+        await async_pin_models(self.coordinator, [self.model_id])
 
     @override
     async def async_turn_off(self, **kwargs: Any) -> None:
-        """Let it go when it is idle, as the server's own settings say."""
-        await warmth.release(self.coordinator, [self.model_id])
+        """Reset the model to the server's own unload policy."""
+        await async_unpin_models(self.coordinator, [self.model_id])
 
 
-class KeepWarm(ConductorPipelineEntity, SwitchEntity):
-    """Whether all that an assistant needs stays loaded for ever."""
+class KeepWarmSwitch(ConductorPipelineEntity, SwitchEntity):
+    """Whether all models of an assistant stay loaded."""
+
+    def __init__(
+        self,
+        coordinator: ConductorCoordinator,
+        description: SwitchEntityDescription,
+        subentry: ConfigSubentry,
+        keep_warm: KeepWarmManager,
+    ) -> None:
+        """Belong to the assistant of `subentry`."""
+        super().__init__(coordinator, description, subentry)
+        self._keep_warm = keep_warm
 
     @property
     @override
     def is_on(self) -> bool:
-        """Return what was chosen."""
+        """Return the choice stored in the subentry."""
         subentry = self.coordinator.config_entry.subentries.get(self.subentry_id)
         return subentry is not None and bool(subentry.data.get(CONF_KEEP_WARM))
 
     @override
     async def async_turn_on(self, **kwargs: Any) -> None:
-        """Keep its models, and load them now."""
-        await self.coordinator.warmth.async_set(self.subentry_id, True)
+        """Load the models and keep them loaded."""
+        await self._keep_warm.async_set(self.subentry_id, True)
 
     @override
     async def async_turn_off(self, **kwargs: Any) -> None:
-        """Let go what no other assistant keeps."""
-        await self.coordinator.warmth.async_set(self.subentry_id, False)
+        """Reset the models that no other assistant keeps loaded."""
+        await self._keep_warm.async_set(self.subentry_id, False)
 
 
-class AcceptRequests(ConductorEntity, SwitchEntity):
-    """Whether the server takes new requests; those that run end in any case."""
+class AcceptRequestsSwitch(ConductorEntity, SwitchEntity):
+    """Whether the server accepts new requests; turning it off does not affect running ones."""
 
     @property
     @override
     def is_on(self) -> bool | None:
-        """Return whether it does."""
+        """Return the current value."""
         return self.coordinator.data.status.accepting
 
     @override
     async def async_turn_on(self, **kwargs: Any) -> None:
-        """Take requests again."""
-        await self._accept(True)
+        """Accept new requests."""
+        await self._set_accepting(True)
 
     @override
     async def async_turn_off(self, **kwargs: Any) -> None:
-        """Refuse new requests."""
-        await self._accept(False)
+        """Reject new requests."""
+        await self._set_accepting(False)
 
-    async def _accept(self, accepting: bool) -> None:
-        await self.ask(self.coordinator.client.accept(accepting))
+    async def _set_accepting(self, accepting: bool) -> None:
+        await self.async_call(self.coordinator.client.set_accepting(accepting))
         await self.coordinator.async_request_refresh()

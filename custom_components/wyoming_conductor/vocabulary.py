@@ -1,7 +1,7 @@
-"""What things are called in this home, for the server that listens.
+"""Shares the names of entities, areas and floors with the server to improve speech-to-text.
 
-Names and aliases of what is exposed to Assist, of areas and of floors. Pushed when they change,
-once things have settled; the server keeps the last list.
+Sends the names and aliases of entities exposed to Assist, of areas and of floors, after each change
+and a short delay. The server stores the last list.
 """
 
 from collections.abc import Iterable, Mapping
@@ -26,20 +26,20 @@ from homeassistant.helpers.debounce import Debouncer
 
 from .api import ConductorError, Feature
 from .const import LOGGER
-from .coordinator import ConductorConfigEntry
+from .coordinator import ConductorCoordinator
 
 ASSISTANT: Final = "conversation"
 
-SETTLE_SECONDS: Final = 5.0
-"""A person renames several things in a row; a start of Home Assistant registers hundreds."""
+PUSH_COOLDOWN: Final = 5.0
+"""Seconds; changes come in bursts, such as when Home Assistant starts or a user renames things."""
 
-MAX_WORDS: Final = 5_000
-MAX_LENGTH: Final = 200
-"""What a server takes; it refuses the whole list if there is more, or a longer word."""
+MAX_NAMES: Final = 5_000
+MAX_NAME_LENGTH: Final = 200
+"""Limits of the server, which rejects the whole list if they are exceeded."""
 
-CHANGED: Final = tuple(
-    str(kind)
-    for kind in (
+CHANGE_EVENTS: Final = tuple(
+    str(event_type)
+    for event_type in (
         ar.EVENT_AREA_REGISTRY_UPDATED,
         er.EVENT_ENTITY_REGISTRY_UPDATED,
         fr.EVENT_FLOOR_REGISTRY_UPDATED,
@@ -49,8 +49,8 @@ CHANGED: Final = tuple(
 
 
 @callback
-def async_vocabulary(hass: HomeAssistant) -> dict[str, list[str]]:
-    """Return the names by what they name, without repetitions, in a stable order."""
+def async_get_vocabulary(hass: HomeAssistant) -> dict[str, list[str]]:
+    """Return the names of entities, areas and floors, deduplicated and in a stable order."""
     registry = er.async_get(hass)
     entities: list[str] = []
     for state in hass.states.async_all():
@@ -61,63 +61,63 @@ def async_vocabulary(hass: HomeAssistant) -> dict[str, list[str]]:
             entities.append(state.name)
         else:
             entities += [state.name, *er.async_get_entity_aliases(hass, entry)]
-    areas = [(area.name, area.aliases) for area in ar.async_get(hass).async_list_areas()]
-    floors = [(floor.name, floor.aliases) for floor in fr.async_get(hass).async_list_floors()]
+    areas = ar.async_get(hass).async_list_areas()
+    floors = fr.async_get(hass).async_list_floors()
     return {
-        "entities": _tidy(entities),
-        "areas": _tidy(word for name, more in areas for word in (name, *more)),
-        "floors": _tidy(word for name, more in floors for word in (name, *more)),
+        "entities": _normalize(entities),
+        "areas": _normalize(name for area in areas for name in (area.name, *area.aliases)),
+        "floors": _normalize(name for floor in floors for name in (floor.name, *floor.aliases)),
     }
 
 
 @callback
-def async_push_vocabulary(hass: HomeAssistant, entry: ConductorConfigEntry) -> None:
-    """Keep the server's vocabulary current until the entry is unloaded."""
-    coordinator = entry.runtime_data
+def async_push_vocabulary(hass: HomeAssistant, coordinator: ConductorCoordinator) -> None:
+    """Keep the server's vocabulary up to date until the config entry is unloaded."""
+    entry = coordinator.config_entry
     pushed: Mapping[str, list[str]] | None = None
-    run: str | None = None
+    pushed_instance: str | None = None
 
     async def push() -> None:
-        nonlocal pushed, run
-        words = async_vocabulary(hass)
+        nonlocal pushed, pushed_instance
+        vocabulary = async_get_vocabulary(hass)
         info = coordinator.data.info
-        is_known = words == pushed and info.instance == run
-        if is_known or Feature.VOCABULARY not in info.features:
+        is_current = vocabulary == pushed and info.instance == pushed_instance
+        if is_current or Feature.VOCABULARY not in info.features:
             return
-        names = words["entities"]
-        terms = [*words["areas"], *words["floors"]][:MAX_WORDS]
+        names = vocabulary["entities"]
+        terms = [*vocabulary["areas"], *vocabulary["floors"]][:MAX_NAMES]
         try:
             await coordinator.client.set_vocabulary(names, terms)
         except ConductorError as err:
-            # It is tried again at the next change, or when the server is back.
-            LOGGER.debug("The vocabulary was not taken: %s", err)
+            # Retried at the next change, or when the server is connected again.
+            LOGGER.debug("Could not share the vocabulary: %s", err)
             return
-        pushed, run = words, info.instance
+        pushed, pushed_instance = vocabulary, info.instance
 
     debouncer = Debouncer(
-        hass, LOGGER, cooldown=SETTLE_SECONDS, immediate=False, function=push, background=True
+        hass, LOGGER, cooldown=PUSH_COOLDOWN, immediate=False, function=push, background=True
     )
 
     @callback
-    def changed(_: Event[Any] | None = None) -> None:
+    def schedule_push(_: Event[Any] | None = None) -> None:
         debouncer.async_schedule_call()
 
     @callback
-    def server_changed() -> None:
-        """Tell a server that was started anew; it may have lost what it was told."""
-        if coordinator.last_update_success and coordinator.data.info.instance != run:
-            changed()
+    def handle_update() -> None:
+        """Push again after a restart of the server, which may have lost the vocabulary."""
+        if coordinator.last_update_success and coordinator.data.info.instance != pushed_instance:
+            schedule_push()
 
-    for kind in CHANGED:
-        entry.async_on_unload(hass.bus.async_listen(kind, changed))
-    entry.async_on_unload(async_listen_entity_updates(hass, ASSISTANT, changed))
-    entry.async_on_unload(coordinator.async_add_listener(server_changed))
+    for event_type in CHANGE_EVENTS:
+        entry.async_on_unload(hass.bus.async_listen(event_type, schedule_push))
+    entry.async_on_unload(async_listen_entity_updates(hass, ASSISTANT, schedule_push))
+    entry.async_on_unload(coordinator.async_add_listener(handle_update))
     entry.async_on_unload(debouncer.async_shutdown)
-    changed()
+    schedule_push()
 
 
-def _tidy(words: Iterable[str]) -> list[str]:
-    """Return the words sorted, each once, whatever its case, without what no server takes."""
-    plain = (" ".join(word.split()) for word in words)
-    unique = {word.casefold(): word for word in plain if word.isprintable()}
-    return [unique[key] for key in sorted(unique) if 0 < len(key) <= MAX_LENGTH][:MAX_WORDS]
+def _normalize(names: Iterable[str]) -> list[str]:
+    """Return the names sorted, without duplicates (ignoring case) and without unusable ones."""
+    collapsed = (" ".join(name.split()) for name in names)
+    unique = {name.casefold(): name for name in collapsed if name.isprintable()}
+    return [unique[key] for key in sorted(unique) if 0 < len(key) <= MAX_NAME_LENGTH][:MAX_NAMES]

@@ -1,9 +1,10 @@
-"""Our servers as entries of Home Assistant's own `wyoming` integration, which speaks to them.
+"""Config entries of Home Assistant's `wyoming` integration for the services of a server.
 
-An entry is ours if its unique id is the one that its discovery would give it
-(`wyoming-conductor-<service>-<uuid>`), or if it has our address. So an address that moves is
-found again, and a discovery that comes later adds nothing twice. Those that we added ourselves say
-so in their options, because they leave with our own entry; what the user added stays.
+An entry belongs to a service if its unique id is the one that discovery assigns
+(`wyoming-conductor-<service>-<uuid>`) or if it has the service's address. The unique id allows the
+address to be updated and prevents duplicates by a later discovery. Entries that this integration
+added carry an option that says so and are removed with the server; entries that the user added are
+kept.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,64 +28,64 @@ from .const import LOGGER
 type Address = Mapping[str, str | int]
 
 SERVICES: Final = {"asr": "stt", "tts": "tts", "wake": "wake_word"}
-"""The server's name of a service, and the domain of its entity."""
+"""Service of the server and entity domain in Home Assistant."""
 
 ADDED_BY: Final = "added_by_wyoming_conductor"
-"""Option of the entries that we added: the server's uuid."""
+"""Option of entries that this integration added; its value is the server's uuid."""
 
 
 @callback
-def async_missing_servers(hass: HomeAssistant, uuid: str, ports: Mapping[str, int]) -> list[str]:
-    """Return the services that Assist cannot use yet."""
-    return [service for service in _offered(ports) if _known(hass, uuid, service) is None]
+def async_missing_services(hass: HomeAssistant, uuid: str, ports: Mapping[str, int]) -> list[str]:
+    """Return the services that have no entry."""
+    return [service for service in _services(ports) if _find_entry(hass, uuid, service) is None]
 
 
-async def async_add_servers(
+async def async_add_services(
     hass: HomeAssistant, uuid: str, host: str, ports: Mapping[str, int]
 ) -> list[str]:
-    """Add each service that is missing and move those whose address changed.
+    """Add missing entries and update the address of existing ones.
 
-    Returns the services that could not be added: nothing answered there.
+    Returns the services that could not be added because they did not answer.
     """
     failed = []
-    for service in _offered(ports):
+    for service in _services(ports):
         address: Address = {CONF_HOST: host, CONF_PORT: ports[service]}
-        entry = _known(hass, uuid, service) or _at(hass, address)
-        mark: Mapping[str, str] = {}
+        entry = _find_entry(hass, uuid, service) or _find_entry_at(hass, address)
+        options: Mapping[str, str] = {}
         if entry is None:
-            entry = await _add(hass, uuid, service, address)
-            mark = {ADDED_BY: uuid}
+            entry = await _async_add_entry(hass, uuid, service, address)
+            options = {ADDED_BY: uuid}
         if entry is None:
             failed.append(service)
             continue
-        _adopt(hass, entry, uuid, service, mark)
-        _move(hass, entry, address)
+        _claim(hass, entry, uuid, service, options)
+        _update_address(hass, entry, address)
     return failed
 
 
-async def async_move_servers(
+async def async_update_addresses(
     hass: HomeAssistant, uuid: str, host: str, ports: Mapping[str, int]
 ) -> None:
-    """Give the entries that are there the server's present address."""
-    for service in _offered(ports):
+    """Update the addresses of existing entries."""
+    for service in _services(ports):
         address: Address = {CONF_HOST: host, CONF_PORT: ports[service]}
-        if (entry := _known(hass, uuid, service)) is not None:
-            _move(hass, entry, address)
-        elif (entry := _at(hass, address)) is not None:
-            _adopt(hass, entry, uuid, service)
+        if (entry := _find_entry(hass, uuid, service)) is not None:
+            _update_address(hass, entry, address)
+        elif (entry := _find_entry_at(hass, address)) is not None:
+            _claim(hass, entry, uuid, service)
 
 
-async def async_remove_servers(hass: HomeAssistant, uuid: str) -> None:
-    """Remove the entries that we added for a server."""
-    for entry in _all(hass):
+async def async_remove_services(hass: HomeAssistant, uuid: str) -> None:
+    """Remove the entries that this integration added for a server."""
+    for entry in _wyoming_entries(hass):
         if entry.options.get(ADDED_BY) == uuid:
             await hass.config_entries.async_remove(entry.entry_id)
 
 
 @callback
-def async_entity(hass: HomeAssistant, uuid: str, service: str) -> str | None:
-    """Return the entity that a service has in Assist, such as `stt.faster_whisper`."""
-    entry = _known(hass, uuid, service)
+def async_get_entity_id(hass: HomeAssistant, uuid: str, service: str) -> str | None:
+    """Return the entity of a service, such as `stt.faster_whisper`; None if it has none."""
+    entry = _find_entry(hass, uuid, service)
     if entry is None:
         return None
     registry = er.async_get(hass)
@@ -95,42 +96,46 @@ def async_entity(hass: HomeAssistant, uuid: str, service: str) -> str | None:
 
 
 @callback
-def async_entries(hass: HomeAssistant, uuid: str) -> dict[str, ConfigEntry]:
-    """Return the entries of our services, for diagnostics."""
-    found = {service: _known(hass, uuid, service) for service in SERVICES}
-    return {service: entry for service, entry in found.items() if entry is not None}
+def async_get_entries(hass: HomeAssistant, uuid: str) -> dict[str, ConfigEntry]:
+    """Return the existing entries by service."""
+    entries = {service: _find_entry(hass, uuid, service) for service in SERVICES}
+    return {service: entry for service, entry in entries.items() if entry is not None}
 
 
-def _offered(ports: Mapping[str, int]) -> Iterator[str]:
+def _services(ports: Mapping[str, int]) -> Iterator[str]:
     return (service for service in SERVICES if ports.get(service))
 
 
-def _prefix(uuid: str, service: str) -> str:
-    """Return how the unique id begins that discovery gives the service."""
+def _unique_id_prefix(uuid: str, service: str) -> str:
     return f"wyoming-conductor-{service}-{uuid.replace('-', '')[:8]}."
 
 
-def _all(hass: HomeAssistant) -> list[ConfigEntry]:
+def _wyoming_entries(hass: HomeAssistant) -> list[ConfigEntry]:
     entries = hass.config_entries.async_entries(WYOMING)
     return [entry for entry in entries if entry.source != SOURCE_IGNORE]
 
 
-def _known(hass: HomeAssistant, uuid: str, service: str) -> ConfigEntry | None:
-    prefix = _prefix(uuid, service)
-    return next((e for e in _all(hass) if (e.unique_id or "").startswith(prefix)), None)
+def _find_entry(hass: HomeAssistant, uuid: str, service: str) -> ConfigEntry | None:
+    prefix = _unique_id_prefix(uuid, service)
+    return next(
+        (entry for entry in _wyoming_entries(hass) if (entry.unique_id or "").startswith(prefix)),
+        None,
+    )
 
 
-def _at(hass: HomeAssistant, address: Address) -> ConfigEntry | None:
-    return next((e for e in _all(hass) if dict(e.data) == dict(address)), None)
+def _find_entry_at(hass: HomeAssistant, address: Address) -> ConfigEntry | None:
+    return next(
+        (entry for entry in _wyoming_entries(hass) if dict(entry.data) == dict(address)), None
+    )
 
 
-async def _add(
+async def _async_add_entry(
     hass: HomeAssistant, uuid: str, service: str, address: Address
 ) -> ConfigEntry | None:
-    """Add a service: confirm its discovery if it is waiting, else as a user would."""
+    """Confirm the discovery flow of a service if there is one, otherwise start a user flow."""
     result: ConfigFlowResult
     for flow in hass.config_entries.flow.async_progress_by_handler(WYOMING):
-        if str(flow["context"].get("unique_id")).startswith(_prefix(uuid, service)):
+        if str(flow["context"].get("unique_id")).startswith(_unique_id_prefix(uuid, service)):
             result = await hass.config_entries.flow.async_configure(flow["flow_id"], {})
             break
     else:
@@ -143,34 +148,37 @@ async def _add(
         try:
             hass.config_entries.flow.async_abort(result["flow_id"])
         except UnknownFlow:
-            LOGGER.debug("The flow for %s has ended by itself", service)
+            LOGGER.debug("The flow for %s has already ended", service)
     return None
 
 
 @callback
-def _adopt(
+def _claim(
     hass: HomeAssistant,
     entry: ConfigEntry,
     uuid: str,
     service: str,
-    mark: Mapping[str, str] | None = None,
+    options: Mapping[str, str] | None = None,
 ) -> None:
-    """Give an entry the unique id that its discovery would, so that it is not found again.
+    """Assign the unique id of discovery unless the entry has one, and add `options`.
 
-    `mark` is added to its options. One update for both: each makes a loaded entry reload.
+    This is a single update because each update reloads a loaded entry.
     """
-    name = entry.unique_id or f"{_prefix(uuid, service)}_wyoming._tcp.local._{entry.title}"
-    options = {**entry.options, **(mark or {})}
-    hass.config_entries.async_update_entry(entry, unique_id=name, options=options)
+    unique_id = (
+        entry.unique_id or f"{_unique_id_prefix(uuid, service)}_wyoming._tcp.local._{entry.title}"
+    )
+    hass.config_entries.async_update_entry(
+        entry, unique_id=unique_id, options={**entry.options, **(options or {})}
+    )
 
 
 @callback
-def _move(hass: HomeAssistant, entry: ConfigEntry, address: Address) -> None:
-    """Give an entry its present address; the core integration never does."""
+def _update_address(hass: HomeAssistant, entry: ConfigEntry, address: Address) -> None:
+    """Update the address of an entry; the `wyoming` integration does not do so itself."""
     if dict(entry.data) == dict(address):
         return
     LOGGER.info("%s has moved to %s:%s", entry.title, *address.values())
     changed = hass.config_entries.async_update_entry(entry, data=dict(address))
-    # A loaded entry of the core integration reloads by itself when it is updated.
+    # The update listener of a loaded `wyoming` entry reloads it.
     if changed and entry.state is not ConfigEntryState.LOADED:
         hass.config_entries.async_schedule_reload(entry.entry_id)

@@ -91,7 +91,7 @@ async def test_spoken_phrases_are_forgotten_by_a_button(
     await say(client, steered.pipeline, "The front door is locked.")
     assert (await conductor.ask("GET", "/cache"))["phrases"]["phrases"] > 0
 
-    await press(client, "wyoming_conductor_clear_spoken_phrases")
+    await press(client, "wyoming_conductor_clear_speech_cache")
 
     assert (await conductor.ask("GET", "/cache"))["phrases"]["phrases"] == 0
 

@@ -31,14 +31,14 @@ async def open_device(browser: Browser, client: HassClient, name: str) -> None:
 async def test_the_form_asks_for_the_server_and_says_when_nobody_answers(browser: Browser) -> None:
     page = await browser.open(f"/config/integrations/dashboard/add?domain={DOMAIN}")
     await page.get_by_role("button", name="OK").click()
-    await page.get_by_text("Where does the server run?").wait_for()
+    await page.get_by_text("Enter the connection settings of the server.").wait_for()
     await browser.take_picture("home-assistant-form")
 
     await page.locator("input[name=host]").fill("127.0.0.1")
     await page.locator("input[type=number]").fill("1")
     await page.get_by_role("button", name="Submit").click()
 
-    await page.get_by_text("The server does not answer").wait_for()
+    await page.get_by_text("Failed to connect").wait_for()
 
 
 async def test_the_panel_follows_the_server_and_steers_it(
@@ -97,7 +97,7 @@ async def test_the_servers_page_shows_what_it_does_and_its_settings(
 ) -> None:
     await open_device(browser, client, "Wyoming Conductor")
 
-    await browser.page.get_by_text("Models loaded").wait_for()
+    await browser.page.get_by_text("Loaded models").wait_for()
     await browser.page.get_by_text("Speech-to-text model").first.wait_for()
     await browser.take_picture("home-assistant-server", 1720)
 
@@ -114,7 +114,7 @@ async def test_a_server_that_left_assist_is_put_back_by_its_repair(
             await asyncio.sleep(0.1)
 
     page = await browser.open("/config/repairs")
-    await page.get_by_text("is not in Assist").click()
+    await page.get_by_text("is not fully available in Assist").click()
     await page.get_by_role("button", name="Submit").wait_for()
     await browser.take_picture("home-assistant-repair")
     await page.get_by_role("button", name="Submit").click()

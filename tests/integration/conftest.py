@@ -1,4 +1,4 @@
-"""A Home Assistant, a fake server, and the integration between them."""
+"""Fixtures: Home Assistant, a fake server and the config entry of the integration."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
@@ -19,46 +19,44 @@ from syrupy.assertion import SnapshotAssertion
 # Before Home Assistant's plugin looks for custom components in its own folder.
 import custom_components.wyoming_conductor
 from custom_components.wyoming_conductor.const import DOMAIN
-from custom_components.wyoming_conductor.wyoming import async_add_servers
+from custom_components.wyoming_conductor.wyoming import async_add_services
 
 COMPONENT = Path(custom_components.wyoming_conductor.__file__).parent
-
-SetUp = Callable[..., Awaitable[MockConfigEntry]]
 
 
 @pytest.fixture
 def hass_config_dir(hass_tmp_config_dir: str) -> str:
-    """Let each test have a configuration folder of its own."""
+    """Use a separate configuration folder for each test."""
     return hass_tmp_config_dir
 
 
 @pytest.fixture(autouse=True)
 def custom_integrations(enable_custom_integrations: None, socket_enabled: None) -> None:
-    """Let Home Assistant load the integration, and open sockets on this machine."""
+    """Allow loading the integration and opening sockets."""
 
 
 @pytest.fixture(autouse=True)
-def quick() -> Generator[None]:
-    """Wait as little as possible where the integration lets things settle."""
+def short_delays() -> Generator[None]:
+    """Shorten the delays of the integration."""
     component = "custom_components.wyoming_conductor"
     with (
-        patch(f"{component}.coordinator.SETTLE_SECONDS", 0.01),
-        patch(f"{component}.coordinator.FIRST_RETRY", 0.02),
-        patch(f"{component}.coordinator.LAST_RETRY", 0.05),
-        patch(f"{component}.vocabulary.SETTLE_SECONDS", 0.01),
+        patch(f"{component}.coordinator.REFRESH_COOLDOWN", 0.01),
+        patch(f"{component}.coordinator.MIN_RECONNECT_DELAY", 0.02),
+        patch(f"{component}.coordinator.MAX_RECONNECT_DELAY", 0.05),
+        patch(f"{component}.vocabulary.PUSH_COOLDOWN", 0.01),
     ):
         yield
 
 
 @pytest.fixture
 def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
-    """Compare as Home Assistant's own tests do."""
+    """Use the snapshot format of Home Assistant's own tests."""
     return snapshot.use_extension(HomeAssistantSnapshotExtension)
 
 
 @pytest.fixture
 def entity_registry_enabled_by_default() -> Generator[None]:
-    """Enable every entity, also those that are disabled until somebody wants them."""
+    """Enable all entities, including those that are disabled by default."""
     with patch(
         "homeassistant.helpers.entity.Entity.entity_registry_enabled_default",
         new_callable=PropertyMock(return_value=True),
@@ -68,7 +66,7 @@ def entity_registry_enabled_by_default() -> Generator[None]:
 
 @pytest.fixture
 async def conductor() -> AsyncGenerator[FakeConductor]:
-    """A server that runs."""
+    """A running server."""
     fake = FakeConductor()
     await fake.start()
     yield fake
@@ -77,7 +75,7 @@ async def conductor() -> AsyncGenerator[FakeConductor]:
 
 @pytest.fixture
 async def wyoming(conductor: FakeConductor) -> AsyncGenerator[dict[str, FakeWyoming]]:
-    """The ports that the server says it has."""
+    """Running Wyoming services on the ports that the server reports."""
     servers = {"asr": FakeWyoming(ASR), "tts": FakeWyoming(TTS), "wake": FakeWyoming(WAKE)}
     for name, server in servers.items():
         await server.start()
@@ -89,7 +87,7 @@ async def wyoming(conductor: FakeConductor) -> AsyncGenerator[dict[str, FakeWyom
 
 @pytest.fixture
 async def home(hass: HomeAssistant) -> AsyncGenerator[HomeAssistant]:
-    """A Home Assistant whose entries are unloaded at the end, ours first."""
+    """Home Assistant with the integration set up; unloads all config entries at the end."""
     assert await async_setup_component(hass, "homeassistant", {})
     assert await async_setup_component(hass, DOMAIN, {})
     await hass.async_block_till_done()
@@ -103,34 +101,36 @@ async def home(hass: HomeAssistant) -> AsyncGenerator[HomeAssistant]:
 
 @pytest.fixture
 def entry(home: HomeAssistant, conductor: FakeConductor) -> MockConfigEntry:
-    """The server's entry, not set up."""
-    made = MockConfigEntry(
+    """Config entry of the server, not set up."""
+    config_entry = MockConfigEntry(
         domain=DOMAIN,
         title="Attic",
         unique_id=UUID,
         data={"host": conductor.host, "port": conductor.port, "tls": False},
-        options={"add_servers": False, "push_vocabulary": False, "gauge_interval": 60},
+        options={"add_to_assist": False, "push_vocabulary": False, "poll_interval": 60},
         entry_id="01JCONDUCTOR",
     )
-    made.add_to_hass(home)
-    return made
+    config_entry.add_to_hass(home)
+    return config_entry
 
 
 @pytest.fixture
-async def loaded(
-    home: HomeAssistant, entry: MockConfigEntry, until: Callable[..., Awaitable[None]]
+async def loaded_entry(
+    home: HomeAssistant, entry: MockConfigEntry, wait_until: Callable[..., Awaitable[None]]
 ) -> MockConfigEntry:
-    """The server's entry, set up and streaming."""
+    """Config entry of the server, loaded and with an open event stream."""
     assert await home.config_entries.async_setup(entry.entry_id)
-    # Its first event is taken after all has been read.
-    await until(lambda: entry.runtime_data.last_event_at)
+    await wait_until(lambda: entry.runtime_data.coordinator.last_event_at)
     await home.async_block_till_done()
     return entry
 
 
 @pytest.fixture
-def until() -> Callable[[Callable[[], Any]], Awaitable[None]]:
-    """Wait until something is true; a test that waits in vain fails after 5 seconds."""
+def wait_until() -> Callable[[Callable[[], Any]], Awaitable[None]]:
+    """Wait until a condition is true, at most 5 seconds.
+
+    Polls because the conditions span Home Assistant, sockets and the fake server.
+    """
 
     async def wait(condition: Callable[[], Any]) -> None:
         async with asyncio.timeout(5):
@@ -141,12 +141,12 @@ def until() -> Callable[[Callable[[], Any]], Awaitable[None]]:
 
 
 @pytest.fixture
-async def assisted(
-    home: HomeAssistant, loaded: MockConfigEntry, wyoming: dict[str, FakeWyoming]
+async def assist_entry(
+    home: HomeAssistant, loaded_entry: MockConfigEntry, wyoming: dict[str, FakeWyoming]
 ) -> MockConfigEntry:
-    """The server's entry, with its servers in Assist."""
-    await loaded.runtime_data.async_refresh()
-    info = loaded.runtime_data.data.info
-    assert await async_add_servers(home, info.uuid, "127.0.0.1", info.ports) == []
+    """Loaded config entry whose services have been added to Assist."""
+    await loaded_entry.runtime_data.coordinator.async_refresh()
+    info = loaded_entry.runtime_data.coordinator.data.info
+    assert await async_add_services(home, info.uuid, "127.0.0.1", info.ports) == []
     await home.async_block_till_done()
-    return loaded
+    return loaded_entry

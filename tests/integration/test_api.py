@@ -1,4 +1,4 @@
-"""The client alone: what it makes of answers, right and wrong."""
+"""The HTTP client: decoding of valid, malformed and error responses."""
 
 from collections.abc import AsyncIterator
 
@@ -13,86 +13,87 @@ from custom_components.wyoming_conductor.api import (
     ConductorResponseError,
     Info,
     Model,
+    ServerConfig,
     ServerEvent,
 )
-from custom_components.wyoming_conductor.api.config import ServerConfig, patch
-from custom_components.wyoming_conductor.api.stream import parse
+from custom_components.wyoming_conductor.api.client import merge_patch
+from custom_components.wyoming_conductor.api.events import parse_events
 
 
 @pytest.fixture
 async def client(conductor: FakeConductor) -> AsyncIterator[ConductorClient]:
     """A client of the fake server."""
     async with ClientSession() as session:
-        yield ConductorClient(session, conductor.host, conductor.port, silence=0.3)
+        yield ConductorClient(session, conductor.host, conductor.port, heartbeat_timeout=0.3)
 
 
 async def events(*chunks: bytes) -> list[ServerEvent]:
-    """Return the events in a stream that arrives in these pieces."""
+    """Return the events of a stream that arrives in these chunks."""
 
-    async def arrive() -> AsyncIterator[bytes]:
+    async def stream() -> AsyncIterator[bytes]:
         for chunk in chunks:
             yield chunk
 
-    return [event async for event in parse(arrive())]
+    return [event async for event in parse_events(stream())]
 
 
-async def test_events_are_found_however_the_stream_is_cut() -> None:
+async def test_events_are_parsed_across_chunk_boundaries() -> None:
     whole = b': hello\n\nid: 7\nevent: a\ndata: {"type":\ndata: "a"}\n\n'
     whole += b'retry: 5\n\ndata:{"type":"b"}\r\n\r\n'
     expected = [("a", "7"), ("b", None)]
     for size in (1, 3, len(whole)):
-        pieces = [whole[start : start + size] for start in range(0, len(whole), size)]
-        assert [(event.type, event.id) for event in await events(*pieces)] == expected
+        chunks = [whole[start : start + size] for start in range(0, len(whole), size)]
+        assert [(event.type, event.id) for event in await events(*chunks)] == expected
 
 
-async def test_an_event_that_is_cut_off_is_none() -> None:
+async def test_incomplete_event_is_dropped() -> None:
     assert await events(b'data: {"type": "a"}\n') == []
 
 
-async def test_a_silent_stream_is_given_up(client: ConductorClient) -> None:
-    with pytest.raises(ConductorConnectionError, match="in time"):
+async def test_event_stream_without_heartbeat_times_out(client: ConductorClient) -> None:
+    with pytest.raises(ConductorConnectionError, match="timed out"):
         async for _ in client.events():
             pass
 
 
-async def test_a_stream_that_is_none_is_refused(
+async def test_event_stream_of_wrong_content_type_is_rejected(
     client: ConductorClient, conductor: FakeConductor
 ) -> None:
-    conductor.answers["GET /events"] = {"no": "stream"}
+    conductor.responses["GET /events"] = {"no": "stream"}
     with pytest.raises(ConductorResponseError):
         async for _ in client.events():
             pass
 
 
-async def test_an_answer_that_is_not_json_is_refused(
+async def test_response_that_is_not_json_is_rejected(
     client: ConductorClient, conductor: FakeConductor
 ) -> None:
-    conductor.answers["GET /info"] = web.Response(text="<html>")
+    conductor.responses["GET /info"] = web.Response(text="<html>")
     with pytest.raises(ConductorResponseError, match="not JSON"):
         await client.info()
 
 
-async def test_a_redirect_is_not_followed(
+async def test_client_does_not_follow_redirects(
     client: ConductorClient, conductor: FakeConductor
 ) -> None:
-    conductor.answers["GET /info"] = web.Response(status=302, headers={"Location": "/health"})
+    conductor.responses["GET /info"] = web.Response(status=302, headers={"Location": "/health"})
     with pytest.raises(ConductorResponseError, match="302"):
         await client.info()
 
 
-async def test_a_refusal_in_the_shape_of_openai_is_understood(
+async def test_client_decodes_openai_error_format(
     client: ConductorClient, conductor: FakeConductor
 ) -> None:
     problem = {
         "error": {"message": "The server is paused.", "type": "server_error", "code": "BUSY"}
     }
-    conductor.answers["POST /v1/audio/speech"] = web.json_response(problem, status=503)
+    conductor.responses["POST /v1/audio/speech"] = web.json_response(problem, status=503)
     with pytest.raises(ConductorRequestError, match="paused") as refusal:
-        await client.speak("Hello")
+        await client.synthesize("Hello")
     assert refusal.value.code == "BUSY"
 
 
-async def test_a_trace_without_a_time_is_refused(
+async def test_trace_without_time_is_rejected(
     client: ConductorClient, conductor: FakeConductor
 ) -> None:
     conductor.traces = [{"kind": "asr", "seconds": 1}]
@@ -100,19 +101,19 @@ async def test_a_trace_without_a_time_is_refused(
         await client.traces()
 
 
-async def test_a_model_that_is_here_need_not_be_downloaded(
+async def test_download_reports_installed_model(
     client: ConductorClient, conductor: FakeConductor
 ) -> None:
-    assert not await client.download("whisper/tiny")
-    conductor.answers["POST /models/whisper/base/download"] = {"status": "already_installed"}
-    assert await client.download("whisper/base")
+    assert not await client.download_model("whisper/tiny")
+    conductor.responses["POST /models/whisper/base/download"] = {"status": "already_installed"}
+    assert await client.download_model("whisper/base")
 
 
-async def test_a_refusal_keeps_the_servers_code_and_advice(client: ConductorClient) -> None:
+async def test_request_error_keeps_code_and_detail(client: ConductorClient) -> None:
     with pytest.raises(ConductorRequestError) as refusal:
-        await client.load("no/such")
+        await client.load_model("no/such")
     assert refusal.value.code == "MODEL_MISSING"
-    assert refusal.value.detail == "Look at the log."
+    assert refusal.value.detail == "See the log."
 
 
 @pytest.mark.parametrize(
@@ -128,7 +129,7 @@ async def test_a_refusal_keeps_the_servers_code_and_advice(client: ConductorClie
         {"uuid": None},
     ],
 )
-def test_a_lie_about_the_server_is_refused(change: dict[str, object]) -> None:
+def test_malformed_info_is_rejected(change: dict[str, object]) -> None:
     with pytest.raises(ConductorResponseError):
         Info.from_json({**INFO, **change})
 
@@ -145,12 +146,12 @@ def test_a_lie_about_the_server_is_refused(change: dict[str, object]) -> None:
         {"progress": {"percent": 3}},
     ],
 )
-def test_a_lie_about_a_model_is_refused(change: dict[str, object]) -> None:
+def test_malformed_model_is_rejected(change: dict[str, object]) -> None:
     with pytest.raises(ConductorResponseError):
         Model.from_json({**MODELS[0], **change})
 
 
-def test_a_model_that_loads_and_one_that_waits_tell_how_far_they_are() -> None:
+def test_model_decodes_progress_and_memory_need() -> None:
     loading = Model.from_json({**MODELS[0], "progress": {"phase": "load", "percent": 40}})
     assert loading.progress is not None
     assert (loading.progress.phase, loading.progress.percent) == ("load", 40)
@@ -158,8 +159,8 @@ def test_a_model_that_loads_and_one_that_waits_tell_how_far_they_are() -> None:
     assert (waiting.vram_needed_mb, waiting.vram_free_mb) == (900, 100)
 
 
-def test_settings_are_read_and_written_by_their_path() -> None:
+def test_config_is_read_and_patched_by_path() -> None:
     config = ServerConfig.from_json({"config": {"models": {"whisper/tiny.en": {"device": "cpu"}}}})
     assert config.get("models", "whisper/tiny.en", "device") == "cpu"
     assert config.get("models", "other", "device") is None
-    assert patch(("a", "b"), None) == {"a": {"b": None}}
+    assert merge_patch(("a", "b"), None) == {"a": {"b": None}}

@@ -1,4 +1,4 @@
-"""Every way to add, find again and change a server, each recovering from its errors."""
+"""Config flow and options flow, including the recovery from errors."""
 
 from dataclasses import replace
 from ipaddress import ip_address
@@ -23,11 +23,11 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.wyoming_conductor.const import DOMAIN
 
-NOTHING = {"add_servers": False, "make_assistant": False}
+WITHOUT_ASSIST = {"add_to_assist": False, "create_assistant": False}
 
 
-def found(conductor: FakeConductor, **properties: str) -> ZeroconfServiceInfo:
-    """Return what discovery tells of the server."""
+def zeroconf_info(conductor: FakeConductor, **properties: str) -> ZeroconfServiceInfo:
+    """Return the zeroconf announcement of the server."""
     return ZeroconfServiceInfo(
         ip_address=ip_address(conductor.host),
         ip_addresses=[ip_address(conductor.host)],
@@ -39,8 +39,8 @@ def found(conductor: FakeConductor, **properties: str) -> ZeroconfServiceInfo:
     )
 
 
-def app(conductor: FakeConductor, **config: Any) -> HassioServiceInfo:
-    """Return what the Supervisor tells of the server."""
+def hassio_info(conductor: FakeConductor, **config: Any) -> HassioServiceInfo:
+    """Return the Supervisor announcement of the server."""
     return HassioServiceInfo(
         config={"host": conductor.host, "port": conductor.port, **config},
         name="Wyoming Conductor",
@@ -49,121 +49,129 @@ def app(conductor: FakeConductor, **config: Any) -> HassioServiceInfo:
     )
 
 
-def break_it(conductor: FakeConductor, how: str) -> None:
-    """Let the server answer in a way that a form has to explain."""
-    match how:
+def inject_error(conductor: FakeConductor, error: str) -> None:
+    """Make the server cause an error in a form."""
+    match error:
         case "invalid_auth":
             conductor.token = "secret"
         case "not_conductor":
-            conductor.answers["GET /info"] = web.Response(text="<html>A router.</html>")
+            conductor.responses["GET /info"] = web.Response(text="<html>A router.</html>")
         case "unknown":
             problem = {"error": "No.", "code": "BUSY"}
-            conductor.answers["GET /info"] = web.json_response(problem, status=503)
+            conductor.responses["GET /info"] = web.json_response(problem, status=503)
         case "unsupported_version":
             conductor.info["api_version"] = "9"
 
 
-def mend(conductor: FakeConductor) -> None:
-    """Let the server be as it was, with its token."""
-    conductor.answers.clear()
+def remove_error(conductor: FakeConductor) -> None:
+    """Undo `inject_error`, except for the token."""
+    conductor.responses.clear()
     conductor.info["api_version"] = "1"
 
 
-async def begin(home: HomeAssistant, source: str, data: Any = None) -> ConfigFlowResult:
-    """Begin a flow."""
+async def start_flow(home: HomeAssistant, source: str, data: Any = None) -> ConfigFlowResult:
+    """Start a config flow."""
     return await home.config_entries.flow.async_init(DOMAIN, context={"source": source}, data=data)
 
 
-async def answer(
-    home: HomeAssistant, flow: ConfigFlowResult, answers: dict[str, Any]
+async def submit(
+    home: HomeAssistant, flow: ConfigFlowResult, user_input: dict[str, Any]
 ) -> ConfigFlowResult:
     """Submit a form."""
-    return await home.config_entries.flow.async_configure(flow["flow_id"], answers)
+    return await home.config_entries.flow.async_configure(flow["flow_id"], user_input)
 
 
-async def test_a_user_adds_a_server(home: HomeAssistant, conductor: FakeConductor) -> None:
-    form = await begin(home, SOURCE_USER)
+@pytest.mark.quality_scale("config-flow")
+async def test_user_flow_adds_server(home: HomeAssistant, conductor: FakeConductor) -> None:
+    form = await start_flow(home, SOURCE_USER)
     assert (form["type"], form["step_id"]) == (FlowResultType.FORM, "user")
-    form = await answer(home, form, {"host": "127.0.0.1", "port": conductor.port, "tls": False})
+    form = await submit(home, form, {"host": "127.0.0.1", "port": conductor.port, "tls": False})
     assert (form["step_id"], form["errors"]) == ("assist", None)
-    done = await answer(home, form, NOTHING)
+    done = await submit(home, form, WITHOUT_ASSIST)
     assert done["type"] is FlowResultType.CREATE_ENTRY
     assert done["title"] == "Wyoming Conductor"
     assert done["data"] == {"host": "127.0.0.1", "port": conductor.port, "tls": False}
     entry = done["result"]
     assert entry.unique_id == UUID
-    assert entry.options == {"add_servers": False, "push_vocabulary": True, "gauge_interval": 60}
+    assert entry.options == {"add_to_assist": False, "push_vocabulary": True, "poll_interval": 60}
     assert entry.state is ConfigEntryState.LOADED
 
 
-@pytest.mark.parametrize("how", ["invalid_auth", "not_conductor", "unknown", "unsupported_version"])
-async def test_a_form_says_what_is_wrong_and_goes_on_when_it_is_right(
-    home: HomeAssistant, conductor: FakeConductor, how: str
+@pytest.mark.quality_scale("config-flow-test-coverage")
+@pytest.mark.parametrize(
+    "error", ["invalid_auth", "not_conductor", "unknown", "unsupported_version"]
+)
+async def test_user_flow_recovers_from_error(
+    home: HomeAssistant, conductor: FakeConductor, error: str
 ) -> None:
     address = {"host": "127.0.0.1", "port": conductor.port, "tls": False}
-    break_it(conductor, how)
-    form = await answer(home, await begin(home, SOURCE_USER), address)
-    assert form["errors"] == {"base": how}
-    mend(conductor)
-    form = await answer(home, form, {**address, "token": "secret"})
-    assert (await answer(home, form, NOTHING))["type"] is FlowResultType.CREATE_ENTRY
+    inject_error(conductor, error)
+    form = await submit(home, await start_flow(home, SOURCE_USER), address)
+    assert form["errors"] == {"base": error}
+    remove_error(conductor)
+    form = await submit(home, form, {**address, "token": "secret"})
+    assert (await submit(home, form, WITHOUT_ASSIST))["type"] is FlowResultType.CREATE_ENTRY
 
 
-async def test_a_form_says_that_nobody_answers(
+@pytest.mark.quality_scale("test-before-configure")
+async def test_user_flow_recovers_from_connection_error(
     home: HomeAssistant, conductor: FakeConductor
 ) -> None:
     address = {"host": "127.0.0.1", "port": conductor.port, "tls": False}
     await conductor.stop()
-    form = await answer(home, await begin(home, SOURCE_USER), address)
+    form = await submit(home, await start_flow(home, SOURCE_USER), address)
     assert form["errors"] == {"base": "cannot_connect"}
     await conductor.start()
-    form = await answer(home, form, address)
-    assert (await answer(home, form, NOTHING))["type"] is FlowResultType.CREATE_ENTRY
+    form = await submit(home, form, address)
+    assert (await submit(home, form, WITHOUT_ASSIST))["type"] is FlowResultType.CREATE_ENTRY
 
 
 @pytest.mark.parametrize("host", ["", "http://", "two words", "a/path"])
-async def test_a_form_refuses_what_is_no_host(
+async def test_user_flow_rejects_invalid_host(
     home: HomeAssistant, conductor: FakeConductor, host: str
 ) -> None:
-    form = await answer(
-        home, await begin(home, SOURCE_USER), {"host": host, "port": conductor.port, "tls": False}
+    form = await submit(
+        home,
+        await start_flow(home, SOURCE_USER),
+        {"host": host, "port": conductor.port, "tls": False},
     )
     assert form["errors"] == {"host": "invalid_host"}
-    form = await answer(home, form, {"host": "127.0.0.1", "port": conductor.port, "tls": False})
-    assert (await answer(home, form, NOTHING))["type"] is FlowResultType.CREATE_ENTRY
+    form = await submit(home, form, {"host": "127.0.0.1", "port": conductor.port, "tls": False})
+    assert (await submit(home, form, WITHOUT_ASSIST))["type"] is FlowResultType.CREATE_ENTRY
 
 
-async def test_a_pasted_web_address_is_understood(
-    home: HomeAssistant, conductor: FakeConductor
-) -> None:
+async def test_user_flow_accepts_url(home: HomeAssistant, conductor: FakeConductor) -> None:
     url = f" http://127.0.0.1:{conductor.port}/docs "
-    form = await answer(home, await begin(home, SOURCE_USER), {"host": url, "port": 1, "tls": True})
-    done = await answer(home, form, NOTHING)
+    form = await submit(
+        home, await start_flow(home, SOURCE_USER), {"host": url, "port": 1, "tls": True}
+    )
+    done = await submit(home, form, WITHOUT_ASSIST)
     assert done["data"] == {"host": "127.0.0.1", "port": conductor.port, "tls": False}
 
 
-async def test_a_server_is_added_once_and_its_new_address_taken(
+@pytest.mark.quality_scale("unique-config-entry")
+async def test_user_flow_aborts_for_known_server_and_updates_address(
     home: HomeAssistant, entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:
     home.config_entries.async_update_entry(entry, data={**entry.data, "host": "192.0.2.1"})
-    done = await answer(
+    done = await submit(
         home,
-        await begin(home, SOURCE_USER),
+        await start_flow(home, SOURCE_USER),
         {"host": "127.0.0.1", "port": conductor.port, "tls": False},
     )
     assert (done["type"], done["reason"]) == (FlowResultType.ABORT, "already_configured")
     assert entry.data["host"] == "127.0.0.1"
 
 
-async def test_after_adding_the_servers_are_in_assist_and_an_assistant_is_offered(
+async def test_config_flow_adds_services_and_continues_with_assistant(
     home: HomeAssistant, conductor: FakeConductor, wyoming: dict[str, FakeWyoming]
 ) -> None:
-    form = await answer(
+    form = await submit(
         home,
-        await begin(home, SOURCE_USER),
+        await start_flow(home, SOURCE_USER),
         {"host": "127.0.0.1", "port": conductor.port, "tls": False},
     )
-    done = await answer(home, form, {"add_servers": True, "make_assistant": True})
+    done = await submit(home, form, {"add_to_assist": True, "create_assistant": True})
     assert done["type"] is FlowResultType.CREATE_ENTRY
     kind, flow_id = done["next_flow"]
     assert kind == "config_subentries_flow"
@@ -172,46 +180,48 @@ async def test_after_adding_the_servers_are_in_assist_and_an_assistant_is_offere
     assert home.states.async_entity_ids(["stt", "tts", "wake_word"])
 
 
-async def test_after_adding_a_port_that_is_dead_is_told_and_repaired_later(
+async def test_config_flow_logs_service_that_cannot_be_added(
     home: HomeAssistant,
     conductor: FakeConductor,
     wyoming: dict[str, FakeWyoming],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     await wyoming["wake"].stop()
-    form = await answer(
+    form = await submit(
         home,
-        await begin(home, SOURCE_USER),
+        await start_flow(home, SOURCE_USER),
         {"host": "127.0.0.1", "port": conductor.port, "tls": False},
     )
-    done = await answer(home, form, {"add_servers": True, "make_assistant": True})
+    done = await submit(home, form, {"add_to_assist": True, "create_assistant": True})
     assert "next_flow" not in done
     assert "Could not add wake to Assist" in caplog.text
     assert len(home.config_entries.async_entries("wyoming")) == 2
 
 
-async def test_a_server_is_found_by_zeroconf(home: HomeAssistant, conductor: FakeConductor) -> None:
-    form = await begin(home, SOURCE_ZEROCONF, found(conductor))
+@pytest.mark.quality_scale("discovery")
+async def test_zeroconf_flow_adds_server(home: HomeAssistant, conductor: FakeConductor) -> None:
+    form = await start_flow(home, SOURCE_ZEROCONF, zeroconf_info(conductor))
     assert form["step_id"] == "discovery_confirm"
     assert form["description_placeholders"] == {"name": "Attic", "host": "127.0.0.1"}
     conductor.token = "secret"
-    form = await answer(home, form, {})
+    form = await submit(home, form, {})
     assert form["errors"] == {"base": "invalid_auth"}
-    form = await answer(home, form, {"token": "secret"})
-    done = await answer(home, form, NOTHING)
+    form = await submit(home, form, {"token": "secret"})
+    done = await submit(home, form, WITHOUT_ASSIST)
     assert done["title"] == "Attic"
     assert done["data"]["token"] == "secret"
     assert done["result"].unique_id == UUID
 
 
-async def test_a_server_that_is_found_elsewhere_has_moved(
+@pytest.mark.quality_scale("discovery-update-info")
+async def test_zeroconf_updates_address_of_known_server(
     home: HomeAssistant, entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:
-    # Nobody listens there.
+    # Nothing listens on this port.
     home.config_entries.async_update_entry(entry, data={**entry.data, "port": 1})
     await home.config_entries.async_setup(entry.entry_id)
     assert entry.state is ConfigEntryState.SETUP_RETRY
-    done = await begin(home, SOURCE_ZEROCONF, found(conductor))
+    done = await start_flow(home, SOURCE_ZEROCONF, zeroconf_info(conductor))
     assert (done["type"], done["reason"]) == (FlowResultType.ABORT, "already_configured")
     assert entry.data["port"] == conductor.port
     await home.async_block_till_done()
@@ -219,115 +229,119 @@ async def test_a_server_that_is_found_elsewhere_has_moved(
 
 
 @pytest.mark.parametrize(("uuid", "port"), [("", 1), (UUID, None)])
-async def test_an_announcement_that_lacks_something_is_ignored(
+async def test_zeroconf_ignores_incomplete_announcement(
     home: HomeAssistant, conductor: FakeConductor, uuid: str, port: int | None
 ) -> None:
-    done = await begin(home, SOURCE_ZEROCONF, replace(found(conductor, uuid=uuid), port=port))
+    done = await start_flow(
+        home, SOURCE_ZEROCONF, replace(zeroconf_info(conductor, uuid=uuid), port=port)
+    )
     assert (done["type"], done["reason"]) == (FlowResultType.ABORT, "not_conductor")
 
 
-async def test_the_app_of_the_supervisor_brings_its_token(
-    home: HomeAssistant, conductor: FakeConductor
-) -> None:
+async def test_hassio_flow_uses_token_of_app(home: HomeAssistant, conductor: FakeConductor) -> None:
     conductor.token = "secret"
-    form = await begin(home, SOURCE_HASSIO, app(conductor, token="secret"))
+    form = await start_flow(home, SOURCE_HASSIO, hassio_info(conductor, token="secret"))
     assert form["step_id"] == "discovery_confirm"
     assert not form["data_schema"].schema
     await conductor.stop()
-    form = await answer(home, form, {})
+    form = await submit(home, form, {})
     assert form["errors"] == {"base": "cannot_connect"}
     await conductor.start()
-    form = await answer(home, form, {"token": "secret"})
-    done = await answer(home, form, NOTHING)
+    form = await submit(home, form, {"token": "secret"})
+    done = await submit(home, form, WITHOUT_ASSIST)
     assert done["type"] is FlowResultType.CREATE_ENTRY
     assert done["result"].unique_id == UUID
 
 
-async def test_the_app_of_the_supervisor_without_a_token(
+async def test_hassio_flow_works_without_token(
     home: HomeAssistant, conductor: FakeConductor
 ) -> None:
-    form = await begin(home, SOURCE_HASSIO, app(conductor))
-    form = await answer(home, form, {})
-    assert (await answer(home, form, NOTHING))["type"] is FlowResultType.CREATE_ENTRY
+    form = await start_flow(home, SOURCE_HASSIO, hassio_info(conductor))
+    form = await submit(home, form, {})
+    assert (await submit(home, form, WITHOUT_ASSIST))["type"] is FlowResultType.CREATE_ENTRY
 
 
-async def test_an_app_that_does_not_answer_is_not_shown(
+async def test_hassio_flow_aborts_if_app_does_not_respond(
     home: HomeAssistant, conductor: FakeConductor
 ) -> None:
     await conductor.stop()
-    done = await begin(home, SOURCE_HASSIO, app(conductor))
+    done = await start_flow(home, SOURCE_HASSIO, hassio_info(conductor))
     assert (done["type"], done["reason"]) == (FlowResultType.ABORT, "cannot_connect")
 
 
-async def test_a_new_token_lets_us_in_again(
+@pytest.mark.quality_scale("reauthentication-flow")
+async def test_reauth_flow_stores_new_token(
     home: HomeAssistant, entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:
     conductor.token = "new"
     form = await entry.start_reauth_flow(home)
     assert form["step_id"] == "reauth_confirm"
-    form = await answer(home, form, {"token": "old"})
+    form = await submit(home, form, {"token": "old"})
     assert form["errors"] == {"base": "invalid_auth"}
-    done = await answer(home, form, {"token": "new"})
+    done = await submit(home, form, {"token": "new"})
     assert (done["type"], done["reason"]) == (FlowResultType.ABORT, "reauth_successful")
     assert entry.data["token"] == "new"
     await home.async_block_till_done()
     assert entry.state is ConfigEntryState.LOADED
 
 
-async def test_a_token_of_another_server_is_refused(
+async def test_reauth_flow_rejects_other_server(
     home: HomeAssistant, entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:
     form = await entry.start_reauth_flow(home)
     conductor.info["uuid"] = "somebody-else"
-    done = await answer(home, form, {"token": "x"})
+    done = await submit(home, form, {"token": "x"})
     assert (done["type"], done["reason"]) == (FlowResultType.ABORT, "wrong_server")
 
 
-async def test_a_server_can_be_moved_by_hand(
-    home: HomeAssistant, loaded: MockConfigEntry, conductor: FakeConductor
+@pytest.mark.quality_scale("reconfiguration-flow")
+async def test_reconfigure_flow_changes_address(
+    home: HomeAssistant, loaded_entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:
-    form = await loaded.start_reconfigure_flow(home)
+    form = await loaded_entry.start_reconfigure_flow(home)
     assert form["step_id"] == "reconfigure"
-    assert await home.config_entries.async_unload(loaded.entry_id)
-    form = await answer(home, form, {"host": "no host", "port": conductor.port, "tls": False})
+    assert await home.config_entries.async_unload(loaded_entry.entry_id)
+    form = await submit(home, form, {"host": "no host", "port": conductor.port, "tls": False})
     assert form["errors"] == {"host": "invalid_host"}
-    form = await answer(home, form, {"host": "127.0.0.1", "port": 1, "tls": False})
+    form = await submit(home, form, {"host": "127.0.0.1", "port": 1, "tls": False})
     assert form["errors"] == {"base": "cannot_connect"}
     await conductor.stop()
     conductor.port = 0
     await conductor.start()
-    done = await answer(home, form, {"host": "127.0.0.1", "port": conductor.port, "tls": False})
+    done = await submit(home, form, {"host": "127.0.0.1", "port": conductor.port, "tls": False})
     assert (done["type"], done["reason"]) == (FlowResultType.ABORT, "reconfigure_successful")
-    assert loaded.data["port"] == conductor.port
+    assert loaded_entry.data["port"] == conductor.port
     await home.async_block_till_done()
-    assert loaded.state is ConfigEntryState.LOADED
+    assert loaded_entry.state is ConfigEntryState.LOADED
 
 
-async def test_moving_a_server_to_where_it_is_tries_it_again(
+async def test_reconfigure_flow_without_change_reloads_entry(
     home: HomeAssistant, entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:
     form = await entry.start_reconfigure_flow(home)
-    done = await answer(home, form, dict(entry.data))
+    done = await submit(home, form, dict(entry.data))
     assert done["reason"] == "reconfigure_successful"
     await home.async_block_till_done()
     assert entry.state is ConfigEntryState.LOADED
 
 
-async def test_a_server_cannot_become_another(
-    home: HomeAssistant, loaded: MockConfigEntry, conductor: FakeConductor
+async def test_reconfigure_flow_rejects_other_server(
+    home: HomeAssistant, loaded_entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:
-    form = await loaded.start_reconfigure_flow(home)
+    form = await loaded_entry.start_reconfigure_flow(home)
     conductor.info["uuid"] = "somebody-else"
-    done = await answer(home, form, dict(loaded.data))
+    done = await submit(home, form, dict(loaded_entry.data))
     assert (done["type"], done["reason"]) == (FlowResultType.ABORT, "wrong_server")
 
 
-async def test_options_are_kept_and_used(home: HomeAssistant, loaded: MockConfigEntry) -> None:
-    form = await home.config_entries.options.async_init(loaded.entry_id)
+async def test_options_flow_changes_poll_interval(
+    home: HomeAssistant, loaded_entry: MockConfigEntry
+) -> None:
+    form = await home.config_entries.options.async_init(loaded_entry.entry_id)
     assert form["step_id"] == "init"
-    chosen = {"add_servers": False, "push_vocabulary": False, "gauge_interval": 30}
+    chosen = {"add_to_assist": False, "push_vocabulary": False, "poll_interval": 30}
     done = await home.config_entries.options.async_configure(form["flow_id"], chosen)
     assert done["type"] is FlowResultType.CREATE_ENTRY
-    assert loaded.options == chosen
+    assert loaded_entry.options == chosen
     await home.async_block_till_done()
-    assert loaded.runtime_data.update_interval.total_seconds() == 30
+    assert loaded_entry.runtime_data.coordinator.update_interval.total_seconds() == 30

@@ -1,8 +1,9 @@
-"""Following the server's events: at once, through breaks, without believing everything."""
+"""Event stream and polling: updates, reconnects and malformed data."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from fakes.conductor import FakeConductor
@@ -13,12 +14,13 @@ from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 
 from custom_components.wyoming_conductor.const import DOMAIN
+from custom_components.wyoming_conductor.snapshot import Snapshot
 
-Until = Callable[[Callable[[], Any]], Awaitable[None]]
+WaitUntil = Callable[[Callable[[], Any]], Awaitable[None]]
 
 STATE = "sensor.whisper_base_state"
 CONNECTED = "binary_sensor.attic_connected"
-LOADED = "sensor.attic_models_loaded"
+LOADED = "sensor.attic_loaded_models"
 
 
 def state(home: HomeAssistant, entity_id: str) -> str:
@@ -26,17 +28,21 @@ def state(home: HomeAssistant, entity_id: str) -> str:
     return home.states.get(entity_id).state
 
 
-async def test_a_state_change_shows_at_once_without_a_question(
-    home: HomeAssistant, loaded: MockConfigEntry, conductor: FakeConductor, until: Until
+@pytest.mark.quality_scale("appropriate-polling")
+async def test_state_event_updates_entities_without_request(
+    home: HomeAssistant,
+    loaded_entry: MockConfigEntry,
+    conductor: FakeConductor,
+    wait_until: WaitUntil,
 ) -> None:
-    conductor.answers["GET /models"] = RuntimeError("not asked")
+    conductor.responses["GET /models"] = RuntimeError("not asked")
     await conductor.publish("model_state_changed", model="whisper/base", state="unloading")
-    await until(lambda: state(home, STATE) == "unloading")
+    await wait_until(lambda: state(home, STATE) == "unloading")
     assert state(home, "binary_sensor.whisper_base_loaded") == STATE_OFF
 
 
 @pytest.mark.parametrize(
-    "nonsense",
+    "data",
     [
         {"model": "nobody", "state": "ready"},
         {"model": "whisper/base", "state": "dancing"},
@@ -44,16 +50,16 @@ async def test_a_state_change_shows_at_once_without_a_question(
         {},
     ],
 )
-async def test_an_event_that_makes_no_sense_changes_nothing(
+async def test_malformed_state_event_is_ignored(
     home: HomeAssistant,
-    loaded: MockConfigEntry,
+    loaded_entry: MockConfigEntry,
     conductor: FakeConductor,
-    until: Until,
-    nonsense: dict[str, str],
+    wait_until: WaitUntil,
+    data: dict[str, str],
 ) -> None:
-    await conductor.publish("model_state_changed", **nonsense)
+    await conductor.publish("model_state_changed", **data)
     await conductor.publish("model_state_changed", model="openwakeword", state="loading")
-    await until(lambda: state(home, "sensor.openwakeword_state") == "loading")
+    await wait_until(lambda: state(home, "sensor.openwakeword_state") == "loading")
     assert state(home, STATE) == "ready"
 
 
@@ -61,55 +67,60 @@ async def test_an_event_that_makes_no_sense_changes_nothing(
     "kind",
     ["model_loading", "model_ready", "model_unloaded", "model_waiting_for_gpu", "events_lost"],
 )
-async def test_an_event_makes_everything_be_read_once_more(
-    home: HomeAssistant, loaded: MockConfigEntry, conductor: FakeConductor, until: Until, kind: str
+async def test_event_triggers_refresh(
+    home: HomeAssistant,
+    loaded_entry: MockConfigEntry,
+    conductor: FakeConductor,
+    wait_until: WaitUntil,
+    kind: str,
 ) -> None:
     conductor.models[1]["state"] = "unloaded"
     await conductor.publish(kind, model="piper/en_US-joe-medium", count=3, reason="idle")
-    await until(lambda: state(home, LOADED) == "1")
+    await wait_until(lambda: state(home, LOADED) == "1")
 
 
-async def test_a_stream_that_breaks_makes_entities_unavailable_until_it_is_back(
+@pytest.mark.quality_scale("entity-unavailable", "log-when-unavailable")
+async def test_broken_event_stream_makes_entities_unavailable(
     home: HomeAssistant,
-    loaded: MockConfigEntry,
+    loaded_entry: MockConfigEntry,
     conductor: FakeConductor,
-    until: Until,
+    wait_until: WaitUntil,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     await conductor.publish("speech_started", client="kitchen")
     await conductor.publish("model_progress", model="openwakeword", phase="load", percent=3)
-    await until(lambda: len(loaded.runtime_data.recent) == 2)
+    await wait_until(lambda: len(loaded_entry.runtime_data.coordinator.recent_events) == 2)
 
     await conductor.stop()
-    await until(lambda: state(home, STATE) == STATE_UNAVAILABLE)
+    await wait_until(lambda: state(home, STATE) == STATE_UNAVAILABLE)
     assert state(home, CONNECTED) == STATE_OFF
-    assert not loaded.runtime_data.is_streaming
+    assert not loaded_entry.runtime_data.coordinator.is_streaming
 
     conductor.models[0]["state"] = "unloaded"
     await conductor.start()
-    await until(lambda: state(home, CONNECTED) == STATE_ON)
+    await wait_until(lambda: state(home, CONNECTED) == STATE_ON)
     assert state(home, STATE) == "unloaded"
-    assert conductor.resumed == [None, "2"]
+    assert conductor.last_event_ids == [None, "2"]
     errors = [record for record in caplog.records if record.levelname in ("WARNING", "ERROR")]
     ours = [record for record in errors if "wyoming_conductor" in record.name]
     assert len(ours) == 1, [record.message for record in ours]
 
 
-async def test_a_poll_brings_the_entities_back_where_events_cannot_come(
+async def test_poll_restores_entities_without_event_stream(
     home: HomeAssistant,
-    loaded: MockConfigEntry,
+    loaded_entry: MockConfigEntry,
     conductor: FakeConductor,
-    until: Until,
+    wait_until: WaitUntil,
 ) -> None:
     conductor.refuses_streams = True
     await conductor.break_streams()
-    await until(lambda: state(home, CONNECTED) == STATE_OFF)
+    await wait_until(lambda: state(home, CONNECTED) == STATE_OFF)
     async_fire_time_changed(home, dt_util.utcnow() + timedelta(seconds=62))
-    await until(lambda: state(home, STATE) == "ready")
+    await wait_until(lambda: state(home, STATE) == "ready")
 
 
 @pytest.mark.parametrize(
-    "noise",
+    "text",
     [
         "data: not json\n\n",
         "data: []\n\n",
@@ -118,16 +129,20 @@ async def test_a_poll_brings_the_entities_back_where_events_cannot_come(
         "data: " + "x" * 1_100_000,
     ],
 )
-async def test_a_stream_of_nonsense_is_left_and_opened_again(
-    home: HomeAssistant, loaded: MockConfigEntry, conductor: FakeConductor, until: Until, noise: str
+async def test_malformed_event_stream_is_reopened(
+    home: HomeAssistant,
+    loaded_entry: MockConfigEntry,
+    conductor: FakeConductor,
+    wait_until: WaitUntil,
+    text: str,
 ) -> None:
-    await conductor.send_raw(noise)
-    await until(lambda: len(conductor.resumed) > 1)
-    await until(lambda: state(home, CONNECTED) == STATE_ON)
+    await conductor.send_raw(text)
+    await wait_until(lambda: len(conductor.last_event_ids) > 1)
+    await wait_until(lambda: state(home, CONNECTED) == STATE_ON)
 
 
 @pytest.mark.parametrize(
-    ("path", "lie"),
+    ("path", "response"),
     [
         ("GET /models", {"models": "none"}),
         ("GET /models", {"models": [{"id": "x"}]}),
@@ -135,26 +150,29 @@ async def test_a_stream_of_nonsense_is_left_and_opened_again(
         ("GET /info", {"name": ""}),
     ],
 )
-async def test_a_server_that_lies_makes_entities_unavailable_and_no_traceback(
+async def test_malformed_response_makes_entities_unavailable(
     home: HomeAssistant,
-    loaded: MockConfigEntry,
+    loaded_entry: MockConfigEntry,
     conductor: FakeConductor,
-    until: Until,
+    wait_until: WaitUntil,
     caplog: pytest.LogCaptureFixture,
     path: str,
-    lie: dict[str, Any],
+    response: dict[str, Any],
 ) -> None:
-    conductor.answers[path] = lie
-    await loaded.runtime_data.async_refresh()
+    conductor.responses[path] = response
+    await loaded_entry.runtime_data.coordinator.async_refresh()
     assert state(home, STATE) == STATE_UNAVAILABLE
     assert not any(record.exc_info for record in caplog.records if record.levelname != "DEBUG")
-    del conductor.answers[path]
-    await loaded.runtime_data.async_refresh()
+    del conductor.responses[path]
+    await loaded_entry.runtime_data.coordinator.async_refresh()
     assert state(home, STATE) == "ready"
 
 
-async def test_a_token_that_is_revoked_asks_for_another_once(
-    home: HomeAssistant, loaded: MockConfigEntry, conductor: FakeConductor, until: Until
+async def test_revoked_token_starts_one_reauth_flow(
+    home: HomeAssistant,
+    loaded_entry: MockConfigEntry,
+    conductor: FakeConductor,
+    wait_until: WaitUntil,
 ) -> None:
     conductor.token = "changed"
     await conductor.break_streams()
@@ -162,31 +180,96 @@ async def test_a_token_that_is_revoked_asks_for_another_once(
     def flows() -> list[Any]:
         return home.config_entries.flow.async_progress_by_handler(DOMAIN)
 
-    await until(flows)
+    await wait_until(flows)
     await home.async_block_till_done()
     assert [flow["context"]["source"] for flow in flows()] == [SOURCE_REAUTH]
     assert state(home, STATE) == STATE_UNAVAILABLE
 
 
-async def test_what_each_model_has_served_is_read_after_a_request(
-    home: HomeAssistant, loaded: MockConfigEntry, conductor: FakeConductor, until: Until
+async def test_statistics_are_refreshed_after_request(
+    home: HomeAssistant,
+    loaded_entry: MockConfigEntry,
+    conductor: FakeConductor,
+    wait_until: WaitUntil,
 ) -> None:
     conductor.models[0] |= {"requests": 13, "errors": 2}
     await conductor.publish("model_evicted", model="openwakeword", for_model="whisper/base")
     await conductor.publish(
         "request_finished", kind="asr", model="whisper/base", code="", seconds=0.25
     )
-    snapshot = lambda: loaded.runtime_data.data  # noqa: E731
-    await until(lambda: snapshot().requests == 13)
+    snapshot = lambda: loaded_entry.runtime_data.coordinator.data  # noqa: E731
+    await wait_until(lambda: snapshot().requests == 13)
     assert (snapshot().errors, snapshot().evictions) == (2, 1)
 
 
-async def test_a_pause_shows_at_once(
-    home: HomeAssistant, loaded: MockConfigEntry, conductor: FakeConductor, until: Until
+async def test_pause_event_updates_switch(
+    home: HomeAssistant,
+    loaded_entry: MockConfigEntry,
+    conductor: FakeConductor,
+    wait_until: WaitUntil,
 ) -> None:
-    accepts = "switch.attic_accept_requests"
-    assert state(home, accepts) == STATE_ON
+    entity_id = "switch.attic_accept_requests"
+    assert state(home, entity_id) == STATE_ON
     await conductor.publish("accepting_changed", accepting=False)
-    await until(lambda: state(home, accepts) == STATE_OFF)
+    await wait_until(lambda: state(home, entity_id) == STATE_OFF)
     await conductor.publish("accepting_changed", accepting=True)
-    await until(lambda: state(home, accepts) == STATE_ON)
+    await wait_until(lambda: state(home, entity_id) == STATE_ON)
+
+
+async def test_failing_listeners_do_not_end_event_stream(
+    home: HomeAssistant,
+    loaded_entry: MockConfigEntry,
+    conductor: FakeConductor,
+    wait_until: WaitUntil,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    coordinator = loaded_entry.runtime_data.coordinator
+    received: list[str] = []
+
+    def fail(*_: Any) -> None:
+        raise KeyError("whisper/base")
+
+    remove_listeners = [
+        coordinator.async_add_listener(fail),
+        coordinator.async_add_event_listener(fail),
+        coordinator.async_add_event_listener(lambda event: received.append(event.type)),
+    ]
+    await conductor.set_state("whisper/base", "unloading")
+    await wait_until(lambda: received)
+    for remove_listener in remove_listeners:
+        remove_listener()
+    await conductor.set_state("whisper/base", "unloaded")
+    await wait_until(lambda: state(home, STATE) == "unloaded")
+    assert conductor.last_event_ids == [None]
+    assert "Unexpected error in an event listener of Attic" in caplog.text
+
+
+async def test_unexpected_error_reopens_event_stream(
+    home: HomeAssistant,
+    loaded_entry: MockConfigEntry,
+    conductor: FakeConductor,
+    wait_until: WaitUntil,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with patch.object(Snapshot, "apply_event", side_effect=ValueError("bug")):
+        await conductor.publish("model_progress", model="openwakeword", phase="load", percent=3)
+        await wait_until(lambda: "Unexpected error in the event stream" in caplog.text)
+    await wait_until(lambda: len(conductor.last_event_ids) > 1)
+    await conductor.wait_for_stream()
+    await wait_until(lambda: loaded_entry.runtime_data.coordinator.is_streaming)
+    await conductor.set_state("whisper/base", "unloaded")
+    await wait_until(lambda: state(home, STATE) == "unloaded")
+
+
+async def test_event_stream_is_reopened_when_token_is_accepted_again(
+    home: HomeAssistant,
+    loaded_entry: MockConfigEntry,
+    conductor: FakeConductor,
+    wait_until: WaitUntil,
+) -> None:
+    conductor.token = "changed"
+    await conductor.break_streams()
+    await wait_until(lambda: home.config_entries.flow.async_progress_by_handler(DOMAIN))
+    conductor.token = None
+    await wait_until(lambda: loaded_entry.runtime_data.coordinator.is_streaming)
+    await wait_until(lambda: state(home, CONNECTED) == STATE_ON)

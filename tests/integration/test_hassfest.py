@@ -1,4 +1,4 @@
-"""What Home Assistant's and HACS' own checks look at, as far as they can be run here."""
+"""Checks of hassfest and HACS, as far as they can be run here."""
 
 import ast
 import json
@@ -15,15 +15,14 @@ from homeassistant.util.yaml import load_yaml
 
 import custom_components.wyoming_conductor as integration
 from custom_components.wyoming_conductor import (
-    assistant_selects,
+    binary_sensor,
     button,
-    gauges,
+    device_sensors,
     number,
     select,
     sensor,
     switch,
 )
-from custom_components.wyoming_conductor.binary_sensor import LOADED, READY, SERVER
 from custom_components.wyoming_conductor.const import ACTIVITIES, DOMAIN
 
 HERE = Path(integration.__file__).parent
@@ -55,13 +54,13 @@ def read(name: str) -> Any:
 
 @pytest.fixture(scope="module")
 def english() -> dict[str, Any]:
-    """The texts that all others are made of."""
-    found: dict[str, Any] = read("translations/en.json")
-    return found
+    """English translations."""
+    translations: dict[str, Any] = read("translations/en.json")
+    return translations
 
 
 def leaves(tree: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Return every text with its path."""
+    """Yield every string with its path."""
     if isinstance(tree, str):
         yield path, tree
         return
@@ -69,15 +68,23 @@ def leaves(tree: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, .
         yield from leaves(value, (*path, key))
 
 
+def modules() -> dict[Path, ast.Module]:
+    """Return the syntax tree of every module of the integration."""
+    found = {path: ast.parse(path.read_text()) for path in HERE.rglob("*.py")}
+    assert found
+    return found
+
+
 def calls() -> Iterator[ast.Call]:
-    """Return every call in the integration's code."""
-    for path in HERE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+    """Yield every call in the integration's code."""
+    for tree in modules().values():
+        for node in ast.walk(tree):
             if isinstance(node, ast.Call):
                 yield node
 
 
-def test_the_manifest_is_what_hassfest_wants() -> None:
+@pytest.mark.quality_scale("integration-owner")
+def test_manifest_is_valid() -> None:
     manifest = read("manifest.json")
     keys = list(manifest)
     assert keys == ["domain", "name", *sorted(keys[2:])]
@@ -91,13 +98,14 @@ def test_the_manifest_is_what_hassfest_wants() -> None:
     assert all(kind == kind.lower() for kind in manifest["zeroconf"])
 
 
-def test_every_import_of_another_component_is_a_dependency() -> None:
+def test_imported_components_are_dependencies() -> None:
     manifest = read("manifest.json")
     named = {*manifest["dependencies"], *manifest["after_dependencies"]}
     always = {"homeassistant", "stt", "tts", "sensor", "binary_sensor", "button", "event", "number"}
     always |= {"select", "switch", "diagnostics", "repairs", "system_health", "device_automation"}
-    for path in HERE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+    all_imported = set()
+    for path, tree in modules().items():
+        for node in ast.walk(tree):
             if not isinstance(node, ast.ImportFrom):
                 continue
             if node.module == "homeassistant.components":
@@ -105,9 +113,11 @@ def test_every_import_of_another_component_is_a_dependency() -> None:
             else:
                 imported = set(re.findall(r"^homeassistant\.components\.(\w+)", node.module or ""))
             assert imported <= named | always, f"{path.name} imports {imported}"
+            all_imported |= imported
+    assert {"wyoming", "assist_pipeline"} <= all_imported
 
 
-def test_hacs_finds_what_it_needs() -> None:
+def test_hacs_json_is_valid() -> None:
     hacs = json.loads((ROOT / "hacs.json").read_text())
     assert set(hacs) <= {
         *("name", "homeassistant", "hacs", "zip_release", "filename", "hide_default_branch"),
@@ -119,7 +129,8 @@ def test_hacs_finds_what_it_needs() -> None:
     assert [path.name for path in folders if path.name != "__pycache__"] == [DOMAIN]
 
 
-def test_the_brand_has_its_pictures() -> None:
+@pytest.mark.quality_scale("brands")
+def test_brand_images_exist() -> None:
     for name, size in (("icon.png", 256), ("icon@2x.png", 512)):
         head = (HERE / "brand" / name).read_bytes()[:24]
         assert head[:8] == b"\x89PNG\r\n\x1a\n"
@@ -127,18 +138,20 @@ def test_the_brand_has_its_pictures() -> None:
     assert (HERE / "brand" / "logo.png").exists()
 
 
-def test_the_quality_scale_has_every_rule_once_and_says_why_some_do_not_apply() -> None:
+def test_quality_scale_lists_all_rules() -> None:
     rules = load_yaml(HERE / "quality_scale.yaml")["rules"]
     assert set(rules) == RULES
     assert len(RULES) == 54
+    assert "done" in rules.values()
     for rule, status in rules.items():
         if status != "done":
             assert status["status"] == "exempt", rule
             assert status["comment"], rule
 
 
-def test_services_are_described_with_texts_and_icons(english: dict[str, Any]) -> None:
+def test_services_have_translations_and_icons(english: dict[str, Any]) -> None:
     services = _SERVICES_SCHEMA(load_yaml(HERE / "services.yaml"))
+    assert services
     assert set(services) == set(english["services"]) == set(read("icons.json")["services"])
     code = (HERE / "services.py").read_text()
     for name, service in services.items():
@@ -149,19 +162,36 @@ def test_services_are_described_with_texts_and_icons(english: dict[str, Any]) ->
         assert set(service["fields"]) == set(texts["fields"])
 
 
-def test_every_entity_has_a_name_and_an_icon(english: dict[str, Any]) -> None:
+@pytest.mark.quality_scale("entity-translations", "icon-translations")
+def test_entity_descriptions_have_translations_and_icons(english: dict[str, Any]) -> None:
     icons = read("icons.json")["entity"]
     tables: dict[str, list[Any]] = {
-        "sensor": [*sensor.SERVER, *gauges.GAUGES, *sensor.MODEL, sensor.RESPONSE_TIME],
-        "binary_sensor": [*SERVER, LOADED, READY],
-        "button": [*button.SERVER, *button.MODEL, button.WARM_UP],
-        "number": [*number.SETTINGS],
+        "sensor": [
+            *sensor.SERVER_SENSORS,
+            *device_sensors.DEVICE_SENSORS,
+            *sensor.MODEL_SENSORS,
+            sensor.RESPONSE_TIME,
+        ],
+        "binary_sensor": [
+            *binary_sensor.SERVER_BINARY_SENSORS,
+            binary_sensor.LOADED,
+            binary_sensor.READY,
+        ],
+        "button": [*button.SERVER_BUTTONS, *button.MODEL_BUTTONS, button.WARM_UP],
+        "number": [*number.SETTING_NUMBERS],
         "select": [
-            *(*select.SETTINGS, select.DEVICE, select.COMPUTE_TYPE),
-            *(assistant_selects.STT_MODEL, assistant_selects.VOICE, assistant_selects.WAKE_WORD),
+            *select.SETTING_SELECTS,
+            select.DEVICE,
+            select.COMPUTE_TYPE,
+            select.STT_MODEL,
+            select.VOICE,
+            select.WAKE_WORD,
         ],
         "switch": [
-            *(*switch.SETTINGS, switch.KEEP_LOADED, switch.KEEP_WARM, switch.ACCEPT_REQUESTS)
+            *switch.SETTING_SWITCHES,
+            switch.KEEP_LOADED,
+            switch.KEEP_WARM,
+            switch.ACCEPT_REQUESTS,
         ],
     }
     for platform, descriptions in tables.items():
@@ -178,15 +208,19 @@ def test_every_entity_has_a_name_and_an_icon(english: dict[str, Any]) -> None:
     assert set(states) == set(english["device_automation"]["trigger_type"]) == set(ACTIVITIES)
 
 
-def test_icons_are_well_formed_and_no_state_repeats_the_default() -> None:
-    for path, icon in leaves(read("icons.json")):
+@pytest.mark.quality_scale("icon-translations")
+def test_icons_are_well_formed() -> None:
+    icons = dict(leaves(read("icons.json")))
+    assert icons
+    for path, icon in icons.items():
         assert re.fullmatch(r"mdi:[a-z0-9-]+", icon), path
     for platform in read("icons.json")["entity"].values():
-        for icons in platform.values():
-            assert icons["default"] not in icons.get("state", {}).values()
+        for entity_icons in platform.values():
+            assert entity_icons["default"] not in entity_icons.get("state", {}).values()
 
 
-def test_every_exception_and_issue_in_the_code_has_a_text(english: dict[str, Any]) -> None:
+@pytest.mark.quality_scale("exception-translations")
+def test_exceptions_and_issues_are_translated(english: dict[str, Any]) -> None:
     keys = {
         keyword.value.value
         for call in calls()
@@ -203,11 +237,12 @@ def test_every_exception_and_issue_in_the_code_has_a_text(english: dict[str, Any
         assert ("description" in issue) != ("fix_flow" in issue)
 
 
-def test_every_step_error_and_abort_of_the_flows_has_a_text(english: dict[str, Any]) -> None:
+def test_flow_steps_errors_and_aborts_are_translated(english: dict[str, Any]) -> None:
     for name, section in (("config_flow.py", "config"), ("pipeline_flow.py", "config_subentries")):
         code = (HERE / name).read_text()
         texts = english[section] if section == "config" else english[section]["pipeline"]
         steps = set(re.findall(r'step_id="(\w+)"', code)) - {"init"}
+        assert steps
         assert steps == set(texts["step"])
         for reason in re.findall(r'reason="(\w+)"', code):
             assert reason in texts["abort"], reason
@@ -215,17 +250,19 @@ def test_every_step_error_and_abort_of_the_flows_has_a_text(english: dict[str, A
             assert error in texts["error"], error
 
 
-def test_every_field_of_a_form_is_explained(english: dict[str, Any]) -> None:
+def test_form_fields_have_descriptions(english: dict[str, Any]) -> None:
     steps = [*english["config"]["step"].values(), *english["options"]["step"].values()]
     steps += english["config_subentries"]["pipeline"]["step"].values()
+    assert sum("data" in step for step in steps) > 5
     for step in steps:
         assert set(step.get("data", {})) == set(step.get("data_description", {}))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_language_is_complete_and_clean(language: str, english: dict[str, Any]) -> None:
+def test_translation_is_complete_and_well_formed(language: str, english: dict[str, Any]) -> None:
     texts = dict(leaves(read(f"translations/{language}.json")))
     original = dict(leaves(english))
+    assert original
     assert set(texts) == set(original)
     for path, text in texts.items():
         assert text == text.strip(), path
@@ -233,24 +270,33 @@ def test_a_language_is_complete_and_clean(language: str, english: dict[str, Any]
         assert set(re.findall(r"{\w+}", text)) == set(re.findall(r"{\w+}", original[path])), path
 
 
-def test_there_are_four_languages() -> None:
-    assert LANGUAGES == ["de", "en", "es", "fr"]
+def test_panel_and_integration_have_the_same_languages() -> None:
+    panel = sorted(path.stem for path in (HERE / "frontend" / "strings").glob("*.json"))
+    assert "en" in LANGUAGES
+    assert panel == LANGUAGES
+    code = (HERE / "frontend" / "panel.js").read_text()
+    (listed,) = re.findall(r"^const LANGUAGES = (\[.*\]);$", code, re.MULTILINE)
+    assert json.loads(listed) == LANGUAGES
 
 
-def test_platforms_say_how_many_updates_may_run_at_once() -> None:
+@pytest.mark.quality_scale("parallel-updates")
+def test_platforms_set_parallel_updates() -> None:
+    assert integration.PLATFORMS
     for platform in integration.PLATFORMS:
         code = (HERE / f"{platform}.py").read_text()
         assert re.search(r"^PARALLEL_UPDATES = [01]$", code, re.MULTILINE), platform
 
 
-def test_the_package_is_typed_and_alone() -> None:
+def test_package_is_typed_and_does_not_import_server() -> None:
     assert (HERE / "py.typed").exists()
-    for path in HERE.rglob("*.py"):
+    for path in modules():
         assert "wyoming_servers" not in path.read_text(), path
 
 
-def test_the_blueprint_is_a_valid_automation() -> None:
-    for path in (HERE / "blueprints" / "automation").glob("*.yaml"):
+def test_blueprint_is_valid() -> None:
+    blueprints = list((HERE / "blueprints" / "automation").glob("*.yaml"))
+    assert blueprints
+    for path in blueprints:
         blueprint = Blueprint(
             load_yaml(path), expected_domain="automation", schema=BLUEPRINT_SCHEMA
         )

@@ -1,4 +1,4 @@
-"""Setting up, losing, finding again and removing a server."""
+"""Setup, unloading, updates and removal of a server."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -15,32 +15,38 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.wyoming_conductor import async_remove_config_entry_device
 from custom_components.wyoming_conductor.const import DOMAIN
 
-Until = Callable[[Callable[[], Any]], Awaitable[None]]
+WaitUntil = Callable[[Callable[[], Any]], Awaitable[None]]
 
 STATE = "sensor.whisper_base_state"
 
 
-async def test_a_server_is_set_up_with_a_device_for_each_model(
-    loaded: MockConfigEntry, device_registry: dr.DeviceRegistry
+@pytest.mark.quality_scale("devices")
+async def test_setup_creates_device_for_each_model(
+    loaded_entry: MockConfigEntry, device_registry: dr.DeviceRegistry
 ) -> None:
-    assert loaded.state is ConfigEntryState.LOADED
-    devices = dr.async_entries_for_config_entry(device_registry, loaded.entry_id)
+    assert loaded_entry.state is ConfigEntryState.LOADED
+    devices = dr.async_entries_for_config_entry(device_registry, loaded_entry.entry_id)
     names = {device.name for device in devices}
     assert names == {"Attic", "whisper/base", "piper/en_US-joe-medium", "openwakeword"}
     server = next(device for device in devices if device.name == "Attic")
     assert {d.via_device_id for d in devices if d is not server} == {server.id}
 
 
-async def test_unloading_ends_the_stream_and_the_entities(
-    home: HomeAssistant, loaded: MockConfigEntry, conductor: FakeConductor, until: Until
+@pytest.mark.quality_scale("config-entry-unloading")
+async def test_unload_closes_event_stream_and_entities(
+    home: HomeAssistant,
+    loaded_entry: MockConfigEntry,
+    conductor: FakeConductor,
+    wait_until: WaitUntil,
 ) -> None:
-    assert await home.config_entries.async_unload(loaded.entry_id)
-    assert loaded.state is ConfigEntryState.NOT_LOADED
+    assert await home.config_entries.async_unload(loaded_entry.entry_id)
+    assert loaded_entry.state is ConfigEntryState.NOT_LOADED
     assert home.states.get(STATE).state == STATE_UNAVAILABLE
-    await until(lambda: not conductor.listeners)
+    await wait_until(lambda: not conductor.stream_count)
 
 
-async def test_a_server_that_does_not_answer_is_tried_again(
+@pytest.mark.quality_scale("test-before-setup")
+async def test_setup_is_retried_if_server_does_not_respond(
     home: HomeAssistant, entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:
     await conductor.stop()
@@ -48,7 +54,8 @@ async def test_a_server_that_does_not_answer_is_tried_again(
     assert entry.state is ConfigEntryState.SETUP_RETRY
 
 
-async def test_a_server_that_refuses_the_token_asks_for_another(
+@pytest.mark.quality_scale("test-before-setup")
+async def test_setup_starts_reauth_if_token_is_rejected(
     home: HomeAssistant, entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:
     conductor.token = "secret"
@@ -58,7 +65,7 @@ async def test_a_server_that_refuses_the_token_asks_for_another(
     assert [flow["context"]["source"] for flow in flows] == [SOURCE_REAUTH]
 
 
-async def test_another_server_at_the_address_is_not_taken_for_ours(
+async def test_setup_fails_if_uuid_differs(
     home: HomeAssistant, entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:
     conductor.info["uuid"] = "somebody-else"
@@ -71,7 +78,7 @@ async def test_another_server_at_the_address_is_not_taken_for_ours(
     ("version", "issue"),
     [("0", "server_too_old"), ("2", "server_too_new"), ("x", "server_too_new")],
 )
-async def test_a_server_of_another_version_gets_a_repair_that_goes_when_it_is_updated(
+async def test_unsupported_version_creates_issue_until_update(
     home: HomeAssistant,
     entry: MockConfigEntry,
     conductor: FakeConductor,
@@ -90,7 +97,19 @@ async def test_a_server_of_another_version_gets_a_repair_that_goes_when_it_is_up
     assert not issue_registry.issues
 
 
-async def test_an_older_server_without_settings_has_no_entities_for_them(
+async def test_running_server_of_unsupported_version_creates_issue(
+    loaded_entry: MockConfigEntry, conductor: FakeConductor, issue_registry: ir.IssueRegistry
+) -> None:
+    conductor.info["api_version"] = "2"
+    await loaded_entry.runtime_data.coordinator.async_refresh()
+    assert [issue.translation_key for issue in issue_registry.issues.values()] == ["server_too_new"]
+
+    conductor.info["api_version"] = "1"
+    await loaded_entry.runtime_data.coordinator.async_refresh()
+    assert not issue_registry.issues
+
+
+async def test_server_without_features_has_no_setting_entities(
     home: HomeAssistant, entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:
     del conductor.info["features"]
@@ -100,50 +119,52 @@ async def test_an_older_server_without_settings_has_no_entities_for_them(
     await home.async_block_till_done()
     assert home.states.get(STATE).state == "ready"
     assert not home.states.async_entity_ids(["number", "switch", "select"])
-    assert home.states.get("button.attic_clear_spoken_phrases") is None
+    assert home.states.get("button.attic_clear_speech_cache") is None
 
 
-async def test_a_model_that_appears_gets_a_device_and_one_that_goes_loses_it(
+@pytest.mark.quality_scale("dynamic-devices", "stale-devices")
+async def test_devices_follow_models(
     home: HomeAssistant,
-    loaded: MockConfigEntry,
+    loaded_entry: MockConfigEntry,
     conductor: FakeConductor,
     device_registry: dr.DeviceRegistry,
-    until: Until,
+    wait_until: WaitUntil,
 ) -> None:
     gone = conductor.models.pop()
     conductor.models.append(model("kokoro/af_heart", "tts", state="loading"))
     await conductor.publish("model_loading", model="kokoro/af_heart")
-    await until(lambda: home.states.get("sensor.kokoro_af_heart_state"))
+    await wait_until(lambda: home.states.get("sensor.kokoro_af_heart_state"))
     assert home.states.get("sensor.kokoro_af_heart_state").state == "loading"
     await home.async_block_till_done()
-    devices = dr.async_entries_for_config_entry(device_registry, loaded.entry_id)
+    devices = dr.async_entries_for_config_entry(device_registry, loaded_entry.entry_id)
     assert gone["id"] not in {device.name for device in devices}
     assert home.states.get("sensor.openwakeword_state") is None
 
     conductor.models.append(gone)
     await conductor.publish("model_loading", model=gone["id"])
-    await until(lambda: home.states.get("sensor.openwakeword_state"))
+    await wait_until(lambda: home.states.get("sensor.openwakeword_state"))
 
 
-async def test_only_devices_that_are_gone_can_be_deleted_by_hand(
-    home: HomeAssistant, loaded: MockConfigEntry, device_registry: dr.DeviceRegistry
+@pytest.mark.quality_scale("stale-devices")
+async def test_only_stale_devices_can_be_deleted(
+    home: HomeAssistant, loaded_entry: MockConfigEntry, device_registry: dr.DeviceRegistry
 ) -> None:
-    present = dr.async_entries_for_config_entry(device_registry, loaded.entry_id)[0]
+    present = dr.async_entries_for_config_entry(device_registry, loaded_entry.entry_id)[0]
     stale = device_registry.async_get_or_create(
-        config_entry_id=loaded.entry_id, identifiers={(DOMAIN, f"{UUID}_long/gone")}
+        config_entry_id=loaded_entry.entry_id, identifiers={(DOMAIN, f"{UUID}_long/gone")}
     )
-    assert not await async_remove_config_entry_device(home, loaded, present)
-    assert await async_remove_config_entry_device(home, loaded, stale)
-    await home.config_entries.async_unload(loaded.entry_id)
-    assert not await async_remove_config_entry_device(home, loaded, stale)
+    assert not await async_remove_config_entry_device(home, loaded_entry, present)
+    assert await async_remove_config_entry_device(home, loaded_entry, stale)
+    await home.config_entries.async_unload(loaded_entry.entry_id)
+    assert not await async_remove_config_entry_device(home, loaded_entry, stale)
 
 
-async def test_an_update_of_the_server_shows_at_its_device(
+async def test_server_update_changes_device_version(
     home: HomeAssistant,
-    loaded: MockConfigEntry,
+    loaded_entry: MockConfigEntry,
     conductor: FakeConductor,
     device_registry: dr.DeviceRegistry,
-    until: Until,
+    wait_until: WaitUntil,
 ) -> None:
     await conductor.stop()
     conductor.info |= {"version": "0.2.0", "instance": "run-2"}
@@ -151,22 +172,24 @@ async def test_an_update_of_the_server_shows_at_its_device(
     await conductor.wait_for_stream()
 
     def version() -> str | None:
-        device = device_registry.async_get_device_by_identifier((DOMAIN, UUID), loaded.entry_id)
+        device = device_registry.async_get_device_by_identifier(
+            (DOMAIN, UUID), loaded_entry.entry_id
+        )
         return device.sw_version
 
-    await until(lambda: version() == "0.2.0")
+    await wait_until(lambda: version() == "0.2.0")
 
 
-async def test_removing_the_entry_leaves_no_repair(
+async def test_removing_entry_deletes_issues(
     home: HomeAssistant,
-    loaded: MockConfigEntry,
+    loaded_entry: MockConfigEntry,
     conductor: FakeConductor,
     issue_registry: ir.IssueRegistry,
-    until: Until,
+    wait_until: WaitUntil,
 ) -> None:
     error = {"code": "LOAD_FAILED", "message": "Broken file."}
     conductor.models[0] |= {"state": "failed", "error": error}
     await conductor.publish("model_failed", model="whisper/base", code="LOAD_FAILED", message="x")
-    await until(lambda: issue_registry.issues)
-    await home.config_entries.async_remove(loaded.entry_id)
+    await wait_until(lambda: issue_registry.issues)
+    await home.config_entries.async_remove(loaded_entry.entry_id)
     assert not issue_registry.issues

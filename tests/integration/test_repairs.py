@@ -1,10 +1,10 @@
-"""Repairs: they come with the trouble, do what they say, and go with it."""
+"""Repair issues and their fix flows."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from fakes.conductor import UUID, FakeConductor
+from fakes.conductor import FakeConductor
 from fakes.wyoming import FakeWyoming
 from homeassistant.components.assist_pipeline.pipeline import KEY_ASSIST_PIPELINE
 from homeassistant.components.repairs import ConfirmRepairFlow, repairs_flow_manager
@@ -18,40 +18,41 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.wyoming_conductor.const import DOMAIN
 from custom_components.wyoming_conductor.repairs import async_create_fix_flow
 
-Until = Callable[[Callable[[], Any]], Awaitable[None]]
+WaitUntil = Callable[[Callable[[], Any]], Awaitable[None]]
 
 
 @pytest.fixture(autouse=True)
 async def repairs(home: HomeAssistant) -> None:
-    """Home Assistant's own repairs."""
+    """Set up Home Assistant's repairs integration."""
     assert await async_setup_component(home, "repairs", {})
 
 
-async def begin(home: HomeAssistant, key: str) -> dict[str, Any]:
-    """Open the repair of the only issue, which has this key."""
+async def start_fix_flow(home: HomeAssistant, key: str) -> dict[str, Any]:
+    """Start the fix flow of the only issue, which must have this key."""
     (issue,) = ir.async_get(home).issues.values()
     assert issue.translation_key == key
     manager = repairs_flow_manager(home)
     return await manager.async_init(DOMAIN, data={"issue_id": issue.issue_id})
 
 
-async def submit(home: HomeAssistant, form: dict[str, Any], **answers: Any) -> dict[str, Any]:
-    """Submit the form of a repair."""
-    return await repairs_flow_manager(home).async_configure(form["flow_id"], answers)
+async def submit(home: HomeAssistant, form: dict[str, Any], **user_input: Any) -> dict[str, Any]:
+    """Submit the form of a fix flow."""
+    return await repairs_flow_manager(home).async_configure(form["flow_id"], user_input)
 
 
-async def fail(loaded: MockConfigEntry, conductor: FakeConductor, code: str) -> None:
-    """Let the first model fail."""
+async def fail_model(loaded_entry: MockConfigEntry, conductor: FakeConductor, code: str) -> None:
+    """Make the first model fail."""
     error = {"code": code, "message": "It did not work."}
     conductor.models[0] |= {"state": "failed", "error": error}
-    await loaded.runtime_data.async_refresh()
+    await loaded_entry.runtime_data.coordinator.async_refresh()
 
 
-async def test_a_model_that_failed_is_loaded_again(
-    home: HomeAssistant, loaded: MockConfigEntry, conductor: FakeConductor
+@pytest.mark.quality_scale("repair-issues")
+async def test_load_issue_retries_load(
+    home: HomeAssistant, loaded_entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:
-    await fail(loaded, conductor, "LOAD_FAILED")
-    form = await begin(home, "model_load_failed")
+    await fail_model(loaded_entry, conductor, "LOAD_FAILED")
+    form = await start_fix_flow(home, "model_load_failed")
     assert form["description_placeholders"]["reason"] == "It did not work."
     await conductor.stop()
     form = await submit(home, form)
@@ -59,64 +60,65 @@ async def test_a_model_that_failed_is_loaded_again(
     await conductor.start()
     done = await submit(home, form)
     assert done["type"] is FlowResultType.CREATE_ENTRY
-    assert conductor.asked == [("POST", "/models/whisper/base/load", None)]
+    assert conductor.requests == [("POST", "/models/whisper/base/load", None)]
 
 
-async def test_room_is_made_for_a_model_that_had_none(
-    home: HomeAssistant, loaded: MockConfigEntry, conductor: FakeConductor
+async def test_memory_issue_unloads_selected_model(
+    home: HomeAssistant, loaded_entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:
-    await fail(loaded, conductor, "OOM")
-    form = await begin(home, "out_of_memory")
+    await fail_model(loaded_entry, conductor, "OOM")
+    form = await start_fix_flow(home, "out_of_memory")
     await conductor.stop()
     form = await submit(home, form, unload="piper/en_US-joe-medium")
     assert form["errors"] == {"base": "cannot_connect"}
     await conductor.start()
     await submit(home, form, unload="piper/en_US-joe-medium")
-    assert conductor.asked == [
+    assert conductor.requests == [
         ("POST", "/models/piper/en_US-joe-medium/unload", None),
         ("POST", "/models/whisper/base/load", None),
     ]
 
 
-async def test_a_repair_goes_when_the_trouble_does(
-    home: HomeAssistant, loaded: MockConfigEntry, conductor: FakeConductor
+@pytest.mark.quality_scale("repair-issues")
+async def test_issue_is_deleted_when_cause_is_gone(
+    home: HomeAssistant, loaded_entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:
     registry = ir.async_get(home)
-    await fail(loaded, conductor, "LOAD_FAILED")
+    await fail_model(loaded_entry, conductor, "LOAD_FAILED")
     assert home.states.get("binary_sensor.attic_problem").state == "on"
     conductor.models[0] |= {"state": "ready", "error": None}
-    await loaded.runtime_data.async_refresh()
+    await loaded_entry.runtime_data.coordinator.async_refresh()
     assert not registry.issues
     assert home.states.get("binary_sensor.attic_problem").state == "off"
 
 
-async def test_a_model_on_the_processor_is_told_but_not_repaired_here(
-    home: HomeAssistant, loaded: MockConfigEntry, conductor: FakeConductor
+async def test_cpu_fallback_issue_is_not_fixable(
+    home: HomeAssistant, loaded_entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:
     conductor.models[0] |= {"device": "cpu", "fallback_reason": "The driver is missing."}
-    await loaded.runtime_data.async_refresh()
+    await loaded_entry.runtime_data.coordinator.async_refresh()
     (issue,) = ir.async_get(home).issues.values()
     assert (issue.translation_key, issue.is_fixable) == ("running_on_cpu", False)
 
 
-async def test_settings_that_wait_for_a_restart_are_told(
-    home: HomeAssistant, loaded: MockConfigEntry, conductor: FakeConductor
+async def test_restart_issue_lists_settings(
+    home: HomeAssistant, loaded_entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:
     conductor.restart_needed = ["tts.speed"]
-    await loaded.runtime_data.async_refresh()
+    await loaded_entry.runtime_data.coordinator.async_refresh()
     (issue,) = ir.async_get(home).issues.values()
     assert issue.translation_placeholders == {"name": "Attic", "settings": "tts.speed"}
     conductor.restart_needed = []
-    await loaded.runtime_data.async_refresh()
+    await loaded_entry.runtime_data.coordinator.async_refresh()
     assert not ir.async_get(home).issues
 
 
-async def test_a_disk_that_fills_is_told_and_cleared(
-    home: HomeAssistant, loaded: MockConfigEntry, conductor: FakeConductor
+async def test_disk_issue_clears_caches(
+    home: HomeAssistant, loaded_entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:
     conductor.status["disk"]["free_bytes"] = 700 * 10**6
-    await loaded.runtime_data.async_refresh()
-    form = await begin(home, "disk_full")
+    await loaded_entry.runtime_data.coordinator.async_refresh()
+    form = await start_fix_flow(home, "disk_full")
     assert form["description_placeholders"] == {"name": "Attic", "free": "0.7 GB"}
     await conductor.stop()
     form = await submit(home, form)
@@ -124,43 +126,45 @@ async def test_a_disk_that_fills_is_told_and_cleared(
     await conductor.start()
     conductor.status["disk"]["free_bytes"] = 7 * 10**9
     assert (await submit(home, form))["type"] is FlowResultType.CREATE_ENTRY
-    assert {path for _, path, _ in conductor.asked} == {"/cache/phrases", "/cache/models"}
-    await loaded.runtime_data.async_refresh()
+    assert {path for _, path, _ in conductor.requests} == {"/cache/phrases", "/cache/models"}
+    await loaded_entry.runtime_data.coordinator.async_refresh()
     assert not ir.async_get(home).issues
 
 
-async def test_a_disk_of_a_server_that_deletes_nothing_is_cleared_by_hand(
-    home: HomeAssistant, loaded: MockConfigEntry, conductor: FakeConductor
+async def test_disk_issue_cannot_be_fixed_without_features(
+    home: HomeAssistant, loaded_entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:
     conductor.info["features"] = []
     conductor.status["disk"]["free_bytes"] = 0
-    await loaded.runtime_data.async_refresh()
-    form = await submit(home, await begin(home, "disk_full"))
+    await loaded_entry.runtime_data.coordinator.async_refresh()
+    form = await submit(home, await start_fix_flow(home, "disk_full"))
     assert form["errors"] == {"base": "cannot_clear"}
 
 
-async def test_servers_that_assist_lacks_are_added(
+async def test_assist_issue_adds_missing_services(
     home: HomeAssistant,
-    loaded: MockConfigEntry,
+    loaded_entry: MockConfigEntry,
     conductor: FakeConductor,
     wyoming: dict[str, FakeWyoming],
 ) -> None:
-    home.config_entries.async_update_entry(loaded, options={**loaded.options, "add_servers": True})
+    home.config_entries.async_update_entry(
+        loaded_entry, options={**loaded_entry.options, "add_to_assist": True}
+    )
     await home.async_block_till_done()
-    form = await begin(home, "server_not_in_assist")
+    form = await start_fix_flow(home, "server_not_in_assist")
     await wyoming["asr"].stop()
     form = await submit(home, form)
     assert form["errors"] == {"base": "cannot_connect"}
     await wyoming["asr"].start()
     assert (await submit(home, form))["type"] is FlowResultType.CREATE_ENTRY
-    await loaded.runtime_data.async_refresh()
+    await loaded_entry.runtime_data.coordinator.async_refresh()
     assert not ir.async_get(home).issues
 
 
 @pytest.fixture
-async def broken(home: HomeAssistant, assisted: MockConfigEntry) -> str:
-    """An assistant that Assist has lost; its former id."""
-    wishes = {
+async def deleted_pipeline(home: HomeAssistant, assist_entry: MockConfigEntry) -> str:
+    """Id of a managed pipeline that was deleted in Assist."""
+    options = {
         "name": "Attic voice",
         "language": "en",
         "conversation_engine": "conversation.home_assistant",
@@ -168,69 +172,79 @@ async def broken(home: HomeAssistant, assisted: MockConfigEntry) -> str:
         "preferred": False,
     }
     flow = await home.config_entries.subentries.async_init(
-        (assisted.entry_id, "pipeline"), context={"source": SOURCE_USER}
+        (assist_entry.entry_id, "pipeline"), context={"source": SOURCE_USER}
     )
-    await home.config_entries.subentries.async_configure(flow["flow_id"], wishes)
+    await home.config_entries.subentries.async_configure(flow["flow_id"], options)
     await home.async_block_till_done()
-    (subentry,) = assisted.subentries.values()
-    lost: str = subentry.data["pipeline_id"]
-    await home.data[KEY_ASSIST_PIPELINE].pipeline_store.async_delete_item(lost)
-    return lost
+    (subentry,) = assist_entry.subentries.values()
+    pipeline_id: str = subentry.data["pipeline_id"]
+    await home.data[KEY_ASSIST_PIPELINE].pipeline_store.async_delete_item(pipeline_id)
+    return pipeline_id
 
 
-async def test_a_lost_assistant_is_made_again(
-    home: HomeAssistant, assisted: MockConfigEntry, broken: str
+async def test_pipeline_issue_recreates_deleted_pipeline(
+    home: HomeAssistant, assist_entry: MockConfigEntry, deleted_pipeline: str
 ) -> None:
-    done = await submit(home, await begin(home, "pipeline_broken"))
+    done = await submit(home, await start_fix_flow(home, "pipeline_broken"))
     assert done["type"] is FlowResultType.CREATE_ENTRY
     await home.async_block_till_done()
-    (subentry,) = assisted.subentries.values()
-    assert subentry.data["pipeline_id"] != broken
+    (subentry,) = assist_entry.subentries.values()
+    assert subentry.data["pipeline_id"] != deleted_pipeline
     assert not ir.async_get(home).issues
 
 
-async def test_an_assistant_whose_ears_were_replaced_is_written_again(
-    home: HomeAssistant, assisted: MockConfigEntry, broken: str
+async def test_pipeline_issue_restores_missing_engine(
+    home: HomeAssistant, assist_entry: MockConfigEntry, deleted_pipeline: str
 ) -> None:
-    await submit(home, await begin(home, "pipeline_broken"))
+    await submit(home, await start_fix_flow(home, "pipeline_broken"))
     await home.async_block_till_done()
-    (subentry,) = assisted.subentries.values()
+    (subentry,) = assist_entry.subentries.values()
     store = home.data[KEY_ASSIST_PIPELINE].pipeline_store
     made = store.data[subentry.data["pipeline_id"]].to_json()
     made.pop("id")
     await store.async_update_item(subentry.data["pipeline_id"], {**made, "stt_engine": "stt.gone"})
     await home.async_block_till_done()
-    await submit(home, await begin(home, "pipeline_broken"))
+    await submit(home, await start_fix_flow(home, "pipeline_broken"))
     await home.async_block_till_done()
     assert store.data[subentry.data["pipeline_id"]].stt_engine == "stt.whisper"
     assert not ir.async_get(home).issues
 
 
-async def test_an_assistant_that_cannot_be_made_again_says_so(
-    home: HomeAssistant, assisted: MockConfigEntry, broken: str
+async def test_pipeline_issue_reports_missing_engine(
+    home: HomeAssistant, assist_entry: MockConfigEntry, deleted_pipeline: str
 ) -> None:
-    form = await begin(home, "pipeline_broken")
+    form = await start_fix_flow(home, "pipeline_broken")
     for entry in home.config_entries.async_entries("wyoming"):
         await home.config_entries.async_remove(entry.entry_id)
     form = await submit(home, form)
     assert form["errors"] == {"base": "cannot_rebuild"}
-    (subentry,) = assisted.subentries
-    home.config_entries.async_remove_subentry(assisted, subentry)
+    (subentry,) = assist_entry.subentries
+    home.config_entries.async_remove_subentry(assist_entry, subentry)
     await home.async_block_till_done()
     assert (await submit(home, form))["type"] is FlowResultType.CREATE_ENTRY
 
 
-async def test_a_repair_of_a_server_that_is_unloaded_waits(
-    home: HomeAssistant, loaded: MockConfigEntry, conductor: FakeConductor
+async def test_fix_flow_fails_while_server_is_unloaded(
+    home: HomeAssistant, loaded_entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:
-    await fail(loaded, conductor, "LOAD_FAILED")
-    form = await begin(home, "model_load_failed")
-    await home.config_entries.async_unload(loaded.entry_id)
+    await fail_model(loaded_entry, conductor, "LOAD_FAILED")
+    form = await start_fix_flow(home, "model_load_failed")
+    await home.config_entries.async_unload(loaded_entry.entry_id)
     form = await submit(home, form)
     assert form["errors"] == {"base": "cannot_connect"}
 
 
-async def test_a_repair_of_a_server_that_was_removed_only_closes(home: HomeAssistant) -> None:
+async def test_memory_fix_flow_opens_while_server_is_unloaded(
+    home: HomeAssistant, loaded_entry: MockConfigEntry, conductor: FakeConductor
+) -> None:
+    await fail_model(loaded_entry, conductor, "OOM")
+    await home.config_entries.async_unload(loaded_entry.entry_id)
+    form = await start_fix_flow(home, "out_of_memory")
+    assert form["type"] is FlowResultType.FORM
+    form = await submit(home, form)
+    assert form["errors"] == {"base": "cannot_connect"}
+
+
+async def test_fix_flow_of_removed_server_only_confirms(home: HomeAssistant) -> None:
     flow = await async_create_fix_flow(home, "model_load_failed_x", {"entry_id": "gone"})
     assert isinstance(flow, ConfirmRepairFlow)
-    assert UUID

@@ -1,4 +1,4 @@
-"""Services: what automations can ask, and what they are answered."""
+"""Services: requests to the server, responses and errors."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 from fakes.conductor import FakeConductor, trace
 from homeassistant.components.assist_pipeline.pipeline import KEY_ASSIST_PIPELINE
+from homeassistant.config_entries import UnknownEntry
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -16,128 +17,145 @@ from syrupy.assertion import SnapshotAssertion
 
 from custom_components.wyoming_conductor.const import DOMAIN
 
-Until = Callable[[Callable[[], Any]], Awaitable[None]]
+WaitUntil = Callable[[Callable[[], Any]], Awaitable[None]]
 
 
-async def ask(
-    home: HomeAssistant, service: str, entry: MockConfigEntry, *, answers: bool = True, **data: Any
+async def call_service(
+    home: HomeAssistant,
+    service: str,
+    entry: MockConfigEntry,
+    *,
+    return_response: bool = True,
+    **data: Any,
 ) -> Any:
-    """Call one of our services."""
+    """Call a service of the integration."""
     return await home.services.async_call(
         DOMAIN,
         service,
         {"config_entry_id": entry.entry_id, **data},
         blocking=True,
-        return_response=answers,
+        return_response=return_response,
     )
 
 
-async def test_a_model_that_is_ready_is_answered_at_once(
-    home: HomeAssistant, loaded: MockConfigEntry
+async def test_load_model_returns_immediately_if_ready(
+    home: HomeAssistant, loaded_entry: MockConfigEntry
 ) -> None:
-    answer = await ask(home, "load_model", loaded, model="whisper/base")
-    assert answer["state"] == "ready"
-    assert answer["memory_bytes"] == 600 * 2**20
+    response = await call_service(home, "load_model", loaded_entry, model="whisper/base")
+    assert response["state"] == "ready"
+    assert response["memory_bytes"] == 600 * 2**20
 
 
-async def test_loading_waits_until_the_model_is_ready(
-    home: HomeAssistant, loaded: MockConfigEntry, conductor: FakeConductor, until: Until
+async def test_load_model_waits_until_ready(
+    home: HomeAssistant,
+    loaded_entry: MockConfigEntry,
+    conductor: FakeConductor,
+    wait_until: WaitUntil,
 ) -> None:
-    asking = asyncio.create_task(ask(home, "load_model", loaded, model="openwakeword"))
-    await until(lambda: conductor.asked)
+    task = asyncio.create_task(call_service(home, "load_model", loaded_entry, model="openwakeword"))
+    await wait_until(lambda: conductor.requests)
     await conductor.set_state("openwakeword", "loading")
     await conductor.publish("model_failed", model="openwakeword", message="x", retry_seconds=1.0)
     await conductor.set_state("openwakeword", "ready")
     await conductor.publish("model_ready", model="openwakeword", seconds=0.1, memory_bytes=1)
     await conductor.publish("model_ready", model="whisper/base", seconds=0.1, memory_bytes=1)
-    assert (await asking)["state"] == "ready"
+    assert (await task)["state"] == "ready"
 
 
-async def test_loading_need_not_wait(home: HomeAssistant, loaded: MockConfigEntry) -> None:
-    answer = await ask(home, "load_model", loaded, model="openwakeword", wait=False)
-    assert answer["state"] == "unloaded"
-
-
-async def test_loading_that_fails_says_why(
-    home: HomeAssistant, loaded: MockConfigEntry, conductor: FakeConductor, until: Until
+async def test_load_model_without_wait_returns_immediately(
+    home: HomeAssistant, loaded_entry: MockConfigEntry
 ) -> None:
-    asking = asyncio.create_task(ask(home, "load_model", loaded, model="openwakeword"))
-    await until(lambda: conductor.asked)
-    await asyncio.sleep(0.1)
+    response = await call_service(
+        home, "load_model", loaded_entry, model="openwakeword", wait=False
+    )
+    assert response["state"] == "unloaded"
+
+
+async def test_load_model_raises_reason_of_failure(
+    home: HomeAssistant,
+    loaded_entry: MockConfigEntry,
+    conductor: FakeConductor,
+    wait_until: WaitUntil,
+) -> None:
+    conductor.fetched_paths.clear()
+    task = asyncio.create_task(call_service(home, "load_model", loaded_entry, model="openwakeword"))
+    # The service refreshes after it has started to listen for events.
+    await wait_until(lambda: "/info" in conductor.fetched_paths)
     await conductor.publish(
         "model_failed", model="openwakeword", code="LOAD_FAILED", message="Broken file."
     )
     with pytest.raises(HomeAssistantError, match="Broken file"):
-        await asking
+        await task
 
 
-async def test_loading_that_never_ends_is_given_up(
-    home: HomeAssistant, loaded: MockConfigEntry
-) -> None:
+async def test_load_model_times_out(home: HomeAssistant, loaded_entry: MockConfigEntry) -> None:
     with (
-        patch("custom_components.wyoming_conductor.model_services.WAIT_SECONDS", 0.05),
-        pytest.raises(HomeAssistantError, match="still not loaded"),
+        patch("custom_components.wyoming_conductor.services.LOAD_TIMEOUT", 0.05),
+        pytest.raises(HomeAssistantError, match="Timed out"),
     ):
-        await ask(home, "load_model", loaded, model="openwakeword")
+        await call_service(home, "load_model", loaded_entry, model="openwakeword")
 
 
-async def test_a_model_is_unloaded(
-    home: HomeAssistant, loaded: MockConfigEntry, conductor: FakeConductor
+async def test_unload_model_sends_request(
+    home: HomeAssistant, loaded_entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:
-    await ask(home, "unload_model", loaded, answers=False, model="whisper/base")
-    assert conductor.asked == [("POST", "/models/whisper/base/unload", None)]
+    await call_service(
+        home, "unload_model", loaded_entry, return_response=False, model="whisper/base"
+    )
+    assert conductor.requests == [("POST", "/models/whisper/base/unload", None)]
 
 
 @pytest.mark.parametrize(
     ("service", "data"),
     [("load_model", {"model": "nobody"}), ("unload_model", {"model": "nobody"})],
 )
-async def test_a_model_that_is_not_there_is_named_with_those_that_are(
-    home: HomeAssistant, loaded: MockConfigEntry, service: str, data: dict[str, str]
+async def test_unknown_model_error_lists_models(
+    home: HomeAssistant, loaded_entry: MockConfigEntry, service: str, data: dict[str, str]
 ) -> None:
     with pytest.raises(ServiceValidationError, match="whisper/base"):
-        await ask(home, service, loaded, answers=False, **data)
+        await call_service(home, service, loaded_entry, return_response=False, **data)
 
 
-async def test_a_server_that_is_not_loaded_is_refused(
+@pytest.mark.quality_scale("action-setup", "action-exceptions")
+async def test_service_rejects_server_that_is_not_loaded(
     home: HomeAssistant, entry: MockConfigEntry
 ) -> None:
     with pytest.raises(ServiceValidationError):
-        await ask(home, "get_status", entry)
+        await call_service(home, "get_status", entry)
 
 
-async def test_the_status_tells_everything(
-    home: HomeAssistant, loaded: MockConfigEntry, snapshot: SnapshotAssertion
+async def test_get_status_matches_snapshot(
+    home: HomeAssistant, loaded_entry: MockConfigEntry, snapshot: SnapshotAssertion
 ) -> None:
-    assert await ask(home, "get_status", loaded) == snapshot
+    assert await call_service(home, "get_status", loaded_entry) == snapshot
 
 
-async def test_caches_are_cleared(
-    home: HomeAssistant, loaded: MockConfigEntry, conductor: FakeConductor
+async def test_clear_cache_returns_freed_bytes(
+    home: HomeAssistant, loaded_entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:
-    answer = await ask(home, "clear_cache", loaded, cache="phrases")
-    assert answer == {"freed_bytes": 4096}
-    assert conductor.asked == [("DELETE", "/cache/phrases", None)]
+    response = await call_service(home, "clear_cache", loaded_entry, cache="phrases")
+    assert response == {"freed_bytes": 4096}
+    assert conductor.requests == [("DELETE", "/cache/phrases", None)]
 
 
-async def test_a_server_without_caches_says_so(
-    home: HomeAssistant, loaded: MockConfigEntry, conductor: FakeConductor
+async def test_clear_cache_requires_feature(
+    home: HomeAssistant, loaded_entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:
     conductor.info["features"] = []
-    await loaded.runtime_data.async_refresh()
-    with pytest.raises(ServiceValidationError, match="cannot do that"):
-        await ask(home, "clear_cache", loaded, answers=False, cache="models")
+    await loaded_entry.runtime_data.coordinator.async_refresh()
+    with pytest.raises(ServiceValidationError, match="does not support"):
+        await call_service(home, "clear_cache", loaded_entry, return_response=False, cache="models")
 
 
-async def test_warming_up_an_assistant_that_is_not_there_is_refused(
-    home: HomeAssistant, loaded: MockConfigEntry
+async def test_warm_up_rejects_unknown_assistant(
+    home: HomeAssistant, loaded_entry: MockConfigEntry
 ) -> None:
-    with pytest.raises(ServiceValidationError, match="no voice assistant"):
-        await ask(home, "warm_up", loaded, answers=False, pipeline="nobody")
+    with pytest.raises(ServiceValidationError, match="does not exist"):
+        await call_service(home, "warm_up", loaded_entry, return_response=False, pipeline="nobody")
 
 
-async def test_metrics_tell_how_quick_each_model_was_of_late(
-    home: HomeAssistant, loaded: MockConfigEntry, conductor: FakeConductor
+async def test_get_metrics_returns_percentiles_of_window(
+    home: HomeAssistant, loaded_entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:
     conductor.traces = [
         trace("asr", "whisper/base", 0.25),
@@ -145,83 +163,104 @@ async def test_metrics_tell_how_quick_each_model_was_of_late(
         trace("tts", "piper/en_US-joe-medium", 0.0, code="BUSY"),
         trace("asr", "whisper/base", 9.0, ended_at="2026-01-01T00:00:00Z"),
     ]
-    answer = await ask(home, "get_metrics", loaded, window={"minutes": 10})
-    hears, speaks = answer["models"]
-    assert (hears["model"], hears["requests"], hears["seconds"]["p50"]) == ("whisper/base", 2, 0.25)
-    assert (speaks["errors"], speaks["seconds"]) == (1, {})
-    assert answer["window_seconds"] == 600
+    response = await call_service(home, "get_metrics", loaded_entry, window={"minutes": 10})
+    asr, tts = response["models"]
+    assert (asr["model"], asr["requests"], asr["seconds"]["p50"]) == ("whisper/base", 2, 0.25)
+    assert (tts["errors"], tts["seconds"]) == (1, {})
+    assert response["window_seconds"] == 600
 
 
-async def test_a_benchmark_speaks_and_listens(
-    home: HomeAssistant, loaded: MockConfigEntry, conductor: FakeConductor
+async def test_benchmark_synthesizes_and_transcribes(
+    home: HomeAssistant, loaded_entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:
-    answer = await ask(
-        home, "benchmark", loaded, runs=2, text="Hello", voice="amy", model="whisper/base"
+    response = await call_service(
+        home, "benchmark", loaded_entry, runs=2, text="Hello", voice="amy", model="whisper/base"
     )
-    spoken = [body for _, path, body in conductor.asked if path.endswith("speech")]
+    spoken = [body for _, path, body in conductor.requests if path.endswith("speech")]
     assert [body["voice"] for body in spoken] == ["amy", "amy"]
     assert spoken[0]["input"] != spoken[1]["input"]
     assert all(body["input"].endswith(" Hello") for body in spoken)
-    for model, wav in conductor.heard:
+    assert len(conductor.recordings) == 2
+    for model, wav in conductor.recordings:
         assert model == "whisper/base"
         assert wav[:4] == b"RIFF"
-    first, _ = answer["runs"]
+    first, _ = response["runs"]
     assert (first["audio_seconds"], first["transcript"]) == (0.5, "Turn on the light.")
-    assert answer["first_audio_seconds"] <= answer["speak_seconds"]
-    assert answer["transcribe_real_time_factor"] >= 0
+    assert response["first_audio_seconds"] <= response["speak_seconds"]
+    assert response["transcribe_real_time_factor"] >= 0
 
 
-async def test_a_benchmark_of_a_silent_voice_has_no_real_time_factor(
-    home: HomeAssistant, loaded: MockConfigEntry, conductor: FakeConductor
+async def test_benchmark_of_empty_audio_has_no_real_time_factor(
+    home: HomeAssistant, loaded_entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:
-    conductor.answers["POST /v1/audio/speech"] = web.Response(body=b"")
-    answer = await ask(home, "benchmark", loaded, runs=1)
-    assert answer["speak_real_time_factor"] is None
+    conductor.responses["POST /v1/audio/speech"] = web.Response(body=b"")
+    response = await call_service(home, "benchmark", loaded_entry, runs=1)
+    assert response["speak_real_time_factor"] is None
 
 
-async def test_a_benchmark_needs_a_model_that_is_there_and_a_server_that_can(
-    home: HomeAssistant, loaded: MockConfigEntry, conductor: FakeConductor
+async def test_benchmark_requires_known_model_and_feature(
+    home: HomeAssistant, loaded_entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:
-    with pytest.raises(ServiceValidationError, match="no model nobody"):
-        await ask(home, "benchmark", loaded, model="nobody")
+    with pytest.raises(ServiceValidationError, match="nobody does not exist"):
+        await call_service(home, "benchmark", loaded_entry, model="nobody")
     conductor.info["features"] = []
-    await loaded.runtime_data.async_refresh()
-    with pytest.raises(ServiceValidationError, match="cannot do that"):
-        await ask(home, "benchmark", loaded)
+    await loaded_entry.runtime_data.coordinator.async_refresh()
+    with pytest.raises(ServiceValidationError, match="does not support"):
+        await call_service(home, "benchmark", loaded_entry)
 
 
-async def test_models_are_downloaded_and_deleted(
-    home: HomeAssistant, loaded: MockConfigEntry, conductor: FakeConductor
+async def test_models_can_be_downloaded_and_deleted(
+    home: HomeAssistant, loaded_entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:
-    answer = await ask(home, "download_model", loaded, model="whisper/tiny")
-    assert answer == {"model": "whisper/tiny", "installed": False}
-    answer = await ask(home, "delete_model", loaded, model="openwakeword", force=True)
-    assert answer == {"model": "openwakeword", "freed_bytes": 4096}
-    await ask(home, "delete_model", loaded, answers=False, model="openwakeword")
-    assert [(method, path) for method, path, _ in conductor.asked] == [
+    response = await call_service(home, "download_model", loaded_entry, model="whisper/tiny")
+    assert response == {"model": "whisper/tiny", "installed": False}
+    response = await call_service(
+        home, "delete_model", loaded_entry, model="openwakeword", force=True
+    )
+    assert response == {"model": "openwakeword", "freed_bytes": 4096}
+    await call_service(
+        home, "delete_model", loaded_entry, return_response=False, model="openwakeword"
+    )
+    assert [(method, path) for method, path, _ in conductor.requests] == [
         ("POST", "/models/whisper/tiny/download"),
         ("DELETE", "/models/openwakeword"),
         ("DELETE", "/models/openwakeword"),
     ]
 
 
-async def test_an_assistant_is_made_by_a_script(
-    home: HomeAssistant, assisted: MockConfigEntry
+async def test_create_pipeline_adds_subentry(
+    home: HomeAssistant, assist_entry: MockConfigEntry
 ) -> None:
-    answer = await ask(
-        home, "create_pipeline", assisted, name="Script", language="en", preferred=True
+    response = await call_service(
+        home, "create_pipeline", assist_entry, name="Script", language="en", preferred=True
     )
     await home.async_block_till_done()
-    (subentry,) = assisted.subentries.values()
-    assert subentry.data["pipeline_id"] == answer["pipeline_id"]
+    (subentry,) = assist_entry.subentries.values()
+    assert subentry.data["pipeline_id"] == response["pipeline_id"]
     assert home.states.get("binary_sensor.script_ready")
     store = home.data[KEY_ASSIST_PIPELINE].pipeline_store
-    assert store.async_get_preferred_item() == answer["pipeline_id"]
+    assert store.async_get_preferred_item() == response["pipeline_id"]
 
 
-async def test_an_assistant_in_a_language_nobody_speaks_is_refused(
-    home: HomeAssistant, assisted: MockConfigEntry
+async def test_create_pipeline_rejects_unsupported_language(
+    home: HomeAssistant, assist_entry: MockConfigEntry
 ) -> None:
-    with pytest.raises(HomeAssistantError, match="does not hear and speak fi"):
-        await ask(home, "create_pipeline", assisted, name="Script", language="fi")
-    assert not assisted.subentries
+    with pytest.raises(HomeAssistantError, match="does not support fi"):
+        await call_service(home, "create_pipeline", assist_entry, name="Script", language="fi")
+    assert not assist_entry.subentries
+
+
+async def test_create_pipeline_deletes_pipeline_if_subentry_cannot_be_added(
+    home: HomeAssistant, assist_entry: MockConfigEntry
+) -> None:
+    store = home.data[KEY_ASSIST_PIPELINE].pipeline_store
+    pipelines, preferred = set(store.data), store.async_get_preferred_item()
+    with (
+        patch.object(home.config_entries, "async_add_subentry", side_effect=UnknownEntry),
+        pytest.raises(UnknownEntry),
+    ):
+        await call_service(
+            home, "create_pipeline", assist_entry, name="Script", language="en", preferred=True
+        )
+    assert set(store.data) == pipelines
+    assert store.async_get_preferred_item() == preferred

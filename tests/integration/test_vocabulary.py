@@ -1,6 +1,5 @@
-"""What things are called in this home reaches the server, and only that."""
+"""Vocabulary: content, and when it is pushed."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 from unittest.mock import patch
@@ -21,19 +20,19 @@ from homeassistant.helpers import (
 )
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.wyoming_conductor.vocabulary import async_vocabulary
+from custom_components.wyoming_conductor.vocabulary import async_get_vocabulary
 
-Until = Callable[[Callable[[], Any]], Awaitable[None]]
+WaitUntil = Callable[[Callable[[], Any]], Awaitable[None]]
 
 
-def told(conductor: FakeConductor) -> list[Any]:
-    """Return the vocabularies that the server was told."""
-    return [body for method, path, body in conductor.asked if path == "/vocabulary"]
+def pushed_vocabularies(conductor: FakeConductor) -> list[Any]:
+    """Return the vocabularies that the server received."""
+    return [body for method, path, body in conductor.requests if path == "/vocabulary"]
 
 
 @pytest.fixture
 async def lamp(home: HomeAssistant) -> er.RegistryEntry:
-    """A lamp that is exposed to Assist."""
+    """A light that is exposed to Assist."""
     entity = er.async_get(home).async_get_or_create(
         "light", "test", "lamp", suggested_object_id="lamp", original_name="Lampe"
     )
@@ -43,93 +42,95 @@ async def lamp(home: HomeAssistant) -> er.RegistryEntry:
 
 
 @pytest.fixture
-async def pushing(home: HomeAssistant, entry: MockConfigEntry, until: Until) -> MockConfigEntry:
-    """The server's entry, with the option on."""
+async def pushing_entry(
+    home: HomeAssistant, entry: MockConfigEntry, wait_until: WaitUntil
+) -> MockConfigEntry:
+    """The loaded config entry, with the vocabulary option enabled."""
     home.config_entries.async_update_entry(
         entry, options={**entry.options, "push_vocabulary": True}
     )
     assert await home.config_entries.async_setup(entry.entry_id)
-    await until(lambda: entry.runtime_data.last_event_at)
+    await wait_until(lambda: entry.runtime_data.coordinator.last_event_at)
     return entry
 
 
-async def test_names_aliases_areas_and_floors_are_told(
+async def test_vocabulary_contains_names_and_aliases(
     home: HomeAssistant,
     lamp: er.RegistryEntry,
-    pushing: MockConfigEntry,
+    pushing_entry: MockConfigEntry,
     conductor: FakeConductor,
-    until: Until,
+    wait_until: WaitUntil,
 ) -> None:
-    await until(lambda: told(conductor))
-    assert told(conductor)[-1] == {"names": ["Lampe"], "terms": []}
+    await wait_until(lambda: pushed_vocabularies(conductor))
+    assert pushed_vocabularies(conductor)[-1] == {"names": ["Lampe"], "terms": []}
     ar.async_get(home).async_create("Wohnzimmer", aliases={"Stube"})
     fr.async_get(home).async_create("Erdgeschoss")
     er.async_get(home).async_update_entity(lamp.entity_id, aliases=["Funzel", "lampe"])
     wanted = {"names": ["Funzel", "lampe"], "terms": ["Stube", "Wohnzimmer", "Erdgeschoss"]}
-    await until(lambda: told(conductor)[-1] == wanted)
+    await wait_until(lambda: pushed_vocabularies(conductor)[-1] == wanted)
 
 
-async def test_what_is_not_exposed_stays_at_home(
-    home: HomeAssistant, lamp: er.RegistryEntry, pushing: MockConfigEntry
+async def test_vocabulary_contains_only_exposed_entities(
+    home: HomeAssistant, lamp: er.RegistryEntry, pushing_entry: MockConfigEntry
 ) -> None:
     home.states.async_set("light.secret", "on", {"friendly_name": "Safe"})
     async_expose_entity(home, "conversation", "light.secret", False)
-    assert async_vocabulary(home)["entities"] == ["Lampe"]
+    assert async_get_vocabulary(home)["entities"] == ["Lampe"]
     async_expose_entity(home, "conversation", "light.secret", True)
-    assert async_vocabulary(home)["entities"] == ["Lampe", "Safe"]
+    assert async_get_vocabulary(home)["entities"] == ["Lampe", "Safe"]
 
 
-async def test_a_server_that_was_started_anew_is_told_again(
+async def test_vocabulary_is_pushed_after_server_restart(
     home: HomeAssistant,
     lamp: er.RegistryEntry,
-    pushing: MockConfigEntry,
+    pushing_entry: MockConfigEntry,
     conductor: FakeConductor,
-    until: Until,
+    wait_until: WaitUntil,
 ) -> None:
-    await until(lambda: told(conductor))
-    before = len(told(conductor))
+    await wait_until(lambda: pushed_vocabularies(conductor))
+    before = len(pushed_vocabularies(conductor))
     await conductor.stop()
     conductor.info["instance"] = "run-2"
     await conductor.start()
-    await until(lambda: len(told(conductor)) > before)
+    await wait_until(lambda: len(pushed_vocabularies(conductor)) > before)
 
 
-async def test_a_refusal_is_no_harm(
+async def test_vocabulary_is_pushed_again_after_rejection(
     home: HomeAssistant,
     lamp: er.RegistryEntry,
-    pushing: MockConfigEntry,
+    pushing_entry: MockConfigEntry,
     conductor: FakeConductor,
-    until: Until,
+    wait_until: WaitUntil,
 ) -> None:
-    await until(lambda: told(conductor))
-    conductor.answers["PUT /vocabulary"] = web.Response(status=500)
-    before = len(told(conductor))
+    await wait_until(lambda: pushed_vocabularies(conductor))
+    conductor.responses["PUT /vocabulary"] = web.Response(status=500)
+    before = len(pushed_vocabularies(conductor))
     ar.async_get(home).async_create("Keller")
-    await until(lambda: len(told(conductor)) > before)
-    del conductor.answers["PUT /vocabulary"]
+    await wait_until(lambda: len(pushed_vocabularies(conductor)) > before)
+    del conductor.responses["PUT /vocabulary"]
     ar.async_get(home).async_create("Dach")
-    await until(lambda: told(conductor)[-1]["terms"] == ["Dach", "Keller"])
+    await wait_until(lambda: pushed_vocabularies(conductor)[-1]["terms"] == ["Dach", "Keller"])
 
 
-async def test_nothing_is_told_to_a_server_that_cannot_use_it_or_when_it_is_off(
-    home: HomeAssistant, entry: MockConfigEntry, conductor: FakeConductor, until: Until
+async def test_vocabulary_is_not_pushed_without_feature(
+    home: HomeAssistant, entry: MockConfigEntry, conductor: FakeConductor, wait_until: WaitUntil
 ) -> None:
     conductor.info["features"] = []
     home.config_entries.async_update_entry(
         entry, options={**entry.options, "push_vocabulary": True}
     )
-    assert await home.config_entries.async_setup(entry.entry_id)
-    await until(lambda: entry.runtime_data.last_event_at)
-    await asyncio.sleep(0.1)
-    assert told(conductor) == []
+    module = "custom_components.wyoming_conductor.vocabulary"
+    with patch(f"{module}.async_get_vocabulary", wraps=async_get_vocabulary) as get_vocabulary:
+        assert await home.config_entries.async_setup(entry.entry_id)
+        await wait_until(lambda: get_vocabulary.called)
+    await home.async_block_till_done()
+    assert pushed_vocabularies(conductor) == []
 
 
-async def test_what_no_server_takes_is_left_out(
-    home: HomeAssistant, lamp: er.RegistryEntry
-) -> None:
+async def test_vocabulary_omits_unusable_names(home: HomeAssistant, lamp: er.RegistryEntry) -> None:
     areas = ar.async_get(home)
     for name in ("Scullery", "x" * 201, "Attic\troom", "Bell\a"):
         areas.async_create(name)
-    assert async_vocabulary(home)["areas"] == ["Attic room", "Scullery"]
-    with patch("custom_components.wyoming_conductor.vocabulary.MAX_WORDS", 1):
-        assert async_vocabulary(home)["areas"] == ["Attic room"]
+    assert async_get_vocabulary(home)["areas"] == ["Attic room", "Scullery"]
+    with patch("custom_components.wyoming_conductor.vocabulary.MAX_NAMES", 1):
+        assert async_get_vocabulary(home)["areas"] == ["Attic room"]

@@ -1,7 +1,8 @@
-"""A typed client of the server's HTTP API; it knows nothing of Home Assistant.
+"""Typed asynchronous client of the Wyoming Conductor HTTP API, independent of Home Assistant.
 
-`client` asks and steers, `stream` follows events, `models` is what comes back, `errors` is what
-can go wrong. Every field that arrives is checked: a server that lies raises, it never crashes us.
+`client` sends requests, `events` parses the event stream, `models` holds the decoded answers, and
+`errors` is the tree of exceptions. `fields` validates every JSON field, so a malformed answer
+raises ConductorResponseError instead of an arbitrary exception.
 """
 
 from .client import ConductorClient
@@ -18,14 +19,16 @@ from .models import (
     Feature,
     Info,
     Model,
+    ModelFailure,
     ModelState,
     Offer,
-    Problem,
     Progress,
+    ServerConfig,
     ServerEvent,
     Status,
+    SynthesizedSpeech,
+    Trace,
 )
-from .traces import Speech, Trace
 
 __all__ = [
     "ConductorAuthError",
@@ -39,12 +42,13 @@ __all__ = [
     "Feature",
     "Info",
     "Model",
+    "ModelFailure",
     "ModelState",
     "Offer",
-    "Problem",
     "Progress",
+    "ServerConfig",
     "ServerEvent",
-    "Speech",
     "Status",
+    "SynthesizedSpeech",
     "Trace",
 ]

@@ -1,8 +1,8 @@
-"""Asks and steers one server."""
+"""HTTP client of one server."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import quote
@@ -10,30 +10,31 @@ from urllib.parse import quote
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, FormData
 from yarl import URL
 
-from .config import ServerConfig, patch
 from .errors import (
     ConductorAuthError,
     ConductorConnectionError,
     ConductorRequestError,
     ConductorResponseError,
 )
-from .fields import Json, items, mapping, text, whole
-from .models import Info, ServerEvent, Status
-from .stream import parse
-from .traces import Speech, Trace
+from .events import parse_events
+from .fields import Json, as_mapping, get_int, get_objects, get_str
+from .models import Info, ServerConfig, ServerEvent, Status, SynthesizedSpeech, Trace
 
-REQUEST_SECONDS = 10.0
-"""Every answer but the event stream comes within milliseconds; a busy machine may take longer."""
+REQUEST_TIMEOUT = 10.0
+"""Seconds; all answers but the event stream take milliseconds, longer on a busy machine."""
 
-WORK_SECONDS = 90.0
-"""Speaking and hearing may load a model first; the server ends both at 60 seconds by default."""
+INFERENCE_TIMEOUT = 90.0
+"""Seconds; may include loading a model. The server's own limit is 60 seconds by default."""
 
-SILENCE_SECONDS = 40.0
-"""The server sends a heartbeat every 15 seconds; after two missed ones it is gone."""
+HEARTBEAT_TIMEOUT = 40.0
+"""Seconds; the server sends a heartbeat every 15 seconds, so this is more than two missed ones."""
 
 
 class ConductorClient:
-    """One server at one address; the session belongs to the caller."""
+    """Client of one server at one address; the caller owns the session.
+
+    Every method raises a ConductorError on failure.
+    """
 
     def __init__(
         self,
@@ -43,125 +44,128 @@ class ConductorClient:
         *,
         token: str | None = None,
         tls: bool = False,
-        silence: float = SILENCE_SECONDS,
+        heartbeat_timeout: float = HEARTBEAT_TIMEOUT,
     ) -> None:
-        """Talk to `host`:`port`; `silence` seconds without a byte end an event stream."""
+        """Use the server at `host`:`port`; `heartbeat_timeout` is in seconds."""
         self._session = session
         self._url = URL.build(scheme="https" if tls else "http", host=host, port=port)
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._silence = silence
+        self._heartbeat_timeout = heartbeat_timeout
 
     @property
     def url(self) -> str:
-        """Where the server is, such as `http://192.168.1.5:10380`."""
+        """Base URL of the server, such as `http://192.168.1.5:10380`."""
         return str(self._url.origin())
 
     async def info(self) -> Info:
-        """Return who the server is."""
-        return Info.from_json(await self._ask("GET", "/info"))
+        """Return the server's identity, version, ports and features."""
+        return Info.from_json(await self._fetch("GET", "/info"))
 
     async def status(self) -> Status:
-        """Return the state of everything."""
+        """Return the state of all models and devices."""
         status, models = await asyncio.gather(
-            self._ask("GET", "/status?events=0"), self._ask("GET", "/models")
+            self._fetch("GET", "/status?events=0"), self._fetch("GET", "/models")
         )
         return Status.from_json(status, models)
 
     async def traces(self, limit: int = 500) -> list[Trace]:
-        """Return the last requests, the newest first."""
-        answer = await self._ask("GET", f"/traces?limit={limit}")
-        return [Trace.from_json(item) for item in items(answer, "traces")]
+        """Return the most recent requests, newest first."""
+        answer = await self._fetch("GET", f"/traces?limit={limit}")
+        return [Trace.from_json(item) for item in get_objects(answer, "traces")]
 
-    async def accept(self, accepting: bool) -> None:
-        """Take new requests, or refuse them while those that run end."""
-        await self._ask("POST", "/resume" if accepting else "/pause")
+    async def set_accepting(self, accepting: bool) -> None:
+        """Resume or pause the server; while paused it rejects new requests."""
+        await self._fetch("POST", "/resume" if accepting else "/pause")
 
-    async def load(self, model: str) -> bool:
-        """Begin to load a model; True if it is ready already."""
-        answer = await self._ask("POST", f"/models/{quote(model)}/load")
-        return text(answer, "status") == "already_ready"
+    async def load_model(self, model: str) -> bool:
+        """Start loading a model; True if it is ready already."""
+        answer = await self._fetch("POST", f"/models/{quote(model)}/load")
+        return get_str(answer, "status") == "already_ready"
 
-    async def unload(self, model: str) -> None:
-        """Unload a model once the requests that use it have ended."""
-        await self._ask("POST", f"/models/{quote(model)}/unload")
+    async def unload_model(self, model: str) -> None:
+        """Unload a model when its running requests have finished."""
+        await self._fetch("POST", f"/models/{quote(model)}/unload")
 
-    async def download(self, model: str) -> bool:
-        """Begin to bring a model to the server's disk; True if it is there already."""
-        answer = await self._ask("POST", f"/models/{quote(model)}/download")
-        return text(answer, "status") == "already_installed"
+    async def download_model(self, model: str) -> bool:
+        """Start downloading a model; True if it is installed already."""
+        answer = await self._fetch("POST", f"/models/{quote(model)}/download")
+        return get_str(answer, "status") == "already_installed"
 
-    async def delete(self, model: str, *, force: bool = False) -> int:
-        """Delete a model's files; return how many bytes that freed."""
+    async def delete_model(self, model: str, *, force: bool = False) -> int:
+        """Delete the files of a model; return the number of bytes freed."""
         query = "?force=true" if force else ""
-        return whole(await self._ask("DELETE", f"/models/{quote(model)}{query}"), "freed_bytes")
+        return get_int(await self._fetch("DELETE", f"/models/{quote(model)}{query}"), "freed_bytes")
 
     async def config(self) -> ServerConfig:
-        """Return the settings in effect."""
-        return ServerConfig.from_json(await self._ask("GET", "/config"))
+        """Return the server's configuration."""
+        return ServerConfig.from_json(await self._fetch("GET", "/config"))
 
-    async def change_config(self, path: tuple[str, ...], value: Any) -> None:
-        """Set one setting for good; None takes it back to what the server's file says.
+    async def set_config(self, path: tuple[str, ...], value: Any) -> None:
+        """Set one configuration key permanently; None resets it to the configuration file's value.
 
-        Raises ConductorRequestError also where something stronger wins, such as the environment.
+        Raises ConductorRequestError also if a source of higher priority, such as the environment,
+        overrides the new value.
         """
-        answer = await self._ask("PATCH", "/config", patch(path, value))
-        if shadowed := mapping(answer.get("shadowed") or {}, "shadowed"):
-            key, source = next(iter(shadowed.items()))
-            raise ConductorRequestError(f"{key} is set by the {source}, which wins.")
+        answer = await self._fetch("PATCH", "/config", merge_patch(path, value))
+        if overridden := as_mapping(answer.get("shadowed") or {}, "shadowed"):
+            key, source = next(iter(overridden.items()))
+            raise ConductorRequestError(f"{key} is set by the {source}, which takes precedence.")
 
     async def clear_cache(self, kind: str) -> int:
-        """Delete cached `phrases` (spoken sentences) or unused `models`; return the bytes freed."""
-        return whole(await self._ask("DELETE", f"/cache/{kind}"), "freed_bytes")
+        """Delete cached speech (`phrases`) or unused `models`; return the number of bytes freed."""
+        return get_int(await self._fetch("DELETE", f"/cache/{kind}"), "freed_bytes")
 
     async def set_vocabulary(self, names: Sequence[str], terms: Sequence[str]) -> None:
-        """Tell what things are called in this home, most important first."""
-        await self._ask("PUT", "/vocabulary", {"names": list(names), "terms": list(terms)})
+        """Replace the names and terms that speech-to-text favors, most important first."""
+        await self._fetch("PUT", "/vocabulary", {"names": list(names), "terms": list(terms)})
 
-    async def speak(self, words: str, voice: str | None = None) -> Speech:
-        """Have a text spoken; the default voice if none is named."""
-        body = {"input": words, "response_format": "pcm", **({"voice": voice} if voice else {})}
-        timeout = ClientTimeout(total=WORK_SECONDS)
-        began = time.monotonic()
-        first = 0.0
+    async def synthesize(self, text: str, voice: str | None = None) -> SynthesizedSpeech:
+        """Synthesize a text with a voice or the server's default voice."""
+        body = {"input": text, "response_format": "pcm", **({"voice": voice} if voice else {})}
+        timeout = ClientTimeout(total=INFERENCE_TIMEOUT)
+        started = time.monotonic()
+        first_audio = 0.0
         pcm = bytearray()
         async with self._request("POST", "/v1/audio/speech", {}, timeout, json=body) as response:
-            async for piece in response.content.iter_any():
-                first = first or time.monotonic() - began
-                pcm += piece
-        seconds = time.monotonic() - began
-        return Speech(pcm=bytes(pcm), first_seconds=first, seconds=seconds)
+            async for chunk in response.content.iter_any():
+                first_audio = first_audio or time.monotonic() - started
+                pcm += chunk
+        seconds = time.monotonic() - started
+        return SynthesizedSpeech(pcm=bytes(pcm), first_audio_seconds=first_audio, seconds=seconds)
 
     async def transcribe(self, wav: bytes, model: str | None = None) -> str:
-        """Return what was said; heard by the server's default model if none is named."""
+        """Transcribe a WAV file with a model or the server's default model."""
         form = FormData({"response_format": "json", **({"model": model} if model else {})})
         form.add_field("file", wav, filename="speech.wav", content_type="audio/wav")
-        timeout = ClientTimeout(total=WORK_SECONDS)
+        timeout = ClientTimeout(total=INFERENCE_TIMEOUT)
         path = "/v1/audio/transcriptions"
         async with self._request("POST", path, {}, timeout, data=form) as response:
-            return text(await _json(response, path), "text", "")
+            return get_str(await _read_json(response, path), "text", "")
 
-    async def events(self, last_id: str | None = None) -> AsyncIterator[ServerEvent]:
-        """Yield what happens, from now on or after the event `last_id`, until the server leaves.
+    async def events(self, last_id: str | None = None) -> AsyncGenerator[ServerEvent]:
+        """Yield the server's events from now on, or those after the event `last_id`.
 
-        Raises ConductorConnectionError when the connection breaks or falls silent; returns when
-        the server closes it.
+        Raises ConductorConnectionError if the connection breaks or misses its heartbeats; returns
+        when the server closes it. Close the generator (`aclosing`) to close the connection.
         """
         headers = {"Accept": "text/event-stream"}
         if last_id is not None:
             headers["Last-Event-ID"] = last_id
-        timeout = ClientTimeout(total=None, sock_connect=REQUEST_SECONDS, sock_read=self._silence)
+        timeout = ClientTimeout(
+            total=None, sock_connect=REQUEST_TIMEOUT, sock_read=self._heartbeat_timeout
+        )
         async with self._request("GET", "/events", headers, timeout) as response:
             if response.content_type != "text/event-stream":
-                raise ConductorResponseError("the event stream is none")
-            async for event in parse(response.content.iter_any()):
+                raise ConductorResponseError("/events is not an event stream")
+            async for event in parse_events(response.content.iter_any()):
                 yield event
 
-    async def _ask(
+    async def _fetch(
         self, method: str, path: str, body: Mapping[str, Any] | Sequence[Any] | None = None
     ) -> Json:
-        timeout = ClientTimeout(total=REQUEST_SECONDS)
+        timeout = ClientTimeout(total=REQUEST_TIMEOUT)
         async with self._request(method, path, {}, timeout, json=body) as response:
-            return await _json(response, path)
+            return await _read_json(response, path)
 
     @asynccontextmanager
     async def _request(
@@ -174,7 +178,7 @@ class ConductorClient:
         json: object = None,
         data: FormData | None = None,
     ) -> AsyncIterator[ClientResponse]:
-        """Send a request and yield its answer; every failure becomes one of our errors."""
+        """Send a request and yield its response; every failure becomes a ConductorError."""
         try:
             async with self._session.request(
                 method,
@@ -183,35 +187,43 @@ class ConductorClient:
                 timeout=timeout,
                 json=json,
                 data=data,
+                # A redirect could carry the token to another host.
                 allow_redirects=False,
             ) as response:
                 if response.status not in (200, 202):
-                    raise await _refusal(response)
+                    raise await _error_of(response)
                 yield response
         except TimeoutError as err:
-            raise ConductorConnectionError(f"{self.url} does not answer in time") from err
+            raise ConductorConnectionError(f"{self.url} timed out") from err
         except (ClientError, OSError) as err:
             raise ConductorConnectionError(f"{self.url} cannot be reached: {err}") from err
 
 
-async def _json(response: ClientResponse, path: str) -> Json:
+def merge_patch(path: tuple[str, ...], value: Any) -> dict[str, Any]:
+    """Return a JSON Merge Patch (RFC 7396) that sets one value; None removes it."""
+    for name in reversed(path):
+        value = {name: value}
+    return dict(value)
+
+
+async def _read_json(response: ClientResponse, path: str) -> Json:
     try:
-        return mapping(await response.json(content_type=None), path)
+        return as_mapping(await response.json(content_type=None), path)
     except ValueError as err:
         raise ConductorResponseError(f"{path} is not JSON") from err
 
 
-async def _refusal(response: ClientResponse) -> Exception:
-    """Return the error that an answer stands for."""
+async def _error_of(response: ClientResponse) -> Exception:
+    """Return the error for a response with an error status."""
     if response.status == 401:
-        return ConductorAuthError("the server refuses the token")
+        return ConductorAuthError("the server rejected the token")
     try:
-        data = mapping(await response.json(content_type=None), "problem")
-        if isinstance(inner := data.get("error"), Mapping):
-            # The addresses that are OpenAI's have their shape of errors, too.
-            return ConductorRequestError(text(inner, "message"), code=text(inner, "code", ""))
+        data = as_mapping(await response.json(content_type=None), "problem")
+        if isinstance(error := data.get("error"), Mapping):
+            # The OpenAI-compatible routes use OpenAI's error format.
+            return ConductorRequestError(get_str(error, "message"), code=get_str(error, "code", ""))
         return ConductorRequestError(
-            text(data, "error"), code=text(data, "code"), detail=text(data, "detail", "")
+            get_str(data, "error"), code=get_str(data, "code"), detail=get_str(data, "detail", "")
         )
     except ValueError, ConductorResponseError:
-        return ConductorResponseError(f"unexpected answer {response.status}")
+        return ConductorResponseError(f"unexpected status {response.status}")

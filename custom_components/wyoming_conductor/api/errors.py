@@ -1,37 +1,37 @@
-"""What can go wrong between Home Assistant and the server, as one tree.
+"""Exceptions of the client, as one tree.
 
 ConductorError
-├── ConductorConnectionError    nobody answers there, or not in time
+├── ConductorConnectionError    the server is unreachable or timed out
 ├── ConductorAuthError          the token is missing or wrong
-├── ConductorResponseError      what answers is no server of ours, or a broken one
-└── ConductorRequestError       the server refuses, with its own code and advice
+├── ConductorResponseError      the answer does not follow the API
+└── ConductorRequestError       the server rejected the request with an error code
 """
 
 
 class ConductorError(Exception):
-    """Base of all failures of the client."""
+    """Base class of all client errors."""
 
 
 class ConductorConnectionError(ConductorError):
-    """Raised when the server cannot be reached, or leaves in the middle of an answer."""
+    """Raised when the server cannot be reached, times out or drops the connection."""
 
 
 class ConductorAuthError(ConductorError):
-    """Raised when the server refuses the token."""
+    """Raised when the server rejects the token."""
 
 
 class ConductorResponseError(ConductorError):
-    """Raised when an answer is not what the API promises."""
+    """Raised when an answer does not follow the API."""
 
 
 class ConductorRequestError(ConductorError):
-    """Raised when the server understood the request and refuses it."""
+    """Raised when the server rejects a request."""
 
     def __init__(self, message: str, *, code: str = "UNKNOWN", detail: str = "") -> None:
-        """Keep the server's words."""
+        """Store the server's message, code and advice."""
         super().__init__(f"{message} {detail}".strip())
         self.message = message
         self.code = code
-        """Stable code, such as `MODEL_MISSING` or `OOM`."""
+        """Stable error code, such as `MODEL_MISSING` or `OOM`."""
         self.detail = detail
-        """What to do next, in the server's words."""
+        """The server's advice on how to fix the error."""

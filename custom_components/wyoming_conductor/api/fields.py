@@ -1,4 +1,7 @@
-"""Reading JSON that somebody else wrote: each function returns its type or raises."""
+"""Typed access to untrusted JSON: each function returns its type or raises ConductorResponseError.
+
+An absent or null field returns the default or an empty value where a function has one.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -9,45 +12,45 @@ from .errors import ConductorResponseError
 type Json = Mapping[str, Any]
 
 
-def mapping(value: object, what: str) -> Json:
-    """Return a JSON object."""
+def as_mapping(value: object, name: str) -> Json:
+    """Return `value` as a JSON object; `name` is used in the error message."""
     if not isinstance(value, Mapping):
-        raise ConductorResponseError(f"{what} is not an object")
+        raise ConductorResponseError(f"{name} is not an object")
     return value
 
 
-def items(data: Json, key: str) -> list[Json]:
-    """Return a list of JSON objects; empty if there is none."""
+def get_objects(data: Json, key: str) -> list[Json]:
+    """Return a list of JSON objects; empty if the field is absent."""
     value = data.get(key)
     if value is None:
         return []
     if not isinstance(value, list):
         raise ConductorResponseError(f"{key} is not a list")
-    return [mapping(item, key) for item in value]
+    return [as_mapping(item, key) for item in value]
 
 
-def text(data: Json, key: str, default: str | None = None) -> str:
-    """Return a text; without a default it must be there and not be empty."""
+def get_str(data: Json, key: str, default: str | None = None) -> str:
+    """Return a string; without a default it must be present and not empty."""
     value = data.get(key)
     if value is None and default is not None:
         return default
     if not isinstance(value, str) or (default is None and not value):
-        raise ConductorResponseError(f"{key} is not a text")
+        raise ConductorResponseError(f"{key} is not a string")
     return value
 
 
-def texts(data: Json, key: str) -> tuple[str, ...]:
-    """Return a list of texts; empty if there is none."""
+def get_str_list(data: Json, key: str) -> tuple[str, ...]:
+    """Return a list of strings; empty if the field is absent."""
     value = data.get(key)
     if value is None:
         return ()
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise ConductorResponseError(f"{key} is not a list of texts")
+        raise ConductorResponseError(f"{key} is not a list of strings")
     return tuple(value)
 
 
-def number(data: Json, key: str) -> float | None:
-    """Return a number, or None if there is none."""
+def get_float(data: Json, key: str) -> float | None:
+    """Return a number; None if the field is absent."""
     value = data.get(key)
     if value is None:
         return None
@@ -56,24 +59,24 @@ def number(data: Json, key: str) -> float | None:
     return value
 
 
-def whole(data: Json, key: str, default: int = 0) -> int:
-    """Return a whole number."""
-    value = number(data, key)
+def get_int(data: Json, key: str, default: int = 0) -> int:
+    """Return an integer; a fraction is truncated."""
+    value = get_float(data, key)
     return default if value is None else int(value)
 
 
-def truth(data: Json, key: str, *, default: bool = False) -> bool:
+def get_bool(data: Json, key: str, *, default: bool = False) -> bool:
     """Return true or false."""
     value = data.get(key)
     if value is None:
         return default
     if not isinstance(value, bool):
-        raise ConductorResponseError(f"{key} is neither true nor false")
+        raise ConductorResponseError(f"{key} is not true or false")
     return value
 
 
-def moment(data: Json, key: str) -> datetime | None:
-    """Return an ISO 8601 time with a zone, or None if there is none."""
+def get_datetime(data: Json, key: str) -> datetime | None:
+    """Return an ISO 8601 time with a time zone; None if the field is absent."""
     value = data.get(key)
     if value is None:
         return None

@@ -1,4 +1,4 @@
-// The page of one or several servers: subscribes to what Home Assistant knows and draws it anew.
+// Panel element: subscribes to the status of a server and renders it.
 
 import { STYLE } from "./style.js";
 import { devicesCard, element, modelsCard, summary, tracesCard } from "./view.js";
@@ -6,23 +6,23 @@ import { devicesCard, element, modelsCard, summary, tracesCard } from "./view.js
 const PREFIX = "wyoming_conductor/panel";
 const LANGUAGES = ["de", "en", "es", "fr"];
 
-/** Longest time without a look at the traces, while requests come and go. */
-const TRACES_MS = 1000;
+/** Minimum time between two requests for traces, in milliseconds. */
+const TRACES_INTERVAL_MS = 1000;
 
 class ConductorPanel extends HTMLElement {
   #hass;
   #texts;
   #servers = [];
-  #entry = null;
+  #entryId = null;
   #state = null;
   #traces = [];
-  #failure = "";
-  #stop = null;
+  #error = "";
+  #unsubscribeServer = null;
   #tracesTimer = null;
-  #seen = null;
+  #lastRequestCount = null;
   #narrow = false;
   #connected = false;
-  #drawn = false;
+  #renderScheduled = false;
 
   constructor() {
     super();
@@ -31,116 +31,116 @@ class ConductorPanel extends HTMLElement {
 
   set hass(hass) {
     const first = !this.#hass;
-    const other = !first && this.#hass.language !== hass.language;
+    const languageChanged = !first && this.#hass.language !== hass.language;
     this.#hass = hass;
-    if (first) this.#begin();
-    else if (other) this.#speak();
+    if (first) this.#start();
+    else if (languageChanged) this.#loadTexts();
   }
 
   set narrow(narrow) {
     this.#narrow = narrow;
-    this.#draw();
+    this.#scheduleRender();
   }
 
   connectedCallback() {
     this.#connected = true;
-    if (this.#hass) this.#begin();
+    if (this.#hass) this.#start();
   }
 
   disconnectedCallback() {
     this.#connected = false;
-    this.#leave();
+    this.#unsubscribe();
   }
 
-  async #begin() {
-    if (!this.#connected || this.#stop) return;
-    await this.#speak();
+  async #start() {
+    if (!this.#connected || this.#unsubscribeServer) return;
+    await this.#loadTexts();
     try {
-      const { servers } = await this.#ask("servers");
+      const { servers } = await this.#call("servers");
       this.#servers = servers;
-      const chosen = servers.find((one) => one.entry_id === this.#entry);
-      const next = chosen ?? servers.find((one) => one.loaded) ?? servers[0];
-      if (next) await this.#choose(next.entry_id);
+      const current = servers.find((server) => server.entry_id === this.#entryId);
+      const next = current ?? servers.find((server) => server.loaded) ?? servers[0];
+      if (next) await this.#selectServer(next.entry_id);
     } catch (error) {
-      this.#failure = error.message ?? String(error);
+      this.#error = error.message ?? String(error);
     }
-    this.#draw();
+    this.#scheduleRender();
   }
 
-  async #speak() {
+  async #loadTexts() {
     const language = (this.#hass.language ?? "en").split("-")[0];
     const name = LANGUAGES.includes(language) ? language : "en";
-    const answer = await fetch(new URL(`./strings/${name}.json`, import.meta.url));
-    this.#texts = await answer.json();
-    this.#draw();
+    const response = await fetch(new URL(`./strings/${name}.json`, import.meta.url));
+    this.#texts = await response.json();
+    this.#scheduleRender();
   }
 
-  async #choose(entry) {
-    this.#leave();
-    this.#entry = entry;
+  async #selectServer(entryId) {
+    this.#unsubscribe();
+    this.#entryId = entryId;
     this.#state = null;
     this.#traces = [];
-    this.#seen = null;
-    this.#failure = "";
+    this.#lastRequestCount = null;
+    this.#error = "";
     try {
-      this.#stop = await this.#hass.connection.subscribeMessage((state) => this.#take(state), {
+      this.#unsubscribeServer = await this.#hass.connection.subscribeMessage((state) => this.#handleState(state), {
         type: `${PREFIX}/subscribe`,
-        entry_id: entry,
+        entry_id: entryId,
       });
-      if (!this.#connected) this.#leave();
+      if (!this.#connected) this.#unsubscribe();
     } catch (error) {
-      this.#failure = error.message ?? String(error);
+      this.#error = error.message ?? String(error);
     }
-    this.#draw();
+    this.#scheduleRender();
   }
 
-  #leave() {
+  #unsubscribe() {
     clearTimeout(this.#tracesTimer);
     this.#tracesTimer = null;
-    this.#stop?.();
-    this.#stop = null;
+    this.#unsubscribeServer?.();
+    this.#unsubscribeServer = null;
   }
 
-  #take(state) {
+  #handleState(state) {
     this.#state = state;
-    if (state.available && state.requests !== this.#seen) {
-      this.#seen = state.requests;
-      this.#tracesTimer ??= setTimeout(() => this.#look(), this.#traces.length ? TRACES_MS : 0);
+    if (state.available && state.requests !== this.#lastRequestCount) {
+      this.#lastRequestCount = state.requests;
+      this.#tracesTimer ??= setTimeout(() => this.#loadTraces(), this.#traces.length ? TRACES_INTERVAL_MS : 0);
     }
-    this.#draw();
+    this.#scheduleRender();
   }
 
-  async #look() {
+  async #loadTraces() {
     this.#tracesTimer = null;
     try {
-      const { traces } = await this.#ask("traces", { entry_id: this.#entry });
+      const { traces } = await this.#call("traces", { entry_id: this.#entryId });
       this.#traces = traces;
     } catch (error) {
-      this.#failure = error.message ?? String(error);
+      this.#error = error.message ?? String(error);
     }
-    this.#draw();
+    this.#scheduleRender();
   }
 
-  async #steer(verb, model) {
-    this.#failure = "";
+  async #callModel(command, model) {
+    this.#error = "";
     try {
-      await this.#ask(verb, { entry_id: this.#entry, model });
+      await this.#call(command, { entry_id: this.#entryId, model });
     } catch (error) {
-      this.#failure = error.message ?? String(error);
+      this.#error = error.message ?? String(error);
     }
-    this.#draw();
+    this.#scheduleRender();
   }
 
-  #ask(command, data = {}) {
+  #call(command, data = {}) {
     return this.#hass.callWS({ type: `${PREFIX}/${command}`, ...data });
   }
 
-  /** Draw once in a frame, however much has changed. */
-  #draw() {
-    if (!this.#texts || this.#drawn) return;
-    this.#drawn = true;
+  /** Render at most once per frame. */
+  #scheduleRender() {
+    if (!this.#texts || this.#renderScheduled) return;
+    this.#renderScheduled = true;
     requestAnimationFrame(() => {
-      this.#drawn = false;
+      this.#renderScheduled = false;
       this.#render();
     });
   }
@@ -151,19 +151,19 @@ class ConductorPanel extends HTMLElement {
     const language = this.#hass.language;
     const parts = [element("style", { text: STYLE }), this.#header()];
     const main = element("main");
-    if (this.#failure) main.append(element("p", { class: "banner", role: "alert", text: this.#failure }));
+    if (this.#error) main.append(element("p", { class: "banner", role: "alert", text: this.#error }));
     if (!state) {
-      const text = this.#servers.length || this.#failure ? texts.waiting : texts.none;
-      if (!this.#failure) main.append(element("p", { class: "quiet", text }));
+      const text = this.#servers.length || this.#error ? texts.waiting : texts.none;
+      if (!this.#error) main.append(element("p", { class: "quiet", text }));
     } else {
       main.append(
         ...summary(state, texts, language),
         devicesCard(state, texts, language),
-        modelsCard(state, texts, language, (verb, model) => this.#steer(verb, model)),
+        modelsCard(state, texts, language, (command, model) => this.#callModel(command, model)),
         tracesCard(this.#traces, texts, language),
       );
     }
-    // A button that is drawn anew keeps the focus of the keyboard.
+    // All elements are replaced, so restore the keyboard focus.
     const focused = this.shadowRoot.activeElement?.dataset?.key;
     this.shadowRoot.replaceChildren(...parts, main);
     if (focused) this.shadowRoot.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
@@ -183,10 +183,10 @@ class ConductorPanel extends HTMLElement {
       const select = element("select", { "aria-label": this.#texts.server, "data-key": "server" });
       for (const server of this.#servers) {
         const option = element("option", { value: server.entry_id, text: server.title });
-        option.selected = server.entry_id === this.#entry;
+        option.selected = server.entry_id === this.#entryId;
         select.append(option);
       }
-      select.addEventListener("change", () => this.#choose(select.value));
+      select.addEventListener("change", () => this.#selectServer(select.value));
       header.append(select);
     }
     return header;

@@ -1,4 +1,4 @@
-// Colours are Home Assistant's own, so light and dark themes hold here as everywhere.
+// Uses the colors of Home Assistant's theme, so light and dark themes apply.
 
 export const STYLE = `
 :host {

@@ -1,22 +1,22 @@
-// Draws what it is given; knows nothing of where it comes from. All texts go in as text, never as
-// markup: a model or a client may be called anything.
+// Renders the status and traces of a server. All texts are inserted as text, never as markup,
+// because names of models and clients may contain anything.
 
-/** In the order in which they happen. */
+/** Stages of a request in chronological order. */
 const STAGES = ["speech", "queue", "load", "inference", "first_audio"];
 
-/** No part of the time an answer took: somebody spoke before it, or it is inside another stage. */
-const ASIDE = ["speech", "load", "first_audio"];
+/** Stages that are not part of the response time or are included in another stage. */
+const EXCLUDED_STAGES = ["speech", "load", "first_audio"];
 
-/** Make an element; `text` is its content, everything else an attribute. */
+/** Create an element with `text` as its content and all other properties as attributes. */
 export function element(name, { text, ...attributes } = {}, ...children) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  if (text !== undefined) made.textContent = text;
-  made.append(...children);
-  return made;
+  const node = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  if (text !== undefined) node.textContent = text;
+  node.append(...children);
+  return node;
 }
 
-/** The line of figures, and banners for what somebody should know. */
+/** Key figures, and banners for problems. */
 export function summary(state, texts, language) {
   const banners = [];
   if (!state.available) banners.push(texts.unavailable);
@@ -37,9 +37,9 @@ export function summary(state, texts, language) {
   return [...banners.map((text) => element("p", { class: "banner", role: "status", text })), list];
 }
 
-/** The memory ledger: who holds how much of each device. */
+/** Memory of each device, by what occupies it. */
 export function devicesCard(state, texts, language) {
-  const card = cardOf(texts.memory);
+  const card = createCard(texts.memory);
   for (const device of state.devices) {
     const parts = [
       ["models", texts.models, device.committed_bytes],
@@ -56,13 +56,13 @@ export function devicesCard(state, texts, language) {
       if (size) words.push(`${name} ${bytes(size, language)}`);
     }
     bar.setAttribute("aria-label", words.join(", "));
-    const gauges = [bytes(device.total_bytes, language)];
-    if (device.utilisation !== null) gauges.push(`${Math.round(device.utilisation * 100)} %`);
-    if (device.temperature !== null) gauges.push(`${Math.round(device.temperature)} °C`);
-    if (device.power !== null) gauges.push(`${Math.round(device.power)} W`);
+    const readings = [bytes(device.total_bytes, language)];
+    if (device.utilization !== null) readings.push(`${Math.round(device.utilization * 100)} %`);
+    if (device.temperature !== null) readings.push(`${Math.round(device.temperature)} °C`);
+    if (device.power !== null) readings.push(`${Math.round(device.power)} W`);
     const head = element("div", { class: "line" });
     head.append(element("strong", { text: device.name || device.id }));
-    head.append(element("span", { class: "quiet", text: gauges.join(" · ") }));
+    head.append(element("span", { class: "quiet", text: readings.join(" · ") }));
     const key = element("div", { class: "key" });
     for (const [kind, name, size] of parts) {
       if (!size && kind !== "models") continue;
@@ -77,36 +77,36 @@ export function devicesCard(state, texts, language) {
   return card;
 }
 
-/** The models, with what they have served, and buttons. */
-export function modelsCard(state, texts, language, steer) {
-  const card = cardOf(texts.models);
+/** Models with their statistics and buttons. */
+export function modelsCard(state, texts, language, callModel) {
+  const card = createCard(texts.models);
   const columns = ["model", "state", "where", "memory", "requests", "last", "factor", ""];
   const head = element("tr");
   for (const name of columns) head.append(element("th", { scope: "col", text: texts.column[name] ?? "" }));
   const body = element("tbody");
-  for (const model of state.models) body.append(modelRow(model, state, texts, language, steer));
+  for (const model of state.models) body.append(modelRow(model, state, texts, language, callModel));
   const table = element("table", {}, element("thead", {}, head), body);
   card.append(element("div", { class: "scroll" }, table));
   return card;
 }
 
-function modelRow(model, state, texts, language, steer) {
-  const loads = model.percent !== null && model.percent >= 0 ? ` ${model.percent} %` : "";
+function modelRow(model, state, texts, language, callModel) {
+  const progress = model.percent !== null && model.percent >= 0 ? ` ${model.percent} %` : "";
   const name = element("td", {}, element("strong", { text: model.id }));
   name.append(element("div", { class: "quiet", text: texts.kind[model.kind] ?? model.kind }));
   if (model.error) name.append(element("div", { class: "warning", text: model.error }));
-  const kept = model.kept ? ` · ${texts.kept}` : "";
-  const chip = element("span", { class: `chip ${model.state}`, text: texts.state[model.state] + loads });
+  const kept = model.kept_loaded ? ` · ${texts.kept}` : "";
+  const chip = element("span", { class: `chip ${model.state}`, text: texts.state[model.state] + progress });
   const failed = model.errors ? ` (${model.errors} ${texts.failed})` : "";
   const isLoaded = model.state === "ready";
-  const verb = isLoaded ? "unload" : "load";
+  const command = isLoaded ? "unload" : "load";
   const button = element("button", {
-    "data-key": `${verb} ${model.id}`,
-    "aria-label": `${texts[verb]}: ${model.id}`,
-    text: texts[verb],
+    "data-key": `${command} ${model.id}`,
+    "aria-label": `${texts[command]}: ${model.id}`,
+    text: texts[command],
   });
   button.disabled = !state.available || !["ready", "unloaded", "failed"].includes(model.state);
-  button.addEventListener("click", () => steer(verb, model.id));
+  button.addEventListener("click", () => callModel(command, model.id));
   return element(
     "tr",
     {},
@@ -121,9 +121,9 @@ function modelRow(model, state, texts, language, steer) {
   );
 }
 
-/** The last requests, each with its stages as a bar. */
+/** Recent requests, each with its stages as a bar. */
 export function tracesCard(traces, texts, language) {
-  const card = cardOf(texts.traces);
+  const card = createCard(texts.traces);
   if (!traces.length) card.append(element("p", { class: "quiet", text: texts.notraces }));
   const longest = Math.max(0.001, ...traces.map((trace) => trace.seconds));
   for (const trace of traces) {
@@ -134,17 +134,17 @@ export function tracesCard(traces, texts, language) {
     head.append(element("span", { class: "quiet", text: `${when} · ${seconds(trace.seconds, language)}` }));
     const bar = element("div", { class: "bar thin", role: "img" });
     bar.style.width = `${Math.max(2, (100 * trace.seconds) / longest)}%`;
-    const told = Object.entries(trace.stages).sort(([a], [b]) => order(a) - order(b));
-    const parts = told.filter(([stage]) => !ASIDE.includes(stage));
+    const stages = Object.entries(trace.stages).sort(([a], [b]) => order(a) - order(b));
+    const parts = stages.filter(([stage]) => !EXCLUDED_STAGES.includes(stage));
     const rest = trace.seconds - parts.reduce((sum, [, value]) => sum + value, 0);
     if (rest > 0) parts.push(["rest", rest]);
     for (const [stage, value] of parts) {
       const part = element("span", { class: `stage ${stage}`, title: texts.stage[stage] ?? stage });
-      // In milliseconds: growths that add up to less than 1 would leave a part of the bar empty.
+      // In milliseconds, because flex-grow values that add up to less than 1 do not fill the bar.
       part.style.flexGrow = 1000 * value;
       bar.append(part);
     }
-    const words = told.map(([stage, value]) => `${texts.stage[stage] ?? stage} ${seconds(value, language)}`);
+    const words = stages.map(([stage, value]) => `${texts.stage[stage] ?? stage} ${seconds(value, language)}`);
     bar.setAttribute("aria-label", words.join(", "));
     const foot = element("div", { class: "quiet small", text: words.join(" · ") });
     const failure = trace.code ? [element("div", { class: "warning", text: `${trace.code}: ${trace.message}` })] : [];
@@ -153,7 +153,7 @@ export function tracesCard(traces, texts, language) {
   return card;
 }
 
-function cardOf(title) {
+function createCard(title) {
   return element("article", {}, element("h2", { text: title }));
 }
 

@@ -78,7 +78,7 @@ async def _add_server(client: HassClient, conductor: Conductor) -> dict[str, Any
     form = await client.post(f"{FLOWS}/{form['flow_id']}", address)
     if form.get("step_id") != "assist":
         raise HassError(f"The form of the server led to {form}")
-    answers = {"add_servers": True, "make_assistant": True}
+    answers = {"add_to_assist": True, "create_assistant": True}
     done: dict[str, Any] = await client.post(f"{FLOWS}/{form['flow_id']}", answers)
     if done["type"] != "create_entry":
         raise HassError(f"The form of the server ended in {done}")

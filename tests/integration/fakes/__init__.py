@@ -1,4 +1,4 @@
-"""Servers to test against: `conductor` speaks our HTTP API, `wyoming` answers `describe`.
+"""Fake servers: `conductor` implements the HTTP API, `wyoming` answers `describe`.
 
-Both are real servers on the loopback interface, so nothing of the client is replaced.
+Both listen on the loopback interface, so that the real clients are tested.
 """

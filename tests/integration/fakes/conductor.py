@@ -1,4 +1,4 @@
-"""A server of ours that does what it is told: sends any event, drops, lies, comes back."""
+"""Fake server with the HTTP API: its state, responses and events are set by the tests."""
 
 import asyncio
 import json
@@ -63,7 +63,7 @@ STATUS: dict[str, Any] = {
 
 
 def model(identifier: str, kind: str, **fields: Any) -> dict[str, Any]:
-    """Return a model as `GET /models` shows it."""
+    """Return a model as in `GET /models`."""
     return {
         "id": identifier,
         "kind": kind,
@@ -127,7 +127,7 @@ MODELS: list[dict[str, Any]] = [
 
 
 def trace(kind: str, model: str, seconds: float, **fields: Any) -> dict[str, Any]:
-    """Return a request as `GET /traces` shows it."""
+    """Return a trace as in `GET /traces`."""
     return {
         "id": "0" * 32,
         "kind": kind,
@@ -161,29 +161,31 @@ CONFIG: dict[str, Any] = {
 
 
 class FakeConductor:
-    """One server; `start` it, change its fields, `publish` events, `stop` it, `start` it again."""
+    """A server that can be started, changed, stopped and started again on the same port."""
 
     def __init__(self) -> None:
-        """Be a server with three models and a GPU."""
+        """Have three models and a GPU."""
         self.info = deepcopy(INFO)
         self.status = deepcopy(STATUS)
         self.models = deepcopy(MODELS)
         self.config = deepcopy(CONFIG)
         self.traces: list[dict[str, Any]] = []
         self.token: str | None = None
-        """What clients must bring; None lets everybody in."""
-        self.answers: dict[str, web.Response | Mapping[str, Any] | Exception] = {}
-        """Instead of the true answer, by `METHOD path`."""
-        self.asked: list[tuple[str, str, Any]] = []
-        """Method, path and body of every request that changes something."""
-        self.heard: list[tuple[str, bytes]] = []
-        """Model and file of every recording that was sent to be transcribed."""
-        self.resumed: list[str | None] = []
-        """`Last-Event-ID` of each event stream that was opened."""
+        """Required API token; None accepts all requests."""
+        self.responses: dict[str, web.Response | Mapping[str, Any] | Exception] = {}
+        """Responses that replace the normal ones, by `METHOD path`."""
+        self.requests: list[tuple[str, str, Any]] = []
+        """Method, path and body of every request except GET."""
+        self.fetched_paths: list[str] = []
+        """Path of every GET request."""
+        self.recordings: list[tuple[str, bytes]] = []
+        """Model and file of every transcription request."""
+        self.last_event_ids: list[str | None] = []
+        """`Last-Event-ID` of every event stream that was opened."""
         self.port = 0
         self._runner: web.AppRunner | None = None
         self._streams: set[web.StreamResponse] = set()
-        self._sent = asyncio.Condition()
+        self._stream_opened = asyncio.Event()
         self._number = 0
         self.refuses_streams = False
         self.restart_needed: list[str] = []
@@ -191,74 +193,76 @@ class FakeConductor:
 
     @property
     def host(self) -> str:
-        """Where it listens."""
+        """Address of the server."""
         return "127.0.0.1"
 
     async def start(self) -> None:
-        """Listen; a second time on the same port."""
+        """Start listening; a second time on the same port."""
         app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self._answer)
-        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
+        app.router.add_route("*", "/{path:.*}", self._handle)
+        # Handlers of event streams end when their client disconnects.
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.host, self.port)
         await site.start()
         self.port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
 
     async def stop(self) -> None:
-        """Leave, as a killed process does."""
+        """Stop without closing the connections properly, like a killed process."""
         runner, self._runner = self._runner, None
         await self.break_streams()
         if runner is not None:
             await runner.cleanup()
 
     @property
-    def listeners(self) -> int:
-        """How many listen to the events."""
+    def stream_count(self) -> int:
+        """Number of open event streams."""
         return len(self._streams)
 
     async def break_streams(self) -> None:
-        """Cut the connection of every event stream."""
+        """Close the connections of all event streams."""
         streams, self._streams = self._streams, set()
         for stream in streams:
             if (request := stream._req) is not None and request.transport is not None:
                 request.transport.close()
 
     async def publish(self, kind: str, /, **fields: Any) -> None:
-        """Send an event to whoever listens."""
+        """Send an event to all event streams."""
         self._number += 1
         data = json.dumps({"type": kind, **fields})
         await self.send_raw(f"id: {self._number}\nevent: {kind}\ndata: {data}\n\n")
 
     async def send_raw(self, text: str) -> None:
-        """Send bytes of an event stream as they are."""
+        """Send raw text to all event streams."""
         for stream in tuple(self._streams):
-            with suppress(ConnectionError):  # it has just left
+            with suppress(ConnectionError):  # the client has just disconnected
                 await stream.write(text.encode())
 
     async def wait_for_stream(self) -> None:
-        """Wait until somebody listens to the events."""
+        """Wait until an event stream is open."""
         async with asyncio.timeout(5):
-            while not self._streams:
-                await asyncio.sleep(0.01)
+            await self._stream_opened.wait()
 
     async def set_state(self, identifier: str, state: str, **fields: Any) -> None:
-        """Let a model change its state, as the server tells it."""
-        one = next(item for item in self.models if item["id"] == identifier)
-        one.update(state=state, **fields)
+        """Change the state of a model and publish the event."""
+        changed = next(item for item in self.models if item["id"] == identifier)
+        changed.update(state=state, **fields)
         await self.publish("model_state_changed", model=identifier, state=state)
 
-    async def _answer(self, request: web.Request) -> web.StreamResponse:
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
         key = f"{request.method} {request.path}"
         if self.token and request.headers.get("Authorization") != f"Bearer {self.token}":
-            return _problem(401, "UNAUTHORIZED", "This address needs a token.")
+            return _problem(401, "UNAUTHORIZED", "Token required.")
         is_json = request.can_read_body and request.content_type == "application/json"
         body = await request.json() if is_json else None
-        if request.method != "GET":
-            self.asked.append((request.method, request.path, body))
-        if (answer := self.answers.get(key)) is not None:
-            if isinstance(answer, Exception):
-                raise answer
-            return answer if isinstance(answer, web.Response) else web.json_response(answer)
+        if request.method == "GET":
+            self.fetched_paths.append(request.path)
+        else:
+            self.requests.append((request.method, request.path, body))
+        if (response := self.responses.get(key)) is not None:
+            if isinstance(response, Exception):
+                raise response
+            return response if isinstance(response, web.Response) else web.json_response(response)
         match request.method, request.path.strip("/").split("/"):
             case "GET", ["info"]:
                 return web.json_response(self.info)
@@ -293,32 +297,32 @@ class FakeConductor:
             case "POST", ["models", *_, "download"]:
                 return web.json_response({"status": "download_initiated"}, status=202)
             case "GET", ["events"]:
-                return await self._stream(request)
+                return await self._send_events(request)
             case "POST", ["models", *name, verb]:
-                return self._steer("/".join(name), verb)
-        return _problem(404, "BAD_REQUEST", "There is nothing.")
+                return self._load_or_unload("/".join(name), verb)
+        return _problem(404, "BAD_REQUEST", "Not found.")
 
     async def _transcribe(self, request: web.Request) -> web.Response:
         form = await request.post()
         file = form["file"]
         assert isinstance(file, web.FileField)
-        self.heard.append((str(form.get("model", "")), file.file.read()))
+        self.recordings.append((str(form.get("model", "")), file.file.read()))
         return web.json_response({"text": "Turn on the light."})
 
-    def _steer(self, identifier: str, verb: str) -> web.Response:
-        one = next((item for item in self.models if item["id"] == identifier), None)
-        if one is None:
+    def _load_or_unload(self, identifier: str, verb: str) -> web.Response:
+        found = next((item for item in self.models if item["id"] == identifier), None)
+        if found is None:
             return _problem(404, "MODEL_MISSING", f"There is no model {identifier!r} here.")
         if verb == "unload":
             return web.json_response({"status": "unload_requested"})
-        if one["state"] == "ready":
+        if found["state"] == "ready":
             return web.json_response({"status": "already_ready"})
         return web.json_response({"status": "load_initiated"}, status=202)
 
-    async def _stream(self, request: web.Request) -> web.StreamResponse:
+    async def _send_events(self, request: web.Request) -> web.StreamResponse:
         if self.refuses_streams:
             return _problem(503, "BUSY", "Too many connections.")
-        self.resumed.append(request.headers.get("Last-Event-ID"))
+        self.last_event_ids.append(request.headers.get("Last-Event-ID"))
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
         opened = json.dumps(
@@ -326,20 +330,19 @@ class FakeConductor:
         )
         await response.write(f"event: stream_opened\ndata: {opened}\n\n: ping\n\n".encode())
         self._streams.add(response)
+        self._stream_opened.set()
         try:
-            while response in self._streams and not _has_left(request):
-                await asyncio.sleep(0.02)
+            # Cancelled when the client disconnects or the server stops.
+            await asyncio.Future()
         finally:
             self._streams.discard(response)
+            if not self._streams:
+                self._stream_opened.clear()
         return response
 
 
-def _has_left(request: web.Request) -> bool:
-    return request.transport is None or request.transport.is_closing()
-
-
 def _problem(status: int, code: str, message: str) -> web.Response:
-    problem = {"error": message, "code": code, "detail": "Look at the log."}
+    problem = {"error": message, "code": code, "detail": "See the log."}
     return web.json_response(problem, status=status)
 
 

@@ -1,4 +1,4 @@
-"""A Wyoming server that answers `describe`, which is all that Home Assistant asks to add it."""
+"""Fake Wyoming server that answers `describe`, which is enough for the `wyoming` integration."""
 
 import asyncio
 from contextlib import suppress
@@ -15,8 +15,8 @@ from wyoming.info import (
     WakeProgram,
 )
 
-BY = Attribution(name="us", url="https://example.com")
-COMMON = {"attribution": BY, "installed": True, "description": None, "version": "1"}
+ATTRIBUTION = Attribution(name="us", url="https://example.com")
+COMMON = {"attribution": ATTRIBUTION, "installed": True, "description": None, "version": "1"}
 
 ASR = Info(
     asr=[
@@ -51,29 +51,31 @@ WAKE = Info(
 
 
 class FakeWyoming:
-    """One port."""
+    """One Wyoming service."""
 
     def __init__(self, info: Info) -> None:
-        """Describe itself as `info`."""
+        """Answer `describe` with `info`."""
         self._info = info
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self.port = 0
 
     async def start(self) -> None:
-        """Listen on a free port."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        """Start listening on a free port, a second time on the same port."""
+        self._server = await asyncio.start_server(self._handle_connection, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
-        """Stop listening."""
+        """Stop listening and close all connections."""
         if self._server is not None:
             self._server.close()
             for writer in tuple(self._writers):
                 writer.close()
             await self._server.wait_closed()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _handle_connection(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         self._writers.add(writer)
         with suppress(ConnectionError):
             while (event := await async_read_event(reader)) is not None:

@@ -1,4 +1,4 @@
-"""Sensors of a compute device: how full the CPU's or a GPU's memory is, how hard a GPU works."""
+"""Sensors of the server's CPU and GPUs: memory, utilization, temperature and power."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,23 +19,23 @@ from homeassistant.const import (
 )
 
 from .api import Device
-from .entity import ConductorGaugeEntity
+from .entity import ConductorComputeDeviceEntity
 
-type Value = str | int | float | None
+type SensorValue = str | int | float | None
 
 
 @dataclass(frozen=True, kw_only=True)
-class GaugeDescription(SensorEntityDescription):
-    """A sensor of a compute device."""
+class DeviceSensorDescription(SensorEntityDescription):
+    """Description of a sensor of the CPU or a GPU."""
 
-    value: Callable[[Device], Value]
+    value: Callable[[Device], SensorValue]
     exists: Callable[[Device], bool] = lambda _: True
 
 
-def _memory(
-    key: str, value: Callable[[Device], Value], *, enabled: bool = True
-) -> GaugeDescription:
-    return GaugeDescription(
+def _memory_sensor(
+    key: str, value: Callable[[Device], SensorValue], *, enabled: bool = True
+) -> DeviceSensorDescription:
+    return DeviceSensorDescription(
         key=key,
         translation_key=key,
         device_class=SensorDeviceClass.DATA_SIZE,
@@ -49,11 +49,11 @@ def _memory(
     )
 
 
-GAUGES: tuple[GaugeDescription, ...] = (
-    _memory("memory_models", lambda device: device.committed_bytes),
-    _memory("memory_free", lambda device: device.free_bytes),
-    _memory("memory_total", lambda device: device.total_bytes, enabled=False),
-    GaugeDescription(
+DEVICE_SENSORS: tuple[DeviceSensorDescription, ...] = (
+    _memory_sensor("memory_models", lambda device: device.committed_bytes),
+    _memory_sensor("memory_free", lambda device: device.free_bytes),
+    _memory_sensor("memory_total", lambda device: device.total_bytes, enabled=False),
+    DeviceSensorDescription(
         key="memory_pressure",
         translation_key="memory_pressure",
         device_class=SensorDeviceClass.ENUM,
@@ -62,9 +62,9 @@ GAUGES: tuple[GaugeDescription, ...] = (
         entity_registry_enabled_default=False,
         value=lambda device: device.pressure,
     ),
-    GaugeDescription(
-        key="utilisation",
-        translation_key="utilisation",
+    DeviceSensorDescription(
+        key="utilization",
+        translation_key="utilization",
         state_class=SensorStateClass.MEASUREMENT,
         native_unit_of_measurement=PERCENTAGE,
         suggested_display_precision=0,
@@ -72,10 +72,10 @@ GAUGES: tuple[GaugeDescription, ...] = (
         entity_registry_enabled_default=False,
         exists=lambda device: device.is_gpu,
         value=lambda device: (
-            None if device.utilisation is None else round(device.utilisation * 100)
+            None if device.utilization is None else round(device.utilization * 100)
         ),
     ),
-    GaugeDescription(
+    DeviceSensorDescription(
         key="temperature",
         translation_key="temperature",
         device_class=SensorDeviceClass.TEMPERATURE,
@@ -87,7 +87,7 @@ GAUGES: tuple[GaugeDescription, ...] = (
         exists=lambda device: device.is_gpu,
         value=lambda device: device.temperature,
     ),
-    GaugeDescription(
+    DeviceSensorDescription(
         key="power",
         translation_key="power",
         device_class=SensorDeviceClass.POWER,
@@ -102,13 +102,13 @@ GAUGES: tuple[GaugeDescription, ...] = (
 )
 
 
-class Gauge(ConductorGaugeEntity, SensorEntity):
-    """A sensor of a compute device."""
+class DeviceSensor(ConductorComputeDeviceEntity, SensorEntity):
+    """Sensor of the CPU or a GPU."""
 
-    entity_description: GaugeDescription
+    entity_description: DeviceSensorDescription
 
     @property
     @override
-    def native_value(self) -> Value:
-        """Return the value."""
-        return self.entity_description.value(self.compute)
+    def native_value(self) -> SensorValue:
+        """Return the current value."""
+        return self.entity_description.value(self.compute_device)

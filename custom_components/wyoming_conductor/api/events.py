@@ -1,4 +1,4 @@
-"""Server-sent events (WHATWG HTML, section 9.2), from bytes to events."""
+"""Parser of server-sent events (WHATWG HTML, section 9.2)."""
 
 import json
 from collections.abc import AsyncIterator
@@ -7,17 +7,17 @@ from .errors import ConductorResponseError
 from .models import ServerEvent
 
 MAX_EVENT_BYTES = 1024 * 1024
-"""Longer than any event of the server's; a peer that sends more is not ours."""
+"""Far above the longest event of the server; bounds the memory that a peer can claim."""
 
 
-async def parse(chunks: AsyncIterator[bytes]) -> AsyncIterator[ServerEvent]:
-    """Yield the events in a stream of bytes, however it is cut.
+async def parse_events(chunks: AsyncIterator[bytes]) -> AsyncIterator[ServerEvent]:
+    """Yield the events of a byte stream, whatever its chunk boundaries.
 
-    Comments (heartbeats) and fields we do not use are passed over. Raises ConductorResponseError
-    for an event whose data is not a JSON object with a type, or that is too long.
+    Comments (heartbeats) and unused fields are skipped. Raises ConductorResponseError for an event
+    whose data is not a JSON object with a type, or that exceeds MAX_EVENT_BYTES.
     """
     buffer = b""
-    number: str | None = None
+    event_id: str | None = None
     data: list[str] = []
     size = 0
     async for chunk in chunks:
@@ -34,18 +34,18 @@ async def parse(chunks: AsyncIterator[bytes]) -> AsyncIterator[ServerEvent]:
                 if size > MAX_EVENT_BYTES:
                     raise ConductorResponseError("an event is too long")
             elif name == "id":
-                number = value
+                event_id = value
             elif not name and not value and data:
                 # An empty line ends the event.
-                yield _event("\n".join(data), number)
-                number, data, size = None, [], 0
+                yield _decode("\n".join(data), event_id)
+                event_id, data, size = None, [], 0
 
 
-def _event(text: str, number: str | None) -> ServerEvent:
+def _decode(text: str, event_id: str | None) -> ServerEvent:
     try:
         data = json.loads(text)
     except ValueError as err:
         raise ConductorResponseError("an event is not JSON") from err
     if not isinstance(data, dict) or not isinstance(data.get("type"), str):
         raise ConductorResponseError("an event has no type")
-    return ServerEvent(type=data["type"], data=data, id=number)
+    return ServerEvent(type=data["type"], data=data, id=event_id)
