@@ -1,4 +1,4 @@
-"""Time as a dependency, so that tests move it by hand."""
+"""Time as a dependency: production code uses `SystemClock`, tests move a `FakeClock` by hand."""
 
 import asyncio
 import heapq
@@ -8,10 +8,10 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Seconds that only grow, seconds since 1970, and a way to wait."""
+    """Monotonic time, wall-clock time and sleep."""
 
     def now(self) -> float:
-        """Return monotonic seconds; only differences mean something."""
+        """Return monotonic seconds; only differences are meaningful."""
         ...
 
     def wall(self) -> float:
@@ -19,12 +19,12 @@ class Clock(Protocol):
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Wait; zero and less yields to the loop once."""
+        """Sleep; zero or a negative number yields to the event loop once."""
         ...
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The operating system's clocks."""
 
     def now(self) -> float:
         return time.monotonic()
@@ -37,7 +37,7 @@ class SystemClock:
 
 
 class FakeClock:
-    """Stands still until `advance` is called; sleepers wake in order of their time."""
+    """A clock that stands still until `advance`; sleepers wake in the order of their times."""
 
     def __init__(self, start: float = 1_000.0) -> None:
         self._now = start
@@ -59,7 +59,7 @@ class FakeClock:
         await woken
 
     async def advance(self, seconds: float) -> None:
-        """Move time forward, waking every sleeper on the way and letting the loop settle."""
+        """Move time forward: wake each sleeper at its time and run all tasks that are ready."""
         end = self._now + seconds
         await self.run_ready_tasks()
         while self._sleepers and self._sleepers[0][0] <= end:
@@ -72,6 +72,6 @@ class FakeClock:
         await self.run_ready_tasks()
 
     async def run_ready_tasks(self, rounds: int = 20) -> None:
-        """Let tasks that are ready run on; no time passes."""
+        """Run the event loop for a number of iterations without moving time."""
         for _ in range(rounds):
             await asyncio.sleep(0)

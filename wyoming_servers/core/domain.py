@@ -1,4 +1,4 @@
-"""Words that every layer shares: kinds of work, audio formats, models and where they may run."""
+"""The vocabulary that every layer shares: tasks, priorities, audio formats, models, placements."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,11 +6,11 @@ from enum import IntEnum, StrEnum
 from typing import Any, Final
 
 KEEP_FOREVER: Final = -1.0
-"""A keep-alive that never ends (Ollama's word: a negative number)."""
+"""A keep-alive that never ends; like Ollama, any negative number has this meaning."""
 
 
 class Task(StrEnum):
-    """What a model does for the person who speaks."""
+    """What a model is for."""
 
     ASR = "asr"
     TTS = "tts"
@@ -18,16 +18,16 @@ class Task(StrEnum):
 
 
 def model_service_name(model: str) -> str:
-    """Return the name of the service on the port of one speech-to-text model."""
+    """Return the service name of the extra port that serves one speech-to-text model."""
     return f"{Task.ASR}:{model}"
 
 
 class Priority(IntEnum):
-    """Whose load and whose inference goes first; the larger number wins, then age.
+    """Order of loads and inference runs: the larger number first, then the older request.
 
-    A voice that is late is heard by everybody, a transcript that is late by one. A transcript
-    made ahead of the end of a turn will probably be waited for; work nobody waits for (jobs,
-    preload, partial transcripts) comes last.
+    Late speech is heard by everybody in the room, a late transcript delays one request. The result
+    of a speculative transcription will probably be used; background work (jobs, preloading, partial
+    transcripts) has no waiting user.
     """
 
     BACKGROUND = 1
@@ -37,10 +37,11 @@ class Priority(IntEnum):
 
 
 class ModelState(StrEnum):
-    """What the outside sees of a model; the lifecycle itself is `coordinator.states`."""
+    """State of a model as clients see it; the full state machine is in `scheduling.planner`."""
 
     UNLOADED = "unloaded"
     WAITING_FOR_MEMORY = "waiting_for_gpu"
+    """Waits for memory on any device, the host included; the value is the API's original name."""
     LOADING = "loading"
     READY = "ready"
     UNLOADING = "unloading"
@@ -63,16 +64,16 @@ class AudioFormat:
         return self.width * self.channels
 
     def seconds(self, size: int) -> float:
-        """How long `size` bytes play, in seconds."""
+        """Return the duration of `size` bytes, in seconds."""
         return size / (self.rate * self.frame_bytes)
 
     def bytes_for(self, seconds: float) -> int:
-        """Whole frames that cover `seconds`, in bytes."""
+        """Return the bytes of the whole frames in `seconds`."""
         return int(seconds * self.rate) * self.frame_bytes
 
 
 SPEECH_FORMAT: Final = AudioFormat(rate=16_000)
-"""What every engine that listens takes: 16 kHz, 16 bit, mono."""
+"""Input format of every speech-to-text and wake word engine: 16 kHz, 16 bit, mono."""
 
 MAX_UNSENT_SECONDS: Final = 0.1
 """Synthesized audio that may not have been sent yet, because it is sent in whole chunks and its end
@@ -81,7 +82,7 @@ is faded out."""
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """One way to run a model: a device and the number format of its weights there."""
+    """A way to run a model: a device and the number format of the weights on it."""
 
     device: str = "cpu"
     """`cpu`, or `cuda:N` as CTranslate2 and torch name the Nth NVIDIA GPU."""
@@ -112,7 +113,7 @@ class ModelSpec:
     """Everything the coordinator and a worker need to know about one model; immutable."""
 
     id: str
-    """Such as `whisper/tiny.en`; the name people see and configure."""
+    """Such as `whisper/tiny.en`; shown to users and used in the configuration."""
     task: Task
     engine: str
     """The name of an engine; `core.engine_info` describes it."""
@@ -121,23 +122,23 @@ class ModelSpec:
     description: str = ""
     version: str = ""
     attribution: tuple[str, str] = ("", "")
-    """Name and address of those who made it."""
+    """Name and URL of the model's authors."""
     languages: tuple[str, ...] = ()
     """BCP 47 codes the model understands or speaks."""
     offers: tuple[Offer, ...] = ()
     """Its voices or wake words; empty for speech-to-text."""
     placements: tuple[Placement, ...] = (Placement(),)
-    """Where it may run, best first. The first is the wish; the others are what it falls back to."""
+    """Where it may run, best first: the first is preferred, the others are fallbacks."""
     memory_bytes: int = 0
-    """Estimated footprint until one was measured."""
+    """Estimated memory use, until it has been measured."""
     keep_alive: float = 300.0
     """Seconds to stay loaded after the last use; 0 unloads right after use, negative never."""
     pinned: bool = False
-    """Never evicted to make room for another."""
+    """Never evicted to make room for another model."""
     options: Mapping[str, Any] = field(default_factory=dict)
-    """Engine's own load options (`cpu_threads`, …)."""
+    """The engine's own load options (`cpu_threads`, …)."""
     streams_audio: bool = False
-    """Whether it sends the audio of a sentence before all of it is synthesized.
+    """Whether the voice returns the first audio before the whole sentence is synthesized.
 
-    The first words of a sentence need not be cut off then, to be heard early.
+    Then the first words need not be split off to reduce the time to first audio.
     """

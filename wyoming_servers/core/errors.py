@@ -1,7 +1,7 @@
-"""Every failure a user can meet, as one tree.
+"""All errors that can reach a user, as one tree.
 
-ConductorError                      code, what happened, what to do next
-├── RequestError                    the client's fault; retrying the same request is pointless
+ConductorError                      code, message, hint
+├── RequestError                    the client's fault; the same request fails again
 │   ├── BadRequestError             BAD_REQUEST
 │   ├── UnauthorizedError           UNAUTHORIZED
 │   ├── UnsupportedLanguageError    UNSUPPORTED_LANGUAGE
@@ -9,65 +9,65 @@ ConductorError                      code, what happened, what to do next
 │   ├── NotFoundError               NOT_FOUND
 │   ├── ConflictError               CONFLICT
 │   └── TooLargeError               TOO_LARGE
-├── CapacityError                   nobody's fault; the same request may work later
+├── CapacityError                   no capacity now; the same request may succeed later
 │   ├── BusyError                   BUSY
 │   ├── OutOfMemoryError            OOM
 │   └── ShuttingDownError           SHUTTING_DOWN
-├── WorkerError                     a model's process failed; the next request gets a new one
+├── WorkerError                     a worker process failed; the next request gets a new one
 │   ├── LoadFailedError             LOAD_FAILED
 │   ├── InferenceFailedError        INFERENCE_FAILED
 │   ├── DeviceLostError             DEVICE_LOST
 │   └── DeadlineError               TIMEOUT
-├── CancelledError                  CANCELLED: the one who asked has left
-└── InternalError                   UNKNOWN: our bug
+├── CancelledError                  CANCELLED: the client has disconnected
+└── InternalError                   UNKNOWN: a bug in the server
 
-The codes are stable and the same everywhere: Wyoming `error.code`, the HTTP problem body, Home
-Assistant's translation keys, metrics. Only the edges (`servers`, `api`, `cli`) turn them into
-something else.
+The codes are stable and the same everywhere: Wyoming `error.code`, the HTTP problem body, the
+translation keys in Home Assistant, metrics. Only the edges (`wyoming`, `http`, `cli`) convert
+them to the error format of their protocol.
 """
 
 from typing import ClassVar, Final
 
 
 class ConductorError(Exception):
-    """Base of all failures that reach a user."""
+    """Base of all errors that can reach a user."""
 
     code: ClassVar[str] = "UNKNOWN"
     recoverable: ClassVar[bool] = True
-    """Whether the same request may succeed if it is sent again."""
+    """Whether the same request may succeed later."""
     default_hint: ClassVar[str] = ""
 
     def __init__(self, message: str, *, hint: str = "", retry_after: float | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint or self.default_hint
-        """What the user can do next, as a sentence."""
+        """What the user can do about it, as a sentence."""
         self.retry_after = retry_after
-        """Seconds after which trying again makes sense; None if unknown."""
+        """Seconds after which a retry makes sense; None if unknown."""
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".rstrip()
 
 
 class RequestError(ConductorError):
-    """Raised when the request itself cannot be served, however often it is sent."""
+    """Raised when the request is invalid; sending it again does not help."""
 
     code = "BAD_REQUEST"
     recoverable = False
 
 
 class BadRequestError(RequestError):
-    """Raised when a field is missing, malformed, or larger than a limit."""
+    """Raised when a field is missing, malformed or exceeds a limit."""
 
 
 class UnauthorizedError(RequestError):
-    """Raised when a request brings no token, or not the right one."""
+    """Raised when a request has no token or a wrong one."""
 
     code = "UNAUTHORIZED"
 
 
 class UnsupportedLanguageError(RequestError):
-    """Raised when no installed model understands or speaks the language asked for."""
+    """Raised when no installed model supports the requested language."""
 
     code = "UNSUPPORTED_LANGUAGE"
 
@@ -80,51 +80,51 @@ class ModelMissingError(RequestError):
 
 
 class NotFoundError(RequestError):
-    """Raised when a job, a webhook or another thing that has an id does not exist (any more)."""
+    """Raised when no job, webhook or other resource has this id."""
 
     code = "NOT_FOUND"
 
 
 class ConflictError(RequestError):
-    """Raised when something is in a state in which it cannot be done, such as a job that ended."""
+    """Raised when the state of a resource does not allow the operation, e.g. the job has ended."""
 
     code = "CONFLICT"
 
 
 class TooLargeError(RequestError):
-    """Raised when an upload is larger than may be sent or kept."""
+    """Raised when an upload exceeds the size limit or the storage quota."""
 
     code = "TOO_LARGE"
 
 
 class CapacityError(ConductorError):
-    """Raised when the machine has no room for the request now."""
+    """Raised when the server has no capacity for the request now."""
 
     code = "BUSY"
 
 
 class BusyError(CapacityError):
-    """Raised when a queue, a connection limit or an open circuit refuses the request."""
+    """Raised when a full queue, a connection limit or an open circuit rejects the request."""
 
     default_hint = "Try again in a moment."
 
 
 class OutOfMemoryError(CapacityError):
-    """Raised when a model does not fit even after every idle model was evicted."""
+    """Raised when a model does not fit even after all idle models were evicted."""
 
     code = "OOM"
-    default_hint = "Use a smaller model, or let it run on the CPU (models.<id>.device: cpu)."
+    default_hint = "Use a smaller model, or run it on the CPU (models.<id>.device: cpu)."
 
 
 class ShuttingDownError(CapacityError):
-    """Raised when the server is stopping and takes no new work."""
+    """Raised when the server is stopping and accepts no new requests."""
 
     code = "SHUTTING_DOWN"
-    default_hint = "Try again when the server is back."
+    default_hint = "Try again when the server is running again."
 
 
 class WorkerError(ConductorError):
-    """Raised when the process that holds a model failed."""
+    """Raised when the worker process of a model failed."""
 
     code = "INFERENCE_FAILED"
 
@@ -133,39 +133,39 @@ class LoadFailedError(WorkerError):
     """Raised when a model cannot be loaded: missing library, broken file, engine error."""
 
     code = "LOAD_FAILED"
-    default_hint = "`wyoming-conductor doctor` names what is missing."
+    default_hint = "Run `wyoming-conductor doctor` to see what is missing."
 
 
 class InferenceFailedError(WorkerError):
-    """Raised when a loaded model failed or its process died while it worked on the request."""
+    """Raised when a loaded model failed or its process died during the request."""
 
-    default_hint = "Try again; the model is being started anew."
+    default_hint = "Try again; the model is being restarted."
 
 
 class DeviceLostError(WorkerError):
-    """Raised when the GPU vanished or its driver reset under the model."""
+    """Raised when the GPU disappeared or its driver was reset."""
 
     code = "DEVICE_LOST"
-    default_hint = "Check the driver and the card (`nvidia-smi`)."
+    default_hint = "Check the driver and the GPU (`nvidia-smi`)."
 
 
 class DeadlineError(WorkerError):
-    """Raised when a load or an inference did not end before its deadline."""
+    """Raised when a load or an inference did not finish in time."""
 
     code = "TIMEOUT"
-    default_hint = "Try again; if it stays slow, use a smaller model."
+    default_hint = "Try again; use a smaller model if it stays slow."
 
 
 class CancelledError(ConductorError):
-    """Raised when work stops because whoever asked for it has left."""
+    """Raised when work is stopped because the client has disconnected."""
 
     code = "CANCELLED"
 
 
 class InternalError(ConductorError):
-    """Raised when our own code is wrong."""
+    """Raised when the server has a bug."""
 
-    default_hint = "This is a bug; please report it with the log of the server."
+    default_hint = "This is a bug; please report it with the server log."
 
 
 _BY_CODE: Final[dict[str, type[ConductorError]]] = {
@@ -191,9 +191,9 @@ _BY_CODE: Final[dict[str, type[ConductorError]]] = {
 }
 
 CODES: Final = frozenset(_BY_CODE)
-"""Every code that can appear outside."""
+"""Every error code of the public interfaces."""
 
 
 def from_code(code: str, message: str, hint: str = "") -> ConductorError:
-    """Rebuild an error that crossed a process or a socket; an unknown code is our bug."""
+    """Recreate an error from its code; an unknown code becomes InternalError."""
     return _BY_CODE.get(code, InternalError)(message, hint=hint)

@@ -1,4 +1,4 @@
-"""Carries events from whoever they happen to, to whoever listens; never blocks, never grows."""
+"""In-process publish and subscribe for `core.events`, with a bounded history for replay."""
 
 import asyncio
 from collections import deque
@@ -7,31 +7,28 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from wyoming_servers.core.clock import (
-    Clock,
-    SystemClock,
-)
+from wyoming_servers.core.clock import Clock, SystemClock
 from wyoming_servers.core.events import Event
 
 HISTORY: Final = 512
-"""Events kept for a listener that was away and names the last one it saw."""
+"""Events kept for a subscriber that reconnects and names the last event it saw."""
 
 BACKLOG: Final = 1_024
-"""Events a slow listener may lag behind before the oldest are dropped."""
+"""Events that a slow subscriber may lag behind before the oldest are dropped."""
 
 
 @dataclass(frozen=True, slots=True)
 class SequencedEvent:
-    """An event with its place in the order of all events since the start."""
+    """An event with its position in the order of all events since the start."""
 
     sequence: int
     event: Event
     timestamp: float = 0.0
-    """When it was published, in seconds since 1970."""
+    """Time of publication, in seconds since 1970."""
 
 
 class Subscription:
-    """One listener's view: the events since it subscribed, in order."""
+    """The events of one subscriber since it subscribed, in order."""
 
     def __init__(self, replay: list[SequencedEvent]) -> None:
         self._events: deque[SequencedEvent] = deque(replay, maxlen=BACKLOG)
@@ -39,9 +36,10 @@ class Subscription:
         if replay:
             self._wake.set()
         self.dropped = 0
-        """Events lost because the listener was too slow."""
+        """Events lost because the subscriber was too slow."""
 
     def push(self, item: SequencedEvent) -> None:
+        """Append an event; drops the oldest one when the backlog is full."""
         if len(self._events) == BACKLOG:
             self.dropped += 1
         self._events.append(item)
@@ -55,7 +53,7 @@ class Subscription:
         return self._events.popleft()
 
     def drain(self) -> list[SequencedEvent]:
-        """Take what is there without waiting, for a listener that is about to leave."""
+        """Return and remove all pending events without waiting."""
         events = list(self._events)
         self._events.clear()
         return events
@@ -66,30 +64,30 @@ class Subscription:
 
 
 class EventBus:
-    """Publish is synchronous and cheap: call it wherever something has happened."""
+    """Delivers events to subscribers. Publishing is synchronous, cheap and never blocks."""
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
-        self._number = 0
+        self._sequence = 0
         self._history: deque[SequencedEvent] = deque(maxlen=HISTORY)
         self._subscriptions: set[Subscription] = set()
 
     @property
     def last_sequence(self) -> int:
-        """Number of the newest event; 0 before the first."""
-        return self._number
+        """Sequence number of the newest event; 0 before the first."""
+        return self._sequence
 
     def publish(self, event: Event) -> None:
-        """Hand an event to every listener."""
-        self._number += 1
-        item = SequencedEvent(self._number, event, self._clock.wall())
+        """Deliver an event to every subscriber."""
+        self._sequence += 1
+        item = SequencedEvent(self._sequence, event, self._clock.wall())
         self._history.append(item)
         for subscription in self._subscriptions:
             subscription.push(item)
 
     @contextmanager
     def subscribe(self, after: int | None = None) -> Iterator[Subscription]:
-        """Listen from now on, or from the event after number `after` if it is still kept."""
+        """Subscribe to new events; `after` first replays the kept events with a larger number."""
         replay = [] if after is None else [item for item in self._history if item.sequence > after]
         subscription = Subscription(replay)
         self._subscriptions.add(subscription)

@@ -1,7 +1,7 @@
-"""What has happened, as frozen facts: the log, `/events`, metrics and tests read them.
+"""Events: immutable records of what has happened, read by the log, `/events`, metrics and tests.
 
-Events are in the past tense, import nothing of ours and never ask for anything; a command is a
-method call on the owner. `bus` carries them.
+Events are named in the past tense and import nothing of ours; a command is a method call on the
+owner of the state instead. `core.event_bus` delivers them.
 """
 
 from dataclasses import asdict, dataclass, field
@@ -13,10 +13,10 @@ class Event:
     """Base of all events."""
 
     type: ClassVar[str] = "event"
-    """The name outside, in snake case and the past tense."""
+    """The public name, in snake case and the past tense."""
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields with the type, ready for JSON."""
+        """Return the fields and the type, ready for JSON."""
         return {"type": self.type, **asdict(self)}
 
 
@@ -30,14 +30,14 @@ class ServerStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerStopping(Event):
-    """The server takes no new work and ends what runs."""
+    """The server accepts no new requests and finishes the running ones."""
 
     type: ClassVar[str] = "server_stopping"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptingChanged(Event):
-    """The operator has paused the server, or let it go on."""
+    """The operator has paused or resumed the server."""
 
     type: ClassVar[str] = "accepting_changed"
     accepting: bool
@@ -45,7 +45,7 @@ class AcceptingChanged(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelEvent(Event):
-    """Base of what happens to one model on one device."""
+    """Base of the events of one model on one device."""
 
     model: str
     device: str = "cpu"
@@ -54,7 +54,7 @@ class ModelEvent(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelStateChanged(ModelEvent):
-    """The lifecycle moved; `state` is what the outside sees."""
+    """The public state of a model changed."""
 
     type: ClassVar[str] = "model_state_changed"
     state: str
@@ -63,7 +63,7 @@ class ModelStateChanged(ModelEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelQueued(ModelEvent):
-    """A load waits for its turn or for room."""
+    """A load waits in the queue, or for memory."""
 
     type: ClassVar[str] = "model_queued"
     priority: int
@@ -72,7 +72,7 @@ class ModelQueued(ModelEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelJoined(ModelEvent):
-    """A request joined a load that another had asked for."""
+    """A request joined a load that another request had caused."""
 
     type: ClassVar[str] = "model_joined"
     waiting: int
@@ -80,7 +80,7 @@ class ModelJoined(ModelEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelWaiting(ModelEvent):
-    """No room: the load waits until memory comes back."""
+    """There is not enough memory: the load waits until some is free."""
 
     type: ClassVar[str] = "model_waiting_for_gpu"
     needed_bytes: int
@@ -98,18 +98,18 @@ class ModelLoading(ModelEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelProgressed(ModelEvent):
-    """Long work on a model moved on."""
+    """A download or a load made progress."""
 
     type: ClassVar[str] = "model_progress"
     phase: str
     """download, verify, load or warmup."""
     percent: int
-    """0 to 100, or -1 where it cannot be known."""
+    """0 to 100, or -1 if unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelLoaded(ModelEvent):
-    """The model is warm and answers at once."""
+    """The model is loaded and warmed up."""
 
     type: ClassVar[str] = "model_ready"
     seconds: float
@@ -118,7 +118,7 @@ class ModelLoaded(ModelEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelUnloaded(ModelEvent):
-    """The worker process is gone and its memory with it."""
+    """The worker process has exited and its memory is free."""
 
     type: ClassVar[str] = "model_unloaded"
     reason: str
@@ -138,19 +138,19 @@ class ModelEvicted(ModelEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFailed(ModelEvent):
-    """A load failed or the worker died."""
+    """A load failed or the worker process died."""
 
     type: ClassVar[str] = "model_failed"
     code: str
     message: str
     attempt: int = 1
     retry_seconds: float | None = None
-    """When it may be tried again; None where the circuit stays open until asked for."""
+    """Seconds until the next attempt; None if the circuit is open until the next request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelInstalled(Event):
-    """A model's files have come, by a download or by another program; it can be used."""
+    """The files of a model were installed, by a download or another program."""
 
     type: ClassVar[str] = "model_installed"
     model: str
@@ -158,7 +158,7 @@ class ModelInstalled(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRemoved(Event):
-    """A model's files are gone; it can no longer be used."""
+    """The files of a model were removed; it can no longer be used."""
 
     type: ClassVar[str] = "model_removed"
     model: str
@@ -166,7 +166,7 @@ class ModelRemoved(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFellBack(ModelEvent):
-    """A request or a model runs on a lesser placement than the wished one."""
+    """A model runs on a fallback placement instead of the preferred one."""
 
     type: ClassVar[str] = "model_fell_back"
     to_device: str
@@ -176,7 +176,7 @@ class ModelFellBack(ModelEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PressureChanged(Event):
-    """Memory use of a device crossed a threshold."""
+    """The memory use of a device crossed a threshold."""
 
     type: ClassVar[str] = "memory_pressure"
     device: str
@@ -187,7 +187,7 @@ class PressureChanged(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeechStarted(Event):
-    """The first speech of an utterance was heard."""
+    """The first speech of an utterance was detected."""
 
     type: ClassVar[str] = "speech_started"
     client: str
@@ -195,18 +195,18 @@ class SpeechStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TranscriptGrew(Event):
-    """More of what somebody says is certain; only where partial transcripts are asked for."""
+    """The stable part of a partial transcript grew; only if partial transcripts are enabled."""
 
     type: ClassVar[str] = "transcript_grew"
     client: str
     model: str
     text: str
-    """All that is certain so far; the transcript will begin with it."""
+    """The stable text so far; the final transcript begins with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeculationEnded(Event):
-    """A transcription that was begun in a pause turned out to be of use, or not."""
+    """A speculative transcription, begun in a pause, was used or discarded."""
 
     type: ClassVar[str] = "speculation_ended"
     client: str
@@ -214,12 +214,12 @@ class SpeculationEnded(Event):
     outcome: str
     """used, void (speech went on, or the client left) or failed."""
     seconds: float
-    """From its begin to its result, or to its cancellation."""
+    """From its start to its result or its cancellation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WakeWordDetected(Event):
-    """A satellite heard a wake word."""
+    """A satellite detected a wake word."""
 
     type: ClassVar[str] = "wake_word_detected"
     client: str
@@ -228,27 +228,27 @@ class WakeWordDetected(Event):
     timestamp: int | None = None
     """Milliseconds on the client's clock."""
     suppressed: bool = False
-    """Whether another satellite had heard it just before, so that this one was not told."""
+    """Whether it was not reported, because another satellite detected the word just before."""
     stages: dict[str, float] = field(default_factory=dict)
-    """Seconds: queue (from the arrival of the audio that decided it to the model), inference."""
+    """Seconds per stage: queue (from the arrival of the decisive audio to the model), inference."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestRetried(Event):
-    """The worker of a request failed, and the request is made once more on a fresh lease."""
+    """The worker of a request failed, and the request is repeated once with a new lease."""
 
     type: ClassVar[str] = "request_retried"
     kind: str
     model: str
     client: str
     code: str
-    """What the first try failed with; the client is told only how the second ends."""
+    """Error code of the first attempt; the client sees only the outcome of the second."""
     message: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestFinished(Event):
-    """A request ended; `code` is empty when it ended well."""
+    """A request ended; `code` is empty if it succeeded."""
 
     type: ClassVar[str] = "request_finished"
     kind: str
@@ -260,26 +260,26 @@ class RequestFinished(Event):
     stages: dict[str, float] = field(default_factory=dict)
     """Seconds per stage, such as queue, inference, first_audio."""
     spans: tuple[tuple[str, float, float], ...] = ()
-    """When each stage began and ended, in seconds before the end of the request; the first ones."""
+    """Start and end of the first stages, in seconds before the end of the request."""
     phrases: int = 0
-    """Phrases that were spoken."""
+    """Number of phrases that were spoken."""
     cached: int = 0
-    """How many of these came from the phrase cache."""
+    """Number of these that came from the phrase cache."""
     audio_seconds: float = 0.0
-    """Audio that went through the model, heard or made; the inference stage is about this much."""
+    """Seconds of audio that the model read or generated during the inference stage."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobEvent(Event):
-    """Base of what happens to one job."""
+    """Base of the events of one job."""
 
     job: str
-    """Its id."""
+    """Id of the job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobQueued(JobEvent):
-    """A recording was taken in."""
+    """A job was accepted and waits in the queue."""
 
     type: ClassVar[str] = "job_queued"
     model: str
@@ -287,7 +287,7 @@ class JobQueued(JobEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobStarted(JobEvent):
-    """Its turn has come."""
+    """A job started to run."""
 
     type: ClassVar[str] = "job_started"
     model: str
@@ -295,18 +295,18 @@ class JobStarted(JobEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobProgressed(JobEvent):
-    """Another piece of it is done."""
+    """Another chunk of a job is done."""
 
     type: ClassVar[str] = "job_progress"
     percent: int
     chunk: int
     chunks_total: int
-    """An estimate until the last piece is cut."""
+    """An estimate until the recording has been split completely."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFinished(JobEvent):
-    """It has ended and will not change any more."""
+    """A job has reached its final state."""
 
     type: ClassVar[str] = "job_finished"
     model: str

@@ -11,7 +11,6 @@ from wyoming_servers.jobs.job import SpeechOptions
 from wyoming_servers.jobs.retry import LeaseRetrier
 from wyoming_servers.jobs.throttle import LiveTrafficGate
 from wyoming_servers.scheduling.interface import Lease
-from wyoming_servers.scheduling.lease import sample_rate
 from wyoming_servers.text.lexicon import Lexicon
 from wyoming_servers.text.normalize.normalizer import normalize
 from wyoming_servers.text.segment import Segmenter
@@ -100,7 +99,7 @@ class LineSynthesizer:
         }
 
         async def speak(lease: Lease) -> bytes:
-            rate = sample_rate(lease)
+            rate = lease.info.sample_rate
             limit = int(_MAX_CHUNK_SECONDS * rate) * 2
             audio = bytearray()
             async with lease.open(request, priority=Priority.BACKGROUND) as run:

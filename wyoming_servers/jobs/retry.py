@@ -15,7 +15,6 @@ from wyoming_servers.core.errors import (
     WorkerError,
 )
 from wyoming_servers.scheduling.interface import CoordinatorProtocol, Lease
-from wyoming_servers.scheduling.memory_wait import wait_for_memory
 
 T = TypeVar("T")
 
@@ -90,7 +89,7 @@ class LeaseRetrier:
                     tries += 1
                     if tries >= patience.max_attempts:
                         raise
-                    await wait_for_memory(self._coordinator, clock, device)
+                    await self._coordinator.memory_returned(device)
                     continue
                 pause = max(pause, 1.0, err.retry_after or 0.0)  # 3
                 if clock.now() - begun + pause > patience.max_capacity_wait:

@@ -26,7 +26,8 @@ from wyoming_servers.models.catalog import ModelEntry
 from wyoming_servers.models.errors import DiskFullError, DownloadError
 from wyoming_servers.models.specs import model_spec
 from wyoming_servers.models.store import ModelStore
-from wyoming_servers.scheduling.interface import CoordinatorProtocol, ModelStatus
+from wyoming_servers.scheduling.interface import CoordinatorProtocol
+from wyoming_servers.scheduling.status import ModelStatus
 from wyoming_servers.text.voice_expression import voice_names
 
 _LOGGER: Final = logging.getLogger(__name__)

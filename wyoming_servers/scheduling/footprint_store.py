@@ -1,24 +1,17 @@
-"""What loaded models were seen to hold, kept across restarts as the next estimate."""
+"""Persists the measured memory use of loaded models (footprints), the estimates for next time."""
 
 import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 from wyoming_servers.core.files import PRIVATE_MODE, atomic_write
+from wyoming_servers.scheduling.planner.instance import FootprintKey
 
 _LOGGER = logging.getLogger(__name__)
 
 _VERSION: Final = 1
-
-
-class FootprintKey(NamedTuple):
-    """What a footprint depends on."""
-
-    model: str
-    device: str
-    compute_type: str
 
 
 Footprints = Mapping[FootprintKey, int]
@@ -26,19 +19,19 @@ Footprints = Mapping[FootprintKey, int]
 
 
 class FootprintStore(Protocol):
-    """Keeps footprints; both calls may block and are made outside the event loop."""
+    """Stores footprints; both calls may block and are made outside the event loop."""
 
     def load(self) -> dict[FootprintKey, int]:
-        """Return what was saved last; empty if there is nothing or it cannot be read."""
+        """Return the saved footprints; empty if there are none or they cannot be read."""
         ...
 
     def save(self, footprints: Footprints) -> None:
-        """Replace what was saved. Never raises: a footprint that is lost is measured again."""
+        """Replace the saved footprints. Never raises: a lost footprint is measured again."""
         ...
 
 
 class InMemoryFootprintStore:
-    """Keeps them as long as the process lives."""
+    """Stores footprints until the process exits."""
 
     def __init__(self, footprints: Footprints | None = None) -> None:
         self.saved: dict[FootprintKey, int] = dict(footprints or {})
@@ -51,7 +44,7 @@ class InMemoryFootprintStore:
 
 
 class FileFootprintStore:
-    """Keeps them in a small JSON file, which is replaced as a whole or not at all."""
+    """Stores footprints in a small JSON file that is replaced atomically."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -62,7 +55,7 @@ class FileFootprintStore:
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, TypeError, KeyError) as err:
-            _LOGGER.warning("%s cannot be read and is started anew: %s", self._path, err)
+            _LOGGER.warning("%s cannot be read and is ignored: %s", self._path, err)
             return {}
 
     def save(self, footprints: Footprints) -> None:
@@ -80,13 +73,13 @@ class FileFootprintStore:
     @staticmethod
     def _parse(document: object) -> dict[FootprintKey, int]:
         if not isinstance(document, dict) or document.get("version") != _VERSION:
-            raise ValueError("it has another format")
+            raise ValueError("unknown format")
         found = {}
         for entry in document["footprints"]:
             size = entry["bytes"]
             key = FootprintKey(entry["model"], entry["device"], entry["compute_type"])
             if not isinstance(size, int) or not all(isinstance(part, str) for part in key):
-                raise ValueError("an entry has the wrong types")
+                raise ValueError("an entry has wrong types")
             if size > 0:
                 found[key] = size
         return found

@@ -1,33 +1,54 @@
-"""What pipelines and the HTTP edge may ask of the coordinator; `coordinator.Coordinator` is it."""
+"""What pipelines, jobs and the edges may use of the coordinator."""
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from wyoming_servers.core.domain import (
-    ModelSpec,
-    ModelState,
-    Placement,
-    Priority,
-)
+from wyoming_servers.core.domain import ModelSpec, Placement, Priority
+from wyoming_servers.core.errors import InternalError
+from wyoming_servers.scheduling.status import ModelUsage, Snapshot
 from wyoming_servers.worker.interface import Run
 
 
+@dataclass(frozen=True, slots=True)
+class LoadedModelInfo:
+    """What a loaded model reported about itself; see `engines.base`."""
+
+    model: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """The report as it is."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples per second of a voice. Raises InternalError if the engine did not report it."""
+        rate = self.values.get("sample_rate")
+        if not isinstance(rate, int) or rate <= 0:
+            raise InternalError(f"{self.model} did not report its sample rate.")
+        return rate
+
+    @property
+    def streams_audio(self) -> bool:
+        """Whether a voice returns the first audio before the whole sentence is synthesized."""
+        return bool(self.values.get("streams_audio"))
+
+
 class Lease(Protocol):
-    """The right to use a ready model; ends with its `async with`, whatever happens inside."""
+    """The right to use a loaded model; it ends with its `async with`."""
 
     @property
-    def spec(self) -> ModelSpec: ...
-
-    @property
-    def placement(self) -> Placement:
-        """Where it really runs, which may be a fallback."""
+    def spec(self) -> ModelSpec:
+        """The spec with which the model was loaded."""
         ...
 
     @property
-    def info(self) -> Mapping[str, Any]:
-        """What the loaded model reported (`sample_rate`, `words`, …)."""
+    def placement(self) -> Placement:
+        """Where the model is loaded, which may be a fallback."""
+        ...
+
+    @property
+    def info(self) -> LoadedModelInfo:
+        """What the loaded model reported."""
         ...
 
     def open(
@@ -42,115 +63,26 @@ class Lease(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class ModelStatus:
-    """One model as the outside sees it; immutable."""
-
-    spec: ModelSpec
-    state: ModelState
-    placement: Placement
-    """Where it is or will be."""
-    leases: int = 0
-    memory_bytes: int = 0
-    """Measured while loaded, else the estimate."""
-    loaded_at: float | None = None
-    """Seconds since 1970, while ready."""
-    last_used: float | None = None
-    """Seconds since 1970."""
-    load_seconds: float | None = None
-    pid: int | None = None
-    queued: int = 0
-    """Requests waiting for it."""
-    progress: tuple[str, int] | None = None
-    """Phase and percentage while loading."""
-    needed_bytes: int | None = None
-    free_bytes: int | None = None
-    retry_in: float | None = None
-    """Seconds until a waiting or failed load is tried again."""
-    error_code: str = ""
-    error_message: str = ""
-    info: Mapping[str, Any] = field(default_factory=dict)
-    fallback_reason: str = ""
-    """Why it is not on the first placement of its spec, where it is not."""
-
-
-@dataclass(frozen=True, slots=True)
-class InstanceStatus:
-    """A model on one device; a model can be on two while it moves or falls back."""
-
-    model: str
-    placement: Placement
-    state: str
-    """A word of `coordinator.states`."""
-    leases: int = 0
-    memory_bytes: int = 0
-    """Promised to it, or measured once it is loaded."""
-    pid: int | None = None
-    reason: str = ""
-    """Why it waits, stops or failed."""
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceStatus:
-    """One device's memory, in bytes."""
-
-    device: str
-    name: str
-    total: int
-    free: int
-    budget: int
-    reserved: int
-    """Promised to loads in flight."""
-    committed: int
-    """Measured of loaded models."""
-    pressure: str = "normal"
-    others: int = 0
-    """Held by programs that are not ours."""
-    returning: int = 0
-    """Of models whose process is gone; not seen to have come back yet."""
-    present: bool = True
-    """Whether it can be read; nothing is loaded where it cannot."""
-    utilisation: float | None = None
-    """0 to 1."""
-    temperature: float | None = None
-    """Degrees Celsius."""
-    power: float | None = None
-    """Watts."""
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """Everything at one moment."""
-
-    models: tuple[ModelStatus, ...]
-    devices: tuple[DeviceStatus, ...]
-    queue_depth: int
-    instances: tuple[InstanceStatus, ...] = ()
-    """Every model on every device, where it is not simply unloaded."""
-    accepting: bool = True
-    """False while the operator has paused the server: new leases are refused with BUSY."""
-
-
 class CoordinatorProtocol(Protocol):
-    """The coordinator as others see it; every call is for the event loop's thread."""
+    """The interface of the coordinator; every call must be made on the event loop's thread."""
 
     def lease(
         self, model: str, *, priority: Priority | None = None, client: str = ""
     ) -> AbstractAsyncContextManager[Lease]:
-        """Wait until the model is ready and hold it; `priority` defaults to its kind's.
+        """Wait until the model is loaded and lease it; `priority` defaults to that of its task.
 
-        Raises ModelMissingError for an unknown id, BusyError when the queue is full or the
-        circuit is open, LoadFailedError, OutOfMemoryError, DeviceLostError, DeadlineError,
-        ShuttingDownError. Cancelling while waiting leaves the queue at once.
+        Raises ModelMissingError for an unknown id, BusyError if the queue is full or the circuit is
+        open, LoadFailedError, OutOfMemoryError, DeviceLostError, DeadlineError, ShuttingDownError.
+        A caller that is canceled while it waits leaves the queue at once.
         """
         ...
 
     def prefetch(self, model: str, reason: str) -> None:
-        """Load it if there is room without evicting anybody; never raises, returns at once."""
+        """Load the model if no other one must be evicted; returns at once and never raises."""
         ...
 
     async def load(self, model: str) -> bool:
-        """Operator: begin loading; True if it is ready already. Returns without waiting for it."""
+        """Operator: start loading and return without waiting; True if it is ready already."""
         ...
 
     async def unload(self, model: str) -> bool:
@@ -158,13 +90,49 @@ class CoordinatorProtocol(Protocol):
         ...
 
     async def wait_ready(self, model: str) -> None:
-        """Wait until the model is ready; raises as `lease`."""
+        """Wait until the model is ready; raises like `lease`."""
         ...
 
     def set_accepting(self, accepting: bool) -> None:
-        """Operator: take new leases, or refuse them with BUSY; those that run or wait go on."""
+        """Operator: accept new leases, or reject them with BUSY; existing ones are not affected."""
         ...
 
     def snapshot(self) -> Snapshot:
-        """Return the state of everything; cheap, never waits."""
+        """Return the public state of everything. Never waits, but costs time per model."""
+        ...
+
+    def model_usage(self, model: str) -> ModelUsage:
+        """Return the leases and waiting requests of one model; cheap."""
+        ...
+
+    def is_memory_critical(self) -> bool:
+        """Return whether any device is under critical memory pressure; cheap."""
+        ...
+
+    async def changed(self) -> None:
+        """Wait for the next change of usage, pressure or anything else in `snapshot`.
+
+        To wait for a condition, check it and await this in a loop; no change is missed as long as
+        there is no other `await` between the check and this call.
+        """
+        ...
+
+    async def wait_accepting(self) -> None:
+        """Wait while the operator has paused the server; returns at once if it is not paused."""
+        ...
+
+    async def wait_idle(self, timeout: float | None = None) -> bool:
+        """Wait until no speech-to-text or text-to-speech request is served or waits for a model.
+
+        Returns False after `timeout` seconds. Wake word models do not count: they are leased all
+        the time.
+        """
+        ...
+
+    async def memory_returned(self, device: str) -> None:
+        """Wait until memory that exiting workers hold on a device is free, at most 5 seconds.
+
+        For a run that was out of memory: the coordinator evicts idle models on the device then,
+        and a second attempt before they have exited would fail again. Hold no lease meanwhile.
+        """
         ...

@@ -1,33 +1,25 @@
-"""The right to use a ready model, and the runs made with it."""
+"""Leases on loaded models, and the runs made with them."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
-from wyoming_servers.core.domain import (
-    ModelSpec,
-    Placement,
-    Priority,
-)
+from wyoming_servers.core.domain import ModelSpec, Placement, Priority
 from wyoming_servers.core.errors import (
     CancelledError,
     ConductorError,
     InternalError,
     RequestError,
 )
-from wyoming_servers.scheduling.interface import Lease
-from wyoming_servers.worker.interface import (
-    OutputChunk,
-    Run,
-    Worker,
-)
+from wyoming_servers.scheduling.interface import LoadedModelInfo
+from wyoming_servers.worker.interface import OutputChunk, Run, Worker
 
 ExplainError = Callable[[ConductorError], ConductorError]
-"""Called once with the error a run ended with; returns the one to raise, which may say more."""
+"""Called once with the error of a failed run; returns the error to raise, which may differ."""
 
 
 class ActiveLease:
-    """A lease on one worker; see `face.Lease`. It is of no use once it has ended."""
+    """A lease on one worker; implements `interface.Lease`."""
 
     def __init__(
         self,
@@ -36,15 +28,15 @@ class ActiveLease:
         placement: Placement,
         info: Mapping[str, Any],
         worker: Worker,
-        explain: ExplainError,
+        explain_error: ExplainError,
         priority: Priority,
     ) -> None:
         self.number = number
         self._spec = spec
         self._placement = placement
-        self._info = info
+        self._info = LoadedModelInfo(spec.id, info)
         self._worker = worker
-        self._explain = explain
+        self._explain_error = explain_error
         self._priority = priority
         self._ended = False
         self._successes = 0
@@ -59,12 +51,12 @@ class ActiveLease:
         return self._placement
 
     @property
-    def info(self) -> Mapping[str, Any]:
+    def info(self) -> LoadedModelInfo:
         return self._info
 
     @property
     def succeeded(self) -> bool:
-        """Whether the worker was of use: some run ended as it should, and none failed."""
+        """Whether at least one run succeeded and none failed."""
         return self._successes > 0 and self._failures == 0
 
     def open(
@@ -87,27 +79,28 @@ class ActiveLease:
         return LeasedRun(run, self)
 
     def end(self) -> None:
-        """Take no more runs."""
+        """Accept no more runs."""
         self._ended = True
 
     def record_success(self) -> None:
-        """Note that a run ended well."""
+        """Record that a run succeeded."""
         self._successes += 1
 
     def record_failure(self, error: ConductorError) -> ConductorError:
-        """Note that a run failed; return the error to raise.
+        """Record that a run failed; return the error to raise.
 
-        A request the engine could not serve, or one nobody waits for, says that it is well.
+        An invalid request or a canceled one proves that the worker is healthy: it counts as a
+        success.
         """
         if isinstance(error, RequestError | CancelledError):
             self._successes += 1
             return error
         self._failures += 1
-        return self._explain(error)
+        return self._explain_error(error)
 
 
 class LeasedRun:
-    """A run whose end the coordinator learns of; see `worker.base.Run`."""
+    """A run that records its outcome in the lease; implements `worker.interface.Run`."""
 
     def __init__(self, run: Run, lease: ActiveLease) -> None:
         self._run = run
@@ -138,7 +131,7 @@ class LeasedRun:
         try:
             return await self._chunks.__anext__()
         except StopAsyncIteration:
-            self._note_end()
+            self._record_end()
             raise
         except ConductorError as err:
             self._raise(err)
@@ -148,7 +141,7 @@ class LeasedRun:
             result = await self._run.result()
         except ConductorError as err:
             self._raise(err)
-        self._note_end()
+        self._record_end()
         return result
 
     async def __aenter__(self) -> Self:
@@ -166,7 +159,7 @@ class LeasedRun:
     ) -> None:
         await self._run.__aexit__(kind, error, traceback)
 
-    def _note_end(self) -> None:
+    def _record_end(self) -> None:
         if not self._ended:
             self._ended = True
             self._lease.record_success()
@@ -178,19 +171,3 @@ class LeasedRun:
         if self._error is err:
             raise err
         raise self._error from err
-
-
-# What a loaded voice says of itself, as its engine reported it (`engines.base`).
-
-
-def sample_rate(lease: Lease) -> int:
-    """Return the samples per second of its audio. Raises InternalError if it did not say."""
-    rate = lease.info.get("sample_rate")
-    if not isinstance(rate, int) or rate <= 0:
-        raise InternalError(f"{lease.spec.id} did not say its sample rate.")
-    return rate
-
-
-def streams_audio(lease: Lease) -> bool:
-    """Return whether a voice produces audio before it has computed a whole sentence."""
-    return bool(lease.info.get("streams_audio"))

@@ -1,8 +1,8 @@
-"""Acts: carries the planner's actions out and brings it news of workers, memory and time.
+"""Carries out the planner's actions and reports workers, memory and time back to it.
 
-Everything happens on one event loop's thread. `tell` hands the planner a signal and carries out
-what it decides before it returns, one signal at a time; nothing in it waits. So a lease on a ready
-model is granted within the call, whatever loads or unloads at that moment.
+Everything runs on one event loop's thread. `send` passes a message to the planner and carries out
+its actions before it returns, one message at a time, without waiting. So a lease on a ready model
+is granted within the call, whatever is being loaded or unloaded at that moment.
 """
 
 import asyncio
@@ -14,19 +14,12 @@ from typing import Any, Final
 
 from wyoming_servers.core.clock import Clock
 from wyoming_servers.core.domain import Priority
-from wyoming_servers.core.errors import (
-    ConductorError,
-    InternalError,
-    from_code,
-)
+from wyoming_servers.core.errors import ConductorError, InternalError, from_code
 from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.devices.probe import MemoryProbe, Sample
 from wyoming_servers.scheduling.footprint_store import FootprintStore
 from wyoming_servers.scheduling.lease import ActiveLease
-from wyoming_servers.scheduling.planner import (
-    actions,
-    messages,
-)
+from wyoming_servers.scheduling.planner import actions, messages
 from wyoming_servers.scheduling.planner.instance import InstanceKey
 from wyoming_servers.scheduling.planner.planner import Planner
 from wyoming_servers.scheduling.planner.policy import PRIORITIES
@@ -36,20 +29,20 @@ from wyoming_servers.worker.interface import Launcher
 _LOGGER = logging.getLogger(__name__)
 
 _KILL_TIMEOUT: Final = 5.0
-"""Seconds that processes get to be gone after they were killed at shutdown."""
+"""Seconds that processes get to exit after they were killed at shutdown."""
 
 
 @dataclass(slots=True)
 class Waiter:
-    """Somebody who waits for the planner's answer."""
+    """A caller that waits for the planner's answer."""
 
     future: asyncio.Future[Any]
     priority: Priority | None
-    """Of the lease's runs; None: what the model's kind has."""
+    """Priority of the lease's runs; None: the default of the model's task."""
 
 
 class Runtime:
-    """Owns the planner, the worker processes and every task about them."""
+    """Owns the planner, the worker processes and all tasks that belong to them."""
 
     def __init__(
         self,
@@ -65,17 +58,19 @@ class Runtime:
         self._probe = probe
         self._bus = bus
         self._clock = clock
-        self._store = footprints
+        self._footprints = footprints
         self._messages: deque[messages.PlannerMessage] = deque()
         self._dispatching = False
         self._supervisors: dict[tuple[InstanceKey, int], WorkerSupervisor] = {}
         self._waiters: dict[int, Waiter] = {}
+        self._change_waiters: list[asyncio.Future[None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
-        self._alarm: asyncio.Task[None] | None = None
-        self._alarm_at = 0.0
+        self._tick_task: asyncio.Task[None] | None = None
+        self._tick_at = 0.0
         self._probing = False
-        self._probe_again: tuple[int, ...] | None = None
-        self._unsaved = False
+        self._next_pids: tuple[int, ...] | None = None
+        """Processes of the reading that follows the one under way; None: no further reading."""
+        self._unsaved_footprints = False
         self._saving: asyncio.Task[None] | None = None
         self._no_workers = asyncio.Event()
         self._no_workers.set()
@@ -83,18 +78,19 @@ class Runtime:
 
     @property
     def planner(self) -> Planner:
-        """To be looked at, not to be told anything."""
+        """For queries; messages go through `send`."""
         return self._planner
 
-    # In
+    # Messages
 
-    def send(self, signal: messages.PlannerMessage) -> None:
-        """Hand the planner a signal and carry out what follows.
+    def send(self, message: messages.PlannerMessage) -> None:
+        """Pass a message to the planner and carry out the actions that follow.
 
-        Called again from within, it only puts the signal behind the one being handled. A fault of
-        the planner is a bug: it is logged, whoever asked gets UNKNOWN, and the others go on.
+        A nested call only appends the message to the queue of the outer call. An exception in the
+        planner or in an action is a bug: it is logged, the affected request fails with UNKNOWN, and
+        all other messages and actions are still handled.
         """
-        self._messages.append(signal)
+        self._messages.append(message)
         if self._dispatching:
             return
         self._dispatching = True
@@ -104,100 +100,167 @@ class Runtime:
         finally:
             self._dispatching = False
         self._update_no_workers()
-        self._set_alarm()
+        self._schedule_tick()
+        self._notify_change_waiters()
 
     def send_request(
-        self, signal: messages.PlannerMessage, request: int, priority: Priority | None = None
+        self, message: messages.PlannerMessage, request: int, priority: Priority | None = None
     ) -> asyncio.Future[Any]:
-        """Hand over a signal that is answered: with a lease, a truth value, or an error."""
+        """Send a message that is answered: with a lease, a truth value, or an error."""
         future = asyncio.get_running_loop().create_future()
         self._waiters[request] = Waiter(future, priority)
-        self.send(signal)
+        self.send(message)
         return future
 
     def forget_request(self, request: int) -> None:
-        """Nobody waits for this answer any more."""
+        """Drop the answer to a request whose caller was canceled."""
         self._waiters.pop(request, None)
 
-    def _handle(self, signal: messages.PlannerMessage) -> None:
+    def _handle(self, message: messages.PlannerMessage) -> None:
+        now = self._clock.now()
         try:
-            todo = self._planner.handle(signal, self._clock.now())
+            todo = self._planner.handle(message, now)
         except Exception:
-            _LOGGER.exception("the planner failed at %s; this is a bug", signal)
-            request = getattr(signal, "request", None)
-            todo = []
+            _LOGGER.exception("the planner failed at %s; this is a bug", message)
+            todo = self._planner.recover(now)
+            request = getattr(message, "request", None)
             if isinstance(request, int):
                 self._fail(request, InternalError("The coordinator failed."))
         for action in todo:
-            self._ACTION_HANDLERS[type(action)](self, action)
+            try:
+                self._ACTION_HANDLERS[type(action)](self, action)
+            except Exception:
+                _LOGGER.exception("the action %s failed; this is a bug", action)
+                self._on_action_failed(action)
 
-    # The alarm
+    def _on_action_failed(self, action: actions.Action) -> None:
+        """Tell the planner and the caller, so that neither waits for an action that failed."""
+        error = InternalError("The coordinator failed.")
+        if isinstance(action, actions.GrantLease):
+            self._fail(action.request, error)
+            self.send(messages.LeaseEnded(request=action.request, succeeded=False))
+        elif isinstance(action, actions.ResolveRequest | actions.RejectRequest):
+            self._fail(action.request, error)
+        elif isinstance(action, actions.LaunchWorker):
+            self.send(
+                messages.WorkerExited(
+                    key=action.key,
+                    generation=action.generation,
+                    code=error.code,
+                    message=error.message,
+                )
+            )
+        elif isinstance(action, actions.SampleMemory):
+            self._planner.recover(self._clock.now())
 
-    def _set_alarm(self) -> None:
-        """Make sure that somebody wakes up when the planner's next deadline is due.
+    # Changes
 
-        An alarm that is set too early only causes a Tick without effect; that is cheaper than
-        setting it anew with every lease.
+    async def changed(self) -> None:
+        """Wait until the planner has handled the next message."""
+        await self._next_change()
+
+    async def wait_until(
+        self, condition: Callable[[Planner], bool], timeout: float | None = None
+    ) -> bool:
+        """Wait until a condition on the planner holds; return False after `timeout` seconds."""
+        late: asyncio.Future[None] | None = None
+        if timeout is not None and not condition(self._planner):
+            late = asyncio.ensure_future(self._clock.sleep(timeout))
+        try:
+            while not condition(self._planner):
+                change = self._next_change()
+                if late is None:
+                    await change
+                    continue
+                await asyncio.wait({change, late}, return_when=asyncio.FIRST_COMPLETED)
+                if late.done():
+                    return condition(self._planner)
+            return True
+        finally:
+            if late is not None:
+                late.cancel()
+
+    def _next_change(self) -> asyncio.Future[None]:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._change_waiters.append(future)
+        return future
+
+    def _notify_change_waiters(self) -> None:
+        if not self._change_waiters:
+            return
+        waiters, self._change_waiters = self._change_waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    # Time
+
+    def _schedule_tick(self) -> None:
+        """Make sure that the planner gets a Tick at its next deadline.
+
+        A Tick that comes too early has no effect; that is cheaper than a new task per lease.
         """
         at = self._planner.next_deadline()
         if at is None or self._closed:
             return
-        if self._alarm is not None and not self._alarm.done():
-            if self._alarm_at <= at:
+        if self._tick_task is not None and not self._tick_task.done():
+            if self._tick_at <= at:
                 return
-            self._alarm.cancel()
-        self._alarm_at = at
-        self._alarm = self._spawn(self._wake_planner(at), "coordinator alarm")
+            self._tick_task.cancel()
+        self._tick_at = at
+        self._tick_task = self._spawn(self._tick(at), "coordinator timer")
 
-    async def _wake_planner(self, at: float) -> None:
+    async def _tick(self, at: float) -> None:
         await self._clock.sleep(at - self._clock.now())
-        self._alarm = None
+        self._tick_task = None
         self.send(messages.Tick())
 
     # Processes
 
     def _launch(self, action: actions.LaunchWorker) -> None:
-        minder = WorkerSupervisor(action, self._launcher, self.send, self._spawn)
-        self._supervisors[action.key, action.generation] = minder
-        self._spawn(self._supervise(minder), f"worker of {action.key}")
+        supervisor = WorkerSupervisor(action, self._launcher, self.send, self._spawn)
+        self._supervisors[action.key, action.generation] = supervisor
+        self._spawn(self._supervise(supervisor), f"worker of {action.key}")
 
-    async def _supervise(self, minder: WorkerSupervisor) -> None:
-        await minder.run()
-        del self._supervisors[minder.key, minder.generation]
+    async def _supervise(self, supervisor: WorkerSupervisor) -> None:
+        await supervisor.run()
+        del self._supervisors[supervisor.key, supervisor.generation]
         self._update_no_workers()
 
     def _stop(self, action: actions.StopWorker) -> None:
-        if minder := self._supervisors.get((action.key, action.generation)):
-            minder.stop(action.grace)
+        if supervisor := self._supervisors.get((action.key, action.generation)):
+            supervisor.stop(action.grace)
 
     def _kill(self, action: actions.KillWorker) -> None:
-        if minder := self._supervisors.get((action.key, action.generation)):
-            minder.kill(action.code, action.message)
+        if supervisor := self._supervisors.get((action.key, action.generation)):
+            supervisor.kill(action.code, action.message)
 
     def _ping(self, action: actions.PingWorker) -> None:
-        if minder := self._supervisors.get((action.key, action.generation)):
-            minder.ping()
+        if supervisor := self._supervisors.get((action.key, action.generation)):
+            supervisor.ping()
 
     # Answers
 
     def _grant(self, action: actions.GrantLease) -> None:
-        waiter = self._waiters.pop(action.request, None)
-        minder = self._supervisors.get((action.key, action.generation))
-        if waiter is None or waiter.future.done() or minder is None or minder.worker is None:
-            # Whoever asked has left in this very moment.
+        waiter = self._waiters.get(action.request)
+        supervisor = self._supervisors.get((action.key, action.generation))
+        worker = supervisor.worker if supervisor is not None else None
+        if supervisor is None or worker is None or waiter is None or waiter.future.done():
+            # The caller was canceled at this very moment (or, as a bug, there is no worker).
+            self._fail(action.request, InternalError("The coordinator lost the worker."))
             self.send(messages.LeaseEnded(request=action.request, succeeded=False))
             return
-        waiter.future.set_result(
-            ActiveLease(
-                action.request,
-                minder.spec,
-                minder.key.placement,
-                minder.info,
-                minder.worker,
-                minder.explain_error,
-                waiter.priority or PRIORITIES[minder.spec.task],
-            )
+        lease = ActiveLease(
+            action.request,
+            supervisor.spec,
+            supervisor.key.placement,
+            supervisor.info,
+            worker,
+            supervisor.explain_error,
+            waiter.priority or PRIORITIES[supervisor.spec.task],
         )
+        del self._waiters[action.request]
+        waiter.future.set_result(lease)
 
     def _resolve(self, action: actions.ResolveRequest) -> None:
         waiter = self._waiters.pop(action.request, None)
@@ -216,61 +279,58 @@ class Runtime:
 
     # Memory
 
-    def _read_memory(self, action: actions.SampleMemory) -> None:
+    def _sample_memory(self, action: actions.SampleMemory) -> None:
         """Read now, or right after the reading that is under way."""
         if self._closed:
             return
         if self._probing:
-            self._probe_again = action.pids
+            self._next_pids = action.pids
         else:
             self._probing = True
-            self._spawn(self._sample(action.pids), "memory probe")
+            self._spawn(self._read_memory(action.pids), "memory probe")
 
-    async def _sample(self, pids: tuple[int, ...]) -> None:
+    async def _read_memory(self, pids: tuple[int, ...]) -> None:
         wanted: tuple[int, ...] | None = pids
         while wanted is not None:
-            at = self._clock.now()
+            started_at = self._clock.now()
             try:
                 sample = await self._probe.sample(wanted)
             except Exception:
                 _LOGGER.exception("the memory probe failed; this is a bug")
                 sample = Sample({})
-            wanted, self._probe_again = self._probe_again, None
+            wanted, self._next_pids = self._next_pids, None
             self._probing = wanted is not None
-            self.send(messages.MemorySampled(sample=sample, started_at=at))
+            self.send(messages.MemorySampled(sample=sample, started_at=started_at))
 
     def _save_footprint(self, action: actions.SaveFootprint) -> None:
-        self._unsaved = True
+        self._unsaved_footprints = True
         if self._saving is None or self._saving.done():
-            self._saving = self._spawn(self._save(), "footprints")
+            self._saving = self._spawn(self._save_footprints(), "save footprints")
 
-    async def _save(self) -> None:
-        while self._unsaved:
-            self._unsaved = False
-            await asyncio.to_thread(self._store.save, dict(self._planner.state.footprints))
+    async def _save_footprints(self) -> None:
+        while self._unsaved_footprints:
+            self._unsaved_footprints = False
+            await asyncio.to_thread(self._footprints.save, dict(self._planner.state.footprints))
 
     def _publish(self, action: actions.PublishEvent) -> None:
         self._bus.publish(action.event)
 
-    # Beginning and end
+    # Start and shutdown
 
     async def open(self) -> None:
-        """Read the memory once, so that the planner knows what there is."""
-        self.send(
-            messages.MemorySampled(
-                sample=await self._probe.sample(()), started_at=self._clock.now()
-            )
-        )
+        """Read the memory once, so that the planner knows the devices."""
+        sample = await self._probe.sample(())
+        self.send(messages.MemorySampled(sample=sample, started_at=self._clock.now()))
 
     async def close(self, grace: float) -> None:
-        """Refuse what comes, give leases `grace` seconds, end every process and task."""
+        """Reject new requests, give leases `grace` seconds, end every process and task."""
         self.send(messages.ShutdownRequested())
         await self._wait_for_no_workers(grace)
         self.send(messages.ShutdownRequested(immediate=True))
         await self._wait_for_no_workers(3 * self._planner.state.policy.stop_grace)
-        for minder in self._supervisors.values():
-            _LOGGER.error("%s did not stop and is killed", minder.key)
-            minder.kill_now()
+        for supervisor in self._supervisors.values():
+            _LOGGER.error("%s did not stop and is killed", supervisor.key)
+            supervisor.kill_now()
         await self._wait_for_no_workers(_KILL_TIMEOUT)
         self._closed = True
         if self._saving is not None:
@@ -286,25 +346,25 @@ class Runtime:
             self._no_workers.set()
 
     async def _wait_for_no_workers(self, seconds: float) -> None:
-        """Wait until no process is left, but not longer than this on the clock."""
+        """Wait until no process is left, at most for this time on the injected clock."""
         if self._no_workers.is_set():
             return
-        quiet = asyncio.ensure_future(self._no_workers.wait())
+        exited = asyncio.ensure_future(self._no_workers.wait())
         late = asyncio.ensure_future(self._clock.sleep(seconds))
         try:
-            await asyncio.wait({quiet, late}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({exited, late}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            quiet.cancel()
+            exited.cancel()
             late.cancel()
-            await asyncio.gather(quiet, late, return_exceptions=True)
+            await asyncio.gather(exited, late, return_exceptions=True)
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._tasks.add(task)
-        task.add_done_callback(self._reap)
+        task.add_done_callback(self._on_task_done)
         return task
 
-    def _reap(self, task: asyncio.Task[None]) -> None:
+    def _on_task_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (err := task.exception()) is not None:
             _LOGGER.error("task %s failed; this is a bug", task.get_name(), exc_info=err)
@@ -317,8 +377,8 @@ class Runtime:
         actions.StopWorker: _stop,
         actions.KillWorker: _kill,
         actions.PingWorker: _ping,
-        actions.SampleMemory: _read_memory,
+        actions.SampleMemory: _sample_memory,
         actions.PublishEvent: _publish,
         actions.SaveFootprint: _save_footprint,
     }
-    """What each action does."""
+    """The method for each type of action."""

@@ -1,4 +1,4 @@
-"""Looks after one worker process, from before it exists until after it is gone."""
+"""Supervises one worker process from its launch to its exit."""
 
 import asyncio
 import logging
@@ -15,11 +15,7 @@ from wyoming_servers.core.errors import (
 )
 from wyoming_servers.scheduling.planner import messages
 from wyoming_servers.scheduling.planner.actions import LaunchWorker
-from wyoming_servers.worker.interface import (
-    Launcher,
-    LoadResult,
-    Worker,
-)
+from wyoming_servers.worker.interface import Launcher, LoadResult, Worker
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -28,10 +24,10 @@ SpawnTask = Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]
 
 
 class WorkerSupervisor:
-    """One process's life. Everything worth knowing of it goes to the planner through `tell`."""
+    """Owns one process and reports to the planner whatever happens to it."""
 
     def __init__(
-        self, action: LaunchWorker, launcher: Launcher, tell: SendMessage, spawn: SpawnTask
+        self, action: LaunchWorker, launcher: Launcher, send: SendMessage, spawn: SpawnTask
     ) -> None:
         self.key = action.key
         self.generation = action.generation
@@ -41,28 +37,28 @@ class WorkerSupervisor:
         """What the loaded model reported."""
         self._grace = action.stop_grace
         self._launcher = launcher
-        self._send = tell
+        self._send = send
         self._spawn = spawn
         self._kill_reason: ConductorError | None = None
-        """Why we kill it: what its runs fail with."""
+        """Error of its runs, if the server kills it."""
         self._stop_requested = False
         self._launching: asyncio.Task[Worker] | None = None
         self._stops: list[asyncio.Task[None]] = []
         self._pings: list[asyncio.Task[None]] = []
 
     async def run(self) -> None:
-        """See it through; ends, having told the planner, when the process is gone."""
+        """Launch the process, load the model, and report the exit of the process at the end."""
         code, message = InternalError.code, "The server lost track of the process."
         try:
             code, message = await self._run_worker()
         except ConductorError as err:
             code, message = err.code, err.message
         except asyncio.CancelledError:
-            # Only at the very end of a shutdown: nobody is left to wait for the process.
+            # Only at the very end of a shutdown, when nothing waits for the process any more.
             self.kill_now()
             raise
         except Exception as err:
-            _LOGGER.exception("a worker of %s could not be looked after; this is a bug", self.key)
+            _LOGGER.exception("the supervision of %s failed; this is a bug", self.key)
             message = f"The server failed: {err!r}."
             await self._kill_and_wait()
         finally:
@@ -71,40 +67,40 @@ class WorkerSupervisor:
         self._report_exit(code, message)
 
     def stop(self, grace: float) -> None:
-        """Have it unload and exit; a process that is only being started does so right after."""
+        """Make it unload and exit; a process that is still being launched exits right after."""
         self._grace, self._stop_requested = grace, True
         if self.worker is not None:
             self._stops.append(self._spawn(self._stop_worker(self.worker), f"stop of {self.key}"))
 
     def kill(self, code: str, message: str) -> None:
-        """End it now; its runs fail with this error."""
+        """Kill it now; its runs fail with this error."""
         self._kill_reason = from_code(code, message)
         self.kill_now()
 
     def kill_now(self) -> None:
-        """End it now."""
+        """Kill it now."""
         if self.worker is not None:
             self.worker.kill()
         elif self._launching is not None:
             self._launching.cancel()
 
     def ping(self) -> None:
-        """Ask whether it lives; the answer goes to the planner."""
+        """Check that it answers; the planner gets the answer as a message."""
         if self.worker is not None:
             self._pings = [ping for ping in self._pings if not ping.done()]
             self._pings.append(self._spawn(self._ping_worker(self.worker), f"ping of {self.key}"))
 
     def explain_error(self, error: ConductorError) -> ConductorError:
-        """Tell the planner what a run's failure means; say why, if it was us who ended it.
+        """Report what the failure of a run means for the process; return the error to raise.
 
-        If the process is gone, the planner learns it here and now: whoever had the run may ask
-        for the next lease before the news of the exit has made its way.
+        If the process has exited, the planner is told at once: the client may request its next
+        lease before `run` has noticed the exit.
         """
         if self._kill_reason is not None:
             return self._kill_reason
         if self.worker is not None and self.worker.exited.done():
-            exit_ = self.worker.exited.result()
-            self._report_exit(exit_.code, exit_.reason)
+            status = self.worker.exited.result()
+            self._report_exit(status.code, status.reason)
             return error
         if isinstance(error, OutOfMemoryError | DeviceLostError):
             self._send(
@@ -118,7 +114,7 @@ class WorkerSupervisor:
         return error
 
     async def _run_worker(self) -> tuple[str, str]:
-        """Start the process, load, and wait for its end; return code and message of that."""
+        """Launch, load, and wait for the exit; return its error code and message."""
         self._launching = asyncio.ensure_future(
             self._launcher.launch(self.spec, self.key.placement)
         )
@@ -130,25 +126,27 @@ class WorkerSupervisor:
             return self._kill_reason.code, self._kill_reason.message
         self.worker = worker
         self._send(messages.WorkerStarted(key=self.key, generation=self.generation, pid=worker.pid))
-        fault: ConductorError | None = None
+        error: ConductorError | None = None
         if self._stop_requested:
             await self._stop_worker(worker)
         else:
-            fault = await self._load(worker)
-        gone = await asyncio.shield(worker.exited)
+            error = await self._load(worker)
+        status = await asyncio.shield(worker.exited)
         await asyncio.gather(*self._stops, return_exceptions=True)
-        reason = self._kill_reason or fault
-        return (reason.code, reason.message) if reason else (gone.code, gone.reason)
+        reason = self._kill_reason or error
+        return (reason.code, reason.message) if reason else (status.code, status.reason)
 
     async def _load(self, worker: Worker) -> ConductorError | None:
-        """Load the model; return what went wrong, once the process was told to end."""
-        loading: asyncio.Task[LoadResult] = asyncio.ensure_future(worker.load(self._progressed))
+        """Load the model; on an error, stop the process and return the error."""
+        loading: asyncio.Task[LoadResult] = asyncio.ensure_future(
+            worker.load(self._report_progress)
+        )
         exited = asyncio.ensure_future(asyncio.shield(worker.exited))
         try:
             either: set[asyncio.Future[Any]] = {loading, exited}
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if not loading.done():
-                loading.cancel()  # the process is gone, whatever the load still waits for
+                loading.cancel()  # the process has exited, so the load cannot end
             loaded = await loading
         except asyncio.CancelledError:
             if exited.done():
@@ -170,14 +168,14 @@ class WorkerSupervisor:
         return None
 
     def _report_exit(self, code: str, message: str) -> None:
-        """Say that the process is gone; the second time it is no news."""
+        """Report the exit of the process; the planner ignores a second report."""
         self._send(
             messages.WorkerExited(
                 key=self.key, generation=self.generation, code=code, message=message
             )
         )
 
-    def _progressed(self, phase: str, percent: int) -> None:
+    def _report_progress(self, phase: str, percent: int) -> None:
         self._send(
             messages.WorkerProgressed(
                 key=self.key, generation=self.generation, phase=phase, percent=percent
@@ -188,19 +186,19 @@ class WorkerSupervisor:
         try:
             await worker.stop(self._grace)
         except ConductorError as err:
-            # The planner goes on counting its memory as used, until it really is gone.
-            _LOGGER.error("%s cannot be stopped: %s", self.key, err)  # noqa: TRY400
+            # The planner keeps counting its memory as used until the process really exits.
+            _LOGGER.error("%s cannot be stopped: %s", self.key, err)  # noqa: TRY400  (no bug)
 
     async def _ping_worker(self, worker: Worker) -> None:
         try:
             await worker.ping()
         except ConductorError as err:
-            _LOGGER.debug("%s did not answer: %s", self.key, err)  # its exit says why
+            _LOGGER.debug("%s did not answer: %s", self.key, err)  # the exit has the reason
             return
         self._send(messages.PingAnswered(key=self.key, generation=self.generation))
 
     async def _kill_and_wait(self) -> None:
-        """Leave no process behind when something unforeseen has happened."""
+        """Leave no process behind after an unexpected error."""
         if self.worker is not None:
             self.worker.kill()
             await asyncio.shield(self.worker.exited)

@@ -22,11 +22,8 @@ from wyoming_servers.core.errors import (
     ConductorError,
     ModelMissingError,
 )
-from wyoming_servers.scheduling.interface import (
-    Lease,
-    ModelStatus,
-    Snapshot,
-)
+from wyoming_servers.scheduling.interface import Lease, LoadedModelInfo
+from wyoming_servers.scheduling.status import ModelStatus, ModelUsage, Snapshot
 from wyoming_servers.worker.interface import OutputChunk
 
 LOUD_DBFS: Final = -30.0
@@ -155,7 +152,7 @@ class FakeLease:
     def __init__(self, spec: ModelSpec, owner: "FakeCoordinator") -> None:
         self.spec = spec
         self.placement = Placement()
-        self.info = owner.info.get(spec.task, {})
+        self.info = LoadedModelInfo(spec.id, owner.info.get(spec.task, {}))
         self._owner = owner
 
     def open(
@@ -194,6 +191,14 @@ class FakeCoordinator:
             Task.WAKE: detect_loud_sound,
         }
         self.info: dict[Task, Mapping[str, Any]] = {Task.TTS: {"sample_rate": 16_000}}
+        self.usage: dict[str, ModelUsage] = {}
+        """What `model_usage` returns; call `notify_changed` after a change of any of these."""
+        self.memory_critical = False
+        self.serving_speech = False
+        """What `wait_idle` waits for, in addition to leases and the gate."""
+        self.devices_freeing_memory: set[str] = set()
+        """Devices for which `memory_returned` waits."""
+        self._changed = asyncio.Event()
 
     def lease(
         self,
@@ -221,6 +226,7 @@ class FakeCoordinator:
             yield FakeLease(self.specs[model], self)
         finally:
             self.active_leases -= 1
+            self.notify_changed()
 
     def prefetch(self, model: str, reason: str) -> None:
         self.prefetched.append((model, reason))
@@ -239,12 +245,40 @@ class FakeCoordinator:
 
     def set_accepting(self, accepting: bool) -> None:
         self.accepting = accepting
+        self.notify_changed()
 
     def snapshot(self) -> Snapshot:
         models = tuple(
             ModelStatus(spec, ModelState.READY, spec.placements[0]) for spec in self.specs.values()
         )
         return Snapshot(models, (), self.waiting, accepting=self.accepting)
+
+    def model_usage(self, model: str) -> ModelUsage:
+        return self.usage.get(model, ModelUsage())
+
+    def is_memory_critical(self) -> bool:
+        return self.memory_critical
+
+    def notify_changed(self) -> None:
+        """For tests: wake everything that waits for a change."""
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def changed(self) -> None:
+        await self._changed.wait()
+
+    async def wait_accepting(self) -> None:
+        while not self.accepting:
+            await self.changed()
+
+    async def wait_idle(self, timeout: float | None = None) -> bool:
+        while self.serving_speech or self.active_leases or self.waiting:
+            await self.changed()
+        return True
+
+    async def memory_returned(self, device: str) -> None:
+        while device in self.devices_freeing_memory:
+            await self.changed()
 
 
 async def transcribe_duration(run: ScriptedRun) -> AsyncIterator[OutputChunk]:

@@ -2,14 +2,12 @@
 
 from typing import Final
 
-from wyoming_servers.core.clock import Clock
 from wyoming_servers.core.errors import (
     ConductorError,
     OutOfMemoryError,
     WorkerError,
 )
 from wyoming_servers.scheduling.interface import CoordinatorProtocol
-from wyoming_servers.scheduling.memory_wait import wait_for_memory
 from wyoming_servers.telemetry.request_timer import RequestTimer
 
 _RETRYABLE: Final = (WorkerError, OutOfMemoryError)
@@ -36,9 +34,7 @@ class Retry:
         self._timer.publish_retry(error)
         return True
 
-    async def wait_for_memory(
-        self, coordinator: CoordinatorProtocol, clock: Clock, device: str
-    ) -> None:
+    async def wait_for_memory(self, coordinator: CoordinatorProtocol, device: str) -> None:
         """Wait until memory is free again if the first attempt ran out of it; hold no lease."""
         if isinstance(self._first_error, OutOfMemoryError):
-            await wait_for_memory(coordinator, clock, device)
+            await coordinator.memory_returned(device)

@@ -15,7 +15,7 @@ from wyoming_servers.core import events
 from wyoming_servers.core.domain import ModelState
 from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.core.events import Event
-from wyoming_servers.scheduling.interface import DeviceStatus, ModelStatus, Snapshot
+from wyoming_servers.scheduling.status import DeviceStatus, ModelStatus, Snapshot
 
 PREFIX: Final = "wyoming_conductor"
 

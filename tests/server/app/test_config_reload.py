@@ -15,10 +15,7 @@ from wyoming_servers.core.domain import (
     Placement,
     Task,
 )
-from wyoming_servers.scheduling.interface import (
-    ModelStatus,
-    Snapshot,
-)
+from wyoming_servers.scheduling.status import ModelStatus, Snapshot
 
 
 class Coordinator:

@@ -17,7 +17,7 @@ from wyoming_servers.core.domain import (
 from wyoming_servers.core.event_bus import SequencedEvent
 from wyoming_servers.devices.machine import MachineProbe
 from wyoming_servers.scheduling.coordinator import Coordinator
-from wyoming_servers.scheduling.interface import ModelStatus
+from wyoming_servers.scheduling.status import ModelStatus
 
 GPU = "cuda:0"
 MIB = 2**20

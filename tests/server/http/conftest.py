@@ -23,12 +23,8 @@ from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.http.app import create_app
 from wyoming_servers.http.context import ApiContext
 from wyoming_servers.http.server import ApiServer
-from wyoming_servers.scheduling.interface import (
-    DeviceStatus,
-    Lease,
-    ModelStatus,
-    Snapshot,
-)
+from wyoming_servers.scheduling.interface import Lease
+from wyoming_servers.scheduling.status import DeviceStatus, ModelStatus, Snapshot
 from wyoming_servers.telemetry.metrics import Metrics
 
 TOKEN = "s3cret"

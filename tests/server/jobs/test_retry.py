@@ -2,8 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -16,7 +14,8 @@ from wyoming_servers.core.errors import (
     OutOfMemoryError,
 )
 from wyoming_servers.jobs.retry import LeaseRetrier, LeaseRetryPolicy
-from wyoming_servers.scheduling.interface import DeviceStatus, Lease
+from wyoming_servers.scheduling.interface import Lease
+from wyoming_servers.scheduling.status import DeviceStatus
 from wyoming_servers.speech.fake import FakeCoordinator
 
 Work = Callable[[Lease], Awaitable[str]]
@@ -59,18 +58,16 @@ async def soon(clock: FakeClock, making: Awaitable[str], seconds: float = 20.0) 
 async def test_work_that_lacked_memory_waits_until_the_evicted_have_left(
     attempts: LeaseRetrier, coordinator: FakeCoordinator, clock: FakeClock
 ) -> None:
-    calm = coordinator.snapshot
-    leaves_at = clock.now() + 2.0
-
-    def snapshot() -> Any:
-        leaving = clock.now() < leaves_at
-        return replace(calm(), devices=(BUSY_DEVICE,) if leaving else ())
-
-    coordinator.snapshot = snapshot  # type: ignore[method-assign]
+    coordinator.devices_freeing_memory.add("cpu")
     work = failing(coordinator, OutOfMemoryError("No memory."))
-    began = clock.now()
-    assert await soon(clock, attempts.run(work, "It")) == "done"
-    assert 2.0 <= clock.now() - began < 3.0
+    task = asyncio.ensure_future(attempts.run(work, "It"))
+    await clock.advance(2)
+    assert (len(coordinator.leased), coordinator.active_leases) == (1, 0)
+    coordinator.devices_freeing_memory.clear()
+    coordinator.notify_changed()
+    await clock.advance(0)
+    assert task.done()
+    assert await task == "done"
     assert coordinator.leased == ["tts/joe", "tts/joe"]
 
 

@@ -19,12 +19,9 @@ from wyoming_servers.devices.fake import FakeProbe
 from wyoming_servers.devices.probe import Sample
 from wyoming_servers.scheduling.coordinator import Coordinator
 from wyoming_servers.scheduling.footprint_store import InMemoryFootprintStore
-from wyoming_servers.scheduling.interface import (
-    DeviceStatus,
-    Lease,
-    ModelStatus,
-)
+from wyoming_servers.scheduling.interface import Lease
 from wyoming_servers.scheduling.planner.policy import SchedulingPolicy
+from wyoming_servers.scheduling.status import DeviceStatus, ModelStatus
 from wyoming_servers.worker.fake import FakeBehavior, FakeLauncher, FakeWorker
 
 GIB = 2**30

@@ -28,7 +28,7 @@ async def test_a_first_request_loads_the_model_and_gets_its_lease(world):
     assert not client.done
     await world.after(1.5)
     assert client.place == "cpu/default"
-    assert client.lease.info == {"words": ["x"]}
+    assert client.lease.info.values == {"words": ["x"]}
     assert client.lease.spec.id == "a"
     assert world.status("a").leases == 1
 
@@ -82,7 +82,7 @@ async def test_cancelling_in_the_moment_of_the_grant_leaks_no_lease(world):
     client = world.hold("a")
     await world.after(0.5)
     runtime = world.coordinator._runtime
-    tell, cancelled = runtime.tell, []
+    tell, cancelled = runtime.send, []
 
     def tell_and_cancel(signal):
         tell(signal)
@@ -90,7 +90,7 @@ async def test_cancelling_in_the_moment_of_the_grant_leaks_no_lease(world):
             cancelled.append(client.task.cancel())
 
     for minder in runtime._supervisors.values():
-        minder._tell = tell_and_cancel
+        minder._send = tell_and_cancel
     await world.after(1)
     assert cancelled == [True]
     assert client.lease is None

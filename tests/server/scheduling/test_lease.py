@@ -54,7 +54,7 @@ async def test_a_run_passes_through_with_its_chunks_and_result(setting):
 
 
 async def test_a_stream_passes_through(setting):
-    setting.worker.behaviour.heard = lambda request, payload, data: [OutputChunk(data, payload)]
+    setting.worker.behaviour.on_input = lambda request, payload, data: [OutputChunk(data, payload)]
     async with setting.lease.open({}, streaming=True) as run:
         await run.send(b"12", {"timestamp": 5})
         assert await anext(run) == OutputChunk({"timestamp": 5}, b"12")

@@ -1,28 +1,25 @@
-"""Facts that the worker of a voice reports about it."""
-
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from wyoming_servers.core.errors import InternalError
-from wyoming_servers.scheduling.lease import sample_rate, streams_audio
+from wyoming_servers.scheduling.interface import LoadedModelInfo
 
 
-def lease(**info: Any) -> Any:
-    return SimpleNamespace(info=info, spec=SimpleNamespace(id="tts/joe"))
+def make_info(**values: Any) -> LoadedModelInfo:
+    return LoadedModelInfo("tts/joe", values)
 
 
-def test_reported_facts_are_returned() -> None:
-    voice = lease(sample_rate=22_050, streams_audio=True)
-    assert (sample_rate(voice), streams_audio(voice)) == (22_050, True)
+def test_model_info_returns_what_the_engine_reported() -> None:
+    info = make_info(sample_rate=22_050, streams_audio=True)
+    assert (info.sample_rate, info.streams_audio) == (22_050, True)
 
 
-def test_voice_that_reports_nothing_computes_whole_sentences() -> None:
-    assert not streams_audio(lease())
+def test_model_info_defaults_to_whole_sentences() -> None:
+    assert not make_info().streams_audio
 
 
 @pytest.mark.parametrize("rate", [None, 0, -1, "22050"])
-def test_voice_without_a_sample_rate_is_rejected(rate: Any) -> None:
-    with pytest.raises(InternalError, match="tts/joe did not say its sample rate"):
-        sample_rate(lease(sample_rate=rate))
+def test_model_info_requires_a_sample_rate(rate: Any) -> None:
+    with pytest.raises(InternalError, match="tts/joe did not report its sample rate"):
+        _ = make_info(sample_rate=rate).sample_rate

@@ -29,11 +29,8 @@ from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.core.events import ModelFailed
 from wyoming_servers.devices.host import HostProbe
 from wyoming_servers.scheduling.coordinator import Coordinator
-from wyoming_servers.scheduling.interface import (
-    DeviceStatus,
-    ModelStatus,
-)
 from wyoming_servers.scheduling.planner.policy import SchedulingPolicy
+from wyoming_servers.scheduling.status import DeviceStatus, ModelStatus
 from wyoming_servers.worker.process import ProcessLauncher
 
 MIB = 2**20
@@ -201,7 +198,7 @@ async def test_a_worker_that_exits_at_load_is_tried_twice_for_the_request_that_w
 
 async def test_a_load_that_takes_too_long_is_ended(house):
     house.model("slow", load_seconds=30.0)
-    await house.start(load=0.5, strikes=1)
+    await house.start(load_timeout=0.5, max_failed_loads=1)
     error = await fails(house.ask("slow"))
     assert isinstance(error, DeadlineError)
     assert psutil.Process().children() == []

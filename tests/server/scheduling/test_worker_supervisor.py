@@ -70,7 +70,7 @@ async def test_a_life_is_told_from_start_to_end(scene):
     await scene.clock.advance(2)
     scene.minder.stop(5.0)
     await scene.run
-    assert scene.kinds() == ["WorkerStarted", "WorkerReady", "WorkerGone"]
+    assert scene.kinds() == ["WorkerStarted", "WorkerReady", "WorkerExited"]
     assert scene.told[0].pid == worker.pid
     assert all(s.key == KEY and s.generation == 3 for s in scene.told)
     assert worker.stop_calls == 1
@@ -103,7 +103,7 @@ async def test_a_load_that_never_ends_ends_with_its_process(scene):
     worker.die()
     await scene.clock.run_ready_tasks()
     await scene.run
-    assert scene.kinds() == ["WorkerStarted", "WorkerGone"]
+    assert scene.kinds() == ["WorkerStarted", "WorkerExited"]
 
 
 async def test_a_kill_gives_its_own_reason_to_the_planner_and_to_runs(scene):
@@ -121,7 +121,7 @@ async def test_a_stop_during_the_load_is_carried_out(scene):
     await scene.clock.run_ready_tasks()
     await scene.run
     assert worker.gone
-    assert scene.kinds() == ["WorkerStarted", "WorkerGone"]
+    assert scene.kinds() == ["WorkerStarted", "WorkerExited"]
 
 
 async def test_a_ping_is_answered_to_the_planner_and_a_dead_worker_answers_none(scene):
@@ -144,10 +144,10 @@ async def test_a_fault_of_the_device_is_told_and_others_are_not(scene):
     await scene.clock.advance(2)
     oom = OutOfMemoryError("CUDA out of memory.")
     assert scene.minder.explain_error(oom) is oom
-    assert scene.kinds()[-1] == "RunFaulted"
+    assert scene.kinds()[-1] == "RunFailed"
     other = LoadFailedError("x")
     assert scene.minder.explain_error(other) is other
-    assert scene.kinds().count("RunFaulted") == 1
+    assert scene.kinds().count("RunFailed") == 1
 
 
 class Stuck:
@@ -219,4 +219,4 @@ async def test_a_run_that_meets_the_death_of_its_worker_is_the_first_to_tell(sce
     assert scene.end.code == "INFERENCE_FAILED"
     assert "SIGKILL" in scene.end.message
     await scene.run
-    assert scene.kinds().count("WorkerGone") == 2  # the second is no news to the planner
+    assert scene.kinds().count("WorkerExited") == 2  # the second is no news to the planner

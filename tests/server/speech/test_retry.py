@@ -9,7 +9,6 @@ import pytest
 from wyoming_servers.core.clock import FakeClock
 from wyoming_servers.core.domain import (
     SPEECH_FORMAT,
-    Placement,
     Task,
 )
 from wyoming_servers.core.errors import (
@@ -27,12 +26,6 @@ from wyoming_servers.core.errors import (
     UnsupportedLanguageError,
 )
 from wyoming_servers.core.event_bus import EventBus
-from wyoming_servers.scheduling.interface import (
-    DeviceStatus,
-    InstanceStatus,
-    Snapshot,
-)
-from wyoming_servers.scheduling.memory_wait import MEMORY_WAIT_SECONDS
 from wyoming_servers.speech.asr.pipeline import AsrRequest
 from wyoming_servers.speech.fake import (
     FakeCoordinator,
@@ -246,55 +239,35 @@ async def test_a_voice_whose_time_is_up_is_not_tried_again(
     assert len(coordinator.runs) == 1
 
 
-class Leaving(FakeCoordinator):
-    """A coordinator that sees a model leave a device until the test says that it is gone."""
-
-    def __init__(self, *, stopping: str = "", returning: str = "") -> None:
-        super().__init__({})
-        self.stopping, self.returning = stopping, returning
-
-    def snapshot(self) -> Snapshot:
-        gone = InstanceStatus("asr/english", Placement(self.stopping), "stopping")
-        device = DeviceStatus(self.returning, "x", 9, 9, 9, 0, 0, returning=1)
-        return Snapshot(
-            (), (device,) if self.returning else (), 0, (gone,) if self.stopping else ()
-        )
-
-
-@pytest.mark.parametrize("what", ["stopping", "returning"])
-async def test_memory_that_is_coming_back_is_waited_for(
-    what: str, bus: EventBus, clock: FakeClock
-) -> None:
-    retry = Retry(RequestTimer(Task.ASR, "a", bus, clock))
-    assert retry.should_retry(OutOfMemoryError("Full."))
-    coordinator = Leaving(**{what: "cuda:0"})
-    waiting = asyncio.ensure_future(retry.wait_for_memory(coordinator, clock, "cuda:0"))
-    await clock.advance(1)
-    assert not waiting.done()
-    coordinator.stopping = coordinator.returning = ""
-    await clock.advance(0.1)
-    assert waiting.done()
-
-
-async def test_memory_that_does_not_come_back_is_not_waited_for_for_ever(
+async def test_retry_after_oom_waits_until_memory_is_returned(
     bus: EventBus, clock: FakeClock
 ) -> None:
     retry = Retry(RequestTimer(Task.ASR, "a", bus, clock))
-    retry.should_retry(OutOfMemoryError("Full."))
-    waiting = asyncio.ensure_future(retry.wait_for_memory(Leaving(stopping="cpu"), clock, "cpu"))
-    await clock.advance(MEMORY_WAIT_SECONDS + 0.1)
+    assert retry.should_retry(OutOfMemoryError("Full."))
+    coordinator = FakeCoordinator({})
+    coordinator.devices_freeing_memory.add("cuda:0")
+    waiting = asyncio.ensure_future(retry.wait_for_memory(coordinator, "cuda:0"))
+    await clock.advance(1)
+    assert not waiting.done()
+    coordinator.devices_freeing_memory.clear()
+    coordinator.notify_changed()
+    await clock.advance(0)
     assert waiting.done()
 
 
 @pytest.mark.parametrize(
     ("error", "device"), [(DIED, "cpu"), (OutOfMemoryError("Full."), "cuda:1")]
 )
-async def test_what_another_device_or_another_fault_needs_is_not_waited_for(
+async def test_retry_does_not_wait_for_another_device_or_after_another_error(
     error: ConductorError, device: str, bus: EventBus, clock: FakeClock
 ) -> None:
     retry = Retry(RequestTimer(Task.ASR, "a", bus, clock))
-    retry.should_retry(error)
-    await asyncio.wait_for(retry.wait_for_memory(Leaving(stopping="cpu"), clock, device), 1)
+    assert retry.should_retry(error)
+    coordinator = FakeCoordinator({})
+    coordinator.devices_freeing_memory.add("cpu")
+    waiting = asyncio.ensure_future(retry.wait_for_memory(coordinator, device))
+    await clock.advance(0)
+    assert waiting.done()
 
 
 async def test_no_lease_is_held_while_memory_comes_back(
@@ -305,8 +278,7 @@ async def test_no_lease_is_held_while_memory_comes_back(
         Task.ASR: failing(transcribe_duration, full),
         Task.TTS: failing(synthesize_tone, full),
     }
-    leaving = Leaving(stopping="cpu")
-    coordinator.snapshot = leaving.snapshot  # type: ignore[method-assign]
+    coordinator.devices_freeing_memory.add("cpu")
     async with make_asr().open(AsrRequest()) as utterance, make_tts().open(TtsRequest()) as voice:
         await utterance.feed(speech(1.0), SPEECH_FORMAT)
         transcript = asyncio.ensure_future(utterance.finish())
@@ -315,7 +287,8 @@ async def test_no_lease_is_held_while_memory_comes_back(
         audio = asyncio.ensure_future(anext(aiter(voice)))
         await clock.advance(2)
         assert (len(coordinator.runs), coordinator.active_leases) == (2, 0)
-        leaving.stopping = ""
+        coordinator.devices_freeing_memory.clear()
+        coordinator.notify_changed()
         await clock.advance(0.2)
         assert (await transcript).text == "1.0 seconds"
         assert await audio

@@ -11,7 +11,7 @@ from wyoming_servers.core.events import (
     RequestFinished,
     WakeWordDetected,
 )
-from wyoming_servers.scheduling.interface import Snapshot
+from wyoming_servers.scheduling.status import Snapshot
 from wyoming_servers.telemetry.metrics import PREFIX, Metrics
 
 DASHBOARD = Path(__file__).parents[3] / "docs" / "grafana.json"

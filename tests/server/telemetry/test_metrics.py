@@ -3,7 +3,7 @@ import asyncio
 from wyoming_servers.core import events
 from wyoming_servers.core.domain import ModelSpec, ModelState, Placement, Task
 from wyoming_servers.core.event_bus import BACKLOG, EventBus
-from wyoming_servers.scheduling.interface import DeviceStatus, ModelStatus, Snapshot
+from wyoming_servers.scheduling.status import DeviceStatus, ModelStatus, Snapshot
 from wyoming_servers.telemetry.metrics import Metrics
 
 SPEC = ModelSpec(id="whisper/base", task=Task.ASR, engine="fake")

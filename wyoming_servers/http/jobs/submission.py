@@ -12,7 +12,7 @@ from wyoming_servers.core.errors import BusyError
 from wyoming_servers.http import schemas
 from wyoming_servers.http.context import ApiContext
 from wyoming_servers.http.problems import Problem
-from wyoming_servers.scheduling.interface import ModelStatus
+from wyoming_servers.scheduling.status import ModelStatus
 
 _RETRY_SECONDS: Final = {
     ModelState.UNLOADED: 30,

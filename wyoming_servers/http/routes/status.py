@@ -22,11 +22,7 @@ from wyoming_servers.http.context import (
     Context,
 )
 from wyoming_servers.http.problems import PROBLEM_RESPONSES
-from wyoming_servers.scheduling.interface import (
-    DeviceStatus,
-    ModelStatus,
-    Snapshot,
-)
+from wyoming_servers.scheduling.status import DeviceStatus, ModelStatus, Snapshot
 from wyoming_servers.telemetry.event_logger import describe_event
 
 router = APIRouter(tags=["system"], responses={**PROBLEM_RESPONSES})

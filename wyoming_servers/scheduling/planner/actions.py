@@ -1,11 +1,10 @@
-"""What the planner wants done; `runtime` does it."""
+"""The planner's output: commands that `scheduling.runtime` carries out."""
 
 from dataclasses import dataclass
 
 from wyoming_servers.core.domain import ModelSpec
 from wyoming_servers.core.events import Event
-from wyoming_servers.scheduling.footprint_store import FootprintKey
-from wyoming_servers.scheduling.planner.instance import InstanceKey
+from wyoming_servers.scheduling.planner.instance import FootprintKey, InstanceKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +23,7 @@ class GrantLease(Action):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolveRequest(Action):
-    """Tell whoever asked how it ended, where that is no lease."""
+    """Answer a request that asks for a truth value instead of a lease."""
 
     request: int
     value: bool
@@ -32,7 +31,7 @@ class ResolveRequest(Action):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RejectRequest(Action):
-    """Let a request fail."""
+    """Fail a request with an error."""
 
     request: int
     code: str
@@ -49,33 +48,33 @@ class LaunchWorker(Action):
     generation: int
     spec: ModelSpec
     stop_grace: float
-    """Seconds it gets to exit after a load that failed."""
+    """Seconds it gets to exit after a failed load."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopWorker(Action):
-    """Ask a process to unload and exit."""
+    """Tell a process to unload and exit."""
 
     key: InstanceKey
     generation: int
     grace: float
-    """Seconds until it is terminated; killed after as many again."""
+    """Seconds until it is terminated; it is killed after as many again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KillWorker(Action):
-    """End a process that does not answer, or whose device is gone, now."""
+    """Kill a process that does not answer or has lost its device."""
 
     key: InstanceKey
     generation: int
     code: str
-    """What its runs fail with."""
+    """Error code of its runs."""
     message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PingWorker(Action):
-    """Ask a process whether its message loop lives."""
+    """Check that the message loop of a process answers."""
 
     key: InstanceKey
     generation: int
@@ -83,21 +82,22 @@ class PingWorker(Action):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleMemory(Action):
-    """Read the memory, beginning now or later, but not with a reading that has begun before."""
+    """Read the memory of all devices; the reading must not have begun before this action."""
 
     pids: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishEvent(Action):
-    """Tell the world what has happened."""
+    """Publish an event on the bus."""
 
     event: Event
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SaveFootprint(Action):
-    """Keep a footprint for the next start."""
+    """Persist a measured memory use for the next start."""
 
     key: FootprintKey
     size: int
+    """Bytes."""

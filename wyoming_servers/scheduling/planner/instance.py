@@ -1,51 +1,46 @@
-"""The lifecycle of a model on a device, as a table.
+"""One model on one placement: the unit that is loaded, leased and unloaded, and its states.
 
-"Busy" is leases > 0 and "downloaded" is the store's fact; neither is a state.
+"Busy" is leases > 0 and "downloaded" is a fact of the model store; neither is a state.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from wyoming_servers.core.domain import (
-    ModelSpec,
-    ModelState,
-    Placement,
-)
+from wyoming_servers.core.domain import ModelSpec, ModelState, Placement
 from wyoming_servers.core.errors import InternalError
-from wyoming_servers.scheduling.footprint_store import FootprintKey
 
 
 class InstanceState(StrEnum):
-    """Where an instance (a model on a device) stands."""
+    """State of an instance."""
 
     COLD = "cold"
-    """No process, and nobody wants one."""
+    """No process, and none is requested."""
     QUEUED = "queued"
-    """Wanted; waits for its turn or for memory."""
+    """Requested; waits in the queue or for memory."""
     LOADING = "loading"
     """Its memory is reserved and its process started."""
     READY = "ready"
-    """Warm: a lease is granted at once."""
+    """Warmed up: a lease is granted at once."""
     DRAINING = "draining"
-    """Takes no new leases and waits for the last one to end."""
+    """Accepts no new leases and waits for the last one to end."""
     STOPPING = "stopping"
-    """Its process was told to end; the memory is not free yet."""
+    """Its process was told to exit; the memory is not free yet."""
     FAILED = "failed"
-    """Its process died; `recovery` knows when it may be tried again."""
+    """Its process died; `failure_policy` knows when to try again."""
 
 
 class InstanceTrigger(StrEnum):
-    """What moves an instance from one state to another."""
+    """An event that moves an instance from one state to another."""
 
-    LOAD_REQUESTED = "wanted"
-    MEMORY_RESERVED = "room_made"
+    LOAD_REQUESTED = "load_requested"
+    MEMORY_RESERVED = "memory_reserved"
     ABANDONED = "abandoned"
     WORKER_READY = "worker_ready"
-    STOP_REQUESTED = "stop_asked"
+    STOP_REQUESTED = "stop_requested"
     DRAINED = "drained"
-    WORKER_EXITED = "worker_gone"
+    WORKER_EXITED = "worker_exited"
 
 
 TRANSITIONS: Final[Mapping[tuple[InstanceState, InstanceTrigger], InstanceState]] = {
@@ -62,7 +57,7 @@ TRANSITIONS: Final[Mapping[tuple[InstanceState, InstanceTrigger], InstanceState]
     (InstanceState.STOPPING, InstanceTrigger.WORKER_EXITED): InstanceState.COLD,
     (InstanceState.FAILED, InstanceTrigger.LOAD_REQUESTED): InstanceState.QUEUED,
 }
-"""Every legal move; whatever is not here is a bug."""
+"""Every legal transition; any other pair is a bug."""
 
 PUBLIC_STATES: Final[Mapping[InstanceState, ModelState]] = {
     InstanceState.COLD: ModelState.UNLOADED,
@@ -73,16 +68,21 @@ PUBLIC_STATES: Final[Mapping[InstanceState, ModelState]] = {
     InstanceState.STOPPING: ModelState.UNLOADING,
     InstanceState.FAILED: ModelState.FAILED,
 }
-"""What the outside sees of each state."""
+"""The state that clients see for each state."""
 
 ALIVE_STATES: Final = frozenset(
-    {InstanceState.LOADING, InstanceState.READY, InstanceState.DRAINING, InstanceState.STOPPING}
+    {
+        InstanceState.LOADING,
+        InstanceState.READY,
+        InstanceState.DRAINING,
+        InstanceState.STOPPING,
+    }
 )
-"""States in which there is a process, and memory that it holds or was promised."""
+"""States with a process, and with memory that it holds or that is reserved for it."""
 
 
 class IllegalTransitionError(InternalError):
-    """Raised when something happens to an instance that cannot happen in its state."""
+    """Raised when an instance gets a trigger that its state does not allow."""
 
     def __init__(self, state: InstanceState, trigger: InstanceTrigger) -> None:
         super().__init__(f"{trigger.value} is not possible in state {state.value}.")
@@ -91,39 +91,24 @@ class IllegalTransitionError(InternalError):
 
 
 def next_state(state: InstanceState, trigger: InstanceTrigger) -> InstanceState:
-    """Return the state that follows. Raises IllegalTransitionError for a pair the table lacks."""
+    """Return the state after a trigger. Raises IllegalTransitionError if there is none."""
     following = TRANSITIONS.get((state, trigger))
     if following is None:
         raise IllegalTransitionError(state, trigger)
     return following
 
 
-def as_markdown() -> str:
-    """Render the table for people: a row per state and event."""
-    lines = ["| from | event | to | shown as |", "|---|---|---|---|"]
-    lines += [
-        f"| {state} | {trigger} | {following} | {PUBLIC_STATES[following]} |"
-        for (state, trigger), following in TRANSITIONS.items()
-    ]
-    return "\n".join(lines) + "\n"
+class FootprintKey(NamedTuple):
+    """What the measured memory use of a model depends on."""
 
-
-def as_mermaid() -> str:
-    """Render the table as a Mermaid state diagram."""
-    lines = ["stateDiagram-v2", f"    [*] --> {InstanceState.COLD}"]
-    lines += [
-        f"    {state} --> {following}: {trigger}"
-        for (state, trigger), following in TRANSITIONS.items()
-    ]
-    return "\n".join(lines) + "\n"
-
-
-# A model on a device: the unit that is loaded, leased and unloaded.
+    model: str
+    device: str
+    compute_type: str
 
 
 @dataclass(frozen=True, slots=True)
 class InstanceKey:
-    """Which model where."""
+    """A model and a placement."""
 
     model: str
     placement: Placement
@@ -133,11 +118,12 @@ class InstanceKey:
 
     @property
     def device(self) -> str:
+        """Device of the placement."""
         return self.placement.device
 
     @property
     def footprint_key(self) -> FootprintKey:
-        """Under which its memory is remembered."""
+        """Key of its measured memory use."""
         return FootprintKey(self.model, self.placement.device, self.placement.compute_type)
 
 
@@ -147,60 +133,62 @@ class Instance:
 
     key: InstanceKey
     spec: ModelSpec
-    """As it was when the process was started: a later change needs a new one."""
+    """The spec with which the process was started: a later change needs a new process."""
     state: InstanceState = InstanceState.COLD
     published_state: ModelState = ModelState.UNLOADED
-    """What the outside was told last."""
+    """The public state that was published last."""
     generation: int = 0
-    """Number of its process, unique among all processes ever, so that late news of an old one is
-    told from news of the new; 0 before the first."""
+    """Number of its process, unique among all processes ever, so that a late report of an earlier
+    process is recognized; 0 before the first."""
     pid: int | None = None
     leases: set[int] = field(default_factory=set)
     memory_bytes: int = 0
-    """Bytes it holds as booked once it was ready; the most of its life."""
+    """The largest amount booked since it was ready."""
     measured: bool = False
-    """Whether that was measured, not only estimated."""
+    """Whether `memory_bytes` was measured, not only estimated."""
     launched_at: float = 0.0
     ready_at: float | None = None
     last_used: float | None = None
-    """When its last lease ended or began; None while it has had none."""
+    """Time at which a lease last began or ended; None before the first lease."""
     load_seconds: float | None = None
     info: Mapping[str, Any] = field(default_factory=dict)
+    """What the loaded model reported."""
     progress: tuple[str, int] | None = None
+    """Phase and percentage while loading."""
     missed_pings: int = 0
     """Pings sent since the last answer."""
     reason: str = ""
     """Why it is being stopped, or why it waits."""
     kill_reason: tuple[str, str] | None = None
-    """Code and message of the fault for which the server itself kills the process."""
+    """Code and message of the fault for which the server kills the process."""
     waits_for_memory: bool = False
-    """While queued: whether memory is what it waits for."""
+    """Whether it is queued because there is not enough memory."""
     needs_empty_device: bool = False
-    """Whether its next load waits until everything that was told to leave the device has left."""
+    """Whether its next load waits until every stopping process has left the device."""
 
     @property
     def alive(self) -> bool:
-        """Whether there is a process, or one is being started."""
+        """Whether a process exists or is being started."""
         return self.state in ALIVE_STATES
 
     @property
     def idle(self) -> bool:
-        """Whether it is ready and nobody uses it."""
+        """Whether it is ready and has no lease."""
         return self.usable and not self.leases
 
     @property
     def usable(self) -> bool:
-        """Whether it is ready to take a lease, and is not just being killed."""
+        """Whether it is ready to be leased, and not being killed."""
         return self.state is InstanceState.READY and self.kill_reason is None
 
     @property
     def exiting(self) -> bool:
-        """Whether its process is about to end, leases or not."""
+        """Whether its process is about to exit, with or without leases."""
         return self.state is InstanceState.STOPPING or (self.alive and self.kill_reason is not None)
 
     @property
     def event_fields(self) -> dict[str, str]:
-        """The fields that every event about it begins with."""
+        """The fields that every `ModelEvent` about it begins with."""
         placement = self.key.placement
         return {
             "model": self.key.model,
@@ -210,14 +198,15 @@ class Instance:
 
     @property
     def public_state(self) -> ModelState:
+        """The state that clients see."""
         return PUBLIC_STATES[self.state]
 
     def transition(self, trigger: InstanceTrigger) -> None:
-        """Go on in the table. Raises IllegalTransitionError and changes nothing if it cannot."""
+        """Move to the next state. Raises IllegalTransitionError and changes nothing if illegal."""
         self.state = next_state(self.state, trigger)
 
     def reset_for_launch(self, generation: int, now: float) -> None:
-        """Forget what belonged to an earlier process."""
+        """Forget everything that belonged to an earlier process."""
         self.generation = generation
         self.pid = None
         self.leases = set()
@@ -236,7 +225,7 @@ class Instance:
         self.needs_empty_device = False
 
     def idle_since(self) -> float:
-        """Return since when it has been of no use to anybody."""
+        """Return the time since which nobody has used it."""
         if self.last_used is not None:
             return self.last_used
         return self.ready_at if self.ready_at is not None else self.launched_at

@@ -1,8 +1,14 @@
-"""Moves instances through their states, with all that belongs to each move."""
+"""Moves instances through their states, with everything that belongs to each transition.
+
+The methods are ordered by the life of an instance: queued, launched, loaded, idle, stopped, exited,
+failed. Each one changes the state and emits actions; whether and when they are called is decided by
+`handlers` and `scheduler`.
+"""
 
 from wyoming_servers.core.errors import DeadlineError
 from wyoming_servers.core.events import (
     ModelEvicted,
+    ModelFailed,
     ModelFellBack,
     ModelLoading,
     ModelProgressed,
@@ -16,337 +22,389 @@ from wyoming_servers.scheduling.planner.actions import (
     ResolveRequest,
     StopWorker,
 )
-from wyoming_servers.scheduling.planner.failure_handler import FailureHandler
+from wyoming_servers.scheduling.planner.failure_policy import (
+    DEVICE_LOST,
+    NON_RETRYABLE_CODES,
+    OOM,
+    RecoveryAction,
+)
 from wyoming_servers.scheduling.planner.instance import (
     Instance,
     InstanceState,
     InstanceTrigger,
 )
-from wyoming_servers.scheduling.planner.load_queue import PendingRequest
-from wyoming_servers.scheduling.planner.placement import EvictionCandidate
-from wyoming_servers.scheduling.planner.state import (
-    LeaseRecord,
-    ModelRecord,
-    PlannerState,
+from wyoming_servers.scheduling.planner.load_queue import LoadReason, PendingRequest
+from wyoming_servers.scheduling.planner.placement import is_evictable
+from wyoming_servers.scheduling.planner.policy import PRIORITIES
+from wyoming_servers.scheduling.planner.state import LeaseRecord, ModelRecord, PlannerState
+from wyoming_servers.scheduling.planner.timers import TimerKey, TimerKind
+
+_PROCESS_TIMERS = (
+    TimerKind.LOAD_TIMEOUT,
+    TimerKind.KEEP_ALIVE,
+    TimerKind.PING,
+    TimerKind.FAILURE_RESET,
 )
-from wyoming_servers.scheduling.planner.timers import (
-    TimerKey,
-    TimerKind,
-)
+"""Timers that end with the process of an instance."""
 
 
 class Lifecycle:
-    """What can happen to one instance; it changes the board and asks for actions."""
+    """Changes instances in the planner's state and emits the actions that follow."""
 
-    def __init__(self, board: PlannerState) -> None:
-        self._board = board
-        self._aftermath = FailureHandler(board, self)
+    def __init__(self, state: PlannerState) -> None:
+        self._state = state
+        self._has_transitions = False
+        """Whether an instance changed its state since `publish_state_changes`."""
 
-    # On the way up
+    def _transition(self, instance: Instance, trigger: InstanceTrigger) -> None:
+        instance.transition(trigger)
+        self._has_transitions = True
 
-    def enqueue(self, instance: Instance, reason: str, *, no_room: bool = False) -> None:
-        """Let it wait for its turn, or for memory."""
+    # Queued
+
+    def enqueue(self, instance: Instance, reason: str, *, waits_for_memory: bool = False) -> None:
+        """Queue an instance until it is its turn, or until there is enough memory."""
         if instance.state in (InstanceState.COLD, InstanceState.FAILED):
-            instance.transition(InstanceTrigger.LOAD_REQUESTED)
+            self._transition(instance, InstanceTrigger.LOAD_REQUESTED)
         instance.reason = reason
-        instance.waits_for_memory = no_room
+        instance.waits_for_memory = waits_for_memory
 
     def abandon(self, instance: Instance) -> None:
-        """Nobody waits for it any more."""
-        instance.transition(InstanceTrigger.ABANDONED)
+        """Remove an instance from the queue because nobody waits for it any more."""
+        self._transition(instance, InstanceTrigger.ABANDONED)
         instance.reason = "abandoned"
         instance.waits_for_memory = False
 
-    def launch(self, instance: Instance, now: float, fell_back: str = "") -> None:
-        """Reserve its memory and start its process; there is room, the caller has seen to it."""
-        board, model = self._board, self._board.models[instance.key.model]
-        needed = board.estimate(instance.key)
-        board.ledgers[instance.key.device].reserve(instance.key, needed)
-        self.enqueue(instance, "wanted")
-        instance.transition(InstanceTrigger.MEMORY_RESERVED)
-        instance.reset_for_launch(next(board.generations), now)
+    # Loading
+
+    def launch(self, instance: Instance, now: float, fallback_reason: str = "") -> None:
+        """Reserve memory and start a process; the caller has checked that there is enough."""
+        state, model = self._state, self._state.models[instance.key.model]
+        needed = state.estimate(instance.key)
+        state.ledgers[instance.key.device].reserve(instance.key, needed)
+        self.enqueue(instance, "requested")
+        self._transition(instance, InstanceTrigger.MEMORY_RESERVED)
+        instance.reset_for_launch(next(state.generations), now)
         instance.spec = model.spec
-        board.timers.cancel(TimerKey(TimerKind.RETRY, instance.key))
-        board.timers.set(
-            TimerKey(TimerKind.LOAD_TIMEOUT, instance.key), now + board.policy.load_timeout
+        state.timers.cancel(TimerKey(TimerKind.RETRY, instance.key))
+        state.timers.set(
+            TimerKey(TimerKind.LOAD_TIMEOUT, instance.key), now + state.policy.load_timeout
         )
         model.load_refusal = None
-        if fell_back:
-            model.fallback_reason = fell_back
-            wish = model.spec.placements[0]
-            board.publish(
+        if fallback_reason:
+            model.fallback_reason = fallback_reason
+            preferred = model.spec.placements[0]
+            state.publish(
                 ModelFellBack(
                     model=model.spec.id,
-                    device=wish.device,
-                    compute_type=wish.compute_type,
+                    device=preferred.device,
+                    compute_type=preferred.compute_type,
                     to_device=instance.key.placement.device,
                     to_compute_type=instance.key.placement.compute_type,
-                    reason=fell_back,
+                    reason=fallback_reason,
                 )
             )
-        board.publish(ModelLoading(**instance.event_fields, reserved_bytes=needed))
-        board.emit(
+        state.publish(ModelLoading(**instance.event_fields, reserved_bytes=needed))
+        state.emit(
             LaunchWorker(
                 key=instance.key,
                 generation=instance.generation,
                 spec=model.spec,
-                stop_grace=board.policy.stop_grace,
+                stop_grace=state.policy.stop_grace,
             )
         )
 
     def on_worker_started(self, instance: Instance, pid: int) -> None:
-        """Its process has an id."""
+        """The process is running."""
         instance.pid = pid
-        self._board.ledgers[instance.key.device].set_pid(instance.key, pid)
+        self._state.ledgers[instance.key.device].set_pid(instance.key, pid)
 
     def on_load_progress(self, instance: Instance, phase: str, percent: int) -> None:
-        """Its load moved on."""
+        """The load made progress."""
         instance.progress = (phase, percent)
-        self._board.publish(ModelProgressed(**instance.event_fields, phase=phase, percent=percent))
+        self._state.publish(ModelProgressed(**instance.event_fields, phase=phase, percent=percent))
+
+    def on_load_timeout(self, instance: Instance) -> None:
+        """The load has taken too long: kill the process."""
+        limit = self._state.policy.load_timeout
+        self.kill(
+            instance, DeadlineError.code, f"{instance.key} was not ready after {limit:.0f} s."
+        )
 
     def on_worker_ready(self, instance: Instance, seconds: float, now: float) -> None:
-        """It is warm: whoever waits gets a lease at once; its memory is measured right after."""
-        board, model = self._board, self._board.models[instance.key.model]
-        instance.transition(InstanceTrigger.WORKER_READY)
+        """The model is warmed up: serve the waiting requests, then measure its memory."""
+        state, model = self._state, self._state.models[instance.key.model]
+        self._transition(instance, InstanceTrigger.WORKER_READY)
         instance.ready_at = now
         instance.load_seconds = model.load_seconds = seconds
         instance.progress = None
-        board.timers.cancel(TimerKey(TimerKind.LOAD_TIMEOUT, instance.key))
-        board.timers.set(
-            TimerKey(TimerKind.FAILURE_RESET, instance.key), now + board.policy.failure_reset
+        state.timers.cancel(TimerKey(TimerKind.LOAD_TIMEOUT, instance.key))
+        state.timers.set(
+            TimerKey(TimerKind.FAILURE_RESET, instance.key), now + state.policy.failure_reset
         )
         if model.placement_rank(instance.key) == 0:
             model.fallback_reason = ""
-        board.timers.cancel(TimerKey(TimerKind.PREFETCH_EXPIRED, model.spec.id))
-        for request in board.queue.take(model.spec.id):
-            self.grant(request, instance, now)
+        state.timers.cancel(TimerKey(TimerKind.PREFETCH_EXPIRED, model.spec.id))
+        for request in state.queue.take(model.spec.id):
+            self.serve(request, instance, now)
         for other in list(model.instances.values()):
-            lesser = model.placement_rank(other.key) > model.placement_rank(instance.key)
-            if lesser and (other.idle or other.state is InstanceState.LOADING):
+            worse = model.placement_rank(other.key) > model.placement_rank(instance.key)
+            if worse and (other.idle or other.state is InstanceState.LOADING):
                 self.request_stop(other, "replaced", now)
         if instance.idle:
             self.schedule_idle_unload(instance, now)
-        board.sample_memory()
+        state.sample_memory()
 
-    # In use
+    # Leased
 
-    def grant(self, request: PendingRequest, instance: Instance, now: float) -> None:
-        """Give a request what it waits for: a lease, or the news that the model is ready."""
-        board = self._board
-        board.timers.cancel(TimerKey(TimerKind.REQUEST_TIMEOUT, request.id))
-        if not request.wants_lease:
-            board.emit(ResolveRequest(request=request.id, value=True))
-            return
+    def serve(self, request: PendingRequest, instance: Instance, now: float) -> None:
+        """Give a request what it waits for: a lease, or the answer that the model is ready."""
+        self._state.timers.cancel(TimerKey(TimerKind.REQUEST_TIMEOUT, request.id))
+        if request.wants_lease:
+            self.grant(request.id, instance, now)
+        else:
+            self._state.emit(ResolveRequest(request=request.id, value=True))
+
+    def grant(self, request: int, instance: Instance, now: float) -> None:
+        """Lease a ready instance."""
+        state = self._state
         if not instance.leases:
             instance.missed_pings = 0
-            board.timers.cancel(TimerKey(TimerKind.KEEP_ALIVE, instance.key))
-            board.timers.set(
-                TimerKey(TimerKind.PING, instance.key), now + board.policy.ping_interval
+            state.timers.cancel(TimerKey(TimerKind.KEEP_ALIVE, instance.key))
+            state.timers.set(
+                TimerKey(TimerKind.PING, instance.key), now + state.policy.ping_interval
             )
-        instance.leases.add(request.id)
-        instance.last_used = board.models[request.model].last_used = now
-        board.leases[request.id] = LeaseRecord(instance.key, instance.generation, now)
-        board.emit(GrantLease(request=request.id, key=instance.key, generation=instance.generation))
+        instance.leases.add(request)
+        instance.last_used = state.models[instance.key.model].last_used = now
+        state.leases[request] = LeaseRecord(instance.key, instance.generation, now)
+        state.emit(GrantLease(request=request, key=instance.key, generation=instance.generation))
 
-    def on_lease_ended(self, instance: Instance, lease: int, now: float, *, well: bool) -> None:
-        """One of its leases is over; it did `well` if it was of use."""
+    def on_lease_ended(
+        self, instance: Instance, lease: int, now: float, *, succeeded: bool
+    ) -> None:
+        """A lease was returned."""
         instance.leases.discard(lease)
-        if model := self._board.models.get(instance.key.model):
+        if model := self._state.models.get(instance.key.model):
             model.last_used = now
         instance.last_used = now
-        if well:
-            self._board.failures.record_success(instance.key, now)
+        if succeeded:
+            self._state.failures.record_success(instance.key, now)
         if instance.leases:
             return
-        self._board.timers.cancel(TimerKey(TimerKind.PING, instance.key))
+        self._state.timers.cancel(TimerKey(TimerKind.PING, instance.key))
         if instance.usable:
             self.schedule_idle_unload(instance, now)
         elif instance.state is InstanceState.DRAINING:
-            self._drained(instance)
+            self._on_drained(instance)
+
+    # Idle
 
     def schedule_idle_unload(self, instance: Instance, now: float) -> None:
-        """Nobody uses it: decide how long it stays.
+        """Decide how long an unused instance stays loaded.
 
         1. A better instance of the model is ready: not at all.
-        2. It was used: `keep_alive` from now on; 0 is not at all, negative for ever.
-        3. It was loaded ahead of its use: the same, but long enough for the use to come.
+        2. It has been used: `keep_alive` from now on; 0 is not at all, negative is forever.
+        3. It was loaded ahead of its first use: the same, but at least `prefetch_keep_alive`.
         """
-        board, model = self._board, self._board.models[instance.key.model]
+        state, model = self._state, self._state.models[instance.key.model]
         keep_alive, timer = model.spec.keep_alive, TimerKey(TimerKind.KEEP_ALIVE, instance.key)
         best = model.ready_instance()
         if best is not None and best is not instance:  # 1
             self.request_stop(instance, "replaced", now)
         elif keep_alive < 0:
-            board.timers.cancel(timer)
+            state.timers.cancel(timer)
         elif instance.last_used is not None:  # 2
             if instance.last_used + keep_alive <= now:
                 self.request_stop(instance, "idle", now)
             else:
-                board.timers.set(timer, instance.last_used + keep_alive)
+                state.timers.set(timer, instance.last_used + keep_alive)
         else:  # 3
-            begun = instance.ready_at if instance.ready_at is not None else now
-            board.timers.set(timer, begun + max(keep_alive, board.policy.prefetch_keep_alive))
+            ready_at = instance.ready_at if instance.ready_at is not None else now
+            state.timers.set(timer, ready_at + max(keep_alive, state.policy.prefetch_keep_alive))
 
-    # On the way down
+    def evict(self, victim: Instance, for_model: str, now: float) -> None:
+        """Unload an idle instance to free memory for another model."""
+        self._state.publish(
+            ModelEvicted(
+                **victim.event_fields,
+                for_model=for_model,
+                memory_bytes=self._state.ledgers[victim.key.device].size_of(victim.key),
+                idle_seconds=now - victim.idle_since(),
+            )
+        )
+        self._state.queue.withdraw(victim.key.model)
+        self.request_stop(victim, "evicted", now)
+
+    def evict_idle_on_device(self, instance: Instance, now: float) -> None:
+        """Evict everything idle on a device before the next load of this instance."""
+        instance.needs_empty_device = True
+        for victim in list(self._state.instances()):
+            if victim is not instance and is_evictable(self._state, victim, instance.key.device):
+                self.evict(victim, instance.key.model, now)
+
+    # Stopping
 
     def request_stop(self, instance: Instance, reason: str, now: float) -> None:
-        """Stop it as its state demands; leases on it may end first."""
+        """Stop an instance as its state demands; a leased one stops after its last lease."""
         if instance.state is InstanceState.QUEUED:
             self.abandon(instance)
         elif instance.state is InstanceState.LOADING:
             instance.reason = reason
-            instance.transition(InstanceTrigger.STOP_REQUESTED)
-            self._stop(instance)
+            self._transition(instance, InstanceTrigger.STOP_REQUESTED)
+            self._stop_process(instance)
         elif instance.state is InstanceState.READY:
             instance.reason = reason
-            instance.transition(InstanceTrigger.STOP_REQUESTED)
+            self._transition(instance, InstanceTrigger.STOP_REQUESTED)
             if not instance.leases:
-                self._drained(instance)
+                self._on_drained(instance)
 
     def revoke_leases(self, instance: Instance) -> None:
-        """End it although it is leased: the time for that is over."""
+        """Stop a draining instance although it is leased; only at shutdown."""
         if instance.state is InstanceState.DRAINING:
             instance.leases.clear()
-            self._drained(instance)
+            self._on_drained(instance)
 
     def kill(self, instance: Instance, code: str, message: str) -> None:
-        """End a process that is of no use any more, without asking it."""
+        """Kill a process that hangs or has lost its device."""
         instance.kill_reason = (code, message)
-        self._board.emit(
+        self._state.emit(
             KillWorker(key=instance.key, generation=instance.generation, code=code, message=message)
         )
 
-    def evict(self, victim: Instance, for_model: str, now: float) -> None:
-        """Unload an idle instance to make room."""
-        self._board.publish(
-            ModelEvicted(
-                **victim.event_fields,
-                for_model=for_model,
-                memory_bytes=self._board.ledgers[victim.key.device].size_of(victim.key),
-                idle_seconds=now - victim.idle_since(),
+    def _on_drained(self, instance: Instance) -> None:
+        self._transition(instance, InstanceTrigger.DRAINED)
+        self._stop_process(instance)
+
+    def _stop_process(self, instance: Instance) -> None:
+        self._cancel_process_timers(instance)
+        self._state.emit(
+            StopWorker(
+                key=instance.key,
+                generation=instance.generation,
+                grace=self._state.policy.stop_grace,
             )
         )
-        self._board.queue.withdraw(victim.key.model)
-        self.request_stop(victim, "evicted", now)
 
-    def evict_idle_on_device(self, instance: Instance, now: float) -> None:
-        """Unload everything idle on its device; its next load waits until that has left."""
-        instance.needs_empty_device = True
-        for victim in list(self._board.instances()):
-            if victim is not instance and self.is_evictable(victim, instance.key.device):
-                self.evict(victim, instance.key.model, now)
+    def _cancel_process_timers(self, instance: Instance) -> None:
+        for kind in _PROCESS_TIMERS:
+            self._state.timers.cancel(TimerKey(kind, instance.key))
+
+    # Exited
 
     def on_worker_exit(self, instance: Instance, code: str, message: str, now: float) -> None:
-        """Its process does not exist any more; what follows depends on where it stood."""
-        board = self._board
+        """The process has exited; what follows depends on the state it was in."""
+        state = self._state
         before, leased = instance.state, bool(instance.leases)
-        instance.transition(InstanceTrigger.WORKER_EXITED)
+        self._transition(instance, InstanceTrigger.WORKER_EXITED)
         device = instance.key.device
-        freed, ticket = board.ledgers[device].release(instance.key)
-        board.timers.set(
+        freed, ticket = state.ledgers[device].release(instance.key)
+        state.timers.set(
             TimerKey(TimerKind.MEMORY_RETURN_TIMEOUT, (device, ticket)),
-            now + board.policy.memory_return_timeout,
+            now + state.policy.memory_return_timeout,
         )
-        for due in (
-            TimerKind.LOAD_TIMEOUT,
-            TimerKind.KEEP_ALIVE,
-            TimerKind.PING,
-            TimerKind.FAILURE_RESET,
-        ):
-            board.timers.cancel(TimerKey(due, instance.key))
-        if instance.measured and instance.memory_bytes != board.footprints.get(
-            instance.key.footprint_key
-        ):
-            board.save_footprint(instance.key.footprint_key, instance.memory_bytes)
+        self._cancel_process_timers(instance)
+        footprint = instance.key.footprint_key
+        if instance.measured and instance.memory_bytes != state.footprints.get(footprint):
+            state.save_footprint(footprint, instance.memory_bytes)
         instance.leases, instance.pid, instance.progress = set(), None, None
-        board.sample_memory()
+        state.sample_memory()
         failed = instance.state is InstanceState.FAILED
         if before is not InstanceState.LOADING:
             crashed = failed or (before is InstanceState.DRAINING and leased)
             reason = "crash" if crashed else instance.reason
-            board.publish(ModelUnloaded(**instance.event_fields, reason=reason, freed_bytes=freed))
+            state.publish(ModelUnloaded(**instance.event_fields, reason=reason, freed_bytes=freed))
         if failed:
             code, message = instance.kill_reason or (code, message)
-            self._aftermath.handle(
-                instance, code, message, now, was_ready=before is InstanceState.READY
+            self._on_failure(instance, code, message, now, was_ready=before is InstanceState.READY)
+        self.drop_unused(state.models[instance.key.model])
+
+    def drop_unused(self, model: ModelRecord) -> None:
+        """Drop placements the spec no longer has, and the model if its removal is pending."""
+        for placement in list(model.instances):
+            instance = model.instances[placement]
+            if placement not in model.spec.placements and not instance.alive:
+                del model.instances[placement]
+        if model.pending_removals and not model.alive:
+            del self._state.models[model.spec.id]
+            for request in model.pending_removals:
+                self._state.emit(ResolveRequest(request=request, value=True))
+
+    # Failed
+
+    def _on_failure(
+        self, instance: Instance, code: str, message: str, now: float, *, was_ready: bool
+    ) -> None:
+        """Decide what a failure means for the instance and for the requests that wait for it."""
+        state, model = self._state, self._state.models[instance.key.model]
+        last_rank = len(model.spec.placements) - 1
+        action = state.failures.record_failure(
+            instance.key,
+            code,
+            message,
+            now,
+            launched_at=instance.launched_at,
+            was_ready=was_ready,
+            retry_oom=state.is_requested(model.spec.id),
+            last_resort=model.placement_rank(instance.key) == last_rank,
+        )
+        instance.reason = message
+        block = state.failures.active_block(instance.key, now)
+        retry_at = block.until if block else now
+        if retry_at is not None:
+            state.timers.set(TimerKey(TimerKind.RETRY, instance.key), retry_at)
+        state.publish(
+            ModelFailed(
+                **instance.event_fields,
+                code=code,
+                message=message,
+                attempt=state.failures.failures(instance.key),
+                retry_seconds=(
+                    None
+                    if action is RecoveryAction.OPEN_CIRCUIT or retry_at is None
+                    else retry_at - now
+                ),
             )
-        self.drop_unused(board.models[instance.key.model])
-
-    def is_evictable(self, instance: Instance, device: str) -> bool:
-        """Whether it may be unloaded to make room: nobody uses it, waits for it or pinned it."""
-        board = self._board
-        model = board.models[instance.key.model]
-        return (
-            instance.key.device == device
-            and not model.spec.pinned
-            and (
-                instance.idle
-                or (
-                    instance.state is InstanceState.LOADING
-                    and not board.queue.waiting(model.spec.id)
-                )
+        )
+        if action is RecoveryAction.EVICT_IDLE_AND_RETRY:
+            self.evict_idle_on_device(instance, now)
+        load = state.queue.get(model.spec.id)
+        if load is not None and (
+            action is RecoveryAction.OPEN_CIRCUIT or load.reason is LoadReason.PREFETCH
+        ):
+            state.queue.withdraw(model.spec.id)
+        elif was_ready and model.spec.keep_alive < 0 and not state.stopping:
+            state.queue.add_reason(
+                model.spec.id, LoadReason.PRELOAD, PRIORITIES[model.spec.task], now
             )
-        )
+        if not was_ready and code not in (OOM, DEVICE_LOST):
+            self._count_failed_load(model, code, message, retry_at, now)
 
-    def eviction_candidate(self, instance: Instance, now: float) -> EvictionCandidate:
-        """Describe it for the choice of victims."""
-        return EvictionCandidate(
-            key=instance.key,
-            size_bytes=self._board.ledgers[instance.key.device].size_of(instance.key),
-            idle_seconds=now - instance.idle_since(),
-            load_seconds=instance.load_seconds or 0.0,
-        )
+    def _count_failed_load(
+        self, model: ModelRecord, code: str, message: str, retry_at: float | None, now: float
+    ) -> None:
+        """Reject the requests that have waited for enough failed loads."""
+        state = self._state
+        load = state.queue.get(model.spec.id)
+        for request in list(load.requests.values()) if load else ():
+            request.failed_loads += 1
+            if code in NON_RETRYABLE_CODES or request.failed_loads >= state.policy.max_failed_loads:
+                retry_after = None if retry_at is None else max(0.0, retry_at - now)
+                state.reject(request.id, code, message, retry_after=retry_after)
 
-    # For all
-
-    def on_load_timeout(self, instance: Instance) -> None:
-        """Its load has taken too long."""
-        limit = self._board.policy.load_timeout
-        self.kill(
-            instance, DeadlineError.code, f"{instance.key} was not ready after {limit:.0f} s."
-        )
+    # Every state
 
     def publish_state_changes(self) -> None:
-        """Tell the outside what its view of each instance has become since it was told last."""
-        for instance in self._board.instances():
+        """Publish the public state of each instance for which it has changed."""
+        if not self._has_transitions:
+            return
+        self._has_transitions = False
+        for instance in self._state.instances():
             if instance.public_state is not instance.published_state:
                 instance.published_state = instance.public_state
-                self._board.publish(
+                self._state.publish(
                     ModelStateChanged(
                         **instance.event_fields,
                         state=instance.published_state.value,
                         reason=instance.reason,
                     )
                 )
-
-    def _drained(self, instance: Instance) -> None:
-        instance.transition(InstanceTrigger.DRAINED)
-        self._stop(instance)
-
-    def _stop(self, instance: Instance) -> None:
-        board = self._board
-        for due in (
-            TimerKind.LOAD_TIMEOUT,
-            TimerKind.KEEP_ALIVE,
-            TimerKind.PING,
-            TimerKind.FAILURE_RESET,
-        ):
-            board.timers.cancel(TimerKey(due, instance.key))
-        board.emit(
-            StopWorker(
-                key=instance.key,
-                generation=instance.generation,
-                grace=board.policy.stop_grace,
-            )
-        )
-
-    def drop_unused(self, model: ModelRecord) -> None:
-        """Drop placements the spec no longer has, and the model itself if it was removed."""
-        for placement in list(model.instances):
-            instance = model.instances[placement]
-            if placement not in model.spec.placements and not instance.alive:
-                del model.instances[placement]
-        if model.pending_removals and not model.alive:
-            del self._board.models[model.spec.id]
-            for request in model.pending_removals:
-                self._board.emit(ResolveRequest(request=request, value=True))

@@ -1,4 +1,4 @@
-"""Who waits for which model, and whose turn it is."""
+"""The pending loads: which requests wait for which model, and the order of the loads."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -8,19 +8,19 @@ from wyoming_servers.core.domain import Priority
 
 
 class LoadReason(IntEnum):
-    """Why a model is to be loaded though no request waits for it; the larger goes first."""
+    """Why a model is loaded although no request waits for it; the larger value goes first."""
 
     PRELOAD = 1
-    """To have it ready; when the machine has nothing else to do."""
+    """Configured to be loaded at start; only while the server is otherwise idle."""
     PREFETCH = 2
     """A request for it is about to come."""
     OPERATOR = 3
-    """A person asked for it: this may unload others, the first two may not."""
+    """The operator loads it: this may evict other models, preloading and prefetching may not."""
 
 
 @dataclass(slots=True)
 class PendingRequest:
-    """Somebody who waits for a model."""
+    """A request that waits for a model."""
 
     id: int
     model: str
@@ -29,49 +29,53 @@ class PendingRequest:
     deadline: float
     client: str = ""
     wants_lease: bool = True
-    """Whether it takes a lease when the model is ready, or only wants to know."""
+    """Whether it takes a lease when the model is ready, or only waits for that moment."""
     failed_loads: int = 0
-    """Failed loads it has sat through."""
+    """Failed loads since it was queued."""
 
 
 @dataclass(slots=True)
 class PendingLoad:
-    """All that wait for one model; they share one load."""
+    """All requests that wait for one model; they share one load."""
 
     model: str
     queued_at: float
     requests: dict[int, PendingRequest] = field(default_factory=dict)
     reason: LoadReason | None = None
+    """Why it is loaded even without a request."""
     priority: Priority = Priority.BACKGROUND
-    """Of the want; requests bring their own."""
+    """Priority of `reason`; requests have their own."""
 
     @property
     def speculative(self) -> bool:
-        """Whether neither a client nor the operator waits."""
+        """Whether neither a client nor the operator waits for it."""
         return not self.requests and self.reason is not LoadReason.OPERATOR
 
-    def rank(self, now: float, ageing: float) -> tuple[int, float, float]:
-        """Return what orders demands, the largest first: real before speculative, then priority
-        raised by age, then age."""
+    def rank(self, now: float, priority_aging: float) -> tuple[int, float, float]:
+        """Return the sort key; the largest is loaded first.
+
+        Requested loads come before speculative ones, then the priority raised by age decides, then
+        the age. `priority_aging` is the seconds in which a request gains one step of priority.
+        """
         if self.speculative:
             return (0, float(self.reason or 0), -self.queued_at)
-        ranks = [r.priority + (now - r.queued_at) / ageing for r in self.requests.values()]
+        ranks = [r.priority + (now - r.queued_at) / priority_aging for r in self.requests.values()]
         if self.reason is LoadReason.OPERATOR:
-            ranks.append(self.priority + (now - self.queued_at) / ageing)
+            ranks.append(self.priority + (now - self.queued_at) / priority_aging)
         return (1, max(ranks), -self.queued_at)
 
 
 class LoadQueue:
-    """The demands, bounded by the number of requests in them."""
+    """The pending loads, bounded by the number of waiting requests."""
 
-    def __init__(self, bound: int, ageing: float) -> None:
-        self._bound = bound
-        self._ageing = ageing
+    def __init__(self, max_requests: int, priority_aging: float) -> None:
+        self._max_requests = max_requests
+        self._priority_aging = priority_aging
         self._loads: dict[str, PendingLoad] = {}
         self._requests: dict[int, PendingRequest] = {}
 
     def __len__(self) -> int:
-        """Count the requests that wait."""
+        """Count the waiting requests."""
         return len(self._requests)
 
     def __iter__(self) -> Iterator[PendingLoad]:
@@ -82,39 +86,39 @@ class LoadQueue:
 
     @property
     def full(self) -> bool:
-        """Whether the next request has to be refused."""
-        return len(self._requests) >= self._bound
+        """Whether the next request must be rejected."""
+        return len(self._requests) >= self._max_requests
 
     def get(self, model: str) -> PendingLoad | None:
-        """Return the demand for a model, if there is one."""
+        """Return the pending load of a model, if there is one."""
         return self._loads.get(model)
 
     def waiting(self, model: str) -> int:
         """Count the requests that wait for a model."""
-        demand = self._loads.get(model)
-        return len(demand.requests) if demand else 0
+        load = self._loads.get(model)
+        return len(load.requests) if load else 0
 
     def add(self, request: PendingRequest) -> None:
-        """Let a request wait, together with those that wait for the same model."""
-        demand = self._load_for(request.model, request.queued_at)
-        demand.requests[request.id] = request
+        """Add a request to the pending load of its model."""
+        load = self._load_for(request.model, request.queued_at)
+        load.requests[request.id] = request
         self._requests[request.id] = request
 
-    def add_reason(self, model: str, want: LoadReason, priority: Priority, now: float) -> None:
-        """Ask for a model though no request waits; the stronger reason stays."""
-        demand = self._load_for(model, now)
-        if demand.reason is None or want > demand.reason:
-            demand.reason = want
-            demand.priority = priority
+    def add_reason(self, model: str, reason: LoadReason, priority: Priority, now: float) -> None:
+        """Load a model although no request waits for it; the strongest reason is kept."""
+        load = self._load_for(model, now)
+        if load.reason is None or reason > load.reason:
+            load.reason = reason
+            load.priority = priority
 
     def withdraw(self, model: str) -> None:
-        """Take such an asking back; requests for the model go on waiting."""
-        if demand := self._loads.get(model):
-            demand.reason = None
+        """Remove the reason of a pending load; requests for the model keep waiting."""
+        if load := self._loads.get(model):
+            load.reason = None
             self._prune(model)
 
     def remove(self, request: int) -> PendingRequest | None:
-        """Take a request out, if it waits."""
+        """Remove and return a request, if it waits."""
         found = self._requests.pop(request, None)
         if found is not None:
             del self._loads[found.model].requests[request]
@@ -122,29 +126,33 @@ class LoadQueue:
         return found
 
     def take(self, model: str) -> list[PendingRequest]:
-        """Take out everything that waits for a model; return its requests, oldest first."""
-        demand = self._loads.pop(model, None)
-        if demand is None:
+        """Remove the pending load of a model; return its requests, oldest first."""
+        load = self._loads.pop(model, None)
+        if load is None:
             return []
-        for request in demand.requests:
+        for request in load.requests:
             del self._requests[request]
-        return list(demand.requests.values())
+        return list(load.requests.values())
 
     def ordered(self, now: float) -> list[PendingLoad]:
-        """Return the demands, first things first."""
-        return sorted(self._loads.values(), key=lambda d: d.rank(now, self._ageing), reverse=True)
+        """Return the pending loads in the order in which they are to be served."""
+        return sorted(
+            self._loads.values(),
+            key=lambda load: load.rank(now, self._priority_aging),
+            reverse=True,
+        )
 
     def position(self, model: str, now: float) -> int:
-        """Return the place of a model's demand in the order, counted from 1; 0 if it has none."""
-        for place, demand in enumerate(self.ordered(now), start=1):
-            if demand.model == model:
-                return place
+        """Return the position of a model in the order, counted from 1; 0 if it is not pending."""
+        for position, load in enumerate(self.ordered(now), start=1):
+            if load.model == model:
+                return position
         return 0
 
     def _load_for(self, model: str, now: float) -> PendingLoad:
         return self._loads.setdefault(model, PendingLoad(model, queued_at=now))
 
     def _prune(self, model: str) -> None:
-        demand = self._loads[model]
-        if not demand.requests and demand.reason is None:
+        load = self._loads[model]
+        if not load.requests and load.reason is None:
             del self._loads[model]

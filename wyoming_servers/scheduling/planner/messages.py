@@ -1,25 +1,22 @@
-"""What the planner is told: requests, commands, and news of workers and memory."""
+"""The planner's input: requests, commands, and reports of workers and of the memory probe."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from wyoming_servers.core.domain import (
-    ModelSpec,
-    Priority,
-)
+from wyoming_servers.core.domain import ModelSpec, Priority
 from wyoming_servers.devices.probe import Sample
 from wyoming_servers.scheduling.planner.instance import InstanceKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannerMessage:
-    """Base of all signals."""
+    """Base of all messages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tick(PlannerMessage):
-    """Time has passed; a timer may be due."""
+    """Time has passed; a timer may have expired."""
 
 
 # From clients
@@ -27,27 +24,27 @@ class Tick(PlannerMessage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseRequested(PlannerMessage):
-    """Somebody wants to use a model."""
+    """A client wants to use a model."""
 
     request: int
-    """Its number for life: while it waits, and as a lease once it is granted."""
+    """Its number, both while it waits and as a lease once it is granted."""
     model: str
     priority: Priority | None = None
-    """None: what the model's kind has."""
+    """None: the default of the model's task."""
     client: str = ""
     timeout: float | None = None
-    """Seconds it may wait; None: the policy's."""
+    """Seconds it may wait; None: `SchedulingPolicy.request_timeout`."""
     wants_lease: bool = True
-    """False: it only wants to know when the model is ready."""
+    """False: the client only waits until the model is ready."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseEnded(PlannerMessage):
-    """Whoever asked has left, while it waited or with the lease."""
+    """A client has left the queue or returned its lease."""
 
     request: int
     succeeded: bool = True
-    """Whether the worker was of use: it finished what it was asked at least once."""
+    """Whether at least one run on the lease succeeded and none failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,14 +60,14 @@ class PrefetchRequested(PlannerMessage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreloadRequested(PlannerMessage):
-    """These models are to be loaded when there is nothing else to do."""
+    """These models shall be loaded when the server is idle."""
 
     models: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadRequested(PlannerMessage):
-    """The operator wants a model loaded; answered with whether it is ready."""
+    """The operator loads a model; answered with whether it is ready already."""
 
     request: int
     model: str
@@ -78,7 +75,7 @@ class LoadRequested(PlannerMessage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnloadRequested(PlannerMessage):
-    """The operator wants a model unloaded; answered with whether there was anything to unload."""
+    """The operator unloads a model; answered with whether it was loaded."""
 
     request: int
     model: str
@@ -86,14 +83,14 @@ class UnloadRequested(PlannerMessage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddModelRequested(PlannerMessage):
-    """There is a model, or what is known of it has changed."""
+    """A model was installed, or its spec has changed."""
 
     spec: ModelSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveModelRequested(PlannerMessage):
-    """A model is to be forgotten; answered when its last worker is gone."""
+    """A model is to be removed; answered when its last worker has exited."""
 
     request: int
     model: str
@@ -101,7 +98,7 @@ class RemoveModelRequested(PlannerMessage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyUpdated(PlannerMessage):
-    """A model stays for another time, or may or may not be evicted; None: as it is."""
+    """The keep-alive or the pinning of a model has changed; None: unchanged."""
 
     model: str
     keep_alive: float | None = None
@@ -110,24 +107,24 @@ class PolicyUpdated(PlannerMessage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptingSet(PlannerMessage):
-    """New leases are taken, or refused."""
+    """The operator pauses the server (new leases are rejected) or resumes it."""
 
     accepting: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShutdownRequested(PlannerMessage):
-    """The server stops; `now` ends even what is leased."""
+    """The server stops; `immediate` ends leased workers as well."""
 
     immediate: bool = False
 
 
-# From workers and the probe
+# From workers and the memory probe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerMessage(PlannerMessage):
-    """Base of news of one process of an instance."""
+    """Base of the reports about one process of an instance."""
 
     key: InstanceKey
     generation: int
@@ -135,14 +132,14 @@ class WorkerMessage(PlannerMessage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerStarted(WorkerMessage):
-    """Its process runs; the load begins."""
+    """The process is running; the load begins."""
 
     pid: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerProgressed(WorkerMessage):
-    """Its load moved on."""
+    """The load made progress."""
 
     phase: str
     percent: int
@@ -150,7 +147,7 @@ class WorkerProgressed(WorkerMessage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerReady(WorkerMessage):
-    """It is loaded and warm."""
+    """The model is loaded and warmed up."""
 
     seconds: float
     info: Mapping[str, Any] = field(default_factory=dict)
@@ -158,16 +155,16 @@ class WorkerReady(WorkerMessage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerExited(WorkerMessage):
-    """Its process does not exist (any more)."""
+    """The process does not exist any more, or could not be started."""
 
     code: str
-    """Error code of the reason, where nobody asked it to go."""
+    """Error code of the reason, if the exit was not requested."""
     message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFailed(WorkerMessage):
-    """A run on a living worker ended with an error that says something about the device."""
+    """A run on a living worker failed with an error of its device."""
 
     code: str
     message: str
@@ -175,13 +172,13 @@ class RunFailed(WorkerMessage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PingAnswered(WorkerMessage):
-    """Its message loop lives."""
+    """The message loop of the process answered a ping."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemorySampled(PlannerMessage):
-    """The memory was read."""
+    """The memory of all devices was read."""
 
     sample: Sample
     started_at: float
-    """When reading began, on the planner's clock."""
+    """Time at which the reading began, on the planner's clock."""

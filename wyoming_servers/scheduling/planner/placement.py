@@ -1,33 +1,43 @@
-"""Whom to unload to make room: a pure function."""
+"""Chooses where a model is loaded and which idle models are evicted for it.
+
+`placement_options` collects the facts about each placement of a model; `choose_placement` decides
+on these facts alone, with `choose_victims` for the evictions.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from wyoming_servers.core.domain import Placement
 from wyoming_servers.scheduling.planner.failure_policy import (
+    DEVICE_LOST,
+    OOM,
     BlockReason,
     LoadBlock,
 )
-from wyoming_servers.scheduling.planner.instance import InstanceKey
+from wyoming_servers.scheduling.planner.instance import Instance, InstanceKey, InstanceState
+from wyoming_servers.scheduling.planner.state import ModelRecord, PlannerState
+
+# Eviction
 
 
 @dataclass(frozen=True, slots=True)
 class EvictionCandidate:
-    """An instance that may be unloaded: idle and not pinned."""
+    """An instance that may be evicted: idle and not pinned."""
 
     key: InstanceKey
     size_bytes: int
-    """Bytes that come back."""
+    """Memory that becomes free."""
     idle_seconds: float
-    """Seconds since it was last used."""
+    """Time since its last use."""
     load_seconds: float
-    """What it takes to have it back."""
+    """Time it takes to load it again."""
 
     @property
     def eviction_cost(self) -> float:
-        """What unloading it costs: the seconds of the next load, the likelier the fresher it is.
+        """Expected cost of evicting it: the duration of the next load times its probability.
 
-        The chance that a model is wanted again soon falls about with the time it was not.
+        The probability that a model is needed again soon falls roughly with its idle time.
         """
         return max(self.load_seconds, 0.1) / (1.0 + max(self.idle_seconds, 0.0))
 
@@ -35,10 +45,10 @@ class EvictionCandidate:
 def choose_victims(
     candidates: Iterable[EvictionCandidate], deficit: int
 ) -> tuple[EvictionCandidate, ...] | None:
-    """Return those whose memory covers `deficit` bytes at the least value lost per byte.
+    """Return the candidates that free `deficit` bytes at the lowest cost per byte.
 
-    Size-aware least recently used: the cheapest per byte first, until it is enough; then those
-    that turn out not to be needed are spared, the most valuable first. None if all together are
+    Size-aware least recently used: the cheapest per byte first, until it is enough; then those that
+    turn out to be unnecessary are kept, the most costly first. None if all candidates together are
     not enough; empty if nothing is needed.
     """
     chosen: list[EvictionCandidate] = []
@@ -60,56 +70,141 @@ def choose_victims(
     return tuple(chosen)
 
 
-# Where a model goes: a pure choice among its placements.
+def is_evictable(state: PlannerState, instance: Instance, device: str) -> bool:
+    """Return whether an instance may be evicted from a device: unused, not awaited, not pinned."""
+    model = state.models[instance.key.model]
+    return (
+        instance.key.device == device
+        and not model.spec.pinned
+        and (
+            instance.idle
+            or (instance.state is InstanceState.LOADING and not state.queue.waiting(model.spec.id))
+        )
+    )
+
+
+def eviction_candidate(state: PlannerState, instance: Instance, now: float) -> EvictionCandidate:
+    """Return the facts about an instance that `choose_victims` needs."""
+    return EvictionCandidate(
+        key=instance.key,
+        size_bytes=state.ledgers[instance.key.device].size_of(instance.key),
+        idle_seconds=now - instance.idle_since(),
+        load_seconds=instance.load_seconds or 0.0,
+    )
+
+
+# Facts about the placements of a model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacementOption:
-    """One placement of a model and what stands for and against it; sizes in bytes."""
+    """A placement of a model and the facts for and against it; sizes in bytes."""
 
     key: InstanceKey
     tier: int
-    """Placements of the same number are equally good (the same type of weights on another GPU)."""
+    """Placements of the same tier are equally good: the same compute type on different GPUs."""
     needed_bytes: int = 0
     available_bytes: int = 0
-    """What could be promised to it now; negative when overdrawn."""
+    """What could be promised to it now; negative when overcommitted."""
     returning_bytes: int = 0
-    """What is about to come back without any doing."""
+    """What becomes free without any action."""
     candidates: tuple[EvictionCandidate, ...] = ()
-    """Who could be unloaded for it."""
+    """Instances that could be evicted for it."""
     exiting: bool = False
-    """Whether an earlier process of it, or others told to make room, must be gone first."""
+    """Whether an earlier process of it, or all stopping processes, must have exited first."""
     draining: bool = False
-    """Whether an earlier process of it still serves those who leased it, for who knows how long."""
+    """Whether an earlier process of it still has leases; their end is not predictable."""
     block: LoadBlock | None = None
-    """Why it cannot be used at all now."""
+    """Why it cannot be used now."""
+
+
+def placement_options(state: PlannerState, model: ModelRecord, now: float) -> list[PlacementOption]:
+    """Return one option per placement of a model, best first."""
+    return [_option(state, model, placement, now) for placement in model.spec.placements]
+
+
+def _option(
+    state: PlannerState, model: ModelRecord, placement: Placement, now: float
+) -> PlacementOption:
+    key = InstanceKey(model.spec.id, placement)
+    tier = model.placement_tier(key)
+    needed = state.estimate(key)
+    block = _block(state, key, needed, now)
+    ledger = state.ledger(key)
+    if block is not None or ledger is None:
+        return PlacementOption(key=key, tier=tier, needed_bytes=needed, block=block)
+    instance = model.instances[placement]
+    returning = state.bytes_being_freed(placement.device)
+    return PlacementOption(
+        key=key,
+        tier=tier,
+        needed_bytes=needed,
+        available_bytes=ledger.available(key),
+        returning_bytes=returning,
+        candidates=tuple(
+            eviction_candidate(state, other, now)
+            for other in state.instances()
+            if other.key.model != key.model and is_evictable(state, other, placement.device)
+        ),
+        exiting=instance.exiting or (instance.needs_empty_device and returning > 0),
+        draining=instance.state is InstanceState.DRAINING,
+    )
+
+
+def _block(state: PlannerState, key: InstanceKey, needed: int, now: float) -> LoadBlock | None:
+    ledger = state.ledger(key)
+    if ledger is None:
+        return LoadBlock(
+            BlockReason.DEVICE_MISSING, DEVICE_LOST, f"There is no {key.device} on this machine."
+        )
+    if not ledger.present:
+        retry_at = now + state.policy.memory_retry_interval
+        return LoadBlock(
+            BlockReason.DEVICE_MISSING, DEVICE_LOST, f"{key.device} cannot be read.", retry_at
+        )
+    if needed > ledger.ceiling:
+        return LoadBlock(
+            BlockReason.TOO_LARGE,
+            OOM,
+            f"{key} needs {format_mib(needed)}; "
+            f"models may use {format_mib(ledger.ceiling)} of this device.",
+        )
+    return state.failures.active_block(key, now)
+
+
+def format_mib(size: int) -> str:
+    """Format a number of bytes for messages."""
+    return f"{size / 2**20:,.0f} MiB"
+
+
+# The choice
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Load it here, once the victims and what is leaving anyway are gone."""
+    """Load it here, once the victims and the exiting processes are gone."""
 
     key: InstanceKey
     needed_bytes: int
     victims: tuple[EvictionCandidate, ...] = ()
     immediate: bool = True
-    """Whether there is room now."""
+    """Whether there is enough memory now."""
     preferred_lacking_memory: "InsufficientMemory | None" = None
-    """A better placement that only lacks room."""
+    """A better placement that only lacks memory."""
     preferred_block: LoadBlock | None = None
-    """What keeps it from a better placement, where that is not room."""
+    """Why a better placement cannot be used, if memory is not the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class WaitForDrain:
-    """This placement is being left; it is worth the wait, or there is no other."""
+    """Wait until an earlier process has left this placement."""
 
     key: InstanceKey
 
 
 @dataclass(frozen=True, slots=True)
 class InsufficientMemory:
-    """It fits nowhere, whoever idle is unloaded; this placement is the first that could do."""
+    """It fits nowhere, even after evictions; this is the first placement that only lacks memory."""
 
     key: InstanceKey
     needed_bytes: int
@@ -126,61 +221,66 @@ class BackingOff:
 
 @dataclass(frozen=True, slots=True)
 class Unplaceable:
-    """No placement can be used, and waiting a little would not help."""
+    """No placement can be used, and a short wait would not help."""
 
     key: InstanceKey
     block: LoadBlock
     until: float | None
-    """When the first of them may be tried again."""
+    """Time at which the first of them may be tried again."""
 
 
 PlacementDecision = Placed | WaitForDrain | InsufficientMemory | BackingOff | Unplaceable
 
 
 def choose_placement(options: Sequence[PlacementOption]) -> PlacementDecision:
-    """Choose among a model's placements, given best first; there is at least one.
+    """Choose among the placements of a model, given best first; there is at least one.
 
     Tier by tier, the best first:
-    1. It fits somewhere: there, where most room is left.
-    2. It will fit when what is leaving has left: there.
-    3. It will fit when idle instances are unloaded: where the least value is lost.
-    4. An earlier process of it is about to end: wait for that.
-    Then, if no tier has room:
-    5. Some placement only lacks room: wait for it there (`waiting_for_gpu`).
-    6. Some placement is still leased by those who came before: wait for them.
-    7. Some placement failed a moment ago: wait for the end of its pause.
+    1. It fits somewhere: there, where most memory is left.
+    2. It will fit when the exiting processes are gone: there.
+    3. It will fit when idle instances are evicted: where the cost is lowest.
+    4. An earlier process of it is about to exit: wait for that.
+    Then, if no tier has enough memory:
+    5. A placement only lacks memory: wait for it there (`waiting_for_gpu`).
+    6. An earlier process of a placement still has leases: wait for their end.
+    7. A placement failed a moment ago: wait for the end of its pause.
     8. Nothing can be done.
     """
-    no_room: InsufficientMemory | None = None
-    avoided: LoadBlock | None = None
+    insufficient: InsufficientMemory | None = None
+    preferred_block: LoadBlock | None = None
     for _, group in groupby(options, key=lambda option: option.tier):
         tier = list(group)
         usable = [o for o in tier if o.block is None and not (o.exiting or o.draining)]
         placed = _place_in_free_memory(usable) or _place_by_eviction(usable)  # 1, 2, 3
         if placed is not None:
             return Placed(
-                placed.key, placed.needed_bytes, placed.victims, placed.immediate, no_room, avoided
+                placed.key,
+                placed.needed_bytes,
+                placed.victims,
+                placed.immediate,
+                insufficient,
+                preferred_block,
             )
         for option in tier:
             if option.exiting and option.block is None:  # 4
                 return WaitForDrain(option.key)
-            avoided = avoided or option.block
-        if usable and no_room is None:
+            preferred_block = preferred_block or option.block
+        if usable and insufficient is None:
             first = usable[0]
-            no_room = InsufficientMemory(
+            insufficient = InsufficientMemory(
                 first.key, first.needed_bytes, max(0, first.available_bytes)
             )
-    if no_room is not None:  # 5
-        return no_room
+    if insufficient is not None:  # 5
+        return insufficient
     for option in options:
         if option.draining and option.block is None:  # 6
             return WaitForDrain(option.key)
-    barred = [(o.key, o.block) for o in options if o.block is not None]
-    pauses = [(key, b) for key, b in barred if b.reason is BlockReason.BACKOFF]
+    blocked = [(o.key, o.block) for o in options if o.block is not None]
+    pauses = [(key, block) for key, block in blocked if block.reason is BlockReason.BACKOFF]
     if pauses:  # 7
         return BackingOff(*min(pauses, key=lambda pair: pair[1].until or 0.0))
-    ends = [b.until for _, b in barred if b.until is not None]
-    return Unplaceable(*barred[0], until=min(ends, default=None))  # 8
+    ends = [block.until for _, block in blocked if block.until is not None]
+    return Unplaceable(*blocked[0], until=min(ends, default=None))  # 8
 
 
 def _place_in_free_memory(tier: Sequence[PlacementOption]) -> Placed | None:

@@ -1,181 +1,93 @@
-"""Decides what is loaded next and where, whenever something has changed."""
+"""Decides which pending load is started next and where, whenever something relevant has changed."""
 
 from dataclasses import replace
 
-from wyoming_servers.core.domain import Placement
 from wyoming_servers.core.errors import BusyError
 from wyoming_servers.core.events import ModelWaiting
-from wyoming_servers.scheduling.planner.failure_policy import (
-    DEVICE_LOST,
-    NON_RETRYABLE_CODES,
-    OOM,
-    BlockReason,
-    LoadBlock,
-)
-from wyoming_servers.scheduling.planner.instance import (
-    Instance,
-    InstanceKey,
-    InstanceState,
-)
+from wyoming_servers.scheduling.planner.failure_policy import NON_RETRYABLE_CODES, BlockReason
+from wyoming_servers.scheduling.planner.instance import Instance, InstanceKey, InstanceState
 from wyoming_servers.scheduling.planner.ledger import MemoryPressure
 from wyoming_servers.scheduling.planner.lifecycle import Lifecycle
-from wyoming_servers.scheduling.planner.load_queue import (
-    LoadReason,
-    PendingLoad,
-)
+from wyoming_servers.scheduling.planner.load_queue import LoadReason, PendingLoad
 from wyoming_servers.scheduling.planner.placement import (
     BackingOff,
     EvictionCandidate,
     InsufficientMemory,
     Placed,
-    PlacementOption,
     Unplaceable,
     WaitForDrain,
     choose_placement,
     choose_victims,
+    eviction_candidate,
+    format_mib,
+    placement_options,
 )
-from wyoming_servers.scheduling.planner.state import (
-    LoadRefusal,
-    ModelRecord,
-    PlannerState,
-)
-from wyoming_servers.scheduling.planner.timers import (
-    TimerKey,
-    TimerKind,
-)
-
-# Looks at a model's placements: what stands for each, and what against.
-
-
-class PlacementSurvey:
-    """Turns what is on the board into options for `placing.choose`."""
-
-    def __init__(self, board: PlannerState, lifecycle: Lifecycle) -> None:
-        self._board = board
-        self._lifecycle = lifecycle
-
-    def options(self, model: ModelRecord, now: float) -> list[PlacementOption]:
-        """Return the options for a model, one per placement, best first."""
-        return [self._option(model, placement, now) for placement in model.spec.placements]
-
-    def _option(self, model: ModelRecord, placement: Placement, now: float) -> PlacementOption:
-        board = self._board
-        key = InstanceKey(model.spec.id, placement)
-        tier = model.placement_tier(key)
-        needed = board.estimate(key)
-        barrier = self._block(key, needed, now)
-        ledger = board.ledger(key)
-        if barrier is not None or ledger is None:
-            return PlacementOption(key=key, tier=tier, needed_bytes=needed, block=barrier)
-        instance = model.instances[placement]
-        leaving = board.bytes_being_freed(placement.device)
-        return PlacementOption(
-            key=key,
-            tier=tier,
-            needed_bytes=needed,
-            available_bytes=ledger.available(key),
-            returning_bytes=leaving,
-            candidates=tuple(
-                self._lifecycle.eviction_candidate(other, now)
-                for other in board.instances()
-                if other.key.model != key.model
-                and self._lifecycle.is_evictable(other, placement.device)
-            ),
-            exiting=instance.exiting or (instance.needs_empty_device and leaving > 0),
-            draining=instance.state is InstanceState.DRAINING,
-        )
-
-    def _block(self, key: InstanceKey, needed: int, now: float) -> LoadBlock | None:
-        ledger = self._board.ledger(key)
-        if ledger is None:
-            return LoadBlock(
-                BlockReason.DEVICE_MISSING,
-                DEVICE_LOST,
-                f"There is no {key.device} on this machine.",
-            )
-        if not ledger.present:
-            again = now + self._board.policy.memory_retry_interval
-            return LoadBlock(
-                BlockReason.DEVICE_MISSING, DEVICE_LOST, f"{key.device} cannot be read.", again
-            )
-        if needed > ledger.ceiling:
-            return LoadBlock(
-                BlockReason.TOO_LARGE,
-                OOM,
-                f"{key} needs {format_mib(needed)}; "
-                f"models may hold {format_mib(ledger.ceiling)} there.",
-            )
-        return self._board.failures.active_block(key, now)
-
-
-def format_mib(size: int) -> str:
-    """Write a number of bytes for people."""
-    return f"{size / 2**20:,.0f} MiB"
+from wyoming_servers.scheduling.planner.state import LoadRefusal, ModelRecord, PlannerState
+from wyoming_servers.scheduling.planner.timers import TimerKey, TimerKind
 
 
 class Scheduler:
-    """Goes through all that wait, first things first; keeps nothing between rounds.
+    """Goes through the pending loads in order; keeps no data between rounds.
 
-    A round that finds nothing changed does nothing, so it may run after any signal.
+    A round without changes since the last one does nothing, so it may run after any message.
     """
 
-    def __init__(self, board: PlannerState, lifecycle: Lifecycle) -> None:
-        self._board = board
+    def __init__(self, state: PlannerState, lifecycle: Lifecycle) -> None:
+        self._state = state
         self._lifecycle = lifecycle
-        self._survey = PlacementSurvey(board, lifecycle)
 
     def run(self, now: float) -> None:
-        """Serve the demands in order, then improve placements, then drop what nobody wants."""
-        board = self._board
-        for ledger in board.ledgers.values():
+        """Advance the pending loads, improve placements, then drop instances nobody needs."""
+        state = self._state
+        for ledger in state.ledgers.values():
             ledger.clear_claims()
-        for demand in board.queue.ordered(now):
-            self._advance(demand, now)
-        for model in list(board.models.values()):
+        for load in state.queue.ordered(now):
+            self._advance(load, now)
+        for model in list(state.models.values()):
             if model.needs_planning:
                 self._return_to_better_placement(model, now)
                 self._abandon_unneeded(model)
-        self._set_probe(now)
+        self._schedule_probe(now)
 
-    # Demands
+    # Pending loads
 
-    def _advance(self, demand: PendingLoad, now: float) -> None:
-        """Bring one demand nearer to its end.
+    def _advance(self, load: PendingLoad, now: float) -> None:
+        """Advance one pending load.
 
-        1. A better use of the moment: it is ready (an operator's wish that came late), it is being
-           loaded already, too many loads are in flight, or it is speculative and others load.
-        2. It can be placed: make room and launch, at once or when the room is there.
-        3. Its placement is just being left: wait for that.
-        4. No room: wait for memory; after a while nobody may pass any more.
-        5. It failed a moment ago: wait, but let those requests go that cannot.
-        6. Nothing can be done: they all get the error.
+        1. Nothing to do now: the model is ready (the operator loaded it late), it is being loaded,
+           too many loads are in flight, or the load is speculative and the server is busy.
+        2. It can be placed: launch it, at once or when the memory has become free.
+        3. Its placement is being left by an earlier process: wait for that.
+        4. Not enough memory: wait; after `queue_jump_window` no other load may overtake it.
+        5. It failed a moment ago: wait, and reject the requests that time out before.
+        6. Nothing can be done: reject all requests.
         """
-        board = self._board
-        model = board.models[demand.model]
+        state = self._state
+        model = state.models[load.model]
         if ready := model.ready_instance():  # 1
-            for request in board.queue.take(demand.model):
-                self._lifecycle.grant(request, ready, now)
+            for request in state.queue.take(load.model):
+                self._lifecycle.serve(request, ready, now)
             return
-        if model.loading_instance() or board.count_loading() >= board.policy.parallel_loads:
+        if model.loading_instance() or state.count_loading() >= state.policy.parallel_loads:
             return
-        if demand.speculative and self._is_busy():
+        if load.speculative and self._is_busy():
             return
-        outcome = choose_placement(self._survey.options(model, now))
-        if isinstance(outcome, Placed):
-            self._place(model, demand, outcome, now)  # 2
-        elif isinstance(outcome, WaitForDrain):
-            self._claim(outcome.key, board.estimate(outcome.key))  # 3
-        elif isinstance(outcome, InsufficientMemory):
-            self._wait_for_memory(model, demand, outcome, now)  # 4
-        elif isinstance(outcome, BackingOff):
-            self._wait_for_backoff(model, demand, outcome, now)  # 5
+        decision = choose_placement(placement_options(state, model, now))
+        if isinstance(decision, Placed):
+            self._place(model, load, decision, now)  # 2
+        elif isinstance(decision, WaitForDrain):
+            self._claim(decision.key, state.estimate(decision.key))  # 3
+        elif isinstance(decision, InsufficientMemory):
+            self._wait_for_memory(model, load, decision, now)  # 4
+        elif isinstance(decision, BackingOff):
+            self._wait_for_backoff(model, load, decision, now)  # 5
         else:
-            self._reject_all(model, demand, outcome, now)  # 6
+            self._reject_all(model, load, decision, now)  # 6
 
-    def _place(self, model: ModelRecord, demand: PendingLoad, place: Placed, now: float) -> None:
-        if demand.speculative and (not place.immediate or self._is_critical(place.key)):
+    def _place(self, model: ModelRecord, load: PendingLoad, place: Placed, now: float) -> None:
+        if load.speculative and (not place.immediate or self._is_critical(place.key)):
             return
-        if place.preferred_lacking_memory is not None and not demand.speculative:
+        if place.preferred_lacking_memory is not None and not load.speculative:
             self._mark_waiting_for_memory(model, place.preferred_lacking_memory)
         for victim in place.victims:
             self._lifecycle.evict(self._instance(victim), model.spec.id, now)
@@ -183,152 +95,145 @@ class Scheduler:
         if place.immediate:
             self._lifecycle.launch(instance, now, self._fallback_reason(model, place))
         else:
-            self._lifecycle.enqueue(instance, "room is being made")
+            self._lifecycle.enqueue(instance, "memory is being freed")
             self._claim(place.key, place.needed_bytes)
 
     def _wait_for_memory(
-        self, model: ModelRecord, demand: PendingLoad, wait: InsufficientMemory, now: float
+        self, model: ModelRecord, load: PendingLoad, wait: InsufficientMemory, now: float
     ) -> None:
-        if demand.speculative:
+        if load.speculative:
             return
         self._mark_waiting_for_memory(model, wait)
-        since = min((r.queued_at for r in demand.requests.values()), default=demand.queued_at)
-        # The sum, not the difference: both sides must round alike, or the timer is set for ever.
-        patient_until = since + self._board.policy.queue_jump_window
-        if now >= patient_until:
+        since = min((r.queued_at for r in load.requests.values()), default=load.queued_at)
+        # The sum, not the difference: both must be rounded alike, or the timer is set forever.
+        window_ends = since + self._state.policy.queue_jump_window
+        if now >= window_ends:
             self._claim(wait.key, wait.needed_bytes)
             self._drain_busy_models(model, wait, now)
         else:
-            self._board.timers.set(
-                TimerKey(TimerKind.QUEUE_JUMP_EXPIRED, model.spec.id), patient_until
+            self._state.timers.set(
+                TimerKey(TimerKind.QUEUE_JUMP_EXPIRED, model.spec.id), window_ends
             )
 
     def _drain_busy_models(self, model: ModelRecord, wait: InsufficientMemory, now: float) -> None:
-        """Let models in use here end their leases and take no new ones, if that would make room.
+        """Drain leased models on this device, if that would free enough memory.
 
-        Without this, two clients of one model could keep a third from its own for ever. A lease
-        that has lasted longer than our patience (a stream of wake words) is not waited for.
+        Without this, two clients of one model could keep a third from its own model forever. A
+        lease that is older than `queue_jump_window` (a wake word stream) is not waited for.
         """
-        board, device = self._board, wait.key.device
-        fresh = now - board.policy.queue_jump_window
-        long_lived = {held.key for held in board.leases.values() if held.since < fresh}
-        turns, ending = [], 0
-        for other in board.instances():
+        state, device = self._state, wait.key.device
+        oldest = now - state.policy.queue_jump_window
+        long_lived = {lease.key for lease in state.leases.values() if lease.since < oldest}
+        candidates, draining_bytes = [], 0
+        for other in state.instances():
             if other.key.device != device or other.key in long_lived:
                 continue
             if other.state is InstanceState.DRAINING:
-                ending += board.ledgers[device].size_of(other.key)
+                draining_bytes += state.ledgers[device].size_of(other.key)
             elif (
                 other.state is InstanceState.READY
                 and other.key.model != model.spec.id
-                and not board.models[other.key.model].spec.pinned
+                and not state.models[other.key.model].spec.pinned
             ):
-                turns.append(self._lifecycle.eviction_candidate(other, now))
-        room = board.ledgers[device].available(wait.key) + board.bytes_being_freed(device) + ending
-        for victim in choose_victims(turns, wait.needed_bytes - room) or ():
-            self._lifecycle.request_stop(self._instance(victim), "its turn is over", now)
+                candidates.append(eviction_candidate(state, other, now))
+        available = state.ledgers[device].available(wait.key)
+        available += state.bytes_being_freed(device) + draining_bytes
+        for victim in choose_victims(candidates, wait.needed_bytes - available) or ():
+            self._lifecycle.request_stop(self._instance(victim), "yields to another model", now)
 
     def _wait_for_backoff(
-        self, model: ModelRecord, demand: PendingLoad, held: BackingOff, now: float
+        self, model: ModelRecord, load: PendingLoad, wait: BackingOff, now: float
     ) -> None:
-        """A request stays if the pause and the load after it fit before its deadline."""
-        again = held.block.until if held.block.until is not None else now
-        for request in list(demand.requests.values()):
-            if again + model.load_seconds > request.deadline:
-                self._board.reject(
-                    request.id,
-                    held.block.code,
-                    held.block.message,
-                    retry_after=again - now,
+        """Keep the requests whose deadline leaves time for the pause and the next load."""
+        retry_at = wait.block.until if wait.block.until is not None else now
+        for request in list(load.requests.values()):
+            if retry_at + model.load_seconds > request.deadline:
+                self._state.reject(
+                    request.id, wait.block.code, wait.block.message, retry_after=retry_at - now
                 )
 
     def _reject_all(
-        self, model: ModelRecord, demand: PendingLoad, why: Unplaceable, now: float
+        self, model: ModelRecord, load: PendingLoad, why: Unplaceable, now: float
     ) -> None:
-        """An open circuit is BUSY with its cause; anything else says itself what it is."""
-        barrier = why.block
-        after = None if why.until is None else max(0.0, why.until - now)
-        code, message = barrier.code, barrier.message
-        if barrier.reason is BlockReason.CIRCUIT and code not in NON_RETRYABLE_CODES:
+        """Reject all requests: an open circuit is BUSY, any other reason has its own code."""
+        block = why.block
+        retry_after = None if why.until is None else max(0.0, why.until - now)
+        code, message = block.code, block.message
+        if block.reason is BlockReason.CIRCUIT and code not in NON_RETRYABLE_CODES:
             code = BusyError.code
-            message = f"{model.spec.id} failed too often ({barrier.code}: {barrier.message})"
-        model.load_refusal = LoadRefusal(code, message, after)
-        for request in list(demand.requests.values()):
-            self._board.reject(request.id, code, message, retry_after=after)
-        self._board.queue.withdraw(model.spec.id)
+            message = f"{model.spec.id} failed too often ({block.code}: {block.message})"
+        model.load_refusal = LoadRefusal(code, message, retry_after)
+        for request in list(load.requests.values()):
+            self._state.reject(request.id, code, message, retry_after=retry_after)
+        self._state.queue.withdraw(model.spec.id)
 
     # Placements
 
     def _fallback_reason(self, model: ModelRecord, place: Placed) -> str:
-        """Return why a model goes to a lesser placement; empty if it does not."""
+        """Return why a model is not loaded on its preferred placement; empty if it is."""
         if model.placement_rank(place.key) == 0:
             return ""
         if place.preferred_lacking_memory is not None:
             lacks = place.preferred_lacking_memory
             return (
-                f"{lacks.key.device} has no room: {format_mib(lacks.needed_bytes)} needed, "
-                f"{format_mib(lacks.free_bytes)} free."
+                f"{lacks.key.device} has not enough memory: {format_mib(lacks.needed_bytes)} "
+                f"needed, {format_mib(lacks.free_bytes)} free."
             )
         if place.preferred_block is not None:
             return place.preferred_block.message
-        return (
-            ""
-            if model.placement_tier(place.key) == 0
-            else "It is being unloaded from a better placement."
-        )
+        if model.placement_tier(place.key) == 0:
+            return ""
+        return "It is being unloaded from a better placement."
 
     def _mark_waiting_for_memory(self, model: ModelRecord, wait: InsufficientMemory) -> None:
-        """Let the instance be seen waiting for memory."""
+        """Queue the instance so that clients see it waiting for memory."""
         instance = model.instances[wait.key.placement]
-        if instance.state not in (InstanceState.COLD, InstanceState.FAILED, InstanceState.QUEUED):
+        if instance.state not in (
+            InstanceState.COLD,
+            InstanceState.FAILED,
+            InstanceState.QUEUED,
+        ):
             return
-        told = instance.waits_for_memory
-        self._lifecycle.enqueue(instance, "no room", no_room=True)
-        if not told:
-            self._board.publish(
+        already_published = instance.waits_for_memory
+        self._lifecycle.enqueue(instance, "not enough memory", waits_for_memory=True)
+        if not already_published:
+            self._state.publish(
                 ModelWaiting(
                     **instance.event_fields,
                     needed_bytes=wait.needed_bytes,
                     free_bytes=wait.free_bytes,
-                    retry_seconds=self._board.policy.memory_retry_interval,
+                    retry_seconds=self._state.policy.memory_retry_interval,
                 )
             )
 
     def _instance(self, candidate: EvictionCandidate) -> Instance:
         key = candidate.key
-        return self._board.models[key.model].instances[key.placement]
+        return self._state.models[key.model].instances[key.placement]
 
     def has_fallback(self, instance: Instance, now: float) -> bool:
-        """Whether its model could go to a lesser placement."""
-        model = self._board.models[instance.key.model]
+        """Return whether the model of an instance could use a placement of a lower tier."""
+        model = self._state.models[instance.key.model]
         tier = model.placement_tier(instance.key)
-        return any(o.tier > tier and o.block is None for o in self._survey.options(model, now))
+        options = placement_options(self._state, model, now)
+        return any(option.tier > tier and option.block is None for option in options)
 
-    def probe_interval(self) -> float:
-        """Return the seconds until the memory is to be read again."""
-        policy = self._board.policy
-        if any(ledger.returning for ledger in self._board.ledgers.values()):
-            return policy.memory_return_interval
-        if any(instance.waits_for_memory for instance in self._board.instances()):
-            return policy.memory_retry_interval
-        return policy.probe_interval
-
-    # What follows from having fallen back
+    # After a fallback
 
     def _return_to_better_placement(self, model: ModelRecord, now: float) -> None:
-        """Move a model that fell back to a better placement, if that costs nobody anything.
+        """Move a model from a fallback to a better placement, if no other model suffers.
 
-        1. Something better than what serves waits for room, or may be tried again.
-        2. Nothing else is being loaded, and the device is not nearly full.
-        3. It fits there, or those that would go have been of no use for longer than this model.
+        1. A better placement waits for memory or may be tried again.
+        2. No other model is being loaded.
+        3. The model fits there, at most by evicting models that have been unused for longer than
+           this one, and the device is not under critical pressure.
         """
         serving = model.ready_instance() or model.loading_instance()
-        if serving is None or self._board.stopping:
+        if serving is None or self._state.stopping:
             return
+        tier = model.placement_tier(serving.key)
         waiting = (InstanceState.QUEUED, InstanceState.FAILED)
         if not any(  # 1
-            instance.state in waiting
-            and model.placement_tier(instance.key) < model.placement_tier(serving.key)
+            instance.state in waiting and model.placement_tier(instance.key) < tier
             for instance in model.instances.values()
         ):
             return
@@ -336,57 +241,67 @@ class Scheduler:
             return
         better = [
             option
-            for option in self._survey.options(model, now)
-            if option.tier < model.placement_tier(serving.key) and option.block is None
+            for option in placement_options(self._state, model, now)
+            if option.tier < tier and option.block is None
         ]
         if not better:
             return
-        used = model.last_used if model.last_used is not None else serving.idle_since()
-        spare = [
+        used_at = model.last_used if model.last_used is not None else serving.idle_since()
+        options = [
             replace(
                 option,
-                candidates=tuple(c for c in option.candidates if now - c.idle_seconds < used),
+                candidates=tuple(c for c in option.candidates if now - c.idle_seconds < used_at),
             )
             for option in better
         ]
-        outcome = choose_placement(spare)
-        if isinstance(outcome, Placed) and not self._is_critical(outcome.key):  # 3
-            self._place(
-                model, PendingLoad(model.spec.id, now, reason=LoadReason.OPERATOR), outcome, now
-            )
+        decision = choose_placement(options)
+        if isinstance(decision, Placed) and not self._is_critical(decision.key):  # 3
+            load = PendingLoad(model.spec.id, now, reason=LoadReason.OPERATOR)
+            self._place(model, load, decision, now)
 
     def _abandon_unneeded(self, model: ModelRecord) -> None:
-        """Let a queued instance go that nobody waits for and that would improve nothing."""
+        """Abandon queued instances that nobody waits for and that would improve nothing."""
         serving = model.ready_instance() or model.loading_instance()
-        demanded = self._board.queue.get(model.spec.id) is not None
+        requested = self._state.queue.get(model.spec.id) is not None
         for instance in model.instances.values():
             if instance.state is not InstanceState.QUEUED:
                 continue
             improves = serving is not None and model.placement_tier(
                 instance.key
             ) < model.placement_tier(serving.key)
-            if not improves and (serving is not None or not demanded):
+            if not improves and (serving is not None or not requested):
                 self._lifecycle.abandon(instance)
 
-    # The moment
+    # Conditions
 
     def _is_busy(self) -> bool:
-        """Whether the machine has better to do than to load ahead of use."""
-        board = self._board
-        waited = any(not demand.speculative for demand in board.queue)
-        return board.stopping or not board.accepting or waited or board.count_loading() > 0
+        """Return whether speculative loads have to wait."""
+        state = self._state
+        requested = any(not load.speculative for load in state.queue)
+        return state.stopping or not state.accepting or requested or state.count_loading() > 0
 
     def _is_critical(self, key: InstanceKey) -> bool:
-        ledger = self._board.ledger(key)
+        ledger = self._state.ledger(key)
         return ledger is not None and ledger.pressure is MemoryPressure.CRITICAL
 
-    def _set_probe(self, now: float) -> None:
-        """Have the memory read as often as the moment asks for; not while it is being read."""
-        timer = TimerKey(TimerKind.PROBE)
-        set_for, wanted = self._board.timers.due_at(timer), now + self.probe_interval()
-        if set_for is not None and set_for > wanted:
-            self._board.timers.set(timer, wanted)
-
     def _claim(self, key: InstanceKey, size: int) -> None:
-        if ledger := self._board.ledger(key):
+        if ledger := self._state.ledger(key):
             ledger.claim(key, size)
+
+    # Memory readings
+
+    def probe_interval(self) -> float:
+        """Return the seconds until memory is to be read again."""
+        policy = self._state.policy
+        if any(ledger.returning for ledger in self._state.ledgers.values()):
+            return policy.memory_return_interval
+        if any(instance.waits_for_memory for instance in self._state.instances()):
+            return policy.memory_retry_interval
+        return policy.probe_interval
+
+    def _schedule_probe(self, now: float) -> None:
+        """Bring the next memory reading forward if needed; not while one is under way."""
+        timer = TimerKey(TimerKind.PROBE)
+        scheduled, wanted = self._state.timers.due_at(timer), now + self.probe_interval()
+        if scheduled is not None and scheduled > wanted:
+            self._state.timers.set(timer, wanted)

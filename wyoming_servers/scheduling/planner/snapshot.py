@@ -1,28 +1,15 @@
-"""The board as the outside may see it: immutable, and without the planner's own words."""
+"""Converts the planner's state to the public, immutable `scheduling.status`."""
 
-from wyoming_servers.scheduling.interface import (
-    DeviceStatus,
-    InstanceStatus,
-    ModelStatus,
-    Snapshot,
-)
+from typing import Final
+
 from wyoming_servers.scheduling.planner.failure_policy import LoadBlock
-from wyoming_servers.scheduling.planner.instance import (
-    Instance,
-    InstanceKey,
-    InstanceState,
-)
+from wyoming_servers.scheduling.planner.instance import Instance, InstanceKey, InstanceState
 from wyoming_servers.scheduling.planner.ledger import Ledger
-from wyoming_servers.scheduling.planner.state import (
-    ModelRecord,
-    PlannerState,
-)
-from wyoming_servers.scheduling.planner.timers import (
-    TimerKey,
-    TimerKind,
-)
+from wyoming_servers.scheduling.planner.state import ModelRecord, PlannerState
+from wyoming_servers.scheduling.planner.timers import TimerKey, TimerKind
+from wyoming_servers.scheduling.status import DeviceStatus, InstanceStatus, ModelStatus, Snapshot
 
-_STATE_ORDER = (
+_STATE_ORDER: Final = (
     InstanceState.READY,
     InstanceState.LOADING,
     InstanceState.QUEUED,
@@ -31,71 +18,74 @@ _STATE_ORDER = (
     InstanceState.FAILED,
     InstanceState.COLD,
 )
-"""Which instance stands for a model that has several: what serves, or is nearest to it."""
+"""The first of these states represents a model with several instances: what serves requests, or
+will do so soonest."""
 
 
-def build_snapshot(board: PlannerState, now: float, wall: float) -> Snapshot:
+def build_snapshot(state: PlannerState, now: float, wall: float) -> Snapshot:
     """Return everything at one moment; `wall` is `now` in seconds since 1970."""
     return Snapshot(
-        models=tuple(_model(board, model, now, wall) for model in board.models.values()),
-        devices=tuple(_device(ledger) for ledger in board.ledgers.values()),
-        queue_depth=len(board.queue),
+        models=tuple(_model_status(state, model, now, wall) for model in state.models.values()),
+        devices=tuple(_device_status(ledger) for ledger in state.ledgers.values()),
+        queue_depth=len(state.queue),
         instances=tuple(
-            _instance(board, instance)
-            for instance in board.instances()
+            _instance_status(state, instance)
+            for instance in state.instances()
             if instance.state is not InstanceState.COLD
         ),
-        accepting=board.accepting,
+        accepting=state.accepting,
     )
 
 
-def _model(board: PlannerState, model: ModelRecord, now: float, wall: float) -> ModelStatus:
-    shown = min(model.instances.values(), key=lambda i: _STATE_ORDER.index(i.state))
+def _model_status(state: PlannerState, model: ModelRecord, now: float, wall: float) -> ModelStatus:
+    main = min(model.instances.values(), key=lambda i: _STATE_ORDER.index(i.state))
     short = next((i for i in model.instances.values() if i.waits_for_memory), None)
-    ledger = board.ledger(short.key) if short else None
-    trouble = _last_failure(board, model, shown)
+    ledger = state.ledger(short.key) if short else None
+    failure = _last_failure(state, model, main)
     alive = [i for i in model.instances.values() if i.alive]
-    memory = sum(board.ledgers[i.key.device].size_of(i.key) for i in alive)
+    memory = sum(state.ledgers[i.key.device].size_of(i.key) for i in alive)
     return ModelStatus(
         spec=model.spec,
-        state=shown.public_state,
-        placement=shown.key.placement,
+        state=main.public_state,
+        placement=main.key.placement,
         leases=sum(len(i.leases) for i in alive),
-        memory_bytes=memory or board.estimate(shown.key),
-        loaded_at=None if shown.ready_at is None else wall - (now - shown.ready_at),
+        memory_bytes=memory or state.estimate(main.key),
+        loaded_at=None if main.ready_at is None else wall - (now - main.ready_at),
         last_used=None if model.last_used is None else wall - (now - model.last_used),
-        load_seconds=shown.load_seconds if shown.alive else model.load_seconds or None,
-        pid=shown.pid,
-        queued=board.queue.waiting(model.spec.id),
-        progress=shown.progress,
-        needed_bytes=board.estimate(short.key) if short else None,
+        load_seconds=main.load_seconds if main.alive else model.load_seconds or None,
+        pid=main.pid,
+        queued=state.queue.waiting(model.spec.id),
+        progress=main.progress,
+        needed_bytes=state.estimate(short.key) if short else None,
         free_bytes=max(0, ledger.available(short.key)) if short and ledger else None,
-        retry_in=_retry_in(board, short, trouble, now),
-        error_code=trouble.code if trouble else "",
-        error_message=trouble.message if trouble else "",
-        info=shown.info if shown.state is InstanceState.READY else {},
+        retry_in=_retry_in(state, short, failure, now),
+        error_code=failure.code if failure else "",
+        error_message=failure.message if failure else "",
+        info=main.info if main.state is InstanceState.READY else {},
         fallback_reason=model.fallback_reason,
     )
 
 
-def _last_failure(board: PlannerState, model: ModelRecord, shown: Instance) -> LoadBlock | None:
-    """Return what is wrong with the model: with what is shown, or with what it was wished to be."""
-    keys = [shown.key] if shown.state is InstanceState.FAILED else []
-    keys += [InstanceKey(model.spec.id, p) for p in model.spec.placements if model.fallback_reason]
-    return next((t for key in keys if (t := board.failures.last_failure(key))), None)
+def _last_failure(state: PlannerState, model: ModelRecord, main: Instance) -> LoadBlock | None:
+    """Return the failure of the main instance, or of a better placement after a fallback."""
+    keys = [main.key] if main.state is InstanceState.FAILED else []
+    if model.fallback_reason:
+        keys += [InstanceKey(model.spec.id, p) for p in model.spec.placements]
+    failures = (state.failures.last_failure(key) for key in keys)
+    return next((failure for failure in failures if failure), None)
 
 
 def _retry_in(
-    board: PlannerState, short: Instance | None, trouble: LoadBlock | None, now: float
+    state: PlannerState, short: Instance | None, failure: LoadBlock | None, now: float
 ) -> float | None:
-    at = board.timers.due_at(TimerKey(TimerKind.PROBE)) if short else None
-    if at is None and trouble is not None:
-        at = trouble.until
+    at = state.timers.due_at(TimerKey(TimerKind.PROBE)) if short else None
+    if at is None and failure is not None:
+        at = failure.until
     return None if at is None else max(0.0, at - now)
 
 
-def _instance(board: PlannerState, instance: Instance) -> InstanceStatus:
-    ledger = board.ledger(instance.key)
+def _instance_status(state: PlannerState, instance: Instance) -> InstanceStatus:
+    ledger = state.ledger(instance.key)
     return InstanceStatus(
         model=instance.key.model,
         placement=instance.key.placement,
@@ -107,7 +97,7 @@ def _instance(board: PlannerState, instance: Instance) -> InstanceStatus:
     )
 
 
-def _device(ledger: Ledger) -> DeviceStatus:
+def _device_status(ledger: Ledger) -> DeviceStatus:
     reading = ledger.reading
     return DeviceStatus(
         device=ledger.device,

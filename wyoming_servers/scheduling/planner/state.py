@@ -1,18 +1,14 @@
-"""Everything the planner knows at one moment, and simple questions about it."""
+"""Everything the planner knows: models, instances, leases, memory, pending loads and timers."""
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from wyoming_servers.core.domain import (
-    ModelSpec,
-    Placement,
-)
+from wyoming_servers.core.domain import ModelSpec, Placement
 from wyoming_servers.core.errors import ModelMissingError
 from wyoming_servers.core.events import Event
 from wyoming_servers.devices.probe import HOST
-from wyoming_servers.scheduling.footprint_store import FootprintKey
 from wyoming_servers.scheduling.planner.actions import (
     Action,
     PublishEvent,
@@ -22,6 +18,7 @@ from wyoming_servers.scheduling.planner.actions import (
 )
 from wyoming_servers.scheduling.planner.failure_policy import FailurePolicy
 from wyoming_servers.scheduling.planner.instance import (
+    FootprintKey,
     Instance,
     InstanceKey,
     InstanceState,
@@ -29,15 +26,11 @@ from wyoming_servers.scheduling.planner.instance import (
 from wyoming_servers.scheduling.planner.ledger import Ledger
 from wyoming_servers.scheduling.planner.load_queue import LoadQueue
 from wyoming_servers.scheduling.planner.policy import SchedulingPolicy
-from wyoming_servers.scheduling.planner.timers import (
-    TimerKey,
-    TimerKind,
-    TimerQueue,
-)
+from wyoming_servers.scheduling.planner.timers import TimerKey, TimerKind, TimerQueue
 
 
 class LoadRefusal(NamedTuple):
-    """Why a model could not be loaded at all."""
+    """Why a model cannot be loaded at all."""
 
     code: str
     message: str
@@ -50,34 +43,34 @@ class ModelRecord:
 
     spec: ModelSpec
     instances: dict[Placement, Instance] = field(default_factory=dict)
-    """One per placement of the spec, best first; an old placement stays until its process left."""
+    """One per placement of the spec, best first; an old placement stays until its process exits."""
     last_used: float | None = None
     load_seconds: float = 0.0
-    """What its last load took: how long the next one will probably take."""
+    """Duration of the last load: the best estimate for the next one."""
     fallback_reason: str = ""
-    """Why it is not where it was wished to be."""
+    """Why it does not run on its preferred placement."""
     load_refusal: LoadRefusal | None = None
-    """Why it could not be loaded at all, when that was asked last."""
+    """Why it could not be loaded at the last attempt."""
     pending_removals: list[int] = field(default_factory=list)
-    """Who waits for it to be gone."""
+    """Requests that wait until it is removed."""
 
     def placement_rank(self, key: InstanceKey) -> int:
-        """Return how many placements are better than this one."""
+        """Return the number of placements that are better than this one."""
         placements = self.spec.placements
         return placements.index(key.placement) if key.placement in placements else len(placements)
 
     def placement_tier(self, key: InstanceKey) -> int:
-        """Return the same, counting placements of one type of weights on several GPUs as one."""
+        """Return the rank, counting the same compute type on several GPUs as one placement."""
         tier, last = -1, None
         for placement in self.spec.placements:
-            sort = (placement.device == HOST, placement.compute_type)
-            tier, last = tier + (sort != last), sort
+            group = (placement.device == HOST, placement.compute_type)
+            tier, last = tier + (group != last), group
             if placement == key.placement:
                 return tier
         return tier + 1
 
     def ready_instance(self) -> Instance | None:
-        """Return the best instance that is ready."""
+        """Return the best instance that can be leased."""
         for instance in self.instances.values():
             if instance.usable:
                 return instance
@@ -92,9 +85,9 @@ class ModelRecord:
 
     @property
     def needs_planning(self) -> bool:
-        """Whether any of its instances waits or failed: whether there may be something to do."""
+        """Whether an instance is queued or failed, so that the scheduler may have to act."""
         for instance in self.instances.values():
-            if instance.state is InstanceState.QUEUED or instance.state is InstanceState.FAILED:
+            if instance.state in (InstanceState.QUEUED, InstanceState.FAILED):
                 return True
         return False
 
@@ -106,7 +99,7 @@ class ModelRecord:
 
 @dataclass(frozen=True, slots=True)
 class LeaseRecord:
-    """A lease that was granted and has not ended; its process may be gone all the same."""
+    """A lease that was granted and has not ended; its process may have exited meanwhile."""
 
     key: InstanceKey
     generation: int
@@ -114,7 +107,7 @@ class LeaseRecord:
 
 
 class PlannerState:
-    """The planner's memory. `lifecycle`, `scheduler` and `planner` change it, nobody else."""
+    """The planner's data. Only the modules of `scheduling.planner` change it."""
 
     def __init__(
         self,
@@ -125,45 +118,29 @@ class PlannerState:
         self.policy = policy
         self.models: dict[str, ModelRecord] = {}
         self.ledgers: dict[str, Ledger] = {}
+        """By device id."""
         self.queue = LoadQueue(policy.max_queued_requests, policy.priority_aging)
         self.timers = TimerQueue()
         self.failures = FailurePolicy(policy, jitter)
         self.footprints: dict[FootprintKey, int] = dict(footprints)
         self.leases: dict[int, LeaseRecord] = {}
+        """By request number."""
         self.generations = itertools.count(1)
         self.accepting = True
+        """False while the operator has paused the server."""
         self.stopping = False
         self.actions: list[Action] = []
-        """What is to be done, in order; the planner hands it out after every signal."""
+        """Decided by the current message, in order."""
+
+    # Output
 
     def emit(self, action: Action) -> None:
-        """Ask for something to be done."""
+        """Add an action to the result of the current message."""
         self.actions.append(action)
 
     def publish(self, event: Event) -> None:
-        """Ask for something to be told."""
+        """Publish an event on the bus."""
         self.actions.append(PublishEvent(event=event))
-
-    def available_model(self, name: str) -> ModelRecord | None:
-        """Return a model that is there to stay."""
-        model = self.models.get(name)
-        return model if model is not None and not model.pending_removals else None
-
-    def set_spec(self, spec: ModelSpec) -> ModelRecord:
-        """Take in what is known of a model; its instances stay, in the order of the placements."""
-        model = self.models.setdefault(spec.id, ModelRecord(spec))
-        before, model.spec = model.instances, spec
-        model.instances = {
-            placement: before.get(placement) or Instance(InstanceKey(spec.id, placement), spec)
-            for placement in spec.placements
-        }
-        model.instances |= {p: i for p, i in before.items() if p not in model.instances}
-        return model
-
-    def save_footprint(self, key: FootprintKey, size: int) -> None:
-        """Take a measured footprint as the next estimate, and ask for it to be kept."""
-        self.footprints[key] = size
-        self.emit(SaveFootprint(key=key, size=size))
 
     def reject(
         self,
@@ -173,7 +150,7 @@ class PlannerState:
         hint: str = "",
         retry_after: float | None = None,
     ) -> None:
-        """Take a request out of the queue and let it fail."""
+        """Remove a request from the queue and fail it."""
         self.queue.remove(request)
         self.timers.cancel(TimerKey(TimerKind.REQUEST_TIMEOUT, request))
         self.emit(
@@ -183,6 +160,7 @@ class PlannerState:
         )
 
     def reject_unknown_model(self, request: int, name: str) -> None:
+        """Fail a request for a model that is not installed."""
         self.reject(
             request,
             ModelMissingError.code,
@@ -195,53 +173,73 @@ class PlannerState:
         pids = tuple(i.pid for i in self.instances() if i.pid is not None)
         self.emit(SampleMemory(pids=pids))
 
+    def save_footprint(self, key: FootprintKey, size: int) -> None:
+        """Use a measured memory use as the next estimate and persist it."""
+        self.footprints[key] = size
+        self.emit(SaveFootprint(key=key, size=size))
+
+    # Models and instances
+
+    def available_model(self, name: str) -> ModelRecord | None:
+        """Return a model that is installed and not being removed."""
+        model = self.models.get(name)
+        return model if model is not None and not model.pending_removals else None
+
+    def set_spec(self, spec: ModelSpec) -> ModelRecord:
+        """Add or update a model; existing instances stay, in the order of the new placements."""
+        model = self.models.setdefault(spec.id, ModelRecord(spec))
+        before, model.spec = model.instances, spec
+        model.instances = {
+            placement: before.get(placement) or Instance(InstanceKey(spec.id, placement), spec)
+            for placement in spec.placements
+        }
+        model.instances |= {p: i for p, i in before.items() if p not in model.instances}
+        return model
+
     def instances(self) -> Iterator[Instance]:
-        """Go through all instances of all models."""
+        """Iterate over the instances of all models."""
         for model in self.models.values():
             yield from model.instances.values()
 
     def instance(self, key: InstanceKey) -> Instance | None:
-        """Return an instance, if its model and placement are known."""
+        """Return an instance, if its model and placement exist."""
         model = self.models.get(key.model)
         return model.instances.get(key.placement) if model else None
 
     def current_instance(self, key: InstanceKey, generation: int) -> Instance | None:
-        """Return the instance that news are about, or None if they are of an older process."""
+        """Return the instance that a report is about; None if it is about an earlier process."""
         instance = self.instance(key)
         return instance if instance and instance.generation == generation else None
 
+    def is_requested(self, model: str) -> bool:
+        """Return whether a client or the operator waits for a model."""
+        load = self.queue.get(model)
+        return load is not None and not load.speculative
+
+    def count_loading(self) -> int:
+        """Count the loads in flight."""
+        return sum(instance.state is InstanceState.LOADING for instance in self.instances())
+
+    # Memory
+
     def ledger(self, key: InstanceKey) -> Ledger | None:
-        """Return the books of the device an instance is on, if there is such a device."""
+        """Return the ledger of an instance's device, if the device exists."""
         return self.ledgers.get(key.device)
 
     def estimate(self, key: InstanceKey) -> int:
-        """Return the bytes a load will need: as measured before, as the model says, or a guess."""
+        """Return the bytes a load will need: as measured, else as specified, else a default."""
         return (
             self.footprints.get(key.footprint_key)
             or self.models[key.model].spec.memory_bytes
             or self.policy.default_footprint
         )
 
-    def is_requested(self, model: str) -> bool:
-        """Whether a client or the operator waits for a model."""
-        demand = self.queue.get(model)
-        return demand is not None and not demand.speculative
-
-    def count_loading(self) -> int:
-        """Count the loads in flight."""
-        return sum(instance.state is InstanceState.LOADING for instance in self.instances())
-
     def bytes_being_freed(self, device: str) -> int:
-        """Return the bytes on a device whose process is about to end, or has ended."""
+        """Return the bytes of a device that exiting and exited processes still hold."""
         ledger = self.ledgers[device]
-        stopping = sum(
+        exiting = sum(
             ledger.size_of(instance.key)
             for instance in self.instances()
             if instance.key.device == device and instance.exiting
         )
-        return stopping + ledger.returning
-
-    @property
-    def has_no_workers(self) -> bool:
-        """Whether there is no process of ours."""
-        return not any(instance.alive for instance in self.instances())
+        return exiting + ledger.returning

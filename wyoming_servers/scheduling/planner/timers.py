@@ -1,4 +1,4 @@
-"""Deadlines as data: who is due when. Nothing here waits."""
+"""Deadlines as data: a queue of timers that the planner checks; nothing here waits."""
 
 import heapq
 import itertools
@@ -7,40 +7,40 @@ from typing import NamedTuple
 
 
 class TimerKind(StrEnum):
-    """What a deadline is for."""
+    """The purpose of a timer."""
 
     KEEP_ALIVE = "keep_alive"
-    """An idle instance is let go."""
-    LOAD_TIMEOUT = "load"
+    """An idle instance is unloaded."""
+    LOAD_TIMEOUT = "load_timeout"
     """A load has taken too long."""
-    REQUEST_TIMEOUT = "request"
+    REQUEST_TIMEOUT = "request_timeout"
     """A request has waited too long."""
     PING = "ping"
-    """A leased worker is asked whether it lives."""
+    """A leased worker is checked for a hang."""
     RETRY = "retry"
     """A failed instance may be tried again."""
-    FAILURE_RESET = "stable"
-    """A worker has lived long enough to forget its earlier failures."""
+    FAILURE_RESET = "failure_reset"
+    """A worker has lived long enough to reset its earlier failures."""
     PROBE = "probe"
     """The memory is read again."""
-    MEMORY_RETURN_TIMEOUT = "settle"
-    """Memory that has not come back is no longer waited for."""
-    PREFETCH_EXPIRED = "give_up"
-    """A speculative load nobody could start is dropped."""
-    QUEUE_JUMP_EXPIRED = "patience"
-    """A request that waits for memory may now hold back those after it."""
+    MEMORY_RETURN_TIMEOUT = "memory_return_timeout"
+    """Memory of an exited process that has not become free is no longer waited for."""
+    PREFETCH_EXPIRED = "prefetch_expired"
+    """A prefetch that could not start in time is dropped."""
+    QUEUE_JUMP_EXPIRED = "queue_jump_expired"
+    """A request that waits for memory may no longer be overtaken."""
 
 
 class TimerKey(NamedTuple):
-    """One deadline: what for, and whose."""
+    """Identifies one timer."""
 
     kind: TimerKind
     owner: object = None
-    """Anything hashable; None where there is only one."""
+    """An instance key, a request number, …; anything hashable. None if there is only one."""
 
 
 class TimerQueue:
-    """A set of deadlines, each with at most one time."""
+    """A set of timers, each with at most one time."""
 
     def __init__(self) -> None:
         self._at: dict[TimerKey, float] = {}
@@ -51,40 +51,40 @@ class TimerQueue:
         return len(self._at)
 
     def set(self, timer: TimerKey, at: float) -> None:
-        """Make it due at this time, instead of at any earlier or later one set before."""
+        """Set the time of a timer; replaces an earlier or later time."""
         self._at[timer] = at
         heapq.heappush(self._heap, (at, next(self._order), timer))
-        self._shrink()
+        self._compact()
 
     def cancel(self, timer: TimerKey) -> None:
-        """Forget it; nothing happens if it was not set."""
+        """Remove a timer, if it is set."""
         self._at.pop(timer, None)
 
     def due_at(self, timer: TimerKey) -> float | None:
-        """Return when it is due, if it is set."""
+        """Return the time of a timer; None if it is not set."""
         return self._at.get(timer)
 
     def next_due(self) -> float | None:
-        """Return when the earliest is due; None if there is none."""
-        self._skip()
+        """Return the earliest time; None if no timer is set."""
+        self._drop_stale()
         return self._heap[0][0] if self._heap else None
 
     def pop_due(self, now: float) -> TimerKey | None:
-        """Take out the earliest that is due, if any."""
-        self._skip()
+        """Remove and return the earliest timer that has expired, if any."""
+        self._drop_stale()
         if not self._heap or self._heap[0][0] > now:
             return None
         timer = heapq.heappop(self._heap)[2]
         del self._at[timer]
         return timer
 
-    def _skip(self) -> None:
-        """Drop entries at the top that were cancelled or set anew."""
+    def _drop_stale(self) -> None:
+        """Drop entries at the top of the heap that were canceled or set again."""
         while self._heap and self._at.get(self._heap[0][2]) != self._heap[0][0]:
             heapq.heappop(self._heap)
 
-    def _shrink(self) -> None:
-        """Rebuild the heap when most of it is dropped entries, so that it cannot grow for ever."""
+    def _compact(self) -> None:
+        """Rebuild the heap when most entries are stale, so that it stays bounded."""
         if len(self._heap) > 64 + 4 * len(self._at):
             self._heap = [(at, next(self._order), timer) for timer, at in self._at.items()]
             heapq.heapify(self._heap)

@@ -322,7 +322,7 @@ class Utterance:
 
     async def _transcribe_with_retry(self) -> Hypothesis:
         """Return what the model made of the utterance; `finish` bounds both tries together."""
-        coordinator, clock = self._context.coordinator, self._context.clock
+        coordinator = self._context.coordinator
         model, client = self._transcriber.model, self._request.client
         retry = Retry(self._timer)
         while True:
@@ -332,7 +332,7 @@ class Utterance:
                 except ConductorError as err:
                     if not retry.should_retry(err):
                         raise
-            await retry.wait_for_memory(coordinator, clock, lease.placement.device)
+            await retry.wait_for_memory(coordinator, lease.placement.device)
 
     async def _transcribe_on_lease(self, lease: Lease) -> Hypothesis:
         """Transcribe ahead until the turn is over, then answer with that or with a final run."""

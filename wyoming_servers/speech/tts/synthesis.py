@@ -17,7 +17,6 @@ from wyoming_servers.core.clock import Clock
 from wyoming_servers.core.domain import AudioFormat
 from wyoming_servers.core.errors import ConductorError, InternalError
 from wyoming_servers.scheduling.interface import CoordinatorProtocol, Lease
-from wyoming_servers.scheduling.lease import sample_rate, streams_audio
 from wyoming_servers.speech.retry import Retry
 from wyoming_servers.speech.tts.phrase_cache import Phrase, PhraseCache, phrase_key
 from wyoming_servers.speech.tts.text_frontend import TextChunk, TextFrontend
@@ -226,19 +225,21 @@ class SynthesisStream:
                         if self._adapt_to(lease):
                             self._queue_slots.release()
                             continue
-                    if not await self._synthesize(chunk, lease, self._prepare(sample_rate(lease))):
+                    if not await self._synthesize(
+                        chunk, lease, self._prepare(lease.info.sample_rate)
+                    ):
                         self._queue_slots.release()
                         device = lease.placement.device
                         lease, self._joiner = None, None
                         await stack.aclose()
-                        await self._retry.wait_for_memory(self._coordinator, self._clock, device)
+                        await self._retry.wait_for_memory(self._coordinator, device)
                         continue
                 self._frontend.pop()
                 self._audio.put_nowait(_Marker.SENTENCE)
 
     def _adapt_to(self, lease: Lease) -> bool:
         """Cut the first sentence as the loaded voice needs it; return whether that changed it."""
-        streams = streams_audio(lease)
+        streams = lease.info.streams_audio
         self._streaming_models[lease.spec.id] = streams
         return self._frontend.set_streams_audio(streams)
 

@@ -241,7 +241,9 @@ class WakeModelStream:
         self._opened = True
         self._disconnected = False
         self._run_started_at = self._clock.now()
-        self._batcher.start_run(int(lease.info.get("lead", 0)), int(lease.info.get("step", 0)))
+        self._batcher.start_run(
+            int(lease.info.values.get("lead", 0)), int(lease.info.values.get("step", 0))
+        )
         self._sent_messages.clear()
 
     async def _send(self, run: Run) -> None:

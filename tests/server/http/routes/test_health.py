@@ -3,7 +3,7 @@ from typing import Any
 import httpx
 
 from wyoming_servers.core.domain import ModelState
-from wyoming_servers.scheduling.interface import DeviceStatus
+from wyoming_servers.scheduling.status import DeviceStatus
 
 
 async def test_live_answers_as_long_as_the_process_does(

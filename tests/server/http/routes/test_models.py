@@ -12,7 +12,7 @@ from wyoming_servers.core.domain import (
 from wyoming_servers.core.event_bus import SequencedEvent
 from wyoming_servers.core.events import RequestFinished
 from wyoming_servers.http.context import ApiContext
-from wyoming_servers.scheduling.interface import DeviceStatus
+from wyoming_servers.scheduling.status import DeviceStatus
 from wyoming_servers.telemetry.traces import TraceBuffer
 
 CUDA = Placement("cuda:0", "float16")

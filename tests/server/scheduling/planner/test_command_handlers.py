@@ -143,3 +143,21 @@ async def test_preloading_skips_what_is_ready(world):
     world.coordinator.preload(["a", "unknown"])
     await world.after(1)
     assert world.launcher.loads("a") == 1
+
+
+async def test_a_model_added_while_its_removal_is_pending_is_kept(world):
+    spec = world.model("a")
+    await world.start()
+    client = world.hold("a")
+    await world.after(1)
+    removal = world.start_task(world.coordinator.remove_model("a"))
+    await world.after(1)
+    assert not removal.done()
+    world.coordinator.add_model(spec)
+    await world.after(0)
+    assert removal.done()
+    assert removal.result() is False
+    await client.release()
+    await world.after(1)
+    assert await world.use_after("a", 1)
+    assert await world.coordinator.remove_model("a") is True

@@ -14,37 +14,37 @@ OTHER = InstanceKey("b", Placement("cuda:0", "float16"))
 HOST = InstanceKey("a", Placement("cpu", "int8"))
 
 
-def recovery(draw: float = 0.5) -> FailurePolicy:
+def make_policy(draw: float = 0.5) -> FailurePolicy:
     return FailurePolicy(SchedulingPolicy(), lambda: draw)
 
 
 def fail(
-    what: FailurePolicy, now: float, code: str = "LOAD_FAILED", key=CARD, **more
+    policy: FailurePolicy, now: float, code: str = "LOAD_FAILED", key=CARD, **more
 ) -> RecoveryAction:
     more.setdefault("was_ready", False)
-    more.setdefault("began", now)
-    return what.record_failure(key, code, "It broke.", now, **more)
+    more.setdefault("launched_at", now)
+    return policy.record_failure(key, code, "It broke.", now, **more)
 
 
 def test_a_worker_that_was_ready_is_restarted_at_once():
-    what = recovery()
-    assert fail(what, 5.0, "INFERENCE_FAILED", was_ready=True) is RecoveryAction.RETRY_NOW
-    assert what.active_block(CARD, 5.0) is None
+    policy = make_policy()
+    assert fail(policy, 5.0, "INFERENCE_FAILED", was_ready=True) is RecoveryAction.RETRY_NOW
+    assert policy.active_block(CARD, 5.0) is None
 
 
 def test_a_load_that_fails_is_tried_after_one_two_and_four_seconds_and_then_no_more():
-    what, now, pauses = recovery(), 0.0, []
+    policy, now, pauses = make_policy(), 0.0, []
     for _ in range(3):
-        assert fail(what, now) is RecoveryAction.RETRY_LATER
-        barrier = what.active_block(CARD, now)
-        assert barrier.reason is BlockReason.BACKOFF
-        pauses.append(barrier.until - now)
-        now = barrier.until
-        assert what.active_block(CARD, now) is None
+        assert fail(policy, now) is RecoveryAction.RETRY_LATER
+        block = policy.active_block(CARD, now)
+        assert block.reason is BlockReason.BACKOFF
+        pauses.append(block.until - now)
+        now = block.until
+        assert policy.active_block(CARD, now) is None
     assert pauses == [1.0, 2.0, 4.0]
-    assert fail(what, now) is RecoveryAction.OPEN_CIRCUIT
-    barrier = what.active_block(CARD, now)
-    assert (barrier.reason, barrier.code, barrier.until) == (
+    assert fail(policy, now) is RecoveryAction.OPEN_CIRCUIT
+    block = policy.active_block(CARD, now)
+    assert (block.reason, block.code, block.until) == (
         BlockReason.CIRCUIT,
         "LOAD_FAILED",
         now + 60,
@@ -52,9 +52,9 @@ def test_a_load_that_fails_is_tried_after_one_two_and_four_seconds_and_then_no_m
 
 
 def test_a_worker_that_dies_again_and_again_after_it_was_ready_opens_the_circuit():
-    what = recovery()
-    verdicts = [fail(what, 0.0, "INFERENCE_FAILED", was_ready=True) for _ in range(5)]
-    assert verdicts == [
+    policy = make_policy()
+    actions = [fail(policy, 0.0, "INFERENCE_FAILED", was_ready=True) for _ in range(5)]
+    assert actions == [
         RecoveryAction.RETRY_NOW,
         *[RecoveryAction.RETRY_LATER] * 3,
         RecoveryAction.OPEN_CIRCUIT,
@@ -63,110 +63,113 @@ def test_a_worker_that_dies_again_and_again_after_it_was_ready_opens_the_circuit
 
 @pytest.mark.parametrize(("draw", "pause"), [(0.0, 0.75), (1.0, 1.25)])
 def test_pauses_are_drawn_a_quarter_shorter_or_longer(draw, pause):
-    what = recovery(draw)
-    fail(what, 0.0)
-    assert what.active_block(CARD, 0.0).until == pause
+    policy = make_policy(draw)
+    fail(policy, 0.0)
+    assert policy.active_block(CARD, 0.0).until == pause
 
 
 def test_a_probe_that_fails_opens_the_circuit_for_twice_as_long_up_to_a_bound():
-    what, now, spans = recovery(), 0.0, []
+    policy, now, spans = make_policy(), 0.0, []
     for _ in range(3):
-        fail(what, now)
+        fail(policy, now)
     for _ in range(6):
-        fail(what, now)
-        spans.append(what.active_block(CARD, now).until - now)
-        now = what.active_block(CARD, now).until
+        fail(policy, now)
+        spans.append(policy.active_block(CARD, now).until - now)
+        now = policy.active_block(CARD, now).until
     assert spans == [60, 120, 240, 480, 600, 600]
 
 
 def test_success_forgets_failures():
-    what = recovery()
+    policy = make_policy()
     for _ in range(3):
-        fail(what, 0.0)
-    what.record_success(CARD, 9.0)
-    assert what.active_block(CARD, 0.0) is None
-    assert what.attempts(CARD) == 0
-    assert fail(what, 10.0, "INFERENCE_FAILED", was_ready=True) is RecoveryAction.RETRY_NOW
+        fail(policy, 0.0)
+    policy.record_success(CARD, 9.0)
+    assert policy.active_block(CARD, 0.0) is None
+    assert policy.failures(CARD) == 0
+    assert fail(policy, 10.0, "INFERENCE_FAILED", was_ready=True) is RecoveryAction.RETRY_NOW
 
 
 def test_a_fault_that_trying_again_cannot_mend_opens_the_circuit_at_once():
-    assert fail(recovery(), 0.0, "MODEL_MISSING") is RecoveryAction.OPEN_CIRCUIT
+    assert fail(make_policy(), 0.0, "MODEL_MISSING") is RecoveryAction.OPEN_CIRCUIT
 
 
 def test_the_operator_forgives_everything():
-    what = recovery()
+    policy = make_policy()
     for _ in range(4):
-        fail(what, 0.0)
-    fail(what, 0.0, key=OTHER)
-    assert what.reset("a") == {"cuda:0"}
-    assert what.active_block(CARD, 0.0) is None
-    assert what.active_block(OTHER, 0.0) is not None
+        fail(policy, 0.0)
+    fail(policy, 0.0, key=OTHER)
+    policy.reset("a")
+    assert policy.active_block(CARD, 0.0) is None
+    assert policy.active_block(OTHER, 0.0) is not None
 
 
 def test_out_of_memory_is_tried_once_more_and_then_steps_down():
-    what = recovery()
-    assert fail(what, 0.0, "OOM") is RecoveryAction.EVICT_IDLE_AND_RETRY
-    assert what.active_block(CARD, 0.0) is None
-    assert fail(what, 1.0, "OOM") is RecoveryAction.USE_FALLBACK
-    barrier = what.active_block(CARD, 1.0)
-    assert (barrier.reason, barrier.code, barrier.until) == (BlockReason.OOM_COOLDOWN, "OOM", 301.0)
-    assert what.active_block(HOST, 1.0) is None
+    policy = make_policy()
+    assert fail(policy, 0.0, "OOM") is RecoveryAction.EVICT_IDLE_AND_RETRY
+    assert policy.active_block(CARD, 0.0) is None
+    assert fail(policy, 1.0, "OOM") is RecoveryAction.USE_FALLBACK
+    block = policy.active_block(CARD, 1.0)
+    assert (block.reason, block.code, block.until) == (BlockReason.OOM_COOLDOWN, "OOM", 301.0)
+    assert policy.active_block(HOST, 1.0) is None
 
 
 def test_where_nobody_waits_nobody_is_unloaded_for_it():
-    assert fail(recovery(), 0.0, "OOM", retry_memory=False) is RecoveryAction.USE_FALLBACK
+    assert fail(make_policy(), 0.0, "OOM", retry_oom=False) is RecoveryAction.USE_FALLBACK
 
 
 def test_each_rest_is_twice_as_long_and_the_last_resort_rests_shortly():
-    what, now, spans = recovery(), 0.0, []
+    policy, now, spans = make_policy(), 0.0, []
     for _ in range(6):
-        fail(what, now, "OOM", retry_memory=False)
-        spans.append(what.active_block(CARD, now).until - now)
-        now = what.active_block(CARD, now).until
+        fail(policy, now, "OOM", retry_oom=False)
+        spans.append(policy.active_block(CARD, now).until - now)
+        now = policy.active_block(CARD, now).until
     assert spans == [300, 600, 1200, 2400, 3600, 3600]
-    fail(what, 0.0, "OOM", key=HOST, retry_memory=False, last_resort=True)
-    assert what.active_block(HOST, 0.0).until == 60.0
+    fail(policy, 0.0, "OOM", key=HOST, retry_oom=False, last_resort=True)
+    assert policy.active_block(HOST, 0.0).until == 60.0
 
 
 def test_doing_well_does_not_lift_a_rest_before_its_time():
-    what = recovery()
-    fail(what, 0.0, "OOM", retry_memory=False)
-    what.record_success(CARD, 10.0)
-    assert what.active_block(CARD, 10.0).reason is BlockReason.OOM_COOLDOWN
-    what.record_success(CARD, 301.0)
-    assert what.last_failure(CARD) is None
+    policy = make_policy()
+    fail(policy, 0.0, "OOM", retry_oom=False)
+    policy.record_success(CARD, 10.0)
+    assert policy.active_block(CARD, 10.0).reason is BlockReason.OOM_COOLDOWN
+    policy.record_success(CARD, 301.0)
+    assert policy.last_failure(CARD) is None
 
 
 def test_memory_faults_of_runs_step_down_at_the_second_within_a_while():
-    what = recovery()
-    assert what.record_run_oom(CARD, 0.0) is RecoveryAction.EVICT_IDLE_AND_RETRY
-    what.record_success(CARD, 5.0)
-    assert what.record_run_oom(CARD, 10.0) is RecoveryAction.USE_FALLBACK
-    assert what.record_run_oom(CARD, 1_000.0) is RecoveryAction.EVICT_IDLE_AND_RETRY
-    assert what.record_run_oom(CARD, 2_000.0) is RecoveryAction.EVICT_IDLE_AND_RETRY
+    policy = make_policy()
+    assert policy.record_run_oom(CARD, 0.0) is RecoveryAction.EVICT_IDLE_AND_RETRY
+    policy.record_success(CARD, 5.0)
+    assert policy.record_run_oom(CARD, 10.0) is RecoveryAction.USE_FALLBACK
+    assert policy.record_run_oom(CARD, 1_000.0) is RecoveryAction.EVICT_IDLE_AND_RETRY
+    assert policy.record_run_oom(CARD, 2_000.0) is RecoveryAction.EVICT_IDLE_AND_RETRY
 
 
 def test_a_device_lost_once_is_tried_again_and_lost_twice_is_out_of_use():
-    what = recovery()
-    assert fail(what, 10.0, "DEVICE_LOST", began=0.0, was_ready=True) is RecoveryAction.RETRY_NOW
-    assert not what.is_device_lost("cuda:0")
-    assert fail(what, 11.0, "DEVICE_LOST", began=10.5) is RecoveryAction.RETRY_LATER
-    assert what.is_device_lost("cuda:0")
-    assert what.active_block(OTHER, 11.0).reason is BlockReason.DEVICE_LOST
-    assert what.active_block(HOST, 11.0) is None
-    what.reset_device("cuda:0")
-    assert what.active_block(OTHER, 11.0) is None
+    policy = make_policy()
+    assert (
+        fail(policy, 10.0, "DEVICE_LOST", launched_at=0.0, was_ready=True)
+        is RecoveryAction.RETRY_NOW
+    )
+    assert not policy.is_device_lost("cuda:0")
+    assert fail(policy, 11.0, "DEVICE_LOST", launched_at=10.5) is RecoveryAction.RETRY_LATER
+    assert policy.is_device_lost("cuda:0")
+    assert policy.active_block(OTHER, 11.0).reason is BlockReason.DEVICE_LOST
+    assert policy.active_block(HOST, 11.0) is None
+    policy.reset_device("cuda:0")
+    assert policy.active_block(OTHER, 11.0) is None
 
 
 def test_models_that_fail_together_met_one_loss():
-    what = recovery()
-    fail(what, 10.0, "DEVICE_LOST", began=0.0, was_ready=True)
-    fail(what, 10.2, "DEVICE_LOST", key=OTHER, began=5.0, was_ready=True)
-    assert not what.is_device_lost("cuda:0")
+    policy = make_policy()
+    fail(policy, 10.0, "DEVICE_LOST", launched_at=0.0, was_ready=True)
+    fail(policy, 10.2, "DEVICE_LOST", key=OTHER, launched_at=5.0, was_ready=True)
+    assert not policy.is_device_lost("cuda:0")
 
 
 def test_the_host_is_never_out_of_use():
-    what = recovery()
+    policy = make_policy()
     for now in (1.0, 2.0, 3.0):
-        fail(what, now, "DEVICE_LOST", key=HOST)
-    assert not what.is_device_lost("cpu")
+        fail(policy, now, "DEVICE_LOST", key=HOST)
+    assert not policy.is_device_lost("cpu")

@@ -15,7 +15,7 @@ def order(queue: LoadQueue, now: float = 0.0) -> list[str]:
 
 
 def test_a_voice_goes_before_a_transcript_before_the_rest():
-    queue = LoadQueue(bound=9, ageing=1.0)
+    queue = LoadQueue(max_requests=9, priority_aging=1.0)
     queue.add(request(1, "other", Priority.BACKGROUND))
     queue.add(request(2, "asr", Priority.ASR))
     queue.add(request(3, "tts", Priority.TTS))
@@ -24,14 +24,14 @@ def test_a_voice_goes_before_a_transcript_before_the_rest():
 
 
 def test_of_equal_priority_the_older_goes_first():
-    queue = LoadQueue(bound=9, ageing=1.0)
+    queue = LoadQueue(max_requests=9, priority_aging=1.0)
     queue.add(request(1, "second", since=2.0))
     queue.add(request(2, "first", since=1.0))
     assert order(queue, 3.0) == ["first", "second"]
 
 
 def test_whoever_waits_long_passes_a_fresh_one_of_higher_priority():
-    queue = LoadQueue(bound=9, ageing=1.0)
+    queue = LoadQueue(max_requests=9, priority_aging=1.0)
     queue.add(request(1, "patient", Priority.BACKGROUND, since=0.0))
     queue.add(request(2, "voice", Priority.TTS, since=8.0))
     assert order(queue, 8.0) == ["voice", "patient"]
@@ -41,7 +41,7 @@ def test_whoever_waits_long_passes_a_fresh_one_of_higher_priority():
 
 
 def test_requests_for_one_model_share_a_demand_with_the_best_of_their_ranks():
-    queue = LoadQueue(bound=9, ageing=1.0)
+    queue = LoadQueue(max_requests=9, priority_aging=1.0)
     queue.add(request(1, "a", Priority.BACKGROUND))
     queue.add(request(2, "b", Priority.ASR))
     queue.add(request(3, "a", Priority.TTS))
@@ -53,7 +53,7 @@ def test_requests_for_one_model_share_a_demand_with_the_best_of_their_ranks():
 
 
 def test_a_request_that_leaves_takes_its_demand_with_it():
-    queue = LoadQueue(bound=9, ageing=1.0)
+    queue = LoadQueue(max_requests=9, priority_aging=1.0)
     queue.add(request(1, "a"))
     assert 1 in queue
     assert queue.remove(1).model == "a"
@@ -63,7 +63,7 @@ def test_a_request_that_leaves_takes_its_demand_with_it():
 
 
 def test_the_queue_is_full_at_its_bound_and_wants_do_not_count():
-    queue = LoadQueue(bound=2, ageing=1.0)
+    queue = LoadQueue(max_requests=2, priority_aging=1.0)
     queue.add_reason("c", LoadReason.OPERATOR, Priority.ASR, 0.0)
     queue.add(request(1, "a"))
     assert not queue.full
@@ -72,7 +72,7 @@ def test_the_queue_is_full_at_its_bound_and_wants_do_not_count():
 
 
 def test_speculative_wants_come_after_everything_that_somebody_waits_for():
-    queue = LoadQueue(bound=9, ageing=1.0)
+    queue = LoadQueue(max_requests=9, priority_aging=1.0)
     queue.add_reason("preload", LoadReason.PRELOAD, Priority.TTS, 0.0)
     queue.add_reason("prefetch", LoadReason.PREFETCH, Priority.ASR, 5.0)
     queue.add_reason("operator", LoadReason.OPERATOR, Priority.BACKGROUND, 5.0)
@@ -81,7 +81,7 @@ def test_speculative_wants_come_after_everything_that_somebody_waits_for():
 
 
 def test_the_stronger_reason_stays():
-    queue = LoadQueue(bound=9, ageing=1.0)
+    queue = LoadQueue(max_requests=9, priority_aging=1.0)
     queue.add_reason("a", LoadReason.OPERATOR, Priority.ASR, 0.0)
     queue.add_reason("a", LoadReason.PRELOAD, Priority.TTS, 1.0)
     assert queue.get("a").reason is LoadReason.OPERATOR
@@ -89,7 +89,7 @@ def test_the_stronger_reason_stays():
 
 
 def test_a_request_makes_a_preload_real_and_its_leaving_makes_it_speculative_again():
-    queue = LoadQueue(bound=9, ageing=1.0)
+    queue = LoadQueue(max_requests=9, priority_aging=1.0)
     queue.add_reason("a", LoadReason.PRELOAD, Priority.ASR, 0.0)
     assert queue.get("a").speculative
     queue.add(request(1, "a"))
@@ -102,7 +102,7 @@ def test_a_request_makes_a_preload_real_and_its_leaving_makes_it_speculative_aga
 
 
 def test_taking_a_want_back_leaves_the_requests():
-    queue = LoadQueue(bound=9, ageing=1.0)
+    queue = LoadQueue(max_requests=9, priority_aging=1.0)
     queue.add_reason("a", LoadReason.PREFETCH, Priority.ASR, 0.0)
     queue.add(request(1, "a"))
     queue.withdraw("a")

@@ -12,6 +12,7 @@ from wyoming_servers.scheduling.planner import (
     actions,
     messages,
 )
+from wyoming_servers.scheduling.planner.handlers import MessageHandlers
 from wyoming_servers.scheduling.planner.instance import (
     IllegalTransitionError,
     InstanceKey,
@@ -61,7 +62,7 @@ def test_every_signal_has_somebody_who_handles_it():
         and issubclass(kind, messages.PlannerMessage)
         and kind not in (messages.PlannerMessage, messages.WorkerMessage)
     }
-    assert set(planner()._handlers) == kinds
+    assert set(MessageHandlers._HANDLERS) == kinds
 
 
 def test_a_life_in_actions():
@@ -153,7 +154,7 @@ def test_a_lease_of_a_dead_process_ends_without_touching_its_successor():
     made.handle(messages.WorkerReady(key=KEY, generation=2, seconds=1.0), 4.0)
     made.handle(messages.LeaseEnded(request=1, succeeded=True), 5.0)
     assert made.state.instance(KEY).leases == {2}
-    assert made.state.failures.attempts(KEY) == 1
+    assert made.state.failures.failures(KEY) == 1
 
 
 def test_what_cannot_happen_raises():

@@ -84,6 +84,7 @@ class PlannerMachine(RuleBasedStateMachine):
         self.ended: set[int] = set()
         self.questions: set[int] = set()
         self.numbers = 0
+        self.installed = set(NAMES)
         self.probe_wanted = False
         self.stopping_hard = False
         devices = [Device(name, name, total) for name, total in DEVICES.items()]
@@ -290,11 +291,20 @@ class PlannerMachine(RuleBasedStateMachine):
     def removed_and_added(self, name) -> None:
         self.numbers += 1
         self.questions.add(self.numbers)
+        self.installed.discard(name)
         self.tell(messages.RemoveModelRequested(request=self.numbers, model=name))
 
     @rule(spec=st.sampled_from(SPECS))
     def added(self, spec) -> None:
+        self.installed.add(spec.id)
         self.tell(messages.AddModelRequested(spec=spec))
+
+    @rule(spec=st.sampled_from(SPECS), seconds=st.sampled_from([0.0, 1.0]))
+    def remove_and_add_again(self, spec, seconds) -> None:
+        """As a download does that is canceled while it makes room: leases may still be open."""
+        self.removed_and_added(spec.id)
+        self.pass_time(seconds)
+        self.added(spec)
 
     @rule(
         name=st.sampled_from(NAMES),
@@ -336,6 +346,12 @@ class PlannerMachine(RuleBasedStateMachine):
         self.now = end
 
     # What must hold
+
+    @invariant()
+    def a_model_that_was_added_is_available(self) -> None:
+        state = self.planner.state
+        available = {name for name in state.models if state.available_model(name) is not None}
+        assert available == self.installed
 
     @invariant()
     def nobody_waits_past_the_deadline(self) -> None:

@@ -5,6 +5,7 @@ from wyoming_servers.core.domain import (
     Priority,
     Task,
 )
+from wyoming_servers.scheduling.coordinator import policy_from_config
 from wyoming_servers.scheduling.planner.policy import (
     PRIORITIES,
     SchedulingPolicy,
@@ -28,7 +29,7 @@ def test_a_budget_that_is_neither_is_refused(budget):
 
 
 def test_the_configuration_sets_the_bounds():
-    policy = SchedulingPolicy.from_config(
+    policy = policy_from_config(
         LimitsSection(request_timeout=7, load_timeout=9, max_queued_requests=3),
         MemorySection(budget="1GiB", reserve=5),
     )

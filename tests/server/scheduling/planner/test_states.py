@@ -17,8 +17,6 @@ from wyoming_servers.scheduling.planner.instance import (
     InstanceKey,
     InstanceState,
     InstanceTrigger,
-    as_markdown,
-    as_mermaid,
     next_state,
 )
 
@@ -73,16 +71,3 @@ def test_the_outside_sees_six_words():
     assert set(PUBLIC_STATES) == set(InstanceState)
     assert set(PUBLIC_STATES.values()) == set(ModelState)
     assert PUBLIC_STATES[InstanceState.QUEUED] is ModelState.WAITING_FOR_MEMORY
-
-
-def test_the_table_is_drawn_for_people():
-    text = as_markdown()
-    assert text.count("\n") == len(TRANSITIONS) + 2
-    assert "| queued | room_made | loading | loading |" in text
-
-
-def test_the_table_is_drawn_as_a_diagram():
-    text = as_mermaid()
-    assert text.startswith("stateDiagram-v2\n    [*] --> cold\n")
-    assert "    ready --> draining: stop_asked\n" in text
-    assert text.count("-->") == len(TRANSITIONS) + 1

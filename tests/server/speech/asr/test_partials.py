@@ -10,7 +10,7 @@ import pytest
 from wyoming_servers.core.clock import FakeClock
 from wyoming_servers.core.domain import Priority
 from wyoming_servers.core.errors import InferenceFailedError
-from wyoming_servers.scheduling.interface import Snapshot
+from wyoming_servers.scheduling.status import Snapshot
 from wyoming_servers.speech.asr.pipeline import (
     AsrRequest,
     Utterance,

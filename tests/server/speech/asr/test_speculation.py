@@ -16,10 +16,7 @@ from wyoming_servers.core.errors import (
     InferenceFailedError,
     OutOfMemoryError,
 )
-from wyoming_servers.scheduling.interface import (
-    DeviceStatus,
-    Snapshot,
-)
+from wyoming_servers.scheduling.status import DeviceStatus, Snapshot
 from wyoming_servers.speech.asr.pipeline import (
     AsrRequest,
     Utterance,
