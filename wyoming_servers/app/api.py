@@ -86,7 +86,7 @@ async def start_api(ground: AppContext, behind: ApiDependencies) -> int:
         uuid=behind.identity,
         token=token,
         ports=behind.ports,
-        ready=lambda: _ready(behind),
+        ready=lambda: _ready(ground, behind),
         metrics=behind.metrics.registry,
         specs=behind.specs,
         jobs=jobs,
@@ -103,8 +103,8 @@ async def start_api(ground: AppContext, behind: ApiDependencies) -> int:
     return await server.start()
 
 
-def _ready(behind: ApiDependencies) -> tuple[bool, list[str]]:
-    """Say whether requests will be answered now, and if not, why."""
+def _ready(ground: AppContext, behind: ApiDependencies) -> tuple[bool, list[str]]:
+    """Return whether all services are ready, and the problems: why not, and failed tasks."""
     states = {status.spec.id: status for status in behind.coordinator.snapshot().models}
     missing = [
         f"{service}: {model} is not installed"
@@ -120,7 +120,7 @@ def _ready(behind: ApiDependencies) -> tuple[bool, list[str]]:
         and states[model].load_seconds is None
         and states[model].state is not ModelState.READY
     ]
-    return not missing and not waiting, missing + waiting
+    return not missing and not waiting, missing + waiting + ground.tasks.problems()
 
 
 def _keep_traces(ground: AppContext, coordinator: Coordinator) -> TraceBuffer:
@@ -133,8 +133,8 @@ def _keep_traces(ground: AppContext, coordinator: Coordinator) -> TraceBuffer:
     if endpoint := ground.config.telemetry.otlp_endpoint:
         exporter = OtlpExporter(endpoint, ground.clock, version=__version__)
         traces.add_listener(exporter.add)
-        ground.spawn(exporter.run(), "OpenTelemetry")
-    ground.spawn(traces.run(ground.bus), "traces")
+        ground.spawn(exporter.run, "OpenTelemetry")
+    ground.spawn(lambda: traces.run(ground.bus), "traces")
     return traces
 
 

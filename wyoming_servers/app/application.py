@@ -71,7 +71,7 @@ class Application:
 
         tenancy = await asyncio.to_thread(InstanceLock(config.data_dir).acquire)
         stack.push_async_callback(asyncio.to_thread, tenancy.release)
-        ground.spawn(event_logger.log_events(bus), "event log")
+        ground.spawn(lambda: event_logger.log_events(bus), "event log")
 
         store = await ModelStore.open(
             config.data_dir,
@@ -101,7 +101,7 @@ class Application:
         )
         await stack.enter_async_context(coordinator)
         metrics = Metrics(coordinator.snapshot, __version__)
-        ground.spawn(metrics.run(bus), "metrics")
+        ground.spawn(lambda: metrics.run(bus), "metrics")
 
         library = ModelManager(
             store,
@@ -146,9 +146,9 @@ class Application:
         stack.push_async_callback(servers.stop)
         self.ports |= await servers.start()
         watcher = CustomWakeWordsWatcher(pipelines.own_words, clock, servers.refresh)
-        ground.spawn(watcher.run(), "wake word folder")
+        ground.spawn(watcher.run, "wake word folder")
         library.add_listener(servers.refresh)
-        ground.spawn(library.watch(clock), "models that come and go")
+        ground.spawn(lambda: library.watch(clock), "models that come and go")
 
         await asyncio.to_thread(tenancy.publish_state, config.host, self.ports)
         bus.publish(ServerStarted(ports=dict(self.ports)))

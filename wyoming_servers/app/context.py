@@ -1,27 +1,20 @@
-"""What every part stands on, and what takes the parts down again."""
+"""The services that all parts of the application share, and their shutdown."""
 
-import asyncio
-import logging
-from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import Any
 
 from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.config.load import LoadedConfig
 from wyoming_servers.config.schema import Config
-from wyoming_servers.core.clock import (
-    Clock,
-    SystemClock,
-)
+from wyoming_servers.core.aio import cancel_and_wait
+from wyoming_servers.core.clock import Clock, SystemClock
 from wyoming_servers.core.event_bus import EventBus
-
-_LOGGER = logging.getLogger(__name__)
+from wyoming_servers.core.task_supervisor import TaskSupervisor, Work
 
 
 @dataclass(frozen=True, slots=True)
 class AppContext:
-    """Handed to whoever builds parts; leaving the stack takes them down, the last one first."""
+    """Shared services; closing `stack` shuts all parts down in reverse order."""
 
     loaded: LoadedConfig
     bus: EventBus = field(default_factory=EventBus)
@@ -29,23 +22,18 @@ class AppContext:
     stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     config_holder: ConfigHolder = field(init=False)
     """The configuration in effect; services read `current` per request."""
+    tasks: TaskSupervisor = field(init=False)
+    """All long-lived background tasks; `/health` shows those that failed."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "config_holder", ConfigHolder(self.loaded.config))
+        object.__setattr__(self, "tasks", TaskSupervisor(self.clock))
 
     @property
     def config(self) -> Config:
         """The configuration in effect now."""
         return self.config_holder.current
 
-    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        """Run background work until the stack is left; its failure is a bug and is logged."""
-        task = asyncio.create_task(work, name=name)
-
-        async def end() -> None:
-            task.cancel()
-            await asyncio.wait([task])
-            if not task.cancelled() and (error := task.exception()) is not None:
-                _LOGGER.error("The %s task failed", name, exc_info=error)
-
-        self.stack.push_async_callback(end)
+    def spawn(self, work: Work, name: str) -> None:
+        """Run background work until the stack is closed; it is restarted after a failure."""
+        self.stack.push_async_callback(cancel_and_wait, self.tasks.start(work, name))

@@ -43,14 +43,14 @@ async def open_pipelines(
     asr = AsrPipeline(coordinator, specs, config, bus, clock, vocabulary=vocabulary)
     phrases = _phrase_cache(config)
     if phrases is not None:
-        ground.spawn(phrases.run(), "phrase cache")
+        ground.spawn(phrases.run, "phrase cache")
     lexicon = Lexicon(config.data_dir / "lexicon.yaml")
     await lexicon.refresh()
-    ground.spawn(lexicon.run(clock), "lexicon")
+    ground.spawn(lambda: lexicon.run(clock), "lexicon")
     tts = TtsPipeline(coordinator, specs, config, bus, clock, phrases, lexicon)
     own_words = await asyncio.to_thread(CustomWakeWords, wake_words_folder(config))
     wake = WakePipeline(coordinator, specs, config, bus, clock, own_words)
-    ground.spawn(Prefetcher(coordinator, tts.voices, config, bus).run(), "prefetch")
+    ground.spawn(Prefetcher(coordinator, tts.voices, config, bus).run, "prefetch")
     return Pipelines(asr, tts, wake, own_words, vocabulary)
 
 

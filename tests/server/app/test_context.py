@@ -1,5 +1,3 @@
-"""What takes the parts down again."""
-
 import asyncio
 from pathlib import Path
 
@@ -8,14 +6,15 @@ import pytest
 from wyoming_servers.app.context import AppContext
 from wyoming_servers.config.load import LoadedConfig
 from wyoming_servers.config.schema import Config
+from wyoming_servers.core.clock import FakeClock
 
 
 @pytest.fixture
-def ground(tmp_path: Path) -> AppContext:
-    return AppContext(LoadedConfig(Config(data_dir=tmp_path), {}, None))
+def context(tmp_path: Path, clock: FakeClock) -> AppContext:
+    return AppContext(LoadedConfig(Config(data_dir=tmp_path), {}, None), clock=clock)
 
 
-async def test_background_work_ends_with_the_stack_the_last_one_first(ground: AppContext) -> None:
+async def test_background_tasks_end_with_the_stack_in_reverse_order(context: AppContext) -> None:
     ended: list[str] = []
 
     async def work(name: str) -> None:
@@ -24,27 +23,38 @@ async def test_background_work_ends_with_the_stack_the_last_one_first(ground: Ap
         finally:
             ended.append(name)
 
-    async with ground.stack:
-        ground.spawn(work("first"), "first")
-        ground.spawn(work("second"), "second")
+    async with context.stack:
+        context.spawn(lambda: work("first"), "first")
+        context.spawn(lambda: work("second"), "second")
         await asyncio.sleep(0)
     assert ended == ["second", "first"]
 
 
-async def test_background_work_that_fails_is_told_in_the_log_and_disturbs_nothing(
-    ground: AppContext, caplog: pytest.LogCaptureFixture
+async def test_a_background_task_that_fails_is_logged_at_once_and_restarted(
+    context: AppContext, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def fail() -> None:
-        raise ZeroDivisionError("oops")
+    attempts = 0
 
-    async def end() -> None:
+    async def work() -> None:
+        nonlocal attempts
+        attempts += 1
+        if attempts == 1:
+            raise ZeroDivisionError("oops")
+        await asyncio.Event().wait()
+
+    async def ends() -> None:
         pass
 
-    async with ground.stack:
-        ground.spawn(fail(), "broken")
-        ground.spawn(end(), "short")
-        await asyncio.sleep(0)
-    (record,) = caplog.records
-    assert record.getMessage() == "The broken task failed"
-    assert record.exc_info is not None
-    assert record.exc_info[0] is ZeroDivisionError
+    async with context.stack:
+        context.spawn(work, "unstable")
+        context.spawn(ends, "short")
+        await clock.run_ready_tasks()
+        (record,) = caplog.records
+        assert "The unstable task failed" in record.getMessage()
+        assert record.exc_info is not None
+        assert record.exc_info[0] is ZeroDivisionError
+        assert context.tasks.problems() == [
+            "The background task 'unstable' failed once: ZeroDivisionError: oops"
+        ]
+        await clock.advance(1)
+        assert attempts == 2

@@ -14,8 +14,8 @@ def background():
 
 
 async def test_a_call_runs_in_the_named_thread_and_returns_its_value(background):
-    assert await background.call(lambda: threading.current_thread().name) == "test thread"
-    assert await background.call(lambda: threading.current_thread().daemon)
+    assert await background.run(lambda: threading.current_thread().name) == "test thread"
+    assert await background.run(lambda: threading.current_thread().daemon)
 
 
 async def test_a_call_raises_what_the_function_raises(background):
@@ -23,21 +23,21 @@ async def test_a_call_raises_what_the_function_raises(background):
         raise OSError("broken")
 
     with pytest.raises(OSError, match="broken"):
-        await background.call(fail)
-    assert await background.call(lambda: 5) == 5
+        await background.run(fail)
+    assert await background.run(lambda: 5) == 5
 
 
 async def test_a_call_that_hangs_is_given_up_and_the_next_ones_at_once(background):
     free = threading.Event()
     with pytest.raises(TimeoutError):
-        await background.call(free.wait)
+        await background.run(free.wait)
     with pytest.raises(TimeoutError, match="earlier call"):
-        await background.call(lambda: 1)
+        await background.run(lambda: 1)
     free.set()
     async with asyncio.timeout(5):
         while True:
             try:
-                assert await background.call(lambda: 2) == 2
+                assert await background.run(lambda: 2) == 2
                 break
             except TimeoutError:
                 await asyncio.sleep(0.01)
