@@ -1,8 +1,7 @@
-"""Says in words, and as an error code, why a worker process is gone."""
+"""Describes why a worker process is gone: in a sentence, and as an error code."""
 
 import re
 import signal
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -13,17 +12,17 @@ from wyoming_servers.core.errors import (
 from wyoming_servers.worker.interface import ExitStatus
 
 DEVICE_LOST_STATUS: Final = 70
-"""The child's exit status when its GPU is of no more use to the process."""
+"""Exit status of a child that cannot use its GPU any more."""
 
 PROTOCOL_STATUS: Final = 71
-"""The child's exit status when the server said something it must not say."""
+"""Exit status of a child that received an illegal message."""
 
 _SIGNAL_DESCRIPTIONS: Final = {
     signal.SIGSEGV: "a crash in native code",
     signal.SIGBUS: "a crash in native code",
     signal.SIGILL: "an instruction this processor does not have",
     signal.SIGFPE: "a crash in native code",
-    signal.SIGABRT: "the library gave up",
+    signal.SIGABRT: "aborted by a library",
 }
 
 _STATUS_DESCRIPTIONS: Final = {
@@ -31,14 +30,16 @@ _STATUS_DESCRIPTIONS: Final = {
     PROTOCOL_STATUS: ("the server broke the worker protocol", "UNKNOWN"),
 }
 
+_SIGNALS: Final = frozenset(int(number) for number in signal.Signals)
+
 _OOM_KILL_COUNTERS: Final = (Path("/sys/fs/cgroup/memory.events"), Path("/proc/vmstat"))
-"""Where Linux counts processes its out-of-memory killer has killed: ours, or everybody's."""
+"""Files in which Linux counts out-of-memory kills: of our control group, of the machine."""
 
 
 def count_oom_kills() -> int:
-    """Count the kernel's out-of-memory kills in our control group, else on the machine.
+    """Return the number of out-of-memory kills in our control group, else on the machine.
 
-    Reads a file: call it outside the event loop. 0 where there is no such count.
+    0 if there is no such counter. Reads a file: call it in a thread.
     """
     for path in _OOM_KILL_COUNTERS:
         try:
@@ -53,59 +54,56 @@ def count_oom_kills() -> int:
 def describe_exit(
     returncode: int | None,
     *,
-    asked: bool = False,
+    requested: bool = False,
     loading: bool = False,
     failure: ConductorError | None = None,
-    oom_killed: Callable[[], bool] | bool = False,
-    last_words: str = "",
+    oom_killed: bool = False,
+    last_line: str = "",
 ) -> ExitStatus:
-    """Turn an exit status into an `Exit`.
+    """Describe an exit.
 
-    1. The server asked for it: nothing to blame anybody for.
-    2. The worker had said what failed (`failure`), or broke the protocol: that is the reason.
-    3. SIGKILL nobody here sent: the kernel's out-of-memory killer if it has counted a kill during
-       the worker's life (OOM), otherwise somebody's `kill -9`.
-    4. Another signal, or a status: in words, with the last line the process wrote.
+    1. The server requested it: expected.
+    2. The worker has reported a `failure`, or broke the protocol: that is the reason.
+    3. SIGKILL that the server did not send: the out-of-memory killer if the kernel has counted a
+       kill during the worker's life (OOM), otherwise a `kill -9` from outside.
+    4. Another signal, or a status: described in words, with the last line the process printed.
 
-    The code of 3 and 4 is LOAD_FAILED while it was `loading`, and INFERENCE_FAILED after that,
-    where nothing says more.
+    Unless something more specific is known, the code of 3 and 4 is LOAD_FAILED while the model was
+    `loading`, and INFERENCE_FAILED after that.
     """
     reason, code = (
         _describe_returncode(returncode),
         "LOAD_FAILED" if loading else "INFERENCE_FAILED",
     )
-    if asked:  # 1
+    if requested:  # 1
         return ExitStatus(
             returncode, expected=True, reason=f"stopped by the server ({reason})", code=code
         )
     if failure is not None:  # 2
         return ExitStatus(returncode, expected=False, reason=failure.message, code=failure.code)
     if returncode == -signal.SIGKILL:  # 3
-        if oom_killed() if callable(oom_killed) else oom_killed:
+        if oom_killed:
             reason, code = f"{reason}, by the kernel's out-of-memory killer", "OOM"
         else:
             reason = f"{reason}, not by the server"
     elif returncode is not None and returncode < 0:  # 4
-        words = (
+        description = (
             _SIGNAL_DESCRIPTIONS.get(signal.Signals(-returncode))
             if -returncode in _SIGNALS
             else None
         )
-        reason = f"{reason}: {words}" if words else reason
+        reason = f"{reason}: {description}" if description else reason
     elif returncode in _STATUS_DESCRIPTIONS:
-        words, code = _STATUS_DESCRIPTIONS[returncode]
-        reason = f"{reason}: {words}"
-    elif last_words:
-        reason = f"{reason}: {last_words}"
+        description, code = _STATUS_DESCRIPTIONS[returncode]
+        reason = f"{reason}: {description}"
+    elif last_line:
+        reason = f"{reason}: {last_line}"
     return ExitStatus(returncode, expected=False, reason=reason, code=code)
 
 
 def exit_error(exit_: ExitStatus, model: str) -> ConductorError:
-    """Return what a request that met this exit fails with."""
+    """Return the error of the requests that an exit has failed."""
     return from_code(exit_.code, f"The worker of {model} is gone: {exit_.reason}.")
-
-
-_SIGNALS: Final = frozenset(int(number) for number in signal.Signals)
 
 
 def _describe_returncode(returncode: int | None) -> str:

@@ -218,12 +218,12 @@ class FakeWorker:
             wait, returncode = behaviour.stop_seconds, 0
         if wait and not self.gone:
             await self._race(self._clock.sleep(wait))
-        self._exit(describe_exit(returncode, asked=True, loading=self._loading))
+        self._exit(describe_exit(returncode, requested=True, loading=self._loading))
         return self._exited.result()
 
     def kill(self) -> None:
         self.killed = True
-        self._exit(describe_exit(-_SIGKILL, asked=True, loading=self._loading))
+        self._exit(describe_exit(-_SIGKILL, requested=True, loading=self._loading))
 
     def check(self) -> None:
         """Raise what a request to a process that is gone raises."""

@@ -4,9 +4,10 @@ The unit of work is one output of the engine: a chunk of a sentence for voices t
 sentence for the others. Every text of every client is a run in the worker, and the worker decides
 between two units. Earliest deadline first with an admission test:
 
-1. A new run (no audio yet) goes first if every run that is playing still gets its next units in
+1. A sentence that was started is finished first: its client cannot send the next one before.
+2. A new run (no audio yet) goes first if every run that is playing still gets its next units in
    time, as the cost model expects.
-2. Otherwise the run with the earliest deadline goes first. The deadline of a playing run is its
+3. Otherwise the run with the earliest deadline goes first. The deadline of a playing run is its
    underrun. A new run has one only after it has waited too long: the time it arrived.
 
 Clients of whole-sentence voices send one run per sentence. Between two of them the worker waits a
@@ -232,15 +233,19 @@ class PlayoutQueue(RunQueue):
         ]
         highest = max(playout.priority for playout, _ in entries)
         entries = [entry for entry in entries if entry[0].priority == highest]
+        if not self._streams_audio:
+            for playout, choice in entries:
+                if playout.audio and isinstance(choice, RunState):
+                    return choice  # 1
         playing = [entry for entry in entries if entry[0].underrun_at is not None]
         new = [entry for entry in entries if entry[0].underrun_at is None]
         first = min(new, key=lambda entry: entry[0].sequence, default=None)
-        if first is not None and self._admits(first[0], [item for item, _ in playing], now):  # 1
+        if first is not None and self._admits(first[0], [item for item, _ in playing], now):  # 2
             return first[1]
         late = any(playout.deadline < now for playout, _ in playing)
         hold = MAX_HOLD_SECONDS_WHEN_LATE if late else MAX_HOLD_SECONDS
         due = [*playing, *(entry for entry in new if now - entry[0].arrived_at > hold)]
-        return min(due or new, key=lambda entry: (entry[0].deadline, entry[0].sequence))[1]  # 2
+        return min(due or new, key=lambda entry: (entry[0].deadline, entry[0].sequence))[1]  # 3
 
     def _admits(self, new: _Playout, playing: Sequence[_Playout], now: float) -> bool:
         """Whether all that play stay supplied if a new run goes first, and it does from then on.

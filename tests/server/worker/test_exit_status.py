@@ -22,7 +22,7 @@ from wyoming_servers.worker.interface import ExitStatus
         (0, "exited with status 0", "INFERENCE_FAILED"),
         (1, "exited with status 1: ImportError: no", "INFERENCE_FAILED"),
         (-11, "killed by signal 11 (SIGSEGV): a crash in native code", "INFERENCE_FAILED"),
-        (-6, "killed by signal 6 (SIGABRT): the library gave up", "INFERENCE_FAILED"),
+        (-6, "killed by signal 6 (SIGABRT): aborted by a library", "INFERENCE_FAILED"),
         (-9, "killed by signal 9 (SIGKILL), not by the server", "INFERENCE_FAILED"),
         (-15, "killed by signal 15 (SIGTERM)", "INFERENCE_FAILED"),
         (-120, "killed by signal 120", "INFERENCE_FAILED"),
@@ -35,8 +35,8 @@ from wyoming_servers.worker.interface import ExitStatus
     ],
 )
 def test_unexpected_exit_is_described(returncode: int, reason: str, code: str) -> None:
-    last_words = "ImportError: no" if returncode == 1 else ""
-    exit_ = describe_exit(returncode, last_words=last_words)
+    last_line = "ImportError: no" if returncode == 1 else ""
+    exit_ = describe_exit(returncode, last_line=last_line)
     assert exit_ == ExitStatus(returncode, expected=False, reason=reason, code=code)
 
 
@@ -52,7 +52,7 @@ def test_oom_kill_does_not_explain_other_exits(returncode: int) -> None:
 
 
 def test_requested_exit_is_expected_in_any_case() -> None:
-    exit_ = describe_exit(-9, asked=True, oom_killed=True)
+    exit_ = describe_exit(-9, requested=True, oom_killed=True)
     assert exit_.expected
     assert exit_.reason == "stopped by the server (killed by signal 9 (SIGKILL))"
 

@@ -204,7 +204,7 @@ def test_long_sentence_costs_more_than_a_short_one(sentences: Voice) -> None:
     assert sentences.compute(0.5, 0.13, last=True) is short
     playing_again = sentences.arrive(buffered=0.8)
     sentences.arrive()
-    assert sentences.compute(4.2, 0.5) is playing
+    assert sentences.compute(4.2, 0.5, last=True) is playing
     assert sentences.compute(4.2, 0.5) is playing_again
 
 
@@ -263,6 +263,15 @@ def test_job_waits_for_the_next_sentence_of_a_live_client(sentences: Voice) -> N
     live = sentences.arrive(buffered=4.2, stream=1)
     assert sentences.compute(4.2, 0.5, last=True) is live
     assert sentences.compute(4.2, 0.5) is job
+
+
+def test_sentence_that_was_started_is_finished_first(sentences: Voice) -> None:
+    """Its client has enough audio, another has none left: the next output ends the sentence."""
+    started = sentences.arrive()
+    assert sentences.compute(4.2, 0.5) is started
+    sentences.arrive(buffered=0.0)
+    sentences.arrive()
+    assert sentences.compute(0.1, 0.0, last=True) is started
 
 
 def test_cost_of_a_sentence_is_learned() -> None:

@@ -436,7 +436,7 @@ async def test_stopping_fails_the_runs_that_were_going_on(launch: Launch) -> Non
 async def test_an_engine_that_hangs_is_terminated(launch: Launch) -> None:
     worker = await launch()
     async with worker.open(fake(failure="hang"), payload=SOUND):
-        while worker._lines.last_line != "The fake engine hangs.":
+        while worker._log_reader.last_line != "The fake engine hangs.":
             await worker.ping()
         exit_ = await worker.stop(grace=0.2)
     assert exit_.returncode == -signal.SIGTERM
