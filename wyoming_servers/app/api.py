@@ -17,11 +17,11 @@ from wyoming_servers.core.domain import (
 from wyoming_servers.http.app import create_app
 from wyoming_servers.http.auth import ensure_token
 from wyoming_servers.http.context import ApiContext
-from wyoming_servers.http.jobs import schemas
 from wyoming_servers.http.server import ApiServer
 from wyoming_servers.jobs.job import Job
 from wyoming_servers.jobs.line_synthesizer import ReadingOptions
 from wyoming_servers.jobs.manager import JobManager
+from wyoming_servers.jobs.schemas import job_payload
 from wyoming_servers.jobs.transcription import TranscriptionDefaults
 from wyoming_servers.models.manager import ModelManager
 from wyoming_servers.scheduling.coordinator import Coordinator
@@ -79,7 +79,7 @@ async def start_api(ground: AppContext, behind: ApiDependencies) -> int:
     )
     ground.config_holder.subscribe(ConfigReloader(behind.coordinator))
     context = ApiContext(
-        config=config,
+        config_holder=ground.config_holder,
         coordinator=behind.coordinator,
         bus=bus,
         version=__version__,
@@ -142,7 +142,6 @@ def _webhook_notifier(webhooks: WebhookManager) -> Callable[[Job], Awaitable[Non
     """Return what passes the end of a job on to those who asked for it."""
 
     async def tell(job: Job) -> None:
-        payload = schemas.job_response(job).model_dump(mode="json", exclude_none=True)
-        await webhooks.notify_job_ended(job.id, job.webhook_url, payload)
+        await webhooks.notify_job_ended(job.id, job.webhook_url, job_payload(job))
 
     return tell

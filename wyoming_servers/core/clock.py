@@ -4,6 +4,7 @@ import asyncio
 import heapq
 import itertools
 import time
+from datetime import UTC, datetime
 from typing import Protocol
 
 
@@ -75,3 +76,9 @@ class FakeClock:
         """Run the event loop for a number of iterations without moving time."""
         for _ in range(rounds):
             await asyncio.sleep(0)
+
+
+def iso_timestamp(seconds: float) -> str:
+    """Return seconds since 1970-01-01 UTC as `2026-05-10T14:00:00.000Z`."""
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

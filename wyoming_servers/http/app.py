@@ -6,20 +6,18 @@ from typing import Any, Final
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from wyoming_servers.http import (
-    docs,
-    problems,
-)
+from wyoming_servers.http import docs, problems
 from wyoming_servers.http.auth import require_token
 from wyoming_servers.http.context import ApiContext
-from wyoming_servers.http.jobs import routes
+from wyoming_servers.http.jobs import routes as jobs
 from wyoming_servers.http.middleware.host_check import HostCheckMiddleware
 from wyoming_servers.http.middleware.limits import (
     BodyLimitMiddleware,
     RateLimitMiddleware,
 )
 from wyoming_servers.http.middleware.request_id import RequestIdMiddleware
-from wyoming_servers.http.openai import models as openai
+from wyoming_servers.http.openai import models as openai_models
+from wyoming_servers.http.openai import speech, transcriptions
 from wyoming_servers.http.routes import (
     cache,
     catalog,
@@ -30,7 +28,6 @@ from wyoming_servers.http.routes import (
     models,
     status,
     system,
-    traces,
     vocabulary,
     voices,
     webhooks,
@@ -55,14 +52,15 @@ _ROUTERS: Final = (
     status.router,
     models.router,
     events.router,
-    routes.router,
-    openai.router,
+    jobs.router,
+    openai_models.router,
+    transcriptions.router,
+    speech.router,
     webhooks.router,
     config.router,
     vocabulary.router,
     lexicon.router,
     voices.router,
-    traces.router,
     system.router,
 )
 
@@ -84,8 +82,10 @@ def create_app(context: ApiContext) -> FastAPI:
             (cache.router, context.library),
             (voices.router, context.library and context.tts),
             (config.router, context.editor),
-            (routes.router, context.jobs),
-            (openai.router, context.jobs),
+            (jobs.router, context.jobs),
+            (openai_models.router, context.jobs),
+            (transcriptions.router, context.jobs),
+            (speech.router, context.jobs),
             (webhooks.router, context.webhooks),
             (vocabulary.router, context.vocabulary),
             (lexicon.router, context.tts and context.tts.lexicon),
@@ -93,9 +93,8 @@ def create_app(context: ApiContext) -> FastAPI:
         if service is None
     ]
     _include_routers(app, [router for router in _ROUTERS if router not in omitted])
-    app.include_router(
-        wyoming_bridge.router
-    )  # checks the token itself: browsers send it as a subprotocol
+    # Checks the token itself: browsers send it as a subprotocol.
+    app.include_router(wyoming_bridge.router)
     docs.mount_docs(app)
     settings = context.config.api
     # Middleware that is added later runs earlier: hosts are checked before anything else runs.

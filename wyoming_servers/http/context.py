@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from starlette.requests import HTTPConnection
 
 from wyoming_servers.config.editor import ConfigEditor
+from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.config.schema import Config
 from wyoming_servers.core.clock import (
     Clock,
@@ -33,7 +34,7 @@ from wyoming_servers.webhooks.manager import WebhookManager
 class ApiContext:
     """The services and settings behind the API; routers of services that are None are left out."""
 
-    config: Config
+    config_holder: ConfigHolder
     coordinator: CoordinatorProtocol
     bus: EventBus
     version: str
@@ -71,6 +72,11 @@ class ApiContext:
     """Start of this run, in seconds since 1970."""
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the server stops, so that event streams end at once."""
+
+    @property
+    def config(self) -> Config:
+        """The configuration in effect now."""
+        return self.config_holder.current
 
 
 def _context_of(connection: HTTPConnection) -> ApiContext:

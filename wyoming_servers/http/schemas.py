@@ -1,9 +1,8 @@
 """Response bodies for models and devices, built from a scheduler snapshot."""
 
-from datetime import UTC, datetime
-
 from pydantic import BaseModel, Field
 
+from wyoming_servers.core.clock import iso_timestamp
 from wyoming_servers.core.domain import ModelState
 from wyoming_servers.core.engine_info import find_engine
 from wyoming_servers.core.errors import ModelMissingError
@@ -12,12 +11,6 @@ from wyoming_servers.telemetry.model_stats import ModelStats
 from wyoming_servers.telemetry.traces import TraceBuffer
 
 _MIB = 1024 * 1024
-
-
-def iso_timestamp(seconds: float) -> str:
-    """Return seconds since 1970 as `2026-05-10T14:00:00.000Z`."""
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def mib(size: int) -> int:

@@ -271,9 +271,6 @@ def _boundary(request: Request) -> bytes:
     return bytes(boundary)
 
 
-# What the OpenAPI document says of forms with a file, which FastAPI does not read for us.
-
-
 def form_schema(
     file_field: str,
     fields: dict[str, Any],

@@ -1,7 +1,7 @@
 """Has one piece of a recording transcribed by a model."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -128,7 +128,7 @@ async def transcribe_recording(
     manner: TranscriptionDefaults = NO_TRANSCRIPTION_DEFAULTS,
     client: str = "",
     decoder: RecordingDecoder = decode_recording,
-) -> AsyncIterator[ChunkTranscript | RecordingEnded]:
+) -> AsyncGenerator[ChunkTranscript | RecordingEnded, None]:
     """Yield what each piece says as soon as it is known, then Ended with the length.
 
     A piece has `limit` seconds; one whose worker failed is tried once more. Raises

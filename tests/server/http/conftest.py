@@ -9,6 +9,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.config.schema import Config
 from wyoming_servers.core.clock import FakeClock
 from wyoming_servers.core.domain import (
@@ -139,7 +140,7 @@ def context(
     coordinator: FakeCoordinator, bus: EventBus, reasons: list[str], ports: dict[str, int]
 ) -> ApiContext:
     return ApiContext(
-        config=Config(),
+        config_holder=ConfigHolder(Config()),
         coordinator=coordinator,
         bus=bus,
         version="1.2.3",

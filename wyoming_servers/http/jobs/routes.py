@@ -1,23 +1,62 @@
 """`/jobs`: list, show, cancel and follow background jobs, and get their results."""
 
-from collections.abc import AsyncIterator
-from typing import Annotated, Any
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from enum import StrEnum
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query
-from sse_starlette import EventSourceResponse, ServerSentEvent
+from fastapi import APIRouter, Path, Query, Response
+from sse_starlette import ServerSentEvent
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse
 
+from wyoming_servers.core.errors import ConflictError, NotFoundError
 from wyoming_servers.core.events import JobFinished, JobProgressed
 from wyoming_servers.http.context import ApiContext, Context, require_jobs
-from wyoming_servers.http.jobs import results, speech, transcription
-from wyoming_servers.http.jobs.results import JobId
-from wyoming_servers.http.jobs.schemas import JobListResponse, JobResponse, job_response
+from wyoming_servers.http.jobs import speech, transcription
 from wyoming_servers.http.problems import PROBLEM_RESPONSES
-from wyoming_servers.http.routes import events as streams
+from wyoming_servers.http.streaming import (
+    EVENT_STREAM_ROUTE,
+    LastEventId,
+    ManagedEventSourceResponse,
+    resume_position,
+    sse_event,
+    until_closed,
+)
+from wyoming_servers.jobs.files import JobFiles
 from wyoming_servers.jobs.job import Job, JobStatus
+from wyoming_servers.jobs.schemas import (
+    JobListResponse,
+    JobResponse,
+    job_payload,
+    job_response,
+)
+from wyoming_servers.media.formats import MEDIA_TYPES
+from wyoming_servers.text.subtitles import Cue, write_plain_text, write_srt, write_vtt
 
 router = APIRouter(tags=["jobs"], responses={**PROBLEM_RESPONSES})
 router.include_router(transcription.router)
 router.include_router(speech.router)
+
+JobId = Annotated[str, Path(description="Id from the response that created the job.")]
+
+
+class JobResultFormat(StrEnum):
+    """Formats of results."""
+
+    JSON = "json"
+    SRT = "srt"
+    VTT = "vtt"
+    TXT = "txt"
+    WAV = "wav"
+    FLAC = "flac"
+    MP3 = "mp3"
+
+
+_KINDS: Final = ("application/json", "application/x-subrip", "text/vtt", "text/plain")
+_CONTENT: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"content": {kind: {} for kind in (*_KINDS, "audio/wav", "audio/flac", "audio/mpeg")}}
+}
 
 
 @router.get("/jobs", summary="List jobs", response_model_exclude_none=True)
@@ -34,8 +73,31 @@ async def list_jobs(
     )
 
 
-# First: the path parameter of `/jobs/{job_id}` matches dots too.
-router.include_router(results.router)
+# Before the next route, whose path parameter `{job_id}` matches dots too.
+@router.get(
+    "/jobs/{job_id}.{result_format}",
+    summary="Get the result of a job",
+    response_class=Response,
+    responses=_CONTENT,
+)
+async def result(context: Context, job_id: JobId, result_format: JobResultFormat) -> Response:
+    """Text formats contain the segments that are finished so far; `GET /jobs/{id}` shows whether
+    the job is complete. Audio is available once a speech job is done, in the format of the job.
+    """
+    jobs = require_jobs(context)
+    job = await jobs.get(job_id)
+    cues = [Cue(segment.start, segment.end, segment.text) for segment in job.segments]
+    match result_format:
+        case JobResultFormat.SRT:
+            return PlainTextResponse(write_srt(cues), media_type="application/x-subrip")
+        case JobResultFormat.VTT:
+            return PlainTextResponse(write_vtt(cues), media_type="text/vtt")
+        case JobResultFormat.TXT:
+            return PlainTextResponse(write_plain_text(cues))
+        case JobResultFormat.JSON:
+            return JSONResponse(job_payload(job))
+        case _:
+            return await _audio(jobs.files, job, result_format)
 
 
 @router.get("/jobs/{job_id}", summary="Show a job", response_model_exclude_none=True)
@@ -49,21 +111,19 @@ async def cancel(context: Context, job_id: JobId) -> JobResponse:
     return job_response(await require_jobs(context).cancel(job_id))
 
 
-@router.get(
-    "/jobs/{job_id}/stream", summary="Stream the progress of a job", **streams.EVENT_STREAM_ROUTE
-)
+@router.get("/jobs/{job_id}/stream", summary="Stream the progress of a job", **EVENT_STREAM_ROUTE)
 async def follow(
-    context: Context, job_id: JobId, last_event_id: streams.LastEventId = None
-) -> EventSourceResponse:
+    context: Context, job_id: JobId, last_event_id: LastEventId = None
+) -> ManagedEventSourceResponse:
     """Sends `progress` events, then one `done` or `error`; only `done` if the job has ended."""
     await require_jobs(context).get(job_id)
-    after, _ = streams.resume_position(context.bus, last_event_id)
-    return EventSourceResponse(_follow(context, job_id, after), ping=context.heartbeat, sep="\n")
+    after, _ = resume_position(context.bus, last_event_id)
+    return ManagedEventSourceResponse(_follow(context, job_id, after), ping=context.heartbeat)
 
 
 async def _follow(
     context: ApiContext, job_id: str, after: int | None
-) -> AsyncIterator[ServerSentEvent]:
+) -> AsyncGenerator[ServerSentEvent, None]:
     with context.bus.subscribe(after) as subscription:
         # Read after subscribing, so that no event is lost in between.
         job = await require_jobs(context).get(job_id)
@@ -71,26 +131,48 @@ async def _follow(
             yield _done(job)
             return
         yield _progress(job.progress, job.chunk, job.chunks_total)
-        async for item in streams.until_closed(context.closing, subscription):
-            match item.event:
-                case JobProgressed(job=found) as moved if found == job_id:
-                    yield _progress(
-                        moved.percent, moved.chunk, moved.chunks_total, id=str(item.sequence)
-                    )
-                case JobFinished(job=found, status=JobStatus.FAILED) as failed if found == job_id:
-                    data = {"type": "error", "message": failed.message, "code": failed.code}
-                    yield streams.sse_event(data, id=str(item.sequence))
-                    return
-                case JobFinished(job=found) if found == job_id:
-                    yield _done(await require_jobs(context).get(job_id), id=str(item.sequence))
-                    return
+        async with aclosing(until_closed(context.closing, subscription)) as items:
+            async for item in items:
+                match item.event:
+                    case JobProgressed(job=found) as moved if found == job_id:
+                        yield _progress(
+                            moved.percent, moved.chunk, moved.chunks_total, id=str(item.sequence)
+                        )
+                    case JobFinished(job=found, status=JobStatus.FAILED) as failed if (
+                        found == job_id
+                    ):
+                        data = {"type": "error", "message": failed.message, "code": failed.code}
+                        yield sse_event(data, id=str(item.sequence))
+                        return
+                    case JobFinished(job=found) if found == job_id:
+                        yield _done(await require_jobs(context).get(job_id), id=str(item.sequence))
+                        return
 
 
 def _progress(percent: int, chunk: int, total: int, **fields: Any) -> ServerSentEvent:
     data = {"type": "progress", "percent": percent, "chunk": chunk, "chunks_total": total}
-    return streams.sse_event(data, **fields)
+    return sse_event(data, **fields)
 
 
 def _done(job: Job, **fields: Any) -> ServerSentEvent:
-    shown = job_response(job).model_dump(mode="json", exclude_none=True)
-    return streams.sse_event({"type": "done", "job": shown}, **fields)
+    shown = job_payload(job)
+    return sse_event({"type": "done", "job": shown}, **fields)
+
+
+async def _audio(files: JobFiles, job: Job, wanted: str) -> Response:
+    """Return the audio file; range requests are supported."""
+    if job.speech is None or job.speech.audio != wanted:
+        available = (
+            "a transcript" if job.speech is None else f"GET /jobs/{job.id}.{job.speech.audio}"
+        )
+        raise NotFoundError(
+            f"Job {job.id} has no {wanted} file.", hint=f"Its result is {available}."
+        )
+    if job.status is not JobStatus.DONE:
+        raise ConflictError(
+            f"Job {job.id} is {job.status}.", hint="The file is available when the job is done."
+        )
+    path = files.result(job)
+    if not await asyncio.to_thread(path.is_file):
+        raise NotFoundError(f"The file of job {job.id} was deleted.", hint="Send the text again.")
+    return FileResponse(path, media_type=MEDIA_TYPES[wanted], filename=path.name)

@@ -12,8 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from wyoming_servers.core.errors import BadRequestError, ModelMissingError
 from wyoming_servers.http.context import ApiContext, Context, require_jobs
-from wyoming_servers.http.jobs.schemas import JobAcceptedResponse
-from wyoming_servers.http.jobs.transcription import (
+from wyoming_servers.http.jobs.submission import (
     WEBHOOK_FIELDS,
     IdempotencyKey,
     check_webhook,
@@ -22,6 +21,7 @@ from wyoming_servers.http.jobs.transcription import (
 from wyoming_servers.http.problems import PROBLEM_RESPONSES
 from wyoming_servers.http.upload import form_schema, openapi_request_body, read_body, receive_form
 from wyoming_servers.jobs.job import NewJob, SpeechOptions
+from wyoming_servers.jobs.schemas import JobAcceptedResponse
 from wyoming_servers.jobs.speech_script import MAX_SCRIPT_BYTES, detect_script_format, read_script
 from wyoming_servers.jobs.uploads import UploadSpool
 from wyoming_servers.media.formats import AudioFileFormat

@@ -1,18 +1,43 @@
-"""Early rejection of uploads whose model is not loaded yet."""
+"""Creation of jobs: shared request fields and checks, and early rejection of uploads.
+
+A recording is rejected before it is read if its model is not loaded yet.
+"""
 
 import asyncio
-from typing import Final
+from typing import Annotated, Final
 
+from fastapi import Header, Response
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from wyoming_servers.core.domain import ModelState
-from wyoming_servers.core.errors import BusyError
+from wyoming_servers.core.errors import BadRequestError, BusyError
 from wyoming_servers.http import schemas
 from wyoming_servers.http.context import ApiContext
 from wyoming_servers.http.problems import Problem
+from wyoming_servers.jobs.job import Job
 from wyoming_servers.scheduling.status import ModelStatus
+
+_MAX_KEY: Final = 200
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        max_length=_MAX_KEY,
+        description="A repeated key returns the existing job instead of a new one.",
+    ),
+]
+
+WEBHOOK_FIELDS: Final = {
+    "webhook_url": {
+        "type": "string",
+        "format": "uri",
+        "description": "Called when the job ends and, until the server restarts, when the default "
+        "model becomes ready or is unloaded.",
+    },
+}
+"""Fields that all forms of jobs have."""
 
 _RETRY_SECONDS: Final = {
     ModelState.UNLOADED: 30,
@@ -106,3 +131,19 @@ def _retry_seconds(status: ModelStatus) -> int:
     if status.retry_in is not None and status.state is not ModelState.LOADING:
         return max(1, round(status.retry_in))
     return _RETRY_SECONDS.get(status.state, 10)
+
+
+def job_accepted(context: ApiContext, job: Job) -> Response:
+    """Return the response for an accepted job."""
+    if job.webhook_url and context.webhooks is not None:
+        context.webhooks.subscribe_to_models(job.webhook_url)
+    return JSONResponse({"job_id": job.id}, 202, headers={"Location": f"/jobs/{job.id}"})
+
+
+def check_webhook(context: ApiContext, url: str) -> str:
+    """Return the URL if it may be called. Raises BadRequestError."""
+    if url:
+        if context.webhooks is None:
+            raise BadRequestError("Webhooks are disabled on this server.")
+        context.webhooks.check_url(url)
+    return url

@@ -2,17 +2,19 @@
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Header, Query, Request, Response
-from starlette.responses import JSONResponse
+from fastapi import APIRouter, Query, Request, Response
 
 from wyoming_servers.core.errors import BadRequestError
 from wyoming_servers.http.context import ApiContext, Context, require_jobs
-from wyoming_servers.http.jobs.schemas import JobAcceptedResponse
 from wyoming_servers.http.jobs.submission import (
+    WEBHOOK_FIELDS,
+    IdempotencyKey,
     ModelNotReadyError,
     ModelNotReadyProblem,
+    check_webhook,
     ensure_ready,
     expects_continue,
+    job_accepted,
 )
 from wyoming_servers.http.problems import PROBLEM_RESPONSES
 from wyoming_servers.http.upload import (
@@ -21,30 +23,11 @@ from wyoming_servers.http.upload import (
     openapi_request_body,
     receive_form,
 )
-from wyoming_servers.jobs.job import Job, NewJob
+from wyoming_servers.jobs.job import NewJob
+from wyoming_servers.jobs.schemas import JobAcceptedResponse
 from wyoming_servers.speech.asr.transcriber import AsrModelChoice, select_asr_model
 
 router = APIRouter(tags=["jobs"], responses={**PROBLEM_RESPONSES})
-
-_MAX_KEY: Final = 200
-
-IdempotencyKey = Annotated[
-    str | None,
-    Header(
-        max_length=_MAX_KEY,
-        description="A repeated key returns the existing job instead of a new one.",
-    ),
-]
-
-WEBHOOK_FIELDS: Final = {
-    "webhook_url": {
-        "type": "string",
-        "format": "uri",
-        "description": "Called when the job ends and, until the server restarts, when the default "
-        "model becomes ready or is unloaded.",
-    },
-}
-"""Fields that all forms of jobs have."""
 
 _FORM: Final = openapi_request_body(
     form=form_schema(
@@ -109,7 +92,7 @@ async def submit(
 
     async def admit(form: MultipartForm) -> None:
         if known is None and not wait and not form.flag("wait"):
-            await ensure_ready(context, _listener(context, form, model, language).spec.id)
+            await ensure_ready(context, _select_model(context, form, model, language).spec.id)
 
     if expects_continue(request):
         try:
@@ -122,31 +105,15 @@ async def submit(
                 await admit(upload.form)
             except ModelNotReadyError as err:
                 return err.response()
-            listener = _listener(context, upload.form, model, language)
-            new = _new_job(context, upload.form, listener, idempotency_key or "")
+            choice = _select_model(context, upload.form, model, language)
+            new = _new_job(context, upload.form, choice, idempotency_key or "")
             job = known or await jobs.submit(new, await upload.keep())
     except ModelNotReadyError as err:
         return err.response(unread=True)
     return job_accepted(context, job)
 
 
-def job_accepted(context: ApiContext, job: Job) -> Response:
-    """Return the response for an accepted job."""
-    if job.webhook_url and context.webhooks is not None:
-        context.webhooks.subscribe_to_models(job.webhook_url)
-    return JSONResponse({"job_id": job.id}, 202, headers={"Location": f"/jobs/{job.id}"})
-
-
-def check_webhook(context: ApiContext, url: str) -> str:
-    """Return the URL if it may be called. Raises BadRequestError."""
-    if url:
-        if context.webhooks is None:
-            raise BadRequestError("Webhooks are disabled on this server.")
-        context.webhooks.check_url(url)
-    return url
-
-
-def _listener(
+def _select_model(
     context: ApiContext, form: MultipartForm, model: str | None, language: str | None
 ) -> AsrModelChoice:
     return select_asr_model(
@@ -157,16 +124,14 @@ def _listener(
     )
 
 
-def _new_job(
-    context: ApiContext, form: MultipartForm, listener: AsrModelChoice, key: str
-) -> NewJob:
+def _new_job(context: ApiContext, form: MultipartForm, choice: AsrModelChoice, key: str) -> NewJob:
     """Return the job of a form. Raises RequestError if a field is not valid."""
     task = form.get("task") or "transcribe"
     if task not in ("transcribe", "translate"):
         raise BadRequestError("task must be 'transcribe' or 'translate'")
     return NewJob(
-        model=listener.spec.id,
-        language=listener.language,
+        model=choice.spec.id,
+        language=choice.language,
         task="translate" if task == "translate" else "transcribe",
         word_timestamps=form.flag("word_timestamps"),
         vad=form.flag("vad", default=True),

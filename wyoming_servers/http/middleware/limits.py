@@ -75,7 +75,12 @@ class RateLimitMiddleware:
 
 
 class BodyLimitMiddleware:
-    """Answers 413 to a body larger than `MAX_BODY_BYTES` except at upload endpoints."""
+    """Answers 413 to a body larger than `MAX_BODY_BYTES`, except at upload endpoints.
+
+    A body without `Content-Length` is counted while the application reads it. Above the limit the
+    read fails and the response of the application is replaced, because body parsers turn every
+    error into status 400.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -84,13 +89,14 @@ class BodyLimitMiddleware:
         if scope["type"] != "http" or scope["path"] in _UPLOAD_PATHS:
             await self._app(scope, receive, send)
             return
-        said = Headers(scope=scope).get("content-length", "")
-        if said.isdecimal() and int(said) > MAX_BODY_BYTES:
+        length = Headers(scope=scope).get("content-length", "")
+        if length.isdecimal() and int(length) > MAX_BODY_BYTES:
             await problem_response(_body_too_large())(scope, receive, send)
             return
         size = 0
+        started = False
 
-        async def count() -> Message:
+        async def counting_receive() -> Message:
             nonlocal size
             message = await receive()
             size += len(message.get("body", b""))
@@ -98,7 +104,19 @@ class BodyLimitMiddleware:
                 raise _body_too_large()
             return message
 
-        await self._app(scope, count, send)
+        async def guarded_send(message: Message) -> None:
+            nonlocal started
+            if size <= MAX_BODY_BYTES or started:
+                started = True
+                await send(message)
+
+        try:
+            await self._app(scope, counting_receive, guarded_send)
+        except TooLargeError:
+            if size <= MAX_BODY_BYTES or started:
+                raise
+        if size > MAX_BODY_BYTES and not started:
+            await problem_response(_body_too_large())(scope, receive, send)
 
 
 def _body_too_large() -> ConductorError:

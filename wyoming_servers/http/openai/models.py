@@ -1,18 +1,30 @@
-"""`/v1/models`, and the router of all endpoints that are compatible with OpenAI's API.
+"""`/v1/models`, and the names that OpenAI gave to its models and voices."""
 
-Clients of OpenAI's audio API work unchanged: OpenAI's model and voice names stand for the
-configured model and voice, and errors have OpenAI's format (see `problems`).
-"""
-
-from typing import Literal
+from typing import Final, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from wyoming_servers.http import schemas
 from wyoming_servers.http.context import ApiContext, Context
-from wyoming_servers.http.openai import speech, transcriptions
 from wyoming_servers.http.problems import OPENAI_PROBLEM_RESPONSES
+
+OPENAI_MODEL_NAMES: Final = frozenset(
+    {
+        "whisper-1",
+        "gpt-4o-transcribe",
+        "gpt-4o-mini-transcribe",
+        "tts-1",
+        "tts-1-hd",
+        "gpt-4o-mini-tts",
+    }
+)
+OPENAI_VOICE_NAMES: Final = frozenset(
+    {
+        *("alloy", "ash", "ballad", "cedar", "coral", "echo", "fable"),
+        *("marin", "nova", "onyx", "sage", "shimmer", "verse"),
+    }
+)
 
 router = APIRouter(prefix="/v1", tags=["openai"], responses={**OPENAI_PROBLEM_RESPONSES})
 
@@ -48,7 +60,3 @@ def _card(context: ApiContext, model: str) -> OpenAiModel:
     return OpenAiModel(
         id=model, created=int(context.started), owned_by=model.partition("/")[0] or "local"
     )
-
-
-router.include_router(transcriptions.router)
-router.include_router(speech.router)

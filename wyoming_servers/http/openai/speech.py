@@ -1,7 +1,7 @@
 """`/v1/audio/speech`: streaming speech synthesis."""
 
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from typing import Any, Literal
 
@@ -13,20 +13,20 @@ from wyoming_servers.core.domain import Task
 from wyoming_servers.core.errors import BadRequestError, ConductorError, ModelMissingError
 from wyoming_servers.http import schemas
 from wyoming_servers.http.context import ApiContext, Context
-from wyoming_servers.http.openai.names import OPENAI_MODEL_NAMES, OPENAI_VOICE_NAMES
-from wyoming_servers.http.problems import openai_error_event
-from wyoming_servers.http.routes.events import sse_event
+from wyoming_servers.http.openai.models import OPENAI_MODEL_NAMES, OPENAI_VOICE_NAMES
+from wyoming_servers.http.problems import OPENAI_PROBLEM_RESPONSES, openai_error_event
 from wyoming_servers.http.streaming import (
     ManagedEventSourceResponse,
     ManagedStreamingResponse,
     client_label,
+    sse_event,
 )
 from wyoming_servers.media.encoder import StreamEncoder
 from wyoming_servers.media.formats import MEDIA_TYPES
 from wyoming_servers.speech.tts.pipeline import TtsRequest
 from wyoming_servers.text.voice_expression import MAX_SPEED, MIN_SPEED
 
-router = APIRouter()
+router = APIRouter(prefix="/v1", tags=["openai"], responses={**OPENAI_PROBLEM_RESPONSES})
 
 
 class OpenAiSpeechRequest(BaseModel):
@@ -87,7 +87,7 @@ async def speech(context: Context, request: Request, wanted: OpenAiSpeechRequest
     return ManagedStreamingResponse(aiter(encoder), kept, MEDIA_TYPES[wanted.response_format])
 
 
-async def _audio_events(encoder: StreamEncoder) -> AsyncIterator[ServerSentEvent]:
+async def _audio_events(encoder: StreamEncoder) -> AsyncGenerator[ServerSentEvent, None]:
     try:
         async for piece in encoder:
             yield sse_event(

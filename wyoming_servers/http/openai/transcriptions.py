@@ -1,7 +1,7 @@
 """`/v1/audio/transcriptions` and `/v1/audio/translations`."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import AsyncExitStack, aclosing
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
@@ -11,10 +11,9 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from wyoming_servers.core.domain import Task
 from wyoming_servers.core.errors import BadRequestError, ConductorError
 from wyoming_servers.http.context import ApiContext, Context, require_jobs
-from wyoming_servers.http.openai.names import OPENAI_MODEL_NAMES
-from wyoming_servers.http.problems import openai_error_event
-from wyoming_servers.http.routes.events import sse_event
-from wyoming_servers.http.streaming import ManagedEventSourceResponse, client_label
+from wyoming_servers.http.openai.models import OPENAI_MODEL_NAMES
+from wyoming_servers.http.problems import OPENAI_PROBLEM_RESPONSES, openai_error_event
+from wyoming_servers.http.streaming import ManagedEventSourceResponse, client_label, sse_event
 from wyoming_servers.http.upload import (
     MultipartForm,
     form_schema,
@@ -28,7 +27,7 @@ from wyoming_servers.speech.asr.transcriber import select_asr_model
 from wyoming_servers.telemetry.request_timer import RequestTimer
 from wyoming_servers.text.subtitles import Cue, write_srt, write_vtt
 
-router = APIRouter()
+router = APIRouter(prefix="/v1", tags=["openai"], responses={**OPENAI_PROBLEM_RESPONSES})
 
 _FORMATS: Final = ("json", "text", "srt", "verbose_json", "vtt")
 
@@ -79,79 +78,83 @@ async def translations(context: Context, request: Request) -> Response:
 
 async def _transcribe(context: ApiContext, request: Request, task: JobTask) -> Response:
     jobs = require_jobs(context)
+    limits = context.config.limits
     async with AsyncExitStack() as stack:
-        inbox = jobs.upload_spool
-        upload = await stack.enter_async_context(receive_form(request, inbox, "file"))
+        spool = jobs.upload_spool
+        upload = await stack.enter_async_context(receive_form(request, spool, "file"))
         form = upload.form
         kind = form.get("response_format") or "json"
         if kind not in _FORMATS:
             raise BadRequestError(f"response_format must be one of {', '.join(_FORMATS)}")
-        wanted = _wanted(context, form, task)
+        job = _new_job(context, form, task)
         path = await upload.keep()
-        stack.push_async_callback(inbox.discard, path)
-        heard = transcribe_recording(
+        stack.push_async_callback(spool.discard, path)
+        transcripts = transcribe_recording(
             context.coordinator,
             context.clock,
             path,
-            wanted,
-            limit=context.config.limits.request_timeout + context.config.limits.load_timeout,
+            job,
+            limit=limits.request_timeout + limits.load_timeout,
             manner=jobs.transcription_defaults,
             client=client_label(request),
             decoder=jobs.decoder,
         )
-        measured = _measured(context, request, wanted, heard)
+        # Closed in reverse order, and before the recording is deleted.
+        await stack.enter_async_context(aclosing(transcripts))
+        timed = _timed(context, request, job, transcripts)
+        await stack.enter_async_context(aclosing(timed))
         if form.flag("stream"):
             # Wait for the first result, so that an unreadable file gets an error response.
-            first = await anext(measured)
-            return ManagedEventSourceResponse(_text_events(first, measured), stack.pop_all())
-        segments, language, seconds = await _collect(measured, wanted)
+            first = await anext(timed)
+            return ManagedEventSourceResponse(_text_events(first, timed), stack.pop_all())
+        segments, language, seconds = await _collect(timed, job)
     return _render(kind, task, segments, language, seconds)
 
 
-def _wanted(context: ApiContext, form: MultipartForm, task: JobTask) -> NewJob:
+def _new_job(context: ApiContext, form: MultipartForm, task: JobTask) -> NewJob:
     granularities = form.fields.get("timestamp_granularities[]", [])
     if not set(granularities) <= {"word", "segment"}:
         raise BadRequestError("timestamp_granularities[] must be 'word' or 'segment'")
     model = form.get("model")
-    listener = select_asr_model(
+    choice = select_asr_model(
         context.specs,
         context.config.asr,
         None if model in OPENAI_MODEL_NAMES else model or None,
         form.get("language") or None,
     )
     return NewJob(
-        model=listener.spec.id,
-        language=listener.language,
+        model=choice.spec.id,
+        language=choice.language,
         task=task,
         word_timestamps="word" in granularities,
         prompt=form.get("prompt")[:1_000],
     )
 
 
-async def _measured(
+async def _timed(
     context: ApiContext,
     request: Request,
-    wanted: NewJob,
-    heard: AsyncIterator[ChunkTranscript | RecordingEnded],
-) -> AsyncIterator[ChunkTranscript | RecordingEnded]:
+    job: NewJob,
+    transcripts: AsyncIterator[ChunkTranscript | RecordingEnded],
+) -> AsyncGenerator[ChunkTranscript | RecordingEnded, None]:
     """Yield all results and record the run as one request."""
-    measure = RequestTimer(Task.ASR, client_label(request), context.bus, context.clock)
-    measure.model = wanted.model
+    timer = RequestTimer(Task.ASR, client_label(request), context.bus, context.clock)
+    timer.model = job.model
     try:
-        async for part in heard:
+        async for part in transcripts:
             yield part
     except BaseException as err:
-        measure.finish(err)
+        timer.finish(err)
         raise
-    measure.finish()
+    timer.finish()
 
 
 async def _collect(
-    heard: AsyncIterator[ChunkTranscript | RecordingEnded], wanted: NewJob
+    transcripts: AsyncIterator[ChunkTranscript | RecordingEnded], job: NewJob
 ) -> tuple[list[JobSegment], str | None, float]:
     segments: list[JobSegment] = []
-    language, seconds = wanted.language, 0.0
-    async for part in heard:
+    language, seconds = job.language, 0.0
+    async for part in transcripts:
         if isinstance(part, RecordingEnded):
             seconds = part.duration
         else:
@@ -161,8 +164,9 @@ async def _collect(
 
 
 async def _text_events(
-    first: ChunkTranscript | RecordingEnded, heard: AsyncIterator[ChunkTranscript | RecordingEnded]
-) -> AsyncIterator[ServerSentEvent]:
+    first: ChunkTranscript | RecordingEnded,
+    transcripts: AsyncIterator[ChunkTranscript | RecordingEnded],
+) -> AsyncGenerator[ServerSentEvent, None]:
     text = ""
     part = first
     try:
@@ -171,9 +175,9 @@ async def _text_events(
                 delta = f" {segment.text}" if text else segment.text
                 text += delta
                 yield sse_event({"type": "transcript.text.delta", "delta": delta})
-            part = await anext(heard)
+            part = await anext(transcripts)
         # Exhaust the generator: it records the request at its end.
-        await anext(heard, None)
+        await anext(transcripts, None)
     except ConductorError as err:
         yield sse_event(openai_error_event(err))
         return

@@ -5,11 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
+from wyoming_servers.core.clock import iso_timestamp
 from wyoming_servers.core.errors import (
     ModelMissingError,
     NotFoundError,
 )
-from wyoming_servers.http import schemas
 from wyoming_servers.http.context import (
     ApiContext,
     Context,
@@ -195,7 +195,7 @@ def _phrase(entry: PhraseEntry) -> CachedPhraseResponse:
         text=entry.text,
         bytes=entry.disk_bytes,
         memory_bytes=entry.memory_bytes,
-        last_used=schemas.iso_timestamp(entry.last_used),
+        last_used=iso_timestamp(entry.last_used),
         hits=entry.hits,
     )
 

@@ -6,35 +6,32 @@ server: the first message of `/events`, `stream_opened`, contains the run (`inst
 events were missed, in which case the client must read the full state again.
 """
 
-import asyncio
-import json
-from collections.abc import AsyncIterator, Callable
-from typing import Annotated, Any, Final
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from typing import Any, Final
 
-from fastapi import APIRouter, Header
-from sse_starlette import EventSourceResponse, ServerSentEvent
+from fastapi import APIRouter
+from sse_starlette import ServerSentEvent
 
 from wyoming_servers.core import events
-from wyoming_servers.core.errors import BadRequestError
-from wyoming_servers.core.event_bus import (
-    HISTORY,
-    EventBus,
-    SequencedEvent,
-    Subscription,
-)
+from wyoming_servers.core.clock import iso_timestamp
+from wyoming_servers.core.event_bus import SequencedEvent
 from wyoming_servers.http import schemas
 from wyoming_servers.http.context import (
     ApiContext,
     Context,
 )
 from wyoming_servers.http.problems import PROBLEM_RESPONSES
+from wyoming_servers.http.streaming import (
+    EVENT_STREAM_ROUTE,
+    LastEventId,
+    ManagedEventSourceResponse,
+    resume_position,
+    sse_event,
+    until_closed,
+)
 
 router = APIRouter(responses={**PROBLEM_RESPONSES})
-
-LastEventId = Annotated[
-    str | None,
-    Header(description="Number of the last event received; browsers set it automatically."),
-]
 
 EventTranslator = Callable[[SequencedEvent], dict[str, Any] | None]
 """Returns the JSON of an event (with `type`), or None to leave it out of the stream."""
@@ -42,17 +39,11 @@ EventTranslator = Callable[[SequencedEvent], dict[str, Any] | None]
 _RECONNECT_MS: Final = 2_000
 """Time EventSource waits before it reconnects."""
 
-EVENT_STREAM_ROUTE: Final[dict[str, Any]] = {
-    "response_class": EventSourceResponse,
-    "responses": {
-        200: {"content": {"text/event-stream": {}}, "description": "Event stream; never ends."}
-    },
-}
-"""Keyword arguments of a route that streams events."""
-
 
 @router.get("/events", tags=["events"], summary="Stream all events", **EVENT_STREAM_ROUTE)
-async def all_events(context: Context, last_event_id: LastEventId = None) -> EventSourceResponse:
+async def all_events(
+    context: Context, last_event_id: LastEventId = None
+) -> ManagedEventSourceResponse:
     """The `data` of each event is JSON with `type`, `at` (ISO 8601, UTC) and fields of the type."""
     after, missed = resume_position(context.bus, last_event_id)
     opened = {
@@ -72,7 +63,7 @@ async def all_events(context: Context, last_event_id: LastEventId = None) -> Eve
 )
 async def default_model_events(
     context: Context, last_event_id: LastEventId = None
-) -> EventSourceResponse:
+) -> ManagedEventSourceResponse:
     """`model_loading`, `model_ready`, `model_unloaded`, `model_waiting_for_gpu`, `model_failed`."""
     after, _ = resume_position(context.bus, last_event_id)
     model = context.config.asr.model
@@ -88,9 +79,9 @@ def _respond(
     after: int | None,
     translate: EventTranslator,
     opened: dict[str, Any] | None = None,
-) -> EventSourceResponse:
-    return EventSourceResponse(
-        _stream(context, after, translate, opened), ping=context.heartbeat, sep="\n"
+) -> ManagedEventSourceResponse:
+    return ManagedEventSourceResponse(
+        _stream(context, after, translate, opened), ping=context.heartbeat
     )
 
 
@@ -99,42 +90,25 @@ async def _stream(
     after: int | None,
     translate: EventTranslator,
     opened: dict[str, Any] | None,
-) -> AsyncIterator[ServerSentEvent]:
-    """Yield events until the server stops; cancelled if the client disconnects."""
+) -> AsyncGenerator[ServerSentEvent, None]:
+    """Yield events until the server stops; closed if the client disconnects."""
     with context.bus.subscribe(after) as subscription:
         if opened is not None:
             yield sse_event(opened, retry=_RECONNECT_MS)
         lost = 0
-        async for item in until_closed(context.closing, subscription):
-            if subscription.dropped > lost:
-                # The client reads too slowly; it must read the full state again.
-                yield sse_event({"type": "events_lost", "count": subscription.dropped - lost})
-                lost = subscription.dropped
-            data = translate(item)
-            if data is not None:
-                yield sse_event(data, id=str(item.sequence))
-
-
-async def until_closed(
-    closing: asyncio.Event, subscription: Subscription
-) -> AsyncIterator[SequencedEvent]:
-    """Yield the events of a subscription until the server stops."""
-    closed = asyncio.ensure_future(closing.wait())
-    following: asyncio.Future[SequencedEvent] | None = None
-    try:
-        while not closing.is_set():
-            following = asyncio.ensure_future(subscription.next())
-            await asyncio.wait({closed, following}, return_when=asyncio.FIRST_COMPLETED)
-            if following.done():
-                yield following.result()
-    finally:
-        closed.cancel()
-        if following is not None:
-            following.cancel()
+        async with aclosing(until_closed(context.closing, subscription)) as items:
+            async for item in items:
+                if subscription.dropped > lost:
+                    # The client reads too slowly; it must read the full state again.
+                    yield sse_event({"type": "events_lost", "count": subscription.dropped - lost})
+                    lost = subscription.dropped
+                data = translate(item)
+                if data is not None:
+                    yield sse_event(data, id=str(item.sequence))
 
 
 def _event_json(item: SequencedEvent) -> dict[str, Any]:
-    return {**item.event.as_dict(), "at": schemas.iso_timestamp(item.timestamp)}
+    return {**item.event.as_dict(), "at": iso_timestamp(item.timestamp)}
 
 
 def _model_event_json(item: SequencedEvent) -> dict[str, Any] | None:
@@ -142,7 +116,7 @@ def _model_event_json(item: SequencedEvent) -> dict[str, Any] | None:
         case events.ModelLoading() | events.ModelUnloaded():
             return {"type": item.event.type}
         case events.ModelLoaded():
-            return {"type": item.event.type, "loaded_at": schemas.iso_timestamp(item.timestamp)}
+            return {"type": item.event.type, "loaded_at": iso_timestamp(item.timestamp)}
         case events.ModelWaiting() as waiting:
             return {
                 "type": waiting.type,
@@ -154,23 +128,3 @@ def _model_event_json(item: SequencedEvent) -> dict[str, Any] | None:
             return {"type": failed.type, "code": failed.code, "message": failed.message}
         case _:
             return None
-
-
-def sse_event(data: dict[str, Any], **fields: Any) -> ServerSentEvent:
-    """Return a message with JSON `data`, named after its `type`."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    return ServerSentEvent(text, event=data["type"], sep="\n", **fields)
-
-
-def resume_position(bus: EventBus, last_event_id: str | None) -> tuple[int | None, bool]:
-    """Return the number to continue after (None: only new events) and whether events are missed."""
-    if last_event_id is None:
-        return None, False
-    if not last_event_id.isdecimal():
-        raise BadRequestError("Last-Event-ID must be the number of an event.")
-    last = int(last_event_id)
-    if last > bus.last_sequence:
-        # The number is from an earlier run: all events of this run are new to the client.
-        return 0, True
-    kept = bus.recent(HISTORY)
-    return last, bool(kept) and kept[0].sequence > last + 1

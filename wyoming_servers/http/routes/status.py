@@ -11,6 +11,7 @@ from typing import Annotated, Final, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
+from wyoming_servers.core.clock import iso_timestamp
 from wyoming_servers.core.domain import ModelState
 from wyoming_servers.core.event_bus import (
     HISTORY,
@@ -148,7 +149,7 @@ async def status(
     fine, reasons = context.ready()
     return StatusResponse(
         version=context.version,
-        at=schemas.iso_timestamp(now),
+        at=iso_timestamp(now),
         uptime_secs=now - context.started,
         ready=fine,
         reasons=reasons,
@@ -260,7 +261,7 @@ def _events(items: Sequence[SequencedEvent], count: int, least: Level) -> list[R
             told.append(
                 RecentEventResponse(
                     number=number,
-                    at=schemas.iso_timestamp(item.timestamp),
+                    at=iso_timestamp(item.timestamp),
                     type=kind,
                     level=name,
                     text=text,

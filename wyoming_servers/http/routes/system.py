@@ -1,10 +1,12 @@
-"""`/info` and `/metrics`."""
+"""`/info`, `/metrics` and `/traces`."""
 
-from fastapi import APIRouter, Response
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
 
-from wyoming_servers.http import schemas
+from wyoming_servers.core.clock import iso_timestamp
 from wyoming_servers.http.context import (
     ApiContext,
     Context,
@@ -41,7 +43,7 @@ async def info(context: Context) -> InfoResponse:
         version=context.version,
         uuid=context.uuid,
         instance=context.instance,
-        started_at=schemas.iso_timestamp(context.started),
+        started_at=iso_timestamp(context.started),
         ports=dict(context.ports),
         features=_features(context),
     )
@@ -70,3 +72,55 @@ def _features(context: ApiContext) -> list[str]:
 )
 async def metrics(context: Context) -> Response:
     return Response(generate_latest(context.metrics), media_type=CONTENT_TYPE_LATEST)
+
+
+class TraceResponse(BaseModel):
+    """Trace of one request."""
+
+    id: str
+    kind: str = Field(description="asr, tts or wake.")
+    client: str
+    model: str
+    device: str
+    ended_at: str
+    seconds: float = Field(
+        description="Duration; for speech-to-text, from the end of the utterance to the transcript."
+    )
+    code: str = Field(description="Error code; empty if the request succeeded.")
+    message: str
+    stages: dict[str, float] = Field(description="Duration of each stage, in seconds.")
+
+
+class TraceListResponse(BaseModel):
+    """Traces, newest first."""
+
+    traces: list[TraceResponse]
+
+
+@router.get("/traces", summary="List recent requests")
+async def traces(
+    context: Context,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    kind: Literal["asr", "tts", "wake"] | None = None,
+    slower_than: Annotated[float, Query(ge=0, description="Minimum duration, in seconds.")] = 0.0,
+) -> TraceListResponse:
+    if context.traces is None:
+        return TraceListResponse(traces=[])
+    found = context.traces.latest(limit, kind=kind, slower_than=slower_than)
+    return TraceListResponse(
+        traces=[
+            TraceResponse(
+                id=trace.id,
+                kind=trace.kind,
+                client=trace.client,
+                model=trace.model,
+                device=trace.device,
+                ended_at=iso_timestamp(trace.ended),
+                seconds=round(trace.seconds, 4),
+                code=trace.code,
+                message=trace.message,
+                stages={name: round(value, 4) for name, value in trace.stages.items()},
+            )
+            for trace in found
+        ]
+    )

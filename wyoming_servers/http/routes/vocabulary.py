@@ -5,8 +5,8 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from wyoming_servers.core.clock import iso_timestamp
 from wyoming_servers.core.errors import InternalError
-from wyoming_servers.http import schemas
 from wyoming_servers.http.context import (
     ApiContext,
     Context,
@@ -85,7 +85,7 @@ def _view(vocabulary: Vocabulary) -> VocabularyResponse:
         terms=list(vocabulary.terms),
         names_count=len(vocabulary.names),
         terms_count=len(vocabulary.terms),
-        updated_at=None if updated is None else schemas.iso_timestamp(updated),
+        updated_at=None if updated is None else iso_timestamp(updated),
     )
 
 

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 
+from wyoming_servers.core.clock import iso_timestamp
 from wyoming_servers.core.errors import InternalError
-from wyoming_servers.http import schemas
 from wyoming_servers.http.context import (
     ApiContext,
     Context,
@@ -106,7 +106,7 @@ async def repeat(context: Context, delivery_id: Annotated[str, Path()]) -> Deliv
 def _hook(hook: Webhook) -> WebhookResponse:
     events: list[Kind] = ["job" if event == "job" else "model" for event in hook.events]
     return WebhookResponse(
-        id=hook.id, url=hook.url, events=events, created_at=schemas.iso_timestamp(hook.created)
+        id=hook.id, url=hook.url, events=events, created_at=iso_timestamp(hook.created)
     )
 
 
@@ -120,10 +120,8 @@ def _delivery(delivery: Delivery) -> DeliveryResponse:
         http_status=delivery.http_status,
         error=delivery.error,
         body=delivery.body,
-        created_at=schemas.iso_timestamp(delivery.created),
-        completed_at=None
-        if delivery.completed is None
-        else schemas.iso_timestamp(delivery.completed),
+        created_at=iso_timestamp(delivery.created),
+        completed_at=None if delivery.completed is None else iso_timestamp(delivery.completed),
     )
 
 

@@ -11,10 +11,16 @@ import json
 from typing import Any, Final
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
-from wyoming.event import Event, async_read_event, async_write_event
 
 from wyoming_servers.http.auth import is_valid_token
 from wyoming_servers.http.context import ApiContext
+from wyoming_servers.protocol.codec import (
+    Frame,
+    FrameDecoder,
+    FrameLimits,
+    FramingError,
+    encode_frame,
+)
 
 router = APIRouter()
 
@@ -23,9 +29,14 @@ SUBPROTOCOL: Final = "wyoming"
 _BEARER: Final = "bearer."
 _SERVICES: Final = ("asr", "tts", "wake")
 
-_BAD_DATA: Final = 1007
+# Close codes of RFC 6455, and "try again later".
+_NORMAL: Final = 1000
+_INVALID_DATA: Final = 1007
 _REFUSED: Final = 1008
-_GONE: Final = 1013
+_INTERNAL_ERROR: Final = 1011
+_UNAVAILABLE: Final = 1013
+
+_READ_BYTES: Final = 64 * 1024
 
 _LOOPBACK_OF_WILDCARD: Final = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}  # noqa: S104
 
@@ -51,11 +62,9 @@ async def wyoming(socket: WebSocket) -> None:
     await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
     host = context.config.host
     try:
-        reader, writer = await asyncio.open_connection(
-            _LOOPBACK_OF_WILDCARD.get(host, host), port, limit=context.config.limits.event_bytes
-        )
+        reader, writer = await asyncio.open_connection(_LOOPBACK_OF_WILDCARD.get(host, host), port)
     except OSError:
-        await socket.close(_GONE, "The service is not available.")
+        await socket.close(_UNAVAILABLE, "The service is not available.")
         return
     try:
         await _bridge(context, socket, reader, writer)
@@ -72,7 +81,7 @@ async def _bridge(
     limit = context.config.limits.event_bytes
     tasks = [
         asyncio.create_task(_from_browser(socket, writer, limit), name="WebSocket to Wyoming"),
-        asyncio.create_task(_to_browser(reader, socket), name="Wyoming to WebSocket"),
+        asyncio.create_task(_to_browser(reader, socket, limit), name="Wyoming to WebSocket"),
         asyncio.create_task(_closing(context), name="wait for shutdown"),
     ]
     try:
@@ -82,35 +91,42 @@ async def _bridge(
             task.cancel()
         await asyncio.wait(tasks)
     error = next((task.exception() for task in done if task.exception()), None)
-    if isinstance(error, WebSocketDisconnect):
-        return
     with contextlib.suppress(RuntimeError):  # the client disconnected meanwhile
-        if isinstance(error, _InvalidEventError):
-            await socket.close(_BAD_DATA, str(error))
-        elif isinstance(error, OSError) or error is None:
-            await socket.close(1000)
-    if error is not None and not isinstance(error, _InvalidEventError | OSError):
-        raise error
+        match error:
+            case None | OSError():
+                await socket.close(_NORMAL)
+            case WebSocketDisconnect():
+                pass
+            case _InvalidEventError():
+                await socket.close(_INVALID_DATA, str(error))
+            case FramingError():
+                await socket.close(_INTERNAL_ERROR, "The service sent an invalid event.")
+            case _:
+                raise error
 
 
 async def _from_browser(socket: WebSocket, writer: asyncio.StreamWriter, limit: int) -> None:
     while True:
         event = _event(await socket.receive_text(), limit)
         size = event.pop("payload_length", 0)
-        payload = await socket.receive_bytes() if size else None
-        if payload is not None and len(payload) != size:
+        payload = await socket.receive_bytes() if size else b""
+        if len(payload) != size:
             raise _InvalidEventError("payload_length is not the length of the payload")
-        await async_write_event(Event(event["type"], event["data"], payload), writer)
+        writer.write(encode_frame(Frame(event["type"], event["data"], payload)))
+        await writer.drain()
 
 
-async def _to_browser(reader: asyncio.StreamReader, socket: WebSocket) -> None:
-    while (event := await async_read_event(reader)) is not None:
-        message: dict[str, Any] = {"type": event.type, "data": event.data}
-        if event.payload:
-            message["payload_length"] = len(event.payload)
-        await socket.send_text(json.dumps(message, ensure_ascii=False))
-        if event.payload:
-            await socket.send_bytes(event.payload)
+async def _to_browser(reader: asyncio.StreamReader, socket: WebSocket, limit: int) -> None:
+    decoder = FrameDecoder(FrameLimits(data=limit, payload=limit))
+    while data := await reader.read(_READ_BYTES):
+        decoder.feed(data)
+        for frame in decoder:
+            message: dict[str, Any] = {"type": frame.type, "data": frame.data}
+            if frame.payload:
+                message["payload_length"] = len(frame.payload)
+            await socket.send_text(json.dumps(message, ensure_ascii=False))
+            if frame.payload:
+                await socket.send_bytes(frame.payload)
 
 
 async def _closing(context: ApiContext) -> None:
@@ -120,7 +136,7 @@ async def _closing(context: ApiContext) -> None:
 def _event(text: str, limit: int) -> dict[str, Any]:
     try:
         event = json.loads(text)
-    except ValueError as err:
+    except (ValueError, RecursionError) as err:
         raise _InvalidEventError("a message is not JSON") from err
     if not isinstance(event, dict) or not isinstance(event.get("type"), str):
         raise _InvalidEventError("an event needs a type")

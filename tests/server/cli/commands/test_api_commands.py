@@ -70,7 +70,7 @@ class Serving:
             store, steered, {}, ConfigHolder(config), bus, served=["whisper/base"]
         )
         context = ApiContext(
-            config=config,
+            config_holder=ConfigHolder(config),
             coordinator=steered,
             bus=bus,
             version="1.2.3",

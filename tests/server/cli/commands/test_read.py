@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from wyoming_servers.cli.errors import ExitCode
+from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.config.schema import Config
 from wyoming_servers.core.clock import SystemClock
 from wyoming_servers.core.errors import InferenceFailedError
@@ -54,7 +55,7 @@ class Serving:
         bus, clock, coordinator = EventBus(), SystemClock(), self.coordinator
         async with JobManager(self._folder / "jobs", coordinator, config.jobs, bus, clock) as jobs:
             context = ApiContext(
-                config=config,
+                config_holder=ConfigHolder(config),
                 coordinator=coordinator,
                 bus=bus,
                 version="1.2.3",

@@ -11,16 +11,17 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.config.schema import Config
 from wyoming_servers.core.clock import FakeClock, SystemClock
 from wyoming_servers.core.domain import ModelState
 from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.http.app import create_app
 from wyoming_servers.http.context import ApiContext
-from wyoming_servers.http.jobs import schemas as resource
 from wyoming_servers.http.server import ApiServer
 from wyoming_servers.jobs.job import Job
 from wyoming_servers.jobs.manager import JobManager
+from wyoming_servers.jobs.schemas import job_payload
 from wyoming_servers.media.decoder import RecordingEnded, RecordingEvent, RecordingOpened
 from wyoming_servers.media.recording_chunker import RecordingChunk
 from wyoming_servers.speech.fake import SPECS, FakeCoordinator
@@ -42,13 +43,17 @@ class Recording:
             RecordingEnded(10.0),
         ]
         self.sizes: list[int] = []
+        self.log: list[str] = []
 
     @asynccontextmanager
     async def __call__(
         self, path: Path, *, skip: float = 0.0, vad: bool = True
     ) -> AsyncIterator[AsyncIterator[RecordingEvent]]:
         self.sizes.append((await asyncio.to_thread(path.stat)).st_size)
-        yield self._play()
+        try:
+            yield self._play()
+        finally:
+            self.log.append("closed")
 
     async def _play(self) -> AsyncIterator[RecordingEvent]:
         for part in self.parts:
@@ -107,15 +112,14 @@ async def context(
     ) as webhooks:
 
         async def tell(job: Job) -> None:
-            payload = resource.job_response(job).model_dump(mode="json", exclude_none=True)
-            await webhooks.notify_job_ended(job.id, job.webhook_url, payload)
+            await webhooks.notify_job_ended(job.id, job.webhook_url, job_payload(job))
 
         async with JobManager(
             tmp_path / "jobs", coordinator, config.jobs, bus, clock,
             on_end=tell, decoder=recording,
         ) as jobs:  # fmt: skip
             yield ApiContext(
-                config=config,
+                config_holder=ConfigHolder(config),
                 coordinator=coordinator,
                 bus=bus,
                 version="1.2.3",

@@ -5,15 +5,14 @@ import base64
 import io
 import wave
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import av
 import openai
 import pytest
 
-from wyoming_servers.core.errors import (
-    BadRequestError,
-    InferenceFailedError,
-)
+from wyoming_servers.core.errors import BadRequestError, InferenceFailedError
+from wyoming_servers.media.recording_chunker import RecordingChunk
 
 
 @pytest.fixture
@@ -73,6 +72,27 @@ async def test_a_transcript_can_be_streamed(ai) -> None:
         "transcript.text.done",
     ]
     assert events[0].delta + events[1].delta == events[2].text == "2.0 seconds 1.0 seconds"
+
+
+async def test_stream_of_a_client_that_disconnects_is_closed_before_its_recording_is_deleted(
+    live, recording, context, monkeypatch
+) -> None:
+    deleted = asyncio.Event()
+
+    async def discard(_path: Path) -> None:
+        recording.log.append("deleted")
+        deleted.set()
+
+    monkeypatch.setattr(context.jobs.upload_spool, "discard", discard)
+    recording.parts[1:] = [RecordingChunk(float(n), n + 1.0, bytes(32_000)) for n in range(50)]
+    form = {"model": "whisper-1", "stream": "true"}
+    async with live.stream(
+        "POST", "/v1/audio/transcriptions", files={"file": AUDIO}, data=form
+    ) as answer:
+        await anext(answer.aiter_lines())
+    async with asyncio.timeout(5):
+        await deleted.wait()
+    assert recording.log == ["closed", "deleted"]
 
 
 async def test_a_recording_is_translated(live, coordinator) -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
+from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.config.schema import Config
 from wyoming_servers.http.app import create_app
 from wyoming_servers.http.context import ApiContext
@@ -73,7 +74,9 @@ async def test_a_strange_page_may_not_change_anything(
 
 async def test_the_configuration_adds_names(context: ApiContext) -> None:
     config = Config.model_validate({"api": {"allowed_hosts": ["speech.example.com"]}})
-    transport = httpx.ASGITransport(app=create_app(replace(context, config=config)))
+    transport = httpx.ASGITransport(
+        app=create_app(replace(context, config_holder=ConfigHolder(config)))
+    )
     async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
         for host, status in (("speech.example.com", 200), ("other.example.com", 421)):
             answer = await client.get("/health/live", headers={"Host": host})

@@ -1,12 +1,17 @@
 """One client must not harm the others."""
 
+import httpx
 import pytest
+from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
+from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.config.schema import Config
+from wyoming_servers.http import problems
 from wyoming_servers.http.app import create_app
 from wyoming_servers.http.middleware.limits import (
     MAX_BODY_BYTES,
+    BodyLimitMiddleware,
     RateLimitMiddleware,
 )
 
@@ -49,19 +54,31 @@ async def test_a_body_without_a_recording_is_bounded(path, live) -> None:
     answer = await live.post(path, content=bytes(MAX_BODY_BYTES + 1))
     assert answer.status_code == 413
 
-    async def drip():
+
+async def test_chunked_body_over_the_limit_answers_413(context) -> None:
+    app = FastAPI()
+    app.add_middleware(BodyLimitMiddleware)
+    problems.install_handlers(app)
+
+    @app.post("/json")
+    async def post(body: dict[str, str]) -> dict[str, str]:
+        return body
+
+    async def chunks():
         for _ in range(20):
             yield bytes(100_000)
 
-    answer = await live.request("POST", "/model/load", content=drip())
-    assert answer.status_code < 500
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        answer = await client.post("/json", content=chunks())
+        assert (answer.status_code, answer.json()["code"]) == (413, "TOO_LARGE")
+        answer = await client.post("/json", json={"a": "b"})
+        assert (answer.status_code, answer.json()) == (200, {"a": "b"})
 
 
 async def test_only_listed_pages_may_use_it_from_a_browser(context) -> None:
-    import httpx
-
     config = Config.model_validate({"api": {"cors_origins": ["https://page.example"]}})
-    object.__setattr__(context, "config", config)
+    object.__setattr__(context, "config_holder", ConfigHolder(config))
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app=create_app(context)),
         base_url="http://localhost",

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.config.schema import Config
 from wyoming_servers.core.domain import ModelState
 from wyoming_servers.core.event_bus import EventBus
@@ -133,7 +134,7 @@ async def test_the_disk_of_the_models_is_told_if_it_can_be_read(
     client: httpx.AsyncClient, context: ApiContext, tmp_path: Path, is_there: bool
 ) -> None:
     folder = tmp_path if is_there else tmp_path / "gone"
-    app = create_app(replace(context, config=Config(data_dir=folder)))
+    app = create_app(replace(context, config_holder=ConfigHolder(Config(data_dir=folder))))
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app=app),
         base_url="http://localhost",

@@ -40,7 +40,11 @@ async def app(context, voices, bus, tmp_path: Path):
     phrases = PhraseCache(tmp_path / "phrases", memory=1 << 20, disk=0)
     tts = TtsPipeline(voices, voices.specs, config, bus, SystemClock(), phrases)
     library = ModelManager(store, voices, dict(voices.specs), ConfigHolder(config), bus)
-    for name, value in {"library": library, "tts": tts, "config": config}.items():
+    for name, value in {
+        "library": library,
+        "tts": tts,
+        "config_holder": ConfigHolder(config),
+    }.items():
         object.__setattr__(context, name, value)
     keeping = asyncio.create_task(phrases.run())
     yield create_app(context)

@@ -24,6 +24,10 @@ async def service(ports) -> AsyncIterator[list]:
             got.append(event)
             if event.type == "leave":
                 break
+            if event.type == "oversized":
+                # A header that announces more bytes than limits.event_bytes allows.
+                writer.write(b'{"type":"x","data_length":99999999999}\n{')
+                continue
             await async_write_event(event, writer)
         got.append(None)
         writer.close()
@@ -98,6 +102,15 @@ async def test_what_is_no_event_ends_the_connection(base, message) -> None:
         with pytest.raises(ConnectionClosed) as closed:
             await socket.recv()
     assert closed.value.rcvd.code == 1007
+
+
+async def test_event_of_a_service_over_the_limit_closes_the_websocket(base, service) -> None:
+    async with connect(f"{base}?service=asr", subprotocols=PROTOCOLS) as socket:
+        await socket.send('{"type":"oversized"}')
+        async with asyncio.timeout(5):
+            with pytest.raises(ConnectionClosed) as closed:
+                await socket.recv()
+    assert closed.value.rcvd.code == 1011
 
 
 async def test_when_the_service_leaves_so_does_the_browser(base) -> None:

@@ -1,10 +1,11 @@
-"""Response bodies of jobs; also the payload of webhooks."""
+"""JSON representation of jobs: response bodies of the HTTP API and payload of webhooks."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from pydantic import BaseModel, Field
 
-from wyoming_servers.http import schemas
+from wyoming_servers.core.clock import iso_timestamp
 from wyoming_servers.jobs.cue_timing import TOLERANCE_SECONDS
 from wyoming_servers.jobs.job import Job, JobSegment, JobStatus, JobTask, SpeechOptions
 from wyoming_servers.media.formats import AudioFileFormat
@@ -126,10 +127,15 @@ def job_response(job: Job) -> JobResponse:
         error_code=job.error_code or None,
         webhook_url=job.webhook_url or None,
         filename=job.filename or None,
-        created_at=schemas.iso_timestamp(job.created),
-        started_at=None if job.started is None else schemas.iso_timestamp(job.started),
-        completed_at=None if job.completed is None else schemas.iso_timestamp(job.completed),
+        created_at=iso_timestamp(job.created),
+        started_at=None if job.started is None else iso_timestamp(job.started),
+        completed_at=None if job.completed is None else iso_timestamp(job.completed),
     )
+
+
+def job_payload(job: Job) -> dict[str, Any]:
+    """Return a job as JSON without the fields that do not apply, as in the HTTP API."""
+    return job_response(job).model_dump(mode="json", exclude_none=True)
 
 
 def _speech(wish: SpeechOptions, segments: Iterable[JobSegment]) -> JobSpeechResponse:
