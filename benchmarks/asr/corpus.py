@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.recordings import read_clips
-from wyoming_servers.audio.resample import convert
+from wyoming_servers.audio.pcm import convert
 from wyoming_servers.core.domain import (
     SPEECH_FORMAT,
     AudioFormat,

@@ -40,6 +40,7 @@ from benchmarks.load.scenarios import (
     fake_scenario,
     real_scenario,
 )
+from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.core import events
 from wyoming_servers.core.clock import SystemClock
 from wyoming_servers.core.domain import (
@@ -153,9 +154,16 @@ class LoadTest:
         self._coordinator = Coordinator(
             stage.specs, ProcessLauncher(), self._probe, self._bus, clock, policy=policy(budget)
         )
-        shared = (self._coordinator, stage.specs, stage.config(LIMIT_S), self._bus, clock)
-        self._asr = AsrPipeline(*shared, activity=stage.activity)
-        self._tts = TtsPipeline(*shared)
+        config = stage.config(LIMIT_S)
+        self._asr = AsrPipeline(
+            self._coordinator,
+            stage.specs,
+            ConfigHolder(config),
+            self._bus,
+            clock,
+            make_vad=stage.activity,
+        )
+        self._tts = TtsPipeline(self._coordinator, stage.specs, config, self._bus, clock)
         self._numbers = 0
 
     async def run(self) -> None:

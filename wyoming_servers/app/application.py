@@ -133,7 +133,7 @@ class Application:
             )
             self.ports["api"] = await start_api(ground, behind)
         servers = WyomingServers(
-            config,
+            ground.config_holder,
             specs,
             pipelines.asr,
             pipelines.tts,

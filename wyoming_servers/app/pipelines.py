@@ -5,17 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from wyoming_servers.app.context import AppContext
-from wyoming_servers.config.custom_wake_words import (
-    CustomWakeWords,
-    wake_words_folder,
-)
 from wyoming_servers.config.schema import Config
 from wyoming_servers.core.domain import ModelSpec
+from wyoming_servers.data_dir.wake_word_files import wake_words_folder
 from wyoming_servers.scheduling.coordinator import Coordinator
 from wyoming_servers.speech.asr.pipeline import AsrPipeline
 from wyoming_servers.speech.prefetch import Prefetcher
 from wyoming_servers.speech.tts.phrase_cache import PhraseCache
 from wyoming_servers.speech.tts.pipeline import TtsPipeline
+from wyoming_servers.speech.wake.custom_words import CustomWakeWords
 from wyoming_servers.speech.wake.pipeline import WakePipeline
 from wyoming_servers.text.lexicon import Lexicon
 from wyoming_servers.text.vocabulary import VOCABULARY_FILE as VOCABULARY
@@ -40,7 +38,7 @@ async def open_pipelines(
     config, bus, clock = ground.config, ground.bus, ground.clock
     vocabulary = Vocabulary(config.data_dir / VOCABULARY)
     await vocabulary.load()
-    asr = AsrPipeline(coordinator, specs, config, bus, clock, vocabulary=vocabulary)
+    asr = AsrPipeline(coordinator, specs, ground.config_holder, bus, clock, vocabulary=vocabulary)
     phrases = _phrase_cache(config)
     if phrases is not None:
         ground.spawn(phrases.run, "phrase cache")
@@ -48,9 +46,11 @@ async def open_pipelines(
     await lexicon.refresh()
     ground.spawn(lambda: lexicon.run(clock), "lexicon")
     tts = TtsPipeline(coordinator, specs, config, bus, clock, phrases, lexicon)
-    own_words = await asyncio.to_thread(CustomWakeWords, wake_words_folder(config))
-    wake = WakePipeline(coordinator, specs, config, bus, clock, own_words)
-    ground.spawn(Prefetcher(coordinator, tts.voices, config, bus).run, "prefetch")
+    own_words = await asyncio.to_thread(
+        CustomWakeWords, wake_words_folder(config.data_dir, config.wake.models_dir)
+    )
+    wake = WakePipeline(coordinator, specs, ground.config_holder, bus, clock, own_words)
+    ground.spawn(Prefetcher(coordinator, tts.voices, ground.config_holder, bus).run, "prefetch")
     return Pipelines(asr, tts, wake, own_words, vocabulary)
 
 

@@ -1,1 +1,4 @@
-"""Samples in, samples out: formats, resampling, voice activity, the end of a turn."""
+"""Audio processing: PCM formats, resampling, voice activity, turn detection, fades, WAV files.
+
+Used by the pipelines, by jobs and, as far as it needs no voice activity, by the engines.
+"""

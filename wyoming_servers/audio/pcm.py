@@ -1,4 +1,4 @@
-"""Bytes of PCM to numpy samples and back.
+"""PCM audio: bytes to samples and back, conversion between formats, and chunks of one size.
 
 Samples are float32 in [-1, 1); one-dimensional where mono, (frames, channels) otherwise.
 """
@@ -6,9 +6,10 @@ Samples are float32 in [-1, 1); one-dimensional where mono, (frames, channels) o
 from typing import Final
 
 import numpy as np
+import soxr
 from numpy.typing import NDArray
 
-from wyoming_servers.core.domain import AudioFormat
+from wyoming_servers.core.domain import SPEECH_FORMAT, AudioFormat
 from wyoming_servers.core.errors import BadRequestError
 
 Samples = NDArray[np.float32]
@@ -20,6 +21,97 @@ MAX_CHANNELS: Final = 32
 _FULL_SCALE: Final = 32_768.0
 
 
+class Converter:
+    """Converts PCM of any supported format to 16-bit mono of another rate, in chunks of any size.
+
+    A chunk may end inside a frame or a sample: the remaining bytes wait for the next chunk.
+    Raises BadRequestError for a format that cannot be converted.
+    """
+
+    def __init__(self, source: AudioFormat, target: AudioFormat = SPEECH_FORMAT) -> None:
+        self._source = check_format(source)
+        if (check_format(target).width, target.channels) != (2, 1):
+            raise BadRequestError("The target format must be 16-bit mono.")
+        self._resampler = Resampler(source.rate, target.rate)
+        self._same = source == target
+        self._partial = b""
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Take the next bytes, return the converted audio that is ready."""
+        data = self._partial + chunk if self._partial else chunk
+        whole = len(data) - len(data) % self._source.frame_bytes
+        self._partial = data[whole:]
+        frames = data if whole == len(data) else data[:whole]
+        if self._same or not whole:
+            return frames
+        samples = mix_down(decode(frames, self._source))
+        return to_s16(self._resampler.feed(samples))
+
+    def flush(self) -> bytes:
+        """Return the audio that was held back, without an incomplete last frame; starts anew."""
+        self._partial = b""
+        return b"" if self._same else to_s16(self._resampler.flush())
+
+
+def convert(pcm: bytes, source: AudioFormat, target: AudioFormat = SPEECH_FORMAT) -> bytes:
+    """Convert a whole recording; call it outside of the event loop for a long one."""
+    converter = Converter(source, target)
+    return converter.feed(pcm) + converter.flush()
+
+
+class Resampler:
+    """Resamples mono audio in chunks of any length.
+
+    The filter holds back some milliseconds of audio until `flush`, after which it starts anew.
+    """
+
+    def __init__(self, source_rate: int, target_rate: int) -> None:
+        """Rates in Hz."""
+        self._stream: soxr.ResampleStream | None = None
+        if source_rate != target_rate:
+            # HQ takes 10 µs for 10 ms of 48 kHz audio and keeps 90 % of the band.
+            self._stream = soxr.ResampleStream(
+                source_rate, target_rate, 1, dtype="float32", quality="HQ"
+            )
+
+    def feed(self, samples: Samples) -> Samples:
+        """Take mono samples, return those that are ready."""
+        if self._stream is None or not samples.size:
+            return samples
+        ready: Samples = self._stream.resample_chunk(np.ascontiguousarray(samples))
+        return ready
+
+    def flush(self) -> Samples:
+        """Return the samples that the filter held back."""
+        if self._stream is None:
+            return np.zeros(0, np.float32)
+        rest: Samples = self._stream.resample_chunk(np.zeros(0, np.float32), last=True)
+        self._stream.clear()
+        return rest
+
+
+class Chunker:
+    """Regroups bytes in chunks of any size into chunks of exactly `size` bytes."""
+
+    def __init__(self, size: int) -> None:
+        if size <= 0:
+            raise ValueError(f"invalid chunk size: {size}")
+        self._size = size
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Take the next bytes, return the chunks they complete."""
+        data = self._rest + data if self._rest else data
+        whole = len(data) - len(data) % self._size
+        self._rest = data[whole:]
+        return [data[start : start + self._size] for start in range(0, whole, self._size)]
+
+    def flush(self) -> bytes:
+        """Return the incomplete last chunk, empty if there is none; starts anew."""
+        rest, self._rest = self._rest, b""
+        return rest
+
+
 def check_format(audio: AudioFormat) -> AudioFormat:
     """Return the format if it can be converted; raises BadRequestError otherwise.
 
@@ -28,7 +120,7 @@ def check_format(audio: AudioFormat) -> AudioFormat:
     if not MIN_RATE <= audio.rate <= MAX_RATE:
         raise BadRequestError(
             f"A sample rate of {audio.rate} Hz is not supported.",
-            hint=f"Send between {MIN_RATE} and {MAX_RATE} Hz, best 16000.",
+            hint=f"Send audio of {MIN_RATE} to {MAX_RATE} Hz, ideally 16000 Hz.",
         )
     if audio.width not in (1, 2, 3, 4):
         raise BadRequestError(
@@ -52,7 +144,7 @@ def decode(pcm: bytes | memoryview, audio: AudioFormat) -> Samples:
     elif audio.width == 1:
         samples = np.frombuffer(pcm, np.int8).astype(np.float32) / 128.0
     elif audio.width == 3:
-        # The three bytes become the upper ones of a 32-bit number, which keeps the sign.
+        # As the upper three bytes of a 32-bit number they keep the sign.
         wide = np.zeros((len(pcm) // 3, 4), np.uint8)
         wide[:, 1:] = np.frombuffer(pcm, np.uint8).reshape(-1, 3)
         samples = _from_s32(wide.view("<i4").reshape(-1))
@@ -62,7 +154,7 @@ def decode(pcm: bytes | memoryview, audio: AudioFormat) -> Samples:
 
 
 def mix_down(samples: Samples) -> Samples:
-    """Turn (frames, channels) into mono by the mean, which can not clip."""
+    """Turn (frames, channels) into mono by the mean, which cannot clip."""
     if samples.ndim == 1:
         return samples
     if samples.shape[1] == 1:
@@ -79,14 +171,14 @@ def from_s16(pcm: bytes | memoryview) -> Samples:
 
 
 def to_s16(samples: Samples) -> bytes:
-    """Turn mono samples into 16-bit PCM; what is louder than full scale is clipped."""
+    """Turn mono samples into 16-bit PCM; values beyond full scale are clipped."""
     scaled = np.rint(samples * _FULL_SCALE)
     whole: NDArray[np.int16] = np.clip(scaled, -_FULL_SCALE, _FULL_SCALE - 1.0).astype("<i2")
     return whole.tobytes()
 
 
 def rms_dbfs(pcm: bytes | memoryview) -> float:
-    """Return the RMS level of 16-bit PCM in dBFS; -120 for digital silence and no audio."""
+    """Return the RMS level of 16-bit PCM in dBFS; -120 for digital silence and for no audio."""
     samples = np.frombuffer(pcm, "<i2").astype(np.float32)
     if not samples.size:
         return -120.0
@@ -97,25 +189,3 @@ def rms_dbfs(pcm: bytes | memoryview) -> float:
 def _from_s32(values: NDArray[np.int32]) -> Samples:
     samples: Samples = (values.astype(np.float64) / 2.0**31).astype(np.float32)
     return samples
-
-
-class Chunker:
-    """Bytes in pieces of any size to pieces of exactly `size` bytes."""
-
-    def __init__(self, size: int) -> None:
-        if size <= 0:
-            raise ValueError(f"a chunk of {size} bytes is not possible")
-        self._size = size
-        self._rest = b""
-
-    def feed(self, piece: bytes) -> list[bytes]:
-        """Take the next bytes, return the chunks they complete."""
-        data = self._rest + piece if self._rest else piece
-        whole = len(data) - len(data) % self._size
-        self._rest = data[whole:]
-        return [data[start : start + self._size] for start in range(0, whole, self._size)]
-
-    def flush(self) -> bytes:
-        """Return the incomplete last chunk, empty if there is none. It can begin anew."""
-        rest, self._rest = self._rest, b""
-        return rest

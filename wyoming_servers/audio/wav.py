@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from wyoming_servers.audio import pcm as codec
-from wyoming_servers.audio.resample import convert
+from wyoming_servers.audio.pcm import convert
 from wyoming_servers.core.domain import (
     SPEECH_FORMAT,
     AudioFormat,

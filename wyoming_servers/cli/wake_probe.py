@@ -8,10 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from wyoming_servers.audio.wav import Wav
-from wyoming_servers.config.custom_wake_words import (
-    CustomWakeWords,
-    wake_words_folder,
-)
+from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.config.schema import Config
 from wyoming_servers.core.domain import (
     SPEECH_FORMAT,
@@ -21,8 +18,10 @@ from wyoming_servers.core.errors import (
     InferenceFailedError,
     ModelMissingError,
 )
+from wyoming_servers.data_dir.wake_word_files import wake_words_folder
 from wyoming_servers.models.specs import model_specs
 from wyoming_servers.models.store import ModelStore
+from wyoming_servers.speech.wake.custom_words import CustomWakeWords
 from wyoming_servers.speech.wake.registry import (
     RegisteredWakeWord,
     WakeWordRegistry,
@@ -153,8 +152,10 @@ async def open_wake_probe(
         if store.entry(model).kind is Task.WAKE:
             await store.ensure(model)
     specs = await asyncio.to_thread(model_specs, config, store)
-    own = await asyncio.to_thread(CustomWakeWords, wake_words_folder(config))
-    book = WakeWordRegistry(specs, config.wake, own)
+    own = await asyncio.to_thread(
+        CustomWakeWords, wake_words_folder(config.data_dir, config.wake.models_dir)
+    )
+    book = WakeWordRegistry(specs, ConfigHolder(config), own)
     found = WakeProbe(book.find(names), book, config.wake.refractory, threshold)
     try:
         await found.start(on_status)

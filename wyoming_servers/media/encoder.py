@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from wyoming_servers.audio.resample import Converter
+from wyoming_servers.audio.pcm import Converter
 from wyoming_servers.audio.wav import header
 from wyoming_servers.core.domain import AudioFormat
 from wyoming_servers.core.errors import DeadlineError, InternalError

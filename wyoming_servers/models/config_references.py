@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable
 from itertools import chain
 from typing import Final
 
-from wyoming_servers.config.custom_wake_words import (
-    scan_wake_words,
-    wake_words_folder,
-)
 from wyoming_servers.config.errors import ConfigProblem, nearest_match
 from wyoming_servers.config.schema import Config
 from wyoming_servers.core.domain import Task
+from wyoming_servers.data_dir.wake_word_files import (
+    scan_wake_words,
+    wake_words_folder,
+)
 from wyoming_servers.models.catalog import Catalog
 from wyoming_servers.text.locale import best_match, is_auto
 from wyoming_servers.text.voice_expression import voice_names
@@ -78,7 +78,7 @@ def _wake_words(
     for entry in catalog.of_kind(Task.WAKE):
         for offer in entry.offers:
             words.setdefault(offer.name, []).append(entry.engine)
-    folder = wake_words_folder(config)
+    folder = wake_words_folder(config.data_dir, config.wake.models_dir)
     try:
         own = scan_wake_words(folder)
     except OSError as err:

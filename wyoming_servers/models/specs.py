@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from wyoming_servers.config.custom_wake_words import wake_words_folder
 from wyoming_servers.config.schema import Config, ModelSection, WakeWordSection
 from wyoming_servers.core.domain import (
     ModelSpec,
@@ -12,6 +11,7 @@ from wyoming_servers.core.domain import (
     model_service_name,
 )
 from wyoming_servers.core.engine_info import EngineInfo, find_engine
+from wyoming_servers.data_dir.wake_word_files import wake_words_folder
 from wyoming_servers.models.catalog import (
     Catalog,
     ModelEntry,
@@ -30,7 +30,7 @@ def model_specs(
     """Return every installed model with its settings; `gpus` are devices such as `cuda:0`.
 
     Custom wake words are not among a model's offers, because they come and go while the server
-    runs; `config.custom_wake_words` has them.
+    runs; `speech.wake.custom_words` has them.
     """
     checker = RequirementChecker()
     return {
@@ -56,7 +56,7 @@ def model_spec(
     settings = config.models.get(entry.id, ModelSection())
     files = store.files(entry.id)
     if entry.kind is Task.WAKE:
-        files["models_dir"] = str(wake_words_folder(config))
+        files["models_dir"] = str(wake_words_folder(config.data_dir, config.wake.models_dir))
         files["cache_dir"] = str(config.data_dir / "cache" / "wake")
     places = placements(engine, settings, gpus)
     options: dict[str, Any] = {**entry.options, **settings.options}

@@ -1,6 +1,6 @@
 """Prefetches the model of the next step of a conversation while the current step runs."""
 
-from wyoming_servers.config.schema import Config
+from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.core.events import (
     Event,
@@ -20,7 +20,11 @@ class Prefetcher:
     """
 
     def __init__(
-        self, coordinator: CoordinatorProtocol, voices: VoiceRegistry, config: Config, bus: EventBus
+        self,
+        coordinator: CoordinatorProtocol,
+        voices: VoiceRegistry,
+        config: ConfigHolder,
+        bus: EventBus,
     ) -> None:
         self._coordinator = coordinator
         self._voices = voices
@@ -46,10 +50,11 @@ class Prefetcher:
                 pass
 
     def _prefetch_asr(self, reason: str) -> None:
-        if self._config.asr.enabled:
-            self._coordinator.prefetch(self._config.asr.model, reason)
+        asr = self._config.current.asr
+        if asr.enabled:
+            self._coordinator.prefetch(asr.model, reason)
 
     def _prefetch_voice(self, reason: str) -> None:
         default = self._voices.default
-        if self._config.tts.enabled and default is not None:
+        if self._config.current.tts.enabled and default is not None:
             self._coordinator.prefetch(default.spec.id, reason)

@@ -1,7 +1,8 @@
-"""Wyoming's speech-to-text: transcribe, audio-start, audio-chunk …, audio-stop → transcript."""
+"""Speech to text over Wyoming: transcribe, audio-start, audio-chunk …, audio-stop → transcript."""
 
 import asyncio
 from contextlib import suppress
+from enum import Enum, auto
 from types import TracebackType
 from typing import ClassVar, Self
 
@@ -17,57 +18,70 @@ from wyoming.event import Event
 from wyoming_servers.core.aio import cancel_and_wait
 from wyoming_servers.core.domain import AudioFormat
 from wyoming_servers.core.errors import BadRequestError
-from wyoming_servers.speech.asr.pipeline import (
-    AsrPipeline,
-    AsrRequest,
-    Utterance,
+from wyoming_servers.speech.asr.pipeline import AsrPipeline, AsrRequest, Utterance
+from wyoming_servers.wyoming.session import (
+    ClientConnection,
+    DisconnectedError,
+    optional_bool,
+    optional_mapping,
+    optional_str,
+    optional_str_list,
+    parse_audio_format,
 )
-from wyoming_servers.wyoming import fields
-from wyoming_servers.wyoming.session import ClientConnection, DisconnectedError
+
+
+class _Phase(Enum):
+    """What the session does with the next audio."""
+
+    IDLE = auto()
+    """Audio opens an utterance."""
+    ANNOUNCED = auto()
+    """`transcribe` has opened an utterance; its audio has not started."""
+    RECEIVING = auto()
+    """Audio goes to the open utterance."""
+    DISCARDING = auto()
+    """The utterance has an answer or gets one: audio is discarded until `audio-stop` or a start."""
+    REFUSED = auto()
+    """The last `transcribe` was answered by an error: audio is discarded until `audio-stop`."""
 
 
 class AsrClientSession:
-    """Listens to one client, utterance after utterance.
+    """Transcribes the utterances of one client, one after the other.
 
-    An utterance begins with `transcribe`, `audio-start` or the first `audio-chunk` and gets
-    exactly one answer: a `transcript` or an `error`. The answer may come before `audio-stop`; the
-    rest of the audio is then thrown away. Answers keep the order of their utterances.
+    An utterance begins with `transcribe`, `audio-start` or the first `audio-chunk` and gets exactly
+    one answer: a `transcript` or an `error`. The answer may come before `audio-stop`; the rest of
+    the audio is then discarded. Answers keep the order of their utterances.
 
-    A transcript comes twice: in pieces between `transcript-start` and `transcript-stop`, for those
-    who show it while it grows, and as one `transcript` before that stop, for all others. The pieces
-    put together are the transcript.
+    A transcript is sent twice: in chunks between `transcript-start` and `transcript-stop`, for
+    clients that show it while it grows, and as one `transcript` before `transcript-stop`, for all
+    others. The concatenated chunks are the transcript.
     """
 
     EVENTS: ClassVar[frozenset[str]] = frozenset(
         {"transcribe", "audio-start", "audio-chunk", "audio-stop"}
     )
 
-    def __init__(self, peer: ClientConnection, pipeline: AsrPipeline) -> None:
-        self._client = peer
+    def __init__(self, client: ClientConnection, pipeline: AsrPipeline) -> None:
+        self._client = client
         self._pipeline = pipeline
         self.idle = asyncio.Event()
         self.idle.set()
-        self._request = AsrRequest(client=peer.name)
-        """What the last `transcribe` asked for; it holds until the next."""
-        self._refused = False
-        """Whether the last `transcribe` was refused: the utterance it announced has its answer."""
-        self._deaf = False
-        """Whether the utterance has its answer, or will have: what audio comes is thrown away."""
+        self._request = AsrRequest(client=client.name)
+        """The options of the last `transcribe`; they hold until the next one."""
+        self._phase = _Phase.IDLE
         self._format: AudioFormat | None = None
-        self._started = False
-        """Whether the open utterance had its `audio-start` or audio."""
         self._utterance: Utterance | None = None
-        """The one that is being heard."""
+        """The open utterance, in the phases ANNOUNCED and RECEIVING."""
         self._answer: asyncio.Task[None] | None = None
-        """Answers the utterance that is being heard, or the one before it."""
+        """Answers the open utterance, or the one before it."""
 
     @property
     def is_processing(self) -> bool:
-        """Whether an utterance is over and its answer is due."""
+        """Whether an utterance is complete and its answer not sent yet."""
         return self._utterance is None and not self.idle.is_set()
 
     async def handle(self, event: Event) -> None:
-        """Take the next event. What it raises is the answer to the open utterance."""
+        """Handle the next event. An exception is the answer to the open utterance."""
         match event.type:
             case "transcribe":
                 await self._on_transcribe(event)
@@ -95,87 +109,97 @@ class AsrClientSession:
     async def _on_transcribe(self, event: Event) -> None:
         await self._abandon()
         await self._wait_for_previous_answer()
-        self._refused = True
+        self._phase = _Phase.REFUSED  # until the request is accepted
         self._request = AsrRequest(client=self._client.name)
         self._request = _parse_request(event, self._client.name)
         await self._open()
-        self._refused = False
 
     async def _on_audio_start(self, event: Event) -> None:
-        if self._refused:
+        if self._phase is _Phase.REFUSED:
             return
-        if self._started:
-            # The client began anew without an audio-stop, and so do we.
+        if self._phase is _Phase.RECEIVING:
+            # The client starts again without an audio-stop.
             await self._abandon()
         await self._wait_for_previous_answer()
         try:
-            self._format = fields.audio_format(event.data)
+            self._format = parse_audio_format(event.data)
         except BadRequestError:
             await self._discard_rest()
             raise
         if self._utterance is None:
+            self._phase = _Phase.DISCARDING  # until the request is accepted
             await self._open()
-        self._started = True
+        if self._utterance is not None:
+            self._phase = _Phase.RECEIVING
 
     async def _on_audio_chunk(self, event: Event) -> None:
-        if self._refused or self._deaf:
+        utterance = await self._utterance_for_audio()
+        if utterance is None:
             return
-        utterance = self._utterance or await self._open()
-        self._started = True
+        self._phase = _Phase.RECEIVING
         try:
-            self._format = fields.audio_format(event.data, self._format)
+            self._format = parse_audio_format(event.data, self._format)
             await utterance.feed(event.payload or b"", self._format)
         except Exception:
             await self._discard_rest()
             raise
         if utterance.ended.is_set():
-            self._detach()
-            self._deaf = True
+            self._detach(_Phase.DISCARDING)
 
     async def _on_audio_stop(self) -> None:
-        if self._refused or self._deaf:
-            self._refused = self._deaf = False
-            return
-        utterance = self._utterance or await self._open()
-        self._detach()
-        await utterance.end()
+        utterance = await self._utterance_for_audio()
+        self._detach(_Phase.IDLE)
+        if utterance is not None:
+            await utterance.end()
 
-    async def _open(self) -> Utterance:
-        """Begin an utterance, and the task to answer it."""
+    async def _utterance_for_audio(self) -> Utterance | None:
+        """Return the open utterance, or a new one; None while audio is discarded."""
+        if self._phase in (_Phase.REFUSED, _Phase.DISCARDING):
+            return None
+        if self._utterance is None:
+            self._phase = _Phase.DISCARDING  # until the request is accepted
+            await self._open()
+        return self._utterance
+
+    async def _open(self) -> None:
+        """Open an utterance and start the task that answers it. Raises if it is refused."""
         await self._wait_for_previous_answer()
-        self._deaf = True  # Should it be refused.
         utterance = self._pipeline.open(self._request)
-        self._deaf = False
         entered = asyncio.Event()
         self.idle.clear()
-        self._answer = asyncio.create_task(
-            self._send_answer(utterance, entered), name=f"answer {self._client.name}"
+        answer = self._answer = asyncio.create_task(
+            self._send_answer(utterance, entered), name=f"asr answer {self._client.name}"
         )
-        # Nothing is fed before somebody is there to clean up.
+        answer.add_done_callback(lambda _: entered.set())
+        # Audio is fed only once the task is there to clean up.
         await entered.wait()
-        self._utterance = utterance
-        return utterance
+        if answer.done():
+            # The utterance failed at once, and the client has the error.
+            self._detach(_Phase.DISCARDING)
+        else:
+            self._utterance = utterance
+            self._phase = _Phase.ANNOUNCED
 
     async def _wait_for_previous_answer(self) -> None:
-        """Wait for the answer to the utterance before, so that answers keep their order."""
+        """Wait for the answer to the utterance before the next one, to keep their order."""
         if self._utterance is None and self._answer is not None:
             await asyncio.wait([self._answer])
 
-    def _detach(self) -> None:
-        """The utterance has been heard; its answer comes by itself."""
+    def _detach(self, phase: _Phase) -> None:
+        """Stop feeding the utterance; the answer task sends its answer."""
         self._utterance = None
-        self._started = False
+        self._phase = phase
 
     async def _abandon(self) -> None:
-        """Forget the utterance that is being heard, without an answer."""
+        """Cancel the open utterance without an answer."""
         if self._utterance is not None and self._answer is not None:
-            self._detach()
+            self._detach(_Phase.IDLE)
             await cancel_and_wait(self._answer)
 
     async def _discard_rest(self) -> None:
-        """The utterance is answered by an error: no transcript, and no more of its audio."""
+        """Cancel the open utterance, which an error answers, and discard the rest of its audio."""
         await self._abandon()
-        self._deaf = True
+        self._phase = _Phase.DISCARDING
 
     async def _send_answer(self, utterance: Utterance, entered: asyncio.Event) -> None:
         """Send the one answer to an utterance, as it becomes known."""
@@ -184,62 +208,61 @@ class AsrClientSession:
                 entered.set()
                 answer = await self._send_transcript(utterance)
                 await self._client.send(answer.event())
-            # The client may have left with its transcript: then nobody misses this.
+            # A client that needs only the transcript may have left by now.
             await self._client.send(TranscriptStop().event())
         except DisconnectedError:
-            pass  # The reading task sees it too, and ends the connection.
-        except Exception as err:  # noqa: BLE001  (`fail` logs it, and the client is told)
+            pass  # The reading task notices it as well and ends the connection.
+        except Exception as err:  # noqa: BLE001  (`fail` logs and sends it)
             with suppress(DisconnectedError):
                 await self._client.fail(err)
         finally:
             if self._utterance is utterance:
-                # Over before audio-stop: nobody hears the rest of its audio.
-                self._detach()
-                self._deaf = True
+                # Answered before audio-stop: the rest of the audio is of no use.
+                self._detach(_Phase.DISCARDING)
             self.idle.set()
 
     async def _send_transcript(self, utterance: Utterance) -> Transcript:
-        """Send the transcript in pieces, those that are certain before its end first; return it."""
-        told = ""
-        async for piece in utterance.partial_texts():
-            if not told:
+        """Send the transcript in chunks, the stable ones during the speech, and return it."""
+        sent = ""
+        async for text in utterance.partial_texts():
+            if not sent:
                 await self._client.send(TranscriptStart().event())
-            told += piece
-            await self._client.send(TranscriptChunk(piece).event())
+            sent += text
+            await self._client.send(TranscriptChunk(text).event())
         transcript = await utterance.finish()
-        if not told:
+        if not sent:
             await self._client.send(TranscriptStart(language=transcript.language).event())
-        if rest := transcript.text.removeprefix(told):
+        if rest := transcript.text.removeprefix(sent):
             await self._client.send(TranscriptChunk(rest).event())
         return Transcript(text=transcript.text, language=transcript.language)
 
 
 def _parse_request(event: Event, client: str) -> AsrRequest:
-    """Translate `transcribe`. Raises BadRequestError for fields of a wrong type.
+    """Translate a `transcribe` event. Raises BadRequestError for a field of a wrong type.
 
-    Three fields of `context` are ours. `turn_detection`: a client that sends a recording turns it
-    off, so that a pause in the recording does not end it. `partials`: a client that shows what is
-    said while somebody speaks turns it on. `task`: `translate` has it put in English.
+    Three fields of `context` are extensions of the protocol. `turn_detection`: a client that sends
+    a recording turns it off, so that a pause does not end the recording. `partials`: a client that
+    shows the transcript while it grows turns it on. `task`: `translate` translates into English.
     """
     data = event.data
     for name in ("name", "language"):
-        fields.optional_str(data, name)
-    sensitivity = fields.optional_str(data, "vad_sensitivity")
-    context = fields.mapping(data, "context")
-    task = fields.optional_str(context, "task") or "transcribe"
+        optional_str(data, name)
+    sensitivity = optional_str(data, "vad_sensitivity")
+    context = optional_mapping(data, "context")
+    task = optional_str(context, "task") or "transcribe"
     if task not in ("transcribe", "translate"):
-        raise BadRequestError("The field `task` is neither `transcribe` nor `translate`.")
-    names = fields.str_list(data, "transcript_names")
-    terms = fields.str_list(data, "transcript_terms")
-    asked = Transcribe.from_event(event)
+        raise BadRequestError("The field `task` must be `transcribe` or `translate`.")
+    names = optional_str_list(data, "transcript_names")
+    terms = optional_str_list(data, "transcript_terms")
+    parsed = Transcribe.from_event(event)
     return AsrRequest(
-        language=asked.language or None,
-        model=asked.name or None,
+        language=parsed.language or None,
+        model=parsed.name or None,
         names=names,
         terms=terms,
         task="translate" if task == "translate" else "transcribe",
         vad_sensitivity=sensitivity,
-        turn_detection=fields.optional_bool(context, "turn_detection"),
-        partials=fields.optional_bool(context, "partials"),
+        turn_detection=optional_bool(context, "turn_detection"),
+        partials=optional_bool(context, "partials"),
         client=client,
     )

@@ -1,4 +1,4 @@
-"""Wyoming's `select-program`: which of the installed models a connection speaks with."""
+"""Wyoming's `select-program`: selects the speech-to-text model of a connection."""
 
 import asyncio
 import logging
@@ -27,17 +27,17 @@ _LOGGER: Final = logging.getLogger(__name__)
 
 
 class ProgramRegistry:
-    """The names a client can select on one port; reads `specs` anew at every call."""
+    """The programs a client can select on one port; reads `specs` at every call."""
 
-    def __init__(self, specs: Mapping[str, ModelSpec], first: str | None = None) -> None:
+    def __init__(self, specs: Mapping[str, ModelSpec], default_model: str | None = None) -> None:
         self._specs = specs
-        self.default_model = first
-        """The model of a port of its own; None where the configuration decides."""
+        self.default_model = default_model
+        """The model that the port belongs to; None where the configuration selects one."""
 
     def find(self, name: str) -> tuple[str | None] | None:
-        """Return the model that a name means, (None,) for the configured one; None if unknown.
+        """Return the model of a program, (None,) for the configured model; None if unknown.
 
-        1. The program of all models. 2. The program of one. 3. The id of a model.
+        A name is 1. the program of all models, 2. the program of one model, or 3. a model's id.
         """
         if name == PROGRAM_NAME:  # 1
             return (None,)
@@ -48,10 +48,10 @@ class ProgramRegistry:
 
 
 class ProgramSession:
-    """Speech-to-text with a model that is chosen once for the utterances that name none.
+    """Wraps a speech-to-text session and adds the selected model to utterances that name none.
 
-    It puts the model's name into `transcribe`, and sends one ahead for a client that begins with
-    audio. A choice holds from the next utterance on; an unknown name is ignored.
+    It adds the model's name to `transcribe`, and sends a `transcribe` of its own for a client that
+    starts with audio. A selection takes effect with the next utterance; unknown names are ignored.
     """
 
     EVENTS: ClassVar[frozenset[str]] = AsrClientSession.EVENTS | {"select-program"}
@@ -62,11 +62,11 @@ class ProgramSession:
         self._find: Callable[[str], tuple[str | None] | None] = programs.find
         self._model = programs.default_model
         self._last_request: Mapping[str, Any] = {}
-        """What the client's last `transcribe` said."""
+        """Fields of the client's last `transcribe`."""
         self._pending = self._model is not None
-        """Whether the session has yet to be told of the choice."""
+        """Whether the session does not know the selection yet."""
         self._in_audio = False
-        """Whether audio has begun and not ended."""
+        """Whether audio has started and not stopped."""
 
     @property
     def idle(self) -> asyncio.Event:
@@ -75,11 +75,11 @@ class ProgramSession:
 
     @property
     def is_processing(self) -> bool:
-        """Whether the next word is ours."""
+        """Whether the client waits for the server."""
         return self._session.is_processing
 
     def try_handle(self, frame: Frame) -> bool:
-        """Let the session handle it at once, where that changes nothing here."""
+        """Let the wrapped session handle audio inline, unless a selection is pending."""
         if self._inline is None or self._pending or frame.type != "audio-chunk":
             return False
         if not self._inline.try_handle(frame):
@@ -88,7 +88,7 @@ class ProgramSession:
         return True
 
     async def handle(self, event: Event) -> None:
-        """Take the next event. What it raises is told to the client as an `error`."""
+        """Handle the next event. An exception is sent to the client as an `error`."""
         match event.type:
             case "select-program":
                 self._select(event.data.get("name"))
@@ -98,11 +98,11 @@ class ProgramSession:
                 self._pending = False
                 event = self._transcribe()
             case "audio-start":
-                await self._send_choice()
+                await self._send_selection()
                 self._in_audio = True
             case "audio-chunk":
                 if not self._in_audio:
-                    await self._send_choice()
+                    await self._send_selection()
                 self._in_audio = True
             case "audio-stop":
                 self._in_audio = False
@@ -111,19 +111,19 @@ class ProgramSession:
     def _select(self, name: object) -> None:
         found = self._find(name) if isinstance(name, str) else None
         if found is None:
-            _LOGGER.debug("A program that is not here was selected: %.60r", name)
+            _LOGGER.debug("Ignored the selection of an unknown program: %.60r", name)
             return
         (self._model,) = found
         self._pending = True
 
-    async def _send_choice(self) -> None:
-        """Send the choice ahead of audio that no `transcribe` announced."""
+    async def _send_selection(self) -> None:
+        """Send the selection before audio that no `transcribe` has announced."""
         if self._pending:
             self._pending = False
             await self._session.handle(self._transcribe())
 
     def _transcribe(self) -> Event:
-        """Return what the client asked for last, by the model chosen if it named none."""
+        """Return the client's last `transcribe`, with the selected model if it names none."""
         data = dict(self._last_request)
         if not data.get("name") and self._model is not None:
             data["name"] = self._model

@@ -1,70 +1,47 @@
-"""The three Wyoming services as one thing that starts and stops."""
+"""Opens the Wyoming ports, one per service, and announces them."""
 
 import asyncio
+import logging
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
-from wyoming_servers.config.schema import Config
+from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.core.clock import Clock
-from wyoming_servers.core.domain import (
-    ModelSpec,
-    model_service_name,
-)
+from wyoming_servers.core.domain import ModelSpec, model_service_name
+from wyoming_servers.core.errors import BusyError, ConductorError, ShuttingDownError
+from wyoming_servers.protocol.codec import Frame, encode_frame
 from wyoming_servers.speech.asr.pipeline import AsrPipeline
 from wyoming_servers.speech.tts.pipeline import TtsPipeline
 from wyoming_servers.speech.wake.pipeline import WakePipeline
 from wyoming_servers.wyoming.asr import AsrClientSession
+from wyoming_servers.wyoming.connection import BufferBudget, Connection, close
 from wyoming_servers.wyoming.discovery import Discovery
-from wyoming_servers.wyoming.info import (
-    InfoCache,
-    asr_info,
-    tts_info,
-    wake_info,
-)
-from wyoming_servers.wyoming.select_program import (
-    ProgramRegistry,
-    ProgramSession,
-)
-from wyoming_servers.wyoming.session import SessionFactory
-from wyoming_servers.wyoming.tcp_server import TcpServer
+from wyoming_servers.wyoming.info import InfoCache, asr_info, tts_info, wake_info
+from wyoming_servers.wyoming.select_program import ProgramRegistry, ProgramSession
+from wyoming_servers.wyoming.session import SessionFactory, error_event
 from wyoming_servers.wyoming.tts import TtsClientSession
 from wyoming_servers.wyoming.wake import WakeClientSession
 
+BACKLOG: Final = 128
+"""Connections that the system holds until the server accepts them."""
 
-@dataclass(frozen=True, slots=True)
-class _ServicePort:
-    """What one port is for."""
+_ANY: Final = ("", "::")
+"""Hosts that mean every address of this machine, IPv4 and IPv6."""
 
-    key: str
-    """Where the configuration names the port."""
-    port: int
-    info: InfoCache
-    make_session: SessionFactory
-
-
-def _asr_service_port(
-    config: Config, specs: Mapping[str, ModelSpec], asr: AsrPipeline, model: str | None = None
-) -> _ServicePort:
-    """Return the port of speech-to-text, or that of one model."""
-    programs = ProgramRegistry(specs, model)
-    port = config.asr.port if model is None else config.asr.extra_ports[model]
-    return _ServicePort(
-        "asr.port" if model is None else f"asr.extra_ports.{model}",
-        port,
-        InfoCache(lambda: asr_info(specs, config, model)),
-        lambda peer: ProgramSession(AsrClientSession(peer, asr), programs),
-    )
+_LOGGER: Final = logging.getLogger(__name__)
 
 
 class WyomingServers:
-    """Serves what the configuration enables, each service on its port.
+    """Serves the services that the configuration enables, each on its port.
 
-    The services are `asr`, `tts`, `wake`, and `asr:<model>` for a port of one model.
+    The services are `asr`, `tts`, `wake`, and `asr:<model>` for the port of one model.
     """
 
     def __init__(
         self,
-        config: Config,
+        config: ConfigHolder,
         specs: Mapping[str, ModelSpec],
         asr: AsrPipeline,
         tts: TtsPipeline,
@@ -74,61 +51,31 @@ class WyomingServers:
         uuid: str,
         api_port: int | None = None,
     ) -> None:
+        """`uuid` identifies this installation in announcements; `api_port` is announced as well."""
         self._config = config
         self._api_port = api_port
-        """Announced with our own ports."""
-        self._discovery = Discovery(config, uuid, clock)
-        self._service_ports: dict[str, _ServicePort] = {}
-        if config.asr.enabled:
-            self._service_ports["asr"] = _asr_service_port(config, specs, asr)
-            for model in config.asr.extra_ports:
-                self._service_ports[model_service_name(model)] = _asr_service_port(
-                    config, specs, asr, model
-                )
-        if config.tts.enabled:
-            self._service_ports["tts"] = _ServicePort(
-                "tts.port",
-                config.tts.port,
-                InfoCache(lambda: tts_info(tts.voices)),
-                lambda peer: TtsClientSession(peer, tts),
-            )
-        if config.wake.enabled:
-            self._service_ports["wake"] = _ServicePort(
-                "wake.port",
-                config.wake.port,
-                InfoCache(lambda: wake_info(wake.registry)),
-                lambda peer: WakeClientSession(peer, wake),
-            )
+        self._discovery = Discovery(config.current, uuid, clock)
         self._servers = {
-            service: TcpServer(
-                service,
-                config.host,
-                door.port,
-                door.info,
-                door.make_session,
-                config.limits,
-                clock,
-                key=door.key,
-            )
-            for service, door in self._service_ports.items()
+            item.service: TcpServer(item, config, clock)
+            for item in _service_ports(config, specs, asr, tts, wake)
         }
         self._open_servers: dict[str, TcpServer] = {}
 
     @property
     def connections(self) -> dict[str, int]:
-        """Clients connected now, per service."""
-        return {service: listener.connections for service, listener in self._open_servers.items()}
+        """Number of connected clients per service."""
+        return {service: server.connections for service, server in self._open_servers.items()}
 
     async def start(self) -> dict[str, int]:
         """Open all ports, announce them, and return them by service; all or none.
 
-        Raises BusyError for a port that cannot be had.
+        Raises BusyError for a port that cannot be opened.
         """
         ports = {}
         try:
-            for service, listener in self._servers.items():
-                ports[service] = await listener.start()
-                self._open_servers[service] = listener
+            for service, server in self._servers.items():
+                ports[service] = await server.start()
+                self._open_servers[service] = server
         except BaseException:
             await self.stop(grace=0)
             raise
@@ -137,16 +84,178 @@ class WyomingServers:
         return ports
 
     def refresh(self) -> bool:
-        """Describe anew after models came or went; True if anything has changed."""
-        changed = [door.info.refresh() for door in self._service_ports.values()]
+        """Rebuild the answers to `describe`; True if any of them changed."""
+        changed = [server.info.refresh() for server in self._servers.values()]
         return any(changed)
 
     async def stop(self, grace: float | None = None) -> None:
-        """Take no new clients, let open requests end within `grace` seconds, cut off the rest.
+        """Accept no more clients, give open requests `grace` seconds, then disconnect the rest.
 
-        Without `grace` it is the configured time. May be called at any time, and twice.
+        `grace` defaults to `limits.shutdown_grace`. Can be called at any time, and repeatedly.
         """
         await self._discovery.stop()
-        seconds = self._config.limits.shutdown_grace if grace is None else grace
-        listeners, self._open_servers = list(self._open_servers.values()), {}
-        await asyncio.gather(*(listener.stop(seconds) for listener in listeners))
+        seconds = self._config.current.limits.shutdown_grace if grace is None else grace
+        servers, self._open_servers = list(self._open_servers.values()), {}
+        await asyncio.gather(*(server.stop(seconds) for server in servers))
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePort:
+    """One service and its port."""
+
+    service: str
+    key: str
+    """Configuration key of the port, for error messages."""
+    port: int
+    info: InfoCache
+    make_session: SessionFactory
+
+
+class TcpServer:
+    """Serves one port: accepts clients up to a limit and disconnects them when it stops."""
+
+    def __init__(self, service_port: ServicePort, config: ConfigHolder, clock: Clock) -> None:
+        self._service_port = service_port
+        self._service = service_port.service
+        self._host = config.current.host
+        self._port = service_port.port
+        self._config = config
+        self._clock = clock
+        self._budget = BufferBudget()
+        self._connections: dict[Connection, asyncio.Task[None]] = {}
+        self._refused: set[asyncio.Task[None]] = set()
+        self._stopping = False
+        self.info = service_port.info
+
+    @property
+    def connections(self) -> int:
+        """Number of connected clients."""
+        return len(self._connections)
+
+    async def start(self) -> int:
+        """Open the port and return its number. Raises BusyError if it cannot be opened."""
+        try:
+            self._server = await self._listen()
+        except OSError as err:
+            raise BusyError(
+                f"Port {self._port} on {self._host} cannot be opened: {err.strerror or err}.",
+                hint=f"Another server may be using it; choose another {self._service_port.key}.",
+            ) from err
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    async def stop(self, grace: float) -> None:
+        """Accept no more clients; open requests have `grace` seconds to finish."""
+        self._stopping = True
+        self._server.close()
+        for connection in self._connections:
+            connection.stop(grace)
+        tasks = [*self._connections.values(), *self._refused]
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _listen(self) -> asyncio.Server:
+        if self._host not in _ANY or not socket.has_dualstack_ipv6():
+            host = "" if self._host in _ANY else self._host
+            return await asyncio.start_server(self._accept, host, self._port, backlog=BACKLOG)
+        # asyncio would limit `::` to IPv6.
+        listener = socket.create_server(
+            ("::", self._port), family=socket.AF_INET6, backlog=BACKLOG, dualstack_ipv6=True
+        )
+        return await asyncio.start_server(self._accept, sock=listener, backlog=BACKLOG)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one client; asyncio owns the task, and the end of the connection ends it."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  (a running coroutine has a task)
+        limits = self._config.current.limits
+        if self._stopping or len(self._connections) >= limits.max_connections:
+            self._refused.add(task)
+            # Lingering costs a socket: in a flood, the clients beyond the first are just closed.
+            linger = len(self._refused) <= limits.max_connections
+            try:
+                await self._refuse(reader, writer, linger=linger)
+            finally:
+                self._refused.discard(task)
+            return
+        connection = Connection(
+            reader,
+            writer,
+            self.info,
+            self._service_port.make_session,
+            limits,
+            self._clock,
+            self._budget,
+        )
+        self._connections[connection] = task
+        try:
+            await connection.run()
+        except Exception:
+            _LOGGER.exception("%s: the connection of %s failed", self._service, connection.name)
+        finally:
+            del self._connections[connection]
+
+    async def _refuse(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, linger: bool
+    ) -> None:
+        error: ConductorError = BusyError("Too many connections are open.")
+        if self._stopping:
+            error = ShuttingDownError("The server is shutting down.")
+        _LOGGER.warning("%s: connection refused: %s", self._service, error.message)
+        event = error_event(error)
+        writer.write(encode_frame(Frame(event.type, event.data)))
+        await close(reader, writer, linger=linger)
+
+
+def _service_ports(
+    holder: ConfigHolder,
+    specs: Mapping[str, ModelSpec],
+    asr: AsrPipeline,
+    tts: TtsPipeline,
+    wake: WakePipeline,
+) -> list[ServicePort]:
+    """Return the services that the configuration enables."""
+    config = holder.current
+    ports = []
+    if config.asr.enabled:
+        ports.append(_asr_service_port(holder, specs, asr))
+        ports += [_asr_service_port(holder, specs, asr, model) for model in config.asr.extra_ports]
+    if config.tts.enabled:
+        ports.append(
+            ServicePort(
+                "tts",
+                "tts.port",
+                config.tts.port,
+                InfoCache(lambda: tts_info(tts.voices)),
+                lambda client: TtsClientSession(client, tts),
+            )
+        )
+    if config.wake.enabled:
+        ports.append(
+            ServicePort(
+                "wake",
+                "wake.port",
+                config.wake.port,
+                InfoCache(lambda: wake_info(wake.registry)),
+                lambda client: WakeClientSession(client, wake),
+            )
+        )
+    return ports
+
+
+def _asr_service_port(
+    holder: ConfigHolder,
+    specs: Mapping[str, ModelSpec],
+    asr: AsrPipeline,
+    model: str | None = None,
+) -> ServicePort:
+    """Return the port of speech-to-text, or the port of one model."""
+    programs = ProgramRegistry(specs, model)
+    config = holder.current.asr
+    return ServicePort(
+        "asr" if model is None else model_service_name(model),
+        "asr.port" if model is None else f"asr.extra_ports.{model}",
+        config.port if model is None else config.extra_ports[model],
+        InfoCache(lambda: asr_info(specs, holder.current.asr, model)),
+        lambda client: ProgramSession(AsrClientSession(client, asr), programs),
+    )

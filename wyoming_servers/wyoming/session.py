@@ -1,27 +1,44 @@
-"""What a connection and a session know of each other."""
+"""What connections and sessions share: their interfaces, errors, and the fields of events.
+
+A connection knows bytes and limits, a session knows the meaning of events. The wyoming library
+accepts any JSON value in any field, and a number as a name would fail much later, as a bug of ours.
+So sessions read fields with the functions below, which raise BadRequestError for a wrong type.
+Null is the same as absent; unknown fields are ignored.
+"""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import ClassVar, Protocol, Self, runtime_checkable
+from typing import Any, ClassVar, Final, Protocol, Self, runtime_checkable
 
 from wyoming.error import Error
 from wyoming.event import Event
 
+from wyoming_servers.core.domain import AudioFormat
 from wyoming_servers.core.errors import (
+    BadRequestError,
     CancelledError,
     ConductorError,
     InternalError,
 )
 from wyoming_servers.protocol.codec import Frame
 
+EventData = Mapping[str, Any]
+
+MAX_EXACT: Final = 2**53
+"""From here on JSON numbers are not exact, or not finite; no comparison with NaN is true."""
+
+
+class DisconnectedError(CancelledError):
+    """Raised when the client has left or is being disconnected; nothing can be sent to it."""
+
 
 class ClientConnection(Protocol):
-    """The client, as a session sees it."""
+    """The connection to a client, as a session sees it."""
 
     @property
     def name(self) -> str:
-        """Its address and port."""
+        """Address and port of the client."""
         ...
 
     async def send(self, event: Event) -> None:
@@ -29,15 +46,15 @@ class ClientConnection(Protocol):
         ...
 
     async def fail(self, error: Exception) -> None:
-        """Tell the client, and the log, that its request has failed."""
+        """Log an error of a request and send it to the client."""
         ...
 
 
 class ClientSession(Protocol):
-    """One client's conversation with one service; leaving `async with` cancels all of it."""
+    """One client's use of one service; leaving `async with` cancels all of its work."""
 
     EVENTS: ClassVar[frozenset[str]]
-    """Types of events it understands."""
+    """Types of the events that `handle` accepts."""
 
     @property
     def idle(self) -> asyncio.Event:
@@ -46,11 +63,11 @@ class ClientSession(Protocol):
 
     @property
     def is_processing(self) -> bool:
-        """Whether the next word is ours: the client is right to be silent."""
+        """Whether the client waits for the server; its silence is no reason to disconnect it."""
         ...
 
     async def handle(self, event: Event) -> None:
-        """Take the next event. What it raises is told to the client as an `error`."""
+        """Handle the next event. An exception is sent to the client as an `error`."""
         ...
 
     async def __aenter__(self) -> Self: ...
@@ -65,12 +82,12 @@ class ClientSession(Protocol):
 
 @runtime_checkable
 class SupportsInlineHandling(Protocol):
-    """A session that takes some events in the reading task, which spares audio two tasks' turns."""
+    """A session that handles some events in the reading task, which saves two task switches."""
 
     def try_handle(self, frame: Frame) -> bool:
-        """Handle an event if that needs no waiting and cannot fail; else False, nothing is done.
+        """Handle an event that needs no waiting and cannot fail; else do nothing, return False.
 
-        Called only when all events before it have been handled.
+        Called only when all earlier events have been handled.
         """
         ...
 
@@ -78,17 +95,100 @@ class SupportsInlineHandling(Protocol):
 SessionFactory = Callable[[ClientConnection], ClientSession]
 
 
-# Failures as Wyoming's `error` event, and the one way to say that a client has gone.
-
-
-class DisconnectedError(CancelledError):
-    """Raised when a client has left or is cut off; there is nobody to tell."""
-
-
 def error_event(error: Exception) -> Event:
-    """Return what the client is told.
+    """Return the `error` event for an exception.
 
-    What is not ours to explain (a bug) is told by its code alone; the log has the rest.
+    The client learns only the code of an unexpected exception; the log has the rest.
     """
     known = error if isinstance(error, ConductorError) else InternalError("Something went wrong.")
     return Error(text=str(known), code=known.code).event()
+
+
+def optional_str(data: EventData, name: str) -> str | None:
+    """Return a string, None if it is absent."""
+    value = data.get(name)
+    if value is not None and not isinstance(value, str):
+        raise _wrong_type(name, "a string")
+    return value
+
+
+def require_str(data: EventData, name: str) -> str:
+    """Return a string; raise BadRequestError if it is absent."""
+    value = optional_str(data, name)
+    if value is None:
+        raise BadRequestError(f"The field `{name}` is missing.")
+    return value
+
+
+def optional_bool(data: EventData, name: str) -> bool | None:
+    """Return a boolean, None if it is absent."""
+    value = data.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise _wrong_type(name, "true or false")
+    return value
+
+
+def optional_float(data: EventData, name: str) -> float | None:
+    """Return a number, None if it is absent."""
+    value = data.get(name)
+    if value is None:
+        return None
+    if not _is_number(value):
+        raise _wrong_type(name, "a number")
+    return float(value)
+
+
+def optional_str_list(data: EventData, name: str) -> tuple[str, ...]:
+    """Return a list of strings, empty if it is absent."""
+    value = data.get(name)
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise _wrong_type(name, "a list of strings")
+    return tuple(value)
+
+
+def optional_mapping(data: EventData, name: str) -> EventData:
+    """Return an object, empty if it is absent."""
+    value = data.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise _wrong_type(name, "an object")
+    return value
+
+
+def optional_timestamp(data: EventData) -> int | None:
+    """Return the timestamp in milliseconds, None if it is absent; some clients send fractions."""
+    value = data.get("timestamp")
+    if value is None:
+        return None
+    if not _is_number(value):
+        raise _wrong_type("timestamp", "a number of milliseconds")
+    return int(value)
+
+
+def parse_audio_format(data: EventData, known: AudioFormat | None = None) -> AudioFormat:
+    """Return the audio format of an event; `known` supplies the fields that are absent.
+
+    Checks the types alone; `audio.pcm` checks whether such audio can be converted.
+    """
+    values = []
+    for name in ("rate", "width", "channels"):
+        value = data.get(name)
+        if value is None and known is not None:
+            value = getattr(known, name)
+        if value is None:
+            raise BadRequestError(f"The field `{name}` is missing.")
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise _wrong_type(name, "a whole number")
+        values.append(value)
+    return AudioFormat(*values)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < MAX_EXACT
+
+
+def _wrong_type(name: str, expected: str) -> BadRequestError:
+    return BadRequestError(f"The field `{name}` is not {expected}.")

@@ -1,93 +1,95 @@
-"""Wyoming's text-to-speech: synthesize, whole or as a stream → audio-start, chunks, audio-stop."""
+"""Text to speech over Wyoming: synthesize, whole or streamed → audio-start, chunks, audio-stop."""
 
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import Enum, auto
 from types import TracebackType
-from typing import ClassVar, Final, Self
+from typing import ClassVar, Self
 
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.event import Event
 from wyoming.tts import Synthesize, SynthesizeStart, SynthesizeStopped, SynthesizeTextFormat
 
 from wyoming_servers.core.aio import cancel_and_wait
-from wyoming_servers.core.errors import (
-    BadRequestError,
-    ConductorError,
+from wyoming_servers.core.errors import BadRequestError, ConductorError
+from wyoming_servers.speech.tts.pipeline import SynthesisStream, TtsPipeline, TtsRequest
+from wyoming_servers.text.ssml import Break, ProsodyRate, SpeakText, SsmlEvent, SsmlParser
+from wyoming_servers.wyoming.session import (
+    ClientConnection,
+    DisconnectedError,
+    optional_float,
+    optional_mapping,
+    optional_str,
+    require_str,
 )
-from wyoming_servers.speech.tts.pipeline import (
-    SynthesisStream,
-    TtsPipeline,
-    TtsRequest,
-)
-from wyoming_servers.text.ssml import (
-    Break,
-    ProsodyRate,
-    SpeakText,
-    SsmlEvent,
-    SsmlParser,
-)
-from wyoming_servers.wyoming import fields
-from wyoming_servers.wyoming.session import ClientConnection, DisconnectedError
 
-_WHOLE: Final = "synthesize"
+
+class _Phase(Enum):
+    """What the session does with the next event."""
+
+    IDLE = auto()
+    """The next text starts."""
+    RECEIVING = auto()
+    """The chunks of a streamed text go to the open stream."""
+    DISCARDING = auto()
+    """An error answered the streamed text: the rest of it is discarded until its end."""
+    SYNTHESIZING = auto()
+    """A complete text is being synthesized."""
 
 
 @dataclass(slots=True)
-class _Stream:
-    """A text that comes in pieces."""
+class _TextStream:
+    """A text that arrives in chunks."""
 
-    speech: SynthesisStream
+    synthesis: SynthesisStream
     ssml: SsmlParser | None
     """Set if the text is SSML."""
     task: asyncio.Task[None]
 
     def feed(self, text: str) -> None:
         if self.ssml is None:
-            self.speech.feed(text)
+            self.synthesis.feed(text)
         else:
-            _feed_ssml(self.speech, self.ssml.events(text))
+            _feed_ssml(self.synthesis, self.ssml.events(text))
 
     def end(self) -> None:
         if self.ssml is not None:
-            _feed_ssml(self.speech, self.ssml.events("", complete=True))
-        self.speech.end()
+            _feed_ssml(self.synthesis, self.ssml.events("", complete=True))
+        self.synthesis.end()
 
 
 class TtsClientSession:
-    """Speaks to one client, one text after the other.
+    """Synthesizes the texts of one client, one after the other.
 
-    A text is answered by audio in one format, or by an `error`; after an error comes neither
-    `audio-stop` nor `synthesize-stopped`, since clients keep what they take for complete.
+    A text is answered by audio in one format, or by an `error`. Neither `audio-stop` nor
+    `synthesize-stopped` follows an error, because clients keep the audio as complete then.
     """
 
     EVENTS: ClassVar[frozenset[str]] = frozenset(
-        {_WHOLE, "synthesize-start", "synthesize-chunk", "synthesize-stop"}
+        {"synthesize", "synthesize-start", "synthesize-chunk", "synthesize-stop"}
     )
 
-    def __init__(self, peer: ClientConnection, pipeline: TtsPipeline) -> None:
-        self._client = peer
+    def __init__(self, client: ClientConnection, pipeline: TtsPipeline) -> None:
+        self._client = client
         self._pipeline = pipeline
         self.idle = asyncio.Event()
         self.idle.set()
-        self._stream: _Stream | None = None
-        """The text that is coming."""
-        self._failed = False
-        """Whether the stream has been answered by an error, and its rest is still coming."""
-        self._speaking = False
-        """Whether a text is complete and being spoken."""
+        self._phase = _Phase.IDLE
+        self._stream: _TextStream | None = None
+        """The streamed text, in the phase RECEIVING."""
 
     @property
     def is_processing(self) -> bool:
-        """Whether a text is complete and its audio due."""
-        return self._speaking
+        """Whether a text is complete and its audio not sent yet."""
+        return self._phase is _Phase.SYNTHESIZING
 
     async def handle(self, event: Event) -> None:
-        """Take the next event. What it raises is the answer to the open text."""
+        """Handle the next event. An exception is the answer to the open text."""
         match event.type:
             case "synthesize":
-                # Inside a stream it repeats the text, for servers that know no streams.
-                if self._stream is None and not self._failed:
+                # Inside a stream it repeats the text, for servers without streaming.
+                if self._phase is _Phase.IDLE:
                     await self._on_synthesize(event)
             case "synthesize-start":
                 await self._on_synthesize_start(event)
@@ -110,142 +112,142 @@ class TtsClientSession:
         await self._abandon()
 
     async def _on_synthesize(self, event: Event) -> None:
-        """Speak a whole text; the events behind it wait until it is done."""
-        text = fields.require_str(event.data, "text")
+        """Synthesize a whole text; later events wait until it is done."""
+        text = require_str(event.data, "text")
         request = _parse_request(event, self._client.name)
-        asked = Synthesize.from_event(_without_voice(event))
+        parsed = Synthesize.from_event(_without_voice(event))
         events: list[SsmlEvent] = [SpeakText(text)]
-        if asked.text_format == SynthesizeTextFormat.SSML:
+        if parsed.text_format == SynthesizeTextFormat.SSML:
             events = SsmlParser(self._pipeline.max_text).events(text, complete=True)
         self.idle.clear()
-        self._speaking = True
+        self._phase = _Phase.SYNTHESIZING
         try:
-            async with self._pipeline.open(request) as speech:
+            async with self._pipeline.open(request) as synthesis:
                 match events:
                     case [*before, SpeakText(last)]:
-                        _feed_ssml(speech, before)
-                        speech.end(last)
+                        _feed_ssml(synthesis, before)
+                        synthesis.end(last)
                     case _:
-                        _feed_ssml(speech, events)
-                        speech.end()
-                await self._send_audio(speech)
+                        _feed_ssml(synthesis, events)
+                        synthesis.end()
+                await self._send_audio(synthesis)
         finally:
-            self._speaking = False
+            self._phase = _Phase.IDLE
             self.idle.set()
 
     async def _on_synthesize_start(self, event: Event) -> None:
-        """Begin a stream; one that is still open is forgotten."""
+        """Open a stream; a stream that is still open is abandoned."""
         await self._abandon()
-        self._failed = True  # Should it be refused.
-        speech = self._pipeline.open(_parse_request(event, self._client.name))
-        asked = SynthesizeStart.from_event(_without_voice(event))
-        markup = (
-            SsmlParser(self._pipeline.max_text)
-            if asked.text_format == SynthesizeTextFormat.SSML
-            else None
-        )
+        self._phase = _Phase.DISCARDING  # until the request is accepted
+        synthesis = self._pipeline.open(_parse_request(event, self._client.name))
+        parsed = SynthesizeStart.from_event(_without_voice(event))
+        is_ssml = parsed.text_format == SynthesizeTextFormat.SSML
         entered = asyncio.Event()
         self.idle.clear()
         task = asyncio.create_task(
-            self._answer_stream(speech, entered), name=f"speak to {self._client.name}"
+            self._answer_stream(synthesis, entered), name=f"tts answer {self._client.name}"
         )
-        self._stream = _Stream(speech, markup, task)
-        # Nothing is fed before somebody is there to clean up.
+        task.add_done_callback(lambda _: entered.set())
+        ssml = SsmlParser(self._pipeline.max_text) if is_ssml else None
+        self._stream = _TextStream(synthesis, ssml, task)
+        # Text is fed only once the task is there to clean up.
         await entered.wait()
-        self._failed = False
+        if not task.done():
+            self._phase = _Phase.RECEIVING
 
     async def _on_synthesize_chunk(self, event: Event) -> None:
-        if self._failed or self._stream is None:
+        if self._stream is None:
             return
         try:
-            self._stream.feed(fields.require_str(event.data, "text"))
+            self._stream.feed(require_str(event.data, "text"))
         except ConductorError:
             # The error is the answer, so no more audio may follow.
             await self._abandon()
-            self._failed = True
+            self._phase = _Phase.DISCARDING
             raise
 
     async def _on_synthesize_stop(self) -> None:
-        """The text is complete; the events behind it wait until it has been spoken."""
-        if self._failed:
-            self._failed = False
+        """Synthesize the rest of the streamed text; later events wait until it is done."""
+        if self._phase is _Phase.DISCARDING:
+            self._phase = _Phase.IDLE
             return
         if self._stream is None:
-            raise BadRequestError("There was no `synthesize-start` before `synthesize-stop`.")
+            raise BadRequestError("`synthesize-stop` was sent without a `synthesize-start`.")
         stream, self._stream = self._stream, None
-        self._speaking = True
+        self._phase = _Phase.SYNTHESIZING
         try:
             stream.end()
             await asyncio.wait([stream.task])
         finally:
-            self._speaking = False
+            self._phase = _Phase.IDLE
             await cancel_and_wait(stream.task)
 
     async def _abandon(self) -> None:
-        """Forget the open stream, without an answer."""
+        """Cancel the open stream without an answer."""
         if self._stream is not None:
             stream, self._stream = self._stream, None
+            self._phase = _Phase.IDLE
             await cancel_and_wait(stream.task)
 
-    async def _answer_stream(self, speech: SynthesisStream, entered: asyncio.Event) -> None:
-        """Send the audio of a stream while its text comes."""
+    async def _answer_stream(self, synthesis: SynthesisStream, entered: asyncio.Event) -> None:
+        """Send the audio of a stream while its text arrives."""
         try:
-            async with speech:
+            async with synthesis:
                 entered.set()
-                await self._send_audio(speech)
+                await self._send_audio(synthesis)
                 await self._client.send(SynthesizeStopped().event())
         except DisconnectedError:
-            pass  # The reading task sees it too, and ends the connection.
-        except Exception as err:  # noqa: BLE001  (`fail` logs it, and the client is told)
-            if self._stream is not None and self._stream.speech is speech:
+            pass  # The reading task notices it as well and ends the connection.
+        except Exception as err:  # noqa: BLE001  (`fail` logs and sends it)
+            if self._stream is not None and self._stream.synthesis is synthesis:
                 self._stream = None
-                self._failed = True
+                self._phase = _Phase.DISCARDING
             with suppress(DisconnectedError):
                 await self._client.fail(err)
         finally:
             self.idle.set()
 
-    async def _send_audio(self, speech: SynthesisStream) -> None:
-        """Send all audio of a speech; `audio-stop` only if it is complete."""
-        audio = await speech.format()
+    async def _send_audio(self, synthesis: SynthesisStream) -> None:
+        """Send all audio; `audio-stop` follows only if the audio is complete."""
+        audio = await synthesis.format()
         form = {"rate": audio.rate, "width": audio.width, "channels": audio.channels}
         sent = 0
         await self._client.send(AudioStart(**form, timestamp=0).event())
-        async for chunk in speech:
-            at = round(1_000 * audio.seconds(sent))
-            await self._client.send(AudioChunk(**form, audio=chunk, timestamp=at).event())
+        async for chunk in synthesis:
+            timestamp = round(1_000 * audio.seconds(sent))
+            await self._client.send(AudioChunk(**form, audio=chunk, timestamp=timestamp).event())
             sent += len(chunk)
         await self._client.send(AudioStop(timestamp=round(1_000 * audio.seconds(sent))).event())
 
 
-def _feed_ssml(speech: SynthesisStream, events: list[SsmlEvent]) -> None:
+def _feed_ssml(synthesis: SynthesisStream, events: list[SsmlEvent]) -> None:
     for event in events:
         match event:
             case SpeakText():
-                speech.feed(event.text)
+                synthesis.feed(event.text)
             case Break():
-                speech.pause(event.seconds)
+                synthesis.pause(event.seconds)
             case ProsodyRate():
-                speech.set_speed_factor(event.factor)
+                synthesis.set_speed_factor(event.factor)
 
 
 def _parse_request(event: Event, client: str) -> TtsRequest:
-    """Translate the voice that is wished. Raises BadRequestError for fields of a wrong type.
+    """Translate the requested voice. Raises BadRequestError for a field of a wrong type.
 
-    `context.speed` is ours: the protocol has no field for it.
+    `context.speed` is an extension: the protocol has no field for the speed.
     """
-    fields.optional_str(event.data, "text_format")
-    context = fields.mapping(event.data, "context")
-    voice = fields.mapping(event.data, "voice")
+    optional_str(event.data, "text_format")
+    context = optional_mapping(event.data, "context")
+    voice = optional_mapping(event.data, "voice")
     return TtsRequest(
-        voice=fields.optional_str(voice, "name") or None,
-        speaker=fields.optional_str(voice, "speaker") or None,
-        language=fields.optional_str(voice, "language") or None,
-        speed=fields.optional_float(context, "speed"),
+        voice=optional_str(voice, "name") or None,
+        speaker=optional_str(voice, "speaker") or None,
+        language=optional_str(voice, "language") or None,
+        speed=optional_float(context, "speed"),
         client=client,
     )
 
 
 def _without_voice(event: Event) -> Event:
-    """Return the event without its voice, which was read already; the library dislikes null."""
+    """Return the event without its voice, which is already parsed: the library rejects null."""
     return Event(event.type, {key: value for key, value in event.data.items() if key != "voice"})

@@ -1,9 +1,10 @@
-"""Wyoming's wake words: detect, audio-start, audio-chunk … → detection …, not-detected."""
+"""Wake words over Wyoming: detect, audio-start, audio-chunk … → detection …, not-detected."""
 
 import asyncio
 from contextlib import suppress
+from enum import Enum, auto
 from types import TracebackType
-from typing import ClassVar, Final, Self
+from typing import ClassVar, Self
 
 from wyoming.event import Event
 from wyoming.wake import Detection, NotDetected
@@ -16,64 +17,81 @@ from wyoming_servers.speech.wake.pipeline import (
     WakePipeline,
     WakePipelineRequest,
 )
-from wyoming_servers.wyoming import fields
-from wyoming_servers.wyoming.session import ClientConnection, DisconnectedError
+from wyoming_servers.wyoming.session import (
+    MAX_EXACT,
+    ClientConnection,
+    DisconnectedError,
+    optional_mapping,
+    optional_str_list,
+    optional_timestamp,
+    parse_audio_format,
+)
 
-_MAX_EXACT: Final = 2**53
-"""Milliseconds below which every number is exact; `fields` has a word about others."""
+
+class _Phase(Enum):
+    """What the session does with the next audio."""
+
+    ACCEPTING = auto()
+    """Audio goes to the stream, or opens one."""
+    DISCARDING = auto()
+    """An error answered the stream: audio is discarded until `audio-start` or `audio-stop`."""
+    REFUSED = auto()
+    """An error answered the last `detect`: audio is discarded until the next one."""
 
 
 class WakeClientSession:
-    """Listens to one client's endless audio and tells every wake word in it.
+    """Sends a client every wake word that is detected in its endless audio.
 
-    What `detect` asks for holds until the next `detect`; without one, all words count.
+    The options of `detect` hold until the next `detect`; without one, all words are detected.
     """
 
     EVENTS: ClassVar[frozenset[str]] = frozenset(
         {"detect", "audio-start", "audio-chunk", "audio-stop"}
     )
 
-    def __init__(self, peer: ClientConnection, pipeline: WakePipeline) -> None:
-        self._client = peer
+    def __init__(self, client: ClientConnection, pipeline: WakePipeline) -> None:
+        self._client = client
         self._pipeline = pipeline
         self.idle = asyncio.Event()
         self.idle.set()
-        """Always: a stream has no end, so a server that stops does not wait for it."""
-        self._request = WakePipelineRequest(client=peer.name)
-        self._refused = False
-        """Whether the last `detect` was refused."""
-        self._deaf = False
-        """Whether the stream was answered by an error: its audio is thrown away."""
+        """Always set: a stream has no end, so a server that stops does not wait for it."""
+        self._request = WakePipelineRequest(client=client.name)
+        self._phase = _Phase.ACCEPTING
         self._format: AudioFormat | None = None
         self._format_fields: tuple[int, int, int] | None = None
-        """The same as rate, width and channels."""
+        """Rate, width and channels of `_format`, for a fast comparison."""
         self._stream: WakeDetectionStream | None = None
         self._answer: asyncio.Task[None] | None = None
 
     @property
     def is_processing(self) -> bool:
-        """Never: a client that listens for a wake word sends audio."""
+        """Never: a client that waits for a wake word keeps sending audio."""
         return False
 
     def try_handle(self, frame: Frame) -> bool:
-        """Take more audio of the stream that is open, in the format it has."""
-        listening, known, data = self._stream, self._format, frame.data
-        if frame.type != "audio-chunk" or listening is None or known is None or self._deaf:
+        """Feed more audio of the open stream, in its format."""
+        stream, known, data = self._stream, self._format, frame.data
+        if (
+            frame.type != "audio-chunk"
+            or stream is None
+            or known is None
+            or self._phase is not _Phase.ACCEPTING
+        ):
             return False
         if (data.get("rate"), data.get("width"), data.get("channels")) != self._format_fields:
             return False
-        at = data.get("timestamp")
-        if at is not None and not (type(at) is int and 0 <= at < _MAX_EXACT):
+        timestamp = data.get("timestamp")
+        if timestamp is not None and not (type(timestamp) is int and 0 <= timestamp < MAX_EXACT):
             return False
-        return listening.try_feed(frame.payload, known, at)
+        return stream.try_feed(frame.payload, known, timestamp)
 
     async def handle(self, event: Event) -> None:
-        """Take the next event. What it raises ends the stream."""
+        """Handle the next event. An exception ends the stream."""
         match event.type:
             case "detect":
                 await self._on_detect(event)
             case "audio-start":
-                await self._on_audio_start(event)
+                self._on_audio_start(event)
             case "audio-chunk":
                 await self._on_audio_chunk(event)
             case "audio-stop":
@@ -94,88 +112,94 @@ class WakeClientSession:
 
     async def _on_detect(self, event: Event) -> None:
         await self._close_stream()
-        self._refused = True
-        self._deaf = False
-        fields.mapping(event.data, "context")
-        names = fields.str_list(event.data, "names")
+        self._phase = _Phase.REFUSED  # until the request is accepted
+        optional_mapping(event.data, "context")
+        names = optional_str_list(event.data, "names")
         self._request = WakePipelineRequest(names=names or None, client=self._client.name)
-        # The model is called now, the audio follows at once.
+        # The model is requested now; the audio follows at once.
         await self._open()
-        self._refused = False
 
-    async def _on_audio_start(self, event: Event) -> None:
-        if self._refused:
+    def _on_audio_start(self, event: Event) -> None:
+        if self._phase is _Phase.REFUSED:
             return
-        self._deaf = True
-        self._format = fields.audio_format(event.data)
+        self._phase = _Phase.DISCARDING  # until the format is accepted
+        self._format = parse_audio_format(event.data)
         self._format_fields = None
-        self._deaf = False
+        self._phase = _Phase.ACCEPTING
 
     async def _on_audio_chunk(self, event: Event) -> None:
-        if self._refused or self._deaf:
+        stream = await self._stream_for_audio()
+        if stream is None:
             return
-        listening = self._stream or await self._open()
         try:
-            audio = self._format = fields.audio_format(event.data, self._format)
+            audio = self._format = parse_audio_format(event.data, self._format)
             self._format_fields = (audio.rate, audio.width, audio.channels)
-            at = fields.timestamp(event.data)
-            await listening.feed(event.payload or b"", audio, at)
+            timestamp = optional_timestamp(event.data)
+            await stream.feed(event.payload or b"", audio, timestamp)
         except Exception:
             await self._close_stream()
-            self._deaf = True
+            self._phase = _Phase.DISCARDING
             raise
 
     async def _on_audio_stop(self) -> None:
-        if self._refused or self._deaf:
-            # A bad `detect` stays bad: it is for the client to send another.
-            self._deaf = False
+        if self._phase is _Phase.DISCARDING:
+            self._phase = _Phase.ACCEPTING
             return
-        listening = self._stream or await self._open()
-        listening.end()
+        stream = await self._stream_for_audio()
+        if stream is None:
+            return
+        stream.end()
         if self._answer is not None:
             await asyncio.wait([self._answer])
 
-    async def _open(self) -> WakeDetectionStream:
-        """Begin a stream and the task that tells what is heard in it."""
-        self._deaf = True  # Should it be refused.
-        listening = self._pipeline.open(self._request)
-        self._deaf = False
+    async def _stream_for_audio(self) -> WakeDetectionStream | None:
+        """Return the open stream, or a new one; None while audio is discarded."""
+        if self._phase is not _Phase.ACCEPTING:
+            return None
+        if self._stream is None:
+            self._phase = _Phase.DISCARDING  # until the request is accepted
+            await self._open()
+        return self._stream
+
+    async def _open(self) -> None:
+        """Open a stream and start the task that sends its detections. Raises if it is refused."""
+        stream = self._pipeline.open(self._request)
+        self._phase = _Phase.ACCEPTING
         entered = asyncio.Event()
-        self._answer = asyncio.create_task(
-            self._send_detections(listening, entered), name=f"tell {self._client.name}"
+        answer = self._answer = asyncio.create_task(
+            self._send_detections(stream, entered), name=f"wake detections {self._client.name}"
         )
-        # Nothing is fed before somebody is there to clean up.
+        answer.add_done_callback(lambda _: entered.set())
+        # Audio is fed only once the task is there to clean up.
         await entered.wait()
-        self._stream = listening
-        return listening
+        if not answer.done():
+            self._stream = stream
 
     async def _close_stream(self) -> None:
-        """End the stream without a word."""
+        """End the stream without an answer."""
         self._stream = None
         if self._answer is not None:
             await cancel_and_wait(self._answer)
             self._answer = None
 
-    async def _send_detections(
-        self, listening: WakeDetectionStream, entered: asyncio.Event
-    ) -> None:
+    async def _send_detections(self, stream: WakeDetectionStream, entered: asyncio.Event) -> None:
         """Send every detection until the stream ends."""
-        heard = False
+        detected = False
         try:
-            async with listening:
+            async with stream:
                 entered.set()
-                async for found in listening:
-                    heard = True
+                async for found in stream:
+                    detected = True
                     answer = Detection(name=found.word, timestamp=found.timestamp)
                     await self._client.send(answer.event())
-                if not heard:
+                if not detected:
                     await self._client.send(NotDetected().event())
         except DisconnectedError:
-            pass  # The reading task sees it too, and ends the connection.
-        except Exception as err:  # noqa: BLE001  (`fail` logs it, and the client is told)
-            self._deaf = True
+            pass  # The reading task notices it as well and ends the connection.
+        except Exception as err:  # noqa: BLE001  (`fail` logs and sends it)
+            self._phase = _Phase.DISCARDING
             with suppress(DisconnectedError):
                 await self._client.fail(err)
         finally:
-            if self._stream is listening:
+            if self._stream is stream:
                 self._stream = None

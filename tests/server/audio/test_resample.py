@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from wyoming_servers.audio.resample import Converter, Resampler, convert
+from wyoming_servers.audio.pcm import Converter, Resampler, convert
 from wyoming_servers.core.domain import (
     SPEECH_FORMAT,
     AudioFormat,

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.config.schema import Config
 from wyoming_servers.core.clock import FakeClock
 from wyoming_servers.core.domain import (
@@ -64,10 +65,10 @@ def make_asr(coordinator: FakeCoordinator, bus: EventBus, clock: FakeClock) -> M
         return AsrPipeline(
             coordinator,
             SPECS,
-            config,
+            ConfigHolder(config),
             bus,
             clock,
-            activity=LoudnessVad,
+            make_vad=LoudnessVad,
             vocabulary=vocabulary,
         )
 
@@ -92,7 +93,7 @@ def make_wake(coordinator: FakeCoordinator, bus: EventBus, clock: FakeClock) -> 
 
     def make(**wake: Any) -> WakePipeline:
         config = Config.model_validate({"wake": wake})
-        return WakePipeline(coordinator, SPECS, config, bus, clock)
+        return WakePipeline(coordinator, SPECS, ConfigHolder(config), bus, clock)
 
     return make
 

@@ -3,6 +3,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.config.schema import Config
 from wyoming_servers.core.clock import FakeClock
 from wyoming_servers.core.event_bus import EventBus
@@ -26,7 +27,7 @@ async def prefetcher(
     coordinator: FakeCoordinator, bus: EventBus, clock: FakeClock
 ) -> AsyncIterator[None]:
     voices = VoiceRegistry(SPECS, CONFIG.tts.voice)
-    task = asyncio.create_task(Prefetcher(coordinator, voices, CONFIG, bus).run())
+    task = asyncio.create_task(Prefetcher(coordinator, voices, ConfigHolder(CONFIG), bus).run())
     await clock.run_ready_tasks()
     yield
     task.cancel()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from wyoming.event import Event, async_read_event
 
+from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.config.schema import Config
 from wyoming_servers.core.clock import (
     Clock,
@@ -116,6 +117,7 @@ class Running:
     ports: dict[str, int]
     coordinator: FakeCoordinator
     bus: EventBus
+    config: ConfigHolder
 
     async def freed(self) -> None:
         """Wait until no model is held or waited for."""
@@ -161,7 +163,9 @@ async def serve() -> AsyncIterator[Serve]:
     """Start servers with settings by section; `clock` replaces the machine's."""
     started: list[WyomingServers] = []
 
-    async def start(clock: Clock | None = None, **settings: dict[str, Any]) -> Running:
+    async def start(
+        clock: Clock | None = None, host: str = "127.0.0.1", **settings: dict[str, Any]
+    ) -> Running:
         time = clock or SystemClock()
         sections: dict[str, dict[str, Any]] = {
             "asr": {"model": "asr/many", "port": 0},
@@ -171,20 +175,21 @@ async def serve() -> AsyncIterator[Serve]:
         }
         for name, values in settings.items():
             sections[name] = sections.get(name, {}) | values
-        config = Config.model_validate({"host": "127.0.0.1"} | sections)
+        config = Config.model_validate({"host": host} | sections)
         bus = EventBus(time)
         coordinator = FakeCoordinator(SPECS)
+        holder = ConfigHolder(config)
         servers = WyomingServers(
-            config,
+            holder,
             SPECS,
-            AsrPipeline(coordinator, SPECS, config, bus, time, activity=LoudnessVad),
+            AsrPipeline(coordinator, SPECS, holder, bus, time, make_vad=LoudnessVad),
             TtsPipeline(coordinator, SPECS, config, bus, time),
-            WakePipeline(coordinator, SPECS, config, bus, time),
+            WakePipeline(coordinator, SPECS, holder, bus, time),
             time,
             uuid="0b5c9a4e-1111-2222-3333-444455556666",
         )
         started.append(servers)
-        return Running(servers, await servers.start(), coordinator, bus)
+        return Running(servers, await servers.start(), coordinator, bus, holder)
 
     yield start
     for servers in started:

@@ -11,36 +11,36 @@ from wyoming_servers.wyoming.connection import (
 
 
 async def test_events_come_out_in_order() -> None:
-    inbox = EventQueue(100, 1_000)
+    queue = EventQueue(100, 1_000)
     for name in "abc":
-        await inbox.put(Event(name), 10)
-    assert [(await inbox.get()).type for _ in range(3)] == ["a", "b", "c"]
-    assert len(inbox) == 0
+        await queue.put(Event(name), 10)
+    assert [(await queue.get()).type for _ in range(3)] == ["a", "b", "c"]
+    assert len(queue) == 0
 
 
 async def test_a_full_inbox_waits_while_somebody_works_it_off() -> None:
-    inbox = EventQueue(100, 1_000)
-    await inbox.put(Event("large"), 100)
-    putting = asyncio.create_task(inbox.put(Event("next"), 1))
+    queue = EventQueue(100, 1_000)
+    await queue.put(Event("large"), 100)
+    putting = asyncio.create_task(queue.put(Event("next"), 1))
     await asyncio.sleep(0)
     assert not putting.done()
-    await inbox.get()
+    await queue.get()
     await putting
-    assert (await inbox.get()).type == "next"
+    assert (await queue.get()).type == "next"
 
 
 async def test_one_event_over_the_limit_is_taken_alone() -> None:
-    inbox = EventQueue(100, 1_000)
-    await inbox.put(Event("huge"), 10_000)
-    assert (await inbox.get()).type == "huge"
+    queue = EventQueue(100, 1_000)
+    await queue.put(Event("huge"), 10_000)
+    assert (await queue.get()).type == "huge"
 
 
 async def test_if_nobody_works_it_off_reading_goes_on_up_to_the_limit() -> None:
-    inbox = EventQueue(100, 1_000, patience=0.01)
+    queue = EventQueue(100, 1_000, stall_timeout=0.01)
     for _ in range(10):
-        await inbox.put(Event("a"), 100)
+        await queue.put(Event("a"), 100)
     with pytest.raises(BusyError):
-        await inbox.put(Event("one too many"), 100)
+        await queue.put(Event("one too many"), 100)
 
 
 def sound(payload: bytes, **data: object) -> Event:
@@ -49,12 +49,12 @@ def sound(payload: bytes, **data: object) -> Event:
 
 async def taken(*events: Event) -> list[Event]:
     """Put events in, and take all out."""
-    inbox = EventQueue()
+    queue = EventQueue()
     for event in events:
-        await inbox.put(event, 1)
+        await queue.put(event, 1)
     found = []
-    while len(inbox):
-        found.append(await inbox.get())
+    while len(queue):
+        found.append(await queue.get())
     return found
 
 
@@ -78,20 +78,20 @@ async def test_audio_of_another_kind_or_with_a_time_of_its_own_stays_apart() -> 
 
 
 async def test_what_was_joined_makes_room_for_as_much() -> None:
-    inbox = EventQueue(100, 1_000)
+    queue = EventQueue(100, 1_000)
     for _ in range(2):
-        await inbox.put(sound(b"ab"), 50)
-    putting = asyncio.create_task(inbox.put(sound(b"ab"), 50))
+        await queue.put(sound(b"ab"), 50)
+    putting = asyncio.create_task(queue.put(sound(b"ab"), 50))
     await asyncio.sleep(0)
     assert not putting.done()
-    await inbox.get()
+    await queue.get()
     await putting
 
 
 async def test_an_empty_inbox_waits() -> None:
-    inbox = EventQueue(100, 1_000)
-    getting = asyncio.create_task(inbox.get())
+    queue = EventQueue(100, 1_000)
+    getting = asyncio.create_task(queue.get())
     await asyncio.sleep(0)
     assert not getting.done()
-    await inbox.put(Event("a"), 1)
+    await queue.put(Event("a"), 1)
     assert (await getting).type == "a"

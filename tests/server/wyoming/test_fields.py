@@ -4,24 +4,24 @@ import pytest
 
 from wyoming_servers.core.domain import AudioFormat
 from wyoming_servers.core.errors import BadRequestError
-from wyoming_servers.wyoming import fields
+from wyoming_servers.wyoming import session
 
 
 @pytest.mark.parametrize(
     ("read", "value"),
     [
-        (fields.require_str, 1),
-        (fields.require_str, None),
-        (fields.optional_str, []),
-        (fields.str_list, "a"),
-        (fields.str_list, ["a", 1]),
-        (fields.str_list, {"a": 1}),
-        (fields.optional_bool, 1),
-        (fields.optional_float, "1"),
-        (fields.optional_float, True),
-        (fields.optional_float, 10**400),
-        (fields.mapping, "a"),
-        (fields.mapping, [1]),
+        (session.require_str, 1),
+        (session.require_str, None),
+        (session.optional_str, []),
+        (session.optional_str_list, "a"),
+        (session.optional_str_list, ["a", 1]),
+        (session.optional_str_list, {"a": 1}),
+        (session.optional_bool, 1),
+        (session.optional_float, "1"),
+        (session.optional_float, True),
+        (session.optional_float, 10**400),
+        (session.optional_mapping, "a"),
+        (session.optional_mapping, [1]),
     ],
 )
 def test_a_field_of_another_type_is_named(read: Any, value: Any) -> None:
@@ -31,33 +31,35 @@ def test_a_field_of_another_type_is_named(read: Any, value: Any) -> None:
 
 def test_null_is_the_same_as_absent() -> None:
     for data in ({}, {"field": None}):
-        assert fields.optional_str(data, "field") is None
-        assert fields.str_list(data, "field") == ()
-        assert fields.optional_bool(data, "field") is None
-        assert fields.optional_float(data, "field") is None
-        assert fields.mapping(data, "field") == {}
-        assert fields.timestamp({"timestamp": None}) is None
+        assert session.optional_str(data, "field") is None
+        assert session.optional_str_list(data, "field") == ()
+        assert session.optional_bool(data, "field") is None
+        assert session.optional_float(data, "field") is None
+        assert session.optional_mapping(data, "field") == {}
+        assert session.optional_timestamp({"timestamp": None}) is None
 
 
 @pytest.mark.parametrize(("value", "read"), [(5, 5), (5.9, 5), (-3, -3), (0, 0)])
 def test_timestamps_may_be_fractions(value: float, read: int) -> None:
-    assert fields.timestamp({"timestamp": value}) == read
+    assert session.optional_timestamp({"timestamp": value}) == read
 
 
 @pytest.mark.parametrize("value", ["5", True, [], float("inf"), float("nan"), 1e300])
 def test_a_timestamp_that_is_no_time_is_refused(value: Any) -> None:
     with pytest.raises(BadRequestError):
-        fields.timestamp({"timestamp": value})
+        session.optional_timestamp({"timestamp": value})
 
 
 def test_what_a_chunk_does_not_say_is_as_before() -> None:
     known = AudioFormat(8_000, 1, 2)
-    assert fields.audio_format({}, known) == known
-    assert fields.audio_format({"rate": 16_000, "width": None}, known) == AudioFormat(16_000, 1, 2)
+    assert session.parse_audio_format({}, known) == known
+    assert session.parse_audio_format({"rate": 16_000, "width": None}, known) == AudioFormat(
+        16_000, 1, 2
+    )
     with pytest.raises(BadRequestError, match="`width`"):
-        fields.audio_format({"rate": 16_000})
+        session.parse_audio_format({"rate": 16_000})
 
 
 def test_a_number_may_be_whole() -> None:
-    assert fields.optional_float({"speed": 2}, "speed") == 2.0
-    assert fields.optional_bool({"on": False}, "on") is False
+    assert session.optional_float({"speed": 2}, "speed") == 2.0
+    assert session.optional_bool({"on": False}, "on") is False

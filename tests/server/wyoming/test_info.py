@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from wyoming_servers.config.schema import Config, WakeSection
+from wyoming_servers.config.holder import ConfigHolder
+from wyoming_servers.config.schema import Config
 from wyoming_servers.core.domain import ModelSpec
 from wyoming_servers.speech.fake import SPECS
 from wyoming_servers.speech.tts.voices import VoiceRegistry
@@ -20,8 +21,12 @@ def config(**asr: Any) -> Config:
     return Config.model_validate({"asr": {"model": "asr/many"} | asr})
 
 
+def holder(**wake: Any) -> ConfigHolder:
+    return ConfigHolder(Config.model_validate({"wake": wake}))
+
+
 def test_the_model_that_is_used_comes_first_with_its_languages() -> None:
-    (program,) = asr_info(SPECS, config()).asr
+    (program,) = asr_info(SPECS, config().asr).asr
     assert program.name == "wyoming-conductor"
     assert program.installed
     assert [model.name for model in program.models] == ["asr/many", "asr/english"]
@@ -30,19 +35,19 @@ def test_the_model_that_is_used_comes_first_with_its_languages() -> None:
 
 
 def test_the_model_of_a_port_comes_first_in_a_program_of_its_own() -> None:
-    first, second = asr_info(SPECS, config(), "asr/english").asr
+    first, second = asr_info(SPECS, config().asr, "asr/english").asr
     assert (first.name, [model.name for model in first.models]) == (
         "wyoming-conductor asr/english",
         ["asr/english"],
     )
     assert second.name == "wyoming-conductor"
-    (only,) = asr_info(SPECS, config(), "not/installed").asr
+    (only,) = asr_info(SPECS, config().asr, "not/installed").asr
     assert only.name == "wyoming-conductor"
 
 
 @pytest.mark.parametrize("ours", [True, False])
 def test_the_client_needs_a_vad_only_if_we_do_not_end_the_turn(ours: bool) -> None:
-    (program,) = asr_info(SPECS, config(turn_detection=ours)).asr
+    (program,) = asr_info(SPECS, config(turn_detection=ours).asr).asr
     assert program.requires_external_vad is not ours
     assert program.supports_transcript_streaming is True
 
@@ -57,7 +62,7 @@ def test_the_default_voice_sorts_first_by_description() -> None:
 
 
 def test_wake_words_have_their_phrase() -> None:
-    (program,) = wake_info(WakeWordRegistry(SPECS, WakeSection(words=["alexa", "hey_jarvis"]))).wake
+    (program,) = wake_info(WakeWordRegistry(SPECS, holder(words=["alexa", "hey_jarvis"]))).wake
     assert [(model.name, model.phrase) for model in program.models] == [
         ("alexa", "alexa"),
         ("hey_jarvis", "hey jarvis"),
@@ -65,14 +70,14 @@ def test_wake_words_have_their_phrase() -> None:
 
 
 def test_what_is_not_installed_is_not_offered() -> None:
-    assert asr_info({}, config()).asr == []
+    assert asr_info({}, config().asr).asr == []
     assert tts_info(VoiceRegistry({}, "en_US-joe")).tts == []
-    assert wake_info(WakeWordRegistry({}, WakeSection())).wake == []
+    assert wake_info(WakeWordRegistry({}, holder())).wake == []
 
 
 def test_the_info_changes_only_when_models_come_or_go() -> None:
     specs: dict[str, ModelSpec] = dict(SPECS)
-    cache = InfoCache(lambda: asr_info(specs, config()))
+    cache = InfoCache(lambda: asr_info(specs, config().asr))
     before = cache.frame
     specs["asr/many"] = replace(specs["asr/many"], keep_alive=1.0)
     assert cache.refresh() is False

@@ -6,12 +6,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
-from wyoming_servers.config.custom_wake_words import (
+from wyoming_servers.core.errors import ModelMissingError
+from wyoming_servers.data_dir.wake_word_files import (
     phrase_from_name,
     read_description,
     scan_wake_words,
 )
-from wyoming_servers.core.errors import ModelMissingError
 
 # What pyopen-wakeword has beside its words.
 _NETWORKS: Final = frozenset({"embedding_model", "melspectrogram"})

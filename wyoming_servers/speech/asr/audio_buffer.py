@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from wyoming_servers.audio.resample import Converter
+from wyoming_servers.audio.pcm import Converter
 from wyoming_servers.audio.silero import WINDOW_SAMPLES
 from wyoming_servers.audio.turn_detector import (
     EndReason,

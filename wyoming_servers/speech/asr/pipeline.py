@@ -1,14 +1,11 @@
-"""Hear an utterance: audio of any format in, one transcript out."""
+"""Entry point of speech to text: audio of any format in, one transcript out."""
 
 from collections.abc import Callable, Mapping
 
 from wyoming_servers.audio.vad import VoiceActivityDetector
-from wyoming_servers.config.schema import Config
+from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.core.clock import Clock
-from wyoming_servers.core.domain import (
-    ModelSpec,
-    Task,
-)
+from wyoming_servers.core.domain import ModelSpec, Task
 from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.scheduling.interface import CoordinatorProtocol
 from wyoming_servers.speech.asr.audio_buffer import VadAnalyzer
@@ -20,10 +17,7 @@ from wyoming_servers.speech.asr.transcriber import (
     VocabularySource,
     select_asr_model,
 )
-from wyoming_servers.speech.asr.utterance import (
-    AsrContext,
-    Utterance,
-)
+from wyoming_servers.speech.asr.utterance import AsrContext, Utterance
 from wyoming_servers.telemetry.request_timer import RequestTimer
 
 __all__ = [
@@ -37,40 +31,47 @@ __all__ = [
 
 
 class AsrPipeline:
-    """Understands speech with the configured model, or one that knows the language asked for."""
+    """Transcribes with the configured model, or with another one that knows the language."""
 
     def __init__(
         self,
         coordinator: CoordinatorProtocol,
         specs: Mapping[str, ModelSpec],
-        config: Config,
+        config: ConfigHolder,
         bus: EventBus,
         clock: Clock,
         *,
-        activity: Callable[[], VadAnalyzer] = VoiceActivityDetector,
+        make_vad: Callable[[], VadAnalyzer] = VoiceActivityDetector,
         vocabulary: VocabularySource | None = None,
     ) -> None:
-        self._context = AsrContext(coordinator, config, bus, clock)
+        self._coordinator = coordinator
         self._specs = specs
-        self._make_vad = activity
+        self._config = config
+        self._bus = bus
+        self._clock = clock
+        self._make_vad = make_vad
         self._vocabulary = vocabulary
         self._admission: dict[str, AdmissionController] = {}
-        """Of each model that was ever used."""
+        """By model, for every model that was used."""
 
     def open(self, request: AsrRequest) -> Utterance:
-        """Begin to listen; no model is held before somebody speaks.
+        """Open an utterance with the configuration of this moment; takes no lease before speech.
 
-        Raises ModelMissingError for an unknown model and UnsupportedLanguageError for a language
-        that no installed model, or not the one named, understands.
+        Raises ModelMissingError for an unknown model, and UnsupportedLanguageError if no installed
+        model, or not the requested model, supports the language.
         """
-        house, asr = self._context, self._context.config.asr
-        measure = RequestTimer(Task.ASR, request.client, house.bus, house.clock)
+        config = self._config.current
+        timer = RequestTimer(Task.ASR, request.client, self._bus, self._clock)
         try:
-            listener = select_asr_model(self._specs, asr, request.model, request.language)
+            choice = select_asr_model(self._specs, config.asr, request.model, request.language)
         except Exception as err:
-            measure.finish(err)
+            timer.finish(err)
             raise
-        measure.model = model = listener.spec.id
-        traffic = self._admission.setdefault(model, AdmissionController(house.coordinator, model))
-        transcriber = Transcriber(request, listener, asr, self._vocabulary)
-        return Utterance(house, measure, request, transcriber, traffic, self._make_vad())
+        timer.model = model = choice.spec.id
+        if model not in self._admission:
+            self._admission[model] = AdmissionController(self._coordinator, model)
+        context = AsrContext(self._coordinator, config, self._bus, self._clock)
+        transcriber = Transcriber(request, choice, config.asr, self._vocabulary)
+        return Utterance(
+            context, timer, request, transcriber, self._admission[model], self._make_vad()
+        )

@@ -1,4 +1,4 @@
-"""Which speech-to-text model a request means, and in which language."""
+"""Requests and results of speech to text, the selection of a model, and a single inference."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,27 +24,89 @@ from wyoming_servers.text.messages import (
     shorten,
 )
 
+MAX_MESSAGE_BYTES: Final = 256 * 1024
+"""Most audio that is sent to a worker in one message: 8 s."""
+
+
+class VocabularySource(Protocol):
+    """Stored words that may occur in any utterance; read for each request."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of rooms, devices and the like."""
+        ...
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Other words; the first to be dropped if there are too many."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AsrRequest:
+    """Options of one utterance; None selects the configured value."""
+
+    language: str | None = None
+    """Language code in any common spelling, or `auto` to detect the language."""
+    model: str | None = None
+    initial_prompt: str | None = None
+    names: tuple[str, ...] = ()
+    """Names that may occur, of rooms and devices for example; ranked before the stored names."""
+    terms: tuple[str, ...] = ()
+    """Words that may occur; the first to be dropped if there are too many."""
+    task: Literal["transcribe", "translate"] = "transcribe"
+    vad_sensitivity: str | None = None
+    """`default`, `relaxed` or `aggressive`: scales the silence that ends the turn."""
+    client: str = ""
+    turn_detection: bool | None = None
+    """Whether the server ends the utterance when the speaker has finished."""
+    partials: bool | None = None
+    """Whether to publish stable parts of the transcript during the speech."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """The result of an utterance; the text is empty if there was no speech."""
+
+    text: str
+    language: str | None = None
+    seconds: float = 0.0
+    """Length of the transcribed audio."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """The result of one inference on the audio so far."""
+
+    text: str
+    language: str | None
+    logprob: float | None
+    """Mean log-probability of the tokens; None if the model reports none or found no speech."""
+    seconds: float
+    """Length of the audio."""
+
 
 @dataclass(frozen=True, slots=True)
 class AsrModelChoice:
-    """A model with the language it is to hear."""
+    """The selected model and language."""
 
     spec: ModelSpec
     language: str | None
-    """As the model names it; None to detect it."""
+    """In the model's own spelling; None to detect it."""
 
 
 def select_asr_model(
     specs: Mapping[str, ModelSpec], asr: AsrSection, model: str | None, language: str | None
 ) -> AsrModelChoice:
-    """Choose the model and the language.
+    """Select the model and the language of a request.
 
-    1. The model named, or the configured one, if it understands the language.
-    2. None named, and the configured one does not: the first installed model that does.
-    3. No language, or `auto`: the only one that the model knows, or knows of those configured;
-       else it detects it.
+    1. The requested or else the configured model, if it supports the language.
+    2. If no model was requested and the configured one does not support the language: the first
+       installed model that does.
+    3. Without a language, or with `auto`: the language, if the model supports exactly one of those
+       configured (or exactly one at all); otherwise the model detects it.
 
-    Raises ModelMissingError or UnsupportedLanguageError, naming what there is.
+    Raises ModelMissingError or UnsupportedLanguageError; the message lists the alternatives.
     """
     installed = [spec for spec in specs.values() if spec.task is Task.ASR]
     first = next((spec for spec in installed if spec.id == (model or asr.model)), None)
@@ -58,99 +120,36 @@ def select_asr_model(
         found = {best_match(code, first.languages) for code in asr.languages} - {None}
         known = [*(found or first.languages)]
         return AsrModelChoice(first, known[0] if len(known) == 1 else None)
-    able = [first] if model else [first, *installed]
-    for spec in able:  # 1, 2
+    candidates = [first] if model else [first, *installed]
+    for spec in candidates:  # 1, 2
         language = best_match(wanted, spec.languages)
         if language is not None:
             return AsrModelChoice(spec, language)
-    heard = {code for spec in able for code in spec.languages}
-    who = first.id if len({spec.id for spec in able}) == 1 else "No installed model"
-    verb = "does not understand" if who == first.id else "understands"
+    supported = {code for spec in candidates for code in spec.languages}
+    if len({spec.id for spec in candidates}) == 1:
+        message = f"{first.id} does not support the language {shorten(wanted)!r}."
+    else:
+        message = f"No installed model supports the language {shorten(wanted)!r}."
     raise UnsupportedLanguageError(
-        f"{who} {verb} {shorten(wanted)!r}.",
-        hint=f"Understood: {list_languages(heard)}.",
+        message, hint=f"Supported languages: {list_languages(supported)}."
     )
 
 
-# Has a model transcribe audio, the way one request asks for it.
-
-MAX_MESSAGE_BYTES: Final = 256 * 1024
-"""Largest piece of audio sent to a worker in one message (8 s)."""
-
-
-class VocabularySource(Protocol):
-    """Words kept on this machine that may occur in any utterance; read anew for each."""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names, such as those of rooms and devices."""
-        ...
-
-    @property
-    def terms(self) -> tuple[str, ...]:
-        """Other words; the first to go if there are too many."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class AsrRequest:
-    """How to listen; None leaves the choice to the configuration."""
-
-    language: str | None = None
-    """A code in any usual spelling, or `auto` to detect it."""
-    model: str | None = None
-    initial_prompt: str | None = None
-    names: tuple[str, ...] = ()
-    """Names that may occur, such as those of rooms and devices; they outrank the stored ones."""
-    terms: tuple[str, ...] = ()
-    """Words that may occur; the first to go if there are too many."""
-    task: Literal["transcribe", "translate"] = "transcribe"
-    vad_sensitivity: str | None = None
-    """`default`, `relaxed` or `aggressive`: how soon silence ends the turn."""
-    client: str = ""
-    turn_detection: bool | None = None
-    """Whether to end the utterance ourselves when the speaker has finished."""
-    partials: bool | None = None
-    """Whether to tell what is certain while the person still speaks."""
-
-
-@dataclass(frozen=True, slots=True)
-class Transcript:
-    """What was said; an empty text if nothing was."""
-
-    text: str
-    language: str | None = None
-    seconds: float = 0.0
-    """Length of the audio that was transcribed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hypothesis:
-    """What a model makes of the audio so far."""
-
-    text: str
-    language: str | None
-    logprob: float | None
-    """Mean log-probability of its tokens; None where the model does not tell, or heard nothing."""
-    seconds: float
-    """Length of the audio."""
-
-
 class Transcriber:
-    """One request's way to transcribe; every run of an utterance goes through it."""
+    """Runs every inference of one request, with the request's options."""
 
     def __init__(
         self,
         request: AsrRequest,
-        listener: AsrModelChoice,
+        choice: AsrModelChoice,
         asr: AsrSection,
         vocabulary: VocabularySource | None = None,
     ) -> None:
         names = [*request.names, *(vocabulary.names if vocabulary else ())]
         terms = [*request.terms, *(vocabulary.terms if vocabulary else ())]
-        self.model = listener.spec.id
-        self.language = listener.language
-        """None if the model detects it."""
+        self.model = choice.spec.id
+        self.language = choice.language
+        """None if the model detects the language."""
         self._request = {
             "language": self.language,
             "languages": list(asr.languages),
@@ -163,9 +162,9 @@ class Transcriber:
         }
 
     async def run(self, lease: Lease, audio: bytes, priority: Priority | None = None) -> Hypothesis:
-        """Transcribe 16 kHz audio; cancelling cancels the run in the worker.
+        """Transcribe 16 kHz audio; a cancellation cancels the run in the worker.
 
-        Raises what the worker raises, and InternalError for an answer without a text.
+        Raises the errors of the worker, and InternalError for a result without a text.
         """
         async with lease.open(self._request, streaming=True, priority=priority) as run:
             for start in range(0, len(audio), MAX_MESSAGE_BYTES):
@@ -176,7 +175,7 @@ class Transcriber:
     def _parse_result(self, result: Mapping[str, Any], seconds: float) -> Hypothesis:
         text, logprob = result.get("text"), result.get("avg_logprob")
         if not isinstance(text, str):
-            raise InternalError(f"{self.model} answered without a text.")
+            raise InternalError(f"{self.model} returned a result without a text.")
         return Hypothesis(
             text=text.strip(),
             language=result.get("language") or self.language,
@@ -186,5 +185,5 @@ class Transcriber:
 
 
 def _deduplicate(words: list[str]) -> list[str]:
-    """Return words without blanks around them, each once, in order."""
+    """Return the words in order, stripped, without duplicates and empty words."""
     return list(dict.fromkeys(filter(None, map(str.strip, words))))

@@ -1,4 +1,4 @@
-"""Listen for wake words in an endless stream of audio."""
+"""Entry point of wake words: an endless stream of audio in, detections out."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -7,125 +7,92 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
 
-from wyoming_servers.audio.resample import Converter
-from wyoming_servers.config.custom_wake_words import CustomWakeWords
-from wyoming_servers.config.schema import Config
-from wyoming_servers.core.aio import (
-    cancel_and_wait,
-    run_all,
-)
+from wyoming_servers.audio.pcm import Converter
+from wyoming_servers.config.holder import ConfigHolder
+from wyoming_servers.core.aio import cancel_and_wait, run_all
 from wyoming_servers.core.clock import Clock
-from wyoming_servers.core.domain import (
-    SPEECH_FORMAT,
-    AudioFormat,
-    ModelSpec,
-    Task,
-)
+from wyoming_servers.core.domain import SPEECH_FORMAT, AudioFormat, ModelSpec, Task
 from wyoming_servers.core.errors import InternalError
 from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.core.events import WakeWordDetected
 from wyoming_servers.scheduling.interface import CoordinatorProtocol
-from wyoming_servers.speech.wake.registry import (
-    RegisteredWakeWord,
-    WakeWordRegistry,
-)
-from wyoming_servers.speech.wake.stream import (
-    OnOutput,
-    WakeModelStream,
-)
+from wyoming_servers.speech.wake.custom_words import CustomWakeWords
+from wyoming_servers.speech.wake.registry import RegisteredWakeWord, WakeWordRegistry
+from wyoming_servers.speech.wake.stream import OnOutput, WakeModelStream
 from wyoming_servers.telemetry.request_timer import RequestTimer
 from wyoming_servers.worker.interface import OutputChunk
 
-# One word, several satellites in earshot: which of them may answer. Pure.
-
-
-class WakeArbiter:
-    """The first satellite that hears a word wins it for `seconds`; 0 lets all of them win.
-
-    First, not best: waiting for a better score would delay every command. A satellite that has won
-    stays the winner, so that its own next detection is never taken for another's.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._winners: dict[str, tuple[str, float]] = {}
-        """By word: who won it last, and when."""
-
-    def wins(self, word: str, client: str, now: float) -> bool:
-        """Tell whether this detection counts; `now` is in seconds and never decreases."""
-        winner, since = self._winners.get(word, (client, now))
-        if winner != client and now - since < self._seconds:
-            return False
-        self._winners[word] = (client, now)
-        return True
-
-
 MIN_STREAMS_FOR_BATCHING: Final = 8
-"""Streams from which on two of them meet, on average, within the time they wait for each other."""
+"""From this number of streams on, two of them meet, on average, within the batch wait."""
 
 SLICE_SECONDS: Final = 0.25
-"""Audio that is worked on before others get their turn; a client may send minutes at once."""
+"""Audio that is processed before other tasks run; a client may send minutes at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class WakePipelineRequest:
-    """What to listen for."""
+    """Options of one stream."""
 
     names: tuple[str, ...] | None = None
-    """Words; None or empty means all that are offered."""
+    """Names of wake words; None or empty means all that are offered."""
     client: str = ""
+    """Address and port of the client, by which arbitration tells satellites apart."""
 
 
 @dataclass(frozen=True, slots=True)
 class WakeDetection:
-    """A wake word was heard."""
+    """One detected wake word."""
 
     word: str
     score: float
     """0 to 1."""
     timestamp: int
-    """Milliseconds on the client's clock, or since the stream began if it sends no timestamps."""
+    """Milliseconds on the client's clock, or since the start of the stream if the client sends no
+    timestamps."""
 
 
 class WakePipeline:
-    """Listens for any installed wake word."""
+    """Detects all installed wake words."""
 
     def __init__(
         self,
         coordinator: CoordinatorProtocol,
         specs: Mapping[str, ModelSpec],
-        config: Config,
+        config: ConfigHolder,
         bus: EventBus,
         clock: Clock,
-        own: CustomWakeWords | None = None,
+        custom_words: CustomWakeWords | None = None,
     ) -> None:
-        """`own` are the words in the user's folder, if they are to be offered."""
+        """`custom_words` are the wake words in the user's folder, if they are offered."""
         self._coordinator = coordinator
         self._config = config
         self._bus = bus
         self._clock = clock
-        self._arbiter = WakeArbiter(config.wake.arbitration_window)
+        self._arbiter = WakeArbiter()
         self._streams = 0
-        self.registry = WakeWordRegistry(specs, config.wake, own)
+        self.registry = WakeWordRegistry(specs, config, custom_words)
 
     def open(self, request: WakePipelineRequest) -> "WakeDetectionStream":
-        """Prepare to listen. Raises ModelMissingError for a word that is not installed."""
-        measure = RequestTimer(Task.WAKE, request.client, self._bus, self._clock)
+        """Open a stream with the configuration of this moment.
+
+        Raises ModelMissingError for a wake word that is not installed.
+        """
+        timer = RequestTimer(Task.WAKE, request.client, self._bus, self._clock)
         try:
             words = self.registry.find(request.names)
         except Exception as err:
-            measure.finish(err)
+            timer.finish(err)
             raise
-        measure.model = words[0].spec.id
-        return WakeDetectionStream(self, measure, request, words)
+        timer.model = words[0].spec.id
+        return WakeDetectionStream(self, timer, request, words)
 
-    # What a stream needs.
+    # For the streams
 
     def model_stream(
-        self, spec: ModelSpec, names: Sequence[str], client: str, on_heard: OnOutput
+        self, spec: ModelSpec, names: Sequence[str], client: str, on_output: OnOutput
     ) -> WakeModelStream:
-        """Prepare to feed one model that waits for these words."""
-        wake = self._config.wake
+        """Return a stream to one model that detects these wake words."""
+        wake = self._config.current.wake
         request: dict[str, Any] = {
             "words": list(names),
             "threshold": {name: self.registry.threshold(name) for name in names},
@@ -134,7 +101,7 @@ class WakePipeline:
             "vad": wake.vad,
         }
         return WakeModelStream(
-            self._coordinator, self._clock, spec, request, client, on_heard, self._should_batch
+            self._coordinator, self._clock, spec, request, client, on_output, self._should_batch
         )
 
     @contextmanager
@@ -146,15 +113,16 @@ class WakePipeline:
         finally:
             self._streams -= 1
 
-    def publish(self, heard: WakeDetection, client: str, stages: dict[str, float]) -> bool:
-        """Publish a detection; False if another satellite was first and this one is not told."""
-        wins = self._arbiter.wins(heard.word, client, self._clock.now())
+    def publish(self, detection: WakeDetection, client: str, stages: dict[str, float]) -> bool:
+        """Publish a detection; False if another satellite was first and must not be told."""
+        window = self._config.current.wake.arbitration_window
+        wins = self._arbiter.wins(detection.word, client, self._clock.now(), window)
         self._bus.publish(
             WakeWordDetected(
                 client=client,
-                word=heard.word,
-                score=heard.score,
-                timestamp=heard.timestamp,
+                word=detection.word,
+                score=detection.score,
+                timestamp=detection.timestamp,
                 suppressed=not wins,
                 stages=stages,
             )
@@ -166,36 +134,36 @@ class WakePipeline:
 
 
 class WakeDetectionStream:
-    """One stream; use it with `async with`.
+    """The audio and the detections of one client; use it with `async with`.
 
-    Audio goes in with `feed`, then perhaps `end`; detections come out of `async for`, which ends
-    after `end` and raises if the model cannot be had any more. It outlives a worker that dies,
-    with a gap.
+    Feed audio with `feed`, then call `end` if the audio ends; iterate for the detections. Iteration
+    stops after `end`, and raises if the model is not available any more. A worker that dies causes
+    a gap, not the end of the stream.
     """
 
     def __init__(
         self,
-        owner: WakePipeline,
-        measure: RequestTimer,
+        pipeline: WakePipeline,
+        timer: RequestTimer,
         request: WakePipelineRequest,
         words: Sequence[RegisteredWakeWord],
     ) -> None:
-        self._pipeline = owner
-        self._timer = measure
+        self._pipeline = pipeline
+        self._timer = timer
         self._client = request.client
         self._detections: asyncio.Queue[WakeDetection | None] = asyncio.Queue()
-        """None is the end."""
+        """None marks the end."""
         self._format: AudioFormat | None = None
         self._converter: Converter | None = None
         self._slice = 0
-        """Bytes that are worked on in one go."""
+        """Bytes that are processed in one go."""
         self._byte_ms = 0.0
-        """Milliseconds that a byte lasts."""
+        """Milliseconds that one byte lasts."""
         self._position = 0.0
-        """Milliseconds, where the next piece begins."""
+        """Milliseconds at which the next audio starts."""
         self._ended = False
         self._model_streams = [
-            owner.model_stream(
+            pipeline.model_stream(
                 spec,
                 [word.info.name for word in words if word.spec.id == spec.id],
                 request.client,
@@ -205,10 +173,10 @@ class WakeDetectionStream:
         ]
 
     async def feed(self, pcm: bytes, audio: AudioFormat, timestamp: int | None = None) -> None:
-        """Listen to a piece of audio of any length that begins at `timestamp` (milliseconds).
+        """Feed audio of any length that starts at `timestamp` (milliseconds).
 
         Waits while the model lags behind. Raises BadRequestError for a format that cannot be
-        converted; when listening has failed it returns, and iterating raises.
+        converted. Returns if the stream has failed: iteration raises the error.
         """
         self._set_format(audio)
         if timestamp is not None:
@@ -216,21 +184,23 @@ class WakeDetectionStream:
         for start in range(0, len(pcm), self._slice):
             if self._is_closed:
                 return
-            for ear in self._model_streams:
-                if not ear.has_room:
-                    await ear.wait_for_room()
+            for stream in self._model_streams:
+                if not stream.has_room:
+                    await stream.wait_for_room()
             self._add(pcm[start : start + self._slice])
             if start + self._slice < len(pcm):
                 await asyncio.sleep(0)
 
     def try_feed(self, pcm: bytes, audio: AudioFormat, timestamp: int | None = None) -> bool:
-        """As `feed`, for more of the same format; False, and nothing is done, if it had to wait."""
+        """Like `feed`, for more audio of the same format; does nothing and returns False if it
+        would have to wait.
+        """
         if self._is_closed:
             return True
         if audio != self._format or len(pcm) > self._slice:
             return False
-        for ear in self._model_streams:
-            if not ear.has_room:
+        for stream in self._model_streams:
+            if not stream.has_room:
                 return False
         if timestamp is not None:
             self._position = float(timestamp)
@@ -238,10 +208,10 @@ class WakeDetectionStream:
         return True
 
     def end(self) -> None:
-        """Say that the stream is complete."""
+        """Mark the audio as complete."""
         self._ended = True
-        for ear in self._model_streams:
-            ear.end()
+        for stream in self._model_streams:
+            stream.end()
 
     async def __aiter__(self) -> AsyncIterator[WakeDetection]:
         while (detection := await self._detections.get()) is not None:
@@ -249,7 +219,7 @@ class WakeDetectionStream:
         await self._task
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._run(), name="listen for wake words")
+        self._task = asyncio.create_task(self._run(), name="wake stream")
         return self
 
     async def __aexit__(
@@ -260,12 +230,12 @@ class WakeDetectionStream:
     ) -> None:
         failure = await cancel_and_wait(self._task)
         error = error or failure
-        # A client that leaves without a word ends a stream in the usual way: it has heard enough.
+        # A client usually ends a stream by leaving, once a wake word was detected.
         self._timer.finish(None if isinstance(error, asyncio.CancelledError) else error)
 
     @property
     def _is_closed(self) -> bool:
-        """Whether nobody takes audio any more."""
+        """Whether audio is no longer accepted."""
         return self._ended or self._task.done()
 
     def _set_format(self, audio: AudioFormat) -> None:
@@ -276,28 +246,56 @@ class WakeDetectionStream:
         self._slice = max(audio.frame_bytes, audio.bytes_for(SLICE_SECONDS))
         self._byte_ms = 1_000 * audio.seconds(1)
 
-    def _add(self, piece: bytes) -> None:
-        """Convert a piece and hand it to every model; all of them have room."""
+    def _add(self, pcm: bytes) -> None:
+        """Convert audio and add it to the stream of every model; all of them have room."""
         if self._converter is None:
             raise InternalError("Audio was fed before its format was known.")
-        converted = self._converter.feed(piece)
-        for ear in self._model_streams:
-            ear.add(converted, int(self._position))
-        self._position += len(piece) * self._byte_ms
+        converted = self._converter.feed(pcm)
+        for stream in self._model_streams:
+            stream.add(converted, int(self._position))
+        self._position += len(pcm) * self._byte_ms
 
     async def _run(self) -> None:
         try:
             with self._pipeline.count_stream():
-                await run_all(*(ear.run() for ear in self._model_streams))
+                await run_all(*(stream.run() for stream in self._model_streams))
         finally:
             self._detections.put_nowait(None)
 
     def _on_output(self, chunk: OutputChunk, stages: dict[str, float]) -> None:
         timestamp = chunk.data.get("timestamp")
-        heard = WakeDetection(
+        detection = WakeDetection(
             word=str(chunk.data["word"]),
             score=float(chunk.data["score"]),
             timestamp=int(self._position if timestamp is None else timestamp),
         )
-        if self._pipeline.publish(heard, self._client, stages):
-            self._detections.put_nowait(heard)
+        if self._pipeline.publish(detection, self._client, stages):
+            self._detections.put_nowait(detection)
+
+
+class WakeArbiter:
+    """Selects one of several satellites that hear the same wake word: the first one. Pure.
+
+    The first, not the best: waiting for a better score would delay every command. A satellite that
+    has won stays the winner, so that its next detection is not taken for one of another satellite.
+
+    A satellite is identified by the address and port of its connection. Home Assistant opens a new
+    connection for every detection, from one address: behind it, all satellites look different each
+    time, and the second detection of one satellite within the window is suppressed.
+    """
+
+    def __init__(self) -> None:
+        self._winners: dict[str, tuple[str, float]] = {}
+        """By wake word: the client that won it last, and when."""
+
+    def wins(self, word: str, client: str, now: float, window: float) -> bool:
+        """Return whether this detection counts.
+
+        `window` is in seconds, 0 lets every detection count; `now` is in seconds and never
+        decreases.
+        """
+        winner, since = self._winners.get(word, (client, now))
+        if winner != client and now - since < window:
+            return False
+        self._winners[word] = (client, now)
+        return True

@@ -18,6 +18,7 @@ import psutil
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
 
+from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.config.schema import Config
 from wyoming_servers.core.clock import SystemClock
 from wyoming_servers.core.domain import (
@@ -210,7 +211,12 @@ class World:
                 {"asr": {"model": name}, "limits": {"request_timeout": POLICY.request_timeout}}
             )
             self._asr[name] = AsrPipeline(
-                self.coordinator, specs, config, self.bus, self.clock, activity=LoudnessVad
+                self.coordinator,
+                specs,
+                ConfigHolder(config),
+                self.bus,
+                self.clock,
+                make_vad=LoudnessVad,
             )
         config = Config.model_validate({"tts": {"voice": "voice"}})
         self._tts = TtsPipeline(self.coordinator, specs, config, self.bus, self.clock)

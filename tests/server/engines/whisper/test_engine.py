@@ -16,7 +16,7 @@ from benchmarks.common.word_errors import (
     word_errors,
 )
 from wyoming_servers.audio import wav
-from wyoming_servers.audio.resample import convert
+from wyoming_servers.audio.pcm import convert
 from wyoming_servers.core.domain import (
     AudioFormat,
     ModelSpec,

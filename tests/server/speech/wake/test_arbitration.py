@@ -1,36 +1,36 @@
-"""Several satellites in earshot of one word."""
+"""Arbitration between satellites that hear the same wake word."""
 
 from wyoming_servers.speech.wake.pipeline import WakeArbiter
 
 
-def test_the_first_satellite_wins_a_word_for_its_time() -> None:
-    arbiter = WakeArbiter(1.0)
-    assert arbiter.wins("alexa", "kitchen", 10.0)
-    assert not arbiter.wins("alexa", "hall", 10.0)
-    assert not arbiter.wins("alexa", "bedroom", 10.9)
-    assert arbiter.wins("alexa", "hall", 11.0)
+def test_arbiter_lets_the_first_satellite_win_for_the_window() -> None:
+    arbiter = WakeArbiter()
+    assert arbiter.wins("alexa", "kitchen", 10.0, 1.0)
+    assert not arbiter.wins("alexa", "hall", 10.0, 1.0)
+    assert not arbiter.wins("alexa", "bedroom", 10.9, 1.0)
+    assert arbiter.wins("alexa", "hall", 11.0, 1.0)
 
 
-def test_another_word_is_another_race() -> None:
-    arbiter = WakeArbiter(1.0)
-    assert arbiter.wins("alexa", "kitchen", 10.0)
-    assert arbiter.wins("hey_jarvis", "hall", 10.0)
+def test_arbiter_treats_wake_words_separately() -> None:
+    arbiter = WakeArbiter()
+    assert arbiter.wins("alexa", "kitchen", 10.0, 1.0)
+    assert arbiter.wins("hey_jarvis", "hall", 10.0, 1.0)
 
 
-def test_the_winners_own_next_detection_counts_and_keeps_its_lead() -> None:
-    arbiter = WakeArbiter(1.0)
-    assert arbiter.wins("alexa", "kitchen", 10.0)
-    assert arbiter.wins("alexa", "kitchen", 10.8)
-    assert not arbiter.wins("alexa", "hall", 11.5)
+def test_arbiter_counts_the_next_detection_of_the_winner() -> None:
+    arbiter = WakeArbiter()
+    assert arbiter.wins("alexa", "kitchen", 10.0, 1.0)
+    assert arbiter.wins("alexa", "kitchen", 10.8, 1.0)
+    assert not arbiter.wins("alexa", "hall", 11.5, 1.0)
 
 
-def test_a_loser_does_not_lengthen_the_race() -> None:
-    arbiter = WakeArbiter(1.0)
-    arbiter.wins("alexa", "kitchen", 10.0)
-    arbiter.wins("alexa", "hall", 10.9)
-    assert arbiter.wins("alexa", "hall", 11.1)
+def test_arbiter_window_is_not_extended_by_a_loser() -> None:
+    arbiter = WakeArbiter()
+    arbiter.wins("alexa", "kitchen", 10.0, 1.0)
+    arbiter.wins("alexa", "hall", 10.9, 1.0)
+    assert arbiter.wins("alexa", "hall", 11.1, 1.0)
 
 
-def test_without_a_time_all_win() -> None:
-    arbiter = WakeArbiter(0.0)
-    assert all(arbiter.wins("alexa", client, 10.0) for client in ("a", "b", "a", "c"))
+def test_arbiter_without_a_window_lets_all_win() -> None:
+    arbiter = WakeArbiter()
+    assert all(arbiter.wins("alexa", client, 10.0, 0.0) for client in ("a", "b", "a", "c"))

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from wyoming_servers.config.custom_wake_words import (
-    CustomWakeWords,
+from wyoming_servers.config.schema import Config
+from wyoming_servers.core.domain import Offer
+from wyoming_servers.data_dir.wake_word_files import (
     phrase_from_name,
     scan_wake_words,
     wake_words_folder,
 )
-from wyoming_servers.config.schema import Config
-from wyoming_servers.core.domain import Offer
+from wyoming_servers.speech.wake.custom_words import CustomWakeWords
 
 
 def names(words: CustomWakeWords, engine: str = "openwakeword") -> list[str]:
@@ -83,7 +83,8 @@ def test_a_file_that_goes_is_missed_at_once_and_one_that_is_replaced_when_it_is_
 
 def test_the_folder_is_in_the_data_folder_unless_another_is_named(tmp_path: Path) -> None:
     def folder(**wake: str) -> Path:
-        return wake_words_folder(Config.model_validate({"data_dir": tmp_path, "wake": wake}))
+        config = Config.model_validate({"data_dir": tmp_path, "wake": wake})
+        return wake_words_folder(config.data_dir, config.wake.models_dir)
 
     assert folder() == tmp_path / "wake-words"
     assert folder(models_dir="mine") == tmp_path / "mine"

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from wyoming_servers.config.custom_wake_words import CustomWakeWords
 from wyoming_servers.core.clock import FakeClock
 from wyoming_servers.speech.wake.custom_words import (
     SCAN_INTERVAL,
+    CustomWakeWords,
     CustomWakeWordsWatcher,
 )
 

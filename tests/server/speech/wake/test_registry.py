@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from wyoming_servers.config.custom_wake_words import CustomWakeWords
-from wyoming_servers.config.schema import WakeSection
+from wyoming_servers.config.holder import ConfigHolder
+from wyoming_servers.config.schema import Config
 from wyoming_servers.core.domain import (
     ModelSpec,
     Offer,
@@ -12,6 +12,7 @@ from wyoming_servers.core.domain import (
 )
 from wyoming_servers.core.errors import ModelMissingError
 from wyoming_servers.speech.fake import SPECS
+from wyoming_servers.speech.wake.custom_words import CustomWakeWords
 from wyoming_servers.speech.wake.registry import WakeWordRegistry
 
 TWO = {
@@ -24,7 +25,7 @@ TWO = {
 
 
 def book(specs: Any = SPECS, own: CustomWakeWords | None = None, **wake: Any) -> WakeWordRegistry:
-    return WakeWordRegistry(specs, WakeSection.model_validate(wake), own)
+    return WakeWordRegistry(specs, ConfigHolder(Config.model_validate({"wake": wake})), own)
 
 
 def models(words: WakeWordRegistry) -> dict[str, str]:

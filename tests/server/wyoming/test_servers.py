@@ -1,4 +1,5 @@
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -128,3 +129,28 @@ async def test_stopping_twice_is_stopping_once(serve: Serve) -> None:
     running = await serve()
     await running.servers.stop()
     await running.servers.stop()
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+@pytest.mark.parametrize("host", ["", "::"])
+async def test_server_on_every_address_accepts_ipv4_and_ipv6(serve: Serve, host: str) -> None:
+    running = await serve(host=host)
+    for address in ("127.0.0.1", "::1"):
+        reader, writer = await asyncio.open_connection(address, running.ports["asr"])
+        writer.write(b'{"type": "ping"}\n')
+        assert b"pong" in await asyncio.wait_for(reader.readline(), 10)
+        writer.close()
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+async def test_server_names_an_ipv4_client_by_its_ipv4_address(
+    serve: Serve, connect: Connect, speech: Callable[[float], bytes]
+) -> None:
+    running = await serve(host="::")
+    client = await connect(running.ports["asr"])
+    await client.utter(speech(1.0))
+    await client.ask("transcript")
+    (finished,) = [
+        item.event for item in running.bus.recent() if item.event.type == "request_finished"
+    ]
+    assert finished.client.startswith("127.0.0.1:")

@@ -1,0 +1,97 @@
+"""Reads the folder with the user's own wake word models, whose files may change at any time.
+
+A model for openWakeWord is a `.tflite` or `.onnx` file. A `.tflite` file with a `.json` file of the
+same name beside it is a model for microWakeWord, which the `.json` describes. The name of the file
+is the name of the wake word. All functions block on the disk for a moment.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from wyoming_servers.core.domain import Offer
+
+DEFAULT_FOLDER: Final = Path("wake-words")
+"""Below the data folder, unless the configuration names another."""
+
+ENGINE_BY_SUFFIX: Final[Mapping[str, str]] = {
+    ".onnx": "openwakeword",
+    ".tflite": "openwakeword",
+    ".json": "microwakeword",
+}
+
+_VERSION: Final = re.compile(r"[_-]v?\d+(\.\d+)*$")
+
+_Signature = tuple[int, int]
+"""Modification time (nanoseconds since 1970) and size of a file (bytes)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CustomWakeWord:
+    """A wake word whose model is a file in the folder."""
+
+    name: str
+    engine: str
+    path: Path
+    phrase: str
+    """What to say."""
+    languages: tuple[str, ...] = ()
+    """BCP 47 codes; empty if unknown."""
+    signature: _Signature = (-1, -1)
+
+    @property
+    def info(self) -> Offer:
+        """The description for clients."""
+        return Offer(self.name, self.phrase.title(), self.languages, self.phrase)
+
+
+def wake_words_folder(data_dir: Path, models_dir: Path | None) -> Path:
+    """Return the folder; a relative `models_dir` is relative to the data folder."""
+    return data_dir / (models_dir or DEFAULT_FOLDER).expanduser()
+
+
+def scan_wake_words(folder: Path | None) -> list[CustomWakeWord]:
+    """Return the wake words of a folder, by name; none if there is no such folder."""
+    if folder is None or not folder.is_dir():
+        return []
+    found = (_read_wake_word(path) for path in sorted(folder.iterdir()))
+    return [word for word in found if word is not None]
+
+
+def phrase_from_name(name: str) -> str:
+    """Turn the name of a file into a phrase, without version and underscores."""
+    return _VERSION.sub("", name).replace("_", " ").replace("-", " ").strip()
+
+
+def read_description(path: Path) -> tuple[str, tuple[str, ...]]:
+    """Return the phrase and the languages of a microWakeWord `.json` file.
+
+    A damaged file gets the phrase of its name; loading it reports the damage.
+    """
+    try:
+        facts: Any = json.loads(path.read_text(encoding="utf-8"))
+        languages = tuple(str(code) for code in facts.get("trained_languages", ()))
+        return str(facts["wake_word"]).lower(), languages
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return phrase_from_name(path.stem), ()
+
+
+def _read_wake_word(path: Path) -> CustomWakeWord | None:
+    """Return the wake word of a file; None if it is no model, or belongs to another file."""
+    engine = ENGINE_BY_SUFFIX.get(path.suffix.lower())
+    if engine is None or path.name.startswith("."):
+        return None
+    if engine == "openwakeword" and path.with_suffix(".json").exists():
+        return None
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    signature = (status.st_mtime_ns, status.st_size)
+    if engine == "microwakeword":
+        phrase, languages = read_description(path)
+        return CustomWakeWord(path.stem, engine, path, phrase, languages, signature)
+    return CustomWakeWord(path.stem, engine, path, phrase_from_name(path.stem), (), signature)
