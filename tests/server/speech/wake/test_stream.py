@@ -13,6 +13,7 @@ from wyoming_servers.core.domain import (
     ModelSpec,
     Task,
 )
+from wyoming_servers.scheduling.interface import LoadedModelInfo
 from wyoming_servers.speech.wake.stream import WakeModelStream
 
 STEP = 1_280
@@ -55,7 +56,9 @@ def run() -> SlowRun:
 def ear(run: SlowRun, clock: FakeClock) -> WakeModelStream:
     @asynccontextmanager
     async def lease(model: str, **_: object) -> AsyncIterator[SimpleNamespace]:
-        yield SimpleNamespace(info={"lead": STEP, "step": STEP}, open=lambda *_, **__: run)
+        yield SimpleNamespace(
+            info=LoadedModelInfo("wake", {"lead": STEP, "step": STEP}), open=lambda *_, **__: run
+        )
 
     coordinator: Any = SimpleNamespace(lease=lease)
     spec = ModelSpec(id="wake", task=Task.WAKE, engine="fake")
