@@ -48,6 +48,10 @@ class EngineInfo:
     """Whether speech-to-text takes an initial prompt and a vocabulary."""
     wake_word_suffixes: tuple[str, ...] = ()
     """Suffixes of the files of custom wake words that the engine loads."""
+    prepare: str = ""
+    """The function that derives files from a model when it is installed, as
+    `package.module:function`; it takes the model's files by role, with the folder `cache_dir`. Runs
+    in a process of its own (`engines.prepare`)."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Environment variables of its worker processes."""
     manifests: Path | None = None
@@ -105,6 +109,7 @@ BUILTIN_ENGINES: Final = (
         # that need the card.
         streams_audio=True,
         supports_parallel_runs=True,
+        prepare="wyoming_servers.engines.piper.prepared_voice:prepare_voice",
     ),
     EngineInfo(
         name="kokoro",

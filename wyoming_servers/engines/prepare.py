@@ -16,13 +16,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final
 
+from wyoming_servers.core.engine_info import find_engine
 from wyoming_servers.engines.prepared import CACHE_DIR, preparation_lock
-
-PREPARATIONS: Final[Mapping[str, str]] = {
-    "piper": "wyoming_servers.engines.piper.prepared_voice:prepare_voice",
-    "openwakeword": "wyoming_servers.engines.wake.preparation:prepare_wake_words",
-}
-"""By engine, the function that is called with a model's files by role."""
 
 _NICENESS: Final = 10
 
@@ -52,9 +47,10 @@ def prepare(engine: str, files: Mapping[str, str]) -> None:
 
     Raises OSError, and what the engine's libraries raise.
     """
-    if engine not in PREPARATIONS:
+    info = find_engine(engine)
+    if info is None or not info.prepare:
         return
-    module, _, name = PREPARATIONS[engine].partition(":")
+    module, _, name = info.prepare.partition(":")
     function: Callable[[Mapping[str, str]], None] = getattr(import_module(module), name)
     with preparation_lock(Path(files[CACHE_DIR])):
         function(files)

@@ -3,6 +3,7 @@
 <data_dir>/models/<id>/<version>/…           a model's files
 <data_dir>/models/<id>/<version>/receipt.json written last: the model is complete
 <data_dir>/models/<id>/<version>/x.part       a download that is not finished
+<data_dir>/models/<id>/<version>/cache/       files that an engine derived; may be deleted
 <data_dir>/models/.locks/<id>                held by the process that changes a model's folder
 <data_dir>/wake-words/                        the user's own wake words
 
@@ -19,6 +20,7 @@ from wyoming_servers.core.errors import BadRequestError
 
 RECEIPT_NAME: Final = "receipt.json"
 PART_SUFFIX: Final = ".part"
+_CACHE: Final = "cache"
 _LOCKS: Final = ".locks"
 """Beside the models and never deleted: a lock file that goes away guards nothing."""
 
@@ -45,6 +47,10 @@ class StoreLayout:
     def receipt(self, model: str, version: str) -> Path:
         """Return where a version's receipt is or will be."""
         return self.version(model, version) / RECEIPT_NAME
+
+    def cache(self, model: str, version: str) -> Path:
+        """Return the folder of files that an engine derives from a version."""
+        return self.version(model, version) / _CACHE
 
     def lock(self, model: str) -> Path:
         """Return the file whose lock guards a model's folder between processes."""

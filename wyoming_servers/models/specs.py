@@ -55,9 +55,9 @@ def model_spec(
     engine = find_engine(entry.engine) or EngineInfo(entry.engine)
     settings = config.models.get(entry.id, ModelSection())
     files = store.files(entry.id)
+    files["cache_dir"] = str(store.layout.cache(entry.id, entry.version))
     if entry.kind is Task.WAKE:
         files["models_dir"] = str(wake_words_folder(config.data_dir, config.wake.models_dir))
-        files["cache_dir"] = str(config.data_dir / "cache" / "wake")
     places = placements(engine, settings, gpus)
     options: dict[str, Any] = {**entry.options, **settings.options}
     return ModelSpec(

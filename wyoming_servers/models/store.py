@@ -40,6 +40,7 @@ from wyoming_servers.models.package_sources import (
     package_version,
     recorded_hashes,
 )
+from wyoming_servers.models.preparation import prepare_model
 from wyoming_servers.models.receipt import (
     Receipt,
     read_receipt,
@@ -326,6 +327,9 @@ class ModelStore:
                 self._receipts.pop(entry.id, None)
                 receipt = await self._installer.install(entry, tell)
                 _LOGGER.info("Installed %s from %s.", entry.id, receipt.origin)
+                self._receipts[entry.id] = receipt
+                cache = self.layout.cache(entry.id, entry.version)
+                await prepare_model(entry.engine, {**self.files(entry.id), "cache_dir": str(cache)})
             self._receipts[entry.id] = receipt
             return receipt
 

@@ -37,4 +37,12 @@ async def test_everything_served_by_default_needs_no_network(tmp_path: Path) -> 
     assert (base / "model.bin").stat().st_size == 145_217_532
     sizes = await store.sizes()
     assert sizes["whisper/base"] > 145_000_000
-    assert sum(size for model, size in sizes.items() if model != "whisper/base") < 10_000
+    prepared = {"whisper/base", "piper/en_US-joe-medium", "openwakeword"}
+    assert sum(size for model, size in sizes.items() if model not in prepared) < 10_000
+    # The voice that is used in place was split into files of its own.
+    cache = Path(specs["piper/en_US-joe-medium"].files["cache_dir"])
+    assert await asyncio.to_thread(_count, cache, "voice-*.onnx") == 3
+
+
+def _count(folder: Path, pattern: str) -> int:
+    return len(list(folder.glob(pattern)))

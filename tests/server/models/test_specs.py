@@ -118,15 +118,18 @@ def test_a_spec_has_the_manifests_facts_and_the_users_settings(
     config = Config(keep_alive=60, models={"whisper/a.b": settings})
     specs = model_specs(config, store, ["cuda:0"])
     asr, tts = specs["whisper/a.b"], specs["piper/joe"]
-    assert asr.files == {"directory": str(tmp_path / "site-packages/some_models/m")}
+    assert asr.files == {
+        "directory": str(tmp_path / "site-packages/some_models/m"),
+        "cache_dir": str(store.layout.cache("whisper/a.b", asr.version)),
+    }
     assert asr.placements[0] == Placement("cuda:0", "float16")
     assert asr.memory_bytes == 10**9
     assert (asr.keep_alive, asr.pinned, asr.options) == (0, True, {"cpu_threads": 2, "x": 2})
     assert (asr.task, asr.engine, asr.languages) == (Task.ASR, "faster-whisper", ("en",))
     assert (tts.keep_alive, tts.pinned) == (60, False)
     assert tts.offers == (Offer("en_US-joe", "joe", ("en-US",)),)
-    assert set(tts.files) == {"model", "config"}
-    assert all(Path(path).is_file() for path in tts.files.values())
+    assert set(tts.files) == {"model", "config", "cache_dir"}
+    assert all(Path(tts.files[role]).is_file() for role in ("model", "config"))
 
 
 def test_voices_that_cannot_be_played_are_not_offered(
@@ -144,7 +147,7 @@ def test_the_estimate_is_that_of_the_place(store: ModelStore) -> None:
     assert model_specs(Config(), store)["whisper/a.b"].memory_bytes == 350_000_000
 
 
-def test_a_wake_word_model_knows_where_own_words_and_its_notes_are(
+def test_wake_word_model_has_the_folders_of_custom_words_and_cache(
     store: ModelStore, tmp_path: Path
 ) -> None:
     config = Config(data_dir=tmp_path, wake=WakeSection(models_dir=Path("mine")))
@@ -152,7 +155,7 @@ def test_a_wake_word_model_knows_where_own_words_and_its_notes_are(
     assert [offer.name for offer in words.offers] == ["alexa"]
     assert words.files == {
         "models_dir": str(tmp_path / "mine"),
-        "cache_dir": str(tmp_path / "cache/wake"),
+        "cache_dir": str(store.layout.cache("words", words.version)),
     }
 
 
