@@ -1,31 +1,33 @@
-"""Who lives in a data directory: one server at a time, with an identity that outlives restarts."""
+"""Allows one server per data directory, and tells other programs where that server listens."""
 
 import contextlib
 import fcntl
 import json
 import os
+import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-from wyoming_servers.core.errors import (
-    BadRequestError,
-    BusyError,
-)
+from wyoming_servers.core.errors import BadRequestError, BusyError
 from wyoming_servers.core.files import atomic_write
 
 STATE_FILE: Final = "server.json"
-"""Process id and ports of the running server: what a command on the same machine looks for."""
+"""Process id and ports of the running server, for commands on the same machine."""
 
 _LOCK_FILE: Final = "server.lock"
 _UUID_FILE: Final = "uuid"
 
+_ATTEMPTS: Final = 5
+_ATTEMPT_SECONDS: Final = 0.02
+"""Pause between attempts to lock; `find_running_server` holds the lock for microseconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunningServer:
-    """A server that says it runs."""
+    """The server that holds a data directory."""
 
     pid: int
     host: str
@@ -33,77 +35,101 @@ class RunningServer:
 
 
 class InstanceLock:
-    """Holds the directory from `enter` to `leave`; the kernel frees it if the process dies.
+    """Holds a data directory from `acquire` to `release`; the kernel frees it if the process dies.
 
-    All calls block on the disk.
+    All methods block on the disk.
     """
 
     def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir
-        self._lock: int | None = None
+        self._descriptor: int | None = None
 
     def acquire(self) -> Self:
-        """Take the directory, making it if needed.
+        """Lock the directory, creating it if needed.
 
-        Raises BusyError if another server has it, BadRequestError if it cannot be written.
+        Raises BusyError if another server holds it, BadRequestError if it cannot be written.
         """
         try:
             self._data_dir.mkdir(parents=True, exist_ok=True)
-            lock = os.open(
+            descriptor = os.open(
                 self._data_dir / _LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644
             )
         except OSError as err:
             raise BadRequestError(
                 f"The data directory {self._data_dir} cannot be used: {err.strerror or err}.",
-                hint="Choose another with --data-dir.",
+                hint="Choose another one with --data-dir.",
             ) from err
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as err:
-            os.close(lock)
+        if not _lock(descriptor):
+            os.close(descriptor)
             running = find_running_server(self._data_dir)
-            who = f" (process {running.pid})" if running else ""
+            process = f" (process {running.pid})" if running else ""
             raise BusyError(
-                f"Another server{who} uses {self._data_dir}.",
-                hint="Stop it, or give this one a directory of its own with --data-dir.",
-            ) from err
-        self._lock = lock
-        # A server that was killed could not take its state along.
+                f"Another server{process} uses {self._data_dir}.",
+                hint="Stop it, or choose another data directory with --data-dir.",
+            )
+        self._descriptor = descriptor
+        # A server that was killed leaves its state file behind.
         (self._data_dir / STATE_FILE).unlink(missing_ok=True)
         return self
 
     def installation_id(self) -> str:
-        """Return the installation's UUID, made at the first start."""
+        """Return the UUID of this installation, which the first start generates."""
         path = self._data_dir / _UUID_FILE
         with contextlib.suppress(OSError, ValueError):
             return str(uuid.UUID(path.read_text(encoding="ascii").strip()))
-        made = str(uuid.uuid4())
-        atomic_write(path, made + "\n")
-        return made
+        generated = str(uuid.uuid4())
+        atomic_write(path, generated + "\n")
+        return generated
 
     def publish_state(self, host: str, ports: Mapping[str, int]) -> None:
-        """Write down where this server listens."""
+        """Write the state file for `find_running_server`."""
         state = {"pid": os.getpid(), "host": host, "ports": dict(ports)}
-        # Not durable: the file says nothing after a power cut.
+        # Not durable: after a power cut the server runs no more.
         atomic_write(self._data_dir / STATE_FILE, json.dumps(state) + "\n", durable=False)
 
     def release(self) -> None:
-        """Give the directory back; a second call changes nothing."""
-        if self._lock is None:
+        """Unlock the directory; does nothing if it is not locked."""
+        if self._descriptor is None:
             return
         (self._data_dir / STATE_FILE).unlink(missing_ok=True)
-        os.close(self._lock)
-        self._lock = None
+        os.close(self._descriptor)
+        self._descriptor = None
 
 
 def find_running_server(data_dir: Path) -> RunningServer | None:
-    """Return the server that lives in a directory, if one does. Blocks on the disk."""
+    """Return the server that holds a data directory and listens, or None. Blocks on the disk.
+
+    The lock decides, not the process id in the state file: after a crash, the system may give the
+    same number to another process.
+    """
     try:
+        if not _is_locked(data_dir / _LOCK_FILE):
+            return None
         state: Any = json.loads((data_dir / STATE_FILE).read_text(encoding="utf-8"))
-        running = RunningServer(int(state["pid"]), str(state["host"]), dict(state["ports"]))
-        os.kill(running.pid, 0)
-    except PermissionError:
-        return None  # the process id was given to somebody else's process
+        return RunningServer(int(state["pid"]), str(state["host"]), dict(state["ports"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return running
+
+
+def _lock(descriptor: int) -> bool:
+    """Lock a file; False if another server holds it."""
+    for attempt in range(_ATTEMPTS):
+        if attempt:
+            time.sleep(_ATTEMPT_SECONDS)
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+    return False
+
+
+def _is_locked(path: Path) -> bool:
+    """Check whether a server holds the lock file."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        # Shared: two programs that check at the same time do not see each other.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
