@@ -107,7 +107,7 @@ def _ready(ground: AppContext, behind: ApiDependencies) -> tuple[bool, list[str]
     """Return whether all services are ready, and the problems: why not, and failed tasks."""
     states = {status.spec.id: status for status in behind.coordinator.snapshot().models}
     missing = [
-        f"{service}: {model} is not installed"
+        f"{service}: {model} {behind.library.install_progress(model) or 'is not installed'}"
         for service, model in behind.served.items()
         if model not in states
     ]

@@ -12,7 +12,6 @@ from wyoming_servers.config.errors import (
 )
 from wyoming_servers.config.load import LoadedConfig
 from wyoming_servers.core.domain import (
-    ModelSpec,
     model_service_name,
 )
 from wyoming_servers.core.errors import ConductorError
@@ -82,7 +81,7 @@ class Application:
         if faults:
             raise ConfigError(faults)
         self._served = served_models(config, store.catalog)
-        await self._install(store)
+        downloads = await self._install_local(store)
 
         probe = MachineProbe.detect()
         stack.push_async_callback(probe.close)
@@ -113,9 +112,10 @@ class Application:
             gpus=gpus,
         )
         stack.push_async_callback(library.close)
-        pipelines = await open_pipelines(ground, coordinator, specs)
+        pipelines = await open_pipelines(ground, coordinator, specs, library.explain_missing)
         identity = await asyncio.to_thread(tenancy.installation_id)
-        preloaded = self._preloaded(specs)
+        wanted = self._models_to_preload()
+        preloaded = [model for model in wanted if model in specs]
         if config.api.enabled:
             # 27 MB and a third of a second, which a server for one command need not take.
             from wyoming_servers.app.api import ApiDependencies, start_api  # noqa: PLC0415
@@ -154,38 +154,51 @@ class Application:
         bus.publish(ServerStarted(ports=dict(self.ports)))
         coordinator.preload(preloaded)
 
-    async def _install(self, store: ModelStore) -> None:
-        """Bring what the services need, and what lies on this machine anyway.
+        def preload(model: str) -> None:
+            if model in wanted:
+                preloaded.append(model)
+                coordinator.preload([model])
 
-        A model that cannot be had is reported and left out: the other services start all the
-        same, and a request for it is told how to get it. But a port of one model is nothing
-        without it: that raises ConfigError.
+        # Only now: a download takes minutes, and all other models can be used meanwhile.
+        ground.spawn(
+            lambda: library.install_missing(downloads, clock, preload), "model installation"
+        )
+
+    async def _install_local(self, store: ModelStore) -> list[str]:
+        """Install the models that need no download; return the default models that need one.
+
+        A model that cannot be installed is reported and left out: the other services start, and
+        requests for it fail with a hint. But the port of one model is useless without it: that
+        raises ConfigError.
         """
-        faults: list[ConfigProblem] = []
-        wanted = dict.fromkeys([*self._served.values(), *await store.embedded_models()])
-        for model in wanted:
+        problems: list[ConfigProblem] = []
+        downloads: list[str] = []
+        embedded = await store.embedded_models()
+        for model in dict.fromkeys([*self._served.values(), *embedded]):
+            if model not in embedded and not self._context.config.downloads.offline:
+                downloads += [] if store.installed(model) else [model]
+                continue
 
-            def tell(phase: str, percent: int, model: str = model) -> None:
+            def on_progress(phase: str, percent: int, model: str = model) -> None:
                 self._context.bus.publish(
                     ModelProgressed(model=model, phase=phase, percent=percent)
                 )
 
             try:
-                await store.ensure(model, tell)
+                await store.ensure(model, on_progress)
             except ConductorError as err:
                 if model_service_name(model) in self._served:
                     path = f"asr.extra_ports.{model}"
-                    faults.append(ConfigProblem(path, f"{model} is not installed. {err}"))
+                    problems.append(ConfigProblem(path, f"{model} is not installed. {err}"))
                 else:
                     _LOGGER.error("%s is not available. %s", model, err)  # noqa: TRY400
-        if faults:
-            raise ConfigError(faults)
+        if problems:
+            raise ConfigError(problems)
+        return downloads
 
-    def _preloaded(self, specs: dict[str, ModelSpec]) -> list[str]:
-        """Return the models to load at start, those people wait for longest first."""
+    def _models_to_preload(self) -> list[str]:
+        """Return the models to load at the start, the most important first."""
         preload = self._context.config.preload
         if isinstance(preload, list):
-            wanted = preload
-        else:
-            wanted = list(dict.fromkeys(self._served.values())) if preload else []
-        return [model for model in wanted if model in specs]
+            return preload
+        return list(dict.fromkeys(self._served.values())) if preload else []

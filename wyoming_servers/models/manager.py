@@ -14,6 +14,7 @@ from wyoming_servers.core.errors import (
     ConductorError,
     ConflictError,
     ModelMissingError,
+    UnsupportedLanguageError,
 )
 from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.core.events import (
@@ -45,6 +46,10 @@ _RETRY_AFTER: Final = 15.0
 """Seconds after which a client may ask again for a model that is being installed."""
 
 
+ExplainMissing = Callable[[Task, str | None], ConductorError | None]
+"""See `ModelManager.explain_missing`."""
+
+
 class ModelCoordinator(CoordinatorProtocol, Protocol):
     """A coordinator that accepts and drops models while it runs."""
 
@@ -64,6 +69,16 @@ class ModelListing:
     """In the data folder; models inside Python packages take none."""
     in_use: bool
     """Whether it is a default model of a service, loaded, or has requests."""
+
+
+def explained(
+    error: Exception, explain: ExplainMissing | None, task: Task, names: Iterable[str | None]
+) -> ConductorError | None:
+    """Return a better error for a model, voice or word that is not installed yet, or None."""
+    if explain is None or not isinstance(error, (ModelMissingError, UnsupportedLanguageError)):
+        return None
+    found = (explain(task, name) for name in names)
+    return next((better for better in found if better is not None), None)
 
 
 @dataclass(slots=True)
@@ -181,7 +196,7 @@ class ModelManager:
 
         A model that cannot be installed at all (an offline server) is reported and left out.
         """
-        self._queued = list(models)
+        self._queued = [model for model in models if not self._store.installed(model)]
         pause = RETRY_SECONDS
         while self._queued:
             for model in tuple(self._queued):

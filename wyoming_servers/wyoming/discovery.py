@@ -140,6 +140,11 @@ class Discovery:
         if self._config.discovery.zeroconf:
             self._task = asyncio.create_task(self._run(ports), name="zeroconf")
 
+    def update(self, ports: Mapping[str, int]) -> None:
+        """Announce these ports instead of those announced so far. Returns at once."""
+        if self._task is not None:
+            self._task = asyncio.create_task(self._restart(self._task, ports), name="zeroconf")
+
     async def stop(self) -> None:
         """Withdraw the announcements, so that no client connects to a server that is gone."""
         if self._task is not None:
@@ -147,6 +152,11 @@ class Discovery:
             if error is not None:
                 _LOGGER.error("The zeroconf announcements failed", exc_info=error)
         await self._withdraw()
+
+    async def _restart(self, previous: asyncio.Task[None], ports: Mapping[str, int]) -> None:
+        await cancel_and_wait(previous)
+        await self._withdraw()
+        await self._run(ports)
 
     async def _run(self, ports: Mapping[str, int]) -> None:
         retry_seconds = RETRY_SECONDS

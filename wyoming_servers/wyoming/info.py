@@ -37,12 +37,16 @@ class InfoCache:
     def __init__(self, build: Callable[[], Info]) -> None:
         self._build = build
         self._frame = b""
+        self.is_empty = True
+        """Whether it offers nothing yet, since no model of the service is installed."""
         self.refresh()
 
     def refresh(self) -> bool:
         """Build the event again after models were added or removed; True if it has changed."""
         before = self._frame
-        event = self._build().event()
+        info = self._build()
+        self.is_empty = not (info.asr or info.tts or info.wake)
+        event = info.event()
         self._frame = encode_frame(Frame(event.type, event.data))
         return self._frame != before
 

@@ -60,6 +60,9 @@ class WyomingServers:
             for item in _service_ports(config, specs, asr, tts, wake)
         }
         self._open_servers: dict[str, TcpServer] = {}
+        self._ports: dict[str, int] = {}
+        """Every open port by service, that of the HTTP API included."""
+        self._announced: dict[str, int] = {}
 
     @property
     def connections(self) -> dict[str, int]:
@@ -79,14 +82,26 @@ class WyomingServers:
         except BaseException:
             await self.stop(grace=0)
             raise
-        api = {} if self._api_port is None else {"api": self._api_port}
-        self._discovery.start(ports | api)
+        self._ports = ports | ({} if self._api_port is None else {"api": self._api_port})
+        self._announced = self._ports_to_announce()
+        self._discovery.start(self._announced)
         return ports
 
     def refresh(self) -> bool:
         """Rebuild the answers to `describe`; True if any of them changed."""
         changed = [server.info.refresh() for server in self._servers.values()]
+        if (ports := self._ports_to_announce()) != self._announced:
+            self._announced = ports
+            self._discovery.update(ports)
         return any(changed)
+
+    def _ports_to_announce(self) -> dict[str, int]:
+        """Return the open ports without services that have no model yet.
+
+        Home Assistant describes a discovered service once, and forgets one that offers nothing.
+        """
+        empty = {name for name, server in self._servers.items() if server.info.is_empty}
+        return {service: port for service, port in self._ports.items() if service not in empty}
 
     async def stop(self, grace: float | None = None) -> None:
         """Accept no more clients, give open requests `grace` seconds, then disconnect the rest.

@@ -232,6 +232,30 @@ async def test_discovery_gives_up_when_every_name_is_in_use(
     await discovery.stop()
 
 
+async def test_discovery_announces_a_service_that_is_added_later(clock: FakeClock) -> None:
+    network = FakeNetwork("192.0.2.7")
+    discovery = network.discovery(clock)
+    discovery.start({"api": 10_380})
+    await clock.run_ready_tasks()
+    assert len(network.services) == 1
+    discovery.update(PORTS)
+    await clock.run_ready_tasks()
+    assert len(network.services) == len(PORTS)
+    assert network.open_clients == 1
+    await discovery.stop()
+    assert network.services == {}
+
+
+async def test_discovery_update_does_nothing_when_turned_off(clock: FakeClock) -> None:
+    network = FakeNetwork("192.0.2.7")
+    discovery = network.discovery(clock, config(discovery={"zeroconf": False}))
+    discovery.start(PORTS)
+    discovery.update(PORTS)
+    await clock.run_ready_tasks()
+    assert network.services == {}
+    await discovery.stop()
+
+
 async def test_discovery_stopped_while_registering_leaves_nothing(clock: FakeClock) -> None:
     class SlowClient(FakeClient):
         async def async_register_service(self, info: AsyncServiceInfo) -> Awaitable[object]:

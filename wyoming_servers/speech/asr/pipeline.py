@@ -7,6 +7,7 @@ from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.core.clock import Clock
 from wyoming_servers.core.domain import ModelSpec, Task
 from wyoming_servers.core.event_bus import EventBus
+from wyoming_servers.models.manager import ExplainMissing, explained
 from wyoming_servers.scheduling.interface import CoordinatorProtocol
 from wyoming_servers.speech.asr.audio_buffer import VadAnalyzer
 from wyoming_servers.speech.asr.speculation import AdmissionController
@@ -43,7 +44,9 @@ class AsrPipeline:
         *,
         make_vad: Callable[[], VadAnalyzer] = VoiceActivityDetector,
         vocabulary: VocabularySource | None = None,
+        explain_missing: ExplainMissing | None = None,
     ) -> None:
+        self._explain_missing = explain_missing
         self._coordinator = coordinator
         self._specs = specs
         self._config = config
@@ -65,7 +68,11 @@ class AsrPipeline:
         try:
             choice = select_asr_model(self._specs, config.asr, request.model, request.language)
         except Exception as err:
-            timer.finish(err)
+            model = request.model or config.asr.model
+            better = explained(err, self._explain_missing, Task.ASR, [model])
+            timer.finish(better or err)
+            if better is not None:
+                raise better from err
             raise
         timer.model = model = choice.spec.id
         if model not in self._admission:

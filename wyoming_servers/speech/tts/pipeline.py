@@ -11,6 +11,7 @@ from wyoming_servers.core.domain import (
 )
 from wyoming_servers.core.errors import BadRequestError
 from wyoming_servers.core.event_bus import EventBus
+from wyoming_servers.models.manager import ExplainMissing, explained
 from wyoming_servers.scheduling.interface import CoordinatorProtocol
 from wyoming_servers.speech.tts.phrase_cache import PhraseCache
 from wyoming_servers.speech.tts.synthesis import (
@@ -44,7 +45,10 @@ class TtsPipeline:
         clock: Clock,
         phrases: PhraseCache | None = None,
         lexicon: Lexicon | None = None,
+        *,
+        explain_missing: ExplainMissing | None = None,
     ) -> None:
+        self._explain_missing = explain_missing
         self._coordinator = coordinator
         self._config = config
         self._bus = bus
@@ -72,7 +76,11 @@ class TtsPipeline:
         try:
             manner = self._choose(request)
         except Exception as err:
-            measure.finish(err)
+            voice = request.voice or self._config.tts.voice
+            better = explained(err, self._explain_missing, Task.TTS, [voice])
+            measure.finish(better or err)
+            if better is not None:
+                raise better from err
             raise
         measure.model = manner.voice.spec.id
         return SynthesisStream(

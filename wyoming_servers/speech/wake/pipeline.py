@@ -15,6 +15,7 @@ from wyoming_servers.core.domain import SPEECH_FORMAT, AudioFormat, ModelSpec, T
 from wyoming_servers.core.errors import InternalError
 from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.core.events import WakeWordDetected
+from wyoming_servers.models.manager import ExplainMissing, explained
 from wyoming_servers.scheduling.interface import CoordinatorProtocol
 from wyoming_servers.speech.wake.custom_words import CustomWakeWords
 from wyoming_servers.speech.wake.registry import RegisteredWakeWord, WakeWordRegistry
@@ -62,8 +63,11 @@ class WakePipeline:
         bus: EventBus,
         clock: Clock,
         custom_words: CustomWakeWords | None = None,
+        *,
+        explain_missing: ExplainMissing | None = None,
     ) -> None:
         """`custom_words` are the wake words in the user's folder, if they are offered."""
+        self._explain_missing = explain_missing
         self._coordinator = coordinator
         self._config = config
         self._bus = bus
@@ -81,7 +85,10 @@ class WakePipeline:
         try:
             words = self.registry.find(request.names)
         except Exception as err:
-            timer.finish(err)
+            better = explained(err, self._explain_missing, Task.WAKE, request.names or [None])
+            timer.finish(better or err)
+            if better is not None:
+                raise better from err
             raise
         timer.model = words[0].spec.id
         return WakeDetectionStream(self, timer, request, words)
