@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.config.schema import Config
 from wyoming_servers.core.clock import FakeClock
 from wyoming_servers.core.domain import ModelSpec, Task
@@ -50,12 +51,13 @@ async def servers(
     config = Config.model_validate(sections | {"host": "127.0.0.1"})
     clock, coordinator = FakeClock(), FakeCoordinator(SPECS)
     bus = EventBus(clock)
+    holder = ConfigHolder(config)
     servers = WyomingServers(
-        config,
+        holder,
         specs,
-        AsrPipeline(coordinator, specs, config, bus, clock, activity=LoudnessVad),
+        AsrPipeline(coordinator, specs, holder, bus, clock, make_vad=LoudnessVad),
         TtsPipeline(coordinator, specs, config, bus, clock),
-        WakePipeline(coordinator, specs, config, bus, clock),
+        WakePipeline(coordinator, specs, holder, bus, clock),
         clock,
         uuid="0b5c9a4e-1111-2222-3333-444455556666",
         api_port=10_380,
