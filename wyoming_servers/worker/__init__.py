@@ -1,1 +1,7 @@
-"""A child process that holds one model, and the parent's handle on it."""
+"""Worker processes: each holds one model, so that a crash or a lost GPU ends only that model.
+
+`scheduling` starts workers through `interface.Launcher` and opens runs on them. In the server,
+`process` supervises the child process and `client` speaks the protocol; in the child, `child` owns
+the pipe, `executor` the engine and its runs, and the queues decide which run advances. Tests use
+`fake`.
+"""

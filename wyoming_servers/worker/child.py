@@ -1,13 +1,13 @@
 """The worker process: `python -m wyoming_servers.worker.child --fd N --name MODEL --parent PID`.
 
-Two threads. The event loop owns the pipe and the protocol's session: it answers pings at once,
-whatever the engine does, and hands everything else to the engine thread through a mailbox. The
-engine thread owns the engine and its runs (`steps`), and hands messages back, already as bytes.
-Where an engine works on several runs at once it does so in further threads (`lanes`), which report
-to the engine thread's mailbox.
+It has two threads. The event loop owns the pipe and the protocol session: it answers pings at once,
+even during an inference, and passes all other messages to the engine thread through a mailbox. The
+engine thread owns the engine and its runs (`executor`), and passes encoded messages back. An engine
+that supports parallel runs computes them in the threads of an inference pool, which report to the
+same mailbox.
 
-It ends when it is asked to, when the pipe ends, when its parent dies, and by SIGTERM at once. It
-always ends by `os._exit`, because taking a CUDA library down in order can hang.
+The process exits after `unload-model`, when the pipe ends, when its parent dies, and at once by
+SIGTERM. It always exits by `os._exit`, because an orderly shutdown of a CUDA library can hang.
 """
 
 import argparse
@@ -73,19 +73,19 @@ from wyoming_servers.worker.run_queue import RunQueue
 _LOGGER: Final = logging.getLogger("worker")
 
 _FLUSH_SECONDS: Final = 2.0
-"""The last message gets this long to leave before the process exits all the same."""
+"""The process exits after this time even if its last message was not written."""
 
 _DEFAULT_SAMPLE_RATE: Final = 22_050
-"""Of a voice that does not report one (Hz); the server refuses to use it."""
+"""Assumed for a voice that reports no sample rate (Hz); the server rejects such a voice."""
 
 _PR_SET_PDEATHSIG: Final = 1
 
 _OOM_SCORE: Final = "500"
-"""Added to the kernel's out-of-memory score, so that a worker goes before the server does."""
+"""Added to the out-of-memory score, so that the kernel kills a worker before the server."""
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run until told to stop; never returns."""
+    """Run the worker; never returns."""
     parser = argparse.ArgumentParser(prog="worker", description=__doc__)
     parser.add_argument("--fd", type=int, required=True, help="socket to the server")
     parser.add_argument("--name", required=True, help="model id, for the process list")
@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     parser.add_argument("--log-level", type=int, default=logging.INFO)
     options = parser.parse_args(arguments)
     faulthandler.enable()
-    # Ctrl-C goes to the whole process group; the server decides what it means for us.
+    # Ctrl-C goes to the whole process group; the server decides what it means for a worker.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _exit_with_parent(options.parent)
@@ -102,20 +102,20 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     handler.setFormatter(_Formatter("%(levelname)s:%(name)s: %(message)s"))
     logging.basicConfig(level=options.log_level, handlers=[handler])
     asyncio.run(_serve(socket.socket(fileno=options.fd)))
-    raise AssertionError("The loop has left the process.")
+    raise AssertionError("the event loop exits the process")
 
 
 class _Formatter(logging.Formatter):
-    """Indents what follows the first line, so that `lines` gives all of it the same level."""
+    """Indents all lines but the first, so that the server logs them at the same level."""
 
     def format(self, record: logging.LogRecord) -> str:
         return super().format(record).replace("\n", "\n  ")
 
 
 async def _serve(pipe: socket.socket) -> NoReturn:
-    """Serve one server on the pipe, then leave the process.
+    """Serve the server on the pipe, then exit.
 
-    The loop is never closed, so that the engine thread can always speak to it.
+    The loop is never closed, so that the engine thread can always call it.
     """
     pipe.setblocking(False)
     loop = asyncio.get_running_loop()
@@ -125,18 +125,18 @@ async def _serve(pipe: socket.socket) -> NoReturn:
 
 
 class WorkerChild(asyncio.Protocol):
-    """The event loop's half: the pipe, the session, and the door to the engine thread."""
+    """The pipe and the protocol session on the event loop, and the engine on a thread."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.ended: asyncio.Future[int] = loop.create_future()
-        """Done with the exit status when the process is to end."""
+        """Done with the exit status when the process must exit."""
         self._loop = loop
         self._session = ProtocolSession(Peer.WORKER)
         self._decoder = FrameDecoder(PIPE_LIMITS)
         self._mailbox: SimpleQueue[Message | StepDone] = SimpleQueue()
         self._transport: asyncio.Transport | None = None
         self._status = 0
-        self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
+        self._thread = threading.Thread(target=self._run_engine_thread, name="engine", daemon=True)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -148,11 +148,11 @@ class WorkerChild(asyncio.Protocol):
             for frame in self._decoder:
                 self._receive(from_frame(frame, Peer.SERVER))
         except (FramingError, ProtocolError):
-            _LOGGER.exception("The server sent what it must not send")
-            self._leave(PROTOCOL_STATUS)
+            _LOGGER.exception("The server broke the worker protocol")
+            self._exit_soon(PROTOCOL_STATUS)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        # Our own goodbye has been flushed, or the server is gone: then nobody needs us.
+        # Our last message was written, or the server is gone.
         if not self.ended.done():
             self.ended.set_result(self._status)
 
@@ -165,42 +165,42 @@ class WorkerChild(asyncio.Protocol):
         elif isinstance(message, UnloadModel) and loading:
             # A load cannot be interrupted, and there is nothing to save.
             self._send(ModelUnloadedMessage())
-            self._leave(0)
+            self._exit_soon(0)
         else:
             self._mailbox.put(message)
 
     def _send(self, message: Message, data: bytes | None = None) -> None:
-        """Send a message, unless the server has said meanwhile that nobody needs it."""
+        """Send a message, unless a message of the server has overtaken it."""
         if self._transport is None or self._transport.is_closing():
             return
         if not self._session.send(message):
             if isinstance(message, InferenceResult):
-                # Cancelled in the last moment: a run that was cancelled ends with an error.
+                # The cancel has just arrived, and a cancelled run ends with an error.
                 self._send(_cancelled(message.run))
             return
         self._transport.write(encode_frame(to_frame(message)) if data is None else data)
 
-    def _leave(self, status: int) -> None:
-        """End the process when what was sent is out."""
+    def _exit_soon(self, status: int) -> None:
+        """Exit when all messages are written."""
         self._status = status
         if self._transport is not None:
             self._transport.close()
         self._loop.call_later(_FLUSH_SECONDS, _exit, status)
 
-    # The engine thread. It reaches the loop through `_emit` and `_end` only.
+    # The engine thread; it calls the event loop only through `_emit` and `_exit_soon`.
 
-    def _work(self) -> None:
+    def _run_engine_thread(self) -> None:
         try:
-            status = self._live()
+            status = self._serve_model()
         except DeviceLostError as err:
-            _LOGGER.error("%s", err)  # noqa: TRY400  (an expected end; the text says it all)
+            _LOGGER.error("%s", err)  # noqa: TRY400  (expected; a traceback adds nothing)
             status = DEVICE_LOST_STATUS
         except BaseException:
             _LOGGER.exception("The worker failed")
             status = 1
-        self._loop.call_soon_threadsafe(self._leave, status)
+        self._loop.call_soon_threadsafe(self._exit_soon, status)
 
-    def _live(self) -> int:
+    def _serve_model(self) -> int:
         """Load, serve, unload; return the exit status."""
         message = self._mailbox.get()
         if isinstance(message, LoadModel):
@@ -208,14 +208,14 @@ class WorkerChild(asyncio.Protocol):
             if loaded is None:
                 return 1
             engine, info = loaded
-            self._run(engine, Task(message.kind), info)
+            self._run_loop(engine, Task(message.kind), info)
             engine.close()
         self._emit(ModelUnloadedMessage())
         return 0
 
     def _load(self, message: LoadModel) -> tuple[Engine, Mapping[str, Any]] | None:
-        """Load and warm up; None when that failed and the server was told."""
-        begun = monotonic()
+        """Load and warm up; None if that failed, after the error was sent."""
+        started_at = monotonic()
         last: list[tuple[str, int]] = []
 
         def progress(phase: str, percent: int) -> None:
@@ -230,11 +230,11 @@ class WorkerChild(asyncio.Protocol):
             )
             progress("warmup", -1)
             engine.warm_up()
-            # What a library has made by now stays: searching it for garbage holds up inferences.
+            # Objects that exist now stay: scanning them for garbage would delay inferences.
             gc.collect()
             gc.freeze()
-            self._emit(ModelReady(seconds=monotonic() - begun, info=info))
-        except Exception as err:  # noqa: BLE001  (whatever a library raises, the server is told)
+            self._emit(ModelReady(seconds=monotonic() - started_at, info=info))
+        except Exception as err:  # noqa: BLE001  (whatever a library raises becomes the error of the load)
             error = classify(err, loading=True)
             log_failure(_LOGGER, f"Loading {message.model}", err, error)
             self._emit(
@@ -248,15 +248,15 @@ class WorkerChild(asyncio.Protocol):
             return None
         return engine, info
 
-    def _run(self, engine: Engine, task: Task, info: Mapping[str, Any]) -> None:
-        """Execute runs until the model is to be unloaded."""
+    def _run_loop(self, engine: Engine, task: Task, info: Mapping[str, Any]) -> None:
+        """Execute runs until the model must be unloaded."""
         count = engine.parallel_runs if isinstance(engine, SupportsParallelRuns) else 1
         pool = InferencePool(count, self._mailbox.put) if count > 1 else None
         queue = _playout_queue(info, count) if task is Task.TTS else RunQueue()
         executor = RunExecutor(engine, self._emit, pool, queue)
         while True:
             # All messages that have arrived are handled before each step, so that a cancel or a
-            # more urgent run counts at once. The thread sleeps only when no run can advance.
+            # more urgent run takes effect at once. The thread sleeps only if no run can advance.
             while (delay := executor.delay) != 0.0 or not self._mailbox.empty():
                 try:
                     message = self._mailbox.get(timeout=delay)
@@ -269,13 +269,16 @@ class WorkerChild(asyncio.Protocol):
             executor.step()
 
     def _emit(self, message: Message) -> None:
-        """Hand a message to the loop. Raises TypeError or ValueError if its data is not JSON."""
+        """Send a message from the engine thread.
+
+        Raises TypeError or ValueError if its data is not JSON.
+        """
         data = encode_frame(to_frame(message))
         self._loop.call_soon_threadsafe(self._send, message, data)
 
 
 def _spec(message: LoadModel) -> ModelSpec:
-    """What an engine needs to know of its model."""
+    """Return the description of the model for its engine."""
     return ModelSpec(
         id=message.model,
         task=Task(message.kind),
@@ -288,7 +291,7 @@ def _spec(message: LoadModel) -> ModelSpec:
 
 def _playout_queue(info: Mapping[str, Any], parallel_runs: int) -> RunQueue:
     """Return the queue of a voice, from the facts that its engine reported."""
-    # Workers that are no voice do without numpy, which this imports.
+    # Only voices need this module, which imports numpy.
     from wyoming_servers.worker.playout_queue import PlayoutQueue  # noqa: PLC0415
 
     rate = info.get("sample_rate")
@@ -305,11 +308,11 @@ def _cancelled(run: int) -> ErrorMessage:
 
 
 def _exit_with_parent(parent: int) -> None:
-    """Ask Linux to kill us when the server dies; a stuck loop would not see the pipe end."""
+    """Have Linux kill us when the server dies: a blocked loop would not see the pipe end."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
-        # It died before we asked.
+        # It has died already.
         _exit(0)
 
 
@@ -317,11 +320,11 @@ def _raise_oom_score() -> None:
     try:
         Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE, encoding="ascii")
     except OSError as err:
-        _LOGGER.debug("The out-of-memory score stays as it is: %s", err)
+        _LOGGER.debug("The out-of-memory score was not raised: %s", err)
 
 
 def _exit(status: int) -> NoReturn:
-    """Leave now, with the log written and nothing else taken down."""
+    """Exit now: the log is flushed, and nothing else is shut down."""
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     os._exit(status)

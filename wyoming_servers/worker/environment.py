@@ -1,4 +1,4 @@
-"""The environment of a worker process: what must be set before it starts, by engine and device."""
+"""Environment variables of a worker process, by engine and device."""
 
 import os
 import sys
@@ -14,8 +14,8 @@ from wyoming_servers.core.engine_info import find_engine
 EnvironmentVariables = Mapping[str, str]
 
 COMMON_VARIABLES: Final[EnvironmentVariables] = {
-    # Files come from the store, with their hashes checked. A worker that fetched one by itself
-    # would hang without a network, and load what nobody has seen.
+    # The store provides all files, with their hashes checked. A worker that downloaded a file by
+    # itself would hang without a network, and load unverified content.
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
 }
@@ -25,13 +25,12 @@ COMMON_VARIABLES: Final[EnvironmentVariables] = {
 def worker_environment(
     engine: str, placement: Placement, more: Mapping[str, EnvironmentVariables] | None = None
 ) -> dict[str, str]:
-    """Return the whole environment of a worker: ours, the common variables, the engine's, `more`.
+    """Return the environment of a worker: ours, the common variables, the engine's, then `more`.
 
-    `more` has additional variables by engine, such as OMP_NUM_THREADS.
-
-    On a GPU, devices are numbered as NVML numbers them, and the CUDA libraries that were
-    installed as Python packages are found. On the CPU no GPU can be seen, so that no library
-    takes memory there by accident. Looks at the disk once: call it outside the event loop.
+    `more` has additional variables by engine, such as OMP_NUM_THREADS. On a GPU, devices are
+    numbered as in NVML, and the CUDA libraries of Python packages are on the library path. On the
+    CPU, GPUs are hidden, so that no library allocates memory there. Reads the disk on its first
+    call: call it in a thread.
     """
     result = dict(os.environ)
     result |= COMMON_VARIABLES
@@ -44,15 +43,15 @@ def worker_environment(
         )
     else:
         result["CUDA_VISIBLE_DEVICES"] = ""
-    # The child starts with -P, which keeps files that happen to lie in the working directory
-    # from standing in for modules; so our own place must be named.
+    # The child starts with -P, so that files in the working directory cannot shadow modules;
+    # therefore the folder of our own package must be on the path.
     result["PYTHONPATH"] = _join_paths(str(_package_root()), result.get("PYTHONPATH"))
     return result | dict((more or {}).get(engine, {}))
 
 
 @cache
 def cuda_library_folders() -> tuple[str, ...]:
-    """Folders of the CUDA libraries that were installed as Python packages (`nvidia-…-cu12`)."""
+    """Return the folders of CUDA libraries in Python packages (`nvidia-…-cu12`)."""
     found = find_spec("nvidia")
     places = found.submodule_search_locations if found is not None else None
     return tuple(
@@ -61,7 +60,7 @@ def cuda_library_folders() -> tuple[str, ...]:
 
 
 def _package_root() -> Path:
-    """The folder that holds our package."""
+    """Return the folder that contains our package."""
     return Path(sys.modules["wyoming_servers"].__path__[0]).parent
 
 

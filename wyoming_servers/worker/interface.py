@@ -1,6 +1,6 @@
-"""What a worker is to the rest of the server, whatever carries its messages.
+"""Interface of workers for the rest of the server.
 
-`process.ProcessLauncher` starts a child process; a test uses `fake.FakeLauncher`.
+`process.ProcessLauncher` implements it with child processes, `fake.FakeLauncher` for tests.
 """
 
 import asyncio
@@ -21,12 +21,12 @@ OnProgress = Callable[[str, int], None]
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
-    """What a worker reported when its model was ready."""
+    """Report of a worker whose model is ready."""
 
     seconds: float
-    """Load and warm-up together."""
+    """Duration of load and warm-up."""
     info: Mapping[str, Any] = field(default_factory=dict)
-    """What only the loaded model knows; see `engines.base`."""
+    """Facts that only the loaded model knows; see `engines.base`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,36 +34,36 @@ class ExitStatus:
     """Why a worker process is gone."""
 
     returncode: int | None
-    """As subprocess has it: negative is the signal's number; None if it never started."""
+    """As in `subprocess`: a negative number is a signal; None if the process never started."""
     expected: bool
-    """Whether the server asked for it."""
+    """Whether the server requested the exit."""
     reason: str
-    """One sentence for the log and the user, such as `killed by signal 9 (SIGKILL)`."""
+    """For the log and the user, such as `killed by signal 9 (SIGKILL)`."""
     code: str = "INFERENCE_FAILED"
-    """The error code a request that met this exit gets (`OOM` when the kernel killed it…)."""
+    """Error code of the requests that the exit has failed, such as `OOM`."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutputChunk:
-    """A piece of a run's output."""
+    """A chunk of a run's output."""
 
     data: Mapping[str, Any]
     payload: bytes = b""
 
 
 class Run(Protocol):
-    """One inference on a worker. Leaving `async with` early cancels it there.
+    """One inference on a worker: starts with its `async with`, and leaving that early cancels it.
 
-    Iterating and `result` raise the ConductorError the run ended with; if the process dies,
-    that is InferenceFailedError (or the Exit's code) at once, not at a deadline.
+    Iterating and `result` raise the ConductorError that ended the run. If the process dies, they
+    raise the error of its ExitStatus at once, not at a deadline.
     """
 
     async def send(self, payload: bytes, data: Mapping[str, Any] | None = None) -> None:
-        """Send the next piece of the input of a streaming run; waits while the pipe is full."""
+        """Send the next input of a streaming run; waits while the worker has enough input."""
         ...
 
     async def end(self) -> None:
-        """Say that the input is complete."""
+        """Close the input of a streaming run."""
         ...
 
     def __aiter__(self) -> AsyncIterator[OutputChunk]:
@@ -71,7 +71,7 @@ class Run(Protocol):
         ...
 
     async def result(self) -> Mapping[str, Any]:
-        """Wait for the end; chunks nobody read are dropped."""
+        """Wait for the end and return the result; unread chunks are dropped."""
         ...
 
     async def __aenter__(self) -> Self: ...
@@ -89,12 +89,12 @@ class Worker(Protocol):
 
     @property
     def pid(self) -> int:
-        """Process id, for memory probes and for killing."""
+        """Process id."""
         ...
 
     @property
     def exited(self) -> asyncio.Future[ExitStatus]:
-        """Done as soon as the process is gone, for whatever reason. Never cancelled or failed."""
+        """Done as soon as the process is gone, for any reason. Never cancelled, never fails."""
         ...
 
     async def load(self, on_progress: OnProgress) -> LoadResult:
@@ -109,19 +109,19 @@ class Worker(Protocol):
         streaming: bool = False,
         priority: Priority = Priority.BACKGROUND,
     ) -> Run:
-        """Prepare a run; it begins when its `async with` is entered."""
+        """Prepare a run; it starts when its `async with` is entered."""
         ...
 
     async def ping(self) -> float:
-        """Return the seconds its message loop took to answer."""
+        """Return the seconds that its message loop took to answer."""
         ...
 
     async def stop(self, grace: float) -> ExitStatus:
-        """Ask it to unload and exit; terminate after `grace` seconds, kill after as many again."""
+        """Request unload and exit; terminate after `grace` seconds, kill after as many again."""
         ...
 
     def kill(self) -> None:
-        """Kill it now (a hang); `exited` follows."""
+        """Kill the process now, because it hangs; `exited` follows."""
         ...
 
 

@@ -79,12 +79,12 @@ class World:
     def _script(self, spec: ModelSpec, placement: Placement) -> FakeBehavior:
         for key in ((spec.id, placement.device), (spec.id, "")):
             if key in self.behaviours:
-                behaviour = self.behaviours[key]()
+                behavior = self.behaviours[key]()
                 break
         else:
-            behaviour = FakeBehavior()
-        behaviour.memory_bytes = behaviour.memory_bytes or spec.memory_bytes
-        return behaviour
+            behavior = FakeBehavior()
+        behavior.memory_bytes = behavior.memory_bytes or spec.memory_bytes
+        return behavior
 
     async def start(self) -> Coordinator:
         """Start a coordinator of the models added so far."""

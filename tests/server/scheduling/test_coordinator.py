@@ -204,7 +204,7 @@ async def test_stopping_kills_a_worker_that_does_not_stop(world):
     world.behave("a", frozen=False)
     coordinator = await world.start()
     await world.use("a")
-    world.launcher.launched[0].behaviour.stop_seconds = 1_000
+    world.launcher.launched[0].behavior.stop_seconds = 1_000
     stopping = asyncio.ensure_future(coordinator.stop(grace=0))
     await world.after(60)
     await stopping

@@ -43,7 +43,7 @@ async def setting(clock) -> Setting:
 
 
 async def test_a_run_passes_through_with_its_chunks_and_result(setting):
-    setting.worker.behaviour.reply = lambda request, audio: FakeAnswer(
+    setting.worker.behavior.reply = lambda request, audio: FakeAnswer(
         [OutputChunk({"n": 1}), OutputChunk({"n": 2})], {"size": len(audio), **request}
     )
     async with setting.lease.open({"x": 1}, payload=b"abc") as run:
@@ -54,7 +54,7 @@ async def test_a_run_passes_through_with_its_chunks_and_result(setting):
 
 
 async def test_a_stream_passes_through(setting):
-    setting.worker.behaviour.on_input = lambda request, payload, data: [OutputChunk(data, payload)]
+    setting.worker.behavior.on_input = lambda request, payload, data: [OutputChunk(data, payload)]
     async with setting.lease.open({}, streaming=True) as run:
         await run.send(b"12", {"timestamp": 5})
         assert await anext(run) == OutputChunk({"timestamp": 5}, b"12")
@@ -64,7 +64,7 @@ async def test_a_stream_passes_through(setting):
 
 
 async def test_leaving_a_run_early_cancels_it_and_blames_nobody(setting):
-    setting.worker.behaviour.run_seconds = 9.0
+    setting.worker.behavior.run_seconds = 9.0
     async with setting.lease.open({}):
         pass
     assert setting.worker.runs[0].cancelled
@@ -105,7 +105,7 @@ async def test_a_run_on_a_dead_worker_fails_when_it_begins(setting):
 
 
 async def test_a_wrong_request_shows_that_the_worker_is_well(setting):
-    setting.worker.behaviour.reply = lambda *_: FakeAnswer(error=BadRequestError("no"))
+    setting.worker.behavior.reply = lambda *_: FakeAnswer(error=BadRequestError("no"))
     async with setting.lease.open({}) as run:
         with pytest.raises(BadRequestError):
             await run.result()

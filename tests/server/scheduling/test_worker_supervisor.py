@@ -27,8 +27,8 @@ class Scene:
 
     def __init__(self, clock: Any, launcher: Any = None) -> None:
         self.clock = clock
-        self.behaviour = FakeBehavior(load_seconds=1.0)
-        self.launcher = launcher or FakeLauncher(clock, lambda *_: self.behaviour)
+        self.behavior = FakeBehavior(load_seconds=1.0)
+        self.launcher = launcher or FakeLauncher(clock, lambda *_: self.behavior)
         self.told: list[messages.PlannerMessage] = []
         self.tasks: list[asyncio.Task[None]] = []
         action = LaunchWorker(key=KEY, generation=3, spec=SPEC, stop_grace=2.0)
@@ -77,7 +77,7 @@ async def test_a_life_is_told_from_start_to_end(scene):
 
 
 async def test_a_load_that_fails_tells_why_after_the_process_is_gone(scene):
-    scene.behaviour.load_error = OutOfMemoryError("CUDA out of memory.")
+    scene.behavior.load_error = OutOfMemoryError("CUDA out of memory.")
     worker = await scene.begin()
     await scene.clock.advance(2)
     await scene.run
@@ -130,7 +130,7 @@ async def test_a_ping_is_answered_to_the_planner_and_a_dead_worker_answers_none(
     scene.minder.ping()
     await scene.clock.run_ready_tasks()
     assert scene.kinds()[-1] == "PingAnswered"
-    worker.behaviour.frozen = True
+    worker.behavior.frozen = True
     scene.minder.ping()
     await scene.clock.run_ready_tasks()
     worker.die()
@@ -193,7 +193,7 @@ async def test_what_nobody_foresaw_is_logged_and_told(clock, caplog):
 
 
 async def test_a_worker_that_fails_in_an_unforeseen_way_is_not_left_behind(scene, caplog):
-    scene.behaviour.load_seconds = 0
+    scene.behavior.load_seconds = 0
     original = FakeWorker.load
 
     async def broken(self, on_progress):

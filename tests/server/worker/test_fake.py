@@ -44,8 +44,8 @@ async def test_load_takes_the_scripted_time(
 async def test_load_error_is_raised_and_ends_the_process(
     clock: FakeClock, spec: ModelSpec, placement: Placement
 ) -> None:
-    behaviour = FakeBehavior(load_error=OutOfMemoryError("No room."))
-    launcher = FakeLauncher(clock, lambda *_: behaviour)
+    behavior = FakeBehavior(load_error=OutOfMemoryError("No room."))
+    launcher = FakeLauncher(clock, lambda *_: behavior)
     worker = await launcher.launch(spec, placement)
 
     with pytest.raises(OutOfMemoryError):
@@ -86,12 +86,12 @@ async def test_script_that_raises_fails_the_launch(
 async def test_run_returns_the_scripted_chunks_and_result(
     clock: FakeClock, spec: ModelSpec, placement: Placement
 ) -> None:
-    behaviour = FakeBehavior(
+    behavior = FakeBehavior(
         reply=lambda request, audio: FakeAnswer(
             [OutputChunk({"n": 1}), OutputChunk({"n": 2})], {"text": f"{request['q']} {len(audio)}"}
         )
     )
-    worker = await FakeLauncher(clock, lambda *_: behaviour).launch(spec, placement)
+    worker = await FakeLauncher(clock, lambda *_: behavior).launch(spec, placement)
     await worker.load(ignore)
 
     async with worker.open({"q": "bytes:"}, payload=b"abc") as run:
@@ -104,11 +104,11 @@ async def test_run_returns_the_scripted_chunks_and_result(
 async def test_streaming_input_is_answered_chunk_by_chunk(
     clock: FakeClock, spec: ModelSpec, placement: Placement
 ) -> None:
-    behaviour = FakeBehavior(
+    behavior = FakeBehavior(
         on_input=lambda request, payload, data: [OutputChunk({"heard": data["at"]})],
         reply=lambda request, audio: FakeAnswer(result={"size": len(audio)}),
     )
-    worker = await FakeLauncher(clock, lambda *_: behaviour).launch(spec, placement)
+    worker = await FakeLauncher(clock, lambda *_: behavior).launch(spec, placement)
 
     async with worker.open({}, streaming=True) as run:
         await run.send(b"12", {"at": 1})
@@ -152,7 +152,7 @@ async def test_run_that_is_closed_early_is_cancelled(
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "returncode"),
+    ("behavior", "returncode"),
     [
         (FakeBehavior(), 0),
         (FakeBehavior(stop_seconds=3.0), -15),
@@ -163,10 +163,10 @@ async def test_stop_unloads_then_terminates_then_kills(
     clock: FakeClock,
     spec: ModelSpec,
     placement: Placement,
-    behaviour: FakeBehavior,
+    behavior: FakeBehavior,
     returncode: int,
 ) -> None:
-    worker = await FakeLauncher(clock, lambda *_: behaviour).launch(spec, placement)
+    worker = await FakeLauncher(clock, lambda *_: behavior).launch(spec, placement)
     stopping = asyncio.create_task(worker.stop(grace=2.0))
     await clock.advance(10.0)
     exit_ = await stopping
@@ -186,8 +186,8 @@ async def test_cancelled_waiter_does_not_cancel_the_exit(
 async def test_reply_that_raises_fails_its_run(
     clock: FakeClock, spec: ModelSpec, placement: Placement
 ) -> None:
-    behaviour = FakeBehavior(reply=lambda *_: FakeAnswer(error=BusyError("Full.")))
-    worker = await FakeLauncher(clock, lambda *_: behaviour).launch(spec, placement)
+    behavior = FakeBehavior(reply=lambda *_: FakeAnswer(error=BusyError("Full.")))
+    worker = await FakeLauncher(clock, lambda *_: behavior).launch(spec, placement)
     async with worker.open({}) as run:
         with pytest.raises(BusyError):
             await run.result()

@@ -39,11 +39,11 @@ def fail_times(world, name: str, times: int, error: Exception, device: str = "")
     """Let the first loads of a model fail and the later ones succeed."""
     left = [times]
 
-    def behaviour() -> FakeBehavior:
+    def behavior() -> FakeBehavior:
         left[0] -= 1
         return FakeBehavior(load_error=error if left[0] >= 0 else None)
 
-    world.behaviours[name, device] = behaviour
+    world.behaviours[name, device] = behavior
 
 
 async def test_a_worker_killed_while_idle_is_replaced_at_once_for_the_next_request(world):

@@ -80,7 +80,7 @@ async def test_nothing_is_loaded_before_the_memory_of_the_evicted_has_come_back(
     gpu.model("b", CARD, size=6)
     await gpu.start()
     await gpu.use("a")
-    gpu.launcher.launched[0].behaviour.stop_seconds = 1.0
+    gpu.launcher.launched[0].behavior.stop_seconds = 1.0
     card = gpu.probe.machine["cuda:0"]
     client = gpu.hold("b")
     await gpu.after(0.5)

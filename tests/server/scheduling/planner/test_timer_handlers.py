@@ -105,7 +105,7 @@ async def test_a_worker_that_hangs_in_a_request_is_killed_and_the_request_says_t
     client = world.hold("a")
     await world.after(1)
     async with client.lease.open({}) as run:
-        world.launcher.launched[0].behaviour.frozen = True
+        world.launcher.launched[0].behavior.frozen = True
         await world.after(4)
         assert world.launcher.running
         await world.after(2.2)
@@ -124,7 +124,7 @@ async def test_no_lease_is_granted_on_a_worker_that_is_being_killed(world):
     first = world.hold("a")
     await world.after(1)
     worker = world.launcher.launched[0]
-    worker.behaviour.frozen = True
+    worker.behavior.frozen = True
     worker.kill = lambda: None  # it takes its time to die
     await world.after(6)
     second = world.hold("a")
@@ -156,7 +156,7 @@ async def test_a_worker_nobody_uses_is_not_asked_whether_it_lives(world):
     world.model("a")
     await world.start()
     await world.use("a")
-    world.launcher.launched[0].behaviour.frozen = True
+    world.launcher.launched[0].behavior.frozen = True
     await world.after(100)
     assert world.status("a").state is ModelState.READY
 

@@ -82,7 +82,7 @@ async def test_memory_that_grows_in_use_is_booked_and_learned(gpu):
     await gpu.start()
     await gpu.use("a")
     await gpu.after(1)
-    gpu.launcher.launched[0].behaviour.memory_bytes = 4 * GIB
+    gpu.launcher.launched[0].behavior.memory_bytes = 4 * GIB
     await gpu.after(6)
     assert gpu.device("cuda:0").committed == 4 * GIB
     assert await gpu.learned() == [4 * GIB]
