@@ -33,7 +33,7 @@ def two_voices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     site.mkdir()
     (site / "sitecustomize.py").write_text(
         "from pathlib import Path\n"
-        "from wyoming_servers.store import catalog\n"
+        "from wyoming_servers.models import catalog\n"
         f"catalog.MANIFESTS = Path({str(folder)!r})\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(site))

@@ -76,7 +76,7 @@ def catalog(tmp_path: Path, mirror: str, monkeypatch: pytest.MonkeyPatch) -> Non
     site.mkdir()
     (site / "sitecustomize.py").write_text(
         "from pathlib import Path\n"
-        "from wyoming_servers.store import catalog\n"
+        "from wyoming_servers.models import catalog\n"
         f"catalog.MANIFESTS = Path({str(folder)!r})\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(site))
