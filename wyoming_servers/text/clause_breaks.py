@@ -1,4 +1,4 @@
-"""Per language: where a text may be broken and where a full stop ends nothing. Tables only."""
+"""Per language: where speech may pause, and which full stops do not end a sentence."""
 
 import re
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ _INITIALS: Final = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]?\.?")
 """`J.`, `U.S.`, `e.g.`, `z.B.`"""
 
 _SENTENCE_ENDING_INITIALS: Final = frozenset({"i.", "a.m.", "p.m."})
-"""Look like initials but end sentences: "So do I. And you?", "It is 5 p.m. The sun sets." """
+"""Look like initials but may end a sentence: "So do I.", "It is 5 p.m." """
 
 _ORDINAL: Final = re.compile(r"\d{1,4}\.")
 
@@ -19,19 +19,19 @@ class ClauseBreakRules:
     """The rules of one language."""
 
     abbreviations: frozenset[str] = frozenset()
-    """In lower case without the full stop; one of them never ends a sentence."""
+    """In lower case without the full stop; the full stop after them ends no sentence."""
     before_number: frozenset[str] = frozenset()
-    """Abbreviations only in front of a number (`No. 5`), and words otherwise (`No.`)."""
+    """Abbreviations before a number (`No. 5`), words elsewhere (`No.`)."""
     never_before_break: frozenset[str] = frozenset()
-    """Words that belong to the next one: articles, prepositions, conjunctions."""
+    """Words that belong to the next word: articles, prepositions, conjunctions."""
     ordinal_full_stop: bool = False
-    """Whether `3.` is how `third` is written, so that no sentence ends there."""
+    """Whether `3.` means `third`, so that its full stop ends no sentence."""
 
     def is_abbreviation(self, word: str, following: str) -> bool:
-        """Whether the full stop at the end of `word` is not that of a sentence.
+        """Return whether the full stop at the end of `word` ends no sentence.
 
-        `following` is the first character after it. In doubt it is one: two sentences spoken in
-        one piece are harmless, a pause after `Dr.` is not.
+        `following` is the first character after it. In doubt the answer is True: two sentences in
+        one segment are harmless, a pause after `Dr.` is not.
         """
         bare = word.lstrip("\"'“‘„«‹([{¿¡*_")
         if _INITIALS.fullmatch(bare):
@@ -42,11 +42,11 @@ class ClauseBreakRules:
         return name in self.abbreviations or (name in self.before_number and following.isdigit())
 
     def may_cut(self, left: str, right: str) -> bool:
-        """Whether speech may pause between two words that no mark separates."""
+        """Return whether speech may pause between two words without a mark between them."""
         if not left[-1].isalnum() or not right[0].isalnum():
-            return False  # behind `Dr.`, inside `( a )`, before a quote
+            return False  # after `Dr.`, inside `( a )`, before a quote
         if _is_wide(left[-1]) and _is_wide(right[0]):
-            return False  # no spaces, so nothing says where a word ends
+            return False  # scripts without spaces: the end of a word is unknown
         if left[-1].isdigit() or (right[0].isdigit() and left[0].isupper()):
             return False  # `20 degrees`, `1 000`, `Room 5`
         if left[0].isupper() and right[0].isupper():
@@ -55,7 +55,7 @@ class ClauseBreakRules:
 
 
 def _is_wide(character: str) -> bool:
-    """Whether it is of a script that is written without spaces."""
+    """Return whether the character belongs to a script without spaces."""
     return "\u3040" <= character <= "\u9fff" or "\uf900" <= character <= "\ufaff"
 
 
@@ -134,7 +134,7 @@ _BY_LANGUAGE: Final[Mapping[str, ClauseBreakRules]] = {
     "de": _GERMAN,
     "fr": _FRENCH,
     "es": _SPANISH,
-    # These write ordinals with a full stop, as German does.
+    # Languages that write ordinals with a full stop, as German does.
     **{
         code: ClauseBreakRules(
             _GENERAL.abbreviations, _GENERAL.before_number, ordinal_full_stop=True
@@ -145,5 +145,5 @@ _BY_LANGUAGE: Final[Mapping[str, ClauseBreakRules]] = {
 
 
 def clause_break_rules(language: str) -> ClauseBreakRules:
-    """Return the rules for a BCP 47 code; an unknown one gets those that fit most languages."""
+    """Return the rules for a BCP 47 code, or general ones for an unknown language."""
     return _BY_LANGUAGE.get(language.replace("_", "-").partition("-")[0].lower(), _GENERAL)

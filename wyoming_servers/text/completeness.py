@@ -1,7 +1,7 @@
-"""Does a text sound finished? For whoever must decide how long to wait for more of it.
+"""Estimates whether a transcript sounds complete, to decide how long to wait for more speech.
 
-Nothing is understood here: the last words and marks are looked up in a table per language. What
-cannot be told is OPEN, never guessed.
+It only looks up the last words and punctuation in a table per language. Whatever the tables do not
+decide is UNDECIDED, never guessed.
 """
 
 import re
@@ -14,37 +14,37 @@ from wyoming_servers.text.locale import parse_tag
 
 
 class Completeness(StrEnum):
-    """How finished a text sounds."""
+    """How complete a text sounds."""
 
-    INCOMPLETE = "broken"
+    INCOMPLETE = "incomplete"
     """More must follow: `turn on the`, `set a timer for five`, `well,`."""
-    UNDECIDED = "open"
+    UNDECIDED = "undecided"
     """More may follow, or not."""
     COMPLETE = "complete"
-    """It could stand alone: `Turn on the light.`"""
+    """It can stand alone: `Turn on the light.`"""
 
 
 @dataclass(frozen=True, slots=True)
 class _LanguageWords:
-    """One language's table; all in lower case, separated by spaces."""
+    """The words of one language, in lower case, separated by spaces."""
 
     dangling: str
-    """Words that no sentence ends with: articles, conjunctions, possessives."""
+    """Words that never end a sentence: articles, conjunctions, possessives."""
     linking: str
-    """Prepositions: a statement does not end with them, but a question may (`who is it for?`)."""
+    """Prepositions: they may end a question (`who is it for?`), but not a statement."""
     either: str = ""
-    """Words that end a sentence as well as they go on (`turn the light on` … `the porch`)."""
+    """Words that may end a sentence or continue it (`turn the light on` … `the porch`)."""
     fillers: str = ""
-    """What people say while they think."""
+    """Hesitations."""
     opening: str = ""
-    """Words that begin a clause which needs another (`when I come home`)."""
+    """Words that begin a subordinate clause (`when I come home`)."""
     numbers: str = ""
     span: str = ""
-    """Words before a number that then needs its unit (`for five` … `minutes`)."""
+    """Words after which a number needs a unit (`for five` … `minutes`)."""
     alone: str = ""
-    """Single words that are a whole answer or command."""
+    """Single words that are a complete answer or command."""
     commands: tuple[str, ...] = ()
-    """Patterns of commands that are whole though they end in one of `either`, or without a mark."""
+    """Patterns of commands that are complete although they end in one of `either`."""
 
 
 _WORDS: Final[Mapping[str, _LanguageWords]] = {
@@ -220,26 +220,26 @@ _WORDS: Final[Mapping[str, _LanguageWords]] = {
 }
 
 _UNFINISHED: Final = re.compile(r"(\.{2,}|…|[,;:、，；：]|[-–—])\W*$")
-"""Marks at the end that promise more; Whisper writes `...` where a voice stays up."""
+"""Punctuation that announces more; Whisper writes `...` when the pitch stays up."""
 
 _FINISHED: Final = re.compile(r"[.!?。！？]\W*$")
 _QUESTION: Final = re.compile(r"[?？]\W*$")
 _NUMBER_WITH_UNIT: Final = re.compile(r"\d\s*[%°€$£]\W*$")
-"""A number that has its unit as a sign."""
+"""A number followed by a symbol as its unit."""
 
 _WORD: Final = re.compile(r"\w+(?:['’-]\w+)*")
 
 
 def assess_completeness(text: str, language: str | None) -> Completeness:
-    """Tell how finished a text sounds in a language (a code in any spelling).
+    """Estimate how complete a text sounds; `language` is a code in any spelling.
 
-    1. No words: OPEN.
-    2. Marks that promise more, a filler, or a word that no sentence ends with: BROKEN.
-    3. A number that lacks its unit, or digits that are being dictated: BROKEN.
-    4. A language without a table: OPEN, since models put a full stop behind anything.
-    5. A command known to be whole: COMPLETE.
-    6. A single word, half a sentence, an ambiguous last word or a number at the end: OPEN.
-    7. A closing mark: COMPLETE; none: OPEN.
+    1. No words: UNDECIDED.
+    2. Punctuation that announces more, a hesitation, or a word that ends no sentence: INCOMPLETE.
+    3. A number without its unit, or digits that are being dictated: INCOMPLETE.
+    4. A language without a table: UNDECIDED, since models put a full stop after anything.
+    5. A known complete command: COMPLETE.
+    6. A single word, a subordinate clause, an ambiguous last word or a final number: UNDECIDED.
+    7. Final punctuation: COMPLETE; none: UNDECIDED.
     """
     words = [word.lower().replace("’", "'") for word in _WORD.findall(text)]
     if not words:  # 1
@@ -263,7 +263,7 @@ def assess_completeness(text: str, language: str | None) -> Completeness:
 
 
 class _WordTable:
-    """A language's words, made ready to look up."""
+    """The words of one language as sets and patterns."""
 
     def __init__(self, words: _LanguageWords) -> None:
         self._dangling = frozenset(words.dangling.split()) - frozenset(words.either.split())

@@ -1,4 +1,4 @@
-"""A sentence of each language for a voice to introduce itself with."""
+"""A sentence per language with which a voice introduces itself."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -20,9 +20,9 @@ _SENTENCES: Final[Mapping[str, str]] = {
 }
 
 _NUMBERS: Final = "1, 2, 3, 4, 5, 6, 7."
-"""Every voice can count."""
+"""Spoken in a language without a sentence."""
 
 
 def sample_sentence(language: str) -> str:
-    """Return what to say in a language (BCP 47)."""
+    """Return the sample text for a language (BCP 47)."""
     return _SENTENCES.get(parse_tag(language).language, _NUMBERS)

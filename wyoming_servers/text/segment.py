@@ -1,12 +1,12 @@
-"""Text, as it comes, cut into pieces to speak: the first one early, the others by sentence.
+"""Cuts streamed text into segments for synthesis: a short first one, then whole sentences.
 
-A listener waits for the first piece alone, so it is a clause or four to eight words; its audio
-lasts longer than the synthesis of the next. All others are whole sentences, since a voice needs the
-whole sentence for its melody, and only a very long one is cut at a clause.
+The listener waits for the first segment only, so it is a clause or four to eight words; its audio
+lasts longer than the synthesis of the next. All others are whole sentences, because prosody needs
+the whole sentence; only a very long one is cut at a clause.
 
-Put together, the segments are the text, but for white space at the cuts. How a text comes
-decides about the first piece alone: what follows is cut the same whether it comes whole or letter
-by letter.
+Joined, the segments are the text again, except for white space at the cuts. Only the first segment
+depends on how the text arrives; the rest is cut in the same way whether it comes whole or letter by
+letter.
 """
 
 import re
@@ -18,23 +18,25 @@ from typing import Final
 from wyoming_servers.text.clause_breaks import clause_break_rules
 
 MAX_CHARACTERS: Final = 240
-"""Of a segment: about 15 s of speech. Longer sentences are cut at a clause."""
+"""Longest segment, about 15 s of speech. Longer sentences are cut at a clause."""
 
 MAX_UNCUT_WORDS: Final = 8
-"""A first sentence of no more words is spoken in one piece: cutting it would gain nothing."""
+"""A first sentence of at most this many words is not cut: it would gain nothing."""
 
 FIRST_SEGMENT_WORDS: Final = (4, 5, 6, 7, 8)
-"""How many words the first piece may have where it has no clause to end with, best first. Four last
-for more than a second; the voice needs a quarter of that for the words that follow."""
+"""Word counts at which a first segment without a clause end may be cut, best first.
+
+Four words last for more than a second; a voice needs a quarter of that for those that follow.
+"""
 
 MIN_CLAUSE_WORDS: Final = 3
-"""Words of a first clause: one of fewer is spoken before the next piece can be ready."""
+"""Fewest words of a first clause: a shorter one ends before the next segment is ready."""
 
 MIN_REMAINING_WORDS: Final = 3
-"""Words that must follow the first piece: one or two alone sound cut off."""
+"""Fewest words after the first segment: one or two alone sound cut off."""
 
 _LOOK_AHEAD: Final = 64
-"""Characters after the longest segment in which its end may still be found."""
+"""Characters beyond the longest segment in which its end is still searched."""
 
 _CLOSERS: Final = r"[\"'”’»›«‹)\]}*_]*"
 _OPENERS: Final = r"\"'“‘„«‹»›(\[{¿¡*_"
@@ -42,8 +44,8 @@ _OPENERS: Final = r"\"'“‘„«‹»›(\[{¿¡*_"
 _END: Final = re.compile(
     # Chinese and Japanese write no space after a sentence.
     r"(?P<wide>[。！？｡]+[”’」』）》】〕〉]*)"
-    # Others do. What follows decides about a full stop, so it must have come.
-    # French sets quotes apart from their words.
+    # Other languages do. The next character decides about a full stop, so it must be known.
+    # French puts a space before a closing quote.
     rf"|(?P<mark>[.!?…؟।॥۔]+){_CLOSERS}(?:[ \u00a0\u202f]»)?"
     rf"(?=\s+(?:[{_OPENERS}]\s*)*(?P<next>[^\s{_OPENERS}]))"
     # A blank line, or a line that begins an item of a list.
@@ -51,25 +53,25 @@ _END: Final = re.compile(
 )
 _CLAUSE: Final = re.compile(rf"[,;:،؛]{_CLOSERS}(?=\s)|\s[—–-](?=\s)|—|[，、；：]")
 _WORD: Final = re.compile(r"[\u3040-\u9fff\uf900-\ufaff]{1,2}|[^\s\u3040-\u9fff\uf900-\ufaff]+")
-"""A word; where words are not separated, two characters are taken for one."""
+"""A word; in scripts without spaces, two characters count as one."""
 _ITEM: Final = re.compile(r"\s*\d+\.")
 
 
 @dataclass(frozen=True, slots=True)
 class TextSegment:
-    """A piece of text to speak at once, never empty, without white space around it."""
+    """A part of a text to synthesize at once; not empty, without surrounding white space."""
 
     text: str
     ends_sentence: bool = True
-    """False where the sentence goes on in the next segment: no pause is due."""
+    """False if the sentence continues in the next segment, so that no pause follows."""
 
 
 class Segmenter:
-    """One text from its beginning to its end, fed in pieces of any length.
+    """Segments one text that is fed in parts of any length.
 
-    `language` is a BCP 47 code; an unknown one gets general rules. Where nobody waits for the
-    first piece, `early=False` leaves it whole. With a voice that begins to speak before all of a
-    sentence is made, `streams_audio` leaves it whole if it is there to its end.
+    `language` is a BCP 47 code; an unknown one gets general rules. `early=False` does not cut the
+    first sentence, for text that nobody waits for. `streams_audio` does not cut it either if it is
+    complete, for a voice that sends audio before it has synthesized the whole sentence.
     """
 
     def __init__(
@@ -88,12 +90,12 @@ class Segmenter:
         self._first = early
 
     def feed(self, text: str) -> list[TextSegment]:
-        """Add text, return the segments that are certain now."""
+        """Add text; return the segments that are certain now."""
         self._text += text
         return list(self._cut(complete=False))
 
     def finish(self, text: str = "") -> list[TextSegment]:
-        """The text is complete, with this as its end: return the rest of it. It can begin anew."""
+        """Complete the text with its last part and return the rest; a new text may follow."""
         self._text += text
         segments = list(self._cut(complete=True))
         self._text = ""
@@ -101,11 +103,11 @@ class Segmenter:
         return segments
 
     def _cut(self, *, complete: bool) -> Iterator[TextSegment]:
-        """Take segments off the text until the next cut is uncertain.
+        """Take segments from the text until the next cut is uncertain.
 
-        1. The first piece, cut early.
-        2. A sentence too long, as soon as it is known that its end is too far.
-        3. A sentence whose end is known, be it the end of the text.
+        1. The first segment, cut early.
+        2. A part of a sentence that is too long, as soon as its end is known to be too far away.
+        3. A sentence whose end is known, which may be the end of the text.
         """
         text = self._text
         start = _skip_space(text, 0)
@@ -114,8 +116,8 @@ class Segmenter:
             if end is None and complete:
                 end = len(text)
             ahead = text[start : start + self._max + _LOOK_AHEAD if end is None else end]
-            waited_for = self._first and not (self._streams_audio and end is not None)
-            early = self._first_cut(ahead, complete=end is not None) if waited_for else None
+            cut_early = self._first and not (self._streams_audio and end is not None)
+            early = self._first_cut(ahead, complete=end is not None) if cut_early else None
             if early is not None:  # 1
                 cut = start + early
             elif len(ahead) > (self._max if end is not None else self._max + _LOOK_AHEAD - 1):  # 2
@@ -130,23 +132,23 @@ class Segmenter:
         self._text = text[start:]
 
     def _sentence_end(self, text: str, start: int) -> int | None:
-        """Return where the sentence that begins at `start` ends; None as long as unknown.
+        """Return the end of the sentence that begins at `start`; None while it is unknown.
 
-        Looks no farther than a segment may be long, or a text without an end would be searched
-        again and again.
+        Searches no farther than the longest segment: otherwise a text without any sentence end
+        would be searched from its beginning each time it grows.
         """
         limit = min(len(text), start + self._max + _LOOK_AHEAD)
         for match in _END.finditer(text, start, limit):
             if match["mark"]:
                 if self._ends(text[start : match.end("mark")], match["mark"], match["next"]):
                     return match.end()
-            # Quotes that close a wide sentence may still come: its next character must be known.
+            # A closing quote may still follow a wide sentence: its next character must be known.
             elif match.end() < limit:
                 return match.end()
         return None
 
     def _ends(self, sentence: str, mark: str, following: str) -> bool:
-        """Whether a mark with white space and then `following` behind it ends the sentence."""
+        """Return whether a mark ends the sentence; `following` is the next visible character."""
         if following.islower():
             return False  # "Wait... what?", "“Really?” he asked.", "approx. five"
         if mark != ".":
@@ -156,49 +158,49 @@ class Segmenter:
         return not self._rules.is_abbreviation(sentence.rsplit(maxsplit=1)[-1], following)
 
     def _first_cut(self, sentence: str, *, complete: bool) -> int | None:
-        """Return where the first piece of the text ends early; None if it should not, or not yet.
+        """Return where to cut the first segment early; None if not at all, or not yet.
 
         1. A short sentence is not cut.
-        2. The first clause with enough words in and after it.
-        3. Four words or a few more, where it hurts least.
+        2. After the first clause with enough words in it and after it.
+        3. After four words or a few more, where a pause disturbs least.
         """
         words = list(_WORD.finditer(sentence))
-        # A last word that may still grow is neither counted nor cut at.
-        seen = len(words) if complete else len(words) - 1
-        if complete and seen <= MAX_UNCUT_WORDS:  # 1
+        # The last word of an incomplete text may still grow: it is not counted, nor cut after.
+        known = len(words) if complete else len(words) - 1
+        if complete and known <= MAX_UNCUT_WORDS:  # 1
             return None
-        left = MIN_REMAINING_WORDS if complete else 1
+        remaining = MIN_REMAINING_WORDS if complete else 1
         for match in _CLAUSE.finditer(sentence, 0, self._max):  # 2
             before = sum(word.start() < match.start() for word in words)
             if before > MAX_UNCUT_WORDS:
                 break
-            if before >= MIN_CLAUSE_WORDS and seen >= before + left:
+            if before >= MIN_CLAUSE_WORDS and known >= before + remaining:
                 return match.end()
         for count in FIRST_SEGMENT_WORDS:  # 3
             if (
-                seen >= count + left
+                known >= count + remaining
                 and words[count - 1].end() <= self._max
                 and self._rules.may_cut(words[count - 1].group(), words[count].group())
             ):
                 return words[count - 1].end()
         return None
 
-    def _long_cut(self, piece: str) -> int:
-        """Return where to cut text that is too long: after a clause, else a word, else anywhere."""
-        enough = len(piece) // 3
-        clauses = [match.end() for match in _CLAUSE.finditer(piece) if match.end() >= enough]
+    def _long_cut(self, text: str) -> int:
+        """Return where to cut a sentence that is too long: after a clause, a word, or anywhere."""
+        shortest = len(text) // 3
+        clauses = [match.end() for match in _CLAUSE.finditer(text) if match.end() >= shortest]
         if clauses:
             return clauses[-1]
-        words = list(_WORD.finditer(piece))
+        words = list(_WORD.finditer(text))
         gaps = [
             (left.end(), self._rules.may_cut(left.group(), right.group()))
             for left, right in pairwise(words)
-            if left.end() >= enough
+            if left.end() >= shortest
         ]
-        good = [end for end, may_cut in gaps if may_cut]
-        if good:
-            return good[-1]
-        return gaps[-1][0] if gaps else len(piece)
+        preferred = [end for end, may_cut in gaps if may_cut]
+        if preferred:
+            return preferred[-1]
+        return gaps[-1][0] if gaps else len(text)
 
 
 def _skip_space(text: str, start: int) -> int:

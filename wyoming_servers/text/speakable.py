@@ -1,7 +1,7 @@
-"""Text as people and language models write it to text that can be read aloud.
+"""Removes from written text what is not spoken: markup, URLs of links, emoji, control characters.
 
-Takes away what has no sound: markup, links' addresses, emoji, control characters. What has a sound
-(numbers, units, dates, abbreviations) is not touched.
+Numbers, units, dates and abbreviations are left to `normalize`. Language models write Markdown and
+HTML, which voices would read out.
 """
 
 import html
@@ -18,7 +18,7 @@ _TAG: Final = re.compile(
     rf"</?(?:{_TAGS})(?:\s[^<>]{{0,500}})?/?>|<!--.{{0,500}}?-->|<\?xml[^<>]{{0,200}}>",
     re.IGNORECASE,
 )
-"""Known tags only: in `a < b` and `<unknown>` the text is meant."""
+"""Known tags only: `a < b` and `<unknown>` are text."""
 
 _ENTITY: Final = re.compile(r"&(?:[a-z]{2,8}|#\d{1,7}|#x[0-9a-f]{1,6});", re.IGNORECASE)
 _FENCE: Final = re.compile(r"^[ \t]*(?:```|~~~)[\w+-]*[ \t]*$", re.MULTILINE)
@@ -42,7 +42,7 @@ _EMOJI: Final = re.compile(
     "]"
 )
 _JOINED: Final = re.compile(rf"(?<={_EMOJI.pattern})\u200d|\u200d(?={_EMOJI.pattern})")
-"""The joiner inside a family or a flag; elsewhere it shapes Indic and Arabic letters."""
+"""The joiner inside an emoji sequence; elsewhere it shapes Indic and Arabic letters."""
 
 _INVISIBLE: Final = frozenset("\u00ad\u200b\u2060\ufeff\u200e\u200f")
 """Soft hyphen, zero-width space, byte order mark, direction marks."""
@@ -51,9 +51,10 @@ _SPACES: Final = re.compile(r"\s+")
 
 
 def strip_markup(text: str) -> str:
-    """Return the readable text, in one line; empty if nothing can be read.
+    """Return the text without markup, on one line; may be empty.
 
-    Works on a whole text as on one segment of it: marks whose partner is elsewhere go too.
+    Works on a whole text and on a segment of it: markup whose other half is in another segment is
+    removed too.
     """
     text = _FENCE.sub(" ", text)
     text = _IMAGE_OR_LINK.sub(r"\1", text)
@@ -68,12 +69,12 @@ def strip_markup(text: str) -> str:
 
 
 def is_speakable(text: str) -> bool:
-    """Whether there is a letter or a number in it: marks alone have no sound."""
+    """Return whether the text has a letter or a digit; punctuation alone makes no sound."""
     return any(character.isalnum() for character in text)
 
 
 def _visible(character: str) -> str:
     if character in _INVISIBLE:
         return ""
-    # Control characters separate words at most; surrogates and private ones have no meaning.
+    # Control characters may separate words; surrogates and private-use ones mean nothing.
     return " " if unicodedata.category(character) in ("Cc", "Cs", "Co", "Cn") else character

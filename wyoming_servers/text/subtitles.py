@@ -1,7 +1,11 @@
-"""Reads subtitles as people have them: SubRip, WebVTT and (Advanced) SubStation Alpha.
+"""Parses subtitles (SubRip, WebVTT, SubStation Alpha), and writes them and plain text.
 
-Files in the wild break every rule, so little is asked for: times that can be read and text behind
-them. Markup (`<i>`, `{\an8}`, `<v Roger>`) is not said and is taken away.
+Files in the wild break every rule, so the parser requires only times that it can read and text
+behind them. Markup (`<i>`, `{\\an8}`, `<v Roger>`) is removed, since cues are to be spoken.
+
+Written by hand, since pysubs2 1.8 is made for editors: from the files in this module's tests, it
+would speak WebVTT's notes, cue identifiers and timestamps, and refuse an ASS file with one broken
+time; its writers drop `{…}` and do not escape WebVTT.
 """
 
 import codecs
@@ -14,12 +18,40 @@ from typing import Final, Literal, get_args
 
 from wyoming_servers.core.errors import BadRequestError
 
-# Timed texts as subtitles (SubRip, WebVTT) and as plain text.
+TextFormat = Literal["txt", "srt", "vtt", "ass"]
+"""Formats of a text; `ass` includes SSA."""
+
+TEXT_FORMATS: Final[tuple[TextFormat, ...]] = get_args(TextFormat)
+
+MAX_CUES: Final = 100_000
+"""A day of speech without a pause has about thirty thousand."""
+
+MAX_CUE_START_SECONDS: Final = 24 * 3_600.0
+"""Latest start of a cue; a wrong time would produce a file full of silence."""
+
+_BYTE_ORDER_MARKS: Final = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+_TIME: Final = r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})"
+_TIMING: Final = re.compile(rf"^\s*{_TIME}\s*-->\s*{_TIME}")
+_ASS_TIME: Final = re.compile(rf"^\s*{_TIME}\s*$")
+_VTT_BLOCK: Final = re.compile(r"^(?:NOTE|STYLE|REGION)\b")
+_TAG: Final = re.compile(r"</?[a-zA-Z][^<>]{0,500}>|<\d[\d:.]{0,20}>|\{[^{}]{0,500}\}")
+_DRAWING: Final = re.compile(r"\{[^{}]{0,200}\\p[1-9][^{}]{0,200}\}")
+"""Switches an ASS text to drawing commands, which must not be spoken."""
+
+_FORMAT_BY_SUFFIX: Final[Mapping[str, TextFormat]] = {
+    "srt": "srt",
+    "vtt": "vtt",
+    "ass": "ass",
+    "ssa": "ass",
+}
+
+_ASS_FIELDS: Final = "Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text"
 
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """A text with the time it is said."""
+    """A text and the time at which it is spoken."""
 
     start: float
     """Seconds from the beginning."""
@@ -38,75 +70,23 @@ def write_srt(cues: Iterable[Cue]) -> str:
 
 
 def write_vtt(cues: Iterable[Cue]) -> str:
-    """Return WebVTT; `&`, `<` and `>` are markup there and are escaped."""
+    """Return WebVTT; `&`, `<` and `>` are escaped, since they are markup there."""
     blocks = ["WEBVTT\n"]
     for cue in _with_text(cues):
-        text = (
-            _without_blank_lines(cue.text)
-            .replace("&", "&amp;")
-            .replace("<", "&lt;")
-            .replace(">", "&gt;")
-        )
+        text = html.escape(_without_blank_lines(cue.text), quote=False)
         blocks.append(f"{_format_time(cue.start, '.')} --> {_format_time(cue.end, '.')}\n{text}\n")
     return "\n".join(blocks)
 
 
 def write_plain_text(cues: Iterable[Cue]) -> str:
-    """Return a line for each text."""
+    """Return the texts alone, each on lines of its own."""
     return "".join(f"{_without_blank_lines(cue.text)}\n" for cue in _with_text(cues))
 
 
-def _with_text(cues: Iterable[Cue]) -> list[Cue]:
-    return [cue for cue in cues if cue.text.strip()]
-
-
-def _without_blank_lines(text: str) -> str:
-    # An empty line would end the block.
-    return "\n".join(line.strip() for line in text.strip().splitlines() if line.strip())
-
-
-def _format_time(seconds: float, point: str) -> str:
-    milliseconds = round(max(0.0, seconds) * 1_000)
-    minutes, rest = divmod(milliseconds, 60_000)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours:02}:{minutes:02}:{rest // 1_000:02}{point}{rest % 1_000:03}"
-
-
-TextFormat = Literal["txt", "srt", "vtt", "ass"]
-"""How a text is written."""
-
-TEXT_FORMATS: Final[tuple[TextFormat, ...]] = get_args(TextFormat)
-
-MAX_CUES: Final = 100_000
-"""A day of speech without a pause has about thirty thousand."""
-
-MAX_CUE_START_SECONDS: Final = 24 * 3_600.0
-"""Latest time of a cue: one at the end of all days would be a file full of silence."""
-
-_BYTE_ORDER_MARKS: Final = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-
-_TIME: Final = r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})"
-_TIMING: Final = re.compile(rf"^\s*{_TIME}\s*-->\s*{_TIME}")
-_ASS_TIME: Final = re.compile(rf"^\s*{_TIME}\s*$")
-_VTT_BLOCK: Final = re.compile(r"^(?:NOTE|STYLE|REGION)\b")
-_TAG: Final = re.compile(r"</?[a-zA-Z][^<>]{0,500}>|<\d[\d:.]{0,20}>|\{[^{}]{0,500}\}")
-_DRAWING: Final = re.compile(r"\{[^{}]{0,200}\\p[1-9][^{}]{0,200}\}")
-"""From here on an ASS text holds lines to draw, not words to read."""
-
-_FORMAT_BY_SUFFIX: Final[Mapping[str, TextFormat]] = {
-    "srt": "srt",
-    "vtt": "vtt",
-    "ass": "ass",
-    "ssa": "ass",
-}
-
-_ASS_FIELDS: Final = "Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text"
-
-
 def decode_text(data: bytes) -> str:
-    """Return a file's text: by its byte order mark, else UTF-8, else what Windows wrote.
+    """Decode a file by its byte order mark, else as UTF-8, else as Windows-1252.
 
-    Raises BadRequestError for what is no text at all.
+    Line ends become `\n`. Raises BadRequestError for binary data.
     """
     if data.startswith(_BYTE_ORDER_MARKS[1:]):
         text = data.decode("utf-16", "replace")
@@ -116,14 +96,12 @@ def decode_text(data: bytes) -> str:
         except UnicodeDecodeError:
             text = data.decode("cp1252", "replace")
     if "\0" in text:
-        raise BadRequestError(
-            "The file is not a text.", hint="Send plain text, SRT, WebVTT or ASS."
-        )
+        raise BadRequestError("The file is not text.", hint="Send plain text, SRT, WebVTT or ASS.")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def detect_text_format(text: str, filename: str = "") -> TextFormat:
-    """Return how a text is written, by what it looks like, else by the end of its name."""
+    """Detect a text's format by its content, else by the suffix of its file name."""
     head = text[:10_000].lstrip()
     if head.startswith("WEBVTT"):
         return "vtt"
@@ -134,31 +112,31 @@ def detect_text_format(text: str, filename: str = "") -> TextFormat:
     return _FORMAT_BY_SUFFIX.get(filename.lower().rpartition(".")[2], "txt")
 
 
-def parse_cues(text: str, kind: TextFormat) -> list[Cue]:
-    """Return the cues with something to say, in the order of their beginnings.
+def parse_cues(text: str, text_format: TextFormat) -> list[Cue]:
+    """Return the cues that have text, ordered by their start.
 
-    Raises BadRequestError for a text without any, a time that cannot be, or far too many.
+    Raises BadRequestError if there is none, if there are too many, or if one starts too late.
     """
-    found = _ass(text) if kind == "ass" else _blocks(text)
+    parsed = _parse_ass(text) if text_format == "ass" else _parse_blocks(text)
     cues: list[Cue] = []
-    for cue in found:
+    for cue in parsed:
         if len(cues) >= MAX_CUES:
             raise BadRequestError(f"The subtitles have more than {MAX_CUES} cues.")
         if cue.start > MAX_CUE_START_SECONDS:
-            raise BadRequestError(f"A cue begins after {MAX_CUE_START_SECONDS / 3_600:g} hours.")
+            raise BadRequestError(f"A cue starts after {MAX_CUE_START_SECONDS / 3_600:g} hours.")
         if cue.text:
             cues.append(cue)
     if not cues:
         raise BadRequestError(
-            f"There is no cue in the subtitles that can be read as {kind}.",
-            hint="Is it the right format? `input` names it: txt, srt, vtt or ass.",
+            f"The subtitles contain no cue in {text_format} format.",
+            hint="Set `input` to the format of the text: txt, srt, vtt or ass.",
         )
-    # Python's sort is stable: what begins together stays as it was written.
+    # Python's sort is stable: cues with the same start keep their order.
     return sorted(cues, key=lambda cue: cue.start)
 
 
-def _blocks(text: str) -> Iterator[Cue]:
-    """Yield what SubRip and WebVTT have in common: a line with times, then text, then a gap."""
+def _parse_blocks(text: str) -> Iterator[Cue]:
+    """Parse SubRip and WebVTT: a line with times, lines of text, an empty line."""
     lines = iter([*text.split("\n"), ""])
     for line in lines:
         if _VTT_BLOCK.match(line):
@@ -168,37 +146,37 @@ def _blocks(text: str) -> Iterator[Cue]:
             continue
         timing = _TIMING.match(line)
         if timing is None:
-            continue  # a number, a name, a heading
-        said = []
-        for spoken in lines:
-            if not spoken.strip():
+            continue  # a number, a cue identifier, a heading
+        text_lines = []
+        for text_line in lines:
+            if not text_line.strip():
                 break
-            said.append(spoken)
+            text_lines.append(text_line)
         start, end = _seconds(timing.groups()[:4]), _seconds(timing.groups()[4:])
-        yield Cue(start, max(start, end), _strip_tags(" ".join(said)))
+        yield Cue(start, max(start, end), _strip_tags(" ".join(text_lines)))
 
 
-def _ass(text: str) -> Iterator[Cue]:
-    """Yield the dialogue; comments and drawings are not said."""
+def _parse_ass(text: str) -> Iterator[Cue]:
+    """Parse the dialogue of SSA and ASS, without comments and drawings."""
     names = [name.strip().lower() for name in _ASS_FIELDS.split(",")]
-    inside = False
+    in_events = False
     for line in text.split("\n"):
         key, colon, value = line.partition(":")
         key = key.strip().lower()
         if line.lstrip().startswith("["):
-            inside = line.strip().lower() == "[events]"
-        elif inside and colon and key == "format":
+            in_events = line.strip().lower() == "[events]"
+        elif in_events and colon and key == "format":
             names = [name.strip().lower() for name in value.split(",")]
-        elif inside and colon and key == "dialogue":
+        elif in_events and colon and key == "dialogue":
             fields = dict(zip(names, value.split(",", len(names) - 1), strict=False))
             start = _ASS_TIME.match(fields.get("start", ""))
             end = _ASS_TIME.match(fields.get("end", ""))
             if start is None or end is None:
                 continue
-            said = _DRAWING.split(fields.get("text", ""))[0]
-            said = re.sub(r"\\[Nnh]", " ", said)
-            begins, ends = _seconds(start.groups()), _seconds(end.groups())
-            yield Cue(begins, max(begins, ends), _strip_tags(said))
+            spoken = _DRAWING.split(fields.get("text", ""))[0]
+            spoken = re.sub(r"\\[Nnh]", " ", spoken)
+            start_seconds, end_seconds = _seconds(start.groups()), _seconds(end.groups())
+            yield Cue(start_seconds, max(start_seconds, end_seconds), _strip_tags(spoken))
 
 
 def _strip_tags(text: str) -> str:
@@ -207,5 +185,21 @@ def _strip_tags(text: str) -> str:
 
 def _seconds(parts: tuple[str | None, ...]) -> float:
     hours, minutes, seconds, fraction = (part or "0" for part in parts)
-    part = int(fraction) / math.pow(10, len(fraction))
-    return int(hours) * 3_600 + int(minutes) * 60 + int(seconds) + part
+    whole = int(hours) * 3_600 + int(minutes) * 60 + int(seconds)
+    return whole + int(fraction) / math.pow(10, len(fraction))
+
+
+def _with_text(cues: Iterable[Cue]) -> list[Cue]:
+    return [cue for cue in cues if cue.text.strip()]
+
+
+def _without_blank_lines(text: str) -> str:
+    # A blank line would end the block.
+    return "\n".join(line.strip() for line in text.strip().splitlines() if line.strip())
+
+
+def _format_time(seconds: float, point: str) -> str:
+    milliseconds = round(max(0.0, seconds) * 1_000)
+    minutes, rest = divmod(milliseconds, 60_000)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02}:{minutes:02}:{rest // 1_000:02}{point}{rest % 1_000:03}"

@@ -1,7 +1,7 @@
-"""What things are called in this home, kept for every utterance that will be heard.
+"""The vocabulary of this home, with which every utterance is transcribed.
 
 Names are those of devices, rooms and people; terms are other words that may occur. The most
-important come first: what a model can be told is short, and names go before terms.
+important ones come first: a model's prompt is short, and names have priority over terms.
 """
 
 import asyncio
@@ -20,26 +20,26 @@ VOCABULARY_FILE: Final = "vocabulary.json"
 """In the data folder."""
 
 MAX_ENTRIES: Final = 5_000
-"""Names, and terms, that are kept; a large home exposes some hundreds of devices."""
+"""Limit for names and for terms; a large home exposes some hundreds of devices."""
 
 MAX_CHARACTERS: Final = 200
-"""Characters of one of them."""
+"""Longest name or term."""
 
 _LOGGER: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class VocabularyEntries:
-    """One list, as it was put."""
+    """Names and terms at one moment."""
 
     names: tuple[str, ...] = ()
     terms: tuple[str, ...] = ()
     updated_at: float | None = None
-    """Seconds since 1970; None if there is none."""
+    """Seconds since 1970; None if nothing was stored."""
 
 
 class Vocabulary:
-    """The list in force and its file. Reading it costs nothing, and what is put holds at once."""
+    """The current vocabulary and its file. Reading is free; `put` takes effect at once."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -53,31 +53,31 @@ class Vocabulary:
 
     @property
     def terms(self) -> tuple[str, ...]:
-        """Other words, most important first; none that is a name too."""
+        """Other words, most important first, without those that are names too."""
         return self._entries.terms
 
     @property
     def updated_at(self) -> float | None:
-        """When it was put, in seconds since 1970; None if there is none."""
+        """Time of the last `put`, in seconds since 1970; None if nothing was stored."""
         return self._entries.updated_at
 
     async def load(self) -> None:
-        """Read what was put before. A damaged file is told in the log and ignored."""
+        """Read the file. A damaged file is logged and ignored."""
         try:
             self._entries = await asyncio.to_thread(_read, self._path)
         except (OSError, ValueError, KeyError, TypeError, BadRequestError) as err:
             _LOGGER.warning(
-                "The vocabulary in %s cannot be read and is ignored until it is set anew: %s",
+                "The vocabulary in %s cannot be read and is ignored until it is replaced: %s",
                 self._path,
                 err,
             )
 
     async def put(self, names: Sequence[str], terms: Sequence[str]) -> None:
-        """Replace the list, in the file too, or change nothing.
+        """Replace the vocabulary, in the file too, or change nothing.
 
-        Blanks around words and repetitions go, in whatever case. Raises BadRequestError for more
-        than `MAX_ENTRIES`, for a word longer than `MAX_CHARACTERS` and for control characters;
-        CapacityError if the disk refuses.
+        Surrounding white space and repetitions, in any case, are removed. Raises BadRequestError
+        for more than `MAX_ENTRIES`, for a word longer than `MAX_CHARACTERS` and for control
+        characters; CapacityError if the disk refuses.
         """
         words = _validate(names, terms, time.time())
         async with self._lock:
@@ -85,14 +85,14 @@ class Vocabulary:
             self._entries = words
 
     async def clear(self) -> None:
-        """Forget it, the file too. Raises CapacityError if the disk refuses."""
+        """Delete the vocabulary and its file. Raises CapacityError if the disk refuses."""
         async with self._lock:
             await asyncio.to_thread(remove_file, self._path)
             self._entries = VocabularyEntries()
 
 
 def _validate(names: Sequence[str], terms: Sequence[str], updated_at: float) -> VocabularyEntries:
-    """Return the words as they are kept; raises BadRequestError."""
+    """Return the lists as they are stored. Raises BadRequestError."""
     seen: set[str] = set()
     return VocabularyEntries(
         _deduplicate(names, "names", seen), _deduplicate(terms, "terms", seen), updated_at
@@ -102,8 +102,8 @@ def _validate(names: Sequence[str], terms: Sequence[str], updated_at: float) -> 
 def _deduplicate(words: Sequence[str], kind: str, seen: set[str]) -> tuple[str, ...]:
     if len(words) > MAX_ENTRIES:
         raise BadRequestError(
-            f"{len(words)} {kind} are more than the {MAX_ENTRIES} that can be kept.",
-            hint="Send those that people say most.",
+            f"{len(words)} {kind} exceed the limit of {MAX_ENTRIES}.",
+            hint="Send those that people say most often.",
         )
     return tuple(_unseen(words, kind, seen))
 
@@ -116,7 +116,7 @@ def _unseen(words: Iterable[str], kind: str, seen: set[str]) -> Iterable[str]:
                 f"{kind}[{number}] is longer than {MAX_CHARACTERS} characters: {word[:40]!r}…"
             )
         if any(_is_control(letter) for letter in word):
-            raise BadRequestError(f"{kind}[{number}] holds a control character: {word[:40]!r}.")
+            raise BadRequestError(f"{kind}[{number}] contains a control character: {word[:40]!r}.")
         folded = word.casefold()
         if word and folded not in seen:
             seen.add(folded)
@@ -124,7 +124,7 @@ def _unseen(words: Iterable[str], kind: str, seen: set[str]) -> Iterable[str]:
 
 
 def _is_control(letter: str) -> bool:
-    """Whether it ends lines, moves cursors, or is half a character; joiners of emoji may stay."""
+    """Return whether it is a control, line separator or surrogate; emoji joiners are not."""
     return (
         ord(letter) < 0x20
         or 0x7F <= ord(letter) < 0xA0
@@ -143,7 +143,7 @@ def _render(words: VocabularyEntries) -> str:
 
 
 def _read(path: Path) -> VocabularyEntries:
-    """Return what a file holds, checked like what is put; nothing if there is none."""
+    """Read and validate the file; empty if it does not exist."""
     if not path.exists():
         return VocabularyEntries()
     content: Any = json.loads(path.read_text(encoding="utf-8"))
@@ -151,5 +151,5 @@ def _read(path: Path) -> VocabularyEntries:
     if not all(
         isinstance(words, list) and all(isinstance(w, str) for w in words) for words in lists
     ):
-        raise ValueError("it does not hold two lists of texts")
+        raise ValueError("it does not contain two lists of strings")
     return _validate(lists[0], lists[1], float(content["updated_at"]))

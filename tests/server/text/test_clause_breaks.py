@@ -20,7 +20,9 @@ from wyoming_servers.text.clause_breaks import clause_break_rules
         ("tlh", "Dr.", "K", True),
     ],
 )
-def test_what_is_an_abbreviation(language: str, word: str, following: str, is_one: bool) -> None:
+def test_full_stop_after_abbreviation_ends_no_sentence(
+    language: str, word: str, following: str, is_one: bool
+) -> None:
     assert clause_break_rules(language).is_abbreviation(word, following) is is_one
 
 
@@ -38,5 +40,5 @@ def test_what_is_an_abbreviation(language: str, word: str, following: str, is_on
         ("天气", "很好", False),
     ],
 )
-def test_where_speech_may_pause(left: str, right: str, may: bool) -> None:
+def test_pause_is_allowed_only_between_independent_words(left: str, right: str, may: bool) -> None:
     assert clause_break_rules("en").may_cut(left, right) is may

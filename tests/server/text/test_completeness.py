@@ -2,7 +2,11 @@ import pytest
 
 from wyoming_servers.text.completeness import Completeness, assess_completeness
 
-BROKEN, OPEN, COMPLETE = Completeness.INCOMPLETE, Completeness.UNDECIDED, Completeness.COMPLETE
+INCOMPLETE, UNDECIDED, COMPLETE = (
+    Completeness.INCOMPLETE,
+    Completeness.UNDECIDED,
+    Completeness.COMPLETE,
+)
 
 
 @pytest.mark.parametrize(
@@ -19,37 +23,37 @@ BROKEN, OPEN, COMPLETE = Completeness.INCOMPLETE, Completeness.UNDECIDED, Comple
         ("Who is it for?", COMPLETE),
         ("Stop.", COMPLETE),
         ("yes", COMPLETE),
-        ("Turn on the", BROKEN),
-        ("Turn on the.", BROKEN),
-        ("Turn on...", BROKEN),
-        ("Turn on the light and", BROKEN),
-        ("Turn on the light,", BROKEN),
-        ("Play the song by", BROKEN),
-        ("Set a timer for", BROKEN),
-        ("Set a timer for five.", BROKEN),
-        ("Set a timer for 25", BROKEN),
-        ("Remind me in twenty-five.", BROKEN),
-        ("My number is two nine three", BROKEN),
-        ("Turn on the, uh", BROKEN),
-        ("Um.", BROKEN),
-        ("What's the weather like in my", BROKEN),
-        ("Well -", BROKEN),
-        ("It's", BROKEN),
-        ("Turn the heating to 21.", OPEN),
-        ("He put it on.", OPEN),
-        ("go forward ten meters", OPEN),
-        ("Play.", OPEN),
-        ("When I come home.", OPEN),
-        ("", OPEN),
-        ("…", OPEN),
+        ("Turn on the", INCOMPLETE),
+        ("Turn on the.", INCOMPLETE),
+        ("Turn on...", INCOMPLETE),
+        ("Turn on the light and", INCOMPLETE),
+        ("Turn on the light,", INCOMPLETE),
+        ("Play the song by", INCOMPLETE),
+        ("Set a timer for", INCOMPLETE),
+        ("Set a timer for five.", INCOMPLETE),
+        ("Set a timer for 25", INCOMPLETE),
+        ("Remind me in twenty-five.", INCOMPLETE),
+        ("My number is two nine three", INCOMPLETE),
+        ("Turn on the, uh", INCOMPLETE),
+        ("Um.", INCOMPLETE),
+        ("What's the weather like in my", INCOMPLETE),
+        ("Well -", INCOMPLETE),
+        ("It's", INCOMPLETE),
+        ("Turn the heating to 21.", UNDECIDED),
+        ("He put it on.", UNDECIDED),
+        ("go forward ten meters", UNDECIDED),
+        ("Play.", UNDECIDED),
+        ("When I come home.", UNDECIDED),
+        ("", UNDECIDED),
+        ("…", UNDECIDED),
     ],
 )
-def test_english(text: str, expected: Completeness) -> None:
+def test_completeness_of_english_texts(text: str, expected: Completeness) -> None:
     assert assess_completeness(text, "en") is expected
 
 
 @pytest.mark.parametrize(
-    ("language", "complete", "broken", "open_"),
+    ("language", "complete", "incomplete", "undecided"),
     [
         ("de", "Schalte das Licht in der Küche an.", "Schalte das Licht in der", "Ich komme mit."),
         ("de", "Wie spät ist es?", "Stelle einen Timer für fünf.", "Wenn ich nach Hause komme."),
@@ -66,22 +70,24 @@ def test_english(text: str, expected: Completeness) -> None:
         ("pt", "Que horas são?", "Põe um alarme em cinco", "Põe em, não, 20."),
     ],
 )
-def test_other_languages(language: str, complete: str, broken: str, open_: str) -> None:
+def test_completeness_in_other_languages(
+    language: str, complete: str, incomplete: str, undecided: str
+) -> None:
     assert assess_completeness(complete, language) is COMPLETE
-    assert assess_completeness(broken, language) is BROKEN
-    assert assess_completeness(open_, language) is OPEN
+    assert assess_completeness(incomplete, language) is INCOMPLETE
+    assert assess_completeness(undecided, language) is UNDECIDED
 
 
-def test_a_region_does_not_matter() -> None:
-    assert assess_completeness("Schalte das Licht in der", "de_AT") is BROKEN
+def test_completeness_ignores_the_region() -> None:
+    assert assess_completeness("Schalte das Licht in der", "de_AT") is INCOMPLETE
 
 
 @pytest.mark.parametrize("language", ["fi", "", None, "xx"])
-def test_of_a_language_without_a_table_only_the_marks_are_believed(language: str | None) -> None:
-    assert assess_completeness("Sytytä keittiön valo.", language) is OPEN
-    assert assess_completeness("Sytytä keittiön,", language) is BROKEN
+def test_language_without_table_is_judged_by_punctuation_only(language: str | None) -> None:
+    assert assess_completeness("Sytytä keittiön valo.", language) is UNDECIDED
+    assert assess_completeness("Sytytä keittiön,", language) is INCOMPLETE
 
 
-def test_case_and_typographic_apostrophes_do_not_matter() -> None:
-    assert assess_completeness("TURN ON THE", "en") is BROKEN
-    assert assess_completeness("I think it’s", "en") is BROKEN
+def test_completeness_ignores_case_and_typographic_apostrophes() -> None:
+    assert assess_completeness("TURN ON THE", "en") is INCOMPLETE
+    assert assess_completeness("I think it’s", "en") is INCOMPLETE

@@ -1,4 +1,4 @@
-"""How words are said: the file, its changes, its faults."""
+"""The pronunciation lexicon: its file, changes and errors."""
 
 import asyncio
 from pathlib import Path
@@ -26,7 +26,7 @@ def _read(path: Path) -> str:
     return path.read_text()
 
 
-async def test_words_are_said_as_written_down(path: Path) -> None:
+async def test_lexicon_replaces_words_by_their_pronunciation(path: Path) -> None:
     lexicon = Lexicon(path)
     assert await lexicon.refresh()
     assert lexicon.apply("The reolink and HA, that's Hah.", "en-US") == (
@@ -35,7 +35,7 @@ async def test_words_are_said_as_written_down(path: Path) -> None:
     assert lexicon.apply("Gnocchi und HA", "de") == "[[ˈnjɒki]] und HA"
 
 
-async def test_the_region_wins_over_the_language_and_longer_words_over_shorter(
+async def test_region_and_longer_words_take_precedence(
     tmp_path: Path,
 ) -> None:
     lexicon = Lexicon(tmp_path / "lexicon.yaml")
@@ -46,7 +46,7 @@ async def test_the_region_wins_over_the_language_and_longer_words_over_shorter(
     assert lexicon.apply("route", "en-GB") == "root"
 
 
-async def test_a_change_of_the_file_is_heard(path: Path) -> None:
+async def test_changed_file_is_read_again(path: Path) -> None:
     lexicon = Lexicon(path)
     await lexicon.refresh()
     assert not await lexicon.refresh()
@@ -56,7 +56,7 @@ async def test_a_change_of_the_file_is_heard(path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["[1, 2]", "en: 5", "en: {a: ''}", "a: {b: [", "\x00"])
-async def test_a_faulty_file_changes_nothing_and_says_so(path: Path, content: str) -> None:
+async def test_invalid_file_changes_nothing_and_sets_the_error(path: Path, content: str) -> None:
     lexicon = Lexicon(path)
     await lexicon.refresh()
     _write(path, content)
@@ -65,7 +65,7 @@ async def test_a_faulty_file_changes_nothing_and_says_so(path: Path, content: st
     assert lexicon.apply("HA", "en") == "Home Assistant"
 
 
-async def test_what_is_put_outlives_a_restart_and_can_be_removed(path: Path) -> None:
+async def test_entry_survives_a_restart_and_can_be_removed(path: Path) -> None:
     lexicon = Lexicon(path)
     await lexicon.refresh()
     await lexicon.put("de", "Reolink", "rio link")
@@ -78,12 +78,12 @@ async def test_what_is_put_outlives_a_restart_and_can_be_removed(path: Path) -> 
 
 
 @pytest.mark.parametrize("said", ["", "a\nb", "x" * 500, "[[a]]"])
-async def test_what_cannot_be_said_is_refused(path: Path, said: str) -> None:
+async def test_invalid_pronunciation_is_rejected(path: Path, said: str) -> None:
     with pytest.raises(BadRequestError):
         await Lexicon(path).put("en", "word", said)
 
 
-async def test_a_word_in_another_case_and_a_language_in_another_spelling_are_the_same(
+async def test_entries_are_the_same_in_other_case_and_language_spelling(
     tmp_path: Path,
 ) -> None:
     lexicon = Lexicon(tmp_path / "lexicon.yaml")
@@ -96,7 +96,7 @@ async def test_a_word_in_another_case_and_a_language_in_another_spelling_are_the
     assert lexicon.entries == {}
 
 
-async def test_what_people_wrote_into_the_file_meanwhile_is_kept(path: Path) -> None:
+async def test_put_keeps_manual_changes_of_the_file(path: Path) -> None:
     lexicon = Lexicon(path)
     await lexicon.refresh()
     _write(path, "en: {Ikea: eye kea}\n")
@@ -104,7 +104,7 @@ async def test_what_people_wrote_into_the_file_meanwhile_is_kept(path: Path) -> 
     assert lexicon.entries == {"en": {"Ikea": "eye kea", "Reolink": "ree oh link"}}
 
 
-async def test_words_put_at_the_same_time_are_all_there(tmp_path: Path) -> None:
+async def test_concurrent_puts_are_all_kept(tmp_path: Path) -> None:
     lexicon = Lexicon(tmp_path / "lexicon.yaml")
     await asyncio.gather(*(lexicon.put("en", f"word{n}", "x") for n in range(10)))
     again = Lexicon(tmp_path / "lexicon.yaml")
@@ -112,13 +112,13 @@ async def test_words_put_at_the_same_time_are_all_there(tmp_path: Path) -> None:
     assert len(again.entries["en"]) == 10
 
 
-async def test_a_faulty_file_is_told_once_and_never_written_over(
+async def test_invalid_file_is_logged_once_and_never_overwritten(
     path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     lexicon = Lexicon(path)
     _write(path, "en: [")
     await lexicon.refresh()
-    with pytest.raises(ConflictError, match="fault"):
+    with pytest.raises(ConflictError, match="has an error"):
         await lexicon.put("en", "a", "b")
     with pytest.raises(ConflictError):
         await lexicon.remove("en", "a")
@@ -126,7 +126,7 @@ async def test_a_faulty_file_is_told_once_and_never_written_over(
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
-async def test_norwegian_and_other_words_that_yaml_takes_for_values_are_texts(path: Path) -> None:
+async def test_words_that_yaml_reads_as_values_are_strings(path: Path) -> None:
     _write(path, "no: {on: paa, 5: fem, yes: ja}\n")
     lexicon = Lexicon(path)
     await lexicon.refresh()
@@ -137,7 +137,7 @@ async def test_norwegian_and_other_words_that_yaml_takes_for_values_are_texts(pa
     assert again.entries == lexicon.entries
 
 
-async def test_the_version_tells_which_words_hold(path: Path) -> None:
+async def test_version_identifies_the_entries(path: Path) -> None:
     lexicon = Lexicon(path)
     empty = lexicon.version
     await lexicon.refresh()
@@ -149,6 +149,6 @@ async def test_the_version_tells_which_words_hold(path: Path) -> None:
 
 
 @pytest.mark.parametrize("language", ["", "e", "english words", "../en", "en\n"])
-async def test_what_is_no_language_is_refused(path: Path, language: str) -> None:
+async def test_invalid_language_code_is_rejected(path: Path, language: str) -> None:
     with pytest.raises(BadRequestError, match="language"):
         await Lexicon(path).put(language, "word", "said")

@@ -20,7 +20,7 @@ from wyoming_servers.text.locale import best_match, canonical_tag, is_auto, pars
         ("de_DE.UTF-8", "de"),
     ],
 )
-def test_every_form_of_a_code_becomes_whispers(code: str, whisper: str) -> None:
+def test_language_code_is_normalized_to_whispers(code: str, whisper: str) -> None:
     assert parse_tag(code).language == whisper
 
 
@@ -49,18 +49,18 @@ def test_every_form_of_a_code_becomes_whispers(code: str, whisper: str) -> None:
         ("e", ["en"], None),
     ],
 )
-def test_the_nearest_offer_is_chosen(requested: str, offered: list[str], best: str | None) -> None:
+def test_best_match_is_chosen(requested: str, offered: list[str], best: str | None) -> None:
     assert best_match(requested, offered) == best
 
 
-def test_no_language_and_auto_ask_for_detection() -> None:
+def test_missing_language_and_auto_request_detection() -> None:
     assert is_auto(None)
     assert is_auto("")
     assert is_auto("Auto")
     assert not is_auto("en")
 
 
-def test_codes_are_written_as_bcp_47_has_them() -> None:
+def test_canonical_tag_is_spelled_as_bcp_47() -> None:
     assert canonical_tag("de_de") == "de-DE"
     assert canonical_tag("ZH_hant_tw") == "zh-Hant-TW"
     assert canonical_tag("en") == "en"

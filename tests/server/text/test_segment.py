@@ -25,11 +25,11 @@ def word_by_word(text: str, language: str = "en") -> tuple[list[TextSegment], in
     return segments + segmenter.finish(), needed
 
 
-def test_a_short_sentence_is_one_piece() -> None:
+def test_short_sentence_is_one_segment() -> None:
     assert whole("Turned on the kitchen light.") == ["Turned on the kitchen light."]
 
 
-def test_the_first_piece_is_a_clause() -> None:
+def test_first_segment_is_a_clause() -> None:
     text = "When you leave home, the lights in all of the rooms are turned off. Good night."
     assert whole(text) == [
         "When you leave home,",
@@ -38,20 +38,20 @@ def test_the_first_piece_is_a_clause() -> None:
     ]
 
 
-def test_the_first_piece_without_a_clause_has_about_five_words() -> None:
+def test_first_segment_without_a_clause_has_about_five_words() -> None:
     assert whole("I have set a timer for ten minutes and dimmed all the lamps upstairs.")[0] == (
         "I have set a timer"
     )
 
 
-def test_the_first_piece_comes_after_few_words_of_a_stream() -> None:
+def test_first_segment_comes_after_few_words_of_a_stream() -> None:
     text = "I have set a timer for ten minutes and dimmed all the lamps upstairs. Anything else?"
     segments, needed = word_by_word(text)
     assert needed <= 7
     assert [segment.ends_sentence for segment in segments] == [False, True, True]
 
 
-def test_a_voice_that_begins_at_once_gets_a_sentence_whole_that_is_there() -> None:
+def test_streaming_voice_gets_a_complete_sentence_uncut() -> None:
     long = "I have set a timer for ten minutes and dimmed all the lamps upstairs."
     segmenter = Segmenter("en", streams_audio=True)
     assert segmenter.finish(long) == [TextSegment(long)]
@@ -60,13 +60,13 @@ def test_a_voice_that_begins_at_once_gets_a_sentence_whole_that_is_there() -> No
     assert segmenter.feed(f"{long} Anything else? ")[0] == TextSegment(long)
 
 
-def test_what_the_text_ends_with_may_be_told_with_the_end() -> None:
+def test_finish_accepts_the_last_part_of_the_text() -> None:
     segmenter = Segmenter("en")
     assert segmenter.feed("Good mor") == []
     assert segmenter.finish("ning.") == [TextSegment("Good morning.")]
 
 
-def test_only_the_first_sentence_is_cut_early() -> None:
+def test_only_first_sentence_is_cut_early() -> None:
     long = "The other one is a sentence of very many words that has no clause at all."
     assert whole(f"Good morning. {long}") == ["Good morning.", long]
 
@@ -81,7 +81,7 @@ def test_only_the_first_sentence_is_cut_early() -> None:
         ("es", "La temperatura de la cocina es de 21 grados y mañana no va a cambiar nada."),
     ],
 )
-def test_the_first_piece_never_ends_inside_a_number_a_name_or_before_a_noun(
+def test_first_segment_never_ends_inside_a_number_a_name_or_before_a_noun(
     language: str, text: str
 ) -> None:
     first = whole(text, language)[0]
@@ -103,14 +103,14 @@ def test_the_first_piece_never_ends_inside_a_number_a_name_or_before_a_noun(
         ("xx", ["Prof. Nowak.", "A B C."]),
     ],
 )
-def test_a_full_stop_ends_a_sentence_only_where_it_does(
+def test_full_stop_ends_a_sentence_only_where_it_should(
     language: str, sentences: list[str]
 ) -> None:
     # The first sentence may be cut early, so a short one goes ahead.
     assert whole("Ok. " + " ".join(sentences), language)[1:] == sentences
 
 
-def test_sentences_of_scripts_without_spaces_are_cut_too() -> None:
+def test_sentences_of_scripts_without_spaces_are_segmented() -> None:
     assert whole("今天天气很好。我们去公园玩吧！“你好。”他说。", "zh") == [
         "今天天气很好。",
         "我们去公园玩吧！",
@@ -119,7 +119,7 @@ def test_sentences_of_scripts_without_spaces_are_cut_too() -> None:
     ]
 
 
-def test_items_of_a_list_and_paragraphs_are_pieces() -> None:
+def test_list_items_and_paragraphs_are_segments() -> None:
     assert whole("Buy this:\n- milk\n- two eggs\n\nThat is all") == [
         "Buy this:",
         "- milk",
@@ -128,32 +128,32 @@ def test_items_of_a_list_and_paragraphs_are_pieces() -> None:
     ]
 
 
-def test_a_hard_wrapped_sentence_stays_whole() -> None:
+def test_hard_wrapped_sentence_is_one_segment() -> None:
     assert whole("Ok. One sentence\non two lines.")[1:] == ["One sentence\non two lines."]
 
 
-def test_a_number_is_not_torn_by_the_stream() -> None:
+def test_number_is_not_split_by_the_stream() -> None:
     segmenter = Segmenter("en")
     assert segmenter.feed("It is 21.") == []
     assert segmenter.feed("5 degrees. ") == []
     assert [segment.text for segment in segmenter.feed("And")] == ["It is 21.5 degrees."]
 
 
-def test_a_very_long_sentence_is_cut_at_a_clause() -> None:
+def test_long_sentence_is_cut_at_a_clause() -> None:
     clause = "and then there was another one of those things that nobody had asked for, "
     pieces = whole(clause * 12)
     assert all(len(piece) <= MAX_CHARACTERS for piece in pieces)
     assert all(piece.endswith(",") for piece in pieces[1:])
 
 
-def test_text_without_any_end_does_not_wait_for_ever() -> None:
+def test_text_without_sentence_end_is_segmented() -> None:
     segmenter = Segmenter("en")
     segments = [segment for _ in range(100) for segment in segmenter.feed("word ")]
     assert len(segments) >= 2
     assert not any(segment.ends_sentence for segment in segments)
 
 
-def test_it_can_begin_anew() -> None:
+def test_segmenter_can_start_a_new_text() -> None:
     segmenter = Segmenter("en")
     segmenter.feed("Half a")
     segmenter.finish()
@@ -188,7 +188,7 @@ def test_it_can_begin_anew() -> None:
     ),
     st.sampled_from(["en", "de", "fr", "es", "zh", ""]),
 )
-def test_all_segments_together_are_the_text(pieces: list[str], language: str) -> None:
+def test_segments_joined_are_the_text(pieces: list[str], language: str) -> None:
     segmenter = Segmenter(language)
     segments = [segment for piece in pieces for segment in segmenter.feed(piece)]
     segments += segmenter.finish()
@@ -211,7 +211,7 @@ def test_all_segments_together_are_the_text(pieces: list[str], language: str) ->
     st.lists(st.integers(1, 9), min_size=1, max_size=20),
     st.sampled_from(["en", "de", "zh", ""]),
 )
-def test_a_text_is_cut_the_same_in_whatever_pieces_it_comes(
+def test_segments_do_not_depend_on_how_the_text_arrives(
     parts: list[str], sizes: list[int], language: str
 ) -> None:
     text = "".join(parts)
@@ -228,7 +228,7 @@ def test_a_text_is_cut_the_same_in_whatever_pieces_it_comes(
 
 
 @pytest.mark.parametrize("length", range(MAX_CHARACTERS - 4, MAX_CHARACTERS + 3))
-def test_a_sentence_that_just_fits_is_whole_in_a_stream_too(length: int) -> None:
+def test_longest_sentence_is_one_segment_in_a_stream_too(length: int) -> None:
     text = "word " * 60
     text = f"{text[: length - 2].rstrip()}x." + " Then more follows."
     streamed = Segmenter("en", early=False)
@@ -237,7 +237,7 @@ def test_a_sentence_that_just_fits_is_whole_in_a_stream_too(length: int) -> None
     assert [*found, *streamed.finish()] == [*whole.feed(text), *whole.finish()]
 
 
-def test_where_nobody_waits_the_first_sentence_stays_whole() -> None:
+def test_first_sentence_is_uncut_without_early() -> None:
     text = "The quick brown fox, as everybody knows, jumps over the lazy dog. And again it does."
     segmenter = Segmenter("en", early=False)
     for _ in range(2):

@@ -21,7 +21,7 @@ from wyoming_servers.text.speakable import is_speakable, strip_markup
         ("broken \ud800 half", "broken half"),
     ],
 )
-def test_marks_without_a_sound_are_taken_away(written: str, read: str) -> None:
+def test_markup_is_removed(written: str, read: str) -> None:
     assert strip_markup(written) == read
 
 
@@ -37,22 +37,22 @@ def test_marks_without_a_sound_are_taken_away(written: str, read: str) -> None:
         "cafe\u0301",
     ],
 )
-def test_what_has_a_sound_is_not_touched(text: str) -> None:
+def test_speakable_text_is_not_changed(text: str) -> None:
     assert strip_markup(text) == text
 
 
-def test_a_product_is_not_taken_for_emphasis() -> None:
+def test_multiplication_is_not_emphasis() -> None:
     assert strip_markup("2*3*4") == "2×3×4"
 
 
 @given(st.text())
-def test_the_result_is_one_clean_line(text: str) -> None:
+def test_stripped_text_is_one_clean_line(text: str) -> None:
     read = strip_markup(text)
     assert read == " ".join(read.split())
     read.encode("utf-8")
 
 
-def test_marks_alone_are_not_speakable() -> None:
+def test_punctuation_alone_is_not_speakable() -> None:
     assert not is_speakable(" … — !?")
     assert is_speakable("7")
     assert is_speakable("ja.")

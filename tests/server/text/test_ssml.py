@@ -25,20 +25,20 @@ def said(pieces: list[list[SsmlEvent]]) -> str:
     ],
 )
 @pytest.mark.parametrize("step", [1, 5, 1_000])
-def test_markup_is_dropped_and_its_text_kept(markup: str, words: str, step: int) -> None:
+def test_unknown_markup_is_dropped_and_its_text_kept(markup: str, words: str, step: int) -> None:
     parser = SsmlParser(1_000)
     pieces = [parser.events(markup[at : at + step]) for at in range(0, len(markup), step)]
     text = said([*pieces, parser.events("", complete=True)])
     assert text.split()[: len(words.split())] == words.split()
 
 
-def test_paragraphs_end_what_is_said() -> None:
+def test_paragraph_ends_a_sentence() -> None:
     parser = SsmlParser(100)
     events = parser.events("<p>One</p><p>Two</p>", complete=True)
     assert events == [SpeakText("One\n\nTwo\n\n")]
 
 
-def test_more_markup_than_the_limit_is_refused() -> None:
+def test_markup_beyond_the_limit_is_rejected() -> None:
     parser = SsmlParser(10)
     parser.events("<speak>")
     with pytest.raises(BadRequestError):
@@ -70,5 +70,5 @@ def test_more_markup_than_the_limit_is_refused() -> None:
         ("<unknown>a</unknown>", [SpeakText("a")]),
     ],
 )
-def test_what_a_voice_can_do_is_told(markup: str, events: list[SsmlEvent]) -> None:
+def test_supported_elements_become_events(markup: str, events: list[SsmlEvent]) -> None:
     assert SsmlParser(1_000).events(markup, complete=True) == events

@@ -1,4 +1,4 @@
-"""Subtitles as they are found."""
+"""Subtitles as found in the wild."""
 
 import pytest
 
@@ -62,7 +62,7 @@ Dialogue: 0,soon,later,Default,,0,0,0,,No times
 """
 
 
-def test_subrip_is_read_without_its_markup() -> None:
+def test_subrip_is_parsed_without_markup() -> None:
     assert parse_cues(SRT, "srt") == [
         Cue(1.0, 2.5, "Hello there, how are you?"),
         Cue(60.5, 62.0, "Fine & well."),
@@ -70,21 +70,21 @@ def test_subrip_is_read_without_its_markup() -> None:
     ]
 
 
-def test_webvtt_is_read_without_notes_styles_and_names() -> None:
+def test_webvtt_is_parsed_without_notes_styles_and_names() -> None:
     assert parse_cues(VTT, "vtt") == [
         Cue(1.0, 2.25, "Live now !"),
         Cue(3_600.0, 3_601.0, "a < b"),
     ]
 
 
-def test_ass_is_read_in_the_order_of_time_without_comments_and_drawings() -> None:
+def test_ass_is_parsed_in_order_of_time_without_comments_and_drawings() -> None:
     assert parse_cues(ASS, "ass") == [
         Cue(1.0, 2.0, "First"),
         Cue(5.5, 6.0, "Second line, with a comma"),
     ]
 
 
-def test_what_we_write_we_can_read() -> None:
+def test_written_subtitles_can_be_parsed() -> None:
     cues = [Cue(0.0, 1.5, "Hello."), Cue(3_661.001, 3_663.0, "a < b & c")]
     assert parse_cues(write_srt(cues), "srt") == cues
     assert parse_cues(write_vtt(cues), "vtt") == cues
@@ -102,7 +102,7 @@ def test_what_we_write_we_can_read() -> None:
         ("strange", "", "txt"),
     ],
 )
-def test_the_format_is_seen(text: str, name: str, kind: str) -> None:
+def test_format_is_detected(text: str, name: str, kind: str) -> None:
     assert detect_text_format(text, name) == kind
 
 
@@ -115,12 +115,12 @@ def test_the_format_is_seen(text: str, name: str, kind: str) -> None:
         "Größe\n5 €\nx".encode("cp1252"),
     ],
 )
-def test_text_is_read_in_the_encodings_people_have(data: bytes) -> None:
+def test_text_is_decoded_from_common_encodings(data: bytes) -> None:
     assert decode_text(data) == "Größe\n5 €\nx"
 
 
-def test_what_is_no_text_is_refused() -> None:
-    with pytest.raises(BadRequestError, match="not a text"):
+def test_binary_data_is_rejected() -> None:
+    with pytest.raises(BadRequestError, match="not text"):
         decode_text(b"RIFF\x00\x00\x00")
 
 
@@ -133,10 +133,10 @@ def test_what_is_no_text_is_refused() -> None:
         ("00:00:01.0 --> 00:00:02.0\nx\n\n" * (MAX_CUES + 1), "more than"),
     ],
 )
-def test_subtitles_that_cannot_be_spoken_are_refused(text: str, message: str) -> None:
+def test_unusable_subtitles_are_rejected(text: str, message: str) -> None:
     with pytest.raises(BadRequestError, match=message):
         parse_cues(text, "srt")
 
 
-def test_a_cue_that_ends_before_it_begins_has_no_length() -> None:
+def test_cue_that_ends_before_its_start_has_no_duration() -> None:
     assert parse_cues("00:00:05.000 --> 00:00:01.000\nx", "srt") == [Cue(5.0, 5.0, "x")]

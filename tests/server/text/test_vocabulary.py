@@ -1,4 +1,4 @@
-"""What things are called here: bounds, restarts, damage."""
+"""The vocabulary: limits, restarts, damaged files."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,7 @@ def _read(path: Path) -> Any:
     return json.loads(path.read_text())
 
 
-async def test_what_was_put_outlives_a_restart(path: Path) -> None:
+async def test_vocabulary_survives_a_restart(path: Path) -> None:
     before = Vocabulary(path)
     await before.put(["Reolink", "Zigbee Hub"], ["scullery"])
     after = Vocabulary(path)
@@ -38,28 +38,30 @@ async def test_what_was_put_outlives_a_restart(path: Path) -> None:
     assert _mode(path) & 0o077 == 0
 
 
-async def test_nothing_was_put_yet(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_missing_file_is_an_empty_vocabulary(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     vocabulary = Vocabulary(path)
     await vocabulary.load()
     assert (vocabulary.names, vocabulary.terms, vocabulary.updated_at) == ((), (), None)
     assert not caplog.records
 
 
-async def test_a_new_list_replaces_the_old_one(path: Path) -> None:
+async def test_put_replaces_the_vocabulary(path: Path) -> None:
     vocabulary = Vocabulary(path)
     await vocabulary.put(["a"], ["b"])
     await vocabulary.put([], ["c"])
     assert (vocabulary.names, vocabulary.terms) == ((), ("c",))
 
 
-async def test_each_word_stays_once_in_the_order_given(path: Path) -> None:
+async def test_repeated_words_are_removed_in_order(path: Path) -> None:
     vocabulary = Vocabulary(path)
     await vocabulary.put([" Küche ", "Bad", "küche", "", "  "], ["bad", "Flur", "FLUR"])
     assert (vocabulary.names, vocabulary.terms) == (("Küche", "Bad"), ("Flur",))
 
 
 @pytest.mark.parametrize("bad", ["a\nb", "tab\there", "\x00", "\x7f", "\x9b", "a\u2028b", "\ud800"])
-async def test_a_control_character_is_refused_and_nothing_changes(path: Path, bad: str) -> None:
+async def test_control_character_is_rejected_and_changes_nothing(path: Path, bad: str) -> None:
     vocabulary = Vocabulary(path)
     await vocabulary.put(["good"], [])
     with pytest.raises(BadRequestError, match=r"terms\[1\]"):
@@ -67,7 +69,7 @@ async def test_a_control_character_is_refused_and_nothing_changes(path: Path, ba
     assert vocabulary.names == ("good",)
 
 
-async def test_names_in_any_script_and_with_emoji_are_kept(path: Path) -> None:
+async def test_names_of_any_script_and_with_emoji_are_kept(path: Path) -> None:
     vocabulary = Vocabulary(path)
     words = ["客厅灯", "דלת", "Kinder 👨‍👩‍👧", "Ма́ша"]
     await vocabulary.put(words, [])
@@ -76,12 +78,12 @@ async def test_names_in_any_script_and_with_emoji_are_kept(path: Path) -> None:
     assert list(again.names) == words
 
 
-async def test_too_long_and_too_many_are_refused(path: Path) -> None:
+async def test_words_beyond_the_limits_are_rejected(path: Path) -> None:
     vocabulary = Vocabulary(path)
     await vocabulary.put(["x" * MAX_CHARACTERS], [str(number) for number in range(MAX_ENTRIES)])
     with pytest.raises(BadRequestError, match="longer than"):
         await vocabulary.put(["x" * (MAX_CHARACTERS + 1)], [])
-    with pytest.raises(BadRequestError, match="more than"):
+    with pytest.raises(BadRequestError, match="exceed the limit"):
         await vocabulary.put([str(number) for number in range(MAX_ENTRIES + 1)], [])
     assert len(vocabulary.terms) == MAX_ENTRIES
 
@@ -101,7 +103,7 @@ async def test_too_long_and_too_many_are_refused(path: Path) -> None:
         b'{"names": [], "terms": [], "updated_at": null}',
     ],
 )
-async def test_a_damaged_file_is_told_and_ignored(
+async def test_damaged_file_is_logged_and_ignored(
     path: Path, damage: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     _write(path, damage)
@@ -114,7 +116,7 @@ async def test_a_damaged_file_is_told_and_ignored(
     assert _read(path)["names"] == ["anew"]
 
 
-async def test_what_is_forgotten_stays_forgotten(path: Path) -> None:
+async def test_cleared_vocabulary_stays_empty(path: Path) -> None:
     vocabulary = Vocabulary(path)
     await vocabulary.put(["a"], [])
     await vocabulary.clear()
@@ -124,7 +126,7 @@ async def test_what_is_forgotten_stays_forgotten(path: Path) -> None:
     assert (vocabulary.names, again.names) == ((), ())
 
 
-async def test_a_disk_that_refuses_changes_nothing(tmp_path: Path) -> None:
+async def test_disk_error_changes_nothing(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
     vocabulary = Vocabulary(blocked / "vocabulary.json")
