@@ -1,4 +1,4 @@
-"""Dates, years and times of one language in words."""
+"""Verbalizes dates, years and times of one language."""
 
 import re
 from typing import Final
@@ -30,149 +30,158 @@ _TEN: Final = 10
 
 
 class DateVerbalizer:
-    """Reads dates and times in one language."""
+    """Verbalizes dates and times in one language."""
 
     def __init__(self, rules: LanguageRules, numbers: NumberVerbalizer) -> None:
         self._rules = rules
         self._numbers = numbers
         months = "|".join(rules.months)
-        pairs = zip(rules.months_short, rules.months, strict=True)
+        pairs = zip(rules.short_months, rules.months, strict=True)
         self._full = {short: full for short, full in pairs if short != full}
         short = "|".join(sorted(self._full, key=len, reverse=True))
-        behind = [r"\d\s", r"\d\.\s", r"\d\sde\s"]
-        # Before a day as in `Nov. 21`, or behind one.
+        before_month = [r"\d\s", r"\d\.\s", r"\d\sde\s"]
+        # A short month follows a day, or precedes one as in `Nov. 21`.
         self._abbreviated = re.compile(
-            "|".join(rf"(?<={day})(?:{short})\b\.?" for day in behind)
+            "|".join(rf"(?<={day})(?:{short})\b\.?" for day in before_month)
             + rf"|\b(?:{short})\b\.?(?=\s\d{{1,2}}(?:st|nd|rd|th)?\b)"
         )
-        after = r"(?:\s+de)?" if rules.numbers == "es" else ""
+        after = r"(?:\s+de)?" if rules.language == "es" else ""
         self._day = re.compile(rf"\b(\d{{1,2}})\.?(?={after}\s+(?:{months})\b)")
         self._month_day = re.compile(
             rf"\b({months})\s+(\d{{1,2}})(?:st|nd|rd|th)?\b(?!\s*[.:,]\d)"
             rf"(,?\s+)?((?<=\s){_YEAR}\b)?"
         )
         self._year = re.compile(
-            rf"((?:\b(?:{months}),?(?:\s+de)?|\b(?:{rules.years_after}))\s+)({_YEAR})"
+            rf"((?:\b(?:{months}),?(?:\s+de)?|\b(?:{rules.year_contexts}))\s+)({_YEAR})"
             rf"(?:(\s*[-–]\s*|\s\w{{1,4}}\s)({_YEAR}))?\b(?![.,]\d)",
             re.IGNORECASE,
         )
         self._years = re.compile(rf"(?<![\w.,-])({_YEAR})\s?[-–]\s?({_YEAR})(?![\w-]|[.,]\d)")
-        self._cases = [
+        self._ordinal_contexts = [
             (re.compile(rf"\b(?:{before})\s+$", re.IGNORECASE), form)
-            for before, form in rules.cases
+            for before, form in rules.ordinal_contexts
         ]
 
     def verbalize(self, text: str) -> str:
-        """Return a text with dates and times in words; `years` are for when amounts are read."""
+        """Return a text with dates and times as words; years come after amounts, see below."""
         rules = self._rules
-        text = _ISO.sub(lambda at: self._date(at, at[3], at[2], at[1]), text)
+        text = _ISO.sub(lambda match: self._date(match, match[3], match[2], match[1]), text)
         text = _DATE.sub(self._local, text)
         if rules.short_dates:
             text = _SHORT.sub(self._short, text)
-        text = self._abbreviated.sub(self._in_full, text)
+        text = self._abbreviated.sub(self._full_month, text)
         text = self._times(text)
-        if rules.numbers == "en":
+        if rules.language == "en":
             text = _DECADE.sub(self._decade, text)
-            text = self._month_day.sub(self._behind_month, text)
+            text = self._month_day.sub(self._day_after_month, text)
         return self._day.sub(self._day_word, text)
 
     def verbalize_years(self, text: str) -> str:
-        """Return a text with numbers in words that other words show to be years."""
+        """Return a text with years as words, where other words identify them."""
         rules = self._rules
         text = self._years.sub(
-            lambda at: f"{self._numbers.year(at[1])} {rules.to} {self._numbers.year(at[2])}", text
+            lambda match: (
+                f"{self._numbers.year(match[1])} {rules.range_word} {self._numbers.year(match[2])}"
+            ),
+            text,
         )
-        return self._year.sub(self._after_word, text)
+        return self._year.sub(self._year_in_context, text)
 
     def form_after(self, before: str) -> str | None:
-        """Return the form of an ordinal number behind a text; None if nothing asks for one."""
-        return next((form for pattern, form in self._cases if pattern.search(before)), None)
+        """Return the form of an ordinal number after a text; None if the text requires none."""
+        return next(
+            (form for pattern, form in self._ordinal_contexts if pattern.search(before)), None
+        )
 
     def _times(self, text: str) -> str:
         rules = self._rules
-        text = _FROM_TO.sub(lambda at: f"{at[1]} {rules.to} ", text)
-        if rules.numbers in ("de", "nl"):
+        text = _FROM_TO.sub(lambda match: f"{match[1]} {rules.range_word} ", text)
+        if rules.language in ("de", "nl"):
             text = _DOTTED_TIME.sub(self._time, text)
-        if rules.numbers == "fr":
+        if rules.language == "fr":
             text = _SPACED_TIME.sub(self._time, text)
         text = _TIME.sub(self._time, text)
-        return _HALF_DAY.sub(self._half, text) if rules.half_day else text
+        return _HALF_DAY.sub(self._half_day_time, text) if rules.day_halves else text
 
-    def _local(self, at: re.Match[str]) -> str:
-        # Only America writes the month first, and not with full stops.
-        day, month = (at[1], at[3]) if self._rules.day_first or at[2] == "." else (at[3], at[1])
+    def _local(self, match: re.Match[str]) -> str:
+        # Only the US puts the month first, and not with full stops.
+        day, month = (
+            (match[1], match[3])
+            if self._rules.day_first or match[2] == "."
+            else (match[3], match[1])
+        )
         if int(month) > _MONTHS:
             day, month = month, day
-        return self._date(at, day, month, at[4])
+        return self._date(match, day, month, match[4])
 
-    def _date(self, at: re.Match[str], day: str, month: str, year: str) -> str:
+    def _date(self, match: re.Match[str], day: str, month: str, year: str) -> str:
         if not 1 <= int(month) <= _MONTHS or not 1 <= int(day) <= _DAYS:
-            return at[0]
-        words = self._rules.date.format(
-            day=self._spoken_day(at, day),
+            return match[0]
+        words = self._rules.date_format.format(
+            day=self._spoken_day(match, day),
             month=self._rules.months[int(month) - 1],
             year=self._numbers.year(year),
         )
-        return f"{words} " if at[0].endswith("T") else words
+        return f"{words} " if match[0].endswith("T") else words
 
-    def _short(self, at: re.Match[str]) -> str:
-        if not 1 <= int(at[2]) <= _MONTHS or not 1 <= int(at[1]) <= _DAYS:
-            return at[0]
-        # The last full stop may end the sentence, too.
-        stop = "" if at.string[at.end() :].strip() else "."
-        return f"{self._spoken_day(at, at[1])} {self._rules.months[int(at[2]) - 1]}{stop}"
+    def _short(self, match: re.Match[str]) -> str:
+        if not 1 <= int(match[2]) <= _MONTHS or not 1 <= int(match[1]) <= _DAYS:
+            return match[0]
+        # The last full stop may also end the sentence.
+        stop = "" if match.string[match.end() :].strip() else "."
+        return f"{self._spoken_day(match, match[1])} {self._rules.months[int(match[2]) - 1]}{stop}"
 
-    def _in_full(self, at: re.Match[str]) -> str:
-        # A full stop may end the sentence, too.
-        stop = "." if at[0].endswith(".") and not at.string[at.end() :].strip() else ""
-        return self._full[at[0].rstrip(".")] + stop
+    def _full_month(self, match: re.Match[str]) -> str:
+        # The full stop may also end the sentence.
+        stop = "." if match[0].endswith(".") and not match.string[match.end() :].strip() else ""
+        return self._full[match[0].rstrip(".")] + stop
 
-    def _behind_month(self, at: re.Match[str]) -> str:
-        year = self._numbers.year(at[4]) if at[4] else ""
-        return f"{at[1]} {self._numbers.ordinal(at[2])}{at[3] or ''}{year}"
+    def _day_after_month(self, match: re.Match[str]) -> str:
+        year = self._numbers.year(match[4]) if match[4] else ""
+        return f"{match[1]} {self._numbers.ordinal(match[2])}{match[3] or ''}{year}"
 
-    def _day_word(self, at: re.Match[str]) -> str:
-        return self._spoken_day(at, at[1])
+    def _day_word(self, match: re.Match[str]) -> str:
+        return self._spoken_day(match, match[1])
 
-    def _spoken_day(self, at: re.Match[str], day: str) -> str:
+    def _spoken_day(self, match: re.Match[str], day: str) -> str:
         if self._rules.ordinal_days:
-            form = self.form_after(at.string[: at.start()])
+            form = self.form_after(match.string[: match.start()])
             return self._numbers.ordinal(str(int(day)), form or "")
-        if self._rules.first and int(day) == 1:
-            return self._rules.first
+        if self._rules.first_day and int(day) == 1:
+            return self._rules.first_day
         return self._numbers.cardinal(int(day))
 
-    def _decade(self, at: re.Match[str]) -> str:
-        word = self._numbers.year(at[1]) if at[1] else self._numbers.cardinal(int(at[2]))
+    def _decade(self, match: re.Match[str]) -> str:
+        word = self._numbers.year(match[1]) if match[1] else self._numbers.cardinal(int(match[2]))
         return f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
 
-    def _after_word(self, at: re.Match[str]) -> str:
-        first = at[1] + self._numbers.year(at[2])
-        if not at[4]:
+    def _year_in_context(self, match: re.Match[str]) -> str:
+        first = match[1] + self._numbers.year(match[2])
+        if not match[4]:
             return first
-        joint = f" {self._rules.to} " if at[3].strip() in "-–" else at[3]
-        return f"{first}{joint}{self._numbers.year(at[4])}"
+        linker = f" {self._rules.range_word} " if match[3].strip() in "-–" else match[3]
+        return f"{first}{linker}{self._numbers.year(match[4])}"
 
-    def _time(self, at: re.Match[str]) -> str:
+    def _time(self, match: re.Match[str]) -> str:
         rules = self._rules
-        groups = (*at.groups(), None, None)
-        hour, minute = int(at[1]), int(at[2])
+        groups = (*match.groups(), None, None)
+        hour, minute = int(match[1]), int(match[2])
         if hour > _HOURS or minute > _MINUTES:
-            return at[0]
-        half = f" {rules.half_day.get(f'{groups[3].lower()}m', '')}".rstrip() if groups[3] else ""
+            return match[0]
+        half = f" {rules.day_halves.get(f'{groups[3].lower()}m', '')}".rstrip() if groups[3] else ""
         if not half and rules.midnight and (hour, minute) == (0, 0):
             return rules.midnight
         spoken = self._numbers.cardinal(hour, rules.hour_gender)
         one = hour == 1
         if minute == 0:
-            whole = (one and rules.hour_one) or rules.hour
+            whole = (one and rules.one_hour_format) or rules.hour_format
             return spoken + half if half else whole.format(hour=spoken)
         minutes = self._numbers.cardinal(minute)
         if minute < _TEN:
-            minutes = rules.small_minutes.format(minute=minutes)
-        both = (one and rules.minutes_one) or rules.minutes
+            minutes = rules.small_minute_format.format(minute=minutes)
+        both = (one and rules.one_time_format) or rules.time_format
         return both.format(hour=spoken, minute=minutes) + half
 
-    def _half(self, at: re.Match[str]) -> str:
-        said = self._rules.half_day[f"{at[2].lower()}m"]
-        return f"{self._numbers.cardinal(int(at[1]))} {said}"
+    def _half_day_time(self, match: re.Match[str]) -> str:
+        said = self._rules.day_halves[f"{match[2].lower()}m"]
+        return f"{self._numbers.cardinal(int(match[1]))} {said}"

@@ -1,7 +1,7 @@
-"""What is not written in words, in words: numbers, units, money, dates, times, addresses, signs.
+"""Writes numbers, units, money, dates, times, addresses and symbols as words.
 
-Works on a segment of a text as on the whole. A language without a table is left alone, since the
-voices read plain numbers of their languages by themselves.
+Works on a segment as on a whole text. Text in a language without rules is not changed: voices read
+plain numbers of their language by themselves.
 """
 
 import re
@@ -16,8 +16,8 @@ from wyoming_servers.text.normalize.rules.language_rules import LanguageRules, N
 from wyoming_servers.text.normalize.rules.registry import ALL_RULES, rules_for
 from wyoming_servers.text.speakable import strip_markup
 
-_PHONEMES: Final = re.compile(r"\[\[.*?\]\]")
-"""A voice's own symbols, such as those of a lexicon; they stay as they are."""
+_PHONEMES_START, _PHONEMES_END = "[[", "]]"
+"""Around phonemes, such as those of a lexicon; they are not changed."""
 
 _PHONE: Final = (
     r"\+\d{1,3}(?:[ ./-]?\(?\d{1,5}\)?){2,6}"
@@ -27,18 +27,18 @@ _PHONE: Final = (
 )
 
 Rewrite = tuple[re.Pattern[str], Callable[[re.Match[str]], str]]
-"""What to look for, and what is said for it."""
+"""A pattern, and the function that returns the words for a match."""
 
 
 def normalize(text: str, language: str) -> str:
-    """Return a text in words, without markup and emoji; `language` is a BCP 47 code."""
-    reader = _normalizer_for(language)
-    readable = strip_markup(text)
-    return readable if reader is None else reader.normalize(readable)
+    """Return a text as words, without markup and emoji; `language` is a BCP 47 code."""
+    normalizer = _normalizer_for(language)
+    plain = strip_markup(text)
+    return plain if normalizer is None else normalizer.normalize(plain)
 
 
 class _Normalizer:
-    """One language's passes, in the order in which they must be made."""
+    """The rewrites of one language, in the order in which they must be applied."""
 
     def __init__(self, rules: LanguageRules) -> None:
         self._rules = rules
@@ -49,7 +49,7 @@ class _Normalizer:
         self._abbreviations = re.compile(
             rf"(?<![\w.])(?:{_alternatives(rules.abbreviations)})(?![\w])"
         )
-        phone = f"{_PHONE}|{rules.phone}" if rules.phone else _PHONE
+        phone = f"{_PHONE}|{rules.phone_pattern}" if rules.phone_pattern else _PHONE
         self._phones = re.compile(rf"(?<![\w.,/:-])(?<!\d\s)(?:{phone})(?![\w]|[.,/:-]\d)")
         self._amount_rewrites = [
             *self._prefix_rewrites(),
@@ -59,71 +59,78 @@ class _Normalizer:
         self._final_rewrites = [*self._ordinal_rewrites(), *self._plain_number_rewrites()]
 
     def normalize(self, text: str) -> str:
-        """Make all passes, around what is in a voice's own symbols."""
+        """Apply all rewrites to the text between phonemes."""
+        # Not by a regular expression: many `[[` without an end would take quadratic time.
         result = ""
-        start = 0
-        for raw in _PHONEMES.finditer(text):
-            result += self._apply_rewrites(text[start : raw.start()]) + raw.group()
-            start = raw.end()
-        return result + self._apply_rewrites(text[start:])
+        rest = text
+        while True:
+            plain, opening, after = rest.partition(_PHONEMES_START)
+            phonemes, closing, after = after.partition(_PHONEMES_END)
+            if not closing:
+                return result + self._apply_rewrites(rest)
+            result += self._apply_rewrites(plain) + opening + phonemes + closing
+            rest = after
 
     def _apply_rewrites(self, text: str) -> str:
         text = self._abbreviations.sub(self._abbreviated, text)
         text = self._addresses.verbalize(text)
-        # A phone number may look like a date, and an amount like a year.
+        # Phone numbers before dates and amounts before years, since one may look like the other.
         text = self._dates.verbalize(self._phones.sub(self._phone, text))
-        for pattern, read in self._amount_rewrites:
-            text = pattern.sub(read, text)
+        for pattern, verbalize in self._amount_rewrites:
+            text = pattern.sub(verbalize, text)
         text = self._dates.verbalize_years(text)
-        for pattern, read in self._final_rewrites:
-            text = pattern.sub(read, text)
+        for pattern, verbalize in self._final_rewrites:
+            text = pattern.sub(verbalize, text)
         return text.replace("  ", " ")
 
     def _prefix_rewrites(self) -> list[Rewrite]:
-        """What stands before numbers, or between them."""
+        """Abbreviations and symbols before numbers or between them."""
         rules, number = self._rules, self._numbers.number
-        signs = "".join(map(re.escape, rules.signs))
+        symbols = "".join(map(re.escape, rules.symbols))
         return [
             (
-                re.compile(rf"(?<![\w.])({_alternatives(rules.before_numbers)})(?=\s?\d)"),
-                lambda at: f"{rules.before_numbers[at[1]]} ",
+                re.compile(rf"(?<![\w.])({_alternatives(rules.number_abbreviations)})(?=\s?\d)"),
+                lambda match: f"{rules.number_abbreviations[match[1]]} ",
             ),
             (
-                re.compile(rf"(?<![^\s(])[{signs}](?=\s|\d|[$€£¥]|$)"),
-                lambda at: f"{rules.signs[at[0]]} ",
+                re.compile(rf"(?<![^\s(])[{symbols}](?=\s|\d|[$€£¥]|$)"),
+                lambda match: f"{rules.symbols[match[0]]} ",
             ),
             (
                 re.compile(r"(?<![\w.,])(\d+)\s?[x×]\s?(\d+)(?![\w]|[.,]\d)"),
-                lambda at: f"{at[1]} {rules.signs['×']} {at[2]}",
+                lambda match: f"{match[1]} {rules.symbols['×']} {match[2]}",
             ),
             (
                 re.compile(rf"({number})[x×](?!\w)"),
-                lambda at: f"{self._numbers.verbalize(at[1])} {rules.times}",
+                lambda match: f"{self._numbers.verbalize(match[1])} {rules.times_word}",
             ),
         ]
 
     def _money_rewrites(self) -> list[Rewrite]:
         number, signed = self._numbers.number, self._numbers.signed
-        money = "".join(map(re.escape, self._rules.money))
-        scales = _alternatives(self._rules.scales)
+        currencies = "".join(map(re.escape, self._rules.currencies))
+        scales = _alternatives(self._rules.scale_words)
         return [
             (
-                re.compile(rf"([{money}])\s?({number})\s({scales})\b"),
-                lambda at: self._scaled(at[2], at[3], at[1]),
+                re.compile(rf"([{currencies}])\s?({number})\s({scales})\b"),
+                lambda match: self._scaled_money(match[2], match[3], match[1]),
             ),
             (
-                re.compile(rf"({number})\s({scales})\s?([{money}])"),
-                lambda at: self._scaled(at[1], at[2], at[3]),
+                re.compile(rf"({number})\s({scales})\s?([{currencies}])"),
+                lambda match: self._scaled_money(match[1], match[2], match[3]),
             ),
             (
-                re.compile(rf"([-\u2212]?)([{money}])\s?({number})(?!\w)"),
-                lambda at: self._money(at[1] + at[3], at[2]),
+                re.compile(rf"([-\u2212]?)([{currencies}])\s?({number})(?!\w)"),
+                lambda match: self._money(match[1] + match[3], match[2]),
             ),
-            (re.compile(rf"({signed})\s?([{money}])"), lambda at: self._money(at[1], at[2])),
+            (
+                re.compile(rf"({signed})\s?([{currencies}])"),
+                lambda match: self._money(match[1], match[2]),
+            ),
         ]
 
     def _count_rewrites(self) -> list[Rewrite]:
-        """Fractions, and numbers with what they count."""
+        """Fractions, and numbers with a unit or a noun."""
         rules, numbers = self._rules, self._numbers
         units = rf"(?:{_alternatives(rules.units)})(?![\w²³/])"
         nouns = rf"(?:{_alternatives(self._nouns)})\b"
@@ -134,106 +141,104 @@ class _Normalizer:
                     rf"({numbers.signed})(?:\s?{units})?\s?[-–]\s?"
                     rf"(?={numbers.number}(?:\s?{units}|\s{nouns}))"
                 ),
-                lambda at: f"{numbers.verbalize(at[1])} {rules.to} ",
+                lambda match: f"{numbers.verbalize(match[1])} {rules.range_word} ",
             ),
             (
                 re.compile(rf"({numbers.signed})\s?({units})"),
-                lambda at: numbers.with_noun(at[1], rules.units[at[2]]),
+                lambda match: numbers.with_noun(match[1], rules.units[match[2]]),
             ),
             (
                 re.compile(rf"({numbers.signed})\s({nouns})"),
-                lambda at: numbers.with_noun(at[1], self._nouns[at[2]]),
+                lambda match: numbers.with_noun(match[1], self._nouns[match[2]]),
             ),
         ]
 
     def _ordinal_rewrites(self) -> list[Rewrite]:
         numbers = self._numbers
-        passes: list[Rewrite] = [
+        rewrites: list[Rewrite] = [
             (
                 re.compile(rf"({numbers.whole})(?:{suffix})(?!\w)", re.IGNORECASE),
                 partial(_verbalize_ordinal, numbers, form),
             )
-            for suffix, form in self._rules.suffixes.items()
+            for suffix, form in self._rules.ordinal_suffixes.items()
         ]
-        if self._rules.cases:
-            passes.append((re.compile(r"(?<![\w.,])(\d{1,3})\.(?=\s+[^\W\d])"), self._in_case))
-        return passes
+        if self._rules.ordinal_contexts:
+            rewrites.append(
+                (re.compile(r"(?<![\w.,])(\d{1,3})\.(?=\s+[^\W\d])"), self._ordinal_in_context)
+            )
+        return rewrites
 
     def _plain_number_rewrites(self) -> list[Rewrite]:
-        numbers = self._numbers
+        verbalize, range_word = self._numbers.verbalize, self._rules.range_word
+        number, signed = self._numbers.number, self._numbers.signed
         return [
             (
-                re.compile(rf"({numbers.number})\s?[-–]\s?({numbers.number})(?![\w-])"),
-                lambda at: (
-                    f"{numbers.verbalize(at[1])} {self._rules.to} {numbers.verbalize(at[2])}"
-                ),
+                re.compile(rf"({number})\s?[-–]\s?({number})(?![\w-])"),
+                lambda match: f"{verbalize(match[1])} {range_word} {verbalize(match[2])}",
             ),
-            # `1,5` in English is no number of this language.
-            (
-                re.compile(rf"({numbers.signed})(?![\w]|[.,]\d)"),
-                lambda at: numbers.verbalize(at[1]),
-            ),
+            # Not `1,5` in English: it is no number of that language.
+            (re.compile(rf"({signed})(?![\w]|[.,]\d)"), lambda match: verbalize(match[1])),
         ]
 
     def _countable(self) -> list[NounForms]:
-        """Return all nouns that are one word each, so that `1 hour` is read as `1 h`."""
+        """Return all nouns of one word, so that `1 hour` is read like `1 h`."""
         units = [forms for forms in self._rules.units.values() if " " not in forms[0]]
         return [*units, *self._rules.nouns]
 
-    def _abbreviated(self, at: re.Match[str]) -> str:
-        # One that is the last word ends the sentence, too.
-        last = at[0].endswith(".") and not at.string[at.end() :].strip()
-        return self._rules.abbreviations[at[0]] + ("." if last else "")
+    def _abbreviated(self, match: re.Match[str]) -> str:
+        # As the last word, its full stop also ends the sentence.
+        last = match[0].endswith(".") and not match.string[match.end() :].strip()
+        return self._rules.abbreviations[match[0]] + ("." if last else "")
 
-    def _phone(self, at: re.Match[str]) -> str:
-        plus = f"{self._rules.signs['+']} " if at[0].startswith("+") else ""
-        groups = re.findall(r"\d+", at[0])
+    def _phone(self, match: re.Match[str]) -> str:
+        plus = f"{self._rules.symbols['+']} " if match[0].startswith("+") else ""
+        groups = re.findall(r"\d+", match[0])
         if self._rules.phone_pairs:
             return plus + ", ".join(map(self._numbers.group, groups))
         return plus + ", ".join(map(self._numbers.digits, groups))
 
-    def _in_case(self, at: re.Match[str]) -> str:
-        """Read `3.` as an ordinal number where the word before it says so."""
-        form = self._dates.form_after(at.string[: at.start()])
-        return at[0] if form is None else self._numbers.ordinal(at[1], form)
+    def _ordinal_in_context(self, match: re.Match[str]) -> str:
+        """Verbalize `3.` as an ordinal number if the word before it requires one."""
+        form = self._dates.form_after(match.string[: match.start()])
+        return match[0] if form is None else self._numbers.ordinal(match[1], form)
 
-    def _fraction(self, at: re.Match[str]) -> str:
-        known = self._rules.fractions.get(at[0])
+    def _fraction(self, match: re.Match[str]) -> str:
+        known = self._rules.fractions.get(match[0])
         if known is not None:
             return known
-        read = self._numbers.verbalize
-        return f"{read(at[1])} {self._rules.of} {read(at[2])}"
+        verbalize = self._numbers.verbalize
+        return f"{verbalize(match[1])} {self._rules.fraction_word} {verbalize(match[2])}"
 
-    def _scaled(self, text: str, scale: str, sign: str) -> str:
-        noun = self._rules.money[sign][0][1]
-        return f"{self._numbers.verbalize(text)} {scale} {self._numbers.of_million(noun)}"
+    def _scaled_money(self, number: str, scale: str, symbol: str) -> str:
+        noun = self._rules.currencies[symbol][0][1]
+        return f"{self._numbers.verbalize(number)} {scale} {self._numbers.of_million(noun)}"
 
-    def _money(self, text: str, sign: str) -> str:
-        whole, hundredth = self._rules.money[sign]
-        # Either mark may stand before two digits of cents, whatever the language's own is.
-        cents = re.fullmatch(r"(.*\d)[.,](\d{2})", text)
-        if cents is None:
-            return self._numbers.with_noun(text, whole)
-        amount, rest = cents[1], cents[2]
-        if rest == "00":
+    def _money(self, number: str, symbol: str) -> str:
+        whole, hundredth = self._rules.currencies[symbol]
+        # Cents follow a comma or a point, whichever the language uses itself.
+        with_cents = re.fullmatch(r"(.*\d)[.,](\d{2})", number)
+        if with_cents is None:
+            return self._numbers.with_noun(number, whole)
+        amount, cents = with_cents[1], with_cents[2]
+        if cents == "00":
             return self._numbers.with_noun(amount, whole)
-        small = self._numbers.with_noun(rest.lstrip("0"), hundredth)
+        spoken_cents = self._numbers.with_noun(cents.lstrip("0"), hundredth)
         if amount == "0":
-            return small
-        joint = f" {self._rules.money_and} " if self._rules.money_and else " "
-        return f"{self._numbers.with_noun(amount, whole)}{joint}{small}"
+            return spoken_cents
+        linker = f" {self._rules.currency_linker} " if self._rules.currency_linker else " "
+        return f"{self._numbers.with_noun(amount, whole)}{linker}{spoken_cents}"
 
 
-def _verbalize_ordinal(numbers: NumberVerbalizer, form: str, at: re.Match[str]) -> str:
-    return numbers.ordinal(at[1], form)
+def _verbalize_ordinal(numbers: NumberVerbalizer, form: str, match: re.Match[str]) -> str:
+    return numbers.ordinal(match[1], form)
 
 
 def _alternatives(words: Iterable[str]) -> str:
-    """Return a pattern of any of the words, the longest first; of none, one that never matches."""
+    """Return a pattern for any of the words, longest first; without words it never matches."""
     return "|".join(map(re.escape, sorted(words, key=len, reverse=True))) or r"(?!)"
 
 
-# Made here, since making one reads files, and reading a text must not.
+# Created at import, because that reads files, which must not happen while a request waits.
 _NORMALIZERS: Final = {id(rules): _Normalizer(rules) for rules in ALL_RULES}
 
 

@@ -5,17 +5,17 @@ from typing import Final
 from wyoming_servers.text.normalize.rules.language_rules import LanguageRules
 
 _WEAK_CASE_WORDS: Final = "am|vom|zum|dem|den|des|beim|im|ab|bis|seit|einem|einen|jedem|jeden"
-"""Words behind which an ordinal number ends in n; a weekday may stand between."""
+"""Words after which an ordinal number ends in -n; a weekday may stand between."""
 
 GERMAN: Final = LanguageRules(
-    numbers="de",
-    point="Komma",
-    decimal=",",
-    thousands=".\u00a0\u202f ",
-    minus="minus",
-    to="bis",
-    times="mal",
-    of="von",
+    language="de",
+    decimal_word="Komma",
+    decimal_mark=",",
+    group_marks=".\u00a0\u202f ",
+    minus_word="minus",
+    range_word="bis",
+    times_word="mal",
+    fraction_word="von",
     fractions={
         "1/2": "ein halb",
         "1/3": "ein Drittel",
@@ -30,25 +30,25 @@ GERMAN: Final = LanguageRules(
         *(("Lampe", "Lampen"), ("Nachricht", "Nachrichten"), ("Person", "Personen")),
         *(("Termin", "Termine"), ("Fenster", "Fenster"), ("Uhr", "Uhr")),
     ),
-    feminine=frozenset(
+    feminine_nouns=frozenset(
         {"Kilowattstunde", "Wattstunde", "Megawattstunde", "Amperestunde", "Milliamperestunde"}
         | {"Minute", "Stunde", "Sekunde", "Millisekunde", "Woche", "Lampe", "Nachricht", "Person"}
     ),
-    scales=("Tausend", "Million", "Millionen", "Milliarde", "Milliarden"),
-    months_short=(
+    scale_words=("Tausend", "Million", "Millionen", "Milliarde", "Milliarden"),
+    short_months=(
         *("Jan", "Feb", "Mär", "Apr", "Mai", "Jun", "Jul", "Aug"),
         *("Sept", "Okt", "Nov", "Dez"),
     ),
     short_dates=True,
-    years_after="Jahre?|seit|von|bis|ab|vor|nach|zwischen|Frühling|Sommer|Herbst|Winter",
+    year_contexts="Jahre?|seit|von|bis|ab|vor|nach|zwischen|Frühling|Sommer|Herbst|Winter",
     hour_gender="masculine",
-    ordinal="spellout-ordinal-r",
-    cases=(
+    ordinal_ruleset="spellout-ordinal-r",
+    ordinal_contexts=(
         (rf"(?:{_WEAK_CASE_WORDS})(?:\s+(?:Mo|Di|Mi|Do|Fr|Sa|So)\w*[.,]*)*", "spellout-ordinal-n"),
         ("der|die|das|eine", "spellout-ordinal"),
     ),
-    before_numbers={"S.": "Seite", "Art.": "Artikel", "Abs.": "Absatz", "Tel.": "Telefon"},
-    version="Version",
+    number_abbreviations={"S.": "Seite", "Art.": "Artikel", "Abs.": "Absatz", "Tel.": "Telefon"},
+    version_word="Version",
     units={
         "%": ("Prozent", "Prozent"),
         "°C": ("Grad", "Grad"),
@@ -109,21 +109,21 @@ GERMAN: Final = LanguageRules(
         "L": ("Liter", "Liter"),
         "Sek.": ("Sekunde", "Sekunden"),
     },
-    money={
+    currencies={
         "€": (("Euro", "Euro"), ("Cent", "Cent")),
         "$": (("Dollar", "Dollar"), ("Cent", "Cent")),
         "£": (("Pfund", "Pfund"), ("Penny", "Pence")),
         "¥": (("Yen", "Yen"), ("Sen", "Sen")),
     },
-    money_and="",
+    currency_linker="",
     months=(
         *("Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August"),
         *("September", "Oktober", "November", "Dezember"),
     ),
-    date="{day} {month} {year}",
+    date_format="{day} {month} {year}",
     ordinal_days=True,
-    hour="{hour} Uhr",
-    minutes="{hour} Uhr {minute}",
+    hour_format="{hour} Uhr",
+    time_format="{hour} Uhr {minute}",
     abbreviations={
         "z.B.": "zum Beispiel",
         "z. B.": "zum Beispiel",
@@ -139,7 +139,7 @@ GERMAN: Final = LanguageRules(
         "inkl.": "inklusive",
         "ggf.": "gegebenenfalls",
     },
-    signs={
+    symbols={
         "&": "und",
         "+": "plus",
         "=": "gleich",
@@ -156,7 +156,7 @@ GERMAN: Final = LanguageRules(
         "→": "nach",
         "§": "Paragraf",
     },
-    dot="Punkt",
-    at="at",
-    slash="Schrägstrich",
+    dot_word="Punkt",
+    at_word="at",
+    slash_word="Schrägstrich",
 )

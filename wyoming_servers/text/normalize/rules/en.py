@@ -6,14 +6,14 @@ from typing import Final
 from wyoming_servers.text.normalize.rules.language_rules import LanguageRules
 
 ENGLISH: Final = LanguageRules(
-    numbers="en",
-    point="point",
-    decimal=".",
-    thousands=",",
-    minus="minus",
-    to="to",
-    times="times",
-    of="out of",
+    language="en",
+    decimal_word="point",
+    decimal_mark=".",
+    group_marks=",",
+    minus_word="minus",
+    range_word="to",
+    times_word="times",
+    fraction_word="out of",
     fractions={
         "1/2": "one half",
         "1/3": "one third",
@@ -24,17 +24,17 @@ ENGLISH: Final = LanguageRules(
         "50/50": "fifty-fifty",
     },
     nouns=(("day", "days"), ("week", "weeks"), ("month", "months"), ("year", "years")),
-    scales=("thousand", "million", "billion", "trillion"),
-    months_short=(
+    scale_words=("thousand", "million", "billion", "trillion"),
+    short_months=(
         *("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug"),
         *("Sept", "Oct", "Nov", "Dec"),
     ),
-    years_after="in|since|from|until|till|by|before|after|year|of|between|during"
+    year_contexts="in|since|from|until|till|by|before|after|year|of|between|during"
     "|spring|summer|autumn|fall|winter",
-    small_minutes="oh {minute}",
+    small_minute_format="oh {minute}",
     midnight="midnight",
-    suffixes={"st|nd|rd|th": "spellout-ordinal"},
-    before_numbers={"No.": "number", "no.": "number", "min.": "minimum", "p.": "page"},
+    ordinal_suffixes={"st|nd|rd|th": "spellout-ordinal"},
+    number_abbreviations={"No.": "number", "no.": "number", "min.": "minimum", "p.": "page"},
     units={
         "%": ("percent", "percent"),
         "°C": ("degree Celsius", "degrees Celsius"),
@@ -114,22 +114,22 @@ ENGLISH: Final = LanguageRules(
         "mins": ("minute", "minutes"),
         "secs": ("second", "seconds"),
     },
-    money={
+    currencies={
         "$": (("dollar", "dollars"), ("cent", "cents")),
         "€": (("euro", "euros"), ("cent", "cents")),
         "£": (("pound", "pounds"), ("penny", "pence")),
         "¥": (("yen", "yen"), ("sen", "sen")),
     },
-    money_and="and",
+    currency_linker="and",
     months=(
         *("January", "February", "March", "April", "May", "June", "July", "August"),
         *("September", "October", "November", "December"),
     ),
-    date="{month} {day}, {year}",
+    date_format="{month} {day}, {year}",
     ordinal_days=True,
-    hour="{hour} o'clock",
-    minutes="{hour} {minute}",
-    half_day={"am": "a m", "pm": "p m"},
+    hour_format="{hour} o'clock",
+    time_format="{hour} {minute}",
+    day_halves={"am": "a m", "pm": "p m"},
     abbreviations={
         "Dr.": "Doctor",
         "Mr.": "Mister",
@@ -143,7 +143,7 @@ ENGLISH: Final = LanguageRules(
         "approx.": "approximately",
         "max.": "maximum",
     },
-    signs={
+    symbols={
         "&": "and",
         "+": "plus",
         "=": "equals",
@@ -161,6 +161,6 @@ ENGLISH: Final = LanguageRules(
         "§": "section",
     },
 )
-"""Days are written first, as everywhere but in America."""
+"""English with the day first in dates, as everywhere but in the US."""
 
 AMERICAN: Final = replace(ENGLISH, day_first=False)

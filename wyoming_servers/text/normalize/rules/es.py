@@ -5,14 +5,14 @@ from typing import Final
 from wyoming_servers.text.normalize.rules.language_rules import LanguageRules
 
 SPANISH: Final = LanguageRules(
-    numbers="es",
-    point="coma",
-    decimal=",",
-    thousands=".\u00a0\u202f ",
-    minus="menos",
-    to="a",
-    times="veces",
-    of="de",
+    language="es",
+    decimal_word="coma",
+    decimal_mark=",",
+    group_marks=".\u00a0\u202f ",
+    minus_word="menos",
+    range_word="a",
+    times_word="veces",
+    fraction_word="de",
     fractions={
         "1/2": "medio",
         "1/3": "un tercio",
@@ -24,27 +24,27 @@ SPANISH: Final = LanguageRules(
         *(("día", "días"), ("semana", "semanas"), ("mes", "meses"), ("año", "años")),
         *(("luz", "luces"), ("persona", "personas"), ("lámpara", "lámparas")),
     ),
-    feminine=frozenset(
+    feminine_nouns=frozenset(
         {"hora", "libra", "semana", "luz", "persona", "lámpara", "parte por millón"}
     ),
-    ones_follow=True,
-    million_of="de",
-    scales=("millón", "millones"),
-    months_short=(
+    ones_inflect=True,
+    million_linker="de",
+    scale_words=("millón", "millones"),
+    short_months=(
         *("ene", "feb", "mar", "abr", "may", "jun", "jul", "ago"),
         *("sept", "oct", "nov", "dic"),
     ),
-    years_after="en|desde|de|hasta|entre|año|verano|invierno|otoño|primavera",
+    year_contexts="en|desde|de|hasta|entre|año|verano|invierno|otoño|primavera",
     hour_gender="feminine",
     midnight="medianoche",
-    ordinal="spellout-ordinal-masculine",
-    suffixes={
+    ordinal_ruleset="spellout-ordinal-masculine",
+    ordinal_suffixes={
         r"\.?º": "spellout-ordinal-masculine",
         r"\.?ª": "spellout-ordinal-feminine",
         r"\.?er": "spellout-ordinal-masculine-adjective",
     },
-    phone=r"[6-9]\d{2}(?: \d{3}){2}|[6-9]\d{2}(?: \d{2}){3}",
-    version="versión",
+    phone_pattern=r"[6-9]\d{2}(?: \d{3}){2}|[6-9]\d{2}(?: \d{2}){3}",
+    version_word="versión",
     units={
         "%": ("por ciento", "por ciento"),
         "°C": ("grado", "grados"),
@@ -91,21 +91,21 @@ SPANISH: Final = LanguageRules(
         "TB": ("terabyte", "terabytes"),
         "ms": ("milisegundo", "milisegundos"),
     },
-    money={
+    currencies={
         "€": (("euro", "euros"), ("céntimo", "céntimos")),
         "$": (("dólar", "dólares"), ("centavo", "centavos")),
         "£": (("libra", "libras"), ("penique", "peniques")),
         "¥": (("yen", "yenes"), ("sen", "senes")),
     },
-    money_and="con",
+    currency_linker="con",
     months=(
         *("enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto"),
         *("septiembre", "octubre", "noviembre", "diciembre"),
     ),
-    date="{day} de {month} de {year}",
-    first="primero",
-    hour="{hour} en punto",
-    minutes="{hour} y {minute}",
+    date_format="{day} de {month} de {year}",
+    first_day="primero",
+    hour_format="{hour} en punto",
+    time_format="{hour} y {minute}",
     abbreviations={
         "Sr.": "señor",
         "Sra.": "señora",
@@ -117,7 +117,7 @@ SPANISH: Final = LanguageRules(
         "núm.": "número",
         "n.º": "número",
     },
-    signs={
+    symbols={
         "&": "y",
         "+": "más",
         "=": "igual a",
@@ -132,7 +132,7 @@ SPANISH: Final = LanguageRules(
         "≥": "al menos",
         "≤": "como máximo",
     },
-    dot="punto",
-    at="arroba",
-    slash="barra",
+    dot_word="punto",
+    at_word="arroba",
+    slash_word="barra",
 )

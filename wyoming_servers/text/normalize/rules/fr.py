@@ -5,14 +5,14 @@ from typing import Final
 from wyoming_servers.text.normalize.rules.language_rules import LanguageRules
 
 FRENCH: Final = LanguageRules(
-    numbers="fr",
-    point="virgule",
-    decimal=",",
-    thousands=" \u00a0\u202f",
-    minus="moins",
-    to="à",
-    times="fois",
-    of="sur",
+    language="fr",
+    decimal_word="virgule",
+    decimal_mark=",",
+    group_marks=" \u00a0\u202f",
+    minus_word="moins",
+    range_word="à",
+    times_word="fois",
+    fraction_word="sur",
     fractions={
         "1/2": "un demi",
         "1/3": "un tiers",
@@ -24,24 +24,24 @@ FRENCH: Final = LanguageRules(
         *(("jour", "jours"), ("semaine", "semaines"), ("an", "ans"), ("année", "années")),
         *(("lampe", "lampes"), ("personne", "personnes"), ("lumière", "lumières")),
     ),
-    feminine=frozenset(
+    feminine_nouns=frozenset(
         {"minute", "seconde", "milliseconde", "heure", "livre", "semaine", "année", "lampe"}
         | {"personne", "lumière", "partie par million"}
     ),
-    ones_follow=True,
-    million_of="de",
-    scales=("million", "millions", "milliard", "milliards"),
-    months_short=(
+    ones_inflect=True,
+    million_linker="de",
+    scale_words=("million", "millions", "milliard", "milliards"),
+    short_months=(
         *("janv", "févr", "mars", "avr", "mai", "juin", "juil", "août"),
         *("sept", "oct", "nov", "déc"),
     ),
-    years_after="en|depuis|de|jusqu'en|entre|année|avant|après|dès|été|hiver|automne|printemps",
-    hour_one="{hour} heure",
-    minutes_one="{hour} heure {minute}",
+    year_contexts="en|depuis|de|jusqu'en|entre|année|avant|après|dès|été|hiver|automne|printemps",
+    one_hour_format="{hour} heure",
+    one_time_format="{hour} heure {minute}",
     hour_gender="feminine",
     midnight="minuit",
-    ordinal="spellout-ordinal-masculine",
-    suffixes={
+    ordinal_ruleset="spellout-ordinal-masculine",
+    ordinal_suffixes={
         "er": "spellout-ordinal-masculine",
         "ère|re": "spellout-ordinal-feminine",
         "ème|nd|e": "spellout-ordinal-masculine",
@@ -96,21 +96,21 @@ FRENCH: Final = LanguageRules(
         "h": ("heure", "heures"),
         "ms": ("milliseconde", "millisecondes"),
     },
-    money={
+    currencies={
         "€": (("euro", "euros"), ("centime", "centimes")),
         "$": (("dollar", "dollars"), ("cent", "cents")),
         "£": (("livre", "livres"), ("penny", "pence")),
         "¥": (("yen", "yens"), ("sen", "sens")),
     },
-    money_and="et",
+    currency_linker="et",
     months=(
         *("janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août"),
         *("septembre", "octobre", "novembre", "décembre"),
     ),
-    date="{day} {month} {year}",
-    first="premier",
-    hour="{hour} heures",
-    minutes="{hour} heures {minute}",
+    date_format="{day} {month} {year}",
+    first_day="premier",
+    hour_format="{hour} heures",
+    time_format="{hour} heures {minute}",
     abbreviations={
         "M.": "Monsieur",
         "Mme": "Madame",
@@ -123,7 +123,7 @@ FRENCH: Final = LanguageRules(
         "av.": "avenue",
         "n°": "numéro",
     },
-    signs={
+    symbols={
         "&": "et",
         "+": "plus",
         "=": "égale",
@@ -138,7 +138,7 @@ FRENCH: Final = LanguageRules(
         "≥": "au moins",
         "≤": "au plus",
     },
-    dot="point",
-    at="arobase",
-    slash="barre oblique",
+    dot_word="point",
+    at_word="arobase",
+    slash_word="barre oblique",
 )

@@ -5,14 +5,14 @@ from typing import Final
 from wyoming_servers.text.normalize.rules.language_rules import LanguageRules
 
 ITALIAN: Final = LanguageRules(
-    numbers="it",
-    point="virgola",
-    decimal=",",
-    thousands=".\u00a0\u202f ",
-    minus="meno",
-    to="a",
-    times="volte",
-    of="su",
+    language="it",
+    decimal_word="virgola",
+    decimal_mark=",",
+    group_marks=".\u00a0\u202f ",
+    minus_word="meno",
+    range_word="a",
+    times_word="volte",
+    fraction_word="su",
     fractions={
         "1/2": "mezzo",
         "1/3": "un terzo",
@@ -24,9 +24,9 @@ ITALIAN: Final = LanguageRules(
         *(("giorno", "giorni"), ("settimana", "settimane"), ("mese", "mesi"), ("anno", "anni")),
         *(("luce", "luci"), ("persona", "persone"), ("lampada", "lampade")),
     ),
-    feminine=frozenset({"ora", "sterlina", "settimana", "luce", "persona", "lampada"}),
-    million_of="di",
-    scales=("milione", "milioni", "miliardo", "miliardi"),
+    feminine_nouns=frozenset({"ora", "sterlina", "settimana", "luce", "persona", "lampada"}),
+    million_linker="di",
+    scale_words=("milione", "milioni", "miliardo", "miliardi"),
     units={
         "%": ("per cento", "per cento"),
         "°C": ("grado", "gradi"),
@@ -72,30 +72,33 @@ ITALIAN: Final = LanguageRules(
         "s": ("secondo", "secondi"),
         "ms": ("millisecondo", "millisecondi"),
     },
-    money={
+    currencies={
         "€": (("euro", "euro"), ("centesimo", "centesimi")),
         "$": (("dollaro", "dollari"), ("centesimo", "centesimi")),
         "£": (("sterlina", "sterline"), ("penny", "penny")),
         "¥": (("yen", "yen"), ("sen", "sen")),
     },
-    money_and="e",
+    currency_linker="e",
     months=(
         *("gennaio", "febbraio", "marzo", "aprile", "maggio", "giugno", "luglio", "agosto"),
         *("settembre", "ottobre", "novembre", "dicembre"),
     ),
-    months_short=(
+    short_months=(
         *("gen", "feb", "mar", "apr", "mag", "giu", "lug", "ago"),
         *("set", "ott", "nov", "dic"),
     ),
-    date="{day} {month} {year}",
-    first="primo",
-    years_after="nel|dal|del|al|fino al|anno|estate|inverno|autunno|primavera",
-    hour="{hour} in punto",
-    minutes="{hour} e {minute}",
+    date_format="{day} {month} {year}",
+    first_day="primo",
+    year_contexts="nel|dal|del|al|fino al|anno|estate|inverno|autunno|primavera",
+    hour_format="{hour} in punto",
+    time_format="{hour} e {minute}",
     hour_gender="feminine",
     midnight="mezzanotte",
-    ordinal="spellout-ordinal-masculine",
-    suffixes={"º|°(?= [a-z])": "spellout-ordinal-masculine", "ª": "spellout-ordinal-feminine"},
+    ordinal_ruleset="spellout-ordinal-masculine",
+    ordinal_suffixes={
+        "º|°(?= [a-z])": "spellout-ordinal-masculine",
+        "ª": "spellout-ordinal-feminine",
+    },
     abbreviations={
         "Sig.": "signor",
         "Sig.ra": "signora",
@@ -108,13 +111,13 @@ ITALIAN: Final = LanguageRules(
         "es.": "esempio",
         "ca.": "circa",
     },
-    before_numbers={"n.": "numero", "N.": "numero", "nº": "numero", "n°": "numero"}
+    number_abbreviations={"n.": "numero", "N.": "numero", "nº": "numero", "n°": "numero"}
     | {"pag.": "pagina", "art.": "articolo"},
-    signs={"&": "e", "+": "più", "=": "uguale", "×": "per", "@": "chiocciola", "#": "numero"}
+    symbols={"&": "e", "+": "più", "=": "uguale", "×": "per", "@": "chiocciola", "#": "numero"}
     | {"~": "circa", "≈": "circa", "±": "più o meno", "<": "meno di", ">": "più di"}
     | {"≥": "almeno", "≤": "al massimo"},
-    dot="punto",
-    at="chiocciola",
-    slash="barra",
-    version="versione",
+    dot_word="punto",
+    at_word="chiocciola",
+    slash_word="barra",
+    version_word="versione",
 )

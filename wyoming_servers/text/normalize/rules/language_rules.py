@@ -1,95 +1,97 @@
-"""What a language's table holds."""
+"""The fields of a language's rules."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 NounForms = tuple[str, str]
-"""What follows one, and what follows any other number."""
+"""The noun after one, and after any other number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LanguageRules:
-    """How one language reads what is not written in words."""
+    """How one language reads numbers, dates, units and symbols."""
 
-    numbers: str
-    """Code of the language in Unicode's rules for numbers."""
-    point: str
-    """Said between a number and its decimals."""
-    decimal: str
-    """Written there: `.` or `,`."""
-    thousands: str
+    language: str
+    """Language code of Unicode's rule-based number formats (RBNF)."""
+    decimal_word: str
+    """Spoken between a number and its decimals."""
+    decimal_mark: str
+    """`.` or `,`."""
+    group_marks: str
     """Characters that may group thousands."""
-    minus: str
-    to: str
-    """Between the ends of a range."""
-    times: str
-    """Behind a number: `3x`."""
-    of: str
-    """In `3/5`, where that is no fraction."""
+    minus_word: str
+    range_word: str
+    """Spoken between the ends of a range."""
+    times_word: str
+    """Spoken after the number in `3x`."""
+    fraction_word: str
+    """Spoken in `3/5`, if it is not in `fractions`."""
     fractions: Mapping[str, str]
-    """What is read in one: `1/2`."""
+    """Fractions with words of their own, such as `1/2`."""
     units: Mapping[str, NounForms]
-    """By symbol; one with a space before it needs one (`2700 K`, but a `4K` screen)."""
+    """By symbol. A symbol that begins with a space needs one: `2700 K`, but a `4K` screen."""
     nouns: tuple[NounForms, ...] = ()
-    """Words that people count, beside those of units."""
-    feminine: frozenset[str] = frozenset()
-    """Which of all these nouns are, in the form that follows one."""
-    ones_follow: bool = False
-    """Whether 21 follows the noun as 1 does."""
-    million_of: str = ""
-    """Between a round million and what is counted."""
-    money: Mapping[str, tuple[NounForms, NounForms]]
-    """By sign: the whole and the hundredth."""
-    money_and: str
-    """Between both; empty for nothing."""
-    scales: tuple[str, ...]
-    """Words for large numbers behind figures: `3.5 million`."""
+    """Other nouns that are counted."""
+    feminine_nouns: frozenset[str] = frozenset()
+    """Feminine ones among units and nouns, in singular."""
+    ones_inflect: bool = False
+    """Whether 21 agrees with its noun as 1 does."""
+    million_linker: str = ""
+    """Spoken between a round million and its noun."""
+    currencies: Mapping[str, tuple[NounForms, NounForms]]
+    """By symbol: the unit and its hundredth."""
+    currency_linker: str
+    """Spoken between both; may be empty."""
+    scale_words: tuple[str, ...]
+    """Words for large numbers after digits: `3.5 million`."""
     months: tuple[str, ...]
-    months_short: tuple[str, ...]
+    short_months: tuple[str, ...]
     """Without full stops, in the same order."""
-    date: str
+    date_format: str
     """Order of {day}, {month} and {year} in speech."""
     day_first: bool = True
-    """Whether the day is written first in `1/2/2026`."""
+    """Whether `1/2/2026` begins with the day."""
     short_dates: bool = False
     """Whether `21.11.` is a day."""
-    first: str = ""
-    """The first day of a month; empty if it is counted as all days are."""
+    first_day: str = ""
+    """Word for the first day of a month; empty if it is counted like the others."""
     ordinal_days: bool = False
-    """Whether days are `third` rather than `three`."""
-    years_after: str
+    """Whether a day is spoken as `third` rather than `three`."""
+    year_contexts: str
     """Pattern of the words before a year."""
-    hour: str
-    """{hour} o'clock."""
-    minutes: str
+    hour_format: str
+    """A full hour, such as `{hour} o'clock`."""
+    time_format: str
     """{hour} and {minute}."""
-    small_minutes: str = "{minute}"
+    small_minute_format: str = "{minute}"
     """Minutes below ten."""
-    hour_one: str = ""
-    """One o'clock, where that is another word than with other hours."""
-    minutes_one: str = ""
+    one_hour_format: str = ""
+    """One o'clock, if it differs from other hours."""
+    one_time_format: str = ""
+    """A time after one o'clock, if it differs from other hours."""
     hour_gender: str = ""
-    """Of the number of hours."""
+    """Gender of the number of hours."""
     midnight: str = ""
-    half_day: Mapping[str, str] = field(default_factory=dict)
-    """`am` and `pm`, by what is said."""
-    ordinal: str = "spellout-ordinal"
-    """Unicode's name of the form of ordinal numbers used without anything else to go by."""
-    cases: tuple[tuple[str, str], ...] = ()
-    """Patterns of what stands before an ordinal number, with its form then."""
-    suffixes: Mapping[str, str] = field(default_factory=dict)
-    """Patterns of what follows a number to make it ordinal, with its form."""
-    phone: str = ""
-    """Pattern of phone numbers that no others would take for such."""
+    """Word for 0:00; empty if it is read like other times."""
+    day_halves: Mapping[str, str] = field(default_factory=dict)
+    """Words for `am` and `pm`."""
+    ordinal_ruleset: str = "spellout-ordinal"
+    """Unicode's name of the ordinal form that is used without context."""
+    ordinal_contexts: tuple[tuple[str, str], ...] = ()
+    """Patterns of the words before an ordinal number, with the form they require."""
+    ordinal_suffixes: Mapping[str, str] = field(default_factory=dict)
+    """Patterns of suffixes that make a number ordinal, with the form."""
+    phone_pattern: str = ""
+    """Pattern of phone numbers in addition to the common ones."""
     phone_pairs: bool = False
-    """Whether their digits are read in pairs."""
+    """Whether phone numbers are read in pairs of digits."""
     abbreviations: Mapping[str, str] = field(default_factory=dict)
-    """As written, case and full stop included."""
-    before_numbers: Mapping[str, str] = field(default_factory=dict)
-    """Those that are such only before a number."""
-    signs: Mapping[str, str] = field(default_factory=dict)
-    """Characters between spaces or at a number, by what is said."""
-    dot: str = "dot"
-    at: str = "at"
-    slash: str = "slash"
-    version: str = "version"
+    """By their spelling, including case and full stop."""
+    number_abbreviations: Mapping[str, str] = field(default_factory=dict)
+    """Abbreviations only before a number."""
+    symbols: Mapping[str, str] = field(default_factory=dict)
+    """Words for characters between spaces or at a number."""
+    dot_word: str = "dot"
+    at_word: str = "at"
+    slash_word: str = "slash"
+    version_word: str = "version"

@@ -5,14 +5,14 @@ from typing import Final
 from wyoming_servers.text.normalize.rules.language_rules import LanguageRules
 
 DUTCH: Final = LanguageRules(
-    numbers="nl",
-    point="komma",
-    decimal=",",
-    thousands=".\u00a0\u202f ",
-    minus="min",
-    to="tot",
-    times="keer",
-    of="van de",
+    language="nl",
+    decimal_word="komma",
+    decimal_mark=",",
+    group_marks=".\u00a0\u202f ",
+    minus_word="min",
+    range_word="tot",
+    times_word="keer",
+    fraction_word="van de",
     fractions={
         "1/2": "een half",
         "1/3": "een derde",
@@ -23,7 +23,7 @@ DUTCH: Final = LanguageRules(
         "50/50": "vijftig vijftig",
     },
     nouns=(("dag", "dagen"), ("week", "weken"), ("maand", "maanden"), ("lamp", "lampen")),
-    scales=("duizend", "miljoen", "miljard"),
+    scale_words=("duizend", "miljoen", "miljard"),
     units={
         "%": ("procent", "procent"),
         "°C": ("graad", "graden"),
@@ -71,27 +71,27 @@ DUTCH: Final = LanguageRules(
         "s": ("seconde", "seconden"),
         "ms": ("milliseconde", "milliseconden"),
     },
-    money={
+    currencies={
         "€": (("euro", "euro"), ("cent", "cent")),
         "$": (("dollar", "dollar"), ("cent", "cent")),
         "£": (("pond", "pond"), ("penny", "pence")),
         "¥": (("yen", "yen"), ("sen", "sen")),
     },
-    money_and="en",
+    currency_linker="en",
     months=(
         *("januari", "februari", "maart", "april", "mei", "juni", "juli", "augustus"),
         *("september", "oktober", "november", "december"),
     ),
-    months_short=(
+    short_months=(
         *("jan", "feb", "mrt", "apr", "mei", "jun", "jul", "aug"),
         *("sept", "okt", "nov", "dec"),
     ),
-    date="{day} {month} {year}",
-    years_after="in|sinds|van|tot|vanaf|voor|na|tussen|jaar|lente|zomer|herfst|winter",
-    hour="{hour} uur",
-    minutes="{hour} uur {minute}",
+    date_format="{day} {month} {year}",
+    year_contexts="in|sinds|van|tot|vanaf|voor|na|tussen|jaar|lente|zomer|herfst|winter",
+    hour_format="{hour} uur",
+    time_format="{hour} uur {minute}",
     midnight="middernacht",
-    suffixes={"ste|de|e": "spellout-ordinal"},
+    ordinal_suffixes={"ste|de|e": "spellout-ordinal"},
     abbreviations={
         "bijv.": "bijvoorbeeld",
         "bv.": "bijvoorbeeld",
@@ -105,12 +105,17 @@ DUTCH: Final = LanguageRules(
         "incl.": "inclusief",
         "excl.": "exclusief",
     },
-    before_numbers={"nr.": "nummer", "Nr.": "nummer", "blz.": "bladzijde", "tel.": "telefoon"},
-    signs={"&": "en", "+": "plus", "=": "is", "×": "keer", "@": "apenstaartje", "#": "nummer"}
+    number_abbreviations={
+        "nr.": "nummer",
+        "Nr.": "nummer",
+        "blz.": "bladzijde",
+        "tel.": "telefoon",
+    },
+    symbols={"&": "en", "+": "plus", "=": "is", "×": "keer", "@": "apenstaartje", "#": "nummer"}
     | {"~": "ongeveer", "≈": "ongeveer", "±": "plus of min", "<": "minder dan"}
     | {">": "meer dan", "≥": "minstens", "≤": "hoogstens"},
-    dot="punt",
-    at="apenstaartje",
-    slash="schuine streep",
-    version="versie",
+    dot_word="punt",
+    at_word="apenstaartje",
+    slash_word="schuine streep",
+    version_word="versie",
 )

@@ -1,4 +1,4 @@
-"""How numbers, units, money, dates, times and abbreviations are read: one table per language."""
+"""Finds the rules of a language."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -22,10 +22,10 @@ _BY_CODE: Final[Mapping[str, LanguageRules]] = {
 }
 
 ALL_RULES: Final = tuple(_BY_CODE.values())
-"""Every table."""
+"""The rules of all languages."""
 
 
 def rules_for(language: str) -> LanguageRules | None:
-    """Return the table of a BCP 47 code, of its region first; None for a language without one."""
+    """Return the rules for a BCP 47 code: of its region, else of its language, else None."""
     code = language.replace("_", "-").lower()
     return _BY_CODE.get(code) or _BY_CODE.get(code.partition("-")[0])
