@@ -64,7 +64,7 @@ class RecoveryAction(StrEnum):
 
 
 @dataclass(slots=True)
-class _FailureRecord:
+class FailureRecord:
     """The failures of one instance since its last success."""
 
     failures: int = 0
@@ -87,7 +87,8 @@ class FailurePolicy:
         self._policy = policy
         self._jitter = jitter
         """Returns a random number from 0 to 1."""
-        self._records: dict[InstanceKey, _FailureRecord] = {}
+        self.records: dict[InstanceKey, FailureRecord] = {}
+        """Instances that have failed since the start or the last `reset`."""
         self._losses: dict[str, int] = {}
         self._last_loss: dict[str, float] = {}
 
@@ -117,7 +118,7 @@ class FailurePolicy:
         6. Otherwise, and at once for a code that is not retryable (a file is missing), the circuit
            opens; each further failure opens it for twice as long.
         """
-        record = self._records.setdefault(key, _FailureRecord())
+        record = self.records.setdefault(key, FailureRecord())
         record.failures += 1
         if code == OOM:
             return self._record_oom(
@@ -143,14 +144,14 @@ class FailurePolicy:
 
     def record_run_oom(self, key: InstanceKey, now: float) -> RecoveryAction:
         """Record that a run on a living worker was out of memory: evict first, then fall back."""
-        record = self._records.setdefault(key, _FailureRecord())
+        record = self.records.setdefault(key, FailureRecord())
         return self._record_oom(
             record, "It ran out of memory during inference.", now, retry_oom=True
         )
 
     def record_success(self, key: InstanceKey, now: float) -> None:
         """Reset the failures of an instance, except for a block that is still active."""
-        record = self._records.get(key)
+        record = self.records.get(key)
         if record is None:
             return
         record.failures = record.pauses = record.circuit_openings = 0
@@ -160,8 +161,8 @@ class FailurePolicy:
 
     def reset(self, model: str) -> None:
         """Forget all failures of a model, at the operator's request."""
-        for key in [key for key in self._records if key.model == model]:
-            del self._records[key]
+        for key in [key for key in self.records if key.model == model]:
+            del self.records[key]
 
     def reset_device(self, device: str) -> None:
         """Use a device again, at the operator's request."""
@@ -177,24 +178,24 @@ class FailurePolicy:
             return LoadBlock(
                 BlockReason.DEVICE_LOST, DEVICE_LOST, f"{key.device} was lost repeatedly."
             )
-        record = self._records.get(key)
+        record = self.records.get(key)
         if record is None or record.block is None or record.block.until is None:
             return None
         return record.block if now < record.block.until else None
 
     def last_failure(self, key: InstanceKey) -> LoadBlock | None:
         """Return the last failure of an instance, whether or not it still blocks loads."""
-        record = self._records.get(key)
+        record = self.records.get(key)
         return record.block if record else None
 
     def failures(self, key: InstanceKey) -> int:
         """Count the failures of an instance since its last success."""
-        record = self._records.get(key)
+        record = self.records.get(key)
         return record.failures if record else 0
 
     def _record_oom(
         self,
-        record: _FailureRecord,
+        record: FailureRecord,
         message: str,
         now: float,
         *,

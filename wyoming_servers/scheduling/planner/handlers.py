@@ -27,7 +27,7 @@ from wyoming_servers.devices.probe import Device
 from wyoming_servers.scheduling.planner import messages
 from wyoming_servers.scheduling.planner.actions import PingWorker, ResolveRequest
 from wyoming_servers.scheduling.planner.failure_policy import DEVICE_LOST, OOM, RecoveryAction
-from wyoming_servers.scheduling.planner.instance import Instance, InstanceKey, InstanceState
+from wyoming_servers.scheduling.planner.instance import InstanceKey, InstanceState
 from wyoming_servers.scheduling.planner.ledger import Ledger, MemoryPressure, pressure_level
 from wyoming_servers.scheduling.planner.lifecycle import Lifecycle
 from wyoming_servers.scheduling.planner.load_queue import LoadReason, PendingRequest
@@ -38,7 +38,7 @@ from wyoming_servers.scheduling.planner.placement import (
 )
 from wyoming_servers.scheduling.planner.policy import PRIORITIES
 from wyoming_servers.scheduling.planner.scheduler import Scheduler
-from wyoming_servers.scheduling.planner.state import ModelRecord, PlannerState
+from wyoming_servers.scheduling.planner.state import Instance, ModelRecord, PlannerState
 from wyoming_servers.scheduling.planner.timers import TimerKey, TimerKind
 
 _PAUSED_MESSAGE: Final = "The server is paused and accepts no requests."
@@ -132,18 +132,20 @@ class MessageHandlers:
             )
 
     def _lease_ended(self, message: messages.LeaseEnded, now: float) -> bool:
-        """Remove a request from the queue, or end its lease; both may free memory."""
-        state = self._state
-        if state.queue.remove(message.request) is not None:
-            state.timers.cancel(TimerKey(TimerKind.REQUEST_TIMEOUT, message.request))
+        """End a lease, or remove a request from the queue; both may free memory."""
+        state, request = self._state, message.request
+        lease = state.leases.pop(request, None)
+        if lease is None:
+            if state.queue.remove(request) is None:
+                return False  # it was rejected
+            state.timers.cancel(TimerKey(TimerKind.REQUEST_TIMEOUT, request))
             return True
-        lease = state.leases.pop(message.request, None)
-        instance = state.current_instance(lease.key, lease.generation) if lease else None
-        if instance is None or message.request not in instance.leases:
-            return False  # it was rejected, or its process has exited
+        instance = state.current_instance(lease.key, lease.generation)
+        if instance is None or request not in instance.leases:
+            return False  # its process has exited
         succeeded = message.succeeded and instance.kill_reason is None
-        self._lifecycle.on_lease_ended(instance, message.request, now, succeeded=succeeded)
-        return True
+        self._lifecycle.on_lease_ended(instance, request, now, succeeded=succeeded)
+        return state.has_pending_work
 
     def _prefetch_requested(self, message: messages.PrefetchRequested, now: float) -> bool:
         """Keep a ready model loaded; load any other one if no other model suffers."""

@@ -28,15 +28,16 @@ from wyoming_servers.scheduling.planner.failure_policy import (
     OOM,
     RecoveryAction,
 )
-from wyoming_servers.scheduling.planner.instance import (
-    Instance,
-    InstanceState,
-    InstanceTrigger,
-)
+from wyoming_servers.scheduling.planner.instance import InstanceState, InstanceTrigger
 from wyoming_servers.scheduling.planner.load_queue import LoadReason, PendingRequest
 from wyoming_servers.scheduling.planner.placement import is_evictable
 from wyoming_servers.scheduling.planner.policy import PRIORITIES
-from wyoming_servers.scheduling.planner.state import LeaseRecord, ModelRecord, PlannerState
+from wyoming_servers.scheduling.planner.state import (
+    Instance,
+    LeaseRecord,
+    ModelRecord,
+    PlannerState,
+)
 from wyoming_servers.scheduling.planner.timers import TimerKey, TimerKind
 
 _PROCESS_TIMERS = (
@@ -187,7 +188,7 @@ class Lifecycle:
         if model := self._state.models.get(instance.key.model):
             model.last_used = now
         instance.last_used = now
-        if succeeded:
+        if succeeded and instance.key in self._state.failures.records:
             self._state.failures.record_success(instance.key, now)
         if instance.leases:
             return

@@ -85,6 +85,11 @@ class LoadQueue:
         return request in self._requests
 
     @property
+    def is_empty(self) -> bool:
+        """Whether no load is pending."""
+        return not self._loads
+
+    @property
     def full(self) -> bool:
         """Whether the next request must be rejected."""
         return len(self._requests) >= self._max_requests

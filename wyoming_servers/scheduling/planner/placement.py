@@ -15,8 +15,8 @@ from wyoming_servers.scheduling.planner.failure_policy import (
     BlockReason,
     LoadBlock,
 )
-from wyoming_servers.scheduling.planner.instance import Instance, InstanceKey, InstanceState
-from wyoming_servers.scheduling.planner.state import ModelRecord, PlannerState
+from wyoming_servers.scheduling.planner.instance import InstanceKey, InstanceState
+from wyoming_servers.scheduling.planner.state import Instance, ModelRecord, PlannerState
 
 # Eviction
 

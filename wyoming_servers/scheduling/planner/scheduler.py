@@ -5,7 +5,7 @@ from dataclasses import replace
 from wyoming_servers.core.errors import BusyError
 from wyoming_servers.core.events import ModelWaiting
 from wyoming_servers.scheduling.planner.failure_policy import NON_RETRYABLE_CODES, BlockReason
-from wyoming_servers.scheduling.planner.instance import Instance, InstanceKey, InstanceState
+from wyoming_servers.scheduling.planner.instance import InstanceKey, InstanceState
 from wyoming_servers.scheduling.planner.ledger import MemoryPressure
 from wyoming_servers.scheduling.planner.lifecycle import Lifecycle
 from wyoming_servers.scheduling.planner.load_queue import LoadReason, PendingLoad
@@ -22,7 +22,12 @@ from wyoming_servers.scheduling.planner.placement import (
     format_mib,
     placement_options,
 )
-from wyoming_servers.scheduling.planner.state import LoadRefusal, ModelRecord, PlannerState
+from wyoming_servers.scheduling.planner.state import (
+    Instance,
+    LoadRefusal,
+    ModelRecord,
+    PlannerState,
+)
 from wyoming_servers.scheduling.planner.timers import TimerKey, TimerKind
 
 
@@ -48,6 +53,9 @@ class Scheduler:
                 self._return_to_better_placement(model, now)
                 self._abandon_unneeded(model)
         self._schedule_probe(now)
+        state.has_pending_work = not state.queue.is_empty or any(
+            model.needs_planning for model in state.models.values()
+        )
 
     # Pending loads
 

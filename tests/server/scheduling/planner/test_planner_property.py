@@ -348,6 +348,13 @@ class PlannerMachine(RuleBasedStateMachine):
     # What must hold
 
     @invariant()
+    def a_scheduler_round_is_skipped_only_without_pending_work(self) -> None:
+        state = self.planner.state
+        if not state.has_pending_work and not state.stopping:
+            assert state.queue.is_empty
+            assert not any(model.needs_planning for model in state.models.values())
+
+    @invariant()
     def a_model_that_was_added_is_available(self) -> None:
         state = self.planner.state
         available = {name for name in state.models if state.available_model(name) is not None}

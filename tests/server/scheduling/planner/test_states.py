@@ -13,12 +13,12 @@ from wyoming_servers.scheduling.planner.instance import (
     PUBLIC_STATES,
     TRANSITIONS,
     IllegalTransitionError,
-    Instance,
     InstanceKey,
     InstanceState,
     InstanceTrigger,
     next_state,
 )
+from wyoming_servers.scheduling.planner.state import Instance
 
 PAIRS = list(itertools.product(InstanceState, InstanceTrigger))
 
