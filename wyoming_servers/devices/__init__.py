@@ -1,1 +1,5 @@
-"""What memory there is, on the host and on each GPU."""
+"""Reads the memory of the host and of each GPU, for the scheduler and `doctor`.
+
+`probe.MemoryProbe` is the interface; `machine.MachineProbe` combines `host.HostProbe` (psutil and
+control groups) and `nvml.NvmlProbe` (NVIDIA). `fake.FakeProbe` is for tests.
+"""

@@ -1,4 +1,4 @@
-"""Memory that a test fills and empties by hand."""
+"""A memory probe whose readings a test sets."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -8,47 +8,47 @@ from wyoming_servers.devices.probe import HOST, Device, Reading, Sample
 
 @dataclass(slots=True)
 class FakeDevice:
-    """One device; change its fields at will."""
+    """One device; a test may change its fields at any time."""
 
     total: int
     others: int = 0
-    """Bytes held by programs that are not ours."""
+    """Bytes held by other programs."""
     held: dict[int, int] = field(default_factory=dict)
-    """Bytes per process of ours."""
-    lingering: int = 0
-    """Bytes that no process holds any more and that have not come back yet."""
+    """Bytes per worker process."""
+    unreturned: int = 0
+    """Bytes of exited processes that are not free yet."""
     hides_pids: bool = False
-    """Whether readings tell no processes, as in many containers."""
+    """Whether readings have no process ids, as in many containers."""
     missing: bool = False
-    """Whether it cannot be read, as a GPU that fell off the bus."""
+    """Whether it cannot be read, like a GPU that has fallen off the bus."""
 
     @property
     def used(self) -> int:
-        return min(self.total, self.others + sum(self.held.values()) + self.lingering)
+        return min(self.total, self.others + sum(self.held.values()) + self.unreturned)
 
 
 class FakeProbe:
-    """A machine of memory that only exists in a test."""
+    """A machine with the given devices."""
 
     def __init__(self, devices: Mapping[str, int] | None = None) -> None:
         self.machine: dict[str, FakeDevice] = {
             device: FakeDevice(total) for device, total in (devices or {HOST: 16 * 2**30}).items()
         }
-        """By device id; the sizes given are totals in bytes."""
+        """By device id; `devices` has the total bytes of each."""
         self.samples = 0
-        """How often it was read."""
+        """Number of readings."""
         self.closed = False
 
     def hold(self, device: str, pid: int, size: int) -> None:
-        """Let a process hold this much on a device."""
+        """Let a process hold `size` bytes on a device."""
         self.machine[device].held[pid] = size
 
-    def drop(self, pid: int, *, linger: bool = False) -> None:
-        """Let a process be gone; with `linger` its memory has not come back yet."""
+    def drop(self, pid: int, *, unreturned: bool = False) -> None:
+        """Let a process exit; with `unreturned` its memory is not free yet."""
         for device in self.machine.values():
             size = device.held.pop(pid, 0)
-            if linger:
-                device.lingering += size
+            if unreturned:
+                device.unreturned += size
 
     async def devices(self) -> tuple[Device, ...]:
         return tuple(

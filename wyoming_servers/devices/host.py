@@ -1,4 +1,4 @@
-"""The host's memory, as much of it as this process may have."""
+"""Reads the memory of the host, within the limits of this process's control groups."""
 
 import logging
 import re
@@ -14,13 +14,13 @@ from wyoming_servers.devices.probe import HOST, Device, Reading, Sample
 _LOGGER = logging.getLogger(__name__)
 
 _UNLIMITED: Final = 2**60
-"""Control groups of version 1 write a number near 2**63 where there is no limit."""
+"""Version 1 control groups report a number near 2**63 if there is no limit."""
 
 _TIMEOUT_S: Final = 2.0
 
 
 class HostProbe:
-    """Reads the host's memory with psutil, within the limits of the control groups we are in."""
+    """Reads the host's memory with psutil, and the limits from the control group file systems."""
 
     def __init__(self, root: Path = Path("/")) -> None:
         self._root = root
@@ -30,7 +30,7 @@ class HostProbe:
         try:
             return (await self._thread.run(self._device),)
         except (TimeoutError, OSError, psutil.Error) as err:
-            _LOGGER.warning("the host's memory cannot be read: %s", err)
+            _LOGGER.warning("the memory of the host cannot be read: %s", err)
             return ()
 
     async def sample(self, pids: Collection[int]) -> Sample:
@@ -38,7 +38,7 @@ class HostProbe:
         try:
             return Sample({HOST: await self._thread.run(lambda: self._read(wanted))})
         except (TimeoutError, OSError, psutil.Error) as err:
-            _LOGGER.warning("the host's memory cannot be read: %s", err)
+            _LOGGER.warning("the memory of the host cannot be read: %s", err)
             return Sample({})
 
     async def close(self) -> None:
@@ -61,7 +61,7 @@ class HostProbe:
         )
 
     def _name(self) -> str:
-        """Return the processor's name as Linux has it."""
+        """Return the name of the processor."""
         try:
             text = (self._root / "proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
         except OSError:
@@ -70,9 +70,9 @@ class HostProbe:
         return found[1].strip() if found else "CPU"
 
     def _groups(self) -> list[tuple[int, int]]:
-        """Return limit and use in bytes of every control group around us that has a limit.
+        """Return limit and use, in bytes, of each enclosing control group that has a limit.
 
-        Use counts no file cache that the kernel would drop first.
+        Inactive file cache does not count as used: the kernel drops it first.
         """
         found = []
         for folder, names in self._folders():
@@ -84,10 +84,10 @@ class HostProbe:
         return found
 
     def _folders(self) -> list[tuple[Path, tuple[str, str, str]]]:
-        """Return our control groups' folders up to the root, with the names of their files.
+        """Return the folders of the enclosing control groups, with the names of their files.
 
-        Inside a container the path in /proc/self/cgroup may be the host's and not exist here;
-        then the group mounted at the root is ours.
+        In a container, the path in /proc/self/cgroup may be that of the host and may not exist
+        here; then the group mounted at the root is the container's.
         """
         try:
             lines = (self._root / "proc/self/cgroup").read_text(encoding="ascii").splitlines()
@@ -124,8 +124,8 @@ def resident(pids: Collection[int]) -> dict[int, int]:
         try:
             size = psutil.Process(pid).memory_info().rss
         except psutil.Error:
-            continue  # it is gone, or not ours: it holds nothing that we could count
-        if size > 0:  # a process that ended but was not awaited yet holds nothing
+            continue  # it has exited or belongs to another user
+        if size > 0:  # a zombie process holds nothing
             sizes[pid] = size
     return sizes
 

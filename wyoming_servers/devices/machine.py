@@ -1,4 +1,4 @@
-"""All devices of this machine through one probe."""
+"""Reads all devices of this machine through one probe."""
 
 import asyncio
 import ctypes
@@ -10,24 +10,24 @@ from wyoming_servers.devices.host import HostProbe
 from wyoming_servers.devices.probe import Device, MemoryProbe, Reading, Sample
 
 _DRIVER: Final = "libnvidia-ml.so.1"
-"""What NVIDIA's driver brings; pynvml loads the same file."""
+"""Part of NVIDIA's driver; pynvml loads the same file."""
 
 
 class MachineProbe:
-    """Asks several probes at once, so that a GPU driver that hangs delays no other reading."""
+    """Combines several probes and reads them concurrently."""
 
     def __init__(self, *probes: MemoryProbe) -> None:
         self._probes = probes
 
     @classmethod
     def detect(cls) -> "MachineProbe":
-        """Read the host and the NVIDIA GPUs that worker processes can use.
+        """Return a probe of the host and of the NVIDIA GPUs that worker processes can use.
 
-        They inherit our environment, and with it CUDA's own variable that hides GPUs.
+        Workers inherit the environment of this process, and with it CUDA_VISIBLE_DEVICES.
         """
         if not _has_driver():
             return cls(HostProbe())
-        # 17 MB of bindings, which a machine without a GPU need not hold.
+        # Imported late: 17 MB of bindings that a machine without a GPU does not need.
         from wyoming_servers.devices.nvml import NvmlProbe  # noqa: PLC0415
 
         return cls(HostProbe(), NvmlProbe(os.environ.get("CUDA_VISIBLE_DEVICES")))

@@ -1,4 +1,4 @@
-"""NVIDIA GPUs, through the driver's own management library (NVML)."""
+"""Reads the memory of NVIDIA GPUs through the driver's management library (NVML)."""
 
 import logging
 from collections.abc import Callable, Collection, Iterable
@@ -12,21 +12,21 @@ from wyoming_servers.devices.probe import Device, Reading, Sample
 _LOGGER = logging.getLogger(__name__)
 
 _TIMEOUT_S: Final = 3.0
-"""A GPU that fell off the bus can hold a call of its driver for ever."""
+"""A call of the driver can hang forever if a GPU has fallen off the bus."""
 
 T = TypeVar("T")
 
 
 class NvmlProbe:
-    """Reads every GPU that CUDA programs of ours can use; a machine without a driver has none.
+    """Reads every GPU that worker processes can use; without a driver there is none.
 
-    NVML orders GPUs by their place on the bus. CUDA does so only where the worker's environment
-    has `CUDA_DEVICE_ORDER=PCI_BUS_ID`; with it, `cuda:N` means the same GPU here and there.
+    NVML orders GPUs by their position on the bus. CUDA does so only if the environment of a worker
+    has `CUDA_DEVICE_ORDER=PCI_BUS_ID`; then `cuda:N` is the same GPU in both.
     """
 
     def __init__(self, visible: str | None = None, library: Any = pynvml) -> None:
         self._visible = visible
-        """`CUDA_VISIBLE_DEVICES` of the workers: indices or ids, separated by commas; None: all."""
+        """`CUDA_VISIBLE_DEVICES` of the workers: indices or UUIDs with commas; None: all GPUs."""
         self._nvml = library
         self._thread = DaemonExecutor("GPU memory probe", _TIMEOUT_S)
         self._handles: dict[str, Any] | None = None
@@ -41,7 +41,7 @@ class NvmlProbe:
             return ()
 
     async def sample(self, pids: Collection[int]) -> Sample:
-        """Read every GPU; all processes are seen, whatever `pids` says."""
+        """Read every GPU, with all of its processes, whatever `pids` contains."""
         try:
             return Sample(await self._thread.run(self._read))
         except (TimeoutError, self._nvml.NVMLError) as err:
@@ -56,7 +56,7 @@ class NvmlProbe:
         self._thread.close()
 
     def _open(self) -> dict[str, Any]:
-        """Return the handles of the visible GPUs by device id."""
+        """Return the handles of the visible GPUs, by device id."""
         if self._handles is None:
             try:
                 self._nvml.nvmlInit()
@@ -73,7 +73,7 @@ class NvmlProbe:
         return self._handles
 
     def _order(self, handles: list[Any]) -> Iterable[Any]:
-        """Pick handles as CUDA picks devices: an entry it cannot understand ends the list."""
+        """Select GPUs as CUDA does: an invalid entry ends the list."""
         if self._visible is None:
             return handles
         ids = [self._text(self._nvml.nvmlDeviceGetUUID(handle)) for handle in handles]
@@ -104,7 +104,7 @@ class NvmlProbe:
             try:
                 readings[device] = self._read_one(handle)
             except self._nvml.NVMLError as err:
-                self._warn_once(device, err)  # lost, or being reset: it is missing in the sample
+                self._warn_once(device, err)  # lost or being reset: it is left out of the sample
             else:
                 self._warned.discard(device)
         return readings
@@ -133,7 +133,7 @@ class NvmlProbe:
         )
 
     def _optional(self, read: Callable[[], T]) -> T | None:
-        """Return what not every card can tell."""
+        """Return a value that not every GPU provides."""
         try:
             return read()
         except self._nvml.NVMLError:
@@ -148,7 +148,7 @@ class NvmlProbe:
     def _warn_once(self, about: str, err: Exception) -> None:
         if about not in self._warned:
             self._warned.add(about)
-            _LOGGER.warning("the GPU's memory cannot be read (%s): %s", about, err)
+            _LOGGER.warning("the memory of the GPU cannot be read (%s): %s", about, err)
 
     @staticmethod
     def _text(value: str | bytes) -> str:

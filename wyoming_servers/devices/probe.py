@@ -1,38 +1,38 @@
-"""What can be known about a device's memory, and the small interface of whoever knows it."""
+"""The interface of memory probes, and the types of their readings."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 HOST: Final = "cpu"
-"""The host's own memory, under the name that placements use."""
+"""Device id of the host's memory, as used in placements."""
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """Something with memory of its own that models can run on."""
+    """A device with its own memory on which models can run."""
 
     id: str
     """`cpu`, or `cuda:N` as CTranslate2 and torch name the Nth NVIDIA GPU."""
     name: str
-    """What people call it, such as `NVIDIA GeForce RTX 3060`."""
+    """Product name, such as `NVIDIA GeForce RTX 3060`."""
     total: int
     """Bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One device's memory at one moment, in bytes, and how hard it works."""
+    """Memory (in bytes) and utilization of one device at one moment."""
 
     total: int
     free: int
-    """What a new allocation could get, memory that is only cache included."""
+    """What a new allocation could get, including memory used as cache."""
     used: int
     by_pid: Mapping[int, int] = field(default_factory=dict)
-    """Bytes per process, for those that can be seen. A container may hide process ids, and then
-    a process that holds memory is missing here."""
+    """Bytes per visible process. A container may hide process ids; then processes that hold memory
+    are missing here."""
     utilisation: float | None = None
-    """0 to 1; None where it cannot be known."""
+    """0 to 1; None if unknown."""
     temperature: float | None = None
     """Degrees Celsius."""
     power: float | None = None
@@ -41,23 +41,23 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Every device that could be read at one moment; one that is missing cannot be used now."""
+    """Readings of one moment; a device that is missing cannot be used now."""
 
     readings: Mapping[str, Reading]
     """By device id."""
 
 
 class MemoryProbe(Protocol):
-    """Reads memory. No call raises, blocks the event loop, or waits for more than a few seconds."""
+    """Reads memory. No call raises, blocks the event loop, or takes more than a few seconds."""
 
     async def devices(self) -> tuple[Device, ...]:
-        """Name the devices there are, the host first."""
+        """Return all devices, the host first."""
         ...
 
     async def sample(self, pids: Collection[int]) -> Sample:
-        """Read every device; `pids` are the processes whose host memory is wanted."""
+        """Read every device; `pids` are the processes whose host memory is measured."""
         ...
 
     async def close(self) -> None:
-        """Let go of drivers and threads. Reading after that gives nothing."""
+        """Release drivers and threads; later readings are empty."""
         ...

@@ -13,7 +13,7 @@ def thawed():
     gc.unfreeze()
 
 
-def test_garbage_is_searched_for_only_among_what_is_made_later() -> None:
+def test_freeze_gc_exempts_existing_objects_from_collection() -> None:
     before = len(gc.get_objects())
     freeze_gc()
     assert gc.get_freeze_count() > before / 2

@@ -13,12 +13,12 @@ def background():
     background.close()
 
 
-async def test_a_call_runs_in_the_named_thread_and_returns_its_value(background):
+async def test_executor_runs_a_call_in_the_named_thread_and_returns_its_value(background):
     assert await background.run(lambda: threading.current_thread().name) == "test thread"
     assert await background.run(lambda: threading.current_thread().daemon)
 
 
-async def test_a_call_raises_what_the_function_raises(background):
+async def test_executor_raises_the_error_of_the_function(background):
     def fail() -> None:
         raise OSError("broken")
 
@@ -27,7 +27,7 @@ async def test_a_call_raises_what_the_function_raises(background):
     assert await background.run(lambda: 5) == 5
 
 
-async def test_a_call_that_hangs_is_given_up_and_the_next_ones_at_once(background):
+async def test_executor_abandons_a_call_that_hangs_and_rejects_the_next_ones_at_once(background):
     free = threading.Event()
     with pytest.raises(TimeoutError):
         await background.run(free.wait)
@@ -43,7 +43,7 @@ async def test_a_call_that_hangs_is_given_up_and_the_next_ones_at_once(backgroun
                 await asyncio.sleep(0.01)
 
 
-async def test_closing_ends_the_thread():
+async def test_executor_close_ends_the_thread():
     background = DaemonExecutor("short thread", timeout=1.0)
     await background.run(lambda: None)
     (thread,) = [t for t in threading.enumerate() if t.name == "short thread"]
@@ -53,7 +53,7 @@ async def test_closing_ends_the_thread():
     background.close()
 
 
-def test_a_loop_that_is_gone_when_the_call_returns_is_no_fault():
+def test_executor_ignores_an_event_loop_that_was_closed_during_the_call():
     background = DaemonExecutor("late thread", timeout=0.05)
     free = threading.Event()
 

@@ -25,7 +25,7 @@ def write(root, files: dict[str, str]) -> None:
         path.write_text(text)
 
 
-async def test_the_host_is_named_and_measured():
+async def test_host_probe_returns_name_and_memory():
     probe = HostProbe()
     (device,) = await probe.devices()
     reading = (await probe.sample([os.getpid()])).readings["cpu"]
@@ -38,13 +38,13 @@ async def test_the_host_is_named_and_measured():
     assert 0 <= reading.utilisation <= 1
 
 
-async def test_the_processor_is_called_what_it_calls_itself(probe, tmp_path):
+async def test_host_name_is_the_name_of_the_processor(probe, tmp_path):
     assert (await probe.devices())[0].name == "CPU"
     write(tmp_path, {"proc/cpuinfo": "processor\t: 0\nmodel name\t: Quick Chip 9\n"})
     assert (await probe.devices())[0].name == "Quick Chip 9"
 
 
-async def test_a_container_limit_of_version_2_counts_without_the_cache(probe, tmp_path):
+async def test_cgroup_v2_limit_counts_without_the_file_cache(probe, tmp_path):
     write(
         tmp_path,
         {
@@ -58,7 +58,7 @@ async def test_a_container_limit_of_version_2_counts_without_the_cache(probe, tm
     assert (reading.total, reading.free, reading.used) == (GIB, GIB * 3 // 4, GIB // 4)
 
 
-async def test_the_tightest_limit_of_all_groups_around_us_counts(probe, tmp_path):
+async def test_tightest_limit_of_all_enclosing_cgroups_counts(probe, tmp_path):
     write(
         tmp_path,
         {
@@ -73,7 +73,7 @@ async def test_the_tightest_limit_of_all_groups_around_us_counts(probe, tmp_path
     assert (reading.total, reading.free) == (GIB, GIB - 4096)
 
 
-async def test_a_limit_of_version_1_counts_and_its_huge_number_is_none(probe, tmp_path):
+async def test_cgroup_v1_limit_counts_and_its_huge_number_means_none(probe, tmp_path):
     write(
         tmp_path,
         {
@@ -89,7 +89,7 @@ async def test_a_limit_of_version_1_counts_and_its_huge_number_is_none(probe, tm
     assert (await probe.sample(())).readings["cpu"].total == psutil.virtual_memory().total
 
 
-async def test_a_group_that_uses_more_than_its_limit_leaves_nothing(probe, tmp_path):
+async def test_cgroup_above_its_limit_leaves_no_free_memory(probe, tmp_path):
     write(
         tmp_path,
         {
@@ -102,7 +102,7 @@ async def test_a_group_that_uses_more_than_its_limit_leaves_nothing(probe, tmp_p
     assert (reading.total, reading.free, reading.used) == (100, 0, 100)
 
 
-async def test_memory_that_cannot_be_read_is_reported_and_missing(probe, monkeypatch, caplog):
+async def test_host_memory_that_cannot_be_read_is_logged_and_left_out(probe, monkeypatch, caplog):
     def fail() -> None:
         raise OSError("no /proc")
 
@@ -112,7 +112,7 @@ async def test_memory_that_cannot_be_read_is_reported_and_missing(probe, monkeyp
     assert "cannot be read" in caplog.text
 
 
-def test_processes_that_are_gone_or_only_remembered_hold_nothing():
+def test_exited_and_zombie_processes_hold_no_memory():
     process = subprocess.Popen([sys.executable, "-c", "pass"])
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # ended, but not awaited yet
     assert resident([process.pid]) == {}

@@ -6,7 +6,7 @@ from wyoming_servers.devices.fake import FakeProbe
 from wyoming_servers.devices.machine import MachineProbe
 
 
-async def test_all_probes_are_asked_and_their_devices_are_one_list():
+async def test_machine_probe_combines_the_devices_of_all_probes():
     host, cards = FakeProbe({"cpu": 16}), FakeProbe({"cuda:0": 8, "cuda:1": 4})
     probe = MachineProbe(host, cards)
     assert [device.id for device in await probe.devices()] == ["cpu", "cuda:0", "cuda:1"]
@@ -21,7 +21,7 @@ async def test_all_probes_are_asked_and_their_devices_are_one_list():
     assert cards.closed
 
 
-async def test_probes_are_read_side_by_side():
+async def test_machine_probe_reads_all_probes_concurrently():
     both = asyncio.Barrier(2)
 
     class Meeting(FakeProbe):
@@ -34,7 +34,7 @@ async def test_probes_are_read_side_by_side():
     assert len(sample.readings) == 2
 
 
-async def test_this_machine_has_at_least_its_host():
+async def test_machine_probe_detects_at_least_the_host():
     probe = MachineProbe.detect()
     devices = await probe.devices()
     sample = await probe.sample(())
@@ -44,7 +44,7 @@ async def test_this_machine_has_at_least_its_host():
 
 
 @pytest.mark.parametrize("hidden", [False, True])
-async def test_the_fake_shows_what_the_test_puts_there(hidden):
+async def test_fake_probe_returns_the_readings_set_by_the_test(hidden):
     probe = FakeProbe({"cpu": 100})
     device = probe.machine["cpu"]
     device.others, device.hides_pids = 10, hidden
@@ -52,9 +52,9 @@ async def test_the_fake_shows_what_the_test_puts_there(hidden):
     reading = (await probe.sample([7])).readings["cpu"]
     assert (reading.used, reading.free) == (40, 60)
     assert reading.by_pid == ({} if hidden else {7: 30})
-    probe.drop(7, linger=True)
+    probe.drop(7, unreturned=True)
     assert (await probe.sample(())).readings["cpu"].used == 40
-    device.lingering = 0
+    device.unreturned = 0
     assert (await probe.sample(())).readings["cpu"].used == 10
     device.missing = True
     assert (await probe.sample(())).readings == {}

@@ -102,7 +102,7 @@ async def make():
         assert probe._nvml.open == 0
 
 
-async def test_a_card_is_read_with_its_memory_processes_and_load(make):
+async def test_gpu_is_read_with_memory_processes_and_load(make):
     probe = make(card("GPU-1", processes=[(7, GIB), (9, None)]))
     (device,) = await probe.devices()
     assert (device.id, device.name, device.total) == ("cuda:0", "Card GPU-1", 8 * GIB)
@@ -112,7 +112,7 @@ async def test_a_card_is_read_with_its_memory_processes_and_load(make):
     assert (reading.utilisation, reading.temperature, reading.power) == (0.5, 61.0, 75.5)
 
 
-async def test_what_a_card_cannot_tell_is_none(make):
+async def test_values_that_a_gpu_does_not_provide_are_none(make):
     probe = make(card("GPU-1", gpu=None, heat=None, power=None, processes=None))
     reading = (await probe.sample(())).readings["cuda:0"]
     assert (reading.utilisation, reading.temperature, reading.power) == (None, None, None)
@@ -132,7 +132,7 @@ async def test_what_a_card_cannot_tell_is_none(make):
         ("", []),
     ],
 )
-async def test_cards_are_numbered_as_cuda_numbers_those_it_may_use(make, visible, names):
+async def test_gpus_are_numbered_like_the_visible_devices_of_cuda(make, visible, names):
     cards = [card(f"GPU-{name}", name=name.encode()) for name in ("a1", "b2", "b3")]
     probe = make(*cards, visible=visible)
     devices = await probe.devices()
@@ -140,7 +140,7 @@ async def test_cards_are_numbered_as_cuda_numbers_those_it_may_use(make, visible
     assert [device.id for device in devices] == [f"cuda:{n}" for n in range(len(names))]
 
 
-async def test_a_card_that_is_lost_is_missing_and_the_others_are_read(make, caplog):
+async def test_lost_gpu_is_left_out_and_the_others_are_read(make, caplog):
     gone, fine = card("GPU-1"), card("GPU-2")
     probe = make(gone, fine)
     assert len(await probe.devices()) == 2
@@ -155,7 +155,7 @@ async def test_a_card_that_is_lost_is_missing_and_the_others_are_read(make, capl
 @pytest.mark.parametrize(
     "fault", [pynvml.NVML_ERROR_LIBRARY_NOT_FOUND, pynvml.NVML_ERROR_DRIVER_NOT_LOADED]
 )
-async def test_a_machine_without_a_driver_has_no_cards_and_says_nothing(fault, caplog):
+async def test_machine_without_a_driver_has_no_gpus_and_logs_nothing(fault, caplog):
     class Without(Library):
         def nvmlInit(self) -> None:  # noqa: N802
             raise pynvml.NVMLError(fault)
@@ -167,7 +167,7 @@ async def test_a_machine_without_a_driver_has_no_cards_and_says_nothing(fault, c
     assert caplog.text == ""
 
 
-async def test_a_driver_that_is_broken_is_reported_once(caplog):
+async def test_broken_driver_is_logged_once(caplog):
     class Broken(Library):
         def nvmlInit(self) -> None:  # noqa: N802
             raise pynvml.NVMLError(pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH)
@@ -180,7 +180,7 @@ async def test_a_driver_that_is_broken_is_reported_once(caplog):
     assert caplog.text.count("cannot be read") == 1
 
 
-async def test_a_driver_that_hangs_is_given_up(monkeypatch, caplog):
+async def test_driver_that_hangs_is_abandoned(monkeypatch, caplog):
     monkeypatch.setattr(nvml, "_TIMEOUT_S", 0.05)
     free = threading.Event()
 
@@ -196,7 +196,7 @@ async def test_a_driver_that_hangs_is_given_up(monkeypatch, caplog):
     assert caplog.text.count("cannot be read (driver)") == 1
 
 
-async def test_this_machine_is_read_without_an_exception():
+async def test_nvml_probe_reads_this_machine_without_an_exception():
     probe = NvmlProbe()
     devices = await probe.devices()
     readings = (await probe.sample(())).readings

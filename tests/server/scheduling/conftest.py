@@ -53,7 +53,7 @@ class World:
         self.footprints = InMemoryFootprintStore()
         self.policy = SchedulingPolicy(reserve=0, budget="100%")
         self.specs: dict[str, ModelSpec] = {}
-        self.behaviours: dict[tuple[str, str], Callable[[], FakeBehavior]] = {}
+        self.behaviors: dict[tuple[str, str], Callable[[], FakeBehavior]] = {}
         self.coordinator: Coordinator
         self._stack = AsyncExitStack()
         self._tasks: list[asyncio.Task[Any]] = []
@@ -74,12 +74,12 @@ class World:
 
     def behave(self, name: str, device: str = "", **fields: Any) -> None:
         """Let the workers of a model behave so, on one device or on all."""
-        self.behaviours[name, device] = lambda: FakeBehavior(**fields)
+        self.behaviors[name, device] = lambda: FakeBehavior(**fields)
 
     def _script(self, spec: ModelSpec, placement: Placement) -> FakeBehavior:
         for key in ((spec.id, placement.device), (spec.id, "")):
-            if key in self.behaviours:
-                behavior = self.behaviours[key]()
+            if key in self.behaviors:
+                behavior = self.behaviors[key]()
                 break
         else:
             behavior = FakeBehavior()

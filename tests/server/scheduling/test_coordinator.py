@@ -18,7 +18,7 @@ def fits(coordinator: Coordinator) -> CoordinatorProtocol:
     return coordinator
 
 
-async def test_a_first_request_loads_the_model_and_gets_its_lease(world):
+async def test_first_request_loads_the_model_and_gets_its_lease(world):
     world.model("a")
     world.behave("a", load_seconds=2.0, info={"words": ["x"]})
     await world.start()
@@ -33,7 +33,7 @@ async def test_a_first_request_loads_the_model_and_gets_its_lease(world):
     assert world.status("a").leases == 1
 
 
-async def test_a_lease_on_a_ready_model_is_granted_without_the_loop_turning(world):
+async def test_lease_on_a_ready_model_is_granted_without_an_event_loop_iteration(world):
     world.model("a")
     world.model("slow")
     world.behave("slow", load_seconds=50.0)
@@ -54,7 +54,7 @@ async def test_a_lease_on_a_ready_model_is_granted_without_the_loop_turning(worl
     assert world.status("slow").state is ModelState.LOADING
 
 
-async def test_a_lease_ends_whatever_happens_inside(world):
+async def test_lease_ends_whatever_happens_inside(world):
     world.model("a")
     await world.start()
     with pytest.raises(RuntimeError, match="inside"):
@@ -63,7 +63,7 @@ async def test_a_lease_ends_whatever_happens_inside(world):
     assert world.status("a").leases == 0
 
 
-async def test_cancelling_while_waiting_leaves_the_queue_at_once(world):
+async def test_lease_request_that_is_cancelled_leaves_the_queue_at_once(world):
     world.model("a")
     world.behave("a", load_seconds=9.0)
     await world.start()
@@ -75,7 +75,7 @@ async def test_cancelling_while_waiting_leaves_the_queue_at_once(world):
     assert world.coordinator.snapshot().queue_depth == 0
 
 
-async def test_cancelling_in_the_moment_of_the_grant_leaks_no_lease(world):
+async def test_lease_request_cancelled_at_the_moment_of_the_grant_leaks_no_lease(world):
     world.model("a")
     world.behave("a", load_seconds=1.0)
     await world.start()
@@ -98,7 +98,7 @@ async def test_cancelling_in_the_moment_of_the_grant_leaks_no_lease(world):
     assert world.status("a").state is ModelState.READY
 
 
-async def test_an_unknown_model_is_refused_at_once(world):
+async def test_lease_of_an_unknown_model_is_rejected_at_once(world):
     await world.start()
     with pytest.raises(ModelMissingError, match="'nothing'"):
         await world.use("nothing")
@@ -111,7 +111,7 @@ async def test_an_unknown_model_is_refused_at_once(world):
     assert await world.coordinator.remove_model("nothing") is False
 
 
-async def test_waiting_until_a_model_is_ready_takes_no_lease(world):
+async def test_wait_ready_takes_no_lease(world):
     world.model("a")
     world.behave("a", load_seconds=1.0)
     await world.start()
@@ -125,7 +125,7 @@ async def test_waiting_until_a_model_is_ready_takes_no_lease(world):
     await world.coordinator.wait_ready("a")
 
 
-async def test_the_operator_loads_and_unloads(world):
+async def test_load_and_unload_report_what_they_did(world):
     world.model("a")
     world.behave("a", load_seconds=1.0)
     coordinator = await world.start()
@@ -139,7 +139,7 @@ async def test_the_operator_loads_and_unloads(world):
     assert [e.reason for e in world.events(ModelUnloaded)] == ["operator"]
 
 
-async def test_a_model_can_be_added_and_removed_while_it_runs(world):
+async def test_models_can_be_added_and_removed_at_run_time(world):
     coordinator = await world.start()
     spec = world.model("late")
     coordinator.add_model(spec)
@@ -158,7 +158,7 @@ async def test_a_model_can_be_added_and_removed_while_it_runs(world):
     assert not world.launcher.running
 
 
-async def test_stopping_refuses_new_leases_and_lets_running_ones_end(world):
+async def test_stop_rejects_new_leases_and_lets_running_ones_end(world):
     world.model("a")
     world.model("b")
     world.behave("b", load_seconds=50.0)
@@ -181,7 +181,7 @@ async def test_stopping_refuses_new_leases_and_lets_running_ones_end(world):
     assert {e.reason for e in world.events(ModelUnloaded)} == {"shutdown"}
 
 
-async def test_stopping_ends_what_is_still_leased_after_the_grace(world):
+async def test_stop_ends_leased_workers_after_the_grace_time(world):
     world.model("a")
     world.behave("a", run_seconds=100.0)
     coordinator = await world.start()
@@ -199,7 +199,7 @@ async def test_stopping_ends_what_is_still_leased_after_the_grace(world):
     await client.release()
 
 
-async def test_stopping_kills_a_worker_that_does_not_stop(world):
+async def test_stop_kills_a_worker_that_does_not_exit(world):
     world.model("a")
     world.behave("a", frozen=False)
     coordinator = await world.start()
@@ -212,7 +212,7 @@ async def test_stopping_kills_a_worker_that_does_not_stop(world):
     assert len(asyncio.all_tasks()) == 1
 
 
-async def test_no_task_is_left_after_stopping(world):
+async def test_stop_leaves_no_task(world):
     world.model("a")
     coordinator = await world.start()
     await world.use("a")
@@ -223,14 +223,14 @@ async def test_no_task_is_left_after_stopping(world):
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_nothing_is_served_before_the_start(world):
+async def test_coordinator_serves_nothing_before_its_start(world):
     coordinator = Coordinator({}, world.launcher, world.probe, world.bus, world.clock)
     with pytest.raises(InternalError):
         coordinator.snapshot()
     await coordinator.stop()
 
 
-async def test_footprints_outlive_the_coordinator(world):
+async def test_footprints_are_kept_for_the_next_coordinator(world):
     world.model("a", size=1)
     world.behave("a", memory_bytes=3 * 2**30)
     await world.start()

@@ -12,14 +12,14 @@ A = FootprintKey("whisper/base", "cuda:0", "float16")
 B = FootprintKey("piper/joe", "cpu", "default")
 
 
-def test_what_was_saved_is_there_after_a_restart(tmp_path):
+def test_saved_footprints_are_loaded_again(tmp_path):
     path = tmp_path / "state" / "footprints.json"
     FileFootprintStore(path).save({A: 500, B: 70})
     assert FileFootprintStore(path).load() == {A: 500, B: 70}
     assert [p.name for p in path.parent.iterdir()] == ["footprints.json"]
 
 
-def test_nothing_saved_is_nothing_known(tmp_path):
+def test_missing_file_means_no_footprints(tmp_path):
     assert FileFootprintStore(tmp_path / "none.json").load() == {}
 
 
@@ -45,7 +45,7 @@ def test_nothing_saved_is_nothing_known(tmp_path):
         "\ufffd\x00",
     ],
 )
-def test_a_broken_file_is_reported_and_started_anew(tmp_path, text, caplog):
+def test_broken_file_is_logged_and_ignored(tmp_path, text, caplog):
     path = tmp_path / "footprints.json"
     path.write_text(text, encoding="utf-8")
     store = FileFootprintStore(path)
@@ -55,20 +55,20 @@ def test_a_broken_file_is_reported_and_started_anew(tmp_path, text, caplog):
     assert store.load() == {A: 1}
 
 
-def test_bytes_that_are_no_text_are_started_anew(tmp_path, caplog):
+def test_file_that_is_not_text_is_ignored(tmp_path, caplog):
     path = tmp_path / "footprints.json"
     path.write_bytes(b"\xff\xfe\x00garbage")
     assert FileFootprintStore(path).load() == {}
     assert "is ignored" in caplog.text
 
 
-def test_a_footprint_that_cannot_be_saved_is_reported_and_forgotten(tmp_path, caplog):
+def test_footprints_that_cannot_be_saved_are_logged(tmp_path, caplog):
     (tmp_path / "file").write_text("in the way")
     FileFootprintStore(tmp_path / "file" / "footprints.json").save({A: 1})
     assert "cannot be written" in caplog.text
 
 
-def test_the_old_file_survives_a_save_that_fails(tmp_path, monkeypatch, caplog):
+def test_old_file_survives_a_failed_save(tmp_path, monkeypatch, caplog):
     path = tmp_path / "footprints.json"
     store = FileFootprintStore(path)
     store.save({A: 1})
@@ -83,7 +83,7 @@ def test_the_old_file_survives_a_save_that_fails(tmp_path, monkeypatch, caplog):
     assert "No space left" in caplog.text
 
 
-def test_the_file_can_be_read_by_people(tmp_path):
+def test_footprint_file_is_readable_json(tmp_path):
     path = tmp_path / "footprints.json"
     FileFootprintStore(path).save({A: 5})
     assert json.loads(path.read_text())["footprints"] == [
@@ -91,7 +91,7 @@ def test_the_file_can_be_read_by_people(tmp_path):
     ]
 
 
-def test_footprints_without_a_file_last_as_long_as_the_process():
+def test_in_memory_store_keeps_footprints_until_the_exit():
     store = InMemoryFootprintStore({A: 1})
     loaded = store.load()
     loaded[B] = 2

@@ -42,7 +42,7 @@ async def setting(clock) -> Setting:
     return Setting(worker, [])
 
 
-async def test_a_run_passes_through_with_its_chunks_and_result(setting):
+async def test_leased_run_returns_the_chunks_and_the_result(setting):
     setting.worker.behavior.reply = lambda request, audio: FakeAnswer(
         [OutputChunk({"n": 1}), OutputChunk({"n": 2})], {"size": len(audio), **request}
     )
@@ -53,7 +53,7 @@ async def test_a_run_passes_through_with_its_chunks_and_result(setting):
     assert setting.reported == []
 
 
-async def test_a_stream_passes_through(setting):
+async def test_leased_run_streams_its_input(setting):
     setting.worker.behavior.on_input = lambda request, payload, data: [OutputChunk(data, payload)]
     async with setting.lease.open({}, streaming=True) as run:
         await run.send(b"12", {"timestamp": 5})
@@ -63,7 +63,7 @@ async def test_a_stream_passes_through(setting):
     assert setting.lease.succeeded
 
 
-async def test_leaving_a_run_early_cancels_it_and_blames_nobody(setting):
+async def test_leased_run_that_is_left_early_is_canceled_without_a_failure(setting):
     setting.worker.behavior.run_seconds = 9.0
     async with setting.lease.open({}):
         pass
@@ -72,7 +72,7 @@ async def test_leaving_a_run_early_cancels_it_and_blames_nobody(setting):
     assert not setting.lease.succeeded  # it has proved nothing
 
 
-async def test_a_failed_run_is_reported_once_however_often_it_is_asked(setting):
+async def test_failed_run_is_recorded_once(setting):
     async with setting.lease.open({}) as run:
         setting.worker.die()
         for _ in range(2):
@@ -85,7 +85,7 @@ async def test_a_failed_run_is_reported_once_however_often_it_is_asked(setting):
     assert not setting.lease.succeeded
 
 
-async def test_what_is_known_better_is_raised_with_its_cause(setting):
+async def test_failed_run_raises_the_explained_error_with_its_cause(setting):
     setting.better_word = DeadlineError("It hung.")
     async with setting.lease.open({}, streaming=True) as run:
         setting.worker.die()
@@ -96,7 +96,7 @@ async def test_what_is_known_better_is_raised_with_its_cause(setting):
             await run.end()
 
 
-async def test_a_run_on_a_dead_worker_fails_when_it_begins(setting):
+async def test_run_on_a_dead_worker_fails_at_its_start(setting):
     setting.worker.die()
     with pytest.raises(InferenceFailedError):
         async with setting.lease.open({}):
@@ -104,7 +104,7 @@ async def test_a_run_on_a_dead_worker_fails_when_it_begins(setting):
     assert len(setting.reported) == 1
 
 
-async def test_a_wrong_request_shows_that_the_worker_is_well(setting):
+async def test_invalid_request_counts_as_a_success_of_the_worker(setting):
     setting.worker.behavior.reply = lambda *_: FakeAnswer(error=BadRequestError("no"))
     async with setting.lease.open({}) as run:
         with pytest.raises(BadRequestError):
@@ -113,7 +113,7 @@ async def test_a_wrong_request_shows_that_the_worker_is_well(setting):
     assert setting.reported == []
 
 
-async def test_one_failure_outweighs_what_went_well_before(setting):
+async def test_one_failure_outweighs_earlier_successes(setting):
     async with setting.lease.open({}) as run:
         await run.result()
     assert setting.lease.succeeded
@@ -124,7 +124,7 @@ async def test_one_failure_outweighs_what_went_well_before(setting):
     assert not setting.lease.succeeded
 
 
-async def test_a_lease_that_has_ended_opens_no_runs(setting):
+async def test_ended_lease_opens_no_runs(setting):
     setting.lease.end()
     with pytest.raises(InternalError):
         setting.lease.open({})

@@ -119,7 +119,7 @@ async def fails(work: Any) -> ConductorError:
     return caught.value
 
 
-async def test_a_model_is_measured_while_loaded_and_its_memory_returns_when_it_is_let_go(house):
+async def test_model_is_measured_while_loaded_and_its_memory_is_returned(house):
     house.model("a", memory_bytes=150 * MIB)
     await house.start()
     assert await house.ask("a") == "turn on the kitchen light"
@@ -134,7 +134,7 @@ async def test_a_model_is_measured_while_loaded_and_its_memory_returns_when_it_i
     assert house.status("a").memory_bytes > 150 * MIB  # the next estimate is the measured figure
 
 
-async def test_a_worker_that_is_killed_while_idle_is_replaced_for_the_next_request(house):
+async def test_real_worker_killed_while_idle_is_replaced_for_the_next_request(house):
     house.model("a")
     await house.start()
     await house.ask("a")
@@ -143,7 +143,7 @@ async def test_a_worker_that_is_killed_while_idle_is_replaced_for_the_next_reque
     assert await house.ask("a")
 
 
-async def test_a_worker_that_is_killed_in_a_run_fails_it_and_no_other_model(house):
+async def test_worker_killed_in_a_run_does_not_affect_other_models(house):
     house.model("a")
     house.model("b")
     await house.start()
@@ -159,7 +159,7 @@ async def test_a_worker_that_is_killed_in_a_run_fails_it_and_no_other_model(hous
     assert await house.ask("a")
 
 
-async def test_a_worker_that_is_stopped_by_a_signal_ends_its_run_with_timeout(house):
+async def test_worker_stopped_by_a_signal_ends_its_run_with_timeout(house):
     house.model("a")
     await house.start()
     await house.ask("a")
@@ -172,7 +172,7 @@ async def test_a_worker_that_is_stopped_by_a_signal_ends_its_run_with_timeout(ho
     assert failed.code == "TIMEOUT"
 
 
-async def test_a_load_without_memory_is_tried_again_and_then_says_so(house, tmp_path):
+async def test_load_without_memory_is_retried_and_then_rejected(house, tmp_path):
     once_file = tmp_path / "once"
     once_file.touch()
     house.model("once", load_error="memory", once_file=str(once_file))
@@ -182,7 +182,7 @@ async def test_a_load_without_memory_is_tried_again_and_then_says_so(house, tmp_
     assert isinstance(await fails(house.ask("always")), OutOfMemoryError)
 
 
-async def test_a_worker_that_exits_at_load_is_tried_twice_for_the_request_that_waits(house):
+async def test_worker_that_exits_while_loading_is_tried_twice(house):
     house.model("a", load_error="exit")
     house.model("b")
     await house.start(backoff=(0.05, 0.05, 0.05))
@@ -196,7 +196,7 @@ async def test_a_worker_that_exits_at_load_is_tried_twice_for_the_request_that_w
     assert await house.ask("b")
 
 
-async def test_a_load_that_takes_too_long_is_ended(house):
+async def test_load_that_takes_too_long_is_ended(house):
     house.model("slow", load_seconds=30.0)
     await house.start(load_timeout=0.5, max_failed_loads=1)
     error = await fails(house.ask("slow"))
@@ -204,7 +204,7 @@ async def test_a_load_that_takes_too_long_is_ended(house):
     assert psutil.Process().children() == []
 
 
-async def test_stopping_leaves_no_process_even_if_one_hangs(house):
+async def test_stop_leaves_no_process_even_if_one_hangs(house):
     house.model("a")
     house.model("b", load_seconds=30.0)
     await house.start(stop_grace=0.2)

@@ -13,7 +13,7 @@ from wyoming_servers.scheduling.status import ModelUsage
 GIB = 2**30
 
 
-async def test_a_bug_in_the_planner_ends_one_request_and_no_other(world, caplog):
+async def test_bug_in_the_planner_fails_one_request_only(world, caplog):
     world.model("a")
     world.model("b")
     await world.start()
@@ -35,7 +35,7 @@ async def test_a_bug_in_the_planner_ends_one_request_and_no_other(world, caplog)
     assert running.error is None
 
 
-async def test_signals_told_from_within_wait_for_their_turn(world):
+async def test_nested_messages_are_handled_in_order(world):
     world.model("a")
     await world.start()
     runtime = world.coordinator._runtime
@@ -53,7 +53,7 @@ async def test_signals_told_from_within_wait_for_their_turn(world):
     assert order == ["AcceptingSet", "still the first", "Tick"]
 
 
-async def test_an_alarm_is_set_for_the_next_deadline_and_moved_when_it_comes_nearer(world):
+async def test_tick_is_scheduled_for_the_next_deadline(world):
     world.model("a", keep_alive=100)
     await world.start()
     await world.use("a")
@@ -64,7 +64,7 @@ async def test_an_alarm_is_set_for_the_next_deadline_and_moved_when_it_comes_nea
     assert runtime._tick_at == pytest.approx(world.clock.now() + 1)
 
 
-async def test_a_reading_wanted_while_one_is_under_way_follows_it(world):
+async def test_memory_reading_requested_during_another_one_follows_it(world):
     world.model("a")
     await world.start()
     sample, gate, asked = world.probe.sample, asyncio.Event(), []
@@ -85,7 +85,7 @@ async def test_a_reading_wanted_while_one_is_under_way_follows_it(world):
     assert world.device("cpu").committed > 0
 
 
-async def test_a_store_that_is_slow_delays_nobody_and_is_waited_for_at_the_end(world):
+async def test_footprints_are_saved_in_the_background_and_at_the_end(world):
     saved = []
 
     class Slow:
@@ -104,7 +104,7 @@ async def test_a_store_that_is_slow_delays_nobody_and_is_waited_for_at_the_end(w
     assert len(saved[-1]) == 1
 
 
-async def test_an_action_that_fails_does_not_abort_the_others(world, caplog):
+async def test_failing_action_does_not_abort_the_others(world, caplog):
     world.model("a")
     world.model("b")
     await world.start()
@@ -122,7 +122,7 @@ async def test_an_action_that_fails_does_not_abort_the_others(world, caplog):
     world.bus.publish = publish
 
 
-async def test_a_lease_that_cannot_be_granted_fails_its_request_and_is_returned(world, caplog):
+async def test_lease_that_cannot_be_granted_fails_its_request_and_is_returned(world, caplog):
     world.model("a", keep_alive=5)
     await world.start()
     await world.use("a")
@@ -138,7 +138,7 @@ async def test_a_lease_that_cannot_be_granted_fails_its_request_and_is_returned(
     assert await world.use("a")
 
 
-async def test_a_worker_that_cannot_be_launched_is_reported_to_the_planner(world, monkeypatch):
+async def test_worker_that_cannot_be_launched_is_reported_to_the_planner(world, monkeypatch):
     world.model("a")
     await world.start()
 

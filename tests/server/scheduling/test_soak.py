@@ -21,7 +21,7 @@ SECONDS = 1_800
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-async def test_no_request_is_lost_or_waits_past_its_deadline(world, seed):
+async def test_soak_loses_no_request_and_exceeds_no_deadline(world, seed):
     dice = random.Random(seed)  # noqa: S311
     world.policy = SchedulingPolicy(reserve=0, budget="100%", request_timeout=30.0)
     world.probe.machine["cuda:0"] = FakeDevice(7 * GIB)
@@ -31,7 +31,7 @@ async def test_no_request_is_lost_or_waits_past_its_deadline(world, seed):
     world.model("large", CARD, size=5, keep_alive=0)
     world.model("wake", HOST, size=1, task=Task.WAKE, keep_alive=-1)
     for name in names:
-        world.behaviours[name, ""] = lambda: FakeBehavior(load_seconds=dice.uniform(0.2, 4))
+        world.behaviors[name, ""] = lambda: FakeBehavior(load_seconds=dice.uniform(0.2, 4))
     ends: Counter[str] = Counter()
     longest = 0.0
 

@@ -65,7 +65,7 @@ async def scene(clock):
     await asyncio.gather(*scene.tasks, return_exceptions=True)
 
 
-async def test_a_life_is_told_from_start_to_end(scene):
+async def test_supervisor_reports_start_ready_and_exit(scene):
     worker = await scene.begin()
     await scene.clock.advance(2)
     scene.minder.stop(5.0)
@@ -76,7 +76,7 @@ async def test_a_life_is_told_from_start_to_end(scene):
     assert worker.stop_calls == 1
 
 
-async def test_a_load_that_fails_tells_why_after_the_process_is_gone(scene):
+async def test_supervisor_reports_the_error_of_a_failed_load_after_the_exit(scene):
     scene.behavior.load_error = OutOfMemoryError("CUDA out of memory.")
     worker = await scene.begin()
     await scene.clock.advance(2)
@@ -85,7 +85,7 @@ async def test_a_load_that_fails_tells_why_after_the_process_is_gone(scene):
     assert worker.gone
 
 
-async def test_a_process_that_dies_while_loading_tells_its_exit(scene):
+async def test_supervisor_reports_a_process_that_dies_while_loading(scene):
     worker = await scene.begin()
     worker.die(-11)
     await scene.run
@@ -93,7 +93,7 @@ async def test_a_process_that_dies_while_loading_tells_its_exit(scene):
     assert "SIGSEGV" in scene.end.message
 
 
-async def test_a_load_that_never_ends_ends_with_its_process(scene):
+async def test_supervisor_ends_a_hanging_load_with_its_process(scene):
     worker = await scene.begin()
 
     async def never(on_progress):
@@ -106,7 +106,7 @@ async def test_a_load_that_never_ends_ends_with_its_process(scene):
     assert scene.kinds() == ["WorkerStarted", "WorkerExited"]
 
 
-async def test_a_kill_gives_its_own_reason_to_the_planner_and_to_runs(scene):
+async def test_supervisor_kill_has_its_own_reason_for_planner_and_runs(scene):
     await scene.begin()
     await scene.clock.advance(2)
     scene.minder.kill("TIMEOUT", "It hung.")
@@ -115,7 +115,7 @@ async def test_a_kill_gives_its_own_reason_to_the_planner_and_to_runs(scene):
     assert scene.minder.explain_error(LoadFailedError("gone")).code == "TIMEOUT"
 
 
-async def test_a_stop_during_the_load_is_carried_out(scene):
+async def test_supervisor_stops_a_process_during_its_load(scene):
     worker = await scene.begin()
     scene.minder.stop(5.0)
     await scene.clock.run_ready_tasks()
@@ -124,7 +124,7 @@ async def test_a_stop_during_the_load_is_carried_out(scene):
     assert scene.kinds() == ["WorkerStarted", "WorkerExited"]
 
 
-async def test_a_ping_is_answered_to_the_planner_and_a_dead_worker_answers_none(scene):
+async def test_supervisor_reports_ping_answers_of_living_workers(scene):
     worker = await scene.begin()
     await scene.clock.advance(2)
     scene.minder.ping()
@@ -139,7 +139,7 @@ async def test_a_ping_is_answered_to_the_planner_and_a_dead_worker_answers_none(
     assert scene.kinds().count("PingAnswered") == 1
 
 
-async def test_a_fault_of_the_device_is_told_and_others_are_not(scene):
+async def test_supervisor_reports_device_errors_of_runs_only(scene):
     await scene.begin()
     await scene.clock.advance(2)
     oom = OutOfMemoryError("CUDA out of memory.")
@@ -168,7 +168,7 @@ class Stuck:
         raise AssertionError
 
 
-async def test_a_launch_that_hangs_is_given_up_by_a_kill(clock):
+async def test_supervisor_kill_cancels_a_hanging_launch(clock):
     launcher = Stuck()
     scene = Scene(clock, launcher)
     task = asyncio.ensure_future(scene.minder.run())
@@ -179,20 +179,20 @@ async def test_a_launch_that_hangs_is_given_up_by_a_kill(clock):
     assert scene.end.code == "TIMEOUT"
 
 
-async def test_a_launch_that_fails_is_told_with_its_code(clock):
+async def test_supervisor_reports_the_code_of_a_failed_launch(clock):
     scene = Scene(clock, Stuck(LoadFailedError("No such file.")))
     await scene.minder.run()
     assert (scene.end.code, scene.end.message) == ("LOAD_FAILED", "No such file.")
 
 
-async def test_what_nobody_foresaw_is_logged_and_told(clock, caplog):
+async def test_supervisor_logs_and_reports_unexpected_errors(clock, caplog):
     scene = Scene(clock, Stuck(RuntimeError("surprise")))
     await scene.minder.run()
     assert scene.end.code == "UNKNOWN"
     assert "surprise" in caplog.text
 
 
-async def test_a_worker_that_fails_in_an_unforeseen_way_is_not_left_behind(scene, caplog):
+async def test_supervisor_leaves_no_process_after_an_unexpected_error(scene, caplog):
     scene.behavior.load_seconds = 0
     original = FakeWorker.load
 
@@ -210,7 +210,7 @@ async def test_a_worker_that_fails_in_an_unforeseen_way_is_not_left_behind(scene
     assert "surprise" in caplog.text
 
 
-async def test_a_run_that_meets_the_death_of_its_worker_is_the_first_to_tell(scene):
+async def test_supervisor_reports_the_exit_as_soon_as_a_run_meets_it(scene):
     worker = await scene.begin()
     await scene.clock.advance(2)
     worker.die()

@@ -10,7 +10,7 @@ from wyoming_servers.core.errors import BusyError
 from wyoming_servers.core.events import ModelUnloaded
 
 
-async def test_unloading_waits_for_leases_and_new_requests_wait_for_the_next_load(world):
+async def test_unload_waits_for_leases_and_new_requests_wait_for_the_next_load(world):
     world.model("a")
     await world.start()
     client = world.hold("a")
@@ -28,7 +28,7 @@ async def test_unloading_waits_for_leases_and_new_requests_wait_for_the_next_loa
     assert world.launcher.loads("a") == 2
 
 
-async def test_unloading_while_it_loads_lets_those_who_wait_know(world):
+async def test_unload_during_a_load_rejects_the_waiting_requests(world):
     world.model("a")
     world.behave("a", load_seconds=20.0)
     await world.start()
@@ -41,7 +41,7 @@ async def test_unloading_while_it_loads_lets_those_who_wait_know(world):
     assert not world.launcher.running
 
 
-async def test_what_the_last_load_took_is_known_after_the_model_was_unloaded(world):
+async def test_load_seconds_are_known_after_the_model_was_unloaded(world):
     world.model("a")
     world.behave("a", load_seconds=2.0)
     await world.start()
@@ -55,7 +55,7 @@ async def test_what_the_last_load_took_is_known_after_the_model_was_unloaded(wor
     assert world.status("a").load_seconds == 2.0
 
 
-async def test_a_worker_that_is_only_being_started_is_stopped_right_after(world):
+async def test_worker_that_is_still_being_launched_is_stopped_right_after(world):
     world.model("a")
     await world.start()
     await world.coordinator.load("a")
@@ -66,7 +66,7 @@ async def test_a_worker_that_is_only_being_started_is_stopped_right_after(world)
     assert world.launcher.launched[0].stop_calls == 1
 
 
-async def test_a_shorter_keep_alive_counts_from_the_last_use(world):
+async def test_shorter_keep_alive_counts_from_the_last_use(world):
     world.model("a", keep_alive=300)
     await world.start()
     await world.use("a")
@@ -78,7 +78,7 @@ async def test_a_shorter_keep_alive_counts_from_the_last_use(world):
     assert world.status("a").state is ModelState.UNLOADED
 
 
-async def test_a_keep_alive_that_is_over_already_ends_at_once(world):
+async def test_keep_alive_that_has_passed_already_unloads_at_once(world):
     world.model("a", keep_alive=300)
     await world.start()
     await world.use("a")
@@ -89,7 +89,7 @@ async def test_a_keep_alive_that_is_over_already_ends_at_once(world):
     assert world.status("a").spec.keep_alive == 20
 
 
-async def test_a_model_told_to_stay_for_ever_stays(world):
+async def test_negative_keep_alive_set_at_run_time_keeps_the_model_loaded(world):
     world.model("a", keep_alive=10)
     await world.start()
     await world.use("a")
@@ -99,7 +99,7 @@ async def test_a_model_told_to_stay_for_ever_stays(world):
     assert world.status("a").spec.pinned
 
 
-async def test_new_files_need_a_new_worker_but_the_old_one_finishes(world):
+async def test_new_files_need_a_new_worker_after_the_old_one_has_finished(world):
     spec = world.model("a", files={"model": "/one"})
     await world.start()
     client = world.hold("a")
@@ -115,7 +115,7 @@ async def test_new_files_need_a_new_worker_but_the_old_one_finishes(world):
     assert following.lease.spec.files == {"model": "/two"}
 
 
-async def test_a_new_keep_alive_needs_no_new_worker(world):
+async def test_new_keep_alive_needs_no_new_worker(world):
     spec = world.model("a")
     await world.start()
     await world.use("a")
@@ -125,7 +125,7 @@ async def test_a_new_keep_alive_needs_no_new_worker(world):
     assert world.status("a").spec.description == "better"
 
 
-async def test_a_placement_that_is_no_longer_allowed_is_left(world):
+async def test_removed_placement_is_unloaded(world):
     spec = world.model("a", "cpu/int8")
     await world.start()
     await world.use("a")
@@ -136,7 +136,7 @@ async def test_a_placement_that_is_no_longer_allowed_is_left(world):
     assert [str(i.placement) for i in world.coordinator.snapshot().instances] == ["cpu/float32"]
 
 
-async def test_preloading_skips_what_is_ready(world):
+async def test_preload_skips_ready_models(world):
     world.model("a")
     await world.start()
     await world.use("a")
@@ -145,7 +145,7 @@ async def test_preloading_skips_what_is_ready(world):
     assert world.launcher.loads("a") == 1
 
 
-async def test_a_model_added_while_its_removal_is_pending_is_kept(world):
+async def test_model_added_while_its_removal_is_pending_is_kept(world):
     spec = world.model("a")
     await world.start()
     client = world.hold("a")

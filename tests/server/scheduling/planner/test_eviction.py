@@ -19,47 +19,47 @@ def names(victims: tuple[EvictionCandidate, ...] | None) -> list[str]:
     return sorted(victim.key.model for victim in victims)
 
 
-def test_nobody_goes_where_nothing_is_missing():
+def test_choose_victims_evicts_nothing_without_a_deficit():
     assert choose_victims([idle("a", 5, 10)], 0) == ()
     assert choose_victims([idle("a", 5, 10)], -3) == ()
 
 
-def test_of_two_alike_the_one_unused_for_longer_goes():
+def test_choose_victims_prefers_the_longest_idle():
     assert names(choose_victims([idle("fresh", 5, 1), idle("old", 5, 100)], 5)) == ["old"]
 
 
-def test_several_go_where_one_is_not_enough():
+def test_choose_victims_evicts_several_if_one_is_not_enough():
     found = choose_victims([idle("a", 3, 10), idle("b", 3, 20), idle("c", 3, 30)], 5)
     assert names(found) == ["b", "c"]
 
 
-def test_a_large_one_goes_before_many_small_ones_of_equal_age():
+def test_choose_victims_prefers_one_large_model_to_many_small_ones_of_equal_age():
     small = [idle(f"s{n}", 1, 10) for n in range(6)]
     assert names(choose_victims([*small, idle("large", 6, 10)], 6)) == ["large"]
 
 
-def test_what_loads_slowly_stays_longer():
+def test_choose_victims_keeps_models_that_load_slowly():
     found = choose_victims([idle("slow", 5, 50, load_seconds=60), idle("quick", 5, 50)], 5)
     assert names(found) == ["quick"]
 
 
-def test_one_that_turns_out_not_to_be_needed_is_spared():
+def test_choose_victims_keeps_a_model_that_turns_out_to_be_unnecessary():
     # The small old one is cheapest per byte, but the large one alone is enough.
     assert names(choose_victims([idle("old", 1, 1000), idle("large", 8, 10)], 8)) == ["large"]
 
 
-def test_all_together_not_enough_is_nobody():
+def test_choose_victims_returns_none_if_all_together_are_not_enough():
     assert choose_victims([idle("a", 3, 10), idle("b", 3, 10)], 7) is None
     assert choose_victims([], 1) is None
 
 
-def test_one_that_holds_nothing_is_no_victim():
+def test_choose_victims_ignores_models_without_memory():
     assert choose_victims([idle("empty", 0, 99)], 1) is None
     assert names(choose_victims([idle("empty", 0, 99), idle("a", 2, 1)], 1)) == ["a"]
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0])
-def test_a_load_that_was_never_timed_still_has_a_value(seconds):
+def test_eviction_cost_of_a_model_without_load_time_is_positive(seconds):
     assert idle("a", 1, 0, load_seconds=seconds).eviction_cost > 0
 
 
@@ -67,7 +67,7 @@ def test_a_load_that_was_never_timed_still_has_a_value(seconds):
     st.lists(st.tuples(st.integers(0, 9), st.floats(0, 1e4), st.floats(0, 60)), max_size=8),
     st.integers(-3, 40),
 )
-def test_victims_cover_the_deficit_and_none_is_too_many(rows, deficit):
+def test_choose_victims_covers_the_deficit_without_an_unnecessary_victim(rows, deficit):
     candidates = [idle(str(n), *row) for n, row in enumerate(rows)]
     found = choose_victims(candidates, deficit)
     total = sum(c.size_bytes for c in candidates)

@@ -43,10 +43,10 @@ def fail_times(world, name: str, times: int, error: Exception, device: str = "")
         left[0] -= 1
         return FakeBehavior(load_error=error if left[0] >= 0 else None)
 
-    world.behaviours[name, device] = behavior
+    world.behaviors[name, device] = behavior
 
 
-async def test_a_worker_killed_while_idle_is_replaced_at_once_for_the_next_request(world):
+async def test_worker_killed_while_idle_is_replaced_for_the_next_request(world):
     world.model("a")
     await world.start()
     await world.use("a")
@@ -58,7 +58,7 @@ async def test_a_worker_killed_while_idle_is_replaced_at_once_for_the_next_reque
     assert world.launcher.loads("a") == 2
 
 
-async def test_a_worker_killed_in_a_run_fails_it_with_a_code_and_the_next_is_served(world):
+async def test_worker_killed_in_a_run_fails_it_and_the_next_request_is_served(world):
     world.model("a")
     world.behave("a", run_seconds=50.0)
     await world.start()
@@ -71,7 +71,7 @@ async def test_a_worker_killed_in_a_run_fails_it_with_a_code_and_the_next_is_ser
     assert await world.use_after("a", 0.1)
 
 
-async def test_a_model_that_stays_for_ever_is_restored_without_being_asked(world):
+async def test_model_with_negative_keep_alive_is_reloaded_after_a_crash(world):
     world.model("a", keep_alive=-1)
     await world.start()
     await world.use("a")
@@ -108,7 +108,7 @@ async def test_workers_that_die_in_their_first_run_open_the_circuit(world):
     assert world.events(ModelFailed)[-1].retry_seconds is None
 
 
-async def test_a_use_that_went_well_resets_the_count(world):
+async def test_successful_run_resets_the_failures(world):
     world.model("a")
     await world.start()
     for _ in range(8):
@@ -122,7 +122,7 @@ async def test_a_use_that_went_well_resets_the_count(world):
     assert await world.use_after("a", 0.1)
 
 
-async def test_the_request_that_met_a_failed_load_is_retried(world):
+async def test_request_waits_for_another_load_after_a_failed_one(world):
     world.model("a")
     fail_times(world, "a", 1, LoadFailedError("It would not open."))
     await world.start()
@@ -135,7 +135,7 @@ async def test_the_request_that_met_a_failed_load_is_retried(world):
     assert (failed.code, failed.attempt, failed.retry_seconds) == ("LOAD_FAILED", 1, 1.0)
 
 
-async def test_a_request_that_met_two_failed_loads_gets_the_error(world):
+async def test_request_is_rejected_after_two_failed_loads(world):
     world.model("a")
     fail_times(world, "a", 9, LoadFailedError("It would not open."))
     await world.start()
@@ -146,7 +146,7 @@ async def test_a_request_that_met_two_failed_loads_gets_the_error(world):
     assert client.error.retry_after == pytest.approx(2.0)
 
 
-async def test_a_request_that_has_no_time_for_a_retry_gets_the_error_at_once(world):
+async def test_request_without_time_for_a_retry_is_rejected_at_once(world):
     world.model("a")
     fail_times(world, "a", 9, LoadFailedError("It would not open."))
     await world.start()
@@ -156,7 +156,7 @@ async def test_a_request_that_has_no_time_for_a_retry_gets_the_error_at_once(wor
     assert client.error.retry_after == pytest.approx(1.0)
 
 
-async def test_a_load_that_can_never_work_is_not_retried(world):
+async def test_load_with_a_non_retryable_error_is_not_retried(world):
     world.model("a")
     fail_times(world, "a", 9, ModelMissingError("model.bin is missing."))
     await world.start()
@@ -168,7 +168,7 @@ async def test_a_load_that_can_never_work_is_not_retried(world):
     assert world.launcher.loads("a") == 1
 
 
-async def test_the_open_circuit_lets_one_probe_through_after_a_while(world):
+async def test_open_circuit_allows_one_attempt_after_its_timeout(world):
     world.model("a")
     fail_times(world, "a", 4, LoadFailedError("It would not open."))
     await world.start()
@@ -183,7 +183,7 @@ async def test_the_open_circuit_lets_one_probe_through_after_a_while(world):
     assert world.status("a").error_code == ""
 
 
-async def test_the_operator_closes_the_circuit(world):
+async def test_load_command_closes_the_circuit(world):
     world.model("a")
     fail_times(world, "a", 4, LoadFailedError("It would not open."))
     await world.start()
@@ -196,7 +196,7 @@ async def test_the_operator_closes_the_circuit(world):
     assert world.status("a").state is ModelState.READY
 
 
-async def test_the_cpu_serves_while_the_card_fails_and_the_model_moves_when_it_works(gpu):
+async def test_cpu_serves_while_the_gpu_fails_and_the_model_moves_back_afterwards(gpu):
     gpu.model("a", CARD, HOST)
     fail_times(gpu, "a", 1, LoadFailedError("No cuBLAS."), device="cuda:0")
     await gpu.start()
@@ -209,7 +209,7 @@ async def test_the_cpu_serves_while_the_card_fails_and_the_model_moves_when_it_w
     assert client.place == HOST  # it keeps what it has
 
 
-async def test_out_of_memory_clears_the_card_and_tries_once_more(gpu):
+async def test_oom_evicts_idle_models_and_retries_once(gpu):
     gpu.model("idle", CARD, size=2)
     gpu.model("pinned", CARD, size=1, pinned=True)
     gpu.model("a", CARD, HALF, HOST, size=2)
@@ -224,7 +224,7 @@ async def test_out_of_memory_clears_the_card_and_tries_once_more(gpu):
     assert gpu.status("pinned").state is ModelState.READY
 
 
-async def test_out_of_memory_again_goes_down_the_ladder_and_stays_there(gpu):
+async def test_second_oom_uses_the_fallback_placement(gpu):
     gpu.model("a", CARD, HALF, HOST, size=2, keep_alive=0)
     tried = []
     gpu.launcher._script = lambda spec, place: (
@@ -248,7 +248,7 @@ async def test_out_of_memory_again_goes_down_the_ladder_and_stays_there(gpu):
     assert len(tried) == 6
 
 
-async def test_a_rested_place_is_tried_again_without_unloading_anybody(gpu):
+async def test_placement_after_its_oom_cooldown_is_tried_without_evictions(gpu):
     gpu.model("a", CARD, HOST, size=2, keep_alive=-1)
     gpu.model("idle", CARD, size=2, keep_alive=-1)
     fail_times(gpu, "a", 2, OutOfMemoryError("CUDA out of memory."), device="cuda:0")
@@ -261,7 +261,7 @@ async def test_a_rested_place_is_tried_again_without_unloading_anybody(gpu):
     assert gpu.status("a").fallback_reason == ""
 
 
-async def test_no_memory_anywhere_is_said_and_when_to_try_again(gpu):
+async def test_oom_on_all_placements_rejects_with_retry_after(gpu):
     gpu.model("a", CARD, HOST, size=2)
     fail_times(gpu, "a", 9, OutOfMemoryError("Out of memory."))
     await gpu.start()
@@ -273,7 +273,7 @@ async def test_no_memory_anywhere_is_said_and_when_to_try_again(gpu):
         await gpu.use("a")
 
 
-async def test_a_run_without_memory_clears_the_card_and_the_second_steps_down(gpu):
+async def test_oom_in_a_run_evicts_idle_models_and_the_second_uses_the_fallback(gpu):
     gpu.model("idle", CARD, size=1)
     gpu.model("a", CARD, HOST, size=2)
     gpu.behave(
@@ -303,7 +303,7 @@ async def test_a_run_without_memory_clears_the_card_and_the_second_steps_down(gp
     assert gpu.events(ModelUnloaded)[-1].reason == "out of memory"
 
 
-async def test_a_run_that_was_asked_wrongly_says_nothing_about_the_worker(gpu):
+async def test_invalid_request_does_not_count_as_a_failure_of_the_worker(gpu):
     gpu.model("a")
     gpu.behave("a", reply=lambda *_: FakeAnswer(error=BadRequestError("No such speaker.")))
     await gpu.start()
@@ -314,7 +314,7 @@ async def test_a_run_that_was_asked_wrongly_says_nothing_about_the_worker(gpu):
     assert gpu.launcher.loads("a") == 1
 
 
-async def test_a_device_lost_in_a_run_ends_the_worker_and_the_next_gets_a_new_one(gpu):
+async def test_device_lost_in_a_run_kills_the_worker_and_the_next_request_gets_a_new_one(gpu):
     gpu.model("a", CARD, HOST)
     gpu.behave("a", reply=lambda *_: FakeAnswer(error=DeviceLostError("illegal address")))
     await gpu.start()
@@ -326,7 +326,7 @@ async def test_a_device_lost_in_a_run_ends_the_worker_and_the_next_gets_a_new_on
     assert str(await gpu.use_after("a", 1)) == CARD
 
 
-async def test_a_device_lost_twice_is_not_used_until_the_operator_says_so(gpu):
+async def test_device_lost_twice_is_not_used_until_a_load_command(gpu):
     gpu.model("a", CARD, HOST)
     gpu.model("only", CARD)
     gpu.behave("a", "cuda:0", load_error=DeviceLostError("CUDA: unknown error"))
@@ -345,7 +345,7 @@ async def test_a_device_lost_twice_is_not_used_until_the_operator_says_so(gpu):
     assert gpu.status("only").state is ModelState.READY
 
 
-async def test_a_load_that_takes_too_long_is_killed_and_says_timeout(world):
+async def test_load_that_takes_too_long_is_killed_with_timeout(world):
     world.model("a")
     world.behave("a", load_seconds=1_000.0)
     await world.start()
@@ -358,7 +358,7 @@ async def test_a_load_that_takes_too_long_is_killed_and_says_timeout(world):
     assert [w.killed for w in world.launcher.launched] == [True, True]
 
 
-async def test_a_failing_model_keeps_no_other_from_answering(world):
+async def test_failing_model_does_not_affect_other_models(world):
     world.model("broken")
     world.model("fine")
     fail_times(world, "broken", 99, LoadFailedError("It would not open."))

@@ -26,13 +26,13 @@ def fail(
     return policy.record_failure(key, code, "It broke.", now, **more)
 
 
-def test_a_worker_that_was_ready_is_restarted_at_once():
+def test_first_failure_of_a_ready_worker_is_retried_at_once():
     policy = make_policy()
     assert fail(policy, 5.0, "INFERENCE_FAILED", was_ready=True) is RecoveryAction.RETRY_NOW
     assert policy.active_block(CARD, 5.0) is None
 
 
-def test_a_load_that_fails_is_tried_after_one_two_and_four_seconds_and_then_no_more():
+def test_failed_loads_back_off_for_1_2_and_4_seconds_and_then_open_the_circuit():
     policy, now, pauses = make_policy(), 0.0, []
     for _ in range(3):
         assert fail(policy, now) is RecoveryAction.RETRY_LATER
@@ -51,7 +51,7 @@ def test_a_load_that_fails_is_tried_after_one_two_and_four_seconds_and_then_no_m
     )
 
 
-def test_a_worker_that_dies_again_and_again_after_it_was_ready_opens_the_circuit():
+def test_ready_worker_that_dies_repeatedly_opens_the_circuit():
     policy = make_policy()
     actions = [fail(policy, 0.0, "INFERENCE_FAILED", was_ready=True) for _ in range(5)]
     assert actions == [
@@ -62,13 +62,13 @@ def test_a_worker_that_dies_again_and_again_after_it_was_ready_opens_the_circuit
 
 
 @pytest.mark.parametrize(("draw", "pause"), [(0.0, 0.75), (1.0, 1.25)])
-def test_pauses_are_drawn_a_quarter_shorter_or_longer(draw, pause):
+def test_jitter_changes_pauses_by_up_to_a_quarter(draw, pause):
     policy = make_policy(draw)
     fail(policy, 0.0)
     assert policy.active_block(CARD, 0.0).until == pause
 
 
-def test_a_probe_that_fails_opens_the_circuit_for_twice_as_long_up_to_a_bound():
+def test_circuit_timeout_doubles_up_to_its_maximum():
     policy, now, spans = make_policy(), 0.0, []
     for _ in range(3):
         fail(policy, now)
@@ -79,7 +79,7 @@ def test_a_probe_that_fails_opens_the_circuit_for_twice_as_long_up_to_a_bound():
     assert spans == [60, 120, 240, 480, 600, 600]
 
 
-def test_success_forgets_failures():
+def test_success_resets_failures():
     policy = make_policy()
     for _ in range(3):
         fail(policy, 0.0)
@@ -89,11 +89,11 @@ def test_success_forgets_failures():
     assert fail(policy, 10.0, "INFERENCE_FAILED", was_ready=True) is RecoveryAction.RETRY_NOW
 
 
-def test_a_fault_that_trying_again_cannot_mend_opens_the_circuit_at_once():
+def test_non_retryable_code_opens_the_circuit_at_once():
     assert fail(make_policy(), 0.0, "MODEL_MISSING") is RecoveryAction.OPEN_CIRCUIT
 
 
-def test_the_operator_forgives_everything():
+def test_reset_forgets_all_failures_of_a_model():
     policy = make_policy()
     for _ in range(4):
         fail(policy, 0.0)
@@ -103,7 +103,7 @@ def test_the_operator_forgives_everything():
     assert policy.active_block(OTHER, 0.0) is not None
 
 
-def test_out_of_memory_is_tried_once_more_and_then_steps_down():
+def test_oom_is_retried_once_and_then_uses_the_fallback():
     policy = make_policy()
     assert fail(policy, 0.0, "OOM") is RecoveryAction.EVICT_IDLE_AND_RETRY
     assert policy.active_block(CARD, 0.0) is None
@@ -113,11 +113,11 @@ def test_out_of_memory_is_tried_once_more_and_then_steps_down():
     assert policy.active_block(HOST, 1.0) is None
 
 
-def test_where_nobody_waits_nobody_is_unloaded_for_it():
+def test_oom_of_a_load_nobody_waits_for_evicts_nothing():
     assert fail(make_policy(), 0.0, "OOM", retry_oom=False) is RecoveryAction.USE_FALLBACK
 
 
-def test_each_rest_is_twice_as_long_and_the_last_resort_rests_shortly():
+def test_oom_cooldown_doubles_and_is_short_for_the_last_placement():
     policy, now, spans = make_policy(), 0.0, []
     for _ in range(6):
         fail(policy, now, "OOM", retry_oom=False)
@@ -128,7 +128,7 @@ def test_each_rest_is_twice_as_long_and_the_last_resort_rests_shortly():
     assert policy.active_block(HOST, 0.0).until == 60.0
 
 
-def test_doing_well_does_not_lift_a_rest_before_its_time():
+def test_success_does_not_end_an_oom_cooldown_early():
     policy = make_policy()
     fail(policy, 0.0, "OOM", retry_oom=False)
     policy.record_success(CARD, 10.0)
@@ -137,7 +137,7 @@ def test_doing_well_does_not_lift_a_rest_before_its_time():
     assert policy.last_failure(CARD) is None
 
 
-def test_memory_faults_of_runs_step_down_at_the_second_within_a_while():
+def test_second_oom_in_a_run_within_the_cooldown_uses_the_fallback():
     policy = make_policy()
     assert policy.record_run_oom(CARD, 0.0) is RecoveryAction.EVICT_IDLE_AND_RETRY
     policy.record_success(CARD, 5.0)
@@ -146,7 +146,7 @@ def test_memory_faults_of_runs_step_down_at_the_second_within_a_while():
     assert policy.record_run_oom(CARD, 2_000.0) is RecoveryAction.EVICT_IDLE_AND_RETRY
 
 
-def test_a_device_lost_once_is_tried_again_and_lost_twice_is_out_of_use():
+def test_device_lost_once_is_retried_and_lost_twice_is_not_used():
     policy = make_policy()
     assert (
         fail(policy, 10.0, "DEVICE_LOST", launched_at=0.0, was_ready=True)
@@ -161,14 +161,14 @@ def test_a_device_lost_once_is_tried_again_and_lost_twice_is_out_of_use():
     assert policy.active_block(OTHER, 11.0) is None
 
 
-def test_models_that_fail_together_met_one_loss():
+def test_failures_of_several_models_count_as_one_device_loss():
     policy = make_policy()
     fail(policy, 10.0, "DEVICE_LOST", launched_at=0.0, was_ready=True)
     fail(policy, 10.2, "DEVICE_LOST", key=OTHER, launched_at=5.0, was_ready=True)
     assert not policy.is_device_lost("cuda:0")
 
 
-def test_the_host_is_never_out_of_use():
+def test_host_is_never_counted_as_lost():
     policy = make_policy()
     for now in (1.0, 2.0, 3.0):
         fail(policy, now, "DEVICE_LOST", key=HOST)

@@ -40,7 +40,7 @@ def loaded(books: Ledger, which: InstanceKey, pid: int, size: int) -> None:
     books.commit(which, books.measure(which))
 
 
-def test_a_reservation_counts_at_once_though_nothing_is_allocated_yet():
+def test_reservation_counts_before_memory_is_allocated():
     books = ledger()
     books.reserve(A, 600)
     assert (books.reserved, books.committed) == (600, 0)
@@ -50,14 +50,14 @@ def test_a_reservation_counts_at_once_though_nothing_is_allocated_yet():
     books.reserve(B, 300)
 
 
-def test_an_instance_holds_memory_once():
+def test_instance_cannot_reserve_memory_twice():
     books = ledger()
     books.reserve(A, 100)
     with pytest.raises(InternalError):
         books.reserve(A, 100)
 
 
-def test_what_was_measured_takes_the_place_of_what_was_promised():
+def test_measured_size_replaces_the_promised_size():
     books = ledger()
     loaded(books, A, 7, 250)
     books.update(seen(310, p7=310))
@@ -67,7 +67,7 @@ def test_what_was_measured_takes_the_place_of_what_was_promised():
     assert books.available(B) == 590
 
 
-def test_the_budget_is_what_others_leave_and_never_more_than_configured():
+def test_budget_is_limited_by_other_programs_and_by_the_configuration():
     books = ledger(budget="600", reserve=50)
     assert (books.budget, books.ceiling) == (600, 600)
     books.update(seen(500))
@@ -79,7 +79,7 @@ def test_the_budget_is_what_others_leave_and_never_more_than_configured():
     assert books.budget == 600
 
 
-def test_memory_of_ours_is_not_counted_as_others():
+def test_memory_of_workers_does_not_count_as_other_programs():
     books = ledger()
     loaded(books, A, 7, 200)
     books.update(seen(500, p7=200))
@@ -87,7 +87,7 @@ def test_memory_of_ours_is_not_counted_as_others():
     assert books.budget == 650
 
 
-def test_a_load_in_flight_is_not_counted_as_others():
+def test_load_in_flight_does_not_count_as_other_programs():
     books = ledger()
     books.reserve(A, 400)
     books.set_pid(A, 7)
@@ -96,7 +96,7 @@ def test_a_load_in_flight_is_not_counted_as_others():
     assert books.available(B) == 500
 
 
-def test_no_more_is_promised_than_the_probe_sees_free():
+def test_available_is_limited_by_the_observed_free_memory():
     books = ledger(budget="100%", reserve=0)
     books.update(seen(700))
     assert books.available(A) == 300
@@ -104,7 +104,7 @@ def test_no_more_is_promised_than_the_probe_sees_free():
     assert books.available(B) == 100
 
 
-def test_memory_is_promised_again_only_when_it_was_seen_to_come_back():
+def test_memory_is_promised_again_only_after_it_was_seen_to_return():
     books = ledger()
     loaded(books, A, 7, 600)
     freed, _ = books.release(A)
@@ -120,7 +120,7 @@ def test_memory_is_promised_again_only_when_it_was_seen_to_come_back():
     assert books.available(B) == 900
 
 
-def test_memory_that_comes_back_in_part_counts_when_most_of_it_is_there():
+def test_memory_counts_as_returned_when_half_of_it_is_free():
     books = ledger()
     loaded(books, A, 7, 600)
     books.release(A)
@@ -129,7 +129,7 @@ def test_memory_that_comes_back_in_part_counts_when_most_of_it_is_there():
     assert books.others == 290
 
 
-def test_memory_that_never_comes_back_is_written_off_and_the_probe_decides():
+def test_written_off_memory_is_judged_by_the_probe():
     books = ledger()
     loaded(books, A, 7, 600)
     _, ticket = books.release(A)
@@ -141,7 +141,7 @@ def test_memory_that_never_comes_back_is_written_off_and_the_probe_decides():
     assert books.available(B) == 350
 
 
-def test_an_instance_can_be_loaded_again_before_its_last_memory_is_back():
+def test_instance_can_reserve_before_its_last_memory_is_returned():
     books = ledger()
     loaded(books, A, 7, 300)
     books.release(A)
@@ -151,7 +151,7 @@ def test_an_instance_can_be_loaded_again_before_its_last_memory_is_back():
     assert (books.reserved, books.returning) == (300, 0)
 
 
-def test_on_the_host_a_process_that_is_gone_has_given_its_memory_back():
+def test_memory_on_the_host_is_returned_with_the_exit():
     books = ledger("cpu")
     which = key("a", "cpu")
     loaded(books, which, 7, 300)
@@ -160,7 +160,7 @@ def test_on_the_host_a_process_that_is_gone_has_given_its_memory_back():
     assert books.returning == 0
 
 
-def test_a_process_that_died_while_loading_leaves_nothing_to_wait_for():
+def test_process_that_died_while_loading_has_no_memory_to_return():
     books = ledger()
     books.reserve(A, 500)
     books.set_pid(A, 7)
@@ -181,7 +181,7 @@ def test_hidden_processes_are_measured_by_the_difference():
     assert books.others == 100
 
 
-def test_the_difference_says_nothing_when_another_came_or_went_meanwhile():
+def test_hidden_processes_are_not_measured_if_another_one_came_or_went():
     books = ledger()
     books.reserve(A, 300)
     books.reserve(B, 100)
@@ -190,7 +190,7 @@ def test_the_difference_says_nothing_when_another_came_or_went_meanwhile():
     assert books.measure(C) is None
 
 
-def test_with_hidden_processes_others_are_known_only_while_nothing_of_ours_moves():
+def test_other_programs_with_hidden_processes_are_known_only_without_changes():
     books = ledger()
     books.reserve(A, 300)
     books.update(seen(300))
@@ -205,7 +205,7 @@ def test_with_hidden_processes_others_are_known_only_while_nothing_of_ours_moves
     assert books.others == 150
 
 
-def test_a_claim_binds_others_but_not_its_owner():
+def test_claim_limits_other_instances_but_not_its_owner():
     books = ledger()
     books.claim(A, 700)
     assert books.available(A) == 900
@@ -216,7 +216,7 @@ def test_a_claim_binds_others_but_not_its_owner():
     assert books.available(B) == 200
 
 
-def test_a_device_that_cannot_be_read_is_not_present_until_it_can():
+def test_device_that_cannot_be_read_is_not_present():
     books = ledger()
     books.mark_missing()
     assert not books.present
@@ -225,7 +225,7 @@ def test_a_device_that_cannot_be_read_is_not_present_until_it_can():
     assert books.present
 
 
-def test_a_limit_that_is_changed_changes_the_budget():
+def test_changed_total_changes_the_budget():
     books = ledger(budget="50%", reserve=0)
     assert books.budget == 500
     books.update(Reading(total=400, free=400, used=0))

@@ -14,7 +14,7 @@ def order(queue: LoadQueue, now: float = 0.0) -> list[str]:
     return [demand.model for demand in queue.ordered(now)]
 
 
-def test_a_voice_goes_before_a_transcript_before_the_rest():
+def test_queue_orders_tts_before_asr_before_background():
     queue = LoadQueue(max_requests=9, priority_aging=1.0)
     queue.add(request(1, "other", Priority.BACKGROUND))
     queue.add(request(2, "asr", Priority.ASR))
@@ -23,14 +23,14 @@ def test_a_voice_goes_before_a_transcript_before_the_rest():
     assert [queue.position(name, 0.0) for name in ("tts", "other", "nobody")] == [1, 3, 0]
 
 
-def test_of_equal_priority_the_older_goes_first():
+def test_queue_orders_equal_priorities_by_age():
     queue = LoadQueue(max_requests=9, priority_aging=1.0)
     queue.add(request(1, "second", since=2.0))
     queue.add(request(2, "first", since=1.0))
     assert order(queue, 3.0) == ["first", "second"]
 
 
-def test_whoever_waits_long_passes_a_fresh_one_of_higher_priority():
+def test_queue_raises_the_priority_of_old_requests():
     queue = LoadQueue(max_requests=9, priority_aging=1.0)
     queue.add(request(1, "patient", Priority.BACKGROUND, since=0.0))
     queue.add(request(2, "voice", Priority.TTS, since=8.0))
@@ -40,7 +40,7 @@ def test_whoever_waits_long_passes_a_fresh_one_of_higher_priority():
     assert order(queue, 10.0) == ["patient", "voice"]
 
 
-def test_requests_for_one_model_share_a_demand_with_the_best_of_their_ranks():
+def test_queue_ranks_a_load_by_its_best_request():
     queue = LoadQueue(max_requests=9, priority_aging=1.0)
     queue.add(request(1, "a", Priority.BACKGROUND))
     queue.add(request(2, "b", Priority.ASR))
@@ -52,7 +52,7 @@ def test_requests_for_one_model_share_a_demand_with_the_best_of_their_ranks():
     assert queue.take("a") == []
 
 
-def test_a_request_that_leaves_takes_its_demand_with_it():
+def test_queue_drops_a_load_with_its_last_request():
     queue = LoadQueue(max_requests=9, priority_aging=1.0)
     queue.add(request(1, "a"))
     assert 1 in queue
@@ -62,7 +62,7 @@ def test_a_request_that_leaves_takes_its_demand_with_it():
     assert len(queue) == 0
 
 
-def test_the_queue_is_full_at_its_bound_and_wants_do_not_count():
+def test_queue_limit_counts_requests_but_not_speculative_loads():
     queue = LoadQueue(max_requests=2, priority_aging=1.0)
     queue.add_reason("c", LoadReason.OPERATOR, Priority.ASR, 0.0)
     queue.add(request(1, "a"))
@@ -71,7 +71,7 @@ def test_the_queue_is_full_at_its_bound_and_wants_do_not_count():
     assert queue.full
 
 
-def test_speculative_wants_come_after_everything_that_somebody_waits_for():
+def test_queue_orders_speculative_loads_last():
     queue = LoadQueue(max_requests=9, priority_aging=1.0)
     queue.add_reason("preload", LoadReason.PRELOAD, Priority.TTS, 0.0)
     queue.add_reason("prefetch", LoadReason.PREFETCH, Priority.ASR, 5.0)
@@ -80,7 +80,7 @@ def test_speculative_wants_come_after_everything_that_somebody_waits_for():
     assert order(queue, 1_000.0) == ["operator", "client", "prefetch", "preload"]
 
 
-def test_the_stronger_reason_stays():
+def test_queue_keeps_the_strongest_reason():
     queue = LoadQueue(max_requests=9, priority_aging=1.0)
     queue.add_reason("a", LoadReason.OPERATOR, Priority.ASR, 0.0)
     queue.add_reason("a", LoadReason.PRELOAD, Priority.TTS, 1.0)
@@ -88,7 +88,7 @@ def test_the_stronger_reason_stays():
     assert not queue.get("a").speculative
 
 
-def test_a_request_makes_a_preload_real_and_its_leaving_makes_it_speculative_again():
+def test_queue_load_is_speculative_only_without_requests():
     queue = LoadQueue(max_requests=9, priority_aging=1.0)
     queue.add_reason("a", LoadReason.PRELOAD, Priority.ASR, 0.0)
     assert queue.get("a").speculative
@@ -101,7 +101,7 @@ def test_a_request_makes_a_preload_real_and_its_leaving_makes_it_speculative_aga
     assert list(queue) == []
 
 
-def test_taking_a_want_back_leaves_the_requests():
+def test_queue_withdraw_keeps_the_requests():
     queue = LoadQueue(max_requests=9, priority_aging=1.0)
     queue.add_reason("a", LoadReason.PREFETCH, Priority.ASR, 0.0)
     queue.add(request(1, "a"))

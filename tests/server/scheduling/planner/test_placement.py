@@ -33,20 +33,20 @@ def block(reason: BlockReason, until: float | None = None, code: str = "LOAD_FAI
     return LoadBlock(reason, code, f"It is {reason.value}.", until)
 
 
-def test_the_first_that_fits_is_taken():
+def test_placement_uses_the_first_that_fits():
     assert choose_placement(
         [option("cuda:0", available_bytes=10), option("cpu", 1, available_bytes=99)]
     ) == Placed(key("cuda:0"), 10)
 
 
-def test_of_equally_good_places_the_one_with_most_room_is_taken():
+def test_placement_uses_the_gpu_with_most_free_memory():
     found = choose_placement(
         [option("cuda:0", available_bytes=12), option("cuda:1", available_bytes=50)]
     )
     assert found.key == key("cuda:1")
 
 
-def test_an_equally_good_place_without_eviction_goes_before_one_with():
+def test_placement_prefers_a_gpu_that_needs_no_eviction():
     found = choose_placement(
         [
             option("cuda:0", available_bytes=0, candidates=(victim("a", 20),)),
@@ -56,14 +56,14 @@ def test_an_equally_good_place_without_eviction_goes_before_one_with():
     assert (found.key, found.victims) == (key("cuda:1"), ())
 
 
-def test_memory_that_is_coming_back_is_waited_for_and_nobody_else_is_unloaded():
+def test_placement_waits_for_returning_memory_instead_of_evicting():
     found = choose_placement(
         [option("cuda:0", available_bytes=2, returning_bytes=8, candidates=(victim("a", 20),))]
     )
     assert found == Placed(key("cuda:0"), 10, immediate=False)
 
 
-def test_idle_ones_make_room_on_the_wished_place_before_a_lesser_is_taken():
+def test_placement_evicts_before_it_uses_a_fallback():
     found = choose_placement(
         [
             option("cuda:0", available_bytes=2, candidates=(victim("a", 9),)),
@@ -73,7 +73,7 @@ def test_idle_ones_make_room_on_the_wished_place_before_a_lesser_is_taken():
     assert found == Placed(key("cuda:0"), 10, (victim("a", 9),), immediate=False)
 
 
-def test_the_cheaper_eviction_of_two_devices_is_taken():
+def test_placement_uses_the_device_with_the_cheaper_eviction():
     found = choose_placement(
         [
             option("cuda:0", available_bytes=0, candidates=(victim("fresh", 10, idle=1),)),
@@ -83,7 +83,7 @@ def test_the_cheaper_eviction_of_two_devices_is_taken():
     assert found.key == key("cuda:1")
 
 
-def test_a_lesser_place_serves_while_a_better_has_no_room():
+def test_placement_falls_back_if_the_preferred_one_lacks_memory():
     found = choose_placement(
         [option("cuda:0", available_bytes=4), option("cpu", 1, available_bytes=10)]
     )
@@ -91,7 +91,7 @@ def test_a_lesser_place_serves_while_a_better_has_no_room():
     assert found.preferred_lacking_memory == InsufficientMemory(key("cuda:0"), 10, 4)
 
 
-def test_a_lesser_place_serves_while_a_better_one_cooldown():
+def test_placement_falls_back_during_the_cooldown_of_the_preferred_one():
     cooldown = block(BlockReason.OOM_COOLDOWN, 99.0, "OOM")
     found = choose_placement(
         [option("cuda:0", available_bytes=99, block=cooldown), option("cpu", 1, available_bytes=10)]
@@ -103,25 +103,25 @@ def test_a_lesser_place_serves_while_a_better_one_cooldown():
     )
 
 
-def test_no_room_anywhere_waits_for_the_best_place():
+def test_placement_without_memory_anywhere_waits_for_the_preferred_one():
     assert choose_placement(
         [option("cuda:0", available_bytes=-3), option("cpu", 1, available_bytes=9)]
     ) == InsufficientMemory(key("cuda:0"), 10, 0)
 
 
-def test_a_place_that_is_just_being_left_is_waited_for():
+def test_placement_waits_for_an_exiting_process():
     assert choose_placement(
         [option("cuda:0", exiting=True), option("cpu", 1, available_bytes=99)]
     ) == WaitForDrain(key("cuda:0"))
 
 
-def test_a_place_that_is_leased_for_who_knows_how_long_is_not_waited_for_if_another_serves():
+def test_placement_waits_for_a_draining_process_only_without_alternative():
     draining = option("cuda:0", draining=True)
     assert choose_placement([draining, option("cpu", 1, available_bytes=10)]).key == key("cpu")
     assert choose_placement([draining]) == WaitForDrain(key("cuda:0"))
 
 
-def test_a_pause_is_waited_for_the_shortest_first():
+def test_placement_waits_for_the_shortest_backoff():
     found = choose_placement(
         [
             option("cuda:0", block=block(BlockReason.BACKOFF, 9.0)),
@@ -131,7 +131,7 @@ def test_a_pause_is_waited_for_the_shortest_first():
     assert found == BackingOff(key("cpu"), block(BlockReason.BACKOFF, 4.0))
 
 
-def test_a_pause_is_waited_for_though_another_place_is_closed_for_good():
+def test_placement_waits_for_a_backoff_although_another_device_is_lost():
     found = choose_placement(
         [
             option("cuda:0", block=block(BlockReason.DEVICE_LOST)),
@@ -141,7 +141,7 @@ def test_a_pause_is_waited_for_though_another_place_is_closed_for_good():
     assert isinstance(found, BackingOff)
 
 
-def test_nothing_can_be_done_names_the_first_cause_and_the_first_end():
+def test_unplaceable_has_the_first_cause_and_the_first_retry_time():
     found = choose_placement(
         [
             option("cuda:0", block=block(BlockReason.DEVICE_LOST, code="DEVICE_LOST")),

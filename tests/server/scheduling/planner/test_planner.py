@@ -54,7 +54,7 @@ def ask(made: Planner, request: int, now: float, **more: object) -> list[actions
     return made.handle(messages.LeaseRequested(request=request, model="a", **more), now)
 
 
-def test_every_signal_has_somebody_who_handles_it():
+def test_planner_handles_every_message():
     kinds = {
         kind
         for kind in vars(messages).values()
@@ -65,7 +65,7 @@ def test_every_signal_has_somebody_who_handles_it():
     assert set(MessageHandlers._HANDLERS) == kinds
 
 
-def test_a_life_in_actions():
+def test_planner_emits_the_actions_of_a_whole_life():
     made = planner(keep_alive=5.0)
     todo = ask(made, 1, 1.0)
     assert told(todo) == ["model_queued", "model_loading", "model_state_changed"]
@@ -97,14 +97,14 @@ def test_a_life_in_actions():
     assert made.state.ledgers["cpu"].is_empty
 
 
-def test_a_request_on_a_ready_model_is_one_action_and_no_event():
+def test_planner_grants_a_ready_model_with_one_action_and_no_event():
     made = planner()
     ask(made, 1, 0.0)
     made.handle(messages.WorkerReady(key=KEY, generation=1, seconds=1.0), 1.0)
     assert ask(made, 2, 2.0) == [actions.GrantLease(request=2, key=KEY, generation=1)]
 
 
-def test_what_is_due_happens_before_what_is_told():
+def test_planner_handles_expired_timers_before_the_message():
     made = planner(keep_alive=5.0)
     ask(made, 1, 0.0)
     made.handle(messages.WorkerReady(key=KEY, generation=1, seconds=1.0), 1.0)
@@ -116,7 +116,7 @@ def test_what_is_due_happens_before_what_is_told():
     ]
 
 
-def test_late_news_of_an_earlier_process_change_nothing():
+def test_planner_ignores_late_reports_of_an_earlier_process():
     made = planner()
     ask(made, 1, 0.0)
     gone = messages.WorkerExited(key=KEY, generation=1, code="INFERENCE_FAILED", message="x")
@@ -137,12 +137,12 @@ def test_late_news_of_an_earlier_process_change_nothing():
     assert (instance.state, instance.pid) == (InstanceState.LOADING, None)
 
 
-def test_ending_a_lease_that_nobody_has_changes_nothing():
+def test_planner_ignores_the_end_of_an_unknown_lease():
     made = planner()
     assert made.handle(messages.LeaseEnded(request=99), 0.0) == []
 
 
-def test_a_lease_of_a_dead_process_ends_without_touching_its_successor():
+def test_lease_of_a_dead_process_ends_without_touching_the_next_process():
     made = planner()
     ask(made, 1, 0.0)
     made.handle(messages.WorkerReady(key=KEY, generation=1, seconds=1.0), 1.0)
@@ -157,14 +157,14 @@ def test_a_lease_of_a_dead_process_ends_without_touching_its_successor():
     assert made.state.failures.failures(KEY) == 1
 
 
-def test_what_cannot_happen_raises():
+def test_planner_raises_on_an_illegal_transition():
     made = planner()
     with pytest.raises(IllegalTransitionError):
         made.state.instance(KEY).transition(InstanceTrigger.WORKER_READY)
     assert made.state.instance(KEY).state is InstanceState.COLD
 
 
-def test_the_planner_asks_for_the_next_tick_it_needs():
+def test_planner_returns_its_next_deadline():
     made = planner()
     assert made.next_deadline() == 5.0  # the next reading of the memory
     ask(made, 1, 1.0, timeout=2.0)
@@ -173,7 +173,7 @@ def test_the_planner_asks_for_the_next_tick_it_needs():
     assert made.next_deadline() == 5.0
 
 
-def test_footprints_known_from_before_are_the_estimate():
+def test_planner_uses_saved_footprints_as_estimates():
     spec = ModelSpec(id="a", task=Task.ASR, engine="fake", memory_bytes=10)
     made = Planner(
         [spec],

@@ -18,17 +18,17 @@ GIB = 2**30
     ("budget", "cap"),
     [("90%", int(0.9 * 8 * GIB)), ("2GiB", 2 * GIB), ("100%", 8 * GIB), ("64GiB", 8 * GIB)],
 )
-def test_the_budget_is_a_share_or_a_size_but_never_more_than_the_device(budget, cap):
+def test_policy_budget_is_a_share_or_a_size_up_to_the_device(budget, cap):
     assert SchedulingPolicy(budget=budget).memory_limit(8 * GIB) == cap
 
 
 @pytest.mark.parametrize("budget", ["most of it", "140%", "-5%", "x%"])
-def test_a_budget_that_is_neither_is_refused(budget):
+def test_policy_rejects_an_invalid_budget(budget):
     with pytest.raises(ValueError):  # noqa: PT011  (pydantic shows whatever it says)
         SchedulingPolicy(budget=budget).memory_limit(8 * GIB)
 
 
-def test_the_configuration_sets_the_bounds():
+def test_policy_takes_its_limits_from_the_configuration():
     policy = policy_from_config(
         LimitsSection(request_timeout=7, load_timeout=9, max_queued_requests=3),
         MemorySection(budget="1GiB", reserve=5),
@@ -37,6 +37,6 @@ def test_the_configuration_sets_the_bounds():
     assert (policy.budget, policy.reserve) == ("1GiB", 5)
 
 
-def test_a_voice_goes_before_a_transcript_and_both_before_the_rest():
+def test_priorities_order_tts_before_asr_before_wake():
     assert PRIORITIES[Task.TTS] > PRIORITIES[Task.ASR] > PRIORITIES[Task.WAKE]
     assert PRIORITIES[Task.WAKE] is Priority.BACKGROUND

@@ -24,11 +24,11 @@ N, W, C = MemoryPressure.NORMAL, MemoryPressure.WARNING, MemoryPressure.CRITICAL
         (C, 0.74, N),
     ],
 )
-def test_a_level_begins_high_and_ends_low(before, used, after):
+def test_pressure_levels_have_hysteresis(before, used, after):
     assert pressure_level(before, used) is after
 
 
-def test_use_that_swings_around_a_threshold_makes_no_noise():
+def test_pressure_is_stable_around_a_threshold():
     level, changes = N, 0
     for used in [0.79, 0.81, 0.79, 0.81, 0.78, 0.80, 0.76]:
         following = pressure_level(level, used)

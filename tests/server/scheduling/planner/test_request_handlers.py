@@ -15,7 +15,7 @@ from wyoming_servers.core.events import (
 from wyoming_servers.scheduling.planner.policy import SchedulingPolicy
 
 
-async def test_the_first_request_is_queued_and_the_next_ones_join(world):
+async def test_first_request_is_queued_and_the_next_ones_join(world):
     world.model("a", task=Task.TTS)
     world.behave("a", load_seconds=5.0)
     await world.start()
@@ -28,7 +28,7 @@ async def test_the_first_request_is_queued_and_the_next_ones_join(world):
     assert world.coordinator.snapshot().queue_depth == 3
 
 
-async def test_a_full_queue_refuses_with_a_hint_when_to_come_back(world):
+async def test_full_queue_rejects_with_retry_after(world):
     world.policy = SchedulingPolicy(max_queued_requests=2, reserve=0)
     world.model("a")
     world.model("ready")
@@ -44,7 +44,7 @@ async def test_a_full_queue_refuses_with_a_hint_when_to_come_back(world):
     assert await world.use("ready")  # who need not wait is served
 
 
-async def test_the_operator_pauses_and_resumes(world):
+async def test_pause_rejects_new_requests_until_resume(world):
     world.model("a")
     world.behave("a", load_seconds=2.0)
     await world.start()
@@ -64,7 +64,7 @@ async def test_the_operator_pauses_and_resumes(world):
     assert await world.use("a")
 
 
-async def test_a_request_may_bring_its_own_priority(world):
+async def test_request_may_have_its_own_priority(world):
     world.model("a")
     await world.start()
     async with world.coordinator.lease("a", priority=Priority.BACKGROUND) as lease:
@@ -78,7 +78,7 @@ async def test_a_request_may_bring_its_own_priority(world):
     assert priorities == [Priority.BACKGROUND, Priority.TTS, Priority.ASR]
 
 
-async def test_a_load_nobody_waits_for_any_more_is_still_finished(world):
+async def test_load_is_finished_although_its_request_has_left(world):
     world.model("a")
     world.behave("a", load_seconds=3.0)
     await world.start()

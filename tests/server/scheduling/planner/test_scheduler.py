@@ -37,7 +37,7 @@ def evicted(world) -> list[tuple[str, str]]:
     return [(e.model, e.for_model) for e in world.events(ModelEvicted)]
 
 
-async def test_the_wished_place_is_taken_when_it_has_room(gpu):
+async def test_model_is_loaded_on_its_preferred_placement(gpu):
     gpu.model("a", CARD, HOST, size=5)
     await gpu.start()
     assert str(await gpu.use("a")) == CARD
@@ -46,7 +46,7 @@ async def test_the_wished_place_is_taken_when_it_has_room(gpu):
     assert gpu.device("cuda:0").committed == 5 * GIB
 
 
-async def test_the_least_valuable_idle_model_makes_room(gpu):
+async def test_idle_model_with_the_lowest_cost_is_evicted(gpu):
     for name in ("old", "fresh", "new"):
         gpu.model(name, CARD, size=3.5)
     await gpu.start()
@@ -62,7 +62,7 @@ async def test_the_least_valuable_idle_model_makes_room(gpu):
     assert gpu.events(ModelEvicted)[0].idle_seconds == pytest.approx(120)
 
 
-async def test_several_idle_models_make_room_if_one_is_not_enough(gpu):
+async def test_several_idle_models_are_evicted_if_one_is_not_enough(gpu):
     for name in ("a", "b", "c"):
         gpu.model(name, CARD, size=2.5)
     gpu.model("large", CARD, size=7)
@@ -75,7 +75,7 @@ async def test_several_idle_models_make_room_if_one_is_not_enough(gpu):
     assert len(evicted(gpu)) == 3
 
 
-async def test_nothing_is_loaded_before_the_memory_of_the_evicted_has_come_back(gpu):
+async def test_load_waits_until_the_evicted_memory_is_returned(gpu):
     gpu.model("a", CARD, size=6)
     gpu.model("b", CARD, size=6)
     await gpu.start()
@@ -84,23 +84,23 @@ async def test_nothing_is_loaded_before_the_memory_of_the_evicted_has_come_back(
     card = gpu.probe.machine["cuda:0"]
     client = gpu.hold("b")
     await gpu.after(0.5)
-    card.lingering = 6 * GIB  # the process will be gone, its memory not yet back
+    card.unreturned = 6 * GIB  # the process will be gone, its memory not yet back
     await gpu.after(2)
     assert gpu.device("cuda:0").returning == 6 * GIB
     assert not client.done
     assert not gpu.workers("b")
-    card.lingering = 0
+    card.unreturned = 0
     await gpu.after(0.3)
     assert client.place == CARD
 
 
-async def test_memory_that_does_not_come_back_is_waited_for_five_seconds_at_most(gpu):
+async def test_load_waits_for_returning_memory_at_most_five_seconds(gpu):
     gpu.model("a", CARD, HOST, size=6)
     gpu.model("b", CARD, HOST, size=6)
     await gpu.start()
     await gpu.use("a")
     client = gpu.hold("b")
-    gpu.probe.machine["cuda:0"].lingering = 6 * GIB
+    gpu.probe.machine["cuda:0"].unreturned = 6 * GIB
     await gpu.after(4.9)
     assert not client.done
     await gpu.after(0.5)
@@ -108,7 +108,7 @@ async def test_memory_that_does_not_come_back_is_waited_for_five_seconds_at_most
     assert gpu.device("cuda:0").others == 6 * GIB
 
 
-async def test_a_busy_model_is_never_unloaded_and_the_cpu_serves_meanwhile(gpu):
+async def test_busy_model_is_not_evicted_and_the_cpu_serves_meanwhile(gpu):
     gpu.model("busy", CARD, size=6)
     gpu.model("b", CARD, HOST, size=4)
     await gpu.start()
@@ -130,7 +130,7 @@ async def test_a_busy_model_is_never_unloaded_and_the_cpu_serves_meanwhile(gpu):
     assert status.fallback_reason == fell.reason
 
 
-async def test_a_model_that_fell_back_moves_when_there_is_room(gpu):
+async def test_model_moves_back_from_its_fallback_when_there_is_memory(gpu):
     gpu.model("busy", CARD, size=6, keep_alive=0)
     gpu.model("b", CARD, HOST, size=4)
     await gpu.start()
@@ -151,7 +151,7 @@ async def test_a_model_that_fell_back_moves_when_there_is_room(gpu):
     assert gpu.status("b").needed_bytes is None
 
 
-async def test_a_wish_is_given_up_with_the_fallback_that_kept_it_alive(gpu):
+async def test_queued_placement_is_abandoned_with_its_fallback(gpu):
     gpu.model("busy", CARD, size=6)
     gpu.model("b", CARD, HOST, size=4, keep_alive=20)
     await gpu.start()
@@ -166,7 +166,7 @@ async def test_a_wish_is_given_up_with_the_fallback_that_kept_it_alive(gpu):
     assert [i.model for i in gpu.coordinator.snapshot().instances] == ["busy"]
 
 
-async def test_moving_to_a_better_place_unloads_nobody_who_was_used_later(gpu):
+async def test_moving_back_evicts_no_model_that_was_used_later(gpu):
     gpu.model("a", CARD, size=6)
     gpu.model("b", CARD, HOST, size=4)
     await gpu.start()
@@ -185,7 +185,7 @@ async def test_moving_to_a_better_place_unloads_nobody_who_was_used_later(gpu):
     assert evicted(gpu) == [("a", "b")]
 
 
-async def test_without_a_fallback_a_request_waits_for_memory(gpu):
+async def test_request_without_fallback_waits_for_memory(gpu):
     gpu.model("busy", CARD, size=6)
     gpu.model("b", CARD, size=4)
     await gpu.start()
@@ -200,7 +200,7 @@ async def test_without_a_fallback_a_request_waits_for_memory(gpu):
     assert client.place == CARD
 
 
-async def test_a_request_that_gets_no_memory_in_time_says_so(gpu):
+async def test_request_without_memory_in_time_is_rejected_with_oom(gpu):
     gpu.model("busy", CARD, size=6)
     gpu.model("b", CARD, size=4)
     await gpu.start()
@@ -213,7 +213,7 @@ async def test_a_request_that_gets_no_memory_in_time_says_so(gpu):
     assert gpu.status("b").state is ModelState.UNLOADED
 
 
-async def test_a_model_larger_than_the_device_goes_elsewhere_or_says_why(gpu):
+async def test_model_larger_than_the_device_uses_a_fallback_or_is_rejected(gpu):
     gpu.model("giant", CARD, HOST, size=12)
     gpu.model("hopeless", CARD, size=12)
     await gpu.start()
@@ -224,7 +224,7 @@ async def test_a_model_larger_than_the_device_goes_elsewhere_or_says_why(gpu):
         await gpu.coordinator.load("hopeless")
 
 
-async def test_another_program_that_takes_the_card_makes_us_wait_and_serve_on_the_cpu(gpu):
+async def test_gpu_taken_by_another_program_makes_the_cpu_serve(gpu):
     gpu.model("a", CARD, HOST, size=4)
     await gpu.start()
     gpu.probe.machine["cuda:0"].others = 6 * GIB
@@ -236,7 +236,7 @@ async def test_another_program_that_takes_the_card_makes_us_wait_and_serve_on_th
     assert str(await gpu.use("a")) == CARD
 
 
-async def test_two_loads_that_would_each_fit_alone_do_not_collide(gpu):
+async def test_concurrent_loads_do_not_overcommit_a_device(gpu):
     gpu.model("a", CARD, HOST, size=5)
     gpu.model("b", CARD, HOST, size=5)
     gpu.behave("a", load_seconds=3.0)
@@ -249,7 +249,7 @@ async def test_two_loads_that_would_each_fit_alone_do_not_collide(gpu):
     assert sorted([first.place, second.place]) == [HOST, CARD]
 
 
-async def test_of_two_cards_the_one_with_room_is_taken(gpu):
+async def test_gpu_with_enough_memory_is_used(gpu):
     gpu.probe.machine["cuda:1"] = FakeDevice(8 * GIB)
     gpu.model("a", CARD, size=6)
     gpu.model("b", CARD, "cuda:1/float16", HOST, size=6)
@@ -263,7 +263,7 @@ async def test_of_two_cards_the_one_with_room_is_taken(gpu):
     assert gpu.events(ModelFellBack) == []
 
 
-async def test_a_smaller_type_on_the_card_goes_before_the_cpu(gpu):
+async def test_smaller_compute_type_on_the_gpu_is_preferred_to_the_cpu(gpu):
     gpu.model("busy", CARD, size=5)
     gpu.model("b", CARD, HALF, HOST, size=4)
     gpu.footprints.saved[FootprintKey("b", "cuda:0", "int8_float16")] = 2 * GIB
@@ -275,7 +275,7 @@ async def test_a_smaller_type_on_the_card_goes_before_the_cpu(gpu):
     assert client.place == HALF
 
 
-async def test_a_device_that_does_not_exist_is_passed_over(world):
+async def test_placement_on_a_missing_device_is_skipped(world):
     world.model("a", CARD, HOST)
     world.model("b", CARD)
     await world.start()
@@ -284,7 +284,7 @@ async def test_a_device_that_does_not_exist_is_passed_over(world):
         await world.use("b")
 
 
-async def test_a_pinned_model_is_never_unloaded_for_another(gpu):
+async def test_pinned_model_is_never_evicted(gpu):
     gpu.model("pinned", CARD, size=6, pinned=True)
     gpu.model("b", CARD, HOST, size=4)
     await gpu.start()
@@ -308,7 +308,7 @@ async def test_requests_for_one_model_share_one_load(world):
     assert world.launcher.loads("a") == 1
 
 
-async def test_a_voice_is_loaded_before_a_transcript_that_asked_first(gpu):
+async def test_tts_model_is_loaded_before_an_older_asr_request(gpu):
     gpu.model("holder", CARD, size=7)
     gpu.model("asr", CARD, size=6, task=Task.ASR)
     gpu.model("tts", CARD, size=6, task=Task.TTS)
@@ -326,7 +326,7 @@ async def test_a_voice_is_loaded_before_a_transcript_that_asked_first(gpu):
     assert asr.place == CARD
 
 
-async def test_smaller_requests_pass_one_that_waits_for_memory_but_not_for_ever(gpu):
+async def test_smaller_requests_overtake_within_the_queue_jump_window_only(gpu):
     gpu.model("holder", CARD, size=4)
     for name in ("large", "small", "late"):
         gpu.model(name, CARD, size=6 if name == "large" else 2)
@@ -350,7 +350,7 @@ async def test_smaller_requests_pass_one_that_waits_for_memory_but_not_for_ever(
     assert late.place == CARD
 
 
-async def test_two_clients_of_one_model_cannot_keep_a_third_from_its_own(gpu):
+async def test_busy_models_are_drained_after_the_queue_jump_window(gpu):
     gpu.model("popular", CARD, size=6)
     gpu.model("starved", CARD, size=6)
     await gpu.start()
@@ -374,7 +374,7 @@ async def test_two_clients_of_one_model_cannot_keep_a_third_from_its_own(gpu):
     assert current.place == CARD
 
 
-async def test_a_lease_that_lasts_is_not_waited_for(gpu):
+async def test_long_lived_lease_is_not_drained(gpu):
     gpu.model("wake", CARD, size=6, task=Task.WAKE)
     gpu.model("b", CARD, size=6)
     await gpu.start()
@@ -389,7 +389,7 @@ async def test_a_lease_that_lasts_is_not_waited_for(gpu):
     assert stream.lease is not None
 
 
-async def test_prefetch_loads_what_fits_and_unloads_nobody_for_it(gpu):
+async def test_prefetch_loads_what_fits_and_evicts_nothing(gpu):
     gpu.model("a", CARD, size=6)
     gpu.model("b", CARD, size=6)
     gpu.model("c", CARD, size=2)
@@ -405,7 +405,7 @@ async def test_prefetch_loads_what_fits_and_unloads_nobody_for_it(gpu):
     assert gpu.coordinator._runtime.planner.state.queue.get("b") is None
 
 
-async def test_a_request_joins_what_was_prefetched(world):
+async def test_request_joins_a_prefetched_load(world):
     world.model("a")
     world.behave("a", load_seconds=2.0)
     await world.start()
@@ -417,7 +417,7 @@ async def test_a_request_joins_what_was_prefetched(world):
     assert world.launcher.loads("a") == 1
 
 
-async def test_a_speculative_load_makes_room_for_a_real_request(gpu):
+async def test_speculative_load_is_evicted_for_a_request(gpu):
     gpu.model("guess", CARD, size=6)
     gpu.model("real", CARD, size=6)
     gpu.behave("guess", load_seconds=30.0)
@@ -431,7 +431,7 @@ async def test_a_speculative_load_makes_room_for_a_real_request(gpu):
     assert evicted(gpu) == [("guess", "real")]
 
 
-async def test_preloading_goes_one_by_one_and_lets_requests_pass(world):
+async def test_preload_loads_one_by_one_and_yields_to_requests(world):
     for name in ("a", "b", "c"):
         world.model(name)
         world.behave(name, load_seconds=2.0)
@@ -447,7 +447,7 @@ async def test_preloading_goes_one_by_one_and_lets_requests_pass(world):
     assert world.status("b").state is ModelState.READY
 
 
-async def test_preloading_never_unloads_anybody(gpu):
+async def test_preload_evicts_nothing(gpu):
     gpu.model("a", CARD, size=6)
     gpu.model("b", CARD, size=6)
     await gpu.start()
@@ -458,7 +458,7 @@ async def test_preloading_never_unloads_anybody(gpu):
     assert evicted(gpu) == []
 
 
-async def test_loads_run_side_by_side_up_to_a_bound(world):
+async def test_loads_run_in_parallel_up_to_a_limit(world):
     for n in range(6):
         world.model(f"m{n}", size=0.5)
         world.behave(f"m{n}", load_seconds=10.0)
@@ -470,7 +470,7 @@ async def test_loads_run_side_by_side_up_to_a_bound(world):
     assert all(client.lease for client in clients)
 
 
-async def test_the_reservation_is_what_was_learned_not_what_was_guessed(gpu):
+async def test_reservation_uses_the_measured_footprint(gpu):
     gpu.model("a", CARD, size=2)
     gpu.behave("a", memory_bytes=int(3.5 * GIB))
     await gpu.start()
@@ -483,7 +483,7 @@ async def test_the_reservation_is_what_was_learned_not_what_was_guessed(gpu):
     assert [e.reserved_bytes for e in loads] == [2 * GIB, int(3.5 * GIB)]
 
 
-async def test_patience_ends_though_the_difference_of_two_times_rounds_below_it(gpu):
+async def test_queue_jump_window_ends_despite_rounding(gpu):
     gpu.model("holder", CARD, size=6)
     gpu.model("b", CARD, size=4)
     await gpu.start()

@@ -4,7 +4,7 @@ from wyoming_servers.devices.fake import FakeDevice
 GIB = 2**30
 
 
-async def test_a_model_is_seen_with_times_of_the_wall_clock(world):
+async def test_snapshot_uses_wall_clock_times(world):
     world.model("a", size=2)
     await world.start()
     await world.use("a")
@@ -18,7 +18,7 @@ async def test_a_model_is_seen_with_times_of_the_wall_clock(world):
     assert status.memory_bytes == 2 * GIB
 
 
-async def test_a_model_that_is_not_loaded_shows_its_estimate(world):
+async def test_snapshot_of_an_unloaded_model_has_its_estimate(world):
     world.model("a", size=2)
     await world.start()
     status = world.status("a")
@@ -27,7 +27,7 @@ async def test_a_model_that_is_not_loaded_shows_its_estimate(world):
     assert world.coordinator.snapshot().instances == ()
 
 
-async def test_a_model_on_two_devices_is_one_model_and_two_instances(world):
+async def test_snapshot_of_a_model_on_two_devices_has_two_instances(world):
     world.probe.machine["cuda:0"] = FakeDevice(4 * GIB)
     world.model("busy", "cuda:0/float16", size=4, keep_alive=0)
     world.model("a", "cuda:0/float16", "cpu/int8", size=1)
@@ -50,7 +50,7 @@ async def test_a_model_on_two_devices_is_one_model_and_two_instances(world):
     ]
 
 
-async def test_a_device_is_seen_with_its_books_and_its_load(world):
+async def test_snapshot_of_a_device_has_its_memory_and_load(world):
     world.probe.machine["cpu"].others = GIB
     world.model("a", size=2)
     world.behave("a", load_seconds=5.0)

@@ -24,12 +24,12 @@ PAIRS = list(itertools.product(InstanceState, InstanceTrigger))
 
 
 @pytest.mark.parametrize(("state", "trigger"), [pair for pair in PAIRS if pair in TRANSITIONS])
-def test_a_legal_pair_leads_where_the_table_says(state, trigger):
+def test_legal_transition_follows_the_table(state, trigger):
     assert next_state(state, trigger) is TRANSITIONS[state, trigger]
 
 
 @pytest.mark.parametrize(("state", "trigger"), [pair for pair in PAIRS if pair not in TRANSITIONS])
-def test_an_illegal_pair_raises_and_changes_nothing(state, trigger):
+def test_illegal_transition_raises_and_changes_nothing(state, trigger):
     spec = ModelSpec(id="a", task=Task.ASR, engine="fake")
     instance = Instance(InstanceKey("a", Placement()), spec, state=state)
     with pytest.raises(IllegalTransitionError) as caught:
@@ -39,7 +39,7 @@ def test_an_illegal_pair_raises_and_changes_nothing(state, trigger):
     assert caught.value.code == "UNKNOWN"
 
 
-def test_the_table_is_the_one_of_the_design():
+def test_transition_table_is_as_documented():
     assert TRANSITIONS == {
         (InstanceState.COLD, InstanceTrigger.LOAD_REQUESTED): InstanceState.QUEUED,
         (InstanceState.QUEUED, InstanceTrigger.MEMORY_RESERVED): InstanceState.LOADING,
@@ -61,13 +61,13 @@ def test_every_state_can_be_reached_and_left():
     assert set(TRANSITIONS.values()) == set(InstanceState)
 
 
-def test_a_process_is_gone_only_where_there_was_one():
+def test_worker_exits_only_from_states_with_a_process():
     assert {
         state for state, trigger in TRANSITIONS if trigger is InstanceTrigger.WORKER_EXITED
     } == ALIVE_STATES
 
 
-def test_the_outside_sees_six_words():
+def test_public_states_are_the_model_states():
     assert set(PUBLIC_STATES) == set(InstanceState)
     assert set(PUBLIC_STATES.values()) == set(ModelState)
     assert PUBLIC_STATES[InstanceState.QUEUED] is ModelState.WAITING_FOR_MEMORY

@@ -12,7 +12,7 @@ from wyoming_servers.worker.fake import FakeAnswer
 from wyoming_servers.worker.interface import OutputChunk
 
 
-async def test_an_idle_model_goes_when_its_keep_alive_is_over(world):
+async def test_idle_model_is_unloaded_after_its_keep_alive(world):
     world.model("a", keep_alive=10)
     await world.start()
     await world.use("a")
@@ -25,7 +25,7 @@ async def test_an_idle_model_goes_when_its_keep_alive_is_over(world):
     assert [e.reason for e in world.events(ModelUnloaded)] == ["idle"]
 
 
-async def test_the_keep_alive_begins_when_the_last_lease_ends(world):
+async def test_keep_alive_begins_when_the_last_lease_ends(world):
     world.model("a", keep_alive=10)
     await world.start()
     first, second = world.hold("a"), world.hold("a")
@@ -39,7 +39,7 @@ async def test_the_keep_alive_begins_when_the_last_lease_ends(world):
     assert world.status("a").state is ModelState.UNLOADED
 
 
-async def test_a_use_puts_the_keep_alive_off(world):
+async def test_keep_alive_restarts_with_each_use(world):
     world.model("a", keep_alive=10)
     await world.start()
     for _ in range(4):
@@ -47,7 +47,7 @@ async def test_a_use_puts_the_keep_alive_off(world):
     assert world.launcher.loads("a") == 1
 
 
-async def test_looking_at_a_model_does_not_keep_it(world):
+async def test_snapshot_does_not_extend_the_keep_alive(world):
     world.model("a", keep_alive=10)
     await world.start()
     await world.use("a")
@@ -57,7 +57,7 @@ async def test_looking_at_a_model_does_not_keep_it(world):
     assert not world.launcher.running
 
 
-async def test_a_keep_alive_of_zero_unloads_right_after_use(world):
+async def test_keep_alive_of_zero_unloads_right_after_use(world):
     world.model("a", keep_alive=0)
     await world.start()
     client = world.hold("a")
@@ -68,7 +68,7 @@ async def test_a_keep_alive_of_zero_unloads_right_after_use(world):
     assert not world.launcher.running
 
 
-async def test_a_negative_keep_alive_never_ends(world):
+async def test_negative_keep_alive_never_unloads(world):
     world.model("a", keep_alive=-1)
     await world.start()
     await world.use("a")
@@ -76,7 +76,7 @@ async def test_a_negative_keep_alive_never_ends(world):
     assert world.status("a").state is ModelState.READY
 
 
-async def test_what_was_loaded_ahead_of_its_use_stays_until_the_use_can_come(world):
+async def test_prefetched_model_stays_loaded_for_its_first_use(world):
     world.model("a", keep_alive=0)
     await world.start()
     world.coordinator.prefetch("a", "speech")
@@ -86,7 +86,7 @@ async def test_what_was_loaded_ahead_of_its_use_stays_until_the_use_can_come(wor
     assert world.status("a").state is ModelState.UNLOADED
 
 
-async def test_a_prefetch_of_a_ready_model_keeps_it_a_little_longer(world):
+async def test_prefetch_of_a_ready_model_extends_its_keep_alive(world):
     world.model("a", keep_alive=10)
     await world.start()
     await world.use("a")
@@ -98,7 +98,7 @@ async def test_a_prefetch_of_a_ready_model_keeps_it_a_little_longer(world):
     assert world.status("a").state is ModelState.UNLOADED
 
 
-async def test_a_worker_that_hangs_in_a_request_is_killed_and_the_request_says_timeout(world):
+async def test_worker_that_hangs_is_killed_and_its_request_times_out(world):
     world.model("a")
     world.behave("a", run_seconds=100.0)
     await world.start()
@@ -118,7 +118,7 @@ async def test_a_worker_that_hangs_in_a_request_is_killed_and_the_request_says_t
     assert await world.use_after("a", 0.1)
 
 
-async def test_no_lease_is_granted_on_a_worker_that_is_being_killed(world):
+async def test_worker_that_is_being_killed_gets_no_lease(world):
     world.model("a")
     await world.start()
     first = world.hold("a")
@@ -137,7 +137,7 @@ async def test_no_lease_is_granted_on_a_worker_that_is_being_killed(world):
     await first.release()
 
 
-async def test_a_worker_that_answers_is_left_alone_however_long_it_works(world):
+async def test_worker_that_answers_pings_is_never_killed(world):
     world.model("a")
     world.behave(
         "a", run_seconds=500.0, reply=lambda *_: FakeAnswer([OutputChunk({"n": 1})], {"ok": True})
@@ -152,7 +152,7 @@ async def test_a_worker_that_answers_is_left_alone_however_long_it_works(world):
     await client.release()
 
 
-async def test_a_worker_nobody_uses_is_not_asked_whether_it_lives(world):
+async def test_idle_worker_is_not_pinged(world):
     world.model("a")
     await world.start()
     await world.use("a")
@@ -161,7 +161,7 @@ async def test_a_worker_nobody_uses_is_not_asked_whether_it_lives(world):
     assert world.status("a").state is ModelState.READY
 
 
-async def test_a_request_waits_no_longer_than_it_wants_to(world):
+async def test_request_waits_no_longer_than_its_timeout(world):
     world.model("a")
     world.behave("a", load_seconds=50.0)
     await world.start()

@@ -8,7 +8,7 @@ from wyoming_servers.scheduling.planner.timers import (
 )
 
 
-def test_timers_come_due_in_the_order_of_time():
+def test_timers_expire_in_the_order_of_their_times():
     timers = TimerQueue()
     timers.set(TimerKey(TimerKind.PING, "b"), 2.0)
     timers.set(TimerKey(TimerKind.PING, "a"), 1.0)
@@ -20,7 +20,7 @@ def test_timers_come_due_in_the_order_of_time():
     assert timers.next_due() is None
 
 
-def test_timers_of_one_time_come_due_in_the_order_they_were_set():
+def test_timers_with_the_same_time_expire_in_the_order_they_were_set():
     timers = TimerQueue()
     for owner in "cab":
         timers.set(TimerKey(TimerKind.RETRY, owner), 1.0)
@@ -37,7 +37,7 @@ def test_setting_a_timer_again_moves_it():
     assert timers.pop_due(5.0) == TimerKey(TimerKind.PROBE)
 
 
-def test_a_cancelled_timer_never_comes_due():
+def test_cancelled_timer_never_expires():
     timers = TimerQueue()
     timers.set(TimerKey(TimerKind.LOAD_TIMEOUT, "a"), 1.0)
     timers.cancel(TimerKey(TimerKind.LOAD_TIMEOUT, "a"))
@@ -46,7 +46,7 @@ def test_a_cancelled_timer_never_comes_due():
     assert timers.pop_due(9.0) is None
 
 
-def test_a_timer_that_is_moved_for_ever_takes_no_more_room():
+def test_timer_that_is_moved_often_takes_bounded_memory():
     timers = TimerQueue()
     for n in range(10_000):
         timers.set(TimerKey(TimerKind.PING, "a"), float(n))
@@ -59,7 +59,7 @@ def test_a_timer_that_is_moved_for_ever_takes_no_more_room():
         st.tuples(st.sampled_from(["set", "cancel", "pop"]), st.integers(0, 4), st.integers(0, 9))
     )
 )
-def test_timers_do_what_a_plain_dictionary_would(steps):
+def test_timers_behave_like_a_plain_dictionary(steps):
     timers, plain = TimerQueue(), {}
     for step, owner, at in steps:
         timer = TimerKey(TimerKind.PING, owner)

@@ -27,7 +27,7 @@ def levels(world, device: str = "cuda:0") -> list[str]:
     return [e.level for e in world.events(PressureChanged) if e.device == device]
 
 
-async def test_pressure_is_told_when_it_changes_and_only_then(gpu):
+async def test_pressure_is_published_only_when_it_changes(gpu):
     await gpu.start()
     card = gpu.probe.machine["cuda:0"]
     for others in (7.9, 8.1, 7.9, 8.4, 9.6, 9.2, 8.9, 7.6, 7.4, 7.9):
@@ -38,7 +38,7 @@ async def test_pressure_is_told_when_it_changes_and_only_then(gpu):
     assert gpu.device("cuda:0").pressure == "normal"
 
 
-async def test_nothing_speculative_is_begun_under_critical_pressure(gpu):
+async def test_critical_pressure_stops_speculative_loads(gpu):
     gpu.policy = SchedulingPolicy(reserve=0, budget="100%")
     gpu.model("a", CARD, size=0.1)
     gpu.model("b", CARD, size=0.1)
@@ -52,7 +52,7 @@ async def test_nothing_speculative_is_begun_under_critical_pressure(gpu):
     assert str(await gpu.use("a")) == CARD  # a real request is served
 
 
-async def test_idle_models_give_way_when_others_leave_less_than_the_reserve(gpu):
+async def test_idle_models_are_evicted_when_other_programs_exceed_the_reserve(gpu):
     gpu.policy = SchedulingPolicy(reserve=GIB // 2, budget="100%")
     gpu.model("idle", CARD, size=3)
     gpu.model("busy", CARD, size=3)
@@ -66,7 +66,7 @@ async def test_idle_models_give_way_when_others_leave_less_than_the_reserve(gpu)
     assert gpu.status("busy").state is ModelState.READY
 
 
-async def test_a_model_is_booked_with_what_it_was_measured_to_hold(gpu):
+async def test_loaded_model_is_booked_with_its_measured_size(gpu):
     gpu.model("a", CARD, size=2)
     gpu.behave("a", memory_bytes=3 * GIB)
     await gpu.start()
@@ -77,7 +77,7 @@ async def test_a_model_is_booked_with_what_it_was_measured_to_hold(gpu):
     assert gpu.status("a").memory_bytes == 3 * GIB
 
 
-async def test_memory_that_grows_in_use_is_booked_and_learned(gpu):
+async def test_memory_that_grows_in_use_is_booked_and_saved(gpu):
     gpu.model("a", CARD, size=2)
     await gpu.start()
     await gpu.use("a")
@@ -88,7 +88,7 @@ async def test_memory_that_grows_in_use_is_booked_and_learned(gpu):
     assert await gpu.learned() == [4 * GIB]
 
 
-async def test_a_footprint_that_shrank_is_learned_when_the_process_is_gone(gpu):
+async def test_smaller_footprint_is_saved_when_the_process_exits(gpu):
     gpu.model("a", CARD, size=4, keep_alive=1)
     gpu.behave("a", memory_bytes=4 * GIB)
     await gpu.start()
@@ -112,7 +112,7 @@ async def test_hidden_processes_are_measured_by_the_difference(gpu):
     assert (device.committed, device.others) == (3 * GIB, GIB)
 
 
-async def test_a_card_that_cannot_be_read_gets_no_new_loads_and_keeps_what_it_has(gpu):
+async def test_gpu_that_cannot_be_read_gets_no_new_loads(gpu):
     gpu.model("a", CARD, HOST)
     gpu.model("b", CARD, HOST)
     await gpu.start()
@@ -129,7 +129,7 @@ async def test_a_card_that_cannot_be_read_gets_no_new_loads_and_keeps_what_it_ha
     assert gpu.device("cuda:0").present
 
 
-async def test_progress_is_seen_while_a_model_loads(world):
+async def test_progress_is_published_while_a_model_loads(world):
     world.model("a")
     world.behave("a", load_seconds=4.0)
     await world.start()
@@ -144,7 +144,7 @@ async def test_progress_is_seen_while_a_model_loads(world):
     assert told == [("load", 0), ("load", 100), ("warmup", -1)]
 
 
-async def test_memory_is_read_seldom_while_nothing_moves(world):
+async def test_memory_is_read_rarely_without_changes(world):
     world.model("a")
     await world.start()
     await world.use("a")
@@ -154,7 +154,7 @@ async def test_memory_is_read_seldom_while_nothing_moves(world):
     assert world.probe.samples - before == pytest.approx(20, abs=1)
 
 
-async def test_a_probe_that_fails_is_reported_and_the_coordinator_goes_on(world, caplog):
+async def test_failing_probe_is_logged_and_the_coordinator_continues(world, caplog):
     world.model("a")
     await world.start()
     await world.use("a")
