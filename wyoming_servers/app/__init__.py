@@ -1,7 +1,8 @@
-"""The composition root: the only package that knows every part and how they fit together.
+"""The composition root: the only package that knows all services and connects them.
 
-`conductor.Conductor` builds the parts from the bottom up; `pipelines` and `http` are two groups of
-them; `running.serve` is the program's life from its start to a signal. Used by `cli` alone.
+`application.Application` builds the services from the bottom up; `pipelines` and `api` build two
+groups of them, `context` has what all share, and `config_reload` applies configuration changes.
+`main.serve` runs the application until a signal. Used by `cli` alone.
 """
 
 from wyoming_servers.app.main import serve

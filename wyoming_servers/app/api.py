@@ -1,4 +1,4 @@
-"""Wires the HTTP API with jobs, webhooks, the model library and traces."""
+"""Builds the HTTP API and the services behind it: jobs, webhooks and traces."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -31,32 +31,32 @@ from wyoming_servers.telemetry.traces import TraceBuffer
 from wyoming_servers.webhooks.manager import WebhookManager
 
 _GRACE_S: Final = 2.0
-"""Time an HTTP request gets to end at shutdown; none of them is long."""
+"""Seconds that HTTP requests get to finish at shutdown; none of them is long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiDependencies:
-    """The parts that the API shows and steers."""
+    """Services that the API shows and controls."""
 
     coordinator: Coordinator
     library: ModelManager
     specs: dict[str, ModelSpec]
-    """Every installed model; the library adds and removes."""
+    """Every installed model; the model manager adds and removes entries."""
     pipelines: Pipelines
     metrics: Metrics
     served: Mapping[str, str]
-    """Each service with the model a client gets that names none."""
+    """The default model of each service."""
     preloaded: list[str]
-    """Models that must have been loaded once before all is ready."""
+    """Models that must have been loaded once before the server is ready."""
     ports: Mapping[str, int]
-    """Filled in as ports are opened."""
+    """Service name to open port; filled in while ports are opened."""
     identity: str
     """UUID of this installation."""
 
 
-async def start_api(ground: AppContext, behind: ApiDependencies) -> int:
-    """Open the HTTP port and return its number. Raises BusyError if it cannot be had."""
-    config, bus, clock, stack = ground.config, ground.bus, ground.clock, ground.stack
+async def start_api(context: AppContext, dependencies: ApiDependencies) -> int:
+    """Open the HTTP port and return its number. Raises BusyError if the port is not available."""
+    config, bus, clock, stack = context.config, context.bus, context.clock, context.stack
     token = None
     if config.api.auth == "token":
         token = await asyncio.to_thread(ensure_token, config.data_dir)
@@ -66,82 +66,78 @@ async def start_api(ground: AppContext, behind: ApiDependencies) -> int:
     jobs = await stack.enter_async_context(
         JobManager(
             config.data_dir / "jobs",
-            behind.coordinator,
+            dependencies.coordinator,
             config.jobs,
             bus,
             clock,
             manner=TranscriptionDefaults(
-                config.asr.beam_size, tuple(config.asr.languages), behind.pipelines.vocabulary
+                config.asr.beam_size, tuple(config.asr.languages), dependencies.pipelines.vocabulary
             ),
-            reading=ReadingOptions(behind.pipelines.tts.lexicon, config.tts.sentence_silence),
+            reading=ReadingOptions(dependencies.pipelines.tts.lexicon, config.tts.sentence_silence),
             on_end=_webhook_notifier(webhooks),
         )
     )
-    ground.config_holder.subscribe(ConfigReloader(behind.coordinator))
-    context = ApiContext(
-        config_holder=ground.config_holder,
-        coordinator=behind.coordinator,
+    context.config_holder.subscribe(ConfigReloader(dependencies.coordinator))
+    api_context = ApiContext(
+        config_holder=context.config_holder,
+        coordinator=dependencies.coordinator,
         bus=bus,
         version=__version__,
-        uuid=behind.identity,
+        uuid=dependencies.identity,
         token=token,
-        ports=behind.ports,
-        ready=lambda: _ready(ground, behind),
-        metrics=behind.metrics.registry,
-        specs=behind.specs,
+        ports=dependencies.ports,
+        ready=lambda: _ready(context, dependencies),
+        metrics=dependencies.metrics.registry,
+        specs=dependencies.specs,
         jobs=jobs,
         webhooks=webhooks,
-        tts=behind.pipelines.tts,
-        vocabulary=behind.pipelines.vocabulary,
-        library=behind.library,
-        traces=_keep_traces(ground, behind.coordinator),
-        editor=ConfigEditor(ground.loaded, ground.config_holder),
+        tts=dependencies.pipelines.tts,
+        vocabulary=dependencies.pipelines.vocabulary,
+        library=dependencies.library,
+        traces=_start_traces(context, dependencies.coordinator),
+        editor=ConfigEditor(context.loaded, context.config_holder),
         clock=clock,
     )
-    server = ApiServer(create_app(context), config.host, config.api.port)
+    server = ApiServer(create_app(api_context), config.host, config.api.port)
     stack.push_async_callback(server.stop, _GRACE_S)
     return await server.start()
 
 
-def _ready(ground: AppContext, behind: ApiDependencies) -> tuple[bool, list[str]]:
-    """Return whether all services are ready, and the problems: why not, and failed tasks."""
-    states = {status.spec.id: status for status in behind.coordinator.snapshot().models}
+def _ready(context: AppContext, dependencies: ApiDependencies) -> tuple[bool, list[str]]:
+    """Return whether all services are ready, the reasons if not, and failed background tasks."""
+    states = {status.spec.id: status for status in dependencies.coordinator.snapshot().models}
     missing = [
-        f"{service}: {model} {behind.library.install_progress(model) or 'is not installed'}"
-        for service, model in behind.served.items()
+        f"{service}: {model} {dependencies.library.install_progress(model) or 'is not installed'}"
+        for service, model in dependencies.served.items()
         if model not in states
     ]
-    # An idle model that was let go again is no reason: the next request loads it.
+    # A model that was unloaded again does not count: the next request loads it.
     waiting = [
         f"{model} is {states[model].state}"
-        for model in behind.preloaded
-        # One that was removed since is missed above, if a service needs it.
+        for model in dependencies.preloaded
+        # A removed model is reported above, if a service needs it.
         if model in states
         and states[model].load_seconds is None
         and states[model].state is not ModelState.READY
     ]
-    return not missing and not waiting, missing + waiting + ground.tasks.problems()
+    return not missing and not waiting, missing + waiting + context.tasks.problems()
 
 
-def _keep_traces(ground: AppContext, coordinator: Coordinator) -> TraceBuffer:
-    def device_of(model: str) -> str:
-        models = coordinator.snapshot().models
-        found = (one.placement.device for one in models if one.spec.id == model)
-        return next(found, "")
-
-    traces = TraceBuffer(device_of)
-    if endpoint := ground.config.telemetry.otlp_endpoint:
-        exporter = OtlpExporter(endpoint, ground.clock, version=__version__)
+def _start_traces(context: AppContext, coordinator: Coordinator) -> TraceBuffer:
+    """Collect traces of finished requests, and export them if configured."""
+    traces = TraceBuffer(coordinator.device_of)
+    if endpoint := context.config.telemetry.otlp_endpoint:
+        exporter = OtlpExporter(endpoint, context.clock, version=__version__)
         traces.add_listener(exporter.add)
-        ground.spawn(exporter.run, "OpenTelemetry")
-    ground.spawn(lambda: traces.run(ground.bus), "traces")
+        context.spawn(exporter.run, "OpenTelemetry")
+    context.spawn(lambda: traces.run(context.bus), "traces")
     return traces
 
 
 def _webhook_notifier(webhooks: WebhookManager) -> Callable[[Job], Awaitable[None]]:
-    """Return what passes the end of a job on to those who asked for it."""
+    """Return a callback that notifies the webhooks of a job that has ended."""
 
-    async def tell(job: Job) -> None:
+    async def notify(job: Job) -> None:
         await webhooks.notify_job_ended(job.id, job.webhook_url, job_payload(job))
 
-    return tell
+    return notify

@@ -1,4 +1,4 @@
-"""The whole program, built from the bottom up."""
+"""Builds all services from the bottom up and shuts them down in reverse order."""
 
 import asyncio
 import logging
@@ -41,17 +41,17 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class Application:
-    """`start`, then `stop`."""
+    """The server process; call `start`, then `stop`."""
 
     def __init__(self, loaded: LoadedConfig) -> None:
         self._context = AppContext(loaded)
         self._served: dict[str, str] = {}
-        """The model behind each service for a client that names none."""
+        """The default model of each service."""
         self.ports: dict[str, int] = {}
-        """Each service (asr, tts, wake, api) with its open port."""
+        """Service name (asr, tts, wake, api) to open port."""
 
     async def start(self) -> None:
-        """Open every port; models load behind them. Raises ConductorError, leaving nothing."""
+        """Open all ports; models are loaded afterwards. Cleans up and raises ConductorError."""
         try:
             await self._start()
         except BaseException:
@@ -59,33 +59,33 @@ class Application:
             raise
 
     async def stop(self) -> None:
-        """Refuse new work, let running requests end within the grace time, leave nothing."""
+        """Reject new requests, let running ones finish within the grace time, and clean up."""
         self._context.bus.publish(ServerStopping())
         await self._context.stack.aclose()
 
     async def _start(self) -> None:
-        """Build; the stack takes everything down in the opposite order."""
-        ground = self._context
-        config, bus, clock, stack = ground.config, ground.bus, ground.clock, ground.stack
+        """Start all services; the exit stack shuts them down in reverse order."""
+        context = self._context
+        config, bus, clock, stack = context.config, context.bus, context.clock, context.stack
 
-        tenancy = await asyncio.to_thread(InstanceLock(config.data_dir).acquire)
-        stack.push_async_callback(asyncio.to_thread, tenancy.release)
-        ground.spawn(lambda: event_logger.log_events(bus), "event log")
+        instance_lock = await asyncio.to_thread(InstanceLock(config.data_dir).acquire)
+        stack.push_async_callback(asyncio.to_thread, instance_lock.release)
+        context.spawn(lambda: event_logger.log_events(bus), "event log")
 
         store = await ModelStore.open(
             config.data_dir,
             offline=config.downloads.offline,
             endpoint=config.downloads.endpoint,
         )
-        faults = await asyncio.to_thread(check_references, config, store.catalog)
-        if faults:
-            raise ConfigError(faults)
+        problems = await asyncio.to_thread(check_references, config, store.catalog)
+        if problems:
+            raise ConfigError(problems)
         self._served = served_models(config, store.catalog)
         downloads = await self._install_local(store)
 
         probe = MachineProbe.detect()
         stack.push_async_callback(probe.close)
-        gpus = [found.id for found in await probe.devices() if found.id.startswith("cuda")]
+        gpus = [device.id for device in await probe.devices() if device.id.startswith("cuda")]
         specs = await asyncio.to_thread(model_specs, config, store, gpus)
 
         coordinator = Coordinator(
@@ -100,27 +100,27 @@ class Application:
         )
         await stack.enter_async_context(coordinator)
         metrics = Metrics(coordinator.snapshot, __version__)
-        ground.spawn(lambda: metrics.run(bus), "metrics")
+        context.spawn(lambda: metrics.run(bus), "metrics")
 
         library = ModelManager(
             store,
             coordinator,
             specs,
-            ground.config_holder,
+            context.config_holder,
             bus,
             served=self._served.values(),
             gpus=gpus,
         )
         stack.push_async_callback(library.close)
-        pipelines = await open_pipelines(ground, coordinator, specs, library.explain_missing)
-        identity = await asyncio.to_thread(tenancy.installation_id)
+        pipelines = await open_pipelines(context, coordinator, specs, library.explain_missing)
+        identity = await asyncio.to_thread(instance_lock.installation_id)
         wanted = self._models_to_preload()
         preloaded = [model for model in wanted if model in specs]
         if config.api.enabled:
-            # 27 MB and a third of a second, which a server for one command need not take.
+            # Imported late: 27 MB and a third of a second that a server without the API saves.
             from wyoming_servers.app.api import ApiDependencies, start_api  # noqa: PLC0415
 
-            behind = ApiDependencies(
+            dependencies = ApiDependencies(
                 coordinator=coordinator,
                 library=library,
                 specs=specs,
@@ -131,9 +131,9 @@ class Application:
                 ports=self.ports,
                 identity=identity,
             )
-            self.ports["api"] = await start_api(ground, behind)
+            self.ports["api"] = await start_api(context, dependencies)
         servers = WyomingServers(
-            ground.config_holder,
+            context.config_holder,
             specs,
             pipelines.asr,
             pipelines.tts,
@@ -142,15 +142,15 @@ class Application:
             uuid=identity,
             api_port=self.ports.get("api"),
         )
-        # Pushed before the start, so that a port that is taken closes those that were opened.
+        # Pushed before the start, so that all opened ports are closed if one is not available.
         stack.push_async_callback(servers.stop)
         self.ports |= await servers.start()
         watcher = CustomWakeWordsWatcher(pipelines.own_words, clock, servers.refresh)
-        ground.spawn(watcher.run, "wake word folder")
+        context.spawn(watcher.run, "custom wake words")
         library.add_listener(servers.refresh)
-        ground.spawn(lambda: library.watch(clock), "models that come and go")
+        context.spawn(lambda: library.watch(clock), "model synchronization")
 
-        await asyncio.to_thread(tenancy.publish_state, config.host, self.ports)
+        await asyncio.to_thread(instance_lock.publish_state, config.host, self.ports)
         bus.publish(ServerStarted(ports=dict(self.ports)))
         coordinator.preload(preloaded)
 
@@ -160,7 +160,7 @@ class Application:
                 coordinator.preload([model])
 
         # Only now: a download takes minutes, and all other models can be used meanwhile.
-        ground.spawn(
+        context.spawn(
             lambda: library.install_missing(downloads, clock, preload), "model installation"
         )
 

@@ -1,4 +1,4 @@
-"""The program's life: start, serve until a signal, stop."""
+"""Runs the application until a signal: start, serve, stop."""
 
 import asyncio
 import contextlib
@@ -10,47 +10,47 @@ from wyoming_servers.config.load import LoadedConfig
 
 
 def freeze_gc() -> None:
-    """Search what exists now for garbage once, and never again.
+    """Exempt all objects that exist now from garbage collection.
 
-    It is a hundred thousand objects, nearly all of them code. To go through them takes 50 ms, in
-    which the event loop stands still; that used to happen in the middle of speech.
+    These are about 100,000 objects, nearly all of them code. A full collection that visits them
+    blocks the event loop for 50 ms, which used to happen in the middle of speech.
     """
     gc.collect()
     gc.freeze()
 
 
 async def serve(loaded: LoadedConfig) -> int:
-    """Run until SIGTERM or SIGINT; return the exit code. Raises ConductorError if it can't start.
+    """Run until SIGTERM or SIGINT; return the exit code. Raises ConductorError if it cannot start.
 
-    A second signal ends the grace time at once.
+    A second signal ends the grace time of running requests.
     """
-    conductor = Application(loaded)
-    asked_to_stop = asyncio.Event()
+    application = Application(loaded)
+    stop_requested = asyncio.Event()
     main = asyncio.current_task()
 
     def on_signal() -> None:
-        if asked_to_stop.is_set() and main is not None:
+        if stop_requested.is_set() and main is not None:
             main.cancel()
-        asked_to_stop.set()
+        stop_requested.set()
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
 
-    starting = asyncio.create_task(conductor.start(), name="start")
-    asked = asyncio.create_task(asked_to_stop.wait(), name="wait for a signal")
-    await asyncio.wait({starting, asked}, return_when=asyncio.FIRST_COMPLETED)
+    starting = asyncio.create_task(application.start(), name="start")
+    stopping = asyncio.create_task(stop_requested.wait(), name="wait for a signal")
+    await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if not starting.done():
-        # Asked to leave while models are still being fetched: what has arrived is kept.
+        # Stopped during the start.
         starting.cancel()
         await asyncio.wait([starting])
         return 0
     try:
         starting.result()
         freeze_gc()
-        await asked
+        await stopping
     finally:
-        asked.cancel()
+        stopping.cancel()
     with contextlib.suppress(asyncio.CancelledError):
-        await conductor.stop()
+        await application.stop()
     return 0

@@ -1,4 +1,4 @@
-"""Wires the use cases: hearing, speaking, wake words, and what they remember."""
+"""Builds the speech pipelines and their background tasks."""
 
 import asyncio
 from collections.abc import Mapping
@@ -17,13 +17,12 @@ from wyoming_servers.speech.tts.pipeline import TtsPipeline
 from wyoming_servers.speech.wake.custom_words import CustomWakeWords
 from wyoming_servers.speech.wake.pipeline import WakePipeline
 from wyoming_servers.text.lexicon import Lexicon
-from wyoming_servers.text.vocabulary import VOCABULARY_FILE as VOCABULARY
-from wyoming_servers.text.vocabulary import Vocabulary
+from wyoming_servers.text.vocabulary import VOCABULARY_FILE, Vocabulary
 
 
 @dataclass(frozen=True, slots=True)
 class Pipelines:
-    """The use cases, ready for both edges."""
+    """The pipelines of the three tasks, used by both edges."""
 
     asr: AsrPipeline
     tts: TtsPipeline
@@ -33,19 +32,19 @@ class Pipelines:
 
 
 async def open_pipelines(
-    ground: AppContext,
+    context: AppContext,
     coordinator: Coordinator,
     specs: Mapping[str, ModelSpec],
     explain_missing: ExplainMissing,
 ) -> Pipelines:
-    """Make the pipelines and begin the background work they need."""
-    config, bus, clock = ground.config, ground.bus, ground.clock
-    vocabulary = Vocabulary(config.data_dir / VOCABULARY)
+    """Create the pipelines and start their background tasks."""
+    config, bus, clock = context.config, context.bus, context.clock
+    vocabulary = Vocabulary(config.data_dir / VOCABULARY_FILE)
     await vocabulary.load()
     asr = AsrPipeline(
         coordinator,
         specs,
-        ground.config_holder,
+        context.config_holder,
         bus,
         clock,
         vocabulary=vocabulary,
@@ -53,10 +52,10 @@ async def open_pipelines(
     )
     phrases = _phrase_cache(config)
     if phrases is not None:
-        ground.spawn(phrases.run, "phrase cache")
+        context.spawn(phrases.run, "phrase cache")
     lexicon = Lexicon(config.data_dir / "lexicon.yaml")
     await lexicon.refresh()
-    ground.spawn(lambda: lexicon.run(clock), "lexicon")
+    context.spawn(lambda: lexicon.run(clock), "lexicon")
     tts = TtsPipeline(
         coordinator, specs, config, bus, clock, phrases, lexicon, explain_missing=explain_missing
     )
@@ -66,13 +65,13 @@ async def open_pipelines(
     wake = WakePipeline(
         coordinator,
         specs,
-        ground.config_holder,
+        context.config_holder,
         bus,
         clock,
         own_words,
         explain_missing=explain_missing,
     )
-    ground.spawn(Prefetcher(coordinator, tts.voices, ground.config_holder, bus).run, "prefetch")
+    context.spawn(Prefetcher(coordinator, tts.voices, context.config_holder, bus).run, "prefetch")
     return Pipelines(asr, tts, wake, own_words, vocabulary)
 
 

@@ -199,6 +199,10 @@ class Coordinator:
         """Return the leases and waiting requests of one model; cheap."""
         return self._runtime.planner.model_usage(model)
 
+    def device_of(self, model: str) -> str:
+        """Return the device on which a model is loaded or will be; empty if it is unknown."""
+        return self._runtime.planner.device_of(model)
+
     def is_memory_critical(self) -> bool:
         """Return whether any device is under critical memory pressure; cheap."""
         return self._runtime.planner.is_memory_critical()

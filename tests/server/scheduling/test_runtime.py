@@ -256,6 +256,7 @@ async def test_model_usage_follows_leases_and_waiting_requests(world):
     await first.release()
     assert world.coordinator.model_usage("a") == ModelUsage()
     assert world.coordinator.model_usage("nobody") == ModelUsage()
+    assert (world.coordinator.device_of("a"), world.coordinator.device_of("nobody")) == ("cpu", "")
     assert not world.coordinator.is_memory_critical()
     world.probe.machine["cpu"].others = int(15.8 * GIB)
     await world.after(6)

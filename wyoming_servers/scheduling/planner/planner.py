@@ -12,7 +12,7 @@ from wyoming_servers.scheduling.planner.ledger import Ledger, MemoryPressure
 from wyoming_servers.scheduling.planner.lifecycle import Lifecycle
 from wyoming_servers.scheduling.planner.policy import SchedulingPolicy
 from wyoming_servers.scheduling.planner.scheduler import Scheduler
-from wyoming_servers.scheduling.planner.snapshot import build_snapshot
+from wyoming_servers.scheduling.planner.snapshot import build_snapshot, main_instance
 from wyoming_servers.scheduling.planner.state import PlannerState
 from wyoming_servers.scheduling.planner.timers import TimerKey, TimerKind
 from wyoming_servers.scheduling.status import ModelUsage, Snapshot
@@ -84,6 +84,11 @@ class Planner:
             leases=sum(len(instance.leases) for instance in record.instances.values()),
             queued=self.state.queue.waiting(model),
         )
+
+    def device_of(self, model: str) -> str:
+        """Return the device on which a model is loaded or will be; empty if it is unknown."""
+        record = self.state.models.get(model)
+        return main_instance(record).key.device if record is not None else ""
 
     def is_serving_speech(self) -> bool:
         """Return whether a request for speech-to-text or text-to-speech is served or waits.

@@ -18,8 +18,13 @@ _STATE_ORDER: Final = (
     InstanceState.FAILED,
     InstanceState.COLD,
 )
-"""The first of these states represents a model with several instances: what serves requests, or
-will do so soonest."""
+"""Order in which the instances of a model represent it: what serves requests, or will do so
+soonest, first."""
+
+
+def main_instance(model: ModelRecord) -> Instance:
+    """Return the instance that represents a model."""
+    return min(model.instances.values(), key=lambda i: _STATE_ORDER.index(i.state))
 
 
 def build_snapshot(state: PlannerState, now: float, wall: float) -> Snapshot:
@@ -38,7 +43,7 @@ def build_snapshot(state: PlannerState, now: float, wall: float) -> Snapshot:
 
 
 def _model_status(state: PlannerState, model: ModelRecord, now: float, wall: float) -> ModelStatus:
-    main = min(model.instances.values(), key=lambda i: _STATE_ORDER.index(i.state))
+    main = main_instance(model)
     short = next((i for i in model.instances.values() if i.waits_for_memory), None)
     ledger = state.ledger(short.key) if short else None
     failure = _last_failure(state, model, main)
