@@ -1,7 +1,7 @@
-"""What people write for a voice: a name, a mix of voices, either with a pace behind it.
+"""Voice expressions: a name or a mix of voices, with an optional speed.
 
 `af_heart`, `af_heart+am_adam`, `af_heart*0.7+am_adam*0.3`, `af_heart@slow`, `en_US-joe-medium@1.2`.
-Clients such as Home Assistant can pass nothing but a name.
+They let clients that can pass only a voice name, such as Home Assistant, use mixes and speeds.
 """
 
 import math
@@ -21,24 +21,21 @@ MAX_SPEED: Final = 2.0
 
 
 def parse_speed(text: str) -> tuple[str, float]:
-    """Take `joe@slow` or `joe@1.2` apart: the voice and its speed as a factor (1 if none).
+    """Split `joe@slow` or `joe@1.2` into the voice and its speed as a factor (default 1).
 
-    Raises BadRequestError for a pace that is neither a name nor a number from 0.5 to 2.
+    Raises BadRequestError for a speed that is neither a name nor a number from 0.5 to 2.
     """
-    voice, at, pace = text.rpartition("@")
+    voice, at, speed_text = text.rpartition("@")
     if not at:
         return text, 1.0
+    name = speed_text.strip().lower()
     try:
-        speed = (
-            NAMED_SPEEDS[pace.strip().lower()]
-            if pace.strip().lower() in NAMED_SPEEDS
-            else float(pace)
-        )
+        speed = NAMED_SPEEDS[name] if name in NAMED_SPEEDS else float(speed_text)
     except ValueError:
         speed = math.nan
     if not voice or not MIN_SPEED <= speed <= MAX_SPEED:
         raise BadRequestError(
-            f"{text[:60]!r} has no possible pace behind the `@`.",
+            f"{text[:60]!r} has no valid speed after the `@`.",
             hint=f"Write {', '.join(NAMED_SPEEDS)} or a number "
             f"from {MIN_SPEED:g} to {MAX_SPEED:g}.",
         )

@@ -1,4 +1,4 @@
-"""Text to speech: which voice speaks, and in which manner; `speech` is one answer."""
+"""Text to speech: resolves the options of a request and opens its synthesis."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -34,7 +34,7 @@ MAX_SPEED: Final = voice_expression.MAX_SPEED
 
 
 class TtsPipeline:
-    """Speaks with any installed voice."""
+    """Synthesizes speech with any installed voice."""
 
     def __init__(
         self,
@@ -53,9 +53,9 @@ class TtsPipeline:
         self._config = config
         self._bus = bus
         self.lexicon = lexicon
-        """How words are said; None for none."""
+        """Pronunciations; None if there are none."""
         self.phrase_cache = phrases
-        """What was said before; None if nothing is kept."""
+        """None if phrases are not cached."""
         self._clock = clock
         self._streaming_models: dict[str, bool] = {}
         """Whether a model streams audio, as it reported when it was leased last."""
@@ -63,46 +63,46 @@ class TtsPipeline:
 
     @property
     def max_text(self) -> int:
-        """Most characters of one text."""
+        """Maximum characters of one text."""
         return self._config.tts.max_text
 
     def open(self, request: TtsRequest) -> SynthesisStream:
-        """Prepare to speak; no model is held before the first text.
+        """Prepare a synthesis; no model is leased before the first text.
 
         Raises ModelMissingError, UnsupportedLanguageError or BadRequestError for a voice, a
         language, a speaker or a speed that does not exist.
         """
-        measure = RequestTimer(Task.TTS, request.client, self._bus, self._clock)
+        timer = RequestTimer(Task.TTS, request.client, self._bus, self._clock)
         try:
-            manner = self._choose(request)
+            options = self._resolve_options(request)
         except Exception as err:
             voice = request.voice or self._config.tts.voice
             better = explained(err, self._explain_missing, Task.TTS, [voice])
-            measure.finish(better or err)
+            timer.finish(better or err)
             if better is not None:
                 raise better from err
             raise
-        measure.model = manner.voice.spec.id
+        timer.model = options.voice.spec.id
         return SynthesisStream(
             self._coordinator,
             self._config,
             self._clock,
-            measure,
-            manner,
+            timer,
+            options,
             self._streaming_models,
             self.phrase_cache,
             self.lexicon,
         )
 
-    def _choose(self, request: TtsRequest) -> SynthesisOptions:
+    def _resolve_options(self, request: TtsRequest) -> SynthesisOptions:
         voice = self.voices.find(request.voice, request.language)
         speed = self._config.tts.speed if request.speed is None else request.speed
         if not MIN_SPEED <= speed <= MAX_SPEED:
             raise BadRequestError(
-                f"A speed of {speed:g} is not possible.",
+                f"The speed {speed:g} is out of range.",
                 hint=f"Choose {MIN_SPEED:g} to {MAX_SPEED:g}.",
             )
-        # Both wishes count, as far as a voice can follow.
+        # The factor of the voice applies to the requested speed.
         speed = min(max(speed * voice.speed, MIN_SPEED), MAX_SPEED)
         return SynthesisOptions(
             voice, resolve_speaker(voice, request.speaker), speed, request.client

@@ -1,4 +1,4 @@
-"""Which voice of which model a request means."""
+"""Voices: those of the installed models, and the list of all that can be installed."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -31,80 +31,80 @@ from wyoming_servers.text.voice_expression import (
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """A voice with the model that has it."""
+    """A voice and its model."""
 
     spec: ModelSpec
     offer: Offer
     expression: str = ""
-    """What the engine is asked for, if it is not called like the offer: `af_heart+am_adam`."""
+    """The engine's expression for it, such as `af_heart+am_adam`; empty if that is the name."""
     speed: float = 1.0
-    """Its own pace, as a factor of what a request wishes."""
+    """Factor on the speed of a request."""
 
     @property
     def name(self) -> str:
-        """What the engine is asked for: a plain voice or a mix."""
+        """The voice, or the mix of voices, that the engine is asked for."""
         return self.expression or self.offer.name
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """BCP 47 codes it speaks."""
+        """BCP 47 codes."""
         return self.offer.languages or self.spec.languages
 
 
 class VoiceRegistry:
-    """All voices of the installed models, the default first; reads `specs` anew at every call.
+    """All voices of the installed models, the default first; reads `specs` at every call.
 
-    A voice that two models have is the one's that has a GPU, else the first one's.
+    A voice of several models is taken from the one on a GPU, else from the first.
     """
 
     def __init__(
-        self, specs: Mapping[str, ModelSpec], default: str, more: tuple[str, ...] = ()
+        self, specs: Mapping[str, ModelSpec], default: str, presets: tuple[str, ...] = ()
     ) -> None:
         self._specs = specs
         self._default = default
-        self._more = more
-        """Mixes and paces to offer beside the plain voices."""
+        self._presets = presets
+        """Mixes and speeds that are offered in addition to the plain voices."""
 
     def __iter__(self) -> Iterator[Voice]:
         voices = list(self._plain().values())
-        for name in dict.fromkeys((*self._more, self._default)):
+        for name in dict.fromkeys((*self._presets, self._default)):
             try:
-                made = self._made(name)
+                voice = self._resolve(name)
             except ConductorError:
-                made = None  # Its model is not installed; a request for it is told so.
-            if made is not None and made not in voices:
-                voices.append(made)
+                voice = None  # Its model is not installed; a request for it gets an error.
+            if voice is not None and voice not in voices:
+                voices.append(voice)
         return iter(sorted(voices, key=lambda voice: voice.offer.name != self._default))
 
     @property
     def models(self) -> frozenset[str]:
-        """Ids of the installed models that speak, those included whose voices cannot be played."""
+        """Ids of the installed text-to-speech models, including those without a usable voice."""
         return frozenset(spec.id for spec in self._specs.values() if spec.task is Task.TTS)
 
     @property
     def default(self) -> Voice | None:
-        """The configured voice, if it is installed."""
+        """The configured voice; None if it is not installed."""
         first = next(iter(self), None)
         return first if first is not None and first.offer.name == self._default else None
 
     def find(self, name: str | None, language: str | None = None) -> Voice:
-        """Return the voice a request means.
+        """Return the voice for a request.
 
-        1. A name, spelled as offered or in other case, or a mix, or either with a pace; the
-           language does not matter then.
-        2. A language: a voice of the same region before others, the default before others.
+        1. A name in any case, or a mix, either with a speed; the language is ignored then.
+        2. A language: a voice of the same region first, the default voice before others.
         3. Neither: the default voice.
 
-        Raises ModelMissingError, UnsupportedLanguageError or BadRequestError, naming what there is.
+        Raises ModelMissingError, UnsupportedLanguageError or BadRequestError, which list the
+        alternatives.
         """
         if name:  # 1
-            return self._named(name)
+            return self._by_name(name)
         if language:  # 2
-            return self._speaking(language)
-        return self._named(self._default)  # 3
+            return self._by_language(language)
+        return self._by_name(self._default)  # 3
 
     def _plain(self) -> dict[str, Voice]:
-        """Return every voice by its name."""
+        """Return the plain voices by name."""
         found: dict[str, Voice] = {}
         for spec in self._specs.values():
             if spec.task is not Task.TTS:
@@ -115,62 +115,62 @@ class VoiceRegistry:
                     found[offer.name] = Voice(spec, offer)
         return found
 
-    def _named(self, name: str) -> Voice:
-        made = self._made(name)
-        if made is not None:
-            return made
+    def _by_name(self, name: str) -> Voice:
+        voice = self._resolve(name)
+        if voice is not None:
+            return voice
         names = [voice.offer.name for voice in self]
         raise ModelMissingError(
             f"The voice {shorten(name)!r} is not installed; {list_names(names, 'voice')}.",
             hint="`wyoming-conductor models list --voices` shows what each voice needs.",
         )
 
-    def _made(self, name: str) -> Voice | None:
-        """Return a plain voice, or make one of a mix or a pace; None if a part is not installed."""
+    def _resolve(self, name: str) -> Voice | None:
+        """Return a plain voice, a mix, or either with a speed; None if a part is not installed."""
         plain = self._plain()
         if (exact := _find_by_name(name, plain)) is not None:
             return exact
-        sound, speed = parse_speed(name)
-        voice = _find_by_name(sound, plain)
-        if voice is None and "+" in sound:
-            voice = _mix_voices(sound, plain)
+        mix, speed = parse_speed(name)
+        voice = _find_by_name(mix, plain)
+        if voice is None and "+" in mix:
+            voice = _mix_voices(mix, plain)
         if voice is None:
             return None
         offer = voice.offer
-        described = f"{offer.description or offer.name} @ {speed:g}" if speed != 1.0 else ""
+        description = f"{offer.description or offer.name} @ {speed:g}" if speed != 1.0 else ""
         return replace(
             voice,
-            offer=replace(offer, name=name, description=described or offer.description),
+            offer=replace(offer, name=name, description=description or offer.description),
             expression=voice.name,
             speed=speed,
         )
 
-    def _speaking(self, language: str) -> Voice:
-        able = [voice for voice in self if best_match(language, voice.languages) is not None]
-        for voice in able:
+    def _by_language(self, language: str) -> Voice:
+        matching = [voice for voice in self if best_match(language, voice.languages) is not None]
+        for voice in matching:
             if canonical_tag(language) in map(canonical_tag, voice.languages):
                 return voice
-        if able:
-            return able[0]
-        spoken = {code for voice in self for code in voice.languages}
+        if matching:
+            return matching[0]
+        codes = {code for voice in self for code in voice.languages}
         raise UnsupportedLanguageError(
             f"No installed voice speaks {shorten(language)!r}; "
-            f"there are voices for {list_languages(spoken)}.",
+            f"there are voices for {list_languages(codes)}.",
             hint="`wyoming-conductor models list` shows which voices can be pulled.",
         )
 
 
 def resolve_speaker(voice: Voice, speaker: str | None) -> str | None:
-    """Return the speaker as the voice names it. Raises BadRequestError if it has no such one."""
+    """Return the speaker as the voice spells it. Raises BadRequestError if it is unknown."""
     if not speaker:
         return None
     for known in voice.offer.speakers:
         if known.casefold() == speaker.casefold():
             return known
-    there = ", ".join(voice.offer.speakers[:12]) or "none to choose from"
+    speakers = ", ".join(voice.offer.speakers[:12]) or "none to choose from"
     raise BadRequestError(
         f"The voice {voice.offer.name!r} has no speaker {shorten(speaker)!r}.",
-        hint=f"Its speakers: {there}.",
+        hint=f"Its speakers: {speakers}.",
     )
 
 
@@ -196,59 +196,56 @@ def _mix_voices(text: str, voices: Mapping[str, Voice]) -> Voice | None:
             f"The voices of {shorten(text)!r} cannot be mixed.",
             hint="Voices of Kokoro can be mixed with each other.",
         )
-    sound = "+".join(f"{voice.offer.name}*{weight:g}" for voice, weight in found)
+    mix = "+".join(f"{voice.offer.name}*{weight:g}" for voice, weight in found)
     names = " + ".join(voice.offer.description or voice.offer.name for voice, _ in found)
-    return Voice(first.spec, replace(first.offer, name=text, description=names), sound)
+    return Voice(first.spec, replace(first.offer, name=text, description=names), mix)
 
 
 def _on_gpu(spec: ModelSpec) -> bool:
     return spec.placements[0].device.startswith("cuda")
 
 
-# Every voice there is, here or not, with all that helps to choose one.
-
-
 @dataclass(frozen=True, slots=True)
 class ListedVoice:
-    """A voice to choose."""
+    """A voice that is installed or can be installed."""
 
     name: str
     description: str
     entry: ModelEntry
-    """The model that speaks it, or would."""
+    """Its model."""
     languages: tuple[str, ...]
     """BCP 47 codes."""
     quality: str
-    """In its authors' words; empty where they say nothing."""
+    """As its authors call it; may be empty."""
     speakers: tuple[str, ...]
     needs: tuple[str, ...]
-    """What must be installed before it can be played: its model's id, Python packages."""
+    """What must be installed before it can be used: the id of its model, Python packages."""
 
     @property
     def installed(self) -> bool:
-        """Whether it can be played now."""
+        """Whether it can be used now."""
         return not self.needs
 
 
-def list_voices(entries: Iterable[ModelEntry], book: VoiceRegistry) -> list[ListedVoice]:
-    """Return the voices that can be played, as `book` has them, then those that could be.
+def list_voices(entries: Iterable[ModelEntry], registry: VoiceRegistry) -> list[ListedVoice]:
+    """Return the installed voices, in the order of the registry, then the others.
 
-    A voice that several models have is listed once. Blocks on the disk.
+    A voice of several models is listed once. Blocks on the disk: call it in a thread.
     """
     models = {entry.id: entry for entry in entries if entry.kind is Task.TTS}
     listed = {
         voice.offer.name: _installed_voice(voice, models[voice.spec.id])
-        for voice in book
+        for voice in registry
         if voice.spec.id in models
     }
-    here = book.models
-    needs = RequirementChecker()
+    installed = registry.models
+    checker = RequirementChecker()
     for entry in models.values():
         for offer in entry.offers:
             if offer.name in listed:
                 continue
-            missing = needs.missing(entry.engine, offer.needs)
-            pull = () if entry.id in here else (entry.id,)
+            missing = checker.missing(entry.engine, offer.needs)
+            pull = () if entry.id in installed else (entry.id,)
             listed[offer.name] = ListedVoice(
                 offer.name,
                 offer.description,
@@ -262,7 +259,7 @@ def list_voices(entries: Iterable[ModelEntry], book: VoiceRegistry) -> list[List
 
 
 def _installed_voice(voice: Voice, entry: ModelEntry) -> ListedVoice:
-    # A mix is as good as its first voice, whose languages it has, too.
+    # A mix has the quality and the languages of its first voice.
     first = voice_names(voice.name)[0]
     quality = next((offer.quality for offer in entry.offers if offer.name == first), "")
     offer = voice.offer
