@@ -163,7 +163,9 @@ class LoadTest:
             clock,
             make_vad=stage.activity,
         )
-        self._tts = TtsPipeline(self._coordinator, stage.specs, config, self._bus, clock)
+        self._tts = TtsPipeline(
+            self._coordinator, stage.specs, ConfigHolder(config), self._bus, clock
+        )
         self._numbers = 0
 
     async def run(self) -> None:

@@ -57,7 +57,14 @@ async def open_pipelines(
     await lexicon.refresh()
     context.spawn(lambda: lexicon.run(clock), "lexicon")
     tts = TtsPipeline(
-        coordinator, specs, config, bus, clock, phrases, lexicon, explain_missing=explain_missing
+        coordinator,
+        specs,
+        ground.config_holder,
+        bus,
+        clock,
+        phrases,
+        lexicon,
+        explain_missing=explain_missing,
     )
     own_words = await asyncio.to_thread(
         CustomWakeWords, wake_words_folder(config.data_dir, config.wake.models_dir)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.config.schema import Config
 from wyoming_servers.core.domain import Priority, Task
 from wyoming_servers.core.errors import InferenceFailedError
@@ -224,7 +225,7 @@ async def test_an_answer_is_spoken_while_a_job_is_in_the_middle_of_a_line(
         job = await script(manager, "One is long. Two is as well.")
         coordinator.inferences[Task.TTS] = slow_for_jobs
         await until(lambda: coordinator.runs)
-        tts = TtsPipeline(coordinator, SPECS, config, bus, clock)
+        tts = TtsPipeline(coordinator, SPECS, ConfigHolder(config), bus, clock)
         async with tts.open(TtsRequest()) as answer:
             answer.feed("Yes.")
             answer.end()

@@ -82,7 +82,7 @@ def make_tts(coordinator: FakeCoordinator, bus: EventBus, clock: FakeClock) -> M
     def make(limits: dict[str, Any] | None = None, **tts: Any) -> TtsPipeline:
         section = {"voice": "en_US-joe"} | tts
         config = Config.model_validate({"tts": section, "limits": limits or {}})
-        return TtsPipeline(coordinator, SPECS, config, bus, clock)
+        return TtsPipeline(coordinator, SPECS, ConfigHolder(config), bus, clock)
 
     return make
 

@@ -183,7 +183,7 @@ async def serve() -> AsyncIterator[Serve]:
             holder,
             SPECS,
             AsrPipeline(coordinator, SPECS, holder, bus, time, make_vad=LoudnessVad),
-            TtsPipeline(coordinator, SPECS, config, bus, time),
+            TtsPipeline(coordinator, SPECS, holder, bus, time),
             WakePipeline(coordinator, SPECS, holder, bus, time),
             time,
             uuid="0b5c9a4e-1111-2222-3333-444455556666",

@@ -56,7 +56,7 @@ async def servers(
         holder,
         specs,
         AsrPipeline(coordinator, specs, holder, bus, clock, make_vad=LoudnessVad),
-        TtsPipeline(coordinator, specs, config, bus, clock),
+        TtsPipeline(coordinator, specs, holder, bus, clock),
         WakePipeline(coordinator, specs, holder, bus, clock),
         clock,
         uuid="0b5c9a4e-1111-2222-3333-444455556666",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from wyoming_servers.config.schema import Config
+from wyoming_servers.config.holder import ConfigHolder, ConfigUpdate
 from wyoming_servers.core.clock import Clock
 from wyoming_servers.core.domain import (
     ModelSpec,
@@ -40,7 +40,7 @@ class TtsPipeline:
         self,
         coordinator: CoordinatorProtocol,
         specs: Mapping[str, ModelSpec],
-        config: Config,
+        config: ConfigHolder,
         bus: EventBus,
         clock: Clock,
         phrases: PhraseCache | None = None,
@@ -59,12 +59,14 @@ class TtsPipeline:
         self._clock = clock
         self._streaming_models: dict[str, bool] = {}
         """Whether a model streams audio, as it reported when it was leased last."""
-        self.voices = VoiceRegistry(specs, config.tts.voice, tuple(config.tts.presets))
+        tts = config.current.tts
+        self.voices = VoiceRegistry(specs, tts.voice, tuple(tts.presets))
+        config.subscribe(self._apply_config)
 
     @property
     def max_text(self) -> int:
         """Maximum characters of one text."""
-        return self._config.tts.max_text
+        return self._config.current.tts.max_text
 
     def open(self, request: TtsRequest) -> SynthesisStream:
         """Prepare a synthesis; no model is leased before the first text.
@@ -76,7 +78,7 @@ class TtsPipeline:
         try:
             options = self._resolve_options(request)
         except Exception as err:
-            voice = request.voice or self._config.tts.voice
+            voice = request.voice or self._config.current.tts.voice
             better = explained(err, self._explain_missing, Task.TTS, [voice])
             timer.finish(better or err)
             if better is not None:
@@ -85,7 +87,7 @@ class TtsPipeline:
         timer.model = options.voice.spec.id
         return SynthesisStream(
             self._coordinator,
-            self._config,
+            self._config.current,
             self._clock,
             timer,
             options,
@@ -94,9 +96,12 @@ class TtsPipeline:
             self.lexicon,
         )
 
+    def _apply_config(self, update: ConfigUpdate) -> None:
+        self.voices.configure(update.new.tts.voice, tuple(update.new.tts.presets))
+
     def _resolve_options(self, request: TtsRequest) -> SynthesisOptions:
         voice = self.voices.find(request.voice, request.language)
-        speed = self._config.tts.speed if request.speed is None else request.speed
+        speed = self._config.current.tts.speed if request.speed is None else request.speed
         if not MIN_SPEED <= speed <= MAX_SPEED:
             raise BadRequestError(
                 f"The speed {speed:g} is out of range.",

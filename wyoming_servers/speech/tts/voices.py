@@ -65,6 +65,11 @@ class VoiceRegistry:
         self._presets = presets
         """Mixes and speeds that are offered in addition to the plain voices."""
 
+    def configure(self, default: str, presets: tuple[str, ...]) -> None:
+        """Change the default voice and the presets."""
+        self._default = default
+        self._presets = presets
+
     def __iter__(self) -> Iterator[Voice]:
         voices = list(self._plain().values())
         for name in dict.fromkeys((*self._presets, self._default)):

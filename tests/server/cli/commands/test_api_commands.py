@@ -79,7 +79,9 @@ class Serving:
             ports={},
             ready=lambda: (True, []),
             metrics=Metrics(coordinator.snapshot, "1.2.3").registry,
-            tts=TtsPipeline(coordinator, SPECS, config, bus, clock, self.phrases, self.lexicon),
+            tts=TtsPipeline(
+                coordinator, SPECS, ConfigHolder(config), bus, clock, self.phrases, self.lexicon
+            ),
             vocabulary=self.vocabulary,
             library=library,
         )

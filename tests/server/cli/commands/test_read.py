@@ -66,7 +66,7 @@ class Serving:
                 metrics=Metrics(coordinator.snapshot, "1.2.3").registry,
                 specs=SPECS,
                 jobs=jobs,
-                tts=TtsPipeline(coordinator, SPECS, config, bus, clock),
+                tts=TtsPipeline(coordinator, SPECS, ConfigHolder(config), bus, clock),
             )
             server = ApiServer(create_app(context), "127.0.0.1", 0)
             self.port = await server.start()

@@ -219,7 +219,7 @@ class World:
                 make_vad=LoudnessVad,
             )
         config = Config.model_validate({"tts": {"voice": "voice"}})
-        self._tts = TtsPipeline(self.coordinator, specs, config, self.bus, self.clock)
+        self._tts = TtsPipeline(self.coordinator, specs, ConfigHolder(config), self.bus, self.clock)
         try:
             async with asyncio.timeout(PATIENCE_S), self.coordinator:
                 self.start(self._listen())

@@ -131,7 +131,7 @@ async def context(
                 specs=SPECS,
                 jobs=jobs,
                 webhooks=webhooks,
-                tts=TtsPipeline(coordinator, SPECS, config, bus, SystemClock()),
+                tts=TtsPipeline(coordinator, SPECS, ConfigHolder(config), bus, SystemClock()),
                 heartbeat=30.0,
             )
 

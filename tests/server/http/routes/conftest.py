@@ -27,7 +27,7 @@ def lexicon(tmp_path: Path) -> Lexicon:
 @pytest.fixture
 def tts(context: ApiContext, phrases: PhraseCache, lexicon: Lexicon) -> TtsPipeline:
     return TtsPipeline(
-        context.coordinator, context.specs, context.config, context.bus, context.clock,
+        context.coordinator, context.specs, context.config_holder, context.bus, context.clock,
         phrases, lexicon,
     )  # fmt: skip
 

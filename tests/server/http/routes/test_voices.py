@@ -38,12 +38,13 @@ async def app(context, voices, bus, tmp_path: Path):
         update={"tts": context.config.tts.model_copy(update={"presets": [f"{JOE}@slow"]})}
     )
     phrases = PhraseCache(tmp_path / "phrases", memory=1 << 20, disk=0)
-    tts = TtsPipeline(voices, voices.specs, config, bus, SystemClock(), phrases)
-    library = ModelManager(store, voices, dict(voices.specs), ConfigHolder(config), bus)
+    holder = ConfigHolder(config)
+    tts = TtsPipeline(voices, voices.specs, holder, bus, SystemClock(), phrases)
+    library = ModelManager(store, voices, dict(voices.specs), holder, bus)
     for name, value in {
         "library": library,
         "tts": tts,
-        "config_holder": ConfigHolder(config),
+        "config_holder": holder,
     }.items():
         object.__setattr__(context, name, value)
     keeping = asyncio.create_task(phrases.run())

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.config.schema import Config
 from wyoming_servers.core.clock import FakeClock
 from wyoming_servers.core.domain import (
@@ -131,7 +132,7 @@ def make_voice(
     coordinator.info[Task.TTS] = {"sample_rate": 16_000, "streams_audio": streams_audio}
     specs = {"tts/joe": replace(SPECS["tts/joe"], engine=engine)}
     config = Config.model_validate({"tts": {"voice": "en_US-joe"}})
-    return TtsPipeline(coordinator, specs, config, bus, FakeClock())
+    return TtsPipeline(coordinator, specs, ConfigHolder(config), bus, FakeClock())
 
 
 async def texts(pipeline: TtsPipeline, coordinator: FakeCoordinator) -> list[str]:
@@ -424,7 +425,7 @@ def cached_tts(
 ) -> TtsPipeline:
     config = Config.model_validate({"tts": {"voice": "en_US-joe"}})
     cache = PhraseCache(tmp_path, memory=2**24, disk=0)
-    return TtsPipeline(coordinator, SPECS, config, bus, clock, cache)
+    return TtsPipeline(coordinator, SPECS, ConfigHolder(config), bus, clock, cache)
 
 
 async def test_repeated_text_needs_no_lease(
@@ -467,7 +468,7 @@ async def test_text_is_normalized_and_the_lexicon_applied(
     lexicon = Lexicon(tmp_path / "lexicon.yaml")
     await lexicon.put("en", "HA", "Home Assistant")
     config = Config.model_validate({"tts": {"voice": "en_US-joe"}})
-    tts = TtsPipeline(coordinator, SPECS, config, bus, clock, lexicon=lexicon)
+    tts = TtsPipeline(coordinator, SPECS, ConfigHolder(config), bus, clock, lexicon=lexicon)
     await synthesize(tts.open(TtsRequest()), "HA says 21 °C.")
     assert coordinator.runs[0].request["text"] == (
         "Home Assistant says twenty-one degrees Celsius."
@@ -488,3 +489,18 @@ async def test_pause_is_silence_and_speed_factor_applies_to_the_text_after_it(
 
     assert await length(1.5) - await length(0.5) == 32_000
     assert [run.request["speed"] for run in coordinator.runs] == [1.2, 0.6, 1.2, 0.6]
+
+
+async def test_changed_configuration_applies_to_the_next_request(
+    coordinator: FakeCoordinator, bus: EventBus, clock: FakeClock
+) -> None:
+    holder = ConfigHolder(Config.model_validate({"tts": {"voice": "en_US-joe"}}))
+    tts = TtsPipeline(coordinator, SPECS, holder, bus, clock)
+    before = tts.open(TtsRequest())
+    changed = Config.model_validate({"tts": {"voice": "de_DE-eva", "speed": 1.5, "max_text": 150}})
+    holder.replace(changed, frozenset({"tts.voice", "tts.speed", "tts.max_text"}))
+    assert (tts.open(TtsRequest()).voice, tts.max_text) == ("de_DE-eva", 150)
+    await synthesize(tts.open(TtsRequest()), "Guten Tag.")
+    await synthesize(before, "Hello. " * 20)
+    assert coordinator.runs[0].request["speed"] == 1.5
+    assert {run.request["voice"] for run in coordinator.runs[1:]} == {"en_US-joe"}
