@@ -59,7 +59,7 @@ async def open_pipelines(
     tts = TtsPipeline(
         coordinator,
         specs,
-        ground.config_holder,
+        context.config_holder,
         bus,
         clock,
         phrases,
