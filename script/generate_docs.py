@@ -8,8 +8,9 @@ from itertools import groupby
 from pathlib import Path
 
 from api_document import api_document
+from error_document import error_document
 
-from wyoming_servers.config.reference import example_file
+from wyoming_servers.config.reference import configuration_document, example_file
 from wyoming_servers.http.app import openapi_document
 from wyoming_servers.scheduling.planner.instance import (
     PUBLIC_STATES,
@@ -40,6 +41,8 @@ def documents() -> dict[Path, str]:
     architecture = ROOT / "docs" / "architecture.md"
     return {
         ROOT / "config.example.yaml": example_file(),
+        ROOT / "docs" / "configuration.md": configuration_document(),
+        ROOT / "docs" / "errors.md": error_document(),
         ROOT / "docs" / "api.md": api_document(openapi_document()),
         architecture: between(architecture.read_text(), "states", states_table()),
     }

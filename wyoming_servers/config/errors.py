@@ -1,4 +1,4 @@
-"""What is wrong with a configuration: all of it at once, each fault by its path."""
+"""Problems of a configuration, and suggestions for misspelled words."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ from wyoming_servers.core.errors import BadRequestError
 
 @dataclass(frozen=True, slots=True)
 class ConfigProblem:
-    """One thing to correct."""
+    """One problem in the configuration."""
 
     path: str
     """Dotted path of the key, such as `models.whisper/base.keep_alive`; empty: the whole file."""
     message: str
-    """A sentence that says what is wrong and what is allowed."""
+    """A sentence that describes the problem and the allowed values."""
     suggestion: str = ""
-    """The nearest valid key or value, as it should be written; empty if none is near."""
+    """The most similar valid key or value; empty if none is similar."""
     where: str = ""
-    """File and line, environment variable or argument it comes from."""
+    """Source of the value: file and line, environment variable or argument."""
 
     def __str__(self) -> str:
         text = f"{self.path}: {self.message}" if self.path else self.message
@@ -29,30 +29,28 @@ class ConfigProblem:
 
 
 class ConfigError(BadRequestError):
-    """Raised when a configuration cannot be used; `faults` has every reason."""
+    """Raised when the configuration is not valid; `problems` has all reasons."""
 
     default_hint = "`wyoming-conductor config show` lists every key with its value and source."
 
-    def __init__(self, faults: Sequence[ConfigProblem]) -> None:
-        self.problems = tuple(faults)
-        count = "a fault" if len(self.problems) == 1 else f"{len(self.problems)} faults"
-        lines = "".join(f"\n  {fault}" for fault in self.problems)
+    def __init__(self, problems: Sequence[ConfigProblem]) -> None:
+        self.problems = tuple(problems)
+        count = "an error" if len(self.problems) == 1 else f"{len(self.problems)} errors"
+        lines = "".join(f"\n  {problem}" for problem in self.problems)
         super().__init__(f"The configuration has {count}:{lines}")
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}"
 
 
-# The nearest valid word to one that is not valid.
-
-_CUTOFF: Final = 0.6
-"""Similarity from which a word counts as meant; difflib's own default, 1.0 is equal."""
+_MIN_SIMILARITY: Final = 0.6
+"""Minimum similarity of a suggestion; difflib's default, 1.0 is equal."""
 
 
 def nearest_match(word: str, valid: Iterable[str]) -> str:
-    """Return the valid word most like `word`, or an empty text if none is like it."""
+    """Return the valid word most similar to `word`, or an empty text if none is similar."""
     by_key = {_normalize(candidate): candidate for candidate in valid}
-    found = get_close_matches(_normalize(word), by_key, n=1, cutoff=_CUTOFF)
+    found = get_close_matches(_normalize(word), by_key, n=1, cutoff=_MIN_SIMILARITY)
     return by_key[found[0]] if found else ""
 
 

@@ -1,4 +1,4 @@
-"""The schema as a tree of keys, for whatever must know all keys: faults, paths, the example."""
+"""The schema as a tree of keys: for error messages, dotted paths, and the generated reference."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -15,40 +15,40 @@ from wyoming_servers.config.schema import Applies, Config, Section
 from wyoming_servers.config.units import parse_duration, parse_size
 
 ConfigPath: TypeAlias = tuple[str, ...]
-"""Names from the top down; a model id is one name: `("models", "whisper/tiny.en", "pinned")`."""
+"""Names from the root to a key; a model id is one: `("models", "whisper/tiny.en", "pinned")`."""
 
 WILDCARD: Final = "*"
-"""Stands for a name the user chooses: a model's id, an option's name."""
+"""Stands for a name that the user chooses, such as a model id or the name of an option."""
 
 _SCALARS: Final = frozenset({int, float, str, bool})
 _UNITS: Final[Mapping[Any, str]] = {parse_duration: "duration", parse_size: "size"}
 
 
 def dotted_path(path: ConfigPath) -> str:
-    """Return the path as people write it."""
+    """Return the path as one text, such as `asr.port`."""
     return ".".join(path)
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigKey:
-    """A key that holds a value."""
+    """A key with a value."""
 
     kind: str
     """text, path, integer, number, duration, size, boolean, choice, list, scalar or preload."""
     default: Any
     description: str
     choices: tuple[str, ...] = ()
-    """All allowed texts of a choice, or some good ones of a text."""
+    """All allowed values of a choice, or examples of a text."""
     minimum: float | None = None
     maximum: float | None = None
     exclusive_bounds: bool = False
-    """Whether minimum and maximum themselves are not allowed."""
+    """Whether the minimum and the maximum themselves are excluded."""
     nullable: bool = False
     applies: Applies = Applies.RESTART
 
     @property
     def is_text(self) -> bool:
-        """Whether a word is taken as it is written, so that `no` is Norwegian and not false."""
+        """Whether a word is used as written, so that `no` is Norwegian and not false."""
         return self.kind in ("text", "path")
 
     @property
@@ -57,7 +57,7 @@ class ConfigKey:
 
     @property
     def constraint(self) -> str:
-        """What may be written, as the end of a sentence that begins with `It must be`."""
+        """The allowed values, as the end of a sentence that begins with `It must be`."""
         return self.short_constraint + _HINTS.get(self.kind, "")
 
     @property
@@ -80,19 +80,19 @@ class ConfigKey:
 
 @dataclass(frozen=True, slots=True)
 class ConfigGroup:
-    """A key that holds other keys."""
+    """A key with other keys below it."""
 
     title: str
     children: Mapping[str, "ConfigKey | ConfigGroup"]
     entry: "ConfigKey | ConfigGroup | None" = None
-    """What stands under any other name."""
+    """Node of each entry whose name the user chooses; None if there are no such entries."""
     example_name: str = ""
-    """Such a name."""
+    """Example of such a name."""
     example_value: Any = None
-    """What may stand under it, where that is a value."""
+    """Example of its value, if entries are values."""
 
     def walk(self, path: ConfigPath = ()) -> Iterator[tuple[ConfigPath, ConfigKey]]:
-        """Yield every key with its path, in the schema's order; chosen names as ANY."""
+        """Yield every key with its path in the order of the schema; chosen names as WILDCARD."""
         nodes = dict(self.children)
         if self.entry is not None:
             nodes[WILDCARD] = self.entry
@@ -116,19 +116,19 @@ _NOUNS: Final = {
     "preload": "true, false, or a list such as `[one, two]`",
 }
 _HINTS: Final = {
-    "duration": " (`500ms`, `30s`, `5m` and `1h` are understood)",
-    "size": " (`512MiB` and `2GiB` are understood)",
+    "duration": ", also with a unit such as `500ms`, `30s`, `5m` or `1h`",
+    "size": ", also with a unit such as `512MiB` or `2GiB`",
 }
 
 
 @cache
 def key_tree() -> ConfigGroup:
-    """Return the whole schema."""
+    """Return the root of the tree."""
     return _build_group(Config)
 
 
 def find_node(path: ConfigPath) -> ConfigKey | ConfigGroup | None:
-    """Return what stands at a path, or None if the schema has no such place."""
+    """Return the node of a path, or None if the schema has no such path."""
     node: ConfigKey | ConfigGroup | None = key_tree()
     for name in path:
         node = node.children.get(name, node.entry) if isinstance(node, ConfigGroup) else None
@@ -137,13 +137,13 @@ def find_node(path: ConfigPath) -> ConfigKey | ConfigGroup | None:
 
 @cache
 def section_maps() -> tuple[ConfigPath, ...]:
-    """Return where sections stand under names the user chooses: `("models",)` and the like."""
+    """Return the paths whose entries are sections with chosen names, such as `("models",)`."""
     return tuple(path for path in _map_paths() if _holds_sections(path))
 
 
 @cache
 def value_maps() -> tuple[ConfigPath, ...]:
-    """Return where values stand under names the user chooses: `("asr", "extra_ports")`."""
+    """Return the paths whose entries are values with chosen names: `("asr", "extra_ports")`."""
     return tuple(path for path in _map_paths() if not _holds_sections(path))
 
 
@@ -154,12 +154,12 @@ def _map_paths() -> list[ConfigPath]:
 
 
 def _holds_sections(path: ConfigPath) -> bool:
-    branch = find_node(path)
-    return isinstance(branch, ConfigGroup) and isinstance(branch.entry, ConfigGroup)
+    group = find_node(path)
+    return isinstance(group, ConfigGroup) and isinstance(group.entry, ConfigGroup)
 
 
 def find_key(path: ConfigPath) -> ConfigKey:
-    """Return the key at a path that is known to exist. Raises LookupError."""
+    """Return the key of a path. Raises LookupError if there is none."""
     node = find_node(path)
     if isinstance(node, ConfigKey):
         return node
@@ -183,7 +183,7 @@ def _build_node(info: FieldInfo) -> ConfigKey | ConfigGroup:
 
 
 def _build_map(info: FieldInfo, values: Any) -> ConfigGroup:
-    """Return what stands under names the user chooses: sections, or values of one kind."""
+    """Return the group of a mapping with chosen names: sections, or values of one type."""
     title = info.description or ""
     example: Any = next(iter(info.examples or ()), "")
     if isinstance(values, type) and issubclass(values, Section):

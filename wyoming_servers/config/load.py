@@ -1,4 +1,4 @@
-"""Reads the configuration from all its sources; every fault is named, all at once."""
+"""Loads the configuration from all sources and reports all problems at once."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -38,116 +38,28 @@ from wyoming_servers.config.yaml_document import (
     parse_yaml,
 )
 
-# What the schema's types cannot say by themselves, and what they say put in our words.
+DEFAULT_FILE: Final = Path("~/.config/wyoming-conductor/config.yaml")
+"""The file that is used if no file is given and it exists."""
+
+_DATA_DIR: Final = ("data_dir",)
+_MAX_BYTES: Final = 1024 * 1024
+"""Maximum size of a file; a larger one is not a configuration file."""
 
 _SERVERS = ("asr", "tts", "wake", "api")
 
 
-def check_value_types(layer: ConfigLayer) -> list[ConfigProblem]:
-    """Name values whose type would be bent into another, such as a port that is `true`."""
-    faults = []
-    for path, setting in layer.items():
-        key = find_node(path)
-        if isinstance(key, ConfigKey) and key.is_numeric and isinstance(setting.value, bool):
-            faults.append(_constraint_problem(path, setting.value, key, setting.where))
-    return faults
-
-
-def validation_problems(err: ValidationError, layer: ConfigLayer) -> list[ConfigProblem]:
-    """Return one fault for each key that pydantic found wrong."""
-    faults: dict[ConfigPath, ConfigProblem] = {}
-    for detail in err.errors():
-        path = _config_path(detail["loc"], layer)
-        if path in faults:
-            continue
-        setting = layer.get(path)
-        where = setting.where if setting else ""
-        cause = (detail.get("ctx") or {}).get("error")
-        if detail["type"] == "value_error" and cause is not None:
-            faults[path] = ConfigProblem(dotted_path(path), f"{cause}.", where=where)
-        else:
-            value = setting.value if setting else detail.get("input")
-            faults[path] = _constraint_problem(path, value, find_key(path), where)
-    return list(faults.values())
-
-
-def check_consistency(config: Config, layer: Mapping[ConfigPath, Any]) -> list[ConfigProblem]:
-    """Name values that are well formed and cannot work together."""
-    faults: list[ConfigProblem] = []
-    taken: dict[int, str] = {}
-    for path, port in _listening_ports(config):
-        if port in taken:
-            message = f"{port} is the port of `{taken[port]}` already."
-            faults.append(_problem_at(path, message, layer))
-        taken.setdefault(port, dotted_path(path))
-    try:
-        parse_budget(config.memory.budget, total=1)
-    except ValueError as err:
-        faults.append(_problem_at(("memory", "budget"), f"{err}.", layer))
-    return faults
-
-
-def _listening_ports(config: Config) -> Iterator[tuple[ConfigPath, int]]:
-    """Yield each port that will be opened under its number."""
-    for name in _SERVERS:
-        server = getattr(config, name)
-        if server.enabled and server.port:
-            yield (name, "port"), server.port
-    for model, port in config.asr.extra_ports.items():
-        if config.asr.enabled and port:
-            yield ("asr", "extra_ports", model), port
-
-
-def _problem_at(path: ConfigPath, message: str, layer: Mapping[ConfigPath, Any]) -> ConfigProblem:
-    setting = layer.get(path)
-    return ConfigProblem(dotted_path(path), message, where=setting.where if setting else "default")
-
-
-def _constraint_problem(path: ConfigPath, value: Any, key: ConfigKey, where: str) -> ConfigProblem:
-    message = f"{value!r} is not allowed. It must be {key.constraint}."
-    return ConfigProblem(dotted_path(path), message, _suggest_value(value, key), where)
-
-
-def _suggest_value(value: Any, key: ConfigKey) -> str:
-    if isinstance(value, str):
-        return nearest_match(value, key.choices or ("true", "false") * (key.kind == "boolean"))
-    if isinstance(value, int | float) and not isinstance(value, bool) and not key.exclusive_bounds:
-        if key.minimum is not None and value < key.minimum:
-            return f"{key.minimum:.10g}"
-        if key.maximum is not None and value > key.maximum:
-            return f"{key.maximum:.10g}"
-    return ""
-
-
-def _config_path(location: tuple[int | str, ...], layer: ConfigLayer) -> ConfigPath:
-    """Cut off what pydantic adds below a key: list positions and names of union members."""
-    names = tuple(str(part) for part in location)
-    for length in range(len(names), 0, -1):
-        if names[:length] in layer:
-            return names[:length]
-    return names
-
-
-DEFAULT_FILE: Final = Path("~/.config/wyoming-conductor/config.yaml")
-"""Read when no file is named, if it exists."""
-
-_DATA_DIR: Final = ("data_dir",)
-_MAX_BYTES: Final = 1024 * 1024
-"""A larger file is something else, named by mistake."""
-
-
 @dataclass(frozen=True, slots=True)
 class LoadedConfig:
-    """The configuration as it holds now."""
+    """A valid configuration and where its values come from."""
 
     config: Config
-    """With `data_dir` absolute."""
+    """The values; `data_dir` is absolute."""
     sources: Mapping[str, str]
-    """Dotted path of every key to default, file, overrides, environment or command line."""
+    """Source of every key by dotted path: default, file, overrides, environment, command line."""
     file: Path | None
-    """The file that was read."""
+    """The config file, if there is one."""
     reload: "Callable[[str | None], LoadedConfig] | None" = field(default=None, compare=False)
-    """Reads all sources anew; with a text instead of the overrides that are on the disk."""
+    """Loads all sources again; the argument replaces the content of the overrides file."""
 
 
 def load_config(
@@ -158,60 +70,62 @@ def load_config(
     model_ids: Collection[str] = (),
     overrides: str | None = None,
 ) -> LoadedConfig:
-    """Lay file, overrides, environment and `path=value` settings over the defaults.
+    """Load the configuration: defaults, file, overrides, environment, `path=value` settings.
 
-    Each wins over those before it. Without `file` the default one is read if there is one;
-    `model_ids` are those that a variable may name in capitals; `overrides` is taken instead of the
-    overrides in the data folder, to see whether it would do. Blocks on the disk. Raises
-    ConfigError with every fault of every source.
+    Later sources take precedence. Without `file`, the default file is used if it exists. Variables
+    can name the models of `model_ids` in capitals. `overrides` replaces the content of the
+    overrides file, to validate a change. Blocks on the disk. Raises ConfigError with all problems
+    of all sources.
     """
-    faults: list[ConfigProblem] = []
-    path, written = _read_config_file(file, faults)
-    commanded = collect_assignments(sets, "command line", faults)
-    named = {path[1] for path in (*written, *commanded) if path[0] == "models"}
-    environment = collect_environment(environ, {*model_ids, *named}, faults)
-    folder = _data_dir([written, environment, commanded], path)
-    overridden = _read_overrides(folder, overrides, faults)
-    merged = merge_layers([written, overridden, environment, commanded])
-    faults += check_value_types(merged)
-    config = _validate(merged, faults)
+    problems: list[ConfigProblem] = []
+    path, from_file = _read_config_file(file, problems)
+    from_arguments = collect_assignments(sets, "command line", problems)
+    named = {path[1] for path in (*from_file, *from_arguments) if path[0] == "models"}
+    from_environment = collect_environment(environ, {*model_ids, *named}, problems)
+    folder = _data_dir([from_file, from_environment, from_arguments], path)
+    from_overrides = _read_overrides(folder, overrides, problems)
+    merged = merge_layers([from_file, from_overrides, from_environment, from_arguments])
+    problems += check_value_types(merged)
+    config = _validate(merged, problems)
     if config is None:
-        raise ConfigError(faults)
+        raise ConfigError(problems)
     config = config.model_copy(update={"data_dir": folder})
 
-    def again(text: str | None) -> LoadedConfig:
+    def reload(text: str | None) -> LoadedConfig:
         return load_config(file, sets, environ, model_ids=model_ids, overrides=text)
 
-    return LoadedConfig(config, _sources_by_key(config, merged), path, again)
+    return LoadedConfig(config, _sources_by_key(config, merged), path, reload)
 
 
-def _validate(merged: ConfigLayer, faults: list[ConfigProblem]) -> Config | None:
-    known = {fault.path for fault in faults}
+def _validate(merged: ConfigLayer, problems: list[ConfigProblem]) -> Config | None:
+    known = {problem.path for problem in problems}
     try:
         config = Config.model_validate(nest_values(merged))
     except ValidationError as err:
-        faults += [fault for fault in validation_problems(err, merged) if fault.path not in known]
+        problems += [
+            problem for problem in validation_problems(err, merged) if problem.path not in known
+        ]
         return None
-    faults += check_consistency(config, merged)
-    return None if faults else config
+    problems += check_consistency(config, merged)
+    return None if problems else config
 
 
 def _read_config_file(
-    file: Path | None, faults: list[ConfigProblem]
+    file: Path | None, problems: list[ConfigProblem]
 ) -> tuple[Path | None, ConfigLayer]:
-    """Read the file that is named, or the default one if it is there."""
+    """Read the given file, or the default file if it exists."""
     if file is not None:
         path = file.expanduser()
-        return path, _read_file(path, "file", faults) or {}
+        return path, _read_file(path, "file", problems) or {}
     path = DEFAULT_FILE.expanduser()
-    layer = _read_file(path, "file", faults, optional=True)
+    layer = _read_file(path, "file", problems, optional=True)
     return (None, {}) if layer is None else (path, layer)
 
 
 def _read_file(
-    path: Path, source: str, faults: list[ConfigProblem], *, optional: bool = False
+    path: Path, source: str, problems: list[ConfigProblem], *, optional: bool = False
 ) -> ConfigLayer | None:
-    """Return what a file sets; None if it is optional and not there."""
+    """Return the values of a file; None if it is optional and does not exist."""
     try:
         with path.open("rb") as stream:
             data = stream.read(_MAX_BYTES + 1)
@@ -222,34 +136,34 @@ def _read_file(
         if optional and isinstance(err, FileNotFoundError | NotADirectoryError):
             return None
         reason = err.strerror if isinstance(err, OSError) else err
-        faults.append(ConfigProblem("", f"The file cannot be read: {reason}.", where=str(path)))
+        problems.append(ConfigProblem("", f"Cannot read the file: {reason}.", where=str(path)))
         return {}
-    return _collect_text(text, str(path), source, faults)
+    return _collect_text(text, str(path), source, problems)
 
 
-def _collect_text(text: str, where: str, source: str, faults: list[ConfigProblem]) -> ConfigLayer:
+def _collect_text(text: str, where: str, source: str, problems: list[ConfigProblem]) -> ConfigLayer:
     root, unreadable = parse_yaml(text, where)
-    faults += unreadable
-    return collect_document(YamlNode(root.value, root.text, root.children, where), source, faults)
+    problems += unreadable
+    return collect_document(YamlNode(root.value, root.text, root.children, where), source, problems)
 
 
-def _read_overrides(folder: Path, text: str | None, faults: list[ConfigProblem]) -> ConfigLayer:
+def _read_overrides(folder: Path, text: str | None, problems: list[ConfigProblem]) -> ConfigLayer:
     if text is None:
-        layer = _read_file(overrides_path(folder), "overrides", faults, optional=True) or {}
+        layer = _read_file(overrides_path(folder), "overrides", problems, optional=True) or {}
     else:
-        layer = _collect_text(text, "the change", "overrides", faults)
-    if setting := layer.pop(_DATA_DIR, None):
-        message = "cannot be overridden in the folder that it names; delete the line."
-        faults.append(ConfigProblem("data_dir", message, where=setting.where))
+        layer = _collect_text(text, "the change", "overrides", problems)
+    if sourced := layer.pop(_DATA_DIR, None):
+        message = "cannot be overridden in the data folder itself; delete the line."
+        problems.append(ConfigProblem("data_dir", message, where=sourced.where))
     return layer
 
 
 def _data_dir(layers: Sequence[ConfigLayer], file: Path | None) -> Path:
-    """Return the data folder, absolute; one named in the file is relative to that file."""
-    setting = merge_layers(layers).get(_DATA_DIR)
-    written = Config.model_fields["data_dir"].default if setting is None else setting.value
-    folder = Path(str(written)).expanduser()
-    if file is not None and setting is not None and setting.source == "file":
+    """Return the absolute data folder; in the file, it is relative to the file."""
+    sourced = merge_layers(layers).get(_DATA_DIR)
+    value = Config.model_fields["data_dir"].default if sourced is None else sourced.value
+    folder = Path(str(value)).expanduser()
+    if file is not None and sourced is not None and sourced.source == "file":
         folder = file.parent / folder
     return folder.absolute()
 
@@ -271,3 +185,88 @@ def _sources_by_key(config: Config, merged: ConfigLayer) -> dict[str, str]:
     return {
         dotted_path(path): merged[path].source if path in merged else "default" for path in paths
     }
+
+
+def check_value_types(layer: ConfigLayer) -> list[ConfigProblem]:
+    """Return values that pydantic would convert silently, such as `true` for a port."""
+    problems = []
+    for path, sourced in layer.items():
+        key = find_node(path)
+        if isinstance(key, ConfigKey) and key.is_numeric and isinstance(sourced.value, bool):
+            problems.append(_constraint_problem(path, sourced.value, key, sourced.where))
+    return problems
+
+
+def validation_problems(err: ValidationError, layer: ConfigLayer) -> list[ConfigProblem]:
+    """Return one problem for each key that pydantic rejected."""
+    problems: dict[ConfigPath, ConfigProblem] = {}
+    for detail in err.errors():
+        path = _config_path(detail["loc"], layer)
+        if path in problems:
+            continue
+        sourced = layer.get(path)
+        where = sourced.where if sourced else ""
+        cause = (detail.get("ctx") or {}).get("error")
+        if detail["type"] == "value_error" and cause is not None:
+            problems[path] = ConfigProblem(dotted_path(path), f"{cause}.", where=where)
+        else:
+            value = sourced.value if sourced else detail.get("input")
+            problems[path] = _constraint_problem(path, value, find_key(path), where)
+    return list(problems.values())
+
+
+def check_consistency(config: Config, layer: Mapping[ConfigPath, Any]) -> list[ConfigProblem]:
+    """Return values that are valid by themselves but not together."""
+    problems: list[ConfigProblem] = []
+    taken: dict[int, str] = {}
+    for path, port in _listening_ports(config):
+        if port in taken:
+            message = f"{port} is already the port of `{taken[port]}`."
+            problems.append(_problem_at(path, message, layer))
+        taken.setdefault(port, dotted_path(path))
+    try:
+        parse_budget(config.memory.budget, total=1)
+    except ValueError as err:
+        problems.append(_problem_at(("memory", "budget"), f"{err}.", layer))
+    return problems
+
+
+def _listening_ports(config: Config) -> Iterator[tuple[ConfigPath, int]]:
+    """Yield each fixed port that the server will listen on."""
+    for name in _SERVERS:
+        server = getattr(config, name)
+        if server.enabled and server.port:
+            yield (name, "port"), server.port
+    for model, port in config.asr.extra_ports.items():
+        if config.asr.enabled and port:
+            yield ("asr", "extra_ports", model), port
+
+
+def _problem_at(path: ConfigPath, message: str, layer: Mapping[ConfigPath, Any]) -> ConfigProblem:
+    sourced = layer.get(path)
+    return ConfigProblem(dotted_path(path), message, where=sourced.where if sourced else "default")
+
+
+def _constraint_problem(path: ConfigPath, value: Any, key: ConfigKey, where: str) -> ConfigProblem:
+    message = f"{value!r} is not allowed. It must be {key.constraint}."
+    return ConfigProblem(dotted_path(path), message, _suggest_value(value, key), where)
+
+
+def _suggest_value(value: Any, key: ConfigKey) -> str:
+    if isinstance(value, str):
+        return nearest_match(value, key.choices or ("true", "false") * (key.kind == "boolean"))
+    if isinstance(value, int | float) and not isinstance(value, bool) and not key.exclusive_bounds:
+        if key.minimum is not None and value < key.minimum:
+            return f"{key.minimum:.10g}"
+        if key.maximum is not None and value > key.maximum:
+            return f"{key.maximum:.10g}"
+    return ""
+
+
+def _config_path(location: tuple[int | str, ...], layer: ConfigLayer) -> ConfigPath:
+    """Remove what pydantic adds to the path of a key: list positions and union members."""
+    names = tuple(str(part) for part in location)
+    for length in range(len(names), 0, -1):
+        if names[:length] in layer:
+            return names[:length]
+    return names

@@ -1,4 +1,4 @@
-"""Settings changed at run time: a file in the data folder that wins over the user's own."""
+"""The overrides file: settings changed at run time, which take precedence over the config file."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,18 +9,18 @@ import yaml
 from wyoming_servers.core.files import atomic_write
 
 OVERRIDES_NAME: Final = "config-overrides.yaml"
-_HEADER: Final = "# Written by Wyoming Conductor when settings are changed while it runs.\n"
+_HEADER: Final = "# Written by Wyoming Conductor when settings are changed at run time.\n"
 
 
 def overrides_path(data_dir: Path) -> Path:
-    """Return the file's place; it need not exist."""
+    """Return the path of the file, which may not exist."""
     return data_dir / OVERRIDES_NAME
 
 
 def read_overrides(data_dir: Path) -> dict[str, Any]:
-    """Return what is overridden, nested as in the configuration; empty without a file.
+    """Return the overrides, nested as in the configuration; empty without a file.
 
-    Reads the disk. The content is what `write_overrides` wrote; `load_config` checks it.
+    Blocks on the disk. The values are not validated; `load_config` does that.
     """
     try:
         text = overrides_path(data_dir).read_text("utf-8")
@@ -30,9 +30,9 @@ def read_overrides(data_dir: Path) -> dict[str, Any]:
 
 
 def merge_patch(current: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `current` with `patch` laid over it; None takes a key back to what lies below it.
+    """Return `current` with a JSON Merge Patch (RFC 7396) applied; None removes a key.
 
-    The rules are those of JSON Merge Patch (RFC 7396).
+    Mappings that become empty are removed as well.
     """
     merged = dict(current)
     for name, value in patch.items():
@@ -50,16 +50,16 @@ def merge_patch(current: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[st
 
 
 def render_overrides(values: Mapping[str, Any]) -> str:
-    """Return the text of the file."""
+    """Return the content of the file."""
     if not values:
         return _HEADER
     return _HEADER + yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True)
 
 
 def write_overrides(data_dir: Path, values: Mapping[str, Any]) -> None:
-    """Replace the file at once, so that a crash leaves the old or the new one. Blocks on the disk.
+    """Replace the file atomically, or delete it if there are no overrides. Blocks on the disk.
 
-    Raises OSError if the folder cannot be written.
+    Raises OSError if the folder is not writable.
     """
     target = overrides_path(data_dir)
     data_dir.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Durations and sizes as people write them."""
+"""Parses durations, sizes and memory budgets with units."""
 
 import re
 from typing import Any, Final
@@ -16,41 +16,43 @@ _BYTES: Final = {
     "m": 2**20,
     "g": 2**30,
 }
-_SHARE: Final = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*%\s*$")
+_PERCENTAGE: Final = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*%\s*$")
 _PATTERN: Final = re.compile(r"^\s*(-?\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*$")
 
 
 def parse_duration(value: Any) -> Any:
-    """Turn `5m` into 300.0; numbers and other types pass, so that pydantic judges them.
+    """Convert a text such as `5m` to seconds; return any other type unchanged for pydantic.
 
-    Raises ValueError for a text that is no duration.
+    Raises ValueError if the text is not a duration.
     """
     return _parse(value, _SECONDS, default="s", example="`30s`, `5m` or a number of seconds")
 
 
 def parse_size(value: Any) -> Any:
-    """Turn `2GiB` into 2147483648; numbers and other types pass, so that pydantic judges them.
+    """Convert a text such as `2GiB` to bytes; return any other type unchanged for pydantic.
 
-    Raises ValueError for a text that is no size.
+    Raises ValueError if the text is not a size.
     """
     parsed = _parse(value, _BYTES, default="b", example="`512MiB`, `2GiB` or a number of bytes")
     return int(parsed) if isinstance(value, str) else parsed
 
 
 def parse_budget(text: str, total: int) -> int:
-    """Return the bytes that `4GiB` or `90%` of a device with `total` bytes means, at most `total`.
+    """Return a budget such as `4GiB` or `90%` in bytes, for a device with `total` bytes.
 
-    Raises ValueError for a text that is neither.
+    The result is at most `total`. Raises ValueError if the text is neither a size nor a percentage.
     """
-    share = _SHARE.match(text)
-    if share is None:
+    percentage = _PERCENTAGE.match(text)
+    if percentage is None:
         size = int(_parse(text, _BYTES, default="b", example="`90%` or `4GiB`"))
         if size <= 0:
-            raise ValueError(f"{text!r} leaves no memory; write a share such as `90%` or `4GiB`")
+            raise ValueError(
+                f"{text!r} leaves no memory; use a size or a percentage, such as `4GiB` or `90%`"
+            )
         return min(total, size)
-    percent = float(share[1])
+    percent = float(percentage[1])
     if not 0 < percent <= 100:
-        raise ValueError(f"{text!r} is not a share of a device; write 1% to 100%")
+        raise ValueError(f"{text!r} is not a valid percentage; use 1% to 100%")
     return int(total * percent / 100)
 
 
@@ -60,5 +62,5 @@ def _parse(value: Any, units: dict[str, float] | dict[str, int], default: str, e
     match = _PATTERN.match(value)
     unit = (match[2].lower() or default) if match else ""
     if match is None or unit not in units:
-        raise ValueError(f"{value!r} is not understood; write {example}")
+        raise ValueError(f"{value!r} is not valid; use {example}")
     return float(match[1]) * units[unit]

@@ -1,4 +1,4 @@
-"""YAML with the place of every key, and with all its faults instead of the first."""
+"""YAML documents with the line of every key, and with every duplicate key as a problem."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,31 +9,31 @@ import yaml
 from wyoming_servers.config.errors import ConfigProblem
 
 _MAX_DEPTH: Final = 16
-"""Levels that are followed; an alias to its own parent would never end otherwise."""
+"""Maximum nesting; an alias to its own parent would be endless otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
 class YamlNode:
-    """A value in a document, and where it stands."""
+    """A value in a document with its location."""
 
     value: Any
-    """What YAML makes of it; None for a mapping."""
+    """The parsed value; None for a mapping."""
     text: str | None = None
-    """The scalar as it is written, without quotes."""
+    """The text of a scalar, without quotes."""
     children: "Mapping[str, YamlNode] | None" = None
-    """The entries, if it is a mapping."""
+    """The entries of a mapping; None for any other value."""
     where: str = ""
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was written."""
+        """Whether the document or the value is empty."""
         return self.children is None and self.value is None
 
 
 @dataclass(slots=True)
 class _YamlReader:
     where: str
-    faults: list[ConfigProblem] = field(default_factory=list)
+    problems: list[ConfigProblem] = field(default_factory=list)
     loader: Any = None
 
     def read(self, text: str) -> YamlNode:
@@ -60,12 +60,12 @@ class _YamlReader:
     ) -> dict[str, YamlNode]:
         found: dict[str, YamlNode] = {}
         for key, value in mapping.value:
-            # The text, not what YAML makes of it: a model named `1` or `on` is still a name.
+            # The text instead of the parsed value: a model named `1` or `on` is still a name.
             name = str(key.value)
             inner = (*path, name)
             if name in found:
-                message = f"is written twice; first at {found[name].where}."
-                self.faults.append(
+                message = f"is set twice; first at {found[name].where}."
+                self.problems.append(
                     ConfigProblem(".".join(inner), message, where=self.place(key.start_mark))
                 )
                 continue
@@ -80,22 +80,22 @@ class _YamlReader:
 
 
 def parse_yaml(text: str, where: str) -> tuple[YamlNode, list[ConfigProblem]]:
-    """Read a YAML text that comes from the file `where`; an empty text is an empty node."""
+    """Parse the content of the file `where`; an empty text gives an empty node."""
     reader = _YamlReader(where)
     try:
-        return reader.read(text), reader.faults
+        return reader.read(text), reader.problems
     except yaml.MarkedYAMLError as err:
         return YamlNode(None), [ConfigProblem("", *_describe_yaml_error(err, where))]
     except yaml.YAMLError as err:
-        return YamlNode(None), [ConfigProblem("", f"This is not YAML: {err}.", where=where)]
+        return YamlNode(None), [ConfigProblem("", f"The YAML is not valid: {err}.", where=where)]
 
 
 def parse_yaml_value(text: str, where: str) -> tuple[YamlNode, list[ConfigProblem]]:
-    """Read a single value, as on the command line; `where` is the argument itself."""
-    node, faults = parse_yaml(text, "")
+    """Parse a single value such as a command line argument; `where` describes the argument."""
+    node, problems = parse_yaml(text, "")
     return (
         YamlNode(node.value, node.text, node.children, where),
-        [ConfigProblem(fault.path, fault.message, where=where) for fault in faults],
+        [ConfigProblem(problem.path, problem.message, where=where) for problem in problems],
     )
 
 
@@ -103,6 +103,6 @@ def _describe_yaml_error(err: yaml.MarkedYAMLError, where: str) -> tuple[str, st
     mark = err.problem_mark or err.context_mark
     problem = " ".join(part for part in (err.context, err.problem) if part)
     if mark is None:
-        return f"This is not YAML: {problem}.", "", where
+        return f"The YAML is not valid: {problem}.", "", where
     place = f"line {mark.line + 1}, column {mark.column + 1}"
-    return f"This is not YAML: {problem} ({place}).", "", f"{where}, {place}" if where else ""
+    return f"The YAML is not valid: {problem} ({place}).", "", f"{where}, {place}" if where else ""

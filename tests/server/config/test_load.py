@@ -183,12 +183,12 @@ def test_a_file_that_is_not_plain_yaml_is_a_fault(tmp_path: Path, content: bytes
 
 def test_a_named_file_that_is_missing_is_a_fault(tmp_path: Path) -> None:
     (fault,) = faults_of(tmp_path / "none.yaml").values()
-    assert "cannot be read" in fault.message
+    assert "Cannot read the file" in fault.message
 
 
 def test_ports_must_differ_unless_they_are_free_to_choose() -> None:
     (fault,) = faults_of(sets=["tts.port=10300"]).values()
-    assert (fault.path, fault.message) == ("tts.port", "10300 is the port of `asr.port` already.")
+    assert (fault.path, fault.message) == ("tts.port", "10300 is already the port of `asr.port`.")
     assert load_config(None, ["asr.port=0", "tts.port=0"]).config.tts.port == 0
     assert load_config(None, ["tts.port=10300", "asr.enabled=false"]).config.tts.port == 10300
 
@@ -312,7 +312,7 @@ def test_ports_of_models_must_differ_from_all_others() -> None:
         load_config(None, ["asr.extra_ports={whisper/base: 10300, whisper/tiny: 0, whisper/x: 0}"])
     (fault,) = refused.value.problems
     assert fault.path == "asr.extra_ports.whisper/base"
-    assert fault.message == "10300 is the port of `asr.port` already."
+    assert fault.message == "10300 is already the port of `asr.port`."
 
 
 def test_ports_of_models_are_no_single_value() -> None:

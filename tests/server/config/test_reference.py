@@ -9,7 +9,7 @@ from wyoming_servers.config.key_tree import (
     key_tree,
 )
 from wyoming_servers.config.load import load_config
-from wyoming_servers.config.reference import example_file
+from wyoming_servers.config.reference import configuration_document, example_file
 from wyoming_servers.config.schema import (
     AsrSection,
     Config,
@@ -46,3 +46,16 @@ def test_every_key_is_described() -> None:
         assert key.description, path
         if path[-1] != WILDCARD:
             assert f"#{path[-1]}:" in text
+
+
+def test_configuration_document_has_a_row_for_every_key() -> None:
+    rows = [line for line in configuration_document().splitlines() if line.startswith("| `")]
+    assert len(rows) == len(list(key_tree().walk()))
+    for row, start in [
+        ("asr.end_silence", "duration (s), 0.1 to 5 | `0.7` | restart"),
+        ("log.level", "`debug` or `info` or `warning` or `error` | `info` | live"),
+        ("wake.threshold", "number, 0 &lt; x &lt; 1 | `0.5` | restart"),
+    ]:
+        assert [line for line in rows if line.startswith(f"| `{row}` | {start} | ")]
+    assert "| `MODELS__<MODEL_ID>__OPTIONS__<NAME>` |" in configuration_document()
+    assert "| `WAKE_WORD_SETTINGS__<WAKE_WORD>__ENGINE` |" in configuration_document()

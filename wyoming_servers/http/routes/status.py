@@ -185,8 +185,11 @@ def _accept(context: ApiContext, accepting: bool) -> AcceptingResponse:
 
 
 def _disk(folder: Path) -> DiskUsageResponse | None:
+    """Return the usage of the disk on which a folder is, or will be created."""
+    folder = folder.expanduser().absolute()
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
     try:
-        usage = shutil.disk_usage(folder.expanduser())
+        usage = shutil.disk_usage(existing)
     except OSError:
         return None
     return DiskUsageResponse(total_bytes=usage.total, free_bytes=usage.free)

@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.config.schema import Config
@@ -129,17 +130,31 @@ async def test_the_server_is_paused_and_resumed(
     assert coordinator.accepting is True
 
 
-@pytest.mark.parametrize("is_there", [True, False])
-async def test_the_disk_of_the_models_is_told_if_it_can_be_read(
-    client: httpx.AsyncClient, context: ApiContext, tmp_path: Path, is_there: bool
+@pytest.mark.parametrize("folder", [".", "not/created/yet"])
+async def test_status_shows_the_disk_of_the_data_folder(
+    context: ApiContext, tmp_path: Path, folder: str
 ) -> None:
-    folder = tmp_path if is_there else tmp_path / "gone"
-    app = create_app(replace(context, config_holder=ConfigHolder(Config(data_dir=folder))))
+    config = Config(data_dir=tmp_path / folder)
+    app = create_app(replace(context, config_holder=ConfigHolder(config)))
+    disk = (await get_status(app))["disk"]
+    assert 0 < disk["free_bytes"] <= disk["total_bytes"]
+
+
+async def test_status_leaves_out_a_disk_that_cannot_be_read(
+    context: ApiContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_path: Path) -> None:
+        raise OSError
+
+    monkeypatch.setattr("shutil.disk_usage", fail)
+    assert "disk" not in await get_status(create_app(context))
+
+
+async def get_status(app: FastAPI) -> dict[str, Any]:
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app=app),
         base_url="http://localhost",
-        headers=client.headers,
-    ) as asking:
-        disk = (await asking.get("/status")).json().get("disk")
-    assert (disk is not None) is is_there
-    assert disk is None or 0 < disk["free_bytes"] <= disk["total_bytes"]
+        headers={"Authorization": "Bearer s3cret"},
+    ) as client:
+        status: dict[str, Any] = (await client.get("/status")).json()
+        return status
