@@ -134,7 +134,11 @@ class ApiServer:
         port = self._port
         try:
             found = await loop.getaddrinfo(
-                self._host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+                # `::` means every address, IPv4 too, as for the Wyoming ports.
+                None if self._host in ("", "::") else self._host,
+                port,
+                type=socket.SOCK_STREAM,
+                flags=socket.AI_PASSIVE,
             )
             for family, _, _, _, address in dict.fromkeys(found):
                 listener = _open_socket(family, (address[0], port, *address[2:]))

@@ -1,4 +1,4 @@
-"""A coordinator and its models without processes: for tests, and for trying the edges alone."""
+"""A coordinator without worker processes, for tests and for running the edges alone."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -7,8 +7,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from wyoming_servers.audio.pcm import rms_dbfs
-from wyoming_servers.audio.silero import WINDOW_SAMPLES
-from wyoming_servers.audio.vad import FRAME_SECONDS, VadFrame
+from wyoming_servers.audio.vad import FRAME_SECONDS, WINDOW_SAMPLES, VadFrame
 from wyoming_servers.core.domain import (
     SPEECH_FORMAT,
     ModelSpec,
@@ -27,6 +26,7 @@ from wyoming_servers.scheduling.status import ModelStatus, ModelUsage, Snapshot
 from wyoming_servers.worker.interface import OutputChunk
 
 LOUD_DBFS: Final = -30.0
+"""RMS level from which LoudnessVad reports speech."""
 
 SPECS: Final[Mapping[str, ModelSpec]] = {
     spec.id: spec
@@ -56,18 +56,18 @@ SPECS: Final[Mapping[str, ModelSpec]] = {
         ),
     )
 }
-"""Models that a FakeCoordinator can serve."""
+"""Models for a FakeCoordinator."""
 
 FakeInference = Callable[["ScriptedRun"], AsyncIterator[OutputChunk]]
 """One inference: reads the run's input, yields its output and sets its `answer`."""
 
 
 class ScriptedRun:
-    """A run whose inference is a generator of the test's choice."""
+    """A run whose inference is a generator that the test supplies."""
 
     def __init__(
         self,
-        engine: FakeInference,
+        inference: FakeInference,
         request: Mapping[str, Any],
         payload: bytes,
         priority: Priority | None = None,
@@ -76,32 +76,32 @@ class ScriptedRun:
         self.priority = priority
         self.answer: dict[str, Any] = {}
         self.received = bytearray(payload)
-        """All the input so far."""
+        """All input so far."""
         self.sent_chunks: list[tuple[bytes, Mapping[str, Any]]] = []
-        """The input of a streaming run, piece by piece."""
+        """The input of a streaming run, chunk by chunk."""
         self.cancelled = False
-        """Whether it was left before its end."""
+        """Whether the caller left before the end."""
         self._input: asyncio.Queue[tuple[bytes, Mapping[str, Any]] | None] = asyncio.Queue()
-        self._engine = engine
+        self._inference = inference
         self._finished = False
 
     async def send(self, payload: bytes, data: Mapping[str, Any] | None = None) -> None:
-        piece = (payload, data or {})
+        chunk = (payload, data or {})
         self.received += payload
-        self.sent_chunks.append(piece)
-        self._input.put_nowait(piece)
+        self.sent_chunks.append(chunk)
+        self._input.put_nowait(chunk)
         await asyncio.sleep(0)
 
     async def end(self) -> None:
         self._input.put_nowait(None)
 
     async def input(self) -> AsyncIterator[tuple[bytes, Mapping[str, Any]]]:
-        """For the engine: the pieces as they come, until the input ends."""
-        while (piece := await self._input.get()) is not None:
-            yield piece
+        """For the inference: the chunks as they arrive, until the input ends."""
+        while (chunk := await self._input.get()) is not None:
+            yield chunk
 
     async def __aiter__(self) -> AsyncIterator[OutputChunk]:
-        async for chunk in self._engine(self):
+        async for chunk in self._inference(self):
             yield chunk
         self._finished = True
 
@@ -124,7 +124,7 @@ class ScriptedRun:
 
 
 class LoudnessVad:
-    """Takes loud for speech, so that a test can speak in square waves."""
+    """Reports loud audio as speech, so that tests can use square waves."""
 
     def __init__(self) -> None:
         self._rest = b""
@@ -147,7 +147,7 @@ class LoudnessVad:
 
 
 class FakeLease:
-    """A lease on nothing."""
+    """A lease whose runs are scripted."""
 
     def __init__(self, spec: ModelSpec, owner: "FakeCoordinator") -> None:
         self.spec = spec
@@ -169,14 +169,14 @@ class FakeLease:
 
 
 class FakeCoordinator:
-    """Grants leases at once, or when `open_gate` is set; counts what is held."""
+    """Grants leases at once, or when `gate` is set, and records what is requested."""
 
     def __init__(self, specs: Mapping[str, ModelSpec]) -> None:
         self.specs = specs
         self.active_leases = 0
-        """Leases granted and not yet given back."""
+        """Leases that were granted and not released."""
         self.waiting = 0
-        """Requests that wait at the gate."""
+        """Requests that wait for the gate."""
         self.accepting = True
         self.leased: list[str] = []
         self.prefetched: list[tuple[str, str]] = []
@@ -184,7 +184,7 @@ class FakeCoordinator:
         self.gate = asyncio.Event()
         self.gate.set()
         self.lease_errors: list[ConductorError] = []
-        """Errors the next leases raise, one each."""
+        """Errors that the next leases raise, one each."""
         self.inferences: dict[Task, FakeInference] = {
             Task.ASR: transcribe_duration,
             Task.TTS: synthesize_tone,
@@ -282,7 +282,7 @@ class FakeCoordinator:
 
 
 async def transcribe_duration(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
-    """Speech-to-text that answers how much audio it got."""
+    """Speech-to-text whose transcript is the length of the audio."""
     async for _ in run.input():
         pass
     seconds = len(run.received) / 32_000
@@ -291,7 +291,7 @@ async def transcribe_duration(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
 
 
 async def synthesize_tone(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
-    """A voice that hums 500 samples for each character, in two pieces."""
+    """A voice that returns 500 samples for each character, in two chunks."""
     samples = 500 * len(run.request["text"])
     half = samples // 2
     for count in (half, samples - half):
@@ -301,12 +301,12 @@ async def synthesize_tone(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
 
 
 async def detect_loud_sound(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
-    """A wake word detector that hears the first word in every piece with a loud first sample."""
-    heard = 0
-    async for piece, data in run.input():
-        if piece and abs(int.from_bytes(piece[:2], "little", signed=True)) > 8_000:
+    """A wake word model that detects the first word in every chunk with a loud first sample."""
+    samples = 0
+    async for audio, data in run.input():
+        if audio and abs(int.from_bytes(audio[:2], "little", signed=True)) > 8_000:
             word = run.request["words"][0]
             chunk = {"word": word, "score": 0.9, "timestamp": data.get("timestamp")}
-            yield OutputChunk(chunk | {"sample": heard})
-        heard += len(piece) // 2
-    run.answer = {"samples": heard}
+            yield OutputChunk(chunk | {"sample": samples})
+        samples += len(audio) // 2
+    run.answer = {"samples": samples}

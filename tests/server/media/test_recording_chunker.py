@@ -1,7 +1,6 @@
 """Recordings cut at their silences."""
 
-from wyoming_servers.audio.silero import WINDOW_SAMPLES
-from wyoming_servers.audio.vad import FRAME_SECONDS, VadFrame
+from wyoming_servers.audio.vad import FRAME_SECONDS, WINDOW_SAMPLES, VadFrame
 from wyoming_servers.core.domain import SPEECH_FORMAT
 from wyoming_servers.media.recording_chunker import (
     MAX_CHUNK_SECONDS,

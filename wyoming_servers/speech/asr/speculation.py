@@ -1,4 +1,8 @@
-"""Who has something transcribed by one model at this moment, and who has to wait for whom."""
+"""Transcriptions before the end of an utterance, and their admission to the model.
+
+Speculation: the audio up to a pause is transcribed at once, because the last pause is the end.
+Partial transcripts: the audio so far is transcribed repeatedly while the speaker speaks.
+"""
 
 import asyncio
 import logging
@@ -17,96 +21,21 @@ from wyoming_servers.core.events import SpeculationEnded
 from wyoming_servers.scheduling.interface import CoordinatorProtocol
 from wyoming_servers.speech.asr.transcriber import Hypothesis
 
-_CRITICAL: Final = "critical"
-
-
-class AdmissionController:
-    """The transcriptions of one model, shared by all its utterances.
-
-    What somebody waits for goes before a speculation, and that before a partial transcript: the
-    worker sees to it by their priorities, and here those that would only be in the way are not
-    begun, or end.
-    """
-
-    def __init__(self, coordinator: CoordinatorProtocol, model: str) -> None:
-        self._coordinator = coordinator
-        self._model = model
-        self._final_runs = 0
-        self._final_run_started = asyncio.Event()
-        """Set when somebody begins to wait."""
-        self._speculative_runs = 0
-        self._partials: set[asyncio.Task[Any]] = set()
-
-    @contextmanager
-    def final_run(self) -> Iterator[None]:
-        """Somebody waits for the transcription that is made inside."""
-        self._final_runs += 1
-        self._final_run_started.set()
-        self._cancel_partials()
-        try:
-            yield
-        finally:
-            self._final_runs -= 1
-
-    @contextmanager
-    def speculative_run(self) -> Iterator[None]:
-        """Somebody will probably wait for the transcription that is made inside."""
-        self._speculative_runs += 1
-        self._cancel_partials()
-        try:
-            yield
-        finally:
-            self._speculative_runs -= 1
-
-    async def wait_for_contention(self) -> None:
-        """Wait until somebody else, too, waits for a transcription."""
-        while self._final_runs <= 1:
-            self._final_run_started.clear()
-            await self._final_run_started.wait()
-
-    def add_partial(self, task: asyncio.Task[Any]) -> None:
-        """A task makes a partial transcript; it is cancelled when the model is wanted."""
-        self._partials.add(task)
-        task.add_done_callback(self._partials.discard)
-
-    @property
-    def allows_speculation(self) -> bool:
-        """Whether nobody would have to wait for a speculation, and there is memory for it."""
-        return self._is_idle and self._queued_requests() == 0
-
-    @property
-    def allows_partial(self) -> bool:
-        """Whether one utterance alone uses the model, and computes nothing."""
-        alone = all(
-            status.leases <= 1
-            for status in self._coordinator.snapshot().models
-            if status.spec.id == self._model
-        )
-        return alone and self.allows_speculation and not self._partials
-
-    @property
-    def _is_idle(self) -> bool:
-        return not self._final_runs and not self._speculative_runs
-
-    def _queued_requests(self) -> int:
-        """Count what waits for the model; a machine without memory counts as one."""
-        snapshot = self._coordinator.snapshot()
-        waiting = sum(status.queued for status in snapshot.models if status.spec.id == self._model)
-        return waiting + any(device.pressure == _CRITICAL for device in snapshot.devices)
-
-    def _cancel_partials(self) -> None:
-        for task in self._partials:
-            task.cancel()
-
-
-# Transcribes an utterance at its pauses already: the last of them is usually its end.
-
 MAX_SPECULATIONS: Final = 8
-"""Speculations of one utterance; whoever pauses more often waits for the final run."""
+"""Speculations per utterance; at later pauses nothing is transcribed until the end."""
+
+PARTIAL_INTERVAL: Final = 1.0
+"""Seconds between the starts of two partial transcriptions; more often would flicker."""
+
+PARTIAL_REST_FACTOR: Final = 2.0
+"""Rest after a partial transcription, as a multiple of its duration: two thirds of the machine stay
+free."""
+
+_LOGGER: Final = logging.getLogger(__name__)
 
 
 class Transcribe(Protocol):
-    """Transcribes 16 kHz audio on the lease that is held; cancelling it cancels the run."""
+    """Transcribes 16 kHz audio on the current lease; a cancellation cancels the run."""
 
     def __call__(
         self, audio: bytes, priority: Priority | None = None
@@ -114,9 +43,102 @@ class Transcribe(Protocol):
 
 
 OnHypothesis = Callable[[Hypothesis | None], None]
-"""Called with what the speaker has said up to this pause, or None if that could not be told."""
+"""Called with the transcript up to a pause, or None if its transcription failed."""
 
-_LOGGER: Final = logging.getLogger(__name__)
+
+class AdmissionController:
+    """Decides which transcriptions of one model may start; shared by all its utterances.
+
+    A final run, for which a client waits, takes precedence over a speculation, and a speculation
+    over a partial transcription. Their priorities order them in the worker; this class prevents or
+    cancels those that would only delay the others.
+    """
+
+    def __init__(self, coordinator: CoordinatorProtocol, model: str) -> None:
+        self._coordinator = coordinator
+        self._model = model
+        self._final_runs = 0
+        self._final_run_started = asyncio.Event()
+        self._speculative_runs = 0
+        self._partials: set[asyncio.Task[Any]] = set()
+        self._listeners: set[Callable[[], None]] = set()
+
+    @contextmanager
+    def final_run(self) -> Iterator[None]:
+        """Count a transcription that a client waits for, and cancel partial ones."""
+        self._final_runs += 1
+        self._final_run_started.set()
+        self._cancel_partials()
+        try:
+            yield
+        finally:
+            self._final_runs -= 1
+            self._notify()
+
+    @contextmanager
+    def speculative_run(self) -> Iterator[None]:
+        """Count a transcription that a client will probably wait for, and cancel partial ones."""
+        self._speculative_runs += 1
+        self._cancel_partials()
+        try:
+            yield
+        finally:
+            self._speculative_runs -= 1
+            self._notify()
+
+    async def wait_for_contention(self) -> None:
+        """Wait until a second final run has started."""
+        while self._final_runs <= 1:
+            self._final_run_started.clear()
+            await self._final_run_started.wait()
+
+    def add_partial(self, task: asyncio.Task[Any]) -> None:
+        """Add a partial transcription; it is cancelled when the model is needed."""
+        self._partials.add(task)
+        task.add_done_callback(self._remove_partial)
+
+    @contextmanager
+    def notify(self, listener: Callable[[], None]) -> Iterator[None]:
+        """Call `listener` whenever `allows_partial` may have changed because of a transcription.
+
+        For changes of the model's use see `CoordinatorProtocol.changed`.
+        """
+        self._listeners.add(listener)
+        try:
+            yield
+        finally:
+            self._listeners.discard(listener)
+
+    @property
+    def allows_speculation(self) -> bool:
+        """Whether a speculation would delay no client, and there is memory for it."""
+        return (
+            not self._final_runs
+            and not self._speculative_runs
+            and not self._coordinator.model_usage(self._model).queued
+            and not self._coordinator.is_memory_critical()
+        )
+
+    @property
+    def allows_partial(self) -> bool:
+        """Whether only one utterance uses the model, and nothing is being transcribed."""
+        return (
+            not self._partials
+            and self._coordinator.model_usage(self._model).leases <= 1
+            and self.allows_speculation
+        )
+
+    def _cancel_partials(self) -> None:
+        for task in self._partials:
+            task.cancel()
+
+    def _remove_partial(self, task: asyncio.Task[Any]) -> None:
+        self._partials.discard(task)
+        self._notify()
+
+    def _notify(self) -> None:
+        for listener in tuple(self._listeners):
+            listener()
 
 
 @dataclass(slots=True)
@@ -124,21 +146,22 @@ class _Attempt:
     started_at: float
     task: asyncio.Task[Hypothesis | None] | None = None
     seconds: float | None = None
-    """How long it took, once it has ended."""
+    """Its duration, once it has ended."""
 
 
 class Speculation:
-    """At most one transcription ahead of the end of a turn; use it while the lease is held.
+    """Transcribes the audio up to the current pause, at most one at a time, while a lease is held.
 
-    `begin` at a pause, `void` when speech goes on, `answer` at the end of the turn. What it fails
-    at is no failure of the request: the final run decides. Leaving `async with` cancels what runs.
+    Call `start` at a pause, `discard` when speech continues, `final_hypothesis` at the end of the
+    turn. A speculation that fails does not fail the request: a final run follows. Leaving
+    `async with` cancels what is running.
     """
 
     def __init__(
         self,
         transcribe: Transcribe,
-        traffic: AdmissionController,
-        on_heard: OnHypothesis,
+        admission: AdmissionController,
+        on_hypothesis: OnHypothesis,
         *,
         client: str,
         model: str,
@@ -146,8 +169,8 @@ class Speculation:
         clock: Clock,
     ) -> None:
         self._transcribe = transcribe
-        self._admission = traffic
-        self._on_hypothesis = on_heard
+        self._admission = admission
+        self._on_hypothesis = on_hypothesis
         self._client = client
         self._model = model
         self._bus = bus
@@ -155,10 +178,10 @@ class Speculation:
         self._started = 0
         self._current: _Attempt | None = None
         self._running: set[asyncio.Task[Hypothesis | None]] = set()
-        """Also those that were cancelled and have not ended yet."""
+        """Includes cancelled tasks that have not ended yet."""
 
     def start(self, audio: bytes) -> bool:
-        """Transcribe the audio up to a pause, if nobody has to wait for that; whether it began."""
+        """Transcribe the audio up to a pause, if that delays no client; True if it started."""
         if self._started >= MAX_SPECULATIONS or not self._admission.allows_speculation:
             return False
         self._started += 1
@@ -169,7 +192,7 @@ class Speculation:
         return True
 
     def discard(self) -> bool:
-        """Speech goes on: what was begun in the pause is of no use. Whether there was anything."""
+        """Cancel the speculation of this pause, because speech continues; True if there was one."""
         attempt, self._current = self._current, None
         if attempt is None:
             return False
@@ -181,44 +204,47 @@ class Speculation:
     async def final_hypothesis(
         self, final: Callable[[], Coroutine[Any, Any, Hypothesis]]
     ) -> Hypothesis:
-        """The turn is over: return what was said, by a speculation or else by a final run.
+        """Return the transcript at the end of the turn, of a speculation or else of a final run.
 
-        1. Nothing was begun in the last pause: the final run.
-        2. It has ended, or does so now: that is the answer, unless it failed.
-        3. Meanwhile others wait for the model, whose runs go before a speculation: a final run of
-           our own stands in their row, and whichever of the two ends first is the answer.
+        1. There is no speculation of the last pause: the final run.
+        2. The speculation has ended, or ends while no other client waits for the model: its result,
+           or the final run if it failed.
+        3. Other clients wait as well, and their runs have priority over a speculation: start a
+           final run in addition, and return the result of whichever ends first.
 
-        Raises what the final run raises.
+        Raises the error of the final run.
         """
         with self._admission.final_run():
             attempt = self._current
             if attempt is None or attempt.task is None:  # 1
                 return await final()
-            crowded = asyncio.create_task(self._admission.wait_for_contention(), name="speculation")
+            contention = asyncio.create_task(
+                self._admission.wait_for_contention(), name="wait for contention"
+            )
             try:
-                await asyncio.wait({attempt.task, crowded}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({attempt.task, contention}, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                await cancel_and_wait(crowded)
+                await cancel_and_wait(contention)
             if attempt.task.done():  # 2
-                heard = self._completed_result(attempt)
-                return await final() if heard is None else heard
-            last = asyncio.create_task(final(), name="transcribe")  # 3
+                hypothesis = self._completed_result(attempt)
+                return await final() if hypothesis is None else hypothesis
+            final_run = asyncio.create_task(final(), name="final transcription")  # 3
             try:
-                await asyncio.wait({attempt.task, last}, return_when=asyncio.FIRST_COMPLETED)
-                heard = self._completed_result(attempt)
-                return await last if heard is None else heard
+                await asyncio.wait({attempt.task, final_run}, return_when=asyncio.FIRST_COMPLETED)
+                hypothesis = self._completed_result(attempt)
+                return await final_run if hypothesis is None else hypothesis
             finally:
-                await cancel_and_wait(last)
+                await cancel_and_wait(final_run)
 
     def _completed_result(self, attempt: _Attempt) -> Hypothesis | None:
-        """Return what a speculation has led to; None if it runs, or has failed."""
+        """Return the result of a speculation; None if it is running or has failed."""
         if attempt.task is None or not attempt.task.done():
             return None
-        heard = attempt.task.result()
-        if heard is not None:
+        hypothesis = attempt.task.result()
+        if hypothesis is not None:
             self._current = None
             self._publish_outcome("used", attempt)
-        return heard
+        return hypothesis
 
     async def __aenter__(self) -> Self:
         return self
@@ -234,21 +260,21 @@ class Speculation:
             await asyncio.wait(set(self._running))
 
     async def _run(self, attempt: _Attempt, audio: bytes) -> Hypothesis | None:
-        heard: Hypothesis | None = None
+        hypothesis: Hypothesis | None = None
         try:
             with self._admission.speculative_run():
-                heard = await self._transcribe(audio, Priority.SPECULATIVE)
+                hypothesis = await self._transcribe(audio, Priority.SPECULATIVE)
         except ConductorError as err:
             _LOGGER.debug("%s: a speculation failed: %s", self._client, err)
         except Exception:
-            _LOGGER.exception("%s: a speculation failed by a bug", self._client)
+            _LOGGER.exception("%s: unexpected error in a speculation", self._client)
         attempt.seconds = self._clock.now() - attempt.started_at
         if self._current is attempt:
-            if heard is None:
+            if hypothesis is None:
                 self._current = None
                 self._publish_outcome("failed", attempt)
-            self._on_hypothesis(heard)
-        return heard
+            self._on_hypothesis(hypothesis)
+        return hypothesis
 
     def _publish_outcome(self, outcome: str, attempt: _Attempt) -> None:
         seconds = attempt.seconds
@@ -261,58 +287,71 @@ class Speculation:
         )
 
 
-# Transcribes while somebody speaks, as often as the machine has nothing else to do.
-
-PARTIAL_INTERVAL: Final = 1.0
-"""Seconds between the beginnings of two transcriptions; more often is a flicker."""
-
-PARTIAL_REST_FACTOR: Final = 2.0
-"""After each, as many times as long as it took: two thirds of the machine stay free."""
-
-_RECHECK_SECONDS: Final = 0.1
-"""Seconds until it is asked again whether the moment is good."""
-
-
 class PartialTranscriber:
-    """Transcribes the audio so far, again and again, with the lowest priority."""
+    """Transcribes the audio so far repeatedly, with the lowest priority."""
 
     def __init__(
         self,
         transcribe: Transcribe,
         audio: Callable[[], bytes | None],
-        traffic: AdmissionController,
+        admission: AdmissionController,
+        coordinator: CoordinatorProtocol,
         clock: Clock,
-        on_heard: Callable[[Hypothesis], None],
+        on_hypothesis: Callable[[Hypothesis], None],
     ) -> None:
-        """`audio` returns None while this is no moment to transcribe it."""
+        """`audio` returns None while nothing should be transcribed; see `recheck`."""
         self._transcribe = transcribe
         self._audio = audio
-        self._admission = traffic
+        self._admission = admission
+        self._coordinator = coordinator
         self._clock = clock
-        self._on_hypothesis = on_heard
+        self._on_hypothesis = on_hypothesis
+        self._changed = asyncio.Event()
+
+    def recheck(self) -> None:
+        """Look again whether a transcription can start: the result of `audio` may have changed."""
+        self._changed.set()
 
     async def run(self) -> None:
-        """Go on until cancelled, or until the model fails: the final run will tell why."""
-        wait = PARTIAL_INTERVAL
+        """Transcribe until cancelled, or until the model fails: the final run reports the error."""
+        watch = asyncio.create_task(self._watch_coordinator(), name="watch the model's use")
+        try:
+            with self._admission.notify(self.recheck):
+                await self._run()
+        finally:
+            await cancel_and_wait(watch)
+
+    async def _run(self) -> None:
+        pause = PARTIAL_INTERVAL
         while True:
-            await self._clock.sleep(wait)
-            audio = self._audio() if self._admission.allows_partial else None
-            if audio is None:
-                wait = _RECHECK_SECONDS
-                continue
-            begun = self._clock.now()
+            await self._clock.sleep(pause)
+            audio = await self._wait_for_audio()
+            started_at = self._clock.now()
             try:
-                heard = await self._transcribe_once(audio)
+                hypothesis = await self._transcribe_once(audio)
             except ConductorError as err:
-                _LOGGER.debug("A partial transcript failed: %s", err)
+                _LOGGER.debug("A partial transcription failed: %s", err)
                 return
-            if heard is not None:
-                self._on_hypothesis(heard)
-            took = self._clock.now() - begun
-            wait = max(PARTIAL_INTERVAL - took, PARTIAL_REST_FACTOR * took)
+            if hypothesis is not None:
+                self._on_hypothesis(hypothesis)
+            seconds = self._clock.now() - started_at
+            pause = max(PARTIAL_INTERVAL - seconds, PARTIAL_REST_FACTOR * seconds)
+
+    async def _wait_for_audio(self) -> bytes:
+        """Wait until there is audio to transcribe, and the model is free for it."""
+        while True:
+            self._changed.clear()
+            if self._admission.allows_partial and (audio := self._audio()) is not None:
+                return audio
+            await self._changed.wait()
+
+    async def _watch_coordinator(self) -> None:
+        while True:
+            await self._coordinator.changed()
+            self.recheck()
 
     async def _transcribe_once(self, audio: bytes) -> Hypothesis | None:
-        """Transcribe; None if the model was wanted meanwhile."""
+        """Transcribe; None if the transcription was cancelled because the model was needed."""
         task = asyncio.ensure_future(self._transcribe(audio, Priority.BACKGROUND))
         self._admission.add_partial(task)
         try:

@@ -1,4 +1,4 @@
-"""One utterance: hears when it begins, pauses and ends, and has it transcribed."""
+"""One utterance: buffers its audio, detects its end, and transcribes it."""
 
 import asyncio
 import logging
@@ -9,29 +9,24 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
 
-from wyoming_servers.audio import turn_detector
-from wyoming_servers.audio.turn_detector import TurnSettings
+from wyoming_servers.audio.turn_detector import (
+    TurnDetector,
+    TurnEnded,
+    TurnEvent,
+    TurnPaused,
+    TurnResumed,
+    TurnSettings,
+    TurnStarted,
+)
 from wyoming_servers.config.schema import AsrSection, Config
 from wyoming_servers.core.aio import ClockTimeout, cancel_and_wait
 from wyoming_servers.core.clock import Clock
-from wyoming_servers.core.domain import (
-    AudioFormat,
-    Priority,
-)
+from wyoming_servers.core.domain import AudioFormat, Priority
 from wyoming_servers.core.errors import ConductorError
 from wyoming_servers.core.event_bus import EventBus
-from wyoming_servers.core.events import (
-    SpeechStarted,
-    TranscriptGrew,
-)
-from wyoming_servers.scheduling.interface import (
-    CoordinatorProtocol,
-    Lease,
-)
-from wyoming_servers.speech.asr.audio_buffer import (
-    SpeechBuffer,
-    VadAnalyzer,
-)
+from wyoming_servers.core.events import SpeechStarted, TranscriptGrew
+from wyoming_servers.scheduling.interface import CoordinatorProtocol, Lease
+from wyoming_servers.speech.asr.audio_buffer import SpeechBuffer, VadAnalyzer
 from wyoming_servers.speech.asr.local_agreement import LocalAgreement
 from wyoming_servers.speech.asr.speculation import (
     AdmissionController,
@@ -49,65 +44,22 @@ from wyoming_servers.speech.retry import Retry
 from wyoming_servers.telemetry.request_timer import RequestTimer
 from wyoming_servers.text.completeness import Completeness, assess_completeness
 
-# How long to wait for more speech: by what is asked for, and by the words so far.
-
-CONFIDENT_LOGPROB: Final = -0.3
-"""Mean log-probability from which a complete sentence is believed to be all. Whisper base gives
-whole commands -0.06 to -0.29. Of 43 that were cut off behind a word, it made 13 look complete, by
-a full stop of its own, but 11 of these below -0.3."""
-
-
-def end_silence(heard: Hypothesis, settings: TurnSettings) -> float:
-    """Return the seconds of silence that end a turn after what was heard.
-
-    1. Nothing was said, only a cough or a door: the speaker is still to begin.
-    2. The text is broken: more must follow.
-    3. It is complete, and the model is sure of it.
-    4. All else.
-    """
-    if not heard.text:  # 1
-        return settings.end_silence_incomplete
-    completeness = assess_completeness(heard.text, heard.language)
-    if completeness is Completeness.INCOMPLETE:  # 2
-        return settings.end_silence_incomplete
-    sure = heard.logprob is not None and heard.logprob >= CONFIDENT_LOGPROB
-    if completeness is Completeness.COMPLETE and sure:  # 3
-        return settings.end_silence_complete
-    return settings.end_silence  # 4
-
-
-def turn_settings(asr: AsrSection, request: AsrRequest) -> TurnSettings:
-    """Return when a turn ends by itself: never, where the client is to end it."""
-    wanted = asr.turn_detection if request.turn_detection is None else request.turn_detection
-    if not wanted:
-        # The client ends it; only the longest utterance is ours to bound.
-        return TurnSettings(
-            end_silence=math.inf,
-            end_silence_complete=math.inf,
-            end_silence_incomplete=math.inf,
-            no_speech_timeout=math.inf,
-            max_utterance=asr.max_utterance,
-        )
-    return TurnSettings(
-        end_silence=asr.end_silence,
-        end_silence_complete=min(asr.end_silence_complete, asr.end_silence),
-        end_silence_incomplete=max(asr.end_silence_incomplete, asr.end_silence),
-        no_speech_timeout=asr.no_speech_timeout,
-        max_utterance=asr.max_utterance,
-    ).for_sensitivity(request.vad_sensitivity)
-
-
 PAUSE_THRESHOLD_GROWTH: Final = 1.5
 MAX_PAUSE_THRESHOLD: Final = 0.5
-"""After a speculation that was in vain, a pause must be longer by this factor to be worth another,
-up to so many seconds."""
+"""After a discarded speculation, a pause must be longer by this factor to start another one, up to
+this length in seconds."""
+
+CONFIDENT_LOGPROB: Final = -0.3
+"""Mean log-probability from which the end of a complete sentence counts as the end of the command.
+Whisper base gives whole commands -0.06 to -0.29. It completed 13 of 43 commands that were cut off
+after a word with a full stop of its own, but 11 of these with less than -0.3."""
 
 _LOGGER: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class AsrContext:
-    """What all utterances share."""
+    """Services of an utterance, and the configuration when it was opened."""
 
     coordinator: CoordinatorProtocol
     config: Config
@@ -116,63 +68,72 @@ class AsrContext:
 
 
 class Utterance:
-    """One utterance, from the first sound to the transcript; use it with `async with`.
+    """One utterance, from the first audio to the transcript; use it with `async with`.
 
-    Audio goes in with `feed`. The turn is over when `end` was called, or by itself, which
-    `ended` tells: when the speaker has finished (with turn detection), when nobody has spoken,
-    when it is as long as may be kept, or when the model has failed. Then `finish` gives the
-    transcript or raises; there is exactly one.
+    Feed audio with `feed`. The turn ends with `end`, or by itself, which sets `ended`: when the
+    speaker has finished (with turn detection), when there is no speech, when the utterance reaches
+    its longest length, or when the model has failed. Then `finish` returns the one transcript, or
+    raises.
 
-    At a pause the audio so far is transcribed already. If the pause was the end, that is the
-    transcript; and its words say how long a pause is likely to be the end.
+    At each pause the audio so far is transcribed. If the pause is the end, this is the transcript;
+    if not, its text decides how long the pause may last (see `end_silence`).
+
+    `audio.turn_detector` holds the state of the turn: waiting, speaking, paused, ended.
     """
 
     def __init__(
         self,
-        house: AsrContext,
-        measure: RequestTimer,
+        context: AsrContext,
+        timer: RequestTimer,
         request: AsrRequest,
         transcriber: Transcriber,
-        traffic: AdmissionController,
-        activity: VadAnalyzer,
+        admission: AdmissionController,
+        vad: VadAnalyzer,
     ) -> None:
-        asr = house.config.asr
-        self._context = house
-        self._timer = measure
+        asr = context.config.asr
+        self._context = context
+        self._timer = timer
         self._request = request
         self._transcriber = transcriber
-        self._admission = traffic
+        self._admission = admission
         self._turn_settings = turn_settings(asr, request)
         self._pause_threshold = self._turn_settings.pause_threshold
-        self._turn_detector = turn_detector.TurnDetector(self._turn_settings)
-        longest = asr.no_speech_timeout + asr.max_utterance
+        self._turn_detector = TurnDetector(self._turn_settings)
         self._buffer = SpeechBuffer(
-            activity, self._turn_detector, longest, house.clock, self._on_turn_events
+            vad,
+            self._turn_detector,
+            asr.no_speech_timeout + asr.max_utterance,
+            context.clock,
+            self._on_turn_events,
         )
         self._transcription: asyncio.Task[Transcript] | None = None
-        """Holds the model from the first speech on."""
+        """Leases the model from the start of speech on."""
         self._speculation: Speculation | None = None
-        """There while the model is held."""
-        wanted = asr.partial_transcripts if request.partials is None else request.partials
-        self._local_agreement = LocalAgreement() if wanted else None
+        """Set while the model is leased and the turn has not ended."""
+        partials = asr.partial_transcripts if request.partials is None else request.partials
+        self._local_agreement = LocalAgreement() if partials else None
+        self._partial_transcriber: PartialTranscriber | None = None
+        """Set while the model is leased and the turn has not ended, if partials are requested."""
         self._partial_texts: deque[str] = deque()
         self._partials_changed = asyncio.Event()
-        """Set when there are pieces, and when there will be no more."""
+        """Set when there are partial texts, and when the turn ends."""
         self._client_ended = False
-        """Whether the client has said that it ends: a pause now is no pause."""
+        """Whether the client has ended the turn: a pause in the last audio is none."""
         self._finished = False
         self.ended = asyncio.Event()
-        """Set when the turn is over: call `finish`, what is fed from now on is ignored."""
+        """Set when the turn has ended: call `finish`; audio that is fed now is ignored."""
 
     async def feed(self, pcm: bytes, audio: AudioFormat) -> None:
-        """Listen to a piece of audio of any length; the format may differ from the last piece's.
+        """Feed audio of any length; the format may differ from that of the audio before.
 
         Raises BadRequestError for a format that cannot be converted.
         """
         await self._buffer.feed(pcm, audio)
+        if self._partial_transcriber is not None:
+            self._partial_transcriber.recheck()
 
     async def end(self) -> None:
-        """The client says that the utterance is over; later calls change nothing."""
+        """End the turn at the request of the client; later calls do nothing."""
         if self.ended.is_set():
             return
         self._client_ended = True
@@ -180,10 +141,10 @@ class Utterance:
         self._end_turn()
 
     async def partial_texts(self) -> AsyncIterator[str]:
-        """Yield what is certain of the transcript while the person speaks; ends with the turn.
+        """Yield the stable parts of the transcript during the turn; ends with it.
 
-        The pieces put together begin the text that `finish` returns. There are none unless they
-        were asked for.
+        Concatenated, the parts are the beginning of the text that `finish` returns. There are none
+        unless they were requested.
         """
         while True:
             while self._partial_texts:
@@ -194,17 +155,17 @@ class Utterance:
             await self._partials_changed.wait()
 
     async def finish(self) -> Transcript:
-        """End the turn if nobody did, and wait for the transcript; call it once.
+        """End the turn, if it has not ended, and wait for the transcript; call it once.
 
-        Raises what the coordinator and the worker raise, and DeadlineError after
+        Raises the errors of the coordinator and the worker, and DeadlineError after
         `limits.request_timeout` seconds.
         """
         await self.end()
         transcript = Transcript("", self._transcriber.language)
         if self._transcription is not None:
-            waiting = f"for {self._transcriber.model} to transcribe"
+            purpose = f"for {self._transcriber.model} to transcribe"
             seconds = self._context.config.limits.request_timeout
-            async with ClockTimeout(self._context.clock, seconds, waiting):
+            async with ClockTimeout(self._context.clock, seconds, purpose):
                 transcript = await self._transcription
         self._finished = True
         return transcript
@@ -218,9 +179,9 @@ class Utterance:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        failure = (
-            await cancel_and_wait(self._transcription) if self._transcription is not None else None
-        )
+        failure: BaseException | None = None
+        if self._transcription is not None:
+            failure = await cancel_and_wait(self._transcription)
         self._buffer.close()
         if failure is None and not self._finished:
             failure = asyncio.CancelledError()
@@ -228,21 +189,57 @@ class Utterance:
 
     # The turn
 
-    def _on_turn_events(self, events: list[turn_detector.TurnEvent]) -> None:
-        """Do what speech, pauses and the end call for."""
-        for event in events:
-            if self.ended.is_set():
-                return
-            if isinstance(event, turn_detector.TurnStarted):
-                self._context.bus.publish(SpeechStarted(client=self._request.client))
-                self._transcription = asyncio.create_task(self._transcribe(), name="transcribe")
-            elif isinstance(event, turn_detector.TurnResumed):
-                self._on_resume()
-            elif isinstance(event, turn_detector.TurnEnded):
-                self._end_turn()
-        # A pause that is over already, or is the end, is none.
-        if events and isinstance(events[-1], turn_detector.TurnPaused):
-            self._speculate()
+    def _on_turn_events(self, events: list[TurnEvent]) -> None:
+        """Handle the start of speech, its pauses and the end of the turn, in order."""
+        queue = deque(events)
+        while queue and not self.ended.is_set():
+            match queue.popleft():
+                case TurnStarted():
+                    self._context.bus.publish(SpeechStarted(client=self._request.client))
+                    self._transcription = asyncio.create_task(self._transcribe(), name="transcribe")
+                case TurnPaused() if not queue:
+                    # With more events behind it, the pause is over already, or is the end.
+                    queue.extend(self._on_pause())
+                case TurnResumed():
+                    self._on_resume()
+                case TurnEnded():
+                    self._end_turn()
+                case _:
+                    pass
+
+    def _on_pause(self) -> list[TurnEvent]:
+        """Transcribe the audio up to this pause, if the model is leased and free.
+
+        Returns the end of the turn if the pause has lasted long enough already.
+        """
+        if (
+            self._speculation is None
+            or self._client_ended
+            or not self._context.config.asr.speculative_transcription
+            or not self._buffer.is_live
+            or not self._speculation.start(self._buffer.audio)
+        ):
+            return []
+        # An end before the text is known would wait for the text, so the text should decide.
+        return self._turn_detector.expect_end(self._turn_settings.end_silence_incomplete)
+
+    def _on_resume(self) -> None:
+        """Discard the speculation of the pause, and require a longer pause for the next one."""
+        if self._speculation is not None and self._speculation.discard():
+            self._pause_threshold = min(
+                self._pause_threshold * PAUSE_THRESHOLD_GROWTH, MAX_PAUSE_THRESHOLD
+            )
+            self._turn_detector.set_pause_threshold(self._pause_threshold)
+
+    def _on_hypothesis(self, hypothesis: Hypothesis | None) -> None:
+        """Set how long the pause may last, by the text up to it; None if there is no text."""
+        if self.ended.is_set():
+            return
+        silence = self._turn_settings.end_silence
+        if hypothesis is not None:
+            silence = end_silence(hypothesis, self._turn_settings)
+            self._publish_partial(hypothesis)
+        self._on_turn_events(self._turn_detector.expect_end(silence))
 
     def _end_turn(self) -> None:
         if not self.ended.is_set():
@@ -251,53 +248,23 @@ class Utterance:
             self.ended.set()
             self._partials_changed.set()
 
-    def _on_resume(self) -> None:
-        """The pause was none: what was made in it is void, and the next must be longer."""
-        if self._speculation is not None and self._speculation.discard():
-            self._pause_threshold = min(
-                self._pause_threshold * PAUSE_THRESHOLD_GROWTH, MAX_PAUSE_THRESHOLD
-            )
-            self._turn_detector.set_pause_threshold(self._pause_threshold)
-
-    def _speculate(self) -> None:
-        """Transcribe what was said up to this pause, if the model is there and has time."""
-        if (
-            self._speculation is None
-            or self._client_ended
-            or not self._context.config.asr.speculative_transcription
-            or not self._buffer.is_live
-        ):
-            return
-        if self._speculation.start(self._buffer.audio):
-            # An end before the text is there would have to wait for it: better see what it says.
-            self._on_turn_events(
-                self._turn_detector.expect_end(self._turn_settings.end_silence_incomplete)
-            )
-
-    def _on_hypothesis(self, heard: Hypothesis | None) -> None:
-        """The words up to this pause are known, or cannot be: say how long it may last."""
-        if self.ended.is_set():
-            return
-        silence = self._turn_settings.end_silence
-        if heard is not None:
-            silence = end_silence(heard, self._turn_settings)
-            self._publish_partial(heard)
-        self._on_turn_events(self._turn_detector.expect_end(silence))
-
-    def _publish_partial(self, heard: Hypothesis) -> None:
-        """Tell what is certain by now to whoever asked for it."""
+    def _publish_partial(self, hypothesis: Hypothesis) -> None:
+        """Publish the text that has become stable, if partial texts are requested."""
         if self._local_agreement is None or self.ended.is_set():
             return
-        if piece := self._local_agreement.update(heard.text):
-            self._partial_texts.append(piece)
+        if text := self._local_agreement.update(hypothesis.text):
+            self._partial_texts.append(text)
             self._partials_changed.set()
-            text, model = self._local_agreement.text, self._transcriber.model
             self._context.bus.publish(
-                TranscriptGrew(client=self._request.client, model=model, text=text)
+                TranscriptGrew(
+                    client=self._request.client,
+                    model=self._transcriber.model,
+                    text=self._local_agreement.text,
+                )
             )
 
     def _audio_for_partial(self) -> bytes | None:
-        """Return the audio so far while somebody speaks; None in a pause, or if it is over."""
+        """Return the audio so far during speech; None in a pause and after the end."""
         speaking = (
             not self._turn_detector.paused and not self.ended.is_set() and self._buffer.is_live
         )
@@ -306,27 +273,26 @@ class Utterance:
     # The model
 
     async def _transcribe(self) -> Transcript:
-        """Get hold of the model while the person speaks; transcribe when the turn is over."""
+        """Lease the model while the speaker speaks; transcribe when the turn has ended."""
         try:
-            heard = await self._transcribe_with_retry()
+            hypothesis = await self._transcribe_with_retry()
         finally:
-            # A model that fails while somebody speaks: they need not speak to the end.
+            # If the model fails during the turn, the speaker need not speak to the end.
             self._end_turn()
-        self._timer.audio_seconds = heard.seconds
-        text = (
-            heard.text
-            if self._local_agreement is None
-            else self._local_agreement.finish(heard.text)
-        )
-        return Transcript(text, heard.language, heard.seconds)
+        self._timer.audio_seconds = hypothesis.seconds
+        text = hypothesis.text
+        if self._local_agreement is not None:
+            text = self._local_agreement.finish(text)
+        return Transcript(text, hypothesis.language, hypothesis.seconds)
 
     async def _transcribe_with_retry(self) -> Hypothesis:
-        """Return what the model made of the utterance; `finish` bounds both tries together."""
+        """Return the transcript, with one retry; the timeout of `finish` covers both attempts."""
         coordinator = self._context.coordinator
-        model, client = self._transcriber.model, self._request.client
         retry = Retry(self._timer)
         while True:
-            async with coordinator.lease(model, client=client) as lease:
+            async with coordinator.lease(
+                self._transcriber.model, client=self._request.client
+            ) as lease:
                 try:
                     return await self._transcribe_on_lease(lease)
                 except ConductorError as err:
@@ -335,7 +301,7 @@ class Utterance:
             await retry.wait_for_memory(coordinator, lease.placement.device)
 
     async def _transcribe_on_lease(self, lease: Lease) -> Hypothesis:
-        """Transcribe ahead until the turn is over, then answer with that or with a final run."""
+        """Speculate until the turn ends; return the result of a speculation or of a final run."""
 
         async def transcribe(audio: bytes, priority: Priority | None = None) -> Hypothesis:
             return await self._transcriber.run(lease, audio, priority)
@@ -352,8 +318,8 @@ class Utterance:
             self._speculation = speculation
             try:
                 if self._turn_detector.paused:
-                    # The model came when the speaker was silent already.
-                    self._speculate()
+                    # The lease was granted during a pause.
+                    self._on_turn_events(self._on_pause())
                 await self._wait_for_end(transcribe)
             finally:
                 self._speculation = None
@@ -362,20 +328,61 @@ class Utterance:
                 return await speculation.final_hypothesis(lambda: transcribe(self._buffer.audio))
 
     async def _wait_for_end(self, transcribe: Transcribe) -> None:
-        """Wait until the turn is over; meanwhile see what is certain, if that is asked for."""
+        """Wait for the end of the turn, with partial transcriptions if they are requested."""
         if self._local_agreement is None:
             await self.ended.wait()
             return
-        partials = PartialTranscriber(
+        self._partial_transcriber = PartialTranscriber(
             transcribe,
             self._audio_for_partial,
             self._admission,
+            self._context.coordinator,
             self._context.clock,
             self._publish_partial,
         )
-        task = asyncio.create_task(partials.run(), name="partials")
+        task = asyncio.create_task(self._partial_transcriber.run(), name="partial transcripts")
         try:
             await self.ended.wait()
         finally:
+            self._partial_transcriber = None
             if (error := await cancel_and_wait(task)) is not None:
-                _LOGGER.error("Partial transcripts failed by a bug", exc_info=error)
+                _LOGGER.error("Unexpected error in partial transcripts", exc_info=error)
+
+
+def end_silence(hypothesis: Hypothesis, settings: TurnSettings) -> float:
+    """Return the seconds of silence that end the turn after this text.
+
+    1. No text, only a cough or a door: the speaker has not started yet.
+    2. The sentence is incomplete: more will follow.
+    3. The sentence is complete, and the model is confident.
+    4. Anything else.
+    """
+    if not hypothesis.text:  # 1
+        return settings.end_silence_incomplete
+    completeness = assess_completeness(hypothesis.text, hypothesis.language)
+    if completeness is Completeness.INCOMPLETE:  # 2
+        return settings.end_silence_incomplete
+    confident = hypothesis.logprob is not None and hypothesis.logprob >= CONFIDENT_LOGPROB
+    if completeness is Completeness.COMPLETE and confident:  # 3
+        return settings.end_silence_complete
+    return settings.end_silence  # 4
+
+
+def turn_settings(asr: AsrSection, request: AsrRequest) -> TurnSettings:
+    """Return when the turn ends by itself; without turn detection, only at its longest length."""
+    detect = asr.turn_detection if request.turn_detection is None else request.turn_detection
+    if not detect:
+        return TurnSettings(
+            end_silence=math.inf,
+            end_silence_complete=math.inf,
+            end_silence_incomplete=math.inf,
+            no_speech_timeout=math.inf,
+            max_utterance=asr.max_utterance,
+        )
+    return TurnSettings(
+        end_silence=asr.end_silence,
+        end_silence_complete=min(asr.end_silence_complete, asr.end_silence),
+        end_silence_incomplete=max(asr.end_silence_incomplete, asr.end_silence),
+        no_speech_timeout=asr.no_speech_timeout,
+        max_utterance=asr.max_utterance,
+    ).for_sensitivity(request.vad_sensitivity)

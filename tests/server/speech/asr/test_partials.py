@@ -2,15 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Any
-
-import pytest
 
 from wyoming_servers.core.clock import FakeClock
 from wyoming_servers.core.domain import Priority
 from wyoming_servers.core.errors import InferenceFailedError
-from wyoming_servers.scheduling.status import Snapshot
+from wyoming_servers.scheduling.status import ModelUsage
 from wyoming_servers.speech.asr.pipeline import (
     AsrRequest,
     Utterance,
@@ -147,19 +144,18 @@ async def test_it_does_not_begin_while_another_holds_the_model(
     script: Make,
     speech: Sound,
     live: Live,
+    clock: FakeClock,
     coordinator: FakeCoordinator,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     model = script(*GROWING)
-    usual = coordinator.snapshot
-
-    def snapshot() -> Snapshot:
-        return replace(usual(), models=tuple(replace(m, leases=2) for m in usual().models))
-
-    monkeypatch.setattr(coordinator, "snapshot", snapshot)
+    coordinator.usage["asr/many"] = ModelUsage(leases=2)
     async with make_asr().open(ASKED) as utterance:
         await live(utterance, speech(3.0))
         assert model.runs == []
+        coordinator.usage.clear()
+        coordinator.notify_changed()
+        await clock.run_ready_tasks()
+        assert len(model.runs) == 1
 
 
 async def test_one_that_fails_is_no_failure_of_the_request(

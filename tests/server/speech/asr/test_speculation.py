@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from wyoming_servers.core.errors import (
     InferenceFailedError,
     OutOfMemoryError,
 )
-from wyoming_servers.scheduling.status import DeviceStatus, Snapshot
+from wyoming_servers.scheduling.status import ModelUsage
 from wyoming_servers.speech.asr.pipeline import (
     AsrRequest,
     Utterance,
@@ -236,20 +235,13 @@ async def test_a_machine_that_has_no_room_does_not_speculate(
     quiet: Sound,
     live: Live,
     coordinator: FakeCoordinator,
-    monkeypatch: pytest.MonkeyPatch,
     lack: str,
 ) -> None:
     model = script(COMMAND)
-    usual = coordinator.snapshot
-
-    def snapshot() -> Snapshot:
-        now = usual()
-        if lack == "memory":
-            device = DeviceStatus("cuda:0", "", 1, 0, 1, 0, 1, pressure="critical")
-            return replace(now, devices=(device,))
-        return replace(now, models=tuple(replace(each, queued=1) for each in now.models))
-
-    monkeypatch.setattr(coordinator, "snapshot", snapshot)
+    if lack == "memory":
+        coordinator.memory_critical = True
+    else:
+        coordinator.usage["asr/many"] = ModelUsage(queued=1)
     async with make_asr().open(AsrRequest()) as utterance:
         await live(utterance, speech(1.0) + quiet(0.5))
         assert model.runs == []
