@@ -1,4 +1,4 @@
-"""Frames survive any way of cutting them, and nothing a peer sends gets past the limits."""
+"""Frames survive any split of the stream, and no input exceeds the limits."""
 
 import json
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""A sender pauses when its window is used up and goes on when the other side has taken some."""
+"""Flow control: a sender pauses when its window is used up, and resumes with credit."""
 
 from wyoming_servers.protocol.messages import InferenceChunk, InputChunk
 from wyoming_servers.protocol.session import (

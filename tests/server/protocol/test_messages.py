@@ -1,4 +1,4 @@
-"""Every message comes back from its frame as it was, and wrong fields are blamed on the sender."""
+"""Messages survive the round trip through a frame; wrong fields blame the sender."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The tables say what is legal; whatever two honest sides do, neither ever blames the other."""
+"""Legal transitions, and two correct ends that never blame each other."""
 
 from collections import deque
 
@@ -260,7 +260,7 @@ ACTIONS = st.one_of(
 def test_two_correct_ends_never_blame_each_other(
     loaded: bool, actions: list[str | Message | tuple[Peer, Message]]
 ) -> None:
-    """Each sends only what its own table allows; whatever crosses, `receive` never raises."""
+    """Each end sends only what its own table allows; then `receive` never raises."""
     server, worker = (
         ready_pair() if loaded else (ProtocolSession(Peer.SERVER), ProtocolSession(Peer.WORKER))
     )

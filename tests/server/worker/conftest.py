@@ -1,4 +1,4 @@
-"""Models, and real worker processes that never outlive their test."""
+"""Models, and real worker processes that end with their test."""
 
 import asyncio
 import signal
@@ -31,7 +31,7 @@ def placement() -> Placement:
 
 @pytest.fixture
 def alarm() -> Iterator[None]:
-    """Fail a test that hangs, wherever it hangs."""
+    """Fail a test that hangs, even in blocking code."""
 
     def ring(number: int, frame: FrameType | None) -> None:
         raise TimeoutError("The test hangs.")
@@ -47,7 +47,7 @@ def alarm() -> Iterator[None]:
 
 @pytest.fixture
 async def launch(alarm: None) -> AsyncIterator[Launch]:
-    """Start a process for a fake model with these options, and load it unless told not to."""
+    """Start a process for a fake model with these options, and load it unless `load` is false."""
     workers: list[ProcessWorker] = []
 
     async def launch(

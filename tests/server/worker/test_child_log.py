@@ -1,4 +1,4 @@
-"""What a process prints becomes log lines, whatever it prints."""
+"""Output of a process becomes log lines."""
 
 import logging
 

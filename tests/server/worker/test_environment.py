@@ -1,4 +1,4 @@
-"""What a worker's environment says, by engine and device."""
+"""Environment variables by engine and device."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Runs are advanced one step at a time, and everything is decided between steps."""
+"""Runs advance one step at a time, and every decision is made between steps."""
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import Any
@@ -33,7 +33,7 @@ from wyoming_servers.worker.executor import RunExecutor
 
 
 class Recorder:
-    """A session that notes every call, and yields as many outputs as its request says."""
+    """A session that logs its calls, and yields as many outputs as its request says."""
 
     def __init__(self, log: list[str], request: Mapping[str, Any]) -> None:
         self.log, self.request = log, request
@@ -43,7 +43,7 @@ class Recorder:
         self.log.append(f"{self.name} feed {payload.decode()}")
         if self.request.get("lazy"):
             return (Output({"at": n}) for n in range(self.request["lazy"]))
-        return [Output({"heard": payload.decode()})] if self.request.get("echo") else []
+        return [Output({"echo": payload.decode()})] if self.request.get("echo") else []
 
     def finish(self) -> Generator[Output, None, Mapping[str, Any]]:
         try:
@@ -64,7 +64,7 @@ class Recorder:
 
 
 class Engine:
-    """An engine of recorders."""
+    """An engine whose sessions are recorders."""
 
     def __init__(self) -> None:
         self.log: list[str] = []
@@ -87,7 +87,7 @@ class Engine:
 
 
 class BatchEngine(Engine):
-    """An engine that takes several at once; errors in a session's request come back as such."""
+    """An engine that computes batches; errors in the request of a session are returned."""
 
     feed_limit = 3
     finish_limit = 3
@@ -110,7 +110,7 @@ class BatchEngine(Engine):
 
 @pytest.fixture
 def sent() -> list[Message]:
-    """What the stepper has told the server."""
+    """Messages sent to the server."""
     return []
 
 
@@ -120,36 +120,36 @@ def engine() -> Engine:
 
 
 @pytest.fixture
-def stepper(engine: Engine, sent: list[Message]) -> RunExecutor:
+def executor(engine: Engine, sent: list[Message]) -> RunExecutor:
     return RunExecutor(engine, sent.append)
 
 
 @pytest.fixture
-def work(stepper: RunExecutor) -> Callable[[], None]:
-    """Step until there is nothing to do."""
+def run_steps(executor: RunExecutor) -> Callable[[], None]:
+    """Step until no run can advance."""
 
-    def work() -> None:
+    def run_steps() -> None:
         for _ in range(1_000):
-            if stepper.delay != 0.0:
+            if executor.delay != 0.0:
                 return
-            stepper.step()
-        pytest.fail("The work never ends.")
+            executor.step()
+        pytest.fail("the steps never end")
 
-    return work
+    return run_steps
 
 
 def begin(run: int, *, priority: int = 1, payload: bytes = b"", **request: Any) -> RunInference:
     return RunInference(run=run, priority=priority, payload=payload, request=request)
 
 
-Work = Callable[[], None]
+RunSteps = Callable[[], None]
 
 
 def test_run_is_opened_fed_finished_and_closed(
-    stepper: RunExecutor, engine: Engine, sent: list[Message], work: Work
+    executor: RunExecutor, engine: Engine, sent: list[Message], run_steps: RunSteps
 ) -> None:
-    stepper.handle(begin(1, payload=b"ab", chunks=2, result={"text": "hi"}))
-    work()
+    executor.handle(begin(1, payload=b"ab", chunks=2, result={"text": "hi"}))
+    run_steps()
     assert engine.log == [
         "run feed ab",
         "run step 0",
@@ -166,114 +166,118 @@ def test_run_is_opened_fed_finished_and_closed(
 
 
 def test_streaming_run_waits_for_input(
-    stepper: RunExecutor, sent: list[Message], work: Work
+    executor: RunExecutor, sent: list[Message], run_steps: RunSteps
 ) -> None:
-    stepper.handle(RunInference(run=1, streaming=True, request={"echo": True}))
-    work()
+    executor.handle(RunInference(run=1, streaming=True, request={"echo": True}))
+    run_steps()
     assert sent == []
-    stepper.handle(InputChunk(run=1, payload=b"a"))
-    work()
-    assert sent == [InferenceChunk(run=1, data={"heard": "a"})]
-    stepper.handle(InputEnd(run=1))
-    work()
+    executor.handle(InputChunk(run=1, payload=b"a"))
+    run_steps()
+    assert sent == [InferenceChunk(run=1, data={"echo": "a"})]
+    executor.handle(InputEnd(run=1))
+    run_steps()
     assert sent[1:] == [InferenceResult(run=1)]
 
 
-def test_each_output_of_a_generator_takes_a_step(stepper: RunExecutor, sent: list[Message]) -> None:
-    stepper.handle(RunInference(run=1, streaming=True, request={"lazy": 3}))
-    stepper.handle(InputChunk(run=1, payload=b"a"))
-    stepper.step()
+def test_each_output_of_a_generator_takes_a_step(
+    executor: RunExecutor, sent: list[Message]
+) -> None:
+    executor.handle(RunInference(run=1, streaming=True, request={"lazy": 3}))
+    executor.handle(InputChunk(run=1, payload=b"a"))
+    executor.step()
     counts = []
-    while stepper.delay == 0.0:
-        stepper.step()
+    while executor.delay == 0.0:
+        executor.step()
         counts.append(len(sent))
     assert counts == [1, 2, 3, 3]
 
 
 def test_first_of_equal_runs_is_finished_first(
-    stepper: RunExecutor, engine: Engine, work: Work
+    executor: RunExecutor, engine: Engine, run_steps: RunSteps
 ) -> None:
-    stepper.handle(begin(1, name="a", chunks=3))
-    stepper.handle(begin(2, name="b", chunks=3))
-    work()
+    executor.handle(begin(1, name="a", chunks=3))
+    executor.handle(begin(2, name="b", chunks=3))
+    run_steps()
     steps = [line for line in engine.log if " step " in line]
     assert steps == ["a step 0", "a step 1", "a step 2", "b step 0", "b step 1", "b step 2"]
 
 
-def test_streaming_runs_take_turns(stepper: RunExecutor, engine: Engine, work: Work) -> None:
+def test_streaming_runs_take_turns(
+    executor: RunExecutor, engine: Engine, run_steps: RunSteps
+) -> None:
     for run, name in ((1, "a"), (2, "b")):
-        stepper.handle(RunInference(run=run, streaming=True, request={"name": name}))
+        executor.handle(RunInference(run=run, streaming=True, request={"name": name}))
     for number in "123":
         for run in (1, 2):
-            stepper.handle(InputChunk(run=run, payload=number.encode()))
-    work()
+            executor.handle(InputChunk(run=run, payload=number.encode()))
+    run_steps()
     feeds = [line for line in engine.log if " feed " in line]
     assert feeds == ["a feed 1", "b feed 1", "a feed 2", "b feed 2", "a feed 3", "b feed 3"]
 
 
 def test_higher_priority_overtakes_between_two_steps(
-    stepper: RunExecutor, engine: Engine, work: Work
+    executor: RunExecutor, engine: Engine, run_steps: RunSteps
 ) -> None:
-    stepper.handle(begin(1, name="low", chunks=3))
-    stepper.step()
-    stepper.step()
-    stepper.handle(begin(2, name="high", priority=10, chunks=2))
-    work()
+    executor.handle(begin(1, name="low", chunks=3))
+    executor.step()
+    executor.step()
+    executor.handle(begin(2, name="high", priority=10, chunks=2))
+    run_steps()
     steps = [line for line in engine.log if " step " in line]
     assert steps == ["low step 0", "high step 0", "high step 1", "low step 1", "low step 2"]
 
 
 def test_cancel_takes_effect_before_the_next_step(
-    stepper: RunExecutor, engine: Engine, sent: list[Message], work: Work
+    executor: RunExecutor, engine: Engine, sent: list[Message], run_steps: RunSteps
 ) -> None:
-    stepper.handle(begin(1, chunks=5))
-    stepper.step()
-    stepper.step()
-    stepper.handle(Cancel(target=1))
-    work()
+    executor.handle(begin(1, chunks=5))
+    executor.step()
+    executor.step()
+    executor.handle(Cancel(target=1))
+    run_steps()
     assert engine.log == ["run step 0", "run done", "run close"]
     assert isinstance(sent[-1], ErrorMessage)
     assert sent[-1].code == "CANCELLED"
 
 
 def test_messages_for_a_run_that_has_ended_are_ignored(
-    stepper: RunExecutor, sent: list[Message], work: Work
+    executor: RunExecutor, sent: list[Message], run_steps: RunSteps
 ) -> None:
-    stepper.handle(begin(1))
-    work()
+    executor.handle(begin(1))
+    run_steps()
     for late in (InputChunk(run=1), InputEnd(run=1), Cancel(target=1), Credit(run=1, size=1)):
-        stepper.handle(late)
-        work()
+        executor.handle(late)
+        run_steps()
     assert sent == [InferenceResult(run=1)]
 
 
 def test_bad_request_is_rejected_at_once(
-    stepper: RunExecutor, sent: list[Message], work: Work
+    executor: RunExecutor, sent: list[Message], run_steps: RunSteps
 ) -> None:
-    stepper.handle(RunInference(run=1, streaming=True, request={"bad": True}))
-    work()
+    executor.handle(RunInference(run=1, streaming=True, request={"bad": True}))
+    run_steps()
     assert sent == [
         ErrorMessage(run=1, code="BAD_REQUEST", message="No.", recoverable=False),
     ]
 
 
 def test_exception_is_classified_and_ends_only_its_run(
-    stepper: RunExecutor, engine: Engine, sent: list[Message], work: Work
+    executor: RunExecutor, engine: Engine, sent: list[Message], run_steps: RunSteps
 ) -> None:
-    stepper.handle(begin(1, name="a", error=MemoryError("none")))
-    stepper.handle(begin(2, name="b"))
-    work()
+    executor.handle(begin(1, name="a", error=MemoryError("none")))
+    executor.handle(begin(2, name="b"))
+    run_steps()
     assert [getattr(message, "code", "") for message in sent] == ["OOM", ""]
     assert "a close" in engine.log
 
 
 def test_lost_device_is_sent_as_an_error_and_raised(
-    stepper: RunExecutor, sent: list[Message]
+    executor: RunExecutor, sent: list[Message]
 ) -> None:
-    stepper.handle(begin(1, error=RuntimeError("CUDA error: unspecified launch failure")))
-    stepper.step()
+    executor.handle(begin(1, error=RuntimeError("CUDA error: unspecified launch failure")))
+    executor.step()
     with pytest.raises(DeviceLostError):
-        stepper.step()
+        executor.step()
     assert isinstance(sent[-1], ErrorMessage)
     assert sent[-1].code == "DEVICE_LOST"
 
@@ -286,10 +290,10 @@ def test_output_that_is_not_json_fails_the_run(engine: Engine) -> None:
             raise TypeError("not JSON")
         sent.append(message)
 
-    stepper = RunExecutor(engine, emit)
-    stepper.handle(begin(1))
-    while stepper.delay == 0.0:
-        stepper.step()
+    executor = RunExecutor(engine, emit)
+    executor.handle(begin(1))
+    while executor.delay == 0.0:
+        executor.step()
     (error,) = sent
     assert isinstance(error, ErrorMessage)
     assert error.code == "INFERENCE_FAILED"
@@ -297,46 +301,51 @@ def test_output_that_is_not_json_fails_the_run(engine: Engine) -> None:
 
 
 def test_session_that_fails_to_close_still_returns_its_result(
-    stepper: RunExecutor, sent: list[Message], work: Work, caplog: pytest.LogCaptureFixture
+    executor: RunExecutor,
+    sent: list[Message],
+    run_steps: RunSteps,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    stepper.handle(begin(1, untidy=True))
-    work()
+    executor.handle(begin(1, untidy=True))
+    run_steps()
     assert sent == [InferenceResult(run=1)]
     assert "could not be closed" in caplog.text
 
 
 def test_run_with_unread_output_pauses_and_others_continue(
-    stepper: RunExecutor, engine: Engine, sent: list[Message], work: Work
+    executor: RunExecutor, engine: Engine, sent: list[Message], run_steps: RunSteps
 ) -> None:
     half = OUTPUT_WINDOW // 2
-    stepper.handle(begin(1, name="slow", chunks=4, size=half))
-    stepper.handle(begin(2, name="quick", chunks=4))
-    work()
+    executor.handle(begin(1, name="slow", chunks=4, size=half))
+    executor.handle(begin(2, name="quick", chunks=4))
+    run_steps()
     assert [line for line in engine.log if line.startswith("slow step")] == [
         "slow step 0",
         "slow step 1",
     ]
     assert "quick end" in engine.log
 
-    stepper.handle(Credit(run=1, size=2 * half + 512))
-    work()
+    executor.handle(Credit(run=1, size=2 * half + 512))
+    run_steps()
     assert "slow step 3" in engine.log
 
 
-def test_consumed_input_is_credited(stepper: RunExecutor, sent: list[Message], work: Work) -> None:
-    stepper.handle(RunInference(run=1, streaming=True))
+def test_consumed_input_is_credited(
+    executor: RunExecutor, sent: list[Message], run_steps: RunSteps
+) -> None:
+    executor.handle(RunInference(run=1, streaming=True))
     for _ in range(4):
-        stepper.handle(InputChunk(run=1, payload=b"x" * (INPUT_WINDOW // 4)))
-    work()
+        executor.handle(InputChunk(run=1, payload=b"x" * (INPUT_WINDOW // 4)))
+    run_steps()
     credited = sum(message.size for message in sent if isinstance(message, Credit))
     assert credited >= INPUT_WINDOW
 
 
-def test_close_ends_every_run(stepper: RunExecutor, engine: Engine, sent: list[Message]) -> None:
-    stepper.handle(begin(1, name="a"))
-    stepper.handle(begin(2, name="b"))
-    stepper.step()
-    stepper.close()
+def test_close_ends_every_run(executor: RunExecutor, engine: Engine, sent: list[Message]) -> None:
+    executor.handle(begin(1, name="a"))
+    executor.handle(begin(2, name="b"))
+    executor.step()
+    executor.close()
     assert [getattr(message, "code", "") for message in sent] == ["SHUTTING_DOWN"] * 2
     assert engine.log == ["a close"]
 
@@ -366,7 +375,7 @@ def test_waiting_chunks_are_fed_in_one_batch_up_to_the_limit(
         batch.step()
     assert [line for line in batch_engine.log if line[:5] == "feed "] == ["feed 3", "feed 2"]
     assert [message.data for message in sent if isinstance(message, InferenceChunk)] == [
-        {"heard": str(run)} for run in range(1, 6)
+        {"echo": str(run)} for run in range(1, 6)
     ]
 
 

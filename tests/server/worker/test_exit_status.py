@@ -1,4 +1,4 @@
-"""Why a process is gone, in words and as a code."""
+"""Exits are described in words and as an error code."""
 
 from pathlib import Path
 

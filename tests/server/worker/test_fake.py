@@ -1,4 +1,4 @@
-"""The fake worker keeps the promises of `worker.base`, on a clock that the test moves."""
+"""The fake worker implements `worker.interface` on a clock that the test moves."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""What a worker's log says of a failure, and how loud."""
+"""Failures in the log of a worker, and their level."""
 
 import logging
 

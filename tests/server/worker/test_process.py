@@ -1,4 +1,4 @@
-"""Real worker processes: how they serve, how they end, and what is left of them."""
+"""Real worker processes: runs, failures, cancellation, exit."""
 
 import asyncio
 import contextlib
@@ -42,7 +42,7 @@ SOUND = b"\x01\x00" * 8_000
 
 
 def fake(**options: Any) -> dict[str, Any]:
-    """A request that changes the fake engine for this run."""
+    """Return a request that configures the fake engine for this run."""
     return {"fake": options}
 
 
@@ -56,14 +56,14 @@ async def transcribe(worker: ProcessWorker, **options: Any) -> Any:
 
 
 async def first_chunk(run: Any) -> None:
-    """Wait until the engine is in the middle of a run."""
+    """Wait until the engine has yielded its first output."""
     await anext(aiter(run))
 
 
-# Serving
+# Runs
 
 
-async def test_a_model_loads_and_says_what_it_is(launch: Launch) -> None:
+async def test_load_returns_the_facts_of_the_model(launch: Launch) -> None:
     worker = await launch(Task.TTS, load=False, sample_rate=16_000)
     phases: list[str] = []
     loaded = await worker.load(lambda phase, _: phases.append(phase))
@@ -73,7 +73,7 @@ async def test_a_model_loads_and_says_what_it_is(launch: Launch) -> None:
     assert phases == ["load", "load", "warmup"]
 
 
-async def test_a_run_gives_chunks_and_a_result(launch: Launch) -> None:
+async def test_run_yields_chunks_and_returns_a_result(launch: Launch) -> None:
     worker = await launch(text="one two three", chunks=3)
     async with worker.open({}, payload=SOUND) as run:
         assert [chunk.data["text"] async for chunk in run] == ["one", "two", "three"]
@@ -82,7 +82,7 @@ async def test_a_run_gives_chunks_and_a_result(launch: Launch) -> None:
     assert result["duration"] == 0.5
 
 
-async def test_speech_comes_as_payload(launch: Launch) -> None:
+async def test_audio_is_sent_as_payload(launch: Launch) -> None:
     worker = await launch(Task.TTS, sample_rate=16_000, chunks=4)
     async with worker.open({"text": "x" * 500}) as run:
         sizes = [len(chunk.payload) async for chunk in run]
@@ -91,7 +91,7 @@ async def test_speech_comes_as_payload(launch: Launch) -> None:
     assert sum(sizes) == 960_000
 
 
-async def test_streaming_input_is_heard_as_it_comes(launch: Launch) -> None:
+async def test_streaming_input_is_processed_as_it_arrives(launch: Launch) -> None:
     worker = await launch(Task.WAKE)
     async with worker.open({"words": ["alexa"]}, streaming=True) as run:
         chunks = aiter(run)
@@ -103,7 +103,7 @@ async def test_streaming_input_is_heard_as_it_comes(launch: Launch) -> None:
         assert await run.result() == {"samples": 643}
 
 
-async def test_more_input_than_the_window_goes_through(launch: Launch) -> None:
+async def test_input_larger_than_the_window_is_accepted(launch: Launch) -> None:
     worker = await launch()
     piece = b"\x01" * 100_000
     async with worker.open({}, streaming=True) as run:
@@ -113,7 +113,7 @@ async def test_more_input_than_the_window_goes_through(launch: Launch) -> None:
         assert (await run.result())["duration"] == 5_000_000 / 32_000
 
 
-async def test_more_output_than_the_window_goes_through(launch: Launch) -> None:
+async def test_output_larger_than_the_window_is_delivered(launch: Launch) -> None:
     worker = await launch(Task.TTS, sample_rate=48_000, chunks=50)
     size = 0
     async with worker.open({"text": "x" * 7_000}) as run:
@@ -123,7 +123,7 @@ async def test_more_output_than_the_window_goes_through(launch: Launch) -> None:
     assert size == 2 * result["samples"] > 40_000_000
 
 
-async def test_output_that_nobody_reads_stops_its_run_and_no_other(launch: Launch) -> None:
+async def test_unread_output_pauses_only_its_run(launch: Launch) -> None:
     worker = await launch(Task.TTS, sample_rate=48_000, chunks=100)
     async with worker.open({"text": "x" * 7_000}) as unread:
 
@@ -136,14 +136,14 @@ async def test_output_that_nobody_reads_stops_its_run_and_no_other(launch: Launc
             await other.result()
         one_chunk = 2 * 7_000 * 48_000 * 6 // 100 // 100
         assert waiting() < OUTPUT_WINDOW + one_chunk
-        # Reading on gets all of it.
+        # The rest arrives when it is read.
         size = 0
         async for chunk in unread:
             size += len(chunk.payload)
         assert size == 100 * one_chunk
 
 
-async def test_the_first_of_two_runs_ends_first(
+async def test_first_of_two_runs_ends_first(
     launch: Launch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worker = await launch(chunks=8, chunk_seconds=0.02, text="a b c d e f g h")
@@ -159,7 +159,7 @@ async def test_the_first_of_two_runs_ends_first(
     assert order == [1] * 8 + [2] * 8
 
 
-async def test_an_urgent_run_overtakes_a_long_one(launch: Launch) -> None:
+async def test_urgent_run_overtakes_a_long_one(launch: Launch) -> None:
     worker = await launch(chunks=2, chunk_seconds=0.02)
     async with worker.open(fake(chunks=400, text="la " * 400), payload=SOUND) as job:
         await first_chunk(job)
@@ -187,14 +187,14 @@ async def test_sentence_of_a_playing_client_goes_before_that_of_a_new_one(launch
     assert order == ["first", "playing", "new"]
 
 
-async def test_a_ping_is_answered_while_the_engine_works(launch: Launch) -> None:
+async def test_ping_is_answered_during_an_inference(launch: Launch) -> None:
     worker = await launch()
     async with worker.open(fake(failure="hang"), payload=SOUND):
         async with asyncio.timeout(5):
             assert await worker.ping() < 5
 
 
-async def test_runs_are_batched_by_an_engine_that_can(launch: Launch) -> None:
+async def test_runs_are_batched_if_the_engine_supports_it(launch: Launch) -> None:
     worker = await launch(batch=4)
 
     async def one() -> int:
@@ -206,10 +206,10 @@ async def test_runs_are_batched_by_an_engine_that_can(launch: Launch) -> None:
         assert await asyncio.gather(*(one() for _ in range(3))) == [3, 3, 3]
 
 
-# Failing
+# Failures
 
 
-async def test_a_request_that_is_refused_harms_nobody(launch: Launch) -> None:
+async def test_bad_request_does_not_affect_other_runs(launch: Launch) -> None:
     worker = await launch(Task.TTS)
     with pytest.raises(BadRequestError, match="text"):
         async with worker.open({}) as run:
@@ -218,7 +218,7 @@ async def test_a_request_that_is_refused_harms_nobody(launch: Launch) -> None:
         assert await run.result()
 
 
-async def test_a_request_that_is_not_json_is_our_fault(launch: Launch) -> None:
+async def test_request_that_is_not_json_is_an_internal_error(launch: Launch) -> None:
     worker = await launch()
     with pytest.raises(InternalError, match="JSON"):
         async with worker.open({"a": object()}):
@@ -226,7 +226,7 @@ async def test_a_request_that_is_not_json_is_our_fault(launch: Launch) -> None:
     assert await transcribe(worker)
 
 
-async def test_an_engine_that_fails_is_used_again(launch: Launch) -> None:
+async def test_engine_is_used_again_after_a_failure(launch: Launch) -> None:
     worker = await launch()
     with pytest.raises(InferenceFailedError, match="told to fail"):
         await transcribe(worker, failure="raise")
@@ -234,14 +234,14 @@ async def test_an_engine_that_fails_is_used_again(launch: Launch) -> None:
 
 
 @pytest.mark.parametrize("failure", ["memory", "gpu memory"])
-async def test_no_memory_for_a_run_is_told(launch: Launch, failure: str) -> None:
+async def test_run_without_memory_raises_out_of_memory(launch: Launch, failure: str) -> None:
     worker = await launch()
     with pytest.raises(OutOfMemoryError):
         await transcribe(worker, failure=failure)
     assert await transcribe(worker)
 
 
-async def test_a_lost_gpu_ends_the_process(launch: Launch) -> None:
+async def test_lost_gpu_ends_the_process(launch: Launch) -> None:
     worker = await launch()
     async with worker.open({}, streaming=True) as other:
         with pytest.raises(DeviceLostError):
@@ -264,7 +264,7 @@ async def test_a_lost_gpu_ends_the_process(launch: Launch) -> None:
         ("kill", LoadFailedError, "SIGKILL"),
     ],
 )
-async def test_a_load_that_fails_says_why_and_the_process_is_gone(
+async def test_failed_load_raises_its_error_and_ends_the_process(
     launch: Launch, failure: str, error: type[Exception], words: str
 ) -> None:
     worker = await launch(load=False, load_error=failure)
@@ -276,7 +276,7 @@ async def test_a_load_that_fails_says_why_and_the_process_is_gone(
     assert not psutil.pid_exists(worker.pid)
 
 
-async def test_an_engine_that_is_not_installed_is_named(alarm: None, placement: Placement) -> None:
+async def test_unknown_engine_is_named_in_the_error(alarm: None, placement: Placement) -> None:
     spec = ModelSpec(id="m", task=Task.ASR, engine="no-such-engine")
     worker = await ProcessLauncher().launch(spec, placement)
     with pytest.raises(LoadFailedError, match="no-such-engine"):
@@ -284,7 +284,7 @@ async def test_an_engine_that_is_not_installed_is_named(alarm: None, placement: 
     await worker.exited
 
 
-async def test_a_program_that_does_not_exist_fails_the_launch(
+async def test_missing_python_fails_the_launch(
     alarm: None, spec: ModelSpec, placement: Placement
 ) -> None:
     launcher = ProcessLauncher(python="/no/such/python")
@@ -292,7 +292,7 @@ async def test_a_program_that_does_not_exist_fails_the_launch(
         await launcher.launch(spec, placement)
 
 
-async def test_a_program_that_is_no_worker_fails_the_load_with_its_last_words(
+async def test_program_that_is_not_a_worker_fails_the_load_with_its_last_line(
     alarm: None, spec: ModelSpec, placement: Placement, tmp_path: Path
 ) -> None:
     script = tmp_path / "python"
@@ -304,7 +304,7 @@ async def test_a_program_that_is_no_worker_fails_the_load_with_its_last_words(
     await worker.exited
 
 
-async def test_kill_9_while_idle_is_noticed_at_once(launch: Launch) -> None:
+async def test_kill_while_idle_is_noticed_at_once(launch: Launch) -> None:
     worker = await launch()
     os.kill(worker.pid, signal.SIGKILL)
     exit_ = await worker.exited
@@ -317,7 +317,7 @@ async def test_kill_9_while_idle_is_noticed_at_once(launch: Launch) -> None:
         await worker.ping()
 
 
-async def test_kill_9_in_the_middle_fails_every_run_at_once(launch: Launch) -> None:
+async def test_kill_during_runs_fails_all_of_them_at_once(launch: Launch) -> None:
     worker = await launch(chunks=1_000, chunk_seconds=0.05, text="a " * 1_000)
 
     async def listen() -> None:
@@ -336,13 +336,13 @@ async def test_kill_9_in_the_middle_fails_every_run_at_once(launch: Launch) -> N
             await fed.send(b"x")
 
 
-async def test_a_crash_in_the_middle_is_named(launch: Launch) -> None:
+async def test_crash_during_a_run_names_the_signal(launch: Launch) -> None:
     worker = await launch()
     with pytest.raises(InferenceFailedError, match="SIGABRT"):
         await transcribe(worker, failure="abort")
 
 
-async def test_a_frozen_process_answers_no_ping_and_can_be_killed(launch: Launch) -> None:
+async def test_frozen_process_does_not_answer_pings_and_can_be_killed(launch: Launch) -> None:
     worker = await launch()
     os.kill(worker.pid, signal.SIGSTOP)
     with pytest.raises(TimeoutError):
@@ -359,7 +359,7 @@ async def test_garbage_on_the_pipe_ends_the_worker_with_the_reason(launch: Launc
     async with worker.open({}, streaming=True) as other:
         with pytest.raises(InferenceFailedError, match="not valid JSON"):
             await transcribe(worker, failure="garbage")
-        assert worker.exited.done()  # who tries again at once does not meet it once more
+        assert worker.exited.done()  # An immediate retry gets another process.
         with pytest.raises(InferenceFailedError):
             await other.result()
     exit_ = await worker.exited
@@ -368,28 +368,28 @@ async def test_garbage_on_the_pipe_ends_the_worker_with_the_reason(launch: Launc
     assert exit_.code == "INFERENCE_FAILED"
 
 
-async def test_a_process_that_hangs_up_is_killed(launch: Launch) -> None:
+async def test_process_that_closes_its_pipe_is_killed(launch: Launch) -> None:
     worker = await launch()
-    worker._client.close()  # as if it had closed its end and lived on with a hanging engine
+    worker._client.close()  # As if it had closed its end, with a hanging engine.
     exit_ = await worker.exited
     assert not psutil.pid_exists(worker.pid)
     assert exit_.code == "INFERENCE_FAILED"
 
 
-# Cancelling
+# Cancellation
 
 
-async def test_leaving_a_run_stops_the_engine_at_the_next_step(launch: Launch) -> None:
+async def test_closing_a_run_stops_the_engine_at_the_next_step(launch: Launch) -> None:
     worker = await launch(chunk_seconds=0.02)
     async with worker.open(fake(chunks=500, text="a " * 500), payload=SOUND) as run:
         await first_chunk(run)
-    # The 10 s that were left would delay this one of equal priority at every second step.
+    # The remaining 10 s would delay this run of equal priority.
     async with asyncio.timeout(5):
         assert await transcribe(worker, chunks=2)
     assert worker._client._session.runs == ()
 
 
-async def test_cancelling_the_waiter_cancels_the_run(launch: Launch) -> None:
+async def test_cancelled_waiter_cancels_the_run(launch: Launch) -> None:
     worker = await launch(chunk_seconds=0.02)
     task = asyncio.create_task(transcribe(worker, chunks=500, text="a " * 500))
     await asyncio.sleep(0.1)
@@ -401,7 +401,7 @@ async def test_cancelling_the_waiter_cancels_the_run(launch: Launch) -> None:
     assert worker._client._session.runs == ()
 
 
-async def test_a_run_that_was_left_gives_nothing_more(launch: Launch) -> None:
+async def test_closed_run_raises_cancelled(launch: Launch) -> None:
     worker = await launch()
     async with worker.open({}, streaming=True) as run:
         pass
@@ -411,10 +411,10 @@ async def test_a_run_that_was_left_gives_nothing_more(launch: Launch) -> None:
         await run.send(b"x")
 
 
-# Ending
+# Exit
 
 
-async def test_a_worker_that_is_asked_to_stop_unloads_and_exits(launch: Launch) -> None:
+async def test_stop_unloads_and_exits(launch: Launch) -> None:
     worker = await launch()
     exit_ = await worker.stop(grace=5)
     assert exit_.expected
@@ -423,7 +423,7 @@ async def test_a_worker_that_is_asked_to_stop_unloads_and_exits(launch: Launch) 
     assert await worker.stop(grace=5) == exit_
 
 
-async def test_stopping_fails_the_runs_that_were_going_on(launch: Launch) -> None:
+async def test_stop_fails_the_active_runs(launch: Launch) -> None:
     worker = await launch(chunks=500, chunk_seconds=0.02, text="a " * 500)
     async with worker.open({}, payload=SOUND) as run:
         await first_chunk(run)
@@ -433,7 +433,7 @@ async def test_stopping_fails_the_runs_that_were_going_on(launch: Launch) -> Non
     assert exit_.returncode == 0
 
 
-async def test_an_engine_that_hangs_is_terminated(launch: Launch) -> None:
+async def test_hanging_engine_is_terminated(launch: Launch) -> None:
     worker = await launch()
     async with worker.open(fake(failure="hang"), payload=SOUND):
         while worker._log_reader.last_line != "The fake engine hangs.":
@@ -443,14 +443,14 @@ async def test_an_engine_that_hangs_is_terminated(launch: Launch) -> None:
     assert exit_.expected
 
 
-async def test_a_frozen_process_is_killed(launch: Launch) -> None:
+async def test_frozen_process_is_killed(launch: Launch) -> None:
     worker = await launch()
     os.kill(worker.pid, signal.SIGSTOP)
     exit_ = await worker.stop(grace=0.1)
     assert exit_.returncode == -signal.SIGKILL
 
 
-async def test_a_load_can_be_stopped_at_once(launch: Launch) -> None:
+async def test_load_can_be_stopped_at_once(launch: Launch) -> None:
     worker = await launch(load=False, load_seconds=60.0)
     load = asyncio.create_task(worker.load(ignore))
     await asyncio.sleep(0.3)
@@ -460,7 +460,7 @@ async def test_a_load_can_be_stopped_at_once(launch: Launch) -> None:
         await load
 
 
-async def test_a_stop_that_is_cancelled_kills(launch: Launch) -> None:
+async def test_cancelled_stop_kills_the_process(launch: Launch) -> None:
     worker = await launch()
     os.kill(worker.pid, signal.SIGSTOP)
     stopping = asyncio.create_task(worker.stop(grace=60))
@@ -471,19 +471,19 @@ async def test_a_stop_that_is_cancelled_kills(launch: Launch) -> None:
     assert (await worker.exited).returncode == -9
 
 
-async def test_ctrl_c_is_left_to_the_server(launch: Launch) -> None:
+async def test_ctrl_c_does_not_end_a_worker(launch: Launch) -> None:
     worker = await launch()
     os.kill(worker.pid, signal.SIGINT)
     assert await transcribe(worker)
 
 
-async def test_a_waiter_that_is_cancelled_leaves_the_exit_alone(launch: Launch) -> None:
+async def test_cancelled_waiter_does_not_cancel_the_exit(launch: Launch) -> None:
     worker = await launch()
     worker.exited.cancel()
     assert (await worker.stop(grace=5)).returncode == 0
 
 
-async def test_fifty_lives_leave_no_descriptors_processes_or_tasks(alarm: None) -> None:
+async def test_fifty_workers_leave_no_descriptors_processes_or_tasks(alarm: None) -> None:
     launcher = ProcessLauncher()
     spec = ModelSpec(id="m", task=Task.ASR, engine="fake")
 
@@ -517,7 +517,7 @@ async def test_fifty_lives_leave_no_descriptors_processes_or_tasks(alarm: None) 
 # Being a good child
 
 
-def test_it_dies_with_a_server_that_is_killed(tmp_path: Path) -> None:
+def test_worker_dies_with_a_killed_server(tmp_path: Path) -> None:
     script = tmp_path / "server.py"
     script.write_text(
         "import asyncio, os, signal\n"
@@ -545,7 +545,7 @@ def test_it_dies_with_a_server_that_is_killed(tmp_path: Path) -> None:
         assert worker.status() == psutil.STATUS_ZOMBIE
 
 
-async def test_what_it_prints_is_logged_under_the_models_name(
+async def test_output_is_logged_under_the_name_of_the_model(
     launch: Launch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO, "wyoming_servers.worker"):
@@ -560,7 +560,7 @@ async def test_what_it_prints_is_logged_under_the_models_name(
 
 
 @pytest.mark.parametrize("level", [logging.INFO, logging.DEBUG])
-async def test_an_expected_failure_is_no_error_in_its_log(
+async def test_expected_failure_is_not_logged_as_an_error(
     launch: Launch, caplog: pytest.LogCaptureFixture, level: int
 ) -> None:
     with caplog.at_level(level, "wyoming_servers.worker"):
@@ -574,19 +574,19 @@ async def test_an_expected_failure_is_no_error_in_its_log(
             await refused.load(ignore)
         await refused.exited
     records = [item for item in caplog.records if item.name.endswith("fake/model")]
-    told = [record.getMessage() for record in records]
-    assert sum("The request has no text." in text for text in told) >= 1
+    messages = [record.getMessage() for record in records]
+    assert sum("The request has no text." in text for text in messages) >= 1
     assert max(record.levelno for record in records) <= logging.WARNING
-    assert any("Traceback" in text for text in told) is (level == logging.DEBUG)
+    assert any("Traceback" in text for text in messages) is (level == logging.DEBUG)
 
 
-async def test_it_is_offered_to_the_out_of_memory_killer(launch: Launch) -> None:
+async def test_worker_has_a_higher_out_of_memory_score(launch: Launch) -> None:
     worker = await launch()
     score = await asyncio.to_thread(Path(f"/proc/{worker.pid}/oom_score_adj").read_text)
     assert int(score) == 500
 
 
-async def test_it_loads_no_heavy_library_and_no_gpu(launch: Launch) -> None:
+async def test_worker_loads_no_heavy_library_and_no_gpu(launch: Launch) -> None:
     worker = await launch()
     process = psutil.Process(worker.pid)
     loaded = " ".join(item.path for item in process.memory_maps())

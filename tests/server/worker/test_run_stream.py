@@ -1,4 +1,4 @@
-"""Chunks in order, then one end, whoever comes first: the writer or the reader."""
+"""Chunks arrive in order before one end, whether the writer or the reader is first."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ from wyoming_servers.worker.interface import OutputChunk
 ONE, TWO = OutputChunk({"n": 1}), OutputChunk({"n": 2})
 
 
-async def test_a_reader_that_comes_late_gets_everything() -> None:
+async def test_late_reader_gets_everything() -> None:
     outcome = RunStream()
     outcome.push(ONE)
     outcome.push(TWO)
@@ -24,7 +24,7 @@ async def test_a_reader_that_comes_late_gets_everything() -> None:
     assert await outcome.result() == {"text": "x"}
 
 
-async def test_a_reader_that_comes_early_waits() -> None:
+async def test_early_reader_waits() -> None:
     outcome = RunStream()
     reading = asyncio.create_task(anext(aiter(outcome.chunks())))
     await asyncio.sleep(0)
@@ -44,7 +44,7 @@ async def test_chunks_before_a_failure_are_read_first() -> None:
         await outcome.result()
 
 
-async def test_the_first_end_counts() -> None:
+async def test_first_end_wins() -> None:
     outcome = RunStream()
     outcome.finish({})
     outcome.fail(CancelledError("Late."))
@@ -53,7 +53,7 @@ async def test_the_first_end_counts() -> None:
     assert outcome.error is None
 
 
-async def test_waiting_for_the_result_drops_chunks_and_reports_them_as_taken() -> None:
+async def test_waiting_for_the_result_discards_chunks_and_reports_them_as_consumed() -> None:
     taken: list[OutputChunk] = []
     outcome = RunStream(taken.append)
     waiting = asyncio.create_task(outcome.result())

@@ -8,7 +8,7 @@ from wyoming_servers.speech.tts.synthesis import AudioJoiner
 
 RATE = 16_000
 LOUD = np.full(RATE // 10, 20_000, "<i2").tobytes()
-"""0.1 s that begins and ends with a jump."""
+"""0.1 s of audio that starts and ends with a jump."""
 
 
 def samples(chunks: list[bytes]) -> np.ndarray:
@@ -70,7 +70,7 @@ def test_very_short_sentence_is_kept() -> None:
 def test_steps_at_a_join_are_no_larger_than_those_of_the_signal(
     parts: list[tuple[int, int, int]],
 ) -> None:
-    """Sentences of any length that begin and end anywhere; a fade may be as steep as it must."""
+    """Sentences of any length start and end at any value; a fade may be as steep as needed."""
     joiner, chunks, own, peak = AudioJoiner(RATE, 2_048), [], 0, 0
     for length, level, swing in parts:
         wave = level * np.cos(np.arange(length) * swing / 1_000)

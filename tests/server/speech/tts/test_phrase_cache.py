@@ -1,4 +1,4 @@
-"""The phrase cache: memory, disk, quotas, damage."""
+"""The phrase cache: memory, disk, quotas, damaged files."""
 
 import asyncio
 import hashlib

@@ -1,4 +1,4 @@
-"""Every voice there is, here or not."""
+"""The list of voices, installed or not."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def entry(model: str, *offers: dict[str, object], kind: str = "tts") -> ModelEnt
 
 
 def spec(entry: ModelEntry, *names: str) -> ModelSpec:
-    """An installed model, of whose voices only these can be played."""
+    """Return an installed model of which only these voices can be used."""
     return ModelSpec(
         entry.id,
         Task.TTS,
