@@ -1,1 +1,5 @@
-"""Measurements of a running server, side by side with its peers where there are any."""
+"""Benchmarks: measurements of the server, compared with other servers where there are any.
+
+Each package and `gpu`, `recordings`, `load.responsiveness`, `tts.kokoro`, `tts.readback` can be run
+with `python -m benchmarks.NAME`. The results are in docs/performance.md.
+"""

@@ -1,9 +1,9 @@
-"""Run the tests on a GPU and put their figures into docs/performance.md.
+"""Run the GPU tests and write their figures into docs/performance.md.
 
-    python -m benchmarks.gpu --gpu-like FOLDER [--gpu-real FOLDER]   run and write
-    python -m benchmarks.gpu --from REPORT.json                      write what was measured before
+    python -m benchmarks.gpu --gpu-like FOLDER [--gpu-real FOLDER]   run the tests and write
+    python -m benchmarks.gpu --from REPORT.json                      write an earlier report
 
-`tests/server/gpu` says what the folders are. The exit code is that of the tests.
+`tests/server/gpu` describes the folders. The exit code is that of the tests.
 """
 
 import argparse
@@ -22,15 +22,15 @@ UNITS = {"_s": " s", "_ms": " ms", "_mib": " MiB"}
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Return the figures as Markdown: one line a scene."""
+    """Return the figures as a Markdown table with one row per test."""
     card = next((row["gpu"] for row in rows if "gpu" in row), "a GPU")
     lines = [
         (
             f"Measured on one {card}, CTranslate2 and torch, models with random weights of the "
-            "real shapes (except where it says real weights)."
+            "real shapes (except where marked as real weights)."
         ),
         "",
-        "| what | figures |",
+        "| test | figures |",
         "| --- | --- |",
     ]
     for row in rows:
@@ -42,18 +42,18 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def _figure(name: str, value: object) -> str:
-    for ending, unit in UNITS.items():
-        if name.endswith(ending):
-            return f"{name.removesuffix(ending).replace('_', ' ')} {value}{unit}"
+    for suffix, unit in UNITS.items():
+        if name.endswith(suffix):
+            return f"{name.removesuffix(suffix).replace('_', ' ')} {value}{unit}"
     return f"{name.replace('_', ' ')} {value}"
 
 
 def main() -> int:
-    """Read the command line, run, write."""
+    """Parse the arguments, run the tests, and write the documentation."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--from", dest="report", type=Path, help="figures of an earlier run")
+    parser.add_argument("--from", dest="report", type=Path, help="report of an earlier run")
     parser.add_argument("--gpu-like", type=Path, help="whisper/base for CTranslate2")
     parser.add_argument("--gpu-real", type=Path, help="whisper/tiny.en for CTranslate2")
     arguments = parser.parse_args()

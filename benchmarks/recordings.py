@@ -1,10 +1,10 @@
-"""Send a folder of recordings to a running server; print what it heard and how well.
+"""Send a folder of recordings to a running server and print transcripts and word errors.
 
     python -m benchmarks.speech --asr 127.0.0.1:10300 --wake 127.0.0.1:10400 FOLDER
 
-The folder holds 16-bit WAV files. A `.txt` of the same name is the reference for the word error
-rate. Files whose names begin with `wake_` must fire their word (`wake_hey_jarvis.wav`), all
-others must fire none. The exit code is 0 whatever the figures are: this reports, tests assert.
+The folder contains 16-bit WAV files. A `.txt` of the same name is the reference for the word error
+rate. The names of the wake words that fire are printed for each recording; those of
+`wake_hey_jarvis.wav` should be `hey_jarvis` alone. The exit code does not depend on the results.
 """
 
 import argparse
@@ -30,16 +30,16 @@ from benchmarks.common.word_errors import (
 
 CHUNK_MS = 30
 TRAILING_SILENCE_S = 0.8
-ANSWER_DEADLINE_S = 60.0
+REQUEST_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """One recording."""
+    """A recording with its reference text."""
 
     name: str
     language: str | None
-    said: str | None
+    reference: str | None
     rate: int
     width: int
     channels: int
@@ -48,18 +48,18 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Transcription:
-    """What the server made of a clip."""
+    """Transcript of a clip with its errors."""
 
     name: str
-    said: str | None
+    reference: str | None
     text: str
     seconds: float
-    """From audio-stop to the transcript (negative: it came before)."""
+    """From audio-stop to the transcript; negative if the transcript came first."""
     errors: WordErrors | None
 
 
 def read_clips(folder: Path) -> list[Clip]:
-    """Read every WAV file below `folder`; a name such as `x_fr_y.wav` tells the language."""
+    """Read all WAV files in `folder`; a name such as `x_fr_y.wav` contains the language."""
     clips = []
     for path in sorted(folder.rglob("*.wav")):
         with wave.open(str(path)) as file:
@@ -68,16 +68,16 @@ def read_clips(folder: Path) -> list[Clip]:
         text = path.with_suffix(".txt")
         parts = path.stem.split("_")
         language = next((part for part in parts if part in ("de", "es", "fr", "it")), None)
-        said = text.read_text(encoding="utf-8").strip() if text.exists() else None
+        reference = text.read_text(encoding="utf-8").strip() if text.exists() else None
         name = str(path.relative_to(folder))
-        clips.append(Clip(name, language, said, rate, width, channels, pcm))
+        clips.append(Clip(name, language, reference, rate, width, channels, pcm))
     return clips
 
 
 async def send(client: AsyncTcpClient, clip: Clip, *, pace: float) -> float:
-    """Send a clip with silence behind it; `pace` 1.0 is real time, 0.0 as fast as it goes.
+    """Send a clip followed by silence; `pace` 1.0 is real time, 0.0 as fast as possible.
 
-    Returns the moment of audio-stop.
+    Returns the time of audio-stop.
     """
     step = clip.rate * CHUNK_MS // 1_000 * clip.width * clip.channels
     silence = bytes(int(clip.rate * TRAILING_SILENCE_S) * clip.width * clip.channels)
@@ -94,21 +94,21 @@ async def send(client: AsyncTcpClient, clip: Clip, *, pace: float) -> float:
 
 
 async def transcribe(
-    host: str, port: int, clip: Clip, *, pace: float, turns: bool
+    host: str, port: int, clip: Clip, *, pace: float, turn_detection: bool
 ) -> Transcription:
-    """Have one clip transcribed; `turns` lets the server end it at a pause."""
+    """Transcribe a clip; with `turn_detection` the server ends the utterance at a pause."""
     client = AsyncTcpClient(host, port)
-    async with client, asyncio.timeout(ANSWER_DEADLINE_S):
-        context = {} if turns else {"turn_detection": False}
+    async with client, asyncio.timeout(REQUEST_TIMEOUT_S):
+        context = {} if turn_detection else {"turn_detection": False}
         await client.write_event(Transcribe(language=clip.language, context=context).event())
         answer = asyncio.ensure_future(_read_transcript(client))
         try:
             stopped = await send(client, clip, pace=pace)
         except ConnectionError:
-            stopped = time.monotonic()  # the answer came early and the server closed
+            stopped = time.monotonic()  # the server answered early and closed the connection
         text, at = await answer
-    errors = word_errors(clip.said, text) if clip.said is not None else None
-    return Transcription(clip.name, clip.said, text, at - stopped, errors)
+    errors = word_errors(clip.reference, text) if clip.reference is not None else None
+    return Transcription(clip.name, clip.reference, text, at - stopped, errors)
 
 
 async def _read_transcript(client: AsyncTcpClient) -> tuple[str, float]:
@@ -122,9 +122,9 @@ async def _read_transcript(client: AsyncTcpClient) -> tuple[str, float]:
 
 
 async def detect(host: str, port: int, clip: Clip, word: str) -> bool:
-    """Tell whether `word` fires in a clip."""
+    """Return whether a wake word fires in a clip."""
     client = AsyncTcpClient(host, port)
-    async with client, asyncio.timeout(ANSWER_DEADLINE_S):
+    async with client, asyncio.timeout(REQUEST_TIMEOUT_S):
         await client.write_event(Detect(names=[word]).event())
         await send(client, clip, pace=0.0)
         while (event := await client.read_event()) is not None:
@@ -138,7 +138,7 @@ async def detect(host: str, port: int, clip: Clip, word: str) -> bool:
 
 
 async def wake_words(host: str, port: int) -> list[str]:
-    """Ask which words the server offers."""
+    """Return the wake words of the server."""
     client = AsyncTcpClient(host, port)
     async with client, asyncio.timeout(5):
         await client.write_event(Describe().event())
@@ -150,42 +150,47 @@ async def wake_words(host: str, port: int) -> list[str]:
 
 
 async def run(arguments: argparse.Namespace) -> dict[str, object]:
-    """Do what the command line asks for; returns the figures."""
+    """Run the requested measurements and return the results."""
     clips = read_clips(arguments.folder)
     report: dict[str, object] = {"clips": len(clips)}
     if arguments.asr:
         host, port = arguments.asr.rsplit(":", 1)
-        heard = [
-            await transcribe(host, int(port), clip, pace=arguments.pace, turns=arguments.turns)
+        transcriptions = [
+            await transcribe(
+                host, int(port), clip, pace=arguments.pace, turn_detection=arguments.turns
+            )
             for clip in clips
             if not clip.name.startswith("noise/")
         ]
-        total = sum((each.errors for each in heard if each.errors), WordErrors(0, 0))
-        for each in heard:
-            rate = f"{each.errors.rate:6.1%}" if each.errors else "      "
-            print(f"{rate}  {each.seconds * 1000:6.0f} ms  {each.name}: {each.text}")
-        silent = [clip for clip in clips if clip.name.startswith("noise/")]
-        for clip in silent:
-            result = await transcribe(host, int(port), clip, pace=0.0, turns=True)
+        total = sum((item.errors for item in transcriptions if item.errors), WordErrors(0, 0))
+        for item in transcriptions:
+            rate = f"{item.errors.rate:6.1%}" if item.errors else "      "
+            print(f"{rate}  {item.seconds * 1000:6.0f} ms  {item.name}: {item.text}")
+        noise = [clip for clip in clips if clip.name.startswith("noise/")]
+        for clip in noise:
+            result = await transcribe(host, int(port), clip, pace=0.0, turn_detection=True)
             print(f"noise   {result.seconds * 1000:6.0f} ms  {clip.name}: {result.text!r}")
-        latencies = [each.seconds * 1_000 for each in heard]
+        latencies = [item.seconds * 1_000 for item in transcriptions]
         print(
             f"word error rate {total.rate:.1%} ({total.edits} of {total.words} words), "
             f"audio-stop to transcript p50 {statistics.median(latencies):.0f} ms"
         )
-        report |= {"word_error_rate": total.rate, "heard": [asdict(each) for each in heard]}
+        report |= {
+            "word_error_rate": total.rate,
+            "transcriptions": [asdict(item) for item in transcriptions],
+        }
     if arguments.wake:
         host, port = arguments.wake.rsplit(":", 1)
         fired: dict[str, list[str]] = {}
         for word in await wake_words(host, int(port)):
             fired[word] = [clip.name for clip in clips if await detect(host, int(port), clip, word)]
-            print(f"{word}: {', '.join(fired[word]) or 'nothing fired'}")
+            print(f"{word}: {', '.join(fired[word]) or 'none'}")
         report["fired"] = fired
     return report
 
 
 def main() -> None:
-    """Read the command line and report."""
+    """Parse the arguments, measure, and print the results."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -193,8 +198,8 @@ def main() -> None:
     parser.add_argument("--asr", metavar="HOST:PORT", help="speech-to-text server")
     parser.add_argument("--wake", metavar="HOST:PORT", help="wake word server")
     parser.add_argument("--turns", action="store_true", help="let the server end an utterance")
-    parser.add_argument("--pace", type=float, default=1.0, help="1.0: real time, 0.0: at once")
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser.add_argument("--pace", type=float, default=1.0, help="1.0: real time, 0.0: unlimited")
+    parser.add_argument("--json", type=Path, help="write the results to this file")
     arguments = parser.parse_args()
     report = asyncio.run(run(arguments))
     if arguments.json:

@@ -1,18 +1,18 @@
-"""Compare speech-to-text with wyoming-faster-whisper's: the same model files, one interleaved run.
+"""Compare speech-to-text with wyoming-faster-whisper: same model files, one interleaved run.
 
     python -m benchmarks.asr --peer-python PYTHON [--speech FOLDER] [--json FILE]
         [--docs docs/performance.md] [--plot docs/images/asr.png]
         [--only latency,flood,accuracy,ablation] [--threads 2] [--short]
 
-PYTHON is an interpreter that has wyoming-faster-whisper; FOLDER holds recordings with their words
-beside them (`.txt`). All servers run here, on loopback, with the same number of threads (ours
-transcribes so many utterances at once, with one each), and one at a time has work. `--short` tries
-everything with a few utterances. What is measured:
+PYTHON is an interpreter with wyoming-faster-whisper; FOLDER contains recordings with reference
+texts (`.txt`). All servers run on the loopback interface with the same number of threads (ours
+transcribes that many utterances in parallel, with one thread each). Only one server has work at a
+time. `--short` uses few utterances. Phases:
 
 latency   audio in real time, 0.7 s of silence, audio-stop; from audio-stop to the transcript.
-flood     whole utterances at once, a connection each, from 1, 2, 4 and 8 clients.
+flood     utterances sent as fast as possible, one connection each, from 1, 2, 4 and 8 clients.
 accuracy  word errors of commands and recordings, clean and with noise; names with a vocabulary.
-ablation  what each of our means is worth: a server without it beside the whole one.
+ablation  the server without each of its optimizations, compared with the complete server.
 """
 
 import argparse
@@ -36,13 +36,15 @@ from benchmarks.asr.corpus import (
     synthesize_utterances,
 )
 from benchmarks.asr.report import (
+    OURS,
+    PEER,
     goals,
     plot,
     tables,
 )
 from benchmarks.asr.servers import (
-    Answer,
     Target,
+    Transcription,
     model_folder,
     run_conductor,
     run_peer,
@@ -58,10 +60,8 @@ from benchmarks.common.word_errors import (
     word_errors,
 )
 
-OURS: Final = "wyoming-conductor"
-PEER: Final = "wyoming-faster-whisper"
 PEER_BEAM_1: Final = "wyoming-faster-whisper, beam 1"
-TURN_DETECTION: Final = "wyoming-conductor, own turns"
+TURN_DETECTION: Final = "wyoming-conductor, turn detection"
 PHASES: Final = ("latency", "flood", "accuracy", "ablation")
 CLIENTS: Final = (1, 2, 4, 8)
 NOISE_DB: Final = (10.0, 5.0)
@@ -72,32 +72,32 @@ _TWO_THREADS: Final = f"{_OPTIONS}.cpu_threads=2"
 ABLATIONS: Final[dict[str, tuple[tuple[str, ...], dict[str, Any]]]] = {
     "speculation": (("asr.speculative_transcription=false",), {}),
     "short window": ((f"{_OPTIONS}.short_window=false",), {}),
-    "one thread for each utterance (two in one step)": ((_TWO_THREADS,), {"at_once": 1}),
-    "the same, nor two in one step": ((_TWO_THREADS, f"{_OPTIONS}.batch=1"), {"at_once": 1}),
-    "malloc and BLAS settings": ((), {"plain": True}),
+    "one thread for each utterance (two in one step)": ((_TWO_THREADS,), {"parallelism": 1}),
+    "the same, nor two in one step": ((_TWO_THREADS, f"{_OPTIONS}.batch=1"), {"parallelism": 1}),
+    "malloc and BLAS settings": ((), {"worker_environment": False}),
 }
-"""How to take each means away: settings, and arguments of `ours`."""
+"""How to disable each optimization: settings, and arguments of `run_conductor`."""
 
 
 class PeakMemory:
-    """Watches the most memory each server holds, with all its processes."""
+    """Records the peak memory of each server with its child processes."""
 
     def __init__(self, servers: Sequence[Server]) -> None:
         self._servers = servers
         self.peak = {server.name: 0 for server in servers}
 
     async def watch(self) -> None:
-        """Look every second, until cancelled: looking costs tens of ms for each server."""
+        """Sample every second until cancelled; a sample takes tens of milliseconds per server."""
         while True:
             for server in self._servers:
-                held = await asyncio.to_thread(server.memory_bytes)
-                self.peak[server.name] = max(self.peak[server.name], held)
+                memory = await asyncio.to_thread(server.memory_bytes)
+                self.peak[server.name] = max(self.peak[server.name], memory)
             await asyncio.sleep(1.0)
 
 
 @asynccontextmanager
 async def watch_memory(servers: Sequence[Server]) -> AsyncIterator[PeakMemory]:
-    """Watch memory meanwhile."""
+    """Record the peak memory until the block ends."""
     memory = PeakMemory(servers)
     task = asyncio.create_task(memory.watch())
     try:
@@ -108,14 +108,14 @@ async def watch_memory(servers: Sequence[Server]) -> AsyncIterator[PeakMemory]:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """Return the value that a share of the values does not exceed."""
+    """Return a percentile; `share` is 0 to 1."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 async def measure_latency(targets: Sequence[Target], items: Sequence[Utterance]) -> dict[str, Any]:
-    """Speak each utterance to each server, as fast as a person does."""
-    answers: dict[str, list[Answer]] = {target.name: [] for target in targets}
+    """Send each utterance to each server in real time."""
+    answers: dict[str, list[Transcription]] = {target.name: [] for target in targets}
     cpu = dict.fromkeys(answers, 0.0)
     for number, item in enumerate(items):
         for target in targets if number % 2 == 0 else targets[::-1]:
@@ -124,10 +124,10 @@ async def measure_latency(targets: Sequence[Target], items: Sequence[Utterance])
             cpu[target.name] += target.server.cpu_seconds() - before
     return {
         name: {
-            "after_stop_p50": statistics.median(each.after_stop for each in some),
-            "after_stop_p95": percentile([each.after_stop for each in some], 0.95),
-            "after_speech_p50": statistics.median(each.after_speech for each in some),
-            "after_speech_p95": percentile([each.after_speech for each in some], 0.95),
+            "after_stop_p50": statistics.median(answer.after_stop for answer in some),
+            "after_stop_p95": percentile([answer.after_stop for answer in some], 0.95),
+            "after_speech_p50": statistics.median(answer.after_speech for answer in some),
+            "after_speech_p95": percentile([answer.after_speech for answer in some], 0.95),
             "cpu": cpu[name] / len(some),
             "errors": _word_error_rate(zip(items, some, strict=True)),
         }
@@ -138,7 +138,7 @@ async def measure_latency(targets: Sequence[Target], items: Sequence[Utterance])
 async def measure_flood(
     target: Target, items: Sequence[Utterance], clients: int, count: int
 ) -> dict[str, Any]:
-    """Send `count` whole utterances from so many clients, each as soon as it has its answer."""
+    """Send `count` utterances from several clients, each as soon as it has its last transcript."""
     waiting = iter([items[number % len(items)] for number in range(count)])
     seconds: list[float] = []
 
@@ -148,17 +148,17 @@ async def measure_flood(
             seconds.append(answer.after_stop)
 
     loop, cpu = asyncio.get_running_loop(), target.server.cpu_seconds()
-    began = loop.time()
+    begin = loop.time()
     async with asyncio.TaskGroup() as group:
         for _ in range(clients):
             group.create_task(client())
-    wall = loop.time() - began
+    wall = loop.time() - begin
     return {"seconds": seconds, "wall": wall, "cpu": target.server.cpu_seconds() - cpu}
 
 
 def merge_rounds(parts: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """Put rounds of `flood` together."""
-    seconds = [each for part in parts for each in part["seconds"]]
+    """Combine rounds of `measure_flood`."""
+    seconds = [value for part in parts for value in part["seconds"]]
     return {
         "p50": statistics.median(seconds),
         "p95": percentile(seconds, 0.95),
@@ -170,7 +170,7 @@ def merge_rounds(parts: Sequence[dict[str, Any]]) -> dict[str, float]:
 async def measure_floods(
     targets: Sequence[Target], items: Sequence[Utterance], share: float
 ) -> dict[str, Any]:
-    """Flood each server with each number of clients, in two rounds."""
+    """Measure each server with each number of clients, in two rounds of opposite order."""
     result: dict[str, Any] = {}
     for clients in CLIENTS:
         parts: dict[str, list[dict[str, Any]]] = {target.name: [] for target in targets}
@@ -186,7 +186,7 @@ async def measure_floods(
 async def measure_accuracy(
     targets: Sequence[Target], sets: Sequence[Sequence[Utterance]]
 ) -> dict[str, Any]:
-    """Count word errors and runaway texts of each server over each set."""
+    """Count word errors and runaway transcripts of each server for each set of utterances."""
     result: dict[str, Any] = {}
     for items in sets:
         for target in targets:
@@ -198,52 +198,52 @@ async def measure_accuracy(
 async def measure_vocabulary(
     target: Target, named: Sequence[Utterance], plain: Sequence[Utterance]
 ) -> Any:
-    """Count word errors without and with a vocabulary."""
+    """Count word errors without and with a vocabulary, for utterances with and without names."""
     result: dict[str, Any] = {}
     for items in (named, plain):
         for label, names in (("without", ()), ("with", VOCABULARY)):
             answers = [
                 await transcribe(target, item, real_time=False, names=names) for item in items
             ]
-            judged = _score(items, answers)
-            judged["p50"] = statistics.median(each.after_stop for each in answers)
-            result.setdefault(items[0].kind, {})[label] = judged
+            score = _score(items, answers)
+            score["p50"] = statistics.median(answer.after_stop for answer in answers)
+            result.setdefault(items[0].kind, {})[label] = score
     return result
 
 
 async def measure_ablation(
-    whole: Target, items: Sequence[Utterance], threads: int, *, short: bool
+    complete: Target, items: Sequence[Utterance], threads: int, *, short: bool
 ) -> dict[str, Any]:
-    """Measure the server without each of its means beside the whole one."""
+    """Measure the server without each optimization, interleaved with the complete server."""
     result: dict[str, Any] = {}
     few = items[::5] if not short else items[:2]
-    for lever, (settings, changes) in ABLATIONS.items():
-        how: dict[str, Any] = {"at_once": threads, **changes}
+    for optimization, (settings, changes) in ABLATIONS.items():
+        arguments: dict[str, Any] = {"parallelism": threads, **changes}
         async with (
-            run_conductor(*settings, name=lever, **how) as server,
+            run_conductor(*settings, name=optimization, **arguments) as server,
             watch_memory([server]) as memory,
         ):
-            less = Target("less", server, turns=False)
-            await transcribe(less, items[0], real_time=False)
+            reduced = Target("reduced", server, turn_detection=False)
+            await transcribe(reduced, items[0], real_time=False)
             row: dict[str, Any] = {}
-            if lever == "speculation":
-                for name, figures in (await measure_latency([less, whole], few)).items():
+            if optimization == "speculation":
+                for name, figures in (await measure_latency([reduced, complete], few)).items():
                     row.setdefault("latency", {})[name] = figures
             for clients in (1, 4):
-                parts: dict[str, list[dict[str, Any]]] = {"less": [], whole.name: []}
-                for order in ([less, whole], [whole, less]):
+                parts: dict[str, list[dict[str, Any]]] = {"reduced": [], complete.name: []}
+                for order in ([reduced, complete], [complete, reduced]):
                     for target in order:
                         count = 4 if short else 8
                         parts[target.name].append(
                             await measure_flood(target, items, clients, count)
                         )
                 row[str(clients)] = {name: merge_rounds(some) for name, some in parts.items()}
-        row["memory"] = memory.peak[lever]
-        result[lever] = row
+        row["memory"] = memory.peak[optimization]
+        result[optimization] = row
     return result
 
 
-def _score(items: Sequence[Utterance], answers: Sequence[Answer]) -> dict[str, Any]:
+def _score(items: Sequence[Utterance], answers: Sequence[Transcription]) -> dict[str, Any]:
     errors = [
         word_errors(item.text, answer.text) for item, answer in zip(items, answers, strict=True)
     ]
@@ -255,8 +255,8 @@ def _score(items: Sequence[Utterance], answers: Sequence[Answer]) -> dict[str, A
     ]
     wrong = [
         [item.text, answer.text]
-        for item, answer, each in zip(items, answers, errors, strict=True)
-        if each.edits
+        for item, answer, error in zip(items, answers, errors, strict=True)
+        if error.edits
     ]
     return {
         "edits": total.edits,
@@ -268,7 +268,9 @@ def _score(items: Sequence[Utterance], answers: Sequence[Answer]) -> dict[str, A
 
 
 def _word_error_rate(pairs: Any) -> float:
-    return sum((word_errors(item.text, each.text) for item, each in pairs), WordErrors(0, 0)).rate
+    return sum(
+        (word_errors(item.text, answer.text) for item, answer in pairs), WordErrors(0, 0)
+    ).rate
 
 
 async def measure(args: argparse.Namespace, phases: Sequence[str]) -> dict[str, Any]:
@@ -284,52 +286,50 @@ async def measure(args: argparse.Namespace, phases: Sequence[str]) -> dict[str, 
         "utterances": len(commands),
     }
     async with AsyncExitStack() as stack:
-        own = await stack.enter_async_context(run_conductor(at_once=threads))
+        own = await stack.enter_async_context(run_conductor(parallelism=threads))
         files = model_folder(own)
         servers = [own]
         for name, beam in ((PEER, 0), (PEER_BEAM_1, 1)):
             start = run_peer(args.peer_python, files, threads=threads, beam=beam, name=name)
             servers.append(await stack.enter_async_context(start))
         peers = [Target(server.name, server) for server in servers[1:]]
-        whole = Target(OURS, own, turns=False)
-        everybody = [*peers, whole]
-        for target in everybody:
+        complete = Target(OURS, own, turn_detection=False)
+        targets = [*peers, complete]
+        for target in targets:
             await transcribe(target, commands[0], real_time=False)
         async with watch_memory(servers) as memory:
             if "latency" in phases:
-                some = commands[::2] + [each for each in recordings if each.seconds < 6.0][:4]
-                asked = [*everybody, Target(TURN_DETECTION, own, turns=True)]
-                result["measure_latency"] = await measure_latency(asked, some)
-                print(json.dumps(result["measure_latency"], indent=1), flush=True)
+                utterances = commands[::2] + [item for item in recordings if item.seconds < 6.0][:4]
+                latency_targets = [*targets, Target(TURN_DETECTION, own, turn_detection=True)]
+                result["latency"] = await measure_latency(latency_targets, utterances)
+                print(json.dumps(result["latency"], indent=1), flush=True)
             if "flood" in phases:
-                result["measure_flood"] = await measure_floods(
-                    everybody, commands, 0.5 if short else 1.0
-                )
-                print(json.dumps(result["measure_flood"], indent=1), flush=True)
+                result["flood"] = await measure_floods(targets, commands, 0.5 if short else 1.0)
+                print(json.dumps(result["flood"], indent=1), flush=True)
             if "accuracy" in phases:
-                clean = [each for each in (commands, recordings) if each]
-                loud = [add_noise(each, decibels) for each in clean for decibels in NOISE_DB]
-                result["measure_accuracy"] = await measure_accuracy(
-                    [peers[0], whole], [*clean, *loud]
+                clean = [items for items in (commands, recordings) if items]
+                with_noise = [
+                    add_noise(items, decibels) for items in clean for decibels in NOISE_DB
+                ]
+                result["accuracy"] = await measure_accuracy(
+                    [peers[0], complete], [*clean, *with_noise]
                 )
                 named = synthesize_utterances(
                     "names", NAME_COMMANDS[:4] if short else NAME_COMMANDS
                 )
-                result["measure_vocabulary"] = await measure_vocabulary(whole, named, commands)
+                result["vocabulary"] = await measure_vocabulary(complete, named, commands)
         if all(memory.peak.values()):
             result["memory"] = memory.peak
     if "ablation" in phases:
-        async with run_conductor(at_once=threads) as own:
-            whole = Target(OURS, own, turns=False)
-            await transcribe(whole, commands[0], real_time=False)
-            result["measure_ablation"] = await measure_ablation(
-                whole, commands, threads, short=short
-            )
+        async with run_conductor(parallelism=threads) as own:
+            complete = Target(OURS, own, turn_detection=False)
+            await transcribe(complete, commands[0], real_time=False)
+            result["ablation"] = await measure_ablation(complete, commands, threads, short=short)
     return result
 
 
 def main() -> None:
-    """Measure and write what was asked for."""
+    """Parse the arguments, measure, and write the results."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -344,7 +344,7 @@ def main() -> None:
     args = parser.parse_args()
     phases = args.only.split(",")
     if unknown := set(phases) - set(PHASES):
-        parser.error(f"--only knows {', '.join(PHASES)}, and not {', '.join(sorted(unknown))}")
+        parser.error(f"unknown phases: {', '.join(sorted(unknown))}; known: {', '.join(PHASES)}")
     result = asyncio.run(measure(args, phases))
     print(tables(result))
     for line in goals(result):

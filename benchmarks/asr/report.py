@@ -1,4 +1,4 @@
-"""Figures of speech-to-text as Markdown, as a plot, and beside the goals."""
+"""Results of the speech-to-text benchmark as Markdown tables and as a plot."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,14 +10,14 @@ MIB: Final = 2**20
 
 
 def tables(result: Mapping[str, Any]) -> str:
-    """Return everything that was measured."""
-    where = (
+    """Return all results as Markdown."""
+    conditions = (
         f"Measured {result['began']} on {result['machine']}, {result['threads']} threads for each "
         "server, whisper/base int8 of the same files; the load average when it began was "
         f"{result['others_running']:.1f}."
     )
-    parts = [where]
-    for phase, make in (
+    parts = [conditions]
+    for phase, format_table in (
         ("latency", _latency),
         ("flood", _flood),
         ("memory", _memory),
@@ -26,14 +26,14 @@ def tables(result: Mapping[str, Any]) -> str:
         ("ablation", _ablation),
     ):
         if result.get(phase):
-            parts.append(make(result[phase]))
+            parts.append(format_table(result[phase]))
     if lines := goals(result):
         parts.append("\n".join(["| goal | reached |  |", "| --- | ---: | --- |", *lines]))
     return "\n\n".join(parts) + "\n"
 
 
 def goals(result: Mapping[str, Any]) -> list[str]:
-    """Return a row for each goal whose figures there are; ratios are ours to the peer's default."""
+    """Return a table row for each goal that was measured; ratios are ours to the peer's default."""
     rows: list[tuple[str, float, float, bool]] = []
     if latency := result.get("latency"):
         own, other = latency[OURS], latency[PEER]
@@ -50,8 +50,8 @@ def goals(result: Mapping[str, Any]) -> list[str]:
     if memory := result.get("memory"):
         rows.append(("peak memory", memory[OURS] / memory[PEER], 1.0, False))
     for kind, by in result.get("accuracy", {}).items():
-        more = by[OURS]["edits"] - by[PEER]["edits"]
-        rows.append((f"more word errors, {kind}", more, 0, False))
+        additional = by[OURS]["edits"] - by[PEER]["edits"]
+        rows.append((f"additional word errors, {kind}", additional, 0, False))
         rows.append((f"runaways, {kind}", len(by[OURS]["runaways"]), 0, False))
     return [
         f"| {label} {'≥' if least else '≤'} {goal:g} | {value:.3g} "
@@ -80,7 +80,7 @@ def _latency(latency: Mapping[str, Any]) -> str:
 
 def _flood(flood: Mapping[str, Any]) -> str:
     rows = [
-        "| whole utterances at once | clients | requests a second | p50, p95 | CPU a request |",
+        "| as fast as possible | clients | requests a second | p50, p95 | CPU a request |",
         "| --- | ---: | ---: | ---: | ---: |",
     ]
     for clients in next(iter(flood.values())):
@@ -132,20 +132,20 @@ def _ablation(ablation: Mapping[str, Any]) -> str:
         "| --- | ---: | ---: | ---: | ---: |",
     ]
     below = []
-    for lever, row in ablation.items():
+    for ablation_name, row in ablation.items():
         one, four = row["1"], row["4"]
         rows.append(
-            f"| {lever} | {one[OURS]['p50'] * 1e3:.0f} → {one['less']['p50'] * 1e3:.0f} ms "
+            f"| {ablation_name} | {one[OURS]['p50'] * 1e3:.0f} → {one['less']['p50'] * 1e3:.0f} ms "
             f"| {four[OURS]['per_second']:.1f} → {four['less']['per_second']:.1f} "
             f"| {four[OURS]['cpu']:.2f} → {four['less']['cpu']:.2f} s "
             f"| {row['memory'] / MIB:.0f} MiB |"
         )
         if latency := row.get("latency"):
-            own, less = latency[OURS], latency["less"]
+            own, reduced = latency[OURS], latency["reduced"]
             below.append(
-                f"Without {lever}, in real time: audio-stop → transcript p50 "
-                f"{_ms(own['after_stop_p50'])} → {_ms(less['after_stop_p50'])} ms, CPU a request "
-                f"{own['cpu']:.2f} → {less['cpu']:.2f} s."
+                f"Without {ablation_name}, in real time: audio-stop → transcript p50 "
+                f"{_ms(own['after_stop_p50'])} → {_ms(reduced['after_stop_p50'])} ms, CPU a "
+                f"request {own['cpu']:.2f} → {reduced['cpu']:.2f} s."
             )
     return "\n\n".join(["\n".join(rows), *below])
 
@@ -159,28 +159,28 @@ def _ms(seconds: float) -> str:
 
 
 def plot(result: Mapping[str, Any], path: Path) -> None:
-    """Draw the answers per second and the time of an answer over the number of clients."""
-    import matplotlib as mpl  # noqa: PLC0415  (only the plot needs it)
+    """Plot throughput and response time over the number of clients."""
+    import matplotlib as mpl  # noqa: PLC0415  (optional dependency)
 
     mpl.use("Agg")
-    from matplotlib import pyplot as plt  # noqa: PLC0415  (as above)
+    from matplotlib import pyplot as plt  # noqa: PLC0415  (optional dependency)
 
     figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
     for name, by in result["flood"].items():
-        colour = "tab:blue" if name == OURS else "tab:gray"
+        color = "tab:blue" if name == OURS else "tab:gray"
         style = "s--" if "beam" in name else "o-"
         clients = [int(count) for count in by]
         axes[0].plot(
-            clients, [one["per_second"] for one in by.values()], style, color=colour, label=name
+            clients, [one["per_second"] for one in by.values()], style, color=color, label=name
         )
         axes[1].plot(
-            clients, [one["p50"] * 1e3 for one in by.values()], style, color=colour, label=name
+            clients, [one["p50"] * 1e3 for one in by.values()], style, color=color, label=name
         )
     axes[0].set(xlabel="clients", ylabel="requests a second", title="Answers (more is better)")
     axes[1].set(xlabel="clients", ylabel="ms", title="Time of an answer, median", yscale="log")
-    for each in axes:
-        each.set_xscale("log", base=2)
-        each.set_ylim(bottom=0 if each is axes[0] else None)
+    for axis in axes:
+        axis.set_xscale("log", base=2)
+        axis.set_ylim(bottom=0 if axis is axes[0] else None)
     axes[0].legend(fontsize="small")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)

@@ -1,4 +1,4 @@
-"""The speech-to-text servers that are compared, and one request to them."""
+"""The compared speech-to-text servers, and a client for one request."""
 
 import asyncio
 import sys
@@ -30,57 +30,62 @@ from benchmarks.common.server_process import (
 MODEL = "whisper/base"
 CHUNK_MS = 30
 SILENCE_SECONDS = 0.7
-ANSWER_SECONDS = 120.0
+REQUEST_TIMEOUT = 120.0
 
 _WITHOUT_ENVIRONMENT = """
+from dataclasses import replace
 from wyoming_servers.worker import environment
-environment.ENGINES["faster-whisper"].clear()
+find_engine = environment.find_engine
+environment.find_engine = lambda name: (info := find_engine(name)) and replace(info, environment={})
 from wyoming_servers.__main__ import main
 main()
 """
-"""Our server, with the environment of its workers as it was found: for the ablation alone."""
+"""Starts our server without the environment variables of its workers, for the ablation."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """How one utterance was answered; seconds."""
+class Transcription:
+    """Transcript of an utterance with its timing in seconds."""
 
     text: str
     after_stop: float
-    """From audio-stop to the transcript; 0 if it came before."""
+    """From audio-stop to the transcript; 0 if the transcript came first."""
     after_speech: float
-    """From the last sound to the transcript."""
+    """From the last audible sample to the transcript."""
     total: float
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A server and how it is asked."""
+    """A server and its request options."""
 
     name: str
     server: Server
-    turns: bool | None = None
-    """Whether the server ends the utterance; None: it does not know the question."""
+    turn_detection: bool | None = None
+    """Whether the server detects the end of the turn; None if it has no such option."""
 
 
 @asynccontextmanager
 async def run_conductor(
-    *settings: str, at_once: int, name: str = "wyoming-conductor", plain: bool = False
+    *settings: str,
+    parallelism: int,
+    name: str = "wyoming-conductor",
+    worker_environment: bool = True,
 ) -> AsyncIterator[Server]:
-    """Run speech-to-text of this checkout; `plain` without its workers' environment.
+    """Run speech-to-text of this checkout.
 
-    It has a thread for each of `at_once` utterances, as it chooses by itself for a small model.
+    Uses one thread for each of `parallelism` utterances, which is the default for a small model.
     """
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
-        start = ["-c", _WITHOUT_ENVIRONMENT] if plain else ["-m", "wyoming_servers"]
+        start = ["-m", "wyoming_servers"] if worker_environment else ["-c", _WITHOUT_ENVIRONMENT]
         command = [sys.executable, *start, "serve"]
         for setting in (
             *(f"data_dir={folder}", "host=127.0.0.1", f"asr.port={port}", f"asr.model={MODEL}"),
             *("tts.enabled=false", "wake.enabled=false", "api.enabled=false"),
             *("discovery.zeroconf=false", "downloads.offline=true", "keep_alive=-1"),
             f"models.{MODEL}.options.cpu_threads=1",
-            f"models.{MODEL}.options.num_workers={at_once}",
+            f"models.{MODEL}.options.num_workers={parallelism}",
             *settings,
         ):
             command += ["--set", setting]
@@ -90,7 +95,7 @@ async def run_conductor(
 
 
 def model_folder(server: Server) -> Path:
-    """Return the files of our server's model, which are given to the others."""
+    """Return the folder of our server's model, which the peer uses, too."""
     return next((server.log.parent / "models" / MODEL).glob("*/model.bin")).parent
 
 
@@ -98,7 +103,7 @@ def model_folder(server: Server) -> Path:
 async def run_peer(
     python: Path, model: Path, *, threads: int, beam: int, name: str
 ) -> AsyncIterator[Server]:
-    """Run wyoming-faster-whisper with a model's files; `beam` 0 is its own choice."""
+    """Run wyoming-faster-whisper with a model; `beam` 0 is its own default."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         command = [str(python), "-m", "wyoming_faster_whisper"]
@@ -111,44 +116,50 @@ async def run_peer(
 
 
 async def transcribe(
-    target: Target, said: Utterance, *, real_time: bool, names: Sequence[str] = ()
-) -> Answer:
-    """Have an utterance transcribed, with silence behind it, over a connection of its own.
+    target: Target, utterance: Utterance, *, real_time: bool, names: Sequence[str] = ()
+) -> Transcription:
+    """Transcribe an utterance followed by silence, on a new connection.
 
-    Raises RuntimeError when the answer is an error or none.
+    Raises RuntimeError if the server answers with an error or closes the connection.
     """
     client = AsyncTcpClient("127.0.0.1", target.server.port)
-    async with client, asyncio.timeout(ANSWER_SECONDS):
+    async with client, asyncio.timeout(REQUEST_TIMEOUT):
         data: dict[str, object] = {"language": "en"}
-        if target.turns is not None:
-            data["context"] = {"turn_detection": target.turns}
+        if target.turn_detection is not None:
+            data["context"] = {"turn_detection": target.turn_detection}
         if names:
             data["transcript_names"] = list(names)
         await client.write_event(Event("transcribe", data))
-        answer = asyncio.ensure_future(_read_transcript(client))
-        began = time.perf_counter()
+        transcript = asyncio.create_task(_read_transcript(client))
+        start = time.perf_counter()
+        pcm = utterance.pcm + silence(SILENCE_SECONDS)
         try:
-            stopped = await _send(client, said.pcm + silence(SILENCE_SECONDS), real_time, answer)
+            stop = await _send(client, pcm, real_time, transcript)
         except ConnectionError:
-            stopped = time.perf_counter()  # It answered early and closed.
-        text, at = await answer
-    return Answer(text, max(0.0, at - stopped), at - began - said.speech, at - began)
+            stop = time.perf_counter()  # The server answered early and closed the connection.
+        text, end = await transcript
+    return Transcription(
+        text, max(0.0, end - stop), end - start - utterance.speech_end, end - start
+    )
 
 
 async def _send(
-    client: AsyncTcpClient, pcm: bytes, real_time: bool, answer: "asyncio.Future[object]"
+    client: AsyncTcpClient,
+    pcm: bytes,
+    real_time: bool,
+    transcript: "asyncio.Task[tuple[str, float]]",
 ) -> float:
-    """Send audio as a microphone does, or at once; returns the moment of audio-stop."""
-    began = time.perf_counter()
+    """Send audio in real time or as fast as possible; return the time of audio-stop."""
+    begin = time.perf_counter()
     await client.write_event(AudioStart(RATE, 2, 1).event())
     step = RATE * CHUNK_MS // 1_000 * 2
     for number, start in enumerate(range(0, len(pcm), step), 1):
         if real_time:
-            await asyncio.sleep(began + number * CHUNK_MS / 1_000 - time.perf_counter())
-        if answer.done():
+            await asyncio.sleep(begin + number * CHUNK_MS / 1_000 - time.perf_counter())
+        if transcript.done():
             break
         await client.write_event(AudioChunk(RATE, 2, 1, pcm[start : start + step]).event())
-    if not answer.done():
+    if not transcript.done():
         await client.write_event(AudioStop().event())
     return time.perf_counter()
 

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Helpers of all benchmarks: server processes, reports and word errors."""

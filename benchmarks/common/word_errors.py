@@ -1,4 +1,4 @@
-"""Word error rate, the way speech recognition counts it."""
+"""Word error rate: Levenshtein distance over words, divided by the length of the reference."""
 
 import re
 import unicodedata
@@ -15,14 +15,14 @@ _SPELLINGS: Final = {"mister": "mr", "okay": "ok"}
 
 @dataclass(frozen=True, slots=True)
 class WordErrors:
-    """Edits that turn what was heard into what was said, and how much was said."""
+    """Edits that turn the transcript into the reference, and the number of reference words."""
 
     edits: int
     words: int
 
     @property
     def rate(self) -> float:
-        """Word error rate; 0.0 is perfect, and it may exceed 1.0."""
+        """Word error rate; 0.0 is perfect, and it can exceed 1.0."""
         return self.edits / self.words if self.words else 0.0
 
     def __add__(self, other: "WordErrors") -> "WordErrors":
@@ -30,7 +30,10 @@ class WordErrors:
 
 
 def normalize(text: str, *, digit_by_digit: bool = True) -> list[str]:
-    """Lower case, no punctuation, numbers as words: `29` as "two nine", or `10` as "ten"."""
+    """Return the words in lower case without punctuation and with numbers spelled out.
+
+    `29` becomes "two nine", or with `digit_by_digit=False` a number up to 20 such as `10` "ten".
+    """
     text = unicodedata.normalize("NFKC", text).lower()
     pattern = r"\d" if digit_by_digit else r"\d+"
     text = re.sub(pattern, _spell, text)
@@ -38,11 +41,12 @@ def normalize(text: str, *, digit_by_digit: bool = True) -> list[str]:
     return [_SPELLINGS.get(word, word) for word in words]
 
 
-def word_errors(said: str, heard: str) -> WordErrors:
-    """Count word errors; a number counts as right if either way to read it is."""
-    reference = normalize(said)
-    readings = (normalize(heard), normalize(heard, digit_by_digit=False))
-    return WordErrors(min(_distance(reference, reading) for reading in readings), len(reference))
+def word_errors(reference: str, transcript: str) -> WordErrors:
+    """Count word errors; a number is correct if one of its two spellings is."""
+    words = normalize(reference)
+    hypotheses = (normalize(transcript), normalize(transcript, digit_by_digit=False))
+    edits = min(_distance(words, hypothesis) for hypothesis in hypotheses)
+    return WordErrors(edits, len(words))
 
 
 def _spell(number: re.Match[str]) -> str:

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Spoken commands to a real Home Assistant."""

@@ -1,13 +1,13 @@
-"""Speak commands to a real Home Assistant and take the time from the end of the words.
+"""Measure spoken commands in a real Home Assistant, from the end of speech.
 
     PYTHONPATH=tests/e2e .venv/bin/python -m benchmarks.homeassistant [--commands 40]
         [--model whisper/base] [--peer-stt PYTHON --peer-tts PYTHON --voices FOLDER]
         [--json FILE] [--write-docs]
 
-Needs `script/setup server test homeassistant`. Home Assistant and the servers run on loopback.
-With interpreters that have wyoming-faster-whisper and wyoming-piper, a second assistant is made of
-these, and each command is said to both in turn. The microphone is in real time and has a little
-noise, as real ones have.
+Requires `script/setup server test homeassistant`. Home Assistant and the servers use the loopback
+interface. With interpreters that have wyoming-faster-whisper and wyoming-piper, a second assistant
+uses these, and each command is sent to both in turn. Audio is sent in real time, with the noise of
+a microphone.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 import soxr
-from harness.assist import TAIL_SECONDS, Outcome, run_pipeline
+from harness.assist import TRAILING_SILENCE_SECONDS, PipelineRun, run_pipeline
 from harness.audio import RATE
 from harness.client import HassClient, Subscription, log_in
 from harness.conductor import Address, Conductor, Servers
@@ -42,7 +42,7 @@ from benchmarks.common.report import (
 from benchmarks.common.word_errors import word_errors
 from benchmarks.homeassistant.report import table
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs" / "performance.md"
 
 OURS, PEERS = "wyoming-conductor", "wyoming-faster-whisper, wyoming-piper"
@@ -57,17 +57,17 @@ COMMANDS = (
     ("Turn off the bedroom light, please.", "light.bedroom_light", "off"),
     ("Please switch the kitchen light off.", "light.kitchen_light", "off"),
 )
-"""What is said, and what it leads to."""
+"""Command, affected light and its new state."""
 
-PACES = (1.0, 0.85, 1.1, 0.95, 1.2)
-"""Nobody says everything at one pace."""
+SPEEDS = (1.0, 0.85, 1.1, 0.95, 1.2)
+"""Speeds of speech, to vary the commands."""
 
 LEAD_SECONDS = 0.5
 NOISE = 30.0
-"""Root mean square of the microphone's own noise, of 32768: a quiet room."""
+"""RMS of the microphone noise in a quiet room; full scale is 32768."""
 
 QUIET = 250.0
-"""Below this, 10 ms of speech count as its end."""
+"""RMS below which a 10 ms frame counts as silence."""
 
 
 def _with_noise(sound: "np.ndarray[Any, np.dtype[np.float32]]") -> bytes:
@@ -75,28 +75,28 @@ def _with_noise(sound: "np.ndarray[Any, np.dtype[np.float32]]") -> bytes:
     return bytes(np.clip(sound + noise, -32768, 32767).astype(np.int16).tobytes())
 
 
-QUIET_ROOM = _with_noise(np.zeros(int(RATE * TAIL_SECONDS), np.float32))
-"""What the microphone hears after the words."""
+QUIET_ROOM = _with_noise(np.zeros(int(RATE * TRAILING_SILENCE_SECONDS), np.float32))
+"""Audio after the command."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One command; seconds from the end of the words."""
+    """Result of one command; times in seconds from the end of speech."""
 
     assistant: str
-    said: str
-    heard: str
+    command: str
+    transcript_text: str
     errors: int
-    """Words that were not heard right."""
+    """Number of word errors."""
 
     transcript: float | None
     light: float | None
     audio: float | None
 
 
-async def synthesize(address: Address, text: str, pace: float) -> bytes:
-    """Have a text spoken; return it at 16 kHz, cut where the last word ends."""
-    voice = SynthesizeVoice(name=f"en_US-joe-medium@{pace}")
+async def synthesize(address: Address, text: str, speed: float) -> bytes:
+    """Synthesize a text; return it at 16 kHz, cut at the end of speech."""
+    voice = SynthesizeVoice(name=f"en_US-joe-medium@{speed}")
     pcm, rate = b"", RATE
     async with asyncio.timeout(60), AsyncTcpClient(address.host, address.port) as client:
         await client.write_event(Synthesize(text, voice=voice).event())
@@ -116,14 +116,14 @@ async def synthesize(address: Address, text: str, pace: float) -> bytes:
 
 
 class Lights:
-    """When each light became on or off."""
+    """Times of the state changes of the lights."""
 
     def __init__(self, changes: Subscription) -> None:
         self._changes = changes
         self._seen: dict[tuple[str, str], float] = {}
 
     async def watch(self) -> None:
-        """Follow the changes for ever."""
+        """Record all changes until cancelled."""
         clock = asyncio.get_running_loop().time
         while True:
             change = (await self._changes.next())["data"]
@@ -131,7 +131,7 @@ class Lights:
             self._seen[(change["entity_id"], str(state))] = clock()
 
     def when(self, entity: str, state: str, since: float) -> float | None:
-        """Return when it became so after a moment, or None."""
+        """Return when a light reached a state after `since`; None if it did not."""
         seen = self._seen.get((entity, state))
         return seen if seen is not None and seen >= since else None
 
@@ -139,19 +139,19 @@ class Lights:
 async def measure(
     client: HassClient, lights: Lights, assistant: str, pipeline: str, sound: bytes, number: int
 ) -> Run:
-    """Say one command to one assistant."""
+    """Send one command to one assistant."""
     text, entity, wanted = COMMANDS[number % len(COMMANDS)]
     other = "turn_off" if wanted == "on" else "turn_on"
     await client.post(f"/api/services/light/{other}", {"entity_id": entity})
-    await client.post("/api/services/tts/clear_cache", {})  # the answers are few, and always new
-    await asyncio.sleep(1)  # what the last command left to do is not this one's
+    await client.post("/api/services/tts/clear_cache", {})  # synthesize each answer again
+    await asyncio.sleep(1)  # let the work of the last command finish
     began = asyncio.get_running_loop().time()
     outcome = await run_pipeline(client, pipeline, sound, after=QUIET_ROOM)
     end = outcome.at["speech-end"]
     return Run(
         assistant=assistant,
-        said=text,
-        heard=(outcome.transcript or "").strip(),
+        command=text,
+        transcript_text=(outcome.transcript or "").strip(),
         errors=word_errors(text, outcome.transcript or "").edits,
         transcript=_since(end, outcome, "stt-end"),
         light=None if (at := lights.when(entity, wanted, began)) is None else at - end,
@@ -159,7 +159,7 @@ async def measure(
     )
 
 
-def _since(end: float, outcome: Outcome, what: str) -> float | None:
+def _since(end: float, outcome: PipelineRun, what: str) -> float | None:
     at = outcome.at.get(what)
     return None if at is None else at - end
 
@@ -168,27 +168,27 @@ def _since(end: float, outcome: Outcome, what: str) -> float | None:
 async def run_peers(
     stt: Path, tts: Path, voices: Path, whisper: Path, folder: Path
 ) -> AsyncIterator[Servers]:
-    """Run the public servers with the same models, on all cores."""
-    ears, mouth = Address("127.0.0.1", free_port()), Address("127.0.0.1", free_port())
-    listening = [
-        *(str(stt), "-m", "wyoming_faster_whisper", "--uri", f"tcp://127.0.0.1:{ears.port}"),
+    """Run wyoming-faster-whisper and wyoming-piper with the same models on all cores."""
+    stt_address, tts_address = Address("127.0.0.1", free_port()), Address("127.0.0.1", free_port())
+    stt_command = [
+        *(str(stt), "-m", "wyoming_faster_whisper", "--uri", f"tcp://127.0.0.1:{stt_address.port}"),
         *("--model", str(whisper), "--data-dir", str(folder), "--local-files-only"),
         *("--stt-library", "faster-whisper", "--language", "en", "--compute-type", "int8"),
         *("--beam-size", "1", "--cpu-threads", str(os.cpu_count())),
     ]
     speaking = [
-        *(str(tts), "-m", "wyoming_piper", "--uri", f"tcp://127.0.0.1:{mouth.port}"),
+        *(str(tts), "-m", "wyoming_piper", "--uri", f"tcp://127.0.0.1:{tts_address.port}"),
         *("--voice", "en_US-joe-medium", "--data-dir", str(voices), "--local-files-only"),
     ]
     async with (
-        running(listening, log=folder / "stt.log", cwd=folder),
+        running(stt_command, log=folder / "stt.log", cwd=folder),
         running(speaking, log=folder / "tts.log", cwd=folder),
         asyncio.timeout(120) as patience,
     ):
-        for address in (ears, mouth):
+        for address in (stt_address, tts_address):
             await _listens(address)
         patience.reschedule(None)
-        yield Servers(stt=ears, tts=mouth)
+        yield Servers(stt=stt_address, tts=tts_address)
 
 
 async def _listens(address: Address) -> None:
@@ -203,7 +203,7 @@ async def _listens(address: Address) -> None:
 
 
 async def benchmark(options: argparse.Namespace) -> dict[str, Any]:
-    """Run everything; return what was found."""
+    """Run all measurements and return the results."""
     python = ROOT / ".venv-ha" / "bin" / "python"
     settings = {
         "asr.model": options.model,
@@ -244,9 +244,9 @@ async def benchmark(options: argparse.Namespace) -> dict[str, Any]:
         lights = Lights(changes)
         watching = asyncio.create_task(lights.watch(), name="lights")
         stack.callback(watching.cancel)
-        for number in range(-len(PACES), options.commands):  # the first ones warm both up
+        for number in range(-len(SPEEDS), options.commands):  # the first commands are a warm-up
             text, _, _ = COMMANDS[number % len(COMMANDS)]
-            sound = await synthesize(ours.servers.tts, text, PACES[number % len(PACES)])
+            sound = await synthesize(ours.servers.tts, text, SPEEDS[number % len(SPEEDS)])
             for name, pipeline in pipelines.items():
                 run = await measure(client, lights, name, pipeline, sound, number)
                 if number >= 0:
@@ -262,33 +262,33 @@ async def benchmark(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _weights(data: Path, model: str) -> Path:
-    """Return the folder of a Whisper model, as our server has installed it."""
+    """Return the folder of a Whisper model that our server has installed."""
     found = sorted(data.glob(f"models/{model}/**/model.bin"))
     if not found:
-        raise SystemExit(f"{model} is not installed below {data}")
+        raise SystemExit(f"{model} is not installed in {data}")
     return found[0].parent
 
 
 def _summary(run: Run) -> str:
     times = (run.transcript, run.light, run.audio)
-    told = ", ".join("-" if value is None else f"{value:.2f} s" for value in times)
-    return f"{told}; {run.heard}"
+    parts = ", ".join("-" if value is None else f"{value:.2f} s" for value in times)
+    return f"{parts}; {run.transcript_text}"
 
 
 def main() -> None:
-    """Read the options, measure, write."""
+    """Parse the arguments, measure, and write the results."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--commands", type=int, default=40)
     parser.add_argument("--model", default="whisper/base")
-    parser.add_argument("--peer-stt", type=Path, help="a Python that has wyoming-faster-whisper")
-    parser.add_argument("--peer-tts", type=Path, help="a Python that has wyoming-piper")
+    parser.add_argument("--peer-stt", type=Path, help="Python with wyoming-faster-whisper")
+    parser.add_argument("--peer-tts", type=Path, help="Python with wyoming-piper")
     parser.add_argument(
         "--voices", type=Path, help="folder with en_US-joe-medium.onnx and its json"
     )
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--write-docs", action="store_true", help=f"renew {DOCS.name}")
+    parser.add_argument("--write-docs", action="store_true", help=f"update {DOCS.name}")
     options = parser.parse_args()
     if len({options.peer_stt is None, options.peer_tts is None, options.voices is None}) != 1:
         parser.error("give all of --peer-stt, --peer-tts and --voices, or none")

@@ -1,45 +1,45 @@
-"""The figures of `benchmarks.homeassistant` as Markdown."""
+"""Results of the Home Assistant benchmark as Markdown."""
 
 import statistics
 from collections.abc import Sequence
 from typing import Any
 
 STAGES = {
-    "transcript": "the transcript",
-    "light": "the light",
-    "audio": "the first sound of the answer",
+    "transcript": "transcript",
+    "light": "state change of the light",
+    "audio": "the first audio of the answer",
 }
 
 
 def table(result: dict[str, Any]) -> str:
-    """Return the figures as Markdown."""
+    """Return all results as Markdown."""
     names = list(dict.fromkeys(run["assistant"] for run in result["runs"]))
     lines = [
-        _where(result),
+        _conditions(result),
         "",
-        f"| from the end of the words to | {' | '.join(names)} |",
+        f"| from the end of speech to | {' | '.join(names)} |",
         f"| --- | {' | '.join('---:' for _ in names)} |",
     ]
     for key, stage in STAGES.items():
-        cells = [_percentiles([run[key] for run in _of(result, name)]) for name in names]
+        cells = [_percentiles([run[key] for run in _runs_of(result, name)]) for name in names]
         lines.append(f"| {stage}, p50, p95 | {' | '.join(cells)} |")
-    counts = [len(_of(result, name)) for name in names]
-    wrong = [sum(run["errors"] > 0 for run in _of(result, name)) for name in names]
-    dark = [sum(run["light"] is None for run in _of(result, name)) for name in names]
+    counts = [len(_runs_of(result, name)) for name in names]
+    wrong = [sum(run["errors"] > 0 for run in _runs_of(result, name)) for name in names]
+    without_effect = [sum(run["light"] is None for run in _runs_of(result, name)) for name in names]
     lines.append(f"| commands | {' | '.join(map(str, counts))} |")
-    lines.append(f"| of these with a word misheard | {' | '.join(map(str, wrong))} |")
-    lines.append(f"| of these without effect | {' | '.join(map(str, dark))} |")
+    lines.append(f"| commands with word errors | {' | '.join(map(str, wrong))} |")
+    lines.append(f"| commands without effect | {' | '.join(map(str, without_effect))} |")
     return "\n".join(lines) + "\n"
 
 
-def _where(result: dict[str, Any]) -> str:
+def _conditions(result: dict[str, Any]) -> str:
     return (
         f"Measured {result['began']} on {result['machine']} with {result['model']}; the load "
         f"average when it began was {result['others_running']:.1f}."
     )
 
 
-def _of(result: dict[str, Any], name: str) -> list[dict[str, Any]]:
+def _runs_of(result: dict[str, Any], name: str) -> list[dict[str, Any]]:
     return [run for run in result["runs"] if run["assistant"] == name]
 
 

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Long recordings and texts as jobs, and their effect on live requests."""

@@ -1,11 +1,11 @@
-"""A long recording and a book as jobs, and what people who speak meanwhile notice of them.
+"""Measure live requests while a long recording or a book is processed as a job.
 
     python -m benchmarks.jobs --hours 2 --write-docs
 
-Starts a server of its own. Somebody says a command at the pace of speech and has an answer spoken:
-first with nothing else going on, then while a recording of `--hours` is transcribed, then while a
-book is spoken. Reported are the medians with and without a job, their ratio, and the memory of the
-server and of its decoder while the recording passes through.
+Starts a server. A client sends a command in real time and then has an answer synthesized: first
+without a job, then during the transcription of a recording of `--hours`, then during the synthesis
+of a book. Reports the medians with and without a job, their ratios, and the memory of the server
+and its decoder process during the transcription.
 """
 
 import argparse
@@ -38,58 +38,59 @@ from benchmarks.jobs.report import (
     write_docs,
 )
 
-DATA = Path(__file__).parents[1] / "tests" / "data"
-START_S = 120.0
-ANSWER_S = 60.0
+DATA = Path(__file__).parents[2] / "tests" / "data"
+START_TIMEOUT_S = 120.0
+REQUEST_TIMEOUT_S = 60.0
 CHUNK_MS = 30
-THINK_S = 6.0
-"""Between two commands: a job gets to work, and is in the middle of something at the next."""
+PAUSE_S = 6.0
+"""Between two commands; long enough for the job to resume work."""
 LINES = 6_000
-"""Of the book: more than can be spoken while commands are said."""
+"""Lines of the book; more than can be synthesized during the measurement."""
 
 
 @dataclass
 class LiveLatency:
-    """What people notice; seconds."""
+    """Latencies of live requests in seconds."""
 
-    heard: list[float] = field(default_factory=list)
-    """From the last sound of a command to its transcript."""
-    spoken: list[float] = field(default_factory=list)
+    transcripts: list[float] = field(default_factory=list)
+    """From the last audible sample of a command to its transcript."""
+    answers: list[float] = field(default_factory=list)
     """From the text of an answer to its first audio."""
     wrong: int = 0
-    """Commands that were not understood."""
+    """Number of wrong transcripts."""
 
-    def medians(self) -> dict[str, float]:
+    def summary(self) -> dict[str, float]:
+        """Return medians, maxima and counts."""
         return {
-            "heard": statistics.median(self.heard),
-            "heard_worst": max(self.heard),
-            "spoken": statistics.median(self.spoken),
-            "spoken_worst": max(self.spoken),
-            "commands": len(self.heard),
+            "transcript": statistics.median(self.transcripts),
+            "transcript_worst": max(self.transcripts),
+            "answer": statistics.median(self.answers),
+            "answer_worst": max(self.answers),
+            "commands": len(self.transcripts),
             "wrong": self.wrong,
         }
 
 
 @dataclass
 class Memory:
-    """Resident bytes, once a second."""
+    """Resident memory of the processes in bytes, sampled once a second."""
 
     server: list[int] = field(default_factory=list)
     decoder: list[int] = field(default_factory=list)
 
     def thirds(self) -> dict[str, list[float]]:
-        """Return the most in each third of the time, in MiB."""
+        """Return the peak in each third of the time, in MiB."""
         return {
             name: [
                 round(max(part, default=0) / 2**20, 1)
-                for part in _thirds(values[3:])  # the first seconds are a start, not a state
+                for part in _thirds(values[3:])  # without the startup
             ]
             for name, values in (("server", self.server), ("decoder", self.decoder))
         }
 
 
 class Server:
-    """One server process with its ports and its token."""
+    """A server process with its ports and an API client."""
 
     def __init__(self, folder: Path, asr: str) -> None:
         self._folder = folder
@@ -110,8 +111,8 @@ class Server:
             self._process = await asyncio.create_subprocess_exec(*command, stdout=log, stderr=log)
         self.root = psutil.Process(self._process.pid)
         state = self._folder / "server.json"
-        async with asyncio.timeout(START_S):
-            while not state.exists():  # noqa: ASYNC110  (another process makes it)
+        async with asyncio.timeout(START_TIMEOUT_S):
+            while not state.exists():  # noqa: ASYNC110  (created by another process)
                 await asyncio.sleep(0.1)
         self.ports = json.loads(state.read_text())["ports"]
         token = (self._folder / "api-token").read_text().strip()
@@ -121,8 +122,8 @@ class Server:
             timeout=600,
             trust_env=False,
         )
-        async with asyncio.timeout(START_S):
-            while not await self._is_ready():  # noqa: ASYNC110  (another process gets ready)
+        async with asyncio.timeout(START_TIMEOUT_S):
+            while not await self._is_ready():  # noqa: ASYNC110  (state of another process)
                 await asyncio.sleep(0.2)
         return self
 
@@ -135,7 +136,7 @@ class Server:
         return (await self.http.get("/health/ready")).status_code == 200
 
     def decoder(self) -> psutil.Process | None:
-        """Return the process that decodes a recording now."""
+        """Return the process that decodes a recording; None if there is none."""
         for child in self.root.children():
             try:
                 if "wyoming_servers.media.decoder_process" in child.cmdline():
@@ -146,12 +147,12 @@ class Server:
 
 
 async def command(server: Server, pcm: bytes, number: int, live: LiveLatency) -> None:
-    """Say a command at the pace of speech, then have an answer spoken."""
+    """Send a command in real time, then have an answer synthesized."""
     step = 16 * CHUNK_MS * 2
     async with AsyncTcpClient("127.0.0.1", server.ports["asr"]) as client:
         await client.write_event(Transcribe(language="en").event())
         await client.write_event(AudioStart(16_000, 2, 1).event())
-        # Read while it is sent: a turn may be seen to be over before the sender stops.
+        # Read while sending: the server may detect the end of the turn before audio-stop.
         reading = asyncio.create_task(_read_until(client, Transcript.is_type))
         began = due = time.monotonic()
         for offset in range(0, len(pcm), step):
@@ -163,31 +164,31 @@ async def command(server: Server, pcm: bytes, number: int, live: LiveLatency) ->
         else:
             await client.write_event(AudioStop().event())
         at, event = await reading
-        live.heard.append(at - began - _end_of_speech(pcm))
+        live.transcripts.append(at - began - _end_of_speech(pcm))
         live.wrong += "forward" not in event.data["text"].lower()
     async with AsyncTcpClient("127.0.0.1", server.ports["tts"]) as client:
         began = time.monotonic()
         answer = f"I have gone forward {number} meters, as you said."
         await client.write_event(Synthesize(text=answer).event())
         await _read_until(client, AudioChunk.is_type)
-        live.spoken.append(time.monotonic() - began)
+        live.answers.append(time.monotonic() - began)
         await _read_until(client, AudioStop.is_type)
 
 
 async def _read_until(client: AsyncTcpClient, wanted: Callable[[str], bool]) -> tuple[float, Event]:
-    """Return the first event that is wanted and when it came."""
-    async with asyncio.timeout(ANSWER_S):
+    """Return the arrival time and content of the first matching event."""
+    async with asyncio.timeout(REQUEST_TIMEOUT_S):
         while (event := await client.read_event()) is not None:
             if wanted(event.type):
                 return time.monotonic(), event
             if Error.is_type(event.type):
-                raise RuntimeError(f"the server answers {event.data}")
-    raise RuntimeError("the server has closed the connection")
+                raise RuntimeError(f"The server returned an error: {event.data}")
+    raise RuntimeError("The server closed the connection.")
 
 
 @asynccontextmanager
 async def sample_memory(server: Server, memory: Memory) -> AsyncIterator[None]:
-    """Look at the memory once a second."""
+    """Sample the memory once a second until the block ends."""
 
     async def watch() -> None:
         while True:
@@ -205,30 +206,30 @@ async def sample_memory(server: Server, memory: Memory) -> AsyncIterator[None]:
 
 
 async def run_commands_while(
-    server: Server, pcm: bytes, goes_on: Callable[[int], Awaitable[bool]]
+    server: Server, pcm: bytes, should_continue: Callable[[int], Awaitable[bool]]
 ) -> LiveLatency:
-    """Say commands, with pauses, as long as it goes on."""
+    """Send commands with pauses until `should_continue` returns False."""
     live, number = LiveLatency(), 0
-    while await goes_on(number):
-        await asyncio.sleep(THINK_S)
+    while await should_continue(number):
+        await asyncio.sleep(PAUSE_S)
         await command(server, pcm, number, live)
         number += 1
     return live
 
 
 async def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """Return all figures."""
+    """Run all measurements and return the results."""
     clip = _read(DATA / "goforward.wav") + bytes(16_000)
     recording = folder / "long.wav"
     seconds = await asyncio.to_thread(_make_recording, recording, arguments.hours * 3_600)
     found: dict[str, Any] = {"hours": arguments.hours, "asr": arguments.asr}
     async with Server(folder, arguments.asr) as server:
 
-        async def few(number: int) -> bool:
+        async def needs_more(number: int) -> bool:
             return bool(number < arguments.commands)
 
         await command(server, clip, 0, LiveLatency())
-        found["without"] = (await run_commands_while(server, clip, few)).medians()
+        found["without"] = (await run_commands_while(server, clip, needs_more)).summary()
 
         memory, began = Memory(), time.monotonic()
         async with sample_memory(server, memory):
@@ -240,7 +241,7 @@ async def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]
                 status = str((await server.http.get(f"/jobs/{job}")).json()["status"])
                 return bool(number < arguments.commands) or status in ("queued", "running")
 
-            found["recording"] = (await run_commands_while(server, clip, running)).medians()
+            found["recording"] = (await run_commands_while(server, clip, running)).summary()
         ended = (await server.http.get(f"/jobs/{job}")).json()
         found["transcribed"] = {
             "status": ended["status"],
@@ -254,14 +255,14 @@ async def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]
         book = "".join(f"This is line {number} of a rather long book. " for number in range(LINES))
         answer = await server.http.post("/jobs/speech", json={"text": book, "format": "mp3"})
         job = answer.raise_for_status().json()["job_id"]
-        found["book"] = (await run_commands_while(server, clip, few)).medians()
+        found["book"] = (await run_commands_while(server, clip, needs_more)).summary()
         ended = (await server.http.delete(f"/jobs/{job}")).json()
         found["spoken_lines"] = len(ended["segments"])
     return found
 
 
 def _make_recording(path: Path, seconds: float) -> float:
-    """Write speech with pauses, again and again; return how long it became."""
+    """Write a recording by repeating speech and pauses; return its length in seconds."""
     voice = _read(DATA / "librivox_0870.wav") + bytes(2 * 16_000)
     times = max(1, round(seconds * 32_000 / len(voice)))
     with wave.open(str(path), "wb") as out:
@@ -272,7 +273,7 @@ def _make_recording(path: Path, seconds: float) -> float:
 
 
 def _end_of_speech(pcm: bytes) -> float:
-    """Return the seconds up to the last sample that is loud."""
+    """Return the time of the last audible sample in seconds."""
     samples = array("h", pcm)
     limit = max(map(abs, samples)) / 10
     return max(number for number, sample in enumerate(samples) if abs(sample) > limit) / 16_000
@@ -289,13 +290,18 @@ def _thirds(values: list[int]) -> list[list[int]]:
 
 
 def main() -> None:
-    """Measure, print, and write if asked."""
+    """Parse the arguments, measure, and write the results."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--hours", type=float, default=2.0, help="of the recording")
-    parser.add_argument("--commands", type=int, default=15, help="without a job, and at least")
-    parser.add_argument("--asr", default="whisper/tiny.en", help="the model that hears")
-    parser.add_argument("--write-docs", action="store_true", help="into docs/performance.md")
-    parser.add_argument("--json", type=Path, help="write the figures here")
+    parser.add_argument("--hours", type=float, default=2.0, help="length of the recording")
+    parser.add_argument(
+        "--commands",
+        type=int,
+        default=15,
+        help="number of commands without a job, and the minimum with one",
+    )
+    parser.add_argument("--asr", default="whisper/tiny.en", help="speech-to-text model")
+    parser.add_argument("--write-docs", action="store_true", help="update docs/performance.md")
+    parser.add_argument("--json", type=Path, help="write the results to this file")
     arguments = parser.parse_args()
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Load tests: many clients, little memory, killed workers."""

@@ -1,4 +1,4 @@
-"""What a load test saw: figures, promises kept or broken, and a section of the documentation."""
+"""Results of the load test: figures, checks, and a section of the documentation."""
 
 import os
 import statistics
@@ -14,77 +14,84 @@ from wyoming_servers.core.errors import CODES
 MIB = 2**20
 
 GROWTH = 0.10
-"""Share by which the parent may have grown…"""
+"""Share by which the parent may grow…"""
 GROWTH_BYTES = 10 * MIB
-"""…and bytes by which it may in any case; an interpreter does not give everything back."""
+"""…but at least by this; an interpreter does not return all memory."""
 
-DOCUMENT = Path(__file__).parents[1] / "docs" / "performance.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "performance.md"
 
-_EMPTY = "# Performance\n\nWhat was measured, on which machine, and how to measure it again.\n"
+_EMPTY = "# Performance\n\nMeasurements with their conditions, and how to repeat them.\n"
 
 _HEAD = """
 ## Under load on the CPU
 
-Four models, memory for two of them, and clients who ask, leave before the answer, and ask again,
-while worker processes are killed and stopped at random.
+Four models, memory for two of them, many clients that cancel some of their requests, and worker
+processes that are killed and stopped at random.
 
 <!-- load:begin (written by benchmarks/load.py) -->
 <!-- load:end -->
 """
 
 
-def report(tally: Any, memory: Mapping[str, int], left_over: Sequence[str]) -> dict[str, Any]:
-    """Return the figures and, for every promise, whether it was kept."""
-    ends = {f"{kind} {end}": count for (kind, end), count in sorted(tally.ends.items())}
+def report(
+    observations: Any, memory: Mapping[str, int], left_over: Sequence[str]
+) -> dict[str, Any]:
+    """Return the figures and the result of every check."""
+    ends = {f"{kind} {end}": count for (kind, end), count in sorted(observations.ends.items())}
     known = CODES | {"OK", "left"}
     bad = {name: n for name, n in ends.items() if name.partition(" ")[2] not in known}
-    told_twice = [client for client, count in tally.told.items() if count != 1]
-    never_told = tally.asked - set(tally.told)
+    reported_twice = [client for client, count in observations.finished.items() if count != 1]
+    not_reported = observations.requested - set(observations.finished)
     grown = memory["end"] - memory["start"]
     allowed = max(GROWTH_BYTES, GROWTH * memory["start"])
     checks = {
-        "no request hung past its deadline": _check(
-            not tally.late, f"{tally.late} late; the longest took {tally.longest:.1f} s"
+        "no request exceeded its deadline": _check(
+            not observations.late,
+            f"{observations.late} late; the longest took {observations.longest:.1f} s",
         ),
-        "every request ended in a result or a coded error": _check(
-            not bad, f"{sum(tally.ends.values())} requests; {bad or 'none other'}"
+        "every request ended with a result or an error code": _check(
+            not bad, f"{sum(observations.ends.values())} requests; {bad or 'no other results'}"
         ),
-        "every request was accounted for exactly once": _check(
-            not told_twice and not never_told and not tally.missed_events,
-            f"{len(tally.asked)} asked, {len(never_told)} not told, {len(told_twice)} told twice",
+        "every request was reported exactly once": _check(
+            not reported_twice and not not_reported and not observations.missed_events,
+            f"{len(observations.requested)} sent, {len(not_reported)} not reported, "
+            f"{len(reported_twice)} reported twice",
         ),
-        "something was answered": _check(
-            all(count > 0 for count in map(len, tally.totals.values())) and bool(tally.totals),
-            f"{sum(map(len, tally.totals.values()))} answers",
+        "some requests succeeded": _check(
+            all(count > 0 for count in map(len, observations.totals.values()))
+            and bool(observations.totals),
+            f"{sum(map(len, observations.totals.values()))} answers",
         ),
         "the parent did not grow": _check(
             grown <= allowed,
             f"{memory['start'] / MIB:.0f} MiB at the start, {memory['end'] / MIB:.0f} at the end",
         ),
-        "nothing was left": _check(not left_over, "; ".join(left_over) or "no process, no promise"),
+        "all resources were released": _check(
+            not left_over, "; ".join(left_over) or "no process, no reservation"
+        ),
     }
     return {
         "when": datetime.now(UTC).date().isoformat(),
         "machine": machine(),
         "checks": checks,
         "ends": ends,
-        "answers": {kind: _spread(values) for kind, values in sorted(tally.totals.items())},
-        "waits": {kind: _spread(values) for kind, values in sorted(tally.waits.items())},
-        "leaving": _spread(tally.leaving),
-        "lag": _spread(tally.lags),
-        "loads": tally.happened["model_ready"],
-        "evictions": sum(tally.evicted.values()),
-        "evicted": dict(tally.evicted),
-        "unloaded": dict(tally.unloaded),
-        "waited_for_memory": tally.happened["model_waiting_for_gpu"],
-        "retried": tally.happened["request_retried"],
-        "failures": dict(tally.failed),
-        "kills": dict(tally.kills),
+        "answers": {kind: _spread(values) for kind, values in sorted(observations.totals.items())},
+        "waits": {kind: _spread(values) for kind, values in sorted(observations.waits.items())},
+        "leaving": _spread(observations.cancellations),
+        "lag": _spread(observations.lags),
+        "loads": observations.event_types["model_ready"],
+        "evictions": sum(observations.evicted.values()),
+        "evicted": dict(observations.evicted),
+        "unloaded": dict(observations.unloaded),
+        "waited_for_memory": observations.event_types["model_waiting_for_gpu"],
+        "retried": observations.event_types["request_retried"],
+        "failures": dict(observations.failed),
+        "kills": dict(observations.kills),
     }
 
 
 def write_docs(result: Mapping[str, Any]) -> None:
-    """Put the figures into the documentation, which is begun if there is none."""
+    """Replace the section of the documentation, which is created if necessary."""
     text = DOCUMENT.read_text(encoding="utf-8") if DOCUMENT.exists() else _EMPTY
     if "<!-- load:begin" not in text:
         text += _HEAD
@@ -94,12 +101,12 @@ def write_docs(result: Mapping[str, Any]) -> None:
 
 
 def as_markdown(result: Mapping[str, Any]) -> str:
-    """Return the figures for people."""
-    parts = (_setting(result), _promises(result), _times(result), _counts(result))
+    """Return the results as Markdown."""
+    parts = (_conditions(result), _checks(result), _times(result), _counts(result))
     return "\n\n".join(parts) + "\n"
 
 
-def _setting(result: Mapping[str, Any]) -> str:
+def _conditions(result: Mapping[str, Any]) -> str:
     setting = result["setting"]
     return (
         f"{setting['seconds']:.0f} s with {setting['clients']} clients on {result['machine']}, "
@@ -108,8 +115,8 @@ def _setting(result: Mapping[str, Any]) -> str:
     )
 
 
-def _promises(result: Mapping[str, Any]) -> str:
-    rows = ["| promise | kept | seen |", "| --- | --- | --- |"]
+def _checks(result: Mapping[str, Any]) -> str:
+    rows = ["| check | passed | result |", "| --- | --- | --- |"]
     for name, check in result["checks"].items():
         rows.append(f"| {name} | {'yes' if check['ok'] else '**no**'} | {check['seen']} |")
     return "\n".join(rows)
@@ -117,7 +124,7 @@ def _promises(result: Mapping[str, Any]) -> str:
 
 def _times(result: Mapping[str, Any]) -> str:
     rows = [
-        "| requests | answered | median | p95 | longest | wait for the model, median | p95 |",
+        "| requests | successful | median | p95 | longest | wait for the model, median | p95 |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for kind, took in result["answers"].items():
@@ -137,17 +144,16 @@ def _counts(result: Mapping[str, Any]) -> str:
         f"{result['waited_for_memory']}; unloaded: {_listed(result['unloaded'])}."
     )
     faults = (
-        f"- Struck: {_listed(result['kills'])}. "
-        f"Failures that followed: {_listed(result['failures'])}."
+        f"- Killed and stopped workers: {_listed(result['kills'])}. "
+        f"Resulting failures: {_listed(result['failures'])}."
     )
     ends = (
-        f"- Requests made once more because their process had died: {result['retried']}. "
-        f"Ended without an answer: {_listed(others)}."
+        f"- Requests retried after a crash: {result['retried']}. "
+        f"Requests without a result: {_listed(others)}."
     )
     times = (
-        f"- A client that leaves is forgotten within {_ms(left['p95'])} (p95, at most "
-        f"{_ms(left['max'])}); the event loop is late by {_ms(lag['p95'])} (p95, at most "
-        f"{_ms(lag['max'])})."
+        f"- A cancelled request ends within {_ms(left['p95'])} (p95, at most {_ms(left['max'])}); "
+        f"the event loop is delayed by {_ms(lag['p95'])} (p95, at most {_ms(lag['max'])})."
     )
     return "\n".join((memory, faults, ends, times))
 
@@ -157,7 +163,7 @@ def _ms(seconds: float) -> str:
 
 
 def machine() -> str:
-    """Return what it ran on, in general terms."""
+    """Return the number of cores and the memory of this machine."""
     memory = psutil.virtual_memory().total / 2**30
     return f"a machine with {os.cpu_count()} cores and {memory:.0f} GiB of memory"
 

@@ -1,10 +1,10 @@
-"""How fast a running server answers `describe`, and a short text, while it works on a long one.
+"""Measure `describe` and a short text while a running server synthesizes a long text.
 
     python -m benchmarks.responsiveness --asr HOST:PORT --tts HOST:PORT --wake HOST:PORT
         [--api HOST:PORT --token-file FILE --unload MODEL]
 
-One client has a long text spoken. Meanwhile others ask every port to describe itself, again and
-again; another has "Yes." spoken. With `--api` a model is unloaded and loaded in the same time.
+One client has a long text synthesized. Meanwhile others send `describe` to all ports, and another
+one has "Yes." synthesized. With `--api` a model is unloaded and loaded at the same time.
 """
 
 import argparse
@@ -42,7 +42,7 @@ async def describe(address: str) -> float:
 
 
 async def synthesize(address: str, text: str) -> tuple[float, float]:
-    """Return the seconds to the first audio and to the end."""
+    """Return the seconds until the first audio and until the end."""
     host, port = address.rsplit(":", 1)
     begin = time.perf_counter()
     first = 0.0
@@ -59,7 +59,7 @@ async def synthesize(address: str, text: str) -> tuple[float, float]:
 
 
 async def reload_model(arguments: argparse.Namespace) -> None:
-    """Unload a model and load it again."""
+    """Unload and load a model."""
     token = arguments.token_file.read_text(encoding="utf-8").strip()
     headers = {"Authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(base_url=f"http://{arguments.api}", headers=headers) as client:
@@ -70,13 +70,13 @@ async def reload_model(arguments: argparse.Namespace) -> None:
 
 
 def percentile(values: list[float], share: float) -> float:
-    """Return the value that `share` of all are not above."""
+    """Return a percentile; `share` is 0 to 1."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 async def measure(arguments: argparse.Namespace) -> dict[str, float]:
-    """Do it; returns milliseconds."""
+    """Run all measurements and return the results in milliseconds."""
     alone = [(await synthesize(arguments.tts, "Yes."))[0] for _ in range(5)]
     addresses = [arguments.asr, arguments.tts, arguments.wake]
     answers: list[float] = []
@@ -103,17 +103,19 @@ async def measure(arguments: argparse.Namespace) -> dict[str, float]:
 
 
 def main() -> None:
-    """Read the command line and report."""
+    """Parse the arguments, measure, and print the results."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     for name in ("asr", "tts", "wake"):
         parser.add_argument(f"--{name}", metavar="HOST:PORT", required=True)
-    parser.add_argument("--api", metavar="HOST:PORT", help="unload and load a model meanwhile")
+    parser.add_argument(
+        "--api", metavar="HOST:PORT", help="unload and load a model at the same time"
+    )
     parser.add_argument("--token-file", type=Path, help="<data_dir>/api-token")
-    parser.add_argument("--unload", default="whisper/tiny.en", help="the model for that")
+    parser.add_argument("--unload", default="whisper/tiny.en", help="model to unload and load")
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser.add_argument("--json", type=Path, help="write the results to this file")
     arguments = parser.parse_args()
     report = asyncio.run(measure(arguments))
     for name, value in report.items():

@@ -1,4 +1,4 @@
-"""The models of the load test: four of the fake engine, or four that are installed."""
+"""Models of the load test: four of the fake engine, or four installed ones."""
 
 import asyncio
 import wave
@@ -24,31 +24,31 @@ MIB = 2**20
 TTS_TEXT = "The kitchen light is on. It is twenty one degrees."
 
 _LOUD = b"\x00\x40" * 16_000
-"""A second that `LoudnessVad` takes for speech."""
+"""One second that `LoudnessVad` takes for speech."""
 
 _REAL = ("whisper/tiny.en", "whisper/base", "piper/en_US-joe-medium", "openwakeword")
 
-_RECORDING = Path(__file__).parents[1] / "tests" / "data" / "goforward.wav"
+_RECORDING = Path(__file__).parents[2] / "tests" / "data" / "goforward.wav"
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """Everything that differs between fake and real models."""
+    """Models, audio and memory budget of a load test."""
 
     models: tuple[ModelSpec, ...]
     sound: bytes
     """16 kHz speech."""
     activity: Callable[[], VadAnalyzer]
     budget: int
-    """Bytes that hold two of the models, and no three."""
+    """Bytes that suffice for two of the models, but not for three."""
 
     @property
     def specs(self) -> Mapping[str, ModelSpec]:
-        """The models by id."""
+        """Models by id."""
         return {spec.id: spec for spec in self.models}
 
     def config(self, limit: float) -> Config:
-        """Return a configuration in which requests end after `limit` seconds."""
+        """Return a configuration with a request timeout of `limit` seconds."""
         first = {kind: spec for spec in reversed(self.models) for kind in [spec.task]}
         return Config.model_validate(
             {
@@ -59,14 +59,14 @@ class Scenario:
         )
 
     def request(self, spec: ModelSpec) -> dict[str, Any]:
-        """Return what a run that is opened directly asks of a model that listens."""
+        """Return the options of a background run of an ASR or wake word model."""
         if spec.task is Task.WAKE:
             return {"words": [spec.offers[0].name], "threshold": 0.5}
         return {"language": "en"}
 
 
 def fake_scenario(keep_alive: float) -> Scenario:
-    """Two models that hear and two voices, of different sizes and speeds."""
+    """Return two ASR and two TTS models of the fake engine, of different sizes and speeds."""
 
     def model(name: str, kind: Task, size: int, load: float, step: float) -> ModelSpec:
         return ModelSpec(
@@ -94,7 +94,7 @@ def fake_scenario(keep_alive: float) -> Scenario:
 
 
 def real_scenario(data_dir: Path | None, keep_alive: float) -> Scenario:
-    """Installed models with their real engines; they are installed if they can be."""
+    """Return installed models with their real engines; installs missing ones."""
     config = Config() if data_dir is None else Config(data_dir=data_dir)
     config = config.model_copy(update={"data_dir": config.data_dir.expanduser().absolute()})
 

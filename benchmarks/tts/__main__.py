@@ -1,11 +1,11 @@
-"""Compare speech with wyoming-piper's, the same voice, in one interleaved run.
+"""Compare text-to-speech with wyoming-piper: same voice, one interleaved run.
 
     python -m benchmarks.tts --peer PYTHON --voices FOLDER [--rounds 5] [--json FILE]
                              [--docs docs/performance.md] [--plot docs/images/tts.png]
 
-PYTHON is an interpreter that has wyoming-piper; FOLDER holds the voice as it wants it
-(`en_US-joe-medium.onnx` and `.onnx.json`). Both servers run here, and one at a time has work.
-Our phrase cache is off but for its own row.
+PYTHON is an interpreter with wyoming-piper; FOLDER contains its voice (`en_US-joe-medium.onnx` and
+`.onnx.json`). Only one of the servers has work at a time. Our speech cache is off except for its
+own row.
 """
 
 import argparse
@@ -47,7 +47,7 @@ from benchmarks.common.server_process import (
 
 VOICE = "en_US-joe-medium"
 WORDS_PER_SECOND = 20.0
-"""How fast a language model writes."""
+"""Output rate of a language model."""
 
 TEXTS = {
     "5 words": "The kitchen lights are on.",
@@ -69,17 +69,17 @@ TEXTS = {
 
 @dataclass(frozen=True, slots=True)
 class Synthesis:
-    """How one text was answered; seconds."""
+    """Timing of one synthesized text in seconds."""
 
     first: float
     total: float
     audio: float
     underrun: float
-    """Time a player would have been silent between the first sound and the last."""
+    """Time that a player would have been silent between the first and the last audio."""
 
 
 async def synthesize(port: int, text: str, *, streamed: bool = False) -> Synthesis:
-    """Have a text spoken, whole or word by word as Home Assistant streams it."""
+    """Synthesize a text, sent as a whole or word by word as Home Assistant streams it."""
     client = AsyncTcpClient("127.0.0.1", port)
     await client.connect()
     began = time.perf_counter()
@@ -122,11 +122,11 @@ async def _read_audio(client: AsyncTcpClient, began: float, *, streamed: bool) -
         ):
             now = time.perf_counter()
             return Synthesis((first or now) - began, now - began, audio, underrun)
-    raise RuntimeError("the server closed the connection")
+    raise RuntimeError("The server closed the connection.")
 
 
 async def describe(port: int) -> float:
-    """Return the seconds a description takes."""
+    """Return the seconds until `describe` is answered."""
     client = AsyncTcpClient("127.0.0.1", port)
     await client.connect()
     began = time.perf_counter()
@@ -157,7 +157,7 @@ async def run_conductor(*settings: str) -> AsyncIterator[Server]:
 
 @asynccontextmanager
 async def run_peer(python: Path, voices: Path) -> AsyncIterator[Server]:
-    """Run wyoming-piper with the voice, warmed up by its first text."""
+    """Run wyoming-piper with the voice."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         command = [str(python), "-m", "wyoming_piper", "--uri", f"tcp://127.0.0.1:{port}"]
@@ -167,7 +167,7 @@ async def run_peer(python: Path, voices: Path) -> AsyncIterator[Server]:
 
 
 async def measure_behind_long_text(port: int) -> dict[str, float]:
-    """Describe, and speak a short text, while a long one is spoken."""
+    """Measure `describe` and a short text while a long text is synthesized."""
     long = asyncio.create_task(synthesize(port, TEXTS["100 words"]))
     await asyncio.sleep(0.05)
     short = asyncio.create_task(synthesize(port, TEXTS["5 words"]))
@@ -180,7 +180,7 @@ async def measure_behind_long_text(port: int) -> dict[str, float]:
 
 
 async def measure_clients(server: Server, clients: int) -> dict[str, float]:
-    """Several clients, each with the same 20 words three times."""
+    """Measure several clients that each have the same 20 words synthesized three times."""
     done: list[Synthesis] = []
 
     async def one() -> None:
@@ -190,14 +190,14 @@ async def measure_clients(server: Server, clients: int) -> dict[str, float]:
     began, work = time.perf_counter(), server.cpu_seconds()
     await asyncio.gather(*(one() for _ in range(clients)))
     wall, work = time.perf_counter() - began, server.cpu_seconds() - work
-    firsts = sorted(spoken.first for spoken in done)
-    audio = sum(spoken.audio for spoken in done)
+    firsts = sorted(synthesis.first for synthesis in done)
+    audio = sum(synthesis.audio for synthesis in done)
     return {
         "first_p50": statistics.median(firsts),
         "first_p95": firsts[min(len(firsts) - 1, int(0.95 * len(firsts)))],
         "audio_per_second": audio / wall,
         "cpu": work / audio,
-        "underrun": max(spoken.underrun for spoken in done),
+        "underrun": max(synthesis.underrun for synthesis in done),
     }
 
 
@@ -207,28 +207,28 @@ CLIENT_FIGURES = {
     "cpu": ("CPU per second of audio, {} clients (ms)", 1e3),
     "underrun": ("underrun, {} clients, longest (ms)", 1e3),
 }
-"""Rows of a crowd, and what makes their unit of seconds."""
+"""Rows of the measurement with several clients, and the factor from seconds to their unit."""
 
 ALONE = [
     (length, way)
     for length in TEXTS
     for way in ("whole", "streamed", *(["whole"] * 2 if length != "100 words" else []))
 ]
-"""Texts of a round, one after the other; short ones more often."""
+"""Texts of a round in order; short ones are repeated."""
 
 PAUSE_SECONDS = 0.3
-"""Before each of them."""
+"""Pause before each text."""
 
 REST_SECONDS = 10.0
-"""After the last text, before memory is measured."""
+"""Pause before memory is measured."""
 
 
 async def measure(args: argparse.Namespace) -> dict[str, Any]:
-    """Measure both servers in turns."""
+    """Measure both servers alternately."""
     figures: dict[str, dict[str, list[float]]] = {}
     load = os.getloadavg()[0]
 
-    def note(server: str, what: str, value: float) -> None:
+    def record(server: str, what: str, value: float) -> None:
         figures.setdefault(what, {}).setdefault(server, []).append(value)
 
     async with AsyncExitStack() as stack:
@@ -242,34 +242,34 @@ async def measure(args: argparse.Namespace) -> dict[str, Any]:
             for server in servers if number % 2 == 0 else servers[::-1]:
                 for length, way in ALONE:
                     text = TEXTS[length]
-                    # What the last text has left to tidy up is not this one's.
+                    # Let the cleanup of the previous text finish.
                     await asyncio.sleep(PAUSE_SECONDS)
-                    spoken = await synthesize(server.port, text, streamed=way == "streamed")
+                    synthesis = await synthesize(server.port, text, streamed=way == "streamed")
                     what = f"{length}, {way}"
-                    note(server.name, f"first audio, {what} (ms)", spoken.first * 1e3)
-                    note(server.name, f"total, {what} (ms)", spoken.total * 1e3)
-                    note(server.name, "underrun, alone, longest (ms)", spoken.underrun * 1e3)
+                    record(server.name, f"first audio, {what} (ms)", synthesis.first * 1e3)
+                    record(server.name, f"total, {what} (ms)", synthesis.total * 1e3)
+                    record(server.name, "underrun, alone, longest (ms)", synthesis.underrun * 1e3)
                 for what, value in (await measure_behind_long_text(server.port)).items():
                     name = {
                         "describe_max": "describe behind 100 words, longest (ms)",
                         "short_behind_long": "first audio, 5 words behind 100 (ms)",
                     }[what]
-                    note(server.name, name, value * 1e3)
+                    record(server.name, name, value * 1e3)
         for number in range(args.rounds):
             for clients in (1, 2, 4, 8):
                 for server in servers if number % 2 == 0 else servers[::-1]:
                     result = await measure_clients(server, clients)
                     for what, (name, factor) in CLIENT_FIGURES.items():
-                        note(server.name, name.format(clients), result[what] * factor)
+                        record(server.name, name.format(clients), result[what] * factor)
         await asyncio.sleep(REST_SECONDS)
         for server in servers:
-            note(server.name, "memory (USS, MiB)", server.memory_bytes() / 2**20)
+            record(server.name, "memory (USS, MiB)", server.memory_bytes() / 2**20)
     async with run_conductor() as server:
         await synthesize(server.port, TEXTS["20 words"])
         for _ in range(10):
-            note(
+            record(
                 server.name,
-                "first audio, 20 words from the phrase cache (ms)",
+                "first audio, 20 words from the speech cache (ms)",
                 (await synthesize(server.port, TEXTS["20 words"])).first * 1e3,
             )
     return {
@@ -288,7 +288,7 @@ def _summarize(what: str, values: list[float]) -> float:
 
 
 def table(result: dict[str, Any]) -> str:
-    """Return the figures as Markdown."""
+    """Return the results as Markdown."""
     rows = [
         f"Medians of {result['rounds']} rounds on {result['machine']}; the load average was"
         " {:.1f} before and {:.1f} after.".format(*result["load"]),
@@ -306,11 +306,11 @@ def table(result: dict[str, Any]) -> str:
 
 
 def plot(result: dict[str, Any], path: Path) -> None:
-    """Draw the first audio of both servers."""
-    import matplotlib as mpl  # noqa: PLC0415  (only the plot needs it)
+    """Plot the first audio of both servers."""
+    import matplotlib as mpl  # noqa: PLC0415  (optional dependency)
 
     mpl.use("Agg")
-    from matplotlib import pyplot as plt  # noqa: PLC0415  (as above)
+    from matplotlib import pyplot as plt  # noqa: PLC0415  (optional dependency)
 
     rows = {
         what: by
@@ -318,11 +318,11 @@ def plot(result: dict[str, Any], path: Path) -> None:
         if what.startswith("first audio") and len(by) == 2
     }
     figure, axes = plt.subplots(figsize=(9, 5), layout="constrained")
-    for offset, (name, colour) in enumerate(
+    for offset, (name, color) in enumerate(
         (("wyoming-piper", "tab:gray"), ("wyoming-conductor", "tab:blue"))
     ):
         places = [place + 0.4 * offset for place in range(len(rows))]
-        axes.barh(places, [by[name] for by in rows.values()], 0.38, color=colour, label=name)
+        axes.barh(places, [by[name] for by in rows.values()], 0.38, color=color, label=name)
     axes.set_yticks([place + 0.2 for place in range(len(rows))], list(rows), fontsize="small")
     axes.set(xlabel="ms (less is better)", xscale="log", title="From the text to the first audio")
     axes.invert_yaxis()
@@ -333,7 +333,7 @@ def plot(result: dict[str, Any], path: Path) -> None:
 
 
 def main() -> None:
-    """Measure and write what was asked for."""
+    """Parse the arguments, measure, and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--peer", type=Path, required=True)
     parser.add_argument("--voices", type=Path, required=True)

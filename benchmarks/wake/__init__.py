@@ -1,1 +1,1 @@
-"""TODO."""
+"""Wake words compared with wyoming-openwakeword."""

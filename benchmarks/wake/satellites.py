@@ -1,9 +1,9 @@
-"""Satellites: streams of audio in real time, and when the server answers them.
+"""Satellites: streams of audio in real time, and the times of the server's detections.
 
-The lag of an answer is the time from sending the chunk that decides it. Which chunk that is
-depends on the server's networks, so it is found out first, with one stream at a slow pace
-(`calibrate`). All satellites hear the same audio in a circle, but begin at different places in it,
-so that not all of them hear the word in the same moment.
+The lag of a detection is the time since the chunk that caused it was sent. Which chunk that is
+depends on the server's models, so `calibrate` determines it with one slow stream. All satellites
+send the same audio in a loop, but start at different positions, so that they do not all send the
+wake word at the same time.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ AUDIO = {"rate": RATE, "width": 2, "channels": 1}
 
 
 def encode_event(kind: str, data: dict[str, Any] | None = None, payload: bytes = b"") -> bytes:
-    """Return a Wyoming event as bytes."""
+    """Encode a Wyoming event."""
     block = json.dumps(data).encode() if data else b""
     header: dict[str, Any] = {"type": kind, "version": "1.8.0"}
     if block:
@@ -33,34 +33,34 @@ def encode_event(kind: str, data: dict[str, Any] | None = None, payload: bytes =
 
 
 STEP_MS = 80
-"""Satellites begin at multiples of it, because servers cut their streams into such steps."""
+"""Satellites start at multiples of this, because servers process streams in such steps."""
 CONTEXT_SECONDS = 3.0
-"""A word so soon after a stream begins does not count: some servers need to hear more first."""
+"""Wake words so soon after the start are ignored: some servers need more audio first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What every satellite hears, in a circle."""
+    """Audio that every satellite sends in a loop."""
 
     pcm: bytes
     chunk_ms: int
     words: tuple[float, ...] = ()
-    """Where a wake word begins, in seconds."""
+    """Start of each wake word in seconds."""
 
     @property
     def starts(self) -> list[int]:
-        """The chunk in which each word begins."""
+        """Chunk in which each wake word starts."""
         return [int(at * 1_000 / self.chunk_ms) for at in self.words]
 
-    def place(self, satellite: int) -> int:
-        """Return the chunk with which a satellite begins; the first one at the beginning."""
+    def start_position(self, satellite: int) -> int:
+        """Return the first chunk of a satellite; satellite 0 starts at the beginning."""
         chunks = len(self.pcm) // (self.chunk_ms * MS_BYTES)
         steps = STEP_MS // self.chunk_ms
-        # The golden ratio spreads any number of them evenly.
+        # The golden ratio distributes any number of satellites evenly.
         return int(satellite * 0.618 * chunks) % chunks // steps * steps
 
     def packets(self) -> list[bytes]:
-        """Return the events with the audio, one for each chunk."""
+        """Return one encoded event per chunk."""
         size = self.chunk_ms * MS_BYTES
         return [
             encode_event(
@@ -74,21 +74,21 @@ class Script:
 
 @dataclass(slots=True)
 class Satellite(asyncio.Protocol):
-    """One stream."""
+    """One stream to the server."""
 
     names: Sequence[str]
     first: int = 0
-    """The chunk of the script it begins with."""
+    """First chunk of the script."""
     sent: list[float] = field(default_factory=list)
-    """When each chunk was sent."""
-    heard: list[tuple[float, str]] = field(default_factory=list)
-    """When each detection came, and of which word."""
+    """Time at which each chunk was sent."""
+    detections: list[tuple[float, str]] = field(default_factory=list)
+    """Time and wake word of each detection."""
     failed: str = ""
     transport: Any = None
     _buffer: bytearray = field(default_factory=bytearray)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin to listen."""
+        """Start the detection."""
         self.transport = transport
         self.transport.get_extra_info("socket").setsockopt(
             socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
@@ -99,7 +99,7 @@ class Satellite(asyncio.Protocol):
         )
 
     def data_received(self, data: bytes) -> None:
-        """Note detections and errors."""
+        """Record detections and errors."""
         self._buffer += data
         while (end := self._buffer.find(b"\n")) >= 0:
             header = json.loads(self._buffer[:end])
@@ -111,18 +111,18 @@ class Satellite(asyncio.Protocol):
             )
             del self._buffer[: end + 1 + length]
             if header["type"] == "detection":
-                self.heard.append((time.perf_counter(), str(fields.get("name"))))
+                self.detections.append((time.perf_counter(), str(fields.get("name"))))
             elif header["type"] == "error":
                 self.failed = str(fields.get("text"))
 
     def send(self, packet: bytes) -> None:
-        """Send the next chunk."""
+        """Send a chunk."""
         self.sent.append(time.perf_counter())
         self.transport.write(packet)
 
 
 async def connect(port: int, names: Sequence[str], first: int = 0) -> Satellite:
-    """Connect one satellite, which begins with chunk `first` of the script."""
+    """Connect a satellite that starts with chunk `first` of the script."""
     loop = asyncio.get_running_loop()
     _, satellite = await loop.create_connection(lambda: Satellite(names, first), "127.0.0.1", port)
     return satellite
@@ -136,9 +136,10 @@ async def play(
     spread: bool = True,
     slow: float = 1.0,
 ) -> None:
-    """Send the script to all in real time, each a little after the other; then let them answer.
+    """Send the script from all satellites in real time, then wait for the last detections.
 
-    Without `seconds` it is sent once. With `slow` a chunk takes so many times as long.
+    With `spread` the satellites send one after the other. Without `seconds` the script is sent
+    once. `slow` multiplies the duration of a chunk.
     """
     packets = script.packets()
     count = len(satellites)
@@ -151,59 +152,63 @@ async def play(
             if (left := due - time.perf_counter()) > 0.0005:
                 await asyncio.sleep(left)
             elif place % 8 == 0:
-                await asyncio.sleep(0)  # when late, too, answers are read as they come
+                await asyncio.sleep(0)  # read detections even when sending is late
             if not satellite.transport.is_closing():
                 satellite.send(packets[(number + satellite.first) % len(packets)])
     await asyncio.sleep(1.0)
 
 
 def close(satellites: Sequence[Satellite]) -> None:
-    """Leave without a word, as satellites do."""
+    """Close the connections without audio-stop, as satellites do."""
     for satellite in satellites:
         satellite.transport.abort()
 
 
 async def calibrate(port: int, name: str, script: Script) -> list[int]:
-    """Return, for each word, how many chunks after its first the deciding one comes."""
+    """Return the number of chunks from the start of each wake word to its detection."""
     satellite = await connect(port, [name])
-    # At a pace at which every chunk is answered before the next one is sent.
+    # So slow that every chunk is processed before the next one is sent.
     await play([satellite], script, slow=max(1.0, 60 / script.chunk_ms))
     close([satellite])
     delays = []
-    for number, (start, came) in enumerate(_first_detections(satellite, script)):
-        if came is None:
-            raise SystemExit(f"{name} was not heard the {number + 1}. time: take another recording")
-        delays.append(int(np.searchsorted(satellite.sent, came)) - 1 - start)
+    for number, (start, detected_at) in enumerate(_first_detections(satellite, script)):
+        if detected_at is None:
+            raise SystemExit(
+                f"{name} was not detected at position {number + 1}: use another recording"
+            )
+        delays.append(int(np.searchsorted(satellite.sent, detected_at)) - 1 - start)
     return delays
 
 
 def lags(satellite: Satellite, script: Script, delays: Sequence[int]) -> list[float | None]:
-    """Return the seconds each word took from its deciding chunk; None for one not heard in time."""
+    """Return the lag of each detection in seconds; None for a missed wake word."""
     chunks = len(script.packets())
     by_start = dict(zip(script.starts, delays, strict=True))
     found: list[float | None] = []
-    for start, came in _first_detections(satellite, script):
-        decided = start + by_start[(start + satellite.first) % chunks]
-        if start * script.chunk_ms < 1_000 * CONTEXT_SECONDS or decided >= len(satellite.sent):
+    for start, detected_at in _first_detections(satellite, script):
+        trigger_chunk = start + by_start[(start + satellite.first) % chunks]
+        if start * script.chunk_ms < 1_000 * CONTEXT_SECONDS or trigger_chunk >= len(
+            satellite.sent
+        ):
             continue
-        lag = None if came is None else came - satellite.sent[decided]
-        # What comes before its own audio belongs to a word long before: the server is far behind.
+        lag = None if detected_at is None else detected_at - satellite.sent[trigger_chunk]
+        # A detection before its audio belongs to an earlier wake word: the server is far behind.
         found.append(None if lag is None or lag < -script.chunk_ms / 1_000 else lag)
     return found
 
 
 def _first_detections(satellite: Satellite, script: Script) -> list[tuple[int, float | None]]:
-    """Return, for each time a word was said, its first chunk and when it was heard first."""
+    """Return the first chunk and the first detection of each wake word that was sent."""
     chunks = len(script.packets())
     starts = set(script.starts)
-    said = [
+    sent_words = [
         number
         for number in range(len(satellite.sent))
         if (number + satellite.first) % chunks in starts
     ]
     found: list[tuple[int, float | None]] = []
-    for start, end in zip(said, [*said[1:], len(satellite.sent)], strict=True):
+    for start, end in zip(sent_words, [*sent_words[1:], len(satellite.sent)], strict=True):
         until = satellite.sent[end] if end < len(satellite.sent) else float("inf")
-        times = (at for at, _ in satellite.heard if satellite.sent[start] <= at < until)
+        times = (at for at, _ in satellite.detections if satellite.sent[start] <= at < until)
         found.append((start, next(times, None)))
     return found
