@@ -1,6 +1,6 @@
 """Send a folder of recordings to a running server and print transcripts and word errors.
 
-    python -m benchmarks.speech --asr 127.0.0.1:10300 --wake 127.0.0.1:10400 FOLDER
+    python -m benchmarks.recordings --asr 127.0.0.1:10300 --wake 127.0.0.1:10400 FOLDER
 
 The folder contains 16-bit WAV files. A `.txt` of the same name is the reference for the word error
 rate. The names of the wake words that fire are printed for each recording; those of

@@ -101,7 +101,7 @@ def _memory(memory: Mapping[str, int]) -> str:
 
 def _accuracy(accuracy: Mapping[str, Any]) -> str:
     rows = [
-        f"| word errors | utterances | {PEER} | {OURS} | runaways: theirs, ours |",
+        f"| word errors | utterances | {PEER} | {OURS} | runaways: peer, ours |",
         "| --- | ---: | ---: | ---: | ---: |",
     ]
     for kind, by in accuracy.items():

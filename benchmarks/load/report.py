@@ -28,7 +28,7 @@ _HEAD = """
 Four models, memory for two of them, many clients that cancel some of their requests, and worker
 processes that are killed and stopped at random.
 
-<!-- load:begin (written by benchmarks/load.py) -->
+<!-- load:begin (written by benchmarks.load) -->
 <!-- load:end -->
 """
 

@@ -1,6 +1,6 @@
 """Measure `describe` and a short text while a running server synthesizes a long text.
 
-    python -m benchmarks.responsiveness --asr HOST:PORT --tts HOST:PORT --wake HOST:PORT
+    python -m benchmarks.load.responsiveness --asr HOST:PORT --tts HOST:PORT --wake HOST:PORT
         [--api HOST:PORT --token-file FILE --unload MODEL]
 
 One client has a long text synthesized. Meanwhile others send `describe` to all ports, and another

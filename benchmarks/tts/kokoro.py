@@ -1,6 +1,6 @@
 """Measure Kokoro on this CPU: voices, a mix, speeds, first audio and real-time factor.
 
-    python -m benchmarks.kokoro --model GRAPH.onnx --voices VOICES [--rounds 5] [--all]
+    python -m benchmarks.tts.kokoro --model GRAPH.onnx --voices VOICES [--rounds 5] [--all]
                                 [--docs docs/performance.md]
 
 `--all` also synthesizes with every voice of the file and reports which ones work with the installed

@@ -1,6 +1,6 @@
 """Transcribe our own synthesized speech: does segmentation increase the word errors?
 
-    python -m benchmarks.readback [--piper MODEL.onnx] [--kokoro GRAPH.onnx VOICES]
+    python -m benchmarks.tts.readback [--piper MODEL.onnx] [--kokoro GRAPH.onnx VOICES]
                                   [--whisper FOLDER] [--sentences 50]
                                   [--docs docs/performance.md] [--join IMAGE]
 

@@ -71,7 +71,7 @@ class Load:
     """Percent of one core per stream."""
     lag_p50_ms: float
     lag_p95_ms: float
-    heard: float
+    detected: float
     """Share of detected wake words."""
     memory_kb: float
     """Per stream."""
@@ -79,7 +79,7 @@ class Load:
     @property
     def in_time(self) -> bool:
         """Whether the server processed the streams in real time."""
-        return self.lag_p95_ms < 1_000 * IN_TIME_SECONDS and self.heard >= MIN_DETECTED
+        return self.lag_p95_ms < 1_000 * IN_TIME_SECONDS and self.detected >= MIN_DETECTED
 
 
 def read(path: Path) -> bytes:
@@ -185,8 +185,8 @@ async def measure_latency(server: Server, name: str, clip: bytes, repeat: int) -
         await play([satellite], script)
         close([satellite])
         if satellite.detections:
-            spoken = satellite.sent[0] + before + end_of_speech(clip)
-            found.append(1_000 * (satellite.detections[0][0] - spoken))
+            word_end = satellite.sent[0] + before + end_of_speech(clip)
+            found.append(1_000 * (satellite.detections[0][0] - word_end))
     return found
 
 
@@ -194,7 +194,7 @@ async def measure_false_accepts(
     server: Server, names: Sequence[str], clips: dict[str, bytes]
 ) -> dict[str, list[str]]:
     """Return the wake words detected in clips that contain none."""
-    heard: dict[str, list[str]] = {}
+    detected: dict[str, list[str]] = {}
     waiting = sorted(clips.items(), key=lambda clip: -len(clip[1]))
 
     async def listen() -> None:
@@ -203,10 +203,10 @@ async def measure_false_accepts(
             satellite = await connect(server.port, names)
             await play([satellite], Script(noise(0.5, 1) + pcm + noise(1.0, 2), 80))
             close([satellite])
-            heard[name] = sorted({word for _, word in satellite.detections})
+            detected[name] = sorted({word for _, word in satellite.detections})
 
     await asyncio.gather(*(listen() for _ in range(PARALLEL_NEGATIVES)))
-    return {name: words for name, words in heard.items() if words}
+    return {name: words for name, words in detected.items() if words}
 
 
 async def peer_scores(python: Path, words: dict[str, bytes]) -> dict[str, float]:
@@ -349,8 +349,8 @@ async def measure_latencies(
     for word, clip in clips.items():
         for server, names in both:
             times = await measure_latency(server, names[word], clip, arguments.repeat)
-            heard = len(times) == arguments.repeat
-            found[server.name][word] = statistics.median(times) if heard else None
+            detected = len(times) == arguments.repeat
+            found[server.name][word] = statistics.median(times) if detected else None
             print(f"{server.name}: {word} {found[server.name][word]} ms", flush=True)
     return found
 

@@ -64,7 +64,7 @@ def _loads_of(result: dict[str, Any], server: str, chunk_ms: int) -> list[dict[s
 
 def _load_table(result: dict[str, Any]) -> str:
     rows = [
-        "| streams | chunks | server | CPU a stream | of theirs | lag p50, p95 | heard | memory |",
+        "| streams | chunks | server | CPU a stream | ratio | lag p50, p95 | detected | memory |",
         "| ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     for load in sorted(
@@ -72,7 +72,9 @@ def _load_table(result: dict[str, Any]) -> str:
     ):
         # A server that drops audio needs less CPU, so its overloaded runs are not comparable.
         peers = [
-            other for other in _loads_of(result, PEER, load["chunk_ms"]) if other["heard"] >= 0.99
+            other
+            for other in _loads_of(result, PEER, load["chunk_ms"])
+            if other["detected"] >= 0.99
         ]
         same = [other for other in peers if other["streams"] == load["streams"]]
         theirs = min((other["cpu_percent"] for other in same or peers), default=math.nan)
@@ -80,7 +82,7 @@ def _load_table(result: dict[str, Any]) -> str:
         rows.append(
             f"| {load['streams']} | {load['chunk_ms']} ms | {load['server']} "
             f"| {load['cpu_percent']:.2f} % | {share} "
-            f"| {load['lag_p50_ms']:.0f}, {load['lag_p95_ms']:.0f} ms | {load['heard']:.1%} "
+            f"| {load['lag_p50_ms']:.0f}, {load['lag_p95_ms']:.0f} ms | {load['detected']:.1%} "
             f"| {load['memory_kb']:.0f} KB |"
         )
     return "\n".join(rows)
@@ -88,7 +90,7 @@ def _load_table(result: dict[str, Any]) -> str:
 
 def _start_table(result: dict[str, Any]) -> str:
     rows = [
-        "| 16 streams start at once | worst lag of the word they hear 3 s later, each time |",
+        "| 16 streams start simultaneously | worst lag of the wake word 3 s later, each time |",
         "| --- | --- |",
     ]
     for server, worst in result["starts"].items():
@@ -98,7 +100,7 @@ def _start_table(result: dict[str, Any]) -> str:
 
 def _word_table(result: dict[str, Any]) -> str:
     rows = [
-        "| word | detection after the end of the word: ours | theirs | best score: ours | theirs |",
+        "| word | detection after the end of the word: ours | peer | best score: ours | peer |",
         "| --- | ---: | ---: | ---: | ---: |",
     ]
     for word in result["latency"][OURS]:
@@ -109,13 +111,13 @@ def _word_table(result: dict[str, Any]) -> str:
 
 
 def _ms(value: float | None) -> str:
-    return "not heard" if value is None else f"{value:+.0f} ms"
+    return "not detected" if value is None else f"{value:+.0f} ms"
 
 
 def _false_accept_list(result: dict[str, Any]) -> str:
     seconds = result["seconds_without_a_word"]
     lines = []
     for server, found in result["false_accepts"].items():
-        told = ", ".join(f"{' and '.join(words)} in {clip}" for clip, words in found.items())
-        lines.append(f"- {server}: {told or 'none'}")
+        clips = ", ".join(f"{' and '.join(words)} in {clip}" for clip, words in found.items())
+        lines.append(f"- {server}: {clips or 'none'}")
     return f"False accepts in {seconds:.0f} s of speech, music and noise:\n\n" + "\n".join(lines)

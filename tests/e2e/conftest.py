@@ -1,9 +1,9 @@
-"""One Home Assistant for all end-to-end tests; each test leaves a clean log.
+"""Fixtures of the end-to-end tests: one Home Assistant for all tests, whose log must stay clean.
 
-It knows two installations: servers that were added by hand, and one that our integration steers
-(`conductor`, `steered`). The former are ours unless `--wyoming-stt`, `--wyoming-tts` and
-`--wyoming-wake` (HOST:PORT) put others in their place, to compare. `--pictures FOLDER` keeps what
-the browser saw; `docs/images` is made by it.
+Two installations are added to it: servers added by hand, and one server added by our integration
+(`conductor`, `conductor_entry`). The options `--wyoming-stt`, `--wyoming-tts` and `--wyoming-wake`
+(HOST:PORT) replace the former by other servers, for comparison. `--screenshots FOLDER` keeps the
+screenshots; those in `docs/images` are made this way.
 """
 
 import json
@@ -12,13 +12,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
-from harness.audio import decode, read_wav, understand
+from harness.audio import decode, read_wav, transcribe
 from harness.browser import Browser, find_chromium, open_browser
 from harness.client import HassClient, log_in
 from harness.conductor import Address, Conductor, Servers
 from harness.hass import Hass, LogWatch, find_ffmpeg, start_hass
+from harness.integration import ConductorEntry, add_conductor
 from harness.setup import Assistant, set_up_assistant
-from harness.steered import Steered, add_conductor
 
 RECORDINGS = Path(__file__).parent / "recordings"
 ROOT = Path(__file__).parents[2]
@@ -32,15 +32,15 @@ Decode = Callable[[bytes], Awaitable[bytes]]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add our options."""
+    """Add the options."""
     for option in OPTIONS:
-        parser.addoption(option, metavar="HOST:PORT", help="a server to use instead of ours")
-    parser.addoption("--pictures", type=Path, metavar="FOLDER", help="keep what the browser saw")
+        parser.addoption(option, metavar="HOST:PORT", help="server to use instead of ours")
+    parser.addoption("--screenshots", type=Path, metavar="FOLDER", help="keep the screenshots")
 
 
 @pytest.fixture(scope="session")
 def hass_python() -> Path:
-    """The interpreter of Home Assistant's environment."""
+    """Python of Home Assistant's environment."""
     python = ROOT / ".venv-ha" / "bin" / "python"
     if not python.exists():
         pytest.exit("Home Assistant is not installed: run `script/setup homeassistant`.", 2)
@@ -49,7 +49,7 @@ def hass_python() -> Path:
 
 @pytest.fixture(scope="session")
 def ffmpeg(hass_python: Path) -> Path:
-    """The ffmpeg that is installed beside Home Assistant."""
+    """ffmpeg of Home Assistant's environment."""
     return find_ffmpeg(hass_python)
 
 
@@ -57,10 +57,10 @@ def ffmpeg(hass_python: Path) -> Path:
 async def servers(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Servers]:
-    """Ours, with the embedded models, or those that the options name."""
-    named = [request.config.getoption(option) for option in OPTIONS]
-    if all(named):
-        yield Servers(*map(Address.parse, named))
+    """Our server with the bundled models, or the servers of the options."""
+    addresses = [request.config.getoption(option) for option in OPTIONS]
+    if all(addresses):
+        yield Servers(*map(Address.parse, addresses))
         return
     async with Conductor(COMMAND, tmp_path_factory.mktemp("conductor")) as ours:
         yield ours.servers
@@ -70,44 +70,44 @@ async def servers(
 async def hass(
     hass_python: Path, ffmpeg: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Hass]:
-    """A Home Assistant that has just been installed."""
+    """A new Home Assistant."""
     async with start_hass(hass_python, ffmpeg, tmp_path_factory.mktemp("hass")) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 async def client(hass: Hass) -> AsyncIterator[HassClient]:
-    """Its owner."""
+    """Client of the owner of Home Assistant."""
     async with log_in(hass.url) as owner:
         yield owner
 
 
 @pytest.fixture(scope="session")
 async def assistant(client: HassClient, servers: Servers) -> Assistant:
-    """The servers in Home Assistant, and pipelines made of them."""
+    """The servers in Home Assistant, with pipelines that use them."""
     return await set_up_assistant(client, servers, wake_word="hey_jarvis")
 
 
 @pytest.fixture(scope="session")
 def recording() -> Recording:
-    """The sound of a recording, by its name."""
+    """Function that returns the audio of a recording."""
     return lambda name: read_wav(RECORDINGS / f"{name}.wav")
 
 
 @pytest.fixture(scope="session")
 def words_in(servers: Servers) -> Words:
-    """The words that the speech-to-text server hears in a sound."""
+    """Function that returns the words of audio, transcribed by the speech-to-text server."""
 
-    async def heard(pcm: bytes) -> set[str]:
-        text = await understand(servers.stt.host, servers.stt.port, pcm)
+    async def transcribed_words(pcm: bytes) -> set[str]:
+        text = await transcribe(servers.stt.host, servers.stt.port, pcm)
         return set(re.findall(r"[a-z]+", text.lower()))
 
-    return heard
+    return transcribed_words
 
 
 @pytest.fixture(scope="session")
 def to_pcm(ffmpeg: Path) -> Decode:
-    """What a loudspeaker would play of an encoded answer."""
+    """Function that decodes the audio of an answer."""
 
     async def decoded(encoded: bytes) -> bytes:
         return await decode(ffmpeg, encoded)
@@ -117,21 +117,23 @@ def to_pcm(ffmpeg: Path) -> Decode:
 
 @pytest.fixture(scope="session")
 def slow_voice() -> str:
-    """A voice of `conductor` that differs from its default by its pace alone."""
+    """A voice of `conductor` that differs from its default voice only by its speed."""
     return SLOW_VOICE
 
 
 @pytest.fixture(scope="session")
 async def conductor(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Conductor]:
-    """A server that the integration steers, with a second voice: the first one, but slower."""
+    """Server for our integration, with a slower preset of its voice as a second voice."""
     settings = {"tts.presets": json.dumps([SLOW_VOICE])}
-    async with Conductor(COMMAND, tmp_path_factory.mktemp("steered"), settings) as ours:
+    async with Conductor(COMMAND, tmp_path_factory.mktemp("integration"), settings) as ours:
         yield ours
 
 
 @pytest.fixture(scope="session")
-async def steered(client: HassClient, assistant: Assistant, conductor: Conductor) -> Steered:
-    """It in Home Assistant, with a voice assistant made of it; `assistant` was there before."""
+async def conductor_entry(
+    client: HassClient, assistant: Assistant, conductor: Conductor
+) -> ConductorEntry:
+    """The server in Home Assistant, with a voice assistant; added after `assistant`."""
     return await add_conductor(client, conductor)
 
 
@@ -142,18 +144,18 @@ async def browser(
     client: HassClient,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Browser]:
-    """A browser that is logged in; tests that want it are skipped on a machine without Chromium."""
+    """A logged-in browser; tests that use it are skipped on machines without Chromium."""
     chromium = find_chromium()
     if chromium is None:
-        pytest.skip("There is no Chromium or Chrome: install one, such as the package chromium.")
-    pictures = request.config.getoption("--pictures") or tmp_path_factory.mktemp("pictures")
-    async with open_browser(chromium, hass.url, pictures) as one:
-        yield one
+        pytest.skip("No Chromium or Chrome found. Install the package chromium, for example.")
+    folder = request.config.getoption("--screenshots") or tmp_path_factory.mktemp("screenshots")
+    async with open_browser(chromium, hass.url, folder) as opened:
+        yield opened
 
 
 @pytest.fixture(autouse=True)
 def log(hass: Hass, assistant: Assistant) -> Iterator[LogWatch]:
-    """Fail a test that made Home Assistant log a warning or an error that it does not expect."""
-    watch = LogWatch(hass, hass.lines())
+    """Fail a test if Home Assistant logs an unexpected warning or error."""
+    watch = LogWatch(hass, hass.line_count())
     yield watch
     watch.check()

@@ -1,4 +1,4 @@
-"""One run of an Assist pipeline: speak into it as a satellite does, and keep what comes back."""
+"""Runs an Assist pipeline as a satellite does, and records the results."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -8,45 +8,45 @@ from harness.audio import RATE, silence
 from harness.client import HassClient, Subscription
 
 CHUNK_SECONDS = 0.01
-"""A satellite sends its microphone's sound every 10 ms."""
+"""A satellite sends a chunk every 10 ms."""
 
 RUN_SECONDS = 90.0
-"""No run of these tests may take longer, however busy the machine is."""
+"""Time limit of a run on a busy machine."""
 
-TAIL_SECONDS = 5.0
-"""Silence after the words: a microphone goes on until it is told to stop."""
+TRAILING_SILENCE_SECONDS = 5.0
+"""Silence after the command: a satellite streams until the pipeline stops it."""
 
 
 @dataclass
-class Outcome:
-    """What one run did."""
+class PipelineRun:
+    """Results of a run."""
 
     events: list[str] = field(default_factory=list)
-    """Types of the events in order, less the repeated `intent-progress`."""
+    """Types of the events in order, without the repeated `intent-progress`."""
 
     wake_word: str | None = None
-    """Id of the wake word that was heard."""
+    """Id of the detected wake word."""
 
     transcript: str | None = None
 
     answer: str | None = None
-    """What the agent said, as text."""
+    """Text of the answer."""
 
     response_type: str | None = None
     """`action_done`, `query_answer` or `error`."""
 
     was_streamed: bool = False
-    """Speech was fetched while the agent was still answering."""
+    """Whether synthesis started before the agent had finished."""
 
     audio: bytes = b""
-    """The spoken answer, encoded as Home Assistant serves it."""
+    """Audio of the answer, encoded as Home Assistant serves it."""
 
     errors: list[tuple[str, str]] = field(default_factory=list)
-    """Code and text of each error of the run."""
+    """Code and message of each error."""
 
     at: dict[str, float] = field(default_factory=dict)
-    """When each type of event came first, on the clock of the event loop, in seconds; and when the
-    last of the words was said (`speech-end`) and the answer began to be heard (`audio-begin`)."""
+    """Time of the first event of each type in seconds of the event loop's clock, of the end of the
+    command (`speech-end`) and of the first audio of the answer (`audio-begin`)."""
 
 
 async def run_pipeline(
@@ -56,20 +56,20 @@ async def run_pipeline(
     *,
     start_stage: str = "stt",
     end_stage: str = "tts",
-    after: bytes = silence(TAIL_SECONDS),
-) -> Outcome:
-    """Speak into a pipeline in real time and wait for its end.
+    after: bytes = silence(TRAILING_SILENCE_SECONDS),
+) -> PipelineRun:
+    """Stream audio into a pipeline in real time and wait for its end.
 
-    `speech` is 16 kHz mono; `after` follows it until the pipeline has heard enough. Raises
-    TimeoutError if the run does not end by itself.
+    `speech` is 16 kHz mono; `after` follows it until the pipeline has detected the end of speech.
+    Raises TimeoutError if the run does not end.
     """
-    # 0: wait for a wake word for ever; the run's own limit still holds.
+    # 0: no timeout for the wake word; the time limit of the run still applies.
     sound = {"sample_rate": RATE, **({"timeout": 0} if start_stage == "wake_word" else {})}
     return await _run(client, pipeline, start_stage, end_stage, sound, speech, after)
 
 
-async def say(client: HassClient, pipeline: str, text: str) -> Outcome:
-    """Let a pipeline speak a text, and listen to it."""
+async def synthesize(client: HassClient, pipeline: str, text: str) -> PipelineRun:
+    """Have a pipeline synthesize a text."""
     return await _run(client, pipeline, "tts", "tts", {"text": text}, b"", b"")
 
 
@@ -78,110 +78,110 @@ async def _run(
     pipeline: str,
     start_stage: str,
     end_stage: str,
-    begin_with: dict[str, Any],
+    start_input: dict[str, Any],
     speech: bytes,
     after: bytes,
-) -> Outcome:
+) -> PipelineRun:
     run = await client.subscribe(
         "assist_pipeline/run",
         pipeline=pipeline,
         start_stage=start_stage,
         end_stage=end_stage,
-        input=begin_with,
+        input=start_input,
         timeout=RUN_SECONDS,
     )
-    outcome = Outcome()
+    result = PipelineRun()
     async with asyncio.timeout(RUN_SECONDS + 30), asyncio.TaskGroup() as tasks:
-        follower = _Follower(client, outcome, tasks, speech, after)
-        await follower.follow(run)
-    return outcome
+        event_handler = _EventHandler(client, result, tasks, speech, after)
+        await event_handler.handle_events(run)
+    return result
 
 
-class _Follower:
-    """Reacts to the events of one run."""
+class _EventHandler:
+    """Handles the events of a run."""
 
     def __init__(
         self,
         client: HassClient,
-        outcome: Outcome,
+        result: PipelineRun,
         tasks: asyncio.TaskGroup,
         speech: bytes,
         after: bytes,
     ) -> None:
         self._client = client
-        self._outcome = outcome
+        self._result = result
         self._tasks = tasks
         self._speech = speech
         self._after = after
-        self._heard_enough = asyncio.Event()
+        self._speech_ended = asyncio.Event()
         self._stream_url: str | None = None
         self._fetching = False
 
-    async def follow(self, run: Subscription) -> None:
-        """Take events until the run ends."""
+    async def handle_events(self, run: Subscription) -> None:
+        """Handle events until the run ends."""
         while True:
             event = await run.next()
             kind, data = event["type"], event["data"] or {}
-            self._mark(kind)
+            self._record_time(kind)
             if kind != "intent-progress":
-                self._outcome.events.append(kind)
-            self._take(kind, data)
+                self._result.events.append(kind)
+            self._handle(kind, data)
             if kind in ("run-end", "error"):
-                self._heard_enough.set()
+                self._speech_ended.set()
             if kind == "run-end":
                 return
 
-    def _take(self, kind: str, data: dict[str, Any]) -> None:
-        outcome = self._outcome
+    def _handle(self, kind: str, data: dict[str, Any]) -> None:
+        result = self._result
         match kind:
             case "run-start":
                 self._stream_url = data.get("tts_output", {}).get("url")
                 if (handler := data["runner_data"]["stt_binary_handler_id"]) is not None:
-                    self._tasks.create_task(self._speak(handler), name="microphone")
+                    self._tasks.create_task(self._send_audio(handler), name="microphone")
             case "wake_word-end":
-                outcome.wake_word = (data["wake_word_output"] or {}).get("wake_word_id")
+                result.wake_word = (data["wake_word_output"] or {}).get("wake_word_id")
             case "stt-vad-end":
-                self._heard_enough.set()
+                self._speech_ended.set()
             case "stt-end":
-                self._heard_enough.set()
-                outcome.transcript = data["stt_output"]["text"]
+                self._speech_ended.set()
+                result.transcript = data["stt_output"]["text"]
             case "intent-progress":
                 if data.get("tts_start_streaming") and self._stream_url:
-                    outcome.was_streamed = True
-                    self._fetch(self._stream_url)
+                    result.was_streamed = True
+                    self._start_fetching(self._stream_url)
             case "intent-end":
                 response = data["intent_output"]["response"]
-                outcome.answer = response["speech"].get("plain", {}).get("speech")
-                outcome.response_type = response["response_type"]
+                result.answer = response["speech"].get("plain", {}).get("speech")
+                result.response_type = response["response_type"]
             case "tts-end":
-                self._fetch(data["tts_output"]["url"])
+                self._start_fetching(data["tts_output"]["url"])
             case "error":
-                outcome.errors.append((data["code"], data["message"]))
+                result.errors.append((data["code"], data["message"]))
             case _:
-                pass  # the start of a stage, which only the list of events records
+                pass  # the start of a stage is only recorded in the list of events
 
-    def _fetch(self, url: str) -> None:
+    def _start_fetching(self, url: str) -> None:
         if not self._fetching:
             self._fetching = True
-            self._tasks.create_task(self._listen(url), name="loudspeaker")
+            self._tasks.create_task(self._fetch_audio(url), name="loudspeaker")
 
-    async def _listen(self, url: str) -> None:
-        self._outcome.audio = await self._client.fetch(url, lambda: self._mark("audio-begin"))
+    async def _fetch_audio(self, url: str) -> None:
+        self._result.audio = await self._client.fetch(url, lambda: self._record_time("audio-begin"))
 
-    def _mark(self, what: str) -> None:
-        self._outcome.at.setdefault(what, asyncio.get_running_loop().time())
+    def _record_time(self, what: str) -> None:
+        self._result.at.setdefault(what, asyncio.get_running_loop().time())
 
-    async def _speak(self, handler: int) -> None:
-        """Send the sound at the pace of a microphone, until the pipeline has heard enough."""
+    async def _send_audio(self, handler: int) -> None:
+        """Send the audio in real time until the pipeline has detected the end of speech."""
         size = 2 * int(RATE * CHUNK_SECONDS)
         sound = self._speech + self._after
         clock = asyncio.get_running_loop().time
         began = clock()
         for index, start in enumerate(range(0, len(sound), size)):
-            if self._heard_enough.is_set():
+            if self._speech_ended.is_set():
                 return
-            await self._client.send_sound(handler, sound[start : start + size])
+            await self._client.send_audio(handler, sound[start : start + size])
             if start + size >= len(self._speech):
-                self._mark("speech-end")
+                self._record_time("speech-end")
             await asyncio.sleep(max(0.0, began + (index + 1) * CHUNK_SECONDS - clock()))
-        await self._client.send_sound(handler, b"")
+        await self._client.send_audio(handler, b"")

@@ -1,4 +1,4 @@
-"""A headless Chromium that is logged in to Home Assistant, as a person's is."""
+"""A headless Chromium that is logged in to Home Assistant."""
 
 import json
 import shutil
@@ -12,111 +12,120 @@ from playwright.async_api import ConsoleMessage, Page, Response, WebSocket, asyn
 
 from harness.client import PASSWORD, USERNAME
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-"""Programs that are Chromium, as distributions name them."""
+NAMES = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+)
+"""Names of Chromium and Chrome in distributions."""
 
-PATIENCE_SECONDS = 30.0
-"""The frontend compiles several MB of JavaScript on first sight, on two busy cores."""
+TIMEOUT_SECONDS = 30.0
+"""The frontend compiles several MB of JavaScript on its first load."""
 
 WIDTH, HEIGHT = 1180, 1000
-"""Of the window, in pixels: a laptop's, less its bars."""
+"""Size of the window in pixels: a laptop screen without its bars."""
 
 
 def find_chromium() -> Path | None:
-    """Return a Chromium or Chrome that is installed on this machine."""
+    """Return the installed Chromium or Chrome; None if there is none."""
     found = (shutil.which(name) for name in NAMES)
     return next((Path(path) for path in found if path), None)
 
 
-TELL_REJECTIONS = """
+LOG_REJECTIONS = """
 addEventListener("unhandledrejection", ({ reason }) =>
   reason instanceof Error || console.error(`unhandled: ${JSON.stringify(reason)}`));
 """
-"""Home Assistant rejects with plain objects, of which a fault would say no more than `Object`."""
+"""Logs rejected promises: Home Assistant rejects with objects that are shown as `Object`."""
 
 
 @dataclass(frozen=True)
 class Browser:
-    """A window with one page, and what went wrong in it."""
+    """A window with one page and its errors."""
 
     page: Page
     url: str
-    """Of Home Assistant."""
+    """URL of Home Assistant."""
 
-    faults: list[str]
-    """Errors of scripts, and requests that the server did not answer well."""
+    errors: list[str]
+    """Script errors and failed requests."""
 
-    pictures: Path
-    """Folder that pictures are put into."""
+    screenshots: Path
+    """Folder for the screenshots."""
 
     async def open(self, path: str) -> Page:
-        """Go to a page of Home Assistant, by the path below its address."""
+        """Open a page of Home Assistant by its path."""
         await self.page.goto(self.url + path)
         return self.page
 
-    async def take_picture(self, name: str, height: int = HEIGHT) -> None:
-        """Save what the window shows as `NAME.png`, once nothing moves any more."""
+    async def take_screenshot(self, name: str, height: int = HEIGHT) -> None:
+        """Save a screenshot as `NAME.png` when all animations have ended."""
         await self.page.set_viewport_size({"width": WIDTH, "height": height})
         await self.page.wait_for_load_state("networkidle")
-        # Ripples and dialogs fade; the frontend has no event for the end of it.
+        # The frontend has no event for the end of its animations.
         await self.page.wait_for_timeout(800)
-        await self.page.screenshot(path=self.pictures / f"{name}.png", animations="disabled")
+        await self.page.screenshot(path=self.screenshots / f"{name}.png", animations="disabled")
         await self.page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
 
 
 @asynccontextmanager
-async def open_browser(chromium: Path, url: str, pictures: Path) -> AsyncIterator[Browser]:
-    """Open a window and log in by the form. Raises playwright's TimeoutError if that fails."""
-    arguments = ["--no-sandbox", "--disable-gpu"]  # containers have neither
+async def open_browser(chromium: Path, url: str, screenshots: Path) -> AsyncIterator[Browser]:
+    """Open a window and log in. Raises playwright's TimeoutError if that fails."""
+    arguments = ["--no-sandbox", "--disable-gpu"]  # not available in containers
     async with async_playwright() as play:
-        chrome = await play.chromium.launch(executable_path=chromium, args=arguments)
-        page = await chrome.new_page(viewport={"width": WIDTH, "height": HEIGHT}, locale="en-US")
-        page.set_default_timeout(PATIENCE_SECONDS * 1000)
-        browser = Browser(page, url, [], pictures)
-        page.on("pageerror", lambda error: browser.faults.append(str(error)))
-        page.on("console", lambda message: browser.faults.extend(_rejection(message)))
-        await page.add_init_script(TELL_REJECTIONS)
-        page.on("websocket", lambda socket: _tell_unknown_commands(socket, browser.faults))
-        page.on("response", lambda reply: browser.faults.extend(_fault(reply)))
+        chromium_browser = await play.chromium.launch(executable_path=chromium, args=arguments)
+        page = await chromium_browser.new_page(
+            viewport={"width": WIDTH, "height": HEIGHT}, locale="en-US"
+        )
+        page.set_default_timeout(TIMEOUT_SECONDS * 1000)
+        browser = Browser(page, url, [], screenshots)
+        page.on("pageerror", lambda error: browser.errors.append(str(error)))
+        page.on("console", lambda message: browser.errors.extend(_rejection_errors(message)))
+        await page.add_init_script(LOG_REJECTIONS)
+        page.on("websocket", lambda socket: _record_unknown_commands(socket, browser.errors))
+        page.on("response", lambda response: browser.errors.extend(_response_errors(response)))
         await browser.open("/")
         await page.locator("input[name=username]").fill(USERNAME)
         await page.locator("input[name=password]").fill(PASSWORD)
         await page.keyboard.press("Enter")
         await page.locator("home-assistant-main").wait_for()
         yield browser
-        await chrome.close()
+        await chromium_browser.close()
 
 
-def _rejection(message: ConsoleMessage) -> list[str]:
+def _rejection_errors(message: ConsoleMessage) -> list[str]:
     return [message.text] if message.text.startswith("unhandled: ") else []
 
 
-def _tell_unknown_commands(socket: WebSocket, faults: list[str]) -> None:
-    """Collect the commands that this home does not know: whether a page rejects them is chance."""
+def _record_unknown_commands(socket: WebSocket, errors: list[str]) -> None:
+    """Record unknown commands: whether the page reports them depends on timing."""
     types: dict[int, str] = {}
 
     def sent(frame: str | bytes) -> None:
-        types.update({one["id"]: one["type"] for one in _messages(frame) if "id" in one})
+        types.update(
+            {message["id"]: message["type"] for message in _decode_frame(frame) if "id" in message}
+        )
 
     def received(frame: str | bytes) -> None:
-        faults.extend(
-            f"unknown command {types.get(one['id'])}"
-            for one in _messages(frame)
-            if one.get("error", {}).get("code") == "unknown_command"
+        errors.extend(
+            f"unknown command {types.get(message['id'])}"
+            for message in _decode_frame(frame)
+            if message.get("error", {}).get("code") == "unknown_command"
         )
 
     socket.on("framesent", sent)
     socket.on("framereceived", received)
 
 
-def _messages(frame: str | bytes) -> list[dict[str, Any]]:
+def _decode_frame(frame: str | bytes) -> list[dict[str, Any]]:
     if isinstance(frame, bytes):
-        return []  # sound
+        return []  # audio
     found = json.loads(frame)
     return found if isinstance(found, list) else [found]
 
 
-def _fault(reply: Response) -> list[str]:
-    # Icons of other integrations are on the internet.
-    is_ours = "/api/brands/" not in reply.url or "wyoming_conductor" in reply.url
-    return [f"{reply.status} {reply.url}"] if reply.status >= 400 and is_ours else []
+def _response_errors(response: Response) -> list[str]:
+    # Icons of other integrations are fetched from the internet.
+    is_ours = "/api/brands/" not in response.url or "wyoming_conductor" in response.url
+    return [f"{response.status} {response.url}"] if response.status >= 400 and is_ours else []

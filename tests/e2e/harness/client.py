@@ -1,4 +1,4 @@
-"""A client of Home Assistant's REST and websocket interfaces, as a browser is one."""
+"""Client of Home Assistant's REST and websocket APIs."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -8,36 +8,36 @@ from typing import Any
 
 import aiohttp
 
-REPLY_SECONDS = 60.0
+REQUEST_TIMEOUT = 60.0
 
 USERNAME = "tester"
 PASSWORD = "correct horse"
-"""Of the owner."""
+"""Credentials of the owner."""
 
 
 class HassError(Exception):
-    """Raised when Home Assistant refuses a request; the text is its own."""
+    """Raised when Home Assistant rejects a request; contains its message."""
 
 
 class Subscription:
-    """The events of one websocket command, in order."""
+    """Events of a websocket command in order."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, command_id: int) -> None:
         """Belong to the command with this id."""
-        self.number = number
+        self.command_id = command_id
         self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
     def put(self, event: dict[str, Any]) -> None:
-        """Add an event that arrived."""
+        """Add an event."""
         self._events.put_nowait(event)
 
     async def next(self) -> dict[str, Any]:
-        """Wait for the next event; the caller brings the deadline."""
+        """Wait for the next event; the caller sets a timeout."""
         return await self._events.get()
 
 
 class HassClient:
-    """One logged-in user; make it with `log_in`."""
+    """Client of a logged-in user, created by `log_in`."""
 
     def __init__(
         self,
@@ -51,33 +51,35 @@ class HassClient:
         self._socket = socket
         self._url = url
         self._headers = {"Authorization": f"Bearer {token}"}
-        self._numbers = count(1)
-        self._replies: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._command_ids = count(1)
+        self._responses: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._subscriptions: dict[int, Subscription] = {}
 
     async def get(self, path: str) -> Any:
         """GET a path of the API; return the JSON."""
-        async with self._session.get(self._url + path, headers=self._headers) as reply:
-            return await _json(reply)
+        async with self._session.get(self._url + path, headers=self._headers) as response:
+            return await _json(response)
 
     async def post(self, path: str, body: Mapping[str, Any]) -> Any:
         """POST JSON to a path of the API; return the JSON."""
-        async with self._session.post(self._url + path, json=body, headers=self._headers) as reply:
-            return await _json(reply)
+        async with self._session.post(
+            self._url + path, json=body, headers=self._headers
+        ) as response:
+            return await _json(response)
 
     async def delete(self, path: str) -> Any:
         """DELETE a path of the API; return the JSON."""
-        async with self._session.delete(self._url + path, headers=self._headers) as reply:
-            return await _json(reply)
+        async with self._session.delete(self._url + path, headers=self._headers) as response:
+            return await _json(response)
 
     async def fetch(self, path: str, on_begin: Callable[[], None] = lambda: None) -> bytes:
-        """GET a file without a token, as a media player does; `on_begin` at its first byte."""
-        async with self._session.get(self._url + path) as reply:
-            content = await reply.content.readany()
+        """GET a file without a token, as a media player does; `on_begin` is called at its start."""
+        async with self._session.get(self._url + path) as response:
+            content = await response.content.readany()
             on_begin()
-            content += await reply.read()
-            if reply.status != 200:
-                raise HassError(f"GET {path}: {reply.status} {content[:200]!r}")
+            content += await response.read()
+            if response.status != 200:
+                raise HassError(f"GET {path}: {response.status} {content[:200]!r}")
             return content
 
     async def state(self, entity_id: str) -> str:
@@ -85,16 +87,16 @@ class HassClient:
         state: str = (await self.get(f"/api/states/{entity_id}"))["state"]
         return state
 
-    async def ask(self, command: str, **fields: Any) -> Any:
+    async def command(self, command: str, **fields: Any) -> Any:
         """Send a websocket command; return its result."""
         return (await self._send(command, fields))[1]
 
     async def subscribe(self, command: str, **fields: Any) -> Subscription:
-        """Send a websocket command that is answered by events."""
+        """Send a websocket command that returns events."""
         return (await self._send(command, fields))[0]
 
-    async def shows(self, entity_id: str, *states: str, within: float) -> str:
-        """Wait until an entity has one of the states; return which. `within` is in seconds."""
+    async def wait_for_state(self, entity_id: str, *states: str, within: float) -> str:
+        """Wait up to `within` seconds until an entity has one of the states; return the state."""
         found = ""
         try:
             async with asyncio.timeout(within):
@@ -103,32 +105,32 @@ class HassClient:
                     every = await self.get("/api/states")
                     found = next((o["state"] for o in every if o["entity_id"] == entity_id), "")
         except TimeoutError as err:
-            err.add_note(f"{entity_id} is {found or 'not there'}, not {' or '.join(states)}")
+            err.add_note(f"{entity_id} is {found or 'missing'}, not {' or '.join(states)}")
             raise
         return found
 
-    async def send_sound(self, handler: int, pcm: bytes) -> None:
-        """Send sound to a running pipeline; empty `pcm` says that no more comes."""
+    async def send_audio(self, handler: int, pcm: bytes) -> None:
+        """Send audio to a running pipeline; empty `pcm` marks its end."""
         await self._socket.send_bytes(bytes([handler]) + pcm)
 
-    async def listen(self) -> None:
-        """Hand each message to whoever waits for it, until the socket closes."""
+    async def receive(self) -> None:
+        """Dispatch messages to the waiting callers until the socket closes."""
         async for message in self._socket:
             content = message.json()
             for item in content if isinstance(content, list) else [content]:
-                if item["type"] == "result" and (reply := self._replies.pop(item["id"], None)):
-                    reply.set_result(item)
+                if item["type"] == "result" and (response := self._responses.pop(item["id"], None)):
+                    response.set_result(item)
                 elif item["type"] == "event":
                     self._subscriptions[item["id"]].put(item["event"])
 
     async def _send(self, command: str, fields: dict[str, Any]) -> tuple[Subscription, Any]:
-        number = next(self._numbers)
-        # Before the command is sent: its first event may come together with its result.
-        subscription = self._subscriptions[number] = Subscription(number)
-        reply = self._replies[number] = asyncio.get_running_loop().create_future()
-        await self._socket.send_json({"id": number, "type": command, **fields})
-        async with asyncio.timeout(REPLY_SECONDS):
-            answer = await reply
+        command_id = next(self._command_ids)
+        # Before the command is sent, because its first event may arrive with its result.
+        subscription = self._subscriptions[command_id] = Subscription(command_id)
+        response = self._responses[command_id] = asyncio.get_running_loop().create_future()
+        await self._socket.send_json({"id": command_id, "type": command, **fields})
+        async with asyncio.timeout(REQUEST_TIMEOUT):
+            answer = await response
         if not answer["success"]:
             raise HassError(f"{command}: {answer['error']}")
         return subscription, answer["result"]
@@ -136,8 +138,8 @@ class HassClient:
 
 @asynccontextmanager
 async def log_in(url: str) -> AsyncIterator[HassClient]:
-    """Create the owner of a new Home Assistant and yield its client, once the home has started."""
-    timeout = aiohttp.ClientTimeout(total=REPLY_SECONDS)
+    """Create the owner of a new Home Assistant and yield a client when it is running."""
+    timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT)
     async with aiohttp.ClientSession(timeout=timeout) as session:
         token = await _create_owner(session, url)
         async with session.ws_connect(f"{url}/api/websocket", max_msg_size=0) as socket:
@@ -145,22 +147,22 @@ async def log_in(url: str) -> AsyncIterator[HassClient]:
             await socket.send_json({"type": "auth", "access_token": token})
             answer = await socket.receive_json()
             if answer["type"] != "auth_ok":
-                raise HassError(f"The websocket refused the token: {answer}")
+                raise HassError(f"The websocket rejected the token: {answer}")
             client = HassClient(session, socket, url, token)
-            listener = asyncio.create_task(client.listen(), name="websocket of Home Assistant")
+            listener = asyncio.create_task(client.receive(), name="websocket of Home Assistant")
             try:
-                async with asyncio.timeout(REPLY_SECONDS):
-                    await _started(client)
+                async with asyncio.timeout(REQUEST_TIMEOUT):
+                    await _wait_until_running(client)
                 yield client
             finally:
                 await socket.close()
                 await listener
 
 
-async def _started(client: HassClient) -> None:
-    """Wait until every integration is set up; the caller brings the deadline."""
+async def _wait_until_running(client: HassClient) -> None:
+    """Wait until all integrations are set up; the caller sets a timeout."""
     while True:
-        if (await client.ask("get_config"))["state"] == "RUNNING":
+        if (await client.command("get_config"))["state"] == "RUNNING":
             return
         await asyncio.sleep(0.1)
 
@@ -171,15 +173,17 @@ async def _create_owner(session: aiohttp.ClientSession, url: str) -> str:
     person = {"name": "Tester", "username": USERNAME, "password": PASSWORD, "language": "en"}
     async with session.post(
         f"{url}/api/onboarding/users", json={**person, "client_id": client_id}
-    ) as reply:
-        code = (await _json(reply))["auth_code"]
+    ) as response:
+        code = (await _json(response))["auth_code"]
     grant = {"grant_type": "authorization_code", "code": code, "client_id": client_id}
-    async with session.post(f"{url}/auth/token", data=grant) as reply:
-        token: str = (await _json(reply))["access_token"]
+    async with session.post(f"{url}/auth/token", data=grant) as response:
+        token: str = (await _json(response))["access_token"]
         return token
 
 
-async def _json(reply: aiohttp.ClientResponse) -> Any:
-    if reply.status >= 400:
-        raise HassError(f"{reply.method} {reply.url}: {reply.status} {(await reply.text())[:500]}")
-    return await reply.json()
+async def _json(response: aiohttp.ClientResponse) -> Any:
+    if response.status >= 400:
+        raise HassError(
+            f"{response.method} {response.url}: {response.status} {(await response.text())[:500]}"
+        )
+    return await response.json()

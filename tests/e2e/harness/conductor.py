@@ -1,4 +1,4 @@
-"""Our own servers, started as a user starts them, with the embedded models."""
+"""Runs our server from the command line with the bundled models."""
 
 import asyncio
 import os
@@ -13,39 +13,39 @@ import aiohttp
 from harness.process import ProcessEndedError, free_port, running, tail
 
 READY_SECONDS = 180.0
-"""Until the preloaded models answer: they are copied, checked, loaded and warmed up first."""
+"""Includes installing, loading and warming up the preloaded models."""
 
 SERVICES = ("asr", "tts", "wake", "api")
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where a server listens."""
+    """Host and port of a server."""
 
     host: str
     port: int
 
     @classmethod
     def parse(cls, text: str) -> "Address":
-        """Read `HOST:PORT`."""
+        """Parse `HOST:PORT`."""
         host, _, port = text.rpartition(":")
         return cls(host, int(port))
 
 
 @dataclass(frozen=True)
 class Servers:
-    """The three Wyoming servers that Home Assistant is given."""
+    """Addresses of the Wyoming servers."""
 
     stt: Address
     tts: Address
     wake: Address | None = None
-    """None: it is done without wake words."""
+    """None: no wake words."""
 
 
 class Conductor:
-    """One installation of our servers: the same ports and data at every start.
+    """An installation of our server with fixed ports and data.
 
-    `async with` starts it and stops it in the end; it may be killed and started in between.
+    `async with` starts and stops it; it may be killed and started in between.
     """
 
     def __init__(
@@ -68,27 +68,27 @@ class Conductor:
 
     @property
     def servers(self) -> Servers:
-        """Where its Wyoming servers listen."""
+        """Addresses of the Wyoming services."""
         return Servers(*(Address("127.0.0.1", self.ports[name]) for name in SERVICES[:3]))
 
     @property
     def log(self) -> Path:
-        """What it has logged, at all its starts."""
+        """Log file of all starts."""
         return self._folder / "conductor.log"
 
     async def __aenter__(self) -> Self:
-        """Start it."""
+        """Start the server."""
         await self.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Stop it."""
+        """Stop the server."""
         await self.stop()
 
     async def start(self) -> None:
-        """Start it; returns once it is ready.
+        """Start the server and wait until it is ready.
 
-        Raises ProcessEndedError or TimeoutError, with the end of its log, if it never is.
+        Raises ProcessEndedError or TimeoutError with the end of the log if it fails to start.
         """
         arguments = ["serve", "--data-dir", str(self._folder / "data")]
         for path, value in self._settings.items():
@@ -104,40 +104,40 @@ class Conductor:
         self._process = process
         try:
             async with asyncio.timeout(READY_SECONDS):
-                await self._is_ready(process)
+                await self._wait_until_ready(process)
         except (ProcessEndedError, TimeoutError) as err:
             await self.stop()
             err.add_note(tail(self.log))
             raise
 
     async def stop(self) -> None:
-        """Ask it to end, and wait until it has."""
+        """Stop the server and wait for its end."""
         await self._running.aclose()
 
     async def kill(self) -> None:
-        """End it without a warning, as the kernel does when memory runs out."""
+        """Kill the server like the kernel does when memory runs out."""
         if self._process is not None:
             self._process.kill()
             await self._process.wait()
         await self.stop()
 
-    async def ask(self, method: str, path: str) -> Any:
-        """Send a request to its HTTP interface; return the JSON of the answer, None if empty."""
+    async def request(self, method: str, path: str) -> Any:
+        """Send a request to the HTTP API; return the decoded response, None if it is empty."""
         url = f"http://127.0.0.1:{self.ports['api']}{path}"
-        async with aiohttp.ClientSession() as session, session.request(method, url) as reply:
-            if reply.status >= 400:
-                raise AssertionError(f"{method} {path}: {reply.status} {await reply.text()}")
-            return await reply.json() if await reply.read() else None
+        async with aiohttp.ClientSession() as session, session.request(method, url) as response:
+            if response.status >= 400:
+                raise AssertionError(f"{method} {path}: {response.status} {await response.text()}")
+            return await response.json() if await response.read() else None
 
-    async def _is_ready(self, process: asyncio.subprocess.Process) -> None:
+    async def _wait_until_ready(self, process: asyncio.subprocess.Process) -> None:
         url = f"http://127.0.0.1:{self.ports['api']}/health/ready"
         async with aiohttp.ClientSession() as session:
             while process.returncode is None:
                 try:
-                    async with session.get(url) as reply:
-                        if reply.status == 200:
+                    async with session.get(url) as response:
+                        if response.status == 200:
                             return
                 except aiohttp.ClientConnectionError:
-                    pass  # it does not listen yet
+                    pass  # not listening yet
                 await asyncio.sleep(0.2)
         raise ProcessEndedError(f"wyoming-conductor ended with {process.returncode} while starting")

@@ -1,4 +1,4 @@
-"""One Home Assistant process with a configuration folder of its own."""
+"""Runs Home Assistant with its own configuration folder."""
 
 import asyncio
 import json
@@ -19,16 +19,16 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 
 BOOT_SECONDS = 120.0
-"""A first start compiles bytecode and builds a database; on two busy cores that takes a while."""
+"""The first start compiles bytecode and creates the database."""
 
-HARMLESS = (
+IGNORED_PROBLEMS = (
     "Skipping pip installation",
-    "zlib_ng and isal",  # an optional speed-up
-    "libturbojpeg",  # camera pictures
-    "We found a custom integration",  # said of every custom one, and both are ours
-    "binary message for non-existing handler",  # sound that was on its way when the turn ended
+    "zlib_ng and isal",  # optional optimization
+    "libturbojpeg",  # camera screenshots
+    "We found a custom integration",  # logged for every custom integration
+    "binary message for non-existing handler",  # audio that arrives after the end of the run
 )
-"""Texts of log lines that say nothing about our servers."""
+"""Texts of log lines that are unrelated to our servers."""
 
 _PROBLEM = re.compile(r" (WARNING|ERROR|CRITICAL) ")
 
@@ -38,42 +38,42 @@ class Hass:
     """A running Home Assistant."""
 
     url: str
-    """Such as `http://127.0.0.1:43210`, without a slash at the end."""
+    """Such as `http://127.0.0.1:43210`, without a trailing slash."""
 
     folder: Path
-    """Its configuration, log and storage."""
+    """Configuration folder with log and storage."""
 
     process: asyncio.subprocess.Process
 
     @property
     def log(self) -> Path:
-        """The file that Home Assistant logs into."""
+        """Log file."""
         return self.folder / "home-assistant.log"
 
     def problems(self, since: int = 0) -> list[str]:
-        """Return the warnings and errors after the first `since` lines, less the harmless."""
+        """Return the warnings and errors after line `since` that are not ignored."""
         lines = self.log.read_text(errors="replace").splitlines()
         return [
             line
             for line in lines[since:]
-            if _PROBLEM.search(line) and not any(text in line for text in HARMLESS)
+            if _PROBLEM.search(line) and not any(text in line for text in IGNORED_PROBLEMS)
         ]
 
-    def said(self, text: str, since: int = 0) -> list[str]:
-        """Return the lines with a text after the first `since` lines, of whatever level."""
+    def lines_with(self, text: str, since: int = 0) -> list[str]:
+        """Return the log lines of any level with a text after line `since`."""
         lines = self.log.read_text(errors="replace").splitlines()
         return [line for line in lines[since:] if text in line]
 
-    def lines(self) -> int:
-        """Return how many lines the log has now."""
+    def line_count(self) -> int:
+        """Return the current number of log lines."""
         return len(self.log.read_text(errors="replace").splitlines())
 
 
 class LogWatch:
-    """What a test makes Home Assistant log, and what of it the test expects."""
+    """Compares the warnings and errors of a test with the expected ones."""
 
     def __init__(self, hass: Hass, since: int) -> None:
-        """Watch what comes after the first `since` lines."""
+        """Check the log after line `since`."""
         self._hass = hass
         self._since = since
         self._expected: list[str] = []
@@ -84,15 +84,15 @@ class LogWatch:
         self._expected.append(text)
 
     def tolerate(self, text: str) -> None:
-        """Let there be any number of warnings and errors with this text."""
+        """Accept any number of warnings and errors with this text."""
         self._tolerated.append(text)
 
-    def said(self, text: str) -> list[str]:
-        """Return the lines with a text, of whatever level."""
-        return self._hass.said(text, self._since)
+    def lines_with(self, text: str) -> list[str]:
+        """Return the log lines of any level with a text."""
+        return self._hass.lines_with(text, self._since)
 
     def check(self) -> None:
-        """Fail if what was logged is not what is expected."""
+        """Fail unless exactly the expected warnings and errors were logged."""
         problems = self._hass.problems(self._since)
         for text in self._expected:
             found = [line for line in problems if text in line]
@@ -102,7 +102,7 @@ class LogWatch:
 
 
 def find_ffmpeg(python: Path) -> Path:
-    """Return the ffmpeg that is installed beside Home Assistant, in `python`'s environment."""
+    """Return ffmpeg of the environment of `python`."""
     code = "import imageio_ffmpeg; print(imageio_ffmpeg.get_ffmpeg_exe())"
     answer = subprocess.run([python, "-c", code], check=True, capture_output=True, text=True)
     return Path(answer.stdout.strip())
@@ -110,10 +110,10 @@ def find_ffmpeg(python: Path) -> Path:
 
 @asynccontextmanager
 async def start_hass(python: Path, ffmpeg: Path, folder: Path) -> AsyncIterator[Hass]:
-    """Run Home Assistant from `python`'s environment in an empty `folder`, until the block ends.
+    """Run Home Assistant of the environment of `python` in an empty folder until the block ends.
 
-    Yields when its HTTP server answers. Raises ProcessEndedError or TimeoutError if it never does;
-    the end of its output is then in the message.
+    Yields when its HTTP server responds. Raises ProcessEndedError or TimeoutError with the end of
+    the output if it fails to start.
     """
     port = free_port()
     _write_configuration(folder, port, ffmpeg)
@@ -126,22 +126,22 @@ async def start_hass(python: Path, ffmpeg: Path, folder: Path) -> AsyncIterator[
         url = f"http://127.0.0.1:{port}"
         try:
             async with asyncio.timeout(BOOT_SECONDS):
-                await _answers(url, process)
+                await _wait_until_ready(url, process)
         except (ProcessEndedError, TimeoutError) as err:
             err.add_note(tail(output))
             raise
         yield Hass(url=url, folder=folder, process=process)
 
 
-async def _answers(url: str, process: asyncio.subprocess.Process) -> None:
+async def _wait_until_ready(url: str, process: asyncio.subprocess.Process) -> None:
     async with aiohttp.ClientSession() as session:
         while process.returncode is None:
             try:
-                async with session.get(f"{url}/api/onboarding") as reply:
-                    if reply.status == 200:
+                async with session.get(f"{url}/api/onboarding") as response:
+                    if response.status == 200:
                         return
             except aiohttp.ClientConnectionError:
-                pass  # it does not listen yet
+                pass  # not listening yet
             await asyncio.sleep(0.2)
     raise ProcessEndedError(f"Home Assistant ended with {process.returncode} while starting")
 
@@ -158,18 +158,18 @@ def _write_configuration(folder: Path, port: int, ffmpeg: Path) -> None:
         )
     storage = folder / ".storage"
     storage.mkdir()
-    _store(
+    _write_storage(
         storage,
         "onboarding",
         version=(4, 1),
-        # Only the user step is left. The others would add services of the internet.
+        # Skip all steps but the user step, because they add services of the internet.
         data={"done": ["core_config", "analytics", "integration"]},
     )
-    _store(
+    _write_storage(
         storage,
         "http",
         version=(2, 2),
-        # Settings from YAML would be on trial only, and be reverted by a restart after 5 minutes.
+        # Settings in YAML would be reverted after 5 minutes unless confirmed.
         data={
             "stable": {
                 "server_host": ["127.0.0.1"],
@@ -189,6 +189,6 @@ def _write_configuration(folder: Path, port: int, ffmpeg: Path) -> None:
     )
 
 
-def _store(storage: Path, key: str, *, version: tuple[int, int], data: object) -> None:
+def _write_storage(storage: Path, key: str, *, version: tuple[int, int], data: object) -> None:
     content = {"version": version[0], "minor_version": version[1], "key": key, "data": data}
     (storage / key).write_text(json.dumps(content))

@@ -1,4 +1,4 @@
-"""Child processes that never outlive the tests."""
+"""Child processes that end with the tests."""
 
 import asyncio
 import shutil
@@ -9,19 +9,19 @@ from pathlib import Path
 
 
 class ProcessEndedError(Exception):
-    """Raised when a process that should serve has ended."""
+    """Raised when a server process ends unexpectedly."""
 
 
 def free_port() -> int:
-    """Return a TCP port of the loopback interface that is free now."""
+    """Return a free TCP port of the loopback interface."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
         return port
 
 
-def tied_to_us(command: Sequence[str]) -> list[str]:
-    """Let the kernel end the command with SIGTERM if the test run itself is killed (Linux)."""
+def _with_parent_death_signal(command: Sequence[str]) -> list[str]:
+    """Make the kernel end the command with SIGTERM when the test process dies (Linux)."""
     helper = shutil.which("setpriv")
     return [helper, "--pdeathsig", "TERM", "--", *command] if helper else list(command)
 
@@ -35,10 +35,13 @@ async def running(
     env: Mapping[str, str] | None = None,
     grace: float = 40.0,
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run a command, its output in `log`; then SIGTERM, and SIGKILL after `grace` seconds."""
+    """Run a command until the block ends, with its output in `log`.
+
+    Ends it with SIGTERM, and with SIGKILL after `grace` seconds.
+    """
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
-            *tied_to_us(command),
+            *_with_parent_death_signal(command),
             cwd=cwd,
             env=env,
             stdin=asyncio.subprocess.DEVNULL,
@@ -59,5 +62,5 @@ async def running(
 
 
 def tail(log: Path, lines: int = 30) -> str:
-    """Return the end of a log, for the message of a failure."""
+    """Return the last lines of a log."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])

@@ -1,6 +1,6 @@
-"""A conversation agent that answers word by word, standing in for a language model.
+"""Conversation agent that streams its answer word by word, like a language model.
 
-Home Assistant then streams the answer to the text-to-speech server instead of sending it whole.
+Home Assistant therefore streams the answer to the text-to-speech server.
 """
 
 from homeassistant.config_entries import ConfigEntry

@@ -1,4 +1,4 @@
-"""Adding the agent asks nothing."""
+"""Config flow without a form."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from homeassistant.config_entries import ConfigFlow, ConfigFlowResult
 
 
 class WordByWordConfigFlow(ConfigFlow, domain="word_by_word"):
-    """Make the one entry at once."""
+    """Creates the config entry immediately."""
 
     VERSION = 1
 

@@ -1,4 +1,4 @@
-"""The agent: one answer, streamed at the pace of a small language model."""
+"""Agent with one answer, streamed at the speed of a small language model."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -14,7 +14,7 @@ ANSWER = (
     "It is twenty one degrees in the living room, and the front door is locked. "
     "Would you like me to turn anything else on?"
 )
-"""Long enough that Home Assistant streams it: it starts after 60 characters."""
+"""Long enough to be streamed by Home Assistant, which starts after 60 characters."""
 
 WORD_SECONDS = 0.05
 
@@ -22,23 +22,23 @@ WORD_SECONDS = 0.05
 async def async_setup_entry(
     hass: HomeAssistant, entry: ConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
-    """Add the one entity."""
+    """Add the agent."""
     async_add_entities([WordByWordAgent(entry.entry_id)])
 
 
 class WordByWordAgent(conversation.ConversationEntity):
-    """Says the same to everything."""
+    """Gives the same answer to everything."""
 
     _attr_name = "Word by word"
     _attr_supports_streaming = True
 
     def __init__(self, unique_id: str) -> None:
-        """Be the entity of one config entry."""
+        """Set the unique id."""
         self._attr_unique_id = unique_id
 
     @property
     def supported_languages(self) -> list[str] | Literal["*"]:
-        """Understand every language equally well."""
+        """Support all languages."""
         return "*"
 
     async def _async_handle_message(
@@ -46,7 +46,7 @@ class WordByWordAgent(conversation.ConversationEntity):
     ) -> conversation.ConversationResult:
         """Stream the answer into the chat log."""
         async for _content in chat_log.async_add_delta_content_stream(self.entity_id, _words()):
-            pass  # the log keeps it
+            pass  # stored in the chat log
         return conversation.async_get_result_from_chat_log(user_input, chat_log)
 
 
