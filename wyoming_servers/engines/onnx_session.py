@@ -1,39 +1,51 @@
-"""Sessions of onnxruntime with settings that suit a machine shared by several models."""
+"""Opens onnxruntime sessions with settings that suit a machine shared by several models."""
 
 import os
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
+
+import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as _exceptions
 
 from wyoming_servers.core.domain import Placement
 from wyoming_servers.core.errors import LoadFailedError
 
+LOAD_ERRORS: Final = (
+    _exceptions.Fail,
+    _exceptions.InvalidArgument,
+    _exceptions.InvalidGraph,
+    _exceptions.InvalidProtobuf,
+    _exceptions.NoSuchFile,
+    _exceptions.NotImplemented,
+    _exceptions.RuntimeException,
+)
+"""Exceptions of onnxruntime for a model it cannot load; they have no common base class."""
+
 
 def open_session(
-    network: str | bytes,
+    model: str | bytes,
     options: Mapping[str, Any],
     placement: Placement,
     *,
     threads: int | None = None,
     spinning: bool = False,
 ) -> Any:
-    """Open a network, a path or the file itself.
+    """Open a model, given as a path or as the content of a file.
 
-    Options: `threads` (0: choose; the argument wins), `spinning` (whether the threads of a run spin
-    while they wait for each other; the option wins).
-    Raises LoadFailedError if it is to run on a GPU and this onnxruntime cannot.
+    Options: `threads` (0: automatic; the argument has precedence), `spinning` (whether the threads
+    of a run spin while they wait for each other; has precedence over the argument).
+    Raises LoadFailedError if a GPU is asked for and this onnxruntime has no CUDA.
     """
-    import onnxruntime
-
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = thread_count(options) if threads is None else threads
     settings.inter_op_num_threads = 1
-    # A pattern is kept for each length of input, and beside it the memory of the run that it was
-    # learned from: with texts, whose lengths differ, that is 100 MB more, and no sooner.
+    # A memory pattern is kept for each length of input, together with the memory of the run in
+    # which it was recorded. Texts differ in length, so that is 100 MB more, and no faster.
     settings.enable_mem_pattern = False
-    # Threads that spin when a run is over take the cores from other models on a small machine:
-    # under load it was 1.5 times slower. While they wait for each other inside a run it is worth
-    # it: that takes a tenth less time, and no more CPU.
+    # Threads that spin after a run take the cores from other models: under load a small machine
+    # was 1.5 times slower. Spinning inside a run takes a tenth less time and no more CPU.
     settings.add_session_config_entry("session.force_spinning_stop", "1")
     settings.add_session_config_entry(
         "session.intra_op.allow_spinning", "1" if options.get("spinning", spinning) else "0"
@@ -41,20 +53,32 @@ def open_session(
     _share_arena()
     settings.add_session_config_entry("session.use_env_allocators", "1")
     session = onnxruntime.InferenceSession(
-        network, sess_options=settings, providers=_providers(placement)
+        model, sess_options=settings, providers=_providers(placement)
     )
-    if isinstance(network, bytes):
-        # Kept to open it anew with other providers, which we never ask for; it is as large as the
-        # weights that were read from it.
+    if isinstance(model, bytes):
+        # Kept for `set_providers`, which is never called here; it is as large as the weights.
         session._model_bytes = b""  # noqa: SLF001
     return session
 
 
+def open_wake_session(model: str | bytes | Path, threads: int = 1) -> Any:
+    """Open a model of wake words, which runs on the CPU for a few milliseconds every 80 ms."""
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = threads
+    settings.inter_op_num_threads = 1
+    # Threads must not spin in the time between two runs.
+    settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    settings.log_severity_level = 3  # warnings are about graphs, which users cannot change
+    return onnxruntime.InferenceSession(
+        model if isinstance(model, bytes) else str(model),
+        settings,
+        providers=["CPUExecutionProvider"],
+    )
+
+
 @cache
 def _share_arena() -> None:
-    """Give all sessions of the process one pool of working memory instead of one each."""
-    import onnxruntime
-
+    """Give all sessions of the process one arena of working memory instead of one each."""
     info = onnxruntime.OrtMemoryInfo(
         "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
     )
@@ -62,20 +86,18 @@ def _share_arena() -> None:
 
 
 def thread_count(options: Mapping[str, Any]) -> int:
-    """Threads of the network: two are nearly twice as fast as one, more gain little."""
+    """Return the threads of a session: two are nearly twice as fast as one, more gain little."""
     return int(options.get("threads") or min(2, os.cpu_count() or 1))
 
 
 def _providers(placement: Placement) -> list[Any]:
-    """Return what onnxruntime runs on. Raises LoadFailedError if its build has no CUDA."""
-    import onnxruntime
-
+    """Return onnxruntime's execution providers. Raises LoadFailedError if its build has no CUDA."""
     kind, _, index = placement.device.partition(":")
     if kind != "cuda":
         return ["CPUExecutionProvider"]
     if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
         raise LoadFailedError(
-            "This onnxruntime has no CUDA.",
+            "The installed onnxruntime does not support CUDA.",
             hint="Install onnxruntime-gpu in its place, or set device: cpu, which is faster"
             " for one sentence.",
         )

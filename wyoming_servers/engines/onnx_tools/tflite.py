@@ -1,7 +1,7 @@
-"""Reads the networks out of .tflite files: tensors, operators and weights, nothing is run.
+"""Reads TensorFlow Lite files: graphs with their tensors, operators and weights.
 
-A .tflite file is a FlatBuffer: tables that point to their fields by offsets. Field numbers below
-are those of TensorFlow Lite's schema, version 3. Only what float networks need is read.
+A .tflite file is a FlatBuffer: tables that refer to their fields by offsets. Field numbers are
+those of TensorFlow Lite's schema, version 3. Quantized weights are not supported.
 """
 
 import struct
@@ -43,7 +43,7 @@ OPERATOR_NAMES: Final[Mapping[int, str]] = {
     118: "IF",
     126: "BATCH_MATMUL",
 }
-"""The operators that wake word networks are made of; others are called by their number."""
+"""Operators of wake word networks by their code; others are named by their number."""
 
 _DTYPES: Final[Mapping[int, str]] = {
     0: "<f4",
@@ -54,18 +54,18 @@ _DTYPES: Final[Mapping[int, str]] = {
     9: "<i1",
 }
 FLOAT: Final = 0
-"""32-bit floats, as the type of a tensor."""
+"""Type of tensors with 32-bit floats."""
 BOOL: Final = 6
 INTEGERS: Final = (2, 4)
-"""Axes, shapes and other settings; quantized numbers have types of their own."""
+"""Types of tensors with axes, shapes and other parameters; quantized tensors have other types."""
 
 
 class TfliteError(ValueError):
-    """Raised when a file is not a network we can read."""
+    """Raised when a file cannot be read, or a graph is not supported."""
 
 
 class FlatBufferTable:
-    """A FlatBuffer table; fields by number, absent ones read as their default."""
+    """A FlatBuffer table. Fields have numbers; an absent field has its default."""
 
     def __init__(self, data: bytes, at: int) -> None:
         self._data = data
@@ -74,22 +74,22 @@ class FlatBufferTable:
         self._fields = (self._unpack("<H", self._vtable) - 4) // 2
 
     def number(self, field: int, code: str, default: float = 0) -> Any:
-        """Read a scalar; `code` is struct's (`i`, `I`, `b`, `f`)."""
+        """Return a scalar; `code` is a format of `struct` (`i`, `I`, `b`, `f`)."""
         at = self._field(field)
         return self._unpack("<" + code, at) if at else default
 
     def table(self, field: int) -> "FlatBufferTable | None":
-        """Read a table."""
+        """Return a table; None if it is absent."""
         at = self._field(field)
         return FlatBufferTable(self._data, self._follow(at)) if at else None
 
     def tables(self, field: int) -> list["FlatBufferTable"]:
-        """Read a vector of tables."""
+        """Return a vector of tables."""
         start, count = self._vector(field)
         return [FlatBufferTable(self._data, self._follow(start + 4 * i)) for i in range(count)]
 
     def array(self, field: int, dtype: str) -> NDArray[Any]:
-        """Read a vector of scalars, without copying."""
+        """Return a vector of scalars, without copying."""
         start, count = self._vector(field)
         return np.frombuffer(self._data, dtype, count, start)
 
@@ -101,7 +101,7 @@ class FlatBufferTable:
         return start + 4, self._unpack("<I", start)
 
     def _field(self, field: int) -> int:
-        """Return where a field's value is; 0 if it is absent."""
+        """Return the position of a field's value; 0 if it is absent."""
         if field >= self._fields:
             return 0
         offset: int = self._unpack("<H", self._vtable + 4 + 2 * field)
@@ -111,40 +111,40 @@ class FlatBufferTable:
         return at + int(self._unpack("<I", at))
 
     def _unpack(self, code: str, at: int) -> Any:
-        if at < 0:  # struct would count from the end
-            raise TfliteError("It is damaged.")
+        if at < 0:  # `struct` counts negative positions from the end
+            raise TfliteError("The file is damaged.")
         return struct.unpack_from(code, self._data, at)[0]
 
 
 @dataclass(frozen=True, slots=True)
 class TfliteTensor:
-    """A value of the network."""
+    """A value of a graph."""
 
     shape: tuple[int, ...]
     type: int
-    """In the schema's enumeration."""
+    """Number in the schema's enumeration TensorType."""
     constant: NDArray[Any] | None
-    """Its value if it is a weight; None if it is computed."""
+    """The value of a weight; None for a computed tensor."""
 
 
 @dataclass(frozen=True, slots=True)
 class TfliteOperator:
-    """One computation."""
+    """One operation."""
 
     kind: str
     inputs: tuple[int, ...]
-    """Numbers of tensors; -1 is an input left out."""
+    """Numbers of tensors; -1 for an omitted input."""
     outputs: tuple[int, ...]
     options: FlatBufferTable | None
 
     def option(self, field: int, code: str) -> Any:
-        """Read a scalar option by its number in the schema."""
+        """Return a scalar option by its number in the schema."""
         return self.options.number(field, code) if self.options else 0
 
 
 @dataclass(frozen=True, slots=True)
 class TfliteGraph:
-    """A subgraph, its operators in the order of computation."""
+    """A subgraph, with its operators in the order of computation."""
 
     tensors: Sequence[TfliteTensor]
     inputs: tuple[int, ...]
@@ -152,27 +152,27 @@ class TfliteGraph:
     operators: Sequence[TfliteOperator]
 
     def constant(self, number: int) -> NDArray[Any]:
-        """Return a weight. Raises TfliteError if it is not one."""
+        """Return a weight by the number of its tensor. Raises TfliteError for a computed tensor."""
         value = self.tensors[number].constant
         if value is None:
-            raise TfliteError(f"Tensor {number} should be constant and is computed.")
+            raise TfliteError(f"Tensor {number} is computed, not constant.")
         return value
 
 
 def read_tflite(path: Path) -> list[TfliteGraph]:
-    """Read a file's subgraphs; the first is the main one. Raises TfliteError and OSError."""
+    """Return a file's subgraphs, the main one first. Raises TfliteError and OSError."""
     data = path.read_bytes()
     if data[4:8] != b"TFL3":
         raise TfliteError("It is not a TensorFlow Lite file.")
     try:
         model = FlatBufferTable(data, struct.unpack_from("<I", data)[0])
-        # Codes above 127 do not fit into field 0, where all of them once were.
+        # Codes above 127 do not fit into field 0, where older files have the code.
         codes = [code.number(3, "i") or code.number(0, "b") for code in model.tables(1)]
         kinds = [OPERATOR_NAMES.get(code, str(code)) for code in codes]
         weights = [buffer.array(0, "u1") for buffer in model.tables(4)]
         return [_parse_graph(table, kinds, weights) for table in model.tables(2)]
     except (struct.error, IndexError, ValueError) as err:
-        raise TfliteError(f"It is damaged ({err}).") from err
+        raise TfliteError(f"The file is damaged ({err}).") from err
 
 
 def _parse_graph(
@@ -202,7 +202,7 @@ def _parse_tensor(table: FlatBufferTable, weights: list[NDArray[Any]]) -> Tflite
         return TfliteTensor(shape, kind, None)
     dtype = _DTYPES.get(kind)
     if dtype is None:
-        raise TfliteError(f"It has numbers of type {kind}, which is unknown.")
+        raise TfliteError(f"It has numbers of the unknown type {kind}.")
     return TfliteTensor(shape, kind, np.frombuffer(raw.tobytes(), dtype).reshape(shape))
 
 

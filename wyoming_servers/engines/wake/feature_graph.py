@@ -1,11 +1,11 @@
-"""Derives one incremental graph from openWakeWord's two feature networks.
+"""Builds one streaming graph from openWakeWord's two feature networks.
 
-The published embedding network looks at 76 mel frames and is run again 8 frames later, on 68 of
-the same. It pads only along the mel axis, never along time, and its pooling halves time three
-times: 8 new frames lead to exactly one new row at its end. So it is enough to keep, in front of
-each convolution that is 3 frames high, the 2 rows it saw last, and to compute new rows only:
-the same numbers for a tenth of the work. The weights are read from the installed files, nothing
-is trained or rounded.
+The published embedding network computes an embedding from 76 mel frames, and the next one 8 frames
+later, so 68 frames are computed again. It pads along the mel axis only, never along time, and its
+pooling halves time three times: 8 new frames result in exactly one new row at its end. It is
+therefore enough to keep, in front of each convolution with a height of 3 frames, the last 2 rows,
+and to compute new rows only. The embeddings are the same, for a tenth of the work. The weights are
+read from the installed files; nothing is trained or rounded.
 """
 
 import math
@@ -31,14 +31,14 @@ FRAMES: Final = STEP // HOP
 """Mel frames per step."""
 MELS: Final = 32
 WINDOW_FRAMES: Final = 76
-"""Mel frames the embedding network sees."""
-# The library takes a window as soon as 76 frames are there, when 80 have come: each window ends
-# before the newest 4 frames, for ever.
+"""Mel frames per embedding."""
 DELAYED_FRAMES: Final = -WINDOW_FRAMES % FRAMES
+"""The library computes the first window of 76 frames when 80 frames are there, so that every window
+ends 4 frames before the newest."""
 TOP_DB: Final = 80.0
-"""Range of a step's mel frames below their loudest value, in dB."""
+"""Range of the mel bands of a step below their maximum, in dB."""
 MEL_SCALE: Final = (10.0, 2.0)
-"""The library's `mel / 10 + 2`, which brings dB into the range the embedding was trained on."""
+"""The library's `mel / 10 + 2`, the scale that the embedding network was trained on."""
 _END: Final = np.iinfo(np.int64).max
 _SAME: Final = 0  # TensorFlow Lite's padding enumeration; 1 is VALID
 
@@ -47,16 +47,16 @@ _SAME: Final = 0  # TensorFlow Lite's padding enumeration; 1 is VALID
 class FeatureGraph:
     """A graph (audio: streams × STEP, state: streams × state_size) → (embedding, next_state)."""
 
-    model: bytes
-    """ONNX."""
+    model: bytes | str
+    """ONNX: the content of a file, or its path."""
     state_size: int
-    """Floats that a stream carries from step to step."""
+    """Numbers in the state of a stream."""
     lead: int
     """Samples of a new stream that complete its first step."""
 
 
 def build_feature_graph(mel: TfliteGraph, embedding: TfliteGraph) -> FeatureGraph:
-    """Build the graph. Raises TfliteError when the networks are not the ones we know."""
+    """Build the graph. Raises TfliteError if the networks are not the expected ones."""
     graph = OnnxGraphBuilder()
     audio = graph.input("audio", ["streams", STEP])
     states = _StreamState(graph)
@@ -69,7 +69,7 @@ def build_feature_graph(mel: TfliteGraph, embedding: TfliteGraph) -> FeatureGrap
 
 
 class _StreamState:
-    """What must be remembered between steps, packed into one row of floats per stream."""
+    """The values that are kept between steps, packed into one row of numbers per stream."""
 
     def __init__(self, graph: OnnxGraphBuilder) -> None:
         self._graph = graph
@@ -77,15 +77,15 @@ class _StreamState:
         self.size = 0
 
     def delay(self, value: str, kept: tuple[int, ...], axis: int) -> str:
-        """Put what was remembered before `value` along `axis`, and remember the end of both.
+        """Put the kept values in front of `value` along `axis`, and keep the end of both.
 
-        `kept` is the shape of what is remembered of one stream.
+        `kept` is the shape of the kept values of one stream.
         """
         start, self.size = self.size, self.size + math.prod(kept)
         packed = _slice(self._graph, "state", start, self.size, 1)
         shape = self._graph.integers(0, *kept)
-        before = self._graph.node("Reshape", packed, shape)
-        joined = self._graph.node("Concat", before, value, axis=axis)
+        previous = self._graph.node("Reshape", packed, shape)
+        joined = self._graph.node("Concat", previous, value, axis=axis)
         end = _slice(self._graph, joined, -kept[axis - 1], _END, axis)
         self._next.append(self._graph.node("Flatten", end, axis=1))
         return joined
@@ -100,20 +100,20 @@ class _StreamState:
 def _mel(
     graph: OnnxGraphBuilder, network: TfliteGraph, audio: str, states: _StreamState
 ) -> tuple[str, int]:
-    """Add audio → mel frames (streams, 1, FRAMES, MELS), `HELD` frames late; return the lead."""
+    """Add audio → mel frames (streams, 1, FRAMES, MELS), delayed; return them and the lead."""
     filters, bands = _filters(network)
-    # Window and bands are mostly zeros, which take as long as other numbers.
+    # Zeros in the window and the bands take as long as other numbers, so they are left out.
     taps = np.flatnonzero(np.abs(filters).max(axis=(0, 1)))
     first, last = int(taps[0]), int(taps[-1]) + 1
     used = np.flatnonzero(bands.max(axis=1))
     filters, bands = filters[:, used, first:last], bands[used]
     span = HOP * (FRAMES - 1) + last - first
-    heard = states.delay(audio, (span - STEP,), 1)
+    window = states.delay(audio, (span - STEP,), 1)
     axes = graph.integers(1)
     kernel = graph.constant(filters.reshape(-1, 1, last - first))
-    spectrum = graph.node("Conv", graph.node("Unsqueeze", heard, axes), kernel, strides=[HOP])
+    spectrum = graph.node("Conv", graph.node("Unsqueeze", window, axes), kernel, strides=[HOP])
     power = graph.node("Mul", spectrum, spectrum)
-    # Both the cosine's and the sine's power fall into the same band.
+    # The power of the cosine and that of the sine belong to the same band.
     weights = graph.constant(np.concatenate([bands, bands]))
     frames = graph.node("MatMul", graph.node("Transpose", power, perm=[0, 2, 1]), weights)
     audible = graph.node("Max", frames, graph.floats(1e-10))
@@ -124,10 +124,10 @@ def _mel(
     clipped = graph.node("Max", level, floor)
     divisor, offset = (graph.floats(number) for number in MEL_SCALE)
     scaled = graph.node("Add", graph.node("Div", clipped, divisor), offset)
-    held = states.delay(scaled, (DELAYED_FRAMES, MELS), 1)
-    due = _slice(graph, held, 0, FRAMES, 1)
-    # Steps begin where a stream begins. The library waits for 1760 samples each time, of which
-    # its filters never see the last 184: a step here is complete 11.5 ms earlier.
+    delayed = states.delay(scaled, (DELAYED_FRAMES, MELS), 1)
+    due = _slice(graph, delayed, 0, FRAMES, 1)
+    # Steps begin with the stream. The library waits for 1760 samples, of which its filters do not
+    # use the last 184; a step here is complete 11.5 ms earlier.
     return graph.node("Unsqueeze", due, axes), first + span - STEP
 
 
@@ -136,11 +136,11 @@ def _filters(network: TfliteGraph) -> tuple[FloatArray, FloatArray]:
     convolutions = [o for o in network.operators if o.kind == "CONV_2D"]
     products = [o for o in network.operators if o.kind == "BATCH_MATMUL"]
     if len(convolutions) != 2 or len(products) != 1:
-        raise TfliteError("It is not the mel network we know.")
+        raise TfliteError("The mel network has another structure.")
     filters = np.stack([network.constant(o.inputs[1]).squeeze() for o in convolutions])
     bands = network.constant(products[0].inputs[1])
     if filters.ndim != 3 or bands.shape != (filters.shape[1], MELS):
-        raise TfliteError("It is not the mel network we know.")
+        raise TfliteError("The mel network has another structure.")
     return filters, bands
 
 
@@ -161,7 +161,7 @@ def _embedding(
                     value = states.delay(value, (channels, height - 1, width), 2)
                 if operator.option(0, "b") == _SAME:
                     if height > 1:
-                        raise TfliteError("A convolution of the embedding pads along time.")
+                        raise TfliteError("A convolution of the embedding network pads along time.")
                     pad = kernel.shape[3] // 2
                 value = graph.node(
                     "Conv",

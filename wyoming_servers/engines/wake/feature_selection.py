@@ -1,57 +1,63 @@
-"""Decides which features are used: the incremental ones if they are right on this machine."""
+"""Chooses how features are computed: by the streaming graph if it is exact, or by the library.
 
-import hashlib
-import json
+The streaming graph (`feature_graph`) is built and compared with the library by `prepare_features`,
+when the model is installed; a worker opens the file.
+"""
+
 import logging
-import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import onnxruntime as ort
 
-from wyoming_servers.core.files import atomic_write
+from wyoming_servers.engines.onnx_session import LOAD_ERRORS, open_wake_session
 from wyoming_servers.engines.onnx_tools.tflite import TfliteError, read_tflite
-from wyoming_servers.engines.wake.feature_graph import build_feature_graph
-from wyoming_servers.engines.wake.features import (
-    RATE,
-    STEP,
-    FeatureExtractor,
-    FloatArray,
+from wyoming_servers.engines.prepared import (
+    PreparedFiles,
+    discard_prepared,
+    read_prepared,
+    refresh_prepared,
+    runtime_recipe,
+    write_prepared,
 )
-from wyoming_servers.engines.wake.onnx_runtime import LOAD_ERRORS, open_cpu_session
+from wyoming_servers.engines.wake.feature_graph import FeatureGraph, build_feature_graph
+from wyoming_servers.engines.wake.features import RATE, STEP, FeatureExtractor, FloatArray
 from wyoming_servers.engines.wake.reference import ReferenceFeatures
 
-# openWakeWord's features computed incrementally, for all streams in one call.
+EMBEDDING_TOLERANCE: Final = 0.01
+"""Largest accepted difference of a number in an embedding. The numbers reach 80, and classifiers do
+not react to 0.01. On the machines that were measured it is 0.0002."""
 
-# The networks see 8 frames a step and 76 in all; what was before has no influence left.
+_RECIPE: Final = "openwakeword features 1"
+"""Changes with the code that builds the graph."""
+
+_NAME: Final = "features"
+
 _WARMUP_STEPS: Final = 16
+"""Steps of silence after which a state no longer changes: the networks see 8 frames per step, and
+76 in all."""
+
+_LOGGER: Final = logging.getLogger(__name__)
 
 
 class StreamingFeatures:
-    """Features by one graph derived from pyopen-wakeword's networks; a state is 39 KB.
+    """Implements `FeatureExtractor` with one graph for all streams; a state is 39 KB.
 
-    Raises TfliteError and onnxruntime's errors when the graph cannot be made.
+    Raises what onnxruntime raises for a graph it cannot load.
     """
 
-    def __init__(self, threads: int = 1) -> None:
-        folder = Path(str(files("pyopen_wakeword") / "models"))
-        (mel,), (embedding,) = (
-            read_tflite(folder / f"{name}.tflite") for name in ("melspectrogram", "embedding_model")
-        )
-        graph = build_feature_graph(mel, embedding)
+    def __init__(self, graph: FeatureGraph, threads: int = 1) -> None:
         self.lead = graph.lead
-        self.model = graph.model
-        self._session: Any = open_cpu_session(graph.model, threads)
+        self._session: Any = open_wake_session(graph.model, threads)
         state = np.zeros((1, graph.state_size), np.float32)
-        silence = np.zeros((1, STEP), np.float32)
+        audio = np.zeros((1, STEP), np.float32)
         for _ in range(_WARMUP_STEPS):
-            _, state = self._run(silence, state)
-        heard, state = self._run(silence, state)
+            _, state = self._run(audio, state)
+        embeddings, state = self._run(audio, state)
         self._initial_state: FloatArray = state[0].copy()
-        self._silence: FloatArray = heard[0].copy()
+        self._silence: FloatArray = embeddings[0].copy()
 
     def open(self) -> FloatArray:
         return np.array(self._initial_state)
@@ -60,56 +66,66 @@ class StreamingFeatures:
         return self._silence
 
     def step(self, states: Sequence[FloatArray], audio: FloatArray) -> FloatArray:
-        embeddings, new = self._run(audio, np.stack(states))
-        for state, row in zip(states, new, strict=True):
-            state[:] = row  # not `row` itself: a view would keep the whole batch alive
+        embeddings, new_states = self._run(audio, np.stack(states))
+        for state, row in zip(states, new_states, strict=True):
+            state[:] = row  # a reference to `row` would keep the whole batch in memory
         return embeddings
 
     def _run(self, audio: FloatArray, states: FloatArray) -> tuple[FloatArray, FloatArray]:
         embeddings: FloatArray
-        embeddings, new = self._session.run(
+        embeddings, new_states = self._session.run(
             ["embedding", "next_state"], {"audio": audio, "state": states}
         )
-        return embeddings, new
+        return embeddings, new_states
 
 
-_LOGGER: Final = logging.getLogger(__name__)
+def select_features(
+    threads: int = 1, cache: Path | None = None, prepare: Callable[[], None] = lambda: None
+) -> FeatureExtractor:
+    """Return streaming features, or the library's if those are not exact on this machine.
 
-EMBEDDING_TOLERANCE: Final = 0.01
-"""Largest difference of an embedding's number that is rounding; they reach 80, and classifiers
-do not tell 0.01 from nothing. On the machines we tried it is 0.0002."""
-
-
-def select_features(threads: int, cache: Path | None) -> FeatureExtractor:
-    """Return the incremental features if they equal the library's own, else the library's.
-
-    The comparison takes half a second; its success is noted in the folder `cache`.
+    `cache` is the folder of the prepared graph. If the graph is not there, `prepare` is called once
+    and may put it there; if it is still missing, it is built and compared here.
     """
-    try:
-        streaming = StreamingFeatures(threads)
-    except (TfliteError, OSError, ValueError, *LOAD_ERRORS) as err:
-        _LOGGER.warning("Wake words are computed the slow way: %s", err)
-        return ReferenceFeatures()
-    note = cache / "wake-features.json" if cache else None
-    facts = {
-        "graph": hashlib.sha256(streaming.model).hexdigest(),
-        "onnxruntime": ort.__version__,
-        "machine": f"{platform.machine()} {platform.processor()}".strip(),
-    }
-    if note and _read_cache(note) == facts:
-        return streaming
-    reference = ReferenceFeatures()
-    difference = max_difference(streaming, reference, synthetic_speech(2.0))
-    if not difference <= EMBEDDING_TOLERANCE:  # NaN is not either
-        _LOGGER.warning("Wake words are computed the slow way: the fast differs by %g", difference)
-        return reference
-    if note:
-        _write_cache(note, facts)
-    return streaming
+    if cache is not None:
+        prepared = _read(cache)
+        if prepared is None:
+            prepare()
+            prepared = _read(cache)
+        if prepared is not None and prepared.rejected:
+            return _library_features(prepared.rejected)
+        if prepared is not None:
+            try:
+                return StreamingFeatures(_prepared_graph(prepared), threads)
+            except LOAD_ERRORS as err:
+                _LOGGER.warning("The prepared features in %s are damaged: %s", cache, err)
+                discard_prepared(cache, _NAME)
+    graph, rejected, _ = _checked_graph()
+    if graph is None:
+        return _library_features(rejected)
+    return StreamingFeatures(graph, threads)
 
 
-def max_difference(ours: FeatureExtractor, theirs: FeatureExtractor, audio: FloatArray) -> float:
-    """Return the largest difference between the embeddings of the same audio."""
+def prepare_features(cache: Path) -> None:
+    """Build the streaming graph, compare it with the library, and write it. Raises OSError."""
+    if refresh_prepared(cache, _NAME, _sources(), _recipe()):
+        return
+    graph, rejected, difference = _checked_graph()
+    if graph is None:
+        write_prepared(cache, _NAME, _sources(), _recipe(), {}, rejected=rejected)
+        return
+    facts = {"state_size": graph.state_size, "lead": graph.lead, "max_difference": difference}
+    write_prepared(cache, _NAME, _sources(), _recipe(), {"graph": bytes(graph.model)}, facts)  # type: ignore[arg-type]
+
+
+def library_graph() -> FeatureGraph:
+    """Build the streaming graph of the installed library. Raises TfliteError and OSError."""
+    (mel,), (embedding,) = map(read_tflite, _sources())
+    return build_feature_graph(mel, embedding)
+
+
+def max_difference(first: FeatureExtractor, second: FeatureExtractor, audio: FloatArray) -> float:
+    """Return the largest difference between two extractors' embeddings of the same audio."""
 
     def embeddings(features: FeatureExtractor) -> FloatArray:
         state = features.open()
@@ -117,43 +133,62 @@ def max_difference(ours: FeatureExtractor, theirs: FeatureExtractor, audio: Floa
         steps = padded[: len(padded) // STEP * STEP].reshape(-1, 1, STEP)
         return np.concatenate([features.step([state], step) for step in steps])
 
-    first, second = embeddings(ours), embeddings(theirs)
-    common = min(len(first), len(second))
-    silence = np.abs(ours.silence() - theirs.silence()).max()
-    return float(max(silence, np.abs(first[:common] - second[:common]).max()))
+    one, other = embeddings(first), embeddings(second)
+    common = min(len(one), len(other))
+    silence = np.abs(first.silence() - second.silence()).max()
+    return float(max(silence, np.abs(one[:common] - other[:common]).max()))
 
 
 def synthetic_speech(seconds: float) -> FloatArray:
-    """Make audio with what speech has: gliding voice, changing formants, hiss and pauses."""
+    """Return audio with the properties of speech: gliding pitch, formants, noise and pauses."""
     random = np.random.default_rng(7)
     time = np.arange(int(seconds * RATE)) / RATE
     pitch = 120 + 40 * np.sin(2 * np.pi * 0.7 * time)
     phase = 2 * np.pi * np.cumsum(pitch) / RATE
-    formants = ((500, 250, 2.1), (1500, 600, 1.3), (2700, 300, 3.7))  # Hz, its swing, swings/s
+    formants = ((500, 250, 2.1), (1500, 600, 1.3), (2700, 300, 3.7))  # Hz, swing in Hz, swings/s
     voice = np.zeros_like(time)
     for harmonic in range(1, 30):
         for middle, swing, rate in formants:
-            centre = middle + swing * np.sin(2 * np.pi * rate * time)
-            voice += np.sin(harmonic * phase) / (1 + ((harmonic * pitch - centre) / 120) ** 2)
+            center = middle + swing * np.sin(2 * np.pi * rate * time)
+            voice += np.sin(harmonic * phase) / (1 + ((harmonic * pitch - center) / 120) ** 2)
     syllables = np.clip(np.sin(2 * np.pi * 2.3 * time), 0, 1)
-    hiss = random.normal(0, 0.5, len(time)) * np.clip(-np.sin(2 * np.pi * 1.1 * time), 0, 1)
-    audio = 2500 * (voice * syllables + hiss) + random.normal(0, 3, len(time))
+    noise = random.normal(0, 0.5, len(time)) * np.clip(-np.sin(2 * np.pi * 1.1 * time), 0, 1)
+    audio = 2500 * (voice * syllables + noise) + random.normal(0, 3, len(time))
     samples: FloatArray = np.clip(np.round(audio), -32768, 32767).astype(np.float32)
     return samples
 
 
-def _read_cache(note: Path) -> object:
+def _checked_graph() -> tuple[FeatureGraph | None, str, float]:
+    """Return the graph if it is exact, else None and the reason; and the largest difference."""
     try:
-        return json.loads(note.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as err:
-        _LOGGER.warning("The note %s is unreadable and made anew: %s", note, err)
-        return None
+        graph = library_graph()
+        streaming = StreamingFeatures(graph)
+    except (TfliteError, OSError, ValueError, *LOAD_ERRORS) as err:
+        return None, str(err), 0.0
+    difference = max_difference(streaming, ReferenceFeatures(), synthetic_speech(2.0))
+    if not difference <= EMBEDDING_TOLERANCE:  # a NaN is rejected as well
+        return None, f"the streaming features differ by {difference:g}", difference
+    return graph, "", difference
 
 
-def _write_cache(note: Path, facts: object) -> None:
-    try:
-        atomic_write(note, json.dumps(facts))
-    except OSError as err:
-        _LOGGER.warning("The check of the wake features is not noted in %s: %s", note, err)
+def _library_features(reason: str) -> ReferenceFeatures:
+    _LOGGER.warning("Wake word features are computed slowly, stream by stream: %s", reason)
+    return ReferenceFeatures()
+
+
+def _prepared_graph(prepared: PreparedFiles) -> FeatureGraph:
+    facts: Mapping[str, Any] = prepared.facts
+    return FeatureGraph(str(prepared.files["graph"]), facts["state_size"], facts["lead"])
+
+
+def _read(cache: Path) -> PreparedFiles | None:
+    return read_prepared(cache, _NAME, _sources(), _recipe())
+
+
+def _sources() -> list[Path]:
+    folder = Path(str(files("pyopen_wakeword") / "models"))
+    return [folder / f"{name}.tflite" for name in ("melspectrogram", "embedding_model")]
+
+
+def _recipe() -> str:
+    return runtime_recipe(_RECIPE)

@@ -1,8 +1,8 @@
-"""What wake words are recognised from: embeddings of speech, one per 80 ms.
+"""The features and classifiers of openWakeWord: interfaces and sizes.
 
-openWakeWord's chain is audio → 32 mel bins every 10 ms → one embedding of 96 numbers per 80 ms →
-a small classifier per word over the last 16 embeddings. The first two are the same for all
-words, so a stream computes them once. The geometry below is openWakeWord's and cannot be chosen.
+openWakeWord computes 32 mel bands every 10 ms, from these one embedding of 96 numbers every 80 ms,
+and from the last 16 embeddings a score for each word. Mel bands and embeddings are the same for all
+words, so a stream computes them once. The sizes below are those of the published networks.
 """
 
 from collections.abc import Sequence
@@ -18,33 +18,46 @@ RATE: Final = 16_000
 STEP: Final = 1280
 """Samples between two embeddings: 80 ms."""
 EMBEDDING: Final = 96
-"""Numbers in an embedding."""
+"""Size of an embedding."""
 
 
 class FeatureExtractor(Protocol):
-    """Computes embeddings for many streams, which share the networks but no state."""
+    """Computes embeddings for many streams, each with a state of its own."""
 
     @property
     def lead(self) -> int:
         """Samples of a new stream that complete its first step.
 
-        A stream is preceded by 8 s of silence, and steps are laid from the beginning of that.
+        Every stream begins with 8 s of silence, and steps are counted from the start of it.
         """
         ...
 
     def open(self) -> Any:
-        """Return the state of a new stream: 8 s of silence were heard."""
+        """Return the state of a new stream, after 8 s of silence."""
         ...
 
     def silence(self) -> FloatArray:
-        """Return the embedding of silence, which stands for the time before the stream."""
+        """Return the embedding of silence, for the time before a stream."""
         ...
 
     def step(self, states: Sequence[Any], audio: FloatArray) -> FloatArray:
         """Take the next `STEP` samples of each stream; return an embedding for each.
 
         `audio` is (streams, STEP) in units of a 16-bit sample, the result (streams, EMBEDDING).
-        The states are changed in place. The first step of a stream is `STEP - lead` zeros and
-        then its first `lead` samples.
+        The states are changed in place. The first step of a stream is `STEP - lead` zeros followed
+        by its first `lead` samples.
         """
+        ...
+
+
+class Classifier(Protocol):
+    """Scores one wake word."""
+
+    @property
+    def windows(self) -> int:
+        """Number of embeddings that are scored together."""
+        ...
+
+    def scores(self, embeddings: FloatArray) -> FloatArray:
+        """Take (streams, windows, EMBEDDING); return a score from 0 to 1 for each stream."""
         ...

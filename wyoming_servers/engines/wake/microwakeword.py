@@ -1,8 +1,8 @@
-"""Wake words by microWakeWord: the small models that ESPHome devices run themselves.
+"""The engine for microWakeWord: the small models that ESPHome devices run themselves.
 
-A model is a network with memory, so every stream has its own of each word (0.25 MB, 0.1 ms per
-80 ms). Its features come every 10 ms and a score with every third, which answers sooner than
-openWakeWord; it knows fewer words.
+A model is a network with a state, so every stream has its own instance of each word (0.25 MB, 0.1
+ms per 80 ms). Features are computed every 10 ms and a score with every third, so a detection comes
+sooner than with openWakeWord; there are fewer words.
 """
 
 import json
@@ -15,14 +15,8 @@ from typing import Any, Final
 
 from pymicro_wakeword import MicroWakeWord, MicroWakeWordFeatures
 
-from wyoming_servers.core.domain import (
-    ModelSpec,
-    Placement,
-)
-from wyoming_servers.core.errors import (
-    LoadFailedError,
-    ModelMissingError,
-)
+from wyoming_servers.core.domain import ModelSpec, Placement
+from wyoming_servers.core.errors import LoadFailedError, ModelMissingError
 from wyoming_servers.engines.base import Output, ReportProgress
 from wyoming_servers.engines.onnx_tools.tflite import read_tflite
 from wyoming_servers.engines.wake.features import RATE
@@ -40,19 +34,19 @@ from wyoming_servers.engines.wake.words import (
     microwakeword_files,
 )
 
-_LOGGER = logging.getLogger(__name__)
-
 HOP: Final = 160
 """Samples between two features (10 ms)."""
 WINDOW: Final = 480
 """Samples of one feature (30 ms)."""
 STRIDE: Final = 3
-"""Features between two scores of every model so far (30 ms)."""
+"""Features between two scores (30 ms), for every model published so far."""
+
+_LOGGER: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class _ActiveWord:
-    """One word a stream waits for."""
+    """A wake word that is detected in a stream."""
 
     name: str
     model: MicroWakeWord
@@ -62,8 +56,8 @@ class _ActiveWord:
 class MicroWakeWordSession:
     """One stream of audio."""
 
-    def __init__(self, listeners: Sequence[_ActiveWord], *, scores: bool = False) -> None:
-        self._words = listeners
+    def __init__(self, words: Sequence[_ActiveWord], *, scores: bool = False) -> None:
+        self._words = words
         self._report_scores = scores
         self._features = MicroWakeWordFeatures()
         self._count = 0
@@ -81,32 +75,32 @@ class MicroWakeWordSession:
             sample = WINDOW + HOP * (self._count - 1)
             self._timestamps.advance(sample)
             scores: dict[str, float] = {}
-            for listener in self._words:
-                score = listener.model.process_streaming_prob(features)
-                if score is None or self._count % listener.model.stride:
-                    continue  # the model only collects features, its 0 is not a score
-                score = relative_score(score, listener.model.probability_cutoff)
-                scores[listener.name] = score
-                if listener.trigger.update(score, sample):
+            for word in self._words:
+                score = word.model.process_streaming_prob(features)
+                if score is None or self._count % word.model.stride:
+                    continue  # the model only collects features; its 0 is not a score
+                score = relative_score(score, word.model.probability_cutoff)
+                scores[word.name] = score
+                if word.trigger.update(score, sample):
                     time = self._timestamps.current
-                    outputs.append(detection_output(listener.name, score, time, sample))
+                    outputs.append(detection_output(word.name, score, time, sample))
             if scores and self._report_scores:
                 outputs.append(scores_output(scores, sample))
         return outputs
 
     def finish(self) -> Generator[Output, None, Mapping[str, Any]]:
-        """Return how many samples came."""
+        """Return how many samples were received."""
         yield from ()
         return {"samples": self._received // 2}
 
     def close(self) -> None:
-        for listener in self._words:
-            listener.model.close()
+        for word in self._words:
+            word.model.close()
         self._words = ()
 
 
 class MicroWakeWordEngine:
-    """Kind WAKE, on the CPU; `files["models_dir"]` may be a folder with the user's own models.
+    """Detects wake words on the CPU; `files["models_dir"]` is the folder of the user's models.
 
     `load` reports `words`: [{name, phrase, languages}], `lead` and `step`.
     """
@@ -127,17 +121,17 @@ class MicroWakeWordEngine:
         return load_report(self._catalog.words, lead=lead, step=HOP * STRIDE)
 
     def warm_up(self) -> None:
-        """Hear half a second of silence, waiting for every word."""
+        """Run all words on half a second of silence."""
         session = self.open({})
         for _ in session.feed(bytes(RATE), {}):
             pass
         session.close()
 
     def open(self, request: Mapping[str, Any]) -> MicroWakeWordSession:
-        """Begin a stream; no `words` means all there are that can be loaded.
+        """Begin a stream, by default with all words that can be loaded.
 
-        A threshold is relative: see `relative_score`. Raises ModelMissingError for a word that
-        is not there, LoadFailedError for one whose files are broken.
+        Thresholds apply to `relative_score`. Raises ModelMissingError for an unknown word,
+        LoadFailedError for one with damaged files.
         """
         wanted = WakeRequest.parse(request)
         refractory = round(wanted.refractory * RATE)
@@ -167,17 +161,17 @@ class MicroWakeWordEngine:
             try:
                 models[word.name] = _load_model(word)
             except LoadFailedError as err:
-                _LOGGER.warning("Wake word %s is left out. %s", word.name, err)
+                _LOGGER.warning("The wake word %s is skipped. %s", word.name, err)
         if not models:
-            raise ModelMissingError("There is no wake word to listen for.")
+            raise ModelMissingError("There is no wake word to detect.")
         return models
 
 
 def relative_score(score: float, cutoff: float) -> float:
     """Map a model's score so that its own cutoff becomes 0.5, and 0 and 1 stay.
 
-    Each model was published with the score from which it is to be believed (0.85 to 0.97). So a
-    threshold of 0.5 means the same for every word, and for openWakeWord's.
+    Each model was published with a cutoff of its own (0.85 to 0.97), so a threshold of 0.5 means
+    the same for every word, and for the words of openWakeWord.
     """
     if score < cutoff:
         return 0.5 * score / cutoff
@@ -194,6 +188,6 @@ def _load_model(word: WakeWord) -> MicroWakeWord:
     except (OSError, ValueError, TypeError, KeyError) as err:
         raise LoadFailedError(
             f"The wake word {word.name!r} of {word.path.name} cannot be loaded: {err!r}.",
-            hint="Replace it, and its .tflite, with a model made for microWakeWord.",
+            hint="Replace it, and its .tflite file, with a model that was made for microWakeWord.",
         ) from err
     return loaded

@@ -1,6 +1,6 @@
-"""openWakeWord as its own library computes it: slow, one stream at a time, and right by definition.
+"""openWakeWord's features and classifiers as the original library computes them, stream by stream.
 
-Serves where the fast way cannot be used, and tells whether the fast way is right.
+Used where the batched graphs cannot be used, and to check those graphs when they are prepared.
 """
 
 from collections.abc import Sequence
@@ -10,14 +10,11 @@ from typing import Final
 import numpy as np
 from pyopen_wakeword import OpenWakeWord, OpenWakeWordFeatures
 
-from wyoming_servers.engines.wake.features import (
-    EMBEDDING,
-    FloatArray,
-)
+from wyoming_servers.engines.wake.features import EMBEDDING, FloatArray
 
 
 class ReferenceStream:
-    """One stream's own interpreters (3 MB) and their buffers."""
+    """The library's interpreters (3 MB) and buffers of one stream."""
 
     def __init__(self) -> None:
         self.features = OpenWakeWordFeatures.from_builtin()
@@ -25,13 +22,13 @@ class ReferenceStream:
 
 
 class ReferenceFeatures:
-    """Features by pyopen-wakeword."""
+    """Implements `FeatureExtractor` with pyopen-wakeword."""
 
     lead: Final = 480
 
     def __init__(self) -> None:
-        heard = self.step([ReferenceStream()], np.zeros((1, self.lead), np.float32))
-        self._silence: FloatArray = heard[0]
+        embeddings = self.step([ReferenceStream()], np.zeros((1, self.lead), np.float32))
+        self._silence: FloatArray = embeddings[0]
 
     def open(self) -> ReferenceStream:
         return ReferenceStream()
@@ -42,17 +39,17 @@ class ReferenceFeatures:
     def step(self, states: Sequence[ReferenceStream], audio: FloatArray) -> FloatArray:
         embeddings = np.empty((len(states), EMBEDDING), np.float32)
         for row, (state, samples) in enumerate(zip(states, audio, strict=True)):
-            # The library puts the silence before a stream itself: give it the stream alone.
+            # The library itself puts silence in front of a stream, so the zeros are left out.
             new = samples if state.started else samples[-self.lead :]
             state.started = True
-            # Only the last counts: the first call yields those of the silence as well.
-            for made in state.features.process_streaming(new.astype("<i2").tobytes()):
-                embeddings[row] = made.reshape(-1, EMBEDDING)[-1]
+            # The first call also yields the embeddings of that silence; the last one is new.
+            for output in state.features.process_streaming(new.astype("<i2").tobytes()):
+                embeddings[row] = output.reshape(-1, EMBEDDING)[-1]
         return embeddings
 
 
 class ReferenceClassifier:
-    """One word's .tflite classifier by pyopen-wakeword, shared by all streams."""
+    """Implements `Classifier` for a .tflite file with pyopen-wakeword; shared by all streams."""
 
     def __init__(self, path: Path) -> None:
         self._model = OpenWakeWord.from_model(path)
@@ -62,6 +59,6 @@ class ReferenceClassifier:
         """Take (streams, windows, EMBEDDING); return a score from 0 to 1 for each stream."""
         scores = np.empty(len(embeddings), np.float32)
         for row, window in enumerate(embeddings):
-            self._model.reset()  # its buffer belongs to the stream of the row before
+            self._model.reset()  # its buffer holds embeddings of the previous stream
             (scores[row],) = self._model.process_streaming(window[np.newaxis, np.newaxis])
         return scores

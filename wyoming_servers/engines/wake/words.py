@@ -1,4 +1,4 @@
-"""The wake words there are: those inside a library, and the user's own files in a folder."""
+"""Lists the available wake words: those inside a library, and the user's own files in a folder."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,27 +13,27 @@ from wyoming_servers.data_dir.wake_word_files import (
     scan_wake_words,
 )
 
-# What pyopen-wakeword has beside its words.
 _NETWORKS: Final = frozenset({"embedding_model", "melspectrogram"})
+"""Files of pyopen-wakeword that are not words."""
 
 
 @dataclass(frozen=True, slots=True)
 class WakeWord:
-    """A word somebody can say to wake an assistant."""
+    """A wake word with its file."""
 
     name: str
-    """What clients ask for, such as `hey_jarvis`: the name of its file."""
+    """The name in requests, such as `hey_jarvis`: that of the file."""
     path: Path
     phrase: str
     """What to say, such as `hey jarvis`."""
     languages: tuple[str, ...] = ()
-    """BCP 47 codes; empty if nobody said."""
+    """BCP 47 codes; empty if unknown."""
     modified_ns: int = 0
-    """Of its file, in nanoseconds since 1970."""
+    """Modification time of the file, in nanoseconds since 1970."""
 
 
 class WakeWordCatalog:
-    """Finds words by name; a file put into the folder while running is found when asked for."""
+    """Finds words by name, including files that were added to the folder since the last scan."""
 
     def __init__(self, scan: Callable[[], Iterable[WakeWord]]) -> None:
         self._scan = scan
@@ -42,30 +42,30 @@ class WakeWordCatalog:
 
     @property
     def words(self) -> Sequence[WakeWord]:
-        """All words known, by name."""
+        """All words, sorted by name."""
         return [self._words[name] for name in sorted(self._words)]
 
     def rescan(self) -> None:
-        """Look again which files there are; of two words of one name the later one counts."""
+        """List the files again; of two words with one name the later has precedence."""
         self._words = {word.name: word for word in self._scan()}
 
     def find(self, name: str) -> WakeWord:
-        """Return the word as its file is now. Raises ModelMissingError naming those there are."""
+        """Return a word with its current file. Raises ModelMissingError with the known names."""
         word = self._words.get(name)
-        if word is None or _modified(word.path) != word.modified_ns:
+        if word is None or _modified_ns(word.path) != word.modified_ns:
             self.rescan()
             word = self._words.get(name)
         if word is None:
             known = ", ".join(sorted(self._words)) or "none"
             raise ModelMissingError(
                 f"There is no wake word {name!r}.",
-                hint=f"Installed are: {known}. Own models go into the wake word folder.",
+                hint=f"Installed wake words: {known}. Custom models go into the wake word folder.",
             )
         return word
 
 
 def load_report(words: Iterable[WakeWord], *, lead: int, step: int) -> dict[str, Any]:
-    """Return what an engine that has loaded these words reports; see `engines.base`."""
+    """Return what `load` reports for an engine with these words; see `engines.base`."""
     return {
         "words": [
             {"name": word.name, "phrase": word.phrase, "languages": list(word.languages)}
@@ -77,9 +77,9 @@ def load_report(words: Iterable[WakeWord], *, lead: int, step: int) -> dict[str,
 
 
 def openwakeword_files(folder: Path | None) -> list[WakeWord]:
-    """Return pyopen-wakeword's words, then the user's: a file for each."""
+    """Return the words of pyopen-wakeword, then the user's."""
     bundled = [
-        WakeWord(path.stem, path, phrase_from_name(path.stem), ("en",), _modified(path))
+        WakeWord(path.stem, path, phrase_from_name(path.stem), ("en",), _modified_ns(path))
         for path in Path(str(files("pyopen_wakeword") / "models")).glob("*.tflite")
         if path.stem not in _NETWORKS
     ]
@@ -87,9 +87,9 @@ def openwakeword_files(folder: Path | None) -> list[WakeWord]:
 
 
 def microwakeword_files(folder: Path | None) -> list[WakeWord]:
-    """Return pymicro-wakeword's words, then the user's: a .json with a .tflite for each."""
+    """Return the words of pymicro-wakeword, then the user's; each is a .json and a .tflite file."""
     bundled = [
-        WakeWord(path.stem, path, *read_description(path), _modified(path))
+        WakeWord(path.stem, path, *read_description(path), _modified_ns(path))
         for path in sorted(Path(str(files("pymicro_wakeword") / "models")).glob("*.json"))
     ]
     return bundled + _custom_words(folder, "microwakeword")
@@ -103,7 +103,7 @@ def _custom_words(folder: Path | None, engine: str) -> list[WakeWord]:
     ]
 
 
-def _modified(path: Path) -> int:
+def _modified_ns(path: Path) -> int:
     try:
         return path.stat().st_mtime_ns
     except FileNotFoundError:

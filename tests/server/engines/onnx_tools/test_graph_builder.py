@@ -3,11 +3,8 @@
 import numpy as np
 import pytest
 
+from wyoming_servers.engines.onnx_session import LOAD_ERRORS, open_wake_session
 from wyoming_servers.engines.onnx_tools.model import OnnxGraphBuilder
-from wyoming_servers.engines.wake.onnx_runtime import (
-    LOAD_ERRORS,
-    open_cpu_session,
-)
 
 pytestmark = pytest.mark.component
 
@@ -21,7 +18,7 @@ def test_graph_computes_its_nodes() -> None:
     last = graph.node("Slice", dense, graph.integers(-1), graph.integers(9), graph.integers(-1))
     graph.output("sum", graph.node("ReduceMax", last, axes=[-1], keepdims=0), ["n"])
     rows_given = np.array([[1, 2, 3], [0, -1, 0]], np.float32)
-    (result,) = open_cpu_session(graph.encode()).run(None, {"rows": rows_given})
+    (result,) = open_wake_session(graph.encode()).run(None, {"rows": rows_given})
     assert result.tolist() == [2 * (3 + 8 + 15) - 0.5, 2 * -4 - 0.5]
 
 
@@ -29,4 +26,4 @@ def test_invalid_graph_is_rejected_when_opened() -> None:
     graph = OnnxGraphBuilder()
     graph.output("y", graph.node("Relu", "nowhere"), [1])
     with pytest.raises(LOAD_ERRORS):
-        open_cpu_session(graph.encode())
+        open_wake_session(graph.encode())

@@ -1,10 +1,11 @@
-"""The graph that is derived from openWakeWord's networks, and from nothing else."""
+"""The streaming graph is built from openWakeWord's networks only."""
 
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
+from wyoming_servers.engines.onnx_session import open_wake_session
 from wyoming_servers.engines.onnx_tools.tflite import (
     TfliteError,
     TfliteGraph,
@@ -14,31 +15,32 @@ from wyoming_servers.engines.wake.feature_graph import (
     FeatureGraph,
     build_feature_graph,
 )
-from wyoming_servers.engines.wake.onnx_runtime import open_cpu_session
 from wyoming_servers.engines.wake.reference import ReferenceFeatures
 
 pytestmark = pytest.mark.component
 
 
-def _network(name: str) -> TfliteGraph:
+def _library_network(name: str) -> TfliteGraph:
     return read_tflite(Path(str(files("pyopen_wakeword"))) / "models" / f"{name}.tflite")[0]
 
 
 @pytest.fixture(scope="module")
-def derived() -> FeatureGraph:
-    return build_feature_graph(_network("melspectrogram"), _network("embedding_model"))
+def graph() -> FeatureGraph:
+    return build_feature_graph(
+        _library_network("melspectrogram"), _library_network("embedding_model")
+    )
 
 
-def test_the_graph_takes_and_gives_a_state_of_the_size_it_tells(derived: FeatureGraph) -> None:
-    session = open_cpu_session(derived.model)
-    given = {value.name: value.shape for value in session.get_inputs()}
-    told = {value.name: value.shape for value in session.get_outputs()}
-    assert given == {"audio": ["streams", 1280], "state": ["streams", derived.state_size]}
-    assert told == {"embedding": ["streams", 96], "next_state": ["streams", derived.state_size]}
+def test_graph_has_a_state_of_the_reported_size(graph: FeatureGraph) -> None:
+    session = open_wake_session(graph.model)
+    inputs = {value.name: value.shape for value in session.get_inputs()}
+    outputs = {value.name: value.shape for value in session.get_outputs()}
+    assert inputs == {"audio": ["streams", 1280], "state": ["streams", graph.state_size]}
+    assert outputs == {"embedding": ["streams", 96], "next_state": ["streams", graph.state_size]}
 
 
-def test_a_step_is_complete_sooner_than_the_librarys(derived: FeatureGraph) -> None:
-    assert derived.lead == ReferenceFeatures.lead - 184
+def test_graph_needs_fewer_samples_than_the_library(graph: FeatureGraph) -> None:
+    assert graph.lead == ReferenceFeatures.lead - 184
 
 
 @pytest.mark.parametrize(
@@ -50,6 +52,6 @@ def test_a_step_is_complete_sooner_than_the_librarys(derived: FeatureGraph) -> N
         ("melspectrogram", "melspectrogram"),
     ],
 )
-def test_other_networks_are_refused(mel: str, embedding: str) -> None:
+def test_other_networks_are_rejected(mel: str, embedding: str) -> None:
     with pytest.raises(TfliteError):
-        build_feature_graph(_network(mel), _network(embedding))
+        build_feature_graph(_library_network(mel), _library_network(embedding))

@@ -1,4 +1,4 @@
-"""The wake word engine with real models and speech made by a real voice."""
+"""The openWakeWord engine with real models and synthesized speech."""
 
 import gc
 import shutil
