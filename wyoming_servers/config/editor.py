@@ -1,21 +1,25 @@
-"""Changes settings while the server runs: validates, saves, and puts live keys into effect."""
+"""Changes settings while the server runs: validates, saves, and puts live keys into effect.
+
+Changes are saved in the overrides file in the data folder, which takes precedence over the
+configuration file.
+"""
 
 import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
+
+import yaml
 
 from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.config.key_tree import ConfigKey, ConfigPath, dotted_path, find_node
-from wyoming_servers.config.load import LoadedConfig
-from wyoming_servers.config.overrides import (
-    merge_patch,
-    read_overrides,
-    render_overrides,
-    write_overrides,
-)
+from wyoming_servers.config.load import LoadedConfig, overrides_path
 from wyoming_servers.config.schema import Applies, Config
 from wyoming_servers.core.errors import InternalError
+from wyoming_servers.core.files import atomic_write
+
+_HEADER: Final = "# Written by Wyoming Conductor when settings are changed at run time.\n"
 
 _HIGHER_SOURCES: Final = frozenset({"environment", "command line"})
 """Sources that take precedence over settings that are changed at run time."""
@@ -172,3 +176,55 @@ def _nest(values: Mapping[ConfigPath, Any]) -> dict[str, Any]:
             section = section.setdefault(name, {})
         section[path[-1]] = value
     return root
+
+
+def read_overrides(data_dir: Path) -> dict[str, Any]:
+    """Return the overrides, nested as in the configuration; empty without a file.
+
+    Blocks on the disk. The values are not validated; `load_config` does that.
+    """
+    try:
+        text = overrides_path(data_dir).read_text("utf-8")
+    except FileNotFoundError:
+        return {}
+    return yaml.safe_load(text) or {}
+
+
+def merge_patch(current: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `current` with a JSON Merge Patch (RFC 7396) applied; None removes a key.
+
+    Mappings that become empty are removed as well.
+    """
+    merged = dict(current)
+    for name, value in patch.items():
+        if value is None:
+            merged.pop(name, None)
+        elif isinstance(value, Mapping):
+            below = merged.get(name)
+            inner = merge_patch(below if isinstance(below, Mapping) else {}, value)
+            merged.pop(name, None)
+            if inner:
+                merged[name] = inner
+        else:
+            merged[name] = value
+    return merged
+
+
+def render_overrides(values: Mapping[str, Any]) -> str:
+    """Return the content of the file."""
+    if not values:
+        return _HEADER
+    return _HEADER + yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True)
+
+
+def write_overrides(data_dir: Path, values: Mapping[str, Any]) -> None:
+    """Replace the file atomically, or delete it if there are no overrides. Blocks on the disk.
+
+    Raises OSError if the folder is not writable.
+    """
+    target = overrides_path(data_dir)
+    data_dir.mkdir(parents=True, exist_ok=True)
+    if not values:
+        target.unlink(missing_ok=True)
+        return
+    atomic_write(target, render_overrides(values))

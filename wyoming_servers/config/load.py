@@ -22,7 +22,6 @@ from wyoming_servers.config.key_tree import (
     find_node,
     key_tree,
 )
-from wyoming_servers.config.overrides import overrides_path
 from wyoming_servers.config.schema import Config
 from wyoming_servers.config.sources import (
     ConfigLayer,
@@ -41,6 +40,7 @@ from wyoming_servers.config.yaml_document import (
 DEFAULT_FILE: Final = Path("~/.config/wyoming-conductor/config.yaml")
 """The file that is used if no file is given and it exists."""
 
+OVERRIDES_NAME: Final = "config-overrides.yaml"
 _DATA_DIR: Final = ("data_dir",)
 _MAX_BYTES: Final = 1024 * 1024
 """Maximum size of a file; a larger one is not a configuration file."""
@@ -95,6 +95,11 @@ def load_config(
         return load_config(file, sets, environ, model_ids=model_ids, overrides=text)
 
     return LoadedConfig(config, _sources_by_key(config, merged), path, reload)
+
+
+def overrides_path(data_dir: Path) -> Path:
+    """Return the path of the file, which may not exist."""
+    return data_dir / OVERRIDES_NAME
 
 
 def _validate(merged: ConfigLayer, problems: list[ConfigProblem]) -> Config | None:

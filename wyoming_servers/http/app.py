@@ -1,26 +1,32 @@
-"""Builds the FastAPI application from its routers and middleware."""
+"""Builds the FastAPI application from its routers and middleware.
 
+The API documentation (Swagger UI and ReDoc) is served from local files, so that it works offline.
+"""
+
+import mimetypes
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, Final
 
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import FileResponse
+from starlette.staticfiles import StaticFiles
 
-from wyoming_servers.http import docs, problems
+from wyoming_servers.http import problems
 from wyoming_servers.http.auth import require_token
 from wyoming_servers.http.context import ApiContext
 from wyoming_servers.http.jobs import routes as jobs
-from wyoming_servers.http.middleware.host_check import HostCheckMiddleware
-from wyoming_servers.http.middleware.limits import (
+from wyoming_servers.http.middleware import (
     BodyLimitMiddleware,
+    HostCheckMiddleware,
     RateLimitMiddleware,
+    RequestIdMiddleware,
 )
-from wyoming_servers.http.middleware.request_id import RequestIdMiddleware
 from wyoming_servers.http.openai import models as openai_models
 from wyoming_servers.http.openai import speech, transcriptions
 from wyoming_servers.http.routes import (
     cache,
-    catalog,
     config,
     events,
     health,
@@ -35,6 +41,19 @@ from wyoming_servers.http.routes import (
 )
 from wyoming_servers.http.routes.system import API_VERSION
 
+# Reads the system's tables now; otherwise the first request would do so in the event loop.
+mimetypes.init()
+
+_STATIC: Final = Path(__file__).parent / "static"
+
+# Blocks requests of the pages to other hosts (a logo, a validator), which would reveal that the
+# documentation of a private server is being read.
+_SECURITY_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; "
+    "style-src 'self' 'unsafe-inline'; worker-src blob:; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+}
+
 _DESCRIPTION = """Monitor and control this server and its models.
 
 Every error response has the body `{"error", "code", "detail"}`: what happened, a stable code, and
@@ -46,7 +65,7 @@ _TITLE: Final = "Wyoming Conductor"
 
 _ROUTERS: Final = (
     # First: `/models/{model}` matches any path, since model ids contain slashes.
-    catalog.router,
+    models.store_router,
     cache.router,
     health.router,
     status.router,
@@ -78,7 +97,7 @@ def create_app(context: ApiContext) -> FastAPI:
     omitted = [
         router
         for router, service in (
-            (catalog.router, context.library),
+            (models.store_router, context.library),
             (cache.router, context.library),
             (voices.router, context.library and context.tts),
             (config.router, context.editor),
@@ -95,7 +114,7 @@ def create_app(context: ApiContext) -> FastAPI:
     _include_routers(app, [router for router in _ROUTERS if router not in omitted])
     # Checks the token itself: browsers send it as a subprotocol.
     app.include_router(wyoming_bridge.router)
-    docs.mount_docs(app)
+    _mount_docs(app)
     settings = context.config.api
     # Middleware that is added later runs earlier: hosts are checked before anything else runs.
     app.add_middleware(BodyLimitMiddleware)
@@ -127,3 +146,23 @@ def _include_routers(app: FastAPI, routers: Iterable[APIRouter]) -> None:
     app.include_router(health.open_router)
     for router in routers:
         app.include_router(router, dependencies=[Depends(require_token)])
+
+
+_docs_router = APIRouter(include_in_schema=False)
+"""Needs no token, since browsers send none; the pages contain nothing about this machine."""
+
+
+@_docs_router.get("/docs")
+async def swagger_page() -> FileResponse:
+    return FileResponse(_STATIC / "swagger.html", headers=_SECURITY_HEADERS)
+
+
+@_docs_router.get("/redoc")
+async def redoc_page() -> FileResponse:
+    return FileResponse(_STATIC / "redoc.html", headers=_SECURITY_HEADERS)
+
+
+def _mount_docs(app: FastAPI) -> None:
+    """Add the pages and their static files to the application."""
+    app.include_router(_docs_router)
+    app.mount("/static", StaticFiles(directory=_STATIC, check_dir=False), name="static")

@@ -8,8 +8,7 @@ import pytest
 from wyoming_servers.config.editor import ConfigEditor, PendingValue
 from wyoming_servers.config.errors import ConfigError
 from wyoming_servers.config.holder import ConfigHolder, ConfigUpdate
-from wyoming_servers.config.load import load_config
-from wyoming_servers.config.overrides import overrides_path
+from wyoming_servers.config.load import load_config, overrides_path
 from wyoming_servers.config.schema import Applies
 
 

@@ -4,12 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from wyoming_servers.config.overrides import (
-    merge_patch,
-    overrides_path,
-    read_overrides,
-    write_overrides,
-)
+from wyoming_servers.config.editor import merge_patch, read_overrides, write_overrides
+from wyoming_servers.config.load import overrides_path
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:

@@ -15,11 +15,11 @@ from wyoming_servers.http.context import (
     Context,
 )
 from wyoming_servers.http.problems import PROBLEM_RESPONSES
-from wyoming_servers.http.routes.catalog import (
+from wyoming_servers.http.routes.models import (
     FreedResponse,
+    ModelId,
     require_model_manager,
 )
-from wyoming_servers.http.routes.models import ModelId
 from wyoming_servers.models.manager import ModelListing
 from wyoming_servers.speech.tts.phrase_cache import (
     PhraseCache,
@@ -118,9 +118,9 @@ async def clear_models(context: Context) -> FreedResponse:
 
 @router.get("/cache/models/{model:path}", summary="Show disk usage of a model")
 async def model(context: Context, model: ModelId) -> CachedModelResponse:
-    for shelf in await require_model_manager(context).list_models():
-        if shelf.entry.id == model:
-            return _entry(shelf)
+    for item in await require_model_manager(context).list_models():
+        if item.entry.id == model:
+            return _entry(item)
     raise ModelMissingError(f"There is no model {model!r}.", hint="GET /catalog lists all models.")
 
 
@@ -160,18 +160,16 @@ async def clear_phrase(context: Context, key: PhraseKey) -> FreedResponse:
 
 
 async def _models(context: ApiContext) -> ModelCacheResponse:
-    shelves = [
-        shelf for shelf in await require_model_manager(context).list_models() if shelf.disk_bytes
-    ]
+    items = [item for item in await require_model_manager(context).list_models() if item.disk_bytes]
     return ModelCacheResponse(
-        bytes=sum(shelf.disk_bytes for shelf in shelves),
+        bytes=sum(item.disk_bytes for item in items),
         quota_bytes=context.config.downloads.quota,
-        entries=[_entry(shelf) for shelf in shelves],
+        entries=[_entry(item) for item in items],
     )
 
 
-def _entry(shelf: ModelListing) -> CachedModelResponse:
-    return CachedModelResponse(id=shelf.entry.id, bytes=shelf.disk_bytes, in_use=shelf.in_use)
+def _entry(item: ModelListing) -> CachedModelResponse:
+    return CachedModelResponse(id=item.entry.id, bytes=item.disk_bytes, in_use=item.in_use)
 
 
 def _figures(context: ApiContext, kept: PhraseCache) -> PhraseCacheUsage:

@@ -14,7 +14,7 @@ from wyoming_servers.http.context import (
     Context,
 )
 from wyoming_servers.http.problems import PROBLEM_RESPONSES
-from wyoming_servers.http.routes.catalog import require_model_manager
+from wyoming_servers.http.routes.models import require_model_manager
 from wyoming_servers.speech.tts.pipeline import (
     TtsPipeline,
     TtsRequest,

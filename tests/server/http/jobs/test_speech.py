@@ -126,7 +126,7 @@ async def test_the_same_key_makes_one_speech_job(client, context) -> None:
         ),
         ({"content": b"hello"}, 400, "multipart error"),
         ({"files": {"text": b""}}, 400, "text field is empty"),
-        ({"files": {"text": b"\x00\x01"}}, 400, "not a text"),
+        ({"files": {"text": b"\x00\x01"}}, 400, "is not text"),
         ({"files": {"text": b"a"}, "data": {"speed": "quick"}}, 400, "speed:"),
         ({"files": {"text": bytes(9_000_000)}}, 413, "larger than"),
         ({"json": {"text": "a " * 5_000_000}}, 413, "larger than"),

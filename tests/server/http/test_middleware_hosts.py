@@ -8,7 +8,7 @@ from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.config.schema import Config
 from wyoming_servers.http.app import create_app
 from wyoming_servers.http.context import ApiContext
-from wyoming_servers.http.middleware.host_check import HostCheckMiddleware
+from wyoming_servers.http.middleware import HostCheckMiddleware
 
 
 async def nothing(*_: object) -> None:

@@ -1,1 +1,0 @@
-"""Middleware of the HTTP API: request ids, host checks, and limits per client."""
