@@ -1,9 +1,9 @@
-"""A coordinator over real models on a real GPU. Nothing here runs where there is none.
+"""A scheduler with real models on a real GPU; skipped without one.
 
     pytest tests/server/gpu --gpu-like FOLDER [--gpu-real FOLDER] [--gpu-report FILE]
 
-FOLDER is a multilingual Whisper model for CTranslate2 (`whisper/base` of the model store): its
-words and settings are lent to models with random weights.
+FOLDER is a multilingual Whisper model for CTranslate2 (`whisper/base` of the model store). Its
+tokenizer and settings are used for models with random weights.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from gpu_house import GPU, MIB, House, OpenHouse, Report
+from gpu_scheduler import GPU, MIB, OpenScheduler, Report, RunningScheduler
 
 from wyoming_servers.config.schema import LimitsSection, MemorySection
 from wyoming_servers.core.clock import SystemClock
@@ -27,14 +27,14 @@ from wyoming_servers.worker.process import ProcessLauncher
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--gpu-like", type=Path, help="Whisper model whose words are lent")
+    parser.addoption("--gpu-like", type=Path, help="Whisper model whose tokenizer is used")
     parser.addoption("--gpu-real", type=Path, help="whisper/tiny.en with its real weights")
     parser.addoption("--gpu-report", type=Path, help="write the figures to this JSON file")
 
 
 @pytest.fixture(scope="session")
 def report(request: pytest.FixtureRequest) -> Iterator[Report]:
-    """Figures for docs/performance.md."""
+    """Measurements for docs/performance.md."""
     collected = Report()
     yield collected
     if path := request.config.getoption("--gpu-report"):
@@ -93,13 +93,13 @@ def kokoro_files(gpu_name: str, tmp_path_factory: pytest.TempPathFactory) -> dic
 
 
 @pytest.fixture
-def house(gpu_name: str) -> OpenHouse:
-    """Open a coordinator: `async with house(spec, …, budget="3GiB") as it`."""
+def open_scheduler(gpu_name: str) -> OpenScheduler:
+    """Open a coordinator: `async with open_scheduler(spec, …, budget="3GiB") as it`."""
 
     @asynccontextmanager
-    async def open_house(
+    async def open_scheduler(
         *specs: ModelSpec, budget: str = "90%", reserve: int = 64 * MIB
-    ) -> AsyncIterator[House]:
+    ) -> AsyncIterator[RunningScheduler]:
         bus, probe = EventBus(), MachineProbe.detect()
         coordinator = Coordinator(
             {spec.id: spec for spec in specs},
@@ -110,7 +110,7 @@ def house(gpu_name: str) -> OpenHouse:
             limits=LimitsSection(load_timeout=180.0, request_timeout=180.0),
             memory=MemorySection(budget=budget, reserve=reserve),
         )
-        it = House(coordinator, probe)
+        it = RunningScheduler(coordinator, probe)
 
         async def listen() -> None:
             with bus.subscribe() as subscription:
@@ -126,7 +126,7 @@ def house(gpu_name: str) -> OpenHouse:
             await asyncio.wait([listener])
             await probe.close()
 
-    return open_house
+    return open_scheduler
 
 
 _HOG = """
@@ -141,7 +141,7 @@ sys.stdin.read()
 
 @pytest.fixture
 def outsider() -> Iterator[Callable[[int], Callable[[], None]]]:
-    """Another program on the card: leaves so many bytes free; returns how to end it."""
+    """Start a program that leaves so many bytes free on the card; returns how to end it."""
     processes: list[subprocess.Popen[str]] = []
 
     def start(leave_free: int) -> Callable[[], None]:
@@ -172,4 +172,4 @@ def outsider() -> Iterator[Callable[[int], Callable[[], None]]]:
 
 @pytest.fixture
 def blockbuster() -> None:
-    """Preparing a GPU blocks on purpose here."""
+    """Preparing a GPU may block the event loop in these tests."""

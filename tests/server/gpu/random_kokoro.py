@@ -97,7 +97,7 @@ def kokoro(files: dict[str, str], **changes: Any) -> ModelSpec:
     """Return the model's description, to run on the first GPU."""
     given: dict[str, Any] = {
         "id": "kokoro/torch",
-        "kind": Task.TTS,
+        "task": Task.TTS,
         "engine": "kokoro",
         "files": files,
         "languages": ("en",),

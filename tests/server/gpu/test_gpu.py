@@ -1,4 +1,4 @@
-"""Models share a real card: load, leave, evict, wait, run out, die. Figures go into a report."""
+"""Models on a real card: load, unload, evict, wait, run out of memory, crash. Writes a report."""
 
 import asyncio
 import os
@@ -9,7 +9,7 @@ import wave
 from pathlib import Path
 
 import pytest
-from gpu_house import GPU, MIB, OpenHouse, Report, whisper
+from gpu_scheduler import GPU, MIB, OpenScheduler, Report, whisper
 
 from wyoming_servers.core.domain import (
     ModelState,
@@ -27,15 +27,15 @@ def mib(size: int) -> int:
     return round(size / MIB)
 
 
-async def test_a_model_is_measured_and_leaves_nothing(
-    house: OpenHouse, turbo: Path, report: Report, gpu_name: str
+async def test_model_footprint_is_measured_and_returned_after_unload(
+    open_scheduler: OpenScheduler, turbo: Path, report: Report, gpu_name: str
 ) -> None:
-    async with house(whisper("turbo", turbo, keep_alive=1.0)) as it:
+    async with open_scheduler(whisper("turbo", turbo, keep_alive=1.0)) as it:
         before = await it.gpu_used()
         begin = time.perf_counter()
         await it.infer("turbo")
         first_answer = time.perf_counter() - begin
-        loaded = it.said("model_ready", "turbo")[0]
+        loaded = it.events_of("model_ready", "turbo")[0]
         during = await it.gpu_used()
         assert loaded["memory_bytes"] > GIB
         assert abs((during - before) - loaded["memory_bytes"]) < 0.1 * loaded["memory_bytes"]
@@ -56,10 +56,10 @@ async def test_a_model_is_measured_and_leaves_nothing(
         )
 
 
-async def test_the_first_request_after_ready_is_as_fast_as_the_tenth(
-    house: OpenHouse, turbo: Path, report: Report
+async def test_first_request_after_ready_is_as_fast_as_the_tenth(
+    open_scheduler: OpenScheduler, turbo: Path, report: Report
 ) -> None:
-    async with house(whisper("turbo", turbo)) as it:
+    async with open_scheduler(whisper("turbo", turbo)) as it:
         await it.coordinator.wait_ready("turbo")
         seconds = [(await it.infer("turbo"))[0] for _ in range(10)]
         report.add(
@@ -72,33 +72,33 @@ async def test_the_first_request_after_ready_is_as_fast_as_the_tenth(
         assert seconds[0] < 2.0
 
 
-async def test_the_idle_model_makes_room_when_both_do_not_fit(
-    house: OpenHouse, turbo: Path, small: Path, report: Report
+async def test_idle_model_is_evicted_when_both_do_not_fit(
+    open_scheduler: OpenScheduler, turbo: Path, small: Path, report: Report
 ) -> None:
     specs = (whisper("turbo", turbo), whisper("small", small, memory_bytes=1_500 * MIB))
-    async with house(*specs, budget="3400MiB") as it:
+    async with open_scheduler(*specs, budget="3400MiB") as it:
         await it.infer("turbo")
         begin = time.perf_counter()
         await it.infer("small")
         waited = time.perf_counter() - begin
-        evicted = it.said("model_evicted")
+        evicted = it.events_of("model_evicted")
         assert [event["model"] for event in evicted] == ["turbo"]
         assert it.status("turbo").state is ModelState.UNLOADED
         await it.infer("turbo")
-        assert [event["model"] for event in it.said("model_evicted")] == ["turbo", "small"]
+        assert [event["model"] for event in it.events_of("model_evicted")] == ["turbo", "small"]
         report.add(
             "Eviction: turbo, small, turbo under 3400 MiB",
             swap_s=round(waited, 2),
-            evictions=len(it.said("model_evicted")),
+            evictions=len(it.events_of("model_evicted")),
         )
 
 
-async def test_two_loads_at_once_never_share_the_same_room(
-    house: OpenHouse, turbo: Path, small: Path, report: Report
+async def test_two_loads_at_once_reserve_separate_memory(
+    open_scheduler: OpenScheduler, turbo: Path, small: Path, report: Report
 ) -> None:
     # Either fits alone; the card holds far more than the budget, so nothing else stops them.
     specs = (whisper("turbo", turbo), whisper("small", small, memory_bytes=1_500 * MIB))
-    async with house(*specs, budget="3400MiB") as it:
+    async with open_scheduler(*specs, budget="3400MiB") as it:
         before = await it.gpu_used()
         highest = before
 
@@ -112,42 +112,42 @@ async def test_two_loads_at_once_never_share_the_same_room(
         await asyncio.gather(it.infer("turbo"), it.infer("small"))
         watching.cancel()
         # A little above what was measured at rest is the work itself; both would be far above.
-        sizes = {event["model"]: event["memory_bytes"] for event in it.said("model_ready")}
+        sizes = {event["model"]: event["memory_bytes"] for event in it.events_of("model_ready")}
         assert highest - before < 3_400 * MIB
         assert highest - before < sum(sizes.values())
         report.add(
             "Two loads at once under 3400 MiB",
             highest_mib=mib(highest - before),
             together_mib=mib(sum(sizes.values())),
-            evictions=len(it.said("model_evicted")),
+            evictions=len(it.events_of("model_evicted")),
         )
 
 
 async def test_whisper_and_kokoro_share_one_budget(
-    house: OpenHouse, turbo: Path, kokoro_files: dict[str, str], report: Report
+    open_scheduler: OpenScheduler, turbo: Path, kokoro_files: dict[str, str], report: Report
 ) -> None:
     from random_kokoro import kokoro
 
     ears = whisper("turbo", turbo)
-    async with house(ears, kokoro(kokoro_files), budget="6GiB") as roomy:
+    async with open_scheduler(ears, kokoro(kokoro_files), budget="6GiB") as roomy:
         before = await roomy.gpu_used()
         await roomy.infer("turbo")
         await roomy.speak("kokoro/torch", "The kitchen light is on.")
-        sizes = {event["model"]: event["memory_bytes"] for event in roomy.said("model_ready")}
-        assert not roomy.said("model_evicted")
+        sizes = {event["model"]: event["memory_bytes"] for event in roomy.events_of("model_ready")}
+        assert not roomy.events_of("model_evicted")
         texts = ["It will rain tomorrow, and the sun will come out in the afternoon."] * 5
         spoken = [await roomy.speak("kokoro/torch", text) for text in texts]
         both = await roomy.gpu_used()
         assert roomy.status("kokoro/torch").placement.device == GPU
         info = dict(roomy.status("kokoro/torch").info)
     tight = mib(sum(sizes.values())) - 200
-    async with house(ears, kokoro(kokoro_files), budget=f"{tight}MiB") as it:
+    async with open_scheduler(ears, kokoro(kokoro_files), budget=f"{tight}MiB") as it:
         for _ in range(2):
             await it.infer("turbo")
             await it.speak("kokoro/torch", "The kitchen light is on.")
-        assert len(it.said("model_evicted")) >= 2
+        assert len(it.events_of("model_evicted")) >= 2
         assert (await it.gpu_used()) - before < tight * MIB + 400 * MIB
-        evictions = len(it.said("model_evicted"))
+        evictions = len(it.events_of("model_evicted"))
     seconds = [work for work, _ in spoken]
     report.add(
         "Whisper turbo and Kokoro (torch) under one budget",
@@ -162,8 +162,8 @@ async def test_whisper_and_kokoro_share_one_budget(
     )
 
 
-async def test_tiny_en_with_its_real_weights_hears_on_the_gpu(
-    house: OpenHouse, request: pytest.FixtureRequest, report: Report, gpu_name: str
+async def test_tiny_en_with_real_weights_transcribes_on_the_gpu(
+    open_scheduler: OpenScheduler, request: pytest.FixtureRequest, report: Report, gpu_name: str
 ) -> None:
     folder = request.config.getoption("--gpu-real")
     if folder is None:
@@ -172,35 +172,35 @@ async def test_tiny_en_with_its_real_weights_hears_on_the_gpu(
     with wave.open(str(recording)) as file:
         pcm = file.readframes(file.getnframes())
     async with (
-        house(whisper("tiny.en", folder, memory_bytes=700 * MIB)) as it,
+        open_scheduler(whisper("tiny.en", folder, memory_bytes=700 * MIB)) as it,
         it.coordinator.lease("tiny.en") as lease,
     ):
         begin = time.perf_counter()
         async with lease.open({"language": "en", "beam_size": 1}, payload=pcm) as run:
-            heard = (await run.result())["text"]
+            transcript = (await run.result())["text"]
         seconds = time.perf_counter() - begin
-        assert "forward" in heard.lower()
+        assert "forward" in transcript.lower()
         report.add(
             "Whisper tiny.en, real weights",
-            heard=heard,
+            transcript=transcript,
             ms=round(seconds * 1000),
             footprint_mib=mib(it.status("tiny.en").memory_bytes),
         )
 
 
-async def test_another_program_takes_the_memory_and_the_cpu_serves_meanwhile(
-    house: OpenHouse, small: Path, outsider, report: Report
+async def test_cpu_serves_while_another_program_uses_the_gpu_memory(
+    open_scheduler: OpenScheduler, small: Path, outsider, report: Report
 ) -> None:
     spec = whisper(
         "small", small, memory_bytes=1_500 * MIB, placements=(Placement(GPU, "float16"), CPU)
     )
     leave = await asyncio.to_thread(outsider, 700 * MIB)
-    async with house(spec) as it:
+    async with open_scheduler(spec) as it:
         begin = time.perf_counter()
         _, where = await it.infer("small")
         on_cpu = time.perf_counter() - begin
         assert where == CPU
-        waiting = it.said("model_waiting_for_gpu", "small")[0]
+        waiting = it.events_of("model_waiting_for_gpu", "small")[0]
         assert waiting["needed_bytes"] > waiting["free_bytes"]
         await asyncio.to_thread(leave)
         begin = time.perf_counter()
@@ -222,11 +222,11 @@ async def test_another_program_takes_the_memory_and_the_cpu_serves_meanwhile(
         )
 
 
-async def test_a_request_waits_for_the_card_where_the_cpu_may_not_serve(
-    house: OpenHouse, small: Path, outsider, report: Report
+async def test_request_waits_for_the_gpu_if_the_cpu_is_not_allowed(
+    open_scheduler: OpenScheduler, small: Path, outsider, report: Report
 ) -> None:
     leave = await asyncio.to_thread(outsider, 700 * MIB)
-    async with house(whisper("small", small, memory_bytes=1_500 * MIB)) as it:
+    async with open_scheduler(whisper("small", small, memory_bytes=1_500 * MIB)) as it:
         asked = asyncio.create_task(it.infer("small"))
         await it.until(
             lambda: it.status("small").state is ModelState.WAITING_FOR_MEMORY, "waiting for the GPU"
@@ -242,8 +242,8 @@ async def test_a_request_waits_for_the_card_where_the_cpu_may_not_serve(
         )
 
 
-async def test_a_real_out_of_memory_goes_down_the_ladder(
-    house: OpenHouse, turbo: Path, outsider, report: Report
+async def test_out_of_memory_falls_back_to_smaller_compute_types(
+    open_scheduler: OpenScheduler, turbo: Path, outsider, report: Report
 ) -> None:
     # The estimate is a lie, so the load is tried, and the driver refuses it.
     spec = whisper(
@@ -253,14 +253,14 @@ async def test_a_real_out_of_memory_goes_down_the_ladder(
         placements=(Placement(GPU, "float16"), Placement(GPU, "int8_float16"), CPU),
     )
     leave = await asyncio.to_thread(outsider, 1_000 * MIB)
-    async with house(spec, reserve=0) as it:
+    async with open_scheduler(spec, reserve=0) as it:
         begin = time.perf_counter()
         _, where = await it.infer("turbo")
         seconds = time.perf_counter() - begin
-        failures = [event["code"] for event in it.said("model_failed")]
+        failures = [event["code"] for event in it.events_of("model_failed")]
         assert "OOM" in failures
         assert where != Placement(GPU, "float16")
-        assert it.said("model_fell_back")
+        assert it.events_of("model_fell_back")
         report.add(
             "CUDA out of memory: float16 → …",
             served_by=str(where),
@@ -270,10 +270,10 @@ async def test_a_real_out_of_memory_goes_down_the_ladder(
     await asyncio.to_thread(leave)
 
 
-async def test_a_worker_killed_in_the_middle_gives_its_memory_back(
-    house: OpenHouse, turbo: Path, report: Report
+async def test_killed_worker_returns_its_memory(
+    open_scheduler: OpenScheduler, turbo: Path, report: Report
 ) -> None:
-    async with house(whisper("turbo", turbo)) as it:
+    async with open_scheduler(whisper("turbo", turbo)) as it:
         before = await it.gpu_used()
         await it.coordinator.wait_ready("turbo")
         pid = it.status("turbo").pid

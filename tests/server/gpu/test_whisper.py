@@ -6,7 +6,7 @@ import wave
 from pathlib import Path
 
 import pytest
-from gpu_house import MIB, House, OpenHouse, Report, whisper
+from gpu_scheduler import MIB, OpenScheduler, Report, RunningScheduler, whisper
 
 from benchmarks.common.word_errors import word_errors
 
@@ -31,7 +31,7 @@ def recording(name: str) -> bytes:
         return file.readframes(file.getnframes()) + bytes(22_400)
 
 
-async def hear(it: House, model: str, pcm: bytes) -> str:
+async def transcribe(it: RunningScheduler, model: str, pcm: bytes) -> str:
     async with (
         it.coordinator.lease(model) as lease,
         lease.open({"language": "en"}, payload=pcm) as run,
@@ -39,26 +39,26 @@ async def hear(it: House, model: str, pcm: bytes) -> str:
         return str((await run.result())["text"])
 
 
-async def test_short_windows_hear_on_the_gpu_what_long_ones_hear(
-    house: OpenHouse, real: Path, report: Report
+async def test_short_windows_transcribe_like_long_ones_on_the_gpu(
+    open_scheduler: OpenScheduler, real: Path, report: Report
 ) -> None:
     specs = (
         whisper("short", real, memory_bytes=700 * MIB),
         whisper("long", real, memory_bytes=700 * MIB, options={"short_window": False}),
     )
-    async with house(*specs) as it:
-        heard: dict[str, list[str]] = {}
+    async with open_scheduler(*specs) as it:
+        transcripts: dict[str, list[str]] = {}
         seconds: dict[str, float] = {}
         for model in ("short", "long"):
             await it.coordinator.wait_ready(model)
             began = time.perf_counter()
-            heard[model] = [await hear(it, model, recording(name)) for name in CLIPS]
+            transcripts[model] = [await transcribe(it, model, recording(name)) for name in CLIPS]
             seconds[model] = (time.perf_counter() - began) / len(CLIPS)
-        pairs = list(zip(heard["long"], heard["short"], strict=True))
+        pairs = list(zip(transcripts["long"], transcripts["short"], strict=True))
         # One word of seventy may fall differently: the windows differ in their silence.
         assert sum(word_errors(long, short).edits for long, short in pairs) <= 1
-        said = [(DATA / f"{name}.txt").read_text(encoding="utf-8") for name in CLIPS]
-        errors = [word_errors(*pair) for pair in zip(said, heard["short"], strict=True)]
+        expected = [(DATA / f"{name}.txt").read_text(encoding="utf-8") for name in CLIPS]
+        errors = [word_errors(*pair) for pair in zip(expected, transcripts["short"], strict=True)]
         assert sum(each.edits for each in errors) <= 0.15 * sum(each.words for each in errors)
         report.add(
             "Whisper tiny.en, windows as short as the speech",
@@ -67,15 +67,17 @@ async def test_short_windows_hear_on_the_gpu_what_long_ones_hear(
         )
 
 
-async def test_utterances_decoded_together_on_the_gpu_are_heard_as_alone(
-    house: OpenHouse, real: Path, report: Report
+async def test_batched_utterances_transcribe_like_single_ones_on_the_gpu(
+    open_scheduler: OpenScheduler, real: Path, report: Report
 ) -> None:
-    async with house(whisper("tiny.en", real, memory_bytes=700 * MIB)) as it:
+    async with open_scheduler(whisper("tiny.en", real, memory_bytes=700 * MIB)) as it:
         await it.coordinator.wait_ready("tiny.en")
         began = time.perf_counter()
-        alone = [await hear(it, "tiny.en", recording(name)) for name in CLIPS]
+        alone = [await transcribe(it, "tiny.en", recording(name)) for name in CLIPS]
         between = time.perf_counter()
-        together = await asyncio.gather(*(hear(it, "tiny.en", recording(name)) for name in CLIPS))
+        together = await asyncio.gather(
+            *(transcribe(it, "tiny.en", recording(name)) for name in CLIPS)
+        )
         ended = time.perf_counter()
         pairs = list(zip(alone, together, strict=True))
         # In float16 a sum depends on the shape of the batch in its last digit.

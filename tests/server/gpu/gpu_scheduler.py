@@ -1,4 +1,4 @@
-"""What the GPU tests work with: a coordinator at work, models for it, and a report."""
+"""Shared by the GPU tests: a running scheduler, models for it, and a report."""
 
 import asyncio
 import time
@@ -22,11 +22,11 @@ from wyoming_servers.scheduling.status import ModelStatus
 GPU = "cuda:0"
 MIB = 2**20
 SPEECH = bytes(16_000 * 2 * 3)
-"""Three seconds of silence: random weights make no sense of speech either."""
+"""Three seconds of silence: random weights recognize no speech anyway."""
 
 
 class Report:
-    """What was measured, in the order it was."""
+    """Measurements in the order they were taken."""
 
     def __init__(self) -> None:
         self.rows: list[dict[str, Any]] = []
@@ -39,7 +39,7 @@ def whisper(name: str, folder: Path, **changes: Any) -> ModelSpec:
     """A Whisper model that runs on the GPU."""
     given: dict[str, Any] = {
         "id": name,
-        "kind": Task.ASR,
+        "task": Task.ASR,
         "engine": "faster-whisper",
         "files": {"directory": str(folder)},
         "languages": ("en",),
@@ -51,8 +51,8 @@ def whisper(name: str, folder: Path, **changes: Any) -> ModelSpec:
 
 
 @dataclass
-class House:
-    """A coordinator at work, and what it said."""
+class RunningScheduler:
+    """A running scheduler and the events it published."""
 
     coordinator: Coordinator
     probe: MachineProbe
@@ -61,7 +61,7 @@ class House:
     def status(self, model: str) -> ModelStatus:
         return next(one for one in self.coordinator.snapshot().models if one.spec.id == model)
 
-    def said(self, kind: str, model: str | None = None) -> list[dict[str, Any]]:
+    def events_of(self, kind: str, model: str | None = None) -> list[dict[str, Any]]:
         """Return the events of a type, of a model."""
         found = [item.event.as_dict() for item in self.events]
         return [
@@ -71,11 +71,11 @@ class House:
         ]
 
     async def gpu_used(self) -> int:
-        """Bytes of the card that anybody holds."""
+        """Bytes in use on the card, by all programs."""
         return (await self.probe.sample([])).readings[GPU].used
 
     async def infer(self, model: str, **request: Any) -> tuple[float, Placement]:
-        """Run a request; returns its seconds, the wait for the model left out, and the place."""
+        """Run a request; returns its seconds without the wait for the model, and the placement."""
         async with self.coordinator.lease(model) as lease:
             begin = time.perf_counter()
             ask = {"language": "en", "beam_size": 1, **request}
@@ -84,7 +84,7 @@ class House:
             return time.perf_counter() - begin, lease.placement
 
     async def speak(self, model: str, text: str) -> tuple[float, float]:
-        """Speak a text; returns its seconds of work and of audio."""
+        """Synthesize a text; returns the seconds of computing and of audio."""
         async with self.coordinator.lease(model) as lease:
             begin = time.perf_counter()
             size = 0
@@ -103,5 +103,5 @@ class House:
             pytest.fail(f"{what} did not happen; events: {[i.event for i in self.events[-20:]]}")
 
 
-OpenHouse = Callable[..., Any]
-"""`async with open_house(spec, …, budget="3GiB") as it`."""
+OpenScheduler = Callable[..., Any]
+"""`async with open_scheduler(spec, …, budget="3GiB") as it`."""
