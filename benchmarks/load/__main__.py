@@ -50,7 +50,7 @@ from wyoming_servers.core.domain import (
 )
 from wyoming_servers.core.errors import ConductorError
 from wyoming_servers.core.event_bus import EventBus
-from wyoming_servers.devices.host import HostProbe
+from wyoming_servers.devices.machine import HostProbe
 from wyoming_servers.scheduling.coordinator import Coordinator
 from wyoming_servers.scheduling.planner.policy import SchedulingPolicy
 from wyoming_servers.speech.asr.pipeline import (

@@ -148,7 +148,7 @@ def test_an_unloaded_model_takes_no_memory() -> None:
             {"state": "failed", "error": {"code": "OOM", "message": "Full."}},
             "[OOM] Full.",
         ),
-        ({"fallback_reason": "no room"}, "fell back: no room"),
+        ({"fallback_reason": "not enough memory"}, "fell back: not enough memory"),
     ],
 )
 def test_a_note_says_what_the_state_does_not(fields: dict[str, Any], text: str) -> None:
@@ -160,11 +160,11 @@ def test_what_is_on_its_way_is_listed() -> None:
         "model": "whisper/base",
         "device": "cpu",
         "state": "draining",
-        "reason": "its turn is over",
+        "reason": "yields to another model",
     }
     ready = draining | {"state": "ready"}
     lines = draw(STATUS | {"instances": [draining, ready]})
-    assert "whisper/base on cpu is draining: its turn is over" in lines
+    assert "whisper/base on cpu is draining: yields to another model" in lines
     assert not [line for line in lines if "is ready" in line]
 
 

@@ -97,10 +97,10 @@ SAMPLES: list[tuple[Event, int, str]] = [
             compute_type="float16",
             to_device="cpu",
             to_compute_type="int8",
-            reason="no room",
+            reason="not enough memory",
         ),
         logging.WARNING,
-        "m runs on cpu (int8) instead of cuda:0 (float16): no room",
+        "m runs on cpu (int8) instead of cuda:0 (float16): not enough memory",
     ),
     (
         events.PressureChanged(device="cpu", level="critical", used_fraction=0.951),

@@ -31,8 +31,7 @@ from wyoming_servers.core.domain import (
 from wyoming_servers.core.errors import ConductorError
 from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.core.events import Event
-from wyoming_servers.devices.host import HostProbe, resident
-from wyoming_servers.devices.machine import MachineProbe
+from wyoming_servers.devices.machine import HostProbe, MachineProbe, resident
 from wyoming_servers.devices.probe import Device, Reading, Sample
 from wyoming_servers.scheduling.coordinator import Coordinator
 from wyoming_servers.scheduling.planner.policy import SchedulingPolicy

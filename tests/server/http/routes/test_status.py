@@ -79,13 +79,13 @@ async def test_a_model_in_trouble_says_so(client: httpx.AsyncClient, coordinator
         error_message="Full.",
         retry_in=2.5,
         progress=("load", 40),
-        fallback_reason="no room",
+        fallback_reason="not enough memory",
     )
     found = model(await client.get("/status"))
     assert found["error"] == {"code": "OOM", "message": "Full."}
     assert found["retry_in_secs"] == 2.5
     assert found["progress"] == {"phase": "load", "percent": 40}
-    assert found["fallback_reason"] == "no room"
+    assert found["fallback_reason"] == "not enough memory"
     assert "pid" not in found
 
 

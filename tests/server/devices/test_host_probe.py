@@ -5,7 +5,7 @@ import sys
 import psutil
 import pytest
 
-from wyoming_servers.devices.host import HostProbe, resident
+from wyoming_servers.devices.machine import HostProbe, resident
 
 GIB = 2**30
 
