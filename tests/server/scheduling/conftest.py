@@ -28,7 +28,7 @@ GIB = 2**30
 
 
 class WorldProbe(FakeProbe):
-    """Memory that the workers of a fake launcher hold while their processes live."""
+    """A memory probe that sees the memory of the fake launcher's workers."""
 
     launcher: FakeLauncher
 
@@ -42,7 +42,7 @@ class WorldProbe(FakeProbe):
 
 
 class World:
-    """A machine with models on it; everything a test needs to play with."""
+    """A coordinator with fake workers and fake memory, in time that the test moves."""
 
     def __init__(self, clock: FakeClock) -> None:
         self.clock = clock
@@ -73,7 +73,7 @@ class World:
         return spec
 
     def behave(self, name: str, device: str = "", **fields: Any) -> None:
-        """Let the workers of a model behave so, on one device or on all."""
+        """Set the behavior of a model's workers, on one device or on all."""
         self.behaviors[name, device] = lambda: FakeBehavior(**fields)
 
     def _script(self, spec: ModelSpec, placement: Placement) -> FakeBehavior:
@@ -102,7 +102,7 @@ class World:
         return self.coordinator
 
     async def stop(self) -> None:
-        """Stop it, moving time so that nothing waits for long."""
+        """Stop the coordinator while time moves."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -120,7 +120,7 @@ class World:
         return task
 
     def hold(self, model: str, **options: Any) -> "Holder":
-        """Ask for a lease and keep it until told to let go."""
+        """Request a lease in a task and keep it until `release`."""
         return Holder(self, model, options)
 
     async def use(self, model: str, **options: Any) -> Placement:
@@ -136,7 +136,7 @@ class World:
         return placement
 
     async def after(self, seconds: float) -> None:
-        """Let time pass, in steps, so that what takes many turns of the loop happens in time."""
+        """Move time in steps, and run all ready tasks after each."""
         await self.clock.run_ready_tasks(60)
         end = self.clock.now() + seconds
         step = max(0.1, seconds / 40)
@@ -156,12 +156,12 @@ class World:
         return [item.event for item in self.bus.recent(512) if isinstance(item.event, kind)]
 
     def status(self, model: str) -> ModelStatus:
-        """Return what the outside sees of a model."""
+        """Return the public state of a model."""
         models = {status.spec.id: status for status in self.coordinator.snapshot().models}
         return models[model]
 
     def device(self, name: str) -> DeviceStatus:
-        """Return what the outside sees of a device."""
+        """Return the public state of a device."""
         devices = {device.device: device for device in self.coordinator.snapshot().devices}
         return devices[name]
 
@@ -171,7 +171,7 @@ class World:
 
 
 class Holder:
-    """A client that asks for a lease, has it or fails, and lets go when told."""
+    """A client that requests a lease, keeps it until `release`, or fails."""
 
     def __init__(self, world: World, model: str, options: dict[str, Any]) -> None:
         self.lease: Lease | None = None
@@ -191,7 +191,7 @@ class Holder:
         return str(self.lease.placement)
 
     async def release(self) -> None:
-        """Let go."""
+        """Return the lease."""
         self._leave.set()
         await self.task
 
@@ -211,7 +211,7 @@ class Holder:
 
 @pytest.fixture
 async def world(clock: FakeClock) -> AsyncIterator[World]:
-    """A machine whose coordinator the test starts; stopped at the end, with nothing left."""
+    """A world whose coordinator the test starts; it must leave no worker at the end."""
     world = World(clock)
     yield world
     await world.stop()

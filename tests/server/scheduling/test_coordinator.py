@@ -14,7 +14,7 @@ from wyoming_servers.scheduling.interface import CoordinatorProtocol
 
 
 def fits(coordinator: Coordinator) -> CoordinatorProtocol:
-    """A coordinator is what pipelines ask for; mypy reads this."""
+    """For mypy: a Coordinator is a CoordinatorProtocol."""
     return coordinator
 
 
@@ -43,11 +43,11 @@ async def test_lease_on_a_ready_model_is_granted_without_an_event_loop_iteration
     await world.after(1)
     granted = []
 
-    async def ask() -> None:
+    async def request() -> None:
         async with world.coordinator.lease("a"):
             granted.append("a")
 
-    coroutine = ask()
+    coroutine = request()
     with pytest.raises(StopIteration):
         coroutine.send(None)  # it ran to its end: nothing had to be waited for
     assert granted == ["a"]
@@ -82,15 +82,15 @@ async def test_lease_request_cancelled_at_the_moment_of_the_grant_leaks_no_lease
     client = world.hold("a")
     await world.after(0.5)
     runtime = world.coordinator._runtime
-    tell, cancelled = runtime.send, []
+    send, cancelled = runtime.send, []
 
-    def tell_and_cancel(signal):
-        tell(signal)
-        if type(signal).__name__ == "WorkerReady":
+    def send_and_cancel(message):
+        send(message)
+        if type(message).__name__ == "WorkerReady":
             cancelled.append(client.task.cancel())
 
-    for minder in runtime._supervisors.values():
-        minder._send = tell_and_cancel
+    for supervisor in runtime._supervisors.values():
+        supervisor._send = send_and_cancel
     await world.after(1)
     assert cancelled == [True]
     assert client.lease is None

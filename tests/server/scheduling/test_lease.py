@@ -19,7 +19,7 @@ from wyoming_servers.worker.interface import OutputChunk
 
 
 class Setting:
-    """A lease on a fake worker, with what it reported."""
+    """A lease on a fake worker, and the errors it reported."""
 
     def __init__(self, worker: FakeWorker, reported: list[ConductorError]) -> None:
         self.worker = worker

@@ -37,8 +37,8 @@ MIB = 2**20
 AUDIO = b"\1\0" * 1_600
 
 
-class House:
-    """A coordinator with real processes; `patience` bounds everything."""
+class ProcessSetup:
+    """A coordinator with real processes."""
 
     def __init__(self) -> None:
         self.bus = EventBus()
@@ -71,7 +71,7 @@ class House:
         )
         await self.coordinator.start()
 
-    async def ask(self, model: str, **request: Any) -> str:
+    async def transcribe(self, model: str, **request: Any) -> str:
         """Have something transcribed; return the text."""
         async with (
             self.coordinator.lease(model) as lease,
@@ -96,122 +96,122 @@ class House:
     async def until(self, condition: Callable[[], object]) -> None:
         """Wait until something is so."""
         async with asyncio.timeout(20):
-            while not condition():  # noqa: ASYNC110  (not everything that is waited for is told)
+            while not condition():  # noqa: ASYNC110  (not every condition has a signal)
                 await asyncio.sleep(0.01)
 
 
 @pytest.fixture
-async def house() -> AsyncIterator[House]:
-    """A house in which everything has to be over after a minute."""
-    house = House()
+async def setup() -> AsyncIterator[ProcessSetup]:
+    """A setup in which everything has to be over after a minute."""
+    setup = ProcessSetup()
     children = set(psutil.Process().children())
     async with asyncio.timeout(60):
-        yield house
-        await house.coordinator.stop(grace=0)
-        await house.probe.close()
+        yield setup
+        await setup.coordinator.stop(grace=0)
+        await setup.probe.close()
     assert set(psutil.Process().children()) <= children
 
 
-async def fails(work: Any) -> ConductorError:
+async def error_of(work: Any) -> ConductorError:
     """Return the coded error that something ends with."""
     with pytest.raises(ConductorError) as caught:
         await work
     return caught.value
 
 
-async def test_model_is_measured_while_loaded_and_its_memory_is_returned(house):
-    house.model("a", memory_bytes=150 * MIB)
-    await house.start()
-    assert await house.ask("a") == "turn on the kitchen light"
-    await house.until(lambda: house.host.committed)
-    assert house.host.committed > 150 * MIB
-    pid = house.pid("a")
-    assert await house.coordinator.unload("a")
-    await house.until(lambda: house.status("a").state is ModelState.UNLOADED)
+async def test_model_is_measured_while_loaded_and_its_memory_is_returned(setup):
+    setup.model("a", memory_bytes=150 * MIB)
+    await setup.start()
+    assert await setup.transcribe("a") == "turn on the kitchen light"
+    await setup.until(lambda: setup.host.committed)
+    assert setup.host.committed > 150 * MIB
+    pid = setup.pid("a")
+    assert await setup.coordinator.unload("a")
+    await setup.until(lambda: setup.status("a").state is ModelState.UNLOADED)
     assert not psutil.pid_exists(pid)
-    await house.until(lambda: not house.host.returning)
-    assert (house.host.committed, house.host.reserved) == (0, 0)
-    assert house.status("a").memory_bytes > 150 * MIB  # the next estimate is the measured figure
+    await setup.until(lambda: not setup.host.returning)
+    assert (setup.host.committed, setup.host.reserved) == (0, 0)
+    assert setup.status("a").memory_bytes > 150 * MIB  # the next estimate is the measured figure
 
 
-async def test_real_worker_killed_while_idle_is_replaced_for_the_next_request(house):
-    house.model("a")
-    await house.start()
-    await house.ask("a")
-    os.kill(house.pid("a"), signal.SIGKILL)
-    await house.until(lambda: house.status("a").state is ModelState.FAILED)
-    assert await house.ask("a")
+async def test_real_worker_killed_while_idle_is_replaced_for_the_next_request(setup):
+    setup.model("a")
+    await setup.start()
+    await setup.transcribe("a")
+    os.kill(setup.pid("a"), signal.SIGKILL)
+    await setup.until(lambda: setup.status("a").state is ModelState.FAILED)
+    assert await setup.transcribe("a")
 
 
-async def test_worker_killed_in_a_run_does_not_affect_other_models(house):
-    house.model("a")
-    house.model("b")
-    await house.start()
-    await house.ask("a")
-    await house.ask("b")
-    running = asyncio.ensure_future(house.ask("a", chunk_seconds=30.0))
+async def test_worker_killed_in_a_run_does_not_affect_other_models(setup):
+    setup.model("a")
+    setup.model("b")
+    await setup.start()
+    await setup.transcribe("a")
+    await setup.transcribe("b")
+    running = asyncio.ensure_future(setup.transcribe("a", chunk_seconds=30.0))
     await asyncio.sleep(0.2)
     begun = time.monotonic()
-    os.kill(house.pid("a"), signal.SIGKILL)
-    assert await house.ask("b")
-    assert isinstance(await fails(running), InferenceFailedError)
+    os.kill(setup.pid("a"), signal.SIGKILL)
+    assert await setup.transcribe("b")
+    assert isinstance(await error_of(running), InferenceFailedError)
     assert time.monotonic() - begun < 2
-    assert await house.ask("a")
+    assert await setup.transcribe("a")
 
 
-async def test_worker_stopped_by_a_signal_ends_its_run_with_timeout(house):
-    house.model("a")
-    await house.start()
-    await house.ask("a")
-    running = asyncio.ensure_future(house.ask("a", chunk_seconds=30.0))
+async def test_worker_stopped_by_a_signal_ends_its_run_with_timeout(setup):
+    setup.model("a")
+    await setup.start()
+    await setup.transcribe("a")
+    running = asyncio.ensure_future(setup.transcribe("a", chunk_seconds=30.0))
     await asyncio.sleep(0.2)
-    os.kill(house.pid("a"), signal.SIGSTOP)
-    assert isinstance(await fails(running), DeadlineError)
-    assert await house.ask("a")
-    (failed,) = [n.event for n in house.bus.recent() if isinstance(n.event, ModelFailed)]
+    os.kill(setup.pid("a"), signal.SIGSTOP)
+    assert isinstance(await error_of(running), DeadlineError)
+    assert await setup.transcribe("a")
+    (failed,) = [n.event for n in setup.bus.recent() if isinstance(n.event, ModelFailed)]
     assert failed.code == "TIMEOUT"
 
 
-async def test_load_without_memory_is_retried_and_then_rejected(house, tmp_path):
+async def test_load_without_memory_is_retried_and_then_rejected(setup, tmp_path):
     once_file = tmp_path / "once"
     once_file.touch()
-    house.model("once", load_error="memory", once_file=str(once_file))
-    house.model("always", load_error="memory")
-    await house.start()
-    assert await house.ask("once")
-    assert isinstance(await fails(house.ask("always")), OutOfMemoryError)
+    setup.model("once", load_error="memory", once_file=str(once_file))
+    setup.model("always", load_error="memory")
+    await setup.start()
+    assert await setup.transcribe("once")
+    assert isinstance(await error_of(setup.transcribe("always")), OutOfMemoryError)
 
 
-async def test_worker_that_exits_while_loading_is_tried_twice(house):
-    house.model("a", load_error="exit")
-    house.model("b")
-    await house.start(backoff=(0.05, 0.05, 0.05))
-    error = await fails(house.ask("a"))
+async def test_worker_that_exits_while_loading_is_tried_twice(setup):
+    setup.model("a", load_error="exit")
+    setup.model("b")
+    await setup.start(backoff=(0.05, 0.05, 0.05))
+    error = await error_of(setup.transcribe("a"))
     assert isinstance(error, LoadFailedError)
     assert "status 1" in error.message
-    await fails(house.ask("a"))
-    error = await fails(house.ask("a"))
+    await error_of(setup.transcribe("a"))
+    error = await error_of(setup.transcribe("a"))
     assert isinstance(error, BusyError)
     assert error.retry_after is not None
-    assert await house.ask("b")
+    assert await setup.transcribe("b")
 
 
-async def test_load_that_takes_too_long_is_ended(house):
-    house.model("slow", load_seconds=30.0)
-    await house.start(load_timeout=0.5, max_failed_loads=1)
-    error = await fails(house.ask("slow"))
+async def test_load_that_takes_too_long_is_ended(setup):
+    setup.model("slow", load_seconds=30.0)
+    await setup.start(load_timeout=0.5, max_failed_loads=1)
+    error = await error_of(setup.transcribe("slow"))
     assert isinstance(error, DeadlineError)
     assert psutil.Process().children() == []
 
 
-async def test_stop_leaves_no_process_even_if_one_hangs(house):
-    house.model("a")
-    house.model("b", load_seconds=30.0)
-    await house.start(stop_grace=0.2)
-    await house.ask("a")
-    os.kill(house.pid("a"), signal.SIGSTOP)
-    loading = asyncio.ensure_future(house.ask("b"))
+async def test_stop_leaves_no_process_even_if_one_hangs(setup):
+    setup.model("a")
+    setup.model("b", load_seconds=30.0)
+    await setup.start(stop_grace=0.2)
+    await setup.transcribe("a")
+    os.kill(setup.pid("a"), signal.SIGSTOP)
+    loading = asyncio.ensure_future(setup.transcribe("b"))
     await asyncio.sleep(0.1)
-    await house.coordinator.stop(grace=0)
-    assert (await fails(loading)).code == "SHUTTING_DOWN"
+    await setup.coordinator.stop(grace=0)
+    assert (await error_of(loading)).code == "SHUTTING_DOWN"
     assert psutil.Process().children() == []

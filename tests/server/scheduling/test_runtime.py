@@ -22,10 +22,10 @@ async def test_bug_in_the_planner_fails_one_request_only(world, caplog):
     planner = world.coordinator._runtime.planner
     handle = planner.handle
 
-    def broken(signal, now):
-        if isinstance(signal, messages.LeaseRequested) and signal.model == "b":
+    def broken(message, now):
+        if isinstance(message, messages.LeaseRequested) and message.model == "b":
             raise KeyError("bug")
-        return handle(signal, now)
+        return handle(message, now)
 
     planner.handle = broken
     with pytest.raises(InternalError):
@@ -41,12 +41,12 @@ async def test_nested_messages_are_handled_in_order(world):
     runtime = world.coordinator._runtime
     handle, order = runtime.planner.handle, []
 
-    def noting(signal, now):
-        order.append(type(signal).__name__)
+    def noting(message, now):
+        order.append(type(message).__name__)
         if len(order) == 1:
             runtime.send(messages.Tick())
             order.append("still the first")
-        return handle(signal, now)
+        return handle(message, now)
 
     runtime.planner.handle = noting
     runtime.send(messages.AcceptingSet(accepting=True))
@@ -67,10 +67,10 @@ async def test_tick_is_scheduled_for_the_next_deadline(world):
 async def test_memory_reading_requested_during_another_one_follows_it(world):
     world.model("a")
     await world.start()
-    sample, gate, asked = world.probe.sample, asyncio.Event(), []
+    sample, gate, readings = world.probe.sample, asyncio.Event(), []
 
     async def slow(pids):
-        asked.append(tuple(pids))
+        readings.append(tuple(pids))
         await gate.wait()
         return await sample(pids)
 
@@ -78,10 +78,10 @@ async def test_memory_reading_requested_during_another_one_follows_it(world):
     client = world.hold("a")
     await world.after(6)
     assert client.lease is not None
-    assert len(asked) == 1
+    assert len(readings) == 1
     gate.set()
     await world.after(0)
-    assert len(asked) == 2
+    assert len(readings) == 2
     assert world.device("cpu").committed > 0
 
 

@@ -51,25 +51,25 @@ async def test_soak_loses_no_request_and_exceeds_no_deadline(world, seed):
             ends["served"] += 1
 
     await world.start()
-    tasks, asked = [], 0
+    tasks, requested = [], 0
     for _ in range(SECONDS):
         for _ in range(dice.choice([0, 0, 1, 1, 2])):
             tasks.append(world.start_task(client(dice.choice(names))))
-            asked += 1
+            requested += 1
         if dice.random() < 0.01 and world.launcher.running:
             dice.choice(world.launcher.running).die()
         if dice.random() < 0.01:
             world.probe.machine["cuda:0"].others = dice.choice([0, 0, 2, 5]) * GIB
         await world.clock.advance(1)
-        card = world.device("cuda:0")
-        assert card.reserved + card.committed <= 7 * GIB
+        gpu = world.device("cuda:0")
+        assert gpu.reserved + gpu.committed <= 7 * GIB
         if dice.random() < 0.05:
             tasks = [task for task in tasks if not task.done()]
     world.probe.machine["cuda:0"].others = 0
     await world.after(100)
-    assert sum(ends.values()) == asked
+    assert sum(ends.values()) == requested
     assert longest <= 30.1
-    assert ends["served"] > 0.8 * asked
+    assert ends["served"] > 0.8 * requested
     assert set(ends) <= {
         "served",
         "OOM",

@@ -1,4 +1,4 @@
-"""What the operator can do while others use the models."""
+"""Commands of the operator while clients use the models."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What clients see when loads fail and workers die."""
+"""Failed loads and crashed workers, as clients see them."""
 
 import itertools
 
@@ -30,7 +30,7 @@ CARD, HALF, HOST = "cuda:0/float16", "cuda:0/int8_float16", "cpu/int8"
 
 @pytest.fixture
 def gpu(world):
-    """A machine with a card of 8 GiB."""
+    """A machine with a GPU of 8 GiB."""
     world.probe.machine["cuda:0"] = FakeDevice(8 * GIB)
     return world
 

@@ -11,7 +11,7 @@ def request(number: int, model: str, priority: Priority = Priority.ASR, since: f
 
 
 def order(queue: LoadQueue, now: float = 0.0) -> list[str]:
-    return [demand.model for demand in queue.ordered(now)]
+    return [load.model for load in queue.ordered(now)]
 
 
 def test_queue_orders_tts_before_asr_before_background():
@@ -32,12 +32,12 @@ def test_queue_orders_equal_priorities_by_age():
 
 def test_queue_raises_the_priority_of_old_requests():
     queue = LoadQueue(max_requests=9, priority_aging=1.0)
-    queue.add(request(1, "patient", Priority.BACKGROUND, since=0.0))
-    queue.add(request(2, "voice", Priority.TTS, since=8.0))
-    assert order(queue, 8.0) == ["voice", "patient"]
+    queue.add(request(1, "old", Priority.BACKGROUND, since=0.0))
+    queue.add(request(2, "new", Priority.TTS, since=8.0))
+    assert order(queue, 8.0) == ["new", "old"]
     queue.remove(2)
-    queue.add(request(3, "voice", Priority.TTS, since=10.0))
-    assert order(queue, 10.0) == ["patient", "voice"]
+    queue.add(request(3, "new", Priority.TTS, since=10.0))
+    assert order(queue, 10.0) == ["old", "new"]
 
 
 def test_queue_ranks_a_load_by_its_best_request():

@@ -1,4 +1,4 @@
-"""The planner as a function: a signal and a time in, actions out."""
+"""The planner as a function: a message and a time in, actions out."""
 
 import pytest
 
@@ -46,11 +46,11 @@ def of_kind(todo: list[actions.Action], *kinds: type[actions.Action]) -> list[ac
     return [action for action in todo if isinstance(action, kinds)]
 
 
-def told(todo: list[actions.Action]) -> list[str]:
+def event_types(todo: list[actions.Action]) -> list[str]:
     return [action.event.type for action in of_kind(todo, actions.PublishEvent)]
 
 
-def ask(made: Planner, request: int, now: float, **more: object) -> list[actions.Action]:
+def request_lease(made: Planner, request: int, now: float, **more: object) -> list[actions.Action]:
     return made.handle(messages.LeaseRequested(request=request, model="a", **more), now)
 
 
@@ -67,8 +67,8 @@ def test_planner_handles_every_message():
 
 def test_planner_emits_the_actions_of_a_whole_life():
     made = planner(keep_alive=5.0)
-    todo = ask(made, 1, 1.0)
-    assert told(todo) == ["model_queued", "model_loading", "model_state_changed"]
+    todo = request_lease(made, 1, 1.0)
+    assert event_types(todo) == ["model_queued", "model_loading", "model_state_changed"]
     (launch,) = of_kind(todo, actions.LaunchWorker)
     assert (launch.key, launch.generation) == (KEY, 1)
 
@@ -80,7 +80,7 @@ def test_planner_emits_the_actions_of_a_whole_life():
     assert of_kind(todo, actions.SampleMemory) == [actions.SampleMemory(pids=(7,))]
 
     todo = made.handle(probed(3.0, p7=12), 3.0)
-    assert told(todo) == ["model_ready"]
+    assert event_types(todo) == ["model_ready"]
     assert of_kind(todo, actions.SaveFootprint) == [
         actions.SaveFootprint(key=KEY.footprint_key, size=12)
     ]
@@ -92,25 +92,25 @@ def test_planner_emits_the_actions_of_a_whole_life():
     ]
     gone = messages.WorkerExited(key=KEY, generation=1, code="", message="")
     todo = made.handle(gone, 9.5)
-    assert told(todo) == ["model_unloaded", "model_state_changed"]
+    assert event_types(todo) == ["model_unloaded", "model_state_changed"]
     made.handle(probed(9.5), 9.5)
     assert made.state.ledgers["cpu"].is_empty
 
 
 def test_planner_grants_a_ready_model_with_one_action_and_no_event():
     made = planner()
-    ask(made, 1, 0.0)
+    request_lease(made, 1, 0.0)
     made.handle(messages.WorkerReady(key=KEY, generation=1, seconds=1.0), 1.0)
-    assert ask(made, 2, 2.0) == [actions.GrantLease(request=2, key=KEY, generation=1)]
+    assert request_lease(made, 2, 2.0) == [actions.GrantLease(request=2, key=KEY, generation=1)]
 
 
 def test_planner_handles_expired_timers_before_the_message():
     made = planner(keep_alive=5.0)
-    ask(made, 1, 0.0)
+    request_lease(made, 1, 0.0)
     made.handle(messages.WorkerReady(key=KEY, generation=1, seconds=1.0), 1.0)
     made.handle(messages.LeaseEnded(request=1), 1.0)
     # The keep-alive ended at 6, before this request was made.
-    todo = ask(made, 2, 7.0)
+    todo = request_lease(made, 2, 7.0)
     assert of_kind(todo, actions.StopWorker, actions.GrantLease) == [
         actions.StopWorker(key=KEY, generation=1, grace=5.0)
     ]
@@ -118,12 +118,12 @@ def test_planner_handles_expired_timers_before_the_message():
 
 def test_planner_ignores_late_reports_of_an_earlier_process():
     made = planner()
-    ask(made, 1, 0.0)
+    request_lease(made, 1, 0.0)
     gone = messages.WorkerExited(key=KEY, generation=1, code="INFERENCE_FAILED", message="x")
     made.handle(messages.WorkerReady(key=KEY, generation=1, seconds=1.0), 1.0)
     made.handle(gone, 2.0)
     made.handle(probed(2.0), 2.0)
-    ask(made, 2, 3.0)
+    request_lease(made, 2, 3.0)
     instance = made.state.instance(KEY)
     assert (instance.state, instance.generation) == (InstanceState.LOADING, 2)
     for late in (
@@ -144,13 +144,13 @@ def test_planner_ignores_the_end_of_an_unknown_lease():
 
 def test_lease_of_a_dead_process_ends_without_touching_the_next_process():
     made = planner()
-    ask(made, 1, 0.0)
+    request_lease(made, 1, 0.0)
     made.handle(messages.WorkerReady(key=KEY, generation=1, seconds=1.0), 1.0)
     made.handle(
         messages.WorkerExited(key=KEY, generation=1, code="INFERENCE_FAILED", message="x"), 2.0
     )
     made.handle(probed(2.0), 2.0)
-    ask(made, 2, 3.0)
+    request_lease(made, 2, 3.0)
     made.handle(messages.WorkerReady(key=KEY, generation=2, seconds=1.0), 4.0)
     made.handle(messages.LeaseEnded(request=1, succeeded=True), 5.0)
     assert made.state.instance(KEY).leases == {2}
@@ -167,7 +167,7 @@ def test_planner_raises_on_an_illegal_transition():
 def test_planner_returns_its_next_deadline():
     made = planner()
     assert made.next_deadline() == 5.0  # the next reading of the memory
-    ask(made, 1, 1.0, timeout=2.0)
+    request_lease(made, 1, 1.0, timeout=2.0)
     assert made.next_deadline() == 3.0
     made.handle(messages.LeaseEnded(request=1), 1.5)
     assert made.next_deadline() == 5.0
@@ -183,5 +183,5 @@ def test_planner_uses_saved_footprints_as_estimates():
         {KEY.footprint_key: 44},
     )
     made.handle(probed(), 0.0)
-    ask(made, 1, 0.0)
+    request_lease(made, 1, 0.0)
     assert made.state.ledgers["cpu"].reserved == 44

@@ -1,4 +1,4 @@
-"""The planner under random histories: what must hold whatever happens, in whatever order."""
+"""Random histories of the planner, and the invariants that hold in all of them."""
 
 from dataclasses import dataclass
 
@@ -63,7 +63,7 @@ class Process:
     pid: int
     size: int
     ready: bool = False
-    told_to_stop: bool = False
+    stop_requested: bool = False
     killed: bool = False
 
 
@@ -92,8 +92,8 @@ class PlannerMachine(RuleBasedStateMachine):
 
     # The world's side of the planner
 
-    def tell(self, signal: messages.PlannerMessage) -> None:
-        for action in self.planner.handle(signal, self.now):
+    def send(self, message: messages.PlannerMessage) -> None:
+        for action in self.planner.handle(message, self.now):
             self.carry_out(action)
 
     def carry_out(self, action: actions.Action) -> None:
@@ -103,13 +103,13 @@ class PlannerMachine(RuleBasedStateMachine):
                 self.numbers += 1
                 size = self.planner.state.estimate(key)
                 self.processes[key, generation] = Process(self.numbers, size)
-                self.tell(messages.WorkerStarted(key=key, generation=generation, pid=self.numbers))
+                self.send(messages.WorkerStarted(key=key, generation=generation, pid=self.numbers))
             case actions.StopWorker(key=key, generation=generation):
                 process = self.processes.get((key, generation))
                 if process is None:
                     return
-                assert not process.told_to_stop
-                process.told_to_stop = True
+                assert not process.stop_requested
+                process.stop_requested = True
                 leased = (key, generation) in self.held.values()
                 assert not leased or self.stopping_hard, "a leased worker was stopped"
             case actions.KillWorker(key=key, generation=generation):
@@ -118,7 +118,7 @@ class PlannerMachine(RuleBasedStateMachine):
                 assert request in self.waiting, "granted what does not wait"
                 del self.waiting[request]
                 assert self.processes[key, generation].ready
-                assert not self.processes[key, generation].told_to_stop
+                assert not self.processes[key, generation].stop_requested
                 assert not self.processes[key, generation].killed
                 self.held[request] = (key, generation)
             case actions.RejectRequest(request=request, code=code):
@@ -157,7 +157,7 @@ class PlannerMachine(RuleBasedStateMachine):
             k
             for (k, _), p in self.processes.items()
             if k.model == key.model and not p.ready
-            if not p.told_to_stop and not p.killed
+            if not p.stop_requested and not p.killed
         ]
         assert not loading, "two loads of one model at a time"
 
@@ -170,7 +170,7 @@ class PlannerMachine(RuleBasedStateMachine):
             held = {p.pid: p.size for (k, _), p in self.processes.items() if k.device == device}
             used = min(total, sum(held.values()) + self.others[device])
             readings[device] = Reading(total=total, free=total - used, used=used, by_pid=held)
-        self.tell(messages.MemorySampled(sample=Sample(readings), started_at=self.now))
+        self.send(messages.MemorySampled(sample=Sample(readings), started_at=self.now))
 
     def pick(self, data: st.DataObject, *, ready: bool | None = None) -> tuple[InstanceKey, int]:
         found = [k for k, p in self.processes.items() if ready is None or p.ready is ready]
@@ -178,11 +178,11 @@ class PlannerMachine(RuleBasedStateMachine):
 
     def end(self, which: tuple[InstanceKey, int], code: str) -> None:
         del self.processes[which]
-        self.tell(
+        self.send(
             messages.WorkerExited(key=which[0], generation=which[1], code=code, message="gone")
         )
 
-    # What may happen
+    # Rules
 
     @initialize()
     def first_look(self) -> None:
@@ -199,7 +199,7 @@ class PlannerMachine(RuleBasedStateMachine):
         number = self.numbers
         seconds = self.policy.request_timeout if timeout is None else timeout
         self.waiting[number] = self.now + seconds
-        self.tell(
+        self.send(
             messages.LeaseRequested(
                 request=number, model=name, priority=priority, timeout=timeout, wants_lease=hold
             )
@@ -211,11 +211,11 @@ class PlannerMachine(RuleBasedStateMachine):
         self.request(name, None, None, True)
         for _ in range(3):
             for (key, generation), process in list(self.processes.items()):
-                if process.told_to_stop or process.killed:
+                if process.stop_requested or process.killed:
                     self.end((key, generation), "INFERENCE_FAILED")
                 elif not process.ready:
                     process.ready = True
-                    self.tell(messages.WorkerReady(key=key, generation=generation, seconds=1.0))
+                    self.send(messages.WorkerReady(key=key, generation=generation, seconds=1.0))
             self.probe()
 
     @precondition(lambda self: self.waiting)
@@ -224,7 +224,7 @@ class PlannerMachine(RuleBasedStateMachine):
         number = data.draw(st.sampled_from(sorted(self.waiting)))
         del self.waiting[number]
         self.ended.add(number)
-        self.tell(messages.LeaseEnded(request=number, succeeded=False))
+        self.send(messages.LeaseEnded(request=number, succeeded=False))
 
     @precondition(lambda self: self.held)
     @rule(data=st.data(), well=st.booleans())
@@ -232,7 +232,7 @@ class PlannerMachine(RuleBasedStateMachine):
         number = data.draw(st.sampled_from(sorted(self.held)))
         del self.held[number]
         self.ended.add(number)
-        self.tell(messages.LeaseEnded(request=number, succeeded=well))
+        self.send(messages.LeaseEnded(request=number, succeeded=well))
 
     @precondition(lambda self: any(not p.ready for p in self.processes.values()))
     @rule(data=st.data())
@@ -240,30 +240,30 @@ class PlannerMachine(RuleBasedStateMachine):
         key, generation = self.pick(data, ready=False)
         process = self.processes[key, generation]
         process.ready = True
-        self.tell(messages.WorkerReady(key=key, generation=generation, seconds=1.0))
+        self.send(messages.WorkerReady(key=key, generation=generation, seconds=1.0))
 
     @precondition(lambda self: self.processes)
     @rule(data=st.data(), code=st.sampled_from(CODES))
     def die(self, data, code) -> None:
         self.end(self.pick(data), code)
 
-    @precondition(lambda self: any(p.told_to_stop or p.killed for p in self.processes.values()))
+    @precondition(lambda self: any(p.stop_requested or p.killed for p in self.processes.values()))
     @rule(data=st.data())
-    def exit_as_told(self, data) -> None:
-        told = [k for k, p in self.processes.items() if p.told_to_stop or p.killed]
-        self.end(data.draw(st.sampled_from(told)), "INFERENCE_FAILED")
+    def exit_as_requested(self, data) -> None:
+        stopping = [k for k, p in self.processes.items() if p.stop_requested or p.killed]
+        self.end(data.draw(st.sampled_from(stopping)), "INFERENCE_FAILED")
 
     @precondition(lambda self: any(p.ready for p in self.processes.values()))
     @rule(data=st.data(), code=st.sampled_from(["OOM", "DEVICE_LOST"]))
     def fault_of_a_run(self, data, code) -> None:
         key, generation = self.pick(data, ready=True)
-        self.tell(messages.RunFailed(key=key, generation=generation, code=code, message="!"))
+        self.send(messages.RunFailed(key=key, generation=generation, code=code, message="!"))
 
     @precondition(lambda self: self.processes)
     @rule(data=st.data())
     def answer_a_ping(self, data) -> None:
         key, generation = self.pick(data)
-        self.tell(messages.PingAnswered(key=key, generation=generation))
+        self.send(messages.PingAnswered(key=key, generation=generation))
 
     @rule(device=st.sampled_from(sorted(DEVICES)), share=st.floats(0, 1))
     def others_come_or_go(self, device, share) -> None:
@@ -279,25 +279,25 @@ class PlannerMachine(RuleBasedStateMachine):
     def operator_loads(self, name) -> None:
         self.numbers += 1
         self.questions.add(self.numbers)
-        self.tell(messages.LoadRequested(request=self.numbers, model=name))
+        self.send(messages.LoadRequested(request=self.numbers, model=name))
 
     @rule(name=st.sampled_from(NAMES))
     def operator_unloads(self, name) -> None:
         self.numbers += 1
         self.questions.add(self.numbers)
-        self.tell(messages.UnloadRequested(request=self.numbers, model=name))
+        self.send(messages.UnloadRequested(request=self.numbers, model=name))
 
     @rule(name=st.sampled_from(NAMES))
     def removed_and_added(self, name) -> None:
         self.numbers += 1
         self.questions.add(self.numbers)
         self.installed.discard(name)
-        self.tell(messages.RemoveModelRequested(request=self.numbers, model=name))
+        self.send(messages.RemoveModelRequested(request=self.numbers, model=name))
 
     @rule(spec=st.sampled_from(SPECS))
     def added(self, spec) -> None:
         self.installed.add(spec.id)
-        self.tell(messages.AddModelRequested(spec=spec))
+        self.send(messages.AddModelRequested(spec=spec))
 
     @rule(spec=st.sampled_from(SPECS), seconds=st.sampled_from([0.0, 1.0]))
     def remove_and_add_again(self, spec, seconds) -> None:
@@ -312,19 +312,19 @@ class PlannerMachine(RuleBasedStateMachine):
         pinned=st.sampled_from([None, True, False]),
     )
     def policy_changes(self, name, keep_alive, pinned) -> None:
-        self.tell(messages.PolicyUpdated(model=name, keep_alive=keep_alive, pinned=pinned))
+        self.send(messages.PolicyUpdated(model=name, keep_alive=keep_alive, pinned=pinned))
 
     @rule(name=st.sampled_from(NAMES))
     def prefetch(self, name) -> None:
-        self.tell(messages.PrefetchRequested(model=name, reason="speech"))
+        self.send(messages.PrefetchRequested(model=name, reason="speech"))
 
     @rule(names=st.lists(st.sampled_from(NAMES), max_size=3))
     def preload(self, names) -> None:
-        self.tell(messages.PreloadRequested(models=tuple(names)))
+        self.send(messages.PreloadRequested(models=tuple(names)))
 
     @rule(accepting=st.sampled_from([True, True, False]))
     def accept(self, accepting) -> None:
-        self.tell(messages.AcceptingSet(accepting=accepting))
+        self.send(messages.AcceptingSet(accepting=accepting))
 
     @rule(seconds=st.sampled_from([0.1, 0.3, 1.0, 2.5, 6.0, 61.0, 400.0]))
     def time_passes(self, seconds) -> None:
@@ -339,68 +339,68 @@ class PlannerMachine(RuleBasedStateMachine):
             if at is None or at > end:
                 break
             self.now = max(self.now, at)
-            self.tell(messages.Tick())
+            self.send(messages.Tick())
         else:
             due = {t: at for t, at in self.planner.state.timers._at.items() if at <= end}
             raise AssertionError(f"the timers never come to rest at {self.now} to {end}: {due}")
         self.now = end
 
-    # What must hold
+    # Invariants
 
     @invariant()
-    def a_scheduler_round_is_skipped_only_without_pending_work(self) -> None:
+    def scheduler_rounds_are_skipped_only_without_pending_work(self) -> None:
         state = self.planner.state
         if not state.has_pending_work and not state.stopping:
             assert state.queue.is_empty
             assert not any(model.needs_planning for model in state.models.values())
 
     @invariant()
-    def a_model_that_was_added_is_available(self) -> None:
+    def added_models_are_available(self) -> None:
         state = self.planner.state
         available = {name for name in state.models if state.available_model(name) is not None}
         assert available == self.installed
 
     @invariant()
-    def nobody_waits_past_the_deadline(self) -> None:
+    def requests_wait_no_longer_than_their_deadline(self) -> None:
         assert all(self.now < deadline + 1e-6 for deadline in self.waiting.values())
 
     @invariant()
-    def the_books_agree_with_the_world(self) -> None:
-        board = self.planner.state
-        assert set(self.waiting) == {r for d in board.queue for r in d.requests}
-        assert len(board.queue) <= self.policy.max_queued_requests
-        for instance in board.instances():
+    def state_agrees_with_the_processes(self) -> None:
+        state = self.planner.state
+        assert set(self.waiting) == {r for d in state.queue for r in d.requests}
+        assert len(state.queue) <= self.policy.max_queued_requests
+        for instance in state.instances():
             alive = (instance.key, instance.generation) in self.processes
             assert instance.alive == alive, f"{instance.key} {instance.state}"
             held = {n for n, k in self.held.items() if k == (instance.key, instance.generation)}
             if alive and not self.stopping_hard:
                 assert instance.leases == held
-        for device, ledger in board.ledgers.items():
-            alive = [i for i in board.instances() if i.alive and i.key.device == device]
+        for device, ledger in state.ledgers.items():
+            alive = [i for i in state.instances() if i.alive and i.key.device == device]
             assert ledger.reserved + ledger.committed == sum(ledger.size_of(i.key) for i in alive)
 
     @invariant()
-    def nobody_waits_for_a_model_that_is_ready(self) -> None:
-        board = self.planner.state
-        for demand in board.queue:
-            assert not demand.requests or board.models[demand.model].ready_instance() is None
+    def requests_do_not_wait_for_a_ready_model(self) -> None:
+        state = self.planner.state
+        for load in state.queue:
+            assert not load.requests or state.models[load.model].ready_instance() is None
 
     @invariant()
-    def what_is_queued_is_wanted(self) -> None:
-        board = self.planner.state
-        for instance in board.instances():
-            model = board.models[instance.key.model]
+    def queued_instances_are_requested(self) -> None:
+        state = self.planner.state
+        for instance in state.instances():
+            model = state.models[instance.key.model]
             serving = model.ready_instance() or model.loading_instance()
             if instance.state is InstanceState.QUEUED:
                 better = serving is not None and model.placement_tier(
                     instance.key
                 ) < model.placement_tier(serving.key)
-                assert better or board.queue.get(instance.key.model) is not None
+                assert better or state.queue.get(instance.key.model) is not None
 
     @invariant()
-    def what_is_shown_is_what_is(self) -> None:
-        board = self.planner.state
-        assert all(i.published_state is i.public_state for i in board.instances())
+    def public_states_are_published(self) -> None:
+        state = self.planner.state
+        assert all(i.published_state is i.public_state for i in state.instances())
         shown = self.planner.snapshot(self.now, 1_700_000_000.0)
         assert shown.queue_depth == len(self.waiting)
 
@@ -408,15 +408,15 @@ class PlannerMachine(RuleBasedStateMachine):
         """Stop, and see that nothing is left of anything."""
         if self.numbers % 2:
             self.come_to_rest()
-        self.tell(messages.ShutdownRequested())
+        self.send(messages.ShutdownRequested())
         assert not self.waiting
-        for which in [k for k, p in self.processes.items() if p.told_to_stop or p.killed]:
+        for which in [k for k, p in self.processes.items() if p.stop_requested or p.killed]:
             self.end(which, "INFERENCE_FAILED")
         self.stopping_hard = True
-        self.tell(messages.ShutdownRequested(immediate=True))
+        self.send(messages.ShutdownRequested(immediate=True))
         for which in list(self.processes):
             process = self.processes[which]
-            assert process.told_to_stop or process.killed
+            assert process.stop_requested or process.killed
             self.end(which, "INFERENCE_FAILED")
         self.pass_time(10.0)
         assert all(ledger.is_empty for ledger in self.planner.state.ledgers.values())
@@ -427,26 +427,26 @@ class PlannerMachine(RuleBasedStateMachine):
         )
 
     def come_to_rest(self) -> None:
-        """Let all clients go and all workers do as they are told: the system becomes quiet."""
+        """End all leases and let workers load and exit: the system becomes idle."""
         self.others = dict.fromkeys(DEVICES, 0)
         self.missing = set()
-        self.tell(messages.AcceptingSet(accepting=True))
+        self.send(messages.AcceptingSet(accepting=True))
         for number in [*self.waiting, *self.held]:
             self.waiting.pop(number, None)
             self.held.pop(number, None)
-            self.tell(messages.LeaseEnded(request=number))
+            self.send(messages.LeaseEnded(request=number))
         for name in NAMES:
-            self.tell(messages.PolicyUpdated(model=name, keep_alive=3.0))
+            self.send(messages.PolicyUpdated(model=name, keep_alive=3.0))
         for _ in range(400):
             self.pass_time(2.0)
             for (key, generation), process in list(self.processes.items()):
-                if process.told_to_stop or process.killed:
+                if process.stop_requested or process.killed:
                     self.end((key, generation), "INFERENCE_FAILED")
                 elif not process.ready:
                     process.ready = True
-                    self.tell(messages.WorkerReady(key=key, generation=generation, seconds=1.0))
+                    self.send(messages.WorkerReady(key=key, generation=generation, seconds=1.0))
                 else:
-                    self.tell(messages.PingAnswered(key=key, generation=generation))
+                    self.send(messages.PingAnswered(key=key, generation=generation))
             if not self.processes and not self.planner.state.queue.ordered(self.now):
                 break
         assert not self.processes, "it never became quiet"

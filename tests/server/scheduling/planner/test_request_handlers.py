@@ -1,4 +1,4 @@
-"""What becomes of a request at the moment it is made."""
+"""Requests that are granted, queued or rejected."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Placement, eviction and waiting, seen through a whole coordinator."""
+"""Placement, eviction and waiting, tested through a whole coordinator."""
 
 from collections import Counter
 
@@ -28,7 +28,7 @@ CARD, HALF, HOST = "cuda:0/float16", "cuda:0/int8_float16", "cpu/int8"
 
 @pytest.fixture
 def gpu(world):
-    """A machine with a card of 8 GiB."""
+    """A machine with a GPU of 8 GiB."""
     world.probe.machine["cuda:0"] = FakeDevice(8 * GIB)
     return world
 
@@ -81,15 +81,15 @@ async def test_load_waits_until_the_evicted_memory_is_returned(gpu):
     await gpu.start()
     await gpu.use("a")
     gpu.launcher.launched[0].behavior.stop_seconds = 1.0
-    card = gpu.probe.machine["cuda:0"]
+    device = gpu.probe.machine["cuda:0"]
     client = gpu.hold("b")
     await gpu.after(0.5)
-    card.unreturned = 6 * GIB  # the process will be gone, its memory not yet back
+    device.unreturned = 6 * GIB  # the process exits before its memory is free
     await gpu.after(2)
     assert gpu.device("cuda:0").returning == 6 * GIB
     assert not client.done
     assert not gpu.workers("b")
-    card.unreturned = 0
+    device.unreturned = 0
     await gpu.after(0.3)
     assert client.place == CARD
 
@@ -339,7 +339,7 @@ async def test_smaller_requests_overtake_within_the_queue_jump_window_only(gpu):
     await gpu.after(1)
     assert small.place == CARD
     await small.release()
-    await gpu.after(10)  # the patience of the large one is over
+    await gpu.after(10)  # the queue-jump window of the large one is over
     late = gpu.hold("late")
     await gpu.after(2)
     assert not late.done

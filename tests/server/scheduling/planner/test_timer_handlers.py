@@ -1,4 +1,4 @@
-"""Keep-alive, hangs and waits: what happens when a time has come."""
+"""Expired timers: keep-alive, hangs and waiting times."""
 
 import pytest
 

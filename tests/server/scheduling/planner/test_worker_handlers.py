@@ -1,4 +1,4 @@
-"""What the coordinator makes of what workers and the probe tell."""
+"""How reports of workers and of the memory probe change the coordinator."""
 
 import pytest
 
@@ -18,7 +18,7 @@ CARD, HOST = "cuda:0/float16", "cpu/int8"
 
 @pytest.fixture
 def gpu(world):
-    """A machine with a card of 10 GiB."""
+    """A machine with a GPU of 10 GiB."""
     world.probe.machine["cuda:0"] = FakeDevice(10 * GIB)
     return world
 
@@ -29,9 +29,9 @@ def levels(world, device: str = "cuda:0") -> list[str]:
 
 async def test_pressure_is_published_only_when_it_changes(gpu):
     await gpu.start()
-    card = gpu.probe.machine["cuda:0"]
+    device = gpu.probe.machine["cuda:0"]
     for others in (7.9, 8.1, 7.9, 8.4, 9.6, 9.2, 8.9, 7.6, 7.4, 7.9):
-        card.others = int(others * GIB)
+        device.others = int(others * GIB)
         await gpu.after(5)
     assert levels(gpu) == ["warning", "critical", "warning", "normal"]
     assert gpu.events(PressureChanged)[0].used_fraction == pytest.approx(0.81)
@@ -140,8 +140,8 @@ async def test_progress_is_published_while_a_model_loads(world):
     assert world.status("a").progress == ("warmup", -1)
     await world.after(2)
     assert world.status("a").progress is None
-    told = [(e.phase, e.percent) for e in world.events(ModelProgressed)]
-    assert told == [("load", 0), ("load", 100), ("warmup", -1)]
+    published = [(e.phase, e.percent) for e in world.events(ModelProgressed)]
+    assert published == [("load", 0), ("load", 100), ("warmup", -1)]
 
 
 async def test_memory_is_read_rarely_without_changes(world):
