@@ -1,4 +1,4 @@
-"""Joins that do not click: silence trimmed from the ends of spoken pieces, short fades, pauses.
+"""Short fades, trimmed silence and pauses, to join pieces of speech without clicks.
 
 All audio is 16-bit mono PCM of `rate` samples per second.
 """
@@ -9,19 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 FADE: Final = 0.005
-"""Seconds. Shorter fades are heard as a click, longer ones soften a first consonant."""
+"""Length of a fade in seconds: a shorter one clicks, a longer one softens a first consonant."""
 
 QUIET_DBFS: Final = -50.0
-"""Peak below which the ends of synthetic speech are silence; its pauses are near -60."""
+"""Peak below which the ends of synthesized speech are silence; its pauses are near -60 dBFS."""
 
 
 def fade(pcm: bytes, rate: int, *, begin: bool = True, end: bool = True) -> bytes:
-    """Ramp the first and the last 5 ms from and to silence."""
+    """Fade the first and the last 5 ms in and out."""
     samples = np.frombuffer(pcm, "<i2").astype(np.float32)
     length = min(int(FADE * rate), len(samples) // 2)
     if not length:
         return pcm
-    # Raised cosine: no corner at either end of the ramp.
+    # A raised cosine has no corner at either end.
     ramp = ((1.0 - np.cos(np.pi * np.arange(length) / length)) / 2.0).astype(np.float32)
     if begin:
         samples[:length] *= ramp
@@ -33,7 +33,7 @@ def fade(pcm: bytes, rate: int, *, begin: bool = True, end: bool = True) -> byte
 def trim(
     pcm: bytes, rate: int, *, keep: float = 0.02, begin: bool = True, end: bool = True
 ) -> bytes:
-    """Cut silence from the ends, leaving `keep` seconds of it; all silence gives no audio."""
+    """Trim silence at the ends to `keep` seconds; audio that is all silence becomes empty."""
     samples: NDArray[np.int16] = np.frombuffer(pcm, "<i2")
     limit = _limit()
     loud = np.flatnonzero((samples > limit) | (samples < -limit))
@@ -46,22 +46,22 @@ def trim(
 
 
 class Trimmer:
-    """The same for audio that comes in pieces; an end without a time to keep is left as it is.
+    """Trims silence at the ends of audio that arrives in chunks.
 
-    Silence is held back until it is known whether the end follows, or more sound.
+    Silence is held back until more sound or the end follows.
     """
 
     def __init__(self, rate: int, *, begin: float | None = None, end: float | None = None) -> None:
-        """Leave `begin` seconds of silence before the sound and `end` behind it."""
+        """Keep `begin` seconds of silence before the sound and `end` after it; None keeps all."""
         self._limit = _limit()
         self._begin = None if begin is None else int(begin * rate)
         self._end = None if end is None else int(end * rate)
         self._held: NDArray[np.int16] = np.zeros(0, np.int16)
         self._sound_started = begin is None
-        """Whether the silence before the sound is over."""
+        """Whether there was sound."""
 
     def feed(self, pcm: bytes) -> bytes:
-        """Add audio, return what is certain to stay."""
+        """Add audio; return the audio that is kept for certain."""
         samples = np.concatenate((self._held, np.frombuffer(pcm, "<i2")))
         loud = np.flatnonzero((samples > self._limit) | (samples < -self._limit))
         if not loud.size:
@@ -78,7 +78,7 @@ class Trimmer:
         return self._take(samples, len(samples) if self._end is None else int(loud[-1]) + 1)
 
     def finish(self) -> bytes:
-        """There is no more: return what is left. All silence gives no audio."""
+        """Return the rest of the audio, empty if all of it was silence."""
         return self._held[: self._end].tobytes() if self._sound_started else b""
 
     @property
@@ -91,7 +91,7 @@ class Trimmer:
 
 
 def _limit() -> float:
-    """Return the sample below which audio is silence."""
+    """Return the sample value below which audio is silence."""
     return float(32_768.0 * 10.0 ** (QUIET_DBFS / 20.0))
 
 

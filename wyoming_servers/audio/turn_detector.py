@@ -1,12 +1,12 @@
-"""When has somebody finished speaking? A pure state machine over voice activity.
+"""Detects the start, the pauses and the end of a turn: a pure state machine over VAD frames.
 
-WAITING   nobody has spoken
-SPEAKING  somebody speaks
-PAUSED    silence after speech, for at least `hold`: a good moment to transcribe in advance
-ENDED     the turn is over; what is fed later is ignored
+WAITING   no speech yet
+SPEAKING  speech
+PAUSED    silence after speech, for at least `pause_threshold`: a good moment to transcribe
+ENDED     the turn has ended; later frames are ignored
 
-Times are seconds of audio since the stream began, never the wall clock: a client that sends faster
-or slower than real time gets the same turns.
+Times are seconds of audio since the start of the stream, never the wall clock: a client that sends
+faster or slower than real time gets the same turns.
 """
 
 from collections import deque
@@ -18,44 +18,44 @@ from typing import Final, Self
 from wyoming_servers.audio.vad import FRAME_SECONDS, SPEECH_PROBABILITY, VadFrame
 
 _SENSITIVITY: Final = {"default": 1.0, "relaxed": 1.25 / 0.7, "aggressive": 0.25 / 0.7}
-"""Wyoming's `vad_sensitivity` as a factor on the silence; Home Assistant's 0.7, 1.25, 0.25 s."""
+"""Wyoming's `vad_sensitivity` as a factor of the silence; Home Assistant uses 0.7, 1.25, 0.25 s."""
 
 _SILENCE_PROBABILITY: Final = SPEECH_PROBABILITY - 0.15
-"""Speech goes on until the probability falls below this: Silero's own hysteresis."""
+"""Speech continues until the probability falls below this: Silero's own hysteresis."""
 
 _MAX_BLIP: Final = 0.07
-"""Seconds of sound inside a pause that are a click or a breath, not more speech."""
+"""Seconds of sound inside a pause that are a click or a breath and not speech."""
 
 _PAUSE_GROWTH: Final = 1.5
-"""Who has paused will pause again: the next pause may be this many times as long as the longest."""
+"""How much longer than the longest pause so far the next pause of this speaker may be."""
 
 _ONSET_SPREAD: Final = 2.5
-"""`min_speech` must be heard within this multiple of itself, so scattered blips start nothing."""
+"""`min_speech` must occur within this multiple of itself: scattered clicks start no turn."""
 
 
 @dataclass(frozen=True, slots=True)
 class TurnSettings:
-    """How patient the machine is; all in seconds."""
+    """Durations of a turn, all in seconds."""
 
     end_silence: float = 0.7
-    """After speech, ends the turn, as long as nobody knows more."""
+    """Silence after speech that ends the turn, while the text is unknown."""
     end_silence_complete: float = 0.3
-    """After speech that is known to be complete, ends the turn."""
+    """Silence that ends the turn after a complete sentence."""
     end_silence_incomplete: float = 1.2
-    """After speech that cannot be all, or of a slow speaker, ends the turn."""
+    """Silence that ends the turn after an incomplete sentence, and the most for a slow speaker."""
     no_speech_timeout: float = 10.0
-    """Without any speech, ends the turn."""
+    """Time without any speech that ends the turn."""
     max_utterance: float = 30.0
-    """From the first speech on, ends the turn though speech goes on."""
+    """Time since the start of speech that ends the turn in any case."""
     pause_threshold: float = 0.2
-    """Of silence, makes a pause."""
+    """Silence that makes a pause."""
     min_speech: float = 0.1
-    """Speech shorter than this does not begin a turn."""
+    """Shorter speech does not start a turn."""
 
     def for_sensitivity(self, sensitivity: str | None) -> Self:
-        """Return the settings with the silences that a client's `vad_sensitivity` asks for.
+        """Return the settings with the silences scaled for a client's `vad_sensitivity`.
 
-        An unknown word means the default, since Wyoming leaves the words open.
+        An unknown value means the default, because Wyoming does not define the values.
         """
         factor = _SENSITIVITY.get(sensitivity or "default", 1.0)
         return replace(
@@ -72,38 +72,38 @@ class EndReason(StrEnum):
     SILENCE = "silence"
     """The speaker has finished."""
     NO_SPEECH = "no_speech"
-    """Nobody has spoken."""
+    """There was no speech."""
     MAX_LENGTH = "max_length"
-    """The utterance is as long as may be kept."""
+    """The utterance has reached its longest length."""
 
 
 @dataclass(frozen=True, slots=True)
 class TurnStarted:
-    """Somebody began to speak."""
+    """The speaker has started."""
 
     at: float
-    """Where the first sound of it begins."""
+    """Start of the speech."""
 
 
 @dataclass(frozen=True, slots=True)
 class TurnPaused:
-    """The speaker is silent; perhaps it is the end."""
+    """The speaker is silent; this may be the end."""
 
     at: float
-    """Where the speech ended, `hold` before now."""
+    """End of the speech, `pause_threshold` before now."""
 
 
 @dataclass(frozen=True, slots=True)
 class TurnResumed:
-    """The pause was none: speech goes on."""
+    """Speech continues after a pause."""
 
     at: float
-    """Where speech begins again."""
+    """Start of the new speech."""
 
 
 @dataclass(frozen=True, slots=True)
 class TurnEnded:
-    """The turn is over."""
+    """The turn has ended."""
 
     at: float
     """Now, not the end of the speech: see `TurnDetector.speech_end`."""
@@ -121,54 +121,54 @@ class _State(StrEnum):
 
 
 class TurnDetector:
-    """Turns voice activity into the beginning, the pauses and the end of one utterance."""
+    """Turns VAD frames into the start, the pauses and the end of one utterance."""
 
     def __init__(self, settings: TurnSettings | None = None) -> None:
         self._settings = settings or TurnSettings()
         self.reset()
 
     def reset(self) -> None:
-        """Wait for the next utterance of the same stream; its time goes on."""
+        """Wait for the next utterance of the same stream; its time continues."""
         self._state = _State.WAITING
         self._silence = self._settings.end_silence
         self._pause_threshold = self._settings.pause_threshold
         self._now = 0.0
-        """Where the last frame ended."""
+        """End of the last frame."""
         self._longest_pause = 0.0
-        """Of the pauses after which speech went on."""
+        """Longest pause after which speech continued."""
         self._waiting_since: float | None = None
-        """Where waiting began."""
+        """Start of the first frame."""
         self._recent_speech: deque[float] = deque()
-        """Ends of speech frames that are not yet a beginning, or not yet the end of a pause."""
+        """Ends of the speech frames that do not start a turn yet, or do not end a pause yet."""
         self._start: float | None = None
         self._end: float | None = None
 
     @property
     def speech_start(self) -> float | None:
-        """Where speech began; None as long as nobody has spoken."""
+        """Start of the speech; None before it."""
         return self._start
 
     @property
     def speech_end(self) -> float | None:
-        """Where the last speech ended so far; None as long as nobody has spoken."""
+        """End of the last speech so far; None before the first."""
         return self._end
 
     @property
     def paused(self) -> bool:
-        """Whether the speaker is silent, perhaps for good."""
+        """Whether the speaker is silent after speech."""
         return self._state is _State.PAUSED
 
     @property
     def ended(self) -> bool:
-        """Whether the turn is over."""
+        """Whether the turn has ended."""
         return self._state is _State.ENDED
 
     def expect_end(self, silence: float) -> list[TurnEvent]:
-        """End the present pause after `silence` seconds of it instead of the settings' length.
+        """End the turn after `silence` seconds of the current pause, in place of the settings.
 
-        For a caller who has read the words: a complete sentence can end sooner, a broken one
-        later. A speaker who has made longer pauses before gets more. Holds until speech goes on.
-        Returns the end if that much has passed already.
+        For a caller that knows the text: a complete sentence may end the turn sooner than an
+        incomplete one. A speaker who has made longer pauses before gets more time. Holds until
+        speech continues. Returns the end of the turn if that much time has passed already.
         """
         events: list[TurnEvent] = []
         if self._state is _State.PAUSED:
@@ -177,11 +177,11 @@ class TurnDetector:
         return events
 
     def set_pause_threshold(self, seconds: float) -> None:
-        """From now on, `seconds` of silence make a pause, until `reset`."""
+        """Set the silence that makes a pause, in seconds, until `reset`."""
         self._pause_threshold = seconds
 
     def feed(self, frames: Iterable[VadFrame]) -> list[TurnEvent]:
-        """Take the next frames, return what they mean, in order."""
+        """Process the next frames; return their events in order."""
         events: list[TurnEvent] = []
         for frame in frames:
             self._now = frame.time
@@ -212,13 +212,13 @@ class TurnDetector:
             self._finish(frame.time, EndReason.NO_SPEECH, events)
 
     def _on_turn_frame(self, frame: VadFrame, events: list[TurnEvent]) -> None:
-        """Move between speaking and paused, or end. Each frame takes the first that fits.
+        """Move between SPEAKING and PAUSED, or end. The first rule that matches the frame applies.
 
         1. The utterance is too long: end.
-        2. Speaking, and the frame still sounds like it: go on.
-        3. Paused, and there is more speech than a blip: resume.
-        4. Paused for the whole `silence`, and nothing stirs: end.
-        5. Speaking, and silent for `hold`: pause.
+        2. SPEAKING, and the frame may be speech: continue.
+        3. PAUSED, and there is more speech than a click: resume.
+        4. PAUSED for the whole silence, without the start of new speech: end.
+        5. SPEAKING, and silent for `pause_threshold`: pause.
         """
         assert self._start is not None  # noqa: S101  (set on the way out of WAITING)
         assert self._end is not None  # noqa: S101
@@ -251,16 +251,16 @@ class TurnDetector:
 
     @property
     def _adaptive_silence(self) -> float:
-        """Seconds of silence this speaker gets at least, judged by the pauses so far."""
+        """Seconds of silence that this speaker gets at least, by the pauses so far."""
         return min(self._longest_pause * _PAUSE_GROWTH, self._settings.end_silence_incomplete)
 
     def _end_if_silent(self, now: float, events: list[TurnEvent]) -> None:
-        # What may be the beginning of more speech is heard first; it takes two frames.
+        # Two speech frames may be the start of new speech: wait for the next one.
         if self._end is not None and not self._recent_speech and now - self._end >= self._silence:
             self._finish(now, EndReason.SILENCE, events)
 
     def _resumes(self, frame: VadFrame) -> bool:
-        """Whether speech inside a pause is longer than a blip."""
+        """Return whether the sound inside a pause is longer than a click."""
         if not frame.speech:
             if frame.probability < _SILENCE_PROBABILITY:
                 self._recent_speech.clear()

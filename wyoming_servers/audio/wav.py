@@ -1,4 +1,4 @@
-"""WAV files, read and written whole, with a bound on their size."""
+"""Reads and writes whole WAV files, up to a size."""
 
 import struct
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ MAX_BYTES: Final = 512 * 1024 * 1024
 
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _UNKNOWN_SIZE: Final = 0xFFFF_FFFF
-"""Written by programs that stream a WAV and cannot go back to fill in its length."""
+"""Length in the header of a stream, whose length is unknown when it starts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Wav:
         return self.format.seconds(len(self.pcm))
 
     def speech(self) -> bytes:
-        """Return it as engines that listen take it: 16 kHz, 16 bit, mono."""
+        """Return the audio in the format of speech-to-text and wake words: 16 kHz, 16 bit, mono."""
         return convert(self.pcm, self.format, SPEECH_FORMAT)
 
     def render(self) -> bytes:
@@ -49,7 +49,7 @@ class Wav:
 
 
 def header(audio: AudioFormat, size: int | None = None) -> bytes:
-    """Return the 44 bytes before the samples; without `size`, of a stream that has no end yet."""
+    """Return the 44 bytes before the samples; without `size`, for a stream of unknown length."""
     length = _UNKNOWN_SIZE if size is None else size
     riff = _UNKNOWN_SIZE if size is None else size + size % 2 + 36
     return struct.pack(
@@ -71,9 +71,9 @@ def header(audio: AudioFormat, size: int | None = None) -> bytes:
 
 
 def parse(data: bytes) -> Wav:
-    """Read the bytes of a WAV file: PCM of 8 to 32 bit or 32/64-bit float, which becomes 16 bit.
+    """Parse a WAV file: PCM of 8 to 32 bit, or 32-bit and 64-bit float, which become 16 bit.
 
-    A file cut short, or streamed without a length, gives what there is. Raises BadRequestError.
+    A truncated file, or one without a length, is read as far as it goes. Raises BadRequestError.
     """
     if len(data) < 12 or data[:4] != b"RIFF" or data[8:12] != b"WAVE":
         raise BadRequestError("This is not a WAV file.", hint="Convert it with ffmpeg or sox.")
@@ -89,16 +89,16 @@ def parse(data: bytes) -> Wav:
                 break
             return _samples(body, *layout)
         position += 8 + size + size % 2
-    raise BadRequestError("The WAV file has no audio in it.")
+    raise BadRequestError("The WAV file contains no audio.")
 
 
 def read(path: Path, max_bytes: int = MAX_BYTES) -> Wav:
-    """Read a WAV file. Raises BadRequestError if it is none or too large, OSError if unreadable."""
+    """Read a WAV file. Raises BadRequestError if it is invalid or too large, and OSError."""
     size = path.stat().st_size
     if size > max_bytes:
         raise BadRequestError(
             f"{path.name} has {size} bytes; at most {max_bytes} are read at once.",
-            hint="Cut it into shorter files.",
+            hint="Split it into shorter files.",
         )
     return parse(path.read_bytes())
 
@@ -137,5 +137,5 @@ def _samples(body: bytes, encoding: int, audio: AudioFormat) -> Wav:
 
 
 def _flip_sign(data: bytes) -> bytes:
-    """Unsigned 8 bit to signed and back: both move by half of the range."""
+    """Convert unsigned 8-bit samples to signed ones and back, by half of the range."""
     return (np.frombuffer(data, np.uint8) ^ 0x80).tobytes()

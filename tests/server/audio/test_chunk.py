@@ -6,7 +6,7 @@ from wyoming_servers.audio.pcm import Chunker
 
 
 @given(st.lists(st.binary(max_size=50)), st.integers(1, 40))
-def test_chunks_have_one_size_and_lose_nothing(pieces: list[bytes], size: int) -> None:
+def test_chunker_returns_chunks_of_one_size_and_all_bytes(pieces: list[bytes], size: int) -> None:
     chunker = Chunker(size)
     chunks = [chunk for piece in pieces for chunk in chunker.feed(piece)]
     rest = chunker.flush()
@@ -16,6 +16,6 @@ def test_chunks_have_one_size_and_lose_nothing(pieces: list[bytes], size: int) -
     assert chunker.flush() == b""
 
 
-def test_a_size_of_nothing_is_refused() -> None:
+def test_chunker_rejects_an_empty_size() -> None:
     with pytest.raises(ValueError, match="invalid chunk size: 0"):
         Chunker(0)

@@ -10,7 +10,7 @@ def constant(seconds: float, value: int = 20_000) -> bytes:
     return np.full(int(seconds * RATE), value, "<i2").tobytes()
 
 
-def test_a_faded_piece_joins_silence_without_a_jump() -> None:
+def test_fade_joins_silence_without_a_jump() -> None:
     faded = np.frombuffer(fade(constant(0.1), RATE), "<i2").astype(int)
     joined = np.concatenate([[0], faded, [0]])
     ramp = int(FADE * RATE)
@@ -18,37 +18,37 @@ def test_a_faded_piece_joins_silence_without_a_jump() -> None:
     assert (faded[ramp:-ramp] == 20_000).all()
 
 
-def test_an_end_that_goes_on_is_not_faded() -> None:
+def test_fade_leaves_an_end_that_continues() -> None:
     faded = np.frombuffer(fade(constant(0.1), RATE, end=False), "<i2")
     assert faded[0] == 0
     assert faded[-1] == 20_000
 
 
-def test_a_piece_shorter_than_two_fades_is_still_silent_at_both_ends() -> None:
+def test_fade_of_short_audio_is_silent_at_both_ends() -> None:
     faded = np.frombuffer(fade(np.full(9, 9_000, "<i2").tobytes(), RATE), "<i2")
     assert len(faded) == 9
     assert faded[0] == faded[-1] == 0
     assert faded[4] == 9_000
 
 
-def test_nothing_stays_nothing() -> None:
+def test_fade_and_trim_keep_empty_audio_empty() -> None:
     assert fade(b"", RATE) == b""
     assert trim(b"", RATE) == b""
 
 
-def test_silence_at_the_ends_is_trimmed_to_what_is_kept() -> None:
+def test_trim_keeps_the_requested_silence() -> None:
     quiet = np.random.default_rng(0).integers(-30, 30, RATE).astype("<i2").tobytes()
     trimmed = trim(quiet + constant(0.5) + quiet, RATE, keep=0.1)
     assert len(trimmed) == 2 * (int(0.5 * RATE) + 2 * int(0.1 * RATE))
 
 
-def test_one_end_alone_can_be_trimmed() -> None:
+def test_trim_can_trim_one_end_only() -> None:
     padded = silence(1.0, RATE) + constant(0.5) + silence(1.0, RATE)
     assert trim(padded, RATE, keep=0.0, begin=False) == padded[: int(1.5 * RATE) * 2]
     assert trim(padded, RATE, keep=0.0, end=False) == padded[RATE * 2 :]
 
 
-def test_all_silence_is_trimmed_to_nothing() -> None:
+def test_trim_of_silence_is_empty() -> None:
     assert trim(silence(0.5, RATE), RATE) == b""
 
 
@@ -58,7 +58,7 @@ def in_pieces(trimmer: Trimmer, pcm: bytes, size: int) -> list[bytes]:
 
 
 @pytest.mark.parametrize("size", [1, 100, 441, 1_000, 10**6])
-def test_pieces_are_trimmed_as_the_whole(size: int) -> None:
+def test_trimmer_returns_the_same_for_chunks_as_for_the_whole(size: int) -> None:
     pause = silence(0.3, RATE)
     audio = pause + constant(0.1) + pause + constant(0.1) + pause
     trimmer = Trimmer(RATE, begin=0.02, end=0.05)
@@ -66,7 +66,7 @@ def test_pieces_are_trimmed_as_the_whole(size: int) -> None:
     assert b"".join(in_pieces(trimmer, audio, size)) == expected
 
 
-def test_sound_is_not_held_back_until_the_end() -> None:
+def test_trimmer_does_not_hold_back_sound() -> None:
     trimmer = Trimmer(RATE, begin=0.0, end=0.1)
     assert trimmer.feed(constant(0.1)) == constant(0.1)
     assert trimmer.feed(silence(0.2, RATE)) == b""
@@ -75,7 +75,7 @@ def test_sound_is_not_held_back_until_the_end() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 441, 10**6])
-def test_an_end_of_pieces_that_is_not_to_be_trimmed_stays(size: int) -> None:
+def test_trimmer_leaves_an_end_that_is_not_to_be_trimmed(size: int) -> None:
     audio = silence(0.1, RATE) + constant(0.1) + silence(0.1, RATE)
     behind = b"".join(in_pieces(Trimmer(RATE, begin=0.0), audio, size))
     assert behind == constant(0.1) + silence(0.1, RATE)
@@ -83,5 +83,5 @@ def test_an_end_of_pieces_that_is_not_to_be_trimmed_stays(size: int) -> None:
     assert before == silence(0.1, RATE) + constant(0.1)
 
 
-def test_pieces_of_silence_are_trimmed_to_nothing() -> None:
+def test_trimmer_of_silence_is_empty() -> None:
     assert b"".join(in_pieces(Trimmer(RATE, begin=0.1, end=0.1), silence(0.5, RATE), 441)) == b""

@@ -27,7 +27,7 @@ def in_pieces(converter: Converter, data: bytes, sizes: tuple[int, ...]) -> byte
 
 
 @pytest.mark.parametrize("rate", [8_000, 22_050, 44_100, 48_000])
-def test_a_tone_keeps_its_pitch_level_and_length(rate: int) -> None:
+def test_resampler_keeps_pitch_level_and_length_of_a_tone(rate: int) -> None:
     data = (sine(rate) * 32_767).astype("<i2").tobytes()
     out = np.frombuffer(convert(data, AudioFormat(rate)), "<i2") / 32_767
     assert len(out) == pytest.approx(16_000, abs=2)
@@ -35,7 +35,7 @@ def test_a_tone_keeps_its_pitch_level_and_length(rate: int) -> None:
     assert np.abs(out[800:-800] - wanted[800 : len(out) - 800]).max() < 0.01
 
 
-def test_what_the_target_rate_cannot_hold_is_filtered_not_folded() -> None:
+def test_resampler_filters_frequencies_above_the_target_rate() -> None:
     data = (sine(48_000, hertz=12_000.0) * 32_767).astype("<i2").tobytes()
     out = np.frombuffer(convert(data, AudioFormat(48_000)), "<i2")
     assert np.abs(out[800:-800]).max() < 10
@@ -51,7 +51,7 @@ def test_what_the_target_rate_cannot_hold_is_filtered_not_folded() -> None:
         AudioFormat(22_050, 4, 3),
     ],
 )
-def test_pieces_of_odd_sizes_give_the_same_audio_as_the_whole(source: AudioFormat) -> None:
+def test_converter_returns_the_same_for_odd_chunks_as_for_the_whole(source: AudioFormat) -> None:
     data = np.random.default_rng(1).bytes(source.frame_bytes * 5_000)
     whole = convert(data, source)
     pieces = in_pieces(Converter(source), data, (1, 7, 320, 4_099, 2))
@@ -59,7 +59,7 @@ def test_pieces_of_odd_sizes_give_the_same_audio_as_the_whole(source: AudioForma
     assert pieces == whole
 
 
-def test_speech_format_passes_unchanged_but_never_half_a_sample() -> None:
+def test_converter_passes_speech_format_in_whole_samples() -> None:
     converter = Converter(SPEECH_FORMAT)
     assert converter.feed(b"\x01\x02\x03") == b"\x01\x02"
     assert converter.feed(b"\x04") == b"\x03\x04"
@@ -67,27 +67,27 @@ def test_speech_format_passes_unchanged_but_never_half_a_sample() -> None:
     assert converter.flush() == b""
 
 
-def test_a_converter_can_begin_anew_after_flush() -> None:
+def test_converter_can_be_used_again_after_flush() -> None:
     converter = Converter(AudioFormat(48_000))
     data = np.random.default_rng(2).bytes(9_600)
     assert converter.feed(data) + converter.flush() == converter.feed(data) + converter.flush()
 
 
-def test_speech_can_be_made_for_another_rate() -> None:
+def test_converter_converts_to_another_rate() -> None:
     assert len(convert(bytes(44_100), AudioFormat(22_050), AudioFormat(48_000))) == 96_000
 
 
-def test_only_16_bit_mono_is_made() -> None:
+def test_converter_rejects_targets_other_than_16_bit_mono() -> None:
     with pytest.raises(BadRequestError):
         Converter(SPEECH_FORMAT, AudioFormat(16_000, 2, 2))
 
 
-def test_an_impossible_format_is_refused_before_any_audio() -> None:
+def test_converter_rejects_an_impossible_format_before_any_audio() -> None:
     with pytest.raises(BadRequestError, match="Hz"):
         Converter(AudioFormat(1))
 
 
-def test_equal_rates_need_no_filter() -> None:
+def test_resampler_passes_audio_of_equal_rates() -> None:
     samples = np.ones(10, np.float32)
     resampler = Resampler(16_000, 16_000)
     assert resampler.feed(samples) is samples

@@ -20,13 +20,13 @@ def pitch(samples: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("factor", [1.1, 4 / 3, 2.0])
-def test_it_lasts_as_long_as_it_should_and_keeps_its_pitch(factor: float) -> None:
+def test_time_stretch_has_the_requested_length_and_keeps_the_pitch(factor: float) -> None:
     shorter = time_stretch(tone(2.0), RATE, factor)
     assert len(shorter) == pytest.approx(2 * RATE / factor, abs=0.05 * RATE)
     assert pitch(shorter) == pytest.approx(180, abs=3)
 
 
-def test_joins_are_no_louder_or_steeper_than_the_sound() -> None:
+def test_time_stretch_joins_windows_smoothly() -> None:
     sound = tone(1.0)
     shorter = time_stretch(sound, RATE, 1.5)
     middle = shorter[1_000:-1_000]
@@ -35,7 +35,7 @@ def test_joins_are_no_louder_or_steeper_than_the_sound() -> None:
     assert np.abs(np.diff(middle)).max() < 1.3 * np.abs(np.diff(sound)).max()
 
 
-def test_what_comes_later_comes_earlier_by_the_factor() -> None:
+def test_time_stretch_moves_sounds_by_the_factor() -> None:
     sound = np.concatenate([tone(1.0), np.zeros(RATE, np.float32)])
     shorter = time_stretch(sound, RATE, 2.0)
     loud = np.flatnonzero(np.abs(shorter) > 0.1)
@@ -43,11 +43,11 @@ def test_what_comes_later_comes_earlier_by_the_factor() -> None:
 
 
 @pytest.mark.parametrize("sound", [tone(2.0), tone(0.01), np.zeros(0, np.float32)])
-def test_nothing_changes_where_nothing_is_asked_for_or_too_little_is_there(sound) -> None:
+def test_time_stretch_leaves_factor_one_and_short_audio(sound) -> None:
     assert time_stretch(sound, RATE, 1.0) is sound
     if len(sound) < 1_000:
         assert time_stretch(sound, RATE, 1.7) is sound
 
 
-def test_silence_stays_silent() -> None:
+def test_time_stretch_keeps_silence_silent() -> None:
     assert not time_stretch(np.zeros(RATE, np.float32), RATE, 1.5).any()

@@ -40,7 +40,7 @@ def kinds(events: list[TurnEvent]) -> list[type[TurnEvent]]:
     return [type(event) for event in events]
 
 
-def test_a_turn_is_speech_a_pause_and_its_end() -> None:
+def test_turn_has_a_start_a_pause_and_an_end() -> None:
     script = Script()
     events = script.hush(1.0) + script.say(1.0) + script.hush(2.0)
     started, paused, ended = events
@@ -56,53 +56,53 @@ def test_a_turn_is_speech_a_pause_and_its_end() -> None:
     assert script.detector.speech_end == pytest.approx(2.0, abs=0.05)
 
 
-def test_a_pause_in_mid_sentence_does_not_end_the_turn() -> None:
+def test_turn_continues_after_a_pause() -> None:
     script = Script()
     events = script.say(1.0) + script.hush(0.5) + script.say(0.5)
     assert kinds(events) == [TurnStarted, TurnPaused, TurnResumed]
     assert kinds(script.hush(1.0)) == [TurnPaused, TurnEnded]
 
 
-def test_a_click_inside_a_pause_neither_resumes_nor_delays() -> None:
+def test_turn_ignores_a_click_inside_a_pause() -> None:
     script = Script()
     events = script.say(1.0) + script.hush(0.4) + script.say(0.06) + script.hush(0.4)
     assert kinds(events) == [TurnStarted, TurnPaused, TurnEnded]
 
 
-def test_a_turn_does_not_end_while_more_speech_may_be_beginning() -> None:
+def test_turn_does_not_end_while_new_speech_may_start() -> None:
     script = Script()
     script.say(1.0)
     script.hush(0.65)
     assert kinds(script.say(0.2)) == [TurnResumed]
 
 
-def test_a_click_alone_begins_nothing() -> None:
+def test_turn_does_not_start_with_a_click() -> None:
     script = Script()
     for _ in range(10):
         assert script.say(0.06) + script.hush(0.5) == []
     assert script.detector.speech_start is None
 
 
-def test_a_doubtful_sound_goes_on_with_speech_but_begins_none() -> None:
+def test_turn_continues_but_does_not_start_with_an_unclear_sound() -> None:
     script = Script()
     assert script.say(2.0, probability=0.4) == []
     assert kinds(script.say(0.5)) == [TurnStarted]
     assert script.say(0.5, probability=0.4) == []
 
 
-def test_without_speech_the_turn_ends_at_the_timeout() -> None:
+def test_turn_without_speech_ends_at_the_timeout() -> None:
     script = Script(TurnSettings(no_speech_timeout=3.0))
     (ended,) = script.hush(5.0)
     assert ended == TurnEnded(pytest.approx(3.0, abs=0.05), EndReason.NO_SPEECH)
 
 
-def test_speech_without_end_is_cut_at_the_longest_utterance() -> None:
+def test_turn_ends_at_the_longest_utterance() -> None:
     script = Script(TurnSettings(max_utterance=5.0))
     *_, ended = script.hush(2.0) + script.say(10.0)
     assert ended == TurnEnded(pytest.approx(7.0, abs=0.1), EndReason.MAX_LENGTH)
 
 
-def test_nothing_happens_after_the_end_until_reset() -> None:
+def test_turn_detector_ignores_frames_after_the_end_until_reset() -> None:
     script = Script()
     script.say(1.0)
     script.hush(1.0)
@@ -114,7 +114,7 @@ def test_nothing_happens_after_the_end_until_reset() -> None:
     assert kinds(script.hush(1.0)) == [TurnPaused, TurnEnded]
 
 
-def test_the_timeout_counts_from_the_reset() -> None:
+def test_turn_timeout_counts_from_the_reset() -> None:
     script = Script(TurnSettings(no_speech_timeout=3.0))
     script.hush(4.0)
     script.detector.reset()
@@ -122,7 +122,7 @@ def test_the_timeout_counts_from_the_reset() -> None:
     assert kinds(script.hush(1.0)) == [TurnEnded]
 
 
-def test_a_caller_who_has_read_the_words_can_end_a_pause_sooner_or_later() -> None:
+def test_expect_end_changes_how_long_a_pause_may_last() -> None:
     script = Script()
     script.say(1.0)
     assert kinds(script.hush(0.25)) == [TurnPaused]
@@ -137,7 +137,7 @@ def test_a_caller_who_has_read_the_words_can_end_a_pause_sooner_or_later() -> No
     assert kinds(patient.hush(0.3)) == [TurnEnded]
 
 
-def test_a_pause_that_has_been_long_enough_ends_at_once() -> None:
+def test_expect_end_ends_a_pause_that_was_long_enough() -> None:
     script = Script()
     script.say(1.0)
     assert kinds(script.hush(0.5)) == [TurnPaused]
@@ -146,7 +146,7 @@ def test_a_pause_that_has_been_long_enough_ends_at_once() -> None:
     assert script.detector.expect_end(0.3) == []
 
 
-def test_what_was_expected_of_one_pause_is_not_expected_of_the_next() -> None:
+def test_expect_end_holds_for_one_pause() -> None:
     script = Script()
     script.say(1.0)
     script.hush(0.25)
@@ -156,7 +156,7 @@ def test_what_was_expected_of_one_pause_is_not_expected_of_the_next() -> None:
     assert kinds(script.hush(0.3)) == [TurnEnded]
 
 
-def test_a_slow_speaker_gets_more_time() -> None:
+def test_turn_detector_gives_a_slow_speaker_more_time() -> None:
     script = Script()
     script.say(1.0)
     script.hush(0.6)
@@ -166,7 +166,7 @@ def test_a_slow_speaker_gets_more_time() -> None:
     assert kinds(script.hush(0.2)) == [TurnEnded]
 
 
-def test_no_speaker_gets_more_time_than_the_most() -> None:
+def test_turn_detector_limits_the_time_of_a_slow_speaker() -> None:
     script = Script()
     script.say(1.0)
     script.hush(0.25)
@@ -177,7 +177,7 @@ def test_no_speaker_gets_more_time_than_the_most() -> None:
     assert kinds(script.hush(0.2)) == [TurnEnded]
 
 
-def test_a_pause_may_be_asked_to_be_longer() -> None:
+def test_pause_threshold_can_be_raised() -> None:
     script = Script()
     script.detector.set_pause_threshold(0.5)
     script.say(1.0)
@@ -185,20 +185,20 @@ def test_a_pause_may_be_asked_to_be_longer() -> None:
     assert kinds(script.hush(0.15)) == [TurnPaused]
 
 
-def test_a_long_hold_does_not_put_off_the_end() -> None:
+def test_pause_threshold_does_not_delay_the_end() -> None:
     script = Script(TurnSettings(end_silence=0.3))
     script.detector.set_pause_threshold(0.5)
     script.say(1.0)
     assert kinds(script.hush(0.35)) == [TurnPaused, TurnEnded]
 
 
-def test_silence_shorter_than_the_hold_still_pauses_before_the_end() -> None:
+def test_turn_pauses_before_an_end_that_is_shorter_than_the_threshold() -> None:
     script = Script(TurnSettings(end_silence=0.1, pause_threshold=0.2))
     script.say(1.0)
     assert kinds(script.hush(0.5)) == [TurnPaused, TurnEnded]
 
 
-def test_infinite_silence_leaves_the_end_to_the_client() -> None:
+def test_turn_with_infinite_silence_is_ended_by_the_client() -> None:
     script = Script(TurnSettings(end_silence=math.inf, no_speech_timeout=math.inf))
     assert kinds(script.hush(60.0) + script.say(1.0) + script.hush(20.0)) == [
         TurnStarted,
@@ -216,7 +216,7 @@ def test_infinite_silence_leaves_the_end_to_the_client() -> None:
         ("bold", 0.7, 0.3, 1.2),
     ],
 )
-def test_the_sensitivity_sets_the_silences(
+def test_sensitivity_sets_the_silences(
     word: str | None, silence: float, least: float, most: float
 ) -> None:
     settings = TurnSettings().for_sensitivity(word)
@@ -225,7 +225,7 @@ def test_the_sensitivity_sets_the_silences(
     assert settings.end_silence_incomplete == pytest.approx(most, abs=0.005)
 
 
-def test_the_sensitivity_follows_the_configured_silence() -> None:
+def test_sensitivity_scales_the_configured_silence() -> None:
     assert TurnSettings(end_silence=1.4).for_sensitivity("relaxed").end_silence == pytest.approx(
         2.5
     )
@@ -243,7 +243,7 @@ def test_the_sensitivity_follows_the_configured_silence() -> None:
         ("librivox_0890", 5.17),
     ],
 )
-def test_the_end_of_real_speech_is_found_and_not_before(
+def test_turn_detector_finds_the_end_of_real_speech(
     clip: Callable[[str], bytes],
     noise: Callable[..., bytes],
     name: str,
@@ -262,7 +262,7 @@ def test_the_end_of_real_speech_is_found_and_not_before(
     assert ended.at - 0.7 == pytest.approx(end, abs=0.2)
 
 
-def test_noise_and_alarms_make_no_turn(
+def test_turn_detector_ignores_noise_and_alarms(
     noise: Callable[..., bytes], tone: Callable[..., bytes]
 ) -> None:
     for sound in (noise(11.0), tone(11.0)):

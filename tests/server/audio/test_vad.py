@@ -10,7 +10,7 @@ Clip = Callable[[str], bytes]
 Sound = Callable[..., bytes]
 
 
-def test_speech_is_heard_where_it_is(clip: Clip) -> None:
+def test_vad_finds_the_position_of_speech(clip: Clip) -> None:
     activity = VoiceActivityDetector()
     frames = activity.feed(bytes(32_000) + clip("goforward") + bytes(32_000))
     activity.close()
@@ -19,12 +19,12 @@ def test_speech_is_heard_where_it_is(clip: Clip) -> None:
     assert max(spoken) == pytest.approx(3.25, abs=0.2)
 
 
-def test_silence_never_wakes_the_network() -> None:
+def test_vad_gate_stays_closed_in_silence() -> None:
     activity = VoiceActivityDetector()
     assert not any(window.open for window in activity.split_windows(bytes(320_000)))
 
 
-def test_every_32_ms_give_one_frame_in_order(clip: Clip) -> None:
+def test_vad_returns_one_frame_per_window_in_order(clip: Clip) -> None:
     frames = VoiceActivityDetector().feed(clip("cards_001"))
     assert [frame.time for frame in frames] == pytest.approx(
         [FRAME_SECONDS * count for count in range(1, len(clip("cards_001")) // 1_024 + 1)]
@@ -32,7 +32,7 @@ def test_every_32_ms_give_one_frame_in_order(clip: Clip) -> None:
 
 
 @pytest.mark.parametrize("size", [2, 319, 320, 5_000])
-def test_the_size_of_the_pieces_changes_nothing(clip: Clip, size: int) -> None:
+def test_vad_returns_the_same_for_chunks_of_any_size(clip: Clip, size: int) -> None:
     data = clip("cards_003")
     whole = VoiceActivityDetector().feed(data)
     activity = VoiceActivityDetector()
@@ -45,7 +45,7 @@ def test_the_size_of_the_pieces_changes_nothing(clip: Clip, size: int) -> None:
     )
 
 
-async def test_the_event_loop_gets_the_same_frames(clip: Clip) -> None:
+async def test_vad_analyze_returns_the_frames_of_feed(clip: Clip) -> None:
     data = clip("cards_001") + bytes(16_000)
     activity = VoiceActivityDetector()
     frames: list[VadFrame] = []
@@ -59,7 +59,7 @@ async def test_the_event_loop_gets_the_same_frames(clip: Clip) -> None:
     )
 
 
-def test_a_detector_is_used_again_from_a_clean_state(clip: Clip) -> None:
+def test_vad_reuses_a_network_from_a_clean_state(clip: Clip) -> None:
     first = VoiceActivityDetector()
     fresh = first.feed(clip("cards_001"))
     first.feed(clip("goforward"))
@@ -71,7 +71,7 @@ def test_a_detector_is_used_again_from_a_clean_state(clip: Clip) -> None:
     second.close()
 
 
-async def test_a_detector_that_a_thread_still_uses_is_not_handed_on(clip: Clip) -> None:
+async def test_vad_drops_a_network_that_a_thread_still_uses(clip: Clip) -> None:
     activity = VoiceActivityDetector()
     activity.feed(clip("cards_001"))
     task = asyncio.create_task(activity.analyze(clip("librivox_0870")))
@@ -87,11 +87,11 @@ async def test_a_detector_that_a_thread_still_uses_is_not_handed_on(clip: Clip) 
 @pytest.mark.parametrize(
     "name", ["cards_001", "cards_003", "goforward", "digits_2934z", "librivox_0870"]
 )
-def test_recordings_of_speech_have_speech(clip: Clip, name: str) -> None:
+def test_has_speech_is_true_for_recordings_of_speech(clip: Clip, name: str) -> None:
     assert has_speech(clip(name))
 
 
-def test_silence_noise_and_alarms_have_none(noise: Sound, tone: Sound) -> None:
+def test_has_speech_is_false_for_silence_noise_and_alarms(noise: Sound, tone: Sound) -> None:
     assert not has_speech(b"")
     assert not has_speech(bytes(32_000))
     assert not has_speech(noise(2.0))

@@ -26,13 +26,13 @@ def riff(*chunks: tuple[bytes, bytes]) -> bytes:
 
 @pytest.mark.parametrize("width", [1, 2, 3, 4])
 @pytest.mark.parametrize("channels", [1, 2])
-def test_a_recording_survives_the_way_there_and_back(width: int, channels: int) -> None:
+def test_wav_round_trip_keeps_a_recording(width: int, channels: int) -> None:
     audio = AudioFormat(22_050, width, channels)
     recording = wav.Wav(audio, np.random.default_rng(3).bytes(audio.frame_bytes * 101))
     assert wav.parse(recording.render()) == recording
 
 
-def test_the_standard_library_reads_what_is_written() -> None:
+def test_wav_files_can_be_read_by_the_standard_library() -> None:
     data = wav.Wav(AudioFormat(8_000, 1), bytes([0, 64, 128])).render()
     with wave.open(io.BytesIO(data)) as file:
         assert (file.getframerate(), file.getsampwidth(), file.getnchannels()) == (8_000, 1, 1)
@@ -40,13 +40,13 @@ def test_the_standard_library_reads_what_is_written() -> None:
         assert file.readframes(10) == bytes([128, 192, 0])
 
 
-def test_other_chunks_before_the_audio_are_skipped() -> None:
+def test_wav_parser_skips_other_chunks() -> None:
     fmt = struct.pack("<HHIIHH", 1, 1, 16_000, 32_000, 2, 16)
     data = riff((b"LIST", b"odd"), (b"fmt ", fmt), (b"fact", bytes(4)), (b"data", b"\x01\x00"))
     assert wav.parse(data) == wav.Wav(SPEECH_FORMAT, b"\x01\x00")
 
 
-def test_float_samples_become_16_bit_without_wrapping() -> None:
+def test_wav_parser_clips_float_samples() -> None:
     fmt = struct.pack("<HHIIHH", 3, 1, 16_000, 64_000, 4, 32)
     samples = struct.pack("<5f", 0.0, 0.5, 2.0, -2.0, float("nan"))
     parsed = wav.parse(riff((b"fmt ", fmt), (b"data", samples)))
@@ -54,14 +54,14 @@ def test_float_samples_become_16_bit_without_wrapping() -> None:
     assert np.frombuffer(parsed.pcm, "<i2").tolist() == [0, 16_384, 32_767, -32_768, 0]
 
 
-def test_the_extensible_header_is_understood() -> None:
+def test_wav_parser_reads_the_extensible_header() -> None:
     fmt = struct.pack("<HHIIHH", 0xFFFE, 1, 16_000, 32_000, 2, 16) + struct.pack(
         "<HHIH14s", 22, 16, 4, 1, bytes(14)
     )
     assert wav.parse(riff((b"fmt ", fmt), (b"data", b"\x07\x00"))).pcm == b"\x07\x00"
 
 
-def test_a_streamed_file_without_a_length_gives_what_there_is() -> None:
+def test_wav_parser_reads_a_stream_without_a_length() -> None:
     data = wav.header(SPEECH_FORMAT) + bytes(101)
     assert wav.parse(data) == wav.Wav(SPEECH_FORMAT, bytes(100))
 
@@ -79,19 +79,19 @@ def test_a_streamed_file_without_a_length_gives_what_there_is() -> None:
         (riff((b"fmt ", struct.pack("<HHIIHH", 1, 0, 16_000, 0, 0, 16))), "0 channels"),
     ],
 )
-def test_what_cannot_be_read_is_named(data: bytes, why: str) -> None:
+def test_wav_parser_names_the_problem(data: bytes, why: str) -> None:
     with pytest.raises(BadRequestError, match=why):
         wav.parse(data)
 
 
 @given(st.binary(max_size=80))
-def test_no_bytes_make_it_fail_otherwise(garbage: bytes) -> None:
+def test_wav_parser_raises_only_bad_request_for_any_bytes(garbage: bytes) -> None:
     for data in (garbage, b"RIFF\x00\x00\x00\x00WAVE" + garbage, wav.header(SPEECH_FORMAT)[:20]):
         with suppress(BadRequestError):
             assert wav.parse(data).seconds >= 0.0
 
 
-def test_a_file_over_the_limit_is_not_read(tmp_path: Path) -> None:
+def test_wav_reader_rejects_a_file_over_the_limit(tmp_path: Path) -> None:
     path = tmp_path / "long.wav"
     wav.write(path, wav.Wav(SPEECH_FORMAT, bytes(1_000)))
     assert wav.read(path).seconds == pytest.approx(500 / 16_000)

@@ -34,7 +34,7 @@ async def prefetcher(
     await asyncio.wait([task])
 
 
-async def test_a_wake_word_calls_the_model_that_listens(
+async def test_wake_word_prefetches_the_asr_model(
     coordinator: FakeCoordinator, bus: EventBus, clock: FakeClock
 ) -> None:
     bus.publish(WakeWordDetected(client="a", word="alexa", score=0.9))
@@ -42,7 +42,7 @@ async def test_a_wake_word_calls_the_model_that_listens(
     assert [model for model, _ in coordinator.prefetched] == ["asr/many"]
 
 
-async def test_speech_calls_the_model_that_listens(
+async def test_start_of_speech_prefetches_the_asr_model(
     coordinator: FakeCoordinator, bus: EventBus, clock: FakeClock
 ) -> None:
     bus.publish(SpeechStarted(client="a"))
@@ -50,7 +50,7 @@ async def test_speech_calls_the_model_that_listens(
     assert [model for model, _ in coordinator.prefetched] == ["asr/many"]
 
 
-async def test_a_transcript_calls_the_default_voice(
+async def test_transcript_prefetches_the_default_voice(
     coordinator: FakeCoordinator, bus: EventBus, clock: FakeClock
 ) -> None:
     stages = {"inference": 0.2}
@@ -70,7 +70,7 @@ async def test_a_transcript_calls_the_default_voice(
     ],
     ids=["silence", "a failure", "an answer"],
 )
-async def test_nothing_else_calls_a_model(
+async def test_other_events_prefetch_nothing(
     coordinator: FakeCoordinator, bus: EventBus, clock: FakeClock, event: RequestFinished
 ) -> None:
     bus.publish(event)

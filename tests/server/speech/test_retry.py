@@ -78,7 +78,7 @@ def failing(engine: FakeInference, *errors: ConductorError, after: bytes = b"") 
         (InternalError("x"), False),
     ],
 )
-async def test_what_another_process_may_do_is_tried_once(
+async def test_retry_allows_one_retry_of_a_failed_worker(
     error: ConductorError, worth_it: bool, bus: EventBus, clock: FakeClock
 ) -> None:
     retry = Retry(RequestTimer(Task.ASR, "a", bus, clock))
@@ -87,7 +87,7 @@ async def test_what_another_process_may_do_is_tried_once(
     assert len(bus.recent()) == worth_it
 
 
-async def test_an_utterance_whose_worker_died_is_heard_by_another(
+async def test_utterance_is_retried_after_its_worker_died(
     make_asr: Make, coordinator: FakeCoordinator, speech: Sound, published: Published
 ) -> None:
     coordinator.inferences[Task.ASR] = failing(transcribe_duration, DIED)
@@ -103,7 +103,7 @@ async def test_an_utterance_whose_worker_died_is_heard_by_another(
     assert finished.code == ""
 
 
-async def test_an_utterance_is_not_tried_a_third_time(
+async def test_utterance_is_not_retried_twice(
     make_asr: Make, coordinator: FakeCoordinator, speech: Sound, published: Published
 ) -> None:
     coordinator.inferences[Task.ASR] = failing(
@@ -118,7 +118,7 @@ async def test_an_utterance_is_not_tried_a_third_time(
     assert len(published("request_retried")) == 1
 
 
-async def test_a_lease_that_is_refused_is_not_asked_for_again(
+async def test_refused_lease_is_not_retried(
     make_asr: Make, coordinator: FakeCoordinator, speech: Sound, published: Published
 ) -> None:
     coordinator.lease_errors = [LoadFailedError("It does not load.")]
@@ -129,7 +129,7 @@ async def test_a_lease_that_is_refused_is_not_asked_for_again(
     assert published("request_retried") == []
 
 
-async def test_the_second_try_of_an_utterance_ends_at_the_same_deadline(
+async def test_retry_of_an_utterance_has_the_same_deadline(
     make_asr: Make, coordinator: FakeCoordinator, speech: Sound, clock: FakeClock
 ) -> None:
     async def slow(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
@@ -152,7 +152,7 @@ async def test_the_second_try_of_an_utterance_ends_at_the_same_deadline(
     assert coordinator.active_leases == 0
 
 
-async def test_a_voice_that_died_before_its_first_audio_is_replaced(
+async def test_synthesis_is_retried_before_its_first_audio(
     make_tts: Make, coordinator: FakeCoordinator, published: Published
 ) -> None:
     coordinator.inferences[Task.TTS] = failing(synthesize_tone, DIED, after=b"\x01\x00" * 100)
@@ -172,7 +172,7 @@ async def test_a_voice_that_died_before_its_first_audio_is_replaced(
     assert (retried.kind, retried.client) == ("tts", "b")
 
 
-async def test_a_voice_that_died_after_its_first_audio_is_an_error(
+async def test_synthesis_is_not_retried_after_its_first_audio(
     make_tts: Make, coordinator: FakeCoordinator, published: Published
 ) -> None:
     coordinator.inferences[Task.TTS] = failing(synthesize_tone, DIED, after=b"\x01\x00" * 8_000)
@@ -186,7 +186,7 @@ async def test_a_voice_that_died_after_its_first_audio_is_an_error(
     assert published("request_retried") == []
 
 
-async def test_a_voice_that_dies_in_a_later_sentence_is_an_error(
+async def test_synthesis_is_not_retried_in_a_later_sentence(
     make_tts: Make, coordinator: FakeCoordinator
 ) -> None:
     async def second_fails(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
@@ -205,7 +205,7 @@ async def test_a_voice_that_dies_in_a_later_sentence_is_an_error(
     assert len(coordinator.runs) == 2
 
 
-async def test_a_text_the_engine_cannot_say_is_not_tried_again(
+async def test_text_that_the_engine_rejects_is_not_retried(
     make_tts: Make, coordinator: FakeCoordinator
 ) -> None:
     coordinator.inferences[Task.TTS] = failing(synthesize_tone, BadRequestError("No such speaker."))
@@ -218,7 +218,7 @@ async def test_a_text_the_engine_cannot_say_is_not_tried_again(
     assert len(coordinator.runs) == 1
 
 
-async def test_a_voice_whose_time_is_up_is_not_tried_again(
+async def test_synthesis_is_not_retried_after_its_deadline(
     make_tts: Make, coordinator: FakeCoordinator, clock: FakeClock
 ) -> None:
     async def late(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
@@ -270,7 +270,7 @@ async def test_retry_does_not_wait_for_another_device_or_after_another_error(
     assert waiting.done()
 
 
-async def test_no_lease_is_held_while_memory_comes_back(
+async def test_retry_holds_no_lease_while_it_waits_for_memory(
     make_asr: Make, make_tts: Make, coordinator: FakeCoordinator, speech: Sound, clock: FakeClock
 ) -> None:
     full = OutOfMemoryError("Full.")

@@ -30,9 +30,7 @@ Connect = Callable[..., Any]
 Sound = Callable[[float], bytes]
 
 
-async def test_a_client_of_the_wyoming_library_gets_a_transcript(
-    serve: Serve, speech: Sound
-) -> None:
+async def test_wyoming_library_client_gets_a_transcript(serve: Serve, speech: Sound) -> None:
     running = await serve()
     async with AsyncTcpClient("127.0.0.1", running.ports["asr"], read_timeout=10) as client:
         await client.write_event(Transcribe(language="en").event())
@@ -50,9 +48,7 @@ async def test_a_client_of_the_wyoming_library_gets_a_transcript(
     assert Transcript.from_event(transcript) == Transcript("1.0 seconds", language="en")
 
 
-async def test_an_empty_transcript_has_no_pieces(
-    serve: Serve, connect: Connect, quiet: Sound
-) -> None:
+async def test_empty_transcript_has_no_chunks(serve: Serve, connect: Connect, quiet: Sound) -> None:
     running = await serve()
     client = await connect(running.ports["asr"])
     await client.utter(quiet(1.0))
@@ -60,7 +56,7 @@ async def test_an_empty_transcript_has_no_pieces(
     assert types == ["transcript-start", "transcript", "transcript-stop"]
 
 
-async def test_who_asks_for_it_sees_the_transcript_grow(
+async def test_transcript_grows_when_partials_are_requested(
     serve: Serve, connect: Connect, speech: Sound, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def more_and_more(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
@@ -91,7 +87,7 @@ async def test_who_asks_for_it_sees_the_transcript_grow(
     assert "".join(pieces) == events[-2].data["text"]
 
 
-async def test_an_error_is_the_end_of_a_stream(
+async def test_error_ends_a_transcript_stream(
     serve: Serve, connect: Connect, speech: Sound
 ) -> None:
     async def die(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
@@ -107,7 +103,7 @@ async def test_an_error_is_the_end_of_a_stream(
     assert await client.is_alive()
 
 
-async def test_several_utterances_follow_on_one_connection(
+async def test_connection_transcribes_several_utterances(
     serve: Serve, connect: Connect, speech: Sound
 ) -> None:
     running = await serve()
@@ -119,7 +115,7 @@ async def test_several_utterances_follow_on_one_connection(
     assert running.coordinator.active_leases == 0
 
 
-async def test_utterances_sent_without_waiting_are_answered_in_order(
+async def test_utterances_are_answered_in_order(
     serve: Serve, connect: Connect, speech: Sound
 ) -> None:
     async def slowly(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
@@ -146,7 +142,7 @@ async def test_utterances_sent_without_waiting_are_answered_in_order(
 
 
 @pytest.mark.parametrize("events", ["chunks alone", "start", "transcribe"])
-async def test_an_utterance_may_begin_with_any_event(
+async def test_utterance_may_start_with_any_event(
     serve: Serve, connect: Connect, speech: Sound, events: str
 ) -> None:
     running = await serve()
@@ -160,9 +156,7 @@ async def test_an_utterance_may_begin_with_any_event(
     assert (await client.ask("transcript"))["text"] == "1.0 seconds"
 
 
-async def test_a_stop_without_anything_before_it_is_an_empty_transcript(
-    serve: Serve, connect: Connect
-) -> None:
+async def test_audio_stop_alone_is_an_empty_transcript(serve: Serve, connect: Connect) -> None:
     running = await serve()
     client = await connect(running.ports["asr"])
     await client.send("audio-stop")
@@ -175,7 +169,7 @@ async def test_a_stop_without_anything_before_it_is_an_empty_transcript(
     assert running.coordinator.leased == []
 
 
-async def test_the_answer_comes_before_the_stop_and_the_rest_is_thrown_away(
+async def test_answer_may_come_before_audio_stop(
     serve: Serve, connect: Connect, speech: Sound, quiet: Sound
 ) -> None:
     running = await serve()
@@ -191,7 +185,7 @@ async def test_the_answer_comes_before_the_stop_and_the_rest_is_thrown_away(
     assert (await client.ask("transcript"))["text"] == "1.0 seconds"
 
 
-async def test_an_utterance_may_follow_though_the_last_was_never_stopped(
+async def test_utterance_may_follow_one_without_audio_stop(
     serve: Serve, connect: Connect, speech: Sound, quiet: Sound
 ) -> None:
     running = await serve()
@@ -203,9 +197,7 @@ async def test_an_utterance_may_follow_though_the_last_was_never_stopped(
     assert (await client.ask("transcript"))["text"] == "1.0 seconds"
 
 
-async def test_minutes_of_silence_sent_fast_are_one_empty_transcript(
-    serve: Serve, connect: Connect
-) -> None:
+async def test_minutes_of_silence_are_one_empty_transcript(serve: Serve, connect: Connect) -> None:
     running = await serve()
     client = await connect(running.ports["asr"])
     await client.send("transcribe")
@@ -217,7 +209,7 @@ async def test_minutes_of_silence_sent_fast_are_one_empty_transcript(
     assert running.coordinator.leased == []
 
 
-async def test_a_new_start_without_a_stop_begins_anew(
+async def test_audio_start_without_audio_stop_restarts_the_utterance(
     serve: Serve, connect: Connect, speech: Sound
 ) -> None:
     running = await serve()
@@ -231,7 +223,7 @@ async def test_a_new_start_without_a_stop_begins_anew(
     assert await client.is_alive()
 
 
-async def test_a_new_transcribe_without_a_stop_begins_anew(
+async def test_transcribe_without_audio_stop_restarts_the_utterance(
     serve: Serve, connect: Connect, speech: Sound
 ) -> None:
     running = await serve()
@@ -262,7 +254,7 @@ async def test_a_new_transcribe_without_a_stop_begins_anew(
     ],
     ids=str,
 )
-async def test_a_bad_transcribe_is_one_error_and_the_next_utterance_works(
+async def test_invalid_transcribe_is_one_error(
     serve: Serve, connect: Connect, speech: Sound, transcribe: dict[str, Any], code: str
 ) -> None:
     running = await serve()
@@ -289,7 +281,7 @@ async def test_a_bad_transcribe_is_one_error_and_the_next_utterance_works(
     ],
     ids=str,
 )
-async def test_a_bad_audio_format_is_one_error_and_the_next_utterance_works(
+async def test_invalid_audio_format_is_one_error(
     serve: Serve, connect: Connect, speech: Sound, wrong: dict[str, Any]
 ) -> None:
     running = await serve()
@@ -304,7 +296,7 @@ async def test_a_bad_audio_format_is_one_error_and_the_next_utterance_works(
     assert (await client.ask("transcript"))["text"] == "1.0 seconds"
 
 
-async def test_a_bad_audio_start_is_one_error_and_another_may_follow(
+async def test_invalid_audio_start_is_one_error(
     serve: Serve, connect: Connect, speech: Sound
 ) -> None:
     running = await serve()
@@ -319,7 +311,7 @@ async def test_a_bad_audio_start_is_one_error_and_another_may_follow(
     assert (await client.ask("transcript"))["text"] == "1.0 seconds"
 
 
-async def test_chunks_without_a_format_are_in_that_of_the_start(
+async def test_chunks_without_a_format_have_the_one_of_audio_start(
     serve: Serve, connect: Connect, speech: Sound
 ) -> None:
     running = await serve()
@@ -330,7 +322,7 @@ async def test_chunks_without_a_format_are_in_that_of_the_start(
     assert (await client.ask("transcript"))["text"] == "2.0 seconds"
 
 
-async def test_a_client_may_have_speech_put_in_english(
+async def test_client_may_request_a_translation_into_english(
     serve: Serve, connect: Connect, speech: Sound
 ) -> None:
     running = await serve()
@@ -341,7 +333,7 @@ async def test_a_client_may_have_speech_put_in_english(
         assert running.coordinator.runs[-1].request["task"] == task
 
 
-async def test_names_and_patience_reach_the_worker(
+async def test_names_and_sensitivity_are_applied(
     serve: Serve, connect: Connect, speech: Sound, quiet: Sound
 ) -> None:
     running = await serve()
@@ -364,7 +356,7 @@ async def never(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
     yield OutputChunk({})
 
 
-async def test_a_recording_is_not_ended_by_its_pause(
+async def test_recording_is_not_ended_by_a_pause(
     serve: Serve, connect: Connect, speech: Sound, quiet: Sound
 ) -> None:
     running = await serve()
@@ -388,7 +380,7 @@ async def test_a_recording_is_not_ended_by_its_pause(
         "after stop",
     ],
 )
-async def test_a_client_that_leaves_frees_the_model(
+async def test_client_that_leaves_releases_the_lease(
     serve: Serve, connect: Connect, speech: Sound, quiet: Sound, phase: str
 ) -> None:
     running = await serve()
@@ -434,7 +426,7 @@ _WORK = {"transcribe", "speculation", "partials"}
 """Names of the tasks that belong to an utterance."""
 
 
-async def test_a_failed_load_is_told_while_the_person_still_speaks(
+async def test_failed_load_is_sent_during_the_speech(
     serve: Serve, connect: Connect, speech: Sound
 ) -> None:
     running = await serve()
@@ -455,9 +447,7 @@ async def test_a_failed_load_is_told_while_the_person_still_speaks(
     assert (await client.ask("transcript"))["text"] == "1.0 seconds"
 
 
-async def test_a_dead_worker_is_an_error_and_the_next_utterance_works(
-    serve: Serve, connect: Connect, speech: Sound
-) -> None:
+async def test_dead_worker_is_one_error(serve: Serve, connect: Connect, speech: Sound) -> None:
     async def die(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
         raise InferenceFailedError("killed by signal 9")
         yield OutputChunk({})
@@ -472,7 +462,7 @@ async def test_a_dead_worker_is_an_error_and_the_next_utterance_works(
     assert (await client.ask("transcript"))["text"] == "1.0 seconds"
 
 
-async def test_a_bug_is_told_without_its_details_and_logged_with_them(
+async def test_unexpected_error_is_logged_but_not_sent_in_detail(
     serve: Serve, connect: Connect, speech: Sound, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def stumble(run: ScriptedRun) -> AsyncIterator[OutputChunk]:

@@ -57,7 +57,7 @@ async def test_describe_and_ping_are_answered(serve: Serve, service: str) -> Non
 
 @SERVICES
 @pytest.mark.parametrize("garbage", NO_EVENTS.values(), ids=NO_EVENTS.keys())
-async def test_what_is_no_event_gets_an_error_and_the_end(
+async def test_invalid_bytes_get_an_error_and_end_the_connection(
     serve: Serve, connect: Connect, service: str, garbage: bytes
 ) -> None:
     running = await serve()
@@ -71,9 +71,7 @@ async def test_what_is_no_event_gets_an_error_and_the_end(
     assert await other.is_alive()
 
 
-async def test_the_error_is_read_by_a_client_that_goes_on_sending(
-    serve: Serve, connect: Connect
-) -> None:
+async def test_error_reaches_a_client_that_keeps_sending(serve: Serve, connect: Connect) -> None:
     running = await serve()
     for _ in range(5):
         client = await connect(running.ports["asr"])
@@ -85,7 +83,7 @@ async def test_the_error_is_read_by_a_client_that_goes_on_sending(
 
 
 @SERVICES
-async def test_half_an_event_and_the_end_harm_nobody(
+async def test_half_an_event_does_not_affect_other_clients(
     serve: Serve, connect: Connect, service: str
 ) -> None:
     running = await serve()
@@ -98,7 +96,7 @@ async def test_half_an_event_and_the_end_harm_nobody(
     assert await other.is_alive()
 
 
-async def test_an_event_may_come_byte_by_byte(serve: Serve, connect: Connect) -> None:
+async def test_event_may_arrive_byte_by_byte(serve: Serve, connect: Connect) -> None:
     running = await serve()
     client = await connect(running.ports["asr"])
     for byte in b'{"type": "ping", "data_length": 14}\n{"text": "hi"}':
@@ -130,7 +128,7 @@ async def never(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
 
 
 @pytest.mark.parametrize("service", ["asr", "tts"])
-async def test_describe_is_answered_on_a_connection_that_waits_for_its_work(
+async def test_describe_is_answered_while_a_request_is_running(
     serve: Serve, connect: Connect, speech: Callable[[float], bytes], service: str
 ) -> None:
     running = await serve()
@@ -177,7 +175,7 @@ async def test_connection_answers_describe_while_another_client_floods(
     await asyncio.wait([sending])
 
 
-async def test_a_client_that_says_nothing_is_cut_off(serve: Serve, connect: Connect) -> None:
+async def test_silent_client_is_disconnected(serve: Serve, connect: Connect) -> None:
     clock = FakeClock()
     running = await serve(clock, limits={"idle_timeout": 60})
     client = await connect(running.ports["asr"])
@@ -190,7 +188,7 @@ async def test_a_client_that_says_nothing_is_cut_off(serve: Serve, connect: Conn
     assert await client.read() is None
 
 
-async def test_a_client_that_stops_in_the_middle_is_told_before(
+async def test_client_that_stops_inside_a_request_gets_an_error(
     serve: Serve, connect: Connect, speech: Callable[[float], bytes]
 ) -> None:
     clock = FakeClock()
@@ -205,7 +203,7 @@ async def test_a_client_that_stops_in_the_middle_is_told_before(
     await running.freed()
 
 
-async def test_a_client_that_waits_for_us_is_not_cut_off(
+async def test_client_that_waits_for_its_answer_is_not_disconnected(
     serve: Serve, connect: Connect, speech: Callable[[float], bytes]
 ) -> None:
     clock = FakeClock()
@@ -225,7 +223,7 @@ async def test_a_client_that_waits_for_us_is_not_cut_off(
     assert (await tts.ask("error"))["code"] == "TIMEOUT"
 
 
-async def test_a_client_that_does_not_read_its_answers_is_cut_off(
+async def test_client_that_does_not_read_is_disconnected(
     serve: Serve, connect: Connect, impatient: None
 ) -> None:
     running = await serve()
@@ -242,7 +240,7 @@ async def test_a_client_that_does_not_read_its_answers_is_cut_off(
 
 
 @pytest.mark.parametrize("service", ["asr", "tts"])
-async def test_a_client_that_leaves_is_noticed_however_much_it_has_sent(
+async def test_client_that_leaves_is_noticed_with_a_full_queue(
     serve: Serve, connect: Connect, speech: Callable[[float], bytes], service: str
 ) -> None:
     running = await serve()
@@ -260,9 +258,7 @@ async def test_a_client_that_leaves_is_noticed_however_much_it_has_sent(
     await running.freed()
 
 
-async def test_a_client_that_sends_without_end_while_we_work_is_cut_off(
-    serve: Serve, connect: Connect
-) -> None:
+async def test_client_that_fills_its_queue_is_disconnected(serve: Serve, connect: Connect) -> None:
     running = await serve()
     running.coordinator.inferences[Task.TTS] = never
     client = await connect(running.ports["tts"])

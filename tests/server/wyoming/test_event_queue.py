@@ -10,7 +10,7 @@ from wyoming_servers.wyoming.connection import (
 )
 
 
-async def test_events_come_out_in_order() -> None:
+async def test_queue_returns_events_in_order() -> None:
     queue = EventQueue(100, 1_000)
     for name in "abc":
         await queue.put(Event(name), 10)
@@ -18,7 +18,7 @@ async def test_events_come_out_in_order() -> None:
     assert len(queue) == 0
 
 
-async def test_a_full_inbox_waits_while_somebody_works_it_off() -> None:
+async def test_full_queue_waits_while_events_are_taken() -> None:
     queue = EventQueue(100, 1_000)
     await queue.put(Event("large"), 100)
     putting = asyncio.create_task(queue.put(Event("next"), 1))
@@ -29,13 +29,13 @@ async def test_a_full_inbox_waits_while_somebody_works_it_off() -> None:
     assert (await queue.get()).type == "next"
 
 
-async def test_one_event_over_the_limit_is_taken_alone() -> None:
+async def test_queue_accepts_one_event_over_the_limit() -> None:
     queue = EventQueue(100, 1_000)
     await queue.put(Event("huge"), 10_000)
     assert (await queue.get()).type == "huge"
 
 
-async def test_if_nobody_works_it_off_reading_goes_on_up_to_the_limit() -> None:
+async def test_stalled_queue_accepts_events_up_to_the_hard_limit() -> None:
     queue = EventQueue(100, 1_000, stall_timeout=0.01)
     for _ in range(10):
         await queue.put(Event("a"), 100)
@@ -58,7 +58,7 @@ async def taken(*events: Event) -> list[Event]:
     return found
 
 
-async def test_small_chunks_of_audio_that_wait_come_as_one() -> None:
+async def test_queue_joins_small_chunks_of_audio() -> None:
     chunks = [sound(bytes([number]) * 960) for number in range(20)]
     found = await taken(*chunks, Event("audio-stop"))
     assert [event.type for event in found] == ["audio-chunk"] * 3 + ["audio-stop"]
@@ -69,7 +69,7 @@ async def test_small_chunks_of_audio_that_wait_come_as_one() -> None:
     assert max(len(event.payload or b"") for event in found) <= MAX_JOINED_BYTES + 960
 
 
-async def test_audio_of_another_kind_or_with_a_time_of_its_own_stays_apart() -> None:
+async def test_queue_does_not_join_audio_of_another_format_or_with_timestamps() -> None:
     events = [
         sound(b"ab"), sound(b"cd", channels=2), sound(b"ef", timestamp=1),
         sound(b"gh", timestamp=2), Event("audio-stop"), sound(b"ij"),
@@ -77,7 +77,7 @@ async def test_audio_of_another_kind_or_with_a_time_of_its_own_stays_apart() -> 
     assert await taken(*events) == events
 
 
-async def test_what_was_joined_makes_room_for_as_much() -> None:
+async def test_joined_chunks_make_room_for_all_their_bytes() -> None:
     queue = EventQueue(100, 1_000)
     for _ in range(2):
         await queue.put(sound(b"ab"), 50)
@@ -88,7 +88,7 @@ async def test_what_was_joined_makes_room_for_as_much() -> None:
     await putting
 
 
-async def test_an_empty_inbox_waits() -> None:
+async def test_empty_queue_waits() -> None:
     queue = EventQueue(100, 1_000)
     getting = asyncio.create_task(queue.get())
     await asyncio.sleep(0)

@@ -25,7 +25,7 @@ def holder(**wake: Any) -> ConfigHolder:
     return ConfigHolder(Config.model_validate({"wake": wake}))
 
 
-def test_the_model_that_is_used_comes_first_with_its_languages() -> None:
+def test_configured_model_comes_first_with_its_languages() -> None:
     (program,) = asr_info(SPECS, config().asr).asr
     assert program.name == "wyoming-conductor"
     assert program.installed
@@ -34,7 +34,7 @@ def test_the_model_that_is_used_comes_first_with_its_languages() -> None:
     assert all(model.installed and model.description for model in program.models)
 
 
-def test_the_model_of_a_port_comes_first_in_a_program_of_its_own() -> None:
+def test_model_of_a_port_has_a_program_of_its_own_first() -> None:
     first, second = asr_info(SPECS, config().asr, "asr/english").asr
     assert (first.name, [model.name for model in first.models]) == (
         "wyoming-conductor asr/english",
@@ -46,13 +46,13 @@ def test_the_model_of_a_port_comes_first_in_a_program_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("ours", [True, False])
-def test_the_client_needs_a_vad_only_if_we_do_not_end_the_turn(ours: bool) -> None:
+def test_external_vad_is_required_without_turn_detection(ours: bool) -> None:
     (program,) = asr_info(SPECS, config(turn_detection=ours).asr).asr
     assert program.requires_external_vad is not ours
     assert program.supports_transcript_streaming is True
 
 
-def test_the_default_voice_sorts_first_by_description() -> None:
+def test_default_voice_sorts_first_by_description() -> None:
     (program,) = tts_info(VoiceRegistry(SPECS, "en_US-joe")).tts
     assert program.supports_synthesize_streaming
     first, *_ = sorted(program.voices, key=lambda voice: voice.description or "")
@@ -61,7 +61,7 @@ def test_the_default_voice_sorts_first_by_description() -> None:
     assert [voice.languages for voice in program.voices] == [["en_US"], ["de_DE"], ["en_GB"]]
 
 
-def test_wake_words_have_their_phrase() -> None:
+def test_wake_words_have_a_phrase() -> None:
     (program,) = wake_info(WakeWordRegistry(SPECS, holder(words=["alexa", "hey_jarvis"]))).wake
     assert [(model.name, model.phrase) for model in program.models] == [
         ("alexa", "alexa"),
@@ -69,13 +69,13 @@ def test_wake_words_have_their_phrase() -> None:
     ]
 
 
-def test_what_is_not_installed_is_not_offered() -> None:
+def test_info_is_empty_without_models() -> None:
     assert asr_info({}, config().asr).asr == []
     assert tts_info(VoiceRegistry({}, "en_US-joe")).tts == []
     assert wake_info(WakeWordRegistry({}, holder())).wake == []
 
 
-def test_the_info_changes_only_when_models_come_or_go() -> None:
+def test_info_changes_only_with_the_models() -> None:
     specs: dict[str, ModelSpec] = dict(SPECS)
     cache = InfoCache(lambda: asr_info(specs, config().asr))
     before = cache.frame

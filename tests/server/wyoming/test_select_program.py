@@ -27,7 +27,7 @@ async def heard_by(running: Any, client: Any, speech: bytes, **transcribe: Any) 
 
 
 @pytest.mark.parametrize("name", ["asr/english", "wyoming-conductor asr/english"])
-async def test_a_selected_model_hears_what_follows_until_another_is_selected(
+async def test_selected_model_is_used_until_another_is_selected(
     serve: Serve, connect: Connect, speech: Callable[[float], bytes], name: str
 ) -> None:
     running = await serve()
@@ -40,7 +40,7 @@ async def test_a_selected_model_hears_what_follows_until_another_is_selected(
     assert await heard_by(running, client, speech(1.0)) == "asr/many"
 
 
-async def test_a_model_named_in_a_request_wins_over_the_selected_one(
+async def test_model_of_a_request_wins_over_the_selected_one(
     serve: Serve, connect: Connect, speech: Callable[[float], bytes]
 ) -> None:
     running = await serve()
@@ -50,7 +50,7 @@ async def test_a_model_named_in_a_request_wins_over_the_selected_one(
     assert await heard_by(running, client, speech(1.0)) == "asr/english"
 
 
-async def test_two_models_can_be_named_on_one_connection(
+async def test_requests_on_one_connection_can_name_different_models(
     serve: Serve, connect: Connect, speech: Callable[[float], bytes]
 ) -> None:
     running = await serve()
@@ -60,7 +60,7 @@ async def test_two_models_can_be_named_on_one_connection(
 
 
 @pytest.mark.parametrize("name", ["no such program", "tts/joe", "", None, 5, ["asr/english"]])
-async def test_an_unknown_program_is_ignored(
+async def test_unknown_program_is_ignored(
     serve: Serve, connect: Connect, speech: Callable[[float], bytes], name: object
 ) -> None:
     running = await serve()
@@ -71,7 +71,7 @@ async def test_an_unknown_program_is_ignored(
     assert await heard_by(running, client, speech(1.0)) == "asr/english"
 
 
-async def test_an_unknown_model_is_a_coded_error_and_the_connection_goes_on(
+async def test_unknown_model_is_an_error_and_keeps_the_connection(
     serve: Serve, connect: Connect, speech: Callable[[float], bytes]
 ) -> None:
     running = await serve()
@@ -83,7 +83,7 @@ async def test_an_unknown_model_is_a_coded_error_and_the_connection_goes_on(
     assert await heard_by(running, client, speech(1.0)) == "asr/many"
 
 
-async def test_a_choice_also_holds_for_a_client_that_begins_with_audio(
+async def test_selection_applies_to_a_client_that_starts_with_audio(
     serve: Serve, connect: Connect, speech: Callable[[float], bytes]
 ) -> None:
     running = await serve()
@@ -98,7 +98,7 @@ async def test_a_choice_also_holds_for_a_client_that_begins_with_audio(
     assert set(running.coordinator.leased) == {"asr/english"}
 
 
-async def test_a_choice_in_the_middle_of_an_utterance_holds_from_the_next_one(
+async def test_selection_during_an_utterance_applies_to_the_next_one(
     serve: Serve, connect: Connect, speech: Callable[[float], bytes]
 ) -> None:
     running = await serve()
@@ -117,7 +117,7 @@ async def test_a_choice_in_the_middle_of_an_utterance_holds_from_the_next_one(
     assert running.coordinator.runs[-1].request["language"] == "en"
 
 
-async def test_an_extra_port_hears_with_its_own_model(
+async def test_extra_port_transcribes_with_its_own_model(
     serve: Serve, connect: Connect, speech: Callable[[float], bytes]
 ) -> None:
     running = await serve(asr={"extra_ports": {"asr/english": 0}})
@@ -132,7 +132,7 @@ async def test_an_extra_port_hears_with_its_own_model(
     assert running.coordinator.leased[-1] == "asr/english"
 
 
-async def test_an_extra_port_describes_its_own_model_first_and_alone(
+async def test_extra_port_describes_its_own_model_first_and_alone(
     serve: Serve, connect: Connect
 ) -> None:
     running = await serve(asr={"extra_ports": {"asr/english": 0}})
@@ -149,7 +149,7 @@ async def test_an_extra_port_describes_its_own_model_first_and_alone(
     assert only["name"] == "wyoming-conductor"
 
 
-async def test_a_language_that_an_extra_ports_model_does_not_know_is_refused(
+async def test_extra_port_refuses_a_language_that_its_model_does_not_support(
     serve: Serve, connect: Connect, speech: Callable[[float], bytes]
 ) -> None:
     running = await serve(asr={"extra_ports": {"asr/english": 0}})
@@ -160,14 +160,14 @@ async def test_a_language_that_an_extra_ports_model_does_not_know_is_refused(
     assert await heard_by(running, client, speech(1.0), language="de_DE") == "asr/many"
 
 
-async def test_an_extra_port_has_the_same_limits(serve: Serve, connect: Connect) -> None:
+async def test_extra_port_has_the_same_limits(serve: Serve, connect: Connect) -> None:
     running = await serve(asr={"extra_ports": {"asr/english": 0}}, limits={"max_connections": 1})
     first, second = [await connect(running.ports[ENGLISH]) for _ in range(2)]
     assert await first.is_alive()
     assert (await second.ask("error"))["code"] == "BUSY"
 
 
-async def test_an_extra_port_that_is_taken_is_named_by_its_path_and_leaves_nothing(
+async def test_extra_port_that_is_in_use_is_named_by_its_key(
     serve: Serve, connect: Connect
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -176,12 +176,12 @@ async def test_an_extra_port_that_is_taken_is_named_by_its_path_and_leaves_nothi
             await serve(asr={"extra_ports": {"asr/english": port}})
 
 
-async def test_no_extra_port_is_open_while_speech_to_text_is_off(serve: Serve) -> None:
+async def test_extra_port_is_closed_without_speech_to_text(serve: Serve) -> None:
     running = await serve(asr={"enabled": False, "extra_ports": {"asr/english": 0}})
     assert set(running.ports) == {"tts", "wake"}
 
 
-def test_a_model_that_came_while_the_server_runs_can_be_selected() -> None:
+def test_model_that_was_added_later_can_be_selected() -> None:
     specs = {"asr/many": SPECS["asr/many"]}
     programs = ProgramRegistry(specs)
     assert programs.find("asr/english") is None

@@ -15,7 +15,7 @@ Serve = Callable[..., Any]
 Connect = Callable[..., Any]
 
 
-async def test_connections_beyond_the_limit_are_told_busy(serve: Serve, connect: Connect) -> None:
+async def test_connections_beyond_the_limit_get_busy(serve: Serve, connect: Connect) -> None:
     running = await serve(limits={"max_connections": 2})
     first, second = [await connect(running.ports["asr"]) for _ in range(2)]
     assert await first.is_alive()
@@ -32,7 +32,7 @@ async def test_connections_beyond_the_limit_are_told_busy(serve: Serve, connect:
     assert await fourth.is_alive()
 
 
-async def test_many_clients_are_served_at_once(serve: Serve, connect: Connect) -> None:
+async def test_many_clients_are_served_at_the_same_time(serve: Serve, connect: Connect) -> None:
     running = await serve()
     clients = [await connect(running.ports["tts"]) for _ in range(100)]
     for client in clients:
@@ -43,16 +43,14 @@ async def test_many_clients_are_served_at_once(serve: Serve, connect: Connect) -
     await running.freed()
 
 
-async def test_a_port_that_is_taken_is_named_and_nothing_stays_open(
-    serve: Serve, connect: Connect
-) -> None:
+async def test_port_in_use_is_named_and_nothing_stays_open(serve: Serve, connect: Connect) -> None:
     running = await serve()
     taken = running.ports["tts"]
     with pytest.raises(BusyError, match=rf"Port {taken} .*choose another tts.port"):
         await serve(tts={"port": taken})
 
 
-async def test_a_service_that_is_not_wanted_has_no_port(serve: Serve) -> None:
+async def test_disabled_service_has_no_port(serve: Serve) -> None:
     running = await serve(wake={"enabled": False}, asr={"enabled": False})
     assert set(running.ports) == {"tts"}
 
@@ -68,7 +66,7 @@ def held_back(gate: asyncio.Event) -> Callable[[ScriptedRun], AsyncIterator[Outp
     return speak
 
 
-async def test_a_stop_lets_the_open_request_end_and_takes_no_other(
+async def test_stop_lets_open_requests_end_and_accepts_no_others(
     serve: Serve, connect: Connect
 ) -> None:
     running = await serve(FakeClock())
@@ -91,9 +89,7 @@ async def test_a_stop_lets_the_open_request_end_and_takes_no_other(
     await stopping
 
 
-async def test_after_the_grace_time_the_open_request_is_told(
-    serve: Serve, connect: Connect
-) -> None:
+async def test_stop_sends_an_error_after_the_grace_period(serve: Serve, connect: Connect) -> None:
     clock = FakeClock()
     running = await serve(clock)
     running.coordinator.inferences[Task.TTS] = held_back(asyncio.Event())
@@ -112,7 +108,7 @@ async def test_after_the_grace_time_the_open_request_is_told(
     assert running.coordinator.active_leases == 0
 
 
-async def test_a_wake_stream_does_not_hold_up_the_stop(serve: Serve, connect: Connect) -> None:
+async def test_stop_does_not_wait_for_wake_streams(serve: Serve, connect: Connect) -> None:
     running = await serve(FakeClock())
     client = await connect(running.ports["wake"])
     await client.send("detect")
@@ -125,7 +121,7 @@ async def test_a_wake_stream_does_not_hold_up_the_stop(serve: Serve, connect: Co
     assert running.coordinator.active_leases == 0
 
 
-async def test_stopping_twice_is_stopping_once(serve: Serve) -> None:
+async def test_stop_can_be_called_twice(serve: Serve) -> None:
     running = await serve()
     await running.servers.stop()
     await running.servers.stop()

@@ -35,7 +35,7 @@ def seconds(events: list[Any]) -> float:
     return sum(len(event.payload or b"") for event in events) / 32_000
 
 
-async def test_a_client_of_the_wyoming_library_gets_audio(serve: Serve) -> None:
+async def test_wyoming_library_client_gets_audio(serve: Serve) -> None:
     running = await serve()
     async with AsyncTcpClient("127.0.0.1", running.ports["tts"], read_timeout=10) as client:
         voice = SynthesizeVoice(name="en_US-joe", speaker="high")
@@ -64,7 +64,7 @@ async def test_audio_has_one_format_and_growing_timestamps(serve: Serve, connect
     assert all(len(event.payload or b"") <= 4_096 for event in events)
 
 
-async def test_a_stream_is_spoken_and_its_repetition_ignored(
+async def test_streamed_text_is_synthesized_and_its_repetition_ignored(
     serve: Serve, connect: Connect
 ) -> None:
     running = await serve()
@@ -82,7 +82,7 @@ async def test_a_stream_is_spoken_and_its_repetition_ignored(
     assert {run.request["voice"] for run in running.coordinator.runs} == {"de_DE-eva"}
 
 
-async def test_audio_comes_before_the_text_is_complete(serve: Serve, connect: Connect) -> None:
+async def test_audio_is_sent_before_the_text_is_complete(serve: Serve, connect: Connect) -> None:
     running = await serve()
     client = await connect(running.ports["tts"])
     await client.send("synthesize-start")
@@ -94,7 +94,7 @@ async def test_audio_comes_before_the_text_is_complete(serve: Serve, connect: Co
     assert types(await client.read_until(STREAM))[-2:] == ["audio-stop", "synthesize-stopped"]
 
 
-async def test_a_plain_text_after_a_stream_is_answered(serve: Serve, connect: Connect) -> None:
+async def test_whole_text_after_a_stream_is_answered(serve: Serve, connect: Connect) -> None:
     running = await serve()
     client = await connect(running.ports["tts"])
     for _ in range(2):
@@ -107,9 +107,7 @@ async def test_a_plain_text_after_a_stream_is_answered(serve: Serve, connect: Co
     assert await client.is_alive()
 
 
-async def test_requests_sent_without_waiting_are_answered_in_order(
-    serve: Serve, connect: Connect
-) -> None:
+async def test_requests_are_answered_in_order(serve: Serve, connect: Connect) -> None:
     running = await serve()
     client = await connect(running.ports["tts"])
     await client.send("synthesize-start")
@@ -124,7 +122,7 @@ async def test_requests_sent_without_waiting_are_answered_in_order(
 
 
 @pytest.mark.parametrize("text", ["", "  \n ", "...", "🎉"])
-async def test_a_text_without_words_is_a_short_silence(
+async def test_text_without_words_is_a_short_silence(
     serve: Serve, connect: Connect, text: str
 ) -> None:
     running = await serve()
@@ -136,7 +134,7 @@ async def test_a_text_without_words_is_a_short_silence(
     assert running.coordinator.leased == []
 
 
-async def test_a_stream_without_text_is_a_short_silence(serve: Serve, connect: Connect) -> None:
+async def test_stream_without_text_is_a_short_silence(serve: Serve, connect: Connect) -> None:
     running = await serve()
     client = await connect(running.ports["tts"])
     await client.send("synthesize-start")
@@ -175,7 +173,7 @@ BAD = [
     ],
     ids=lambda value: str(value)[:60],
 )
-async def test_a_bad_request_is_one_error_and_the_next_is_spoken(
+async def test_invalid_request_is_one_error(
     serve: Serve, connect: Connect, synthesize: dict[str, Any], code: str
 ) -> None:
     running = await serve()
@@ -190,7 +188,7 @@ async def test_a_bad_request_is_one_error_and_the_next_is_spoken(
 
 
 @pytest.mark.parametrize(("start", "code"), BAD[:9], ids=lambda value: str(value)[:60])
-async def test_a_bad_stream_is_one_error_and_the_next_is_spoken(
+async def test_invalid_stream_is_one_error(
     serve: Serve, connect: Connect, start: dict[str, Any], code: str
 ) -> None:
     running = await serve()
@@ -209,7 +207,7 @@ async def test_a_bad_stream_is_one_error_and_the_next_is_spoken(
 
 
 @pytest.mark.parametrize("chunk", [{"text": 7}, {"text": "word " * 5_000}], ids=["type", "length"])
-async def test_a_bad_chunk_ends_its_stream_with_one_error(
+async def test_invalid_chunk_ends_its_stream_with_one_error(
     serve: Serve, connect: Connect, chunk: dict[str, Any]
 ) -> None:
     running = await serve()
@@ -226,7 +224,7 @@ async def test_a_bad_chunk_ends_its_stream_with_one_error(
     assert "More." not in [run.request["text"] for run in running.coordinator.runs]
 
 
-async def test_the_end_of_no_stream_is_an_error(serve: Serve, connect: Connect) -> None:
+async def test_synthesize_stop_without_a_stream_is_an_error(serve: Serve, connect: Connect) -> None:
     running = await serve()
     client = await connect(running.ports["tts"])
     await client.send("synthesize-chunk", text="Hello.")
@@ -235,7 +233,9 @@ async def test_the_end_of_no_stream_is_an_error(serve: Serve, connect: Connect) 
     assert await client.is_alive()
 
 
-async def test_a_second_start_forgets_the_first_stream(serve: Serve, connect: Connect) -> None:
+async def test_second_synthesize_start_abandons_the_first_stream(
+    serve: Serve, connect: Connect
+) -> None:
     running = await serve()
     client = await connect(running.ports["tts"])
     await client.send("synthesize-start")
@@ -257,7 +257,7 @@ async def die(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
     raise InferenceFailedError("killed by signal 9")
 
 
-async def test_after_a_failure_comes_no_audio_stop(serve: Serve, connect: Connect) -> None:
+async def test_error_is_not_followed_by_audio_stop(serve: Serve, connect: Connect) -> None:
     running = await serve()
     running.coordinator.inferences[Task.TTS] = die
     client = await connect(running.ports["tts"])
@@ -268,7 +268,7 @@ async def test_after_a_failure_comes_no_audio_stop(serve: Serve, connect: Connec
     assert await client.is_alive()
 
 
-async def test_a_stream_that_fails_ends_with_its_error(serve: Serve, connect: Connect) -> None:
+async def test_failed_stream_ends_with_its_error(serve: Serve, connect: Connect) -> None:
     running = await serve()
     running.coordinator.inferences[Task.TTS] = die
     client = await connect(running.ports["tts"])
@@ -285,9 +285,7 @@ async def test_a_stream_that_fails_ends_with_its_error(serve: Serve, connect: Co
     assert [run.request["text"] for run in running.coordinator.runs][1:] == ["Again."]
 
 
-async def test_a_stream_that_fails_after_its_stop_is_forgotten(
-    serve: Serve, connect: Connect
-) -> None:
+async def test_stream_that_fails_after_its_stop_is_closed(serve: Serve, connect: Connect) -> None:
     running = await serve()
     running.coordinator.inferences[Task.TTS] = die
     client = await connect(running.ports["tts"])
@@ -299,7 +297,7 @@ async def test_a_stream_that_fails_after_its_stop_is_forgotten(
     assert types(await client.read_until("error")) == ["audio-start", "audio-chunk", "error"]
 
 
-async def test_markup_is_not_spoken(serve: Serve, connect: Connect) -> None:
+async def test_ssml_markup_is_not_spoken(serve: Serve, connect: Connect) -> None:
     running = await serve()
     client = await connect(running.ports["tts"])
     markup = (
@@ -315,14 +313,14 @@ async def test_markup_is_not_spoken(serve: Serve, connect: Connect) -> None:
     assert [run.request["text"] for run in running.coordinator.runs] == ["Fish and chips."] * 2
 
 
-async def test_another_text_format_is_taken_for_text(serve: Serve, connect: Connect) -> None:
+async def test_unknown_text_format_is_plain_text(serve: Serve, connect: Connect) -> None:
     running = await serve()
     client = await connect(running.ports["tts"])
     await client.send("synthesize", text='One <break time="9s"/> two.', text_format="markdown")
     assert seconds(await client.read_until(WHOLE)) < 5
 
 
-async def test_a_language_chooses_the_voice(serve: Serve, connect: Connect) -> None:
+async def test_language_selects_the_voice(serve: Serve, connect: Connect) -> None:
     running = await serve()
     client = await connect(running.ports["tts"])
     await client.send("synthesize", text="Guten Tag.", voice={"language": "de"})
@@ -336,7 +334,7 @@ async def never(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
 
 
 @pytest.mark.parametrize("phase", ["loading", "whole", "stream", "stopped stream"])
-async def test_a_client_that_leaves_frees_the_model(
+async def test_client_that_leaves_releases_the_lease(
     serve: Serve, connect: Connect, phase: str
 ) -> None:
     running = await serve()
@@ -382,7 +380,7 @@ async def test_two_clients_take_turns_sentence_by_sentence(serve: Serve, connect
     await long.read_until(WHOLE)
 
 
-async def test_a_client_that_does_not_read_is_cut_off_and_frees_the_model(
+async def test_client_that_does_not_read_is_disconnected_and_releases_the_lease(
     serve: Serve, connect: Connect, impatient: None
 ) -> None:
     running = await serve(tts={"max_text": 1_000_000})

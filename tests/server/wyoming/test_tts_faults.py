@@ -45,7 +45,7 @@ class Gate:
 
 
 @pytest.mark.parametrize("busy", ["loading", "speaking"])
-async def test_a_description_does_not_wait_for_a_model_that_loads_or_speaks(
+async def test_describe_does_not_wait_for_a_model(
     serve: Serve, connect: Connect, busy: str
 ) -> None:
     running, gate = await serve(), Gate()
@@ -60,7 +60,9 @@ async def test_a_description_does_not_wait_for_a_model_that_loads_or_speaks(
     assert [program["name"] for program in (await other.ask("info"))["tts"]]
 
 
-async def test_two_clients_hear_two_voices_at_the_same_time(serve: Serve, connect: Connect) -> None:
+async def test_two_clients_get_different_voices_at_the_same_time(
+    serve: Serve, connect: Connect
+) -> None:
     """Nobody's voice is taken from a variable that another request has changed."""
     running, gate = await serve(), Gate()
     running.coordinator.inferences[Task.TTS] = gate.speak
@@ -77,7 +79,9 @@ async def test_two_clients_hear_two_voices_at_the_same_time(serve: Serve, connec
     assert spoken == {f"I am {voice[-3:]}.": voice for voice in voices}
 
 
-async def test_audio_leaves_before_its_sentence_is_complete(serve: Serve, connect: Connect) -> None:
+async def test_audio_is_sent_before_its_sentence_is_complete(
+    serve: Serve, connect: Connect
+) -> None:
     """Nothing goes through a file that must be closed first."""
     running, gate = await serve(), Gate()
     running.coordinator.inferences[Task.TTS] = gate.speak
@@ -87,7 +91,7 @@ async def test_audio_leaves_before_its_sentence_is_complete(serve: Serve, connec
     assert not gate.opened.is_set()
 
 
-async def test_who_only_connects_and_asks_holds_no_model(serve: Serve, connect: Connect) -> None:
+async def test_describe_takes_no_lease(serve: Serve, connect: Connect) -> None:
     running = await serve()
     for _ in range(5):
         client = await connect(running.ports["tts"])
@@ -97,7 +101,7 @@ async def test_who_only_connects_and_asks_holds_no_model(serve: Serve, connect: 
     assert running.coordinator.leased == []
 
 
-async def test_a_description_is_made_once_and_not_for_each_who_asks(
+async def test_info_is_built_once(
     serve: Serve, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running = await serve()
@@ -111,7 +115,7 @@ async def test_a_description_is_made_once_and_not_for_each_who_asks(
 
 
 @pytest.mark.parametrize("stop", [True, False], ids=["stopped", "never stopped"])
-async def test_a_plain_text_on_the_connection_of_a_stream_is_answered(
+async def test_whole_text_on_the_connection_of_a_stream_is_answered(
     serve: Serve, connect: Connect, stop: bool
 ) -> None:
     """A stream that a second one has replaced does not swallow the text behind it either."""
@@ -129,7 +133,7 @@ async def test_a_plain_text_on_the_connection_of_a_stream_is_answered(
     assert running.coordinator.runs[-1].request["text"] == "Three."
 
 
-async def test_a_language_without_a_name_is_not_spoken_by_the_default_voice(
+async def test_language_without_a_voice_name_selects_a_voice_of_that_language(
     serve: Serve, connect: Connect
 ) -> None:
     running = await serve()
@@ -139,9 +143,7 @@ async def test_a_language_without_a_name_is_not_spoken_by_the_default_voice(
     assert [run.request["voice"] for run in running.coordinator.runs] == ["de_DE-eva"]
 
 
-async def test_a_language_that_no_voice_speaks_is_an_error_and_not_another_language(
-    serve: Serve, connect: Connect
-) -> None:
+async def test_unsupported_language_is_an_error(serve: Serve, connect: Connect) -> None:
     running = await serve()
     client = await connect(running.ports["tts"])
     await client.send("synthesize", text="Sawubona.", voice={"language": "zu"})
@@ -149,16 +151,14 @@ async def test_a_language_that_no_voice_speaks_is_an_error_and_not_another_langu
     assert running.coordinator.leased == []
 
 
-async def test_an_unknown_speaker_is_an_error_and_not_another_speaker(
-    serve: Serve, connect: Connect
-) -> None:
+async def test_unknown_speaker_is_an_error(serve: Serve, connect: Connect) -> None:
     running = await serve()
     client = await connect(running.ports["tts"])
     await client.send("synthesize", text="Hi.", voice={"name": "en_US-joe", "speaker": "nobody"})
     assert (await client.ask("error"))["code"] == "BAD_REQUEST"
 
 
-async def test_a_text_format_and_a_speed_are_followed(serve: Serve, connect: Connect) -> None:
+async def test_text_format_and_speed_are_applied(serve: Serve, connect: Connect) -> None:
     running = await serve()
     client = await connect(running.ports["tts"])
     markup = '<speak><s>One, two.</s> <sub alias="World Wide Web">WWW</sub></speak>'
@@ -169,7 +169,7 @@ async def test_a_text_format_and_a_speed_are_followed(serve: Serve, connect: Con
     assert {request["speed"] for request in requests} == {1.5}
 
 
-async def test_a_voice_that_only_makes_silence_is_heard_out(serve: Serve, connect: Connect) -> None:
+async def test_silent_voice_is_sent_to_its_end(serve: Serve, connect: Connect) -> None:
     running, gate = await serve(), Gate()
     gate.opened.set()
     running.coordinator.inferences[Task.TTS] = gate.speak
@@ -180,7 +180,7 @@ async def test_a_voice_that_only_makes_silence_is_heard_out(serve: Serve, connec
 
 
 @pytest.mark.parametrize("length", [0, 1, 1_000])
-def test_silence_is_not_made_louder_and_divides_nothing(length: int) -> None:
+def test_silent_audio_is_not_normalized(length: int) -> None:
     nothing = np.zeros(length, np.float32)
     assert loudness_gain(nothing) == 1.0
     assert not soft_limit(nothing).any()

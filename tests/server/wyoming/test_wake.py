@@ -26,7 +26,7 @@ HUSH = bytes(960)
 AUDIO = {"rate": 16_000, "width": 2, "channels": 1}
 
 
-async def test_a_client_of_the_wyoming_library_hears_of_its_word(serve: Serve) -> None:
+async def test_wyoming_library_client_gets_a_detection(serve: Serve) -> None:
     running = await serve()
     async with AsyncTcpClient("127.0.0.1", running.ports["wake"], read_timeout=10) as client:
         await client.write_event(Detect(names=["alexa"]).event())
@@ -40,7 +40,9 @@ async def test_a_client_of_the_wyoming_library_hears_of_its_word(serve: Serve) -
 
 
 @pytest.mark.parametrize("names", [None, []])
-async def test_no_names_mean_all_words(serve: Serve, connect: Connect, names: Any) -> None:
+async def test_detect_without_names_detects_all_words(
+    serve: Serve, connect: Connect, names: Any
+) -> None:
     running = await serve()
     client = await connect(running.ports["wake"])
     await client.send("detect", names=names)
@@ -49,14 +51,16 @@ async def test_no_names_mean_all_words(serve: Serve, connect: Connect, names: An
     assert running.coordinator.runs[0].request["words"] == ["hey_jarvis", "alexa"]
 
 
-async def test_audio_without_a_detect_is_listened_to(serve: Serve, connect: Connect) -> None:
+async def test_audio_without_detect_is_processed(serve: Serve, connect: Connect) -> None:
     running = await serve()
     client = await connect(running.ports["wake"])
     await client.send("audio-chunk", BEEP, **AUDIO)
     assert (await client.ask("detection"))["timestamp"] == 0
 
 
-async def test_detections_can_repeat_and_streams_follow(serve: Serve, connect: Connect) -> None:
+async def test_connection_has_several_detections_and_streams(
+    serve: Serve, connect: Connect
+) -> None:
     running = await serve()
     client = await connect(running.ports["wake"])
     await client.send("detect", names=["alexa"])
@@ -72,7 +76,7 @@ async def test_detections_can_repeat_and_streams_follow(serve: Serve, connect: C
 
 
 @pytest.mark.parametrize("pieces", [0, 3], ids=["no audio", "silence"])
-async def test_a_stream_without_the_word_is_not_detected(
+async def test_stream_without_a_wake_word_is_not_detected(
     serve: Serve, connect: Connect, pieces: int
 ) -> None:
     running = await serve()
@@ -86,7 +90,7 @@ async def test_a_stream_without_the_word_is_not_detected(
     assert await client.is_alive()
 
 
-async def test_a_new_detect_listens_for_other_words(serve: Serve, connect: Connect) -> None:
+async def test_second_detect_replaces_the_words(serve: Serve, connect: Connect) -> None:
     running = await serve()
     client = await connect(running.ports["wake"])
     await client.send("detect", names=["alexa"])
@@ -107,7 +111,7 @@ async def test_a_new_detect_listens_for_other_words(serve: Serve, connect: Conne
     ],
     ids=str,
 )
-async def test_a_bad_detect_is_one_error_and_the_next_works(
+async def test_invalid_detect_is_one_error(
     serve: Serve, connect: Connect, detect: dict[str, Any], code: str
 ) -> None:
     running = await serve()
@@ -134,7 +138,7 @@ async def test_a_bad_detect_is_one_error_and_the_next_works(
     ],
     ids=str,
 )
-async def test_bad_audio_is_one_error_and_the_next_stream_works(
+async def test_invalid_audio_is_one_error(
     serve: Serve, connect: Connect, wrong: dict[str, Any]
 ) -> None:
     running = await serve()
@@ -149,7 +153,7 @@ async def test_bad_audio_is_one_error_and_the_next_stream_works(
     assert (await client.ask("detection"))["name"] == "hey_jarvis"
 
 
-async def test_a_bad_audio_start_is_an_error(serve: Serve, connect: Connect) -> None:
+async def test_invalid_audio_start_is_an_error(serve: Serve, connect: Connect) -> None:
     running = await serve()
     client = await connect(running.ports["wake"])
     await client.send("audio-start", rate=[])
@@ -157,7 +161,7 @@ async def test_a_bad_audio_start_is_an_error(serve: Serve, connect: Connect) -> 
     assert await client.is_alive()
 
 
-async def test_a_stream_outlives_its_worker(serve: Serve, connect: Connect) -> None:
+async def test_wake_stream_survives_the_death_of_its_worker(serve: Serve, connect: Connect) -> None:
     async def die(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
         running.coordinator.inferences[Task.WAKE] = detect_loud_sound
         async for _ in run.input():
@@ -174,7 +178,7 @@ async def test_a_stream_outlives_its_worker(serve: Serve, connect: Connect) -> N
     assert (await client.ask("detection"))["timestamp"] == 99
 
 
-async def test_a_model_that_cannot_be_loaded_is_one_error(serve: Serve, connect: Connect) -> None:
+async def test_failed_load_is_one_error(serve: Serve, connect: Connect) -> None:
     running = await serve()
     running.coordinator.lease_errors.append(LoadFailedError("The file is broken."))
     client = await connect(running.ports["wake"])
@@ -190,7 +194,7 @@ async def test_a_model_that_cannot_be_loaded_is_one_error(serve: Serve, connect:
 
 
 @pytest.mark.parametrize("phase", ["loading", "listening"])
-async def test_a_client_that_leaves_frees_the_model(
+async def test_client_that_leaves_releases_the_lease(
     serve: Serve, connect: Connect, phase: str
 ) -> None:
     running = await serve()
@@ -205,7 +209,7 @@ async def test_a_client_that_leaves_frees_the_model(
     await running.freed()
 
 
-async def test_small_chunks_at_once_lose_nothing_and_keep_their_order(
+async def test_small_chunks_are_processed_completely_and_in_order(
     serve: Serve, connect: Connect
 ) -> None:
     running = await serve()
@@ -220,7 +224,7 @@ async def test_small_chunks_at_once_lose_nothing_and_keep_their_order(
     assert bytes(running.coordinator.runs[0].received) == b"".join(pieces)
 
 
-async def test_a_stream_may_change_its_format(serve: Serve, connect: Connect) -> None:
+async def test_wake_stream_may_change_its_format(serve: Serve, connect: Connect) -> None:
     running = await serve()
     client = await connect(running.ports["wake"])
     wide = {"rate": 32_000, "width": 2, "channels": 2}
@@ -234,9 +238,7 @@ async def test_a_stream_may_change_its_format(serve: Serve, connect: Connect) ->
     assert len(running.coordinator.runs[0].received) == pytest.approx(60 * 320, abs=2_000)
 
 
-async def test_a_bad_chunk_in_the_middle_of_a_stream_is_one_error(
-    serve: Serve, connect: Connect
-) -> None:
+async def test_invalid_chunk_in_a_stream_is_one_error(serve: Serve, connect: Connect) -> None:
     running = await serve()
     client = await connect(running.ports["wake"])
     for _ in range(3):

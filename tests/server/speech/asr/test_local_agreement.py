@@ -14,7 +14,7 @@ def grow(*texts: str) -> tuple[list[str], str]:
     return pieces, stable.finish(texts[-1])
 
 
-def test_words_are_sent_when_two_hypotheses_agree_and_more_words_follow() -> None:
+def test_words_are_stable_when_two_hypotheses_agree_and_more_words_follow() -> None:
     pieces, text = grow(
         "Turn on the kit",
         "Turn on the kitchen light.",
@@ -26,11 +26,11 @@ def test_words_are_sent_when_two_hypotheses_agree_and_more_words_follow() -> Non
     assert text == "Turn on the kitchen light and the fan in the hall."
 
 
-def test_one_hypothesis_alone_is_not_believed() -> None:
+def test_one_hypothesis_alone_is_not_stable() -> None:
     assert grow("Turn on the kitchen light", "Turn on the light.") == ([], "Turn on the light.")
 
 
-def test_marks_and_case_do_not_make_a_difference() -> None:
+def test_punctuation_and_case_do_not_matter() -> None:
     pieces, text = grow(
         "turn on the light in the",
         "Turn on the light, in the kitchen and",
@@ -40,7 +40,7 @@ def test_marks_and_case_do_not_make_a_difference() -> None:
     assert text == "Turn on the light, in the kitchen. And the fan."
 
 
-def test_a_mark_that_was_held_back_comes_with_what_follows() -> None:
+def test_punctuation_that_was_held_back_precedes_the_next_words() -> None:
     pieces, text = grow(
         "Turn on the light, I am", "Turn on the light, now and then", "Turn on the light, now."
     )
@@ -58,7 +58,7 @@ def test_a_mark_that_was_held_back_comes_with_what_follows() -> None:
         ("", "Turn of the"),
     ],
 )
-def test_a_contradiction_at_the_end_takes_nothing_back(final: str, text: str) -> None:
+def test_contradiction_at_the_end_keeps_the_stable_words(final: str, text: str) -> None:
     stable = LocalAgreement()
     stable.update("Turn of the lights now")
     assert stable.update("Turn of the lights now") == "Turn of the"
@@ -66,7 +66,7 @@ def test_a_contradiction_at_the_end_takes_nothing_back(final: str, text: str) ->
     assert stable.contradicted
 
 
-def test_a_hypothesis_that_contradicts_is_passed_over() -> None:
+def test_contradicting_hypothesis_is_skipped() -> None:
     stable = LocalAgreement()
     for _ in range(2):
         stable.update("Turn on the light now")
@@ -75,7 +75,7 @@ def test_a_hypothesis_that_contradicts_is_passed_over() -> None:
         assert stable.update("Turn off the light now and then") == ""
 
 
-def test_scripts_without_spaces_are_sent_sign_by_sign() -> None:
+def test_scripts_without_spaces_are_split_by_character() -> None:
     pieces, text = grow("打开厨房", "打开厨房的灯", "打开厨房的灯。")
     assert pieces == ["打开厨房"]
     assert text == "打开厨房的灯。"
@@ -89,7 +89,9 @@ WORDS = st.lists(
 
 
 @given(st.lists(WORDS, max_size=8), WORDS)
-def test_whatever_is_heard_the_pieces_begin_the_text(heard: list[str], final: str) -> None:
+def test_stable_text_is_the_beginning_of_the_final_text_for_any_hypotheses(
+    heard: list[str], final: str
+) -> None:
     stable = LocalAgreement()
     pieces = [stable.update(text) for text in heard]
     whole = stable.finish(final)
@@ -100,7 +102,7 @@ def test_whatever_is_heard_the_pieces_begin_the_text(heard: list[str], final: st
 
 
 @given(st.lists(WORDS, max_size=8), WORDS)
-def test_without_a_contradiction_no_word_is_lost(heard: list[str], final: str) -> None:
+def test_no_word_is_lost_without_a_contradiction(heard: list[str], final: str) -> None:
     stable = LocalAgreement()
     for text in heard:
         stable.update(text)

@@ -32,7 +32,7 @@ async def collect(utterance: Utterance) -> list[str]:
     return [piece async for piece in utterance.partial_texts()]
 
 
-async def test_the_pieces_begin_the_transcript_and_are_told_to_all(
+async def test_partial_texts_are_the_beginning_of_the_transcript_and_are_published(
     make_asr: Make, script: Make, speech: Sound, quiet: Sound, live: Live, published: Published
 ) -> None:
     model = script(*GROWING)
@@ -55,7 +55,7 @@ async def test_the_pieces_begin_the_transcript_and_are_told_to_all(
     assert {(event.client, event.model) for event in events} == {("a", "asr/many")}
 
 
-async def test_nobody_gets_pieces_who_did_not_ask_for_them(
+async def test_partial_texts_must_be_requested(
     make_asr: Make, script: Make, speech: Sound, live: Live
 ) -> None:
     model = script(*GROWING)
@@ -64,7 +64,7 @@ async def test_nobody_gets_pieces_who_did_not_ask_for_them(
         assert model.runs == []
 
 
-async def test_the_configuration_asks_for_all_and_a_request_may_decline(
+async def test_partial_texts_can_be_configured_and_declined_by_a_request(
     make_asr: Make, script: Make, speech: Sound, live: Live
 ) -> None:
     model = script(*GROWING)
@@ -77,7 +77,7 @@ async def test_the_configuration_asks_for_all_and_a_request_may_decline(
         assert model.runs
 
 
-async def test_the_pieces_end_with_the_turn_even_if_there_were_none(
+async def test_partial_texts_end_with_the_turn(
     make_asr: Make, script: Make, quiet: Sound, live: Live
 ) -> None:
     async with make_asr().open(ASKED) as utterance:
@@ -87,7 +87,7 @@ async def test_the_pieces_end_with_the_turn_even_if_there_were_none(
         assert (await utterance.finish()).text == ""
 
 
-async def test_a_slow_model_is_left_two_thirds_of_the_time_for_others(
+async def test_partial_transcription_leaves_two_thirds_of_the_time_free(
     make_asr: Make, script: Make, speech: Sound, live: Live
 ) -> None:
     model = script(*GROWING, seconds=1.0)
@@ -96,7 +96,7 @@ async def test_a_slow_model_is_left_two_thirds_of_the_time_for_others(
         assert len(model.runs) == 3
 
 
-async def test_silence_is_not_transcribed_again_and_again(
+async def test_partial_transcription_does_not_repeat_in_silence(
     make_asr: Make, script: Make, speech: Sound, quiet: Sound, live: Live
 ) -> None:
     model = script(*GROWING)
@@ -107,7 +107,7 @@ async def test_silence_is_not_transcribed_again_and_again(
         assert model.runs == []
 
 
-async def test_a_pause_goes_before_it(
+async def test_speculation_cancels_a_partial_transcription(
     make_asr: Make, script: Make, speech: Sound, quiet: Sound, live: Live
 ) -> None:
     model = script(*GROWING, seconds=0.5)
@@ -121,7 +121,7 @@ async def test_a_pause_goes_before_it(
         )
 
 
-async def test_it_stops_as_soon_as_another_needs_the_model(
+async def test_final_run_of_another_client_cancels_a_partial_transcription(
     make_asr: Make, script: Make, speech: Sound, live: Live, clock: FakeClock
 ) -> None:
     model = script(*GROWING, seconds=0.5)
@@ -139,7 +139,7 @@ async def test_it_stops_as_soon_as_another_needs_the_model(
             assert len(model.runs) == 2
 
 
-async def test_it_does_not_begin_while_another_holds_the_model(
+async def test_partial_transcription_waits_while_another_client_uses_the_model(
     make_asr: Make,
     script: Make,
     speech: Sound,
@@ -158,7 +158,7 @@ async def test_it_does_not_begin_while_another_holds_the_model(
         assert len(model.runs) == 1
 
 
-async def test_one_that_fails_is_no_failure_of_the_request(
+async def test_failed_partial_transcription_does_not_fail_the_request(
     make_asr: Make, script: Make, speech: Sound, quiet: Sound, live: Live, published: Published
 ) -> None:
     model = script(GROWING[-1], errors={0: InferenceFailedError("x")})
@@ -169,7 +169,7 @@ async def test_one_that_fails_is_no_failure_of_the_request(
     assert [event.code for event in published("request_finished")] == [""]
 
 
-async def test_leaving_in_the_middle_of_it_leaves_nothing(
+async def test_leaving_cancels_a_partial_transcription(
     make_asr: Make, script: Make, speech: Sound, live: Live, coordinator: FakeCoordinator
 ) -> None:
     model = script(*GROWING, seconds=9.0)

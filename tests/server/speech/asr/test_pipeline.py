@@ -48,7 +48,7 @@ async def transcribe(utterance: Utterance, pcm: bytes) -> Transcript:
         return await utterance.finish()
 
 
-async def test_speech_comes_back_as_one_trimmed_transcript(
+async def test_pipeline_returns_one_stripped_transcript(
     make_asr: Make, coordinator: FakeCoordinator, speech: Sound, published: Published
 ) -> None:
     async with make_asr().open(AsrRequest(client="a")) as utterance:
@@ -65,7 +65,7 @@ async def test_speech_comes_back_as_one_trimmed_transcript(
     assert event.audio_seconds > 0
 
 
-async def test_the_model_is_called_at_the_first_speech_and_not_before(
+async def test_pipeline_leases_the_model_at_the_start_of_speech(
     make_asr: Make,
     coordinator: FakeCoordinator,
     speech: Sound,
@@ -83,7 +83,7 @@ async def test_the_model_is_called_at_the_first_speech_and_not_before(
         assert len(published("speech_started")) == 1
 
 
-async def test_silence_is_an_empty_transcript_without_any_model(
+async def test_silence_is_an_empty_transcript_without_a_lease(
     make_asr: Make, coordinator: FakeCoordinator, quiet: Sound
 ) -> None:
     async with make_asr().open(AsrRequest()) as utterance:
@@ -92,19 +92,19 @@ async def test_silence_is_an_empty_transcript_without_any_model(
     assert (coordinator.leased, coordinator.runs) == ([], [])
 
 
-async def test_no_audio_at_all_is_an_empty_transcript(make_asr: Make) -> None:
+async def test_no_audio_is_an_empty_transcript(make_asr: Make) -> None:
     async with make_asr().open(AsrRequest()) as utterance:
         await utterance.feed(b"", SPEECH_FORMAT)
         assert (await utterance.finish()).text == ""
 
 
-async def test_a_word_that_ends_with_the_audio_is_heard(
+async def test_word_at_the_end_of_the_audio_is_transcribed(
     make_asr: Make, speech: Sound, quiet: Sound
 ) -> None:
     assert (await transcribe(make_asr().open(AsrRequest()), quiet(0.96) + speech(0.12))).text
 
 
-async def test_a_pause_ends_the_turn(make_asr: Make, speech: Sound, quiet: Sound) -> None:
+async def test_turn_ends_after_a_pause(make_asr: Make, speech: Sound, quiet: Sound) -> None:
     async with make_asr(end_silence=0.7).open(AsrRequest()) as utterance:
         await feed(utterance, speech(1.0) + quiet(0.5))
         assert not utterance.ended.is_set()
@@ -115,7 +115,7 @@ async def test_a_pause_ends_the_turn(make_asr: Make, speech: Sound, quiet: Sound
 
 
 @pytest.mark.parametrize(("sensitivity", "ends"), [("aggressive", True), ("relaxed", False)])
-async def test_the_client_says_how_patient_to_be(
+async def test_client_sets_the_sensitivity(
     make_asr: Make, speech: Sound, quiet: Sound, sensitivity: str, ends: bool
 ) -> None:
     request = AsrRequest(vad_sensitivity=sensitivity)
@@ -124,7 +124,7 @@ async def test_the_client_says_how_patient_to_be(
         assert utterance.ended.is_set() is ends
 
 
-async def test_nobody_speaking_ends_the_turn(make_asr: Make, quiet: Sound) -> None:
+async def test_turn_without_speech_ends(make_asr: Make, quiet: Sound) -> None:
     async with make_asr(no_speech_timeout=2).open(AsrRequest()) as utterance:
         await feed(utterance, quiet(2.2))
         assert utterance.ended.is_set()
@@ -132,7 +132,7 @@ async def test_nobody_speaking_ends_the_turn(make_asr: Make, quiet: Sound) -> No
 
 
 @pytest.mark.parametrize("request_says", [False, None])
-async def test_without_turn_detection_the_client_ends_the_turn(
+async def test_client_ends_the_turn_without_turn_detection(
     make_asr: Make, speech: Sound, quiet: Sound, request_says: bool | None
 ) -> None:
     pipeline = make_asr(turn_detection=request_says is False)
@@ -143,7 +143,7 @@ async def test_without_turn_detection_the_client_ends_the_turn(
     assert transcript.seconds == pytest.approx(8.0, abs=1.1)
 
 
-async def test_an_endless_utterance_is_cut_and_transcribed(
+async def test_endless_utterance_is_cut_and_transcribed(
     make_asr: Make, coordinator: FakeCoordinator, speech: Sound
 ) -> None:
     async with make_asr(max_utterance=3, turn_detection=False).open(AsrRequest()) as utterance:
@@ -154,9 +154,7 @@ async def test_an_endless_utterance_is_cut_and_transcribed(
     assert len(coordinator.runs[0].received) < 4 * 32_000
 
 
-async def test_endless_silence_ends_even_without_turn_detection(
-    make_asr: Make, quiet: Sound
-) -> None:
+async def test_endless_silence_ends_without_turn_detection(make_asr: Make, quiet: Sound) -> None:
     pipeline = make_asr(max_utterance=3, no_speech_timeout=2, turn_detection=False)
     async with pipeline.open(AsrRequest()) as utterance:
         await utterance.feed(quiet(60.0), SPEECH_FORMAT)
@@ -164,7 +162,7 @@ async def test_endless_silence_ends_even_without_turn_detection(
         assert (await utterance.finish()).text == ""
 
 
-async def test_silence_before_the_speech_is_not_transcribed(
+async def test_silence_before_the_speech_is_dropped(
     make_asr: Make, speech: Sound, quiet: Sound
 ) -> None:
     async with make_asr().open(AsrRequest()) as utterance:
@@ -175,7 +173,7 @@ async def test_silence_before_the_speech_is_not_transcribed(
 @pytest.mark.parametrize(
     "audio", [AudioFormat(48_000), AudioFormat(8_000), AudioFormat(44_100, channels=2)], ids=str
 )
-async def test_other_rates_and_channels_are_converted(
+async def test_pipeline_converts_rates_and_channels(
     make_asr: Make, coordinator: FakeCoordinator, speech: Sound, audio: AudioFormat
 ) -> None:
     async with make_asr().open(AsrRequest()) as utterance:
@@ -184,20 +182,20 @@ async def test_other_rates_and_channels_are_converted(
     assert len(coordinator.runs[0].received) == pytest.approx(64_000, abs=3_200)
 
 
-async def test_the_format_may_change_in_the_middle(make_asr: Make, speech: Sound) -> None:
+async def test_audio_format_may_change_in_the_middle(make_asr: Make, speech: Sound) -> None:
     async with make_asr().open(AsrRequest()) as utterance:
         await feed(utterance, speech(1.0))
         await feed(utterance, speech(1.0, 48_000), AudioFormat(48_000))
         assert (await utterance.finish()).text == "2.0 seconds"
 
 
-async def test_an_impossible_format_is_the_clients_fault(make_asr: Make) -> None:
+async def test_impossible_format_is_a_bad_request(make_asr: Make) -> None:
     async with make_asr().open(AsrRequest()) as utterance:
         with pytest.raises(BadRequestError):
             await utterance.feed(bytes(100), AudioFormat(1))
 
 
-async def test_an_unknown_language_is_refused_and_counted(
+async def test_unsupported_language_is_refused_and_published(
     make_asr: Make, published: Published
 ) -> None:
     with pytest.raises(UnsupportedLanguageError):
@@ -205,7 +203,7 @@ async def test_an_unknown_language_is_refused_and_counted(
     assert [event.code for event in published("request_finished")] == ["UNSUPPORTED_LANGUAGE"]
 
 
-async def test_the_worker_is_told_what_was_asked_for(
+async def test_request_options_reach_the_worker(
     make_asr: Make, coordinator: FakeCoordinator, speech: Sound
 ) -> None:
     request = AsrRequest(
@@ -238,7 +236,7 @@ class Words:
     terms = ("dim",)
 
 
-async def test_stored_words_follow_those_of_the_request_and_none_comes_twice(
+async def test_stored_words_follow_those_of_the_request_without_duplicates(
     make_asr: Make, coordinator: FakeCoordinator, speech: Sound
 ) -> None:
     stored = Words()
@@ -255,7 +253,7 @@ async def test_stored_words_follow_those_of_the_request_and_none_comes_twice(
     assert second["names"] == ["Kitchen", "Ecobee", "Uncle Bob"]
 
 
-async def test_leaving_while_somebody_speaks_frees_the_model(
+async def test_leaving_during_speech_releases_the_lease(
     make_asr: Make, coordinator: FakeCoordinator, speech: Sound, published: Published
 ) -> None:
     async with make_asr().open(AsrRequest()) as utterance:
@@ -267,7 +265,7 @@ async def test_leaving_while_somebody_speaks_frees_the_model(
     assert [event.code for event in published("request_finished")] == ["CANCELLED"]
 
 
-async def test_leaving_while_the_model_loads_leaves_its_queue(
+async def test_leaving_while_the_model_loads_leaves_the_queue(
     make_asr: Make, coordinator: FakeCoordinator, speech: Sound
 ) -> None:
     coordinator.gate.clear()
@@ -283,7 +281,7 @@ async def never(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
     yield OutputChunk({})
 
 
-async def test_an_answer_that_does_not_come_is_a_timeout_and_cancels_the_run(
+async def test_missing_answer_is_a_timeout_and_cancels_the_run(
     make_asr: Make,
     coordinator: FakeCoordinator,
     speech: Sound,
@@ -308,7 +306,7 @@ async def test_an_answer_that_does_not_come_is_a_timeout_and_cancels_the_run(
     assert [event.code for event in published("request_finished")] == ["TIMEOUT"]
 
 
-async def test_a_model_that_never_becomes_ready_is_a_timeout(
+async def test_model_that_is_never_ready_is_a_timeout(
     make_asr: Make, coordinator: FakeCoordinator, speech: Sound, clock: FakeClock
 ) -> None:
     coordinator.gate.clear()
@@ -321,7 +319,7 @@ async def test_a_model_that_never_becomes_ready_is_a_timeout(
     assert coordinator.waiting == 0
 
 
-async def test_a_model_that_cannot_be_loaded_ends_the_turn_at_once(
+async def test_failed_load_ends_the_turn_at_once(
     make_asr: Make, coordinator: FakeCoordinator, speech: Sound, published: Published
 ) -> None:
     coordinator.lease_errors.append(LoadFailedError("broken file"))
@@ -334,7 +332,7 @@ async def test_a_model_that_cannot_be_loaded_ends_the_turn_at_once(
     assert [event.code for event in published("request_finished")] == ["LOAD_FAILED"]
 
 
-async def test_a_worker_that_dies_is_told_as_it_is(
+async def test_worker_error_is_raised_unchanged(
     make_asr: Make, coordinator: FakeCoordinator, speech: Sound
 ) -> None:
     async def die(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
@@ -347,7 +345,7 @@ async def test_a_worker_that_dies_is_told_as_it_is(
     assert coordinator.active_leases == 0
 
 
-async def test_an_answer_without_a_text_is_our_bug(
+async def test_result_without_a_text_is_an_internal_error(
     make_asr: Make, coordinator: FakeCoordinator, speech: Sound
 ) -> None:
     async def mumble(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
@@ -359,7 +357,7 @@ async def test_an_answer_without_a_text_is_our_bug(
         await transcribe(make_asr().open(AsrRequest()), speech(1.0))
 
 
-async def test_minutes_of_audio_at_once_let_others_run(make_asr: Make, quiet: Sound) -> None:
+async def test_minutes_of_audio_do_not_block_other_tasks(make_asr: Make, quiet: Sound) -> None:
     turns = 0
 
     async def other() -> None:

@@ -35,7 +35,7 @@ def outcomes(published: Published) -> list[str]:
     return [event.outcome for event in published("speculation_ended")]
 
 
-async def test_what_was_transcribed_in_the_pause_is_the_transcript(
+async def test_speculation_of_the_last_pause_is_the_transcript(
     make_asr: Make, script: Make, speech: Sound, quiet: Sound, live: Live, published: Published
 ) -> None:
     model = script(COMMAND)
@@ -56,7 +56,7 @@ async def test_what_was_transcribed_in_the_pause_is_the_transcript(
     assert finished.audio_seconds == transcript.seconds
 
 
-async def test_it_works_as_well_where_the_client_says_when_it_ends(
+async def test_speculation_is_used_when_the_client_ends_the_turn(
     make_asr: Make, script: Make, speech: Sound, quiet: Sound, live: Live
 ) -> None:
     model = script(COMMAND)
@@ -67,7 +67,7 @@ async def test_it_works_as_well_where_the_client_says_when_it_ends(
     assert len(model.runs) == 1
 
 
-async def test_speech_that_goes_on_cancels_it_and_all_is_transcribed_at_the_end(
+async def test_speculation_is_cancelled_when_speech_continues(
     make_asr: Make, script: Make, speech: Sound, quiet: Sound, live: Live, published: Published
 ) -> None:
     model = script("Turn on the", COMMAND, seconds=0.4)
@@ -80,7 +80,7 @@ async def test_speech_that_goes_on_cancels_it_and_all_is_transcribed_at_the_end(
     assert outcomes(published) == ["void", "used"]
 
 
-async def test_at_the_end_one_that_runs_is_waited_for_and_not_made_again(
+async def test_running_speculation_is_awaited_at_the_end(
     make_asr: Make,
     script: Make,
     speech: Sound,
@@ -101,7 +101,7 @@ async def test_at_the_end_one_that_runs_is_waited_for_and_not_made_again(
 
 
 @pytest.mark.parametrize("first", ["final", "speculation"])
-async def test_one_that_others_go_before_gets_a_final_run_beside_it(
+async def test_speculation_gets_a_final_run_beside_it_under_contention(
     make_asr: Make,
     script: Make,
     speech: Sound,
@@ -131,7 +131,7 @@ async def test_one_that_others_go_before_gets_a_final_run_beside_it(
     assert outcomes(published) == ["void" if first == "final" else "used"]
 
 
-async def test_one_that_fails_is_no_failure_of_the_request(
+async def test_failed_speculation_does_not_fail_the_request(
     make_asr: Make, script: Make, speech: Sound, quiet: Sound, live: Live, published: Published
 ) -> None:
     model = script(COMMAND, errors={0: InferenceFailedError("x"), 1: OutOfMemoryError("y")})
@@ -150,7 +150,7 @@ async def test_one_that_fails_is_no_failure_of_the_request(
     assert published("request_retried") == []
 
 
-async def test_one_that_meets_a_bug_is_logged_and_the_final_run_decides(
+async def test_speculation_with_a_bug_is_logged_and_followed_by_a_final_run(
     make_asr: Make,
     script: Make,
     speech: Sound,
@@ -167,7 +167,7 @@ async def test_one_that_meets_a_bug_is_logged_and_the_final_run_decides(
     assert "KeyError: 'odd'" in caplog.text
 
 
-async def test_a_recording_that_is_sent_at_once_is_transcribed_once(
+async def test_recording_is_transcribed_once(
     make_asr: Make, coordinator: FakeCoordinator, speech: Sound, quiet: Sound
 ) -> None:
     recording = (speech(1.0) + quiet(0.5)) * 4
@@ -177,7 +177,7 @@ async def test_a_recording_that_is_sent_at_once_is_transcribed_once(
     assert [run.priority for run in coordinator.runs] == [None]
 
 
-async def test_an_end_that_comes_with_the_pause_is_no_speculation(
+async def test_pause_at_the_end_of_the_audio_starts_no_speculation(
     make_asr: Make, script: Make, speech: Sound, quiet: Sound, live: Live, clock: FakeClock
 ) -> None:
     model = script(COMMAND)
@@ -189,7 +189,7 @@ async def test_an_end_that_comes_with_the_pause_is_no_speculation(
     assert [run.priority for run in model.runs] == [None]
 
 
-async def test_it_can_be_turned_off(
+async def test_speculation_can_be_turned_off(
     make_asr: Make, script: Make, speech: Sound, quiet: Sound, live: Live, clock: FakeClock
 ) -> None:
     model = script(COMMAND)
@@ -200,7 +200,7 @@ async def test_it_can_be_turned_off(
         assert utterance.ended.is_set()
 
 
-async def test_nobody_waits_for_a_speculation(
+async def test_speculation_does_not_start_while_a_client_waits(
     make_asr: Make, script: Make, speech: Sound, quiet: Sound, live: Live, clock: FakeClock
 ) -> None:
     model = script(COMMAND, seconds=5.0)
@@ -216,7 +216,7 @@ async def test_nobody_waits_for_a_speculation(
         finishing.cancel()
 
 
-async def test_two_do_not_speculate_at_once(
+async def test_only_one_utterance_speculates_at_a_time(
     make_asr: Make, script: Make, speech: Sound, quiet: Sound, live: Live
 ) -> None:
     model = script(COMMAND, seconds=5.0)
@@ -228,7 +228,7 @@ async def test_two_do_not_speculate_at_once(
 
 
 @pytest.mark.parametrize("lack", ["memory", "queue"])
-async def test_a_machine_that_has_no_room_does_not_speculate(
+async def test_speculation_does_not_start_without_memory_or_with_a_queue(
     make_asr: Make,
     script: Make,
     speech: Sound,
@@ -247,7 +247,7 @@ async def test_a_machine_that_has_no_room_does_not_speculate(
         assert model.runs == []
 
 
-async def test_each_that_was_in_vain_makes_the_next_one_wait_longer(
+async def test_discarded_speculation_raises_the_pause_threshold(
     make_asr: Make, script: Make, speech: Sound, quiet: Sound, live: Live
 ) -> None:
     model = script("Turn on the")
@@ -260,7 +260,7 @@ async def test_each_that_was_in_vain_makes_the_next_one_wait_longer(
         assert len(model.runs) == 2
 
 
-async def test_whoever_pauses_for_ever_is_not_speculated_on_for_ever(
+async def test_speculations_per_utterance_are_limited(
     make_asr: Make, script: Make, speech: Sound, quiet: Sound, live: Live
 ) -> None:
     model = script("and the", seconds=0.01)
@@ -270,7 +270,7 @@ async def test_whoever_pauses_for_ever_is_not_speculated_on_for_ever(
         assert len(model.runs) == MAX_SPECULATIONS
 
 
-async def test_a_model_that_comes_when_the_speaker_is_silent_begins_at_once(
+async def test_speculation_starts_when_the_lease_is_granted_in_a_pause(
     make_asr: Make,
     script: Make,
     speech: Sound,
@@ -289,7 +289,7 @@ async def test_a_model_that_comes_when_the_speaker_is_silent_begins_at_once(
     assert [run.priority for run in model.runs] == [Priority.SPECULATIVE]
 
 
-async def test_leaving_in_the_middle_of_it_leaves_nothing(
+async def test_leaving_cancels_a_speculation(
     make_asr: Make,
     script: Make,
     speech: Sound,

@@ -36,11 +36,11 @@ MIN, USUAL, MAX = 0.3, 0.7, 1.2
         ("", None, MAX),
     ],
 )
-def test_the_words_say_how_long_to_wait(text: str, logprob: float | None, silence: float) -> None:
+def test_end_silence_depends_on_the_text(text: str, logprob: float | None, silence: float) -> None:
     assert end_silence(Hypothesis(text, "en", logprob, 1.0), TurnSettings()) == silence
 
 
-def test_the_least_and_the_most_never_cross_the_usual() -> None:
+def test_turn_settings_keep_the_silences_in_order() -> None:
     settings = turn_settings(AsrSection(end_silence=2.0), AsrRequest())
     assert (settings.end_silence_complete, settings.end_silence_incomplete) == (0.3, 2.0)
     settings = turn_settings(AsrSection(end_silence=0.2), AsrRequest())
@@ -60,7 +60,7 @@ async def seconds_to_the_end(utterance: Utterance, live: Live, quiet: Sound) -> 
     ("text", "ends"),
     [("Turn on the light.", 0.33), ("Turn on the", 1.2), ("turn on ten lights", 0.7), ("", 1.2)],
 )
-async def test_a_complete_sentence_ends_sooner_than_a_broken_one(
+async def test_complete_sentence_ends_the_turn_sooner_than_an_incomplete_one(
     make_asr: Make, script: Make, speech: Sound, quiet: Sound, live: Live, text: str, ends: float
 ) -> None:
     script(text, seconds=0.1)
@@ -70,7 +70,7 @@ async def test_a_complete_sentence_ends_sooner_than_a_broken_one(
 
 
 @pytest.mark.parametrize(("sensitivity", "ends"), [("relaxed", 2.14), ("aggressive", 0.43)])
-async def test_the_sensitivity_shifts_what_the_words_say(
+async def test_sensitivity_scales_the_silence_after_a_text(
     make_asr: Make,
     script: Make,
     speech: Sound,
@@ -85,7 +85,7 @@ async def test_the_sensitivity_shifts_what_the_words_say(
         assert await seconds_to_the_end(utterance, live, quiet) == pytest.approx(ends, abs=0.07)
 
 
-async def test_a_pause_in_mid_sentence_is_not_cut(
+async def test_pause_in_mid_sentence_does_not_end_the_turn(
     make_asr: Make, script: Make, speech: Sound, quiet: Sound, live: Live
 ) -> None:
     script("Turn on the", "Turn on the kitchen light.")
@@ -96,7 +96,7 @@ async def test_a_pause_in_mid_sentence_is_not_cut(
         assert (await utterance.finish()).text == "Turn on the kitchen light."
 
 
-async def test_a_slow_speaker_is_not_cut(
+async def test_slow_speaker_is_not_cut_off(
     make_asr: Make, script: Make, speech: Sound, quiet: Sound, live: Live
 ) -> None:
     """Each part sounds complete; after the first pause the others may be as long."""
@@ -107,7 +107,7 @@ async def test_a_slow_speaker_is_not_cut(
             assert not utterance.ended.is_set()
 
 
-async def test_a_text_that_comes_late_is_waited_for_because_it_is_needed_anyway(
+async def test_turn_waits_for_a_late_speculation(
     make_asr: Make, script: Make, speech: Sound, quiet: Sound, live: Live
 ) -> None:
     script("Turn on the", "Turn on the light.", seconds=0.7)
@@ -116,7 +116,7 @@ async def test_a_text_that_comes_late_is_waited_for_because_it_is_needed_anyway(
         assert not utterance.ended.is_set()
 
 
-async def test_turn_detection_that_is_off_is_all_off(
+async def test_disabled_turn_detection_never_ends_the_turn(
     make_asr: Make, script: Make, speech: Sound, quiet: Sound, live: Live
 ) -> None:
     script("Turn on the light.")

@@ -16,7 +16,7 @@ def fill(bundle: ChunkBatcher, pieces: int, start: int = 0) -> list[bool]:
     return due
 
 
-def test_audio_is_due_when_it_completes_a_step() -> None:
+def test_batcher_is_due_when_the_audio_completes_a_step() -> None:
     bundle = ChunkBatcher()
     bundle.start_run(lead=400, step=480)  # 25 ms, then every 30 ms
     assert fill(bundle, 3) == [False, False, True]
@@ -28,13 +28,13 @@ def test_audio_is_due_when_it_completes_a_step() -> None:
     assert fill(bundle, 2, 60) == [False, False]
 
 
-def test_a_first_step_may_be_longer_than_the_others() -> None:
+def test_batcher_first_step_may_be_longer() -> None:
     bundle = ChunkBatcher()
     bundle.start_run(lead=800, step=480)  # 50 ms, then every 30 ms
     assert fill(bundle, 5) == [False, False, False, False, True]
 
 
-def test_a_new_run_begins_to_count_anew() -> None:
+def test_batcher_counts_from_zero_in_a_new_run() -> None:
     bundle = ChunkBatcher()
     bundle.start_run(lead=640, step=640)
     fill(bundle, 5)
@@ -44,14 +44,14 @@ def test_a_new_run_begins_to_count_anew() -> None:
     assert bundle.sent_samples == 0
 
 
-def test_if_the_step_is_not_known_every_piece_is_due_by_itself() -> None:
+def test_batcher_without_a_step_passes_every_chunk() -> None:
     bundle = ChunkBatcher()
     assert fill(bundle, 2) == [True, True]
     assert [bundle.take(), bundle.take()] == [(TEN_MS, 0), (TEN_MS, 10)]
     assert not bundle.is_due
 
 
-def test_time_that_was_skipped_is_told() -> None:
+def test_batcher_does_not_join_chunks_across_skipped_time() -> None:
     bundle = ChunkBatcher()
     bundle.start_run(lead=320, step=320)
     for timestamp in (0, 10, 20 + MAX_CLOCK_DRIFT_MS, 31 + 2 * MAX_CLOCK_DRIFT_MS, 5_000, 5_010):
@@ -62,7 +62,7 @@ def test_time_that_was_skipped_is_told() -> None:
     assert bundle.size == 0
 
 
-def test_the_oldest_can_be_dropped() -> None:
+def test_batcher_can_drop_the_oldest_chunk() -> None:
     bundle = ChunkBatcher()
     bundle.start_run(lead=160, step=160)
     fill(bundle, 3)

@@ -30,11 +30,11 @@ def names(words: CustomWakeWords, engine: str = "openwakeword") -> list[str]:
         ("marvin", "marvin"),
     ],
 )
-def test_the_phrase_is_the_name_in_words_without_its_version(name: str, phrase: str) -> None:
+def test_phrase_is_the_file_name_without_its_version(name: str, phrase: str) -> None:
     assert phrase_from_name(name) == phrase
 
 
-def test_only_models_are_words_and_a_description_makes_one_microwakewords(tmp_path: Path) -> None:
+def test_scan_finds_model_files_and_their_engines(tmp_path: Path) -> None:
     for name in ("computer_v2.tflite", "marvin.ONNX", "notes.txt", ".half.tflite", "hal.tflite"):
         (tmp_path / name).write_bytes(b"x")
     facts = {"wake_word": "Hallo Hal", "trained_languages": ["de"], "model": "hal.tflite"}
@@ -47,7 +47,7 @@ def test_only_models_are_words_and_a_description_makes_one_microwakewords(tmp_pa
     assert words.for_engine("microwakeword") == (Offer("hal", "Hallo Hal", ("de",), "hallo hal"),)
 
 
-def test_a_folder_that_is_not_there_holds_nothing_until_it_is(tmp_path: Path) -> None:
+def test_custom_words_of_a_missing_folder_are_empty(tmp_path: Path) -> None:
     words = CustomWakeWords(tmp_path / "later")
     assert not words.scan()
     (tmp_path / "later").mkdir()
@@ -57,7 +57,7 @@ def test_a_folder_that_is_not_there_holds_nothing_until_it_is(tmp_path: Path) ->
     assert scan_wake_words(None) == []
 
 
-def test_a_file_counts_when_it_has_stopped_growing(tmp_path: Path) -> None:
+def test_custom_words_ignore_a_file_that_still_grows(tmp_path: Path) -> None:
     words = CustomWakeWords(tmp_path)
     path = tmp_path / "marvin.onnx"
     for size in (1, 2, 3):
@@ -67,7 +67,7 @@ def test_a_file_counts_when_it_has_stopped_growing(tmp_path: Path) -> None:
     assert names(words) == ["marvin"]
 
 
-def test_a_file_that_goes_is_missed_at_once_and_one_that_is_replaced_when_it_is_whole(
+def test_custom_words_notice_removed_and_replaced_files(
     tmp_path: Path,
 ) -> None:
     for name in ("marvin.onnx", "hal.onnx"):
@@ -81,7 +81,7 @@ def test_a_file_that_goes_is_missed_at_once_and_one_that_is_replaced_when_it_is_
     assert not words.scan()
 
 
-def test_the_folder_is_in_the_data_folder_unless_another_is_named(tmp_path: Path) -> None:
+def test_wake_words_folder_is_in_the_data_folder_by_default(tmp_path: Path) -> None:
     def folder(**wake: str) -> Path:
         config = Config.model_validate({"data_dir": tmp_path, "wake": wake})
         return wake_words_folder(config.data_dir, config.wake.models_dir)

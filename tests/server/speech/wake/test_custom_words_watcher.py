@@ -59,7 +59,7 @@ async def write(path: Path) -> None:
     await asyncio.to_thread(path.write_bytes, b"x")
 
 
-async def test_a_new_word_is_told_once_and_so_is_its_end(watched: Watched, tmp_path: Path) -> None:
+async def test_watcher_reports_each_change_once(watched: Watched, tmp_path: Path) -> None:
     await watched.look()
     assert watched.changes == []
     await write(tmp_path / "marvin.tflite")
@@ -71,7 +71,7 @@ async def test_a_new_word_is_told_once_and_so_is_its_end(watched: Watched, tmp_p
     assert watched.changes == [["marvin"], []]
 
 
-async def test_a_folder_that_cannot_be_read_is_told_once_and_looked_at_again(
+async def test_watcher_logs_an_unreadable_folder_once_and_retries(
     watched: Watched, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     scan = watched.own.scan

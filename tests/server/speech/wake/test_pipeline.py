@@ -46,7 +46,7 @@ async def heard(listening: WakeDetectionStream) -> list[Any]:
     return [detection async for detection in listening]
 
 
-async def test_a_word_is_told_with_the_clients_time(
+async def test_detection_has_the_timestamp_of_the_client(
     make_wake: Make, coordinator: FakeCoordinator, published: Published
 ) -> None:
     async with make_wake().open(WakePipelineRequest(("alexa",), client="a")) as listening:
@@ -59,7 +59,9 @@ async def test_a_word_is_told_with_the_clients_time(
     assert coordinator.active_leases == 0
 
 
-async def test_without_timestamps_time_begins_with_the_stream(make_wake: Make) -> None:
+async def test_detection_without_timestamps_counts_from_the_start_of_the_stream(
+    make_wake: Make,
+) -> None:
     async with make_wake().open(WakePipelineRequest()) as listening:
         for piece in (HUSH, HUSH, BEEP):
             await listening.feed(piece, SPEECH_FORMAT)
@@ -67,21 +69,21 @@ async def test_without_timestamps_time_begins_with_the_stream(make_wake: Make) -
     assert (detection.word, detection.timestamp) == ("hey_jarvis", 20)
 
 
-async def test_detections_can_repeat(make_wake: Make) -> None:
+async def test_stream_can_have_several_detections(make_wake: Make) -> None:
     async with make_wake().open(WakePipelineRequest()) as listening:
         for piece in (BEEP, HUSH, BEEP, HUSH, BEEP):
             await listening.feed(piece, SPEECH_FORMAT)
         assert [detection.timestamp for detection in await heard(listening)] == [0, 20, 40]
 
 
-async def test_silence_ends_without_a_detection(make_wake: Make, published: Published) -> None:
+async def test_silence_has_no_detection(make_wake: Make, published: Published) -> None:
     async with make_wake().open(WakePipelineRequest()) as listening:
         await listening.feed(bytes(32_000), SPEECH_FORMAT)
         assert await heard(listening) == []
     assert [event.code for event in published("request_finished")] == [""]
 
 
-async def test_a_client_that_leaves_has_heard_enough(
+async def test_client_that_leaves_is_no_error(
     make_wake: Make, coordinator: FakeCoordinator, clock: FakeClock, published: Published
 ) -> None:
     async with make_wake().open(WakePipelineRequest()) as listening:
@@ -92,7 +94,7 @@ async def test_a_client_that_leaves_has_heard_enough(
     assert [event.code for event in published("request_finished")] == [""]
 
 
-async def test_a_client_that_is_cut_off_has_not_failed_either(
+async def test_client_that_is_disconnected_is_no_error(
     make_wake: Make, clock: FakeClock, published: Published
 ) -> None:
     async def listen() -> None:
@@ -107,7 +109,7 @@ async def test_a_client_that_is_cut_off_has_not_failed_either(
     assert [event.code for event in published("request_finished")] == [""]
 
 
-async def test_the_worker_is_told_words_with_their_settings(
+async def test_wake_word_settings_reach_the_worker(
     make_wake: Make, coordinator: FakeCoordinator
 ) -> None:
     words = {"alexa": {"threshold": 0.9}, "hey_jarvis": {"trigger_level": 3}}
@@ -124,7 +126,9 @@ async def test_the_worker_is_told_words_with_their_settings(
     }
 
 
-async def test_other_formats_are_converted(make_wake: Make, coordinator: FakeCoordinator) -> None:
+async def test_wake_stream_converts_other_formats(
+    make_wake: Make, coordinator: FakeCoordinator
+) -> None:
     audio = AudioFormat(48_000, channels=2)
     async with make_wake().open(WakePipelineRequest()) as listening:
         await listening.feed(bytes(audio.bytes_for(1.0)), audio)
@@ -132,13 +136,13 @@ async def test_other_formats_are_converted(make_wake: Make, coordinator: FakeCoo
     assert len(coordinator.runs[0].received) == pytest.approx(32_000, abs=1_000)
 
 
-async def test_an_impossible_format_is_the_clients_fault(make_wake: Make) -> None:
+async def test_impossible_format_is_a_bad_request(make_wake: Make) -> None:
     async with make_wake().open(WakePipelineRequest()) as listening:
         with pytest.raises(BadRequestError):
             await listening.feed(HUSH, AudioFormat(16_000, 7))
 
 
-async def test_an_unknown_word_is_refused_and_counted(
+async def test_unknown_wake_word_is_refused_and_published(
     make_wake: Make, published: Published
 ) -> None:
     with pytest.raises(ModelMissingError):
@@ -160,7 +164,7 @@ def dying_once(runs: list[ScriptedRun]) -> Callable[[ScriptedRun], AsyncIterator
     return listen
 
 
-async def test_a_stream_outlives_its_worker(
+async def test_wake_stream_survives_the_death_of_its_worker(
     make_wake: Make, coordinator: FakeCoordinator, clock: FakeClock, published: Published
 ) -> None:
     coordinator.inferences[Task.WAKE] = dying_once([])
@@ -177,7 +181,7 @@ async def test_a_stream_outlives_its_worker(
     assert [event.code for event in published("request_finished")] == [""]
 
 
-async def test_while_the_worker_is_lost_only_the_newest_seconds_are_kept(
+async def test_wake_stream_keeps_the_newest_audio_without_a_worker(
     make_wake: Make, coordinator: FakeCoordinator, clock: FakeClock
 ) -> None:
     runs: list[ScriptedRun] = []
@@ -191,7 +195,7 @@ async def test_while_the_worker_is_lost_only_the_newest_seconds_are_kept(
     assert len(runs[1].received) == pytest.approx(stream.BACKLOG_BYTES, abs=8_000)
 
 
-async def test_a_model_that_keeps_failing_is_given_up(
+async def test_wake_stream_ends_after_repeated_failures(
     make_wake: Make, coordinator: FakeCoordinator, clock: FakeClock, published: Published
 ) -> None:
     async def die(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
@@ -208,7 +212,7 @@ async def test_a_model_that_keeps_failing_is_given_up(
     assert [event.code for event in published("request_finished")] == ["INFERENCE_FAILED"]
 
 
-async def test_failures_long_apart_do_not_add_up(
+async def test_wake_stream_forgets_failures_after_a_stable_run(
     make_wake: Make, coordinator: FakeCoordinator, clock: FakeClock
 ) -> None:
     async def die_later(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
@@ -224,7 +228,7 @@ async def test_failures_long_apart_do_not_add_up(
 
 
 @pytest.mark.parametrize("error", [LoadFailedError("broken"), ShuttingDownError("bye")])
-async def test_a_model_that_cannot_be_had_at_all_fails_at_once(
+async def test_wake_stream_fails_at_once_without_any_run(
     make_wake: Make, coordinator: FakeCoordinator, error: Exception
 ) -> None:
     coordinator.lease_errors.append(error)  # type: ignore[arg-type]
@@ -233,7 +237,7 @@ async def test_a_model_that_cannot_be_had_at_all_fails_at_once(
             await heard(listening)
 
 
-async def test_while_the_model_loads_the_client_waits_and_loses_nothing(
+async def test_wake_stream_keeps_all_audio_while_the_model_loads(
     make_wake: Make, coordinator: FakeCoordinator, clock: FakeClock
 ) -> None:
     coordinator.gate.clear()
@@ -247,7 +251,7 @@ async def test_while_the_model_loads_the_client_waits_and_loses_nothing(
     assert len(coordinator.runs[0].received) == 32_000 * 20
 
 
-async def test_a_client_that_waits_is_let_go_when_listening_fails(
+async def test_feed_returns_when_the_wake_stream_fails(
     make_wake: Make, coordinator: FakeCoordinator, clock: FakeClock
 ) -> None:
     coordinator.gate.clear()
@@ -259,7 +263,7 @@ async def test_a_client_that_waits_is_let_go_when_listening_fails(
         await asyncio.wait_for(feeding, 5)
 
 
-async def test_of_several_satellites_only_the_first_is_told_if_so_configured(
+async def test_arbitration_notifies_the_first_satellite_only(
     make_wake: Make, clock: FakeClock, published: Published
 ) -> None:
     pipeline = make_wake(arbitration_window=1.0)
@@ -277,7 +281,7 @@ async def test_of_several_satellites_only_the_first_is_told_if_so_configured(
     ]
 
 
-async def test_without_arbitration_all_satellites_are_told(
+async def test_all_satellites_are_notified_without_arbitration(
     make_wake: Make, published: Published
 ) -> None:
     pipeline = make_wake()
@@ -288,7 +292,7 @@ async def test_without_arbitration_all_satellites_are_told(
     assert [event.suppressed for event in published("wake_word_detected")] == [False, False]
 
 
-async def test_a_detection_tells_its_stages(
+async def test_detection_has_the_times_of_its_stages(
     make_wake: Make, coordinator: FakeCoordinator, clock: FakeClock, published: Published
 ) -> None:
     async def think(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
@@ -305,7 +309,7 @@ async def test_a_detection_tells_its_stages(
     assert event.stages == {"queue": 0.0, "inference": pytest.approx(0.3)}
 
 
-async def test_a_model_that_computes_in_steps_is_sent_steps(
+async def test_wake_stream_sends_whole_steps(
     make_wake: Make, coordinator: FakeCoordinator, clock: FakeClock
 ) -> None:
     coordinator.info[Task.WAKE] = {"lead": 480, "step": 320}
@@ -324,7 +328,7 @@ async def test_a_model_that_computes_in_steps_is_sent_steps(
     ]
 
 
-async def test_many_streams_wait_for_each_other_a_moment_and_few_do_not(
+async def test_wake_streams_batch_only_when_there_are_many(
     make_wake: Make, coordinator: FakeCoordinator, clock: FakeClock
 ) -> None:
     pipeline = make_wake()
@@ -353,7 +357,7 @@ async def test_many_streams_wait_for_each_other_a_moment_and_few_do_not(
         assert len(coordinator.runs[-1].sent_chunks) == 1
 
 
-async def test_audio_that_needs_no_waiting_is_taken_at_once(
+async def test_try_feed_accepts_audio_that_needs_no_waiting(
     make_wake: Make, coordinator: FakeCoordinator
 ) -> None:
     other = AudioFormat(48_000, channels=2)
@@ -368,7 +372,7 @@ async def test_audio_that_needs_no_waiting_is_taken_at_once(
     assert bytes(coordinator.runs[0].received) == HUSH + BEEP
 
 
-async def test_audio_is_not_taken_at_once_while_the_model_lags(
+async def test_try_feed_refuses_audio_while_the_model_lags(
     make_wake: Make, coordinator: FakeCoordinator
 ) -> None:
     coordinator.gate.clear()

@@ -33,43 +33,43 @@ def models(words: WakeWordRegistry) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("names", [None, ()])
-def test_no_names_mean_all_words(names: tuple[str, ...] | None) -> None:
+def test_registry_returns_all_words_without_names(names: tuple[str, ...] | None) -> None:
     assert [word.info.name for word in book().find(names)] == ["hey_jarvis", "alexa"]
 
 
-def test_only_configured_words_are_offered_in_their_order() -> None:
+def test_registry_offers_the_configured_words_in_order() -> None:
     assert list(book(words=["alexa", "missing", "hey_jarvis"]).words()) == ["alexa", "hey_jarvis"]
 
 
-def test_a_word_asked_for_twice_is_one() -> None:
+def test_registry_returns_a_repeated_name_once() -> None:
     assert len(book().find(["alexa", "alexa"])) == 1
 
 
-def test_an_unknown_word_is_refused_with_those_installed() -> None:
+def test_registry_error_lists_the_installed_words() -> None:
     with pytest.raises(ModelMissingError, match=r"'ok_computer'.*installed: hey_jarvis, alexa"):
         book().find(["alexa", "ok_computer"])
 
 
-def test_a_word_that_is_not_offered_is_refused() -> None:
+def test_registry_refuses_a_word_that_is_not_offered() -> None:
     with pytest.raises(ModelMissingError):
         book(words=["alexa"]).find(["hey_jarvis"])
 
 
-def test_without_any_word_nothing_can_be_listened_for() -> None:
+def test_registry_without_words_refuses_every_request() -> None:
     with pytest.raises(ModelMissingError, match="No wake word is installed"):
         book({}).find(None)
 
 
-def test_of_two_models_that_know_a_word_the_first_hears_it() -> None:
+def test_registry_prefers_the_first_model_of_a_word() -> None:
     assert models(book(TWO)) == {"alexa": "oww", "hal": "oww", "nabu": "mww"}
 
 
-def test_the_engine_of_a_word_can_be_chosen() -> None:
+def test_registry_prefers_the_configured_engine() -> None:
     words = {"alexa": {"engine": "microwakeword"}, "hal": {"engine": "microwakeword"}}
     assert models(book(TWO, word_settings=words)) == {"alexa": "mww", "hal": "oww", "nabu": "mww"}
 
 
-def test_the_users_own_word_goes_before_another_models(tmp_path: Path) -> None:
+def test_registry_prefers_a_custom_word(tmp_path: Path) -> None:
     (tmp_path / "alexa.json").write_text('{"wake_word": "Alexa!"}')
     (tmp_path / "marvin.onnx").write_bytes(b"x")
     words = book(TWO, CustomWakeWords(tmp_path))
@@ -80,7 +80,7 @@ def test_the_users_own_word_goes_before_another_models(tmp_path: Path) -> None:
     assert models(chosen)["alexa"] == "oww"
 
 
-def test_a_word_has_its_own_settings_or_the_common_ones() -> None:
+def test_registry_returns_settings_per_word_or_the_defaults() -> None:
     words = book(threshold=0.6, trigger_level=2, word_settings={"alexa": {"threshold": 0.8}})
     assert (words.threshold("alexa"), words.trigger_level("alexa")) == (0.8, 2)
     assert (words.threshold("hey_jarvis"), words.trigger_level("hey_jarvis")) == (0.6, 2)

@@ -65,7 +65,7 @@ def ear(run: SlowRun, clock: FakeClock) -> WakeModelStream:
     return WakeModelStream(coordinator, clock, spec, {}, "client", lambda *_: None)
 
 
-async def test_audio_that_came_while_the_pipe_was_full_does_not_silence_what_follows(
+async def test_wake_stream_sends_audio_after_the_pipe_was_full(
     ear: WakeModelStream, run: SlowRun, clock: FakeClock
 ) -> None:
     listening = asyncio.create_task(ear.run())
@@ -83,7 +83,7 @@ async def test_audio_that_came_while_the_pipe_was_full_does_not_silence_what_fol
     await listening
 
 
-async def test_a_stream_that_ends_sends_what_is_left(
+async def test_wake_stream_sends_the_rest_at_its_end(
     ear: WakeModelStream, run: SlowRun, clock: FakeClock
 ) -> None:
     run.gate.set()

@@ -24,12 +24,12 @@ from wyoming_servers.wyoming import session
         (session.optional_mapping, [1]),
     ],
 )
-def test_a_field_of_another_type_is_named(read: Any, value: Any) -> None:
+def test_error_names_a_field_of_a_wrong_type(read: Any, value: Any) -> None:
     with pytest.raises(BadRequestError, match="`field`"):
         read({"field": value}, "field")
 
 
-def test_null_is_the_same_as_absent() -> None:
+def test_null_means_absent() -> None:
     for data in ({}, {"field": None}):
         assert session.optional_str(data, "field") is None
         assert session.optional_str_list(data, "field") == ()
@@ -40,17 +40,17 @@ def test_null_is_the_same_as_absent() -> None:
 
 
 @pytest.mark.parametrize(("value", "read"), [(5, 5), (5.9, 5), (-3, -3), (0, 0)])
-def test_timestamps_may_be_fractions(value: float, read: int) -> None:
+def test_timestamp_may_be_a_fraction(value: float, read: int) -> None:
     assert session.optional_timestamp({"timestamp": value}) == read
 
 
 @pytest.mark.parametrize("value", ["5", True, [], float("inf"), float("nan"), 1e300])
-def test_a_timestamp_that_is_no_time_is_refused(value: Any) -> None:
+def test_timestamp_that_is_no_number_is_refused(value: Any) -> None:
     with pytest.raises(BadRequestError):
         session.optional_timestamp({"timestamp": value})
 
 
-def test_what_a_chunk_does_not_say_is_as_before() -> None:
+def test_audio_format_fields_default_to_the_known_format() -> None:
     known = AudioFormat(8_000, 1, 2)
     assert session.parse_audio_format({}, known) == known
     assert session.parse_audio_format({"rate": 16_000, "width": None}, known) == AudioFormat(
@@ -60,6 +60,6 @@ def test_what_a_chunk_does_not_say_is_as_before() -> None:
         session.parse_audio_format({"rate": 16_000})
 
 
-def test_a_number_may_be_whole() -> None:
+def test_float_field_may_be_a_whole_number() -> None:
     assert session.optional_float({"speed": 2}, "speed") == 2.0
     assert session.optional_bool({"on": False}, "on") is False
