@@ -72,7 +72,7 @@ class ProcessSetup:
         await self.coordinator.start()
 
     async def transcribe(self, model: str, **request: Any) -> str:
-        """Have something transcribed; return the text."""
+        """Transcribe a recording; return the text."""
         async with (
             self.coordinator.lease(model) as lease,
             lease.open({"fake": request}, payload=AUDIO) as run,
@@ -94,15 +94,15 @@ class ProcessSetup:
         return pid
 
     async def until(self, condition: Callable[[], object]) -> None:
-        """Wait until something is so."""
+        """Wait until a condition on the public state holds."""
         async with asyncio.timeout(20):
-            while not condition():  # noqa: ASYNC110  (not every condition has a signal)
-                await asyncio.sleep(0.01)
+            while not condition():
+                await self.coordinator.changed()
 
 
 @pytest.fixture
 async def setup() -> AsyncIterator[ProcessSetup]:
-    """A setup in which everything has to be over after a minute."""
+    """A setup whose test must end within a minute and leave no process."""
     setup = ProcessSetup()
     children = set(psutil.Process().children())
     async with asyncio.timeout(60):
@@ -113,7 +113,7 @@ async def setup() -> AsyncIterator[ProcessSetup]:
 
 
 async def error_of(work: Any) -> ConductorError:
-    """Return the coded error that something ends with."""
+    """Return the error with which an awaitable fails."""
     with pytest.raises(ConductorError) as caught:
         await work
     return caught.value
