@@ -1,8 +1,8 @@
-"""A coordinator over real worker processes of the fake engine, one of which will be struck.
+"""A coordinator over real worker processes of the fake engine, one of which gets a fault.
 
-Every test of the matrix has two models: `asr/struck`, whose process meets the fault, and
-`tts/other`, which somebody listens to all the time and must never notice. A third, `asr/holder`,
-holds the memory that the struck one waits for, where the fault is to come to those who queue.
+Every test of the matrix has two models: `asr/target`, whose process gets the fault, and
+`tts/other`, which a background client uses all the time and which must not be affected. A third
+one, `asr/holder`, holds the memory for which the target waits in the tests of queued requests.
 """
 
 import asyncio
@@ -50,15 +50,15 @@ from wyoming_servers.worker.process import ProcessLauncher
 
 MIB = 2**20
 
-STRUCK, HOLDER, OTHER = "asr/struck", "asr/holder", "tts/other"
+TARGET, MEMORY_HOLDER, OTHER = "asr/target", "asr/holder", "tts/other"
 
-CARD = "cuda:0"
+GPU = "cuda:0"
 
-PATIENCE_S = 30.0
-"""Nothing in these tests takes longer, however busy the machine is; then the test has failed."""
+TEST_TIMEOUT = 30.0
+"""Time limit of each test, for a busy machine."""
 
 POLICY = SchedulingPolicy(
-    budget="300MiB",  # the other and one of the two that can hear
+    budget="300MiB",  # enough for `OTHER` and one of the two others
     reserve=0,
     request_timeout=12.0,
     load_timeout=2.5,
@@ -70,15 +70,15 @@ POLICY = SchedulingPolicy(
     memory_retry_interval=0.5,
     memory_return_timeout=2.0,
 )
-"""The shortest times at which a busy machine does not take a slow process for one that hangs."""
+"""The shortest times for which a slow process on a busy machine does not look like a hang."""
 
 LOUD = b"\x00\x40" * 8_000
-"""Half a second that `LoudnessVad` takes for speech."""
+"""Half a second that is speech to `LoudnessVad`."""
 
 
 @pytest.fixture(autouse=True)
 def blockbuster() -> Iterator[BlockBuster]:
-    """The coordinator runs in the test's own loop here: guard it."""
+    """Fail a test that blocks its event loop, in which the coordinator runs."""
     with blockbuster_ctx("wyoming_servers") as guard:
         yield guard
 
@@ -92,14 +92,14 @@ class Answer:
     seconds: float = 0.0
 
     @property
-    def got(self) -> str:
+    def outcome(self) -> str:
         """`answer`, or the error's code."""
         return self.code or "answer"
 
 
 @dataclass
-class Life:
-    """One worker process, from its start to its end."""
+class WorkerProcess:
+    """One worker process, from its launch to its exit."""
 
     model: str
     placement: Placement
@@ -108,54 +108,54 @@ class Life:
 
 
 class Launcher:
-    """Starts real processes and remembers them."""
+    """Launches real processes and records them."""
 
     def __init__(self) -> None:
-        self.lives: list[Life] = []
+        self.processes: list[WorkerProcess] = []
         self._real = ProcessLauncher()
 
     async def launch(self, spec: ModelSpec, placement: Placement) -> Worker:
         worker = await self._real.launch(spec, placement)
-        life = Life(spec.id, placement, worker)
-        self.lives.append(life)
+        process = WorkerProcess(spec.id, placement, worker)
+        self.processes.append(process)
 
         def end(_: object) -> None:
-            life.ended = time.monotonic()
+            process.ended = time.monotonic()
 
         worker.exited.add_done_callback(end)
         return worker
 
 
-class Card:
-    """A graphics card that never was: the memory of processes that are said to be on it."""
+class FakeGpu:
+    """A GPU that does not exist: the host memory of the processes placed on it."""
 
     def __init__(self, launcher: Launcher) -> None:
         self._launcher = launcher
 
     async def devices(self) -> tuple[Device, ...]:
-        return (Device(CARD, "Card of the test", 512 * MIB),)
+        return (Device(GPU, "Fake GPU", 512 * MIB),)
 
     async def sample(self, pids: Collection[int]) -> Sample:
-        alive = [life for life in self._launcher.lives if life.placement.device == CARD]
-        mine = [life.worker.pid for life in alive if life.ended is None]
+        alive = [process for process in self._launcher.processes if process.placement.device == GPU]
+        mine = [process.worker.pid for process in alive if process.ended is None]
         held = await asyncio.to_thread(resident, mine)
         used = sum(held.values())
-        return Sample({CARD: Reading(512 * MIB, 512 * MIB - used, used, held)})
+        return Sample({GPU: Reading(512 * MIB, 512 * MIB - used, used, held)})
 
     async def close(self) -> None:
         pass
 
 
 @dataclass
-class Listening:
-    """What somebody who listens to the other model all the time has got."""
+class BackgroundClient:
+    """Results of the client that uses `OTHER` all the time."""
 
     answers: int = 0
     failures: list[str] = field(default_factory=list)
 
 
 class World:
-    """One machine, its models, and the clients who use them."""
+    """A coordinator, its models and their clients."""
 
     def __init__(self, folder: Path) -> None:
         self.bus = EventBus()
@@ -163,11 +163,11 @@ class World:
         self.launcher = Launcher()
         self.once_file = folder / "once"
         self.coordinator: Coordinator
-        self.others = Listening()
-        self.struck: Life | None = None
-        """The process that was sent a signal, if one was."""
-        self.asked_at = 0.0
-        """When the client had spoken and began to wait."""
+        self.background = BackgroundClient()
+        self.target: WorkerProcess | None = None
+        """The process that got a signal, if any."""
+        self.finished_at = 0.0
+        """Time at which the client began to wait for its transcript."""
         self._asr: dict[str, AsrPipeline] = {}
         self._tts: TtsPipeline
         self._tasks: list[asyncio.Task[Any]] = []
@@ -175,19 +175,19 @@ class World:
     @asynccontextmanager
     async def running(
         self,
-        struck: dict[str, Any],
+        target: dict[str, Any],
         holder: dict[str, Any],
         *,
-        card: bool = False,
+        gpu: bool = False,
         budget: str = POLICY.budget,
     ) -> AsyncIterator[None]:
-        """Serve the models, of which two have these options, and someone who listens meanwhile."""
-        placements = (Placement(CARD), Placement("cpu")) if card else (Placement("cpu"),)
+        """Serve the models, with options for two of them, and run the background client."""
+        placements = (Placement(GPU), Placement("cpu")) if gpu else (Placement("cpu"),)
         specs = {
             spec.id: spec
             for spec in (
-                self._hearing(STRUCK, struck, placements),
-                self._hearing(HOLDER, {"memory_bytes": 100 * MIB, **holder}),
+                self._asr_spec(TARGET, target, placements),
+                self._asr_spec(MEMORY_HOLDER, {"memory_bytes": 100 * MIB, **holder}),
                 ModelSpec(
                     OTHER,
                     Task.TTS,
@@ -199,13 +199,13 @@ class World:
                 ),
             )
         }
-        probes = (HostProbe(), Card(self.launcher)) if card else (HostProbe(),)
+        probes = (HostProbe(), FakeGpu(self.launcher)) if gpu else (HostProbe(),)
         probe = MachineProbe(*probes)
         policy = replace(POLICY, budget=budget)
         self.coordinator = Coordinator(
             specs, self.launcher, probe, self.bus, self.clock, policy=policy, jitter=lambda: 0.5
         )
-        for name in (STRUCK, HOLDER):
+        for name in (TARGET, MEMORY_HOLDER):
             config = Config.model_validate(
                 {"asr": {"model": name}, "limits": {"request_timeout": POLICY.request_timeout}}
             )
@@ -220,9 +220,9 @@ class World:
         config = Config.model_validate({"tts": {"voice": "voice"}})
         self._tts = TtsPipeline(self.coordinator, specs, ConfigHolder(config), self.bus, self.clock)
         try:
-            async with asyncio.timeout(PATIENCE_S), self.coordinator:
-                self.start(self._listen())
-                await self.until(lambda: self.others.answers > 0)
+            async with asyncio.timeout(TEST_TIMEOUT), self.coordinator:
+                self.start(self._synthesize_repeatedly())
+                await self.until(lambda: self.background.answers > 0)
                 try:
                     yield
                 finally:
@@ -232,15 +232,15 @@ class World:
         finally:
             await probe.close()
 
-    def _hearing(
-        self, name: str, options: dict[str, Any], places: tuple[Placement, ...] = (Placement(),)
+    def _asr_spec(
+        self, name: str, options: dict[str, Any], placements: tuple[Placement, ...] = (Placement(),)
     ) -> ModelSpec:
         return ModelSpec(
             name,
             Task.ASR,
             "fake",
             languages=("en",),
-            placements=places,
+            placements=placements,
             options={"text": "it was heard", **options},
             memory_bytes=180 * MIB,
         )
@@ -248,21 +248,21 @@ class World:
     # Clients
 
     def start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Do something beside the test."""
+        """Run a task beside the test."""
         task = asyncio.ensure_future(work)
         self._tasks.append(task)
         return task
 
     @asynccontextmanager
-    async def speaking(self, model: str = STRUCK) -> AsyncIterator[Utterance]:
-        """Say something to a model; it is wanted from now on, the answer after `finish`."""
+    async def utterance(self, model: str = TARGET) -> AsyncIterator[Utterance]:
+        """Open an utterance and send speech; `finish` waits for the transcript."""
         async with self._asr[model].open(AsrRequest(client="test")) as utterance:
             await utterance.feed(LOUD, SPEECH_FORMAT)
             yield utterance
 
-    async def hear(self, utterance: Utterance) -> Answer:
-        """Wait for the answer to what was said."""
-        began = self.asked_at = time.monotonic()
+    async def finish(self, utterance: Utterance) -> Answer:
+        """Wait for the transcript."""
+        began = self.finished_at = time.monotonic()
         answer = Answer()
         try:
             answer.text = (await utterance.finish()).text
@@ -271,13 +271,13 @@ class World:
         answer.seconds = time.monotonic() - began
         return answer
 
-    async def ask(self, model: str = STRUCK) -> Answer:
-        """Say something to a model and wait for the answer."""
-        async with self.speaking(model) as utterance:
-            return await self.hear(utterance)
+    async def transcribe(self, model: str = TARGET) -> Answer:
+        """Send an utterance and wait for its transcript."""
+        async with self.utterance(model) as utterance:
+            return await self.finish(utterance)
 
-    async def _listen(self) -> None:
-        """Have the other model speak, again and again."""
+    async def _synthesize_repeatedly(self) -> None:
+        """Synthesize with `OTHER`, again and again."""
         while True:
             try:
                 async with self._tts.open(TtsRequest(client="listener")) as speech:
@@ -285,16 +285,16 @@ class World:
                     speech.end()
                     size = sum([len(chunk) async for chunk in speech])
                 if size < 20_000:
-                    self.others.failures.append(f"{size} bytes")
-                self.others.answers += 1
+                    self.background.failures.append(f"{size} bytes")
+                self.background.answers += 1
             except ConductorError as err:
-                self.others.failures.append(err.code)
+                self.background.failures.append(err.code)
             await asyncio.sleep(0.05)
 
-    # What there is to see
+    # State
 
     def state(self, model: str) -> str:
-        """A word of `coordinator.states`; cold if there is nothing of it."""
+        """State of a model's instance."""
         for instance in self.coordinator.snapshot().instances:
             if instance.model == model:
                 return instance.state
@@ -307,70 +307,72 @@ class World:
             if status.spec.id == model
         )
 
-    def life(self, model: str) -> Life:
+    def process(self, model: str) -> WorkerProcess:
         """The newest process of a model."""
-        return [life for life in self.launcher.lives if life.model == model][-1]
+        return [process for process in self.launcher.processes if process.model == model][-1]
 
     def events(self, kind: type[Event]) -> list[Any]:
         return [item.event for item in self.bus.recent(512) if isinstance(item.event, kind)]
 
     async def until(self, condition: Callable[[], bool]) -> float:
-        """Wait until something is so; return how long that took."""
+        """Wait until a condition holds; return how long that took."""
         began = time.monotonic()
-        while not condition():  # noqa: ASYNC110  (what a client can see is not an event of ours)
+        while not condition():  # noqa: ASYNC110  (not every condition has a signal)
             await asyncio.sleep(0.01)
         return time.monotonic() - began
 
-    async def load(self, model: str = STRUCK) -> Life:
-        """Have a model ready and idle."""
+    async def load(self, model: str = TARGET) -> WorkerProcess:
+        """Load a model."""
         await self.coordinator.wait_ready(model)
-        return self.life(model)
+        return self.process(model)
 
-    async def settle(self) -> None:
-        """Unload what was struck and see that its memory is nobody's."""
-        for model in (STRUCK, HOLDER):
+    async def unload_and_check_memory(self) -> None:
+        """Unload the tested models and check that their processes and memory are gone."""
+        for model in (TARGET, MEMORY_HOLDER):
             await self.coordinator.unload(model)
-        lives = [life for life in self.launcher.lives if life.model != OTHER]
-        await self.until(lambda: all(life.ended is not None for life in lives))
-        assert not [life.worker.pid for life in lives if psutil.pid_exists(life.worker.pid)]
-        await self.until(lambda: self._books() == (0, 0))
+        processes = [process for process in self.launcher.processes if process.model != OTHER]
+        await self.until(lambda: all(process.ended is not None for process in processes))
+        assert not [
+            process.worker.pid for process in processes if psutil.pid_exists(process.worker.pid)
+        ]
+        await self.until(lambda: self._memory() == (0, 0))
 
-    def _books(self) -> tuple[int, int]:
-        """Bytes promised or returning, and bytes held by others than the one who is listened to."""
+    def _memory(self) -> tuple[int, int]:
+        """Bytes promised or returning, and bytes held by models except `OTHER`."""
         snapshot = self.coordinator.snapshot()
         held = sum(i.memory_bytes for i in snapshot.instances if i.model != OTHER)
         promised = sum(device.reserved + device.returning for device in snapshot.devices)
         return promised, held
 
-    def first_life(self, model: str) -> Life:
+    def first_process(self, model: str) -> WorkerProcess:
         """The oldest process of a model."""
-        return next(life for life in self.launcher.lives if life.model == model)
+        return next(process for process in self.launcher.processes if process.model == model)
 
     def progress(self, model: str) -> bool:
-        """Whether a model has told that its load has begun."""
+        """Whether a model has reported progress of its load."""
         models = {status.spec.id: status for status in self.coordinator.snapshot().models}
         return models[model].progress is not None
 
-    # Doing harm
+    # Faults
 
-    def strike(self, life: Life, number: int) -> None:
+    def send_signal(self, process: WorkerProcess, number: int) -> None:
         """Send a signal to a worker process."""
-        self.struck = life
-        os.kill(life.worker.pid, number)
+        self.target = process
+        os.kill(process.worker.pid, number)
 
-    def light(self) -> str:
-        """Arm the next failure, once; return the path of `once_file` for the engine's options."""
+    def arm_fault(self) -> str:
+        """Arm the next failure, once; return the `once_file` for the engine's options."""
         self.once_file.touch()
         return str(self.once_file)
 
-    async def relight(self) -> None:
-        """Let it happen once more, as soon as it has happened."""
+    async def rearm_fault(self) -> None:
+        """Arm the failure again as soon as it has happened."""
         await self.until(lambda: not self.once_file.exists())
         self.once_file.touch()
 
-    async def keep_lit(self, life: Life) -> None:
-        """Let it happen whenever its time has come, as long as this process exists."""
-        while life.ended is None:
+    async def keep_fault_armed(self, process: WorkerProcess) -> None:
+        """Keep the failure armed as long as this process exists."""
+        while process.ended is None:
             self.once_file.touch()
             await asyncio.sleep(0.01)
         self.once_file.unlink(missing_ok=True)
@@ -378,7 +380,7 @@ class World:
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    """A machine; at the end no process that it has started is left."""
+    """A world that must leave no process at the end."""
     before = set(psutil.Process().children(recursive=True))
     world = World(tmp_path)
     yield world
@@ -387,19 +389,21 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 
 class Table:
-    """What was seen, for docs/reliability.md."""
+    """The observed behavior, for docs/reliability.md."""
 
     def __init__(self) -> None:
         self.rows: list[str] = []
 
-    def add(self, case: Any, answer: Answer, *, retried: bool, gone: float, others: int) -> None:
-        """Note how one case went."""
+    def add(
+        self, case: Any, answer: Answer, *, retried: bool, gone: float, background: int
+    ) -> None:
+        """Add the row of a case."""
         got = f"`{answer.code}`" if answer.code else "its answer"
         again = ", at the second try" if retried else ""
-        process = "it lives on" if case.lives else f"{max(0.0, gone):.1f} s"
+        process = "it survives" if case.survives else f"{max(0.0, gone):.1f} s"
         self.rows.append(
             f"| {case.fault} | {case.moment} | {got}{again}{case.note} "
-            f"| {answer.seconds:.1f} s | {process} | {others} answers |"
+            f"| {answer.seconds:.1f} s | {process} | {background} answers |"
         )
 
 
@@ -410,12 +414,12 @@ DOCUMENT = Path(__file__).parents[4] / "docs" / "reliability.md"
 
 @pytest.fixture
 def table() -> Table:
-    """Where a test notes what it saw."""
+    """The table to which each test adds its row."""
     return _TABLE
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the table, if that was asked for and no row is missing."""
+    """Write the table, if requested and complete."""
     if not session.config.getoption("--write-docs", default=False):
         return
     if session.testsfailed or not _TABLE.rows:

@@ -1,6 +1,6 @@
-"""Every fault at every moment it can come: what the client gets, what is left, who else notices.
+"""Every fault at every moment: what the client gets, what is left, and that others do not notice.
 
-`pytest tests/server/e2e/matrix --write-docs` writes what was seen into docs/reliability.md.
+`pytest tests/server/e2e/matrix --write-docs` writes the observed behavior into docs/reliability.md.
 """
 
 import signal
@@ -17,30 +17,30 @@ from wyoming_servers.core.events import (
 
 pytestmark = pytest.mark.e2e
 
-STRUCK, HOLDER = "asr/struck", "asr/holder"
+TARGET, MEMORY_HOLDER = "asr/target", "asr/holder"
 
 
 @dataclass(frozen=True)
 class Case:
-    """A fault, a moment, and what must come of it."""
+    """A fault, a moment, and the expected outcome."""
 
     fault: str
     moment: str
     options: Mapping[str, Any] = field(default_factory=dict)
-    """Of the engine whose process is struck, where it strikes itself."""
+    """Options of the fake engine, if the fault comes from the process itself."""
     signal: int | None = None
-    """Sent from outside, where it does not."""
-    got: str = "answer"
-    """`answer`, or an error's code."""
-    once: bool = True
-    """Whether the fault comes once, not every time."""
-    then: tuple[str, ...] = ("answer",)
-    """What the next requests get."""
+    """Signal sent to the process, if the fault comes from outside."""
+    outcome: str = "answer"
+    """`answer`, or an error code."""
+    happens_once: bool = True
+    """Whether the fault happens once, not every time."""
+    next_outcomes: tuple[str, ...] = ("answer",)
+    """Outcomes of the next requests."""
     note: str = ""
-    """What else the table says of them."""
-    card: bool = False
-    """Whether the model is on a graphics card, with the CPU as its second choice."""
-    lives: bool = False
+    """What the table adds about them."""
+    gpu: bool = False
+    """Whether the model runs on a GPU, with the CPU as its fallback."""
+    survives: bool = False
     """Whether the process survives."""
 
     @property
@@ -85,28 +85,33 @@ CASES = [
     Case(LOAD_MEMORY, QUEUED, at_load("memory")),
     Case(LOAD_MEMORY, LOADING, at_load("memory")),
     Case(
-        f"{LOAD_MEMORY}, always", LOADING, at_load("memory"), got="OOM", once=False, then=("OOM",)
+        f"{LOAD_MEMORY}, always",
+        LOADING,
+        at_load("memory"),
+        outcome="OOM",
+        happens_once=False,
+        next_outcomes=("OOM",),
     ),
-    Case(RUN_MEMORY, RUNNING, in_run("memory"), lives=True),
+    Case(RUN_MEMORY, RUNNING, in_run("memory"), survives=True),
     Case(RUN_MEMORY, DRAINING, in_run("memory")),
     Case(
         f"{RUN_MEMORY}, always",
         RUNNING,
         in_run("memory"),
-        got="OOM",
-        once=False,
-        then=("OOM",),
-        lives=True,
+        outcome="OOM",
+        happens_once=False,
+        next_outcomes=("OOM",),
+        survives=True,
     ),
-    Case(LOST, LOADING, at_load("device"), card=True),
-    Case(LOST, RUNNING, in_run("device"), card=True),
-    Case(LOST, DRAINING, in_run("device"), card=True),
+    Case(LOST, LOADING, at_load("device"), gpu=True),
+    Case(LOST, RUNNING, in_run("device"), gpu=True),
+    Case(LOST, DRAINING, in_run("device"), gpu=True),
     Case(
         f"{LOST} twice",
         RUNNING,
         in_run("device"),
-        card=True,
-        got="DEVICE_LOST",
+        gpu=True,
+        outcome="DEVICE_LOST",
         note="; the next is answered by the CPU",
     ),
     Case(GARBAGE, QUEUED, in_run("garbage")),
@@ -116,23 +121,23 @@ CASES = [
     Case(SLOW, QUEUED, at_load("hang")),
     Case(SLOW, LOADING, at_load("hang")),
     Case(LOOP, IDLE, signal=signal.SIGKILL),
-    Case(LOOP, QUEUED, at_load("exit"), once=False),
+    Case(LOOP, QUEUED, at_load("exit"), happens_once=False),
     Case(
         LOOP,
         LOADING,
         at_load("exit"),
-        got="LOAD_FAILED",
-        once=False,
-        then=("LOAD_FAILED", "BUSY"),
+        outcome="LOAD_FAILED",
+        happens_once=False,
+        next_outcomes=("LOAD_FAILED", "BUSY"),
         note="; the third gets `BUSY` at once",
     ),
     Case(
         LOOP,
         RUNNING,
         in_run("kill"),
-        got="INFERENCE_FAILED",
-        once=False,
-        then=("INFERENCE_FAILED", "BUSY"),
+        outcome="INFERENCE_FAILED",
+        happens_once=False,
+        next_outcomes=("INFERENCE_FAILED", "BUSY"),
         note="; the third gets `BUSY`",
     ),
 ]
@@ -141,62 +146,68 @@ Moment = Callable[[Any, Case], Awaitable[Any]]
 
 
 async def when_idle(world: Any, case: Case) -> Any:
-    """Strike a model that nobody uses, then ask for it; in a loop, again and again."""
+    """Hit an idle model, then request it; several times for a crash loop."""
     for _ in range(3 if case.fault == LOOP else 1):
-        life = await world.load()
-        world.strike(life, case.signal)
-        answer = await world.ask()
-        assert answer.got == case.got
+        process = await world.load()
+        world.send_signal(process, case.signal)
+        answer = await world.transcribe()
+        assert answer.outcome == case.outcome
     return answer
 
 
 async def when_queued(world: Any, case: Case) -> Any:
-    """Strike the process whose memory a request waits for."""
+    """Hit the process whose memory a request waits for."""
     at_load = "load_error" in case.options
-    async with world.speaking(HOLDER) as first:
+    async with world.utterance(MEMORY_HOLDER) as first:
         await world.until(
-            lambda: world.state(HOLDER) == "loading" if at_load else world.leases(HOLDER) == 1
+            lambda: (
+                world.state(MEMORY_HOLDER) == "loading"
+                if at_load
+                else world.leases(MEMORY_HOLDER) == 1
+            )
         )
-        async with world.speaking() as second:
-            await world.until(lambda: world.state(STRUCK) == "queued")
-            world.start(world.hear(first))  # and with it the failure, where it is not at load
-            return await world.hear(second)
+        async with world.utterance() as second:
+            await world.until(lambda: world.state(TARGET) == "queued")
+            world.start(
+                world.finish(first)
+            )  # triggers the failure, unless it happens while loading
+            return await world.finish(second)
 
 
 async def when_loading(world: Any, case: Case) -> Any:
-    """Strike a process that is loading for a request."""
-    async with world.speaking() as utterance:
-        await world.until(lambda: world.state(STRUCK) == "loading" and world.progress(STRUCK))
+    """Hit a process that is loading for a request."""
+    async with world.utterance() as utterance:
+        await world.until(lambda: world.state(TARGET) == "loading" and world.progress(TARGET))
         if case.signal is not None:
-            world.strike(world.life(STRUCK), case.signal)
-        return await world.hear(utterance)
+            world.send_signal(world.process(TARGET), case.signal)
+        return await world.finish(utterance)
 
 
 async def when_running(world: Any, case: Case) -> Any:
-    """Let a process strike itself in the middle of a run."""
+    """The process fails in the middle of a run."""
     await world.load()
     if "twice" in case.fault:
-        world.start(world.relight())
-    return await world.ask()
+        world.start(world.rearm_fault())
+    return await world.transcribe()
 
 
 async def when_draining(world: Any, case: Case) -> Any:
-    """The same, while the model is being unloaded and only waits for its last lease."""
+    """The same, while the model is being unloaded and waits for its last lease."""
     await world.load()
-    async with world.speaking() as utterance:
-        await world.until(lambda: world.leases(STRUCK) == 1)
-        await world.coordinator.unload(STRUCK)
-        assert world.state(STRUCK) == "draining"
-        return await world.hear(utterance)
+    async with world.utterance() as utterance:
+        await world.until(lambda: world.leases(TARGET) == 1)
+        await world.coordinator.unload(TARGET)
+        assert world.state(TARGET) == "draining"
+        return await world.finish(utterance)
 
 
 async def when_stopping(world: Any, case: Case) -> Any:
-    """Strike a process that was just told to unload."""
-    life = await world.load()
-    world.strike(life, case.signal)
-    await world.coordinator.unload(STRUCK)
-    assert world.state(STRUCK) == "stopping"
-    return await world.ask()
+    """Hit a process that was just told to unload."""
+    process = await world.load()
+    world.send_signal(process, case.signal)
+    await world.coordinator.unload(TARGET)
+    assert world.state(TARGET) == "stopping"
+    return await world.transcribe()
 
 
 MOMENTS: dict[str, Moment] = {
@@ -210,56 +221,58 @@ MOMENTS: dict[str, Moment] = {
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-async def test_a_fault_costs_one_model_a_moment_and_the_others_nothing(
+async def test_fault_affects_one_model_briefly_and_no_other(
     case: Case, world: Any, table: Any
 ) -> None:
-    """The client gets what it can get, the memory comes back, and nobody else notices."""
+    """The client gets an answer or an error, memory is freed, other clients are not affected."""
     options = dict(case.options)
-    if case.once and case.signal is None:
-        options["once_file"] = world.light()
-    victim = HOLDER if case.moment == QUEUED else STRUCK
-    struck, holder = (options, {}) if victim == STRUCK else ({}, options)
-    async with world.running(struck, holder, card=case.card):
-        before = world.others.answers
+    if case.happens_once and case.signal is None:
+        options["once_file"] = world.arm_fault()
+    victim = MEMORY_HOLDER if case.moment == QUEUED else TARGET
+    target, holder = (options, {}) if victim == TARGET else ({}, options)
+    async with world.running(target, holder, gpu=case.gpu):
+        before = world.background.answers
         answer = await MOMENTS[case.moment](world, case)
-        assert answer.got == case.got
-        assert answer.text == ("it was heard" if case.got == "answer" else "")
+        assert answer.outcome == case.outcome
+        assert answer.text == ("it was heard" if case.outcome == "answer" else "")
 
-        asked_at, struck_life = world.asked_at, world.struck or world.first_life(victim)
-        if not case.lives:
-            await world.until(lambda: struck_life.ended is not None)
-        retried = [event for event in world.events(RequestRetried) if event.model == STRUCK]
+        finished_at, target_process = world.finished_at, world.target or world.first_process(victim)
+        if not case.survives:
+            await world.until(lambda: target_process.ended is not None)
+        retried = [event for event in world.events(RequestRetried) if event.model == TARGET]
         assert len(retried) <= 1 or case.fault == LOOP
 
-        for code in case.then:
-            assert (await world.ask()).got == code
+        for code in case.next_outcomes:
+            assert (await world.transcribe()).outcome == code
         if "twice" in case.fault:
-            assert world.life(STRUCK).placement.device == "cpu"
+            assert world.process(TARGET).placement.device == "cpu"
 
-        meanwhile = world.others.answers
-        await world.until(lambda: world.others.answers > meanwhile + 1)
-        assert world.others.failures == []
-        assert world.others.answers > before
-        await world.settle()
-        assert case.lives or case.moment in (IDLE, STOPPING, DRAINING) or world.events(ModelFailed)
+        meanwhile = world.background.answers
+        await world.until(lambda: world.background.answers > meanwhile + 1)
+        assert world.background.failures == []
+        assert world.background.answers > before
+        await world.unload_and_check_memory()
+        assert (
+            case.survives or case.moment in (IDLE, STOPPING, DRAINING) or world.events(ModelFailed)
+        )
 
     table.add(
         case,
         answer,
         retried=bool(retried),
-        gone=(struck_life.ended or 0.0) - asked_at,
-        others=meanwhile - before,
+        gone=(target_process.ended or 0.0) - finished_at,
+        background=meanwhile - before,
     )
 
 
-async def test_a_run_that_was_out_of_memory_is_made_again_when_there_is_room(world: Any) -> None:
-    """An idle model fills the memory; once it was evicted, the second try succeeds."""
-    struck = in_run("memory") | {"once_file": world.light(), "memory_bytes": 0}
-    async with world.running(struck, {"memory_bytes": 0}, budget="600MiB"):
-        idle = await world.load(HOLDER)
+async def test_run_that_was_out_of_memory_is_retried_when_memory_is_free(world: Any) -> None:
+    """An idle model fills the memory; after its eviction, the second attempt succeeds."""
+    target = in_run("memory") | {"once_file": world.arm_fault(), "memory_bytes": 0}
+    async with world.running(target, {"memory_bytes": 0}, budget="600MiB"):
+        idle = await world.load(MEMORY_HOLDER)
         await world.load()
-        # There is no memory as long as the idle one's process exists, and it is slow to leave.
-        world.strike(idle, signal.SIGSTOP)
-        world.start(world.keep_lit(idle))
-        assert (await world.ask()).got == "answer"
+        # There is no memory as long as the process of the idle model exists, and it exits slowly.
+        world.send_signal(idle, signal.SIGSTOP)
+        world.start(world.keep_fault_armed(idle))
+        assert (await world.transcribe()).outcome == "answer"
         assert [event.code for event in world.events(RequestRetried)] == ["OOM"]
