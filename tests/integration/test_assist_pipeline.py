@@ -138,15 +138,15 @@ async def test_wyoming_entry_of_user_is_claimed(
 async def test_removing_server_removes_wyoming_entries_and_pipelines(
     home: HomeAssistant, assist_entry: MockConfigEntry, assistant: ConfigSubentry
 ) -> None:
-    made = pipeline(home, assistant)
+    created = pipeline(home, assistant)
     store = home.data[KEY_ASSIST_PIPELINE].pipeline_store
-    assert store.async_get_preferred_item() == made.id
+    assert store.async_get_preferred_item() == created.id
 
     await home.config_entries.async_remove(assist_entry.entry_id)
 
     assert home.config_entries.async_entries("wyoming") == []
     left = [item.id for item in async_get_pipelines(home)]
-    assert made.id not in left
+    assert created.id not in left
     assert store.async_get_preferred_item() in left
 
 
@@ -167,26 +167,26 @@ async def test_removing_server_keeps_wyoming_entry_of_user(
 
 
 async def test_last_pipeline_is_not_deleted(home: HomeAssistant, assistant: ConfigSubentry) -> None:
-    made = pipeline(home, assistant)
+    created = pipeline(home, assistant)
     for item in async_get_pipelines(home):
-        if item.id != made.id:
+        if item.id != created.id:
             await assist_pipeline.async_delete(home, item.id)
 
-    await assist_pipeline.async_delete(home, made.id)
+    await assist_pipeline.async_delete(home, created.id)
     await assist_pipeline.async_delete(home, "gone")
 
-    assert [item.id for item in async_get_pipelines(home)] == [made.id]
+    assert [item.id for item in async_get_pipelines(home)] == [created.id]
 
 
 async def test_subentry_flow_creates_preferred_pipeline(
     home: HomeAssistant, assistant: ConfigSubentry
 ) -> None:
-    made = pipeline(home, assistant)
+    created = pipeline(home, assistant)
     assert assistant.title == "Attic voice"
-    assert (made.name, made.language, made.stt_language) == ("Attic voice", "en", "en")
-    assert (made.tts_voice, made.tts_language) == ("en_US-joe-medium", "en_US")
-    assert made.wake_word_id == "hey_jarvis"
-    assert home.data[KEY_ASSIST_PIPELINE].pipeline_store.async_get_preferred_item() == made.id
+    assert (created.name, created.language, created.stt_language) == ("Attic voice", "en", "en")
+    assert (created.tts_voice, created.tts_language) == ("en_US-joe-medium", "en_US")
+    assert created.wake_word_id == "hey_jarvis"
+    assert home.data[KEY_ASSIST_PIPELINE].pipeline_store.async_get_preferred_item() == created.id
 
 
 async def test_ready_sensor_requires_all_models_loaded(
@@ -276,22 +276,23 @@ async def test_stt_model_select_changes_server_default(
     await assist_entry.runtime_data.coordinator.async_refresh()
     assert home.states.get(entity_id).state == "whisper/other"
     snapshot = assist_entry.runtime_data.coordinator.data
-    made = pipeline(home, assistant)
+    created = pipeline(home, assistant)
     # Until its restart the server uses the old default; only the other model supports Finnish.
-    assert assist_pipeline.stt_model_for(snapshot, made) == "whisper/base"
+    assert assist_pipeline.stt_model_for(snapshot, created) == "whisper/base"
     assert (
-        assist_pipeline.stt_model_for(snapshot, replace(made, stt_language="fi")) == "whisper/other"
+        assist_pipeline.stt_model_for(snapshot, replace(created, stt_language="fi"))
+        == "whisper/other"
     )
-    assert assist_pipeline.stt_model_for(snapshot, replace(made, stt_language="ja")) is None
+    assert assist_pipeline.stt_model_for(snapshot, replace(created, stt_language="ja")) is None
 
 
 async def test_voice_mix_requires_model_of_first_voice(
     assist_entry: MockConfigEntry, home: HomeAssistant, assistant: ConfigSubentry
 ) -> None:
-    made = replace(
+    created = replace(
         pipeline(home, assistant), tts_voice="en_US-amy-low*0.7+other", wake_word_id=None
     )
-    needed = assist_pipeline.required_models(assist_entry.runtime_data.coordinator.data, made)
+    needed = assist_pipeline.required_models(assist_entry.runtime_data.coordinator.data, created)
     assert needed == ["whisper/base", "piper/en_US-joe-medium"]
 
 
@@ -385,8 +386,8 @@ async def test_reconfigure_flow_updates_pipeline(
     done = await home.config_entries.subentries.async_configure(form["flow_id"], changed)
     assert done["reason"] == "reconfigure_successful"
     await home.async_block_till_done()
-    made = pipeline(home, assistant)
-    assert (made.name, made.tts_voice) == ("Cellar", "en_US-amy-low")
+    created = pipeline(home, assistant)
+    assert (created.name, created.tts_voice) == ("Cellar", "en_US-amy-low")
     assert assist_entry.subentries[assistant.subentry_id].title == "Cellar"
 
 
@@ -417,15 +418,15 @@ async def test_pipeline_without_voice_and_wake_word_uses_defaults(
     home: HomeAssistant, assist_entry: MockConfigEntry
 ) -> None:
     options = {"language": "en"}
-    made = assist_pipeline.async_get(
+    created = assist_pipeline.async_get(
         home, await assist_pipeline.async_create(home, "Plain", UUID, options)
     )
-    assert (made.tts_voice, made.wake_word_id, made.wake_word_entity) == (None, None, None)
-    needed = assist_pipeline.required_models(assist_entry.runtime_data.coordinator.data, made)
+    assert (created.tts_voice, created.wake_word_id, created.wake_word_entity) == (None, None, None)
+    needed = assist_pipeline.required_models(assist_entry.runtime_data.coordinator.data, created)
     assert needed == ["whisper/base", "piper/en_US-joe-medium"]
     with pytest.raises(HomeAssistantError):
         await assist_pipeline.async_create(
-            home, "Odd", UUID, {"language": "en", "tts_voice": "nobody"}
+            home, "Odd", UUID, {"language": "en", "tts_voice": "unknown"}
         )
 
 

@@ -289,7 +289,7 @@ async def test_reauth_flow_rejects_other_server(
     home: HomeAssistant, entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:
     form = await entry.start_reauth_flow(home)
-    conductor.info["uuid"] = "somebody-else"
+    conductor.info["uuid"] = "other-uuid"
     done = await submit(home, form, {"token": "x"})
     assert (done["type"], done["reason"]) == (FlowResultType.ABORT, "wrong_server")
 
@@ -329,7 +329,7 @@ async def test_reconfigure_flow_rejects_other_server(
     home: HomeAssistant, loaded_entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:
     form = await loaded_entry.start_reconfigure_flow(home)
-    conductor.info["uuid"] = "somebody-else"
+    conductor.info["uuid"] = "other-uuid"
     done = await submit(home, form, dict(loaded_entry.data))
     assert (done["type"], done["reason"]) == (FlowResultType.ABORT, "wrong_server")
 

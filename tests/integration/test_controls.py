@@ -159,7 +159,7 @@ async def test_rejected_request_raises_translated_error(
     home: HomeAssistant, loaded_entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:
     conductor.models.pop()
-    with pytest.raises(HomeAssistantError, match="no model 'openwakeword' here") as refusal:
+    with pytest.raises(HomeAssistantError, match="'openwakeword' does not exist") as refusal:
         await call_entity_service(home, "press", "button.openwakeword_load")
     assert refusal.value.translation_key == "request_failed"
 

@@ -44,7 +44,7 @@ async def test_state_event_updates_entities_without_request(
 @pytest.mark.parametrize(
     "data",
     [
-        {"model": "nobody", "state": "ready"},
+        {"model": "unknown", "state": "ready"},
         {"model": "whisper/base", "state": "dancing"},
         {"model": "whisper/base"},
         {},

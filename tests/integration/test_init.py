@@ -68,7 +68,7 @@ async def test_setup_starts_reauth_if_token_is_rejected(
 async def test_setup_fails_if_uuid_differs(
     home: HomeAssistant, entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:
-    conductor.info["uuid"] = "somebody-else"
+    conductor.info["uuid"] = "other-uuid"
     await home.config_entries.async_setup(entry.entry_id)
     assert entry.state is ConfigEntryState.SETUP_ERROR
     assert entry.error_reason_translation_key == "wrong_server"

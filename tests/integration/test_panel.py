@@ -94,14 +94,14 @@ async def test_commands_load_and_unload_models(
 async def test_command_returns_translated_error(
     client: MockHAClientWebSocket, loaded_entry: MockConfigEntry
 ) -> None:
-    answer = await send_command(client, "load", entry_id=loaded_entry.entry_id, model="nobody")
-    assert "no model 'nobody' here" in answer["error"]["message"]
+    answer = await send_command(client, "load", entry_id=loaded_entry.entry_id, model="unknown")
+    assert "'unknown' does not exist" in answer["error"]["message"]
     assert answer["error"]["translation_key"] == "request_failed"
 
 
 @pytest.mark.parametrize("command", ["subscribe", "traces"])
 async def test_command_rejects_unknown_server(client: MockHAClientWebSocket, command: str) -> None:
-    answer = await send_command(client, command, entry_id="nobody")
+    answer = await send_command(client, command, entry_id="unknown")
     assert answer["error"]["translation_key"] == "not_loaded"
 
 

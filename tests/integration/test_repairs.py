@@ -200,9 +200,11 @@ async def test_pipeline_issue_restores_missing_engine(
     await home.async_block_till_done()
     (subentry,) = assist_entry.subentries.values()
     store = home.data[KEY_ASSIST_PIPELINE].pipeline_store
-    made = store.data[subentry.data["pipeline_id"]].to_json()
-    made.pop("id")
-    await store.async_update_item(subentry.data["pipeline_id"], {**made, "stt_engine": "stt.gone"})
+    created = store.data[subentry.data["pipeline_id"]].to_json()
+    created.pop("id")
+    await store.async_update_item(
+        subentry.data["pipeline_id"], {**created, "stt_engine": "stt.gone"}
+    )
     await home.async_block_till_done()
     await submit(home, await start_fix_flow(home, "pipeline_broken"))
     await home.async_block_till_done()

@@ -107,7 +107,7 @@ async def test_unload_model_sends_request(
 
 @pytest.mark.parametrize(
     ("service", "data"),
-    [("load_model", {"model": "nobody"}), ("unload_model", {"model": "nobody"})],
+    [("load_model", {"model": "unknown"}), ("unload_model", {"model": "unknown"})],
 )
 async def test_unknown_model_error_lists_models(
     home: HomeAssistant, loaded_entry: MockConfigEntry, service: str, data: dict[str, str]
@@ -151,7 +151,7 @@ async def test_warm_up_rejects_unknown_assistant(
     home: HomeAssistant, loaded_entry: MockConfigEntry
 ) -> None:
     with pytest.raises(ServiceValidationError, match="does not exist"):
-        await call_service(home, "warm_up", loaded_entry, return_response=False, pipeline="nobody")
+        await call_service(home, "warm_up", loaded_entry, return_response=False, pipeline="unknown")
 
 
 async def test_get_metrics_returns_percentiles_of_window(
@@ -201,8 +201,8 @@ async def test_benchmark_of_empty_audio_has_no_real_time_factor(
 async def test_benchmark_requires_known_model_and_feature(
     home: HomeAssistant, loaded_entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:
-    with pytest.raises(ServiceValidationError, match="nobody does not exist"):
-        await call_service(home, "benchmark", loaded_entry, model="nobody")
+    with pytest.raises(ServiceValidationError, match="unknown does not exist"):
+        await call_service(home, "benchmark", loaded_entry, model="unknown")
     conductor.info["features"] = []
     await loaded_entry.runtime_data.coordinator.async_refresh()
     with pytest.raises(ServiceValidationError, match="does not support"):

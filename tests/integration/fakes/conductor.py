@@ -312,7 +312,7 @@ class FakeConductor:
     def _load_or_unload(self, identifier: str, verb: str) -> web.Response:
         found = next((item for item in self.models if item["id"] == identifier), None)
         if found is None:
-            return _problem(404, "MODEL_MISSING", f"There is no model {identifier!r} here.")
+            return _problem(404, "MODEL_MISSING", f"Model {identifier!r} does not exist.")
         if verb == "unload":
             return web.json_response({"status": "unload_requested"})
         if found["state"] == "ready":

@@ -15,7 +15,7 @@ from wyoming.info import (
     WakeProgram,
 )
 
-ATTRIBUTION = Attribution(name="us", url="https://example.com")
+ATTRIBUTION = Attribution(name="Test", url="https://example.com")
 COMMON = {"attribution": ATTRIBUTION, "installed": True, "description": None, "version": "1"}
 
 ASR = Info(
