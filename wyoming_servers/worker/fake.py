@@ -1,6 +1,6 @@
 """Workers without processes, for tests of code that uses workers; time is that of a given clock.
 
-launcher = FakeLauncher(clock, lambda spec, placement: FakeBehavior(load_seconds=2.0))
+launcher = FakeLauncher(clock, lambda spec, placement: WorkerBehavior(load_seconds=2.0))
 …
 launcher.launched[0].die()          # as if killed by signal 9
 """
@@ -65,7 +65,7 @@ def _no_output(
 
 
 @dataclass(slots=True)
-class FakeBehavior:
+class WorkerBehavior:
     """Behavior of one worker; tests may change it while the worker lives."""
 
     load_seconds: float = 0.0
@@ -91,7 +91,7 @@ class FakeBehavior:
     """The process answers nothing and ends only when it is killed (SIGSTOP)."""
 
 
-Script = Callable[[ModelSpec, Placement], FakeBehavior]
+Script = Callable[[ModelSpec, Placement], WorkerBehavior]
 """Returns the behavior of a worker that is launched, or raises to fail the launch."""
 
 
@@ -115,7 +115,7 @@ class FakeLauncher:
         return sum(worker.load_calls for worker in self.launched if worker.spec.id == model)
 
     async def launch(self, spec: ModelSpec, placement: Placement) -> "FakeWorker":
-        behavior = FakeBehavior() if self._script is None else self._script(spec, placement)
+        behavior = WorkerBehavior() if self._script is None else self._script(spec, placement)
         worker = FakeWorker(self._clock, spec, placement, behavior, next(self._pids))
         self.launched.append(worker)
         return worker
@@ -129,7 +129,7 @@ class FakeWorker:
         clock: Clock,
         spec: ModelSpec,
         placement: Placement,
-        behavior: FakeBehavior,
+        behavior: WorkerBehavior,
         pid: int,
     ) -> None:
         self.spec = spec

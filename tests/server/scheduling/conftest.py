@@ -22,7 +22,7 @@ from wyoming_servers.scheduling.footprint_store import InMemoryFootprintStore
 from wyoming_servers.scheduling.interface import Lease
 from wyoming_servers.scheduling.planner.policy import SchedulingPolicy
 from wyoming_servers.scheduling.status import DeviceStatus, ModelStatus
-from wyoming_servers.worker.fake import FakeBehavior, FakeLauncher, FakeWorker
+from wyoming_servers.worker.fake import FakeLauncher, FakeWorker, WorkerBehavior
 
 GIB = 2**30
 
@@ -53,7 +53,7 @@ class World:
         self.footprints = InMemoryFootprintStore()
         self.policy = SchedulingPolicy(reserve=0, budget="100%")
         self.specs: dict[str, ModelSpec] = {}
-        self.behaviors: dict[tuple[str, str], Callable[[], FakeBehavior]] = {}
+        self.behaviors: dict[tuple[str, str], Callable[[], WorkerBehavior]] = {}
         self.coordinator: Coordinator
         self._stack = AsyncExitStack()
         self._tasks: list[asyncio.Task[Any]] = []
@@ -74,15 +74,15 @@ class World:
 
     def behave(self, name: str, device: str = "", **fields: Any) -> None:
         """Set the behavior of a model's workers, on one device or on all."""
-        self.behaviors[name, device] = lambda: FakeBehavior(**fields)
+        self.behaviors[name, device] = lambda: WorkerBehavior(**fields)
 
-    def _script(self, spec: ModelSpec, placement: Placement) -> FakeBehavior:
+    def _script(self, spec: ModelSpec, placement: Placement) -> WorkerBehavior:
         for key in ((spec.id, placement.device), (spec.id, "")):
             if key in self.behaviors:
                 behavior = self.behaviors[key]()
                 break
         else:
-            behavior = FakeBehavior()
+            behavior = WorkerBehavior()
         behavior.memory_bytes = behavior.memory_bytes or spec.memory_bytes
         return behavior
 

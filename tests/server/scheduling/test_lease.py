@@ -14,7 +14,7 @@ from wyoming_servers.core.errors import (
     InternalError,
 )
 from wyoming_servers.scheduling.lease import ActiveLease
-from wyoming_servers.worker.fake import FakeAnswer, FakeBehavior, FakeLauncher, FakeWorker
+from wyoming_servers.worker.fake import FakeAnswer, FakeLauncher, FakeWorker, WorkerBehavior
 from wyoming_servers.worker.interface import OutputChunk
 
 
@@ -37,7 +37,7 @@ class Setting:
 @pytest.fixture
 async def setting(clock) -> Setting:
     spec = ModelSpec(id="a", task=Task.ASR, engine="fake")
-    worker = await FakeLauncher(clock, lambda *_: FakeBehavior()).launch(spec, Placement())
+    worker = await FakeLauncher(clock, lambda *_: WorkerBehavior()).launch(spec, Placement())
     await worker.load(lambda *_: None)
     return Setting(worker, [])
 

@@ -13,7 +13,7 @@ from wyoming_servers.core.errors import (
 )
 from wyoming_servers.devices.fake import FakeDevice
 from wyoming_servers.scheduling.planner.policy import SchedulingPolicy
-from wyoming_servers.worker.fake import FakeBehavior
+from wyoming_servers.worker.fake import WorkerBehavior
 
 GIB = 2**30
 CARD, HOST = "cuda:0/float16", "cpu/int8"
@@ -31,7 +31,7 @@ async def test_soak_loses_no_request_and_exceeds_no_deadline(world, seed):
     world.model("large", CARD, size=5, keep_alive=0)
     world.model("wake", HOST, size=1, task=Task.WAKE, keep_alive=-1)
     for name in names:
-        world.behaviors[name, ""] = lambda: FakeBehavior(load_seconds=dice.uniform(0.2, 4))
+        world.behaviors[name, ""] = lambda: WorkerBehavior(load_seconds=dice.uniform(0.2, 4))
     ends: Counter[str] = Counter()
     longest = 0.0
 

@@ -16,7 +16,7 @@ from wyoming_servers.scheduling.planner import messages
 from wyoming_servers.scheduling.planner.actions import LaunchWorker
 from wyoming_servers.scheduling.planner.instance import InstanceKey
 from wyoming_servers.scheduling.worker_supervisor import WorkerSupervisor
-from wyoming_servers.worker.fake import FakeBehavior, FakeLauncher, FakeWorker
+from wyoming_servers.worker.fake import FakeLauncher, FakeWorker, WorkerBehavior
 
 KEY = InstanceKey("a", Placement())
 SPEC = ModelSpec(id="a", task=Task.ASR, engine="fake")
@@ -27,7 +27,7 @@ class Harness:
 
     def __init__(self, clock: Any, launcher: Any = None) -> None:
         self.clock = clock
-        self.behavior = FakeBehavior(load_seconds=1.0)
+        self.behavior = WorkerBehavior(load_seconds=1.0)
         self.launcher = launcher or FakeLauncher(clock, lambda *_: self.behavior)
         self.sent: list[messages.PlannerMessage] = []
         self.tasks: list[asyncio.Task[None]] = []

@@ -15,7 +15,7 @@ from wyoming_servers.core.errors import (
     LoadFailedError,
     OutOfMemoryError,
 )
-from wyoming_servers.worker.fake import FakeAnswer, FakeBehavior, FakeLauncher
+from wyoming_servers.worker.fake import FakeAnswer, FakeLauncher, WorkerBehavior
 from wyoming_servers.worker.interface import OutputChunk
 
 
@@ -26,7 +26,7 @@ def ignore(phase: str, percent: int) -> None:
 async def test_load_takes_the_scripted_time(
     clock: FakeClock, spec: ModelSpec, placement: Placement
 ) -> None:
-    launcher = FakeLauncher(clock, lambda *_: FakeBehavior(load_seconds=2.0, info={"rate": 1}))
+    launcher = FakeLauncher(clock, lambda *_: WorkerBehavior(load_seconds=2.0, info={"rate": 1}))
     worker = await launcher.launch(spec, placement)
     phases: list[str] = []
     load = asyncio.create_task(worker.load(lambda phase, _: phases.append(phase)))
@@ -44,7 +44,7 @@ async def test_load_takes_the_scripted_time(
 async def test_load_error_is_raised_and_ends_the_process(
     clock: FakeClock, spec: ModelSpec, placement: Placement
 ) -> None:
-    behavior = FakeBehavior(load_error=OutOfMemoryError("No room."))
+    behavior = WorkerBehavior(load_error=OutOfMemoryError("No room."))
     launcher = FakeLauncher(clock, lambda *_: behavior)
     worker = await launcher.launch(spec, placement)
 
@@ -58,7 +58,7 @@ async def test_load_error_is_raised_and_ends_the_process(
 async def test_crash_while_loading_is_a_failed_load(
     clock: FakeClock, spec: ModelSpec, placement: Placement
 ) -> None:
-    worker = await FakeLauncher(clock, lambda *_: FakeBehavior(load_seconds=9.0)).launch(
+    worker = await FakeLauncher(clock, lambda *_: WorkerBehavior(load_seconds=9.0)).launch(
         spec, placement
     )
     load = asyncio.create_task(worker.load(ignore))
@@ -74,7 +74,7 @@ async def test_crash_while_loading_is_a_failed_load(
 async def test_script_that_raises_fails_the_launch(
     clock: FakeClock, spec: ModelSpec, placement: Placement
 ) -> None:
-    def script(spec: ModelSpec, placement: Placement) -> FakeBehavior:
+    def script(spec: ModelSpec, placement: Placement) -> WorkerBehavior:
         raise LoadFailedError("No process.")
 
     launcher = FakeLauncher(clock, script)
@@ -86,7 +86,7 @@ async def test_script_that_raises_fails_the_launch(
 async def test_run_returns_the_scripted_chunks_and_result(
     clock: FakeClock, spec: ModelSpec, placement: Placement
 ) -> None:
-    behavior = FakeBehavior(
+    behavior = WorkerBehavior(
         reply=lambda request, audio: FakeAnswer(
             [OutputChunk({"n": 1}), OutputChunk({"n": 2})], {"text": f"{request['q']} {len(audio)}"}
         )
@@ -104,7 +104,7 @@ async def test_run_returns_the_scripted_chunks_and_result(
 async def test_streaming_input_is_answered_chunk_by_chunk(
     clock: FakeClock, spec: ModelSpec, placement: Placement
 ) -> None:
-    behavior = FakeBehavior(
+    behavior = WorkerBehavior(
         on_input=lambda request, payload, data: [OutputChunk({"heard": data["at"]})],
         reply=lambda request, audio: FakeAnswer(result={"size": len(audio)}),
     )
@@ -123,7 +123,7 @@ async def test_streaming_input_is_answered_chunk_by_chunk(
 async def test_crash_fails_the_run_and_later_runs(
     clock: FakeClock, spec: ModelSpec, placement: Placement
 ) -> None:
-    worker = await FakeLauncher(clock, lambda *_: FakeBehavior(run_seconds=5.0)).launch(
+    worker = await FakeLauncher(clock, lambda *_: WorkerBehavior(run_seconds=5.0)).launch(
         spec, placement
     )
     await worker.load(ignore)
@@ -142,7 +142,7 @@ async def test_crash_fails_the_run_and_later_runs(
 async def test_run_that_is_closed_early_is_cancelled(
     clock: FakeClock, spec: ModelSpec, placement: Placement
 ) -> None:
-    worker = await FakeLauncher(clock, lambda *_: FakeBehavior(run_seconds=5.0)).launch(
+    worker = await FakeLauncher(clock, lambda *_: WorkerBehavior(run_seconds=5.0)).launch(
         spec, placement
     )
     async with worker.open({}):
@@ -154,16 +154,16 @@ async def test_run_that_is_closed_early_is_cancelled(
 @pytest.mark.parametrize(
     ("behavior", "returncode"),
     [
-        (FakeBehavior(), 0),
-        (FakeBehavior(stop_seconds=3.0), -15),
-        (FakeBehavior(frozen=True), -9),
+        (WorkerBehavior(), 0),
+        (WorkerBehavior(stop_seconds=3.0), -15),
+        (WorkerBehavior(frozen=True), -9),
     ],
 )
 async def test_stop_unloads_then_terminates_then_kills(
     clock: FakeClock,
     spec: ModelSpec,
     placement: Placement,
-    behavior: FakeBehavior,
+    behavior: WorkerBehavior,
     returncode: int,
 ) -> None:
     worker = await FakeLauncher(clock, lambda *_: behavior).launch(spec, placement)
@@ -186,7 +186,7 @@ async def test_cancelled_waiter_does_not_cancel_the_exit(
 async def test_reply_that_raises_fails_its_run(
     clock: FakeClock, spec: ModelSpec, placement: Placement
 ) -> None:
-    behavior = FakeBehavior(reply=lambda *_: FakeAnswer(error=BusyError("Full.")))
+    behavior = WorkerBehavior(reply=lambda *_: FakeAnswer(error=BusyError("Full.")))
     worker = await FakeLauncher(clock, lambda *_: behavior).launch(spec, placement)
     async with worker.open({}) as run:
         with pytest.raises(BusyError):

@@ -22,7 +22,7 @@ from wyoming_servers.core.events import (
     ModelUnloaded,
 )
 from wyoming_servers.devices.fake import FakeDevice
-from wyoming_servers.worker.fake import FakeAnswer, FakeBehavior
+from wyoming_servers.worker.fake import FakeAnswer, WorkerBehavior
 
 GIB = 2**30
 CARD, HALF, HOST = "cuda:0/float16", "cuda:0/int8_float16", "cpu/int8"
@@ -39,9 +39,9 @@ def fail_times(world, name: str, times: int, error: Exception, device: str = "")
     """Let the first loads of a model fail and the later ones succeed."""
     left = [times]
 
-    def behavior() -> FakeBehavior:
+    def behavior() -> WorkerBehavior:
         left[0] -= 1
-        return FakeBehavior(load_error=error if left[0] >= 0 else None)
+        return WorkerBehavior(load_error=error if left[0] >= 0 else None)
 
     world.behaviors[name, device] = behavior
 
@@ -229,7 +229,7 @@ async def test_second_oom_uses_the_fallback_placement(gpu):
     tried = []
     gpu.launcher._script = lambda spec, place: (
         tried.append(str(place)),
-        FakeBehavior(
+        WorkerBehavior(
             load_error=OutOfMemoryError("CUDA out of memory.") if place.device == "cuda:0" else None
         ),
     )[1]

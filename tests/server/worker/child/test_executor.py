@@ -29,7 +29,7 @@ from wyoming_servers.protocol.session import (
     INPUT_WINDOW,
     OUTPUT_WINDOW,
 )
-from wyoming_servers.worker.executor import RunExecutor
+from wyoming_servers.worker.child.executor import RunExecutor
 
 
 class Recorder:

@@ -11,7 +11,7 @@ from wyoming_servers.core.errors import (
     UnsupportedLanguageError,
 )
 from wyoming_servers.engines.error_mapping import classify
-from wyoming_servers.worker.executor import log_failure
+from wyoming_servers.worker.child.executor import log_failure
 
 LOGGER = logging.getLogger("wyoming_servers.worker.test")
 

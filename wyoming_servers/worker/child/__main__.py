@@ -58,17 +58,18 @@ from wyoming_servers.protocol.messages import (
     to_frame,
 )
 from wyoming_servers.protocol.session import ProtocolSession, WorkerPhase
-from wyoming_servers.worker.executor import (
+from wyoming_servers.worker.child.executor import (
     InferencePool,
     RunExecutor,
     StepDone,
     log_failure,
 )
+from wyoming_servers.worker.child.playout_queue import PlayoutQueue
+from wyoming_servers.worker.child.run_queue import RunQueue
 from wyoming_servers.worker.exit_status import (
     DEVICE_LOST_STATUS,
     PROTOCOL_STATUS,
 )
-from wyoming_servers.worker.run_queue import RunQueue
 
 _LOGGER: Final = logging.getLogger("worker")
 
@@ -291,9 +292,6 @@ def _spec(message: LoadModel) -> ModelSpec:
 
 def _playout_queue(info: Mapping[str, Any], parallel_runs: int) -> RunQueue:
     """Return the queue of a voice, from the facts that its engine reported."""
-    # Only voices need this module, which imports numpy.
-    from wyoming_servers.worker.playout_queue import PlayoutQueue  # noqa: PLC0415
-
     rate = info.get("sample_rate")
     return PlayoutQueue(
         monotonic,

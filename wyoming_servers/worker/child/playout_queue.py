@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from wyoming_servers.core.domain import MAX_UNSENT_SECONDS
 from wyoming_servers.engines.base import Output
-from wyoming_servers.worker.run_queue import RunQueue, RunState, Step
+from wyoming_servers.worker.child.run_queue import RunQueue, RunState, Step
 
 MARGIN_SECONDS: Final = 0.05
 """Audio must be ready this long before it is needed."""

@@ -43,7 +43,7 @@ from wyoming_servers.protocol.messages import (
     RunInference,
 )
 from wyoming_servers.protocol.session import window_cost
-from wyoming_servers.worker.run_queue import RunQueue, RunState, Step
+from wyoming_servers.worker.child.run_queue import RunQueue, RunState, Step
 
 _LOGGER: Final = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from wyoming_servers.protocol.messages import (
     Message,
     RunInference,
 )
-from wyoming_servers.worker.executor import InferencePool, RunExecutor, StepDone
+from wyoming_servers.worker.child.executor import InferencePool, RunExecutor, StepDone
 
 TIMEOUT = 10.0
 
