@@ -19,10 +19,8 @@ from wyoming_servers.http.auth import ensure_token
 from wyoming_servers.http.context import ApiContext
 from wyoming_servers.http.server import ApiServer
 from wyoming_servers.jobs.job import Job
-from wyoming_servers.jobs.line_synthesizer import ReadingOptions
 from wyoming_servers.jobs.manager import JobManager
 from wyoming_servers.jobs.schemas import job_payload
-from wyoming_servers.jobs.transcription import TranscriptionDefaults
 from wyoming_servers.models.manager import ModelManager
 from wyoming_servers.scheduling.coordinator import Coordinator
 from wyoming_servers.telemetry.metrics import Metrics
@@ -61,19 +59,18 @@ async def start_api(context: AppContext, dependencies: ApiDependencies) -> int:
     if config.api.auth == "token":
         token = await asyncio.to_thread(ensure_token, config.data_dir)
     webhooks = await stack.enter_async_context(
-        WebhookManager(config.data_dir, config.webhooks, bus, clock, default_model=config.asr.model)
+        WebhookManager(config.data_dir, context.config_holder, bus, clock, context.tasks)
     )
     jobs = await stack.enter_async_context(
         JobManager(
             config.data_dir / "jobs",
             dependencies.coordinator,
-            config.jobs,
+            context.config_holder,
             bus,
             clock,
-            manner=TranscriptionDefaults(
-                config.asr.beam_size, tuple(config.asr.languages), dependencies.pipelines.vocabulary
-            ),
-            reading=ReadingOptions(dependencies.pipelines.tts.lexicon, config.tts.sentence_silence),
+            context.tasks,
+            vocabulary=dependencies.pipelines.vocabulary,
+            lexicon=dependencies.pipelines.tts.lexicon,
             on_end=_webhook_notifier(webhooks),
         )
     )

@@ -1,6 +1,7 @@
-"""Where the files of jobs lie: what was sent, and what was made of it."""
+"""Files of jobs: uploads, results, and the samples of speech while it is synthesized."""
 
 import asyncio
+import stat
 import time
 from pathlib import Path
 from typing import Final
@@ -10,50 +11,56 @@ from wyoming_servers.core.errors import BusyError, InternalError
 from wyoming_servers.jobs.job import Job, JobStatus
 
 PARTIAL_SUFFIX: Final = ".part"
-"""Ends the name of a file that is still being written."""
+"""Suffix of a file that is still being written."""
 
 _SAMPLES_SUFFIX: Final = ".pcm"
 _MIN_ORPHAN_AGE_SECONDS: Final = 3_600.0
 
+_RECOUNT_BYTES: Final = 64 * 1024 * 1024
+"""Bytes written before the folder is measured again, since others may write there too."""
+
+_ROUNDING_SECONDS: Final = 1e-6
+"""Keeps a sum of floats from ending one sample too early."""
+
 
 class JobFiles:
-    """The folders of one server's jobs; every file there begins with its job's id.
+    """The folders of all jobs of a server; each file name begins with the id of its job.
 
-    No name that a client sends ever becomes part of a path.
+    No name that a client sends becomes part of a path.
     """
 
     def __init__(self, folder: Path) -> None:
         self.uploads = folder / "uploads"
-        """What was sent, until its job has ended."""
+        """Recordings and texts, until their job has ended."""
         self.results = folder / "results"
-        """Speech: samples while it is made, then the file that was asked for."""
+        """Speech: the samples while they are synthesized, then the encoded file."""
 
     async def prepare(self) -> None:
-        """Make the folders; what was being written when the last server ended is of no use."""
+        """Create the folders, and delete files that the last server did not finish."""
         await asyncio.to_thread(self._prepare)
 
     def upload(self, job_id: str) -> Path:
-        """Return where the recording or the text of a job is."""
+        """Return the path of a job's recording or text."""
         return self.uploads / job_id
 
     def samples(self, job_id: str) -> Path:
-        """Return where the samples of a speech job are while it is being made."""
+        """Return the path of a speech job's samples."""
         return self.results / (job_id + _SAMPLES_SUFFIX)
 
     def result(self, job: Job) -> Path:
-        """Return where the file is that a speech job makes."""
+        """Return the path of the file that a speech job creates."""
         suffix = job.speech.audio if job.speech is not None else "none"
         return self.results / f"{job.id}.{suffix}"
 
     async def remove_after(self, job: Job) -> None:
-        """A job has ended: keep what it made if it is done, and nothing else."""
-        gone = [self.upload(job.id), self.samples(job.id)]
+        """Delete the files of a job that has ended, except the result of a successful one."""
+        paths = [self.upload(job.id), self.samples(job.id)]
         if job.status is not JobStatus.DONE:
-            gone.append(self.result(job))
-        await asyncio.to_thread(_unlink, gone)
+            paths.append(self.result(job))
+        await asyncio.to_thread(_unlink, paths)
 
     async def remove_orphans(self, active: set[str], known: set[str]) -> None:
-        """Delete what was sent for no `active` job and what was made by no `known` one."""
+        """Delete uploads of jobs that are not `active` and results of jobs that are not `known`."""
         await asyncio.to_thread(self._remove_orphans, active, known)
 
     def _prepare(self) -> None:
@@ -62,73 +69,62 @@ class JobFiles:
             _unlink(list(folder.glob(f"*{PARTIAL_SUFFIX}")))
 
     def _remove_orphans(self, active: set[str], known: set[str]) -> None:
-        # One that was just sent may not have its job yet, or not be known to the caller.
-        young = time.time() - _MIN_ORPHAN_AGE_SECONDS
-        for folder, wanted in ((self.uploads, active), (self.results, known)):
+        # A new file may belong to a job that does not exist yet, or that the caller did not see.
+        newest = time.time() - _MIN_ORPHAN_AGE_SECONDS
+        for folder, owners in ((self.uploads, active), (self.results, known)):
             for path in folder.iterdir():
                 job_id = path.name.partition(".")[0]
-                if job_id not in wanted and path.stat().st_mtime < young:
+                if job_id not in owners and _modified_at(path) < newest:
                     path.unlink(missing_ok=True)
 
 
-def folder_bytes(folder: Path) -> int:
-    """Return how much the files of a folder take."""
-    return sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
-
-
-def _unlink(paths: list[Path]) -> None:
-    for path in paths:
-        path.unlink(missing_ok=True)
-
-
-# The speech of a job while it is made: one file of samples, written line by line.
-
-_RECOUNT_BYTES: Final = 64 * 1024 * 1024
-"""Bytes written before the folder is counted again: others may be filling it."""
-
-
 class PcmTrack:
-    """Raw 16-bit mono samples at `path`; silence takes no room on most disks."""
+    """The speech of a job as raw 16-bit mono samples, written line by line.
+
+    Silence is not written, so it takes no space on file systems with sparse files.
+    """
 
     def __init__(self, path: Path, quota: int) -> None:
-        """`quota` is how many bytes all that was made may take in the path's folder."""
+        """`quota` bounds the bytes of all files in the folder of `path`."""
         self._path = path
         self._quota = quota
-        self._next_count = -_RECOUNT_BYTES
+        self._counted_at = -_RECOUNT_BYTES
+        """End of the track in bytes when the folder was last measured."""
 
     async def resume(self, audio: AudioFormat | None, seconds: float) -> None:
-        """Go on after `seconds` that a run before this one has made.
+        """Continue after `seconds` that an earlier run has written.
 
-        Raises InternalError if they are not there any more.
+        Raises InternalError if they are missing.
         """
-        there = await asyncio.to_thread(_file_size, self._path)
-        if audio is not None and there < audio.bytes_for(seconds + 1e-6):
+        size = await asyncio.to_thread(_file_size, self._path)
+        if audio is not None and size < audio.bytes_for(seconds + _ROUNDING_SECONDS):
             raise InternalError(
-                "The speech that was made before the server stopped is gone.",
+                "The speech that was synthesized before the server stopped is missing.",
                 hint="Send the text again.",
             )
 
     async def write_at(
-        self, pcm: bytes, audio: AudioFormat, at: float, end_of_last: float
+        self, pcm: bytes, audio: AudioFormat, start: float, end_of_last: float
     ) -> float:
-        """Write samples at a moment, silence before them; return the seconds where they end.
+        """Write samples at second `start`, after silence; return the second at which they end.
 
-        What lies behind `end_of_last` is cut off first: it comes from a run that died before it
-        could say how far it was. Raises BusyError when there is no room.
+        Samples after `end_of_last` are cut off first: they come from a run that ended before it
+        stored its progress. Raises BusyError if the quota is exceeded.
         """
-        start, last = audio.bytes_for(at + 1e-6), audio.bytes_for(end_of_last + 1e-6)
-        await asyncio.to_thread(self._write, pcm, start, last)
-        return audio.seconds(start + len(pcm))
+        start_byte = audio.bytes_for(start + _ROUNDING_SECONDS)
+        last_byte = audio.bytes_for(end_of_last + _ROUNDING_SECONDS)
+        await asyncio.to_thread(self._write, pcm, start_byte, last_byte)
+        return audio.seconds(start_byte + len(pcm))
 
     def _write(self, pcm: bytes, start: int, last: int) -> None:
         end = start + len(pcm)
-        if end >= self._next_count + _RECOUNT_BYTES:
-            self._next_count = end
+        if end >= self._counted_at + _RECOUNT_BYTES:
+            self._counted_at = end
             others = folder_bytes(self._path.parent) - _file_size(self._path)
             if others + end > self._quota:
                 raise BusyError(
-                    "The speech that was made fills the space that is set aside for it.",
-                    hint="Fetch what is done and wait for jobs.retention, or raise jobs.quota.",
+                    "The results of speech jobs exceed their disk quota.",
+                    hint="Download results and wait for jobs.retention, or raise jobs.quota.",
                 )
         with self._path.open("r+b" if self._path.exists() else "w+b") as file:
             file.truncate(last)
@@ -137,5 +133,27 @@ class PcmTrack:
             file.write(pcm)
 
 
+def folder_bytes(folder: Path) -> int:
+    """Return the size of all files in a folder; files that disappear meanwhile do not count."""
+    return sum(map(_file_size, folder.iterdir()))
+
+
 def _file_size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return 0
+    return status.st_size if stat.S_ISREG(status.st_mode) else 0
+
+
+def _modified_at(path: Path) -> float:
+    """Return the time of the last change; infinite if the file has disappeared."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return float("inf")
+
+
+def _unlink(paths: list[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)

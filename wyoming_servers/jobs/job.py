@@ -1,9 +1,9 @@
-"""A job as everybody sees it, and the states it goes through.
+"""The data types of a job, and its states.
 
 queued ──► running ──► done | failed | cancelled
    └───────────────────────────────► cancelled
 
-A restart of the server takes a running job back to queued; what was transcribed stays.
+A restart of the server returns a running job to queued; its results so far are kept.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ JobTask = Literal["transcribe", "translate", "speak"]
 
 
 class JobStatus(StrEnum):
-    """Where a job is."""
+    """State of a job."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -27,12 +27,12 @@ class JobStatus(StrEnum):
 
 
 TERMINAL_STATUSES: Final = frozenset({JobStatus.DONE, JobStatus.FAILED, JobStatus.CANCELLED})
-"""A job in one of these never changes again."""
+"""States that are final."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimedWord:
-    """A word with its time, in seconds from the beginning of the recording."""
+    """A word with its times, in seconds from the start of the recording."""
 
     text: str
     start: float
@@ -43,104 +43,103 @@ class TimedWord:
 
 @dataclass(frozen=True, slots=True)
 class CueTiming:
-    """How a cue's speech fitted into its time; seconds."""
+    """How the speech of a cue fitted into its time; seconds."""
 
     start: float
-    """Where the cue begins in the subtitles."""
+    """Start of the cue in the subtitles."""
     end: float
     natural: float
-    """How long the speech is at the pace that was asked for."""
+    """Duration of the speech at the requested speed."""
     pace: float
-    """How much faster it was spoken to fit; 1.0 is not at all."""
+    """Factor by which it was spoken faster to fit; 1.0 for not at all."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobSegment:
-    """Some seconds of speech, in seconds from the beginning of the recording."""
+    """A segment of speech, in seconds from the start of the recording."""
 
     index: int
     start: float
     end: float
     text: str
     words: tuple[TimedWord, ...] = ()
-    """Empty unless word timestamps were asked for."""
+    """Empty unless word timestamps were requested."""
     fit: CueTiming | None = None
-    """Of a spoken cue; None for what was heard, and for text without times."""
+    """Timing of a synthesized cue; None for a transcript and for text without times."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechOptions:
-    """How a text is to be spoken; all choices are made."""
+    """How a text is synthesized, with all defaults resolved."""
 
     voice: str
-    """As people name it."""
+    """Public name of the voice."""
     sound: str
-    """As the engine names it: a plain voice or a mix."""
+    """Voice expression for the engine: a voice or a mix."""
     speaker: str | None
     speed: float
-    """0.5 to 2.0; 1.0 is the voice's own pace."""
+    """0.5 to 2.0; 1.0 is the voice's own speed."""
     source: TextFormat
-    """How the text is written."""
+    """Format of the text."""
     audio: AudioFileFormat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:
-    """What a job is made of; model and language are chosen, not asked for."""
+    """What defines a job, with model and language already chosen."""
 
     model: str
     language: str | None = None
-    """As the model names it; None to detect it."""
+    """Language code of the model; None to detect the language."""
     task: JobTask = "transcribe"
     word_timestamps: bool = False
     vad: bool = True
-    """Leave out what is not speech and cut at silences; else cut every half minute."""
+    """Skip audio without speech and cut at silences; else cut every 30 s."""
     prompt: str = ""
     """Text that biases spelling."""
     filename: str = ""
-    """What the client called the recording; for people, never a path."""
+    """Name from the client, only for display; never used as a path."""
     webhook_url: str = ""
     idempotency_key: str = ""
     speech: SpeechOptions | None = None
-    """Of a job with the task `speak`; its recording is a text."""
+    """Options of a job with task `speak`, whose upload is a text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job(NewJob):
-    """One recording on its way to text, or text on its way to speech; a snapshot."""
+    """A snapshot of one job."""
 
     id: str
     status: JobStatus
     progress: int = 0
     """Percent."""
     chunk: int = 0
-    """Pieces transcribed, or cues spoken."""
+    """Chunks transcribed, or lines synthesized."""
     chunks_total: int = 0
-    """Pieces there will be: an estimate until the last is cut."""
+    """Number of chunks: an estimate until the last one is cut."""
     position: float = 0.0
-    """Seconds of the recording that are done with, or of the speech that was made; work goes on
-    there after a restart."""
+    """Seconds of the recording, or of the speech, that are done; work continues there."""
     duration: float | None = None
-    """Seconds of the recording; None until it was opened, or until all of it was spoken."""
+    """Seconds of the recording or of the speech; None while unknown."""
     rate: int | None = None
-    """Samples per second of the speech that was made; None until there is some."""
+    """Samples per second of the speech; None before the first audio."""
     segments: tuple[JobSegment, ...] = ()
-    """What was heard or spoken so far."""
+    """Results so far."""
     error: str = ""
     error_code: str = ""
     attempts: int = 0
-    """How often work on it was begun."""
+    """How often work on it was started."""
     created: float = 0.0
-    """Seconds since 1970, as the following."""
+    """Seconds since 1970, like the next two."""
     started: float | None = None
     completed: float | None = None
 
     @property
     def ended(self) -> bool:
-        """Whether it will not change any more."""
+        """Whether its state is final."""
         return self.status in TERMINAL_STATUSES
 
     @property
     def text(self) -> str:
-        """Everything that was heard, as one text."""
+        """The texts of all segments, joined."""
         return " ".join(segment.text for segment in self.segments if segment.text)

@@ -1,4 +1,4 @@
-"""Has one line of a text spoken by a model, in pieces short enough to let others in between."""
+"""Synthesizes one line of a text, in chunks that are short enough to let live speech in between."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,15 +17,15 @@ from wyoming_servers.text.segment import Segmenter
 from wyoming_servers.text.speakable import is_speakable
 
 MAX_CHUNK_CHARACTERS: Final = 120
-"""Of one run, about 8 s of speech: what a voice is in the middle of cannot be interrupted."""
+"""Longest chunk, about 8 s of speech; a voice cannot be interrupted within one."""
 
 _MAX_CHUNK_SECONDS: Final = 180.0
-"""Longest audio of one piece; a voice that makes more has lost its way."""
+"""Longest audio of one chunk; a model that generates more has failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadingOptions:
-    """How texts are read aloud here, by live voices and jobs alike."""
+    """Settings of this server for reading texts, the same for live voices and jobs."""
 
     lexicon: Lexicon | None = None
     sentence_silence: float = 0.2
@@ -35,60 +35,59 @@ class ReadingOptions:
 @dataclass(frozen=True, slots=True)
 class _LineChunk:
     text: str
-    """As the engine is given it."""
+    """Normalized, as the engine gets it."""
     pause: float
-    """Seconds of silence behind it, if another follows."""
+    """Seconds of silence after it, if another chunk follows."""
 
 
 class LineSynthesizer:
-    """One voice in one manner."""
+    """Synthesizes the lines of one job with one voice."""
 
     def __init__(
         self,
-        attempts: LeaseRetrier,
-        courtesy: LiveTrafficGate,
-        wish: SpeechOptions,
+        retrier: LeaseRetrier,
+        gate: LiveTrafficGate,
+        options: SpeechOptions,
         language: str,
         reading: ReadingOptions,
     ) -> None:
-        self._retrier = attempts
-        self._gate = courtesy
-        self._options = wish
+        self._retrier = retrier
+        self._gate = gate
+        self._options = options
         self._language = language
         self._reading = reading
         self.rate: int | None = None
-        """Samples per second; None until the voice has spoken."""
+        """Samples per second; None before the first audio."""
 
-    async def synthesize(self, text: str, pace: float = 1.0) -> bytes:
-        """Return the audio of a line, spoken `pace` times as fast as wished: 16-bit mono PCM.
+    async def synthesize(self, text: str, speedup: float = 1.0) -> bytes:
+        """Return a line as 16-bit mono PCM, `speedup` times as fast as the job's options say.
 
-        Empty for a line without words. Raises what the coordinator and the worker raise when
-        trying again did not help.
+        Empty for a line without words. Raises the errors of leases and runs after all retries.
         """
         parts: list[bytes] = []
         pause = 0.0
-        for piece in self._chunks(text):
+        for chunk in self._chunks(text):
             await self._gate.wait()
-            audio = await self._synthesize_chunk(piece.text, self._options.speed * pace)
+            audio = await self._synthesize_chunk(chunk.text, self._options.speed * speedup)
             if self.rate is None or not audio:
                 continue
             parts += [silence(pause, self.rate), fade(audio, self.rate)]
-            pause = piece.pause
+            pause = chunk.pause
         return b"".join(parts)
 
     def _chunks(self, text: str) -> Sequence[_LineChunk]:
-        """Read a line as the voice servers do: words of the lexicon, numbers and signs in words."""
+        """Cut and normalize a line as live voices do: lexicon first, then numbers and symbols."""
         segmenter = Segmenter(self._language, MAX_CHUNK_CHARACTERS, early=False)
-        pieces = []
+        chunks = []
         for segment in (*segmenter.feed(text), *segmenter.finish()):
-            said = segment.text
+            spoken = segment.text
             if self._reading.lexicon is not None:
-                said = self._reading.lexicon.apply(said, self._language)
-            said = normalize(said, self._language)
-            if is_speakable(said):
+                spoken = self._reading.lexicon.apply(spoken, self._language)
+            spoken = normalize(spoken, self._language)
+            if is_speakable(spoken):
                 pause = self._reading.sentence_silence if segment.ends_sentence else 0.0
-                pieces.append(_LineChunk(said, pause))
-        return pieces
+                chunks.append(_LineChunk(spoken, pause))
+        return chunks
 
     async def _synthesize_chunk(self, text: str, speed: float) -> bytes:
         request = {
@@ -98,18 +97,18 @@ class LineSynthesizer:
             "speed": speed,
         }
 
-        async def speak(lease: Lease) -> bytes:
+        async def run_chunk(lease: Lease) -> bytes:
             rate = lease.info.sample_rate
             limit = int(_MAX_CHUNK_SECONDS * rate) * 2
             audio = bytearray()
             async with lease.open(request, priority=Priority.BACKGROUND) as run:
-                async for chunk in run:
-                    audio += chunk.payload
+                async for output in run:
+                    audio += output.payload
                     if len(audio) > limit:
-                        raise InternalError(f"{lease.spec.id} does not stop to speak.")
+                        raise InternalError(f"{lease.spec.id} does not stop generating audio.")
             if self.rate not in (None, rate):
                 raise InternalError(f"{lease.spec.id} changed its sample rate.")
             self.rate = rate
             return bytes(audio)
 
-        return await self._retrier.run(speak, f"A text of {len(text)} characters")
+        return await self._retrier.run(run_chunk, f"Synthesizing a text of {len(text)} characters")

@@ -1,17 +1,19 @@
-"""Works through the jobs, one at a time, below everything people wait for.
+"""Runs all jobs, one at a time, below the priority of live requests.
 
-The storage is the truth: whatever is begun is written before, whatever is heard is written after
-each piece, so a restart goes on with the piece after the last one.
+The storage is the source of truth: each start and each result is stored before it is reported, so
+that a restart of the server continues with the chunk after the last stored one.
 """
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from wyoming_servers.config.schema import JobsSection
+from wyoming_servers.config.holder import ConfigHolder
+from wyoming_servers.core.aio import cancel_and_wait
 from wyoming_servers.core.clock import Clock
 from wyoming_servers.core.errors import (
     BusyError,
@@ -23,30 +25,40 @@ from wyoming_servers.core.errors import (
 )
 from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.core.events import JobFinished, JobQueued, JobStarted
+from wyoming_servers.core.task_supervisor import TaskSupervisor
 from wyoming_servers.jobs.files import JobFiles
 from wyoming_servers.jobs.job import Job, JobStatus, NewJob
 from wyoming_servers.jobs.line_synthesizer import ReadingOptions
 from wyoming_servers.jobs.speech_job import SpeechJob
 from wyoming_servers.jobs.storage import JobStorage
-from wyoming_servers.jobs.transcription import NO_TRANSCRIPTION_DEFAULTS, TranscriptionDefaults
+from wyoming_servers.jobs.throttle import LiveTrafficGate
+from wyoming_servers.jobs.transcription import TranscriptionDefaults
 from wyoming_servers.jobs.transcription_job import TranscriptionJob
 from wyoming_servers.jobs.uploads import UploadSpool
 from wyoming_servers.media.decoder import RecordingDecoder, decode_recording
 from wyoming_servers.scheduling.interface import CoordinatorProtocol
+from wyoming_servers.text.lexicon import Lexicon
+from wyoming_servers.text.vocabulary import Vocabulary
 
 _LOGGER: Final = logging.getLogger(__name__)
 
 MAX_ATTEMPTS: Final = 3
-"""Times work on a job is begun; a recording that takes the server down with it must end."""
+"""Starts of a job; one whose recording crashes the server must fail eventually."""
 
 _PRUNE_INTERVAL_SECONDS: Final = 3_600.0
 
+_SHUTDOWN_RETRY_SECONDS: Final = 10.0
+"""Delay before a job runs again after the coordinator refused it because it is stopping.
+
+In a shutdown, the manager is closed before the delay is over.
+"""
+
 JobEndedCallback = Callable[[Job], Awaitable[None]]
-"""Told of each job that has ended, at least once, even if the server died in between."""
+"""Called at least once for each job that has ended, even if the server died in between."""
 
 
 async def _ignore_job_end(_job: Job) -> None:
-    """Serve where nobody wants to know."""
+    pass
 
 
 class JobManager:
@@ -56,31 +68,31 @@ class JobManager:
         self,
         folder: Path,
         coordinator: CoordinatorProtocol,
-        config: JobsSection,
+        config: ConfigHolder,
         bus: EventBus,
         clock: Clock,
+        tasks: TaskSupervisor,
         *,
-        manner: TranscriptionDefaults = NO_TRANSCRIPTION_DEFAULTS,
-        reading: ReadingOptions = ReadingOptions(),  # noqa: B008  (immutable)
+        vocabulary: Vocabulary | None = None,
+        lexicon: Lexicon | None = None,
         on_end: JobEndedCallback = _ignore_job_end,
         decoder: RecordingDecoder = decode_recording,
     ) -> None:
-        """`folder` is the jobs' own, below the data folder."""
+        """`folder` belongs to the jobs alone; the configuration is read for each job."""
         self._folder = folder
         self.files = JobFiles(folder)
         self._coordinator = coordinator
         self._config = config
         self._bus = bus
         self._clock = clock
-        self.transcription_defaults = manner
-        """How recordings are listened to, also those that are no jobs."""
-        self._reading = reading
+        self._supervisor = tasks
+        self._vocabulary = vocabulary
+        self._lexicon = lexicon
         self._on_end = on_end
         self.decoder = decoder
-        self.upload_spool = UploadSpool(
-            self.files.uploads, largest=config.max_upload, quota=config.quota
-        )
-        """Takes recordings in; hand what it keeps to `submit`."""
+        self.upload_spool = UploadSpool(self.files.uploads, config)
+        """Receives uploads; pass those it has committed to `submit`."""
+        self._gate = LiveTrafficGate(coordinator, bus, clock)
         self._storage: JobStorage | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._job_queued = asyncio.Event()
@@ -88,19 +100,24 @@ class JobManager:
 
     @property
     def uploads_folder(self) -> Path:
-        """Where the recordings wait; a file there has a job's id as its name."""
+        """The folder of uploads; the name of each file is the id of its job."""
         return self.files.uploads
 
+    @property
+    def transcription_defaults(self) -> TranscriptionDefaults:
+        """The settings for recordings that are in effect now."""
+        asr = self._config.current.asr
+        return TranscriptionDefaults(asr.beam_size, tuple(asr.languages), self._vocabulary)
+
     async def __aenter__(self) -> Self:
-        """Open the storage, put back what was interrupted, begin to work."""
+        """Open the storage, queue interrupted jobs again, and start to work."""
         await self.files.prepare()
-        self._storage = storage = await JobStorage.open(self._folder / "jobs.sqlite")
-        for job_id in await storage.requeue_interrupted(limit=MAX_ATTEMPTS):
-            message = f"The server stopped {MAX_ATTEMPTS} times while it worked on this."
-            await self._end_job(job_id, JobStatus.FAILED, InternalError(message))
+        self._storage = await JobStorage.open(self._folder / "jobs.sqlite")
+        await self._requeue_interrupted()
         self._tasks = [
-            asyncio.create_task(self._run_queue(), name="jobs"),
-            asyncio.create_task(self._prune_periodically(), name="prune jobs"),
+            self._supervisor.start(self._gate.run, "live traffic watch"),
+            self._supervisor.start(self._run_queue, "job queue"),
+            self._supervisor.start(self._prune_periodically, "job cleanup"),
         ]
         return self
 
@@ -110,45 +127,41 @@ class JobManager:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stop; the job that runs goes on at the next start."""
+        """Stop; a running job continues at the next start."""
         for task in self._tasks:
-            task.cancel()
-        await asyncio.wait(self._tasks)
-        for task in self._tasks:
-            if not task.cancelled() and (failure := task.exception()) is not None:
-                _LOGGER.error("The %s task failed", task.get_name(), exc_info=failure)
+            await cancel_and_wait(task)
         if self._storage is not None:
             await self._storage.close()
 
     async def check_capacity(self, key: str = "") -> Job | None:
-        """Return the job that an idempotency key has made; else see that there is room.
+        """Return the job that an idempotency key has created, if any; else check the queue.
 
-        Raises BusyError when too many jobs wait. Call it before a recording is taken in.
+        Raises BusyError if too many jobs wait. Call it before an upload is received.
         """
-        known = await self._opened_storage.find_by_key(key) if key else None
-        if known is None and await self.queued_count() >= self._config.max_queued:
+        existing = await self._opened_storage.find_by_key(key) if key else None
+        limit = self._config.current.jobs.max_queued
+        if existing is None and await self.queued_count() >= limit:
             raise BusyError(
-                f"{self._config.max_queued} jobs wait already.",
-                hint="Try again when some are done; GET /jobs shows them.",
+                f"The queue is full: {limit} jobs are waiting.",
+                hint="Try again when some are done; GET /jobs lists them.",
                 retry_after=60,
             )
-        return known
+        return existing
 
-    async def submit(self, new: NewJob, recording: Path) -> Job:
-        """Take a recording over and queue it; it is moved from where it is, or deleted.
+    async def submit(self, new: NewJob, upload: Path) -> Job:
+        """Queue a job and take over its upload, which is moved or deleted.
 
-        With the idempotency key of an earlier job that one is returned. Raises BusyError.
+        If a job with the same idempotency key exists, return that one. Raises BusyError.
         """
         try:
-            known = await self.check_capacity(new.idempotency_key)
-            if known is not None:
-                return known
-            job_id = recording.name
-            job, is_new = await self._opened_storage.add(new, self._clock.wall(), job_id)
+            existing = await self.check_capacity(new.idempotency_key)
+            if existing is not None:
+                return existing
+            job, is_new = await self._opened_storage.add(new, self._clock.wall(), upload.name)
             if not is_new:
                 return job
         except BaseException:
-            await asyncio.to_thread(recording.unlink, missing_ok=True)
+            await asyncio.to_thread(upload.unlink, missing_ok=True)
             raise
         self._bus.publish(JobQueued(job=job.id, model=job.model))
         self._job_queued.set()
@@ -164,21 +177,21 @@ class JobManager:
     async def latest(
         self, status: JobStatus | None = None, limit: int = 100, offset: int = 0
     ) -> list[Job]:
-        """Return jobs without their segments, the newest first."""
+        """Return jobs without their segments, newest first."""
         return await self._opened_storage.latest(status, limit, offset)
 
     async def queued_count(self) -> int:
-        """Return how many jobs are queued, without the one that runs."""
+        """Return the number of queued jobs, without the running one."""
         return await self._opened_storage.count(JobStatus.QUEUED)
 
     async def cancel(self, job_id: str) -> Job:
-        """Cancel a job that waits or runs. Raises NotFoundError, ConflictError if it has ended."""
+        """Cancel a queued or running job. Raises NotFoundError, ConflictError if it has ended."""
         job = await self.get(job_id)
         if not await self._end_job(job_id, JobStatus.CANCELLED):
             job = await self.get(job_id)
             raise ConflictError(
                 f"job {job_id} is already in terminal state {job.status}",
-                hint="There is nothing left to cancel.",
+                hint="A job that has ended cannot be cancelled.",
             )
         if self._current is not None and self._current[0] == job_id:
             self._current[1].cancel()
@@ -187,16 +200,23 @@ class JobManager:
     @property
     def _opened_storage(self) -> JobStorage:
         if self._storage is None:
-            raise ShuttingDownError("Jobs are not served now.")
+            raise ShuttingDownError("Jobs are not available.")
         return self._storage
 
+    async def _requeue_interrupted(self) -> None:
+        """Queue jobs again whose run was interrupted; fail those that were started too often."""
+        for job_id in await self._opened_storage.requeue_interrupted(limit=MAX_ATTEMPTS):
+            message = f"Work on this job was interrupted {MAX_ATTEMPTS} times."
+            await self._end_job(job_id, JobStatus.FAILED, InternalError(message))
+
     async def _run_queue(self) -> None:
-        """Take one job after the other, for ever."""
-        for job_id in await self._opened_storage.pending_notifications():
-            # The last server ended between the end of the job and what follows it.
-            ended = await self.get(job_id)
-            await self.files.remove_after(ended)
-            await self._notify(ended)
+        """Run one job after another.
+
+        An error of the storage ends it. The supervisor runs it again after a pause: an interrupted
+        job continues, as after a restart of the server.
+        """
+        await self._requeue_interrupted()
+        await self._send_pending_notifications()
         while True:
             self._job_queued.clear()
             job = await self._opened_storage.start_next(self._clock.wall())
@@ -210,26 +230,34 @@ class JobManager:
                 await asyncio.wait([task])
             finally:
                 self._current = None
-                task.cancel()
-                await asyncio.wait([task])
+                failure = await cancel_and_wait(task)
+            if failure is not None:
+                raise failure
 
     async def _run_job(self, job: Job) -> None:
-        """Work on a job until it is done, failed or cancelled; a stop leaves it as running."""
-        try:
-            work = self._create_runner(job)
-            await work.run()
-            await self._end_job(job.id, JobStatus.DONE)
-        except ShuttingDownError:
-            # The coordinator stops before we do; the next start goes on with the job.
-            await asyncio.get_running_loop().create_future()
-        except ConductorError as err:
-            await self._end_job(job.id, JobStatus.FAILED, err)
-        except Exception as err:
-            _LOGGER.exception("bug while working on job %s", job.id)
-            failure = InternalError(f"The server has a bug: {type(err).__name__}: {err}")
-            await self._end_job(job.id, JobStatus.FAILED, failure)
+        """Run a job until it ends; if the server stops meanwhile, it is still stored as running."""
+        while True:
+            try:
+                await self._create_runner(job).run()
+                await self._end_job(job.id, JobStatus.DONE)
+            except ShuttingDownError as err:
+                _LOGGER.info("job %s waits: %s", job.id, err.message)
+                await self._clock.sleep(_SHUTDOWN_RETRY_SECONDS)
+                job = await self.get(job.id)
+                continue
+            except ConductorError as err:
+                await self._end_job(job.id, JobStatus.FAILED, err)
+            except sqlite3.Error:
+                # Not the fault of the job: it continues when the queue runs again.
+                raise
+            except Exception as err:
+                _LOGGER.exception("Job %s failed because of a bug", job.id)
+                failure = InternalError(f"The server has a bug: {type(err).__name__}: {err}")
+                await self._end_job(job.id, JobStatus.FAILED, failure)
+            return
 
     def _create_runner(self, job: Job) -> TranscriptionJob | SpeechJob:
+        config = self._config.current
         if job.speech is not None:
             return SpeechJob(
                 job,
@@ -238,8 +266,9 @@ class JobManager:
                 self._opened_storage,
                 self._bus,
                 self._clock,
-                reading=self._reading,
-                quota=self._config.quota,
+                gate=self._gate,
+                reading=ReadingOptions(self._lexicon, config.tts.sentence_silence),
+                quota=config.jobs.quota,
             )
         return TranscriptionJob(
             job,
@@ -248,19 +277,19 @@ class JobManager:
             self._opened_storage,
             self._bus,
             self._clock,
-            manner=self.transcription_defaults,
+            gate=self._gate,
+            defaults=self.transcription_defaults,
             decoder=self.decoder,
         )
 
     async def _end_job(
         self, job_id: str, status: JobStatus, error: ConductorError | None = None
     ) -> bool:
-        """End a job, delete its recording and tell everybody; False if it had ended before."""
+        """End a job, delete its upload and report its end; return False if it had ended before."""
         text = "" if error is None else str(error)
         code = "" if error is None else error.code
-        if not await self._opened_storage.end(
-            job_id, status, self._clock.wall(), code=code, error=text
-        ):
+        storage = self._opened_storage
+        if not await storage.end(job_id, status, self._clock.wall(), code=code, error=text):
             return False
         job = await self.get(job_id)
         await self.files.remove_after(job)
@@ -271,14 +300,26 @@ class JobManager:
         return True
 
     async def _notify(self, job: Job) -> None:
-        await self._on_end(job)
+        try:
+            await self._on_end(job)
+        except Exception:
+            # Other jobs must not wait for it.
+            _LOGGER.exception("Reporting the end of job %s failed; it is repeated later", job.id)
+            return
         await self._opened_storage.mark_notified(job.id)
 
+    async def _send_pending_notifications(self) -> None:
+        """Report the end of jobs whose notification failed, or was prevented by a stop."""
+        for job_id in await self._opened_storage.pending_notifications():
+            job = await self.get(job_id)
+            await self.files.remove_after(job)
+            await self._notify(job)
+
     async def _prune_periodically(self) -> None:
-        """Forget jobs that are old, and recordings that belong to no job."""
+        """Delete old jobs and files that belong to no job; repeat failed notifications."""
+        storage = self._opened_storage
         while True:
-            await self._opened_storage.prune(self._clock.wall() - self._config.retention)
-            await self.files.remove_orphans(
-                await self._opened_storage.active_ids(), await self._opened_storage.all_ids()
-            )
+            await storage.prune(self._clock.wall() - self._config.current.jobs.retention)
+            await self.files.remove_orphans(await storage.active_ids(), await storage.all_ids())
             await self._clock.sleep(_PRUNE_INTERVAL_SECONDS)
+            await self._send_pending_notifications()

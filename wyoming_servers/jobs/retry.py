@@ -1,4 +1,4 @@
-"""Has a model do one piece of work, again and again where that may help."""
+"""Runs a chunk of work with a lease, and retries failures that may not happen again."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,6 +10,7 @@ from wyoming_servers.core.domain import Priority
 from wyoming_servers.core.errors import (
     CapacityError,
     DeadlineError,
+    InferenceFailedError,
     OutOfMemoryError,
     ShuttingDownError,
     WorkerError,
@@ -18,85 +19,102 @@ from wyoming_servers.scheduling.interface import CoordinatorProtocol, Lease
 
 T = TypeVar("T")
 
+_MIN_CAPACITY_DELAY_SECONDS: Final = 1.0
 _MAX_DELAY_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseRetryPolicy:
-    """How long a piece of work is worth trying."""
+    """How long, and how often, a chunk of work is tried; times in seconds."""
 
     attempt_timeout: float
-    """Longest single attempt, with the wait for the model."""
+    """Longest attempt, including the wait for the model."""
     max_attempts: int
-    """Times it is tried when the model's process fails or lacks memory."""
+    """Attempts when the worker fails, is stopped or runs out of memory."""
     max_capacity_wait: float
-    """Seconds that a machine without room for the model is waited for."""
+    """How long to wait for a machine that has no room for the model."""
     initial_delay: float = 1.0
-    """Seconds before the second try; doubled with each."""
+    """Delay before the second attempt; doubled for each further one."""
+    total_timeout: float | None = None
+    """Limit for all attempts together; None for no limit."""
 
 
 class LeaseRetrier:
-    """One model for the pieces of one job; a lease each, so that others come in between."""
+    """Runs the chunks of one job, each with its own lease, so that others run in between."""
 
     def __init__(
         self,
         coordinator: CoordinatorProtocol,
         clock: Clock,
         model: str,
-        patience: LeaseRetryPolicy,
+        policy: LeaseRetryPolicy,
         *,
         client: str = "",
     ) -> None:
         self._coordinator = coordinator
         self._clock = clock
         self._model = model
-        self._policy = patience
+        self._policy = policy
         self._client = client
 
     async def run(
         self,
         work: Callable[[Lease], Awaitable[T]],
-        what: str,
+        description: str,
         *,
         priority: Priority = Priority.BACKGROUND,
     ) -> T:
-        """Return what `work` makes with a lease; `what` names it in errors: "A piece of 30 s".
+        """Return the result of `work`; `description` names it in errors, such as "A 30 s chunk".
 
-        1. The work lacked memory: again, once what was told to leave has left.
-        2. The model's process failed: again after a pause.
-        3. No room, or none in time: again until the patience is over.
-        4. Anything else is the work's own fault.
+        1. Out of memory during the work: retry when evicted models have released their memory.
+        2. The worker failed, or the model was unloaded during the work: retry after a delay.
+        3. No capacity, or no lease in time: retry until `max_capacity_wait` is over.
+        4. Any other error is raised, and ShuttingDownError if the server refuses the lease.
         """
-        patience, clock = self._policy, self._clock
-        tries, pause, begun = 0, patience.initial_delay, clock.now()
+        policy, clock = self._policy, self._clock
+        failures, delay, start = 0, policy.initial_delay, clock.now()
         while True:
             device = ""
             try:
                 async with (
-                    asyncio.timeout(patience.attempt_timeout),
+                    asyncio.timeout(self._attempt_timeout(start)),
                     self._coordinator.lease(
                         self._model, priority=priority, client=self._client
                     ) as lease,
                 ):
                     device = lease.placement.device
                     return await work(lease)
-            except ShuttingDownError:
-                raise
             except TimeoutError as err:
-                raise DeadlineError(f"{what} took too long.") from err
+                raise DeadlineError(f"{description} took too long.") from err
+            except ShuttingDownError as err:
+                if not device:  # 4
+                    raise
+                failures += 1  # 2
+                if failures >= policy.max_attempts:
+                    raise InferenceFailedError(
+                        f"{description} was interrupted {failures} times: {err.message}"
+                    ) from err
             except (CapacityError, DeadlineError) as err:
                 if device and isinstance(err, OutOfMemoryError):  # 1
-                    tries += 1
-                    if tries >= patience.max_attempts:
+                    failures += 1
+                    if failures >= policy.max_attempts:
                         raise
                     await self._coordinator.memory_returned(device)
                     continue
-                pause = max(pause, 1.0, err.retry_after or 0.0)  # 3
-                if clock.now() - begun + pause > patience.max_capacity_wait:
+                delay = max(delay, _MIN_CAPACITY_DELAY_SECONDS, err.retry_after or 0.0)  # 3
+                if clock.now() - start + delay > policy.max_capacity_wait:
                     raise
             except WorkerError:  # 2
-                tries += 1
-                if tries >= patience.max_attempts:
+                failures += 1
+                if failures >= policy.max_attempts:
                     raise
-            await clock.sleep(pause)
-            pause = min(2 * pause, _MAX_DELAY_SECONDS)
+            await clock.sleep(delay)
+            delay = min(2 * delay, _MAX_DELAY_SECONDS)
+
+    def _attempt_timeout(self, start: float) -> float:
+        """Return the seconds for an attempt that begins now: the only timer that runs meanwhile."""
+        policy = self._policy
+        if policy.total_timeout is None:
+            return policy.attempt_timeout
+        remaining = start + policy.total_timeout - self._clock.now()
+        return min(policy.attempt_timeout, remaining)

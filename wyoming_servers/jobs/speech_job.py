@@ -1,4 +1,4 @@
-"""The work on one speech job: line by line through the voice, each written down, then one file."""
+"""Runs one speech job: each line of its text through the voice, then all into one file."""
 
 import asyncio
 from typing import Final
@@ -8,7 +8,7 @@ from wyoming_servers.core.domain import AudioFormat
 from wyoming_servers.core.errors import InternalError
 from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.core.events import JobProgressed
-from wyoming_servers.jobs import cue_timing
+from wyoming_servers.jobs.cue_timing import cue_start, required_speedup
 from wyoming_servers.jobs.files import PARTIAL_SUFFIX, JobFiles, PcmTrack
 from wyoming_servers.jobs.job import CueTiming, Job, JobSegment, SpeechOptions
 from wyoming_servers.jobs.line_synthesizer import LineSynthesizer, ReadingOptions
@@ -22,11 +22,11 @@ from wyoming_servers.scheduling.interface import CoordinatorProtocol
 RETRY_POLICY: Final = LeaseRetryPolicy(
     attempt_timeout=300.0, max_attempts=3, max_capacity_wait=600.0
 )
-"""For a piece of 8 s; the slowest voice on a small processor needs half a minute."""
+"""For a chunk of 8 s; the slowest voice on a small processor needs half a minute."""
 
 
 class SpeechJob:
-    """One job from where the last run of the server left off; `run` it once."""
+    """Continues one job at its stored line; `run` it once."""
 
     def __init__(
         self,
@@ -37,9 +37,11 @@ class SpeechJob:
         bus: EventBus,
         clock: Clock,
         *,
+        gate: LiveTrafficGate,
         reading: ReadingOptions,
         quota: int,
     ) -> None:
+        """`quota` bounds the bytes of all synthesized audio on disk."""
         self._job = job
         self._options = _speech_options(job)
         self._files = files
@@ -47,23 +49,19 @@ class SpeechJob:
         self._bus = bus
         self._reading = reading
         self._track = PcmTrack(files.samples(job.id), quota)
-        attempts = LeaseRetrier(coordinator, clock, job.model, RETRY_POLICY, client=f"job {job.id}")
+        retrier = LeaseRetrier(coordinator, clock, job.model, RETRY_POLICY, client=f"job {job.id}")
         self._synthesizer = LineSynthesizer(
-            attempts,
-            LiveTrafficGate(coordinator, bus, clock),
-            self._options,
-            job.language or "",
-            reading,
+            retrier, gate, self._options, job.language or "", reading
         )
         self._synthesizer.rate = job.rate
         self._position = job.position
-        self._segments = len(job.segments)
+        self._segment_count = len(job.segments)
 
     async def run(self) -> None:
-        """Speak the rest of the text and render the file; ends early if the job was cancelled.
+        """Synthesize the rest of the text and encode the file; returns early if it was cancelled.
 
-        Raises BadRequestError for a text that cannot be read, and what the coordinator and the
-        worker raise when trying again did not help.
+        Raises BadRequestError for a text that cannot be read, and the errors of leases and runs
+        after all retries.
         """
         lines = await asyncio.to_thread(
             read_script,
@@ -83,7 +81,7 @@ class SpeechJob:
                 return
         audio = self._audio
         if audio is None:
-            raise InternalError("The voice said nothing of all the text.")
+            raise InternalError("The voice produced no audio for the text.")
         target = self._files.result(self._job)
         await encode_file(
             self._files.samples(self._job.id),
@@ -99,30 +97,30 @@ class SpeechJob:
         return None if rate is None else AudioFormat(rate)
 
     async def _process_line(self, line: ScriptLine) -> JobSegment | None:
-        """Have a line spoken and written behind the others; None if it makes no sound."""
+        """Synthesize a line and append it to the track; None if it has no audio."""
         pcm = await self._synthesizer.synthesize(line.text)
         audio = self._audio
         if not pcm or audio is None:
             return None
         due = self._position + line.pause if line.cue is None else line.cue.start
-        at = cue_timing.cue_start(due, self._position)
-        fitted = None
+        start = cue_start(due, self._position)
+        timing = None
         if line.cue is not None:
             natural = audio.seconds(len(pcm))
-            pace = cue_timing.required_speedup(natural, line.cue.end - at, self._options.speed)
-            if pace > 1.0:
-                faster = await self._synthesizer.synthesize(line.text, pace)
-                # A voice need not follow a speed; then the first try is as good.
+            speedup = required_speedup(natural, line.cue.end - start, self._options.speed)
+            if speedup > 1.0:
+                faster = await self._synthesizer.synthesize(line.text, speedup)
+                # A voice may not follow the speed; then the first audio is as good.
                 pcm = min(pcm, faster, key=len) if faster else pcm
-            fitted = CueTiming(line.cue.start, line.cue.end, natural, pace)
-        end = await self._track.write_at(pcm, audio, at, self._position)
+            timing = CueTiming(line.cue.start, line.cue.end, natural, speedup)
+        end = await self._track.write_at(pcm, audio, start, self._position)
         self._position = end
-        return JobSegment(self._segments, at, end, line.text, fit=fitted)
+        return JobSegment(self._segment_count, start, end, line.text, fit=timing)
 
     async def _save_progress(
         self, segment: JobSegment | None, percent: int, chunk: int, total: int
     ) -> bool:
-        """Write down how far it is, then say so; False if the job does not run any more."""
+        """Store and publish the progress; return False if the job is no longer running."""
         running = await self._storage.advance(
             self._job.id,
             position=self._position,
@@ -134,7 +132,7 @@ class SpeechJob:
             rate=self._synthesizer.rate,
             segments=() if segment is None else (segment,),
         )
-        self._segments += segment is not None
+        self._segment_count += segment is not None
         if running:
             self._bus.publish(
                 JobProgressed(job=self._job.id, percent=percent, chunk=chunk, chunks_total=total)
@@ -144,5 +142,5 @@ class SpeechJob:
 
 def _speech_options(job: Job) -> SpeechOptions:
     if job.speech is None:
-        raise InternalError("A job that is to speak does not say how.")
+        raise InternalError("The speech job has no speech options.")
     return job.speech

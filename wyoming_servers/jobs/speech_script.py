@@ -1,4 +1,4 @@
-"""What a speech job has to say: the lines of a text, each with its time if it has one."""
+"""Reads the text of a speech job as lines: sentences, or cues with their times."""
 
 import re
 from dataclasses import dataclass
@@ -17,44 +17,48 @@ from wyoming_servers.text.subtitles import (
 )
 
 MAX_SCRIPT_BYTES: Final = 8 * 1024 * 1024
-"""Of a text; the Bible has five million characters."""
+"""Largest text; the Bible has five million characters."""
 
 MAX_CUE_CHARACTERS: Final = 5_000
-"""Of one cue; it is spoken at least once in one go, and kept in memory for that."""
+"""Longest cue; its whole audio is kept in memory."""
 
 PARAGRAPH_SECONDS: Final = 0.6
-"""Silence between two paragraphs, beside that between two sentences."""
+"""Silence between two paragraphs, in addition to that between two sentences."""
 
 _PARAGRAPHS: Final = re.compile(r"\n[ \t]*\n\s*")
 
 
 @dataclass(frozen=True, slots=True)
 class ScriptLine:
-    """What is said in one go."""
+    """A sentence or a cue."""
 
     text: str
     cue: Cue | None = None
-    """When it is due; None for text without times, which comes behind what was said before."""
+    """The cue with its times; None for plain text, which follows the line before it."""
     pause: float = 0.0
-    """Seconds of silence before it, where no cue says when it is due."""
+    """Seconds of silence before a line without a cue."""
 
 
 def detect_script_format(path: Path, filename: str = "") -> TextFormat:
-    """Return how a text is written. Reads the file; raises BadRequestError, TooLargeError."""
+    """Return the format of a text. Reads the file; raises BadRequestError, TooLargeError."""
     return detect_text_format(_read(path), filename)
 
 
-def read_script(path: Path, kind: TextFormat, language: str, gap: float) -> list[ScriptLine]:
-    """Return all there is to say; the same file gives the same lines each time.
+def read_script(
+    path: Path, text_format: TextFormat, language: str, sentence_silence: float
+) -> list[ScriptLine]:
+    """Return all lines; the same file gives the same lines each time.
 
-    `gap` seconds of silence are due between two sentences. Takes seconds for a large text: call
-    it in a thread. Raises BadRequestError for a text that cannot be read or has nothing to say,
-    TooLargeError.
+    `sentence_silence` seconds separate two sentences. Takes seconds for a large text: call it in a
+    thread. Raises BadRequestError for a text that cannot be read or is empty, TooLargeError.
     """
     text = _read(path)
-    lines = _sentence_lines(text, language, gap) if kind == "txt" else _cue_lines(text, kind)
+    if text_format == "txt":
+        lines = _sentence_lines(text, language, sentence_silence)
+    else:
+        lines = _cue_lines(text, text_format)
     if not lines:
-        raise BadRequestError("There is nothing to say in the text.")
+        raise BadRequestError("The text contains nothing to speak.")
     return lines
 
 
@@ -66,9 +70,9 @@ def _read(path: Path) -> str:
     return decode_text(path.read_bytes())
 
 
-def _cue_lines(text: str, kind: TextFormat) -> list[ScriptLine]:
+def _cue_lines(text: str, text_format: TextFormat) -> list[ScriptLine]:
     lines = []
-    for cue in parse_cues(text, kind):
+    for cue in parse_cues(text, text_format):
         if len(cue.text) > MAX_CUE_CHARACTERS:
             raise BadRequestError(
                 f"The cue at {cue.start:g} s is longer than {MAX_CUE_CHARACTERS} characters."
@@ -78,16 +82,16 @@ def _cue_lines(text: str, kind: TextFormat) -> list[ScriptLine]:
     return lines
 
 
-def _sentence_lines(text: str, language: str, gap: float) -> list[ScriptLine]:
+def _sentence_lines(text: str, language: str, sentence_silence: float) -> list[ScriptLine]:
     lines: list[ScriptLine] = []
     for paragraph in _PARAGRAPHS.split(text):
-        pause = gap + PARAGRAPH_SECONDS if lines else 0.0
+        pause = sentence_silence + PARAGRAPH_SECONDS if lines else 0.0
         for segment in _segment_paragraph(paragraph, language):
             if is_speakable(segment.text):
                 lines.append(ScriptLine(segment.text, pause=pause))
                 pause = 0.0
             if segment.ends_sentence and not pause:
-                pause = gap
+                pause = sentence_silence
     return lines
 
 

@@ -1,55 +1,63 @@
-"""Work that nobody waits for lets those pass who do."""
+"""Delays background jobs while live voice requests are active."""
 
 from typing import Final
 
+from wyoming_servers.core.aio import ClockTimeout
 from wyoming_servers.core.clock import Clock
 from wyoming_servers.core.domain import Task
+from wyoming_servers.core.errors import DeadlineError
 from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.core.events import Event, RequestFinished, SpeechStarted, WakeWordDetected
 from wyoming_servers.scheduling.interface import CoordinatorProtocol
 
 MAX_WAIT_SECONDS: Final = 30.0
-"""Longest wait for a pause in live speech before each piece, so that a job ends one day."""
+"""Longest delay of each chunk of work, so that jobs finish on a busy server too."""
 
 QUIET_SECONDS: Final = 1.5
-"""After somebody has spoken: the answer is about to be thought of, and then to be spoken."""
-
-_POLL_SECONDS: Final = 0.1
-"""Between two looks whether somebody still speaks."""
+"""After live activity more follows: the assistant thinks, and then its answer is spoken."""
 
 
 class LiveTrafficGate:
-    """Ask it before each piece of work, holding no lease."""
+    """Lets a chunk of background work start when no live request is active; `run` it in a task."""
 
     def __init__(self, coordinator: CoordinatorProtocol, bus: EventBus, clock: Clock) -> None:
         self._coordinator = coordinator
         self._bus = bus
         self._clock = clock
+        # Not the time of the event: that is wall-clock time, which may jump.
+        self._last_activity = float("-inf")
+        """Monotonic time of the last live activity."""
+
+    async def run(self) -> None:
+        """Note live activity until cancelled."""
+        with self._bus.subscribe() as subscription:
+            async for item in subscription:
+                if _is_live_event(item.event):
+                    self._last_activity = self._clock.now()
 
     async def wait(self) -> None:
-        """Wait while somebody speaks, is answered, waits for a model, or has just done so.
+        """Wait for a pause in live speech, at most `MAX_WAIT_SECONDS`; hold no lease meanwhile.
 
-        While the operator has paused the server nothing is begun, however long that is.
+        Live speech is a request for speech-to-text or text-to-speech that is served or waits for a
+        model, and `QUIET_SECONDS` after one. While the operator has paused the server, the wait has
+        no limit.
         """
-        clock = self._clock
-        while not self._coordinator.snapshot().accepting:
-            await clock.sleep(_POLL_SECONDS)
-        until = clock.now() + MAX_WAIT_SECONDS
-        while clock.now() < until and (self._is_live_now() or self._was_live_recently()):
-            await clock.sleep(_POLL_SECONDS)
+        await self._coordinator.wait_accepting()
+        try:
+            async with ClockTimeout(self._clock, MAX_WAIT_SECONDS, "for a pause in live speech"):
+                await self._wait_quiet()
+        except DeadlineError:
+            return
 
-    def _was_live_recently(self) -> bool:
-        """Whether somebody was heard or answered, or called, so lately that more will follow."""
-        since = self._clock.wall() - QUIET_SECONDS
-        return any(
-            _is_live_event(item.event) for item in self._bus.recent() if item.timestamp > since
-        )
-
-    def _is_live_now(self) -> bool:
-        snapshot = self._coordinator.snapshot()
-        # Wake words are listened for all the time; nobody waits while they are.
-        live = [model for model in snapshot.models if model.spec.task is not Task.WAKE]
-        return any(model.leases or model.queued for model in live)
+    async def _wait_quiet(self) -> None:
+        while True:
+            await self._coordinator.wait_idle()
+            # The end of a request frees its lease and publishes its event in the same moment.
+            await self._clock.sleep(0)
+            remaining = self._last_activity + QUIET_SECONDS - self._clock.now()
+            if remaining <= 0:
+                return
+            await self._clock.sleep(remaining)
 
 
 def _is_live_event(event: Event) -> bool:

@@ -1,6 +1,5 @@
-"""Has one piece of a recording transcribed by a model."""
+"""Transcribes recordings in chunks: one chunk for a job, or all for a waiting client."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -9,7 +8,6 @@ from typing import Any, Final
 
 from wyoming_servers.core.clock import Clock
 from wyoming_servers.core.domain import Priority
-from wyoming_servers.core.errors import DeadlineError
 from wyoming_servers.jobs.job import JobSegment, NewJob, TimedWord
 from wyoming_servers.jobs.retry import LeaseRetrier, LeaseRetryPolicy
 from wyoming_servers.media.decoder import (
@@ -23,16 +21,19 @@ from wyoming_servers.scheduling.interface import CoordinatorProtocol, Lease
 from wyoming_servers.text.vocabulary import Vocabulary
 from wyoming_servers.worker.interface import OutputChunk
 
+_MAX_LIVE_SECONDS: Final = MAX_CHUNK_SECONDS
+"""Longest recording that may be a voice command, and so gets the priority of live speech."""
+
 
 @dataclass(frozen=True, slots=True)
 class TranscriptionDefaults:
-    """How recordings are listened to here, whatever a job asks for."""
+    """Settings of this server for all recordings."""
 
     beam_size: int = 1
     languages: tuple[str, ...] = ()
-    """One of these is spoken, where a job names none; empty: any that the model knows."""
+    """Languages to detect from, if a job names none; empty for all languages of the model."""
     vocabulary: Vocabulary | None = None
-    """What things are called here; read anew for each piece."""
+    """Names and terms of this home; read for each chunk."""
 
 
 NO_TRANSCRIPTION_DEFAULTS: Final = TranscriptionDefaults()
@@ -40,133 +41,126 @@ NO_TRANSCRIPTION_DEFAULTS: Final = TranscriptionDefaults()
 
 @dataclass(frozen=True, slots=True)
 class ChunkTranscript:
-    """What a piece of a recording says."""
+    """The transcript of one chunk of a recording."""
 
     segments: tuple[JobSegment, ...]
     language: str | None
-
-
-async def transcribe_chunk(
-    lease: Lease,
-    piece: RecordingChunk,
-    job: NewJob,
-    *,
-    language: str | None,
-    index: int,
-    manner: TranscriptionDefaults = NO_TRANSCRIPTION_DEFAULTS,
-    priority: Priority = Priority.BACKGROUND,
-) -> ChunkTranscript:
-    """Transcribe a piece; its segments are numbered from `index` and timed in the recording.
-
-    Raises what the run raises; cancelling cancels the run.
-    """
-    words = manner.vocabulary
-    request = {
-        "language": language,
-        "languages": list(manner.languages),
-        "beam_size": manner.beam_size,
-        "task": job.task,
-        "initial_prompt": job.prompt or None,
-        "names": list(words.names) if words else [],
-        "terms": list(words.terms) if words else [],
-        "word_timestamps": job.word_timestamps,
-    }
-    segments: list[JobSegment] = []
-    async with lease.open(request, streaming=True, priority=priority) as run:
-        await run.send(piece.pcm)
-        await run.end()
-        async for chunk in run:
-            segment = _segment(chunk, piece, index + len(segments))
-            if segment is not None:
-                segments.append(segment)
-        result = await run.result()
-    heard = result.get("language")
-    return ChunkTranscript(tuple(segments), heard if isinstance(heard, str) else language)
-
-
-def _segment(chunk: OutputChunk, piece: RecordingChunk, index: int) -> JobSegment | None:
-    text = str(chunk.data.get("text", "")).strip()
-    if not text:
-        return None
-    words = tuple(_word(word, piece) for word in chunk.data.get("words") or ())
-    return JobSegment(
-        index,
-        _time_in_recording(piece, chunk.data.get("start", 0.0)),
-        _time_in_recording(piece, chunk.data.get("end", piece.end - piece.start)),
-        text,
-        words,
-    )
-
-
-def _word(word: Mapping[str, Any], piece: RecordingChunk) -> TimedWord:
-    return TimedWord(
-        str(word["word"]).strip(),
-        _time_in_recording(piece, word["start"]),
-        _time_in_recording(piece, word["end"]),
-        float(word.get("probability", 1.0)),
-    )
-
-
-def _time_in_recording(piece: RecordingChunk, seconds: float) -> float:
-    """Return a time in the recording: no model may place a word outside the piece it heard."""
-    return round(min(piece.start + max(0.0, float(seconds)), piece.end), 3)
-
-
-# A recording transcribed at once, for a client that waits; nothing of it is kept.
-
-_MAX_LIVE_SECONDS: Final = MAX_CHUNK_SECONDS
-"""A recording of this length may be a command that somebody waits for; a longer one is a job."""
 
 
 async def transcribe_recording(
     coordinator: CoordinatorProtocol,
     clock: Clock,
     recording: Path,
-    wanted: NewJob,
+    job: NewJob,
     *,
     limit: float,
-    manner: TranscriptionDefaults = NO_TRANSCRIPTION_DEFAULTS,
+    defaults: TranscriptionDefaults = NO_TRANSCRIPTION_DEFAULTS,
     client: str = "",
     decoder: RecordingDecoder = decode_recording,
 ) -> AsyncGenerator[ChunkTranscript | RecordingEnded, None]:
-    """Yield what each piece says as soon as it is known, then Ended with the length.
+    """Yield the transcript of each chunk as soon as it is known, then RecordingEnded.
 
-    A piece has `limit` seconds; one whose worker failed is tried once more. Raises
-    BadRequestError for a recording that cannot be decoded, DeadlineError, and what the
-    coordinator and the worker raise.
+    Each chunk may take `limit` seconds, including one retry after a failure of the worker. Nothing
+    is stored. Raises BadRequestError for a recording that cannot be decoded, DeadlineError, and the
+    errors of leases and runs.
     """
-    # Nobody waits for room while somebody waits for the answer.
-    patience = LeaseRetryPolicy(
-        attempt_timeout=limit, max_attempts=2, max_capacity_wait=0.0, initial_delay=0.0
+    policy = LeaseRetryPolicy(
+        attempt_timeout=limit,
+        total_timeout=limit,
+        max_attempts=2,
+        # The client waits, so a server without capacity answers at once.
+        max_capacity_wait=0.0,
+        initial_delay=0.0,
     )
-    attempts = LeaseRetrier(coordinator, clock, wanted.model, patience, client=client)
-    priority, language, index = Priority.BACKGROUND, wanted.language, 0
-    async with decoder(recording, vad=wanted.vad) as parts:
-        async for part in parts:
-            match part:
+    retrier = LeaseRetrier(coordinator, clock, job.model, policy, client=client)
+    priority, language, index = Priority.BACKGROUND, job.language, 0
+    async with decoder(recording, vad=job.vad) as events:
+        async for event in events:
+            match event:
                 case RecordingOpened(duration) if (
                     duration is not None and duration <= _MAX_LIVE_SECONDS
                 ):
                     priority = Priority.ASR
                 case RecordingEnded():
-                    yield part
+                    yield event
                 case RecordingChunk():
-                    hear = partial(
+                    transcribe = partial(
                         transcribe_chunk,
-                        piece=part,
-                        job=wanted,
+                        chunk=event,
+                        job=job,
                         language=language,
                         index=index,
-                        manner=manner,
+                        defaults=defaults,
                         priority=priority,
                     )
-                    try:
-                        async with asyncio.timeout(limit):
-                            heard = await attempts.run(hear, "A piece", priority=priority)
-                    except TimeoutError as err:
-                        raise DeadlineError(
-                            f"{limit:g} s were not enough to transcribe a piece."
-                        ) from err
-                    language = language or heard.language
-                    index += len(heard.segments)
-                    yield heard
+                    description = f"Transcribing a chunk of {event.end - event.start:.0f} s"
+                    transcript = await retrier.run(transcribe, description, priority=priority)
+                    language = language or transcript.language
+                    index += len(transcript.segments)
+                    yield transcript
+
+
+async def transcribe_chunk(
+    lease: Lease,
+    chunk: RecordingChunk,
+    job: NewJob,
+    *,
+    language: str | None,
+    index: int,
+    defaults: TranscriptionDefaults = NO_TRANSCRIPTION_DEFAULTS,
+    priority: Priority = Priority.BACKGROUND,
+) -> ChunkTranscript:
+    """Transcribe one chunk; segments are numbered from `index`, with times in the recording.
+
+    Raises the errors of the run; cancelling cancels the run.
+    """
+    vocabulary = defaults.vocabulary
+    request = {
+        "language": language,
+        "languages": list(defaults.languages),
+        "beam_size": defaults.beam_size,
+        "task": job.task,
+        "initial_prompt": job.prompt or None,
+        "names": list(vocabulary.names) if vocabulary else [],
+        "terms": list(vocabulary.terms) if vocabulary else [],
+        "word_timestamps": job.word_timestamps,
+    }
+    segments: list[JobSegment] = []
+    async with lease.open(request, streaming=True, priority=priority) as run:
+        await run.send(chunk.pcm)
+        await run.end()
+        async for output in run:
+            segment = _segment(output, chunk, index + len(segments))
+            if segment is not None:
+                segments.append(segment)
+        result = await run.result()
+    detected = result.get("language")
+    return ChunkTranscript(tuple(segments), detected if isinstance(detected, str) else language)
+
+
+def _segment(output: OutputChunk, chunk: RecordingChunk, index: int) -> JobSegment | None:
+    text = str(output.data.get("text", "")).strip()
+    if not text:
+        return None
+    words = tuple(_word(word, chunk) for word in output.data.get("words") or ())
+    return JobSegment(
+        index,
+        _time_in_recording(chunk, output.data.get("start", 0.0)),
+        _time_in_recording(chunk, output.data.get("end", chunk.end - chunk.start)),
+        text,
+        words,
+    )
+
+
+def _word(word: Mapping[str, Any], chunk: RecordingChunk) -> TimedWord:
+    return TimedWord(
+        str(word["word"]).strip(),
+        _time_in_recording(chunk, word["start"]),
+        _time_in_recording(chunk, word["end"]),
+        float(word.get("probability", 1.0)),
+    )
+
+
+def _time_in_recording(chunk: RecordingChunk, seconds: float) -> float:
+    """Convert a time in the chunk, clamped to the chunk, to a time in the recording."""
+    return round(min(chunk.start + max(0.0, float(seconds)), chunk.end), 3)

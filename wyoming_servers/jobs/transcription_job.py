@@ -1,5 +1,6 @@
-"""The work on one job: the recording piece by piece through the model, each result written down."""
+"""Runs one transcription job: each chunk of its recording through the model, each result stored."""
 
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +13,6 @@ from wyoming_servers.jobs.storage import JobStorage
 from wyoming_servers.jobs.throttle import LiveTrafficGate
 from wyoming_servers.jobs.transcription import (
     NO_TRANSCRIPTION_DEFAULTS,
-    ChunkTranscript,
     TranscriptionDefaults,
     transcribe_chunk,
 )
@@ -24,10 +24,10 @@ from wyoming_servers.media.decoder import (
     decode_recording,
 )
 from wyoming_servers.media.recording_chunker import RecordingChunk
-from wyoming_servers.scheduling.interface import CoordinatorProtocol, Lease
+from wyoming_servers.scheduling.interface import CoordinatorProtocol
 
 RETRY_POLICY: Final = LeaseRetryPolicy(
-    # The slowest model on a small processor needs two minutes for a piece of 30 s.
+    # The slowest model on a small processor needs two minutes for a chunk of 30 s.
     attempt_timeout=600.0,
     max_attempts=3,
     max_capacity_wait=600.0,
@@ -35,7 +35,7 @@ RETRY_POLICY: Final = LeaseRetryPolicy(
 
 
 class TranscriptionJob:
-    """One job from where the last run of the server left off; `run` it once."""
+    """Continues one job at its stored position; `run` it once."""
 
     def __init__(
         self,
@@ -46,15 +46,16 @@ class TranscriptionJob:
         bus: EventBus,
         clock: Clock,
         *,
-        manner: TranscriptionDefaults = NO_TRANSCRIPTION_DEFAULTS,
+        gate: LiveTrafficGate,
+        defaults: TranscriptionDefaults = NO_TRANSCRIPTION_DEFAULTS,
         decoder: RecordingDecoder = decode_recording,
     ) -> None:
         self._job = job
         self._recording = recording
         self._storage = storage
         self._bus = bus
-        self._defaults = manner
-        self._gate = LiveTrafficGate(coordinator, bus, clock)
+        self._gate = gate
+        self._defaults = defaults
         self._retrier = LeaseRetrier(
             coordinator, clock, job.model, RETRY_POLICY, client=f"job {job.id}"
         )
@@ -66,50 +67,47 @@ class TranscriptionJob:
         self._index = len(job.segments)
 
     async def run(self) -> None:
-        """Transcribe the rest of the recording; ends early if the job was cancelled.
+        """Transcribe the rest of the recording; returns early if the job was cancelled.
 
-        Raises BadRequestError for a recording that cannot be decoded, and what the coordinator
-        and the worker raise when trying again did not help.
+        Raises BadRequestError for a recording that cannot be decoded, and the errors of leases and
+        runs after all retries.
         """
         decoding = self._decoder(self._recording, skip=self._position, vad=self._job.vad)
-        async with decoding as parts:
-            async for part in parts:
-                heard: tuple[JobSegment, ...] = ()
-                match part:
+        async with decoding as events:
+            async for event in events:
+                segments: tuple[JobSegment, ...] = ()
+                match event:
                     case RecordingOpened():
-                        self._duration = part.duration or self._duration
+                        self._duration = event.duration or self._duration
                     case SilenceSkipped():
-                        self._position = part.position
+                        self._position = event.position
                     case RecordingChunk():
-                        heard = await self._process_chunk(part)
+                        segments = await self._process_chunk(event)
                     case RecordingEnded():
-                        self._position = self._duration = part.duration
-                if not await self._save_progress(heard):
+                        self._position = self._duration = event.duration
+                if not await self._save_progress(segments):
                     return
 
-    async def _process_chunk(self, piece: RecordingChunk) -> tuple[JobSegment, ...]:
+    async def _process_chunk(self, chunk: RecordingChunk) -> tuple[JobSegment, ...]:
         await self._gate.wait()
-        heard = await self._transcribe(piece)
-        self._language = self._language or heard.language
-        self._index += len(heard.segments)
-        self._position, self._chunk = piece.end, self._chunk + 1
-        return heard.segments
-
-    async def _transcribe(self, piece: RecordingChunk) -> ChunkTranscript:
-        async def hear(lease: Lease) -> ChunkTranscript:
-            return await transcribe_chunk(
-                lease,
-                piece,
-                self._job,
-                language=self._language,
-                index=self._index,
-                manner=self._defaults,
-            )
-
-        return await self._retrier.run(hear, f"A piece of {piece.end - piece.start:.0f} s")
+        transcribe = partial(
+            transcribe_chunk,
+            chunk=chunk,
+            job=self._job,
+            language=self._language,
+            index=self._index,
+            defaults=self._defaults,
+        )
+        transcript = await self._retrier.run(
+            transcribe, f"Transcribing a chunk of {chunk.end - chunk.start:.0f} s"
+        )
+        self._language = self._language or transcript.language
+        self._index += len(transcript.segments)
+        self._position, self._chunk = chunk.end, self._chunk + 1
+        return transcript.segments
 
     async def _save_progress(self, segments: tuple[JobSegment, ...]) -> bool:
-        """Write down how far it is, then say so; False if the job does not run any more."""
+        """Store and publish the progress; return False if the job is no longer running."""
         percent, total = self._percent(), self._estimated_chunks()
         running = await self._storage.advance(
             self._job.id,
@@ -135,8 +133,8 @@ class TranscriptionJob:
         return max(0, min(99, int(100 * self._position / self._duration)))
 
     def _estimated_chunks(self) -> int:
-        """Estimate how many pieces there will be: as dense as those so far."""
+        """Estimate the number of chunks, assuming that the rest is as dense as the part so far."""
         if not self._chunk or not self._position or not self._duration:
             return max(1, self._chunk)
-        left = max(0.0, self._duration - self._position)
-        return self._chunk + round(left * self._chunk / self._position)
+        remaining = max(0.0, self._duration - self._position)
+        return self._chunk + round(remaining * self._chunk / self._position)

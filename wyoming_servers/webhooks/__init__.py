@@ -1,5 +1,6 @@
-"""Tells other programs over HTTP that a job has ended, or that a model came or went.
+"""Notifies other programs over HTTP when a job has ended or a model was loaded or unloaded.
 
-`webhooks.Webhooks` is the public face: `deliveries` keeps every message in SQLite until it was
-taken or given up, `guard` decides which addresses may be called at all, `sender` makes the call.
+The HTTP API registers webhooks and lists deliveries through `manager.WebhookManager`; jobs report
+their end to it. `deliveries` stores every message in SQLite until it is delivered or given up,
+`ssrf_guard` decides which addresses may be called, and `sender` makes the call.
 """

@@ -1,4 +1,4 @@
-"""Messages on their way, and the addresses that asked for them, in one SQLite file."""
+"""Stores registered webhooks, and all messages with their state, in SQLite."""
 
 import json
 import uuid
@@ -40,7 +40,7 @@ _MIGRATIONS: Final = (
 
 
 class DeliveryStatus(StrEnum):
-    """Where a message is."""
+    """State of a message."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -49,7 +49,7 @@ class DeliveryStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """An address that wants to be told."""
+    """A registered address and the events it gets."""
 
     id: str
     url: str
@@ -77,42 +77,42 @@ class Delivery:
 
 
 class DeliveryStorage:
-    """The file; `open` it, `close` it. Every method is one statement."""
+    """The database; create it with `open`, end it with `close`. Every method is one statement."""
 
     def __init__(self, connection: aiosqlite.Connection) -> None:
         self._connection = connection
 
     @classmethod
     async def open(cls, path: Path) -> Self:
-        """Open or make the file. Raises LoadFailedError."""
+        """Open or create the file. Raises LoadFailedError."""
         return cls(await open_database(path, _MIGRATIONS))
 
     async def close(self) -> None:
         await self._connection.close()
 
     async def add_webhook(self, url: str, events: tuple[str, ...], now: float) -> Webhook:
-        """Keep an address."""
-        hook = Webhook(str(uuid.uuid4()), url, events, now)
+        """Register an address."""
+        webhook = Webhook(str(uuid.uuid4()), url, events, now)
         await self._execute(
-            "INSERT INTO hooks VALUES (?, ?, ?, ?)", hook.id, url, json.dumps(events), now
+            "INSERT INTO hooks VALUES (?, ?, ?, ?)", webhook.id, url, json.dumps(events), now
         )
-        return hook
+        return webhook
 
     async def webhooks(self) -> list[Webhook]:
-        """Return the addresses, oldest first."""
+        """Return the registered webhooks, oldest first."""
         rows = await self._execute("SELECT * FROM hooks ORDER BY created, id")
         return [
             Webhook(row["id"], row["url"], tuple(json.loads(row["events"])), row["created"])
             for row in rows
         ]
 
-    async def remove_webhook(self, hook: str) -> None:
-        """Forget an address. Raises NotFoundError."""
-        if not await self._execute("DELETE FROM hooks WHERE id = ? RETURNING id", hook):
-            raise NotFoundError(f"webhook {hook[:80]} not found")
+    async def remove_webhook(self, webhook: str) -> None:
+        """Delete a registered webhook. Raises NotFoundError."""
+        if not await self._execute("DELETE FROM hooks WHERE id = ? RETURNING id", webhook):
+            raise NotFoundError(f"webhook {webhook[:80]} not found")
 
     async def add(self, event: str, url: str, body: str, now: float, key: str = "") -> str | None:
-        """Keep a message; return its id, or None if one with the same key was kept before."""
+        """Store a message and return its id; None if one with the same key exists."""
         rows = await self._execute(
             "INSERT INTO deliveries (id, number, event, url, body, status, created) VALUES "
             "(?, (SELECT coalesce(max(number), 0) + 1 FROM deliveries), ?, ?, ?, 'pending', ?) "
@@ -129,12 +129,12 @@ class DeliveryStorage:
         return _delivery_from_row(rows[0])
 
     async def latest(self, limit: int) -> list[Delivery]:
-        """Return messages, the newest first."""
+        """Return messages, newest first."""
         rows = await self._execute("SELECT * FROM deliveries ORDER BY number DESC LIMIT ?", limit)
         return [_delivery_from_row(row) for row in rows]
 
     async def pending_ids(self) -> list[str]:
-        """Return the messages that are still to be sent, oldest first."""
+        """Return the ids of messages that are not delivered yet, oldest first."""
         rows = await self._execute(
             "SELECT id FROM deliveries WHERE status = 'pending' ORDER BY number"
         )
@@ -150,7 +150,7 @@ class DeliveryStorage:
         error: str,
         completed: float | None,
     ) -> None:
-        """Write down how a try went."""
+        """Store the result of an attempt."""
         await self._execute(
             "UPDATE deliveries SET status = ?, attempts = ?, http_status = ?, error = ?, "
             "completed = ? WHERE id = ?",
@@ -158,7 +158,7 @@ class DeliveryStorage:
         )
 
     async def prune(self, before: float) -> None:
-        """Forget messages that ended before a moment."""
+        """Delete messages that ended before `before`, in seconds since 1970."""
         await self._execute("DELETE FROM deliveries WHERE completed < ?", before)
 
     async def _execute(self, sql: str, *values: Any) -> list[Row]:

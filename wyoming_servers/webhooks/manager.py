@@ -1,4 +1,7 @@
-"""Who is told what, and that they are: three tries each, kept until then."""
+"""Decides which addresses get a message, and delivers each with up to three attempts.
+
+A message is stored before it is sent, so that a restart of the server continues with it.
+"""
 
 import asyncio
 import json
@@ -8,16 +11,17 @@ import uuid
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from wyoming_servers.config.schema import WebhooksSection
-from wyoming_servers.core.clock import Clock
+from wyoming_servers.config.holder import ConfigHolder
+from wyoming_servers.core.aio import cancel_and_wait
+from wyoming_servers.core.clock import Clock, iso_timestamp
 from wyoming_servers.core.errors import BadRequestError, LoadFailedError, ShuttingDownError
-from wyoming_servers.core.event_bus import EventBus, SequencedEvent, Subscription
+from wyoming_servers.core.event_bus import EventBus, SequencedEvent
 from wyoming_servers.core.events import ModelLoaded, ModelUnloaded
+from wyoming_servers.core.task_supervisor import TaskSupervisor
 from wyoming_servers.data_dir.secret import read_or_create_secret
 from wyoming_servers.webhooks.deliveries import Delivery, DeliveryStatus, DeliveryStorage, Webhook
 from wyoming_servers.webhooks.sender import Resolve, SendError, WebhookSender
@@ -31,61 +35,62 @@ EVENT_GROUPS: Final = ("job", "model")
 
 MAX_ATTEMPTS: Final = 3
 BACKOFF_SECONDS: Final = (1.0, 2.0)
-"""After the first and the second try."""
+"""Delays after the first and the second attempt."""
 
 MAX_SUBSCRIBERS: Final = 256
-"""Addresses told of the default model because a job named them; the oldest go first."""
+"""Addresses of jobs that get the default model's events; the oldest are dropped."""
 
 MAX_WEBHOOKS: Final = 256
 
 _MAX_CONCURRENT: Final = 8
 _RETENTION_SECONDS: Final = 604_800.0
+_ERROR_RETRY_SECONDS: Final = 60.0
+"""Delay before a delivery is tried again that failed on this server, such as in the database."""
 
 
 class WebhookManager:
-    """All messages of one server; use it with `async with`."""
+    """All webhooks and messages of one server; use it with `async with`."""
 
     def __init__(
         self,
         data_dir: Path,
-        config: WebhooksSection,
+        config: ConfigHolder,
         bus: EventBus,
         clock: Clock,
+        tasks: TaskSupervisor,
         *,
-        default_model: str,
         resolve: Resolve | None = None,
     ) -> None:
-        """`default_model` is the one whose coming and going is told to those that sent jobs."""
+        """The configuration is read for each message."""
         self._data_dir = data_dir
         self._config = config
         self._bus = bus
         self._clock = clock
-        self._default_model = default_model
+        self._supervisor = tasks
         self._resolve = resolve
-        self._guard = AddressGuard(config.allowed_targets)
         self._subscribers: dict[str, None] = {}
+        """Addresses that jobs named, in the order of their last job."""
         self._storage: DeliveryStorage | None = None
         self._stack = AsyncExitStack()
         self._delivery_tasks: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(_MAX_CONCURRENT)
 
     async def __aenter__(self) -> Self:
-        """Open the storage and go on with what was not delivered."""
+        """Open the storage and continue with the messages that were not delivered."""
         secret = await asyncio.to_thread(_ensure_secret, self._data_dir)
         async with AsyncExitStack() as stack:
             self._storage = await DeliveryStorage.open(self._data_dir / "webhooks.sqlite")
             stack.push_async_callback(self._storage.close)
-            sender = WebhookSender(self._guard, secret, self._config.timeout, resolve=self._resolve)
+            sender = WebhookSender(lambda: self._guard, secret, resolve=self._resolve)
             self._sender = await stack.enter_async_context(sender)
             stack.push_async_callback(self._stop_deliveries)
             await self._storage.prune(self._clock.wall() - _RETENTION_SECONDS)
             for delivery in await self._storage.pending_ids():
                 self._start_delivery(delivery)
-            subscription = stack.enter_context(self._bus.subscribe())
-            self._watch_task = asyncio.create_task(
-                self._watch_models(subscription), name="webhooks"
-            )
-            stack.push_async_callback(self._stop_watching)
+            subscribed = asyncio.Event()
+            watch = self._supervisor.start(lambda: self._watch_models(subscribed), "model webhooks")
+            stack.push_async_callback(cancel_and_wait, watch)
+            await subscribed.wait()
             self._stack = stack.pop_all()
         return self
 
@@ -95,68 +100,71 @@ class WebhookManager:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stop; what was not delivered is tried again at the next start."""
+        """Stop; messages that were not delivered are sent after the next start."""
         await self._stack.aclose()
 
     def check_url(self, url: str) -> None:
-        """See that an address may be called, as far as its text tells. Raises BadRequestError."""
+        """Check whether an address may be called, without resolving it. Raises BadRequestError."""
         self._guard.check_url(url)
 
     def subscribe_to_models(self, url: str) -> None:
-        """Tell an address when the default model is ready or unloaded, until the server ends."""
+        """Send the default model's events to an address until the server stops."""
         self._subscribers.pop(url, None)
         self._subscribers[url] = None
         while len(self._subscribers) > MAX_SUBSCRIBERS:
             del self._subscribers[next(iter(self._subscribers))]
 
     async def register(self, url: str, events: Sequence[str]) -> Webhook:
-        """Tell an address of all jobs, all models, or both, for good. Raises BadRequestError."""
+        """Register an address for events of jobs, models or both. Raises BadRequestError."""
         self.check_url(url)
-        wanted = tuple(dict.fromkeys(events or EVENT_GROUPS))
-        if not set(wanted) <= set(EVENT_GROUPS):
+        groups = tuple(dict.fromkeys(events or EVENT_GROUPS))
+        if not set(groups) <= set(EVENT_GROUPS):
             raise BadRequestError(f"events must be some of {', '.join(EVENT_GROUPS)}")
         if len(await self._opened_storage.webhooks()) >= MAX_WEBHOOKS:
             raise BadRequestError(f"there are {MAX_WEBHOOKS} webhooks already")
-        return await self._opened_storage.add_webhook(url, wanted, self._clock.wall())
+        return await self._opened_storage.add_webhook(url, groups, self._clock.wall())
 
     async def webhooks(self) -> list[Webhook]:
-        """Return the registered addresses."""
+        """Return the registered webhooks."""
         return await self._opened_storage.webhooks()
 
-    async def remove(self, hook: str) -> None:
-        """Forget a registered address. Raises NotFoundError."""
-        await self._opened_storage.remove_webhook(hook)
+    async def remove(self, webhook: str) -> None:
+        """Delete a registered webhook. Raises NotFoundError."""
+        await self._opened_storage.remove_webhook(webhook)
 
     async def deliveries(self, limit: int = 100) -> list[Delivery]:
-        """Return messages, the newest first."""
+        """Return messages, newest first."""
         return await self._opened_storage.latest(limit)
 
     async def redeliver(self, delivery: str) -> Delivery:
-        """Send a message once more, as a new one. Raises NotFoundError."""
+        """Send a message once more, as a new delivery. Raises NotFoundError."""
         old = await self._opened_storage.get(delivery)
-        again = await self._opened_storage.add(old.event, old.url, old.body, self._clock.wall())
-        assert again is not None  # noqa: S101  (a new id)
-        self._start_delivery(again)
-        return await self._opened_storage.get(again)
+        new = await self._opened_storage.add(old.event, old.url, old.body, self._clock.wall())
+        assert new is not None  # noqa: S101  (a new id)
+        self._start_delivery(new)
+        return await self._opened_storage.get(new)
 
     async def notify_job_ended(self, job: str, url: str, payload: Mapping[str, Any]) -> None:
-        """Tell the job's own address and the registered ones; asking again tells nobody twice."""
+        """Notify the job's own address and the registered ones; a repetition sends nothing."""
         urls = [url] if url else []
-        urls += [hook.url for hook in await self._opened_storage.webhooks() if "job" in hook.events]
+        webhooks = await self._opened_storage.webhooks()
+        urls += [webhook.url for webhook in webhooks if "job" in webhook.events]
         for target in dict.fromkeys(urls):
             await self._queue_delivery("job", target, payload, key=_delivery_key(job, target))
 
-    async def _watch_models(self, events: Subscription) -> None:
-        async for item in events:
-            message = _model_message(item)
-            if message is None:
-                continue
-            urls = list(self._subscribers) if message["model"] == self._default_model else []
-            urls += [
-                hook.url for hook in await self._opened_storage.webhooks() if "model" in hook.events
-            ]
-            for url in dict.fromkeys(urls):
-                await self._queue_delivery(message["type"], url, message)
+    async def _watch_models(self, subscribed: asyncio.Event) -> None:
+        with self._bus.subscribe() as subscription:
+            subscribed.set()
+            async for item in subscription:
+                message = _model_message(item)
+                if message is None:
+                    continue
+                is_default = message["model"] == self._config.current.asr.model
+                urls = list(self._subscribers) if is_default else []
+                webhooks = await self._opened_storage.webhooks()
+                urls += [webhook.url for webhook in webhooks if "model" in webhook.events]
+                for url in dict.fromkeys(urls):
+                    await self._queue_delivery(message["type"], url, message)
 
     async def _queue_delivery(
         self, event: str, url: str, payload: Mapping[str, Any], *, key: str = ""
@@ -167,69 +175,79 @@ class WebhookManager:
             self._start_delivery(delivery)
 
     def _start_delivery(self, delivery: str) -> None:
-        task = asyncio.create_task(self._deliver(delivery), name="deliver a webhook")
+        task = asyncio.create_task(self._deliver(delivery), name="webhook delivery")
         self._delivery_tasks.add(task)
         task.add_done_callback(self._delivery_tasks.discard)
 
-    async def _deliver(self, delivery_id: str) -> None:
-        """Try until it is taken, pointless, or was tried three times."""
-        async with self._slots:
-            delivery = await self._opened_storage.get(delivery_id)
-            body = delivery.body.encode()
-            for attempt in range(1, MAX_ATTEMPTS + 1):
-                status, error, final = DeliveryStatus.DELIVERED, "", True
-                http_status: int | None = None
-                try:
-                    http_status = await self._sender.post(
-                        delivery.url, body, call=delivery.id, timestamp=int(self._clock.wall())
-                    )
-                except SendError as err:
-                    status, error, http_status = DeliveryStatus.FAILED, str(err), err.status
-                    final = err.final or attempt == MAX_ATTEMPTS
-                await self._opened_storage.record_attempt(
-                    delivery.id,
-                    status if final else DeliveryStatus.PENDING,
-                    attempts=attempt,
-                    http_status=http_status,
-                    error=error,
-                    completed=self._clock.wall() if final else None,
+    async def _deliver(self, delivery: str) -> None:
+        """Attempt a delivery until it ends; an error of this server is logged and retried."""
+        while True:
+            try:
+                await self._attempt_delivery(delivery)
+            except Exception:
+                _LOGGER.exception(
+                    "A webhook delivery failed on this server; retrying in %g s",
+                    _ERROR_RETRY_SECONDS,
                 )
-                if final:
-                    if error:
-                        _LOGGER.warning("webhook to %s failed: %s", _host(delivery.url), error)
-                    return
-                await self._clock.sleep(BACKOFF_SECONDS[attempt - 1])
+                await self._clock.sleep(_ERROR_RETRY_SECONDS)
+            else:
+                return
+
+    async def _attempt_delivery(self, delivery_id: str) -> None:
+        """Send until it succeeds, cannot succeed, or was tried `MAX_ATTEMPTS` times."""
+        delivery = await self._opened_storage.get(delivery_id)
+        body = delivery.body.encode()
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            status, error, final = DeliveryStatus.DELIVERED, "", True
+            http_status: int | None = None
+            try:
+                # Only during the call: addresses that do not answer must not delay the others.
+                async with self._slots:
+                    http_status = await self._sender.post(
+                        delivery.url,
+                        body,
+                        message_id=delivery.id,
+                        timestamp=int(self._clock.wall()),
+                        timeout=self._config.current.webhooks.timeout,
+                    )
+            except SendError as err:
+                status, error, http_status = DeliveryStatus.FAILED, str(err), err.status
+                final = err.final or attempt == MAX_ATTEMPTS
+            await self._opened_storage.record_attempt(
+                delivery.id,
+                status if final else DeliveryStatus.PENDING,
+                attempts=attempt,
+                http_status=http_status,
+                error=error,
+                completed=self._clock.wall() if final else None,
+            )
+            if final:
+                if error:
+                    _LOGGER.warning("webhook to %s failed: %s", _host(delivery.url), error)
+                return
+            await self._clock.sleep(BACKOFF_SECONDS[attempt - 1])
+
+    @property
+    def _guard(self) -> AddressGuard:
+        return AddressGuard(self._config.current.webhooks.allowed_targets)
 
     @property
     def _opened_storage(self) -> DeliveryStorage:
         if self._storage is None:
-            raise ShuttingDownError("Webhooks are not served now.")
+            raise ShuttingDownError("Webhooks are not available.")
         return self._storage
 
     async def _stop_deliveries(self) -> None:
-        await _cancel_all(self._delivery_tasks)
-
-    async def _stop_watching(self) -> None:
-        await _cancel_all({self._watch_task})
-
-
-async def _cancel_all(tasks: set[asyncio.Task[None]]) -> None:
-    waiting = set(tasks)
-    for task in waiting:
-        task.cancel()
-    if waiting:
-        await asyncio.wait(waiting)
-    for task in waiting:
-        if not task.cancelled() and (failure := task.exception()) is not None:
-            _LOGGER.error("The %s task failed", task.get_name(), exc_info=failure)
+        for task in list(self._delivery_tasks):
+            await cancel_and_wait(task)
 
 
 def _model_message(item: SequencedEvent) -> dict[str, Any] | None:
+    """Return the message about a model event; None for other events."""
     match item.event:
         case ModelLoaded() as loaded:
-            at = datetime.fromtimestamp(item.timestamp, UTC).isoformat(timespec="milliseconds")
-            when = at.replace("+00:00", "Z")
-            return {"type": loaded.type, "loaded_at": when, "model": loaded.model}
+            loaded_at = iso_timestamp(item.timestamp)
+            return {"type": loaded.type, "loaded_at": loaded_at, "model": loaded.model}
         case ModelUnloaded() as unloaded:
             return {"type": unloaded.type, "model": unloaded.model}
         case _:
@@ -237,7 +255,7 @@ def _model_message(item: SequencedEvent) -> dict[str, Any] | None:
 
 
 def _delivery_key(job: str, url: str) -> str:
-    """Return an id that the same end of the same job gets again."""
+    """Return the id of the message about the end of a job, the same for each repetition."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{job} {url}"))
 
 
@@ -247,11 +265,11 @@ def _ensure_secret(data_dir: Path) -> str:
         return read_or_create_secret(path, "whsec_" + b64encode(secrets.token_bytes(32)).decode())
     except (OSError, UnicodeDecodeError) as err:
         raise LoadFailedError(
-            f"The secret that signs webhooks in {path} cannot be used: {err}.",
-            hint="Give the server the right to read and write it.",
+            f"The webhook signing secret in {path} cannot be used: {err}.",
+            hint="Give the server permission to read and write the file.",
         ) from err
 
 
 def _host(url: str) -> str:
-    """Return what may be logged of an address: paths hold secrets."""
+    """Return the part of an address that may be logged: paths contain secrets."""
     return url.split("/")[2].rpartition("@")[2]

@@ -1,4 +1,4 @@
-"""Makes one call: to a checked address, signed, within a time, without following anybody."""
+"""Makes one webhook call: signed, to a checked address, with a timeout, without redirects."""
 
 import asyncio
 import base64
@@ -23,32 +23,30 @@ _USER_AGENT: Final = b"wyoming-conductor"
 
 
 class SendError(Exception):
-    """Raised when a call did not bring an answer between 200 and 299."""
+    """Raised when a call failed or its response was not between 200 and 299."""
 
     def __init__(self, message: str, status: int | None = None, *, final: bool = False) -> None:
         super().__init__(message)
         self.status = status
-        """The answer's, if there was one."""
+        """HTTP status of the response, if there was one."""
         self.final = final
-        """Whether trying again is pointless."""
+        """Whether another attempt would be useless."""
 
 
 class WebhookSender:
-    """Calls addresses that the guard lets pass; use it with `async with`."""
+    """Calls addresses that the guard permits; use it with `async with`."""
 
     def __init__(
         self,
-        guard: AddressGuard,
+        current_guard: Callable[[], AddressGuard],
         secret: str,
-        timeout: float,
         *,
         resolve: Resolve | None = None,
         context: ssl.SSLContext | None = None,
     ) -> None:
-        """`secret` signs, as `whsec_…` with base64 behind it; `timeout` is for a whole call."""
-        self._guard = guard
+        """`current_guard` is called for each connection; `secret` is `whsec_` and base64."""
+        self._current_guard = current_guard
         self._key = base64.b64decode(secret.removeprefix("whsec_"))
-        self._timeout = timeout
         self._resolve = resolve or resolve_host
         self._context = context
 
@@ -57,7 +55,7 @@ class WebhookSender:
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=context,
             max_keepalive_connections=0,
-            network_backend=_GuardedBackend(self._guard, self._resolve),
+            network_backend=_GuardedBackend(self._current_guard, self._resolve),
         )
         return self
 
@@ -69,46 +67,49 @@ class WebhookSender:
     ) -> None:
         await self._pool.aclose()
 
-    async def post(self, url: str, body: bytes, *, call: str, timestamp: int) -> int:
-        """Send JSON, return the status (200 to 299). Raises SendError.
+    async def post(
+        self, url: str, body: bytes, *, message_id: str, timestamp: int, timeout: float
+    ) -> int:
+        """Send JSON and return the status, 200 to 299. Raises SendError.
 
-        The headers are those of Standard Webhooks: `webhook-id` (the same at every try),
-        `webhook-timestamp` (seconds since 1970) and `webhook-signature`.
+        `timeout` is for the whole call, in seconds. The headers are those of Standard Webhooks:
+        `webhook-id` (the same in each attempt), `webhook-timestamp` (seconds since 1970) and
+        `webhook-signature`.
         """
         headers = [
             (b"content-type", b"application/json"),
             (b"user-agent", _USER_AGENT),
-            (b"webhook-id", call.encode()),
+            (b"webhook-id", message_id.encode()),
             (b"webhook-timestamp", str(timestamp).encode()),
-            (b"webhook-signature", self.sign(call, timestamp, body).encode()),
+            (b"webhook-signature", self.sign(message_id, timestamp, body).encode()),
         ]
         try:
             async with (
-                asyncio.timeout(self._timeout),
-                self._pool.stream("POST", url, headers=headers, content=body) as answer,
+                asyncio.timeout(timeout),
+                self._pool.stream("POST", url, headers=headers, content=body) as response,
             ):
-                # What is answered is of no interest, and may be endless.
-                status: int = answer.status
+                # The body of the response is not read: it may be endless.
+                status: int = response.status
         except TimeoutError as err:
-            raise SendError(f"no answer within {self._timeout:g} s") from err
+            raise SendError(f"no response within {timeout:g} s") from err
         except (httpcore.NetworkError, httpcore.ProtocolError, OSError, ValueError) as err:
             raise SendError(str(err) or type(err).__name__) from err
         if not 200 <= status < 300:
-            raise SendError(f"answered with {status}", status)
+            raise SendError(f"the response was {status}", status)
         return status
 
-    def sign(self, call: str, timestamp: int, body: bytes) -> str:
+    def sign(self, message_id: str, timestamp: int, body: bytes) -> str:
         """Return `v1,` and the base64 of HMAC-SHA256 over `id.timestamp.body`."""
-        signed = f"{call}.{timestamp}.".encode() + body
+        signed = f"{message_id}.{timestamp}.".encode() + body
         digest = hmac.new(self._key, signed, hashlib.sha256).digest()
         return "v1," + base64.b64encode(digest).decode()
 
 
 class _GuardedBackend(httpcore.AsyncNetworkBackend):
-    """Resolves a name once, checks what it resolved to, and connects to just that."""
+    """Resolves a name once, checks the addresses, and connects to exactly those."""
 
-    def __init__(self, guard: AddressGuard, resolve: Resolve) -> None:
-        self._guard = guard
+    def __init__(self, current_guard: Callable[[], AddressGuard], resolve: Resolve) -> None:
+        self._current_guard = current_guard
         self._resolve = resolve
         self._network = httpcore.AnyIOBackend()
 
@@ -120,12 +121,14 @@ class _GuardedBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        found = await self._resolve(host, port)
-        allowed = [text for text in found if self._guard.permits(host, ip_address(text))]
+        guard = self._current_guard()
+        resolved = await self._resolve(host, port)
+        allowed = [address for address in resolved if guard.permits(host, ip_address(address))]
         if not allowed:
-            where = ", ".join(found) or "nothing"
             raise SendError(
-                f"{host} is {where}, which webhooks.allowed_targets does not name", final=True
+                f"{host} resolves to {', '.join(resolved) or 'nothing'}, "
+                "which webhooks.allowed_targets does not allow",
+                final=True,
             )
         failure: Exception | None = None
         for address in allowed:
@@ -140,16 +143,16 @@ class _GuardedBackend(httpcore.AsyncNetworkBackend):
     async def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
     ) -> httpcore.AsyncNetworkStream:
-        raise SendError("webhooks do not call local sockets", final=True)
+        raise SendError("webhooks must not call local sockets", final=True)
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
 
 async def resolve_host(host: str, port: int) -> list[str]:
-    """Return the addresses of a host, as the system knows them."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in found))
+    """Resolve a host with the system's resolver."""
+    entries = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in entries))
 
 
 def _tls_context() -> ssl.SSLContext:

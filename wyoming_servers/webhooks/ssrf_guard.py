@@ -1,8 +1,8 @@
-"""Which addresses a webhook may call.
+"""Decides which addresses a webhook may call, against server-side request forgery (SSRF).
 
-Whoever can send a recording can name an address that this server then calls from inside the home:
-without a guard that is a way to the router, the cameras and the cloud's metadata service. So what
-counts is the address that is really connected to, never the name alone.
+Every client that may send a recording can name an address that this server then calls from inside
+the home network: without a guard, it could reach the router, cameras, or the metadata service of a
+cloud. Therefore the address of the actual connection is checked, never the name alone.
 """
 
 from collections.abc import Iterable
@@ -27,13 +27,16 @@ _HINT: Final = (
 
 
 class AddressGuard:
-    """Decides by `webhooks.allowed_targets`: `public`, host names, addresses and networks."""
+    """Checks addresses against `webhooks.allowed_targets`.
 
-    def __init__(self, allow: Iterable[str]) -> None:
+    An entry is `public`, a host name (also `*.lan`), an address or a network.
+    """
+
+    def __init__(self, allowed_targets: Iterable[str]) -> None:
         self._allow_public = False
         self._names: set[str] = set()
         self._networks: list[IPv4Network | IPv6Network] = []
-        for entry in allow:
+        for entry in allowed_targets:
             if entry == PUBLIC:
                 self._allow_public = True
                 continue
@@ -43,43 +46,43 @@ class AddressGuard:
                 self._names.add(entry.lower().rstrip("."))
 
     def check_url(self, url: str) -> SplitResult:
-        """Return a URL that may be called, as far as its text tells.
+        """Check a URL without resolving its host, and return its parts.
 
-        Raises BadRequestError for another protocol, for credentials, and for an address or a
-        name that cannot be allowed whatever it resolves to.
+        Raises BadRequestError for another protocol, for credentials, and for an address or a name
+        that is not allowed whatever it resolves to.
         """
         try:
             parts = urlsplit(url)
             host, _port = parts.hostname, parts.port
         except ValueError as err:
-            raise BadRequestError(f"webhook_url is not an address: {err}") from err
+            raise BadRequestError(f"webhook_url is not a URL: {err}") from err
         if parts.scheme not in ("http", "https") or not host or len(url) > _MAX_URL:
-            raise BadRequestError("webhook_url must be an http or https address")
-        if parts.username is not None or any(ord(sign) <= 32 for sign in url):
-            raise BadRequestError("webhook_url must hold no user name and no spaces")
+            raise BadRequestError("webhook_url must be an http or https URL")
+        if parts.username is not None or any(ord(character) <= 32 for character in url):
+            raise BadRequestError("webhook_url must not contain a user name or spaces")
         address = _parse_address(host)
         allowed = self._allow_public or self._is_named(host) or bool(self._networks)
         if address is not None:
             allowed = self.permits(host, address)
         if not allowed:
-            raise BadRequestError(f"webhook_url may not be on {host}", hint=_HINT)
+            raise BadRequestError(f"webhook_url is not allowed for {host}", hint=_HINT)
         return parts
 
     def permits(self, host: str, address: Address) -> bool:
-        """Whether `host` may be called at the address that it resolved to.
+        """Return whether `host` may be called at an address to which it resolved.
 
-        1. The host is named: wherever it is.
-        2. The address, or a network around it, is named.
-        3. The address is on the internet, and that is allowed. Addresses that carry another one
-           inside (mapped, 6to4, Teredo, NAT64) count as the one inside.
+        1. The host is listed by name: at any address.
+        2. The address or its network is listed.
+        3. `public` is listed and the address is on the internet. An address that embeds another one
+           (IPv4-mapped, 6to4, Teredo, NAT64) counts as the embedded one.
         """
         if self._is_named(host):  # 1
             return True
-        inner = _embedded_address(address)
+        target = _embedded_address(address)
         for network in self._networks:  # 2
-            if inner.version == network.version and inner in network:
+            if target.version == network.version and target in network:
                 return True
-        return self._allow_public and inner.is_global and not inner.is_multicast  # 3
+        return self._allow_public and target.is_global and not target.is_multicast  # 3
 
     def _is_named(self, host: str) -> bool:
         name = host.lower().rstrip(".")

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from wyoming_servers.config.schema import JobsSection
+from wyoming_servers.config.holder import ConfigHolder
+from wyoming_servers.config.schema import Config
 from wyoming_servers.core.clock import FakeClock
 from wyoming_servers.core.event_bus import EventBus
+from wyoming_servers.core.task_supervisor import TaskSupervisor
 from wyoming_servers.jobs.job import Job, NewJob
 from wyoming_servers.jobs.manager import JobManager
-from wyoming_servers.jobs.transcription import NO_TRANSCRIPTION_DEFAULTS, TranscriptionDefaults
 from wyoming_servers.media.decoder import (
     RecordingEnded,
     RecordingEvent,
@@ -22,6 +23,7 @@ from wyoming_servers.media.decoder import (
 )
 from wyoming_servers.media.recording_chunker import RecordingChunk
 from wyoming_servers.speech.fake import SPECS, FakeCoordinator
+from wyoming_servers.text.vocabulary import Vocabulary
 
 
 class FakeDecoder:
@@ -97,15 +99,16 @@ def make_manager(
         told.append(job)
 
     def make(
-        manner: TranscriptionDefaults = NO_TRANSCRIPTION_DEFAULTS, **settings: Any
+        vocabulary: Vocabulary | None = None, asr: dict[str, Any] | None = None, **settings: Any
     ) -> JobManager:
         return JobManager(
             tmp_path / "jobs",
             coordinator,
-            JobsSection(**settings),
+            ConfigHolder(Config.model_validate({"asr": asr or {}, "jobs": settings})),
             bus,
             clock,
-            manner=manner,
+            TaskSupervisor(clock),
+            vocabulary=vocabulary,
             on_end=tell,
             decoder=decoder,
         )

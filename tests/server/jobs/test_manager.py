@@ -1,6 +1,7 @@
 """Jobs from the queue to their end, over restarts."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 
 import pytest
@@ -13,9 +14,9 @@ from wyoming_servers.core.errors import (
     InferenceFailedError,
     ModelMissingError,
     NotFoundError,
+    ShuttingDownError,
 )
 from wyoming_servers.jobs.job import JobStatus
-from wyoming_servers.jobs.transcription import TranscriptionDefaults
 from wyoming_servers.media.decoder import RecordingEnded, RecordingOpened, SilenceSkipped
 from wyoming_servers.media.recording_chunker import RecordingChunk
 from wyoming_servers.speech.fake import ScriptedRun, transcribe_duration
@@ -54,8 +55,8 @@ async def test_recordings_are_heard_with_the_words_and_languages_of_this_home(
     make_manager, submit, wait_end, coordinator, tmp_path
 ) -> None:
     vocabulary = Vocabulary(tmp_path / "vocabulary.json")
-    manner = TranscriptionDefaults(beam_size=3, languages=("en", "de"), vocabulary=vocabulary)
-    async with make_manager(manner) as manager:
+    asr = {"beam_size": 3, "languages": ["en", "de"]}
+    async with make_manager(vocabulary, asr) as manager:
         await wait_end(manager, await submit(manager))
         await vocabulary.put(["Ecobee"], ["scullery"])
         await wait_end(manager, await submit(manager))
@@ -94,40 +95,21 @@ async def test_a_job_waits_while_somebody_speaks(
     make_manager, submit, clock, coordinator, wait_end
 ) -> None:
     async with make_manager() as manager:
-        coordinator.gate.clear()
-        speaker = coordinator.lease("asr/english")
-        speaking = asyncio.create_task(speaker.__aenter__())
-        busy = coordinator.snapshot
-
-        def snapshot():
-            from dataclasses import replace
-
-            found = busy()
-            models = tuple(replace(model, leases=1) for model in found.models)
-            return replace(found, models=models)
-
-        coordinator.snapshot = snapshot
+        coordinator.serving_speech = True
         job = await submit(manager)
         for _ in range(40):
             await clock.advance(0.1)
             await asyncio.sleep(0.002)
         assert coordinator.runs == []
-        coordinator.snapshot = busy
-        coordinator.gate.set()
-        await speaking
-        await speaker.__aexit__(None, None, None)
+        coordinator.serving_speech = False
+        coordinator.notify_changed()
         assert pieces(await wait_end(manager, job)) == HEARD
 
 
 async def test_speech_that_never_ends_does_not_stop_jobs_for_ever(
     make_manager, submit, wait_end, coordinator
 ) -> None:
-    from dataclasses import replace
-
-    calm = coordinator.snapshot
-    coordinator.snapshot = lambda: replace(
-        calm(), models=tuple(replace(model, leases=1) for model in calm().models)
-    )
+    coordinator.serving_speech = True
     async with make_manager() as manager:
         assert (await wait_end(manager, await submit(manager))).status is JobStatus.DONE
 
@@ -259,7 +241,7 @@ async def test_a_job_that_takes_the_server_down_thrice_fails_with_that_reason(
     async with make_manager() as manager:
         ended = await manager.get(job.id)
     assert ended.status is JobStatus.FAILED
-    assert "stopped 3 times" in ended.error
+    assert "interrupted 3 times" in ended.error
     assert [one.id for one in told] == [job.id]
 
 
@@ -270,7 +252,7 @@ async def test_an_end_that_was_not_passed_on_is_passed_on_at_the_next_start(
         job = await wait_end(manager, await submit(manager))
         await until(lambda: told)
         await asyncio.sleep(0.05)
-        await manager._opened_storage._fetch_all("UPDATE jobs SET told = 0")
+        await manager._opened_storage._fetch_all("UPDATE jobs SET notified = 0")
         told.clear()
         left = manager.uploads_folder / job.id
         await asyncio.to_thread(left.write_bytes, b"as if it had not been deleted")
@@ -290,7 +272,7 @@ async def test_the_queue_is_bounded_and_refused_recordings_are_deleted(
         await submit(manager)
         await until(lambda: coordinator.waiting)
         await submit(manager)
-        with pytest.raises(BusyError, match="1 jobs wait already"):
+        with pytest.raises(BusyError, match="1 jobs are waiting"):
             await submit(manager)
         kept = await asyncio.to_thread(lambda: list(manager.uploads_folder.iterdir()))
         assert len(kept) == 2
@@ -343,3 +325,93 @@ async def test_a_recording_without_detection_of_speech_is_taken_whole(
         job = await wait_end(manager, await submit(manager, vad=False))
     assert decoder.vads == [False]
     assert (job.duration, job.chunks_total) == (9.0, 1)
+
+
+@pytest.mark.parametrize("method", ["start_next", "advance", "end"])
+async def test_job_queue_continues_after_a_database_error(
+    method, make_manager, submit, wait_end, monkeypatch, caplog
+) -> None:
+    async with make_manager() as manager:
+        storage = manager._opened_storage
+        real, failures = getattr(storage, method), [sqlite3.OperationalError("disk I/O error")]
+
+        async def fail_once(*arguments, **options):
+            if failures:
+                raise failures.pop()
+            return await real(*arguments, **options)
+
+        monkeypatch.setattr(storage, method, fail_once)
+        job = await wait_end(manager, await submit(manager))
+        assert failures == []
+        assert (job.status, pieces(job)) == (JobStatus.DONE, HEARD)
+        assert "job queue task failed" in caplog.text
+
+
+async def test_job_cleanup_continues_after_an_error(
+    make_manager, submit, wait_end, clock, until, monkeypatch
+) -> None:
+    failures = [OSError("stale file handle")]
+
+    async with make_manager(retention=100) as manager:
+        real = manager.files.remove_orphans
+
+        async def fail_once(*arguments):
+            if failures:
+                raise failures.pop()
+            await real(*arguments)
+
+        monkeypatch.setattr(manager.files, "remove_orphans", fail_once)
+        await wait_end(manager, await submit(manager))
+        await clock.advance(4_000)
+        await until(lambda: not failures)
+        await clock.advance(4_000)
+        async with asyncio.timeout(10):
+            while await manager.latest():
+                await clock.advance(4_000)
+                await asyncio.sleep(0.005)
+
+
+async def test_job_runs_on_when_a_refusal_was_no_shutdown(
+    make_manager, submit, wait_end, coordinator
+) -> None:
+    coordinator.lease_errors = [ShuttingDownError("The server is stopping.")]
+    async with make_manager() as manager:
+        job = await wait_end(manager, await submit(manager))
+        assert (job.status, job.attempts) == (JobStatus.DONE, 1)
+        assert (await wait_end(manager, await submit(manager))).status is JobStatus.DONE
+
+
+async def test_failed_notification_delays_no_job_and_is_repeated(
+    make_manager, submit, wait_end, clock, told, monkeypatch, until
+) -> None:
+    async with make_manager() as manager:
+        notify, failures = manager._on_end, [RuntimeError("webhooks are broken")]
+
+        async def fail_once(job):
+            if failures:
+                raise failures.pop()
+            await notify(job)
+
+        monkeypatch.setattr(manager, "_on_end", fail_once)
+        first = await wait_end(manager, await submit(manager))
+        second = await wait_end(manager, await submit(manager))
+        await until(lambda: told)
+        assert [job.id for job in told] == [second.id]
+        await clock.advance(3_700)
+        await until(lambda: len(told) == 2)
+        assert told[1].id == first.id
+
+
+async def test_each_job_uses_the_configuration_in_effect(
+    make_manager, submit, wait_end, coordinator
+) -> None:
+    async with make_manager() as manager:
+        await wait_end(manager, await submit(manager))
+        config = manager._config.current
+        asr = config.asr.model_copy(update={"beam_size": 7})
+        manager._config.replace(config.model_copy(update={"asr": asr}), frozenset({"asr"}))
+        await wait_end(manager, await submit(manager))
+    assert [run.request["beam_size"] for run in coordinator.runs] == [
+        *[config.asr.beam_size] * 3,
+        *[7] * 3,
+    ]

@@ -3,7 +3,6 @@
 import asyncio
 import wave
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -182,23 +181,18 @@ async def test_a_long_sentence_is_spoken_in_pieces_that_let_others_in_between(
 async def test_no_line_is_begun_while_somebody_speaks_nor_just_after(
     make_manager, script, clock, coordinator, bus, wait_end
 ) -> None:
-    calm = coordinator.snapshot
-
-    def busy() -> Any:
-        found = calm()
-        return replace(found, models=tuple(replace(m, leases=1) for m in found.models))
-
     async def pass_time(seconds: float) -> None:
         for _ in range(round(seconds / 0.1)):
             await clock.advance(0.1)
             await asyncio.sleep(0.002)
 
     async with make_manager() as manager:
-        coordinator.snapshot = busy
+        coordinator.serving_speech = True
         job = await script(manager, "One. Two. Three.")
         await pass_time(3)
         assert coordinator.runs == []
-        coordinator.snapshot = calm
+        coordinator.serving_speech = False
+        coordinator.notify_changed()
         bus.publish(RequestFinished(kind="asr", model="asr/many", client="c", seconds=1.0))
         await pass_time(QUIET_SECONDS - 0.2)
         assert coordinator.runs == []
@@ -242,15 +236,14 @@ async def test_an_answer_is_spoken_while_a_job_is_in_the_middle_of_a_line(
 async def test_a_paused_server_begins_no_line_however_long_it_is_paused(
     make_manager, script, clock, coordinator, wait_end
 ) -> None:
-    calm = coordinator.snapshot
-    coordinator.snapshot = lambda: replace(calm(), accepting=False)
+    coordinator.set_accepting(False)
     async with make_manager() as manager:
         job = await script(manager, "One.")
         for _ in range(100):
             await clock.advance(10)
             await asyncio.sleep(0.001)
         assert coordinator.runs == []
-        coordinator.snapshot = calm
+        coordinator.set_accepting(True)
         assert (await wait_end(manager, job)).status is JobStatus.DONE
 
 
@@ -291,7 +284,7 @@ async def test_a_restart_whose_samples_are_gone_fails_with_that_reason(
     async with make_manager() as manager:
         ended = await wait_end(manager, job)
     assert ended.status is JobStatus.FAILED
-    assert "is gone" in ended.error
+    assert "is missing" in ended.error
 
 
 async def test_a_speech_job_is_cancelled_at_once_and_leaves_nothing(

@@ -1,7 +1,7 @@
 """An address that notes what it is told."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -74,3 +74,15 @@ async def listener() -> AsyncIterator[Listener]:
 @pytest.fixture
 def bus(clock: FakeClock) -> EventBus:
     return EventBus(clock)
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], object]], Awaitable[None]]:
+    """Wait for a condition that other tasks and threads bring about."""
+
+    async def wait(condition: Callable[[], object]) -> None:
+        async with asyncio.timeout(10):
+            while not condition():  # noqa: ASYNC110  (it has no event)
+                await asyncio.sleep(0.002)
+
+    return wait

@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+import sqlite3
 import stat
 
 import pytest
 
-from wyoming_servers.config.schema import WebhooksSection
+from wyoming_servers.config.holder import ConfigHolder
+from wyoming_servers.config.schema import Config
 from wyoming_servers.core.errors import BadRequestError, NotFoundError
 from wyoming_servers.core.events import ModelLoaded, ModelUnloaded
+from wyoming_servers.core.task_supervisor import TaskSupervisor
 from wyoming_servers.webhooks.deliveries import DeliveryStatus
 from wyoming_servers.webhooks.manager import MAX_SUBSCRIBERS, WebhookManager
 
@@ -16,8 +19,13 @@ from wyoming_servers.webhooks.manager import MAX_SUBSCRIBERS, WebhookManager
 @pytest.fixture
 def make(tmp_path, bus, clock):
     def build() -> WebhookManager:
-        config = WebhooksSection(allowed_targets=["127.0.0.1"], timeout=5)
-        return WebhookManager(tmp_path, config, bus, clock, default_model="whisper/base")
+        config = Config.model_validate(
+            {
+                "asr": {"model": "whisper/base"},
+                "webhooks": {"allowed_targets": ["127.0.0.1"], "timeout": 5},
+            }
+        )
+        return WebhookManager(tmp_path, ConfigHolder(config), bus, clock, TaskSupervisor(clock))
 
     return build
 
@@ -144,3 +152,69 @@ async def test_the_secret_is_its_owners_alone_and_stays(make, tmp_path) -> None:
     async with make():
         pass
     assert await asyncio.to_thread(path.read_text) == first
+
+
+async def test_unreachable_addresses_do_not_delay_other_deliveries(
+    make, listener, clock, until
+) -> None:
+    """Each waits for its next attempt without one of the slots for calls."""
+    listener.statuses = [500] * 8
+    async with make() as hooks:
+        for number in range(8):
+            await hooks.notify_job_ended(f"j{number}", listener.url, {})
+        await until(lambda: len(listener.heard) == 8)
+        await clock.run_ready_tasks()
+        await hooks.notify_job_ended("j8", listener.url, {"last": True})
+        await until(lambda: len(listener.heard) == 9)
+    assert json.loads(listener.heard[-1][1]) == {"last": True}
+
+
+async def test_model_events_are_delivered_after_a_database_error(
+    make, listener, settle, bus, clock, monkeypatch
+) -> None:
+    async with make() as hooks:
+        await hooks.register(listener.url, ["model"])
+        storage, failures = hooks._opened_storage, [sqlite3.OperationalError("disk I/O error")]
+        real = storage.webhooks
+
+        async def fail_once():
+            if failures:
+                raise failures.pop()
+            return await real()
+
+        monkeypatch.setattr(storage, "webhooks", fail_once)
+        bus.publish(ModelUnloaded(model="piper/a", reason="idle"))
+        await clock.advance(2)
+        bus.publish(ModelUnloaded(model="piper/b", reason="idle"))
+        (delivery,) = await settle(hooks)
+        assert json.loads(delivery.body)["model"] == "piper/b"
+
+
+async def test_delivery_is_repeated_after_a_database_error(
+    make, listener, settle, monkeypatch, caplog
+) -> None:
+    async with make() as hooks:
+        storage, failures = hooks._opened_storage, [sqlite3.OperationalError("disk I/O error")]
+        real = storage.record_attempt
+
+        async def fail_once(*arguments, **options):
+            if failures:
+                raise failures.pop()
+            await real(*arguments, **options)
+
+        monkeypatch.setattr(storage, "record_attempt", fail_once)
+        await hooks.notify_job_ended("j1", listener.url, {})
+        (delivery,) = await settle(hooks)
+        assert delivery.status is DeliveryStatus.DELIVERED
+        assert "failed on this server" in caplog.text
+
+
+async def test_allowed_targets_are_read_for_each_message(make) -> None:
+    async with make() as hooks:
+        config = hooks._config.current
+        webhooks = config.webhooks.model_copy(update={"allowed_targets": ["10.0.0.0/8"]})
+        with pytest.raises(BadRequestError):
+            hooks.check_url("http://10.0.0.1/")
+        changed = config.model_copy(update={"webhooks": webhooks})
+        hooks._config.replace(changed, frozenset({"webhooks.allowed_targets"}))
+        hooks.check_url("http://10.0.0.1/")

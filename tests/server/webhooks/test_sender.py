@@ -13,13 +13,16 @@ KEY = b"k" * 32
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
 
 
-def sender(*allow: str, timeout: float = 5.0, resolve=None) -> WebhookSender:
-    return WebhookSender(AddressGuard(allow), SECRET, timeout, resolve=resolve)
+def sender(*allow: str, resolve=None) -> WebhookSender:
+    return WebhookSender(lambda: AddressGuard(allow), SECRET, resolve=resolve)
 
 
 async def test_a_call_is_signed_so_that_the_other_side_can_check_it(listener) -> None:
     async with sender("127.0.0.1") as calls:
-        assert await calls.post(listener.url, b'{"a":1}', call="id-1", timestamp=42) == 200
+        assert (
+            await calls.post(listener.url, b'{"a":1}', message_id="id-1", timestamp=42, timeout=5)
+            == 200
+        )
     ((headers, body),) = listener.heard
     assert (headers["webhook-id"], headers["webhook-timestamp"]) == ("id-1", "42")
     digest = hmac.new(KEY, b"id-1.42." + body, hashlib.sha256).digest()
@@ -29,8 +32,8 @@ async def test_a_call_is_signed_so_that_the_other_side_can_check_it(listener) ->
 
 async def test_an_address_at_home_is_never_connected_to(listener) -> None:
     async with sender("public") as calls:
-        with pytest.raises(SendError, match=r"webhooks\.allow") as failure:
-            await calls.post(listener.url, b"{}", call="x", timestamp=1)
+        with pytest.raises(SendError, match=r"webhooks\.allowed_targets") as failure:
+            await calls.post(listener.url, b"{}", message_id="x", timestamp=1, timeout=5)
     assert failure.value.final
     assert listener.heard == []
 
@@ -40,8 +43,14 @@ async def test_a_name_that_points_home_is_refused_whatever_it_looks_like(listene
         return ["127.0.0.1", "::ffff:10.0.0.1"]
 
     async with sender("public", resolve=resolve) as calls:
-        with pytest.raises(SendError, match="is 127"):
-            await calls.post(f"http://good.example:{listener.port}/", b"{}", call="x", timestamp=1)
+        with pytest.raises(SendError, match="resolves to 127"):
+            await calls.post(
+                f"http://good.example:{listener.port}/",
+                b"{}",
+                message_id="x",
+                timestamp=1,
+                timeout=5,
+            )
     assert listener.heard == []
 
 
@@ -52,7 +61,9 @@ async def test_a_name_is_resolved_once_so_that_it_cannot_change_in_between(liste
         return answers.pop(0)
 
     async with sender("127.0.0.0/8", resolve=resolve) as calls:
-        await calls.post(f"http://twice.example:{listener.port}/p", b"{}", call="x", timestamp=1)
+        await calls.post(
+            f"http://twice.example:{listener.port}/p", b"{}", message_id="x", timestamp=1, timeout=5
+        )
     assert len(answers) == 1
     assert listener.heard[0][0]["host"] == f"twice.example:{listener.port}"
 
@@ -61,27 +72,27 @@ async def test_a_redirect_is_not_followed(listener) -> None:
     listener.statuses, listener.location = [302], listener.url + "/inner"
     async with sender("127.0.0.1") as calls:
         with pytest.raises(SendError, match="302"):
-            await calls.post(listener.url, b"{}", call="x", timestamp=1)
+            await calls.post(listener.url, b"{}", message_id="x", timestamp=1, timeout=5)
     assert listener.targets == ["/hook"]
 
 
 async def test_an_endless_answer_is_not_read(listener) -> None:
     listener.endless = True
     async with sender("127.0.0.1") as calls:
-        assert await calls.post(listener.url, b"{}", call="x", timestamp=1) == 200
+        assert await calls.post(listener.url, b"{}", message_id="x", timestamp=1, timeout=5) == 200
 
 
 async def test_who_does_not_answer_is_given_up(listener) -> None:
     listener.silent = True
-    async with sender("127.0.0.1", timeout=0.1) as calls:
-        with pytest.raises(SendError, match="no answer"):
-            await calls.post(listener.url, b"{}", call="x", timestamp=1)
+    async with sender("127.0.0.1") as calls:
+        with pytest.raises(SendError, match="no response"):
+            await calls.post(listener.url, b"{}", message_id="x", timestamp=1, timeout=0.1)
 
 
 async def test_nobody_there_is_a_failure_that_may_pass(listener) -> None:
     async with sender("127.0.0.1") as calls:
         with pytest.raises(SendError) as failure:
-            await calls.post("http://127.0.0.1:1/", b"{}", call="x", timestamp=1)
+            await calls.post("http://127.0.0.1:1/", b"{}", message_id="x", timestamp=1, timeout=5)
     assert not failure.value.final
 
 

@@ -15,6 +15,7 @@ from wyoming_servers.config.schema import Config
 from wyoming_servers.core.clock import SystemClock
 from wyoming_servers.core.errors import InferenceFailedError
 from wyoming_servers.core.event_bus import EventBus
+from wyoming_servers.core.task_supervisor import TaskSupervisor
 from wyoming_servers.http.app import create_app
 from wyoming_servers.http.auth import TOKEN_FILE
 from wyoming_servers.http.context import ApiContext
@@ -53,9 +54,12 @@ class Serving:
         self._loop = asyncio.get_running_loop()
         config = Config.model_validate({"data_dir": self._folder, "tts": {"voice": "en_US-joe"}})
         bus, clock, coordinator = EventBus(), SystemClock(), self.coordinator
-        async with JobManager(self._folder / "jobs", coordinator, config.jobs, bus, clock) as jobs:
+        holder, tasks = ConfigHolder(config), TaskSupervisor(clock)
+        async with JobManager(
+            self._folder / "jobs", coordinator, holder, bus, clock, tasks
+        ) as jobs:
             context = ApiContext(
-                config_holder=ConfigHolder(config),
+                config_holder=holder,
                 coordinator=coordinator,
                 bus=bus,
                 version="1.2.3",

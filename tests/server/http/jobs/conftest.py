@@ -16,6 +16,7 @@ from wyoming_servers.config.schema import Config
 from wyoming_servers.core.clock import FakeClock, SystemClock
 from wyoming_servers.core.domain import ModelState
 from wyoming_servers.core.event_bus import EventBus
+from wyoming_servers.core.task_supervisor import TaskSupervisor
 from wyoming_servers.http.app import create_app
 from wyoming_servers.http.context import ApiContext
 from wyoming_servers.http.server import ApiServer
@@ -107,19 +108,18 @@ async def context(
     settings: dict[str, Any],
 ) -> AsyncIterator[ApiContext]:
     config = Config.model_validate(settings)
-    async with WebhookManager(
-        tmp_path, config.webhooks, bus, clock, default_model=config.asr.model
-    ) as webhooks:
+    holder, tasks = ConfigHolder(config), TaskSupervisor(clock)
+    async with WebhookManager(tmp_path, holder, bus, clock, tasks) as webhooks:
 
         async def tell(job: Job) -> None:
             await webhooks.notify_job_ended(job.id, job.webhook_url, job_payload(job))
 
         async with JobManager(
-            tmp_path / "jobs", coordinator, config.jobs, bus, clock,
+            tmp_path / "jobs", coordinator, holder, bus, clock, tasks,
             on_end=tell, decoder=recording,
         ) as jobs:  # fmt: skip
             yield ApiContext(
-                config_holder=ConfigHolder(config),
+                config_holder=holder,
                 coordinator=coordinator,
                 bus=bus,
                 version="1.2.3",

@@ -110,7 +110,7 @@ async def test_the_same_key_makes_one_speech_job(client, context) -> None:
     [
         ({"json": {"text": ""}}, 400, "text:"),
         ({"json": {"text": "  \n "}}, 400, "text:"),
-        ({"json": {"text": "?!"}}, 400, "nothing to say"),
+        ({"json": {"text": "?!"}}, 400, "nothing to speak"),
         ({"json": {"text": "a", "speed": 9}}, 400, "speed:"),
         ({"json": {"text": "a", "format": "aiff"}}, 400, "format:"),
         ({"json": {"text": "a", "input": "srt"}}, 400, "no cue"),
@@ -126,7 +126,7 @@ async def test_the_same_key_makes_one_speech_job(client, context) -> None:
         ),
         ({"content": b"hello"}, 400, "multipart error"),
         ({"files": {"text": b""}}, 400, "text field is empty"),
-        ({"files": {"text": b"\x00\x01"}}, 400, "is not text"),
+        ({"files": {"text": b"\x00\x01"}}, 400, "not text"),
         ({"files": {"text": b"a"}, "data": {"speed": "quick"}}, 400, "speed:"),
         ({"files": {"text": bytes(9_000_000)}}, 413, "larger than"),
         ({"json": {"text": "a " * 5_000_000}}, 413, "larger than"),
