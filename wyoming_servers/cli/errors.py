@@ -1,7 +1,8 @@
-"""Where the command line ends: failures become one line and an exit code, never a traceback.
+"""Turns errors of commands into one line on stderr and an exit code, without a traceback.
 
-Exit codes: 0 done; 1 failed; 2 wrong usage, request or configuration, so the same command cannot
-work; 3 no server answers; 4 no room now, the same command may work later; 130 interrupted.
+Exit codes: 0 success; 1 failure; 2 wrong usage, request or configuration, so that the same command
+cannot work; 3 no server answers; 4 no capacity now, the same command may work later; 130
+interrupted.
 """
 
 from enum import IntEnum
@@ -10,19 +11,14 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperGroup
 
-from wyoming_servers.core.errors import (
-    CapacityError,
-    ConductorError,
-    InternalError,
-    RequestError,
-)
+from wyoming_servers.core.errors import CapacityError, ConductorError, InternalError, RequestError
 
 if TYPE_CHECKING:
     from wyoming_servers.config.errors import ConfigError
 
 
 class ExitCode(IntEnum):
-    """What a script can tell from a command's end."""
+    """Exit codes of all commands."""
 
     OK = 0
     FAILED = 1
@@ -30,25 +26,25 @@ class ExitCode(IntEnum):
     UNREACHABLE = 3
     NO_ROOM = 4
     INTERRUPTED = 130
-    """128 and the number of SIGINT, as shells have it."""
+    """128 and the number of SIGINT, as in shells."""
 
 
 EXIT_CODES = (
-    "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 no server answers, "
-    "4 no room now (try again later), 130 interrupted."
+    "Exit codes: 0 success, 1 failure, 2 wrong usage or configuration, 3 no server answers, "
+    "4 no capacity now (try again later), 130 interrupted."
 )
-"""For the end of `--help`."""
+"""Shown at the end of `--help`."""
 
 
 class UnreachableError(ConductorError):
-    """Raised when no server answers where one was expected."""
+    """Raised when no server answers at the expected address."""
 
     code = "UNREACHABLE"
-    default_hint = "Start one with `wyoming-conductor serve`, or say where it is with --server."
+    default_hint = "Start one with `wyoming-conductor serve`, or give its address with --server."
 
 
 class ErrorHandlingGroup(TyperGroup):
-    """The outermost group of commands."""
+    """The top-level group of commands; prints errors and sets the exit code."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -63,7 +59,7 @@ class ErrorHandlingGroup(TyperGroup):
             raise typer.Exit(ExitCode.INTERRUPTED) from err
         except OSError as err:
             if ctx.params.get("debug") or isinstance(err, BrokenPipeError):
-                raise  # a reader that has left is handled below us
+                raise  # click handles a closed pipe
             typer.echo(f"error: {err}", err=True)
             raise typer.Exit(ExitCode.FAILED) from err
         except (typer.Exit, typer.Abort):
@@ -73,14 +69,15 @@ class ErrorHandlingGroup(TyperGroup):
                 raise
             bug = InternalError(
                 f"{type(err).__name__}: {err}.",
-                hint="This is a bug; `wyoming-conductor --debug …` shows where, please report it.",
+                hint="This is a bug. Please report it with the output of "
+                "`wyoming-conductor --debug …`.",
             )
             print_error(bug)
             raise typer.Exit(ExitCode.FAILED) from err
 
 
 def exit_code(error: ConductorError) -> ExitCode:
-    """Return what a script should make of an error."""
+    """Return the exit code for an error."""
     match error:
         case UnreachableError():
             return ExitCode.UNREACHABLE
@@ -93,7 +90,7 @@ def exit_code(error: ConductorError) -> ExitCode:
 
 
 def print_error(error: ConductorError) -> None:
-    """Print an error to stderr: one line, or the table of a configuration's faults."""
+    """Print an error to stderr: one line, or a table of configuration problems."""
     from wyoming_servers.config.errors import ConfigError
 
     if isinstance(error, ConfigError):
@@ -104,28 +101,26 @@ def print_error(error: ConductorError) -> None:
 
 
 def print_config_problems(error: "ConfigError") -> None:
-    """Print every fault of a configuration to stderr."""
+    """Print every problem of a configuration to stderr."""
     from rich.table import Table
 
     from wyoming_servers.cli.output import errors_console
 
     console = errors_console()
     count = len(error.problems)
-    title = f"The configuration has {'a fault' if count == 1 else f'{count} faults'}"
+    title = f"The configuration has {'a problem' if count == 1 else f'{count} problems'}"
     if not console.is_terminal:
         # Whole lines for a log or a script; a table would be cut to 80 columns.
         typer.echo(f"error [{error.code}]: {title}", err=True)
-        for fault in error.problems:
-            typer.echo(f"  {fault}", err=True)
+        for problem in error.problems:
+            typer.echo(f"  {problem}", err=True)
         return
-    table = Table(
-        "key", "what is wrong", "did you mean", "where", title=title, title_justify="left"
-    )
-    for fault in error.problems:
-        table.add_row(fault.path or "(file)", fault.message, fault.suggestion, fault.where)
+    table = Table("key", "problem", "did you mean", "where", title=title, title_justify="left")
+    for problem in error.problems:
+        table.add_row(problem.path or "(file)", problem.message, problem.suggestion, problem.where)
     console.print(table)
 
 
 def _is_usage_error(err: Exception) -> bool:
-    """Whether the argument parser raised it; it prints those itself."""
+    """Check whether click raised the error; click prints its own errors."""
     return hasattr(err, "exit_code") and hasattr(err, "format_message")

@@ -1,4 +1,4 @@
-"""All commands."""
+"""The top-level command with all subcommands."""
 
 from typing import Annotated
 
@@ -29,7 +29,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
-    help="Ears and a voice for Home Assistant, on this machine.",
+    help="Local speech-to-text, text-to-speech and wake words for Home Assistant.",
     epilog="Start with: wyoming-conductor doctor, then: wyoming-conductor serve\n\n" + EXIT_CODES,
 )
 
@@ -62,7 +62,7 @@ def _main(
         ),
     ] = False,
     debug: Annotated[
-        bool, typer.Option("--debug", help="Show where an error comes from, for a bug report.")
+        bool, typer.Option("--debug", help="Print tracebacks of errors, for a bug report.")
     ] = False,
 ) -> None:
-    """Read the options that all commands share; `edge` reads them from the context."""
+    """Parse the options of all commands; `ErrorHandlingGroup` reads them from the context."""

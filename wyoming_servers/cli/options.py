@@ -1,18 +1,16 @@
-"""Options that say which configuration holds, the same for every command."""
+"""Command-line options that several commands share, and the configuration they lead to."""
 
+import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
     from wyoming_servers.config.load import LoadedConfig
-import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 ConfigOption = Annotated[
     Path | None,
@@ -20,14 +18,16 @@ ConfigOption = Annotated[
         "--config",
         "-c",
         metavar="FILE",
-        help="Configuration file; default: ~/.config/wyoming-conductor/config.yaml if it exists.",
+        help="Configuration file. Default: ~/.config/wyoming-conductor/config.yaml, if it exists.",
     ),
 ]
 
 DataDirOption = Annotated[
     Path | None,
     typer.Option(
-        "--data-dir", metavar="DIR", help="Where models, caches and state are; wins over the file."
+        "--data-dir",
+        metavar="DIR",
+        help="Directory of models, caches and state. Overrides the configuration file.",
     ),
 ]
 
@@ -37,35 +37,16 @@ SetOption = Annotated[
         "--set",
         "-s",
         metavar="KEY=VALUE",
-        help="Set one key, such as `asr.model=whisper/tiny.en`; can be given several times.",
+        help="Set a configuration key, such as `asr.model=whisper/tiny.en`. Repeatable.",
     ),
 ]
-
-
-def assignments(data_dir: Path | None, sets: Sequence[str] | None) -> list[str]:
-    """Return the options as `path=value` texts."""
-    given = [] if data_dir is None else [f"data_dir={data_dir.expanduser().absolute()}"]
-    return [*given, *(sets or ())]
-
-
-def load_configuration(
-    config: Path | None, data_dir: Path | None = None, sets: Sequence[str] | None = None
-) -> "LoadedConfig":
-    """Return the configuration that the options, the environment and the file make.
-
-    Raises ConfigError with every fault.
-    """
-    from wyoming_servers.config.load import load_config
-
-    return load_config(config, assignments(data_dir, sets), os.environ)
-
-
-# Commands that ask a running server over its HTTP API: their options, and the way there.
 
 ServerOption = Annotated[
     str | None,
     typer.Option(
-        "--server", metavar="HOST[:PORT]", help="Ask this HTTP API; default: the one here."
+        "--server",
+        metavar="HOST[:PORT]",
+        help="Server (HTTP API) to use. Default: the one on this machine.",
     ),
 ]
 
@@ -74,16 +55,34 @@ TokenFileOption = Annotated[
     typer.Option(
         "--token-file",
         metavar="FILE",
-        help="File with the token; default: <data_dir>/api-token.",
+        help="File with the API token. Default: <data_dir>/api-token.",
     ),
 ]
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
+def assignments(data_dir: Path | None, sets: Sequence[str] | None) -> list[str]:
+    """Return the values of `--data-dir` and `--set` as `key=value` texts."""
+    given = [] if data_dir is None else [f"data_dir={data_dir.expanduser().absolute()}"]
+    return [*given, *(sets or ())]
+
+
+def load_configuration(
+    config: Path | None, data_dir: Path | None = None, sets: Sequence[str] | None = None
+) -> "LoadedConfig":
+    """Load the configuration from the options, the environment and the file.
+
+    Raises ConfigError with every problem.
+    """
+    from wyoming_servers.config.load import load_config
+
+    return load_config(config, assignments(data_dir, sets), os.environ)
+
+
 @dataclass(frozen=True, slots=True)
 class ApiTarget:
-    """Where the options say that the server is."""
+    """The HTTP API that the options of a command select."""
 
     server: str | None
     token_file: Path | None
@@ -93,7 +92,7 @@ class ApiTarget:
     def request(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, **query: Any
     ) -> dict[str, Any]:
-        """Return the server's answer. Raises as `cli.api_client.ApiClient` does."""
+        """Send one request and return the response. Raises the errors of `ApiClient`."""
         from wyoming_servers.cli.api_client import ApiClient, find_api_address, read_token
 
         loaded = load_configuration(self.config, self.data_dir).config

@@ -1,4 +1,4 @@
-"""A server of our own for the length of one command, when none is running."""
+"""Finds the server for a command, or starts a temporary one if none is running."""
 
 import asyncio
 import json
@@ -11,11 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from wyoming_servers.cli.wyoming_client import (
-    Address,
-    describe,
-    parse_address,
-)
+from wyoming_servers.cli.wyoming_client import Address, describe, parse_address
 from wyoming_servers.core.errors import (
     BadRequestError,
     ConductorError,
@@ -29,24 +25,74 @@ if TYPE_CHECKING:
 
 SpeechService = Literal["asr", "tts"]
 
-_SILENCE_SECONDS: Final = 60.0
-"""Longest time without a log line before its ports are open. A download tells its progress, so it
-may take longer as a whole; models load after that, within the request's deadline.
-"""
+_SERVICE_NAMES: Final[dict[SpeechService, str]] = {"asr": "speech-to-text", "tts": "text-to-speech"}
 
-_STOP_SECONDS: Final = 15.0
-"""More than a server without requests needs; then it is killed."""
+_ALL_SERVICES: Final = ("asr", "tts", "wake")
 
-_MAX_ERROR_LINES: Final = 20
-"""Log lines that are kept to explain a start that failed."""
+_WILDCARD_HOSTS: Final = frozenset({"", "0.0.0.0", "::", "localhost"})  # noqa: S104  (compared, not bound)
+"""Hosts that include loopback when a server listens on them."""
 
 _HOST: Final = "127.0.0.1"
 
+_SILENCE_SECONDS: Final = 60.0
+"""Longest time without a log line before the port is open. The model loads afterwards, within the
+deadline of the request."""
+
+_STOP_SECONDS: Final = 15.0
+"""Time to stop before the server is killed; a server without requests needs less."""
+
+_MAX_ERROR_LINES: Final = 20
+"""Log lines that are kept to explain a failed start."""
+
 _ERROR_LINE: Final = re.compile(r"error \[([A-Z_]+)\]: (.+)")
-"""How `serve` ends when it cannot start; see `edge.show`."""
+"""The last line of a `serve` that could not start; `cli.errors.print_error` writes it."""
 
 _LINE_BYTES: Final = 1024 * 1024
-"""Longest log line; a traceback with its locals fits easily."""
+"""Longest log line; enough for a traceback."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerTarget:
+    """The server that the options of a command select."""
+
+    service: SpeechService
+    server: str | None
+    """`--server`; None: the configured server on this machine, else a temporary one."""
+    config: "Config"
+    file: Path | None
+    sets: Sequence[str]
+
+    def address(self) -> Address:
+        """Return the address of the server. Raises BadRequestError for a malformed `--server`."""
+        port: int = getattr(self.config, self.service).port
+        if self.server is not None:
+            return parse_address(self.server, port)
+        host = self.config.host
+        return Address(_HOST if host in _WILDCARD_HOSTS else host, port)
+
+
+@asynccontextmanager
+async def open_server(
+    target: ServerTarget, on_status: Callable[[str], None]
+) -> AsyncIterator[Address]:
+    """Yield the address of a server that answers.
+
+    Starts a temporary server if none runs here and `--server` is not given, and installs its model
+    first if that is missing.
+    """
+    address = target.address()
+    if target.server is not None or await _accepts_connections(address):
+        await _check_service(target, address)
+        yield address
+        return
+    if not getattr(target.config, target.service).enabled:
+        raise BadRequestError(
+            f"{target.service} is disabled in the configuration.",
+            hint=f"Set {target.service}.enabled: true, or choose a server with --server.",
+        )
+    await _install_default_model(target.config, target.service, on_status)
+    async with temporary_server(target.service, target.file, target.sets, on_status) as temporary:
+        yield temporary
 
 
 @asynccontextmanager
@@ -56,9 +102,9 @@ async def temporary_server(
     sets: Sequence[str],
     on_status: Callable[[str], None],
 ) -> AsyncIterator[Address]:
-    """Run `serve` for one service on a free loopback port, unannounced; stopped on leaving.
+    """Run `serve` with one service on a free loopback port, without discovery, until leaving.
 
-    Raises LoadFailedError if it does not start, DeadlineError if that takes too long.
+    Raises LoadFailedError if the server does not start, DeadlineError if that takes too long.
     """
     process = await asyncio.create_subprocess_exec(
         *_command(service, config, sets),
@@ -66,70 +112,105 @@ async def temporary_server(
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
         limit=_LINE_BYTES,
-        # A Ctrl-C is for us: we stop the server after its request.
+        # Ctrl-C ends this command, which then stops the server.
         start_new_session=True,
     )
-    assert process.stderr is not None  # noqa: S101  (asked for above)
+    assert process.stderr is not None  # noqa: S101  (it is a pipe)
     log = _ServerLog(process.stderr, on_status)
-    following = asyncio.create_task(log.follow(), name="private server's log")
+    reader = asyncio.create_task(log.read(), name="log of the temporary server")
     try:
-        on_status("starting a private server")
+        on_status("starting a temporary server")
         yield Address(_HOST, await _wait_for_port(service, log, process))
     finally:
         await _stop(process)
-        await following
+        await reader
+
+
+async def _accepts_connections(address: Address) -> bool:
+    """Check whether a program listens at an address; nothing listens at port 0."""
+    if address.port == 0:
+        return False
+    try:
+        async with asyncio.timeout(2):
+            _, writer = await asyncio.open_connection(address.host, address.port)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True
+
+
+async def _check_service(target: ServerTarget, address: Address) -> None:
+    """Raise an error unless a server with the target's service answers."""
+    info = await describe(address)
+    if not getattr(info, target.service):
+        raise BadRequestError(
+            f"The server at {address} does not offer {_SERVICE_NAMES[target.service]}.",
+            hint="Choose the port of one that does with --server HOST:PORT.",
+        )
+
+
+async def _install_default_model(
+    config: "Config", service: SpeechService, on_status: Callable[[str], None]
+) -> None:
+    """Install the default model of a service: a server would answer BUSY while it downloads it."""
+    from wyoming_servers.models.specs import served_models
+    from wyoming_servers.models.store import ModelStore
+
+    store = await ModelStore.open(
+        config.data_dir, offline=config.downloads.offline, endpoint=config.downloads.endpoint
+    )
+    model = served_models(config, store.catalog).get(service)
+    if model is not None:
+        await store.ensure(model, lambda phase, percent: on_status(f"{model}: {phase} {percent} %"))
 
 
 def _command(service: SpeechService, config: Path | None, sets: Sequence[str]) -> list[str]:
-    ours = [
+    overrides = [
         f"host={_HOST}",
         "api.enabled=false",
         "discovery.zeroconf=false",
         "log.format=json",
-        "log.level=debug",  # progress is told there
+        "log.level=debug",  # the level of the progress of loading
         "preload=true",
         "asr.extra_ports={}",
-        *(f"{name}.enabled={'true' if name == service else 'false'}" for name in _SERVICES),
+        *(f"{name}.enabled={'true' if name == service else 'false'}" for name in _ALL_SERVICES),
         f"{service}.port=0",
     ]
     command = [sys.executable, "-m", "wyoming_servers", "serve"]
     if config is not None:
         command += ["--config", str(config)]
-    for setting in (*sets, *ours):
+    for setting in (*sets, *overrides):
         command += ["--set", setting]
     return command
 
 
-_SERVICES: Final = ("asr", "tts", "wake")
-
-
 class _ServerLog:
-    """The private server's log, read as it is written."""
+    """Reads the log of the temporary server."""
 
     def __init__(self, stream: asyncio.StreamReader, on_status: Callable[[str], None]) -> None:
         self._stream = stream
         self._on_status = on_status
         self.lines = 0
-        """Log lines so far: it lives."""
+        """Number of lines so far; it grows while the server works."""
         self.ports: asyncio.Future[dict[str, int]] = asyncio.get_running_loop().create_future()
         self.errors: deque[str] = deque(maxlen=_MAX_ERROR_LINES)
-        """Why it failed, as far as it said so."""
+        """Errors, and lines that are not JSON."""
 
-    async def follow(self) -> None:
-        """Read until the server ends, so that it is never stopped by a full pipe."""
-        while line := await self._next_line():
+    async def read(self) -> None:
+        """Read until the server ends: a full pipe would stop it."""
+        while line := await self._read_line():
             self.lines += 1
-            self._take(line.decode(errors="replace").strip())
+            self._parse(line.decode(errors="replace").strip())
         if not self.ports.done():
             self.ports.cancel()
 
-    async def _next_line(self) -> bytes:
+    async def _read_line(self) -> bytes:
         try:
             return await self._stream.readline()
         except ValueError:
-            return b"\n"  # longer than the limit: dropped, as the stream itself has done
+            return b"\n"  # longer than the limit: the stream has dropped it
 
-    def _take(self, line: str) -> None:
+    def _parse(self, line: str) -> None:
         try:
             entry: Any = json.loads(line)
         except ValueError:
@@ -157,8 +238,8 @@ async def _wait_for_port(
     while not log.ports.done():
         if log.lines == lines:
             raise DeadlineError(
-                f"The private server said nothing for {_SILENCE_SECONDS:g} s and did not start.",
-                hint="`wyoming-conductor serve` shows what it is doing.",
+                f"The temporary server logged nothing for {_SILENCE_SECONDS:g} s.",
+                hint="Run `wyoming-conductor serve` to see what it does.",
             )
         lines = log.lines
         await asyncio.wait([log.ports], timeout=_SILENCE_SECONDS)
@@ -168,14 +249,14 @@ async def _wait_for_port(
 
 
 def _startup_error(errors: Sequence[str], code: int) -> ConductorError:
-    """Return the error a server that ended at its start gave, or the best guess."""
+    """Return the error with which a server failed to start, or the most likely one."""
     for line in reversed(errors):
-        if told := _ERROR_LINE.fullmatch(line):
-            failure = from_code(told[1], told[2])
-            failure.hint = ""  # the text has it
-            return failure
-    told_last = errors[-1].rstrip(".") if errors else f"it ended with exit code {code}"
-    return LoadFailedError(f"The private server did not start: {told_last}.")
+        if match := _ERROR_LINE.fullmatch(line):
+            error = from_code(match[1], match[2])
+            error.hint = ""  # part of the message
+            return error
+    reason = errors[-1].rstrip(".") if errors else f"it exited with code {code}"
+    return LoadFailedError(f"The temporary server did not start: {reason}.")
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
@@ -187,74 +268,3 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
     except TimeoutError:
         process.kill()
         await process.wait()
-
-
-# Which server a command talks to: the one named, the one configured here, or a private one.
-
-_ANYWHERE: Final = frozenset({"", "0.0.0.0", "::", "localhost"})  # noqa: S104  (compared, not bound)
-"""Hosts that include loopback when a server listens on them."""
-
-
-@dataclass(frozen=True, slots=True)
-class ServerTarget:
-    """What the options say about the server to use."""
-
-    service: SpeechService
-    server: str | None
-    """`--server`; None: the configured one on this machine, else a private one."""
-    config: "Config"
-    file: Path | None
-    sets: Sequence[str]
-
-    def address(self) -> Address:
-        """Return where the server should be. Raises BadRequestError for a malformed address."""
-        port: int = getattr(self.config, self.service).port
-        if self.server is not None:
-            return parse_address(self.server, port)
-        host = self.config.host
-        return Address("127.0.0.1" if host in _ANYWHERE else host, port)
-
-
-@asynccontextmanager
-async def open_server(
-    target: ServerTarget, on_status: Callable[[str], None]
-) -> AsyncIterator[Address]:
-    """Give the address of a server that answers; starts a private one if none was named."""
-    address = target.address()
-    if target.server is not None or await _accepts_connections(address):
-        await _check_service(target, address)
-        yield address
-        return
-    if not getattr(target.config, target.service).enabled:
-        raise BadRequestError(
-            f"{target.service} is switched off in the configuration.",
-            hint=f"Set {target.service}.enabled: true, or name a server with --server.",
-        )
-    async with temporary_server(target.service, target.file, target.sets, on_status) as private:
-        yield private
-
-
-async def _accepts_connections(address: Address) -> bool:
-    """Whether anything accepts a connection there; port 0 stands for none in particular."""
-    if address.port == 0:
-        return False
-    try:
-        async with asyncio.timeout(2):
-            _, writer = await asyncio.open_connection(address.host, address.port)
-    except (OSError, TimeoutError):
-        return False
-    writer.close()
-    return True
-
-
-async def _check_service(target: ServerTarget, address: Address) -> None:
-    """Raise unless a server of the right kind answers there."""
-    info = await describe(address)
-    if not getattr(info, target.service):
-        raise BadRequestError(
-            f"The server at {address} does not offer {_SERVICE_NAMES[target.service]}.",
-            hint="Name the port of one that does with --server HOST:PORT.",
-        )
-
-
-_SERVICE_NAMES: Final[dict[SpeechService, str]] = {"asr": "speech-to-text", "tts": "text-to-speech"}

@@ -1,4 +1,4 @@
-"""One frame of `top`: what `GET /status` says, as tables for a terminal."""
+"""Renders the response to `GET /status` as tables for `top`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
@@ -10,7 +10,7 @@ from rich.text import Text
 from wyoming_servers.cli.output import megabytes
 
 _BAR_COLUMNS: Final = 20
-"""Columns of the bar that shows a device's memory."""
+"""Width of the memory bar of a device."""
 
 _PRESSURE_STYLES: Final = {"normal": "green", "warning": "yellow", "critical": "red"}
 
@@ -29,15 +29,15 @@ Row = Mapping[str, Any]
 
 
 def render_status(status: Row, notice: str = "", height: int | None = None) -> RenderableType:
-    """Draw everything; `notice` is a line of our own, such as a lost connection.
+    """Render one frame; `notice` is an additional line, such as a lost connection.
 
-    With a `height`, in lines, only as many of the last events as there is room for.
+    With a `height` in lines, only as many of the last events are shown as fit.
     """
     above: list[RenderableType] = [_header(status)]
     if notice:
         above.append(Text(notice, style="bold red"))
-    moving = _transitions(status)
-    above += [Text(""), _devices(status), Text(""), _models(status), *moving, Text("")]
+    transitions = _transitions(status)
+    above += [Text(""), _devices(status), Text(""), _models(status), *transitions, Text("")]
     events = status["events"]
     if height is not None:
         tables = 3 + len(status["devices"]) + len(status["models"])
@@ -65,12 +65,12 @@ def _devices(status: Row) -> Table:
         if not device["present"]:
             table.add_row(device["device"], Text("cannot be read", "red"), *[""] * 6)
             continue
-        coming = device["reserved_bytes"] + device["returning_bytes"]
+        loading = device["reserved_bytes"] + device["returning_bytes"]
         table.add_row(
             f"{device['device']} {device['name']}",
             _memory_bar(device),
             megabytes(device["committed_bytes"]),
-            megabytes(coming) if coming else "-",
+            megabytes(loading) if loading else "-",
             megabytes(device["others_bytes"]),
             megabytes(device["budget_bytes"]),
             Text(device["pressure"], _PRESSURE_STYLES.get(device["pressure"], "")),
@@ -80,7 +80,7 @@ def _devices(status: Row) -> Table:
 
 
 def _memory_bar(device: Row) -> Text:
-    """Draw who holds the memory: models, loads in flight, other programs, nobody."""
+    """Draw the memory of models, of loads in progress, of other programs, and free memory."""
     total = max(1, device["total_bytes"])
     shares = (
         (device["committed_bytes"], "█", "green"),
@@ -89,7 +89,7 @@ def _memory_bar(device: Row) -> Text:
     )
     bar, left = Text(), _BAR_COLUMNS
     for size, sign, style in shares:
-        # Whoever holds anything is seen.
+        # At least one column for each share above zero.
         width = min(left, max(round(_BAR_COLUMNS * size / total), 1 if size else 0))
         bar.append(sign * width, style)
         left -= width
@@ -125,7 +125,7 @@ def _models(status: Row) -> Table:
 
 
 def _unload_time(model: Row) -> str:
-    """Say when a model is unloaded."""
+    """Return when a model is unloaded."""
     if model["state"] != "ready":
         return "-"
     if model["keep_alive"] < 0:
@@ -136,7 +136,7 @@ def _unload_time(model: Row) -> str:
 
 
 def model_note(model: Row) -> str:
-    """Say what there is to say of a model besides its state."""
+    """Return details of a model besides its state: progress, errors, retries, fallbacks."""
     parts = []
     if (progress := model.get("progress")) and model["state"] == "loading":
         percent = progress["percent"]
@@ -153,7 +153,7 @@ def model_note(model: Row) -> str:
 
 
 def _transitions(status: Row) -> list[Text]:
-    """List what is on its way up or down: the models' table cannot show all of it."""
+    """List instances that start or stop; the table has one row for each model only."""
     return [
         Text(
             f"{instance['model']} on {instance['device']} is {instance['state']}"
@@ -181,7 +181,7 @@ def _table(*titles: str) -> Table:
 
 
 def format_duration(seconds: float) -> str:
-    """Write seconds as people say them: `42 s`, `4:05 min`, `3 h 20 min`."""
+    """Format seconds for people: `42 s`, `4:05 min`, `3 h 20 min`."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

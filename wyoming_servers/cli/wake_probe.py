@@ -1,4 +1,4 @@
-"""Wake words heard in recordings, by an engine in a worker process of this command's own."""
+"""Runs wake word models on recordings, in worker processes of the command itself."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -30,52 +30,60 @@ from wyoming_servers.worker.interface import Worker
 from wyoming_servers.worker.process import ProcessLauncher
 
 _CHUNK_SECONDS: Final = 1.0
+"""Audio per message to a worker."""
+
 _STOP_SECONDS: Final = 5.0
+"""Time for a worker to stop."""
+
 _PADDING_SECONDS: Final = 1.0
-"""Silence put behind a recording: a score peaks up to half a second after its word."""
+"""Silence after a recording: the score peaks up to half a second after the word."""
 
 
 @dataclass(slots=True)
 class ProbeResult:
-    """What was made of one recording."""
+    """The scores and detections of one recording."""
 
     seconds: float = 0.0
-    """Its length."""
+    """Length of the recording."""
     scores: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
-    """By word: seconds into the recording, and the score there, step by step."""
+    """By word: the time of each step in seconds, and the score."""
     detections: list[tuple[float, str, float]] = field(default_factory=list)
-    """Seconds into the recording, word and score."""
+    """Time in seconds, word and score."""
 
-    @property
-    def last_score_time(self) -> float:
-        """When the last score was made, in seconds; a little after the recording's end."""
-        return max((scores[-1][0] for scores in self.scores.values() if scores), default=0.0)
+    def best(self, word: str) -> tuple[float, float]:
+        """Return the time and the value of the best score of a word."""
+        return max(self.scores.get(word, ()), key=lambda item: item[1], default=(0.0, 0.0))
 
-    def peak(self, word: str) -> float:
-        """Return the best score of a word."""
-        return max((score for _, score in self.scores.get(word, ())), default=0.0)
+    def longest_run(self, word: str, threshold: float) -> int:
+        """Return the most consecutive steps with at least this score; for `trigger_level`."""
+        longest = current = 0
+        for _, score in self.scores.get(word, ()):
+            current = current + 1 if score >= threshold else 0
+            longest = max(longest, current)
+        return longest
 
 
 class WakeProbe:
-    """The workers that hear the words asked for; `hear` as many recordings as you like."""
+    """The loaded models of some wake words; call `process` for each recording."""
 
     def __init__(
         self,
         words: Sequence[RegisteredWakeWord],
-        book: WakeWordRegistry,
+        registry: WakeWordRegistry,
         refractory: float,
         threshold: float | None,
     ) -> None:
+        """`threshold` replaces the configured thresholds of all words."""
         self.words = [word.info.name for word in words]
         self._words = words
-        self._book = book
+        self._registry = registry
         self._refractory = refractory
         self._threshold = threshold
         self._workers: dict[str, Worker] = {}
 
     def threshold(self, word: str) -> float:
-        """Return the score from which a word is detected here."""
-        return self._book.threshold(word) if self._threshold is None else self._threshold
+        """Return the score from which a word is detected."""
+        return self._registry.threshold(word) if self._threshold is None else self._threshold
 
     async def start(self, on_status: Callable[[str], None]) -> None:
         """Load the models. Raises LoadFailedError."""
@@ -83,25 +91,24 @@ class WakeProbe:
             spec = word.spec
             if spec.id not in self._workers:
                 on_status(f"loading {spec.id}")
-                placement = spec.placements[0]
-                worker = await ProcessLauncher().launch(spec, placement)
+                worker = await ProcessLauncher().launch(spec, spec.placements[0])
                 self._workers[spec.id] = worker
                 await worker.load(lambda phase, percent: None)
 
     async def stop(self) -> None:
-        """End the workers."""
+        """Stop the workers."""
         await asyncio.gather(*(worker.stop(_STOP_SECONDS) for worker in self._workers.values()))
 
     async def process(self, pcm: bytes) -> ProbeResult:
-        """Hear a whole recording of 16 kHz speech, as fast as it goes."""
+        """Return the scores of a whole recording of 16 kHz mono speech."""
         padded = pcm + bytes(SPEECH_FORMAT.bytes_for(_PADDING_SECONDS))
-        heard = ProbeResult(SPEECH_FORMAT.seconds(len(pcm)), {word: [] for word in self.words})
+        result = ProbeResult(SPEECH_FORMAT.seconds(len(pcm)), {word: [] for word in self.words})
         for model, worker in self._workers.items():
             names = [word.info.name for word in self._words if word.spec.id == model]
             request: dict[str, Any] = {
                 "words": names,
                 "threshold": {name: self.threshold(name) for name in names},
-                "trigger_level": {name: self._book.trigger_level(name) for name in names},
+                "trigger_level": {name: self._registry.trigger_level(name) for name in names},
                 "refractory": self._refractory,
                 "scores": True,
             }
@@ -109,15 +116,15 @@ class WakeProbe:
 
                 async def send() -> None:
                     step = SPEECH_FORMAT.bytes_for(_CHUNK_SECONDS)
-                    for at in range(0, len(padded), step):
-                        await run.send(padded[at : at + step])
+                    for start in range(0, len(padded), step):
+                        await run.send(padded[start : start + step])
                     await run.end()
 
                 tasks.create_task(send())
                 async for chunk in run:
-                    _record_result(chunk.data, heard)
-        heard.detections.sort()
-        return heard
+                    _record_result(chunk.data, result)
+        result.detections.sort()
+        return result
 
 
 async def probe_recordings(
@@ -127,13 +134,16 @@ async def probe_recordings(
     threshold: float | None,
     on_status: Callable[[str], None],
 ) -> tuple[dict[Path, ProbeResult], WakeProbe]:
-    """Hear every recording; all words that are offered without names. Raises as `listeners`."""
+    """Process recordings with some words, or all installed words if `names` is empty.
+
+    Raises the errors of `open_wake_probe`.
+    """
     results = {}
-    async with open_wake_probe(config, names, threshold, on_status) as found:
+    async with open_wake_probe(config, names, threshold, on_status) as probe:
         for number, (path, clip) in enumerate(clips.items(), 1):
-            on_status(f"hearing {number} of {len(clips)}: {path.name}")
-            results[path] = await found.process(await asyncio.to_thread(clip.speech))
-    return results, found
+            on_status(f"processing {number} of {len(clips)}: {path.name}")
+            results[path] = await probe.process(await asyncio.to_thread(clip.speech))
+    return results, probe
 
 
 @asynccontextmanager
@@ -143,29 +153,29 @@ async def open_wake_probe(
     threshold: float | None,
     on_status: Callable[[str], None],
 ) -> AsyncIterator[WakeProbe]:
-    """Give the listeners for some words; all that are offered without names.
+    """Yield a loaded probe for some words, or all installed words if `names` is empty.
 
-    Raises ModelMissingError for a word that is not there, LoadFailedError.
+    Raises ModelMissingError for an unknown word, LoadFailedError.
     """
     store = await ModelStore.open(config.data_dir, offline=True)
     for model in await store.embedded_models():
         if store.entry(model).kind is Task.WAKE:
             await store.ensure(model)
     specs = await asyncio.to_thread(model_specs, config, store)
-    own = await asyncio.to_thread(
+    custom = await asyncio.to_thread(
         CustomWakeWords, wake_words_folder(config.data_dir, config.wake.models_dir)
     )
-    book = WakeWordRegistry(specs, ConfigHolder(config), own)
-    found = WakeProbe(book.find(names), book, config.wake.refractory, threshold)
+    registry = WakeWordRegistry(specs, ConfigHolder(config), custom)
+    probe = WakeProbe(registry.find(names), registry, config.wake.refractory, threshold)
     try:
-        await found.start(on_status)
-        yield found
+        await probe.start(on_status)
+        yield probe
     finally:
-        await found.stop()
+        await probe.stop()
 
 
 def find_recordings(paths: Sequence[Path]) -> list[Path]:
-    """Return the WAV files named, and those below the folders named. Raises ModelMissingError."""
+    """Return the given WAV files, and those in the given folders. Raises ModelMissingError."""
     files: list[Path] = []
     for path in paths:
         files += sorted(path.rglob("*.wav")) if path.is_dir() else [path]
@@ -174,14 +184,14 @@ def find_recordings(paths: Sequence[Path]) -> list[Path]:
     return files
 
 
-def _record_result(data: Any, heard: ProbeResult) -> None:
-    """Take what an engine tells; see `engines.base`."""
+def _record_result(data: Any, result: ProbeResult) -> None:
+    """Add one output of an engine; see `engines.base`."""
     sample = data.get("sample")
     if not isinstance(sample, int):
-        raise InferenceFailedError("The engine told something without its place.")
-    at = sample / SPEECH_FORMAT.rate
+        raise InferenceFailedError("The engine sent a result without a position.")
+    seconds = sample / SPEECH_FORMAT.rate
     if "scores" in data:
         for word, score in data["scores"].items():
-            heard.scores[word].append((at, score))
+            result.scores[word].append((seconds, score))
     else:
-        heard.detections.append((at, data["word"], data["score"]))
+        result.detections.append((seconds, data["word"], data["score"]))

@@ -1,4 +1,4 @@
-"""Asks a running server over the Wyoming protocol, as any client would."""
+"""Client of the Wyoming protocol."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
@@ -28,12 +28,12 @@ from wyoming_servers.core.errors import (
 
 _CONNECT_SECONDS: Final = 5.0
 _CHUNK_SECONDS: Final = 0.1
-"""Audio per event: small enough to be cancelled quickly, large enough to cost nothing."""
+"""Audio per event: short enough to be cancelled quickly, long enough for little overhead."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a server listens."""
+    """Host and port of a server."""
 
     host: str
     port: int
@@ -45,7 +45,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class ReceivedAudio:
-    """A piece of speech as it arrives."""
+    """A chunk of synthesized speech."""
 
     format: AudioFormat
     pcm: bytes
@@ -66,7 +66,7 @@ def parse_address(text: str, default_port: int) -> Address:
 
 
 async def describe(address: Address, timeout: float = _CONNECT_SECONDS) -> Info:
-    """Return what a server says it offers. Raises UnreachableError if it is no Wyoming server."""
+    """Return the `info` of a server. Raises UnreachableError if it is not a Wyoming server."""
     try:
         async with asyncio.timeout(timeout), _connected(address) as client:
             await client.write_event(Describe().event())
@@ -76,7 +76,7 @@ async def describe(address: Address, timeout: float = _CONNECT_SECONDS) -> Info:
                     return Info.from_event(event)
     except (TimeoutError, InferenceFailedError, OSError, ValueError, KeyError) as err:
         raise UnreachableError(
-            f"What listens at {address} does not answer as a Wyoming server."
+            f"The program at {address} does not answer as a Wyoming server."
         ) from err
 
 
@@ -88,19 +88,19 @@ async def transcribe(
     language: str | None = None,
     timeout: float,
 ) -> tuple[str, str | None]:
-    """Return text and language of clips that follow each other, one request each.
+    """Return the text and the language of consecutive clips, with one request for each clip.
 
-    Raises UnreachableError, DeadlineError after `timeout` seconds, or what the server answers.
+    Raises UnreachableError, DeadlineError after `timeout` seconds, or the error of the server.
     """
     texts: list[str] = []
-    heard: str | None = None
+    detected: str | None = None
     async with _deadline(timeout):
         for clip in clips:
             async with _connected(address) as client:
-                answer = await _transcribe_one(client, address, clip, audio, language)
-            texts.append(answer.text.strip())
-            heard = heard or answer.language
-    return " ".join(text for text in texts if text), heard
+                transcript = await _transcribe_one(client, address, clip, audio, language)
+            texts.append(transcript.text.strip())
+            detected = detected or transcript.language
+    return " ".join(text for text in texts if text), detected
 
 
 async def synthesize(
@@ -113,12 +113,12 @@ async def synthesize(
     speed: float | None = None,
     timeout: float,
 ) -> AsyncGenerator[ReceivedAudio, None]:
-    """Yield speech as it is made. Raises as `transcribe`."""
-    wanted = SynthesizeVoice(voice, language, speaker) if voice or language else None
-    # Wyoming has no field for the pace; our own server reads it from the context, others ignore it.
+    """Yield speech while it is synthesized. Raises the errors of `transcribe`."""
+    selection = SynthesizeVoice(voice, language, speaker) if voice or language else None
+    # Wyoming has no field for the speed: our server reads it from the context, others ignore it.
     context: dict[str, Any] | None = None if speed is None else {"speed": speed}
     async with _deadline(timeout), _connected(address) as client:
-        await client.write_event(Synthesize(text, wanted, context=context).event())
+        await client.write_event(Synthesize(text, selection, context=context).event())
         while True:
             event = await _next_event(client, address)
             if AudioChunk.is_type(event.type):
@@ -135,14 +135,14 @@ async def _transcribe_one(
 ) -> Transcript:
     sending = asyncio.create_task(_send_clip(client, clip, audio, language))
     try:
-        # Read at the same time: a refusal can come while most of the audio is still here.
+        # Read while sending: an error can arrive before most of the audio is sent.
         while True:
             event = await _next_event(client, address)
             if Transcript.is_type(event.type):
                 return Transcript.from_event(event)
     finally:
         sending.cancel()
-        # Whether it was sent to its end is of no interest once there is an answer.
+        # After a response the result of sending does not matter.
         await asyncio.gather(sending, return_exceptions=True)
 
 
@@ -150,7 +150,7 @@ async def _send_clip(
     client: AsyncTcpClient, clip: bytes, audio: AudioFormat, language: str | None
 ) -> None:
     shape = {"rate": audio.rate, "width": audio.width, "channels": audio.channels}
-    # A recording is wanted whole: a pause in it is not the end of a command.
+    # The whole recording is transcribed: a pause does not end it.
     await client.write_event(
         Transcribe(language=language, context={"turn_detection": False}).event()
     )
@@ -162,15 +162,15 @@ async def _send_clip(
 
 
 async def _next_event(client: AsyncTcpClient, address: Address) -> Event:
-    """Return what the server sends next; raise if it answers with an error or closes."""
+    """Return the next event of the server; raise its error, or one for a closed connection."""
     try:
         event = await client.read_event()
     except (asyncio.IncompleteReadError, ConnectionError):
         event = None
     if event is None:
         raise InferenceFailedError(
-            f"The server at {address} closed the connection without an answer.",
-            hint="Its log says why.",
+            f"The server at {address} closed the connection without a response.",
+            hint="The log of the server has the reason.",
         )
     if Error.is_type(event.type):
         raise _to_error(Error.from_event(event))
@@ -178,13 +178,13 @@ async def _next_event(client: AsyncTcpClient, address: Address) -> Event:
 
 
 def _to_error(error: Error) -> ConductorError:
-    """Return a server's error as ours; a code of another server becomes part of the text."""
+    """Convert an error of a server; a code that is not ours becomes part of the message."""
     if error.code in CODES:
-        failure = from_code(error.code, error.text)
+        result = from_code(error.code, error.text)
     else:
-        failure = InferenceFailedError(f"{error.text} ({error.code})" if error.code else error.text)
-    failure.hint = ""  # the text has it
-    return failure
+        result = InferenceFailedError(f"{error.text} ({error.code})" if error.code else error.text)
+    result.hint = ""  # part of the message
+    return result
 
 
 @asynccontextmanager
@@ -198,7 +198,7 @@ async def _connected(address: Address) -> AsyncIterator[AsyncTcpClient]:
     try:
         yield client
     finally:
-        with suppress(OSError):  # broken already: there is nothing left to close
+        with suppress(OSError):  # the connection is broken already
             await client.disconnect()
 
 
@@ -210,36 +210,34 @@ async def _deadline(seconds: float) -> AsyncIterator[None]:
     except TimeoutError as err:
         raise DeadlineError(
             f"The server did not finish within {seconds:g} s.",
-            hint="Give it longer with --timeout, or use a smaller model.",
+            hint="Raise --timeout, or use a smaller model.",
         ) from err
 
 
-# Cuts a long recording into pieces that a server takes as one utterance each.
-
 _FRAME_SECONDS: Final = 0.03
 _SEARCH_SHARE: Final = 0.4
-"""Share of a piece, from its end, in which a quiet place is looked for."""
+"""Share of a clip, at its end, in which the quietest place is searched."""
 
 
 def split_at_pauses(pcm: bytes, seconds: float) -> list[bytes]:
-    """Cut 16 kHz mono speech into pieces of at most `seconds`, each at the quietest place near."""
+    """Split 16 kHz mono speech into clips of at most `seconds`, each cut at a quiet place."""
     longest = SPEECH_FORMAT.bytes_for(seconds)
-    pieces = []
+    clips = []
     while len(pcm) > longest:
         at = _quietest_offset(pcm[:longest])
-        pieces.append(pcm[:at])
+        clips.append(pcm[:at])
         pcm = pcm[at:]
-    return [*pieces, pcm]
+    return [*clips, pcm]
 
 
 def _quietest_offset(pcm: bytes) -> int:
-    """Return the offset in bytes of the middle of the quietest frame in the last part."""
+    """Return the offset in bytes of the middle of the quietest frame at the end of a clip."""
     frame = SPEECH_FORMAT.bytes_for(_FRAME_SECONDS)
     first = int(len(pcm) * (1 - _SEARCH_SHARE)) // frame * frame
     count = (len(pcm) - first) // frame
     samples = np.frombuffer(pcm[first : first + count * frame], "<i2").astype(np.float32)
     energy = np.square(samples).reshape(count, -1).mean(axis=1)
-    # A third of a second of quiet is a pause; a single quiet frame can be inside a word.
+    # Quiet for a third of a second is a pause; a single quiet frame can be part of a word.
     width = min(count, 11)
     smooth = np.convolve(energy, np.ones(width) / width, mode="same")
     return first + int(smooth.argmin()) * frame + frame // 2 // 2 * 2

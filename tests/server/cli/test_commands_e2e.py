@@ -74,7 +74,7 @@ def _started(log: Path) -> dict[str, int]:
     return {}
 
 
-def test_what_is_said_is_heard_without_any_server(command: Command, tmp_path: Path) -> None:
+def test_say_and_transcribe_work_without_a_running_server(command: Command, tmp_path: Path) -> None:
     path = tmp_path / "light.wav"
     # Ports on which nobody listens: 0 stands for none in particular.
     said = command("say", "Turn on the kitchen light.", "-o", path, "--set", "tts.port=0")
@@ -84,7 +84,7 @@ def test_what_is_said_is_heard_without_any_server(command: Command, tmp_path: Pa
     assert "kitchen light" in json.loads(heard.stdout)["text"].lower()
 
 
-def test_a_running_server_is_used_watched_and_stopped(
+def test_commands_use_the_running_server(
     command: Command, serving: dict[str, Any], tmp_path: Path
 ) -> None:
     ports = serving["ports"]

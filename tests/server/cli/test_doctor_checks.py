@@ -22,17 +22,15 @@ def levels(findings: list[Any]) -> list[Level]:
     return [finding.level for finding in findings]
 
 
-def test_a_machine_where_all_is_well_ends_with_0(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_exits_with_0_without_problems(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor_checks, "check_engines", lambda _: [])
     result = run("doctor", *PORTS)
     assert result.exit_code == 0, result.stdout
-    assert "Everything that is configured can work." in result.stdout
+    assert "No problems found." in result.stdout
     assert "asr: any free port" in result.stdout
 
 
-def test_what_is_broken_ends_with_1_and_has_a_cure(
-    run: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_doctor_exits_with_1_and_suggests_a_fix(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RequirementChecker, "_check", lambda *_: False)
     result = run("doctor", "--json", *PORTS)
     assert result.exit_code == 1
@@ -43,7 +41,7 @@ def test_what_is_broken_ends_with_1_and_has_a_cure(
     assert all(found["cure"] for found in findings if found["level"] != "ok")
 
 
-def test_a_faulty_configuration_is_a_finding_and_the_rest_is_looked_at(run: Any) -> None:
+def test_doctor_reports_an_invalid_configuration_and_runs_the_other_checks(run: Any) -> None:
     findings = json.loads(run("doctor", "--json", "--set", "asr.prt=1").stdout)
     (fault,) = [found for found in findings if found["check"] == "config"]
     assert "asr.prt" in fault["text"]
@@ -51,13 +49,15 @@ def test_a_faulty_configuration_is_a_finding_and_the_rest_is_looked_at(run: Any)
     assert {"Python", "disk", "memory", "port"} <= {found["check"] for found in findings}
 
 
-def test_a_voice_that_does_not_exist_is_a_finding(run: Any) -> None:
+def test_doctor_reports_an_unknown_voice(run: Any) -> None:
     result = run("doctor", "--json", "--set", "tts.voice=nobody", *PORTS)
     assert result.exit_code == 1
     assert "tts.voice" in result.stdout
 
 
-def test_an_engine_nobody_needs_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_accepts_a_missing_engine_that_no_model_needs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(RequirementChecker, "_check", lambda *_: False)
     assert set(levels(doctor_checks.check_engines({}))) == {Level.OK}
     needed = doctor_checks.check_engines({"piper": "piper/joe"})
@@ -71,7 +71,7 @@ def test_doctor_names_every_engine_but_the_fake() -> None:
     assert found == {info.name for info in BUILTIN_ENGINES} - {"fake"}
 
 
-def test_an_old_python_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_reports_an_old_python(monkeypatch: pytest.MonkeyPatch) -> None:
     assert levels(doctor_checks.check_python()) == [Level.OK]
     monkeypatch.setattr(doctor_checks.sys, "version_info", (3, 10, 0))
     assert levels(doctor_checks.check_python()) == [Level.BROKEN]
@@ -114,31 +114,31 @@ class Nvml:
         return SimpleNamespace(total=8_000_000_000, free=7_000_000_000)
 
 
-def test_no_gpu_is_fine_unless_one_is_configured() -> None:
-    assert levels(doctor_checks.check_gpu(wanted=False, library=Nvml(missing=True))) == [Level.OK]
-    (found,) = doctor_checks.check_gpu(wanted=True, library=Nvml(missing=True))
+def test_doctor_reports_a_missing_gpu_only_if_one_is_configured() -> None:
+    assert levels(doctor_checks.check_gpu(required=False, library=Nvml(missing=True))) == [Level.OK]
+    (found,) = doctor_checks.check_gpu(required=True, library=Nvml(missing=True))
     assert found.level is Level.BROKEN
     assert "library not found" in found.text
 
 
-def test_a_gpu_is_shown_with_its_memory_and_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_prints_memory_and_driver_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     nvml = Nvml()
     monkeypatch.setattr(doctor_checks, "_has_cublas", lambda: True)
-    (found,) = doctor_checks.check_gpu(wanted=True, library=nvml)
+    (found,) = doctor_checks.check_gpu(required=True, library=nvml)
     assert found.text == "cuda:0 RTX 2080, 7.0 GB of 8.0 GB free, driver 570.1"
     assert not nvml.open
 
 
-def test_a_gpu_without_cublas_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_warns_about_a_gpu_without_cublas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor_checks, "_has_cublas", lambda: False)
-    found = doctor_checks.check_gpu(wanted=False, library=Nvml())
+    found = doctor_checks.check_gpu(required=False, library=Nvml())
     assert levels(found) == [Level.OK, Level.WARNING]
     assert found[1].cure == "pip install 'wyoming-conductor[gpu]'"
 
 
-def test_a_lost_gpu_is_broken() -> None:
+def test_doctor_reports_a_lost_gpu() -> None:
     nvml = Nvml(lost=True)
-    (found,) = doctor_checks.check_gpu(wanted=False, library=nvml)
+    (found,) = doctor_checks.check_gpu(required=False, library=nvml)
     assert found.level is Level.BROKEN
     assert "GPU is lost" in found.text
     assert not nvml.open
@@ -148,7 +148,7 @@ def test_a_lost_gpu_is_broken() -> None:
     ("free", "level"),
     [(50_000_000, Level.BROKEN), (1_000_000_000, Level.WARNING), (10**11, Level.OK)],
 )
-def test_the_room_on_the_disk_decides(
+def test_doctor_rates_the_free_disk_space(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, level: Level
 ) -> None:
     usage = namedtuple("usage", "total used free")  # noqa: PYI024
@@ -156,14 +156,14 @@ def test_the_room_on_the_disk_decides(
     assert levels(doctor_checks.check_disk(tmp_path / "not" / "yet")) == [level]
 
 
-def test_a_folder_that_is_a_file_is_broken(tmp_path: Path) -> None:
+def test_doctor_reports_a_data_directory_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     (found,) = doctor_checks.check_disk(tmp_path / "file" / "data")
     assert found.level is Level.BROKEN
     assert "cannot be written" in found.text
 
 
-def test_little_memory_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_warns_about_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     few = SimpleNamespace(available=500_000_000, total=10**9)
     monkeypatch.setattr(doctor_checks.psutil, "virtual_memory", lambda: few)
     (found,) = doctor_checks.check_memory()
@@ -176,27 +176,27 @@ def config(port: int, **other: Any) -> Config:
     return Config.model_validate({"asr": {"port": port}, "host": "127.0.0.1", **sections, **other})
 
 
-async def test_a_free_port_is_fine() -> None:
+async def test_doctor_accepts_a_free_port() -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     assert levels(await doctor_checks.check_ports(config(port))) == [Level.OK]
 
 
-async def test_a_port_of_a_running_server_of_ours_is_fine(server: Any) -> None:
+async def test_doctor_accepts_the_port_of_a_running_conductor(server: Any) -> None:
     server.info.asr[0].name = PROGRAM_NAME
     (found,) = await doctor_checks.check_ports(config(server.port))
     assert found.level is Level.OK
     assert "a running Wyoming Conductor answers" in found.text
 
 
-async def test_a_port_of_another_wyoming_server_is_broken_and_named(server: Any) -> None:
+async def test_doctor_names_another_wyoming_server_on_a_port(server: Any) -> None:
     (found,) = await doctor_checks.check_ports(config(server.port))
     assert found.level is Level.BROKEN
     assert "the Wyoming server fake" in found.text
     assert "asr.port" in found.cure
 
 
-def test_a_missing_model_that_may_not_be_fetched_is_broken(
+def test_doctor_reports_a_missing_model_on_an_offline_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from wyoming_servers.models.catalog import builtin_catalog
@@ -210,7 +210,7 @@ def test_a_missing_model_that_may_not_be_fetched_is_broken(
     assert found.cure.endswith("--set downloads.offline=false")
 
 
-async def test_the_ports_of_single_models_are_looked_at() -> None:
+async def test_doctor_checks_the_ports_of_single_models() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         ports = {"whisper/tiny.en": port, "whisper/base": 0}
@@ -225,7 +225,7 @@ async def test_the_ports_of_single_models_are_looked_at() -> None:
     assert "set asr.extra_ports.whisper/tiny.en to a free port" in held.cure
 
 
-def test_a_model_with_a_port_is_looked_for(run: Any) -> None:
+def test_doctor_checks_models_that_have_a_port(run: Any) -> None:
     ports = ("--set", "asr.extra_ports={whisper/tiny.en: 0, whisper/base: 0}")
     result = run("doctor", "--json", *PORTS, *ports)
     texts = [found["text"] for found in json.loads(result.stdout)]

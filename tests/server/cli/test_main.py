@@ -24,13 +24,13 @@ COMMANDS = [
 ]  # fmt: skip
 
 
-def test_the_version_is_told(run: Any) -> None:
+def test_version_is_printed(run: Any) -> None:
     result = run("--version")
     assert (result.exit_code, result.stdout) == (0, f"wyoming-conductor {__version__}\n")
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_every_command_explains_itself(run: Any, command: list[str]) -> None:
+def test_every_command_has_help(run: Any, command: list[str]) -> None:
     result = run(*command, "--help")
     assert result.exit_code == 0
     assert "Usage" in result.stdout
@@ -39,18 +39,18 @@ def test_every_command_explains_itself(run: Any, command: list[str]) -> None:
         assert f"wyoming-conductor {' '.join(command)}" in result.stdout
 
 
-def test_the_help_names_the_exit_codes(run: Any) -> None:
+def test_help_lists_the_exit_codes(run: Any) -> None:
     text = " ".join(run("--help").stdout.split())
-    assert "Exit codes: 0 done, 1 failed, 2 wrong usage" in text
+    assert "Exit codes: 0 success, 1 failure, 2 wrong usage" in text
 
 
-def test_without_a_command_the_help_is_shown(run: Any) -> None:
+def test_help_is_printed_without_a_command(run: Any) -> None:
     result = run()
     assert "transcribe" in result.stdout
     assert result.exit_code in (0, 2)
 
 
-def test_asking_for_help_loads_nothing_heavy() -> None:
+def test_help_imports_no_heavy_module() -> None:
     script = (
         "import sys, wyoming_servers.cli.main\n"
         "heavy = {'pydantic', 'numpy', 'wyoming', 'httpx', 'fastapi', 'rich', 'yaml', 'psutil'}\n"
@@ -62,14 +62,14 @@ def test_asking_for_help_loads_nothing_heavy() -> None:
     assert done.stdout == "[]\n"
 
 
-def test_python_m_is_the_same_command() -> None:
+def test_python_m_runs_the_same_command() -> None:
     command = [sys.executable, "-m", "wyoming_servers", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == f"wyoming-conductor {__version__}\n"
 
 
 @pytest.mark.parametrize("arguments", [["nonsense"], ["say"], ["say", "x", "--speed", "9"]])
-def test_wrong_usage_ends_with_2(run: Any, arguments: list[str]) -> None:
+def test_wrong_usage_exits_with_2(run: Any, arguments: list[str]) -> None:
     result = run(*arguments)
     assert result.exit_code == ExitCode.USAGE
     assert result.stderr
@@ -95,7 +95,7 @@ def breaks(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     monkeypatch.setattr(options, "load_configuration", fail)
 
 
-def test_an_error_is_one_line_with_its_code_and_what_to_do(
+def test_error_is_one_line_with_its_code_and_hint(
     run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     breaks(monkeypatch, from_code("OOM", "It does\nnot fit.", "Use less."))
@@ -105,9 +105,7 @@ def test_an_error_is_one_line_with_its_code_and_what_to_do(
     assert result.stdout == ""
 
 
-def test_a_bug_is_one_line_that_says_how_to_report_it(
-    run: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_bug_is_one_line_that_asks_for_a_report(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     breaks(monkeypatch, ZeroDivisionError("oops"))
     result = run("config", "show")
     assert result.exit_code == ExitCode.FAILED
@@ -116,23 +114,21 @@ def test_a_bug_is_one_line_that_says_how_to_report_it(
     )
 
 
-def test_debug_shows_where_it_comes_from(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_debug_prints_the_traceback(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     breaks(monkeypatch, ZeroDivisionError("oops"))
     assert isinstance(run("--debug", "config", "show").exception, ZeroDivisionError)
     breaks(monkeypatch, from_code("OOM", "x"))
     assert "OutOfMemory" in repr(run("--debug", "config", "show").exception)
 
 
-def test_a_file_that_cannot_be_written_is_one_line(
-    run: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_os_error_is_one_line(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     breaks(monkeypatch, PermissionError(13, "Permission denied", "/x"))
     result = run("config", "show")
     assert result.exit_code == ExitCode.FAILED
     assert result.stderr == "error: [Errno 13] Permission denied: '/x'\n"
 
 
-def test_ctrl_c_ends_with_the_shell_s_number(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_exits_with_130(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     breaks(monkeypatch, KeyboardInterrupt())
     result = run("config", "show")
     assert (result.exit_code, result.stderr) == (130, "Interrupted.\n")

@@ -23,18 +23,20 @@ class Terminal(io.StringIO):
 @pytest.mark.parametrize(
     ("size", "text"), [(0, "0 MB"), (63_201_294, "63 MB"), (3_900_000_000, "3.9 GB")]
 )
-def test_sizes_are_told_as_people_compare_them(size: int, text: str) -> None:
+def test_megabytes_formats_sizes_for_people(size: int, text: str) -> None:
     assert output.megabytes(size) == text
 
 
-def test_json_is_readable_beyond_ascii(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_output_does_not_escape_unicode(capsys: pytest.CaptureFixture[str]) -> None:
     output.print_json({"text": "Küche"})
     printed = capsys.readouterr().out
     assert "Küche" in printed
     assert json.loads(printed) == {"text": "Küche"}
 
 
-def test_without_a_terminal_each_phase_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_prints_each_phase_once_without_a_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     with progress.progress_bars() as show:
         move = show("m")
         for phase, percent in (("download", 0), ("download", 50), ("verify", 3), ("verify", 100)):
@@ -42,7 +44,7 @@ def test_without_a_terminal_each_phase_is_told_once(capsys: pytest.CaptureFixtur
     assert capsys.readouterr().err == "m: download\nm: verify\n"
 
 
-def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_bar_is_shown_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Terminal()
     monkeypatch.setattr(sys, "stderr", screen)
     monkeypatch.setenv("TERM", "xterm")
@@ -53,7 +55,7 @@ def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "40%" in screen.getvalue()
 
 
-def test_a_terminal_sees_what_is_waited_for_and_a_pipe_does_not(
+def test_spinner_is_shown_on_a_terminal_only(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for screen, shown in ((Terminal(), True), (io.StringIO(), False)):

@@ -39,7 +39,7 @@ async def web(status: str, body: str) -> AsyncIterator[Address]:
         ("404 No", "<html>", False, "a web server"),
     ],
 )
-async def test_our_api_is_told_from_other_web_servers(
+async def test_port_owner_distinguishes_our_api_from_other_web_servers(
     status: str, body: str, ours: bool, word: str
 ) -> None:
     async with web(status, body) as address:
@@ -48,7 +48,7 @@ async def test_our_api_is_told_from_other_web_servers(
     assert word in owner.name
 
 
-async def test_our_wyoming_server_is_known_by_its_program(server: Any) -> None:
+async def test_port_owner_recognizes_our_wyoming_server_by_its_program(server: Any) -> None:
     address = Address("127.0.0.1", server.port)
     assert await identify_port_owner("asr", address) == await identify_port_owner("tts", address)
     assert (await identify_port_owner("asr", address)).ours is False
@@ -57,14 +57,14 @@ async def test_our_wyoming_server_is_known_by_its_program(server: Any) -> None:
     assert (await identify_port_owner("asr", address)).ours is True
 
 
-async def test_our_server_on_the_port_of_another_service_is_a_stranger(server: Any) -> None:
+async def test_port_owner_with_another_service_is_not_ours(server: Any) -> None:
     server.info.asr[0].name = PROGRAM_NAME
     server.info = Info(asr=server.info.asr)
     assert (await identify_port_owner("tts", Address("127.0.0.1", server.port))).ours is False
 
 
 @pytest.mark.parametrize("service", ["asr", "api"])
-async def test_nobody_has_no_name(service: Any) -> None:
+async def test_port_owner_is_empty_if_nothing_answers(service: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     owner = await identify_port_owner(service, Address("127.0.0.1", port))

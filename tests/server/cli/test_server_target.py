@@ -28,7 +28,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Script:
         code = (
             "import json, os, signal, sys\n"
             "def log(**entry): print(json.dumps(entry), file=sys.stderr, flush=True)\n"
-            "def tell_pid(): log(message=str(os.getpid()), event={'type': 'model_pid'})\n" + body
+            "def log_pid(): log(message=str(os.getpid()), event={'type': 'model_pid'})\n" + body
         )
         monkeypatch.setattr(server_target, "_command", lambda *_: [sys.executable, "-c", code])
 
@@ -36,7 +36,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Script:
 
 
 def alive(pid: int) -> bool:
-    """Whether a process is there; one of ours that has ended was waited for and is not."""
+    """Check whether a process runs; an ended child was waited for and is gone."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -44,43 +44,43 @@ def alive(pid: int) -> bool:
     return True
 
 
-async def test_it_gives_the_port_tells_what_it_does_and_is_stopped_after(script: Script) -> None:
-    script(f"log(**{LOADING!r})\ntell_pid()\nlog(**{STARTED!r})\nsignal.pause()\n")
-    told: list[str] = []
-    async with server_target.temporary_server("asr", None, [], told.append) as address:
+async def test_temporary_server_yields_its_port_and_stops_after_the_command(script: Script) -> None:
+    script(f"log(**{LOADING!r})\nlog_pid()\nlog(**{STARTED!r})\nsignal.pause()\n")
+    statuses: list[str] = []
+    async with server_target.temporary_server("asr", None, [], statuses.append) as address:
         assert address == Address("127.0.0.1", 4321)
-        assert told[:2] == ["starting a private server", "loading whisper/base"]
-        pid = int(told[2])
+        assert statuses[:2] == ["starting a temporary server", "loading whisper/base"]
+        pid = int(statuses[2])
         assert alive(pid)
     assert not alive(pid)
 
 
-async def test_it_is_stopped_as_well_when_the_command_fails(script: Script) -> None:
-    script(f"tell_pid()\nlog(**{STARTED!r})\nsignal.pause()\n")
-    told: list[str] = []
+async def test_temporary_server_stops_when_the_command_fails(script: Script) -> None:
+    script(f"log_pid()\nlog(**{STARTED!r})\nsignal.pause()\n")
+    statuses: list[str] = []
     with pytest.raises(ZeroDivisionError):
-        async with server_target.temporary_server("asr", None, [], told.append):
+        async with server_target.temporary_server("asr", None, [], statuses.append):
             raise ZeroDivisionError
-    assert not alive(int(told[-1]))
+    assert not alive(int(statuses[-1]))
 
 
-async def test_one_that_ignores_the_request_to_stop_is_killed(
+async def test_temporary_server_that_ignores_sigterm_is_killed(
     script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server_target, "_STOP_SECONDS", 0.1)
     script(
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        "tell_pid()\n"
+        "log_pid()\n"
         f"log(**{STARTED!r})\n"
         "while True: signal.pause()\n"
     )
-    told: list[str] = []
-    async with server_target.temporary_server("asr", None, [], told.append):
+    statuses: list[str] = []
+    async with server_target.temporary_server("asr", None, [], statuses.append):
         pass
-    assert not alive(int(told[-1]))
+    assert not alive(int(statuses[-1]))
 
 
-async def test_an_error_at_its_start_is_ours(script: Script) -> None:
+async def test_temporary_server_raises_the_error_of_a_failed_start(script: Script) -> None:
     script("sys.exit('error [BUSY]: The folder is in use. Stop the other.')")
     with pytest.raises(BusyError) as failure:
         async with server_target.temporary_server("asr", None, [], print):
@@ -92,28 +92,30 @@ async def test_an_error_at_its_start_is_ours(script: Script) -> None:
     ("body", "reason"),
     [
         ("log(level='error', message='no such thing')\nsys.exit(1)", "no such thing"),
-        ("log(level='info', message='fine so far')\nsys.exit(7)", "ended with exit code 7"),
+        ("log(level='info', message='fine so far')\nsys.exit(7)", "exited with code 7"),
         ("raise RuntimeError('crashed')", "RuntimeError: crashed"),
     ],
 )
-async def test_one_that_does_not_start_says_why(script: Script, body: str, reason: str) -> None:
+async def test_temporary_server_that_does_not_start_gives_the_reason(
+    script: Script, body: str, reason: str
+) -> None:
     script(body)
     with pytest.raises(LoadFailedError, match=reason):
         async with server_target.temporary_server("asr", None, [], lambda _: None):
             pass
 
 
-async def test_one_that_says_nothing_is_given_up(
+async def test_temporary_server_without_a_log_line_times_out(
     script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server_target, "_SILENCE_SECONDS", 0.2)
     script("signal.pause()")
-    with pytest.raises(DeadlineError, match="said nothing"):
+    with pytest.raises(DeadlineError, match="logged nothing"):
         async with server_target.temporary_server("asr", None, [], lambda _: None):
             pass
 
 
-async def test_a_log_that_is_never_read_would_block_it_so_it_is_read(script: Script) -> None:
+async def test_temporary_server_is_not_blocked_by_a_long_log(script: Script) -> None:
     script(
         f"log(**{STARTED!r})\n"
         "for _ in range(100): log(message='x' * 10_000)\n"
@@ -121,20 +123,20 @@ async def test_a_log_that_is_never_read_would_block_it_so_it_is_read(script: Scr
         "log(message='through', event={'type': 'model_done'})\n"
         "signal.pause()\n"
     )
-    told: list[str] = []
+    statuses: list[str] = []
     done = asyncio.Event()
 
-    def tell(text: str) -> None:
-        told.append(text)
+    def on_status(text: str) -> None:
+        statuses.append(text)
         if text == "through":
             done.set()
 
-    async with server_target.temporary_server("asr", None, [], tell):
+    async with server_target.temporary_server("asr", None, [], on_status):
         async with asyncio.timeout(20):
             await done.wait()
 
 
-def test_it_runs_one_service_on_loopback_and_tells_nobody() -> None:
+def test_temporary_server_runs_one_service_on_loopback_without_discovery() -> None:
     command = server_target._command("tts", None, ["tts.voice=x"])
     assert command[1:4] == ["-m", "wyoming_servers", "serve"]
     sets = [text for option, text in pairwise(command) if option == "--set"]

@@ -10,12 +10,12 @@ def loud(seconds: float) -> bytes:
     return np.full(int(seconds * 16_000), 8_000, "<i2").tobytes()
 
 
-def test_a_short_recording_stays_whole() -> None:
+def test_short_recording_is_not_split() -> None:
     assert split_at_pauses(loud(3), 5) == [loud(3)]
     assert split_at_pauses(b"", 5) == [b""]
 
 
-def test_a_long_one_is_cut_in_its_pause() -> None:
+def test_long_recording_is_split_at_a_pause() -> None:
     pause = bytes(len(loud(0.6)))
     first, second = split_at_pauses(loud(4) + pause + loud(4), 5)
     at = SPEECH_FORMAT.seconds(len(first))
@@ -24,7 +24,7 @@ def test_a_long_one_is_cut_in_its_pause() -> None:
 
 
 @given(st.floats(0.1, 20), st.floats(1, 6))
-def test_no_sample_is_lost_and_no_piece_too_long(seconds: float, longest: float) -> None:
+def test_split_keeps_every_sample_and_the_maximum_length(seconds: float, longest: float) -> None:
     recording = np.arange(int(seconds * 16_000), dtype="<i2").tobytes()
     pieces = split_at_pauses(recording, longest)
     assert b"".join(pieces) == recording

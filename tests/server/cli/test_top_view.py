@@ -77,7 +77,7 @@ def line_with(lines: list[str], text: str) -> str:
     return found
 
 
-def test_a_frame_shows_server_device_model_and_events() -> None:
+def test_frame_shows_server_devices_models_and_events() -> None:
     lines = draw(STATUS)
     assert lines[0] == "Wyoming Conductor 1.2.3, up 1 h 2 min, ready, 2 active, 3 waiting"
     card = line_with(lines, "Some card")
@@ -94,13 +94,13 @@ def test_a_frame_shows_server_device_model_and_events() -> None:
     assert "12:00:20  event 20" in lines[-1]
 
 
-def test_the_bar_shows_who_holds_how_much() -> None:
+def test_memory_bar_shows_the_shares() -> None:
     card = line_with(draw(STATUS), "Some card")
     bar = "".join(sign for sign in card if sign in "█▒·")
     assert (len(bar), bar.count("▒"), bar.count("·")) == (20, 2, 5)
 
 
-def test_a_small_share_is_seen_and_an_overfull_device_fits() -> None:
+def test_memory_bar_shows_small_shares_and_fits_an_overfull_device() -> None:
     tiny = DEVICE | {"committed_bytes": 1_000, "reserved_bytes": 0, "others_bytes": 0}
     card = line_with(draw(STATUS | {"devices": [tiny]}), "Some card")
     assert (card.count("█"), card.count("·")) == (1, 19)
@@ -109,7 +109,7 @@ def test_a_small_share_is_seen_and_an_overfull_device_fits() -> None:
     assert card.count("█") + card.count("▒") == 20
 
 
-def test_a_device_that_cannot_be_read_says_so() -> None:
+def test_unreadable_device_is_marked() -> None:
     lines = draw(STATUS | {"devices": [DEVICE | {"present": False}]})
     assert "cannot be read" in line_with(lines, "cuda:0  ")
 
@@ -123,12 +123,12 @@ def test_a_device_that_cannot_be_read_says_so() -> None:
         ({"keep_alive": -1.0}, "never"),
     ],
 )
-def test_a_ready_model_says_when_it_leaves(fields: dict[str, Any], leaves: str) -> None:
+def test_ready_model_shows_its_unload_time(fields: dict[str, Any], leaves: str) -> None:
     line = line_with(draw(STATUS | {"models": [MODEL | fields]}), "whisper/base")
     assert leaves in line
 
 
-def test_an_unloaded_model_takes_no_memory() -> None:
+def test_unloaded_model_shows_no_memory() -> None:
     line = line_with(draw(STATUS | {"models": [MODEL | {"state": "unloaded"}]}), "whisper/base")
     assert "350 MB" not in line
     assert "cuda" not in line
@@ -151,11 +151,11 @@ def test_an_unloaded_model_takes_no_memory() -> None:
         ({"fallback_reason": "not enough memory"}, "fell back: not enough memory"),
     ],
 )
-def test_a_note_says_what_the_state_does_not(fields: dict[str, Any], text: str) -> None:
+def test_model_note_has_progress_errors_and_retries(fields: dict[str, Any], text: str) -> None:
     assert model_note(MODEL | fields) == text
 
 
-def test_what_is_on_its_way_is_listed() -> None:
+def test_starting_and_stopping_instances_are_listed() -> None:
     draining = {
         "model": "whisper/base",
         "device": "cpu",
@@ -168,7 +168,7 @@ def test_what_is_on_its_way_is_listed() -> None:
     assert not [line for line in lines if "is ready" in line]
 
 
-def test_why_it_is_not_ready_and_what_is_wrong_with_us_is_said() -> None:
+def test_header_shows_reasons_and_notice() -> None:
     lines = draw(STATUS | {"ready": False, "reasons": ["a is loading"]}, notice="Gone. Trying.")
     assert "not ready" in lines[0]
     assert "a is loading" in lines[1]
@@ -176,7 +176,7 @@ def test_why_it_is_not_ready_and_what_is_wrong_with_us_is_said() -> None:
 
 
 @pytest.mark.parametrize("height", [12, 16, 24])
-def test_a_frame_fits_the_terminal_and_ends_with_the_newest_event(height: int) -> None:
+def test_frame_fits_the_terminal_and_ends_with_the_newest_event(height: int) -> None:
     lines = draw(STATUS, height=height)
     assert len(lines) <= height
     assert "event 20" in lines[-1]
@@ -186,5 +186,5 @@ def test_a_frame_fits_the_terminal_and_ends_with_the_newest_event(height: int) -
     ("seconds", "text"),
     [(0.4, "0 s"), (59.4, "59 s"), (59.6, "1:00 min"), (245, "4:05 min"), (12_000, "3 h 20 min")],
 )
-def test_durations_are_written_for_people(seconds: float, text: str) -> None:
+def test_format_duration_is_readable(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text

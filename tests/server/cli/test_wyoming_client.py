@@ -34,24 +34,24 @@ SECOND = b"\0\1" * 16_000
         ("::1", Address("::1", 7)),
     ],
 )
-def test_an_address_is_read_as_people_write_it(text: str, expected: Address) -> None:
+def test_parse_address_accepts_common_spellings(text: str, expected: Address) -> None:
     assert parse_address(text, 7) == expected
 
 
 @pytest.mark.parametrize(
     "text", ["", ":9", "box:", "box:x", "box:0", "box:70000", "http://box:9/x"]
 )
-def test_what_is_no_address_is_refused(text: str) -> None:
+def test_parse_address_refuses_invalid_addresses(text: str) -> None:
     with pytest.raises(BadRequestError, match="not the address"):
         parse_address(text, 7)
 
 
-def test_an_address_is_shown_as_it_can_be_written() -> None:
+def test_address_is_formatted_as_it_is_parsed() -> None:
     assert str(Address("::1", 9)) == "[::1]:9"
     assert parse_address(str(Address("::1", 9)), 1) == Address("::1", 9)
 
 
-async def test_each_clip_is_one_request_and_their_texts_are_joined(server: Any) -> None:
+async def test_transcribe_sends_one_request_per_clip_and_joins_the_texts(server: Any) -> None:
     server.says = [" one ", "", "two"]
     text, language = await wyoming_client.transcribe(
         Address("127.0.0.1", server.port), [SECOND] * 3, SPEECH_FORMAT, language="de", timeout=10
@@ -62,7 +62,7 @@ async def test_each_clip_is_one_request_and_their_texts_are_joined(server: Any) 
     assert server.requests[0].data["context"] == {"turn_detection": False}
 
 
-async def test_speech_comes_in_the_format_and_manner_that_was_asked_for(server: Any) -> None:
+async def test_synthesize_sends_the_voice_options_and_yields_audio(server: Any) -> None:
     pieces = [
         piece
         async for piece in wyoming_client.synthesize(
@@ -81,7 +81,7 @@ async def test_speech_comes_in_the_format_and_manner_that_was_asked_for(server: 
     assert data["context"] == {"speed": 1.5}
 
 
-async def test_an_error_of_the_server_keeps_its_code_and_words(server: Any) -> None:
+async def test_server_error_keeps_its_code_and_text(server: Any) -> None:
     server.error = Error("The queue is full. Come back.", "BUSY")
     with pytest.raises(BusyError) as failure:
         await wyoming_client.transcribe(
@@ -90,7 +90,7 @@ async def test_an_error_of_the_server_keeps_its_code_and_words(server: Any) -> N
     assert str(failure.value) == "The queue is full. Come back."
 
 
-async def test_a_code_of_another_program_is_told_in_the_text(server: Any) -> None:
+async def test_unknown_error_code_is_part_of_the_message(server: Any) -> None:
     server.error = Error("no", "stt-broken")
     with pytest.raises(InferenceFailedError, match=r"no \(stt-broken\)"):
         await wyoming_client.transcribe(
@@ -98,7 +98,7 @@ async def test_a_code_of_another_program_is_told_in_the_text(server: Any) -> Non
         )
 
 
-async def test_a_connection_that_closes_is_a_failure(server: Any) -> None:
+async def test_closed_connection_is_an_inference_error(server: Any) -> None:
     server.close_early = True
     with pytest.raises(InferenceFailedError, match="closed the connection"):
         await wyoming_client.transcribe(
@@ -106,7 +106,7 @@ async def test_a_connection_that_closes_is_a_failure(server: Any) -> None:
         )
 
 
-async def test_nobody_there_is_unreachable() -> None:
+async def test_missing_server_is_unreachable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     with pytest.raises(UnreachableError, match=f"127.0.0.1:{port}"):
@@ -115,7 +115,7 @@ async def test_nobody_there_is_unreachable() -> None:
         )
 
 
-async def test_a_server_that_never_answers_meets_the_deadline() -> None:
+async def test_silent_server_hits_the_deadline() -> None:
     async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
         writer.close()
@@ -130,7 +130,7 @@ async def test_a_server_that_never_answers_meets_the_deadline() -> None:
 
 
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b'{"type":"info"}\n', b""])
-async def test_something_else_that_answers_is_no_wyoming_server(answer: bytes) -> None:
+async def test_other_program_is_not_a_wyoming_server(answer: bytes) -> None:
     async def reply(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readline()
         writer.write(answer)

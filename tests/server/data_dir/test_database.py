@@ -20,27 +20,27 @@ async def rows(path: Path, *migrations: str) -> list[tuple[object, ...]]:
         await connection.close()
 
 
-async def test_a_file_is_made_and_grows_by_what_it_lacks(tmp_path: Path) -> None:
+async def test_open_database_creates_the_file_and_runs_missing_migrations(tmp_path: Path) -> None:
     path = tmp_path / "folder" / "x.sqlite"
     assert await rows(path, FIRST) == []
     assert await rows(path, FIRST, SECOND) == [(7, "new")]
     assert await rows(path, FIRST, SECOND) == [(7, "new")]
 
 
-async def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+async def test_open_database_refuses_a_newer_version(tmp_path: Path) -> None:
     await rows(tmp_path / "x", FIRST, SECOND)
     with pytest.raises(LoadFailedError, match="newer version"):
         await rows(tmp_path / "x", FIRST)
 
 
-async def test_a_step_that_fails_leaves_the_old_schema(tmp_path: Path) -> None:
+async def test_failed_migration_keeps_the_old_schema(tmp_path: Path) -> None:
     await rows(tmp_path / "x", FIRST)
     with pytest.raises(LoadFailedError):
         await rows(tmp_path / "x", FIRST, "CREATE TABLE two (a); SELECT nonsense FROM nowhere")
     assert await rows(tmp_path / "x", FIRST, SECOND) == [(7, "new")]
 
 
-async def test_a_file_that_is_no_database_is_refused_with_the_next_step(tmp_path: Path) -> None:
+async def test_open_database_refuses_another_file_with_a_hint(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"something else" * 1_000)
     with pytest.raises(LoadFailedError, match="moving the file away"):
         await rows(tmp_path / "x", FIRST)

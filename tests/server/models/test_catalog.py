@@ -23,7 +23,7 @@ from wyoming_servers.models.catalog import (
 Describe = Callable[..., ModelEntry]
 
 
-def test_the_embedded_models_and_the_usual_ones_are_known() -> None:
+def test_catalog_has_the_embedded_and_the_common_models() -> None:
     sizes = ["tiny", "tiny.en", "base", "base.en", "small", "small.en", "medium", "medium.en"]
     expected = {f"whisper/{size}" for size in (*sizes, "large-v3", "large-v3-turbo")}
     expected |= {"piper/en_US-joe-medium", "piper/de_DE-thorsten-medium", "openwakeword"}
@@ -31,7 +31,7 @@ def test_the_embedded_models_and_the_usual_ones_are_known() -> None:
 
 
 @pytest.mark.parametrize("entry", builtin_catalog(), ids=lambda entry: entry.id)
-def test_every_entry_is_complete(entry: ModelEntry) -> None:
+def test_catalog_entry_is_complete(entry: ModelEntry) -> None:
     assert find_engine(entry.engine) is not None
     assert entry.languages
     assert entry.memory
@@ -43,7 +43,7 @@ def test_every_entry_is_complete(entry: ModelEntry) -> None:
     assert all(file.sha256 for file in entry.files if (file.size or 0) > 10_000_000)
 
 
-def test_whisper_knows_its_languages() -> None:
+def test_whisper_entries_have_their_languages() -> None:
     catalog = builtin_catalog()
     assert catalog.get("whisper/base.en").languages == ("en",)
     assert len(catalog.get("whisper/base").languages) == 99
@@ -51,12 +51,12 @@ def test_whisper_knows_its_languages() -> None:
     assert "yue" in catalog.get("whisper/large-v3").languages
 
 
-def test_non_commercial_models_say_so() -> None:
+def test_non_commercial_models_are_marked() -> None:
     marked = {entry.id for entry in builtin_catalog() if entry.non_commercial}
     assert marked == {"openwakeword", "piper/en_US-lessac-medium"}
 
 
-def test_a_voice_leads_to_its_model() -> None:
+def test_find_by_offer_returns_the_model_of_a_voice() -> None:
     catalog = builtin_catalog()
     found = catalog.find_by_offer(Task.TTS, "fr_FR-siwis-medium")
     assert found is not None
@@ -64,21 +64,21 @@ def test_a_voice_leads_to_its_model() -> None:
     assert catalog.find_by_offer(Task.WAKE, "fr_FR-siwis-medium") is None
 
 
-def test_words_say_what_to_say() -> None:
+def test_wake_words_have_a_phrase() -> None:
     offers = builtin_catalog().get("openwakeword").offers
     phrases = {offer.name: offer.phrase for offer in offers}
     assert phrases["hey_jarvis"] == "hey jarvis"
     assert set(phrases) == {"okay_nabu", "hey_jarvis", "alexa", "hey_mycroft", "hey_rhasspy"}
 
 
-def test_an_unknown_model_names_the_nearest() -> None:
+def test_unknown_model_error_names_the_nearest_id() -> None:
     with pytest.raises(ModelMissingError, match="Did you mean `whisper/base`"):
         builtin_catalog().get("whisper/bas")
     with pytest.raises(ModelMissingError, match="models list"):
         builtin_catalog().get("xyzzy")
 
 
-def test_an_id_belongs_to_one_model(model: Describe) -> None:
+def test_duplicate_id_is_refused(model: Describe) -> None:
     with pytest.raises(InternalError):
         Catalog([model("a", {}), model("a", {})])
 
@@ -95,14 +95,14 @@ def test_an_id_belongs_to_one_model(model: Describe) -> None:
         {"surprise": 1},
     ],
 )
-def test_a_faulty_entry_is_refused(model: Describe, fields: dict[str, object]) -> None:
+def test_invalid_entry_is_refused(model: Describe, fields: dict[str, object]) -> None:
     valid = model("a", {"x": b""}).model_dump()
     ModelEntry.model_validate(valid)
     with pytest.raises(ValidationError):
         ModelEntry.model_validate(valid | fields)
 
 
-def test_more_manifests_can_be_read_from_other_folders(tmp_path: Path) -> None:
+def test_manifests_are_read_from_several_folders(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(
         "defaults: {kind: asr, engine: fake, version: '1', licence: MIT, languages: [en],"
         " attribution: {name: me, url: ''}}\n"

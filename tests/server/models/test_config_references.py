@@ -15,7 +15,7 @@ def faults_of(**sections: Any) -> list[tuple[str, str]]:
     return [(fault.path, fault.suggestion) for fault in check_references(config, builtin_catalog())]
 
 
-def test_the_defaults_lead_somewhere(tmp_path: Path) -> None:
+def test_default_configuration_has_valid_references(tmp_path: Path) -> None:
     assert faults_of(data_dir=tmp_path) == []
 
 
@@ -43,45 +43,45 @@ def test_the_defaults_lead_somewhere(tmp_path: Path) -> None:
         ({"models": {"whisper/smal": {}}}, ("models.whisper/smal", "whisper/small")),
     ],
 )
-def test_an_unknown_name_is_a_fault(
+def test_unknown_name_is_a_problem(
     tmp_path: Path, sections: dict[str, Any], expected: tuple[str, str]
 ) -> None:
     assert faults_of(data_dir=tmp_path, **sections) == [expected]
 
 
-def test_all_unknown_names_are_told_at_once(tmp_path: Path) -> None:
+def test_all_unknown_names_are_reported_at_once(tmp_path: Path) -> None:
     faults = faults_of(
         data_dir=tmp_path, asr={"model": "a"}, tts={"voice": "b"}, preload=["c"], models={"d": {}}
     )
     assert [path for path, _ in faults] == ["asr.model", "tts.voice", "preload", "models.d"]
 
 
-def test_languages_may_name_a_country(tmp_path: Path) -> None:
+def test_languages_may_have_a_region(tmp_path: Path) -> None:
     for language in ("auto", "de", "zh-CN", "pt_BR", "DE"):
         assert faults_of(data_dir=tmp_path, asr={"language": language}) == []
     assert faults_of(data_dir=tmp_path, asr={"languages": ["de_AT", "zh-CN", "nb"]}) == []
 
 
-def test_languages_are_for_any_model_that_has_a_port(tmp_path: Path) -> None:
+def test_languages_may_be_those_of_any_model_with_a_port(tmp_path: Path) -> None:
     asr = {"model": "whisper/tiny.en", "languages": ["en", "de"]}
     assert faults_of(data_dir=tmp_path, asr=asr) == [("asr.languages", "")]
     ports = {"extra_ports": {"whisper/base": 0}}
     assert faults_of(data_dir=tmp_path, asr=asr | ports) == []
 
 
-def test_what_is_switched_off_may_name_anything(tmp_path: Path) -> None:
+def test_disabled_services_are_not_checked(tmp_path: Path) -> None:
     off = {"enabled": False}
     sections = {"asr": {"model": "a", **off}, "tts": {"voice": "b", **off}}
     assert faults_of(data_dir=tmp_path, wake={"words": ["c"], **off}, **sections) == []
 
 
-def test_own_wake_words_are_known_by_their_files(tmp_path: Path) -> None:
+def test_custom_wake_words_are_known_by_their_files(tmp_path: Path) -> None:
     (tmp_path / "wake-words").mkdir()
     (tmp_path / "wake-words/computer.tflite").write_bytes(b"")
     assert faults_of(data_dir=tmp_path, wake={"words": ["computer"]}) == []
 
 
-def test_a_folder_of_words_that_cannot_be_read_is_a_fault(
+def test_unreadable_folder_of_wake_words_is_a_problem(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(folder: Path) -> None:

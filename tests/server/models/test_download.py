@@ -49,7 +49,7 @@ async def fetch(target: Path, hasty: Any) -> AsyncIterator[Fetch]:
         yield run
 
 
-async def test_a_whole_file_arrives_and_leaves_no_part(
+async def test_download_leaves_no_partial_file(
     mirror: Any, fetch: Fetch, target: Path, part: Path
 ) -> None:
     seen: list[int] = []
@@ -59,17 +59,13 @@ async def test_a_whole_file_arrives_and_leaves_no_part(
     assert seen[-1] == len(CONTENT)
 
 
-async def test_a_cut_download_goes_on_where_it_ended(
-    mirror: Any, fetch: Fetch, target: Path
-) -> None:
+async def test_interrupted_download_resumes(mirror: Any, fetch: Fetch, target: Path) -> None:
     await fetch(mirror.put("a", CONTENT, cut_after=70_000, times=1))
     assert target.read_bytes() == CONTENT
     assert mirror.asked("a") == [None, "bytes=70000-"]
 
 
-async def test_a_stalled_mirror_is_left_and_the_next_goes_on(
-    mirror: Any, fetch: Fetch, target: Path
-) -> None:
+async def test_next_mirror_resumes_after_a_stall(mirror: Any, fetch: Fetch, target: Path) -> None:
     stalling = mirror.put("a", CONTENT, stall_after=50_000)
     await fetch(stalling, mirror.put("b", CONTENT), stall=STALL)
     assert target.read_bytes() == CONTENT
@@ -78,12 +74,12 @@ async def test_a_stalled_mirror_is_left_and_the_next_goes_on(
     assert mirror.asked("b") == ["bytes=150000-"]
 
 
-async def test_a_mirror_that_drips_counts_as_stalled(mirror: Any, fetch: Fetch) -> None:
+async def test_slow_mirror_counts_as_stalled(mirror: Any, fetch: Fetch) -> None:
     with pytest.raises(DownloadError, match="less than 1024 bytes a second"):
         await fetch(mirror.put("a", CONTENT, drip=STALL / 4), stall=STALL)
 
 
-async def test_a_server_without_ranges_is_taken_from_the_start(
+async def test_download_restarts_from_a_server_without_ranges(
     mirror: Any, fetch: Fetch, target: Path, part: Path
 ) -> None:
     part.write_bytes(CONTENT[:1000])
@@ -92,7 +88,7 @@ async def test_a_server_without_ranges_is_taken_from_the_start(
     assert mirror.asked("a") == ["bytes=1000-"]
 
 
-async def test_a_server_that_sends_another_range_is_asked_again(
+async def test_wrong_range_is_requested_again(
     mirror: Any, fetch: Fetch, target: Path, part: Path
 ) -> None:
     part.write_bytes(CONTENT[:1000])
@@ -112,7 +108,7 @@ async def test_a_server_that_sends_another_range_is_asked_again(
         ({"cut_after": 0}, "without sending complete message body"),
     ],
 )
-async def test_a_mirror_that_lies_or_refuses_is_left_for_the_next(
+async def test_next_mirror_replaces_one_that_fails(
     mirror: Any, fetch: Fetch, target: Path, quirks: dict[str, Any], reason: str
 ) -> None:
     bad = mirror.put("bad", CONTENT, **quirks)
@@ -123,7 +119,7 @@ async def test_a_mirror_that_lies_or_refuses_is_left_for_the_next(
     assert target.read_bytes() == CONTENT
 
 
-async def test_wrong_bytes_are_thrown_away(
+async def test_wrong_content_is_discarded(
     mirror: Any, fetch: Fetch, target: Path, part: Path
 ) -> None:
     wrong = mirror.put("wrong", bytes(len(CONTENT)))
@@ -135,7 +131,7 @@ async def test_wrong_bytes_are_thrown_away(
     assert target.read_bytes() == CONTENT
 
 
-async def test_when_all_fail_each_reason_is_told(mirror: Any, fetch: Fetch) -> None:
+async def test_failure_of_all_sources_names_each_reason(mirror: Any, fetch: Fetch) -> None:
     closed = mirror.base.rsplit(":", 1)[0] + ":9/x"
     with pytest.raises(DownloadError) as caught:
         await fetch(closed, mirror.url("nothing"), "ftp://host/x")
@@ -144,7 +140,7 @@ async def test_when_all_fail_each_reason_is_told(mirror: Any, fetch: Fetch) -> N
     assert "downloads.endpoint" in caught.value.hint
 
 
-async def test_a_busy_server_is_asked_again_when_it_says(
+async def test_retry_after_of_a_busy_server_is_honored(
     mirror: Any, fetch: Fetch, target: Path, hasty: Any
 ) -> None:
     await fetch(mirror.put("a", CONTENT, status=503, retry_after=7, times=1))
@@ -152,7 +148,7 @@ async def test_a_busy_server_is_asked_again_when_it_says(
     assert hasty.slept == [7.0]
 
 
-async def test_a_busy_server_is_given_up_after_some_tries(
+async def test_busy_server_is_skipped_after_some_attempts(
     mirror: Any, fetch: Fetch, hasty: Any
 ) -> None:
     with pytest.raises(DownloadError, match="HTTP 500"):
@@ -161,7 +157,7 @@ async def test_a_busy_server_is_given_up_after_some_tries(
     assert hasty.slept == [30.0, 30.0]
 
 
-async def test_a_cancelled_download_keeps_what_came(
+async def test_cancelled_download_keeps_the_partial_file(
     mirror: Any, fetch: Fetch, target: Path, part: Path
 ) -> None:
     url = mirror.put("a", CONTENT, stall_after=50_000, times=1)
@@ -179,7 +175,7 @@ async def test_a_cancelled_download_keeps_what_came(
     assert mirror.asked("a")[-1] == "bytes=50000-"
 
 
-async def test_a_part_of_something_else_costs_one_more_try(
+async def test_wrong_partial_file_costs_one_attempt(
     mirror: Any, fetch: Fetch, target: Path, part: Path
 ) -> None:
     part.write_bytes(b"x" * 1000)
@@ -188,7 +184,7 @@ async def test_a_part_of_something_else_costs_one_more_try(
     assert mirror.asked("a") == ["bytes=1000-", None]
 
 
-async def test_a_part_that_is_too_long_is_dropped(
+async def test_too_long_partial_file_is_discarded(
     mirror: Any, fetch: Fetch, target: Path, part: Path
 ) -> None:
     part.write_bytes(CONTENT + b"more")
@@ -197,7 +193,7 @@ async def test_a_part_that_is_too_long_is_dropped(
     assert mirror.asked("a") == [None]
 
 
-async def test_a_part_that_is_complete_needs_no_request(
+async def test_complete_partial_file_needs_no_request(
     mirror: Any, fetch: Fetch, target: Path, part: Path
 ) -> None:
     part.write_bytes(CONTENT)
@@ -206,7 +202,7 @@ async def test_a_part_that_is_complete_needs_no_request(
     assert mirror.requests == []
 
 
-async def test_without_a_hash_nothing_is_resumed(
+async def test_download_without_a_hash_does_not_resume(
     mirror: Any, fetch: Fetch, target: Path, part: Path
 ) -> None:
     part.write_bytes(b"x" * 1000)
@@ -215,7 +211,7 @@ async def test_without_a_hash_nothing_is_resumed(
     assert mirror.asked("a") == ["bytes=1000-", None]
 
 
-async def test_without_size_and_hash_a_longer_part_is_begun_anew(
+async def test_download_without_size_and_hash_restarts(
     mirror: Any, fetch: Fetch, target: Path, part: Path
 ) -> None:
     part.write_bytes(CONTENT + b"x")
@@ -223,7 +219,7 @@ async def test_without_size_and_hash_a_longer_part_is_begun_anew(
     assert target.read_bytes() == CONTENT
 
 
-async def test_the_hash_that_hugging_face_states_on_the_way_counts(
+async def test_hash_of_a_hugging_face_redirect_is_checked(
     mirror: Any, fetch: Fetch, target: Path, part: Path
 ) -> None:
     part.write_bytes(CONTENT[:1000])
@@ -237,7 +233,7 @@ async def test_the_hash_that_hugging_face_states_on_the_way_counts(
         await fetch(url, expected=ExpectedFile())
 
 
-async def test_a_full_disk_is_noticed_before_the_download(
+async def test_full_disk_is_detected_before_the_download(
     mirror: Any, fetch: Fetch, part: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
@@ -246,7 +242,7 @@ async def test_a_full_disk_is_noticed_before_the_download(
     assert not part.exists()
 
 
-async def test_a_disk_that_cannot_be_written_is_named(
+async def test_unwritable_disk_is_named(
     mirror: Any, fetch: Fetch, target: Path, part: Path
 ) -> None:
     part.mkdir()

@@ -23,7 +23,7 @@ EMBEDDED = {
 }
 
 
-async def test_everything_served_by_default_needs_no_network(tmp_path: Path) -> None:
+async def test_default_models_need_no_network(tmp_path: Path) -> None:
     store = await ModelStore.open(tmp_path, offline=True)
     assert set(await store.embedded_models()) == EMBEDDED
     assert set(served_models(Config(), store.catalog).values()) <= EMBEDDED

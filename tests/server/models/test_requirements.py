@@ -25,7 +25,7 @@ def packages(package: Callable[..., Path]) -> None:
         "a-reader:a_reader/other.bin or a-voice",
     ],
 )
-def test_what_is_installed_is_not_missing(need: str) -> None:
+def test_installed_requirement_is_not_missing(need: str) -> None:
     assert RequirementChecker().missing("fake", [need]) == ()
 
 
@@ -33,11 +33,11 @@ def test_what_is_installed_is_not_missing(need: str) -> None:
     "need",
     ["no-such-reader", "a-reader:a_reader/other.bin", "no-such-reader or a-voice:a_voice/x.bin"],
 )
-def test_what_is_not_installed_is_named(need: str) -> None:
+def test_missing_requirement_is_returned(need: str) -> None:
     assert RequirementChecker().missing("fake", ["a-voice", need]) == (need,)
 
 
-def test_an_engine_needs_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_engine_requires_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = EngineInfo("speaker", requirements=("no-such-engine",))
     monkeypatch.setattr("wyoming_servers.models.requirements.find_engine", lambda _: engine)
     assert RequirementChecker().missing("speaker", ["no-such-reader"]) == (
@@ -46,7 +46,7 @@ def test_an_engine_needs_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def test_a_package_that_comes_later_is_seen_by_who_looks_anew(
+def test_new_checker_sees_a_package_installed_later(
     package: Callable[..., Path],
 ) -> None:
     needs = RequirementChecker()

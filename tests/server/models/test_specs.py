@@ -60,7 +60,7 @@ GPU: tuple[str, ...] = ("cuda:0",)
         ("openwakeword", GPU, {"device": "cuda:0"}, ["cpu/default"]),
     ],
 )  # fmt: skip
-def test_where_a_model_may_run(
+def test_placements_of_a_model(
     engine: str, gpus: tuple[str, ...], settings: dict[str, Any], expected: list[str]
 ) -> None:
     assert ways(engine, gpus, **settings) == expected
@@ -107,13 +107,11 @@ def store(tmp_path: Path, package: Callable[..., Path], model: Describe) -> Mode
     return store
 
 
-def test_only_installed_models_are_offered(store: ModelStore) -> None:
+def test_specs_contain_installed_models_only(store: ModelStore) -> None:
     assert set(model_specs(Config(), store)) == {"whisper/a.b", "piper/joe", "words"}
 
 
-def test_a_spec_has_the_manifests_facts_and_the_users_settings(
-    store: ModelStore, tmp_path: Path
-) -> None:
+def test_spec_combines_manifest_and_configuration(store: ModelStore, tmp_path: Path) -> None:
     settings = ModelSection(keep_alive=0, pinned=True, options={"x": 2})
     config = Config(keep_alive=60, models={"whisper/a.b": settings})
     specs = model_specs(config, store, ["cuda:0"])
@@ -132,7 +130,7 @@ def test_a_spec_has_the_manifests_facts_and_the_users_settings(
     assert all(Path(tts.files[role]).is_file() for role in ("model", "config"))
 
 
-def test_voices_that_cannot_be_played_are_not_offered(
+def test_spec_omits_voices_with_missing_requirements(
     store: ModelStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert [offer.name for offer in model_specs(Config(), store)["piper/joe"].offers] == [
@@ -143,7 +141,7 @@ def test_voices_that_cannot_be_played_are_not_offered(
     assert model_specs(Config(), store)["piper/joe"].offers == ()
 
 
-def test_the_estimate_is_that_of_the_place(store: ModelStore) -> None:
+def test_memory_estimate_is_that_of_the_placement(store: ModelStore) -> None:
     assert model_specs(Config(), store)["whisper/a.b"].memory_bytes == 350_000_000
 
 
@@ -159,7 +157,7 @@ def test_wake_word_model_has_the_folders_of_custom_words_and_cache(
     }
 
 
-def test_the_models_that_answer_by_default() -> None:
+def test_served_models_by_default() -> None:
     catalog = builtin_catalog()
     assert served_models(Config(), catalog) == {
         Task.ASR: "whisper/base",
@@ -172,7 +170,7 @@ def test_the_models_that_answer_by_default() -> None:
     assert served_models(config, catalog) == {}
 
 
-def test_a_port_of_one_model_needs_it() -> None:
+def test_served_models_include_models_with_a_port() -> None:
     asr = {"extra_ports": {"whisper/tiny.en": 0, "not/known": 0}}
     served = served_models(Config.model_validate({"asr": asr}), builtin_catalog())
     assert served["asr:whisper/tiny.en"] == "whisper/tiny.en"
@@ -193,8 +191,6 @@ def test_a_port_of_one_model_needs_it() -> None:
         ({"words": ["my_own"]}, "openwakeword"),
     ],
 )
-def test_the_wake_model_that_is_served_hears_the_first_word(
-    wake: dict[str, Any], model: str
-) -> None:
+def test_served_wake_model_detects_the_first_word(wake: dict[str, Any], model: str) -> None:
     config = Config.model_validate({"wake": wake})
     assert served_models(config, builtin_catalog())[Task.WAKE] == model

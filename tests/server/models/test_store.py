@@ -74,7 +74,7 @@ def package_files(files: dict[str, bytes] = FILES) -> dict[str, bytes]:
     return {f"some_models/data/{path}": content for path, content in files.items()}
 
 
-async def test_a_model_is_downloaded_and_found_again_after_a_restart(
+async def test_model_is_downloaded_and_found_after_a_restart(
     online: ModelEntry, open_store: Open, tmp_path: Path
 ) -> None:
     store = await open_store(online)
@@ -87,7 +87,7 @@ async def test_a_model_is_downloaded_and_found_again_after_a_restart(
     assert {path: (folder / path).read_bytes() for path in FILES} == FILES
 
 
-async def test_an_installed_model_is_not_downloaded_again(
+async def test_installed_model_is_not_downloaded_again(
     online: ModelEntry, open_store: Open, mirror: Any
 ) -> None:
     store = await open_store(online)
@@ -97,7 +97,7 @@ async def test_an_installed_model_is_not_downloaded_again(
     assert len(mirror.requests) == len(FILES)
 
 
-async def test_files_of_a_missing_model_name_the_command_that_brings_it(
+async def test_files_of_a_missing_model_names_the_install_command(
     online: ModelEntry, open_store: Open
 ) -> None:
     store = await open_store(online)
@@ -106,7 +106,7 @@ async def test_files_of_a_missing_model_name_the_command_that_brings_it(
     assert "wyoming-conductor models pull whisper/test.en" in caught.value.hint
 
 
-async def test_an_unknown_model_is_refused_with_the_nearest(
+async def test_unknown_model_is_refused_with_the_nearest_id(
     online: ModelEntry, open_store: Open
 ) -> None:
     store = await open_store(online)
@@ -117,7 +117,7 @@ async def test_an_unknown_model_is_refused_with_the_nearest(
         assert "whisper/test.en" in caught.value.hint
 
 
-async def test_those_who_ask_at_once_share_one_download(
+async def test_concurrent_ensure_calls_share_one_download(
     online: ModelEntry, open_store: Open, mirror: Any
 ) -> None:
     store = await open_store(online)
@@ -132,7 +132,7 @@ async def test_those_who_ask_at_once_share_one_download(
     assert ("download", 100) in heard[0]
 
 
-async def test_progress_never_goes_back_even_over_a_broken_mirror(
+async def test_progress_never_decreases_even_with_a_broken_mirror(
     mirror: Any, model: Describe, open_store: Open
 ) -> None:
     content = FILES["model.bin"]
@@ -149,7 +149,7 @@ async def test_progress_never_goes_back_even_over_a_broken_mirror(
     assert store.installed(ID)
 
 
-async def test_a_download_ends_only_when_the_last_who_wants_it_has_left(
+async def test_download_is_cancelled_with_its_last_caller(
     mirror: Any, model: Describe, open_store: Open, tmp_path: Path
 ) -> None:
     content = FILES["model.bin"]
@@ -178,7 +178,7 @@ async def test_a_download_ends_only_when_the_last_who_wants_it_has_left(
     assert mirror.asked("hub/model.bin") == [None, f"bytes={arrived}-"]
 
 
-async def test_who_asks_while_a_download_is_being_cancelled_gets_a_new_one(
+async def test_ensure_during_a_cancellation_starts_a_new_download(
     mirror: Any, model: Describe, open_store: Open
 ) -> None:
     mirror.put("hub/a", b"abc", stall_after=1, times=1)
@@ -191,7 +191,7 @@ async def test_who_asks_while_a_download_is_being_cancelled_gets_a_new_one(
     assert store.installed(ID)
 
 
-async def test_a_failed_download_can_be_tried_again(
+async def test_failed_download_can_be_repeated(
     mirror: Any, model: Describe, open_store: Open
 ) -> None:
     store = await open_store(model(ID, {"a": b"abc"}, sources=[{"base_url": mirror.url("hub")}]))
@@ -203,7 +203,7 @@ async def test_a_failed_download_can_be_tried_again(
     assert store.installed(ID)
 
 
-async def test_a_hub_is_asked_at_the_endpoint_for_the_pinned_revision(
+async def test_hub_download_uses_the_endpoint_and_the_pinned_revision(
     mirror: Any, model: Describe, open_store: Open
 ) -> None:
     mirror.put("someone/whisper/resolve/abc123/sub/model.bin", b"abc")
@@ -214,7 +214,7 @@ async def test_a_hub_is_asked_at_the_endpoint_for_the_pinned_revision(
     assert store.installed(ID)
 
 
-async def test_offline_nothing_is_asked_for(
+async def test_offline_store_sends_no_request(
     online: ModelEntry, open_store: Open, mirror: Any
 ) -> None:
     store = await open_store(online, offline=True)
@@ -224,7 +224,7 @@ async def test_offline_nothing_is_asked_for(
     assert mirror.requests == []
 
 
-async def test_a_package_with_all_files_is_used_where_it_is(
+async def test_package_with_all_files_is_used_in_place(
     package: Package, model: Describe, open_store: Open, tmp_path: Path
 ) -> None:
     site = package("some-models", package_files())
@@ -236,7 +236,7 @@ async def test_a_package_with_all_files_is_used_where_it_is(
     assert not list((tmp_path / "data").rglob("model.bin"))
 
 
-async def test_a_file_in_pieces_is_put_together_once(
+async def test_file_in_parts_is_assembled_once(
     package: Package, model: Describe, open_store: Open, tmp_path: Path
 ) -> None:
     content = FILES["model.bin"]
@@ -259,7 +259,7 @@ async def test_a_file_in_pieces_is_put_together_once(
     assert (folder / "model.bin").stat().st_ino == before
 
 
-async def test_a_package_of_another_version_is_not_used(
+async def test_package_of_another_version_is_not_used(
     package: Package, model: Describe, open_store: Open
 ) -> None:
     package("some-models", package_files(), version="2.0.0")
@@ -269,7 +269,7 @@ async def test_a_package_of_another_version_is_not_used(
         await store.ensure(ID)
 
 
-async def test_a_damaged_package_is_passed_over(
+async def test_damaged_package_is_skipped(
     package: Package, model: Describe, open_store: Open, mirror: Any, tmp_path: Path
 ) -> None:
     package("some-models", package_files(FILES | {"model.bin": bytes(len(FILES["model.bin"]))}))
@@ -282,7 +282,7 @@ async def test_a_damaged_package_is_passed_over(
     assert {path: (folder / path).read_bytes() for path in FILES} == FILES
 
 
-async def test_a_damaged_file_is_found_and_alone_replaced(
+async def test_only_a_damaged_file_is_replaced(
     online: ModelEntry, open_store: Open, mirror: Any, tmp_path: Path
 ) -> None:
     store = await open_store(online)
@@ -305,7 +305,7 @@ async def test_a_damaged_file_is_found_and_alone_replaced(
     assert (await store.verify(ID)).ok
 
 
-async def test_a_damaged_package_is_found_and_left_alone(
+async def test_verify_reports_a_damaged_package_without_changing_it(
     package: Package, model: Describe, open_store: Open
 ) -> None:
     site = package("some-models", package_files())
@@ -320,7 +320,7 @@ async def test_a_damaged_package_is_found_and_left_alone(
 
 
 @pytest.mark.parametrize("harm", ["unlink", "truncate", "receipt"])
-async def test_a_model_that_lost_something_counts_as_missing_at_the_next_start(
+async def test_model_with_a_missing_file_is_not_installed_at_the_next_start(
     online: ModelEntry, open_store: Open, tmp_path: Path, harm: str
 ) -> None:
     store = await open_store(online)
@@ -338,7 +338,7 @@ async def test_a_model_that_lost_something_counts_as_missing_at_the_next_start(
     assert (await store.verify(ID)).ok
 
 
-async def test_a_removed_model_is_gone_with_its_folder(
+async def test_remove_deletes_the_folder(
     online: ModelEntry, open_store: Open, tmp_path: Path
 ) -> None:
     store = await open_store(online)
@@ -352,7 +352,7 @@ async def test_a_removed_model_is_gone_with_its_folder(
     assert await store.remove(ID) == 0
 
 
-async def test_removing_leaves_a_package_alone(
+async def test_remove_keeps_package_files(
     package: Package, model: Describe, open_store: Open
 ) -> None:
     site = package("some-models", package_files())
@@ -365,7 +365,7 @@ async def test_removing_leaves_a_package_alone(
     assert store.installed(ID)
 
 
-async def test_a_new_version_lies_beside_the_old_until_cleaned(
+async def test_old_version_is_kept_until_clean(
     mirror: Any, model: Describe, open_store: Open, tmp_path: Path
 ) -> None:
     source = {"base_url": mirror.url("hub")}
@@ -384,7 +384,7 @@ async def test_a_new_version_lies_beside_the_old_until_cleaned(
     assert store.installed(ID)
 
 
-async def test_two_processes_that_want_a_model_download_it_once(
+async def test_two_processes_download_a_model_once(
     online: ModelEntry, open_store: Open, mirror: Any
 ) -> None:
     stores = [await open_store(online) for _ in range(2)]
@@ -393,7 +393,7 @@ async def test_two_processes_that_want_a_model_download_it_once(
     assert all(store.installed(ID) for store in stores)
 
 
-async def test_what_another_process_installed_is_seen_after_a_refresh(
+async def test_refresh_finds_models_that_another_process_installed(
     online: ModelEntry, open_store: Open
 ) -> None:
     mine, other = await open_store(online), await open_store(online)
@@ -403,7 +403,7 @@ async def test_what_another_process_installed_is_seen_after_a_refresh(
     assert mine.installed(ID)
 
 
-async def test_a_refresh_does_not_bring_back_what_is_removed_meanwhile(
+async def test_refresh_does_not_restore_a_model_removed_meanwhile(
     online: ModelEntry, open_store: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = await open_store(online)
@@ -427,7 +427,7 @@ async def test_a_refresh_does_not_bring_back_what_is_removed_meanwhile(
     assert not store.installed(ID)
 
 
-async def test_a_model_inside_a_library_is_there_with_the_library(
+async def test_model_of_a_package_is_installed_with_the_package(
     package: Package, model: Describe, open_store: Open, tmp_path: Path
 ) -> None:
     library = {"package": "some-words", "extra": "wake", "folder": "some_words/models"}
@@ -452,7 +452,7 @@ async def test_a_model_inside_a_library_is_there_with_the_library(
 @pytest.mark.parametrize(
     "name", ["../x", "a/../b", "/etc", "a//b", ".", "", "a/.", "a\\..\\b", "a\0"]
 )
-async def test_no_name_leads_out_of_the_folder(open_store: Open, name: str) -> None:
+async def test_names_cannot_leave_the_folder(open_store: Open, name: str) -> None:
     layout = (await open_store()).layout
     for attempt in (layout.model, lambda name: layout.file(layout.models, name)):
         with pytest.raises(BadRequestError):
@@ -461,7 +461,7 @@ async def test_no_name_leads_out_of_the_folder(open_store: Open, name: str) -> N
         layout.version("model", name)
 
 
-async def test_a_folder_that_cannot_be_written_is_named(
+async def test_unwritable_folder_is_named(
     online: ModelEntry, open_store: Open, tmp_path: Path
 ) -> None:
     (tmp_path / "data").write_text("a file where the folder should be")
@@ -484,7 +484,7 @@ asyncio.run(store.ensure(entry.id))
 """
 
 
-async def test_a_killed_download_goes_on_in_the_next_process(
+async def test_killed_download_resumes_in_the_next_process(
     mirror: Any, model: Describe, open_store: Open, tmp_path: Path
 ) -> None:
     content = FILES["model.bin"]
@@ -512,7 +512,7 @@ async def test_a_killed_download_goes_on_in_the_next_process(
     assert (tmp_path / "data/models/whisper/test.en/1/model.bin").read_bytes() == content
 
 
-async def test_installing_keeps_the_event_loop_free(
+async def test_install_does_not_block_the_event_loop(
     package: Package, model: Describe, open_store: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package("some-models", package_files())

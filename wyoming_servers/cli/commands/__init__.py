@@ -1,1 +1,1 @@
-"""TODO."""
+"""The commands of `wyoming-conductor`, one module each."""

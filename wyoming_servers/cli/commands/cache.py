@@ -1,4 +1,4 @@
-"""`wyoming-conductor cache`: what the server keeps and could have again."""
+"""`wyoming-conductor cache`: shows and clears what the server can restore: models, phrases."""
 
 from enum import StrEnum
 from typing import Annotated, Any
@@ -13,29 +13,31 @@ from wyoming_servers.cli.options import (
     TokenFileOption,
 )
 
-app = typer.Typer(no_args_is_help=True, help="Show and clear what a running server keeps.")
+app = typer.Typer(no_args_is_help=True, help="Show and clear the caches of a running server.")
 
 
 class CacheSection(StrEnum):
-    """A part of the cache."""
+    """A section of the cache."""
 
     MODELS = "models"
     PHRASES = "phrases"
 
 
-SectionArgument = Annotated[CacheSection | None, typer.Argument(help="One part only.")]
+SectionArgument = Annotated[
+    CacheSection | None, typer.Argument(help="Show or clear this section only.")
+]
 
 
 @app.command()
 def show(
-    part: SectionArgument = None,
+    section: SectionArgument = None,
     as_json: JsonOption = False,
     server: ServerOption = None,
     token_file: TokenFileOption = None,
     config: options.ConfigOption = None,
     data_dir: options.DataDirOption = None,
 ) -> None:
-    """Show what is kept: all of it in short, or one part entry by entry.
+    """Show a summary of the caches, or the entries of one section.
 
     \b
     Examples:
@@ -45,28 +47,28 @@ def show(
     """
     from wyoming_servers.cli.output import print_json
 
-    path = f"/cache/{part}" if part else "/cache"
-    answer = ApiTarget(server, token_file, config, data_dir).request("GET", path)
+    path = f"/cache/{section}" if section else "/cache"
+    response = ApiTarget(server, token_file, config, data_dir).request("GET", path)
     if as_json:
-        print_json(answer)
-    elif part is None:
-        _print_summary(answer)
+        print_json(response)
+    elif section is None:
+        _print_summary(response)
     else:
-        _print_entries(part, answer["entries"])
+        _print_entries(section, response["entries"])
 
 
 @app.command()
 def clear(
-    part: SectionArgument = None,
+    section: SectionArgument = None,
     entry: Annotated[
-        str | None, typer.Argument(help="One model's id or phrase's key, as `show` has it.")
+        str | None, typer.Argument(help="Id of a model or key of a phrase, as in `cache show`.")
     ] = None,
     server: ServerOption = None,
     token_file: TokenFileOption = None,
     config: options.ConfigOption = None,
     data_dir: options.DataDirOption = None,
 ) -> None:
-    """Delete what can be had again: unused models and unfinished downloads, spoken phrases.
+    """Delete unused models, partial downloads and cached phrases.
 
     \b
     Examples:
@@ -78,11 +80,11 @@ def clear(
 
     from wyoming_servers.cli.output import megabytes, print_note
 
-    path = f"/cache/{part}" if part else "/cache"
+    path = f"/cache/{section}" if section else "/cache"
     if entry is not None:
         path += f"/{quote(entry)}"
-    answer = ApiTarget(server, token_file, config, data_dir).request("DELETE", path)
-    print_note(f"{megabytes(answer['freed_bytes'])} freed")
+    response = ApiTarget(server, token_file, config, data_dir).request("DELETE", path)
+    print_note(f"{megabytes(response['freed_bytes'])} freed")
 
 
 def _print_summary(cache: dict[str, Any]) -> None:
@@ -91,27 +93,27 @@ def _print_summary(cache: dict[str, Any]) -> None:
     models, phrases = cache["models"], cache["phrases"]
     typer.echo(f"models   {megabytes(models['bytes']):>8}  {len(models['entries'])} models")
     if phrases is None:
-        typer.echo("phrases  none are kept")
+        typer.echo("phrases  the cache is disabled")
         return
     rate = phrases["hit_rate"]
-    used = "" if rate is None else f", {rate:.0%} of what was said came from here"
-    typer.echo(f"phrases  {megabytes(phrases['bytes']):>8}  {phrases['phrases']} phrases{used}")
+    hits = "" if rate is None else f", {rate:.0%} of all phrases came from the cache"
+    typer.echo(f"phrases  {megabytes(phrases['bytes']):>8}  {phrases['phrases']} phrases{hits}")
 
 
-def _print_entries(part: CacheSection, entries: list[dict[str, Any]]) -> None:
+def _print_entries(section: CacheSection, entries: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
     from wyoming_servers.cli.output import console, megabytes
 
     table = Table(box=None, pad_edge=False)
     titles = (
-        ("model", "size", "") if part is CacheSection.MODELS else ("key", "size", "hits", "text")
+        ("model", "size", "") if section is CacheSection.MODELS else ("key", "size", "hits", "text")
     )
     for title in titles:
         table.add_column(title, no_wrap=title in ("model", "key"))
     for entry in entries:
         size = megabytes(entry["bytes"])
-        if part is CacheSection.MODELS:
+        if section is CacheSection.MODELS:
             table.add_row(entry["id"], size, "in use" if entry["in_use"] else "")
         else:
             table.add_row(entry["key"], size, str(entry["hits"]), entry["text"])

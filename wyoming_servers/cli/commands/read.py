@@ -1,4 +1,4 @@
-"""`wyoming-conductor read`: a book or subtitles as a file of speech."""
+"""`wyoming-conductor read`: synthesizes a book or subtitles into one file."""
 
 import asyncio
 import sys
@@ -27,29 +27,33 @@ _STDIN: Final = "-"
 
 def read(
     file: Annotated[
-        str, typer.Argument(metavar="FILE", help="Text, SRT, WebVTT or ASS; `-` reads stdin.")
+        str, typer.Argument(metavar="FILE", help="Text, SRT, WebVTT or ASS file; `-` reads stdin.")
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="A .wav, .flac or .mp3 file.")
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="The .wav, .flac or .mp3 file to write."
+        ),
     ],
     voice: Annotated[
-        str | None, typer.Option("--voice", "-v", help="Such as `en_US-joe-medium`.")
+        str | None, typer.Option("--voice", "-v", help="Voice, such as `en_US-joe-medium`.")
     ] = None,
     language: Annotated[
-        str | None, typer.Option("--language", "-l", help="Choose any voice of this language.")
+        str | None, typer.Option("--language", "-l", help="Use any voice of this language.")
     ] = None,
     speed: Annotated[
-        float | None, typer.Option(min=0.5, max=2.0, help="1.0 is the voice's own pace.")
+        float | None,
+        typer.Option(min=0.5, max=2.0, help="Speed; 1.0 is the normal speed of the voice."),
     ] = None,
     server: ServerOption = None,
     token_file: TokenFileOption = None,
     config: options.ConfigOption = None,
     data_dir: options.DataDirOption = None,
 ) -> None:
-    """Have a running server read a text or subtitles aloud, into one file.
+    """Synthesize a text or subtitles into one file on a running server.
 
-    It reads below live speech, so a book does not delay an answer. Subtitles are spoken at their
-    times; cues whose speech is longer are told at the end. Interrupting cancels it.
+    Live requests have priority, so a book does not delay an answer. Subtitles are spoken at their
+    times; cues with too long speech are listed at the end. Ctrl-C cancels the job.
 
     \b
     Examples:
@@ -62,17 +66,17 @@ def read(
 
     kind = output.suffix.lower().lstrip(".")
     if kind not in get_args(AudioFileFormat):
-        raise BadRequestError(f"{output} should end in .wav, .flac or .mp3.")
+        raise BadRequestError(f"The name of {output} must end in .wav, .flac or .mp3.")
     if not output.parent.is_dir():
         raise BadRequestError(f"There is no folder {output.parent}.")
     text = sys.stdin.buffer.read() if file == _STDIN else Path(file).read_bytes()
-    wishes = {
+    values = {
         "voice": voice,
         "language": language,
         "speed": None if speed is None else f"{speed:g}",
         "format": kind,
     }
-    fields = {name: value for name, value in wishes.items() if value is not None}
+    fields = {name: value for name, value in values.items() if value is not None}
     loaded = options.load_configuration(config, data_dir).config
     client = SpeechJobClient(find_api_address(loaded, server), read_token(loaded, token_file))
     with atomic_path(output) as temporary:
@@ -81,7 +85,7 @@ def read(
     for cue in job["speech"]["longer"]:
         print_note(
             f"cue {cue['cue']} at {cue['start']:.1f} s: {cue['got_secs']:.1f} s of speech in "
-            f"{cue['wanted_secs']:.1f} s, begins {cue['late_secs']:.1f} s late: {cue['text']}"
+            f"{cue['wanted_secs']:.1f} s, starts {cue['late_secs']:.1f} s late: {cue['text']}"
         )
 
 
@@ -94,17 +98,19 @@ async def _run_job(
     async with client:
         job_id = await client.create_job(name, text, fields)
         try:
-            with spinner("reading") as tell:
+            with spinner("synthesizing") as on_status:
                 async for event in client.job_events(job_id):
                     if event["type"] == "progress":
-                        tell(f"reading: {event['percent']} %")
+                        on_status(f"synthesizing: {event['percent']} %")
         except BaseException:
             await client.cancel_job(job_id)
             raise
         job = await client.get(f"/jobs/{job_id}")
         if job["status"] == "cancelled":
-            raise CancelledError("Somebody has cancelled it.")
+            raise CancelledError("The job was cancelled.")
         if job["status"] != "done":
-            raise InferenceFailedError(str(job.get("error") or "The server could not read it."))
+            raise InferenceFailedError(
+                str(job.get("error") or "The server could not synthesize the text.")
+            )
         await client.download(f"/jobs/{job_id}.{fields['format']}", target)
         return job

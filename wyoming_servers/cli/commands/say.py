@@ -1,4 +1,4 @@
-"""`wyoming-conductor say`: a text as speech."""
+"""`wyoming-conductor say`: synthesizes a text."""
 
 import asyncio
 import sys
@@ -19,6 +19,8 @@ from wyoming_servers.core.files import atomic_write
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from wyoming.info import Info
+
     from wyoming_servers.audio.wav import Wav
     from wyoming_servers.cli.server_target import ServerTarget
     from wyoming_servers.cli.wyoming_client import ReceivedAudio
@@ -28,41 +30,44 @@ _STDIO: Final = "-"
 
 def say(
     text: Annotated[
-        str | None, typer.Argument(metavar="TEXT", help="What to say; `-` reads stdin.")
+        str | None, typer.Argument(metavar="TEXT", help="Text to speak; `-` reads stdin.")
     ] = None,
     output: Annotated[
-        str | None, typer.Option("--output", "-o", metavar="FILE", help="WAV file; `-` is stdout.")
+        str | None,
+        typer.Option("--output", "-o", metavar="FILE", help="WAV file to write; `-` is stdout."),
     ] = None,
     voice: Annotated[
-        str | None, typer.Option("--voice", "-v", help="Such as `en_US-joe-medium`.")
+        str | None, typer.Option("--voice", "-v", help="Voice, such as `en_US-joe-medium`.")
     ] = None,
     speaker: Annotated[
-        str | None, typer.Option(help="Speaker of a voice that has several.")
+        str | None, typer.Option(help="Speaker, for a voice with several speakers.")
     ] = None,
     language: Annotated[
-        str | None, typer.Option("--language", "-l", help="Choose any voice of this language.")
+        str | None, typer.Option("--language", "-l", help="Use any voice of this language.")
     ] = None,
     speed: Annotated[
-        float | None, typer.Option(min=0.5, max=2.0, help="1.0 is the voice's own pace.")
+        float | None,
+        typer.Option(min=0.5, max=2.0, help="Speed; 1.0 is the normal speed of the voice."),
     ] = None,
     list_voices: Annotated[
-        bool, typer.Option("--list", help="List the server's voices instead of speaking.")
+        bool, typer.Option("--list", help="List the voices of the server and exit.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="With --list: print JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON (with --list).")] = False,
     server: Annotated[
         str | None,
         typer.Option(
-            metavar="HOST[:PORT]", help="Ask this text-to-speech server; default: the one here."
+            metavar="HOST[:PORT]",
+            help="Text-to-speech server to use. Default: the one on this machine.",
         ),
     ] = None,
-    timeout: Annotated[float, typer.Option(min=1, help="Give up after this many seconds.")] = 300.0,
+    timeout: Annotated[float, typer.Option(min=1, help="Timeout in seconds.")] = 300.0,
     config: options.ConfigOption = None,
     data_dir: options.DataDirOption = None,
     sets: options.SetOption = None,
 ) -> None:
-    """Speak a text into a WAV file.
+    """Synthesize a text into a WAV file.
 
-    Asks the running server, or starts one for this command alone if none is running.
+    Uses the running server, or a temporary one if none is running.
 
     \b
     Examples:
@@ -84,29 +89,28 @@ def say(
     if text == _STDIO:
         text = sys.stdin.read()
     if not text or not text.strip():
-        raise BadRequestError("There is no text to say.")
+        raise BadRequestError("There is no text to speak.")
     if output is None:
-        raise BadRequestError("There is no file to speak into.", hint="Name one with -o FILE.")
-    manner = {"voice": voice, "speaker": speaker, "language": language}
-    asyncio.run(_synthesize(target, text, manner, speed, timeout, output))
+        raise BadRequestError("There is no output file.", hint="Choose one with -o FILE.")
+    voice_options = {"voice": voice, "speaker": speaker, "language": language}
+    asyncio.run(_synthesize(target, text, voice_options, speed, timeout, output))
 
 
 async def _print_voices(target: "ServerTarget", *, as_json: bool) -> None:
     from wyoming_servers.cli.output import spinner
     from wyoming_servers.cli.server_target import open_server
-    from wyoming_servers.cli.voice_tables import print_server_voices
     from wyoming_servers.cli.wyoming_client import describe
 
-    with spinner("asking") as tell:
-        async with open_server(target, tell) as address:
+    with spinner("connecting") as on_status:
+        async with open_server(target, on_status) as address:
             info = await describe(address)
-    print_server_voices(info, as_json=as_json)
+    _print_server_voices(info, as_json=as_json)
 
 
 async def _synthesize(
     target: "ServerTarget",
     text: str,
-    manner: dict[str, str | None],
+    voice_options: dict[str, str | None],
     speed: float | None,
     timeout: float,
     output: str,
@@ -115,11 +119,11 @@ async def _synthesize(
     from wyoming_servers.cli.output import spinner
     from wyoming_servers.cli.server_target import open_server
 
-    with spinner("speaking") as tell:
-        async with open_server(target, tell) as address:
-            tell("speaking")
+    with spinner("synthesizing") as on_status:
+        async with open_server(target, on_status) as address:
+            on_status("synthesizing")
             speech = wyoming_client.synthesize(
-                address, text, **manner, speed=speed, timeout=timeout
+                address, text, **voice_options, speed=speed, timeout=timeout
             )
             async with aclosing(speech):
                 if output == _STDIO:
@@ -129,33 +133,33 @@ async def _synthesize(
 
 
 async def _stream(speech: "AsyncGenerator[ReceivedAudio, None]") -> None:
-    """Write speech to stdout as it comes, so that a player begins at once."""
+    """Write each chunk to stdout when it arrives, so that a player starts early."""
     from wyoming_servers.audio import wav
 
     out = sys.stdout.buffer
-    begun = False
-    async for piece in speech:
-        if not begun:
-            out.write(wav.header(piece.format))
-            begun = True
-        out.write(piece.pcm)
+    started = False
+    async for chunk in speech:
+        if not started:
+            out.write(wav.header(chunk.format))
+            started = True
+        out.write(chunk.pcm)
         out.flush()
-    if not begun:
+    if not started:
         raise _no_audio_error()
 
 
 async def _save(speech: "AsyncGenerator[ReceivedAudio, None]", path: Path) -> None:
-    """Write the whole or nothing: half a sentence in a file looks like a finished one."""
+    """Write the complete speech: half a sentence in a file looks like a finished one."""
     from wyoming_servers.audio.wav import Wav
     from wyoming_servers.cli.output import print_note
 
-    begun = time.monotonic()
-    pieces = [piece async for piece in speech]
-    if not pieces:
+    started = time.monotonic()
+    chunks = [chunk async for chunk in speech]
+    if not chunks:
         raise _no_audio_error()
-    recording = Wav(pieces[0].format, b"".join(piece.pcm for piece in pieces))
+    recording = Wav(chunks[0].format, b"".join(chunk.pcm for chunk in chunks))
     await asyncio.to_thread(_write_wav, path, recording)
-    print_note(f"{path}: {recording.seconds:.1f} s of speech in {time.monotonic() - begun:.1f} s")
+    print_note(f"{path}: {recording.seconds:.1f} s of speech in {time.monotonic() - started:.1f} s")
 
 
 def _write_wav(path: Path, recording: "Wav") -> None:
@@ -168,4 +172,30 @@ def _write_wav(path: Path, recording: "Wav") -> None:
 
 
 def _no_audio_error() -> InferenceFailedError:
-    return InferenceFailedError("The server sent no audio.", hint="Its log says why.")
+    return InferenceFailedError(
+        "The server sent no audio.", hint="The log of the server has the reason."
+    )
+
+
+def _print_server_voices(info: "Info", *, as_json: bool) -> None:
+    """Print the voices of a server in its order."""
+    from wyoming_servers.cli.output import console, print_json
+
+    found = [voice for program in info.tts for voice in program.voices if voice.installed]
+    if as_json:
+        print_json([voice.to_dict() for voice in found])
+        return
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for title in ("voice", "languages", "description", "speakers"):
+        table.add_column(title, no_wrap=title == "voice")
+    for voice in found:
+        speakers = [speaker.name for speaker in voice.speakers or ()]
+        table.add_row(
+            voice.name,
+            ", ".join(voice.languages),
+            voice.description or "",
+            ", ".join(speakers) or "-",
+        )
+    console().print(table)

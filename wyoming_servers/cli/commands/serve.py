@@ -1,4 +1,4 @@
-"""`wyoming-conductor serve`: the servers themselves."""
+"""`wyoming-conductor serve`: runs the server."""
 
 import asyncio
 import logging
@@ -17,10 +17,10 @@ def serve(
     data_dir: options.DataDirOption = None,
     sets: options.SetOption = None,
 ) -> None:
-    """Run the servers until SIGTERM or Ctrl-C.
+    """Run the server until SIGTERM or Ctrl-C.
 
-    Speech-to-text listens on 10300, text-to-speech on 10200, wake words on 10400, the HTTP API
-    on 10380. Home Assistant finds them by itself.
+    Ports: speech-to-text 10300, text-to-speech 10200, wake words 10400, HTTP API 10380. Home
+    Assistant discovers them automatically.
 
     \b
     Examples:
@@ -39,7 +39,7 @@ def serve(
     except ConductorError:
         raise
     except Exception as err:
-        # Nobody runs a service again with --debug: its log has to tell where the bug is.
+        # A service is not run again with --debug: its log must have the traceback.
         _LOGGER.exception("The server failed.")
         raise typer.Exit(ExitCode.FAILED) from err
     raise typer.Exit(code)

@@ -1,4 +1,4 @@
-"""`wyoming-conductor top`: devices, models, the queue and the last events, as they change."""
+"""`wyoming-conductor top`: live view of devices, models, the queue and events."""
 
 import asyncio
 import sys
@@ -20,39 +20,33 @@ if TYPE_CHECKING:
     from wyoming_servers.config.schema import Config
 
 _IGNORED_EVENTS: Final = frozenset({"model_progress", "stream_opened"})
-"""Events that come often and change nothing that could not wait for the next second."""
+"""Frequent events that do not redraw the view; it is redrawn every second anyway."""
 
 _MIN_FRAME_SECONDS: Final = 0.1
-"""Seconds between two frames at least, however much happens."""
+"""Shortest time between two frames."""
 
 _RECONNECT_SECONDS: Final = 2.0
-"""Seconds before a server that has gone is looked for again."""
+"""Pause before the next attempt to reach a server that stopped."""
 
 _MAX_EVENTS: Final = 50
-"""Events that are asked for; a frame shows as many as it has room for."""
+"""Events to request; a frame shows as many as fit."""
 
 
 def top(
-    once: Annotated[bool, typer.Option("--once", help="Print one frame and end.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what is known as JSON.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Print one frame and exit.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the status as JSON.")] = False,
     interval: Annotated[
-        float, typer.Option(min=0.1, max=60, help="Seconds between two frames if nothing happens.")
+        float, typer.Option(min=0.1, max=60, help="Seconds between two frames without events.")
     ] = 1.0,
-    server: Annotated[
-        str | None,
-        typer.Option(metavar="HOST[:PORT]", help="Ask this HTTP API; default: the one here."),
-    ] = None,
-    token_file: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="File with the token; default: <data_dir>/api-token."),
-    ] = None,
+    server: options.ServerOption = None,
+    token_file: options.TokenFileOption = None,
     config: options.ConfigOption = None,
     data_dir: options.DataDirOption = None,
     sets: options.SetOption = None,
 ) -> None:
-    """Watch devices, models, the queue and what happens; Ctrl-C ends it.
+    """Watch devices, models, the queue and events until Ctrl-C.
 
-    Prints one frame where nobody watches: into a pipe or a file.
+    Prints one frame if the output is a pipe or a file.
 
     \b
     Examples:
@@ -65,7 +59,7 @@ def top(
     if as_json or once or not sys.stdout.isatty():
         asyncio.run(_print_once(loaded, server, token_file, as_json=as_json))
         return
-    # That is how people leave it; it is not a failure.
+    # Ctrl-C is the normal way to leave.
     with suppress(KeyboardInterrupt):
         asyncio.run(_watch(loaded, server, token_file, interval))
 
@@ -73,13 +67,13 @@ def top(
 async def _open_client(
     config: "Config", server: str | None, token_file: Path | None
 ) -> "ApiClient":
-    """Look where the server is, which may change whenever it starts anew."""
+    """Find the server; its address may change with each start."""
     from wyoming_servers.cli.api_client import ApiClient, find_api_address, read_token
 
-    def look() -> "ApiClient":
+    def find() -> "ApiClient":
         return ApiClient(find_api_address(config, server), read_token(config, token_file))
 
-    return await asyncio.to_thread(look)
+    return await asyncio.to_thread(find)
 
 
 async def _print_once(
@@ -99,7 +93,7 @@ async def _print_once(
 async def _watch(
     config: "Config", server: str | None, token_file: Path | None, interval: float
 ) -> None:
-    """Draw frame after frame. Raises UnreachableError only if there is no first one."""
+    """Draw frames until cancelled. Raises UnreachableError if there is no first one."""
     from rich.live import Live
 
     from wyoming_servers.cli.output import console
@@ -118,7 +112,7 @@ async def _watch(
 
 
 class _Screen:
-    """What is shown, and the last that was known."""
+    """The terminal, and the last status."""
 
     def __init__(self, live: "Live") -> None:
         self._live = live
@@ -126,11 +120,11 @@ class _Screen:
 
     @property
     def empty(self) -> bool:
-        """Whether there was nothing to show yet."""
+        """Whether no status was shown yet."""
         return self._status is None
 
     def draw(self, status: dict[str, Any] | None = None, notice: str = "") -> None:
-        """Show a new frame, or the last one again with a notice."""
+        """Draw a new status, or the last one with a notice."""
         from wyoming_servers.cli.top_view import render_status
 
         self._status = status or self._status
@@ -140,12 +134,15 @@ class _Screen:
 
 
 async def _follow(client: "ApiClient", screen: _Screen, interval: float) -> None:
-    """Draw now, at every event, and after `interval` seconds without one; raises at its end."""
+    """Draw now, at each event, and after `interval` seconds without one.
+
+    Raises UnreachableError when the server stops.
+    """
     changed = asyncio.Event()
     async with client.events() as types:
-        listening = asyncio.create_task(_signal_changes(types, changed), name="events")
+        reader = asyncio.create_task(_signal_changes(types, changed), name="events")
         try:
-            while not listening.done():
+            while not reader.done():
                 changed.clear()
                 screen.draw(await client.get("/status", events=_MAX_EVENTS))
                 await asyncio.sleep(_MIN_FRAME_SECONDS)
@@ -153,13 +150,13 @@ async def _follow(client: "ApiClient", screen: _Screen, interval: float) -> None
                     async with asyncio.timeout(interval):
                         await changed.wait()
         finally:
-            listening.cancel()
-            await asyncio.wait([listening])
-    raise UnreachableError("The server has stopped.")
+            reader.cancel()
+            await asyncio.wait([reader])
+    raise UnreachableError("The server stopped.")
 
 
 async def _signal_changes(types: "AsyncIterator[str]", changed: asyncio.Event) -> None:
-    """Tell when something happens; ends when the server does."""
+    """Set `changed` at each event; return when the server stops."""
     try:
         async for kind in types:
             if kind not in _IGNORED_EVENTS:

@@ -1,4 +1,4 @@
-"""`wyoming-conductor transcribe`: what is said in a recording."""
+"""`wyoming-conductor transcribe`: transcribes a recording."""
 
 import asyncio
 import time
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from wyoming_servers.cli.server_target import ServerTarget
 
 _MAX_CLIP_SECONDS: Final = 25.0
-"""Longest piece of a recording sent as one utterance; Whisper's own window is 30 s."""
+"""Longest clip that is sent as one utterance; the window of Whisper is 30 s."""
 
 
 def transcribe(
@@ -24,23 +24,24 @@ def transcribe(
     server: Annotated[
         str | None,
         typer.Option(
-            metavar="HOST[:PORT]", help="Ask this speech-to-text server; default: the one here."
+            metavar="HOST[:PORT]",
+            help="Speech-to-text server to use. Default: the one on this machine.",
         ),
     ] = None,
     language: Annotated[
-        str | None, typer.Option("--language", "-l", help="Language spoken, such as `en` or `de`.")
+        str | None, typer.Option("--language", "-l", help="Spoken language, such as `en` or `de`.")
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print text, language and times as JSON.")
+        bool, typer.Option("--json", help="Print text, language and durations as JSON.")
     ] = False,
-    timeout: Annotated[float, typer.Option(min=1, help="Give up after this many seconds.")] = 300.0,
+    timeout: Annotated[float, typer.Option(min=1, help="Timeout in seconds.")] = 300.0,
     config: options.ConfigOption = None,
     data_dir: options.DataDirOption = None,
     sets: options.SetOption = None,
 ) -> None:
-    """Print what is said in a recording.
+    """Print the transcript of a recording.
 
-    Asks the running server, or starts one for this command alone if none is running.
+    Uses the running server, or a temporary one if none is running.
 
     \b
     Examples:
@@ -55,20 +56,20 @@ def transcribe(
 
     loaded = options.load_configuration(config, data_dir, sets)
     recording = wav.read(file)
-    # A recording is wanted whole: a pause in it is not the end of a command.
-    chosen = [*options.assignments(data_dir, sets), "asr.turn_detection=false"]
-    target = ServerTarget("asr", server, loaded.config, loaded.file, chosen)
-    begun = time.monotonic()
-    text, heard = asyncio.run(_request_transcript(target, recording, language, timeout))
+    # The whole recording is transcribed: a pause does not end it.
+    settings = [*options.assignments(data_dir, sets), "asr.turn_detection=false"]
+    target = ServerTarget("asr", server, loaded.config, loaded.file, settings)
+    started = time.monotonic()
+    text, detected = asyncio.run(_request_transcript(target, recording, language, timeout))
     if not as_json:
         typer.echo(text)
         return
     print_json(
         {
             "text": text,
-            "language": heard or language,
+            "language": detected or language,
             "audio_seconds": round(recording.seconds, 3),
-            "seconds": round(time.monotonic() - begun, 3),
+            "seconds": round(time.monotonic() - started, 3),
         }
     )
 
@@ -85,9 +86,9 @@ async def _request_transcript(
     clips = split_at_pauses(
         recording.speech(), min(_MAX_CLIP_SECONDS, target.config.asr.max_utterance)
     )
-    with spinner("transcribing") as tell:
-        async with open_server(target, tell) as address:
-            tell("transcribing")
+    with spinner("transcribing") as on_status:
+        async with open_server(target, on_status) as address:
+            on_status("transcribing")
             return await wyoming_client.transcribe(
                 address, clips, SPEECH_FORMAT, language=language, timeout=timeout
             )

@@ -1,4 +1,4 @@
-"""`wyoming-conductor vocabulary`: names that the server should understand."""
+"""`wyoming-conductor vocabulary`: sets the names that speech-to-text should recognize."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +13,9 @@ from wyoming_servers.cli.options import (
     TokenFileOption,
 )
 
-app = typer.Typer(no_args_is_help=True, help="Tell a running server what things are called.")
+app = typer.Typer(
+    no_args_is_help=True, help="Show and set the names that a running server should recognize."
+)
 
 
 @app.command()
@@ -24,37 +26,40 @@ def show(
     config: options.ConfigOption = None,
     data_dir: options.DataDirOption = None,
 ) -> None:
-    """List the names and terms that are known, the most important first."""
+    """List the names and terms, the most important first."""
     from wyoming_servers.cli.output import print_json, print_note
 
-    answer = ApiTarget(server, token_file, config, data_dir).request("GET", "/vocabulary")
+    response = ApiTarget(server, token_file, config, data_dir).request("GET", "/vocabulary")
     if as_json:
-        print_json(answer)
+        print_json(response)
         return
-    for word in (*answer["names"], *answer["terms"]):
+    for word in (*response["names"], *response["terms"]):
         typer.echo(word)
-    print_note(_format_counts(answer))
+    print_note(_format_counts(response))
 
 
 @app.command("set")
 def replace(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Most important first.")
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="Names, the most important first."),
     ] = None,
     term: Annotated[
         list[str] | None,
-        typer.Option("--term", "-t", help="Another word that may occur; several times."),
+        typer.Option("--term", "-t", help="Another word that may occur. Repeatable."),
     ] = None,
     file: Annotated[
         Path | None,
-        typer.Option("--file", "-f", help="File with a name on each line.", exists=True),
+        typer.Option("--file", "-f", help="File with one name per line.", exists=True),
     ] = None,
     server: ServerOption = None,
     token_file: TokenFileOption = None,
     config: options.ConfigOption = None,
     data_dir: options.DataDirOption = None,
 ) -> None:
-    """Replace all of it; it holds from the next utterance on. Home Assistant does this by itself.
+    """Replace the vocabulary; it applies from the next utterance on.
+
+    The Home Assistant integration does this automatically.
 
     \b
     Examples:
@@ -64,9 +69,11 @@ def replace(
     from wyoming_servers.cli.output import print_note
 
     lines = file.read_text("utf-8").splitlines() if file else []
-    wanted = {"names": [*(names or ()), *lines], "terms": [*(term or ())]}
-    answer = ApiTarget(server, token_file, config, data_dir).request("PUT", "/vocabulary", wanted)
-    print_note(_format_counts(answer))
+    vocabulary = {"names": [*(names or ()), *lines], "terms": [*(term or ())]}
+    response = ApiTarget(server, token_file, config, data_dir).request(
+        "PUT", "/vocabulary", vocabulary
+    )
+    print_note(_format_counts(response))
 
 
 @app.command()
@@ -76,12 +83,12 @@ def clear(
     config: options.ConfigOption = None,
     data_dir: options.DataDirOption = None,
 ) -> None:
-    """Forget all of it."""
+    """Remove all names and terms."""
     from wyoming_servers.cli.output import print_note
 
     ApiTarget(server, token_file, config, data_dir).request("DELETE", "/vocabulary")
     print_note("The vocabulary is empty")
 
 
-def _format_counts(answer: dict[str, Any]) -> str:
-    return f"{answer['names_count']} names, {answer['terms_count']} terms"
+def _format_counts(response: dict[str, Any]) -> str:
+    return f"{response['names_count']} names, {response['terms_count']} terms"

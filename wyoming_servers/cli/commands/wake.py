@@ -1,4 +1,4 @@
-"""`wyoming-conductor wake`: try wake words on recordings."""
+"""`wyoming-conductor wake`: tests wake words with recordings."""
 
 import asyncio
 from pathlib import Path
@@ -9,44 +9,41 @@ import typer
 from wyoming_servers.cli import options
 
 if TYPE_CHECKING:
-    from wyoming_servers.cli.wake_probe import (
-        ProbeResult,
-        WakeProbe,
-    )
+    from wyoming_servers.cli.wake_probe import ProbeResult, WakeProbe
 
-app = typer.Typer(no_args_is_help=True, help="Try wake words on recordings.")
+app = typer.Typer(no_args_is_help=True, help="Test wake words with recordings.")
 
 _MIN_SHOWN_SCORE: Final = 0.1
-"""Without a word named, those that never come near it are left out of the plots."""
+"""Without --word, words with a lower best score are not printed."""
 
 
 @app.callback()
 def _group() -> None:
-    """Keep `test` a command of its own, though it is the only one."""
+    """Keep `test` a subcommand although it is the only one."""
 
 
 @app.command("test")
 def try_words(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="WAV files, or folders.", exists=True)
+        list[Path], typer.Argument(metavar="FILE...", help="WAV files or folders.", exists=True)
     ],
     word: Annotated[
         list[str] | None,
-        typer.Option("--word", "-w", help="Only this word; can be given several times."),
+        typer.Option("--word", "-w", help="Test this word only. Repeatable."),
     ] = None,
     threshold: Annotated[
         float | None,
-        typer.Option(min=0.01, max=0.99, help="Instead of the configured thresholds."),
+        typer.Option(min=0.01, max=0.99, help="Replaces the configured thresholds."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with every score.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON with every score.")] = False,
     config: options.ConfigOption = None,
     data_dir: options.DataDirOption = None,
     sets: options.SetOption = None,
 ) -> None:
-    """Show how sure the models are of each word, over time, and where they would detect it.
+    """Print the best score of each word, and where it would be detected.
 
-    For several files, or a folder, the detections per hour of audio are told as well: in
-    recordings without the word, these are its false accepts. Needs no running server.
+    With several files, or a folder, the detections per hour of audio are printed as well: in
+    recordings without the word, these are false accepts. No server has to run.
 
     \b
     Examples:
@@ -55,67 +52,61 @@ def try_words(
       wyoming-conductor wake test evening_with_tv/ --json
     """
     from wyoming_servers.audio import wav
-    from wyoming_servers.cli.output import console, print_json, spinner
-    from wyoming_servers.cli.wake_probe import (
-        find_recordings,
-        probe_recordings,
-    )
+    from wyoming_servers.cli.output import print_json, spinner
+    from wyoming_servers.cli.wake_probe import find_recordings, probe_recordings
 
     loaded = options.load_configuration(config, data_dir, sets).config
     clips = {path: wav.read(path) for path in find_recordings(files)}
-    with spinner("loading") as tell:
-        results, heard_by = asyncio.run(
-            probe_recordings(loaded, clips, word or (), threshold, tell)
+    with spinner("loading") as on_status:
+        results, probe = asyncio.run(
+            probe_recordings(loaded, clips, word or (), threshold, on_status)
         )
     if as_json:
-        print_json(_as_json(results, heard_by))
+        print_json(_as_json(results, probe))
         return
-    out = console()
-    for path, heard in results.items():
-        _print_recording(path, heard, heard_by, named=bool(word), width=min(100, out.width - 12))
+    for path, result in results.items():
+        _print_recording(path, result, probe, print_all=bool(word))
     if len(results) > 1:
-        _print_summary(results, heard_by)
+        _print_summary(results, probe)
 
 
 def _print_recording(
-    path: Path, heard: "ProbeResult", listeners: "WakeProbe", *, named: bool, width: int
+    path: Path, result: "ProbeResult", probe: "WakeProbe", *, print_all: bool
 ) -> None:
-    """Print what was heard in one recording."""
-    from wyoming_servers.cli.score_plot import plot
-
-    typer.echo(f"{path} ({heard.seconds:.1f} s)")
-    for word in listeners.words:
-        if not named and heard.peak(word) < _MIN_SHOWN_SCORE:
+    typer.echo(f"{path} ({result.seconds:.1f} s)")
+    for word in probe.words:
+        time, score = result.best(word)
+        if not print_all and score < _MIN_SHOWN_SCORE:
             continue
-        threshold = listeners.threshold(word)
-        typer.echo(f"\n  {word}: best score {heard.peak(word):.3f}, threshold {threshold:g}")
-        for line in plot(
-            heard.scores[word], heard.last_score_time, threshold, width=min(100, width)
-        ):
-            typer.echo(f"  {line}")
-    for at, word, score in heard.detections:
-        typer.echo(f"  detected {word} at {at:.2f} s (score {score:.3f})")
-    if not heard.detections:
+        threshold = probe.threshold(word)
+        steps = result.longest_run(word, threshold)
+        typer.echo(
+            f"  {word}: best score {score:.3f} at {time:.2f} s, "
+            f"{steps} steps in a row from the threshold {threshold:g}"
+        )
+    for time, word, score in result.detections:
+        typer.echo(f"  detected {word} at {time:.2f} s (score {score:.3f})")
+    if not result.detections:
         typer.echo("  nothing detected")
     typer.echo("")
 
 
-def _print_summary(results: "dict[Path, ProbeResult]", listeners: "WakeProbe") -> None:
+def _print_summary(results: "dict[Path, ProbeResult]", probe: "WakeProbe") -> None:
     from rich.table import Table
 
     from wyoming_servers.cli.output import console
 
-    hours = sum(heard.seconds for heard in results.values()) / 3_600
+    hours = sum(result.seconds for result in results.values()) / 3_600
     table = Table(box=None, pad_edge=False)
     for title in ("word", "threshold", "best score", "in", "detections", "per hour"):
         table.add_column(title)
-    for word in listeners.words:
-        best = max(results, key=lambda path: results[path].peak(word))
+    for word in probe.words:
+        best = max(results, key=lambda path: results[path].best(word)[1])
         count = _count_detections(results, word)
         table.add_row(
             word,
-            f"{listeners.threshold(word):g}",
-            f"{results[best].peak(word):.3f}",
+            f"{probe.threshold(word):g}",
+            f"{results[best].best(word)[1]:.3f}",
             best.name,
             str(count),
             f"{count / hours:.2f}",
@@ -125,32 +116,32 @@ def _print_summary(results: "dict[Path, ProbeResult]", listeners: "WakeProbe") -
 
 
 def _count_detections(results: "dict[Path, ProbeResult]", word: str) -> int:
-    return sum(name == word for heard in results.values() for _, name, _ in heard.detections)
+    return sum(name == word for result in results.values() for _, name, _ in result.detections)
 
 
-def _as_json(results: "dict[Path, ProbeResult]", listeners: "WakeProbe") -> dict[str, Any]:
-    seconds = sum(heard.seconds for heard in results.values())
+def _as_json(results: "dict[Path, ProbeResult]", probe: "WakeProbe") -> dict[str, Any]:
+    seconds = sum(result.seconds for result in results.values())
     return {
         "files": [
             {
                 "file": str(path),
-                "seconds": round(heard.seconds, 3),
-                "peaks": {word: heard.peak(word) for word in listeners.words},
+                "seconds": round(result.seconds, 3),
+                "peaks": {word: result.best(word)[1] for word in probe.words},
                 "detections": [
-                    {"at": round(at, 3), "word": word, "score": score}
-                    for at, word, score in heard.detections
+                    {"at": round(time, 3), "word": word, "score": score}
+                    for time, word, score in result.detections
                 ],
                 "scores": {
-                    word: [[round(at, 3), score] for at, score in scores]
-                    for word, scores in heard.scores.items()
+                    word: [[round(time, 3), score] for time, score in scores]
+                    for word, scores in result.scores.items()
                 },
             }
-            for path, heard in results.items()
+            for path, result in results.items()
         ],
-        "thresholds": {word: listeners.threshold(word) for word in listeners.words},
+        "thresholds": {word: probe.threshold(word) for word in probe.words},
         "hours": seconds / 3_600,
         "per_hour": {
             word: _count_detections(results, word) / (seconds / 3_600) if seconds else 0.0
-            for word in listeners.words
+            for word in probe.words
         },
     }

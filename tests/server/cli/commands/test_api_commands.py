@@ -112,7 +112,7 @@ def ask(run: Any, serving: Serving, tmp_path: Path) -> Iterator[Ask]:
     tenancy.release()
 
 
-def test_names_are_set_shown_and_forgotten(ask: Ask, serving: Serving, tmp_path: Path) -> None:
+def test_vocabulary_is_set_shown_and_cleared(ask: Ask, serving: Serving, tmp_path: Path) -> None:
     names = tmp_path / "names.txt"
     names.write_text("Zigbee Hub\nreolink\n")
     result = ask("vocabulary", "set", "Reolink", "--file", names, "--term", "scullery")
@@ -125,16 +125,16 @@ def test_names_are_set_shown_and_forgotten(ask: Ask, serving: Serving, tmp_path:
     assert serving.vocabulary.names == ()
 
 
-def test_a_name_that_cannot_be_is_wrong_usage(ask: Ask) -> None:
+def test_vocabulary_refuses_an_invalid_name(ask: Ask) -> None:
     result = ask("vocabulary", "set", "x" * 1000)
     assert result.exit_code == ExitCode.USAGE
     assert "error [BAD_REQUEST]: names[0] is longer than" in result.stderr
 
 
-def test_words_are_added_listed_and_forgotten(ask: Ask, serving: Serving) -> None:
+def test_lexicon_words_are_added_listed_and_removed(ask: Ask, serving: Serving) -> None:
     assert ask("lexicon", "add", "en", "C/C++ 5%", "see plus plus").exit_code == 0
     result = ask("lexicon", "add", "*", "gnocchi", "ˈnjɒki", "--ipa")
-    assert result.stderr == "gnocchi is said /ˈnjɒki/\n"
+    assert result.stderr == "gnocchi is pronounced /ˈnjɒki/\n"
     assert serving.lexicon.entries == {
         "en": {"C/C++ 5%": "see plus plus"},
         "*": {"gnocchi": "/ˈnjɒki/"},
@@ -148,7 +148,7 @@ def test_words_are_added_listed_and_forgotten(ask: Ask, serving: Serving) -> Non
     assert "error [NOT_FOUND]" in result.stderr
 
 
-def test_the_cache_is_shown_and_cleared(ask: Ask, serving: Serving) -> None:
+def test_cache_is_shown_and_cleared(ask: Ask, serving: Serving) -> None:
     for key in ("a1", "b2"):
         serving.phrases.put(key, Phrase("joe", 22_050, bytes(100), f"This is {key}."))
     result = ask("cache", "show")
@@ -168,7 +168,7 @@ def test_the_cache_is_shown_and_cleared(ask: Ask, serving: Serving) -> None:
 
 
 @pytest.mark.parametrize("group", ["cache", "vocabulary", "lexicon"])
-def test_where_no_server_runs_it_says_what_to_do(run: Any, tmp_path: Path, group: str) -> None:
+def test_command_without_a_server_suggests_serve(run: Any, tmp_path: Path, group: str) -> None:
     verb = "list" if group == "lexicon" else "show"
     result = run(group, verb, "--data-dir", tmp_path, "--server", "127.0.0.1:1")
     assert result.exit_code == ExitCode.UNREACHABLE

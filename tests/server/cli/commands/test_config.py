@@ -14,37 +14,37 @@ def config_file(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_good_configuration_is_said_to_be_valid(run: Any, config_file: Path) -> None:
+def test_config_check_accepts_a_valid_configuration(run: Any, config_file: Path) -> None:
     result = run("config", "check", "--config", config_file)
     assert result.exit_code == 0
     assert f"{config_file} is valid" in result.stdout
     assert json.loads(run("config", "check", "--json").stdout) == {"valid": True, "faults": []}
 
 
-def test_every_fault_is_named_at_once_with_the_nearest_key(run: Any) -> None:
+def test_config_check_lists_every_problem_with_the_nearest_key(run: Any) -> None:
     result = run("config", "check", "--set", "asr.prt=1", "--set", "tts.speed=9")
     assert result.exit_code == 2
-    assert "2 faults" in result.stderr
+    assert "2 problems" in result.stderr
     assert "asr.prt" in result.stderr
     assert "asr.port" in result.stderr
     assert "tts.speed" in result.stderr
     assert result.stdout == ""
 
 
-def test_a_model_that_does_not_exist_is_a_fault(run: Any) -> None:
+def test_config_check_reports_an_unknown_model(run: Any) -> None:
     result = run("config", "check", "--json", "--set", "asr.model=whisper/bse")
     assert result.exit_code == 2
     (fault,) = json.loads(result.stdout)["faults"]
     assert (fault["path"], fault["suggestion"]) == ("asr.model", "whisper/base")
 
 
-def test_a_file_that_is_not_there_is_a_fault(run: Any, tmp_path: Path) -> None:
+def test_config_check_reports_a_missing_file(run: Any, tmp_path: Path) -> None:
     result = run("config", "check", "--config", tmp_path / "none.yaml")
     assert result.exit_code == 2
     assert "none.yaml" in result.stderr
 
 
-def test_each_value_is_shown_with_its_source(
+def test_config_show_prints_each_value_with_its_source(
     run: Any, config_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WYOMING_CONDUCTOR_TTS_SPEED", "1.5")
@@ -57,7 +57,7 @@ def test_each_value_is_shown_with_its_source(
     assert shown["models.whisper/tiny.en.pinned"] == {"value": True, "source": "file"}
 
 
-def test_what_has_its_default_can_be_left_out(run: Any, config_file: Path) -> None:
+def test_config_show_omits_defaults_with_changed(run: Any, config_file: Path) -> None:
     lines = run("config", "show", "--changed", "--config", config_file).stdout.splitlines()
     assert [line.split() for line in lines] == [
         ["key", "value", "source"],
@@ -66,7 +66,7 @@ def test_what_has_its_default_can_be_left_out(run: Any, config_file: Path) -> No
     ]
 
 
-def test_the_data_directory_of_the_command_line_wins(
+def test_data_dir_option_overrides_the_configuration(
     run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -57,7 +57,7 @@ def options(data_dir: Path) -> list[str]:
     return ["--data-dir", str(data_dir), "--set", "downloads.offline=true"]
 
 
-def test_every_model_is_listed_with_its_state(run: Any, data_dir: Path) -> None:
+def test_models_list_shows_every_model_with_its_state(run: Any, data_dir: Path) -> None:
     run("models", "pull", "test/small", *options(data_dir))
     lines = run("models", "list", *options(data_dir)).stdout.splitlines()
     assert lines[1].split()[:3] == ["test/small", "asr", "installed"]
@@ -65,7 +65,7 @@ def test_every_model_is_listed_with_its_state(run: Any, data_dir: Path) -> None:
     assert "en, de, fr, it and 1 more" in lines[1]
 
 
-def test_the_list_can_be_narrowed_and_read_by_programs(run: Any, data_dir: Path) -> None:
+def test_models_list_filters_and_prints_json(run: Any, data_dir: Path) -> None:
     run("models", "pull", "test/small", *options(data_dir))
     by_kind = json.loads(
         run("models", "list", "--kind", "tts", "--json", *options(data_dir)).stdout
@@ -76,7 +76,7 @@ def test_the_list_can_be_narrowed_and_read_by_programs(run: Any, data_dir: Path)
     assert here[0]["folder"]
 
 
-def test_voices_are_listed_with_what_they_need(run: Any, data_dir: Path) -> None:
+def test_models_list_shows_voices_with_their_requirements(run: Any, data_dir: Path) -> None:
     path = data_dir.parent / "manifests" / "test.yaml"
     models = yaml.safe_load(path.read_text())
     models["models"][1]["offers"] = [
@@ -98,11 +98,11 @@ def test_voices_are_listed_with_what_they_need(run: Any, data_dir: Path) -> None
     assert (here["name"], here["installed"], here["needs"]) == ("here", True, [])
 
 
-def test_a_kind_that_is_none_is_wrong_usage(run: Any, data_dir: Path) -> None:
+def test_models_list_refuses_an_unknown_kind(run: Any, data_dir: Path) -> None:
     assert run("models", "list", "--kind", "vision").exit_code == 2
 
 
-def test_pulling_tells_what_it_does_and_can_be_repeated(run: Any, data_dir: Path) -> None:
+def test_models_pull_shows_progress_and_can_be_repeated(run: Any, data_dir: Path) -> None:
     for _ in range(2):
         result = run("models", "pull", "test/small", *options(data_dir))
         assert result.exit_code == 0
@@ -110,14 +110,14 @@ def test_pulling_tells_what_it_does_and_can_be_repeated(run: Any, data_dir: Path
         assert result.stdout == ""
 
 
-def test_pulling_what_cannot_be_had_fails_with_the_reason(run: Any, data_dir: Path) -> None:
+def test_models_pull_fails_with_the_reason(run: Any, data_dir: Path) -> None:
     result = run("models", "pull", "test/large", *options(data_dir))
     assert result.exit_code != 0
     assert result.stderr.count("error [") == 1
     assert "test/large" in result.stderr
 
 
-def test_a_wrong_name_is_found_before_anything_is_pulled(run: Any, data_dir: Path) -> None:
+def test_models_pull_checks_all_ids_first(run: Any, data_dir: Path) -> None:
     result = run("models", "pull", "test/small", "test/smal", *options(data_dir))
     assert result.exit_code == 2
     assert "test/small" in result.stderr
@@ -126,13 +126,13 @@ def test_a_wrong_name_is_found_before_anything_is_pulled(run: Any, data_dir: Pat
     )
 
 
-def test_without_a_name_what_the_configuration_needs_is_pulled(run: Any, data_dir: Path) -> None:
+def test_models_pull_installs_the_default_models(run: Any, data_dir: Path) -> None:
     needed = ["--set", "asr.model=test/small", "--set", "tts.enabled=false"]
     result = run("models", "pull", "--json", *options(data_dir), *needed)
     assert [model["id"] for model in json.loads(result.stdout)] == ["test/small"]
 
 
-def test_a_damaged_file_is_found_and_ends_with_1(run: Any, data_dir: Path) -> None:
+def test_models_verify_exits_with_1_for_a_damaged_file(run: Any, data_dir: Path) -> None:
     run("models", "pull", "test/small", *options(data_dir))
     result = run("models", "verify", *options(data_dir))
     assert (result.exit_code, result.stdout) == (0, "test/small: ok\n")
@@ -147,13 +147,13 @@ def test_a_damaged_file_is_found_and_ends_with_1(run: Any, data_dir: Path) -> No
     ]
 
 
-def test_a_model_that_is_not_installed_cannot_be_verified(run: Any, data_dir: Path) -> None:
+def test_models_verify_refuses_a_model_that_is_not_installed(run: Any, data_dir: Path) -> None:
     result = run("models", "verify", "test/large", *options(data_dir))
     assert result.exit_code == 2
     assert "models pull test/large" in result.stderr
 
 
-def test_removing_deletes_the_files(run: Any, data_dir: Path) -> None:
+def test_models_remove_deletes_the_files(run: Any, data_dir: Path) -> None:
     run("models", "pull", "test/small", *options(data_dir))
     result = run("models", "remove", "test/small", *options(data_dir))
     assert result.exit_code == 0

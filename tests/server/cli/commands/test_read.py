@@ -97,7 +97,7 @@ def read(run: Any, serving: Serving, tmp_path: Path) -> Any:
     return ask
 
 
-def test_a_book_becomes_a_file(read: Any, tmp_path: Path) -> None:
+def test_read_writes_a_book_to_a_file(read: Any, tmp_path: Path) -> None:
     book, spoken = tmp_path / "book.txt", tmp_path / "book.wav"
     book.write_text("Once upon a time. The end.")
     result = read(str(book), "-o", str(spoken), "--voice", "en_US-joe")
@@ -108,28 +108,30 @@ def test_a_book_becomes_a_file(read: Any, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.glob(".book*")] == []
 
 
-def test_cues_that_are_longer_than_their_time_are_told(read: Any, tmp_path: Path) -> None:
+def test_read_lists_cues_with_too_long_speech(read: Any, tmp_path: Path) -> None:
     result = read("-", "-o", str(tmp_path / "film.flac"), stdin=SRT)
     assert result.exit_code == 0, result.output
-    assert "cue 1 at 0.5 s: 1.2 s of speech in 0.5 s, begins 0.0 s late" in result.stderr
+    assert "cue 1 at 0.5 s: 1.2 s of speech in 0.5 s, starts 0.0 s late" in result.stderr
     assert (tmp_path / "film.flac").read_bytes().startswith(b"fLaC")
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["-o", "x.aiff"], "should end in .wav, .flac or .mp3"),
+        (["-o", "x.aiff"], "must end in .wav, .flac or .mp3"),
         (["-o", "/nowhere/x.wav"], "There is no folder"),
         (["-o", "x.wav", "--voice", "nobody"], "nobody"),
     ],
 )
-def test_what_cannot_be_is_said_at_once(arguments: list[str], message: str, read: Any) -> None:
+def test_read_refuses_impossible_requests_at_once(
+    arguments: list[str], message: str, read: Any
+) -> None:
     result = read("-", *arguments, stdin="Hello.")
     assert result.exit_code == ExitCode.USAGE
     assert message in result.stderr
 
 
-def test_a_job_that_fails_says_why(read: Any, serving: Serving, tmp_path: Path) -> None:
+def test_read_reports_why_a_job_failed(read: Any, serving: Serving, tmp_path: Path) -> None:
     serving.coordinator.lease_errors = [InferenceFailedError("It is gone.") for _ in range(3)]
     result = read("-", "-o", str(tmp_path / "x.wav"), stdin="Hello.")
     assert result.exit_code == ExitCode.FAILED
@@ -137,8 +139,8 @@ def test_a_job_that_fails_says_why(read: Any, serving: Serving, tmp_path: Path) 
     assert not (tmp_path / "x.wav").exists()
 
 
-def test_a_token_that_is_wrong_is_told(run: Any, serving: Serving, tmp_path: Path) -> None:
+def test_read_reports_a_wrong_token(run: Any, serving: Serving, tmp_path: Path) -> None:
     (tmp_path / TOKEN_FILE).write_text("other")
     where = ["--server", f"127.0.0.1:{serving.port}", "--data-dir", str(tmp_path)]
     result = run("read", "-", "-o", str(tmp_path / "x.wav"), *where, stdin="Hello.")
-    assert "wants another token" in result.stderr
+    assert "rejected the token" in result.stderr

@@ -27,7 +27,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     return seen
 
 
-def test_the_servers_get_the_configuration_and_the_log_its_form(
+def test_serve_passes_the_configuration_and_sets_up_the_log(
     run: Any, served: dict[str, Any]
 ) -> None:
     result = run("serve", "--set", "asr.port=4", "--set", "log.format=json")
@@ -36,26 +36,28 @@ def test_the_servers_get_the_configuration_and_the_log_its_form(
     assert served["log"] == ("info", "json")
 
 
-def test_their_exit_code_is_ours(run: Any, served: dict[str, Any]) -> None:
+def test_serve_returns_the_exit_code_of_the_server(run: Any, served: dict[str, Any]) -> None:
     served["result"] = 9
     assert run("serve").exit_code == 9
 
 
-def test_a_start_that_fails_is_one_line(run: Any, served: dict[str, Any]) -> None:
+def test_serve_reports_a_failed_start_in_one_line(run: Any, served: dict[str, Any]) -> None:
     served["result"] = BusyError("Port 1 is taken.", hint="Choose another.")
     result = run("serve")
     assert result.exit_code == 4
     assert result.stderr == "error [BUSY]: Port 1 is taken. Choose another.\n"
 
 
-def test_nothing_starts_with_a_faulty_configuration(run: Any, served: dict[str, Any]) -> None:
+def test_serve_does_not_start_with_an_invalid_configuration(
+    run: Any, served: dict[str, Any]
+) -> None:
     result = run("serve", "--set", "asr.port=abc")
     assert result.exit_code == 2
     assert "asr.port" in result.stderr
     assert "config" not in served
 
 
-def test_a_bug_of_the_server_is_in_its_log_with_the_place(
+def test_serve_logs_the_traceback_of_a_bug(
     run: Any, served: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     served["result"] = ZeroDivisionError("oops")

@@ -88,27 +88,25 @@ def data_dir(tmp_path: Path) -> Path:
     return folder
 
 
-def test_one_frame_is_printed_with_the_token_that_lies_here(
-    run: Any, api: Api, data_dir: Path
-) -> None:
+def test_top_prints_one_frame_with_the_local_token(run: Any, api: Api, data_dir: Path) -> None:
     result = run("top", "--once", "--data-dir", data_dir, "--server", f"127.0.0.1:{api.port}")
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("Wyoming Conductor 1.2.3, up 5 s, ready")
     assert api.asked == ["/status"]
 
 
-def test_a_pipe_gets_one_frame_without_being_asked(run: Any, api: Api, data_dir: Path) -> None:
+def test_top_prints_one_frame_into_a_pipe(run: Any, api: Api, data_dir: Path) -> None:
     result = run("top", "--data-dir", data_dir, "--server", f"127.0.0.1:{api.port}")
     assert result.exit_code == 0, result.output
     assert "1.2.3" in result.stdout
 
 
-def test_a_script_gets_json(run: Any, api: Api, data_dir: Path) -> None:
+def test_top_prints_json(run: Any, api: Api, data_dir: Path) -> None:
     result = run("top", "--json", "--data-dir", data_dir, "--server", f"127.0.0.1:{api.port}")
     assert json.loads(result.stdout) == STATUS
 
 
-def test_the_server_of_the_data_directory_is_found_on_the_port_it_has_opened(
+def test_top_finds_the_open_port_of_the_server_in_the_data_directory(
     run: Any, api: Api, data_dir: Path
 ) -> None:
     tenancy = InstanceLock(data_dir).acquire()
@@ -118,17 +116,17 @@ def test_the_server_of_the_data_directory_is_found_on_the_port_it_has_opened(
     assert result.exit_code == 0, result.output
 
 
-def test_where_no_server_runs_it_says_what_to_do(run: Any, tmp_path: Path) -> None:
+def test_command_without_a_server_suggests_serve(run: Any, tmp_path: Path) -> None:
     result = run("top", "--data-dir", tmp_path, "--set", "api.port=0")
     assert result.exit_code == ExitCode.UNREACHABLE
-    assert "error [UNREACHABLE]: No server runs in" in result.stderr
+    assert "error [UNREACHABLE]: No server uses the data directory" in result.stderr
     assert "wyoming-conductor serve" in result.stderr
     result = run("top", "--server", "127.0.0.1:1")
     assert result.exit_code == ExitCode.UNREACHABLE
     assert "No server answers at 127.0.0.1:1." in result.stderr
 
 
-def test_a_wrong_token_says_where_the_right_one_is(run: Any, api: Api, tmp_path: Path) -> None:
+def test_top_with_a_wrong_token_names_the_token_file(run: Any, api: Api, tmp_path: Path) -> None:
     wrong = tmp_path / "token"
     wrong.write_text("guess")
     result = run("top", "--server", f"127.0.0.1:{api.port}", "--token-file", wrong)
@@ -150,7 +148,7 @@ def test_a_wrong_token_says_where_the_right_one_is(run: Any, api: Api, tmp_path:
         ),
     ],
 )
-def test_a_strange_answer_is_one_line(
+def test_top_reports_an_unexpected_response_in_one_line(
     run: Any,
     api: Api,
     data_dir: Path,
@@ -165,7 +163,7 @@ def test_a_strange_answer_is_one_line(
     assert result.stderr.count("\n") == 1
 
 
-def test_an_address_is_what_is_named_what_runs_or_what_is_configured(data_dir: Path) -> None:
+def test_api_address_prefers_option_then_running_server_then_configuration(data_dir: Path) -> None:
     config = Config.model_validate({"data_dir": data_dir, "api": {"port": 1234}})
     assert find_api_address(config, "box") == Address("box", 1234)
     assert find_api_address(config, "box:99") == Address("box", 99)
@@ -179,7 +177,7 @@ def test_an_address_is_what_is_named_what_runs_or_what_is_configured(data_dir: P
     tenancy.release()
 
 
-def test_a_token_file_that_is_named_must_be_readable(data_dir: Path, tmp_path: Path) -> None:
+def test_token_file_option_must_be_readable(data_dir: Path, tmp_path: Path) -> None:
     config = Config(data_dir=data_dir)
     assert read_token(config) == TOKEN
     assert read_token(Config(data_dir=tmp_path)) is None

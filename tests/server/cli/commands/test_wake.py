@@ -30,16 +30,16 @@ def run(tmp_path: Path) -> Any:
 
 
 @pytest.mark.component
-def test_a_word_is_shown_where_it_was_said(run: Any) -> None:
+def test_wake_test_shows_where_a_word_was_detected(run: Any) -> None:
     output = run(WORD).stdout
     assert "hey_jarvis: best score 0.9" in output
     assert "detected hey_jarvis at" in output
-    assert "█" in output
+    assert "steps in a row from the threshold 0.5" in output
     assert "alexa" not in output
 
 
 @pytest.mark.component
-def test_json_has_every_score_and_the_rate_of_detections(run: Any) -> None:
+def test_wake_test_json_has_every_score_and_detections_per_hour(run: Any) -> None:
     answer = json.loads(run(WORD, OTHER, "-w", "hey_jarvis", "-w", "alexa", "--json").stdout)
     heard, other = answer["files"]
     assert heard["peaks"]["hey_jarvis"] > 0.9 > 0.1 > other["peaks"]["hey_jarvis"]
@@ -51,7 +51,7 @@ def test_json_has_every_score_and_the_rate_of_detections(run: Any) -> None:
 
 
 @pytest.mark.component
-def test_a_folder_is_summed_up(run: Any, tmp_path: Path) -> None:
+def test_wake_test_summarizes_a_folder(run: Any, tmp_path: Path) -> None:
     folder = tmp_path / "clips" / "deeper"
     folder.mkdir(parents=True)
     shutil.copy(WORD, folder)
@@ -62,13 +62,13 @@ def test_a_folder_is_summed_up(run: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.component
-def test_a_threshold_decides_what_is_detected(run: Any) -> None:
+def test_wake_test_threshold_decides_what_is_detected(run: Any) -> None:
     strict = ["--threshold", "0.99", "--set", "wake.trigger_level=20"]
     assert "nothing detected" in run(WORD, "-w", "hey_jarvis", *strict).stdout
 
 
 @pytest.mark.component
-def test_own_words_and_the_other_engine_can_be_tried(run: Any, tmp_path: Path) -> None:
+def test_wake_test_supports_custom_words_and_both_engines(run: Any, tmp_path: Path) -> None:
     (tmp_path / "wake-words").mkdir()
     bundled = Path(str(files("pyopen_wakeword"))) / "models" / "hey_jarvis.tflite"
     shutil.copy(bundled, tmp_path / "wake-words" / "my_jarvis_v2.tflite")
@@ -83,10 +83,10 @@ def test_own_words_and_the_other_engine_can_be_tried(run: Any, tmp_path: Path) -
 
 
 @pytest.mark.component
-def test_an_unknown_word_is_refused_naming_those_there_are(run: Any) -> None:
+def test_wake_test_refuses_an_unknown_word_and_lists_the_known_ones(run: Any) -> None:
     assert "hey_jarvis" in run(WORD, "-w", "hey_jarvi", code=2).output
 
 
-def test_a_folder_without_recordings_is_refused(run: Any, tmp_path: Path) -> None:
+def test_wake_test_refuses_a_folder_without_recordings(run: Any, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert "no .wav file" in run(tmp_path / "empty", code=2).output
