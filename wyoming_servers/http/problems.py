@@ -17,8 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from wyoming_servers.config.errors import ConfigError
-from wyoming_servers.config.errors import ConfigProblem as ConfigFault
+from wyoming_servers.config.errors import ConfigError, ConfigProblem
 from wyoming_servers.core.errors import (
     BadRequestError,
     ConductorError,
@@ -109,8 +108,8 @@ def problem_response(
     error: ConductorError, *, status: int | None = None, request: Request | None = None
 ) -> JSONResponse:
     """Return the response for an error; `status` overrides the status of its code."""
-    answer = ERROR_STATUSES.get(error.code, ERROR_STATUSES["UNKNOWN"])
-    retry = answer.retry_after if error.retry_after is None else error.retry_after
+    error_status = ERROR_STATUSES.get(error.code, ERROR_STATUSES["UNKNOWN"])
+    retry = error_status.retry_after if error.retry_after is None else error.retry_after
     problem = Problem(
         error=error.message,
         code=error.code,
@@ -120,20 +119,20 @@ def problem_response(
     if isinstance(error, ConfigError):
         problem.error = "The configuration is not valid."
         problem.faults = [
-            FieldError(path=fault.path, message=_field_message(fault)) for fault in error.problems
+            FieldError(path=item.path, message=_field_message(item)) for item in error.problems
         ]
     headers = {}
     if problem.retry_after_secs is not None:
         headers["Retry-After"] = str(problem.retry_after_secs)
     if error.code == "UNAUTHORIZED":
         headers["WWW-Authenticate"] = "Bearer"
-    return _render(problem, status or answer.status, headers, request)
+    return _render(problem, status or error_status.status, headers, request)
 
 
 def openai_error_event(error: ConductorError) -> dict[str, Any]:
     """Return an error in the middle of a stream, in the format of OpenAI's API."""
-    found = OpenAiError(message=str(error), type="server_error", code=error.code)
-    return {"type": "error", "error": found.model_dump()}
+    body = OpenAiError(message=str(error), type="server_error", code=error.code)
+    return {"type": "error", "error": body.model_dump()}
 
 
 def install_handlers(app: FastAPI) -> None:
@@ -172,32 +171,32 @@ class InternalErrorMiddleware:
 
 
 async def _on_conductor_error(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, ConductorError)  # noqa: S101  (registered for it alone)
-    answer = problem_response(error, request=request)
-    if answer.status_code >= 500:
+    assert isinstance(error, ConductorError)  # noqa: S101  (the handler of this type only)
+    response = problem_response(error, request=request)
+    if response.status_code >= 500:
         path = request.url.path
         _LOGGER.warning("%s %s: [%s] %s", request.method, path, error.code, error.message)
-    return answer
+    return response
 
 
 async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)  # noqa: S101  (registered for it alone)
-    faults = [
-        FieldError(path=".".join(str(part) for part in fault["loc"]), message=fault["msg"])
-        for fault in error.errors()
+    assert isinstance(error, RequestValidationError)  # noqa: S101  (the handler of this type only)
+    fields = [
+        FieldError(path=".".join(str(part) for part in detail["loc"]), message=detail["msg"])
+        for detail in error.errors()
     ]
     problem = Problem(
         error="The request is not valid: "
-        + "; ".join(f"{fault.path}: {fault.message}" for fault in faults),
+        + "; ".join(f"{field.path}: {field.message}" for field in fields),
         code=BadRequestError.code,
         detail="See /docs for the parameters of this endpoint.",
-        faults=faults,
+        faults=fields,
     )
     return _render(problem, 400, {}, request)
 
 
 async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)  # noqa: S101  (registered for it alone)
+    assert isinstance(error, HTTPException)  # noqa: S101  (the handler of this type only)
     texts = {
         404: f"There is no endpoint {request.url.path}.",
         405: f"{request.url.path} does not support {request.method}.",
@@ -210,9 +209,9 @@ async def _on_http_exception(request: Request, error: Exception) -> JSONResponse
     return _render(problem, error.status_code, error.headers or {}, request)
 
 
-def _field_message(fault: ConfigFault) -> str:
-    meant = f" Did you mean `{fault.suggestion}`?" if fault.suggestion else ""
-    return fault.message + meant
+def _field_message(problem: ConfigProblem) -> str:
+    suggestion = f" Did you mean `{problem.suggestion}`?" if problem.suggestion else ""
+    return problem.message + suggestion
 
 
 def _render(

@@ -114,8 +114,8 @@ class ApiServer:
         await asyncio.wait({up, task}, return_when=asyncio.FIRST_COMPLETED)
         up.cancel()
         if task.done():
-            for listener in sockets:
-                listener.close()
+            for sock in sockets:
+                sock.close()
             task.result()
         return port
 
@@ -141,13 +141,13 @@ class ApiServer:
                 flags=socket.AI_PASSIVE,
             )
             for family, _, _, _, address in dict.fromkeys(found):
-                listener = _open_socket(family, (address[0], port, *address[2:]))
-                sockets.append(listener)
+                sock = _open_socket(family, (address[0], port, *address[2:]))
+                sockets.append(sock)
                 # With port 0, all addresses of the host use the port that the first one got.
-                port = listener.getsockname()[1]
+                port = sock.getsockname()[1]
         except OSError as err:
-            for listener in sockets:
-                listener.close()
+            for sock in sockets:
+                sock.close()
             raise self._bind_error(err) from err
         return sockets
 
@@ -188,15 +188,15 @@ class _EmbeddedServer(uvicorn.Server):
 
 
 def _open_socket(family: int, address: tuple[Any, ...]) -> socket.socket:
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    sock = socket.socket(family, socket.SOCK_STREAM)
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        listener.bind(address)
-        listener.listen(_BACKLOG)
-        listener.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind(address)
+        sock.listen(_BACKLOG)
+        sock.setblocking(False)
     except OSError:
-        listener.close()
+        sock.close()
         raise
-    return listener
+    return sock

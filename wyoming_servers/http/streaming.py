@@ -105,8 +105,8 @@ def resume_position(bus: EventBus, last_event_id: str | None) -> tuple[int | Non
     if last > bus.last_sequence:
         # The number is from an earlier run: all events of this run are new to the client.
         return 0, True
-    kept = bus.recent(HISTORY)
-    return last, bool(kept) and kept[0].sequence > last + 1
+    recent = bus.recent(HISTORY)
+    return last, bool(recent) and recent[0].sequence > last + 1
 
 
 def client_label(request: Request) -> str:

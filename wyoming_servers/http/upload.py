@@ -218,8 +218,8 @@ class _MultipartReader:
         self._bound_headers()
 
     def _bound_headers(self) -> None:
-        known = sum(len(name) + len(value) for name, value in self._headers.items())
-        if known + len(self._header) + len(self._value) > _HEADER_BYTES:
+        length = sum(len(name) + len(value) for name, value in self._headers.items())
+        if length + len(self._header) + len(self._value) > _HEADER_BYTES:
             raise BadRequestError("multipart error: a part's header is too long")
 
     def _header_end(self) -> None:

@@ -80,7 +80,7 @@ async def list_jobs(
     response_class=Response,
     responses=_CONTENT,
 )
-async def result(context: Context, job_id: JobId, result_format: JobResultFormat) -> Response:
+async def get_result(context: Context, job_id: JobId, result_format: JobResultFormat) -> Response:
     """Text formats contain the segments that are finished so far; `GET /jobs/{id}` shows whether
     the job is complete. Audio is available once a speech job is done, in the format of the job.
     """
@@ -101,27 +101,27 @@ async def result(context: Context, job_id: JobId, result_format: JobResultFormat
 
 
 @router.get("/jobs/{job_id}", summary="Show a job", response_model_exclude_none=True)
-async def show(context: Context, job_id: JobId) -> JobResponse:
+async def get_job(context: Context, job_id: JobId) -> JobResponse:
     return job_response(await require_jobs(context).get(job_id))
 
 
 @router.delete("/jobs/{job_id}", summary="Cancel a job", response_model_exclude_none=True)
-async def cancel(context: Context, job_id: JobId) -> JobResponse:
+async def cancel_job(context: Context, job_id: JobId) -> JobResponse:
     """Answers 409 if the job has already ended."""
     return job_response(await require_jobs(context).cancel(job_id))
 
 
 @router.get("/jobs/{job_id}/stream", summary="Stream the progress of a job", **EVENT_STREAM_ROUTE)
-async def follow(
+async def stream_job(
     context: Context, job_id: JobId, last_event_id: LastEventId = None
 ) -> ManagedEventSourceResponse:
     """Sends `progress` events, then one `done` or `error`; only `done` if the job has ended."""
     await require_jobs(context).get(job_id)
     after, _ = resume_position(context.bus, last_event_id)
-    return ManagedEventSourceResponse(_follow(context, job_id, after), ping=context.heartbeat)
+    return ManagedEventSourceResponse(_job_events(context, job_id, after), ping=context.heartbeat)
 
 
-async def _follow(
+async def _job_events(
     context: ApiContext, job_id: str, after: int | None
 ) -> AsyncGenerator[ServerSentEvent, None]:
     with context.bus.subscribe(after) as subscription:
@@ -159,14 +159,14 @@ def _done(job: Job, **fields: Any) -> ServerSentEvent:
     return sse_event({"type": "done", "job": shown}, **fields)
 
 
-async def _audio(files: JobFiles, job: Job, wanted: str) -> Response:
+async def _audio(files: JobFiles, job: Job, audio_format: str) -> Response:
     """Return the audio file; range requests are supported."""
-    if job.speech is None or job.speech.audio != wanted:
+    if job.speech is None or job.speech.audio != audio_format:
         available = (
             "a transcript" if job.speech is None else f"GET /jobs/{job.id}.{job.speech.audio}"
         )
         raise NotFoundError(
-            f"Job {job.id} has no {wanted} file.", hint=f"Its result is {available}."
+            f"Job {job.id} has no {audio_format} file.", hint=f"Its result is {available}."
         )
     if job.status is not JobStatus.DONE:
         raise ConflictError(
@@ -175,4 +175,4 @@ async def _audio(files: JobFiles, job: Job, wanted: str) -> Response:
     path = files.result(job)
     if not await asyncio.to_thread(path.is_file):
         raise NotFoundError(f"The file of job {job.id} was deleted.", hint="Send the text again.")
-    return FileResponse(path, media_type=MEDIA_TYPES[wanted], filename=path.name)
+    return FileResponse(path, media_type=MEDIA_TYPES[audio_format], filename=path.name)

@@ -89,7 +89,7 @@ _REQUEST_BODY: Final = openapi_request_body(
     openapi_extra=_REQUEST_BODY,
     response_model=JobAcceptedResponse,
 )
-async def submit(
+async def create_speech_job(
     context: Context, request: Request, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Synthesizes one audio file, available as `GET /jobs/{id}.wav` (or another `format`).
@@ -99,13 +99,13 @@ async def submit(
     of the job lists these cues. The voice is loaded when the job starts.
     """
     jobs = require_jobs(context)
-    known = await jobs.check_capacity(idempotency_key or "")
-    async with _receive(request, jobs.upload_spool) as (order, path, filename):
-        if known is not None:
+    existing = await jobs.check_capacity(idempotency_key or "")
+    async with _receive(request, jobs.upload_spool) as (request_options, path, filename):
+        if existing is not None:
             await jobs.upload_spool.discard(path)
-            return job_accepted(context, known)
+            return job_accepted(context, existing)
         try:
-            new = await _new_job(context, order, path, filename, idempotency_key or "")
+            new = await _new_job(context, request_options, path, filename, idempotency_key or "")
         except BaseException:
             await jobs.upload_spool.discard(path)
             raise
@@ -114,22 +114,22 @@ async def submit(
 
 @asynccontextmanager
 async def _receive(
-    request: Request, inbox: UploadSpool
+    request: Request, spool: UploadSpool
 ) -> AsyncIterator[tuple[SpeechJobOptions, Path, str]]:
     """Read a form or JSON; yield the options, the path of the text and its file name."""
     if request.headers.get("content-type", "").startswith("application/json"):
-        text = await asyncio.to_thread(
+        job_request = await asyncio.to_thread(
             _parse, await read_body(request, _JSON_ESCAPE_FACTOR * MAX_SCRIPT_BYTES)
         )
-        async with inbox.receive(MAX_SCRIPT_BYTES) as arrival:
-            await arrival.write(text.text.encode("utf-8", "replace"))
-            path = await arrival.commit()
-        yield text, path, ""
+        async with spool.receive(MAX_SCRIPT_BYTES) as spooled:
+            await spooled.write(job_request.text.encode("utf-8", "replace"))
+            path = await spooled.commit()
+        yield job_request, path, ""
         return
-    async with receive_form(request, inbox, "text", largest=MAX_SCRIPT_BYTES) as upload:
+    async with receive_form(request, spool, "text", largest=MAX_SCRIPT_BYTES) as upload:
         fields = {name: values[-1] for name, values in upload.form.fields.items() if values[-1]}
-        order = _validate(SpeechJobOptions, fields)
-        yield order, await upload.keep(), upload.form.filename
+        request_options = _validate(SpeechJobOptions, fields)
+        yield request_options, await upload.keep(), upload.form.filename
 
 
 def _parse(body: bytes) -> SpeechJobRequest:
@@ -144,48 +144,48 @@ def _validate(kind: type[SpeechJobOptions], data: object) -> SpeechJobOptions:
     try:
         return kind.model_validate(data)
     except ValidationError as err:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc'])) or 'body'}: {fault['msg']}"
-            for fault in err.errors(include_url=False, include_input=False)
+        errors = "; ".join(
+            f"{'.'.join(map(str, error['loc'])) or 'body'}: {error['msg']}"
+            for error in err.errors(include_url=False, include_input=False)
         )
         raise BadRequestError(
-            f"The request is not valid: {faults}",
+            f"The request is not valid: {errors}",
             hint="See /docs for the parameters of this endpoint.",
         ) from err
 
 
 async def _new_job(
-    context: ApiContext, order: SpeechJobOptions, path: Path, filename: str, key: str
+    context: ApiContext, request_options: SpeechJobOptions, path: Path, filename: str, key: str
 ) -> NewJob:
     """Resolve the options and check that the text can be parsed. Raises RequestError."""
     if context.tts is None:
         raise ModelMissingError("Text-to-speech is disabled on this server.")
-    voice = context.tts.voices.find(order.voice or None, order.language or None)
+    voice = context.tts.voices.find(request_options.voice or None, request_options.language or None)
     language = next(iter(voice.languages), "")
-    seen = await asyncio.to_thread(detect_script_format, path, filename)
-    source = order.input or seen
-    wish = SpeechOptions(
+    detected = await asyncio.to_thread(detect_script_format, path, filename)
+    source = request_options.input or detected
+    options = SpeechOptions(
         voice=voice.offer.name,
         sound=voice.name,
-        speaker=resolve_speaker(voice, order.speaker),
-        speed=_speed(context, order, voice),
+        speaker=resolve_speaker(voice, request_options.speaker),
+        speed=_speed(context, request_options, voice),
         source=source,
-        audio=order.format,
+        audio=request_options.format,
     )
-    gap = context.config.tts.sentence_silence
-    await asyncio.to_thread(read_script, path, source, language, gap)
+    pause = context.config.tts.sentence_silence
+    await asyncio.to_thread(read_script, path, source, language, pause)
     return NewJob(
         model=voice.spec.id,
         language=language or None,
         task="speak",
         filename=filename,
-        webhook_url=check_webhook(context, order.webhook_url),
+        webhook_url=check_webhook(context, request_options.webhook_url),
         idempotency_key=key,
-        speech=wish,
+        speech=options,
     )
 
 
-def _speed(context: ApiContext, order: SpeechJobOptions, voice: Voice) -> float:
+def _speed(context: ApiContext, request_options: SpeechJobOptions, voice: Voice) -> float:
     """Return the rate of the request times the rate of the voice variant, within the limits."""
-    speed = context.config.tts.speed if order.speed is None else order.speed
+    speed = context.config.tts.speed if request_options.speed is None else request_options.speed
     return min(max(speed * voice.speed, MIN_SPEED), MAX_SPEED)

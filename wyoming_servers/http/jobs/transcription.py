@@ -70,7 +70,7 @@ _FORM: Final = openapi_request_body(
     },
     response_model=JobAcceptedResponse,
 )
-async def submit(
+async def create_transcription_job(
     context: Context,
     request: Request,
     idempotency_key: IdempotencyKey = None,
@@ -88,10 +88,10 @@ async def submit(
     precede the recording are taken into account.
     """
     jobs = require_jobs(context)
-    known = await jobs.check_capacity(idempotency_key or "")
+    existing = await jobs.check_capacity(idempotency_key or "")
 
     async def admit(form: MultipartForm) -> None:
-        if known is None and not wait and not form.flag("wait"):
+        if existing is None and not wait and not form.flag("wait"):
             await ensure_ready(context, _select_model(context, form, model, language).spec.id)
 
     if expects_continue(request):
@@ -107,7 +107,7 @@ async def submit(
                 return err.response()
             choice = _select_model(context, upload.form, model, language)
             new = _new_job(context, upload.form, choice, idempotency_key or "")
-            job = known or await jobs.submit(new, await upload.keep())
+            job = existing or await jobs.submit(new, await upload.keep())
     except ModelNotReadyError as err:
         return err.response(unread=True)
     return job_accepted(context, job)

@@ -48,15 +48,15 @@ class OpenAiModelList(BaseModel):
 @router.get("/models", summary="List models (OpenAI)")
 async def list_models(context: Context) -> OpenAiModelList:
     models = context.coordinator.snapshot().models
-    return OpenAiModelList(data=[_card(context, status.spec.id) for status in models])
+    return OpenAiModelList(data=[_response(context, status.spec.id) for status in models])
 
 
 @router.get("/models/{model:path}", summary="Show a model (OpenAI)")
-async def show_model(context: Context, model: str) -> OpenAiModel:
-    return _card(context, schemas.find_model(context.coordinator.snapshot(), model).spec.id)
+async def get_model(context: Context, model: str) -> OpenAiModel:
+    return _response(context, schemas.find_model(context.coordinator.snapshot(), model).spec.id)
 
 
-def _card(context: ApiContext, model: str) -> OpenAiModel:
+def _response(context: ApiContext, model: str) -> OpenAiModel:
     return OpenAiModel(
         id=model, created=int(context.started), owned_by=model.partition("/")[0] or "local"
     )

@@ -58,40 +58,40 @@ class OpenAiSpeechRequest(BaseModel):
         200: {"content": {kind: {} for kind in (*MEDIA_TYPES.values(), "text/event-stream")}}
     },
 )
-async def speech(context: Context, request: Request, wanted: OpenAiSpeechRequest) -> Response:
+async def create_speech(context: Context, request: Request, body: OpenAiSpeechRequest) -> Response:
     """The audio is streamed while it is synthesized."""
     tts = context.tts
     if tts is None:
         raise ModelMissingError("Text-to-speech is disabled on this server.")
-    _check_model(context, wanted.model)
-    name = wanted.voice if isinstance(wanted.voice, str) else str(wanted.voice.get("id", ""))
-    if len(wanted.input) > tts.max_text:
+    _check_model(context, body.model)
+    name = body.voice if isinstance(body.voice, str) else str(body.voice.get("id", ""))
+    if len(body.input) > tts.max_text:
         raise BadRequestError(f"input is longer than {tts.max_text} characters")
-    speaking = tts.open(
+    stream = tts.open(
         TtsRequest(
             voice=None if name.lower() in OPENAI_VOICE_NAMES else name or None,
-            speed=min(MAX_SPEED, max(MIN_SPEED, wanted.speed)),
+            speed=min(MAX_SPEED, max(MIN_SPEED, body.speed)),
             client=client_label(request),
         )
     )
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(speaking)
-        speaking.end(wanted.input)
+        await stack.enter_async_context(stream)
+        stream.end(body.input)
         # Wait for the voice, so that a voice that cannot be loaded gets an error response.
-        audio = await speaking.format()
-        encoder = StreamEncoder(wanted.response_format, aiter(speaking), audio)
+        audio = await stream.format()
+        encoder = StreamEncoder(body.response_format, aiter(stream), audio)
         await stack.enter_async_context(encoder)
-        kept = stack.pop_all()
-    if wanted.stream_format == "sse":
-        return ManagedEventSourceResponse(_audio_events(encoder), kept)
-    return ManagedStreamingResponse(aiter(encoder), kept, MEDIA_TYPES[wanted.response_format])
+        resources = stack.pop_all()
+    if body.stream_format == "sse":
+        return ManagedEventSourceResponse(_audio_events(encoder), resources)
+    return ManagedStreamingResponse(aiter(encoder), resources, MEDIA_TYPES[body.response_format])
 
 
 async def _audio_events(encoder: StreamEncoder) -> AsyncGenerator[ServerSentEvent, None]:
     try:
-        async for piece in encoder:
+        async for chunk in encoder:
             yield sse_event(
-                {"type": "speech.audio.delta", "audio": base64.b64encode(piece).decode()}
+                {"type": "speech.audio.delta", "audio": base64.b64encode(chunk).decode()}
             )
     except ConductorError as err:
         yield sse_event(openai_error_event(err))
@@ -101,9 +101,9 @@ async def _audio_events(encoder: StreamEncoder) -> AsyncGenerator[ServerSentEven
 
 
 def _check_model(context: ApiContext, model: str) -> None:
-    known = model in OPENAI_MODEL_NAMES or not model
+    is_openai_name = model in OPENAI_MODEL_NAMES or not model
     if (
-        not known
+        not is_openai_name
         and schemas.find_model(context.coordinator.snapshot(), model).spec.task is not Task.TTS
     ):
         raise BadRequestError(f"{model} is not a text-to-speech model.")

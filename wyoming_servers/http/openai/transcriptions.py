@@ -60,7 +60,7 @@ _TEXTS: Final[dict[int | str, dict[str, Any]]] = {
     response_class=Response,
     responses=_TEXTS,
 )
-async def transcriptions(context: Context, request: Request) -> Response:
+async def create_transcription(context: Context, request: Request) -> Response:
     """Returns when the transcription is complete; use `/jobs` for long recordings."""
     return await _transcribe(context, request, "transcribe")
 
@@ -72,7 +72,7 @@ async def transcriptions(context: Context, request: Request) -> Response:
     response_class=Response,
     responses=_TEXTS,
 )
-async def translations(context: Context, request: Request) -> Response:
+async def create_translation(context: Context, request: Request) -> Response:
     return await _transcribe(context, request, "translate")
 
 

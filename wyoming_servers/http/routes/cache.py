@@ -89,104 +89,105 @@ class CacheResponse(BaseModel):
 
 
 @router.get("/cache", summary="Show disk usage")
-async def overview(context: Context) -> CacheResponse:
-    models = await _models(context)
-    phrases = _figures(context, kept) if (kept := _kept(context)) else None
+async def get_cache(context: Context) -> CacheResponse:
+    models = await _model_cache(context)
+    cache = _phrase_cache(context)
+    phrases = _usage(context, cache) if cache else None
     size = models.bytes + (phrases.bytes if phrases else 0)
     return CacheResponse(bytes=size, models=models, phrases=phrases)
 
 
 @router.delete("/cache", summary="Clear all caches")
-async def clear(context: Context) -> FreedResponse:
+async def clear_cache(context: Context) -> FreedResponse:
     """Combines `DELETE /cache/models` and `DELETE /cache/phrases`."""
     freed = await require_model_manager(context).remove_unused()
-    if kept := _kept(context):
-        freed += await kept.clear()
+    if cache := _phrase_cache(context):
+        freed += await cache.clear()
     return FreedResponse(freed_bytes=freed)
 
 
 @router.get("/cache/models", summary="Show disk usage of models")
-async def models(context: Context) -> ModelCacheResponse:
-    return await _models(context)
+async def get_model_cache(context: Context) -> ModelCacheResponse:
+    return await _model_cache(context)
 
 
 @router.delete("/cache/models", summary="Delete unused models")
-async def clear_models(context: Context) -> FreedResponse:
+async def clear_model_cache(context: Context) -> FreedResponse:
     """Deletes unfinished downloads, old versions, and models that are neither loaded nor served."""
     return FreedResponse(freed_bytes=await require_model_manager(context).remove_unused())
 
 
 @router.get("/cache/models/{model:path}", summary="Show disk usage of a model")
-async def model(context: Context, model: ModelId) -> CachedModelResponse:
+async def get_cached_model(context: Context, model: ModelId) -> CachedModelResponse:
     for item in await require_model_manager(context).list_models():
         if item.entry.id == model:
-            return _entry(item)
+            return _model_response(item)
     raise ModelMissingError(f"There is no model {model!r}.", hint="GET /catalog lists all models.")
 
 
 @router.delete("/cache/models/{model:path}", summary="Delete the files of a model")
-async def clear_model(context: Context, model: ModelId) -> FreedResponse:
+async def delete_cached_model(context: Context, model: ModelId) -> FreedResponse:
     """The same as `DELETE /models/{id}` without `force`."""
     return FreedResponse(freed_bytes=await require_model_manager(context).remove(model))
 
 
 @router.get("/cache/phrases", summary="List cached phrases")
-async def phrases(
+async def get_phrase_cache(
     context: Context,
     limit: Annotated[int, Query(ge=1, le=10_000, description="Maximum number of phrases.")] = 1_000,
 ) -> PhraseCacheResponse:
-    kept = _phrases(context)
-    entries = [_phrase(entry) for entry in kept.entries()[:limit]]
-    return PhraseCacheResponse(**_figures(context, kept).model_dump(), entries=entries)
+    cache = _require_phrase_cache(context)
+    entries = [_phrase_response(entry) for entry in cache.entries()[:limit]]
+    return PhraseCacheResponse(**_usage(context, cache).model_dump(), entries=entries)
 
 
 @router.delete("/cache/phrases", summary="Clear the phrase cache")
-async def clear_phrases(context: Context) -> FreedResponse:
+async def clear_phrase_cache(context: Context) -> FreedResponse:
     """Audio that is being sent is not interrupted."""
-    return FreedResponse(freed_bytes=await _phrases(context).clear())
+    return FreedResponse(freed_bytes=await _require_phrase_cache(context).clear())
 
 
 @router.get("/cache/phrases/{key}", summary="Show a cached phrase")
-async def phrase(context: Context, key: PhraseKey) -> CachedPhraseResponse:
-    return _phrase(_found(_phrases(context), key))
+async def get_cached_phrase(context: Context, key: PhraseKey) -> CachedPhraseResponse:
+    return _phrase_response(_find_entry(_require_phrase_cache(context), key))
 
 
 @router.delete("/cache/phrases/{key}", summary="Delete a cached phrase")
-async def clear_phrase(context: Context, key: PhraseKey) -> FreedResponse:
+async def delete_cached_phrase(context: Context, key: PhraseKey) -> FreedResponse:
     """The next request for this text synthesizes it again."""
-    kept = _phrases(context)
-    _found(kept, key)
-    return FreedResponse(freed_bytes=await kept.clear(key))
+    cache = _require_phrase_cache(context)
+    _find_entry(cache, key)
+    return FreedResponse(freed_bytes=await cache.clear(key))
 
 
-async def _models(context: ApiContext) -> ModelCacheResponse:
+async def _model_cache(context: ApiContext) -> ModelCacheResponse:
     items = [item for item in await require_model_manager(context).list_models() if item.disk_bytes]
     return ModelCacheResponse(
         bytes=sum(item.disk_bytes for item in items),
         quota_bytes=context.config.downloads.quota,
-        entries=[_entry(item) for item in items],
+        entries=[_model_response(item) for item in items],
     )
 
 
-def _entry(item: ModelListing) -> CachedModelResponse:
+def _model_response(item: ModelListing) -> CachedModelResponse:
     return CachedModelResponse(id=item.entry.id, bytes=item.disk_bytes, in_use=item.in_use)
 
 
-def _figures(context: ApiContext, kept: PhraseCache) -> PhraseCacheUsage:
-    stats, settings = kept.stats(), context.config.tts.phrase_cache
+def _usage(context: ApiContext, cache: PhraseCache) -> PhraseCacheUsage:
+    stats, settings = cache.stats(), context.config.tts.phrase_cache
     return PhraseCacheUsage(
         bytes=stats.disk_bytes,
         quota_bytes=settings.disk,
         memory_bytes=stats.memory_bytes,
         memory_quota_bytes=settings.memory,
-        phrases=len(kept.entries()),
+        phrases=len(cache.entries()),
         hits=stats.hits,
         misses=stats.misses,
         hit_rate=stats.hit_rate,
     )
 
 
-def _phrase(entry: PhraseEntry) -> CachedPhraseResponse:
+def _phrase_response(entry: PhraseEntry) -> CachedPhraseResponse:
     return CachedPhraseResponse(
         key=entry.key,
         voice=entry.voice,
@@ -198,8 +199,8 @@ def _phrase(entry: PhraseEntry) -> CachedPhraseResponse:
     )
 
 
-def _found(kept: PhraseCache, key: str) -> PhraseEntry:
-    entry = kept.find(key)
+def _find_entry(cache: PhraseCache, key: str) -> PhraseEntry:
+    entry = cache.find(key)
     if entry is None:
         raise NotFoundError(
             f"There is no phrase {key[:80]!r}.", hint="GET /cache/phrases lists the cached phrases."
@@ -207,14 +208,14 @@ def _found(kept: PhraseCache, key: str) -> PhraseEntry:
     return entry
 
 
-def _kept(context: ApiContext) -> PhraseCache | None:
+def _phrase_cache(context: ApiContext) -> PhraseCache | None:
     return context.tts.phrase_cache if context.tts is not None else None
 
 
-def _phrases(context: ApiContext) -> PhraseCache:
-    kept = _kept(context)
-    if kept is None:
+def _require_phrase_cache(context: ApiContext) -> PhraseCache:
+    cache = _phrase_cache(context)
+    if cache is None:
         raise NotFoundError(
             "The phrase cache is disabled.", hint="Set tts.phrase_cache.enabled to true."
         )
-    return kept
+    return cache

@@ -41,7 +41,7 @@ _RECONNECT_MS: Final = 2_000
 
 
 @router.get("/events", tags=["events"], summary="Stream all events", **EVENT_STREAM_ROUTE)
-async def all_events(
+async def stream_events(
     context: Context, last_event_id: LastEventId = None
 ) -> ManagedEventSourceResponse:
     """The `data` of each event is JSON with `type`, `at` (ISO 8601, UTC) and fields of the type."""
@@ -61,7 +61,7 @@ async def all_events(
     summary="Stream the events of the default model",
     **EVENT_STREAM_ROUTE,
 )
-async def default_model_events(
+async def stream_default_model_events(
     context: Context, last_event_id: LastEventId = None
 ) -> ManagedEventSourceResponse:
     """`model_loading`, `model_ready`, `model_unloaded`, `model_waiting_for_gpu`, `model_failed`."""

@@ -56,7 +56,7 @@ class HealthResponse(BaseModel):
 
 
 @open_router.get("/health/live", summary="Liveness probe")
-async def live() -> LivenessResponse:
+async def get_liveness() -> LivenessResponse:
     return LivenessResponse()
 
 
@@ -65,10 +65,10 @@ async def live() -> LivenessResponse:
     summary="Readiness probe",
     responses={503: {"model": ReadinessResponse, "description": "Not ready, with the reasons."}},
 )
-async def ready(context: Context, response: Response) -> ReadinessResponse:
+async def get_readiness(context: Context, response: Response) -> ReadinessResponse:
     """Answers 200 if all services listen and all preloaded models were loaded once, else 503."""
-    fine, reasons = context.ready()
-    if fine:
+    is_ready, reasons = context.ready()
+    if is_ready:
         return ReadinessResponse(status="ready", reasons=[])
     response.status_code = 503
     response.headers["Retry-After"] = str(_RETRY_SECONDS)
@@ -76,14 +76,14 @@ async def ready(context: Context, response: Response) -> ReadinessResponse:
 
 
 @router.get("/health", summary="Summary of the server")
-async def health(context: Context) -> HealthResponse:
+async def get_health(context: Context) -> HealthResponse:
     snapshot = context.coordinator.snapshot()
     states = {status.spec.id: status.state for status in snapshot.models}
     gpu = schemas.first_gpu(snapshot)
-    fine, reasons = context.ready()
+    is_ready, reasons = context.ready()
     jobs_waiting = 0 if context.jobs is None else await context.jobs.queued_count()
     return HealthResponse(
-        ready=fine,
+        ready=is_ready,
         reasons=reasons,
         version=context.version,
         uuid=context.uuid,

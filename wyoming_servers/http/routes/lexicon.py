@@ -55,7 +55,7 @@ class PronunciationRequest(BaseModel):
         return self
 
     @property
-    def said(self) -> str:
+    def pronunciation(self) -> str:
         """The pronunciation in the notation of the lexicon file."""
         return (
             f"/{(self.ipa or '').strip().strip('/')}/"
@@ -92,28 +92,28 @@ class LexiconRemovalResponse(BaseModel):
 
 
 @router.get("/lexicon", summary="List all words", response_model_exclude_none=True)
-async def show(context: Context) -> LexiconResponse:
-    lexicon = _lexicon(context)
-    return _view(lexicon, lexicon.entries)
+async def get_lexicon(context: Context) -> LexiconResponse:
+    lexicon = _require_lexicon(context)
+    return _response(lexicon, lexicon.entries)
 
 
 @router.get(
     "/lexicon/{language}", summary="List the words of a language", response_model_exclude_none=True
 )
-async def show_language(context: Context, language: Language) -> LexiconResponse:
+async def get_language(context: Context, language: Language) -> LexiconResponse:
     """Words for all languages (`*`) and for regions of the language are not included."""
-    lexicon = _lexicon(context)
-    return _view(lexicon, lexicon.section(language))
+    lexicon = _require_lexicon(context)
+    return _response(lexicon, lexicon.section(language))
 
 
 @router.get(
     "/lexicon/{language}/{word:path}", summary="Show a word", response_model_exclude_none=True
 )
-async def show_word(context: Context, language: Language, word: Word) -> LexiconEntryResponse:
-    found = _lexicon(context).find(language, word)
+async def get_word(context: Context, language: Language, word: Word) -> LexiconEntryResponse:
+    found = _require_lexicon(context).find(language, word)
     if found is None:
-        raise _unknown(language, word)
-    return _word(*found)
+        raise _not_found(language, word)
+    return _entry_response(*found)
 
 
 @router.put(
@@ -121,54 +121,54 @@ async def show_word(context: Context, language: Language, word: Word) -> Lexicon
     summary="Set the pronunciation of a word",
     response_model_exclude_none=True,
 )
-async def put(
-    context: Context, language: Language, word: Word, pronunciation: PronunciationRequest
+async def put_word(
+    context: Context, language: Language, word: Word, body: PronunciationRequest
 ) -> LexiconEntryResponse:
     """Takes effect for the next text and is kept across restarts; cached phrases that contain the
     word are synthesized again. Answers 409 while the lexicon file has an error. Comments in the
     file are lost.
     """
-    said = pronunciation.said
-    await _lexicon(context).put(language, word, said)
-    return _word(language, word, said)
+    pronunciation = body.pronunciation
+    await _require_lexicon(context).put(language, word, pronunciation)
+    return _entry_response(language, word, pronunciation)
 
 
 @router.delete("/lexicon/{language}", summary="Remove the words of a language")
-async def remove_language(context: Context, language: Language) -> LexiconRemovalResponse:
-    return LexiconRemovalResponse(words=await _lexicon(context).remove(language))
+async def delete_language(context: Context, language: Language) -> LexiconRemovalResponse:
+    return LexiconRemovalResponse(words=await _require_lexicon(context).remove(language))
 
 
 @router.delete("/lexicon/{language}/{word:path}", summary="Remove a word")
-async def remove(context: Context, language: Language, word: Word) -> LexiconRemovalResponse:
-    removed = await _lexicon(context).remove(language, word)
+async def delete_word(context: Context, language: Language, word: Word) -> LexiconRemovalResponse:
+    removed = await _require_lexicon(context).remove(language, word)
     if not removed:
-        raise _unknown(language, word)
+        raise _not_found(language, word)
     return LexiconRemovalResponse(words=removed)
 
 
-def _view(lexicon: Lexicon, words: LexiconEntries) -> LexiconResponse:
+def _response(lexicon: Lexicon, words: LexiconEntries) -> LexiconResponse:
     listed = [
-        _word(language, word, said)
+        _entry_response(language, word, pronunciation)
         for language, entries in words.items()
-        for word, said in entries.items()
+        for word, pronunciation in entries.items()
     ]
     return LexiconResponse(version=lexicon.version, fault=lexicon.error or None, words=listed)
 
 
-def _word(language: str, word: str, said: str) -> LexiconEntryResponse:
-    if len(said) > 2 and said[0] == said[-1] == "/":
-        return LexiconEntryResponse(language=language, word=word, ipa=said[1:-1].strip())
-    return LexiconEntryResponse(language=language, word=word, respelling=said)
+def _entry_response(language: str, word: str, pronunciation: str) -> LexiconEntryResponse:
+    if len(pronunciation) > 2 and pronunciation[0] == pronunciation[-1] == "/":
+        return LexiconEntryResponse(language=language, word=word, ipa=pronunciation[1:-1].strip())
+    return LexiconEntryResponse(language=language, word=word, respelling=pronunciation)
 
 
-def _unknown(language: str, word: str) -> NotFoundError:
+def _not_found(language: str, word: str) -> NotFoundError:
     return NotFoundError(
         f"The lexicon has no {word[:60]!r} in {language[:20]!r}.",
         hint="GET /lexicon lists all words.",
     )
 
 
-def _lexicon(context: ApiContext) -> Lexicon:
+def _require_lexicon(context: ApiContext) -> Lexicon:
     if context.tts is None or context.tts.lexicon is None:
         raise InternalError("The lexicon routes exist without a lexicon.")
     return context.tts.lexicon

@@ -61,7 +61,7 @@ async def list_models(context: Context) -> ModelListResponse:
 
 
 @router.get("/models/{model:path}", summary="Show a model", response_model_exclude_none=True)
-async def show_model(context: Context, model: ModelId) -> schemas.ModelResponse:
+async def get_model(context: Context, model: ModelId) -> schemas.ModelResponse:
     snapshot = context.coordinator.snapshot()
     return schemas.model_response(schemas.find_model(snapshot, model), snapshot, context.traces)
 
@@ -81,7 +81,7 @@ async def unload_model(context: Context, model: ModelId) -> UnloadResponse:
 @router.get(
     "/model/status", summary="Show the state of the default model", response_model_exclude_none=True
 )
-async def default_status(context: Context) -> schemas.ModelStateResponse:
+async def get_default_model(context: Context) -> schemas.ModelStateResponse:
     snapshot = context.coordinator.snapshot()
     return schemas.model_state_response(
         schemas.find_model(snapshot, context.config.asr.model), snapshot
@@ -89,13 +89,13 @@ async def default_status(context: Context) -> schemas.ModelStateResponse:
 
 
 @router.post("/model/load", **{**_LOAD, "summary": "Load the default model"})
-async def load_default(context: Context, response: Response) -> LoadResponse:
+async def load_default_model(context: Context, response: Response) -> LoadResponse:
     """Returns immediately. The request is idempotent."""
     return await _load(context, context.config.asr.model, response)
 
 
 @router.post("/model/unload", summary="Unload the default model")
-async def unload_default(context: Context) -> UnloadResponse:
+async def unload_default_model(context: Context) -> UnloadResponse:
     """Running requests finish first. The response is the same in every state of the model."""
     return await _unload(context, context.config.asr.model)
 
@@ -150,7 +150,7 @@ class DownloadResponse(BaseModel):
 
 
 @store_router.get("/catalog", summary="List all installed and available models")
-async def catalog(context: Context) -> CatalogResponse:
+async def get_catalog(context: Context) -> CatalogResponse:
     return CatalogResponse(
         models=[_catalog_entry(item) for item in await require_model_manager(context).list_models()]
     )
@@ -162,7 +162,7 @@ async def catalog(context: Context) -> CatalogResponse:
     summary="Download a model",
     responses={200: {"model": DownloadResponse, "description": "The model is already installed."}},
 )
-async def download(context: Context, model: ModelId, response: Response) -> DownloadResponse:
+async def download_model(context: Context, model: ModelId, response: Response) -> DownloadResponse:
     """Returns immediately; `model_progress` and `model_failed` events report the outcome."""
     if require_model_manager(context).download(model):
         return DownloadResponse(status="download_initiated")
@@ -171,7 +171,7 @@ async def download(context: Context, model: ModelId, response: Response) -> Down
 
 
 @store_router.delete("/models/{model:path}", summary="Delete the files of a model")
-async def delete(
+async def delete_model(
     context: Context,
     model: ModelId,
     force: Annotated[

@@ -137,7 +137,7 @@ class StatusResponse(BaseModel):
 
 
 @router.get("/status", summary="Show the complete state", response_model_exclude_none=True)
-async def status(
+async def get_status(
     context: Context,
     events: Annotated[
         int, Query(ge=0, le=HISTORY, description="Maximum number of events.")
@@ -146,12 +146,12 @@ async def status(
 ) -> StatusResponse:
     """Cheap enough to poll every second; `/events` reports changes without polling."""
     snapshot, now = context.coordinator.snapshot(), time.time()
-    fine, reasons = context.ready()
+    is_ready, reasons = context.ready()
     return StatusResponse(
         version=context.version,
         at=iso_timestamp(now),
         uptime_secs=now - context.started,
-        ready=fine,
+        ready=is_ready,
         reasons=reasons,
         accepting=snapshot.accepting,
         asr_model=context.config.asr.model,
@@ -170,16 +170,16 @@ async def pause(context: Context) -> AcceptingResponse:
     """New requests are refused with `BUSY`. Running and queued requests continue, and idle models
     are unloaded as usual.
     """
-    return _accept(context, False)
+    return _set_accepting(context, False)
 
 
 @router.post("/resume", summary="Resume: accept requests again")
 async def resume(context: Context) -> AcceptingResponse:
     """A restart of the server resumes as well."""
-    return _accept(context, True)
+    return _set_accepting(context, True)
 
 
-def _accept(context: ApiContext, accepting: bool) -> AcceptingResponse:
+def _set_accepting(context: ApiContext, accepting: bool) -> AcceptingResponse:
     context.coordinator.set_accepting(accepting)
     return AcceptingResponse(accepting=accepting)
 
@@ -253,15 +253,15 @@ def _instances(snapshot: Snapshot) -> list[InstanceStatusResponse]:
 
 def _events(items: Sequence[SequencedEvent], count: int, least: Level) -> list[RecentEventResponse]:
     """Return the most recent `count` events of at least the severity `least`, oldest first."""
-    told: list[RecentEventResponse] = []
+    recent: list[RecentEventResponse] = []
     for item in reversed(items):
-        if len(told) == count:
+        if len(recent) == count:
             break
         level, text = describe_event(item.event)
         if level >= logging.getLevelNamesMapping()[least.upper()]:
             name = logging.getLevelName(level).lower()
             number, kind = item.sequence, item.event.type
-            told.append(
+            recent.append(
                 RecentEventResponse(
                     number=number,
                     at=iso_timestamp(item.timestamp),
@@ -270,4 +270,4 @@ def _events(items: Sequence[SequencedEvent], count: int, least: Level) -> list[R
                     text=text,
                 )
             )
-    return told[::-1]
+    return recent[::-1]

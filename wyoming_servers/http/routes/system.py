@@ -38,7 +38,7 @@ class InfoResponse(BaseModel):
 
 
 @router.get("/info", summary="Show version, identity and ports")
-async def info(context: Context) -> InfoResponse:
+async def get_info(context: Context) -> InfoResponse:
     return InfoResponse(
         version=context.version,
         uuid=context.uuid,
@@ -70,7 +70,7 @@ def _features(context: ApiContext) -> list[str]:
     response_class=Response,
     responses={200: {"content": {"text/plain": {}}}},
 )
-async def metrics(context: Context) -> Response:
+async def get_metrics(context: Context) -> Response:
     return Response(generate_latest(context.metrics), media_type=CONTENT_TYPE_LATEST)
 
 
@@ -98,7 +98,7 @@ class TraceListResponse(BaseModel):
 
 
 @router.get("/traces", summary="List recent requests")
-async def traces(
+async def list_traces(
     context: Context,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
     kind: Literal["asr", "tts", "wake"] | None = None,

@@ -56,29 +56,29 @@ class VocabularyRemovalResponse(BaseModel):
 
 
 @router.get("/vocabulary", summary="Show the vocabulary")
-async def show(context: Context) -> VocabularyResponse:
-    return _view(_vocabulary(context))
+async def get_vocabulary(context: Context) -> VocabularyResponse:
+    return _response(_require_vocabulary(context))
 
 
 @router.put("/vocabulary", summary="Replace the vocabulary")
-async def put(context: Context, wanted: VocabularyRequest) -> VocabularyResponse:
+async def put_vocabulary(context: Context, body: VocabularyRequest) -> VocabularyResponse:
     """Takes effect for the next utterance and is kept across restarts.
 
     Duplicates are removed, ignoring case. Each model uses as many words as fit into its prompt,
     names first; distilled Whisper models use none.
     """
-    vocabulary = _vocabulary(context)
-    await vocabulary.put(wanted.names, wanted.terms)
-    return _view(vocabulary)
+    vocabulary = _require_vocabulary(context)
+    await vocabulary.put(body.names, body.terms)
+    return _response(vocabulary)
 
 
 @router.delete("/vocabulary", summary="Clear the vocabulary")
-async def forget(context: Context) -> VocabularyRemovalResponse:
-    await _vocabulary(context).clear()
+async def delete_vocabulary(context: Context) -> VocabularyRemovalResponse:
+    await _require_vocabulary(context).clear()
     return VocabularyRemovalResponse()
 
 
-def _view(vocabulary: Vocabulary) -> VocabularyResponse:
+def _response(vocabulary: Vocabulary) -> VocabularyResponse:
     updated = vocabulary.updated_at
     return VocabularyResponse(
         names=list(vocabulary.names),
@@ -89,7 +89,7 @@ def _view(vocabulary: Vocabulary) -> VocabularyResponse:
     )
 
 
-def _vocabulary(context: ApiContext) -> Vocabulary:
+def _require_vocabulary(context: ApiContext) -> Vocabulary:
     if context.vocabulary is None:
         raise InternalError("The vocabulary routes exist without a vocabulary.")
     return context.vocabulary

@@ -72,7 +72,7 @@ class VoiceListResponse(BaseModel):
 
 
 @router.get("/voices", summary="List all installed and available voices")
-async def voices(
+async def get_voices(
     context: Context,
     language: Annotated[
         str | None, Query(description="Only voices for this language.", examples=["de", "en-GB"])
@@ -81,12 +81,12 @@ async def voices(
 ) -> VoiceListResponse:
     """Includes the presets of the configuration."""
     entries = require_model_manager(context).entries()
-    found = await asyncio.to_thread(list_voices, entries, _tts(context).voices)
+    voices = await asyncio.to_thread(list_voices, entries, _require_tts(context).voices)
     return VoiceListResponse(
         default=context.config.tts.voice,
         voices=[
-            _view(voice)
-            for voice in found
+            _response(voice)
+            for voice in voices
             if (voice.installed or not installed)
             and (language is None or best_match(language, voice.languages) is not None)
         ],
@@ -99,25 +99,25 @@ async def voices(
     response_class=Response,
     responses={200: {"content": {"audio/wav": {}}}},
 )
-async def hear(context: Context, request: Request, name: VoiceName) -> Response:
+async def get_sample(context: Context, request: Request, name: VoiceName) -> Response:
     """A sentence in the language of the voice. Later requests are served from the phrase cache."""
-    tts = _tts(context)
+    tts = _require_tts(context)
     voice = tts.voices.find(name)
     client = request.client.host if request.client else ""
-    async with tts.open(TtsRequest(voice=name, speed=1.0, client=client)) as speech:
-        speech.end(sample_sentence(next(iter(voice.languages), "")))
-        pcm = b"".join([piece async for piece in speech])
-        recording = Wav(await speech.format(), pcm)
+    async with tts.open(TtsRequest(voice=name, speed=1.0, client=client)) as stream:
+        stream.end(sample_sentence(next(iter(voice.languages), "")))
+        pcm = b"".join([chunk async for chunk in stream])
+        recording = Wav(await stream.format(), pcm)
     return Response(recording.render(), media_type="audio/wav")
 
 
-def _tts(context: ApiContext) -> TtsPipeline:
+def _require_tts(context: ApiContext) -> TtsPipeline:
     if context.tts is None:
         raise ModelMissingError("Text-to-speech is disabled on this server.")
     return context.tts
 
 
-def _view(voice: ListedVoice) -> VoiceResponse:
+def _response(voice: ListedVoice) -> VoiceResponse:
     entry = voice.entry
     return VoiceResponse(
         name=voice.name,

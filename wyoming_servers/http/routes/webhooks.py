@@ -65,26 +65,26 @@ class DeliveryListResponse(BaseModel):
 
 
 @router.get("/webhooks", summary="List webhooks")
-async def list_hooks(context: Context) -> WebhookListResponse:
+async def list_webhooks(context: Context) -> WebhookListResponse:
     return WebhookListResponse(
-        webhooks=[_hook(hook) for hook in await _webhooks(context).webhooks()]
+        webhooks=[_webhook_response(hook) for hook in await _require_webhooks(context).webhooks()]
     )
 
 
 @router.post("/webhooks", status_code=201, summary="Register a webhook")
-async def register(context: Context, new: WebhookRequest) -> WebhookResponse:
+async def register_webhook(context: Context, new: WebhookRequest) -> WebhookResponse:
     """The webhook is called for every job that ends and every model that becomes ready or is
     unloaded.
 
     Requests carry the headers of Standard Webhooks (`webhook-id`, `webhook-timestamp`,
     `webhook-signature`); the signing key is in `<data_dir>/webhook-secret` on the server.
     """
-    return _hook(await _webhooks(context).register(new.url, new.events))
+    return _webhook_response(await _require_webhooks(context).register(new.url, new.events))
 
 
 @router.delete("/webhooks/{hook_id}", status_code=204, summary="Remove a webhook")
-async def remove(context: Context, hook_id: Annotated[str, Path()]) -> Response:
-    await _webhooks(context).remove(hook_id)
+async def remove_webhook(context: Context, hook_id: Annotated[str, Path()]) -> Response:
+    await _require_webhooks(context).remove(hook_id)
     return Response(status_code=204)
 
 
@@ -92,25 +92,29 @@ async def remove(context: Context, hook_id: Annotated[str, Path()]) -> Response:
 async def list_deliveries(
     context: Context, limit: Annotated[int, Query(ge=1, le=1_000)] = 100
 ) -> DeliveryListResponse:
-    found = await _webhooks(context).deliveries(limit)
-    return DeliveryListResponse(deliveries=[_delivery(delivery) for delivery in found])
+    deliveries = await _require_webhooks(context).deliveries(limit)
+    return DeliveryListResponse(
+        deliveries=[_delivery_response(delivery) for delivery in deliveries]
+    )
 
 
 @router.post(
     "/webhooks/deliveries/{delivery_id}/repeat", status_code=202, summary="Repeat a delivery"
 )
-async def repeat(context: Context, delivery_id: Annotated[str, Path()]) -> DeliveryResponse:
-    return _delivery(await _webhooks(context).redeliver(delivery_id))
+async def repeat_delivery(
+    context: Context, delivery_id: Annotated[str, Path()]
+) -> DeliveryResponse:
+    return _delivery_response(await _require_webhooks(context).redeliver(delivery_id))
 
 
-def _hook(hook: Webhook) -> WebhookResponse:
+def _webhook_response(hook: Webhook) -> WebhookResponse:
     events: list[Kind] = ["job" if event == "job" else "model" for event in hook.events]
     return WebhookResponse(
         id=hook.id, url=hook.url, events=events, created_at=iso_timestamp(hook.created)
     )
 
 
-def _delivery(delivery: Delivery) -> DeliveryResponse:
+def _delivery_response(delivery: Delivery) -> DeliveryResponse:
     return DeliveryResponse(
         id=delivery.id,
         event=delivery.event,
@@ -125,7 +129,7 @@ def _delivery(delivery: Delivery) -> DeliveryResponse:
     )
 
 
-def _webhooks(context: ApiContext) -> WebhookManager:
+def _require_webhooks(context: ApiContext) -> WebhookManager:
     if context.webhooks is None:
         raise InternalError("The webhook routes exist without a webhook manager.")
     return context.webhooks
