@@ -13,7 +13,7 @@ DATA = Path(__file__).parents[2] / "data"
 
 @pytest.fixture(scope="session")
 def recordings() -> dict[str, bytes]:
-    """Every recording of `tests/data`; read before a test's event loop runs."""
+    """Every recording of `tests/data`; read before the event loop of a test runs."""
     return {path.stem: wav.read(path).speech() for path in DATA.glob("*.wav")}
 
 

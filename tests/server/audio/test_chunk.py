@@ -6,13 +6,13 @@ from wyoming_servers.audio.pcm import Chunker
 
 
 @given(st.lists(st.binary(max_size=50)), st.integers(1, 40))
-def test_chunker_returns_chunks_of_one_size_and_all_bytes(pieces: list[bytes], size: int) -> None:
+def test_chunker_returns_chunks_of_one_size_and_all_bytes(inputs: list[bytes], size: int) -> None:
     chunker = Chunker(size)
-    chunks = [chunk for piece in pieces for chunk in chunker.feed(piece)]
+    chunks = [chunk for data in inputs for chunk in chunker.feed(data)]
     rest = chunker.flush()
     assert {len(chunk) for chunk in chunks} <= {size}
     assert len(rest) < size
-    assert b"".join([*chunks, rest]) == b"".join(pieces)
+    assert b"".join([*chunks, rest]) == b"".join(inputs)
     assert chunker.flush() == b""
 
 

@@ -53,8 +53,8 @@ def test_trim_of_silence_is_empty() -> None:
 
 
 def in_pieces(trimmer: Trimmer, pcm: bytes, size: int) -> list[bytes]:
-    pieces = [pcm[at : at + 2 * size] for at in range(0, len(pcm), 2 * size)]
-    return [*(trimmer.feed(piece) for piece in pieces), trimmer.finish()]
+    chunks = [pcm[at : at + 2 * size] for at in range(0, len(pcm), 2 * size)]
+    return [*(trimmer.feed(chunk) for chunk in chunks), trimmer.finish()]
 
 
 @pytest.mark.parametrize("size", [1, 100, 441, 1_000, 10**6])

@@ -16,7 +16,7 @@ def sine(rate: int, seconds: float = 1.0, hertz: float = 440.0) -> NDArray[np.fl
     return 0.5 * np.sin(2 * np.pi * hertz * np.arange(int(rate * seconds)) / rate)
 
 
-def in_pieces(converter: Converter, data: bytes, sizes: tuple[int, ...]) -> bytes:
+def in_chunks(converter: Converter, data: bytes, sizes: tuple[int, ...]) -> bytes:
     out, start = b"", 0
     for size in cycle(sizes):
         out += converter.feed(data[start : start + size])
@@ -54,9 +54,9 @@ def test_resampler_filters_frequencies_above_the_target_rate() -> None:
 def test_converter_returns_the_same_for_odd_chunks_as_for_the_whole(source: AudioFormat) -> None:
     data = np.random.default_rng(1).bytes(source.frame_bytes * 5_000)
     whole = convert(data, source)
-    pieces = in_pieces(Converter(source), data, (1, 7, 320, 4_099, 2))
+    chunks = in_chunks(Converter(source), data, (1, 7, 320, 4_099, 2))
     assert whole
-    assert pieces == whole
+    assert chunks == whole
 
 
 def test_converter_passes_speech_format_in_whole_samples() -> None:

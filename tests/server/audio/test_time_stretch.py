@@ -1,4 +1,4 @@
-"""Speech made shorter."""
+"""Speech that is sped up without a change of pitch."""
 
 import numpy as np
 import pytest

@@ -18,7 +18,7 @@ from wyoming_servers.audio.vad import FRAME_SECONDS, VadFrame, VoiceActivityDete
 
 
 class Script:
-    """Frames of a made-up voice: `say(1.0)`, `hush(0.5)`, in seconds."""
+    """Synthetic VAD frames: `speak(1.0)`, `silence(0.5)`, in seconds."""
 
     def __init__(self, settings: TurnSettings | None = None) -> None:
         self.detector = TurnDetector(settings)
@@ -29,10 +29,10 @@ class Script:
             self.count += 1
             yield VadFrame(self.count * FRAME_SECONDS, probability)
 
-    def say(self, seconds: float, probability: float = 0.9) -> list[TurnEvent]:
+    def speak(self, seconds: float, probability: float = 0.9) -> list[TurnEvent]:
         return self.detector.feed(self.frames(seconds, probability))
 
-    def hush(self, seconds: float) -> list[TurnEvent]:
+    def silence(self, seconds: float) -> list[TurnEvent]:
         return self.detector.feed(self.frames(seconds, 0.0))
 
 
@@ -42,7 +42,7 @@ def kinds(events: list[TurnEvent]) -> list[type[TurnEvent]]:
 
 def test_turn_has_a_start_a_pause_and_an_end() -> None:
     script = Script()
-    events = script.hush(1.0) + script.say(1.0) + script.hush(2.0)
+    events = script.silence(1.0) + script.speak(1.0) + script.silence(2.0)
     started, paused, ended = events
     assert isinstance(started, TurnStarted)
     assert started.at == pytest.approx(1.0, abs=0.05)
@@ -58,89 +58,89 @@ def test_turn_has_a_start_a_pause_and_an_end() -> None:
 
 def test_turn_continues_after_a_pause() -> None:
     script = Script()
-    events = script.say(1.0) + script.hush(0.5) + script.say(0.5)
+    events = script.speak(1.0) + script.silence(0.5) + script.speak(0.5)
     assert kinds(events) == [TurnStarted, TurnPaused, TurnResumed]
-    assert kinds(script.hush(1.0)) == [TurnPaused, TurnEnded]
+    assert kinds(script.silence(1.0)) == [TurnPaused, TurnEnded]
 
 
 def test_turn_ignores_a_click_inside_a_pause() -> None:
     script = Script()
-    events = script.say(1.0) + script.hush(0.4) + script.say(0.06) + script.hush(0.4)
+    events = script.speak(1.0) + script.silence(0.4) + script.speak(0.06) + script.silence(0.4)
     assert kinds(events) == [TurnStarted, TurnPaused, TurnEnded]
 
 
 def test_turn_does_not_end_while_new_speech_may_start() -> None:
     script = Script()
-    script.say(1.0)
-    script.hush(0.65)
-    assert kinds(script.say(0.2)) == [TurnResumed]
+    script.speak(1.0)
+    script.silence(0.65)
+    assert kinds(script.speak(0.2)) == [TurnResumed]
 
 
 def test_turn_does_not_start_with_a_click() -> None:
     script = Script()
     for _ in range(10):
-        assert script.say(0.06) + script.hush(0.5) == []
+        assert script.speak(0.06) + script.silence(0.5) == []
     assert script.detector.speech_start is None
 
 
 def test_turn_continues_but_does_not_start_with_an_unclear_sound() -> None:
     script = Script()
-    assert script.say(2.0, probability=0.4) == []
-    assert kinds(script.say(0.5)) == [TurnStarted]
-    assert script.say(0.5, probability=0.4) == []
+    assert script.speak(2.0, probability=0.4) == []
+    assert kinds(script.speak(0.5)) == [TurnStarted]
+    assert script.speak(0.5, probability=0.4) == []
 
 
 def test_turn_without_speech_ends_at_the_timeout() -> None:
     script = Script(TurnSettings(no_speech_timeout=3.0))
-    (ended,) = script.hush(5.0)
+    (ended,) = script.silence(5.0)
     assert ended == TurnEnded(pytest.approx(3.0, abs=0.05), EndReason.NO_SPEECH)
 
 
 def test_turn_ends_at_the_longest_utterance() -> None:
     script = Script(TurnSettings(max_utterance=5.0))
-    *_, ended = script.hush(2.0) + script.say(10.0)
+    *_, ended = script.silence(2.0) + script.speak(10.0)
     assert ended == TurnEnded(pytest.approx(7.0, abs=0.1), EndReason.MAX_LENGTH)
 
 
 def test_turn_detector_ignores_frames_after_the_end_until_reset() -> None:
     script = Script()
-    script.say(1.0)
-    script.hush(1.0)
-    assert script.say(1.0) == []
+    script.speak(1.0)
+    script.silence(1.0)
+    assert script.speak(1.0) == []
     script.detector.reset()
     assert script.detector.speech_start is None
-    (started,) = script.say(1.0)
+    (started,) = script.speak(1.0)
     assert started.at == pytest.approx(3.0, abs=0.1)
-    assert kinds(script.hush(1.0)) == [TurnPaused, TurnEnded]
+    assert kinds(script.silence(1.0)) == [TurnPaused, TurnEnded]
 
 
 def test_turn_timeout_counts_from_the_reset() -> None:
     script = Script(TurnSettings(no_speech_timeout=3.0))
-    script.hush(4.0)
+    script.silence(4.0)
     script.detector.reset()
-    assert script.hush(2.5) == []
-    assert kinds(script.hush(1.0)) == [TurnEnded]
+    assert script.silence(2.5) == []
+    assert kinds(script.silence(1.0)) == [TurnEnded]
 
 
 def test_expect_end_changes_how_long_a_pause_may_last() -> None:
     script = Script()
-    script.say(1.0)
-    assert kinds(script.hush(0.25)) == [TurnPaused]
+    script.speak(1.0)
+    assert kinds(script.silence(0.25)) == [TurnPaused]
     assert script.detector.expect_end(0.3) == []
-    assert kinds(script.hush(0.1)) == [TurnEnded]
+    assert kinds(script.silence(0.1)) == [TurnEnded]
 
     patient = Script()
-    patient.say(1.0)
-    patient.hush(0.25)
+    patient.speak(1.0)
+    patient.silence(0.25)
     assert patient.detector.expect_end(1.2) == []
-    assert patient.hush(0.8) == []
-    assert kinds(patient.hush(0.3)) == [TurnEnded]
+    assert patient.silence(0.8) == []
+    assert kinds(patient.silence(0.3)) == [TurnEnded]
 
 
 def test_expect_end_ends_a_pause_that_was_long_enough() -> None:
     script = Script()
-    script.say(1.0)
-    assert kinds(script.hush(0.5)) == [TurnPaused]
+    script.speak(1.0)
+    assert kinds(script.silence(0.5)) == [TurnPaused]
     (ended,) = script.detector.expect_end(0.3)
     assert ended == TurnEnded(pytest.approx(1.5, abs=0.05), EndReason.SILENCE)
     assert script.detector.expect_end(0.3) == []
@@ -148,59 +148,59 @@ def test_expect_end_ends_a_pause_that_was_long_enough() -> None:
 
 def test_expect_end_holds_for_one_pause() -> None:
     script = Script()
-    script.say(1.0)
-    script.hush(0.25)
+    script.speak(1.0)
+    script.silence(0.25)
     script.detector.expect_end(0.3)
-    assert kinds(script.say(0.5)) == [TurnResumed]
-    assert kinds(script.hush(0.5)) == [TurnPaused]
-    assert kinds(script.hush(0.3)) == [TurnEnded]
+    assert kinds(script.speak(0.5)) == [TurnResumed]
+    assert kinds(script.silence(0.5)) == [TurnPaused]
+    assert kinds(script.silence(0.3)) == [TurnEnded]
 
 
 def test_turn_detector_gives_a_slow_speaker_more_time() -> None:
     script = Script()
-    script.say(1.0)
-    script.hush(0.6)
-    script.say(1.0)
-    assert kinds(script.hush(0.8)) == [TurnPaused]
+    script.speak(1.0)
+    script.silence(0.6)
+    script.speak(1.0)
+    assert kinds(script.silence(0.8)) == [TurnPaused]
     assert script.detector.expect_end(0.3) == []
-    assert kinds(script.hush(0.2)) == [TurnEnded]
+    assert kinds(script.silence(0.2)) == [TurnEnded]
 
 
 def test_turn_detector_limits_the_time_of_a_slow_speaker() -> None:
     script = Script()
-    script.say(1.0)
-    script.hush(0.25)
+    script.speak(1.0)
+    script.silence(0.25)
     script.detector.expect_end(1.2)
-    script.hush(0.8)
-    script.say(1.0)
-    assert kinds(script.hush(1.1)) == [TurnPaused]
-    assert kinds(script.hush(0.2)) == [TurnEnded]
+    script.silence(0.8)
+    script.speak(1.0)
+    assert kinds(script.silence(1.1)) == [TurnPaused]
+    assert kinds(script.silence(0.2)) == [TurnEnded]
 
 
 def test_pause_threshold_can_be_raised() -> None:
     script = Script()
     script.detector.set_pause_threshold(0.5)
-    script.say(1.0)
-    assert kinds(script.hush(0.4)) == []
-    assert kinds(script.hush(0.15)) == [TurnPaused]
+    script.speak(1.0)
+    assert kinds(script.silence(0.4)) == []
+    assert kinds(script.silence(0.15)) == [TurnPaused]
 
 
 def test_pause_threshold_does_not_delay_the_end() -> None:
     script = Script(TurnSettings(end_silence=0.3))
     script.detector.set_pause_threshold(0.5)
-    script.say(1.0)
-    assert kinds(script.hush(0.35)) == [TurnPaused, TurnEnded]
+    script.speak(1.0)
+    assert kinds(script.silence(0.35)) == [TurnPaused, TurnEnded]
 
 
 def test_turn_pauses_before_an_end_that_is_shorter_than_the_threshold() -> None:
     script = Script(TurnSettings(end_silence=0.1, pause_threshold=0.2))
-    script.say(1.0)
-    assert kinds(script.hush(0.5)) == [TurnPaused, TurnEnded]
+    script.speak(1.0)
+    assert kinds(script.silence(0.5)) == [TurnPaused, TurnEnded]
 
 
 def test_turn_with_infinite_silence_is_ended_by_the_client() -> None:
     script = Script(TurnSettings(end_silence=math.inf, no_speech_timeout=math.inf))
-    assert kinds(script.hush(60.0) + script.say(1.0) + script.hush(20.0)) == [
+    assert kinds(script.silence(60.0) + script.speak(1.0) + script.silence(20.0)) == [
         TurnStarted,
         TurnPaused,
     ]

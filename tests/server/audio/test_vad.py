@@ -11,17 +11,17 @@ Sound = Callable[..., bytes]
 
 
 def test_vad_finds_the_position_of_speech(clip: Clip) -> None:
-    activity = VoiceActivityDetector()
-    frames = activity.feed(bytes(32_000) + clip("goforward") + bytes(32_000))
-    activity.close()
+    detector = VoiceActivityDetector()
+    frames = detector.feed(bytes(32_000) + clip("goforward") + bytes(32_000))
+    detector.close()
     spoken = [frame.time for frame in frames if frame.speech]
     assert min(spoken) == pytest.approx(1.5, abs=0.2)
     assert max(spoken) == pytest.approx(3.25, abs=0.2)
 
 
 def test_vad_gate_stays_closed_in_silence() -> None:
-    activity = VoiceActivityDetector()
-    assert not any(window.open for window in activity.split_windows(bytes(320_000)))
+    detector = VoiceActivityDetector()
+    assert not any(window.open for window in detector.split_windows(bytes(320_000)))
 
 
 def test_vad_returns_one_frame_per_window_in_order(clip: Clip) -> None:
@@ -35,22 +35,22 @@ def test_vad_returns_one_frame_per_window_in_order(clip: Clip) -> None:
 def test_vad_returns_the_same_for_chunks_of_any_size(clip: Clip, size: int) -> None:
     data = clip("cards_003")
     whole = VoiceActivityDetector().feed(data)
-    activity = VoiceActivityDetector()
-    pieces: list[VadFrame] = []
+    detector = VoiceActivityDetector()
+    chunks: list[VadFrame] = []
     for start in range(0, len(data), size):
-        pieces += activity.feed(data[start : start + size])
-    assert [frame.time for frame in pieces] == [frame.time for frame in whole]
-    assert [frame.probability for frame in pieces] == pytest.approx(
+        chunks += detector.feed(data[start : start + size])
+    assert [frame.time for frame in chunks] == [frame.time for frame in whole]
+    assert [frame.probability for frame in chunks] == pytest.approx(
         [frame.probability for frame in whole], abs=1e-5
     )
 
 
 async def test_vad_analyze_returns_the_frames_of_feed(clip: Clip) -> None:
     data = clip("cards_001") + bytes(16_000)
-    activity = VoiceActivityDetector()
+    detector = VoiceActivityDetector()
     frames: list[VadFrame] = []
     for start in range(0, len(data), 3_200):
-        frames += await activity.analyze(data[start : start + 3_200])
+        frames += await detector.analyze(data[start : start + 3_200])
     expected = VoiceActivityDetector().feed(data)
     assert [frame.time for frame in frames] == [frame.time for frame in expected]
     # Some CPUs round a product of other dimensions differently.
@@ -72,15 +72,15 @@ def test_vad_reuses_a_network_from_a_clean_state(clip: Clip) -> None:
 
 
 async def test_vad_drops_a_network_that_a_thread_still_uses(clip: Clip) -> None:
-    activity = VoiceActivityDetector()
-    activity.feed(clip("cards_001"))
-    task = asyncio.create_task(activity.analyze(clip("librivox_0870")))
+    detector = VoiceActivityDetector()
+    detector.feed(clip("cards_001"))
+    task = asyncio.create_task(detector.analyze(clip("librivox_0870")))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     waiting = len(vad._pool)
-    activity.close()
+    detector.close()
     assert len(vad._pool) == waiting
 
 

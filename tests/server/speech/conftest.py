@@ -1,4 +1,4 @@
-"""Pipelines over a coordinator without processes; loud sound is speech."""
+"""Pipelines with a fake coordinator; loud audio is speech."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -45,7 +45,7 @@ def coordinator() -> FakeCoordinator:
 
 @pytest.fixture
 def published(bus: EventBus) -> Callable[[str], list[Event]]:
-    """Return the events of one type so far."""
+    """Return the published events of one type."""
 
     def of_type(name: str) -> list[Event]:
         return [item.event for item in bus.recent(500) if item.event.type == name]
@@ -106,7 +106,7 @@ def _square(seconds: float, rate: int, high: bytes) -> bytes:
 
 @pytest.fixture
 def speech() -> Callable[..., bytes]:
-    """Make loud 16-bit sound of some seconds; mono unless told otherwise."""
+    """Make loud 16-bit audio of some seconds; mono by default."""
 
     def make(seconds: float, rate: int = 16_000, channels: int = 1) -> bytes:
         return _square(seconds, rate, b"\x00\x40" * channels)
@@ -130,14 +130,14 @@ def live(clock: FakeClock) -> Callable[[Utterance, bytes], Awaitable[None]]:
 
 @dataclass
 class Script:
-    """What a model says to each run, and how long it takes for it."""
+    """A model's text for each run, and the duration of a run."""
 
     clock: FakeClock
     texts: list[str]
     seconds: float = 0.1
     logprob: float = -0.2
     errors: dict[int, Exception] = field(default_factory=dict)
-    """What a run fails with, by its number from 0."""
+    """Errors by the number of the run, from 0."""
     runs: list[ScriptedRun] = field(default_factory=list)
 
     async def __call__(self, run: ScriptedRun) -> AsyncIterator[OutputChunk]:
@@ -155,7 +155,7 @@ class Script:
 
 @pytest.fixture
 def script(coordinator: FakeCoordinator, clock: FakeClock) -> Callable[..., Script]:
-    """Let the model say these texts, one run after the other; the last one again and again."""
+    """Make the model return these texts, one per run, and then the last one for every run."""
 
     def make(*texts: str, **how: Any) -> Script:
         engine = Script(clock, list(texts), **how)

@@ -1,4 +1,4 @@
-"""A request whose worker failed is made once more, if nothing of its answer was sent."""
+"""Requests whose worker fails are retried once, if no output was sent."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -47,7 +47,7 @@ DIED = InferenceFailedError("The worker is gone.")
 
 
 def failing(engine: FakeInference, *errors: ConductorError, after: bytes = b"") -> FakeInference:
-    """Let the first runs of an engine fail, one with each error, after some output."""
+    """Make the first runs of an inference fail, one with each error, after some output."""
     left = list(errors)
 
     async def run(run: ScriptedRun) -> AsyncIterator[OutputChunk]:

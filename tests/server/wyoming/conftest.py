@@ -1,4 +1,4 @@
-"""The three servers on loopback, over a coordinator without processes; loud sound is speech."""
+"""The three servers on loopback with a fake coordinator; loud audio is speech."""
 
 import asyncio
 import contextlib
@@ -29,12 +29,12 @@ from wyoming_servers.speech.wake.pipeline import WakePipeline
 from wyoming_servers.wyoming.connection import Connection
 from wyoming_servers.wyoming.servers import WyomingServers
 
-PATIENCE = 10.0
-"""Seconds until a test gives up waiting for an answer."""
+TIMEOUT_SECONDS = 10.0
+"""Seconds until a test stops waiting for an answer."""
 
 
 class Client:
-    """A client that can also misbehave: it sends bytes, and what it likes as an event."""
+    """A client that can also misbehave: it can send any bytes and any event."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
@@ -60,7 +60,7 @@ class Client:
                 "audio-chunk", pcm[start : start + step], rate=rate, width=2, channels=1
             )
 
-    async def utter(self, pcm: bytes, **transcribe: Any) -> None:
+    async def send_utterance(self, pcm: bytes, **transcribe: Any) -> None:
         """Send a whole utterance as Home Assistant does."""
         await self.send("transcribe", **transcribe)
         await self.send("audio-start", rate=16_000, width=2, channels=1)
@@ -69,7 +69,7 @@ class Client:
 
     async def read(self) -> Event | None:
         """Return the next event, None at the end of the connection."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             try:
                 return await async_read_event(self.reader)
             except (ConnectionError, asyncio.IncompleteReadError):
@@ -84,21 +84,21 @@ class Client:
                 return events
         raise AssertionError(f"closed after {[event.type for event in events]}")
 
-    async def ask(self, expected: str) -> dict[str, Any]:
-        """Return the data of the next event, which is of the type expected."""
+    async def expect(self, expected: str) -> dict[str, Any]:
+        """Return the data of the next event, which must have the expected type."""
         event = await self.read_past_stream()
         assert event is not None, "the connection was closed"
         assert event.type == expected, event
         return event.data
 
     async def read_past_stream(self) -> Event | None:
-        """Return the next event but those that only those need who show a transcript grow."""
+        """Return the next event, without those of a growing transcript."""
         while (event := await self.read()) is not None and event.type.startswith("transcript-"):
             pass
         return event
 
     async def is_alive(self) -> bool:
-        """Whether the server answers on this connection, and with nothing but the pong."""
+        """Return whether the server answers a ping, and with the pong alone."""
         await self.send("ping", text="alive?")
         event = await self.read_past_stream()
         return event is not None and (event.type, event.data) == ("pong", {"text": "alive?"})
@@ -111,7 +111,7 @@ class Client:
 
 @dataclass
 class Running:
-    """Servers that run, and what is behind them."""
+    """The running servers and the services behind them."""
 
     servers: WyomingServers
     ports: dict[str, int]
@@ -119,8 +119,8 @@ class Running:
     bus: EventBus
     config: ConfigHolder
 
-    async def freed(self) -> None:
-        """Wait until no model is held or waited for."""
+    async def all_released(self) -> None:
+        """Wait until no model is leased or waited for."""
         await _until(lambda: not self.coordinator.active_leases and not self.coordinator.waiting)
 
     async def empty(self) -> None:
@@ -128,24 +128,24 @@ class Running:
         await _until(lambda: not any(self.servers.connections.values()))
 
     async def connected(self, count: int = 1) -> None:
-        """Wait until so many clients are connected."""
+        """Wait until this number of clients is connected."""
         await _until(lambda: sum(self.servers.connections.values()) == count)
 
-    async def held(self) -> None:
-        """Wait until a model is held."""
+    async def leased(self) -> None:
+        """Wait until a model is leased."""
         await _until(lambda: self.coordinator.active_leases > 0)
 
     async def working(self, count: int) -> None:
-        """Wait until so many inferences have begun."""
+        """Wait until this number of inferences has started."""
         await _until(lambda: len(self.coordinator.runs) == count)
 
-    async def waited_for(self) -> None:
-        """Wait until a model is waited for."""
+    async def request_waits(self) -> None:
+        """Wait until a request waits for a model."""
         await _until(lambda: self.coordinator.waiting > 0)
 
 
 async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT_SECONDS):
         while not condition():  # noqa: ASYNC110  (what is watched has no event)
             await asyncio.sleep(0.002)
 
@@ -160,7 +160,7 @@ def fake_clock() -> FakeClock:
 
 @pytest.fixture
 async def serve() -> AsyncIterator[Serve]:
-    """Start servers with settings by section; `clock` replaces the machine's."""
+    """Start servers with settings by section; `clock` replaces the system clock."""
     started: list[WyomingServers] = []
 
     async def start(
@@ -213,14 +213,14 @@ async def connect() -> AsyncIterator[Callable[[int], Awaitable[Client]]]:
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cut off a client that does not read after 0.3 s instead of 30."""
+def short_write_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Disconnect a client that does not read after 0.3 s instead of 30 s."""
     monkeypatch.setitem(Connection.__init__.__kwdefaults__, "write_seconds", 0.3)
 
 
 @pytest.fixture
 def speech() -> Callable[[float], bytes]:
-    """Make loud sound of some seconds."""
+    """Make loud audio of some seconds."""
     return lambda seconds: (b"\x00\x40" * 40 + bytes(80)) * int(seconds * 200)
 
 

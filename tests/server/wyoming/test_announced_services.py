@@ -1,4 +1,4 @@
-"""Which ports are announced while models are being installed."""
+"""Announcements while models are being installed."""
 
 from collections.abc import AsyncIterator, Mapping
 from typing import Any

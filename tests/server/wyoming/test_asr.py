@@ -51,7 +51,7 @@ async def test_wyoming_library_client_gets_a_transcript(serve: Serve, speech: So
 async def test_empty_transcript_has_no_chunks(serve: Serve, connect: Connect, quiet: Sound) -> None:
     running = await serve()
     client = await connect(running.ports["asr"])
-    await client.utter(quiet(1.0))
+    await client.send_utterance(quiet(1.0))
     types = [event.type for event in await client.read_until("transcript-stop")]
     assert types == ["transcript-start", "transcript", "transcript-stop"]
 
@@ -82,9 +82,9 @@ async def test_transcript_grows_when_partials_are_requested(
         "transcript",
         "transcript-stop",
     ]
-    pieces = [event.data["text"] for event in events[1:-2]]
-    assert len(pieces) > 1
-    assert "".join(pieces) == events[-2].data["text"]
+    chunks = [event.data["text"] for event in events[1:-2]]
+    assert len(chunks) > 1
+    assert "".join(chunks) == events[-2].data["text"]
 
 
 async def test_error_ends_a_transcript_stream(
@@ -97,7 +97,7 @@ async def test_error_ends_a_transcript_stream(
     running = await serve()
     running.coordinator.inferences[Task.ASR] = die
     client = await connect(running.ports["asr"])
-    await client.utter(speech(1.0), context={"partials": True})
+    await client.send_utterance(speech(1.0), context={"partials": True})
     (error,) = await client.read_until("error", "transcript", "transcript-stop")
     assert error.type == "error"
     assert await client.is_alive()
@@ -109,8 +109,8 @@ async def test_connection_transcribes_several_utterances(
     running = await serve()
     client = await connect(running.ports["asr"])
     for seconds in (1.0, 2.0, 1.0):
-        await client.utter(speech(seconds), language="en")
-        assert (await client.ask("transcript"))["text"] == f"{seconds} seconds"
+        await client.send_utterance(speech(seconds), language="en")
+        assert (await client.expect("transcript"))["text"] == f"{seconds} seconds"
     assert await client.is_alive()
     assert running.coordinator.active_leases == 0
 
@@ -126,19 +126,19 @@ async def test_utterances_are_answered_in_order(
     running = await serve()
     running.coordinator.inferences[Task.ASR] = slowly
     client = await connect(running.ports["asr"])
-    await client.utter(speech(1.0))
-    await client.utter(speech(3.0), language="de")
-    await client.utter(speech(2.0), language="xx")
-    await client.utter(speech(2.0))
-    await client.utter(speech(2.0), language=5)
-    await client.utter(speech(2.0))
+    await client.send_utterance(speech(1.0))
+    await client.send_utterance(speech(3.0), language="de")
+    await client.send_utterance(speech(2.0), language="xx")
+    await client.send_utterance(speech(2.0))
+    await client.send_utterance(speech(2.0), language=5)
+    await client.send_utterance(speech(2.0))
     await client.send("audio-start", rate="x")
-    assert (await client.ask("transcript"))["text"] == "1.0 seconds"
-    assert (await client.ask("transcript"))["language"] == "de"
-    assert (await client.ask("error"))["code"] == "UNSUPPORTED_LANGUAGE"
+    assert (await client.expect("transcript"))["text"] == "1.0 seconds"
+    assert (await client.expect("transcript"))["language"] == "de"
+    assert (await client.expect("error"))["code"] == "UNSUPPORTED_LANGUAGE"
     for _ in range(2):
-        assert (await client.ask("transcript"))["text"] == "2.0 seconds"
-        assert (await client.ask("error"))["code"] == "BAD_REQUEST"
+        assert (await client.expect("transcript"))["text"] == "2.0 seconds"
+        assert (await client.expect("error"))["code"] == "BAD_REQUEST"
 
 
 @pytest.mark.parametrize("events", ["chunks alone", "start", "transcribe"])
@@ -153,19 +153,19 @@ async def test_utterance_may_start_with_any_event(
         await client.send("audio-start", rate=16_000, width=2, channels=1)
     await client.audio(speech(1.0))
     await client.send("audio-stop")
-    assert (await client.ask("transcript"))["text"] == "1.0 seconds"
+    assert (await client.expect("transcript"))["text"] == "1.0 seconds"
 
 
 async def test_audio_stop_alone_is_an_empty_transcript(serve: Serve, connect: Connect) -> None:
     running = await serve()
     client = await connect(running.ports["asr"])
     await client.send("audio-stop")
-    assert (await client.ask("transcript"))["text"] == ""
+    assert (await client.expect("transcript"))["text"] == ""
     await client.send("transcribe", language="en")
     await client.send("audio-start", rate=16_000, width=2, channels=1)
     await client.send("audio-chunk", rate=16_000, width=2, channels=1)
     await client.send("audio-stop")
-    assert (await client.ask("transcript"))["text"] == ""
+    assert (await client.expect("transcript"))["text"] == ""
     assert running.coordinator.leased == []
 
 
@@ -177,12 +177,12 @@ async def test_answer_may_come_before_audio_stop(
     await client.send("transcribe")
     await client.send("audio-start", rate=16_000, width=2, channels=1)
     await client.audio(speech(1.0) + quiet(1.0))
-    assert (await client.ask("transcript"))["text"] != ""
+    assert (await client.expect("transcript"))["text"] != ""
     await client.audio(speech(2.0))
     await client.send("audio-stop")
     assert await client.is_alive()
-    await client.utter(speech(1.0))
-    assert (await client.ask("transcript"))["text"] == "1.0 seconds"
+    await client.send_utterance(speech(1.0))
+    assert (await client.expect("transcript"))["text"] == "1.0 seconds"
 
 
 async def test_utterance_may_follow_one_without_audio_stop(
@@ -192,9 +192,9 @@ async def test_utterance_may_follow_one_without_audio_stop(
     client = await connect(running.ports["asr"])
     await client.send("transcribe")
     await client.audio(speech(1.0) + quiet(1.0))
-    assert (await client.ask("transcript"))["text"] != ""
-    await client.utter(speech(1.0))
-    assert (await client.ask("transcript"))["text"] == "1.0 seconds"
+    assert (await client.expect("transcript"))["text"] != ""
+    await client.send_utterance(speech(1.0))
+    assert (await client.expect("transcript"))["text"] == "1.0 seconds"
 
 
 async def test_minutes_of_silence_are_one_empty_transcript(serve: Serve, connect: Connect) -> None:
@@ -204,7 +204,7 @@ async def test_minutes_of_silence_are_one_empty_transcript(serve: Serve, connect
     await client.send("audio-start", rate=16_000, width=2, channels=1)
     await client.audio(bytes(32_000 * 600), step=64_000)
     await client.send("audio-stop")
-    assert (await client.ask("transcript"))["text"] == ""
+    assert (await client.expect("transcript"))["text"] == ""
     assert await client.is_alive()
     assert running.coordinator.leased == []
 
@@ -219,7 +219,7 @@ async def test_audio_start_without_audio_stop_restarts_the_utterance(
     await client.send("audio-start", rate=16_000, width=2, channels=1)
     await client.audio(speech(1.0))
     await client.send("audio-stop")
-    assert (await client.ask("transcript"))["text"] == "1.0 seconds"
+    assert (await client.expect("transcript"))["text"] == "1.0 seconds"
     assert await client.is_alive()
 
 
@@ -230,8 +230,8 @@ async def test_transcribe_without_audio_stop_restarts_the_utterance(
     client = await connect(running.ports["asr"])
     await client.send("transcribe", language="en")
     await client.audio(speech(3.0))
-    await client.utter(speech(1.0), language="de")
-    assert await client.ask("transcript") == {"text": "1.0 seconds", "language": "de"}
+    await client.send_utterance(speech(1.0), language="de")
+    assert await client.expect("transcript") == {"text": "1.0 seconds", "language": "de"}
     assert await client.is_alive()
 
 
@@ -259,11 +259,11 @@ async def test_invalid_transcribe_is_one_error(
 ) -> None:
     running = await serve()
     client = await connect(running.ports["asr"])
-    await client.utter(speech(1.0), **transcribe)
-    assert (await client.ask("error"))["code"] == code
+    await client.send_utterance(speech(1.0), **transcribe)
+    assert (await client.expect("error"))["code"] == code
     assert await client.is_alive()
-    await client.utter(speech(1.0), language="zh-CN")
-    assert await client.ask("transcript") == {"text": "1.0 seconds", "language": "zh"}
+    await client.send_utterance(speech(1.0), language="zh-CN")
+    assert await client.expect("transcript") == {"text": "1.0 seconds", "language": "zh"}
 
 
 @pytest.mark.parametrize(
@@ -290,10 +290,10 @@ async def test_invalid_audio_format_is_one_error(
     for _ in range(5):
         await client.send("audio-chunk", bytes(960), **wrong)
     await client.send("audio-stop")
-    assert (await client.ask("error"))["code"] == "BAD_REQUEST"
+    assert (await client.expect("error"))["code"] == "BAD_REQUEST"
     assert await client.is_alive()
-    await client.utter(speech(1.0))
-    assert (await client.ask("transcript"))["text"] == "1.0 seconds"
+    await client.send_utterance(speech(1.0))
+    assert (await client.expect("transcript"))["text"] == "1.0 seconds"
 
 
 async def test_invalid_audio_start_is_one_error(
@@ -303,12 +303,12 @@ async def test_invalid_audio_start_is_one_error(
     client = await connect(running.ports["asr"])
     await client.send("transcribe")
     await client.send("audio-start", rate="fast")
-    assert (await client.ask("error"))["code"] == "BAD_REQUEST"
+    assert (await client.expect("error"))["code"] == "BAD_REQUEST"
     await client.audio(speech(1.0))
     await client.send("audio-start", rate=16_000, width=2, channels=1)
     await client.audio(speech(1.0))
     await client.send("audio-stop")
-    assert (await client.ask("transcript"))["text"] == "1.0 seconds"
+    assert (await client.expect("transcript"))["text"] == "1.0 seconds"
 
 
 async def test_chunks_without_a_format_have_the_one_of_audio_start(
@@ -319,7 +319,7 @@ async def test_chunks_without_a_format_have_the_one_of_audio_start(
     await client.send("audio-start", rate=32_000, width=2, channels=1)
     await client.send("audio-chunk", speech(4.0))
     await client.send("audio-stop")
-    assert (await client.ask("transcript"))["text"] == "2.0 seconds"
+    assert (await client.expect("transcript"))["text"] == "2.0 seconds"
 
 
 async def test_client_may_request_a_translation_into_english(
@@ -328,8 +328,8 @@ async def test_client_may_request_a_translation_into_english(
     running = await serve()
     client = await connect(running.ports["asr"])
     for context, task in (({"task": "translate"}, "translate"), ({}, "transcribe")):
-        await client.utter(speech(1.0), language="de", context=context)
-        await client.ask("transcript")
+        await client.send_utterance(speech(1.0), language="de", context=context)
+        await client.expect("transcript")
         assert running.coordinator.runs[-1].request["task"] == task
 
 
@@ -338,7 +338,7 @@ async def test_names_and_sensitivity_are_applied(
 ) -> None:
     running = await serve()
     client = await connect(running.ports["asr"])
-    await client.utter(
+    await client.send_utterance(
         speech(1.0) + quiet(1.0),
         transcript_names=["Ecobee"],
         transcript_terms=["dim"],
@@ -346,9 +346,9 @@ async def test_names_and_sensitivity_are_applied(
         context={"anything": [1]},
         unknown_field=True,
     )
-    assert (await client.ask("transcript"))["text"] == "2.0 seconds"
-    asked = running.coordinator.runs[0].request
-    assert (asked["names"], asked["terms"]) == (["Ecobee"], ["dim"])
+    assert (await client.expect("transcript"))["text"] == "2.0 seconds"
+    request = running.coordinator.runs[0].request
+    assert (request["names"], request["terms"]) == (["Ecobee"], ["dim"])
 
 
 async def never(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
@@ -362,8 +362,8 @@ async def test_recording_is_not_ended_by_a_pause(
     running = await serve()
     client = await connect(running.ports["asr"])
     recording = speech(1.0) + quiet(2.0) + speech(1.0)
-    await client.utter(recording, context={"turn_detection": False})
-    assert (await client.ask("transcript"))["text"] == "4.0 seconds"
+    await client.send_utterance(recording, context={"turn_detection": False})
+    assert (await client.expect("transcript"))["text"] == "4.0 seconds"
 
 
 @pytest.mark.parametrize(
@@ -398,9 +398,9 @@ async def test_client_that_leaves_releases_the_lease(
     elif phase != "before audio":
         await client.audio(speech(0.5))
     if phase == "loading":
-        await running.waited_for()
+        await running.request_waits()
     elif phase not in {"before audio", "silence"}:
-        await running.held()
+        await running.leased()
     if "speculation" in phase:
         await client.audio(quiet(0.3))
         await running.working(1)
@@ -412,7 +412,7 @@ async def test_client_that_leaves_releases_the_lease(
         await client.audio(speech(1.0))
     await client.leave()
     await running.empty()
-    await running.freed()
+    await running.all_released()
     assert all(run.cancelled for run in running.coordinator.runs)
     assert not _WORK & {task.get_name() for task in asyncio.all_tasks()}
     events = [item.event for item in running.bus.recent()]
@@ -423,7 +423,7 @@ async def test_client_that_leaves_releases_the_lease(
 
 
 _WORK = {"transcribe", "speculation", "partials"}
-"""Names of the tasks that belong to an utterance."""
+"""Names of the tasks of an utterance."""
 
 
 async def test_failed_load_is_sent_during_the_speech(
@@ -434,17 +434,17 @@ async def test_failed_load_is_sent_during_the_speech(
     client = await connect(running.ports["asr"])
     await client.send("transcribe")
     await client.audio(speech(0.5))
-    await running.waited_for()
+    await running.request_waits()
     running.coordinator.lease_errors.append(LoadFailedError("The file is broken."))
     running.coordinator.gate.set()
-    error = await client.ask("error")
+    error = await client.expect("error")
     assert error["code"] == "LOAD_FAILED"
     assert "The file is broken." in error["text"]
     await client.audio(speech(0.5))
     await client.send("audio-stop")
     assert await client.is_alive()
-    await client.utter(speech(1.0))
-    assert (await client.ask("transcript"))["text"] == "1.0 seconds"
+    await client.send_utterance(speech(1.0))
+    assert (await client.expect("transcript"))["text"] == "1.0 seconds"
 
 
 async def test_dead_worker_is_one_error(serve: Serve, connect: Connect, speech: Sound) -> None:
@@ -455,11 +455,11 @@ async def test_dead_worker_is_one_error(serve: Serve, connect: Connect, speech: 
     running = await serve()
     running.coordinator.inferences[Task.ASR] = die
     client = await connect(running.ports["asr"])
-    await client.utter(speech(1.0))
-    assert (await client.ask("error"))["code"] == "INFERENCE_FAILED"
+    await client.send_utterance(speech(1.0))
+    assert (await client.expect("error"))["code"] == "INFERENCE_FAILED"
     running.coordinator.inferences[Task.ASR] = transcribe_duration
-    await client.utter(speech(1.0))
-    assert (await client.ask("transcript"))["text"] == "1.0 seconds"
+    await client.send_utterance(speech(1.0))
+    assert (await client.expect("transcript"))["text"] == "1.0 seconds"
 
 
 async def test_unexpected_error_is_logged_but_not_sent_in_detail(
@@ -472,8 +472,8 @@ async def test_unexpected_error_is_logged_but_not_sent_in_detail(
     running = await serve()
     running.coordinator.inferences[Task.ASR] = stumble
     client = await connect(running.ports["asr"])
-    await client.utter(speech(1.0))
-    error = await client.ask("error")
+    await client.send_utterance(speech(1.0))
+    error = await client.expect("error")
     assert error["code"] == "UNKNOWN"
     assert "secret" not in error["text"]
     assert "KeyError: 'secret detail'" in caplog.text

@@ -79,7 +79,7 @@ async def test_port_disconnects_the_largest_client_and_serves_the_others(
     running.coordinator.inferences[Task.TTS] = never
     small = await connect(running.ports["tts"])
     await small.send("synthesize", text="Hello.")
-    await small.ask("audio-start")
+    await small.expect("audio-start")
     large = await connect(running.ports["tts"])
 
     async def flood() -> None:

@@ -1,4 +1,4 @@
-"""What any client can do to any port: every garbage, every departure, every flood."""
+"""Misbehaving clients on every port: invalid bytes, lost connections, floods."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -19,20 +19,20 @@ Connect = Callable[..., Any]
 SERVICES = pytest.mark.parametrize("service", ["asr", "tts", "wake"])
 AUDIO = {"rate": 16_000, "width": 2, "channels": 1}
 
-NO_EVENTS = {
+INVALID_BYTES = {
     "a header line of 65 KiB": b'{"type": "' + b"x" * 66_560 + b'"}\n',
     "a line without an end": b"x" * 200_000,
     "a payload of 4 GiB": b'{"type": "audio-chunk", "payload_length": 4294967296}\n',
     "data of 4 GiB": b'{"type": "audio-chunk", "data_length": 4294967296}\n',
     "a negative length": b'{"type": "audio-chunk", "payload_length": -1}\n',
-    "a length that is a text": b'{"type": "audio-chunk", "payload_length": "9"}\n',
+    "a length that is a string": b'{"type": "audio-chunk", "payload_length": "9"}\n',
     "no JSON": b"GET / HTTP/1.1\r\n\r\n",
-    "bytes that are no text": b"\xff\xfe\x00\n",
-    "JSON that is no object": b"[1, 2, 3]\n",
+    "bytes that are not UTF-8": b"\xff\xfe\x00\n",
+    "JSON that is not an object": b"[1, 2, 3]\n",
     "no type": b'{"data": {}}\n',
-    "a type that is no text": b'{"type": 5}\n',
-    "data that is no object": b'{"type": "describe", "data": 7}\n',
-    "a data block that is no JSON": b'{"type": "transcribe", "data_length": 3}\n{{{',
+    "a type that is not a string": b'{"type": 5}\n',
+    "data that is not an object": b'{"type": "describe", "data": 7}\n',
+    "a data block that is not JSON": b'{"type": "transcribe", "data_length": 3}\n{{{',
     "deep nesting": b'{"type": "describe", "data": {"a": ' + b"[" * 50_000 + b"\n",
     "an empty line": b"\n",
 }
@@ -56,14 +56,14 @@ async def test_describe_and_ping_are_answered(serve: Serve, service: str) -> Non
 
 
 @SERVICES
-@pytest.mark.parametrize("garbage", NO_EVENTS.values(), ids=NO_EVENTS.keys())
+@pytest.mark.parametrize("garbage", INVALID_BYTES.values(), ids=INVALID_BYTES.keys())
 async def test_invalid_bytes_get_an_error_and_end_the_connection(
     serve: Serve, connect: Connect, service: str, garbage: bytes
 ) -> None:
     running = await serve()
     client = await connect(running.ports[service])
     await client.send_bytes(garbage)
-    assert (await client.ask("error"))["code"] == "BAD_REQUEST"
+    assert (await client.expect("error"))["code"] == "BAD_REQUEST"
     assert await client.read() is None
     await client.leave()
     await running.empty()
@@ -78,7 +78,7 @@ async def test_error_reaches_a_client_that_keeps_sending(serve: Serve, connect: 
         await client.send_bytes(b"no event\n" + bytes(500_000))
         await client.send_bytes(bytes(500_000))
         await asyncio.sleep(0.05)
-        assert (await client.ask("error"))["code"] == "BAD_REQUEST"
+        assert (await client.expect("error"))["code"] == "BAD_REQUEST"
         await client.leave()
 
 
@@ -101,7 +101,7 @@ async def test_event_may_arrive_byte_by_byte(serve: Serve, connect: Connect) -> 
     client = await connect(running.ports["asr"])
     for byte in b'{"type": "ping", "data_length": 14}\n{"text": "hi"}':
         await client.send_bytes(bytes([byte]))
-    assert await client.ask("pong") == {"text": "hi"}
+    assert await client.expect("pong") == {"text": "hi"}
 
 
 @SERVICES
@@ -118,7 +118,7 @@ async def test_unknown_events_and_fields_are_ignored(
     await client.send("x" * 10_000)
     await client.send_bytes(b'{"type": "audio-nothing", "version": 9, "more": []}\n')
     await client.send("ping", text=["no", "text"])
-    assert await client.ask("pong") == {"text": None}
+    assert await client.expect("pong") == {"text": None}
     assert await client.is_alive()
 
 
@@ -135,15 +135,15 @@ async def test_describe_is_answered_while_a_request_is_running(
     running.coordinator.inferences |= {Task.ASR: never, Task.TTS: never}
     client = await connect(running.ports[service])
     if service == "asr":
-        await client.utter(speech(1.0))
-        await client.utter(speech(1.0))
+        await client.send_utterance(speech(1.0))
+        await client.send_utterance(speech(1.0))
         expected = ["info", "pong"]
     else:
         await client.send("synthesize", text="Hello.")
         await client.send("synthesize", text="Hello.")
-        await client.ask("audio-start")
+        await client.expect("audio-start")
         expected = ["info", "pong"]
-    await running.held()
+    await running.leased()
     await client.send("describe")
     await client.send("ping")
     assert [(await client.read()).type for _ in expected] == expected
@@ -169,7 +169,7 @@ async def test_connection_answers_describe_while_another_client_floods(
         await asyncio.wait_for(sent.wait(), 10)  # the flood goes on
         async with asyncio.timeout(2):  # takes milliseconds on an idle machine
             await other.send("describe")
-            await other.ask("info")
+            await other.expect("info")
     assert not sending.done()
     sending.cancel()
     await asyncio.wait([sending])
@@ -198,9 +198,9 @@ async def test_client_that_stops_inside_a_request_gets_an_error(
     await client.audio(speech(1.0))
     assert await client.is_alive()
     await clock.advance(61)
-    assert (await client.ask("error"))["code"] == "TIMEOUT"
+    assert (await client.expect("error"))["code"] == "TIMEOUT"
     assert await client.read() is None
-    await running.freed()
+    await running.all_released()
 
 
 async def test_client_that_waits_for_its_answer_is_not_disconnected(
@@ -210,21 +210,21 @@ async def test_client_that_waits_for_its_answer_is_not_disconnected(
     running = await serve(clock, limits={"idle_timeout": 60, "request_timeout": 500})
     running.coordinator.inferences |= {Task.ASR: never, Task.TTS: never}
     asr = await connect(running.ports["asr"])
-    await asr.utter(speech(1.0))
+    await asr.send_utterance(speech(1.0))
     tts = await connect(running.ports["tts"])
     await tts.send("synthesize", text="Hello.")
-    await tts.ask("audio-start")
+    await tts.expect("audio-start")
     await running.working(2)
     await clock.advance(400)
     assert await asr.is_alive()
     assert await tts.is_alive()
     await clock.advance(101)
-    assert (await asr.ask("error"))["code"] == "TIMEOUT"
-    assert (await tts.ask("error"))["code"] == "TIMEOUT"
+    assert (await asr.expect("error"))["code"] == "TIMEOUT"
+    assert (await tts.expect("error"))["code"] == "TIMEOUT"
 
 
 async def test_client_that_does_not_read_is_disconnected(
-    serve: Serve, connect: Connect, impatient: None
+    serve: Serve, connect: Connect, short_write_timeout: None
 ) -> None:
     running = await serve()
     client = await connect(running.ports["tts"])
@@ -247,15 +247,15 @@ async def test_client_that_leaves_is_noticed_with_a_full_queue(
     running.coordinator.inferences |= {Task.ASR: never, Task.TTS: never}
     client = await connect(running.ports[service])
     if service == "asr":
-        await client.utter(speech(1.0))
+        await client.send_utterance(speech(1.0))
         await client.audio(bytes(6_000_000), step=8_000)
     else:
         for _ in range(60):
             await client.send("synthesize", text="x " * 10_000)
-    await running.held()
+    await running.leased()
     await client.leave()
     await running.empty()
-    await running.freed()
+    await running.all_released()
 
 
 async def test_client_that_fills_its_queue_is_disconnected(serve: Serve, connect: Connect) -> None:
@@ -271,6 +271,6 @@ async def test_client_that_fills_its_queue_is_disconnected(serve: Serve, connect
     events = await client.read_until("error")
     assert events[-1].data["code"] == "BUSY"
     await running.empty()
-    await running.freed()
+    await running.all_released()
     with pytest.raises(ConnectionError):
         await sending

@@ -48,7 +48,7 @@ def sound(payload: bytes, **data: object) -> Event:
 
 
 async def taken(*events: Event) -> list[Event]:
-    """Put events in, and take all out."""
+    """Put events into a queue and take all out."""
     queue = EventQueue()
     for event in events:
         await queue.put(event, 1)

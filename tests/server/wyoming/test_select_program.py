@@ -1,4 +1,4 @@
-"""Which model a connection speaks with: `select-program`, `transcribe.name`, a port of its own."""
+"""The model of a connection: `select-program`, `transcribe.name`, or a port of one model."""
 
 import socket
 from collections.abc import Awaitable, Callable
@@ -18,10 +18,10 @@ ENGLISH = model_service_name("asr/english")
 
 
 async def heard_by(running: Any, client: Any, speech: bytes, **transcribe: Any) -> str:
-    """Utter and return the model that heard it."""
+    """Send an utterance and return the model that transcribed it."""
     before = len(running.coordinator.leased)
-    await client.utter(speech, **transcribe)
-    await client.ask("transcript")
+    await client.send_utterance(speech, **transcribe)
+    await client.expect("transcript")
     (model,) = set(running.coordinator.leased[before:])
     return str(model)
 
@@ -76,8 +76,8 @@ async def test_unknown_model_is_an_error_and_keeps_the_connection(
 ) -> None:
     running = await serve()
     client = await connect(running.ports["asr"])
-    await client.utter(speech(1.0), name="whisper/enormous")
-    answer = await client.ask("error")
+    await client.send_utterance(speech(1.0), name="whisper/enormous")
+    answer = await client.expect("error")
     assert answer["code"] == "MODEL_MISSING"
     assert "asr/english, asr/many" in answer["text"]
     assert await heard_by(running, client, speech(1.0)) == "asr/many"
@@ -94,7 +94,7 @@ async def test_selection_applies_to_a_client_that_starts_with_audio(
             await client.send("audio-start", rate=16_000, width=2, channels=1)
         await client.audio(speech(1.0))
         await client.send("audio-stop")
-        await client.ask("transcript")
+        await client.expect("transcript")
     assert set(running.coordinator.leased) == {"asr/english"}
 
 
@@ -108,11 +108,11 @@ async def test_selection_during_an_utterance_applies_to_the_next_one(
     await client.send("select-program", name="asr/english")
     await client.audio(speech(0.5))
     await client.send("audio-stop")
-    assert (await client.ask("transcript"))["text"].startswith("1.0")
+    assert (await client.expect("transcript"))["text"].startswith("1.0")
     assert set(running.coordinator.leased) == {"asr/many"}
     await client.audio(speech(1.0))
     await client.send("audio-stop")
-    await client.ask("transcript")
+    await client.expect("transcript")
     assert running.coordinator.leased[-1] == "asr/english"
     assert running.coordinator.runs[-1].request["language"] == "en"
 
@@ -128,7 +128,7 @@ async def test_extra_port_transcribes_with_its_own_model(
     bare = await connect(running.ports[ENGLISH])
     await bare.audio(speech(1.0))
     await bare.send("audio-stop")
-    await bare.ask("transcript")
+    await bare.expect("transcript")
     assert running.coordinator.leased[-1] == "asr/english"
 
 
@@ -138,14 +138,14 @@ async def test_extra_port_describes_its_own_model_first_and_alone(
     running = await serve(asr={"extra_ports": {"asr/english": 0}})
     client = await connect(running.ports[ENGLISH])
     await client.send("describe")
-    first, second = (await client.ask("info"))["asr"]
+    first, second = (await client.expect("info"))["asr"]
     assert first["name"] == "wyoming-conductor asr/english"
     assert [model["name"] for model in first["models"]] == ["asr/english"]
     assert first["models"][0]["languages"] == ["en"]
     assert second["name"] == "wyoming-conductor"
     main = await connect(running.ports["asr"])
     await main.send("describe")
-    (only,) = (await main.ask("info"))["asr"]
+    (only,) = (await main.expect("info"))["asr"]
     assert only["name"] == "wyoming-conductor"
 
 
@@ -154,8 +154,8 @@ async def test_extra_port_refuses_a_language_that_its_model_does_not_support(
 ) -> None:
     running = await serve(asr={"extra_ports": {"asr/english": 0}})
     client = await connect(running.ports[ENGLISH])
-    await client.utter(speech(1.0), language="de_DE")
-    assert (await client.ask("error"))["code"] == "UNSUPPORTED_LANGUAGE"
+    await client.send_utterance(speech(1.0), language="de_DE")
+    assert (await client.expect("error"))["code"] == "UNSUPPORTED_LANGUAGE"
     await client.send("select-program", name="wyoming-conductor")
     assert await heard_by(running, client, speech(1.0), language="de_DE") == "asr/many"
 
@@ -164,7 +164,7 @@ async def test_extra_port_has_the_same_limits(serve: Serve, connect: Connect) ->
     running = await serve(asr={"extra_ports": {"asr/english": 0}}, limits={"max_connections": 1})
     first, second = [await connect(running.ports[ENGLISH]) for _ in range(2)]
     assert await first.is_alive()
-    assert (await second.ask("error"))["code"] == "BUSY"
+    assert (await second.expect("error"))["code"] == "BUSY"
 
 
 async def test_extra_port_that_is_in_use_is_named_by_its_key(

@@ -22,7 +22,7 @@ async def test_connections_beyond_the_limit_get_busy(serve: Serve, connect: Conn
     assert await second.is_alive()
     third = await connect(running.ports["asr"])
     await third.send("describe")
-    assert (await third.ask("error"))["code"] == "BUSY"
+    assert (await third.expect("error"))["code"] == "BUSY"
     assert await third.read() is None
     other = await connect(running.ports["tts"])
     assert await other.is_alive()
@@ -40,7 +40,7 @@ async def test_many_clients_are_served_at_the_same_time(serve: Serve, connect: C
     for client in clients:
         await client.read_until("audio-stop")
     assert len(running.coordinator.runs) == 100
-    await running.freed()
+    await running.all_released()
 
 
 async def test_port_in_use_is_named_and_nothing_stays_open(serve: Serve, connect: Connect) -> None:
@@ -56,7 +56,7 @@ async def test_disabled_service_has_no_port(serve: Serve) -> None:
 
 
 def held_back(gate: asyncio.Event) -> Callable[[ScriptedRun], AsyncIterator[OutputChunk]]:
-    """Make a voice that waits for the gate before the end of its audio."""
+    """Make a voice that waits for the gate before its last audio."""
 
     async def speak(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
         yield OutputChunk({}, bytes(8_192))
@@ -113,7 +113,7 @@ async def test_stop_does_not_wait_for_wake_streams(serve: Serve, connect: Connec
     client = await connect(running.ports["wake"])
     await client.send("detect")
     await client.send("audio-chunk", bytes(960), rate=16_000, width=2, channels=1)
-    await running.held()
+    await running.leased()
     stopping = asyncio.create_task(running.servers.stop(grace=10))
     assert await client.read() is None
     await client.leave()
@@ -144,8 +144,8 @@ async def test_server_names_an_ipv4_client_by_its_ipv4_address(
 ) -> None:
     running = await serve(host="::")
     client = await connect(running.ports["asr"])
-    await client.utter(speech(1.0))
-    await client.ask("transcript")
+    await client.send_utterance(speech(1.0))
+    await client.expect("transcript")
     (finished,) = [
         item.event for item in running.bus.recent() if item.event.type == "request_finished"
     ]

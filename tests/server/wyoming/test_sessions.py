@@ -39,7 +39,7 @@ async def test_session_answers_a_request_that_fails_when_it_is_entered(
     with monkeypatch.context() as patch:
         patch.setattr(opened, "__aenter__", fail)
         await client.send(first)
-        assert (await client.ask("error"))["code"] == "UNKNOWN"
+        assert (await client.expect("error"))["code"] == "UNKNOWN"
         assert await client.is_alive()
     await client.send(last)
     assert await client.is_alive()
@@ -58,11 +58,11 @@ async def test_asr_session_transcribes_after_an_utterance_that_failed_when_it_wa
     client = await connect(running.ports["asr"])
     with monkeypatch.context() as patch:
         patch.setattr(Utterance, "__aenter__", fail)
-        await client.utter(speech(1.0))
-        assert (await client.ask("error"))["code"] == "UNKNOWN"
+        await client.send_utterance(speech(1.0))
+        assert (await client.expect("error"))["code"] == "UNKNOWN"
         assert await client.is_alive()
-    await client.utter(speech(1.0))
-    await client.ask("transcript")
+    await client.send_utterance(speech(1.0))
+    await client.expect("transcript")
 
 
 async def test_sessions_read_the_configuration_for_each_request(
@@ -70,13 +70,13 @@ async def test_sessions_read_the_configuration_for_each_request(
 ) -> None:
     running = await serve()
     client = await connect(running.ports["asr"])
-    await client.utter(speech(1.0))
-    await client.ask("transcript")
+    await client.send_utterance(speech(1.0))
+    await client.expect("transcript")
     config = running.config.current
     asr = config.asr.model_copy(update={"model": "asr/english", "beam_size": 5})
     running.config.replace(config.model_copy(update={"asr": asr}), frozenset({"asr.model"}))
-    await client.utter(speech(1.0))
-    await client.ask("transcript")
+    await client.send_utterance(speech(1.0))
+    await client.expect("transcript")
     assert running.coordinator.leased == ["asr/many", "asr/english"]
     assert running.coordinator.runs[-1].request["beam_size"] == 5
 

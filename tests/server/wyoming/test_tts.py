@@ -23,7 +23,7 @@ STREAM = "synthesize-stopped"
 
 
 def types(events: list[Any]) -> list[str]:
-    """Return the types of events, runs of audio as one."""
+    """Return the types of the events; consecutive audio chunks count as one."""
     found: list[str] = []
     for event in events:
         if event.type != "audio-chunk" or found[-1:] != ["audio-chunk"]:
@@ -179,7 +179,7 @@ async def test_invalid_request_is_one_error(
     running = await serve()
     client = await connect(running.ports["tts"])
     await client.send("synthesize", **synthesize)
-    error = await client.ask("error")
+    error = await client.expect("error")
     assert error["code"] == code
     assert len(error["text"]) < 500
     assert await client.is_alive()
@@ -197,7 +197,7 @@ async def test_invalid_stream_is_one_error(
     await client.send("synthesize-chunk", text="Hello. ")
     await client.send("synthesize", text="Hello.")
     await client.send("synthesize-stop")
-    assert (await client.ask("error"))["code"] == code
+    assert (await client.expect("error"))["code"] == code
     assert await client.is_alive()
     await client.send("synthesize-start", voice=None)
     await client.send("synthesize-chunk", text="Good morning.")
@@ -217,7 +217,7 @@ async def test_invalid_chunk_ends_its_stream_with_one_error(
     await client.send("synthesize-chunk", text="More.")
     await client.send("synthesize", text="More.")
     await client.send("synthesize-stop")
-    assert (await client.ask("error"))["code"] == "BAD_REQUEST"
+    assert (await client.expect("error"))["code"] == "BAD_REQUEST"
     assert await client.is_alive()
     await client.send("synthesize", text="Hello.")
     assert types(await client.read_until(WHOLE))[-1] == WHOLE
@@ -229,7 +229,7 @@ async def test_synthesize_stop_without_a_stream_is_an_error(serve: Serve, connec
     client = await connect(running.ports["tts"])
     await client.send("synthesize-chunk", text="Hello.")
     await client.send("synthesize-stop")
-    assert (await client.ask("error"))["code"] == "BAD_REQUEST"
+    assert (await client.expect("error"))["code"] == "BAD_REQUEST"
     assert await client.is_alive()
 
 
@@ -350,13 +350,13 @@ async def test_client_that_leaves_releases_the_lease(
     else:
         await client.send("synthesize", text="Hello.")
     if phase == "loading":
-        await running.waited_for()
+        await running.request_waits()
     else:
         await client.read_until("audio-chunk")
         assert running.coordinator.active_leases == 1
     await client.leave()
     await running.empty()
-    await running.freed()
+    await running.all_released()
 
 
 async def test_two_clients_take_turns_sentence_by_sentence(serve: Serve, connect: Connect) -> None:
@@ -381,12 +381,12 @@ async def test_two_clients_take_turns_sentence_by_sentence(serve: Serve, connect
 
 
 async def test_client_that_does_not_read_is_disconnected_and_releases_the_lease(
-    serve: Serve, connect: Connect, impatient: None
+    serve: Serve, connect: Connect, short_write_timeout: None
 ) -> None:
     running = await serve(tts={"max_text": 1_000_000})
     client = await connect(running.ports["tts"])
     client.reader._transport.pause_reading()
     await client.send("synthesize", text="This is a sentence of many words. " * 3_000)
-    await running.held()
+    await running.leased()
     await running.empty()
-    await running.freed()
+    await running.all_released()

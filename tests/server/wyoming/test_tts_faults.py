@@ -1,13 +1,12 @@
-"""What other servers that speak get wrong, one test for each fault.
+"""Defects of other text-to-speech servers, one test for each.
 
-Where a fault is tested elsewhere, as
-- a voice that is downloaded without a deadline, its size or its hash, straight into its place, so
-  that half a file is broken for ever: `store/test_download.py`, `store/test_store.py`
-- a voice that is offered as installed though it cannot speak: `servers/test_info.py`,
-  `store/test_needs.py`, `e2e/test_voices.py`
-- two voices that take each other's place in memory, and a first text that waits for the model:
-  `e2e/test_tts_faults.py`
-- a client that has left and is still spoken to: `servers/test_tts.py`
+Defects that are tested elsewhere:
+- a voice is downloaded to its final path without a deadline, a size or a hash, so that half a file
+  stays damaged: `models/test_download.py`, `models/test_store.py`
+- a voice is offered as installed that cannot be used: `wyoming/test_info.py`,
+  `models/test_requirements.py`, `e2e/test_voices.py`
+- two voices evict each other, and the first text waits for the model: `e2e/test_tts_faults.py`
+- audio is synthesized for a client that has left: `wyoming/test_tts.py`
 """
 
 import asyncio
@@ -33,7 +32,7 @@ WHOLE = "audio-stop"
 
 
 class Gate:
-    """A voice that speaks half of each text and the rest when it is told."""
+    """A voice that returns half of its audio at once and the rest when the gate opens."""
 
     def __init__(self) -> None:
         self.opened = asyncio.Event()
@@ -54,16 +53,16 @@ async def test_describe_does_not_wait_for_a_model(
         running.coordinator.gate.clear()
     speaking = await connect(running.ports["tts"])
     await speaking.send("synthesize", text="A long sentence.")
-    await (running.waited_for() if busy == "loading" else running.held())
+    await (running.request_waits() if busy == "loading" else running.leased())
     other = await connect(running.ports["tts"])
     await other.send("describe")
-    assert [program["name"] for program in (await other.ask("info"))["tts"]]
+    assert [program["name"] for program in (await other.expect("info"))["tts"]]
 
 
 async def test_two_clients_get_different_voices_at_the_same_time(
     serve: Serve, connect: Connect
 ) -> None:
-    """Nobody's voice is taken from a variable that another request has changed."""
+    """The voice of a request is not kept in a variable that other requests change."""
     running, gate = await serve(), Gate()
     running.coordinator.inferences[Task.TTS] = gate.speak
     voices = ["en_US-joe", "de_DE-eva", "en_GB-amy"]
@@ -82,7 +81,7 @@ async def test_two_clients_get_different_voices_at_the_same_time(
 async def test_audio_is_sent_before_its_sentence_is_complete(
     serve: Serve, connect: Connect
 ) -> None:
-    """Nothing goes through a file that must be closed first."""
+    """Audio does not pass through a file that must be complete first."""
     running, gate = await serve(), Gate()
     running.coordinator.inferences[Task.TTS] = gate.speak
     client = await connect(running.ports["tts"])
@@ -96,7 +95,7 @@ async def test_describe_takes_no_lease(serve: Serve, connect: Connect) -> None:
     for _ in range(5):
         client = await connect(running.ports["tts"])
         await client.send("describe")
-        await client.ask("info")
+        await client.expect("info")
         await client.leave()
     assert running.coordinator.leased == []
 
@@ -110,7 +109,7 @@ async def test_info_is_built_once(
     for _ in range(2):
         client = await connect(running.ports["tts"])
         await client.send("describe")
-        answers.append(await client.ask("info"))
+        answers.append(await client.expect("info"))
     assert answers[0] == answers[1]
 
 
@@ -118,7 +117,7 @@ async def test_info_is_built_once(
 async def test_whole_text_on_the_connection_of_a_stream_is_answered(
     serve: Serve, connect: Connect, stop: bool
 ) -> None:
-    """A stream that a second one has replaced does not swallow the text behind it either."""
+    """A text after a stream that was replaced by a second one is answered as well."""
     running = await serve()
     client = await connect(running.ports["tts"])
     if not stop:
@@ -147,7 +146,7 @@ async def test_unsupported_language_is_an_error(serve: Serve, connect: Connect) 
     running = await serve()
     client = await connect(running.ports["tts"])
     await client.send("synthesize", text="Sawubona.", voice={"language": "zu"})
-    assert (await client.ask("error"))["code"] == "UNSUPPORTED_LANGUAGE"
+    assert (await client.expect("error"))["code"] == "UNSUPPORTED_LANGUAGE"
     assert running.coordinator.leased == []
 
 
@@ -155,7 +154,7 @@ async def test_unknown_speaker_is_an_error(serve: Serve, connect: Connect) -> No
     running = await serve()
     client = await connect(running.ports["tts"])
     await client.send("synthesize", text="Hi.", voice={"name": "en_US-joe", "speaker": "nobody"})
-    assert (await client.ask("error"))["code"] == "BAD_REQUEST"
+    assert (await client.expect("error"))["code"] == "BAD_REQUEST"
 
 
 async def test_text_format_and_speed_are_applied(serve: Serve, connect: Connect) -> None:

@@ -21,8 +21,8 @@ from wyoming_servers.worker.interface import OutputChunk
 Serve = Callable[..., Any]
 Connect = Callable[..., Any]
 
-BEEP = b"\x00\x40" * 480
-HUSH = bytes(960)
+LOUD = b"\x00\x40" * 480
+QUIET = bytes(960)
 AUDIO = {"rate": 16_000, "width": 2, "channels": 1}
 
 
@@ -31,12 +31,12 @@ async def test_wyoming_library_client_gets_a_detection(serve: Serve) -> None:
     async with AsyncTcpClient("127.0.0.1", running.ports["wake"], read_timeout=10) as client:
         await client.write_event(Detect(names=["alexa"]).event())
         await client.write_event(AudioStart(16_000, 2, 1).event())
-        await client.write_event(AudioChunk(16_000, 2, 1, HUSH, timestamp=7_000).event())
-        await client.write_event(AudioChunk(16_000, 2, 1, BEEP, timestamp=7_030).event())
+        await client.write_event(AudioChunk(16_000, 2, 1, QUIET, timestamp=7_000).event())
+        await client.write_event(AudioChunk(16_000, 2, 1, LOUD, timestamp=7_030).event())
         event = await client.read_event()
     assert event is not None
     assert Detection.from_event(event) == Detection("alexa", timestamp=7_030)
-    await running.freed()
+    await running.all_released()
 
 
 @pytest.mark.parametrize("names", [None, []])
@@ -46,16 +46,16 @@ async def test_detect_without_names_detects_all_words(
     running = await serve()
     client = await connect(running.ports["wake"])
     await client.send("detect", names=names)
-    await client.send("audio-chunk", BEEP, **AUDIO)
-    assert (await client.ask("detection"))["name"] == "hey_jarvis"
+    await client.send("audio-chunk", LOUD, **AUDIO)
+    assert (await client.expect("detection"))["name"] == "hey_jarvis"
     assert running.coordinator.runs[0].request["words"] == ["hey_jarvis", "alexa"]
 
 
 async def test_audio_without_detect_is_processed(serve: Serve, connect: Connect) -> None:
     running = await serve()
     client = await connect(running.ports["wake"])
-    await client.send("audio-chunk", BEEP, **AUDIO)
-    assert (await client.ask("detection"))["timestamp"] == 0
+    await client.send("audio-chunk", LOUD, **AUDIO)
+    assert (await client.expect("detection"))["timestamp"] == 0
 
 
 async def test_connection_has_several_detections_and_streams(
@@ -66,27 +66,27 @@ async def test_connection_has_several_detections_and_streams(
     await client.send("detect", names=["alexa"])
     for _ in range(2):
         await client.send("audio-start", **AUDIO)
-        for at, piece in enumerate([BEEP, HUSH, BEEP]):
-            await client.send("audio-chunk", piece, timestamp=30 * at, **AUDIO)
+        for at, chunk in enumerate([LOUD, QUIET, LOUD]):
+            await client.send("audio-chunk", chunk, timestamp=30 * at, **AUDIO)
         await client.send("audio-stop")
-        assert (await client.ask("detection"))["timestamp"] == 0
-        assert (await client.ask("detection"))["timestamp"] == 60
+        assert (await client.expect("detection"))["timestamp"] == 0
+        assert (await client.expect("detection"))["timestamp"] == 60
     assert await client.is_alive()
-    await running.freed()
+    await running.all_released()
 
 
-@pytest.mark.parametrize("pieces", [0, 3], ids=["no audio", "silence"])
+@pytest.mark.parametrize("chunks", [0, 3], ids=["no audio", "silence"])
 async def test_stream_without_a_wake_word_is_not_detected(
-    serve: Serve, connect: Connect, pieces: int
+    serve: Serve, connect: Connect, chunks: int
 ) -> None:
     running = await serve()
     client = await connect(running.ports["wake"])
     await client.send("detect")
     await client.send("audio-start", **AUDIO)
-    for _ in range(pieces):
-        await client.send("audio-chunk", HUSH, **AUDIO)
+    for _ in range(chunks):
+        await client.send("audio-chunk", QUIET, **AUDIO)
     await client.send("audio-stop")
-    assert await client.ask("not-detected") == {}
+    assert await client.expect("not-detected") == {}
     assert await client.is_alive()
 
 
@@ -94,10 +94,10 @@ async def test_second_detect_replaces_the_words(serve: Serve, connect: Connect) 
     running = await serve()
     client = await connect(running.ports["wake"])
     await client.send("detect", names=["alexa"])
-    await client.send("audio-chunk", HUSH, **AUDIO)
+    await client.send("audio-chunk", QUIET, **AUDIO)
     await client.send("detect", names=["hey_jarvis"])
-    await client.send("audio-chunk", BEEP, **AUDIO)
-    assert (await client.ask("detection"))["name"] == "hey_jarvis"
+    await client.send("audio-chunk", LOUD, **AUDIO)
+    assert (await client.expect("detection"))["name"] == "hey_jarvis"
     assert running.coordinator.active_leases == 1
 
 
@@ -118,13 +118,13 @@ async def test_invalid_detect_is_one_error(
     client = await connect(running.ports["wake"])
     await client.send("detect", **detect)
     await client.send("audio-start", **AUDIO)
-    await client.send("audio-chunk", BEEP, **AUDIO)
+    await client.send("audio-chunk", LOUD, **AUDIO)
     await client.send("audio-stop")
-    assert (await client.ask("error"))["code"] == code
+    assert (await client.expect("error"))["code"] == code
     assert await client.is_alive()
     await client.send("detect", names=["alexa"])
-    await client.send("audio-chunk", BEEP, **AUDIO)
-    assert (await client.ask("detection"))["name"] == "alexa"
+    await client.send("audio-chunk", LOUD, **AUDIO)
+    assert (await client.expect("detection"))["name"] == "alexa"
 
 
 @pytest.mark.parametrize(
@@ -144,20 +144,20 @@ async def test_invalid_audio_is_one_error(
     running = await serve()
     client = await connect(running.ports["wake"])
     for _ in range(3):
-        await client.send("audio-chunk", BEEP, **wrong)
+        await client.send("audio-chunk", LOUD, **wrong)
     await client.send("audio-stop")
-    assert (await client.ask("error"))["code"] == "BAD_REQUEST"
+    assert (await client.expect("error"))["code"] == "BAD_REQUEST"
     assert await client.is_alive()
     await client.send("audio-start", **AUDIO)
-    await client.send("audio-chunk", BEEP, **AUDIO)
-    assert (await client.ask("detection"))["name"] == "hey_jarvis"
+    await client.send("audio-chunk", LOUD, **AUDIO)
+    assert (await client.expect("detection"))["name"] == "hey_jarvis"
 
 
 async def test_invalid_audio_start_is_an_error(serve: Serve, connect: Connect) -> None:
     running = await serve()
     client = await connect(running.ports["wake"])
     await client.send("audio-start", rate=[])
-    assert (await client.ask("error"))["code"] == "BAD_REQUEST"
+    assert (await client.expect("error"))["code"] == "BAD_REQUEST"
     assert await client.is_alive()
 
 
@@ -172,10 +172,10 @@ async def test_wake_stream_survives_the_death_of_its_worker(serve: Serve, connec
     running.coordinator.inferences[Task.WAKE] = die
     client = await connect(running.ports["wake"])
     await client.send("detect")
-    await client.send("audio-chunk", HUSH, **AUDIO)
+    await client.send("audio-chunk", QUIET, **AUDIO)
     await asyncio.sleep(0.05)
-    await client.send("audio-chunk", BEEP, timestamp=99, **AUDIO)
-    assert (await client.ask("detection"))["timestamp"] == 99
+    await client.send("audio-chunk", LOUD, timestamp=99, **AUDIO)
+    assert (await client.expect("detection"))["timestamp"] == 99
 
 
 async def test_failed_load_is_one_error(serve: Serve, connect: Connect) -> None:
@@ -184,13 +184,13 @@ async def test_failed_load_is_one_error(serve: Serve, connect: Connect) -> None:
     client = await connect(running.ports["wake"])
     await client.send("detect")
     for _ in range(5):
-        await client.send("audio-chunk", BEEP, **AUDIO)
-    assert (await client.ask("error"))["code"] == "LOAD_FAILED"
+        await client.send("audio-chunk", LOUD, **AUDIO)
+    assert (await client.expect("error"))["code"] == "LOAD_FAILED"
     assert await client.is_alive()
-    await client.send("audio-chunk", BEEP, timestamp=1, **AUDIO)
+    await client.send("audio-chunk", LOUD, timestamp=1, **AUDIO)
     await client.send("audio-start", **AUDIO)
-    await client.send("audio-chunk", BEEP, timestamp=2, **AUDIO)
-    assert (await client.ask("detection"))["timestamp"] == 2
+    await client.send("audio-chunk", LOUD, timestamp=2, **AUDIO)
+    assert (await client.expect("detection"))["timestamp"] == 2
 
 
 @pytest.mark.parametrize("phase", ["loading", "listening"])
@@ -202,11 +202,11 @@ async def test_client_that_leaves_releases_the_lease(
         running.coordinator.gate.clear()
     client = await connect(running.ports["wake"])
     await client.send("detect")
-    await client.send("audio-chunk", HUSH, **AUDIO)
-    await (running.held() if phase == "listening" else running.waited_for())
+    await client.send("audio-chunk", QUIET, **AUDIO)
+    await (running.leased() if phase == "listening" else running.request_waits())
     await client.leave()
     await running.empty()
-    await running.freed()
+    await running.all_released()
 
 
 async def test_small_chunks_are_processed_completely_and_in_order(
@@ -214,14 +214,14 @@ async def test_small_chunks_are_processed_completely_and_in_order(
 ) -> None:
     running = await serve()
     client = await connect(running.ports["wake"])
-    pieces = [bytes([number % 30]) * 320 for number in range(200)]
+    chunks = [bytes([number % 30]) * 320 for number in range(200)]
     await client.send("detect", names=["alexa"])
     await client.send("audio-start", **AUDIO)
-    for number, piece in enumerate(pieces):
-        await client.send("audio-chunk", piece, timestamp=10 * number, **AUDIO)
+    for number, chunk in enumerate(chunks):
+        await client.send("audio-chunk", chunk, timestamp=10 * number, **AUDIO)
     await client.send("audio-stop")
-    await client.ask("not-detected")
-    assert bytes(running.coordinator.runs[0].received) == b"".join(pieces)
+    await client.expect("not-detected")
+    assert bytes(running.coordinator.runs[0].received) == b"".join(chunks)
 
 
 async def test_wake_stream_may_change_its_format(serve: Serve, connect: Connect) -> None:
@@ -234,7 +234,7 @@ async def test_wake_stream_may_change_its_format(serve: Serve, connect: Connect)
         for _ in range(20):
             await client.send("audio-chunk", bytes(size), **audio)
     await client.send("audio-stop")
-    await client.ask("not-detected")
+    await client.expect("not-detected")
     assert len(running.coordinator.runs[0].received) == pytest.approx(60 * 320, abs=2_000)
 
 
@@ -242,8 +242,8 @@ async def test_invalid_chunk_in_a_stream_is_one_error(serve: Serve, connect: Con
     running = await serve()
     client = await connect(running.ports["wake"])
     for _ in range(3):
-        await client.send("audio-chunk", HUSH, timestamp=0, **AUDIO)
+        await client.send("audio-chunk", QUIET, timestamp=0, **AUDIO)
     for _ in range(3):
-        await client.send("audio-chunk", HUSH, timestamp="now", **AUDIO)
-    assert (await client.ask("error"))["code"] == "BAD_REQUEST"
+        await client.send("audio-chunk", QUIET, timestamp="now", **AUDIO)
+    assert (await client.expect("error"))["code"] == "BAD_REQUEST"
     assert await client.is_alive()

@@ -121,7 +121,7 @@ class WakePipeline:
             self._streams -= 1
 
     def publish(self, detection: WakeDetection, client: str, stages: dict[str, float]) -> bool:
-        """Publish a detection; False if another satellite was first and must not be told."""
+        """Publish a detection; False if another satellite was first and gets the detection."""
         window = self._config.current.wake.arbitration_window
         wins = self._arbiter.wins(detection.word, client, self._clock.now(), window)
         self._bus.publish(

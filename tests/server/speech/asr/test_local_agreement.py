@@ -1,4 +1,4 @@
-"""Words of a growing transcript: sent when they are certain, and never taken back."""
+"""Stable words of a growing transcript."""
 
 import pytest
 from hypothesis import given
@@ -8,21 +8,21 @@ from wyoming_servers.speech.asr.local_agreement import LocalAgreement
 
 
 def grow(*texts: str) -> tuple[list[str], str]:
-    """Return the pieces that the first texts lead to, and the whole after the last."""
+    """Return the stable parts for all texts but the last, and the final text for the last."""
     stable = LocalAgreement()
-    pieces = [piece for text in texts[:-1] if (piece := stable.update(text))]
-    return pieces, stable.finish(texts[-1])
+    parts = [part for text in texts[:-1] if (part := stable.update(text))]
+    return parts, stable.finish(texts[-1])
 
 
 def test_words_are_stable_when_two_hypotheses_agree_and_more_words_follow() -> None:
-    pieces, text = grow(
+    parts, text = grow(
         "Turn on the kit",
         "Turn on the kitchen light.",
         "Turn on the kitchen light and the",
         "Turn on the kitchen light and the fan in the hall",
         "Turn on the kitchen light and the fan in the hall.",
     )
-    assert pieces == ["Turn on the", " kitchen light", " and the"]
+    assert parts == ["Turn on the", " kitchen light", " and the"]
     assert text == "Turn on the kitchen light and the fan in the hall."
 
 
@@ -31,20 +31,20 @@ def test_one_hypothesis_alone_is_not_stable() -> None:
 
 
 def test_punctuation_and_case_do_not_matter() -> None:
-    pieces, text = grow(
+    parts, text = grow(
         "turn on the light in the",
         "Turn on the light, in the kitchen and",
         "Turn on the light in the kitchen. And the fan.",
     )
-    assert pieces == ["Turn on the light, in the"]
+    assert parts == ["Turn on the light, in the"]
     assert text == "Turn on the light, in the kitchen. And the fan."
 
 
 def test_punctuation_that_was_held_back_precedes_the_next_words() -> None:
-    pieces, text = grow(
+    parts, text = grow(
         "Turn on the light, I am", "Turn on the light, now and then", "Turn on the light, now."
     )
-    assert pieces == ["Turn on the light"]
+    assert parts == ["Turn on the light"]
     assert text == "Turn on the light, now."
 
 
@@ -76,8 +76,8 @@ def test_contradicting_hypothesis_is_skipped() -> None:
 
 
 def test_scripts_without_spaces_are_split_by_character() -> None:
-    pieces, text = grow("打开厨房", "打开厨房的灯", "打开厨房的灯。")
-    assert pieces == ["打开厨房"]
+    parts, text = grow("打开厨房", "打开厨房的灯", "打开厨房的灯。")
+    assert parts == ["打开厨房"]
     assert text == "打开厨房的灯。"
 
 
@@ -85,26 +85,26 @@ WORDS = st.lists(
     st.sampled_from(["turn", "Turn,", "on", "off", "the", "light.", "...", "灯", "-", "it's"]),
     max_size=8,
 ).map(" ".join)
-"""Texts of which many agree, with marks that stand alone."""
+"""Texts that agree often, with separate punctuation."""
 
 
 @given(st.lists(WORDS, max_size=8), WORDS)
 def test_stable_text_is_the_beginning_of_the_final_text_for_any_hypotheses(
-    heard: list[str], final: str
+    texts_so_far: list[str], final: str
 ) -> None:
     stable = LocalAgreement()
-    pieces = [stable.update(text) for text in heard]
+    parts = [stable.update(text) for text in texts_so_far]
     whole = stable.finish(final)
-    assert "".join(pieces) == stable.text
+    assert "".join(parts) == stable.text
     assert whole.startswith(stable.text)
     if not stable.text:
         assert whole == final.strip()
 
 
 @given(st.lists(WORDS, max_size=8), WORDS)
-def test_no_word_is_lost_without_a_contradiction(heard: list[str], final: str) -> None:
+def test_no_word_is_lost_without_a_contradiction(texts_so_far: list[str], final: str) -> None:
     stable = LocalAgreement()
-    for text in heard:
+    for text in texts_so_far:
         stable.update(text)
     whole = stable.finish(final)
 

@@ -1,4 +1,4 @@
-"""Transcripts that grow while somebody speaks, with a made-up voice and a scripted model."""
+"""Partial transcripts, with synthetic speech and a scripted model."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -19,8 +19,8 @@ Sound = Callable[..., bytes]
 Live = Callable[[Utterance, bytes], Awaitable[None]]
 Published = Callable[[str], list[Any]]
 
-ASKED = AsrRequest(client="a", partials=True)
-GROWING = (
+REQUESTED = AsrRequest(client="a", partials=True)
+GROWING_TEXTS = (
     "Turn on the",
     "Turn on the kitchen light and",
     "Turn on the kitchen light and the fan",
@@ -29,20 +29,20 @@ GROWING = (
 
 
 async def collect(utterance: Utterance) -> list[str]:
-    return [piece async for piece in utterance.partial_texts()]
+    return [text async for text in utterance.partial_texts()]
 
 
 async def test_partial_texts_are_the_beginning_of_the_transcript_and_are_published(
     make_asr: Make, script: Make, speech: Sound, quiet: Sound, live: Live, published: Published
 ) -> None:
-    model = script(*GROWING)
-    async with make_asr().open(ASKED) as utterance:
+    model = script(*GROWING_TEXTS)
+    async with make_asr().open(REQUESTED) as utterance:
         collecting = asyncio.create_task(collect(utterance))
         await live(utterance, speech(3.6) + quiet(1.0))
-        pieces = await collecting
+        texts = await collecting
         text = (await utterance.finish()).text
-    assert text == GROWING[-1]
-    assert pieces == ["Turn on the", " kitchen light and", " the fan"]
+    assert text == GROWING_TEXTS[-1]
+    assert texts == ["Turn on the", " kitchen light and", " the fan"]
     *partials, speculation = [run.priority for run in model.runs]
     assert partials == [Priority.BACKGROUND] * 3
     assert speculation is Priority.SPECULATIVE
@@ -58,7 +58,7 @@ async def test_partial_texts_are_the_beginning_of_the_transcript_and_are_publish
 async def test_partial_texts_must_be_requested(
     make_asr: Make, script: Make, speech: Sound, live: Live
 ) -> None:
-    model = script(*GROWING)
+    model = script(*GROWING_TEXTS)
     async with make_asr().open(AsrRequest()) as utterance:
         await live(utterance, speech(4.0))
         assert model.runs == []
@@ -67,7 +67,7 @@ async def test_partial_texts_must_be_requested(
 async def test_partial_texts_can_be_configured_and_declined_by_a_request(
     make_asr: Make, script: Make, speech: Sound, live: Live
 ) -> None:
-    model = script(*GROWING)
+    model = script(*GROWING_TEXTS)
     pipeline = make_asr(partial_transcripts=True)
     async with pipeline.open(AsrRequest(partials=False)) as utterance:
         await live(utterance, speech(2.0))
@@ -80,7 +80,7 @@ async def test_partial_texts_can_be_configured_and_declined_by_a_request(
 async def test_partial_texts_end_with_the_turn(
     make_asr: Make, script: Make, quiet: Sound, live: Live
 ) -> None:
-    async with make_asr().open(ASKED) as utterance:
+    async with make_asr().open(REQUESTED) as utterance:
         await live(utterance, quiet(0.5))
         await utterance.end()
         assert await collect(utterance) == []
@@ -90,8 +90,8 @@ async def test_partial_texts_end_with_the_turn(
 async def test_partial_transcription_leaves_two_thirds_of_the_time_free(
     make_asr: Make, script: Make, speech: Sound, live: Live
 ) -> None:
-    model = script(*GROWING, seconds=1.0)
-    async with make_asr().open(ASKED) as utterance:
+    model = script(*GROWING_TEXTS, seconds=1.0)
+    async with make_asr().open(REQUESTED) as utterance:
         await live(utterance, speech(9.5))
         assert len(model.runs) == 3
 
@@ -99,9 +99,9 @@ async def test_partial_transcription_leaves_two_thirds_of_the_time_free(
 async def test_partial_transcription_does_not_repeat_in_silence(
     make_asr: Make, script: Make, speech: Sound, quiet: Sound, live: Live
 ) -> None:
-    model = script(*GROWING)
+    model = script(*GROWING_TEXTS)
     async with make_asr(speculative_transcription=False, turn_detection=False).open(
-        ASKED
+        REQUESTED
     ) as utterance:
         await live(utterance, speech(0.5) + quiet(3.0))
         assert model.runs == []
@@ -110,8 +110,8 @@ async def test_partial_transcription_does_not_repeat_in_silence(
 async def test_speculation_cancels_a_partial_transcription(
     make_asr: Make, script: Make, speech: Sound, quiet: Sound, live: Live
 ) -> None:
-    model = script(*GROWING, seconds=0.5)
-    async with make_asr().open(ASKED) as utterance:
+    model = script(*GROWING_TEXTS, seconds=0.5)
+    async with make_asr().open(REQUESTED) as utterance:
         await live(utterance, speech(1.3) + quiet(0.3))
         partial, speculation = model.runs
         assert partial.cancelled
@@ -124,11 +124,11 @@ async def test_speculation_cancels_a_partial_transcription(
 async def test_final_run_of_another_client_cancels_a_partial_transcription(
     make_asr: Make, script: Make, speech: Sound, live: Live, clock: FakeClock
 ) -> None:
-    model = script(*GROWING, seconds=0.5)
+    model = script(*GROWING_TEXTS, seconds=0.5)
     pipeline = make_asr()
     async with pipeline.open(AsrRequest()) as other:
         await live(other, speech(0.5))
-        async with pipeline.open(ASKED) as utterance:
+        async with pipeline.open(REQUESTED) as utterance:
             await live(utterance, speech(1.2))
             assert len(model.runs) == 1
             finishing = asyncio.ensure_future(other.finish())
@@ -147,9 +147,9 @@ async def test_partial_transcription_waits_while_another_client_uses_the_model(
     clock: FakeClock,
     coordinator: FakeCoordinator,
 ) -> None:
-    model = script(*GROWING)
+    model = script(*GROWING_TEXTS)
     coordinator.usage["asr/many"] = ModelUsage(leases=2)
-    async with make_asr().open(ASKED) as utterance:
+    async with make_asr().open(REQUESTED) as utterance:
         await live(utterance, speech(3.0))
         assert model.runs == []
         coordinator.usage.clear()
@@ -161,10 +161,10 @@ async def test_partial_transcription_waits_while_another_client_uses_the_model(
 async def test_failed_partial_transcription_does_not_fail_the_request(
     make_asr: Make, script: Make, speech: Sound, quiet: Sound, live: Live, published: Published
 ) -> None:
-    model = script(GROWING[-1], errors={0: InferenceFailedError("x")})
-    async with make_asr().open(ASKED) as utterance:
+    model = script(GROWING_TEXTS[-1], errors={0: InferenceFailedError("x")})
+    async with make_asr().open(REQUESTED) as utterance:
         await live(utterance, speech(4.0) + quiet(0.6))
-        assert (await utterance.finish()).text == GROWING[-1]
+        assert (await utterance.finish()).text == GROWING_TEXTS[-1]
     assert len(model.runs) == 2
     assert [event.code for event in published("request_finished")] == [""]
 
@@ -172,8 +172,8 @@ async def test_failed_partial_transcription_does_not_fail_the_request(
 async def test_leaving_cancels_a_partial_transcription(
     make_asr: Make, script: Make, speech: Sound, live: Live, coordinator: FakeCoordinator
 ) -> None:
-    model = script(*GROWING, seconds=9.0)
-    async with make_asr().open(ASKED) as utterance:
+    model = script(*GROWING_TEXTS, seconds=9.0)
+    async with make_asr().open(REQUESTED) as utterance:
         await live(utterance, speech(1.5))
     assert model.runs[0].cancelled
     assert coordinator.active_leases == 0

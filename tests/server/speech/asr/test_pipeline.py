@@ -35,14 +35,14 @@ Published = Callable[[str], list[Any]]
 
 
 async def feed(utterance: Utterance, pcm: bytes, audio: AudioFormat = SPEECH_FORMAT) -> None:
-    """Feed in 30 ms pieces, as a satellite does."""
+    """Feed chunks of 30 ms, as a satellite does."""
     step = audio.bytes_for(0.03)
     for start in range(0, len(pcm), step):
         await utterance.feed(pcm[start : start + step], audio)
 
 
 async def transcribe(utterance: Utterance, pcm: bytes) -> Transcript:
-    """Listen to a whole utterance."""
+    """Transcribe a whole utterance."""
     async with utterance:
         await feed(utterance, pcm)
         return await utterance.finish()
@@ -230,7 +230,7 @@ async def test_request_options_reach_the_worker(
 
 
 class Words:
-    """A vocabulary that is kept somewhere."""
+    """A stored vocabulary."""
 
     names = ("Ecobee", "Aunt Ada")
     terms = ("dim",)
@@ -291,12 +291,12 @@ async def test_missing_answer_is_a_timeout_and_cancels_the_run(
     coordinator.inferences[Task.ASR] = never
     utterance = make_asr(limits={"request_timeout": 5}).open(AsrRequest())
 
-    async def listen() -> None:
+    async def transcribe() -> None:
         async with utterance:
             await feed(utterance, speech(1.0))
             await utterance.finish()
 
-    task = asyncio.create_task(listen())
+    task = asyncio.create_task(transcribe())
     await asyncio.sleep(0.05)
     await clock.advance(5.1)
     with pytest.raises(DeadlineError, match="asr/many"):

@@ -1,4 +1,4 @@
-"""Transcribing at the pauses: reused at the end, void when speech goes on, never in the way."""
+"""Speculation: used at the end, discarded when speech continues, without delaying others."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""How long a pause may last, by the words before it: with a made-up voice and a scripted model."""
+"""How long a pause may last after a text, with synthetic speech and a scripted model."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -48,7 +48,7 @@ def test_turn_settings_keep_the_silences_in_order() -> None:
 
 
 async def seconds_to_the_end(utterance: Utterance, live: Live, quiet: Sound) -> float:
-    """Be silent until the turn is over; return how long that took."""
+    """Feed silence until the turn ends; return the seconds of silence."""
     for count in range(100):
         if utterance.ended.is_set():
             return count * 0.03
@@ -99,7 +99,7 @@ async def test_pause_in_mid_sentence_does_not_end_the_turn(
 async def test_slow_speaker_is_not_cut_off(
     make_asr: Make, script: Make, speech: Sound, quiet: Sound, live: Live
 ) -> None:
-    """Each part sounds complete; after the first pause the others may be as long."""
+    """Every part is a complete sentence; after the first pause the others may be as long."""
     script("Turn on.", "Turn on the light.", "Turn on the light in the kitchen.")
     async with make_asr().open(AsrRequest()) as utterance:
         for _ in range(3):

@@ -1,4 +1,4 @@
-"""The user's own wake words, while files come, change and go."""
+"""Custom wake words, while their files are added, changed and removed."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Words that come and go in the user's folder while the server runs."""
+"""Custom wake words that change while the server runs."""
 
 import asyncio
 import contextlib
@@ -16,26 +16,26 @@ from wyoming_servers.speech.wake.custom_words import (
 
 
 class Watched:
-    """A watcher that runs, and how often it has called."""
+    """A running watcher, and the number of its scans and reports."""
 
     def __init__(self, folder: Path) -> None:
-        self.own = CustomWakeWords(folder)
+        self.custom_words = CustomWakeWords(folder)
         self.clock = FakeClock()
         self.scans = 0
         self.changes: list[list[str]] = []
-        scan = self.own.scan
+        scan = self.custom_words.scan
 
         def counted() -> bool:
             self.scans += 1
             return scan()
 
-        self.own.scan = counted  # type: ignore[method-assign]
+        self.custom_words.scan = counted  # type: ignore[method-assign]
         self.watcher = CustomWakeWordsWatcher(
-            self.own, self.clock, lambda: self.changes.append(self.own.names)
+            self.custom_words, self.clock, lambda: self.changes.append(self.custom_words.names)
         )
 
     async def look(self) -> None:
-        """Let the watcher look once; it does so in a thread."""
+        """Let the watcher scan once, which it does in a thread."""
         before = self.scans
         await self.clock.advance(SCAN_INTERVAL)
         async with asyncio.timeout(5):
@@ -74,16 +74,16 @@ async def test_watcher_reports_each_change_once(watched: Watched, tmp_path: Path
 async def test_watcher_logs_an_unreadable_folder_once_and_retries(
     watched: Watched, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    scan = watched.own.scan
+    scan = watched.custom_words.scan
 
     def fail() -> bool:
         scan()
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(watched.own, "scan", fail)
+    monkeypatch.setattr(watched.custom_words, "scan", fail)
     for _ in range(3):
         await watched.look()
     assert caplog.text.count("Permission denied") == 1
-    monkeypatch.setattr(watched.own, "scan", lambda: scan() or True)
+    monkeypatch.setattr(watched.custom_words, "scan", lambda: scan() or True)
     await watched.look()
     assert watched.changes == [[]]

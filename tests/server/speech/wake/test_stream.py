@@ -1,4 +1,4 @@
-"""One stream of audio to a model, while the pipe to it is full and empty by turns."""
+"""One stream of audio to a model whose pipe is full at times."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -17,11 +17,11 @@ from wyoming_servers.scheduling.interface import LoadedModelInfo
 from wyoming_servers.speech.wake.stream import WakeModelStream
 
 STEP = 1_280
-PIECE = bytes(STEP * 2)
+CHUNK = bytes(STEP * 2)
 
 
 class SlowRun:
-    """Takes a piece only when it is allowed to."""
+    """Accepts a chunk only when the test allows it."""
 
     def __init__(self) -> None:
         self.taken: list[int] = []
@@ -53,7 +53,7 @@ def run() -> SlowRun:
 
 
 @pytest.fixture
-def ear(run: SlowRun, clock: FakeClock) -> WakeModelStream:
+def stream(run: SlowRun, clock: FakeClock) -> WakeModelStream:
     @asynccontextmanager
     async def lease(model: str, **_: object) -> AsyncIterator[SimpleNamespace]:
         yield SimpleNamespace(
@@ -66,32 +66,32 @@ def ear(run: SlowRun, clock: FakeClock) -> WakeModelStream:
 
 
 async def test_wake_stream_sends_audio_after_the_pipe_was_full(
-    ear: WakeModelStream, run: SlowRun, clock: FakeClock
+    stream: WakeModelStream, run: SlowRun, clock: FakeClock
 ) -> None:
-    listening = asyncio.create_task(ear.run())
+    running = asyncio.create_task(stream.run())
     await clock.run_ready_tasks()
-    ear.add(PIECE, 0)
+    stream.add(CHUNK, 0)
     await clock.run_ready_tasks()
-    ear.add(PIECE, 80)  # while the first is on its way
+    stream.add(CHUNK, 80)  # while the first is on its way
     run.gate.set()
     await clock.run_ready_tasks()
-    assert sum(run.taken) == 2 * len(PIECE)
-    ear.add(PIECE, 160)
+    assert sum(run.taken) == 2 * len(CHUNK)
+    stream.add(CHUNK, 160)
     await clock.run_ready_tasks()
-    assert sum(run.taken) == 3 * len(PIECE)
-    ear.end()
-    await listening
+    assert sum(run.taken) == 3 * len(CHUNK)
+    stream.end()
+    await running
 
 
 async def test_wake_stream_sends_the_rest_at_its_end(
-    ear: WakeModelStream, run: SlowRun, clock: FakeClock
+    stream: WakeModelStream, run: SlowRun, clock: FakeClock
 ) -> None:
     run.gate.set()
-    listening = asyncio.create_task(ear.run())
+    running = asyncio.create_task(stream.run())
     await clock.run_ready_tasks()
-    ear.add(PIECE[:100], 0)
+    stream.add(CHUNK[:100], 0)
     await clock.run_ready_tasks()
     assert run.taken == []
-    ear.end()
-    await listening
+    stream.end()
+    await running
     assert run.taken == [100]
