@@ -31,7 +31,7 @@ ANSWER_DEADLINE_S = 60.0
 
 @dataclass(frozen=True)
 class Audio:
-    """What a synthesis brought."""
+    """The result of a synthesis."""
 
     rate: int
     pcm: bytes
@@ -44,7 +44,7 @@ class Audio:
 
 @dataclass(frozen=True)
 class Answer:
-    """How a request ended: the last event and, for an error, its code."""
+    """The last event of a request and, for an error, its code."""
 
     event: Event
 
@@ -92,7 +92,7 @@ class Server:
             return json.loads(response.read() or b"null")
 
     def model(self, model_id: str) -> dict[str, Any]:
-        """What `/models` says of one model."""
+        """The answer of `/models` for one model."""
         answer: dict[str, Any] = self.http(f"/models/{model_id}")
         return answer
 
@@ -121,13 +121,13 @@ class Server:
             yield client
 
     async def transcribe(self, pcm: bytes, *, rate: int = 16_000, language: str = "en") -> Answer:
-        """Send an utterance as fast as it goes and wait for its end."""
+        """Send an utterance without pauses and wait for the answer."""
         async with self.connect("asr") as client:
             await send_utterance(client, pcm, rate=rate, language=language)
             return Answer(await read_until(client, "transcript", "error"))
 
     async def synthesize(self, text: str, voice: str | None = None) -> Audio:
-        """Have a text spoken; fails the test on an error event."""
+        """Synthesize a text; fails the test on an error event."""
         async with self.connect("tts") as client:
             wanted = SynthesizeVoice(name=voice) if voice else None
             await client.write_event(Synthesize(text=text, voice=wanted).event())
@@ -144,7 +144,7 @@ class Server:
                     return Audio(rate, pcm, events)
 
     async def detect(self, word: str, pcm: bytes, *, rate: int = 16_000) -> Answer:
-        """Say whether a word fires in a recording."""
+        """Return whether a word is detected in a recording."""
         async with self.connect("wake") as client:
             await client.write_event(Detect(names=[word]).event())
             await send_audio(client, pcm, rate=rate)
@@ -152,7 +152,7 @@ class Server:
 
 
 async def send_audio(client: AsyncTcpClient, pcm: bytes, *, rate: int = 16_000) -> None:
-    """Send PCM in chunks of 30 ms with start and stop, as fast as it goes."""
+    """Send PCM in chunks of 30 ms with start and stop, without pauses."""
     step = rate * 30 // 1_000 * 2
     await client.write_event(AudioStart(rate=rate, width=2, channels=1).event())
     for number, offset in enumerate(range(0, len(pcm), step)):
@@ -175,7 +175,7 @@ async def send_utterance(
 
 
 async def read_until(client: AsyncTcpClient, *types: str) -> Event:
-    """Read events until one of `types` comes."""
+    """Read events until one of `types` arrives."""
     async with asyncio.timeout(ANSWER_DEADLINE_S):
         while (event := await client.read_event()) is not None:
             if event.type in types:
@@ -185,7 +185,7 @@ async def read_until(client: AsyncTcpClient, *types: str) -> Event:
 
 @pytest.fixture
 def blockbuster() -> None:
-    """The tests here block on purpose: what they test runs in another process."""
+    """These tests may block: the server runs in another process."""
 
 
 StartServer = Callable[..., Server]
@@ -239,7 +239,7 @@ def _start_servers(folder: Path) -> Iterator[StartServer]:
 
 @pytest.fixture(scope="session")
 def start_servers() -> Callable[[Path], AbstractContextManager[StartServer]]:
-    """Make what starts servers in a folder, for a module that shares one."""
+    """Return a function that starts servers in a folder, for a module that shares one."""
     return _start_servers
 
 
@@ -280,7 +280,7 @@ def clip() -> Callable[[str], bytes]:
 
 @pytest.fixture
 def helpers() -> SimpleNamespace:
-    """The client functions of this file, for tests that speak on their own connection."""
+    """The client functions of this file, for tests with a connection of their own."""
     return SimpleNamespace(
         send_utterance=send_utterance, send_audio=send_audio, read_until=read_until
     )

@@ -1,4 +1,4 @@
-"""Which model hears, and in which language: ports of single models, names, languages."""
+"""Model and language selection: ports of single models, names, languages."""
 
 import json
 import subprocess
@@ -41,11 +41,11 @@ async def say(client: Any, helpers: Any, pcm: bytes, **asked: Any) -> Event:
 
 
 def requests(server: Any, model: str) -> int:
-    """How many requests a model has had since the start."""
+    """Number of requests of a model since startup."""
     return [trace["model"] for trace in server.http("/traces")["traces"]].count(model)
 
 
-async def test_each_port_hears_with_its_own_model(
+async def test_port_transcribes_with_its_own_model(
     both: Any, clip: Callable[[str], bytes], helpers: Any
 ) -> None:
     before = {model: requests(both, model) for model in (TINY, BASE)}
@@ -57,7 +57,7 @@ async def test_each_port_hears_with_its_own_model(
     assert requests(both, BASE) == before[BASE] + 2
 
 
-async def test_each_port_describes_its_own_model_first(both: Any, helpers: Any) -> None:
+async def test_port_describes_its_own_model_first(both: Any, helpers: Any) -> None:
     for service, name in (("asr", TINY), (EXTRA, BASE)):
         async with both.connect(service) as client:
             await client.write_event(Describe().event())
@@ -66,13 +66,13 @@ async def test_each_port_describes_its_own_model_first(both: Any, helpers: Any) 
             assert info.data["asr"][0]["installed"]
 
 
-def test_every_port_is_told(both: Any) -> None:
+def test_info_lists_every_port(both: Any) -> None:
     ports = both.http("/info")["ports"]
     assert ports == both.ports
     assert len({ports["asr"], ports[EXTRA], ports["api"]}) == 3
 
 
-async def test_models_are_selected_and_named_on_one_connection(
+async def test_connection_selects_and_names_models(
     both: Any, clip: Callable[[str], bytes], helpers: Any
 ) -> None:
     before = {model: requests(both, model) for model in (TINY, BASE)}
@@ -91,7 +91,7 @@ async def test_models_are_selected_and_named_on_one_connection(
     assert requests(both, TINY) == before[TINY] + 1
 
 
-async def test_the_language_that_was_detected_is_told(
+async def test_transcript_names_the_detected_language(
     both: Any, clip: Callable[[str], bytes], helpers: Any
 ) -> None:
     async with both.connect(EXTRA) as client:
@@ -100,7 +100,7 @@ async def test_the_language_that_was_detected_is_told(
             assert answer.data["language"] == "en"
 
 
-async def test_languages_come_in_every_spelling_and_unknown_ones_are_coded_errors(
+async def test_language_codes_are_accepted_in_every_spelling_and_unknown_ones_refused(
     both: Any, clip: Callable[[str], bytes], helpers: Any
 ) -> None:
     async with both.connect(EXTRA) as client:
@@ -120,7 +120,7 @@ async def test_languages_come_in_every_spelling_and_unknown_ones_are_coded_error
         ("{whisper/large-v3: 0}", "asr.extra_ports.whisper/large-v3"),
     ],
 )
-def test_a_model_that_cannot_be_served_ends_the_start_and_is_named_by_its_path(
+def test_startup_names_the_key_of_a_model_that_cannot_be_served(
     tmp_path: Path, ports: str, path: str
 ) -> None:
     command = [sys.executable, "-m", "wyoming_servers", "serve", "--data-dir", str(tmp_path)]
@@ -140,7 +140,7 @@ def test_a_model_that_cannot_be_served_ends_the_start_and_is_named_by_its_path(
     assert not (tmp_path / "server.json").exists()
 
 
-def test_doctor_says_the_same_beforehand(tmp_path: Path) -> None:
+def test_doctor_names_the_key_of_a_model_that_cannot_be_served(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "wyoming_servers", "doctor", "--json"]
     command += ["--data-dir", str(tmp_path), "--set", "asr.extra_ports.whisper/bse=0"]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)

@@ -1,4 +1,4 @@
-"""Workers die, models leave, the server stops: what the people who wait get."""
+"""Workers crash, models are unloaded, the server stops: the answers of waiting clients."""
 
 import asyncio
 import signal
@@ -16,25 +16,23 @@ LONG_TEXT = " ".join(
         *("doubt", "stone", "music", "silence"),
     )
 )
-"""No sentence comes twice: what was said once costs no inference."""
+"""No sentence is repeated, because repeated ones come from the phrase cache."""
 
 
 def kill(process: psutil.Process) -> None:
     process.send_signal(signal.SIGKILL)
 
 
-async def test_an_idle_worker_that_is_killed_is_replaced_for_the_next_request(server, clip) -> None:
+async def test_killed_idle_worker_is_replaced_for_the_next_request(server, clip) -> None:
     victim = server.worker("whisper/tiny.en")
     kill(victim)
-    heard = await server.transcribe(clip("goforward"))
-    assert heard.event.type == "transcript", heard.event.data
-    assert "forward" in heard.text.lower()
+    answer = await server.transcribe(clip("goforward"))
+    assert answer.event.type == "transcript", answer.event.data
+    assert "forward" in answer.text.lower()
     assert server.worker("whisper/tiny.en").pid != victim.pid
 
 
-async def test_a_voice_that_dies_while_it_speaks_sends_an_error_and_no_audio_stop(
-    server, helpers
-) -> None:
+async def test_crash_during_speech_sends_an_error_and_no_audio_stop(server, helpers) -> None:
     from wyoming.tts import Synthesize
 
     async with server.connect("tts") as client:
@@ -50,16 +48,16 @@ async def test_a_voice_that_dies_while_it_speaks_sends_an_error_and_no_audio_sto
     assert (await server.synthesize("Still here.")).seconds > 0.3
 
 
-async def test_other_services_do_not_notice_a_dead_worker(server, clip) -> None:
+async def test_crashed_worker_does_not_affect_other_services(server, clip) -> None:
     others = {name: server.worker(name).pid for name in ("piper/en_US-joe-medium", "openwakeword")}
     kill(server.worker("whisper/tiny.en"))
     assert (await server.synthesize("I can still speak.")).seconds > 0.5
     assert {name: server.worker(name).pid for name in others} == others
-    heard = await server.transcribe(clip("goforward"))
-    assert "forward" in heard.text.lower()
+    answer = await server.transcribe(clip("goforward"))
+    assert "forward" in answer.text.lower()
 
 
-async def test_an_idle_model_leaves_and_describe_does_not_keep_it(start_server, clip) -> None:
+async def test_idle_model_is_unloaded_despite_describe(start_server, clip) -> None:
     server = start_server(keep_alive=2)
     process = server.worker("whisper/tiny.en")
     before = server.model("whisper/tiny.en")["memory_bytes"]
@@ -75,11 +73,11 @@ async def test_an_idle_model_leaves_and_describe_does_not_keep_it(start_server, 
         await asyncio.sleep(0.3)
     assert not process.is_running()
     assert "pid" not in server.wait_state("whisper/tiny.en", "unloaded")
-    heard = await server.transcribe(clip("goforward"))
-    assert "forward" in heard.text.lower()
+    answer = await server.transcribe(clip("goforward"))
+    assert "forward" in answer.text.lower()
 
 
-async def test_a_stop_lets_a_running_request_end(start_server) -> None:
+async def test_shutdown_finishes_a_running_request(start_server) -> None:
     server = start_server(limits__shutdown_grace=60)
     server.wait_state("piper/en_US-joe-medium", "ready")
     speaking = asyncio.create_task(server.synthesize(LONG_TEXT))
@@ -89,7 +87,7 @@ async def test_a_stop_lets_a_running_request_end(start_server) -> None:
     assert await asyncio.to_thread(server.process.wait, 60) == 0
 
 
-def test_a_stopped_server_leaves_no_process_behind(start_server) -> None:
+def test_shutdown_leaves_no_process(start_server) -> None:
     server = start_server()
     workers = [
         server.worker(name)
@@ -100,7 +98,7 @@ def test_a_stopped_server_leaves_no_process_behind(start_server) -> None:
     assert not (server.data_dir / "server.json").exists()
 
 
-def test_killing_the_server_takes_its_workers_along(start_server) -> None:
+def test_killed_server_leaves_no_worker(start_server) -> None:
     server = start_server()
     workers = [server.worker(name) for name in ("whisper/tiny.en", "openwakeword")]
     server.process.kill()

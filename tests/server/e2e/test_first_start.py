@@ -30,10 +30,10 @@ async def test_server_serves_installed_models_while_another_is_downloaded(
         asr__model=MODEL, downloads__endpoint=black_hole, preload="false", wake__enabled="false"
     )
     async with server.connect("asr") as client:
-        begun = time.monotonic()
+        started = time.monotonic()
         await client.write_event(Describe().event())
         info = Info.from_event(await client.read_event())
-        assert time.monotonic() - begun < DESCRIBE_SECONDS
+        assert time.monotonic() - started < DESCRIBE_SECONDS
     assert MODEL not in [model.name for program in info.asr for model in program.models]
     assert (await server.synthesize("All is well.")).seconds > 0.3
     answer = await server.transcribe(clip("goforward"))

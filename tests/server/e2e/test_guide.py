@@ -1,4 +1,4 @@
-"""The API as programs in browsers use it: TypeScript, fetch, FormData and EventSource."""
+"""The API used from a browser: TypeScript, fetch, FormData and EventSource."""
 
 import json
 import subprocess
@@ -14,12 +14,12 @@ HERE = Path(__file__).parent
 DATA = HERE.parents[1] / "data"
 
 NODE = Path(playwright.__file__).parent / "driver" / "node"
-"""Comes with the tests' own browser driver; it runs TypeScript and has EventSource."""
+"""Part of the tests' browser driver; runs TypeScript and has EventSource."""
 
 
 @pytest.fixture
 def seen(start_server) -> dict[str, Any]:
-    """What the guide's client saw of a server that asks for no token."""
+    """Results of the guide's client with a server that needs no token."""
     server = start_server(
         api__auth="none", tts__enabled=False, webhooks__allowed_targets="[127.0.0.1]"
     )
@@ -39,7 +39,7 @@ def seen(start_server) -> dict[str, Any]:
     return found
 
 
-def test_a_web_application_works_as_its_guide_says(seen: dict[str, Any]) -> None:
+def test_guide_client_works_in_a_browser(seen: dict[str, Any]) -> None:
     assert seen["unloading"] == {"status": "unload_requested"}
     refused = seen["refused"]
     assert (refused["status"], refused["error"]) == (503, "model_not_ready")

@@ -1,4 +1,4 @@
-"""Jobs on a real server: formats as people send them, and a server that is killed in the middle."""
+"""Jobs on a real server: common formats, and a server that is killed in the middle."""
 
 import asyncio
 import json
@@ -54,7 +54,7 @@ def words(text: str) -> set[str]:
     return {word.strip(".,!?;").lower() for word in text.split()}
 
 
-def test_the_examples_of_the_guide_work_with_curl(server) -> None:
+def test_guide_examples_work_with_curl(server) -> None:
     job = submit(server, "librivox_0870.wav", "word_timestamps=true", "language=en")
     stream = curl(server, f"/jobs/{job}/stream", "-N")
     assert "event: progress\n" in stream
@@ -73,7 +73,7 @@ def test_the_examples_of_the_guide_work_with_curl(server) -> None:
     assert "409" in curl(server, f"/jobs/{job}", "-X", "DELETE", "-w", "%{http_code}")
 
 
-def test_openais_addresses_work_with_curl(server) -> None:
+def test_openai_endpoints_work_with_curl(server) -> None:
     answer = curl(
         server, "/v1/audio/transcriptions",
         "-F", f"file=@{DATA / 'goforward.wav'}", "-F", "model=whisper-1",
@@ -93,9 +93,7 @@ def test_openais_addresses_work_with_curl(server) -> None:
         assert len(data) > 2_000
 
 
-def test_a_server_killed_in_the_middle_of_twenty_jobs_loses_none_and_does_none_twice(
-    start_server, tmp_path: Path
-) -> None:
+def test_killed_server_loses_no_job_and_repeats_none(start_server, tmp_path: Path) -> None:
     recording = tmp_path / "long.wav"
     with wave.open(str(DATA / "librivox_0870.wav")) as file:
         voice = file.readframes(file.getnframes())
@@ -138,7 +136,7 @@ def test_a_server_killed_in_the_middle_of_twenty_jobs_loses_none_and_does_none_t
     assert left == []
 
 
-async def test_live_speech_goes_before_a_long_job(server, clip, tmp_path: Path) -> None:
+async def test_live_speech_is_not_delayed_by_a_long_job(server, clip, tmp_path: Path) -> None:
     recording = tmp_path / "long.wav"
     with wave.open(str(DATA / "librivox_0870.wav")) as file:
         voice = file.readframes(file.getnframes())
@@ -172,7 +170,7 @@ Good night.
 """
 
 
-def test_subtitles_become_a_file_that_can_be_heard_again(server, tmp_path: Path) -> None:
+def test_subtitles_are_synthesized_and_transcribed_back(server, tmp_path: Path) -> None:
     subtitles = tmp_path / "film.srt"
     subtitles.write_text(SRT)
     job = order(server, subtitles, "format=mp3", "voice=en_US-joe-medium")
@@ -192,9 +190,7 @@ def test_subtitles_become_a_file_that_can_be_heard_again(server, tmp_path: Path)
     assert heard["segments"][0]["start"] == pytest.approx(1.0, abs=0.4)
 
 
-def test_a_large_recording_for_an_unloaded_model_is_refused_before_it_is_sent(
-    start_server, tmp_path: Path
-) -> None:
+def test_large_upload_for_an_unloaded_model_is_refused_early(start_server, tmp_path: Path) -> None:
     server = start_server(tts__enabled=False, wake__enabled=False, preload="false")
     large = tmp_path / "large.wav"
     large.write_bytes(bytes(40_000_000))
@@ -208,7 +204,7 @@ def test_a_large_recording_for_an_unloaded_model_is_refused_before_it_is_sent(
     server.wait_state("whisper/tiny.en", "ready")
 
 
-async def test_live_speech_goes_before_a_speech_job(server, tmp_path: Path) -> None:
+async def test_live_speech_is_not_delayed_by_a_speech_job(server, tmp_path: Path) -> None:
     book = tmp_path / "book.txt"
     lines = [f"This is sentence number {number} of a long book. " for number in range(400)]
     await asyncio.to_thread(book.write_text, "".join(lines))

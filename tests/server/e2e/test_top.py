@@ -1,4 +1,4 @@
-"""`top` watches a real server, in a real terminal, until Ctrl-C."""
+"""`top` with a real server in a real terminal."""
 
 import fcntl
 import json
@@ -41,7 +41,7 @@ class Terminal:
         self._text = ""
 
     def wait_for(self, text: str) -> None:
-        """Read the screen until it has shown a text, from now on."""
+        """Read the screen until it shows a text that was not there before."""
         self._text = ""
         deadline = time.monotonic() + DEADLINE_S
         while text not in self._text:
@@ -53,7 +53,7 @@ class Terminal:
         self.process.send_signal(signal.SIGINT)
         deadline = time.monotonic() + DEADLINE_S
         while self.process.poll() is None and time.monotonic() < deadline:
-            self._read()  # what nobody reads would hold it up
+            self._read()  # an unread pipe would block it
         return self.process.wait(1)
 
     def _read(self) -> None:
@@ -85,7 +85,7 @@ def watching(server: Any) -> Iterator[Terminal]:
         os.close(screen)
 
 
-async def test_a_frame_and_json_tell_of_models_and_of_what_has_happened(server, clip) -> None:
+async def test_top_prints_models_and_events_as_a_frame_and_as_json(server, clip) -> None:
     await server.transcribe(clip("goforward"))
     frame = top(server, "--once")
     assert frame.returncode == 0, frame.stderr
@@ -100,7 +100,7 @@ async def test_a_frame_and_json_tell_of_models_and_of_what_has_happened(server, 
     assert "request_finished" in [event["type"] for event in status["events"]]
 
 
-def test_a_terminal_shows_what_happens_as_it_happens_until_ctrl_c(start_server) -> None:
+def test_top_follows_events_in_a_terminal_until_ctrl_c(start_server) -> None:
     server = start_server(preload="false")
     with watching(server) as terminal:
         terminal.wait_for("whisper/tiny.en")
@@ -112,7 +112,7 @@ def test_a_terminal_shows_what_happens_as_it_happens_until_ctrl_c(start_server) 
         assert terminal.end() == 0
 
 
-def test_without_a_server_it_ends_with_3(start_server) -> None:
+def test_top_without_a_server_exits_with_3(start_server) -> None:
     server = start_server(preload="false")
     server.stop()
     done = top(server, "--once", "--set", "api.port=0")

@@ -1,4 +1,4 @@
-"""What other servers that speak get wrong with their models, against real processes."""
+"""Faults of other text-to-speech servers, tested with real processes."""
 
 import asyncio
 import time
@@ -18,7 +18,7 @@ JIM = "en_US-jim-medium"
 
 @pytest.fixture
 def two_voices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that is started from here has the embedded voice under a second name, too."""
+    """A server started from here has the embedded voice under a second name, too."""
     entries = yaml.safe_load((MANIFESTS / "piper.yaml").read_text())
     entry = next(entry for entry in entries["models"] if entry["id"] == f"piper/{JOE}")
     entry["id"] = f"piper/{JIM}"
@@ -40,10 +40,10 @@ def two_voices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("two_voices")
-async def test_two_voices_stay_loaded_and_no_text_waits_for_a_model_to_load(
+async def test_two_voices_stay_loaded_between_texts(
     start_server: Any,
 ) -> None:
-    """The first one before anybody has spoken; the other with its first text, and then both."""
+    """The first voice at startup, the other with its first text, and then both."""
     server = start_server(asr__enabled="false", wake__enabled="false")
     server.wait_state(f"piper/{JOE}", "ready")
     await server.synthesize("One.", JIM)
@@ -56,7 +56,7 @@ async def test_two_voices_stay_loaded_and_no_text_waits_for_a_model_to_load(
     assert {name: server.worker(f"piper/{name}").pid for name in (JOE, JIM)} == pids
 
 
-async def test_several_texts_at_once_come_whole_and_no_voice_is_loaded_twice(
+async def test_concurrent_texts_are_complete_and_load_each_voice_once(
     start_server: Any,
 ) -> None:
     server = start_server(asr__enabled="false", wake__enabled="false")

@@ -1,4 +1,4 @@
-"""Turns with a real model in real time: when they end, and what a client who leaves leaves behind.
+"""Turn detection with a real model in real time, and clients that disconnect.
 
 The recording of one command is cut and put together again with pauses, as people speak.
 """
@@ -25,7 +25,7 @@ CHUNK_BYTES = 960
 
 AFTER_THE = 0.46
 AFTER_KITCHEN = 0.67
-"""Where one could pause in the recording, in seconds."""
+"""Possible pauses in the recording, in seconds."""
 
 
 def hush(seconds: float) -> bytes:
@@ -37,7 +37,7 @@ def sound(samples: np.ndarray) -> bytes:
 
 
 def cough() -> bytes:
-    """A burst of noise that dies away within a fifth of a second."""
+    """A burst of noise that fades within 0.2 s."""
     length = RATE // 5
     noise = np.random.default_rng(1).normal(0, 6_000, length)
     return sound(noise * np.exp(-np.arange(length) / (length / 5)))
@@ -66,7 +66,7 @@ def cut(pcm: bytes, start: float, end: float | None = None) -> bytes:
 
 
 class Speaker:
-    """Speaks in real time on a connection, and stops when the answer is there."""
+    """Sends speech in real time on a connection, and stops when the answer arrives."""
 
     def __init__(self, client: AsyncTcpClient) -> None:
         self.client = client
@@ -82,7 +82,7 @@ class Speaker:
         await self.client.write_event(AudioStart(RATE, 2, 1).event())
 
     async def say(self, pcm: bytes) -> bool:
-        """Speak on; whether nobody has interrupted."""
+        """Send more speech; returns whether no answer has arrived."""
         begin = time.monotonic()
         for number, offset in enumerate(range(0, len(pcm), CHUNK_BYTES)):
             await asyncio.sleep(begin + (number + 1) * CHUNK_SECONDS - time.monotonic())
@@ -103,7 +103,7 @@ class Speaker:
         return str(transcript.data["text"])
 
     @property
-    def pieces(self) -> list[str]:
+    def chunks(self) -> list[str]:
         return [event.data["text"] for event in self.events if event.type == "transcript-chunk"]
 
     async def _read(self) -> None:
@@ -121,13 +121,13 @@ async def speaking(server) -> AsyncIterator[Speaker]:
         yield Speaker(client)
 
 
-def heard(text: str) -> list[str]:
+def transcribed_words(text: str) -> list[str]:
     return "".join(letter for letter in text.lower() if letter.isalpha() or letter == " ").split()
 
 
 @pytest.fixture
 def speculations(server) -> Callable[[], dict[str, float]]:
-    """Return how many speculations there were, by outcome."""
+    """Return the number of speculative runs by outcome."""
 
     def read() -> dict[str, float]:
         import urllib.request
@@ -145,19 +145,17 @@ def speculations(server) -> Callable[[], dict[str, float]]:
     return read
 
 
-async def test_a_command_is_answered_though_the_client_never_says_that_it_is_over(
-    server, command: bytes, speculations
-) -> None:
+async def test_turn_ends_without_audio_stop(server, command: bytes, speculations) -> None:
     before = await asyncio.to_thread(speculations)
     async with speaking(server) as speaker:
         await speaker.begin()
         assert not await speaker.say(hush(0.5) + command + hush(5.0))
-        assert heard(await speaker.answer())[-4:] == ["on", "the", "kitchen", "light"]
+        assert transcribed_words(await speaker.answer())[-4:] == ["on", "the", "kitchen", "light"]
     after = await asyncio.to_thread(speculations)
     assert after["used"] == before.get("used", 0) + 1
 
 
-async def test_a_client_with_ears_of_its_own_gets_what_was_made_in_the_pause(
+async def test_audio_stop_returns_the_speculative_transcript(
     server, command: bytes, speculations
 ) -> None:
     before = await asyncio.to_thread(speculations)
@@ -165,21 +163,21 @@ async def test_a_client_with_ears_of_its_own_gets_what_was_made_in_the_pause(
         await speaker.begin(turn_detection=False)
         assert await speaker.say(hush(0.5) + command + hush(0.7))
         await speaker.stop()
-        assert heard(await speaker.answer())[-4:] == ["on", "the", "kitchen", "light"]
+        assert transcribed_words(await speaker.answer())[-4:] == ["on", "the", "kitchen", "light"]
     after = await asyncio.to_thread(speculations)
     assert after["used"] == before.get("used", 0) + 1
 
 
-async def test_a_pause_in_mid_sentence_is_not_cut(server, command: bytes) -> None:
+async def test_turn_continues_after_a_pause_in_a_sentence(server, command: bytes) -> None:
     first, second = cut(command, 0, AFTER_THE), cut(command, AFTER_THE)
     async with speaking(server) as speaker:
         await speaker.begin()
         assert await speaker.say(hush(0.5) + first + hush(0.9) + second)
         await speaker.say(hush(5.0))
-        assert heard(await speaker.answer())[-2:] == ["kitchen", "light"]
+        assert transcribed_words(await speaker.answer())[-2:] == ["kitchen", "light"]
 
 
-async def test_a_slow_speaker_is_not_cut(server, command: bytes) -> None:
+async def test_turn_of_a_slow_speaker_is_not_cut(server, command: bytes) -> None:
     parts = (
         cut(command, 0, AFTER_THE),
         hush(0.6),
@@ -191,15 +189,15 @@ async def test_a_slow_speaker_is_not_cut(server, command: bytes) -> None:
         await speaker.begin()
         assert await speaker.say(hush(0.5) + b"".join(parts))
         await speaker.say(hush(5.0))
-        assert "kitchen" in heard(await speaker.answer())
+        assert "kitchen" in transcribed_words(await speaker.answer())
 
 
-async def test_two_commands_on_one_connection_are_two_turns(server, command: bytes) -> None:
+async def test_connection_carries_two_turns(server, command: bytes) -> None:
     async with speaking(server) as speaker:
         for _ in range(2):
             await speaker.begin()
             await speaker.say(hush(0.3) + command + hush(5.0))
-            assert heard(await speaker.answer())[-2:] == ["kitchen", "light"]
+            assert transcribed_words(await speaker.answer())[-2:] == ["kitchen", "light"]
             await speaker.stop()
 
 
@@ -208,7 +206,7 @@ async def test_two_commands_on_one_connection_are_two_turns(server, command: byt
     [hush(2.0), hush(0.5) + cough() + hush(2.0), music(4.0) + hush(1.0)],
     ids=["silence", "cough", "music"],
 )
-async def test_what_is_no_speech_is_an_empty_transcript(server, made: bytes) -> None:
+async def test_transcript_of_noise_is_empty(server, made: bytes) -> None:
     async with speaking(server) as speaker:
         await speaker.begin()
         await speaker.say(made)
@@ -216,33 +214,33 @@ async def test_what_is_no_speech_is_an_empty_transcript(server, made: bytes) -> 
         assert await speaker.answer() == ""
 
 
-async def test_a_cough_before_the_command_is_not_the_command(server, command: bytes) -> None:
+async def test_turn_does_not_end_after_a_cough(server, command: bytes) -> None:
     async with speaking(server) as speaker:
         await speaker.begin()
         assert await speaker.say(hush(0.3) + cough() + hush(0.8) + command)
         await speaker.say(hush(5.0))
-        assert heard(await speaker.answer())[-2:] == ["kitchen", "light"]
+        assert transcribed_words(await speaker.answer())[-2:] == ["kitchen", "light"]
 
 
-async def test_partials_are_prefixes_of_the_final_text(server, clip) -> None:
+async def test_partial_transcripts_are_prefixes_of_the_final_text(server, clip) -> None:
     async with speaking(server) as speaker:
         await speaker.begin(partials=True, turn_detection=False)
         await speaker.say(clip("librivox_0870"))
         # The rest of the text comes after the end.
-        before = len(speaker.pieces)
+        before = len(speaker.chunks)
         await speaker.stop()
         text = await speaker.answer()
     assert before > 0
     shown = ""
-    for piece in speaker.pieces:
-        shown += piece
+    for chunk in speaker.chunks:
+        shown += chunk
         assert text.startswith(shown)
     assert shown == text
     assert "dashwood" in text.lower()
 
 
 @pytest.mark.parametrize("phase", ["silence", "speech", "pause", "after stop"])
-async def test_a_client_who_leaves_leaves_no_work(server, command: bytes, phase: str) -> None:
+async def test_disconnected_client_leaves_no_run(server, command: bytes, phase: str) -> None:
     async with speaking(server) as speaker:
         await speaker.begin(partials=True)
         await speaker.say(hush(0.5))
@@ -257,4 +255,4 @@ async def test_a_client_who_leaves_leaves_no_work(server, command: bytes, phase:
         assert time.monotonic() < deadline, "the model is still held"
         await asyncio.sleep(0.02)
     again = await server.transcribe(command + hush(1.0))
-    assert heard(again.text)[-2:] == ["kitchen", "light"]
+    assert transcribed_words(again.text)[-2:] == ["kitchen", "light"]

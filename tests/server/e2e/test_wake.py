@@ -1,4 +1,4 @@
-"""Wake words over real sockets with the real engine: satellites as they are."""
+"""Wake words over real sockets with the real engine and realistic satellites."""
 
 import asyncio
 import json
@@ -45,15 +45,15 @@ class Satellite:
     async def say(self, pcm: bytes, samples: int = 160) -> None:
         size = samples * 2 * self.channels
         for at in range(0, len(pcm), size):
-            piece = pcm[at : at + size]
-            chunk = AudioChunk(self.rate, 2, self.channels, piece, timestamp=int(self.clock))
+            part = pcm[at : at + size]
+            chunk = AudioChunk(self.rate, 2, self.channels, part, timestamp=int(self.clock))
             await self.client.write_event(chunk.event())
-            self.clock += 1_000 * len(piece) / 2 / self.channels / self.rate
+            self.clock += 1_000 * len(part) / 2 / self.channels / self.rate
 
     async def stop(self) -> None:
         await self.client.write_event(AudioStop().event())
 
-    async def told(self, *types: str) -> Event:
+    async def next_event(self, *types: str) -> Event:
         async with asyncio.timeout(30):
             while (event := await self.client.read_event()) is not None:
                 if event.type in types:
@@ -61,32 +61,32 @@ class Satellite:
         raise AssertionError("the connection was closed")
 
     async def detected(self) -> Detection:
-        return Detection.from_event(await self.told("detection"))
+        return Detection.from_event(await self.next_event("detection"))
 
 
 @pytest.fixture(scope="module")
 def word() -> bytes:
-    """Somebody says "hey jarvis": 16 kHz mono, with a second of silence around it."""
+    """A recording of "hey jarvis": 16 kHz mono, with a second of silence around it."""
     with wave.open(str(WORD)) as file:
         assert (file.getframerate(), file.getnchannels()) == (16_000, 1)
         return SECOND + file.readframes(file.getnframes()) + SECOND
 
 
-async def test_chunks_of_any_size_are_heard_at_the_same_time(server: Any, word: bytes) -> None:
+async def test_detection_time_does_not_depend_on_the_chunk_size(server: Any, word: bytes) -> None:
     times = set()
     for samples in (80, 333, 1_024, 16_000, len(word)):
         async with server.connect("wake") as client:
             satellite = Satellite(client)
             await satellite.listen("hey_jarvis")
             await satellite.say(word, samples)
-            heard = await satellite.detected()
-            assert heard.name == "hey_jarvis"
-            assert heard.timestamp is not None
-            times.add(heard.timestamp)
+            detection = await satellite.detected()
+            assert detection.name == "hey_jarvis"
+            assert detection.timestamp is not None
+            times.add(detection.timestamp)
     assert max(times) - min(times) <= 1
 
 
-async def test_stereo_of_44_kilohertz_is_heard(server: Any, word: bytes) -> None:
+async def test_wake_word_is_detected_in_44_khz_stereo(server: Any, word: bytes) -> None:
     import soxr
 
     mono = np.frombuffer(word, "<i2")
@@ -98,7 +98,7 @@ async def test_stereo_of_44_kilohertz_is_heard(server: Any, word: bytes) -> None
         assert (await satellite.detected()).name == "hey_jarvis"
 
 
-async def test_a_stream_that_stops_and_resumes_is_heard_with_its_own_clock(
+async def test_detection_after_a_resumed_stream_uses_the_client_timestamps(
     server: Any, word: bytes
 ) -> None:
     async with server.connect("wake") as client:
@@ -106,19 +106,19 @@ async def test_a_stream_that_stops_and_resumes_is_heard_with_its_own_clock(
         await satellite.listen("hey_jarvis")
         await satellite.say(SECOND * 2)
         await satellite.stop()
-        await satellite.told("not-detected")
+        await satellite.next_event("not-detected")
         for pause in (0, 3_600_000):
             await satellite.client.write_event(AudioStart(16_000, 2, 1).event())
             satellite.clock += pause
             began = satellite.clock
             await satellite.say(word)
-            heard = await satellite.detected()
-            assert heard.timestamp is not None
-            assert 1_000 < heard.timestamp - began < 3_000
+            detection = await satellite.detected()
+            assert detection.timestamp is not None
+            assert 1_000 < detection.timestamp - began < 3_000
             await satellite.stop()
 
 
-async def test_a_pause_within_a_stream_is_a_pause_on_its_clock(server: Any, word: bytes) -> None:
+async def test_gap_in_a_stream_counts_in_its_timestamps(server: Any, word: bytes) -> None:
     async with server.connect("wake") as client:
         satellite = Satellite(client)
         await satellite.listen("hey_jarvis")
@@ -126,12 +126,12 @@ async def test_a_pause_within_a_stream_is_a_pause_on_its_clock(server: Any, word
         satellite.clock += 60_000
         began = satellite.clock
         await satellite.say(word)
-        heard = await satellite.detected()
-        assert heard.timestamp is not None
-        assert 1_000 < heard.timestamp - began < 3_000
+        detection = await satellite.detected()
+        assert detection.timestamp is not None
+        assert 1_000 < detection.timestamp - began < 3_000
 
 
-async def test_two_hundred_satellites_that_come_and_go_leave_nothing(
+async def test_two_hundred_disconnected_satellites_leave_no_memory(
     server: Any, word: bytes
 ) -> None:
     worker = server.worker("openwakeword")
@@ -145,7 +145,7 @@ async def test_two_hundred_satellites_that_come_and_go_leave_nothing(
                 await satellite.say(SECOND[:6_400], 160)
                 if number % 2:
                     await satellite.stop()
-                    await satellite.told("not-detected")
+                    await satellite.next_event("not-detected")
 
     await come_and_go(30)
     before = (parent.memory_info().rss, worker.memory_info().rss, parent.num_fds())
@@ -161,7 +161,7 @@ async def test_two_hundred_satellites_that_come_and_go_leave_nothing(
     assert after[2] - before[2] <= 2
 
 
-async def test_streams_go_on_when_their_worker_is_killed(server: Any, word: bytes) -> None:
+async def test_streams_continue_after_their_worker_is_killed(server: Any, word: bytes) -> None:
     async with server.connect("wake") as first, server.connect("wake") as second:
         satellites = [Satellite(first), Satellite(second)]
         for satellite in satellites:
@@ -176,24 +176,24 @@ async def test_streams_go_on_when_their_worker_is_killed(server: Any, word: byte
         for satellite in satellites:
             await satellite.say(word)
         for satellite in satellites:
-            heard = await satellite.told("detection", "error")
-            assert heard.type == "detection", heard.data
+            detection = await satellite.next_event("detection", "error")
+            assert detection.type == "detection", detection.data
     assert server.worker("openwakeword").pid != victim.pid
 
 
-async def test_an_unknown_word_is_an_error_and_not_another_word(server: Any, word: bytes) -> None:
+async def test_unknown_wake_word_is_an_error(server: Any, word: bytes) -> None:
     async with server.connect("wake") as client:
         satellite = Satellite(client)
         await satellite.listen("hey_nobody")
         await satellite.say(word)
-        assert (await satellite.told("error")).data["code"] == "MODEL_MISSING"
+        assert (await satellite.next_event("error")).data["code"] == "MODEL_MISSING"
         await satellite.listen("hey_jarvis")
         await satellite.say(word)
         assert (await satellite.detected()).name == "hey_jarvis"
 
 
 async def next_event(server: Any, kind: str, ready: asyncio.Event) -> dict[str, Any]:
-    """Return the next event of a type that the API's stream tells."""
+    """Return the next event of a type from the API's stream."""
     token = (server.data_dir / "api-token").read_text().strip()
     url = f"http://127.0.0.1:{server.ports['api']}/events"
     headers = {"Authorization": f"Bearer {token}"}
@@ -206,7 +206,7 @@ async def next_event(server: Any, kind: str, ready: asyncio.Event) -> dict[str, 
     raise AssertionError("the stream of events ended")
 
 
-async def test_a_detection_is_an_event_with_score_satellite_and_stages(
+async def test_detection_event_contains_score_satellite_and_stages(
     server: Any, word: bytes
 ) -> None:
     ready = asyncio.Event()
@@ -226,9 +226,7 @@ async def test_a_detection_is_an_event_with_score_satellite_and_stages(
     assert event["suppressed"] is False
 
 
-async def test_only_one_of_several_satellites_answers_if_so_configured(
-    start_server: Any, word: bytes
-) -> None:
+async def test_arbitration_window_notifies_one_satellite(start_server: Any, word: bytes) -> None:
     server = start_server(wake__arbitration_window="5s", **ONLY_WAKE)
     server.wait_state("openwakeword", "ready")
     async with server.connect("wake") as first, server.connect("wake") as second:
@@ -237,12 +235,12 @@ async def test_only_one_of_several_satellites_answers_if_so_configured(
             await satellite.listen("hey_jarvis")
             await satellite.say(word)
             await satellite.stop()
-            told.append((await satellite.told("detection", "not-detected")).type)
+            told.append((await satellite.next_event("detection", "not-detected")).type)
     assert sorted(told) == ["detection", "not-detected"]
     assert "after another satellite" in server.log.read_text()
 
 
-async def test_a_word_put_into_the_folder_is_offered_and_heard_without_a_restart(
+async def test_custom_word_is_offered_and_detected_without_a_restart(
     start_server: Any, word: bytes
 ) -> None:
     server = start_server(wake__models_dir="mine", **ONLY_WAKE)
@@ -275,7 +273,7 @@ async def test_a_word_put_into_the_folder_is_offered_and_heard_without_a_restart
     await until(False)
 
 
-async def test_the_engine_of_a_word_can_be_chosen(start_server: Any, word: bytes) -> None:
+async def test_wake_word_uses_the_configured_engine(start_server: Any, word: bytes) -> None:
     chosen = {"wake__word_settings__hey_jarvis__engine": "microwakeword"}
     server = start_server(**chosen, **ONLY_WAKE)
     async with server.connect("wake") as client:

@@ -1,4 +1,4 @@
-"""What people told a real server about their home: it is heard, said and kept."""
+"""Vocabulary and lexicon on a real server: applied at once and stored."""
 
 import json
 import urllib.error
@@ -10,11 +10,11 @@ import pytest
 pytestmark = [pytest.mark.e2e, pytest.mark.component]
 
 NAMES = ["Roborock", "Thilo", "Kallax", "Boursin", "Lutron"]
-"""Names that the model does not know by itself, as the voice says them."""
+"""Names that the model does not know without a vocabulary, as the voice pronounces them."""
 
 
-async def heard(server: Any, spoken: dict[str, Any]) -> dict[str, str]:
-    """Return what is understood of each sentence."""
+async def transcripts(server: Any, spoken: dict[str, Any]) -> dict[str, str]:
+    """Return the transcript of each sentence."""
     answers = {}
     for name, audio in spoken.items():
         answer = await server.transcribe(audio.pcm + bytes(audio.rate * 2), rate=audio.rate)
@@ -23,36 +23,36 @@ async def heard(server: Any, spoken: dict[str, Any]) -> dict[str, str]:
 
 
 def known(answers: dict[str, str]) -> set[str]:
-    """Return the names that were understood."""
+    """Return the recognized names."""
     return {name for name, text in answers.items() if name in text}
 
 
-async def test_names_are_heard_once_they_were_told_and_after_a_restart(
+async def test_vocabulary_applies_at_once_and_after_a_restart(
     start_server: Any, tmp_path: Path
 ) -> None:
     home = tmp_path / "home"
     server = start_server(data_dir=home, wake__enabled="false")
     spoken = {name: await server.synthesize(f"Turn on the {name} lamp.") for name in NAMES}
-    plain = await heard(server, spoken)
+    plain = await transcripts(server, spoken)
     assert len(known(plain)) <= 1, plain
 
     stored = server.http("/vocabulary", "PUT", {"names": [*NAMES, "thilo"], "terms": ["scullery"]})
     assert (stored["names"], stored["names_count"], stored["terms_count"]) == (NAMES, 5, 1)
     assert "vocabulary" in server.http("/info")["features"]
-    told = await heard(server, spoken)
+    with_names = await transcripts(server, spoken)
     # The voice says them a little different each time; now and then one is not to be understood.
-    assert len(known(told)) >= 3, told
-    assert known(told) >= known(plain)
+    assert len(known(with_names)) >= 3, with_names
+    assert known(with_names) >= known(plain)
 
     server.stop()
     again = start_server(data_dir=home, wake__enabled="false", tts__enabled="false")
     assert again.http("/vocabulary") == stored
-    assert await heard(again, spoken) == told
+    assert await transcripts(again, spoken) == with_names
     assert again.http("/vocabulary", "DELETE") == {"status": "deleted"}
-    assert await heard(again, spoken) == plain
+    assert await transcripts(again, spoken) == plain
 
 
-async def test_a_damaged_vocabulary_is_told_in_the_log_and_the_server_starts(
+async def test_server_starts_with_a_damaged_vocabulary_and_logs_it(
     start_server: Any, tmp_path: Path
 ) -> None:
     home = tmp_path / "home"
@@ -65,21 +65,21 @@ async def test_a_damaged_vocabulary_is_told_in_the_log_and_the_server_starts(
     assert json.loads((home / "vocabulary.json").read_text())["names"] == ["Reolink"]
 
 
-async def test_a_word_is_said_as_the_lexicon_has_it_and_phrases_are_kept_apart(
+async def test_lexicon_changes_speech_and_the_key_of_cached_phrases(
     start_server: Any,
 ) -> None:
     server = start_server(wake__enabled="false")
     plain = await server.synthesize("HA is ready.")
     server.http("/lexicon/en/HA", "PUT", {"respelling": "the Home Assistant in this house"})
-    said = await server.synthesize("HA is ready.")
-    assert said.seconds > plain.seconds + 0.5
+    speech = await server.synthesize("HA is ready.")
+    assert speech.seconds > plain.seconds + 0.5
     server.http("/lexicon/en/HA", "DELETE")
     again = await server.synthesize("HA is ready.")
     assert again.pcm == plain.pcm
     server.http("/lexicon/en/HA", "PUT", {"ipa": "ˈhaʊs"})
     sounds = await server.synthesize("The HA is on the left.")
-    heard = await server.transcribe(sounds.pcm + bytes(sounds.rate * 2), rate=sounds.rate)
-    assert "house" in heard.text.lower(), heard.text
+    transcripts = await server.transcribe(sounds.pcm + bytes(sounds.rate * 2), rate=sounds.rate)
+    assert "house" in transcripts.text.lower(), transcripts.text
     server.http("/cache/phrases", "DELETE")
     server.http("/lexicon/en", "DELETE")
 
