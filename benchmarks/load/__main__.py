@@ -228,7 +228,7 @@ class LoadTest:
 
     async def _synthesize(self, spec: ModelSpec, name: str) -> None:
         self.observations.requested.add(name)
-        async with self._tts.open(TtsRequest(voice=spec.offers[0].name, client=name)) as speech:
+        async with self._tts.open(TtsRequest(voice=spec.voices[0].name, client=name)) as speech:
             speech.feed(TTS_TEXT)
             speech.end()
             if sum([len(chunk) async for chunk in speech]) < 10_000:

@@ -11,8 +11,8 @@ from wyoming_servers.audio.vad import VoiceActivityDetector
 from wyoming_servers.config.schema import Config
 from wyoming_servers.core.domain import (
     ModelSpec,
-    Offer,
     Task,
+    VoiceInfo,
 )
 from wyoming_servers.models.specs import model_specs
 from wyoming_servers.models.store import ModelStore
@@ -53,7 +53,7 @@ class Scenario:
         return Config.model_validate(
             {
                 "asr": {"model": first[Task.ASR].id, "language": "en"},
-                "tts": {"voice": first[Task.TTS].offers[0].name},
+                "tts": {"voice": first[Task.TTS].voices[0].name},
                 "limits": {"request_timeout": limit},
             }
         )
@@ -61,7 +61,7 @@ class Scenario:
     def request(self, spec: ModelSpec) -> dict[str, Any]:
         """Return the options of a background run of an ASR or wake word model."""
         if spec.task is Task.WAKE:
-            return {"words": [spec.offers[0].name], "threshold": 0.5}
+            return {"words": [spec.wake_words[0].name], "threshold": 0.5}
         return {"language": "en"}
 
 
@@ -74,7 +74,9 @@ def fake_scenario(keep_alive: float) -> Scenario:
             kind,
             "fake",
             languages=("en",),
-            offers=(Offer(name.partition("/")[2], languages=("en",)),) if kind is Task.TTS else (),
+            voices=(VoiceInfo(name.partition("/")[2], languages=("en",)),)
+            if kind is Task.TTS
+            else (),
             memory_bytes=(size + 30) * MIB,
             keep_alive=keep_alive,
             options={"memory_bytes": size * MIB, "load_seconds": load, "chunk_seconds": step},

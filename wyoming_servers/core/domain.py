@@ -94,18 +94,29 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
-    """A voice or a wake word of a model: what a client can name."""
+class VoiceInfo:
+    """A voice of a text-to-speech model."""
 
     name: str
-    """The name clients send and see, such as `en_US-joe-medium` or `hey_jarvis`."""
+    """The name that clients send and see, such as `en_US-joe-medium`."""
     description: str = ""
     languages: tuple[str, ...] = ()
-    """BCP 47 codes it speaks or hears."""
-    phrase: str = ""
-    """What to say, for a wake word (`hey jarvis`)."""
+    """BCP 47 codes it speaks."""
     speakers: tuple[str, ...] = ()
-    """Names of the speakers inside a voice that has several."""
+    """Names of the speakers, if the voice has several."""
+
+
+@dataclass(frozen=True, slots=True)
+class WakeWordInfo:
+    """A wake word of a model."""
+
+    name: str
+    """The name that clients send and see, such as `hey_jarvis`."""
+    description: str = ""
+    languages: tuple[str, ...] = ()
+    """BCP 47 codes of the languages in which it is spoken."""
+    phrase: str = ""
+    """The words to say, such as `hey jarvis`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +136,10 @@ class ModelSpec:
     """Name and URL of the model's authors."""
     languages: tuple[str, ...] = ()
     """BCP 47 codes the model understands or speaks."""
-    offers: tuple[Offer, ...] = ()
-    """Its voices or wake words; empty for speech-to-text."""
+    voices: tuple[VoiceInfo, ...] = ()
+    """Its voices, for text-to-speech."""
+    wake_words: tuple[WakeWordInfo, ...] = ()
+    """Its wake words, for wake word detection."""
     placements: tuple[Placement, ...] = (Placement(),)
     """Where it may run, best first: the first is preferred, the others are fallbacks."""
     memory_bytes: int = 0

@@ -1,6 +1,6 @@
 """Events: immutable records of what has happened, read by the log, `/events`, metrics and tests.
 
-Events are named in the past tense and import nothing of ours; a command is a method call on the
+Events are named in the past tense and have no dependencies; a command is a method call on the
 owner of the state instead. `core.event_bus` delivers them.
 """
 

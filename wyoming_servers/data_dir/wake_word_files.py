@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from wyoming_servers.core.domain import Offer
+from wyoming_servers.core.domain import WakeWordInfo
 
 DEFAULT_FOLDER: Final = Path("wake-words")
 """Below the data folder, unless the configuration names another."""
@@ -43,9 +43,9 @@ class CustomWakeWord:
     signature: _Signature = (-1, -1)
 
     @property
-    def info(self) -> Offer:
+    def info(self) -> WakeWordInfo:
         """The description for clients."""
-        return Offer(self.name, self.phrase.title(), self.languages, self.phrase)
+        return WakeWordInfo(self.name, self.phrase.title(), self.languages, self.phrase)
 
 
 def wake_words_folder(data_dir: Path, models_dir: Path | None) -> Path:

@@ -171,14 +171,26 @@ def model_response(
         version=spec.version,
         languages=list(spec.languages),
         offers=[
-            OfferResponse(
-                name=offer.name,
-                description=offer.description,
-                languages=list(offer.languages),
-                phrase=offer.phrase,
-                speakers=list(offer.speakers),
-            )
-            for offer in spec.offers
+            *(
+                OfferResponse(
+                    name=voice.name,
+                    description=voice.description,
+                    languages=list(voice.languages),
+                    phrase="",
+                    speakers=list(voice.speakers),
+                )
+                for voice in spec.voices
+            ),
+            *(
+                OfferResponse(
+                    name=word.name,
+                    description=word.description,
+                    languages=list(word.languages),
+                    phrase=word.phrase,
+                    speakers=[],
+                )
+                for word in spec.wake_words
+            ),
         ],
         device=status.placement.device,
         compute_type=status.placement.compute_type,

@@ -12,8 +12,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from wyoming_servers.config.errors import nearest_match
 from wyoming_servers.config.units import parse_size
 from wyoming_servers.core.domain import (
-    Offer,
     Task,
+    VoiceInfo,
+    WakeWordInfo,
 )
 from wyoming_servers.core.engine_info import all_engines
 from wyoming_servers.core.errors import (
@@ -125,8 +126,13 @@ class OfferEntry(ManifestRecord):
     quality: str = ""
     """As those who made it grade it: Piper's `low`, `medium`, `high`, Kokoro's `A` to `F`."""
 
-    def to_offer(self) -> Offer:
-        return Offer(self.name, self.description, self.languages, self.phrase, self.speakers)
+    def to_voice(self) -> VoiceInfo:
+        """Return it as a voice of a text-to-speech model."""
+        return VoiceInfo(self.name, self.description, self.languages, self.speakers)
+
+    def to_wake_word(self) -> WakeWordInfo:
+        """Return it as a wake word of a detection model."""
+        return WakeWordInfo(self.name, self.description, self.languages, self.phrase)
 
 
 class ModelEntry(ManifestRecord):

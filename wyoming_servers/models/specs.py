@@ -29,7 +29,7 @@ def model_specs(
 ) -> dict[str, ModelSpec]:
     """Return every installed model with its settings; `gpus` are devices such as `cuda:0`.
 
-    Custom wake words are not among a model's offers, because they come and go while the server
+    Custom wake words are not among a model's wake words, because they come and go while the server
     runs; `speech.wake.custom_words` has them.
     """
     checker = RequirementChecker()
@@ -69,11 +69,12 @@ def model_spec(
         version=entry.version,
         attribution=(entry.attribution.name, entry.attribution.url),
         languages=entry.languages,
-        offers=tuple(
-            offer.to_offer()
+        voices=tuple(
+            offer.to_voice()
             for offer in entry.offers
-            if entry.kind is not Task.TTS or not checker.missing(entry.engine, offer.needs)
+            if entry.kind is Task.TTS and not checker.missing(entry.engine, offer.needs)
         ),
+        wake_words=tuple(offer.to_wake_word() for offer in entry.offers if entry.kind is Task.WAKE),
         placements=places,
         memory_bytes=entry.memory_bytes(places[0].compute_type),
         keep_alive=config.keep_alive if settings.keep_alive is None else settings.keep_alive,

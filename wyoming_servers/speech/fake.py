@@ -12,10 +12,11 @@ from wyoming_servers.core.domain import (
     SPEECH_FORMAT,
     ModelSpec,
     ModelState,
-    Offer,
     Placement,
     Priority,
     Task,
+    VoiceInfo,
+    WakeWordInfo,
 )
 from wyoming_servers.core.errors import (
     ConductorError,
@@ -37,21 +38,24 @@ SPECS: Final[Mapping[str, ModelSpec]] = {
             "tts/joe",
             Task.TTS,
             "fake",
-            offers=(Offer("en_US-joe", "Joe", ("en_US",), speakers=("Low", "high")),),
+            voices=(VoiceInfo("en_US-joe", "Joe", ("en_US",), speakers=("Low", "high")),),
         ),
         ModelSpec(
             "tts/others",
             Task.TTS,
             "fake",
-            offers=(Offer("de_DE-eva", "Eva", ("de_DE",)), Offer("en_GB-amy", "Amy", ("en_GB",))),
+            voices=(
+                VoiceInfo("de_DE-eva", "Eva", ("de_DE",)),
+                VoiceInfo("en_GB-amy", "Amy", ("en_GB",)),
+            ),
         ),
         ModelSpec(
             "wake/words",
             Task.WAKE,
             "fake",
-            offers=(
-                Offer("hey_jarvis", "Hey Jarvis", ("en",), "hey jarvis"),
-                Offer("alexa", "Alexa", ("en",), "alexa"),
+            wake_words=(
+                WakeWordInfo("hey_jarvis", "Hey Jarvis", ("en",), "hey jarvis"),
+                WakeWordInfo("alexa", "Alexa", ("en",), "alexa"),
             ),
         ),
     )

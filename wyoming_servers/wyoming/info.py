@@ -78,7 +78,7 @@ def asr_info(specs: Mapping[str, ModelSpec], asr: AsrSection, first: str | None 
 def tts_info(voices: VoiceRegistry) -> Info:
     """Describe text-to-speech: one program, with the default voice first."""
     default = voices.default
-    found = sorted(voices, key=lambda voice: (voice != default, voice.offer.name))
+    found = sorted(voices, key=lambda voice: (voice != default, voice.info.name))
     program = TtsProgram(
         **_program("Text to speech"),
         voices=[_voice(voice, is_default=voice == default) for voice in found],
@@ -125,15 +125,15 @@ def _asr_program(name: str, models: Iterable[ModelSpec], asr: AsrSection) -> Asr
 
 
 def _voice(voice: Voice, *, is_default: bool) -> TtsVoice:
-    description = voice.offer.description or voice.offer.name
+    description = voice.info.description or voice.info.name
     return TtsVoice(
-        name=voice.offer.name,
+        name=voice.info.name,
         description=f"{DEFAULT_MARK}{description}" if is_default else description,
         attribution=_attribution(voice.spec),
         installed=True,
         version=voice.spec.version or None,
         languages=list(voice.languages),
-        speakers=[TtsVoiceSpeaker(name) for name in voice.offer.speakers] or None,
+        speakers=[TtsVoiceSpeaker(name) for name in voice.info.speakers] or None,
     )
 
 

@@ -15,10 +15,10 @@ from wyoming_servers.core.clock import FakeClock
 from wyoming_servers.core.domain import (
     ModelSpec,
     ModelState,
-    Offer,
     Placement,
     Priority,
     Task,
+    VoiceInfo,
 )
 from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.http.app import create_app
@@ -42,7 +42,7 @@ VOICE = ModelSpec(
     id="piper/joe",
     task=Task.TTS,
     engine="fake",
-    offers=(Offer(name="en_US-joe-medium", languages=("en-US",)),),
+    voices=(VoiceInfo(name="en_US-joe-medium", languages=("en-US",)),),
 )
 
 HOST_MEMORY = DeviceStatus(

@@ -9,9 +9,9 @@ import pytest
 
 from wyoming_servers.config.schema import Config, ModelSection, WakeSection
 from wyoming_servers.core.domain import (
-    Offer,
     Placement,
     Task,
+    VoiceInfo,
 )
 from wyoming_servers.core.engine_info import EngineInfo, find_engine
 from wyoming_servers.models.catalog import (
@@ -125,7 +125,7 @@ def test_spec_combines_manifest_and_configuration(store: ModelStore, tmp_path: P
     assert (asr.keep_alive, asr.pinned, asr.options) == (0, True, {"cpu_threads": 2, "x": 2})
     assert (asr.task, asr.engine, asr.languages) == (Task.ASR, "faster-whisper", ("en",))
     assert (tts.keep_alive, tts.pinned) == (60, False)
-    assert tts.offers == (Offer("en_US-joe", "joe", ("en-US",)),)
+    assert tts.voices == (VoiceInfo("en_US-joe", "joe", ("en-US",)),)
     assert set(tts.files) == {"model", "config", "cache_dir"}
     assert all(Path(tts.files[role]).is_file() for role in ("model", "config"))
 
@@ -133,12 +133,12 @@ def test_spec_combines_manifest_and_configuration(store: ModelStore, tmp_path: P
 def test_spec_omits_voices_with_missing_requirements(
     store: ModelStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert [offer.name for offer in model_specs(Config(), store)["piper/joe"].offers] == [
+    assert [offer.name for offer in model_specs(Config(), store)["piper/joe"].voices] == [
         "en_US-joe"
     ]
     engine = EngineInfo("piper", requirements=("no-such-engine",))
     monkeypatch.setattr("wyoming_servers.models.requirements.find_engine", lambda _: engine)
-    assert model_specs(Config(), store)["piper/joe"].offers == ()
+    assert model_specs(Config(), store)["piper/joe"].voices == ()
 
 
 def test_memory_estimate_is_that_of_the_placement(store: ModelStore) -> None:
@@ -150,7 +150,7 @@ def test_wake_word_model_has_the_folders_of_custom_words_and_cache(
 ) -> None:
     config = Config(data_dir=tmp_path, wake=WakeSection(models_dir=Path("mine")))
     words = model_specs(config, store)["words"]
-    assert [offer.name for offer in words.offers] == ["alexa"]
+    assert [offer.name for offer in words.wake_words] == ["alexa"]
     assert words.files == {
         "models_dir": str(tmp_path / "mine"),
         "cache_dir": str(store.layout.cache("words", words.version)),

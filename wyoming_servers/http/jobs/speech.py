@@ -165,7 +165,7 @@ async def _new_job(
     detected = await asyncio.to_thread(detect_script_format, path, filename)
     source = request_options.input or detected
     options = SpeechOptions(
-        voice=voice.offer.name,
+        voice=voice.info.name,
         sound=voice.name,
         speaker=resolve_speaker(voice, request_options.speaker),
         speed=_speed(context, request_options, voice),

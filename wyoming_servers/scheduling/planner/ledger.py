@@ -50,7 +50,7 @@ class LedgerEntry:
     """Bytes of the device in use when it was reserved."""
     changes: int
     """The ledger's change counter when it was reserved; as long as the counter is the same, no
-    other process of ours has come or gone."""
+    other worker has come or gone."""
     committed: bool = False
     pid: int | None = None
     observed: int = 0
@@ -214,7 +214,7 @@ class Ledger:
         """Return what a ready instance holds according to the last reading; None if unknown.
 
         1. The probe sees its process: what that holds.
-        2. The process is hidden, and no other process of ours came or went since its load was
+        2. The process is hidden, and no other worker came or went since its load was
            decided: the growth of the device's use since then.
         3. Otherwise it cannot be determined.
         """
@@ -246,16 +246,15 @@ class Ledger:
     def _update_others(self) -> None:
         """Determine how much other programs hold.
 
-        If processes are visible, that is all memory in use that no process of ours holds. If they
-        are hidden, it is known only while no process of ours comes or goes; meanwhile the last
-        figure is kept.
+        If processes are visible, that is all memory in use that no worker holds. If they are
+        hidden, it is known only while no worker comes or goes; meanwhile the last figure is kept.
         """
         entries = self._entries.values()
         hidden = any(e.committed and e.observed == 0 for e in entries)
         if not hidden:
-            ours = sum(e.observed for e in entries) + self.returning
+            workers = sum(e.observed for e in entries) + self.returning
         elif self.reserved or self.returning:
             return
         else:
-            ours = self.committed
-        self.others = max(0, self.used - ours)
+            workers = self.committed
+        self.others = max(0, self.used - workers)

@@ -141,7 +141,7 @@ class SynthesisStream:
     @property
     def voice(self) -> str:
         """Name of the voice."""
-        return self._options.voice.offer.name
+        return self._options.voice.info.name
 
     def feed(self, text: str) -> None:
         """Add text of any length. Raises BadRequestError when the sum exceeds `tts.max_text`."""

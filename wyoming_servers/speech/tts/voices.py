@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 from wyoming_servers.core.domain import (
     ModelSpec,
-    Offer,
     Task,
+    VoiceInfo,
 )
 from wyoming_servers.core.errors import (
     BadRequestError,
@@ -34,7 +34,7 @@ class Voice:
     """A voice and its model."""
 
     spec: ModelSpec
-    offer: Offer
+    info: VoiceInfo
     expression: str = ""
     """The engine's expression for it, such as `af_heart+am_adam`; empty if that is the name."""
     speed: float = 1.0
@@ -43,12 +43,12 @@ class Voice:
     @property
     def name(self) -> str:
         """The voice, or the mix of voices, that the engine is asked for."""
-        return self.expression or self.offer.name
+        return self.expression or self.info.name
 
     @property
     def languages(self) -> tuple[str, ...]:
         """BCP 47 codes."""
-        return self.offer.languages or self.spec.languages
+        return self.info.languages or self.spec.languages
 
 
 class VoiceRegistry:
@@ -79,7 +79,7 @@ class VoiceRegistry:
                 voice = None  # Its model is not installed; a request for it gets an error.
             if voice is not None and voice not in voices:
                 voices.append(voice)
-        return iter(sorted(voices, key=lambda voice: voice.offer.name != self._default))
+        return iter(sorted(voices, key=lambda voice: voice.info.name != self._default))
 
     @property
     def models(self) -> frozenset[str]:
@@ -90,7 +90,7 @@ class VoiceRegistry:
     def default(self) -> Voice | None:
         """The configured voice; None if it is not installed."""
         first = next(iter(self), None)
-        return first if first is not None and first.offer.name == self._default else None
+        return first if first is not None and first.info.name == self._default else None
 
     def find(self, name: str | None, language: str | None = None) -> Voice:
         """Return the voice for a request.
@@ -114,17 +114,17 @@ class VoiceRegistry:
         for spec in self._specs.values():
             if spec.task is not Task.TTS:
                 continue
-            for offer in spec.offers:
-                other = found.get(offer.name)
+            for info in spec.voices:
+                other = found.get(info.name)
                 if other is None or (_on_gpu(spec) and not _on_gpu(other.spec)):
-                    found[offer.name] = Voice(spec, offer)
+                    found[info.name] = Voice(spec, info)
         return found
 
     def _by_name(self, name: str) -> Voice:
         voice = self._resolve(name)
         if voice is not None:
             return voice
-        names = [voice.offer.name for voice in self]
+        names = [voice.info.name for voice in self]
         raise ModelMissingError(
             f"The voice {shorten(name)!r} is not installed; {list_names(names, 'voice')}.",
             hint="`wyoming-conductor models list --voices` shows what each voice needs.",
@@ -141,11 +141,11 @@ class VoiceRegistry:
             voice = _mix_voices(mix, plain)
         if voice is None:
             return None
-        offer = voice.offer
-        description = f"{offer.description or offer.name} @ {speed:g}" if speed != 1.0 else ""
+        info = voice.info
+        description = f"{info.description or info.name} @ {speed:g}" if speed != 1.0 else ""
         return replace(
             voice,
-            offer=replace(offer, name=name, description=description or offer.description),
+            info=replace(info, name=name, description=description or info.description),
             expression=voice.name,
             speed=speed,
         )
@@ -169,12 +169,12 @@ def resolve_speaker(voice: Voice, speaker: str | None) -> str | None:
     """Return the speaker as the voice spells it. Raises BadRequestError if it is unknown."""
     if not speaker:
         return None
-    for known in voice.offer.speakers:
+    for known in voice.info.speakers:
         if known.casefold() == speaker.casefold():
             return known
-    speakers = ", ".join(voice.offer.speakers[:12]) or "none to choose from"
+    speakers = ", ".join(voice.info.speakers[:12]) or "none to choose from"
     raise BadRequestError(
-        f"The voice {voice.offer.name!r} has no speaker {shorten(speaker)!r}.",
+        f"The voice {voice.info.name!r} has no speaker {shorten(speaker)!r}.",
         hint=f"Its speakers: {speakers}.",
     )
 
@@ -201,9 +201,9 @@ def _mix_voices(text: str, voices: Mapping[str, Voice]) -> Voice | None:
             f"The voices of {shorten(text)!r} cannot be mixed.",
             hint="Voices of Kokoro can be mixed with each other.",
         )
-    mix = "+".join(f"{voice.offer.name}*{weight:g}" for voice, weight in found)
-    names = " + ".join(voice.offer.description or voice.offer.name for voice, _ in found)
-    return Voice(first.spec, replace(first.offer, name=text, description=names), mix)
+    mix = "+".join(f"{voice.info.name}*{weight:g}" for voice, weight in found)
+    names = " + ".join(voice.info.description or voice.info.name for voice, _ in found)
+    return Voice(first.spec, replace(first.info, name=text, description=names), mix)
 
 
 def _on_gpu(spec: ModelSpec) -> bool:
@@ -239,7 +239,7 @@ def list_voices(entries: Iterable[ModelEntry], registry: VoiceRegistry) -> list[
     """
     models = {entry.id: entry for entry in entries if entry.kind is Task.TTS}
     listed = {
-        voice.offer.name: _installed_voice(voice, models[voice.spec.id])
+        voice.info.name: _installed_voice(voice, models[voice.spec.id])
         for voice in registry
         if voice.spec.id in models
     }
@@ -267,13 +267,13 @@ def _installed_voice(voice: Voice, entry: ModelEntry) -> ListedVoice:
     # A mix has the quality and the languages of its first voice.
     first = voice_names(voice.name)[0]
     quality = next((offer.quality for offer in entry.offers if offer.name == first), "")
-    offer = voice.offer
+    info = voice.info
     return ListedVoice(
-        offer.name,
-        offer.description,
+        info.name,
+        info.description,
         entry,
         tuple(voice.languages),
         quality,
-        offer.speakers,
+        info.speakers,
         needs=(),
     )

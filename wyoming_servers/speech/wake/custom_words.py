@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from wyoming_servers.core.clock import Clock
-from wyoming_servers.core.domain import Offer
+from wyoming_servers.core.domain import WakeWordInfo
 from wyoming_servers.data_dir.wake_word_files import CustomWakeWord, scan_wake_words
 
 SCAN_INTERVAL: Final = 2.0
@@ -31,7 +31,7 @@ class CustomWakeWords:
         """Names of all wake words, of any engine."""
         return [word.name for word in self._words]
 
-    def for_engine(self, engine: str) -> tuple[Offer, ...]:
+    def for_engine(self, engine: str) -> tuple[WakeWordInfo, ...]:
         """Return the wake words of one engine, by name."""
         return tuple(word.info for word in self._words if word.engine == engine)
 

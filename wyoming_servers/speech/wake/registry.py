@@ -6,7 +6,7 @@ from typing import Final
 
 from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.config.schema import WakeSection, WakeWordSection
-from wyoming_servers.core.domain import ModelSpec, Offer, Task
+from wyoming_servers.core.domain import ModelSpec, Task, WakeWordInfo
 from wyoming_servers.core.errors import ModelMissingError
 from wyoming_servers.speech.wake.custom_words import CustomWakeWords
 from wyoming_servers.text.messages import list_names, shorten
@@ -19,7 +19,7 @@ class RegisteredWakeWord:
     """A wake word and the model that detects it."""
 
     spec: ModelSpec
-    info: Offer
+    info: WakeWordInfo
 
 
 class WakeWordRegistry:
@@ -47,7 +47,7 @@ class WakeWordRegistry:
             if spec.task is not Task.WAKE:
                 continue
             custom = self._custom_words.for_engine(spec.engine) if self._custom_words else ()
-            infos = {info.name: info for info in (*spec.offers, *custom)}
+            infos = {info.name: info for info in (*spec.wake_words, *custom)}
             for name, info in infos.items():
                 rank = (self._settings(name).engine == spec.engine, info in custom)
                 if name not in found or rank > ranks[name]:

@@ -24,9 +24,9 @@ from wyoming_servers.core.clock import SystemClock
 from wyoming_servers.core.domain import (
     SPEECH_FORMAT,
     ModelSpec,
-    Offer,
     Placement,
     Task,
+    VoiceInfo,
 )
 from wyoming_servers.core.errors import ConductorError
 from wyoming_servers.core.event_bus import EventBus
@@ -192,7 +192,7 @@ class World:
                     OTHER,
                     Task.TTS,
                     "fake",
-                    offers=(Offer("voice", languages=("en",)),),
+                    voices=(VoiceInfo("voice", languages=("en",)),),
                     memory_bytes=40 * MIB,
                     keep_alive=-1,
                     pinned=True,

@@ -10,8 +10,8 @@ from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.core.clock import SystemClock
 from wyoming_servers.core.domain import (
     ModelSpec,
-    Offer,
     Task,
+    VoiceInfo,
 )
 from wyoming_servers.http.app import create_app
 from wyoming_servers.models.manager import ModelManager
@@ -26,8 +26,8 @@ JOE = "en_US-joe-medium"
 @pytest.fixture
 def voices() -> FakeCoordinator:
     """Two voices that hum: one of the catalog, and one with an odd name."""
-    offers = (Offer(JOE, "joe (medium)", ("en-US",)),)
-    spec = ModelSpec("piper/en_US-joe-medium", Task.TTS, "fake", offers=offers)
+    voices = (VoiceInfo(JOE, "joe (medium)", ("en-US",)),)
+    spec = ModelSpec("piper/en_US-joe-medium", Task.TTS, "fake", voices=voices)
     return FakeCoordinator({spec.id: spec})
 
 

@@ -28,7 +28,7 @@ def spec(entry: ModelEntry, *names: str) -> ModelSpec:
         Task.TTS,
         "fake",
         languages=entry.languages,
-        offers=tuple(offer.to_offer() for offer in entry.offers if offer.name in names),
+        voices=tuple(offer.to_voice() for offer in entry.offers if offer.name in names),
         options=entry.options,
     )
 

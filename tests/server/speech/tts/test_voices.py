@@ -4,9 +4,9 @@ import pytest
 
 from wyoming_servers.core.domain import (
     ModelSpec,
-    Offer,
     Placement,
     Task,
+    VoiceInfo,
 )
 from wyoming_servers.core.errors import (
     BadRequestError,
@@ -23,12 +23,12 @@ BOOK = VoiceRegistry(SPECS, "de_DE-eva")
 
 
 def test_default_voice_comes_first() -> None:
-    names = [voice.offer.name for voice in BOOK]
+    names = [voice.info.name for voice in BOOK]
     assert names == ["de_DE-eva", "en_US-joe", "en_GB-amy"]
 
 
 def test_name_takes_precedence_over_the_language() -> None:
-    assert BOOK.find("en_GB-amy", "de").offer.name == "en_GB-amy"
+    assert BOOK.find("en_GB-amy", "de").info.name == "en_GB-amy"
 
 
 def test_name_is_case_insensitive() -> None:
@@ -40,11 +40,11 @@ def test_name_is_case_insensitive() -> None:
     [("de", "de_DE-eva"), ("en", "en_US-joe"), ("en-GB", "en_GB-amy"), ("en_AU", "en_US-joe")],
 )
 def test_language_selects_a_voice(language: str, voice: str) -> None:
-    assert BOOK.find(None, language).offer.name == voice
+    assert BOOK.find(None, language).info.name == voice
 
 
 def test_default_voice_is_used_without_name_and_language() -> None:
-    assert BOOK.find(None).offer.name == "de_DE-eva"
+    assert BOOK.find(None).info.name == "de_DE-eva"
 
 
 def test_unknown_voice_error_lists_the_installed_ones() -> None:
@@ -72,8 +72,8 @@ def test_speaker_is_returned_as_the_voice_spells_it() -> None:
         resolve_speaker(joe, "middle")
 
 
-KOKORO = (Offer("af_heart", "Heart", ("en-US",)), Offer("am_adam", "Adam", ("en-US",)))
-ON_CPU = ModelSpec("kokoro/onnx", Task.TTS, "fake", offers=KOKORO, options={"mixes": True})
+KOKORO = (VoiceInfo("af_heart", "Heart", ("en-US",)), VoiceInfo("am_adam", "Adam", ("en-US",)))
+ON_CPU = ModelSpec("kokoro/onnx", Task.TTS, "fake", voices=KOKORO, options={"mixes": True})
 ON_GPU = replace(ON_CPU, id="kokoro/torch", placements=(Placement("cuda:0", "float16"),))
 MIXES = VoiceRegistry({**SPECS, ON_CPU.id: ON_CPU}, "en_US-joe", ("af_heart@slow", "gone@slow"))
 
@@ -89,7 +89,7 @@ MIXES = VoiceRegistry({**SPECS, ON_CPU.id: ON_CPU}, "en_US-joe", ("af_heart@slow
 )
 def test_name_can_contain_a_mix_and_a_speed(name: str, sound: str, speed: float) -> None:
     voice = MIXES.find(name)
-    assert (voice.offer.name, voice.name, voice.speed) == (name, sound, speed)
+    assert (voice.info.name, voice.name, voice.speed) == (name, sound, speed)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_mix_with_a_voice_that_is_not_installed_is_missing() -> None:
 
 
 def test_configured_presets_are_offered_if_their_model_is_installed() -> None:
-    names = [voice.offer.name for voice in MIXES]
+    names = [voice.info.name for voice in MIXES]
     assert names[0] == "en_US-joe"
     assert "af_heart@slow" in names
     assert "gone@slow" not in names

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from wyoming_servers.config.schema import Config
-from wyoming_servers.core.domain import Offer
+from wyoming_servers.core.domain import WakeWordInfo
 from wyoming_servers.data_dir.wake_word_files import (
     phrase_from_name,
     scan_wake_words,
@@ -41,10 +41,12 @@ def test_scan_finds_model_files_and_their_engines(tmp_path: Path) -> None:
     (tmp_path / "hal.json").write_text(json.dumps(facts))
     words = CustomWakeWords(tmp_path)
     assert words.for_engine("openwakeword") == (
-        Offer("computer_v2", "Computer", (), "computer"),
-        Offer("marvin", "Marvin", (), "marvin"),
+        WakeWordInfo("computer_v2", "Computer", (), "computer"),
+        WakeWordInfo("marvin", "Marvin", (), "marvin"),
     )
-    assert words.for_engine("microwakeword") == (Offer("hal", "Hallo Hal", ("de",), "hallo hal"),)
+    assert words.for_engine("microwakeword") == (
+        WakeWordInfo("hal", "Hallo Hal", ("de",), "hallo hal"),
+    )
 
 
 def test_custom_words_of_a_missing_folder_are_empty(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.config.schema import Config
 from wyoming_servers.core.domain import (
     ModelSpec,
-    Offer,
     Task,
+    WakeWordInfo,
 )
 from wyoming_servers.core.errors import ModelMissingError
 from wyoming_servers.speech.fake import SPECS
@@ -18,8 +18,18 @@ from wyoming_servers.speech.wake.registry import WakeWordRegistry
 TWO = {
     spec.id: spec
     for spec in (
-        ModelSpec("oww", Task.WAKE, "openwakeword", offers=(Offer("alexa"), Offer("hal"))),
-        ModelSpec("mww", Task.WAKE, "microwakeword", offers=(Offer("alexa"), Offer("nabu"))),
+        ModelSpec(
+            "oww",
+            Task.WAKE,
+            "openwakeword",
+            wake_words=(WakeWordInfo("alexa"), WakeWordInfo("hal")),
+        ),
+        ModelSpec(
+            "mww",
+            Task.WAKE,
+            "microwakeword",
+            wake_words=(WakeWordInfo("alexa"), WakeWordInfo("nabu")),
+        ),
     )
 }
 
