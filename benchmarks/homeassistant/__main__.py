@@ -63,15 +63,15 @@ SPEEDS = (1.0, 0.85, 1.1, 0.95, 1.2)
 """Speeds of speech, to vary the commands."""
 
 LEAD_SECONDS = 0.5
-NOISE = 30.0
+NOISE_RMS = 30.0
 """RMS of the microphone noise in a quiet room; full scale is 32768."""
 
-QUIET = 250.0
+SILENCE_RMS = 250.0
 """RMS below which a 10 ms frame counts as silence."""
 
 
 def _with_noise(sound: "np.ndarray[Any, np.dtype[np.float32]]") -> bytes:
-    noise = np.random.default_rng(len(sound)).normal(0.0, NOISE, len(sound))
+    noise = np.random.default_rng(len(sound)).normal(0.0, NOISE_RMS, len(sound))
     return bytes(np.clip(sound + noise, -32768, 32767).astype(np.int16).tobytes())
 
 
@@ -109,7 +109,7 @@ async def synthesize(address: Address, text: str, speed: float) -> bytes:
                 break
     samples = soxr.resample(np.frombuffer(pcm, np.int16).astype(np.float32), rate, RATE)
     frames = samples[: len(samples) // 160 * 160].reshape(-1, 160)
-    loud = np.flatnonzero(np.sqrt(np.mean(frames**2, axis=1)) > QUIET)
+    loud = np.flatnonzero(np.sqrt(np.mean(frames**2, axis=1)) > SILENCE_RMS)
     words = frames[: loud[-1] + 1].ravel()
     sound = np.concatenate([np.zeros(int(RATE * LEAD_SECONDS), np.float32), words])
     return _with_noise(sound)
@@ -140,27 +140,27 @@ async def measure(
     client: HassClient, lights: Lights, assistant: str, pipeline: str, sound: bytes, number: int
 ) -> Run:
     """Send one command to one assistant."""
-    text, entity, wanted = COMMANDS[number % len(COMMANDS)]
-    other = "turn_off" if wanted == "on" else "turn_on"
-    await client.post(f"/api/services/light/{other}", {"entity_id": entity})
+    text, entity, new_state = COMMANDS[number % len(COMMANDS)]
+    opposite_action = "turn_off" if new_state == "on" else "turn_on"
+    await client.post(f"/api/services/light/{opposite_action}", {"entity_id": entity})
     await client.post("/api/services/tts/clear_cache", {})  # synthesize each answer again
     await asyncio.sleep(1)  # let the work of the last command finish
     began = asyncio.get_running_loop().time()
-    outcome = await run_pipeline(client, pipeline, sound, after=QUIET_ROOM)
-    end = outcome.at["speech-end"]
+    run = await run_pipeline(client, pipeline, sound, after=QUIET_ROOM)
+    end = run.at["speech-end"]
     return Run(
         assistant=assistant,
         command=text,
-        transcript_text=(outcome.transcript or "").strip(),
-        errors=word_errors(text, outcome.transcript or "").edits,
-        transcript=_since(end, outcome, "stt-end"),
-        light=None if (at := lights.when(entity, wanted, began)) is None else at - end,
-        audio=_since(end, outcome, "audio-begin"),
+        transcript_text=(run.transcript or "").strip(),
+        errors=word_errors(text, run.transcript or "").edits,
+        transcript=_seconds_since(end, run, "stt-end"),
+        light=None if (at := lights.when(entity, new_state, began)) is None else at - end,
+        audio=_seconds_since(end, run, "audio-begin"),
     )
 
 
-def _since(end: float, outcome: PipelineRun, what: str) -> float | None:
-    at = outcome.at.get(what)
+def _seconds_since(end: float, run: PipelineRun, event: str) -> float | None:
+    at = run.at.get(event)
     return None if at is None else at - end
 
 
@@ -176,22 +176,22 @@ async def run_peers(
         *("--stt-library", "faster-whisper", "--language", "en", "--compute-type", "int8"),
         *("--beam-size", "1", "--cpu-threads", str(os.cpu_count())),
     ]
-    speaking = [
+    tts_command = [
         *(str(tts), "-m", "wyoming_piper", "--uri", f"tcp://127.0.0.1:{tts_address.port}"),
         *("--voice", "en_US-joe-medium", "--data-dir", str(voices), "--local-files-only"),
     ]
     async with (
         running(stt_command, log=folder / "stt.log", cwd=folder),
-        running(speaking, log=folder / "tts.log", cwd=folder),
-        asyncio.timeout(120) as patience,
+        running(tts_command, log=folder / "tts.log", cwd=folder),
+        asyncio.timeout(120) as startup_timeout,
     ):
         for address in (stt_address, tts_address):
-            await _listens(address)
-        patience.reschedule(None)
+            await _wait_for_port(address)
+        startup_timeout.reschedule(None)
         yield Servers(stt=stt_address, tts=tts_address)
 
 
-async def _listens(address: Address) -> None:
+async def _wait_for_port(address: Address) -> None:
     while True:
         try:
             _, writer = await asyncio.open_connection(address.host, address.port)

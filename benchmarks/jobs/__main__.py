@@ -146,7 +146,7 @@ class Server:
         return None
 
 
-async def command(server: Server, pcm: bytes, number: int, live: LiveLatency) -> None:
+async def run_command(server: Server, pcm: bytes, number: int, latency: LiveLatency) -> None:
     """Send a command in real time, then have an answer synthesized."""
     step = 16 * CHUNK_MS * 2
     async with AsyncTcpClient("127.0.0.1", server.ports["asr"]) as client:
@@ -164,22 +164,24 @@ async def command(server: Server, pcm: bytes, number: int, live: LiveLatency) ->
         else:
             await client.write_event(AudioStop().event())
         at, event = await reading
-        live.transcripts.append(at - began - _end_of_speech(pcm))
-        live.wrong += "forward" not in event.data["text"].lower()
+        latency.transcripts.append(at - began - _end_of_speech(pcm))
+        latency.wrong += "forward" not in event.data["text"].lower()
     async with AsyncTcpClient("127.0.0.1", server.ports["tts"]) as client:
         began = time.monotonic()
         answer = f"I have gone forward {number} meters, as you said."
         await client.write_event(Synthesize(text=answer).event())
         await _read_until(client, AudioChunk.is_type)
-        live.answers.append(time.monotonic() - began)
+        latency.answers.append(time.monotonic() - began)
         await _read_until(client, AudioStop.is_type)
 
 
-async def _read_until(client: AsyncTcpClient, wanted: Callable[[str], bool]) -> tuple[float, Event]:
+async def _read_until(
+    client: AsyncTcpClient, is_match: Callable[[str], bool]
+) -> tuple[float, Event]:
     """Return the arrival time and content of the first matching event."""
     async with asyncio.timeout(REQUEST_TIMEOUT_S):
         while (event := await client.read_event()) is not None:
-            if wanted(event.type):
+            if is_match(event.type):
                 return time.monotonic(), event
             if Error.is_type(event.type):
                 raise RuntimeError(f"The server returned an error: {event.data}")
@@ -209,12 +211,12 @@ async def run_commands_while(
     server: Server, pcm: bytes, should_continue: Callable[[int], Awaitable[bool]]
 ) -> LiveLatency:
     """Send commands with pauses until `should_continue` returns False."""
-    live, number = LiveLatency(), 0
+    latency, number = LiveLatency(), 0
     while await should_continue(number):
         await asyncio.sleep(PAUSE_S)
-        await command(server, pcm, number, live)
+        await run_command(server, pcm, number, latency)
         number += 1
-    return live
+    return latency
 
 
 async def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
@@ -222,14 +224,14 @@ async def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]
     clip = _read(DATA / "goforward.wav") + bytes(16_000)
     recording = folder / "long.wav"
     seconds = await asyncio.to_thread(_make_recording, recording, arguments.hours * 3_600)
-    found: dict[str, Any] = {"hours": arguments.hours, "asr": arguments.asr}
+    results: dict[str, Any] = {"hours": arguments.hours, "asr": arguments.asr}
     async with Server(folder, arguments.asr) as server:
 
         async def needs_more(number: int) -> bool:
             return bool(number < arguments.commands)
 
-        await command(server, clip, 0, LiveLatency())
-        found["without"] = (await run_commands_while(server, clip, needs_more)).summary()
+        await run_command(server, clip, 0, LiveLatency())
+        results["without"] = (await run_commands_while(server, clip, needs_more)).summary()
 
         memory, began = Memory(), time.monotonic()
         async with sample_memory(server, memory):
@@ -241,24 +243,24 @@ async def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]
                 status = str((await server.http.get(f"/jobs/{job}")).json()["status"])
                 return bool(number < arguments.commands) or status in ("queued", "running")
 
-            found["recording"] = (await run_commands_while(server, clip, running)).summary()
+            results["recording"] = (await run_commands_while(server, clip, running)).summary()
         ended = (await server.http.get(f"/jobs/{job}")).json()
-        found["transcribed"] = {
+        results["transcribed"] = {
             "status": ended["status"],
             "audio_seconds": seconds,
             "seconds": time.monotonic() - began,
             "segments": len(ended["segments"]),
             "upload_mb": recording.stat().st_size / 1e6,
         }
-        found["memory"] = memory.thirds()
+        results["memory"] = memory.thirds()
 
         book = "".join(f"This is line {number} of a rather long book. " for number in range(LINES))
         answer = await server.http.post("/jobs/speech", json={"text": book, "format": "mp3"})
         job = answer.raise_for_status().json()["job_id"]
-        found["book"] = (await run_commands_while(server, clip, needs_more)).summary()
+        results["book"] = (await run_commands_while(server, clip, needs_more)).summary()
         ended = (await server.http.delete(f"/jobs/{job}")).json()
-        found["spoken_lines"] = len(ended["segments"])
-    return found
+        results["spoken_lines"] = len(ended["segments"])
+    return results
 
 
 def _make_recording(path: Path, seconds: float) -> float:
@@ -305,12 +307,12 @@ def main() -> None:
     arguments = parser.parse_args()
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
-        found = asyncio.run(measure(arguments, Path(folder))) | {"load": load}
-    print(report(found))
+        results = asyncio.run(measure(arguments, Path(folder))) | {"load": load}
+    print(report(results))
     if arguments.json is not None:
-        arguments.json.write_text(json.dumps(found, indent=2))
+        arguments.json.write_text(json.dumps(results, indent=2))
     if arguments.write_docs:
-        write_docs(found)
+        write_docs(results)
 
 
 if __name__ == "__main__":

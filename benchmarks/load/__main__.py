@@ -236,30 +236,30 @@ class LoadTest:
 
     async def _run_in_background(self, spec: ModelSpec, name: str) -> None:
         """Send a background request, such as a part of a long recording."""
-        began = time.monotonic()
+        start = time.monotonic()
         request = self._scenario.request(spec)
         async with self._coordinator.lease(
             spec.id, priority=Priority.BACKGROUND, client=name
         ) as lease:
-            self.observations.waits.setdefault("other", []).append(time.monotonic() - began)
+            self.observations.waits.setdefault("other", []).append(time.monotonic() - start)
             async with lease.open(request, payload=self._scenario.sound) as run:
                 await run.result()
 
     async def _record_request(
-        self, kind: str, name: str, limit: float, ask: Callable[[], Awaitable[None]]
+        self, kind: str, name: str, limit: float, send: Callable[[], Awaitable[None]]
     ) -> None:
         """Send a request, cancel some of them, and record the result."""
-        leaves = self._random.random() < CANCELLED
-        timeout = self._random.uniform(0, 1.5) if leaves else 3 * limit
-        began = time.monotonic()
-        task = asyncio.ensure_future(ask())
+        is_cancelled = self._random.random() < CANCELLED
+        timeout = self._random.uniform(0, 1.5) if is_cancelled else 3 * limit
+        start = time.monotonic()
+        task = asyncio.ensure_future(send())
         done, _ = await asyncio.wait([task], timeout=timeout)
-        seconds = time.monotonic() - began
+        seconds = time.monotonic() - start
         if not done:
             task.cancel()
             await asyncio.wait([task])
-            self.observations.cancellations.append(time.monotonic() - began - seconds)
-        end = _end(task, left=leaves and not done)
+            self.observations.cancellations.append(time.monotonic() - start - seconds)
+        end = _end(task, left=is_cancelled and not done)
         if end == "OK":
             self.observations.totals.setdefault(kind, []).append(seconds)
         self.observations.longest = max(self.observations.longest, seconds)
@@ -276,10 +276,10 @@ class LoadTest:
             alive = [i for i in self._coordinator.snapshot().instances if i.pid is not None]
             if not alive:
                 continue
-            victim, number = self._random.choice(alive), self._random.choice(signals)
+            instance, number = self._random.choice(alive), self._random.choice(signals)
             with suppress(ProcessLookupError):
-                os.kill(victim.pid or 0, number)
-                self.observations.kills[f"{number.name} while {victim.state}"] += 1
+                os.kill(instance.pid or 0, number)
+                self.observations.kills[f"{number.name} while {instance.state}"] += 1
 
     async def _record_events(self) -> None:
         """Count the events of the coordinator and the pipelines."""
