@@ -15,11 +15,10 @@ from wyoming_servers.protocol.codec import Frame, encode_frame
 from wyoming_servers.speech.asr.pipeline import AsrPipeline
 from wyoming_servers.speech.tts.pipeline import TtsPipeline
 from wyoming_servers.speech.wake.pipeline import WakePipeline
-from wyoming_servers.wyoming.asr import AsrClientSession
+from wyoming_servers.wyoming.asr import AsrClientSession, ProgramRegistry, ProgramSession
 from wyoming_servers.wyoming.connection import BufferBudget, Connection, close
 from wyoming_servers.wyoming.discovery import Discovery
 from wyoming_servers.wyoming.info import InfoCache, asr_info, tts_info, wake_info
-from wyoming_servers.wyoming.select_program import ProgramRegistry, ProgramSession
 from wyoming_servers.wyoming.session import SessionFactory, error_event
 from wyoming_servers.wyoming.tts import TtsClientSession
 from wyoming_servers.wyoming.wake import WakeClientSession

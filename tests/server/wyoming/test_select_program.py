@@ -9,7 +9,7 @@ import pytest
 from wyoming_servers.core.domain import model_service_name
 from wyoming_servers.core.errors import BusyError
 from wyoming_servers.speech.fake import SPECS
-from wyoming_servers.wyoming.select_program import ProgramRegistry
+from wyoming_servers.wyoming.asr import ProgramRegistry
 
 Serve = Callable[..., Awaitable[Any]]
 Connect = Callable[..., Awaitable[Any]]

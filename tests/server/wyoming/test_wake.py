@@ -162,9 +162,12 @@ async def test_invalid_audio_start_is_an_error(serve: Serve, connect: Connect) -
 
 
 async def test_wake_stream_survives_the_death_of_its_worker(serve: Serve, connect: Connect) -> None:
+    died = asyncio.Event()
+
     async def die(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
         running.coordinator.inferences[Task.WAKE] = detect_loud_sound
         async for _ in run.input():
+            died.set()
             raise InferenceFailedError("killed by signal 9")
         yield OutputChunk({})
 
@@ -173,7 +176,7 @@ async def test_wake_stream_survives_the_death_of_its_worker(serve: Serve, connec
     client = await connect(running.ports["wake"])
     await client.send("detect")
     await client.send("audio-chunk", QUIET, **AUDIO)
-    await asyncio.sleep(0.05)
+    await died.wait()
     await client.send("audio-chunk", LOUD, timestamp=99, **AUDIO)
     assert (await client.expect("detection"))["timestamp"] == 99
 

@@ -1,24 +1,49 @@
-"""Entry point of speech to text: audio of any format in, one transcript out."""
+"""Speech to text: the entry point and one utterance, from its audio to its transcript."""
 
-from collections.abc import Callable, Mapping
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, Self
 
+from wyoming_servers.audio.turn_detector import (
+    TurnDetector,
+    TurnEnded,
+    TurnEvent,
+    TurnPaused,
+    TurnResumed,
+    TurnStarted,
+)
 from wyoming_servers.audio.vad import VoiceActivityDetector
 from wyoming_servers.config.holder import ConfigHolder
+from wyoming_servers.config.schema import Config
+from wyoming_servers.core.aio import ClockTimeout, cancel_and_wait
 from wyoming_servers.core.clock import Clock
-from wyoming_servers.core.domain import ModelSpec, Task
+from wyoming_servers.core.domain import AudioFormat, ModelSpec, Priority, Task
+from wyoming_servers.core.errors import ConductorError
 from wyoming_servers.core.event_bus import EventBus
+from wyoming_servers.core.events import SpeechStarted, TranscriptGrew
 from wyoming_servers.models.manager import ExplainMissing, explained
-from wyoming_servers.scheduling.interface import CoordinatorProtocol
-from wyoming_servers.speech.asr.audio_buffer import VadAnalyzer
-from wyoming_servers.speech.asr.speculation import AdmissionController
+from wyoming_servers.scheduling.interface import CoordinatorProtocol, Lease
+from wyoming_servers.speech.asr.local_agreement import LocalAgreement
+from wyoming_servers.speech.asr.speculation import (
+    AdmissionController,
+    PartialTranscriber,
+    Speculation,
+    Transcribe,
+)
 from wyoming_servers.speech.asr.transcriber import (
     AsrRequest,
+    Hypothesis,
     Transcriber,
     Transcript,
     VocabularySource,
     select_asr_model,
 )
-from wyoming_servers.speech.asr.utterance import AsrContext, Utterance
+from wyoming_servers.speech.asr.turn import SpeechBuffer, VadAnalyzer, end_silence, turn_settings
+from wyoming_servers.speech.retry import Retry
 from wyoming_servers.telemetry.request_timer import RequestTimer
 
 __all__ = [
@@ -29,6 +54,13 @@ __all__ = [
     "VadAnalyzer",
     "VocabularySource",
 ]
+
+PAUSE_THRESHOLD_GROWTH: Final = 1.5
+MAX_PAUSE_THRESHOLD: Final = 0.5
+"""After a discarded speculation, a pause must be longer by this factor to start another one, up to
+this length in seconds."""
+
+_LOGGER: Final = logging.getLogger(__name__)
 
 
 class AsrPipeline:
@@ -57,7 +89,7 @@ class AsrPipeline:
         self._admission: dict[str, AdmissionController] = {}
         """By model, for every model that was used."""
 
-    def open(self, request: AsrRequest) -> Utterance:
+    def open(self, request: AsrRequest) -> "Utterance":
         """Open an utterance with the configuration of this moment; takes no lease before speech.
 
         Raises ModelMissingError for an unknown model, and UnsupportedLanguageError if no installed
@@ -82,3 +114,295 @@ class AsrPipeline:
         return Utterance(
             context, timer, request, transcriber, self._admission[model], self._make_vad()
         )
+
+
+@dataclass(frozen=True, slots=True)
+class AsrContext:
+    """Services of an utterance, and the configuration when it was opened."""
+
+    coordinator: CoordinatorProtocol
+    config: Config
+    bus: EventBus
+    clock: Clock
+
+
+class Utterance:
+    """One utterance, from the first audio to the transcript; use it with `async with`.
+
+    Feed audio with `feed`. The turn ends with `end`, or by itself, which sets `ended`: when the
+    speaker has finished (with turn detection), when there is no speech, when the utterance reaches
+    its longest length, or when the model has failed. Then `finish` returns the one transcript, or
+    raises.
+
+    At each pause the audio so far is transcribed. If the pause is the end, this is the transcript;
+    if not, its text decides how long the pause may last (see `end_silence`).
+
+    `audio.turn_detector` holds the state of the turn: waiting, speaking, paused, ended.
+    """
+
+    def __init__(
+        self,
+        context: AsrContext,
+        timer: RequestTimer,
+        request: AsrRequest,
+        transcriber: Transcriber,
+        admission: AdmissionController,
+        vad: VadAnalyzer,
+    ) -> None:
+        asr = context.config.asr
+        self._context = context
+        self._timer = timer
+        self._request = request
+        self._transcriber = transcriber
+        self._admission = admission
+        self._turn_settings = turn_settings(asr, request)
+        self._pause_threshold = self._turn_settings.pause_threshold
+        self._turn_detector = TurnDetector(self._turn_settings)
+        self._buffer = SpeechBuffer(
+            vad,
+            self._turn_detector,
+            asr.no_speech_timeout + asr.max_utterance,
+            context.clock,
+            self._on_turn_events,
+        )
+        self._transcription: asyncio.Task[Transcript] | None = None
+        """Leases the model from the start of speech on."""
+        self._speculation: Speculation | None = None
+        """Set while the model is leased and the turn has not ended."""
+        partials = asr.partial_transcripts if request.partials is None else request.partials
+        self._local_agreement = LocalAgreement() if partials else None
+        self._partial_transcriber: PartialTranscriber | None = None
+        """Set while the model is leased and the turn has not ended, if partials are requested."""
+        self._partial_texts: deque[str] = deque()
+        self._partials_changed = asyncio.Event()
+        """Set when there are partial texts, and when the turn ends."""
+        self._client_ended = False
+        """Whether the client has ended the turn: a pause in the last audio is none."""
+        self._finished = False
+        self.ended = asyncio.Event()
+        """Set when the turn has ended: call `finish`; audio that is fed now is ignored."""
+
+    async def feed(self, pcm: bytes, audio: AudioFormat) -> None:
+        """Feed audio of any length; the format may differ from that of the audio before.
+
+        Raises BadRequestError for a format that cannot be converted.
+        """
+        await self._buffer.feed(pcm, audio)
+        if self._partial_transcriber is not None:
+            self._partial_transcriber.recheck()
+
+    async def end(self) -> None:
+        """End the turn at the request of the client; later calls do nothing."""
+        if self.ended.is_set():
+            return
+        self._client_ended = True
+        await self._buffer.finish()
+        self._end_turn()
+
+    async def partial_texts(self) -> AsyncIterator[str]:
+        """Yield the stable parts of the transcript during the turn; ends with it.
+
+        Concatenated, the parts are the beginning of the text that `finish` returns. There are none
+        unless they were requested.
+        """
+        while True:
+            while self._partial_texts:
+                yield self._partial_texts.popleft()
+            if self.ended.is_set():
+                return
+            self._partials_changed.clear()
+            await self._partials_changed.wait()
+
+    async def finish(self) -> Transcript:
+        """End the turn, if it has not ended, and wait for the transcript; call it once.
+
+        Raises the errors of the coordinator and the worker, and DeadlineError after
+        `limits.request_timeout` seconds.
+        """
+        await self.end()
+        transcript = Transcript("", self._transcriber.language)
+        if self._transcription is not None:
+            purpose = f"for {self._transcriber.model} to transcribe"
+            seconds = self._context.config.limits.request_timeout
+            async with ClockTimeout(self._context.clock, seconds, purpose):
+                transcript = await self._transcription
+        self._finished = True
+        return transcript
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        failure: BaseException | None = None
+        if self._transcription is not None:
+            failure = await cancel_and_wait(self._transcription)
+        self._buffer.close()
+        if failure is None and not self._finished:
+            failure = asyncio.CancelledError()
+        self._timer.finish(error or failure)
+
+    # The turn
+
+    def _on_turn_events(self, events: list[TurnEvent]) -> None:
+        """Handle the start of speech, its pauses and the end of the turn, in order."""
+        queue = deque(events)
+        while queue and not self.ended.is_set():
+            match queue.popleft():
+                case TurnStarted():
+                    self._context.bus.publish(SpeechStarted(client=self._request.client))
+                    self._transcription = asyncio.create_task(self._transcribe(), name="transcribe")
+                case TurnPaused() if not queue:
+                    # With more events behind it, the pause is over already, or is the end.
+                    queue.extend(self._on_pause())
+                case TurnResumed():
+                    self._on_resume()
+                case TurnEnded():
+                    self._end_turn()
+                case _:
+                    pass
+
+    def _on_pause(self) -> list[TurnEvent]:
+        """Transcribe the audio up to this pause, if the model is leased and free.
+
+        Returns the end of the turn if the pause has lasted long enough already.
+        """
+        if (
+            self._speculation is None
+            or self._client_ended
+            or not self._context.config.asr.speculative_transcription
+            or not self._buffer.is_live
+            or not self._speculation.start(self._buffer.audio)
+        ):
+            return []
+        # An end before the text is known would wait for the text, so the text should decide.
+        return self._turn_detector.expect_end(self._turn_settings.end_silence_incomplete)
+
+    def _on_resume(self) -> None:
+        """Discard the speculation of the pause, and require a longer pause for the next one."""
+        if self._speculation is not None and self._speculation.discard():
+            self._pause_threshold = min(
+                self._pause_threshold * PAUSE_THRESHOLD_GROWTH, MAX_PAUSE_THRESHOLD
+            )
+            self._turn_detector.set_pause_threshold(self._pause_threshold)
+
+    def _on_hypothesis(self, hypothesis: Hypothesis | None) -> None:
+        """Set how long the pause may last, by the text up to it; None if there is no text."""
+        if self.ended.is_set():
+            return
+        silence = self._turn_settings.end_silence
+        if hypothesis is not None:
+            silence = end_silence(hypothesis, self._turn_settings)
+            self._publish_partial(hypothesis)
+        self._on_turn_events(self._turn_detector.expect_end(silence))
+
+    def _end_turn(self) -> None:
+        if not self.ended.is_set():
+            self._timer.restart("speech")
+            self._buffer.closed = True
+            self.ended.set()
+            self._partials_changed.set()
+
+    def _publish_partial(self, hypothesis: Hypothesis) -> None:
+        """Publish the text that has become stable, if partial texts are requested."""
+        if self._local_agreement is None or self.ended.is_set():
+            return
+        if text := self._local_agreement.update(hypothesis.text):
+            self._partial_texts.append(text)
+            self._partials_changed.set()
+            self._context.bus.publish(
+                TranscriptGrew(
+                    client=self._request.client,
+                    model=self._transcriber.model,
+                    text=self._local_agreement.text,
+                )
+            )
+
+    def _audio_for_partial(self) -> bytes | None:
+        """Return the audio so far during speech; None in a pause and after the end."""
+        speaking = (
+            not self._turn_detector.paused and not self.ended.is_set() and self._buffer.is_live
+        )
+        return self._buffer.audio if speaking else None
+
+    # The model
+
+    async def _transcribe(self) -> Transcript:
+        """Lease the model while the speaker speaks; transcribe when the turn has ended."""
+        try:
+            hypothesis = await self._transcribe_with_retry()
+        finally:
+            # If the model fails during the turn, the speaker need not speak to the end.
+            self._end_turn()
+        self._timer.audio_seconds = hypothesis.seconds
+        text = hypothesis.text
+        if self._local_agreement is not None:
+            text = self._local_agreement.finish(text)
+        return Transcript(text, hypothesis.language, hypothesis.seconds)
+
+    async def _transcribe_with_retry(self) -> Hypothesis:
+        """Return the transcript, with one retry; the timeout of `finish` covers both attempts."""
+        coordinator = self._context.coordinator
+        retry = Retry(self._timer)
+        while True:
+            async with coordinator.lease(
+                self._transcriber.model, client=self._request.client
+            ) as lease:
+                try:
+                    return await self._transcribe_on_lease(lease)
+                except ConductorError as err:
+                    if not retry.should_retry(err):
+                        raise
+            await retry.wait_for_memory(coordinator, lease.placement.device)
+
+    async def _transcribe_on_lease(self, lease: Lease) -> Hypothesis:
+        """Speculate until the turn ends; return the result of a speculation or of a final run."""
+
+        async def transcribe(audio: bytes, priority: Priority | None = None) -> Hypothesis:
+            return await self._transcriber.run(lease, audio, priority)
+
+        async with Speculation(
+            transcribe,
+            self._admission,
+            self._on_hypothesis,
+            client=self._request.client,
+            model=self._transcriber.model,
+            bus=self._context.bus,
+            clock=self._context.clock,
+        ) as speculation:
+            self._speculation = speculation
+            try:
+                if self._turn_detector.paused:
+                    # The lease was granted during a pause.
+                    self._on_turn_events(self._on_pause())
+                await self._wait_for_end(transcribe)
+            finally:
+                self._speculation = None
+            self._timer.mark("queue")
+            with self._timer.stage("inference"):
+                return await speculation.final_hypothesis(lambda: transcribe(self._buffer.audio))
+
+    async def _wait_for_end(self, transcribe: Transcribe) -> None:
+        """Wait for the end of the turn, with partial transcriptions if they are requested."""
+        if self._local_agreement is None:
+            await self.ended.wait()
+            return
+        self._partial_transcriber = PartialTranscriber(
+            transcribe,
+            self._audio_for_partial,
+            self._admission,
+            self._context.coordinator,
+            self._context.clock,
+            self._publish_partial,
+        )
+        task = asyncio.create_task(self._partial_transcriber.run(), name="partial transcripts")
+        try:
+            await self.ended.wait()
+        finally:
+            self._partial_transcriber = None
+            if (error := await cancel_and_wait(task)) is not None:
+                _LOGGER.error("Unexpected error in partial transcripts", exc_info=error)

@@ -297,7 +297,7 @@ async def test_missing_answer_is_a_timeout_and_cancels_the_run(
             await utterance.finish()
 
     task = asyncio.create_task(transcribe())
-    await asyncio.sleep(0.05)
+    await clock.run_ready_tasks()
     await clock.advance(5.1)
     with pytest.raises(DeadlineError, match="asr/many"):
         await task

@@ -12,7 +12,7 @@ from wyoming_servers.speech.asr.pipeline import (
     Utterance,
 )
 from wyoming_servers.speech.asr.transcriber import Hypothesis
-from wyoming_servers.speech.asr.utterance import (
+from wyoming_servers.speech.asr.turn import (
     end_silence,
     turn_settings,
 )

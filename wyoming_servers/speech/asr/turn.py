@@ -1,14 +1,24 @@
-"""Buffers the audio of one utterance at 16 kHz and passes it through turn detection."""
+"""The turn of a speaker: buffers its audio, and decides by sound and text when it ends."""
 
 import asyncio
+import math
 from collections.abc import Callable
 from typing import Final, Protocol
 
 from wyoming_servers.audio.pcm import Converter
-from wyoming_servers.audio.turn_detector import EndReason, TurnDetector, TurnEnded, TurnEvent
+from wyoming_servers.audio.turn_detector import (
+    EndReason,
+    TurnDetector,
+    TurnEnded,
+    TurnEvent,
+    TurnSettings,
+)
 from wyoming_servers.audio.vad import WINDOW_SAMPLES, VadFrame
+from wyoming_servers.config.schema import AsrSection
 from wyoming_servers.core.clock import Clock
 from wyoming_servers.core.domain import SPEECH_FORMAT, AudioFormat
+from wyoming_servers.speech.asr.transcriber import AsrRequest, Hypothesis
+from wyoming_servers.text.completeness import Completeness, assess_completeness
 
 SLICE_SECONDS: Final = 0.25
 """Audio that is processed before other tasks run; a client may send minutes at once."""
@@ -20,6 +30,11 @@ MAX_AHEAD_SECONDS: Final = 1.0
 """How far the audio of a speaking client may be ahead of the clock, such as audio that it buffered
 before the connection. A client that is further ahead sends a recording, whose pauses are over by
 the time they arrive."""
+
+CONFIDENT_LOGPROB: Final = -0.3
+"""Mean log-probability from which the end of a complete sentence counts as the end of the command.
+Whisper base gives whole commands -0.06 to -0.29. It completed 13 of 43 commands that were cut off
+after a word with a full stop of its own, but 11 of these with less than -0.3."""
 
 
 class VadAnalyzer(Protocol):
@@ -117,3 +132,42 @@ class SpeechBuffer:
             kept = SPEECH_FORMAT.bytes_for(PRE_SPEECH_SECONDS)
             del self._audio[: max(0, len(self._audio) - kept)]
         return not self.closed
+
+
+def end_silence(hypothesis: Hypothesis, settings: TurnSettings) -> float:
+    """Return the seconds of silence that end the turn after this text.
+
+    1. No text, only a cough or a door: the speaker has not started yet.
+    2. The sentence is incomplete: more will follow.
+    3. The sentence is complete, and the model is confident.
+    4. Anything else.
+    """
+    if not hypothesis.text:  # 1
+        return settings.end_silence_incomplete
+    completeness = assess_completeness(hypothesis.text, hypothesis.language)
+    if completeness is Completeness.INCOMPLETE:  # 2
+        return settings.end_silence_incomplete
+    confident = hypothesis.logprob is not None and hypothesis.logprob >= CONFIDENT_LOGPROB
+    if completeness is Completeness.COMPLETE and confident:  # 3
+        return settings.end_silence_complete
+    return settings.end_silence  # 4
+
+
+def turn_settings(asr: AsrSection, request: AsrRequest) -> TurnSettings:
+    """Return when the turn ends by itself; without turn detection, only at its longest length."""
+    detect = asr.turn_detection if request.turn_detection is None else request.turn_detection
+    if not detect:
+        return TurnSettings(
+            end_silence=math.inf,
+            end_silence_complete=math.inf,
+            end_silence_incomplete=math.inf,
+            no_speech_timeout=math.inf,
+            max_utterance=asr.max_utterance,
+        )
+    return TurnSettings(
+        end_silence=asr.end_silence,
+        end_silence_complete=min(asr.end_silence_complete, asr.end_silence),
+        end_silence_incomplete=max(asr.end_silence_incomplete, asr.end_silence),
+        no_speech_timeout=asr.no_speech_timeout,
+        max_utterance=asr.max_utterance,
+    ).for_sensitivity(request.vad_sensitivity)
