@@ -90,9 +90,9 @@ async def start_api(context: AppContext, dependencies: ApiDependencies) -> int:
         webhooks=webhooks,
         tts=dependencies.pipelines.tts,
         vocabulary=dependencies.pipelines.vocabulary,
-        library=dependencies.library,
+        model_manager=dependencies.library,
         traces=_start_traces(context, dependencies.coordinator),
-        editor=ConfigEditor(context.loaded, context.config_holder),
+        config_editor=ConfigEditor(context.loaded, context.config_holder),
         clock=clock,
     )
     server = ApiServer(create_app(api_context), config.host, config.api.port)

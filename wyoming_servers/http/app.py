@@ -97,10 +97,10 @@ def create_app(context: ApiContext) -> FastAPI:
     omitted = [
         router
         for router, service in (
-            (models.store_router, context.library),
-            (cache.router, context.library),
-            (voices.router, context.library and context.tts),
-            (config.router, context.editor),
+            (models.store_router, context.model_manager),
+            (cache.router, context.model_manager),
+            (voices.router, context.model_manager and context.tts),
+            (config.router, context.config_editor),
             (jobs.router, context.jobs),
             (openai_models.router, context.jobs),
             (transcriptions.router, context.jobs),

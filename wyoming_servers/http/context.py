@@ -57,9 +57,9 @@ class ApiContext:
     """None: text-to-speech is not served."""
     vocabulary: Vocabulary | None = None
     """None: the vocabulary is not served."""
-    library: ModelManager | None = None
+    model_manager: ModelManager | None = None
     """None: models cannot be downloaded or deleted."""
-    editor: ConfigEditor | None = None
+    config_editor: ConfigEditor | None = None
     """None: the configuration is not served."""
     traces: TraceBuffer | None = None
     """None: requests are not traced."""

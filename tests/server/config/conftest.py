@@ -1,4 +1,4 @@
-"""Configuration files of the test's own; nobody's home is read."""
+"""Configuration files in a temporary home folder."""
 
 from collections.abc import Callable
 from pathlib import Path

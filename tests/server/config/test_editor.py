@@ -1,11 +1,17 @@
-"""Settings changed while the server runs."""
+"""Changes of the configuration at run time, and the overrides file."""
 
 import asyncio
 from pathlib import Path
 
 import pytest
 
-from wyoming_servers.config.editor import ConfigEditor, PendingValue
+from wyoming_servers.config.editor import (
+    ConfigEditor,
+    PendingValue,
+    merge_patch,
+    read_overrides,
+    write_overrides,
+)
 from wyoming_servers.config.errors import ConfigError
 from wyoming_servers.config.holder import ConfigHolder, ConfigUpdate
 from wyoming_servers.config.load import load_config, overrides_path
@@ -75,7 +81,7 @@ async def test_live_and_pending_keys_of_one_model_are_kept_apart(editor) -> None
     assert editor.pending() == {}
 
 
-async def test_null_takes_a_key_back(editor, tmp_path) -> None:
+async def test_null_in_a_patch_removes_the_override(editor, tmp_path) -> None:
     await editor.patch({"asr": {"beam_size": 5}})
     change = await editor.patch({"asr": {"beam_size": None}})
     assert change.changed == ("asr.beam_size",)
@@ -84,7 +90,7 @@ async def test_null_takes_a_key_back(editor, tmp_path) -> None:
     assert not overrides_path(tmp_path).exists()
 
 
-async def test_nothing_changes_if_anything_is_wrong(editor, tmp_path) -> None:
+async def test_invalid_patch_changes_nothing(editor, tmp_path) -> None:
     with pytest.raises(ConfigError) as error:
         await editor.patch({"asr": {"beam_size": 99, "beam": 1}, "log": {"level": "debug"}})
     assert {fault.path for fault in error.value.problems} == {"asr.beam_size", "asr.beam"}
@@ -96,25 +102,25 @@ async def test_nothing_changes_if_anything_is_wrong(editor, tmp_path) -> None:
     "patch",
     [{"data_dir": "/elsewhere"}, {"asr": 5}, {"asr": {"port": {"x": 1}}}, {"y": 1}],
 )
-async def test_what_cannot_be_set_is_refused(patch, editor) -> None:
+async def test_invalid_patch_is_rejected(patch, editor) -> None:
     with pytest.raises(ConfigError):
         await editor.patch(patch)
 
 
-async def test_a_key_that_the_command_line_sets_is_said_to_have_no_effect(editor) -> None:
+async def test_key_set_on_the_command_line_is_reported_as_shadowed(editor) -> None:
     change = await editor.patch({"tts": {"speed": 0.8}})
     assert change.changed == ()
     assert change.shadowed == {"tts.speed": "command line"}
 
 
-async def test_changes_at_the_same_time_do_not_lose_each_other(editor) -> None:
+async def test_concurrent_patches_are_all_saved(editor) -> None:
     await asyncio.gather(
         *(editor.patch({"models": {f"whisper/m{n}": {"pinned": True}}}) for n in range(5))
     )
     assert len(editor.saved.config.models) == 5
 
 
-async def test_a_section_that_comes_or_goes_changes_only_what_differs_from_the_defaults(
+async def test_added_or_removed_section_changes_only_keys_that_differ_from_defaults(
     editor,
 ) -> None:
     model = {"models": {"whisper/tiny.en": {"pinned": True}}}
@@ -124,3 +130,38 @@ async def test_a_section_that_comes_or_goes_changes_only_what_differs_from_the_d
     assert change.changed == ("models.whisper/tiny.en.pinned",)
     change = await editor.patch({"wake": {"word_settings": {"hey_jarvis": {"threshold": 0.7}}}})
     assert change.changed == ("wake.word_settings.hey_jarvis.threshold",)
+
+
+def test_overrides_are_read_as_written(tmp_path: Path) -> None:
+    values = {"asr": {"language": "no"}, "models": {"whisper/tiny.en": {"keep_alive": 0}}}
+    write_overrides(tmp_path / "new", values)
+    assert read_overrides(tmp_path / "new") == values
+
+
+def test_overrides_file_is_deleted_without_overrides(tmp_path: Path) -> None:
+    assert read_overrides(tmp_path) == {}
+    write_overrides(tmp_path, {"keep_alive": 1})
+    write_overrides(tmp_path, {})
+    assert not overrides_path(tmp_path).exists()
+
+
+def test_failed_write_leaves_the_old_overrides(tmp_path: Path) -> None:
+    write_overrides(tmp_path, {"keep_alive": 1})
+    with pytest.raises(Exception, match="represent"):
+        write_overrides(tmp_path, {"keep_alive": object()})
+    assert read_overrides(tmp_path) == {"keep_alive": 1}
+
+
+def test_merge_patch_changes_adds_and_removes_keys() -> None:
+    current = {"asr": {"port": 1, "beam_size": 2}, "tts": {"speed": 2}, "keep_alive": 5}
+    patch = {
+        "asr": {"port": 3},
+        "tts": {"speed": None},
+        "keep_alive": None,
+        "log": {"level": "debug"},
+    }
+    assert merge_patch(current, patch) == {
+        "asr": {"port": 3, "beam_size": 2},
+        "log": {"level": "debug"},
+    }
+    assert current["keep_alive"] == 5

@@ -1,4 +1,4 @@
-"""All sources of the configuration, their order, and every fault at once."""
+"""All sources of the configuration, their precedence, and all problems at once."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,14 +26,14 @@ def faults_of(
     return {fault.path: fault for fault in caught.value.problems}
 
 
-def test_without_any_source_the_defaults_hold(home: Path) -> None:
+def test_config_without_sources_has_the_defaults(home: Path) -> None:
     loaded = load_config()
     assert loaded.config == Config(data_dir=home / ".local/share/wyoming-conductor")
     assert set(loaded.sources.values()) == {"default"}
     assert loaded.file is None
 
 
-def test_the_default_file_is_read_if_there_is_one() -> None:
+def test_default_file_is_read_if_it_exists() -> None:
     path = DEFAULT_FILE.expanduser()
     path.parent.mkdir(parents=True)
     path.write_text("asr: {port: 1}")
@@ -41,7 +41,7 @@ def test_the_default_file_is_read_if_there_is_one() -> None:
     assert (loaded.config.asr.port, loaded.file) == (1, path)
 
 
-def test_each_source_wins_over_those_before_it(write: Write, tmp_path: Path) -> None:
+def test_later_sources_take_precedence(write: Write, tmp_path: Path) -> None:
     file = write(
         "asr: {port: 1, beam_size: 1, end_silence: 1s, max_utterance: 1m}\n"
         "tts: {speed: 2}\n"
@@ -60,7 +60,7 @@ def test_each_source_wins_over_those_before_it(write: Write, tmp_path: Path) -> 
     assert loaded.sources["tts.port"] == "default"
 
 
-def test_every_fault_of_every_source_is_named_at_once(write: Write) -> None:
+def test_all_problems_of_all_sources_are_reported_at_once(write: Write) -> None:
     file = write(
         "asr:\n  prot: 1\n  port: 99999\n  beam_size: [1]\n"
         "tts: 5\nwak: {port: 1}\nbeam_size: 3\n"
@@ -81,7 +81,7 @@ def test_every_fault_of_every_source_is_named_at_once(write: Write) -> None:
     }  # fmt: skip
 
 
-def test_a_fault_names_its_place_what_is_allowed_and_the_nearest(write: Write) -> None:
+def test_problem_has_location_allowed_values_and_suggestion(write: Write) -> None:
     found = faults_of(write("asr:\n  prot: 1\n  port: 99999\napi:\n  auth: tokn\n"))
     assert found["asr.prot"].suggestion == "asr.port"
     assert found["asr.prot"].where.endswith("config.yaml, line 2")
@@ -106,12 +106,12 @@ def test_a_fault_names_its_place_what_is_allowed_and_the_nearest(write: Write) -
         ("xyzzy=1", ""),
     ],
 )
-def test_the_nearest_key_or_value_is_suggested(assignment: str, suggestion: str) -> None:
+def test_problem_suggests_the_nearest_key_or_value(assignment: str, suggestion: str) -> None:
     (fault,) = faults_of(sets=[assignment]).values()
     assert fault.suggestion == suggestion
 
 
-def test_a_models_id_may_hold_dots_and_slashes(write: Write) -> None:
+def test_model_id_may_contain_dots_and_slashes(write: Write) -> None:
     file = write("models:\n  whisper/tiny.en: {pinned: true, options: {cpu_threads: 2}}\n")
     sets = [
         "models.whisper/tiny.en.keep_alive=0",
@@ -131,7 +131,7 @@ def test_a_models_id_may_hold_dots_and_slashes(write: Write) -> None:
     assert loaded.sources["models.whisper/tiny.en.device"] == "default"
 
 
-def test_text_is_taken_as_it_is_written(write: Write) -> None:
+def test_text_values_are_used_as_written(write: Write) -> None:
     file = write("asr: {language: no, initial_prompt: '0x1'}\ndiscovery: {name: 2024-01-01}\n")
     assert load_config(file).config.asr.language == "no"
     assert load_config(file).config.discovery.name == "2024-01-01"
@@ -141,7 +141,7 @@ def test_text_is_taken_as_it_is_written(write: Write) -> None:
     assert (config.discovery.name, config.tts.voice) == ("quoted", "spaced")
 
 
-def test_lists_durations_and_sizes_are_understood() -> None:
+def test_lists_durations_and_sizes_are_parsed() -> None:
     sets = ["wake.words=[alexa, hey_jarvis]", "keep_alive=5m", "memory.reserve=1GiB", "preload=no"]
     config = load_config(None, sets).config
     assert config.wake.words == ["alexa", "hey_jarvis"]
@@ -149,23 +149,23 @@ def test_lists_durations_and_sizes_are_understood() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "---\n", "asr:\n", "asr: {}\nmodels:\n"])
-def test_an_empty_file_or_section_sets_nothing(write: Write, text: str) -> None:
+def test_empty_file_or_section_sets_nothing(write: Write, text: str) -> None:
     assert set(load_config(write(text)).sources.values()) == {"default"}
 
 
-def test_broken_yaml_is_named_by_line_and_column(write: Write) -> None:
+def test_invalid_yaml_is_reported_with_line_and_column(write: Write) -> None:
     (fault,) = faults_of(write("asr:\n  port: [1\ntts: {}\n")).values()
     assert fault.path == ""
     assert "line 3, column 4" in fault.message
 
 
 @pytest.mark.parametrize("text", ["- a\n- b\n", "just text\n"])
-def test_a_file_that_is_no_mapping_is_a_fault(write: Write, text: str) -> None:
+def test_file_without_a_mapping_is_a_problem(write: Write, text: str) -> None:
     (fault,) = faults_of(write(text)).values()
     assert "sections such as `asr:`" in fault.message
 
 
-def test_a_key_written_twice_is_a_fault(write: Write) -> None:
+def test_duplicate_key_is_a_problem(write: Write) -> None:
     found = faults_of(write("asr:\n  port: 1\n  port: 2\nlog: {}\nlog: {}\n"))
     assert set(found) == {"asr.port", "log"}
     assert "line 2" in found["asr.port"].message
@@ -175,18 +175,18 @@ def test_a_key_written_twice_is_a_fault(write: Write) -> None:
 @pytest.mark.parametrize(
     "content", [b"\xff\xfe", b"host: !!python/name:os.system x", b"a: &a [*a]"]
 )
-def test_a_file_that_is_not_plain_yaml_is_a_fault(tmp_path: Path, content: bytes) -> None:
+def test_file_with_unsafe_yaml_is_a_problem(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "config.yaml"
     path.write_bytes(content)
     assert faults_of(path)
 
 
-def test_a_named_file_that_is_missing_is_a_fault(tmp_path: Path) -> None:
+def test_missing_config_file_is_a_problem(tmp_path: Path) -> None:
     (fault,) = faults_of(tmp_path / "none.yaml").values()
     assert "Cannot read the file" in fault.message
 
 
-def test_ports_must_differ_unless_they_are_free_to_choose() -> None:
+def test_fixed_ports_must_differ() -> None:
     (fault,) = faults_of(sets=["tts.port=10300"]).values()
     assert (fault.path, fault.message) == ("tts.port", "10300 is already the port of `asr.port`.")
     assert load_config(None, ["asr.port=0", "tts.port=0"]).config.tts.port == 0
@@ -194,16 +194,16 @@ def test_ports_must_differ_unless_they_are_free_to_choose() -> None:
 
 
 @pytest.mark.parametrize("budget", ["lots", "0%", "101%", "-1GiB", "4 parsecs"])
-def test_a_budget_that_is_neither_a_size_nor_a_share_is_a_fault(budget: str) -> None:
+def test_invalid_memory_budget_is_a_problem(budget: str) -> None:
     assert set(faults_of(sets=[f"memory.budget={budget}"])) == {"memory.budget"}
 
 
 @pytest.mark.parametrize("value", ["nan", ".nan", ".inf", "true", "[1]", "{a: 1}", "''", "x"])
-def test_a_duration_that_is_no_number_is_a_fault(value: str) -> None:
+def test_invalid_duration_is_a_problem(value: str) -> None:
     assert set(faults_of(sets=[f"keep_alive={value}"])) == {"keep_alive"}
 
 
-def test_variables_set_keys_and_models() -> None:
+def test_environment_variables_set_keys_and_models() -> None:
     environ = {
         "WYOMING_CONDUCTOR_ASR_BEAM_SIZE": "5",
         "WYOMING_CONDUCTOR_DATA_DIR": "/srv/wyoming",
@@ -223,7 +223,7 @@ def test_variables_set_keys_and_models() -> None:
     assert loaded.sources["downloads.endpoint"] == "environment"
 
 
-def test_our_own_variable_wins_over_that_of_another_program() -> None:
+def test_own_variable_takes_precedence_over_its_alias() -> None:
     environ = {
         "HF_ENDPOINT": "https://a.example",
         "WYOMING_CONDUCTOR_DOWNLOADS_ENDPOINT": "https://b.example",
@@ -231,7 +231,7 @@ def test_our_own_variable_wins_over_that_of_another_program() -> None:
     assert load_config(None, (), environ).config.downloads.endpoint == "https://b.example"
 
 
-def test_unknown_variables_with_our_prefix_are_faults() -> None:
+def test_unknown_variables_with_the_prefix_are_problems() -> None:
     environ = {
         "WYOMING_CONDUCTOR_ASR_PROT": "1",
         "WYOMING_CONDUCTOR_MODELS__WHISPER_TINI__PINNED": "1",
@@ -251,26 +251,26 @@ def test_unknown_variables_with_our_prefix_are_faults() -> None:
     }
 
 
-def test_a_data_folder_in_the_file_is_relative_to_the_file(write: Write, tmp_path: Path) -> None:
+def test_data_folder_in_the_file_is_relative_to_the_file(write: Write, tmp_path: Path) -> None:
     file = write("data_dir: data\n")
     assert load_config(file).config.data_dir == tmp_path / "data"
     assert load_config(file, ["data_dir=x"]).config.data_dir == Path("x").absolute()
 
 
-def test_a_data_folder_that_is_no_folder_yet_has_no_overrides(tmp_path: Path) -> None:
+def test_missing_data_folder_has_no_overrides(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for folder in ("none/yet", "file"):
         assert load_config(None, [f"data_dir={tmp_path / folder}"]).config.keep_alive == 300
 
 
-def test_overrides_are_checked_and_cannot_move_the_data_folder(tmp_path: Path) -> None:
+def test_overrides_are_validated_and_cannot_set_the_data_folder(tmp_path: Path) -> None:
     write_overrides(tmp_path, {"data_dir": "/elsewhere", "asr": {"prot": 1}})
     found = faults_of(sets=[f"data_dir={tmp_path}"])
     assert set(found) == {"data_dir", "asr.prot"}
     assert "config-overrides.yaml, line" in found["asr.prot"].where
 
 
-def test_a_wake_words_name_may_hold_dots(write: Write) -> None:
+def test_wake_word_name_may_contain_dots(write: Write) -> None:
     file = write("wake:\n  word_settings:\n    hey_jarvis_v0.1: {threshold: 0.7}\n")
     environment = {"WYOMING_CONDUCTOR_WAKE_WORD_SETTINGS__OKAY_NABU__TRIGGER_LEVEL": "3"}
     loaded = load_config(
@@ -283,7 +283,7 @@ def test_a_wake_words_name_may_hold_dots(write: Write) -> None:
     assert loaded.sources["wake.word_settings.okay_nabu.threshold"] == "default"
 
 
-def test_a_port_for_a_model_is_set_in_every_way(write: Write) -> None:
+def test_extra_port_can_be_set_by_every_source(write: Write) -> None:
     path = "asr.extra_ports.whisper/tiny.en"
     file = write("asr:\n  extra_ports:\n    whisper/tiny.en: 10301\n    whisper/base: 10302\n")
     loaded = load_config(file)
@@ -299,7 +299,7 @@ def test_a_port_for_a_model_is_set_in_every_way(write: Write) -> None:
 
 
 @pytest.mark.parametrize("port", ["x", "70000", "-1", "true", "1.5", "[1]", ""])
-def test_a_faulty_port_for_a_model_is_named_by_its_path(port: str) -> None:
+def test_invalid_extra_port_is_reported_with_its_path(port: str) -> None:
     with pytest.raises(ConfigError) as refused:
         load_config(None, [f"asr.extra_ports.whisper/tiny.en={port}"])
     (fault,) = refused.value.problems
@@ -307,7 +307,7 @@ def test_a_faulty_port_for_a_model_is_named_by_its_path(port: str) -> None:
     assert "a whole number from 0 to 65535" in fault.message
 
 
-def test_ports_of_models_must_differ_from_all_others() -> None:
+def test_extra_ports_must_differ_from_all_other_ports() -> None:
     with pytest.raises(ConfigError) as refused:
         load_config(None, ["asr.extra_ports={whisper/base: 10300, whisper/tiny: 0, whisper/x: 0}"])
     (fault,) = refused.value.problems
@@ -315,13 +315,13 @@ def test_ports_of_models_must_differ_from_all_others() -> None:
     assert fault.message == "10300 is already the port of `asr.port`."
 
 
-def test_ports_of_models_are_no_single_value() -> None:
+def test_extra_ports_must_be_a_mapping() -> None:
     with pytest.raises(ConfigError) as refused:
         load_config(None, ["asr.extra_ports=10301"])
     assert [fault.path for fault in refused.value.problems] == ["asr.extra_ports"]
 
 
-def test_no_ports_for_models_can_be_asked_for_over_a_file_that_has_some(write: Write) -> None:
+def test_empty_extra_ports_remove_those_of_earlier_sources(write: Write) -> None:
     file = write("asr:\n  extra_ports:\n    whisper/tiny.en: 10301\n")
     loaded = load_config(file, ["asr.extra_ports={}"])
     assert loaded.config.asr.extra_ports == {}

@@ -1,4 +1,4 @@
-"""The example file shows every key, is current, and works."""
+"""Generated documents: the example file and the configuration reference."""
 
 import re
 from collections.abc import Callable
@@ -22,15 +22,15 @@ ROOT = Path(__file__).parents[3]
 Write = Callable[[str], Path]
 
 
-def test_the_committed_file_is_the_one_the_schema_makes() -> None:
+def test_committed_example_file_is_current() -> None:
     assert (ROOT / "config.example.yaml").read_text("utf-8") == example_file()
 
 
-def test_as_it_is_it_changes_nothing(write: Write) -> None:
+def test_example_file_changes_nothing(write: Write) -> None:
     assert set(load_config(write(example_file())).sources.values()) == {"default"}
 
 
-def test_with_every_line_switched_on_it_says_the_defaults(write: Write, home: Path) -> None:
+def test_example_file_without_comments_has_the_defaults(write: Write, home: Path) -> None:
     loaded = load_config(write(re.sub(r"(?m)^(\s*)#(?=\S)", r"\1", example_file())))
     models = {"whisper/base": ModelSection(options={"cpu_threads": 4})}
     folder = home / ".local/share/wyoming-conductor"
@@ -40,7 +40,7 @@ def test_with_every_line_switched_on_it_says_the_defaults(write: Write, home: Pa
     assert set(loaded.sources.values()) == {"file"}
 
 
-def test_every_key_is_described() -> None:
+def test_example_file_describes_every_key() -> None:
     text = example_file()
     for path, key in key_tree().walk():
         assert key.description, path

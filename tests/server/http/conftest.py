@@ -1,4 +1,4 @@
-"""An API over a coordinator that does what the test says."""
+"""An API over a scheduler whose answers the test sets."""
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager

@@ -17,7 +17,7 @@ from wyoming_servers.http.context import ApiContext
 OPEN = {"/health/live", "/health/ready"}
 
 
-async def test_every_address_but_the_two_probes_asks_for_the_token(
+async def test_every_endpoint_except_the_probes_requires_a_token(
     app: FastAPI, anonymous: httpx.AsyncClient
 ) -> None:
     tried = set()
@@ -30,7 +30,7 @@ async def test_every_address_but_the_two_probes_asks_for_the_token(
     assert tried > OPEN
 
 
-async def test_a_refusal_says_where_the_token_is(anonymous: httpx.AsyncClient) -> None:
+async def test_unauthorized_response_says_where_the_token_is(anonymous: httpx.AsyncClient) -> None:
     answer = await anonymous.get("/models")
     assert answer.headers["www-authenticate"] == "Bearer"
     assert answer.json()["code"] == "UNAUTHORIZED"
@@ -40,29 +40,29 @@ async def test_a_refusal_says_where_the_token_is(anonymous: httpx.AsyncClient) -
 @pytest.mark.parametrize(
     "header", ["Bearer wrong", "Bearer s3cre", "Bearer s3cret2", "Basic s3cret", "s3cret", "Bearer"]
 )
-async def test_a_wrong_token_is_refused(anonymous: httpx.AsyncClient, header: str) -> None:
+async def test_wrong_token_is_rejected(anonymous: httpx.AsyncClient, header: str) -> None:
     answer = await anonymous.get("/models", headers={"Authorization": header})
     assert answer.status_code == 401
 
 
-async def test_a_token_with_odd_bytes_is_refused_and_not_a_crash(
+async def test_token_with_invalid_bytes_is_rejected(
     anonymous: httpx.AsyncClient,
 ) -> None:
     answer = await anonymous.get("/models", headers={"Authorization": b"Bearer s\xe9cret"})
     assert answer.status_code == 401
 
 
-async def test_the_right_token_is_let_in(client: httpx.AsyncClient) -> None:
+async def test_valid_token_is_accepted(client: httpx.AsyncClient) -> None:
     assert (await client.get("/models")).status_code == 200
 
 
-async def test_without_a_token_everybody_is_let_in(context: ApiContext) -> None:
+async def test_api_without_a_token_accepts_every_request(context: ApiContext) -> None:
     transport = httpx.ASGITransport(app=create_app(replace(context, token=None)))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         assert (await client.get("/models")).status_code == 200
 
 
-def test_the_token_is_made_once_and_belongs_to_its_owner_alone(tmp_path: Path) -> None:
+def test_token_is_created_once_and_readable_by_its_owner_only(tmp_path: Path) -> None:
     folder = tmp_path / "new"
     token = ensure_token(folder)
     assert len(token) >= 40
@@ -71,11 +71,11 @@ def test_the_token_is_made_once_and_belongs_to_its_owner_alone(tmp_path: Path) -
     assert [path.name for path in folder.iterdir()] == [TOKEN_FILE]
 
 
-def test_two_installations_have_different_tokens(tmp_path: Path) -> None:
+def test_tokens_of_two_installations_differ(tmp_path: Path) -> None:
     assert ensure_token(tmp_path / "a") != ensure_token(tmp_path / "b")
 
 
-def test_a_token_of_ones_own_is_taken_and_made_private(tmp_path: Path) -> None:
+def test_token_written_by_the_user_is_used_and_made_private(tmp_path: Path) -> None:
     path = tmp_path / TOKEN_FILE
     path.write_text("mine\n")
     path.chmod(0o644)
@@ -84,16 +84,14 @@ def test_a_token_of_ones_own_is_taken_and_made_private(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", "schlüssel".encode(), b"\xff"])
-def test_an_unusable_token_file_is_an_error_that_says_what_to_do(
-    tmp_path: Path, content: bytes
-) -> None:
+def test_unusable_token_file_is_an_error_with_a_hint(tmp_path: Path, content: bytes) -> None:
     (tmp_path / TOKEN_FILE).write_bytes(content)
     with pytest.raises(LoadFailedError, match="API token") as failure:
         ensure_token(tmp_path)
     assert failure.value.hint
 
 
-def test_a_folder_that_is_a_file_is_an_error_that_names_the_cause(tmp_path: Path) -> None:
+def test_data_folder_that_is_a_file_is_an_error_with_its_cause(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("")
     with pytest.raises(LoadFailedError, match="Cannot read or write"):
         ensure_token(tmp_path / "data")

@@ -8,7 +8,7 @@ STATIC = Path(__file__).parents[3] / "wyoming_servers" / "http" / "static"
 
 
 @pytest.mark.parametrize("page", ["/docs", "/redoc"])
-async def test_a_page_asks_only_this_server_for_what_it_needs(
+async def test_docs_pages_load_only_files_of_this_server(
     anonymous: httpx.AsyncClient, page: str
 ) -> None:
     answer = await anonymous.get(page)
@@ -23,14 +23,14 @@ async def test_a_page_asks_only_this_server_for_what_it_needs(
         assert (await anonymous.get(f"/{link}")).status_code == 200
 
 
-async def test_the_init_script_points_at_the_openapi_file(anonymous: httpx.AsyncClient) -> None:
+async def test_swagger_init_script_loads_the_openapi_document(anonymous: httpx.AsyncClient) -> None:
     script = (await anonymous.get("/static/swagger-init.js")).text
     assert '"openapi.json"' in script
     paths = (await anonymous.get("/openapi.json")).json()["paths"]
     assert "/models/{model}/load" in paths
 
 
-async def test_the_pages_of_others_come_with_their_licences(anonymous: httpx.AsyncClient) -> None:
+async def test_third_party_files_come_with_their_licenses(anonymous: httpx.AsyncClient) -> None:
     for name in ("swagger-ui.LICENSE", "swagger-ui.NOTICE", "redoc.LICENSE"):
         assert (STATIC / name).stat().st_size > 0
     assert "http" not in (STATIC / "swagger.html").read_text()

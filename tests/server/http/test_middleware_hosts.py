@@ -23,7 +23,7 @@ async def nothing(*_: object) -> None:
         "speech.example.com", "8.8.8.8",
     ],
 )  # fmt: skip
-def test_a_name_nobody_on_the_internet_can_own_is_known(name: str) -> None:
+def test_host_names_that_are_not_public_are_allowed(name: str) -> None:
     assert HostCheckMiddleware(nothing, ["Speech.example.com"]).is_local_name(name)
 
 
@@ -31,11 +31,11 @@ def test_a_name_nobody_on_the_internet_can_own_is_known(name: str) -> None:
     "name",
     ["evil.com", "localhost.evil.com", "127.0.0.1.evil.com", "", None, "x:y", "evil.com."],
 )
-def test_any_other_name_is_not(name: str | None) -> None:
+def test_public_host_names_are_not_allowed(name: str | None) -> None:
     assert not HostCheckMiddleware(nothing).is_local_name(name)
 
 
-def test_this_machine_s_own_name_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_host_name_of_this_machine_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "gethostname", lambda: "box.example.org")
     assert HostCheckMiddleware(nothing).is_local_name("BOX.example.org")
 
@@ -47,7 +47,7 @@ def test_this_machine_s_own_name_is_known(monkeypatch: pytest.MonkeyPatch) -> No
         ("evil.com:10380", 421), ("localhost@evil.com", 421), ("[::1", 421),
     ],
 )  # fmt: skip
-async def test_a_strange_host_header_is_refused(
+async def test_request_with_a_public_host_header_is_rejected(
     anonymous: httpx.AsyncClient, host: str, status: int
 ) -> None:
     answer = await anonymous.get("/health/live", headers={"Host": host})
@@ -60,7 +60,7 @@ async def test_a_strange_host_header_is_refused(
     ("origin", "status"),
     [("http://evil.com", 403), ("null", 403), ("http://192.168.1.5:8123", 202), ("", 202)],
 )
-async def test_a_strange_page_may_not_change_anything(
+async def test_request_with_a_foreign_origin_cannot_change_anything(
     context: ApiContext, origin: str, status: int
 ) -> None:
     app = create_app(replace(context, token=None))
@@ -72,7 +72,7 @@ async def test_a_strange_page_may_not_change_anything(
         assert (await client.get("/model/status", headers={"Origin": origin})).status_code == 200
 
 
-async def test_the_configuration_adds_names(context: ApiContext) -> None:
+async def test_allowed_hosts_of_the_configuration_are_accepted(context: ApiContext) -> None:
     config = Config.model_validate({"api": {"allowed_hosts": ["speech.example.com"]}})
     transport = httpx.ASGITransport(
         app=create_app(replace(context, config_holder=ConfigHolder(config)))

@@ -1,4 +1,4 @@
-"""One client must not harm the others."""
+"""Rate limit, body limit and CORS."""
 
 import httpx
 import pytest
@@ -33,7 +33,7 @@ async def fine(_scope: Scope, _receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-async def test_who_asks_too_often_is_told_so_and_others_are_not() -> None:
+async def test_rate_limit_applies_per_client_address() -> None:
     now = [100.0]
     limit = RateLimitMiddleware(fine, rate=5, now=lambda: now[0])
     assert [await ask(limit, "a") for _ in range(12)] == [200] * 10 + [429] * 2
@@ -42,7 +42,7 @@ async def test_who_asks_too_often_is_told_so_and_others_are_not() -> None:
     assert [await ask(limit, "a") for _ in range(2)] == [200, 429]
 
 
-async def test_the_addresses_that_are_remembered_are_bounded() -> None:
+async def test_rate_limit_remembers_a_bounded_number_of_addresses() -> None:
     limit = RateLimitMiddleware(fine, rate=5)
     for number in range(3_000):
         await ask(limit, str(number))
@@ -50,7 +50,7 @@ async def test_the_addresses_that_are_remembered_are_bounded() -> None:
 
 
 @pytest.mark.parametrize("path", ["/config", "/model/load", "/v1/audio/speech", "/webhooks"])
-async def test_a_body_without_a_recording_is_bounded(path, live) -> None:
+async def test_body_over_the_limit_answers_413(path, live) -> None:
     answer = await live.post(path, content=bytes(MAX_BODY_BYTES + 1))
     assert answer.status_code == 413
 
@@ -76,7 +76,7 @@ async def test_chunked_body_over_the_limit_answers_413(context) -> None:
         assert (answer.status_code, answer.json()) == (200, {"a": "b"})
 
 
-async def test_only_listed_pages_may_use_it_from_a_browser(context) -> None:
+async def test_cors_allows_only_the_configured_origins(context) -> None:
     config = Config.model_validate({"api": {"cors_origins": ["https://page.example"]}})
     object.__setattr__(context, "config_holder", ConfigHolder(config))
     async with httpx.AsyncClient(

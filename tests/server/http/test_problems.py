@@ -15,7 +15,7 @@ from wyoming_servers.core.errors import (
 from wyoming_servers.http.problems import ERROR_STATUSES
 
 
-def test_every_code_has_an_answer() -> None:
+def test_every_error_code_has_an_http_status() -> None:
     assert set(ERROR_STATUSES) == CODES
 
 
@@ -30,7 +30,7 @@ def test_every_code_has_an_answer() -> None:
         ("TIMEOUT", 504, None),
     ],
 )
-async def test_an_error_answers_with_its_status_and_when_to_come_back(
+async def test_error_response_has_status_and_retry_after(
     client: httpx.AsyncClient, coordinator: Any, code: str, status: int, retry: int | None
 ) -> None:
     coordinator.failure = from_code(code, "What happened.", "What to do.")
@@ -43,7 +43,7 @@ async def test_an_error_answers_with_its_status_and_when_to_come_back(
     assert answer.headers.get("retry-after") == (None if retry is None else str(retry))
 
 
-async def test_an_error_that_knows_when_to_come_back_says_so_in_whole_seconds(
+async def test_retry_after_of_an_error_is_rounded_up_to_seconds(
     client: httpx.AsyncClient, coordinator: Any
 ) -> None:
     coordinator.failure = errors.BusyError("Full.", retry_after=3.2)
@@ -52,7 +52,7 @@ async def test_an_error_that_knows_when_to_come_back_says_so_in_whole_seconds(
     assert answer.json()["retry_after_secs"] == 4
 
 
-async def test_a_bug_is_logged_and_answered_without_its_details(
+async def test_unexpected_error_is_logged_and_its_details_are_not_sent(
     client: httpx.AsyncClient, coordinator: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     coordinator.failure = ZeroDivisionError("secret detail")
@@ -65,7 +65,7 @@ async def test_a_bug_is_logged_and_answered_without_its_details(
     assert record.exc_info is not None
 
 
-async def test_a_bug_in_the_middle_of_an_answer_breaks_it_off(
+async def test_unexpected_error_in_a_started_response_closes_the_connection(
     app: FastAPI, anonymous: httpx.AsyncClient
 ) -> None:
     async def half() -> Any:
@@ -81,7 +81,7 @@ async def test_a_bug_in_the_middle_of_an_answer_breaks_it_off(
     ("method", "path", "status"),
     [("GET", "/nothing", 404), ("DELETE", "/health", 405), ("GET", "/static/nothing.js", 404)],
 )
-async def test_an_address_that_is_not_there_is_a_problem_too(
+async def test_unknown_endpoint_answers_with_a_problem_body(
     anonymous: httpx.AsyncClient, method: str, path: str, status: int
 ) -> None:
     answer = await anonymous.request(method, path)
@@ -90,9 +90,7 @@ async def test_an_address_that_is_not_there_is_a_problem_too(
     assert answer.json()["code"] == "BAD_REQUEST"
 
 
-async def test_a_parameter_that_is_no_good_is_named(
-    app: FastAPI, anonymous: httpx.AsyncClient
-) -> None:
+async def test_invalid_parameter_is_named(app: FastAPI, anonymous: httpx.AsyncClient) -> None:
     async def take(count: int) -> int:
         return count
 
@@ -104,7 +102,7 @@ async def test_a_parameter_that_is_no_good_is_named(
     assert "query.count" in answer.json()["error"]
 
 
-async def test_a_library_s_own_refusal_keeps_its_status_and_headers(
+async def test_http_exception_keeps_its_status_and_headers(
     app: FastAPI, anonymous: httpx.AsyncClient
 ) -> None:
     async def refuse() -> None:
@@ -117,7 +115,7 @@ async def test_a_library_s_own_refusal_keeps_its_status_and_headers(
     assert answer.json()["error"] == "Short and stout."
 
 
-async def test_the_openapi_file_tells_of_problems(anonymous: httpx.AsyncClient) -> None:
+async def test_openapi_document_describes_problem_bodies(anonymous: httpx.AsyncClient) -> None:
     schema = (await anonymous.get("/openapi.json")).json()
     responses = schema["paths"]["/models/{model}/load"]["post"]["responses"]
     assert set(responses) == {"200", "202", "default"}

@@ -13,13 +13,13 @@ from wyoming_servers.core.errors import (
 from wyoming_servers.http.server import ApiServer
 
 
-async def test_it_serves_on_the_port_it_returns(live: httpx.AsyncClient) -> None:
+async def test_server_listens_on_the_returned_port(live: httpx.AsyncClient) -> None:
     answer = await live.get("/health/live")
     assert answer.json() == {"status": "ok"}
     assert "server" not in answer.headers
 
 
-async def test_signals_are_left_alone(app: FastAPI) -> None:
+async def test_server_installs_no_signal_handlers(app: FastAPI) -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     server = ApiServer(app, "127.0.0.1", 0)
     await server.start()
@@ -28,7 +28,7 @@ async def test_signals_are_left_alone(app: FastAPI) -> None:
     assert during == before
 
 
-async def test_a_taken_port_is_an_error_that_says_what_to_do(app: FastAPI) -> None:
+async def test_port_in_use_is_an_error_with_a_hint(app: FastAPI) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         server = ApiServer(app, "127.0.0.1", taken.getsockname()[1])
         with pytest.raises(BusyError, match="the port is in use") as failure:
@@ -37,12 +37,12 @@ async def test_a_taken_port_is_an_error_that_says_what_to_do(app: FastAPI) -> No
     await server.stop(1)
 
 
-async def test_an_address_of_another_machine_is_an_error(app: FastAPI) -> None:
+async def test_address_of_another_machine_is_an_error(app: FastAPI) -> None:
     with pytest.raises(BadRequestError, match="cannot listen"):
         await ApiServer(app, "192.0.2.1", 0).start()
 
 
-async def test_all_addresses_of_a_name_get_the_same_port(
+async def test_all_addresses_of_a_host_name_share_the_port(
     app: FastAPI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loop = asyncio.get_running_loop()
@@ -64,7 +64,7 @@ async def test_all_addresses_of_a_name_get_the_same_port(
     await server.stop(1)
 
 
-async def test_an_answer_that_is_on_its_way_is_finished_within_the_grace_time(
+async def test_running_response_is_finished_within_the_grace_time(
     app: FastAPI,
 ) -> None:
     begun, go = asyncio.Event(), asyncio.Event()
@@ -87,7 +87,7 @@ async def test_an_answer_that_is_on_its_way_is_finished_within_the_grace_time(
         await stopping
 
 
-async def test_an_answer_that_never_ends_is_cut_off_after_the_grace_time(app: FastAPI) -> None:
+async def test_endless_response_is_aborted_after_the_grace_time(app: FastAPI) -> None:
     begun = asyncio.Event()
 
     async def stuck() -> None:
@@ -107,5 +107,5 @@ async def test_an_answer_that_never_ends_is_cut_off_after_the_grace_time(app: Fa
     assert failed or answer[0].status_code == 500  # type: ignore[union-attr]
 
 
-async def test_stopping_what_never_started_is_fine(app: FastAPI) -> None:
+async def test_stop_without_start_does_nothing(app: FastAPI) -> None:
     await ApiServer(app, "127.0.0.1", 0).stop(1)

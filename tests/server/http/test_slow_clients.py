@@ -1,4 +1,4 @@
-"""Clients that send drop by drop, and what every answer carries."""
+"""Timeouts for slow clients, and headers of every response."""
 
 import asyncio
 import re
@@ -22,7 +22,7 @@ async def port(app, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
 HEAD = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n"
 
 
-async def test_a_head_that_never_ends_ends_the_connection(port: int) -> None:
+async def test_incomplete_request_header_closes_the_connection(port: int) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
 
     async def drip() -> None:
@@ -40,14 +40,14 @@ async def test_a_head_that_never_ends_ends_the_connection(port: int) -> None:
     writer.close()
 
 
-async def test_a_connection_without_a_word_ends_too(port: int) -> None:
+async def test_connection_without_a_request_is_closed(port: int) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     async with asyncio.timeout(5):
         assert await reader.read() == b""
     writer.close()
 
 
-async def test_a_second_request_has_its_own_time(port: int) -> None:
+async def test_header_timeout_restarts_with_each_request(port: int) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     for _ in range(3):
         writer.write(HEAD + b"\r\n")
@@ -59,7 +59,7 @@ async def test_a_second_request_has_its_own_time(port: int) -> None:
     writer.close()
 
 
-async def test_every_answer_has_an_id_and_a_time(client) -> None:
+async def test_every_response_has_a_request_id_and_a_timing(client) -> None:
     answer = await client.get("/health/live")
     assert re.fullmatch(r"[0-9a-f]{16}", answer.headers["X-Request-ID"])
     assert re.fullmatch(r"total;dur=\d+\.\d", answer.headers["Server-Timing"])
@@ -69,12 +69,12 @@ async def test_every_answer_has_an_id_and_a_time(client) -> None:
     assert bad.headers["X-Request-ID"] != "x" * 100
 
 
-async def test_traces_are_shown(client, context) -> None:
+async def test_traces_lists_recent_requests(client, context) -> None:
     assert (await client.get("/traces")).json() == {"traces": []}
     object.__setattr__(context, "traces", TraceBuffer(lambda model: "cpu"))
     assert (await client.get("/traces?kind=asr&limit=5")).json() == {"traces": []}
     assert (await client.get("/traces?limit=0")).status_code == 400
 
 
-def test_a_body_that_stalls_is_given_up_in_half_a_minute() -> None:
+def test_upload_stall_timeout_is_at_most_thirty_seconds() -> None:
     assert 10 <= upload.STALL_TIMEOUT_SECONDS <= 60

@@ -109,6 +109,6 @@ async def patch_config(
 
 
 def _editor(context: ApiContext) -> ConfigEditor:
-    if context.editor is None:
+    if context.config_editor is None:
         raise InternalError("The configuration routes exist without a configuration editor.")
-    return context.editor
+    return context.config_editor

@@ -208,6 +208,6 @@ def _catalog_entry(item: ModelListing) -> CatalogEntryResponse:
 
 def require_model_manager(context: ApiContext) -> ModelManager:
     """Return the model manager. Without one, the routes that call this are left out."""
-    if context.library is None:
+    if context.model_manager is None:
         raise InternalError("The model routes exist without a model manager.")
-    return context.library
+    return context.model_manager

@@ -52,10 +52,10 @@ async def get_info(context: Context) -> InfoResponse:
 def _features(context: ApiContext) -> list[str]:
     tts = context.tts
     parts = {
-        "config": context.editor,
+        "config": context.config_editor,
         "jobs": context.jobs,
         "lexicon": tts and tts.lexicon,
-        "library": context.library,
+        "library": context.model_manager,
         "phrases": tts and tts.phrase_cache,
         "speech_jobs": tts and context.jobs,
         "vocabulary": context.vocabulary,

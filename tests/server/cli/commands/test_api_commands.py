@@ -83,7 +83,7 @@ class Serving:
                 coordinator, SPECS, ConfigHolder(config), bus, clock, self.phrases, self.lexicon
             ),
             vocabulary=self.vocabulary,
-            library=library,
+            model_manager=library,
         )
         server = ApiServer(create_app(context), "127.0.0.1", 0)
         self.port = await server.start()

@@ -1,4 +1,4 @@
-"""An API that takes recordings, over a decoder and a model that are made up."""
+"""A jobs API over a fake decoder and a fake model."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

@@ -1,4 +1,4 @@
-"""The official client of OpenAI against our server."""
+"""OpenAI's official client against this server."""
 
 import asyncio
 import base64
@@ -31,12 +31,12 @@ async def ai(live) -> AsyncIterator[openai.AsyncOpenAI]:
 AUDIO = ("speech.wav", b"sound")
 
 
-async def test_a_recording_is_transcribed(ai) -> None:
+async def test_transcription_returns_the_text(ai) -> None:
     answer = await ai.audio.transcriptions.create(model="whisper-1", file=AUDIO)
     assert answer.text == "2.0 seconds 1.0 seconds"
 
 
-async def test_the_verbose_form_has_segments_and_words(ai, coordinator) -> None:
+async def test_verbose_transcription_has_segments_and_words(ai, coordinator) -> None:
     answer = await ai.audio.transcriptions.create(
         model="asr/many",
         file=AUDIO,
@@ -54,14 +54,14 @@ async def test_the_verbose_form_has_segments_and_words(ai, coordinator) -> None:
     ("kind", "begin"),
     [("text", "2.0 seconds 1.0"), ("srt", "1\n00:00:01,000 -->"), ("vtt", "WEBVTT\n")],
 )
-async def test_texts_come_plain(kind, begin, ai) -> None:
+async def test_text_formats_are_plain_text(kind, begin, ai) -> None:
     answer = await ai.audio.transcriptions.create(
         model="whisper-1", file=AUDIO, response_format=kind
     )
     assert str(answer).startswith(begin)
 
 
-async def test_a_transcript_can_be_streamed(ai) -> None:
+async def test_transcription_can_be_streamed(ai) -> None:
     stream = await ai.audio.transcriptions.create(
         model="gpt-4o-transcribe", file=AUDIO, stream=True
     )
@@ -95,7 +95,7 @@ async def test_stream_of_a_client_that_disconnects_is_closed_before_its_recordin
     assert recording.log == ["closed", "deleted"]
 
 
-async def test_a_recording_is_translated(live, coordinator) -> None:
+async def test_translation_uses_the_translate_task(live, coordinator) -> None:
     # The client says that this address is deprecated; programs still use it.
     answer = await live.post(
         "/v1/audio/translations", files={"file": AUDIO}, data={"model": "whisper-1"}
@@ -104,7 +104,7 @@ async def test_a_recording_is_translated(live, coordinator) -> None:
     assert {run.request["task"] for run in coordinator.runs} == {"translate"}
 
 
-async def test_nothing_of_a_recording_is_kept(ai, context) -> None:
+async def test_recording_is_deleted_after_the_transcription(ai, context) -> None:
     await ai.audio.transcriptions.create(model="whisper-1", file=AUDIO)
     await asyncio.sleep(0.05)
     assert await asyncio.to_thread(lambda: list(context.jobs.uploads_folder.iterdir())) == []
@@ -115,7 +115,7 @@ async def test_nothing_of_a_recording_is_kept(ai, context) -> None:
     [("wav", 16_000, 0.01), ("mp3", 16_000, 0.2), ("flac", 16_000, 0.01),
      ("opus", 48_000, 0.1), ("aac", 16_000, 0.2)],
 )  # fmt: skip
-async def test_a_text_is_spoken_in_every_format(kind, rate, tolerance, ai) -> None:
+async def test_speech_is_encoded_in_every_format(kind, rate, tolerance, ai) -> None:
     answer = await ai.audio.speech.create(
         model="tts-1", voice="alloy", input="x" * 64, response_format=kind
     )
@@ -126,14 +126,14 @@ async def test_a_text_is_spoken_in_every_format(kind, rate, tolerance, ai) -> No
     assert samples / rate == pytest.approx(2.0, abs=tolerance + 0.02)
 
 
-async def test_pcm_has_the_rate_that_clients_expect(ai) -> None:
+async def test_pcm_speech_has_the_sample_rate_of_openai(ai) -> None:
     answer = await ai.audio.speech.create(
         model="tts/joe", voice="en_US-joe", input="x" * 64, response_format="pcm"
     )
     assert len(answer.read()) / 2 / 24_000 == pytest.approx(2.0, abs=0.05)
 
 
-async def test_speech_is_streamed(ai) -> None:
+async def test_speech_is_streamed_as_audio(ai) -> None:
     async with ai.audio.speech.with_streaming_response.create(
         model="tts-1", voice="nova", input="Hello. How are you?", response_format="wav"
     ) as answer:
@@ -143,7 +143,7 @@ async def test_speech_is_streamed(ai) -> None:
         assert file.getframerate() == 16_000
 
 
-async def test_speech_can_come_as_events(live) -> None:
+async def test_speech_is_streamed_as_events(live) -> None:
     answer = await live.post(
         "/v1/audio/speech",
         json={"input": "Hello.", "response_format": "pcm", "stream_format": "sse"},
@@ -154,13 +154,13 @@ async def test_speech_can_come_as_events(live) -> None:
     assert base64.b64encode(b"\x00\x00").decode()[:1] in answer.text
 
 
-async def test_models_are_listed(ai) -> None:
+async def test_models_lists_the_installed_models(ai) -> None:
     models = [model.id async for model in await ai.models.list()]
     assert "asr/english" in models
     assert (await ai.models.retrieve("tts/joe")).owned_by == "tts"
 
 
-async def test_errors_have_the_shape_their_client_reads(ai, live) -> None:
+async def test_errors_have_the_format_of_openai(ai, live) -> None:
     with pytest.raises(openai.NotFoundError) as missing:
         await ai.audio.speech.create(model="tts-1", voice="nobody", input="x")
     assert missing.value.code == "MODEL_MISSING"
@@ -178,13 +178,13 @@ async def test_errors_have_the_shape_their_client_reads(ai, live) -> None:
     assert answer.json()["error"]["type"] == "invalid_request_error"
 
 
-async def test_a_voice_that_fails_is_an_error_and_not_silence(ai, coordinator) -> None:
+async def test_failing_voice_is_an_error_response(ai, coordinator) -> None:
     coordinator.lease_errors = [InferenceFailedError("gone") for _ in range(4)]
     with pytest.raises(openai.InternalServerError):
         await ai.audio.speech.create(model="tts-1", voice="alloy", input="Hello.")
 
 
-async def test_a_listener_who_leaves_frees_the_voice(live, coordinator) -> None:
+async def test_client_that_disconnects_from_speech_releases_the_voice(live, coordinator) -> None:
     async with live.stream(
         "POST", "/v1/audio/speech", json={"input": "Hello there. " * 400, "response_format": "mp3"}
     ) as answer:
@@ -194,13 +194,13 @@ async def test_a_listener_who_leaves_frees_the_voice(live, coordinator) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_a_stream_that_cannot_begin_is_an_error_of_its_own(ai, recording) -> None:
+async def test_stream_that_cannot_start_is_an_error_response(ai, recording) -> None:
     recording.parts = [BadRequestError("The file contains no audio.")]
     with pytest.raises(openai.BadRequestError, match="no audio"):
         await ai.audio.transcriptions.create(model="whisper-1", file=AUDIO, stream=True)
 
 
-async def test_a_stream_that_breaks_says_so_after_what_it_brought(ai, recording) -> None:
+async def test_stream_that_fails_ends_with_an_error_event(ai, recording) -> None:
     recording.parts[2:] = [BadRequestError("The rest is noise.")]
     stream = await ai.audio.transcriptions.create(model="whisper-1", file=AUDIO, stream=True)
     assert (await anext(stream)).type == "transcript.text.delta"
@@ -208,7 +208,7 @@ async def test_a_stream_that_breaks_says_so_after_what_it_brought(ai, recording)
         await anext(stream)
 
 
-async def test_a_worker_that_dies_over_a_recording_is_replaced_once(ai, coordinator) -> None:
+async def test_worker_crash_during_a_transcription_is_retried_once(ai, coordinator) -> None:
     coordinator.lease_errors = [InferenceFailedError("gone")]
     answer = await ai.audio.transcriptions.create(model="whisper-1", file=AUDIO)
     assert answer.text == "2.0 seconds 1.0 seconds"

@@ -1,12 +1,15 @@
-"""What must never be written down."""
+"""Secrets and request ids in the log."""
 
 import asyncio
 import logging
 
+from wyoming_servers.core.errors import OutOfMemoryError
+from wyoming_servers.http import problems
+from wyoming_servers.telemetry import log_config
 from wyoming_servers.telemetry.log_config import JsonFormatter
 
 
-async def test_no_secret_is_logged_whatever_is_asked(live, caplog, tmp_path) -> None:
+async def test_log_contains_no_secrets(live, caplog, tmp_path) -> None:
     caplog.set_level(logging.DEBUG)
     for method, path in [
         ("GET", "/jobs"),
@@ -27,18 +30,28 @@ async def test_no_secret_is_logged_whatever_is_asked(live, caplog, tmp_path) -> 
         assert forbidden not in text
 
 
-async def test_a_token_in_the_address_opens_nothing(anonymous) -> None:
+async def test_token_in_the_query_is_not_accepted(anonymous) -> None:
     for name in ("token", "access_token", "api_key", "authorization"):
         assert (await anonymous.get(f"/jobs?{name}=s3cret")).status_code == 401
 
 
-async def test_a_log_line_names_the_request_it_belongs_to(live, caplog) -> None:
-    from wyoming_servers.telemetry import log_config
-
+async def test_log_records_carry_the_request_id(live, caplog, coordinator) -> None:
     caplog.handler.addFilter(log_config._add_context)
-    await live.post(
-        "/v1/audio/speech", json={"input": "x", "voice": "nobody"}, headers={"X-Request-ID": "r-1"}
+    coordinator.lease_errors = [OutOfMemoryError("No memory."), OutOfMemoryError("No memory.")]
+    answers = await asyncio.gather(
+        *(
+            live.post(
+                "/v1/audio/speech",
+                json={"input": "x", "voice": "en_US-joe"},
+                headers={"X-Request-ID": request_id},
+            )
+            for request_id in ("r-1", "r-2")
+        )
     )
-    await live.post("/model/load", headers={"X-Request-ID": "r-2"})
-    found = {getattr(record, "request_id", "") for record in caplog.records}
-    assert found <= {"", "r-1", "r-2"}
+    assert [answer.status_code for answer in answers] == [503, 503]
+    found = [
+        getattr(record, "request_id", "")
+        for record in caplog.records
+        if record.name == problems.__name__
+    ]
+    assert sorted(found) == ["r-1", "r-2"]

@@ -1,4 +1,4 @@
-"""Texts and subtitles sent over HTTP, fetched as one file with a report."""
+"""Speech jobs over HTTP: texts and subtitles, the audio file and the report."""
 
 import asyncio
 import io
@@ -21,7 +21,7 @@ async def order(client, **fields) -> str:
     return answer.json()["job_id"]
 
 
-async def test_a_text_becomes_a_file(client, ended) -> None:
+async def test_speech_job_creates_an_audio_file(client, ended) -> None:
     job_id = await order(client, json={"text": "Good morning. How are you?"})
     job = await ended(job_id)
     assert (job["status"], job["task"], job["progress"]) == ("done", "speak", 100)
@@ -39,7 +39,7 @@ async def test_a_text_becomes_a_file(client, ended) -> None:
     assert (part.status_code, part.content) == (206, b"RIFF")
 
 
-async def test_subtitles_are_reported_where_they_are_longer_than_their_time(client, ended) -> None:
+async def test_speech_job_reports_cues_whose_speech_is_too_long(client, ended) -> None:
     files = {"text": ("talk.srt", SRT)}
     job_id = await order(client, files=files, data={"format": "flac", "speed": "1.5"})
     job = await ended(job_id)
@@ -63,7 +63,7 @@ async def test_subtitles_are_reported_where_they_are_longer_than_their_time(clie
     assert "00:00:03,000 --> 00:00:03,875" in (await client.get(f"/jobs/{job_id}.srt")).text
 
 
-async def test_progress_is_streamed_by_cue(live) -> None:
+async def test_speech_job_streams_progress_per_cue(live) -> None:
     job_id = await order(live, json={"text": "One is. Two is. Three is.", "format": "mp3"})
     text = (await live.get(f"/jobs/{job_id}/stream")).text
     seen = [
@@ -78,7 +78,7 @@ async def test_progress_is_streamed_by_cue(live) -> None:
     assert {event["chunks_total"] for event in seen[1:-1]} <= {3}
 
 
-async def test_the_file_is_there_only_when_it_is_done_and_only_in_its_format(
+async def test_audio_is_available_only_when_done_and_in_its_format(
     client, ended, coordinator
 ) -> None:
     coordinator.gate.clear()
@@ -92,14 +92,14 @@ async def test_the_file_is_there_only_when_it_is_done_and_only_in_its_format(
     assert f"/jobs/{job_id}.wav" in answer.json()["detail"]
 
 
-async def test_a_recordings_job_has_no_audio(send, ended, client) -> None:
+async def test_transcription_job_has_no_audio(send, ended, client) -> None:
     job_id = (await send()).json()["job_id"]
     await ended(job_id)
     answer = await client.get(f"/jobs/{job_id}.wav")
     assert (answer.status_code, answer.json()["detail"]) == (404, "Its result is a transcript.")
 
 
-async def test_the_same_key_makes_one_speech_job(client, context) -> None:
+async def test_repeated_idempotency_key_creates_one_speech_job(client, context) -> None:
     headers = {"Idempotency-Key": "k"}
     first = await order(client, json={"text": "One."}, headers=headers)
     assert await order(client, files={"text": b"Two."}, headers=headers) == first
@@ -132,7 +132,7 @@ async def test_the_same_key_makes_one_speech_job(client, context) -> None:
         ({"json": {"text": "a " * 5_000_000}}, 413, "larger than"),
     ],
 )
-async def test_what_cannot_be_spoken_is_refused_and_leaves_nothing(
+async def test_invalid_speech_job_is_rejected_and_leaves_no_files(
     sent, status, message, client, context
 ) -> None:
     answer = await client.post("/jobs/speech", **sent)
@@ -142,18 +142,18 @@ async def test_what_cannot_be_spoken_is_refused_and_leaves_nothing(
     assert left == []
 
 
-async def test_a_speech_job_is_cancelled(client, coordinator, context) -> None:
+async def test_speech_job_can_be_cancelled(client, coordinator, context) -> None:
     coordinator.gate.clear()
     job_id = await order(client, json={"text": "Hello."})
     assert (await client.delete(f"/jobs/{job_id}")).json()["status"] == "cancelled"
 
 
-async def test_the_server_says_that_it_speaks_texts(client, anonymous) -> None:
+async def test_info_lists_the_speech_jobs_feature(client, anonymous) -> None:
     assert "speech_jobs" in (await client.get("/info")).json()["features"]
     assert (await anonymous.post("/jobs/speech", json={"text": "a"})).status_code == 401
 
 
-async def test_the_end_of_a_speech_job_is_posted_to_its_webhook(client, ended) -> None:
+async def test_speech_job_calls_its_webhook_at_the_end(client, ended) -> None:
     heard: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
     async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,4 +1,4 @@
-"""Following a job as it moves on."""
+"""The event stream of a job."""
 
 import asyncio
 import json
@@ -11,9 +11,12 @@ from wyoming_servers.core.events import JobProgressed
 
 
 async def read(
-    live: httpx.AsyncClient, job: str, last: str | None = None
+    live: httpx.AsyncClient,
+    job: str,
+    last: str | None = None,
+    started: asyncio.Event | None = None,
 ) -> list[tuple[str, str, dict[str, Any]]]:
-    """Return (id, event, data) of a job's stream until it ends."""
+    """Return (id, event, data) of a job's stream until it ends; set `started` at the first."""
     found = []
     headers = {"Last-Event-ID": last} if last else {}
     async with (
@@ -29,15 +32,18 @@ async def read(
             elif fields.get("data"):
                 data = json.loads(fields["data"])
                 found.append((fields.get("id", ""), fields["event"], data))
+                if started is not None:
+                    started.set()
                 fields = {}
     return found
 
 
-async def test_progress_grows_until_it_is_done(live, send, coordinator, clock) -> None:
+async def test_job_stream_sends_progress_and_then_done(live, send, coordinator, clock) -> None:
     coordinator.gate.clear()
     job = (await send()).json()["job_id"]
-    following = asyncio.create_task(read(live, job))
-    await asyncio.sleep(0.2)
+    started = asyncio.Event()
+    following = asyncio.create_task(read(live, job, started=started))
+    await started.wait()
     coordinator.gate.set()
     for _ in range(20):
         await clock.advance(0.1)
@@ -54,18 +60,21 @@ async def test_progress_grows_until_it_is_done(live, send, coordinator, clock) -
     assert events[-1][0].isdecimal()
 
 
-async def test_a_job_that_has_ended_is_done_at_once(live, send, ended) -> None:
+async def test_job_stream_of_an_ended_job_sends_only_done(live, send, ended) -> None:
     job = (await send()).json()["job_id"]
     await ended(job)
     ((_, event, data),) = await read(live, job)
     assert (event, data["job"]["id"]) == ("done", job)
 
 
-async def test_a_failure_is_an_error_with_its_message(live, send, coordinator, recording) -> None:
+async def test_job_stream_of_a_failed_job_sends_an_error(
+    live, send, coordinator, recording
+) -> None:
     coordinator.gate.clear()
     job = (await send()).json()["job_id"]
-    following = asyncio.create_task(read(live, job))
-    await asyncio.sleep(0.2)
+    started = asyncio.Event()
+    following = asyncio.create_task(read(live, job, started=started))
+    await started.wait()
     coordinator.lease_errors = [BadRequestError("It hurts.")]
     coordinator.gate.set()
     _, event, data = (await following)[-1]
@@ -73,15 +82,18 @@ async def test_a_failure_is_an_error_with_its_message(live, send, coordinator, r
     assert data == {"type": "error", "message": "It hurts.", "code": "BAD_REQUEST"}
 
 
-async def test_who_comes_back_hears_what_was_missed(live, send, coordinator, bus) -> None:
+async def test_job_stream_resumes_after_the_last_event_id(live, send, coordinator, bus) -> None:
     coordinator.gate.clear()
     job = (await send()).json()["job_id"]
-    await asyncio.sleep(0.1)
+    async with asyncio.timeout(10):
+        while not coordinator.waiting:  # noqa: ASYNC110  (the fake has no event for it)
+            await asyncio.sleep(0)
     seen = bus.last_sequence
     for percent in (10, 20):
         bus.publish(JobProgressed(job=job, percent=percent, chunk=1, chunks_total=9))
-    following = asyncio.create_task(read(live, job, str(seen)))
-    await asyncio.sleep(0.2)
+    started = asyncio.Event()
+    following = asyncio.create_task(read(live, job, str(seen), started))
+    await started.wait()
     await live.delete(f"/jobs/{job}")
     events = await following
     assert [data["percent"] for number, _, data in events[1:3]] == [10, 20]
@@ -89,10 +101,11 @@ async def test_who_comes_back_hears_what_was_missed(live, send, coordinator, bus
     assert events[-1][2]["job"]["status"] == "cancelled"
 
 
-async def test_streams_end_when_the_server_does(live, send, coordinator, context) -> None:
+async def test_job_streams_end_when_the_server_stops(live, send, coordinator, context) -> None:
     coordinator.gate.clear()
     job = (await send()).json()["job_id"]
-    following = asyncio.create_task(read(live, job))
-    await asyncio.sleep(0.2)
+    started = asyncio.Event()
+    following = asyncio.create_task(read(live, job, started=started))
+    await started.wait()
     context.closing.set()
     assert [event for _, event, _ in await following] == ["progress"] * len(await following)

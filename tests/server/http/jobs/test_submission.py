@@ -1,4 +1,4 @@
-"""A recording for a model that is not ready is refused before it is sent."""
+"""Early rejection of uploads whose model is not ready."""
 
 import asyncio
 import json
@@ -69,7 +69,7 @@ async def left(context) -> list[Path]:
     return await asyncio.to_thread(lambda: list(context.jobs.uploads_folder.iterdir()))
 
 
-async def test_who_asks_before_sending_is_told_without_sending(wire, context, coordinator) -> None:
+async def test_expect_continue_is_rejected_before_the_body(wire, context, coordinator) -> None:
     client = await wire()
     client.begin("/jobs", "Expect: 100-continue")
     status, headers, body = await client.answer()
@@ -83,21 +83,21 @@ async def test_who_asks_before_sending_is_told_without_sending(wire, context, co
         assert await client.reader.read() == b""
 
 
-async def test_who_asks_before_sending_and_wants_to_wait_is_told_to_send(wire) -> None:
+async def test_expect_continue_with_wait_is_accepted(wire) -> None:
     client = await wire()
     client.begin("/jobs?wait=true", "Expect: 100-continue")
     status, _, _ = await client.answer()
     assert status == 100
 
 
-async def test_a_ready_model_lets_who_asks_send(wire, coordinator) -> None:
+async def test_expect_continue_with_a_ready_model_is_accepted(wire, coordinator) -> None:
     coordinator.state = ModelState.READY
     client = await wire()
     client.begin("/jobs", "Expect: 100-continue")
     assert (await client.answer())[0] == 100
 
 
-async def test_who_sends_at_once_is_told_at_the_first_piece(wire, context) -> None:
+async def test_upload_is_rejected_when_the_recording_begins(wire, context) -> None:
     client = await wire()
     client.begin()
     client.writer.write(HEAD + bytes(1_000))
@@ -110,7 +110,7 @@ async def test_who_sends_at_once_is_told_at_the_first_piece(wire, context) -> No
     assert await left(context) == []
 
 
-async def test_who_was_told_and_says_nothing_more_is_let_go(wire, monkeypatch) -> None:
+async def test_rejected_upload_that_stalls_is_closed(wire, monkeypatch) -> None:
     monkeypatch.setattr(submission, "_DISCARD_TIMEOUT_SECONDS", 0.1)
     client = await wire()
     client.begin()
@@ -120,7 +120,7 @@ async def test_who_was_told_and_says_nothing_more_is_let_go(wire, monkeypatch) -
         assert await client.reader.read() == b""
 
 
-async def test_a_wish_to_wait_before_the_recording_is_heard(wire, context) -> None:
+async def test_wait_field_before_the_recording_is_used(wire, context) -> None:
     client = await wire()
     client.begin()
     client.writer.write(WAIT + HEAD + bytes(2_000_000))
@@ -131,14 +131,14 @@ async def test_a_wish_to_wait_before_the_recording_is_heard(wire, context) -> No
     assert not client.reader._buffer
 
 
-async def test_the_model_of_the_address_decides(wire, coordinator) -> None:
+async def test_model_of_the_query_is_used(wire, coordinator) -> None:
     client = await wire()
     client.begin("/jobs?model=asr/many", "Expect: 100-continue")
     assert (await client.answer())[0] == 503
     assert coordinator.prefetched[-1] == ("asr/many", "operator")
 
 
-async def test_a_small_recording_is_read_whole_so_that_fields_may_follow_it(client, ended) -> None:
+async def test_small_upload_is_read_completely_before_the_check(client, ended) -> None:
     body = HEAD + b"sound\r\n" + WAIT + b"--x--\r\n"
     answer = await client.post(
         "/jobs", content=body, headers={"content-type": "multipart/form-data; boundary=x"}

@@ -1,4 +1,4 @@
-"""Jobs over HTTP, as clients of the guide expect them."""
+"""Transcription jobs over HTTP, as documented for clients."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ def files(folder: Path) -> list[Path]:
     return list(folder.rglob("*"))
 
 
-async def test_a_recording_is_taken_and_its_result_fetched(send, ended, client) -> None:
+async def test_transcription_job_returns_its_result(send, ended, client) -> None:
     answer = await send(name="talk.mp3", language="en", task="translate")
     assert answer.status_code == 202
     job_id = answer.json()["job_id"]
@@ -44,7 +44,9 @@ async def test_a_recording_is_taken_and_its_result_fetched(send, ended, client) 
         ("txt", "text/plain", "2.0 seconds\n1.0 seconds\n"),
     ],
 )
-async def test_results_come_as_subtitles_and_text(suffix, kind, begin, send, ended, client) -> None:
+async def test_job_result_formats_are_subtitles_and_text(
+    suffix, kind, begin, send, ended, client
+) -> None:
     job = (await send()).json()["job_id"]
     await ended(job)
     answer = await client.get(f"/jobs/{job}.{suffix}")
@@ -53,7 +55,7 @@ async def test_results_come_as_subtitles_and_text(suffix, kind, begin, send, end
     assert (await client.get(f"/jobs/{job}.json")).json()["id"] == job
 
 
-async def test_the_model_that_is_not_ready_is_loaded_and_the_client_told_when_to_retry(
+async def test_model_that_is_not_ready_is_loaded_and_answers_503(
     send, coordinator, context
 ) -> None:
     for state, seconds in [
@@ -73,7 +75,7 @@ async def test_the_model_that_is_not_ready_is_loaded_and_the_client_told_when_to
 
 
 @pytest.mark.parametrize("where", ["field", "query"])
-async def test_who_wants_to_wait_needs_no_ready_model(
+async def test_wait_accepts_a_job_without_a_ready_model(
     where, send, client, coordinator, ended
 ) -> None:
     coordinator.state = ModelState.UNLOADED
@@ -124,7 +126,9 @@ async def test_who_wants_to_wait_needs_no_ready_model(
         ),
     ],
 )
-async def test_a_wrong_form_is_named(request_body, message, client, context) -> None:
+async def test_invalid_form_is_rejected_with_its_reason(
+    request_body, message, client, context
+) -> None:
     answer = await client.post("/jobs", **request_body)
     assert answer.status_code == 400
     assert answer.json()["error"].startswith(message)
@@ -132,13 +136,13 @@ async def test_a_wrong_form_is_named(request_body, message, client, context) -> 
     assert await asyncio.to_thread(files, context.jobs.uploads_folder) == []
 
 
-async def test_an_unknown_language_or_model_is_refused(send) -> None:
+async def test_unknown_language_or_model_is_rejected(send) -> None:
     assert (await send(language="xx")).json()["code"] == "UNSUPPORTED_LANGUAGE"
     answer = await send(model="asr/nobody")
     assert (answer.status_code, answer.json()["code"]) == (404, "MODEL_MISSING")
 
 
-async def test_the_errors_of_the_guide_for_unknown_and_ended_jobs(send, ended, client) -> None:
+async def test_unknown_and_ended_jobs_answer_404_and_409(send, ended, client) -> None:
     for request in (client.get("/jobs/nope"), client.delete("/jobs/nope"),
                     client.get("/jobs/nope.srt"), client.get("/jobs/nope/stream")):  # fmt: skip
         answer = await request
@@ -150,21 +154,21 @@ async def test_the_errors_of_the_guide_for_unknown_and_ended_jobs(send, ended, c
     assert answer.json()["error"] == f"job {job} is already in terminal state done"
 
 
-async def test_a_job_is_cancelled(send, client, coordinator) -> None:
+async def test_job_can_be_cancelled(send, client, coordinator) -> None:
     coordinator.gate.clear()
     job = (await send()).json()["job_id"]
     answer = await client.delete(f"/jobs/{job}")
     assert (answer.status_code, answer.json()["status"]) == (200, "cancelled")
 
 
-async def test_a_job_that_fails_says_why(send, ended, recording) -> None:
+async def test_failed_job_has_an_error_code_and_message(send, ended, recording) -> None:
     recording.parts = [BadRequestError("The file cannot be decoded: noise.")]
     job = await ended((await send()).json()["job_id"])
     assert (job["status"], job["error_code"]) == ("failed", "BAD_REQUEST")
     assert "noise" in job["error"]
 
 
-async def test_jobs_are_listed_without_their_segments(send, ended, client) -> None:
+async def test_job_list_leaves_out_segments(send, ended, client) -> None:
     ids = [(await send()).json()["job_id"] for _ in range(3)]
     for job in ids:
         await ended(job)
@@ -173,7 +177,7 @@ async def test_jobs_are_listed_without_their_segments(send, ended, client) -> No
     assert all(job["segments"] == [] for job in answer["jobs"])
 
 
-async def test_waiting_jobs_are_counted(send, client, coordinator) -> None:
+async def test_health_counts_waiting_jobs(send, client, coordinator) -> None:
     coordinator.gate.clear()
     for _ in range(3):
         await send()
@@ -182,7 +186,7 @@ async def test_waiting_jobs_are_counted(send, client, coordinator) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_the_same_key_makes_one_job(send) -> None:
+async def test_repeated_idempotency_key_creates_one_job(send) -> None:
     first = await send(headers={"Idempotency-Key": "k"})
     again = await send(headers={"Idempotency-Key": "k"})
     assert first.json() == again.json()
@@ -190,7 +194,7 @@ async def test_the_same_key_makes_one_job(send) -> None:
 
 
 @pytest.mark.parametrize("name", ["../../../../etc/cron.d/x", "..\\..\\x", "/etc/passwd", "\x00"])
-async def test_a_file_name_never_becomes_a_path(name, send, ended, tmp_path, client) -> None:
+async def test_file_name_is_never_used_as_a_path(name, send, ended, tmp_path, client) -> None:
     before = set(await asyncio.to_thread(files, tmp_path))
     job = (await send(name=name)).json()["job_id"]
     found = await ended(job)
@@ -200,12 +204,12 @@ async def test_a_file_name_never_becomes_a_path(name, send, ended, tmp_path, cli
 
 
 @pytest.mark.parametrize("job", ["..%2f..%2fapi-token", "../api-token", "%2e%2e%2fjobs.sqlite"])
-async def test_a_job_id_never_becomes_a_path(job, client, tmp_path: Path) -> None:
+async def test_job_id_is_never_used_as_a_path(job, client, tmp_path: Path) -> None:
     for path in (f"/jobs/{job}", f"/jobs/{job}.json"):
         assert (await client.get(path)).status_code == 404
 
 
-async def test_a_recording_over_the_limit_is_refused_before_and_while_it_is_sent(
+async def test_recording_over_the_limit_is_rejected_before_and_during_the_upload(
     client, live, context
 ) -> None:
     answer = await client.post("/jobs", files={"audio": bytes(20_000_000)})
@@ -221,7 +225,7 @@ async def test_a_recording_over_the_limit_is_refused_before_and_while_it_is_sent
     assert await asyncio.to_thread(files, context.jobs.uploads_folder) == []
 
 
-async def test_recordings_that_wait_share_a_quota(context, send, client) -> None:
+async def test_waiting_recordings_share_a_quota(context, send, client) -> None:
     config = context.config_holder.current
     small = config.model_copy(update={"jobs": config.jobs.model_copy(update={"quota": 300_000})})
     context.config_holder.replace(small, frozenset({"jobs.quota"}))
@@ -232,7 +236,7 @@ async def test_recordings_that_wait_share_a_quota(context, send, client) -> None
     assert "Retry-After" in answer.headers
 
 
-async def test_a_client_that_leaves_in_the_middle_leaves_no_file(live, context) -> None:
+async def test_upload_of_a_client_that_disconnects_is_deleted(live, context) -> None:
     sent = asyncio.Event()
 
     async def stop():
@@ -250,7 +254,7 @@ async def test_a_client_that_leaves_in_the_middle_leaves_no_file(live, context) 
             await asyncio.sleep(0.01)
 
 
-async def test_the_end_of_a_job_is_posted_to_its_webhook(send, ended, context) -> None:
+async def test_job_calls_its_webhook_at_the_end(send, ended, context) -> None:
     heard: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
     async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -269,14 +273,14 @@ async def test_the_end_of_a_job_is_posted_to_its_webhook(send, ended, context) -
     await server.wait_closed()
 
 
-async def test_nothing_of_it_is_open_without_a_token(anonymous) -> None:
+async def test_api_jobs_require_token(anonymous) -> None:
     for method, path in [("GET", "/jobs"), ("POST", "/jobs"), ("GET", "/webhooks"),
                          ("DELETE", "/jobs/x"), ("GET", "/webhooks/deliveries")]:  # fmt: skip
         assert (await anonymous.request(method, path)).status_code == 401
 
 
 @pytest.mark.parametrize(("pause", "message"), [(60.0, "no data for"), (0.03, "bytes per second")])
-async def test_a_recording_that_stalls_or_drips_is_given_up(
+async def test_upload_that_stalls_or_is_too_slow_is_aborted(
     pause, message, live, context, monkeypatch
 ) -> None:
     monkeypatch.setattr(upload, "STALL_TIMEOUT_SECONDS", 0.1)

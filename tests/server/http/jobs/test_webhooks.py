@@ -1,7 +1,7 @@
 """Webhooks over HTTP."""
 
 
-async def test_an_address_is_registered_listed_and_forgotten(client) -> None:
+async def test_webhook_is_registered_listed_and_removed(client) -> None:
     answer = await client.post("/webhooks", json={"url": "http://127.0.0.1:9/x"})
     assert answer.status_code == 201
     hook = answer.json()
@@ -12,7 +12,7 @@ async def test_an_address_is_registered_listed_and_forgotten(client) -> None:
     assert (await client.delete(f"/webhooks/{hook['id']}")).status_code == 404
 
 
-async def test_what_may_not_be_called_is_refused(client) -> None:
+async def test_webhook_target_that_is_not_allowed_is_rejected(client) -> None:
     for url in ("http://10.0.0.1/", "file:///etc/passwd", "http://169.254.169.254/"):
         answer = await client.post("/webhooks", json={"url": url})
         assert (answer.status_code, answer.json()["code"]) == (400, "BAD_REQUEST")
@@ -20,7 +20,7 @@ async def test_what_may_not_be_called_is_refused(client) -> None:
     assert answer.status_code == 400
 
 
-async def test_deliveries_are_shown_and_can_be_repeated(client, context, clock) -> None:
+async def test_deliveries_are_listed_and_can_be_repeated(client, context, clock) -> None:
     await context.webhooks.notify_job_ended("j", "http://127.0.0.1:1/x", {"id": "j"})
     (delivery,) = (await client.get("/webhooks/deliveries")).json()["deliveries"]
     assert (delivery["event"], delivery["body"]) == ("job", '{"id":"j"}')

@@ -1,4 +1,4 @@
-"""An API with a store, a phrase cache, a lexicon and a vocabulary of its own."""
+"""An API with a model store, a phrase cache, a lexicon and a vocabulary."""
 
 from collections.abc import Callable
 from pathlib import Path

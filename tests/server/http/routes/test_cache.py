@@ -1,4 +1,4 @@
-"""What is kept, over HTTP: models and phrases, whole and one by one."""
+"""The cache endpoints: models and phrases, all and one by one."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -36,7 +36,7 @@ async def app(
         context.bus,
         served=["whisper/base"],
     )
-    yield app_with(tts=tts, library=library)
+    yield app_with(tts=tts, model_manager=library)
     await library.close()
 
 
@@ -67,7 +67,7 @@ async def part(tmp_path: Path) -> Path:
     return part
 
 
-async def test_phrases_are_listed_with_what_they_are_good_for(
+async def test_cached_phrases_are_listed_with_their_hits(
     client: httpx.AsyncClient, kept: PhraseCache
 ) -> None:
     await kept.get("a1")
@@ -85,7 +85,7 @@ async def test_phrases_are_listed_with_what_they_are_good_for(
     assert [entry["key"] for entry in one["entries"]] == ["a1"]
 
 
-async def test_a_phrase_is_shown_and_deleted_alone(
+async def test_cached_phrase_is_shown_and_deleted(
     client: httpx.AsyncClient, kept: PhraseCache, tmp_path: Path
 ) -> None:
     shown = (await client.get("/cache/phrases/a1")).json()
@@ -99,7 +99,7 @@ async def test_a_phrase_is_shown_and_deleted_alone(
 
 
 @pytest.mark.parametrize("key", ["..%2fx", "%00", "x" * 300])
-async def test_a_key_never_becomes_a_path(
+async def test_phrase_key_is_never_used_as_a_path(
     client: httpx.AsyncClient, kept: PhraseCache, key: str
 ) -> None:
     answer = await client.delete(f"/cache/phrases/{key}")
@@ -107,13 +107,13 @@ async def test_a_key_never_becomes_a_path(
     assert kept.stats().disk_phrases == 2
 
 
-async def test_all_phrases_are_deleted(client: httpx.AsyncClient, kept: PhraseCache) -> None:
+async def test_phrase_cache_is_cleared(client: httpx.AsyncClient, kept: PhraseCache) -> None:
     size = kept.stats().disk_bytes
     assert (await client.delete("/cache/phrases")).json()["freed_bytes"] == size
     assert (await client.get("/cache/phrases")).json()["entries"] == []
 
 
-async def test_the_whole_cache_is_shown_and_cleared(
+async def test_cache_is_shown_and_cleared(
     client: httpx.AsyncClient, kept: PhraseCache, part: Path
 ) -> None:
     size = kept.stats().disk_bytes
@@ -126,9 +126,7 @@ async def test_the_whole_cache_is_shown_and_cleared(
     assert not await asyncio.to_thread(part.exists)
 
 
-async def test_models_are_shown_and_deleted_one_by_one(
-    client: httpx.AsyncClient, part: Path
-) -> None:
+async def test_cached_models_are_shown_and_deleted(client: httpx.AsyncClient, part: Path) -> None:
     listed = (await client.get("/cache/models")).json()
     shown = (await client.get("/cache/models/whisper/tiny")).json()
     assert listed["entries"] == [shown] == [{"id": "whisper/tiny", "bytes": 500, "in_use": False}]
@@ -139,7 +137,7 @@ async def test_models_are_shown_and_deleted_one_by_one(
     assert (missing.status_code, missing.json()["code"]) == (404, "MODEL_MISSING")
 
 
-async def test_a_server_that_keeps_no_phrases_says_so(
+async def test_disabled_phrase_cache_answers_404(
     client: httpx.AsyncClient, tts: TtsPipeline
 ) -> None:
     assert "phrases" in (await client.get("/info")).json()["features"]
@@ -152,7 +150,7 @@ async def test_a_server_that_keeps_no_phrases_says_so(
     assert (await client.delete("/cache")).status_code == 200
 
 
-async def test_nothing_of_it_is_open_without_a_token(anonymous: httpx.AsyncClient) -> None:
+async def test_api_cache_requires_token(anonymous: httpx.AsyncClient) -> None:
     for path in ("/cache", "/cache/models", "/cache/phrases", "/cache/phrases/a1"):
         for method in ("GET", "DELETE"):
             assert (await anonymous.request(method, path)).status_code == 401

@@ -1,4 +1,4 @@
-"""A model pulled over HTTP while its first mirror dies, watched over the event stream."""
+"""A download over HTTP whose first mirror fails, observed through the event stream."""
 
 import asyncio
 import hashlib
@@ -97,7 +97,7 @@ async def app(
     coordinator.added = []
     coordinator.add_model = coordinator.added.append
     library = ModelManager(store, coordinator, {}, ConfigHolder(context.config), bus)
-    yield app_with(library=library)
+    yield app_with(model_manager=library)
     await library.close()
 
 
@@ -114,7 +114,7 @@ async def follow(live: httpx.AsyncClient, listening: asyncio.Event) -> list[dict
     return seen
 
 
-async def test_a_model_is_pulled_through_a_mirror_that_dies(
+async def test_download_continues_from_another_mirror(
     live: httpx.AsyncClient, mirrors: tuple[Mirror, Mirror], coordinator: Any, tmp_path: Path
 ) -> None:
     listening = asyncio.Event()

@@ -52,7 +52,7 @@ def wake(word: str = "alexa") -> events.WakeWordDetected:
     return events.WakeWordDetected(client="c", word=word, score=1)
 
 
-async def test_an_event_comes_with_its_number_name_time_and_fields(
+async def test_event_has_its_sequence_type_time_and_fields(
     open_stream: Open, bus: EventBus, context: ApiContext
 ) -> None:
     async with open_stream("/events") as stream:
@@ -73,7 +73,7 @@ async def test_an_event_comes_with_its_number_name_time_and_fields(
     assert data["at"] == "2023-11-14T22:30:00.000Z"
 
 
-async def test_a_client_that_comes_back_receives_what_it_missed(
+async def test_event_stream_resumes_after_the_last_event_id(
     open_stream: Open, bus: EventBus
 ) -> None:
     for word in ("one", "two", "three"):
@@ -85,7 +85,7 @@ async def test_a_client_that_comes_back_receives_what_it_missed(
         assert (await anext(stream))["id"] == "4"
 
 
-async def test_a_client_that_was_away_too_long_is_told(open_stream: Open, bus: EventBus) -> None:
+async def test_event_stream_reports_missed_events(open_stream: Open, bus: EventBus) -> None:
     for _ in range(HISTORY + 2):
         bus.publish(wake())
     async with open_stream("/events", **{"Last-Event-ID": "1"}) as stream:
@@ -93,7 +93,7 @@ async def test_a_client_that_was_away_too_long_is_told(open_stream: Open, bus: E
         assert (await anext(stream))["id"] == "3"
 
 
-async def test_a_number_of_an_earlier_run_replays_this_one_from_its_start(
+async def test_event_id_of_an_earlier_run_replays_this_run(
     open_stream: Open, bus: EventBus
 ) -> None:
     bus.publish(wake())
@@ -102,13 +102,13 @@ async def test_a_number_of_an_earlier_run_replays_this_one_from_its_start(
         assert (await anext(stream))["id"] == "1"
 
 
-async def test_a_last_event_id_that_is_no_number_is_refused(client: httpx.AsyncClient) -> None:
+async def test_last_event_id_that_is_not_a_number_is_rejected(client: httpx.AsyncClient) -> None:
     answer = await client.get("/events", headers={"Last-Event-ID": "x"})
     assert answer.status_code == 400
     assert "Last-Event-ID" in answer.json()["error"]
 
 
-async def test_a_reader_that_is_too_slow_is_told_how_much_it_lost(
+async def test_event_stream_reports_events_lost_by_a_slow_client(
     open_stream: Open, bus: EventBus
 ) -> None:
     async with open_stream("/events") as stream:
@@ -120,7 +120,7 @@ async def test_a_reader_that_is_too_slow_is_told_how_much_it_lost(
         assert (await anext(stream))["id"] == "6"
 
 
-async def test_silence_is_filled_with_comments(context: ApiContext) -> None:
+async def test_idle_event_stream_sends_comments(context: ApiContext) -> None:
     app = create_app(replace(context, heartbeat=0.05))
     server = ApiServer(app, "127.0.0.1", 0)
     port = await server.start()
@@ -134,7 +134,7 @@ async def test_silence_is_filled_with_comments(context: ApiContext) -> None:
     await server.stop(1)
 
 
-async def test_stopping_the_server_ends_the_streams_at_once(
+async def test_event_streams_end_when_the_server_stops(
     app: FastAPI, context: ApiContext, bus: EventBus
 ) -> None:
     server = ApiServer(app, "127.0.0.1", 0)
@@ -153,7 +153,7 @@ async def test_stopping_the_server_ends_the_streams_at_once(
         assert [frame["event"] async for frame in stream] == ["server_stopping"]
 
 
-async def test_a_client_that_leaves_takes_its_subscription_along(
+async def test_client_that_disconnects_ends_its_subscription(
     open_stream: Open, bus: EventBus
 ) -> None:
     async with open_stream("/events") as stream:
@@ -164,7 +164,7 @@ async def test_a_client_that_leaves_takes_its_subscription_along(
             await asyncio.sleep(0.01)
 
 
-async def test_the_default_model_has_a_stream_of_its_own(open_stream: Open, bus: EventBus) -> None:
+async def test_default_model_has_its_own_event_stream(open_stream: Open, bus: EventBus) -> None:
     async with open_stream("/model/events", **{"Last-Event-ID": "0"}) as stream:
         mine: dict[str, Any] = {"model": "whisper/base", "device": "cuda:0"}
         bus.publish(wake())

@@ -6,7 +6,7 @@ from wyoming_servers.core.domain import ModelState
 from wyoming_servers.scheduling.status import DeviceStatus
 
 
-async def test_live_answers_as_long_as_the_process_does(
+async def test_liveness_answers_without_a_token(
     anonymous: httpx.AsyncClient, reasons: list[str]
 ) -> None:
     reasons.append("Nothing works.")
@@ -14,12 +14,12 @@ async def test_live_answers_as_long_as_the_process_does(
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
-async def test_ready_says_so(anonymous: httpx.AsyncClient) -> None:
+async def test_readiness_answers_200_when_ready(anonymous: httpx.AsyncClient) -> None:
     answer = await anonymous.get("/health/ready")
     assert (answer.status_code, answer.json()) == (200, {"status": "ready", "reasons": []})
 
 
-async def test_not_ready_gives_the_reasons_and_when_to_ask_again(
+async def test_readiness_answers_503_with_reasons_and_retry_after(
     anonymous: httpx.AsyncClient, reasons: list[str]
 ) -> None:
     reasons.append("whisper/base is still loading.")
@@ -29,7 +29,7 @@ async def test_not_ready_gives_the_reasons_and_when_to_ask_again(
     assert int(answer.headers["retry-after"]) > 0
 
 
-async def test_health_has_the_fields_of_a_machine_without_a_gpu(client: httpx.AsyncClient) -> None:
+async def test_health_of_a_machine_without_a_gpu(client: httpx.AsyncClient) -> None:
     health = (await client.get("/health")).json()
     assert health["status"] == "ok"
     assert health["gpu_name"] is None
@@ -41,7 +41,7 @@ async def test_health_has_the_fields_of_a_machine_without_a_gpu(client: httpx.As
     assert health["devices"][0]["device"] == "cpu"
 
 
-async def test_health_shows_the_gpu_the_queue_and_the_work(
+async def test_health_shows_gpu_queue_and_active_requests(
     client: httpx.AsyncClient, coordinator: Any, gpu: DeviceStatus, reasons: list[str]
 ) -> None:
     coordinator.devices = (*coordinator.devices, gpu)
@@ -58,7 +58,7 @@ async def test_health_shows_the_gpu_the_queue_and_the_work(
     assert (health["ready"], health["reasons"]) == (False, ["No voice."])
 
 
-async def test_health_without_the_default_model_says_null(
+async def test_health_without_the_default_model_has_a_null_state(
     client: httpx.AsyncClient, coordinator: Any
 ) -> None:
     del coordinator.models["whisper/base"]

@@ -1,4 +1,4 @@
-"""Nonsense sent to vocabulary, lexicon and phrases never meets a bug nor becomes a path."""
+"""Random requests to vocabulary, lexicon and phrase cache."""
 
 import asyncio
 import json
@@ -45,7 +45,7 @@ def requests() -> Iterator[tuple[str, str, Any]]:
                 yield method, f"/cache/phrases/{part}", None
 
 
-async def test_no_request_makes_the_server_fail(
+async def test_random_requests_never_cause_an_internal_error(
     client: httpx.AsyncClient, tmp_path: Path, phrases: PhraseCache
 ) -> None:
     asked = 0

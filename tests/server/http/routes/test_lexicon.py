@@ -1,4 +1,4 @@
-"""The lexicon over HTTP."""
+"""The lexicon endpoints."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +16,7 @@ def app(app_with: Callable[..., FastAPI], tts: TtsPipeline) -> FastAPI:
     return app_with(tts=tts)
 
 
-async def test_a_word_is_put_shown_and_forgotten(
+async def test_lexicon_word_is_set_shown_and_removed(
     client: httpx.AsyncClient, lexicon: Lexicon
 ) -> None:
     answer = await client.put("/lexicon/en/Reolink", json={"respelling": "ree oh link"})
@@ -31,7 +31,7 @@ async def test_a_word_is_put_shown_and_forgotten(
         assert (gone.status_code, gone.json()["code"]) == (404, "NOT_FOUND")
 
 
-async def test_sounds_are_put_with_or_without_slashes(
+async def test_ipa_is_accepted_with_or_without_slashes(
     client: httpx.AsyncClient, lexicon: Lexicon
 ) -> None:
     for ipa in ("ˈnjɒki", "/ˈnjɒki/"):
@@ -40,7 +40,7 @@ async def test_sounds_are_put_with_or_without_slashes(
         assert lexicon.apply("gnocchi", "de") == "[[ˈnjɒki]]"
 
 
-async def test_the_version_changes_with_the_words(client: httpx.AsyncClient) -> None:
+async def test_lexicon_version_changes_with_its_words(client: httpx.AsyncClient) -> None:
     versions = [(await client.get("/lexicon")).json()["version"]]
     await client.put("/lexicon/en/HA", json={"respelling": "Home Assistant"})
     versions.append((await client.get("/lexicon")).json()["version"])
@@ -49,7 +49,7 @@ async def test_the_version_changes_with_the_words(client: httpx.AsyncClient) -> 
     assert versions[0] == versions[2] != versions[1]
 
 
-async def test_words_are_listed_by_language(client: httpx.AsyncClient) -> None:
+async def test_lexicon_words_are_listed_by_language(client: httpx.AsyncClient) -> None:
     for language, word in (("en", "a b"), ("en-US", "c/d"), ("de", "e")):
         answer = await client.put(f"/lexicon/{language}/{word}", json={"respelling": "x"})
         assert answer.status_code == 200
@@ -63,7 +63,7 @@ async def test_words_are_listed_by_language(client: httpx.AsyncClient) -> None:
     assert len((await client.get("/lexicon")).json()["words"]) == 2
 
 
-async def test_a_change_of_the_file_is_shown_and_its_faults_too(
+async def test_lexicon_shows_changes_and_errors_of_its_file(
     client: httpx.AsyncClient, lexicon: Lexicon, tmp_path: Path
 ) -> None:
     file = tmp_path / "lexicon.yaml"
@@ -95,7 +95,7 @@ async def test_a_change_of_the_file_is_shown_and_its_faults_too(
         ("/lexicon/en/%00", {"respelling": "a"}),
     ],
 )
-async def test_what_cannot_be_said_is_refused(
+async def test_invalid_pronunciation_is_rejected(
     client: httpx.AsyncClient, lexicon: Lexicon, path: str, body: object
 ) -> None:
     answer = await client.put(path, json=body)
@@ -103,7 +103,7 @@ async def test_what_cannot_be_said_is_refused(
     assert lexicon.entries == {}
 
 
-async def test_its_feature_is_announced_and_it_is_not_open(
+async def test_lexicon_is_a_feature_and_requires_a_token(
     client: httpx.AsyncClient, anonymous: httpx.AsyncClient
 ) -> None:
     assert "lexicon" in (await client.get("/info")).json()["features"]

@@ -18,7 +18,7 @@ from wyoming_servers.telemetry.traces import TraceBuffer
 CUDA = Placement("cuda:0", "float16")
 
 
-async def test_all_models_are_listed_with_what_they_offer(client: httpx.AsyncClient) -> None:
+async def test_models_are_listed_with_voices_and_wake_words(client: httpx.AsyncClient) -> None:
     models = (await client.get("/models")).json()["models"]
     assert [model["id"] for model in models] == ["whisper/base", "piper/joe"]
     assert models[0]["languages"] == ["en", "de"]
@@ -27,12 +27,12 @@ async def test_all_models_are_listed_with_what_they_offer(client: httpx.AsyncCli
     assert "loaded_at" not in models[0]
 
 
-async def test_one_model_is_found_by_an_id_with_a_slash(client: httpx.AsyncClient) -> None:
+async def test_model_id_may_contain_a_slash(client: httpx.AsyncClient) -> None:
     for path in ("/models/whisper/base", "/models/whisper%2Fbase"):
         assert (await client.get(path)).json()["id"] == "whisper/base"
 
 
-async def test_a_loading_model_shows_how_far_it_is(
+async def test_loading_model_shows_its_progress(
     client: httpx.AsyncClient, coordinator: Any
 ) -> None:
     coordinator.change("whisper/base", state=ModelState.LOADING, progress=("warmup", -1), queued=2)
@@ -41,7 +41,7 @@ async def test_a_loading_model_shows_how_far_it_is(
     assert model["queued_requests"] == 2
 
 
-async def test_a_ready_model_shows_its_use(client: httpx.AsyncClient, coordinator: Any) -> None:
+async def test_ready_model_shows_its_usage(client: httpx.AsyncClient, coordinator: Any) -> None:
     coordinator.change(
         "whisper/base", state=ModelState.READY, loaded_at=1778421600.0, last_used=1778421601.5,
         load_seconds=1.25, pid=42, leases=1, memory_bytes=1000,
@@ -53,7 +53,7 @@ async def test_a_ready_model_shows_its_use(client: httpx.AsyncClient, coordinato
     assert (model["active_requests"], model["memory_bytes"]) == (1, 1000)
 
 
-async def test_a_failed_model_shows_why_and_when_it_is_tried_again(
+async def test_failed_model_shows_its_error_and_retry_time(
     client: httpx.AsyncClient, coordinator: Any
 ) -> None:
     coordinator.change(
@@ -66,9 +66,7 @@ async def test_a_failed_model_shows_why_and_when_it_is_tried_again(
 
 
 @pytest.mark.parametrize("path", ["/models/whisper/base", "/model"])
-async def test_a_load_is_begun_once_and_then_ready(
-    client: httpx.AsyncClient, coordinator: Any, path: str
-) -> None:
+async def test_load_is_idempotent(client: httpx.AsyncClient, coordinator: Any, path: str) -> None:
     answer = await client.post(f"{path}/load")
     assert (answer.status_code, answer.json()) == (202, {"status": "load_initiated"})
     coordinator.change("whisper/base", state=ModelState.READY)
@@ -79,7 +77,7 @@ async def test_a_load_is_begun_once_and_then_ready(
 
 @pytest.mark.parametrize("path", ["/models/whisper/base", "/model"])
 @pytest.mark.parametrize("state", [ModelState.UNLOADED, ModelState.READY])
-async def test_an_unload_answers_the_same_whatever_the_state(
+async def test_unload_answers_the_same_in_every_state(
     client: httpx.AsyncClient, coordinator: Any, path: str, state: ModelState
 ) -> None:
     coordinator.change("whisper/base", state=state)
@@ -96,7 +94,7 @@ async def test_an_unload_answers_the_same_whatever_the_state(
         ("POST", "/models/whisper/huge/unload"),
     ],
 )
-async def test_a_model_nobody_knows_is_a_404_that_helps(
+async def test_unknown_model_answers_404_with_a_hint(
     client: httpx.AsyncClient, coordinator: Any, method: str, path: str
 ) -> None:
     answer = await client.request(method, path)
@@ -106,13 +104,13 @@ async def test_a_model_nobody_knows_is_a_404_that_helps(
     assert coordinator.asked == []
 
 
-async def test_the_status_of_an_unloaded_model_is_its_state_alone(
+async def test_state_of_an_unloaded_model_has_no_other_fields(
     client: httpx.AsyncClient,
 ) -> None:
     assert (await client.get("/model/status")).json() == {"state": "unloaded"}
 
 
-async def test_the_status_of_a_waiting_model_says_what_is_missing(
+async def test_state_of_a_waiting_model_shows_the_missing_memory(
     client: httpx.AsyncClient, coordinator: Any
 ) -> None:
     coordinator.change(
@@ -127,7 +125,7 @@ async def test_the_status_of_a_waiting_model_says_what_is_missing(
     }
 
 
-async def test_the_status_of_a_model_on_a_gpu_shows_its_memory(
+async def test_state_of_a_model_on_a_gpu_shows_gpu_memory(
     client: httpx.AsyncClient, coordinator: Any, gpu: DeviceStatus
 ) -> None:
     coordinator.devices = (*coordinator.devices, gpu)
@@ -142,7 +140,7 @@ async def test_the_status_of_a_model_on_a_gpu_shows_its_memory(
     }
 
 
-async def test_a_model_shows_what_it_has_served(
+async def test_model_shows_its_request_statistics(
     app: FastAPI, client: httpx.AsyncClient, context: ApiContext
 ) -> None:
     traces = TraceBuffer(lambda model: "cpu")

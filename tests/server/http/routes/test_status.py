@@ -26,7 +26,7 @@ def model(answer: httpx.Response, name: str = "whisper/base") -> dict[str, Any]:
     return dict(found)
 
 
-async def test_one_answer_holds_devices_models_and_the_queue(
+async def test_status_has_devices_models_and_queue(
     client: httpx.AsyncClient, coordinator: Any, gpu: Any
 ) -> None:
     coordinator.devices = (gpu,)
@@ -42,7 +42,9 @@ async def test_one_answer_holds_devices_models_and_the_queue(
     assert body["uptime_secs"] >= 0
 
 
-async def test_why_it_is_not_ready_is_said(client: httpx.AsyncClient, reasons: list[str]) -> None:
+async def test_status_has_the_reasons_for_not_being_ready(
+    client: httpx.AsyncClient, reasons: list[str]
+) -> None:
     reasons.append("whisper/base is loading")
     body = (await client.get("/status")).json()
     assert (body["ready"], body["reasons"]) == (False, ["whisper/base is loading"])
@@ -58,7 +60,7 @@ async def test_why_it_is_not_ready_is_said(client: httpx.AsyncClient, reasons: l
         ({"state": ModelState.UNLOADED, "last_used": -1.0}, None),
     ],
 )
-async def test_an_idle_model_says_when_it_leaves(
+async def test_status_of_an_idle_model_shows_when_it_is_unloaded(
     client: httpx.AsyncClient, coordinator: Any, fields: dict[str, Any], about: float | None
 ) -> None:
     now = time.time()
@@ -71,7 +73,9 @@ async def test_an_idle_model_says_when_it_leaves(
     assert left == (None if about is None else pytest.approx(about, abs=5))
 
 
-async def test_a_model_in_trouble_says_so(client: httpx.AsyncClient, coordinator: Any) -> None:
+async def test_status_of_a_failed_model_shows_its_error(
+    client: httpx.AsyncClient, coordinator: Any
+) -> None:
     coordinator.change(
         "whisper/base",
         state=ModelState.FAILED,
@@ -89,7 +93,9 @@ async def test_a_model_in_trouble_says_so(client: httpx.AsyncClient, coordinator
     assert "pid" not in found
 
 
-async def test_the_last_events_are_told_in_words(client: httpx.AsyncClient, bus: EventBus) -> None:
+async def test_status_has_the_recent_events_as_text(
+    client: httpx.AsyncClient, bus: EventBus
+) -> None:
     bus.publish(ServerStarted(ports={}))
     bus.publish(ModelEvicted(model="a", for_model="b", memory_bytes=1_000_000, idle_seconds=2))
     bus.publish(ModelFailed(model="b", code="OOM", message="Full."))
@@ -100,7 +106,7 @@ async def test_the_last_events_are_told_in_words(client: httpx.AsyncClient, bus:
     assert (await client.get("/status", params={"events": 0})).json()["events"] == []
 
 
-async def test_what_belongs_to_a_debug_log_is_told_only_if_asked_for(
+async def test_status_has_debug_events_only_on_request(
     client: httpx.AsyncClient, bus: EventBus
 ) -> None:
     bus.publish(ServerStarted(ports={}))
@@ -115,12 +121,12 @@ async def test_what_belongs_to_a_debug_log_is_told_only_if_asked_for(
     assert (await client.get("/status", params={"level": "loud"})).status_code == 400
 
 
-async def test_it_needs_the_token(client: httpx.AsyncClient) -> None:
+async def test_status_requires_a_token(client: httpx.AsyncClient) -> None:
     answer = await client.get("/status", headers={"Authorization": "Bearer wrong"})
     assert answer.status_code == 401
 
 
-async def test_the_server_is_paused_and_resumed(
+async def test_server_can_be_paused_and_resumed(
     client: httpx.AsyncClient, coordinator: Any
 ) -> None:
     assert (await client.get("/status")).json()["accepting"] is True

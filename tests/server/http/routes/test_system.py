@@ -3,7 +3,7 @@ from typing import Any
 import httpx
 
 
-async def test_info_says_who_answers_and_where(
+async def test_info_has_identity_and_ports(
     client: httpx.AsyncClient, ports: dict[str, int]
 ) -> None:
     ports["api"] = 10380  # known only after the API itself listens
@@ -16,7 +16,7 @@ async def test_info_says_who_answers_and_where(
     assert info["instance"]
 
 
-async def test_metrics_are_in_prometheus_format_and_of_this_moment(
+async def test_metrics_are_current_and_in_prometheus_format(
     client: httpx.AsyncClient, coordinator: Any
 ) -> None:
     coordinator.queue_depth = 7

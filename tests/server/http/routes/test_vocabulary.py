@@ -1,4 +1,4 @@
-"""The vocabulary over HTTP, as the Home Assistant integration uses it."""
+"""The vocabulary endpoints, as the Home Assistant integration uses them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +23,7 @@ def app(app_with: Callable[..., FastAPI], vocabulary: Vocabulary) -> FastAPI:
     return app_with(vocabulary=vocabulary)
 
 
-async def test_a_vocabulary_is_put_shown_and_forgotten(
+async def test_vocabulary_is_set_shown_and_removed(
     client: httpx.AsyncClient, vocabulary: Vocabulary
 ) -> None:
     words = {"names": ["Reolink", "reolink", "Hub"], "terms": ["scullery"]}
@@ -40,7 +40,7 @@ async def test_a_vocabulary_is_put_shown_and_forgotten(
     assert (empty["names"], empty["names_count"], empty["updated_at"]) == ([], 0, None)
 
 
-async def test_its_feature_is_announced(client: httpx.AsyncClient) -> None:
+async def test_vocabulary_is_listed_as_a_feature(client: httpx.AsyncClient) -> None:
     assert "vocabulary" in (await client.get("/info")).json()["features"]
 
 
@@ -56,7 +56,7 @@ async def test_its_feature_is_announced(client: httpx.AsyncClient) -> None:
         {"names": ["x"] * (MAX_ENTRIES + 1)},
     ],
 )
-async def test_what_cannot_be_kept_is_refused_and_nothing_changes(
+async def test_invalid_vocabulary_is_rejected_without_a_change(
     client: httpx.AsyncClient, vocabulary: Vocabulary, body: object
 ) -> None:
     await client.put("/vocabulary", json={"names": ["before"]})
@@ -65,11 +65,11 @@ async def test_what_cannot_be_kept_is_refused_and_nothing_changes(
     assert vocabulary.names == ("before",)
 
 
-async def test_a_body_larger_than_any_home_is_not_read(client: httpx.AsyncClient) -> None:
+async def test_vocabulary_body_over_the_limit_is_rejected(client: httpx.AsyncClient) -> None:
     answer = await client.put("/vocabulary", json={"names": ["x" * 2_000_000]})
     assert answer.status_code == 413
 
 
-async def test_nobody_reads_it_without_a_token(anonymous: httpx.AsyncClient) -> None:
+async def test_vocabulary_requires_a_token(anonymous: httpx.AsyncClient) -> None:
     for method in ("GET", "PUT", "DELETE"):
         assert (await anonymous.request(method, "/vocabulary", json={})).status_code == 401

@@ -1,4 +1,4 @@
-"""Voices over HTTP."""
+"""The voice endpoints."""
 
 import asyncio
 from pathlib import Path
@@ -42,7 +42,7 @@ async def app(context, voices, bus, tmp_path: Path):
     tts = TtsPipeline(voices, voices.specs, holder, bus, SystemClock(), phrases)
     library = ModelManager(store, voices, dict(voices.specs), holder, bus)
     for name, value in {
-        "library": library,
+        "model_manager": library,
         "tts": tts,
         "config_holder": holder,
     }.items():
@@ -54,7 +54,7 @@ async def app(context, voices, bus, tmp_path: Path):
     await library.close()
 
 
-async def test_voices_say_what_they_are_and_what_they_need(client) -> None:
+async def test_voices_are_listed_with_their_requirements(client) -> None:
     shown = (await client.get("/voices")).json()
     found = {voice["name"]: voice for voice in shown["voices"]}
     assert shown["default"] == JOE
@@ -82,14 +82,14 @@ async def test_voices_say_what_they_are_and_what_they_need(client) -> None:
                if "_" in name[:3] and name[2] == "_" and name[1] in "fm") == 54  # fmt: skip
 
 
-async def test_voices_can_be_narrowed(client) -> None:
+async def test_voices_can_be_filtered(client) -> None:
     german = (await client.get("/voices", params={"language": "de"})).json()["voices"]
     assert [voice["name"] for voice in german] == ["de_DE-thorsten-medium"]
     here = (await client.get("/voices", params={"installed": True})).json()["voices"]
     assert [voice["name"] for voice in here] == [JOE, f"{JOE}@slow"]
 
 
-async def test_a_sample_is_spoken_once(client, voices) -> None:
+async def test_voice_sample_is_cached(client, voices) -> None:
     for _ in range(2):
         answer = await client.get(f"/voices/{JOE}/sample")
         assert answer.headers["content-type"] == "audio/wav"
@@ -99,17 +99,17 @@ async def test_a_sample_is_spoken_once(client, voices) -> None:
     assert "Hello!" in texts[0]
 
 
-async def test_a_preset_has_a_sample_at_its_pace(client, voices) -> None:
+async def test_sample_of_a_preset_has_its_rate(client, voices) -> None:
     listed = (await client.get("/voices", params={"installed": True})).json()["voices"]
     assert (await client.get(listed[1]["sample"])).status_code == 200
     assert {run.request["speed"] for run in voices.runs} == {0.8}
 
 
-async def test_a_voice_that_is_not_here_has_no_sample(client) -> None:
+async def test_voice_that_is_not_installed_has_no_sample(client) -> None:
     answer = await client.get("/voices/de_DE-thorsten-medium/sample")
     assert (answer.status_code, answer.json()["code"]) == (404, "MODEL_MISSING")
 
 
-async def test_nothing_of_it_is_open_without_a_token(anonymous) -> None:
+async def test_api_voices_require_token(anonymous) -> None:
     for path in ("/voices", f"/voices/{JOE}/sample"):
         assert (await anonymous.get(path)).status_code == 401

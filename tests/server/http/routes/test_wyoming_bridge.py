@@ -46,7 +46,7 @@ async def base(app, service) -> AsyncIterator[str]:
     await server.stop(1)
 
 
-async def test_events_and_payloads_travel_both_ways(base, service) -> None:
+async def test_bridge_forwards_events_and_payloads_in_both_directions(base, service) -> None:
     async with connect(f"{base}?service=asr", subprotocols=PROTOCOLS) as socket:
         assert socket.subprotocol == "wyoming"
         await socket.send(json.dumps({"type": "describe"}))
@@ -59,7 +59,7 @@ async def test_events_and_payloads_travel_both_ways(base, service) -> None:
     assert service[1].payload == b"abc"
 
 
-async def test_a_token_in_the_header_is_as_good(base) -> None:
+async def test_bridge_accepts_the_token_in_a_header(base) -> None:
     headers = {"Authorization": "Bearer s3cret"}
     async with connect(f"{base}?service=asr", additional_headers=headers) as socket:
         await socket.send('{"type":"x"}')
@@ -67,7 +67,7 @@ async def test_a_token_in_the_header_is_as_good(base) -> None:
 
 
 @pytest.mark.parametrize("protocols", [None, ["wyoming"], ["wyoming", "bearer.wrong"]])
-async def test_without_the_token_nobody_comes_in(base, protocols, service) -> None:
+async def test_bridge_requires_a_token(base, protocols, service) -> None:
     with pytest.raises(InvalidStatus) as refusal:
         async with connect(f"{base}?service=asr", subprotocols=protocols):
             pass
@@ -75,7 +75,7 @@ async def test_without_the_token_nobody_comes_in(base, protocols, service) -> No
     assert service == []
 
 
-async def test_pages_of_others_do_not_come_in_either(base) -> None:
+async def test_bridge_rejects_a_foreign_origin(base) -> None:
     with pytest.raises(InvalidStatus) as refusal:
         async with connect(
             f"{base}?service=asr", subprotocols=PROTOCOLS, origin="https://evil.example"
@@ -85,7 +85,7 @@ async def test_pages_of_others_do_not_come_in_either(base) -> None:
 
 
 @pytest.mark.parametrize("query", ["", "?service=api", "?service=tts"])
-async def test_only_services_that_are_served_can_be_asked(base, query) -> None:
+async def test_bridge_rejects_services_that_are_not_served(base, query) -> None:
     with pytest.raises(InvalidStatus):
         async with connect(base + query, subprotocols=PROTOCOLS):
             pass
@@ -96,7 +96,7 @@ async def test_only_services_that_are_served_can_be_asked(base, query) -> None:
     ["nonsense", "[]", '{"data":{}}', '{"type":"x","data":5}',
      '{"type":"x","payload_length":99999999999}', '{"type":"x","payload_length":-1}'],
 )  # fmt: skip
-async def test_what_is_no_event_ends_the_connection(base, message) -> None:
+async def test_invalid_event_closes_the_websocket(base, message) -> None:
     async with connect(f"{base}?service=asr", subprotocols=PROTOCOLS) as socket:
         await socket.send(message)
         with pytest.raises(ConnectionClosed) as closed:
@@ -113,14 +113,14 @@ async def test_event_of_a_service_over_the_limit_closes_the_websocket(base, serv
     assert closed.value.rcvd.code == 1011
 
 
-async def test_when_the_service_leaves_so_does_the_browser(base) -> None:
+async def test_websocket_is_closed_when_the_service_disconnects(base) -> None:
     async with connect(f"{base}?service=asr", subprotocols=PROTOCOLS) as socket:
         await socket.send('{"type":"leave"}')
         with pytest.raises(ConnectionClosed):
             await socket.recv()
 
 
-async def test_when_the_browser_leaves_the_service_hears_it(base, service) -> None:
+async def test_service_is_disconnected_when_the_browser_leaves(base, service) -> None:
     async with connect(f"{base}?service=asr", subprotocols=PROTOCOLS) as socket:
         await socket.send('{"type":"x"}')
         await socket.recv()
@@ -129,7 +129,7 @@ async def test_when_the_browser_leaves_the_service_hears_it(base, service) -> No
             await asyncio.sleep(0.005)
 
 
-async def test_the_servers_end_ends_it(base, context) -> None:
+async def test_websocket_is_closed_when_the_server_stops(base, context) -> None:
     async with connect(f"{base}?service=asr", subprotocols=PROTOCOLS) as socket:
         await socket.send('{"type":"x"}')
         await socket.recv()
