@@ -1,20 +1,18 @@
-"""What a library must look like to run inside a worker.
+"""The interface between a worker process and the library that runs its model.
 
-The worker child owns one engine. It calls `load`, then `warm_up`, then `open` for each run; all
-calls come from one engine thread, never two at a time, so an engine needs no locks (one that
-`SupportsParallelRuns` says otherwise of itself). A session's generators are advanced
-one step at a time:
-whatever happens between two `yield`s cannot be interrupted, so yield often (a sentence, a segment,
-a frame).
+A worker owns one engine. It calls `load`, then `warm_up`, then `open` for each run. All calls come
+from one thread, the engine thread, and never at the same time, so an engine needs no locks, unless
+it `SupportsParallelRuns`. A session's generators are advanced step by step: work between two
+`yield`s cannot be interrupted, so yield often (a sentence, a segment, a frame).
 
-Requests and outputs by kind (audio is always 16-bit little-endian mono PCM):
+Requests and outputs by task (audio is always 16-bit little-endian mono PCM):
 
 ASR   request  {language: str|None (None: detect), beam_size: int, task: "transcribe"|"translate",
                 initial_prompt: str|None, names: [str], terms: [str] (words that may occur; the
-                engine takes as many as help, names first), languages: [code] (to detect among),
+                engine uses as many as help, names first), languages: [code] (to detect among),
                 word_timestamps: bool}; all optional
       input    16 kHz audio
-      chunks   {start, end: seconds, text} a segment
+      outputs  {start, end: seconds, text} for each segment
       result   {text, language, language_probability, duration, no_speech_prob?, avg_logprob?}
 TTS   request  {text: str, voice: str|None, speaker: str|None, speed: float (1.0), noise_scale?,
                 noise_w?, volume?}; for the scheduler of the worker, not for the engine:
@@ -22,28 +20,25 @@ TTS   request  {text: str, voice: str|None, speaker: str|None, speed: float (1.0
                 (audio that the client has still to play; None before the first), next_characters?
                 (lengths of the sentences that follow)
       input    none
-      chunks   {} with audio as payload, in the rate that `load` reported as `sample_rate`
+      outputs  {} with audio as payload, at the rate that `load` reported as `sample_rate`
       result   {samples: int}
       `load` reports `streams_audio: true` if a sentence is yielded in chunks, as they are computed
 WAKE  request  {words: [str], threshold: {word: float}|float, trigger_level: {word: int}|int,
-                refractory: seconds, vad: bool (compute only while somebody may be speaking),
-                scores: bool (tell every score, for tuning)}
-      input    16 kHz audio in pieces of any size; a piece's data may carry {timestamp: ms}
-      chunks   {word, score, timestamp: ms|None, sample: int} a detection, as soon as it is known
-               {scores: {word: float}, sample: int} the scores of each step, if asked for
+                refractory: seconds, vad: bool (compute only audio with voice activity),
+                scores: bool (report every score, for tuning)}
+      input    16 kHz audio in chunks of any size; a chunk's data may have {timestamp: ms}
+      outputs  {word, score, timestamp: ms|None, sample: int} for each detection, at once
+               {scores: {word: float}, sample: int} for each step, if requested
       result   {samples: int}
-      `load` reports `lead` and `step`: a stream is computed when it has `lead` samples, and again
-      with every `step` more, so that whoever feeds it need not do so more often
+      `load` reports `lead` and `step`: a stream is computed after `lead` samples and then after
+      every `step` samples, so feeding it more often has no effect
 """
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
-from wyoming_servers.core.domain import (
-    ModelSpec,
-    Placement,
-)
+from wyoming_servers.core.domain import ModelSpec, Placement
 
 ReportProgress = Callable[[str, int], None]
 """Called with the phase (`load`, `warmup`) and the percentage (-1 if unknown)."""
@@ -51,56 +46,56 @@ ReportProgress = Callable[[str, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One piece of a run's output."""
+    """One output of a run."""
 
     data: Mapping[str, Any] = field(default_factory=dict)
     payload: bytes = b""
 
 
 class Session(Protocol):
-    """One run of an engine: input comes in pieces, output leaves in pieces."""
+    """One run of an engine: input and output are streamed in chunks."""
 
     def feed(self, payload: bytes, data: Mapping[str, Any]) -> Iterable[Output]:
-        """Take the next piece of input; return or yield what it already leads to."""
+        """Take the next chunk of input; return or yield the outputs it results in."""
         ...
 
     def finish(self) -> Generator[Output, None, Mapping[str, Any]]:
-        """The input is complete: yield the remaining output, return the result."""
+        """Yield the remaining outputs after the last input; return the result."""
         ...
 
     def close(self) -> None:
-        """The run is over or was cancelled: drop what it holds. Called exactly once."""
+        """Release resources after the run or its cancellation. Called exactly once."""
         ...
 
 
 class Engine(Protocol):
-    """A library with one model in it."""
+    """A library with one model."""
 
     def load(
         self, spec: ModelSpec, placement: Placement, progress: ReportProgress
     ) -> Mapping[str, Any]:
-        """Load the weights; return what only the loaded model knows (`sample_rate`, `words`, …).
+        """Load the model; return facts that only the loaded model knows (`sample_rate`, `words`).
 
-        Raises what the library raises; `engines.faults` tells what it means.
+        Raises the library's exceptions, which `engines.error_mapping` classifies.
         """
         ...
 
     def warm_up(self) -> None:
-        """Run one tiny real inference, so that the first request is as fast as the tenth."""
+        """Run a small inference, so that the first request is as fast as later ones."""
         ...
 
     def open(self, request: Mapping[str, Any]) -> Session:
-        """Begin a run. Raises BadRequestError and its kin for a request it cannot serve."""
+        """Begin a run. Raises BadRequestError or a subclass for a request it cannot serve."""
         ...
 
     def close(self) -> None:
-        """Let the model go. The process exits right after."""
+        """Release the model. The process exits afterwards."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class FinishedRun:
-    """How one run of a batch ended: its remaining outputs and its result."""
+    """The remaining outputs and the result of one run of a batch."""
 
     result: Mapping[str, Any]
     outputs: Sequence[Output] = ()
@@ -108,57 +103,57 @@ class FinishedRun:
 
 @runtime_checkable
 class SupportsBatchFeed(Protocol):
-    """An engine that takes the next piece of several runs in one step (wake words).
+    """An engine that takes input of several runs in one batch (wake words).
 
-    Used only while several runs wait with a piece at the same time; a lone one goes through its
-    session's `feed` without delay.
+    Used only while several runs wait with input at the same time; a single run uses the `feed` of
+    its session, without delay.
     """
 
     @property
     def feed_limit(self) -> int:
-        """Most runs in one step; bounds how long the step cannot be interrupted."""
+        """Maximum runs in a batch, which cannot be interrupted."""
         ...
 
     def feed_batch(
-        self, pieces: Sequence[tuple[Session, bytes, Mapping[str, Any]]]
+        self, chunks: Sequence[tuple[Session, bytes, Mapping[str, Any]]]
     ) -> Sequence[Iterable[Output] | Exception]:
-        """Feed one piece to each session; return, in order, what it leads to or why it failed.
+        """Feed one chunk to each session; return, in order, the outputs or the error of each.
 
-        Raising fails all of them.
+        An exception fails all of them.
         """
         ...
 
 
 @runtime_checkable
 class SupportsBatchFinish(Protocol):
-    """An engine that finishes several runs in one step (batched decoding).
+    """An engine that finishes several runs in one batch (batched decoding).
 
     Used only while several runs of equal priority wait with complete input at the same time; a
-    lone one goes through its session's `finish` without delay.
+    single run uses the `finish` of its session, without delay.
     """
 
     @property
     def finish_limit(self) -> int:
-        """Most runs in one step; bounds how long the step cannot be interrupted."""
+        """Maximum runs in a batch, which cannot be interrupted."""
         ...
 
     def finish_batch(self, sessions: Sequence[Session]) -> Sequence[FinishedRun | Exception]:
-        """Finish each session; return, in order, its outputs and result or why it failed.
+        """Finish each session; return, in order, the outputs and result or the error of each.
 
-        Raising fails all of them.
+        An exception fails all of them.
         """
         ...
 
 
 @runtime_checkable
 class SupportsParallelRuns(Protocol):
-    """An engine that makes the outputs of several runs at the same time.
+    """An engine that computes outputs of several runs at the same time, in several threads.
 
-    Outputs of `finish` are then asked for in other threads, those of one run one after the other;
-    all other calls still come from the engine thread, while those threads work.
+    Outputs of `finish` are then requested in other threads, one at a time for each run. All other
+    calls still come from the engine thread, while those threads work.
     """
 
     @property
     def parallel_runs(self) -> int:
-        """Most runs at once; 1 if it cannot, or should not."""
+        """Maximum runs at the same time; 1 if it is not possible or not useful."""
         ...

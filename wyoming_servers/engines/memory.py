@@ -1,15 +1,14 @@
-"""Gives memory back that was needed once: to load a model, or for a window of 30 s."""
+"""Returns memory to the system that was needed only once: to load a model, or for a long window."""
 
 import ctypes
 import sys
 
 
 def release_free_memory() -> None:
-    """Return free memory to the system; nothing where the C library cannot.
+    """Return free heap memory to the system, where the C library can (glibc).
 
-    What only loading needed would be held for ever: by a worker of Whisper, because it allocates
-    tens of MB for every layer and so keeps what was freed (`worker.environment`), 170 MB with
-    base; by one of Piper, because its network is taken apart, 60 MB.
+    Otherwise a worker would keep the memory that only loading needed: 170 MB with Whisper base,
+    because its allocator settings (`core.engine_info`) keep freed memory; 60 MB with Piper.
     """
     if sys.platform != "linux":
         return

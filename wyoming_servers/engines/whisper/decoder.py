@@ -1,53 +1,51 @@
-"""Listens with a loaded model of Whisper: by the shortest window that can be trusted."""
+"""Transcribes utterances with the shortest window whose result can be trusted."""
 
-import re
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final
-
-from wyoming_servers.engines.base import Output
-from wyoming_servers.engines.whisper.prompt import (
-    NO_PROMPT,
-    WhisperPrompt,
-)
-from wyoming_servers.engines.whisper.short_window import (
-    LEADING_SECONDS,
-    LOGPROB_THRESHOLD,
-    NO_SPEECH_THRESHOLD,
-    DecodedWindow,
-    compression_ratio,
-)
-from wyoming_servers.text.speakable import is_speakable
-
-if TYPE_CHECKING:
-    from faster_whisper.transcribe import Segment
 import logging
-from collections.abc import Generator, Sequence
+import re
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from wyoming_servers.audio.pcm import Samples
 from wyoming_servers.core.domain import SPEECH_FORMAT
+from wyoming_servers.engines.base import Output
 from wyoming_servers.engines.memory import release_free_memory
-from wyoming_servers.engines.whisper.prompt import (
-    PromptBuilder,
-)
-from wyoming_servers.engines.whisper.request import WhisperRequest
+from wyoming_servers.engines.whisper.prompt import NO_PROMPT, PromptBuilder, WhisperPrompt
+from wyoming_servers.engines.whisper.session import WhisperRequest, WhisperUtterance
 from wyoming_servers.engines.whisper.short_window import (
-    PROMPT_ECHO,
+    LEADING_SECONDS,
+    LOGPROB_THRESHOLD,
+    NO_SPEECH_THRESHOLD,
+    DecodedWindow,
+    Distrust,
     EncodedWindow,
     ShortWindow,
+    compression_ratio,
 )
+from wyoming_servers.text.speakable import is_speakable
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
     from faster_whisper.tokenizer import Tokenizer
     from faster_whisper.transcribe import Segment
 
-# What one run heard, collected into its result; what Whisper makes up is left out.
+MIN_SECONDS: Final = 0.1
+"""Shorter audio contains no word."""
+
+WINDOW_SECONDS: Final = 30.0
+"""Window of the library."""
+
+MAX_OUTPUT_TOKENS: Final = 220
+"""Of one window: half of Whisper's context; the other half is for the prompt."""
+
+TEMPERATURES: Final = (0.0, 0.4, 0.8)
+"""Two more attempts if the first result is repetitive or improbable; Whisper's own five take
+seconds."""
 
 COMPRESSION_RATIO_THRESHOLD: Final = 2.4
-"""OpenAI's; what is more repetitive even after all tries was not said."""
+"""OpenAI's value. A segment that is more repetitive after all attempts was not said."""
 
 _HALLUCINATIONS: Final = frozenset(
     {
@@ -66,42 +64,219 @@ _HALLUCINATIONS: Final = frozenset(
         "subtítulos realizados por la comunidad de amara org",
     }
 )
-"""What Whisper says to music and noise, as subtitles do; believed only if speech is likely and the
-words are not improbable."""
+"""Whisper's output for music and noise, learned from subtitles. Accepted only if speech is likely
+and the words are not improbable."""
+
+_LOGGER: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """What to try next with an utterance whose short window is not trusted."""
+
+    more_silence: bool = True
+    """Decode the short window again, with more silence after the audio, where that is possible."""
+    prompt: bool = True
+    """Use the prompt in windows of 30 s."""
+
+
+FALLBACKS: Final[Mapping[Distrust, Fallback]] = {
+    Distrust.TOO_MANY_TOKENS: Fallback(),
+    Distrust.REPETITION: Fallback(),
+    Distrust.TOO_REPETITIVE: Fallback(),
+    Distrust.SAID_TWICE: Fallback(),
+    Distrust.IMPROBABLE: Fallback(),
+    Distrust.PERHAPS_NO_SPEECH: Fallback(),
+    Distrust.PROMPT_ECHO: Fallback(more_silence=False, prompt=False),
+}
+
+
+class WhisperDecoder:
+    """Decodes utterances with one model."""
+
+    def __init__(
+        self,
+        model: "WhisperModel",
+        short_window: ShortWindow,
+        prompt_builder: PromptBuilder | None,
+        *,
+        short: bool,
+    ) -> None:
+        self._model = model
+        self._short_window = short_window
+        self._prompt_builder = prompt_builder
+        """None for a model that repeats a prompt instead of transcribing."""
+        self._use_short_window = short
+        self._tokenizers: dict[tuple[str, str], Tokenizer] = {}
+
+    def transcribe(self, utterance: WhisperUtterance) -> Generator[Output, None, Mapping[str, Any]]:
+        """Yield each segment, return the result.
+
+        1. Audio too short for a word has an empty transcript.
+        2. The language is detected if it was not requested.
+        3. A command is decoded in the short window, which is enough if its result is trusted.
+        4. Otherwise, depending on the reason, it is decoded again with more silence after it.
+        5. Everything else, and what is still not trusted, is decoded in windows of 30 s.
+        """
+        transcript = TranscriptBuilder(utterance.seconds)
+        if utterance.seconds < MIN_SECONDS:  # 1
+            return transcript.result(utterance.language)
+        if utterance.window is None:
+            self.decode([utterance])  # 2, 3
+        fallback = _fallback(utterance.window)
+        if (
+            fallback is not None
+            and fallback.more_silence
+            and self._short_window.can_extend(utterance.seconds)
+        ):
+            self.decode([utterance], again=True)  # 4
+            fallback = _fallback(utterance.window)
+        language = self._detected_language(utterance)
+        transcript.language_probability = utterance.language_probability
+        window = utterance.window
+        if window is not None and fallback is None:
+            yield from transcript.add_window(window)
+            return transcript.result(language)
+        prompt = self._prompt(utterance.request)
+        if window is not None and fallback is not None:
+            _LOGGER.debug(
+                "short window of %.1f s not trusted: %s",
+                utterance.seconds,
+                window.distrust_reason,
+            )
+            if not fallback.prompt:
+                prompt = NO_PROMPT
+        for segment in self._transcribe_long(
+            utterance.audio, utterance.request, language, prompt
+        ):  # 5
+            yield from transcript.add_segment(segment, prompt)
+        release_free_memory()
+        return transcript.result(language)
+
+    def decode(self, utterances: Sequence[WhisperUtterance], *, again: bool = False) -> None:
+        """Decode in short windows, as one batch, the utterances that are short enough.
+
+        `again` means with more silence, for those that were decoded before and are not trusted.
+        """
+        batch: list[tuple[WhisperUtterance, EncodedWindow]] = []
+        for utterance in utterances:
+            if not self._fits_short_window(utterance):
+                continue
+            states = self._short_window.encode(utterance.audio, again=again)
+            if utterance.language is None:
+                utterance.language, utterance.language_probability = self._short_window.detect(
+                    states, utterance.request.candidate_languages
+                )
+            window = EncodedWindow(
+                states,
+                self._tokenizer(utterance.language, utterance.request.task),
+                self._prompt(utterance.request),
+                utterance.request.beam_size,
+                utterance.seconds,
+            )
+            batch.append((utterance, window))
+        results = self._short_window.decode([window for _, window in batch])
+        for (utterance, _), decoded in zip(batch, results, strict=True):
+            utterance.window = decoded
+
+    def _fits_short_window(self, utterance: WhisperUtterance) -> bool:
+        return (
+            self._use_short_window
+            and utterance.seconds >= MIN_SECONDS
+            and self._short_window.fits(utterance.seconds)
+            and not utterance.request.word_timestamps
+        )
+
+    def _detected_language(self, utterance: WhisperUtterance) -> str:
+        """Return the language, detected at the beginning of the audio if it is not known yet."""
+        if utterance.language is None:
+            start = utterance.audio[: int(WINDOW_SECONDS * SPEECH_FORMAT.rate)]
+            states = self._short_window.encode(start)
+            utterance.language, utterance.language_probability = self._short_window.detect(
+                states, utterance.request.candidate_languages
+            )
+        return utterance.language
+
+    def _prompt(self, request: WhisperRequest) -> WhisperPrompt:
+        if self._prompt_builder is None:
+            return NO_PROMPT
+        return self._prompt_builder.build(request.initial_prompt, request.names, request.terms)
+
+    def _transcribe_long(
+        self, audio: Samples, request: WhisperRequest, language: str, prompt: WhisperPrompt
+    ) -> Iterable["Segment"]:
+        """Transcribe in windows of 30 s, one segment at a time; times begin at -LEADING_SECONDS."""
+        silence = np.zeros(int(LEADING_SECONDS * SPEECH_FORMAT.rate), np.float32)
+        seconds = (len(silence) + len(audio)) / SPEECH_FORMAT.rate
+        segments, _ = self._model.transcribe(
+            np.concatenate([silence, audio]),
+            language=language,
+            task=request.task,
+            beam_size=request.beam_size,
+            best_of=3,
+            temperature=TEMPERATURES,
+            compression_ratio_threshold=COMPRESSION_RATIO_THRESHOLD,
+            log_prob_threshold=LOGPROB_THRESHOLD,
+            no_speech_threshold=NO_SPEECH_THRESHOLD,
+            # With the text of the last window as prompt, repetitions go on for minutes.
+            condition_on_previous_text=False,
+            initial_prompt=list(prompt.tokens) or None,
+            # Timestamps take 20 ms of decoding, and one window is one segment without them.
+            without_timestamps=seconds <= WINDOW_SECONDS and not request.word_timestamps,
+            word_timestamps=request.word_timestamps,
+            # Runaway decoding of a short command must not take as long as a speech.
+            max_new_tokens=min(MAX_OUTPUT_TOKENS, int(seconds * 30) + 32),
+            vad_filter=False,
+        )
+        return segments  # type: ignore[no-any-return]
+
+    def _tokenizer(self, language: str, task: str) -> "Tokenizer":
+        """Return the tokenizer for a language and task; cached, because its tables take long."""
+        from faster_whisper.tokenizer import Tokenizer
+
+        key = (language, task)
+        if key not in self._tokenizers:
+            self._tokenizers[key] = Tokenizer(
+                self._model.hf_tokenizer,
+                self._model.model.is_multilingual,
+                task=task,
+                language=language,
+            )
+        return self._tokenizers[key]
 
 
 class TranscriptBuilder:
-    """Collects what was heard in `seconds` of audio."""
+    """Builds the transcript of so many seconds of audio; leaves out what Whisper hallucinates."""
 
     def __init__(self, seconds: float) -> None:
         self.language_probability = 1.0
         self._seconds = seconds
         self._texts: list[str] = []
         self._logprobs: list[tuple[float, float]] = []
-        """Mean log-probability of a segment, with its weight in seconds."""
+        """Mean log-probabilities of segments, and their weights in seconds."""
         self._no_speech = 0.0
 
-    def add_window(self, decoded: DecodedWindow) -> Iterable[Output]:
-        """Take the short window's words."""
-        self._no_speech = decoded.no_speech_prob
-        if decoded.silent or not is_speakable(decoded.text):
+    def add_window(self, window: DecodedWindow) -> Iterable[Output]:
+        """Add the text of the short window."""
+        self._no_speech = window.no_speech_prob
+        if window.silent or not is_speakable(window.text):
             return
-        self._logprobs.append((decoded.avg_logprob, self._seconds))
-        yield from self._add(0.0, self._seconds, decoded.text, {})
+        self._logprobs.append((window.avg_logprob, self._seconds))
+        yield from self._add(0.0, self._seconds, window.text, {})
 
     def add_segment(
         self, segment: "Segment", prompt: WhisperPrompt = NO_PROMPT
     ) -> Iterable[Output]:
-        """Take a segment of a long window, unless it is a loop, the prompt, or signs alone."""
+        """Add a segment, unless it is a repetition, the prompt, or has no letters."""
         self._no_speech = max(self._no_speech, float(segment.no_speech_prob))
         if compression_ratio(segment.text) > COMPRESSION_RATIO_THRESHOLD or not is_speakable(
             segment.text
         ):
             return
-        nobody = (
+        doubtful = (
             segment.no_speech_prob > NO_SPEECH_THRESHOLD or segment.avg_logprob < LOGPROB_THRESHOLD
         )
-        if nobody and _normalized(segment.text) in _HALLUCINATIONS:
+        if doubtful and _normalized(segment.text) in _HALLUCINATIONS:
             return
         if prompt.is_echo(segment.text, float(segment.avg_logprob)):
             return
@@ -119,11 +294,11 @@ class TranscriptBuilder:
         yield from self._add(start, end, segment.text, {"words": words} if words else {})
 
     def result(self, language: str | None) -> Mapping[str, Any]:
-        """Return the run's result."""
+        """Return the result of the run, as described in `engines.base`."""
         weight = sum(weight for _, weight in self._logprobs)
         mean = sum(value * weight for value, weight in self._logprobs) / weight if weight else None
         return {
-            # A segment brings its own space where its language puts one.
+            # A segment begins with a space where its language uses spaces.
             "text": " ".join("".join(self._texts).split()),
             "language": language,
             "language_probability": round(self.language_probability, 4),
@@ -133,7 +308,7 @@ class TranscriptBuilder:
         }
 
     def _audio_time(self, seconds: float) -> float:
-        """Turn a time of a long window into one of the audio, which begins `LEAD` later."""
+        """Convert a time in a window of 30 s to one in the audio, `LEADING_SECONDS` later."""
         return round(min(max(float(seconds) - LEADING_SECONDS, 0.0), self._seconds), 3)
 
     def _add(
@@ -143,198 +318,13 @@ class TranscriptBuilder:
         yield Output({"start": round(start, 3), "end": round(end, 3), "text": text.strip(), **more})
 
 
+def _fallback(window: DecodedWindow | None) -> Fallback | None:
+    """Return what to try next; None if the window is trusted, silent, or was not used."""
+    if window is None or window.silent:
+        return None
+    return FALLBACKS.get(window.distrust_reason)
+
+
 def _normalized(text: str) -> str:
-    """Return a text in lower case without marks."""
+    """Return a text in lower case without punctuation."""
     return " ".join(re.sub(r"[\W_]+", " ", text.lower()).split())
-
-
-MIN_SECONDS: Final = 0.1
-"""Audio shorter than this holds no word."""
-
-WINDOW_SECONDS: Final = 30.0
-
-MAX_OUTPUT_TOKENS: Final = 220
-"""Of one window: half of Whisper's context, whose other half is the prompt."""
-
-TEMPERATURES: Final = (0.0, 0.4, 0.8)
-"""Two more tries where the first is repetitive or improbable; Whisper's own five take seconds."""
-
-_LOGGER: Final = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class WhisperUtterance:
-    """What somebody said, how to listen to it, and how far that has come."""
-
-    audio: Samples
-    request: WhisperRequest
-    language: str | None = None
-    """As asked for, or as detected."""
-    language_probability: float = 1.0
-    """Of the language."""
-    window: DecodedWindow | None = None
-    """What the short window made of it."""
-
-    def __post_init__(self) -> None:
-        self.language = self.language or self.request.language
-
-    @property
-    def seconds(self) -> float:
-        """Length of the audio."""
-        return len(self.audio) / SPEECH_FORMAT.rate
-
-
-class WhisperDecoder:
-    """A model and how it is listened with."""
-
-    def __init__(
-        self,
-        model: "WhisperModel",
-        window: ShortWindow,
-        prompter: PromptBuilder | None,
-        *,
-        short: bool,
-    ) -> None:
-        self._model = model
-        self._short_window = window
-        self._prompt_builder = prompter
-        """None for a model that repeats a prompt instead of listening."""
-        self._use_short_window = short
-        """Whether short windows are used at all."""
-        self._tokenizers: dict[tuple[str, str], Tokenizer] = {}
-
-    def transcribe(self, said: WhisperUtterance) -> Generator[Output, None, Mapping[str, Any]]:
-        """Yield each segment, return the result.
-
-        1. Too short for a word: nothing was said.
-        2. No language named: detect it.
-        3. A short command: the short window, if the result can be trusted.
-        4. If not: the same with more silence behind it.
-        5. All else, and what still cannot be trusted: windows of 30 s.
-        """
-        heard = TranscriptBuilder(said.seconds)
-        if said.seconds < MIN_SECONDS:  # 1
-            return heard.result(said.language)
-        if said.window is None:
-            self.decode([said])  # 2, 3
-        if self._retry_may_help(said.window) and self._short_window.can_extend(said.seconds):
-            self.decode([said], again=True)  # 4
-        language = self._detected_language(said)
-        heard.language_probability = said.language_probability
-        decoded = said.window
-        if decoded is not None and (not decoded.distrust_reason or decoded.silent):
-            yield from heard.add_window(decoded)
-            return heard.result(language)
-        prompt = self._prompt(said.request)
-        if decoded is not None:
-            _LOGGER.debug(
-                "short window of %.1f s not trusted: %s", said.seconds, decoded.distrust_reason
-            )
-            if decoded.distrust_reason == PROMPT_ECHO:
-                prompt = NO_PROMPT
-        for segment in self._transcribe_long(said.audio, said.request, language, prompt):  # 5
-            yield from heard.add_segment(segment, prompt)
-        release_free_memory()
-        return heard.result(language)
-
-    def decode(self, many: Sequence[WhisperUtterance], *, again: bool = False) -> None:
-        """Decode in short windows, all in one step, those utterances that fit; others stay.
-
-        What was decoded before, and is not to be trusted, is decoded `again`.
-        """
-        spoken: list[tuple[WhisperUtterance, EncodedWindow]] = []
-        for said in many:
-            if not self._fits_short_window(said):
-                continue
-            states = self._short_window.encode(said.audio, again=again)
-            if said.language is None:
-                said.language, said.language_probability = self._short_window.detect(
-                    states, said.request.candidate_languages
-                )
-            spoken.append((said, self._encoded_window(said, said.language, states)))
-        results = self._short_window.decode([encoded for _, encoded in spoken])
-        for (said, _), decoded in zip(spoken, results, strict=True):
-            said.window = decoded
-
-    @staticmethod
-    def _retry_may_help(decoded: DecodedWindow | None) -> bool:
-        """Whether more silence may make words that can be trusted."""
-        return (
-            decoded is not None
-            and decoded.distrust_reason not in ("", PROMPT_ECHO)
-            and not decoded.silent
-        )
-
-    def _fits_short_window(self, said: WhisperUtterance) -> bool:
-        return (
-            self._use_short_window
-            and said.seconds >= MIN_SECONDS
-            and self._short_window.fits(said.seconds)
-            and not said.request.word_timestamps
-        )
-
-    def _encoded_window(self, said: WhisperUtterance, language: str, states: Any) -> EncodedWindow:
-        return EncodedWindow(
-            states,
-            self._tokenizer(language, said.request.task),
-            self._prompt(said.request),
-            said.request.beam_size,
-            said.seconds,
-        )
-
-    def _detected_language(self, said: WhisperUtterance) -> str:
-        """Return the language, detected at the beginning of the audio if need be."""
-        if said.language is None:
-            start = said.audio[: int(WINDOW_SECONDS * SPEECH_FORMAT.rate)]
-            states = self._short_window.encode(start)
-            said.language, said.language_probability = self._short_window.detect(
-                states, said.request.candidate_languages
-            )
-        return said.language
-
-    def _prompt(self, request: WhisperRequest) -> WhisperPrompt:
-        if self._prompt_builder is None:
-            return NO_PROMPT
-        return self._prompt_builder.build(request.initial_prompt, request.names, request.terms)
-
-    def _transcribe_long(
-        self, audio: Samples, request: WhisperRequest, language: str, prompt: WhisperPrompt
-    ) -> Iterable["Segment"]:
-        """Transcribe over windows of 30 s, one segment at a time; lazy. Times begin at -LEAD."""
-        lead = np.zeros(int(LEADING_SECONDS * SPEECH_FORMAT.rate), np.float32)
-        seconds = (len(lead) + len(audio)) / SPEECH_FORMAT.rate
-        segments, _ = self._model.transcribe(
-            np.concatenate([lead, audio]),
-            language=language,
-            task=request.task,
-            beam_size=request.beam_size,
-            best_of=3,
-            temperature=TEMPERATURES,
-            compression_ratio_threshold=COMPRESSION_RATIO_THRESHOLD,
-            log_prob_threshold=LOGPROB_THRESHOLD,
-            no_speech_threshold=NO_SPEECH_THRESHOLD,
-            # The last window's words as prompt of the next make loops that last for minutes.
-            condition_on_previous_text=False,
-            initial_prompt=list(prompt.tokens) or None,
-            # Time stamps cost 20 ms of decoding; one window is one segment anyway.
-            without_timestamps=seconds <= WINDOW_SECONDS and not request.word_timestamps,
-            word_timestamps=request.word_timestamps,
-            # Runaway decoding of a short command must not take as long as a speech.
-            max_new_tokens=min(MAX_OUTPUT_TOKENS, int(seconds * 30) + 32),
-            vad_filter=False,
-        )
-        return segments  # type: ignore[no-any-return]
-
-    def _tokenizer(self, language: str, task: str) -> "Tokenizer":
-        """Return the tokenizer that writes the task's marks; kept, as its tables take long."""
-        from faster_whisper.tokenizer import Tokenizer
-
-        key = (language, task)
-        if key not in self._tokenizers:
-            self._tokenizers[key] = Tokenizer(
-                self._model.hf_tokenizer,
-                self._model.model.is_multilingual,
-                task=task,
-                language=language,
-            )
-        return self._tokenizers[key]

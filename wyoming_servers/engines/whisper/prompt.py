@@ -1,10 +1,10 @@
-"""Names and words that may occur, made into the prompt that biases Whisper's spelling.
+"""Builds the prompt that biases Whisper's spelling towards names and words that may occur.
 
-To Whisper a prompt is what was said before. A plain list of names in it, with a stop behind, is
-what helped most when it was measured; sentences with the names make it answer in such sentences.
-Every token of it costs decoding time, so the list has a budget, counted by the model's tokenizer.
+Whisper takes a prompt as the preceding transcript. A plain list of names with a period at its end
+was the most effective form; with sentences that contain the names, Whisper transcribes such
+sentences. Every token takes decoding time, so the list has a budget of the model's tokens.
 
-On noise Whisper may read its prompt out instead of listening; `Prompt.echoed` tells.
+On noise Whisper may output its prompt instead of a transcript, which `WhisperPrompt.is_echo` finds.
 """
 
 import re
@@ -13,17 +13,17 @@ from dataclasses import dataclass
 from typing import Final
 
 MAX_PROMPT_TOKENS: Final = 223
-"""Half of Whisper's context, less one token for the mark in front: what it can read of a prompt."""
+"""Half of Whisper's context, less one token for the mark in front of the prompt."""
 
 VOCABULARY_TOKENS: Final = 120
-"""Budget of names and terms. About 35 names; each token costs half a millisecond of decoding (base
-on a CPU), and more names than these made nothing better."""
+"""Budget of names and terms: about 35 names. Each token takes half a millisecond of decoding (base
+on a CPU), and more names improved nothing."""
 
 _MAX_ENTRIES: Final = 400
-"""Entries that are looked at, at most: behind these there is no room anyway."""
+"""Maximum number of entries considered; later ones never fit."""
 
 _UNCERTAIN_LOGPROB: Final = -0.5
-"""Names alone, with no command around them, are believed only if they are more probable."""
+"""A transcript of names alone, with no command, is trusted only if it is more probable."""
 
 Tokenize = Callable[[str], Sequence[int]]
 """The model's tokenizer, without special tokens."""
@@ -31,17 +31,17 @@ Tokenize = Callable[[str], Sequence[int]]
 
 @dataclass(frozen=True, slots=True)
 class WhisperPrompt:
-    """What the decoder reads before it listens."""
+    """A prompt as tokens, with the vocabulary in it."""
 
     tokens: tuple[int, ...] = ()
     entries: tuple[str, ...] = ()
-    """The names and terms that found room."""
+    """The names and terms that fit."""
 
     def is_echo(self, text: str, logprob: float = 0.0) -> bool:
-        """Whether a text is the vocabulary read out rather than something said.
+        """Whether a transcript is an echo of the vocabulary.
 
-        That is: three entries in the order of the list anywhere in it; two that are all of it;
-        or entries alone, in any order, if the model is not sure of them.
+        It is one if it contains three entries in the order of the list, if it consists of two such
+        entries, or if it consists of entries in any order and the model is not sure of them.
         """
         if not self.entries:
             return False
@@ -63,7 +63,7 @@ NO_PROMPT: Final = WhisperPrompt()
 
 
 class PromptBuilder:
-    """Makes prompts for one model; remembers the last one, since a home asks for the same."""
+    """Builds prompts for one model; caches the last one, since a home sends the same vocabulary."""
 
     def __init__(self, encode: Tokenize, *, budget: int = VOCABULARY_TOKENS) -> None:
         self._tokenize = encode
@@ -73,16 +73,16 @@ class PromptBuilder:
     def build(
         self, initial: str | None, names: Sequence[str] = (), terms: Sequence[str] = ()
     ) -> WhisperPrompt:
-        """Return the prompt: `initial`, then names, then terms, as far as there is room.
+        """Return the prompt: `initial`, then names, then terms, as far as they fit.
 
-        Of an `initial` that is too long its end is kept, as Whisper would; no word is cut.
+        If `initial` is too long, its last words are kept, as Whisper does.
         """
-        asked = (initial, (*names, *terms)[:_MAX_ENTRIES])
-        if self._last is None or self._last[0] != asked:
-            self._last = asked, self._build(*asked)
+        key = (initial, (*names, *terms)[:_MAX_ENTRIES])
+        if self._last is None or self._last[0] != key:
+            self._last = key, self._build(*key)
         return self._last[1]
 
-    def _build(self, initial: str | None, wanted: Sequence[str]) -> WhisperPrompt:
+    def _build(self, initial: str | None, vocabulary: Sequence[str]) -> WhisperPrompt:
         text = _last_words(
             _sanitize(initial or ""),
             lambda text: len(self._tokenize(" " + text)) <= MAX_PROMPT_TOKENS,
@@ -90,7 +90,7 @@ class PromptBuilder:
         used = len(self._tokenize(" " + text)) if text else 0
         room = min(self._budget, MAX_PROMPT_TOKENS - used)
         entries: list[str] = []
-        for entry in dict.fromkeys(filter(None, map(_sanitize, wanted))):
+        for entry in dict.fromkeys(filter(None, map(_sanitize, vocabulary))):
             cost = len(self._tokenize(f" {entry},"))
             if cost <= room:
                 room -= cost
@@ -98,7 +98,7 @@ class PromptBuilder:
         while True:
             whole = " ".join(filter(None, [text, _join_entries(entries)]))
             tokens = tuple(self._tokenize(" " + whole)) if whole else ()
-            # A name that ends in a sign may cost a token more inside the list than alone.
+            # A name that ends in punctuation may have a token more inside the list than alone.
             if len(tokens) <= MAX_PROMPT_TOKENS or not entries:
                 return WhisperPrompt(tokens[-MAX_PROMPT_TOKENS:], tuple(entries))
             entries.pop()
@@ -109,12 +109,12 @@ def _join_entries(entries: Sequence[str]) -> str:
 
 
 def _sanitize(text: str) -> str:
-    """Return a text in one line, without the marks that begin a token such as <|endoftext|>."""
+    """Return a text in one line, without the brackets of tokens such as <|endoftext|>."""
     return " ".join(text.replace("<|", " ").replace("|>", " ").split())
 
 
 def _last_words(text: str, fits: Callable[[str], bool]) -> str:
-    """Return as many whole words from the end of a text as fit."""
+    """Return as many words from the end of a text as fit."""
     words = text.split()
     low, high = 0, len(words)
     while low < high:
@@ -133,7 +133,7 @@ def _words(text: str) -> list[str]:
 def _matching_entries(
     words: Sequence[str], position: int, listed: Sequence[Sequence[str]], start: int
 ) -> tuple[int, int]:
-    """Return how many entries from `start` on stand at a position of `words`, and their end."""
+    """Return how many entries, from `start` on, `words` has at a position, and where they end."""
     count = 0
     for entry in listed[start:]:
         if not entry or list(words[position : position + len(entry)]) != list(entry):
@@ -144,7 +144,7 @@ def _matching_entries(
 
 
 def _consists_of(words: Sequence[str], listed: Sequence[Sequence[str]]) -> bool:
-    """Whether `words` are entries and nothing else; at least one."""
+    """Whether `words` consist of entries, at least one."""
     reached = {0}
     for position in range(len(words)):
         if position in reached:

@@ -1,10 +1,12 @@
+"""cuBLAS is loaded from its Python package before CTranslate2 opens it by name."""
+
 import ctypes
 import sys
 from pathlib import Path
 
 import pytest
 
-from wyoming_servers.engines.whisper import cublas
+from wyoming_servers.engines.whisper import engine
 
 
 def make_package(root: Path, *libraries: str) -> None:
@@ -22,25 +24,25 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_nothing_happens_without_the_package(package: Path) -> None:
+def test_without_the_package_nothing_is_loaded(package: Path) -> None:
     assert package.is_dir()
-    assert cublas.preload_cublas() == []
+    assert engine.preload_cublas() == []
 
 
-def test_the_libraries_are_loaded_for_all_in_the_order_they_need(
+def test_libraries_are_loaded_globally_in_order_of_dependency(
     package: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_package(package, "libcublas.so.12", "libcublasLt.so.12")
     opened: list[tuple[str, int]] = []
     monkeypatch.setattr(ctypes, "CDLL", lambda path, mode: opened.append((Path(path).name, mode)))
-    assert len(cublas.preload_cublas()) == 2
+    assert len(engine.preload_cublas()) == 2
     assert opened == [
         ("libcublasLt.so.12", ctypes.RTLD_GLOBAL),
         ("libcublas.so.12", ctypes.RTLD_GLOBAL),
     ]
 
 
-def test_a_broken_library_is_told_and_left(package: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_damaged_library_is_logged(package: Path, caplog: pytest.LogCaptureFixture) -> None:
     make_package(package, "libcublas.so.12", "libcublasLt.so.12")
-    assert cublas.preload_cublas() == []
+    assert engine.preload_cublas() == []
     assert "libcublasLt.so.12" in caplog.text

@@ -1,4 +1,4 @@
-"""In what order windows of different lengths are tried, and when the first is enough."""
+"""The order in which windows of different lengths are tried, and when the first is enough."""
 
 from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
@@ -7,25 +7,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from wyoming_servers.engines.whisper.decoder import (
-    WhisperDecoder,
-    WhisperUtterance,
-)
-from wyoming_servers.engines.whisper.request import WhisperRequest
+from wyoming_servers.engines.whisper.decoder import FALLBACKS, WhisperDecoder
+from wyoming_servers.engines.whisper.session import WhisperRequest, WhisperUtterance
 from wyoming_servers.engines.whisper.short_window import (
     MIN_ENCODED_SECONDS_RETRY,
-    PROMPT_ECHO,
     DecodedWindow,
+    Distrust,
 )
 
 
 class FakeWindow:
-    """A short window that hears what it is told to, try after try."""
+    """A short window with these results, attempt by attempt."""
 
-    def __init__(self, *heard: DecodedWindow) -> None:
-        self._heard = list(heard)
-        self.tries: list[bool] = []
-        """Whether each was one with more silence."""
+    def __init__(self, *results: DecodedWindow) -> None:
+        self._results = list(results)
+        self.attempts: list[bool] = []
+        """For each attempt, whether it had more silence."""
 
     def fits(self, seconds: float) -> bool:
         return True
@@ -34,21 +31,21 @@ class FakeWindow:
         return seconds < MIN_ENCODED_SECONDS_RETRY
 
     def encode(self, audio: Any, *, again: bool = False) -> str:
-        self.tries.append(again)
+        self.attempts.append(again)
         return "states"
 
     def decode(self, many: Sequence[Any]) -> list[DecodedWindow]:
-        return [self._heard.pop(0) for _ in many]
+        return [self._results.pop(0) for _ in many]
 
 
 def decoded(
-    text: str, doubt: str = "", *, logprob: float = -0.2, silent: float = 0.0
+    text: str, reason: Distrust = Distrust.NONE, *, logprob: float = -0.2, silent: float = 0.0
 ) -> DecodedWindow:
-    return DecodedWindow(text, (1,), logprob, silent, doubt)
+    return DecodedWindow(text, (1,), logprob, silent, reason)
 
 
-def listen(window: FakeWindow, seconds: float = 1.0) -> tuple[str, list[bool]]:
-    """Return the words and what was tried in short windows; "long" is what 30 s say."""
+def transcribe(window: FakeWindow, seconds: float = 1.0) -> tuple[str, list[bool]]:
+    """Return the transcript and the attempts in short windows; "long" is the result of 30 s."""
 
     def long(*_: Any, **__: Any) -> tuple[Iterator[Any], None]:
         segment = SimpleNamespace(
@@ -64,40 +61,44 @@ def listen(window: FakeWindow, seconds: float = 1.0) -> tuple[str, list[bool]]:
     model: Any = SimpleNamespace(
         transcribe=long, hf_tokenizer=tokenizer, model=SimpleNamespace(is_multilingual=True)
     )
-    asked: Any = window
-    ear = WhisperDecoder(model, asked, None, short=True)
+    short_window: Any = window
+    decoder = WhisperDecoder(model, short_window, None, short=True)
     request = WhisperRequest.parse({"language": "en"}, ["en"])
-    run = ear.transcribe(WhisperUtterance(np.zeros(int(seconds * 16_000), np.float32), request))
+    run = decoder.transcribe(WhisperUtterance(np.zeros(int(seconds * 16_000), np.float32), request))
     try:
         while True:
             next(run)
     except StopIteration as end:
-        return end.value["text"].strip(), window.tries
+        return end.value["text"].strip(), window.attempts
 
 
-def test_what_can_be_trusted_is_heard_once() -> None:
-    assert listen(FakeWindow(decoded("No."))) == ("No.", [False])
+def test_trusted_window_is_decoded_once() -> None:
+    assert transcribe(FakeWindow(decoded("No."))) == ("No.", [False])
 
 
-def test_what_is_doubted_is_heard_again_with_more_silence() -> None:
-    window = FakeWindow(decoded("No. No.", "the same twice"), decoded("No."))
-    assert listen(window) == ("No.", [False, True])
+def test_distrusted_window_is_decoded_again_with_more_silence() -> None:
+    window = FakeWindow(decoded("No. No.", Distrust.SAID_TWICE), decoded("No."))
+    assert transcribe(window) == ("No.", [False, True])
 
 
-def test_what_is_doubted_twice_is_heard_in_the_long_window() -> None:
-    window = FakeWindow(decoded("No. No.", "the same twice"), decoded("Mo", "improbable"))
-    assert listen(window) == ("long", [False, True])
+def test_window_distrusted_twice_is_decoded_in_long_windows() -> None:
+    window = FakeWindow(decoded("No. No.", Distrust.SAID_TWICE), decoded("Mo", Distrust.IMPROBABLE))
+    assert transcribe(window) == ("long", [False, True])
 
 
 @pytest.mark.parametrize(
-    ("seconds", "doubt"),
-    [(1.0, PROMPT_ECHO), (MIN_ENCODED_SECONDS_RETRY, "too many tokens")],
+    ("seconds", "reason"),
+    [(1.0, Distrust.PROMPT_ECHO), (MIN_ENCODED_SECONDS_RETRY, Distrust.TOO_MANY_TOKENS)],
     ids=["echo", "length"],
 )
-def test_more_silence_is_not_tried_where_it_cannot_help(seconds: float, doubt: str) -> None:
-    assert listen(FakeWindow(decoded("No.", doubt)), seconds) == ("long", [False])
+def test_more_silence_is_not_tried_where_it_cannot_help(seconds: float, reason: Distrust) -> None:
+    assert transcribe(FakeWindow(decoded("No.", reason)), seconds) == ("long", [False])
 
 
-def test_silence_is_believed_at_once() -> None:
-    window = FakeWindow(decoded("you", "improbable", logprob=-1.5, silent=0.9))
-    assert listen(window) == ("", [False])
+def test_silence_is_trusted_at_once() -> None:
+    window = FakeWindow(decoded("you", Distrust.IMPROBABLE, logprob=-1.5, silent=0.9))
+    assert transcribe(window) == ("", [False])
+
+
+def test_every_reason_for_distrust_has_a_fallback() -> None:
+    assert set(FALLBACKS) == set(Distrust) - {Distrust.NONE}

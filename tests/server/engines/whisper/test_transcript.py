@@ -1,4 +1,4 @@
-"""What is kept of what Whisper says, and what is left out."""
+"""Which of Whisper's segments are part of the transcript."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +11,7 @@ from wyoming_servers.engines.whisper.short_window import DecodedWindow
 
 
 def segment(text: str, no_speech: float = 0.0, logprob: float = -0.6) -> Any:
-    """A segment as faster-whisper gives it; it begins with the audio, 0.2 s after the lead."""
+    """Return a segment as faster-whisper does; it begins with the audio, after 0.2 s of silence."""
     return SimpleNamespace(
         start=0.0, end=9.0, text=text, avg_logprob=logprob, no_speech_prob=no_speech, words=None
     )
@@ -27,7 +27,7 @@ def segment(text: str, no_speech: float = 0.0, logprob: float = -0.6) -> Any:
         (" ...", 0.1, False),
     ],
 )
-def test_what_whisper_makes_up_is_dropped(text: str, no_speech: float, kept: bool) -> None:
+def test_hallucinations_are_dropped(text: str, no_speech: float, kept: bool) -> None:
     heard = TranscriptBuilder(5.0)
     outputs = list(heard.add_segment(segment(text, no_speech)))
     assert bool(outputs) is kept
@@ -36,7 +36,7 @@ def test_what_whisper_makes_up_is_dropped(text: str, no_speech: float, kept: boo
         assert outputs[0].data["end"] == 5.0
 
 
-def test_what_it_says_to_music_is_dropped_if_it_is_improbable() -> None:
+def test_hallucinations_on_music_are_dropped_if_improbable() -> None:
     heard = TranscriptBuilder(5.0)
     assert not list(heard.add_segment(segment(" Music", logprob=-1.5)))
     assert not list(heard.add_segment(segment(" Thank you for watching.", 0.4, logprob=-1.2)))
@@ -44,7 +44,7 @@ def test_what_it_says_to_music_is_dropped_if_it_is_improbable() -> None:
     assert heard.result("en")["text"] == "Turn it off."
 
 
-def test_a_prompt_that_is_read_out_is_dropped() -> None:
+def test_echo_of_the_prompt_is_dropped() -> None:
     prompt = WhisperPrompt(entries=("Ecobee", "Shelly Plus", "Hue Go"))
     heard = TranscriptBuilder(5.0)
     assert not list(heard.add_segment(segment(" Ecobee, Shelly Plus, Hue Go."), prompt))
@@ -63,7 +63,7 @@ def test_segments_are_joined_by_their_own_spaces() -> None:
     assert chinese.result("zh")["text"] == "今天天气很好。明天也去。"
 
 
-def test_a_silent_short_window_is_no_text() -> None:
+def test_silent_short_window_has_no_text() -> None:
     heard = TranscriptBuilder(2.0)
     assert not list(heard.add_window(DecodedWindow("you", (1,), -1.2, 0.9, "improbable")))
     assert heard.result("en")["avg_logprob"] is None
