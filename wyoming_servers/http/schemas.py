@@ -7,8 +7,7 @@ from wyoming_servers.core.domain import ModelState
 from wyoming_servers.core.engine_info import find_engine
 from wyoming_servers.core.errors import ModelMissingError
 from wyoming_servers.scheduling.status import DeviceStatus, ModelStatus, Snapshot
-from wyoming_servers.telemetry.model_stats import ModelStats
-from wyoming_servers.telemetry.traces import TraceBuffer
+from wyoming_servers.telemetry.traces import ModelStats, TraceBuffer
 
 _MIB = 1024 * 1024
 

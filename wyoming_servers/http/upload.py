@@ -16,7 +16,7 @@ from wyoming_servers.core.errors import (
     CancelledError,
     TooLargeError,
 )
-from wyoming_servers.jobs.uploads import (
+from wyoming_servers.jobs.files import (
     IncomingUpload,
     UploadSpool,
 )

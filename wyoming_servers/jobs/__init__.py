@@ -1,11 +1,8 @@
-"""Long work: queued on disk, done piece by piece below live speech, kept for a while.
+"""Background jobs: recordings to transcribe and texts to synthesize, queued on disk.
 
-`manager.JobManager` is the public face; `storage` keeps everything in SQLite, so that a restart
-goes on where the last run ended. `attempt` and `courtesy` are how a piece gets a model.
-
-A recording (`work`): `decode` is a child process that turns any audio or video into pieces of
-speech, `audio` reads them, `transcribe` has one transcribed.
-
-A text or subtitles (`speech`): `script` is what there is to say, `speak` has a line spoken, `fit`
-decides how fast and when, `track` writes the samples down, `render` makes a file of them.
+The HTTP API submits jobs to `manager.JobManager` and reads them there. `storage` keeps them in
+SQLite, so that a restart continues with the next chunk, and `files` holds uploads and results. Each
+chunk of work passes `throttle` (live speech comes first) and gets a model through `retry`.
+`transcription` runs recordings, `speech_job` runs texts, whose lines `speech_script` reads.
+`schemas` is their JSON.
 """

@@ -26,15 +26,12 @@ from wyoming_servers.core.errors import (
 from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.core.events import JobFinished, JobQueued, JobStarted
 from wyoming_servers.core.task_supervisor import TaskSupervisor
-from wyoming_servers.jobs.files import JobFiles
+from wyoming_servers.jobs.files import JobFiles, UploadSpool
 from wyoming_servers.jobs.job import Job, JobStatus, NewJob
-from wyoming_servers.jobs.line_synthesizer import ReadingOptions
-from wyoming_servers.jobs.speech_job import SpeechJob
+from wyoming_servers.jobs.speech_job import ReadingOptions, SpeechJob
 from wyoming_servers.jobs.storage import JobStorage
 from wyoming_servers.jobs.throttle import LiveTrafficGate
-from wyoming_servers.jobs.transcription import TranscriptionDefaults
-from wyoming_servers.jobs.transcription_job import TranscriptionJob
-from wyoming_servers.jobs.uploads import UploadSpool
+from wyoming_servers.jobs.transcription import TranscriptionDefaults, TranscriptionJob
 from wyoming_servers.media.decoder import RecordingDecoder, decode_recording
 from wyoming_servers.scheduling.interface import CoordinatorProtocol
 from wyoming_servers.text.lexicon import Lexicon

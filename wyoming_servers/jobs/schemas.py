@@ -6,8 +6,8 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from wyoming_servers.core.clock import iso_timestamp
-from wyoming_servers.jobs.cue_timing import TOLERANCE_SECONDS
 from wyoming_servers.jobs.job import Job, JobSegment, JobStatus, JobTask, SpeechOptions
+from wyoming_servers.jobs.speech_script import TOLERANCE_SECONDS
 from wyoming_servers.media.formats import AudioFileFormat
 from wyoming_servers.text.subtitles import TextFormat
 

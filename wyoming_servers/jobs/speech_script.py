@@ -1,4 +1,12 @@
-"""Reads the text of a speech job as lines: sentences, or cues with their times."""
+"""Reads the text of a speech job as lines: sentences, or cues with their times.
+
+How the speech of a cue is fitted into its time:
+
+1. It starts with its cue, or at the end of the speech before it if that is later.
+2. If it is longer than the rest of the cue, it is spoken faster, within a natural range.
+3. If that is not enough, it runs over and the next cue starts later: nothing is cut off, and no two
+   cues overlap. The next pause makes up for the delay.
+"""
 
 import re
 from dataclasses import dataclass
@@ -15,6 +23,7 @@ from wyoming_servers.text.subtitles import (
     detect_text_format,
     parse_cues,
 )
+from wyoming_servers.text.voice_expression import MAX_SPEED
 
 MAX_SCRIPT_BYTES: Final = 8 * 1024 * 1024
 """Largest text; the Bible has five million characters."""
@@ -24,6 +33,15 @@ MAX_CUE_CHARACTERS: Final = 5_000
 
 PARAGRAPH_SECONDS: Final = 0.6
 """Silence between two paragraphs, in addition to that between two sentences."""
+
+MAX_SPEEDUP: Final = 1.25
+"""Fastest speech that still sounds unhurried; dubbing studios have the same limit."""
+
+TOLERANCE_SECONDS: Final = 0.05
+"""Overrun that nobody notices; cues are placed by hand."""
+
+_SPEED_MARGIN: Final = 1.02
+"""Voices follow a speed only approximately."""
 
 _PARAGRAPHS: Final = re.compile(r"\n[ \t]*\n\s*")
 
@@ -98,3 +116,22 @@ def _sentence_lines(text: str, language: str, sentence_silence: float) -> list[S
 def _segment_paragraph(paragraph: str, language: str) -> list[TextSegment]:
     segmenter = Segmenter(language, early=False)
     return [*segmenter.feed(paragraph), *segmenter.finish()]
+
+
+def cue_start(due: float, end_of_last: float) -> float:
+    """Return the time at which the speech of a cue starts."""  # 1
+    return max(due, end_of_last)
+
+
+def required_speedup(natural: float, available: float, speed: float) -> float:
+    """Return the factor that fits speech of `natural` seconds into `available` seconds.
+
+    1.0 if it fits. `speed` is the speed of the natural speech: both together do not exceed the
+    highest speed of a voice.
+    """
+    if natural <= available + TOLERANCE_SECONDS:
+        return 1.0
+    limit = max(1.0, min(MAX_SPEEDUP, MAX_SPEED / speed))
+    if available <= 0:
+        return limit
+    return min(limit, _SPEED_MARGIN * natural / available)  # 2, 3

@@ -1,4 +1,4 @@
-"""Jobs without processes: a decoder that plays a list, a coordinator that counts."""
+"""Jobs without processes: a decoder with scripted events, a fake coordinator."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -79,8 +79,8 @@ def bus(clock: FakeClock) -> EventBus:
 
 
 @pytest.fixture
-def told() -> list[Job]:
-    """The jobs whose end was passed on."""
+def notified() -> list[Job]:
+    """The jobs whose end was reported."""
     return []
 
 
@@ -91,12 +91,12 @@ def make_manager(
     bus: EventBus,
     clock: FakeClock,
     decoder: FakeDecoder,
-    told: list[Job],
+    notified: list[Job],
 ) -> Callable[..., JobManager]:
-    """Make a manager over the same folder each time, as restarts do."""
+    """Create a manager with the same folder each time, as after a restart."""
 
     async def tell(job: Job) -> None:
-        told.append(job)
+        notified.append(job)
 
     def make(
         vocabulary: Vocabulary | None = None, asr: dict[str, Any] | None = None, **settings: Any
@@ -118,7 +118,7 @@ def make_manager(
 
 @pytest.fixture
 def submit(tmp_path: Path) -> Callable[..., Any]:
-    """Send a recording."""
+    """Submit a recording."""
     numbers = iter(range(1_000))
 
     async def send(manager: JobManager, **fields: Any) -> Job:
@@ -131,7 +131,7 @@ def submit(tmp_path: Path) -> Callable[..., Any]:
 
 @pytest.fixture
 def wait_end(clock: FakeClock) -> Callable[..., Any]:
-    """Wait until a job has ended; time passes where somebody sleeps."""
+    """Wait until a job has ended; time passes meanwhile."""
 
     async def wait(manager: JobManager, job: Job) -> Job:
         async with asyncio.timeout(20):
@@ -145,11 +145,11 @@ def wait_end(clock: FakeClock) -> Callable[..., Any]:
 
 @pytest.fixture
 def until() -> Callable[[Callable[[], object]], Any]:
-    """Wait for something that happens in other tasks and threads."""
+    """Wait for a condition that other tasks and threads bring about."""
 
     async def wait(condition: Callable[[], object]) -> None:
         async with asyncio.timeout(10):
-            while not condition():  # noqa: ASYNC110  (what is waited for has no event)
+            while not condition():  # noqa: ASYNC110  (it has no event)
                 await asyncio.sleep(0.002)
 
     return wait

@@ -1,4 +1,4 @@
-"""Jobs from the queue to their end, over restarts."""
+"""Jobs from the queue to their end, over restarts and errors."""
 
 import asyncio
 import sqlite3
@@ -24,34 +24,34 @@ from wyoming_servers.text.vocabulary import Vocabulary
 from wyoming_servers.worker.interface import OutputChunk
 
 
-def pieces(job) -> list[tuple[float, float, str]]:
+def segments_of(job) -> list[tuple[float, float, str]]:
     return [(segment.start, segment.end, segment.text) for segment in job.segments]
 
 
-HEARD = [
+SEGMENTS = [
     (1.0, 3.0, "2.0 seconds"),
     (5.0, 6.0, "1.0 seconds"),
     (8.0, 10.0, "2.0 seconds"),
 ]
 
 
-async def test_a_recording_becomes_segments_with_their_times(
-    make_manager, submit, wait_end, told, coordinator, until
+async def test_job_transcribes_a_recording_into_timed_segments(
+    make_manager, submit, wait_end, notified, coordinator, until
 ) -> None:
     async with make_manager() as manager:
         job = await wait_end(manager, await submit(manager, filename="x.wav"))
-        await until(lambda: told)
+        await until(lambda: notified)
         assert job.status is JobStatus.DONE
-        assert pieces(job) == HEARD
+        assert segments_of(job) == SEGMENTS
         assert [segment.index for segment in job.segments] == [0, 1, 2]
         assert (job.progress, job.chunk, job.chunks_total, job.duration) == (100, 3, 3, 10.0)
         assert job.language == "en"
-        assert [ended.id for ended in told] == [job.id]
+        assert [ended.id for ended in notified] == [job.id]
         assert not (manager.uploads_folder / job.id).exists()
     assert {run.priority for run in coordinator.runs} == {Priority.BACKGROUND}
 
 
-async def test_recordings_are_heard_with_the_words_and_languages_of_this_home(
+async def test_job_uses_vocabulary_and_languages_of_the_configuration(
     make_manager, submit, wait_end, coordinator, tmp_path
 ) -> None:
     vocabulary = Vocabulary(tmp_path / "vocabulary.json")
@@ -66,13 +66,13 @@ async def test_recordings_are_heard_with_the_words_and_languages_of_this_home(
     assert (after["languages"], after["beam_size"]) == (["en", "de"], 3)
 
 
-async def test_progress_is_told_as_it_grows(
-    make_manager, submit, wait_end, bus, told, until
+async def test_job_publishes_its_progress(
+    make_manager, submit, wait_end, bus, notified, until
 ) -> None:
     with bus.subscribe() as events:
         async with make_manager() as manager:
             await wait_end(manager, await submit(manager))
-            await until(lambda: told)
+            await until(lambda: notified)
         seen = [item.event for item in events.drain()]
     types = [event.type for event in seen]
     assert types[:2] == ["job_queued", "job_started"]
@@ -82,7 +82,7 @@ async def test_progress_is_told_as_it_grows(
     assert percents[-1] == 99
 
 
-async def test_the_model_is_free_between_two_pieces(
+async def test_job_holds_no_lease_between_chunks(
     make_manager, submit, wait_end, coordinator
 ) -> None:
     async with make_manager() as manager:
@@ -91,7 +91,7 @@ async def test_the_model_is_free_between_two_pieces(
     assert coordinator.active_leases == 0
 
 
-async def test_a_job_waits_while_somebody_speaks(
+async def test_job_waits_while_live_speech_is_served(
     make_manager, submit, clock, coordinator, wait_end
 ) -> None:
     async with make_manager() as manager:
@@ -103,10 +103,10 @@ async def test_a_job_waits_while_somebody_speaks(
         assert coordinator.runs == []
         coordinator.serving_speech = False
         coordinator.notify_changed()
-        assert pieces(await wait_end(manager, job)) == HEARD
+        assert segments_of(await wait_end(manager, job)) == SEGMENTS
 
 
-async def test_speech_that_never_ends_does_not_stop_jobs_for_ever(
+async def test_job_runs_although_live_speech_never_ends(
     make_manager, submit, wait_end, coordinator
 ) -> None:
     coordinator.serving_speech = True
@@ -114,18 +114,18 @@ async def test_speech_that_never_ends_does_not_stop_jobs_for_ever(
         assert (await wait_end(manager, await submit(manager))).status is JobStatus.DONE
 
 
-async def test_a_recording_that_cannot_be_decoded_fails_with_the_reason(
-    make_manager, submit, wait_end, decoder, told
+async def test_job_with_undecodable_recording_fails_with_the_reason(
+    make_manager, submit, wait_end, decoder, notified
 ) -> None:
     decoder.parts = [BadRequestError("The file cannot be decoded: nonsense.")]
     async with make_manager() as manager:
         job = await wait_end(manager, await submit(manager))
     assert (job.status, job.error_code) == (JobStatus.FAILED, "BAD_REQUEST")
     assert "nonsense" in job.error
-    assert [ended.status for ended in told] == [JobStatus.FAILED]
+    assert [ended.status for ended in notified] == [JobStatus.FAILED]
 
 
-async def test_a_bug_fails_the_job_and_the_next_one_runs(
+async def test_bug_fails_one_job_and_the_next_one_runs(
     make_manager, submit, wait_end, decoder
 ) -> None:
     parts, decoder.parts = decoder.parts, [ZeroDivisionError("oops")]
@@ -136,15 +136,13 @@ async def test_a_bug_fails_the_job_and_the_next_one_runs(
     assert (failed.status, failed.error_code) == (JobStatus.FAILED, "UNKNOWN")
 
 
-async def test_a_worker_that_dies_is_tried_again(
-    make_manager, submit, wait_end, coordinator
-) -> None:
+async def test_job_survives_a_crashed_worker(make_manager, submit, wait_end, coordinator) -> None:
     coordinator.lease_errors = [InferenceFailedError("gone"), InferenceFailedError("gone")]
     async with make_manager() as manager:
-        assert pieces(await wait_end(manager, await submit(manager))) == HEARD
+        assert segments_of(await wait_end(manager, await submit(manager))) == SEGMENTS
 
 
-async def test_a_worker_that_dies_each_time_fails_the_job(
+async def test_job_fails_if_the_worker_crashes_each_time(
     make_manager, submit, wait_end, coordinator
 ) -> None:
     coordinator.lease_errors = [InferenceFailedError("gone") for _ in range(3)]
@@ -153,13 +151,13 @@ async def test_a_worker_that_dies_each_time_fails_the_job(
     assert (job.status, job.error_code) == (JobStatus.FAILED, "INFERENCE_FAILED")
 
 
-async def test_a_full_machine_is_waited_for(make_manager, submit, wait_end, coordinator) -> None:
+async def test_job_waits_for_capacity(make_manager, submit, wait_end, coordinator) -> None:
     coordinator.lease_errors = [BusyError("full") for _ in range(8)]
     async with make_manager() as manager:
         assert (await wait_end(manager, await submit(manager))).status is JobStatus.DONE
 
 
-async def test_a_model_that_was_removed_fails_the_job_at_once(
+async def test_job_of_a_removed_model_fails_at_once(
     make_manager, submit, wait_end, coordinator
 ) -> None:
     coordinator.lease_errors = [ModelMissingError("removed")]
@@ -168,8 +166,8 @@ async def test_a_model_that_was_removed_fails_the_job_at_once(
     assert job.error_code == "MODEL_MISSING"
 
 
-async def test_a_running_job_is_cancelled_at_once(
-    make_manager, submit, coordinator, decoder, told, until
+async def test_running_job_is_cancelled_at_once(
+    make_manager, submit, coordinator, decoder, notified, until
 ) -> None:
     coordinator.gate.clear()
     async with make_manager() as manager:
@@ -181,10 +179,10 @@ async def test_a_running_job_is_cancelled_at_once(
         assert coordinator.waiting == 0
         with pytest.raises(ConflictError, match="terminal state cancelled"):
             await manager.cancel(job.id)
-        assert [ended.id for ended in told] == [job.id]
+        assert [ended.id for ended in notified] == [job.id]
 
 
-async def test_a_queued_job_that_is_cancelled_never_runs(
+async def test_cancelled_queued_job_never_runs(
     make_manager, submit, coordinator, wait_end, decoder
 ) -> None:
     coordinator.gate.clear()
@@ -198,7 +196,7 @@ async def test_a_queued_job_that_is_cancelled_never_runs(
     assert len(decoder.skips) == 2
 
 
-async def test_who_does_not_exist_cannot_be_found(make_manager) -> None:
+async def test_unknown_job_is_not_found(make_manager) -> None:
     async with make_manager() as manager:
         with pytest.raises(NotFoundError, match="job nobody not found"):
             await manager.get("nobody")
@@ -206,31 +204,31 @@ async def test_who_does_not_exist_cannot_be_found(make_manager) -> None:
             await manager.cancel("nobody")
 
 
-async def second_chunk_never_ends(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
+async def hang_at_second_chunk(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
     if len(run.received) == 32_000:
         await asyncio.get_running_loop().create_future()
     async for chunk in transcribe_duration(run):
         yield chunk
 
 
-async def test_a_restart_goes_on_with_the_next_piece_and_hears_nothing_twice(
+async def test_restart_continues_with_the_next_chunk(
     make_manager, submit, wait_end, coordinator, decoder, until
 ) -> None:
     async with make_manager() as manager:
-        coordinator.inferences[Task.ASR] = second_chunk_never_ends
+        coordinator.inferences[Task.ASR] = hang_at_second_chunk
         job = await submit(manager)
         await until(lambda: len(coordinator.runs) == 2)
     coordinator.inferences[Task.ASR] = transcribe_duration
     async with make_manager() as manager:
         ended = await wait_end(manager, job)
-    assert pieces(ended) == HEARD
+    assert segments_of(ended) == SEGMENTS
     assert ended.attempts == 2
     assert decoder.skips[0] == 0.0
     assert decoder.skips[1] >= 3.0
 
 
-async def test_a_job_that_takes_the_server_down_thrice_fails_with_that_reason(
-    make_manager, submit, coordinator, told, until
+async def test_job_that_is_interrupted_three_times_fails(
+    make_manager, submit, coordinator, notified, until
 ) -> None:
     coordinator.gate.clear()
     job = None
@@ -242,29 +240,29 @@ async def test_a_job_that_takes_the_server_down_thrice_fails_with_that_reason(
         ended = await manager.get(job.id)
     assert ended.status is JobStatus.FAILED
     assert "interrupted 3 times" in ended.error
-    assert [one.id for one in told] == [job.id]
+    assert [one.id for one in notified] == [job.id]
 
 
-async def test_an_end_that_was_not_passed_on_is_passed_on_at_the_next_start(
-    make_manager, submit, wait_end, told, until
+async def test_missing_notification_is_sent_at_the_next_start(
+    make_manager, submit, wait_end, notified, until
 ) -> None:
     async with make_manager() as manager:
         job = await wait_end(manager, await submit(manager))
-        await until(lambda: told)
+        await until(lambda: notified)
         await asyncio.sleep(0.05)
         await manager._opened_storage._fetch_all("UPDATE jobs SET notified = 0")
-        told.clear()
+        notified.clear()
         left = manager.uploads_folder / job.id
-        await asyncio.to_thread(left.write_bytes, b"as if it had not been deleted")
+        await asyncio.to_thread(left.write_bytes, b"not deleted by the last run")
     async with make_manager() as manager:
-        await until(lambda: told)
+        await until(lambda: notified)
         assert not left.exists()
         await asyncio.sleep(0.05)
-        assert [one.id for one in told] == [job.id]
+        assert [one.id for one in notified] == [job.id]
         assert await manager._opened_storage.pending_notifications() == []
 
 
-async def test_the_queue_is_bounded_and_refused_recordings_are_deleted(
+async def test_full_queue_rejects_jobs_and_deletes_their_recordings(
     make_manager, submit, coordinator, until
 ) -> None:
     coordinator.gate.clear()
@@ -278,7 +276,7 @@ async def test_the_queue_is_bounded_and_refused_recordings_are_deleted(
         assert len(kept) == 2
 
 
-async def test_a_key_seen_before_makes_no_second_job(
+async def test_known_idempotency_key_creates_no_second_job(
     make_manager, submit, wait_end, decoder
 ) -> None:
     async with make_manager() as manager:
@@ -290,7 +288,7 @@ async def test_a_key_seen_before_makes_no_second_job(
     assert len(decoder.skips) == 1
 
 
-async def test_old_jobs_are_forgotten_and_strays_deleted(
+async def test_old_jobs_and_orphaned_files_are_deleted(
     make_manager, submit, wait_end, clock, until
 ) -> None:
     import os
@@ -312,7 +310,7 @@ async def test_old_jobs_are_forgotten_and_strays_deleted(
         assert not sent.exists()
 
 
-async def test_a_recording_without_detection_of_speech_is_taken_whole(
+async def test_job_without_vad_uses_the_whole_recording(
     make_manager, submit, wait_end, decoder
 ) -> None:
     decoder.parts = [
@@ -343,7 +341,7 @@ async def test_job_queue_continues_after_a_database_error(
         monkeypatch.setattr(storage, method, fail_once)
         job = await wait_end(manager, await submit(manager))
         assert failures == []
-        assert (job.status, pieces(job)) == (JobStatus.DONE, HEARD)
+        assert (job.status, segments_of(job)) == (JobStatus.DONE, SEGMENTS)
         assert "job queue task failed" in caplog.text
 
 
@@ -382,7 +380,7 @@ async def test_job_runs_on_when_a_refusal_was_no_shutdown(
 
 
 async def test_failed_notification_delays_no_job_and_is_repeated(
-    make_manager, submit, wait_end, clock, told, monkeypatch, until
+    make_manager, submit, wait_end, clock, notified, monkeypatch, until
 ) -> None:
     async with make_manager() as manager:
         notify, failures = manager._on_end, [RuntimeError("webhooks are broken")]
@@ -395,11 +393,11 @@ async def test_failed_notification_delays_no_job_and_is_repeated(
         monkeypatch.setattr(manager, "_on_end", fail_once)
         first = await wait_end(manager, await submit(manager))
         second = await wait_end(manager, await submit(manager))
-        await until(lambda: told)
-        assert [job.id for job in told] == [second.id]
+        await until(lambda: notified)
+        assert [job.id for job in notified] == [second.id]
         await clock.advance(3_700)
-        await until(lambda: len(told) == 2)
-        assert told[1].id == first.id
+        await until(lambda: len(notified) == 2)
+        assert notified[1].id == first.id
 
 
 async def test_each_job_uses_the_configuration_in_effect(

@@ -1,4 +1,4 @@
-"""Texts and subtitles on their way to one file, over restarts."""
+"""Texts and subtitles synthesized into one file, over restarts."""
 
 import asyncio
 import wave
@@ -45,7 +45,7 @@ In time again.
 
 
 async def speak(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
-    """A voice that needs 30 ms for each character and follows the speed exactly."""
+    """A voice that needs 30 ms per character and follows the speed exactly."""
     await asyncio.sleep(0)
     seconds = 0.03 * len(run.request["text"]) / run.request["speed"]
     yield OutputChunk({}, b"\x00\x20" * round(seconds * RATE))
@@ -67,8 +67,8 @@ def speak_until(stuck: int) -> FakeInference:
 
 
 @pytest.fixture
-def script(tmp_path: Path, coordinator: Any) -> Callable[..., Any]:
-    """Send a text to be spoken."""
+def submit_text(tmp_path: Path, coordinator: Any) -> Callable[..., Any]:
+    """Submit a text as a job."""
     numbers = iter(range(100))
     coordinator.inferences[Task.TTS] = speak
 
@@ -79,17 +79,17 @@ def script(tmp_path: Path, coordinator: Any) -> Callable[..., Any]:
 
         path = manager.uploads_folder / f"text-{next(numbers)}"
         await asyncio.to_thread(path.write_text, text)
-        wish = SpeechOptions(
+        options = SpeechOptions(
             "en_US-joe", "en_US-joe", None, fields.pop("speed", 1.0), source, audio
         )
-        new = NewJob(model="tts/joe", language="en", task="speak", speech=wish, **fields)
+        new = NewJob(model="tts/joe", language="en", task="speak", speech=options, **fields)
         return await manager.submit(new, path)
 
     return send
 
 
-def loud(path: Path) -> list[tuple[float, float]]:
-    """Return where there is sound in a WAV file: beginnings and ends in seconds."""
+def sound_spans(path: Path) -> list[tuple[float, float]]:
+    """Return the spans with sound in a WAV file, in seconds."""
     with wave.open(str(path)) as file:
         assert (file.getframerate(), file.getnchannels()) == (RATE, 1)
         pcm = file.readframes(file.getnframes())
@@ -108,14 +108,14 @@ async def result(manager: Any, job: Any) -> Path:
     return path
 
 
-async def test_subtitles_sound_at_their_times_and_the_report_says_where_not(
-    make_manager, script, wait_end
+async def test_subtitles_are_spoken_at_their_times_with_a_report_of_delays(
+    make_manager, submit_text, wait_end
 ) -> None:
     async with make_manager() as manager:
-        job = await wait_end(manager, await script(manager, SRT, "srt"))
+        job = await wait_end(manager, await submit_text(manager, SRT, "srt"))
         assert (job.status, job.error) == (JobStatus.DONE, "")
         assert (job.chunk, job.chunks_total, job.progress) == (5, 5, 100)
-        spans = await asyncio.to_thread(loud, await result(manager, job))
+        spans = await asyncio.to_thread(sound_spans, await result(manager, job))
     first, second, third, fourth, fifth = job.segments
     assert (first.start, first.fit.pace) == (1.0, 1.0)
     assert first.end == pytest.approx(1.3)
@@ -137,49 +137,49 @@ async def test_subtitles_sound_at_their_times_and_the_report_says_where_not(
     assert job.duration == fifth.end
 
 
-async def test_a_text_is_spoken_sentence_by_sentence_with_pauses(
-    make_manager, script, wait_end, coordinator, told, until
+async def test_text_is_spoken_sentence_by_sentence_with_pauses(
+    make_manager, submit_text, wait_end, coordinator, notified, until
 ) -> None:
     async with make_manager() as manager:
         text = "At 5 km there is rest. Then home.\n\nThe end."
-        job = await wait_end(manager, await script(manager, text))
-        await until(lambda: told)
-        spans = await asyncio.to_thread(loud, await result(manager, job))
+        job = await wait_end(manager, await submit_text(manager, text))
+        await until(lambda: notified)
+        spans = await asyncio.to_thread(sound_spans, await result(manager, job))
         assert not manager.files.samples(job.id).exists()
         assert not manager.files.upload(job.id).exists()
-    said = [run.request["text"] for run in coordinator.runs]
-    assert said == ["At five kilometers there is rest.", "Then home.", "The end."]
+    spoken = [run.request["text"] for run in coordinator.runs]
+    assert spoken == ["At five kilometers there is rest.", "Then home.", "The end."]
     assert {run.priority for run in coordinator.runs} == {Priority.BACKGROUND}
     assert [segment.text for segment in job.segments][1] == "Then home."
     gaps = [round(begin - end, 1) for (_, end), (begin, _) in pairwise(spans)]
     assert gaps == [0.2, 0.8]
-    assert [one.id for one in told] == [job.id]
+    assert [one.id for one in notified] == [job.id]
 
 
 @pytest.mark.parametrize(("audio", "magic"), [("flac", b"fLaC"), ("mp3", b"ID3")])
-async def test_the_file_has_the_format_that_was_asked_for(
-    audio, magic, make_manager, script, wait_end
+async def test_result_has_the_requested_format(
+    audio, magic, make_manager, submit_text, wait_end
 ) -> None:
     async with make_manager() as manager:
-        job = await wait_end(manager, await script(manager, "Hello.", audio=audio))
+        job = await wait_end(manager, await submit_text(manager, "Hello.", audio=audio))
         path = await result(manager, job)
         assert path.suffix == f".{audio}"
         assert (await asyncio.to_thread(path.read_bytes)).startswith(magic)
 
 
-async def test_a_long_sentence_is_spoken_in_pieces_that_let_others_in_between(
-    make_manager, script, wait_end, coordinator
+async def test_long_sentence_is_synthesized_in_short_chunks(
+    make_manager, submit_text, wait_end, coordinator
 ) -> None:
     sentence = "and then, as it goes, something else happened to him, " * 8
     async with make_manager() as manager:
-        await wait_end(manager, await script(manager, f"First {sentence}.", "txt"))
+        await wait_end(manager, await submit_text(manager, f"First {sentence}.", "txt"))
     assert len(coordinator.runs) > 3
     assert max(len(run.request["text"]) for run in coordinator.runs) <= 121
     assert len(coordinator.leased) == len(coordinator.runs)
 
 
-async def test_no_line_is_begun_while_somebody_speaks_nor_just_after(
-    make_manager, script, clock, coordinator, bus, wait_end
+async def test_line_waits_for_live_speech_and_a_quiet_time(
+    make_manager, submit_text, clock, coordinator, bus, wait_end
 ) -> None:
     async def pass_time(seconds: float) -> None:
         for _ in range(round(seconds / 0.1)):
@@ -188,7 +188,7 @@ async def test_no_line_is_begun_while_somebody_speaks_nor_just_after(
 
     async with make_manager() as manager:
         coordinator.serving_speech = True
-        job = await script(manager, "One. Two. Three.")
+        job = await submit_text(manager, "One. Two. Three.")
         await pass_time(3)
         assert coordinator.runs == []
         coordinator.serving_speech = False
@@ -202,8 +202,8 @@ async def test_no_line_is_begun_while_somebody_speaks_nor_just_after(
         assert (await wait_end(manager, job)).status is JobStatus.DONE
 
 
-async def test_an_answer_is_spoken_while_a_job_is_in_the_middle_of_a_line(
-    make_manager, script, coordinator, wait_end, until, bus, clock
+async def test_live_answer_is_spoken_during_a_line_of_a_job(
+    make_manager, submit_text, coordinator, wait_end, until, bus, clock
 ) -> None:
     going_on = asyncio.Event()
 
@@ -216,7 +216,7 @@ async def test_an_answer_is_spoken_while_a_job_is_in_the_middle_of_a_line(
     coordinator.inferences[Task.TTS] = slow_for_jobs
     config = Config.model_validate({"tts": {"voice": "en_US-joe"}})
     async with make_manager() as manager:
-        job = await script(manager, "One is long. Two is as well.")
+        job = await submit_text(manager, "One is long. Two is as well.")
         coordinator.inferences[Task.TTS] = slow_for_jobs
         await until(lambda: coordinator.runs)
         tts = TtsPipeline(coordinator, SPECS, ConfigHolder(config), bus, clock)
@@ -233,12 +233,12 @@ async def test_an_answer_is_spoken_while_a_job_is_in_the_middle_of_a_line(
         assert (await wait_end(manager, job)).status is JobStatus.DONE
 
 
-async def test_a_paused_server_begins_no_line_however_long_it_is_paused(
-    make_manager, script, clock, coordinator, wait_end
+async def test_paused_server_starts_no_line(
+    make_manager, submit_text, clock, coordinator, wait_end
 ) -> None:
     coordinator.set_accepting(False)
     async with make_manager() as manager:
-        job = await script(manager, "One.")
+        job = await submit_text(manager, "One.")
         for _ in range(100):
             await clock.advance(10)
             await asyncio.sleep(0.001)
@@ -247,12 +247,12 @@ async def test_a_paused_server_begins_no_line_however_long_it_is_paused(
         assert (await wait_end(manager, job)).status is JobStatus.DONE
 
 
-async def test_a_restart_goes_on_with_the_next_line_and_says_nothing_twice(
-    make_manager, script, wait_end, coordinator, until
+async def test_restart_continues_with_the_next_line(
+    make_manager, submit_text, wait_end, coordinator, until
 ) -> None:
     text = "One is here. Two is here. Three is here. Four."
     async with make_manager() as manager:
-        job = await script(manager, text)
+        job = await submit_text(manager, text)
         coordinator.inferences[Task.TTS] = speak_until(3)
         await until(lambda: len(coordinator.runs) == 3)
         path = manager.files.samples(job.id)
@@ -262,7 +262,7 @@ async def test_a_restart_goes_on_with_the_next_line_and_says_nothing_twice(
     async with make_manager() as manager:
         ended = await wait_end(manager, job)
         assert (ended.status, ended.attempts) == (JobStatus.DONE, 2)
-        spans = await asyncio.to_thread(loud, await result(manager, ended))
+        spans = await asyncio.to_thread(sound_spans, await result(manager, ended))
     assert [segment.text for segment in ended.segments] == [
         "One is here.", "Two is here.", "Three is here.", "Four.",
     ]  # fmt: skip
@@ -273,11 +273,11 @@ async def test_a_restart_goes_on_with_the_next_line_and_says_nothing_twice(
     ]
 
 
-async def test_a_restart_whose_samples_are_gone_fails_with_that_reason(
-    make_manager, script, wait_end, coordinator, until
+async def test_restart_with_missing_samples_fails_with_the_reason(
+    make_manager, submit_text, wait_end, coordinator, until
 ) -> None:
     async with make_manager() as manager:
-        job = await script(manager, "One. Two. Three.")
+        job = await submit_text(manager, "One. Two. Three.")
         coordinator.inferences[Task.TTS] = speak_until(2)
         await until(lambda: len(coordinator.runs) == 2)
         await asyncio.to_thread(manager.files.samples(job.id).unlink)
@@ -287,11 +287,11 @@ async def test_a_restart_whose_samples_are_gone_fails_with_that_reason(
     assert "is missing" in ended.error
 
 
-async def test_a_speech_job_is_cancelled_at_once_and_leaves_nothing(
-    make_manager, script, coordinator, until
+async def test_cancelled_speech_job_leaves_no_files(
+    make_manager, submit_text, coordinator, until
 ) -> None:
     async with make_manager() as manager:
-        job = await script(manager, "One. Two. Three.")
+        job = await submit_text(manager, "One. Two. Three.")
         coordinator.inferences[Task.TTS] = speak_until(2)
         await until(lambda: len(coordinator.runs) == 2)
         assert (await manager.cancel(job.id)).status is JobStatus.CANCELLED
@@ -302,31 +302,33 @@ async def test_a_speech_job_is_cancelled_at_once_and_leaves_nothing(
         assert left == []
 
 
-async def test_a_voice_that_dies_each_time_fails_the_job(
-    make_manager, script, wait_end, coordinator
+async def test_speech_job_fails_if_the_voice_crashes_each_time(
+    make_manager, submit_text, wait_end, coordinator
 ) -> None:
     coordinator.lease_errors = [InferenceFailedError("gone") for _ in range(3)]
     async with make_manager() as manager:
-        job = await wait_end(manager, await script(manager, "One."))
+        job = await wait_end(manager, await submit_text(manager, "One."))
     assert (job.status, job.error_code) == (JobStatus.FAILED, "INFERENCE_FAILED")
 
 
-async def test_results_go_with_their_jobs(make_manager, script, wait_end, clock, until) -> None:
+async def test_results_are_deleted_with_their_jobs(
+    make_manager, submit_text, wait_end, clock, until
+) -> None:
     import os
 
     async with make_manager(retention=100) as manager:
-        job = await wait_end(manager, await script(manager, "One."))
+        job = await wait_end(manager, await submit_text(manager, "One."))
         path = await result(manager, job)
         await asyncio.to_thread(os.utime, path, (1, 1))
         await clock.advance(4_000)
         await until(lambda: not path.exists())
 
 
-async def test_speech_without_room_on_the_disk_fails_with_that_reason(
-    make_manager, script, wait_end
+async def test_speech_job_beyond_the_quota_fails_with_the_reason(
+    make_manager, submit_text, wait_end
 ) -> None:
     async with make_manager(quota=1_048_576) as manager:
         far = "00:00:01.000 --> 00:00:02.000\nNear.\n\n01:00:00.000 --> 01:00:02.000\nFar."
-        job = await wait_end(manager, await script(manager, far, "srt"))
+        job = await wait_end(manager, await submit_text(manager, far, "srt"))
         assert (job.status, job.error_code) == (JobStatus.FAILED, "BUSY")
         assert "jobs.quota" in job.error

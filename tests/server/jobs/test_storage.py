@@ -1,4 +1,4 @@
-"""What is written about jobs, and who wins when two write at once."""
+"""Stored jobs, and races between writers."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -37,7 +37,7 @@ async def advance(storage: JobStorage, job: str, *segments: JobSegment) -> bool:
     )
 
 
-async def test_a_job_comes_back_as_it_was(storage: JobStorage) -> None:
+async def test_job_is_read_as_it_was_stored(storage: JobStorage) -> None:
     new = NewJob(
         model="m", language="de", task="translate", word_timestamps=True, vad=False,
         prompt="p", filename="../x.wav", webhook_url="http://h/", idempotency_key="k",
@@ -49,20 +49,20 @@ async def test_a_job_comes_back_as_it_was(storage: JobStorage) -> None:
     assert await storage.get(job.id) == job
 
 
-async def test_the_same_key_gives_the_same_job(storage: JobStorage) -> None:
+async def test_same_idempotency_key_returns_the_same_job(storage: JobStorage) -> None:
     first = await add(storage, "key")
     again, is_new = await storage.add(NewJob(model="other", idempotency_key="key"), 2.0)
     assert (again.id, is_new) == (first, False)
     assert await add(storage) != await add(storage)
 
 
-async def test_jobs_begin_in_the_order_they_came(storage: JobStorage) -> None:
+async def test_jobs_start_in_order_of_submission(storage: JobStorage) -> None:
     ids = [await add(storage) for _ in range(3)]
     begun = [await storage.start_next(2.0) for _ in range(4)]
     assert [job and job.id for job in begun] == [*ids, None]
 
 
-async def test_what_was_heard_is_kept_with_how_far_it_is(storage: JobStorage) -> None:
+async def test_segments_and_progress_are_stored(storage: JobStorage) -> None:
     job = await add(storage)
     await storage.start_next(2.0)
     assert await advance(storage, job, SEGMENT)
@@ -72,7 +72,7 @@ async def test_what_was_heard_is_kept_with_how_far_it_is(storage: JobStorage) ->
     assert (found.position, found.progress, found.language) == (2.0, 20, "en")
 
 
-async def test_a_job_that_was_cancelled_is_not_moved_on(storage: JobStorage) -> None:
+async def test_cancelled_job_does_not_advance(storage: JobStorage) -> None:
     job = await add(storage)
     await storage.start_next(2.0)
     assert await storage.end(job, JobStatus.CANCELLED, 3.0)
@@ -83,7 +83,7 @@ async def test_a_job_that_was_cancelled_is_not_moved_on(storage: JobStorage) -> 
     assert (found.status, found.segments, found.completed) == (JobStatus.CANCELLED, (), 3.0)
 
 
-async def test_a_done_job_is_at_a_hundred_percent(storage: JobStorage) -> None:
+async def test_done_job_has_full_progress(storage: JobStorage) -> None:
     job = await add(storage)
     await storage.start_next(2.0)
     await advance(storage, job, SEGMENT)
@@ -93,7 +93,7 @@ async def test_a_done_job_is_at_a_hundred_percent(storage: JobStorage) -> None:
     assert (found.progress, found.chunks_total) == (100, 1)
 
 
-async def test_after_a_restart_running_jobs_wait_again_with_what_they_have(
+async def test_interrupted_jobs_are_queued_with_their_segments(
     tmp_path: Path, storage: JobStorage
 ) -> None:
     job = await add(storage)
@@ -109,7 +109,7 @@ async def test_after_a_restart_running_jobs_wait_again_with_what_they_have(
     await other.close()
 
 
-async def test_only_ended_jobs_that_were_told_of_are_forgotten(storage: JobStorage) -> None:
+async def test_only_ended_and_notified_jobs_are_pruned(storage: JobStorage) -> None:
     old, untold, queued = [await add(storage) for _ in range(3)]
     for job in (old, untold):
         await storage.start_next(1.0)
@@ -124,7 +124,7 @@ async def test_only_ended_jobs_that_were_told_of_are_forgotten(storage: JobStora
     assert list(await storage._fetch_all("SELECT * FROM segments WHERE job = ?", old)) == []
 
 
-async def test_lists_can_be_narrowed_and_paged(storage: JobStorage) -> None:
+async def test_jobs_can_be_filtered_and_paged(storage: JobStorage) -> None:
     ids = [await add(storage) for _ in range(5)]
     await storage.start_next(1.0)
     assert [job.id for job in await storage.latest()] == ids[::-1]
@@ -133,7 +133,7 @@ async def test_lists_can_be_narrowed_and_paged(storage: JobStorage) -> None:
     assert await storage.count(JobStatus.QUEUED) == 4
 
 
-async def test_many_writers_do_not_meet_in_a_transaction(storage: JobStorage) -> None:
+async def test_concurrent_writers_do_not_share_a_transaction(storage: JobStorage) -> None:
     job = await add(storage)
     await storage.start_next(1.0)
     segments = [JobSegment(number, 0.0, 1.0, str(number)) for number in range(30)]

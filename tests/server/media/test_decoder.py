@@ -1,4 +1,4 @@
-"""Recordings of any format through the real decoding process."""
+"""Recordings of any format decoded by the real child process."""
 
 import asyncio
 import os
@@ -28,8 +28,8 @@ def blockbuster() -> None:
 
 
 async def read(path: Path, **options) -> list:
-    async with asyncio.timeout(60), decode_recording(path, **options) as parts:
-        return [part async for part in parts]
+    async with asyncio.timeout(60), decode_recording(path, **options) as events:
+        return [event async for event in events]
 
 
 def speech(rate: int = 44_100) -> np.ndarray:
@@ -54,24 +54,24 @@ def speech(rate: int = 44_100) -> np.ndarray:
         ("matroska", "ac3", True),
     ],
 )
-async def test_any_format_gives_the_same_speech(
+async def test_all_formats_give_the_same_speech(
     container, codec, video, encode, tmp_path: Path
 ) -> None:
     rate = 48_000
     path = tmp_path / "recording"
     path.write_bytes(encode(speech(rate), container=container, codec=codec, rate=rate, video=video))
-    parts = await read(path)
-    pieces = [part for part in parts if isinstance(part, RecordingChunk)]
-    assert isinstance(parts[0], RecordingOpened)
-    assert isinstance(parts[-1], RecordingEnded)
-    assert parts[-1].duration == pytest.approx(11.1, abs=0.2)
-    assert 1.5 < pieces[0].start < 2.7
-    assert 8.5 < pieces[-1].end < 9.7
-    for piece in pieces:
-        assert len(piece.pcm) / 32_000 == pytest.approx(piece.end - piece.start, abs=0.01)
+    events = await read(path)
+    chunks = [event for event in events if isinstance(event, RecordingChunk)]
+    assert isinstance(events[0], RecordingOpened)
+    assert isinstance(events[-1], RecordingEnded)
+    assert events[-1].duration == pytest.approx(11.1, abs=0.2)
+    assert 1.5 < chunks[0].start < 2.7
+    assert 8.5 < chunks[-1].end < 9.7
+    for chunk in chunks:
+        assert len(chunk.pcm) / 32_000 == pytest.approx(chunk.end - chunk.start, abs=0.01)
 
 
-async def test_the_rest_of_a_recording_can_be_read_alone(tmp_path: Path, encode) -> None:
+async def test_decoding_can_start_at_a_position(tmp_path: Path, encode) -> None:
     path = tmp_path / "recording"
     path.write_bytes(encode(speech(), container="wav", codec="pcm_s16le"))
     whole = (await read(path, vad=False))[1]
@@ -80,11 +80,11 @@ async def test_the_rest_of_a_recording_can_be_read_alone(tmp_path: Path, encode)
     assert rest.pcm == whole.pcm[4 * 32_000 :]
 
 
-async def test_a_long_silence_is_told(tmp_path: Path, encode) -> None:
+async def test_long_silence_is_reported(tmp_path: Path, encode) -> None:
     path = tmp_path / "recording"
     quiet = np.zeros(35 * 16_000, np.int16)
     path.write_bytes(encode(quiet, container="wav", codec="pcm_s16le", rate=16_000))
-    positions = [part.position for part in await read(path) if isinstance(part, SilenceSkipped)]
+    positions = [event.position for event in await read(path) if isinstance(event, SilenceSkipped)]
     assert len(positions) == 3
     assert positions == sorted(positions)
 
@@ -94,30 +94,30 @@ async def test_a_long_silence_is_told(tmp_path: Path, encode) -> None:
     [b"\x00" * 4096, b"hello, this is no recording " * 100, os.urandom(20_000), b"RIFF\xff"],
     ids=["zeros", "text", "noise", "short"],
 )
-async def test_what_is_no_recording_is_refused_with_the_reason(content, tmp_path: Path) -> None:
+async def test_invalid_recording_is_rejected_with_the_reason(content, tmp_path: Path) -> None:
     path = tmp_path / "recording"
     path.write_bytes(content)
     with pytest.raises(BadRequestError, match=r"decoded|no audio"):
         await read(path)
 
 
-async def test_a_video_without_sound_is_refused(tmp_path: Path, encode) -> None:
+async def test_video_without_audio_is_rejected(tmp_path: Path, encode) -> None:
     path = tmp_path / "recording"
     path.write_bytes(encode(container="mp4", codec="", video=True))
     with pytest.raises(BadRequestError, match="no audio"):
         await read(path)
 
 
-async def test_a_recording_cut_off_gives_what_there_is(tmp_path: Path, encode) -> None:
+async def test_truncated_recording_gives_its_intact_part(tmp_path: Path, encode) -> None:
     path = tmp_path / "recording"
     data = encode(speech(), container="mp3", codec="mp3")
     path.write_bytes(data[: len(data) // 2] + os.urandom(3_000))
-    parts = await read(path)
-    assert any(isinstance(part, RecordingChunk) for part in parts)
-    assert isinstance(parts[-1], RecordingEnded)
+    events = await read(path)
+    assert any(isinstance(event, RecordingChunk) for event in events)
+    assert isinstance(events[-1], RecordingEnded)
 
 
-async def test_a_playlist_opens_no_other_file_and_no_network(tmp_path: Path, encode) -> None:
+async def test_playlist_opens_neither_files_nor_network(tmp_path: Path, encode) -> None:
     secret = tmp_path / "secret.ts"
     secret.write_bytes(encode(speech(), container="mpegts", codec="mp2"))
     asked = asyncio.Event()
@@ -147,14 +147,14 @@ async def test_a_playlist_opens_no_other_file_and_no_network(tmp_path: Path, enc
         assert container.streams.audio
 
 
-async def test_the_decoder_is_told_no_secret(
+async def test_decoder_gets_no_secret_and_low_priority(
     tmp_path: Path, encode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOME_TOKEN", "s3cret")
     path = tmp_path / "recording"
     path.write_bytes(encode(np.tile(speech(), 4), container="wav", codec="pcm_s16le"))
-    async with decode_recording(path) as parts:
-        await anext(parts)
+    async with decode_recording(path) as events:
+        await anext(events)
         (child,) = [
             child
             for child in psutil.Process().children()
@@ -164,18 +164,18 @@ async def test_the_decoder_is_told_no_secret(
         assert child.nice() >= 10
 
 
-async def test_leaving_early_ends_the_decoder(tmp_path: Path, encode) -> None:
+async def test_leaving_early_kills_the_decoder(tmp_path: Path, encode) -> None:
     path = tmp_path / "recording"
     path.write_bytes(encode(np.tile(speech(), 4), container="wav", codec="pcm_s16le"))
-    async with decode_recording(path) as parts:
-        await anext(parts)
+    async with decode_recording(path) as events:
+        await anext(events)
         children = psutil.Process().children()
         assert [child for child in children if "media.decoder_process" in " ".join(child.cmdline())]
     left = [child for child in psutil.Process().children() if child in children]
     assert not left
 
 
-async def test_a_decoder_that_dies_is_the_recordings_fault(
+async def test_crashed_decoder_is_a_bad_request(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = tmp_path / "python"
@@ -186,7 +186,7 @@ async def test_a_decoder_that_dies_is_the_recordings_fault(
         await read(tmp_path / "recording")
 
 
-async def test_memory_stays_flat_however_long_the_recording_is(tmp_path: Path) -> None:
+async def test_decoder_memory_is_constant(tmp_path: Path) -> None:
     path = tmp_path / "recording"
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
@@ -195,16 +195,16 @@ async def test_memory_stays_flat_however_long_the_recording_is(tmp_path: Path) -
         for _ in range(120):
             file.writeframes(bytes(60 * 32_000))
     peaks = []
-    async with decode_recording(path, vad=False) as parts:
-        pieces = 0
-        async for part in parts:
-            pieces += isinstance(part, RecordingChunk)
-            if pieces in (2, 120, 238):
+    async with decode_recording(path, vad=False) as events:
+        chunks = 0
+        async for event in events:
+            chunks += isinstance(event, RecordingChunk)
+            if chunks in (2, 120, 238):
                 (child,) = [
                     child
                     for child in psutil.Process().children()
                     if "media.decoder_process" in " ".join(child.cmdline())
                 ]
                 peaks.append(child.memory_info().rss)
-                pieces += 1
+                chunks += 1
     assert max(peaks) - peaks[0] < 24 * 1024 * 1024

@@ -3,7 +3,7 @@ import sys
 
 from wyoming_servers.media.subprocess import kill_and_wait
 
-CHATTERER = "import sys\nwhile True: sys.stdout.buffer.write(bytes(65536))"
+ENDLESS_OUTPUT = "import sys\nwhile True: sys.stdout.buffer.write(bytes(65536))"
 
 
 async def start(program: str) -> asyncio.subprocess.Process:
@@ -12,8 +12,8 @@ async def start(program: str) -> asyncio.subprocess.Process:
     )
 
 
-async def test_a_child_whose_output_nobody_reads_is_ended() -> None:
-    process = await start(CHATTERER)
+async def test_child_with_unread_output_is_killed() -> None:
+    process = await start(ENDLESS_OUTPUT)
     assert process.stdout is not None
     async with asyncio.timeout(20):
         await process.stdout.readexactly(100)
@@ -23,7 +23,7 @@ async def test_a_child_whose_output_nobody_reads_is_ended() -> None:
     assert process.returncode == -9
 
 
-async def test_a_child_that_has_ended_keeps_its_exit_code() -> None:
+async def test_exited_child_keeps_its_exit_code() -> None:
     process = await start("raise SystemExit(3)")
     async with asyncio.timeout(20):
         await process.wait()

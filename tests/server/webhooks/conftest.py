@@ -1,4 +1,4 @@
-"""An address that notes what it is told."""
+"""A web server that records the messages it receives."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,12 +11,12 @@ from wyoming_servers.core.event_bus import EventBus
 
 
 @dataclass
-class Listener:
-    """A web server on loopback; answers with the statuses it is given, then with 200."""
+class WebhookReceiver:
+    """A web server on loopback; responds with the given statuses, then with 200."""
 
     port: int = 0
     statuses: list[int] = field(default_factory=list)
-    heard: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    received: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     targets: list[str] = field(default_factory=list)
     endless: bool = False
     silent: bool = False
@@ -33,7 +33,7 @@ class Listener:
             for name, _, value in (line.partition(": ") for line in head[1:] if line)
         }
         body = await reader.readexactly(int(headers["content-length"]))
-        self.heard.append((headers, body))
+        self.received.append((headers, body))
         self.targets.append(head[0].split()[1])
         if self.silent:
             await reader.read()
@@ -51,20 +51,20 @@ class Listener:
 
 
 @pytest.fixture
-async def listener() -> AsyncIterator[Listener]:
-    listener = Listener()
+async def receiver() -> AsyncIterator[WebhookReceiver]:
+    receiver = WebhookReceiver()
     tasks: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         tasks.add(task)
-        await listener.serve(reader, writer)
+        await receiver.serve(reader, writer)
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    listener.port = server.sockets[0].getsockname()[1]
-    yield listener
+    receiver.port = server.sockets[0].getsockname()[1]
+    yield receiver
     server.close()
     for task in tasks:
         task.cancel()

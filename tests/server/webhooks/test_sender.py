@@ -1,4 +1,4 @@
-"""One call, made to the address that was checked."""
+"""Webhook calls: signed, and only to checked addresses."""
 
 import base64
 import hashlib
@@ -17,44 +17,44 @@ def sender(*allow: str, resolve=None) -> WebhookSender:
     return WebhookSender(lambda: AddressGuard(allow), SECRET, resolve=resolve)
 
 
-async def test_a_call_is_signed_so_that_the_other_side_can_check_it(listener) -> None:
+async def test_call_has_a_valid_signature(receiver) -> None:
     async with sender("127.0.0.1") as calls:
         assert (
-            await calls.post(listener.url, b'{"a":1}', message_id="id-1", timestamp=42, timeout=5)
+            await calls.post(receiver.url, b'{"a":1}', message_id="id-1", timestamp=42, timeout=5)
             == 200
         )
-    ((headers, body),) = listener.heard
+    ((headers, body),) = receiver.received
     assert (headers["webhook-id"], headers["webhook-timestamp"]) == ("id-1", "42")
     digest = hmac.new(KEY, b"id-1.42." + body, hashlib.sha256).digest()
     assert headers["webhook-signature"] == "v1," + base64.b64encode(digest).decode()
     assert headers["content-type"] == "application/json"
 
 
-async def test_an_address_at_home_is_never_connected_to(listener) -> None:
+async def test_private_address_is_never_connected_to(receiver) -> None:
     async with sender("public") as calls:
         with pytest.raises(SendError, match=r"webhooks\.allowed_targets") as failure:
-            await calls.post(listener.url, b"{}", message_id="x", timestamp=1, timeout=5)
+            await calls.post(receiver.url, b"{}", message_id="x", timestamp=1, timeout=5)
     assert failure.value.final
-    assert listener.heard == []
+    assert receiver.received == []
 
 
-async def test_a_name_that_points_home_is_refused_whatever_it_looks_like(listener) -> None:
+async def test_name_that_resolves_to_private_addresses_is_refused(receiver) -> None:
     async def resolve(host: str, port: int) -> list[str]:
         return ["127.0.0.1", "::ffff:10.0.0.1"]
 
     async with sender("public", resolve=resolve) as calls:
         with pytest.raises(SendError, match="resolves to 127"):
             await calls.post(
-                f"http://good.example:{listener.port}/",
+                f"http://good.example:{receiver.port}/",
                 b"{}",
                 message_id="x",
                 timestamp=1,
                 timeout=5,
             )
-    assert listener.heard == []
+    assert receiver.received == []
 
 
-async def test_a_name_is_resolved_once_so_that_it_cannot_change_in_between(listener) -> None:
+async def test_name_is_resolved_once_per_call(receiver) -> None:
     answers = [["127.0.0.1"], ["169.254.169.254"]]
 
     async def resolve(host: str, port: int) -> list[str]:
@@ -62,39 +62,39 @@ async def test_a_name_is_resolved_once_so_that_it_cannot_change_in_between(liste
 
     async with sender("127.0.0.0/8", resolve=resolve) as calls:
         await calls.post(
-            f"http://twice.example:{listener.port}/p", b"{}", message_id="x", timestamp=1, timeout=5
+            f"http://twice.example:{receiver.port}/p", b"{}", message_id="x", timestamp=1, timeout=5
         )
     assert len(answers) == 1
-    assert listener.heard[0][0]["host"] == f"twice.example:{listener.port}"
+    assert receiver.received[0][0]["host"] == f"twice.example:{receiver.port}"
 
 
-async def test_a_redirect_is_not_followed(listener) -> None:
-    listener.statuses, listener.location = [302], listener.url + "/inner"
+async def test_redirect_is_not_followed(receiver) -> None:
+    receiver.statuses, receiver.location = [302], receiver.url + "/inner"
     async with sender("127.0.0.1") as calls:
         with pytest.raises(SendError, match="302"):
-            await calls.post(listener.url, b"{}", message_id="x", timestamp=1, timeout=5)
-    assert listener.targets == ["/hook"]
+            await calls.post(receiver.url, b"{}", message_id="x", timestamp=1, timeout=5)
+    assert receiver.targets == ["/hook"]
 
 
-async def test_an_endless_answer_is_not_read(listener) -> None:
-    listener.endless = True
+async def test_endless_response_is_not_read(receiver) -> None:
+    receiver.endless = True
     async with sender("127.0.0.1") as calls:
-        assert await calls.post(listener.url, b"{}", message_id="x", timestamp=1, timeout=5) == 200
+        assert await calls.post(receiver.url, b"{}", message_id="x", timestamp=1, timeout=5) == 200
 
 
-async def test_who_does_not_answer_is_given_up(listener) -> None:
-    listener.silent = True
+async def test_call_without_response_times_out(receiver) -> None:
+    receiver.silent = True
     async with sender("127.0.0.1") as calls:
         with pytest.raises(SendError, match="no response"):
-            await calls.post(listener.url, b"{}", message_id="x", timestamp=1, timeout=0.1)
+            await calls.post(receiver.url, b"{}", message_id="x", timestamp=1, timeout=0.1)
 
 
-async def test_nobody_there_is_a_failure_that_may_pass(listener) -> None:
+async def test_refused_connection_may_be_retried(receiver) -> None:
     async with sender("127.0.0.1") as calls:
         with pytest.raises(SendError) as failure:
             await calls.post("http://127.0.0.1:1/", b"{}", message_id="x", timestamp=1, timeout=5)
     assert not failure.value.final
 
 
-async def test_the_system_resolves_addresses_to_themselves() -> None:
+async def test_system_resolver_returns_addresses_unchanged() -> None:
     assert await resolve_host("127.0.0.1", 80) == ["127.0.0.1"]

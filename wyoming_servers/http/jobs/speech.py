@@ -20,10 +20,10 @@ from wyoming_servers.http.jobs.submission import (
 )
 from wyoming_servers.http.problems import PROBLEM_RESPONSES
 from wyoming_servers.http.upload import form_schema, openapi_request_body, read_body, receive_form
+from wyoming_servers.jobs.files import UploadSpool
 from wyoming_servers.jobs.job import NewJob, SpeechOptions
 from wyoming_servers.jobs.schemas import JobAcceptedResponse
 from wyoming_servers.jobs.speech_script import MAX_SCRIPT_BYTES, detect_script_format, read_script
-from wyoming_servers.jobs.uploads import UploadSpool
 from wyoming_servers.media.formats import AudioFileFormat
 from wyoming_servers.speech.tts.voices import Voice, resolve_speaker
 from wyoming_servers.text.subtitles import TEXT_FORMATS, TextFormat

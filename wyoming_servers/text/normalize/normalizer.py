@@ -12,8 +12,8 @@ from typing import Final
 from wyoming_servers.text.normalize.addresses import AddressVerbalizer
 from wyoming_servers.text.normalize.dates import DateVerbalizer
 from wyoming_servers.text.normalize.numbers import NumberVerbalizer
+from wyoming_servers.text.normalize.rules import ALL_RULES, rules_for
 from wyoming_servers.text.normalize.rules.language_rules import LanguageRules, NounForms
-from wyoming_servers.text.normalize.rules.registry import ALL_RULES, rules_for
 from wyoming_servers.text.speakable import strip_markup
 
 _PHONEMES_START, _PHONEMES_END = "[[", "]]"
