@@ -413,7 +413,8 @@ class Config(Section):
     )
     host: str = Field(
         "0.0.0.0",  # noqa: S104  (Home Assistant usually runs on another machine)
-        description="Address to listen on; 127.0.0.1 accepts only clients on this machine.",
+        description="Address to listen on. `0.0.0.0`: all IPv4 addresses, `::`: all IPv4 and IPv6 "
+        "addresses, `127.0.0.1`: only clients on this machine.",
     )
     asr: AsrSection = AsrSection()
     tts: TtsSection = TtsSection()

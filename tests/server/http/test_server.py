@@ -64,6 +64,17 @@ async def test_all_addresses_of_a_host_name_share_the_port(
     await server.stop(1)
 
 
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+@pytest.mark.parametrize("host", ["", "::"])
+async def test_api_on_every_address_accepts_ipv4_and_ipv6(app: FastAPI, host: str) -> None:
+    server = ApiServer(app, host, 0)
+    port = await server.start()
+    for address in ("127.0.0.1", "::1"):
+        _, writer = await asyncio.open_connection(address, port)
+        writer.close()
+    await server.stop(1)
+
+
 async def test_running_response_is_finished_within_the_grace_time(
     app: FastAPI,
 ) -> None:
