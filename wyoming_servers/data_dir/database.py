@@ -1,4 +1,4 @@
-"""A SQLite file whose schema grows by numbered steps; each owner of tables has its own file."""
+"""Opens SQLite files with numbered schema migrations; each user of a database has its own file."""
 
 import asyncio
 import logging
@@ -12,25 +12,24 @@ import aiosqlite
 from wyoming_servers.core.errors import LoadFailedError
 
 _BUSY_SECONDS: Final = 10.0
-"""Another process (a backup, a curious person) may hold the file for a moment."""
+"""Time to wait while another process (a backup, the sqlite3 shell) has the file locked."""
 
 _SETTINGS: Final = (
     "PRAGMA journal_mode = WAL",
-    # With WAL a killed process loses nothing; only a power cut can lose the last transactions.
+    # With WAL, a killed process loses nothing; a power cut may lose the last transactions.
     "PRAGMA synchronous = NORMAL",
     "PRAGMA foreign_keys = ON",
 )
 
-
-# At debug it writes every statement with its values: texts of people, addresses with keys in them.
+# At debug level aiosqlite logs every statement with its values: private texts, URLs with tokens.
 logging.getLogger("aiosqlite").setLevel(logging.INFO)
 
 
 async def open_database(path: Path, migrations: Sequence[str]) -> aiosqlite.Connection:
-    """Open or make the file and run the migrations it has not seen; rows can be read by name.
+    """Open or create the file and run the missing migrations; rows can be read by column name.
 
-    A migration is a script; its place in the sequence is its number, so only ever append. Raises
-    LoadFailedError for a file that cannot be used, such as one from a newer version.
+    A migration is an SQL script. Its index is its number, so only append new ones. Raises
+    LoadFailedError for an unusable file, such as one of a newer version.
     """
     connection: aiosqlite.Connection | None = None
     try:
@@ -45,7 +44,7 @@ async def open_database(path: Path, migrations: Sequence[str]) -> aiosqlite.Conn
             await connection.close()
         raise LoadFailedError(
             f"{path} cannot be used: {err}.",
-            hint="Check its rights and the disk; moving the file away starts with an empty one.",
+            hint="Check permissions and disk. Move the file away to start with an empty one.",
         ) from err
     except BaseException:
         if connection is not None:
@@ -64,7 +63,7 @@ async def _migrate(connection: aiosqlite.Connection, path: Path, migrations: Seq
             hint="Update it again, or move the file away.",
         )
     for number in range(version, len(migrations)):
-        # One transaction with its number: a crash in the middle leaves the old schema.
+        # Script and number in one transaction: a crash leaves the old schema.
         await connection.executescript(
             f"BEGIN IMMEDIATE; {migrations[number]}; PRAGMA user_version = {number + 1}; COMMIT;"
         )

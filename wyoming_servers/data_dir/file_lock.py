@@ -1,4 +1,4 @@
-"""One process at a time changes a model's folder: a server and `models pull` may meet there."""
+"""Locks between processes, such as a server and `models pull` that install the same model."""
 
 import asyncio
 import fcntl
@@ -13,14 +13,14 @@ _POLL_SECONDS: Final = 0.2
 
 @asynccontextmanager
 async def file_lock(path: Path) -> AsyncIterator[None]:
-    """Hold the lock file; waits for another process, however long its download takes.
+    """Hold a lock file; waits without a limit while another process holds it.
 
-    The kernel frees the lock when its holder dies, so none is ever left behind.
+    The kernel releases the lock when the process dies, so no stale lock remains.
     """
     descriptor = await asyncio.to_thread(_open, path)
     try:
-        # Another process's lock has no event to wait for, and a blocking wait cannot be cancelled.
-        while not try_lock(descriptor):  # noqa: ASYNC110
+        # The lock of another process has no event, and a blocking wait cannot be cancelled.
+        while not _try_lock(descriptor):  # noqa: ASYNC110
             await asyncio.sleep(_POLL_SECONDS)
         yield
     finally:
@@ -32,7 +32,7 @@ def _open(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
 
-def try_lock(descriptor: int) -> bool:
+def _try_lock(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

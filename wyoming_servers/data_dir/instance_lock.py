@@ -20,7 +20,7 @@ STATE_FILE: Final = "server.json"
 _LOCK_FILE: Final = "server.lock"
 _UUID_FILE: Final = "uuid"
 
-_ATTEMPTS: Final = 5
+_ATTEMPTS: Final = 10
 _ATTEMPT_SECONDS: Final = 0.02
 """Pause between attempts to lock; `find_running_server` holds the lock for microseconds."""
 

@@ -1,4 +1,4 @@
-"""Small secrets in files that are their owner's alone."""
+"""Secrets in files that only their owner can read, such as the API token."""
 
 import os
 from pathlib import Path
@@ -7,30 +7,29 @@ from wyoming_servers.core.files import PRIVATE_MODE
 
 
 def create_secret(path: Path, text: str) -> None:
-    """Create the file whole or not at all; if another process was faster, its text stays.
+    """Create a file atomically; if it exists already, its text stays.
 
-    Blocks on the disk; raises OSError.
+    Blocks on the disk. Raises OSError.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.unlink(missing_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
     try:
         with os.fdopen(
-            os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_MODE), "w"
+            os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_MODE), "w"
         ) as file:
             file.write(text + "\n")
         try:
-            os.link(draft, path)
+            os.link(temporary, path)
         except FileExistsError:
             return
     finally:
-        draft.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def read_or_create_secret(path: Path, new: str) -> str:
-    """Return the secret in the file, which is made with `new` in it if there is none.
+    """Return the secret in a file, which is created with `new` if it does not exist.
 
-    Rights that let others read it are taken away. Blocks on the disk; raises OSError and
-    UnicodeDecodeError.
+    Permissions of other users are removed. Blocks on the disk. Raises OSError, UnicodeDecodeError.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():

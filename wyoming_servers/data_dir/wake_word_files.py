@@ -9,19 +9,18 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from wyoming_servers.core.domain import WakeWordInfo
+from wyoming_servers.core.engine_info import all_engines
 
 DEFAULT_FOLDER: Final = Path("wake-words")
 """Below the data folder, unless the configuration names another."""
 
-ENGINE_BY_SUFFIX: Final[Mapping[str, str]] = {
-    ".onnx": "openwakeword",
-    ".tflite": "openwakeword",
-    ".json": "microwakeword",
-}
+_DESCRIPTION_SUFFIX: Final = ".json"
+"""A file with this suffix describes the model beside it, which then is no wake word of its own."""
 
 _VERSION: Final = re.compile(r"[_-]v?\d+(\.\d+)*$")
 
@@ -79,19 +78,27 @@ def read_description(path: Path) -> tuple[str, tuple[str, ...]]:
         return phrase_from_name(path.stem), ()
 
 
+@cache
+def _engine_by_suffix() -> Mapping[str, str]:
+    """Return the engine that loads files with a suffix; of several engines, the first."""
+    pairs = [(suffix, info.name) for info in all_engines() for suffix in info.wake_word_suffixes]
+    return dict(reversed(pairs))
+
+
 def _read_wake_word(path: Path) -> CustomWakeWord | None:
     """Return the wake word of a file; None if it is no model, or belongs to another file."""
-    engine = ENGINE_BY_SUFFIX.get(path.suffix.lower())
+    suffix = path.suffix.lower()
+    engine = _engine_by_suffix().get(suffix)
     if engine is None or path.name.startswith("."):
         return None
-    if engine == "openwakeword" and path.with_suffix(".json").exists():
+    if suffix != _DESCRIPTION_SUFFIX and path.with_suffix(_DESCRIPTION_SUFFIX).exists():
         return None
     try:
         status = path.stat()
     except FileNotFoundError:
         return None
     signature = (status.st_mtime_ns, status.st_size)
-    if engine == "microwakeword":
+    if suffix == _DESCRIPTION_SUFFIX:
         phrase, languages = read_description(path)
         return CustomWakeWord(path.stem, engine, path, phrase, languages, signature)
     return CustomWakeWord(path.stem, engine, path, phrase_from_name(path.stem), (), signature)

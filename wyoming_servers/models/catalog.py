@@ -1,4 +1,4 @@
-"""Which models exist: typed entries, read from the manifests beside this module."""
+"""The catalog of models, read from the manifests in `manifests/` and in engine packages."""
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
@@ -34,48 +34,48 @@ Bytes = Annotated[int, BeforeValidator(parse_size), Field(ge=0)]
 
 
 class ManifestRecord(BaseModel):
-    """Base of all parts of a manifest."""
+    """Base class of all parts of a manifest."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Attribution(ManifestRecord):
-    """Who made a model."""
+    """The author of a model."""
 
     name: str
     url: str
 
 
 class PackageFolder(ManifestRecord):
-    """A folder inside an installed Python distribution."""
+    """A source: a folder inside an installed Python distribution."""
 
     package: str
     version: str
-    """The one whose files these are; another is not used."""
+    """Required version; another version is not used."""
     folder: RelativePath
-    """Below the folder that holds the distribution (`site-packages`)."""
+    """Path relative to the folder that contains the distribution (`site-packages`)."""
 
 
 class Repository(ManifestRecord):
-    """A repository on Hugging Face or a mirror of it."""
+    """A source: a repository on Hugging Face or a mirror."""
 
     repository: str
     revision: str = "main"
     folder: str = ""
 
     def url(self, endpoint: str, path: str) -> str:
-        """Return the address of a file."""
+        """Return the URL of a file."""
         inside = f"{self.folder}/{path}" if self.folder else path
         return f"{endpoint.rstrip('/')}/{self.repository}/resolve/{self.revision}/{inside}"
 
 
 class WebFolder(ManifestRecord):
-    """A folder on any web server."""
+    """A source: a folder on any web server."""
 
     base_url: str
 
     def url(self, endpoint: str, path: str) -> str:
-        """Return the address of a file; `endpoint` is Hugging Face's and plays no part."""
+        """Return the URL of a file; the endpoint of Hugging Face is ignored."""
         return f"{self.base_url.rstrip('/')}/{path}"
 
 
@@ -83,7 +83,7 @@ Source = PackageFolder | Repository | WebFolder
 
 
 class FilePart(ManifestRecord):
-    """A piece of a file, inside an installed Python distribution."""
+    """A part of a file, inside an installed Python distribution."""
 
     package: str
     version: str
@@ -91,30 +91,30 @@ class FilePart(ManifestRecord):
 
 
 class ModelFile(ManifestRecord):
-    """One file of a model; its path is the same in every source."""
+    """A file of a model; its path is the same in every source."""
 
     path: RelativePath
     size: Bytes | None = None
     sha256: Sha256 | None = None
-    """None where nobody is certain; the source's own figure is used then, if it gives one."""
+    """None if no hash is published; then the hash that the source states is used, if any."""
     parts: tuple[FilePart, ...] = ()
-    """Where packages have it in pieces: to be put together in this order."""
+    """Parts in packages, to be concatenated in this order."""
     sources: tuple[Source, ...] = ()
-    """Where this file is to be had, if elsewhere than the model's others."""
+    """Sources of this file, if they differ from those of the model."""
 
 
 class ModelPackage(ManifestRecord):
-    """A Python distribution that brings the model with itself."""
+    """A Python distribution that contains the model."""
 
     package: str
     extra: str
-    """The extra of ours that installs it."""
+    """The extra of wyoming-conductor that installs it."""
     folder: RelativePath
-    """Where it keeps the model."""
+    """Folder of the model in the distribution."""
 
 
 class OfferEntry(ManifestRecord):
-    """What a client can name."""
+    """A voice or wake word that clients select by its name."""
 
     name: str
     description: str = ""
@@ -122,9 +122,9 @@ class OfferEntry(ManifestRecord):
     phrase: str = ""
     speakers: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
-    """What it cannot be spoken without, beside what its engine needs; see `store.needs`."""
+    """Requirements besides those of the engine; see `models.requirements`."""
     quality: str = ""
-    """As those who made it grade it: Piper's `low`, `medium`, `high`, Kokoro's `A` to `F`."""
+    """Grade by its authors: `low`, `medium`, `high` for Piper, `A` to `F` for Kokoro."""
 
     def to_voice(self) -> VoiceInfo:
         """Return it as a voice of a text-to-speech model."""
@@ -136,7 +136,7 @@ class OfferEntry(ManifestRecord):
 
 
 class ModelEntry(ManifestRecord):
-    """Everything known about a model without having it."""
+    """A model of the catalog, installed or not."""
 
     id: ModelId
     kind: Task
@@ -144,7 +144,7 @@ class ModelEntry(ManifestRecord):
     title: str
     description: str = ""
     version: Annotated[str, Field(pattern=rf"^{_NAME}$")]
-    """Ours: raised when the files become other ones, so that both can lie side by side."""
+    """Our version number, raised when the files change, so that two versions can coexist."""
     licence: str
     non_commercial: bool = False
     attribution: Attribution
@@ -154,21 +154,21 @@ class ModelEntry(ManifestRecord):
     options: Mapping[str, Any] = {}
     offers: tuple[OfferEntry, ...] = ()
     roles: Mapping[str, str] = {}
-    """The engine's name for a file to its path; `.` is the folder that holds all files."""
+    """The name of a file for the engine, and its path; `.` is the folder of all files."""
     files: tuple[ModelFile, ...] = ()
     sources: tuple[Source, ...] = ()
-    """Where every file is to be had, best first."""
+    """Sources of all files, best first."""
     library: ModelPackage | None = None
     user_folders: Mapping[str, RelativePath] = {}
-    """Role to a folder of the user's own files below the data folder."""
+    """Role and path, in the data directory, of folders for files of the user."""
 
     @property
     def download_bytes(self) -> int:
-        """Size of all files; those of unknown size count nothing."""
+        """Size of all files; files of unknown size count as 0."""
         return sum(file.size or 0 for file in self.files)
 
     def memory_bytes(self, compute_type: str) -> int:
-        """Return the estimate for a compute type; for an unknown one the largest there is."""
+        """Return the estimate for a compute type; the largest estimate for an unknown type."""
         return self.memory.get(compute_type, max(self.memory.values(), default=0))
 
     @model_validator(mode="after")
@@ -180,7 +180,7 @@ class ModelEntry(ManifestRecord):
 
 
 class Catalog:
-    """All entries, by id, in the order of the manifests."""
+    """All entries by id, in the order of the manifests."""
 
     def __init__(self, entries: Iterable[ModelEntry]) -> None:
         self._entries: dict[str, ModelEntry] = {}
@@ -200,11 +200,11 @@ class Catalog:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """Every model's id."""
+        """The ids of all models."""
         return tuple(self._entries)
 
     def get(self, model: str) -> ModelEntry:
-        """Return a model's entry. Raises ModelMissingError naming the nearest id."""
+        """Return the entry of a model. Raises ModelMissingError with the nearest id."""
         entry = self._entries.get(model)
         if entry is None:
             near = nearest_match(model, self._entries)
@@ -212,13 +212,13 @@ class Catalog:
             raise ModelMissingError(f"There is no model {model!r}.", hint=hint)
         return entry
 
-    def of_kind(self, kind: Task) -> list[ModelEntry]:
-        """Return the entries of one kind."""
-        return [entry for entry in self if entry.kind is kind]
+    def of_task(self, task: Task) -> list[ModelEntry]:
+        """Return the entries of a task."""
+        return [entry for entry in self if entry.kind is task]
 
-    def find_by_offer(self, kind: Task, name: str) -> ModelEntry | None:
-        """Return the first model with a voice or wake word of that name."""
-        for entry in self.of_kind(kind):
+    def find_by_offer(self, task: Task, name: str) -> ModelEntry | None:
+        """Return the first model with a voice or wake word of this name."""
+        for entry in self.of_task(task):
             if any(offer.name == name for offer in entry.offers):
                 return entry
         return None
@@ -242,7 +242,7 @@ def builtin_catalog() -> Catalog:
 
 
 def read_catalog(*folders: Path) -> Catalog:
-    """Read every manifest (`*.yaml`) of the folders. Raises ValueError for a faulty one."""
+    """Read all manifests (`*.yaml`) of some folders. Raises ValueError for an invalid manifest."""
     entries = []
     for folder in folders:
         for path in sorted(folder.glob("*.yaml")):

@@ -1,4 +1,11 @@
-"""Large files, in pieces in a thread, so that the event loop stays free."""
+"""Downloads files over HTTP from several sources; hashes files without blocking the event loop.
+
+Received bytes stay in `<name>.part`, so that the next attempt, the next source and the next start
+of the server resume the download. A file gets its final name only if length and hash are right.
+
+Not `huggingface_hub`: its download is synchronous and cannot be cancelled, checks no hash, has one
+endpoint for the whole process and no minimum speed, and cannot use sources outside the hub.
+"""
 
 import asyncio
 import hashlib
@@ -14,60 +21,35 @@ from typing import BinaryIO, Final
 import httpx
 
 from wyoming_servers.core.clock import Clock
-from wyoming_servers.models.errors import (
-    DiskFullError,
-    DownloadError,
-    map_disk_errors,
-)
+from wyoming_servers.models.errors import DiskFullError, DownloadError, map_disk_errors
 from wyoming_servers.models.layout import PART_SUFFIX
-
-CHUNK_BYTES: Final = 4 * 1024 * 1024
-"""Bytes per step: long enough to make threads cheap, short enough to be cancelled soon."""
 
 BytesCallback = Callable[[int], None]
 """Called in the event loop with the number of bytes done so far."""
 
+MAX_ATTEMPTS: Final = 3
+"""Consecutive failed attempts with one source before the next source."""
 
-async def sha256_of(path: Path, on_bytes: BytesCallback | None = None) -> str:
-    """Return the hexadecimal hash of a file. Raises OSError."""
-    digest = hashlib.sha256()
-    done = 0
-    file = await asyncio.to_thread(path.open, "rb")
-    try:
-        while size := await asyncio.to_thread(_hash_chunk, file, digest.update):
-            done += size
-            if on_bytes is not None:
-                on_bytes(done)
-    finally:
-        await asyncio.to_thread(file.close)
-    return digest.hexdigest()
+STALL_SECONDS: Final = 30.0
+"""A source without a byte, or below `MIN_BYTES_PER_SECOND`, for this long has stalled."""
 
-
-def _hash_chunk(file: BinaryIO, update: Callable[[bytes], None]) -> int:
-    chunk = file.read(CHUNK_BYTES)
-    update(chunk)
-    return len(chunk)
-
-
-def fsync_and_close(file: BinaryIO) -> None:
-    """Close a written file once its bytes are on the disk. Blocks."""
-    with file:
-        file.flush()
-        os.fsync(file.fileno())
-
-
-# One request for a file and what becomes of its answer, whatever the other side does.
+PROGRESS_BYTES: Final = 1024 * 1024
+"""An attempt that received this much does not count as failed: some sources disconnect often."""
 
 MIN_BYTES_PER_SECOND: Final = 1_024
-"""Bytes per second below which waiting for a model makes no sense."""
+"""A model would take days at a lower speed."""
 
 RESERVED_BYTES: Final = 64 * 1024 * 1024
-"""Left free on the disk for others."""
+"""Disk space that is left free for other programs."""
+
+CHUNK_BYTES: Final = 4 * 1024 * 1024
+"""Bytes per call in a thread: enough for little overhead, few enough for a quick cancellation."""
 
 _BUFFER_BYTES: Final = 256 * 1024
-"""Bytes gathered before a thread writes them."""
+"""Received bytes per write."""
 
 _MAX_RETRY_AFTER: Final = 30.0
+"""Upper limit for the `Retry-After` of a server, in seconds."""
 
 _RETRYABLE_STATUSES: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 
@@ -78,27 +60,72 @@ _CONTENT_RANGE_PATTERN: Final = re.compile(r"^bytes (\d+)-\d+/(\d+|\*)$")
 
 @dataclass(frozen=True, slots=True)
 class ExpectedFile:
-    """What the file must be, as far as it is known before."""
+    """The size and the hash that a file must have; None if unknown."""
 
     size: int | None = None
     sha256: str | None = None
 
 
 class RetryableTransferError(Exception):
-    """Raised when the same source may do better at once."""
+    """Raised when another attempt with the same source may succeed."""
 
     def __init__(self, reason: str, wait: float | None = None) -> None:
         super().__init__(reason)
         self.wait = wait
-        """Seconds the server asks for."""
+        """Seconds to wait, if the server says so."""
 
 
 class SourceFailedError(Exception):
-    """Raised when the source will never do."""
+    """Raised when further attempts with the same source are pointless."""
+
+
+class Downloader:
+    """Downloads files with one HTTP client; has no state between files."""
+
+    def __init__(
+        self, client: httpx.AsyncClient, clock: Clock, *, stall: float = STALL_SECONDS
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._stall = stall
+
+    async def fetch(
+        self, urls: Sequence[str], target: Path, expected: ExpectedFile, on_bytes: BytesCallback
+    ) -> str:
+        """Download a file from the first URL that works; return its SHA-256.
+
+        `on_bytes` gets the number of bytes on the disk, which decreases when a source restarts the
+        file. Raises DownloadError with the reason of every source, DiskFullError. A cancellation
+        keeps the partial file.
+        """
+        reasons = []
+        for url in urls:
+            try:
+                with map_disk_errors(target):
+                    return await self._download_from(url, target, expected, on_bytes)
+            except SourceFailedError as err:
+                reasons.append(f"{_host(url)}: {err}")
+        text = "; ".join(reasons) or "no source is known"
+        raise DownloadError(f"{target.name} could not be downloaded: {text}.")
+
+    async def _download_from(
+        self, url: str, target: Path, expected: ExpectedFile, on_bytes: BytesCallback
+    ) -> str:
+        """Download from one source; raise SourceFailedError after `MAX_ATTEMPTS` failures."""
+        failures = 0
+        while True:
+            transfer = FileTransfer(self._client, url, target, expected, on_bytes, self._stall)
+            try:
+                return await transfer.run()
+            except RetryableTransferError as err:
+                failures = 0 if transfer.received >= PROGRESS_BYTES else failures + 1
+                if failures == MAX_ATTEMPTS:
+                    raise SourceFailedError(str(err)) from err
+                await self._clock.sleep(err.wait if err.wait is not None else 2.0**failures / 2)
 
 
 class FileTransfer:
-    """One request and what becomes of its answer."""
+    """One HTTP request for a file, and the check of the received file."""
 
     def __init__(
         self,
@@ -118,23 +145,23 @@ class FileTransfer:
         self._on_bytes = on_bytes
         self._stall = stall
         self.received = 0
-        """Bytes this request brought."""
+        """Bytes received by this request."""
 
     async def run(self) -> str:
-        """Resume or begin, then check and put in place; return the file's sha256.
+        """Download or resume, then check and rename the file; return its SHA-256.
 
-        1. A part that cannot be a beginning of the file is thrown away.
-        2. A part that is the whole file already needs no request.
-        3. The rest is asked for; a server that sends everything is taken from the start.
+        1. A partial file that cannot be the beginning of the file is deleted.
+        2. A partial file of the full size needs no request.
+        3. The missing bytes are requested; a server without ranges sends the whole file.
         4. Length and hash decide.
         """
-        have = await self._resume_offset()  # 1
-        resumed = have > 0
-        if self._size is None or have < self._size:  # 2
+        offset = await self._resume_offset()  # 1
+        resumed = offset > 0
+        if self._size is None or offset < self._size:  # 2
             try:
-                await self._request(have)  # 3
+                await self._request(offset)  # 3
             except httpx.TimeoutException as err:
-                raise RetryableTransferError(f"nothing came for {self._stall:g} s") from err
+                raise RetryableTransferError(f"no data for {self._stall:g} s") from err
             except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.TooManyRedirects) as err:
                 raise SourceFailedError(_error_text(err)) from err
             except httpx.RequestError as err:
@@ -142,58 +169,58 @@ class FileTransfer:
         return await self._verify_and_publish(resumed)  # 4
 
     async def _resume_offset(self) -> int:
-        have = await asyncio.to_thread(_file_size, self._part)
-        if have and self._size is not None and have > self._size:
+        size = await asyncio.to_thread(_file_size, self._part)
+        if size and self._size is not None and size > self._size:
             await self._discard_part()
             return 0
-        if have and have == self._size and self._sha256 is None:
-            # Nothing could tell whether these bytes are the right ones.
+        if size and size == self._size and self._sha256 is None:
+            # Without a hash nothing tells whether these bytes are right.
             await self._discard_part()
             return 0
-        return have
+        return size
 
-    async def _request(self, have: int) -> None:
+    async def _request(self, offset: int) -> None:
         headers = {"Accept-Encoding": "identity"}
-        if have:
-            headers["Range"] = f"bytes={have}-"
+        if offset:
+            headers["Range"] = f"bytes={offset}-"
         timeout = httpx.Timeout(self._stall)
         async with self._client.stream(
             "GET", self._url, headers=headers, timeout=timeout, follow_redirects=True
         ) as response:
-            start = await self._check_response(response, have)
+            start = await self._check_response(response, offset)
             await self._check_free_space((self._size or 0) - start)
             await self._receive(response, start)
 
-    async def _check_response(self, response: httpx.Response, have: int) -> int:
-        """Decide from status and headers; return the offset at which the body begins."""
+    async def _check_response(self, response: httpx.Response, offset: int) -> int:
+        """Check status and headers; return the offset at which the body starts."""
         status = response.status_code
         if status in _RETRYABLE_STATUSES:
             raise RetryableTransferError(f"HTTP {status}", _retry_after(response))
         if status == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
             await self._discard_part()
-            raise RetryableTransferError("it does not have the rest of the file")
+            raise RetryableTransferError("the source does not have the rest of the file")
         if status not in (httpx.codes.OK, httpx.codes.PARTIAL_CONTENT):
             raise SourceFailedError(f"HTTP {status}")
         self._read_linked_hash(response)
         start = 0
         if status == httpx.codes.PARTIAL_CONTENT:
             start, total = _content_range(response)
-            if start != have:
+            if start != offset:
                 await self._discard_part()
-                raise RetryableTransferError("it sent another part of the file than asked for")
+                raise RetryableTransferError("the source sent another range than requested")
         else:
             total = _content_length(response)
         if start and self._sha256 is None:
-            # Only a hash could tell whether old and new bytes belong together.
+            # Only a hash tells whether old and new bytes belong to the same file.
             await self._discard_part()
-            raise RetryableTransferError("it states no hash, so the file is taken from the start")
+            raise RetryableTransferError("the source states no hash, so the download restarts")
         if total is not None and self._size not in (None, total):
-            raise SourceFailedError(f"it has {total} bytes where {self._size} are expected")
+            raise SourceFailedError(f"the file has {total} bytes instead of {self._size}")
         self._size = self._size if self._size is not None else total
         return start
 
     def _read_linked_hash(self, response: httpx.Response) -> None:
-        """Take the sha256 that Hugging Face states for large files, on the way to its storage."""
+        """Use the SHA-256 that Hugging Face states in the redirect to its storage."""
         for answer in (*response.history, response):
             stated = answer.headers.get("x-linked-etag", "").strip('"')
             if self._sha256 is None and _SHA256_PATTERN.match(stated):
@@ -203,44 +230,42 @@ class FileTransfer:
         free = (await asyncio.to_thread(shutil.disk_usage, self._part.parent)).free
         if free < needed + RESERVED_BYTES:
             raise DiskFullError(
-                f"{self._target.name} needs {needed // 2**20} MiB "
-                f"with {RESERVED_BYTES // 2**20} MiB "
-                f"to spare, and {free // 2**20} MiB are free in {self._part.parent}."
+                f"{self._target.name} needs {needed // 2**20} MiB besides a reserve of "
+                f"{RESERVED_BYTES // 2**20} MiB, but only {free // 2**20} MiB are free in "
+                f"{self._part.parent}."
             )
 
     async def _receive(self, response: httpx.Response, start: int) -> None:
         file = await asyncio.to_thread(_open_at, self._part, start)
-        pace = _RateMonitor(self._stall)
+        monitor = _RateMonitor(self._stall)
         pending = bytearray()
         try:
             async for chunk in response.aiter_raw():
                 self.received += len(chunk)
                 if self._size is not None and start + self.received > self._size:
                     await self._discard_part()
-                    raise SourceFailedError(f"it sends more than the {self._size} bytes expected")
+                    raise SourceFailedError(f"the source sends more than {self._size} bytes")
                 pending += chunk
                 if len(pending) >= _BUFFER_BYTES:
-                    # Taken out first: a cancellation here must not write them twice.
+                    # Replaced before the write: a cancellation must not write the bytes twice.
                     full, pending = bytes(pending), bytearray()
                     await asyncio.to_thread(file.write, full)
                 self._on_bytes(start + self.received)
-                pace.note(len(chunk))
+                monitor.add(len(chunk))
         finally:
-            # Whatever ended it, a cut or a cancellation: what has arrived is kept.
+            # An error and a cancellation keep the received bytes as well.
             await asyncio.to_thread(_write_and_close, file, bytes(pending))
 
     async def _verify_and_publish(self, resumed: bool) -> str:
         size = await asyncio.to_thread(_file_size, self._part)
         if self._size is not None and size < self._size:
-            raise RetryableTransferError(f"it ended after {size} of {self._size} bytes")
+            raise RetryableTransferError(f"the transfer ended after {size} of {self._size} bytes")
         actual = await sha256_of(self._part)
         if size != (self._size or size) or actual != (self._sha256 or actual):
             await self._discard_part()
             if resumed:
-                raise RetryableTransferError(
-                    "the file is not what it should be, so it is taken from the start"
-                )
-            raise SourceFailedError("its file is not what it should be (sha256 differs)")
+                raise RetryableTransferError("the resumed file is wrong, so the download restarts")
+            raise SourceFailedError("the file is wrong (its sha256 differs)")
         await asyncio.to_thread(self._part.replace, self._target)
         return actual
 
@@ -250,24 +275,50 @@ class FileTransfer:
 
 
 class _RateMonitor:
-    """Notices a source that sends just enough not to time out."""
+    """Detects a source that sends just enough not to time out."""
 
     def __init__(self, window: float) -> None:
         self._window = window
         self._since = time.monotonic()
         self._bytes = 0
 
-    def note(self, size: int) -> None:
-        """Raise RetryableTransferError if the last window was too slow."""
+    def add(self, size: int) -> None:
+        """Count received bytes. Raises RetryableTransferError if the last window was too slow."""
         self._bytes += size
         elapsed = time.monotonic() - self._since
         if elapsed < self._window:
             return
         if self._bytes < MIN_BYTES_PER_SECOND * elapsed:
-            raise RetryableTransferError(
-                f"it sends less than {MIN_BYTES_PER_SECOND} bytes a second"
-            )
+            raise RetryableTransferError(f"less than {MIN_BYTES_PER_SECOND} bytes per second")
         self._since, self._bytes = time.monotonic(), 0
+
+
+async def sha256_of(path: Path, on_bytes: BytesCallback | None = None) -> str:
+    """Return the hexadecimal SHA-256 of a file. Raises OSError."""
+    digest = hashlib.sha256()
+    done = 0
+    file = await asyncio.to_thread(path.open, "rb")
+    try:
+        while size := await asyncio.to_thread(_hash_chunk, file, digest.update):
+            done += size
+            if on_bytes is not None:
+                on_bytes(done)
+    finally:
+        await asyncio.to_thread(file.close)
+    return digest.hexdigest()
+
+
+def fsync_and_close(file: BinaryIO) -> None:
+    """Close a file when its content is on the disk. Blocks."""
+    with file:
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _hash_chunk(file: BinaryIO, update: Callable[[bytes], None]) -> int:
+    chunk = file.read(CHUNK_BYTES)
+    update(chunk)
+    return len(chunk)
 
 
 def _file_size(path: Path) -> int:
@@ -306,66 +357,6 @@ def _retry_after(response: httpx.Response) -> float | None:
 
 def _error_text(err: Exception) -> str:
     return str(err) or type(err).__name__
-
-
-# Brings one file here over HTTP, through mirrors that stall, lie, cut and vanish.
-#
-# What has arrived stays in `<name>.part`, so that the next attempt, the next source and the next
-# start of the program go on from there. It becomes the file only when length and hash are right.
-
-MAX_ATTEMPTS: Final = 3
-"""Tries of one source in a row that bring next to nothing, before the next source."""
-
-STALL_SECONDS: Final = 30.0
-"""Without a byte, or slower than SLOWEST over this long, a source counts as stalled."""
-
-PROGRESS_BYTES: Final = 1024 * 1024
-"""An attempt that brought this much was no failure: a source may cut as often as it likes."""
-
-
-class Downloader:
-    """Downloads with one HTTP client; keeps no state between files."""
-
-    def __init__(
-        self, client: httpx.AsyncClient, clock: Clock, *, stall: float = STALL_SECONDS
-    ) -> None:
-        self._client = client
-        self._clock = clock
-        self._stall = stall
-
-    async def fetch(
-        self, urls: Sequence[str], target: Path, expected: ExpectedFile, on_bytes: BytesCallback
-    ) -> str:
-        """Bring the file from the first address that gives it; return its sha256.
-
-        Addresses are tried in order. `on_bytes` is told how much is here, which may fall when
-        a source had to begin anew. Raises DownloadError with the reason of every source,
-        DiskFullError. Cancelling keeps what has arrived.
-        """
-        reasons = []
-        for url in urls:
-            try:
-                with map_disk_errors(target):
-                    return await self._download_from(url, target, expected, on_bytes)
-            except SourceFailedError as err:
-                reasons.append(f"{_host(url)}: {err}")
-        told = "; ".join(reasons) or "no source is known"
-        raise DownloadError(f"{target.name} could not be downloaded: {told}.")
-
-    async def _download_from(
-        self, url: str, target: Path, expected: ExpectedFile, on_bytes: BytesCallback
-    ) -> str:
-        """Try one source until it gives the file or has failed ATTEMPTS times in a row."""
-        failures = 0
-        while True:
-            transfer = FileTransfer(self._client, url, target, expected, on_bytes, self._stall)
-            try:
-                return await transfer.run()
-            except RetryableTransferError as err:
-                failures = 0 if transfer.received >= PROGRESS_BYTES else failures + 1
-                if failures == MAX_ATTEMPTS:
-                    raise SourceFailedError(str(err)) from err
-                await self._clock.sleep(err.wait if err.wait is not None else 2.0**failures / 2)
 
 
 def _host(url: str) -> str:

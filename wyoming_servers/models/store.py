@@ -1,4 +1,4 @@
-"""Whether the files of a model are still what was installed."""
+"""The installed models: which they are, where their files are, and how to install more."""
 
 import asyncio
 import logging
@@ -10,17 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Self
 
-from wyoming_servers.core.clock import (
-    Clock,
-    SystemClock,
-)
+from wyoming_servers.core.clock import Clock, SystemClock
 from wyoming_servers.core.errors import ModelMissingError
 from wyoming_servers.data_dir.file_lock import file_lock
-from wyoming_servers.models.catalog import (
-    Catalog,
-    ModelEntry,
-    builtin_catalog,
-)
+from wyoming_servers.models.catalog import Catalog, ModelEntry, builtin_catalog
 from wyoming_servers.models.download import sha256_of
 from wyoming_servers.models.errors import map_disk_errors
 from wyoming_servers.models.install import (
@@ -31,76 +24,33 @@ from wyoming_servers.models.install import (
     ignore_progress,
     new_http_client,
 )
-from wyoming_servers.models.layout import (
-    StoreLayout,
-    disk_bytes,
-)
-from wyoming_servers.models.package_sources import (
-    is_embedded,
-    package_version,
-    recorded_hashes,
-)
+from wyoming_servers.models.layout import StoreLayout, disk_bytes
+from wyoming_servers.models.package_sources import is_embedded, package_version, recorded_hashes
 from wyoming_servers.models.preparation import prepare_model
-from wyoming_servers.models.receipt import (
-    Receipt,
-    read_receipt,
-)
+from wyoming_servers.models.receipt import Receipt, read_receipt
 
 _LOGGER: Final = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """What checking a model's files against their hashes found."""
-
-    model: str
-    damaged: tuple[str, ...] = ()
-    """Paths whose content is not what was installed, or that are gone."""
-
-    @property
-    def ok(self) -> bool:
-        """Whether every file is as it was installed."""
-        return not self.damaged
-
-
-async def damaged_files(expected: dict[str, str], on_progress: ProgressCallback) -> list[str]:
-    """Return the paths whose sha256 is another one, or that cannot be read."""
-    sizes: dict[str, int | None] = {
-        path: await asyncio.to_thread(_size_or_none, path) for path in expected
-    }
-    progress = InstallProgress("verify", sizes, on_progress)
-    damaged = []
-    for path, sha256 in expected.items():
-        try:
-            actual = await sha256_of(Path(path), partial(progress.at, path))
-        except OSError as err:
-            _LOGGER.warning("%s cannot be read: %s", path, err.strerror or err)
-            actual = ""
-        if actual != sha256:
-            damaged.append(path)
-    progress.finish()
-    return damaged
-
-
-def _size_or_none(path: str) -> int | None:
-    found = Path(path)
-    return found.stat().st_size if found.is_file() else None
-
-
-def invalidate(receipt: Path, damaged: list[str]) -> None:
-    receipt.unlink(missing_ok=True)
-    for path in damaged:
-        Path(path).unlink(missing_ok=True)
-
-
-# The models on this machine: what is installed, where its files are, and how to get more.
 
 DEFAULT_ENDPOINT: Final = "https://huggingface.co"
 
 
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The result of comparing the files of a model with their hashes."""
+
+    model: str
+    damaged: tuple[str, ...] = ()
+    """Paths of missing files and of files with another content."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether no file is damaged."""
+        return not self.damaged
+
+
 @dataclass(slots=True)
 class _Installation:
-    """An installation that several may wait for; it ends when the last has left."""
+    """An installation in progress, which several callers may wait for."""
 
     task: asyncio.Task[Receipt]
     listeners: list[ProgressCallback] = field(default_factory=list)
@@ -108,11 +58,11 @@ class _Installation:
 
 
 class ModelStore:
-    """Knows every model of the catalog and brings it here on demand.
+    """Installs models of the catalog on demand, and keeps track of the installed ones.
 
-    What it says about installed models is a memory of the disk: it reads the disk when made, and
-    again with `refresh`; `ensure`, `verify` and `remove` keep it true for their model. All
-    methods are for the event loop's thread.
+    The list of installed models is a cache of the disk. It is read at construction and again by
+    `refresh`; `ensure`, `verify` and `remove` update it for their model. All methods belong to the
+    thread of the event loop.
     """
 
     def __init__(
@@ -125,7 +75,7 @@ class ModelStore:
         clock: Clock | None = None,
         client_factory: ClientFactory = new_http_client,
     ) -> None:
-        """Read what is installed. Blocks on the disk: inside an event loop use `open`."""
+        """Find the installed models. Blocks on the disk: in an event loop, use `open`."""
         self.catalog = catalog if catalog is not None else builtin_catalog()
         self.layout = StoreLayout(data_dir)
         self._installer = Installer(
@@ -138,7 +88,7 @@ class ModelStore:
         self._receipts: dict[str, Receipt] = {}
         self._installations: dict[str, _Installation] = {}
         self._changing: Counter[str] = Counter()
-        """Models whose folders are being changed by this process."""
+        """Models whose folders this process is changing."""
         self.scan()
 
     @classmethod
@@ -151,19 +101,19 @@ class ModelStore:
         endpoint: str = DEFAULT_ENDPOINT,
         clock: Clock | None = None,
     ) -> Self:
-        """Make a store from inside an event loop."""
+        """Create a store in an event loop."""
         return await asyncio.to_thread(
             cls, data_dir, catalog, offline=offline, endpoint=endpoint, clock=clock
         )
 
     def scan(self) -> None:
-        """Read again which models are installed and unchanged. Blocks on the disk."""
+        """Find the installed models again. Blocks on the disk."""
         self._receipts = self._read_receipts()
 
     async def refresh(self) -> None:
-        """Read again which models are installed: another process may have changed that.
+        """Find the installed models again, because another process may have changed them.
 
-        What this process changes meanwhile is not touched.
+        Models that this process changes at the same time are skipped.
         """
         before, changing = dict(self._receipts), set(self._changing)
         found = await asyncio.to_thread(self._read_receipts)
@@ -178,25 +128,25 @@ class ModelStore:
                 self._receipts[model] = receipt
 
     def entries(self) -> tuple[ModelEntry, ...]:
-        """Return every model there is, installed or not."""
+        """Return every model of the catalog."""
         return tuple(self.catalog)
 
     def entry(self, model: str) -> ModelEntry:
-        """Return what is known about a model. Raises ModelMissingError naming the nearest id."""
+        """Return the entry of a model. Raises ModelMissingError with the nearest id."""
         return self.catalog.get(model)
 
     def installed(self, model: str) -> bool:
-        """Whether all files of the model are here; False for an unknown model."""
+        """Whether all files of a model are installed; False for an unknown model."""
         return model in self._receipts
 
     def receipt(self, model: str) -> Receipt | None:
-        """Return where an installed model came from and lies; None if it is not installed."""
+        """Return the receipt of a model; None if it is not installed."""
         return self._receipts.get(model)
 
     def files(self, model: str) -> dict[str, str]:
-        """Return the engine's role for each file with its absolute path.
+        """Return the absolute path of each file by its role for the engine.
 
-        Raises ModelMissingError, whose hint is the command that installs the model.
+        Raises ModelMissingError, with the command that installs the model as the hint.
         """
         entry = self.entry(model)
         receipt = self._receipts.get(model)
@@ -205,25 +155,25 @@ class ModelStore:
                 f"The model {model} is not installed.",
                 hint=f"Install it with `wyoming-conductor models pull {model}`.",
             )
-        found = {role: str(Path(receipt.folder, path)) for role, path in entry.roles.items()}
+        paths = {role: str(Path(receipt.folder, path)) for role, path in entry.roles.items()}
         for role, name in entry.user_folders.items():
-            found[role] = str(self.layout.user_folder(name))
-        return found
+            paths[role] = str(self.layout.user_folder(name))
+        return paths
 
     async def embedded_models(self) -> list[str]:
-        """Return the models that installed Python packages hold whole; they need no network."""
+        """Return the models that installed Python packages contain completely."""
 
-        def look() -> list[str]:
+        def find() -> list[str]:
             return [entry.id for entry in self.catalog if is_embedded(entry)]
 
-        return await asyncio.to_thread(look)
+        return await asyncio.to_thread(find)
 
     async def ensure(self, model: str, on_progress: ProgressCallback = ignore_progress) -> Receipt:
-        """Install the model unless it is installed and unchanged; return its receipt.
+        """Install a model unless it is installed and unchanged; return its receipt.
 
-        Callers at the same time share one installation and all hear its progress; it is
-        cancelled when the last of them is, keeping what has arrived. Raises ModelMissingError
-        (unknown, or impossible here), DownloadError, DiskFullError.
+        Concurrent callers share one installation and its progress. It is cancelled with the last
+        caller, and keeps partial files. Raises ModelMissingError for an unknown model and for one
+        that cannot be installed on this machine, DownloadError, DiskFullError.
         """
         entry = self.entry(model)
         running = self._installations.get(model)
@@ -237,7 +187,7 @@ class ModelStore:
             running.waiting -= 1
             running.listeners.remove(on_progress)
             if running.waiting == 0 and not running.task.done():
-                # Forgotten first, so that whoever comes now begins anew and meets only the lock.
+                # Dropped first: a new caller starts a new installation, which waits for the lock.
                 self._drop_installation(model, running)
                 running.task.cancel()
                 await asyncio.wait([running.task])
@@ -245,10 +195,10 @@ class ModelStore:
     async def verify(
         self, model: str, on_progress: ProgressCallback = ignore_progress
     ) -> Verification:
-        """Hash every file of an installed model and compare.
+        """Compare every file of an installed model with its hash.
 
-        A damaged model counts as not installed from then on, and `ensure` replaces what is
-        damaged. Raises ModelMissingError if it is not installed.
+        A damaged model counts as not installed, and the next `ensure` replaces the damaged files.
+        Raises ModelMissingError if the model is not installed.
         """
         entry = self.entry(model)
         self.files(model)
@@ -257,7 +207,7 @@ class ModelStore:
                 hashes = await asyncio.to_thread(
                     recorded_hashes, entry.library.package, entry.library.folder
                 )
-                damaged = await damaged_files(
+                damaged = await _find_damaged(
                     {str(path): sha for path, sha in hashes.items()}, on_progress
                 )
             else:
@@ -265,11 +215,10 @@ class ModelStore:
         return Verification(model, tuple(damaged))
 
     async def remove(self, model: str) -> int:
-        """Forget a model and delete its files; return the bytes that frees.
+        """Delete the files of a model; return the bytes freed.
 
-        Files inside a Python package stay, and only pip removes them: the next `ensure` takes
-        them up again. A worker that has them open keeps them until it ends. Raises
-        ModelMissingError for an unknown model.
+        Files inside a Python package stay; the next `ensure` uses them again. A worker that has
+        files open keeps them until it ends. Raises ModelMissingError for an unknown model.
         """
         self.entry(model)
         async with self._exclusive_access(model):
@@ -277,9 +226,9 @@ class ModelStore:
             return await asyncio.to_thread(self.layout.remove_model, model)
 
     async def clean(self) -> int:
-        """Delete unfinished downloads and versions that are not current; return bytes freed.
+        """Delete partial downloads and old versions; return the bytes freed.
 
-        Models that are being installed now are left alone.
+        Models that are being installed are skipped.
         """
         freed = 0
         for entry in self.catalog:
@@ -289,7 +238,7 @@ class ModelStore:
         return freed
 
     async def sizes(self) -> dict[str, int]:
-        """Return the bytes each model takes in the data folder, unfinished downloads included."""
+        """Return the bytes of each model in the data directory, with partial downloads."""
 
         def measure() -> dict[str, int]:
             sizes = {entry.id: disk_bytes(self.layout.model(entry.id)) for entry in self.catalog}
@@ -300,11 +249,11 @@ class ModelStore:
     def _start(self, entry: ModelEntry) -> _Installation:
         listeners: list[ProgressCallback] = []
 
-        def tell(phase: str, percent: int) -> None:
+        def on_progress(phase: str, percent: int) -> None:
             for listener in tuple(listeners):
                 listener(phase, percent)
 
-        task = asyncio.create_task(self._install(entry, tell), name=f"install {entry.id}")
+        task = asyncio.create_task(self._install(entry, on_progress), name=f"install {entry.id}")
         running = self._installations[entry.id] = _Installation(task, listeners)
         task.add_done_callback(lambda _: self._on_install_done(entry.id, running))
         return running
@@ -312,20 +261,20 @@ class ModelStore:
     def _on_install_done(self, model: str, running: _Installation) -> None:
         self._drop_installation(model, running)
         if not running.task.cancelled() and running.task.exception() and not running.waiting:
-            # Everybody who waited has been cancelled and cannot hear it.
+            # All callers were cancelled, so nobody gets the exception.
             _LOGGER.warning("Installing %s failed: %s", model, running.task.exception())
 
     def _drop_installation(self, model: str, running: _Installation) -> None:
         if self._installations.get(model) is running:
             del self._installations[model]
 
-    async def _install(self, entry: ModelEntry, tell: ProgressCallback) -> Receipt:
+    async def _install(self, entry: ModelEntry, on_progress: ProgressCallback) -> Receipt:
         async with self._exclusive_access(entry.id):
-            # Another process may have installed it while this one waited for the lock.
+            # Another process may have installed the model during the wait for the lock.
             receipt = await asyncio.to_thread(self._read_valid_receipt, entry)
             if receipt is None:
                 self._receipts.pop(entry.id, None)
-                receipt = await self._installer.install(entry, tell)
+                receipt = await self._installer.install(entry, on_progress)
                 _LOGGER.info("Installed %s from %s.", entry.id, receipt.origin)
                 self._receipts[entry.id] = receipt
                 cache = self.layout.cache(entry.id, entry.version)
@@ -335,7 +284,7 @@ class ModelStore:
 
     @asynccontextmanager
     async def _exclusive_access(self, model: str) -> AsyncIterator[None]:
-        """Be the only one, in any process, who changes the model's folder."""
+        """Lock the folder of a model against changes by other tasks and processes."""
         self._changing[model] += 1
         try:
             with map_disk_errors(self.layout.model(model)):
@@ -360,12 +309,14 @@ class ModelStore:
         receipt = self._receipts[model]
         folder = Path(receipt.folder)
         expected = {str(folder / path): record.sha256 for path, record in receipt.files.items()}
-        damaged = await damaged_files(expected, on_progress)
+        damaged = await _find_damaged(expected, on_progress)
         if damaged:
             del self._receipts[model]
-            ours = folder.is_relative_to(self.layout.models)
+            deletable = damaged if folder.is_relative_to(self.layout.models) else []
             await asyncio.to_thread(
-                invalidate, self.layout.receipt(model, receipt.version), damaged if ours else []
+                _invalidate,
+                self.layout.receipt(model, receipt.version),
+                deletable,
             )
         return [str(Path(path).relative_to(folder)) for path in damaged]
 
@@ -375,3 +326,34 @@ class ModelStore:
             if version != entry.version:
                 freed += self.layout.remove_version(entry.id, version)
         return freed
+
+
+async def _find_damaged(expected: dict[str, str], on_progress: ProgressCallback) -> list[str]:
+    """Return the paths whose SHA-256 is not the expected one, or that cannot be read."""
+    sizes: dict[str, int | None] = {
+        path: await asyncio.to_thread(_size_or_none, path) for path in expected
+    }
+    progress = InstallProgress("verify", sizes, on_progress)
+    damaged = []
+    for path, sha256 in expected.items():
+        try:
+            actual = await sha256_of(Path(path), partial(progress.update, path))
+        except OSError as err:
+            _LOGGER.warning("%s cannot be read: %s", path, err.strerror or err)
+            actual = ""
+        if actual != sha256:
+            damaged.append(path)
+    progress.finish()
+    return damaged
+
+
+def _size_or_none(path: str) -> int | None:
+    file = Path(path)
+    return file.stat().st_size if file.is_file() else None
+
+
+def _invalidate(receipt: Path, damaged: list[str]) -> None:
+    """Delete a receipt and the damaged files, so that the next `ensure` installs them again."""
+    receipt.unlink(missing_ok=True)
+    for path in damaged:
+        Path(path).unlink(missing_ok=True)

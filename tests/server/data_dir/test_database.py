@@ -42,5 +42,5 @@ async def test_failed_migration_keeps_the_old_schema(tmp_path: Path) -> None:
 
 async def test_open_database_refuses_another_file_with_a_hint(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"something else" * 1_000)
-    with pytest.raises(LoadFailedError, match="moving the file away"):
+    with pytest.raises(LoadFailedError, match="Move the file away"):
         await rows(tmp_path / "x", FIRST)

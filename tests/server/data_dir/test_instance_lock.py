@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,7 @@ def test_lock_is_acquired_while_other_programs_look_for_a_server(tmp_path: Path)
     def look() -> None:
         while not looking.is_set():
             assert find_running_server(tmp_path) is None
+            time.sleep(0.001)
 
     threads = [threading.Thread(target=look) for _ in range(2)]
     for thread in threads:

@@ -75,7 +75,7 @@ async def test_next_mirror_resumes_after_a_stall(mirror: Any, fetch: Fetch, targ
 
 
 async def test_slow_mirror_counts_as_stalled(mirror: Any, fetch: Fetch) -> None:
-    with pytest.raises(DownloadError, match="less than 1024 bytes a second"):
+    with pytest.raises(DownloadError, match="less than 1024 bytes per second"):
         await fetch(mirror.put("a", CONTENT, drip=STALL / 4), stall=STALL)
 
 
@@ -100,9 +100,9 @@ async def test_wrong_range_is_requested_again(
 @pytest.mark.parametrize(
     ("quirks", "reason"),
     [
-        ({"length": 10, "cut_after": 10}, "has 10 bytes where 204800 are expected"),
-        ({"length": 300_000}, "has 300000 bytes where 204800 are expected"),
-        ({"chunked": True, "extra": b"more"}, "more than the 204800 bytes"),
+        ({"length": 10, "cut_after": 10}, "has 10 bytes instead of 204800"),
+        ({"length": 300_000}, "has 300000 bytes instead of 204800"),
+        ({"chunked": True, "extra": b"more"}, "more than 204800 bytes"),
         ({"status": 404}, "HTTP 404"),
         ({"status": 403}, "HTTP 403"),
         ({"cut_after": 0}, "without sending complete message body"),
