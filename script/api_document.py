@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 INTRO = Path(__file__).with_name("api_intro.md")
-"""What is written by hand: the beginning of the document."""
+"""The manually written beginning of the document."""
 
 _TITLES = {
-    "store": "Models on the disk",
-    "openai": "OpenAI's addresses",
+    "store": "Model downloads",
+    "openai": "OpenAI compatibility",
     "config": "Configuration",
 }
 
@@ -46,23 +46,23 @@ def _operation(
         ]
     if rows:
         parts.append("\n".join(["| field | in | type | |", "| --- | --- | --- | --- |", *rows]))
-    answers = [
-        f"{status} ({answer['description'].rstrip('.').lower()})"
-        for status, answer in sorted(operation["responses"].items())
+    responses = [
+        f"{status} ({response['description'].rstrip('.').lower()})"
+        for status, response in sorted(operation["responses"].items())
         if status not in ("default", "422")
     ]
-    parts.append("Answers: " + ", ".join(answers) + ".")
+    parts.append("Responses: " + ", ".join(responses) + ".")
     return "\n\n".join(parts)
 
 
 def _row(
     name: str, schema: Mapping[str, Any], text: str, where: str, *, required: bool = False
 ) -> str:
-    told = " ".join([*(["Required."] if required else []), text]).strip().replace("|", "\\|")
+    description = " ".join([*(["Required."] if required else []), text]).strip().replace("|", "\\|")
     default = schema.get("default")
     if default not in (None, "", [], {}):
-        told = f"{told} Default: `{default}`.".strip()
-    return f"| `{name}` | {where} | {_type(schema)} | {told} |"
+        description = f"{description} Default: `{default}`.".strip()
+    return f"| `{name}` | {where} | {_type(schema)} | {description} |"
 
 
 def _type(schema: Mapping[str, Any]) -> str:

@@ -8,8 +8,9 @@ import json
 import logging
 import sys
 from contextvars import ContextVar
-from datetime import UTC, datetime
 from typing import Any, Final, Literal, TextIO
+
+from wyoming_servers.core.clock import iso_timestamp
 
 REQUEST_ID: Final[ContextVar[str]] = ContextVar("request_id", default="")
 """Id of the current HTTP request, added to each of its log lines.
@@ -78,7 +79,7 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         entry: dict[str, Any] = {
-            "time": _utc(record.created),
+            "time": iso_timestamp(record.created),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
@@ -97,7 +98,7 @@ class TextFormatter(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)-7s %(origin)s: %(message)s")
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
-        return _utc(record.created)
+        return iso_timestamp(record.created)
 
 
 def _make_handler(style: str, stream: TextIO) -> logging.Handler:
@@ -125,8 +126,3 @@ def _add_context(record: logging.LogRecord) -> bool:
     if request_id := REQUEST_ID.get():
         record.request_id = request_id
     return True
-
-
-def _utc(seconds: float) -> str:
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -62,7 +62,7 @@ GPU = DeviceStatus(
 
 
 class FakeCoordinator:
-    """Answers from its fields and notes what it was asked."""
+    """Returns its fields and records the calls."""
 
     def __init__(self) -> None:
         self.models = {
@@ -126,7 +126,7 @@ def bus(clock: FakeClock) -> EventBus:
 
 @pytest.fixture
 def reasons() -> list[str]:
-    """Why the server is not ready; empty means it is."""
+    """Reasons why the server is not ready; empty if it is ready."""
     return []
 
 

@@ -34,7 +34,7 @@ TOKEN = "s3cret"
 
 
 class Recording:
-    """What every recording holds."""
+    """Fake decoder: the events of every recording."""
 
     def __init__(self) -> None:
         self.parts: list[RecordingEvent | Exception] = [
@@ -64,7 +64,7 @@ class Recording:
 
 
 class Coordinator(FakeCoordinator):
-    """Its models have the state the test says."""
+    """All models have the state that the test sets."""
 
     state = ModelState.READY
 
@@ -89,7 +89,7 @@ def recording() -> Recording:
 
 @pytest.fixture
 def settings() -> dict[str, Any]:
-    """Of the configuration; tests change it before they use the API."""
+    """Configuration; tests change it before they use the API."""
     return {
         "asr": {"model": "asr/english"},
         "tts": {"voice": "en_US-joe"},

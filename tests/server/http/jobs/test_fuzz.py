@@ -25,7 +25,7 @@ def value(rng: random.Random, depth: int = 0) -> Any:
 
 
 def body(rng: random.Random, schema: dict[str, Any], components: dict[str, Any]) -> Any:
-    """Return mostly the right fields with mostly wrong values, or something else altogether."""
+    """Return mostly valid fields with mostly invalid values, or a value of another type."""
     found = components.get(schema.get("$ref", "").rpartition("/")[2], schema)
     if rng.random() < 0.2:
         return value(rng)

@@ -17,7 +17,7 @@ from wyoming_servers.media.recording_chunker import RecordingChunk
 
 @pytest.fixture
 def blockbuster() -> None:
-    """The official client reads files and the platform's name in the event loop."""
+    """Disabled: the official client reads files and the platform name in the event loop."""
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ async def test_stream_of_a_client_that_disconnects_is_closed_before_its_recordin
 
 
 async def test_translation_uses_the_translate_task(live, coordinator) -> None:
-    # The client says that this address is deprecated; programs still use it.
+    # The client marks this endpoint as deprecated; programs still use it.
     answer = await live.post(
         "/v1/audio/translations", files={"file": AUDIO}, data={"model": "whisper-1"}
     )

@@ -40,9 +40,7 @@ def settings(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def try_out(operation: Any, base_url: str, token: str) -> tuple[int, str]:
-    """Send a few requests that the document allows and that it does not; return how many, and
-    the first fault.
-    """
+    """Send some valid and invalid requests; return their number and the first failure."""
     sent = 0
 
     @EXAMPLES

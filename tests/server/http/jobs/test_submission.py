@@ -27,7 +27,7 @@ def unloaded(coordinator) -> None:
 
 
 class Wire:
-    """A client that sees every byte."""
+    """A raw TCP client that reads every byte of the response."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
@@ -103,7 +103,7 @@ async def test_upload_is_rejected_when_the_recording_begins(wire, context) -> No
     client.writer.write(HEAD + bytes(1_000))
     status, _, body = await client.answer()
     assert (status, body["error"]) == (503, "model_not_ready")
-    # Whoever goes on sending nevertheless is not cut off over it.
+    # A client that keeps sending is not disconnected.
     client.writer.write(bytes(HUGE - 2_000))
     async with asyncio.timeout(10):
         await client.writer.drain()

@@ -34,7 +34,7 @@ def tts(context: ApiContext, phrases: PhraseCache, lexicon: Lexicon) -> TtsPipel
 
 @pytest.fixture
 def app_with(context: ApiContext) -> Callable[..., FastAPI]:
-    """Make the application anew with other parts behind it."""
+    """Create the application again with other services."""
 
     def make(**parts: Any) -> FastAPI:
         for name, part in parts.items():

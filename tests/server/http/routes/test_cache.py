@@ -42,7 +42,7 @@ async def app(
 
 @pytest.fixture
 async def kept(phrases: PhraseCache) -> AsyncIterator[PhraseCache]:
-    """A cache with two phrases on the disk."""
+    """A phrase cache with two phrases on disk."""
     task = asyncio.create_task(phrases.run())
     for key, text in (("a1", "Yes."), ("b2", "The light is on.")):
         phrases.put(key, Phrase("joe", 22_050, bytes(len(text) * 100), text))

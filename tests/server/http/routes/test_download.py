@@ -27,7 +27,7 @@ MODEL = "whisper/pulled"
 
 
 class Mirror:
-    """Serves the model; the dying one closes its socket in the middle and never listens again."""
+    """Serves the model; the failing mirror closes its socket midway and stops listening."""
 
     def __init__(self, *, dies: bool) -> None:
         self._dies = dies
@@ -102,7 +102,7 @@ async def app(
 
 
 async def follow(live: httpx.AsyncClient, listening: asyncio.Event) -> list[dict[str, Any]]:
-    """Return the stream's events up to the end of the download."""
+    """Return the events of the stream until the download ends."""
     seen: list[dict[str, Any]] = []
     async with live.stream("GET", "/events") as answer:
         async for line in answer.aiter_lines():
@@ -125,7 +125,7 @@ async def test_download_continues_from_another_mirror(
     async with asyncio.timeout(30):
         seen = await following
     dying, next_one = mirrors
-    # The first gave what it could, the next went on from there and sent only the rest.
+    # The first mirror sent a part, the next one only the rest.
     assert dying.ranges[0] is None
     (resumed,) = next_one.ranges
     assert resumed is not None

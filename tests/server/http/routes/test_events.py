@@ -24,7 +24,7 @@ Open = Callable[..., AbstractAsyncContextManager[Frames]]
 
 
 async def frames(answer: httpx.Response) -> Frames:
-    """Split a stream into frames; a comment comes as the field named ''."""
+    """Split a stream into frames; a comment is the field with an empty name."""
     frame: dict[str, str] = {}
     async for line in answer.aiter_lines():
         if line:
@@ -148,7 +148,7 @@ async def test_event_streams_end_when_the_server_stops(
         await anext(stream)
         bus.publish(events.ServerStopping())
         async with asyncio.timeout(10):
-            # Far less than the grace time that other requests get.
+            # Much less than the grace time of other requests.
             await server.stop(300)
         assert [frame["event"] async for frame in stream] == ["server_stopping"]
 

@@ -62,5 +62,5 @@ async def test_random_requests_never_cause_an_internal_error(
 
 
 def json_of(body: Any) -> bytes:
-    """Write JSON that httpx would refuse to, such as half a character."""
+    """Encode JSON that httpx rejects, such as lone surrogates."""
     return json.dumps(body).encode()

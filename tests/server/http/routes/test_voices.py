@@ -25,7 +25,7 @@ JOE = "en_US-joe-medium"
 
 @pytest.fixture
 def voices() -> FakeCoordinator:
-    """Two voices that hum: one of the catalog, and one with an odd name."""
+    """Two fake voices: one of the catalog, and one with an unusual name."""
     voices = (VoiceInfo(JOE, "joe (medium)", ("en-US",)),)
     spec = ModelSpec("piper/en_US-joe-medium", Task.TTS, "fake", voices=voices)
     return FakeCoordinator({spec.id: spec})

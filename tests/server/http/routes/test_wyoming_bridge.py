@@ -16,7 +16,7 @@ PROTOCOLS = ["wyoming", "bearer.s3cret"]
 
 @pytest.fixture
 async def service(ports) -> AsyncIterator[list]:
-    """A Wyoming server that sends every event back; the list has what it got."""
+    """A Wyoming server that echoes every event; the list has the received events."""
     got = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
