@@ -97,7 +97,7 @@ class SynthesisStream:
 
     Call `feed` with parts of the text, then `end`; iterate for 16-bit mono PCM in chunks of 2,048
     samples, shorter at the end of a sentence. Each sentence is one run of the worker, which decides
-    between the sentences of all clients (`worker.child.playout_queue`).
+    between the sentences of all clients (`worker.child.run_queue`).
     """
 
     def __init__(

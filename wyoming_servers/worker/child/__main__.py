@@ -64,8 +64,7 @@ from wyoming_servers.worker.child.executor import (
     StepDone,
     log_failure,
 )
-from wyoming_servers.worker.child.playout_queue import PlayoutQueue
-from wyoming_servers.worker.child.run_queue import RunQueue
+from wyoming_servers.worker.child.run_queue import PlayoutQueue, RunQueue
 from wyoming_servers.worker.exit_status import (
     DEVICE_LOST_STATUS,
     PROTOCOL_STATUS,

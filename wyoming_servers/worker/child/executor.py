@@ -1,7 +1,7 @@
 """Executes the runs inside a worker, one step at a time, on the engine thread; no I/O.
 
 A step is the work of an engine between two outputs. Nothing can interrupt it, so every decision is
-made between steps. The queue chooses the run of the next step (`run_queue`, `playout_queue`). An
+made between steps. The queue chooses the run of the next step (`run_queue`). An
 engine that supports parallel runs computes several outputs at once, in the threads of an
 `InferencePool`. A run costs nothing while it waits for input, or for its reader to take output
 (`protocol.session`).

@@ -7,15 +7,15 @@ import pytest
 from wyoming_servers.core.domain import MAX_UNSENT_SECONDS
 from wyoming_servers.engines.base import Output
 from wyoming_servers.protocol.messages import RunInference
-from wyoming_servers.worker.child.playout_queue import (
+from wyoming_servers.worker.child.run_queue import (
     CONTINUATION_SECONDS,
     MARGIN_SECONDS,
     MAX_HOLD_SECONDS,
     MAX_HOLD_SECONDS_WHEN_LATE,
     CostModel,
     PlayoutQueue,
+    RunState,
 )
-from wyoming_servers.worker.child.run_queue import RunState
 
 RATE = 1_000
 UNIT = 0.1

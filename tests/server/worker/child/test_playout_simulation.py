@@ -17,8 +17,7 @@ import pytest
 
 from wyoming_servers.engines.base import Output
 from wyoming_servers.protocol.messages import RunInference
-from wyoming_servers.worker.child.playout_queue import PlayoutQueue
-from wyoming_servers.worker.child.run_queue import RunState
+from wyoming_servers.worker.child.run_queue import PlayoutQueue, RunState
 
 RATE = 16_000
 AUDIO_PER_CHARACTER = 0.065
