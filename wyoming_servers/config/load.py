@@ -8,11 +8,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from wyoming_servers.config.errors import (
-    ConfigError,
-    ConfigProblem,
-    nearest_match,
-)
+from wyoming_servers.config.errors import ConfigError, ConfigProblem, nearest_match
 from wyoming_servers.config.key_tree import (
     WILDCARD,
     ConfigKey,
@@ -32,10 +28,7 @@ from wyoming_servers.config.sources import (
     nest_values,
 )
 from wyoming_servers.config.units import parse_budget
-from wyoming_servers.config.yaml_document import (
-    YamlNode,
-    parse_yaml,
-)
+from wyoming_servers.config.yaml_document import YamlNode, parse_yaml
 
 DEFAULT_FILE: Final = Path("~/.config/wyoming-conductor/config.yaml")
 """The file that is used if no file is given and it exists."""

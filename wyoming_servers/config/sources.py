@@ -29,10 +29,7 @@ from wyoming_servers.config.key_tree import (
     value_maps,
 )
 from wyoming_servers.config.schema import RENAMED_KEYS
-from wyoming_servers.config.yaml_document import (
-    YamlNode,
-    parse_yaml_value,
-)
+from wyoming_servers.config.yaml_document import YamlNode, parse_yaml_value
 
 VARIABLE_PREFIX: Final = "WYOMING_CONDUCTOR_"
 

@@ -14,10 +14,7 @@ from starlette.requests import HTTPConnection
 from wyoming_servers.config.editor import ConfigEditor
 from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.config.schema import Config
-from wyoming_servers.core.clock import (
-    Clock,
-    SystemClock,
-)
+from wyoming_servers.core.clock import Clock, SystemClock
 from wyoming_servers.core.domain import ModelSpec
 from wyoming_servers.core.errors import InternalError
 from wyoming_servers.core.event_bus import EventBus

@@ -14,12 +14,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from wyoming_servers.core.errors import (
-    BadRequestError,
-    BusyError,
-    ConductorError,
-    TooLargeError,
-)
+from wyoming_servers.core.errors import BadRequestError, BusyError, ConductorError, TooLargeError
 from wyoming_servers.http.problems import problem_response
 from wyoming_servers.telemetry.log_config import REQUEST_ID
 

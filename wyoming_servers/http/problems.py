@@ -18,11 +18,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wyoming_servers.config.errors import ConfigError, ConfigProblem
-from wyoming_servers.core.errors import (
-    BadRequestError,
-    ConductorError,
-    InternalError,
-)
+from wyoming_servers.core.errors import BadRequestError, ConductorError, InternalError
 
 _LOGGER: Final = logging.getLogger(__name__)
 

@@ -17,65 +17,14 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from wyoming_servers.core.errors import (
-    BadRequestError,
-    BusyError,
-    ConductorError,
-)
+from wyoming_servers.core.errors import BadRequestError, BusyError, ConductorError
 from wyoming_servers.http.context import ApiContext
-
-# Ends connections of clients that send their request drop by drop.
-#
-# Uvicorn waits for ever for the end of a request's head, so a few hundred slow connections could
-# keep everybody else out. Bodies are watched where they are read (`upload`).
 
 HEADER_TIMEOUT_SECONDS: Final = 10.0
 """Enough for any client and connection to send the header of a request."""
 
-
-class HeaderTimeoutProtocol(H11Protocol):
-    """Uvicorn's HTTP protocol with a timeout for the header of each request."""
-
-    header_timeout: float = HEADER_TIMEOUT_SECONDS
-    _deadline: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
-        self._update_timer()
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        self._update_timer()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._cancel_timer()
-        super().connection_lost(exc)
-
-    def _update_timer(self) -> None:
-        """Run the timer exactly while the header of a request is awaited or incomplete."""
-        if self.conn.their_state is not h11.IDLE:
-            self._cancel_timer()
-        elif self._deadline is None:
-            self._deadline = self.loop.call_later(self.header_timeout, self._on_timeout)
-
-    def on_response_complete(self) -> None:
-        super().on_response_complete()
-        if not self.transport.is_closing():
-            # Uvicorn has its own keep-alive timeout between requests; ours starts with new bytes.
-            self._cancel_timer()
-
-    def _cancel_timer(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
-    def _on_timeout(self) -> None:
-        self._deadline = None
-        if not self.transport.is_closing():
-            self.transport.close()
-
-
 _BACKLOG: Final = 256
+"""Connections that the kernel queues before they are accepted."""
 
 
 class ApiServer:
@@ -163,6 +112,49 @@ class ApiServer:
             f"The API cannot listen on {where}: {err.strerror or err}.",
             hint="Set host and api.port to an address and a port of this machine.",
         )
+
+
+class HeaderTimeoutProtocol(H11Protocol):
+    """Uvicorn's HTTP protocol with a timeout for the header of each request."""
+
+    header_timeout: float = HEADER_TIMEOUT_SECONDS
+    """Seconds."""
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._update_timer()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._update_timer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._cancel_timer()
+        super().connection_lost(exc)
+
+    def _update_timer(self) -> None:
+        """Run the timer exactly while the header of a request is awaited or incomplete."""
+        if self.conn.their_state is not h11.IDLE:
+            self._cancel_timer()
+        elif self._timer is None:
+            self._timer = self.loop.call_later(self.header_timeout, self._on_timeout)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if not self.transport.is_closing():
+            # Uvicorn has its own keep-alive timeout between requests; ours starts with new bytes.
+            self._cancel_timer()
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _on_timeout(self) -> None:
+        self._timer = None
+        if not self.transport.is_closing():
+            self.transport.close()
 
 
 class _EmbeddedServer(uvicorn.Server):

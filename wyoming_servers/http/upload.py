@@ -1,8 +1,8 @@
 """Streaming multipart/form-data uploads: the file to disk, fields to memory, all bounded."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -11,15 +11,8 @@ from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
-from wyoming_servers.core.errors import (
-    BadRequestError,
-    CancelledError,
-    TooLargeError,
-)
-from wyoming_servers.jobs.files import (
-    IncomingUpload,
-    UploadSpool,
-)
+from wyoming_servers.core.errors import BadRequestError, CancelledError, TooLargeError
+from wyoming_servers.jobs.files import IncomingUpload, UploadSpool
 
 _MAX_FIELDS: Final = 64
 _FIELD_BYTES: Final = 64 * 1024
@@ -69,19 +62,19 @@ class MultipartForm:
 class ReceivedForm:
     """A received form whose file is on disk; deleted at the end unless `keep` was called."""
 
-    def __init__(self, form: MultipartForm, arrival: IncomingUpload) -> None:
+    def __init__(self, form: MultipartForm, upload: IncomingUpload) -> None:
         self.form = form
-        self._arrival = arrival
+        self._upload = upload
 
     async def keep(self) -> Path:
         """Return the path of the file; the caller owns the file from now on."""
-        return await self._arrival.commit()
+        return await self._upload.commit()
 
 
 @asynccontextmanager
 async def receive_form(
     request: Request,
-    inbox: UploadSpool,
+    spool: UploadSpool,
     file_field: str,
     *,
     largest: int | None = None,
@@ -94,7 +87,7 @@ async def receive_form(
     BusyError, and what `admit` raises.
     """
     boundary = _boundary(request)
-    largest = min(inbox.max_bytes, largest or inbox.max_bytes)
+    largest = min(spool.max_bytes, largest or spool.max_bytes)
     length = _length(request)
     if length is not None and length > largest + _FORM_OVERHEAD_BYTES:
         raise TooLargeError(
@@ -103,37 +96,40 @@ async def receive_form(
         )
     if length is not None and length <= SMALL_UPLOAD_BYTES:
         admit = None
-    async with inbox.receive(largest) as arrival:
-        parts = _MultipartReader(boundary, file_field)
-        async for data in _body(request):
-            content = parts.feed(data)
-            if admit is not None and parts.form.size is not None:
-                await admit(parts.form)
-                admit = None
-            await arrival.write(content)
-        parts.finish()
-        form = parts.form
+    async with spool.receive(largest) as upload:
+        reader = _MultipartReader(boundary, file_field)
+        async with aclosing(_body(request)) as chunks:
+            async for chunk in chunks:
+                content = reader.feed(chunk)
+                if admit is not None and reader.form.size is not None:
+                    await admit(reader.form)
+                    admit = None
+                await upload.write(content)
+        reader.finish()
+        form = reader.form
         if form.size is None:
             raise BadRequestError(f"missing '{file_field}' field")
         if not form.size:
             raise BadRequestError(f"{file_field} field is empty")
-        yield ReceivedForm(form, arrival)
+        yield ReceivedForm(form, upload)
 
 
 async def read_body(request: Request, largest: int) -> bytes:
     """Return a whole body. Raises TooLargeError, BadRequestError."""
     body = bytearray()
-    async for data in _body(request):
-        body += data
-        if len(body) > largest:
-            raise TooLargeError(f"The body is larger than {largest} bytes.")
+    async with aclosing(_body(request)) as chunks:
+        async for chunk in chunks:
+            body += chunk
+            if len(body) > largest:
+                raise TooLargeError(f"The body is larger than {largest} bytes.")
     return bytes(body)
 
 
-async def _body(request: Request) -> AsyncIterator[bytes]:
+async def _body(request: Request) -> AsyncGenerator[bytes, None]:
+    """Yield the body as it arrives. Raises BadRequestError if the client is too slow."""
     stream = request.stream()
     loop = asyncio.get_running_loop()
-    since, size = loop.time(), 0
+    window_start, size = loop.time(), 0
     while True:
         try:
             async with asyncio.timeout(STALL_TIMEOUT_SECONDS):
@@ -148,14 +144,14 @@ async def _body(request: Request) -> AsyncIterator[bytes]:
         if data is None:
             return
         size += len(data)
-        elapsed = loop.time() - since
+        elapsed = loop.time() - window_start
         if elapsed >= STALL_TIMEOUT_SECONDS:
             if size < MIN_BYTES_PER_SECOND * elapsed:
                 raise BadRequestError(
                     f"multipart error: less than {MIN_BYTES_PER_SECOND} bytes per second",
                     hint="Send the file faster, or check the network.",
                 )
-            since, size = loop.time(), 0
+            window_start, size = loop.time(), 0
         yield data
 
 

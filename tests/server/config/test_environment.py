@@ -1,10 +1,6 @@
 """Names of environment variables."""
 
-from wyoming_servers.config.key_tree import (
-    WILDCARD,
-    key_tree,
-    value_maps,
-)
+from wyoming_servers.config.key_tree import WILDCARD, key_tree, value_maps
 from wyoming_servers.config.sources import variable_name
 
 

@@ -6,10 +6,7 @@ from pathlib import Path
 import pytest
 
 from wyoming_servers.config.editor import write_overrides
-from wyoming_servers.config.errors import (
-    ConfigError,
-    ConfigProblem,
-)
+from wyoming_servers.config.errors import ConfigError, ConfigProblem
 from wyoming_servers.config.key_tree import find_node
 from wyoming_servers.config.load import DEFAULT_FILE, load_config
 from wyoming_servers.config.schema import RENAMED_KEYS, Config

@@ -4,10 +4,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from wyoming_servers.config.key_tree import (
-    WILDCARD,
-    key_tree,
-)
+from wyoming_servers.config.key_tree import WILDCARD, key_tree
 from wyoming_servers.config.load import load_config
 from wyoming_servers.config.reference import configuration_document, example_file
 from wyoming_servers.config.schema import (

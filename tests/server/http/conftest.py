@@ -12,14 +12,7 @@ from fastapi import FastAPI
 from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.config.schema import Config
 from wyoming_servers.core.clock import FakeClock
-from wyoming_servers.core.domain import (
-    ModelSpec,
-    ModelState,
-    Placement,
-    Priority,
-    Task,
-    VoiceInfo,
-)
+from wyoming_servers.core.domain import ModelSpec, ModelState, Placement, Priority, Task, VoiceInfo
 from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.http.app import create_app
 from wyoming_servers.http.context import ApiContext

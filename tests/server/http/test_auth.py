@@ -8,10 +8,7 @@ from fastapi import FastAPI
 
 from wyoming_servers.core.errors import LoadFailedError
 from wyoming_servers.http.app import create_app
-from wyoming_servers.http.auth import (
-    TOKEN_FILE,
-    ensure_token,
-)
+from wyoming_servers.http.auth import TOKEN_FILE, ensure_token
 from wyoming_servers.http.context import ApiContext
 
 OPEN = {"/health/live", "/health/ready"}

@@ -9,11 +9,7 @@ from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.config.schema import Config
 from wyoming_servers.http import problems
 from wyoming_servers.http.app import create_app
-from wyoming_servers.http.middleware import (
-    MAX_BODY_BYTES,
-    BodyLimitMiddleware,
-    RateLimitMiddleware,
-)
+from wyoming_servers.http.middleware import MAX_BODY_BYTES, BodyLimitMiddleware, RateLimitMiddleware
 
 
 async def ask(limit: RateLimitMiddleware, address: str) -> int:

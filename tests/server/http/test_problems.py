@@ -8,10 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import StreamingResponse
 
 from wyoming_servers.core import errors
-from wyoming_servers.core.errors import (
-    CODES,
-    from_code,
-)
+from wyoming_servers.core.errors import CODES, from_code
 from wyoming_servers.http.problems import ERROR_STATUSES
 
 

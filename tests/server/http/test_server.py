@@ -6,10 +6,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from wyoming_servers.core.errors import (
-    BadRequestError,
-    BusyError,
-)
+from wyoming_servers.core.errors import BadRequestError, BusyError
 from wyoming_servers.http.server import ApiServer
 
 

@@ -25,12 +25,7 @@ from wyoming_servers.http.streaming import (
 )
 from wyoming_servers.jobs.files import JobFiles
 from wyoming_servers.jobs.job import Job, JobStatus
-from wyoming_servers.jobs.schemas import (
-    JobListResponse,
-    JobResponse,
-    job_payload,
-    job_response,
-)
+from wyoming_servers.jobs.schemas import JobListResponse, JobResponse, job_payload, job_response
 from wyoming_servers.media.formats import MEDIA_TYPES
 from wyoming_servers.text.subtitles import Cue, write_plain_text, write_srt, write_vtt
 

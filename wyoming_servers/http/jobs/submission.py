@@ -37,7 +37,7 @@ WEBHOOK_FIELDS: Final = {
         "model becomes ready or is unloaded.",
     },
 }
-"""Fields that all forms of jobs have."""
+"""Form fields that all kinds of jobs have."""
 
 _RETRY_SECONDS: Final = {
     ModelState.UNLOADED: 30,

@@ -6,25 +6,12 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
 from wyoming_servers.core.clock import iso_timestamp
-from wyoming_servers.core.errors import (
-    ModelMissingError,
-    NotFoundError,
-)
-from wyoming_servers.http.context import (
-    ApiContext,
-    Context,
-)
+from wyoming_servers.core.errors import ModelMissingError, NotFoundError
+from wyoming_servers.http.context import ApiContext, Context
 from wyoming_servers.http.problems import PROBLEM_RESPONSES
-from wyoming_servers.http.routes.models import (
-    FreedResponse,
-    ModelId,
-    require_model_manager,
-)
+from wyoming_servers.http.routes.models import FreedResponse, ModelId, require_model_manager
 from wyoming_servers.models.manager import ModelListing
-from wyoming_servers.speech.tts.phrase_cache import (
-    PhraseCache,
-    PhraseEntry,
-)
+from wyoming_servers.speech.tts.phrase_cache import PhraseCache, PhraseEntry
 
 router = APIRouter(tags=["cache"], responses={**PROBLEM_RESPONSES})
 

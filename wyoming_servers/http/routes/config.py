@@ -8,10 +8,7 @@ from pydantic import BaseModel, Field
 from wyoming_servers.config.editor import ConfigEditor
 from wyoming_servers.config.schema import Applies
 from wyoming_servers.core.errors import InternalError
-from wyoming_servers.http.context import (
-    ApiContext,
-    Context,
-)
+from wyoming_servers.http.context import ApiContext, Context
 from wyoming_servers.http.problems import PROBLEM_RESPONSES
 
 router = APIRouter(tags=["config"], responses={**PROBLEM_RESPONSES})

@@ -17,10 +17,7 @@ from wyoming_servers.core import events
 from wyoming_servers.core.clock import iso_timestamp
 from wyoming_servers.core.event_bus import SequencedEvent
 from wyoming_servers.http import schemas
-from wyoming_servers.http.context import (
-    ApiContext,
-    Context,
-)
+from wyoming_servers.http.context import ApiContext, Context
 from wyoming_servers.http.problems import PROBLEM_RESPONSES
 from wyoming_servers.http.streaming import (
     EVENT_STREAM_ROUTE,

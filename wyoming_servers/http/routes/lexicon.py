@@ -5,14 +5,8 @@ from typing import Annotated, Literal, Self
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field, model_validator
 
-from wyoming_servers.core.errors import (
-    InternalError,
-    NotFoundError,
-)
-from wyoming_servers.http.context import (
-    ApiContext,
-    Context,
-)
+from wyoming_servers.core.errors import InternalError, NotFoundError
+from wyoming_servers.http.context import ApiContext, Context
 from wyoming_servers.http.problems import PROBLEM_RESPONSES
 from wyoming_servers.text.lexicon import Lexicon, LexiconEntries
 

@@ -13,15 +13,9 @@ from pydantic import BaseModel, Field
 
 from wyoming_servers.core.clock import iso_timestamp
 from wyoming_servers.core.domain import ModelState
-from wyoming_servers.core.event_bus import (
-    HISTORY,
-    SequencedEvent,
-)
+from wyoming_servers.core.event_bus import HISTORY, SequencedEvent
 from wyoming_servers.http import schemas
-from wyoming_servers.http.context import (
-    ApiContext,
-    Context,
-)
+from wyoming_servers.http.context import ApiContext, Context
 from wyoming_servers.http.problems import PROBLEM_RESPONSES
 from wyoming_servers.scheduling.status import DeviceStatus, ModelStatus, Snapshot
 from wyoming_servers.telemetry.event_logger import describe_event

@@ -7,10 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
 
 from wyoming_servers.core.clock import iso_timestamp
-from wyoming_servers.http.context import (
-    ApiContext,
-    Context,
-)
+from wyoming_servers.http.context import ApiContext, Context
 from wyoming_servers.http.problems import PROBLEM_RESPONSES
 
 API_VERSION = "1"

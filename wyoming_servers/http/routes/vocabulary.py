@@ -7,16 +7,9 @@ from pydantic import BaseModel, Field
 
 from wyoming_servers.core.clock import iso_timestamp
 from wyoming_servers.core.errors import InternalError
-from wyoming_servers.http.context import (
-    ApiContext,
-    Context,
-)
+from wyoming_servers.http.context import ApiContext, Context
 from wyoming_servers.http.problems import PROBLEM_RESPONSES
-from wyoming_servers.text.vocabulary import (
-    MAX_CHARACTERS,
-    MAX_ENTRIES,
-    Vocabulary,
-)
+from wyoming_servers.text.vocabulary import MAX_CHARACTERS, MAX_ENTRIES, Vocabulary
 
 router = APIRouter(tags=["vocabulary"], responses={**PROBLEM_RESPONSES})
 

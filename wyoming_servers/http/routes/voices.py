@@ -9,20 +9,11 @@ from pydantic import BaseModel, Field
 
 from wyoming_servers.audio.wav import Wav
 from wyoming_servers.core.errors import ModelMissingError
-from wyoming_servers.http.context import (
-    ApiContext,
-    Context,
-)
+from wyoming_servers.http.context import ApiContext, Context
 from wyoming_servers.http.problems import PROBLEM_RESPONSES
 from wyoming_servers.http.routes.models import require_model_manager
-from wyoming_servers.speech.tts.pipeline import (
-    TtsPipeline,
-    TtsRequest,
-)
-from wyoming_servers.speech.tts.voices import (
-    ListedVoice,
-    list_voices,
-)
+from wyoming_servers.speech.tts.pipeline import TtsPipeline, TtsRequest
+from wyoming_servers.speech.tts.voices import ListedVoice, list_voices
 from wyoming_servers.text.locale import best_match
 from wyoming_servers.text.sample_sentences import sample_sentence
 

@@ -7,10 +7,7 @@ from pydantic import BaseModel, Field
 
 from wyoming_servers.core.clock import iso_timestamp
 from wyoming_servers.core.errors import InternalError
-from wyoming_servers.http.context import (
-    ApiContext,
-    Context,
-)
+from wyoming_servers.http.context import ApiContext, Context
 from wyoming_servers.http.problems import PROBLEM_RESPONSES
 from wyoming_servers.webhooks.deliveries import Delivery, DeliveryStatus, Webhook
 from wyoming_servers.webhooks.manager import WebhookManager

@@ -12,10 +12,7 @@ from fastapi import FastAPI
 from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.models.manager import ModelManager
 from wyoming_servers.models.store import ModelStore
-from wyoming_servers.speech.tts.phrase_cache import (
-    Phrase,
-    PhraseCache,
-)
+from wyoming_servers.speech.tts.phrase_cache import Phrase, PhraseCache
 from wyoming_servers.speech.tts.pipeline import TtsPipeline
 
 

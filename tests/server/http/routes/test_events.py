@@ -10,11 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from wyoming_servers.core import events
-from wyoming_servers.core.event_bus import (
-    BACKLOG,
-    HISTORY,
-    EventBus,
-)
+from wyoming_servers.core.event_bus import BACKLOG, HISTORY, EventBus
 from wyoming_servers.http.app import create_app
 from wyoming_servers.http.context import ApiContext
 from wyoming_servers.http.server import ApiServer

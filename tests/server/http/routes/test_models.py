@@ -5,10 +5,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from wyoming_servers.core.domain import (
-    ModelState,
-    Placement,
-)
+from wyoming_servers.core.domain import ModelState, Placement
 from wyoming_servers.core.event_bus import SequencedEvent
 from wyoming_servers.core.events import RequestFinished
 from wyoming_servers.http.context import ApiContext

@@ -11,12 +11,7 @@ from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.config.schema import Config
 from wyoming_servers.core.domain import ModelState
 from wyoming_servers.core.event_bus import EventBus
-from wyoming_servers.core.events import (
-    ModelEvicted,
-    ModelFailed,
-    ModelProgressed,
-    ServerStarted,
-)
+from wyoming_servers.core.events import ModelEvicted, ModelFailed, ModelProgressed, ServerStarted
 from wyoming_servers.http.app import create_app
 from wyoming_servers.http.context import ApiContext
 

@@ -7,10 +7,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from wyoming_servers.text.vocabulary import (
-    MAX_ENTRIES,
-    Vocabulary,
-)
+from wyoming_servers.text.vocabulary import MAX_ENTRIES, Vocabulary
 
 
 @pytest.fixture

@@ -8,11 +8,7 @@ import pytest
 from wyoming_servers.audio import wav
 from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.core.clock import SystemClock
-from wyoming_servers.core.domain import (
-    ModelSpec,
-    Task,
-    VoiceInfo,
-)
+from wyoming_servers.core.domain import ModelSpec, Task, VoiceInfo
 from wyoming_servers.http.app import create_app
 from wyoming_servers.models.manager import ModelManager
 from wyoming_servers.models.store import ModelStore
