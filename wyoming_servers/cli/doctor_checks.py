@@ -33,7 +33,7 @@ from wyoming_servers.models.catalog import (
     builtin_catalog,
 )
 from wyoming_servers.models.config_references import check_references
-from wyoming_servers.models.requirements import RequirementChecker, installed_version
+from wyoming_servers.models.python_packages import RequirementChecker, installed_version
 from wyoming_servers.models.store import ModelStore
 from wyoming_servers.wyoming.info import PROGRAM_NAME
 

@@ -31,8 +31,8 @@ class EngineInfo:
     extra: str = ""
     """The extra of wyoming-conductor that installs the engine; empty for a package of its own."""
     requirements: tuple[str, ...] = ()
-    """Python distributions that the engine imports, as `models.requirements` reads them. The first
-    is the library itself."""
+    """Python distributions that the engine imports, the library itself first. For the syntax see
+    `models.python_packages`."""
     gpu_compute_types: tuple[str, ...] = ()
     """Number formats on a GPU, best first; empty if the engine runs on the CPU only."""
     cpu_compute_types: tuple[str, ...] = ("default",)

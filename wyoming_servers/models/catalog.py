@@ -122,7 +122,7 @@ class OfferEntry(ManifestRecord):
     phrase: str = ""
     speakers: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
-    """Requirements besides those of the engine; see `models.requirements`."""
+    """Requirements besides those of the engine; see `models.python_packages`."""
     quality: str = ""
     """Grade by its authors: `low`, `medium`, `high` for Piper, `A` to `F` for Kokoro."""
 

@@ -19,9 +19,14 @@ from wyoming_servers.models.download import (
     fsync_and_close,
     sha256_of,
 )
-from wyoming_servers.models.layout import PART_SUFFIX, StoreLayout
-from wyoming_servers.models.package_sources import file_parts, package_folder, package_version
-from wyoming_servers.models.receipt import FileRecord, Receipt, write_receipt
+from wyoming_servers.models.layout import (
+    PART_SUFFIX,
+    FileRecord,
+    Receipt,
+    StoreLayout,
+    write_receipt,
+)
+from wyoming_servers.models.python_packages import file_parts, package_folder, package_version
 
 _LOGGER: Final = logging.getLogger(__name__)
 

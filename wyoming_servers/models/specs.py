@@ -16,7 +16,7 @@ from wyoming_servers.models.catalog import (
     Catalog,
     ModelEntry,
 )
-from wyoming_servers.models.requirements import RequirementChecker
+from wyoming_servers.models.python_packages import RequirementChecker
 from wyoming_servers.models.store import ModelStore
 from wyoming_servers.text.voice_expression import voice_names
 

@@ -24,10 +24,9 @@ from wyoming_servers.models.install import (
     ignore_progress,
     new_http_client,
 )
-from wyoming_servers.models.layout import StoreLayout, disk_bytes
-from wyoming_servers.models.package_sources import is_embedded, package_version, recorded_hashes
+from wyoming_servers.models.layout import Receipt, StoreLayout, disk_bytes, read_receipt
 from wyoming_servers.models.preparation import prepare_model
-from wyoming_servers.models.receipt import Receipt, read_receipt
+from wyoming_servers.models.python_packages import is_embedded, package_version, recorded_hashes
 
 _LOGGER: Final = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from wyoming_servers.cli import doctor_checks
 from wyoming_servers.cli.doctor_checks import Level
 from wyoming_servers.config.schema import Config
 from wyoming_servers.core.engine_info import BUILTIN_ENGINES
-from wyoming_servers.models.requirements import RequirementChecker
+from wyoming_servers.models.python_packages import RequirementChecker
 from wyoming_servers.wyoming.info import PROGRAM_NAME
 
 PORTS = [option for name in ("asr", "tts", "wake", "api") for option in ("--set", f"{name}.port=0")]

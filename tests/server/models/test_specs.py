@@ -69,7 +69,7 @@ def test_placements_of_a_model(
 @pytest.fixture(autouse=True)
 def every_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whichever are installed here: all are."""
-    monkeypatch.setattr("wyoming_servers.models.requirements.find_engine", EngineInfo)
+    monkeypatch.setattr("wyoming_servers.models.python_packages.find_engine", EngineInfo)
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_spec_omits_voices_with_missing_requirements(
         "en_US-joe"
     ]
     engine = EngineInfo("piper", requirements=("no-such-engine",))
-    monkeypatch.setattr("wyoming_servers.models.requirements.find_engine", lambda _: engine)
+    monkeypatch.setattr("wyoming_servers.models.python_packages.find_engine", lambda _: engine)
     assert model_specs(Config(), store)["piper/joe"].voices == ()
 
 

@@ -15,7 +15,7 @@ from wyoming_servers.core.errors import (
     UnsupportedLanguageError,
 )
 from wyoming_servers.models.catalog import ModelEntry
-from wyoming_servers.models.requirements import RequirementChecker
+from wyoming_servers.models.python_packages import RequirementChecker
 from wyoming_servers.text.locale import best_match, canonical_tag
 from wyoming_servers.text.messages import (
     list_languages,

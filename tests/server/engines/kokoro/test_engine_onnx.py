@@ -15,7 +15,7 @@ from wyoming_servers.core.domain import (
 )
 from wyoming_servers.engines.kokoro.engine_onnx import KokoroOnnxEngine
 from wyoming_servers.models.catalog import builtin_catalog
-from wyoming_servers.models.requirements import RequirementChecker
+from wyoming_servers.models.python_packages import RequirementChecker
 from wyoming_servers.text.sample_sentences import sample_sentence
 
 pytestmark = pytest.mark.component

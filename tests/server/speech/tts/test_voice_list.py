@@ -68,7 +68,7 @@ def test_installed_model_without_its_engine_needs_only_the_engine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     engine = EngineInfo("fake", requirements=("no-such-engine",))
-    monkeypatch.setattr("wyoming_servers.models.requirements.find_engine", lambda _: engine)
+    monkeypatch.setattr("wyoming_servers.models.python_packages.find_engine", lambda _: engine)
     book = VoiceRegistry({OTHER.id: spec(OTHER)}, "en_US-joe")
     (voice,) = list_voices([OTHER], book)
     assert voice.needs == ("no-such-engine",)

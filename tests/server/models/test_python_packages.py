@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from wyoming_servers.core.engine_info import EngineInfo
-from wyoming_servers.models.requirements import RequirementChecker
+from wyoming_servers.models.python_packages import RequirementChecker
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +39,7 @@ def test_missing_requirement_is_returned(need: str) -> None:
 
 def test_engine_requires_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = EngineInfo("speaker", requirements=("no-such-engine",))
-    monkeypatch.setattr("wyoming_servers.models.requirements.find_engine", lambda _: engine)
+    monkeypatch.setattr("wyoming_servers.models.python_packages.find_engine", lambda _: engine)
     assert RequirementChecker().missing("speaker", ["no-such-reader"]) == (
         "no-such-engine",
         "no-such-reader",
