@@ -141,6 +141,7 @@ class Application:
             clock,
             uuid=identity,
             api_port=self.ports.get("api"),
+            tasks=context.tasks,
         )
         # Pushed before the start, so that all opened ports are closed if one is not available.
         stack.push_async_callback(servers.stop)

@@ -19,6 +19,7 @@ from wyoming_servers import __version__
 from wyoming_servers.config.schema import Config
 from wyoming_servers.core.aio import cancel_and_wait
 from wyoming_servers.core.clock import Clock
+from wyoming_servers.core.task_supervisor import TaskSupervisor
 
 WYOMING_SERVICE_TYPE: Final = "_wyoming._tcp.local."
 """Home Assistant's core integration sends `describe` to every service of this type."""
@@ -115,6 +116,7 @@ class Discovery:
         config: Config,
         uuid: str,
         clock: Clock,
+        tasks: TaskSupervisor,
         *,
         make_client: Callable[[Sequence[str]], ZeroconfClient] = _make_client,
         addresses: Callable[[str], Awaitable[tuple[str, ...]]] = lan_addresses,
@@ -123,6 +125,7 @@ class Discovery:
         self._config = config
         self._uuid = uuid
         self._clock = clock
+        self._tasks = tasks
         self._make_client = make_client
         self._addresses = addresses
         self._client: ZeroconfClient | None = None
@@ -138,19 +141,18 @@ class Discovery:
         Returns at once; probing whether the names are free takes a second or two.
         """
         if self._config.discovery.zeroconf:
-            self._task = asyncio.create_task(self._run(ports), name="zeroconf")
+            self._task = self._tasks.start(lambda: self._run(ports), "zeroconf")
 
     def update(self, ports: Mapping[str, int]) -> None:
         """Announce these ports instead of those announced so far. Returns at once."""
-        if self._task is not None:
-            self._task = asyncio.create_task(self._restart(self._task, ports), name="zeroconf")
+        previous = self._task
+        if previous is not None:
+            self._task = self._tasks.start(lambda: self._restart(previous, ports), "zeroconf")
 
     async def stop(self) -> None:
         """Withdraw the announcements, so that no client connects to a server that is gone."""
         if self._task is not None:
-            error = await cancel_and_wait(self._task)
-            if error is not None:
-                _LOGGER.error("The zeroconf announcements failed", exc_info=error)
+            await cancel_and_wait(self._task)
         await self._withdraw()
 
     async def _restart(self, previous: asyncio.Task[None], ports: Mapping[str, int]) -> None:
@@ -161,14 +163,14 @@ class Discovery:
     async def _run(self, ports: Mapping[str, int]) -> None:
         retry_seconds = RETRY_SECONDS
         while True:
-            if await self._update(ports):
+            if await self._announce_if_changed(ports):
                 retry_seconds = RETRY_SECONDS
                 await self._clock.sleep(CHECK_SECONDS)
             else:
                 await self._clock.sleep(retry_seconds)
                 retry_seconds = min(2 * retry_seconds, MAX_RETRY_SECONDS)
 
-    async def _update(self, ports: Mapping[str, int]) -> bool:
+    async def _announce_if_changed(self, ports: Mapping[str, int]) -> bool:
         """Announce the current addresses; return whether they are announced now."""
         addresses = await self._addresses(self._config.host)
         if addresses and addresses == self._announced:

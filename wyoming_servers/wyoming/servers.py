@@ -11,6 +11,7 @@ from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.core.clock import Clock
 from wyoming_servers.core.domain import ModelSpec, model_service_name
 from wyoming_servers.core.errors import BusyError, ConductorError, ShuttingDownError
+from wyoming_servers.core.task_supervisor import TaskSupervisor
 from wyoming_servers.protocol.codec import Frame, encode_frame
 from wyoming_servers.speech.asr.pipeline import AsrPipeline
 from wyoming_servers.speech.tts.pipeline import TtsPipeline
@@ -49,11 +50,15 @@ class WyomingServers:
         *,
         uuid: str,
         api_port: int | None = None,
+        tasks: TaskSupervisor | None = None,
     ) -> None:
-        """`uuid` identifies this installation in announcements; `api_port` is announced as well."""
+        """`uuid` identifies this installation in announcements; `api_port` is announced as well.
+
+        `tasks` runs the announcements; a supervisor of its own by default.
+        """
         self._config = config
         self._api_port = api_port
-        self._discovery = Discovery(config.current, uuid, clock)
+        self._discovery = Discovery(config.current, uuid, clock, tasks or TaskSupervisor(clock))
         self._servers = {
             item.service: TcpServer(item, config, clock)
             for item in _service_ports(config, specs, asr, tts, wake)

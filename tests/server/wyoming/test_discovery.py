@@ -10,6 +10,7 @@ from zeroconf.asyncio import AsyncServiceInfo
 
 from wyoming_servers.config.schema import Config
 from wyoming_servers.core.clock import FakeClock
+from wyoming_servers.core.task_supervisor import TaskSupervisor
 from wyoming_servers.wyoming.discovery import (
     CHECK_SECONDS,
     MAX_NAME_ATTEMPTS,
@@ -59,6 +60,7 @@ class FakeNetwork:
             settings or config(),
             UUID,
             clock,
+            TaskSupervisor(clock),
             make_client=self.make_client,
             addresses=self.find_addresses,
         )
@@ -256,6 +258,22 @@ async def test_discovery_update_does_nothing_when_turned_off(clock: FakeClock) -
     await discovery.stop()
 
 
+async def test_discovery_restarts_after_an_unexpected_error(
+    clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    network = FakeNetwork("192.0.2.7")
+    network.failure = KeyError("a bug")
+    discovery = network.discovery(clock)
+    discovery.start(PORTS)
+    await clock.run_ready_tasks()
+    assert "a bug" in caplog.text
+    network.failure = None
+    await clock.advance(1)
+    assert len(network.services) == 4
+    assert network.open_clients == 1
+    await discovery.stop()
+
+
 async def test_discovery_stopped_while_registering_leaves_nothing(clock: FakeClock) -> None:
     class SlowClient(FakeClient):
         async def async_register_service(self, info: AsyncServiceInfo) -> Awaitable[object]:
@@ -269,7 +287,12 @@ async def test_discovery_stopped_while_registering_leaves_nothing(clock: FakeClo
 
     network = FakeNetwork("192.0.2.7")
     discovery = Discovery(
-        config(), UUID, clock, make_client=make_client, addresses=network.find_addresses
+        config(),
+        UUID,
+        clock,
+        TaskSupervisor(clock),
+        make_client=make_client,
+        addresses=network.find_addresses,
     )
     discovery.start(PORTS)
     await clock.run_ready_tasks()
