@@ -146,7 +146,7 @@ class Application:
         # Pushed before the start, so that all opened ports are closed if one is not available.
         stack.push_async_callback(servers.stop)
         self.ports |= await servers.start()
-        watcher = CustomWakeWordsWatcher(pipelines.own_words, clock, servers.refresh)
+        watcher = CustomWakeWordsWatcher(pipelines.custom_words, clock, servers.refresh)
         context.spawn(watcher.run, "custom wake words")
         library.add_listener(servers.refresh)
         context.spawn(lambda: library.watch(clock), "model synchronization")

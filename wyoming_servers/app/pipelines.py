@@ -27,7 +27,7 @@ class Pipelines:
     asr: AsrPipeline
     tts: TtsPipeline
     wake: WakePipeline
-    own_words: CustomWakeWords
+    custom_words: CustomWakeWords
     vocabulary: Vocabulary
 
 
@@ -66,7 +66,7 @@ async def open_pipelines(
         lexicon,
         explain_missing=explain_missing,
     )
-    own_words = await asyncio.to_thread(
+    custom_words = await asyncio.to_thread(
         CustomWakeWords, wake_words_folder(config.data_dir, config.wake.models_dir)
     )
     wake = WakePipeline(
@@ -75,11 +75,11 @@ async def open_pipelines(
         context.config_holder,
         bus,
         clock,
-        own_words,
+        custom_words,
         explain_missing=explain_missing,
     )
     context.spawn(Prefetcher(coordinator, tts.voices, context.config_holder, bus).run, "prefetch")
-    return Pipelines(asr, tts, wake, own_words, vocabulary)
+    return Pipelines(asr, tts, wake, custom_words, vocabulary)
 
 
 def _phrase_cache(config: Config) -> PhraseCache | None:
