@@ -22,6 +22,7 @@ import tempfile
 import time
 import wave
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
@@ -153,8 +154,14 @@ class Server:
             answer.raise_for_status()
         return answer.json() if answer.content else {}
 
-    async def entered(self, act: Callable[[], Any]) -> set[str]:
-        """Return the modules that all processes enter while `act` runs."""
+    async def entered(self, act: Callable[[], Any], times: int = 1) -> set[str]:
+        """Return the modules that all processes enter whenever `act` runs.
+
+        Several `times` leave out what a timer of the server did during one of them.
+        """
+        return set.intersection(*[await self._entered_once(act) for _ in range(times)])
+
+    async def _entered_once(self, act: Callable[[], Any]) -> set[str]:
         await asyncio.sleep(1.5)  # what earlier requests left behind has ended
         pids = self._pids()
         for pid in pids:
@@ -244,6 +251,7 @@ async def measure(folder: Path) -> dict[str, set[str]]:
     # Room for one Whisper model beside the voice, so that the second evicts the first.
     server = Server(folder, "asr.model=whisper/tiny.en", "memory.budget=700MiB")
     found: dict[str, set[str]] = {}
+    numbers = count(1)  # a text that was synthesized before comes from the phrase cache
     try:
         await server.wait_until_ready()
         await transcribe(server.ports["asr"], clip)
@@ -251,7 +259,8 @@ async def measure(folder: Path) -> dict[str, set[str]]:
         found["voice command"] = await server.entered(lambda: transcribe(server.ports["asr"], clip))
         await synthesize(server.ports["tts"], "The light is on.")
         found["synthesis"] = await server.entered(
-            lambda: synthesize(server.ports["tts"], "The kitchen window is still open.")
+            lambda: synthesize(server.ports["tts"], f"Window {next(numbers)} is still open."),
+            times=3,
         )
 
         async def load() -> None:
@@ -287,8 +296,8 @@ def main() -> int:
         return 0
     print(f"{'path':20} modules  goal")
     for path, goal in GOALS.items():
-        count = len(found[path])
-        print(f"{path:20} {count:7} {goal:5}{'' if count <= goal else '  missed'}")
+        modules = len(found[path])
+        print(f"{path:20} {modules:7} {goal:5}{'' if modules <= goal else '  missed'}")
         if options.list:
             for name in sorted(found[path]):
                 print(f"    {name}")
