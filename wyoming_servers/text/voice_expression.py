@@ -11,10 +11,10 @@ from typing import Final
 from wyoming_servers.core.errors import BadRequestError
 
 MAX_MIXED_VOICES: Final = 8
-"""Voices in one mix."""
+"""Maximum of voices in one mix."""
 
 NAMED_SPEEDS: Final[Mapping[str, float]] = {"slow": 0.8, "fast": 1.25}
-"""Speeds by name, as factors."""
+"""Named speeds, as factors."""
 
 MIN_SPEED: Final = 0.5
 MAX_SPEED: Final = 2.0
@@ -43,7 +43,7 @@ def parse_speed(text: str) -> tuple[str, float]:
 
 
 def voice_names(text: str) -> list[str]:
-    """Return the plain names in a voice as people write it; the text itself if it is none."""
+    """Return the plain voice names in an expression; the text itself if it is not valid."""
     try:
         return [name for name, _ in parse_mix(parse_speed(text)[0])]
     except BadRequestError:
@@ -51,23 +51,23 @@ def voice_names(text: str) -> list[str]:
 
 
 def parse_mix(text: str) -> list[tuple[str, float]]:
-    """Return the voices with their weights, 1 where none is given.
+    """Return the voices of a mix with their weights, 1 by default.
 
-    Raises BadRequestError for what is no mix: a nameless voice, a weight that is no number above 0.
+    Raises BadRequestError for a voice without a name or a weight that is not a positive number.
     """
     parts = text.split("+")
     if len(parts) > MAX_MIXED_VOICES:
-        raise BadRequestError(f"A mix has {MAX_MIXED_VOICES} voices at most.")
+        raise BadRequestError(f"A mix can have at most {MAX_MIXED_VOICES} voices.")
     mix = []
     for part in parts:
-        name, star, number = (piece.strip() for piece in part.partition("*"))
+        name, star, number = map(str.strip, part.partition("*"))
         try:
             weight = float(number) if star else 1.0
         except ValueError:
             weight = math.nan
         if not name or not 0.0 < weight < math.inf:
             raise BadRequestError(
-                f"{text[:60]!r} is no mix of voices.",
+                f"{text[:60]!r} is not a valid mix of voices.",
                 hint="Write `af_heart*0.7+am_adam*0.3`, or `af_heart+am_adam` for equal parts.",
             )
         mix.append((name, weight))

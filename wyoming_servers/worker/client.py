@@ -129,14 +129,14 @@ class WorkerClient(asyncio.Protocol):
     async def ping(self) -> float:
         """Return the seconds that the worker's message loop took to answer."""
         loop = asyncio.get_running_loop()
-        text, begun = str(next(self._ping_numbers)), loop.time()
+        text, sent_at = str(next(self._ping_numbers)), loop.time()
         answered = self._pings[text] = loop.create_future()
         try:
             self.send(Ping(text=text))
             await answered
         finally:
             del self._pings[text]
-        return loop.time() - begun
+        return loop.time() - sent_at
 
     def unload(self) -> None:
         """Ask the worker to unload and exit, unless it is gone or was asked before."""

@@ -20,8 +20,8 @@ def logged(caplog: pytest.LogCaptureFixture) -> list[tuple[str, int, str]]:
 def test_lines_are_joined_across_reads(
     lines: ChildLogReader, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for piece in (b"one\ntw", b"o\n\nthr", b"ee"):
-        lines.feed(piece)
+    for data in (b"one\ntw", b"o\n\nthr", b"ee"):
+        lines.feed(data)
     lines.close()
     name = "wyoming_servers.worker.whisper/tiny.en"
     assert logged(caplog) == [(name, logging.INFO, text) for text in ("one", "two", "three")]

@@ -105,7 +105,7 @@ async def test_streaming_input_is_answered_chunk_by_chunk(
     clock: FakeClock, spec: ModelSpec, placement: Placement
 ) -> None:
     behavior = WorkerBehavior(
-        on_input=lambda request, payload, data: [OutputChunk({"heard": data["at"]})],
+        on_input=lambda request, payload, data: [OutputChunk({"at": data["at"]})],
         reply=lambda request, audio: FakeAnswer(result={"size": len(audio)}),
     )
     worker = await FakeLauncher(clock, lambda *_: behavior).launch(spec, placement)
@@ -113,9 +113,9 @@ async def test_streaming_input_is_answered_chunk_by_chunk(
     async with worker.open({}, streaming=True) as run:
         await run.send(b"12", {"at": 1})
         reader = aiter(run)
-        assert (await anext(reader)).data == {"heard": 1}
+        assert (await anext(reader)).data == {"at": 1}
         await run.send(b"34", {"at": 2})
-        assert (await anext(reader)).data == {"heard": 2}
+        assert (await anext(reader)).data == {"at": 2}
         await run.end()
         assert await run.result() == {"size": 4}
 

@@ -105,10 +105,10 @@ async def test_streaming_input_is_processed_as_it_arrives(launch: Launch) -> Non
 
 async def test_input_larger_than_the_window_is_accepted(launch: Launch) -> None:
     worker = await launch()
-    piece = b"\x01" * 100_000
+    chunk = b"\x01" * 100_000
     async with worker.open({}, streaming=True) as run:
         for _ in range(50):
-            await run.send(piece)
+            await run.send(chunk)
         await run.end()
         assert (await run.result())["duration"] == 5_000_000 / 32_000
 
@@ -253,7 +253,7 @@ async def test_lost_gpu_ends_the_process(launch: Launch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("failure", "error", "words"),
+    ("failure", "error", "message"),
     [
         ("raise", LoadFailedError, "told to fail"),
         ("memory", OutOfMemoryError, "no memory"),
@@ -265,10 +265,10 @@ async def test_lost_gpu_ends_the_process(launch: Launch) -> None:
     ],
 )
 async def test_failed_load_raises_its_error_and_ends_the_process(
-    launch: Launch, failure: str, error: type[Exception], words: str
+    launch: Launch, failure: str, error: type[Exception], message: str
 ) -> None:
     worker = await launch(load=False, load_error=failure)
-    with pytest.raises(error, match=words) as caught:
+    with pytest.raises(error, match=message) as caught:
         await worker.load(ignore)
     exit_ = await worker.exited
     assert not exit_.expected
@@ -320,12 +320,12 @@ async def test_kill_while_idle_is_noticed_at_once(launch: Launch) -> None:
 async def test_kill_during_runs_fails_all_of_them_at_once(launch: Launch) -> None:
     worker = await launch(chunks=1_000, chunk_seconds=0.05, text="a " * 1_000)
 
-    async def listen() -> None:
+    async def wait() -> None:
         async with worker.open({}, payload=SOUND) as run:
             await run.result()
 
     async with worker.open({}, payload=SOUND) as run, worker.open({}, streaming=True) as fed:
-        waiting = [asyncio.create_task(listen()) for _ in range(3)]
+        waiting = [asyncio.create_task(wait()) for _ in range(3)]
         await first_chunk(run)
         os.kill(worker.pid, signal.SIGKILL)
         for result in await asyncio.gather(*waiting, return_exceptions=True):

@@ -93,10 +93,10 @@ class BatchEngine(Engine):
     finish_limit = 3
 
     def feed_batch(
-        self, pieces: Sequence[tuple[Session, bytes, Mapping[str, Any]]]
+        self, chunks: Sequence[tuple[Session, bytes, Mapping[str, Any]]]
     ) -> Sequence[Iterable[Output] | Exception]:
-        self.log.append(f"feed {len(pieces)}")
-        return [list(session.feed(payload, data)) for session, payload, data in pieces]
+        self.log.append(f"feed {len(chunks)}")
+        return [list(session.feed(payload, data)) for session, payload, data in chunks]
 
     def finish_batch(self, sessions: Sequence[Session]) -> Sequence[FinishedRun | Exception]:
         self.log.append(f"finish {len(sessions)}")
@@ -138,7 +138,9 @@ def run_steps(executor: RunExecutor) -> Callable[[], None]:
     return run_steps
 
 
-def begin(run: int, *, priority: int = 1, payload: bytes = b"", **request: Any) -> RunInference:
+def run_message(
+    run: int, *, priority: int = 1, payload: bytes = b"", **request: Any
+) -> RunInference:
     return RunInference(run=run, priority=priority, payload=payload, request=request)
 
 
@@ -148,7 +150,7 @@ RunSteps = Callable[[], None]
 def test_run_is_opened_fed_finished_and_closed(
     executor: RunExecutor, engine: Engine, sent: list[Message], run_steps: RunSteps
 ) -> None:
-    executor.handle(begin(1, payload=b"ab", chunks=2, result={"text": "hi"}))
+    executor.handle(run_message(1, payload=b"ab", chunks=2, result={"text": "hi"}))
     run_steps()
     assert engine.log == [
         "run feed ab",
@@ -195,8 +197,8 @@ def test_each_output_of_a_generator_takes_a_step(
 def test_first_of_equal_runs_is_finished_first(
     executor: RunExecutor, engine: Engine, run_steps: RunSteps
 ) -> None:
-    executor.handle(begin(1, name="a", chunks=3))
-    executor.handle(begin(2, name="b", chunks=3))
+    executor.handle(run_message(1, name="a", chunks=3))
+    executor.handle(run_message(2, name="b", chunks=3))
     run_steps()
     steps = [line for line in engine.log if " step " in line]
     assert steps == ["a step 0", "a step 1", "a step 2", "b step 0", "b step 1", "b step 2"]
@@ -218,10 +220,10 @@ def test_streaming_runs_take_turns(
 def test_higher_priority_overtakes_between_two_steps(
     executor: RunExecutor, engine: Engine, run_steps: RunSteps
 ) -> None:
-    executor.handle(begin(1, name="low", chunks=3))
+    executor.handle(run_message(1, name="low", chunks=3))
     executor.step()
     executor.step()
-    executor.handle(begin(2, name="high", priority=10, chunks=2))
+    executor.handle(run_message(2, name="high", priority=10, chunks=2))
     run_steps()
     steps = [line for line in engine.log if " step " in line]
     assert steps == ["low step 0", "high step 0", "high step 1", "low step 1", "low step 2"]
@@ -230,7 +232,7 @@ def test_higher_priority_overtakes_between_two_steps(
 def test_cancel_takes_effect_before_the_next_step(
     executor: RunExecutor, engine: Engine, sent: list[Message], run_steps: RunSteps
 ) -> None:
-    executor.handle(begin(1, chunks=5))
+    executor.handle(run_message(1, chunks=5))
     executor.step()
     executor.step()
     executor.handle(Cancel(target=1))
@@ -243,7 +245,7 @@ def test_cancel_takes_effect_before_the_next_step(
 def test_messages_for_a_run_that_has_ended_are_ignored(
     executor: RunExecutor, sent: list[Message], run_steps: RunSteps
 ) -> None:
-    executor.handle(begin(1))
+    executor.handle(run_message(1))
     run_steps()
     for late in (InputChunk(run=1), InputEnd(run=1), Cancel(target=1), Credit(run=1, size=1)):
         executor.handle(late)
@@ -264,8 +266,8 @@ def test_bad_request_is_rejected_at_once(
 def test_exception_is_classified_and_ends_only_its_run(
     executor: RunExecutor, engine: Engine, sent: list[Message], run_steps: RunSteps
 ) -> None:
-    executor.handle(begin(1, name="a", error=MemoryError("none")))
-    executor.handle(begin(2, name="b"))
+    executor.handle(run_message(1, name="a", error=MemoryError("none")))
+    executor.handle(run_message(2, name="b"))
     run_steps()
     assert [getattr(message, "code", "") for message in sent] == ["OOM", ""]
     assert "a close" in engine.log
@@ -274,7 +276,7 @@ def test_exception_is_classified_and_ends_only_its_run(
 def test_lost_device_is_sent_as_an_error_and_raised(
     executor: RunExecutor, sent: list[Message]
 ) -> None:
-    executor.handle(begin(1, error=RuntimeError("CUDA error: unspecified launch failure")))
+    executor.handle(run_message(1, error=RuntimeError("CUDA error: unspecified launch failure")))
     executor.step()
     with pytest.raises(DeviceLostError):
         executor.step()
@@ -291,7 +293,7 @@ def test_output_that_is_not_json_fails_the_run(engine: Engine) -> None:
         sent.append(message)
 
     executor = RunExecutor(engine, emit)
-    executor.handle(begin(1))
+    executor.handle(run_message(1))
     while executor.delay == 0.0:
         executor.step()
     (error,) = sent
@@ -306,7 +308,7 @@ def test_session_that_fails_to_close_still_returns_its_result(
     run_steps: RunSteps,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    executor.handle(begin(1, untidy=True))
+    executor.handle(run_message(1, untidy=True))
     run_steps()
     assert sent == [InferenceResult(run=1)]
     assert "could not be closed" in caplog.text
@@ -316,8 +318,8 @@ def test_run_with_unread_output_pauses_and_others_continue(
     executor: RunExecutor, engine: Engine, sent: list[Message], run_steps: RunSteps
 ) -> None:
     half = OUTPUT_WINDOW // 2
-    executor.handle(begin(1, name="slow", chunks=4, size=half))
-    executor.handle(begin(2, name="quick", chunks=4))
+    executor.handle(run_message(1, name="slow", chunks=4, size=half))
+    executor.handle(run_message(2, name="quick", chunks=4))
     run_steps()
     assert [line for line in engine.log if line.startswith("slow step")] == [
         "slow step 0",
@@ -342,8 +344,8 @@ def test_consumed_input_is_credited(
 
 
 def test_close_ends_every_run(executor: RunExecutor, engine: Engine, sent: list[Message]) -> None:
-    executor.handle(begin(1, name="a"))
-    executor.handle(begin(2, name="b"))
+    executor.handle(run_message(1, name="a"))
+    executor.handle(run_message(2, name="b"))
     executor.step()
     executor.close()
     assert [getattr(message, "code", "") for message in sent] == ["SHUTTING_DOWN"] * 2
@@ -382,7 +384,7 @@ def test_waiting_chunks_are_fed_in_one_batch_up_to_the_limit(
 def test_single_run_is_not_batched(
     batch: RunExecutor, batch_engine: BatchEngine, sent: list[Message]
 ) -> None:
-    batch.handle(begin(1, payload=b"a", chunks=1))
+    batch.handle(run_message(1, payload=b"a", chunks=1))
     while batch.delay == 0.0:
         batch.step()
     assert "run feed a" in batch_engine.log
@@ -392,9 +394,9 @@ def test_single_run_is_not_batched(
 def test_runs_of_equal_priority_finish_in_one_batch_and_fail_alone(
     batch: RunExecutor, batch_engine: BatchEngine, sent: list[Message]
 ) -> None:
-    batch.handle(begin(1, name="a"))
-    batch.handle(begin(2, name="b", error=MemoryError("none")))
-    batch.handle(begin(3, name="job", priority=0))
+    batch.handle(run_message(1, name="a"))
+    batch.handle(run_message(2, name="b", error=MemoryError("none")))
+    batch.handle(run_message(3, name="job", priority=0))
     while batch.delay == 0.0:
         batch.step()
     assert [line for line in batch_engine.log if line.startswith("finish")] == ["finish 2"]
@@ -419,7 +421,7 @@ def test_batch_that_raises_fails_all_its_runs(
 
     monkeypatch.setattr(batch_engine, "finish_batch", fail)
     for run in (1, 2):
-        batch.handle(begin(run))
+        batch.handle(run_message(run))
     while batch.delay == 0.0:
         batch.step()
     assert [getattr(message, "code", "") for message in sent] == ["INFERENCE_FAILED"] * 2

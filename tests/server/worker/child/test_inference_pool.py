@@ -82,7 +82,7 @@ class Child:
             self.engine, self.sent.append, InferencePool(2, self.mailbox.put)
         )
 
-    def begin(self, run: int, **request: Any) -> None:
+    def start(self, run: int, **request: Any) -> None:
         request.setdefault("name", str(run))
         self.executor.handle(RunInference(run=run, request=request))
         self.step()
@@ -120,7 +120,7 @@ def child() -> Child:
 
 def test_pool_computes_as_many_runs_as_it_has_threads(child: Child) -> None:
     for run in (1, 2, 3):
-        child.begin(run)
+        child.start(run)
     assert child.started(2) == {"1", "2"}
     assert child.engine.started.empty()
     child.finish(1)
@@ -128,7 +128,7 @@ def test_pool_computes_as_many_runs_as_it_has_threads(child: Child) -> None:
 
 
 def test_outputs_of_a_run_are_sent_in_order_before_its_result(child: Child) -> None:
-    child.begin(1, count=3)
+    child.start(1, count=3)
     child.finish(1)
     assert child.sent == [
         *(InferenceChunk(run=1, data={"number": number}) for number in range(3)),
@@ -138,8 +138,8 @@ def test_outputs_of_a_run_are_sent_in_order_before_its_result(child: Child) -> N
 
 
 def test_failure_of_a_run_does_not_affect_others(child: Child) -> None:
-    child.begin(1, error=MemoryError("none"))
-    child.begin(2)
+    child.start(1, error=MemoryError("none"))
+    child.start(2)
     child.finish(1)
     child.finish(2)
     assert child.errors == ["OOM"]
@@ -147,17 +147,17 @@ def test_failure_of_a_run_does_not_affect_others(child: Child) -> None:
 
 def test_library_that_exits_fails_its_run_and_frees_its_thread(child: Child) -> None:
     for run in (1, 2):
-        child.begin(run, error=SystemExit(3))
+        child.start(run, error=SystemExit(3))
     child.finish(1)
     child.finish(2)
     assert child.errors == ["INFERENCE_FAILED", "INFERENCE_FAILED"]
-    child.begin(3)
+    child.start(3)
     child.finish(3)
     assert child.sent[-1] == InferenceResult(run=3, data={"name": "3"})
 
 
 def test_cancel_is_answered_at_once_and_the_session_closed_after_its_step(child: Child) -> None:
-    child.begin(1, count=5)
+    child.start(1, count=5)
     child.started(1)
     child.executor.handle(Cancel(target=1))
     assert child.errors == ["CANCELLED"]
@@ -169,25 +169,25 @@ def test_cancel_is_answered_at_once_and_the_session_closed_after_its_step(child:
 
 
 def test_thread_of_a_cancelled_run_is_used_for_another(child: Child) -> None:
-    child.begin(1)
-    child.begin(2)
+    child.start(1)
+    child.start(2)
     child.executor.handle(Cancel(target=1))
     child.executor.handle(Cancel(target=2))
-    child.begin(3)
+    child.start(3)
     assert not child.engine.sessions[2:]
     child.permit()
     assert [session.request["name"] for session in child.engine.sessions] == ["1", "2", "3"]
 
 
 def test_lost_device_is_sent_as_an_error_and_raised(child: Child) -> None:
-    child.begin(1, error=RuntimeError("CUDA error: unspecified launch failure"))
+    child.start(1, error=RuntimeError("CUDA error: unspecified launch failure"))
     with pytest.raises(DeviceLostError):
         child.finish(1)
     assert child.errors == ["DEVICE_LOST"]
 
 
 def test_close_ends_runs_in_the_pool_too(child: Child) -> None:
-    child.begin(1)
+    child.start(1)
     child.started(1)
     child.executor.close()
     assert child.errors == ["SHUTTING_DOWN"]
