@@ -2,35 +2,12 @@
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from wyoming_servers.core.domain import ModelSpec, Placement, Priority
-from wyoming_servers.core.errors import InternalError
+from wyoming_servers.scheduling.lease import LoadedModelInfo
 from wyoming_servers.scheduling.status import ModelUsage, Snapshot
 from wyoming_servers.worker.interface import Run
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedModelInfo:
-    """What a loaded model reported about itself; see `engines.base`."""
-
-    model: str
-    values: Mapping[str, Any] = field(default_factory=dict)
-    """The report as it is."""
-
-    @property
-    def sample_rate(self) -> int:
-        """Samples per second of a voice. Raises InternalError if the engine did not report it."""
-        rate = self.values.get("sample_rate")
-        if not isinstance(rate, int) or rate <= 0:
-            raise InternalError(f"{self.model} did not report its sample rate.")
-        return rate
-
-    @property
-    def streams_audio(self) -> bool:
-        """Whether a voice returns the first audio before the whole sentence is synthesized."""
-        return bool(self.values.get("streams_audio"))
 
 
 class Lease(Protocol):

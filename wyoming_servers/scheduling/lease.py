@@ -1,6 +1,7 @@
 """Leases on loaded models, and the runs made with them."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
@@ -11,11 +12,32 @@ from wyoming_servers.core.errors import (
     InternalError,
     RequestError,
 )
-from wyoming_servers.scheduling.interface import LoadedModelInfo
 from wyoming_servers.worker.interface import OutputChunk, Run, Worker
 
 ExplainError = Callable[[ConductorError], ConductorError]
 """Called once with the error of a failed run; returns the error to raise, which may differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModelInfo:
+    """What a loaded model reported about itself; see `engines.base`."""
+
+    model: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """The report as it is."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples per second of a voice. Raises InternalError if the engine did not report it."""
+        rate = self.values.get("sample_rate")
+        if not isinstance(rate, int) or rate <= 0:
+            raise InternalError(f"{self.model} did not report its sample rate.")
+        return rate
+
+    @property
+    def streams_audio(self) -> bool:
+        """Whether a voice returns the first audio before the whole sentence is synthesized."""
+        return bool(self.values.get("streams_audio"))
 
 
 class ActiveLease:

@@ -22,7 +22,8 @@ from wyoming_servers.core.errors import (
     ConductorError,
     ModelMissingError,
 )
-from wyoming_servers.scheduling.interface import Lease, LoadedModelInfo
+from wyoming_servers.scheduling.interface import Lease
+from wyoming_servers.scheduling.lease import LoadedModelInfo
 from wyoming_servers.scheduling.status import ModelStatus, ModelUsage, Snapshot
 from wyoming_servers.worker.interface import OutputChunk
 

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from wyoming_servers.core.errors import InternalError
-from wyoming_servers.scheduling.interface import LoadedModelInfo
+from wyoming_servers.scheduling.lease import LoadedModelInfo
 
 
 def make_info(**values: Any) -> LoadedModelInfo:

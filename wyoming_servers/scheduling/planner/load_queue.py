@@ -71,7 +71,8 @@ class LoadQueue:
     def __init__(self, max_requests: int, priority_aging: float) -> None:
         self._max_requests = max_requests
         self._priority_aging = priority_aging
-        self._loads: dict[str, PendingLoad] = {}
+        self.loads: dict[str, PendingLoad] = {}
+        """By model."""
         self._requests: dict[int, PendingRequest] = {}
 
     def __len__(self) -> int:
@@ -79,7 +80,7 @@ class LoadQueue:
         return len(self._requests)
 
     def __iter__(self) -> Iterator[PendingLoad]:
-        return iter(list(self._loads.values()))
+        return iter(list(self.loads.values()))
 
     def __contains__(self, request: int) -> bool:
         return request in self._requests
@@ -87,7 +88,7 @@ class LoadQueue:
     @property
     def is_empty(self) -> bool:
         """Whether no load is pending."""
-        return not self._loads
+        return not self.loads
 
     @property
     def full(self) -> bool:
@@ -96,11 +97,11 @@ class LoadQueue:
 
     def get(self, model: str) -> PendingLoad | None:
         """Return the pending load of a model, if there is one."""
-        return self._loads.get(model)
+        return self.loads.get(model)
 
     def waiting(self, model: str) -> int:
         """Count the requests that wait for a model."""
-        load = self._loads.get(model)
+        load = self.loads.get(model)
         return len(load.requests) if load else 0
 
     def add(self, request: PendingRequest) -> None:
@@ -118,7 +119,7 @@ class LoadQueue:
 
     def withdraw(self, model: str) -> None:
         """Remove the reason of a pending load; requests for the model keep waiting."""
-        if load := self._loads.get(model):
+        if load := self.loads.get(model):
             load.reason = None
             self._prune(model)
 
@@ -126,13 +127,13 @@ class LoadQueue:
         """Remove and return a request, if it waits."""
         found = self._requests.pop(request, None)
         if found is not None:
-            del self._loads[found.model].requests[request]
+            del self.loads[found.model].requests[request]
             self._prune(found.model)
         return found
 
     def take(self, model: str) -> list[PendingRequest]:
         """Remove the pending load of a model; return its requests, oldest first."""
-        load = self._loads.pop(model, None)
+        load = self.loads.pop(model, None)
         if load is None:
             return []
         for request in load.requests:
@@ -142,7 +143,7 @@ class LoadQueue:
     def ordered(self, now: float) -> list[PendingLoad]:
         """Return the pending loads in the order in which they are to be served."""
         return sorted(
-            self._loads.values(),
+            self.loads.values(),
             key=lambda load: load.rank(now, self._priority_aging),
             reverse=True,
         )
@@ -155,9 +156,9 @@ class LoadQueue:
         return 0
 
     def _load_for(self, model: str, now: float) -> PendingLoad:
-        return self._loads.setdefault(model, PendingLoad(model, queued_at=now))
+        return self.loads.setdefault(model, PendingLoad(model, queued_at=now))
 
     def _prune(self, model: str) -> None:
-        load = self._loads[model]
+        load = self.loads[model]
         if not load.requests and load.reason is None:
-            del self._loads[model]
+            del self.loads[model]

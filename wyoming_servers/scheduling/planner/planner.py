@@ -80,9 +80,10 @@ class Planner:
         record = self.state.models.get(model)
         if record is None:
             return ModelUsage()
+        load = self.state.queue.loads.get(model)
         return ModelUsage(
             leases=sum(len(instance.leases) for instance in record.instances.values()),
-            queued=self.state.queue.waiting(model),
+            queued=len(load.requests) if load is not None else 0,
         )
 
     def device_of(self, model: str) -> str:
