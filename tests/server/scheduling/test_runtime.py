@@ -7,7 +7,7 @@ from wyoming_servers.core.errors import InternalError
 from wyoming_servers.devices.fake import FakeDevice
 from wyoming_servers.scheduling.coordinator import MEMORY_RETURN_SECONDS
 from wyoming_servers.scheduling.planner import messages
-from wyoming_servers.scheduling.planner.timers import TimerKind
+from wyoming_servers.scheduling.planner.state import TimerKind
 from wyoming_servers.scheduling.status import ModelUsage
 
 GIB = 2**30

@@ -38,8 +38,13 @@ from wyoming_servers.scheduling.planner.placement import (
 )
 from wyoming_servers.scheduling.planner.policy import PRIORITIES
 from wyoming_servers.scheduling.planner.scheduler import Scheduler
-from wyoming_servers.scheduling.planner.state import Instance, ModelRecord, PlannerState
-from wyoming_servers.scheduling.planner.timers import TimerKey, TimerKind
+from wyoming_servers.scheduling.planner.state import (
+    Instance,
+    ModelRecord,
+    PlannerState,
+    TimerKey,
+    TimerKind,
+)
 
 _PAUSED_MESSAGE: Final = "The server is paused and accepts no requests."
 _PAUSED_HINT: Final = "Turn “Accept requests” on in Home Assistant, or POST /resume."

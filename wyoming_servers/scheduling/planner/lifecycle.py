@@ -37,8 +37,9 @@ from wyoming_servers.scheduling.planner.state import (
     LeaseRecord,
     ModelRecord,
     PlannerState,
+    TimerKey,
+    TimerKind,
 )
-from wyoming_servers.scheduling.planner.timers import TimerKey, TimerKind
 
 _PROCESS_TIMERS = (
     TimerKind.LOAD_TIMEOUT,

@@ -13,8 +13,7 @@ from wyoming_servers.scheduling.planner.lifecycle import Lifecycle
 from wyoming_servers.scheduling.planner.policy import SchedulingPolicy
 from wyoming_servers.scheduling.planner.scheduler import Scheduler
 from wyoming_servers.scheduling.planner.snapshot import build_snapshot, main_instance
-from wyoming_servers.scheduling.planner.state import PlannerState
-from wyoming_servers.scheduling.planner.timers import TimerKey, TimerKind
+from wyoming_servers.scheduling.planner.state import PlannerState, TimerKey, TimerKind
 from wyoming_servers.scheduling.status import ModelUsage, Snapshot
 
 

@@ -27,8 +27,9 @@ from wyoming_servers.scheduling.planner.state import (
     LoadRefusal,
     ModelRecord,
     PlannerState,
+    TimerKey,
+    TimerKind,
 )
-from wyoming_servers.scheduling.planner.timers import TimerKey, TimerKind
 
 
 class Scheduler:

@@ -5,8 +5,13 @@ from typing import Final
 from wyoming_servers.scheduling.planner.failure_policy import LoadBlock
 from wyoming_servers.scheduling.planner.instance import InstanceKey, InstanceState
 from wyoming_servers.scheduling.planner.ledger import Ledger
-from wyoming_servers.scheduling.planner.state import Instance, ModelRecord, PlannerState
-from wyoming_servers.scheduling.planner.timers import TimerKey, TimerKind
+from wyoming_servers.scheduling.planner.state import (
+    Instance,
+    ModelRecord,
+    PlannerState,
+    TimerKey,
+    TimerKind,
+)
 from wyoming_servers.scheduling.status import DeviceStatus, InstanceStatus, ModelStatus, Snapshot
 
 _STATE_ORDER: Final = (

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wyoming_servers.scheduling.planner.timers import (
+from wyoming_servers.scheduling.planner.state import (
     TimerKey,
     TimerKind,
     TimerQueue,
