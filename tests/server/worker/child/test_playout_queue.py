@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from wyoming_servers.core.domain import MAX_UNSENT_SECONDS
 from wyoming_servers.engines.base import Output
@@ -291,3 +293,56 @@ def test_cost_of_a_chunk_is_a_high_quantile_of_the_last_ones() -> None:
         costs.learn_unit(1, number / 100, 1.0)
     # The last hundred chunks are remembered: 1.0 s to 2.0 s.
     assert costs.cost(500) == pytest.approx(1.95)
+
+
+@given(
+    streams_audio=st.booleans(),
+    actions=st.lists(
+        st.tuples(
+            st.sampled_from(["arrive", "compute", "end", "cancel", "wait"]),
+            st.integers(0, 9),
+            st.sampled_from([1, 10]),
+        ),
+        max_size=60,
+    ),
+)
+def test_every_run_is_computed_and_none_is_remembered_after_its_end(
+    streams_audio: bool, actions: list[tuple[str, int, int]]
+) -> None:
+    voice = Voice(streams_audio=streams_audio, parallel_runs=2 if streams_audio else 1)
+    active: list[RunState] = []
+
+    def compute(*, last: bool) -> None:
+        delay = voice.queue.delay
+        if delay:
+            assert delay <= CONTINUATION_SECONDS
+            assert voice.queue.pop() is None
+            voice.now += delay
+        if active:
+            run = voice.compute(0.5, last=last)
+            assert run in active
+            if last:
+                active.remove(run)
+        else:
+            assert delay is None
+
+    for action, number, priority in actions:
+        match action:
+            case "arrive":
+                buffered = None if number % 2 else number / 10
+                more = [42] * (number % 3)
+                active.append(
+                    voice.arrive(
+                        priority=priority, buffered=buffered, stream=number, next_characters=more
+                    )
+                )
+            case "compute" | "end":
+                compute(last=action == "end")
+            case "cancel" if active:
+                voice.end(active.pop(number % len(active)), completed=False)
+            case _:
+                voice.now += number / 10
+    while active:
+        compute(last=True)
+    assert voice.queue.delay is None
+    assert not voice.queue._playouts
