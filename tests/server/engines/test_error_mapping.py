@@ -1,4 +1,4 @@
-"""Texts as the libraries really write them, and the code that each must get."""
+"""Messages as libraries really write them, and the code of each."""
 
 import errno
 
@@ -115,7 +115,7 @@ TEXTS = [
 
 @pytest.mark.parametrize("loading", [True, False])
 @pytest.mark.parametrize(("text", "code"), TEXTS)
-def test_a_librarys_text_gets_its_code(text: str, code: str, loading: bool) -> None:
+def test_library_message_is_mapped_to_its_code(text: str, code: str, loading: bool) -> None:
     cause = RuntimeError(text)
     error = classify(cause, loading=loading)
     assert error.code == code
@@ -124,7 +124,7 @@ def test_a_librarys_text_gets_its_code(text: str, code: str, loading: bool) -> N
     assert error.hint
 
 
-def test_every_row_is_reached() -> None:
+def test_every_rule_is_covered() -> None:
     reached = {classify(RuntimeError(text)).message.partition(" (")[0] for text, _ in TEXTS}
     assert reached >= {fault.message for fault in ERROR_RULES}
 
@@ -132,11 +132,11 @@ def test_every_row_is_reached() -> None:
 @pytest.mark.parametrize(
     "cause", [MemoryError(), MemoryError("std::bad_alloc"), OSError(errno.ENOMEM, "mmap")]
 )
-def test_memory_errors_are_known_by_their_type(cause: BaseException) -> None:
+def test_memory_errors_are_mapped_by_type(cause: BaseException) -> None:
     assert classify(cause).code == "OOM"
 
 
-def test_a_type_that_says_it_all_is_enough() -> None:
+def test_exception_type_is_matched_too() -> None:
     class OutOfMemoryError(RuntimeError):
         """Named as torch's."""
 
@@ -144,13 +144,13 @@ def test_a_type_that_says_it_all_is_enough() -> None:
 
 
 @pytest.mark.parametrize(("loading", "code"), [(True, "LOAD_FAILED"), (False, "INFERENCE_FAILED")])
-def test_the_unknown_fails_what_was_going_on(loading: bool, code: str) -> None:
+def test_unknown_error_fails_the_load_or_the_inference(loading: bool, code: str) -> None:
     error = classify(ValueError("shapes do not match"), loading=loading)
     assert error.code == code
     assert "ValueError: shapes do not match" in error.message
 
 
-def test_our_own_errors_pass_unchanged() -> None:
+def test_conductor_errors_are_returned_unchanged() -> None:
     ours = BusyError("Full.")
     assert classify(ours) is ours
 
@@ -162,17 +162,17 @@ def raised(error: Exception, cause: Exception | None) -> Exception:
     return caught.value
 
 
-def test_the_cause_behind_an_exception_counts() -> None:
+def test_cause_of_an_exception_is_matched() -> None:
     cause = RuntimeError("CUDA failed with error out of memory")
     assert isinstance(classify(raised(ValueError("cannot encode"), cause)), OutOfMemoryError)
 
 
-def test_an_error_of_ours_behind_an_exception_counts() -> None:
+def test_conductor_error_as_cause_is_returned() -> None:
     ours = LoadFailedError("Broken.")
     assert classify(raised(ValueError("load"), ours)) is ours
 
 
-def test_what_was_being_handled_counts_unless_it_was_set_aside() -> None:
+def test_context_is_matched_unless_suppressed() -> None:
     late = ValueError("late")
     late.__context__ = MemoryError()
     assert classify(late).code == "OOM"
@@ -180,5 +180,5 @@ def test_what_was_being_handled_counts_unless_it_was_set_aside() -> None:
     assert classify(late).code == "INFERENCE_FAILED"
 
 
-def test_a_long_text_is_cut() -> None:
+def test_long_message_is_truncated() -> None:
     assert len(classify(RuntimeError("x" * 10_000)).message) < 500

@@ -1,4 +1,4 @@
-"""What was freed goes back to the system."""
+"""Freed memory is returned to the system."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ print(before - process.memory_info().rss)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc")
-def test_memory_that_malloc_would_keep_is_returned() -> None:
+def test_memory_kept_by_malloc_is_returned() -> None:
     # In a process of its own, with the allocator as a worker has it.
     told = subprocess.run(
         [sys.executable, "-c", _PROGRAM],

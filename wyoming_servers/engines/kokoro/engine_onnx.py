@@ -1,4 +1,4 @@
-"""Kokoro-82M as an ONNX graph: all its voices on a CPU."""
+"""The engine for Kokoro-82M in ONNX, on a CPU."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,7 +22,7 @@ from wyoming_servers.engines.onnx_session import open_session
 
 
 class KokoroOnnxEngine:
-    """All voices of one file. Options: `threads` (0: choose), `spinning`."""
+    """All voices of one file. Options: `threads` (0: automatic), `spinning`."""
 
     def __init__(self) -> None:
         self._synthesizer: KokoroSynthesizer | None = None
@@ -40,15 +40,15 @@ class KokoroOnnxEngine:
         return self._synthesizer.info
 
     def warm_up(self) -> None:
-        """Speak a few numbers."""
+        """Synthesize a few numbers."""
         self._require_synthesizer().warm_up("af_heart")
 
     def open(self, request: Mapping[str, Any]) -> KokoroSession:
-        """Begin to speak. Raises BadRequestError for a voice or a number that is not possible."""
+        """Begin a run. Raises BadRequestError for an unknown voice or a number out of range."""
         return self._require_synthesizer().open(request)
 
     def close(self) -> None:
-        """Let the network go."""
+        """Release the network."""
         if self._synthesizer is not None:
             self._synthesizer.close()
         self._synthesizer = None
@@ -60,18 +60,18 @@ class KokoroOnnxEngine:
 
 
 class _OnnxNetwork:
-    """The network; exports differ in what they call the symbols."""
+    """Kokoro's network; exports differ in the name of the input with symbols."""
 
     def __init__(self, session: Any) -> None:
         self._session = session
-        names = [given.name for given in session.get_inputs()]
+        names = [each.name for each in session.get_inputs()]
         self._tokens = "input_ids" if "input_ids" in names else "tokens"
 
     def infer(self, ids: list[int], style: VoiceStyle, speed: float) -> Samples:
-        given = {
+        inputs = {
             self._tokens: np.array([ids], np.int64),
             "style": style,
             "speed": np.array([speed], np.float32),
         }
-        sound = self._session.run(None, given)[0]
-        return np.asarray(sound, np.float32).ravel()
+        audio = self._session.run(None, inputs)[0]
+        return np.asarray(audio, np.float32).ravel()

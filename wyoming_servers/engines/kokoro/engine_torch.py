@@ -1,4 +1,4 @@
-"""Kokoro-82M in torch: for a GPU, where half a minute of speech takes a tenth of a second."""
+"""The engine for Kokoro-82M in torch: on a GPU half a minute of speech takes 0.1 s."""
 
 import json
 import sys
@@ -30,7 +30,7 @@ _FLOAT16: Final = "float16"
 
 
 class KokoroEngine:
-    """All voices of one file. Number formats: float16 (on a GPU, where it holds), float32."""
+    """All voices of one file. Number formats: float16 (on a GPU, if it works), float32."""
 
     def __init__(self) -> None:
         self._synthesizer: KokoroSynthesizer | None = None
@@ -41,7 +41,8 @@ class KokoroEngine:
     ) -> Mapping[str, Any]:
         """Load `files["model"]` (.pth), `files["config"]` and `files["voices"]`.
 
-        Reports {sample_rate: Hz, voices: [name], compute_type: what it really runs in}.
+        Reports {sample_rate: Hz, voices: [name], compute_type: str}; the latter may be float32
+        although float16 was requested.
         """
         progress("load", -1)
         settings = json.loads(Path(spec.files["config"]).read_text(encoding="utf-8"))
@@ -57,15 +58,15 @@ class KokoroEngine:
         return {**self._synthesizer.info, "compute_type": _FLOAT16 if network.half else "float32"}
 
     def warm_up(self) -> None:
-        """Speak a few numbers: the first run compiles kernels for the card."""
+        """Synthesize a few numbers: the first run compiles kernels for the GPU."""
         self._require_synthesizer().warm_up(self._voice)
 
     def open(self, request: Mapping[str, Any]) -> KokoroSession:
-        """Begin to speak. Raises BadRequestError for a voice or a number that is not possible."""
+        """Begin a run. Raises BadRequestError for an unknown voice or a number out of range."""
         return self._require_synthesizer().open(request)
 
     def close(self) -> None:
-        """Let the network go."""
+        """Release the network."""
         if self._synthesizer is not None:
             self._synthesizer.close()
         self._synthesizer = None
@@ -77,7 +78,7 @@ class KokoroEngine:
 
 
 class _TorchNetwork:
-    """Kokoro's own network on a device."""
+    """Kokoro's network on a device."""
 
     def __init__(
         self, settings: Mapping[str, Any], weights: str, device: str, *, half: bool
@@ -97,29 +98,29 @@ class _TorchNetwork:
         kind = self._device.partition(":")[0]
         with torch.inference_mode(), torch.autocast(kind, torch.float16, enabled=self.half):
             tokens = torch.tensor([ids], dtype=torch.long, device=self._device)
-            sound, _ = self._model.forward_with_tokens(
+            audio, _ = self._model.forward_with_tokens(
                 tokens, torch.from_numpy(style).to(self._device), speed
             )
-        return np.atleast_1d(np.asarray(sound.float().cpu().numpy(), np.float32))
+        return np.atleast_1d(np.asarray(audio.float().cpu().numpy(), np.float32))
 
     def half_precision_works(self, speech: KokoroSynthesizer, voice: str) -> bool:
-        """Whether half precision gives a sound: overflows would make it noise, or nothing."""
+        """Whether half precision results in audio: an overflow makes it noise, or silence."""
         samples = speech.synthesize_short("One, two, three.", voice, 1.0)
         return bool(np.isfinite(samples).all() and np.abs(samples).max() > 1e-4)
 
 
 def _keep_full_precision(torch: Any, generator: Any, kind: str) -> None:
-    """Keep the Fourier transforms and the source of the voice's tone in full precision.
+    """Keep the Fourier transforms and the harmonic source in full precision.
 
-    CUDA transforms half precision for lengths of a power of two alone, and the tone is the sum of
-    a phase over thousands of samples.
+    In half precision CUDA has transforms for lengths of a power of two only, and the harmonic
+    source sums a phase over thousands of samples.
     """
 
     def whole(function: Any) -> Any:
         def run(*arguments: Any) -> Any:
             floats = (
-                given.float() if torch.is_tensor(given) and given.is_floating_point() else given
-                for given in arguments
+                value.float() if torch.is_tensor(value) and value.is_floating_point() else value
+                for value in arguments
             )
             with torch.autocast(kind, enabled=False):
                 return function(*floats)
@@ -132,10 +133,10 @@ def _keep_full_precision(torch: Any, generator: Any, kind: str) -> None:
 
 
 def _import_kokoro_model() -> ModuleType:
-    """Import `kokoro.model` alone.
+    """Import `kokoro.model` without its package.
 
-    The package's own first import brings a converter of text to symbols with spaCy, which takes
-    seconds and hundreds of megabytes, and is done here by `kokoro_phonemes`.
+    The package imports a converter of text with spaCy, which takes seconds and hundreds of
+    megabytes; `phonemes` replaces it.
     """
     if "kokoro" not in sys.modules:
         found = find_spec("kokoro")

@@ -1,10 +1,15 @@
-"""Text to Kokoro's symbols: the only place where they are made, for both of its engines.
+"""Converts text to Kokoro's symbols, for both of its engines.
 
-Kokoro was trained on misaki's symbols. English and most other languages come from espeak-ng, whose
-IPA is rewritten as misaki rewrites it. Chinese and Japanese are misaki's own, since espeak-ng has
-no tones or readings that Kokoro was trained on.
+Kokoro was trained on misaki's symbols. English and most other languages are converted by espeak-ng,
+whose IPA is rewritten as misaki does it. Chinese and Japanese are converted by misaki itself, since
+espeak-ng does not have the tones and readings that Kokoro was trained on.
+
+espeak-ng is GPL-3, so it is used in the worker process only. The library and its data come with the
+package `espeakng-loader`; an espeak-ng of the system is not used. Its state is global, which is no
+problem here: an engine has one thread.
 """
 
+import ctypes
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -17,14 +22,22 @@ from typing import Final
 from wyoming_servers.core.errors import (
     BadRequestError,
     LoadFailedError,
-)
-from wyoming_servers.engines.kokoro.espeak import (
-    TIE,
-    Espeak,
+    UnsupportedLanguageError,
 )
 
+TIE: Final = "^"
+"""Joins the letters of one sound, such as `t^ʃ`."""
+
+_SYNCHRONOUS: Final = 2
+_DONT_EXIT: Final = 0x8000
+_UTF8: Final = 1
+_IPA: Final = 0x02
+_USE_TIE: Final = 0x80
+_MAX_PATH_BYTES: Final = 150
+"""espeak-ng has 160 bytes for the path of its data, and uses another path if it is longer."""
+
 MAX_SYMBOLS: Final = 510
-"""Of one inference, by Kokoro's context of 512 with a pad at either end."""
+"""Of one inference: Kokoro's context of 512, less a pad at each end."""
 
 SYMBOLS: Final[Mapping[str, int]] = {
     symbol: first + offset
@@ -62,7 +75,7 @@ SYMBOLS: Final[Mapping[str, int]] = {
     )
     for offset, symbol in enumerate(run)
 }
-"""Each symbol's number in Kokoro-82M's configuration."""
+"""Numbers of the symbols in the configuration of Kokoro-82M."""
 
 LANGUAGES: Final[Mapping[str, str]] = {
     "a": "en-us",
@@ -75,7 +88,7 @@ LANGUAGES: Final[Mapping[str, str]] = {
     "p": "pt-br",
     "z": "cmn",
 }
-"""A voice's first letter to the language it speaks, as espeak-ng calls it."""
+"""Languages by the first letter of a voice's name, in espeak-ng's codes."""
 
 _MISAKI: Final[Mapping[str, tuple[str, str]]] = {
     "ja": ("misaki.ja", "JAG2P"),
@@ -83,17 +96,17 @@ _MISAKI: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 _LATIN: Final = re.compile(r"[A-Za-z][A-Za-z'’ -]*[A-Za-z]|[A-Za-z]")
-"""Words that misaki cannot read inside of Chinese and Japanese; they are read as English."""
+"""Words in Latin script inside Chinese and Japanese, which are converted as English."""
 
 _RAW_SYMBOLS: Final = re.compile(r"\[\[(.*?)\]\]")
-"""Symbols given by the text itself, as in `[[həlˈO]]`; Piper uses the same brackets."""
+"""Symbols in the text itself, as in `[[həlˈO]]`; Piper has the same brackets."""
 
 _PUNCTUATION: Final = r"[;:,.!?¡¿—…\"«»“”()]+"
 _CLAUSE_MARKS: Final = re.compile(rf"\s+{_PUNCTUATION}|{_PUNCTUATION}(?=\s|$)|[—…\"«»“”()¡¿]+")
-"""Marks between clauses. One inside a word or a number is left to espeak-ng."""
+"""Punctuation between clauses; punctuation inside words and numbers is left to espeak-ng."""
 
 _LANGUAGE_FLAG: Final = re.compile(r"\([\^a-z-]+\)")
-"""espeak-ng's note that a word is of another language."""
+"""espeak-ng's marks of words of another language."""
 
 _SYLLABIC: Final = re.compile(r"(\S)\u0329")
 
@@ -149,8 +162,8 @@ _OTHERS: Final[Rewrites] = (
     ("t^ʃ", "ʧ"),
     ("ɔ^ɪ", "Y"),
 )
-# A lone e is A in English only, where espeak writes no other diphthong that way; the last step
-# turns an o that is left over into the vowel that misaki has.
+# A single e is A in English only, where espeak-ng writes no other diphthong like that. The last
+# step replaces a remaining o by misaki's vowel.
 _REWRITES: Final[Mapping[str, Rewrites]] = {
     "en-us": (*_ENGLISH, *_AMERICAN, ("e", "A"), ("o", "ɔ")),
     "en": (*_ENGLISH, *_BRITISH, ("e", "A"), ("o", "ɔ")),
@@ -159,24 +172,24 @@ _QUOTES: Final = str.maketrans("«»", "“”")
 
 
 class Phonemizer:
-    """Text of any of Kokoro's languages to its symbols."""
+    """Converts text of any of Kokoro's languages."""
 
     def __init__(self) -> None:
         self._espeak = Espeak()
         self._misaki_converters: dict[str, Callable[[str], str]] = {}
-        """misaki's converters that were made."""
+        """misaki's converters by language, created on first use."""
 
     def symbols(self, text: str, language: str) -> str:
-        """Return the symbols of a text, marks between clauses kept; empty if it has no sound.
+        """Return the symbols of a text, with punctuation; empty if nothing is spoken.
 
         Raises LoadFailedError if the language's library is not installed.
         """
-        pieces = []
-        for number, piece in enumerate(_RAW_SYMBOLS.split(text)):
-            pieces.append(
-                _rewrite_raw(piece, language) if number % 2 else self._convert(piece, language)
+        parts = []
+        for number, part in enumerate(_RAW_SYMBOLS.split(text)):
+            parts.append(
+                _rewrite_raw(part, language) if number % 2 else self._convert(part, language)
             )
-        joined = " ".join(piece for piece in pieces if piece)
+        joined = " ".join(part for part in parts if part)
         joined = re.sub(r"\s+([;:,.!?…)”])", r"\1", joined)
         return "".join(symbol for symbol in joined if symbol in SYMBOLS).strip()
 
@@ -192,17 +205,17 @@ class Phonemizer:
         return result.translate(_QUOTES).strip()
 
     def _convert_mixed_script(self, text: str, language: str) -> str:
-        """Convert a text in misaki's languages with words of Latin letters in between."""
+        """Convert a text in a language of misaki, with words in Latin script."""
         read = self._misaki_converter(language)
-        pieces = []
+        parts = []
         start = 0
         for words in _LATIN.finditer(text):
-            pieces += [read(text[start : words.start()]), self._convert_clause(words[0], "en-us")]
+            parts += [read(text[start : words.start()]), self._convert_clause(words[0], "en-us")]
             start = words.end()
-        return " ".join(piece for piece in (*pieces, read(text[start:])) if piece)
+        return " ".join(part for part in (*parts, read(text[start:])) if part)
 
     def _convert_clause(self, text: str, language: str) -> str:
-        """Convert words without marks; white space around them stays."""
+        """Convert words without punctuation; white space around them is kept."""
         words = text.strip()
         if not words:
             return " " if text else ""
@@ -231,11 +244,11 @@ class Phonemizer:
 
 
 def _import_misaki(module: str) -> ModuleType:
-    """Import one of misaki's modules with less than it asks for.
+    """Import one of misaki's modules without some of its dependencies.
 
-    1. Its Japanese imports pyopenjtalk, which must be compiled, for a way of reading not used here.
-    2. fugashi takes the dictionary of `unidic` though it was never downloaded, and does not look
-       for the one inside `unidic-lite` then.
+    1. Its Japanese module imports pyopenjtalk, which must be compiled and is not used here.
+    2. fugashi prefers the dictionary of `unidic`, even if it was never downloaded, to the one in
+       `unidic-lite`.
     """
     if module == "misaki.ja":
         if "pyopenjtalk" not in sys.modules and find_spec("pyopenjtalk") is None:  # 1
@@ -248,7 +261,7 @@ def _import_misaki(module: str) -> ModuleType:
 
 
 def _rewrite_raw(ipa: str, language: str) -> str:
-    """Rewrite IPA of people, who tie no letters, as misaki writes it."""
+    """Rewrite IPA that people wrote, without ties, to misaki's symbols."""
     for old, new in _REWRITES.get(language, _OTHERS):
         if TIE in old:
             ipa = ipa.replace(old.replace(TIE, ""), new)
@@ -256,15 +269,15 @@ def _rewrite_raw(ipa: str, language: str) -> str:
 
 
 def language_of(voice: str) -> str:
-    """Return espeak-ng's code of the language a voice speaks. Raises BadRequestError."""
+    """Return the language of a voice, in espeak-ng's codes. Raises BadRequestError."""
     language = LANGUAGES.get(voice[:1].lower())
     if language is None:
-        raise BadRequestError(f"The voice {voice[:40]!r} is none of Kokoro's.")
+        raise BadRequestError(f"Kokoro has no voice {voice[:40]!r}.")
     return language
 
 
 def split_symbols(symbols: str) -> list[str]:
-    """Cut symbols into runs of at most 510: behind a sentence, else a clause, else a word."""
+    """Split symbols into runs of at most 510, after a sentence, else a clause, else a word."""
     runs = []
     rest = symbols
     while len(rest) > MAX_SYMBOLS:
@@ -276,3 +289,46 @@ def split_symbols(symbols: str) -> list[str]:
         runs.append(rest[:cut].strip())
         rest = rest[cut:].strip()
     return [run for run in (*runs, rest) if run]
+
+
+class Espeak:
+    """espeak-ng through its C interface. Raises LoadFailedError if it cannot be used."""
+
+    def __init__(self) -> None:
+        import espeakng_loader
+
+        data = espeakng_loader.get_data_path()
+        if len(data.encode()) > _MAX_PATH_BYTES:
+            raise LoadFailedError(
+                f"The path of espeak-ng's data is too long: {data}.",
+                hint="Install the server in a folder with a shorter path.",
+            )
+        self._library = ctypes.CDLL(espeakng_loader.get_library_path())
+        self._library.espeak_TextToPhonemes.restype = ctypes.c_char_p
+        self._library.espeak_TextToPhonemes.argtypes = [
+            ctypes.POINTER(ctypes.c_char_p),
+            ctypes.c_int,
+            ctypes.c_int,
+        ]
+        rate = self._library.espeak_Initialize(_SYNCHRONOUS, 0, data.encode(), _DONT_EXIT)
+        if rate <= 0:
+            raise LoadFailedError(f"espeak-ng found no data in {data}.")
+        self._language = ""
+
+    def phonemes(self, text: str, language: str) -> str:
+        """Return the IPA of a text without punctuation; `language` is an espeak-ng code.
+
+        Raises UnsupportedLanguageError for an unknown code.
+        """
+        if language != self._language:
+            if self._library.espeak_SetVoiceByName(language.encode()) != 0:
+                raise UnsupportedLanguageError(f"espeak-ng does not support {language!r}.")
+            self._language = language
+        rest = ctypes.c_char_p(text.replace("\0", " ").encode())
+        mode = _IPA | _USE_TIE | (ord(TIE) << 8)
+        parts = []
+        # Each call converts one clause; after the last the pointer is NULL.
+        while rest.value is not None:
+            part = self._library.espeak_TextToPhonemes(ctypes.byref(rest), _UTF8, mode)
+            parts.append((part or b"").decode("utf-8", "replace"))
+        return " ".join(part.strip() for part in parts if part.strip())

@@ -1,4 +1,4 @@
-"""What both of Kokoro's engines share: requests, voices, symbols; they differ in the network."""
+"""Synthesis with Kokoro, whichever network computes it: voices, requests, symbols, loudness."""
 
 from collections.abc import Generator, Iterable, Mapping
 from pathlib import Path
@@ -36,17 +36,18 @@ from wyoming_servers.text.voice_expression import (
     parse_mix,
 )
 
-# Kokoro's voices: a table of styles each, and mixes of them (`af_heart*0.7+am_adam*0.3`).
-
 VoiceStyle = NDArray[np.float32]
 """[1, 256]: timbre in the first half, prosody in the second."""
 
 _MAX_CACHED_STYLES: Final = 64
-"""Voices and mixes held in memory, half a megabyte each."""
+"""Voices and mixes in memory, half a megabyte each."""
 
 
 class KokoroVoices:
-    """All voices of a file in numpy's format; read when first spoken with."""
+    """The voices of a file in numpy's format, and mixes of them (`af_heart*0.7+am_adam*0.3`).
+
+    Voices are read when they are first used.
+    """
 
     def __init__(self, path: str | Path) -> None:
         try:
@@ -57,13 +58,13 @@ class KokoroVoices:
         self._styles: dict[str, NDArray[np.float32]] = {}
 
     def style(self, voice: str, symbols: int) -> VoiceStyle:
-        """Return the style of a voice or a mix for so many symbols. Raises BadRequestError."""
+        """Return the style of a voice or mix for so many symbols. Raises BadRequestError."""
         table = self.styles(voice)
         row: VoiceStyle = table[min(max(symbols, 1), len(table)) - 1]
         return row.reshape(1, -1)
 
     def styles(self, voice: str) -> NDArray[np.float32]:
-        """Return the styles of a voice or a mix, a row for each number of symbols."""
+        """Return the styles of a voice or mix, a row for each number of symbols."""
         if voice not in self._styles:
             if len(self._styles) >= _MAX_CACHED_STYLES:
                 self._styles.pop(next(iter(self._styles)))
@@ -71,7 +72,7 @@ class KokoroVoices:
         return self._styles[voice]
 
     def language(self, voice: str) -> str:
-        """Return espeak-ng's code of the language: that of the first voice of a mix."""
+        """Return the language in espeak-ng's codes; that of the first voice for a mix."""
         return language_of(parse_mix(voice)[0][0])
 
     def close(self) -> None:
@@ -94,19 +95,19 @@ SAMPLE_RATE: Final = 24_000
 
 
 _MAX_NETWORK_SPEED: Final = 1.5
-"""What the network is asked for at most: above, it is at its shortest of a frame of 25 ms for most
-symbols, so that speech lasts up to 17 % too long. The rest is done to the sound."""
+"""Maximum speed of the network. Above it, most symbols have the minimum length of one frame (25
+ms), and speech is up to 17 % too long, so the rest of the speed is applied to the audio."""
 
 _SLOW_SPEECH_CORRECTION: Final = 0.12
-"""How much faster than asked the network must speak, for each 1.0 below normal: its pauses grow by
-more than the speech."""
+"""Correction of the network's speed for each 1.0 below normal speed, at which pauses grow by more
+than the speech."""
 
 
 class KokoroNetwork(Protocol):
-    """Symbols to sound."""
+    """Synthesizes audio from symbols."""
 
     def infer(self, ids: list[int], style: VoiceStyle, speed: float) -> Samples:
-        """Return the sound of the symbols' numbers, padding included, at 24 kHz."""
+        """Return the audio for numbers of symbols, padding included, at 24 kHz."""
         ...
 
 
@@ -121,38 +122,40 @@ class KokoroSynthesizer:
 
     @property
     def info(self) -> Mapping[str, Any]:
-        """What `load` reports."""
+        """The facts that `load` reports."""
         return {"sample_rate": SAMPLE_RATE, "voices": list(self._voices.names)}
 
     def warm_up(self, voice: str) -> None:
-        """Speak a few numbers."""
+        """Synthesize a few numbers."""
         self.synthesize_short(SAMPLE_TEXT, voice, 1.0)
 
     def synthesize_short(self, text: str, voice: str, speed: float) -> Samples:
-        """Return a short text's sound as the network made it."""
+        """Return the audio of a short text, at the network's own volume."""
         runs = split_symbols(self._phonemizer.symbols(text, self._voices.language(voice)))
         return self.synthesize(runs[0], voice, speed)
 
     def symbol_runs(self, text: str, voice: str) -> list[str]:
-        """Return what to run for a text: symbols, as many as one inference takes."""
+        """Return the symbols of a text, in runs for one inference each."""
         return split_symbols(self._phonemizer.symbols(text, self._voices.language(voice)))
 
     def synthesize(self, symbols: str, voice: str, speed: float) -> Samples:
-        """One inference; `speed` is how much shorter than by itself the sound is to be."""
+        """Return the audio of one run of symbols, `speed` times as fast as normal."""
         ids = [0, *(SYMBOLS[symbol] for symbol in symbols), 0]
-        asked = min(speed, _MAX_NETWORK_SPEED)
-        slower = 1.0 + _SLOW_SPEECH_CORRECTION * max(0.0, 1.0 - speed)
-        sound = self._network.infer(ids, self._voices.style(voice, len(symbols)), asked * slower)
-        return time_stretch(sound, SAMPLE_RATE, speed / asked)
+        network_speed = min(speed, _MAX_NETWORK_SPEED)
+        correction = 1.0 + _SLOW_SPEECH_CORRECTION * max(0.0, 1.0 - speed)
+        audio = self._network.infer(
+            ids, self._voices.style(voice, len(symbols)), network_speed * correction
+        )
+        return time_stretch(audio, SAMPLE_RATE, speed / network_speed)
 
     def gain(self, voice: str, samples: Samples) -> float:
-        """Return the voice's gain, learned from the first thing it says."""
+        """Return the gain of a voice, measured with the first audio of it."""
         if voice not in self._gains:
             self._gains[voice] = loudness_gain(samples)
         return self._gains[voice]
 
     def open(self, request: Mapping[str, Any]) -> "KokoroSession":
-        """Begin to speak. Raises BadRequestError for a voice or a number that is not possible."""
+        """Begin a run. Raises BadRequestError for an unknown voice or a number out of range."""
         text = request.get("text")
         if not isinstance(text, str):
             raise BadRequestError("The request has no text.")
@@ -169,12 +172,12 @@ class KokoroSynthesizer:
         )
 
     def close(self) -> None:
-        """Let the voices go."""
+        """Close the file of voices."""
         self._voices.close()
 
 
 class KokoroSession:
-    """One text on its way to audio: at most 510 symbols are one output."""
+    """One text; an output is the audio of at most 510 symbols."""
 
     def __init__(
         self, speech: KokoroSynthesizer, text: str, voice: str, speed: float, volume: float
@@ -186,24 +189,24 @@ class KokoroSession:
         self._volume = volume
 
     def feed(self, payload: bytes, data: Mapping[str, Any]) -> Iterable[Output]:
-        """There is no input but the request's text."""
-        raise BadRequestError("Text to speech takes no audio.")
+        """Raise BadRequestError: the only input is the request's text."""
+        raise BadRequestError("Text-to-speech takes no audio.")
 
     def finish(self) -> Generator[Output, None, Mapping[str, Any]]:
-        """Speak. A text without letters and numbers gives no audio."""
-        spoken = (
+        """Synthesize. A text without letters and digits results in no audio."""
+        runs = (
             self._synthesizer.symbol_runs(self._text, self._voice)
             if is_speakable(self._text)
             else []
         )
         total = 0
-        for symbols in spoken:
+        for symbols in runs:
             samples = self._synthesizer.synthesize(symbols, self._voice, self._speed)
-            loud = self._synthesizer.gain(self._voice, samples) * self._volume
+            gain = self._synthesizer.gain(self._voice, samples) * self._volume
             pcm = trim(
-                to_s16(soft_limit(samples * loud)), SAMPLE_RATE, keep=LEADING_SILENCE, end=False
+                to_s16(soft_limit(samples * gain)), SAMPLE_RATE, keep=LEADING_SILENCE, end=False
             )
-            # The network leaves a third of a second or more behind what it says.
+            # The network appends a third of a second of silence, or more.
             pcm = trim(pcm, SAMPLE_RATE, keep=trailing_silence(symbols), begin=False)
             total += len(pcm) // 2
             if pcm:
@@ -211,4 +214,4 @@ class KokoroSession:
         return {"samples": total}
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: the session holds no resources."""

@@ -18,7 +18,7 @@ from wyoming_servers.core.errors import (
 from wyoming_servers.engines.base import Output, ReportProgress, Session
 from wyoming_servers.engines.prepared import CACHE_DIR, prepare_in_child
 from wyoming_servers.engines.wake.classifier import load_classifier
-from wyoming_servers.engines.wake.feature_selection import select_features
+from wyoming_servers.engines.wake.feature_selection import prepare_features, select_features
 from wyoming_servers.engines.wake.features import RATE, STEP, Classifier, FeatureExtractor
 from wyoming_servers.engines.wake.session import ActiveWord, Trigger, WakeRequest, WakeSession
 from wyoming_servers.engines.wake.vad_gate import NoGate, VadGate
@@ -169,3 +169,18 @@ class OpenWakeWordEngine:
         if isinstance(result, LoadFailedError):
             raise result.with_traceback(None)  # it would grow with every request
         return result
+
+
+def prepare_wake_words(files: Mapping[str, str]) -> None:
+    """Prepare the features and all words, the user's in `files["models_dir"]` among them.
+
+    Called by `engines.prepare` when the model is installed. A word that cannot be loaded is left to
+    the worker, which reports it. Raises OSError.
+    """
+    cache, folder = Path(files[CACHE_DIR]), files.get("models_dir")
+    prepare_features(cache)
+    for word in openwakeword_files(Path(folder) if folder else None):
+        try:
+            load_classifier(word.path, cache)
+        except LoadFailedError as err:
+            _LOGGER.info("The wake word %s cannot be prepared. %s", word.name, err)

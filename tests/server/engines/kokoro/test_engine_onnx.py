@@ -1,4 +1,4 @@
-"""Kokoro with its real network; skipped where its packages and voices are not installed."""
+"""The Kokoro ONNX engine with its network; skipped where packages or voices are missing."""
 
 import os
 from collections.abc import Iterator
@@ -51,7 +51,7 @@ def _seconds(engine: KokoroOnnxEngine, voice: str, speed: float, text: str = SEN
     return len(audio) / 48_000
 
 
-def test_speed_scales_how_long_it_speaks(engine: KokoroOnnxEngine) -> None:
+def test_speed_scales_the_length(engine: KokoroOnnxEngine) -> None:
     normal = _seconds(engine, "af_heart", 1.0)
     for speed in (0.5, 2.0):
         assert _seconds(engine, "af_heart", speed) == pytest.approx(normal / speed, rel=0.1)
@@ -64,7 +64,7 @@ VOICES = (
 
 
 @pytest.mark.parametrize("voice", VOICES)
-def test_every_language_has_a_voice_that_speaks_it(engine: KokoroOnnxEngine, voice: str) -> None:
+def test_voice_of_every_language_works(engine: KokoroOnnxEngine, voice: str) -> None:
     entry = builtin_catalog().get("kokoro/onnx")
     (offer,) = (offer for offer in entry.offers if offer.name == voice)
     if missing := RequirementChecker().missing(entry.engine, offer.needs):
@@ -73,5 +73,5 @@ def test_every_language_has_a_voice_that_speaks_it(engine: KokoroOnnxEngine, voi
     assert 2.0 < _seconds(engine, voice, 1.0, text) < 10.0
 
 
-def test_a_mix_speaks(engine: KokoroOnnxEngine) -> None:
+def test_mix_of_voices_works(engine: KokoroOnnxEngine) -> None:
     assert 3.0 < _seconds(engine, "af_heart*0.7+am_adam*0.3", 1.0) < 6.0

@@ -1,4 +1,4 @@
-"""Text to Kokoro's symbols; the library with the languages is small, so no model is needed."""
+"""Text is converted to Kokoro's symbols; needs espeak-ng but no model."""
 
 import sys
 from types import SimpleNamespace
@@ -36,13 +36,13 @@ def phonemizer() -> Phonemizer:
         ("it", "La pizza.", "la pˈiʦːa."),
     ],
 )
-def test_each_language_is_written_as_the_network_was_taught(
+def test_language_is_converted_to_the_symbols_of_training(
     phonemizer: Phonemizer, language: str, text: str, symbols: str
 ) -> None:
     assert phonemizer.symbols(text, language) == symbols
 
 
-def test_marks_between_clauses_stay_and_those_inside_words_do_not_cut(
+def test_punctuation_is_kept_between_clauses(
     phonemizer: Phonemizer,
 ) -> None:
     spoken = phonemizer.symbols("Wait... (it is 2.5) “now”?", "en-us")
@@ -52,21 +52,21 @@ def test_marks_between_clauses_stay_and_those_inside_words_do_not_cut(
     assert spoken.endswith("”?")
 
 
-def test_symbols_in_double_brackets_are_taken_as_they_are(phonemizer: Phonemizer) -> None:
+def test_symbols_in_double_brackets_are_kept(phonemizer: Phonemizer) -> None:
     assert "kˈɪʧən" in phonemizer.symbols("the [[kˈɪʧən]] light", "en-us")
 
 
-def test_foreign_words_leave_no_note_of_their_language(phonemizer: Phonemizer) -> None:
+def test_language_flags_are_removed(phonemizer: Phonemizer) -> None:
     spoken = phonemizer.symbols("Le weekend est near.", "fr")
     assert "(" not in spoken
     assert all(symbol in SYMBOLS for symbol in spoken)
 
 
-def test_text_without_sound_has_no_symbols(phonemizer: Phonemizer) -> None:
+def test_text_without_words_has_no_symbols(phonemizer: Phonemizer) -> None:
     assert phonemizer.symbols("   ", "en-us") == ""
 
 
-def test_a_language_whose_library_is_missing_says_what_to_install(
+def test_missing_language_library_names_the_extra(
     phonemizer: Phonemizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(phonemes._MISAKI, "cmn", ("no.such_zh", "G2P"))  # type: ignore[index]
@@ -74,7 +74,7 @@ def test_a_language_whose_library_is_missing_says_what_to_install(
         phonemizer.symbols("你好", "cmn")
 
 
-def test_words_in_latin_letters_inside_of_chinese_are_read_as_english(
+def test_latin_words_in_chinese_are_converted_as_english(
     phonemizer: Phonemizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Reader:
@@ -86,7 +86,7 @@ def test_words_in_latin_letters_inside_of_chinese_are_read_as_english(
     assert phonemizer.symbols("打开TV", "xx") == "ni↓ni↓ tˌivˈi"
 
 
-def test_japanese_needs_neither_what_it_does_not_use_nor_a_dictionary_apart(
+def test_japanese_needs_no_unused_dependencies(
     phonemizer: Phonemizer,
 ) -> None:
     """As `pip install wyoming-conductor[kokoro-ja]` leaves it."""
@@ -99,16 +99,16 @@ def test_japanese_needs_neither_what_it_does_not_use_nor_a_dictionary_apart(
 @pytest.mark.parametrize(
     ("voice", "language"), [("af_heart", "en-us"), ("bm_george", "en"), ("zf_xiaoni", "cmn")]
 )
-def test_a_voices_first_letter_tells_its_language(voice: str, language: str) -> None:
+def test_language_follows_from_the_voice_name(voice: str, language: str) -> None:
     assert language_of(voice) == language
 
 
-def test_another_voice_has_no_language() -> None:
+def test_unknown_voice_is_rejected() -> None:
     with pytest.raises(BadRequestError):
         language_of("xavier")
 
 
-def test_long_symbols_are_cut_behind_a_sentence_before_a_clause_before_a_word() -> None:
+def test_long_symbols_are_split_after_sentences_clauses_or_words() -> None:
     sentence = "a" * 300 + ". " + "b" * 100 + ", " + "c" * 300
     assert [len(run) for run in split_symbols(sentence)] == [301, 402]
     clause = "a" * 300 + ", " + "b c" * 100

@@ -1,4 +1,4 @@
-"""Kokoro's requests, voices and mixes with a network that says how it was asked."""
+"""Kokoro's requests, voices and mixes, with a network that records its inputs."""
 
 from pathlib import Path
 
@@ -52,20 +52,20 @@ def _speak(speech: KokoroSynthesizer, text: str, **request: object) -> bytes:
     return b"".join(output.payload for output in session.finish())
 
 
-def test_the_style_is_that_of_the_number_of_symbols(speech: KokoroSynthesizer, tone: Tone) -> None:
+def test_style_depends_on_the_number_of_symbols(speech: KokoroSynthesizer, tone: Tone) -> None:
     _speak(speech, "Hello.", voice="af_heart")
     ids, style, _ = tone.asked[0]
     assert style.shape == (1, 256)
     assert style[0, 0] == ids - 2 - 1  # without the padding; the first row is that of one symbol
 
 
-def test_a_mix_weighs_the_styles(speech: KokoroSynthesizer, tone: Tone) -> None:
+def test_mix_is_the_weighted_sum_of_styles(speech: KokoroSynthesizer, tone: Tone) -> None:
     _speak(speech, "Hello.", voice="af_heart*3+am_adam")
     ids, style, _ = tone.asked[0]
     assert style[0, 0] == pytest.approx(ids - 3 + 250)
 
 
-def test_silence_behind_speech_is_cut_and_all_voices_are_as_loud(speech: KokoroSynthesizer) -> None:
+def test_trailing_silence_is_trimmed_and_voices_are_equally_loud(speech: KokoroSynthesizer) -> None:
     audio = np.frombuffer(_speak(speech, "Hello.", voice="af_heart"), "<i2").astype(float)
     assert len(audio) < SAMPLE_RATE
     level = 20 * np.log10(np.sqrt(np.mean(audio[100:-1000] ** 2)) / 32_768)
@@ -75,14 +75,16 @@ def test_silence_behind_speech_is_cut_and_all_voices_are_as_loud(speech: KokoroS
 @pytest.mark.parametrize(
     ("speed", "asked"), [(1.0, 1.0), (1.25, 1.25), (2.0, 1.5), (0.5, 0.53), (0.75, 0.7725)]
 )
-def test_the_network_is_asked_for_what_gives_the_wished_speed(
+def test_network_speed_is_corrected(
     speech: KokoroSynthesizer, tone: Tone, speed: float, asked: float
 ) -> None:
     _speak(speech, "Hello.", voice="af_heart", speed=speed)
     assert tone.asked[0][2] == pytest.approx(asked)
 
 
-def test_what_the_network_cannot_hasten_is_hastened_behind_it(speech: KokoroSynthesizer) -> None:
+def test_speed_above_the_networks_maximum_is_applied_to_the_audio(
+    speech: KokoroSynthesizer,
+) -> None:
     text = "The light in the kitchen is on."
     normal = len(_speak(speech, text, voice="af_heart"))
     assert len(_speak(speech, text, voice="af_heart", speed=2.0)) == pytest.approx(
@@ -90,15 +92,13 @@ def test_what_the_network_cannot_hasten_is_hastened_behind_it(speech: KokoroSynt
     )
 
 
-def test_a_text_longer_than_the_network_takes_becomes_several_runs(
-    speech: KokoroSynthesizer, tone: Tone
-) -> None:
+def test_long_text_is_synthesized_in_several_runs(speech: KokoroSynthesizer, tone: Tone) -> None:
     _speak(speech, "The light in the kitchen is on. " * 60, voice="af_heart")
     assert len(tone.asked) > 2
     assert all(count <= 512 for count, _, _ in tone.asked)
 
 
-def test_signs_alone_have_no_sound(speech: KokoroSynthesizer, tone: Tone) -> None:
+def test_punctuation_alone_results_in_no_audio(speech: KokoroSynthesizer, tone: Tone) -> None:
     assert _speak(speech, "... !", voice="af_heart") == b""
     assert not tone.asked
 
@@ -113,14 +113,14 @@ def test_signs_alone_have_no_sound(speech: KokoroSynthesizer, tone: Tone) -> Non
         {"text": 5},
     ],
 )
-def test_what_is_not_possible_is_a_bad_request(
+def test_invalid_request_is_rejected(
     speech: KokoroSynthesizer, request_: dict[str, object]
 ) -> None:
     with pytest.raises(BadRequestError):
         speech.open(request_)
 
 
-def test_a_broken_file_of_voices_fails_the_load(tmp_path: Path) -> None:
+def test_damaged_voices_file_fails_the_load(tmp_path: Path) -> None:
     path = tmp_path / "voices.npz"
     path.write_bytes(b"no archive")
     with pytest.raises(LoadFailedError):

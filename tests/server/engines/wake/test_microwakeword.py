@@ -1,4 +1,4 @@
-"""The second wake word engine, with its real models and speech made by a real voice."""
+"""The microWakeWord engine with real models and synthesized speech."""
 
 import json
 import os
@@ -49,15 +49,17 @@ def engine() -> MicroWakeWordEngine:
     return engine
 
 
-def _hear(session: MicroWakeWordSession, audio: bytes, size: int = 2560) -> list[Mapping[str, Any]]:
-    heard: list[Output] = []
+def _detect(
+    session: MicroWakeWordSession, audio: bytes, size: int = 2560
+) -> list[Mapping[str, Any]]:
+    outputs: list[Output] = []
     for at in range(0, len(audio), size):
-        heard += session.feed(audio[at : at + size], {"timestamp": 1_000 + at / 32})
+        outputs += session.feed(audio[at : at + size], {"timestamp": 1_000 + at / 32})
     session.close()
-    return [output.data for output in heard]
+    return [output.data for output in outputs]
 
 
-def test_loading_tells_every_word_with_its_phrase_and_languages() -> None:
+def test_load_reports_words_with_phrase_and_languages() -> None:
     _, info = _load()
     names = [word["name"] for word in info["words"]]
     assert names == ["alexa", "hey_jarvis", "hey_mycroft", "okay_nabu"]
@@ -67,38 +69,36 @@ def test_loading_tells_every_word_with_its_phrase_and_languages() -> None:
 
 
 @pytest.mark.parametrize("word", ["hey_jarvis", "alexa"])
-def test_a_spoken_word_is_detected_once_and_no_other(
-    engine: MicroWakeWordEngine, say: Say, word: str
-) -> None:
+def test_spoken_word_is_detected_once(engine: MicroWakeWordEngine, say: Say, word: str) -> None:
     audio = say(f"{word.replace('_', ' ').title()}!")
-    (detection,) = _hear(engine.open({"refractory": 2.0}), audio)
+    (detection,) = _detect(engine.open({"refractory": 2.0}), audio)
     assert detection["word"] == word
     assert detection["score"] >= 0.5
     assert detection["timestamp"] == round(1_000 + detection["sample"] / 16)
     assert 0 < detection["sample"] <= len(audio) // 2
 
 
-def test_the_size_of_the_pieces_changes_nothing(engine: MicroWakeWordEngine, say: Say) -> None:
+def test_chunk_size_does_not_matter(engine: MicroWakeWordEngine, say: Say) -> None:
     audio, request = say("Hey Jarvis!"), {"words": ["hey_jarvis"], "refractory": 2.0}
-    (expected,) = _hear(engine.open(request), audio)
+    (expected,) = _detect(engine.open(request), audio)
     for size in (333, len(audio)):
-        (found,) = _hear(engine.open(request), audio, size)
+        (found,) = _detect(engine.open(request), audio, size)
         assert found["sample"] == expected["sample"]
 
 
 @pytest.mark.parametrize("text", ["Turn on the lights in the kitchen.", "Hey, James!"])
 def test_other_speech_is_not_detected(engine: MicroWakeWordEngine, say: Say, text: str) -> None:
-    assert _hear(engine.open({}), say(text)) == []
+    assert _detect(engine.open({}), say(text)) == []
 
 
 def test_recorded_speech_is_not_detected(
     engine: MicroWakeWordEngine, recorded: Callable[[str], bytes]
 ) -> None:
     for name in ("cards_001", "goforward", "librivox_0870"):
-        assert _hear(engine.open({}), recorded(name)) == []
+        assert _detect(engine.open({}), recorded(name)) == []
 
 
-def test_half_is_the_score_from_which_the_maker_believes_a_model() -> None:
+def test_relative_score_of_the_cutoff_is_one_half() -> None:
     assert relative_score(0.9, 0.9) == 0.5
     assert relative_score(0.0, 0.9) == 0.0
     assert relative_score(1.0, 0.9) == 1.0
@@ -106,7 +106,7 @@ def test_half_is_the_score_from_which_the_maker_believes_a_model() -> None:
     assert relative_score(0.95, 0.9) == pytest.approx(0.75)
 
 
-def test_the_result_counts_the_samples(engine: MicroWakeWordEngine) -> None:
+def test_result_counts_the_samples(engine: MicroWakeWordEngine) -> None:
     session = engine.open({"words": ["alexa"]})
     assert list(session.feed(bytes(5_000), {})) == []
     ending = session.finish()
@@ -116,28 +116,28 @@ def test_the_result_counts_the_samples(engine: MicroWakeWordEngine) -> None:
     session.close()
 
 
-def test_an_unknown_word_is_refused_naming_those_there_are(engine: MicroWakeWordEngine) -> None:
+def test_unknown_word_is_rejected_with_the_known_words(engine: MicroWakeWordEngine) -> None:
     with pytest.raises(ModelMissingError, match=r"'computer'.*alexa, hey_jarvis"):
         engine.open({"words": ["computer"]})
 
 
-def test_a_bad_timestamp_is_refused(engine: MicroWakeWordEngine) -> None:
+def test_invalid_timestamp_is_rejected(engine: MicroWakeWordEngine) -> None:
     session = engine.open({"words": ["alexa"]})
     with pytest.raises(BadRequestError, match="timestamp"):
         list(session.feed(bytes(320), {"timestamp": "noon"}))
     session.close()
 
 
-def test_a_model_put_into_the_folder_later_is_heard(tmp_path: Path, say: Say) -> None:
+def test_model_added_to_the_folder_later_is_detected(tmp_path: Path, say: Say) -> None:
     engine, _ = _load(models_dir=str(tmp_path))
     shutil.copy(MODELS / "alexa.tflite", tmp_path / "alexa.tflite")
     shutil.copy(MODELS / "alexa.json", tmp_path / "my_alexa.json")
-    (detection,) = _hear(engine.open({"words": ["my_alexa"], "refractory": 2.0}), say("Alexa!"))
+    (detection,) = _detect(engine.open({"words": ["my_alexa"], "refractory": 2.0}), say("Alexa!"))
     assert detection["word"] == "my_alexa"
 
 
 @pytest.mark.parametrize("model", [b"", b"TFL3", b"0000TFL3" + bytes(range(200))])
-def test_a_broken_model_of_the_user_stops_only_those_who_ask_for_it(
+def test_damaged_custom_model_fails_only_requests_for_it(
     tmp_path: Path, model: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     facts = json.loads((MODELS / "alexa.json").read_text())
@@ -152,7 +152,7 @@ def test_a_broken_model_of_the_user_stops_only_those_who_ask_for_it(
             engine.open({"words": [word]})
 
 
-def test_streams_that_come_and_go_leave_nothing(engine: MicroWakeWordEngine) -> None:
+def test_closed_streams_leave_no_memory(engine: MicroWakeWordEngine) -> None:
     def come_and_go(times: int) -> int:
         for _ in range(times):
             session = engine.open({"words": ["alexa", "okay_nabu"]})

@@ -46,29 +46,27 @@ def _spec(**files: str) -> ModelSpec:
     return ModelSpec("openwakeword", Task.WAKE, "openwakeword", files=files)
 
 
-def _hear(
+def _detect(
     session: WakeSession, audio: bytes, size: int = 2560, start: int | None = None
 ) -> list[Mapping[str, Any]]:
-    heard: list[Output] = []
+    outputs: list[Output] = []
     for at in range(0, len(audio), size):
         data = {} if start is None else {"timestamp": start + at / 32}
-        heard += session.feed(audio[at : at + size], data)
+        outputs += session.feed(audio[at : at + size], data)
     session.close()
-    return [output.data for output in heard]
+    return [output.data for output in outputs]
 
 
-def test_loading_tells_every_word_with_its_phrase_and_languages() -> None:
+def test_load_reports_words_with_phrase_and_languages() -> None:
     info = OpenWakeWordEngine().load(_spec(), Placement(), lambda phase, percent: None)
     assert [word["name"] for word in info["words"]] == BUNDLED
     assert {"name": "hey_jarvis", "phrase": "hey jarvis", "languages": ["en"]} in info["words"]
 
 
 @pytest.mark.parametrize("word", ["hey_jarvis", "alexa"])
-def test_a_spoken_word_is_detected_once_and_no_other(
-    engine: OpenWakeWordEngine, say: Say, word: str
-) -> None:
+def test_spoken_word_is_detected_once(engine: OpenWakeWordEngine, say: Say, word: str) -> None:
     audio = say(f"{word.replace('_', ' ').title()}!")
-    (detection,) = _hear(engine.open({"refractory": 2.0}), audio)
+    (detection,) = _detect(engine.open({"refractory": 2.0}), audio)
     assert detection["word"] == word
     assert detection["score"] >= 0.5
     assert detection["timestamp"] is None
@@ -79,35 +77,35 @@ def test_a_spoken_word_is_detected_once_and_no_other(
     "text", ["Turn on the lights in the kitchen.", "What is the weather tomorrow?", "Hey, James!"]
 )
 def test_other_speech_is_not_detected(engine: OpenWakeWordEngine, say: Say, text: str) -> None:
-    assert _hear(engine.open({}), say(text)) == []
+    assert _detect(engine.open({}), say(text)) == []
 
 
 def test_recorded_speech_is_not_detected(
     engine: OpenWakeWordEngine, recorded: Callable[[str], bytes]
 ) -> None:
     for name in ("cards_001", "goforward", "librivox_0870"):
-        assert _hear(engine.open({}), recorded(name)) == []
+        assert _detect(engine.open({}), recorded(name)) == []
 
 
-def test_a_stream_hears_only_the_words_it_asked_for(engine: OpenWakeWordEngine, say: Say) -> None:
-    assert _hear(engine.open({"words": ["alexa"]}), say("Hey Jarvis!")) == []
+def test_only_requested_words_are_detected(engine: OpenWakeWordEngine, say: Say) -> None:
+    assert _detect(engine.open({"words": ["alexa"]}), say("Hey Jarvis!")) == []
 
 
-def test_the_size_of_the_pieces_changes_nothing(engine: OpenWakeWordEngine, say: Say) -> None:
+def test_chunk_size_does_not_matter(engine: OpenWakeWordEngine, say: Say) -> None:
     audio = say("Hey Jarvis!")
     request = {"words": ["hey_jarvis"], "refractory": 2.0}
-    expected = _hear(engine.open(request), audio, 2560)
+    expected = _detect(engine.open(request), audio, 2560)
     for size in (333, 2048, len(audio)):  # 333: pieces that end within a sample
-        assert _hear(engine.open(request), audio, size) == expected
+        assert _detect(engine.open(request), audio, size) == expected
 
 
 @pytest.mark.parametrize("silence", [0, 1, 7])
-def test_a_gate_for_speech_changes_no_detection_and_leaves_silence_out(
+def test_vad_gate_skips_silence_and_keeps_detections(
     engine: OpenWakeWordEngine, say: Say, monkeypatch: pytest.MonkeyPatch, silence: int
 ) -> None:
     audio = bytes(32_000 * silence) + say("Hey Jarvis!")
     request = {"refractory": 2.0}
-    expected = _hear(engine.open(request), audio)
+    expected = _detect(engine.open(request), audio)
     assert [detection["word"] for detection in expected] == ["hey_jarvis"]
     steps = 0
     features = engine._extractor
@@ -120,24 +118,22 @@ def test_a_gate_for_speech_changes_no_detection_and_leaves_silence_out(
         return compute(states, audio)
 
     monkeypatch.setattr(features, "step", count)
-    found = _hear(engine.open({**request, "vad": True}), audio)
+    found = _detect(engine.open({**request, "vad": True}), audio)
     assert [d["sample"] for d in found] == [d["sample"] for d in expected]
     assert found[0]["score"] == pytest.approx(expected[0]["score"], abs=0.001)
     assert steps < 60  # 2 s before, 1.2 s behind and the word, whatever silence there was
 
 
-def test_a_detection_tells_the_clients_time(engine: OpenWakeWordEngine, say: Say) -> None:
+def test_detection_has_the_clients_timestamp(engine: OpenWakeWordEngine, say: Say) -> None:
     request = {"words": ["hey_jarvis"], "refractory": 2.0}
-    (detection,) = _hear(engine.open(request), say("Hey Jarvis!"), 2048, start=70_000)
+    (detection,) = _detect(engine.open(request), say("Hey Jarvis!"), 2048, start=70_000)
     assert detection["timestamp"] == round(70_000 + detection["sample"] / 16)
 
 
-def test_streams_that_are_fed_together_hear_what_they_hear_alone(
-    engine: OpenWakeWordEngine, say: Say
-) -> None:
+def test_streams_in_a_batch_are_independent(engine: OpenWakeWordEngine, say: Say) -> None:
     audios = [say("Hey Jarvis!"), say("Alexa!"), say("Turn on the lights in the kitchen.")]
     request = {"refractory": 2.0}
-    alone = [_hear(engine.open(request), audio) for audio in audios]
+    alone = [_detect(engine.open(request), audio) for audio in audios]
     sessions = [engine.open(request) for _ in audios]
     together: list[list[Mapping[str, Any]]] = [[] for _ in audios]
     for at in range(0, max(map(len, audios)), 2000):
@@ -145,20 +141,20 @@ def test_streams_that_are_fed_together_hear_what_they_hear_alone(
             (session, audio[at : at + 2000], {})
             for session, audio in zip(sessions, audios, strict=True)
         ]
-        for heard, outputs in zip(together, engine.feed_batch(pieces), strict=True):
+        for outputs, outputs in zip(together, engine.feed_batch(pieces), strict=True):
             assert not isinstance(outputs, Exception)
-            heard += [output.data for output in outputs]
-    assert [[d["word"] for d in heard] for heard in together] == [["hey_jarvis"], ["alexa"], []]
+            outputs += [output.data for output in outputs]
+    assert [[d["word"] for d in outputs] for outputs in together] == [["hey_jarvis"], ["alexa"], []]
     for ours, theirs in zip(together, alone, strict=True):
         assert [d["sample"] for d in ours] == [d["sample"] for d in theirs]
 
 
-def test_a_worker_sees_that_streams_can_be_fed_together(engine: OpenWakeWordEngine) -> None:
+def test_engine_supports_batch_feed(engine: OpenWakeWordEngine) -> None:
     assert isinstance(engine, SupportsBatchFeed)
     assert engine.feed_limit >= 16
 
 
-def test_two_pieces_of_one_stream_in_a_batch_are_heard_in_their_order(
+def test_two_chunks_of_one_stream_in_a_batch_keep_their_order(
     engine: OpenWakeWordEngine, say: Say
 ) -> None:
     audio = say("Hey Jarvis!")
@@ -170,7 +166,7 @@ def test_two_pieces_of_one_stream_in_a_batch_are_heard_in_their_order(
     assert [output.data["word"] for output in second] == ["hey_jarvis"]
 
 
-def test_the_result_counts_the_samples(engine: OpenWakeWordEngine) -> None:
+def test_result_counts_the_samples(engine: OpenWakeWordEngine) -> None:
     session = engine.open({})
     assert list(session.feed(bytes(5_000), {})) == []
     ending = session.finish()
@@ -179,13 +175,13 @@ def test_the_result_counts_the_samples(engine: OpenWakeWordEngine) -> None:
     assert end.value.value == {"samples": 2_500}
 
 
-def test_an_unknown_word_is_refused_naming_those_there_are(engine: OpenWakeWordEngine) -> None:
+def test_unknown_word_is_rejected_with_the_known_words(engine: OpenWakeWordEngine) -> None:
     with pytest.raises(ModelMissingError, match=r"'computer'.*alexa, hey_jarvis"):
         engine.open({"words": ["alexa", "computer"]})
 
 
 @pytest.mark.parametrize("timestamp", ["noon", float("nan"), [1]])
-def test_a_bad_timestamp_fails_its_stream_and_no_other(
+def test_invalid_timestamp_fails_its_stream_only(
     engine: OpenWakeWordEngine, say: Say, timestamp: object
 ) -> None:
     with pytest.raises(BadRequestError, match="timestamp"):
@@ -202,20 +198,20 @@ def test_a_bad_timestamp_fails_its_stream_and_no_other(
     assert [output.data["word"] for output in good] == ["alexa"]
 
 
-def test_a_model_put_into_the_folder_later_is_heard(tmp_path: Path, say: Say) -> None:
+def test_model_added_to_the_folder_later_is_detected(tmp_path: Path, say: Say) -> None:
     engine = OpenWakeWordEngine()
     engine.load(_spec(models_dir=str(tmp_path)), Placement(), lambda phase, percent: None)
     with pytest.raises(ModelMissingError):
         engine.open({"words": ["my_jarvis_v2"]})
     bundled = Path(str(files("pyopen_wakeword"))) / "models" / "hey_jarvis.tflite"
     shutil.copy(bundled, tmp_path / "my_jarvis_v2.tflite")
-    (detection,) = _hear(
+    (detection,) = _detect(
         engine.open({"words": ["my_jarvis_v2"], "refractory": 2.0}), say("Hey Jarvis!")
     )
     assert detection["word"] == "my_jarvis_v2"
 
 
-def test_a_broken_model_of_the_user_stops_only_those_who_ask_for_it(
+def test_damaged_custom_model_fails_only_requests_for_it(
     tmp_path: Path, say: Say, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "marvin.tflite").write_bytes(b"TFL3" * 20)
@@ -227,10 +223,12 @@ def test_a_broken_model_of_the_user_stops_only_those_who_ask_for_it(
     for _ in range(2):
         with pytest.raises(LoadFailedError, match="marvin"):
             engine.open({"words": ["marvin"]})
-    assert [d["word"] for d in _hear(engine.open({"refractory": 2.0}), say("Alexa!"))] == ["alexa"]
+    assert [d["word"] for d in _detect(engine.open({"refractory": 2.0}), say("Alexa!"))] == [
+        "alexa"
+    ]
 
 
-def test_two_hundred_streams_that_come_and_go_leave_nothing(engine: OpenWakeWordEngine) -> None:
+def test_closed_streams_leave_no_memory(engine: OpenWakeWordEngine) -> None:
     def hear_a_little() -> None:
         session = engine.open({})
         list(session.feed(bytes(2560), {}))
@@ -247,6 +245,6 @@ def test_two_hundred_streams_that_come_and_go_leave_nothing(engine: OpenWakeWord
     assert left < 100_000  # one stream is 45 KB
 
 
-def test_an_engine_without_a_model_says_so() -> None:
+def test_engine_must_be_loaded_first() -> None:
     with pytest.raises(InternalError, match="before it was loaded"):
         OpenWakeWordEngine().open({})

@@ -1,4 +1,4 @@
-"""What clients may ask of wake words."""
+"""Requests for wake word detection are validated."""
 
 from typing import Any
 
@@ -8,27 +8,27 @@ from wyoming_servers.core.errors import BadRequestError
 from wyoming_servers.engines.wake.session import WakeRequest
 
 
-def test_an_empty_request_listens_for_all_words_with_openwakewords_threshold() -> None:
+def test_empty_request_has_all_words_and_default_threshold() -> None:
     request = WakeRequest.parse({})
     assert request == WakeRequest((), 0.5, {}, 1, {}, 0.0, vad=False, scores=False)
     assert WakeRequest.parse({"vad": True}).vad
     assert WakeRequest.parse({"scores": True}).scores
 
 
-def test_a_word_without_a_threshold_of_its_own_gets_the_common_one() -> None:
+def test_word_without_own_threshold_has_the_default() -> None:
     request = WakeRequest.parse({"words": ["alexa", "ok"], "threshold": {"alexa": 0.9}})
     assert request.threshold_of("alexa") == 0.9
     assert request.threshold_of("ok") == 0.5
     assert WakeRequest.parse({"threshold": 0.3}).threshold_of("ok") == 0.3
 
 
-def test_a_word_without_a_trigger_level_of_its_own_gets_the_common_one() -> None:
+def test_word_without_own_trigger_level_has_the_default() -> None:
     request = WakeRequest.parse({"trigger_level": {"alexa": 3}})
     assert (request.trigger_level_of("alexa"), request.trigger_level_of("ok")) == (3, 1)
     assert WakeRequest.parse({"trigger_level": 2}).trigger_level_of("ok") == 2
 
 
-def test_a_word_that_is_named_twice_is_heard_once() -> None:
+def test_duplicate_words_are_removed() -> None:
     assert WakeRequest.parse({"words": ["a", "b", "a"]}).words == ("a", "b")
 
 
@@ -50,8 +50,6 @@ def test_a_word_that_is_named_twice_is_heard_once() -> None:
         ({"vad": "yes"}, "vad"),
     ],
 )
-def test_a_bad_value_is_refused_by_the_name_of_its_field(
-    request_: dict[str, Any], field: str
-) -> None:
+def test_invalid_field_is_named(request_: dict[str, Any], field: str) -> None:
     with pytest.raises(BadRequestError, match=f"`{field}`"):
         WakeRequest.parse(request_)

@@ -1,4 +1,4 @@
-"""Whose clock a detection tells, and what it says."""
+"""Positions in a stream are converted to the client's time."""
 
 import pytest
 
@@ -13,13 +13,13 @@ def _at(clock: ClientTimestamps, sample: int) -> int | None:
     return clock.current
 
 
-def test_without_a_stamp_the_clients_clock_is_unknown() -> None:
+def test_no_timestamp_means_no_time() -> None:
     clock = ClientTimestamps(16_000)
     clock.add(0, None)
     assert _at(clock, STEP) is None
 
 
-def test_the_clients_clock_runs_with_the_samples_from_the_newest_stamp_before() -> None:
+def test_time_advances_with_samples_from_the_last_timestamp() -> None:
     clock = ClientTimestamps(16_000)
     clock.add(0, 5_000)
     clock.add(1600, 9_000)
@@ -28,13 +28,13 @@ def test_the_clients_clock_runs_with_the_samples_from_the_newest_stamp_before() 
     assert _at(clock, 3200) == 9_100
 
 
-def test_a_stream_that_is_stamped_late_is_told_its_time_from_there() -> None:
+def test_late_first_timestamp_applies_to_earlier_samples() -> None:
     clock = ClientTimestamps(16_000)
     clock.add(1600, 2_000)
     assert _at(clock, 800) == 1_950
 
 
-def test_a_clock_of_a_long_stream_keeps_few_marks() -> None:
+def test_long_stream_keeps_few_timestamps() -> None:
     clock = ClientTimestamps(16_000)
     for piece in range(1000):
         clock.add(piece * STEP, piece * 80)
@@ -44,6 +44,6 @@ def test_a_clock_of_a_long_stream_keeps_few_marks() -> None:
 
 
 @pytest.mark.parametrize("timestamp", ["noon", float("nan"), float("inf"), [1]])
-def test_a_stamp_that_is_no_time_is_refused(timestamp: object) -> None:
+def test_invalid_timestamp_is_rejected(timestamp: object) -> None:
     with pytest.raises(BadRequestError, match="milliseconds"):
         ClientTimestamps(16_000).add(0, timestamp)

@@ -1,4 +1,4 @@
-"""Which steps of a stream are computed."""
+"""Frames without voice activity are not computed."""
 
 from collections.abc import Callable
 
@@ -24,17 +24,17 @@ def _silence(count: int, start: int = 0) -> list[AudioFrame]:
     return [AudioFrame(bytes(2 * STEP), (start + i + 1) * STEP) for i in range(count)]
 
 
-def test_an_open_gate_passes_silence_on() -> None:
+def test_no_gate_passes_silence() -> None:
     (step,) = _silence(1)
     assert NoGate().push(step) == [step]
 
 
-def test_silence_is_kept_back() -> None:
+def test_silence_is_not_passed() -> None:
     gate = VadGate()
     assert [gate.push(step) for step in _silence(100)] == [[]] * 100
 
 
-def test_speech_brings_the_steps_before_it_in_their_order(voice: bytes) -> None:
+def test_speech_passes_the_backlog_first(voice: bytes) -> None:
     gate = VadGate()
     before = _silence(BACKLOG_FRAMES)
     for step in before:
@@ -43,7 +43,7 @@ def test_speech_brings_the_steps_before_it_in_their_order(voice: bytes) -> None:
     assert gate.push(speech) == [*before, speech]
 
 
-def test_steps_that_were_dropped_are_told_as_a_gap(voice: bytes) -> None:
+def test_dropped_frames_are_marked_as_gap(voice: bytes) -> None:
     gate = VadGate()
     for step in _silence(BACKLOG_FRAMES + 1):
         gate.push(step)
@@ -53,7 +53,7 @@ def test_steps_that_were_dropped_are_told_as_a_gap(voice: bytes) -> None:
     assert not any(step.gap for step in others)
 
 
-def test_the_gate_stays_open_for_a_while_after_speech(voice: bytes) -> None:
+def test_gate_stays_open_after_speech(voice: bytes) -> None:
     gate = VadGate()
     gate.push(AudioFrame(voice, STEP))
     passed = [gate.push(step) for step in _silence(2 * HANGOVER_FRAMES, start=1)]
@@ -63,7 +63,7 @@ def test_the_gate_stays_open_for_a_while_after_speech(voice: bytes) -> None:
     assert passed[-1] == []
 
 
-def test_a_gap_is_told_once(voice: bytes) -> None:
+def test_gap_is_marked_once(voice: bytes) -> None:
     gate = VadGate()
     for step in _silence(BACKLOG_FRAMES + 9):
         gate.push(step)

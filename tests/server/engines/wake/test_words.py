@@ -1,4 +1,4 @@
-"""Which wake words there are, and how they are called."""
+"""The list of available wake words, and their names."""
 
 import json
 import os
@@ -21,18 +21,18 @@ def _catalog(folder: Path | None) -> WakeWordCatalog:
     return WakeWordCatalog(lambda: openwakeword_files(folder))
 
 
-def test_the_words_of_the_library_are_known_without_a_folder() -> None:
+def test_library_words_need_no_folder() -> None:
     names = [word.name for word in _catalog(None).words]
     assert names == ["alexa", "hey_jarvis", "hey_mycroft", "hey_rhasspy", "okay_nabu"]
     (described,) = load_report([_catalog(None).find("hey_mycroft")], lead=1, step=2)["words"]
     assert described == {"name": "hey_mycroft", "phrase": "hey mycroft", "languages": ["en"]}
 
 
-def test_a_folder_that_does_not_exist_adds_nothing(tmp_path: Path) -> None:
+def test_missing_folder_adds_no_words(tmp_path: Path) -> None:
     assert len(_catalog(tmp_path / "none").words) == 5
 
 
-def test_a_file_that_appears_is_found_and_one_that_goes_is_missed(tmp_path: Path) -> None:
+def test_added_and_deleted_files_are_noticed(tmp_path: Path) -> None:
     catalog = _catalog(tmp_path)
     path = tmp_path / "marvin.onnx"
     path.write_bytes(b"x")
@@ -45,7 +45,7 @@ def test_a_file_that_appears_is_found_and_one_that_goes_is_missed(tmp_path: Path
         catalog.find("notes")
 
 
-def test_a_file_that_was_replaced_is_another_word_of_that_name(tmp_path: Path) -> None:
+def test_replaced_file_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "marvin.tflite"
     path.write_bytes(b"x")
     catalog = _catalog(tmp_path)
@@ -55,13 +55,13 @@ def test_a_file_that_was_replaced_is_another_word_of_that_name(tmp_path: Path) -
     assert catalog.find("marvin") != before
 
 
-def test_the_users_own_file_goes_before_the_bundled_word_of_that_name(tmp_path: Path) -> None:
+def test_custom_word_has_precedence_over_a_bundled_one(tmp_path: Path) -> None:
     own = tmp_path / "alexa.tflite"
     own.write_bytes(b"x")
     assert _catalog(tmp_path).find("alexa").path == own
 
 
-def test_a_model_with_a_description_beside_it_is_microwakewords(tmp_path: Path) -> None:
+def test_model_with_description_is_for_microwakeword(tmp_path: Path) -> None:
     (tmp_path / "marvin.tflite").write_bytes(b"x")
     facts = {"wake_word": "Hallo Marvin", "trained_languages": ["de", "en"], "model": "marvin"}
     (tmp_path / "marvin.json").write_text(json.dumps(facts))
@@ -72,7 +72,7 @@ def test_a_model_with_a_description_beside_it_is_microwakewords(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"wake_word": "x", "trained_languages": 1}'])
-def test_a_broken_description_hides_no_other_word(tmp_path: Path, text: str) -> None:
+def test_damaged_description_hides_no_other_word(tmp_path: Path, text: str) -> None:
     (tmp_path / "marvin.json").write_text(text)
     names = [word.name for word in WakeWordCatalog(lambda: microwakeword_files(tmp_path)).words]
     assert names == ["alexa", "hey_jarvis", "hey_mycroft", "marvin", "okay_nabu"]
