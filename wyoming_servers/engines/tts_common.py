@@ -51,8 +51,8 @@ def loudness_gain(samples: Samples) -> float:
     if not speech.size:
         return 1.0
     power = float(np.dot(speech, speech)) / speech.size
-    wanted = math.pow(10.0, _TARGET_DBFS / 20.0) / math.sqrt(power)
-    return min(max(wanted, 1.0 / _MAX_GAIN), _MAX_GAIN)
+    factor = math.pow(10.0, _TARGET_DBFS / 20.0) / math.sqrt(power)
+    return min(max(factor, 1.0 / _MAX_GAIN), _MAX_GAIN)
 
 
 def soft_limit(samples: Samples) -> Samples:

@@ -139,11 +139,11 @@ def _import_kokoro_model() -> ModuleType:
     megabytes; `phonemes` replaces it.
     """
     if "kokoro" not in sys.modules:
-        found = find_spec("kokoro")
-        if found is None or found.submodule_search_locations is None:
+        spec = find_spec("kokoro")
+        if spec is None or spec.submodule_search_locations is None:
             raise ModuleNotFoundError("No module named 'kokoro'", name="kokoro")
         bare = ModuleType("kokoro")
-        bare.__path__ = list(found.submodule_search_locations)
+        bare.__path__ = list(spec.submodule_search_locations)
         sys.modules["kokoro"] = bare
     from loguru import logger
 

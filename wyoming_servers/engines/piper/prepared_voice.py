@@ -126,7 +126,7 @@ def split_voice(model: str) -> SplitVoice | None:
 def prepare_voice(files: Mapping[str, str]) -> None:
     """Split a voice, compare it with the whole, and write the graphs. Raises OSError.
 
-    If it cannot be split, or sounds different, that is noted instead.
+    If it cannot be split, or the audio differs, the reason is noted instead.
     """
     folder, sources = Path(files[CACHE_DIR]), _sources(files)
     if refresh_prepared(folder, _NAME, sources, _recipe()):
@@ -195,7 +195,7 @@ def _probe(files: Mapping[str, str]) -> dict[str, Any]:
     config = json.loads(_config(files).read_text(encoding="utf-8"))
     ids = sorted({ids[0] for ids in config["phoneme_id_map"].values()} - {0, 1, 2})
     chosen = np.random.default_rng(1).choice(ids, _PROBE_PHONEMES)
-    # Piper puts a pad (0) behind each phoneme, 1 before and 2 behind the sentence.
+    # Piper puts a pad (0) after each phoneme, 1 before and 2 after the sentence.
     row = [1, 0, *(number for phoneme in chosen for number in (int(phoneme), 0)), 2]
     inputs = {
         "input": np.array([row], np.int64),

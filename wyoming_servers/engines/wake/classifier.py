@@ -110,9 +110,9 @@ def _convert(path: Path, cache: Path | None) -> Classifier:
     main = graphs[0]
     if len(main.inputs) != 1 or len(main.outputs) != 1:
         raise ClassifierError("it does not have one input and one output")
-    given, score = main.tensors[main.inputs[0]], main.tensors[main.outputs[0]]
+    embeddings, score = main.tensors[main.inputs[0]], main.tensors[main.outputs[0]]
     # Checked first, because the library computes nonsense or crashes with other models.
-    _check_shapes(given.shape, given.type == FLOAT, score.shape)
+    _check_shapes(embeddings.shape, embeddings.type == FLOAT, score.shape)
     contents: dict[str, bytes] = {}
     facts: dict[str, float] = {}
     rejected = ""

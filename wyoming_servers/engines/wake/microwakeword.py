@@ -133,19 +133,19 @@ class MicroWakeWordEngine:
         Thresholds apply to `relative_score`. Raises ModelMissingError for an unknown word,
         LoadFailedError for one with damaged files.
         """
-        wanted = WakeRequest.parse(request)
-        refractory = round(wanted.refractory * RATE)
-        models = self._load_words(wanted.words) if wanted.words else self._load_usable_words()
+        parsed = WakeRequest.parse(request)
+        refractory = round(parsed.refractory * RATE)
+        models = self._load_words(parsed.words) if parsed.words else self._load_usable_words()
         return MicroWakeWordSession(
             [
                 _ActiveWord(
                     name,
                     model,
-                    Trigger(wanted.threshold_of(name), wanted.trigger_level_of(name), refractory),
+                    Trigger(parsed.threshold_of(name), parsed.trigger_level_of(name), refractory),
                 )
                 for name, model in models.items()
             ],
-            scores=wanted.scores,
+            scores=parsed.scores,
         )
 
     def close(self) -> None:

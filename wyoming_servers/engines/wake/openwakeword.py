@@ -83,21 +83,21 @@ class OpenWakeWordEngine:
         """
         if self._extractor is None:
             raise InternalError("The wake word engine was used before it was loaded.")
-        wanted = WakeRequest.parse(request)
-        refractory = round(wanted.refractory * RATE)
+        parsed = WakeRequest.parse(request)
+        refractory = round(parsed.refractory * RATE)
         active_words = [
             ActiveWord(
                 name,
                 self._classifier(self._catalog.find(name)),
-                Trigger(wanted.threshold_of(name), wanted.trigger_level_of(name), refractory),
+                Trigger(parsed.threshold_of(name), parsed.trigger_level_of(name), refractory),
             )
-            for name in wanted.words or [word.name for word in self._usable_words()]
+            for name in parsed.words or [word.name for word in self._usable_words()]
         ]
         if not active_words:
             raise ModelMissingError("There is no wake word to detect.")
-        gate = VadGate() if wanted.vad else NoGate()
+        gate = VadGate() if parsed.vad else NoGate()
         return WakeSession(
-            self._extractor, active_words, gate, self._compute_step, scores=wanted.scores
+            self._extractor, active_words, gate, self._compute_step, scores=parsed.scores
         )
 
     def feed_batch(

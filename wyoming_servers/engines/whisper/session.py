@@ -37,11 +37,13 @@ class WhisperRequest:
 
         Raises UnsupportedLanguageError for another language, BadRequestError for other faults.
         """
-        wanted = request.get("language")
-        if wanted is not None and not isinstance(wanted, str):
+        requested = request.get("language")
+        if requested is not None and not isinstance(requested, str):
             raise BadRequestError("`language` must be a code such as `en`.")
         language = (
-            None if wanted is None or is_auto(wanted) else _supported_language(wanted, languages)
+            None
+            if requested is None or is_auto(requested)
+            else _supported_language(requested, languages)
         )
         if len(languages) == 1:
             language = languages[0]
@@ -144,12 +146,12 @@ def _string_list(request: Mapping[str, Any], field: str) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _supported_language(wanted: str, languages: Sequence[str]) -> str:
-    code = best_match(wanted, languages)
+def _supported_language(requested: str, languages: Sequence[str]) -> str:
+    code = best_match(requested, languages)
     if code is None:
         known = "only English" if list(languages) == ["en"] else f"{len(languages)} languages"
         raise UnsupportedLanguageError(
-            f"The model does not support the language {wanted[:40]!r}; it supports {known}.",
+            f"The model does not support the language {requested[:40]!r}; it supports {known}.",
             hint="Choose a multilingual model, such as whisper/base.",
         )
     return code
