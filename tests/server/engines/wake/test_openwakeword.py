@@ -135,17 +135,21 @@ def test_streams_in_a_batch_are_independent(engine: OpenWakeWordEngine, say: Say
     request = {"refractory": 2.0}
     alone = [_detect(engine.open(request), audio) for audio in audios]
     sessions = [engine.open(request) for _ in audios]
-    together: list[list[Mapping[str, Any]]] = [[] for _ in audios]
+    batched: list[list[Mapping[str, Any]]] = [[] for _ in audios]
     for at in range(0, max(map(len, audios)), 2000):
-        pieces = [
+        chunks = [
             (session, audio[at : at + 2000], {})
             for session, audio in zip(sessions, audios, strict=True)
         ]
-        for outputs, outputs in zip(together, engine.feed_batch(pieces), strict=True):
+        for detections, outputs in zip(batched, engine.feed_batch(chunks), strict=True):
             assert not isinstance(outputs, Exception)
-            outputs += [output.data for output in outputs]
-    assert [[d["word"] for d in outputs] for outputs in together] == [["hey_jarvis"], ["alexa"], []]
-    for ours, theirs in zip(together, alone, strict=True):
+            detections += [output.data for output in outputs]
+    assert [[each["word"] for each in detections] for detections in batched] == [
+        ["hey_jarvis"],
+        ["alexa"],
+        [],
+    ]
+    for ours, theirs in zip(batched, alone, strict=True):
         assert [d["sample"] for d in ours] == [d["sample"] for d in theirs]
 
 
