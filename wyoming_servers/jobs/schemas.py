@@ -138,13 +138,13 @@ def job_payload(job: Job) -> dict[str, Any]:
     return job_response(job).model_dump(mode="json", exclude_none=True)
 
 
-def _speech(wish: SpeechOptions, segments: Iterable[JobSegment]) -> JobSpeechResponse:
+def _speech(options: SpeechOptions, segments: Iterable[JobSegment]) -> JobSpeechResponse:
     return JobSpeechResponse(
-        voice=wish.voice,
-        speaker=wish.speaker,
-        speed=wish.speed,
-        input=wish.source,
-        format=wish.audio,
+        voice=options.voice,
+        speaker=options.speaker,
+        speed=options.speed,
+        input=options.source,
+        format=options.audio,
         longer=[
             long
             for number, segment in enumerate(segments, 1)

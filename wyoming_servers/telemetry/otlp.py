@@ -118,7 +118,7 @@ def _spans(trace: Trace) -> list[dict[str, Any]]:
     end of the speech to the response.
     """
     parent = secrets.token_hex(8)
-    start = min([trace.ended - trace.seconds, *(span.began for span in trace.spans)])
+    start = min([trace.ended - trace.seconds, *(span.start for span in trace.spans)])
     attributes: dict[str, Any] = {
         "conductor.kind": trace.kind,
         "conductor.model": trace.model,
@@ -134,7 +134,7 @@ def _spans(trace: Trace) -> list[dict[str, Any]]:
         "kind": _KIND_SERVER,
         "attributes": _attributes(attributes),
         "events": [
-            {"name": "speech_end", "timeUnixNano": _nanoseconds(span.ended)}
+            {"name": "speech_end", "timeUnixNano": _nanoseconds(span.end)}
             for span in trace.spans
             if span.stage == "speech"
         ],
@@ -146,14 +146,14 @@ def _spans(trace: Trace) -> list[dict[str, Any]]:
                 trace.id,
                 secrets.token_hex(8),
                 _STAGE_NAMES.get(span.stage, span.stage),
-                span.began,
-                span.ended,
+                span.start,
+                span.end,
             ),
             "parentSpanId": parent,
             "kind": _KIND_INTERNAL,
             "attributes": _attributes({"conductor.model": trace.model}),
         }
-        for span in sorted(trace.spans, key=lambda span: span.began)
+        for span in sorted(trace.spans, key=lambda span: span.start)
     ]
     return [request, *stages]
 

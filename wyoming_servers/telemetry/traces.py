@@ -20,8 +20,8 @@ class Span:
     """One stage of a request; seconds since 1970."""
 
     stage: str
-    began: float
-    ended: float
+    start: float
+    end: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +89,12 @@ class TraceBuffer:
                 self._add_trace(event, item.timestamp)
 
     def _add_trace(self, event: RequestFinished, ended: float) -> None:
-        spans = [Span(name, ended - began, ended - end) for name, began, end in event.spans]
+        spans = [Span(name, ended - start, ended - end) for name, start, end in event.spans]
         stages = dict(event.stages)
         load = self._load_span(event, ended, spans)
         if load is not None:
             spans.append(load)
-            stages["load"] = load.ended - load.began
+            stages["load"] = load.end - load.start
         trace = Trace(
             id=uuid.uuid4().hex,
             kind=event.kind,
@@ -115,10 +115,10 @@ class TraceBuffer:
     def _load_span(self, event: RequestFinished, ended: float, spans: list[Span]) -> Span | None:
         """Return the part of the model's last load that lies within the request."""
         load = self._loads.get(event.model)
-        began = min([ended - event.seconds, *(span.began for span in spans)])
-        if load is None or load.ended <= began or load.began >= ended:
+        start = min([ended - event.seconds, *(span.start for span in spans)])
+        if load is None or load.end <= start or load.start >= ended:
             return None
-        return Span("load", max(began, load.began), load.ended)
+        return Span("load", max(start, load.start), load.end)
 
     def latest(
         self, limit: int = 100, *, kind: str | None = None, slower_than: float = 0.0

@@ -1,7 +1,7 @@
-"""Speech markup (SSML) as what a voice can do: words, pauses, pace, symbols.
+"""Parses SSML into text, breaks and rate changes.
 
-`break`, `prosody rate`, `say-as`, `phoneme` (IPA) and `sub` are understood; of any other element
-its text is read.
+Supports `break`, `prosody rate`, `say-as`, `phoneme` (IPA) and `sub`. The text of other elements is
+spoken, without their effect.
 """
 
 import re
@@ -13,12 +13,12 @@ from typing import Final
 from wyoming_servers.core.errors import BadRequestError
 
 MAX_BREAK_SECONDS: Final = 10.0
-"""Seconds of the longest break."""
+"""Longer breaks are shortened."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpeakText:
-    """Text to be read."""
+    """Text to speak; phonemes stand between `[[` and `]]`."""
 
     text: str
 
@@ -32,7 +32,7 @@ class Break:
 
 @dataclass(frozen=True, slots=True)
 class ProsodyRate:
-    """From here on it is read this much faster than the voice's own pace."""
+    """The speed of the following text, relative to the voice's own."""
 
     factor: float
 
@@ -40,7 +40,7 @@ class ProsodyRate:
 SsmlEvent = SpeakText | Break | ProsodyRate
 
 _SENTENCE_ELEMENTS: Final = frozenset({"p", "s", "speak"})
-"""Elements that end what is said before them."""
+"""Elements whose end is the end of a sentence."""
 
 _STRENGTHS: Final[Mapping[str, float]] = {
     "none": 0.0,
@@ -64,22 +64,23 @@ _PERCENT: Final = re.compile(r"([+-]?)(\d{1,4}(?:\.\d{1,4})?)%")
 
 
 class SsmlParser(HTMLParser):
-    """SSML in pieces of any length in, events out; what is malformed is taken for text."""
+    """Takes SSML in parts of any length and returns events; malformed markup is taken as text."""
 
     def __init__(self, limit: int) -> None:
+        """`limit` bounds the characters of markup: the parser is slow if tags never end."""
         super().__init__(convert_charrefs=True)
         self._remaining = limit
-        """Characters of markup that may still come; the parser is slow where tags never end."""
+        """Characters of markup that may still come."""
         self._events: list[SsmlEvent] = []
         self._rates: list[float] = []
         self._replaced_elements: list[str] = []
-        """Elements that are open and whose text is replaced by what was said instead."""
+        """Open elements whose text is replaced, by an alias or by phonemes."""
         self._spelling: list[bool] = []
 
     def events(self, markup: str, *, complete: bool = False) -> list[SsmlEvent]:
-        """Return what is certain now; all the rest when the markup is complete.
+        """Add markup and return the events that are certain now; all of them once it is complete.
 
-        Raises BadRequestError if all of the markup is over the limit.
+        Raises BadRequestError if the markup exceeds the limit.
         """
         self._remaining -= len(markup)
         if self._remaining < 0:
@@ -95,19 +96,19 @@ class SsmlParser(HTMLParser):
             self._append_text(" ".join(data.replace(" ", "")) if any(self._spelling) else data)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
+        attributes = {name: value or "" for name, value in attrs}
         match tag:
             case "break":
-                self._events.append(Break(_break_seconds(given)))
+                self._events.append(Break(_break_seconds(attributes)))
             case "prosody":
-                self._rates.append(_rate_factor(given.get("rate", "")))
+                self._rates.append(_rate_factor(attributes.get("rate", "")))
                 self._append_rate()
             case "say-as":
-                self._spelling.append(given.get("interpret-as", "") in _SPELLED_KINDS)
-            case "sub" if "alias" in given:
-                self._substitute(tag, given["alias"])
-            case "phoneme" if given.get("alphabet", "ipa") == "ipa" and given.get("ph"):
-                self._substitute(tag, f"[[{given['ph'].replace(']]', '')}]]")
+                self._spelling.append(attributes.get("interpret-as", "") in _SPELLED_KINDS)
+            case "sub" if "alias" in attributes:
+                self._substitute(tag, attributes["alias"])
+            case "phoneme" if attributes.get("alphabet", "ipa") == "ipa" and attributes.get("ph"):
+                self._substitute(tag, f"[[{attributes['ph'].replace(']]', '')}]]")
             case _:
                 pass
 
@@ -127,15 +128,15 @@ class SsmlParser(HTMLParser):
         elif self._replaced_elements and self._replaced_elements[-1] == tag:
             self._replaced_elements.pop()
 
-    def _substitute(self, tag: str, words: str) -> None:
+    def _substitute(self, tag: str, text: str) -> None:
         if not self._replaced_elements:
-            self._append_text(words)
+            self._append_text(text)
         self._replaced_elements.append(tag)
 
     def _append_rate(self) -> None:
         factor = 1.0
-        for pace in self._rates:
-            factor *= pace
+        for rate in self._rates:
+            factor *= rate
         self._events.append(ProsodyRate(factor))
 
     def _append_text(self, text: str) -> None:
@@ -145,19 +146,21 @@ class SsmlParser(HTMLParser):
             self._events.append(SpeakText(text))
 
 
-def _break_seconds(given: Mapping[str, str]) -> float:
-    if found := _DURATION.fullmatch(given.get("time", "").strip()):
-        return min(float(found[1]) / (1_000.0 if found[2] == "ms" else 1.0), MAX_BREAK_SECONDS)
-    return _STRENGTHS.get(given.get("strength", "medium"), _STRENGTHS["medium"])
+def _break_seconds(attributes: Mapping[str, str]) -> float:
+    if duration := _DURATION.fullmatch(attributes.get("time", "").strip()):
+        return min(
+            float(duration[1]) / (1_000.0 if duration[2] == "ms" else 1.0), MAX_BREAK_SECONDS
+        )
+    return _STRENGTHS.get(attributes.get("strength", "medium"), _STRENGTHS["medium"])
 
 
 def _rate_factor(text: str) -> float:
-    """Return the factor; 1 for what cannot be understood."""
+    """Return the speed factor of a `rate` attribute; 1.0 if it is invalid."""
     if text in _RATES:
         return _RATES[text]
-    if found := _PERCENT.fullmatch(text.strip()):
-        share = float(found[2]) / 100.0
-        return max(1.0 + (share if found[1] == "+" else -share) if found[1] else share, 0.1)
+    if percent := _PERCENT.fullmatch(text.strip()):
+        share = float(percent[2]) / 100.0
+        return max(1.0 + (share if percent[1] == "+" else -share) if percent[1] else share, 0.1)
     try:
         return min(max(float(text), 0.1), 10.0)
     except ValueError:

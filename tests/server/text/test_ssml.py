@@ -4,9 +4,9 @@ from wyoming_servers.core.errors import BadRequestError
 from wyoming_servers.text.ssml import Break, ProsodyRate, SpeakText, SsmlEvent, SsmlParser
 
 
-def said(pieces: list[list[SsmlEvent]]) -> str:
-    """Return the words; a pause is white space."""
-    events = [event for piece in pieces for event in piece]
+def spoken(parts: list[list[SsmlEvent]]) -> str:
+    """Return the text; a break is white space."""
+    events = [event for part in parts for event in part]
     return "".join(event.text if isinstance(event, SpeakText) else " " for event in events)
 
 
@@ -27,8 +27,8 @@ def said(pieces: list[list[SsmlEvent]]) -> str:
 @pytest.mark.parametrize("step", [1, 5, 1_000])
 def test_unknown_markup_is_dropped_and_its_text_kept(markup: str, words: str, step: int) -> None:
     parser = SsmlParser(1_000)
-    pieces = [parser.events(markup[at : at + step]) for at in range(0, len(markup), step)]
-    text = said([*pieces, parser.events("", complete=True)])
+    parts = [parser.events(markup[at : at + step]) for at in range(0, len(markup), step)]
+    text = spoken([*parts, parser.events("", complete=True)])
     assert text.split()[: len(words.split())] == words.split()
 
 

@@ -183,5 +183,5 @@ class DateVerbalizer:
         return both.format(hour=spoken, minute=minutes) + half
 
     def _half_day_time(self, match: re.Match[str]) -> str:
-        said = self._rules.day_halves[f"{match[2].lower()}m"]
-        return f"{self._numbers.cardinal(int(match[1]))} {said}"
+        half = self._rules.day_halves[f"{match[2].lower()}m"]
+        return f"{self._numbers.cardinal(int(match[1]))} {half}"
