@@ -17,6 +17,7 @@ from wyoming_servers.core.errors import (
     ShuttingDownError,
 )
 from wyoming_servers.jobs.job import JobStatus
+from wyoming_servers.jobs.manager import JobManager
 from wyoming_servers.media.decoder import RecordingEnded, RecordingOpened, SilenceSkipped
 from wyoming_servers.media.recording_chunker import RecordingChunk
 from wyoming_servers.speech.fake import ScriptedRun, transcribe_duration
@@ -243,23 +244,27 @@ async def test_job_that_is_interrupted_three_times_fails(
     assert [one.id for one in notified] == [job.id]
 
 
+async def wait_notified(manager: JobManager) -> None:
+    """Wait until the end of every job was reported."""
+    async with asyncio.timeout(10):
+        while await manager._opened_storage.pending_notifications():
+            await asyncio.sleep(0.002)
+
+
 async def test_missing_notification_is_sent_at_the_next_start(
-    make_manager, submit, wait_end, notified, until
+    make_manager, submit, wait_end, notified
 ) -> None:
     async with make_manager() as manager:
         job = await wait_end(manager, await submit(manager))
-        await until(lambda: notified)
-        await asyncio.sleep(0.05)
+        await wait_notified(manager)
         await manager._opened_storage._fetch_all("UPDATE jobs SET notified = 0")
         notified.clear()
         left = manager.uploads_folder / job.id
         await asyncio.to_thread(left.write_bytes, b"not deleted by the last run")
     async with make_manager() as manager:
-        await until(lambda: notified)
+        await wait_notified(manager)
         assert not left.exists()
-        await asyncio.sleep(0.05)
         assert [one.id for one in notified] == [job.id]
-        assert await manager._opened_storage.pending_notifications() == []
 
 
 async def test_full_queue_rejects_jobs_and_deletes_their_recordings(
