@@ -6,10 +6,10 @@ from typing import Final
 from wyoming_servers.text.normalize.numbers import NumberVerbalizer
 from wyoming_servers.text.normalize.rules.language_rules import LanguageRules
 
-_ISO: Final = re.compile(r"\b(\d{4})-(\d{1,2})-(\d{1,2})(?:T(?=\d{1,2}:\d{2})|\b)")
+_ISO_DATE: Final = re.compile(r"\b(\d{4})-(\d{1,2})-(\d{1,2})(?:T(?=\d{1,2}:\d{2})|\b)")
 _DATE: Final = re.compile(r"\b(\d{1,2})([./-])(\d{1,2})\2(\d{4})\b")
-_SHORT: Final = re.compile(r"(?<![\w.,])(\d{1,2})\.(\d{1,2})\.(?!\d)")
-_FROM_TO: Final = re.compile(
+_SHORT_DATE: Final = re.compile(r"(?<![\w.,])(\d{1,2})\.(\d{1,2})\.(?!\d)")
+_TIME_RANGE: Final = re.compile(
     r"(\d{1,2}:\d{2}|\d\s?[ap]\.?m\.?)\s?[-–]\s?(?=\d{1,2}(?::\d|\s?[ap]m))"
 )
 _TIME: Final = re.compile(
@@ -18,15 +18,15 @@ _TIME: Final = re.compile(
 )
 _DOTTED_TIME: Final = re.compile(r"(?<![\w.,])(\d{1,2})\.(\d{2})\s(?:Uhr|uur)\b")
 _SPACED_TIME: Final = re.compile(r"\b(\d{1,2})\sh\s(\d{2})\b(?!\s?min)")
-_HALF_DAY: Final = re.compile(r"\b(1[0-2]|[1-9])\s?([ap])\.?m\b\.?", re.IGNORECASE)
+_TWELVE_HOUR_TIME: Final = re.compile(r"\b(1[0-2]|[1-9])\s?([ap])\.?m\b\.?", re.IGNORECASE)
 _DECADE: Final = re.compile(r"\b(?:((?:1[5-9]|20)\d0)|(?<=[Tt]he\s)(\d0))s\b")
 _YEAR: Final = r"(?:1[1-9]|20)\d\d"
 
-_MONTHS: Final = 12
-_DAYS: Final = 31
-_HOURS: Final = 24
-_MINUTES: Final = 59
-_TEN: Final = 10
+_MAX_MONTH: Final = 12
+_MAX_DAY: Final = 31
+_MAX_HOUR: Final = 24
+_MAX_MINUTE: Final = 59
+_TWO_DIGITS: Final = 10
 
 
 class DateVerbalizer:
@@ -37,11 +37,11 @@ class DateVerbalizer:
         self._numbers = numbers
         months = "|".join(rules.months)
         pairs = zip(rules.short_months, rules.months, strict=True)
-        self._full = {short: full for short, full in pairs if short != full}
-        short = "|".join(sorted(self._full, key=len, reverse=True))
+        self._full_months = {short: full for short, full in pairs if short != full}
+        short = "|".join(sorted(self._full_months, key=len, reverse=True))
         before_month = [r"\d\s", r"\d\.\s", r"\d\sde\s"]
         # A short month follows a day, or precedes one as in `Nov. 21`.
-        self._abbreviated = re.compile(
+        self._short_month = re.compile(
             "|".join(rf"(?<={day})(?:{short})\b\.?" for day in before_month)
             + rf"|\b(?:{short})\b\.?(?=\s\d{{1,2}}(?:st|nd|rd|th)?\b)"
         )
@@ -63,13 +63,13 @@ class DateVerbalizer:
         ]
 
     def verbalize(self, text: str) -> str:
-        """Return a text with dates and times as words; years come after amounts, see below."""
+        """Return a text with dates and times as words; `verbalize_years` is for the years."""
         rules = self._rules
-        text = _ISO.sub(lambda match: self._date(match, match[3], match[2], match[1]), text)
-        text = _DATE.sub(self._local, text)
+        text = _ISO_DATE.sub(lambda match: self._date(match, match[3], match[2], match[1]), text)
+        text = _DATE.sub(self._local_date, text)
         if rules.short_dates:
-            text = _SHORT.sub(self._short, text)
-        text = self._abbreviated.sub(self._full_month, text)
+            text = _SHORT_DATE.sub(self._short_date, text)
+        text = self._short_month.sub(self._full_month, text)
         text = self._times(text)
         if rules.language == "en":
             text = _DECADE.sub(self._decade, text)
@@ -77,7 +77,7 @@ class DateVerbalizer:
         return self._day.sub(self._day_word, text)
 
     def verbalize_years(self, text: str) -> str:
-        """Return a text with years as words, where other words identify them."""
+        """Return a text with years as words, where other words identify them; after amounts."""
         rules = self._rules
         text = self._years.sub(
             lambda match: (
@@ -95,27 +95,27 @@ class DateVerbalizer:
 
     def _times(self, text: str) -> str:
         rules = self._rules
-        text = _FROM_TO.sub(lambda match: f"{match[1]} {rules.range_word} ", text)
+        text = _TIME_RANGE.sub(lambda match: f"{match[1]} {rules.range_word} ", text)
         if rules.language in ("de", "nl"):
             text = _DOTTED_TIME.sub(self._time, text)
         if rules.language == "fr":
             text = _SPACED_TIME.sub(self._time, text)
         text = _TIME.sub(self._time, text)
-        return _HALF_DAY.sub(self._half_day_time, text) if rules.day_halves else text
+        return _TWELVE_HOUR_TIME.sub(self._twelve_hour_time, text) if rules.day_halves else text
 
-    def _local(self, match: re.Match[str]) -> str:
+    def _local_date(self, match: re.Match[str]) -> str:
         # Only the US puts the month first, and not with full stops.
         day, month = (
             (match[1], match[3])
             if self._rules.day_first or match[2] == "."
             else (match[3], match[1])
         )
-        if int(month) > _MONTHS:
+        if int(month) > _MAX_MONTH:
             day, month = month, day
         return self._date(match, day, month, match[4])
 
     def _date(self, match: re.Match[str], day: str, month: str, year: str) -> str:
-        if not 1 <= int(month) <= _MONTHS or not 1 <= int(day) <= _DAYS:
+        if not 1 <= int(month) <= _MAX_MONTH or not 1 <= int(day) <= _MAX_DAY:
             return match[0]
         words = self._rules.date_format.format(
             day=self._spoken_day(match, day),
@@ -124,8 +124,8 @@ class DateVerbalizer:
         )
         return f"{words} " if match[0].endswith("T") else words
 
-    def _short(self, match: re.Match[str]) -> str:
-        if not 1 <= int(match[2]) <= _MONTHS or not 1 <= int(match[1]) <= _DAYS:
+    def _short_date(self, match: re.Match[str]) -> str:
+        if not 1 <= int(match[2]) <= _MAX_MONTH or not 1 <= int(match[1]) <= _MAX_DAY:
             return match[0]
         # The last full stop may also end the sentence.
         stop = "" if match.string[match.end() :].strip() else "."
@@ -134,7 +134,7 @@ class DateVerbalizer:
     def _full_month(self, match: re.Match[str]) -> str:
         # The full stop may also end the sentence.
         stop = "." if match[0].endswith(".") and not match.string[match.end() :].strip() else ""
-        return self._full[match[0].rstrip(".")] + stop
+        return self._full_months[match[0].rstrip(".")] + stop
 
     def _day_after_month(self, match: re.Match[str]) -> str:
         year = self._numbers.year(match[4]) if match[4] else ""
@@ -166,7 +166,7 @@ class DateVerbalizer:
         rules = self._rules
         groups = (*match.groups(), None, None)
         hour, minute = int(match[1]), int(match[2])
-        if hour > _HOURS or minute > _MINUTES:
+        if hour > _MAX_HOUR or minute > _MAX_MINUTE:
             return match[0]
         half = f" {rules.day_halves.get(f'{groups[3].lower()}m', '')}".rstrip() if groups[3] else ""
         if not half and rules.midnight and (hour, minute) == (0, 0):
@@ -177,11 +177,11 @@ class DateVerbalizer:
             whole = (one and rules.one_hour_format) or rules.hour_format
             return spoken + half if half else whole.format(hour=spoken)
         minutes = self._numbers.cardinal(minute)
-        if minute < _TEN:
+        if minute < _TWO_DIGITS:
             minutes = rules.small_minute_format.format(minute=minutes)
         both = (one and rules.one_time_format) or rules.time_format
         return both.format(hour=spoken, minute=minutes) + half
 
-    def _half_day_time(self, match: re.Match[str]) -> str:
+    def _twelve_hour_time(self, match: re.Match[str]) -> str:
         half = self._rules.day_halves[f"{match[2].lower()}m"]
         return f"{self._numbers.cardinal(int(match[1]))} {half}"

@@ -29,9 +29,9 @@ class NumberVerbalizer:
         grouped = "".join(
             rf"\d{{1,3}}(?:{re.escape(mark)}\d{{3}}(?!\d))+|" for mark in rules.group_marks
         )
-        self._foreign = re.compile(_POINT_DECIMAL) if rules.decimal_mark != "." else None
-        foreign = f"{_POINT_DECIMAL}|" if self._foreign else ""
-        plain = rf"(?:{foreign}(?:{grouped}\d+)(?:{re.escape(rules.decimal_mark)}\d+)?)"
+        self._point_decimal = re.compile(_POINT_DECIMAL) if rules.decimal_mark != "." else None
+        point_decimal = f"{_POINT_DECIMAL}|" if self._point_decimal else ""
+        plain = rf"(?:{point_decimal}(?:{grouped}\d+)(?:{re.escape(rules.decimal_mark)}\d+)?)"
         self.number = rf"(?<![\w.,]){plain}"
         self.signed = rf"(?<![\w.,])[{_MINUS}]?{plain}"
         self.whole = rf"(?<![\w.,])(?:{grouped}\d+)"
@@ -58,10 +58,10 @@ class NumberVerbalizer:
 
     def of_million(self, noun: str) -> str:
         """Return a noun as it follows a round million: `euros` gives `d'euros`."""
-        of = self._rules.million_linker
+        linker = self._rules.million_linker
         if self._rules.language == "fr" and noun[0] in "aeiouéèh":
-            of = "d'"
-        return f"{of} {noun}".lstrip().replace("' ", "'")
+            linker = "d'"
+        return f"{linker} {noun}".lstrip().replace("' ", "'")
 
     def cardinal(self, number: int, gender: str = "") -> str:
         """Verbalize a whole number, before a noun of a gender if one is given."""
@@ -95,7 +95,7 @@ class NumberVerbalizer:
         sign = f"{self._rules.minus_word} " if text[0] in _MINUS else ""
         digits = text.lstrip(_MINUS)
         point = self._rules.decimal_mark
-        if self._foreign is not None and self._foreign.fullmatch(digits):
+        if self._point_decimal is not None and self._point_decimal.fullmatch(digits):
             point = "."
         whole, _, decimals = digits.partition(point)
         return sign, re.sub(r"\D", "", whole), decimals
