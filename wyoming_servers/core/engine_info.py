@@ -1,9 +1,9 @@
 """Engine descriptors: everything that code outside an engine knows about it.
 
-An engine is a library that runs models (faster-whisper, Piper). Its descriptor is read by the
-server, by worker processes and by the command line, so it imports nothing of the engine. A
-package of somebody else adds an engine with an entry point in the group `wyoming_conductor.engines`
-whose object is an `EngineInfo`; see docs/engines.md.
+An engine runs the models of one library (faster-whisper, Piper). The server, the worker processes
+and the command line read its descriptor, so this module imports nothing of the engine. Another
+Python package adds an engine with an entry point in the group `wyoming_conductor.engines` whose
+object is an `EngineInfo`; see docs/engines.md.
 """
 
 import logging
@@ -67,7 +67,8 @@ class EngineInfo:
         """The shell command that installs the engine."""
         if self.extra:
             return f"pip install 'wyoming-conductor[{self.extra}]'"
-        return f"pip install {' '.join(self.requirements) or self.name}"
+        packages = [item.split(" or ")[0].partition(":")[0] for item in self.requirements]
+        return f"pip install {' '.join(packages) or self.name}"
 
 
 BUILTIN_ENGINES: Final = (

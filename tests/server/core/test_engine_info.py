@@ -54,11 +54,11 @@ def test_engine_names_are_unique() -> None:
 
 
 def test_engine_of_an_installed_package_is_found(install: Install) -> None:
-    parrot = EngineInfo("acme-parrot", "acme:Parrot", requirements=("acme",))
+    parrot = EngineInfo("acme-parrot", "acme:Parrot", requirements=("acme:x/y", "torch or jax"))
     install(parrot=parrot)
     assert find_engine("acme-parrot") is parrot
     assert all_engines() == (*BUILTIN_ENGINES, parrot)
-    assert parrot.install_command == "pip install acme"
+    assert parrot.install_command == "pip install acme torch"
 
 
 def test_broken_packages_are_reported_and_do_not_hide_others(

@@ -117,4 +117,4 @@ def test_top_without_a_server_exits_with_3(start_server) -> None:
     server.stop()
     done = top(server, "--once", "--set", "api.port=0")
     assert done.returncode == 3
-    assert done.stderr.startswith("error [UNREACHABLE]: No server runs in")
+    assert done.stderr.startswith("error [UNREACHABLE]: No server uses the data directory")
