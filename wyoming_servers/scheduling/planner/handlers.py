@@ -92,7 +92,7 @@ class MessageHandlers:
             return False
         if ready := model.ready_instance():  # 4
             if message.wants_lease:
-                self._lifecycle.grant(request, ready, now)
+                state.grant_lease(request, ready, now)
             else:
                 state.emit(ResolveRequest(request=request, value=True))
             return False
@@ -149,7 +149,14 @@ class MessageHandlers:
         if instance is None or request not in instance.leases:
             return False  # its process has exited
         succeeded = message.succeeded and instance.kill_reason is None
-        self._lifecycle.on_lease_ended(instance, request, now, succeeded=succeeded)
+        state.end_lease(instance, request, now, succeeded=succeeded)
+        if instance.leases:
+            return state.has_pending_work
+        if instance.usable:
+            if reason := state.start_keep_alive(instance, now):
+                self._lifecycle.request_stop(instance, reason, now)
+        elif instance.state is InstanceState.DRAINING:
+            self._lifecycle.on_drained(instance)
         return state.has_pending_work
 
     def _prefetch_requested(self, message: messages.PrefetchRequested, now: float) -> bool:

@@ -16,7 +16,6 @@ from wyoming_servers.core.events import (
     ModelUnloaded,
 )
 from wyoming_servers.scheduling.planner.actions import (
-    GrantLease,
     KillWorker,
     LaunchWorker,
     ResolveRequest,
@@ -29,12 +28,11 @@ from wyoming_servers.scheduling.planner.failure_policy import (
     RecoveryAction,
 )
 from wyoming_servers.scheduling.planner.instance import InstanceState, InstanceTrigger
-from wyoming_servers.scheduling.planner.load_queue import LoadReason, PendingRequest
+from wyoming_servers.scheduling.planner.load_queue import LoadReason
 from wyoming_servers.scheduling.planner.placement import is_evictable
 from wyoming_servers.scheduling.planner.policy import PRIORITIES
 from wyoming_servers.scheduling.planner.state import (
     Instance,
-    LeaseRecord,
     ModelRecord,
     PlannerState,
     TimerKey,
@@ -55,12 +53,10 @@ class Lifecycle:
 
     def __init__(self, state: PlannerState) -> None:
         self._state = state
-        self._has_transitions = False
-        """Whether an instance changed its state since `publish_state_changes`."""
 
     def _transition(self, instance: Instance, trigger: InstanceTrigger) -> None:
         instance.transition(trigger)
-        self._has_transitions = True
+        self._state.has_transitions = True
 
     # Queued
 
@@ -148,7 +144,7 @@ class Lifecycle:
             model.fallback_reason = ""
         state.timers.cancel(TimerKey(TimerKind.PREFETCH_EXPIRED, model.spec.id))
         for request in state.queue.take(model.spec.id):
-            self.serve(request, instance, now)
+            state.serve(request, instance, now)
         for other in list(model.instances.values()):
             worse = model.placement_rank(other.key) > model.placement_rank(instance.key)
             if worse and (other.idle or other.state is InstanceState.LOADING):
@@ -157,72 +153,12 @@ class Lifecycle:
             self.schedule_idle_unload(instance, now)
         state.sample_memory()
 
-    # Leased
-
-    def serve(self, request: PendingRequest, instance: Instance, now: float) -> None:
-        """Give a request what it waits for: a lease, or the answer that the model is ready."""
-        self._state.timers.cancel(TimerKey(TimerKind.REQUEST_TIMEOUT, request.id))
-        if request.wants_lease:
-            self.grant(request.id, instance, now)
-        else:
-            self._state.emit(ResolveRequest(request=request.id, value=True))
-
-    def grant(self, request: int, instance: Instance, now: float) -> None:
-        """Lease a ready instance."""
-        state = self._state
-        if not instance.leases:
-            instance.missed_pings = 0
-            state.timers.cancel(TimerKey(TimerKind.KEEP_ALIVE, instance.key))
-            state.timers.set(
-                TimerKey(TimerKind.PING, instance.key), now + state.policy.ping_interval
-            )
-        instance.leases.add(request)
-        instance.last_used = state.models[instance.key.model].last_used = now
-        state.leases[request] = LeaseRecord(instance.key, instance.generation, now)
-        state.emit(GrantLease(request=request, key=instance.key, generation=instance.generation))
-
-    def on_lease_ended(
-        self, instance: Instance, lease: int, now: float, *, succeeded: bool
-    ) -> None:
-        """A lease was returned."""
-        instance.leases.discard(lease)
-        if model := self._state.models.get(instance.key.model):
-            model.last_used = now
-        instance.last_used = now
-        if succeeded and instance.key in self._state.failures.records:
-            self._state.failures.record_success(instance.key, now)
-        if instance.leases:
-            return
-        self._state.timers.cancel(TimerKey(TimerKind.PING, instance.key))
-        if instance.usable:
-            self.schedule_idle_unload(instance, now)
-        elif instance.state is InstanceState.DRAINING:
-            self._on_drained(instance)
-
     # Idle
 
     def schedule_idle_unload(self, instance: Instance, now: float) -> None:
-        """Decide how long an unused instance stays loaded.
-
-        1. A better instance of the model is ready: not at all.
-        2. It has been used: `keep_alive` from now on; 0 is not at all, negative is forever.
-        3. It was loaded ahead of its first use: the same, but at least `prefetch_keep_alive`.
-        """
-        state, model = self._state, self._state.models[instance.key.model]
-        keep_alive, timer = model.spec.keep_alive, TimerKey(TimerKind.KEEP_ALIVE, instance.key)
-        best = model.ready_instance()
-        if best is not None and best is not instance:  # 1
-            self.request_stop(instance, "replaced", now)
-        elif keep_alive < 0:
-            state.timers.cancel(timer)
-        elif instance.last_used is not None:  # 2
-            if instance.last_used + keep_alive <= now:
-                self.request_stop(instance, "idle", now)
-            else:
-                state.timers.set(timer, instance.last_used + keep_alive)
-        else:  # 3
-            ready_at = instance.ready_at if instance.ready_at is not None else now
-            state.timers.set(timer, ready_at + max(keep_alive, state.policy.prefetch_keep_alive))
+        """Start the keep-alive of an unused instance, or stop it if it must not stay loaded."""
+        if reason := self._state.start_keep_alive(instance, now):
+            self.request_stop(instance, reason, now)
 
     def evict(self, victim: Instance, for_model: str, now: float) -> None:
         """Unload an idle instance to free memory for another model."""
@@ -258,13 +194,13 @@ class Lifecycle:
             instance.reason = reason
             self._transition(instance, InstanceTrigger.STOP_REQUESTED)
             if not instance.leases:
-                self._on_drained(instance)
+                self.on_drained(instance)
 
     def revoke_leases(self, instance: Instance) -> None:
         """Stop a draining instance although it is leased; only at shutdown."""
         if instance.state is InstanceState.DRAINING:
             instance.leases.clear()
-            self._on_drained(instance)
+            self.on_drained(instance)
 
     def kill(self, instance: Instance, code: str, message: str) -> None:
         """Kill a process that hangs or has lost its device."""
@@ -273,7 +209,8 @@ class Lifecycle:
             KillWorker(key=instance.key, generation=instance.generation, code=code, message=message)
         )
 
-    def _on_drained(self, instance: Instance) -> None:
+    def on_drained(self, instance: Instance) -> None:
+        """The last lease has ended: stop the process."""
         self._transition(instance, InstanceTrigger.DRAINED)
         self._stop_process(instance)
 
@@ -397,9 +334,7 @@ class Lifecycle:
 
     def publish_state_changes(self) -> None:
         """Publish the public state of each instance for which it has changed."""
-        if not self._has_transitions:
-            return
-        self._has_transitions = False
+        self._state.has_transitions = False
         for instance in self._state.instances():
             if instance.public_state is not instance.published_state:
                 instance.published_state = instance.public_state

@@ -54,7 +54,8 @@ class Planner:
         run_scheduler |= self._handlers.handle(message, now)  # 2
         if run_scheduler:
             self._scheduler.run(now)  # 3
-        self._lifecycle.publish_state_changes()  # 4
+        if state.has_transitions:
+            self._lifecycle.publish_state_changes()  # 4
         return self._take_actions()
 
     def recover(self, now: float) -> list[Action]:

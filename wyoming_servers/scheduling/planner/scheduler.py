@@ -75,7 +75,7 @@ class Scheduler:
         model = state.models[load.model]
         if ready := model.ready_instance():  # 1
             for request in state.queue.take(load.model):
-                self._lifecycle.serve(request, ready, now)
+                state.serve(request, ready, now)
             return
         if model.loading_instance() or state.count_loading() >= state.policy.parallel_loads:
             return

@@ -13,8 +13,10 @@ from wyoming_servers.core.events import Event
 from wyoming_servers.devices.probe import HOST
 from wyoming_servers.scheduling.planner.actions import (
     Action,
+    GrantLease,
     PublishEvent,
     RejectRequest,
+    ResolveRequest,
     SampleMemory,
     SaveFootprint,
 )
@@ -29,7 +31,7 @@ from wyoming_servers.scheduling.planner.instance import (
     next_state,
 )
 from wyoming_servers.scheduling.planner.ledger import Ledger
-from wyoming_servers.scheduling.planner.load_queue import LoadQueue
+from wyoming_servers.scheduling.planner.load_queue import LoadQueue, PendingRequest
 from wyoming_servers.scheduling.planner.policy import SchedulingPolicy
 
 # Timers: deadlines as data, checked by the planner; nothing here waits
@@ -326,6 +328,8 @@ class PlannerState:
         self.accepting = True
         """False while the operator has paused the server."""
         self.stopping = False
+        self.has_transitions = False
+        """Whether an instance changed its state since the last `publish_state_changes`."""
         self.has_pending_work = False
         """Whether the last scheduling round left pending loads, or instances to be improved."""
         self.actions: list[Action] = []
@@ -418,6 +422,63 @@ class PlannerState:
     def count_loading(self) -> int:
         """Count the loads in flight."""
         return sum(instance.state is InstanceState.LOADING for instance in self.instances())
+
+    # Leases
+
+    def serve(self, request: PendingRequest, instance: Instance, now: float) -> None:
+        """Give a request what it waits for: a lease, or the answer that the model is ready."""
+        self.timers.cancel(TimerKey(TimerKind.REQUEST_TIMEOUT, request.id))
+        if request.wants_lease:
+            self.grant_lease(request.id, instance, now)
+        else:
+            self.emit(ResolveRequest(request=request.id, value=True))
+
+    def grant_lease(self, request: int, instance: Instance, now: float) -> None:
+        """Lease a ready instance."""
+        if not instance.leases:
+            instance.missed_pings = 0
+            self.timers.cancel(TimerKey(TimerKind.KEEP_ALIVE, instance.key))
+            self.timers.set(TimerKey(TimerKind.PING, instance.key), now + self.policy.ping_interval)
+        instance.leases.add(request)
+        instance.last_used = self.models[instance.key.model].last_used = now
+        self.leases[request] = LeaseRecord(instance.key, instance.generation, now)
+        self.emit(GrantLease(request=request, key=instance.key, generation=instance.generation))
+
+    def end_lease(self, instance: Instance, lease: int, now: float, *, succeeded: bool) -> None:
+        """Take a lease back; the caller decides what follows when it was the last one."""
+        instance.leases.discard(lease)
+        if model := self.models.get(instance.key.model):
+            model.last_used = now
+        instance.last_used = now
+        if succeeded and instance.key in self.failures.records:
+            self.failures.record_success(instance.key, now)
+        if not instance.leases:
+            self.timers.cancel(TimerKey(TimerKind.PING, instance.key))
+
+    def start_keep_alive(self, instance: Instance, now: float) -> str:
+        """Set the time at which an unused instance is unloaded.
+
+        Returns why it must not stay loaded at all, or an empty string:
+        1. A better instance of the model is ready: "replaced".
+        2. It has been used: it stays for `keep_alive` from then on; 0 is not at all ("idle"),
+           negative is forever.
+        3. It was loaded ahead of its first use: the same, but at least `prefetch_keep_alive`.
+        """
+        model = self.models[instance.key.model]
+        keep_alive, timer = model.spec.keep_alive, TimerKey(TimerKind.KEEP_ALIVE, instance.key)
+        best = model.ready_instance()
+        if best is not None and best is not instance:  # 1
+            return "replaced"
+        if keep_alive < 0:
+            self.timers.cancel(timer)
+        elif instance.last_used is not None:  # 2
+            if instance.last_used + keep_alive <= now:
+                return "idle"
+            self.timers.set(timer, instance.last_used + keep_alive)
+        else:  # 3
+            ready_at = instance.ready_at if instance.ready_at is not None else now
+            self.timers.set(timer, ready_at + max(keep_alive, self.policy.prefetch_keep_alive))
+        return ""
 
     # Memory
 
