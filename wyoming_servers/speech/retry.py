@@ -1,5 +1,6 @@
 """Retries a request once when its worker failed before any output was sent to the client."""
 
+from dataclasses import dataclass, field
 from typing import Final
 
 from wyoming_servers.core.errors import (
@@ -15,13 +16,13 @@ _RETRYABLE: Final = (WorkerError, OutOfMemoryError)
 shutdown or a bug would fail the same way again."""
 
 
+@dataclass(slots=True)
 class Retry:
     """Allows one retry per request: a second failure is not a coincidence."""
 
-    def __init__(self, timer: RequestTimer) -> None:
-        self._timer = timer
-        self._first_error: ConductorError | None = None
-        """The error of the first attempt."""
+    _timer: RequestTimer
+    _first_error: ConductorError | None = field(default=None, init=False)
+    """The error of the first attempt."""
 
     def should_retry(self, error: ConductorError) -> bool:
         """Return whether to start the failed run again on a new lease, and publish the retry.
