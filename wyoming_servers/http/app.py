@@ -29,7 +29,6 @@ from wyoming_servers.http.routes import (
     cache,
     config,
     events,
-    health,
     lexicon,
     models,
     status,
@@ -67,7 +66,7 @@ _ROUTERS: Final = (
     # First: `/models/{model}` matches any path, since model ids contain slashes.
     models.store_router,
     cache.router,
-    health.router,
+    system.health_router,
     status.router,
     models.router,
     events.router,
@@ -143,7 +142,7 @@ def openapi_document() -> dict[str, Any]:
 
 
 def _include_routers(app: FastAPI, routers: Iterable[APIRouter]) -> None:
-    app.include_router(health.open_router)
+    app.include_router(system.open_router)
     for router in routers:
         app.include_router(router, dependencies=[Depends(require_token)])
 

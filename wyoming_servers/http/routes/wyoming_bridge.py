@@ -46,7 +46,7 @@ class _InvalidEventError(Exception):
 
 
 @router.websocket("/ws/wyoming")
-async def wyoming(socket: WebSocket) -> None:
+async def bridge(socket: WebSocket) -> None:
     """Forward events in both directions until either side disconnects."""
     context: ApiContext = socket.app.state.context
     offered = socket.scope.get("subprotocols", [])
