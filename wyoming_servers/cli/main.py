@@ -47,8 +47,8 @@ app.command()(doctor.doctor)
 app.command()(top.top)
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(requested: bool) -> None:
+    if requested:
         typer.echo(f"wyoming-conductor {__version__}")
         raise typer.Exit
 

@@ -1,7 +1,7 @@
 """Has an engine prepare a model when it is installed, such as split a Piper voice.
 
 The work is done by `python -m wyoming_servers.engines.prepare` in a process of its own, so that the
-server needs neither the engine's library nor the memory. The results lie in the model's cache
+server needs neither the engine's library nor the memory. The results are in the model's cache
 folder. A failure is only logged: the worker that first loads the model tries again.
 """
 

@@ -97,8 +97,8 @@ class RequirementChecker:
     def missing(self, engine: str, requirements: Iterable[str] = ()) -> tuple[str, ...]:
         """Return which requirements of an engine, and which of `requirements`, are not met."""
         info = find_engine(engine)
-        wanted = (*(info.requirements if info else ()), *requirements)
-        return tuple(requirement for requirement in wanted if not self._check(requirement))
+        every = (*(info.requirements if info else ()), *requirements)
+        return tuple(requirement for requirement in every if not self._check(requirement))
 
     def _check(self, requirement: str) -> bool:
         if requirement not in self._results:

@@ -131,9 +131,9 @@ def _default_wake_model(config: Config, catalog: Catalog) -> str | None:
     """Return the model that detects the first configured word, of the configured engine if any."""
     models = catalog.of_task(Task.WAKE)
     for word in config.wake.words[:1]:
-        wanted = config.wake.word_settings.get(word, WakeWordSection()).engine
+        engine = config.wake.word_settings.get(word, WakeWordSection()).engine
         able = [entry for entry in models if word in {offer.name for offer in entry.offers}]
-        models = [entry for entry in able if entry.engine == wanted] or able or models
+        models = [entry for entry in able if entry.engine == engine] or able or models
     return models[0].id if models else None
 
 

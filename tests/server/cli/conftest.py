@@ -1,4 +1,4 @@
-"""The command line, with a home of its own and a Wyoming server that does what the test says."""
+"""The command line with an empty home directory, and a scripted Wyoming server."""
 
 import asyncio
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
-import rich  # noqa: F401  (asks for the working directory, which no event loop may wait for)
+import rich  # noqa: F401  (reads the working directory, which would block an event loop)
 from typer.testing import CliRunner, Result
 from wyoming.asr import Transcribe, Transcript
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
@@ -27,18 +27,18 @@ RATE = 22_050
 
 
 class FakeServer:
-    """A Wyoming server in a thread: hears `says`, speaks a tone, notes what it was asked."""
+    """A Wyoming server in a thread: answers `transcripts` and a tone, records requests."""
 
     def __init__(self) -> None:
-        self.says = ["hello world"]
-        """Answers to the utterances, in order; the last one again and again."""
+        self.transcripts = ["hello world"]
+        """Transcripts of the utterances, in order; the last one repeats."""
         self.error: Error | None = None
         self.close_early = False
         self.info = Info(
             asr=[_program(AsrProgram, models=[])], tts=[_program(TtsProgram, voices=[])]
         )
         self.requests: list[Event] = []
-        self.heard: list[bytes] = []
+        self.received: list[bytes] = []
         self.port = 0
         self._ready = threading.Event()
         self._loop = asyncio.new_event_loop()
@@ -87,8 +87,8 @@ class FakeServer:
         if Describe.is_type(event.type):
             return [self.info]
         if AudioStop.is_type(event.type):
-            self.heard.append(audio)
-            text = self.says[min(len(self.heard), len(self.says)) - 1]
+            self.received.append(audio)
+            text = self.transcripts[min(len(self.received), len(self.transcripts)) - 1]
             return [self.error or Transcript(text=text, language="en")]
         if Synthesize.is_type(event.type):
             if self.error:
@@ -130,7 +130,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def run() -> Run:
-    """Run a command; its exit code, stdout and stderr are in the result."""
+    """Run a command; the result has exit code, stdout and stderr."""
     runner = CliRunner()
 
     def call(*arguments: object, stdin: str | None = None) -> Result:

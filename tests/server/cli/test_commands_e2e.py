@@ -1,4 +1,4 @@
-"""The commands as a person runs them, with real models, on private servers."""
+"""Commands with real models, on temporary servers."""
 
 import json
 import os
@@ -65,7 +65,7 @@ def serving(data_dir: Path, tmp_path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _started(log: Path) -> dict[str, int]:
-    """Return the ports, once the log tells them."""
+    """Return the ports, once the log has them."""
     for line in log.read_text().splitlines(keepends=True):
         if line.startswith("{") and line.endswith("\n"):
             event = json.loads(line).get("event", {})
@@ -76,12 +76,12 @@ def _started(log: Path) -> dict[str, int]:
 
 def test_say_and_transcribe_work_without_a_running_server(command: Command, tmp_path: Path) -> None:
     path = tmp_path / "light.wav"
-    # Ports on which nobody listens: 0 stands for none in particular.
-    said = command("say", "Turn on the kitchen light.", "-o", path, "--set", "tts.port=0")
-    assert said.returncode == 0, said.stderr
-    heard = command("transcribe", path, "--json", "--set", "asr.port=0")
-    assert heard.returncode == 0, heard.stderr
-    assert "kitchen light" in json.loads(heard.stdout)["text"].lower()
+    # Nothing listens on port 0.
+    spoken = command("say", "Turn on the kitchen light.", "-o", path, "--set", "tts.port=0")
+    assert spoken.returncode == 0, spoken.stderr
+    transcript = command("transcribe", path, "--json", "--set", "asr.port=0")
+    assert transcript.returncode == 0, transcript.stderr
+    assert "kitchen light" in json.loads(transcript.stdout)["text"].lower()
 
 
 def test_commands_use_the_running_server(
@@ -97,11 +97,11 @@ def test_commands_use_the_running_server(
         httpx.Client(base_url=base, headers=headers, timeout=60, trust_env=False) as client,
         client.stream("GET", "/events", headers={"Last-Event-ID": "0"}) as stream,
     ):
-        said = command("say", "Good morning.", "-o", path, *here)
-        assert said.returncode == 0, said.stderr
-        heard = command("transcribe", path, *here)
-        assert heard.returncode == 0, heard.stderr
-        assert "morning" in heard.stdout.lower()
+        spoken = command("say", "Good morning.", "-o", path, *here)
+        assert spoken.returncode == 0, spoken.stderr
+        transcript = command("transcribe", path, *here)
+        assert transcript.returncode == 0, transcript.stderr
+        assert "morning" in transcript.stdout.lower()
 
         checked = command("doctor", "--json", *here)
         assert checked.returncode == 0, checked.stdout

@@ -218,11 +218,11 @@ async def test_doctor_checks_the_ports_of_single_models() -> None:
             {"host": "127.0.0.1", "asr": {"port": 0, "extra_ports": ports}}
             | {name: {"enabled": False} for name in ("tts", "wake", "api")}
         )
-        first, held, free = await doctor_checks.check_ports(config)
+        first, used, free = await doctor_checks.check_ports(config)
     assert first.text == "asr: any free port"
     assert free.text == "asr of whisper/base: any free port"
-    assert held.text.startswith(f"asr of whisper/tiny.en port {port} cannot be used")
-    assert "set asr.extra_ports.whisper/tiny.en to a free port" in held.cure
+    assert used.text.startswith(f"asr of whisper/tiny.en port {port} cannot be used")
+    assert "set asr.extra_ports.whisper/tiny.en to a free port" in used.cure
 
 
 def test_doctor_checks_models_that_have_a_port(run: Any) -> None:

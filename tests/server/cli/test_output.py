@@ -61,6 +61,6 @@ def test_spinner_is_shown_on_a_terminal_only(
     for screen, shown in ((Terminal(), True), (io.StringIO(), False)):
         monkeypatch.setattr(sys, "stderr", screen)
         monkeypatch.setenv("TERM", "xterm")
-        with status.spinner("speaking") as tell:
-            tell("loading")
+        with status.spinner("speaking") as set_text:
+            set_text("loading")
         assert bool(screen.getvalue()) is shown

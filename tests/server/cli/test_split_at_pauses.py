@@ -26,7 +26,7 @@ def test_long_recording_is_split_at_a_pause() -> None:
 @given(st.floats(0.1, 20), st.floats(1, 6))
 def test_split_keeps_every_sample_and_the_maximum_length(seconds: float, longest: float) -> None:
     recording = np.arange(int(seconds * 16_000), dtype="<i2").tobytes()
-    pieces = split_at_pauses(recording, longest)
-    assert b"".join(pieces) == recording
-    assert all(len(piece) <= SPEECH_FORMAT.bytes_for(longest) for piece in pieces)
-    assert all(len(piece) % 2 == 0 for piece in pieces)
+    clips = split_at_pauses(recording, longest)
+    assert b"".join(clips) == recording
+    assert all(len(clip) <= SPEECH_FORMAT.bytes_for(longest) for clip in clips)
+    assert all(len(clip) % 2 == 0 for clip in clips)

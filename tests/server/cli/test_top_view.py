@@ -1,4 +1,4 @@
-"""A frame says what a person looks for, whatever state things are in."""
+"""The frames of `top` for servers in various states."""
 
 from io import StringIO
 from typing import Any

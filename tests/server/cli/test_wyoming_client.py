@@ -52,20 +52,20 @@ def test_address_is_formatted_as_it_is_parsed() -> None:
 
 
 async def test_transcribe_sends_one_request_per_clip_and_joins_the_texts(server: Any) -> None:
-    server.says = [" one ", "", "two"]
+    server.transcripts = [" one ", "", "two"]
     text, language = await wyoming_client.transcribe(
         Address("127.0.0.1", server.port), [SECOND] * 3, SPEECH_FORMAT, language="de", timeout=10
     )
     assert (text, language) == ("one two", "en")
-    assert server.heard == [SECOND] * 3
+    assert server.received == [SECOND] * 3
     assert server.requests[0].data["language"] == "de"
     assert server.requests[0].data["context"] == {"turn_detection": False}
 
 
 async def test_synthesize_sends_the_voice_options_and_yields_audio(server: Any) -> None:
-    pieces = [
-        piece
-        async for piece in wyoming_client.synthesize(
+    chunks = [
+        chunk
+        async for chunk in wyoming_client.synthesize(
             Address("127.0.0.1", server.port),
             "Hi.",
             voice="joe",
@@ -74,7 +74,7 @@ async def test_synthesize_sends_the_voice_options_and_yields_audio(server: Any) 
             timeout=10,
         )
     ]
-    assert [piece.format.rate for piece in pieces] == [22_050, 22_050]
+    assert [chunk.format.rate for chunk in chunks] == [22_050, 22_050]
     data = server.requests[0].data
     assert data["text"] == "Hi."
     assert data["voice"] == {"name": "joe", "speaker": "a"}

@@ -1,4 +1,4 @@
-"""SQLite files whose schema grows."""
+"""SQLite files with migrations."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A web server that misbehaves on demand, packages made for a test, and a clock in a hurry."""
+"""A web server that misbehaves on demand, packages for tests, and a clock without pauses."""
 
 import asyncio
 import base64
@@ -21,7 +21,7 @@ Quirks = dict[str, Any]
 
 @dataclass(frozen=True)
 class Request:
-    """What a client asked for."""
+    """A request of a client."""
 
     path: str
     range: str | None
@@ -29,13 +29,13 @@ class Request:
 
 @dataclass
 class Mirror:
-    """Serves `files`; `quirks` by path say how badly.
+    """Serves `files` with the misbehavior in `quirks`, by path.
 
-    stall_after, cut_after: send so many bytes of the body, then nothing or an end;
-    drip: seconds between single bytes; length: a Content-Length of its own; chunked: none at all;
-    extra: bytes sent beyond the file; status, times: answer so, the first `times` requests;
-    retry_after; no_ranges; wrong_range; linked: sha256 to state as Hugging Face does;
-    redirect: another path. `times` ends any quirk after so many requests.
+    stall_after, cut_after: bytes of the body, followed by silence or the end of the connection;
+    drip: seconds between single bytes; length: another Content-Length; chunked: no Content-Length;
+    extra: bytes after the file; status: the status of the response; retry_after: that header;
+    no_ranges: ignore Range; wrong_range: send another range; linked: SHA-256 in the header of
+    Hugging Face; redirect: another path; times: number of requests to which the quirks apply.
     """
 
     base: str = ""
@@ -47,7 +47,7 @@ class Mirror:
     def url(self, path: str) -> str:
         return f"{self.base}/{path}"
 
-    def asked(self, path: str) -> list[str | None]:
+    def ranges_of(self, path: str) -> list[str | None]:
         """The Range headers of the requests for a path."""
         return [request.range for request in self.requests if request.path == path]
 
@@ -68,9 +68,11 @@ class Mirror:
         finally:
             writer.close()
 
-    async def answer(self, path: str, wanted: str | None, writer: asyncio.StreamWriter) -> None:
+    async def answer(
+        self, path: str, range_header: str | None, writer: asyncio.StreamWriter
+    ) -> None:
         quirks = self.quirks.get(path, {})
-        if quirks.get("times") is not None and len(self.asked(path)) > quirks["times"]:
+        if quirks.get("times") is not None and len(self.ranges_of(path)) > quirks["times"]:
             quirks = {}
         body = self.files.get(path)
         if body is None or "status" in quirks:
@@ -86,8 +88,8 @@ class Mirror:
             writer.write(("\r\n".join(["HTTP/1.1 302 Found", *headers]) + "\r\n\r\n").encode())
             return
         start, status = 0, "200 OK"
-        if wanted and not quirks.get("no_ranges"):
-            start = int(re.sub(r"\D", "", wanted))
+        if range_header and not quirks.get("no_ranges"):
+            start = int(re.sub(r"\D", "", range_header))
             if start >= len(body):
                 writer.write(b"HTTP/1.1 416 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
                 return
@@ -121,7 +123,7 @@ class Mirror:
 
 @pytest.fixture
 async def mirror() -> AsyncIterator[Mirror]:
-    """A web server on a free port of this machine."""
+    """A web server on a free loopback port."""
     found = Mirror()
     tasks: set[asyncio.Task[None]] = set()
 
@@ -147,8 +149,8 @@ async def mirror() -> AsyncIterator[Mirror]:
     await server.wait_closed()
 
 
-class HastyClock:
-    """Sleeps no time at all and remembers for how long it should have."""
+class InstantClock:
+    """Does not sleep; records the durations."""
 
     def __init__(self) -> None:
         self.slept: list[float] = []
@@ -165,8 +167,8 @@ class HastyClock:
 
 
 @pytest.fixture
-def hasty() -> HastyClock:
-    return HastyClock()
+def instant_clock() -> InstantClock:
+    return InstantClock()
 
 
 Files = Mapping[str, bytes]
@@ -174,7 +176,7 @@ Files = Mapping[str, bytes]
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """Install a Python distribution with data files, as pip would leave it."""
+    """Install a Python distribution with data files like pip."""
     site = tmp_path / "site-packages"
     site.mkdir()
     monkeypatch.syspath_prepend(str(site))
@@ -199,7 +201,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Pa
 
 @pytest.fixture
 def model() -> Callable[..., ModelEntry]:
-    """Describe a model whose files have these contents."""
+    """Create the entry of a model with files of these contents."""
 
     def describe(model_id: str, files: Files, **fields: Any) -> ModelEntry:
         parts = fields.pop("parts", {})
@@ -220,7 +222,7 @@ def model() -> Callable[..., ModelEntry]:
                 "title": model_id,
                 "version": "1",
                 "licence": "MIT",
-                "attribution": {"name": "nobody", "url": ""},
+                "attribution": {"name": "unknown", "url": ""},
                 "languages": ["en"],
                 "roles": {"directory": "."},
                 "files": described,
@@ -233,5 +235,5 @@ def model() -> Callable[..., ModelEntry]:
 
 @pytest.fixture
 def catalog() -> Callable[..., Catalog]:
-    """Make a catalog of entries."""
+    """Create a catalog."""
     return lambda *entries: Catalog(entries)

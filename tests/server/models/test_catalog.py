@@ -1,4 +1,4 @@
-"""The manifests that ship with the program."""
+"""The built-in manifests and those of engine packages."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Names in the configuration that lead nowhere."""
+"""Unknown names in the configuration."""
 
 from pathlib import Path
 from typing import Any

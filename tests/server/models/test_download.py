@@ -1,4 +1,4 @@
-"""One file over HTTP, through mirrors that do whatever mirrors do."""
+"""Downloads of one file from servers that misbehave."""
 # ruff: noqa: ASYNC240  (a test may block its own loop)
 
 import asyncio
@@ -37,13 +37,13 @@ def part(target: Path) -> Path:
 
 
 @pytest.fixture
-async def fetch(target: Path, hasty: Any) -> AsyncIterator[Fetch]:
+async def fetch(target: Path, instant_clock: Any) -> AsyncIterator[Fetch]:
     async with httpx.AsyncClient(trust_env=False) as client:
 
         async def run(
             *urls: str, expected: ExpectedFile = KNOWN, seen: Any = None, stall: float = 30
         ) -> str:
-            downloader = Downloader(client, hasty, stall=stall)
+            downloader = Downloader(client, instant_clock, stall=stall)
             return await downloader.fetch(urls, target, expected, seen or (lambda done: None))
 
         yield run
@@ -62,7 +62,7 @@ async def test_download_leaves_no_partial_file(
 async def test_interrupted_download_resumes(mirror: Any, fetch: Fetch, target: Path) -> None:
     await fetch(mirror.put("a", CONTENT, cut_after=70_000, times=1))
     assert target.read_bytes() == CONTENT
-    assert mirror.asked("a") == [None, "bytes=70000-"]
+    assert mirror.ranges_of("a") == [None, "bytes=70000-"]
 
 
 async def test_next_mirror_resumes_after_a_stall(mirror: Any, fetch: Fetch, target: Path) -> None:
@@ -70,8 +70,8 @@ async def test_next_mirror_resumes_after_a_stall(mirror: Any, fetch: Fetch, targ
     await fetch(stalling, mirror.put("b", CONTENT), stall=STALL)
     assert target.read_bytes() == CONTENT
     # The second and third try of the first mirror bring as much again.
-    assert mirror.asked("a") == [None, "bytes=50000-", "bytes=100000-"]
-    assert mirror.asked("b") == ["bytes=150000-"]
+    assert mirror.ranges_of("a") == [None, "bytes=50000-", "bytes=100000-"]
+    assert mirror.ranges_of("b") == ["bytes=150000-"]
 
 
 async def test_slow_mirror_counts_as_stalled(mirror: Any, fetch: Fetch) -> None:
@@ -85,7 +85,7 @@ async def test_download_restarts_from_a_server_without_ranges(
     part.write_bytes(CONTENT[:1000])
     await fetch(mirror.put("a", CONTENT, no_ranges=True))
     assert target.read_bytes() == CONTENT
-    assert mirror.asked("a") == ["bytes=1000-"]
+    assert mirror.ranges_of("a") == ["bytes=1000-"]
 
 
 async def test_wrong_range_is_requested_again(
@@ -94,7 +94,7 @@ async def test_wrong_range_is_requested_again(
     part.write_bytes(CONTENT[:1000])
     await fetch(mirror.put("a", CONTENT, wrong_range=True))
     assert target.read_bytes() == CONTENT
-    assert mirror.asked("a") == ["bytes=1000-", None]
+    assert mirror.ranges_of("a") == ["bytes=1000-", None]
 
 
 @pytest.mark.parametrize(
@@ -141,20 +141,20 @@ async def test_failure_of_all_sources_names_each_reason(mirror: Any, fetch: Fetc
 
 
 async def test_retry_after_of_a_busy_server_is_honored(
-    mirror: Any, fetch: Fetch, target: Path, hasty: Any
+    mirror: Any, fetch: Fetch, target: Path, instant_clock: Any
 ) -> None:
     await fetch(mirror.put("a", CONTENT, status=503, retry_after=7, times=1))
     assert target.read_bytes() == CONTENT
-    assert hasty.slept == [7.0]
+    assert instant_clock.slept == [7.0]
 
 
 async def test_busy_server_is_skipped_after_some_attempts(
-    mirror: Any, fetch: Fetch, hasty: Any
+    mirror: Any, fetch: Fetch, instant_clock: Any
 ) -> None:
     with pytest.raises(DownloadError, match="HTTP 500"):
         await fetch(mirror.put("a", CONTENT, status=500, retry_after=10_000))
     assert len(mirror.requests) == 3
-    assert hasty.slept == [30.0, 30.0]
+    assert instant_clock.slept == [30.0, 30.0]
 
 
 async def test_cancelled_download_keeps_the_partial_file(
@@ -172,7 +172,7 @@ async def test_cancelled_download_keeps_the_partial_file(
     assert part.read_bytes() == CONTENT[:50_000]
     await fetch(url)
     assert target.read_bytes() == CONTENT
-    assert mirror.asked("a")[-1] == "bytes=50000-"
+    assert mirror.ranges_of("a")[-1] == "bytes=50000-"
 
 
 async def test_wrong_partial_file_costs_one_attempt(
@@ -181,7 +181,7 @@ async def test_wrong_partial_file_costs_one_attempt(
     part.write_bytes(b"x" * 1000)
     await fetch(mirror.put("a", CONTENT))
     assert target.read_bytes() == CONTENT
-    assert mirror.asked("a") == ["bytes=1000-", None]
+    assert mirror.ranges_of("a") == ["bytes=1000-", None]
 
 
 async def test_too_long_partial_file_is_discarded(
@@ -190,7 +190,7 @@ async def test_too_long_partial_file_is_discarded(
     part.write_bytes(CONTENT + b"more")
     await fetch(mirror.put("a", CONTENT))
     assert target.read_bytes() == CONTENT
-    assert mirror.asked("a") == [None]
+    assert mirror.ranges_of("a") == [None]
 
 
 async def test_complete_partial_file_needs_no_request(
@@ -208,7 +208,7 @@ async def test_download_without_a_hash_does_not_resume(
     part.write_bytes(b"x" * 1000)
     assert await fetch(mirror.put("a", CONTENT), expected=ExpectedFile()) == SHA
     assert target.read_bytes() == CONTENT
-    assert mirror.asked("a") == ["bytes=1000-", None]
+    assert mirror.ranges_of("a") == ["bytes=1000-", None]
 
 
 async def test_download_without_size_and_hash_restarts(
@@ -227,7 +227,7 @@ async def test_hash_of_a_hugging_face_redirect_is_checked(
     url = mirror.put("a", b"", redirect="stored", linked=SHA)
     await fetch(url, expected=ExpectedFile())
     assert target.read_bytes() == CONTENT
-    assert mirror.asked("stored") == ["bytes=1000-"]
+    assert mirror.ranges_of("stored") == ["bytes=1000-"]
     mirror.put("stored", bytes(len(CONTENT)))
     with pytest.raises(DownloadError, match="sha256 differs"):
         await fetch(url, expected=ExpectedFile())

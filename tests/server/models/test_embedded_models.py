@@ -1,4 +1,4 @@
-"""The models that come as Python packages, as they are really installed here."""
+"""Models in Python packages that are installed in this environment."""
 
 import asyncio
 from pathlib import Path

@@ -105,7 +105,7 @@ def repaired() -> asyncio.Event:
 
 @pytest.fixture
 def open_store(tmp_path: Path, gate, repaired):
-    """Open the folder of this test, as any program may."""
+    """Open a store in the folder of the test, as any program may."""
 
     async def body() -> AsyncIterator[bytes]:
         yield bytes(SIZE)
@@ -128,7 +128,7 @@ def open_store(tmp_path: Path, gate, repaired):
 
 @pytest.fixture
 async def other(open_store) -> ModelStore:
-    """What another program sees of the same folder."""
+    """The store of another program in the same folder."""
     return await asyncio.to_thread(open_store)
 
 
@@ -237,8 +237,8 @@ async def test_sync_registers_and_drops_models_of_other_programs(
     make, other, owner, specs, bus
 ) -> None:
     manager = make()
-    told: list[set[str]] = []
-    manager.add_listener(lambda: told.append(set(specs)))
+    notified: list[set[str]] = []
+    manager.add_listener(lambda: notified.append(set(specs)))
     await other.ensure("fake/one")
     assert not specs
     with bus.subscribe() as events:
@@ -251,7 +251,7 @@ async def test_sync_registers_and_drops_models_of_other_programs(
         seen = [item.event.type for item in events.drain()]
     assert not specs
     assert not owner.specs
-    assert told == [{"fake/one"}, set()]
+    assert notified == [{"fake/one"}, set()]
     assert seen == ["model_installed", "model_removed"]
 
 

@@ -1,4 +1,4 @@
-"""What a voice needs beside its files."""
+"""Requirements on Python distributions and their files."""
 
 from collections.abc import Callable
 from pathlib import Path

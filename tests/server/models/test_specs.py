@@ -1,4 +1,4 @@
-"""Installed models as the coordinator gets them."""
+"""The specs of installed models."""
 
 import asyncio
 from collections.abc import Callable
@@ -68,13 +68,13 @@ def test_placements_of_a_model(
 
 @pytest.fixture(autouse=True)
 def every_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whichever are installed here: all are."""
+    """No engine has requirements, whatever is installed on this machine."""
     monkeypatch.setattr("wyoming_servers.models.python_packages.find_engine", EngineInfo)
 
 
 @pytest.fixture
 def store(tmp_path: Path, package: Callable[..., Path], model: Describe) -> ModelStore:
-    """A store with an ASR model, a voice and a library of words; and one that is not installed."""
+    """A store with an ASR model, a voice, a package of wake words, and a missing model."""
     package("some-models", {"some_models/m/a.bin": b"a", "some_models/m/a.json": b"b"})
     package("some-words", {"some_words/alexa.bin": b"c"})
     source = {"package": "some-models", "version": "1.0.0", "folder": "some_models/m"}

@@ -1,4 +1,4 @@
-"""Models on this machine: brought, kept, checked, healed and removed."""
+"""Installing, verifying, repairing and removing models."""
 
 import asyncio
 import os
@@ -36,20 +36,20 @@ Open = Callable[..., Any]
 
 
 def plain_client() -> httpx.AsyncClient:
-    """A client that no proxy of this machine stands in front of."""
+    """An HTTP client that ignores the proxies of this machine."""
     return httpx.AsyncClient(trust_env=False)
 
 
 @pytest.fixture
-def open_store(tmp_path: Path, hasty: Any) -> Open:
-    """Open a store on the test's folder, as the program does at its start."""
+def open_store(tmp_path: Path, instant_clock: Any) -> Open:
+    """Open a store in the folder of the test, as the server does when it starts."""
 
     async def open_store(*entries: ModelEntry, **options: Any) -> ModelStore:
         return await asyncio.to_thread(
             lambda: ModelStore(
                 tmp_path / "data",
                 Catalog(entries),
-                clock=hasty,
+                clock=instant_clock,
                 client_factory=plain_client,
                 **options,
             )
@@ -60,7 +60,7 @@ def open_store(tmp_path: Path, hasty: Any) -> Open:
 
 @pytest.fixture
 def online(mirror: Any, model: Describe) -> ModelEntry:
-    """A model whose files the mirror has."""
+    """A model with its files on the mirror."""
     for path, content in FILES.items():
         mirror.put(f"hub/{path}", content)
     return model(ID, FILES, sources=[{"base_url": mirror.url("hub")}])
@@ -121,15 +121,15 @@ async def test_concurrent_ensure_calls_share_one_download(
     online: ModelEntry, open_store: Open, mirror: Any
 ) -> None:
     store = await open_store(online)
-    heard: list[list[tuple[str, int]]] = [[], [], []]
+    progress: list[list[tuple[str, int]]] = [[], [], []]
 
-    async def ask(seen: list[tuple[str, int]]) -> None:
+    async def ensure(seen: list[tuple[str, int]]) -> None:
         await store.ensure(ID, lambda phase, percent: seen.append((phase, percent)))
 
-    await asyncio.gather(*(ask(seen) for seen in heard))
+    await asyncio.gather(*(ensure(seen) for seen in progress))
     assert len(mirror.requests) == len(FILES)
-    assert heard[0] == heard[1] == heard[2]
-    assert ("download", 100) in heard[0]
+    assert progress[0] == progress[1] == progress[2]
+    assert ("download", 100) in progress[0]
 
 
 async def test_progress_never_decreases_even_with_a_broken_mirror(
@@ -158,11 +158,11 @@ async def test_download_is_cancelled_with_its_last_caller(
     store = await open_store(model(ID, {"model.bin": content}, sources=sources))
     half = asyncio.Event()
 
-    def hear(phase: str, percent: int) -> None:
+    def on_progress(phase: str, percent: int) -> None:
         if percent == 48:
             half.set()
 
-    first, second = (asyncio.create_task(store.ensure(ID, hear)) for _ in range(2))
+    first, second = (asyncio.create_task(store.ensure(ID, on_progress)) for _ in range(2))
     await half.wait()
     first.cancel()
     await asyncio.wait([first])
@@ -175,7 +175,7 @@ async def test_download_is_cancelled_with_its_last_caller(
     arrived = part.stat().st_size
     assert 480_000 < arrived <= 500_000
     await store.ensure(ID)
-    assert mirror.asked("hub/model.bin") == [None, f"bytes={arrived}-"]
+    assert mirror.ranges_of("hub/model.bin") == [None, f"bytes={arrived}-"]
 
 
 async def test_ensure_during_a_cancellation_starts_a_new_download(
@@ -508,7 +508,7 @@ async def test_killed_download_resumes_in_the_next_process(
     assert not store.installed(ID)
     arrived = part.stat().st_size
     await store.ensure(ID)
-    assert mirror.asked("hub/model.bin") == [None, f"bytes={arrived}-"]
+    assert mirror.ranges_of("hub/model.bin") == [None, f"bytes={arrived}-"]
     assert (tmp_path / "data/models/whisper/test.en/1/model.bin").read_bytes() == content
 
 

@@ -1,4 +1,4 @@
-"""`vocabulary`, `lexicon` and `cache` against the real HTTP API, in a thread."""
+"""`vocabulary`, `lexicon` and `cache` with the real HTTP API in a thread."""
 
 import asyncio
 import json
@@ -35,11 +35,11 @@ from wyoming_servers.telemetry.metrics import Metrics
 from wyoming_servers.text.lexicon import Lexicon
 from wyoming_servers.text.vocabulary import Vocabulary
 
-Ask = Callable[..., Result]
+Command = Callable[..., Result]
 
 
 class Serving:
-    """The HTTP API in a thread, with what is behind it."""
+    """The HTTP API in a thread, with its dependencies."""
 
     def __init__(self, folder: Path) -> None:
         self.phrases = PhraseCache(folder / "phrases", memory=1 << 20, disk=0)
@@ -102,8 +102,8 @@ def serving(tmp_path: Path) -> Iterator[Serving]:
 
 
 @pytest.fixture
-def ask(run: Any, serving: Serving, tmp_path: Path) -> Iterator[Ask]:
-    """Run a command as somebody does on the server's machine."""
+def command(run: Any, serving: Serving, tmp_path: Path) -> Iterator[Command]:
+    """Run a command on the machine of the server."""
     folder = tmp_path / "here"
     tenancy = InstanceLock(folder).acquire()
     tenancy.publish_state("127.0.0.1", {"api": serving.port})
@@ -112,58 +112,60 @@ def ask(run: Any, serving: Serving, tmp_path: Path) -> Iterator[Ask]:
     tenancy.release()
 
 
-def test_vocabulary_is_set_shown_and_cleared(ask: Ask, serving: Serving, tmp_path: Path) -> None:
+def test_vocabulary_is_set_shown_and_cleared(
+    command: Command, serving: Serving, tmp_path: Path
+) -> None:
     names = tmp_path / "names.txt"
     names.write_text("Zigbee Hub\nreolink\n")
-    result = ask("vocabulary", "set", "Reolink", "--file", names, "--term", "scullery")
+    result = command("vocabulary", "set", "Reolink", "--file", names, "--term", "scullery")
     assert result.exit_code == 0, result.output
     assert result.stderr == "2 names, 1 terms\n"
     assert serving.vocabulary.names == ("Reolink", "Zigbee Hub")
-    assert ask("vocabulary", "show").stdout == "Reolink\nZigbee Hub\nscullery\n"
-    assert json.loads(ask("vocabulary", "show", "--json").stdout)["terms"] == ["scullery"]
-    assert ask("vocabulary", "clear").exit_code == 0
+    assert command("vocabulary", "show").stdout == "Reolink\nZigbee Hub\nscullery\n"
+    assert json.loads(command("vocabulary", "show", "--json").stdout)["terms"] == ["scullery"]
+    assert command("vocabulary", "clear").exit_code == 0
     assert serving.vocabulary.names == ()
 
 
-def test_vocabulary_refuses_an_invalid_name(ask: Ask) -> None:
-    result = ask("vocabulary", "set", "x" * 1000)
+def test_vocabulary_refuses_an_invalid_name(command: Command) -> None:
+    result = command("vocabulary", "set", "x" * 1000)
     assert result.exit_code == ExitCode.USAGE
     assert "error [BAD_REQUEST]: names[0] is longer than" in result.stderr
 
 
-def test_lexicon_words_are_added_listed_and_removed(ask: Ask, serving: Serving) -> None:
-    assert ask("lexicon", "add", "en", "C/C++ 5%", "see plus plus").exit_code == 0
-    result = ask("lexicon", "add", "*", "gnocchi", "ˈnjɒki", "--ipa")
+def test_lexicon_words_are_added_listed_and_removed(command: Command, serving: Serving) -> None:
+    assert command("lexicon", "add", "en", "C/C++ 5%", "see plus plus").exit_code == 0
+    result = command("lexicon", "add", "*", "gnocchi", "ˈnjɒki", "--ipa")
     assert result.stderr == "gnocchi is pronounced /ˈnjɒki/\n"
     assert serving.lexicon.entries == {
         "en": {"C/C++ 5%": "see plus plus"},
         "*": {"gnocchi": "/ˈnjɒki/"},
     }
-    listed = ask("lexicon", "list").stdout
+    listed = command("lexicon", "list").stdout
     assert listed == "en\tC/C++ 5%\tsee plus plus\n*\tgnocchi\t/ˈnjɒki/\n"
-    assert len(json.loads(ask("lexicon", "list", "--json").stdout)["words"]) == 2
-    assert ask("lexicon", "remove", "en", "C/C++ 5%").exit_code == 0
-    result = ask("lexicon", "remove", "en", "C/C++ 5%")
+    assert len(json.loads(command("lexicon", "list", "--json").stdout)["words"]) == 2
+    assert command("lexicon", "remove", "en", "C/C++ 5%").exit_code == 0
+    result = command("lexicon", "remove", "en", "C/C++ 5%")
     assert result.exit_code == ExitCode.USAGE
     assert "error [NOT_FOUND]" in result.stderr
 
 
-def test_cache_is_shown_and_cleared(ask: Ask, serving: Serving) -> None:
+def test_cache_is_shown_and_cleared(command: Command, serving: Serving) -> None:
     for key in ("a1", "b2"):
         serving.phrases.put(key, Phrase("joe", 22_050, bytes(100), f"This is {key}."))
-    result = ask("cache", "show")
+    result = command("cache", "show")
     assert result.exit_code == 0, result.output
     assert "2 phrases" in result.stdout
-    assert "This is a1." in ask("cache", "show", "phrases").stdout
-    assert ask("cache", "clear", "phrases", "a1").stderr == "0 MB freed\n"
+    assert "This is a1." in command("cache", "show", "phrases").stdout
+    assert command("cache", "clear", "phrases", "a1").stderr == "0 MB freed\n"
     assert [entry.key for entry in serving.phrases.entries()] == ["b2"]
-    assert ask("cache", "show", "models").exit_code == 0
-    assert ask("cache", "clear").exit_code == 0
+    assert command("cache", "show", "models").exit_code == 0
+    assert command("cache", "clear").exit_code == 0
     assert serving.phrases.entries() == []
-    assert json.loads(ask("cache", "show", "--json").stdout)["phrases"]["phrases"] == 0
-    result = ask("cache", "clear", "phrases", "a1")
+    assert json.loads(command("cache", "show", "--json").stdout)["phrases"]["phrases"] == 0
+    result = command("cache", "clear", "phrases", "a1")
     assert "error [NOT_FOUND]" in result.stderr
-    result = ask("cache", "clear", "models", "whisper/base")
+    result = command("cache", "clear", "models", "whisper/base")
     assert "error [CONFLICT]" in result.stderr
 
 

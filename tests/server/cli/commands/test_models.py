@@ -45,7 +45,7 @@ def manifests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def data_dir(tmp_path: Path, manifests: Path) -> Path:
-    """A data folder into which the file of `test/small` was copied, but not checked."""
+    """A data directory with the file of `test/small`, but without a receipt."""
     folder = tmp_path / "data"
     place = folder / "models" / "test" / "small" / "1"
     place.mkdir(parents=True)
@@ -71,9 +71,10 @@ def test_models_list_filters_and_prints_json(run: Any, data_dir: Path) -> None:
         run("models", "list", "--kind", "tts", "--json", *options(data_dir)).stdout
     )
     assert [(model["id"], model["installed"]) for model in by_kind] == [("test/large", False)]
-    here = json.loads(run("models", "list", "--installed", "--json", *options(data_dir)).stdout)
-    assert [(model["id"], model["bytes"]) for model in here] == [("test/small", len(CONTENT))]
-    assert here[0]["folder"]
+    result = run("models", "list", "--installed", "--json", *options(data_dir))
+    installed = json.loads(result.stdout)
+    assert [(model["id"], model["bytes"]) for model in installed] == [("test/small", len(CONTENT))]
+    assert installed[0]["folder"]
 
 
 def test_models_list_shows_voices_with_their_requirements(run: Any, data_dir: Path) -> None:
@@ -83,19 +84,19 @@ def test_models_list_shows_voices_with_their_requirements(run: Any, data_dir: Pa
         {"name": "deep", "languages": ["de"], "quality": "high"},
         {"name": "far", "languages": ["zh"], "needs": ["no-such-reader"]},
     ]
-    models["models"][0] |= {"kind": "tts", "offers": [{"name": "here"}]}
+    models["models"][0] |= {"kind": "tts", "offers": [{"name": "near"}]}
     path.write_text(yaml.safe_dump(models))
     found = catalog.read_catalog(path.parent)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("wyoming_servers.models.store.builtin_catalog", lambda: found)
         run("models", "pull", "test/small", *options(data_dir))
         lines = run("models", "list", "--voices", *options(data_dir)).stdout.splitlines()
-        assert [line.split()[0] for line in lines] == ["voice", "here", "deep", "far"]
+        assert [line.split()[0] for line in lines] == ["voice", "near", "deep", "far"]
         assert lines[1].split()[-1] == "installed"
         assert lines[2].split()[:4] == ["deep", "de", "high", "test/large"]
-        asked = run("models", "list", "--voices", "--installed", "--json", *options(data_dir))
-    (here,) = json.loads(asked.stdout)
-    assert (here["name"], here["installed"], here["needs"]) == ("here", True, [])
+        result = run("models", "list", "--voices", "--installed", "--json", *options(data_dir))
+    (voice,) = json.loads(result.stdout)
+    assert (voice["name"], voice["installed"], voice["needs"]) == ("near", True, [])
 
 
 def test_models_list_refuses_an_unknown_kind(run: Any, data_dir: Path) -> None:

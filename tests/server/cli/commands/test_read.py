@@ -1,4 +1,4 @@
-"""`read` against the real HTTP API with its jobs, in a thread."""
+"""`read` with the real HTTP API and its jobs in a thread."""
 
 import asyncio
 import threading
@@ -90,11 +90,11 @@ def serving(tmp_path: Path) -> Iterator[Serving]:
 
 @pytest.fixture
 def read(run: Any, serving: Serving, tmp_path: Path) -> Any:
-    def ask(*arguments: str, **options: Any) -> Any:
+    def read_command(*arguments: str, **options: Any) -> Any:
         where = ["--server", f"127.0.0.1:{serving.port}", "--data-dir", str(tmp_path)]
         return run("read", *arguments, *where, **options)
 
-    return ask
+    return read_command
 
 
 def test_read_writes_a_book_to_a_file(read: Any, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from wyoming_servers.telemetry import log_config
 
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
-    """What the servers would have been started with; `result` is how they end."""
+    """Records the arguments of the server; it ends with `result`."""
     seen: dict[str, Any] = {"result": 0}
 
     async def serve(loaded: Any) -> int:

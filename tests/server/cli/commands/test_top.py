@@ -1,4 +1,4 @@
-"""`top` against a made-up HTTP API, in a thread."""
+"""`top` with a fake HTTP API in a thread."""
 
 import json
 import threading
@@ -38,16 +38,16 @@ STATUS: dict[str, Any] = {
 
 
 class Api:
-    """Answers GET /status; notes what it was asked."""
+    """Answers GET /status and records the requests."""
 
     def __init__(self) -> None:
         self.answer: tuple[int, bytes] = (200, json.dumps(STATUS).encode())
-        self.asked: list[str] = []
+        self.requested: list[str] = []
         api = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                api.asked.append(self.path)
+                api.requested.append(self.path)
                 status, body = api.answer
                 if self.headers.get("Authorization") != f"Bearer {TOKEN}":
                     status, body = 401, b'{"error": "no", "code": "UNAUTHORIZED"}'
@@ -92,7 +92,7 @@ def test_top_prints_one_frame_with_the_local_token(run: Any, api: Api, data_dir:
     result = run("top", "--once", "--data-dir", data_dir, "--server", f"127.0.0.1:{api.port}")
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("Wyoming Conductor 1.2.3, up 5 s, ready")
-    assert api.asked == ["/status"]
+    assert api.requested == ["/status"]
 
 
 def test_top_prints_one_frame_into_a_pipe(run: Any, api: Api, data_dir: Path) -> None:

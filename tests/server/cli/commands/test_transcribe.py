@@ -33,16 +33,16 @@ def test_transcribe_converts_other_audio_formats(run: Any, server: Any, tmp_path
     path = tmp_path / "stereo.wav"
     path.write_bytes(Wav(AudioFormat(48_000, 2, 2), b"\0\1\0\1" * 48_000).render())
     assert run("transcribe", path, "--server", server.address).exit_code == 0
-    assert abs(len(server.heard[0]) - 32_000) < 100
+    assert abs(len(server.received[0]) - 32_000) < 100
 
 
 def test_transcribe_splits_a_long_recording(run: Any, server: Any, tmp_path: Path) -> None:
     path = tmp_path / "long.wav"
     path.write_bytes(Wav(AudioFormat(16_000), b"\0\1" * 16_000 * 60).render())
-    server.says = ["one", "two", "three", "four"]
+    server.transcripts = ["one", "two", "three", "four"]
     result = run("transcribe", path, "--server", server.address)
-    assert result.stdout.split() == server.says[: len(server.heard)]
-    assert 3 <= len(server.heard) <= 4
+    assert result.stdout.split() == server.transcripts[: len(server.received)]
+    assert 3 <= len(server.received) <= 4
 
 
 def test_transcribe_refuses_a_file_that_is_not_wav(run: Any, server: Any, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`wake test` with the real engines, in a worker process of its own."""
+"""`wake test` with the real engines in worker processes."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ OTHER = DATA / "data" / "goforward.wav"
 
 @pytest.fixture
 def run(tmp_path: Path) -> Any:
-    """Run `wake test` with a data folder of its own."""
+    """Run `wake test` with an empty data directory."""
 
     def run(*arguments: object, code: int = 0) -> Result:
         words = ["wake", "test", *map(str, arguments), "--data-dir", str(tmp_path)]
@@ -41,11 +41,11 @@ def test_wake_test_shows_where_a_word_was_detected(run: Any) -> None:
 @pytest.mark.component
 def test_wake_test_json_has_every_score_and_detections_per_hour(run: Any) -> None:
     answer = json.loads(run(WORD, OTHER, "-w", "hey_jarvis", "-w", "alexa", "--json").stdout)
-    heard, other = answer["files"]
-    assert heard["peaks"]["hey_jarvis"] > 0.9 > 0.1 > other["peaks"]["hey_jarvis"]
-    assert [found["word"] for found in heard["detections"]] == ["hey_jarvis"]
+    first, other = answer["files"]
+    assert first["peaks"]["hey_jarvis"] > 0.9 > 0.1 > other["peaks"]["hey_jarvis"]
+    assert [found["word"] for found in first["detections"]] == ["hey_jarvis"]
     assert other["detections"] == []
-    assert len(heard["scores"]["alexa"]) == pytest.approx((heard["seconds"] + 1) / 0.08, abs=1)
+    assert len(first["scores"]["alexa"]) == pytest.approx((first["seconds"] + 1) / 0.08, abs=1)
     assert answer["per_hour"]["hey_jarvis"] == pytest.approx(1 / answer["hours"])
     assert answer["per_hour"]["alexa"] == 0
 
