@@ -21,8 +21,7 @@ from wyoming_servers.media.encoder import encode_file
 from wyoming_servers.scheduling.interface import CoordinatorProtocol, Lease
 from wyoming_servers.text.lexicon import Lexicon
 from wyoming_servers.text.normalize.normalizer import normalize
-from wyoming_servers.text.segment import Segmenter
-from wyoming_servers.text.speakable import is_speakable
+from wyoming_servers.text.segment import Segmenter, is_speakable
 
 RETRY_POLICY: Final = LeaseRetryPolicy(
     attempt_timeout=300.0, max_attempts=3, max_capacity_wait=600.0

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from wyoming_servers.core.errors import BadRequestError, TooLargeError
-from wyoming_servers.text.segment import Segmenter, TextSegment
-from wyoming_servers.text.speakable import is_speakable
+from wyoming_servers.text.segment import Segmenter, TextSegment, is_speakable
 from wyoming_servers.text.subtitles import (
     Cue,
     TextFormat,

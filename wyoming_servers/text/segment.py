@@ -201,6 +201,11 @@ class Segmenter:
         return gaps[-1][0] if gaps else len(text)
 
 
+def is_speakable(text: str) -> bool:
+    """Return whether the text has a letter or a digit; punctuation alone makes no sound."""
+    return any(character.isalnum() for character in text)
+
+
 def _skip_space(text: str, start: int) -> int:
     while start < len(text) and text[start].isspace():
         start += 1

@@ -29,7 +29,7 @@ from wyoming_servers.engines.tts_common import (
     soft_limit,
     trailing_silence,
 )
-from wyoming_servers.text.speakable import is_speakable
+from wyoming_servers.text.segment import is_speakable
 from wyoming_servers.text.voice_expression import (
     MAX_SPEED,
     MIN_SPEED,

@@ -26,7 +26,7 @@ from wyoming_servers.engines.tts_common import (
     trailing_silence,
 )
 from wyoming_servers.text.locale import canonical_tag
-from wyoming_servers.text.speakable import is_speakable
+from wyoming_servers.text.segment import is_speakable
 
 if TYPE_CHECKING:
     from piper import SynthesisConfig

@@ -24,7 +24,6 @@ from wyoming_servers.engines.whisper.short_window import (
     ShortWindow,
     compression_ratio,
 )
-from wyoming_servers.text.speakable import is_speakable
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
@@ -259,7 +258,7 @@ class TranscriptBuilder:
     def add_window(self, window: DecodedWindow) -> Iterable[Output]:
         """Add the text of the short window."""
         self._no_speech = window.no_speech_prob
-        if window.silent or not is_speakable(window.text):
+        if window.silent or not _has_words(window.text):
             return
         self._logprobs.append((window.avg_logprob, self._seconds))
         yield from self._add(0.0, self._seconds, window.text, {})
@@ -269,7 +268,7 @@ class TranscriptBuilder:
     ) -> Iterable[Output]:
         """Add a segment, unless it is a repetition, the prompt, or has no letters."""
         self._no_speech = max(self._no_speech, float(segment.no_speech_prob))
-        if compression_ratio(segment.text) > COMPRESSION_RATIO_THRESHOLD or not is_speakable(
+        if compression_ratio(segment.text) > COMPRESSION_RATIO_THRESHOLD or not _has_words(
             segment.text
         ):
             return
@@ -328,3 +327,7 @@ def _fallback(window: DecodedWindow | None) -> Fallback | None:
 def _normalized(text: str) -> str:
     """Return a text in lower case without punctuation."""
     return " ".join(re.sub(r"[\W_]+", " ", text.lower()).split())
+
+
+def _has_words(text: str) -> bool:
+    return any(character.isalnum() for character in text)

@@ -9,8 +9,7 @@ from functools import partial
 from wyoming_servers.core.errors import BadRequestError
 from wyoming_servers.text.lexicon import Lexicon
 from wyoming_servers.text.normalize.normalizer import normalize
-from wyoming_servers.text.segment import Segmenter, TextSegment
-from wyoming_servers.text.speakable import is_speakable
+from wyoming_servers.text.segment import Segmenter, TextSegment, is_speakable
 from wyoming_servers.text.voice_expression import MAX_SPEED, MIN_SPEED
 
 

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wyoming_servers.text.speakable import is_speakable, strip_markup
+from wyoming_servers.text.normalize.normalizer import strip_markup
+from wyoming_servers.text.segment import is_speakable
 
 
 @pytest.mark.parametrize(
