@@ -287,10 +287,10 @@ class LimitsSection(Section):
     max_connections: int = Field(
         256, ge=1, le=10_000, description="Open connections per port; more are refused."
     )
-    event_bytes: Size = Field(
+    max_event_bytes: Size = Field(
         4 * 1024 * 1024,
         ge=65_536,
-        description="Largest Wyoming event: header, data and payload each, in bytes.",
+        description="Largest data and largest payload of a Wyoming event, each, in bytes.",
     )
     idle_timeout: Duration = Field(
         300.0, ge=1, description="Seconds without data after which a connection is closed."
@@ -458,6 +458,7 @@ RENAMED_KEYS: Final[dict[tuple[str, ...], tuple[str, ...]]] = {
     ("jobs", "queue"): ("jobs", "max_queued"),
     ("webhooks", "allow"): ("webhooks", "allowed_targets"),
     ("limits", "connections"): ("limits", "max_connections"),
+    ("limits", "event_bytes"): ("limits", "max_event_bytes"),
     ("limits", "idle"): ("limits", "idle_timeout"),
     ("limits", "rate"): ("limits", "max_requests_per_second"),
     ("limits", "request"): ("limits", "request_timeout"),

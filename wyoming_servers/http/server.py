@@ -44,7 +44,7 @@ class ApiServer:
                 lifespan="off",
                 http=HeaderTimeoutProtocol,
                 ws="websockets-sansio",
-                ws_max_size=self._context.config.limits.event_bytes,
+                ws_max_size=self._context.config.limits.max_event_bytes,
                 limit_concurrency=self._context.config.limits.max_connections,
             )
         )

@@ -132,7 +132,7 @@ class Connection:
         self._clock = clock
         self._budget = budget
         self._write_seconds = write_seconds
-        size = limits.event_bytes
+        size = limits.max_event_bytes
         self._decoder = FrameDecoder(FrameLimits(data=size, payload=size))
         self._queue = EventQueue()
         self._last_read_at = clock.now()

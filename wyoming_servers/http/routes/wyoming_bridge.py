@@ -78,7 +78,7 @@ async def _bridge(
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
 ) -> None:
-    limit = context.config.limits.event_bytes
+    limit = context.config.limits.max_event_bytes
     tasks = [
         asyncio.create_task(_from_browser(socket, writer, limit), name="WebSocket to Wyoming"),
         asyncio.create_task(_to_browser(reader, socket, limit), name="Wyoming to WebSocket"),

@@ -25,7 +25,7 @@ async def service(ports) -> AsyncIterator[list]:
             if event.type == "leave":
                 break
             if event.type == "oversized":
-                # A header that announces more bytes than limits.event_bytes allows.
+                # A header that announces more bytes than limits.max_event_bytes allows.
                 writer.write(b'{"type":"x","data_length":99999999999}\n{')
                 continue
             await async_write_event(event, writer)
