@@ -223,7 +223,7 @@ async def test_live_answer_is_spoken_during_a_line_of_a_job(
         async with tts.open(TtsRequest()) as answer:
             answer.feed("Yes.")
             answer.end()
-            assert len(b"".join([piece async for piece in answer])) > 0
+            assert len(b"".join([pcm async for pcm in answer])) > 0
         # The job's line was neither finished nor followed by another before the answer was.
         seen = [
             (run.priority is Priority.BACKGROUND, run.request["text"]) for run in coordinator.runs

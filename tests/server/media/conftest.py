@@ -9,7 +9,7 @@ import pytest
 
 
 def _tone(seconds: float, rate: int) -> np.ndarray:
-    """A hum that the gate and Silero let pass as little as any other sound."""
+    """A hum, which the voice activity detector does not take for speech."""
     time = np.arange(int(seconds * rate)) / rate
     return (0.3 * 32_767 * np.sin(2 * np.pi * 220 * time)).astype(np.int16)
 
@@ -41,11 +41,11 @@ def encode() -> Callable[..., bytes]:
             if stream is not None:
                 frame = av.AudioFrame.from_ndarray(pcm[None, :], format="s16", layout="mono")
                 frame.rate = rate
-                fitting = av.AudioResampler(
+                resampler = av.AudioResampler(
                     stream.format.name, "mono", stream.rate, stream.frame_size or 1_024
                 )
-                for piece in (*fitting.resample(frame), *fitting.resample(None)):
-                    out.mux(stream.encode(piece))
+                for resampled in (*resampler.resample(frame), *resampler.resample(None)):
+                    out.mux(stream.encode(resampled))
                 out.mux(stream.encode(None))
         return file.getvalue()
 

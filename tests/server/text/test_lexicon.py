@@ -77,10 +77,10 @@ async def test_entry_survives_a_restart_and_can_be_removed(path: Path) -> None:
     assert "HA" not in again.entries["en"]
 
 
-@pytest.mark.parametrize("said", ["", "a\nb", "x" * 500, "[[a]]"])
-async def test_invalid_pronunciation_is_rejected(path: Path, said: str) -> None:
+@pytest.mark.parametrize("pronunciation", ["", "a\nb", "x" * 500, "[[a]]"])
+async def test_invalid_pronunciation_is_rejected(path: Path, pronunciation: str) -> None:
     with pytest.raises(BadRequestError):
-        await Lexicon(path).put("en", "word", said)
+        await Lexicon(path).put("en", "word", pronunciation)
 
 
 async def test_entries_are_the_same_in_other_case_and_language_spelling(

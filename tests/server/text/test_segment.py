@@ -141,9 +141,10 @@ def test_number_is_not_split_by_the_stream() -> None:
 
 def test_long_sentence_is_cut_at_a_clause() -> None:
     clause = "and then there was another one of those things that nobody had asked for, "
-    pieces = whole(clause * 12)
-    assert all(len(piece) <= MAX_CHARACTERS for piece in pieces)
-    assert all(piece.endswith(",") for piece in pieces[1:])
+    segments = whole(clause * 12)
+    assert len(segments) > 2
+    assert all(len(segment) <= MAX_CHARACTERS for segment in segments)
+    assert all(segment.endswith(",") for segment in segments[1:])
 
 
 def test_text_without_sentence_end_is_segmented() -> None:
@@ -188,11 +189,11 @@ def test_segmenter_can_start_a_new_text() -> None:
     ),
     st.sampled_from(["en", "de", "fr", "es", "zh", ""]),
 )
-def test_segments_joined_are_the_text(pieces: list[str], language: str) -> None:
+def test_segments_joined_are_the_text(parts: list[str], language: str) -> None:
     segmenter = Segmenter(language)
-    segments = [segment for piece in pieces for segment in segmenter.feed(piece)]
+    segments = [segment for part in parts for segment in segmenter.feed(part)]
     segments += segmenter.finish()
-    assert "".join("".join(s.text for s in segments).split()) == "".join("".join(pieces).split())
+    assert "".join("".join(s.text for s in segments).split()) == "".join("".join(parts).split())
     for segment in segments:
         assert segment.text
         assert segment.text == segment.text.strip()
