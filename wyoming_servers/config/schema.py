@@ -183,7 +183,10 @@ class WakeSection(Section):
         0.5, gt=0, lt=1, description="Score from which a frame counts as the wake word."
     )
     trigger_level: int = Field(
-        1, ge=1, le=20, description="Consecutive frames above the threshold that trigger."
+        1,
+        ge=1,
+        le=20,
+        description="Consecutive frames above the threshold that count as a detection.",
     )
     refractory: Duration = Field(
         2.0,
@@ -262,7 +265,7 @@ class WebhooksSection(Section):
     allowed_targets: list[str] = Field(
         default_factory=lambda: ["public"],
         description="Hosts and networks that may be called. `public` allows the whole internet; "
-        "name hosts and networks of your home one by one.",
+        "list hosts and networks of your home one by one.",
     )
     timeout: Duration = Field(
         10.0, ge=1, le=60, description="Seconds to wait for the response of a webhook."
@@ -299,7 +302,7 @@ class LimitsSection(Section):
         100.0, ge=1, le=100_000, description="HTTP requests per second and client address."
     )
     request_timeout: Duration = Field(
-        60.0, ge=1, description="Seconds after which a request fails that was not answered."
+        60.0, ge=1, description="Seconds after which an unanswered request fails."
     )
     load_timeout: Duration = Field(
         120.0, ge=1, description="Seconds after which loading a model fails."
@@ -317,8 +320,8 @@ class MemorySection(Section):
 
     budget: str = Field(
         "90%",
-        description="Memory for models, per device: bytes (`4GiB`) or a share of the device "
-        "(`90%`).",
+        description="Memory for models, per device: a size (`4GiB`) or a percentage of the "
+        "memory of the device (`90%`).",
     )
     reserve: Size = Field(
         256 * 1024 * 1024,
