@@ -63,12 +63,12 @@ class PreparedFiles:
 
 def runtime_recipe(name: str) -> str:
     """Return a recipe that also names onnxruntime's version and the machine."""
-    try:
-        runtime = version("onnxruntime")
-    except PackageNotFoundError:
-        runtime = "of another package"
+    runtime = "unknown"
+    for package in ("onnxruntime", "onnxruntime-gpu"):  # both have the module `onnxruntime`
+        with suppress(PackageNotFoundError):
+            runtime = f"{package} {version(package)}"
     machine = f"{platform.machine()} {platform.processor()}".strip()
-    return f"{name}; onnxruntime {runtime}; {machine}"
+    return f"{name}; {runtime}; {machine}"
 
 
 def read_prepared(

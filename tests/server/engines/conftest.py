@@ -10,7 +10,7 @@ import pytest
 
 
 @pytest.fixture(scope="session")
-def say() -> Callable[[str], bytes]:
+def synthesize() -> Callable[[str], bytes]:
     """Return a function that speaks a text: 16 kHz PCM, 0.5 s of silence before, 1 s after."""
     piper = pytest.importorskip("piper")
     soxr = pytest.importorskip("soxr")
@@ -18,17 +18,17 @@ def say() -> Callable[[str], bytes]:
     voice = piper.PiperVoice.load(str(next(folder.glob("*.onnx"))))
     # Without noise a voice is deterministic, and tests must be.
     calm = piper.SynthesisConfig(noise_scale=0.0, noise_w_scale=0.0)
-    spoken: dict[str, bytes] = {}
+    cache: dict[str, bytes] = {}
 
-    def speak(text: str) -> bytes:
-        if text not in spoken:
+    def synthesize_text(text: str) -> bytes:
+        if text not in cache:
             chunks = list(voice.synthesize(text, calm))
             audio = np.concatenate([chunk.audio_int16_array for chunk in chunks])
             audio = soxr.resample(audio, chunks[0].sample_rate, 16_000)
-            spoken[text] = bytes(16_000) + audio.astype("<i2").tobytes() + bytes(32_000)
-        return spoken[text]
+            cache[text] = bytes(16_000) + audio.astype("<i2").tobytes() + bytes(32_000)
+        return cache[text]
 
-    return speak
+    return synthesize_text
 
 
 @pytest.fixture(scope="session")

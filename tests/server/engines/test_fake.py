@@ -108,8 +108,8 @@ def test_threshold_above_the_score_prevents_detection(threshold: Any) -> None:
 
 def test_refractory_time_suppresses_detections() -> None:
     session = load(Task.WAKE).open({"words": ["alexa"], "refractory": 0.1})
-    heard = [len(list(session.feed(b"alexa\x00" * 2, {}))) for _ in range(3)]
-    assert heard == [1, 0, 0]
+    detections = [len(list(session.feed(b"alexa\x00" * 2, {}))) for _ in range(3)]
+    assert detections == [1, 0, 0]
     list(session.feed(b"\x00" * 3_200, {}))
     assert len(list(session.feed(b"alexa\x00", {}))) == 1
 

@@ -21,7 +21,7 @@ print(before - process.memory_info().rss)
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc")
 def test_memory_kept_by_malloc_is_returned() -> None:
     # In a process of its own, with the allocator as a worker has it.
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", _PROGRAM],
         env={
             "MALLOC_ARENA_MAX": "1",
@@ -32,4 +32,4 @@ def test_memory_kept_by_malloc_is_returned() -> None:
         text=True,
         check=True,
     )
-    assert int(told.stdout) > 40_000_000
+    assert int(result.stdout) > 40_000_000

@@ -45,11 +45,11 @@ def test_language_is_converted_to_the_symbols_of_training(
 def test_punctuation_is_kept_between_clauses(
     phonemizer: Phonemizer,
 ) -> None:
-    spoken = phonemizer.symbols("Wait... (it is 2.5) “now”?", "en-us")
-    assert spoken.count("(") == spoken.count(")") == 1
-    assert "..." in spoken
-    assert "pYnt" in spoken  # two point five
-    assert spoken.endswith("”?")
+    symbols = phonemizer.symbols("Wait... (it is 2.5) “now”?", "en-us")
+    assert symbols.count("(") == symbols.count(")") == 1
+    assert "..." in symbols
+    assert "pYnt" in symbols  # two point five
+    assert symbols.endswith("”?")
 
 
 def test_symbols_in_double_brackets_are_kept(phonemizer: Phonemizer) -> None:
@@ -57,9 +57,9 @@ def test_symbols_in_double_brackets_are_kept(phonemizer: Phonemizer) -> None:
 
 
 def test_language_flags_are_removed(phonemizer: Phonemizer) -> None:
-    spoken = phonemizer.symbols("Le weekend est near.", "fr")
-    assert "(" not in spoken
-    assert all(symbol in SYMBOLS for symbol in spoken)
+    symbols = phonemizer.symbols("Le weekend est near.", "fr")
+    assert "(" not in symbols
+    assert all(symbol in SYMBOLS for symbol in symbols)
 
 
 def test_text_without_words_has_no_symbols(phonemizer: Phonemizer) -> None:
@@ -92,8 +92,8 @@ def test_japanese_needs_no_unused_dependencies(
     """As `pip install wyoming-conductor[kokoro-ja]` leaves it."""
     for module in ("misaki", "fugashi", "jaconv", "mojimoji", "unidic_lite"):
         pytest.importorskip(module)
-    spoken = phonemizer.symbols("こんにちは、TVをつけて。", "ja")
-    assert spoken.startswith("koɲɲiʨiβa, tˌivˈi o")
+    symbols = phonemizer.symbols("こんにちは、TVをつけて。", "ja")
+    assert symbols.startswith("koɲɲiʨiβa, tˌivˈi o")
 
 
 @pytest.mark.parametrize(

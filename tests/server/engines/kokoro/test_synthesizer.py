@@ -23,12 +23,12 @@ class Tone:
     """Says a symbol for 50 ms, then a second of nothing."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[int, NDArray[np.float32], float]] = []
+        self.calls: list[tuple[int, NDArray[np.float32], float]] = []
 
     def infer(
         self, ids: list[int], style: NDArray[np.float32], speed: float
     ) -> NDArray[np.float32]:
-        self.asked.append((len(ids), style, speed))
+        self.calls.append((len(ids), style, speed))
         count = int(SAMPLE_RATE * 0.05 * len(ids) / speed)
         tone = 0.2 * np.sin(np.arange(count) * 0.1)
         return np.concatenate([tone, np.zeros(SAMPLE_RATE)]).astype(np.float32)
@@ -54,14 +54,14 @@ def _speak(speech: KokoroSynthesizer, text: str, **request: object) -> bytes:
 
 def test_style_depends_on_the_number_of_symbols(speech: KokoroSynthesizer, tone: Tone) -> None:
     _speak(speech, "Hello.", voice="af_heart")
-    ids, style, _ = tone.asked[0]
+    ids, style, _ = tone.calls[0]
     assert style.shape == (1, 256)
     assert style[0, 0] == ids - 2 - 1  # without the padding; the first row is that of one symbol
 
 
 def test_mix_is_the_weighted_sum_of_styles(speech: KokoroSynthesizer, tone: Tone) -> None:
     _speak(speech, "Hello.", voice="af_heart*3+am_adam")
-    ids, style, _ = tone.asked[0]
+    ids, style, _ = tone.calls[0]
     assert style[0, 0] == pytest.approx(ids - 3 + 250)
 
 
@@ -73,13 +73,13 @@ def test_trailing_silence_is_trimmed_and_voices_are_equally_loud(speech: KokoroS
 
 
 @pytest.mark.parametrize(
-    ("speed", "asked"), [(1.0, 1.0), (1.25, 1.25), (2.0, 1.5), (0.5, 0.53), (0.75, 0.7725)]
+    ("speed", "network_speed"), [(1.0, 1.0), (1.25, 1.25), (2.0, 1.5), (0.5, 0.53), (0.75, 0.7725)]
 )
 def test_network_speed_is_corrected(
-    speech: KokoroSynthesizer, tone: Tone, speed: float, asked: float
+    speech: KokoroSynthesizer, tone: Tone, speed: float, network_speed: float
 ) -> None:
     _speak(speech, "Hello.", voice="af_heart", speed=speed)
-    assert tone.asked[0][2] == pytest.approx(asked)
+    assert tone.calls[0][2] == pytest.approx(network_speed)
 
 
 def test_speed_above_the_networks_maximum_is_applied_to_the_audio(
@@ -94,13 +94,13 @@ def test_speed_above_the_networks_maximum_is_applied_to_the_audio(
 
 def test_long_text_is_synthesized_in_several_runs(speech: KokoroSynthesizer, tone: Tone) -> None:
     _speak(speech, "The light in the kitchen is on. " * 60, voice="af_heart")
-    assert len(tone.asked) > 2
-    assert all(count <= 512 for count, _, _ in tone.asked)
+    assert len(tone.calls) > 2
+    assert all(count <= 512 for count, _, _ in tone.calls)
 
 
 def test_punctuation_alone_results_in_no_audio(speech: KokoroSynthesizer, tone: Tone) -> None:
     assert _speak(speech, "... !", voice="af_heart") == b""
-    assert not tone.asked
+    assert not tone.calls
 
 
 @pytest.mark.parametrize(

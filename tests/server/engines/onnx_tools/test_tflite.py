@@ -19,16 +19,16 @@ MODELS = Path(str(files("pyopen_wakeword"))) / "models"
 
 def test_classifier_is_read_with_shapes_operators_and_weights() -> None:
     (network,) = read_tflite(MODELS / "alexa.tflite")
-    (given,), (score,) = network.inputs, network.outputs
-    assert network.tensors[given].shape == (1, 16, 96)
-    assert network.tensors[given].type == FLOAT
+    (embeddings,), (score,) = network.inputs, network.outputs
+    assert network.tensors[embeddings].shape == (1, 16, 96)
+    assert network.tensors[embeddings].type == FLOAT
     assert network.tensors[score].shape == (1, 1)
     dense = "FULLY_CONNECTED"
     assert [o.kind for o in network.operators] == ["RESHAPE", dense, dense, dense, "LOGISTIC"]
     assert network.constant(network.operators[1].inputs[1]).shape == (128, 1536)
     assert network.operators[1].option(0, "b") == 1  # RELU
     with pytest.raises(TfliteError, match="is computed"):
-        network.constant(given)
+        network.constant(embeddings)
 
 
 def test_branches_are_read_as_graphs() -> None:
@@ -59,11 +59,11 @@ def test_damaged_file_is_rejected_or_read(tmp_path: Path) -> None:
     rng = random.Random(5)  # noqa: S311
     rejected = 0
     for _ in range(150):
-        broken = bytearray(whole)
+        damaged = bytearray(whole)
         for _ in range(20):
             # Tables lie at the end, weights before them.
-            broken[-rng.randrange(1, 6000)] = rng.randrange(256)
-        path.write_bytes(broken)
+            damaged[-rng.randrange(1, 6000)] = rng.randrange(256)
+        path.write_bytes(damaged)
         try:
             read_tflite(path)
         except TfliteError:

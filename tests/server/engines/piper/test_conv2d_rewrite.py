@@ -20,12 +20,12 @@ def convolution(weight: Weights, **attributes: Any) -> bytes:
     """Return a model of one convolution."""
     graph = OnnxGraphBuilder()
     value = graph.input("in", [1, weight.shape[1] * attributes.get("group", 1), "time"])
-    given = {
+    options = {
         "kernel_shape": [weight.shape[2]], "pads": [4, 2], "dilations": [2], "strides": [1],
         "group": 1,
     } | attributes  # fmt: skip
-    found = graph.node("Conv", value, graph.constant(weight), **given)
-    graph.output("out", found, [1, weight.shape[0], "samples"])
+    result = graph.node("Conv", value, graph.constant(weight), **options)
+    graph.output("out", result, [1, weight.shape[0], "samples"])
     return graph.encode()
 
 
@@ -66,7 +66,7 @@ def test_optimized_voice_computes_the_same_audio() -> None:
     path = next(folder.glob("*.onnx"))
     phonemes = json.loads(Path(f"{path}.json").read_text())["phoneme_id_map"]
     ids = np.array([[1, *(phonemes[letter][0] for letter in "hello"), 2]], np.int64)
-    given = {
+    inputs = {
         "input": ids,
         "input_lengths": np.array([ids.shape[1]]),
         "scales": np.array([0.0, 1.0, 0.0], np.float32),
@@ -75,7 +75,7 @@ def test_optimized_voice_computes_the_same_audio() -> None:
     changed = optimize_for_single_thread(read_model(model)).encode()
     assert changed != read_model(model).encode()
     one, other = (
-        onnxruntime.InferenceSession(each, providers=["CPUExecutionProvider"]).run(None, given)[0]
+        onnxruntime.InferenceSession(each, providers=["CPUExecutionProvider"]).run(None, inputs)[0]
         for each in (model, changed)
     )
     np.testing.assert_allclose(other, one, atol=1e-4)

@@ -189,7 +189,7 @@ def test_very_long_sentence_is_split(engine: PiperEngine, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
-    ("request_", "says"),
+    ("request_", "message"),
     [
         ({"speaker": "anna"}, "anna"),
         ({"speaker": 3}, "3"),
@@ -202,9 +202,9 @@ def test_very_long_sentence_is_split(engine: PiperEngine, monkeypatch: pytest.Mo
     ],
 )
 def test_invalid_request_is_rejected(
-    engine: PiperEngine, request_: Mapping[str, Any], says: str
+    engine: PiperEngine, request_: Mapping[str, Any], message: str
 ) -> None:
-    with pytest.raises(BadRequestError, match=says):
+    with pytest.raises(BadRequestError, match=message):
         engine.open({"text": "Hello.", **request_})
 
 
@@ -232,9 +232,9 @@ def test_speaker_can_be_given_by_name(tmp_path: Path) -> None:
     assert info["speakers"] == ["anna", "bert"]
     assert engine.open({"text": "Hi.", "speaker": "bert"})._settings.speaker_id == 1
     assert engine.open({"text": "Hi."})._settings.speaker_id is None
-    with pytest.raises(BadRequestError, match="carl") as refused:
+    with pytest.raises(BadRequestError, match="carl") as rejected:
         engine.open({"text": "Hi.", "speaker": "carl"})
-    assert "anna, bert" in refused.value.hint
+    assert "anna, bert" in rejected.value.hint
 
 
 def test_gpu_without_onnxruntime_gpu_is_rejected() -> None:
@@ -320,11 +320,11 @@ def test_voice_that_cannot_be_split_is_synthesized_by_sentence(
     monkeypatch.setattr(voice, "find_split_voice", lambda files: None)
     whole, info = _load(_spec())
     assert (info["parallel_runs"], info["streams_audio"]) == (1, False)
-    (sound, rest) = _synthesize(whole, SENTENCE)
+    (first, rest) = _synthesize(whole, SENTENCE)
     assert len(rest) <= 0.05 * 22_050
     chunks = np.concatenate(split)
-    assert len(chunks) == len(sound) + len(rest)
-    assert np.abs(chunks - np.concatenate((sound, rest)).astype(int)).max() <= 40
+    assert len(chunks) == len(first) + len(rest)
+    assert np.abs(chunks - np.concatenate((first, rest)).astype(int)).max() <= 40
     whole.close()
 
 

@@ -34,11 +34,11 @@ BUNDLED = ["alexa", "hey_jarvis", "hey_mycroft", "hey_rhasspy", "okay_nabu"]
 
 
 @pytest.fixture(scope="module")
-def windows(say: Callable[[str], bytes]) -> FloatArray:
+def windows(synthesize: Callable[[str], bytes]) -> FloatArray:
     """Embeddings of spoken words, as inputs of a classifier: (steps, 16, EMBEDDING)."""
     features = StreamingFeatures(library_graph())
     state, embeddings = features.open(), [features.silence()] * 15
-    audio = say("Hey Jarvis!") + say("Alexa!")
+    audio = synthesize("Hey Jarvis!") + synthesize("Alexa!")
     for step in np.frombuffer(audio[: len(audio) // (2 * STEP) * 2 * STEP], "<i2").reshape(
         -1, STEP
     ):
@@ -104,7 +104,7 @@ def test_converted_model_can_be_loaded_as_onnx_file(tmp_path: Path, windows: Flo
 
 
 @pytest.mark.parametrize(
-    ("model", "says"),
+    ("model", "message"),
     [
         (b"no model", "marvin.onnx is not a wake word model"),
         (b"", "marvin.onnx is not a wake word model"),
@@ -114,10 +114,12 @@ def test_converted_model_can_be_loaded_as_onnx_file(tmp_path: Path, windows: Flo
         (_model([1, 16, EMBEDDING], scores=3), "several scores"),
     ],
 )
-def test_onnx_file_without_classifier_is_rejected(tmp_path: Path, model: bytes, says: str) -> None:
+def test_onnx_file_without_classifier_is_rejected(
+    tmp_path: Path, model: bytes, message: str
+) -> None:
     path = tmp_path / "marvin.onnx"
     path.write_bytes(model)
-    with pytest.raises(LoadFailedError, match=says):
+    with pytest.raises(LoadFailedError, match=message):
         load_classifier(path)
 
 

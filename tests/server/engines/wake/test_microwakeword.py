@@ -31,7 +31,7 @@ from wyoming_servers.engines.wake.microwakeword import (
 
 pytestmark = pytest.mark.component
 
-Say = Callable[[str], bytes]
+Synthesize = Callable[[str], bytes]
 MODELS = Path(str(files("pymicro_wakeword"))) / "models"
 
 
@@ -69,8 +69,10 @@ def test_load_reports_words_with_phrase_and_languages() -> None:
 
 
 @pytest.mark.parametrize("word", ["hey_jarvis", "alexa"])
-def test_spoken_word_is_detected_once(engine: MicroWakeWordEngine, say: Say, word: str) -> None:
-    audio = say(f"{word.replace('_', ' ').title()}!")
+def test_spoken_word_is_detected_once(
+    engine: MicroWakeWordEngine, synthesize: Synthesize, word: str
+) -> None:
+    audio = synthesize(f"{word.replace('_', ' ').title()}!")
     (detection,) = _detect(engine.open({"refractory": 2.0}), audio)
     assert detection["word"] == word
     assert detection["score"] >= 0.5
@@ -78,17 +80,19 @@ def test_spoken_word_is_detected_once(engine: MicroWakeWordEngine, say: Say, wor
     assert 0 < detection["sample"] <= len(audio) // 2
 
 
-def test_chunk_size_does_not_matter(engine: MicroWakeWordEngine, say: Say) -> None:
-    audio, request = say("Hey Jarvis!"), {"words": ["hey_jarvis"], "refractory": 2.0}
+def test_chunk_size_does_not_matter(engine: MicroWakeWordEngine, synthesize: Synthesize) -> None:
+    audio, request = synthesize("Hey Jarvis!"), {"words": ["hey_jarvis"], "refractory": 2.0}
     (expected,) = _detect(engine.open(request), audio)
     for size in (333, len(audio)):
-        (found,) = _detect(engine.open(request), audio, size)
-        assert found["sample"] == expected["sample"]
+        (detection,) = _detect(engine.open(request), audio, size)
+        assert detection["sample"] == expected["sample"]
 
 
 @pytest.mark.parametrize("text", ["Turn on the lights in the kitchen.", "Hey, James!"])
-def test_other_speech_is_not_detected(engine: MicroWakeWordEngine, say: Say, text: str) -> None:
-    assert _detect(engine.open({}), say(text)) == []
+def test_other_speech_is_not_detected(
+    engine: MicroWakeWordEngine, synthesize: Synthesize, text: str
+) -> None:
+    assert _detect(engine.open({}), synthesize(text)) == []
 
 
 def test_recorded_speech_is_not_detected(
@@ -128,11 +132,15 @@ def test_invalid_timestamp_is_rejected(engine: MicroWakeWordEngine) -> None:
     session.close()
 
 
-def test_model_added_to_the_folder_later_is_detected(tmp_path: Path, say: Say) -> None:
+def test_model_added_to_the_folder_later_is_detected(
+    tmp_path: Path, synthesize: Synthesize
+) -> None:
     engine, _ = _load(models_dir=str(tmp_path))
     shutil.copy(MODELS / "alexa.tflite", tmp_path / "alexa.tflite")
     shutil.copy(MODELS / "alexa.json", tmp_path / "my_alexa.json")
-    (detection,) = _detect(engine.open({"words": ["my_alexa"], "refractory": 2.0}), say("Alexa!"))
+    (detection,) = _detect(
+        engine.open({"words": ["my_alexa"], "refractory": 2.0}), synthesize("Alexa!")
+    )
     assert detection["word"] == "my_alexa"
 
 

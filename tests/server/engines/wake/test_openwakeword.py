@@ -29,7 +29,7 @@ from wyoming_servers.engines.wake.openwakeword import (
 
 pytestmark = pytest.mark.component
 
-Say = Callable[[str], bytes]
+Synthesize = Callable[[str], bytes]
 BUNDLED = ["alexa", "hey_jarvis", "hey_mycroft", "hey_rhasspy", "okay_nabu"]
 
 
@@ -64,8 +64,10 @@ def test_load_reports_words_with_phrase_and_languages() -> None:
 
 
 @pytest.mark.parametrize("word", ["hey_jarvis", "alexa"])
-def test_spoken_word_is_detected_once(engine: OpenWakeWordEngine, say: Say, word: str) -> None:
-    audio = say(f"{word.replace('_', ' ').title()}!")
+def test_spoken_word_is_detected_once(
+    engine: OpenWakeWordEngine, synthesize: Synthesize, word: str
+) -> None:
+    audio = synthesize(f"{word.replace('_', ' ').title()}!")
     (detection,) = _detect(engine.open({"refractory": 2.0}), audio)
     assert detection["word"] == word
     assert detection["score"] >= 0.5
@@ -76,8 +78,10 @@ def test_spoken_word_is_detected_once(engine: OpenWakeWordEngine, say: Say, word
 @pytest.mark.parametrize(
     "text", ["Turn on the lights in the kitchen.", "What is the weather tomorrow?", "Hey, James!"]
 )
-def test_other_speech_is_not_detected(engine: OpenWakeWordEngine, say: Say, text: str) -> None:
-    assert _detect(engine.open({}), say(text)) == []
+def test_other_speech_is_not_detected(
+    engine: OpenWakeWordEngine, synthesize: Synthesize, text: str
+) -> None:
+    assert _detect(engine.open({}), synthesize(text)) == []
 
 
 def test_recorded_speech_is_not_detected(
@@ -87,23 +91,28 @@ def test_recorded_speech_is_not_detected(
         assert _detect(engine.open({}), recorded(name)) == []
 
 
-def test_only_requested_words_are_detected(engine: OpenWakeWordEngine, say: Say) -> None:
-    assert _detect(engine.open({"words": ["alexa"]}), say("Hey Jarvis!")) == []
+def test_only_requested_words_are_detected(
+    engine: OpenWakeWordEngine, synthesize: Synthesize
+) -> None:
+    assert _detect(engine.open({"words": ["alexa"]}), synthesize("Hey Jarvis!")) == []
 
 
-def test_chunk_size_does_not_matter(engine: OpenWakeWordEngine, say: Say) -> None:
-    audio = say("Hey Jarvis!")
+def test_chunk_size_does_not_matter(engine: OpenWakeWordEngine, synthesize: Synthesize) -> None:
+    audio = synthesize("Hey Jarvis!")
     request = {"words": ["hey_jarvis"], "refractory": 2.0}
     expected = _detect(engine.open(request), audio, 2560)
-    for size in (333, 2048, len(audio)):  # 333: pieces that end within a sample
+    for size in (333, 2048, len(audio)):  # 333: chunks that end within a sample
         assert _detect(engine.open(request), audio, size) == expected
 
 
 @pytest.mark.parametrize("silence", [0, 1, 7])
 def test_vad_gate_skips_silence_and_keeps_detections(
-    engine: OpenWakeWordEngine, say: Say, monkeypatch: pytest.MonkeyPatch, silence: int
+    engine: OpenWakeWordEngine,
+    synthesize: Synthesize,
+    monkeypatch: pytest.MonkeyPatch,
+    silence: int,
 ) -> None:
-    audio = bytes(32_000 * silence) + say("Hey Jarvis!")
+    audio = bytes(32_000 * silence) + synthesize("Hey Jarvis!")
     request = {"refractory": 2.0}
     expected = _detect(engine.open(request), audio)
     assert [detection["word"] for detection in expected] == ["hey_jarvis"]
@@ -118,20 +127,28 @@ def test_vad_gate_skips_silence_and_keeps_detections(
         return compute(states, audio)
 
     monkeypatch.setattr(features, "step", count)
-    found = _detect(engine.open({**request, "vad": True}), audio)
-    assert [d["sample"] for d in found] == [d["sample"] for d in expected]
-    assert found[0]["score"] == pytest.approx(expected[0]["score"], abs=0.001)
-    assert steps < 60  # 2 s before, 1.2 s behind and the word, whatever silence there was
+    detections = _detect(engine.open({**request, "vad": True}), audio)
+    assert [d["sample"] for d in detections] == [d["sample"] for d in expected]
+    assert detections[0]["score"] == pytest.approx(expected[0]["score"], abs=0.001)
+    assert steps < 60  # 2 s before and 1.2 s after the word, however long the silence
 
 
-def test_detection_has_the_clients_timestamp(engine: OpenWakeWordEngine, say: Say) -> None:
+def test_detection_has_the_clients_timestamp(
+    engine: OpenWakeWordEngine, synthesize: Synthesize
+) -> None:
     request = {"words": ["hey_jarvis"], "refractory": 2.0}
-    (detection,) = _detect(engine.open(request), say("Hey Jarvis!"), 2048, start=70_000)
+    (detection,) = _detect(engine.open(request), synthesize("Hey Jarvis!"), 2048, start=70_000)
     assert detection["timestamp"] == round(70_000 + detection["sample"] / 16)
 
 
-def test_streams_in_a_batch_are_independent(engine: OpenWakeWordEngine, say: Say) -> None:
-    audios = [say("Hey Jarvis!"), say("Alexa!"), say("Turn on the lights in the kitchen.")]
+def test_streams_in_a_batch_are_independent(
+    engine: OpenWakeWordEngine, synthesize: Synthesize
+) -> None:
+    audios = [
+        synthesize("Hey Jarvis!"),
+        synthesize("Alexa!"),
+        synthesize("Turn on the lights in the kitchen."),
+    ]
     request = {"refractory": 2.0}
     alone = [_detect(engine.open(request), audio) for audio in audios]
     sessions = [engine.open(request) for _ in audios]
@@ -159,9 +176,9 @@ def test_engine_supports_batch_feed(engine: OpenWakeWordEngine) -> None:
 
 
 def test_two_chunks_of_one_stream_in_a_batch_keep_their_order(
-    engine: OpenWakeWordEngine, say: Say
+    engine: OpenWakeWordEngine, synthesize: Synthesize
 ) -> None:
-    audio = say("Hey Jarvis!")
+    audio = synthesize("Hey Jarvis!")
     session = engine.open({"words": ["hey_jarvis"], "refractory": 2.0})
     half = len(audio) // 2
     first, second = engine.feed_batch([(session, audio[:half], {}), (session, audio[half:], {})])
@@ -186,15 +203,15 @@ def test_unknown_word_is_rejected_with_the_known_words(engine: OpenWakeWordEngin
 
 @pytest.mark.parametrize("timestamp", ["noon", float("nan"), [1]])
 def test_invalid_timestamp_fails_its_stream_only(
-    engine: OpenWakeWordEngine, say: Say, timestamp: object
+    engine: OpenWakeWordEngine, synthesize: Synthesize, timestamp: object
 ) -> None:
     with pytest.raises(BadRequestError, match="timestamp"):
         list(engine.open({}).feed(bytes(2560), {"timestamp": timestamp}))
     request = {"words": ["alexa"], "refractory": 2.0}
     bad, good = engine.feed_batch(
         [
-            (engine.open(request), say("Alexa!"), {"timestamp": timestamp}),
-            (engine.open(request), say("Alexa!"), {}),
+            (engine.open(request), synthesize("Alexa!"), {"timestamp": timestamp}),
+            (engine.open(request), synthesize("Alexa!"), {}),
         ]
     )
     assert isinstance(bad, BadRequestError)
@@ -202,7 +219,9 @@ def test_invalid_timestamp_fails_its_stream_only(
     assert [output.data["word"] for output in good] == ["alexa"]
 
 
-def test_model_added_to_the_folder_later_is_detected(tmp_path: Path, say: Say) -> None:
+def test_model_added_to_the_folder_later_is_detected(
+    tmp_path: Path, synthesize: Synthesize
+) -> None:
     engine = OpenWakeWordEngine()
     engine.load(_spec(models_dir=str(tmp_path)), Placement(), lambda phase, percent: None)
     with pytest.raises(ModelMissingError):
@@ -210,13 +229,13 @@ def test_model_added_to_the_folder_later_is_detected(tmp_path: Path, say: Say) -
     bundled = Path(str(files("pyopen_wakeword"))) / "models" / "hey_jarvis.tflite"
     shutil.copy(bundled, tmp_path / "my_jarvis_v2.tflite")
     (detection,) = _detect(
-        engine.open({"words": ["my_jarvis_v2"], "refractory": 2.0}), say("Hey Jarvis!")
+        engine.open({"words": ["my_jarvis_v2"], "refractory": 2.0}), synthesize("Hey Jarvis!")
     )
     assert detection["word"] == "my_jarvis_v2"
 
 
 def test_damaged_custom_model_fails_only_requests_for_it(
-    tmp_path: Path, say: Say, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, synthesize: Synthesize, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "marvin.tflite").write_bytes(b"TFL3" * 20)
     engine = OpenWakeWordEngine()
@@ -227,7 +246,7 @@ def test_damaged_custom_model_fails_only_requests_for_it(
     for _ in range(2):
         with pytest.raises(LoadFailedError, match="marvin"):
             engine.open({"words": ["marvin"]})
-    assert [d["word"] for d in _detect(engine.open({"refractory": 2.0}), say("Alexa!"))] == [
+    assert [d["word"] for d in _detect(engine.open({"refractory": 2.0}), synthesize("Alexa!"))] == [
         "alexa"
     ]
 

@@ -36,9 +36,9 @@ def test_late_first_timestamp_applies_to_earlier_samples() -> None:
 
 def test_long_stream_keeps_few_timestamps() -> None:
     clock = ClientTimestamps(16_000)
-    for piece in range(1000):
-        clock.add(piece * STEP, piece * 80)
-        clock.advance((piece + 1) * STEP)
+    for chunk in range(1000):
+        clock.add(chunk * STEP, chunk * 80)
+        clock.advance((chunk + 1) * STEP)
     assert clock.current == 80_000
     assert len(clock._stamps) <= 2
 

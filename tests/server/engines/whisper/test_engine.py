@@ -100,12 +100,12 @@ def clip(name: str) -> tuple[bytes, str]:
 
 
 def transcribe(
-    engine: FasterWhisperEngine, pcm: bytes, piece: int = 3_200, **request: Any
+    engine: FasterWhisperEngine, pcm: bytes, chunk: int = 3_200, **request: Any
 ) -> tuple[list[Mapping[str, Any]], Mapping[str, Any]]:
     """Run a request; return the segments and the result."""
     session = engine.open(request)
-    for start in range(0, len(pcm), piece):
-        assert not list(session.feed(pcm[start : start + piece], {}))
+    for start in range(0, len(pcm), chunk):
+        assert not list(session.feed(pcm[start : start + chunk], {}))
     segments: list[Mapping[str, Any]] = []
     results: list[Mapping[str, Any]] = []
 
@@ -120,8 +120,8 @@ def transcribe(
 def errors_over(engine: FasterWhisperEngine, **request: Any) -> WordErrors:
     total = WordErrors(0, 0)
     for name in CLIPS:
-        pcm, said = clip(name)
-        total += word_errors(said, transcribe(engine, pcm, **request)[1]["text"])
+        pcm, text = clip(name)
+        total += word_errors(text, transcribe(engine, pcm, **request)[1]["text"])
     return total
 
 
@@ -204,10 +204,10 @@ def test_word_timestamps_are_in_order(tiny: FasterWhisperEngine) -> None:
 
 
 def test_audio_longer_than_a_window_is_transcribed_completely(tiny: FasterWhisperEngine) -> None:
-    pcm, said = clip("librivox_0870")
+    pcm, text = clip("librivox_0870")
     segments, result = transcribe(tiny, (pcm + bytes(32_000)) * 4)
     assert len(segments) >= 4
-    assert word_errors(" ".join([said] * 4), result["text"]).rate < 0.15
+    assert word_errors(" ".join([text] * 4), result["text"]).rate < 0.15
     assert [segment["start"] for segment in segments] == sorted(
         segment["start"] for segment in segments
     )
@@ -231,14 +231,14 @@ def test_very_short_audio_has_no_text(tiny: FasterWhisperEngine, seconds: float)
 def test_silence_and_noise_have_no_text(tiny: FasterWhisperEngine) -> None:
     noise = np.random.default_rng(1).normal(0, 1_000, 32_000).astype("<i2").tobytes()
     tone = (8_000 * np.sin(np.arange(32_000) / 3)).astype("<i2").tobytes()
-    for sound in (bytes(64_000), noise, tone):
-        assert transcribe(tiny, sound)[1]["text"] == ""
+    for audio in (bytes(64_000), noise, tone):
+        assert transcribe(tiny, audio)[1]["text"] == ""
 
 
 def test_half_a_sample_at_the_end_is_ignored(tiny: FasterWhisperEngine) -> None:
-    pcm, said = clip("cards_003")
+    pcm, text = clip("cards_003")
     _, result = transcribe(tiny, pcm + b"\x01")
-    assert word_errors(said, result["text"]).edits <= 1
+    assert word_errors(text, result["text"]).edits <= 1
 
 
 def test_audio_over_the_limit_is_rejected() -> None:
@@ -263,11 +263,11 @@ def test_piper_speech_is_transcribed(tiny: FasterWhisperEngine) -> None:
     spec = ModelSpec("piper/test", Task.TTS, "piper", files={"model": str(model)})
     rate = voice.load(spec, Placement(), lambda phase, percent: None)["sample_rate"]
     voice.warm_up()
-    said = "The weather is nice today, and all windows are open."
-    session = voice.open({"text": said, "noise_scale": 0.3})
-    spoken = b"".join(output.payload for output in session.finish())
-    heard = transcribe(tiny, convert(spoken, AudioFormat(rate)) + bytes(16_000))[1]["text"]
-    assert word_errors(said, heard).edits <= 1
+    text = "The weather is nice today, and all windows are open."
+    session = voice.open({"text": text, "noise_scale": 0.3})
+    audio = b"".join(output.payload for output in session.finish())
+    transcript = transcribe(tiny, convert(audio, AudioFormat(rate)) + bytes(16_000))[1]["text"]
+    assert word_errors(text, transcript).edits <= 1
 
 
 NAMED = (
@@ -283,11 +283,11 @@ PLAIN = ("Turn on the kitchen lights.", "Set a timer for ten minutes.", "What ti
 
 
 def test_vocabulary_corrects_names(
-    base: tuple[FasterWhisperEngine, Mapping[str, Any]], say: Callable[[str], bytes]
+    base: tuple[FasterWhisperEngine, Mapping[str, Any]], synthesize: Callable[[str], bytes]
 ) -> None:
     def right(**more: Any) -> int:
         texts = [
-            (name, transcribe(base[0], say(text), language="en", **more)[1]["text"])
+            (name, transcribe(base[0], synthesize(text), language="en", **more)[1]["text"])
             for text, name in NAMED
         ]
         return sum(name in text.lower() for name, text in texts)
@@ -298,19 +298,19 @@ def test_vocabulary_corrects_names(
 
 
 def test_vocabulary_does_not_change_other_commands(
-    base: tuple[FasterWhisperEngine, Mapping[str, Any]], say: Callable[[str], bytes]
+    base: tuple[FasterWhisperEngine, Mapping[str, Any]], synthesize: Callable[[str], bytes]
 ) -> None:
     for text in PLAIN:
-        heard = transcribe(base[0], say(text), language="en", names=NAMES)[1]["text"]
-        assert word_errors(text, heard).edits == 0, heard
+        transcript = transcribe(base[0], synthesize(text), language="en", names=NAMES)[1]["text"]
+        assert word_errors(text, transcript).edits == 0, transcript
 
 
 def test_vocabulary_does_not_appear_in_silence_and_noise(tiny: FasterWhisperEngine) -> None:
     noise = np.random.default_rng(1).normal(0, 1_000, 32_000).astype("<i2").tobytes()
     tone = (8_000 * np.sin(np.arange(32_000) / 3)).astype("<i2").tobytes()
-    for sound in (bytes(64_000), noise, tone):
+    for audio in (bytes(64_000), noise, tone):
         assert (
-            transcribe(tiny, sound, names=NAMES, initial_prompt="Ecobee, Roborock.")[1]["text"]
+            transcribe(tiny, audio, names=NAMES, initial_prompt="Ecobee, Roborock.")[1]["text"]
             == ""
         )
 
@@ -328,11 +328,11 @@ def test_distilled_model_gets_no_prompt(tmp_path: Path) -> None:
 
 
 def finish_batch(
-    engine: FasterWhisperEngine, said: list[bytes], **request: Any
+    engine: FasterWhisperEngine, audios: list[bytes], **request: Any
 ) -> list[Mapping[str, Any]]:
     """Finish several runs as one batch; return their results."""
-    sessions = [engine.open(request) for _ in said]
-    for session, pcm in zip(sessions, said, strict=True):
+    sessions = [engine.open(request) for _ in audios]
+    for session, pcm in zip(sessions, audios, strict=True):
         session.feed(pcm, {})
     ended = engine.finish_batch(sessions)
     assert all(isinstance(each, FinishedRun) for each in ended)
@@ -342,9 +342,9 @@ def finish_batch(
 @pytest.mark.parametrize("names", [[], NAMES])
 def test_batch_has_the_results_of_single_runs(tiny: FasterWhisperEngine, names: list[str]) -> None:
     engine: SupportsBatchFinish = tiny
-    said = [clip(name)[0] for name in CLIPS]
-    assert finish_batch(tiny, said, names=names) == [
-        transcribe(tiny, pcm, names=names)[1] for pcm in said
+    audios = [clip(name)[0] for name in CLIPS]
+    assert finish_batch(tiny, audios, names=names) == [
+        transcribe(tiny, pcm, names=names)[1] for pcm in audios
     ]
     assert engine.finish_limit > 1
 
@@ -352,7 +352,7 @@ def test_batch_has_the_results_of_single_runs(tiny: FasterWhisperEngine, names: 
 def test_batch_accepts_audio_of_any_length(
     tiny: FasterWhisperEngine,
 ) -> None:
-    command, said = clip("goforward")
+    command, text = clip("goforward")
     noise = np.random.default_rng(1).normal(0, 1_000, 32_000).astype("<i2").tobytes()
     clips = [clip(name) for name in CLIPS]
     long = b"".join(pcm + bytes(16_000) for pcm, _ in clips)
@@ -360,7 +360,7 @@ def test_batch_accepts_audio_of_any_length(
     assert [result["text"] for result in results[:2]] == ["", ""]
     assert results[2]["duration"] > 20
     assert word_errors(" ".join(words for _, words in clips), results[2]["text"]).rate < 0.3
-    assert word_errors(said, results[3]["text"]).edits <= 1
+    assert word_errors(text, results[3]["text"]).edits <= 1
 
 
 def test_parallel_runs_have_the_results_of_single_runs(tiny: FasterWhisperEngine) -> None:
@@ -369,10 +369,10 @@ def test_parallel_runs_have_the_results_of_single_runs(tiny: FasterWhisperEngine
     assert (engine.parallel_runs, engine.finish_limit) == (2, 1)
     recordings = [clip(name)[0] for name in CLIPS]
     long = b"".join(pcm + bytes(16_000) for pcm in recordings)
-    said = [*recordings, long, *recordings]
+    audios = [*recordings, long, *recordings]
     with ThreadPoolExecutor(2) as threads:
-        found = list(threads.map(lambda pcm: transcribe(engine, pcm)[1]["text"], said))
-    assert found == [transcribe(tiny, pcm)[1]["text"] for pcm in said]
+        texts = list(threads.map(lambda pcm: transcribe(engine, pcm)[1]["text"], audios))
+    assert texts == [transcribe(tiny, pcm)[1]["text"] for pcm in audios]
     engine.close()
 
 
@@ -421,10 +421,10 @@ def test_cancelled_run_releases_its_audio(tiny: FasterWhisperEngine) -> None:
     assert not session._audio
 
 
-@pytest.mark.parametrize("said", ["No.", "Play.", "Turn on the fan."])
+@pytest.mark.parametrize("text", ["No.", "Play.", "Turn on the fan."])
 def test_short_command_without_silence_is_transcribed_once(
-    tiny: FasterWhisperEngine, say: Callable[[str], bytes], said: str
+    tiny: FasterWhisperEngine, synthesize: Callable[[str], bytes], text: str
 ) -> None:
-    spoken = say(said)[:-32_000]
-    _, result = transcribe(tiny, spoken, language="en")
-    assert result["text"].strip(" .").lower() == said.strip(".").lower()
+    audio = synthesize(text)[:-32_000]
+    _, result = transcribe(tiny, audio, language="en")
+    assert result["text"].strip(" .").lower() == text.strip(".").lower()

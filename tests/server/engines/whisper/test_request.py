@@ -57,7 +57,7 @@ def test_names_and_terms_are_separate() -> None:
 
 
 @pytest.mark.parametrize(
-    ("request_", "says"),
+    ("request_", "message"),
     [
         ({"language": 5}, "language"),
         ({"languages": "en"}, "languages"),
@@ -72,6 +72,6 @@ def test_names_and_terms_are_separate() -> None:
         ({"terms": [1]}, "terms"),
     ],
 )
-def test_invalid_field_is_named(request_: Mapping[str, Any], says: str) -> None:
-    with pytest.raises(BadRequestError, match=says):
+def test_invalid_field_is_named(request_: Mapping[str, Any], message: str) -> None:
+    with pytest.raises(BadRequestError, match=message):
         WhisperRequest.parse(request_, MANY)

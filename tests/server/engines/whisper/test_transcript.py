@@ -28,35 +28,35 @@ def segment(text: str, no_speech: float = 0.0, logprob: float = -0.6) -> Any:
     ],
 )
 def test_hallucinations_are_dropped(text: str, no_speech: float, kept: bool) -> None:
-    heard = TranscriptBuilder(5.0)
-    outputs = list(heard.add_segment(segment(text, no_speech)))
+    transcript = TranscriptBuilder(5.0)
+    outputs = list(transcript.add_segment(segment(text, no_speech)))
     assert bool(outputs) is kept
-    assert bool(heard.result("en")["text"]) is kept
+    assert bool(transcript.result("en")["text"]) is kept
     if kept:
         assert outputs[0].data["end"] == 5.0
 
 
 def test_hallucinations_on_music_are_dropped_if_improbable() -> None:
-    heard = TranscriptBuilder(5.0)
-    assert not list(heard.add_segment(segment(" Music", logprob=-1.5)))
-    assert not list(heard.add_segment(segment(" Thank you for watching.", 0.4, logprob=-1.2)))
-    assert list(heard.add_segment(segment(" Turn it off.", logprob=-1.2)))
-    assert heard.result("en")["text"] == "Turn it off."
+    transcript = TranscriptBuilder(5.0)
+    assert not list(transcript.add_segment(segment(" Music", logprob=-1.5)))
+    assert not list(transcript.add_segment(segment(" Thank you for watching.", 0.4, logprob=-1.2)))
+    assert list(transcript.add_segment(segment(" Turn it off.", logprob=-1.2)))
+    assert transcript.result("en")["text"] == "Turn it off."
 
 
 def test_echo_of_the_prompt_is_dropped() -> None:
     prompt = WhisperPrompt(entries=("Ecobee", "Shelly Plus", "Hue Go"))
-    heard = TranscriptBuilder(5.0)
-    assert not list(heard.add_segment(segment(" Ecobee, Shelly Plus, Hue Go."), prompt))
-    assert list(heard.add_segment(segment(" Turn on the Shelly Plus."), prompt))
-    assert heard.result("en")["text"] == "Turn on the Shelly Plus."
+    transcript = TranscriptBuilder(5.0)
+    assert not list(transcript.add_segment(segment(" Ecobee, Shelly Plus, Hue Go."), prompt))
+    assert list(transcript.add_segment(segment(" Turn on the Shelly Plus."), prompt))
+    assert transcript.result("en")["text"] == "Turn on the Shelly Plus."
 
 
 def test_segments_are_joined_by_their_own_spaces() -> None:
-    heard = TranscriptBuilder(20.0)
+    transcript = TranscriptBuilder(20.0)
     for text in (" Good morning.", " It is nine."):
-        list(heard.add_segment(segment(text)))
-    assert heard.result("en")["text"] == "Good morning. It is nine."
+        list(transcript.add_segment(segment(text)))
+    assert transcript.result("en")["text"] == "Good morning. It is nine."
     chinese = TranscriptBuilder(20.0)
     for text in ("今天天气很好。", "明天也去。"):
         list(chinese.add_segment(segment(text)))
@@ -64,6 +64,6 @@ def test_segments_are_joined_by_their_own_spaces() -> None:
 
 
 def test_silent_short_window_has_no_text() -> None:
-    heard = TranscriptBuilder(2.0)
-    assert not list(heard.add_window(DecodedWindow("you", (1,), -1.2, 0.9, "improbable")))
-    assert heard.result("en")["avg_logprob"] is None
+    transcript = TranscriptBuilder(2.0)
+    assert not list(transcript.add_window(DecodedWindow("you", (1,), -1.2, 0.9, "improbable")))
+    assert transcript.result("en")["avg_logprob"] is None
