@@ -34,19 +34,11 @@ class ConfigHolder:
     """Holds the configuration in effect. Belongs to the event loop; not thread-safe."""
 
     def __init__(self, config: Config) -> None:
-        self._current = config
-        self._revision = 1
-        self._listeners: list[ConfigListener] = []
-
-    @property
-    def current(self) -> Config:
-        """The values in effect now."""
-        return self._current
-
-    @property
-    def revision(self) -> int:
+        self.current = config
+        """The values in effect now; replaced only by `replace`."""
+        self.revision = 1
         """Number of the current snapshot: 1 at the start, one more after each replacement."""
-        return self._revision
+        self._listeners: list[ConfigListener] = []
 
     def subscribe(self, listener: ConfigListener) -> Callable[[], None]:
         """Call `listener` after each replacement; return a function that ends the subscription."""
@@ -58,9 +50,9 @@ class ConfigHolder:
 
         A listener that fails is logged: the others are notified nevertheless.
         """
-        old, self._current = self._current, config
-        self._revision += 1
-        update = ConfigUpdate(self._revision, old, config, changed)
+        old, self.current = self.current, config
+        self.revision += 1
+        update = ConfigUpdate(self.revision, old, config, changed)
         for listener in list(self._listeners):
             try:
                 listener(update)
