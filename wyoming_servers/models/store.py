@@ -12,7 +12,7 @@ from typing import Final, Self
 
 from wyoming_servers.core.clock import Clock, SystemClock
 from wyoming_servers.core.errors import ModelMissingError
-from wyoming_servers.data_dir.file_lock import file_lock
+from wyoming_servers.data_dir.locks import file_lock
 from wyoming_servers.models.catalog import Catalog, ModelEntry, builtin_catalog
 from wyoming_servers.models.download import sha256_of
 from wyoming_servers.models.errors import map_disk_errors
@@ -23,9 +23,9 @@ from wyoming_servers.models.install import (
     ProgressCallback,
     ignore_progress,
     new_http_client,
+    prepare_model,
 )
 from wyoming_servers.models.layout import Receipt, StoreLayout, disk_bytes, read_receipt
-from wyoming_servers.models.preparation import prepare_model
 from wyoming_servers.models.python_packages import is_embedded, package_version, recorded_hashes
 
 _LOGGER: Final = logging.getLogger(__name__)

@@ -21,8 +21,8 @@ from wyoming_servers.core.clock import Clock, iso_timestamp
 from wyoming_servers.core.errors import BadRequestError, LoadFailedError, ShuttingDownError
 from wyoming_servers.core.event_bus import EventBus, SequencedEvent
 from wyoming_servers.core.events import ModelLoaded, ModelUnloaded
+from wyoming_servers.core.files import read_or_create_secret
 from wyoming_servers.core.task_supervisor import TaskSupervisor
-from wyoming_servers.data_dir.secret import read_or_create_secret
 from wyoming_servers.webhooks.deliveries import Delivery, DeliveryStatus, DeliveryStorage, Webhook
 from wyoming_servers.webhooks.sender import Resolve, SendError, WebhookSender
 from wyoming_servers.webhooks.ssrf_guard import AddressGuard

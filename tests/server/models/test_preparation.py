@@ -9,8 +9,8 @@ import pytest
 
 from wyoming_servers.core import engine_info
 from wyoming_servers.core.engine_info import EngineInfo
-from wyoming_servers.models import preparation
-from wyoming_servers.models.preparation import prepare_model
+from wyoming_servers.models import install
+from wyoming_servers.models.install import prepare_model
 
 FUNCTIONS = """
 import os, time
@@ -70,7 +70,7 @@ async def test_failed_preparation_is_logged(
 async def test_preparation_that_hangs_is_killed(
     engine: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(preparation, "_TIMEOUT", 3.0)
+    monkeypatch.setattr(install, "_PREPARE_TIMEOUT", 3.0)
     await prepare_model(engine("hang"), {"cache_dir": str(tmp_path / "cache")})
     assert "took too long" in caplog.text
     pid = (tmp_path / "cache" / "note").read_text().split()[0]

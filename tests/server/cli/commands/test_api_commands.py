@@ -15,7 +15,7 @@ from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.config.schema import Config
 from wyoming_servers.core.clock import SystemClock
 from wyoming_servers.core.event_bus import EventBus
-from wyoming_servers.data_dir.instance_lock import InstanceLock
+from wyoming_servers.data_dir.locks import InstanceLock
 from wyoming_servers.http.app import create_app
 from wyoming_servers.http.auth import TOKEN_FILE
 from wyoming_servers.http.context import ApiContext

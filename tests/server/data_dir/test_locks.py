@@ -12,7 +12,7 @@ from wyoming_servers.core.errors import (
     BadRequestError,
     BusyError,
 )
-from wyoming_servers.data_dir.instance_lock import (
+from wyoming_servers.data_dir.locks import (
     STATE_FILE,
     InstanceLock,
     find_running_server,

@@ -1,12 +1,17 @@
-"""Allows one server per data directory, and tells other programs where that server listens."""
+"""Locks between processes: one server per data directory, one installer per model.
 
+The kernel releases a lock when its process dies, so no stale lock remains.
+"""
+
+import asyncio
 import contextlib
 import fcntl
 import json
 import os
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -23,6 +28,9 @@ _UUID_FILE: Final = "uuid"
 _ATTEMPTS: Final = 10
 _ATTEMPT_SECONDS: Final = 0.02
 """Pause between attempts to lock; `find_running_server` holds the lock for microseconds."""
+
+_POLL_SECONDS: Final = 0.2
+"""Pause between two attempts of `file_lock`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +119,25 @@ def find_running_server(data_dir: Path) -> RunningServer | None:
         return None
 
 
+@asynccontextmanager
+async def file_lock(path: Path) -> AsyncIterator[None]:
+    """Hold a lock file; waits without a limit while another process holds it."""
+    descriptor = await asyncio.to_thread(_open, path)
+    try:
+        # The lock of another process has no event, and a blocking wait cannot be cancelled.
+        while not _try_to_lock(descriptor):  # noqa: ASYNC110
+            await asyncio.sleep(_POLL_SECONDS)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _lock(descriptor: int) -> bool:
     """Lock a file; False if another server holds it."""
     for attempt in range(_ATTEMPTS):
         if attempt:
             time.sleep(_ATTEMPT_SECONDS)
-        with contextlib.suppress(BlockingIOError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if _try_to_lock(descriptor):
             return True
     return False
 
@@ -133,3 +153,16 @@ def _is_locked(path: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def _open(path: Path) -> int:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+
+def _try_to_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
