@@ -98,19 +98,26 @@ def gate() -> asyncio.Event:
 
 
 @pytest.fixture
+def requested() -> asyncio.Event:
+    """Set when the source gets a request."""
+    return asyncio.Event()
+
+
+@pytest.fixture
 def repaired() -> asyncio.Event:
     """The source of `fake/three` answers 404 until it is set."""
     return asyncio.Event()
 
 
 @pytest.fixture
-def open_store(tmp_path: Path, gate, repaired):
+def open_store(tmp_path: Path, gate, requested, repaired):
     """Open a store in the folder of the test, as any program may."""
 
     async def body() -> AsyncIterator[bytes]:
         yield bytes(SIZE)
 
     async def serve(request: httpx.Request) -> httpx.Response:
+        requested.set()
         await gate.wait()
         if "three" in request.url.path and not repaired.is_set():
             return httpx.Response(404)
@@ -224,11 +231,11 @@ async def test_model_in_use_is_removed_only_with_force(make, owner, specs) -> No
     assert list(specs) == list(owner.specs) == ["fake/two"]
 
 
-async def test_removal_cancels_a_download(make, gate) -> None:
+async def test_removal_cancels_a_download(make, gate, requested) -> None:
     manager = make()
     gate.clear()
     manager.download("fake/one")
-    await asyncio.sleep(0.05)
+    await requested.wait()
     await manager.remove("fake/one")
     assert manager._downloads == {}
 
