@@ -44,7 +44,7 @@ class ConfigKey:
     exclusive_bounds: bool = False
     """Whether the minimum and the maximum themselves are excluded."""
     nullable: bool = False
-    applies: Applies = Applies.RESTART
+    applies: Applies = Applies.LIVE
 
     @property
     def is_text(self) -> bool:
@@ -189,7 +189,12 @@ def _build_map(info: FieldInfo, values: Any) -> ConfigGroup:
     if isinstance(values, type) and issubclass(values, Section):
         return ConfigGroup(title, {}, _build_group(values), str(example))
     name, sample = next(iter(example.items()))
-    each = replace(_build_key(FieldInfo.from_annotation(values)), default=None, description=title)
+    each = replace(
+        _build_key(FieldInfo.from_annotation(values)),
+        default=None,
+        description=title,
+        applies=_applies(info),
+    )
     return ConfigGroup(title, {}, each, str(name), sample)
 
 
@@ -225,7 +230,7 @@ def _build_key(info: FieldInfo) -> ConfigKey:
 
 def _applies(info: FieldInfo) -> Applies:
     extra = info.json_schema_extra
-    return Applies(str(extra["applies"])) if isinstance(extra, dict) else Applies.RESTART
+    return Applies(str(extra["applies"])) if isinstance(extra, dict) else Applies.LIVE
 
 
 def _kind(annotation: Any, metadata: list[Any]) -> tuple[str, tuple[str, ...]]:

@@ -1,6 +1,6 @@
 """Every configuration key with its type, unit, default and meaning. Defaults exist only here.
 
-A key applies at restart unless its field carries `LIVE`.
+A changed key applies from the next request on unless its field carries `RELOAD` or `RESTART`.
 """
 
 from enum import StrEnum
@@ -27,13 +27,17 @@ class Applies(StrEnum):
     LIVE = "live"
     """At once, for the next request."""
     RELOAD = "reload"
-    """After the models that it concerns were loaded again."""
+    """As soon as the models that it concerns were loaded again; they serve meanwhile."""
     RESTART = "restart"
     """At the next start of the server."""
 
 
-LIVE: Final[dict[str, Any]] = {"applies": Applies.LIVE}
-"""`json_schema_extra` of a key that takes effect at once."""
+RELOAD: Final[dict[str, Any]] = {"applies": Applies.RELOAD}
+"""`json_schema_extra` of a key for which the models that it concerns are loaded again."""
+
+RESTART: Final[dict[str, Any]] = {"applies": Applies.RESTART}
+"""`json_schema_extra` of a key that takes effect at the next start: ports, `host`, `data_dir` and
+`log.format` alone, because clients, supervisors and log collectors depend on them."""
 
 
 class Section(BaseModel):
@@ -48,9 +52,11 @@ class AsrSection(Section):
     """Speech-to-text."""
 
     enabled: bool = Field(True, description="Serve speech-to-text.")
-    port: Port = Field(10_300, description="Wyoming port.")
+    port: Port = Field(10_300, description="Wyoming port.", json_schema_extra=RESTART)
     model: str = Field(
-        "whisper/base", description="Id of the default model, as `models list` prints it."
+        "whisper/base",
+        description="Id of the default model, as `models list` prints it.",
+        json_schema_extra=RELOAD,
     )
     language: str = Field(
         "auto",
@@ -69,6 +75,7 @@ class AsrSection(Section):
             "of a port."
         ),
         examples=[{"whisper/tiny.en": 10_301}],
+        json_schema_extra=RESTART,
     )
     beam_size: int = Field(
         1,
@@ -136,7 +143,7 @@ class TtsSection(Section):
     """Text-to-speech."""
 
     enabled: bool = Field(True, description="Serve text-to-speech.")
-    port: Port = Field(10_200, description="Wyoming port.")
+    port: Port = Field(10_200, description="Wyoming port.", json_schema_extra=RESTART)
     voice: str = Field("en_US-joe-medium", description="Voice of clients that name none.")
     speed: float = Field(
         1.0, ge=0.5, le=2.0, description="Speaking rate; 1.0 is the voice's normal rate."
@@ -174,7 +181,7 @@ class WakeSection(Section):
     """Wake word detection."""
 
     enabled: bool = Field(True, description="Serve wake word detection.")
-    port: Port = Field(10_400, description="Wyoming port.")
+    port: Port = Field(10_400, description="Wyoming port.", json_schema_extra=RESTART)
     words: list[str] = Field(
         default_factory=list,
         description="Names of the wake words to offer. Empty: all that are installed.",
@@ -203,6 +210,7 @@ class WakeSection(Section):
         None,
         description="Folder with your own wake word models (.tflite, .onnx). Default: "
         "<data_dir>/wake-words.",
+        json_schema_extra=RELOAD,
     )
     arbitration_window: Duration = Field(
         0.0,
@@ -222,7 +230,7 @@ class ApiSection(Section):
     """HTTP API."""
 
     enabled: bool = Field(True, description="Serve the HTTP API.")
-    port: Port = Field(10_380, description="HTTP port.")
+    port: Port = Field(10_380, description="HTTP port.", json_schema_extra=RESTART)
     auth: Literal["token", "none"] = Field(
         "token",
         description="`token` requires the bearer token in <data_dir>/api-token; `none` lets every "
@@ -355,10 +363,12 @@ class LogSection(Section):
     """Logging."""
 
     level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="Lowest severity to log.", json_schema_extra=LIVE
+        "info", description="Lowest severity to log."
     )
     format: Literal["text", "json"] = Field(
-        "text", description="`text`, or `json` for one JSON object per line."
+        "text",
+        description="`text`, or `json` for one JSON object per line.",
+        json_schema_extra=RESTART,
     )
 
 
@@ -381,29 +391,32 @@ class ModelSection(Section):
         pattern=r"^(auto|cpu|cuda(:\d+)?)$",
         examples=["auto", "cpu", "cuda:0"],
         description="Device to run on: `auto`, `cpu` or `cuda:N`.",
+        json_schema_extra=RELOAD,
     )
     compute_type: str = Field(
         "auto",
         description="Compute type in the engine's terms: `int8`, `float16`, `int8_float16`, "
         "`float32`.",
+        json_schema_extra=RELOAD,
     )
     cpu_fallback: bool = Field(
-        True, description="Run on the CPU while the GPU has no free memory or is unavailable."
+        True,
+        description="Run on the CPU while the GPU has no free memory or is unavailable.",
+        json_schema_extra=RELOAD,
     )
     keep_alive: Duration | None = Field(
         None,
         description="Overrides keep_alive for this model.",
-        json_schema_extra=LIVE,
     )
     pinned: bool = Field(
         False,
         description="Never evict this model to make room for another.",
-        json_schema_extra=LIVE,
     )
     options: dict[str, int | float | str | bool] = Field(
         default_factory=dict,
         description="Load options of the engine, such as `cpu_threads`.",
         examples=[{"cpu_threads": 4}],
+        json_schema_extra=RELOAD,
     )
 
 
@@ -413,11 +426,13 @@ class Config(Section):
     data_dir: Path = Field(
         Path("~/.local/share/wyoming-conductor"),
         description="Folder for models, caches and state.",
+        json_schema_extra=RESTART,
     )
     host: str = Field(
         "0.0.0.0",  # noqa: S104  (Home Assistant usually runs on another machine)
         description="Address to listen on. `0.0.0.0`: all IPv4 addresses, `::`: all IPv4 and IPv6 "
         "addresses, `127.0.0.1`: only clients on this machine.",
+        json_schema_extra=RESTART,
     )
     asr: AsrSection = AsrSection()
     tts: TtsSection = TtsSection()
@@ -435,12 +450,11 @@ class Config(Section):
         300.0,
         description="Seconds to keep an idle model loaded. 0 unloads after each request, -1 never "
         "unloads (as in Ollama).",
-        json_schema_extra=LIVE,
     )
     preload: bool | list[str] = Field(
         True,
         description="Models to load at start: true for the default models of all services, or a "
-        "list of model ids.",
+        "list of model ids. Models that are added while the server runs are loaded at once.",
     )
     models: dict[str, ModelSection] = Field(
         default_factory=dict, description="Settings per model id.", examples=["whisper/base"]

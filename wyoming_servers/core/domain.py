@@ -88,6 +88,9 @@ class Placement:
     """`cpu`, or `cuda:N` as CTranslate2 and torch name the Nth NVIDIA GPU."""
     compute_type: str = "default"
     """The engine's own name, such as CTranslate2's `int8` or `float16`."""
+    revision: int = 0
+    """Incremented by the planner whenever a model gets other load options, so that the worker with
+    the old ones can serve until the one with the new ones is ready."""
 
     def __str__(self) -> str:
         return f"{self.device}/{self.compute_type}"

@@ -17,6 +17,7 @@ from wyoming_servers.devices.probe import MemoryProbe
 from wyoming_servers.scheduling.footprint_store import FootprintStore, InMemoryFootprintStore
 from wyoming_servers.scheduling.interface import Lease
 from wyoming_servers.scheduling.planner import messages
+from wyoming_servers.scheduling.planner.actions import ReplaceResult
 from wyoming_servers.scheduling.planner.planner import Planner
 from wyoming_servers.scheduling.planner.policy import SchedulingPolicy
 from wyoming_servers.scheduling.runtime import Runtime
@@ -162,6 +163,38 @@ class Coordinator:
     def add_model(self, spec: ModelSpec) -> None:
         """Add a model or update its spec; workers with other weights or placements are stopped."""
         self._runtime.send(messages.AddModelRequested(spec=spec))
+
+    async def replace_model(self, spec: ModelSpec, *, load: bool = False) -> ReplaceResult:
+        """Change the settings of a model; return when requests are served with them.
+
+        The old worker serves until the new one is ready; `load` loads a model that is not loaded.
+        If the new one fails, the old settings stay and this raises like `lease`.
+        """
+        runtime, request = self._runtime, next(self._numbers)
+        message = messages.ReplaceModelRequested(request=request, spec=spec, load=load)
+        answer = runtime.send_request(message, request)
+        abandon = messages.ReplaceAbandoned(request=request, model=spec.id)
+        policy = runtime.planner.state.policy
+        late = asyncio.ensure_future(
+            self._clock.sleep(policy.load_timeout + policy.request_timeout)
+        )
+        try:
+            await asyncio.wait({answer, late}, return_when=asyncio.FIRST_COMPLETED)
+            if not answer.done():
+                runtime.send(abandon)
+            return ReplaceResult(await answer)
+        except asyncio.CancelledError:
+            runtime.forget_request(request)
+            runtime.send(abandon)
+            raise
+        finally:
+            late.cancel()
+
+    def set_policy(self, limits: LimitsSection, memory: MemorySection) -> None:
+        """Use other limits from now on; idle models that exceed a smaller budget are evicted."""
+        self._limits = limits
+        policy = policy_from_config(limits, memory)
+        self._runtime.send(messages.SchedulingPolicyChanged(policy=policy))
 
     async def remove_model(self, model: str) -> bool:
         """Remove a model once its leases have ended.

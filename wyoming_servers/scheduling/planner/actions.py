@@ -1,6 +1,7 @@
 """The planner's output: commands that `scheduling.runtime` carries out."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from wyoming_servers.core.domain import ModelSpec
 from wyoming_servers.core.events import Event
@@ -21,12 +22,23 @@ class GrantLease(Action):
     generation: int
 
 
+class ReplaceResult(StrEnum):
+    """How a model got its new settings."""
+
+    UNCHANGED = "unchanged"
+    """They need no new worker, or the model was not loaded: the next load uses them."""
+    SWAPPED = "swapped"
+    """The old worker served until the new one was ready."""
+    RELOADED = "reloaded"
+    """Requests waited, because there was no memory for both workers."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolveRequest(Action):
     """Answer a request that asks for a truth value instead of a lease."""
 
     request: int
-    value: bool
+    value: bool | ReplaceResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,6 +92,10 @@ class FailurePolicy:
         self._losses: dict[str, int] = {}
         self._last_loss: dict[str, float] = {}
 
+    def set_policy(self, policy: SchedulingPolicy) -> None:
+        """Use other pauses and limits from now on."""
+        self._policy = policy
+
     def record_failure(
         self,
         key: InstanceKey,

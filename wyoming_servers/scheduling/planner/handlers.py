@@ -25,7 +25,7 @@ from wyoming_servers.core.events import (
 )
 from wyoming_servers.devices.probe import Device
 from wyoming_servers.scheduling.planner import messages
-from wyoming_servers.scheduling.planner.actions import PingWorker, ResolveRequest
+from wyoming_servers.scheduling.planner.actions import PingWorker, ReplaceResult, ResolveRequest
 from wyoming_servers.scheduling.planner.failure_policy import DEVICE_LOST, OOM, RecoveryAction
 from wyoming_servers.scheduling.planner.instance import InstanceKey, InstanceState
 from wyoming_servers.scheduling.planner.ledger import Ledger, MemoryPressure, pressure_level
@@ -41,6 +41,7 @@ from wyoming_servers.scheduling.planner.scheduler import Scheduler
 from wyoming_servers.scheduling.planner.state import (
     Instance,
     ModelRecord,
+    PendingSwap,
     PlannerState,
     TimerKey,
     TimerKind,
@@ -240,16 +241,54 @@ class MessageHandlers:
 
         This cancels a pending removal of the model, which is answered with False.
         """
-        state = self._state
-        model = state.set_spec(message.spec)
+        state, known = self._state, self._state.models.get(message.spec.id)
+        if known is not None:
+            self._lifecycle.refuse_swap(known, BusyError.code, "It was installed again.", now)
+        model = state.set_spec(message.spec, known.revision if known else 0)
         for request in model.pending_removals:
             state.emit(ResolveRequest(request=request, value=False))
         model.pending_removals.clear()
         for instance in list(model.instances.values()):
-            unplaced = instance.key.placement not in message.spec.placements
-            if unplaced or not _same_weights(instance.spec, message.spec):
+            if not model.is_current(instance) or not _same_weights(instance.spec, message.spec):
                 self._lifecycle.request_stop(instance, "replaced", now)
         self._lifecycle.drop_unused(model)
+        return True
+
+    def _replace_model_requested(self, message: messages.ReplaceModelRequested, now: float) -> bool:
+        """Change the spec of a model; a worker with other weights or placements is swapped."""
+        state, model = self._state, self._state.available_model(message.spec.id)
+        if model is None:
+            state.reject_unknown_model(message.request, message.spec.id)
+            return False
+        self._lifecycle.refuse_swap(model, BusyError.code, "It was changed again.", now)
+        previous, revision = model.spec, model.revision
+        weights_changed = not _same_weights(previous, message.spec)
+        model = state.set_spec(message.spec, revision + weights_changed)
+        best = model.instances[model.spec.placements[0]]
+        wanted = message.load or model.alive or state.is_requested(model.spec.id)
+        fell_back = best.key.placement == previous.placements[0] and any(
+            instance.alive and model.is_current(instance) for instance in model.instances.values()
+        )
+        if best.alive or fell_back or not wanted:
+            state.emit(ResolveRequest(request=message.request, value=ReplaceResult.UNCHANGED))
+        else:
+            model.swap = PendingSwap(message.request, previous)
+            for placement in model.spec.placements:
+                state.failures.reset_device(placement.device)
+            self._lifecycle.enqueue(best, "reload")
+        if model.swap is None:
+            for instance in list(model.instances.values()):
+                if not model.is_current(instance):
+                    self._lifecycle.request_stop(instance, "replaced", now)
+            self._lifecycle.drop_unused(model)
+        return True
+
+    def _replace_abandoned(self, message: messages.ReplaceAbandoned, now: float) -> bool:
+        model = self._state.models.get(message.model)
+        if model is None or model.swap is None or model.swap.request != message.request:
+            return False
+        text = f"{message.model} was not ready in time with the new settings."
+        self._lifecycle.refuse_swap(model, DeadlineError.code, text, now)
         return True
 
     def _remove_model_requested(self, message: messages.RemoveModelRequested, now: float) -> bool:
@@ -257,6 +296,7 @@ class MessageHandlers:
         if model is None:
             self._state.emit(ResolveRequest(request=message.request, value=False))
             return False
+        self._lifecycle.refuse_swap(model, BusyError.code, "It was removed.", now)
         self._stop_all_instances(model, "removed", f"{message.model} was removed.", now)
         model.pending_removals.append(message.request)
         self._lifecycle.drop_unused(model)
@@ -275,6 +315,15 @@ class MessageHandlers:
                 self._lifecycle.schedule_idle_unload(instance, now)
         return True
 
+    def _scheduling_policy_changed(
+        self, message: messages.SchedulingPolicyChanged, now: float
+    ) -> bool:
+        """Use other limits; idle models that exceed a smaller budget are evicted."""
+        self._state.set_policy(message.policy)
+        for ledger in self._state.ledgers.values():
+            self._evict_excess(ledger, now)
+        return True
+
     def _accepting_set(self, message: messages.AcceptingSet, now: float) -> bool:
         if message.accepting == self._state.accepting:
             return False
@@ -286,6 +335,8 @@ class MessageHandlers:
         """Reject waiting requests and stop all instances; leased ones later, or immediately."""
         state = self._state
         state.stopping = True
+        for model in list(state.models.values()):
+            self._lifecycle.refuse_swap(model, ShuttingDownError.code, _STOPPING_MESSAGE, now)
         for load in state.queue:
             for request in list(load.requests):
                 state.reject(request, ShuttingDownError.code, _STOPPING_MESSAGE)
@@ -420,8 +471,14 @@ class MessageHandlers:
             state.publish(
                 PressureChanged(device=ledger.device, level=level.value, used_fraction=fraction)
             )
+        if level is MemoryPressure.CRITICAL:
+            self._evict_excess(ledger, now)
+
+    def _evict_excess(self, ledger: Ledger, now: float) -> None:
+        """Evict idle instances until the others are within the budget."""
+        state = self._state
         excess = ledger.promised - ledger.budget - state.bytes_being_freed(ledger.device)
-        if level is MemoryPressure.CRITICAL and excess > 0:
+        if excess > 0:
             candidates = [
                 eviction_candidate(state, instance, now)
                 for instance in state.instances()
@@ -503,6 +560,9 @@ class MessageHandlers:
         messages.LoadRequested: _load_requested,
         messages.UnloadRequested: _unload_requested,
         messages.AddModelRequested: _add_model_requested,
+        messages.ReplaceModelRequested: _replace_model_requested,
+        messages.ReplaceAbandoned: _replace_abandoned,
+        messages.SchedulingPolicyChanged: _scheduling_policy_changed,
         messages.RemoveModelRequested: _remove_model_requested,
         messages.PolicyUpdated: _policy_updated,
         messages.AcceptingSet: _accepting_set,

@@ -83,6 +83,11 @@ class Ledger:
         self._claims: dict[InstanceKey, int] = {}
         self._changes = 0
 
+    def set_policy(self, policy: SchedulingPolicy) -> None:
+        """Use another budget and reserve from now on."""
+        self._policy = policy
+        self._limit = policy.memory_limit(self.total)
+
     # Totals
 
     @property

@@ -18,6 +18,7 @@ from wyoming_servers.core.events import (
 from wyoming_servers.scheduling.planner.actions import (
     KillWorker,
     LaunchWorker,
+    ReplaceResult,
     ResolveRequest,
     StopWorker,
 )
@@ -142,6 +143,9 @@ class Lifecycle:
         )
         if model.placement_rank(instance.key) == 0:
             model.fallback_reason = ""
+        if model.swap is not None and model.is_current(instance):
+            state.emit(ResolveRequest(request=model.swap.request, value=model.swap.result))
+            model.swap = None
         state.timers.cancel(TimerKey(TimerKind.PREFETCH_EXPIRED, model.spec.id))
         for request in state.queue.take(model.spec.id):
             state.serve(request, instance, now)
@@ -275,6 +279,9 @@ class Lifecycle:
     ) -> None:
         """Decide what a failure means for the instance and for the requests that wait for it."""
         state, model = self._state, self._state.models[instance.key.model]
+        if model.swap is not None and model.is_current(instance) and not was_ready:
+            self.refuse_swap(model, code, message, now)
+            return
         last_rank = len(model.spec.placements) - 1
         action = state.failures.record_failure(
             instance.key,
@@ -330,14 +337,43 @@ class Lifecycle:
                 retry_after = None if retry_at is None else max(0.0, retry_at - now)
                 state.reject(request.id, code, message, retry_after=retry_after)
 
+    # New settings
+
+    def refuse_swap(self, model: ModelRecord, code: str, message: str, now: float) -> None:
+        """Return to the previous spec: its worker serves on, or is loaded again if it had to leave.
+
+        Requests that wait for the model keep waiting, for the previous worker.
+        """
+        state, swap = self._state, model.swap
+        if swap is None:
+            return
+        model.swap = None
+        state.set_spec(swap.previous, swap.previous.placements[0].revision)
+        for instance in list(model.instances.values()):
+            if not model.is_current(instance):
+                self.request_stop(instance, "refused", now)
+        self.drop_unused(model)
+        state.queue.withdraw(model.spec.id)
+        if swap.result is ReplaceResult.RELOADED and not state.stopping:
+            state.queue.add_reason(
+                model.spec.id, LoadReason.OPERATOR, PRIORITIES[model.spec.task], now
+            )
+        state.reject(swap.request, code, message)
+
     # Every state
 
     def publish_state_changes(self) -> None:
         """Publish the public state of each instance for which it has changed."""
         self._state.has_transitions = False
-        for instance in self._state.instances():
-            if instance.public_state is not instance.published_state:
+        for model in self._state.models.values():
+            for instance in model.instances.values():
+                if instance.public_state is instance.published_state:
+                    continue
                 instance.published_state = instance.public_state
+                ready = model.ready_instance()
+                replacing = model.swap is not None or not model.is_current(instance)
+                if replacing and ready is not None and ready is not instance:
+                    continue  # clients see the model ready all the time while it is replaced
                 self._state.publish(
                     ModelStateChanged(
                         **instance.event_fields,

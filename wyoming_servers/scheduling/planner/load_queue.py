@@ -69,7 +69,7 @@ class LoadQueue:
     """The pending loads, bounded by the number of waiting requests."""
 
     def __init__(self, max_requests: int, priority_aging: float) -> None:
-        self._max_requests = max_requests
+        self.max_requests = max_requests
         self._priority_aging = priority_aging
         self.loads: dict[str, PendingLoad] = {}
         """By model."""
@@ -93,7 +93,7 @@ class LoadQueue:
     @property
     def full(self) -> bool:
         """Whether the next request must be rejected."""
-        return len(self._requests) >= self._max_requests
+        return len(self._requests) >= self.max_requests
 
     def get(self, model: str) -> PendingLoad | None:
         """Return the pending load of a model, if there is one."""

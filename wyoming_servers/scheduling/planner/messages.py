@@ -7,6 +7,7 @@ from typing import Any
 from wyoming_servers.core.domain import ModelSpec, Priority
 from wyoming_servers.devices.probe import Sample
 from wyoming_servers.scheduling.planner.instance import InstanceKey
+from wyoming_servers.scheduling.planner.policy import SchedulingPolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +90,28 @@ class AddModelRequested(PlannerMessage):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaceModelRequested(PlannerMessage):
+    """The settings of a model have changed; answered with a `ReplaceResult` or rejected.
+
+    If a new worker is needed, the old one serves until the new one is ready. If the new one fails,
+    the request is rejected and the old spec stays.
+    """
+
+    request: int
+    spec: ModelSpec
+    load: bool = False
+    """Load the model even if it is not loaded, to find out whether it can be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaceAbandoned(PlannerMessage):
+    """The caller of `ReplaceModelRequested` waits no longer: the old spec comes back."""
+
+    request: int
+    model: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveModelRequested(PlannerMessage):
     """A model is to be removed; answered when its last worker has exited."""
 
@@ -103,6 +126,13 @@ class PolicyUpdated(PlannerMessage):
     model: str
     keep_alive: float | None = None
     pinned: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchedulingPolicyChanged(PlannerMessage):
+    """The limits of the scheduler have changed."""
+
+    policy: SchedulingPolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from wyoming_servers.core.errors import BusyError
 from wyoming_servers.core.events import ModelWaiting
+from wyoming_servers.scheduling.planner.actions import ReplaceResult
 from wyoming_servers.scheduling.planner.failure_policy import NON_RETRYABLE_CODES, BlockReason
 from wyoming_servers.scheduling.planner.instance import InstanceKey, InstanceState
 from wyoming_servers.scheduling.planner.ledger import MemoryPressure
@@ -22,6 +23,7 @@ from wyoming_servers.scheduling.planner.placement import (
     format_mib,
     placement_options,
 )
+from wyoming_servers.scheduling.planner.policy import PRIORITIES
 from wyoming_servers.scheduling.planner.state import (
     Instance,
     LoadRefusal,
@@ -51,6 +53,7 @@ class Scheduler:
             self._advance(load, now)
         for model in list(state.models.values()):
             if model.needs_planning:
+                self._advance_swap(model, now)
                 self._return_to_better_placement(model, now)
                 self._abandon_unneeded(model)
         self._schedule_probe(now)
@@ -164,8 +167,16 @@ class Scheduler:
     def _reject_all(
         self, model: ModelRecord, load: PendingLoad, why: Unplaceable, now: float
     ) -> None:
-        """Reject all requests: an open circuit is BUSY, any other reason has its own code."""
+        """Reject all requests: an open circuit is BUSY, any other reason has its own code.
+
+        New settings with which the model cannot be loaded are refused instead.
+        """
         block = why.block
+        if model.swap is not None:
+            self._lifecycle.refuse_swap(model, block.code, block.message, now)
+            if (retry := self._state.queue.get(load.model)) is not None:
+                self._advance(retry, now)
+            return
         retry_after = None if why.until is None else max(0.0, why.until - now)
         code, message = block.code, block.message
         if block.reason is BlockReason.CIRCUIT and code not in NON_RETRYABLE_CODES:
@@ -226,6 +237,52 @@ class Scheduler:
         options = placement_options(self._state, model, now)
         return any(option.tier > tier and option.block is None for option in options)
 
+    # New settings
+
+    def _advance_swap(self, model: ModelRecord, now: float) -> None:
+        """Load the worker with the new settings of a model while the old one serves.
+
+        1. Nothing to do now: it is being loaded, or too many other loads are in flight.
+        2. No old one serves: the new one is loaded like any other model.
+        3. It can be placed beside the old one, at most by evicting idle models.
+        4. Not enough memory for both: the old one leaves first, and requests wait.
+        5. An exiting process is in its place: wait.
+        6. It can be placed nowhere: the new settings are refused.
+        """
+        state, swap = self._state, model.swap
+        if swap is None or state.stopping:
+            return
+        loading = model.loading_instance()  # 1
+        if loading is not None or state.count_loading() >= state.policy.parallel_loads:
+            return
+        if model.ready_instance() is None:  # 2
+            if not state.is_requested(model.spec.id):
+                self._request_load(model, now)
+            return
+        options = [
+            option
+            for option in placement_options(state, model, now)
+            if not model.instances[option.key.placement].alive
+        ]
+        decision = choose_placement(options)
+        if isinstance(decision, Placed):  # 3
+            load = PendingLoad(model.spec.id, now, reason=LoadReason.OPERATOR)
+            self._place(model, load, decision, now)
+        elif isinstance(decision, InsufficientMemory):  # 4
+            swap.result = ReplaceResult.RELOADED
+            for instance in list(model.instances.values()):
+                if not model.is_current(instance):
+                    self._lifecycle.request_stop(instance, "replaced", now)
+            self._request_load(model, now)
+        elif isinstance(decision, BackingOff | Unplaceable):  # 6
+            block = decision.block
+            self._lifecycle.refuse_swap(model, block.code, block.message, now)
+
+    def _request_load(self, model: ModelRecord, now: float) -> None:
+        name = model.spec.id
+        self._state.queue.add_reason(name, LoadReason.OPERATOR, PRIORITIES[model.spec.task], now)
+        self._advance(self._state.queue.loads[name], now)
+
     # After a fallback
 
     def _return_to_better_placement(self, model: ModelRecord, now: float) -> None:
@@ -237,7 +294,7 @@ class Scheduler:
            this one, and the device is not under critical pressure.
         """
         serving = model.ready_instance() or model.loading_instance()
-        if serving is None or self._state.stopping:
+        if serving is None or self._state.stopping or model.swap is not None:
             return
         tier = model.placement_tier(serving.key)
         waiting = (InstanceState.QUEUED, InstanceState.FAILED)

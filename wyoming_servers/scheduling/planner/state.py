@@ -3,7 +3,7 @@
 import heapq
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from wyoming_servers.scheduling.planner.actions import (
     GrantLease,
     PublishEvent,
     RejectRequest,
+    ReplaceResult,
     ResolveRequest,
     SampleMemory,
     SaveFootprint,
@@ -237,6 +238,16 @@ class LoadRefusal(NamedTuple):
 
 
 @dataclass(slots=True)
+class PendingSwap:
+    """New settings of a model whose new worker is not ready yet."""
+
+    request: int
+    previous: ModelSpec
+    """What the model returns to if the new worker fails."""
+    result: ReplaceResult = ReplaceResult.SWAPPED
+
+
+@dataclass(slots=True)
 class ModelRecord:
     """A model and its instances."""
 
@@ -252,6 +263,17 @@ class ModelRecord:
     """Why it could not be loaded at the last attempt."""
     pending_removals: list[int] = field(default_factory=list)
     """Requests that wait until it is removed."""
+    swap: PendingSwap | None = None
+    """Set while old instances serve until an instance of the current spec is ready."""
+
+    @property
+    def revision(self) -> int:
+        """Revision of the current load options."""
+        return self.spec.placements[0].revision
+
+    def is_current(self, instance: Instance) -> bool:
+        """Whether an instance belongs to the current spec, not to an earlier one."""
+        return instance.key.placement in self.spec.placements
 
     def placement_rank(self, key: InstanceKey) -> int:
         """Return the number of placements that are better than this one."""
@@ -284,7 +306,9 @@ class ModelRecord:
 
     @property
     def needs_planning(self) -> bool:
-        """Whether an instance is queued or failed, so that the scheduler may have to act."""
+        """Whether an instance is queued or failed, or is to be replaced: the scheduler may act."""
+        if self.swap is not None:
+            return True
         for instance in self.instances.values():
             if instance.state in (InstanceState.QUEUED, InstanceState.FAILED):
                 return True
@@ -388,8 +412,18 @@ class PlannerState:
         model = self.models.get(name)
         return model if model is not None and not model.pending_removals else None
 
-    def set_spec(self, spec: ModelSpec) -> ModelRecord:
+    def set_policy(self, policy: SchedulingPolicy) -> None:
+        """Use other limits from now on."""
+        self.policy = policy
+        self.failures.set_policy(policy)
+        self.queue.max_requests = policy.max_queued_requests
+        for ledger in self.ledgers.values():
+            ledger.set_policy(policy)
+
+    def set_spec(self, spec: ModelSpec, revision: int = 0) -> ModelRecord:
         """Add or update a model; existing instances stay, in the order of the new placements."""
+        placements = tuple(replace(place, revision=revision) for place in spec.placements)
+        spec = replace(spec, placements=placements)
         model = self.models.setdefault(spec.id, ModelRecord(spec))
         before, model.spec = model.instances, spec
         model.instances = {

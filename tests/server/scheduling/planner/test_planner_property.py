@@ -1,6 +1,6 @@
 """Random histories of the planner, and the invariants that hold in all of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -298,6 +298,20 @@ class PlannerMachine(RuleBasedStateMachine):
     def added(self, spec) -> None:
         self.installed.add(spec.id)
         self.send(messages.AddModelRequested(spec=spec))
+
+    @rule(
+        spec=st.sampled_from(SPECS),
+        threads=st.sampled_from([1, 2, 3]),
+        load=st.booleans(),
+        abandoned=st.booleans(),
+    )
+    def settings_change(self, spec, threads, load, abandoned) -> None:
+        self.numbers += 1
+        self.questions.add(self.numbers)
+        changed = replace(spec, options={**spec.options, "threads": threads})
+        self.send(messages.ReplaceModelRequested(request=self.numbers, spec=changed, load=load))
+        if abandoned:
+            self.send(messages.ReplaceAbandoned(request=self.numbers, model=spec.id))
 
     @rule(spec=st.sampled_from(SPECS), seconds=st.sampled_from([0.0, 1.0]))
     def remove_and_add_again(self, spec, seconds) -> None:
