@@ -1,7 +1,19 @@
+from itertools import groupby
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from wyoming_servers.core.errors import BadRequestError
-from wyoming_servers.text.ssml import Break, ProsodyRate, SpeakText, SsmlEvent, SsmlParser
+from wyoming_servers.text.ssml import (
+    MAX_TAG_CHARACTERS,
+    Break,
+    ProsodyRate,
+    SpeakText,
+    SsmlEvent,
+    SsmlParser,
+    unescape_entities,
+)
 
 
 def spoken(parts: list[list[SsmlEvent]]) -> str:
@@ -72,3 +84,80 @@ def test_markup_beyond_the_limit_is_rejected() -> None:
 )
 def test_supported_elements_become_events(markup: str, events: list[SsmlEvent]) -> None:
     assert SsmlParser(1_000).events(markup, complete=True) == events
+
+
+@pytest.mark.parametrize(
+    ("markup", "events"),
+    [
+        ("<![CDATA[a < b & <c>]]>d", [SpeakText("a < b & <c>d")]),
+        ("a<!-- <b> --- -->c", [SpeakText("ac")]),
+        ("a<!-- never closed", [SpeakText("a")]),
+        ("<sub alias='a > \"b\"'>c</sub>", [SpeakText('a > "b"')]),
+        ('<SUB Alias="x &amp; y"/>c', [SpeakText("x & yc")]),
+        ("1 <2 and a <b or c", [SpeakText("1 <2 and a <b or c")]),
+        ("a <b <break/>c", [SpeakText("a <b "), Break(0.4), SpeakText("c")]),
+        ("</3 </", [SpeakText("</3 </")]),
+        ('<prosody rate="nan">a', [ProsodyRate(1.0), SpeakText("a")]),
+        ('<prosody rate="inf">a', [ProsodyRate(1.0), SpeakText("a")]),
+        ("AT&T; R&D &copy; &#9731;", [SpeakText("AT&T; R&D © ☃")]),
+    ],
+)
+@pytest.mark.parametrize("step", [1, 1_000])
+def test_markup_is_read_as_xml(markup: str, events: list[SsmlEvent], step: int) -> None:
+    assert parse(markup, step) == events
+
+
+def test_long_tag_is_text() -> None:
+    tag = f"<b {'a' * MAX_TAG_CHARACTERS}>"
+    assert parse(tag, 1) == parse(tag, 7) == parse(tag, 9_999) == [SpeakText(tag)]
+
+
+def test_entity_with_thousands_of_digits_is_text() -> None:
+    entity = f"&#{'9' * 5_000};"
+    assert unescape_entities(entity) == entity
+
+
+def parse(markup: str, step: int, parser: SsmlParser | None = None) -> list[SsmlEvent]:
+    """Return the events of markup that arrives in parts of `step` characters; text is joined."""
+    parser = parser or SsmlParser(1_000_000)
+    events = [
+        event
+        for at in range(0, len(markup), step)
+        for event in parser.events(markup[at : at + step])
+    ]
+    events += parser.events("", complete=True)
+    joined: list[SsmlEvent] = []
+    for is_text, group in groupby(events, lambda event: isinstance(event, SpeakText)):
+        if is_text:
+            texts = [event.text for event in group if isinstance(event, SpeakText)]
+            joined.append(SpeakText("".join(texts)))
+        else:
+            joined += group
+    return joined
+
+
+PIECES = [
+    *"<>/!?-[]\"'=&;# ab1\n",
+    *("<a ", "<break/>", "<!--", "-->", "<![CDATA[", "]]>", "&amp;", "&#1", "</p>", "<?xml "),
+    *('<prosody rate="fast">', "</prosody>", "<say-as interpret-as='digits'>", "</say-as>"),
+    *('<sub alias="', "<sub alias='x'>", "</sub>", "<phoneme ph='"),
+]
+"""Every character with a meaning, and the beginning of every construct."""
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=40), st.integers(1, 12))
+def test_events_do_not_depend_on_how_the_markup_arrives(pieces: list[str], step: int) -> None:
+    markup = "".join(pieces)
+    assert parse(markup, step) == parse(markup, 1_000_000)
+
+
+@pytest.mark.parametrize("piece", PIECES)
+@pytest.mark.parametrize("step", [1, 1_000_000])
+def test_work_grows_with_the_markup_and_no_faster(piece: str, step: int) -> None:
+    def steps(count: int) -> int:
+        parser = SsmlParser(1_000_000)
+        parse(f"x{piece * count}", step, parser)
+        return parser.steps
+
+    assert steps(2_000) < 3 * steps(1_000)
+    assert steps(2_000) <= 2 * (len(piece) * 2_000 + 1)
