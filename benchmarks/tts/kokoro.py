@@ -24,7 +24,7 @@ from wyoming_servers.core.domain import (
     Task,
 )
 from wyoming_servers.core.errors import ConductorError
-from wyoming_servers.engines.kokoro.engine_onnx import KokoroOnnxEngine
+from wyoming_servers.engines.kokoro.engine import KokoroOnnxEngine
 from wyoming_servers.models.catalog import builtin_catalog
 from wyoming_servers.text.sample_sentences import sample_sentence
 from wyoming_servers.text.segment import Segmenter

@@ -51,7 +51,7 @@ class EngineInfo:
     prepare: str = ""
     """The function that derives files from a model when it is installed, as
     `package.module:function`; it takes the model's files by role, with the folder `cache_dir`. Runs
-    in a process of its own (`engines.prepare`)."""
+    in a process of its own (`engines.preparation`)."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Environment variables of its worker processes."""
     manifests: Path | None = None
@@ -114,7 +114,7 @@ BUILTIN_ENGINES: Final = (
     ),
     EngineInfo(
         name="kokoro",
-        module="wyoming_servers.engines.kokoro.engine_torch:KokoroEngine",
+        module="wyoming_servers.engines.kokoro.engine:KokoroEngine",
         extra="kokoro",
         requirements=("kokoro", "torch", "espeakng-loader"),
         gpu_compute_types=("float16", "float32"),
@@ -123,7 +123,7 @@ BUILTIN_ENGINES: Final = (
     ),
     EngineInfo(
         name="kokoro-onnx",
-        module="wyoming_servers.engines.kokoro.engine_onnx:KokoroOnnxEngine",
+        module="wyoming_servers.engines.kokoro.engine:KokoroOnnxEngine",
         extra="kokoro-onnx",
         requirements=("onnxruntime or onnxruntime-gpu", "espeakng-loader"),
     ),

@@ -3,5 +3,5 @@
 `base` describes how a worker uses an engine. `registry` creates an engine by its name, from the
 descriptors in `core.engine_info`. Each engine has a sub-package: `whisper` (speech to text),
 `piper` and `kokoro` (text to speech), `wake` (wake words); `fake` has no model and is for tests.
-`prepare` derives files from a model when it is installed, and `prepared` finds them.
+`preparation` derives files from a model when it is installed, and finds them later.
 """

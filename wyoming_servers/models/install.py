@@ -265,16 +265,16 @@ class Installer:
 async def prepare_model(engine: str, files: Mapping[str, str]) -> None:
     """Have an engine derive files from a model, such as the parts of a split Piper voice.
 
-    `python -m wyoming_servers.engines.prepare` does the work in its own process, so that the server
-    needs neither the engine's library nor its memory. The results are in the cache folder of the
-    model. A failure is only logged, because the worker that first loads the model tries again. A
-    cancellation ends the process.
+    `python -m wyoming_servers.engines.preparation` does the work in its own process, so that the
+    server needs neither the engine's library nor its memory. The results are in the cache folder of
+    the model. A failure is only logged, because the worker that first loads the model tries again.
+    A cancellation ends the process.
     """
     info = await asyncio.to_thread(find_engine, engine)
     if info is None or not info.prepare:
         return
     # -P keeps files in the working directory from being imported as modules.
-    command = ["-P", "-m", "wyoming_servers.engines.prepare", "--background", engine]
+    command = ["-P", "-m", "wyoming_servers.engines.preparation", "--background", engine]
     try:
         process = await asyncio.create_subprocess_exec(
             sys.executable,

@@ -18,7 +18,7 @@ from wyoming_servers.core.domain import (
     Placement,
     Task,
 )
-from wyoming_servers.engines.kokoro.engine_torch import _import_kokoro_model
+from wyoming_servers.engines.kokoro.engine import _import_kokoro_model
 from wyoming_servers.engines.kokoro.phonemes import SYMBOLS
 
 CONFIG: dict[str, Any] = {

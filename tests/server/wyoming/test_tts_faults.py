@@ -16,11 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from wyoming_servers.audio.fade import loudness_gain, soft_limit
 from wyoming_servers.core.domain import Task
-from wyoming_servers.engines.tts_common import (
-    loudness_gain,
-    soft_limit,
-)
 from wyoming_servers.speech.fake import ScriptedRun
 from wyoming_servers.worker.interface import OutputChunk
 

@@ -7,27 +7,26 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from wyoming_servers.audio.fade import trim
+from wyoming_servers.audio.fade import (
+    LEADING_SILENCE,
+    SAMPLE_TEXT,
+    loudness_gain,
+    soft_limit,
+    trailing_silence,
+    trim,
+)
 from wyoming_servers.audio.pcm import Samples, to_s16
 from wyoming_servers.audio.time_stretch import time_stretch
 from wyoming_servers.core.errors import (
     BadRequestError,
     LoadFailedError,
 )
-from wyoming_servers.engines.base import Output
+from wyoming_servers.engines.base import Output, request_number
 from wyoming_servers.engines.kokoro.phonemes import (
     SYMBOLS,
     Phonemizer,
     language_of,
     split_symbols,
-)
-from wyoming_servers.engines.tts_common import (
-    LEADING_SILENCE,
-    SAMPLE_TEXT,
-    loudness_gain,
-    request_number,
-    soft_limit,
-    trailing_silence,
 )
 from wyoming_servers.text.segment import is_speakable
 from wyoming_servers.text.voice_expression import (

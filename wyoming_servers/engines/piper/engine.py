@@ -10,21 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wyoming_servers.audio.fade import Trimmer
-from wyoming_servers.audio.pcm import to_s16
-from wyoming_servers.core.domain import ModelSpec, Placement
-from wyoming_servers.core.errors import BadRequestError, LoadFailedError
-from wyoming_servers.engines.base import Output, ReportProgress
-from wyoming_servers.engines.memory import release_free_memory
-from wyoming_servers.engines.piper.voice import ParallelVoice
-from wyoming_servers.engines.tts_common import (
+from wyoming_servers.audio.fade import (
     LEADING_SILENCE,
     SAMPLE_TEXT,
+    Trimmer,
     loudness_gain,
-    request_number,
     soft_limit,
     trailing_silence,
 )
+from wyoming_servers.audio.pcm import to_s16
+from wyoming_servers.core.domain import ModelSpec, Placement
+from wyoming_servers.core.errors import BadRequestError, LoadFailedError
+from wyoming_servers.engines.base import Output, ReportProgress, release_free_memory, request_number
+from wyoming_servers.engines.piper.voice import ParallelVoice
 from wyoming_servers.text.locale import canonical_tag
 from wyoming_servers.text.segment import is_speakable
 
@@ -76,7 +74,7 @@ class PiperEngine:
     def warm_up(self) -> None:
         """Synthesize a few numbers, and set the gain of the voice by their loudness.
 
-        Piper's own normalization is not used; `tts_common.loudness_gain` has the reason.
+        Piper's own normalization is not used; `audio.fade.loudness_gain` has the reason.
         """
         from piper import SynthesisConfig
 

@@ -24,7 +24,7 @@ from wyoming_servers.engines.piper.streaming import (
     ThroughputEstimate,
     TrimPoint,
 )
-from wyoming_servers.engines.prepared import (
+from wyoming_servers.engines.preparation import (
     CACHE_DIR,
     PreparedFiles,
     discard_prepared,

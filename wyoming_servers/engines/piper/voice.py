@@ -15,7 +15,7 @@ import numpy as np
 
 from wyoming_servers.audio.pcm import Samples
 from wyoming_servers.core.domain import Placement
-from wyoming_servers.engines.memory import release_free_memory
+from wyoming_servers.engines.base import release_free_memory
 from wyoming_servers.engines.onnx_session import open_session, thread_count
 from wyoming_servers.engines.piper.prepared_voice import (
     SplitVoice,

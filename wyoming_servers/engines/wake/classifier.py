@@ -19,7 +19,7 @@ from wyoming_servers.engines.onnx_tools.tflite_converter import (
     UnsupportedOperatorError,
     convert_tflite,
 )
-from wyoming_servers.engines.prepared import (
+from wyoming_servers.engines.preparation import (
     discard_prepared,
     read_prepared,
     runtime_recipe,

@@ -14,7 +14,7 @@ import numpy as np
 
 from wyoming_servers.engines.onnx_session import LOAD_ERRORS, open_wake_session
 from wyoming_servers.engines.onnx_tools.tflite import TfliteError, read_tflite
-from wyoming_servers.engines.prepared import (
+from wyoming_servers.engines.preparation import (
     PreparedFiles,
     discard_prepared,
     read_prepared,

@@ -16,7 +16,7 @@ from wyoming_servers.core.errors import (
     ModelMissingError,
 )
 from wyoming_servers.engines.base import Output, ReportProgress, Session
-from wyoming_servers.engines.prepared import CACHE_DIR, prepare_in_child
+from wyoming_servers.engines.preparation import CACHE_DIR, prepare_in_child
 from wyoming_servers.engines.wake.classifier import load_classifier
 from wyoming_servers.engines.wake.feature_selection import prepare_features, select_features
 from wyoming_servers.engines.wake.features import RATE, STEP, Classifier, FeatureExtractor
@@ -174,8 +174,8 @@ class OpenWakeWordEngine:
 def prepare_wake_words(files: Mapping[str, str]) -> None:
     """Prepare the features and all words, the user's in `files["models_dir"]` among them.
 
-    Called by `engines.prepare` when the model is installed. A word that cannot be loaded is left to
-    the worker, which reports it. Raises OSError.
+    Called by `engines.preparation` when the model is installed. A word that cannot be loaded is
+    left to the worker, which reports it. Raises OSError.
     """
     cache, folder = Path(files[CACHE_DIR]), files.get("models_dir")
     prepare_features(cache)

@@ -1,19 +1,23 @@
-"""Transcribes utterances with the shortest window whose result can be trusted."""
+"""Transcribes utterances with the shortest window whose result can be trusted.
+
+A `WhisperUtterance` is the audio of a run with its validated `WhisperRequest`. `WhisperDecoder`
+decodes it, with another attempt where `FALLBACKS` says so, and `TranscriptBuilder` collects the
+result.
+"""
 
 import logging
 import re
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 import numpy as np
 
 from wyoming_servers.audio.pcm import Samples
 from wyoming_servers.core.domain import SPEECH_FORMAT
-from wyoming_servers.engines.base import Output
-from wyoming_servers.engines.memory import release_free_memory
+from wyoming_servers.core.errors import BadRequestError, UnsupportedLanguageError
+from wyoming_servers.engines.base import Output, release_free_memory
 from wyoming_servers.engines.whisper.prompt import NO_PROMPT, PromptBuilder, WhisperPrompt
-from wyoming_servers.engines.whisper.session import WhisperRequest, WhisperUtterance
 from wyoming_servers.engines.whisper.short_window import (
     LEADING_SECONDS,
     LOGPROB_THRESHOLD,
@@ -24,11 +28,14 @@ from wyoming_servers.engines.whisper.short_window import (
     ShortWindow,
     compression_ratio,
 )
+from wyoming_servers.text.locale import best_match, is_auto
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
     from faster_whisper.tokenizer import Tokenizer
     from faster_whisper.transcribe import Segment
+
+MAX_BEAM_SIZE: Final = 10
 
 MIN_SECONDS: Final = 0.1
 """Shorter audio contains no word."""
@@ -67,6 +74,89 @@ _HALLUCINATIONS: Final = frozenset(
 and the words are not improbable."""
 
 _LOGGER: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class WhisperRequest:
+    """The request of a run, as described in `engines.base`."""
+
+    language: str | None = None
+    """Whisper's code; None to detect the language."""
+    candidate_languages: tuple[str, ...] = ()
+    """Whisper's codes of the languages to detect among; empty for all."""
+    beam_size: int = 1
+    task: Literal["transcribe", "translate"] = "transcribe"
+    initial_prompt: str | None = None
+    names: tuple[str, ...] = ()
+    """Names that may occur; put into the prompt as far as they fit."""
+    terms: tuple[str, ...] = ()
+    """Other words that may occur; put into the prompt after the names."""
+    word_timestamps: bool = False
+
+    @classmethod
+    def parse(cls, request: Mapping[str, Any], languages: Sequence[str]) -> Self:
+        """Validate a request for a model with these languages.
+
+        Raises UnsupportedLanguageError for another language, BadRequestError for other faults.
+        """
+        requested = request.get("language")
+        if requested is not None and not isinstance(requested, str):
+            raise BadRequestError("`language` must be a code such as `en`.")
+        language = (
+            None
+            if requested is None or is_auto(requested)
+            else _supported_language(requested, languages)
+        )
+        if len(languages) == 1:
+            language = languages[0]
+        candidates = request.get("languages") or ()
+        if isinstance(candidates, str) or not all(isinstance(code, str) for code in candidates):
+            raise BadRequestError("`languages` must be a list of codes.")
+        beam_size = request.get("beam_size", 1)
+        if (
+            not isinstance(beam_size, int)
+            or isinstance(beam_size, bool)
+            or not 1 <= beam_size <= MAX_BEAM_SIZE
+        ):
+            raise BadRequestError(f"`beam_size` must be a whole number from 1 to {MAX_BEAM_SIZE}.")
+        task = request.get("task", "transcribe")
+        if task not in ("transcribe", "translate"):
+            raise BadRequestError("`task` must be `transcribe` or `translate`.")
+        prompt = request.get("initial_prompt")
+        if prompt is not None and not isinstance(prompt, str):
+            raise BadRequestError("`initial_prompt` must be a text.")
+        supported = (best_match(code, languages) for code in candidates)
+        return cls(
+            language=language,
+            candidate_languages=tuple(dict.fromkeys(code for code in supported if code)),
+            beam_size=beam_size,
+            task=task,
+            initial_prompt=(prompt or "").strip() or None,
+            names=_string_list(request, "names"),
+            terms=_string_list(request, "terms"),
+            word_timestamps=bool(request.get("word_timestamps")),
+        )
+
+
+@dataclass(slots=True)
+class WhisperUtterance:
+    """The audio of a run, its request, and what is known about it so far."""
+
+    audio: Samples
+    request: WhisperRequest
+    language: str | None = None
+    """As requested or detected; None before detection."""
+    language_probability: float = 1.0
+    window: DecodedWindow | None = None
+    """The result of the short window."""
+
+    def __post_init__(self) -> None:
+        self.language = self.language or self.request.language
+
+    @property
+    def seconds(self) -> float:
+        """Length of the audio."""
+        return len(self.audio) / SPEECH_FORMAT.rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,3 +421,21 @@ def _normalized(text: str) -> str:
 
 def _has_words(text: str) -> bool:
     return any(character.isalnum() for character in text)
+
+
+def _string_list(request: Mapping[str, Any], field: str) -> tuple[str, ...]:
+    value = request.get(field) or ()
+    if not isinstance(value, list | tuple) or not all(isinstance(text, str) for text in value):
+        raise BadRequestError(f"`{field}` must be a list of texts.")
+    return tuple(value)
+
+
+def _supported_language(requested: str, languages: Sequence[str]) -> str:
+    code = best_match(requested, languages)
+    if code is None:
+        known = "only English" if list(languages) == ["en"] else f"{len(languages)} languages"
+        raise UnsupportedLanguageError(
+            f"The model does not support the language {requested[:40]!r}; it supports {known}.",
+            hint="Choose a multilingual model, such as whisper/base.",
+        )
+    return code

@@ -15,6 +15,7 @@ import psutil
 import pytest
 from numpy.typing import NDArray
 
+from wyoming_servers.audio import fade
 from wyoming_servers.core.domain import (
     ModelSpec,
     Placement,
@@ -24,7 +25,6 @@ from wyoming_servers.core.errors import (
     BadRequestError,
     LoadFailedError,
 )
-from wyoming_servers.engines import tts_common
 from wyoming_servers.engines.base import Engine, Output, SupportsParallelRuns
 from wyoming_servers.engines.piper import voice
 from wyoming_servers.engines.piper.engine import PiperEngine
@@ -244,7 +244,7 @@ def test_gpu_without_onnxruntime_gpu_is_rejected() -> None:
 
 def test_soft_limit_compresses_peaks() -> None:
     samples = np.array([0.5, -0.79, 0.9, 3.0, -3.0], np.float32)
-    limited = tts_common.soft_limit(samples)
+    limited = fade.soft_limit(samples)
     assert limited[:2].tolist() == samples[:2].tolist()
     assert 0.8 < limited[2] < 0.9
     assert limited[3] == pytest.approx(1.0, abs=1e-3)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from wyoming_servers.engines import prepare, prepared
+from wyoming_servers.engines import preparation
 from wyoming_servers.engines.onnx_tools.model import OnnxGraphBuilder
 from wyoming_servers.engines.piper import prepared_voice
 from wyoming_servers.engines.piper.prepared_voice import (
@@ -33,7 +33,7 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache folder with a voice that was prepared by the command."""
     cache = tmp_path_factory.mktemp("prepared") / "cache"
     roles = {"model": str(model_path()), "cache_dir": str(cache)}
-    assert prepare.main(["piper", json.dumps(roles)]) == 0
+    assert preparation.main(["piper", json.dumps(roles)]) == 0
     return cache
 
 
@@ -77,7 +77,7 @@ def test_prepared_graphs_are_those_of_a_split_in_memory(
 def test_manifest_records_source_hash_and_difference(roles: dict[str, str]) -> None:
     manifest = json.loads((Path(roles["cache_dir"]) / "voice.json").read_text())
     (source,) = manifest["sources"]
-    assert source["sha256"] == prepared._sha256(model_path())
+    assert source["sha256"] == preparation._sha256(model_path())
     assert manifest["rejected"] == ""
     assert 0 < manifest["facts"]["max_difference"] < MAX_DIFFERENCE / 5
 
@@ -152,7 +152,7 @@ def test_voice_of_another_structure_is_noted_once(tmp_path: Path, no_child: list
     path = tmp_path / "voice.onnx"
     path.write_bytes(model.encode())
     roles = {"model": str(path), "cache_dir": str(tmp_path / "cache")}
-    with prepared.preparation_lock(tmp_path / "cache"):
+    with preparation.preparation_lock(tmp_path / "cache"):
         prepare_voice(roles)
     assert find_split_voice(roles) is None
     assert no_child == []

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from wyoming_servers.engines import prepare
+from wyoming_servers.engines import preparation
 from wyoming_servers.engines.onnx_tools.tflite import TfliteError
 from wyoming_servers.engines.wake import feature_selection
 from wyoming_servers.engines.wake.feature_graph import FeatureGraph
@@ -81,7 +81,7 @@ def test_failed_preparation_means_a_graph_in_memory(tmp_path: Path) -> None:
 
 
 def test_another_runtime_is_compared_again(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wyoming_servers.engines.prepared.version", lambda name: "0.1")
+    monkeypatch.setattr("wyoming_servers.engines.preparation.version", lambda name: "0.1")
     calls: list[int] = []
     select_features(1, cache, lambda: calls.append(1))
     assert calls == [1]
@@ -132,7 +132,7 @@ def test_damaged_graph_is_replaced(cache: Path, caplog: pytest.LogCaptureFixture
 
 
 def test_command_prepares_features_and_words(tmp_path: Path) -> None:
-    assert prepare.main(["openwakeword", json.dumps({"cache_dir": str(tmp_path)})]) == 0
+    assert preparation.main(["openwakeword", json.dumps({"cache_dir": str(tmp_path)})]) == 0
     names = {path.name for path in tmp_path.glob("*.json")}
     assert {"features.json", "word-alexa.json", "word-hey_jarvis.json"} <= names
 

@@ -7,8 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from wyoming_servers.engines.whisper.decoder import FALLBACKS, WhisperDecoder
-from wyoming_servers.engines.whisper.session import WhisperRequest, WhisperUtterance
+from wyoming_servers.engines.whisper.decoder import (
+    FALLBACKS,
+    WhisperDecoder,
+    WhisperRequest,
+    WhisperUtterance,
+)
 from wyoming_servers.engines.whisper.short_window import (
     MIN_ENCODED_SECONDS_RETRY,
     DecodedWindow,

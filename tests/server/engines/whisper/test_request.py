@@ -7,7 +7,7 @@ from wyoming_servers.core.errors import (
     BadRequestError,
     UnsupportedLanguageError,
 )
-from wyoming_servers.engines.whisper.session import WhisperRequest
+from wyoming_servers.engines.whisper.decoder import WhisperRequest
 
 MANY = ["en", "de", "fr", "no", "zh", "he"]
 

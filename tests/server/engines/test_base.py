@@ -1,4 +1,4 @@
-"""Freed memory is returned to the system."""
+"""Helpers of the engines: freed memory is returned to the system."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ import pytest
 
 _PROGRAM = """
 import psutil
-from wyoming_servers.engines.memory import release_free_memory
+from wyoming_servers.engines.base import release_free_memory
 process = psutil.Process()
 held = [bytes(100_000) for _ in range(1_000)]
 last = bytes(100_000)  # keeps the top of the heap in place

@@ -1,8 +1,15 @@
 """Files that an engine derives from a model once, so that a worker only has to open them.
 
 A split Piper voice, the streaming graph of wake word features and converted classifiers are made
-when a model is installed, or when a worker first needs them, by `engines.prepare` in a process of
-its own. They lie in the model's cache folder (role `cache_dir`), beside its install record:
+when a model is installed, or when a worker first needs them, in a process of its own:
+
+    python -m wyoming_servers.engines.preparation ENGINE FILES
+
+FILES is a JSON object of the model's files by role. Graphs are read, written and compared with the
+original there, which takes several times a model's memory. The exit status is 0 if the model is
+prepared, or if its engine prepares nothing.
+
+The files lie in the model's cache folder (role `cache_dir`), beside its install record:
 
     <name>.json                  manifest, written last: sources, recipe, files and facts
     <name>-<token>-<role>.onnx   the files; the token is new each time they are made
@@ -12,6 +19,7 @@ recipe (version of the derivation, of onnxruntime, and the machine) is the same.
 damaged files are made again. The folder is a cache: deleting it costs time, nothing else.
 """
 
+import argparse
 import fcntl
 import hashlib
 import json
@@ -23,13 +31,15 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
+from wyoming_servers.core.engine_info import find_engine
 from wyoming_servers.core.files import atomic_write
 
 CACHE_DIR: Final = "cache_dir"
@@ -45,6 +55,9 @@ _ABANDONED: Final = 3_600.0
 """Seconds after which a temporary file belongs to a process that was killed."""
 
 _CHUNK: Final = 1 << 20
+
+_NICENESS: Final = 10
+"""Of a preparation in the background."""
 
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -171,7 +184,7 @@ def preparation_lock(folder: Path) -> Iterator[None]:
 
 
 def prepare_in_child(engine: str, files: Mapping[str, str]) -> None:
-    """Run `engines.prepare` for a model and wait until it ends; its failures are logged.
+    """Run this module for a model and wait until it ends; its failures are logged.
 
     Does nothing if the cache folder cannot be written.
     """
@@ -187,7 +200,7 @@ def prepare_in_child(engine: str, files: Mapping[str, str]) -> None:
     root = Path(sys.modules["wyoming_servers"].__path__[0]).parent
     places = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
     # -P keeps files in the working directory from being imported as modules.
-    command = [sys.executable, "-P", "-m", "wyoming_servers.engines.prepare", engine]
+    command = [sys.executable, "-P", "-m", "wyoming_servers.engines.preparation", engine]
     try:
         subprocess.run(  # noqa: S603  (our own module)
             [*command, json.dumps(dict(files))],
@@ -198,6 +211,38 @@ def prepare_in_child(engine: str, files: Mapping[str, str]) -> None:
         )
     except (OSError, subprocess.SubprocessError) as err:
         _LOGGER.warning("The files of a model of %s could not be prepared: %s", engine, err)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    parser = argparse.ArgumentParser(prog="preparation", description=__doc__)
+    parser.add_argument("engine", help="name of the engine")
+    parser.add_argument("files", type=json.loads, help="JSON object of paths by role")
+    parser.add_argument("--background", action="store_true", help="run at low priority")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s:%(name)s: %(message)s")
+    if options.background:
+        os.nice(_NICENESS)
+    try:
+        prepare(options.engine, options.files)
+    except Exception:
+        _LOGGER.exception("Preparing a model of %s failed", options.engine)
+        return 1
+    return 0
+
+
+def prepare(engine: str, files: Mapping[str, str]) -> None:
+    """Prepare a model unless that was done; waits for another process that is at it.
+
+    Raises OSError, and what the engine's libraries raise.
+    """
+    info = find_engine(engine)
+    if info is None or not info.prepare:
+        return
+    module, _, name = info.prepare.partition(":")
+    function: Callable[[Mapping[str, str]], None] = getattr(import_module(module), name)
+    with preparation_lock(Path(files[CACHE_DIR])):
+        function(files)
 
 
 def _files_of(folder: Path, manifest: Mapping[str, Any]) -> PreparedFiles:
@@ -240,3 +285,7 @@ def _sha256(path: Path) -> str:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -13,7 +13,7 @@ from wyoming_servers.core.domain import (
     Placement,
     Task,
 )
-from wyoming_servers.engines.kokoro.engine_onnx import KokoroOnnxEngine
+from wyoming_servers.engines.kokoro.engine import KokoroOnnxEngine
 from wyoming_servers.models.catalog import builtin_catalog
 from wyoming_servers.models.python_packages import RequirementChecker
 from wyoming_servers.text.sample_sentences import sample_sentence
