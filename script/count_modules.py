@@ -185,7 +185,7 @@ class Server:
         return {name for name in found if not name.endswith("__init__.py")}
 
     async def watch_idle(self) -> None:
-        """Learn what background tasks do in threads while nobody asks for anything."""
+        """Record what background tasks do in threads of an idle server."""
         self._idle = set()
         self._idle = await self.entered(lambda: asyncio.sleep(IDLE_SECONDS))
 

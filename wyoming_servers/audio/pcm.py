@@ -48,7 +48,7 @@ class Converter:
         return to_s16(self._resampler.feed(samples))
 
     def flush(self) -> bytes:
-        """Return the audio that was held back, without an incomplete last frame; starts anew."""
+        """Return the audio that was held back, without an incomplete last frame; starts over."""
         self._partial = b""
         return b"" if self._same else to_s16(self._resampler.flush())
 
@@ -62,7 +62,7 @@ def convert(pcm: bytes, source: AudioFormat, target: AudioFormat = SPEECH_FORMAT
 class Resampler:
     """Resamples mono audio in chunks of any length.
 
-    The filter holds back some milliseconds of audio until `flush`, after which it starts anew.
+    The filter holds back some milliseconds of audio until `flush`, after which it starts over.
     """
 
     def __init__(self, source_rate: int, target_rate: int) -> None:
@@ -107,7 +107,7 @@ class Chunker:
         return [data[start : start + self._size] for start in range(0, whole, self._size)]
 
     def flush(self) -> bytes:
-        """Return the incomplete last chunk, empty if there is none; starts anew."""
+        """Return the incomplete last chunk, empty if there is none; starts over."""
         rest, self._rest = self._rest, b""
         return rest
 

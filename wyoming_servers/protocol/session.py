@@ -11,7 +11,7 @@ While it is ready, any number of runs go through phases of their own (`RUN_TRANS
                       └──────────────────┴─cancel→ cancelled ─error→ ended
 
 Messages cross on the pipe: the server may cancel or feed a run that the worker has just ended, and
-a worker may become ready just after it was told to unload. Messages that are legal only for this
+a worker may become ready just after it was asked to unload. Messages that are legal only for this
 reason have tables of their own (`CROSSED_…`). The receiver ignores them; a sender that is about to
 send one was overtaken, and drops it.
 """
@@ -130,7 +130,7 @@ RUN_TRANSITIONS: Final[Mapping[tuple[RunPhase, type[Message]], RunPhase]] = {
 
 CROSSED_RUN_TRANSITIONS: Final[Mapping[tuple[RunPhase, type[Message]], RunPhase]] = {
     # The server has cancelled while the worker's messages were in transit. A result counts only
-    # if the input was complete, but after a cancel nobody reads it anyway.
+    # if the input was complete, but after a cancel it is not read anyway.
     (RunPhase.CANCELLED, InferenceChunk): RunPhase.CANCELLED,
     (RunPhase.CANCELLED, ProgressMessage): RunPhase.CANCELLED,
     (RunPhase.CANCELLED, Credit): RunPhase.CANCELLED,

@@ -148,8 +148,8 @@ async def test_live_speech_is_not_delayed_by_a_long_job(server, clip, tmp_path: 
             out.writeframes(voice + bytes(32_000))
     job = await asyncio.to_thread(submit, server, str(recording))
     for _ in range(3):
-        heard = await server.transcribe(clip("goforward"))
-        assert "forward" in heard.text.lower()
+        answer = await server.transcribe(clip("goforward"))
+        assert "forward" in answer.text.lower()
     found = await asyncio.to_thread(server.http, f"/jobs/{job}")
     assert found["status"] in ("queued", "running")
     await asyncio.to_thread(curl, server, f"/jobs/{job}", "-X", "DELETE")
@@ -184,21 +184,21 @@ def test_subtitles_are_synthesized_and_transcribed_back(server, tmp_path: Path) 
     assert 0.8 < longer["got_secs"] < longer["natural_secs"]
     file = tmp_path / "film.mp3"
     curl(server, f"/jobs/{job}.mp3", "-o", str(file))
-    heard = wait_end(server, submit(server, str(file), "language=en"))
-    text = " ".join(segment["text"] for segment in heard["segments"])
+    answer = wait_end(server, submit(server, str(file), "language=en"))
+    text = " ".join(segment["text"] for segment in answer["segments"])
     assert {"good", "morning", "sentence", "time", "night"} <= words(text)
-    assert heard["segments"][0]["start"] == pytest.approx(1.0, abs=0.4)
+    assert answer["segments"][0]["start"] == pytest.approx(1.0, abs=0.4)
 
 
 def test_large_upload_for_an_unloaded_model_is_refused_early(start_server, tmp_path: Path) -> None:
     server = start_server(tts__enabled=False, wake__enabled=False, preload="false")
     large = tmp_path / "large.wav"
     large.write_bytes(bytes(40_000_000))
-    said = curl(
+    output = curl(
         server, "/jobs", "-F", f"audio=@{large}", "-H", "Expect: 100-continue",
         "-o", "/dev/null", "-w", "%{http_code} %{size_upload}",
     )  # fmt: skip
-    status, sent = said.split()
+    status, sent = output.split()
     assert status == "503"
     assert int(sent) < 1_000_000
     server.wait_state("whisper/tiny.en", "ready")

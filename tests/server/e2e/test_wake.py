@@ -230,13 +230,13 @@ async def test_arbitration_window_notifies_one_satellite(start_server: Any, word
     server = start_server(wake__arbitration_window="5s", **ONLY_WAKE)
     server.wait_state("openwakeword", "ready")
     async with server.connect("wake") as first, server.connect("wake") as second:
-        told = []
+        answers = []
         for satellite in (Satellite(first), Satellite(second)):
             await satellite.listen("hey_jarvis")
             await satellite.say(word)
             await satellite.stop()
-            told.append((await satellite.next_event("detection", "not-detected")).type)
-    assert sorted(told) == ["detection", "not-detected"]
+            answers.append((await satellite.next_event("detection", "not-detected")).type)
+    assert sorted(answers) == ["detection", "not-detected"]
     assert "after another satellite" in server.log.read_text()
 
 

@@ -128,8 +128,8 @@ async def test_whisper_and_kokoro_share_one_budget(
 ) -> None:
     from random_kokoro import kokoro
 
-    ears = whisper("turbo", turbo)
-    async with open_scheduler(ears, kokoro(kokoro_files), budget="6GiB") as roomy:
+    turbo_spec = whisper("turbo", turbo)
+    async with open_scheduler(turbo_spec, kokoro(kokoro_files), budget="6GiB") as roomy:
         before = await roomy.gpu_used()
         await roomy.infer("turbo")
         await roomy.speak("kokoro/torch", "The kitchen light is on.")
@@ -141,7 +141,7 @@ async def test_whisper_and_kokoro_share_one_budget(
         assert roomy.status("kokoro/torch").placement.device == GPU
         info = dict(roomy.status("kokoro/torch").info)
     tight = mib(sum(sizes.values())) - 200
-    async with open_scheduler(ears, kokoro(kokoro_files), budget=f"{tight}MiB") as it:
+    async with open_scheduler(turbo_spec, kokoro(kokoro_files), budget=f"{tight}MiB") as it:
         for _ in range(2):
             await it.infer("turbo")
             await it.speak("kokoro/torch", "The kitchen light is on.")
@@ -285,16 +285,16 @@ async def test_killed_worker_returns_its_memory(
         os.kill(pid, signal.SIGKILL)
         with pytest.raises(ConductorError) as caught:
             await asked
-        told = time.perf_counter() - begin
+        reported = time.perf_counter() - begin
         async with asyncio.timeout(10):
-            # The next request has not come, so nothing is loaded anew.
-            while await it.gpu_used() > before + MIB:  # noqa: ASYNC110  (nothing tells of it)
+            # The next request has not come, so nothing is loaded again.
+            while await it.gpu_used() > before + MIB:  # noqa: ASYNC110  (no event reports it)
                 await asyncio.sleep(0.02)
         freed = time.perf_counter() - begin
         await it.infer("turbo")
         report.add(
             "kill -9 in the middle of a request",
             code=caught.value.code,
-            told_ms=round(told * 1000),
+            reported_ms=round(reported * 1000),
             memory_back_ms=round(freed * 1000),
         )

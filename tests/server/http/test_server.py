@@ -75,10 +75,10 @@ async def test_api_on_every_address_accepts_ipv4_and_ipv6(app: FastAPI, host: st
 async def test_running_response_is_finished_within_the_grace_time(
     app: FastAPI,
 ) -> None:
-    begun, go = asyncio.Event(), asyncio.Event()
+    started, go = asyncio.Event(), asyncio.Event()
 
     async def slow() -> str:
-        begun.set()
+        started.set()
         await go.wait()
         return "done"
 
@@ -87,7 +87,7 @@ async def test_running_response_is_finished_within_the_grace_time(
     port = await server.start()
     async with httpx.AsyncClient(trust_env=False) as client:
         request = asyncio.create_task(client.get(f"http://127.0.0.1:{port}/slow"))
-        await begun.wait()
+        await started.wait()
         stopping = asyncio.create_task(server.stop(20))
         await asyncio.sleep(0)
         go.set()
@@ -96,10 +96,10 @@ async def test_running_response_is_finished_within_the_grace_time(
 
 
 async def test_endless_response_is_aborted_after_the_grace_time(app: FastAPI) -> None:
-    begun = asyncio.Event()
+    started = asyncio.Event()
 
     async def stuck() -> None:
-        begun.set()
+        started.set()
         await asyncio.Event().wait()
 
     app.add_api_route("/stuck", stuck)
@@ -107,7 +107,7 @@ async def test_endless_response_is_aborted_after_the_grace_time(app: FastAPI) ->
     port = await server.start()
     async with httpx.AsyncClient(trust_env=False) as client:
         request = asyncio.create_task(client.get(f"http://127.0.0.1:{port}/stuck"))
-        await begun.wait()
+        await started.wait()
         async with asyncio.timeout(10):
             await server.stop(0.05)
         answer = await asyncio.gather(request, return_exceptions=True)

@@ -58,8 +58,8 @@ async def test_same_idempotency_key_returns_the_same_job(storage: JobStorage) ->
 
 async def test_jobs_start_in_order_of_submission(storage: JobStorage) -> None:
     ids = [await add(storage) for _ in range(3)]
-    begun = [await storage.start_next(2.0) for _ in range(4)]
-    assert [job and job.id for job in begun] == [*ids, None]
+    started = [await storage.start_next(2.0) for _ in range(4)]
+    assert [job and job.id for job in started] == [*ids, None]
 
 
 async def test_segments_and_progress_are_stored(storage: JobStorage) -> None:

@@ -43,7 +43,7 @@ def ready_pair() -> tuple[ProtocolSession, ProtocolSession]:
     return server, worker
 
 
-def begun(*, streaming: bool) -> ProtocolSession:
+def running_session(*, streaming: bool) -> ProtocolSession:
     server, _ = ready_pair()
     server.send(RunInference(run=1, streaming=streaming))
     return server
@@ -118,14 +118,14 @@ def test_second_load_is_illegal() -> None:
 
 @pytest.mark.parametrize("run", [0, -1, 1])
 def test_run_numbers_must_increase(run: int) -> None:
-    server = begun(streaming=False)
+    server = running_session(streaming=False)
     with pytest.raises(ProtocolError):
         server.send(RunInference(run=run))
     assert server.runs == (1,)
 
 
 def test_streaming_run_accepts_input_until_its_end() -> None:
-    server = begun(streaming=True)
+    server = running_session(streaming=True)
     assert server.send(InputChunk(run=1))
     assert server.send(InputEnd(run=1))
     assert server.run_phase(1) is RunPhase.INPUT_CLOSED
@@ -135,13 +135,13 @@ def test_streaming_run_accepts_input_until_its_end() -> None:
 
 
 def test_run_that_does_not_stream_rejects_input() -> None:
-    server = begun(streaming=False)
+    server = running_session(streaming=False)
     with pytest.raises(ProtocolError):
         server.send(InputChunk(run=1))
 
 
 def test_worker_is_at_fault_for_a_result_before_the_input_end() -> None:
-    server = begun(streaming=True)
+    server = running_session(streaming=True)
     with pytest.raises(ProtocolError) as caught:
         server.receive(InferenceResult(run=1))
     assert caught.value.fault is Peer.WORKER
@@ -152,7 +152,7 @@ def test_worker_is_at_fault_for_a_result_before_the_input_end() -> None:
     "last", [InferenceResult(run=1), ErrorMessage(code="X", message="", run=1)]
 )
 def test_run_ends_once(last: Message) -> None:
-    server = begun(streaming=False)
+    server = running_session(streaming=False)
     assert server.receive(InferenceChunk(run=1))
     assert server.receive(last)
     assert server.run_phase(1) is RunPhase.ENDED
@@ -162,13 +162,13 @@ def test_run_ends_once(last: Message) -> None:
 
 
 def test_message_for_a_run_that_was_never_started_is_rejected() -> None:
-    server = begun(streaming=False)
+    server = running_session(streaming=False)
     with pytest.raises(ProtocolError, match="never started"):
         server.receive(InferenceChunk(run=2))
 
 
 def test_message_that_crossed_a_cancel_is_ignored() -> None:
-    server = begun(streaming=False)
+    server = running_session(streaming=False)
     assert server.send(Cancel(target=1))
     assert not server.receive(InferenceChunk(run=1))
     assert not server.receive(InferenceResult(run=1))
@@ -186,14 +186,14 @@ def test_cancelled_worker_sends_only_its_error() -> None:
 
 
 def test_server_drops_messages_for_a_run_that_has_ended() -> None:
-    server = begun(streaming=True)
+    server = running_session(streaming=True)
     server.receive(ErrorMessage(code="X", message="", run=1))
     for message in (InputChunk(run=1), InputEnd(run=1), Cancel(target=1), Credit(run=1, size=1)):
         assert not server.send(message)
 
 
 def test_second_cancel_is_illegal() -> None:
-    server = begun(streaming=False)
+    server = running_session(streaming=False)
     server.send(Cancel(target=1))
     with pytest.raises(ProtocolError):
         server.send(Cancel(target=1))

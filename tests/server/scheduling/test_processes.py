@@ -151,11 +151,11 @@ async def test_worker_killed_in_a_run_does_not_affect_other_models(setup):
     await setup.transcribe("b")
     running = asyncio.ensure_future(setup.transcribe("a", chunk_seconds=30.0))
     await asyncio.sleep(0.2)
-    begun = time.monotonic()
+    started = time.monotonic()
     os.kill(setup.pid("a"), signal.SIGKILL)
     assert await setup.transcribe("b")
     assert isinstance(await error_of(running), InferenceFailedError)
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - started < 2
     assert await setup.transcribe("a")
 
 

@@ -37,15 +37,15 @@ async def test_soak_loses_no_request_and_exceeds_no_deadline(world, seed):
 
     async def client(name: str) -> None:
         nonlocal longest
-        begun = world.clock.now()
+        started = world.clock.now()
         try:
             async with world.coordinator.lease(name) as lease:
-                longest = max(longest, world.clock.now() - begun)
+                longest = max(longest, world.clock.now() - started)
                 async with lease.open({}) as run:
                     await world.clock.sleep(dice.uniform(0.1, 3))
                     await run.result()
         except ConductorError as err:
-            longest = max(longest, world.clock.now() - begun)
+            longest = max(longest, world.clock.now() - started)
             ends[err.code] += 1
         else:
             ends["served"] += 1

@@ -65,7 +65,7 @@ class LaunchWorker(Action):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopWorker(Action):
-    """Tell a process to unload and exit."""
+    """Ask a process to unload and exit."""
 
     key: InstanceKey
     generation: int

@@ -26,7 +26,7 @@ class InstanceState(StrEnum):
     DRAINING = "draining"
     """Accepts no new leases and waits for the last one to end."""
     STOPPING = "stopping"
-    """Its process was told to exit; the memory is not free yet."""
+    """Its process was asked to exit; the memory is not free yet."""
     FAILED = "failed"
     """Its process died; `failure_policy` knows when to try again."""
 

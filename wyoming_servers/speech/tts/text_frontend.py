@@ -40,7 +40,7 @@ class TextFrontend:
         """`gap` seconds of silence follow a sentence; `limit` is the maximum of characters.
 
         `streams_audio` says that the voice produces audio before it has computed a whole sentence,
-        so that the first sentence need not be cut short to be heard early.
+        so that the first sentence need not be shortened for early audio.
         """
         self._language = language
         self._streams_audio = streams_audio
@@ -82,7 +82,7 @@ class TextFrontend:
             self._apply(partial(self._finish, text))
 
     def set_streams_audio(self, streams_audio: bool) -> bool:
-        """Cut the text anew if the voice differs from what was expected of it.
+        """Cut the text again if the voice differs from what was expected of it.
 
         Only the first sentence is cut differently, so nothing changes after the first chunk was
         taken. Returns whether the queue has changed.
@@ -128,7 +128,7 @@ class TextFrontend:
         self._chunk_speed = self._speed
 
     def _apply(self, action: Callable[[], None]) -> None:
-        """Process an input, and remember it as long as the text may be cut anew."""
+        """Process an input, and remember it as long as the text may be cut again."""
         if self._inputs is not None:
             self._inputs.append(action)
         action()

@@ -105,11 +105,11 @@ def serving(tmp_path: Path) -> Iterator[Serving]:
 def command(run: Any, serving: Serving, tmp_path: Path) -> Iterator[Command]:
     """Run a command on the machine of the server."""
     folder = tmp_path / "here"
-    tenancy = InstanceLock(folder).acquire()
-    tenancy.publish_state("127.0.0.1", {"api": serving.port})
+    lock = InstanceLock(folder).acquire()
+    lock.publish_state("127.0.0.1", {"api": serving.port})
     (folder / TOKEN_FILE).write_text("s3cret\n")
     yield lambda *arguments: run(*arguments, "--data-dir", folder)
-    tenancy.release()
+    lock.release()
 
 
 def test_vocabulary_is_set_shown_and_cleared(

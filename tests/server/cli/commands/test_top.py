@@ -109,10 +109,10 @@ def test_top_prints_json(run: Any, api: Api, data_dir: Path) -> None:
 def test_top_finds_the_open_port_of_the_server_in_the_data_directory(
     run: Any, api: Api, data_dir: Path
 ) -> None:
-    tenancy = InstanceLock(data_dir).acquire()
-    tenancy.publish_state("0.0.0.0", {"api": api.port})
+    lock = InstanceLock(data_dir).acquire()
+    lock.publish_state("0.0.0.0", {"api": api.port})
     result = run("top", "--data-dir", data_dir)
-    tenancy.release()
+    lock.release()
     assert result.exit_code == 0, result.output
 
 
@@ -168,13 +168,13 @@ def test_api_address_prefers_option_then_running_server_then_configuration(data_
     assert find_api_address(config, "box") == Address("box", 1234)
     assert find_api_address(config, "box:99") == Address("box", 99)
     assert find_api_address(config, None) == Address("127.0.0.1", 1234)
-    tenancy = InstanceLock(data_dir).acquire()
-    tenancy.publish_state("10.0.0.7", {"api": 77})
+    lock = InstanceLock(data_dir).acquire()
+    lock.publish_state("10.0.0.7", {"api": 77})
     assert find_api_address(config, None) == Address("10.0.0.7", 77)
-    tenancy.publish_state("10.0.0.7", {"asr": 78})
+    lock.publish_state("10.0.0.7", {"asr": 78})
     with pytest.raises(UnreachableError, match="no HTTP API"):
         find_api_address(config, None)
-    tenancy.release()
+    lock.release()
 
 
 def test_token_file_option_must_be_readable(data_dir: Path, tmp_path: Path) -> None:

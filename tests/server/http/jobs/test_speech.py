@@ -154,12 +154,12 @@ async def test_info_lists_the_speech_jobs_feature(client, anonymous) -> None:
 
 
 async def test_speech_job_calls_its_webhook_at_the_end(client, ended) -> None:
-    heard: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+    received: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
     async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).lower()
         size = int(head.split(b"content-length:")[1].split(b"\r\n")[0])
-        heard.set_result(await reader.readexactly(size))
+        received.set_result(await reader.readexactly(size))
         writer.write(b"HTTP/1.1 204 Fine\r\nconnection: close\r\n\r\n")
         writer.close()
 
@@ -167,7 +167,7 @@ async def test_speech_job_calls_its_webhook_at_the_end(client, ended) -> None:
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
     job = await ended(await order(client, json={"text": "Hello.", "webhook_url": url}))
     async with asyncio.timeout(5):
-        assert json.loads(await heard) == job
+        assert json.loads(await received) == job
     assert job["task"] == "speak"
     server.close()
     await server.wait_closed()

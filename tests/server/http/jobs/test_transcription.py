@@ -255,12 +255,12 @@ async def test_upload_of_a_client_that_disconnects_is_deleted(live, context) -> 
 
 
 async def test_job_calls_its_webhook_at_the_end(send, ended, context) -> None:
-    heard: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+    received: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
     async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         size = int(re.search(rb"content-length: (\d+)", head, re.IGNORECASE)[1])
-        heard.set_result(await reader.readexactly(size))
+        received.set_result(await reader.readexactly(size))
         writer.write(b"HTTP/1.1 204 Fine\r\nconnection: close\r\n\r\n")
         writer.close()
 
@@ -268,7 +268,7 @@ async def test_job_calls_its_webhook_at_the_end(send, ended, context) -> None:
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
     job = await ended((await send(webhook_url=url)).json()["job_id"])
     async with asyncio.timeout(5):
-        assert json.loads(await heard) == job
+        assert json.loads(await received) == job
     server.close()
     await server.wait_closed()
 

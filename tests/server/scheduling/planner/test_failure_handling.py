@@ -83,7 +83,7 @@ async def test_model_with_negative_keep_alive_is_reloaded_after_a_crash(world):
 async def test_workers_that_die_in_their_first_run_open_the_circuit(world):
     world.model("a")
     await world.start()
-    begun = []
+    started = []
     for _ in range(5):
         client = world.hold("a", timeout=20)
         for _ in range(100):
@@ -91,11 +91,11 @@ async def test_workers_that_die_in_their_first_run_open_the_circuit(world):
                 break
             await world.after(0.1)
         assert client.lease is not None
-        begun.append(world.clock.now())
+        started.append(world.clock.now())
         world.workers("a")[0].die()
         await world.after(0)
         await client.release()
-    pauses = [later - earlier for earlier, later in itertools.pairwise(begun)]
+    pauses = [later - earlier for earlier, later in itertools.pairwise(started)]
     assert pauses == pytest.approx([0.1, 1, 2, 4], abs=0.25)
     with pytest.raises(BusyError, match="failed too often") as refused:
         await world.use("a")

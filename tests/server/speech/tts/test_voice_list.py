@@ -39,10 +39,10 @@ YUNXI = {"name": "zm_yunxi", "languages": ["zh-CN"], "needs": ["no-such-reader"]
 CPU = entry("kokoro/onnx", HEART, ADAM, YUNXI)
 GPU = entry("kokoro/torch", HEART, ADAM, YUNXI)
 OTHER = entry("piper/joe", {"name": "en_US-joe", "quality": "medium"})
-EARS = entry("whisper/base", kind="asr")
+WHISPER = entry("whisper/base", kind="asr")
 
 
-@pytest.mark.parametrize("entries", [(EARS, CPU, GPU, OTHER), (OTHER, GPU, CPU, EARS)])
+@pytest.mark.parametrize("entries", [(WHISPER, CPU, GPU, OTHER), (OTHER, GPU, CPU, WHISPER)])
 def test_installed_voices_come_first_and_none_twice(entries) -> None:
     book = VoiceRegistry({CPU.id: spec(CPU, "af_heart", "am_adam")}, "am_adam", ("af_heart@slow",))
     found = {voice.name: voice for voice in list_voices(entries, book)}
