@@ -27,13 +27,13 @@ from benchmarks.common.word_errors import (
     WordErrors,
     word_errors,
 )
+from wyoming_servers.audio.fade import AudioJoiner
 from wyoming_servers.core.domain import (
     ModelSpec,
     Placement,
     Task,
 )
 from wyoming_servers.engines.registry import create
-from wyoming_servers.speech.tts.synthesis import AudioJoiner
 from wyoming_servers.text.segment import Segmenter, TextSegment
 
 _BEGINNINGS = (

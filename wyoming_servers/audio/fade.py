@@ -4,16 +4,19 @@ PCM is 16-bit mono of `rate` samples per second; `Samples` are floats with full 
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wyoming_servers.audio.pcm import Samples
+from wyoming_servers.audio.pcm import Chunker, Samples
 
 FADE: Final = 0.005
 """Length of a fade in seconds: a shorter one clicks, a longer one softens a first consonant."""
+
+EDGE_SECONDS: Final = 2 * FADE
+"""Audio at either end of a sentence that a fade works on."""
 
 QUIET_DBFS: Final = -50.0
 """Peak below which the ends of synthesized speech are silence; its pauses are near -60 dBFS."""
@@ -160,3 +163,60 @@ def soft_limit(samples: Samples) -> Samples:
     )
     limited: Samples = np.where(over, soft, samples).astype(np.float32)
     return limited
+
+
+class AudioJoiner:
+    """Concatenates the 16-bit mono audio of sentences without clicks, in chunks of `samples`.
+
+    Call `begin`, `feed` … and `finish` for each sentence; all return chunks that are ready. Only
+    the last 10 ms of a sentence are held back until its end is known, because they may be faded.
+    """
+
+    def __init__(self, rate: int, samples: int) -> None:
+        self._rate = rate
+        self._chunk_bytes = 2 * samples
+        self._chunker = Chunker(self._chunk_bytes)
+        self._edge = 2 * int(EDGE_SECONDS * rate)
+        self._held = b""
+        self._fade_in = True
+        """Whether the start of the sentence has still to be faded in."""
+        self._pause = 0.0
+        """Seconds of silence before the next sentence."""
+
+    def begin(self) -> Iterator[bytes]:
+        """Start a sentence; the silence before it is made as it is taken, all of it in the end."""
+        self._fade_in = True
+        pause, self._pause = self._pause, 0.0
+        return self._silence(2 * round(pause * self._rate))
+
+    def feed(self, pcm: bytes) -> list[bytes]:
+        """Add audio of the sentence, whole samples."""
+        audio = self._held + pcm
+        if len(audio) < 2 * self._edge:
+            self._held = audio
+            return []
+        if self._fade_in:
+            self._fade_in = False
+            audio = fade(audio[: self._edge], self._rate, end=False) + audio[self._edge :]
+        self._held = audio[-self._edge :]
+        return self._chunker.feed(audio[: -self._edge])
+
+    def add_pause(self, seconds: float) -> None:
+        """Insert silence before the next sentence, in addition to the pause of `finish`."""
+        self._pause += seconds
+
+    def finish(self, pause: float) -> list[bytes]:
+        """End the sentence; `pause` seconds of silence follow before the next."""
+        tail = fade(self._held, self._rate, begin=self._fade_in) if self._held else b""
+        self._held = b""
+        self._pause = pause
+        chunks = self._chunker.feed(tail)
+        # Nothing waits for the next sentence: its text may not be written yet.
+        rest = self._chunker.flush()
+        return [*chunks, rest] if rest else chunks
+
+    def _silence(self, size: int) -> Iterator[bytes]:
+        while size:
+            part = min(size, self._chunk_bytes)
+            yield from self._chunker.feed(bytes(part))
+            size -= part

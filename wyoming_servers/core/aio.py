@@ -1,13 +1,18 @@
-"""Helpers on top of asyncio: run several coroutines, cancel one task, time out on a Clock."""
+"""Helpers on top of asyncio: run several coroutines, cancel one task, time out on a Clock, and
+queue what has a size."""
 
 import asyncio
 import logging
+import math
+from collections import deque
 from collections.abc import Coroutine
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Generic, Self, TypeVar
 
 from wyoming_servers.core.clock import Clock
 from wyoming_servers.core.errors import ConductorError, DeadlineError
+
+_Item = TypeVar("_Item")
 
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -69,6 +74,10 @@ class ClockTimeout:
         """Count from now on again, because there was progress."""
         self._expires_at = self._clock.now() + self._seconds
 
+    def suspend(self) -> None:
+        """Stop counting until `restart`, because somebody else is waited for."""
+        self._expires_at = math.inf
+
     async def __aenter__(self) -> Self:
         task = asyncio.current_task()
         if task is None:
@@ -96,6 +105,41 @@ class ClockTimeout:
 
     async def _expire(self) -> None:
         while (remaining := self._expires_at - self._clock.now()) > 0:
-            await self._clock.sleep(remaining)
+            await self._clock.sleep(min(remaining, self._seconds))
         self._expired = True
         self._task.cancel()
+
+
+class SizedQueue(Generic[_Item]):
+    """A queue from one producer to one consumer, bounded by the sum of the sizes in it."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._items: deque[tuple[_Item, int]] = deque()
+        self._filled = asyncio.Event()
+        self._taken = asyncio.Event()
+        self.size = 0
+        """Sum of the sizes of all items in the queue."""
+
+    async def put(self, item: _Item, size: int = 0) -> None:
+        """Add an item; waits until there is room for it or the queue is empty."""
+        while size and self.size and self.size + size > self._limit:
+            self._taken.clear()
+            await self._taken.wait()
+        self.put_nowait(item, size)
+
+    def put_nowait(self, item: _Item, size: int = 0) -> None:
+        """Add an item whether there is room or not."""
+        self._items.append((item, size))
+        self.size += size
+        self._filled.set()
+
+    async def get(self) -> _Item:
+        """Wait for the next item and take it."""
+        while not self._items:
+            self._filled.clear()
+            await self._filled.wait()
+        item, size = self._items.popleft()
+        self.size -= size
+        self._taken.set()
+        return item

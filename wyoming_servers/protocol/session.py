@@ -260,9 +260,9 @@ def _run_of(message: Message) -> int | None:
 INPUT_WINDOW: Final = 1024 * 1024
 """Bytes of input that may wait in a worker: 32 s of speech."""
 
-OUTPUT_WINDOW: Final = 8 * 1024 * 1024
-"""Bytes of output that may wait for a slow reader: 3 minutes at 22,050 Hz. Large, because a worker
-that has finished a text is free for the next one."""
+OUTPUT_WINDOW: Final = 512 * 1024
+"""Bytes of output that may wait for a slow reader: 12 s at 22,050 Hz. Most sentences fit, since a
+worker that has finished one is free for the next."""
 
 CHUNK_OVERHEAD: Final = 256
 """Bytes that a chunk counts in addition to its payload, so that empty chunks are bounded too."""

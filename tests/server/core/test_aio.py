@@ -3,7 +3,7 @@ import logging
 
 import pytest
 
-from wyoming_servers.core.aio import ClockTimeout, run_all
+from wyoming_servers.core.aio import ClockTimeout, SizedQueue, run_all
 from wyoming_servers.core.clock import FakeClock
 from wyoming_servers.core.errors import CancelledError, DeadlineError
 
@@ -181,3 +181,53 @@ async def test_clock_timeout_passes_on_a_cancellation_at_the_moment_it_expires(
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_clock_timeout_does_not_count_while_it_is_suspended(clock: FakeClock) -> None:
+    steps = asyncio.Queue[None]()
+
+    async def work() -> None:
+        async with ClockTimeout(clock, 5, "for a step") as timeout:
+            timeout.suspend()
+            await steps.get()
+            timeout.restart()
+            await steps.get()
+
+    task = asyncio.create_task(work())
+    for _ in range(10):
+        await clock.advance(4)
+    assert not task.done()
+    steps.put_nowait(None)
+    await clock.run_ready_tasks()
+    await clock.advance(4.9)
+    assert not task.done()
+    await clock.advance(0.2)
+    with pytest.raises(DeadlineError):
+        await task
+
+
+# SizedQueue
+
+
+async def test_sized_queue_waits_for_room_and_keeps_the_order(clock: FakeClock) -> None:
+    queue = SizedQueue[str](10)
+    await queue.put("a", 6)
+    waiting = asyncio.create_task(queue.put("b", 5))
+    await clock.run_ready_tasks()
+    assert not waiting.done()
+    queue.put_nowait("mark")
+    assert await queue.get() == "a"
+    await waiting
+    assert [await queue.get() for _ in range(2)] == ["mark", "b"]
+    assert queue.size == 0
+
+
+async def test_sized_queue_takes_an_item_over_the_limit_alone(clock: FakeClock) -> None:
+    queue = SizedQueue[str](10)
+    await queue.put("large", 100)
+    waiting = asyncio.create_task(queue.put("b", 1))
+    await clock.run_ready_tasks()
+    assert not waiting.done()
+    assert await queue.get() == "large"
+    await waiting
+    assert await queue.get() == "b"

@@ -2,17 +2,16 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from enum import Enum
 from types import TracebackType
 from typing import Any, Final, Self
 
-from wyoming_servers.audio.fade import FADE, fade, silence
-from wyoming_servers.audio.pcm import Chunker
+from wyoming_servers.audio.fade import AudioJoiner, silence
 from wyoming_servers.config.schema import Config
-from wyoming_servers.core.aio import ClockTimeout, cancel_and_wait
+from wyoming_servers.core.aio import ClockTimeout, SizedQueue, cancel_and_wait
 from wyoming_servers.core.clock import Clock
 from wyoming_servers.core.domain import AudioFormat
 from wyoming_servers.core.errors import ConductorError, InternalError
@@ -31,14 +30,20 @@ MAX_QUEUED_SENTENCES: Final = 2
 """Sentences computed but not sent: the one that is being sent and the next. More would delay other
 clients."""
 
+MAX_QUEUED_BYTES: Final = 256 * 1024
+"""Audio that was not sent yet: 6 s at 22.05 kHz, in which the next sentence is synthesized."""
+
+MAX_PHRASE_BYTES: Final = 1024 * 1024
+"""Longer sentences (24 s at 22.05 kHz) are not cached, so that they need not be kept."""
+
+SLICE_BYTES: Final = 64 * 1024
+"""Audio that is prepared for sending at once."""
+
 SILENCE_FORMAT: Final = AudioFormat(rate=22_050)
 """Format of the silence that answers a text without words; no model is needed for it."""
 
 SILENCE_SECONDS: Final = 0.1
 """Home Assistant treats an answer without any audio as a failure."""
-
-EDGE_SECONDS: Final = 2 * FADE
-"""Audio at either end of a sentence that a fade works on."""
 
 _STREAM_IDS: Final = itertools.count(1)
 
@@ -92,6 +97,21 @@ class _Playback:
         self.seconds += seconds
 
 
+class _Recording:
+    """Audio of a sentence for the phrase cache; none if it is too long for it."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        """Bytes of all audio."""
+        self.pcm: list[bytes] = []
+
+    def add(self, pcm: bytes) -> None:
+        self.size += len(pcm)
+        self.pcm.append(pcm)
+        if self.size > MAX_PHRASE_BYTES:
+            self.pcm = []
+
+
 class SynthesisStream:
     """Audio of one text; use it with `async with`.
 
@@ -131,7 +151,7 @@ class SynthesisStream:
         self._id = next(_STREAM_IDS)
         self._playback = _Playback()
         self._format: asyncio.Future[AudioFormat] = asyncio.get_running_loop().create_future()
-        self._audio: asyncio.Queue[bytes | _Marker] = asyncio.Queue()
+        self._audio: SizedQueue[bytes | _Marker] = SizedQueue(MAX_QUEUED_BYTES)
         self._queue_slots = asyncio.Semaphore(MAX_QUEUED_SENTENCES)
         self._retry_until = 0.0
         """A worker that fails after this time on the clock is not replaced by another."""
@@ -203,7 +223,7 @@ class SynthesisStream:
             if not self._playback.seconds:
                 audio = self._format.result() if self._format.done() else SILENCE_FORMAT
                 self._set_format(audio)
-                self._audio.put_nowait(silence(SILENCE_SECONDS, audio.rate))
+                await self._audio.put(silence(SILENCE_SECONDS, audio.rate))
         finally:
             self._audio.put_nowait(_Marker.END)
 
@@ -248,7 +268,7 @@ class SynthesisStream:
         if self._joiner is not None:
             self._joiner.add_pause(chunk.pause)
 
-    def _prepare(self, rate: int) -> "AudioJoiner":
+    def _prepare(self, rate: int) -> AudioJoiner:
         """Return the joiner of all chunks; the first one sets the format."""
         self._set_format(AudioFormat(rate))
         if self._joiner is None:
@@ -265,9 +285,9 @@ class SynthesisStream:
         if phrase is None or (self._format.done() and phrase.rate != self._format.result().rate):
             return False
         joiner = self._prepare(phrase.rate)
-        self._emit(joiner.begin())
-        self._emit(joiner.feed(phrase.pcm))
-        self._emit(joiner.finish(chunk.pause))
+        await self._emit(joiner.begin())
+        await self._emit_speech(joiner, phrase.pcm)
+        await self._emit(joiner.finish(chunk.pause))
         self._timer.phrases += 1
         self._timer.cached += 1
         return True
@@ -295,26 +315,25 @@ class SynthesisStream:
                     self._coordinator.lease(model, client=self._options.client)
                 )
 
-    async def _synthesize(self, chunk: TextChunk, lease: Lease, joiner: "AudioJoiner") -> bool:
+    async def _synthesize(self, chunk: TextChunk, lease: Lease, joiner: AudioJoiner) -> bool:
         """Synthesize one chunk, and emit its audio as the worker yields it.
 
         Returns False if the worker failed and the chunk is to be retried with another.
         """
-        pcm: list[bytes] = []
+        recording = _Recording()
         try:
-            await self._run(self._request(chunk), lease, joiner, pcm)
+            await self._run(self._request(chunk), lease, joiner, recording)
         except ConductorError as err:
             # Audio that was sent cannot be taken back, and must not be spoken twice.
             late = self._clock.now() >= self._retry_until
             if self._playback.seconds or late or not self._retry.should_retry(err):
                 raise
             return False
-        self._emit(joiner.finish(chunk.pause))
-        audio = b"".join(pcm)
+        await self._emit(joiner.finish(chunk.pause))
         self._timer.phrases += 1
-        self._timer.audio_seconds += self._format.result().seconds(len(audio))
-        if self._phrase_cache is not None and audio:
-            phrase = Phrase(self.voice, self._format.result().rate, audio, chunk.text)
+        self._timer.audio_seconds += self._format.result().seconds(recording.size)
+        if self._phrase_cache is not None and (pcm := b"".join(recording.pcm)):
+            phrase = Phrase(self.voice, self._format.result().rate, pcm, chunk.text)
             self._phrase_cache.put(self._phrase_key(chunk), phrase)
         return True
 
@@ -327,80 +346,39 @@ class SynthesisStream:
             "speed": chunk.speed,
             "stream": self._id,
             "buffered_seconds": self._playback.buffered_seconds(self._clock.now()),
-            "next_characters": self._frontend.sizes()[1:],
+            "next_characters": self._frontend.sizes(),
         }
 
     async def _run(
-        self, request: dict[str, Any], lease: Lease, joiner: "AudioJoiner", pcm: list[bytes]
+        self, request: dict[str, Any], lease: Lease, joiner: AudioJoiner, recording: "_Recording"
     ) -> None:
-        """Run the request on the worker, and collect its audio in `pcm`."""
+        """Run the request on the worker, and emit and record its audio."""
         what = "for the next chunk of speech"
         with self._timer.stage("inference"):
             async with ClockTimeout(
                 self._clock, self._config.limits.request_timeout, what
             ) as timeout:
-                self._emit(joiner.begin())
+                timeout.suspend()
+                await self._emit(joiner.begin())
+                timeout.restart()
                 async with lease.open(request) as run:
                     async for output in run:
+                        # The client may read as slowly as it plays.
+                        timeout.suspend()
+                        recording.add(output.payload)
+                        await self._emit_speech(joiner, output.payload)
                         timeout.restart()
-                        pcm.append(output.payload)
-                        self._emit(joiner.feed(output.payload))
 
-    def _emit(self, chunks: list[bytes]) -> None:
+    async def _emit_speech(self, joiner: AudioJoiner, pcm: bytes) -> None:
+        for start in range(0, len(pcm), SLICE_BYTES):
+            await self._emit(joiner.feed(pcm[start : start + SLICE_BYTES]))
+
+    async def _emit(self, chunks: Iterable[bytes]) -> None:
+        """Send chunks; waits while the client reads slowly."""
         for chunk in chunks:
+            await self._audio.put(chunk, len(chunk))
             self._playback.add(self._format.result().seconds(len(chunk)), self._clock.now())
-            self._audio.put_nowait(chunk)
 
     def _set_format(self, audio: AudioFormat) -> None:
         if not self._format.done():
             self._format.set_result(audio)
-
-
-class AudioJoiner:
-    """Concatenates the 16-bit mono audio of sentences without clicks, in chunks of `samples`.
-
-    Call `begin`, `feed` … and `finish` for each sentence; all return chunks that are ready. Only
-    the last 10 ms of a sentence are held back until its end is known, because they may be faded.
-    """
-
-    def __init__(self, rate: int, samples: int) -> None:
-        self._rate = rate
-        self._chunker = Chunker(2 * samples)
-        self._edge = 2 * int(EDGE_SECONDS * rate)
-        self._held = b""
-        self._fade_in = True
-        """Whether the start of the sentence has still to be faded in."""
-        self._pause = 0.0
-        """Seconds of silence before the next sentence."""
-
-    def begin(self) -> list[bytes]:
-        """Start a sentence."""
-        self._fade_in = True
-        pause, self._pause = self._pause, 0.0
-        return self._chunker.feed(silence(pause, self._rate)) if pause else []
-
-    def feed(self, pcm: bytes) -> list[bytes]:
-        """Add audio of the sentence, whole samples."""
-        audio = self._held + pcm
-        if len(audio) < 2 * self._edge:
-            self._held = audio
-            return []
-        if self._fade_in:
-            self._fade_in = False
-            audio = fade(audio[: self._edge], self._rate, end=False) + audio[self._edge :]
-        self._held = audio[-self._edge :]
-        return self._chunker.feed(audio[: -self._edge])
-
-    def add_pause(self, seconds: float) -> None:
-        """Insert silence before the next sentence, in addition to the pause of `finish`."""
-        self._pause += seconds
-
-    def finish(self, pause: float) -> list[bytes]:
-        """End the sentence; `pause` seconds of silence follow before the next."""
-        tail = fade(self._held, self._rate, begin=self._fade_in) if self._held else b""
-        self._held = b""
-        self._pause = pause
-        chunks = self._chunker.feed(tail)
-        # Nothing waits for the next sentence: its text may not be written yet.
-        rest = self._chunker.flush()
-        return [*chunks, rest] if rest else chunks

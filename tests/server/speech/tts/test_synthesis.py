@@ -30,12 +30,14 @@ from wyoming_servers.speech.fake import (
     FakeCoordinator,
     ScriptedRun,
 )
+from wyoming_servers.speech.tts import text_frontend
 from wyoming_servers.speech.tts.phrase_cache import PhraseCache
 from wyoming_servers.speech.tts.pipeline import (
     SynthesisStream,
     TtsPipeline,
     TtsRequest,
 )
+from wyoming_servers.speech.tts.synthesis import MAX_QUEUED_BYTES, SLICE_BYTES
 from wyoming_servers.text.lexicon import Lexicon
 from wyoming_servers.worker.interface import OutputChunk
 
@@ -120,6 +122,111 @@ async def test_slow_client_has_only_one_sentence_computed_ahead(
         rest = [chunk async for chunk in audio]
     assert len(coordinator.runs) == 9
     assert rest
+
+
+def endless(coordinator: FakeCoordinator) -> list[int]:
+    """Let every run speak for 100 s; returns the list of the sizes of its output so far."""
+    taken: list[int] = []
+
+    async def speak(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
+        for _ in range(100):
+            taken.append(32_000)
+            yield OutputChunk({}, b"\1\1" * 16_000)
+
+    coordinator.inferences[Task.TTS] = speak
+    return taken
+
+
+async def test_client_that_does_not_read_holds_a_bounded_amount_of_audio(
+    make_tts: Make, coordinator: FakeCoordinator, clock: FakeClock
+) -> None:
+    taken = endless(coordinator)
+    async with make_tts().open(TtsRequest()) as speech:
+        speech.feed("One sentence. ")
+        speech.pause(50)
+        speech.end("And another one.")
+        await clock.run_ready_tasks(1_000)
+        assert speech._audio.size <= MAX_QUEUED_BYTES
+        assert sum(taken) <= MAX_QUEUED_BYTES + SLICE_BYTES
+        audio = sum([len(chunk) async for chunk in speech])
+    assert audio == 2 * 100 * 32_000 + 50 * 32_000 + 6_400
+
+
+async def test_slow_reader_is_no_timeout(
+    make_tts: Make, coordinator: FakeCoordinator, clock: FakeClock
+) -> None:
+    endless(coordinator)
+    async with make_tts(limits={"request_timeout": 5}).open(TtsRequest()) as speech:
+        speech.end("One sentence.")
+        size = 0
+        async for chunk in speech:
+            size += len(chunk)
+            if size % 320_000 == 0:
+                await clock.advance(20)
+    assert size == 100 * 32_000
+
+
+async def test_long_pause_is_silence_made_as_it_is_read(
+    make_tts: Make, coordinator: FakeCoordinator, clock: FakeClock
+) -> None:
+    async with make_tts(sentence_silence=0).open(TtsRequest()) as speech:
+        speech.feed("One.")
+        for _ in range(6):
+            speech.pause(10)
+        speech.end("Two.")
+        await clock.run_ready_tasks(1_000)
+        assert speech._audio.size <= MAX_QUEUED_BYTES
+        audio = b"".join([chunk async for chunk in speech])
+    assert len(audio) == 2 * 500 * 8 + 60 * 32_000
+    assert bytes(60 * 32_000) in audio
+
+
+async def test_pauses_longer_than_a_minute_together_are_refused(make_tts: Make) -> None:
+    async with make_tts().open(TtsRequest()) as speech:
+        speech.feed("One.")
+        for _ in range(6):
+            speech.pause(10)
+        with pytest.raises(BadRequestError, match="60 s"):
+            speech.pause(0.1)
+
+
+async def test_sentence_that_is_too_long_for_the_cache_is_not_kept(
+    cached_tts: TtsPipeline, coordinator: FakeCoordinator
+) -> None:
+    endless(coordinator)
+    for _ in range(2):
+        await synthesize(cached_tts.open(TtsRequest()), "Hello.")
+    assert len(coordinator.runs) == 2
+
+
+async def test_long_text_is_normalized_one_sentence_at_a_time(
+    make_tts: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+
+    def count(text: str, language: str) -> str:
+        seen.append(text)
+        return text
+
+    monkeypatch.setattr(text_frontend, "normalize", count)
+    frontend = text_frontend.TextFrontend("en", speed=1.0, gap=0.2, limit=20_000)
+    frontend.end("?! " * 3_000 + "This is a sentence. " * 500)
+    assert seen == []
+    yields = 0
+
+    async def others() -> None:
+        nonlocal yields
+        while True:
+            await asyncio.sleep(0)
+            yields += 1
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(others())
+        chunk = await frontend.peek()
+        task.cancel()
+    assert chunk is not None
+    assert chunk.text == "This is a sentence."
+    assert 10 < len(seen) <= yields + 2
 
 
 LONG = "I have set a timer for ten minutes and dimmed all the lamps upstairs."

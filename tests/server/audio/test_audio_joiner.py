@@ -3,8 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wyoming_servers.audio.fade import FADE
-from wyoming_servers.speech.tts.synthesis import AudioJoiner
+from wyoming_servers.audio.fade import FADE, AudioJoiner
 
 RATE = 16_000
 LOUD = np.full(RATE // 10, 20_000, "<i2").tobytes()
@@ -16,7 +15,7 @@ def samples(chunks: list[bytes]) -> np.ndarray:
 
 
 def speak(joiner: AudioJoiner, audio: bytes, step: int, *, pause: bool) -> list[bytes]:
-    chunks = joiner.begin()
+    chunks = list(joiner.begin())
     for start in range(0, len(audio), step):
         chunks += joiner.feed(audio[start : start + step])
     return chunks + joiner.finish(0.2 if pause else 0.0)
