@@ -29,7 +29,7 @@ def ssml(text: str) -> Event:
 
 @asynccontextmanager
 async def watched(server) -> AsyncIterator[list[float]]:
-    """Ask for `/health/live` all the time; collects the seconds of each answer."""
+    """Ask for `/health/live` again and again; collects the seconds of each answer."""
     times: list[float] = []
     url = f"http://127.0.0.1:{server.ports['api']}/health/live"
 
@@ -44,6 +44,7 @@ async def watched(server) -> AsyncIterator[list[float]]:
     async def watch() -> None:
         while not times or not over.is_set():
             await asyncio.to_thread(ask)
+            await asyncio.sleep(0.05)
 
     async with asyncio.TaskGroup() as group:
         group.create_task(watch())
