@@ -95,7 +95,13 @@ async def start_api(context: AppContext, dependencies: ApiDependencies) -> int:
         config_editor=ConfigEditor(context.loaded, context.config_holder),
         clock=clock,
     )
-    server = ApiServer(create_app(api_context), config.host, config.api.port)
+    server = ApiServer(
+        create_app(api_context),
+        config.host,
+        config.api.port,
+        tasks=context.tasks,
+        connections=context.connections,
+    )
     stack.push_async_callback(server.stop, _GRACE_S)
     return await server.start()
 

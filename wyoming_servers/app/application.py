@@ -142,6 +142,7 @@ class Application:
             uuid=identity,
             api_port=self.ports.get("api"),
             tasks=context.tasks,
+            connections=context.connections,
         )
         # Pushed before the start, so that all opened ports are closed if one is not available.
         stack.push_async_callback(servers.stop)

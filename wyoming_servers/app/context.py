@@ -10,6 +10,8 @@ from wyoming_servers.core.aio import cancel_and_wait
 from wyoming_servers.core.clock import Clock, SystemClock
 from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.core.task_supervisor import TaskSupervisor, Work
+from wyoming_servers.net.connection_limits import ConnectionLimits
+from wyoming_servers.net.descriptors import max_connections, raise_descriptor_limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,10 @@ class AppContext:
     bus: EventBus = field(default_factory=EventBus)
     clock: Clock = field(default_factory=SystemClock)
     stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+    connections: ConnectionLimits = field(
+        default_factory=lambda: ConnectionLimits(max_connections(raise_descriptor_limit()))
+    )
+    """Limits of the open connections of all ports; raises the limit of open files."""
     config_holder: ConfigHolder = field(init=False)
     """The configuration in effect; services read `current` per request."""
     tasks: TaskSupervisor = field(init=False)

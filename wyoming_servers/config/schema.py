@@ -296,12 +296,24 @@ class LimitsSection(Section):
     """Limits that protect clients from each other."""
 
     max_connections: int = Field(
-        256, ge=1, le=10_000, description="Open connections per port; more are refused."
+        256,
+        ge=1,
+        le=10_000,
+        description="Open connections per port. When all are in use, a new client replaces one "
+        "that is idle, or is refused.",
+    )
+    max_connections_per_address: int = Field(
+        128,
+        ge=1,
+        le=10_000,
+        description="Open connections per port and client address. Home Assistant needs one per "
+        "satellite that listens for a wake word, and one per voice command.",
     )
     max_event_bytes: Size = Field(
-        4 * 1024 * 1024,
+        1024 * 1024,
         ge=65_536,
-        description="Largest data and largest payload of a Wyoming event, each, in bytes.",
+        description="Largest audio, text or list of names in one Wyoming event, in bytes. Other "
+        "events may have 64 KiB.",
     )
     idle_timeout: Duration = Field(
         300.0, ge=1, description="Seconds without data after which a connection is closed."

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import errno
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import h11
@@ -18,20 +18,33 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from wyoming_servers.core.errors import BadRequestError, BusyError, ConductorError
+from wyoming_servers.core.task_supervisor import TaskSupervisor
 from wyoming_servers.http.context import ApiContext
+from wyoming_servers.http.problems import problem_response
+from wyoming_servers.net.connection_limits import ConnectionLimits, ConnectionSlot
+from wyoming_servers.net.listener import Listener, open_sockets
 
 HEADER_TIMEOUT_SECONDS: Final = 10.0
 """Enough for any client and connection to send the header of a request."""
-
-_BACKLOG: Final = 256
-"""Connections that the kernel queues before they are accepted."""
 
 
 class ApiServer:
     """One listening HTTP server; call `start` once, then `stop` once."""
 
-    def __init__(self, app: FastAPI, host: str, port: int) -> None:
-        """`port` 0 lets the system choose a free port."""
+    def __init__(
+        self,
+        app: FastAPI,
+        host: str,
+        port: int,
+        *,
+        tasks: TaskSupervisor | None = None,
+        connections: ConnectionLimits | None = None,
+    ) -> None:
+        """`port` 0 lets the system choose a free port.
+
+        `tasks` runs the accept loop, a supervisor of its own by default; `connections` are the
+        limits that the Wyoming ports share.
+        """
         self._context: ApiContext = app.state.context
         self._host = host
         self._port = port
@@ -45,9 +58,11 @@ class ApiServer:
                 http=HeaderTimeoutProtocol,
                 ws="websockets-sansio",
                 ws_max_size=self._context.config.limits.max_event_bytes,
-                limit_concurrency=self._context.config.limits.max_connections,
             )
         )
+        self._tasks = tasks or TaskSupervisor(self._context.clock)
+        self._connections = connections or ConnectionLimits()
+        self._listener: Listener | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> int:
@@ -55,9 +70,13 @@ class ApiServer:
 
         Raises BusyError if the port is in use, BadRequestError if the address is not available.
         """
-        sockets = await self._bind()
+        try:
+            sockets = await open_sockets(self._host, self._port)
+        except OSError as err:
+            raise self._bind_error(err) from err
         port: int = sockets[0].getsockname()[1]
-        task = asyncio.create_task(self._server.serve(sockets), name="api")
+        # No sockets: uvicorn would use asyncio's accept loop.
+        task = asyncio.create_task(self._server.serve([]), name="api")
         self._task = task
         up = asyncio.create_task(self._server.started_listening.wait())
         await asyncio.wait({up, task}, return_when=asyncio.FIRST_COMPLETED)
@@ -66,39 +85,39 @@ class ApiServer:
             for sock in sockets:
                 sock.close()
             task.result()
+        self._listener = Listener(
+            "api", sockets, self._accept, self._connections, caps=self._caps, refusal=_refusal
+        )
+        self._listener.start(self._tasks)
         return port
 
     async def stop(self, grace: float) -> None:
         """Refuse new requests, end event streams now and other requests within `grace` seconds."""
         task, self._task = self._task, None
         self._context.closing.set()
+        if self._listener is not None:
+            await self._listener.close()
         if task is None:
             return
         self._server.begin_shutdown(grace)
         await task
 
-    async def _bind(self) -> list[socket.socket]:
+    def _caps(self) -> tuple[int, int]:
+        limits = self._context.config.limits
+        return limits.max_connections, limits.max_connections_per_address
+
+    async def _accept(self, sock: socket.socket, slot: ConnectionSlot) -> None:
+        """Begin to serve one client; its slot is released when the connection has ended."""
         loop = asyncio.get_running_loop()
-        sockets: list[socket.socket] = []
-        port = self._port
-        try:
-            found = await loop.getaddrinfo(
-                # `::` means every address, IPv4 too, as for the Wyoming ports.
-                None if self._host in ("", "::") else self._host,
-                port,
-                type=socket.SOCK_STREAM,
-                flags=socket.AI_PASSIVE,
+
+        def make_protocol() -> HeaderTimeoutProtocol:
+            protocol = HeaderTimeoutProtocol(
+                self._server.config, self._server.server_state, self._server.lifespan.state
             )
-            for family, _, _, _, address in dict.fromkeys(found):
-                sock = _open_socket(family, (address[0], port, *address[2:]))
-                sockets.append(sock)
-                # With port 0, all addresses of the host use the port that the first one got.
-                port = sock.getsockname()[1]
-        except OSError as err:
-            for sock in sockets:
-                sock.close()
-            raise self._bind_error(err) from err
-        return sockets
+            protocol.on_close = lambda: self._connections.release(slot)
+            return protocol
+
+        _, slot.handle = await loop.connect_accepted_socket(make_protocol, sock)
 
     def _bind_error(self, err: OSError) -> ConductorError:
         where = f"port {self._port} of {self._host}"
@@ -119,19 +138,54 @@ class HeaderTimeoutProtocol(H11Protocol):
 
     header_timeout: float = HEADER_TIMEOUT_SECONDS
     """Seconds."""
+    on_close: Callable[[], None]
+    """Called once, when the connection has ended, that of a WebSocket too."""
     _timer: asyncio.TimerHandle | None = None
+    _last_read_at: float
+    _upgraded = False
+
+    @property
+    def idle_since(self) -> float | None:
+        """When the client last sent something, if no request is open; see `ClientHandle`."""
+        cycle: Any = self.cycle
+        """None before the first request, although uvicorn declares otherwise."""
+        is_answering = cycle is not None and not cycle.response_complete
+        return None if self._upgraded or is_answering else self._last_read_at
+
+    def displace(self) -> None:
+        """Close at once, because another client needs the place."""
+        self.transport.abort()
 
     def connection_made(self, transport: Any) -> None:
+        self._last_read_at = self.loop.time()
         super().connection_made(transport)
         self._update_timer()
 
     def data_received(self, data: bytes) -> None:
+        self._last_read_at = self.loop.time()
         super().data_received(data)
         self._update_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._cancel_timer()
         super().connection_lost(exc)
+        self.on_close()
+
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        """Hand the connection over to the WebSocket's protocol."""
+        super().handle_websocket_upgrade(event)
+        successor: Any = self.transport.get_protocol()
+        if successor is self:
+            return
+        self._upgraded = True
+        self._cancel_timer()
+        lost = successor.connection_lost
+
+        def connection_lost(exc: Exception | None) -> None:
+            lost(exc)
+            self.on_close()
+
+        successor.connection_lost = connection_lost
 
     def _update_timer(self) -> None:
         """Run the timer exactly while the header of a request is awaited or incomplete."""
@@ -179,16 +233,9 @@ class _EmbeddedServer(uvicorn.Server):
         self.should_exit = True
 
 
-def _open_socket(family: int, address: tuple[Any, ...]) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind(address)
-        sock.listen(_BACKLOG)
-        sock.setblocking(False)
-    except OSError:
-        sock.close()
-        raise
-    return sock
+def _refusal(error: BusyError) -> bytes:
+    """Return the answer to a client for which there is no room."""
+    response = problem_response(error, status=503)
+    headers = [*response.raw_headers, (b"connection", b"close")]
+    lines = [b"HTTP/1.1 503 Service Unavailable", *(b": ".join(item) for item in headers)]
+    return b"\r\n".join([*lines, b"", bytes(response.body)])

@@ -10,7 +10,7 @@ the pipe to a worker use the same framing.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -41,6 +41,40 @@ class FrameLimits:
     """The header line, without its line end. Old clients put the data in it."""
     data: int = 4 * 1024 * 1024
     payload: int = 4 * 1024 * 1024
+    by_type: Mapping[str, "FrameLimits"] = field(default_factory=dict)
+    """Limits of data and payload of some types, in place of the two above."""
+    is_stranger: bool = False
+    """Whether the peer may be anybody: data that takes more than `MAX_EXPANSION` times its bytes of
+    memory is refused."""
+
+
+MAX_EXPANSION: Final = 8
+"""Bytes of memory that one byte from a stranger may cost."""
+
+FREE_BYTES: Final = 64 * 1024
+"""Memory per connection that is not measured against the bytes it has sent: objects of a few small
+events always take more than eight times their size."""
+
+_CLIENT_DATA: Final = 64 * 1024
+
+
+def client_limits(event_bytes: int) -> FrameLimits:
+    """Return the limits of events from clients: `event_bytes` for audio, names and texts.
+
+    Only audio has a payload; a client that sends one with anything else is not read any further.
+    """
+    text = FrameLimits(data=event_bytes, payload=0)
+    return FrameLimits(
+        data=_CLIENT_DATA,
+        payload=0,
+        by_type={
+            "audio-chunk": FrameLimits(data=_CLIENT_DATA, payload=event_bytes),
+            "transcribe": text,
+            "synthesize": text,
+            "synthesize-chunk": text,
+        },
+        is_stranger=True,
+    )
 
 
 def encode_frame(frame: Frame) -> bytes:
@@ -68,6 +102,8 @@ class _Header:
     data: dict[str, Any]
     data_length: int
     payload_length: int
+    memory: int = 0
+    """Estimate of the bytes that `data` takes."""
 
 
 class FrameDecoder:
@@ -83,11 +119,23 @@ class FrameDecoder:
         self._searched = 0
         """Bytes at the start of the buffer that are known to contain no line end."""
         self._header: _Header | None = None
+        self.frame_memory = 0
+        """Estimate of the bytes of memory that the last frame takes, for frames of strangers."""
 
     @property
     def pending(self) -> int:
         """Bytes that wait for the rest of their frame; at most the limits plus one feed."""
         return len(self._buffer)
+
+    @property
+    def memory(self) -> int:
+        """Bytes of memory that the unfinished frame takes."""
+        return len(self._buffer) + (self._header.memory if self._header is not None else 0)
+
+    @property
+    def is_inside_frame(self) -> bool:
+        """Whether the stream must not end here."""
+        return self._header is not None or bool(self._buffer)
 
     def feed(self, data: bytes | bytearray | memoryview) -> None:
         """Add the next bytes of the stream."""
@@ -109,10 +157,13 @@ class FrameDecoder:
         end = header.data_length + header.payload_length
         if len(buffer) < end:
             return None
-        data = header.data
+        data, memory = header.data, header.memory
         if header.data_length:
+            block = buffer[: header.data_length]
+            if self._limits.is_stranger:
+                memory += _memory_of_json(block)
             # The keys of the block win over the header's, as in the wyoming library.
-            data = data | _parse_object(buffer[: header.data_length], "The data block")
+            data = data | _parse_object(block, "The data block")
         payload = b""
         if header.payload_length:
             with memoryview(buffer) as view:
@@ -120,11 +171,12 @@ class FrameDecoder:
         # Deleting at the front only moves the start of a bytearray, so reading stays linear.
         del buffer[:end]
         self._header = None
+        self.frame_memory = memory + len(payload) + _FRAME_OBJECTS
         return Frame(header.type, data, payload)
 
     def eof(self) -> None:
         """Mark the end of the stream. Raises FramingError if it is inside a frame."""
-        if self._header is not None or self._buffer:
+        if self.is_inside_frame:
             raise FramingError("The connection ended in the middle of an event.")
 
     def _take_line(self) -> bytearray | None:
@@ -142,6 +194,7 @@ class FrameDecoder:
         return line
 
     def _read_header(self, line: bytearray) -> _Header:
+        memory = _memory_of_json(line) if self._limits.is_stranger else 0
         fields = _parse_object(line, "The header")
         kind = fields.get("type")
         if not isinstance(kind, str) or not kind:
@@ -151,12 +204,36 @@ class FrameDecoder:
             data = {}
         elif not isinstance(data, dict):
             raise FramingError("The header's `data` is not an object.")
+        limits = self._limits.by_type.get(kind, self._limits)
         return _Header(
             kind,
             data,
-            _length(fields, "data_length", self._limits.data),
-            _length(fields, "payload_length", self._limits.payload),
+            _length(fields, "data_length", limits.data),
+            _length(fields, "payload_length", limits.payload),
+            memory if data else 0,
         )
+
+
+_FRAME_OBJECTS: Final = 256
+"""Bytes of memory that a frame takes even if it is empty."""
+
+
+def _memory_of_json(text: bytearray) -> int:
+    """Return an upper bound, roughly, of the bytes that a JSON text takes when it is parsed.
+
+    `[],` are three bytes and take 64. So the text is not parsed, and FramingError raised, if it
+    takes far more than its length.
+    """
+    wide = not text.isascii() or b"\\u" in text
+    values = (
+        (88 if wide else 64) * (text.count(b",") + text.count(b":"))
+        + 128 * text.count(b"[")
+        + 256 * text.count(b"{")
+    )
+    if values > FREE_BYTES and values > (MAX_EXPANSION - 1) * len(text):
+        raise FramingError("The event has too many values for its size.")
+    # One character outside the basic plane makes all others of its string four bytes wide.
+    return values + len(text) * (4 if wide and (b"\xf0" in text or b"\\ud" in text) else 1)
 
 
 _DUMPS: Final = json.JSONEncoder(separators=(",", ":")).encode

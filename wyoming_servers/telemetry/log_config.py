@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from typing import Any, Final, Literal, TextIO
 
 from wyoming_servers.core.clock import iso_timestamp
+from wyoming_servers.telemetry.repeat_filter import RepeatFilter
 
 REQUEST_ID: Final[ContextVar[str]] = ContextVar("request_id", default="")
 """Id of the current HTTP request, added to each of its log lines.
@@ -56,6 +57,8 @@ def setup_logging(
 ) -> None:
     """Send all log records to `stream` (default: stderr), replacing an earlier setup.
 
+    Lines that repeat too often are dropped and counted, see `RepeatFilter`.
+
     `text` is colored on a terminal; elsewhere each line starts with its time in UTC. `json` writes
     one object per line with time, level, logger, message and the attributes from `extra`.
     """
@@ -66,6 +69,7 @@ def setup_logging(
         handler.close()
     handler = _make_handler(style, stream)
     setattr(handler, _HANDLER_MARK, True)
+    handler.addFilter(RepeatFilter())
     handler.addFilter(_add_context)
     root.addHandler(handler)
     root.setLevel(level.upper())

@@ -5,7 +5,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from enum import Enum, auto
 from types import TracebackType
@@ -21,14 +21,14 @@ from wyoming.asr import (
 from wyoming.event import Event
 
 from wyoming_servers.core.aio import cancel_and_wait
-from wyoming_servers.core.domain import AudioFormat, ModelSpec, Task
+from wyoming_servers.core.domain import AudioFormat
 from wyoming_servers.core.errors import BadRequestError
 from wyoming_servers.speech.asr.pipeline import AsrPipeline, AsrRequest, Utterance
-from wyoming_servers.wyoming.info import PROGRAM_NAME, program_name
+from wyoming_servers.text.vocabulary import MAX_CHARACTERS
 from wyoming_servers.wyoming.session import (
     ClientConnection,
-    ClientSession,
     DisconnectedError,
+    is_valid_unicode,
     optional_bool,
     optional_mapping,
     optional_str,
@@ -37,6 +37,10 @@ from wyoming_servers.wyoming.session import (
 )
 
 _LOGGER: Final = logging.getLogger(__name__)
+
+
+_MAX_WORDS: Final = 1_000
+"""Names, and terms, of one request that are kept; many more than a model considers."""
 
 
 class _Phase(Enum):
@@ -88,6 +92,16 @@ class AsrClientSession:
     def is_processing(self) -> bool:
         """Whether an utterance is complete and its answer not sent yet."""
         return self._utterance is None and not self.idle.is_set()
+
+    @property
+    def has_request(self) -> bool:
+        """Whether an utterance is open or its answer not sent yet."""
+        return not self.idle.is_set()
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of the audio of the open utterance."""
+        return 0 if self._utterance is None else self._utterance.held_bytes
 
     async def handle(self, event: Event) -> None:
         """Handle the next event. An exception is the answer to the open utterance."""
@@ -246,112 +260,6 @@ class AsrClientSession:
         return Transcript(text=transcript.text, language=transcript.language)
 
 
-class ProgramRegistry:
-    """The programs a client can select on one port; reads `specs` at every call."""
-
-    def __init__(self, specs: Mapping[str, ModelSpec], default_model: str | None = None) -> None:
-        self._specs = specs
-        self.default_model = default_model
-        """The model that the port belongs to; None where the configuration selects one."""
-
-    def find(self, name: str) -> tuple[str | None] | None:
-        """Return the model of a program, (None,) for the configured model; None if unknown.
-
-        A name is 1. the program of all models, 2. the program of one model, or 3. a model's id.
-        """
-        if name == PROGRAM_NAME:  # 1
-            return (None,)
-        for spec in self._specs.values():
-            if spec.task is Task.ASR and name in (program_name(spec.id), spec.id):  # 2, 3
-                return (spec.id,)
-        return None
-
-
-class ProgramSession:
-    """Wraps a speech-to-text session and adds the selected model to utterances that name none.
-
-    It adds the model's name to `transcribe`, and sends a `transcribe` of its own for a client that
-    starts with audio. A selection takes effect with the next utterance; unknown names are ignored.
-    """
-
-    EVENTS: ClassVar[frozenset[str]] = AsrClientSession.EVENTS | {"select-program"}
-
-    def __init__(self, session: ClientSession, programs: ProgramRegistry) -> None:
-        self._session = session
-        self._find: Callable[[str], tuple[str | None] | None] = programs.find
-        self._model = programs.default_model
-        self._last_request: Mapping[str, Any] = {}
-        """Fields of the client's last `transcribe`."""
-        self._pending = self._model is not None
-        """Whether the session does not know the selection yet."""
-        self._in_audio = False
-        """Whether audio has started and not stopped."""
-
-    @property
-    def idle(self) -> asyncio.Event:
-        """Set while no request is open."""
-        return self._session.idle
-
-    @property
-    def is_processing(self) -> bool:
-        """Whether the client waits for the server."""
-        return self._session.is_processing
-
-    async def handle(self, event: Event) -> None:
-        """Handle the next event. An exception is sent to the client as an `error`."""
-        match event.type:
-            case "select-program":
-                self._select(event.data.get("name"))
-                return
-            case "transcribe":
-                self._last_request = event.data
-                self._pending = False
-                event = self._transcribe()
-            case "audio-start":
-                await self._send_selection()
-                self._in_audio = True
-            case "audio-chunk":
-                if not self._in_audio:
-                    await self._send_selection()
-                self._in_audio = True
-            case "audio-stop":
-                self._in_audio = False
-        await self._session.handle(event)
-
-    def _select(self, name: object) -> None:
-        found = self._find(name) if isinstance(name, str) else None
-        if found is None:
-            _LOGGER.debug("Ignored the selection of an unknown program: %.60r", name)
-            return
-        (self._model,) = found
-        self._pending = True
-
-    async def _send_selection(self) -> None:
-        """Send the selection before audio that no `transcribe` has announced."""
-        if self._pending:
-            self._pending = False
-            await self._session.handle(self._transcribe())
-
-    def _transcribe(self) -> Event:
-        """Return the client's last `transcribe`, with the selected model if it names none."""
-        data = dict(self._last_request)
-        if not data.get("name") and self._model is not None:
-            data["name"] = self._model
-        return Event("transcribe", data)
-
-    async def __aenter__(self) -> Self:
-        await self._session.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self._session.__aexit__(kind, error, traceback)
-
-
 def _parse_request(event: Event, client: str) -> AsrRequest:
     """Translate a `transcribe` event. Raises BadRequestError for a field of a wrong type.
 
@@ -367,8 +275,8 @@ def _parse_request(event: Event, client: str) -> AsrRequest:
     task = optional_str(context, "task") or "transcribe"
     if task not in ("transcribe", "translate"):
         raise BadRequestError("The field `task` must be `transcribe` or `translate`.")
-    names = optional_str_list(data, "transcript_names")
-    terms = optional_str_list(data, "transcript_terms")
+    names = _parse_words(data, "transcript_names")
+    terms = _parse_words(data, "transcript_terms")
     parsed = Transcribe.from_event(event)
     return AsrRequest(
         language=parsed.language or None,
@@ -381,3 +289,20 @@ def _parse_request(event: Event, client: str) -> AsrRequest:
         partials=optional_bool(context, "partials"),
         client=client,
     )
+
+
+def _parse_words(data: Mapping[str, Any], field: str) -> tuple[str, ...]:
+    """Return names or terms. Raises BadRequestError for what the stored vocabulary refuses too."""
+    words = optional_str_list(data, field)[:_MAX_WORDS]
+    for number, word in enumerate(words):
+        if len(word) > MAX_CHARACTERS:
+            raise BadRequestError(
+                f"The field `{field}` has a text of more than {MAX_CHARACTERS} characters "
+                f"(number {number + 1}).",
+                hint="Send names as people say them.",
+            )
+        if not is_valid_unicode(word):
+            raise BadRequestError(
+                f"The field `{field}` has a text that is not valid Unicode (number {number + 1})."
+            )
+    return words

@@ -2,9 +2,7 @@
 
 import asyncio
 import logging
-from collections import deque
 from contextlib import suppress
-from ipaddress import IPv6Address, ip_address
 from typing import Any, Final, Protocol
 
 from wyoming.event import Event
@@ -19,13 +17,15 @@ from wyoming_servers.core.errors import (
     RequestError,
     ShuttingDownError,
 )
+from wyoming_servers.net.connection_limits import client_address
 from wyoming_servers.protocol.codec import (
     Frame,
     FrameDecoder,
-    FrameLimits,
     FramingError,
+    client_limits,
     encode_frame,
 )
+from wyoming_servers.wyoming.event_queue import BufferBudget, EventQueue
 from wyoming_servers.wyoming.session import (
     DisconnectedError,
     SessionFactory,
@@ -36,6 +36,9 @@ from wyoming_servers.wyoming.session import (
 READ_BYTES: Final = 64 * 1024
 """Most bytes of one read."""
 
+BUFFER_BYTES: Final = 32 * 1024
+"""Bytes of one client, beyond one read, that may lie unread before its system has to wait."""
+
 WRITE_SECONDS: Final = 30.0
 """A client that reads nothing for this long is disconnected: it holds a model that others need."""
 
@@ -43,22 +46,13 @@ LINGER_SECONDS: Final = 1.0
 """How long a client may go on sending while it is being disconnected. Closing at once would make
 its system discard the `error` event unread."""
 
-SOFT_LIMIT_BYTES: Final = 1024 * 1024
-"""Queued bytes of one client (32 s of 16 kHz speech) from which reading waits for the session."""
+FRAME_SECONDS: Final = 30.0
+"""An event that is not complete after this many seconds (up to twice that) ends the connection: it
+holds memory, and its bytes would keep an idle connection open."""
 
-HARD_LIMIT_BYTES: Final = 8 * 1024 * 1024
-"""Queued bytes of one client (4 min of 16 kHz speech) from which it is disconnected. Reached only
-while the session is stalled, for example because it waits for a model."""
-
-STALL_SECONDS: Final = 0.25
-"""The session counts as stalled when it takes no event for this long."""
-
-PORT_LIMIT_BYTES: Final = 128 * 1024 * 1024
-"""Unprocessed bytes of all clients of one port: 16 clients at their hard limit."""
-
-MAX_JOINED_BYTES: Final = 8 * 1024
-"""Audio that is passed to the session in one event, roughly: 0.25 s of 16 kHz speech. A client that
-sends a recording at once sends hundreds of small chunks, each as expensive as one such event."""
+BUSY_SECONDS: Final = 10.0
+"""A client with an open request that sends nothing for this long counts as idle when others need
+its place, unless it waits for the server."""
 
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -70,40 +64,6 @@ class InfoSource(Protocol):
     def frame(self) -> bytes:
         """The encoded `info` event."""
         ...
-
-
-class BufferBudget:
-    """Bounds the unprocessed bytes of all clients of one port together.
-
-    Over the limit, the clients that hold more than an equal share are refused; a client that
-    streams live audio, whose buffer is small, is never the one that has to leave. So the sum stays
-    below twice the limit.
-    """
-
-    def __init__(self, limit: int = PORT_LIMIT_BYTES) -> None:
-        self._limit = limit
-        self._sizes: dict[object, int] = {}
-        self._total = 0
-
-    @property
-    def total(self) -> int:
-        """Bytes held by all clients."""
-        return self._total
-
-    def update(self, client: object, size: int) -> None:
-        """Record that `client` holds `size` bytes. Raises BusyError if that is too much."""
-        before = self._sizes.get(client, 0)
-        self._total += size - before
-        if size:
-            self._sizes[client] = size
-        else:
-            self._sizes.pop(client, None)
-        if size > before and self._total > self._limit and size > self._limit // len(self._sizes):
-            raise BusyError("The clients of this port have sent too much data.")
-
-    def remove(self, client: object) -> None:
-        """Forget a client that has left."""
-        self._total -= self._sizes.pop(client, 0)
 
 
 class Connection:
@@ -127,13 +87,16 @@ class Connection:
     ) -> None:
         self._reader = reader
         self._writer = writer
+        # asyncio reads 256 KiB at a time, also for clients whose data waits here.
+        writer.transport.max_size = READ_BYTES  # type: ignore[attr-defined]
         self._info = info
         self._limits = limits
         self._clock = clock
         self._budget = budget
         self._write_seconds = write_seconds
-        size = limits.max_event_bytes
-        self._decoder = FrameDecoder(FrameLimits(data=size, payload=size))
+        self._decoder = FrameDecoder(client_limits(limits.max_event_bytes))
+        self._frame_began_at: float | None = None
+        """When the first byte of the unfinished event came; None if there is none."""
         self._queue = EventQueue()
         self._last_read_at = clock.now()
         """When the client last sent bytes."""
@@ -150,6 +113,22 @@ class Connection:
     def name(self) -> str:
         """Address and port of the client."""
         return self._name
+
+    @property
+    def idle_since(self) -> float | None:
+        """When the client last sent something, if nothing is done for it; see `ClientHandle`."""
+        if self._session.is_processing or len(self._queue):
+            return None
+        if self._session.has_request and self._clock.now() < self._last_read_at + BUSY_SECONDS:
+            return None
+        return self._last_read_at
+
+    def displace(self) -> None:
+        """Close at once, because another client needs the place."""
+        _LOGGER.info("%s: disconnected, another client needs the connection", self._name)
+        event = error_event(BusyError("Another client needs this connection."))
+        self._writer.write(encode_frame(Frame(event.type, event.data)))
+        self._writer.transport.abort()
 
     async def run(self) -> None:
         """Serve the client until it leaves or is disconnected."""
@@ -189,8 +168,11 @@ class Connection:
                 self._update_budget()
                 before = self._decoder.pending
                 while (frame := self._decoder.next()) is not None:
+                    self._frame_began_at = None
                     await self._dispatch(frame, before - self._decoder.pending)
                     before = self._decoder.pending
+                if self._frame_began_at is None and self._decoder.is_inside_frame:
+                    self._frame_began_at = self._last_read_at
                 self._update_budget()
             self._decoder.eof()
         except (FramingError, BusyError) as err:
@@ -214,7 +196,8 @@ class Connection:
                 text = frame.data.get("text")
                 await self.send(Event("pong", {"text": text if isinstance(text, str) else None}))
             case known if known in self._session.EVENTS:
-                await self._queue.put(Event(known, frame.data, frame.payload), size)
+                memory = self._decoder.frame_memory
+                await self._queue.put(Event(known, frame.data, frame.payload), size, memory)
             case unknown:
                 _LOGGER.debug("%s: ignored an event of type %.60r", self._name, unknown)
 
@@ -223,7 +206,7 @@ class Connection:
         async with self._session:
             while True:
                 event = await self._queue.get()
-                self._update_budget()
+                self._budget.record(self, self._memory)
                 self._handling = True
                 try:
                     await self._session.handle(event)
@@ -236,15 +219,29 @@ class Connection:
                 # A client that sends minutes of audio at once must not block the others.
                 await asyncio.sleep(0)
 
+    @property
+    def _memory(self) -> int:
+        """Bytes of memory held for this client."""
+        return self._decoder.memory + self._queue.memory + self._session.held_bytes
+
     def _update_budget(self) -> None:
-        self._budget.update(self, self._decoder.pending + self._queue.size)
+        self._budget.update(self, self._memory)
 
     async def _watch_idle(self) -> None:
-        """Disconnect a client that sends nothing although the server waits for it."""
+        """Disconnect a client that sends nothing, or only parts of an event, although the server
+        waits for it.
+        """
         while True:
-            left = self._last_read_at + self._limits.idle_timeout - self._clock.now()
+            now = self._clock.now()
+            left = self._last_read_at + self._limits.idle_timeout - now
+            if self._frame_began_at is not None and now >= self._frame_began_at + FRAME_SECONDS:
+                self._lingers = True
+                await self.fail(
+                    DeadlineError(f"An event was not complete after {FRAME_SECONDS:g} s.")
+                )
+                raise DisconnectedError("The client did not complete an event.")
             if left > 0:
-                await self._clock.sleep(left)
+                await self._clock.sleep(min(left, FRAME_SECONDS))
             elif self._session.is_processing:
                 self._last_read_at = self._clock.now()
             else:
@@ -286,82 +283,6 @@ class Connection:
             raise DisconnectedError(f"The connection was lost: {err}") from err
 
 
-class EventQueue:
-    """A queue of events between the reading task and the session, bounded in bytes.
-
-    Only reading shows that a client has left, so the reader must not wait for a session that waits
-    for a model: when no event is taken for a while, events are queued up to a second, larger limit.
-    """
-
-    def __init__(
-        self,
-        soft_limit: int = SOFT_LIMIT_BYTES,
-        hard_limit: int = HARD_LIMIT_BYTES,
-        stall_timeout: float = STALL_SECONDS,
-    ) -> None:
-        """Limits in bytes, `stall_timeout` in seconds."""
-        self._soft_limit = soft_limit
-        self._hard_limit = hard_limit
-        self._stall_timeout = stall_timeout
-        self._events: deque[tuple[Event, int]] = deque()
-        self._filled = asyncio.Event()
-        self._taken = asyncio.Event()
-        self._stalled = False
-        self.size = 0
-        """Bytes in the queue."""
-
-    def __len__(self) -> int:
-        return len(self._events)
-
-    async def put(self, event: Event, size: int) -> None:
-        """Add an event of `size` bytes. Raises BusyError at the hard limit."""
-        while self.size >= self._soft_limit and not self._stalled:
-            self._taken.clear()
-            try:
-                async with asyncio.timeout(self._stall_timeout):
-                    await self._taken.wait()
-            except TimeoutError:
-                self._stalled = True
-        if self.size >= self._hard_limit:
-            raise BusyError(
-                "The client sent more data than the server can queue.",
-                hint="Wait for the answer before sending more.",
-            )
-        self._events.append((event, size))
-        self.size += size
-        self._filled.set()
-
-    async def get(self) -> Event:
-        """Wait for the next event; consecutive audio chunks are joined into one event."""
-        while not self._events:
-            self._filled.clear()
-            await self._filled.wait()
-        event = self._pop()
-        if event.type == "audio-chunk" and event.payload:
-            payloads, length = [event.payload], len(event.payload)
-            while length < MAX_JOINED_BYTES and self._next_can_join(event):
-                payloads.append(self._pop().payload or b"")
-                length += len(payloads[-1])
-            event = Event(event.type, event.data, b"".join(payloads))
-        self._stalled = False
-        self._taken.set()
-        return event
-
-    def _next_can_join(self, event: Event) -> bool:
-        """Return whether the next event is audio of the same format and has no timestamp of its
-        own.
-        """
-        if not self._events:
-            return False
-        following = self._events[0][0]
-        return following.type == event.type and following.data == event.data
-
-    def _pop(self) -> Event:
-        event, size = self._events.popleft()
-        self.size -= size
-        return event
-
-
 async def close(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, linger: bool
 ) -> None:
@@ -383,11 +304,4 @@ async def close(
 
 def _client_name(address: Any) -> str:
     """Return `address:port`; IPv4 clients of an IPv6 socket are named by their IPv4 address."""
-    if not address:
-        return "unknown"
-    host = str(address[0])
-    with suppress(ValueError):
-        parsed = ip_address(host)
-        if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
-            host = str(parsed.ipv4_mapped)
-    return f"{host}:{address[1]}"
+    return f"{client_address(address)}:{address[1]}" if address else "unknown"

@@ -4,31 +4,29 @@ import asyncio
 import logging
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.core.clock import Clock
 from wyoming_servers.core.domain import ModelSpec, model_service_name
-from wyoming_servers.core.errors import BusyError, ConductorError, ShuttingDownError
+from wyoming_servers.core.errors import BusyError
 from wyoming_servers.core.task_supervisor import TaskSupervisor
+from wyoming_servers.net.connection_limits import ConnectionLimits, ConnectionSlot
+from wyoming_servers.net.listener import Listener, open_sockets
 from wyoming_servers.protocol.codec import Frame, encode_frame
 from wyoming_servers.speech.asr.pipeline import AsrPipeline
 from wyoming_servers.speech.tts.pipeline import TtsPipeline
 from wyoming_servers.speech.wake.pipeline import WakePipeline
-from wyoming_servers.wyoming.asr import AsrClientSession, ProgramRegistry, ProgramSession
-from wyoming_servers.wyoming.connection import BufferBudget, Connection, close
+from wyoming_servers.wyoming.asr import AsrClientSession
+from wyoming_servers.wyoming.connection import BUFFER_BYTES, Connection
 from wyoming_servers.wyoming.discovery import Discovery
+from wyoming_servers.wyoming.event_queue import BufferBudget
 from wyoming_servers.wyoming.info import InfoCache, asr_info, tts_info, wake_info
+from wyoming_servers.wyoming.program import ProgramRegistry, ProgramSession
 from wyoming_servers.wyoming.session import SessionFactory, error_event
 from wyoming_servers.wyoming.tts import TtsClientSession
 from wyoming_servers.wyoming.wake import WakeClientSession
-
-BACKLOG: Final = 128
-"""Connections that the system holds until the server accepts them."""
-
-_ANY: Final = ("", "::")
-"""Hosts that mean every address of this machine, IPv4 and IPv6."""
 
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -51,16 +49,20 @@ class WyomingServers:
         uuid: str,
         api_port: int | None = None,
         tasks: TaskSupervisor | None = None,
+        connections: ConnectionLimits | None = None,
     ) -> None:
         """`uuid` identifies this installation in announcements; `api_port` is announced as well.
 
-        `tasks` runs the announcements; a supervisor of its own by default.
+        `tasks` runs the announcements and the accept loops; a supervisor of its own by default.
+        `connections` are the limits that the HTTP port shares.
         """
         self._config = config
         self._api_port = api_port
-        self._discovery = Discovery(config.current, uuid, clock, tasks or TaskSupervisor(clock))
+        tasks = tasks or TaskSupervisor(clock)
+        self._discovery = Discovery(config.current, uuid, clock, tasks)
+        shared = SharedLimits(connections or ConnectionLimits(), tasks)
         self._servers = {
-            item.service: TcpServer(item, config, clock)
+            item.service: TcpServer(item, config, clock, shared)
             for item in _service_ports(config, specs, asr, tts, wake)
         }
         self._open_servers: dict[str, TcpServer] = {}
@@ -119,6 +121,15 @@ class WyomingServers:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedLimits:
+    """What all ports share."""
+
+    connections: ConnectionLimits
+    tasks: TaskSupervisor
+    budget: BufferBudget = field(default_factory=BufferBudget)
+
+
+@dataclass(frozen=True, slots=True)
 class ServicePort:
     """One service and its port."""
 
@@ -133,17 +144,18 @@ class ServicePort:
 class TcpServer:
     """Serves one port: accepts clients up to a limit and disconnects them when it stops."""
 
-    def __init__(self, service_port: ServicePort, config: ConfigHolder, clock: Clock) -> None:
+    def __init__(
+        self, service_port: ServicePort, config: ConfigHolder, clock: Clock, shared: SharedLimits
+    ) -> None:
         self._service_port = service_port
         self._service = service_port.service
         self._host = config.current.host
         self._port = service_port.port
         self._config = config
         self._clock = clock
-        self._budget = BufferBudget()
+        self._shared = shared
         self._connections: dict[Connection, asyncio.Task[None]] = {}
-        self._refused: set[asyncio.Task[None]] = set()
-        self._stopping = False
+        self._listener: Listener | None = None
         self.info = service_port.info
 
     @property
@@ -154,76 +166,68 @@ class TcpServer:
     async def start(self) -> int:
         """Open the port and return its number. Raises BusyError if it cannot be opened."""
         try:
-            self._server = await self._listen()
+            sockets = await open_sockets(self._host, self._port)
         except OSError as err:
             raise BusyError(
                 f"Port {self._port} on {self._host} cannot be opened: {err.strerror or err}.",
                 hint=f"Another server may be using it; choose another {self._service_port.key}.",
             ) from err
-        port: int = self._server.sockets[0].getsockname()[1]
+        self._listener = Listener(
+            self._service,
+            sockets,
+            self._accept,
+            self._shared.connections,
+            caps=self._caps,
+            refusal=_refusal,
+        )
+        self._listener.start(self._shared.tasks)
+        port: int = sockets[0].getsockname()[1]
         return port
 
     async def stop(self, grace: float) -> None:
         """Accept no more clients; open requests have `grace` seconds to finish."""
-        self._stopping = True
-        self._server.close()
+        if self._listener is not None:
+            await self._listener.close()
         for connection in self._connections:
             connection.stop(grace)
-        tasks = [*self._connections.values(), *self._refused]
-        if tasks:
-            await asyncio.wait(tasks)
+        if self._connections:
+            await asyncio.wait(self._connections.values())
 
-    async def _listen(self) -> asyncio.Server:
-        if self._host not in _ANY or not socket.has_dualstack_ipv6():
-            host = "" if self._host in _ANY else self._host
-            return await asyncio.start_server(self._accept, host, self._port, backlog=BACKLOG)
-        # asyncio would limit `::` to IPv6.
-        listener = socket.create_server(
-            ("::", self._port), family=socket.AF_INET6, backlog=BACKLOG, dualstack_ipv6=True
-        )
-        return await asyncio.start_server(self._accept, sock=listener, backlog=BACKLOG)
-
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve one client; asyncio owns the task, and the end of the connection ends it."""
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101  (a running coroutine has a task)
+    def _caps(self) -> tuple[int, int]:
         limits = self._config.current.limits
-        if self._stopping or len(self._connections) >= limits.max_connections:
-            self._refused.add(task)
-            # Lingering costs a socket: in a flood, the clients beyond the first are just closed.
-            linger = len(self._refused) <= limits.max_connections
-            try:
-                await self._refuse(reader, writer, linger=linger)
-            finally:
-                self._refused.discard(task)
-            return
+        return limits.max_connections, limits.max_connections_per_address
+
+    async def _accept(self, sock: socket.socket, slot: ConnectionSlot) -> None:
+        """Begin to serve one client; its slot is released when the connection has ended."""
+        reader, writer = await asyncio.open_connection(sock=sock, limit=BUFFER_BYTES)
         connection = Connection(
             reader,
             writer,
             self.info,
             self._service_port.make_session,
-            limits,
+            self._config.current.limits,
             self._clock,
-            self._budget,
+            self._shared.budget,
+        )
+        slot.handle = connection
+        task = asyncio.create_task(
+            self._serve(connection, slot), name=f"{self._service} {connection.name}"
         )
         self._connections[connection] = task
+
+    async def _serve(self, connection: Connection, slot: ConnectionSlot) -> None:
         try:
             await connection.run()
         except Exception:
             _LOGGER.exception("%s: the connection of %s failed", self._service, connection.name)
         finally:
             del self._connections[connection]
+            self._shared.connections.release(slot)
 
-    async def _refuse(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, linger: bool
-    ) -> None:
-        error: ConductorError = BusyError("Too many connections are open.")
-        if self._stopping:
-            error = ShuttingDownError("The server is shutting down.")
-        _LOGGER.warning("%s: connection refused: %s", self._service, error.message)
-        event = error_event(error)
-        writer.write(encode_frame(Frame(event.type, event.data)))
-        await close(reader, writer, linger=linger)
+
+def _refusal(error: BusyError) -> bytes:
+    event = error_event(error)
+    return encode_frame(Frame(event.type, event.data))
 
 
 def _service_ports(

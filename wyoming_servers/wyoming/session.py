@@ -66,6 +66,16 @@ class ClientSession(Protocol):
         """Whether the client waits for the server; its silence is no reason to disconnect it."""
         ...
 
+    @property
+    def has_request(self) -> bool:
+        """Whether a request is open, such as an utterance or a stream of audio."""
+        ...
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes from the client that are kept for its open request."""
+        ...
+
     async def handle(self, event: Event) -> None:
         """Handle the next event. An exception is sent to the client as an `error`."""
         ...
@@ -110,6 +120,15 @@ def optional_str(data: EventData, name: str) -> str | None:
     if value is not None and not isinstance(value, str):
         raise _wrong_type(name, "a string")
     return value
+
+
+def is_valid_unicode(text: str) -> bool:
+    """Return whether a text has no lone surrogate, which JSON can express and UTF-8 cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def require_str(data: EventData, name: str) -> str:

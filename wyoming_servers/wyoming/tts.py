@@ -84,6 +84,16 @@ class TtsClientSession:
         """Whether a text is complete and its audio not sent yet."""
         return self._phase is _Phase.SYNTHESIZING
 
+    @property
+    def has_request(self) -> bool:
+        """Whether a text is open."""
+        return not self.idle.is_set()
+
+    @property
+    def held_bytes(self) -> int:
+        """Nothing that matters: the text of a request is short."""
+        return 0
+
     async def handle(self, event: Event) -> None:
         """Handle the next event. An exception is the answer to the open text."""
         match event.type:

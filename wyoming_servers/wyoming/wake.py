@@ -68,6 +68,16 @@ class WakeClientSession:
         """Never: a client that waits for a wake word keeps sending audio."""
         return False
 
+    @property
+    def has_request(self) -> bool:
+        """Whether a stream of audio is open."""
+        return self._stream is not None
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of audio that wait for the models."""
+        return 0 if self._stream is None else self._stream.held_bytes
+
     def try_handle(self, frame: Frame) -> bool:
         """Feed more audio of the open stream, in its format."""
         stream, known, data = self._stream, self._format, frame.data

@@ -10,7 +10,7 @@ from wyoming_servers.core.domain import Task
 from wyoming_servers.core.errors import BusyError
 from wyoming_servers.speech.fake import ScriptedRun
 from wyoming_servers.worker.interface import OutputChunk
-from wyoming_servers.wyoming.connection import BufferBudget
+from wyoming_servers.wyoming.event_queue import BufferBudget
 
 Serve = Callable[..., Any]
 Connect = Callable[..., Any]

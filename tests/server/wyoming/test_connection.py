@@ -114,7 +114,7 @@ async def test_unknown_events_and_fields_are_ignored(
     await client.send("select-program", name="wyoming-conductor")
     await client.send("select-program", name="no such program")
     await client.send("select-program", name=5)
-    await client.send("user-event", name="x", data={"deep": [1]}, payload=b"abc")
+    await client.send("user-event", name="x", data={"deep": [1]})
     await client.send("x" * 10_000)
     await client.send_bytes(b'{"type": "audio-nothing", "version": 9, "more": []}\n')
     await client.send("ping", text=["no", "text"])

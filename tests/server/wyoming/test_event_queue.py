@@ -4,7 +4,7 @@ import pytest
 from wyoming.event import Event
 
 from wyoming_servers.core.errors import BusyError
-from wyoming_servers.wyoming.connection import (
+from wyoming_servers.wyoming.event_queue import (
     MAX_JOINED_BYTES,
     EventQueue,
 )

@@ -9,7 +9,7 @@ import pytest
 from wyoming_servers.core.domain import model_service_name
 from wyoming_servers.core.errors import BusyError
 from wyoming_servers.speech.fake import SPECS
-from wyoming_servers.wyoming.asr import ProgramRegistry
+from wyoming_servers.wyoming.program import ProgramRegistry
 
 Serve = Callable[..., Awaitable[Any]]
 Connect = Callable[..., Awaitable[Any]]
@@ -162,8 +162,10 @@ async def test_extra_port_refuses_a_language_that_its_model_does_not_support(
 
 async def test_extra_port_has_the_same_limits(serve: Serve, connect: Connect) -> None:
     running = await serve(asr={"extra_ports": {"asr/english": 0}}, limits={"max_connections": 1})
-    first, second = [await connect(running.ports[ENGLISH]) for _ in range(2)]
+    first = await connect(running.ports[ENGLISH])
+    await first.send("transcribe")
     assert await first.is_alive()
+    second = await connect(running.ports[ENGLISH])
     assert (await second.expect("error"))["code"] == "BUSY"
 
 

@@ -18,8 +18,9 @@ Connect = Callable[..., Any]
 async def test_connections_beyond_the_limit_get_busy(serve: Serve, connect: Connect) -> None:
     running = await serve(limits={"max_connections": 2})
     first, second = [await connect(running.ports["asr"]) for _ in range(2)]
-    assert await first.is_alive()
-    assert await second.is_alive()
+    for client in (first, second):
+        await client.send("transcribe")
+        assert await client.is_alive()
     third = await connect(running.ports["asr"])
     await third.send("describe")
     assert (await third.expect("error"))["code"] == "BUSY"
@@ -27,7 +28,7 @@ async def test_connections_beyond_the_limit_get_busy(serve: Serve, connect: Conn
     other = await connect(running.ports["tts"])
     assert await other.is_alive()
     await first.leave()
-    await running.connected(2)
+    await running.connected(2)  # the second one, and the other port's
     fourth = await connect(running.ports["asr"])
     assert await fourth.is_alive()
 

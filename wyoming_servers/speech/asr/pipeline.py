@@ -182,6 +182,11 @@ class Utterance:
         self.ended = asyncio.Event()
         """Set when the turn has ended: call `finish`; audio that is fed now is ignored."""
 
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of audio that are kept."""
+        return self._buffer.size
+
     async def feed(self, pcm: bytes, audio: AudioFormat) -> None:
         """Feed audio of any length; the format may differ from that of the audio before.
 

@@ -81,6 +81,11 @@ class SpeechBuffer:
         return bytes(self._audio)
 
     @property
+    def size(self) -> int:
+        """Bytes of the audio that was kept."""
+        return len(self._audio)
+
+    @property
     def is_live(self) -> bool:
         """Whether the audio is recorded right now, so that a pause lasts as long as its audio."""
         if self._started_at is None:

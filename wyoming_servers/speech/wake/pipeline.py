@@ -179,6 +179,11 @@ class WakeDetectionStream:
             for spec in {word.spec.id: word.spec for word in words}.values()
         ]
 
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of audio that wait for the models."""
+        return sum(stream.held_bytes for stream in self._model_streams)
+
     async def feed(self, pcm: bytes, audio: AudioFormat, timestamp: int | None = None) -> None:
         """Feed audio of any length that starts at `timestamp` (milliseconds).
 

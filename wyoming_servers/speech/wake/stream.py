@@ -88,6 +88,11 @@ class WakeModelStream:
         """Whether a run has died and no other is open yet."""
 
     @property
+    def held_bytes(self) -> int:
+        """Bytes of audio that wait for the model."""
+        return self._batcher.size
+
+    @property
     def has_room(self) -> bool:
         """Whether audio can be added now; without a run, old audio is dropped to make room."""
         return self._closed or self._disconnected or self._batcher.size < BACKLOG_BYTES
