@@ -5,6 +5,6 @@ groups of them, `context` has what all share, and `config_reload` applies config
 `main.serve` runs the application until a signal. Used by `cli` alone.
 """
 
-from wyoming_servers.app.main import serve
+from wyoming_servers.app.main import RESTART, serve
 
-__all__ = ["serve"]
+__all__ = ["RESTART", "serve"]

@@ -9,7 +9,9 @@ from wyoming_servers import __version__
 from wyoming_servers.app.config_reload import ConfigReloader
 from wyoming_servers.app.context import AppContext
 from wyoming_servers.app.pipelines import Pipelines
+from wyoming_servers.app.trace_export import TraceExport
 from wyoming_servers.config.editor import ConfigEditor
+from wyoming_servers.config.holder import ConfigUpdate
 from wyoming_servers.core.domain import (
     ModelSpec,
     ModelState,
@@ -24,7 +26,6 @@ from wyoming_servers.jobs.schemas import job_payload
 from wyoming_servers.models.manager import ModelManager
 from wyoming_servers.scheduling.coordinator import Coordinator
 from wyoming_servers.telemetry.metrics import Metrics
-from wyoming_servers.telemetry.otlp import OtlpExporter
 from wyoming_servers.telemetry.traces import TraceBuffer
 from wyoming_servers.webhooks.manager import WebhookManager
 
@@ -50,14 +51,13 @@ class ApiDependencies:
     """Service name to open port; filled in while ports are opened."""
     identity: str
     """UUID of this installation."""
+    reloader: ConfigReloader
 
 
 async def start_api(context: AppContext, dependencies: ApiDependencies) -> int:
     """Open the HTTP port and return its number. Raises BusyError if the port is not available."""
     config, bus, clock, stack = context.config, context.bus, context.clock, context.stack
-    token = None
-    if config.api.auth == "token":
-        token = await asyncio.to_thread(ensure_token, config.data_dir)
+    token = await asyncio.to_thread(ensure_token, config.data_dir)
     webhooks = await stack.enter_async_context(
         WebhookManager(config.data_dir, context.config_holder, bus, clock, context.tasks)
     )
@@ -74,7 +74,10 @@ async def start_api(context: AppContext, dependencies: ApiDependencies) -> int:
             on_end=_webhook_notifier(webhooks),
         )
     )
-    context.config_holder.subscribe(ConfigReloader(dependencies.coordinator))
+    traces = TraceBuffer(dependencies.coordinator.device_of)
+    export = TraceExport(context, traces)
+    await export.configure(config.telemetry.otlp_endpoint)
+    context.spawn(lambda: traces.run(bus), "traces")
     api_context = ApiContext(
         config_holder=context.config_holder,
         coordinator=dependencies.coordinator,
@@ -91,8 +94,11 @@ async def start_api(context: AppContext, dependencies: ApiDependencies) -> int:
         tts=dependencies.pipelines.tts,
         vocabulary=dependencies.pipelines.vocabulary,
         model_manager=dependencies.library,
-        traces=_start_traces(context, dependencies.coordinator),
-        config_editor=ConfigEditor(context.loaded, context.config_holder),
+        traces=traces,
+        config_editor=ConfigEditor(
+            context.loaded, context.config_holder, dependencies.reloader, bus.publish
+        ),
+        restart=context.restart_requested.set,
         clock=clock,
     )
     server = ApiServer(
@@ -103,6 +109,15 @@ async def start_api(context: AppContext, dependencies: ApiDependencies) -> int:
         connections=context.connections,
     )
     stack.push_async_callback(server.stop, _GRACE_S)
+
+    async def apply(update: ConfigUpdate) -> None:
+        await export.configure(update.new.telemetry.otlp_endpoint)
+        if not update.new.api.enabled:
+            # Not awaited: the request that turns the API off is still to be answered.
+            context.tasks.start(lambda: server.stop(_GRACE_S), "stop of the API")
+            dependencies.reloader.ports.pop("api", None)
+
+    dependencies.reloader.listeners.append(apply)
     return await server.start()
 
 
@@ -124,17 +139,6 @@ def _ready(context: AppContext, dependencies: ApiDependencies) -> tuple[bool, li
         and states[model].state is not ModelState.READY
     ]
     return not missing and not waiting, missing + waiting + context.tasks.problems()
-
-
-def _start_traces(context: AppContext, coordinator: Coordinator) -> TraceBuffer:
-    """Collect traces of finished requests, and export them if configured."""
-    traces = TraceBuffer(coordinator.device_of)
-    if endpoint := context.config.telemetry.otlp_endpoint:
-        exporter = OtlpExporter(endpoint, context.clock, version=__version__)
-        traces.add_listener(exporter.add)
-        context.spawn(exporter.run, "OpenTelemetry")
-    context.spawn(lambda: traces.run(context.bus), "traces")
-    return traces
 
 
 def _webhook_notifier(webhooks: WebhookManager) -> Callable[[Job], Awaitable[None]]:

@@ -2,14 +2,17 @@
 
 import asyncio
 import logging
+from dataclasses import replace
 
 from wyoming_servers import __version__
+from wyoming_servers.app.config_reload import ConfigReloader, models_to_preload
 from wyoming_servers.app.context import AppContext
 from wyoming_servers.app.pipelines import open_pipelines
 from wyoming_servers.config.errors import (
     ConfigError,
     ConfigProblem,
 )
+from wyoming_servers.config.holder import ConfigUpdate
 from wyoming_servers.config.load import LoadedConfig
 from wyoming_servers.core.domain import (
     model_service_name,
@@ -58,6 +61,10 @@ class Application:
             await self._context.stack.aclose()
             raise
 
+    async def wait_restart(self) -> None:
+        """Wait until a restart is requested over the API."""
+        await self._context.restart_requested.wait()
+
     async def stop(self) -> None:
         """Reject new requests, let running ones finish within the grace time, and clean up."""
         self._context.bus.publish(ServerStopping())
@@ -79,7 +86,11 @@ class Application:
         )
         problems = await asyncio.to_thread(check_references, config, store.catalog)
         if problems:
-            raise ConfigError(problems)
+            located = [
+                replace(problem, where=context.loaded.location(problem.path))
+                for problem in problems
+            ]
+            raise ConfigError(located)
         self._served = served_models(config, store.catalog)
         downloads = await self._install_local(store)
 
@@ -114,7 +125,15 @@ class Application:
         stack.push_async_callback(library.close)
         pipelines = await open_pipelines(context, coordinator, specs, library.explain_missing)
         identity = await asyncio.to_thread(instance_lock.installation_id)
-        wanted = self._models_to_preload()
+        wanted = models_to_preload(config, self._served)
+        reloader = ConfigReloader(
+            coordinator=coordinator,
+            store=store,
+            library=library,
+            custom_words=pipelines.custom_words,
+            served=self._served,
+            ports=self.ports,
+        )
         preloaded = [model for model in wanted if model in specs]
         if config.api.enabled:
             # Imported late: 27 MB and a third of a second that a server without the API saves.
@@ -130,6 +149,7 @@ class Application:
                 preloaded=preloaded,
                 ports=self.ports,
                 identity=identity,
+                reloader=reloader,
             )
             self.ports["api"] = await start_api(context, dependencies)
         servers = WyomingServers(
@@ -147,6 +167,12 @@ class Application:
         # Pushed before the start, so that all opened ports are closed if one is not available.
         stack.push_async_callback(servers.stop)
         self.ports |= await servers.start()
+        reloader.servers = servers
+
+        async def publish_ports(_update: ConfigUpdate) -> None:
+            await asyncio.to_thread(instance_lock.publish_state, config.host, self.ports)
+
+        reloader.listeners.append(publish_ports)
         watcher = CustomWakeWordsWatcher(pipelines.custom_words, clock, servers.refresh)
         context.spawn(watcher.run, "custom wake words")
         library.add_listener(servers.refresh)
@@ -197,10 +223,3 @@ class Application:
         if problems:
             raise ConfigError(problems)
         return downloads
-
-    def _models_to_preload(self) -> list[str]:
-        """Return the models to load at the start, the most important first."""
-        preload = self._context.config.preload
-        if isinstance(preload, list):
-            return preload
-        return list(dict.fromkeys(self._served.values())) if preload else []

@@ -1,28 +1,138 @@
-"""Applies configuration changes to the services that do not read the configuration per request."""
+"""Checks configuration changes as a start would, and puts them into effect without a restart."""
 
+import asyncio
 import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
 
+from wyoming_servers.app.listeners import check_listeners
+from wyoming_servers.config.errors import ConfigProblem
 from wyoming_servers.config.holder import ConfigUpdate
-from wyoming_servers.config.schema import Config, ModelSection
+from wyoming_servers.config.schema import Config
+from wyoming_servers.core.domain import ModelState
+from wyoming_servers.core.errors import ConductorError, ModelMissingError
+from wyoming_servers.data_dir.wake_word_files import wake_words_folder
+from wyoming_servers.models.config_references import check_references
+from wyoming_servers.models.manager import ModelManager
+from wyoming_servers.models.specs import served_models
+from wyoming_servers.models.store import ModelStore
 from wyoming_servers.scheduling.coordinator import Coordinator
+from wyoming_servers.scheduling.planner.actions import ReplaceResult
+from wyoming_servers.speech.wake.custom_words import CustomWakeWords
+from wyoming_servers.wyoming.servers import WyomingServers
+
+_SPEC_KEYS: Final = ("models.", "keep_alive", "wake.models_dir")
+"""Beginnings of the keys that are part of a `ModelSpec`."""
+
+_WAITED: Final = (
+    "There was not enough memory for the old and the new worker: requests waited for the new one."
+)
 
 
+def models_to_preload(config: Config, served: Mapping[str, str]) -> list[str]:
+    """Return the models to load at the start, the most important first."""
+    if isinstance(config.preload, list):
+        return config.preload
+    return list(dict.fromkeys(served.values())) if config.preload else []
+
+
+@dataclass(slots=True, kw_only=True)
 class ConfigReloader:
-    """Listener of the `ConfigHolder`: sets the log level and the policies of models."""
+    """Implements `config.editor.ConfigApplier` for the whole application."""
 
-    def __init__(self, coordinator: Coordinator) -> None:
-        self._coordinator = coordinator
+    coordinator: Coordinator
+    store: ModelStore
+    library: ModelManager
+    custom_words: CustomWakeWords
+    served: dict[str, str]
+    """The default model of each service; this keeps it up to date."""
+    ports: dict[str, int]
+    """Service to open port; this keeps it up to date."""
+    servers: WyomingServers | None = None
+    """None until the ports are open."""
+    listeners: list[Callable[[ConfigUpdate], Awaitable[None]]] = field(default_factory=list)
+    """Called last, for parts that only the API has."""
 
-    def __call__(self, update: ConfigUpdate) -> None:
-        if "log.level" in update.changed:
-            logging.getLogger().setLevel(update.new.log.level.upper())
-        if any(key.rpartition(".")[2] in ("keep_alive", "pinned") for key in update.changed):
-            self._update_policies(update.new)
+    async def check(self, saved: Config, effective: Config) -> list[ConfigProblem]:
+        """Return why the server could not start with `saved`."""
+        problems = await asyncio.to_thread(check_references, saved, self.store.catalog)
+        problems += self._missing_models(saved)
+        return problems + await check_listeners(saved, effective)
 
-    def _update_policies(self, config: Config) -> None:
-        for status in self._coordinator.snapshot().models:
-            section = config.models.get(status.spec.id, ModelSection())
-            keep_alive = config.keep_alive if section.keep_alive is None else section.keep_alive
-            self._coordinator.update_policy(
-                status.spec.id, keep_alive=keep_alive, pinned=section.pinned
+    def _missing_models(self, saved: Config) -> list[ConfigProblem]:
+        """Return default models that would have to be downloaded first."""
+        keys = {"asr": "asr.model", "tts": "tts.voice", "wake": "wake.words"}
+        return [
+            ConfigProblem(
+                keys[service],
+                f"{model} is not installed. {self.library.install_progress(model)}".strip()
+                + f" Install it first: `wyoming-conductor models pull {model}`.",
             )
+            for service, model in served_models(saved, self.store.catalog).items()
+            if service in keys
+            and model != self.served.get(service)
+            and not self.store.installed(model)
+        ]
+
+    async def prepare(self, old: Config, new: Config, changed: frozenset[str]) -> Mapping[str, str]:
+        """Give the models their new settings and load new default models; the old ones serve."""
+        notes: dict[str, str] = {}
+        served = served_models(new, self.store.catalog)
+        has_specs = any(key.startswith(_SPEC_KEYS) for key in changed)
+        if has_specs:
+            results = await self.library.apply_settings(new, served.values())
+            waited = {model for model, how in results.items() if how is ReplaceResult.RELOADED}
+            for key in changed:
+                if any(key.startswith(f"models.{model}.") for model in waited):
+                    notes[key] = _WAITED
+        try:
+            for service, model in served.items():
+                if model != self.served.get(service):
+                    await self._load_default(model, new)
+                    if service == "asr" and self._left_memory(old.asr.model):
+                        notes["asr.model"] = _WAITED
+        except ConductorError:
+            if has_specs:
+                await self.library.apply_settings(old, ())
+            raise
+        return notes
+
+    async def _load_default(self, model: str, config: Config) -> None:
+        """Wait until a model is ready that is to be used by default."""
+        snapshot = self.coordinator.snapshot()
+        if model not in {status.spec.id for status in snapshot.models}:
+            raise ModelMissingError(f"{model} is not installed.")
+        if snapshot.accepting:
+            await self.coordinator.wait_ready(model, config.limits.load_timeout)
+
+    def _left_memory(self, model: str) -> bool:
+        return any(
+            status.spec.id == model
+            and status.state in (ModelState.UNLOADING, ModelState.UNLOADED)
+            and status.load_seconds is not None
+            for status in self.coordinator.snapshot().models
+        )
+
+    async def apply(self, update: ConfigUpdate) -> None:
+        """Put an update into effect for everything that does not read the configuration itself."""
+        config, changed = update.new, update.changed
+        self.served.clear()
+        self.served.update(served_models(config, self.store.catalog))
+        if "log.level" in changed:
+            logging.getLogger().setLevel(config.log.level.upper())
+        if any(key.startswith(("limits.", "memory.")) for key in changed):
+            self.coordinator.set_policy(config.limits, config.memory)
+        self.store.configure(offline=config.downloads.offline, endpoint=config.downloads.endpoint)
+        if "wake.models_dir" in changed:
+            folder = wake_words_folder(config.data_dir, config.wake.models_dir)
+            await asyncio.to_thread(self.custom_words.set_folder, folder)
+        if self.servers is not None:
+            opened = await self.servers.apply_config()
+            for service in [name for name in self.ports if name not in {*opened, "api"}]:
+                del self.ports[service]
+            self.ports.update(opened)
+        if "preload" in changed:
+            self.coordinator.preload(models_to_preload(config, self.served))
+        for listener in self.listeners:
+            await listener(update)

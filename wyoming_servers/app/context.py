@@ -1,5 +1,6 @@
 """The services that all parts of the application share, and their shutdown."""
 
+import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
@@ -30,6 +31,9 @@ class AppContext:
     """The configuration in effect; services read `current` per request."""
     tasks: TaskSupervisor = field(init=False)
     """All long-lived background tasks; `/health` shows those that failed."""
+
+    restart_requested: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the server is to stop and start again."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "config_holder", ConfigHolder(self.loaded.config))

@@ -4,9 +4,14 @@ import asyncio
 import contextlib
 import gc
 import signal
+from typing import Final
 
 from wyoming_servers.app.application import Application
 from wyoming_servers.config.load import LoadedConfig
+
+RESTART: Final = 75
+"""Exit code of a server that is to be started again; EX_TEMPFAIL of sysexits.h, which a supervisor
+counts as a failure and restarts."""
 
 
 def freeze_gc() -> None:
@@ -20,7 +25,9 @@ def freeze_gc() -> None:
 
 
 async def serve(loaded: LoadedConfig) -> int:
-    """Run until SIGTERM or SIGINT; return the exit code. Raises ConductorError if it cannot start.
+    """Run until SIGTERM, SIGINT or a restart request; return the exit code.
+
+    `RESTART` asks the caller to run the program again. Raises ConductorError if it cannot start.
 
     A second signal ends the grace time of running requests.
     """
@@ -48,9 +55,11 @@ async def serve(loaded: LoadedConfig) -> int:
     try:
         starting.result()
         freeze_gc()
-        await stopping
+        restarting = asyncio.create_task(application.wait_restart(), name="wait for a restart")
+        await asyncio.wait({stopping, restarting}, return_when=asyncio.FIRST_COMPLETED)
+        restarting.cancel()
     finally:
         stopping.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await application.stop()
-    return 0
+    return 0 if stop_requested.is_set() else RESTART

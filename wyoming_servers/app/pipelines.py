@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from wyoming_servers.app.context import AppContext
-from wyoming_servers.config.schema import Config
 from wyoming_servers.core.domain import ModelSpec
 from wyoming_servers.data_dir.wake_word_files import wake_words_folder
 from wyoming_servers.models.manager import ExplainMissing
@@ -50,9 +49,10 @@ async def open_pipelines(
         vocabulary=vocabulary,
         explain_missing=explain_missing,
     )
-    phrases = _phrase_cache(config)
-    if phrases is not None:
-        context.spawn(phrases.run, "phrase cache")
+    cache = config.tts.phrase_cache
+    folder = config.data_dir / "cache" / "phrases"
+    phrases = PhraseCache(folder, memory=cache.memory, disk=cache.disk)
+    context.spawn(phrases.run, "phrase cache")
     lexicon = Lexicon(config.data_dir / "lexicon.yaml")
     await lexicon.refresh()
     context.spawn(lambda: lexicon.run(clock), "lexicon")
@@ -80,10 +80,3 @@ async def open_pipelines(
     )
     context.spawn(Prefetcher(coordinator, tts.voices, context.config_holder, bus).run, "prefetch")
     return Pipelines(asr, tts, wake, custom_words, vocabulary)
-
-
-def _phrase_cache(config: Config) -> PhraseCache | None:
-    cache = config.tts.phrase_cache
-    if not cache.enabled:
-        return None
-    return PhraseCache(config.data_dir / "cache" / "phrases", memory=cache.memory, disk=cache.disk)

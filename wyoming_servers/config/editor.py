@@ -5,24 +5,44 @@ configuration file.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import yaml
 
-from wyoming_servers.config.holder import ConfigHolder
+from wyoming_servers.config.errors import ConfigError, ConfigProblem
+from wyoming_servers.config.holder import ConfigHolder, ConfigUpdate
 from wyoming_servers.config.key_tree import ConfigKey, ConfigPath, dotted_path, find_node
 from wyoming_servers.config.load import LoadedConfig, overrides_path
 from wyoming_servers.config.schema import Applies, Config
-from wyoming_servers.core.errors import InternalError
+from wyoming_servers.core.errors import ConductorError, InternalError
+from wyoming_servers.core.events import ConfigChanged, Event
 from wyoming_servers.core.files import atomic_write
 
 _HEADER: Final = "# Written by Wyoming Conductor when settings are changed at run time.\n"
 
 _HIGHER_SOURCES: Final = frozenset({"environment", "command line"})
 """Sources that take precedence over settings that are changed at run time."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyStatus:
+    """One key after a change, with JSON values."""
+
+    value: Any
+    """The saved value: that of the next start."""
+    source: str
+    """file, overrides, environment, command line or default."""
+    effective: Any
+    """The value in effect."""
+    pending: bool
+    """Whether the saved value takes effect at the next start."""
+    applies: Applies
+    note: str = ""
+    """What the change meant for running requests, if anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +55,40 @@ class ConfigChange:
     """Keys, of this and earlier changes, whose saved value takes effect at the next start."""
     shadowed: Mapping[str, str] = field(default_factory=dict)
     """Keys that were saved without effect, each with the source that takes precedence."""
+    keys: Mapping[str, KeyStatus] = field(default_factory=dict)
+    """Every key of the change, and every key that it changed."""
+
+
+class ConfigApplier(Protocol):
+    """Checks and carries out what a change means for the running server."""
+
+    async def check(self, saved: Config, effective: Config) -> list[ConfigProblem]:
+        """Return why the server could not start with `saved`; `effective` runs now."""
+        ...
+
+    async def prepare(self, old: Config, new: Config, changed: frozenset[str]) -> Mapping[str, str]:
+        """Load the models that `new` needs; return notes by key.
+
+        Raises ConductorError if that is impossible: nothing has changed then.
+        """
+        ...
+
+    async def apply(self, update: ConfigUpdate) -> None:
+        """Put an update into effect that the holder has already."""
+        ...
+
+
+class NoConfigApplier:
+    """A `ConfigApplier` for which the snapshot is all that matters; for tests."""
+
+    async def check(self, saved: Config, effective: Config) -> list[ConfigProblem]:
+        return []
+
+    async def prepare(self, old: Config, new: Config, changed: frozenset[str]) -> Mapping[str, str]:
+        return {}
+
+    async def apply(self, update: ConfigUpdate) -> None:
+        return
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +103,20 @@ class PendingValue:
 
 
 class ConfigEditor:
-    """Owns the saved configuration, and replaces the one in effect when a live key changes."""
+    """Owns the saved configuration, and puts what needs no restart into effect at once."""
 
-    def __init__(self, loaded: LoadedConfig, holder: ConfigHolder) -> None:
+    def __init__(
+        self,
+        loaded: LoadedConfig,
+        holder: ConfigHolder,
+        applier: ConfigApplier | None = None,
+        publish: Callable[[Event], object] | None = None,
+    ) -> None:
+        """`publish` receives a `ConfigChanged` after each change."""
         self._saved = loaded
         self._holder = holder
+        self._applier = applier or NoConfigApplier()
+        self._publish = publish
         self._lock = asyncio.Lock()
 
     @property
@@ -92,7 +155,12 @@ class ConfigEditor:
     async def patch(self, patch: Mapping[str, Any]) -> ConfigChange:
         """Merge a JSON Merge Patch into the overrides; null removes an override.
 
-        Raises ConfigError with all problems; nothing is changed then.
+        1. The whole configuration is checked as the next start would check it.
+        2. The models that it needs are loaded, while the old ones serve.
+        3. It is saved, and everything but the keys that need a restart is in effect.
+
+        Raises ConfigError with all problems, or the error of a model that could not be loaded;
+        nothing is changed then.
         """
         async with self._lock:
             return await self._patch(patch)
@@ -103,27 +171,74 @@ class ConfigEditor:
             raise InternalError("This configuration has no sources to reload.")
         old, folder = self._saved, self._saved.config.data_dir
         values = merge_patch(await asyncio.to_thread(read_overrides, folder), patch)
-        new = await asyncio.to_thread(reload, render_overrides(values))
-        await asyncio.to_thread(write_overrides, folder, values)
+        new = await asyncio.to_thread(reload, render_overrides(values))  # 1
+        patched = [path for path, _ in _flatten(patch)]
+        if problems := await self._applier.check(new.config, self.effective):
+            raise ConfigError(self._located(problems, new, patched))
+        before, effective = self.effective, self._effective_with(new.config)
+        in_effect = frozenset(
+            dotted_path(path) for path in _changed(_flatten_json(before), _flatten_json(effective))
+        )
+        notes: Mapping[str, str] = {}
+        if in_effect:
+            notes = await self._applier.prepare(before, effective, in_effect)  # 2
+        try:
+            await asyncio.to_thread(write_overrides, folder, values)  # 3
+        except OSError:
+            with suppress(ConductorError):
+                await self._applier.prepare(effective, before, in_effect)
+            raise
         self._saved = new
-        changed = _changed(_flatten_json(old.config), _flatten_json(new.config))
-        self._apply_live(changed)
-        shadowed = {
-            key: source
-            for path, _ in _flatten(patch)
-            if (source := new.sources.get(key := dotted_path(path), "")) in _HIGHER_SOURCES
-        }
-        keys = tuple(sorted(dotted_path(path) for path in changed))
-        return ConfigChange(keys, self.restart_needed, shadowed)
+        if in_effect:
+            await self._applier.apply(self._holder.replace(effective, in_effect))
+        return self._describe_change(old, patched, notes)
 
-    def _apply_live(self, changed: list[ConfigPath]) -> None:
-        """Put the live ones of the changed keys into effect; all other keys keep their value."""
-        live = frozenset(dotted_path(path) for path in changed if _applies(path) is Applies.LIVE)
-        if not live:
-            return
-        values = {path: value for path, value in _values(self.effective) if not _is_live(path)}
-        values |= {path: value for path, value in _values(self._saved.config) if _is_live(path)}
-        self._holder.replace(Config.model_validate(_nest(values)), live)
+    def _effective_with(self, saved: Config) -> Config:
+        """Return the saved configuration, with the values in effect of keys that need a restart."""
+        values = {path: value for path, value in _values(saved) if not _needs_restart(path)}
+        values |= {path: value for path, value in _values(self.effective) if _needs_restart(path)}
+        return Config.model_validate(_nest(values))
+
+    def _located(
+        self, problems: Iterable[ConfigProblem], new: LoadedConfig, patched: list[ConfigPath]
+    ) -> list[ConfigProblem]:
+        """Add the file that has the value, unless the value is part of the change."""
+        keys = {dotted_path(path) for path in patched}
+        return [
+            replace(problem, where="the change")
+            if problem.path in keys
+            else replace(problem, where=new.location(problem.path))
+            for problem in problems
+        ]
+
+    def _describe_change(
+        self, old: LoadedConfig, patched: list[ConfigPath], notes: Mapping[str, str]
+    ) -> ConfigChange:
+        saved, effective = _flatten_json(self._saved.config), _flatten_json(self.effective)
+        changed = _changed(_flatten_json(old.config), saved)
+        pending = self.pending()
+        sources = self._saved.sources
+        keys = {
+            dotted_path(path): KeyStatus(
+                value=saved.get(path, _default(path)),
+                source=sources.get(dotted_path(path), "default"),
+                effective=effective.get(path, _default(path)),
+                pending=dotted_path(path) in pending,
+                applies=_applies(path),
+                note=notes.get(dotted_path(path), ""),
+            )
+            for path in dict.fromkeys([*patched, *changed])
+            if isinstance(find_node(path), ConfigKey)
+        }
+        names = tuple(sorted(dotted_path(path) for path in changed))
+        shadowed = {key: keys[key].source for key in keys if keys[key].source in _HIGHER_SOURCES}
+        if names and self._publish is not None:
+            self._publish(
+                ConfigChanged(
+                    revision=self.revision, changed=names, restart_needed=self.restart_needed
+                )
+            )
+        return ConfigChange(names, self.restart_needed, shadowed, keys)
 
 
 def _changed(before: Mapping[ConfigPath, Any], after: Mapping[ConfigPath, Any]) -> list[ConfigPath]:
@@ -146,8 +261,8 @@ def _applies(path: ConfigPath) -> Applies:
     return key.applies if isinstance(key, ConfigKey) else Applies.RESTART
 
 
-def _is_live(path: ConfigPath) -> bool:
-    return _applies(path) is Applies.LIVE
+def _needs_restart(path: ConfigPath) -> bool:
+    return _applies(path) is Applies.RESTART
 
 
 def _flatten_json(config: Config) -> dict[ConfigPath, Any]:

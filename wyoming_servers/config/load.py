@@ -54,6 +54,25 @@ class LoadedConfig:
     reload: "Callable[[str | None], LoadedConfig] | None" = field(default=None, compare=False)
     """Loads all sources again; the argument replaces the content of the overrides file."""
 
+    @property
+    def overrides(self) -> Path:
+        """The file with settings that were changed at run time, which may not exist."""
+        return overrides_path(self.config.data_dir)
+
+    def location(self, key: str) -> str:
+        """Return where the value of a key comes from: a file to mend, or the kind of source."""
+        source = self.sources.get(key) or next(
+            (
+                source
+                for name, source in self.sources.items()
+                if name.startswith(f"{key}.") or key.startswith(f"{name}.")
+            ),
+            "default",
+        )
+        if source == "overrides":
+            return str(self.overrides)
+        return str(self.file) if source == "file" and self.file else source
+
 
 def load_config(
     file: Path | None = None,
@@ -217,7 +236,7 @@ def check_consistency(config: Config, layer: Mapping[ConfigPath, Any]) -> list[C
     """Return values that are valid by themselves but not together."""
     problems: list[ConfigProblem] = []
     taken: dict[int, str] = {}
-    for path, port in _listening_ports(config):
+    for path, port in listening_ports(config):
         if port in taken:
             message = f"{port} is already the port of `{taken[port]}`."
             problems.append(_problem_at(path, message, layer))
@@ -229,8 +248,8 @@ def check_consistency(config: Config, layer: Mapping[ConfigPath, Any]) -> list[C
     return problems
 
 
-def _listening_ports(config: Config) -> Iterator[tuple[ConfigPath, int]]:
-    """Yield each fixed port that the server will listen on."""
+def listening_ports(config: Config) -> Iterator[tuple[ConfigPath, int]]:
+    """Yield each fixed port that the server listens on, with the path of its key."""
     for name in _SERVERS:
         server = getattr(config, name)
         if server.enabled and server.port:

@@ -44,6 +44,19 @@ class AcceptingChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigChanged(Event):
+    """Settings were changed."""
+
+    type: ClassVar[str] = "config_changed"
+    revision: int
+    """Revision of the configuration in effect."""
+    changed: tuple[str, ...]
+    """Keys, dotted, whose saved value changed."""
+    restart_needed: tuple[str, ...] = ()
+    """Keys, dotted, of this and earlier changes, that take effect at the next start."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelEvent(Event):
     """Base of the events of one model on one device."""
 

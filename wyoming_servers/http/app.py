@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from fastapi import APIRouter, Depends, FastAPI
-from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
@@ -19,6 +18,7 @@ from wyoming_servers.http.context import ApiContext
 from wyoming_servers.http.jobs import routes as jobs
 from wyoming_servers.http.middleware import (
     BodyLimitMiddleware,
+    CorsMiddleware,
     HostCheckMiddleware,
     RateLimitMiddleware,
     RequestIdMiddleware,
@@ -114,21 +114,13 @@ def create_app(context: ApiContext) -> FastAPI:
     # Checks the token itself: browsers send it as a subprotocol.
     app.include_router(wyoming_bridge.router)
     _mount_docs(app)
-    settings = context.config.api
     # Middleware that is added later runs earlier: hosts are checked before anything else runs.
     app.add_middleware(BodyLimitMiddleware)
-    if settings.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=settings.cors_origins,
-            allow_methods=["GET", "POST", "PATCH", "PUT", "DELETE"],
-            allow_headers=["Authorization", "Idempotency-Key", "Last-Event-ID", "X-Request-ID"],
-            expose_headers=["Location", "Retry-After", "Server-Timing", "X-Request-ID"],
-        )
+    app.add_middleware(CorsMiddleware, settings=lambda: context.config.api)
+    app.add_middleware(HostCheckMiddleware, settings=lambda: context.config.api)
     app.add_middleware(
-        HostCheckMiddleware, names=settings.allowed_hosts, origins=settings.cors_origins
+        RateLimitMiddleware, rate=lambda: context.config.limits.max_requests_per_second
     )
-    app.add_middleware(RateLimitMiddleware, rate=context.config.limits.max_requests_per_second)
     problems.install_handlers(app)
     app.add_middleware(RequestIdMiddleware)
     return app

@@ -38,7 +38,7 @@ class ApiContext:
     uuid: str
     """Identity of this installation; stays the same across restarts."""
     token: str | None
-    """The bearer token; None disables authentication."""
+    """The bearer token; None, like `api.auth: none`, disables authentication."""
     ports: Mapping[str, int]
     """Service name to open port; read per request, so that it can be filled in later."""
     ready: Callable[[], tuple[bool, list[str]]]
@@ -58,6 +58,8 @@ class ApiContext:
     """None: models cannot be downloaded or deleted."""
     config_editor: ConfigEditor | None = None
     """None: the configuration is not served."""
+    restart: Callable[[], object] | None = None
+    """Make the server restart; None: it cannot be restarted over the API."""
     traces: TraceBuffer | None = None
     """None: requests are not traced."""
     clock: Clock = field(default_factory=SystemClock)

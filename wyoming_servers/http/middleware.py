@@ -5,15 +5,17 @@ import secrets
 import socket
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from wyoming_servers.config.schema import ApiSection
 from wyoming_servers.core.errors import BadRequestError, BusyError, ConductorError, TooLargeError
 from wyoming_servers.http.problems import problem_response
 from wyoming_servers.telemetry.log_config import REQUEST_ID
@@ -69,12 +71,10 @@ class HostCheckMiddleware:
     `api.cors_origins`.
     """
 
-    def __init__(
-        self, app: ASGIApp, names: Iterable[str] = (), origins: Iterable[str] = ()
-    ) -> None:
+    def __init__(self, app: ASGIApp, settings: Callable[[], ApiSection]) -> None:
+        """`settings` returns the settings in effect."""
         self._app = app
-        self._origins = frozenset(origins)
-        self._names = frozenset(_normalize_host(name) for name in (*names, socket.gethostname()))
+        self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         refusal = self._refusal(scope) if scope["type"] in ("http", "websocket") else None
@@ -95,7 +95,7 @@ class HostCheckMiddleware:
             return 421, "The host name of this request is not allowed."
         origin = headers.get("origin")
         changes = scope["type"] == "websocket" or scope["method"] not in _SAFE_METHODS
-        if origin in self._origins:
+        if origin in self._settings().cors_origins:
             return None
         if changes and origin and not self.is_local_name(_host_name(origin)):
             return 403, "The origin of this request is not allowed."
@@ -108,8 +108,41 @@ class HostCheckMiddleware:
         name = _normalize_host(name)
         if _is_address(name):
             return True
-        local = "." not in name or name.endswith(_LOCAL_DOMAINS) or name in self._names
-        return local and ":" not in name
+        if ":" in name:
+            return False
+        return "." not in name or name.endswith(_LOCAL_DOMAINS) or name in self._names()
+
+    def _names(self) -> set[str]:
+        names = (*self._settings().allowed_hosts, socket.gethostname())
+        return {_normalize_host(name) for name in names}
+
+
+class CorsMiddleware:
+    """Lets web pages of `api.cors_origins` read responses."""
+
+    def __init__(self, app: ASGIApp, settings: Callable[[], ApiSection]) -> None:
+        """`settings` returns the settings in effect."""
+        self._app = app
+        self._settings = settings
+        self._origins: list[str] = []
+        self._cors: ASGIApp = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        origins = self._settings().cors_origins
+        if origins != self._origins:
+            self._origins, self._cors = origins, self._with_origins(origins)
+        await self._cors(scope, receive, send)
+
+    def _with_origins(self, origins: list[str]) -> ASGIApp:
+        if not origins:
+            return self._app
+        return CORSMiddleware(
+            self._app,
+            allow_origins=origins,
+            allow_methods=["GET", "POST", "PATCH", "PUT", "DELETE"],
+            allow_headers=["Authorization", "Idempotency-Key", "Last-Event-ID", "X-Request-ID"],
+            expose_headers=["Location", "Retry-After", "Server-Timing", "X-Request-ID"],
+        )
 
 
 def _host_name(url: str) -> str | None:
@@ -152,10 +185,10 @@ class _TokenBucket:
 
 
 class RateLimitMiddleware:
-    """Answers 429 to a client address with more than `rate` requests per second."""
+    """Answers 429 to a client address with more than `rate()` requests per second."""
 
     def __init__(
-        self, app: ASGIApp, rate: float, now: Callable[[], float] = time.monotonic
+        self, app: ASGIApp, rate: Callable[[], float], now: Callable[[], float] = time.monotonic
     ) -> None:
         self._app = app
         self._rate = rate
@@ -168,7 +201,7 @@ class RateLimitMiddleware:
             await self._app(scope, receive, send)
             return
         error = BusyError(
-            f"More than {self._rate:g} requests per second from your address.",
+            f"More than {self._rate():g} requests per second from your address.",
             hint="Send fewer requests, use /events instead of polling, or raise "
             "limits.max_requests_per_second.",
             retry_after=1,
@@ -176,12 +209,13 @@ class RateLimitMiddleware:
         await problem_response(error, status=429)(scope, receive, send)
 
     def _take_token(self, address: str) -> bool:
-        now, most = self._now(), self._rate * _BURST_SECONDS
+        now, rate = self._now(), self._rate()
+        most = rate * _BURST_SECONDS
         bucket = self._buckets.setdefault(address, _TokenBucket(most, now))
         self._buckets.move_to_end(address)
         if len(self._buckets) > _MAX_ADDRESSES:
             self._buckets.popitem(last=False)
-        bucket.tokens = min(most, bucket.tokens + (now - bucket.updated_at) * self._rate)
+        bucket.tokens = min(most, bucket.tokens + (now - bucket.updated_at) * rate)
         bucket.updated_at = now
         if bucket.tokens < 1:
             return False

@@ -7,6 +7,7 @@ if a retry can succeed and `faults` with one entry per invalid field.
 import logging
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 from fastapi import FastAPI
@@ -28,6 +29,9 @@ class FieldError(BaseModel):
 
     path: str = Field(description="Path of the field, such as `query.limit` or `body.language`.")
     message: str
+    where: str | None = Field(
+        None, description="Of a setting: the file with the value, or `the change`."
+    )
 
 
 class Problem(BaseModel):
@@ -115,8 +119,12 @@ def problem_response(
     if isinstance(error, ConfigError):
         problem.error = "The configuration is not valid."
         problem.faults = [
-            FieldError(path=item.path, message=_field_message(item)) for item in error.problems
+            FieldError(path=item.path, message=_field_message(item), where=item.where or None)
+            for item in error.problems
         ]
+        files = sorted({item.where for item in error.problems if Path(item.where).is_absolute()})
+        if files:
+            problem.detail = f"Values to mend are in {', '.join(files)}. {error.hint}"
     headers = {}
     if problem.retry_after_secs is not None:
         headers["Retry-After"] = str(problem.retry_after_secs)

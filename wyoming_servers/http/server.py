@@ -17,6 +17,7 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from wyoming_servers.config.holder import ConfigUpdate
 from wyoming_servers.core.errors import BadRequestError, BusyError, ConductorError
 from wyoming_servers.core.task_supervisor import TaskSupervisor
 from wyoming_servers.http.context import ApiContext
@@ -64,6 +65,11 @@ class ApiServer:
         self._connections = connections or ConnectionLimits()
         self._listener: Listener | None = None
         self._task: asyncio.Task[None] | None = None
+        self._context.config_holder.subscribe(self._apply_config)
+
+    def _apply_config(self, update: ConfigUpdate) -> None:
+        """Use other limits from the next connection on."""
+        self._server.config.ws_max_size = update.new.limits.max_event_bytes
 
     async def start(self) -> int:
         """Listen and return the port.

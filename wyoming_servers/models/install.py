@@ -108,6 +108,11 @@ class Installer:
         self._endpoint = endpoint
         self._client_factory = client_factory
 
+    def configure(self, *, offline: bool, endpoint: str) -> None:
+        """Use other settings from the next download on."""
+        self._offline = offline
+        self._endpoint = endpoint
+
     async def install(self, entry: ModelEntry, on_progress: ProgressCallback) -> Receipt:
         """Install and verify every file of a model, and write its receipt.
 

@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Iterable, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from wyoming_servers.config.holder import ConfigHolder
+from wyoming_servers.config.schema import Config
 from wyoming_servers.core.clock import Clock
 from wyoming_servers.core.domain import ModelSpec, Task
 from wyoming_servers.core.errors import (
@@ -28,6 +29,7 @@ from wyoming_servers.models.errors import DiskFullError, DownloadError
 from wyoming_servers.models.specs import model_spec
 from wyoming_servers.models.store import ModelStore
 from wyoming_servers.scheduling.interface import CoordinatorProtocol
+from wyoming_servers.scheduling.planner.actions import ReplaceResult
 from wyoming_servers.scheduling.status import ModelStatus
 from wyoming_servers.text.voice_expression import voice_names
 
@@ -54,6 +56,8 @@ class ModelCoordinator(CoordinatorProtocol, Protocol):
     """A coordinator that accepts and drops models while it runs."""
 
     def add_model(self, spec: ModelSpec) -> None: ...
+
+    async def replace_model(self, spec: ModelSpec, *, load: bool = False) -> ReplaceResult: ...
 
     async def remove_model(self, model: str) -> bool: ...
 
@@ -101,16 +105,16 @@ class ModelManager:
         config: ConfigHolder,
         bus: EventBus,
         *,
-        served: Iterable[str] = (),
+        served: Collection[str] = (),
         gpus: Sequence[str] = (),
     ) -> None:
-        """The pipelines read `specs`; `served` are the default models of the services."""
+        """The pipelines read `specs`; `served` are the default models of the services now."""
         self._store = store
         self._coordinator = coordinator
         self._specs = specs
         self._config = config
         self._bus = bus
-        self._served = frozenset(served)
+        self._served = served
         self._gpus = gpus
         self._downloads: dict[str, _Download] = {}
         self._queued: list[str] = []
@@ -146,6 +150,33 @@ class ModelManager:
                 await self._register(entry)
             elif registered and not installed and not self._has_requests(entry.id):
                 await self._unregister(entry.id)
+
+    async def apply_settings(
+        self, config: Config, defaults: Collection[str]
+    ) -> dict[str, ReplaceResult]:
+        """Give every installed model its settings of `config`; return how each changed one got it.
+
+        `defaults` are loaded to find out whether they can be. If a model cannot be loaded with its
+        new settings, all models keep the old ones, and this raises like `lease`.
+        """
+        results: dict[str, ReplaceResult] = {}
+        replaced: list[ModelSpec] = []
+        try:
+            for model, old in list(self._specs.items()):
+                entry = self._store.entry(model)
+                new = await asyncio.to_thread(model_spec, entry, config, self._store, self._gpus)
+                if new == old:
+                    continue
+                load = model in defaults
+                results[model] = await self._coordinator.replace_model(new, load=load)
+                self._specs[model] = new
+                replaced.append(old)
+        except ConductorError:
+            for old in reversed(replaced):
+                self._specs[old.id] = old
+                await self._coordinator.replace_model(old)
+            raise
+        return results
 
     async def close(self) -> None:
         """Cancel all downloads; the store keeps their partial files."""

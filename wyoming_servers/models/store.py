@@ -105,6 +105,10 @@ class ModelStore:
             cls, data_dir, catalog, offline=offline, endpoint=endpoint, clock=clock
         )
 
+    def configure(self, *, offline: bool, endpoint: str) -> None:
+        """Use other settings from the next download on."""
+        self._installer.configure(offline=offline, endpoint=endpoint)
+
     def scan(self) -> None:
         """Find the installed models again. Blocks on the disk."""
         self._receipts = self._read_receipts()

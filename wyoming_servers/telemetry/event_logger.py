@@ -63,6 +63,13 @@ def _stopping(_event: events.ServerStopping) -> LogLine:
     return logging.INFO, "shutting down; running requests may finish"
 
 
+def _config_changed(event: events.ConfigChanged) -> LogLine:
+    text = f"settings changed: {', '.join(event.changed)}"
+    if event.restart_needed:
+        text += f"; after a restart: {', '.join(event.restart_needed)}"
+    return logging.INFO, text
+
+
 def _accepting(event: events.AcceptingChanged) -> LogLine:
     if event.accepting:
         return logging.INFO, "resumed: new requests are accepted"
@@ -210,6 +217,7 @@ def _job_finished(event: events.JobFinished) -> LogLine:
 _DESCRIPTIONS: Final[dict[type[Event], Callable[[Any], LogLine]]] = {
     events.ServerStarted: _started,
     events.ServerStopping: _stopping,
+    events.ConfigChanged: _config_changed,
     events.AcceptingChanged: _accepting,
     events.ModelStateChanged: _state,
     events.ModelQueued: _queued,

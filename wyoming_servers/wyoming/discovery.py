@@ -143,10 +143,11 @@ class Discovery:
         if self._config.discovery.zeroconf:
             self._task = self._tasks.start(lambda: self._run(ports), "zeroconf")
 
-    def update(self, ports: Mapping[str, int]) -> None:
-        """Announce these ports instead of those announced so far. Returns at once."""
+    def update(self, config: Config, ports: Mapping[str, int]) -> None:
+        """Announce these ports under these settings from now on. Returns at once."""
+        self._config = config
         previous = self._task
-        if previous is not None:
+        if previous is not None or config.discovery.zeroconf:
             self._task = self._tasks.start(lambda: self._restart(previous, ports), "zeroconf")
 
     async def stop(self) -> None:
@@ -155,10 +156,12 @@ class Discovery:
             await cancel_and_wait(self._task)
         await self._withdraw()
 
-    async def _restart(self, previous: asyncio.Task[None], ports: Mapping[str, int]) -> None:
-        await cancel_and_wait(previous)
+    async def _restart(self, previous: asyncio.Task[None] | None, ports: Mapping[str, int]) -> None:
+        if previous is not None:
+            await cancel_and_wait(previous)
         await self._withdraw()
-        await self._run(ports)
+        if self._config.discovery.zeroconf:
+            await self._run(ports)
 
     async def _run(self, ports: Mapping[str, int]) -> None:
         retry_seconds = RETRY_SECONDS

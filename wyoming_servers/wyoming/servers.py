@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -60,11 +60,17 @@ class WyomingServers:
         self._api_port = api_port
         tasks = tasks or TaskSupervisor(clock)
         self._discovery = Discovery(config.current, uuid, clock, tasks)
-        shared = SharedLimits(connections or ConnectionLimits(), tasks)
+        self._clock = clock
+        self._shared = SharedLimits(connections or ConnectionLimits(), tasks)
+        self._service_ports: Callable[[], list[ServicePort]] = lambda: _service_ports(
+            config, specs, asr, tts, wake
+        )
         self._servers = {
-            item.service: TcpServer(item, config, clock, shared)
-            for item in _service_ports(config, specs, asr, tts, wake)
+            item.service: TcpServer(item, config, clock, self._shared)
+            for item in self._service_ports()
         }
+        self._closing: set[asyncio.Task[None]] = set()
+        """Servers of services that were disabled, whose last requests end."""
         self._open_servers: dict[str, TcpServer] = {}
         self._ports: dict[str, int] = {}
         """Every open port by service, that of the HTTP API included."""
@@ -93,12 +99,42 @@ class WyomingServers:
         self._discovery.start(self._announced)
         return ports
 
+    async def apply_config(self) -> dict[str, int]:
+        """Open and close ports and announce them as configured now; return the open ports.
+
+        A closed port accepts no more clients; its open requests end within the grace time, and
+        this does not wait for them. Raises BusyError for a port that cannot be opened.
+        """
+        wanted = {item.service: item for item in self._service_ports()}
+        for service in self._servers.keys() - wanted.keys():
+            server = self._servers.pop(service)
+            self._open_servers.pop(service, None)
+            self._ports.pop(service, None)
+            await server.close()
+            closing = asyncio.create_task(
+                server.stop(self._config.current.limits.shutdown_grace), name=f"close {service}"
+            )
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+        for service in [name for name in wanted if name not in self._servers]:
+            server = TcpServer(wanted[service], self._config, self._clock, self._shared)
+            self._ports[service] = await server.start()
+            self._servers[service] = self._open_servers[service] = server
+        self._refresh_info()
+        self._announced = self._ports_to_announce()
+        self._discovery.update(self._config.current, self._announced)
+        return {service: self._ports[service] for service in wanted}
+
     def refresh(self) -> bool:
         """Rebuild the answers to `describe`; True if any of them changed."""
-        changed = [server.info.refresh() for server in self._servers.values()]
+        changed = self._refresh_info()
         if (ports := self._ports_to_announce()) != self._announced:
             self._announced = ports
-            self._discovery.update(ports)
+            self._discovery.update(self._config.current, ports)
+        return changed
+
+    def _refresh_info(self) -> bool:
+        changed = [server.info.refresh() for server in self._servers.values()]
         return any(changed)
 
     def _ports_to_announce(self) -> dict[str, int]:
@@ -117,7 +153,7 @@ class WyomingServers:
         await self._discovery.stop()
         seconds = self._config.current.limits.shutdown_grace if grace is None else grace
         servers, self._open_servers = list(self._open_servers.values()), {}
-        await asyncio.gather(*(server.stop(seconds) for server in servers))
+        await asyncio.gather(*(server.stop(seconds) for server in servers), *self._closing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +220,15 @@ class TcpServer:
         port: int = sockets[0].getsockname()[1]
         return port
 
+    async def close(self) -> None:
+        """Accept no more clients."""
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            await listener.close()
+
     async def stop(self, grace: float) -> None:
         """Accept no more clients; open requests have `grace` seconds to finish."""
-        if self._listener is not None:
-            await self._listener.close()
+        await self.close()
         for connection in self._connections:
             connection.stop(grace)
         if self._connections:

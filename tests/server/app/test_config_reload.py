@@ -1,48 +1,85 @@
-"""ConfigReloader: what it applies when the configuration changes."""
+"""ConfigReloader: what it asks of the other parts when the configuration changes."""
 
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from wyoming_servers.app.config_reload import ConfigReloader
+from wyoming_servers.app.config_reload import ConfigReloader, models_to_preload
 from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.config.schema import Config
-from wyoming_servers.core.domain import (
-    ModelSpec,
-    ModelState,
-    Placement,
-    Task,
-)
+from wyoming_servers.core.domain import ModelSpec, ModelState, Placement, Task
+from wyoming_servers.core.errors import ConductorError, LoadFailedError
+from wyoming_servers.models.catalog import builtin_catalog
+from wyoming_servers.scheduling.planner.actions import ReplaceResult
 from wyoming_servers.scheduling.status import ModelStatus, Snapshot
 
+DEFAULTS = {"asr": "whisper/base", "tts": "piper/en_US-joe-medium", "wake": "microwakeword"}
 
-class Coordinator:
-    """Notes the policies it is given."""
+
+class Parts:
+    """Coordinator, library, store and wake words at once; records what it is asked."""
 
     def __init__(self) -> None:
-        self.policies: dict[str, tuple[float, bool]] = {}
+        self.calls: list[tuple[Any, ...]] = []
+        self.error: ConductorError | None = None
+        self.results: dict[str, ReplaceResult] = {}
+        self.catalog = builtin_catalog()
 
     def snapshot(self) -> Snapshot:
-        specs = (ModelSpec(name, Task.ASR, "fake") for name in ("one", "two"))
+        specs = (ModelSpec(name, Task.ASR, "fake") for name in self.catalog.ids)
         models = tuple(ModelStatus(spec, ModelState.READY, Placement()) for spec in specs)
         return Snapshot(models, (), 0)
 
-    def update_policy(self, model: str, *, keep_alive: float, pinned: bool) -> None:
-        self.policies[model] = (keep_alive, pinned)
+    async def wait_ready(self, model: str, timeout: float) -> None:
+        self.calls.append(("wait_ready", model, timeout))
+        if self.error is not None:
+            raise self.error
+
+    def set_policy(self, limits: Any, memory: Any) -> None:
+        self.calls.append(("set_policy", limits.load_timeout, memory.budget))
+
+    def preload(self, models: list[str]) -> None:
+        self.calls.append(("preload", *models))
+
+    async def apply_settings(self, config: Config, defaults: Any) -> dict[str, ReplaceResult]:
+        self.calls.append(("apply_settings", config.keep_alive))
+        return self.results
+
+    def install_progress(self, model: str) -> str:
+        return ""
+
+    def installed(self, model: str) -> bool:
+        return model != "whisper/large-v3"
+
+    def configure(self, *, offline: bool, endpoint: str) -> None:
+        self.calls.append(("configure", offline, endpoint))
+
+    def set_folder(self, folder: Path) -> None:
+        self.calls.append(("set_folder", folder.name))
 
 
 @pytest.fixture
-def coordinator() -> Coordinator:
-    return Coordinator()
+def parts() -> Parts:
+    return Parts()
 
 
 @pytest.fixture
-def holder(coordinator: Coordinator) -> ConfigHolder:
+def reloader(parts: Parts) -> ConfigReloader:
+    part: Any = parts
+    return ConfigReloader(
+        coordinator=part, library=part, store=part, custom_words=part,
+        served=dict(DEFAULTS), ports={},
+    )  # fmt: skip
+
+
+async def change(reloader: ConfigReloader, *keys: str, **values: Any) -> ConfigHolder:
     holder = ConfigHolder(Config())
-    scheduler: Any = coordinator
-    holder.subscribe(ConfigReloader(scheduler))
+    new = Config.model_validate(values)
+    await reloader.prepare(holder.current, new, frozenset(keys))
+    await reloader.apply(holder.replace(new, frozenset(keys)))
     return holder
 
 
@@ -54,27 +91,76 @@ def level() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("level")
-def test_log_level_applies_at_once(holder: ConfigHolder) -> None:
-    new = Config.model_validate({"log": {"level": "error"}})
-    holder.replace(new, frozenset({"log.level"}))
+async def test_log_level_applies_at_once(reloader: ConfigReloader) -> None:
+    await change(reloader, "log.level", log={"level": "error"})
     assert logging.getLogger().level == logging.ERROR
 
 
-def test_keep_alive_and_pinned_apply_at_once(
-    holder: ConfigHolder, coordinator: Coordinator
-) -> None:
+async def test_new_default_model_is_ready_before_it_is_used(reloader, parts) -> None:
+    await change(reloader, "asr.model", asr={"model": "whisper/tiny.en"})
+    assert ("wait_ready", "whisper/tiny.en", 120.0) in parts.calls
+    assert reloader.served["asr"] == "whisper/tiny.en"
+
+
+async def test_default_model_that_cannot_be_loaded_is_refused(reloader, parts) -> None:
+    parts.error = LoadFailedError("damaged")
+    with pytest.raises(LoadFailedError):
+        await change(reloader, "asr.model", asr={"model": "whisper/tiny.en"})
+    assert reloader.served == DEFAULTS
+
+
+async def test_settings_of_models_return_if_the_default_model_fails(reloader, parts) -> None:
+    parts.error = LoadFailedError("damaged")
+    with pytest.raises(LoadFailedError):
+        await change(
+            reloader, "asr.model", "keep_alive", asr={"model": "whisper/tiny.en"}, keep_alive=5
+        )
+    settings = [call for call in parts.calls if call[0] == "apply_settings"]
+    assert settings == [("apply_settings", 5.0), ("apply_settings", 300.0)]
+
+
+async def test_reload_without_memory_for_both_is_noted(reloader, parts) -> None:
+    parts.results = {"whisper/base": ReplaceResult.RELOADED}
+    key = "models.whisper/base.compute_type"
+    notes = await reloader.prepare(Config(), Config(), frozenset({key, "keep_alive"}))
+    assert list(notes) == [key]
+    assert "waited" in notes[key]
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "call"),
+    [
+        ("limits.load_timeout", {"limits": {"load_timeout": 7}}, ("set_policy", 7.0, "90%")),
+        ("memory.budget", {"memory": {"budget": "1GiB"}}, ("set_policy", 120.0, "1GiB")),
+        ("wake.models_dir", {"wake": {"models_dir": "mine"}}, ("set_folder", "mine")),
+        ("preload", {"preload": ["whisper/base"]}, ("preload", "whisper/base")),
+    ],
+)
+async def test_key_reaches_the_part_it_concerns(reloader, parts, key, values, call) -> None:
+    await change(reloader, key, **values)
+    assert call in parts.calls
+
+
+async def test_default_model_that_is_not_installed_is_a_problem(reloader) -> None:
+    new = Config.model_validate({"host": "127.0.0.1", "asr": {"model": "whisper/large-v3"}})
+    problems = await reloader.check(new, Config(host="127.0.0.1"))
+    assert [problem.path for problem in problems] == ["asr.model"]
+    assert "models pull whisper/large-v3" in problems[0].message
+
+
+async def test_names_that_do_not_exist_are_problems(reloader) -> None:
     new = Config.model_validate(
-        {"keep_alive": 60, "models": {"two": {"keep_alive": 0, "pinned": True}}}
+        {
+            "host": "127.0.0.1",
+            "asr": {"model": "whisper/tiny.en", "language": "fr"},
+            "tts": {"voice": "nobody"},
+        }
     )
-    for key in ("keep_alive", "models.two.keep_alive", "models.two.pinned"):
-        coordinator.policies.clear()
-        holder.replace(new, frozenset({key}))
-        assert coordinator.policies == {"one": (60.0, False), "two": (0.0, True)}
+    problems = await reloader.check(new, Config(host="127.0.0.1"))
+    assert {problem.path for problem in problems} == {"asr.language", "tts.voice"}
 
 
-@pytest.mark.parametrize("key", ["asr.model", "asr.extra_ports.whisper/base", "tts.voice"])
-def test_other_keys_leave_model_policies_unchanged(
-    holder: ConfigHolder, coordinator: Coordinator, key: str
-) -> None:
-    holder.replace(Config(), frozenset({key}))
-    assert coordinator.policies == {}
+def test_preload_true_means_the_default_models() -> None:
+    assert models_to_preload(Config(preload=True), DEFAULTS) == list(DEFAULTS.values())
+    assert models_to_preload(Config(preload=False), DEFAULTS) == []
+    assert models_to_preload(Config(preload=["a"]), DEFAULTS) == ["a"]

@@ -1,21 +1,26 @@
 """Changes of the configuration at run time, and the overrides file."""
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from wyoming_servers.config.editor import (
     ConfigEditor,
+    KeyStatus,
+    NoConfigApplier,
     PendingValue,
     merge_patch,
     read_overrides,
     write_overrides,
 )
-from wyoming_servers.config.errors import ConfigError
+from wyoming_servers.config.errors import ConfigError, ConfigProblem
 from wyoming_servers.config.holder import ConfigHolder, ConfigUpdate
 from wyoming_servers.config.load import load_config, overrides_path
-from wyoming_servers.config.schema import Applies
+from wyoming_servers.config.schema import Applies, Config
+from wyoming_servers.core.errors import LoadFailedError
+from wyoming_servers.core.events import ConfigChanged, Event
 
 
 @pytest.fixture
@@ -36,44 +41,157 @@ async def editor(tmp_path: Path, updates: list[ConfigUpdate]) -> ConfigEditor:
 
 
 async def test_patch_saves_overrides_that_win_over_the_file(editor, tmp_path) -> None:
-    change = await editor.patch({"asr": {"beam_size": 5}, "log": {"level": "debug"}})
-    assert change.changed == ("asr.beam_size", "log.level")
-    assert change.restart_needed == ("asr.beam_size",)
+    change = await editor.patch({"asr": {"beam_size": 5}, "log": {"format": "json"}})
+    assert change.changed == ("asr.beam_size", "log.format")
+    assert change.restart_needed == ("log.format",)
     assert editor.saved.config.asr.beam_size == 5
     assert editor.saved.sources["asr.beam_size"] == "overrides"
     again = await asyncio.to_thread(load_config, tmp_path / "config.yaml", [f"data_dir={tmp_path}"])
-    assert again.config.log.level == "debug"
+    assert again.config.log.format == "json"
 
 
-async def test_patch_puts_only_live_keys_into_effect(editor, updates) -> None:
-    await editor.patch({"asr": {"beam_size": 5}, "log": {"level": "debug"}})
-    assert (editor.effective.log.level, editor.effective.asr.beam_size) == ("debug", 3)
+async def test_patch_puts_all_keys_but_restart_keys_into_effect(editor, updates) -> None:
+    await editor.patch({"asr": {"beam_size": 5, "port": 0}, "log": {"format": "json"}})
+    assert (editor.effective.log.format, editor.effective.asr.beam_size) == ("text", 5)
     assert editor.pending() == {
-        "asr.beam_size": PendingValue(3, 5, "overrides", Applies.RESTART),
+        "asr.port": PendingValue(10_300, 0, "overrides", Applies.RESTART),
+        "log.format": PendingValue("text", "json", "overrides", Applies.RESTART),
     }
     (update,) = updates
-    assert update.changed == {"log.level"}
-    assert (update.old.log.level, update.new.log.level) == ("info", "debug")
+    assert update.changed == {"asr.beam_size"}
+    assert (update.old.asr.beam_size, update.new.asr.beam_size) == (3, 5)
     assert update.revision == editor.revision == 2
 
 
-async def test_patch_without_live_keys_leaves_the_revision(editor, updates) -> None:
-    await editor.patch({"asr": {"beam_size": 5}})
+async def test_patch_of_restart_keys_leaves_the_revision(editor, updates) -> None:
+    await editor.patch({"log": {"format": "json"}})
     assert (editor.revision, updates) == (1, [])
 
 
-async def test_pending_value_that_is_changed_back_needs_no_restart(editor) -> None:
-    await editor.patch({"asr": {"beam_size": 5}})
-    change = await editor.patch({"asr": {"beam_size": None}})
+@pytest.mark.parametrize("back", [None, "text"])
+async def test_pending_value_that_is_changed_back_needs_no_restart(editor, back) -> None:
+    await editor.patch({"log": {"format": "json"}})
+    change = await editor.patch({"log": {"format": back}})
     assert change.restart_needed == ()
     assert editor.pending() == {}
 
 
-async def test_live_and_pending_keys_of_one_model_are_kept_apart(editor) -> None:
+async def test_change_describes_each_of_its_keys(editor) -> None:
+    change = await editor.patch(
+        {"asr": {"beam_size": 5}, "tts": {"speed": 1.2}, "log": {"format": "json"}}
+    )
+    assert change.keys == {
+        "asr.beam_size": KeyStatus(5, "overrides", 5, False, Applies.LIVE),
+        "tts.speed": KeyStatus(1.5, "command line", 1.5, False, Applies.LIVE),
+        "log.format": KeyStatus("json", "overrides", "text", True, Applies.RESTART),
+    }
+    assert change.shadowed == {"tts.speed": "command line"}
+
+
+class Applier(NoConfigApplier):
+    """Refuses what the test tells it to."""
+
+    def __init__(self) -> None:
+        self.problems: list[ConfigProblem] = []
+        self.error: Exception | None = None
+        self.prepared: list[frozenset[str]] = []
+        self.applied: list[ConfigUpdate] = []
+
+    async def check(self, saved: Config, effective: Config) -> list[ConfigProblem]:
+        return self.problems
+
+    async def prepare(self, old: Config, new: Config, changed: frozenset[str]) -> Mapping[str, str]:
+        self.prepared.append(changed)
+        if self.error is not None:
+            raise self.error
+        return {"asr.model": "requests waited"}
+
+    async def apply(self, update: ConfigUpdate) -> None:
+        self.applied.append(update)
+
+
+@pytest.fixture
+def applier() -> Applier:
+    return Applier()
+
+
+@pytest.fixture
+def published() -> list[Event]:
+    return []
+
+
+@pytest.fixture
+async def checked(tmp_path: Path, applier: Applier, published: list[Event]) -> ConfigEditor:
+    loaded = await asyncio.to_thread(load_config, None, [f"data_dir={tmp_path}"])
+    return ConfigEditor(loaded, ConfigHolder(loaded.config), applier, published.append)
+
+
+async def test_problem_of_the_next_start_is_refused_and_names_the_file(
+    checked, applier, published, tmp_path
+) -> None:
+    await checked.patch({"asr": {"language": "fr"}})
+    published.clear()
+    applier.problems = [
+        ConfigProblem("asr.language", "is not supported."),
+        ConfigProblem("asr.model", "is unknown."),
+    ]
+    with pytest.raises(ConfigError) as caught:
+        await checked.patch({"asr": {"model": "whisper/tiny.en"}})
+    assert [problem.where for problem in caught.value.problems] == [
+        str(overrides_path(tmp_path)),
+        "the change",
+    ]
+    assert checked.saved.config.asr.model == "whisper/base"
+    assert "tiny" not in await asyncio.to_thread(overrides_path(tmp_path).read_text)
+    assert published == []
+
+
+async def test_model_that_cannot_be_loaded_is_not_kept(checked, applier, tmp_path) -> None:
+    applier.error = LoadFailedError("no such option")
+    with pytest.raises(LoadFailedError):
+        await checked.patch({"asr": {"model": "whisper/tiny.en"}})
+    assert applier.prepared == [frozenset({"asr.model"})]
+    assert (checked.effective.asr.model, checked.saved.config.asr.model) == ("whisper/base",) * 2
+    assert not overrides_path(tmp_path).exists()
+    assert applier.applied == []
+
+
+async def test_models_are_prepared_before_the_change_is_in_effect(checked, applier) -> None:
+    change = await checked.patch({"asr": {"model": "whisper/tiny.en"}})
+    assert change.keys["asr.model"].note == "requests waited"
+    (update,) = applier.applied
+    assert update.new.asr.model == checked.effective.asr.model == "whisper/tiny.en"
+
+
+async def test_change_that_cannot_be_saved_is_taken_back(
+    checked, applier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("wyoming_servers.config.editor.write_overrides", full)
+    with pytest.raises(OSError, match="No space"):
+        await checked.patch({"asr": {"model": "whisper/tiny.en"}})
+    assert len(applier.prepared) == 2
+    assert checked.effective.asr.model == "whisper/base"
+
+
+async def test_change_is_published(checked, published) -> None:
+    await checked.patch({"tts": {"speed": 1.2}, "log": {"format": "json"}})
+    assert published == [
+        ConfigChanged(
+            revision=2, changed=("log.format", "tts.speed"), restart_needed=("log.format",)
+        )
+    ]
+    await checked.patch({"tts": {"speed": 1.2}})
+    assert len(published) == 1
+
+
+async def test_settings_of_a_model_take_effect_and_are_taken_back(editor) -> None:
     await editor.patch({"models": {"whisper/tiny.en": {"pinned": True, "device": "cpu"}}})
     model = editor.effective.models["whisper/tiny.en"]
-    assert (model.pinned, model.device) == (True, "auto")
-    assert set(editor.pending()) == {"models.whisper/tiny.en.device"}
+    assert (model.pinned, model.device) == (True, "cpu")
+    assert editor.pending() == {}
     await editor.patch({"models": {"whisper/tiny.en": None}})
     assert "whisper/tiny.en" not in editor.effective.models or not (
         editor.effective.models["whisper/tiny.en"].pinned

@@ -49,9 +49,9 @@ def test_configuration_document_has_a_row_for_every_key() -> None:
     rows = [line for line in configuration_document().splitlines() if line.startswith("| `")]
     assert len(rows) == len(list(key_tree().walk()))
     for row, start in [
-        ("asr.end_silence", "duration (s), 0.1 to 5 | `0.7` | restart"),
+        ("asr.end_silence", "duration (s), 0.1 to 5 | `0.7` | live"),
         ("log.level", "`debug` or `info` or `warning` or `error` | `info` | live"),
-        ("wake.threshold", "number, 0 &lt; x &lt; 1 | `0.5` | restart"),
+        ("wake.threshold", "number, 0 &lt; x &lt; 1 | `0.5` | live"),
     ]:
         assert [line for line in rows if line.startswith(f"| `{row}` | {start} | ")]
     assert "| `MODELS__<MODEL_ID>__OPTIONS__<NAME>` |" in configuration_document()

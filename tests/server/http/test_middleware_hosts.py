@@ -5,7 +5,7 @@ import httpx
 import pytest
 
 from wyoming_servers.config.holder import ConfigHolder
-from wyoming_servers.config.schema import Config
+from wyoming_servers.config.schema import ApiSection, Config
 from wyoming_servers.http.app import create_app
 from wyoming_servers.http.context import ApiContext
 from wyoming_servers.http.middleware import HostCheckMiddleware
@@ -13,6 +13,11 @@ from wyoming_servers.http.middleware import HostCheckMiddleware
 
 async def nothing(*_: object) -> None:
     raise NotImplementedError
+
+
+def checked(*names: str) -> HostCheckMiddleware:
+    settings = ApiSection(allowed_hosts=list(names))
+    return HostCheckMiddleware(nothing, lambda: settings)
 
 
 @pytest.mark.parametrize(
@@ -24,7 +29,7 @@ async def nothing(*_: object) -> None:
     ],
 )  # fmt: skip
 def test_host_names_that_are_not_public_are_allowed(name: str) -> None:
-    assert HostCheckMiddleware(nothing, ["Speech.example.com"]).is_local_name(name)
+    assert checked("Speech.example.com").is_local_name(name)
 
 
 @pytest.mark.parametrize(
@@ -32,12 +37,12 @@ def test_host_names_that_are_not_public_are_allowed(name: str) -> None:
     ["evil.com", "localhost.evil.com", "127.0.0.1.evil.com", "", None, "x:y", "evil.com."],
 )
 def test_public_host_names_are_not_allowed(name: str | None) -> None:
-    assert not HostCheckMiddleware(nothing).is_local_name(name)
+    assert not checked().is_local_name(name)
 
 
 def test_host_name_of_this_machine_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "gethostname", lambda: "box.example.org")
-    assert HostCheckMiddleware(nothing).is_local_name("BOX.example.org")
+    assert checked().is_local_name("BOX.example.org")
 
 
 @pytest.mark.parametrize(

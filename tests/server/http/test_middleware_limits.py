@@ -31,7 +31,7 @@ async def fine(_scope: Scope, _receive: Receive, send: Send) -> None:
 
 async def test_rate_limit_applies_per_client_address() -> None:
     now = [100.0]
-    limit = RateLimitMiddleware(fine, rate=5, now=lambda: now[0])
+    limit = RateLimitMiddleware(fine, rate=lambda: 5, now=lambda: now[0])
     assert [await ask(limit, "a") for _ in range(12)] == [200] * 10 + [429] * 2
     assert await ask(limit, "b") == 200
     now[0] += 0.2
@@ -39,7 +39,7 @@ async def test_rate_limit_applies_per_client_address() -> None:
 
 
 async def test_rate_limit_remembers_a_bounded_number_of_addresses() -> None:
-    limit = RateLimitMiddleware(fine, rate=5)
+    limit = RateLimitMiddleware(fine, rate=lambda: 5)
     for number in range(3_000):
         await ask(limit, str(number))
     assert len(limit._buckets) <= 1_024

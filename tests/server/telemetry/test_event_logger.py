@@ -112,6 +112,11 @@ SAMPLES: list[tuple[Event, int, str]] = [
         logging.INFO,
         "normal",
     ),
+    (
+        events.ConfigChanged(revision=2, changed=("tts.speed",), restart_needed=("asr.port",)),
+        logging.INFO,
+        "settings changed: tts.speed; after a restart: asr.port",
+    ),
     (events.AcceptingChanged(accepting=False), logging.WARNING, "paused: new requests are"),
     (events.AcceptingChanged(accepting=True), logging.INFO, "resumed: new requests"),
     (events.SpeechStarted(client="c"), logging.DEBUG, "c: speech started"),

@@ -26,7 +26,8 @@ class FakeDiscovery:
     def start(self, ports: Mapping[str, int]) -> None:
         self.announced.append(set(ports))
 
-    update = start
+    def update(self, _config: Config, ports: Mapping[str, int]) -> None:
+        self.start(ports)
 
     async def stop(self) -> None:
         self.announced.append(set())

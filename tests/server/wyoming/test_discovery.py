@@ -240,7 +240,7 @@ async def test_discovery_announces_a_service_that_is_added_later(clock: FakeCloc
     discovery.start({"api": 10_380})
     await clock.run_ready_tasks()
     assert len(network.services) == 1
-    discovery.update(PORTS)
+    discovery.update(config(), PORTS)
     await clock.run_ready_tasks()
     assert len(network.services) == len(PORTS)
     assert network.open_clients == 1
@@ -250,12 +250,26 @@ async def test_discovery_announces_a_service_that_is_added_later(clock: FakeCloc
 
 async def test_discovery_update_does_nothing_when_turned_off(clock: FakeClock) -> None:
     network = FakeNetwork("192.0.2.7")
-    discovery = network.discovery(clock, config(discovery={"zeroconf": False}))
+    off = config(discovery={"zeroconf": False})
+    discovery = network.discovery(clock, off)
     discovery.start(PORTS)
-    discovery.update(PORTS)
+    discovery.update(off, PORTS)
     await clock.run_ready_tasks()
     assert network.services == {}
     await discovery.stop()
+
+
+async def test_discovery_is_turned_on_and_off_while_the_server_runs(clock: FakeClock) -> None:
+    network = FakeNetwork("192.0.2.7")
+    on, off = config(), config(discovery={"zeroconf": False})
+    discovery = network.discovery(clock, off)
+    discovery.start(PORTS)
+    for settings, expected in ((on, len(PORTS)), (off, 0), (on, len(PORTS))):
+        discovery.update(settings, PORTS)
+        await clock.run_ready_tasks()
+        assert len(network.services) == expected
+    await discovery.stop()
+    assert network.services == {}
 
 
 async def test_discovery_restarts_after_an_unexpected_error(

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import os
+import sys
 
 import typer
 
@@ -42,4 +44,20 @@ def serve(
         # A service is not run again with --debug: its log must have the traceback.
         _LOGGER.exception("The server failed.")
         raise typer.Exit(ExitCode.FAILED) from err
+    if code == app.RESTART:
+        _start_again()
     raise typer.Exit(code)
+
+
+def _start_again() -> None:
+    """Replace this process by a new server: same id, arguments, environment and log.
+
+    The process keeps its id, so this works alone, under systemd and as the main process of a
+    container, whatever their restart policy is. Returns only if it fails; the exit code then makes
+    the supervisor start the server.
+    """
+    logging.shutdown()
+    try:
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
+    except OSError:
+        _LOGGER.exception("The server cannot start itself again; start it by hand.")

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from wyoming_servers.config.editor import ConfigEditor
 from wyoming_servers.config.schema import Applies
-from wyoming_servers.core.errors import InternalError
+from wyoming_servers.core.errors import InternalError, NotFoundError
 from wyoming_servers.http.context import ApiContext, Context
 from wyoming_servers.http.problems import PROBLEM_RESPONSES
 
@@ -21,8 +21,7 @@ class PendingKeyResponse(BaseModel):
     pending: Any = Field(description="The saved value.")
     source: str = Field(description="Source of the saved value.")
     applies: Applies = Field(
-        description="When the saved value takes effect: after a restart, or after a reload of the "
-        "models that it concerns."
+        description="When the saved value takes effect: `restart`, at the next start."
     )
 
 
@@ -49,6 +48,25 @@ class ConfigResponse(BaseModel):
     )
 
 
+class KeyResponse(BaseModel):
+    """One key after a change."""
+
+    value: Any = Field(description="The saved value: that of the next start.")
+    source: str = Field(
+        description="Source of the saved value: `default`, `file`, `overrides`, `environment` or "
+        "`command line`."
+    )
+    effective: Any = Field(description="The value in effect.")
+    pending: bool = Field(description="Whether the saved value takes effect at the next start.")
+    applies: Applies = Field(
+        description="`live`: from the next request on. `reload`: at once too, the models that it "
+        "concerns were loaded again. `restart`: at the next start."
+    )
+    note: str = Field(
+        "", description="What the change meant for running requests; empty if nothing."
+    )
+
+
 class ConfigChangeResponse(BaseModel):
     """Result of a change."""
 
@@ -59,6 +77,9 @@ class ConfigChangeResponse(BaseModel):
     shadowed: dict[str, str] = Field(
         description="Keys, dotted, that were saved without effect, each with the source that takes "
         "precedence."
+    )
+    keys: dict[str, KeyResponse] = Field(
+        description="Every key of the change, and every key that it changed, dotted."
     )
 
 
@@ -91,18 +112,55 @@ async def patch_config(
         Body(examples=[{"log": {"level": "debug"}, "models": {"whisper/base": {"pinned": True}}}]),
     ],
 ) -> ConfigChangeResponse:
-    """Expects a JSON Merge Patch; null removes a change. All values are validated first; if one is
-    not valid, nothing is changed.
+    """Expects a JSON Merge Patch; null removes a change.
 
-    Changes are saved at once. Only `log.level`, `keep_alive` and `pinned` take effect at once, all
-    other keys at the next start of the server.
+    The whole configuration is checked first, as the next start would check it; if it is not valid,
+    nothing is changed. Then everything takes effect from the next request on, except ports, `host`,
+    `data_dir` and `log.format`, which need a restart (`POST /restart`).
+
+    For another default model, device, compute type or engine option, a new worker is loaded while
+    the old one serves, and the answer comes when requests are served by the new one. If it cannot
+    be loaded, nothing is changed and the answer has the reason.
     """
     change = await _editor(context).patch(patch)
     return ConfigChangeResponse(
         changed=list(change.changed),
         restart_needed=list(change.restart_needed),
         shadowed=dict(change.shadowed),
+        keys={
+            key: KeyResponse(
+                value=status.value,
+                source=status.source,
+                effective=status.effective,
+                pending=status.pending,
+                applies=status.applies,
+                note=status.note,
+            )
+            for key, status in change.keys.items()
+        },
     )
+
+
+class RestartResponse(BaseModel):
+    """The server is about to restart."""
+
+    restarting: bool = True
+    grace_seconds: float = Field(
+        description="Running requests have this long to end; the server is back seconds later."
+    )
+
+
+@router.post("/restart", status_code=202, summary="Restart the server")
+async def restart_server(context: Context) -> RestartResponse:
+    """Ends running requests within `limits.shutdown_grace` and starts the server again, with the
+    same arguments and process id, so that saved settings that need a restart take effect. Works
+    alone, under systemd and in a container. When the server is back, `/health/live` answers and
+    the first message of `/events` has another `instance`.
+    """
+    if context.restart is None:
+        raise NotFoundError("This server cannot be restarted over the API.")
+    context.restart()
+    return RestartResponse(grace_seconds=context.config.limits.shutdown_grace)
 
 
 def _editor(context: ApiContext) -> ConfigEditor:

@@ -265,11 +265,12 @@ class MessageHandlers:
         weights_changed = not _same_weights(previous, message.spec)
         model = state.set_spec(message.spec, revision + weights_changed)
         best = model.instances[model.spec.placements[0]]
+        needs_worker = weights_changed or model.spec.placements != previous.placements
         wanted = message.load or model.alive or state.is_requested(model.spec.id)
         fell_back = best.key.placement == previous.placements[0] and any(
             instance.alive and model.is_current(instance) for instance in model.instances.values()
         )
-        if best.alive or fell_back or not wanted:
+        if best.alive or fell_back or not (needs_worker and wanted):
             state.emit(ResolveRequest(request=message.request, value=ReplaceResult.UNCHANGED))
         else:
             model.swap = PendingSwap(message.request, previous)
@@ -280,6 +281,8 @@ class MessageHandlers:
             for instance in list(model.instances.values()):
                 if not model.is_current(instance):
                     self._lifecycle.request_stop(instance, "replaced", now)
+                elif instance.idle:
+                    self._lifecycle.schedule_idle_unload(instance, now)
             self._lifecycle.drop_unused(model)
         return True
 

@@ -29,6 +29,9 @@ _HEADER_BYTES: Final = 16 * 1024
 _MAX_UNWRITTEN: Final = 64
 """Phrases that may wait to be written; further ones are kept in memory only."""
 
+_WAKE_UP: Final = ""
+"""In the write queue instead of a key: the quota has changed."""
+
 _LOW_WATER: Final = 0.9
 """Share of the disk quota that is left in use after old phrases were deleted."""
 
@@ -134,6 +137,13 @@ class PhraseCache:
         self._hits = 0
         self._misses = 0
 
+    def resize(self, *, memory: int, disk: int) -> None:
+        """Set other quotas in bytes; what exceeds them is deleted, the oldest first."""
+        self._memory_quota, self._disk_quota = memory, disk
+        self._shrink_memory()
+        if not self._write_queue.full():
+            self._write_queue.put_nowait(_WAKE_UP)
+
     async def get(self, key: str) -> Phrase | None:
         """Return a phrase, from memory without delay, else from the disk; None if not cached.
 
@@ -168,8 +178,8 @@ class PhraseCache:
 
     async def run(self) -> None:
         """Scan the folder, then write new phrases, until cancelled."""
-        if not self._disk_quota:
-            return
+        while not self._disk_quota:
+            await self._write_queue.get()
         for file in await asyncio.to_thread(_scan, self._folder):
             if file.key not in self._disk:
                 self._add_disk(file)
@@ -178,6 +188,7 @@ class PhraseCache:
             key = await self._write_queue.get()
             phrase = self._unwritten.get(key)
             if phrase is None:
+                await self._shrink()
                 continue
             size = await asyncio.to_thread(_write, self._path(key), phrase)
             if self._unwritten.get(key) is not phrase:  # deleted while it was written
@@ -247,6 +258,9 @@ class PhraseCache:
         self._usage[key] = usage
         self._memory[key] = phrase
         self._memory_bytes += phrase.size
+        self._shrink_memory()
+
+    def _shrink_memory(self) -> None:
         while self._memory_bytes > self._memory_quota:
             self._drop_memory(next(iter(self._memory)))
 

@@ -54,14 +54,18 @@ class TtsPipeline:
         self._bus = bus
         self.lexicon = lexicon
         """Pronunciations; None if there are none."""
-        self.phrase_cache = phrases
-        """None if phrases are not cached."""
+        self._phrases = phrases
         self._clock = clock
         self._streaming_models: dict[str, bool] = {}
         """Whether a model streams audio, as it reported when it was leased last."""
         tts = config.current.tts
         self.voices = VoiceRegistry(specs, tts.voice, tuple(tts.presets))
         config.subscribe(self._apply_config)
+
+    @property
+    def phrase_cache(self) -> PhraseCache | None:
+        """None if phrases are not cached."""
+        return self._phrases if self._config.current.tts.phrase_cache.enabled else None
 
     @property
     def max_text(self) -> int:
@@ -97,7 +101,10 @@ class TtsPipeline:
         )
 
     def _apply_config(self, update: ConfigUpdate) -> None:
-        self.voices.configure(update.new.tts.voice, tuple(update.new.tts.presets))
+        tts = update.new.tts
+        self.voices.configure(tts.voice, tuple(tts.presets))
+        if self._phrases is not None:
+            self._phrases.resize(memory=tts.phrase_cache.memory, disk=tts.phrase_cache.disk)
 
     def _resolve_options(self, request: TtsRequest) -> SynthesisOptions:
         voice = self.voices.find(request.voice, request.language)

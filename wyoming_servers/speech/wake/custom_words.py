@@ -26,6 +26,12 @@ class CustomWakeWords:
         self._words: tuple[CustomWakeWord, ...] = tuple(scan_wake_words(folder))
         self._seen = {word.path: word.signature for word in self._words}
 
+    def set_folder(self, folder: Path) -> None:
+        """Use the wake words of another folder. Blocks on the disk for a moment."""
+        words = tuple(scan_wake_words(folder))
+        self._folder, self._words = folder, words
+        self._seen = {word.path: word.signature for word in words}
+
     @property
     def names(self) -> list[str]:
         """Names of all wake words, of any engine."""

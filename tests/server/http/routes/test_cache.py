@@ -10,6 +10,8 @@ import pytest
 from fastapi import FastAPI
 
 from wyoming_servers.config.holder import ConfigHolder
+from wyoming_servers.config.schema import Config
+from wyoming_servers.http.context import ApiContext
 from wyoming_servers.models.manager import ModelManager
 from wyoming_servers.models.store import ModelStore
 from wyoming_servers.speech.tts.phrase_cache import Phrase, PhraseCache
@@ -135,10 +137,11 @@ async def test_cached_models_are_shown_and_deleted(client: httpx.AsyncClient, pa
 
 
 async def test_disabled_phrase_cache_answers_404(
-    client: httpx.AsyncClient, tts: TtsPipeline
+    client: httpx.AsyncClient, context: ApiContext
 ) -> None:
     assert "phrases" in (await client.get("/info")).json()["features"]
-    tts.phrase_cache = None
+    new = Config.model_validate({"tts": {"phrase_cache": {"enabled": False}}})
+    context.config_holder.replace(new, frozenset({"tts.phrase_cache.enabled"}))
     assert "phrases" not in (await client.get("/info")).json()["features"]
     answer = await client.get("/cache/phrases")
     assert (answer.status_code, answer.json()["code"]) == (404, "NOT_FOUND")

@@ -8,9 +8,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from wyoming_servers.config.editor import ConfigEditor
+from wyoming_servers.config.editor import ConfigEditor, NoConfigApplier
+from wyoming_servers.config.errors import ConfigProblem
 from wyoming_servers.config.holder import ConfigHolder
-from wyoming_servers.config.load import load_config
+from wyoming_servers.config.load import load_config, overrides_path
+from wyoming_servers.config.schema import Config
 
 
 @pytest.fixture
@@ -27,36 +29,75 @@ async def test_config_has_the_source_of_each_key(client: httpx.AsyncClient) -> N
     assert shown["restart_needed"] == []
 
 
-async def test_patch_config_returns_changed_shadowed_and_pending_keys(
+async def test_patch_config_describes_each_key_and_what_waits_for_a_restart(
     client: httpx.AsyncClient,
 ) -> None:
     answer = await client.patch(
-        "/config", json={"log": {"level": "debug"}, "asr": {"beam_size": 2}, "tts": {"speed": 1}}
+        "/config", json={"log": {"format": "json"}, "asr": {"beam_size": 2}, "tts": {"speed": 1}}
     )
+    key = {"source": "overrides", "pending": False, "applies": "live", "note": ""}
     assert answer.json() == {
-        "changed": ["asr.beam_size", "log.level"],
-        "restart_needed": ["asr.beam_size"],
+        "changed": ["asr.beam_size", "log.format"],
+        "restart_needed": ["log.format"],
         "shadowed": {"tts.speed": "command line"},
-    }
+        "keys": {
+            "asr.beam_size": {**key, "value": 2, "effective": 2},
+            "tts.speed": {**key, "value": 1.5, "effective": 1.5, "source": "command line"},
+            "log.format": {
+                **key, "value": "json", "effective": "text", "pending": True, "applies": "restart",
+            },
+        },
+    }  # fmt: skip
     shown = (await client.get("/config")).json()
-    assert shown["sources"]["log.level"] == "overrides"
-    assert shown["restart_needed"] == ["asr.beam_size"]
+    assert shown["sources"]["log.format"] == "overrides"
+    assert shown["restart_needed"] == ["log.format"]
 
 
 async def test_get_config_separates_values_in_effect_from_pending_values(
     client: httpx.AsyncClient,
 ) -> None:
-    await client.patch("/config", json={"log": {"level": "debug"}, "asr": {"beam_size": 2}})
+    await client.patch("/config", json={"log": {"format": "json"}, "asr": {"beam_size": 2}})
     shown = (await client.get("/config")).json()
-    assert shown["config"]["asr"]["beam_size"] == 2
-    assert shown["effective"]["asr"]["beam_size"] == 1
-    assert shown["effective"]["log"]["level"] == "debug"
+    assert shown["config"]["log"]["format"] == "json"
+    assert shown["effective"]["log"]["format"] == "text"
+    assert shown["effective"]["asr"]["beam_size"] == 2
     assert shown["pending"] == {
-        "asr.beam_size": {
-            "effective": 1, "pending": 2, "source": "overrides", "applies": "restart",
+        "log.format": {
+            "effective": "text", "pending": "json", "source": "overrides", "applies": "restart",
         }
     }  # fmt: skip
     assert shown["revision"] == 2
+
+
+async def test_problem_of_an_earlier_value_names_its_file(
+    client: httpx.AsyncClient, app_with: Callable[..., FastAPI], tmp_path: Path
+) -> None:
+    loaded = await asyncio.to_thread(load_config, None, [f"data_dir={tmp_path}"])
+
+    class Refusing(NoConfigApplier):
+        async def check(self, saved: Config, effective: Config) -> list[ConfigProblem]:
+            wrong = saved.asr.language == "fr" and saved.asr.model == "whisper/tiny.en"
+            return [ConfigProblem("asr.language", "is not supported.")] if wrong else []
+
+    app_with(config_editor=ConfigEditor(loaded, ConfigHolder(loaded.config), Refusing()))
+    assert (await client.patch("/config", json={"asr": {"language": "fr"}})).status_code == 200
+    answer = await client.patch("/config", json={"asr": {"model": "whisper/tiny.en"}})
+    file = str(overrides_path(tmp_path))
+    assert answer.json()["faults"] == [
+        {"path": "asr.language", "message": "is not supported.", "where": file}
+    ]
+    assert file in answer.json()["detail"]
+
+
+async def test_restart_is_requested_and_says_how_long_requests_have(
+    client: httpx.AsyncClient, app_with: Callable[..., FastAPI]
+) -> None:
+    assert (await client.post("/restart")).status_code == 404
+    requested: list[bool] = []
+    app_with(restart=lambda: requested.append(True))
+    answer = await client.post("/restart")
+    assert (answer.status_code, answer.json()) == (202, {"restarting": True, "grace_seconds": 10.0})
+    assert requested == [True]
 
 
 async def test_invalid_patch_config_names_each_problem(client: httpx.AsyncClient) -> None:
@@ -69,5 +110,5 @@ async def test_invalid_patch_config_names_each_problem(client: httpx.AsyncClient
 
 
 async def test_api_config_requires_token(anonymous: httpx.AsyncClient) -> None:
-    for method in ("GET", "PATCH"):
-        assert (await anonymous.request(method, "/config")).status_code == 401
+    for method, path in (("GET", "/config"), ("PATCH", "/config"), ("POST", "/restart")):
+        assert (await anonymous.request(method, path)).status_code == 401
