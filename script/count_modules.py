@@ -22,7 +22,6 @@ import tempfile
 import time
 import wave
 from collections.abc import Callable
-from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
@@ -56,9 +55,13 @@ if _folder:
     _seen = set()
     _by_thread = set()
     _active = False
+    _warm = False
+    # Periodic work of the scheduler: part of a load, but not of a request on a ready model.
+    _TIMERS = ("coordinator timer", "memory probe")
     _mark = os.sep + "wyoming_servers" + os.sep
 
     _background = set()
+    _parent = "worker.child" not in " ".join(sys.orig_argv)
 
     def _task():
         loop = asyncio._get_running_loop()
@@ -68,17 +71,20 @@ if _folder:
         if _active and event == "call":
             code = frame.f_code
             if _mark in code.co_filename and code.co_name != "<module>":
-                if _background and id(_task()) in _background:
+                task = _task()
+                if id(task) in _background or (_warm and task and task.get_name() in _TIMERS):
                     return
-                by_thread = threading.current_thread().name.startswith("asyncio_")
+                thread = threading.current_thread()
+                by_thread = _parent and thread is not threading.main_thread()
                 (_by_thread if by_thread else _seen).add(code.co_filename.rpartition(_mark)[2])
 
     def _begin(*_):
-        global _active
+        global _active, _warm
+        _warm = os.path.exists(os.path.join(_folder, "warm"))
         _seen.clear()
         _by_thread.clear()
         _background.clear()
-        if "worker.child" not in " ".join(sys.orig_argv):
+        if _parent:
             loop = asyncio._get_running_loop()
             _background.update(id(task) for task in asyncio.all_tasks(loop))
         _active = True
@@ -154,14 +160,13 @@ class Server:
             answer.raise_for_status()
         return answer.json() if answer.content else {}
 
-    async def entered(self, act: Callable[[], Any], times: int = 1) -> set[str]:
-        """Return the modules that all processes enter whenever `act` runs.
+    async def entered(self, act: Callable[[], Any], *, warm: bool = True) -> set[str]:
+        """Return the modules that all processes enter while `act` runs.
 
-        Several `times` leave out what a timer of the server did during one of them.
+        `warm` leaves out the periodic work of the scheduler, which belongs to a load only.
         """
-        return set.intersection(*[await self._entered_once(act) for _ in range(times)])
-
-    async def _entered_once(self, act: Callable[[], Any]) -> set[str]:
+        mark = self._notes / "warm"
+        mark.touch() if warm else mark.unlink(missing_ok=True)
         await asyncio.sleep(1.5)  # what earlier requests left behind has ended
         pids = self._pids()
         for pid in pids:
@@ -251,7 +256,6 @@ async def measure(folder: Path) -> dict[str, set[str]]:
     # Room for one Whisper model beside the voice, so that the second evicts the first.
     server = Server(folder, "asr.model=whisper/tiny.en", "memory.budget=700MiB")
     found: dict[str, set[str]] = {}
-    numbers = count(1)  # a text that was synthesized before comes from the phrase cache
     try:
         await server.wait_until_ready()
         await transcribe(server.ports["asr"], clip)
@@ -259,8 +263,7 @@ async def measure(folder: Path) -> dict[str, set[str]]:
         found["voice command"] = await server.entered(lambda: transcribe(server.ports["asr"], clip))
         await synthesize(server.ports["tts"], "The light is on.")
         found["synthesis"] = await server.entered(
-            lambda: synthesize(server.ports["tts"], f"Window {next(numbers)} is still open."),
-            times=3,
+            lambda: synthesize(server.ports["tts"], "The kitchen window is still open.")
         )
 
         async def load() -> None:
@@ -271,7 +274,7 @@ async def measure(folder: Path) -> dict[str, set[str]]:
                     return
                 await asyncio.sleep(0.1)
 
-        entered = await server.entered(load)
+        entered = await server.entered(load, warm=False)
         # The way through HTTP is that of the settings change; this path begins at the scheduler.
         found["load with eviction"] = {
             name for name in entered if not name.startswith(("http/", "api/", "telemetry/"))
