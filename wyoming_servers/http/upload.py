@@ -97,7 +97,7 @@ async def receive_form(
     if length is not None and length <= SMALL_UPLOAD_BYTES:
         admit = None
     async with spool.receive(largest) as upload:
-        reader = _MultipartReader(boundary, file_field)
+        reader = MultipartReader(boundary, file_field)
         async with aclosing(_body(request)) as chunks:
             async for chunk in chunks:
                 content = reader.feed(chunk)
@@ -155,7 +155,7 @@ async def _body(request: Request) -> AsyncGenerator[bytes, None]:
         yield data
 
 
-class _MultipartReader:
+class MultipartReader:
     """Collects the parts of a form through the callbacks of `python_multipart`."""
 
     def __init__(self, boundary: bytes, file_field: str) -> None:

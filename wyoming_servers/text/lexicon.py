@@ -77,7 +77,8 @@ class Lexicon:
         if compiled is None:
             return text
         pattern, replacements = compiled
-        return pattern.sub(lambda match: replacements[match[0].casefold()], text)
+        # To a pattern without case `ı` is `i`, but they are different words.
+        return pattern.sub(lambda match: replacements.get(match[0].casefold(), match[0]), text)
 
     def find(self, language: str, word: str) -> tuple[str, str, str] | None:
         """Return language and word as in the file, and the pronunciation; None if missing."""
@@ -155,7 +156,7 @@ class Lexicon:
             return False
         self._last_stamp = stamp
         try:
-            entries = await asyncio.to_thread(_read, self._path)
+            entries = await asyncio.to_thread(read_lexicon, self._path)
         except (OSError, ValueError, yaml.YAMLError, BadRequestError) as err:
             self.error = f"{self._path}: {err}"
             _LOGGER.warning(
@@ -194,15 +195,19 @@ class Lexicon:
     def _compile(self, code: str) -> tuple[re.Pattern[str], dict[str, str]] | None:
         """Merge the entries for all languages, the language and its region; the last one wins."""
         replacements: dict[str, str] = {}
+        spellings: set[str] = set()
         for section in (_ALL_LANGUAGES, code.partition("-")[0], code):
             for name, entries in self._entries.items():
                 if _normalize_code(name) == section:
+                    spellings |= {word.lower() for word in entries}
                     replacements |= {
                         word.casefold(): _replacement(value) for word, value in entries.items()
                     }
         if not replacements:
             return None
-        words = "|".join(map(re.escape, sorted(replacements, key=len, reverse=True)))
+        # `Straße` is spelled as it is: folded it would be `strasse`, which does not match it.
+        spellings |= replacements.keys()
+        words = "|".join(map(re.escape, sorted(spellings, key=len, reverse=True)))
         return re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE), replacements
 
 
@@ -241,11 +246,19 @@ def _file_stamp(path: Path) -> tuple[int, int] | None:
     return status.st_mtime_ns, status.st_size
 
 
-def _read(path: Path) -> dict[str, dict[str, str]]:
+def read_lexicon(path: Path) -> dict[str, dict[str, str]]:
+    """Return the entries of a file, none if it does not exist.
+
+    Raises OSError, ValueError, yaml.YAMLError and BadRequestError.
+    """
     if not path.exists():
         return {}
-    # BaseLoader reads every scalar as a string: `no` is Norwegian, and `on` is a word.
-    document: Any = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader) or {}  # noqa: S506
+    text = path.read_text(encoding="utf-8")
+    try:
+        # BaseLoader reads every scalar as a string: `no` is Norwegian, and `on` is a word.
+        document: Any = yaml.load(text, Loader=yaml.BaseLoader) or {}  # noqa: S506
+    except RecursionError as err:
+        raise BadRequestError("The lexicon is nested too deep.") from err
     if not isinstance(document, dict):
         raise BadRequestError("The lexicon must be a mapping with a section per language.")
     entries: dict[str, dict[str, str]] = {}
@@ -253,8 +266,11 @@ def _read(path: Path) -> dict[str, dict[str, str]]:
         if not isinstance(words, dict):
             raise BadRequestError(f"The section {language!r} of the lexicon is not a mapping.")
         for word, pronunciation in words.items():
-            _validate_entry(str(language), str(word), str(pronunciation))
-        entries[str(language)] = {str(word): str(text) for word, text in words.items()}
+            # Not converted to text: lists of lists of aliases could be of any length.
+            if not isinstance(word, str) or not isinstance(pronunciation, str):
+                raise BadRequestError(f"A pronunciation in {language!r} is not text.")
+            _validate_entry(str(language), word, pronunciation)
+        entries[str(language)] = dict(words)
     return entries
 
 

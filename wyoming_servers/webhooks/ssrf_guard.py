@@ -60,6 +60,11 @@ class AddressGuard:
             raise BadRequestError("webhook_url must be an http or https URL")
         if parts.username is not None or any(ord(character) <= 32 for character in url):
             raise BadRequestError("webhook_url must not contain a user name or spaces")
+        if not url.isascii():
+            raise BadRequestError(
+                "webhook_url must be ASCII",
+                hint="Percent-encode the path, and write the host in Punycode.",
+            )
         address = _parse_address(host)
         allowed = self._allow_public or self._is_named(host) or bool(self._networks)
         if address is not None:
