@@ -46,9 +46,14 @@ class ConfigError(BadRequestError):
 _MIN_SIMILARITY: Final = 0.6
 """Minimum similarity of a suggestion; difflib's default, 1.0 is equal."""
 
+_MAX_CHARACTERS: Final = 200
+"""Longer words get no suggestion: comparing takes quadratic time."""
+
 
 def nearest_match(word: str, valid: Iterable[str]) -> str:
     """Return the valid word most similar to `word`, or an empty text if none is similar."""
+    if len(word) > _MAX_CHARACTERS:
+        return ""
     by_key = {_normalize(candidate): candidate for candidate in valid}
     found = get_close_matches(_normalize(word), by_key, n=1, cutoff=_MIN_SIMILARITY)
     return by_key[found[0]] if found else ""

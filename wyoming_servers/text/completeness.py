@@ -219,13 +219,13 @@ _WORDS: Final[Mapping[str, _LanguageWords]] = {
     ),
 }
 
-_UNFINISHED: Final = re.compile(r"(\.{2,}|…|[,;:、，；：]|[-–—])\W*$")
+_UNFINISHED: Final = re.compile(r"\.{2}|[…,;:、，；：–—-]")
 """Punctuation that announces more; Whisper writes `...` when the pitch stays up."""
 
-_FINISHED: Final = re.compile(r"[.!?。！？]\W*$")
-_QUESTION: Final = re.compile(r"[?？]\W*$")
-_NUMBER_WITH_UNIT: Final = re.compile(r"\d\s*[%°€$£]\W*$")
-"""A number followed by a symbol as its unit."""
+_FINISHED: Final = re.compile(r"[.!?。！？]")
+_QUESTION: Final = re.compile(r"[?？]")
+_UNIT: Final = re.compile(r"\s*[%°€$£]")
+"""A symbol as the unit of the number before it."""
 
 _WORD: Final = re.compile(r"\w+(?:['’-]\w+)*")
 
@@ -241,25 +241,29 @@ def assess_completeness(text: str, language: str | None) -> Completeness:
     6. A single word, a subordinate clause, an ambiguous last word or a final number: UNDECIDED.
     7. Final punctuation: COMPLETE; none: UNDECIDED.
     """
-    words = [word.lower().replace("’", "'") for word in _WORD.findall(text)]
-    if not words:  # 1
+    found = list(_WORD.finditer(text))
+    if not found:  # 1
         return Completeness.UNDECIDED
-    if _UNFINISHED.search(text):  # 2
+    words = [word[0].lower().replace("’", "'") for word in found]
+    # All marks are searched behind the last word only, because from each of many marks in a row to
+    # the end of the text would take quadratic time.
+    ending = text[found[-1].end() :]
+    if _UNFINISHED.search(ending):  # 2
         return Completeness.INCOMPLETE
     table = _TABLES.get(parse_tag(language).language if language else "")
     if table is None:  # 4
         return Completeness.UNDECIDED
-    asked = _QUESTION.search(text) is not None
+    asked = _QUESTION.search(ending) is not None
     if table.ends_dangling(words, asked=asked):  # 2
         return Completeness.INCOMPLETE
-    measured = _NUMBER_WITH_UNIT.search(text) is not None
+    measured = found[-1][0][-1].isdecimal() and _UNIT.match(ending) is not None
     if table.ends_in_number(words) and not measured:  # 3
         return Completeness.INCOMPLETE
     if table.is_command(words):  # 5
         return Completeness.COMPLETE
     if table.may_go_on(words, asked=asked, measured=measured):  # 6
         return Completeness.UNDECIDED
-    return Completeness.COMPLETE if _FINISHED.search(text) else Completeness.UNDECIDED  # 7
+    return Completeness.COMPLETE if _FINISHED.search(ending) else Completeness.UNDECIDED  # 7
 
 
 class _WordTable:

@@ -44,8 +44,9 @@ _END: Final = re.compile(
     r"(?P<wide>[。！？｡]+[”’」』）》】〕〉]*)"
     # Other languages do. The next character decides about a full stop, so it must be known.
     # French puts a space before a closing quote.
-    rf"|(?P<mark>[.!?…؟।॥۔]+){_CLOSERS}(?:[ \u00a0\u202f]»)?"
-    rf"(?=\s+(?:[{_OPENERS}]\s*)*(?P<next>[^\s{_OPENERS}]))"
+    # A run of marks is always matched as a whole, so that it is not searched from each of them.
+    rf"|(?P<mark>[.!?…؟।॥۔]++){_CLOSERS}+"
+    rf"(?:(?:[ \u00a0\u202f]»)?(?=\s+(?:[{_OPENERS}]\s*)*(?P<next>[^\s{_OPENERS}])))?"
     # A blank line, or a line that begins an item of a list.
     r"|(?P<line>\n[ \t]*(?:\n\s*|(?=(?:[-*•–]|\d+[.)])\s)))"
 )
@@ -138,7 +139,9 @@ class Segmenter:
         limit = min(len(text), start + self._max + _LOOK_AHEAD)
         for match in _END.finditer(text, start, limit):
             if match["mark"]:
-                if self._ends(text[start : match.end("mark")], match["mark"], match["next"]):
+                if match["next"] and self._ends(
+                    text[start : match.end("mark")], match["mark"], match["next"]
+                ):
                     return match.end()
             # A closing quote may still follow a wide sentence: its next character must be known.
             elif match.end() < limit:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 from wyoming_servers.core.errors import BadRequestError
+from wyoming_servers.text.ssml import unescape_entities
 
 TextFormat = Literal["txt", "srt", "vtt", "ass"]
 """Formats of a text; `ass` includes SSA."""
@@ -180,7 +181,7 @@ def _parse_ass(text: str) -> Iterator[Cue]:
 
 
 def _strip_tags(text: str) -> str:
-    return " ".join(html.unescape(_TAG.sub("", text)).split())
+    return " ".join(unescape_entities(_TAG.sub("", text)).split())
 
 
 def _seconds(parts: tuple[str | None, ...]) -> float:

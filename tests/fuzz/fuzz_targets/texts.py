@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 import yaml
-from fuzz_targets.linear import check_linear
 
+from fuzz_targets.linear import check_linear
 from wyoming_servers.core.errors import BadRequestError
 from wyoming_servers.text import lexicon as lexicon_file
 from wyoming_servers.text.completeness import assess_completeness

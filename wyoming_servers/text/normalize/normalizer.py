@@ -4,7 +4,6 @@ Works on a segment as on a whole text. Text in a language without rules is not c
 plain numbers of their language by themselves.
 """
 
-import html
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
@@ -17,7 +16,9 @@ from wyoming_servers.text.normalize.verbalizers import (
     AddressVerbalizer,
     DateVerbalizer,
     NumberVerbalizer,
+    ends_text,
 )
+from wyoming_servers.text.ssml import unescape_entities
 
 _PHONEMES_START, _PHONEMES_END = "[[", "]]"
 """Around phonemes, such as those of a lexicon; they are not changed."""
@@ -40,7 +41,6 @@ _TAG: Final = re.compile(
 )
 """Known tags only: `a < b` and `<unknown>` are text."""
 
-_ENTITY: Final = re.compile(r"&(?:[a-z]{2,8}|#\d{1,7}|#x[0-9a-f]{1,6});", re.IGNORECASE)
 _FENCE: Final = re.compile(r"^[ \t]*(?:```|~~~)[\w+-]*[ \t]*$", re.MULTILINE)
 _IMAGE_OR_LINK: Final = re.compile(r"!?\[([^\[\]]{0,500})\]\([^()\s]{0,2000}(?:\s\"[^\"]*\")?\)")
 _LINE_MARK: Final = re.compile(
@@ -89,7 +89,7 @@ def strip_markup(text: str) -> str:
     text = _FENCE.sub(" ", text)
     text = _IMAGE_OR_LINK.sub(r"\1", text)
     text = _TAG.sub(" ", text)
-    text = _ENTITY.sub(lambda entity: html.unescape(entity[0]), text)
+    text = unescape_entities(text)
     text = _LINE_MARK.sub("", text)
     text = _STRONG.sub("", _PRODUCT.sub("×", text))
     text = _EMPHASIS.sub("", text)
@@ -122,15 +122,16 @@ class _Normalizer:
     def normalize(self, text: str) -> str:
         """Apply all rewrites to the text between phonemes."""
         # Not by a regular expression: many `[[` without an end would take quadratic time.
-        result = ""
-        rest = text
-        while True:
-            plain, opening, after = rest.partition(_PHONEMES_START)
-            phonemes, closing, after = after.partition(_PHONEMES_END)
-            if not closing:
-                return result + self._apply_rewrites(rest)
-            result += self._apply_rewrites(plain) + opening + phonemes + closing
-            rest = after
+        parts: list[str] = []
+        at = 0
+        while (start := text.find(_PHONEMES_START, at)) >= 0:
+            end = text.find(_PHONEMES_END, start + len(_PHONEMES_START))
+            if end < 0:
+                break
+            end += len(_PHONEMES_END)
+            parts += (self._apply_rewrites(text[at:start]), text[start:end])
+            at = end
+        return "".join((*parts, self._apply_rewrites(text[at:])))
 
     def _apply_rewrites(self, text: str) -> str:
         text = self._abbreviations.sub(self._abbreviated, text)
@@ -248,7 +249,7 @@ class _Normalizer:
 
     def _abbreviated(self, match: re.Match[str]) -> str:
         # As the last word, its full stop also ends the sentence.
-        last = match[0].endswith(".") and not match.string[match.end() :].strip()
+        last = match[0].endswith(".") and ends_text(match)
         return self._rules.abbreviations[match[0]] + ("." if last else "")
 
     def _phone(self, match: re.Match[str]) -> str:
@@ -260,7 +261,7 @@ class _Normalizer:
 
     def _ordinal_in_context(self, match: re.Match[str]) -> str:
         """Verbalize `3.` as an ordinal number if the word before it requires one."""
-        form = self._dates.form_after(match.string[: match.start()])
+        form = self._dates.form_before(match)
         return match[0] if form is None else self._numbers.ordinal(match[1], form)
 
     def _fraction(self, match: re.Match[str]) -> str:

@@ -19,6 +19,16 @@ _POINT_DECIMAL: Final = r"0\.\d+|\d+\.\d{1,2}(?!\d)|\d+\.\d{4,}"
 Not three of them, since the point may group thousands.
 """
 
+_CONTEXT_CHARACTERS: Final = 64
+"""How far before an ordinal number the words that it depends on are searched."""
+
+_TEXT_END: Final = re.compile(r"\s*+\Z")
+
+
+def ends_text(match: re.Match[str]) -> bool:
+    """Return whether only white space follows, so that a full stop also ends the sentence."""
+    return _TEXT_END.match(match.string, match.end()) is not None
+
 
 class NumberVerbalizer:
     """Verbalizes numbers; `number`, `signed` and `whole` are patterns of the language's numbers."""
@@ -35,6 +45,7 @@ class NumberVerbalizer:
         self.number = rf"(?<![\w.,]){plain}"
         self.signed = rf"(?<![\w.,])[{_MINUS}]?{plain}"
         self.whole = rf"(?<![\w.,])(?:{grouped}\d+)"
+        self._digit_words = [self.cardinal(digit) for digit in range(10)]
 
     def verbalize(self, text: str) -> str:
         """Verbalize a number with its sign, digit groups and decimals."""
@@ -84,7 +95,7 @@ class NumberVerbalizer:
 
     def digits(self, text: str) -> str:
         """Verbalize the digits of a text one by one."""
-        return " ".join(self.cardinal(int(digit)) for digit in text if digit.isdecimal())
+        return " ".join(self._digit_words[int(digit)] for digit in text if digit.isdecimal())
 
     def group(self, digits: str) -> str:
         """Verbalize a group of digits: as a number up to 999, else digit by digit."""
@@ -193,8 +204,9 @@ class DateVerbalizer:
         )
         return self._year.sub(self._year_in_context, text)
 
-    def form_after(self, before: str) -> str | None:
-        """Return the form of an ordinal number after a text; None if the text requires none."""
+    def form_before(self, match: re.Match[str]) -> str | None:
+        """Return the form that the words before an ordinal number require; None if they do not."""
+        before = match.string[max(0, match.start() - _CONTEXT_CHARACTERS) : match.start()]
         return next(
             (form for pattern, form in self._ordinal_contexts if pattern.search(before)), None
         )
@@ -234,12 +246,12 @@ class DateVerbalizer:
         if not 1 <= int(match[2]) <= _MAX_MONTH or not 1 <= int(match[1]) <= _MAX_DAY:
             return match[0]
         # The last full stop may also end the sentence.
-        stop = "" if match.string[match.end() :].strip() else "."
+        stop = "." if ends_text(match) else ""
         return f"{self._spoken_day(match, match[1])} {self._rules.months[int(match[2]) - 1]}{stop}"
 
     def _full_month(self, match: re.Match[str]) -> str:
         # The full stop may also end the sentence.
-        stop = "." if match[0].endswith(".") and not match.string[match.end() :].strip() else ""
+        stop = "." if match[0].endswith(".") and ends_text(match) else ""
         return self._full_months[match[0].rstrip(".")] + stop
 
     def _day_after_month(self, match: re.Match[str]) -> str:
@@ -251,7 +263,7 @@ class DateVerbalizer:
 
     def _spoken_day(self, match: re.Match[str], day: str) -> str:
         if self._rules.ordinal_days:
-            form = self.form_after(match.string[: match.start()])
+            form = self.form_before(match)
             return self._numbers.ordinal(str(int(day)), form or "")
         if self._rules.first_day and int(day) == 1:
             return self._rules.first_day
@@ -349,7 +361,9 @@ class AddressVerbalizer:
     def _groups(self, match: re.Match[str]) -> str:
         """Verbalize `192.168.1.10` and `1.10.2`, but not `1.000.000` or a date."""
         groups = match[3].split(".")
-        is_ip = len(groups) == _IP_GROUPS and all(int(part) <= _IP_HIGHEST for part in groups)
+        is_ip = len(groups) == _IP_GROUPS and all(
+            len(part) <= 3 and int(part) <= _IP_HIGHEST for part in groups
+        )
         thousands = "." in self._rules.group_marks and all(len(part) == 3 for part in groups[1:])
         is_date = len(groups) == 3 and len(groups[2]) == 4  # 12.5.2026
         if not is_ip and (thousands or is_date):
