@@ -33,6 +33,8 @@ def _operation(
     parts = [f"### `{method} {path}`", operation.get("summary", "") + "."]
     if text := operation.get("description", "").strip():
         parts.append(text)
+    scope = operation.get("x-required-scope")
+    parts.append(f"Scope: `{scope}`." if scope else "Needs no token.")
     rows = [
         _row(one["name"], one["schema"], one.get("description", ""), one["in"])
         for one in operation.get("parameters", [])

@@ -25,6 +25,7 @@ requests (`limits.max_requests_per_second`), with the code `BUSY`.
 _ADVICE = {
     "BAD_REQUEST": "Correct the request. The message names the field and the allowed values.",
     "UNAUTHORIZED": "Send `Authorization: Bearer TOKEN`; the token is in `<data_dir>/api-token`.",
+    "FORBIDDEN": "Use a token with the scope that the message names.",
     "UNSUPPORTED_LANGUAGE": "Choose another language, or install a model or voice for it.",
     "NOT_FOUND": "Check the id. Finished jobs are deleted after `jobs.retention`.",
     "CONFLICT": "Read the current state of the resource; the operation is not possible in it.",

@@ -17,7 +17,8 @@ from wyoming_servers.core.domain import (
     ModelState,
 )
 from wyoming_servers.http.app import create_app
-from wyoming_servers.http.auth import ensure_token
+from wyoming_servers.http.auth.pairing import Pairing
+from wyoming_servers.http.auth.tokens import TOKENS_FILE, TokenStore, ensure_token
 from wyoming_servers.http.context import ApiContext
 from wyoming_servers.http.server import ApiServer
 from wyoming_servers.jobs.job import Job
@@ -85,6 +86,8 @@ async def start_api(context: AppContext, dependencies: ApiDependencies) -> int:
         version=__version__,
         uuid=dependencies.identity,
         token=token,
+        tokens=await asyncio.to_thread(TokenStore.open, config.data_dir / TOKENS_FILE, clock),
+        pairing=Pairing(clock),
         ports=dependencies.ports,
         ready=lambda: _ready(context, dependencies),
         metrics=dependencies.metrics.registry,

@@ -20,7 +20,7 @@ from wyoming_servers.core.errors import (
     from_code,
 )
 from wyoming_servers.data_dir.locks import find_running_server
-from wyoming_servers.http.auth import TOKEN_FILE
+from wyoming_servers.http.auth.tokens import TOKEN_FILE
 
 if TYPE_CHECKING:
     from wyoming_servers.config.schema import Config

@@ -4,6 +4,7 @@ ConductorError                      code, message, hint
 ├── RequestError                    the client's fault; the same request fails again
 │   ├── BadRequestError             BAD_REQUEST
 │   ├── UnauthorizedError           UNAUTHORIZED
+│   ├── ForbiddenError              FORBIDDEN
 │   ├── UnsupportedLanguageError    UNSUPPORTED_LANGUAGE
 │   ├── ModelMissingError           MODEL_MISSING
 │   ├── NotFoundError               NOT_FOUND
@@ -64,6 +65,12 @@ class UnauthorizedError(RequestError):
     """Raised when a request has no token or a wrong one."""
 
     code = "UNAUTHORIZED"
+
+
+class ForbiddenError(RequestError):
+    """Raised when the scope of the token does not allow the request."""
+
+    code = "FORBIDDEN"
 
 
 class UnsupportedLanguageError(RequestError):
@@ -173,6 +180,7 @@ _BY_CODE: Final[dict[str, type[ConductorError]]] = {
     for kind in (
         BadRequestError,
         UnauthorizedError,
+        ForbiddenError,
         UnsupportedLanguageError,
         ModelMissingError,
         NotFoundError,

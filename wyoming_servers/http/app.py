@@ -8,14 +8,18 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, FastAPI, Security
+from fastapi.routing import APIRoute
 from starlette.responses import FileResponse
+from starlette.routing import BaseRoute
 from starlette.staticfiles import StaticFiles
 
 from wyoming_servers.http import problems
-from wyoming_servers.http.auth import require_token
+from wyoming_servers.http.auth.access import BEARER_SCHEME, AccessMiddleware, route_scope
 from wyoming_servers.http.context import ApiContext
 from wyoming_servers.http.jobs import routes as jobs
+from wyoming_servers.http.jobs import speech as speech_jobs
+from wyoming_servers.http.jobs import transcription as transcription_jobs
 from wyoming_servers.http.middleware import (
     BodyLimitMiddleware,
     CorsMiddleware,
@@ -33,6 +37,7 @@ from wyoming_servers.http.routes import (
     models,
     status,
     system,
+    tokens,
     vocabulary,
     voices,
     webhooks,
@@ -71,6 +76,8 @@ _ROUTERS: Final = (
     models.router,
     events.router,
     jobs.router,
+    transcription_jobs.router,
+    speech_jobs.router,
     openai_models.router,
     transcriptions.router,
     speech.router,
@@ -79,8 +86,11 @@ _ROUTERS: Final = (
     vocabulary.router,
     lexicon.router,
     voices.router,
+    tokens.router,
     system.router,
 )
+
+_OPEN_ROUTERS: Final = (system.open_router, tokens.open_router)
 
 
 def create_app(context: ApiContext) -> FastAPI:
@@ -101,6 +111,8 @@ def create_app(context: ApiContext) -> FastAPI:
             (voices.router, context.model_manager and context.tts),
             (config.router, context.config_editor),
             (jobs.router, context.jobs),
+            (transcription_jobs.router, context.jobs),
+            (speech_jobs.router, context.jobs),
             (openai_models.router, context.jobs),
             (transcriptions.router, context.jobs),
             (speech.router, context.jobs),
@@ -110,12 +122,13 @@ def create_app(context: ApiContext) -> FastAPI:
         )
         if service is None
     ]
-    _include_routers(app, [router for router in _ROUTERS if router not in omitted])
-    # Checks the token itself: browsers send it as a subprotocol.
+    routers = [router for router in _ROUTERS if router not in omitted]
+    _include_routers(app, routers)
     app.include_router(wyoming_bridge.router)
     _mount_docs(app)
     # Middleware that is added later runs earlier: hosts are checked before anything else runs.
     app.add_middleware(BodyLimitMiddleware)
+    app.add_middleware(AccessMiddleware, context=context, routes=_routes(routers))
     app.add_middleware(CorsMiddleware, settings=lambda: context.config.api)
     app.add_middleware(HostCheckMiddleware, settings=lambda: context.config.api)
     app.add_middleware(
@@ -134,9 +147,25 @@ def openapi_document() -> dict[str, Any]:
 
 
 def _include_routers(app: FastAPI, routers: Iterable[APIRouter]) -> None:
-    app.include_router(system.open_router)
+    for router in _OPEN_ROUTERS:
+        app.include_router(router)
     for router in routers:
-        app.include_router(router, dependencies=[Depends(require_token)])
+        for route in router.routes:
+            if isinstance(route, APIRoute) and (scope := route_scope(route)):
+                route.openapi_extra = {**(route.openapi_extra or {}), "x-required-scope": scope}
+        # Documents the token; AccessMiddleware checks it before the body is read.
+        app.include_router(router, dependencies=[Security(BEARER_SCHEME)])
+
+
+def _routes(routers: Iterable[APIRouter]) -> list[BaseRoute]:
+    """Return the routes of the application with these routers, in the order they are matched."""
+    everything = (*_OPEN_ROUTERS, *routers, wyoming_bridge.router, _docs_router)
+    return [route for router in everything for route in router.routes]
+
+
+def all_routes() -> list[BaseRoute]:
+    """Return the routes of every router."""
+    return _routes(_ROUTERS)
 
 
 _docs_router = APIRouter(include_in_schema=False)

@@ -18,6 +18,8 @@ from wyoming_servers.core.clock import Clock, SystemClock
 from wyoming_servers.core.domain import ModelSpec
 from wyoming_servers.core.errors import InternalError
 from wyoming_servers.core.event_bus import EventBus
+from wyoming_servers.http.auth.pairing import Pairing
+from wyoming_servers.http.auth.tokens import TokenStore
 from wyoming_servers.jobs.manager import JobManager
 from wyoming_servers.models.manager import ModelManager
 from wyoming_servers.scheduling.interface import CoordinatorProtocol
@@ -38,7 +40,7 @@ class ApiContext:
     uuid: str
     """Identity of this installation; stays the same across restarts."""
     token: str | None
-    """The bearer token; None, like `api.auth: none`, disables authentication."""
+    """The token of the owner, with every scope; None, like `api.auth: none`, lets everybody in."""
     ports: Mapping[str, int]
     """Service name to open port; read per request, so that it can be filled in later."""
     ready: Callable[[], tuple[bool, list[str]]]
@@ -60,6 +62,9 @@ class ApiContext:
     """None: the configuration is not served."""
     restart: Callable[[], object] | None = None
     """Make the server restart; None: it cannot be restarted over the API."""
+    tokens: TokenStore = field(default_factory=TokenStore)
+    """All other tokens."""
+    pairing: Pairing = field(default_factory=Pairing)
     traces: TraceBuffer | None = None
     """None: requests are not traced."""
     clock: Clock = field(default_factory=SystemClock)
@@ -76,6 +81,17 @@ class ApiContext:
     def config(self) -> Config:
         """The configuration in effect now."""
         return self.config_holder.current
+
+    @property
+    def requires_token(self) -> bool:
+        """Whether requests need a token."""
+        return self.token is not None and self.config.api.auth == "token"
+
+    def is_owner_token(self, token: str) -> bool:
+        """Return whether this is the token of the owner; compared in constant time."""
+        return self.token is not None and secrets.compare_digest(
+            token.encode("utf-8", "surrogatepass"), self.token.encode()
+        )
 
 
 def _context_of(connection: HTTPConnection) -> ApiContext:

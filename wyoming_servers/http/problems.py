@@ -58,6 +58,7 @@ ERROR_STATUSES: Final[Mapping[str, ErrorStatus]] = {
     "BAD_REQUEST": ErrorStatus(400),
     "UNSUPPORTED_LANGUAGE": ErrorStatus(400),
     "UNAUTHORIZED": ErrorStatus(401),
+    "FORBIDDEN": ErrorStatus(403),
     "MODEL_MISSING": ErrorStatus(404),
     "NOT_FOUND": ErrorStatus(404),
     "CONFLICT": ErrorStatus(409),
@@ -73,6 +74,9 @@ ERROR_STATUSES: Final[Mapping[str, ErrorStatus]] = {
     "SHUTTING_DOWN": ErrorStatus(503, retry_after=10),
     "TIMEOUT": ErrorStatus(504),
 }
+
+_POLICY_VIOLATION: Final = 1008
+"""Close code of RFC 6455."""
 
 _OPENAI_PREFIX: Final = "/v1/"
 """Clients of these endpoints read `error.message`."""
@@ -131,6 +135,18 @@ def problem_response(
     if error.code == "UNAUTHORIZED":
         headers["WWW-Authenticate"] = "Bearer"
     return _render(problem, status or error_status.status, headers, request)
+
+
+async def send_problem(
+    error: ConductorError, scope: Scope, receive: Receive, send: Send, *, status: int | None = None
+) -> None:
+    """Answer a request, or reject a WebSocket, with an error. For middleware."""
+    if scope["type"] == "websocket":
+        # Rejects the handshake with status 403; uvicorn breaks other answers to a handshake.
+        await send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": error.message})
+        return
+    response = problem_response(error, status=status, request=Request(scope))
+    await response(scope, receive, send)
 
 
 def openai_error_event(error: ConductorError) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def _run_machine_checks(config: "Config") -> "list[Finding]":
 
 def _read_api_token(config: "Config") -> str | None:
     """Return the API token, if this user can read it."""
-    from wyoming_servers.http.auth import TOKEN_FILE
+    from wyoming_servers.http.auth.tokens import TOKEN_FILE
 
     try:
         return (config.data_dir / TOKEN_FILE).read_text("utf-8").strip()

@@ -13,7 +13,6 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse
 from wyoming_servers.core.errors import ConflictError, NotFoundError
 from wyoming_servers.core.events import JobFinished, JobProgressed
 from wyoming_servers.http.context import ApiContext, Context, require_jobs
-from wyoming_servers.http.jobs import speech, transcription
 from wyoming_servers.http.problems import PROBLEM_RESPONSES
 from wyoming_servers.http.streaming import (
     EVENT_STREAM_ROUTE,
@@ -30,8 +29,6 @@ from wyoming_servers.media.formats import MEDIA_TYPES
 from wyoming_servers.text.subtitles import Cue, write_plain_text, write_srt, write_vtt
 
 router = APIRouter(tags=["jobs"], responses={**PROBLEM_RESPONSES})
-router.include_router(transcription.router)
-router.include_router(speech.router)
 
 JobId = Annotated[str, Path(description="Id from the response that created the job.")]
 

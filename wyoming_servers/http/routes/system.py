@@ -9,6 +9,8 @@ from pydantic import BaseModel, Field
 from wyoming_servers.core.clock import iso_timestamp
 from wyoming_servers.core.domain import ModelState
 from wyoming_servers.http import schemas
+from wyoming_servers.http.auth.access import GrantedScope
+from wyoming_servers.http.auth.tokens import TokenScope
 from wyoming_servers.http.context import ApiContext, Context
 from wyoming_servers.http.problems import PROBLEM_RESPONSES
 
@@ -34,10 +36,11 @@ class InfoResponse(BaseModel):
     features: list[str] = Field(
         description="Optional parts of the API that this server has, such as config, jobs, library."
     )
+    scope: TokenScope = Field(description="Scope of the token of this request.")
 
 
 @router.get("/info", summary="Show version, identity and ports")
-async def get_info(context: Context) -> InfoResponse:
+async def get_info(context: Context, scope: GrantedScope) -> InfoResponse:
     return InfoResponse(
         version=context.version,
         uuid=context.uuid,
@@ -45,6 +48,7 @@ async def get_info(context: Context) -> InfoResponse:
         started_at=iso_timestamp(context.started),
         ports=dict(context.ports),
         features=_features(context),
+        scope=scope,
     )
 
 

@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
-from wyoming_servers.http.auth import is_valid_token
 from wyoming_servers.http.context import ApiContext
 from wyoming_servers.protocol.codec import (
     Frame,
@@ -26,7 +25,6 @@ router = APIRouter()
 
 SUBPROTOCOL: Final = "wyoming"
 
-_BEARER: Final = "bearer."
 _SERVICES: Final = ("asr", "tts", "wake")
 
 # Close codes of RFC 6455, and "try again later".
@@ -50,9 +48,6 @@ async def bridge(socket: WebSocket) -> None:
     """Forward events in both directions until either side disconnects."""
     context: ApiContext = socket.app.state.context
     offered = socket.scope.get("subprotocols", [])
-    if not is_valid_token(context, _token(socket, offered)):
-        await socket.close(_REFUSED, "The token is missing or not valid.")
-        return
     port = context.ports.get(socket.query_params.get("service", ""))
     if port is None or socket.query_params["service"] not in _SERVICES:
         await socket.close(
@@ -147,10 +142,3 @@ def _event(text: str, limit: int) -> dict[str, Any]:
     if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= limit:
         raise _InvalidEventError("payload_length is too large")
     return event
-
-
-def _token(socket: WebSocket, offered: list[str]) -> str | None:
-    scheme, _, token = socket.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        return token
-    return next((name[len(_BEARER) :] for name in offered if name.startswith(_BEARER)), None)

@@ -17,7 +17,7 @@ from wyoming_servers.core.errors import InferenceFailedError
 from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.core.task_supervisor import TaskSupervisor
 from wyoming_servers.http.app import create_app
-from wyoming_servers.http.auth import TOKEN_FILE
+from wyoming_servers.http.auth.tokens import TOKEN_FILE
 from wyoming_servers.http.context import ApiContext
 from wyoming_servers.http.server import ApiServer
 from wyoming_servers.jobs.manager import JobManager

@@ -18,7 +18,7 @@ from wyoming_servers.cli.wyoming_client import Address
 from wyoming_servers.config.schema import Config
 from wyoming_servers.core.errors import BadRequestError
 from wyoming_servers.data_dir.locks import InstanceLock
-from wyoming_servers.http.auth import TOKEN_FILE
+from wyoming_servers.http.auth.tokens import TOKEN_FILE
 
 TOKEN = "s3cret"
 

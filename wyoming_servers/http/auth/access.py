@@ -1,0 +1,216 @@
+"""Decides whether a request is allowed, before its body is read.
+
+`ROUTE_SCOPES` declares the scope of every route; a route that is missing there needs `admin`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Final
+
+from fastapi import Depends
+from fastapi.security import HTTPBearer
+from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
+from starlette.routing import BaseRoute, Match, Route, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from wyoming_servers.core.errors import ConductorError, ForbiddenError, UnauthorizedError
+from wyoming_servers.http.auth.tokens import TOKEN_FILE, TokenScope
+from wyoming_servers.http.context import ApiContext
+from wyoming_servers.http.problems import send_problem
+
+BEARER_SCHEME: Final = HTTPBearer(
+    auto_error=False,
+    description=f"A token: the content of the file `<data_dir>/{TOKEN_FILE}` on the server, one "
+    "of `wyoming-conductor token create`, or one from pairing.",
+)
+"""Documents the token in the OpenAPI document; `AccessMiddleware` checks it."""
+
+PUBLIC: Final = None
+"""A route that needs no token."""
+
+_SUBPROTOCOL_PREFIX: Final = "bearer."
+"""Browsers cannot send headers with a WebSocket; they offer the token as a subprotocol."""
+
+_SCOPE_KEY: Final = "wyoming_conductor.token_scope"
+
+READ, USE, OPERATE, ADMIN = TokenScope
+
+ROUTE_SCOPES: Final[Mapping[str, TokenScope | None]] = {
+    # The documentation contains nothing about this machine, and probes have no token.
+    "GET /docs": PUBLIC,
+    "GET /redoc": PUBLIC,
+    "GET /health/live": PUBLIC,
+    "GET /health/ready": PUBLIC,
+    # What comes before a client has, or trusts the server with, a token.
+    "GET /proof": PUBLIC,
+    "POST /pair": PUBLIC,
+    "POST /pair/code": PUBLIC,
+    "GET /pair/code": ADMIN,
+    "GET /tokens": ADMIN,
+    "POST /tokens": ADMIN,
+    "DELETE /tokens/{token_id}": ADMIN,
+    "GET /health": READ,
+    "GET /info": READ,
+    "GET /metrics": READ,
+    "GET /traces": READ,
+    "GET /status": READ,
+    "GET /events": READ,
+    "GET /model/events": READ,
+    "GET /model/status": READ,
+    "GET /models": READ,
+    "GET /models/{model:path}": READ,
+    "GET /catalog": READ,
+    "GET /voices": READ,
+    "GET /v1/models": READ,
+    "GET /v1/models/{model:path}": READ,
+    "GET /cache": READ,
+    "GET /cache/models": READ,
+    "GET /cache/models/{model:path}": READ,
+    "GET /voices/{name}/sample": USE,
+    "GET /jobs": USE,
+    "POST /jobs": USE,
+    "POST /jobs/speech": USE,
+    "GET /jobs/{job_id}": USE,
+    "DELETE /jobs/{job_id}": USE,
+    "GET /jobs/{job_id}/stream": USE,
+    "GET /jobs/{job_id}.{result_format}": USE,
+    "POST /v1/audio/speech": USE,
+    "POST /v1/audio/transcriptions": USE,
+    "POST /v1/audio/translations": USE,
+    "WEBSOCKET /ws/wyoming": USE,
+    # The names of a home, and what was said in it.
+    "GET /vocabulary": USE,
+    "GET /lexicon": USE,
+    "GET /lexicon/{language}": USE,
+    "GET /lexicon/{language}/{word:path}": USE,
+    "GET /cache/phrases": OPERATE,
+    "GET /cache/phrases/{key}": OPERATE,
+    "PUT /vocabulary": OPERATE,
+    "DELETE /vocabulary": OPERATE,
+    "PUT /lexicon/{language}/{word:path}": OPERATE,
+    "DELETE /lexicon/{language}": OPERATE,
+    "DELETE /lexicon/{language}/{word:path}": OPERATE,
+    "POST /model/load": OPERATE,
+    "POST /model/unload": OPERATE,
+    "POST /models/{model:path}/load": OPERATE,
+    "POST /models/{model:path}/unload": OPERATE,
+    "POST /models/{model:path}/download": OPERATE,
+    "DELETE /models/{model:path}": OPERATE,
+    "DELETE /cache": OPERATE,
+    "DELETE /cache/models": OPERATE,
+    "DELETE /cache/models/{model:path}": OPERATE,
+    "DELETE /cache/phrases": OPERATE,
+    "DELETE /cache/phrases/{key}": OPERATE,
+    "POST /pause": OPERATE,
+    "POST /resume": OPERATE,
+    # Keys that protect the server need `admin` in addition.
+    "GET /config": OPERATE,
+    "PATCH /config": OPERATE,
+    "POST /restart": OPERATE,
+    # URLs contain secrets, and deliveries contain transcripts.
+    "GET /webhooks": OPERATE,
+    "POST /webhooks": OPERATE,
+    "DELETE /webhooks/{hook_id}": OPERATE,
+    "GET /webhooks/deliveries": OPERATE,
+    "POST /webhooks/deliveries/{delivery_id}/repeat": OPERATE,
+}
+"""Method and path of every route, as the router knows it, to the scope that it needs."""
+
+
+def route_key(route: BaseRoute) -> str:
+    """Return the key of a route in `ROUTE_SCOPES`."""
+    if isinstance(route, WebSocketRoute):
+        return f"WEBSOCKET {route.path}"
+    assert isinstance(route, Route)  # noqa: S101  (routers have no other kinds)
+    # Each has one method; a route with several has no key in the table, so it needs `admin`.
+    return f"{'|'.join(sorted(route.methods or ()))} {route.path}"
+
+
+def route_scope(route: BaseRoute) -> TokenScope | None:
+    """Return the scope that a route needs; None if it is public."""
+    return ROUTE_SCOPES.get(route_key(route), TokenScope.ADMIN)
+
+
+class AccessMiddleware:
+    """Answers 401 without a valid token and 403 without the scope that the route needs.
+
+    A request that matches no route passes: its answer is 404 or 405, and reads no body.
+    """
+
+    def __init__(self, app: ASGIApp, context: ApiContext, routes: Sequence[BaseRoute]) -> None:
+        """`routes` are those of the application, in the order in which they are matched.
+
+        FastAPI's own list is nested in a way that depends on its version.
+        """
+        self._app = app
+        self._context = context
+        self._routes = routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        try:
+            scope[_SCOPE_KEY] = self._check(scope)
+        except ConductorError as error:
+            await send_problem(error, scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    def _check(self, scope: Scope) -> TokenScope | None:
+        """Return the scope of the request's token. Raises UnauthorizedError, ForbiddenError."""
+        route = next((item for item in self._routes if item.matches(scope)[0] is Match.FULL), None)
+        needed = PUBLIC if route is None else route_scope(route)
+        token = _token(scope)
+        granted = _granted_scope(self._context, token)
+        if needed is PUBLIC:
+            return granted
+        if granted is None:
+            raise UnauthorizedError(
+                "The token is not valid." if token else "This endpoint requires a token.",
+                hint="Send `Authorization: Bearer TOKEN`; the token is in the file "
+                f"<data_dir>/{TOKEN_FILE} on the server.",
+            )
+        if not granted.includes(needed):
+            raise ForbiddenError(
+                f"This endpoint requires a token with scope {needed}; yours has {granted}.",
+                hint="Create one on the server: "
+                f"`wyoming-conductor token create NAME --scope {needed}`.",
+            )
+        return granted
+
+
+def _granted_scope(context: ApiContext, token: str | None) -> TokenScope | None:
+    """Return what a token allows; without authentication, everybody may operate the server."""
+    granted = None
+    if token is not None:
+        # Both are always compared, in constant time, so that the response time reveals nothing.
+        granted = context.tokens.scope_of(token)
+        granted = TokenScope.ADMIN if context.is_owner_token(token) else granted
+    return granted if context.requires_token else granted or TokenScope.OPERATE
+
+
+def _token(scope: Scope) -> str | None:
+    headers = Headers(scope=scope)
+    kind, _, token = headers.get("authorization", "").partition(" ")
+    if kind.lower() == "bearer":
+        return token.strip() or None
+    offered: list[str] = scope.get("subprotocols", [])
+    return next(
+        (
+            name.removeprefix(_SUBPROTOCOL_PREFIX)
+            for name in offered
+            if name.startswith(_SUBPROTOCOL_PREFIX)
+        ),
+        None,
+    )
+
+
+def _scope_of(connection: HTTPConnection) -> TokenScope:
+    # Public routes are asked without a token too.
+    scope: TokenScope | None = connection.scope.get(_SCOPE_KEY)
+    return scope or READ
+
+
+GrantedScope = Annotated[TokenScope, Depends(_scope_of)]
+"""Type of a route parameter that receives the scope of the request's token."""
