@@ -64,7 +64,7 @@ def list_models(
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for title in ("model", "kind", "state", "size", "languages", "licence"):
+    for title in ("model", "kind", "state", "size", "languages", "license"):
         table.add_column(title, no_wrap=title == "model")
     for entry in entries:
         table.add_row(
@@ -215,7 +215,7 @@ def _print_voices(config: "Config", *, installed: bool, as_json: bool) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for title in ("voice", "languages", "quality", "model", "licence", "needs"):
+    for title in ("voice", "languages", "quality", "model", "license", "needs"):
         table.add_column(title, no_wrap=title in ("voice", "model"))
     for voice in found:
         table.add_row(
