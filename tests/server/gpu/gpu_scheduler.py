@@ -91,7 +91,7 @@ class RunningScheduler:
             async with lease.open({"text": text, "voice": "af_heart"}) as run:
                 async for chunk in run:
                     size += len(chunk.payload)
-            return time.perf_counter() - begin, size / 2 / lease.info["sample_rate"]
+            return time.perf_counter() - begin, size / 2 / lease.info.sample_rate
 
     async def until(self, true: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
         """Wait for something to become true, or fail."""
