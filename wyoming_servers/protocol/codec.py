@@ -174,6 +174,11 @@ class FrameDecoder:
         self.frame_memory = memory + len(payload) + _FRAME_OBJECTS
         return Frame(header.type, data, payload)
 
+    def clear(self) -> None:
+        """Free the memory of an unfinished frame; feed nothing more."""
+        self._buffer.clear()
+        self._header = None
+
     def eof(self) -> None:
         """Mark the end of the stream. Raises FramingError if it is inside a frame."""
         if self.is_inside_frame:

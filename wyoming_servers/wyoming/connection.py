@@ -25,7 +25,7 @@ from wyoming_servers.protocol.codec import (
     client_limits,
     encode_frame,
 )
-from wyoming_servers.wyoming.event_queue import BufferBudget, EventQueue
+from wyoming_servers.wyoming.event_queue import BufferBudget, EventQueue, Turnstile
 from wyoming_servers.wyoming.session import (
     DisconnectedError,
     SessionFactory,
@@ -38,6 +38,12 @@ READ_BYTES: Final = 64 * 1024
 
 BUFFER_BYTES: Final = 32 * 1024
 """Bytes of one client, beyond one read, that may lie unread before its system has to wait."""
+
+EVENTS_PER_TURN: Final = 10
+TURN_SECONDS: Final = 0.1
+"""A client that sends more events than this in this time, as live audio has, takes turns with all
+other such clients, so that those with few events are answered at once: one read of 64 KiB may have
+3,000 events."""
 
 WRITE_SECONDS: Final = 30.0
 """A client that reads nothing for this long is disconnected: it holds a model that others need."""
@@ -82,6 +88,7 @@ class Connection:
         limits: LimitsSection,
         clock: Clock,
         budget: BufferBudget,
+        turns: Turnstile | None = None,
         *,
         write_seconds: float = WRITE_SECONDS,
     ) -> None:
@@ -93,11 +100,15 @@ class Connection:
         self._limits = limits
         self._clock = clock
         self._budget = budget
+        self._turns = turns or Turnstile()
         self._write_seconds = write_seconds
         self._decoder = FrameDecoder(client_limits(limits.max_event_bytes))
         self._frame_began_at: float | None = None
         """When the first byte of the unfinished event came; None if there is none."""
         self._queue = EventQueue()
+        self._turn_began_at = clock.now()
+        self._turn_events = 0
+        """Events since `_turn_began_at`."""
         self._last_read_at = clock.now()
         """When the client last sent bytes."""
         self._lingers = False
@@ -137,6 +148,10 @@ class Connection:
         except DisconnectedError as err:
             _LOGGER.debug("%s: %s", self._name, err.message)
         finally:
+            # Connection and session refer to each other: until the garbage collection the memory
+            # would be neither free nor counted.
+            self._decoder.clear()
+            self._queue.clear()
             self._budget.remove(self)
             await close(self._reader, self._writer, linger=self._lingers)
 
@@ -167,10 +182,13 @@ class Connection:
                 self._decoder.feed(data)
                 self._update_budget()
                 before = self._decoder.pending
+                if before > READ_BYTES:
+                    await self._turns.wait()  # parsing it may take 10 ms
                 while (frame := self._decoder.next()) is not None:
                     self._frame_began_at = None
                     await self._dispatch(frame, before - self._decoder.pending)
                     before = self._decoder.pending
+                    await self._wait_for_turn()
                 if self._frame_began_at is None and self._decoder.is_inside_frame:
                     self._frame_began_at = self._last_read_at
                 self._update_budget()
@@ -178,11 +196,22 @@ class Connection:
         except (FramingError, BusyError) as err:
             # The start of the next event is unknown, or there is no room for it.
             self._lingers = True
-            await self.fail(err)
+            # The traceback would keep the frames of the decoder, with all they hold.
+            await self.fail(err.with_traceback(None))
             raise DisconnectedError("The stream of events cannot be read any further.") from err
         except ConnectionError as err:
             raise DisconnectedError(f"The connection was lost: {err}") from err
         raise DisconnectedError("The client left.")
+
+    async def _wait_for_turn(self) -> None:
+        """Wait for the other clients, if this one sends more events than live audio has."""
+        now = self._clock.now()
+        if now >= self._turn_began_at + TURN_SECONDS:
+            self._turn_began_at, self._turn_events = now, 0
+        self._turn_events += 1
+        if self._turn_events >= EVENTS_PER_TURN:
+            self._turn_events = 0
+            await self._turns.wait()
 
     async def _dispatch(self, frame: Frame, size: int) -> None:
         """Answer an event, let the session handle it at once, or queue it."""
@@ -237,7 +266,10 @@ class Connection:
             if self._frame_began_at is not None and now >= self._frame_began_at + FRAME_SECONDS:
                 self._lingers = True
                 await self.fail(
-                    DeadlineError(f"An event was not complete after {FRAME_SECONDS:g} s.")
+                    DeadlineError(
+                        f"An event was not complete after {FRAME_SECONDS:g} s.",
+                        hint="Send each event at once.",
+                    )
                 )
                 raise DisconnectedError("The client did not complete an event.")
             if left > 0:
@@ -273,6 +305,8 @@ class Connection:
         if transport.is_closing():
             raise DisconnectedError("The client left.")
         self._writer.write(data)
+        if not transport.get_write_buffer_size():
+            return  # the usual case; a timeout costs more than the rest of this function
         try:
             async with asyncio.timeout(self._write_seconds):
                 await self._writer.drain()

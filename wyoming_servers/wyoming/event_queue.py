@@ -67,6 +67,18 @@ class BufferBudget:
         self._total -= self._sizes.pop(client, 0)
 
 
+class Turnstile:
+    """Lets one client pass in each round of the event loop, in the order of their arrival."""
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+
+    async def wait(self) -> None:
+        """Wait for a turn."""
+        async with self._lock:
+            await asyncio.sleep(0)
+
+
 class EventQueue:
     """A queue of events between the reading task and the session, bounded in bytes.
 
@@ -135,6 +147,11 @@ class EventQueue:
         self._stalled = False
         self._taken.set()
         return event
+
+    def clear(self) -> None:
+        """Drop all events."""
+        self._events.clear()
+        self.size = self.memory = 0
 
     def _next_can_join(self, event: Event) -> bool:
         """Return whether the next event is audio of the same format and has no timestamp of its

@@ -21,7 +21,7 @@ from wyoming_servers.speech.wake.pipeline import WakePipeline
 from wyoming_servers.wyoming.asr import AsrClientSession
 from wyoming_servers.wyoming.connection import BUFFER_BYTES, Connection
 from wyoming_servers.wyoming.discovery import Discovery
-from wyoming_servers.wyoming.event_queue import BufferBudget
+from wyoming_servers.wyoming.event_queue import BufferBudget, Turnstile
 from wyoming_servers.wyoming.info import InfoCache, asr_info, tts_info, wake_info
 from wyoming_servers.wyoming.program import ProgramRegistry, ProgramSession
 from wyoming_servers.wyoming.session import SessionFactory, error_event
@@ -163,6 +163,7 @@ class SharedLimits:
     connections: ConnectionLimits
     tasks: TaskSupervisor
     budget: BufferBudget = field(default_factory=BufferBudget)
+    turns: Turnstile = field(default_factory=Turnstile)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +250,7 @@ class TcpServer:
             self._config.current.limits,
             self._clock,
             self._shared.budget,
+            self._shared.turns,
         )
         slot.handle = connection
         task = asyncio.create_task(

@@ -1,6 +1,7 @@
 """Frames survive any split of the stream, and no input exceeds the limits."""
 
 import json
+import sys
 from itertools import pairwise
 from typing import Any
 
@@ -13,6 +14,7 @@ from wyoming_servers.protocol.codec import (
     FrameDecoder,
     FrameLimits,
     FramingError,
+    client_limits,
     encode_frame,
 )
 
@@ -170,3 +172,77 @@ def test_end_between_a_header_and_its_payload_is_an_error() -> None:
 def test_encoding_data_that_is_not_json_raises() -> None:
     with pytest.raises(TypeError):
         encode_frame(Frame("t", {"a": object()}))
+
+
+CLIENT = client_limits(1_000_000)
+
+
+@pytest.mark.parametrize(
+    ("type_", "lengths"),
+    [
+        ("audio-chunk", {"payload_length": 1_000_000}),
+        ("audio-chunk", {"data_length": 65_536}),
+        ("transcribe", {"data_length": 1_000_000}),
+        ("synthesize", {"data_length": 1_000_000}),
+        ("synthesize-chunk", {"data_length": 1_000_000}),
+        ("something-new", {"data_length": 65_536}),
+    ],
+)
+def test_client_limits_accept_each_type_up_to_its_limit(
+    type_: str, lengths: dict[str, int]
+) -> None:
+    assert FrameDecoder(CLIENT).pending == 0
+    assert read(line(type=type_, **lengths), CLIENT) == []
+    over = {name: value + 1 for name, value in lengths.items()}
+    with pytest.raises(FramingError, match="over the limit"):
+        read(line(type=type_, **over), CLIENT)
+
+
+@pytest.mark.parametrize("type_", ["transcribe", "synthesize", "describe", "something-new"])
+def test_client_limits_allow_a_payload_for_audio_alone(type_: str) -> None:
+    with pytest.raises(FramingError, match="payload_length"):
+        read(line(type=type_, payload_length=1), CLIENT)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        b"[]," * 10_000 + b"[]",
+        b"{}," * 10_000 + b"{}",
+        b'"a",' * 20_000 + b'"a"',
+        b"[" * 900 + b"]" * 900 + b"," + b"1.5," * 30_000 + b"1",
+    ],
+)
+def test_data_that_takes_far_more_memory_than_its_size_is_not_parsed(names: bytes) -> None:
+    data = b'{"transcript_names": [' + names + b"]}"
+    frame = line(type="transcribe", data_length=len(data)) + data
+    with pytest.raises(FramingError, match="too many values"):
+        read(frame, CLIENT)
+    assert read(frame)  # a worker may send it
+
+
+@pytest.mark.parametrize("name", ["Kitchen light", "K\u00fcchenlicht", "\u53a8\u623f\u706f\u5149"])
+def test_large_vocabularies_are_accepted(name: str) -> None:
+    data = json.dumps({"transcript_names": [name] * 5_000}, ensure_ascii=False).encode()
+    (frame,) = read(line(type="transcribe", data_length=len(data)) + data, CLIENT)
+    assert len(frame.data["transcript_names"]) == 5_000
+
+
+def test_memory_of_frames_is_estimated_from_above() -> None:
+    decoder = FrameDecoder(CLIENT)
+    names = [f"name {number}" for number in range(1_000)]
+    data = json.dumps({"transcript_names": names}).encode()
+    decoder.feed(line(type="transcribe", data_length=len(data)) + data)
+    assert decoder.next() is not None
+    assert decoder.frame_memory >= sum(sys.getsizeof(name) + 8 for name in names)
+    assert decoder.frame_memory <= 2 * sum(sys.getsizeof(name) + 8 for name in names)
+
+
+def test_header_with_data_counts_as_memory_while_its_payload_is_awaited() -> None:
+    decoder = FrameDecoder(CLIENT)
+    decoder.feed(line(type="audio-chunk", data={"rate": 16_000}, payload_length=10))
+    assert decoder.next() is None
+    assert (decoder.pending, decoder.is_inside_frame) == (0, True)
+    assert decoder.memory > 100
+    decoder.clear()
+    assert (decoder.memory, decoder.is_inside_frame) == (0, False)

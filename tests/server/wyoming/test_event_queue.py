@@ -4,9 +4,11 @@ import pytest
 from wyoming.event import Event
 
 from wyoming_servers.core.errors import BusyError
+from wyoming_servers.protocol.codec import FREE_BYTES, MAX_EXPANSION
 from wyoming_servers.wyoming.event_queue import (
     MAX_JOINED_BYTES,
     EventQueue,
+    Turnstile,
 )
 
 
@@ -95,3 +97,41 @@ async def test_empty_queue_waits() -> None:
     assert not getting.done()
     await queue.put(Event("a"), 1)
     assert (await getting).type == "a"
+
+
+async def test_queue_of_tiny_events_is_full_before_it_takes_more_memory_than_they_are_worth() -> (
+    None
+):
+    queue = EventQueue(stall_timeout=0.01)
+
+    async def fill() -> None:
+        for _ in range(10_000):
+            await queue.put(Event("tiny"), 22, 300)
+
+    with pytest.raises(BusyError):
+        await fill()
+    assert queue.memory <= FREE_BYTES + MAX_EXPANSION * queue.size + 300
+
+
+async def test_cleared_queue_holds_nothing() -> None:
+    queue = EventQueue()
+    await queue.put(Event("a"), 10, 20)
+    queue.clear()
+    assert (len(queue), queue.size, queue.memory) == (0, 0, 0)
+
+
+async def test_turnstile_lets_one_pass_in_each_round_in_order() -> None:
+    turnstile = Turnstile()
+    rounds = 0
+    passed: list[tuple[str, int]] = []
+
+    async def enter(name: str) -> None:
+        await turnstile.wait()
+        passed.append((name, rounds))
+
+    tasks = [asyncio.create_task(enter(name)) for name in "abc"]
+    while not all(task.done() for task in tasks):
+        rounds += 1
+        await asyncio.sleep(0)
+    assert [name for name, _ in passed] == ["a", "b", "c"]
+    assert len({number for _, number in passed}) == 3

@@ -22,6 +22,12 @@ on a CPU), and more names improved nothing."""
 _MAX_ENTRIES: Final = 400
 """Maximum number of entries considered; later ones never fit."""
 
+_MAX_ENTRY_CHARACTERS: Final = 200
+"""A longer entry is skipped before it is tokenized, which takes as long as it is."""
+
+_MIN_ENTRY_TOKENS: Final = 2
+"""An entry and its comma."""
+
 _UNCERTAIN_LOGPROB: Final = -0.5
 """A transcript of names alone, with no command, is trusted only if it is more probable."""
 
@@ -91,6 +97,10 @@ class PromptBuilder:
         room = min(self._budget, MAX_PROMPT_TOKENS - used)
         entries: list[str] = []
         for entry in dict.fromkeys(filter(None, map(_sanitize, vocabulary))):
+            if room < _MIN_ENTRY_TOKENS:
+                break
+            if len(entry) > _MAX_ENTRY_CHARACTERS:
+                continue
             cost = len(self._tokenize(f" {entry},"))
             if cost <= room:
                 room -= cost

@@ -130,3 +130,18 @@ def test_names_alone_are_an_echo_if_improbable() -> None:
 
 def test_without_vocabulary_nothing_is_an_echo() -> None:
     assert not NO_PROMPT.is_echo("Ecobee, Shelly Plus, Hue Go.", logprob=-2.0)
+
+
+def test_long_entries_are_skipped_without_tokenizing_them() -> None:
+    tokenizer = Letters()
+    prompt = PromptBuilder(tokenizer).build(None, ["x" * 10_000] * 350 + ["Ecobee"])
+    assert prompt.entries == ("Ecobee",)
+    assert tokenizer.calls == 2
+
+
+def test_nothing_is_tokenized_once_the_prompt_is_full() -> None:
+    tokenizer = Letters()
+    names = [f"name{number:03}" for number in range(300)]
+    prompt = PromptBuilder(tokenizer, budget=30).build(None, names)
+    assert len(prompt.entries) == 10
+    assert tokenizer.calls == 11
