@@ -16,9 +16,17 @@ from wyoming_servers.core.domain import (
     ModelSpec,
     ModelState,
 )
+from wyoming_servers.core.errors import LoadFailedError
 from wyoming_servers.http.app import create_app
 from wyoming_servers.http.auth.pairing import Pairing
-from wyoming_servers.http.auth.tokens import TOKENS_FILE, TokenStore, ensure_token
+from wyoming_servers.http.auth.tokens import (
+    TOKEN_FILE,
+    TOKENS_FILE,
+    TokenStore,
+    ensure_token,
+    is_token,
+    is_tokens_file,
+)
 from wyoming_servers.http.context import ApiContext
 from wyoming_servers.http.server import ApiServer
 from wyoming_servers.jobs.job import Job
@@ -56,11 +64,22 @@ class ApiDependencies:
 
 
 async def start_api(context: AppContext, dependencies: ApiDependencies) -> int:
-    """Open the HTTP port and return its number. Raises BusyError if the port is not available."""
+    """Open the HTTP port and return its number.
+
+    Raises BusyError if the port is not available, LoadFailedError if there can be no token.
+    """
     config, bus, clock, stack = context.config, context.bus, context.clock, context.stack
+    await _check_tokens(context)
     token = await asyncio.to_thread(ensure_token, config.data_dir)
     webhooks = await stack.enter_async_context(
-        WebhookManager(config.data_dir, context.config_holder, bus, clock, context.tasks)
+        WebhookManager(
+            config.data_dir,
+            context.config_holder,
+            bus,
+            clock,
+            context.tasks,
+            damaged=context.damaged,
+        )
     )
     jobs = await stack.enter_async_context(
         JobManager(
@@ -70,6 +89,7 @@ async def start_api(context: AppContext, dependencies: ApiDependencies) -> int:
             bus,
             clock,
             context.tasks,
+            damaged=context.damaged,
             vocabulary=dependencies.pipelines.vocabulary,
             lexicon=dependencies.pipelines.tts.lexicon,
             on_end=_webhook_notifier(webhooks),
@@ -125,7 +145,10 @@ async def start_api(context: AppContext, dependencies: ApiDependencies) -> int:
 
 
 def _ready(context: AppContext, dependencies: ApiDependencies) -> tuple[bool, list[str]]:
-    """Return whether all services are ready, the reasons if not, and failed background tasks."""
+    """Return whether all services are ready, and the reasons if not.
+
+    The reasons of a server that is ready are failed background tasks and damaged files.
+    """
     states = {status.spec.id: status for status in dependencies.coordinator.snapshot().models}
     missing = [
         f"{service}: {model} {dependencies.library.install_progress(model) or 'is not installed'}"
@@ -141,7 +164,30 @@ def _ready(context: AppContext, dependencies: ApiDependencies) -> tuple[bool, li
         and states[model].load_seconds is None
         and states[model].state is not ModelState.READY
     ]
-    return not missing and not waiting, missing + waiting + context.tasks.problems()
+    return not missing and not waiting, [
+        *missing,
+        *waiting,
+        *context.tasks.problems(),
+        *context.damaged.problems(),
+    ]
+
+
+async def _check_tokens(context: AppContext) -> None:
+    """Set token files aside that are empty or damaged, as after a power cut.
+
+    Raises LoadFailedError if that is impossible.
+    """
+    folder = context.config.data_dir
+    try:
+        await context.damaged.check(folder / TOKEN_FILE, is_token, "It contains no token.")
+        await context.damaged.check(
+            folder / TOKENS_FILE, is_tokens_file, "Its tokens cannot be read and are not accepted."
+        )
+    except OSError as err:
+        raise LoadFailedError(
+            f"The API tokens in {folder} cannot be read or replaced: {err}.",
+            hint="Check the permissions of the files.",
+        ) from err
 
 
 def _webhook_notifier(webhooks: WebhookManager) -> Callable[[Job], Awaitable[None]]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from wyoming_servers import __version__
 from wyoming_servers.app.config_reload import ConfigReloader, models_to_preload
 from wyoming_servers.app.context import AppContext
+from wyoming_servers.app.overrides import keep_overrides, mend_overrides
 from wyoming_servers.app.pipelines import open_pipelines
 from wyoming_servers.config.errors import (
     ConfigError,
@@ -17,7 +18,7 @@ from wyoming_servers.config.load import LoadedConfig
 from wyoming_servers.core.domain import (
     model_service_name,
 )
-from wyoming_servers.core.errors import ConductorError
+from wyoming_servers.core.errors import ConductorError, LoadFailedError
 from wyoming_servers.core.events import (
     ModelProgressed,
     ServerStarted,
@@ -78,6 +79,7 @@ class Application:
         instance_lock = await asyncio.to_thread(InstanceLock(config.data_dir).acquire)
         stack.push_async_callback(asyncio.to_thread, instance_lock.release)
         context.spawn(lambda: event_logger.log_events(bus), "event log")
+        await mend_overrides(context)
 
         store = await ModelStore.open(
             config.data_dir,
@@ -151,7 +153,11 @@ class Application:
                 identity=identity,
                 reloader=reloader,
             )
-            self.ports["api"] = await start_api(context, dependencies)
+            try:
+                self.ports["api"] = await start_api(context, dependencies)
+            except LoadFailedError as err:
+                # Speech needs no API.
+                _LOGGER.error("The HTTP API is not available. %s", err)  # noqa: TRY400
         servers = WyomingServers(
             context.config_holder,
             specs,
@@ -178,7 +184,11 @@ class Application:
         library.add_listener(servers.refresh)
         context.spawn(lambda: library.watch(clock), "model synchronization")
 
-        await asyncio.to_thread(instance_lock.publish_state, config.host, self.ports)
+        try:
+            await asyncio.to_thread(instance_lock.publish_state, config.host, self.ports)
+        except OSError as err:
+            _LOGGER.warning("Commands on this machine cannot find the server: %s", err)
+        await keep_overrides(context)
         bus.publish(ServerStarted(ports=dict(self.ports)))
         coordinator.preload(preloaded)
 

@@ -11,6 +11,7 @@ from wyoming_servers.core.aio import cancel_and_wait
 from wyoming_servers.core.clock import Clock, SystemClock
 from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.core.task_supervisor import TaskSupervisor, Work
+from wyoming_servers.data_dir.set_aside import DamagedFiles
 from wyoming_servers.net.connection_limits import ConnectionLimits
 from wyoming_servers.net.descriptors import max_connections, raise_descriptor_limit
 
@@ -29,6 +30,8 @@ class AppContext:
     """Limits of the open connections of all ports; raises the limit of open files."""
     config_holder: ConfigHolder = field(init=False)
     """The configuration in effect; services read `current` per request."""
+    damaged: DamagedFiles = field(init=False)
+    """Files that were set aside; `/health` shows them."""
     tasks: TaskSupervisor = field(init=False)
     """All long-lived background tasks; `/health` shows those that failed."""
 
@@ -37,6 +40,7 @@ class AppContext:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "config_holder", ConfigHolder(self.loaded.config))
+        object.__setattr__(self, "damaged", DamagedFiles(self.bus, self.clock))
         object.__setattr__(self, "tasks", TaskSupervisor(self.clock))
 
     @property

@@ -16,11 +16,11 @@ import yaml
 from wyoming_servers.config.errors import ConfigError, ConfigProblem
 from wyoming_servers.config.holder import ConfigHolder, ConfigUpdate
 from wyoming_servers.config.key_tree import ConfigKey, ConfigPath, dotted_path, find_node
-from wyoming_servers.config.load import LoadedConfig, overrides_path
+from wyoming_servers.config.load import LoadedConfig, overrides_path, previous_overrides_path
 from wyoming_servers.config.schema import Applies, Config
-from wyoming_servers.core.errors import ConductorError, InternalError
+from wyoming_servers.core.errors import ConductorError, InternalError, StorageError
 from wyoming_servers.core.events import ConfigChanged, Event
-from wyoming_servers.core.files import atomic_write
+from wyoming_servers.core.files import atomic_write, remove_file, storage_errors
 
 _HEADER: Final = "# Written by Wyoming Conductor when settings are changed at run time.\n"
 
@@ -170,7 +170,12 @@ class ConfigEditor:
         if reload is None:
             raise InternalError("This configuration has no sources to reload.")
         old, folder = self._saved, self._saved.config.data_dir
-        values = merge_patch(await asyncio.to_thread(read_overrides, folder), patch)
+        try:
+            current: Mapping[str, Any] = await asyncio.to_thread(read_overrides, folder)
+        except (OSError, ValueError, yaml.YAMLError):
+            # Damaged since the start: what is in use counts.
+            current = old.valid_overrides
+        values = merge_patch(current, patch)
         new = await asyncio.to_thread(reload, render_overrides(values))  # 1
         patched = [path for path, _ in _flatten(patch)]
         if problems := await self._applier.check(new.config, self.effective):
@@ -184,7 +189,7 @@ class ConfigEditor:
             notes = await self._applier.prepare(before, effective, in_effect)  # 2
         try:
             await asyncio.to_thread(write_overrides, folder, values)  # 3
-        except OSError:
+        except (OSError, StorageError):
             with suppress(ConductorError):
                 await self._applier.prepare(effective, before, in_effect)
             raise
@@ -335,11 +340,24 @@ def render_overrides(values: Mapping[str, Any]) -> str:
 def write_overrides(data_dir: Path, values: Mapping[str, Any]) -> None:
     """Replace the file atomically, or delete it if there are no overrides. Blocks on the disk.
 
-    Raises OSError if the folder is not writable.
+    Raises StorageError if the disk refuses.
     """
     target = overrides_path(data_dir)
-    data_dir.mkdir(parents=True, exist_ok=True)
     if not values:
-        target.unlink(missing_ok=True)
+        remove_file(target)
         return
-    atomic_write(target, render_overrides(values))
+    text = render_overrides(values)
+    with storage_errors(target):
+        atomic_write(target, text)
+
+
+def keep_good_overrides(data_dir: Path) -> None:
+    """Keep a copy of the overrides with which the server has started. Blocks; raises OSError."""
+    target, previous = overrides_path(data_dir), previous_overrides_path(data_dir)
+    try:
+        content = target.read_bytes()
+    except FileNotFoundError:
+        previous.unlink(missing_ok=True)
+        return
+    if not previous.exists() or previous.read_bytes() != content:
+        atomic_write(previous, content)

@@ -34,6 +34,7 @@ DEFAULT_FILE: Final = Path("~/.config/wyoming-conductor/config.yaml")
 """The file that is used if no file is given and it exists."""
 
 OVERRIDES_NAME: Final = "config-overrides.yaml"
+PREVIOUS_OVERRIDES_NAME: Final = "config-overrides.prev.yaml"
 _DATA_DIR: Final = ("data_dir",)
 _MAX_BYTES: Final = 1024 * 1024
 """Maximum size of a file; a larger one is not a configuration file."""
@@ -51,6 +52,10 @@ class LoadedConfig:
     """Source of every key by dotted path: default, file, overrides, environment, command line."""
     file: Path | None
     """The config file, if there is one."""
+    overrides_problems: tuple[ConfigProblem, ...] = ()
+    """What is wrong with the overrides file; the values do not contain what could not be used."""
+    valid_overrides: Mapping[str, Any] = field(default_factory=dict)
+    """The overrides that are in use, nested as in the file."""
     reload: "Callable[[str | None], LoadedConfig] | None" = field(default=None, compare=False)
     """Loads all sources again; the argument replaces the content of the overrides file."""
 
@@ -86,8 +91,12 @@ def load_config(
 
     Later sources take precedence. Without `file`, the default file is used if it exists. Variables
     can name the models of `model_ids` in capitals. `overrides` replaces the content of the
-    overrides file, to validate a change. Blocks on the disk. Raises ConfigError with all problems
-    of all sources.
+    overrides file, to validate a change.
+
+    The server writes the overrides file itself, so a damaged one must not keep it from starting:
+    what cannot be used is left out, and is in `overrides_problems`. If nothing can be read, the
+    overrides of the last successful start are used. Blocks on the disk. Raises ConfigError with all
+    problems of all other sources, and of `overrides` if given.
     """
     problems: list[ConfigProblem] = []
     path, from_file = _read_config_file(file, problems)
@@ -95,8 +104,18 @@ def load_config(
     named = {path[1] for path in (*from_file, *from_arguments) if path[0] == "models"}
     from_environment = collect_environment(environ, {*model_ids, *named}, problems)
     folder = _data_dir([from_file, from_environment, from_arguments], path)
-    from_overrides = _read_overrides(folder, overrides, problems)
-    merged = merge_layers([from_file, from_overrides, from_environment, from_arguments])
+    dropped: list[ConfigProblem] = []
+    if overrides is None:
+        from_overrides = _read_saved_overrides(folder, dropped)
+    else:
+        from_overrides = _collect_overrides(overrides, "the change", problems)
+
+    def merge(overriding: ConfigLayer) -> ConfigLayer:
+        return merge_layers([from_file, overriding, from_environment, from_arguments])
+
+    if overrides is None:
+        from_overrides = _drop_invalid(from_overrides, merge, dropped)
+    merged = merge(from_overrides)
     problems += check_value_types(merged)
     config = _validate(merged, problems)
     if config is None:
@@ -106,12 +125,18 @@ def load_config(
     def reload(text: str | None) -> LoadedConfig:
         return load_config(file, sets, environ, model_ids=model_ids, overrides=text)
 
-    return LoadedConfig(config, _sources_by_key(config, merged), path, reload)
+    sources = _sources_by_key(config, merged)
+    return LoadedConfig(config, sources, path, tuple(dropped), nest_values(from_overrides), reload)
 
 
 def overrides_path(data_dir: Path) -> Path:
     """Return the path of the file, which may not exist."""
     return data_dir / OVERRIDES_NAME
+
+
+def previous_overrides_path(data_dir: Path) -> Path:
+    """Return the path of the overrides of the last successful start; it may not exist."""
+    return data_dir / PREVIOUS_OVERRIDES_NAME
 
 
 def _validate(merged: ConfigLayer, problems: list[ConfigProblem]) -> Config | None:
@@ -143,19 +168,28 @@ def _read_file(
     path: Path, source: str, problems: list[ConfigProblem], *, optional: bool = False
 ) -> ConfigLayer | None:
     """Return the values of a file; None if it is optional and does not exist."""
+    unreadable: list[ConfigProblem] = []
+    text = _read_text(path, unreadable, optional=optional)
+    problems += unreadable
+    if text is None:
+        return {} if unreadable else None
+    return _collect_text(text, str(path), source, problems)
+
+
+def _read_text(path: Path, problems: list[ConfigProblem], *, optional: bool = True) -> str | None:
+    """Return the content of a file; None with a problem, or without if it may be missing."""
     try:
         with path.open("rb") as stream:
             data = stream.read(_MAX_BYTES + 1)
         if len(data) > _MAX_BYTES:
             raise ValueError(f"it is larger than {_MAX_BYTES} bytes")
-        text = data.decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except (OSError, ValueError) as err:
         if optional and isinstance(err, FileNotFoundError | NotADirectoryError):
             return None
         reason = err.strerror if isinstance(err, OSError) else err
         problems.append(ConfigProblem("", f"Cannot read the file: {reason}.", where=str(path)))
-        return {}
-    return _collect_text(text, str(path), source, problems)
+        return None
 
 
 def _collect_text(text: str, where: str, source: str, problems: list[ConfigProblem]) -> ConfigLayer:
@@ -164,14 +198,54 @@ def _collect_text(text: str, where: str, source: str, problems: list[ConfigProbl
     return collect_document(YamlNode(root.value, root.text, root.children, where), source, problems)
 
 
-def _read_overrides(folder: Path, text: str | None, problems: list[ConfigProblem]) -> ConfigLayer:
-    if text is None:
-        layer = _read_file(overrides_path(folder), "overrides", problems, optional=True) or {}
-    else:
-        layer = _collect_text(text, "the change", "overrides", problems)
+def _read_saved_overrides(folder: Path, dropped: list[ConfigProblem]) -> ConfigLayer:
+    """Return the overrides, or those of the last successful start if the file cannot be read."""
+    for path in (overrides_path(folder), previous_overrides_path(folder)):
+        unreadable: list[ConfigProblem] = []
+        text = _read_text(path, unreadable)
+        if text is None and not unreadable:
+            return {}
+        if text is not None and not text.strip():
+            unreadable.append(ConfigProblem("", "The file is empty.", where=str(path)))
+        problems: list[ConfigProblem] = []
+        layer = {} if text is None else _collect_overrides(text, str(path), problems)
+        # A problem without a path concerns the whole file.
+        unreadable += [problem for problem in problems if not problem.path]
+        if not unreadable:
+            dropped += problems
+            return layer
+        dropped += unreadable
+    return {}
+
+
+def _collect_overrides(text: str, where: str, problems: list[ConfigProblem]) -> ConfigLayer:
+    layer = _collect_text(text, where, "overrides", problems)
     if sourced := layer.pop(_DATA_DIR, None):
         message = "cannot be overridden in the data folder itself; delete the line."
         problems.append(ConfigProblem("data_dir", message, where=sourced.where))
+    return layer
+
+
+def _drop_invalid(
+    layer: ConfigLayer,
+    merge: Callable[[ConfigLayer], ConfigLayer],
+    dropped: list[ConfigProblem],
+) -> ConfigLayer:
+    """Leave out the overrides that are not valid, by themselves or with the other sources."""
+    while layer:
+        merged = merge(layer)
+        problems = check_value_types(merged)
+        if _validate(merged, problems) is not None:
+            return layer
+        invalid = {path for path in layer if dotted_path(path) in {p.path for p in problems}}
+        if not invalid:
+            # The problem is elsewhere, or only appears together with some override.
+            alone = merge({})
+            if _validate(alone, check_value_types(alone)) is None:
+                return layer
+            invalid = set(layer)
+        dropped += [problem for problem in problems if problem not in dropped]
+        layer = {path: sourced for path, sourced in layer.items() if path not in invalid}
     return layer
 
 

@@ -262,6 +262,11 @@ class JobsSection(Section):
         description="Disk space for recordings that wait, and the same again for synthesized "
         "audio, in bytes.",
     )
+    max_duration: Duration = Field(
+        86_400.0,
+        ge=60,
+        description="Longest recording, and longest speech, of a job, in seconds of audio.",
+    )
     max_queued: int = Field(
         256, ge=1, le=100_000, description="Jobs that may wait; more are refused with BUSY."
     )
@@ -329,6 +334,12 @@ class LimitsSection(Section):
     )
     max_queued_requests: int = Field(
         64, ge=1, description="Requests that may wait for one model; more are refused with BUSY."
+    )
+    min_free_disk: Size = Field(
+        1024**3,
+        ge=0,
+        description="Disk space that is left free, in bytes, but at most 5 % of the disk. Uploads, "
+        "jobs, downloads and cached phrases that would need it are refused.",
     )
     shutdown_grace: Duration = Field(
         10.0, ge=0, le=300, description="Seconds that running requests get to finish at shutdown."

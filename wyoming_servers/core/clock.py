@@ -5,7 +5,7 @@ import heapq
 import itertools
 import time
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 
 class Clock(Protocol):
@@ -22,6 +22,13 @@ class Clock(Protocol):
     async def sleep(self, seconds: float) -> None:
         """Sleep; zero or a negative number yields to the event loop once."""
         ...
+
+
+CLOCK_SET_SINCE: Final = 1_577_836_800.0
+"""2020-01-01; an earlier wall clock was not set yet, as on a computer without a battery."""
+
+_MIN_STEP_SECONDS: Final = 60.0
+"""Smaller differences are drift, which time servers correct all the time."""
 
 
 class SystemClock:
@@ -42,6 +49,8 @@ class FakeClock:
 
     def __init__(self, start: float = 1_000.0) -> None:
         self._now = start
+        self.wall_base = 1_700_000_000.0
+        """Wall-clock time at monotonic time 0; change it to set the clock."""
         self._order = itertools.count()
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
 
@@ -49,7 +58,7 @@ class FakeClock:
         return self._now
 
     def wall(self) -> float:
-        return 1_700_000_000.0 + self._now
+        return self.wall_base + self._now
 
     async def sleep(self, seconds: float) -> None:
         if seconds <= 0:
@@ -76,6 +85,19 @@ class FakeClock:
         """Run the event loop for a number of iterations without moving time."""
         for _ in range(rounds):
             await asyncio.sleep(0)
+
+
+class ClockStepDetector:
+    """Notices that the wall clock was set, or that the computer was suspended."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._offset = clock.wall() - clock.now()
+
+    def was_set(self) -> bool:
+        """Return whether the wall clock jumped since the last call, or since the start."""
+        before, self._offset = self._offset, self._clock.wall() - self._clock.now()
+        return abs(self._offset - before) >= _MIN_STEP_SECONDS
 
 
 def iso_timestamp(seconds: float) -> str:

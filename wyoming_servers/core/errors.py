@@ -12,6 +12,7 @@ ConductorError                      code, message, hint
 │   └── TooLargeError               TOO_LARGE
 ├── CapacityError                   no capacity now; the same request may succeed later
 │   ├── BusyError                   BUSY
+│   ├── StorageError                BUSY
 │   ├── OutOfMemoryError            OOM
 │   └── ShuttingDownError           SHUTTING_DOWN
 ├── WorkerError                     a worker process failed; the next request gets a new one
@@ -114,6 +115,12 @@ class BusyError(CapacityError):
     """Raised when a full queue, a connection limit or an open circuit rejects the request."""
 
     default_hint = "Try again in a moment."
+
+
+class StorageError(CapacityError):
+    """Raised when the disk or a database refuses to store something, such as a full disk."""
+
+    default_hint = "Free some disk space, and check the permissions of the data directory."
 
 
 class OutOfMemoryError(CapacityError):

@@ -36,6 +36,18 @@ class ServerStopping(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FileSetAside(Event):
+    """A file of the data directory was damaged, or of a newer version, and was renamed."""
+
+    type: ClassVar[str] = "file_set_aside"
+    path: str
+    """Absolute path; the server goes on with an empty file."""
+    moved_to: str
+    """Absolute path of the file now."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptingChanged(Event):
     """The operator has paused or resumed the server."""
 

@@ -1,19 +1,21 @@
-"""Files that are replaced atomically, and private files such as secrets.
+"""Files that are replaced atomically, private files such as secrets, and free disk space.
 
-A reader, or a crash, finds the old content or the new one, never a mixture. All functions block on
-the disk: call them in a thread.
+A reader, or a crash, finds the old content or the new one, never a mixture. Every file that must
+survive a power cut is completed by `publish_file`, the only place that knows the order of the
+calls: content, name, folder. All functions block on the disk: call them in a thread.
 """
 
 import contextlib
 import errno
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from wyoming_servers.core.errors import CapacityError
+from wyoming_servers.core.errors import BusyError, StorageError
 
 PRIVATE_MODE: Final = 0o600
 """Permissions of files that only the server's user may read."""
@@ -23,6 +25,12 @@ _DEFAULT_MODE: Final = 0o666
 
 _FOLDER_SYNC_UNSUPPORTED: Final = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EBADF})
 """What file systems without `fsync` for folders answer (some network and FUSE mounts)."""
+
+_LINK_UNSUPPORTED: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})
+"""What file systems without hard links answer, such as FAT and some network mounts."""
+
+MAX_RESERVED_FRACTION: Final = 0.05
+"""Largest share of a disk that is kept free, so that a small disk can be used at all."""
 
 
 def atomic_write(
@@ -52,48 +60,59 @@ def atomic_path(path: Path, *, mode: int = _DEFAULT_MODE, durable: bool = True) 
     os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode))
     try:
         yield temporary
-        if durable:
-            _fsync(temporary)
-        temporary.replace(path)
+        publish_file(temporary, path, durable=durable)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
+
+
+def publish_file(temporary: Path, path: Path, *, durable: bool = True) -> None:
+    """Move a complete file to its final name, in the same folder. Raises OSError.
+
+    With `durable` the content is on the disk before the file has its name, and the name before this
+    returns: after a power cut the file is complete, or `path` is what it was before.
+    """
     if durable:
-        _fsync_folder(path.parent)
+        fsync_file(temporary)
+    temporary.replace(path)
+    if durable:
+        fsync_folder(path.parent)
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace a file that only its owner may read. Raises CapacityError if the disk refuses."""
-    try:
+    """Replace a file that only its owner may read. Raises StorageError if the disk refuses."""
+    with storage_errors(path):
         atomic_write(path, text, mode=PRIVATE_MODE)
-    except OSError as err:
-        raise _capacity_error(path, err) from err
 
 
 def remove_file(path: Path) -> None:
-    """Delete a file if it exists. Raises CapacityError if the disk refuses."""
-    try:
+    """Delete a file if it exists. Raises StorageError if the disk refuses."""
+    with storage_errors(path):
         path.unlink(missing_ok=True)
-    except OSError as err:
-        raise _capacity_error(path, err) from err
 
 
 def create_secret(path: Path, text: str) -> None:
     """Create a private file atomically; if it exists already, its text stays. Raises OSError."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.unlink(missing_ok=True)
+    temporary = path.with_name(f".tmp-{secrets.token_hex(8)}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    os.close(os.open(temporary, flags, PRIVATE_MODE))
     try:
-        with os.fdopen(
-            os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_MODE), "w"
-        ) as file:
-            file.write(text + "\n")
+        temporary.write_text(text + "\n", encoding="utf-8")
+        fsync_file(temporary)
         try:
+            # A link, because it fails if another process was faster; some file systems have none.
             os.link(temporary, path)
         except FileExistsError:
             return
+        except OSError as err:
+            if err.errno not in _LINK_UNSUPPORTED:
+                raise
+            temporary.replace(path)
+        fsync_folder(path.parent)
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def read_or_create_secret(path: Path, new: str) -> str:
@@ -109,14 +128,38 @@ def read_or_create_secret(path: Path, new: str) -> str:
     return path.read_text(encoding="utf-8").strip()
 
 
-def _capacity_error(path: Path, err: OSError) -> CapacityError:
-    return CapacityError(
-        f"{path} cannot be written: {err.strerror or err}.",
-        hint="Free some disk space, and check the permissions of the folder.",
-    )
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Convert OSError into StorageError, which names the file."""
+    try:
+        yield
+    except OSError as err:
+        raise StorageError(
+            f"{path} cannot be written: {err.strerror or err}.",
+            hint="Free some disk space, and check the permissions of the folder.",
+        ) from err
 
 
-def _fsync(path: Path) -> None:
+def ensure_free_space(folder: Path, needed: int, min_free: int) -> None:
+    """Check that `needed` bytes can be written and the reserve of the disk stays free.
+
+    The reserve is `min_free` bytes, but at most `MAX_RESERVED_FRACTION` of the disk. Raises
+    BusyError, and StorageError if the disk cannot be examined.
+    """
+    with storage_errors(folder):
+        usage = shutil.disk_usage(folder)
+    reserve = min(min_free, int(usage.total * MAX_RESERVED_FRACTION))
+    if usage.free < needed + reserve:
+        raise BusyError(
+            f"The disk is nearly full: {usage.free // 2**20} MiB are free in {folder}, and "
+            f"{needed // 2**20} MiB are needed besides a reserve of {reserve // 2**20} MiB.",
+            hint="Free some disk space on the server, or lower limits.min_free_disk.",
+            retry_after=60,
+        )
+
+
+def fsync_file(path: Path) -> None:
+    """Wait until the content of a file, or the entries of a folder, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -124,9 +167,10 @@ def _fsync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _fsync_folder(folder: Path) -> None:
+def fsync_folder(folder: Path) -> None:
+    """Wait until the entries of a folder are on the disk, where the file system can tell."""
     try:
-        _fsync(folder)
+        fsync_file(folder)
     except OSError as err:
         if err.errno not in _FOLDER_SYNC_UNSUPPORTED:
             raise

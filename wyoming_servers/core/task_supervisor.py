@@ -1,7 +1,8 @@
 """Long-lived background tasks that are named, restarted after a failure and visible in `/health`.
 
-An exception in a background task is a bug, and it must not disable a function of the server until
-the next restart: `TaskSupervisor` logs it at once, counts it and runs the task again after a pause.
+An exception in a background task must not disable a function of the server until the next restart:
+`TaskSupervisor` logs it at once, counts it and runs the task again after a pause. A ConductorError,
+such as a full disk, is logged as it is; any other exception is a bug.
 Used by `app` for the tasks of the whole server, and by `jobs` and `webhooks` for theirs.
 """
 
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from wyoming_servers.core.clock import Clock
+from wyoming_servers.core.errors import ConductorError
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -102,6 +104,12 @@ class TaskSupervisor:
         status.failures += 1
         status.consecutive_failures += 1
         status.error = f"{type(error).__name__}: {error}"
+        if isinstance(error, ConductorError):
+            status.error = str(error)
+            _LOGGER.error(
+                "The %s task cannot work and tries again in %g s. %s", status.name, pause, error
+            )
+            return pause
         _LOGGER.error(
             "The %s task failed and restarts in %g s; this is a bug",
             status.name,

@@ -18,6 +18,7 @@ from typing import Any, Final, Self
 
 from wyoming_servers.core.errors import BadRequestError, BusyError
 from wyoming_servers.core.files import atomic_write
+from wyoming_servers.data_dir.set_aside import rename_damaged
 
 STATE_FILE: Final = "server.json"
 """Process id and ports of the running server, for commands on the same machine."""
@@ -77,7 +78,11 @@ class InstanceLock:
             )
         self._descriptor = descriptor
         # A server that was killed leaves its state file behind.
-        (self._data_dir / STATE_FILE).unlink(missing_ok=True)
+        state = self._data_dir / STATE_FILE
+        with contextlib.suppress(OSError):
+            if state.is_dir():
+                rename_damaged(state, time.time())
+            state.unlink(missing_ok=True)
         return self
 
     def installation_id(self) -> str:
@@ -86,7 +91,11 @@ class InstanceLock:
         with contextlib.suppress(OSError, ValueError):
             return str(uuid.UUID(path.read_text(encoding="ascii").strip()))
         generated = str(uuid.uuid4())
-        atomic_write(path, generated + "\n")
+        # On a full disk the next start tries again.
+        with contextlib.suppress(OSError):
+            if path.is_dir():
+                rename_damaged(path, time.time())
+            atomic_write(path, generated + "\n")
         return generated
 
     def publish_state(self, host: str, ports: Mapping[str, int]) -> None:

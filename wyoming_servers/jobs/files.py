@@ -1,7 +1,7 @@
 """Files of jobs: uploads while they arrive and wait, samples of speech, and results."""
 
 import asyncio
-import errno
+import contextlib
 import stat
 import time
 import uuid
@@ -9,11 +9,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import BinaryIO, Final, Self
 
 from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.core.domain import AudioFormat
-from wyoming_servers.core.errors import BusyError, InternalError, TooLargeError
+from wyoming_servers.core.errors import BusyError, InternalError, StorageError, TooLargeError
+from wyoming_servers.core.files import (
+    ensure_free_space,
+    fsync_file,
+    fsync_folder,
+    publish_file,
+    storage_errors,
+)
+from wyoming_servers.data_dir.set_aside import DamagedFiles
 from wyoming_servers.jobs.job import Job, JobStatus
 
 PARTIAL_SUFFIX: Final = ".part"
@@ -44,9 +52,14 @@ class JobFiles:
         self.results = folder / "results"
         """Speech: the samples while they are synthesized, then the encoded file."""
 
-    async def prepare(self) -> None:
-        """Create the folders, and delete files that the last server did not finish."""
-        await asyncio.to_thread(self._prepare)
+    async def prepare(self, damaged: DamagedFiles) -> None:
+        """Create the folders, and delete files that the last server did not finish.
+
+        Raises OSError.
+        """
+        for folder in (self.uploads.parent, self.uploads, self.results):
+            await damaged.make_folder(folder)
+        await asyncio.to_thread(self._remove_unfinished)
 
     def upload(self, job_id: str) -> Path:
         """Return the path of a job's recording or text."""
@@ -72,9 +85,8 @@ class JobFiles:
         """Delete uploads of jobs that are not `active` and results of jobs that are not `known`."""
         await asyncio.to_thread(self._remove_orphans, active, known)
 
-    def _prepare(self) -> None:
+    def _remove_unfinished(self) -> None:
         for folder in (self.uploads, self.results):
-            folder.mkdir(parents=True, exist_ok=True)
             _unlink(list(folder.glob(f"*{PARTIAL_SUFFIX}")))
 
     def _remove_orphans(self, active: set[str], known: set[str]) -> None:
@@ -90,13 +102,18 @@ class JobFiles:
 class PcmTrack:
     """The speech of a job as raw 16-bit mono samples, written line by line.
 
-    Silence is not written, so it takes no space on file systems with sparse files.
+    Silence is not written, so it takes no space on file systems with sparse files. It counts as if
+    it did, because the encoded file contains it.
     """
 
-    def __init__(self, path: Path, quota: int) -> None:
-        """`quota` bounds the bytes of all files in the folder of `path`."""
+    def __init__(self, path: Path, quota: int, min_free: int = 0) -> None:
+        """`quota` bounds the bytes of all files in the folder of `path`.
+
+        `min_free` bytes of the disk stay free.
+        """
         self._path = path
         self._quota = quota
+        self._min_free = min_free
         self._counted_at = -_RECOUNT_BYTES
         """End of the track in bytes when the folder was last measured."""
 
@@ -118,7 +135,8 @@ class PcmTrack:
         """Write samples at second `start`, after silence; return the second at which they end.
 
         Samples after `end_of_last` are cut off first: they come from a run that ended before it
-        stored its progress. Raises BusyError if the quota is exceeded.
+        stored its progress. When this returns, the samples are on the disk. Raises BusyError if the
+        quota or the free space is exceeded, StorageError if the disk refuses.
         """
         start_byte = audio.bytes_for(start + _ROUNDING_SECONDS)
         last_byte = audio.bytes_for(end_of_last + _ROUNDING_SECONDS)
@@ -127,19 +145,25 @@ class PcmTrack:
 
     def _write(self, pcm: bytes, start: int, last: int) -> None:
         end = start + len(pcm)
-        if end >= self._counted_at + _RECOUNT_BYTES:
-            self._counted_at = end
-            others = folder_bytes(self._path.parent) - _file_size(self._path)
-            if others + end > self._quota:
-                raise BusyError(
-                    "The results of speech jobs exceed their disk quota.",
-                    hint="Download results and wait for jobs.retention, or raise jobs.quota.",
-                )
-        with self._path.open("r+b" if self._path.exists() else "w+b") as file:
-            file.truncate(last)
-            file.truncate(start)
-            file.seek(start)
-            file.write(pcm)
+        with storage_errors(self._path):
+            size = _file_size(self._path)
+            if end >= self._counted_at + _RECOUNT_BYTES:
+                if folder_bytes(self._path.parent) - size + end > self._quota:
+                    raise BusyError(
+                        "The results of speech jobs exceed their disk quota.",
+                        hint="Download results and wait for jobs.retention, or raise jobs.quota.",
+                    )
+                ensure_free_space(self._path.parent, end - size, self._min_free)
+                self._counted_at = end
+            with self._path.open("r+b" if size else "w+b") as file:
+                file.truncate(last)
+                file.truncate(start)
+                file.seek(start)
+                file.write(pcm)
+            # The progress that is stored next must be true after a power cut.
+            fsync_file(self._path)
+            if not size:
+                fsync_folder(self._path.parent)
 
 
 class UploadSpool:
@@ -163,25 +187,22 @@ class UploadSpool:
     async def receive(self, max_bytes: int | None = None) -> AsyncIterator["IncomingUpload"]:
         """Receive one upload; it is deleted on leaving unless it was committed.
 
-        `max_bytes` is a lower limit for this upload. Raises BusyError if the disk is full.
+        `max_bytes` is a lower limit for this upload. Raises BusyError if the disk is nearly full,
+        StorageError if it refuses.
         """
+        config = self._config.current
         limit = self.max_bytes if max_bytes is None else min(self.max_bytes, max_bytes)
-        upload = IncomingUpload(self._folder, limit, self._config.current.jobs.quota)
-        try:
-            async with upload:
-                yield upload
-        except OSError as err:
-            if err.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            raise BusyError(
-                "The disk is full.", hint="Free some disk space on the server."
-            ) from err
+        upload = IncomingUpload(self._folder, limit, config.jobs.quota, config.limits.min_free_disk)
+        async with upload:
+            yield upload
 
 
 class IncomingUpload:
     """An upload that is being received."""
 
-    def __init__(self, folder: Path, max_bytes: int, quota: int) -> None:
+    def __init__(self, folder: Path, max_bytes: int, quota: int, min_free: int = 0) -> None:
+        """`min_free` bytes of the disk stay free."""
+        self._min_free = min_free
         self._path = folder / str(uuid.uuid4())
         self._partial_path = self._path.with_name(self._path.name + PARTIAL_SUFFIX)
         self._max_bytes = max_bytes
@@ -193,7 +214,7 @@ class IncomingUpload:
         """Bytes received so far."""
 
     async def write(self, data: bytes) -> None:
-        """Add bytes. Raises TooLargeError, or BusyError if the quota is exceeded."""
+        """Add bytes. Raises TooLargeError, BusyError if quota or disk are full, StorageError."""
         self.size += len(data)
         if self.size > self._max_bytes:
             raise TooLargeError(
@@ -205,13 +226,16 @@ class IncomingUpload:
             await self._flush()
 
     async def commit(self) -> Path:
-        """Complete the upload and return its path; from now on, the caller owns the file."""
+        """Complete the upload and return its path; from now on, the caller owns the file.
+
+        When this returns, the file survives a power cut. Raises StorageError.
+        """
         await self._flush()
         await asyncio.to_thread(self._close, keep=True)
         return self._path
 
     async def __aenter__(self) -> Self:
-        self._file = await asyncio.to_thread(self._partial_path.open, "wb")
+        self._file = await asyncio.to_thread(self._open)
         return self
 
     async def __aexit__(
@@ -226,9 +250,18 @@ class IncomingUpload:
         data, self._buffer = bytes(self._buffer), bytearray()
         await asyncio.to_thread(self._write, data)
 
+    def _open(self) -> BinaryIO:
+        with storage_errors(self._path):
+            return self._partial_path.open("wb")
+
     def _write(self, data: bytes) -> None:
+        with storage_errors(self._path):
+            self._write_counted(data)
+
+    def _write_counted(self, data: bytes) -> None:
         if self.size >= self._next_count:
             self._next_count = self.size + _RECOUNT_BYTES
+            ensure_free_space(self._partial_path.parent, len(data), self._min_free)
             if folder_bytes(self._partial_path.parent) + len(data) > self._quota:
                 raise BusyError(
                     "The uploads of waiting jobs exceed their disk quota.",
@@ -240,11 +273,19 @@ class IncomingUpload:
     def _close(self, *, keep: bool) -> None:
         if self._file.closed:
             return
-        self._file.close()
-        if keep:
-            self._partial_path.replace(self._path)
-        else:
-            self._partial_path.unlink(missing_ok=True)
+        try:
+            with storage_errors(self._path):
+                self._file.close()
+                if keep:
+                    publish_file(self._partial_path, self._path)
+        except StorageError:
+            keep = False
+            raise
+        finally:
+            if not keep:
+                for path in (self._partial_path, self._path):
+                    with contextlib.suppress(OSError):
+                        path.unlink(missing_ok=True)
 
 
 def folder_bytes(folder: Path) -> int:

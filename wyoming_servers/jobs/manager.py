@@ -1,10 +1,13 @@
-"""Runs all jobs, one at a time, below the priority of live requests.
+"""Runs all jobs below the priority of live requests, in two lanes.
 
-The storage is the source of truth: each start and each result is stored before it is reported, so
-that a restart of the server continues with the chunk after the last stored one.
+A job that turns out to be long moves to the lane of long jobs, so that a short recording waits for
+other short ones only. The storage is the source of truth: each start and each result is stored
+before it is reported, so that a restart of the server continues with the chunk after the last
+stored one. While the disk refuses to store anything, jobs wait; none is lost.
 """
 
 import asyncio
+import errno
 import logging
 import sqlite3
 from collections.abc import Awaitable, Callable
@@ -13,21 +16,26 @@ from types import TracebackType
 from typing import Final, Self
 
 from wyoming_servers.config.holder import ConfigHolder
-from wyoming_servers.core.aio import cancel_and_wait
-from wyoming_servers.core.clock import Clock
+from wyoming_servers.core.aio import cancel_and_wait, run_all
+from wyoming_servers.core.clock import CLOCK_SET_SINCE, Clock, ClockStepDetector
 from wyoming_servers.core.errors import (
     BusyError,
     ConductorError,
     ConflictError,
     InternalError,
+    LoadFailedError,
     NotFoundError,
     ShuttingDownError,
+    StorageError,
 )
 from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.core.events import JobFinished, JobQueued, JobStarted
+from wyoming_servers.core.files import ensure_free_space
 from wyoming_servers.core.task_supervisor import TaskSupervisor
+from wyoming_servers.data_dir.set_aside import DamagedFiles
 from wyoming_servers.jobs.files import JobFiles, UploadSpool
 from wyoming_servers.jobs.job import Job, JobStatus, NewJob
+from wyoming_servers.jobs.length_limit import LengthLimit, LongJobError
 from wyoming_servers.jobs.speech_job import ReadingOptions, SpeechJob
 from wyoming_servers.jobs.storage import JobStorage
 from wyoming_servers.jobs.throttle import LiveTrafficGate
@@ -43,6 +51,15 @@ MAX_ATTEMPTS: Final = 3
 """Starts of a job; one whose recording crashes the server must fail eventually."""
 
 _PRUNE_INTERVAL_SECONDS: Final = 3_600.0
+"""The first time after as long: a time server has set the clock until then."""
+
+_CLOCK_SET_PAUSE_SECONDS: Final = 86_400.0
+"""After the clock was set, nothing is deleted for as long: it may be set back."""
+
+_TRANSIENT_ERRORS: Final = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
+)
+"""Errors of the machine that say nothing about a job."""
 
 _SHUTDOWN_RETRY_SECONDS: Final = 10.0
 """Delay before a job runs again after the coordinator refused it because it is stopping.
@@ -70,6 +87,7 @@ class JobManager:
         clock: Clock,
         tasks: TaskSupervisor,
         *,
+        damaged: DamagedFiles | None = None,
         vocabulary: Vocabulary | None = None,
         lexicon: Lexicon | None = None,
         on_end: JobEndedCallback = _ignore_job_end,
@@ -83,6 +101,7 @@ class JobManager:
         self._bus = bus
         self._clock = clock
         self._supervisor = tasks
+        self._damaged = damaged or DamagedFiles(bus, clock)
         self._vocabulary = vocabulary
         self._lexicon = lexicon
         self._on_end = on_end
@@ -91,9 +110,15 @@ class JobManager:
         """Receives uploads; pass those it has committed to `submit`."""
         self._gate = LiveTrafficGate(coordinator, bus, clock)
         self._storage: JobStorage | None = None
+        self._opened = asyncio.Event()
+        self._unavailable = ""
+        """Why the storage is not open."""
         self._tasks: list[asyncio.Task[None]] = []
-        self._job_queued = asyncio.Event()
-        self._current: tuple[str, asyncio.Task[None]] | None = None
+        self._wake = {False: asyncio.Event(), True: asyncio.Event()}
+        """Set when the lane of long jobs (True), or of the others, may have a job to start."""
+        self._long: set[str] = set()
+        """Jobs that turned out to be long."""
+        self._running: dict[str, asyncio.Task[None]] = {}
 
     @property
     def uploads_folder(self) -> Path:
@@ -107,10 +132,15 @@ class JobManager:
         return TranscriptionDefaults(asr.beam_size, tuple(asr.languages), self._vocabulary)
 
     async def __aenter__(self) -> Self:
-        """Open the storage, queue interrupted jobs again, and start to work."""
-        await self.files.prepare()
-        self._storage = await JobStorage.open(self._folder / "jobs.sqlite")
-        await self._requeue_interrupted()
+        """Open the storage, queue interrupted jobs again, and start to work.
+
+        If the storage cannot be opened, it is tried again and again; until then every call raises
+        StorageError.
+        """
+        try:
+            await self._open()
+        except (LoadFailedError, StorageError) as err:
+            self._unavailable = err.message
         self._tasks = [
             self._supervisor.start(self._gate.run, "live traffic watch"),
             self._supervisor.start(self._run_queue, "job queue"),
@@ -133,10 +163,14 @@ class JobManager:
     async def check_capacity(self, key: str = "") -> Job | None:
         """Return the job that an idempotency key has created, if any; else check the queue.
 
-        Raises BusyError if too many jobs wait. Call it before an upload is received.
+        Raises BusyError if too many jobs wait, or if the disk is nearly full. Call it before an
+        upload is received.
         """
         existing = await self._opened_storage.find_by_key(key) if key else None
         limit = self._config.current.jobs.max_queued
+        if existing is None:
+            min_free = self._config.current.limits.min_free_disk
+            await asyncio.to_thread(ensure_free_space, self._folder, 0, min_free)
         if existing is None and await self.queued_count() >= limit:
             raise BusyError(
                 f"The queue is full: {limit} jobs are waiting.",
@@ -148,21 +182,34 @@ class JobManager:
     async def submit(self, new: NewJob, upload: Path) -> Job:
         """Queue a job and take over its upload, which is moved or deleted.
 
-        If a job with the same idempotency key exists, return that one. Raises BusyError.
+        If a job with the same idempotency key exists, return that one. Raises BusyError and
+        StorageError; the job does not exist then. A caller that is cancelled may have submitted it.
         """
+        stored = False
         try:
             existing = await self.check_capacity(new.idempotency_key)
             if existing is not None:
                 return existing
-            job, is_new = await self._opened_storage.add(new, self._clock.wall(), upload.name)
-            if not is_new:
-                return job
-        except BaseException:
-            await asyncio.to_thread(upload.unlink, missing_ok=True)
-            raise
+            adding = asyncio.create_task(
+                self._opened_storage.add(new, self._clock.wall(), upload.name), name="add a job"
+            )
+            try:
+                # A statement runs to its end, even if its caller has left: only its result tells
+                # whose file the upload is.
+                await asyncio.shield(adding)
+            finally:
+                await asyncio.wait([adding])
+                stored = adding.exception() is None and adding.result()[1]
+                if stored:
+                    self._announce(adding.result()[0])
+            return adding.result()[0]
+        finally:
+            if not stored:
+                await asyncio.to_thread(upload.unlink, missing_ok=True)
+
+    def _announce(self, job: Job) -> None:
         self._bus.publish(JobQueued(job=job.id, model=job.model))
-        self._job_queued.set()
-        return job
+        self._wake[False].set()
 
     async def get(self, job_id: str) -> Job:
         """Return a job with its segments. Raises NotFoundError."""
@@ -190,15 +237,37 @@ class JobManager:
                 f"job {job_id} is already in terminal state {job.status}",
                 hint="A job that has ended cannot be cancelled.",
             )
-        if self._current is not None and self._current[0] == job_id:
-            self._current[1].cancel()
+        if (running := self._running.get(job_id)) is not None:
+            running.cancel()
         return await self.get(job_id)
 
     @property
     def _opened_storage(self) -> JobStorage:
         if self._storage is None:
-            raise ShuttingDownError("Jobs are not available.")
+            raise StorageError(f"Jobs are not available. {self._unavailable}".rstrip())
         return self._storage
+
+    async def _open(self) -> None:
+        """Open files and database; damaged ones are set aside. Queue interrupted jobs again.
+
+        Raises LoadFailedError, StorageError; repeat it then.
+        """
+        try:
+            await self.files.prepare(self._damaged)
+        except OSError as err:
+            raise LoadFailedError(
+                f"{self._folder} cannot be used: {err.strerror or err}.",
+                hint="Check the permissions of the folder, and the disk.",
+            ) from err
+        self._storage = await JobStorage.open(self._folder / "jobs.sqlite", self._damaged)
+        try:
+            await self._requeue_interrupted()
+        except BaseException:
+            await self._storage.close()
+            self._storage = None
+            raise
+        self._unavailable = ""
+        self._opened.set()
 
     async def _requeue_interrupted(self) -> None:
         """Queue jobs again whose run was interrupted; fail those that were started too often."""
@@ -207,54 +276,70 @@ class JobManager:
             await self._end_job(job_id, JobStatus.FAILED, InternalError(message))
 
     async def _run_queue(self) -> None:
-        """Run one job after another.
+        """Run the jobs of both lanes.
 
         An error of the storage ends it. The supervisor runs it again after a pause: an interrupted
         job continues, as after a restart of the server.
         """
-        await self._requeue_interrupted()
+        if self._storage is None:
+            await self._open()
+        await self._opened_storage.requeue(await self._opened_storage.active_ids())
         await self._send_pending_notifications()
+        await run_all(self._run_lane(of_long=False), self._run_lane(of_long=True))
+
+    async def _run_lane(self, *, of_long: bool) -> None:
+        """Run one job of a lane after another."""
+        wake = self._wake[of_long]
         while True:
-            self._job_queued.clear()
-            job = await self._opened_storage.start_next(self._clock.wall())
+            wake.clear()
+            job = await self._opened_storage.start_next(
+                self._clock.wall(), self._long, of_long=of_long
+            )
             if job is None:
-                await self._job_queued.wait()
+                await wake.wait()
                 continue
             self._bus.publish(JobStarted(job=job.id, model=job.model))
-            task = asyncio.create_task(self._run_job(job), name=f"job {job.id}")
-            self._current = (job.id, task)
+            task = asyncio.create_task(self._run_job(job, of_long=of_long), name=f"job {job.id}")
+            self._running[job.id] = task
             try:
                 await asyncio.wait([task])
             finally:
-                self._current = None
+                del self._running[job.id]
                 failure = await cancel_and_wait(task)
             if failure is not None:
                 raise failure
 
-    async def _run_job(self, job: Job) -> None:
+    async def _run_job(self, job: Job, *, of_long: bool) -> None:
         """Run a job until it ends; if the server stops meanwhile, it is still stored as running."""
         while True:
             try:
-                await self._create_runner(job).run()
+                await self._create_runner(job, of_long=of_long).run()
                 await self._end_job(job.id, JobStatus.DONE)
+            except LongJobError:
+                self._long.add(job.id)
+                await self._opened_storage.requeue([job.id])
+                self._wake[True].set()
             except ShuttingDownError as err:
                 _LOGGER.info("job %s waits: %s", job.id, err.message)
                 await self._clock.sleep(_SHUTDOWN_RETRY_SECONDS)
                 job = await self.get(job.id)
                 continue
-            except ConductorError as err:
-                await self._end_job(job.id, JobStatus.FAILED, err)
-            except sqlite3.Error:
+            except (StorageError, sqlite3.Error):
                 # Not the fault of the job: it continues when the queue runs again.
                 raise
+            except ConductorError as err:
+                await self._end_job(job.id, JobStatus.FAILED, err)
             except Exception as err:
+                if isinstance(err, OSError) and err.errno in _TRANSIENT_ERRORS:
+                    raise StorageError(f"Job {job.id} waits: {err.strerror or err}.") from err
                 _LOGGER.exception("Job %s failed because of a bug", job.id)
                 failure = InternalError(f"The server has a bug: {type(err).__name__}: {err}")
                 await self._end_job(job.id, JobStatus.FAILED, failure)
             return
 
-    def _create_runner(self, job: Job) -> TranscriptionJob | SpeechJob:
+    def _create_runner(self, job: Job, *, of_long: bool) -> TranscriptionJob | SpeechJob:
         config = self._config.current
+        limit = LengthLimit(config.jobs.max_duration, may_be_long=of_long)
         if job.speech is not None:
             return SpeechJob(
                 job,
@@ -266,6 +351,8 @@ class JobManager:
                 gate=self._gate,
                 reading=ReadingOptions(self._lexicon, config.tts.sentence_silence),
                 quota=config.jobs.quota,
+                min_free=config.limits.min_free_disk,
+                limit=limit,
             )
         return TranscriptionJob(
             job,
@@ -276,6 +363,7 @@ class JobManager:
             self._clock,
             gate=self._gate,
             defaults=self.transcription_defaults,
+            limit=limit,
             decoder=self.decoder,
         )
 
@@ -285,15 +373,22 @@ class JobManager:
         """End a job, delete its upload and report its end; return False if it had ended before."""
         text = "" if error is None else str(error)
         code = "" if error is None else error.code
-        storage = self._opened_storage
-        if not await storage.end(job_id, status, self._clock.wall(), code=code, error=text):
-            return False
-        job = await self.get(job_id)
-        await self.files.remove_after(job)
-        self._bus.publish(
-            JobFinished(job=job.id, model=job.model, status=status, code=code, message=text)
+        ended = await self._opened_storage.end(
+            job_id, status, self._clock.wall(), code=code, error=text
         )
-        await self._notify(job)
+        if ended is None:
+            return False
+        self._long.discard(job_id)
+        self._bus.publish(
+            JobFinished(job=job_id, model=ended.model, status=status, code=code, message=text)
+        )
+        try:
+            job = await self.get(job_id)
+            await self.files.remove_after(job)
+            await self._notify(job)
+        except (StorageError, OSError) as err:
+            # The job has ended, whatever happens now; the rest is repeated.
+            _LOGGER.warning("The end of job %s is reported later: %s", job_id, err)
         return True
 
     async def _notify(self, job: Job) -> None:
@@ -314,9 +409,16 @@ class JobManager:
 
     async def _prune_periodically(self) -> None:
         """Delete old jobs and files that belong to no job; repeat failed notifications."""
-        storage = self._opened_storage
+        await self._opened.wait()
+        storage, clock = self._opened_storage, self._clock
+        steps, quiet_until = ClockStepDetector(clock), 0.0
         while True:
-            await storage.prune(self._clock.wall() - self._config.current.jobs.retention)
-            await self.files.remove_orphans(await storage.active_ids(), await storage.all_ids())
-            await self._clock.sleep(_PRUNE_INTERVAL_SECONDS)
+            await clock.sleep(_PRUNE_INTERVAL_SECONDS)
             await self._send_pending_notifications()
+            if steps.was_set():
+                quiet_until = clock.now() + _CLOCK_SET_PAUSE_SECONDS
+            if clock.now() < quiet_until or clock.wall() < CLOCK_SET_SINCE:
+                continue
+            await storage.correct_end(CLOCK_SET_SINCE, clock.wall())
+            await storage.prune(clock.wall() - self._config.current.jobs.retention)
+            await self.files.remove_orphans(await storage.active_ids(), await storage.all_ids())

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Final
 
 from wyoming_servers.audio.fade import fade, silence
@@ -11,8 +12,10 @@ from wyoming_servers.core.domain import AudioFormat, Priority
 from wyoming_servers.core.errors import InternalError
 from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.core.events import JobProgressed
+from wyoming_servers.core.files import ensure_free_space
 from wyoming_servers.jobs.files import PARTIAL_SUFFIX, JobFiles, PcmTrack
 from wyoming_servers.jobs.job import CueTiming, Job, JobSegment, SpeechOptions
+from wyoming_servers.jobs.length_limit import SECONDS_PER_CHARACTER, LengthLimit
 from wyoming_servers.jobs.retry import LeaseRetrier, LeaseRetryPolicy
 from wyoming_servers.jobs.speech_script import ScriptLine, cue_start, read_script, required_speedup
 from wyoming_servers.jobs.storage import JobStorage
@@ -59,15 +62,19 @@ class SpeechJob:
         gate: LiveTrafficGate,
         reading: ReadingOptions,
         quota: int,
+        min_free: int = 0,
+        limit: LengthLimit | None = None,
     ) -> None:
-        """`quota` bounds the bytes of all synthesized audio on disk."""
+        """`quota` bounds the bytes of all synthesized audio on disk; `min_free` stay free."""
         self._job = job
         self._options = _speech_options(job)
         self._files = files
         self._storage = storage
         self._bus = bus
         self._reading = reading
-        self._track = PcmTrack(files.samples(job.id), quota)
+        self._min_free = min_free
+        self._limit = limit or LengthLimit(inf)
+        self._track = PcmTrack(files.samples(job.id), quota, min_free)
         retrier = LeaseRetrier(coordinator, clock, job.model, RETRY_POLICY, client=f"job {job.id}")
         self._synthesizer = LineSynthesizer(
             retrier, gate, self._options, job.language or "", reading
@@ -79,8 +86,9 @@ class SpeechJob:
     async def run(self) -> None:
         """Synthesize the rest of the text and encode the file; returns early if it was cancelled.
 
-        Raises BadRequestError for a text that cannot be read, and the errors of leases and runs
-        after all retries.
+        Raises BadRequestError for a text that cannot be read, TooLargeError and LongJobError for
+        one that is too long, BusyError if the disk is nearly full, and the errors of leases and
+        runs after all retries.
         """
         lines = await asyncio.to_thread(
             read_script,
@@ -90,6 +98,7 @@ class SpeechJob:
             self._reading.sentence_silence,
         )
         total = sum(len(line.text) for line in lines)
+        self._limit.check(_estimated_seconds(lines))
         done = sum(len(line.text) for line in lines[: self._job.chunk])
         await self._track.resume(self._audio, self._position)
         for number in range(self._job.chunk, len(lines)):
@@ -102,6 +111,9 @@ class SpeechJob:
         if audio is None:
             raise InternalError("The voice produced no audio for the text.")
         target = self._files.result(self._job)
+        # A WAV file is as large as its samples; other formats are smaller.
+        size = audio.bytes_for(self._position)
+        await asyncio.to_thread(ensure_free_space, target.parent, size, self._min_free)
         await encode_file(
             self._files.samples(self._job.id),
             audio,
@@ -123,6 +135,7 @@ class SpeechJob:
             return None
         due = self._position + line.pause if line.cue is None else line.cue.start
         start = cue_start(due, self._position)
+        self._limit.check(start + audio.seconds(len(pcm)))
         timing = None
         if line.cue is not None:
             natural = audio.seconds(len(pcm))
@@ -157,6 +170,12 @@ class SpeechJob:
                 JobProgressed(job=self._job.id, percent=percent, chunk=chunk, chunks_total=total)
             )
         return running
+
+
+def _estimated_seconds(lines: Sequence[ScriptLine]) -> float:
+    """Return about how long the speech will be: at least the last cue's end."""
+    spoken = sum(len(line.text) for line in lines) * SECONDS_PER_CHARACTER
+    return max([spoken, *(line.cue.end for line in lines if line.cue is not None)])
 
 
 def _speech_options(job: Job) -> SpeechOptions:

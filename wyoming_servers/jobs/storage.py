@@ -2,22 +2,19 @@
 
 Each change of state is one statement or transaction whose WHERE clause names the state it starts
 from. If two changes race (a cancellation and the end of a job), the second one changes nothing, and
-its caller learns that.
+its caller learns that. Every method raises StorageError if the disk or the database refuses.
 """
 
-import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from sqlite3 import IntegrityError, Row
 from typing import Any, Final, Self
 
-import aiosqlite
-
-from wyoming_servers.data_dir.database import open_database
+from wyoming_servers.data_dir.database import Database, open_database
+from wyoming_servers.data_dir.set_aside import DamagedFiles
 from wyoming_servers.jobs.job import (
     CueTiming,
     Job,
@@ -34,18 +31,16 @@ _ACTIVE: Final = (JobStatus.QUEUED, JobStatus.RUNNING)
 class JobStorage:
     """The database of all jobs; create it with `open`, end it with `close`."""
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
-        self._connection = connection
-        self._lock = asyncio.Lock()
-        """All statements share a connection; none may run inside another one's transaction."""
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     @classmethod
-    async def open(cls, path: Path) -> Self:
-        """Open or create the file. Raises LoadFailedError."""
-        return cls(await open_database(path, MIGRATIONS))
+    async def open(cls, path: Path, damaged: DamagedFiles | None = None) -> Self:
+        """Open or create the file; a damaged one is set aside. Raises LoadFailedError."""
+        return cls(await open_database(path, MIGRATIONS, damaged))
 
     async def close(self) -> None:
-        await self._connection.close()
+        await self._database.close()
 
     async def add(self, new: NewJob, now: float, job_id: str = "") -> tuple[Job, bool]:
         """Store a new job as queued; return it and True.
@@ -60,9 +55,9 @@ class JobStorage:
         columns = ", ".join(values)
         marks = ", ".join("?" for _ in values)
         try:
-            await self._fetch_all(
+            row = await self._database.fetch_one(
                 f"INSERT INTO jobs (number, {columns}) "  # noqa: S608  (column names of ours)
-                f"VALUES ((SELECT coalesce(max(number), 0) + 1 FROM jobs), {marks})",
+                f"VALUES ((SELECT coalesce(max(number), 0) + 1 FROM jobs), {marks}) RETURNING *",
                 *values.values(),
             )
         except IntegrityError:
@@ -70,27 +65,26 @@ class JobStorage:
             if existing is None:
                 raise
             return existing, False
-        job = await self.get(values["id"])
-        assert job is not None  # noqa: S101  (just written)
-        return job, True
+        assert row is not None  # noqa: S101  (just written)
+        return _job_from_row(row), True
 
     async def get(self, job_id: str, *, segments: bool = True) -> Job | None:
         """Return a job, with its segments unless they are not wanted; None if unknown."""
-        row = await self._fetch_one("SELECT * FROM jobs WHERE id = ?", job_id)
+        row = await self._database.fetch_one("SELECT * FROM jobs WHERE id = ?", job_id)
         if row is None:
             return None
         return _job_from_row(row, await self._segments(job_id) if segments else ())
 
     async def find_by_key(self, key: str) -> Job | None:
         """Return the job that was created with an idempotency key."""
-        row = await self._fetch_one("SELECT id FROM jobs WHERE idempotency_key = ?", key)
+        row = await self._database.fetch_one("SELECT id FROM jobs WHERE idempotency_key = ?", key)
         return None if row is None else await self.get(row["id"])
 
     async def latest(
         self, status: JobStatus | None = None, limit: int = 100, offset: int = 0
     ) -> list[Job]:
         """Return jobs without their segments, newest first."""
-        rows = await self._fetch_all(
+        rows = await self._database.fetch(
             "SELECT * FROM jobs WHERE ?1 IS NULL OR status = ?1 "
             "ORDER BY number DESC LIMIT ?2 OFFSET ?3",
             status,
@@ -102,19 +96,25 @@ class JobStorage:
     async def count(self, *statuses: JobStatus) -> int:
         """Count the jobs in these states."""
         marks = ", ".join("?" for _ in statuses)
-        row = await self._fetch_one(
+        row = await self._database.fetch_one(
             f"SELECT count(*) FROM jobs WHERE status IN ({marks})",  # noqa: S608
             *statuses,
         )
         return 0 if row is None else int(row[0])
 
-    async def start_next(self, now: float) -> Job | None:
-        """Set the oldest queued job to running and return it; None if none is queued."""
-        row = await self._fetch_one(
+    async def start_next(self, now: float, long: Collection[str], *, of_long: bool) -> Job | None:
+        """Set the oldest queued job to running and return it; None if none is queued.
+
+        `of_long` chooses among the jobs whose ids are in `long`, else among all others.
+        """
+        row = await self._database.fetch_one(
             "UPDATE jobs SET status = 'running', attempts = attempts + 1, "
-            "started = coalesce(started, ?) WHERE id = (SELECT id FROM jobs "
-            "WHERE status = 'queued' ORDER BY number LIMIT 1) RETURNING id",
+            "started = coalesce(started, ?1) WHERE id = (SELECT id FROM jobs "
+            "WHERE status = 'queued' AND (id IN (SELECT value FROM json_each(?2))) = ?3 "
+            "ORDER BY number LIMIT 1) RETURNING id",
             now,
+            json.dumps(list(long)),
+            of_long,
         )
         return None if row is None else await self.get(row["id"])
 
@@ -123,13 +123,24 @@ class JobStorage:
 
         For a start: every job that is still stored as running was interrupted.
         """
-        rows = await self._fetch_all(
+        rows = await self._database.fetch(
             "SELECT id FROM jobs WHERE status = 'running' AND attempts >= ?", limit
         )
-        await self._fetch_all(
+        await self._database.fetch(
             "UPDATE jobs SET status = 'queued' WHERE status = 'running' AND attempts < ?", limit
         )
         return [row["id"] for row in rows]
+
+    async def requeue(self, job_ids: Collection[str]) -> None:
+        """Queue running jobs again that stopped without a fault of theirs.
+
+        That start of theirs does not count.
+        """
+        await self._database.fetch(
+            "UPDATE jobs SET status = 'queued', attempts = attempts - 1 "
+            "WHERE status = 'running' AND id IN (SELECT value FROM json_each(?))",
+            json.dumps(list(job_ids)),
+        )
 
     async def advance(
         self,
@@ -145,8 +156,8 @@ class JobStorage:
         segments: Sequence[JobSegment] = (),
     ) -> bool:
         """Store new segments and the progress; return False if the job is no longer running."""
-        async with self._transaction():
-            rows = await self._execute(
+        async with self._database.transaction() as transaction:
+            rows = await transaction.fetch(
                 "UPDATE jobs SET position = ?, duration = ?, progress = ?, chunk = ?, "
                 "chunks_total = ?, language = coalesce(language, ?), rate = coalesce(rate, ?) "
                 "WHERE id = ? AND status = 'running' RETURNING id",
@@ -154,7 +165,7 @@ class JobStorage:
             )
             if not rows:
                 return False
-            await self._connection.executemany(
+            await transaction.execute_many(
                 "INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [_segment_values(job_id, segment) for segment in segments],
             )
@@ -162,20 +173,23 @@ class JobStorage:
 
     async def end(
         self, job_id: str, status: JobStatus, now: float, *, code: str = "", error: str = ""
-    ) -> bool:
-        """End a queued or running job; return False if it had ended before."""
-        row = await self._fetch_one(
+    ) -> Job | None:
+        """End a queued or running job and return it without its segments.
+
+        Return None if it had ended before.
+        """
+        row = await self._database.fetch_one(
             "UPDATE jobs SET status = ?, completed = ?, error_code = ?, error = ?, "
             "progress = CASE WHEN ?1 = 'done' THEN 100 ELSE progress END, "
             "chunks_total = CASE WHEN ?1 = 'done' THEN chunk ELSE chunks_total END "
-            "WHERE id = ? AND status IN ('queued', 'running') RETURNING id",
+            "WHERE id = ? AND status IN ('queued', 'running') RETURNING *",
             *(status, now, code, error, job_id),
         )
-        return row is not None
+        return None if row is None else _job_from_row(row)
 
     async def pending_notifications(self) -> list[str]:
         """Return the ids of ended jobs whose end was not reported yet."""
-        rows = await self._fetch_all(
+        rows = await self._database.fetch(
             "SELECT id FROM jobs WHERE notified = 0 AND status NOT IN ('queued', 'running') "
             "ORDER BY completed"
         )
@@ -183,51 +197,34 @@ class JobStorage:
 
     async def mark_notified(self, job_id: str) -> None:
         """Record that the end of a job was reported."""
-        await self._fetch_all("UPDATE jobs SET notified = 1 WHERE id = ?", job_id)
+        await self._database.fetch("UPDATE jobs SET notified = 1 WHERE id = ?", job_id)
+
+    async def correct_end(self, before: float, now: float) -> None:
+        """Set the end of jobs that ended while the clock said a time before `before`."""
+        await self._database.fetch("UPDATE jobs SET completed = ? WHERE completed < ?", now, before)
 
     async def prune(self, before: float) -> int:
         """Delete jobs that ended before `before` (seconds since 1970); return their number."""
-        rows = await self._fetch_all(
+        rows = await self._database.fetch(
             "DELETE FROM jobs WHERE completed < ? AND notified = 1 RETURNING id", before
         )
         return len(rows)
 
     async def all_ids(self) -> set[str]:
         """Return the ids of all jobs."""
-        rows = await self._fetch_all("SELECT id FROM jobs")
+        rows = await self._database.fetch("SELECT id FROM jobs")
         return {row["id"] for row in rows}
 
     async def active_ids(self) -> set[str]:
         """Return the ids of queued and running jobs."""
-        rows = await self._fetch_all("SELECT id FROM jobs WHERE status IN (?, ?)", *_ACTIVE)
+        rows = await self._database.fetch("SELECT id FROM jobs WHERE status IN (?, ?)", *_ACTIVE)
         return {row["id"] for row in rows}
 
     async def _segments(self, job_id: str) -> Iterable[JobSegment]:
-        rows = await self._fetch_all("SELECT * FROM segments WHERE job = ? ORDER BY number", job_id)
+        rows = await self._database.fetch(
+            "SELECT * FROM segments WHERE job = ? ORDER BY number", job_id
+        )
         return [_segment_from_row(row) for row in rows]
-
-    @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[None]:
-        async with self._lock:
-            await self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                await self._connection.execute("ROLLBACK")
-                raise
-            await self._connection.execute("COMMIT")
-
-    async def _fetch_one(self, sql: str, *values: Any) -> Row | None:
-        rows = await self._fetch_all(sql, *values)
-        return rows[0] if rows else None
-
-    async def _fetch_all(self, sql: str, *values: Any) -> list[Row]:
-        async with self._lock:
-            return await self._execute(sql, *values)
-
-    async def _execute(self, sql: str, *values: Any) -> list[Row]:
-        async with self._connection.execute(sql, values) as cursor:
-            return list(await cursor.fetchall())
 
 
 MIGRATIONS: Final = (

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,12 +12,14 @@ from wyoming_servers.core.domain import Priority
 from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.core.events import JobProgressed
 from wyoming_servers.jobs.job import Job, JobSegment, NewJob, TimedWord
+from wyoming_servers.jobs.length_limit import LengthLimit
 from wyoming_servers.jobs.retry import LeaseRetrier, LeaseRetryPolicy
 from wyoming_servers.jobs.storage import JobStorage
 from wyoming_servers.jobs.throttle import LiveTrafficGate
 from wyoming_servers.media.decoder import (
     RecordingDecoder,
     RecordingEnded,
+    RecordingEvent,
     RecordingOpened,
     SilenceSkipped,
     decode_recording,
@@ -73,9 +76,11 @@ class TranscriptionJob:
         *,
         gate: LiveTrafficGate,
         defaults: TranscriptionDefaults = NO_TRANSCRIPTION_DEFAULTS,
+        limit: LengthLimit | None = None,
         decoder: RecordingDecoder = decode_recording,
     ) -> None:
         self._job = job
+        self._limit = limit or LengthLimit(inf)
         self._recording = recording
         self._storage = storage
         self._bus = bus
@@ -94,13 +99,15 @@ class TranscriptionJob:
     async def run(self) -> None:
         """Transcribe the rest of the recording; returns early if the job was cancelled.
 
-        Raises BadRequestError for a recording that cannot be decoded, and the errors of leases and
-        runs after all retries.
+        Raises BadRequestError for a recording that cannot be decoded, TooLargeError and
+        LongJobError for one that is too long, and the errors of leases and runs after all retries.
         """
         decoding = self._decoder(self._recording, skip=self._position, vad=self._job.vad)
         async with decoding as events:
             async for event in events:
                 segments: tuple[JobSegment, ...] = ()
+                # Each time: a file can be longer than it says.
+                self._limit.check(_known_length(event))
                 match event:
                     case RecordingOpened():
                         self._duration = event.duration or self._duration
@@ -172,6 +179,7 @@ async def transcribe_recording(
     job: NewJob,
     *,
     limit: float,
+    max_duration: float = inf,
     defaults: TranscriptionDefaults = NO_TRANSCRIPTION_DEFAULTS,
     client: str = "",
     decoder: RecordingDecoder = decode_recording,
@@ -179,8 +187,8 @@ async def transcribe_recording(
     """Yield the transcript of each chunk as soon as it is known, then RecordingEnded.
 
     Each chunk may take `limit` seconds, including one retry after a failure of the worker. Nothing
-    is stored. Raises BadRequestError for a recording that cannot be decoded, DeadlineError, and the
-    errors of leases and runs.
+    is stored. Raises BadRequestError for a recording that cannot be decoded, TooLargeError for one
+    of more than `max_duration` seconds, DeadlineError, and the errors of leases and runs.
     """
     policy = LeaseRetryPolicy(
         attempt_timeout=limit,
@@ -192,8 +200,10 @@ async def transcribe_recording(
     )
     retrier = LeaseRetrier(coordinator, clock, job.model, policy, client=client)
     priority, language, index = Priority.BACKGROUND, job.language, 0
+    length = LengthLimit(max_duration)
     async with decoder(recording, vad=job.vad) as events:
         async for event in events:
+            length.check(_known_length(event))
             match event:
                 case RecordingOpened(duration) if (
                     duration is not None and duration <= _MAX_LIVE_SECONDS
@@ -216,6 +226,17 @@ async def transcribe_recording(
                     language = language or transcript.language
                     index += len(transcript.segments)
                     yield transcript
+
+
+def _known_length(event: RecordingEvent) -> float | None:
+    """Return the seconds that a recording has at least."""
+    match event:
+        case RecordingOpened(duration) | RecordingEnded(duration):
+            return duration
+        case SilenceSkipped(position):
+            return position
+        case RecordingChunk():
+            return event.end
 
 
 async def transcribe_chunk(

@@ -11,6 +11,7 @@ from wyoming_servers.audio.pcm import Converter
 from wyoming_servers.audio.wav import header
 from wyoming_servers.core.domain import AudioFormat
 from wyoming_servers.core.errors import DeadlineError, InternalError
+from wyoming_servers.core.files import publish_file
 from wyoming_servers.media.formats import AudioFileFormat
 from wyoming_servers.media.subprocess import kill_and_wait, read_stderr, spawn_child
 
@@ -118,4 +119,4 @@ async def encode_file(
     if code:
         reason = message.rpartition("\n")[2]
         raise InternalError(f"The {file_format} file could not be written: {reason or code}.")
-    await asyncio.to_thread(partial.replace, target)
+    await asyncio.to_thread(publish_file, partial, target)

@@ -63,6 +63,10 @@ def _stopping(_event: events.ServerStopping) -> LogLine:
     return logging.INFO, "shutting down; running requests may finish"
 
 
+def _set_aside(event: events.FileSetAside) -> LogLine:
+    return logging.ERROR, f"{event.path} was set aside as {event.moved_to}: {event.reason}"
+
+
 def _config_changed(event: events.ConfigChanged) -> LogLine:
     text = f"settings changed: {', '.join(event.changed)}"
     if event.restart_needed:
@@ -217,6 +221,7 @@ def _job_finished(event: events.JobFinished) -> LogLine:
 _DESCRIPTIONS: Final[dict[type[Event], Callable[[Any], LogLine]]] = {
     events.ServerStarted: _started,
     events.ServerStopping: _stopping,
+    events.FileSetAside: _set_aside,
     events.ConfigChanged: _config_changed,
     events.AcceptingChanged: _accepting,
     events.ModelStateChanged: _state,

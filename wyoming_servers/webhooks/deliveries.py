@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from sqlite3 import Row
-from typing import Any, Final, Self
-
-import aiosqlite
+from typing import Final, Self
 
 from wyoming_servers.core.errors import NotFoundError
-from wyoming_servers.data_dir.database import open_database
+from wyoming_servers.data_dir.database import Database, open_database
+from wyoming_servers.data_dir.set_aside import DamagedFiles
 
 _MIGRATIONS: Final = (
     """
@@ -77,30 +76,33 @@ class Delivery:
 
 
 class DeliveryStorage:
-    """The database; create it with `open`, end it with `close`. Every method is one statement."""
+    """The database; create it with `open`, end it with `close`.
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
-        self._connection = connection
+    Every method is one statement, and raises StorageError if the disk or the database refuses.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     @classmethod
-    async def open(cls, path: Path) -> Self:
-        """Open or create the file. Raises LoadFailedError."""
-        return cls(await open_database(path, _MIGRATIONS))
+    async def open(cls, path: Path, damaged: DamagedFiles | None = None) -> Self:
+        """Open or create the file; a damaged one is set aside. Raises LoadFailedError."""
+        return cls(await open_database(path, _MIGRATIONS, damaged))
 
     async def close(self) -> None:
-        await self._connection.close()
+        await self._database.close()
 
     async def add_webhook(self, url: str, events: tuple[str, ...], now: float) -> Webhook:
         """Register an address."""
         webhook = Webhook(str(uuid.uuid4()), url, events, now)
-        await self._execute(
+        await self._database.fetch(
             "INSERT INTO hooks VALUES (?, ?, ?, ?)", webhook.id, url, json.dumps(events), now
         )
         return webhook
 
     async def webhooks(self) -> list[Webhook]:
         """Return the registered webhooks, oldest first."""
-        rows = await self._execute("SELECT * FROM hooks ORDER BY created, id")
+        rows = await self._database.fetch("SELECT * FROM hooks ORDER BY created, id")
         return [
             Webhook(row["id"], row["url"], tuple(json.loads(row["events"])), row["created"])
             for row in rows
@@ -108,12 +110,12 @@ class DeliveryStorage:
 
     async def remove_webhook(self, webhook: str) -> None:
         """Delete a registered webhook. Raises NotFoundError."""
-        if not await self._execute("DELETE FROM hooks WHERE id = ? RETURNING id", webhook):
+        if not await self._database.fetch("DELETE FROM hooks WHERE id = ? RETURNING id", webhook):
             raise NotFoundError(f"webhook {webhook[:80]} not found")
 
     async def add(self, event: str, url: str, body: str, now: float, key: str = "") -> str | None:
         """Store a message and return its id; None if one with the same key exists."""
-        rows = await self._execute(
+        rows = await self._database.fetch(
             "INSERT INTO deliveries (id, number, event, url, body, status, created) VALUES "
             "(?, (SELECT coalesce(max(number), 0) + 1 FROM deliveries), ?, ?, ?, 'pending', ?) "
             "ON CONFLICT (id) DO NOTHING RETURNING id",
@@ -123,19 +125,21 @@ class DeliveryStorage:
 
     async def get(self, delivery: str) -> Delivery:
         """Return a message. Raises NotFoundError."""
-        rows = await self._execute("SELECT * FROM deliveries WHERE id = ?", delivery)
+        rows = await self._database.fetch("SELECT * FROM deliveries WHERE id = ?", delivery)
         if not rows:
             raise NotFoundError(f"delivery {delivery[:80]} not found")
         return _delivery_from_row(rows[0])
 
     async def latest(self, limit: int) -> list[Delivery]:
         """Return messages, newest first."""
-        rows = await self._execute("SELECT * FROM deliveries ORDER BY number DESC LIMIT ?", limit)
+        rows = await self._database.fetch(
+            "SELECT * FROM deliveries ORDER BY number DESC LIMIT ?", limit
+        )
         return [_delivery_from_row(row) for row in rows]
 
     async def pending_ids(self) -> list[str]:
         """Return the ids of messages that are not delivered yet, oldest first."""
-        rows = await self._execute(
+        rows = await self._database.fetch(
             "SELECT id FROM deliveries WHERE status = 'pending' ORDER BY number"
         )
         return [row["id"] for row in rows]
@@ -151,7 +155,7 @@ class DeliveryStorage:
         completed: float | None,
     ) -> None:
         """Store the result of an attempt."""
-        await self._execute(
+        await self._database.fetch(
             "UPDATE deliveries SET status = ?, attempts = ?, http_status = ?, error = ?, "
             "completed = ? WHERE id = ?",
             *(status, attempts, http_status, error, completed, delivery),
@@ -159,11 +163,7 @@ class DeliveryStorage:
 
     async def prune(self, before: float) -> None:
         """Delete messages that ended before `before`, in seconds since 1970."""
-        await self._execute("DELETE FROM deliveries WHERE completed < ?", before)
-
-    async def _execute(self, sql: str, *values: Any) -> list[Row]:
-        async with self._connection.execute(sql, values) as cursor:
-            return list(await cursor.fetchall())
+        await self._database.fetch("DELETE FROM deliveries WHERE completed < ?", before)
 
 
 def _delivery_from_row(row: Row) -> Delivery:

@@ -7,8 +7,9 @@ import asyncio
 import json
 import logging
 import secrets
+import sqlite3
 import uuid
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -18,11 +19,17 @@ from typing import Any, Final, Self
 from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.core.aio import cancel_and_wait
 from wyoming_servers.core.clock import Clock, iso_timestamp
-from wyoming_servers.core.errors import BadRequestError, LoadFailedError, ShuttingDownError
+from wyoming_servers.core.errors import (
+    BadRequestError,
+    LoadFailedError,
+    NotFoundError,
+    StorageError,
+)
 from wyoming_servers.core.event_bus import EventBus, SequencedEvent
 from wyoming_servers.core.events import ModelLoaded, ModelUnloaded
 from wyoming_servers.core.files import read_or_create_secret
 from wyoming_servers.core.task_supervisor import TaskSupervisor
+from wyoming_servers.data_dir.set_aside import DamagedFiles
 from wyoming_servers.webhooks.deliveries import Delivery, DeliveryStatus, DeliveryStorage, Webhook
 from wyoming_servers.webhooks.sender import Resolve, SendError, WebhookSender
 from wyoming_servers.webhooks.ssrf_guard import AddressGuard
@@ -42,6 +49,9 @@ MAX_SUBSCRIBERS: Final = 256
 
 MAX_WEBHOOKS: Final = 256
 
+_MIN_SECRET_BYTES: Final = 16
+"""A shorter secret is the rest of a damaged file."""
+
 _MAX_CONCURRENT: Final = 8
 _RETENTION_SECONDS: Final = 604_800.0
 _ERROR_RETRY_SECONDS: Final = 60.0
@@ -59,9 +69,13 @@ class WebhookManager:
         clock: Clock,
         tasks: TaskSupervisor,
         *,
+        damaged: DamagedFiles | None = None,
         resolve: Resolve | None = None,
     ) -> None:
         """The configuration is read for each message."""
+        self._damaged = damaged or DamagedFiles(bus, clock)
+        self._unavailable = ""
+        """Why the storage is not open."""
         self._data_dir = data_dir
         self._config = config
         self._bus = bus
@@ -72,21 +86,22 @@ class WebhookManager:
         """Addresses that jobs named, in the order of their last job."""
         self._storage: DeliveryStorage | None = None
         self._stack = AsyncExitStack()
+        self._opened = AsyncExitStack()
         self._delivery_tasks: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(_MAX_CONCURRENT)
 
     async def __aenter__(self) -> Self:
-        """Open the storage and continue with the messages that were not delivered."""
-        secret = await asyncio.to_thread(_ensure_secret, self._data_dir)
+        """Open the storage and continue with the messages that were not delivered.
+
+        If the storage cannot be opened, it is tried again and again; until then every call raises
+        StorageError.
+        """
         async with AsyncExitStack() as stack:
-            self._storage = await DeliveryStorage.open(self._data_dir / "webhooks.sqlite")
-            stack.push_async_callback(self._storage.close)
-            sender = WebhookSender(lambda: self._guard, secret, resolve=self._resolve)
-            self._sender = await stack.enter_async_context(sender)
-            stack.push_async_callback(self._stop_deliveries)
-            await self._storage.prune(self._clock.wall() - _RETENTION_SECONDS)
-            for delivery in await self._storage.pending_ids():
-                self._start_delivery(delivery)
+            try:
+                await self._open()
+            except LoadFailedError as err:
+                self._unavailable = err.message
+            stack.push_async_callback(self._close)
             subscribed = asyncio.Event()
             watch = self._supervisor.start(lambda: self._watch_models(subscribed), "model webhooks")
             stack.push_async_callback(cancel_and_wait, watch)
@@ -152,9 +167,45 @@ class WebhookManager:
         for target in dict.fromkeys(urls):
             await self._queue_delivery("job", target, payload, key=_delivery_key(job, target))
 
+    async def _open(self) -> None:
+        """Open everything that a delivery needs. Raises LoadFailedError; repeat it then."""
+        secret = await self._open_secret()
+        async with AsyncExitStack() as stack:
+            storage = await DeliveryStorage.open(self._data_dir / "webhooks.sqlite", self._damaged)
+            stack.push_async_callback(storage.close)
+            sender = WebhookSender(lambda: self._guard, secret, resolve=self._resolve)
+            self._sender = await stack.enter_async_context(sender)
+            stack.push_async_callback(self._stop_deliveries)
+            try:
+                await storage.prune(self._clock.wall() - _RETENTION_SECONDS)
+                pending = await storage.pending_ids()
+            except StorageError as err:
+                raise LoadFailedError(err.message, hint=err.hint) from err
+            self._storage = storage
+            self._opened = stack.pop_all()
+        for delivery in pending:
+            self._start_delivery(delivery)
+
+    async def _close(self) -> None:
+        await self._opened.aclose()
+
+    async def _open_secret(self) -> str:
+        path = self._data_dir / SECRET_FILE
+        new = "whsec_" + b64encode(secrets.token_bytes(32)).decode()
+        try:
+            await self._damaged.check(path, _is_secret, "It contains no webhook signing secret.")
+            return await asyncio.to_thread(read_or_create_secret, path, new)
+        except OSError as err:
+            raise LoadFailedError(
+                f"The webhook signing secret in {path} cannot be used: {err}.",
+                hint="Give the server permission to read and write the file.",
+            ) from err
+
     async def _watch_models(self, subscribed: asyncio.Event) -> None:
         with self._bus.subscribe() as subscription:
             subscribed.set()
+            if self._storage is None:
+                await self._open()
             async for item in subscription:
                 message = _model_message(item)
                 if message is None:
@@ -180,14 +231,17 @@ class WebhookManager:
         task.add_done_callback(self._delivery_tasks.discard)
 
     async def _deliver(self, delivery: str) -> None:
-        """Attempt a delivery until it ends; an error of this server is logged and retried."""
+        """Attempt a delivery until it ends; an error of the storage is logged and retried."""
         while True:
             try:
                 await self._attempt_delivery(delivery)
-            except Exception:
-                _LOGGER.exception(
-                    "A webhook delivery failed on this server; retrying in %g s",
+            except NotFoundError:
+                return
+            except (StorageError, sqlite3.Error) as err:
+                _LOGGER.warning(
+                    "A webhook delivery failed on this server; retrying in %g s: %s",
                     _ERROR_RETRY_SECONDS,
+                    err,
                 )
                 await self._clock.sleep(_ERROR_RETRY_SECONDS)
             else:
@@ -213,6 +267,11 @@ class WebhookManager:
             except SendError as err:
                 status, error, http_status = DeliveryStatus.FAILED, str(err), err.status
                 final = err.final or attempt == MAX_ATTEMPTS
+            except Exception as err:
+                # A delivery that this server cannot make must end too.
+                _LOGGER.exception("A webhook delivery failed because of a bug")
+                status, error = DeliveryStatus.FAILED, f"{type(err).__name__}: {err}"
+                final = attempt == MAX_ATTEMPTS
             await self._opened_storage.record_attempt(
                 delivery.id,
                 status if final else DeliveryStatus.PENDING,
@@ -234,7 +293,7 @@ class WebhookManager:
     @property
     def _opened_storage(self) -> DeliveryStorage:
         if self._storage is None:
-            raise ShuttingDownError("Webhooks are not available.")
+            raise StorageError(f"Webhooks are not available. {self._unavailable}".rstrip())
         return self._storage
 
     async def _stop_deliveries(self) -> None:
@@ -259,15 +318,13 @@ def _delivery_key(job: str, url: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{job} {url}"))
 
 
-def _ensure_secret(data_dir: Path) -> str:
-    path = data_dir / SECRET_FILE
+def _is_secret(content: bytes) -> bool:
+    """Whether a file contains a signing secret that the sender can use."""
+    text = content.strip()
     try:
-        return read_or_create_secret(path, "whsec_" + b64encode(secrets.token_bytes(32)).decode())
-    except (OSError, UnicodeDecodeError) as err:
-        raise LoadFailedError(
-            f"The webhook signing secret in {path} cannot be used: {err}.",
-            hint="Give the server permission to read and write the file.",
-        ) from err
+        return len(b64decode(text.removeprefix(b"whsec_"), validate=True)) >= _MIN_SECRET_BYTES
+    except ValueError:
+        return False
 
 
 def _host(url: str) -> str:

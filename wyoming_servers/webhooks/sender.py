@@ -92,8 +92,11 @@ class WebhookSender:
                 status: int = response.status
         except TimeoutError as err:
             raise SendError(f"no response within {timeout:g} s") from err
-        except (httpcore.NetworkError, httpcore.ProtocolError, OSError, ValueError) as err:
+        except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as err:
             raise SendError(str(err) or type(err).__name__) from err
+        except (httpcore.UnsupportedProtocol, ValueError, TypeError) as err:
+            # The address itself cannot be called; older versions accepted some of those.
+            raise SendError(f"not a valid URL: {err}", final=True) from err
         if not 200 <= status < 300:
             raise SendError(f"the response was {status}", status)
         return status

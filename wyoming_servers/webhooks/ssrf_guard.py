@@ -21,6 +21,14 @@ _MAX_URL: Final = 2_000
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 """RFC 6052: the last 32 bits are an IPv4 address."""
 
+_NOT_PUBLIC: Final = (
+    IPv6Network("64:ff9b:1::/48"),
+    IPv6Network("::/96"),
+    IPv6Network("fec0::/10"),
+)
+"""Not on the internet, whatever the version of Python says: local NAT64 (RFC 8215), IPv4-compatible
+and site-local addresses. A gateway at home may lead from them into its network."""
+
 _HINT: Final = (
     "Add the host, its address or its network to webhooks.allowed_targets in the configuration."
 )
@@ -58,6 +66,11 @@ class AddressGuard:
             raise BadRequestError(f"webhook_url is not a URL: {err}") from err
         if parts.scheme not in ("http", "https") or not host or len(url) > _MAX_URL:
             raise BadRequestError("webhook_url must be an http or https URL")
+        if not url.isascii():
+            raise BadRequestError(
+                "webhook_url must consist of ASCII characters",
+                hint="Write the host as `xn--…` and percent-encode the path.",
+            )
         if parts.username is not None or any(ord(character) <= 32 for character in url):
             raise BadRequestError("webhook_url must not contain a user name or spaces")
         if not url.isascii():
@@ -87,7 +100,7 @@ class AddressGuard:
         for network in self._networks:  # 2
             if target.version == network.version and target in network:
                 return True
-        return self._allow_public and target.is_global and not target.is_multicast  # 3
+        return self._allow_public and _is_public(target)  # 3
 
     def _is_named(self, host: str) -> bool:
         name = host.lower().rstrip(".")
@@ -95,6 +108,12 @@ class AddressGuard:
             return True
         _, _, domain = name.partition(".")
         return bool(domain) and f"*.{domain}" in self._names
+
+
+def _is_public(address: Address) -> bool:
+    if any(address.version == 6 and address in network for network in _NOT_PUBLIC):
+        return False
+    return address.is_global and not address.is_multicast
 
 
 def _parse_address(host: str) -> Address | None:

@@ -5,10 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from wyoming_servers.config.editor import write_overrides
+from wyoming_servers.config.editor import keep_good_overrides, write_overrides
 from wyoming_servers.config.errors import ConfigError, ConfigProblem
 from wyoming_servers.config.key_tree import find_node
-from wyoming_servers.config.load import DEFAULT_FILE, load_config
+from wyoming_servers.config.load import (
+    DEFAULT_FILE,
+    load_config,
+    overrides_path,
+    previous_overrides_path,
+)
 from wyoming_servers.config.schema import RENAMED_KEYS, Config
 
 Write = Callable[[str], Path]
@@ -260,11 +265,43 @@ def test_missing_data_folder_has_no_overrides(tmp_path: Path) -> None:
         assert load_config(None, [f"data_dir={tmp_path / folder}"]).config.keep_alive == 300
 
 
-def test_overrides_are_validated_and_cannot_set_the_data_folder(tmp_path: Path) -> None:
-    write_overrides(tmp_path, {"data_dir": "/elsewhere", "asr": {"prot": 1}})
-    found = faults_of(sets=[f"data_dir={tmp_path}"])
-    assert set(found) == {"data_dir", "asr.prot"}
+def test_overrides_that_cannot_be_used_are_left_out(tmp_path: Path) -> None:
+    values = {"data_dir": "/elsewhere", "asr": {"prot": 1, "port": 10_299}, "tts": {"port": -1}}
+    write_overrides(tmp_path, values)
+    loaded = load_config(sets=[f"data_dir={tmp_path}"])
+    assert loaded.config.asr.port == 10_299
+    assert loaded.config.tts.port == 10_200
+    assert loaded.config.data_dir == tmp_path
+    found = {problem.path: problem for problem in loaded.overrides_problems}
+    assert set(found) == {"data_dir", "asr.prot", "tts.port"}
     assert "config-overrides.yaml, line" in found["asr.prot"].where
+    assert loaded.valid_overrides == {"asr": {"port": 10_299}}
+
+
+def test_overrides_that_contradict_another_source_are_left_out(tmp_path: Path) -> None:
+    write_overrides(tmp_path, {"asr": {"port": 5_000}, "keep_alive": 7})
+    loaded = load_config(sets=[f"data_dir={tmp_path}", "tts.port=5000"])
+    assert loaded.config.asr.port != 5_000
+    assert loaded.overrides_problems
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", bytes(100), b"", b"asr: [", b"- a\n- b\n"])
+def test_unreadable_overrides_are_replaced_by_those_of_the_last_start(
+    content: bytes, tmp_path: Path
+) -> None:
+    write_overrides(tmp_path, {"keep_alive": 7})
+    keep_good_overrides(tmp_path)
+    overrides_path(tmp_path).write_bytes(content)
+    loaded = load_config(sets=[f"data_dir={tmp_path}"])
+    assert loaded.config.keep_alive == 7
+    assert loaded.overrides_problems
+    previous_overrides_path(tmp_path).unlink()
+    assert load_config(sets=[f"data_dir={tmp_path}"]).config.keep_alive == 300
+
+
+def test_a_change_of_the_overrides_is_validated(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="prot"):
+        load_config(sets=[f"data_dir={tmp_path}"], overrides="asr: {prot: 1}")
 
 
 def test_wake_word_name_may_contain_dots(write: Write) -> None:

@@ -14,8 +14,7 @@ SECOND = "ALTER TABLE one ADD COLUMN b TEXT DEFAULT 'new'; INSERT INTO one (a) V
 async def rows(path: Path, *migrations: str) -> list[tuple[object, ...]]:
     connection = await open_database(path, migrations)
     try:
-        async with connection.execute("SELECT * FROM one") as cursor:
-            return [tuple(row) for row in await cursor.fetchall()]
+        return [tuple(row) for row in await connection.fetch("SELECT * FROM one")]
     finally:
         await connection.close()
 

@@ -72,7 +72,7 @@ class Server:
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 pytest.fail(f"The server ended:\n{self.log.read_text()[-4000:]}")
-            if state.exists():
+            if state.is_file():
                 self.ports = json.loads(state.read_text())["ports"]
                 return
             time.sleep(0.05)

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from wyoming_servers.core.clock import FakeClock
 from wyoming_servers.core.domain import AudioFormat
 from wyoming_servers.core.errors import BusyError, InternalError
+from wyoming_servers.core.event_bus import EventBus
+from wyoming_servers.data_dir.set_aside import DamagedFiles
 from wyoming_servers.jobs.files import JobFiles, PcmTrack, folder_bytes
 
 AUDIO = AudioFormat(1_000)
@@ -47,9 +50,11 @@ async def test_tracks_share_a_quota(tmp_path: Path) -> None:
     await PcmTrack(tmp_path / "x.pcm", 700).write_at(LINE, AUDIO, 0.0, 0.0)
 
 
-async def test_orphan_removal_ignores_files_that_disappear(tmp_path: Path) -> None:
+async def test_orphan_removal_ignores_files_that_disappear(
+    tmp_path: Path, bus: EventBus, clock: FakeClock
+) -> None:
     files = JobFiles(tmp_path)
-    await files.prepare()
+    await files.prepare(DamagedFiles(bus, clock))
     # Listed, but not found afterwards, as a file that is deleted in between.
     await asyncio.to_thread((files.uploads / "gone").symlink_to, tmp_path / "missing")
     old = files.uploads / "old"

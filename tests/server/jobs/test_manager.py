@@ -257,7 +257,7 @@ async def test_missing_notification_is_sent_at_the_next_start(
     async with make_manager() as manager:
         job = await wait_end(manager, await submit(manager))
         await wait_notified(manager)
-        await manager._opened_storage._fetch_all("UPDATE jobs SET notified = 0")
+        await manager._opened_storage._database.fetch("UPDATE jobs SET notified = 0")
         notified.clear()
         left = manager.uploads_folder / job.id
         await asyncio.to_thread(left.write_bytes, b"not deleted by the last run")

@@ -58,13 +58,13 @@ async def test_same_idempotency_key_returns_the_same_job(storage: JobStorage) ->
 
 async def test_jobs_start_in_order_of_submission(storage: JobStorage) -> None:
     ids = [await add(storage) for _ in range(3)]
-    started = [await storage.start_next(2.0) for _ in range(4)]
+    started = [await storage.start_next(2.0, (), of_long=False) for _ in range(4)]
     assert [job and job.id for job in started] == [*ids, None]
 
 
 async def test_segments_and_progress_are_stored(storage: JobStorage) -> None:
     job = await add(storage)
-    await storage.start_next(2.0)
+    await storage.start_next(2.0, (), of_long=False)
     assert await advance(storage, job, SEGMENT)
     found = await storage.get(job)
     assert found is not None
@@ -74,7 +74,7 @@ async def test_segments_and_progress_are_stored(storage: JobStorage) -> None:
 
 async def test_cancelled_job_does_not_advance(storage: JobStorage) -> None:
     job = await add(storage)
-    await storage.start_next(2.0)
+    await storage.start_next(2.0, (), of_long=False)
     assert await storage.end(job, JobStatus.CANCELLED, 3.0)
     assert not await advance(storage, job, SEGMENT)
     assert not await storage.end(job, JobStatus.DONE, 4.0)
@@ -85,7 +85,7 @@ async def test_cancelled_job_does_not_advance(storage: JobStorage) -> None:
 
 async def test_done_job_has_full_progress(storage: JobStorage) -> None:
     job = await add(storage)
-    await storage.start_next(2.0)
+    await storage.start_next(2.0, (), of_long=False)
     await advance(storage, job, SEGMENT)
     await storage.end(job, JobStatus.DONE, 3.0)
     found = await storage.get(job)
@@ -97,11 +97,11 @@ async def test_interrupted_jobs_are_queued_with_their_segments(
     tmp_path: Path, storage: JobStorage
 ) -> None:
     job = await add(storage)
-    await storage.start_next(2.0)
+    await storage.start_next(2.0, (), of_long=False)
     await advance(storage, job, SEGMENT)
     other = await JobStorage.open(tmp_path / "jobs.sqlite")
     assert await other.requeue_interrupted(limit=2) == []
-    resumed = await other.start_next(9.0)
+    resumed = await other.start_next(9.0, (), of_long=False)
     assert resumed is not None
     assert (resumed.id, resumed.segments, resumed.attempts) == (job, (SEGMENT,), 2)
     assert resumed.started == 2.0
@@ -112,7 +112,7 @@ async def test_interrupted_jobs_are_queued_with_their_segments(
 async def test_only_ended_and_notified_jobs_are_pruned(storage: JobStorage) -> None:
     old, untold, queued = [await add(storage) for _ in range(3)]
     for job in (old, untold):
-        await storage.start_next(1.0)
+        await storage.start_next(1.0, (), of_long=False)
         await advance(storage, job, SEGMENT)
         await storage.end(job, JobStatus.DONE, 5.0)
     await storage.mark_notified(old)
@@ -121,12 +121,12 @@ async def test_only_ended_and_notified_jobs_are_pruned(storage: JobStorage) -> N
     assert await storage.get(old) is None
     assert await storage.get(untold) is not None
     assert await storage.active_ids() == {queued}
-    assert list(await storage._fetch_all("SELECT * FROM segments WHERE job = ?", old)) == []
+    assert list(await storage._database.fetch("SELECT * FROM segments WHERE job = ?", old)) == []
 
 
 async def test_jobs_can_be_filtered_and_paged(storage: JobStorage) -> None:
     ids = [await add(storage) for _ in range(5)]
-    await storage.start_next(1.0)
+    await storage.start_next(1.0, (), of_long=False)
     assert [job.id for job in await storage.latest()] == ids[::-1]
     assert [job.id for job in await storage.latest(JobStatus.RUNNING)] == ids[:1]
     assert [job.id for job in await storage.latest(limit=2, offset=1)] == [ids[3], ids[2]]
@@ -135,7 +135,7 @@ async def test_jobs_can_be_filtered_and_paged(storage: JobStorage) -> None:
 
 async def test_concurrent_writers_do_not_share_a_transaction(storage: JobStorage) -> None:
     job = await add(storage)
-    await storage.start_next(1.0)
+    await storage.start_next(1.0, (), of_long=False)
     segments = [JobSegment(number, 0.0, 1.0, str(number)) for number in range(30)]
     await asyncio.gather(
         *(advance(storage, job, segment) for segment in segments),

@@ -9,10 +9,15 @@ import pytest
 
 from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.config.schema import Config
-from wyoming_servers.core.errors import BadRequestError, NotFoundError
+from wyoming_servers.core.errors import (
+    BadRequestError,
+    LoadFailedError,
+    NotFoundError,
+    StorageError,
+)
 from wyoming_servers.core.events import ModelLoaded, ModelUnloaded
 from wyoming_servers.core.task_supervisor import TaskSupervisor
-from wyoming_servers.webhooks.deliveries import DeliveryStatus
+from wyoming_servers.webhooks.deliveries import DeliveryStatus, DeliveryStorage
 from wyoming_servers.webhooks.manager import MAX_SUBSCRIBERS, WebhookManager
 
 
@@ -220,3 +225,57 @@ async def test_allowed_targets_are_read_for_each_message(make) -> None:
         changed = config.model_copy(update={"webhooks": webhooks})
         manager._config.replace(changed, frozenset({"webhooks.allowed_targets"}))
         manager.check_url("http://10.0.0.1/")
+
+
+@pytest.mark.parametrize("url", ["http://127。0。0。1:9/a", "http://127.0.0.1:99999/", "ftp://a/"])
+async def test_delivery_to_an_impossible_address_ends(url, make, wait_delivered, clock) -> None:
+    """Older versions accepted such addresses: their deliveries must not be repeated for ever."""
+    async with make() as manager:
+        await manager._queue_delivery("job", url, {})
+        (delivery,) = await wait_delivered(manager)
+    assert (delivery.status, delivery.completed) == (
+        DeliveryStatus.FAILED,
+        pytest.approx(clock.wall(), abs=60),
+    )
+    assert delivery.error
+
+
+async def test_delivery_with_a_bug_ends(make, wait_delivered, monkeypatch, receiver) -> None:
+    async def fail(*arguments, **options):
+        raise ZeroDivisionError("oops")
+
+    async with make() as manager:
+        monkeypatch.setattr(manager._sender, "post", fail)
+        await manager.notify_job_ended("j1", receiver.url, {})
+        (delivery,) = await wait_delivered(manager)
+    assert (delivery.status, delivery.attempts) == (DeliveryStatus.FAILED, 3)
+
+
+async def test_webhooks_open_later_if_the_database_cannot_be_opened(
+    make, clock, monkeypatch, until
+) -> None:
+    failures = [LoadFailedError("disk I/O error"), LoadFailedError("disk I/O error")]
+    real = DeliveryStorage.open
+
+    async def fail_twice(*arguments):
+        if failures:
+            raise failures.pop()
+        return await real(*arguments)
+
+    monkeypatch.setattr(DeliveryStorage, "open", fail_twice)
+    async with make() as manager:
+        with pytest.raises(StorageError, match="disk I/O error"):
+            await manager.webhooks()
+        await until(lambda: not failures)
+        await clock.advance(2)
+        await until(lambda: manager._storage)
+        assert await manager.webhooks() == []
+
+
+@pytest.mark.parametrize("content", [b"", b"whsec_!", b"\xff" * 40, b"whsec_AAAA"])
+async def test_damaged_signing_secret_is_replaced(content, make, tmp_path) -> None:
+    path = tmp_path / "webhook-secret"
+    await asyncio.to_thread(path.write_bytes, content)
+    async with make() as manager:
+        assert len(manager._damaged.problems()) == 1
+    assert (await asyncio.to_thread(path.read_text)).startswith("whsec_")

@@ -89,3 +89,20 @@ def test_name_passes_if_anything_is_allowed() -> None:
         AddressGuard(["nas.local"]).check_url("http://other.local/")
     with pytest.raises(BadRequestError):
         AddressGuard([]).check_url("https://example.com/")
+
+
+@pytest.mark.parametrize(
+    "address", ["64:ff9b:1::a00:1", "64:ff9b:1:ffff::1", "::7f00:1", "::10.0.0.1", "fec0::1"]
+)
+def test_addresses_that_may_lead_into_the_home_are_not_public(address: str) -> None:
+    assert not AddressGuard(["public"]).permits("x.example", ip_address(address))
+    assert AddressGuard([address]).permits("x.example", ip_address(address))
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127。0。0。1:24399/a", "http://bücher.example/", "http://a.example/ü"]
+)
+def test_url_that_is_not_ascii_is_refused_with_a_hint(url: str) -> None:
+    with pytest.raises(BadRequestError, match="ASCII") as refused:
+        AddressGuard(["public", "bücher.example"]).check_url(url)
+    assert "xn--" in refused.value.hint

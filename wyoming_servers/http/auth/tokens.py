@@ -168,6 +168,21 @@ def ensure_token(data_dir: Path) -> str:
     return token
 
 
+def is_token(content: bytes) -> bool:
+    """Return whether the content of `TOKEN_FILE` is a token that a client can send in a header."""
+    text = content.strip()
+    return bool(text) and text.isascii() and text.decode("ascii").isprintable()
+
+
+def is_tokens_file(content: bytes) -> bool:
+    """Return whether the content of `TOKENS_FILE` can be read."""
+    try:
+        _parse_tokens(content.decode("utf-8"))
+    except (ValueError, TypeError, KeyError):
+        return False
+    return True
+
+
 def proof_text(nonce: str, uuid: str, address: str) -> str:
     """Return what a proof signs.
 
