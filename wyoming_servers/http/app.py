@@ -16,12 +16,12 @@ from starlette.staticfiles import StaticFiles
 
 from wyoming_servers.http import problems
 from wyoming_servers.http.auth.access import BEARER_SCHEME, AccessMiddleware, route_scope
+from wyoming_servers.http.body_limits import BodyLimitMiddleware
 from wyoming_servers.http.context import ApiContext
 from wyoming_servers.http.jobs import routes as jobs
 from wyoming_servers.http.jobs import speech as speech_jobs
 from wyoming_servers.http.jobs import transcription as transcription_jobs
 from wyoming_servers.http.middleware import (
-    BodyLimitMiddleware,
     CorsMiddleware,
     HostCheckMiddleware,
     RateLimitMiddleware,

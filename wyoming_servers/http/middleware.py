@@ -1,4 +1,4 @@
-"""Middleware of the HTTP API: request ids, host checks, and limits per client."""
+"""Middleware of the HTTP API: request ids, checks of host and origin, CORS, request rate."""
 
 import re
 import secrets
@@ -9,15 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wyoming_servers.config.schema import ApiSection
-from wyoming_servers.core.errors import BadRequestError, BusyError, ConductorError, TooLargeError
-from wyoming_servers.http.problems import problem_response
+from wyoming_servers.core.errors import BadRequestError, BusyError
+from wyoming_servers.http.problems import send_problem
 from wyoming_servers.telemetry.log_config import REQUEST_ID
 
 _REQUEST_ID_HEADER: Final = "X-Request-ID"
@@ -57,6 +56,13 @@ class RequestIdMiddleware:
 _LOCAL_DOMAINS: Final = (".local", ".localhost", ".home.arpa", ".internal", ".lan")
 """RFC 6762, RFC 6761, RFC 8375, ICANN's private domain, and the domain of many home routers."""
 
+_HOST: Final = re.compile(
+    r"(?P<name>\[[0-9A-Fa-f:.]+\]|[^\s\[\]:/?#@\\]+)(?::(?P<port>[0-9]{1,5}))?"
+)
+"""`Host` header, and `Origin` after its scheme: nothing that URL parsers read differently."""
+
+_DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
+
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -67,8 +73,8 @@ class HostCheckMiddleware:
     call the API as if it were its own server. The `Host` header still contains the page's name, so
     only names are accepted that cannot belong to a server on the internet: IP addresses, names
     without a dot, the name of this machine, reserved local domains, and `api.allowed_hosts`.
-    Requests that change something are also rejected if their `Origin` is neither local nor one of
-    `api.cors_origins`.
+    Requests that change something are also rejected if their `Origin` is neither that of this
+    server nor one of `api.cors_origins`.
     """
 
     def __init__(self, app: ASGIApp, settings: Callable[[], ApiSection]) -> None:
@@ -82,22 +88,35 @@ class HostCheckMiddleware:
             await self._app(scope, receive, send)
             return
         status, message = refusal
-        hint = "Use the IP address of the server, or add the name to api.allowed_hosts."
-        await problem_response(BadRequestError(message, hint=hint), status=status)(
-            scope, receive, send
-        )
+        key = "api.allowed_hosts" if status == 421 else "api.cors_origins"
+        hint = f"Use the IP address of the server, or add the name to {key}."
+        error = BadRequestError(message, hint=hint)
+        await send_problem(error, scope, receive, send, status=status)
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
+        """Return status and message if the request is refused.
+
+        1. The name in `Host` must be one of a local server.
+        2. Pages of `api.cors_origins` may do everything.
+        3. Pages of other sites may only link here: their browsers send no data of this server to
+           them, but a request can cost time, and without authentication change something.
+        4. What changes something needs the same origin, or no page behind it.
+        """
         headers = Headers(scope=scope)
         host = headers.get("host")
         # Browsers always send the header, so a request without it (HTTP/1.0) is not a browser's.
-        if host and not self.is_local_name(_host_name(f"//{host}")):
+        if host is not None and not self.is_local_name(_host_name(host)):  # 1
             return 421, "The host name of this request is not allowed."
         origin = headers.get("origin")
-        changes = scope["type"] == "websocket" or scope["method"] not in _SAFE_METHODS
-        if origin in self._settings().cors_origins:
+        if origin in self._settings().cors_origins:  # 2
             return None
-        if changes and origin and not self.is_local_name(_host_name(origin)):
+        site = headers.get("sec-fetch-site", "none")
+        is_link = headers.get("sec-fetch-mode") == "navigate" and scope["method"] == "GET"
+        if site == "cross-site" and not is_link:  # 3
+            return 403, "Requests of pages of other sites are not allowed."
+        changes = scope["type"] == "websocket" or scope["method"] not in _SAFE_METHODS
+        foreign = site == "same-site" if origin is None else not _is_same_origin(origin, host or "")
+        if changes and foreign:  # 4
             return 403, "The origin of this request is not allowed."
         return None
 
@@ -145,11 +164,21 @@ class CorsMiddleware:
         )
 
 
-def _host_name(url: str) -> str | None:
-    try:
-        return urlsplit(url).hostname
-    except ValueError:
-        return None
+def _host_name(host: str) -> str | None:
+    """Return the name in a `Host` header; None if it is malformed."""
+    match = _HOST.fullmatch(host)
+    return match and match["name"].strip("[]")
+
+
+def _is_same_origin(origin: str, host: str) -> bool:
+    """Compare `Origin` with `Host`; the scheme may differ, behind a proxy that ends TLS."""
+    scheme, _, authority = origin.partition("://")
+    page, own = _HOST.fullmatch(authority), _HOST.fullmatch(host)
+    default = _DEFAULT_PORTS.get(scheme)
+    if page is None or own is None or default is None:
+        return False
+    same_name = _normalize_host(page["name"]) == _normalize_host(own["name"])
+    return same_name and (page["port"] or default) == (own["port"] or default)
 
 
 def _normalize_host(name: str) -> str:
@@ -163,13 +192,6 @@ def _is_address(name: str) -> bool:
         return False
     return True
 
-
-MAX_BODY_BYTES: Final = 1024 * 1024
-"""Largest body of a request without an upload; uploads have their own limits."""
-
-_UPLOAD_PATHS: Final = frozenset(
-    {"/jobs", "/jobs/speech", "/v1/audio/transcriptions", "/v1/audio/translations"}
-)
 
 _MAX_ADDRESSES: Final = 1_024
 """Client addresses to remember; the least recently active one is dropped first."""
@@ -206,7 +228,7 @@ class RateLimitMiddleware:
             "limits.max_requests_per_second.",
             retry_after=1,
         )
-        await problem_response(error, status=429)(scope, receive, send)
+        await send_problem(error, scope, receive, send, status=429)
 
     def _take_token(self, address: str) -> bool:
         now, rate = self._now(), self._rate()
@@ -221,52 +243,3 @@ class RateLimitMiddleware:
             return False
         bucket.tokens -= 1
         return True
-
-
-class BodyLimitMiddleware:
-    """Answers 413 to a body larger than `MAX_BODY_BYTES`, except at upload endpoints.
-
-    A body without `Content-Length` is counted while the application reads it. Above the limit the
-    read fails and the response of the application is replaced, because body parsers turn every
-    error into status 400.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in _UPLOAD_PATHS:
-            await self._app(scope, receive, send)
-            return
-        length = Headers(scope=scope).get("content-length", "")
-        if length.isdecimal() and int(length) > MAX_BODY_BYTES:
-            await problem_response(_body_too_large())(scope, receive, send)
-            return
-        size = 0
-        started = False
-
-        async def counting_receive() -> Message:
-            nonlocal size
-            message = await receive()
-            size += len(message.get("body", b""))
-            if size > MAX_BODY_BYTES:
-                raise _body_too_large()
-            return message
-
-        async def guarded_send(message: Message) -> None:
-            nonlocal started
-            if size <= MAX_BODY_BYTES or started:
-                started = True
-                await send(message)
-
-        try:
-            await self._app(scope, counting_receive, guarded_send)
-        except TooLargeError:
-            if size <= MAX_BODY_BYTES or started:
-                raise
-        if size > MAX_BODY_BYTES and not started:
-            await problem_response(_body_too_large())(scope, receive, send)
-
-
-def _body_too_large() -> ConductorError:
-    return TooLargeError(f"The body is larger than {MAX_BODY_BYTES} bytes.")

@@ -1,8 +1,8 @@
 """Runs uvicorn inside the event loop of the process, without its signal handlers and logging.
 
 Uvicorn has no timeout for the header of a request, so a few hundred slow connections could use up
-all connections; `HeaderTimeoutProtocol` adds one. Bodies have timeouts where they are read (see
-`upload`).
+all connections; `HeaderTimeoutProtocol` adds one. Bodies have theirs in
+`body_limits.BodyLimitMiddleware`.
 """
 
 import asyncio
@@ -24,6 +24,10 @@ from wyoming_servers.http.context import ApiContext
 from wyoming_servers.http.problems import problem_response
 from wyoming_servers.net.connection_limits import ConnectionLimits, ConnectionSlot
 from wyoming_servers.net.listener import Listener, open_sockets
+
+DRAIN_SECONDS: Final = 5.0
+"""How long a client that got its answer before it has sent its whole body may go on sending.
+Closing at once could destroy the answer on its way."""
 
 HEADER_TIMEOUT_SECONDS: Final = 10.0
 """Enough for any client and connection to send the header of a request."""
@@ -146,7 +150,10 @@ class HeaderTimeoutProtocol(H11Protocol):
     """Seconds."""
     on_close: Callable[[], None]
     """Called once, when the connection has ended, that of a WebSocket too."""
+    drain_timeout: float = DRAIN_SECONDS
+    """Seconds."""
     _timer: asyncio.TimerHandle | None = None
+    _drain_timer: asyncio.TimerHandle | None = None
     _last_read_at: float
     _upgraded = False
 
@@ -170,10 +177,13 @@ class HeaderTimeoutProtocol(H11Protocol):
     def data_received(self, data: bytes) -> None:
         self._last_read_at = self.loop.time()
         super().data_received(data)
+        if self.conn.their_state is not h11.SEND_BODY:
+            self._cancel_drain_timer()
         self._update_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._cancel_timer()
+        self._cancel_drain_timer()
         super().connection_lost(exc)
         self.on_close()
 
@@ -205,14 +215,20 @@ class HeaderTimeoutProtocol(H11Protocol):
         if not self.transport.is_closing():
             # Uvicorn has its own keep-alive timeout between requests; ours starts with new bytes.
             self._cancel_timer()
+            if self.conn.their_state is h11.SEND_BODY:
+                self._drain_timer = self.loop.call_later(self.drain_timeout, self._on_timeout)
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
+    def _cancel_drain_timer(self) -> None:
+        if self._drain_timer is not None:
+            self._drain_timer.cancel()
+            self._drain_timer = None
+
     def _on_timeout(self) -> None:
-        self._timer = None
         if not self.transport.is_closing():
             self.transport.close()
 

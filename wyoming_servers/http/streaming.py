@@ -62,6 +62,8 @@ LastEventId = Annotated[
     Header(description="Number of the last event received; browsers set it automatically."),
 ]
 
+_MAX_EVENT_ID_DIGITS: Final = 20
+
 EVENT_STREAM_ROUTE: Final[dict[str, Any]] = {
     "response_class": EventSourceResponse,
     "responses": {
@@ -99,7 +101,8 @@ def resume_position(bus: EventBus, last_event_id: str | None) -> tuple[int | Non
     """Return the number to continue after (None: only new events) and whether events are missed."""
     if last_event_id is None:
         return None, False
-    if not last_event_id.isdecimal():
+    # Python refuses to convert texts of thousands of digits.
+    if not (last_event_id.isdecimal() and len(last_event_id) <= _MAX_EVENT_ID_DIGITS):
         raise BadRequestError("Last-Event-ID must be the number of an event.")
     last = int(last_event_id)
     if last > bus.last_sequence:

@@ -1,6 +1,8 @@
-"""Streaming multipart/form-data uploads: the file to disk, fields to memory, all bounded."""
+"""Streaming multipart/form-data uploads: the file to disk, fields to memory, all bounded.
 
-import asyncio
+How long a body may take is limited by `body_limits.BodyLimitMiddleware`.
+"""
+
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,12 +24,6 @@ _FORM_OVERHEAD_BYTES: Final = _MAX_FIELDS * (_FIELD_BYTES + _HEADER_BYTES)
 
 SMALL_UPLOAD_BYTES: Final = 1024 * 1024
 """A request up to this size is read completely before the admission check."""
-
-STALL_TIMEOUT_SECONDS: Final = 30.0
-"""An upload without data for this long is aborted (slow-loris protection)."""
-
-MIN_BYTES_PER_SECOND: Final = 256
-"""An upload slower than this, averaged over the stall timeout, is aborted as well."""
 
 AdmissionCheck = Callable[["MultipartForm"], Awaitable[None]]
 """Raises an error to reject a request; called with the fields that precede the file."""
@@ -126,33 +122,12 @@ async def read_body(request: Request, largest: int) -> bytes:
 
 
 async def _body(request: Request) -> AsyncGenerator[bytes, None]:
-    """Yield the body as it arrives. Raises BadRequestError if the client is too slow."""
-    stream = request.stream()
-    loop = asyncio.get_running_loop()
-    window_start, size = loop.time(), 0
-    while True:
-        try:
-            async with asyncio.timeout(STALL_TIMEOUT_SECONDS):
-                data = await anext(stream, None)
-        except TimeoutError as err:
-            raise BadRequestError(
-                f"multipart error: no data for {STALL_TIMEOUT_SECONDS:g} s",
-                hint="Send the file faster, or check the network.",
-            ) from err
-        except ClientDisconnect as err:
-            raise CancelledError("The client disconnected during the upload.") from err
-        if data is None:
-            return
-        size += len(data)
-        elapsed = loop.time() - window_start
-        if elapsed >= STALL_TIMEOUT_SECONDS:
-            if size < MIN_BYTES_PER_SECOND * elapsed:
-                raise BadRequestError(
-                    f"multipart error: less than {MIN_BYTES_PER_SECOND} bytes per second",
-                    hint="Send the file faster, or check the network.",
-                )
-            window_start, size = loop.time(), 0
-        yield data
+    """Yield the body as it arrives; `BodyLimitMiddleware` limits its duration."""
+    try:
+        async for data in request.stream():
+            yield data
+    except ClientDisconnect as err:
+        raise CancelledError("The client disconnected during the upload.") from err
 
 
 class MultipartReader:

@@ -9,7 +9,8 @@ from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.config.schema import Config
 from wyoming_servers.http import problems
 from wyoming_servers.http.app import create_app
-from wyoming_servers.http.middleware import MAX_BODY_BYTES, BodyLimitMiddleware, RateLimitMiddleware
+from wyoming_servers.http.body_limits import MAX_BODY_BYTES, BodyLimitMiddleware
+from wyoming_servers.http.middleware import RateLimitMiddleware
 
 
 async def ask(limit: RateLimitMiddleware, address: str) -> int:

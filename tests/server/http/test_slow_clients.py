@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from wyoming_servers.http import upload
+from wyoming_servers.http import body_limits
 from wyoming_servers.http.server import ApiServer, HeaderTimeoutProtocol
 from wyoming_servers.telemetry.traces import TraceBuffer
 
@@ -76,5 +76,5 @@ async def test_traces_lists_recent_requests(client, context) -> None:
     assert (await client.get("/traces?limit=0")).status_code == 400
 
 
-def test_upload_stall_timeout_is_at_most_thirty_seconds() -> None:
-    assert 10 <= upload.STALL_TIMEOUT_SECONDS <= 60
+def test_body_timeout_is_about_thirty_seconds() -> None:
+    assert 10 <= body_limits.BODY_TIMEOUT_SECONDS <= 60

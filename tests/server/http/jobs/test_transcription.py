@@ -9,7 +9,7 @@ import pytest
 
 from wyoming_servers.core.domain import ModelState
 from wyoming_servers.core.errors import BadRequestError
-from wyoming_servers.http import upload
+from wyoming_servers.http.body_limits import BodyLimitMiddleware
 
 FORM = {"content-type": "multipart/form-data; boundary=x"}
 
@@ -279,11 +279,13 @@ async def test_api_jobs_require_token(anonymous) -> None:
         assert (await anonymous.request(method, path)).status_code == 401
 
 
-@pytest.mark.parametrize(("pause", "message"), [(60.0, "no data for"), (0.03, "bytes per second")])
+@pytest.mark.parametrize(
+    ("pause", "message"), [(60.0, "no data after"), (0.03, "bytes per second")]
+)
 async def test_upload_that_stalls_or_is_too_slow_is_aborted(
     pause, message, live, context, monkeypatch
 ) -> None:
-    monkeypatch.setattr(upload, "STALL_TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr(BodyLimitMiddleware, "timeout", 0.1)
     reader, writer = await asyncio.open_connection("127.0.0.1", live.base_url.port)
     head = (
         "POST /jobs HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer s3cret\r\n"
@@ -303,7 +305,7 @@ async def test_upload_that_stalls_or_is_too_slow_is_aborted(
         answer = (await reader.readuntil(b"}")).decode()
     dripping.cancel()
     await asyncio.wait([dripping])
-    assert answer.startswith("HTTP/1.1 400")
+    assert answer.startswith("HTTP/1.1 408")
     assert message in answer
     assert await asyncio.to_thread(files, context.jobs.uploads_folder) == []
     writer.close()

@@ -98,8 +98,11 @@ async def test_event_id_of_an_earlier_run_replays_this_run(
         assert (await anext(stream))["id"] == "1"
 
 
-async def test_last_event_id_that_is_not_a_number_is_rejected(client: httpx.AsyncClient) -> None:
-    answer = await client.get("/events", headers={"Last-Event-ID": "x"})
+@pytest.mark.parametrize("value", ["x", "-1", "9" * 21, "9" * 6_000])
+async def test_last_event_id_that_is_not_a_number_is_rejected(
+    client: httpx.AsyncClient, value: str
+) -> None:
+    answer = await client.get("/events", headers={"Last-Event-ID": value})
     assert answer.status_code == 400
     assert "Last-Event-ID" in answer.json()["error"]
 
