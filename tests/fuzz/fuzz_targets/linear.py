@@ -10,7 +10,7 @@ MAX_RATIO: Final = 3.0
 LONG: Final = 8_000
 """Characters to which a text is repeated: attacks on regular expressions are repetitions."""
 
-_NEGLIGIBLE_SECONDS: Final = 0.03
+_NEGLIGIBLE_SECONDS: Final = 0.1
 """Shorter times are not compared: they are noise, and nobody's request waits for them."""
 
 _SAMPLE: Final = 32

@@ -152,3 +152,30 @@ async def test_version_identifies_the_entries(path: Path) -> None:
 async def test_invalid_language_code_is_rejected(path: Path, language: str) -> None:
     with pytest.raises(BadRequestError, match="language"):
         await Lexicon(path).put(language, "word", "said")
+
+
+@pytest.mark.parametrize(
+    ("word", "text", "spoken"),
+    [
+        ("Straße", "Die Straße und die STRASSE.", "Die X und die X."),
+        ("wifi", "WiFi, wıfı, WİFİ", "X, wıfı, WİFİ"),
+        ("kelvin", "\u212aelvin", "X"),
+    ],
+)
+def test_words_are_compared_without_case_in_every_script(
+    tmp_path: Path, word: str, text: str, spoken: str
+) -> None:
+    lexicon = Lexicon(tmp_path / "lexicon.yaml")
+    lexicon._replace_entries({"de": {word: "X"}})
+    assert lexicon.apply(text, "de") == spoken
+
+
+@pytest.mark.parametrize("text", ["[" * 5_000, "en: {a: [b]}", "en: &a {b: *a}"])
+async def test_lexicon_file_that_is_no_mapping_of_words_is_an_error(
+    tmp_path: Path, text: str
+) -> None:
+    path = tmp_path / "lexicon.yaml"
+    path.write_text(text)
+    lexicon = Lexicon(path)
+    assert not await lexicon.refresh()
+    assert lexicon.error

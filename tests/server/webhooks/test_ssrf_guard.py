@@ -75,6 +75,8 @@ def test_host_can_be_allowed_at_any_address() -> None:
         "http://169.254.169.254/latest/meta-data/",
         "http://example.com/\r\nX: y",
         "http://example.com/" + "x" * 3_000,
+        "http://127。0。0。1/",
+        "http://example.com/ü",
     ],
 )
 def test_disallowed_url_is_rejected_without_resolving(url: str) -> None:
