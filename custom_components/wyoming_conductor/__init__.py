@@ -93,7 +93,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: ConductorConfigEntry) -
     for subentry in assist_pipeline.pipeline_subentries(entry):
         await assist_pipeline.async_delete(hass, subentry.data[CONF_PIPELINE_ID])
     await async_remove_services(hass, entry.unique_id or "")
-    if not hass.config_entries.async_entries(DOMAIN):
+    if not hass.config_entries.async_entries(DOMAIN, include_ignore=False):
         panel.async_hide(hass)
 
 
@@ -176,6 +176,7 @@ def _async_update_issues(hass: HomeAssistant, entry: ConductorConfigEntry) -> No
     def handle_update() -> None:
         if coordinator.last_update_success:
             issues.async_delete_version_issues(hass, entry)
+            issues.async_delete_address_issue(hass, entry)
             issues.async_update_issues(hass, entry, coordinator.data)
         elif isinstance(coordinator.last_exception, UnsupportedVersionError):
             issues.async_create_version_issue(hass, entry, coordinator.last_exception.version)

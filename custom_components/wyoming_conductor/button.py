@@ -1,10 +1,11 @@
-"""Buttons: load, unload and warm up models, clear caches."""
+"""Buttons: load, unload and warm up models, clear caches, restart the server."""
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, override
 
 from homeassistant.components.button import ButtonEntity, ButtonEntityDescription
+from homeassistant.components.button.const import ButtonDeviceClass
 from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
@@ -68,6 +69,15 @@ SERVER_BUTTONS: tuple[ServerButtonDescription, ...] = (
         entity_registry_enabled_default=False,
         feature=Feature.LIBRARY,
         press=lambda coordinator: coordinator.client.clear_cache("models"),
+    ),
+    ServerButtonDescription(
+        key="restart",
+        translation_key="restart",
+        device_class=ButtonDeviceClass.RESTART,
+        entity_category=EntityCategory.CONFIG,
+        entity_registry_enabled_default=False,
+        feature=Feature.RESTART,
+        press=lambda coordinator: coordinator.client.restart(),
     ),
 )
 

@@ -5,6 +5,7 @@ from typing import Any, override
 
 import probatio
 from homeassistant.config_entries import (
+    SOURCE_IGNORE,
     SOURCE_USER,
     ConfigEntry,
     ConfigEntryState,
@@ -27,12 +28,15 @@ from homeassistant.helpers.selector import (
 )
 from homeassistant.helpers.service_info.hassio import HassioServiceInfo
 from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
+from homeassistant.helpers.typing import UNDEFINED, UndefinedType
 from yarl import URL
 
+from .address_change import async_handle_announcement
 from .api import (
     ConductorAuthError,
     ConductorConnectionError,
     ConductorError,
+    ConductorProofError,
     ConductorResponseError,
     Info,
 )
@@ -50,7 +54,6 @@ from .const import (
     LOGGER,
     SUBENTRY_PIPELINE,
 )
-from .data import ConductorConfigEntry
 from .helpers import create_client
 from .pipeline_flow import PipelineFlow
 from .wyoming import async_add_services
@@ -132,9 +135,13 @@ class ConductorConfigFlow(ConfigFlow, domain=DOMAIN):
         errors: dict[str, str] = {}
         if user_input is not None:
             self._address = user_input
-            if normalize_host(self._address, errors) and await self._connect(errors):
+            connected = normalize_host(self._address, errors) and await self._connect(errors)
+            if connected and self._info is not None:
                 # Takes precedence over a pending discovery of the same server.
-                return await self._continue_setup(raise_on_progress=False)
+                entry = await self.async_set_unique_id(self._info.uuid, raise_on_progress=False)
+                if entry is not None and entry.source != SOURCE_IGNORE:
+                    return self._update_entry(entry, reason="already_configured")
+                return await self.async_step_assist()
         return self.async_show_form(
             step_id="user",
             data_schema=self.add_suggested_values_to_schema(ADDRESS_SCHEMA, user_input),
@@ -154,9 +161,9 @@ class ConductorConfigFlow(ConfigFlow, domain=DOMAIN):
             CONF_TLS: properties.get("tls") == "1",
         }
         self._name = properties.get("name") or discovery_info.host
-        await self._abort_if_configured(uuid)
+        await self._abort_if_known(uuid)
         self.context["title_placeholders"] = {"name": self._name}
-        self.context["configuration_url"] = f"http://{self._address[CONF_HOST]}"
+        self.context["configuration_url"] = create_client(self.hass, self._address).url
         return await self.async_step_discovery_confirm()
 
     @override
@@ -172,9 +179,9 @@ class ConductorConfigFlow(ConfigFlow, domain=DOMAIN):
             self._address[CONF_TOKEN] = token
         self._name = discovery_info.name
         errors: dict[str, str] = {}
-        if not await self._connect(errors) or self._info is None:
+        if not await self._connect(errors, verify=True) or self._info is None:
             return self.async_abort(reason=errors["base"])
-        await self._abort_if_configured(self._info.uuid)
+        await self._abort_if_known(self._info.uuid)
         self.context["title_placeholders"] = {"name": self._name}
         self.context["configuration_url"] = (
             f"homeassistant://hassio/addon/{discovery_info.slug}/info"
@@ -188,8 +195,11 @@ class ConductorConfigFlow(ConfigFlow, domain=DOMAIN):
         errors: dict[str, str] = {}
         if user_input is not None:
             self._address |= user_input
-            if await self._connect(errors):
-                return await self._continue_setup(raise_on_progress=True)
+            if await self._connect(errors, verify=True) and self._info is not None:
+                if self._info.uuid != self.unique_id:
+                    return self.async_abort(reason="wrong_server")
+                self._abort_if_unique_id_configured()
+                return await self.async_step_assist()
         has_token = CONF_TOKEN in self._address and user_input is None
         return self.async_show_form(
             step_id="discovery_confirm",
@@ -277,33 +287,42 @@ class ConductorConfigFlow(ConfigFlow, domain=DOMAIN):
             errors=errors,
         )
 
-    async def _abort_if_configured(self, uuid: str, *, raise_on_progress: bool = True) -> None:
-        """Abort if the server is configured, after updating its address in the config entry."""
-        entry = await self.async_set_unique_id(uuid, raise_on_progress=raise_on_progress)
-        if entry is not None:
-            data = {**entry.data, **self._address}
-            self.hass.config_entries.async_update_entry(entry, data=data)
-            if entry.state is ConfigEntryState.SETUP_RETRY:
-                # Retry now at the new address. A loaded entry is reloaded by its update listener.
-                self.hass.config_entries.async_schedule_reload(entry.entry_id)
+    async def _abort_if_known(self, uuid: str) -> None:
+        """Abort if an announced server is configured or ignored; its address may have changed."""
+        entry = await self.async_set_unique_id(uuid)
+        if entry is not None and entry.source != SOURCE_IGNORE:
+            await async_handle_announcement(self.hass, entry, self._address)
         self._abort_if_unique_id_configured()
 
-    def _update_entry(self, entry: ConductorConfigEntry) -> ConfigFlowResult:
+    def _update_entry(
+        self, entry: ConfigEntry, reason: str | UndefinedType = UNDEFINED
+    ) -> ConfigFlowResult:
         """Store the address in the config entry, and reload it."""
         # The update listener of a loaded entry reloads it, but only if the data changes.
         needs_reload = (
             entry.state is not ConfigEntryState.LOADED or dict(entry.data) == self._address
         )
-        result = self.async_update_and_abort(entry, data=self._address)
+        result = self.async_update_and_abort(entry, data=self._address, reason=reason)
         if needs_reload:
             self.hass.config_entries.async_schedule_reload(entry.entry_id)
         return result
 
-    async def _connect(self, errors: dict[str, str]) -> bool:
-        """Fetch the server's identity; return False and set an error on failure."""
+    async def _connect(self, errors: dict[str, str], *, verify: bool = False) -> bool:
+        """Fetch the server's identity; return False and set an error on failure.
+
+        With `verify`, the server must first prove that it knows the token: its address comes from
+        an announcement, which anybody on the network can send.
+        """
         client = create_client(self.hass, self._address)
+        token = self._address.get(CONF_TOKEN)
         try:
+            if verify and token:
+                answer = await client.request_proof()
+                if not answer.knows_token(token, answer.uuid):
+                    raise ConductorProofError("the proof is not valid")
             self._info = await client.info()
+        except ConductorProofError:
+            errors["base"] = "cannot_verify"
         except ConductorAuthError:
             errors["base"] = "invalid_auth"
         except ConductorConnectionError:
@@ -316,13 +335,9 @@ class ConductorConfigFlow(ConfigFlow, domain=DOMAIN):
         else:
             if self._info.api_version not in API_VERSIONS:
                 errors["base"] = "unsupported_version"
+            elif self._info.scope in ("read", "use"):
+                errors["base"] = "insufficient_scope"
         return not errors
-
-    async def _continue_setup(self, *, raise_on_progress: bool) -> ConfigFlowResult:
-        """Continue with a server that answered, unless it is configured already."""
-        assert self._info is not None  # noqa: S101  (_connect has succeeded)
-        await self._abort_if_configured(self._info.uuid, raise_on_progress=raise_on_progress)
-        return await self.async_step_assist()
 
 
 class ConductorOptionsFlow(OptionsFlow):

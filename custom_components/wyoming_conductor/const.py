@@ -43,3 +43,6 @@ ACTIVITIES: Final = (
 ATTR_ACTIVITY: Final = "type"
 ATTR_MODEL: Final = "model"
 ATTR_MODEL_DEVICE_ID: Final = "model_device_id"
+
+ATTR_PENDING: Final = "pending"
+"""Attribute of settings: the saved value that is not in effect yet."""

@@ -87,6 +87,7 @@ def _server_diagnostics(
         "info": asdict(snapshot.info),
         "status": asdict(snapshot.status),
         "config": _redact_config(snapshot),
+        "pending": sorted(snapshot.config.pending) if snapshot.config else None,
         "restart_needed": list(snapshot.config.restart_needed) if snapshot.config else None,
         "evictions": snapshot.evictions,
         "event_stream": {
@@ -138,7 +139,7 @@ def _redact_config(snapshot: Snapshot) -> Any:
             return value if value in known or HARMLESS_TEXT.fullmatch(value) else REDACTED
         return value
 
-    return redact(snapshot.config.values)
+    return redact(snapshot.config.effective)
 
 
 def _redact(diagnostics: dict[str, Any]) -> dict[str, Any]:

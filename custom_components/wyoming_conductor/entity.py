@@ -1,7 +1,8 @@
 """Base entities: device, unique id and access to the snapshot."""
 
+from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Iterable
-from typing import override
+from typing import Any, override
 
 from homeassistant.components.assist_pipeline import Pipeline
 from homeassistant.config_entries import ConfigSubentry
@@ -14,9 +15,9 @@ from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
 from . import assist_pipeline
 from .api import Device, Model
-from .const import CONF_PIPELINE_ID, DOMAIN, MANUFACTURER
+from .const import ATTR_PENDING, CONF_PIPELINE_ID, DOMAIN, MANUFACTURER
 from .coordinator import ConductorCoordinator
-from .helpers import async_call_server
+from .helpers import ConfigPath, async_call_server, async_set_config
 
 
 def server_identifier(uuid: str) -> tuple[str, str]:
@@ -51,6 +52,41 @@ class ConductorEntity(CoordinatorEntity[ConductorCoordinator]):
     async def async_call(self, request: Awaitable[object]) -> None:
         """Await a request to the server. Raises HomeAssistantError with a translated message."""
         await async_call_server(self.coordinator, request)
+
+
+class ConductorSettingEntity(ConductorEntity):
+    """Entity that shows and changes a key of the server's configuration.
+
+    Its state is the value in effect. The attribute `pending` has the saved value while that is
+    another one, and is absent otherwise.
+    """
+
+    @property
+    @abstractmethod
+    def config_path(self) -> ConfigPath:
+        """Path of the key."""
+
+    def from_config(self, value: Any) -> Any:
+        """Return a value of the configuration as the entity shows it."""
+        return value
+
+    @property
+    def effective_value(self) -> Any:
+        """Value in effect; None if the server does not have the key."""
+        return self.from_config(self.coordinator.data.get_config(*self.config_path))
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any] | None:
+        """Return the value that takes effect when the server restarts."""
+        snapshot, path = self.coordinator.data, self.config_path
+        if not snapshot.is_config_pending(*path):
+            return None
+        return {ATTR_PENDING: self.from_config(snapshot.get_saved_config(*path))}
+
+    async def async_set_config(self, value: Any) -> None:
+        """Change the key. Raises HomeAssistantError with a translated message."""
+        await async_set_config(self.coordinator, self.config_path, value)
 
 
 class ConductorModelEntity(ConductorEntity):

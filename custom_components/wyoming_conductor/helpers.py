@@ -8,7 +8,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
-from .api import ConductorAuthError, ConductorClient, ConductorError
+from .api import ConductorAuthError, ConductorClient, ConductorError, ConductorRequestError
 from .const import CONF_TLS, DOMAIN
 from .coordinator import ConductorCoordinator
 
@@ -47,6 +47,10 @@ async def async_call_server[ResultT](
         coordinator.config_entry.async_start_reauth(coordinator.hass)
         raise HomeAssistantError(translation_domain=DOMAIN, translation_key="invalid_auth") from err
     except ConductorError as err:
+        if isinstance(err, ConductorRequestError) and err.code == "FORBIDDEN":
+            raise HomeAssistantError(
+                translation_domain=DOMAIN, translation_key="insufficient_scope"
+            ) from err
         raise HomeAssistantError(
             translation_domain=DOMAIN,
             translation_key="request_failed",
@@ -62,4 +66,5 @@ def supports_config(coordinator: ConductorCoordinator) -> bool:
 async def async_set_config(coordinator: ConductorCoordinator, path: ConfigPath, value: Any) -> None:
     """Set a key of the server's configuration and refresh. Raises HomeAssistantError."""
     await async_call_server(coordinator, coordinator.client.set_config(path, value))
+    await coordinator.async_refresh_config()
     await coordinator.async_request_refresh()

@@ -3,14 +3,17 @@
 An issue is only created for a problem that the user can act on.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import CONF_HOST, CONF_PORT
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
+from yarl import URL
 
-from .api import Model, ModelState
-from .const import API_VERSIONS, CONF_ADD_TO_ASSIST, DOMAIN
+from .api import Feature, Model, ModelState
+from .const import API_VERSIONS, CONF_ADD_TO_ASSIST, CONF_TLS, DOMAIN
 from .snapshot import Snapshot
 from .wyoming import async_missing_services
 
@@ -21,6 +24,9 @@ DISK_FULL: Final = "disk_full"
 NOT_IN_ASSIST: Final = "server_not_in_assist"
 PIPELINE_BROKEN: Final = "pipeline_broken"
 RESTART_NEEDED: Final = "restart_needed"
+RESTART_OFFERED: Final = "restart_offered"
+"""The same for a server that can be restarted over HTTP."""
+ADDRESS_CHANGED: Final = "address_changed"
 SERVER_TOO_OLD: Final = "server_too_old"
 SERVER_TOO_NEW: Final = "server_too_new"
 
@@ -31,6 +37,7 @@ SNAPSHOT_ISSUES: Final = (
     DISK_FULL,
     NOT_IN_ASSIST,
     RESTART_NEEDED,
+    RESTART_OFFERED,
 )
 """Issues that follow from the snapshot alone."""
 
@@ -52,7 +59,9 @@ def async_update_issues(hass: HomeAssistant, entry: ConfigEntry, snapshot: Snaps
         current.add(_create_issue(hass, entry, NOT_IN_ASSIST, is_fixable=True))
     if snapshot.config is not None and snapshot.config.restart_needed:
         settings = ", ".join(snapshot.config.restart_needed)
-        current.add(_create_issue(hass, entry, RESTART_NEEDED, settings=settings))
+        can_restart = Feature.RESTART in snapshot.info.features
+        key = RESTART_OFFERED if can_restart else RESTART_NEEDED
+        current.add(_create_issue(hass, entry, key, is_fixable=can_restart, settings=settings))
     if snapshot.disk_free is not None and snapshot.is_disk_low:
         # Rounded, so that the issue does not change with every byte.
         free = f"{snapshot.disk_free // 10**8 / 10:.1f} GB"
@@ -81,6 +90,28 @@ def async_delete_version_issues(hass: HomeAssistant, entry: ConfigEntry) -> None
 
 
 @callback
+def async_create_address_issue(
+    hass: HomeAssistant, entry: ConfigEntry, announced: dict[str, Any]
+) -> None:
+    """Ask whether a server that does not answer has moved to an announced host, port and TLS."""
+    _create_issue(
+        hass,
+        entry,
+        ADDRESS_CHANGED,
+        data=announced,
+        is_fixable=True,
+        old=_url(entry.data),
+        new=_url(announced),
+    )
+
+
+@callback
+def async_delete_address_issue(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    """Delete the issue of an announced address."""
+    _delete_issues(hass, entry, (ADDRESS_CHANGED,))
+
+
+@callback
 def async_update_pipeline_issue(
     hass: HomeAssistant, entry: ConfigEntry, subentry_id: str, *, broken: bool
 ) -> None:
@@ -103,7 +134,8 @@ def async_update_pipeline_issue(
 @callback
 def async_delete_issues(hass: HomeAssistant, entry: ConfigEntry) -> None:
     """Delete all issues of a config entry."""
-    _delete_issues(hass, entry, (*SNAPSHOT_ISSUES, PIPELINE_BROKEN, SERVER_TOO_OLD, SERVER_TOO_NEW))
+    keys = (PIPELINE_BROKEN, SERVER_TOO_OLD, SERVER_TOO_NEW, ADDRESS_CHANGED)
+    _delete_issues(hass, entry, (*SNAPSHOT_ISSUES, *keys))
 
 
 def _model_problem(model: Model) -> str | None:
@@ -172,6 +204,11 @@ def _delete_issues(
 
 def _issue_id(entry: ConfigEntry, key: str, detail: str = "") -> str:
     return f"{key}_{entry.entry_id}_{detail}"
+
+
+def _url(data: Mapping[str, Any]) -> str:
+    scheme = "https" if data.get(CONF_TLS) else "http"
+    return str(URL.build(scheme=scheme, host=str(data[CONF_HOST]), port=int(data[CONF_PORT])))
 
 
 def _major_version(version: str) -> int:

@@ -10,8 +10,8 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .data import ConductorConfigEntry
-from .entity import ConductorEntity
-from .helpers import ConfigPath, async_set_config, supports_config
+from .entity import ConductorSettingEntity
+from .helpers import ConfigPath, supports_config
 
 PARALLEL_UPDATES = 1
 
@@ -127,17 +127,28 @@ async def async_setup_entry(
         )
 
 
-class SettingNumber(ConductorEntity, NumberEntity):
+class SettingNumber(ConductorSettingEntity, NumberEntity):
     """Setting of the server with a range."""
 
     entity_description: SettingNumberDescription
 
     @property
     @override
+    def config_path(self) -> ConfigPath:
+        """Path of the key."""
+        return self.entity_description.path
+
+    @override
+    def from_config(self, value: Any) -> float | None:
+        """Return the number in the unit of the entity; None if the entity cannot represent it."""
+        return self.entity_description.from_config(value)
+
+    @property
+    @override
     def native_value(self) -> float | None:
-        """Return the configured value; None if the entity cannot represent it."""
-        description = self.entity_description
-        return description.from_config(self.coordinator.data.get_config(*description.path))
+        """Return the value in effect."""
+        value: float | None = self.effective_value
+        return value
 
     @override
     async def async_set_native_value(self, value: float) -> None:
@@ -148,4 +159,4 @@ class SettingNumber(ConductorEntity, NumberEntity):
             config_value = int(config_value)
         if description.config_format is not None:
             config_value = description.config_format.format(value)
-        await async_set_config(self.coordinator, description.path, config_value)
+        await self.async_set_config(config_value)

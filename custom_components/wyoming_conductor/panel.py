@@ -18,7 +18,7 @@ from homeassistant.components.websocket_api.decorators import (
     websocket_command,
 )
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.exceptions import ServiceValidationError
 
 from .api import Trace
@@ -83,7 +83,7 @@ def list_servers(hass: HomeAssistant, connection: ActiveConnection, msg: dict[st
             "title": entry.title,
             "loaded": entry.state is ConfigEntryState.LOADED,
         }
-        for entry in hass.config_entries.async_entries(DOMAIN)
+        for entry in hass.config_entries.async_entries(DOMAIN, include_ignore=False)
     ]
     connection.send_result(msg["id"], {"servers": servers})
 
@@ -94,16 +94,48 @@ def list_servers(hass: HomeAssistant, connection: ActiveConnection, msg: dict[st
 @require_admin
 @callback
 def subscribe(hass: HomeAssistant, connection: ActiveConnection, msg: dict[str, Any]) -> None:
-    """Send the status of a server now and after each change."""
-    coordinator = _get_coordinator(hass, msg)
+    """Send the status of a server now and after each change, across reloads of its entry.
+
+    While the entry is not loaded, only its title and `available: false` are sent.
+    """
+    entry = _get_entry(hass, msg)
+    remove_coordinator_listener: CALLBACK_TYPE | None = None
 
     @callback
     def send_status() -> None:
-        connection.send_event(msg["id"], _status_as_dict(coordinator))
+        if entry.state is ConfigEntryState.LOADED:
+            status = _status_as_dict(entry.runtime_data.coordinator)
+        else:
+            status = {"available": False, "title": entry.title}
+        connection.send_event(msg["id"], status)
 
-    connection.subscriptions[msg["id"]] = coordinator.async_add_listener(send_status)
+    @callback
+    def remove_listener() -> None:
+        nonlocal remove_coordinator_listener
+        if remove_coordinator_listener is not None:
+            remove_coordinator_listener()
+            remove_coordinator_listener = None
+
+    @callback
+    def handle_state() -> None:
+        # Each load of the entry has a coordinator of its own.
+        nonlocal remove_coordinator_listener
+        remove_listener()
+        if entry.state is ConfigEntryState.LOADED:
+            coordinator = entry.runtime_data.coordinator
+            remove_coordinator_listener = coordinator.async_add_listener(send_status)
+        send_status()
+
+    remove_state_listener = entry.async_on_state_change(handle_state)
+
+    @callback
+    def unsubscribe() -> None:
+        remove_state_listener()
+        remove_listener()
+
+    connection.subscriptions[msg["id"]] = unsubscribe
     connection.send_result(msg["id"])
-    send_status()
+    handle_state()
 
 
 @websocket_command(
@@ -160,10 +192,18 @@ async def unload_model(
     connection.send_result(msg["id"])
 
 
+def _get_entry(hass: HomeAssistant, msg: dict[str, Any]) -> ConductorConfigEntry:
+    """Return the config entry of a command. Raises ServiceValidationError if there is none."""
+    entry: ConductorConfigEntry | None = hass.config_entries.async_get_entry(msg["entry_id"])
+    if entry is None or entry.domain != DOMAIN:
+        raise ServiceValidationError(translation_domain=DOMAIN, translation_key="not_loaded")
+    return entry
+
+
 def _get_coordinator(hass: HomeAssistant, msg: dict[str, Any]) -> ConductorCoordinator:
     """Return the server of a command. Raises ServiceValidationError if it is not loaded."""
-    entry: ConductorConfigEntry | None = hass.config_entries.async_get_entry(msg["entry_id"])
-    if entry is None or entry.domain != DOMAIN or entry.state is not ConfigEntryState.LOADED:
+    entry = _get_entry(hass, msg)
+    if entry.state is not ConfigEntryState.LOADED:
         raise ServiceValidationError(translation_domain=DOMAIN, translation_key="not_loaded")
     return entry.runtime_data.coordinator
 

@@ -66,7 +66,7 @@ class PipelineFlow(ConfigSubentryFlow):
             CONF_NAME: self._get_entry().title,
             CONF_LANGUAGE: self.hass.config.language,
             CONF_AGENT: HOME_AGENT,
-            CONF_STT_MODEL: coordinator.data.get_config(*ASR_MODEL),
+            CONF_STT_MODEL: coordinator.data.get_saved_config(*ASR_MODEL),
         }
         return self.async_show_form(
             step_id="user",
@@ -109,7 +109,7 @@ class PipelineFlow(ConfigSubentryFlow):
         current_values = {
             CONF_NAME: pipeline.name,
             **pipeline.to_json(),
-            CONF_STT_MODEL: coordinator.data.get_config(*ASR_MODEL),
+            CONF_STT_MODEL: coordinator.data.get_saved_config(*ASR_MODEL),
             CONF_KEEP_WARM: subentry.data.get(CONF_KEEP_WARM, False),
         }
         return self.async_show_form(
@@ -138,7 +138,7 @@ def _set_error(
 
 async def _set_stt_model(coordinator: ConductorCoordinator, model: str | None) -> None:
     """Change the server's default speech-to-text model if another one was selected."""
-    if model is not None and model != coordinator.data.get_config(*ASR_MODEL):
+    if model is not None and model != coordinator.data.get_saved_config(*ASR_MODEL):
         await async_set_config(coordinator, ASR_MODEL, model)
 
 

@@ -6,15 +6,16 @@ from typing import Any, cast, override
 import probatio
 from homeassistant.components.repairs import ConfirmRepairFlow, RepairsFlow, RepairsFlowResult
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import CONF_HOST
+from homeassistant.const import CONF_HOST, CONF_PORT
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.selector import SelectSelector, SelectSelectorConfig
 
 from . import assist_pipeline, issues
-from .api import ConductorError
-from .const import CONF_PIPELINE_ID, DOMAIN
+from .address_change import async_confirm_move
+from .api import ConductorError, ConductorRequestError
+from .const import CONF_PIPELINE_ID, CONF_TLS, DOMAIN
 from .coordinator import ConductorCoordinator
 from .data import ConductorConfigEntry
 from .services import CACHES
@@ -38,11 +39,15 @@ async def async_create_fix_flow(
 class ConductorRepairFlow(RepairsFlow, ABC):
     """A form with one step; the issue is solved when `async_fix` succeeds."""
 
+    needs_server = True
+    """Whether the issue can only be fixed while the config entry is loaded."""
+
     def __init__(
         self, entry: ConductorConfigEntry, data: dict[str, str | int | float | None]
     ) -> None:
         """Fix an issue of `entry`."""
         self.entry = entry
+        self.issue_data = data
         self.model = str(data.get("model"))
         self.subentry_id = str(data.get("subentry_id"))
 
@@ -70,7 +75,8 @@ class ConductorRepairFlow(RepairsFlow, ABC):
         errors = {}
         is_loaded = self.entry.state is ConfigEntryState.LOADED
         if user_input is not None:
-            error = await self.async_fix(user_input) if is_loaded else "cannot_connect"
+            can_fix = is_loaded or not self.needs_server
+            error = await self.async_fix(user_input) if can_fix else "cannot_connect"
             if error is None:
                 return self.async_create_entry(data={})
             errors["base"] = error
@@ -184,10 +190,38 @@ class RebuildPipelineFlow(ConductorRepairFlow):
         return None
 
 
+class RestartFlow(ConductorRepairFlow):
+    """Restarts the server, so that changed settings take effect."""
+
+    @override
+    async def async_fix(self, user_input: dict[str, Any]) -> str | None:
+        """Restart; the event stream breaks and is opened again when the server is back."""
+        try:
+            await self.coordinator.client.restart()
+        except ConductorError as err:
+            is_forbidden = isinstance(err, ConductorRequestError) and err.code == "FORBIDDEN"
+            return "insufficient_scope" if is_forbidden else "cannot_connect"
+        return None
+
+
+class MoveFlow(ConductorRepairFlow):
+    """Moves the config entry to the announced address."""
+
+    needs_server = False
+
+    @override
+    async def async_fix(self, user_input: dict[str, Any]) -> str | None:
+        """Move, unless the server there does not know the token."""
+        announced = {key: self.issue_data[key] for key in (CONF_HOST, CONF_PORT, CONF_TLS)}
+        return await async_confirm_move(self.hass, self.entry, announced)
+
+
 FIX_FLOWS: dict[str, type[ConductorRepairFlow]] = {
     issues.LOAD_FAILED: RetryLoadFlow,
     issues.OUT_OF_MEMORY: FreeMemoryFlow,
     issues.DISK_FULL: FreeDiskFlow,
     issues.NOT_IN_ASSIST: AddToAssistFlow,
     issues.PIPELINE_BROKEN: RebuildPipelineFlow,
+    issues.RESTART_OFFERED: RestartFlow,
+    issues.ADDRESS_CHANGED: MoveFlow,
 }

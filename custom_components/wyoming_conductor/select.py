@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import override
+from typing import Any, override
 
 from homeassistant.components.select import SelectEntity, SelectEntityDescription
 from homeassistant.const import EntityCategory
@@ -14,9 +14,9 @@ from .api import Model
 from .coordinator import ConductorCoordinator
 from .data import ConductorConfigEntry
 from .entity import (
-    ConductorEntity,
     ConductorModelEntity,
     ConductorPipelineEntity,
+    ConductorSettingEntity,
     async_add_dynamic_entities,
     get_models,
 )
@@ -27,11 +27,6 @@ PARALLEL_UPDATES = 1
 
 AUTO = "auto"
 NO_WAKE_WORD = "none"
-
-WHISPER = "faster-whisper"
-"""Engine that supports several compute types."""
-
-COMPUTE_TYPES = (AUTO, "int8", "int8_float16", "float16", "float32")
 
 
 def _languages(snapshot: Snapshot) -> Iterable[str]:
@@ -128,27 +123,33 @@ async def async_setup_entry(
 
 def _create_model_selects(coordinator: ConductorCoordinator, model: Model) -> list[SelectEntity]:
     selects: list[SelectEntity] = [DeviceSelect(coordinator, DEVICE, model)]
-    if model.engine == WHISPER:
+    if len(model.compute_types) > 1:
         selects.append(ComputeTypeSelect(coordinator, COMPUTE_TYPE, model))
     return selects
 
 
-class SettingSelect(ConductorEntity, SelectEntity):
+class SettingSelect(ConductorSettingEntity, SelectEntity):
     """Setting of the server with a list of options."""
 
     entity_description: SettingSelectDescription
 
     @property
     @override
+    def config_path(self) -> ConfigPath:
+        """Path of the key."""
+        return self.entity_description.path
+
+    @property
+    @override
     def current_option(self) -> str | None:
-        """Return the configured value."""
-        value = self.coordinator.data.get_config(*self.entity_description.path)
+        """Return the value in effect."""
+        value = self.effective_value
         return value if isinstance(value, str) else None
 
     @property
     @override
     def options(self) -> list[str]:
-        """Return the available options and the configured value, even if it is not available."""
+        """Return the available options and the value in effect, even if it is not available."""
         available = self.entity_description.get_options(self.coordinator.data)
         current = self.current_option
         return list(dict.fromkeys([*available, *([current] if current else [])]))
@@ -156,26 +157,33 @@ class SettingSelect(ConductorEntity, SelectEntity):
     @override
     async def async_select_option(self, option: str) -> None:
         """Change the setting."""
-        await async_set_config(self.coordinator, self.entity_description.path, option)
+        await self.async_set_config(option)
 
 
-class ModelSelect(ConductorModelEntity, SelectEntity):
-    """Setting of a model; it takes effect after the next start of the server."""
+class ModelSelect(ConductorSettingEntity, ConductorModelEntity, SelectEntity):
+    """Setting of a model."""
 
     @property
-    def _path(self) -> ConfigPath:
+    @override
+    def config_path(self) -> ConfigPath:
+        """Path of the key."""
         return ("models", self.model_id, self.entity_description.key)
+
+    @override
+    def from_config(self, value: Any) -> str:
+        """Return `auto` for a model without settings of its own."""
+        return value or AUTO
 
     @property
     @override
     def current_option(self) -> str:
-        """Return the configured value, which may differ from the one in use."""
-        return self.coordinator.data.get_config(*self._path) or AUTO
+        """Return the value in effect."""
+        return str(self.effective_value)
 
     @override
     async def async_select_option(self, option: str) -> None:
         """Change the setting."""
-        await async_set_config(self.coordinator, self._path, option)
+        await self.async_set_config(option)
 
 
 class DeviceSelect(ModelSelect):
@@ -195,8 +203,8 @@ class ComputeTypeSelect(ModelSelect):
     @property
     @override
     def options(self) -> list[str]:
-        """Return the compute types of the engine and the configured one, even if it is unknown."""
-        return list(dict.fromkeys([*COMPUTE_TYPES, self.current_option]))
+        """Return the compute types of the engine and the one in effect, even if it is unknown."""
+        return list(dict.fromkeys([AUTO, *self.model.compute_types, self.current_option]))
 
 
 class VoiceSelect(ConductorPipelineEntity, SelectEntity):

@@ -87,19 +87,25 @@ PIPELINE_SCHEMA = probatio.Schema(
 
 @callback
 def async_setup_services(hass: HomeAssistant) -> None:
-    """Register the services; those that delete or download files require an administrator."""
+    """Register the services.
+
+    Loading and unloading require permission to control an entity of this integration, as the
+    buttons do. What changes files, assistants or the load of the server for minutes requires an
+    administrator.
+    """
     register, register_admin = hass.services.async_register, service.async_register_admin_service
+    control = service.verify_domain_control(DOMAIN)
     optional, only = SupportsResponse.OPTIONAL, SupportsResponse.ONLY
-    register(DOMAIN, "load_model", _load_model, LOAD_SCHEMA, optional)
-    register(DOMAIN, "unload_model", _unload_model, MODEL_SCHEMA)
+    register(DOMAIN, "load_model", control(_load_model), LOAD_SCHEMA, optional)
+    register(DOMAIN, "unload_model", control(_unload_model), MODEL_SCHEMA)
     register_admin(hass, DOMAIN, "download_model", _download_model, MODEL_SCHEMA, optional)
     register_admin(hass, DOMAIN, "delete_model", _delete_model, DELETE_SCHEMA, optional)
     register_admin(hass, DOMAIN, "clear_cache", _clear_cache, CACHE_SCHEMA, optional)
-    register(DOMAIN, "warm_up", _warm_up, WARM_UP_SCHEMA)
-    register(DOMAIN, "create_pipeline", _create_pipeline, PIPELINE_SCHEMA, optional)
+    register(DOMAIN, "warm_up", control(_warm_up), WARM_UP_SCHEMA)
+    register_admin(hass, DOMAIN, "create_pipeline", _create_pipeline, PIPELINE_SCHEMA, optional)
     register(DOMAIN, "get_status", _get_status, ENTRY_SCHEMA, only)
     register(DOMAIN, "get_metrics", _get_metrics, METRICS_SCHEMA, only)
-    register(DOMAIN, "benchmark", _benchmark, BENCHMARK_SCHEMA, only)
+    register_admin(hass, DOMAIN, "benchmark", _benchmark, BENCHMARK_SCHEMA, only)
 
 
 async def _load_model(call: ServiceCall) -> ServiceResponse:

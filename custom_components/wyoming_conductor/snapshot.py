@@ -79,8 +79,16 @@ class Snapshot:
         return sorted(self._offered_names("wake"))
 
     def get_config(self, *path: str) -> Any:
-        """Return a value of the configuration; None if absent."""
+        """Return the value of the configuration that is in effect; None if absent."""
         return None if self.config is None else self.config.get(*path)
+
+    def get_saved_config(self, *path: str) -> Any:
+        """Return the value of the configuration for the next start; None if absent."""
+        return None if self.config is None else self.config.get_saved(*path)
+
+    def is_config_pending(self, *path: str) -> bool:
+        """Return whether a saved value is not in effect yet."""
+        return self.config is not None and ".".join(path) in self.config.pending
 
     def apply_event(self, event: ServerEvent) -> Snapshot:
         """Return the snapshot after an event; the same object if nothing changes."""

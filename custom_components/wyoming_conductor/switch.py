@@ -17,10 +17,11 @@ from .entity import (
     ConductorEntity,
     ConductorModelEntity,
     ConductorPipelineEntity,
+    ConductorSettingEntity,
     async_add_dynamic_entities,
     get_models,
 )
-from .helpers import ConfigPath, async_set_config, supports_config
+from .helpers import ConfigPath, supports_config
 from .keep_warm import KeepWarmManager, async_pin_models, async_unpin_models
 
 PARALLEL_UPDATES = 1
@@ -88,26 +89,32 @@ async def async_setup_entry(
         )
 
 
-class SettingSwitch(ConductorEntity, SwitchEntity):
+class SettingSwitch(ConductorSettingEntity, SwitchEntity):
     """Setting of the server that is on or off."""
 
     entity_description: SettingSwitchDescription
 
     @property
     @override
+    def config_path(self) -> ConfigPath:
+        """Path of the key."""
+        return self.entity_description.path
+
+    @property
+    @override
     def is_on(self) -> bool:
-        """Return the configured value."""
-        return bool(self.coordinator.data.get_config(*self.entity_description.path))
+        """Return the value in effect."""
+        return bool(self.effective_value)
 
     @override
     async def async_turn_on(self, **kwargs: Any) -> None:
         """Turn the setting on."""
-        await async_set_config(self.coordinator, self.entity_description.path, True)
+        await self.async_set_config(True)
 
     @override
     async def async_turn_off(self, **kwargs: Any) -> None:
         """Turn the setting off."""
-        await async_set_config(self.coordinator, self.entity_description.path, False)
+        await self.async_set_config(False)
 
 
 class KeepLoadedSwitch(ConductorModelEntity, SwitchEntity):

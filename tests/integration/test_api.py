@@ -1,6 +1,8 @@
 """The HTTP client: decoding of valid, malformed and error responses."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from unittest.mock import patch
 
 import pytest
 from aiohttp import ClientSession, web
@@ -9,6 +11,7 @@ from fakes.conductor import INFO, MODELS, FakeConductor
 from custom_components.wyoming_conductor.api import (
     ConductorClient,
     ConductorConnectionError,
+    ConductorProofError,
     ConductorRequestError,
     ConductorResponseError,
     Info,
@@ -18,6 +21,7 @@ from custom_components.wyoming_conductor.api import (
 )
 from custom_components.wyoming_conductor.api.client import merge_patch
 from custom_components.wyoming_conductor.api.events import parse_events
+from custom_components.wyoming_conductor.api.proof import compute_proof, format_address
 
 
 @pytest.fixture
@@ -164,3 +168,67 @@ def test_config_is_read_and_patched_by_path() -> None:
     assert config.get("models", "whisper/tiny.en", "device") == "cpu"
     assert config.get("models", "other", "device") is None
     assert merge_patch(("a", "b"), None) == {"a": {"b": None}}
+
+
+def test_proof_matches_known_answer() -> None:
+    proof = compute_proof(
+        "correct-horse-battery-staple",
+        "0123456789abcdef0123456789abcdef",
+        "the-uuid",
+        "192.168.1.20:10380",
+    )
+    assert proof == "25a28c36e1aa5999506724bd02a666fefa35ff2b2305dc60326dddb3ed66b22d"
+
+
+@pytest.mark.parametrize(
+    ("ip", "address"),
+    [
+        ("192.168.1.20", "192.168.1.20:80"),
+        ("fe80::1%eth0", "[fe80::1]:80"),
+        ("FD00:0::2", "[fd00::2]:80"),
+        ("::ffff:192.168.1.20", "192.168.1.20:80"),
+    ],
+)
+def test_address_of_proof_is_normalized(ip: str, address: str) -> None:
+    assert format_address(ip, 80) == address
+
+
+async def test_proof_is_requested_from_the_resolved_addresses_without_token(
+    conductor: FakeConductor,
+) -> None:
+    conductor.token = token = "correct-horse-battery-staple"
+    resolved = [(None, None, None, "", ("127.0.0.1", conductor.port))]
+    async with ClientSession() as session:
+        client = ConductorClient(session, "attic.local", conductor.port, token=token)
+        with patch.object(asyncio.get_running_loop(), "getaddrinfo", return_value=resolved):
+            answer = await client.request_proof()
+        assert answer.is_proven(token, INFO["uuid"])
+        assert not answer.is_proven(token, "another")
+        assert not answer.knows_token(None, INFO["uuid"])
+        with (
+            patch.object(asyncio.get_running_loop(), "getaddrinfo", side_effect=OSError),
+            pytest.raises(ConductorConnectionError, match=r"attic\.local cannot be resolved"),
+        ):
+            await client.request_proof()
+    assert conductor.authorizations == [None]
+
+
+async def test_proof_is_requested_from_next_address_if_the_first_is_silent(
+    client: ConductorClient,
+) -> None:
+    replies = [ConductorConnectionError("silent"), "answer"]
+    with (
+        patch.object(client, "_resolve_host", return_value=["fd00::1", "192.168.1.20"]),
+        patch.object(client, "_request_proof_from", side_effect=replies) as request,
+    ):
+        assert await client.request_proof() == "answer"
+    assert [call.args for call in request.call_args_list] == [("fd00::1",), ("192.168.1.20",)]
+
+
+@pytest.mark.parametrize("text", ["<html>", "{}", '{"uuid": "x", "proofs": [1]}'])
+async def test_malformed_proof_raises_proof_error(
+    client: ConductorClient, conductor: FakeConductor, text: str
+) -> None:
+    conductor.responses["GET /proof"] = web.Response(text=text)
+    with pytest.raises(ConductorProofError):
+        await client.request_proof()

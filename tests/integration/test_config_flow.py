@@ -61,12 +61,14 @@ def inject_error(conductor: FakeConductor, error: str) -> None:
             conductor.responses["GET /info"] = web.json_response(problem, status=503)
         case "unsupported_version":
             conductor.info["api_version"] = "9"
+        case "insufficient_scope":
+            conductor.info["scope"] = "use"
 
 
 def remove_error(conductor: FakeConductor) -> None:
     """Undo `inject_error`, except for the token."""
     conductor.responses.clear()
-    conductor.info["api_version"] = "1"
+    conductor.info |= {"api_version": "1", "scope": "operate"}
 
 
 async def start_flow(home: HomeAssistant, source: str, data: Any = None) -> ConfigFlowResult:
@@ -99,7 +101,8 @@ async def test_user_flow_adds_server(home: HomeAssistant, conductor: FakeConduct
 
 @pytest.mark.quality_scale("config-flow-test-coverage")
 @pytest.mark.parametrize(
-    "error", ["invalid_auth", "not_conductor", "unknown", "unsupported_version"]
+    "error",
+    ["invalid_auth", "not_conductor", "unknown", "unsupported_version", "insufficient_scope"],
 )
 async def test_user_flow_recovers_from_error(
     home: HomeAssistant, conductor: FakeConductor, error: str
@@ -211,21 +214,6 @@ async def test_zeroconf_flow_adds_server(home: HomeAssistant, conductor: FakeCon
     assert done["title"] == "Attic"
     assert done["data"]["token"] == "secret"
     assert done["result"].unique_id == UUID
-
-
-@pytest.mark.quality_scale("discovery-update-info")
-async def test_zeroconf_updates_address_of_known_server(
-    home: HomeAssistant, entry: MockConfigEntry, conductor: FakeConductor
-) -> None:
-    # Nothing listens on this port.
-    home.config_entries.async_update_entry(entry, data={**entry.data, "port": 1})
-    await home.config_entries.async_setup(entry.entry_id)
-    assert entry.state is ConfigEntryState.SETUP_RETRY
-    done = await start_flow(home, SOURCE_ZEROCONF, zeroconf_info(conductor))
-    assert (done["type"], done["reason"]) == (FlowResultType.ABORT, "already_configured")
-    assert entry.data["port"] == conductor.port
-    await home.async_block_till_done()
-    assert entry.state is ConfigEntryState.LOADED
 
 
 @pytest.mark.parametrize(("uuid", "port"), [("", 1), (UUID, None)])

@@ -1,13 +1,20 @@
 """Buttons, switches, numbers and selects: the requests they send."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from aiohttp import web
 from fakes.conductor import FakeConductor
 from homeassistant.config_entries import SOURCE_REAUTH
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import issue_registry as ir
 from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+WaitUntil = Callable[[Callable[[], Any]], Awaitable[None]]
+
+DEVICE_KEY = "models.whisper/base.device"
 
 pytestmark = pytest.mark.usefixtures("entity_registry_enabled_by_default")
 
@@ -34,6 +41,7 @@ async def call_entity_service(
         ),
         ("button.attic_clear_speech_cache", [("DELETE", "/cache/phrases", None)]),
         ("button.attic_delete_unused_models", [("DELETE", "/cache/models", None)]),
+        ("button.attic_restart", [("POST", "/restart", None)]),
     ],
 )
 async def test_button_sends_request(
@@ -193,12 +201,75 @@ async def test_accept_requests_switch_pauses_and_resumes_server(
     assert conductor.requests == [("POST", "/pause", None), ("POST", "/resume", None)]
 
 
-async def test_compute_type_select_exists_for_whisper_only(
+async def test_compute_types_come_from_the_server(
     home: HomeAssistant, loaded_entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:
+    # An engine with one compute type has nothing to select.
     assert home.states.get("select.piper_en_us_joe_medium_compute_type") is None
     conductor.config["models"]["whisper/base"]["compute_type"] = "bfloat16"
     await loaded_entry.runtime_data.coordinator.async_refresh()
     shown = home.states.get("select.whisper_base_compute_type")
     assert shown.state == "bfloat16"
-    assert {"auto", "int8", "bfloat16"} <= set(shown.attributes["options"])
+    assert shown.attributes["options"] == [
+        *("auto", "float16", "int8_float16", "int8", "float32", "bfloat16")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("entity_id", "state", "key", "saved", "pending"),
+    [
+        ("number.attic_speech_speed", "1.0", "tts.speed", 1.5, 1.5),
+        ("number.attic_memory_budget", "90.0", "memory.budget", "50%", 50.0),
+        ("switch.attic_finished_speaking_detection", "on", "asr.turn_detection", False, False),
+        ("select.attic_default_voice", "en_US-joe-medium", "tts.voice", "amy", "amy"),
+        ("select.whisper_base_preferred_processor", "auto", DEVICE_KEY, "cpu", "cpu"),
+    ],
+)
+async def test_setting_entity_shows_value_in_effect_and_pending_value(
+    home: HomeAssistant,
+    loaded_entry: MockConfigEntry,
+    conductor: FakeConductor,
+    wait_until: WaitUntil,
+    entity_id: str,
+    state: str,
+    key: str,
+    saved: object,
+    pending: object,
+) -> None:
+    assert "pending" not in home.states.get(entity_id).attributes
+    conductor.pending = {key: saved}
+    # The event alone refreshes the configuration.
+    await conductor.publish("config_changed", revision=1, changed=[key], restart_needed=[key])
+    await wait_until(lambda: "pending" in home.states.get(entity_id).attributes)
+    shown = home.states.get(entity_id)
+    assert (shown.state, shown.attributes["pending"]) == (state, pending)
+    (issue,) = ir.async_get(home).issues.values()
+    assert issue.translation_placeholders["settings"] == key
+    conductor.pending = {}
+    await conductor.publish("config_changed", revision=1, changed=[key], restart_needed=[])
+    await wait_until(lambda: "pending" not in home.states.get(entity_id).attributes)
+
+
+async def test_changed_setting_is_shown_as_soon_as_the_service_returns(
+    home: HomeAssistant, loaded_entry: MockConfigEntry
+) -> None:
+    await call_entity_service(home, "set_value", "number.attic_speech_speed", value=0.8)
+    assert home.states.get("number.attic_speech_speed").state == "0.8"
+
+
+async def test_failed_refresh_of_config_keeps_last_values(
+    home: HomeAssistant, loaded_entry: MockConfigEntry, conductor: FakeConductor
+) -> None:
+    conductor.responses["GET /config"] = web.Response(text="<html>")
+    await loaded_entry.runtime_data.coordinator.async_refresh_config()
+    assert home.states.get("number.attic_speech_speed").state == "1.0"
+
+
+async def test_token_without_permission_raises_translated_error(
+    home: HomeAssistant, loaded_entry: MockConfigEntry, conductor: FakeConductor
+) -> None:
+    problem = {"error": "The token has the scope use.", "code": "FORBIDDEN"}
+    conductor.responses["PATCH /config"] = web.json_response(problem, status=403)
+    with pytest.raises(HomeAssistantError) as refusal:
+        await call_entity_service(home, "set_value", "number.attic_speech_speed", value=0.8)
+    assert refusal.value.translation_key == "insufficient_scope"

@@ -157,12 +157,40 @@ async def test_pinned_models_are_not_pinned_again_after_start(
     assist_entry: MockConfigEntry,
     conductor: FakeConductor,
 ) -> None:
-    for model in conductor.models:
-        model |= {"keep_alive": -1.0, "pinned": True}
-    await assist_entry.runtime_data.coordinator.async_refresh()
+    conductor.applies_changes = True
     await create_assistant("Attic voice", keep_warm=True)
+    assert pop_model_patches(conductor)
+    await home.config_entries.async_reload(assist_entry.entry_id)
+    await home.async_block_till_done()
     assert home.states.get("switch.attic_voice_keep_warm").state == "on"
     assert pop_model_patches(conductor) == []
+
+
+async def test_events_during_a_change_do_not_undo_it(
+    home: HomeAssistant,
+    create_assistant: CreateAssistant,
+    conductor: FakeConductor,
+) -> None:
+    conductor.applies_changes = True
+    for item in conductor.models:
+        item["state"] = "unloaded"
+    await create_assistant("Attic voice", wake_word_id="hey_jarvis")
+    await switch(home, "switch.attic_voice_keep_warm", "on")
+    await home.async_block_till_done(wait_background_tasks=False)
+    assert pop_model_patches(conductor) == [dict.fromkeys((ASR, TTS, WAKE), PINNED)]
+    assert {item["state"] for item in conductor.models} == {"ready"}
+
+
+async def test_switching_off_and_on_again_does_not_trust_an_old_snapshot(
+    home: HomeAssistant, create_assistant: CreateAssistant, conductor: FakeConductor
+) -> None:
+    conductor.applies_changes = True
+    await create_assistant("Attic voice")
+    for state in ("on", "off", "on"):
+        # The second snapshot still shows the models as pinned.
+        await switch(home, "switch.attic_voice_keep_warm", state)
+    kept = {item["id"] for item in conductor.models if item["pinned"] and item["keep_alive"] < 0}
+    assert kept == {ASR, TTS}
 
 
 async def test_keep_warm_requires_config_feature(

@@ -69,6 +69,48 @@ async def test_subscribe_sends_status_and_updates(
     await client.send_json_auto_id({"type": "unsubscribe_events", "subscription": answer["id"]})
 
 
+async def test_subscription_survives_reload_of_entry(
+    home: HomeAssistant,
+    client: MockHAClientWebSocket,
+    loaded_entry: MockConfigEntry,
+    conductor: FakeConductor,
+) -> None:
+    await send_command(client, "subscribe", entry_id=loaded_entry.entry_id)
+    assert (await client.receive_json())["event"]["available"]
+    await home.config_entries.async_reload(loaded_entry.entry_id)
+    seen = []
+    while not seen or not seen[-1]["available"]:
+        seen.append((await client.receive_json())["event"])
+    assert {"available": False, "title": "Attic"} in seen
+    await conductor.wait_for_stream()
+    await loaded_entry.runtime_data.coordinator.async_refresh()
+    await conductor.set_state("openwakeword", "loading")
+    while seen[-1]["models"][2]["state"] != "loading":
+        seen.append((await client.receive_json())["event"])
+
+
+async def test_subscription_waits_for_server_that_is_down(
+    home: HomeAssistant,
+    entry: MockConfigEntry,
+    conductor: FakeConductor,
+    hass_ws_client: WebSocketGenerator,
+) -> None:
+    await conductor.stop()
+    await home.config_entries.async_setup(entry.entry_id)
+    client = await hass_ws_client(home)
+    answer = await send_command(client, "subscribe", entry_id=entry.entry_id)
+    assert answer["success"]
+    event = (await client.receive_json())["event"]
+    assert event == {"available": False, "title": "Attic"}
+    await conductor.start()
+    await home.config_entries.async_reload(entry.entry_id)
+    while not event["available"]:
+        event = (await client.receive_json())["event"]
+    assert event["models"]
+    await client.send_json_auto_id({"type": "unsubscribe_events", "subscription": answer["id"]})
+    assert (await client.receive_json())["success"]
+
+
 async def test_traces_command_returns_stages(
     client: MockHAClientWebSocket, loaded_entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:

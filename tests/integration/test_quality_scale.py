@@ -161,7 +161,10 @@ def test_config_flow_stores_settings_in_options() -> None:
 
 @pytest.mark.quality_scale("config-flow-test-coverage")
 def test_config_flow_errors_and_aborts_are_tested() -> None:
-    tests = "".join((TESTS / f"test_{name}.py").read_text() for name in ("config_flow", "init"))
+    tests = "".join(
+        (TESTS / f"test_{name}.py").read_text()
+        for name in ("config_flow", "init", "address_change")
+    )
     tests += (TESTS / "test_assist_pipeline.py").read_text()
     code = "".join((HERE / name).read_text() for name in ("config_flow.py", "pipeline_flow.py"))
     results = set(re.findall(r'reason="(\w+)"|errors\[\S+\] = "(\w+)"|step_id="(\w+)"', code))

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from aiohttp import web
 from fakes.conductor import FakeConductor
 from fakes.wyoming import FakeWyoming
 from homeassistant.components.assist_pipeline.pipeline import KEY_ASSIST_PIPELINE
@@ -101,13 +102,36 @@ async def test_cpu_fallback_issue_is_not_fixable(
     assert (issue.translation_key, issue.is_fixable) == ("running_on_cpu", False)
 
 
-async def test_restart_issue_lists_settings(
+async def test_restart_issue_restarts_server(
     home: HomeAssistant, loaded_entry: MockConfigEntry, conductor: FakeConductor
 ) -> None:
-    conductor.restart_needed = ["tts.speed"]
+    conductor.restart_needed = ["api.port", "host"]
+    await loaded_entry.runtime_data.coordinator.async_refresh()
+    form = await start_fix_flow(home, "restart_offered")
+    assert form["description_placeholders"] == {"name": "Attic", "settings": "api.port, host"}
+    problem = {"error": "No.", "code": "FORBIDDEN"}
+    conductor.responses["POST /restart"] = web.json_response(problem, status=403)
+    form = await submit(home, form)
+    assert form["errors"] == {"base": "insufficient_scope"}
+    conductor.responses.clear()
+    await conductor.stop()
+    form = await submit(home, form)
+    assert form["errors"] == {"base": "cannot_connect"}
+    await conductor.start()
+    conductor.requests.clear()
+    assert (await submit(home, form))["type"] is FlowResultType.CREATE_ENTRY
+    assert conductor.requests == [("POST", "/restart", None)]
+
+
+async def test_restart_issue_of_server_that_cannot_be_restarted_lists_settings(
+    home: HomeAssistant, loaded_entry: MockConfigEntry, conductor: FakeConductor
+) -> None:
+    conductor.info["features"].remove("restart")
+    conductor.restart_needed = ["host"]
     await loaded_entry.runtime_data.coordinator.async_refresh()
     (issue,) = ir.async_get(home).issues.values()
-    assert issue.translation_placeholders == {"name": "Attic", "settings": "tts.speed"}
+    assert (issue.translation_key, issue.is_fixable) == ("restart_needed", False)
+    assert issue.translation_placeholders == {"name": "Attic", "settings": "host"}
     conductor.restart_needed = []
     await loaded_entry.runtime_data.coordinator.async_refresh()
     assert not ir.async_get(home).issues

@@ -8,11 +8,12 @@ from unittest.mock import patch
 import pytest
 from aiohttp import web
 from fakes.conductor import FakeConductor, trace
+from homeassistant.auth.const import GROUP_ID_USER
 from homeassistant.components.assist_pipeline.pipeline import KEY_ASSIST_PIPELINE
 from homeassistant.config_entries import UnknownEntry
-from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized
+from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 from syrupy.assertion import SnapshotAssertion
 
 from custom_components.wyoming_conductor.const import DOMAIN
@@ -114,6 +115,80 @@ async def test_unknown_model_error_lists_models(
 ) -> None:
     with pytest.raises(ServiceValidationError, match="whisper/base"):
         await call_service(home, service, loaded_entry, return_response=False, **data)
+
+
+NEEDS_CONTROL = {
+    "load_model": {"model": "openwakeword"},
+    "unload_model": {"model": "whisper/base"},
+    "warm_up": {"pipeline": "unknown"},
+}
+NEEDS_ADMIN = {
+    "download_model": {"model": "whisper/tiny"},
+    "delete_model": {"model": "openwakeword"},
+    "clear_cache": {"cache": "phrases"},
+    "create_pipeline": {"name": "Script"},
+    "benchmark": {},
+}
+READS_ONLY = {"get_status", "get_metrics"}
+
+
+async def test_permissions_of_all_services_are_tested(home: HomeAssistant) -> None:
+    services = set(home.services.async_services_for_domain(DOMAIN))
+    assert services == {*NEEDS_CONTROL, *NEEDS_ADMIN, *READS_ONLY}
+
+
+@pytest.mark.parametrize("service", [*NEEDS_CONTROL, *NEEDS_ADMIN])
+async def test_service_is_refused_to_user_without_permission(
+    home: HomeAssistant,
+    loaded_entry: MockConfigEntry,
+    conductor: FakeConductor,
+    hass_read_only_user: MockUser,
+    service: str,
+) -> None:
+    data = {**NEEDS_CONTROL, **NEEDS_ADMIN}[service]
+    with pytest.raises(Unauthorized):
+        await home.services.async_call(
+            DOMAIN,
+            service,
+            {"config_entry_id": loaded_entry.entry_id, **data},
+            blocking=True,
+            context=Context(user_id=hass_read_only_user.id),
+            return_response=service == "benchmark",
+        )
+    assert conductor.requests == []
+    assert not loaded_entry.subentries
+
+
+@pytest.mark.parametrize("service", NEEDS_ADMIN)
+async def test_service_is_refused_to_user_who_may_only_control(
+    home: HomeAssistant,
+    loaded_entry: MockConfigEntry,
+    conductor: FakeConductor,
+    service: str,
+) -> None:
+    group = await home.auth.async_get_group(GROUP_ID_USER)
+    user = MockUser(groups=[group]).add_to_hass(home)
+    entity = {"config_entry_id": loaded_entry.entry_id}
+    context = Context(user_id=user.id)
+    await home.services.async_call(
+        DOMAIN,
+        "unload_model",
+        {**entity, "model": "whisper/base"},
+        blocking=True,
+        context=context,
+    )
+    assert conductor.requests == [("POST", "/models/whisper/base/unload", None)]
+    with pytest.raises(Unauthorized):
+        await home.services.async_call(
+            DOMAIN,
+            service,
+            {**entity, **NEEDS_ADMIN[service]},
+            blocking=True,
+            context=context,
+            return_response=service == "benchmark",
+        )
+    assert len(conductor.requests) == 1
+    assert not loaded_entry.subentries
 
 
 @pytest.mark.quality_scale("action-setup", "action-exceptions")

@@ -10,6 +10,7 @@ from .errors import (
     ConductorAuthError,
     ConductorConnectionError,
     ConductorError,
+    ConductorProofError,
     ConductorRequestError,
     ConductorResponseError,
 )
@@ -29,12 +30,14 @@ from .models import (
     SynthesizedSpeech,
     Trace,
 )
+from .proof import ProofAnswer
 
 __all__ = [
     "ConductorAuthError",
     "ConductorClient",
     "ConductorConnectionError",
     "ConductorError",
+    "ConductorProofError",
     "ConductorRequestError",
     "ConductorResponseError",
     "Device",
@@ -46,6 +49,7 @@ __all__ = [
     "ModelState",
     "Offer",
     "Progress",
+    "ProofAnswer",
     "ServerConfig",
     "ServerEvent",
     "Status",

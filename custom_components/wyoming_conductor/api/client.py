@@ -3,7 +3,9 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from ipaddress import ip_address
+from socket import SOCK_STREAM
 from typing import Any
 from urllib.parse import quote
 
@@ -13,18 +15,23 @@ from yarl import URL
 from .errors import (
     ConductorAuthError,
     ConductorConnectionError,
+    ConductorProofError,
     ConductorRequestError,
     ConductorResponseError,
 )
 from .events import parse_events
-from .fields import Json, as_mapping, get_int, get_objects, get_str
+from .fields import Json, as_mapping, get_int, get_objects, get_str, get_str_list
 from .models import Info, ServerConfig, ServerEvent, Status, SynthesizedSpeech, Trace
+from .proof import ProofAnswer, create_nonce, format_address
 
 REQUEST_TIMEOUT = 10.0
 """Seconds; all answers but the event stream take milliseconds, longer on a busy machine."""
 
 INFERENCE_TIMEOUT = 90.0
 """Seconds; may include loading a model. The server's own limit is 60 seconds by default."""
+
+CONFIG_TIMEOUT = 180.0
+"""Seconds; the server answers a change of a model's settings when the new worker has loaded."""
 
 HEARTBEAT_TIMEOUT = 40.0
 """Seconds; the server sends a heartbeat every 15 seconds, so this is more than two missed ones."""
@@ -49,13 +56,24 @@ class ConductorClient:
         """Use the server at `host`:`port`; `heartbeat_timeout` is in seconds."""
         self._session = session
         self._url = URL.build(scheme="https" if tls else "http", host=host, port=port)
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._token = token
         self._heartbeat_timeout = heartbeat_timeout
 
     @property
     def url(self) -> str:
         """Base URL of the server, such as `http://192.168.1.5:10380`."""
         return str(self._url.origin())
+
+    async def request_proof(self) -> ProofAnswer:
+        """Ask the server to prove that it knows the token, without sending the token.
+
+        Raises ConductorProofError if the server does not offer proofs.
+        """
+        *others, last = await self._resolve_host()
+        for ip in others:
+            with suppress(ConductorConnectionError):
+                return await self._request_proof_from(ip)
+        return await self._request_proof_from(last)
 
     async def info(self) -> Info:
         """Return the server's identity, version, ports and features."""
@@ -106,10 +124,15 @@ class ConductorClient:
         Raises ConductorRequestError also if a source of higher priority, such as the environment,
         overrides the new value.
         """
-        answer = await self._fetch("PATCH", "/config", merge_patch(path, value))
+        patch = merge_patch(path, value)
+        answer = await self._fetch("PATCH", "/config", patch, seconds=CONFIG_TIMEOUT)
         if overridden := as_mapping(answer.get("shadowed") or {}, "shadowed"):
             key, source = next(iter(overridden.items()))
             raise ConductorRequestError(f"{key} is set by the {source}, which takes precedence.")
+
+    async def restart(self) -> None:
+        """Restart the server; running requests end first."""
+        await self._fetch("POST", "/restart")
 
     async def clear_cache(self, kind: str) -> int:
         """Delete cached speech (`phrases`) or unused `models`; return the number of bytes freed."""
@@ -160,10 +183,44 @@ class ConductorClient:
             async for event in parse_events(response.content.iter_any()):
                 yield event
 
-    async def _fetch(
-        self, method: str, path: str, body: Mapping[str, Any] | Sequence[Any] | None = None
-    ) -> Json:
+    async def _request_proof_from(self, ip: str) -> ProofAnswer:
+        nonce = create_nonce()
+        path = f"/proof?nonce={nonce}"
         timeout = ClientTimeout(total=REQUEST_TIMEOUT)
+        try:
+            async with self._request("GET", path, {}, timeout, peer=ip) as response:
+                answer = await _read_json(response, "/proof")
+                return ProofAnswer(
+                    nonce=nonce,
+                    peer=format_address(ip, self._url.port or 0),
+                    uuid=get_str(answer, "uuid"),
+                    address=get_str(answer, "address", ""),
+                    proofs=get_str_list(answer, "proofs"),
+                )
+        except (ConductorAuthError, ConductorRequestError, ConductorResponseError) as err:
+            raise ConductorProofError(f"{self.url} offers no proof: {err}") from err
+
+    async def _resolve_host(self) -> list[str]:
+        """Return the IP addresses of the server. Raises ConductorConnectionError."""
+        host = self._url.host or ""
+        with suppress(ValueError):
+            return [str(ip_address(host))]
+        loop = asyncio.get_running_loop()
+        try:
+            infos = await loop.getaddrinfo(host, self._url.port, type=SOCK_STREAM)
+        except OSError as err:
+            raise ConductorConnectionError(f"{host} cannot be resolved: {err}") from err
+        return [str(sockaddr[0]) for *_, sockaddr in infos]
+
+    async def _fetch(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | Sequence[Any] | None = None,
+        *,
+        seconds: float = REQUEST_TIMEOUT,
+    ) -> Json:
+        timeout = ClientTimeout(total=seconds, sock_connect=REQUEST_TIMEOUT)
         async with self._request(method, path, {}, timeout, json=body) as response:
             return await _read_json(response, path)
 
@@ -177,18 +234,30 @@ class ConductorClient:
         *,
         json: object = None,
         data: FormData | None = None,
+        peer: str | None = None,
     ) -> AsyncIterator[ClientResponse]:
-        """Send a request and yield its response; every failure becomes a ConductorError."""
+        """Send a request and yield its response; every failure becomes a ConductorError.
+
+        With `peer`, the request is sent to this IP address, without the token.
+        """
+        url = self._url.join(URL(path, encoded=True))
+        if peer is not None:
+            headers = {**headers, "Host": url.host_port_subcomponent or ""}
+            url = url.with_host(peer)
+        elif self._token:
+            headers = {**headers, "Authorization": f"Bearer {self._token}"}
         try:
             async with self._session.request(
                 method,
-                self._url.join(URL(path, encoded=True)),
-                headers={**self._headers, **headers},
+                url,
+                headers=headers,
                 timeout=timeout,
                 json=json,
                 data=data,
                 # A redirect could carry the token to another host.
                 allow_redirects=False,
+                # The name in the certificate, if the request is sent to an IP address.
+                server_hostname=self._url.host if peer and self._url.scheme == "https" else None,
             ) as response:
                 if response.status not in (200, 202):
                     raise await _error_of(response)

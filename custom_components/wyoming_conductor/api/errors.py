@@ -3,6 +3,7 @@
 ConductorError
 ├── ConductorConnectionError    the server is unreachable or timed out
 ├── ConductorAuthError          the token is missing or wrong
+├── ConductorProofError         the server could not prove that it knows the token
 ├── ConductorResponseError      the answer does not follow the API
 └── ConductorRequestError       the server rejected the request with an error code
 """
@@ -18,6 +19,10 @@ class ConductorConnectionError(ConductorError):
 
 class ConductorAuthError(ConductorError):
     """Raised when the server rejects the token."""
+
+
+class ConductorProofError(ConductorError):
+    """Raised when a server cannot prove that it knows the token; the token was not sent."""
 
 
 class ConductorResponseError(ConductorError):

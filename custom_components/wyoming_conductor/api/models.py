@@ -31,6 +31,8 @@ class Feature(StrEnum):
     """Models can be downloaded and deleted."""
     PHRASES = "phrases"
     """Synthesized speech is cached, and the cache can be cleared."""
+    RESTART = "restart"
+    """The server can be restarted."""
     VOCABULARY = "vocabulary"
     """Names and terms that speech-to-text favors can be set."""
 
@@ -61,6 +63,8 @@ class Info:
     ports: Mapping[str, int]
     """Port of each service (`asr`, `tts`, `wake`, `api`)."""
     features: frozenset[str] = frozenset()
+    scope: str = ""
+    """Of the token of the request: `read`, `use`, `operate` or `admin`; empty if unknown."""
 
     @classmethod
     def from_json(cls, data: Json) -> Self:
@@ -75,6 +79,7 @@ class Info:
             started_at=get_datetime(data, "started_at"),
             ports={name: get_int(ports, name) for name in ports},
             features=frozenset(get_str_list(data, "features")),
+            scope=get_str(data, "scope", ""),
         )
 
 
@@ -139,6 +144,9 @@ class Model:
     device: str
     """`cpu` or `cuda:N`."""
     compute_type: str
+    """In use while loaded."""
+    compute_types: tuple[str, ...]
+    """Those that its engine supports, besides `auto`."""
     memory_bytes: int
     """Measured while loaded, otherwise estimated."""
     active_requests: int
@@ -199,6 +207,7 @@ class Model:
             offers=tuple(Offer.from_json(item) for item in get_objects(data, "offers")),
             device=get_str(data, "device"),
             compute_type=get_str(data, "compute_type", ""),
+            compute_types=get_str_list(data, "compute_types"),
             memory_bytes=get_int(data, "memory_bytes"),
             active_requests=get_int(data, "active_requests"),
             queued_requests=get_int(data, "queued_requests"),
@@ -324,23 +333,34 @@ class Status:
 class ServerConfig:
     """The server's configuration, nested as in its configuration file."""
 
-    values: Mapping[str, Any]
+    effective: Mapping[str, Any]
+    """The values in effect."""
+    saved: Mapping[str, Any]
+    """The values of the next start."""
+    pending: Mapping[str, Any] = field(default_factory=dict)
+    """Saved values that are not in effect yet, by dotted key."""
     restart_needed: tuple[str, ...] = ()
-    """Changed keys that take effect when the server restarts."""
+    """Dotted keys whose saved value takes effect when the server restarts."""
 
     @classmethod
     def from_json(cls, data: Json) -> Self:
         """Decode `GET /config`."""
-        return cls(as_mapping(data.get("config"), "config"), get_str_list(data, "restart_needed"))
+        saved = as_mapping(data.get("config"), "config")
+        pending = as_mapping(data.get("pending") or {}, "pending")
+        return cls(
+            effective=as_mapping(data.get("effective", saved), "effective"),
+            saved=saved,
+            pending={key: as_mapping(value, key).get("pending") for key, value in pending.items()},
+            restart_needed=get_str_list(data, "restart_needed"),
+        )
 
     def get(self, *path: str) -> Any:
-        """Return the value at a path such as `("asr", "language")`; None if absent."""
-        value: Any = self.values
-        for name in path:
-            if not isinstance(value, Mapping):
-                return None
-            value = value.get(name)
-        return value
+        """Return the value in effect at a path such as `("asr", "language")`; None if absent."""
+        return _get_nested(self.effective, path)
+
+    def get_saved(self, *path: str) -> Any:
+        """Return the value of the next start at a path; None if absent."""
+        return _get_nested(self.saved, path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -408,6 +428,14 @@ class SynthesizedSpeech:
     def audio_seconds(self) -> float:
         """Length of the audio."""
         return len(self.pcm) / 2 / self.RATE
+
+
+def _get_nested(value: Any, path: tuple[str, ...]) -> Any:
+    for name in path:
+        if not isinstance(value, Mapping):
+            return None
+        value = value.get(name)
+    return value
 
 
 def _get_optional_int(data: Json, key: str) -> int | None:

@@ -83,11 +83,14 @@ class ConductorPanel extends HTMLElement {
     this.#lastRequestCount = null;
     this.#error = "";
     try {
-      this.#unsubscribeServer = await this.#hass.connection.subscribeMessage((state) => this.#handleState(state), {
-        type: `${PREFIX}/subscribe`,
-        entry_id: entryId,
-      });
-      if (!this.#connected) this.#unsubscribe();
+      const isCurrent = () => this.#connected && this.#entryId === entryId;
+      const unsubscribe = await this.#hass.connection.subscribeMessage(
+        (state) => isCurrent() && this.#handleState(state),
+        { type: `${PREFIX}/subscribe`, entry_id: entryId },
+      );
+      // Another server may have been selected, or the panel closed, in the meantime.
+      if (isCurrent()) this.#unsubscribeServer = unsubscribe;
+      else unsubscribe();
     } catch (error) {
       this.#error = error.message ?? String(error);
     }
@@ -102,7 +105,8 @@ class ConductorPanel extends HTMLElement {
   }
 
   #handleState(state) {
-    this.#state = state;
+    // While the server is not set up, only its title is sent; the last known state remains.
+    this.#state = state.models || !this.#state ? state : { ...this.#state, ...state };
     if (state.available && state.requests !== this.#lastRequestCount) {
       this.#lastRequestCount = state.requests;
       this.#tracesTimer ??= setTimeout(() => this.#loadTraces(), this.#traces.length ? TRACES_INTERVAL_MS : 0);
@@ -152,7 +156,7 @@ class ConductorPanel extends HTMLElement {
     const parts = [element("style", { text: STYLE }), this.#header()];
     const main = element("main");
     if (this.#error) main.append(element("p", { class: "banner", role: "alert", text: this.#error }));
-    if (!state) {
+    if (!state?.models) {
       const text = this.#servers.length || this.#error ? texts.waiting : texts.none;
       if (!this.#error) main.append(element("p", { class: "quiet", text }));
     } else {

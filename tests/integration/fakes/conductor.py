@@ -10,6 +10,8 @@ from typing import Any
 
 from aiohttp import web
 
+from custom_components.wyoming_conductor.api.proof import compute_proof
+
 UUID = "0b7ef1c5-6c1b-4c0d-9a70-3f1f6a1f2f10"
 
 INFO: dict[str, Any] = {
@@ -20,7 +22,7 @@ INFO: dict[str, Any] = {
     "instance": "run-1",
     "started_at": "2026-11-20T08:00:00.000Z",
     "ports": {"asr": 0, "tts": 0, "wake": 0, "api": 10380},
-    "features": ["config", "jobs", "library", "phrases", "vocabulary"],
+    "features": ["config", "jobs", "library", "phrases", "restart", "vocabulary"],
 }
 
 STATUS: dict[str, Any] = {
@@ -75,6 +77,7 @@ def model(identifier: str, kind: str, **fields: Any) -> dict[str, Any]:
         "offers": [],
         "device": "cpu",
         "compute_type": "int8",
+        "compute_types": ["default"],
         "memory_bytes": 100 * 2**20,
         "active_requests": 0,
         "queued_requests": 0,
@@ -105,6 +108,7 @@ MODELS: list[dict[str, Any]] = [
         state="ready",
         device="cuda:0",
         compute_type="float16",
+        compute_types=["float16", "int8_float16", "int8", "float32"],
         languages=["de", "en", "fr"],
         memory_bytes=600 * 2**20,
         active_requests=1,
@@ -172,12 +176,20 @@ class FakeConductor:
         self.traces: list[dict[str, Any]] = []
         self.token: str | None = None
         """Required API token; None accepts all requests."""
+        self.proof_token: str | None = None
+        """Token that is proven instead of the required one."""
+        self.applies_changes = False
+        """Whether changed settings of models and loads take effect, with their events."""
+        self.address: str | None = None
+        """Address that is proven instead of the one that the client connected to."""
         self.responses: dict[str, web.Response | Mapping[str, Any] | Exception] = {}
         """Responses that replace the normal ones, by `METHOD path`."""
         self.requests: list[tuple[str, str, Any]] = []
         """Method, path and body of every request except GET."""
         self.fetched_paths: list[str] = []
         """Path of every GET request."""
+        self.authorizations: list[str | None] = []
+        """`Authorization` header of every request."""
         self.recordings: list[tuple[str, bytes]] = []
         """Model and file of every transcription request."""
         self.last_event_ids: list[str | None] = []
@@ -189,6 +201,8 @@ class FakeConductor:
         self._number = 0
         self.refuses_streams = False
         self.restart_needed: list[str] = []
+        self.pending: dict[str, Any] = {}
+        """Saved values that are not in effect yet, by dotted key."""
         self.shadowed: dict[str, str] = {}
 
     @property
@@ -251,6 +265,9 @@ class FakeConductor:
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         key = f"{request.method} {request.path}"
+        self.authorizations.append(request.headers.get("Authorization"))
+        if key == "GET /proof":
+            return self.responses.get(key) or self._prove(request)  # type: ignore[return-value]
         if self.token and request.headers.get("Authorization") != f"Bearer {self.token}":
             return _problem(401, "UNAUTHORIZED", "Token required.")
         is_json = request.can_read_body and request.content_type == "application/json"
@@ -283,11 +300,14 @@ class FakeConductor:
             case "GET", ["models"]:
                 return web.json_response({"models": self.models})
             case "GET", ["config"]:
-                restart = {"sources": {}, "restart_needed": self.restart_needed}
-                return web.json_response({"config": self.config, **restart})
+                return web.json_response(self._config())
             case "PATCH", ["config"]:
                 _merge(self.config, body)
+                if self.applies_changes:
+                    await self._apply_model_settings(body.get("models", {}))
                 return web.json_response({"changed": [], "shadowed": self.shadowed})
+            case "POST", ["restart"]:
+                return web.json_response({}, status=202)
             case "PUT", ["vocabulary"]:
                 return web.json_response({"names": len(body["names"])})
             case "DELETE", ["cache", _]:
@@ -299,8 +319,40 @@ class FakeConductor:
             case "GET", ["events"]:
                 return await self._send_events(request)
             case "POST", ["models", *name, verb]:
-                return self._load_or_unload("/".join(name), verb)
+                response = self._load_or_unload("/".join(name), verb)
+                if self.applies_changes and response.status == 202:
+                    await self.set_state("/".join(name), "loading")
+                    await self.set_state("/".join(name), "ready")
+                return response
         return _problem(404, "BAD_REQUEST", "Not found.")
+
+    def _prove(self, request: web.Request) -> web.Response:
+        token = self.proof_token or self.token
+        if token is None:
+            return _problem(404, "NOT_FOUND", "No token.")
+        address = self.address or f"{self.host}:{self.port}"
+        proof = compute_proof(token, request.query["nonce"], self.info["uuid"], address)
+        answer = {"uuid": self.info["uuid"], "address": address, "proofs": ["0" * 64, proof]}
+        return web.json_response(answer)
+
+    def _config(self) -> dict[str, Any]:
+        saved = deepcopy(self.config)
+        for key, value in self.pending.items():
+            *sections, name = key.split(".")
+            section = saved
+            for part in sections:
+                section = section[part]
+            section[name] = value
+        return {
+            "config": saved,
+            "effective": self.config,
+            "pending": {
+                key: {"pending": value, "applies": "restart"} for key, value in self.pending.items()
+            },
+            "revision": 1,
+            "sources": {},
+            "restart_needed": [*self.restart_needed, *self.pending],
+        }
 
     async def _transcribe(self, request: web.Request) -> web.Response:
         form = await request.post()
@@ -308,6 +360,14 @@ class FakeConductor:
         assert isinstance(file, web.FileField)
         self.recordings.append((str(form.get("model", "")), file.file.read()))
         return web.json_response({"text": "Turn on the light."})
+
+    async def _apply_model_settings(self, models: Mapping[str, Mapping[str, Any]]) -> None:
+        for item in self.models:
+            for name, value in models.get(item["id"], {}).items():
+                item[name] = (
+                    {"keep_alive": 300.0, "pinned": False}[name] if value is None else value
+                )
+        await self.publish("config_changed", revision=2, changed=[], restart_needed=[])
 
     def _load_or_unload(self, identifier: str, verb: str) -> web.Response:
         found = next((item for item in self.models if item["id"] == identifier), None)
