@@ -3,11 +3,18 @@
 import asyncio
 import contextlib
 import gc
+import logging
+import os
 import signal
 from typing import Final
 
 from wyoming_servers.app.application import Application
 from wyoming_servers.config.load import LoadedConfig
+from wyoming_servers.config.schema import Config
+from wyoming_servers.core.sandbox import policy as sandbox
+from wyoming_servers.core.sandbox.confine import PRIVATE_UMASK, kernel_support
+
+_LOGGER: Final = logging.getLogger(__name__)
 
 RESTART: Final = 75
 """Exit code of a server that is to be started again; EX_TEMPFAIL of sysexits.h, which a supervisor
@@ -24,6 +31,15 @@ def freeze_gc() -> None:
     gc.freeze()
 
 
+def secure_process(config: Config) -> None:
+    """Keep new files from other users, and set how child processes are confined."""
+    os.umask(PRIVATE_UMASK)
+    sandbox.configure(enabled=config.security.sandbox == "auto", secrets=config.data_dir)
+    missing = kernel_support().missing
+    if config.security.sandbox == "auto" and missing:
+        _LOGGER.debug("Child processes are confined less: no %s here", " and no ".join(missing))
+
+
 async def serve(loaded: LoadedConfig) -> int:
     """Run until SIGTERM, SIGINT or a restart request; return the exit code.
 
@@ -31,6 +47,7 @@ async def serve(loaded: LoadedConfig) -> int:
 
     A second signal ends the grace time of running requests.
     """
+    secure_process(loaded.config)
     application = Application(loaded)
     stop_requested = asyncio.Event()
     main = asyncio.current_task()

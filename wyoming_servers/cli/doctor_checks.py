@@ -28,6 +28,7 @@ from wyoming_servers.config.errors import ConfigProblem
 from wyoming_servers.config.schema import Config
 from wyoming_servers.core.engine_info import all_engines
 from wyoming_servers.core.errors import UnauthorizedError
+from wyoming_servers.core.sandbox.confine import kernel_support
 from wyoming_servers.models.catalog import (
     Catalog,
     builtin_catalog,
@@ -204,6 +205,20 @@ def check_gpu(required: bool, library: Any = pynvml) -> list[Finding]:
         cure = "pip install 'wyoming-conductor[gpu]'"
         findings.append(Finding("GPU", Level.WARNING, text, cure))
     return findings
+
+
+def check_sandbox(config: Config) -> list[Finding]:
+    """Check how far the kernel can confine the processes of models and recordings."""
+    if config.security.sandbox == "off":
+        cure = "Set security.sandbox: auto, unless a library needs more than it allows."
+        return [Finding("sandbox", Level.WARNING, "security.sandbox is off", cure)]
+    support = kernel_support()
+    if support.missing:
+        text = f"the kernel lacks {' and '.join(support.missing)}; the other protections apply"
+        cure = "Linux 5.13 or newer has both; in a container, its runtime may switch them off."
+        return [Finding("sandbox", Level.OK, text, cure)]
+    text = f"no network and only their own files for models (Landlock {support.landlock_abi})"
+    return [Finding("sandbox", Level.OK, text)]
 
 
 def check_memory() -> list[Finding]:

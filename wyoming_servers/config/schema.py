@@ -247,6 +247,17 @@ class ApiSection(Section):
     )
 
 
+class SecuritySection(Section):
+    """Protection against files and models from strangers."""
+
+    sandbox: Literal["auto", "off"] = Field(
+        "auto",
+        description="`auto` confines the processes that run models and read recordings as far as "
+        "the kernel can: no network, only their own files. `off` if a library needs more.",
+        json_schema_extra=RESTART,
+    )
+
+
 class JobsSection(Section):
     """Background jobs: recordings to transcribe and texts to speak, sent over HTTP."""
 
@@ -461,6 +472,7 @@ class Config(Section):
     tts: TtsSection = TtsSection()
     wake: WakeSection = WakeSection()
     api: ApiSection = ApiSection()
+    security: SecuritySection = SecuritySection()
     jobs: JobsSection = JobsSection()
     webhooks: WebhooksSection = WebhooksSection()
     discovery: DiscoverySection = DiscoverySection()

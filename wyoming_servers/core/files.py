@@ -7,15 +7,19 @@ calls: content, name, folder. All functions block on the disk: call them in a th
 
 import contextlib
 import errno
+import logging
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from wyoming_servers.core.errors import BusyError, StorageError
+
+_LOGGER: Final = logging.getLogger(__name__)
 
 PRIVATE_MODE: Final = 0o600
 """Permissions of files that only the server's user may read."""
@@ -138,6 +142,20 @@ def storage_errors(path: Path) -> Iterator[None]:
             f"{path} cannot be written: {err.strerror or err}.",
             hint="Free some disk space, and check the permissions of the folder.",
         ) from err
+
+
+def protect(path: Path) -> None:
+    """Take the access of other users from a file or folder, where the file system lets us.
+
+    Some file systems (FAT, network shares) have no permissions, and a mounted folder may belong to
+    somebody else: what cannot be changed is logged at debug level.
+    """
+    try:
+        mode = path.stat().st_mode
+        if mode & 0o077:
+            path.chmod(stat.S_IMODE(mode) & 0o700)
+    except OSError as err:
+        _LOGGER.debug("%s cannot be protected from other users: %s", path, err)
 
 
 def ensure_free_space(folder: Path, needed: int, min_free: int) -> None:

@@ -17,6 +17,7 @@ from typing import Any, Final
 import aiosqlite
 
 from wyoming_servers.core.errors import LoadFailedError, StorageError
+from wyoming_servers.core.files import protect
 from wyoming_servers.data_dir.set_aside import DamagedFiles
 
 _BUSY_SECONDS: Final = 10.0
@@ -125,7 +126,7 @@ async def open_database(
 async def _open(path: Path, migrations: Sequence[str]) -> Database:
     connection: aiosqlite.Connection | None = None
     try:
-        await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
+        await asyncio.to_thread(_prepare_file, path)
         if await asyncio.to_thread(path.is_dir):
             raise DamagedFileError(f"{path.name} is a folder, not a database.")
         connection = await aiosqlite.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
@@ -157,6 +158,13 @@ async def _check(connection: aiosqlite.Connection, path: Path) -> None:
     rows = list(await connection.execute_fetchall("PRAGMA quick_check(1)"))
     if [tuple(row) for row in rows] != [("ok",)]:
         raise DamagedFileError(f"{path} is damaged: {rows[0][0] if rows else 'no result'}.")
+
+
+def _prepare_file(path: Path) -> None:
+    """Make the folder, and keep other users from a file of an older version."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        protect(path)
 
 
 async def _migrate(connection: aiosqlite.Connection, path: Path, migrations: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from wyoming_servers.core.errors import BadRequestError, BusyError
-from wyoming_servers.core.files import atomic_write
+from wyoming_servers.core.files import atomic_write, protect
 from wyoming_servers.data_dir.set_aside import rename_damaged
 
 STATE_FILE: Final = "server.json"
@@ -54,12 +54,13 @@ class InstanceLock:
         self._descriptor: int | None = None
 
     def acquire(self) -> Self:
-        """Lock the directory, creating it if needed.
+        """Lock the directory, creating it if needed, and keep other users out.
 
         Raises BusyError if another server holds it, BadRequestError if it cannot be written.
         """
         try:
             self._data_dir.mkdir(parents=True, exist_ok=True)
+            protect(self._data_dir)
             descriptor = os.open(
                 self._data_dir / _LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644
             )

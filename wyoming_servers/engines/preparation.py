@@ -41,6 +41,8 @@ from typing import Any, Final
 
 from wyoming_servers.core.engine_info import find_engine
 from wyoming_servers.core.files import atomic_write
+from wyoming_servers.core.sandbox.confine import confine
+from wyoming_servers.core.sandbox.policy import SandboxPolicy
 
 CACHE_DIR: Final = "cache_dir"
 """Role of the cache folder among a model's files."""
@@ -219,10 +221,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("engine", help="name of the engine")
     parser.add_argument("files", type=json.loads, help="JSON object of paths by role")
     parser.add_argument("--background", action="store_true", help="run at low priority")
+    parser.add_argument(
+        "--sandbox", type=SandboxPolicy.from_json, help="what the process may do, as JSON"
+    )
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s:%(name)s: %(message)s")
     if options.background:
         os.nice(_NICENESS)
+    if options.sandbox is not None:
+        confine(options.sandbox)
     try:
         prepare(options.engine, options.files)
     except Exception:

@@ -18,6 +18,7 @@ from wyoming_servers.core.files import (
     ensure_free_space,
     fsync_file,
     fsync_folder,
+    protect,
     publish_file,
     storage_errors,
 )
@@ -87,6 +88,7 @@ class JobFiles:
 
     def _remove_unfinished(self) -> None:
         for folder in (self.uploads, self.results):
+            protect(folder)
             _unlink(list(folder.glob(f"*{PARTIAL_SUFFIX}")))
 
     def _remove_orphans(self, active: set[str], known: set[str]) -> None:

@@ -1,14 +1,61 @@
-"""What the child processes do for their parent: yield the processor, and end when it does.
+"""What the child processes do for their parent: yield the processor, end when it does, and give up
+what they do not need.
 
 It imports nothing large: the first audio of an HTTP response waits for the start of a child.
 """
 
 import os
+import sysconfig
 import threading
+from pathlib import Path
 from typing import Final
+
+from wyoming_servers.core.sandbox.confine import confine
+from wyoming_servers.core.sandbox.policy import SandboxPolicy
 
 _NICE: Final = 10
 """Live speech has priority on the processor as well."""
+
+
+UNCONFINED_VARIABLE: Final = "WYOMING_CONDUCTOR_UNCONFINED"
+"""Set in the environment of a child that must not be confined (`security.sandbox: off`)."""
+
+_CODE: Final = tuple(
+    {
+        *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
+        str(Path(__file__).parent.parent),
+        *("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/nix/store", "/gnu/store"),
+    }
+)
+"""Python, its packages and the system's libraries: some modules are imported late."""
+
+DECODER: Final = SandboxPolicy(
+    "decoder",
+    read=_CODE,
+    dumpable=False,
+    limits={
+        # Address space: far more than decoding needs, far less than would harm the machine.
+        "AS": 3 * 1024**3,
+        # Seconds of processor time: a day of audio takes minutes on a slow machine.
+        "CPU": 2 * 3_600,
+        "CORE": 0,
+        "FSIZE": 0,
+        "NOFILE": 64,
+    },
+)
+"""For a process that has opened its recording: it may open no file but code, make no socket and
+start no process; it can read the recording and write to its pipes."""
+
+ENCODER: Final = SandboxPolicy(
+    "encoder", read=_CODE, dumpable=False, limits={"CORE": 0, "NOFILE": 64}
+)
+"""Likewise, for an encoder that has opened its input and output."""
+
+
+def confine_child(policy: SandboxPolicy) -> None:
+    """Confine this process unless the parent is configured not to; call it before any thread."""
+    if UNCONFINED_VARIABLE not in os.environ:
+        confine(policy)
 
 
 def run_in_background() -> None:

@@ -4,7 +4,8 @@
 
 Files come from strangers and decoders have bugs: a crash, a hang or a decompression bomb ends this
 process and nothing else. It may open no other file and no network connection: playlists and similar
-formats, which make a decoder open other files, find every protocol refused. The output is lines of
+formats, which make a decoder open other files, find every protocol refused, and the kernel refuses
+files and sockets to the whole process (`child.DECODER`). The output is lines of
 JSON, each followed by as many bytes of 16 kHz, 16-bit mono audio as its `bytes` field says:
 
 {"type": "opened", "duration": seconds or null}
@@ -22,7 +23,6 @@ import argparse
 import contextlib
 import json
 import os
-import resource
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,15 +34,12 @@ import av.logging
 
 from wyoming_servers.audio.vad import VoiceActivityDetector
 from wyoming_servers.core.domain import SPEECH_FORMAT
-from wyoming_servers.media.child import run_in_background
+from wyoming_servers.media.child import DECODER, confine_child, run_in_background
 from wyoming_servers.media.recording_chunker import (
     FixedLengthChunker,
     RecordingChunk,
     SpeechChunker,
 )
-
-_MAX_ADDRESS_SPACE: Final = 3 * 1024**3
-"""Bytes of address space: far more than decoding needs, far less than would harm the machine."""
 
 _PROGRESS_SECONDS: Final = 10.0
 """Interval of `silence` lines, in seconds of recording without speech."""
@@ -60,13 +57,15 @@ def main() -> int:
     parser.add_argument("--skip", type=float, default=0.0)
     parser.add_argument("--no-vad", action="store_true")
     arguments = parser.parse_args()
-    run_in_background()
-    _limit_resources()
     av.logging.set_level(av.logging.PANIC)
     out = sys.stdout.buffer
     try:
         with arguments.file.open("rb") as file:
-            _decode(file, out, arguments.skip, vad=not arguments.no_vad)
+            detector = None if arguments.no_vad else VoiceActivityDetector()
+            # From here on the process reads this file and nothing else.
+            confine_child(DECODER)
+            run_in_background()
+            _decode(file, out, arguments.skip, detector)
     except BrokenPipeError:
         # The server has closed the pipe; the interpreter must not try to flush the rest.
         os._exit(0)
@@ -81,14 +80,16 @@ class _NoAudioError(Exception):
     """Raised when the file has no audio."""
 
 
-def _decode(file: IO[bytes], out: IO[bytes], skip: float, *, vad: bool) -> None:
+def _decode(
+    file: IO[bytes], out: IO[bytes], skip: float, detector: VoiceActivityDetector | None
+) -> None:
     duration = _duration(file)
     file.seek(0)
     with av.open(file, "r", options=_CONTAINER_OPTIONS, metadata_errors="ignore") as container:
         if not container.streams.audio:
             raise _NoAudioError
         _write(out, {"type": "opened", "duration": duration})
-        chunker = SpeechChunker(VoiceActivityDetector(), skip) if vad else FixedLengthChunker(skip)
+        chunker = SpeechChunker(detector, skip) if detector else FixedLengthChunker(skip)
         bytes_to_skip = SPEECH_FORMAT.bytes_for(skip)
         total = 0
         reported = skip
@@ -180,15 +181,6 @@ def _error_entry(err: Exception) -> dict[str, str]:
             "hint": "Send audio or video in a common format, such as WAV, MP3, M4A, OGG or MP4.",
         }
     return {"message": f"The file cannot be decoded: {type(err).__name__}: {err}", "hint": ""}
-
-
-def _limit_resources() -> None:
-    _, hard_limit = resource.getrlimit(resource.RLIMIT_AS)
-    unlimited = hard_limit == resource.RLIM_INFINITY
-    limit = _MAX_ADDRESS_SPACE if unlimited else min(_MAX_ADDRESS_SPACE, hard_limit)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, hard_limit))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from typing import IO, Any, Final
 import av
 from av.audio import AudioStream
 
-from wyoming_servers.media.child import run_in_background
+from wyoming_servers.media.child import ENCODER, confine_child, run_in_background
 from wyoming_servers.media.formats import FILE_FORMATS, STREAM_FORMATS, EncodingFormat
 
 _STREAM_READ_BYTES: Final = 8_192
@@ -50,11 +50,13 @@ def main() -> int:
     file.add_argument("target", type=Path)
     arguments = parser.parse_args()
     if arguments.command == "file":
-        run_in_background()
         with arguments.samples.open("rb") as source, arguments.target.open("wb") as target:
+            confine_child(ENCODER)
+            run_in_background()
             encode_file(source, target, FILE_FORMATS[arguments.format], arguments.rate)
         return 0
     try:
+        confine_child(ENCODER)
         stdin, stdout = sys.stdin.buffer, sys.stdout.buffer
         encode_stream(stdin, stdout, STREAM_FORMATS[arguments.format], arguments.rate)
     except BrokenPipeError:

@@ -7,6 +7,9 @@ import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from typing import Final
 
+from wyoming_servers.core.sandbox.policy import is_enabled
+from wyoming_servers.media.child import UNCONFINED_VARIABLE
+
 _READ_BYTES: Final = 64 * 1024
 _MAX_STDERR_BYTES: Final = 2_000
 
@@ -27,6 +30,8 @@ async def spawn_child(
     processors, the stacks and buffers of more would exceed the address space a decoder may use.
     """
     environment = {name: os.environ[name] for name in _PASSED_VARIABLES if name in os.environ}
+    if not is_enabled():
+        environment[UNCONFINED_VARIABLE] = "1"
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", f"wyoming_servers.media.{module}", *arguments),
         stdin=PIPE,

@@ -15,6 +15,7 @@ from wyoming_servers.core.clock import Clock
 from wyoming_servers.core.domain import Placement
 from wyoming_servers.core.engine_info import find_engine
 from wyoming_servers.core.errors import ModelMissingError
+from wyoming_servers.core.sandbox.policy import SandboxPolicy
 from wyoming_servers.models.catalog import ModelEntry, ModelFile, PackageFolder
 from wyoming_servers.models.download import (
     CHUNK_BYTES,
@@ -32,6 +33,7 @@ from wyoming_servers.models.layout import (
 )
 from wyoming_servers.models.python_packages import file_parts, package_folder, package_version
 from wyoming_servers.worker.environment import worker_environment
+from wyoming_servers.worker.sandbox import preparation_policy
 
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -278,14 +280,17 @@ async def prepare_model(engine: str, files: Mapping[str, str]) -> None:
     info = await asyncio.to_thread(find_engine, engine)
     if info is None or not info.prepare:
         return
+    environment, policy = await asyncio.to_thread(_environment_and_policy, engine, files)
     # -P keeps files in the working directory from being imported as modules.
     command = ["-P", "-m", "wyoming_servers.engines.preparation", "--background", engine]
+    if policy is not None:
+        command += ["--sandbox", policy.to_json()]
     try:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *command,
             json.dumps(dict(files)),
-            env=await asyncio.to_thread(worker_environment, engine, Placement()),
+            env=environment,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
@@ -306,6 +311,13 @@ async def prepare_model(engine: str, files: Mapping[str, str]) -> None:
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+def _environment_and_policy(
+    engine: str, files: Mapping[str, str]
+) -> tuple[dict[str, str], SandboxPolicy | None]:
+    environment = worker_environment(engine, Placement())
+    return environment, preparation_policy(files, environment)
 
 
 async def _verify_file(path: Path, file: ModelFile, progress: InstallProgress) -> FileRecord | None:

@@ -10,6 +10,7 @@ from typing import Final
 
 from wyoming_servers.core.domain import Placement
 from wyoming_servers.core.engine_info import find_engine
+from wyoming_servers.core.sandbox.policy import inherited_environment
 
 EnvironmentVariables = Mapping[str, str]
 
@@ -18,6 +19,10 @@ COMMON_VARIABLES: Final[EnvironmentVariables] = {
     # itself would hang without a network, and load unverified content.
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
+    # No library reports how it is used.
+    "DO_NOT_TRACK": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "ORT_DISABLE_TELEMETRY": "1",
 }
 """For every worker."""
 
@@ -25,14 +30,15 @@ COMMON_VARIABLES: Final[EnvironmentVariables] = {
 def worker_environment(
     engine: str, placement: Placement, more: Mapping[str, EnvironmentVariables] | None = None
 ) -> dict[str, str]:
-    """Return the environment of a worker: ours, the common variables, the engine's, then `more`.
+    """Return the environment of a worker: the inherited part of ours, then the others' variables.
 
+    Of ours it sees what `core.sandbox` lists; then come the common ones, the engine's and `more`.
     `more` has additional variables by engine, such as OMP_NUM_THREADS. On a GPU, devices are
     numbered as in NVML, and the CUDA libraries of Python packages are on the library path. On the
     CPU, GPUs are hidden, so that no library allocates memory there. Reads the disk on its first
     call: call it in a thread.
     """
-    result = dict(os.environ)
+    result = inherited_environment()
     result |= COMMON_VARIABLES
     if (info := find_engine(engine)) is not None:
         result |= info.environment

@@ -22,6 +22,7 @@ from wyoming_servers.core.errors import (
     InferenceFailedError,
     LoadFailedError,
 )
+from wyoming_servers.core.sandbox.policy import SandboxPolicy
 from wyoming_servers.worker.client import RemoteRun, WorkerClient
 from wyoming_servers.worker.environment import EnvironmentVariables, worker_environment
 from wyoming_servers.worker.exit_status import (
@@ -34,6 +35,7 @@ from wyoming_servers.worker.interface import (
     LoadResult,
     OnProgress,
 )
+from wyoming_servers.worker.sandbox import worker_policy
 
 _EXIT_GRACE_SECONDS: Final = 1.0
 """After the process, its pipe or its output has ended, the others get this long to end too."""
@@ -74,10 +76,10 @@ class ProcessLauncher:
 
     async def launch(self, spec: ModelSpec, placement: Placement) -> "ProcessWorker":
         """Start a process for the model; nothing is loaded yet. Raises LoadFailedError."""
-        environment, kills = await asyncio.to_thread(self._inspect_machine, spec, placement)
+        environment, policy, kills = await asyncio.to_thread(self._prepare, spec, placement)
         worker = ProcessWorker(spec, placement, oom_kills_before=kills)
         try:
-            await worker.start(self._python, environment)
+            await worker.start(self._python, environment, policy)
         except OSError as err:
             raise LoadFailedError(
                 f"No worker process could be started for {spec.id}: {err}.",
@@ -85,8 +87,11 @@ class ProcessLauncher:
             ) from err
         return worker
 
-    def _inspect_machine(self, spec: ModelSpec, placement: Placement) -> tuple[dict[str, str], int]:
-        return worker_environment(spec.engine, placement, self._environment), count_oom_kills()
+    def _prepare(
+        self, spec: ModelSpec, placement: Placement
+    ) -> tuple[dict[str, str], SandboxPolicy | None, int]:
+        environment = worker_environment(spec.engine, placement, self._environment)
+        return environment, worker_policy(spec, placement, environment), count_oom_kills()
 
 
 class ProcessWorker(asyncio.SubprocessProtocol):
@@ -112,15 +117,17 @@ class ProcessWorker(asyncio.SubprocessProtocol):
         self._exit_requested = False
         self._failure: ConductorError | None = None
 
-    async def start(self, python: str, environment: Mapping[str, str]) -> None:
-        """Start the process and connect the pipe. Raises OSError."""
+    async def start(
+        self, python: str, environment: Mapping[str, str], policy: SandboxPolicy | None = None
+    ) -> None:
+        """Start the process, confined by the policy, and connect the pipe. Raises OSError."""
         ours, theirs = socket.socketpair()
         try:
             with theirs:
                 # `create_subprocess_exec` would need another task to read the output.
                 await self._loop.subprocess_exec(
                     lambda: self,
-                    *_command(python, theirs.fileno(), self.spec.id, self._log_level),
+                    *_command(python, theirs.fileno(), self.spec.id, self._log_level, policy),
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=asyncio.subprocess.PIPE,
                     stderr=asyncio.subprocess.STDOUT,
@@ -305,7 +312,9 @@ class ProcessWorker(asyncio.SubprocessProtocol):
         self._exited.set_result(status)
 
 
-def _command(python: str, pipe: int, model: str, log_level: int) -> list[str]:
+def _command(
+    python: str, pipe: int, model: str, log_level: int, policy: SandboxPolicy | None
+) -> list[str]:
     """Return the command line of a worker.
 
     -P: modules never come from the working directory. -u: output is not buffered.
@@ -317,6 +326,7 @@ def _command(python: str, pipe: int, model: str, log_level: int) -> list[str]:
         *("--name", model),
         *("--parent", str(os.getpid())),
         *("--log-level", str(log_level)),
+        *(("--sandbox", policy.to_json()) if policy is not None else ()),
     ]
 
 

@@ -259,7 +259,7 @@ async def test_custom_word_is_offered_and_detected_without_a_restart(
                 await asyncio.sleep(0.2)
 
     assert "my_jarvis_v2" not in await offered()
-    (server.data_dir / "mine").mkdir()
+    (server.data_dir / "mine").mkdir(exist_ok=True)
     bundled = Path(str(files("pyopen_wakeword"))) / "models" / "hey_jarvis.tflite"
     own = server.data_dir / "mine" / "my_jarvis_v2.tflite"
     shutil.copy(bundled, own)

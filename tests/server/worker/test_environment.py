@@ -9,9 +9,20 @@ from wyoming_servers.worker.environment import worker_environment
 CPU, GPU = Placement(), Placement("cuda:1", "float16")
 
 
-def test_environment_is_inherited(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SOME_VARIABLE", "kept")
-    assert worker_environment("fake", CPU)["SOME_VARIABLE"] == "kept"
+def test_environment_inherits_only_known_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", "passive")
+    monkeypatch.setenv("LC_TIME", "C")
+    monkeypatch.setenv("WYOMING_CONDUCTOR_API_TOKEN", "secret")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    result = worker_environment("fake", CPU)
+    assert (result["OMP_WAIT_POLICY"], result["LC_TIME"]) == ("passive", "C")
+    assert "secret" not in result.values()
+
+
+def test_environment_turns_telemetry_of_libraries_off() -> None:
+    result = worker_environment("piper", CPU)
+    for name in ("DO_NOT_TRACK", "HF_HUB_DISABLE_TELEMETRY", "ORT_DISABLE_TELEMETRY"):
+        assert result[name] == "1"
 
 
 def test_malloc_is_tuned_only_for_ctranslate2() -> None:

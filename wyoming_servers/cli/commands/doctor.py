@@ -81,6 +81,7 @@ def _run_machine_checks(config: "Config") -> "list[Finding]":
         *doctor_checks.check_engines(engines),
         *doctor_checks.check_gpu(only_gpu),
         *doctor_checks.check_memory(),
+        *doctor_checks.check_sandbox(config),
         *doctor_checks.check_disk(config.data_dir),
         *doctor_checks.check_models(config, catalog, list(dict.fromkeys(served.values()))),
         *asyncio.run(doctor_checks.check_ports(config, _read_api_token(config))),

@@ -8,6 +8,8 @@ from pydantic import BaseModel, Field
 
 from wyoming_servers.core.clock import iso_timestamp
 from wyoming_servers.core.domain import ModelState
+from wyoming_servers.core.sandbox import policy
+from wyoming_servers.core.sandbox.confine import kernel_support
 from wyoming_servers.http import schemas
 from wyoming_servers.http.auth.access import GrantedScope
 from wyoming_servers.http.auth.tokens import TokenScope
@@ -18,6 +20,16 @@ API_VERSION = "1"
 """Incremented when an existing endpoint changes incompatibly; additions do not count."""
 
 router = APIRouter(tags=["system"], responses={**PROBLEM_RESPONSES})
+
+
+class SandboxResponse(BaseModel):
+    """How the processes that run models and read recordings are confined."""
+
+    enabled: bool = Field(description="False if `security.sandbox` is `off`.")
+    seccomp: bool = Field(description="Whether the kernel can refuse the network to a process.")
+    landlock_abi: int = Field(
+        description="Version of the kernel's Landlock, which protects files; 0 without it."
+    )
 
 
 class InfoResponse(BaseModel):
@@ -33,6 +45,7 @@ class InfoResponse(BaseModel):
         description="Open port of each service: asr, tts, wake, api, and `asr:<model>` for the "
         "port of one model."
     )
+    sandbox: SandboxResponse
     features: list[str] = Field(
         description="Optional parts of the API that this server has, such as config, jobs, library."
     )
@@ -47,8 +60,16 @@ async def get_info(context: Context, scope: GrantedScope) -> InfoResponse:
         instance=context.instance,
         started_at=iso_timestamp(context.started),
         ports=dict(context.ports),
+        sandbox=_sandbox(),
         features=_features(context),
         scope=scope,
+    )
+
+
+def _sandbox() -> SandboxResponse:
+    support = kernel_support()
+    return SandboxResponse(
+        enabled=policy.is_enabled(), seccomp=support.seccomp, landlock_abi=support.landlock_abi
     )
 
 

@@ -36,6 +36,8 @@ from wyoming_servers.core.errors import (
     CancelledError,
     DeviceLostError,
 )
+from wyoming_servers.core.sandbox.confine import confine
+from wyoming_servers.core.sandbox.policy import SandboxPolicy
 from wyoming_servers.engines import registry
 from wyoming_servers.engines.base import Engine, SupportsParallelRuns
 from wyoming_servers.engines.error_mapping import classify
@@ -91,6 +93,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     parser.add_argument("--name", required=True, help="model id, for the process list")
     parser.add_argument("--parent", type=int, required=True, help="process id of the server")
     parser.add_argument("--log-level", type=int, default=logging.INFO)
+    parser.add_argument(
+        "--sandbox", type=SandboxPolicy.from_json, help="what the process may do, as JSON"
+    )
     options = parser.parse_args(arguments)
     faulthandler.enable()
     # Ctrl-C goes to the whole process group; the server decides what it means for a worker.
@@ -101,6 +106,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     handler = logging.StreamHandler()
     handler.setFormatter(_Formatter("%(levelname)s:%(name)s: %(message)s"))
     logging.basicConfig(level=options.log_level, handlers=[handler])
+    if options.sandbox is not None:
+        # Before the first thread, and before the first byte of a model is read.
+        confine(options.sandbox)
     asyncio.run(_serve(socket.socket(fileno=options.fd)))
     raise AssertionError("the event loop exits the process")
 

@@ -1,0 +1,181 @@
+"""What a worker process and the preparation of a model may do; see `core.sandbox`.
+
+Both run the code of inference libraries on files that were downloaded. They need Python and the
+libraries, the model's own files, the facts about the machine by which libraries choose their
+threads, and on a GPU its device files. They need no network, and none of the server's other files.
+"""
+
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+from wyoming_servers.core.domain import ModelSpec, Placement
+from wyoming_servers.core.sandbox.policy import SandboxPolicy, is_enabled, secrets_folder
+
+CACHE_ROLE: Final = "cache_dir"
+"""Role of the folder among a model's files in which its engine keeps derived files."""
+
+_LIBRARY_PATHS: Final = (
+    *("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/local/lib64"),
+    *("/bin", "/usr/bin", "/usr/local/bin", "/usr/share", "/nix/store", "/gnu/store"),
+    *("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives"),
+    *("/etc/localtime", "/etc/timezone", "/etc/nsswitch.conf", "/etc/passwd", "/etc/group"),
+)
+"""Libraries of the system, their data, and what the C library reads."""
+
+_MACHINE_PATHS: Final = (
+    *("/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/version"),
+    *("/proc/filesystems", "/proc/loadavg", "/proc/sys/vm", "/proc/sys/kernel"),
+    *("/sys/devices/system", "/sys/fs/cgroup"),
+)
+
+_DEVICES: Final = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+
+_GPU_PATHS: Final = (
+    *("/usr/local/cuda", "/opt/cuda", "/proc/devices", "/proc/modules", "/proc/driver", "/sys"),
+    *("/etc/nvidia", "/etc/nvidia-container-runtime", "/run/nvidia-persistenced"),
+)
+
+_GPU_DEVICES: Final = ("nv*", "dxg", "dri")
+"""In /dev: NVIDIA's drivers for PCIe and Jetson, and those of Windows' subsystem for Linux."""
+
+_SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108  (CUDA shares memory with its daemons here)
+
+_UVM_DEVICE: Final = Path("/dev/nvidia-uvm")
+
+_GIB: Final = 1024**3
+
+_LIMITS: Final = {"CORE": 0, "NOFILE": 1_024, "FSIZE": 4 * _GIB}
+"""No limit of processes (it counts those of the user, not of this process) and of address space
+(models are mapped, and CUDA reserves terabytes)."""
+
+
+def worker_policy(
+    spec: ModelSpec, placement: Placement, environment: Mapping[str, str]
+) -> SandboxPolicy | None:
+    """Return the policy of a worker with this environment; None if workers are not confined.
+
+    Makes the model's cache folder, which must exist to be allowed. Blocks on the disk.
+    """
+    gpu = placement.device.startswith("cuda")
+    return _policy("GPU worker" if gpu else "worker", spec.files, environment, gpu=gpu)
+
+
+def preparation_policy(
+    files: Mapping[str, str], environment: Mapping[str, str]
+) -> SandboxPolicy | None:
+    """Return the policy of the preparation of a model; as `worker_policy`."""
+    return _policy("model preparation", files, environment, gpu=False)
+
+
+def _policy(
+    kind: str, files: Mapping[str, str], environment: Mapping[str, str], *, gpu: bool
+) -> SandboxPolicy | None:
+    if not is_enabled():
+        return None
+    secrets = secrets_folder()
+    caches = [path for role, path in files.items() if role == CACHE_ROLE]
+    for folder in caches:
+        _make_folder(Path(folder))
+    if (words := files.get("models_dir")) and secrets and secrets in Path(words).parents:
+        _make_folder(Path(words))
+    read, list_only = _without_secrets(
+        [
+            *_python_paths(environment),
+            *_LIBRARY_PATHS,
+            *_MACHINE_PATHS,
+            *(_GPU_PATHS * gpu),
+        ],
+        secrets,
+    )
+    devices, write = list(_DEVICES), _with_targets(caches)
+    if gpu:
+        devices += [str(path) for name in _GPU_DEVICES for path in Path("/dev").glob(name)]
+        write += [_SHARED_MEMORY, *_compute_caches(environment)]
+    return SandboxPolicy(
+        kind,
+        read=(*read, *_with_targets(path for role, path in files.items() if role != CACHE_ROLE)),
+        list_only=tuple(list_only),
+        write=tuple(write),
+        devices=tuple(devices),
+        unix_sockets=gpu,  # CUDA's daemons (MPS) are reached by them.
+        processes=True,  # Files of a model that are missing are derived in a process.
+        # CUDA has its device file made by a setuid helper if it is the first to use the GPU.
+        no_new_privileges=not gpu or _UVM_DEVICE.exists() or not Path("/dev/nvidiactl").exists(),
+        limits=_LIMITS,
+    )
+
+
+def _python_paths(environment: Mapping[str, str]) -> list[str]:
+    """Return the folders of Python, of its packages and of the libraries on the library path."""
+    named = [
+        path
+        for name in ("PYTHONPATH", "LD_LIBRARY_PATH")
+        for path in environment.get(name, "").split(os.pathsep)
+    ]
+    prefixes = {sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix}
+    interpreter = [str(Path(sys.executable).resolve().parent), str(Path(sys.executable).parent)]
+    inside = [f"{prefix}/{name}" for prefix in prefixes for name in ("lib", "lib64", "share")]
+    settings = [f"{prefix}/pyvenv.cfg" for prefix in prefixes]
+    everything = [*named, *(path for path in sys.path if path), *interpreter, *inside, *settings]
+    return list(dict.fromkeys(str(Path(path).absolute()) for path in everything if path))
+
+
+def _without_secrets(paths: Iterable[str], secrets: Path | None) -> tuple[list[str], list[str]]:
+    """Divide paths into those to read as a whole, and folders that contain the secrets.
+
+    Of the latter all but the way to the secrets is read. So a checkout of the project with its
+    data directory inside is fine, and so is a data directory below /usr/local/lib.
+    """
+    read: list[str] = []
+    list_only: list[str] = []
+    pending = [Path(path) for path in paths]
+    real = secrets.resolve() if secrets is not None else None
+    while pending:
+        path = pending.pop()
+        resolved = path.resolve()
+        if real is None or (resolved != real and resolved not in real.parents):
+            read.append(str(path))
+        elif resolved != real:
+            list_only.append(str(path))
+            pending += _children(path)
+    return read, list_only
+
+
+def _children(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _with_targets(paths: Iterable[str]) -> list[str]:
+    """Return paths and what they link to, with the links in folders: the store of a download tool
+    has folders of links."""
+    result: dict[str, None] = {}
+    for text in paths:
+        path = Path(text)
+        links = [item for item in _children(path) if item.is_symlink()] if path.is_dir() else []
+        for item in (path, *links):
+            result |= {str(item.absolute()): None, str(item.resolve()): None}
+    return list(result)
+
+
+def _compute_caches(environment: Mapping[str, str]) -> list[str]:
+    """Return the folder in which CUDA keeps what it compiled; made here, or it would be refused."""
+    home = environment.get("HOME", "")
+    folder = environment.get("CUDA_CACHE_PATH") or (f"{home}/.nv" if home else "")
+    if not folder:
+        return []
+    _make_folder(Path(folder))
+    return [folder]
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        # A read-only store: its engine works without a cache.
+        return
