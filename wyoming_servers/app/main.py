@@ -40,12 +40,13 @@ def secure_process(config: Config) -> None:
         _LOGGER.debug("Child processes are confined less: no %s here", " and no ".join(missing))
 
 
-async def serve(loaded: LoadedConfig) -> int:
+async def serve(loaded: LoadedConfig, *, stop_with_stdin: bool = False) -> int:
     """Run until SIGTERM, SIGINT or a restart request; return the exit code.
 
     `RESTART` asks the caller to run the program again. Raises ConductorError if it cannot start.
 
-    A second signal ends the grace time of running requests.
+    A second signal ends the grace time of running requests. With `stop_with_stdin` the end of the
+    standard input is a signal too: a temporary server must not outlive its command.
     """
     secure_process(loaded.config)
     application = Application(loaded)
@@ -60,6 +61,14 @@ async def serve(loaded: LoadedConfig) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
+    if stop_with_stdin:
+
+        def on_input() -> None:
+            if not os.read(0, 1_024):
+                loop.remove_reader(0)
+                on_signal()
+
+        loop.add_reader(0, on_input)
 
     starting = asyncio.create_task(application.start(), name="start")
     stopping = asyncio.create_task(stop_requested.wait(), name="wait for a signal")

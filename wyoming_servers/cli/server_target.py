@@ -108,7 +108,8 @@ async def temporary_server(
     """
     process = await asyncio.create_subprocess_exec(
         *_command(service, config, sets),
-        stdin=asyncio.subprocess.DEVNULL,
+        # Held open by this process: the server stops at its end, even after `kill -9` of this one.
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
         limit=_LINE_BYTES,
@@ -176,7 +177,7 @@ def _command(service: SpeechService, config: Path | None, sets: Sequence[str]) -
         *(f"{name}.enabled={'true' if name == service else 'false'}" for name in _ALL_SERVICES),
         f"{service}.port=0",
     ]
-    command = [sys.executable, "-m", "wyoming_servers", "serve"]
+    command = [sys.executable, "-m", "wyoming_servers", "serve", "--stop-with-stdin"]
     if config is not None:
         command += ["--config", str(config)]
     for setting in (*sets, *overrides):

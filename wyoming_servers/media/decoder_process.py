@@ -5,7 +5,8 @@
 Files come from strangers and decoders have bugs: a crash, a hang or a decompression bomb ends this
 process and nothing else. It may open no other file and no network connection: playlists and similar
 formats, which make a decoder open other files, find every protocol refused, and the kernel refuses
-files and sockets to the whole process (`child.DECODER`). The output is lines of
+files and sockets to the whole process (`child.DECODER`). Formats and codecs that recordings do not
+have are refused. The output is lines of
 JSON, each followed by as many bytes of 16 kHz, 16-bit mono audio as its `bytes` field says:
 
 {"type": "opened", "duration": seconds or null}
@@ -21,6 +22,7 @@ the kernel does if the server dies.
 
 import argparse
 import contextlib
+import errno
 import json
 import os
 import sys
@@ -47,7 +49,30 @@ _PROGRESS_SECONDS: Final = 10.0
 _MAX_BROKEN_PACKETS: Final = 1_000
 """Broken packets that are skipped; decoding a file with more fails."""
 
-_CONTAINER_OPTIONS: Final = {"protocol_whitelist": "none", "max_streams": "64"}
+_FORMATS: Final = (
+    *("wav", "w64", "aiff", "caf", "au", "mp3", "flac", "ogg", "aac", "ac3", "eac3", "amr"),
+    *("amrnb", "amrwb", "mov", "mp4", "m4a", "matroska", "webm", "avi", "asf", "mpeg", "mpegts"),
+)
+"""FFmpeg's names of the files that recorders, phones and video tools make. The rest of its 350
+formats (games, playlists, devices) is code that nobody needs and that strangers could reach."""
+
+_CODECS: Final = (
+    *("pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_s32le", "pcm_s32be", "pcm_u8"),
+    *("pcm_s8", "pcm_f32le", "pcm_f32be", "pcm_f64le", "pcm_f64be", "pcm_alaw", "pcm_mulaw"),
+    *("adpcm_ima_wav", "adpcm_ima_qt", "adpcm_ms", "gsm", "gsm_ms", "g722", "g726", "speex"),
+    *("mp1", "mp1float", "mp2", "mp2float", "mp3", "mp3float", "flac", "alac", "vorbis"),
+    *("opus", "libopus", "aac", "aac_fixed", "aac_latm", "ac3", "ac3_fixed", "eac3", "dca"),
+    *("amrnb", "amrwb", "libopencore_amrnb", "libopencore_amrwb", "wmav1", "wmav2", "wmapro"),
+    "wmavoice",
+)
+"""FFmpeg's names of their audio codecs; video is never decoded."""
+
+_CONTAINER_OPTIONS: Final = {
+    "protocol_whitelist": "none",
+    "format_whitelist": ",".join(_FORMATS),
+    "codec_whitelist": ",".join(_CODECS),
+    "max_streams": "64",
+}
 
 
 def main() -> int:
@@ -78,6 +103,10 @@ def main() -> int:
 
 class _NoAudioError(Exception):
     """Raised when the file has no audio."""
+
+
+class _UnsupportedError(Exception):
+    """Raised with the name of a codec that is not among `_CODECS`."""
 
 
 def _decode(
@@ -115,6 +144,8 @@ def _decode(
 def _samples(container: Any) -> Iterator[bytes]:
     """Yield the first audio stream as 16 kHz mono, without broken packets."""
     stream = container.streams.audio[0]
+    if stream.codec_context.name not in _CODECS:
+        raise _UnsupportedError(f"the codec {stream.codec_context.name} is not supported")
     stream.codec_context.thread_count = 1
     resampler = av.AudioResampler(format="s16", layout="mono", rate=SPEECH_FORMAT.rate)
     broken = 0
@@ -174,8 +205,12 @@ def _error_entry(err: Exception) -> dict[str, str]:
             "message": "The file contains no audio.",
             "hint": "Send audio, or a video with an audio track.",
         }
-    if isinstance(err, av.error.FFmpegError):
-        reason = err.strerror or type(err).__name__
+    if isinstance(err, av.error.FFmpegError | _UnsupportedError):
+        reason = str(err)
+        if isinstance(err, av.error.FFmpegError):
+            # FFmpeg's answer to a format that is not on the list.
+            unlisted = err.errno == errno.EINVAL
+            reason = "this format is not supported" if unlisted else err.strerror or reason
         return {
             "message": f"The file cannot be decoded: {reason}.",
             "hint": "Send audio or video in a common format, such as WAV, MP3, M4A, OGG or MP4.",

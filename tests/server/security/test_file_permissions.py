@@ -10,6 +10,8 @@ import pytest
 
 from wyoming_servers.app.main import secure_process
 from wyoming_servers.config.schema import Config, SecuritySection
+from wyoming_servers.core.clock import FakeClock
+from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.core.files import protect
 from wyoming_servers.core.sandbox import policy
 from wyoming_servers.data_dir.database import open_database
@@ -56,7 +58,7 @@ async def test_files_of_an_older_version_become_private(tmp_path: Path) -> None:
     assert mode(database) & 0o077
     InstanceLock(data_dir).acquire().release()
     await (await open_database(database, ["SELECT 1"])).close()
-    await JobFiles(data_dir / "jobs").prepare(DamagedFiles())
+    await JobFiles(data_dir / "jobs").prepare(DamagedFiles(EventBus(), FakeClock()))
     assert mode(data_dir) == 0o700
     assert mode(database) == 0o600
     assert mode(data_dir / "jobs" / "uploads") == 0o700

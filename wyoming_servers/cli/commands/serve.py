@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import sys
+from typing import Annotated
 
 import typer
 
@@ -18,6 +19,7 @@ def serve(
     config: options.ConfigOption = None,
     data_dir: options.DataDirOption = None,
     sets: options.SetOption = None,
+    stop_with_stdin: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
     """Run the server until SIGTERM or Ctrl-C.
 
@@ -37,7 +39,7 @@ def serve(
     from wyoming_servers import app
 
     try:
-        code = asyncio.run(app.serve(loaded))
+        code = asyncio.run(app.serve(loaded, stop_with_stdin=stop_with_stdin))
     except ConductorError:
         raise
     except Exception as err:
