@@ -1,6 +1,7 @@
 """Builds the HTTP API and the services behind it: jobs, webhooks and traces."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -12,6 +13,7 @@ from wyoming_servers.app.pipelines import Pipelines
 from wyoming_servers.app.trace_export import TraceExport
 from wyoming_servers.config.editor import ConfigEditor
 from wyoming_servers.config.holder import ConfigUpdate
+from wyoming_servers.config.schema import Config
 from wyoming_servers.core.domain import (
     ModelSpec,
     ModelState,
@@ -20,6 +22,7 @@ from wyoming_servers.core.errors import LoadFailedError
 from wyoming_servers.http.app import create_app
 from wyoming_servers.http.auth.pairing import Pairing
 from wyoming_servers.http.auth.tokens import (
+    MIN_PROOF_TOKEN_LENGTH,
     TOKEN_FILE,
     TOKENS_FILE,
     TokenStore,
@@ -37,6 +40,10 @@ from wyoming_servers.scheduling.coordinator import Coordinator
 from wyoming_servers.telemetry.metrics import Metrics
 from wyoming_servers.telemetry.traces import TraceBuffer
 from wyoming_servers.webhooks.manager import WebhookManager
+
+_LOGGER: Final = logging.getLogger(__name__)
+
+_LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 _GRACE_S: Final = 2.0
 """Seconds that HTTP requests get to finish at shutdown; none of them is long."""
@@ -71,6 +78,7 @@ async def start_api(context: AppContext, dependencies: ApiDependencies) -> int:
     config, bus, clock, stack = context.config, context.bus, context.clock, context.stack
     await _check_tokens(context)
     token = await asyncio.to_thread(ensure_token, config.data_dir)
+    _warn_about_weak_protection(config, token)
     webhooks = await stack.enter_async_context(
         WebhookManager(
             config.data_dir,
@@ -170,6 +178,22 @@ def _ready(context: AppContext, dependencies: ApiDependencies) -> tuple[bool, li
         *context.tasks.problems(),
         *context.damaged.problems(),
     ]
+
+
+def _warn_about_weak_protection(config: Config, token: str) -> None:
+    if config.api.auth == "none" and config.host not in _LOOPBACK_HOSTS:
+        _LOGGER.warning(
+            "api.auth is none and the server listens on %s: everybody on the network can operate "
+            "it. Set api.auth: token, or host: 127.0.0.1.",
+            config.host or "all addresses",
+        )
+    elif config.api.auth == "token" and len(token) < MIN_PROOF_TOKEN_LENGTH:
+        _LOGGER.warning(
+            "The API token is shorter than %d characters, so it can be guessed. Delete %s; the "
+            "next start creates a new token.",
+            MIN_PROOF_TOKEN_LENGTH,
+            config.data_dir / TOKEN_FILE,
+        )
 
 
 async def _check_tokens(context: AppContext) -> None:

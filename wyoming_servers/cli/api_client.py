@@ -141,6 +141,8 @@ class ApiClient:
 
     def _parse_response(self, response: httpx.Response) -> dict[str, Any]:
         """Return the body of a successful response, or raise its error."""
+        if response.status_code == 204:
+            return {}
         try:
             body: Any = response.json()
         except ValueError:

@@ -14,6 +14,7 @@ from wyoming_servers.cli.commands import (
     read,
     say,
     serve,
+    token,
     top,
     transcribe,
     vocabulary,
@@ -43,6 +44,8 @@ app.add_typer(vocabulary.app, name="vocabulary")
 app.add_typer(lexicon.app, name="lexicon")
 app.add_typer(cache.app, name="cache")
 app.add_typer(config.app, name="config")
+app.add_typer(token.app, name="token")
+app.command()(token.pair)
 app.command()(doctor.doctor)
 app.command()(top.top)
 

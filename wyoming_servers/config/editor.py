@@ -15,10 +15,16 @@ import yaml
 
 from wyoming_servers.config.errors import ConfigError, ConfigProblem
 from wyoming_servers.config.holder import ConfigHolder, ConfigUpdate
-from wyoming_servers.config.key_tree import ConfigKey, ConfigPath, dotted_path, find_node
+from wyoming_servers.config.key_tree import (
+    ConfigGroup,
+    ConfigKey,
+    ConfigPath,
+    dotted_path,
+    find_node,
+)
 from wyoming_servers.config.load import LoadedConfig, overrides_path, previous_overrides_path
-from wyoming_servers.config.schema import Applies, Config
-from wyoming_servers.core.errors import ConductorError, InternalError, StorageError
+from wyoming_servers.config.schema import RENAMED_KEYS, Applies, Config
+from wyoming_servers.core.errors import ConductorError, ForbiddenError, InternalError, StorageError
 from wyoming_servers.core.events import ConfigChanged, Event
 from wyoming_servers.core.files import atomic_write, remove_file, storage_errors
 
@@ -152,20 +158,21 @@ class ConfigEditor:
             for path in _changed(effective, saved)
         }
 
-    async def patch(self, patch: Mapping[str, Any]) -> ConfigChange:
+    async def patch(self, patch: Mapping[str, Any], *, admin: bool = True) -> ConfigChange:
         """Merge a JSON Merge Patch into the overrides; null removes an override.
 
         1. The whole configuration is checked as the next start would check it.
         2. The models that it needs are loaded, while the old ones serve.
         3. It is saved, and everything but the keys that need a restart is in effect.
 
-        Raises ConfigError with all problems, or the error of a model that could not be loaded;
-        nothing is changed then.
+        Raises ConfigError with all problems, the error of a model that could not be loaded, or
+        ForbiddenError if a key that protects the server is changed without `admin`; nothing is
+        changed then.
         """
         async with self._lock:
-            return await self._patch(patch)
+            return await self._patch(patch, admin=admin)
 
-    async def _patch(self, patch: Mapping[str, Any]) -> ConfigChange:
+    async def _patch(self, patch: Mapping[str, Any], *, admin: bool) -> ConfigChange:
         reload = self._saved.reload
         if reload is None:
             raise InternalError("This configuration has no sources to reload.")
@@ -176,6 +183,12 @@ class ConfigEditor:
             # Damaged since the start: what is in use counts.
             current = old.valid_overrides
         values = merge_patch(current, patch)
+        if not admin and (keys := _admin_changes(current, values)):
+            raise ForbiddenError(
+                f"{', '.join(keys)}: changing this needs a token with scope admin.",
+                hint="Change it in the configuration file, or with the token in "
+                "<data_dir>/api-token.",
+            )
         new = await asyncio.to_thread(reload, render_overrides(values))  # 1
         patched = [path for path, _ in _flatten(patch)]
         if problems := await self._applier.check(new.config, self.effective):
@@ -253,6 +266,24 @@ def _changed(before: Mapping[ConfigPath, Any], after: Mapping[ConfigPath, Any]) 
         for path in {**before, **after}
         if before.get(path, _default(path)) != after.get(path, _default(path))
     ]
+
+
+def _admin_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Return the keys that need `admin` and whose override differs.
+
+    That includes overrides without effect, because the source that takes precedence may go away.
+    """
+    old, new = dict(_flatten(before)), dict(_flatten(after))
+    absent = object()
+    changed = [path for path in {**old, **new} if old.get(path, absent) != new.get(path, absent)]
+    return sorted(dotted_path(path) for path in changed if _needs_admin(path))
+
+
+def _needs_admin(path: ConfigPath) -> bool:
+    node = find_node(RENAMED_KEYS.get(path, path))
+    if isinstance(node, ConfigGroup):
+        return any(key.admin for _, key in node.walk())
+    return node is not None and node.admin
 
 
 def _default(path: ConfigPath) -> Any:

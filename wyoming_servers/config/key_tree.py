@@ -45,6 +45,8 @@ class ConfigKey:
     """Whether the minimum and the maximum themselves are excluded."""
     nullable: bool = False
     applies: Applies = Applies.LIVE
+    admin: bool = False
+    """Whether it protects the server, so that changing it over the API needs scope `admin`."""
 
     @property
     def is_text(self) -> bool:
@@ -225,12 +227,17 @@ def _build_key(info: FieldInfo) -> ConfigKey:
         exclusive_bounds=any(isinstance(m, Gt | Lt) for m in metadata),
         nullable=nullable,
         applies=_applies(info),
+        admin=bool(_extra(info).get("admin")),
     )
 
 
 def _applies(info: FieldInfo) -> Applies:
+    return Applies(str(_extra(info).get("applies", Applies.LIVE)))
+
+
+def _extra(info: FieldInfo) -> Mapping[str, Any]:
     extra = info.json_schema_extra
-    return Applies(str(extra["applies"])) if isinstance(extra, dict) else Applies.LIVE
+    return extra if isinstance(extra, dict) else {}
 
 
 def _kind(annotation: Any, metadata: list[Any]) -> tuple[str, tuple[str, ...]]:

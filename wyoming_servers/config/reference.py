@@ -193,6 +193,8 @@ _ENTRY_NAMES: Final[Mapping[ConfigPath, str]] = {
 
 _PLACEHOLDER: Final = "X"
 
+_ADMIN_NOTE: Final = " Over the API it needs a token with scope `admin`."
+
 
 def _key_table(keys: Mapping[ConfigPath, ConfigKey]) -> str:
     rows = [
@@ -205,7 +207,7 @@ def _key_table(keys: Mapping[ConfigPath, ConfigKey]) -> str:
             _escape(_type(key)),
             _default(key),
             key.applies,
-            _escape(key.description),
+            _escape(key.description + (_ADMIN_NOTE if key.admin else "")),
             f"`{_variable(path)}`",
         )
         rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")

@@ -39,6 +39,10 @@ RESTART: Final[dict[str, Any]] = {"applies": Applies.RESTART}
 """`json_schema_extra` of a key that takes effect at the next start: ports, `host`, `data_dir` and
 `log.format` alone, because clients, supervisors and log collectors depend on them."""
 
+ADMIN: Final[dict[str, Any]] = {"admin": True}
+"""`json_schema_extra` of a key that protects the server: over the API only a token with scope
+`admin` changes it."""
+
 
 class Section(BaseModel):
     """Base of all sections: unknown keys are errors, values never change after loading."""
@@ -210,7 +214,7 @@ class WakeSection(Section):
         None,
         description="Folder with your own wake word models (.tflite, .onnx). Default: "
         "<data_dir>/wake-words.",
-        json_schema_extra=RELOAD,
+        json_schema_extra=RELOAD | ADMIN,
     )
     arbitration_window: Duration = Field(
         0.0,
@@ -229,21 +233,24 @@ class WakeSection(Section):
 class ApiSection(Section):
     """HTTP API."""
 
-    enabled: bool = Field(True, description="Serve the HTTP API.")
+    enabled: bool = Field(True, description="Serve the HTTP API.", json_schema_extra=ADMIN)
     port: Port = Field(10_380, description="HTTP port.", json_schema_extra=RESTART)
     auth: Literal["token", "none"] = Field(
         "token",
-        description="`token` requires the bearer token in <data_dir>/api-token; `none` lets every "
-        "client in.",
+        description="`token` requires a token, such as that in <data_dir>/api-token; `none` lets "
+        "every client in, with scope `operate`.",
+        json_schema_extra=ADMIN,
     )
     allowed_hosts: list[str] = Field(
         default_factory=list,
         description="Additional host names under which clients reach the API, such as the name of "
         "a reverse proxy.",
+        json_schema_extra=ADMIN,
     )
     cors_origins: list[str] = Field(
         default_factory=list,
         description="Web origins that may call the API (CORS), such as `https://example.com`.",
+        json_schema_extra=ADMIN,
     )
 
 
@@ -290,6 +297,7 @@ class WebhooksSection(Section):
         default_factory=lambda: ["public"],
         description="Hosts and networks that may be called. `public` allows the whole internet; "
         "list hosts and networks of your home one by one.",
+        json_schema_extra=ADMIN,
     )
     timeout: Duration = Field(
         10.0, ge=1, le=60, description="Seconds to wait for the response of a webhook."
@@ -317,6 +325,7 @@ class LimitsSection(Section):
         le=10_000,
         description="Open connections per port. When all are in use, a new client replaces one "
         "that is idle, or is refused.",
+        json_schema_extra=ADMIN,
     )
     max_connections_per_address: int = Field(
         128,
@@ -324,6 +333,7 @@ class LimitsSection(Section):
         le=10_000,
         description="Open connections per port and client address. Home Assistant needs one per "
         "satellite that listens for a wake word, and one per voice command.",
+        json_schema_extra=ADMIN,
     )
     max_event_bytes: Size = Field(
         1024 * 1024,
@@ -335,7 +345,11 @@ class LimitsSection(Section):
         300.0, ge=1, description="Seconds without data after which a connection is closed."
     )
     max_requests_per_second: float = Field(
-        100.0, ge=1, le=100_000, description="HTTP requests per second and client address."
+        100.0,
+        ge=1,
+        le=100_000,
+        description="HTTP requests per second and client address.",
+        json_schema_extra=ADMIN,
     )
     request_timeout: Duration = Field(
         60.0, ge=1, description="Seconds after which an unanswered request fails."
@@ -384,6 +398,7 @@ class DownloadsSection(Section):
         examples=["https://huggingface.co", "https://hf-mirror.com"],
         description="Address of Hugging Face or of a mirror; the environment variable HF_ENDPOINT "
         "sets it too.",
+        json_schema_extra=ADMIN,
     )
     quota: Size = Field(
         0,
@@ -414,6 +429,7 @@ class TelemetrySection(Section):
         pattern=r"^(https?://\S+)?$",
         examples=["http://localhost:4318"],
         description="OpenTelemetry collector that receives traces over OTLP/HTTP. Empty: none.",
+        json_schema_extra=ADMIN,
     )
 
 
@@ -460,13 +476,13 @@ class Config(Section):
     data_dir: Path = Field(
         Path("~/.local/share/wyoming-conductor"),
         description="Folder for models, caches and state.",
-        json_schema_extra=RESTART,
+        json_schema_extra=RESTART | ADMIN,
     )
     host: str = Field(
         "0.0.0.0",  # noqa: S104  (Home Assistant usually runs on another machine)
         description="Address to listen on. `0.0.0.0`: all IPv4 addresses, `::`: all IPv4 and IPv6 "
         "addresses, `127.0.0.1`: only clients on this machine.",
-        json_schema_extra=RESTART,
+        json_schema_extra=RESTART | ADMIN,
     )
     asr: AsrSection = AsrSection()
     tts: TtsSection = TtsSection()

@@ -17,9 +17,10 @@ from wyoming_servers.config.editor import (
 )
 from wyoming_servers.config.errors import ConfigError, ConfigProblem
 from wyoming_servers.config.holder import ConfigHolder, ConfigUpdate
+from wyoming_servers.config.key_tree import key_tree
 from wyoming_servers.config.load import load_config, overrides_path
 from wyoming_servers.config.schema import Applies, Config
-from wyoming_servers.core.errors import LoadFailedError
+from wyoming_servers.core.errors import ForbiddenError, LoadFailedError
 from wyoming_servers.core.events import ConfigChanged, Event
 
 
@@ -283,3 +284,47 @@ def test_merge_patch_changes_adds_and_removes_keys() -> None:
         "log": {"level": "debug"},
     }
     assert current["keep_alive"] == 5
+
+
+PROTECTED = {
+    "data_dir", "host", "api.enabled", "api.auth", "api.allowed_hosts", "api.cors_origins",
+    "webhooks.allowed_targets", "downloads.endpoint", "telemetry.otlp_endpoint", "wake.models_dir",
+    "limits.max_connections", "limits.max_connections_per_address",
+    "limits.max_requests_per_second",
+}  # fmt: skip
+
+
+def test_keys_that_protect_the_server_need_admin() -> None:
+    assert {".".join(path) for path, key in key_tree().walk() if key.admin} == PROTECTED
+
+
+@pytest.mark.parametrize(
+    ("patch", "key"),
+    [
+        ({"api": {"auth": "none"}}, "api.auth"),
+        ({"webhooks": {"allowed_targets": ["0.0.0.0/0"]}}, "webhooks.allowed_targets"),
+        ({"webhooks": {"allow": ["0.0.0.0/0"]}}, "webhooks.allow"),  # the key's earlier name
+        ({"host": "127.0.0.1"}, "host"),
+        ({"asr": {"beam_size": 2}, "limits": {"max_connections": 1}}, "limits.max_connections"),
+        ({"data_dir": "/srv/other"}, "data_dir"),  # the command line has it: without effect now
+        ({"api": 1}, "api"),
+    ],
+)
+async def test_protected_key_is_not_changed_without_admin(editor, tmp_path, patch, key) -> None:
+    with pytest.raises(ForbiddenError, match=key):
+        await editor.patch(patch, admin=False)
+    assert await asyncio.to_thread(read_overrides, tmp_path) == {}
+    assert editor.effective.asr.beam_size == 3
+
+
+@pytest.mark.parametrize("patch", [{"api": None}, {"api": {"auth": None}}])
+async def test_protection_is_not_removed_without_admin(editor, patch) -> None:
+    await editor.patch({"api": {"auth": "token"}})
+    with pytest.raises(ForbiddenError, match="api"):
+        await editor.patch(patch, admin=False)
+
+
+async def test_other_keys_are_changed_without_admin(editor) -> None:
+    await editor.patch({"api": {"auth": "none"}})
+    change = await editor.patch({"asr": {"beam_size": 4}, "api": {"auth": "none"}}, admin=False)
+    assert change.changed == ("asr.beam_size",)

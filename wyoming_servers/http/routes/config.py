@@ -8,6 +8,8 @@ from pydantic import BaseModel, Field
 from wyoming_servers.config.editor import ConfigEditor
 from wyoming_servers.config.schema import Applies
 from wyoming_servers.core.errors import InternalError, NotFoundError
+from wyoming_servers.http.auth.access import GrantedScope
+from wyoming_servers.http.auth.tokens import TokenScope
 from wyoming_servers.http.context import ApiContext, Context
 from wyoming_servers.http.problems import PROBLEM_RESPONSES
 
@@ -107,6 +109,7 @@ async def get_config(context: Context) -> ConfigResponse:
 @router.patch("/config", summary="Change the configuration")
 async def patch_config(
     context: Context,
+    scope: GrantedScope,
     patch: Annotated[
         dict[str, Any],
         Body(examples=[{"log": {"level": "debug"}, "models": {"whisper/base": {"pinned": True}}}]),
@@ -121,8 +124,11 @@ async def patch_config(
     For another default model, device, compute type or engine option, a new worker is loaded while
     the old one serves, and the answer comes when requests are served by the new one. If it cannot
     be loaded, nothing is changed and the answer has the reason.
+
+    Keys that protect the server, such as `host`, `api.auth` and `webhooks.allowed_targets`, need a
+    token with scope `admin`; the configuration reference marks them.
     """
-    change = await _editor(context).patch(patch)
+    change = await _editor(context).patch(patch, admin=scope is TokenScope.ADMIN)
     return ConfigChangeResponse(
         changed=list(change.changed),
         restart_needed=list(change.restart_needed),

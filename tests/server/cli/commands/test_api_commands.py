@@ -112,6 +112,27 @@ def command(run: Any, serving: Serving, tmp_path: Path) -> Iterator[Command]:
     lock.release()
 
 
+def test_token_is_created_listed_and_revoked(command: Command, serving: Serving) -> None:
+    created = command("token", "create", "Grafana", "--scope", "read")
+    assert created.exit_code == 0, created.output
+    token = created.stdout.strip()
+    assert len(token) > 40
+    listed = json.loads(command("token", "list", "--json").stdout)["tokens"]
+    assert [(entry["name"], entry["scope"]) for entry in listed] == [("Grafana", "read")]
+    assert "Grafana" in command("token", "list").stdout
+    assert command("token", "revoke", listed[0]["id"]).exit_code == 0
+    assert json.loads(command("token", "list", "--json").stdout) == {"tokens": []}
+    assert command("token", "revoke", listed[0]["id"]).exit_code == ExitCode.USAGE
+
+
+def test_pair_prints_six_digits(command: Command) -> None:
+    shown = command("pair")
+    assert shown.exit_code == 0
+    assert shown.stdout.strip().isdecimal()
+    assert len(shown.stdout.strip()) == 6
+    assert command("pair").stdout == shown.stdout
+
+
 def test_vocabulary_is_set_shown_and_cleared(
     command: Command, serving: Serving, tmp_path: Path
 ) -> None:

@@ -13,6 +13,8 @@ from wyoming_servers.config.errors import ConfigProblem
 from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.config.load import load_config, overrides_path
 from wyoming_servers.config.schema import Config
+from wyoming_servers.http.auth.tokens import TokenScope
+from wyoming_servers.http.context import ApiContext
 
 
 @pytest.fixture
@@ -112,3 +114,16 @@ async def test_invalid_patch_config_names_each_problem(client: httpx.AsyncClient
 async def test_api_config_requires_token(anonymous: httpx.AsyncClient) -> None:
     for method, path in (("GET", "/config"), ("PATCH", "/config"), ("POST", "/restart")):
         assert (await anonymous.request(method, path)).status_code == 401
+
+
+async def test_token_without_scope_admin_cannot_take_off_protection(
+    client: httpx.AsyncClient, context: ApiContext
+) -> None:
+    _, token = await context.tokens.create("Home Assistant", TokenScope.OPERATE)
+    headers = {"Authorization": f"Bearer {token}"}
+    answer = await client.patch("/config", json={"api": {"auth": "none"}}, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (403, "FORBIDDEN")
+    answer = await client.patch("/config", json={"asr": {"beam_size": 2}}, headers=headers)
+    assert answer.status_code == 200
+    answer = await client.patch("/config", json={"api": {"allowed_hosts": ["speech.example.com"]}})
+    assert answer.status_code == 200
