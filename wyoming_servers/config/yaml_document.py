@@ -11,6 +11,10 @@ from wyoming_servers.config.errors import ConfigProblem
 _MAX_DEPTH: Final = 16
 """Maximum nesting; an alias to its own parent would be endless otherwise."""
 
+_MAX_NODES: Final = 100_000
+"""Maximum of values, each alias counted like what it stands for: aliases of aliases could make a
+few lines a document of any size."""
+
 
 @dataclass(frozen=True, slots=True)
 class YamlNode:
@@ -35,6 +39,7 @@ class _YamlReader:
     where: str
     problems: list[ConfigProblem] = field(default_factory=list)
     loader: Any = None
+    nodes: int = 0
 
     def read(self, text: str) -> YamlNode:
         self.loader = yaml.SafeLoader(text)
@@ -50,15 +55,32 @@ class _YamlReader:
             raise yaml.MarkedYAMLError(problem="nested too deep", problem_mark=node.start_mark)
         if isinstance(node, yaml.MappingNode):
             return YamlNode(None, children=self.entries(node, path, depth), where=where)
-        value = self.loader.construct_object(node, deep=True)
+        self.count(node, 0)
+        try:
+            value = self.loader.construct_object(node, deep=True)
+        except ValueError as err:  # such as the date 2026-02-30, or a number of 5,000 digits
+            raise yaml.MarkedYAMLError(problem=str(err), problem_mark=node.start_mark) from err
         return YamlNode(
             value, node.value if isinstance(node, yaml.ScalarNode) else None, where=where
         )
+
+    def count(self, node: yaml.Node, depth: int) -> None:
+        """Count a value and what is in it. Raises MarkedYAMLError if it is too large or deep."""
+        self.nodes += 1
+        if self.nodes > _MAX_NODES:
+            raise yaml.MarkedYAMLError(problem="too many values", problem_mark=node.start_mark)
+        if depth > _MAX_DEPTH:
+            raise yaml.MarkedYAMLError(problem="nested too deep", problem_mark=node.start_mark)
+        if isinstance(node, yaml.CollectionNode):
+            for item in node.value:
+                for part in item if isinstance(item, tuple) else (item,):
+                    self.count(part, depth + 1)
 
     def entries(
         self, mapping: yaml.MappingNode, path: tuple[str, ...], depth: int
     ) -> dict[str, YamlNode]:
         found: dict[str, YamlNode] = {}
+        self.nodes += len(mapping.value)
         for key, value in mapping.value:
             # The text instead of the parsed value: a model named `1` or `on` is still a name.
             name = str(key.value)
@@ -86,6 +108,8 @@ def parse_yaml(text: str, where: str) -> tuple[YamlNode, list[ConfigProblem]]:
         return reader.read(text), reader.problems
     except yaml.MarkedYAMLError as err:
         return YamlNode(None), [ConfigProblem("", *_describe_yaml_error(err, where))]
+    except RecursionError:
+        return YamlNode(None), [ConfigProblem("", "The YAML is nested too deep.", where=where)]
     except yaml.YAMLError as err:
         return YamlNode(None), [ConfigProblem("", f"The YAML is not valid: {err}.", where=where)]
 
