@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal
 
+from wyoming_servers.jobs.speech_script import ScriptFormat
 from wyoming_servers.media.formats import AudioFileFormat
-from wyoming_servers.text.subtitles import TextFormat
 
 JobTask = Literal["transcribe", "translate", "speak"]
 
@@ -79,7 +79,7 @@ class SpeechOptions:
     speaker: str | None
     speed: float
     """0.5 to 2.0; 1.0 is the voice's own speed."""
-    source: TextFormat
+    source: ScriptFormat
     """Format of the text."""
     audio: AudioFileFormat
 

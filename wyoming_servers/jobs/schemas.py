@@ -7,9 +7,8 @@ from pydantic import BaseModel, Field
 
 from wyoming_servers.core.clock import iso_timestamp
 from wyoming_servers.jobs.job import Job, JobSegment, JobStatus, JobTask, SpeechOptions
-from wyoming_servers.jobs.speech_script import TOLERANCE_SECONDS
+from wyoming_servers.jobs.speech_script import TOLERANCE_SECONDS, ScriptFormat
 from wyoming_servers.media.formats import AudioFileFormat
-from wyoming_servers.text.subtitles import TextFormat
 
 
 class JobWordResponse(BaseModel):
@@ -51,7 +50,7 @@ class JobSpeechResponse(BaseModel):
     voice: str
     speaker: str | None = None
     speed: float
-    input: TextFormat = Field(description="Format of the text.")
+    input: ScriptFormat = Field(description="Format of the text.")
     format: AudioFileFormat = Field(
         description="Audio format; `GET /jobs/{id}.FORMAT` returns the file once the job is done."
     )

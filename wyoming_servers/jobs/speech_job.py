@@ -25,6 +25,7 @@ from wyoming_servers.scheduling.interface import CoordinatorProtocol, Lease
 from wyoming_servers.text.lexicon import Lexicon
 from wyoming_servers.text.normalize.normalizer import normalize
 from wyoming_servers.text.segment import Segmenter, is_speakable
+from wyoming_servers.text.voice_expression import MAX_SPEED, MIN_SPEED
 
 RETRY_POLICY: Final = LeaseRetryPolicy(
     attempt_timeout=300.0, max_attempts=3, max_capacity_wait=600.0
@@ -129,7 +130,7 @@ class SpeechJob:
 
     async def _process_line(self, line: ScriptLine) -> JobSegment | None:
         """Synthesize a line and append it to the track; None if it has no audio."""
-        pcm = await self._synthesizer.synthesize(line.text)
+        pcm = await self._synthesizer.synthesize(line.text, line.speed)
         audio = self._audio
         if not pcm or audio is None:
             return None
@@ -220,7 +221,8 @@ class LineSynthesizer:
         pause = 0.0
         for chunk in self._chunks(text):
             await self._gate.wait()
-            audio = await self._synthesize_chunk(chunk.text, self._options.speed * speedup)
+            speed = min(max(self._options.speed * speedup, MIN_SPEED), MAX_SPEED)
+            audio = await self._synthesize_chunk(chunk.text, speed)
             if self.rate is None or not audio:
                 continue
             parts += [silence(pause, self.rate), fade(audio, self.rate)]

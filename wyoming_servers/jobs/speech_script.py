@@ -9,12 +9,13 @@ How the speech of a cue is fitted into its time:
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, get_args
 
 from wyoming_servers.core.errors import BadRequestError, TooLargeError
 from wyoming_servers.text.segment import Segmenter, TextSegment, is_speakable
+from wyoming_servers.text.ssml import Break, ProsodyRate, SpeakText, SsmlParser
 from wyoming_servers.text.subtitles import (
     Cue,
     TextFormat,
@@ -23,6 +24,14 @@ from wyoming_servers.text.subtitles import (
     parse_cues,
 )
 from wyoming_servers.text.voice_expression import MAX_SPEED
+
+ScriptFormat = Literal[TextFormat, "ssml"]
+"""Formats of the text of a speech job."""
+
+SCRIPT_FORMATS: Final[tuple[ScriptFormat, ...]] = get_args(ScriptFormat)
+
+MAX_BREAK_SECONDS: Final = 3_600.0
+"""Longest sum of all breaks of a text in SSML."""
 
 MAX_SCRIPT_BYTES: Final = 8 * 1024 * 1024
 """Largest text; the Bible has five million characters."""
@@ -42,6 +51,7 @@ TOLERANCE_SECONDS: Final = 0.05
 _SPEED_MARGIN: Final = 1.02
 """Voices follow a speed only approximately."""
 
+_SSML: Final = re.compile(r"\s*(?:<\?xml[^<>]{0,200}>\s*)?<speak[\s>]")
 _PARAGRAPHS: Final = re.compile(r"\n[ \t]*\n\s*")
 
 
@@ -54,15 +64,20 @@ class ScriptLine:
     """The cue with its times; None for plain text, which follows the line before it."""
     pause: float = 0.0
     """Seconds of silence before a line without a cue."""
+    speed: float = 1.0
+    """Relative to the speed of the job."""
 
 
-def detect_script_format(path: Path, filename: str = "") -> TextFormat:
+def detect_script_format(path: Path, filename: str = "") -> ScriptFormat:
     """Return the format of a text. Reads the file; raises BadRequestError, TooLargeError."""
-    return detect_text_format(_read(path), filename)
+    text = _read(path)
+    if _SSML.match(text) or filename.lower().endswith(".ssml"):
+        return "ssml"
+    return detect_text_format(text, filename)
 
 
 def read_script(
-    path: Path, text_format: TextFormat, language: str, sentence_silence: float
+    path: Path, text_format: ScriptFormat, language: str, sentence_silence: float
 ) -> list[ScriptLine]:
     """Return all lines; the same file gives the same lines each time.
 
@@ -72,6 +87,8 @@ def read_script(
     text = _read(path)
     if text_format == "txt":
         lines = _sentence_lines(text, language, sentence_silence)
+    elif text_format == "ssml":
+        lines = _ssml_lines(text, language, sentence_silence)
     else:
         lines = _cue_lines(text, text_format)
     if not lines:
@@ -109,6 +126,29 @@ def _sentence_lines(text: str, language: str, sentence_silence: float) -> list[S
                 pause = 0.0
             if segment.ends_sentence and not pause:
                 pause = sentence_silence
+    return lines
+
+
+def _ssml_lines(text: str, language: str, sentence_silence: float) -> list[ScriptLine]:
+    lines: list[ScriptLine] = []
+    pause, breaks, speed = 0.0, 0.0, 1.0
+    for event in SsmlParser(len(text)).events(text, complete=True):
+        match event:
+            case Break(seconds):
+                pause += seconds
+                breaks += seconds
+            case ProsodyRate(factor):
+                speed = factor
+            case SpeakText(spoken):
+                for line in _sentence_lines(spoken, language, sentence_silence):
+                    lines.append(replace(line, pause=line.pause + pause, speed=speed))
+                    pause = 0.0
+                pause = pause or (sentence_silence if lines else 0.0)
+    if breaks > MAX_BREAK_SECONDS:
+        raise BadRequestError(
+            f"The breaks of the text are longer than {MAX_BREAK_SECONDS:g} s together.",
+            hint="Use fewer or shorter breaks.",
+        )
     return lines
 
 

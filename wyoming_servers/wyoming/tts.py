@@ -13,8 +13,14 @@ from wyoming.tts import Synthesize, SynthesizeStart, SynthesizeStopped, Synthesi
 
 from wyoming_servers.core.aio import cancel_and_wait
 from wyoming_servers.core.errors import BadRequestError, ConductorError
-from wyoming_servers.speech.tts.pipeline import SynthesisStream, TtsPipeline, TtsRequest
-from wyoming_servers.text.ssml import Break, ProsodyRate, SpeakText, SsmlEvent, SsmlParser
+from wyoming_servers.speech.tts.pipeline import (
+    SynthesisStream,
+    TtsPipeline,
+    TtsRequest,
+    end_ssml,
+    feed_ssml,
+)
+from wyoming_servers.text.ssml import SsmlParser
 from wyoming_servers.wyoming.session import (
     ClientConnection,
     DisconnectedError,
@@ -51,11 +57,11 @@ class _TextStream:
         if self.ssml is None:
             self.synthesis.feed(text)
         else:
-            _feed_ssml(self.synthesis, self.ssml.events(text))
+            feed_ssml(self.synthesis, self.ssml.events(text))
 
     def end(self) -> None:
         if self.ssml is not None:
-            _feed_ssml(self.synthesis, self.ssml.events("", complete=True))
+            feed_ssml(self.synthesis, self.ssml.events("", complete=True))
         self.synthesis.end()
 
 
@@ -126,20 +132,17 @@ class TtsClientSession:
         text = require_str(event.data, "text")
         request = _parse_request(event, self._client.name)
         parsed = Synthesize.from_event(_without_voice(event))
-        events: list[SsmlEvent] = [SpeakText(text)]
-        if parsed.text_format == SynthesizeTextFormat.SSML:
-            events = SsmlParser(self._pipeline.max_text).events(text, complete=True)
+        is_ssml = parsed.text_format == SynthesizeTextFormat.SSML
+        if is_ssml and len(text) > self._pipeline.max_text:
+            raise BadRequestError("The SSML is too long.", hint="Send it in several requests.")
         self.idle.clear()
         self._phase = _Phase.SYNTHESIZING
         try:
             async with self._pipeline.open(request) as synthesis:
-                match events:
-                    case [*before, SpeakText(last)]:
-                        _feed_ssml(synthesis, before)
-                        synthesis.end(last)
-                    case _:
-                        _feed_ssml(synthesis, events)
-                        synthesis.end()
+                if is_ssml:
+                    end_ssml(synthesis, text)
+                else:
+                    synthesis.end(text)
                 await self._send_audio(synthesis)
         finally:
             self._phase = _Phase.IDLE
@@ -228,17 +231,6 @@ class TtsClientSession:
             await self._client.send(AudioChunk(**form, audio=chunk, timestamp=timestamp).event())
             sent += len(chunk)
         await self._client.send(AudioStop(timestamp=round(1_000 * audio.seconds(sent))).event())
-
-
-def _feed_ssml(synthesis: SynthesisStream, events: list[SsmlEvent]) -> None:
-    for event in events:
-        match event:
-            case SpeakText():
-                synthesis.feed(event.text)
-            case Break():
-                synthesis.pause(event.seconds)
-            case ProsodyRate():
-                synthesis.set_speed_factor(event.factor)
 
 
 def _parse_request(event: Event, client: str) -> TtsRequest:

@@ -82,3 +82,28 @@ def test_speedup_is_no_more_than_needed_and_limited(
     natural: float, room: float, speed: float, expected: float
 ) -> None:
     assert required_speedup(natural, room, speed) == pytest.approx(expected)
+
+
+def test_ssml_becomes_lines_with_pauses_and_speeds(tmp_path: Path) -> None:
+    markup = (
+        b'<speak>One. Two.<break time="2s"/><prosody rate="fast">Three.</prosody>'
+        b"<sub alias='five'>5</sub></speak>"
+    )
+    path = write(tmp_path, markup)
+    assert detect_script_format(path) == "ssml"
+    assert read_script(path, "ssml", "en", 0.2) == [
+        ScriptLine("One."),
+        ScriptLine("Two.", pause=0.2),
+        ScriptLine("Three.", pause=2.2, speed=1.25),
+        ScriptLine("five", pause=0.2),
+    ]
+
+
+def test_ssml_with_hours_of_breaks_is_rejected(tmp_path: Path) -> None:
+    path = write(tmp_path, b"<speak>One." + b'<break time="10s"/>' * 361)
+    with pytest.raises(BadRequestError, match="3600 s"):
+        read_script(path, "ssml", "en", 0.2)
+
+
+def test_text_that_begins_with_another_element_is_not_ssml(tmp_path: Path) -> None:
+    assert detect_script_format(write(tmp_path, b"<speaker> said")) == "txt"

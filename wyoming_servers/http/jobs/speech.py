@@ -23,10 +23,15 @@ from wyoming_servers.http.upload import form_schema, openapi_request_body, read_
 from wyoming_servers.jobs.files import UploadSpool
 from wyoming_servers.jobs.job import NewJob, SpeechOptions
 from wyoming_servers.jobs.schemas import JobAcceptedResponse
-from wyoming_servers.jobs.speech_script import MAX_SCRIPT_BYTES, detect_script_format, read_script
+from wyoming_servers.jobs.speech_script import (
+    MAX_SCRIPT_BYTES,
+    SCRIPT_FORMATS,
+    ScriptFormat,
+    detect_script_format,
+    read_script,
+)
 from wyoming_servers.media.formats import AudioFileFormat
 from wyoming_servers.speech.tts.voices import Voice, resolve_speaker
-from wyoming_servers.text.subtitles import TEXT_FORMATS, TextFormat
 from wyoming_servers.text.voice_expression import MAX_SPEED, MIN_SPEED
 
 router = APIRouter(tags=["jobs"], responses={**PROBLEM_RESPONSES})
@@ -51,7 +56,9 @@ class SpeechJobOptions(BaseModel):
         le=MAX_SPEED,
         description="Speaking rate; 1.0 is the voice's normal rate.",
     )
-    input: TextFormat | None = Field(None, description="Format of the text; detected if left out.")
+    input: ScriptFormat | None = Field(
+        None, description="Format of the text; detected if left out."
+    )
     format: AudioFileFormat = Field("wav", description="Format of the audio file.")
     webhook_url: str = Field("", description=WEBHOOK_FIELDS["webhook_url"]["description"])
 
@@ -59,7 +66,7 @@ class SpeechJobOptions(BaseModel):
 class SpeechJobRequest(SpeechJobOptions):
     """A speech job as JSON."""
 
-    text: str = Field(min_length=1, description="Plain text or subtitles.")
+    text: str = Field(min_length=1, description="Plain text, SSML or subtitles.")
 
 
 def _form_fields() -> dict[str, Any]:
@@ -68,7 +75,7 @@ def _form_fields() -> dict[str, Any]:
         "speaker": {"type": "string"},
         "language": {"type": "string", "example": "de"},
         "speed": {"type": "number", "minimum": MIN_SPEED, "maximum": MAX_SPEED},
-        "input": {"type": "string", "enum": list(TEXT_FORMATS)},
+        "input": {"type": "string", "enum": list(SCRIPT_FORMATS)},
         "format": {"type": "string", "enum": ["wav", "flac", "mp3"], "default": "wav"},
     }
     for name, field in fields.items():
@@ -77,7 +84,9 @@ def _form_fields() -> dict[str, Any]:
 
 
 _REQUEST_BODY: Final = openapi_request_body(
-    form=form_schema("text", _form_fields(), "Text file: txt, srt, vtt or ass; at most 8 MiB."),
+    form=form_schema(
+        "text", _form_fields(), "Text file (txt, ssml, srt, vtt, ass), at most 8 MiB."
+    ),
     json=SpeechJobRequest.model_json_schema(),
 )
 

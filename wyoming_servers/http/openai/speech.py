@@ -23,7 +23,7 @@ from wyoming_servers.http.streaming import (
 )
 from wyoming_servers.media.encoder import StreamEncoder
 from wyoming_servers.media.formats import MEDIA_TYPES
-from wyoming_servers.speech.tts.pipeline import TtsRequest
+from wyoming_servers.speech.tts.pipeline import TtsRequest, end_ssml
 from wyoming_servers.text.voice_expression import MAX_SPEED, MIN_SPEED
 
 router = APIRouter(prefix="/v1", tags=["openai"], responses={**OPENAI_PROBLEM_RESPONSES})
@@ -45,6 +45,10 @@ class OpenAiSpeechRequest(BaseModel):
     )
     speed: float = Field(
         1.0, ge=0.25, le=4.0, description="Speaking rate; values outside 0.5 to 2.0 are clamped."
+    )
+    text_format: Literal["plain", "ssml"] = Field(
+        "plain",
+        description="Format of the input; `ssml` is an extension to OpenAI's API.",
     )
     stream_format: Literal["audio", "sse"] = "audio"
     instructions: str | None = Field(None, description="Ignored.")
@@ -76,7 +80,10 @@ async def create_speech(context: Context, request: Request, body: OpenAiSpeechRe
     )
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(stream)
-        stream.end(body.input)
+        if body.text_format == "ssml":
+            end_ssml(stream, body.input)
+        else:
+            stream.end(body.input)
         # Wait for the voice, so that a voice that cannot be loaded gets an error response.
         audio = await stream.format()
         encoder = StreamEncoder(body.response_format, aiter(stream), audio)

@@ -1,6 +1,6 @@
 """Text to speech: resolves the options of a request and opens its synthesis."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from wyoming_servers.config.holder import ConfigHolder, ConfigUpdate
@@ -26,8 +26,17 @@ from wyoming_servers.speech.tts.voices import (
 from wyoming_servers.telemetry.request_timer import RequestTimer
 from wyoming_servers.text import voice_expression
 from wyoming_servers.text.lexicon import Lexicon
+from wyoming_servers.text.ssml import Break, ProsodyRate, SpeakText, SsmlEvent, SsmlParser
 
-__all__ = ["MAX_SPEED", "MIN_SPEED", "SynthesisStream", "TtsPipeline", "TtsRequest"]
+__all__ = [
+    "MAX_SPEED",
+    "MIN_SPEED",
+    "SynthesisStream",
+    "TtsPipeline",
+    "TtsRequest",
+    "end_ssml",
+    "feed_ssml",
+]
 
 MIN_SPEED: Final = voice_expression.MIN_SPEED
 MAX_SPEED: Final = voice_expression.MAX_SPEED
@@ -119,3 +128,26 @@ class TtsPipeline:
         return SynthesisOptions(
             voice, resolve_speaker(voice, request.speaker), speed, request.client
         )
+
+
+def feed_ssml(synthesis: SynthesisStream, events: Iterable[SsmlEvent]) -> None:
+    """Add the text, breaks and rates of SSML. Raises BadRequestError as the stream does."""
+    for event in events:
+        match event:
+            case SpeakText():
+                synthesis.feed(event.text)
+            case Break():
+                synthesis.pause(event.seconds)
+            case ProsodyRate():
+                synthesis.set_speed_factor(event.factor)
+
+
+def end_ssml(synthesis: SynthesisStream, markup: str) -> None:
+    """Complete a synthesis whose text is a whole SSML document. Raises BadRequestError."""
+    match SsmlParser(len(markup)).events(markup, complete=True):
+        case [*before, SpeakText(last)]:
+            feed_ssml(synthesis, before)
+            synthesis.end(last)
+        case events:
+            feed_ssml(synthesis, events)
+            synthesis.end()

@@ -143,6 +143,24 @@ async def test_speech_is_streamed_as_audio(ai) -> None:
         assert file.getframerate() == 16_000
 
 
+async def test_speech_from_ssml_has_its_breaks_and_not_its_tags(live, coordinator) -> None:
+    body = {"response_format": "wav", "text_format": "ssml"}
+    markup = '<speak>One moment.<break time="2s"/><prosody rate="150%">Thank you.</prosody></speak>'
+    answer = await live.post("/v1/audio/speech", json={"input": markup, **body})
+    assert answer.status_code == 200
+    texts = [run.request["text"] for run in coordinator.runs]
+    assert texts == ["One moment.", "Thank you."]
+    assert [run.request["speed"] for run in coordinator.runs] == [1.0, 1.5]
+    assert bytes(2 * 16_000 * 2) in answer.content
+
+
+async def test_speech_with_more_than_a_minute_of_breaks_is_refused(live) -> None:
+    body = {"input": "One.<break time='10s'/>" * 7, "text_format": "ssml"}
+    answer = await live.post("/v1/audio/speech", json=body)
+    assert answer.status_code == 400
+    assert "60 s" in answer.text
+
+
 async def test_speech_is_streamed_as_events(live) -> None:
     answer = await live.post(
         "/v1/audio/speech",

@@ -39,6 +39,15 @@ async def test_speech_job_creates_an_audio_file(client, ended) -> None:
     assert (part.status_code, part.content) == (206, b"RIFF")
 
 
+async def test_speech_job_reads_ssml(client, ended) -> None:
+    markup = "<speak>One moment.<break time='3s'/><prosody rate='fast'>Thanks.</prosody></speak>"
+    job = await ended(await order(client, json={"text": markup}))
+    assert (job["status"], job["speech"]["input"]) == ("done", "ssml")
+    first, second = job["segments"]
+    assert (first["text"], second["text"]) == ("One moment.", "Thanks.")
+    assert second["start"] - first["end"] == pytest.approx(3.2)  # with that between sentences
+
+
 async def test_speech_job_reports_cues_whose_speech_is_too_long(client, ended) -> None:
     files = {"text": ("talk.srt", SRT)}
     job_id = await order(client, files=files, data={"format": "flac", "speed": "1.5"})
