@@ -128,7 +128,7 @@ class Application:
         pipelines = await open_pipelines(context, coordinator, specs, library.explain_missing)
         identity = await asyncio.to_thread(instance_lock.installation_id)
         wanted = models_to_preload(config, self._served)
-        reloader = ConfigReloader(
+        reloader = self._reloader = ConfigReloader(
             coordinator=coordinator,
             store=store,
             library=library,

@@ -112,10 +112,13 @@ class ApiClient:
         path: str,
         query: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
+        timeout: float = _SECONDS,
     ) -> dict[str, Any]:
-        """Return the response to a request; `body` is sent as JSON."""
+        """Return the response to a request; `body` is sent as JSON, `timeout` is in seconds."""
         try:
-            response = await self._client.request(method, path, params=query, json=body)
+            response = await self._client.request(
+                method, path, params=query, json=body, timeout=timeout
+            )
         except httpx.HTTPError as err:
             raise self._unreachable_error() from err
         return self._parse_response(response)
@@ -157,11 +160,17 @@ class ApiClient:
                 "pass a copy with --token-file.",
             )
         if code in CODES:
-            raise from_code(code, str(body.get("error")), str(body.get("detail") or ""))
+            raise from_code(code, _error_text(body), str(body.get("detail") or ""))
         raise UnreachableError(f"The program at {self._address} is not a Wyoming Conductor.")
 
     def _unreachable_error(self) -> UnreachableError:
         return UnreachableError(f"No server answers at {self._address}.")
+
+
+def _error_text(body: Mapping[str, Any]) -> str:
+    """Return the error of a response, with one line per invalid field."""
+    faults = (f"\n  {item.get('path')}: {item.get('message')}" for item in body.get("faults") or ())
+    return str(body.get("error")) + "".join(faults)
 
 
 class SpeechJobClient(ApiClient):

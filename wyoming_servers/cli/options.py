@@ -90,7 +90,12 @@ class ApiTarget:
     data_dir: Path | None
 
     def request(
-        self, method: str, path: str, body: Mapping[str, Any] | None = None, **query: Any
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        timeout: float = 5.0,
+        **query: Any,
     ) -> dict[str, Any]:
         """Send one request and return the response. Raises the errors of `ApiClient`."""
         from wyoming_servers.cli.api_client import ApiClient, find_api_address, read_token
@@ -102,6 +107,6 @@ class ApiTarget:
 
         async def run() -> dict[str, Any]:
             async with client:
-                return await client.request(method, path, query, body)
+                return await client.request(method, path, query, body, timeout)
 
         return asyncio.run(run())

@@ -36,8 +36,9 @@ RELOAD: Final[dict[str, Any]] = {"applies": Applies.RELOAD}
 """`json_schema_extra` of a key for which the models that it concerns are loaded again."""
 
 RESTART: Final[dict[str, Any]] = {"applies": Applies.RESTART}
-"""`json_schema_extra` of a key that takes effect at the next start: ports, `host`, `data_dir` and
-`log.format` alone, because clients, supervisors and log collectors depend on them."""
+"""`json_schema_extra` of a key that takes effect at the next start: ports, `host`, `data_dir`,
+`log.format` and `security.sandbox`, because clients, log collectors and the confinement of running
+processes depend on them."""
 
 ADMIN: Final[dict[str, Any]] = {"admin": True}
 """`json_schema_extra` of a key that protects the server: over the API only a token with scope

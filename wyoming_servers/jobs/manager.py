@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from wyoming_servers.config.holder import ConfigHolder
+from wyoming_servers.config.holder import ConfigHolder, ConfigUpdate
 from wyoming_servers.core.aio import cancel_and_wait, run_all
 from wyoming_servers.core.clock import CLOCK_SET_SINCE, Clock, ClockStepDetector
 from wyoming_servers.core.errors import (
@@ -98,6 +98,8 @@ class JobManager:
         self.files = JobFiles(folder)
         self._coordinator = coordinator
         self._config = config
+        self._retention_changed = asyncio.Event()
+        config.subscribe(self._apply_config)
         self._bus = bus
         self._clock = clock
         self._supervisor = tasks
@@ -413,7 +415,7 @@ class JobManager:
         storage, clock = self._opened_storage, self._clock
         steps, quiet_until = ClockStepDetector(clock), 0.0
         while True:
-            await clock.sleep(_PRUNE_INTERVAL_SECONDS)
+            await self._wait_for_pruning()
             await self._send_pending_notifications()
             if steps.was_set():
                 quiet_until = clock.now() + _CLOCK_SET_PAUSE_SECONDS
@@ -422,3 +424,20 @@ class JobManager:
             await storage.correct_end(CLOCK_SET_SINCE, clock.wall())
             await storage.prune(clock.wall() - self._config.current.jobs.retention)
             await self.files.remove_orphans(await storage.active_ids(), await storage.all_ids())
+
+    async def _wait_for_pruning(self) -> None:
+        """Wait for the next time to prune: after an interval, or when `jobs.retention` changes."""
+        waits = [
+            asyncio.ensure_future(self._clock.sleep(_PRUNE_INTERVAL_SECONDS)),
+            asyncio.ensure_future(self._retention_changed.wait()),
+        ]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        self._retention_changed.clear()
+
+    def _apply_config(self, update: ConfigUpdate) -> None:
+        if "jobs.retention" in update.changed:
+            self._retention_changed.set()

@@ -88,7 +88,7 @@ class Server:
         )
         token = (self.data_dir / "api-token").read_text().strip()
         request.add_header("Authorization", f"Bearer {token}")
-        with urllib.request.urlopen(request, timeout=10) as response:
+        with urllib.request.urlopen(request, timeout=60) as response:
             return json.loads(response.read() or b"null")
 
     def model(self, model_id: str) -> dict[str, Any]:
@@ -212,7 +212,8 @@ def _start_servers(folder: Path) -> Iterator[StartServer]:
         given = {name.replace("__", "."): value for name, value in settings.items()}
         command = [python, "-m", "wyoming_servers", "serve", "--data-dir", str(data_dir)]
         for name, value in (fixed | given).items():
-            command += ["--set", f"{name}={value}"]
+            if value is not None:  # None: as if it was not set, so that it can be changed
+                command += ["--set", f"{name}={value}"]
         environment = {**os.environ, "NO_COLOR": "1"}
         with log.open("wb") as output:
             process = subprocess.Popen(

@@ -1,13 +1,20 @@
-"""`wyoming-conductor config`: validates and shows the configuration."""
+"""`wyoming-conductor config`: validates, shows and changes the configuration."""
 
+import asyncio
 from dataclasses import asdict
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from wyoming_servers.cli import options
+from wyoming_servers.config.errors import nearest_match
 
-app = typer.Typer(no_args_is_help=True, help="Validate and show the configuration.")
+if TYPE_CHECKING:
+    from wyoming_servers.config.load import LoadedConfig
+    from wyoming_servers.config.schema import Config
+
+app = typer.Typer(no_args_is_help=True, help="Validate, show and change the configuration.")
 
 
 @app.command()
@@ -84,13 +91,143 @@ def show(
     console().print(table)
 
 
+_SECONDS: Final = 300.0
+"""A change may load a model first."""
+
+
+@app.command("get")
+def get_value(
+    key: Annotated[str, typer.Argument(metavar="KEY", help="Key, such as `asr.model`.")],
+    as_json: options.JsonOption = False,
+    server: options.ServerOption = None,
+    token_file: options.TokenFileOption = None,
+    config: options.ConfigOption = None,
+    data_dir: options.DataDirOption = None,
+) -> None:
+    """Show one value: of the running server if there is one, else of the next start."""
+    from wyoming_servers.cli.output import print_json
+    from wyoming_servers.config.errors import ConfigError, ConfigProblem
+
+    loaded = options.load_configuration(config, data_dir)
+    if _is_running(loaded, server):
+        target = options.ApiTarget(server, token_file, config, data_dir)
+        shown = target.request("GET", "/config")
+        values, sources = shown["effective"], shown["sources"]
+    else:
+        values, sources = loaded.config.model_dump(mode="json"), loaded.sources
+    if key not in sources:
+        raise ConfigError([ConfigProblem(key, "is not a key.", nearest_match(key, sources))])
+    value = _value_at(values, key, values["models"])
+    if as_json:
+        print_json({"key": key, "value": value, "source": sources[key]})
+    else:
+        typer.echo(_format_value(value))
+
+
+@app.command("set")
+def set_values(
+    values: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="KEY=VALUE...", help="Values, such as `tts.speed=1.2`."),
+    ] = None,
+    unset: Annotated[
+        list[str] | None,
+        typer.Option("--unset", metavar="KEY", help="Undo an earlier change. Repeatable."),
+    ] = None,
+    as_json: options.JsonOption = False,
+    server: options.ServerOption = None,
+    token_file: options.TokenFileOption = None,
+    config: options.ConfigOption = None,
+    data_dir: options.DataDirOption = None,
+) -> None:
+    """Change values for good; a running server uses them from the next request on.
+
+    Without a running server, they are saved for the next start. All values are checked first; if
+    one is not valid, nothing is changed.
+
+    \b
+    Examples:
+      wyoming-conductor config set asr.model=whisper/tiny.en tts.speed=1.2
+      wyoming-conductor config set --unset asr.model
+    """
+    from wyoming_servers.cli.output import print_json, print_note
+
+    patch = _build_patch(values or [], unset or [])
+    loaded = options.load_configuration(config, data_dir)
+    if _is_running(loaded, server):
+        target = options.ApiTarget(server, token_file, config, data_dir)
+        change = target.request("PATCH", "/config", patch, timeout=_SECONDS)
+    else:
+        change = _save(loaded, patch)
+    if as_json:
+        print_json(change)
+        return
+    for key, source in change["shadowed"].items():
+        print_note(f"{key} is set by the {source}, which takes precedence.")
+    for key, status in change.get("keys", {}).items():
+        if status["note"]:
+            print_note(f"{key}: {status['note']}")
+    if change["restart_needed"]:
+        print_note(f"After a restart: {', '.join(change['restart_needed'])}")
+    typer.echo(f"Changed: {', '.join(change['changed']) or 'nothing'}")
+
+
+def _is_running(loaded: "LoadedConfig", server: str | None) -> bool:
+    from wyoming_servers.data_dir.locks import find_running_server
+
+    return server is not None or find_running_server(loaded.config.data_dir) is not None
+
+
+def _build_patch(values: list[str], unset: list[str]) -> dict[str, Any]:
+    """Return a JSON Merge Patch. Raises ConfigError for texts that are not `KEY=VALUE`."""
+    from wyoming_servers.config.errors import ConfigError, ConfigProblem
+    from wyoming_servers.config.sources import collect_assignments, parse_path
+
+    problems: list[ConfigProblem] = []
+    layer = collect_assignments(values, "command line", problems)
+    if not values and not unset:
+        problems.append(ConfigProblem("", "Give KEY=VALUE or --unset KEY."))
+    if problems:
+        raise ConfigError(problems)
+    given = {path: sourced.value for path, sourced in layer.items()}
+    given |= dict.fromkeys(parse_path(key) for key in unset)
+    patch: dict[str, Any] = {}
+    for path, value in given.items():
+        section = patch
+        for name in path[:-1]:
+            section = section.setdefault(name, {})
+        section[path[-1]] = str(value) if isinstance(value, Path) else value
+    return patch
+
+
+def _save(loaded: "LoadedConfig", patch: dict[str, Any]) -> dict[str, Any]:
+    """Save a change without a server. Raises ConfigError if the next start would refuse it."""
+    from wyoming_servers.config.editor import ConfigEditor, NoConfigApplier
+    from wyoming_servers.config.errors import ConfigProblem
+    from wyoming_servers.config.holder import ConfigHolder
+    from wyoming_servers.models.catalog import builtin_catalog
+    from wyoming_servers.models.config_references import check_references
+
+    class Checker(NoConfigApplier):
+        async def check(self, saved: "Config", effective: "Config") -> list[ConfigProblem]:
+            return await asyncio.to_thread(check_references, saved, builtin_catalog())
+
+    editor = ConfigEditor(loaded, ConfigHolder(loaded.config), Checker())
+    change = asyncio.run(editor.patch(patch))
+    return {
+        "changed": list(change.changed),
+        "restart_needed": [],
+        "shadowed": dict(change.shadowed),
+    }
+
+
 def _value_at(values: dict[str, Any], path: str, models: Any) -> Any:
     """Return the value at a dotted path; the id of a model may contain dots itself."""
     rest = path
     for model in models:
         prefix = f"models.{model}."
         if path.startswith(prefix):
-            values, rest = values["models"][model], path.removeprefix(prefix)
+            values, rest = values["models"].get(model, {}), path.removeprefix(prefix)
             break
     found: Any = values
     for name in rest.split("."):

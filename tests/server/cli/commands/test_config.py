@@ -72,3 +72,42 @@ def test_data_dir_option_overrides_the_configuration(
     monkeypatch.chdir(tmp_path)
     shown = json.loads(run("config", "show", "--json", "--data-dir", "there").stdout)
     assert shown["data_dir"] == {"value": str(tmp_path / "there"), "source": "command line"}
+
+
+def test_config_set_saves_values_for_the_next_start(run: Any, tmp_path: Path) -> None:
+    folder = ("--data-dir", tmp_path)
+    result = run("config", "set", "tts.speed=1.2", "models.whisper/base.pinned=true", *folder)
+    assert (result.exit_code, result.stdout) == (
+        0,
+        "Changed: models.whisper/base.pinned, tts.speed\n",
+    )
+    assert run("config", "get", "tts.speed", *folder).stdout == "1.2\n"
+    shown = json.loads(run("config", "get", "models.whisper/base.pinned", "--json", *folder).stdout)
+    assert shown == {"key": "models.whisper/base.pinned", "value": True, "source": "overrides"}
+    assert run("config", "set", "--unset", "tts.speed", *folder).exit_code == 0
+    assert run("config", "get", "tts.speed", *folder).stdout == "1.0\n"
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (["asr.language=fr", "asr.model=whisper/tiny.en"], "asr.language"),
+        (["tts.voice=nobody"], "tts.voice"),
+        (["tts.sped=1"], "tts.speed"),
+        (["tts.speed"], "path=value"),
+        ([], "KEY=VALUE"),
+    ],
+)
+def test_config_set_refuses_what_the_next_start_would(
+    run: Any, tmp_path: Path, values: list[str], told: str
+) -> None:
+    result = run("config", "set", *values, "--data-dir", tmp_path)
+    assert result.exit_code == 2
+    assert told in result.stderr
+    assert not (tmp_path / "config-overrides.yaml").exists()
+
+
+def test_config_get_suggests_the_nearest_key(run: Any, tmp_path: Path) -> None:
+    result = run("config", "get", "tts.sped", "--data-dir", tmp_path)
+    assert result.exit_code == 2
+    assert "tts.speed" in result.stderr
