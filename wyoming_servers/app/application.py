@@ -37,6 +37,7 @@ from wyoming_servers.scheduling.coordinator import Coordinator
 from wyoming_servers.scheduling.footprint_store import FileFootprintStore
 from wyoming_servers.speech.wake.custom_words import CustomWakeWordsWatcher
 from wyoming_servers.telemetry import event_logger
+from wyoming_servers.telemetry.loop_watchdog import LoopWatchdog
 from wyoming_servers.telemetry.metrics import Metrics
 from wyoming_servers.worker.process import ProcessLauncher
 from wyoming_servers.wyoming.servers import WyomingServers
@@ -114,6 +115,7 @@ class Application:
         await stack.enter_async_context(coordinator)
         metrics = Metrics(coordinator.snapshot, __version__)
         context.spawn(lambda: metrics.run(bus), "metrics")
+        await stack.enter_async_context(LoopWatchdog(metrics.observe_loop_lag))
 
         library = ModelManager(
             store,

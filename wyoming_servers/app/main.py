@@ -11,6 +11,7 @@ from typing import Final
 from wyoming_servers.app.application import Application
 from wyoming_servers.config.load import LoadedConfig
 from wyoming_servers.config.schema import Config
+from wyoming_servers.core import systemd
 from wyoming_servers.core.sandbox import policy as sandbox
 from wyoming_servers.core.sandbox.confine import PRIVATE_UMASK, kernel_support
 
@@ -81,11 +82,14 @@ async def serve(loaded: LoadedConfig, *, stop_with_stdin: bool = False) -> int:
     try:
         starting.result()
         freeze_gc()
+        systemd.notify(systemd.READY)
         restarting = asyncio.create_task(application.wait_restart(), name="wait for a restart")
         await asyncio.wait({stopping, restarting}, return_when=asyncio.FIRST_COMPLETED)
         restarting.cancel()
     finally:
         stopping.cancel()
+    if stop_requested.is_set():
+        systemd.notify(systemd.STOPPING)
     with contextlib.suppress(asyncio.CancelledError):
         await application.stop()
     return 0 if stop_requested.is_set() else RESTART

@@ -26,6 +26,10 @@ _REQUEST_BUCKETS: Final = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2.5, 5
 """Seconds: users notice from about 0.2, and requests time out at 60 by default."""
 
 
+_LAG_BUCKETS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+"""Seconds: a quarter is where the watchdog logs the culprit."""
+
+
 class Metrics:
     """All metrics of one server."""
 
@@ -85,6 +89,12 @@ class Metrics:
             ("model", "outcome"),
         )
         self._detections = self._counter("wake_detections", "Detected wake words.", ("word",))
+        self._loop_lag = Histogram(
+            f"{PREFIX}_event_loop_lag_seconds",
+            "Seconds that a callback waited for the event loop; ten samples a second.",
+            buckets=_LAG_BUCKETS,
+            registry=self.registry,
+        )
         self._lost = self._counter("events_lost", "Events that these metrics missed.", ())
         self.registry.register(_Gauges(snapshot, version))
 
@@ -114,6 +124,10 @@ class Metrics:
                 self._count_request(event)
             case _:
                 pass
+
+    def observe_loop_lag(self, seconds: float) -> None:
+        """Count one sample of the event loop's lag; may be called in any thread."""
+        self._loop_lag.observe(seconds)
 
     async def run(self, bus: EventBus) -> None:
         """Count every event until cancelled."""
