@@ -262,7 +262,7 @@ class SecuritySection(Section):
         "auto",
         description="`auto` confines the processes that run models and read recordings as far as "
         "the kernel can: no network, only their own files. `off` if a library needs more.",
-        json_schema_extra=RESTART,
+        json_schema_extra=RESTART | ADMIN,
     )
 
 
