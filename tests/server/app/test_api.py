@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from wyoming_servers.app.api import _ready
+from wyoming_servers.app.api import _ready, _warn_about_weak_protection
 from wyoming_servers.app.context import AppContext
 from wyoming_servers.config.load import LoadedConfig
 from wyoming_servers.config.schema import Config
@@ -61,3 +61,20 @@ async def test_ready_reports_failed_background_tasks(context: AppContext, clock:
             True,
             ["The background task 'phrase cache' failed once: OSError: disk full"],
         )
+
+
+@pytest.mark.parametrize(
+    ("settings", "token", "warning"),
+    [
+        ({"api": {"auth": "none"}}, "t" * 43, "everybody on the network"),
+        ({"api": {"auth": "none"}, "host": "127.0.0.1"}, "t" * 43, ""),
+        ({}, "short", "can be guessed"),
+        ({}, "t" * 43, ""),
+    ],
+)
+def test_start_warns_about_weak_protection(
+    settings: dict[str, Any], token: str, warning: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    _warn_about_weak_protection(Config.model_validate(settings), token)
+    assert bool(caplog.records) is bool(warning)
+    assert warning in caplog.text
