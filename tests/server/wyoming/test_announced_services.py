@@ -1,5 +1,6 @@
 """Announcements while models are being installed."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -45,14 +46,17 @@ def discovery() -> FakeDiscovery:
 
 
 @pytest.fixture
-async def servers(
-    specs: dict[str, ModelSpec], discovery: FakeDiscovery
-) -> AsyncIterator[WyomingServers]:
+def holder() -> ConfigHolder:
     sections: dict[str, Any] = {name: {"port": 0} for name in ("asr", "tts", "wake")}
-    config = Config.model_validate(sections | {"host": "127.0.0.1"})
+    return ConfigHolder(Config.model_validate(sections | {"host": "127.0.0.1"}))
+
+
+@pytest.fixture
+async def servers(
+    specs: dict[str, ModelSpec], discovery: FakeDiscovery, holder: ConfigHolder
+) -> AsyncIterator[WyomingServers]:
     clock, coordinator = FakeClock(), FakeCoordinator(SPECS)
     bus = EventBus(clock)
-    holder = ConfigHolder(config)
     servers = WyomingServers(
         holder,
         specs,
@@ -79,3 +83,20 @@ async def test_service_is_announced_once_its_first_model_is_installed(
     assert servers.refresh()
     assert not servers.refresh()
     assert discovery.announced == [{"tts", "wake", "api"}, {"asr", "tts", "wake", "api"}]
+
+
+async def test_service_that_is_turned_off_and_on_closes_and_opens_its_port(
+    servers: WyomingServers, holder: ConfigHolder, discovery: FakeDiscovery
+) -> None:
+    on, opened = holder.current, await servers.apply_config()
+    off = on.model_copy(update={"tts": on.tts.model_copy(update={"enabled": False})})
+    holder.replace(off, frozenset({"tts.enabled"}))
+    assert set(await servers.apply_config()) == {"asr", "wake"}
+    assert discovery.announced[-1] == {"wake", "api"}
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", opened["tts"])
+    holder.replace(on, frozenset({"tts.enabled"}))
+    reopened = await servers.apply_config()
+    _, writer = await asyncio.open_connection("127.0.0.1", reopened["tts"])
+    writer.close()
+    assert discovery.announced[-1] == {"tts", "wake", "api"}

@@ -188,3 +188,25 @@ async def test_phrase_deleted_while_it_plays_is_played_to_its_end(tmp_path: Path
         assert played in (None, phrase(5_000, 7))  # whole or not at all
         assert freed > 5_000
         assert cache.entries() == []
+
+
+async def test_smaller_quotas_delete_the_oldest_phrases_at_once(tmp_path: Path) -> None:
+    async with running(tmp_path) as cache:
+        for key in "abc":
+            cache.put(key, phrase(1_000))
+        await on_disk(cache, 3)
+        cache.resize(memory=2_000, disk=0)
+        await on_disk(cache, 0)
+        assert cache.stats().memory_phrases == 2
+        assert await cache.get("a") is None
+        assert await cache.get("c") is not None
+        assert _in(tmp_path) == []
+
+
+async def test_disk_is_used_once_it_has_a_quota(tmp_path: Path) -> None:
+    async with running(tmp_path, disk=0) as cache:
+        cache.put("a", phrase(1_000))
+        cache.resize(memory=10_000, disk=10_000)
+        cache.put("b", phrase(1_000))
+        await on_disk(cache, 1)
+        assert len(_in(tmp_path)) == 1
