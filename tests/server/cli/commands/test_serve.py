@@ -1,3 +1,5 @@
+import os
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,8 +15,8 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     """Records the arguments of the server; it ends with `result`."""
     seen: dict[str, Any] = {"result": 0}
 
-    async def serve(loaded: Any) -> int:
-        seen["config"] = loaded.config
+    async def serve(loaded: Any, *, stop_with_stdin: bool) -> int:
+        seen["config"], seen["stop_with_stdin"] = loaded.config, stop_with_stdin
         if isinstance(seen["result"], Exception):
             raise seen["result"]
         return int(seen["result"])
@@ -39,6 +41,17 @@ def test_serve_passes_the_configuration_and_sets_up_the_log(
 def test_serve_returns_the_exit_code_of_the_server(run: Any, served: dict[str, Any]) -> None:
     served["result"] = 9
     assert run("serve").exit_code == 9
+
+
+def test_serve_replaces_its_process_after_a_restart_request(
+    run: Any, served: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[tuple[str, list[str]]] = []
+    monkeypatch.setattr(sys, "orig_argv", ["python", "-m", "wyoming_servers", "serve"])
+    monkeypatch.setattr(os, "execv", lambda path, argv: started.append((path, argv)))
+    served["result"] = app.RESTART
+    assert run("serve").exit_code == 75  # reached only if the process could not be replaced
+    assert started == [(sys.executable, [sys.executable, "-m", "wyoming_servers", "serve"])]
 
 
 def test_serve_reports_a_failed_start_in_one_line(run: Any, served: dict[str, Any]) -> None:
