@@ -11,7 +11,7 @@ from wyoming_servers.config.errors import ConfigProblem
 _MAX_DEPTH: Final = 16
 """Maximum nesting; an alias to its own parent would be endless otherwise."""
 
-_MAX_NODES: Final = 100_000
+_MAX_NODES: Final = 20_000
 """Maximum of values, each alias counted like what it stands for: aliases of aliases could make a
 few lines a document of any size."""
 

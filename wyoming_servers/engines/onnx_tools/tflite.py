@@ -64,12 +64,26 @@ class TfliteError(ValueError):
     """Raised when a file cannot be read, or a graph is not supported."""
 
 
+class _ReadBudget:
+    """Bounds what is read from a file: offsets may refer to the same bytes again and again."""
+
+    def __init__(self, size: int) -> None:
+        self._remaining = 4 * size
+
+    def spend(self, size: int) -> None:
+        """Count bytes that are read. Raises TfliteError if they are far more than the file has."""
+        self._remaining -= size
+        if self._remaining < 0:
+            raise TfliteError("its parts overlap")
+
+
 class FlatBufferTable:
     """A FlatBuffer table. Fields have numbers; an absent field has its default."""
 
-    def __init__(self, data: bytes, at: int) -> None:
+    def __init__(self, data: bytes, at: int, budget: _ReadBudget) -> None:
         self._data = data
         self._at = at
+        self._budget = budget
         self._vtable = at - self._unpack("<i", at)
         self._fields = (self._unpack("<H", self._vtable) - 4) // 2
 
@@ -81,16 +95,21 @@ class FlatBufferTable:
     def table(self, field: int) -> "FlatBufferTable | None":
         """Return a table; None if it is absent."""
         at = self._field(field)
-        return FlatBufferTable(self._data, self._follow(at)) if at else None
+        return FlatBufferTable(self._data, self._follow(at), self._budget) if at else None
 
     def tables(self, field: int) -> list["FlatBufferTable"]:
         """Return a vector of tables."""
         start, count = self._vector(field)
-        return [FlatBufferTable(self._data, self._follow(start + 4 * i)) for i in range(count)]
+        self._budget.spend(4 * count)
+        return [
+            FlatBufferTable(self._data, self._follow(start + 4 * i), self._budget)
+            for i in range(count)
+        ]
 
     def array(self, field: int, dtype: str) -> NDArray[Any]:
         """Return a vector of scalars, without copying."""
         start, count = self._vector(field)
+        self._budget.spend(np.dtype(dtype).itemsize * count)
         return np.frombuffer(self._data, dtype, count, start)
 
     def _vector(self, field: int) -> tuple[int, int]:
@@ -165,21 +184,22 @@ def read_tflite(path: Path) -> list[TfliteGraph]:
     if data[4:8] != b"TFL3":
         raise TfliteError("It is not a TensorFlow Lite file.")
     try:
-        model = FlatBufferTable(data, struct.unpack_from("<I", data)[0])
+        budget = _ReadBudget(len(data))
+        model = FlatBufferTable(data, struct.unpack_from("<I", data)[0], budget)
         # Codes above 127 do not fit into field 0, where older files have the code.
         codes = [code.number(3, "i") or code.number(0, "b") for code in model.tables(1)]
         kinds = [OPERATOR_NAMES.get(code, str(code)) for code in codes]
         weights = [buffer.array(0, "u1") for buffer in model.tables(4)]
-        return [_parse_graph(table, kinds, weights) for table in model.tables(2)]
+        return [_parse_graph(table, kinds, weights, budget) for table in model.tables(2)]
     except (struct.error, IndexError, ValueError) as err:
         raise TfliteError(f"The file is damaged ({err}).") from err
 
 
 def _parse_graph(
-    table: FlatBufferTable, kinds: list[str], weights: list[NDArray[Any]]
+    table: FlatBufferTable, kinds: list[str], weights: list[NDArray[Any]], budget: _ReadBudget
 ) -> TfliteGraph:
     return TfliteGraph(
-        tensors=[_parse_tensor(tensor, weights) for tensor in table.tables(0)],
+        tensors=[_parse_tensor(tensor, weights, budget) for tensor in table.tables(0)],
         inputs=_int32_vector(table, 1),
         outputs=_int32_vector(table, 2),
         operators=[
@@ -194,7 +214,9 @@ def _parse_graph(
     )
 
 
-def _parse_tensor(table: FlatBufferTable, weights: list[NDArray[Any]]) -> TfliteTensor:
+def _parse_tensor(
+    table: FlatBufferTable, weights: list[NDArray[Any]], budget: _ReadBudget
+) -> TfliteTensor:
     shape = _int32_vector(table, 0)
     raw = weights[table.number(2, "I")]
     kind = table.number(1, "b")
@@ -203,6 +225,7 @@ def _parse_tensor(table: FlatBufferTable, weights: list[NDArray[Any]]) -> Tflite
     dtype = _DTYPES.get(kind)
     if dtype is None:
         raise TfliteError(f"It has numbers of the unknown type {kind}.")
+    budget.spend(raw.size)
     return TfliteTensor(shape, kind, np.frombuffer(raw.tobytes(), dtype).reshape(shape))
 
 

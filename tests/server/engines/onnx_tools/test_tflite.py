@@ -69,3 +69,10 @@ def test_damaged_file_is_rejected_or_read(tmp_path: Path) -> None:
         except TfliteError:
             rejected += 1
     assert rejected > 0
+
+
+def test_file_whose_parts_overlap_is_rejected() -> None:
+    # 1,500 graphs that are one and the same, with as many tensors, in 12 kB.
+    path = Path(__file__).parents[3] / "fuzz" / "corpus" / "tflite" / "overlapping"
+    with pytest.raises(TfliteError, match="overlap"):
+        read_tflite(path)
