@@ -82,10 +82,11 @@ class Application:
         context.spawn(lambda: event_logger.log_events(bus), "event log")
         await mend_overrides(context)
 
-        store = await ModelStore.open(
-            config.data_dir,
+        store = await ModelStore.open(config.data_dir)
+        store.configure(
             offline=config.downloads.offline,
             endpoint=config.downloads.endpoint,
+            min_free=config.limits.min_free_disk,
         )
         problems = await asyncio.to_thread(check_references, config, store.catalog)
         if problems:

@@ -123,7 +123,11 @@ class ConfigReloader:
             logging.getLogger().setLevel(config.log.level.upper())
         if any(key.startswith(("limits.", "memory.")) for key in changed):
             self.coordinator.set_policy(config.limits, config.memory)
-        self.store.configure(offline=config.downloads.offline, endpoint=config.downloads.endpoint)
+        self.store.configure(
+            offline=config.downloads.offline,
+            endpoint=config.downloads.endpoint,
+            min_free=config.limits.min_free_disk,
+        )
         if "wake.models_dir" in changed:
             folder = wake_words_folder(config.data_dir, config.wake.models_dir)
             await asyncio.to_thread(self.custom_words.set_folder, folder)

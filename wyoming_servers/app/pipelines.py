@@ -51,7 +51,12 @@ async def open_pipelines(
     )
     cache = config.tts.phrase_cache
     folder = config.data_dir / "cache" / "phrases"
-    phrases = PhraseCache(folder, memory=cache.memory, disk=cache.disk)
+    phrases = PhraseCache(
+        folder,
+        memory=cache.memory,
+        disk=cache.disk,
+        min_free=config.limits.min_free_disk,
+    )
     context.spawn(phrases.run, "phrase cache")
     lexicon = Lexicon(config.data_dir / "lexicon.yaml")
     await lexicon.refresh()

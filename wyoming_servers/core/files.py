@@ -166,7 +166,7 @@ def ensure_free_space(folder: Path, needed: int, min_free: int) -> None:
     """
     with storage_errors(folder):
         usage = shutil.disk_usage(folder)
-    reserve = min(min_free, int(usage.total * MAX_RESERVED_FRACTION))
+    reserve = disk_reserve(usage.total, min_free)
     if usage.free < needed + reserve:
         raise BusyError(
             f"The disk is nearly full: {usage.free // 2**20} MiB are free in {folder}, and "
@@ -174,6 +174,11 @@ def ensure_free_space(folder: Path, needed: int, min_free: int) -> None:
             hint="Free some disk space on the server, or lower limits.min_free_disk.",
             retry_after=60,
         )
+
+
+def disk_reserve(total: int, min_free: int) -> int:
+    """Return the bytes of a disk of `total` bytes that stay free."""
+    return min(min_free, int(total * MAX_RESERVED_FRACTION))
 
 
 def fsync_file(path: Path) -> None:

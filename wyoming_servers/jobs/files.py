@@ -76,7 +76,10 @@ class JobFiles:
         return self.results / f"{job.id}.{suffix}"
 
     async def remove_after(self, job: Job) -> None:
-        """Delete the files of a job that has ended, except the result of a successful one."""
+        """Delete the files of a job that has ended, except the result of a successful one.
+
+        Raises StorageError.
+        """
         paths = [self.upload(job.id), self.samples(job.id)]
         if job.status is not JobStatus.DONE:
             paths.append(self.result(job))
@@ -313,4 +316,5 @@ def _modified_at(path: Path) -> float:
 
 def _unlink(paths: list[Path]) -> None:
     for path in paths:
-        path.unlink(missing_ok=True)
+        with storage_errors(path):
+            path.unlink(missing_ok=True)

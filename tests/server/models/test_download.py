@@ -236,10 +236,21 @@ async def test_hash_of_a_hugging_face_redirect_is_checked(
 async def test_full_disk_is_detected_before_the_download(
     mirror: Any, fetch: Fetch, part: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1000, total=10**9))
     with pytest.raises(DiskFullError, match="0 MiB are free"):
         await fetch(mirror.put("a", CONTENT))
     assert not part.exists()
+
+
+async def test_download_leaves_the_reserve_free(
+    mirror: Any, target: Path, instant_clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = SimpleNamespace(free=900 * 2**20, total=100 * 2**30)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    async with httpx.AsyncClient(trust_env=False) as client:
+        downloader = Downloader(client, instant_clock, min_free=2**30)
+        with pytest.raises(DiskFullError, match="reserve of 1024 MiB"):
+            await downloader.fetch([mirror.put("a", CONTENT)], target, KNOWN, lambda done: None)
 
 
 async def test_unwritable_disk_is_named(

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from wyoming_servers.core.files import PRIVATE_MODE, atomic_write
+from wyoming_servers.core.errors import CapacityError
+from wyoming_servers.core.files import PRIVATE_MODE, atomic_write, ensure_free_space
 
 _SUFFIX: Final = ".phrase"
 
@@ -115,11 +116,13 @@ def phrase_key(**parts: Any) -> str:
 class PhraseCache:
     """Phrases in memory and on the disk; `run` writes to the disk and must be running for that.
 
-    `memory` and `disk` are quotas in bytes; 0 disables the part. Phrases can be deleted at any
-    time, because a stream that plays one has its bytes.
+    `memory` and `disk` are quotas in bytes; 0 disables the part. A phrase is not written if less
+    than `min_free` bytes of the disk would stay free. Phrases can be deleted at any time, because a
+    stream that plays one has its bytes.
     """
 
-    def __init__(self, folder: Path, *, memory: int, disk: int) -> None:
+    def __init__(self, folder: Path, *, memory: int, disk: int, min_free: int = 0) -> None:
+        self._min_free = min_free
         self._folder = folder
         self._memory_quota = memory
         self._disk_quota = disk
@@ -190,7 +193,7 @@ class PhraseCache:
             if phrase is None:
                 await self._shrink()
                 continue
-            size = await asyncio.to_thread(_write, self._path(key), phrase)
+            size = await asyncio.to_thread(_write, self._path(key), phrase, self._min_free)
             if self._unwritten.get(key) is not phrase:  # deleted while it was written
                 await asyncio.to_thread(_unlink, [self._path(key)])
                 continue
@@ -305,15 +308,17 @@ class PhraseCache:
 # The functions below block on the disk: call them in a thread.
 
 
-def _write(path: Path, phrase: Phrase) -> int:
+def _write(path: Path, phrase: Phrase, min_free: int) -> int:
     """Write a phrase; return the size of its file, 0 if the disk refuses it."""
     header = {"voice": phrase.voice, "rate": phrase.rate, "text": phrase.text}
     content = json.dumps(header, ensure_ascii=False).encode("utf-8", "replace") + b"\n" + phrase.pcm
     try:
         digest = hashlib.sha256(content).digest()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        ensure_free_space(path.parent, len(content), min_free)
         # Only the server's user may read what is spoken in a home.
         atomic_write(path, digest + content, mode=PRIVATE_MODE, durable=False)
-    except OSError:
+    except (OSError, CapacityError):
         return 0  # Speech must not fail because the cache cannot grow.
     return _DIGEST_BYTES + len(content)
 

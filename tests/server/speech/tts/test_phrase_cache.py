@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -210,3 +211,20 @@ async def test_disk_is_used_once_it_has_a_quota(tmp_path: Path) -> None:
         cache.put("b", phrase(1_000))
         await on_disk(cache, 1)
         assert len(_in(tmp_path)) == 1
+
+
+async def test_full_disk_keeps_phrases_in_memory_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil._ntuple_diskusage(10**12, 10**12 - 10**8, 10**8)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
+    cache = PhraseCache(tmp_path, memory=10_000, disk=10_000, min_free=2**30)
+    task = asyncio.create_task(cache.run())
+    cache.put("a", phrase(100))
+    async with asyncio.timeout(5):
+        while cache._unwritten:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert await cache.get("a") == phrase(100)
+    assert await asyncio.to_thread(lambda: list(tmp_path.iterdir())) == []
+    task.cancel()
+    await asyncio.wait([task])
