@@ -23,6 +23,7 @@ from .data import ConductorConfigEntry, ConductorRuntimeData
 from .entity import model_identifier, pipeline_identifier, server_identifier
 from .helpers import create_client
 from .keep_warm import KeepWarmManager
+from .service_watcher import ServiceWatcher
 from .services import async_setup_services
 from .vocabulary import async_push_vocabulary
 from .wyoming import async_remove_services, async_update_addresses
@@ -56,7 +57,9 @@ async def async_setup_entry(hass: HomeAssistant, entry: ConductorConfigEntry) ->
     except UnsupportedVersionError as err:
         issues.async_create_version_issue(hass, entry, err.version)
         raise
-    entry.runtime_data = ConductorRuntimeData(coordinator, KeepWarmManager(hass, coordinator))
+    entry.runtime_data = ConductorRuntimeData(
+        coordinator, KeepWarmManager(hass, coordinator), ServiceWatcher(hass, coordinator)
+    )
     info = coordinator.data.info
     dr.async_get(hass).async_get_or_create(
         config_entry_id=entry.entry_id,
@@ -75,6 +78,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: ConductorConfigEntry) ->
     _async_update_issues(hass, entry)
     if entry.options.get(CONF_VOCABULARY, True):
         async_push_vocabulary(hass, coordinator)
+    entry.runtime_data.services.async_start()
     entry.runtime_data.keep_warm.async_start()
     _async_reload_on_change(hass, entry)
     coordinator.async_start_event_stream()

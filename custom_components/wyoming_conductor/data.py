@@ -6,6 +6,7 @@ from homeassistant.config_entries import ConfigEntry
 
 from .coordinator import ConductorCoordinator
 from .keep_warm import KeepWarmManager
+from .service_watcher import ServiceWatcher
 
 type ConductorConfigEntry = ConfigEntry[ConductorRuntimeData]
 
@@ -16,3 +17,4 @@ class ConductorRuntimeData:
 
     coordinator: ConductorCoordinator
     keep_warm: KeepWarmManager
+    services: ServiceWatcher

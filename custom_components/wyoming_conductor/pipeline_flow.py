@@ -140,6 +140,9 @@ async def _set_stt_model(coordinator: ConductorCoordinator, model: str | None) -
     """Change the server's default speech-to-text model if another one was selected."""
     if model is not None and model != coordinator.data.get_saved_config(*ASR_MODEL):
         await async_set_config(coordinator, ASR_MODEL, model)
+        # The languages of the new model are those that the assistant may have.
+        entry: ConductorConfigEntry = coordinator.config_entry
+        await entry.runtime_data.services.async_settle()
 
 
 def _create_schema(coordinator: ConductorCoordinator, *, is_new: bool) -> probatio.Schema:

@@ -75,6 +75,13 @@ async def async_update_addresses(
             _claim(hass, entry, uuid, service)
 
 
+async def async_reload_service(hass: HomeAssistant, uuid: str, service: str) -> None:
+    """Set up the entry of a service again, so that it asks the service what it offers."""
+    entry = _find_entry(hass, uuid, service)
+    if entry is not None and entry.state is ConfigEntryState.LOADED:
+        await hass.config_entries.async_reload(entry.entry_id)
+
+
 async def async_remove_services(hass: HomeAssistant, uuid: str) -> None:
     """Remove the entries that this integration added for a server."""
     for entry in _wyoming_entries(hass):

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from copy import deepcopy
 
 from wyoming.event import async_read_event, async_write_event
 from wyoming.info import (
@@ -59,6 +60,16 @@ class FakeWyoming:
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self.port = 0
+        self.described = 0
+        """Number of answered `describe` events."""
+
+    def set_languages(self, *languages: str) -> None:
+        """Offer other languages from now on."""
+        self._info = deepcopy(self._info)
+        models = [model for program in self._info.asr for model in program.models]
+        voices = [voice for program in self._info.tts for voice in program.voices]
+        for item in (*models, *voices):
+            item.languages = list(languages)
 
     async def start(self) -> None:
         """Start listening on a free port, a second time on the same port."""
@@ -80,6 +91,7 @@ class FakeWyoming:
         with suppress(ConnectionError):
             while (event := await async_read_event(reader)) is not None:
                 if event.type == "describe":
+                    self.described += 1
                     await async_write_event(self._info.event(), writer)
         self._writers.discard(writer)
         writer.close()
