@@ -135,6 +135,43 @@ async def test_renamed_entity_updates_vocabulary(client: HassClient, conductor: 
 
 
 @pytest.mark.usefixtures("conductor_entry")
+async def test_setting_takes_effect_at_once(client: HassClient, conductor: Conductor) -> None:
+    speed = "number.wyoming_conductor_speech_speed"
+    before = float(await client.state(speed))
+    for value in (1.5, before):
+        await client.post("/api/services/number/set_value", {"entity_id": speed, "value": value})
+        assert float(await client.state(speed)) == value
+        effective = (await conductor.request("GET", "/config"))["effective"]
+        assert effective["tts"]["speed"] == value
+    assert await issues(client) == []
+
+
+@pytest.mark.usefixtures("conductor_entry")
+async def test_repair_restarts_server_for_changed_settings(
+    client: HassClient, conductor: Conductor, log: LogWatch
+) -> None:
+    log.expect_one("Error requesting Wyoming Conductor data")
+    log.tolerate("homeassistant.components.wyoming")
+    await client.wait_for_state(STATE, "ready", within=60)
+    await conductor.request("PATCH", "/config", {"log": {"format": "json"}})
+    async with asyncio.timeout(10):
+        while await issues(client) != ["restart_offered"]:
+            await asyncio.sleep(0.1)
+    (issue,) = (await client.command("repairs/list_issues"))["issues"]
+    flows = "/api/repairs/issues/fix"
+    flow = await client.post(flows, {"handler": DOMAIN, "issue_id": issue["issue_id"]})
+
+    result = await client.post(f"{flows}/{flow['flow_id']}", {})
+
+    assert result["type"] == "create_entry"
+    await client.wait_for_state(CONNECTED, "off", within=30)
+    await client.wait_for_state(STATE, "ready", within=90)
+    configuration = await conductor.request("GET", "/config")
+    assert configuration["effective"]["log"]["format"] == "json"
+    assert await issues(client) == []
+
+
+@pytest.mark.usefixtures("conductor_entry")
 async def test_killed_server_makes_entities_unavailable_until_restart(
     client: HassClient, conductor: Conductor, log: LogWatch
 ) -> None:

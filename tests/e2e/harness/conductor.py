@@ -121,10 +121,13 @@ class Conductor:
             await self._process.wait()
         await self.stop()
 
-    async def request(self, method: str, path: str) -> Any:
+    async def request(self, method: str, path: str, body: object = None) -> Any:
         """Send a request to the HTTP API; return the decoded response, None if it is empty."""
         url = f"http://127.0.0.1:{self.ports['api']}{path}"
-        async with aiohttp.ClientSession() as session, session.request(method, url) as response:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(method, url, json=body) as response,
+        ):
             if response.status >= 400:
                 raise AssertionError(f"{method} {path}: {response.status} {await response.text()}")
             return await response.json() if await response.read() else None

@@ -95,8 +95,10 @@ async def test_restart_is_requested_and_says_how_long_requests_have(
     client: httpx.AsyncClient, app_with: Callable[..., FastAPI]
 ) -> None:
     assert (await client.post("/restart")).status_code == 404
+    assert "restart" not in (await client.get("/info")).json()["features"]
     requested: list[bool] = []
     app_with(restart=lambda: requested.append(True))
+    assert "restart" in (await client.get("/info")).json()["features"]
     answer = await client.post("/restart")
     assert (answer.status_code, answer.json()) == (202, {"restarting": True, "grace_seconds": 10.0})
     assert requested == [True]
