@@ -20,6 +20,7 @@ from wyoming_servers.config.schema import Config
 from wyoming_servers.core.aio import cancel_and_wait
 from wyoming_servers.core.clock import Clock
 from wyoming_servers.core.task_supervisor import TaskSupervisor
+from wyoming_servers.wyoming.address_monitor import AddressMonitor
 
 WYOMING_SERVICE_TYPE: Final = "_wyoming._tcp.local."
 """Home Assistant's core integration sends `describe` to every service of this type."""
@@ -31,7 +32,11 @@ API_VERSION: Final = "1"
 """Changes with every breaking change of the HTTP API."""
 
 CHECK_SECONDS: Final = 30.0
-"""Between two checks whether the addresses of this machine have changed."""
+"""Between two checks whether the addresses of this machine have changed, where the system does not
+tell."""
+
+SETTLE_SECONDS: Final = 1.0
+"""Between a change of the addresses and its announcement."""
 
 RETRY_SECONDS: Final = 5.0
 """Until the next attempt after a failed announcement; doubles with every failure in a row."""
@@ -67,6 +72,16 @@ class Announcement:
     """Unique and stable: Home Assistant identifies the service by it."""
     port: int
     properties: dict[str, str] = field(default_factory=dict)
+
+
+class ChangeMonitor(Protocol):
+    """The part of `AddressMonitor` that Discovery uses."""
+
+    def open(self) -> None: ...
+
+    async def wait(self) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class ZeroconfClient(Protocol):
@@ -120,6 +135,7 @@ class Discovery:
         *,
         make_client: Callable[[Sequence[str]], ZeroconfClient] = _make_client,
         addresses: Callable[[str], Awaitable[tuple[str, ...]]] = lan_addresses,
+        monitor: ChangeMonitor | None = None,
     ) -> None:
         """`uuid` identifies this installation; it is stored in the data folder."""
         self._config = config
@@ -128,6 +144,7 @@ class Discovery:
         self._tasks = tasks
         self._make_client = make_client
         self._addresses = addresses
+        self._monitor = monitor or AddressMonitor()
         self._client: ZeroconfClient | None = None
         self._announced: tuple[str, ...] = ()
         """Addresses under which the services are announced now."""
@@ -154,6 +171,7 @@ class Discovery:
         """Withdraw the announcements, so that no client connects to a server that is gone."""
         if self._task is not None:
             await cancel_and_wait(self._task)
+        self._monitor.close()
         await self._withdraw()
 
     async def _restart(self, previous: asyncio.Task[None] | None, ports: Mapping[str, int]) -> None:
@@ -165,13 +183,27 @@ class Discovery:
 
     async def _run(self, ports: Mapping[str, int]) -> None:
         retry_seconds = RETRY_SECONDS
+        self._monitor.open()
         while True:
             if await self._announce_if_changed(ports):
                 retry_seconds = RETRY_SECONDS
-                await self._clock.sleep(CHECK_SECONDS)
+                await self._wait_for_change(CHECK_SECONDS)
             else:
-                await self._clock.sleep(retry_seconds)
+                await self._wait_for_change(retry_seconds)
                 retry_seconds = min(2 * retry_seconds, MAX_RETRY_SECONDS)
+
+    async def _wait_for_change(self, seconds: float) -> None:
+        """Wait until an address of this machine changes, at most this long."""
+        timer = asyncio.create_task(self._clock.sleep(seconds), name="zeroconf check")
+        change = asyncio.create_task(self._monitor.wait(), name="zeroconf address change")
+        try:
+            await asyncio.wait({timer, change}, return_when=asyncio.FIRST_COMPLETED)
+            if not timer.done():
+                # Addresses come in groups, and the kernel checks new ones first.
+                await self._clock.sleep(SETTLE_SECONDS)
+        finally:
+            for task in (timer, change):
+                await cancel_and_wait(task)
 
     async def _announce_if_changed(self, ports: Mapping[str, int]) -> bool:
         """Announce the current addresses; return whether they are announced now."""
@@ -181,8 +213,12 @@ class Discovery:
         # A client has sockets on the interfaces that existed when it was made.
         await self._withdraw()
         if not addresses:
+            hint = ""
+            if self._config.host == _ANY_IPV4 and await self._addresses("::"):
+                hint = "; this machine has only IPv6 addresses, set host to `::`"
             self._log_problem(
-                logging.INFO, f"Not announced: other machines cannot reach {self._config.host}"
+                logging.WARNING if hint else logging.INFO,
+                f"Not announced: other machines cannot reach {self._config.host}{hint}",
             )
             return False
         try:

@@ -15,6 +15,7 @@ from wyoming_servers.wyoming.discovery import (
     CHECK_SECONDS,
     MAX_NAME_ATTEMPTS,
     RETRY_SECONDS,
+    SETTLE_SECONDS,
     Discovery,
     announcements,
     ip_version_of,
@@ -41,6 +42,18 @@ class FakeNetwork:
         self.clients: list[Sequence[str]] = []
         """The addresses for which each client was made."""
         self.open_clients = 0
+        self.changed = asyncio.Event()
+        """Set it to tell that the addresses have changed."""
+
+    def open(self) -> None:
+        self.changed.clear()
+
+    async def wait(self) -> None:
+        await self.changed.wait()
+        self.changed.clear()
+
+    def close(self) -> None:
+        self.changed.clear()
 
     def make_client(self, addresses: Sequence[str]) -> "FakeClient":
         self.clients.append(addresses)
@@ -63,6 +76,7 @@ class FakeNetwork:
             TaskSupervisor(clock),
             make_client=self.make_client,
             addresses=self.find_addresses,
+            monitor=self,
         )
 
 
@@ -184,6 +198,36 @@ async def test_discovery_announces_again_when_the_addresses_change(clock: FakeCl
     network.addresses = ("192.0.2.7",)
     await clock.advance(CHECK_SECONDS)
     assert network.announced == {"192.0.2.7"}
+    await discovery.stop()
+
+
+async def test_discovery_announces_a_new_address_at_once(clock: FakeClock) -> None:
+    network = FakeNetwork("192.0.2.7")
+    discovery = network.discovery(clock)
+    discovery.start(PORTS)
+    await clock.run_ready_tasks()
+    network.addresses = ("192.0.2.99",)
+    network.changed.set()
+    await clock.run_ready_tasks()
+    assert network.announced == {"192.0.2.7"}  # others may follow
+    await clock.advance(SETTLE_SECONDS)
+    assert network.announced == {"192.0.2.99"}
+    await discovery.stop()
+
+
+async def test_discovery_names_the_setting_for_a_machine_with_ipv6_alone(
+    clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    network = FakeNetwork()
+
+    async def find_addresses(host: str) -> tuple[str, ...]:
+        return ("2001:db8::7",) if host == "::" else ()
+
+    network.find_addresses = find_addresses  # type: ignore[method-assign]
+    discovery = network.discovery(clock, config(host="0.0.0.0"))
+    discovery.start(PORTS)
+    await clock.run_ready_tasks()
+    assert "set host to `::`" in caplog.text
     await discovery.stop()
 
 
