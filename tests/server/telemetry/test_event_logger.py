@@ -18,6 +18,13 @@ SAMPLES: list[tuple[Event, int, str]] = [
     (events.ServerStarted(ports={}), logging.INFO, "no port is open"),
     (events.ServerStopping(), logging.INFO, "shutting down"),
     (
+        events.FileSetAside(
+            path="/d/jobs.sqlite", moved_to="/d/jobs.sqlite.broken-1", reason="why"
+        ),
+        logging.ERROR,
+        "/d/jobs.sqlite was set aside as /d/jobs.sqlite.broken-1: why",
+    ),
+    (
         events.ModelStateChanged(model="m", state="failed", reason="why"),
         logging.DEBUG,
         "m is failed (why)",
