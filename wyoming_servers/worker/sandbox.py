@@ -2,7 +2,8 @@
 
 Both run the code of inference libraries on files that were downloaded. They need Python and the
 libraries, the model's own files, the facts about the machine by which libraries choose their
-threads, and on a GPU its device files. They need no network, and none of the server's other files.
+threads. They need no network, and none of the server's other files. On a GPU files are not
+restricted, because what a driver opens depends on the machine; all else is.
 """
 
 import os
@@ -28,20 +29,10 @@ _LIBRARY_PATHS: Final = (
 _MACHINE_PATHS: Final = (
     *("/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/version"),
     *("/proc/filesystems", "/proc/loadavg", "/proc/sys/vm", "/proc/sys/kernel"),
-    *("/sys/devices/system", "/sys/fs/cgroup"),
+    *("/proc/devices", "/proc/modules", "/sys"),
 )
 
 _DEVICES: Final = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
-
-_GPU_PATHS: Final = (
-    *("/usr/local/cuda", "/opt/cuda", "/proc/devices", "/proc/modules", "/proc/driver", "/sys"),
-    *("/etc/nvidia", "/etc/nvidia-container-runtime", "/run/nvidia-persistenced"),
-)
-
-_GPU_DEVICES: Final = ("nv*", "dxg", "dri")
-"""In /dev: NVIDIA's drivers for PCIe and Jetson, and those of Windows' subsystem for Linux."""
-
-_SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108  (CUDA shares memory with its daemons here)
 
 _UVM_DEVICE: Final = Path("/dev/nvidia-uvm")
 
@@ -86,20 +77,17 @@ def _policy(
             *_python_paths(environment),
             *_LIBRARY_PATHS,
             *_MACHINE_PATHS,
-            *(_GPU_PATHS * gpu),
         ],
         secrets,
     )
-    devices, write = list(_DEVICES), _with_targets(caches)
-    if gpu:
-        devices += [str(path) for name in _GPU_DEVICES for path in Path("/dev").glob(name)]
-        write += [_SHARED_MEMORY, *_compute_caches(environment)]
     return SandboxPolicy(
         kind,
         read=(*read, *_with_targets(path for role, path in files.items() if role != CACHE_ROLE)),
         list_only=tuple(list_only),
-        write=tuple(write),
-        devices=tuple(devices),
+        write=tuple(_with_targets(caches)),
+        # What a driver opens depends on driver, card and container: it must not fail there.
+        files=not gpu,
+        devices=_DEVICES,
         unix_sockets=gpu,  # CUDA's daemons (MPS) are reached by them.
         processes=True,  # Files of a model that are missing are derived in a process.
         # CUDA has its device file made by a setuid helper if it is the first to use the GPU.
@@ -161,16 +149,6 @@ def _with_targets(paths: Iterable[str]) -> list[str]:
         for item in (path, *links):
             result |= {str(item.absolute()): None, str(item.resolve()): None}
     return list(result)
-
-
-def _compute_caches(environment: Mapping[str, str]) -> list[str]:
-    """Return the folder in which CUDA keeps what it compiled; made here, or it would be refused."""
-    home = environment.get("HOME", "")
-    folder = environment.get("CUDA_CACHE_PATH") or (f"{home}/.nv" if home else "")
-    if not folder:
-        return []
-    _make_folder(Path(folder))
-    return [folder]
 
 
 def _make_folder(folder: Path) -> None:

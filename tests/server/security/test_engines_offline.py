@@ -5,6 +5,7 @@ The workers run with a filter that kills them at the first attempt to make a soc
 
 import asyncio
 import dataclasses
+import logging
 import signal
 import subprocess
 import sys
@@ -65,7 +66,9 @@ async def installed(model: str, data_dir: Path) -> ModelSpec:
         ("microwakeword", {"words": ["hey_jarvis"]}),
     ],
 )
-async def test_engine_makes_no_socket(model: str, request_: dict[str, Any], tmp_path: Path) -> None:
+async def test_engine_makes_no_socket(
+    model: str, request_: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     spec = await installed(model, tmp_path)
     worker = await ProcessLauncher().launch(spec, Placement())
     try:
@@ -77,6 +80,9 @@ async def test_engine_makes_no_socket(model: str, request_: dict[str, Any], tmp_
                 await run.end()
             await run.result()
         assert not worker.exited.done()
+        # Nor does one complain about what it cannot read.
+        complaints = [each for each in caplog.records if each.levelno >= logging.WARNING]
+        assert [each.getMessage() for each in complaints] == []
     finally:
         worker.kill()
         await worker.exited

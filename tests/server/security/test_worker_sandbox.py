@@ -14,6 +14,7 @@ from wyoming_servers.core.engine_info import EngineInfo
 from wyoming_servers.core.sandbox import policy
 from wyoming_servers.core.sandbox.confine import kernel_support
 from wyoming_servers.models.install import prepare_model
+from wyoming_servers.worker import process
 from wyoming_servers.worker.process import ProcessLauncher
 from wyoming_servers.worker.sandbox import worker_policy
 
@@ -256,3 +257,26 @@ def test_policy_survives_the_command_line(data_dir: Path) -> None:
     found = worker_policy(probe_spec(data_dir), Placement(), {})
     assert found is not None
     assert policy.SandboxPolicy.from_json(found.to_json()) == found
+
+
+def test_gpu_worker_keeps_its_devices_and_loses_the_network(data_dir: Path) -> None:
+    found = worker_policy(probe_spec(data_dir), Placement("cuda:0", "float16"), {})
+    assert found is not None
+    assert (found.files, found.unix_sockets, found.no_new_privileges) == (False, True, True)
+
+
+async def test_worker_without_landlock_has_no_network(
+    data_dir: Path, engine: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As on a GPU, and on a kernel without Landlock.
+    monkeypatch.setattr(
+        process,
+        "worker_policy",
+        lambda *_: policy.SandboxPolicy("GPU worker", files=False, unix_sockets=True),
+    )
+    report, status = await run_probe(probe_spec(data_dir))
+    assert (status["NoNewPrivs"].strip(), status["Seccomp"].strip()) == ("1", "2")
+    assert report["model"] == "weights"
+    assert report["unix"].startswith("<socket")
+    for name in ("tcp", "tcp6", "udp", "netlink", "kill_parent", "limit_parent"):
+        assert report[name] == "PermissionError"

@@ -20,6 +20,8 @@ class SandboxPolicy:
     """Folders whose names may be listed; their files may not be read."""
     write: tuple[str, ...] = ()
     """Files, and folders with all they contain, that may be read, written, made and deleted."""
+    files: bool = True
+    """Whether the four lists of paths apply; False leaves files to their permissions."""
     devices: tuple[str, ...] = ()
     """Device files, and folders of them, that may be opened and controlled (ioctl)."""
     unix_sockets: bool = False
