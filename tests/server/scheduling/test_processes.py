@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -49,11 +50,15 @@ class ProcessSetup:
         self.specs: dict[str, ModelSpec] = {}
         self.coordinator: Coordinator
 
-    def model(self, name: str, keep_alive: float = 300.0, **options: Any) -> None:
+    def model(
+        self, name: str, keep_alive: float = 300.0, folder: Path | None = None, **options: Any
+    ) -> None:
+        """Add a model whose worker may write to `folder`."""
         self.specs[name] = ModelSpec(
             id=name,
             task=Task.ASR,
             engine="fake",
+            files={"cache_dir": str(folder)} if folder else {},
             keep_alive=keep_alive,
             memory_bytes=64 * MIB,
             options=options,
@@ -175,7 +180,7 @@ async def test_worker_stopped_by_a_signal_ends_its_run_with_timeout(setup):
 async def test_load_without_memory_is_retried_and_then_rejected(setup, tmp_path):
     once_file = tmp_path / "once"
     once_file.touch()
-    setup.model("once", load_error="memory", once_file=str(once_file))
+    setup.model("once", folder=tmp_path, load_error="memory", once_file=str(once_file))
     setup.model("always", load_error="memory")
     await setup.start()
     assert await setup.transcribe("once")

@@ -241,6 +241,8 @@ class World:
             "fake",
             languages=("en",),
             placements=placements,
+            # The folder that a worker may write to: the fake engine deletes `once_file` there.
+            files={"cache_dir": str(self.once_file.parent)},
             options={"text": "it was heard", **options},
             memory_bytes=180 * MIB,
         )
