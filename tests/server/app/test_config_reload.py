@@ -54,7 +54,7 @@ class Parts:
     def installed(self, model: str) -> bool:
         return model != "whisper/large-v3"
 
-    def configure(self, *, offline: bool, endpoint: str) -> None:
+    def configure(self, *, offline: bool, endpoint: str, min_free: int) -> None:
         self.calls.append(("configure", offline, endpoint))
 
     def set_folder(self, folder: Path) -> None:
