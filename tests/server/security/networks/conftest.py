@@ -2,10 +2,15 @@
 
 import asyncio
 import ctypes
+import fcntl
+import heapq
 import json
 import os
+import random
+import select
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -20,12 +25,94 @@ import pytest
 BROWSE = Path(__file__).with_name("browse.py")
 DISCOVERY_DEADLINE_S = 30.0
 _CLONE_NEWNET = 0x40000000
+_TUNSETIFF = 0x400454CA
+_TAP_WITHOUT_HEADER = 0x0002 | 0x1000
+"""IFF_TAP | IFF_NO_PI, from linux/if_tun.h."""
+
+_FRAME_BYTES = 65_536
 _ESTABLISHED = "01"
 """State of a TCP connection in proc(5)."""
 
 
 def _ip(*arguments: str) -> None:
     subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True)
+
+
+def enter_namespace(name: str) -> None:
+    """Move this thread to a network namespace; what it opens from now on belongs there."""
+    with Path(f"/run/netns/{name}").open("rb") as file:
+        if ctypes.CDLL(None, use_errno=True).setns(file.fileno(), _CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), "setns failed")
+
+
+def open_tap(namespace: str, interface: str) -> int:
+    """Make an interface in a namespace, and return the descriptor of its other side."""
+    result: list[int | OSError] = []
+
+    def work() -> None:
+        try:
+            enter_namespace(namespace)
+            descriptor = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
+            name = struct.pack("16sH", interface.encode(), _TAP_WITHOUT_HEADER)
+            fcntl.ioctl(descriptor, _TUNSETIFF, name)
+        except OSError as err:
+            result.append(err)
+        else:
+            result.append(descriptor)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    (found,) = result
+    if isinstance(found, OSError):
+        raise found
+    return found
+
+
+class Relay:
+    """Copies frames between two interfaces, each after `delay` seconds, and loses some."""
+
+    def __init__(self, ends: tuple[int, int], delay: float, loss: float) -> None:
+        self._ends = ends
+        self._delay = delay
+        self._loss = loss
+        self._random = random.Random(7)  # noqa: S311  (not a secret)
+        self._waiting: list[tuple[float, int, int, bytes]] = []
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="relay")
+        self.frames = 0
+        self.lost = 0
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join()
+        for end in self._ends:
+            os.close(end)
+
+    def _run(self) -> None:
+        other = {self._ends[0]: self._ends[1], self._ends[1]: self._ends[0]}
+        while not self._stopping.is_set():
+            now = time.monotonic()
+            timeout = min(0.1, max(0.0, self._waiting[0][0] - now)) if self._waiting else 0.1
+            readable, _, _ = select.select(self._ends, (), (), timeout)
+            for end in readable:
+                self._take(os.read(end, _FRAME_BYTES), other[end])
+            while self._waiting and self._waiting[0][0] <= time.monotonic():
+                _, _, end, frame = heapq.heappop(self._waiting)
+                try:
+                    os.write(end, frame)
+                except OSError:
+                    self.lost += 1  # the interface is down, or its queue is full
+
+    def _take(self, frame: bytes, end: int) -> None:
+        self.frames += 1
+        if self._random.random() < self._loss:
+            self.lost += 1
+            return
+        heapq.heappush(self._waiting, (time.monotonic() + self._delay, self.frames, end, frame))
 
 
 class Namespace:
@@ -45,14 +132,6 @@ class Namespace:
         """Run `ip` on this machine."""
         _ip("-n", self.name, *arguments)
 
-    def shape(self, name: str, *netem: str) -> str:
-        """Delay or lose packets that leave this machine; returns why that is not possible."""
-        command = ["tc", "-n", self.name, "qdisc", "add", "dev", name, "root", "netem", *netem]
-        if not shutil.which("tc"):
-            return "there is no `tc`"
-        done = subprocess.run(command, check=False, capture_output=True, text=True)
-        return done.stderr.strip() if done.returncode else ""
-
     def delete(self) -> None:
         subprocess.run(["ip", "netns", "del", self.name], check=False, capture_output=True)
 
@@ -61,11 +140,8 @@ class Namespace:
         result: list[socket.socket | OSError] = []
 
         def work() -> None:
-            with Path(f"/run/netns/{self.name}").open("rb") as file:
-                if ctypes.CDLL(None, use_errno=True).setns(file.fileno(), _CLONE_NEWNET):
-                    result.append(OSError(ctypes.get_errno(), "setns failed"))
-                    return
             try:
+                enter_namespace(self.name)
                 result.append(socket.create_connection((address, port), timeout=20, **options))
             except OSError as err:
                 result.append(err)
@@ -117,6 +193,7 @@ class Network:
         self._id = f"wc{os.getpid() % 10_000}"
         self.server = Namespace(f"{self._id}s")
         self.machines: list[Namespace] = [self.server]
+        self.relays: list[Relay] = []
 
     def add_machine(self) -> tuple[Namespace, str]:
         """Add a machine with a cable to the server's; both ends have the returned name."""
@@ -130,6 +207,26 @@ class Network:
             end.ip("link", "set", name, "up")
         return machine, name
 
+    def add_lossy_machine(self, delay: float, loss: float) -> tuple[Namespace, Relay]:
+        """Add 10.77.1.2 behind a cable that delays each frame and loses some, in both directions.
+
+        Not with netem, which many kernels lack.
+        """
+        machine = Namespace(f"{self._id}c{len(self.machines)}")
+        self.machines.append(machine)
+        try:
+            taps = (open_tap(self.server.name, "lan1"), open_tap(machine.name, "lan1"))
+        except OSError as err:
+            pytest.skip(f"tap interfaces are not permitted here: {err}")
+        for end, host in ((self.server, 1), (machine, 2)):
+            end.ip("address", "add", f"10.77.1.{host}/24", "dev", "lan1")
+            end.ip("link", "set", "lan1", "up")
+            end.ip("route", "add", "default", "dev", "lan1")
+        relay = Relay(taps, delay, loss)
+        self.relays.append(relay)
+        relay.start()
+        return machine, relay
+
     def add_ipv4(self, number: int = 1) -> tuple[Namespace, str]:
         """Add a machine 10.77.N.2; the server's end is 10.77.N.1."""
         machine, name = self.add_machine()
@@ -141,6 +238,8 @@ class Network:
         return machine, name
 
     def delete(self) -> None:
+        for relay in self.relays:
+            relay.stop()
         for machine in self.machines:
             machine.delete()
 
