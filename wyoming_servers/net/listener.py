@@ -179,7 +179,9 @@ async def _linger(sock: socket.socket) -> None:
 
 
 def _open_socket(family: int, address: tuple[Any, ...]) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    # The protocol is stated, because asyncio sends small writes at once only if it is TCP; without
+    # that, an answer in two writes waits up to 40 ms for the client's acknowledgment.
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:

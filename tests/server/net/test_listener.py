@@ -147,3 +147,15 @@ async def test_wildcard_without_ipv6_listens_on_ipv4(monkeypatch: pytest.MonkeyP
 async def test_address_of_another_machine_cannot_be_opened() -> None:
     with pytest.raises(OSError, match=r"assign|available"):
         await open_sockets("192.0.2.1", 0)
+
+
+async def test_small_writes_are_sent_at_once(port: Port) -> None:
+    assert await ask(port) == b"hi"
+    sock, _ = port.accepted[0]
+    # asyncio turns Nagle's algorithm off only for sockets whose protocol is stated to be TCP.
+    transport, _ = await asyncio.get_running_loop().connect_accepted_socket(
+        asyncio.Protocol, sock.dup()
+    )
+    accepted = transport.get_extra_info("socket")
+    assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    transport.close()
