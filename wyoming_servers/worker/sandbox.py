@@ -2,8 +2,8 @@
 
 Both run the code of inference libraries on files that were downloaded. They need Python and the
 libraries, the model's own files, the facts about the machine by which libraries choose their
-threads. They need no network, and none of the server's other files. On a GPU files are not
-restricted, because what a driver opens depends on the machine; all else is.
+threads. They need no network, and none of the server's other files. Workers on a GPU are not
+confined: what a driver opens and calls depends on driver and card, and no card was tried.
 """
 
 import os
@@ -34,8 +34,6 @@ _MACHINE_PATHS: Final = (
 
 _DEVICES: Final = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 
-_UVM_DEVICE: Final = Path("/dev/nvidia-uvm")
-
 _GIB: Final = 1024**3
 
 _LIMITS: Final = {"CORE": 0, "NOFILE": 1_024, "FSIZE": 4 * _GIB}
@@ -46,23 +44,24 @@ _LIMITS: Final = {"CORE": 0, "NOFILE": 1_024, "FSIZE": 4 * _GIB}
 def worker_policy(
     spec: ModelSpec, placement: Placement, environment: Mapping[str, str]
 ) -> SandboxPolicy | None:
-    """Return the policy of a worker with this environment; None if workers are not confined.
+    """Return the policy of a worker with this environment; None if it is not confined.
 
     Makes the model's cache folder, which must exist to be allowed. Blocks on the disk.
     """
-    gpu = placement.device.startswith("cuda")
-    return _policy("GPU worker" if gpu else "worker", spec.files, environment, gpu=gpu)
+    if placement.device.startswith("cuda"):
+        return None
+    return _policy("worker", spec.files, environment)
 
 
 def preparation_policy(
     files: Mapping[str, str], environment: Mapping[str, str]
 ) -> SandboxPolicy | None:
     """Return the policy of the preparation of a model; as `worker_policy`."""
-    return _policy("model preparation", files, environment, gpu=False)
+    return _policy("model preparation", files, environment)
 
 
 def _policy(
-    kind: str, files: Mapping[str, str], environment: Mapping[str, str], *, gpu: bool
+    kind: str, files: Mapping[str, str], environment: Mapping[str, str]
 ) -> SandboxPolicy | None:
     if not is_enabled():
         return None
@@ -85,13 +84,8 @@ def _policy(
         read=(*read, *_with_targets(path for role, path in files.items() if role != CACHE_ROLE)),
         list_only=tuple(list_only),
         write=tuple(_with_targets(caches)),
-        # What a driver opens depends on driver, card and container: it must not fail there.
-        files=not gpu,
         devices=_DEVICES,
-        unix_sockets=gpu,  # CUDA's daemons (MPS) are reached by them.
         processes=True,  # Files of a model that are missing are derived in a process.
-        # CUDA has its device file made by a setuid helper if it is the first to use the GPU.
-        no_new_privileges=not gpu or _UVM_DEVICE.exists() or not Path("/dev/nvidiactl").exists(),
         limits=_LIMITS,
     )
 
