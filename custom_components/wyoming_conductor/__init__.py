@@ -23,10 +23,9 @@ from .data import ConductorConfigEntry, ConductorRuntimeData
 from .entity import model_identifier, pipeline_identifier, server_identifier
 from .helpers import create_client
 from .keep_warm import KeepWarmManager
-from .service_watcher import ServiceWatcher
 from .services import async_setup_services
 from .vocabulary import async_push_vocabulary
-from .wyoming import async_remove_services, async_update_addresses
+from .wyoming import ServiceWatcher, async_remove_services, async_update_addresses
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 

@@ -6,7 +6,7 @@ from homeassistant.config_entries import ConfigEntry
 
 from .coordinator import ConductorCoordinator
 from .keep_warm import KeepWarmManager
-from .service_watcher import ServiceWatcher
+from .wyoming import ServiceWatcher
 
 type ConductorConfigEntry = ConfigEntry[ConductorRuntimeData]
 

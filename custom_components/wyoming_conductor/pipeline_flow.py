@@ -142,7 +142,7 @@ async def _set_stt_model(coordinator: ConductorCoordinator, model: str | None) -
         await async_set_config(coordinator, ASR_MODEL, model)
         # The languages of the new model are those that the assistant may have.
         entry: ConductorConfigEntry = coordinator.config_entry
-        await entry.runtime_data.services.async_settle()
+        await entry.runtime_data.services.async_wait_for_updates()
 
 
 def _create_schema(coordinator: ConductorCoordinator, *, is_new: bool) -> probatio.Schema:

@@ -7,6 +7,7 @@ added carry an option that says so and are removed with the server; entries that
 kept.
 """
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -23,7 +24,10 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.data_entry_flow import FlowResultType, UnknownFlow
 from homeassistant.helpers import entity_registry as er
 
-from .const import LOGGER
+from .const import DOMAIN, LOGGER
+from .coordinator import ConductorCoordinator
+from .helpers import ASR_MODEL
+from .snapshot import Snapshot
 
 type Address = Mapping[str, str | int]
 
@@ -189,3 +193,61 @@ def _update_address(hass: HomeAssistant, entry: ConfigEntry, address: Address) -
     # The update listener of a loaded `wyoming` entry reloads it.
     if changed and entry.state is not ConfigEntryState.LOADED:
         hass.config_entries.async_schedule_reload(entry.entry_id)
+
+
+class ServiceWatcher:
+    """Keeps the entries up to date with a server whose settings change.
+
+    The `wyoming` integration reads languages and turn detection of speech-to-text once, when its
+    entry is set up, and never changes a port.
+    """
+
+    def __init__(self, hass: HomeAssistant, coordinator: ConductorCoordinator) -> None:
+        """Start from the current snapshot, with which the entries were set up."""
+        self._hass = hass
+        self._coordinator = coordinator
+        self._ports = dict(coordinator.data.info.ports)
+        self._speech_to_text = _speech_to_text(coordinator.data)
+        self._update: asyncio.Task[None] | None = None
+
+    @callback
+    def async_start(self) -> None:
+        """Follow the snapshot until the config entry is unloaded."""
+        entry = self._coordinator.config_entry
+        entry.async_on_unload(self._coordinator.async_add_listener(self._handle_update))
+
+    async def async_wait_for_updates(self) -> None:
+        """Wait until the entries match the snapshot."""
+        if self._update is not None:
+            await asyncio.wait([self._update])
+
+    @callback
+    def _handle_update(self) -> None:
+        snapshot = self._coordinator.data
+        ports, speech_to_text = dict(snapshot.info.ports), _speech_to_text(snapshot)
+        if (ports, speech_to_text) == (self._ports, self._speech_to_text):
+            return
+        is_reload_needed = speech_to_text != self._speech_to_text
+        self._ports, self._speech_to_text = ports, speech_to_text
+        # Not a task of the config entry: if that is reloaded meanwhile, the other entries must not
+        # be left half set up.
+        self._update = self._hass.async_create_task(
+            self._async_update(self._update, reload=is_reload_needed),
+            name=f"{DOMAIN} services of {self._coordinator.name}",
+        )
+
+    async def _async_update(self, previous: asyncio.Task[None] | None, *, reload: bool) -> None:
+        if previous is not None:
+            await asyncio.wait([previous])
+        info = self._coordinator.data.info
+        host = self._coordinator.config_entry.data[CONF_HOST]
+        await async_update_addresses(self._hass, info.uuid, host, info.ports)
+        if reload:
+            await async_reload_service(self._hass, info.uuid, "asr")
+
+
+def _speech_to_text(snapshot: Snapshot) -> tuple[object, ...]:
+    """Return what the `wyoming` integration caches of speech-to-text."""
+    default = snapshot.get_config(*ASR_MODEL) or snapshot.status.default_asr
+    model = snapshot.status.models.get(default)
+    return (default, model and model.languages, snapshot.get_config("asr", "turn_detection"))
