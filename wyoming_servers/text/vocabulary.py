@@ -43,28 +43,19 @@ class Vocabulary:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._entries = VocabularyEntries()
         self._lock = asyncio.Lock()
-
-    @property
-    def names(self) -> tuple[str, ...]:
+        # Plain attributes, because every utterance reads them.
+        self.names: tuple[str, ...] = ()
         """Names, most important first."""
-        return self._entries.names
-
-    @property
-    def terms(self) -> tuple[str, ...]:
+        self.terms: tuple[str, ...] = ()
         """Other words, most important first, without those that are names too."""
-        return self._entries.terms
-
-    @property
-    def updated_at(self) -> float | None:
+        self.updated_at: float | None = None
         """Time of the last `put`, in seconds since 1970; None if nothing was stored."""
-        return self._entries.updated_at
 
     async def load(self) -> None:
         """Read the file. A damaged file is logged and ignored."""
         try:
-            self._entries = await asyncio.to_thread(_read, self._path)
+            self._use(await asyncio.to_thread(_read, self._path))
         except (OSError, ValueError, KeyError, TypeError, BadRequestError) as err:
             _LOGGER.warning(
                 "The vocabulary in %s cannot be read and is ignored until it is replaced: %s",
@@ -82,13 +73,16 @@ class Vocabulary:
         words = _validate(names, terms, time.time())
         async with self._lock:
             await asyncio.to_thread(write_private, self._path, _render(words))
-            self._entries = words
+            self._use(words)
 
     async def clear(self) -> None:
         """Delete the vocabulary and its file. Raises CapacityError if the disk refuses."""
         async with self._lock:
             await asyncio.to_thread(remove_file, self._path)
-            self._entries = VocabularyEntries()
+            self._use(VocabularyEntries())
+
+    def _use(self, entries: VocabularyEntries) -> None:
+        self.names, self.terms, self.updated_at = entries.names, entries.terms, entries.updated_at
 
 
 def _validate(names: Sequence[str], terms: Sequence[str], updated_at: float) -> VocabularyEntries:
