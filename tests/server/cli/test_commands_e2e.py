@@ -113,6 +113,10 @@ def test_commands_use_the_running_server(
         models = {model["id"]: model for model in client.get("/models").json()["models"]}
         assert models["whisper/tiny.en"]["state"] == "ready"
         assert client.post("/model/unload").json() == {"status": "unload_requested"}
+        deadline = time.monotonic() + 30
+        while client.get("/models/whisper/tiny.en").json()["state"] != "unloaded":
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
         assert b"wyoming_conductor_requests_total" in client.get("/metrics").content
 
         os.kill(serving["process"].pid, signal.SIGTERM)

@@ -824,7 +824,8 @@ async def world(
     sections = "".join(f"{name}: {{port: 0}}\n" for name in ("tts", "wake", "api"))
     config.write_text(
         f"data_dir: data\nhost: 127.0.0.1\nasr: {{port: 0, model: {TINY}}}\n{sections}"
-        "discovery: {zeroconf: false}\nlimits: {shutdown_grace: 1}\n"
+        "discovery: {zeroconf: false}\n"
+        "limits: {shutdown_grace: 1, max_requests_per_second: 100000}\n"
     )
     application = Application(load_config(config))
     found: list[World] = []
