@@ -24,7 +24,7 @@ async def test_no_request_fails_while_models_and_voices_change(
     )
     for model in (BASE, "piper/en_US-joe-medium"):
         server.wait_state(model, "ready")
-    spoken = heard = changed = 0
+    spoken = synthesized = changed = 0
     finished = asyncio.Event()
 
     async def speak() -> None:
@@ -39,11 +39,11 @@ async def test_no_request_fails_while_models_and_voices_change(
                 spoken += 1
 
     async def listen() -> None:
-        nonlocal heard
+        nonlocal synthesized
         while not finished.is_set():
-            audio = await server.synthesize(f"Number {heard}.")
+            audio = await server.synthesize(f"Number {synthesized}.")
             assert audio.seconds > 0.3
-            heard += 1
+            synthesized += 1
 
     async def change() -> None:
         nonlocal changed
@@ -60,6 +60,8 @@ async def test_no_request_fails_while_models_and_voices_change(
                 assert answer["restart_needed"] == []
                 assert answer["keys"]["asr.model"]["effective"] == model
                 changed += 1
+                if number < 2:  # However fast the changes are, each model serves one utterance.
+                    assert (await server.transcribe(clip("goforward"))).event.type == "transcript"
         finally:
             finished.set()
 
@@ -73,7 +75,7 @@ async def test_no_request_fails_while_models_and_voices_change(
     assert [trace for trace in traces if trace["code"]] == []
     assert changed == CHANGES
     assert spoken >= CHANGES / 2
-    assert heard >= CHANGES / 2
+    assert synthesized >= CHANGES / 2
     used = {trace["model"] for trace in traces if trace["kind"] == "asr"}
     assert used == {TINY, BASE}
 
