@@ -50,7 +50,7 @@ IDLE_SECONDS: Final = 12.0
 # Installed as `sitecustomize`, so that it is in place before the first line of the server runs.
 PROFILER: Final = """
 import asyncio, json, os, signal, sys, threading
-_folder = os.environ.get("COUNT_MODULES_FOLDER")
+_folder = "@FOLDER@"
 if _folder:
     _seen = set()
     _by_thread = set()
@@ -114,7 +114,7 @@ class Server:
         hooks = folder / "hooks"
         for path in (self._notes, hooks):
             path.mkdir()
-        (hooks / "sitecustomize.py").write_text(PROFILER)
+        (hooks / "sitecustomize.py").write_text(PROFILER.replace("@FOLDER@", str(self._notes)))
         self.ports = {name: free_port() for name in ("asr", "tts", "wake", "api")}
         own = [f"{name}.port={port}" for name, port in self.ports.items()]
         own += [
@@ -127,7 +127,6 @@ class Server:
         for setting in (*own, *settings):
             command += ["--set", setting]
         environment = os.environ | {
-            "COUNT_MODULES_FOLDER": str(self._notes),
             "PYTHONPATH": f"{hooks}:{ROOT}",
         }
         self._log = (folder / "log").open("wb")
@@ -177,7 +176,10 @@ class Server:
         for pid in pids:
             os.kill(pid, signal.SIGUSR2)
         files = [self._notes / f"{pid}.json" for pid in pids]
-        while not all(path.exists() for path in files):
+        deadline = time.monotonic() + 30
+        while missing := [path.stem for path in files if not path.exists()]:
+            if time.monotonic() > deadline:
+                raise SystemExit(f"These processes sent no notes: {', '.join(missing)}.")
             await asyncio.sleep(0.02)
         found, by_thread = set(), set()
         for path in files:
@@ -253,8 +255,11 @@ async def _answer(client: AsyncTcpClient, is_end: Callable[[str], bool], field: 
 
 async def measure(folder: Path) -> dict[str, set[str]]:
     clip = ROOT / "tests" / "data" / "goforward.wav"
-    # Room for one Whisper model beside the voice, so that the second evicts the first.
-    server = Server(folder, "asr.model=whisper/tiny.en", "memory.budget=700MiB")
+    # A confined worker could not write its notes. There is memory for one Whisper model beside the
+    # voice, so that the second evicts the first.
+    server = Server(
+        folder, "asr.model=whisper/tiny.en", "memory.budget=700MiB", 'security.sandbox="off"'
+    )
     found: dict[str, set[str]] = {}
     try:
         await server.wait_until_ready()
