@@ -120,6 +120,7 @@ async def start_api(context: AppContext, dependencies: ApiDependencies) -> int:
         ready=lambda: _ready(context, dependencies),
         metrics=dependencies.metrics.registry,
         specs=dependencies.specs,
+        served=dependencies.served,
         jobs=jobs,
         webhooks=webhooks,
         tts=dependencies.pipelines.tts,

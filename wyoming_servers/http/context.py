@@ -48,6 +48,8 @@ class ApiContext:
     metrics: CollectorRegistry
     specs: Mapping[str, ModelSpec] = field(default_factory=dict)
     """Installed models by id."""
+    served: Mapping[str, str] = field(default_factory=dict)
+    """Service name to the id of its default model, such as `asr` to `whisper/base`."""
     jobs: JobManager | None = None
     """None: background jobs are not served."""
     webhooks: WebhookManager | None = None

@@ -1,11 +1,14 @@
 """Response bodies for models and devices, built from a scheduler snapshot."""
 
+from collections.abc import Mapping
+from typing import Literal
+
 from pydantic import BaseModel, Field
 
 from wyoming_servers.core.clock import iso_timestamp
 from wyoming_servers.core.domain import ModelState
 from wyoming_servers.core.engine_info import find_engine
-from wyoming_servers.core.errors import ModelMissingError
+from wyoming_servers.core.errors import ModelMissingError, from_code
 from wyoming_servers.scheduling.status import DeviceStatus, ModelStatus, Snapshot
 from wyoming_servers.telemetry.traces import ModelStats, TraceBuffer
 
@@ -46,10 +49,45 @@ class OfferResponse(BaseModel):
 
 
 class LoadProgressResponse(BaseModel):
-    """Progress of a load."""
+    """Progress of a download or a load."""
 
-    phase: str
+    phase: str = Field(description="`queued`, `download`, `verify`, `load` or `warmup`.")
     percent: int = Field(description="0 to 100, or -1 if unknown.")
+    done_bytes: int | None = Field(None, description="While it is downloaded.")
+    total_bytes: int | None = Field(None, description="While it is downloaded.")
+
+
+class MemoryHolderResponse(BaseModel):
+    """A model or a program that holds memory of a device."""
+
+    kind: Literal["model", "program"]
+    name: str = Field(description="Model id, or a name of the program.")
+    bytes: int
+    active_requests: int = Field(0, description="Requests that use the model now.")
+    pinned: bool = Field(False, description="Never evicted to make room for another model.")
+
+
+class WaitingResponse(BaseModel):
+    """Why a model waits for memory."""
+
+    device: str
+    needed_bytes: int
+    free_bytes: int = Field(description="Memory that could be given to it now.")
+    held_by: list[MemoryHolderResponse] = Field(
+        description="Models and programs that hold the memory of the device, largest first."
+    )
+    retry_in_secs: float = Field(
+        description="Seconds after which a client should ask again. The server itself loads the "
+        "model as soon as there is enough memory."
+    )
+
+
+class UnfitResponse(BaseModel):
+    """Why a model can never be loaded on this machine as it is configured."""
+
+    device: str
+    needed_bytes: int
+    budget_bytes: int = Field(description="The most that all models together may ever hold there.")
 
 
 class ModelErrorResponse(BaseModel):
@@ -57,6 +95,12 @@ class ModelErrorResponse(BaseModel):
 
     code: str
     message: str
+    detail: str = Field("", description="What to do next, as a sentence.")
+    recoverable: bool = Field(True, description="Whether it may succeed later without a change.")
+    attempt: int = Field(1, description="Consecutive failures, with this one.")
+    retry_in_secs: float | None = Field(
+        None, description="Seconds until the next attempt; left out if only a request causes one."
+    )
 
 
 class ModelResponse(ModelStateResponse):
@@ -75,6 +119,11 @@ class ModelResponse(ModelStateResponse):
         description="Values of `models.<id>.compute_type` that its engine supports, besides `auto`."
     )
     memory_bytes: int = Field(description="Measured memory while loaded, otherwise the estimate.")
+    installed: bool = Field(True, description="False while it is downloaded.")
+    default_for: list[str] = Field(
+        default_factory=list,
+        description="Services that use it by default: `asr`, `tts`, `wake`, or `asr:<model>`.",
+    )
     active_requests: int
     queued_requests: int
     keep_alive: float = Field(
@@ -82,6 +131,15 @@ class ModelResponse(ModelStateResponse):
         "value never unloads."
     )
     pinned: bool = Field(description="Never evicted to make room for another model.")
+    pinned_by: list[str] = Field(
+        default_factory=list,
+        description="Who keeps it loaded: `configuration`, or owners of `PUT /pins/{owner}`.",
+    )
+    unload_in_secs: float | None = Field(
+        None, description="Seconds until the model is unloaded; while it is loaded and idle."
+    )
+    waiting: WaitingResponse | None = Field(None, description="While it waits for memory.")
+    unfit: UnfitResponse | None = Field(None, description="If it needs more than it may use.")
     last_used: str | None = Field(None, description="Time of the last request (ISO 8601, UTC).")
     load_seconds: float | None = Field(None, description="Duration of the last load, in seconds.")
     pid: int | None = Field(None, description="Id of the worker process.")
@@ -154,10 +212,35 @@ def model_state_response(status: ModelStatus, snapshot: Snapshot) -> ModelStateR
     return view
 
 
+def load_progress(status: ModelStatus) -> LoadProgressResponse | None:
+    """Return the progress of a load, if there is one."""
+    if status.progress is None:
+        return None
+    return LoadProgressResponse(phase=status.progress[0], percent=status.progress[1])
+
+
+def model_error(status: ModelStatus) -> ModelErrorResponse | None:
+    """Return the last error of a model, if it has one."""
+    if not status.error_code:
+        return None
+    error = from_code(status.error_code, status.error_message)
+    return ModelErrorResponse(
+        code=status.error_code,
+        message=status.error_message,
+        detail=error.hint,
+        recoverable=error.recoverable,
+        attempt=status.attempt,
+        retry_in_secs=status.retry_in,
+    )
+
+
 def model_response(
-    status: ModelStatus, snapshot: Snapshot, traces: TraceBuffer | None
+    status: ModelStatus,
+    snapshot: Snapshot,
+    traces: TraceBuffer | None,
+    served: Mapping[str, str],
 ) -> ModelResponse:
-    """Return the details of a model."""
+    """Return the details of a model; `served` has the default model of each service."""
     spec = status.spec
     engine = find_engine(spec.engine)
     tally = traces.model_stats.get(spec.id) if traces else ModelStats()
@@ -202,16 +285,48 @@ def model_response(
         last_used=None if status.last_used is None else iso_timestamp(status.last_used),
         load_seconds=status.load_seconds,
         pid=status.pid,
-        progress=status.progress
-        and LoadProgressResponse(phase=status.progress[0], percent=status.progress[1]),
-        error=ModelErrorResponse(code=status.error_code, message=status.error_message)
-        if status.error_code
-        else None,
+        progress=load_progress(status),
+        error=model_error(status),
+        default_for=[service for service, model in served.items() if model == spec.id],
+        unload_in_secs=status.unload_in,
+        waiting=_waiting(status, snapshot),
+        pinned_by=["configuration"] if spec.pinned else [],
         fallback_reason=status.fallback_reason or None,
         requests=tally.requests,
         errors=tally.errors,
         last_seconds=_rounded(tally.last_seconds),
         real_time_factor=_rounded(tally.real_time_factor),
+    )
+
+
+def _waiting(status: ModelStatus, snapshot: Snapshot) -> WaitingResponse | None:
+    """Return what a model waits for, if it does."""
+    if status.state is not ModelState.WAITING_FOR_MEMORY or status.needed_bytes is None:
+        return None
+    device = status.waits_for or status.placement.device
+    pinned = {model.spec.id for model in snapshot.models if model.spec.pinned}
+    holders = [
+        MemoryHolderResponse(
+            kind="model",
+            name=instance.model,
+            bytes=instance.memory_bytes,
+            active_requests=instance.leases,
+            pinned=instance.model in pinned,
+        )
+        for instance in snapshot.instances
+        if instance.placement.device == device and instance.memory_bytes
+    ]
+    holders += [
+        MemoryHolderResponse(kind="program", name="other programs", bytes=other.others)
+        for other in snapshot.devices
+        if other.device == device and other.others
+    ]
+    return WaitingResponse(
+        device=device,
+        needed_bytes=status.needed_bytes,
+        free_bytes=status.free_bytes or 0,
+        held_by=sorted(holders, key=lambda holder: holder.bytes, reverse=True),
+        retry_in_secs=status.retry_in or 0.0,
     )
 
 

@@ -231,6 +231,10 @@ class JobManager:
         """Return the number of queued jobs, without the running one."""
         return await self._opened_storage.count(JobStatus.QUEUED)
 
+    async def counts(self) -> dict[JobStatus, int]:
+        """Return the number of jobs by status, without those that have none."""
+        return await self._opened_storage.counts()
+
     async def cancel(self, job_id: str) -> Job:
         """Cancel a queued or running job. Raises NotFoundError, ConflictError if it has ended."""
         job = await self.get(job_id)

@@ -102,6 +102,11 @@ class JobStorage:
         )
         return 0 if row is None else int(row[0])
 
+    async def counts(self) -> dict[JobStatus, int]:
+        """Count the jobs by status."""
+        rows = await self._database.fetch("SELECT status, count(*) FROM jobs GROUP BY status")
+        return {JobStatus(row[0]): int(row[1]) for row in rows}
+
     async def start_next(self, now: float, long: Collection[str], *, of_long: bool) -> Job | None:
         """Set the oldest queued job to running and return it; None if none is queued.
 

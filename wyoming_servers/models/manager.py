@@ -204,6 +204,10 @@ class ModelManager:
             for entry in self._store.entries()
         ]
 
+    async def disk_sizes(self) -> dict[str, int]:
+        """Return the bytes of each model in the data folder, with partial downloads."""
+        return await self._store.sizes()
+
     def download(self, model: str) -> bool:
         """Start to install a model; False if it is installed. Progress is published as events.
 

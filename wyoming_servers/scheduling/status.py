@@ -33,8 +33,14 @@ class ModelStatus:
     """While it waits for memory: what its load needs."""
     free_bytes: int | None = None
     """While it waits for memory: what is available to it."""
+    waits_for: str = ""
+    """While it waits for memory: the device."""
     retry_in: float | None = None
     """Seconds until a waiting or failed load is tried again."""
+    unload_in: float | None = None
+    """Seconds until it is unloaded; while it is idle and not kept forever."""
+    attempt: int = 0
+    """Consecutive failures."""
     error_code: str = ""
     error_message: str = ""
     info: Mapping[str, Any] = field(default_factory=dict)

@@ -54,6 +54,7 @@ ROUTE_SCOPES: Final[Mapping[str, TokenScope | None]] = {
     "GET /metrics": READ,
     "GET /traces": READ,
     "GET /status": READ,
+    "GET /snapshot": READ,
     "GET /events": READ,
     "GET /model/events": READ,
     "GET /model/status": READ,

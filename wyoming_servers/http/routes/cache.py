@@ -78,8 +78,7 @@ class CacheResponse(BaseModel):
 @router.get("/cache", summary="Show disk usage")
 async def get_cache(context: Context) -> CacheResponse:
     models = await _model_cache(context)
-    cache = _phrase_cache(context)
-    phrases = _usage(context, cache) if cache else None
+    phrases = phrase_cache_usage(context)
     size = models.bytes + (phrases.bytes if phrases else 0)
     return CacheResponse(bytes=size, models=models, phrases=phrases)
 
@@ -145,6 +144,12 @@ async def delete_cached_phrase(context: Context, key: PhraseKey) -> FreedRespons
     cache = _require_phrase_cache(context)
     _find_entry(cache, key)
     return FreedResponse(freed_bytes=await cache.clear(key))
+
+
+def phrase_cache_usage(context: ApiContext) -> PhraseCacheUsage | None:
+    """Return the size and the hit rate of the phrase cache; None if it is disabled."""
+    cache = _phrase_cache(context)
+    return None if cache is None else _usage(context, cache)
 
 
 async def _model_cache(context: ApiContext) -> ModelCacheResponse:

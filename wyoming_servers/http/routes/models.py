@@ -13,6 +13,7 @@ from wyoming_servers.http import schemas
 from wyoming_servers.http.context import ApiContext, Context
 from wyoming_servers.http.problems import PROBLEM_RESPONSES
 from wyoming_servers.models.manager import ModelListing, ModelManager
+from wyoming_servers.scheduling.status import Snapshot
 
 router = APIRouter(tags=["models"], responses={**PROBLEM_RESPONSES})
 
@@ -52,18 +53,23 @@ _LOAD: Final[dict[str, Any]] = {
 
 @router.get("/models", summary="List installed models", response_model_exclude_none=True)
 async def list_models(context: Context) -> ModelListResponse:
-    snapshot = context.coordinator.snapshot()
-    return ModelListResponse(
-        models=[
-            schemas.model_response(status, snapshot, context.traces) for status in snapshot.models
-        ]
-    )
+    return ModelListResponse(models=model_responses(context, context.coordinator.snapshot()))
+
+
+def model_responses(context: ApiContext, snapshot: Snapshot) -> list[schemas.ModelResponse]:
+    """Return the details of every model."""
+    return [
+        schemas.model_response(status, snapshot, context.traces, context.served)
+        for status in snapshot.models
+    ]
 
 
 @router.get("/models/{model:path}", summary="Show a model", response_model_exclude_none=True)
 async def get_model(context: Context, model: ModelId) -> schemas.ModelResponse:
     snapshot = context.coordinator.snapshot()
-    return schemas.model_response(schemas.find_model(snapshot, model), snapshot, context.traces)
+    return schemas.model_response(
+        schemas.find_model(snapshot, model), snapshot, context.traces, context.served
+    )
 
 
 @router.post("/models/{model:path}/load", **_LOAD)

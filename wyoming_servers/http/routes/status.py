@@ -151,9 +151,9 @@ async def get_status(
         asr_model=context.config.asr.model,
         queue_depth=snapshot.queue_depth,
         active_requests=sum(model.leases for model in snapshot.models),
-        disk=await asyncio.to_thread(_disk, context.config.data_dir),
-        devices=[_device(device) for device in snapshot.devices],
-        models=[_model(model, now) for model in snapshot.models],
+        disk=await asyncio.to_thread(disk_usage, context.config.data_dir),
+        devices=[device_status_response(device) for device in snapshot.devices],
+        models=[_model(model) for model in snapshot.models],
         instances=_instances(snapshot),
         events=_events(context.bus.recent(HISTORY), events, level),
     )
@@ -178,7 +178,7 @@ def _set_accepting(context: ApiContext, accepting: bool) -> AcceptingResponse:
     return AcceptingResponse(accepting=accepting)
 
 
-def _disk(folder: Path) -> DiskUsageResponse | None:
+def disk_usage(folder: Path) -> DiskUsageResponse | None:
     """Return the usage of the disk on which a folder is, or will be created."""
     folder = folder.expanduser().absolute()
     existing = next(path for path in (folder, *folder.parents) if path.exists())
@@ -189,14 +189,14 @@ def _disk(folder: Path) -> DiskUsageResponse | None:
     return DiskUsageResponse(total_bytes=usage.total, free_bytes=usage.free)
 
 
-def _device(status: DeviceStatus) -> DeviceStatusResponse:
+def device_status_response(status: DeviceStatus) -> DeviceStatusResponse:
+    """Return the memory of a device."""
     return DeviceStatusResponse(
         **schemas.device_response(status).model_dump(), returning_bytes=status.returning
     )
 
 
-def _model(status: ModelStatus, now: float) -> ModelStatusResponse:
-    progress, code = status.progress, status.error_code
+def _model(status: ModelStatus) -> ModelStatusResponse:
     return ModelStatusResponse(
         id=status.spec.id,
         kind=status.spec.task,
@@ -207,26 +207,17 @@ def _model(status: ModelStatus, now: float) -> ModelStatusResponse:
         queued_requests=status.queued,
         memory_bytes=status.memory_bytes,
         keep_alive=status.spec.keep_alive,
-        unload_in_secs=_unload_in(status, now),
+        unload_in_secs=status.unload_in,
         pinned=status.spec.pinned,
         load_seconds=status.load_seconds,
         pid=status.pid,
-        progress=progress and schemas.LoadProgressResponse(phase=progress[0], percent=progress[1]),
+        progress=schemas.load_progress(status),
         needed_bytes=status.needed_bytes,
         free_bytes=status.free_bytes,
         retry_in_secs=status.retry_in,
-        error=schemas.ModelErrorResponse(code=code, message=status.error_message) if code else None,
+        error=schemas.model_error(status),
         fallback_reason=status.fallback_reason or None,
     )
-
-
-def _unload_in(status: ModelStatus, now: float) -> float | None:
-    """Return the seconds until an idle model is unloaded; a prefetched one may stay longer."""
-    keep_alive = status.spec.keep_alive
-    if status.state is not ModelState.READY or status.leases or keep_alive < 0:
-        return None
-    since = max(status.loaded_at or 0.0, status.last_used or 0.0)
-    return max(0.0, since + keep_alive - now)
 
 
 def _instances(snapshot: Snapshot) -> list[InstanceStatusResponse]:

@@ -54,6 +54,11 @@ class InfoResponse(BaseModel):
 
 @router.get("/info", summary="Show version, identity and ports")
 async def get_info(context: Context, scope: GrantedScope) -> InfoResponse:
+    return info_response(context, scope)
+
+
+def info_response(context: ApiContext, scope: TokenScope) -> InfoResponse:
+    """Return the identity of the server, for a token with this scope."""
     return InfoResponse(
         version=context.version,
         uuid=context.uuid,
@@ -189,7 +194,8 @@ class HealthResponse(BaseModel):
     model_state: ModelState | None = Field(
         description="State of the default model; null if it is not installed."
     )
-    queue_depth: int = Field(description="Waiting jobs and requests that wait for a model.")
+    queue_depth: int = Field(description="Jobs that wait, without the running ones.")
+    waiting_requests: int = Field(description="Requests that wait for a model.")
     active_requests: int
     models_ready: int
     models_total: int
@@ -232,7 +238,8 @@ async def get_health(context: Context) -> HealthResponse:
         vram_total_mb=schemas.mib(gpu.total) if gpu else None,
         model=context.config.asr.model,
         model_state=states.get(context.config.asr.model),
-        queue_depth=snapshot.queue_depth + jobs_waiting,
+        queue_depth=jobs_waiting,
+        waiting_requests=snapshot.queue_depth,
         active_requests=sum(status.leases for status in snapshot.models),
         models_ready=sum(state is ModelState.READY for state in states.values()),
         models_total=len(states),

@@ -68,7 +68,10 @@ def _model_status(state: PlannerState, model: ModelRecord, now: float, wall: flo
         progress=main.progress,
         needed_bytes=state.estimate(short.key) if short else None,
         free_bytes=max(0, ledger.available(short.key)) if short and ledger else None,
+        waits_for=short.key.device if short else "",
         retry_in=_retry_in(state, short, failure, now),
+        unload_in=_unload_in(state, main, now),
+        attempt=_attempt(state, model, main),
         error_code=failure.code if failure else "",
         error_message=failure.message if failure else "",
         info=main.info if main.state is InstanceState.READY else {},
@@ -92,6 +95,17 @@ def _retry_in(
     if at is None and failure is not None:
         at = failure.until
     return None if at is None else max(0.0, at - now)
+
+
+def _unload_in(state: PlannerState, main: Instance, now: float) -> float | None:
+    at = state.timers.due_at(TimerKey(TimerKind.KEEP_ALIVE, main.key)) if main.idle else None
+    return None if at is None else max(0.0, at - now)
+
+
+def _attempt(state: PlannerState, model: ModelRecord, main: Instance) -> int:
+    """Return the consecutive failures of the main instance, or of better placements."""
+    keys = [main.key, *(InstanceKey(model.spec.id, p) for p in model.spec.placements)]
+    return max(state.failures.failures(key) for key in keys)
 
 
 def _instance_status(state: PlannerState, instance: Instance) -> InstanceStatus:

@@ -58,7 +58,7 @@ async def test_failed_model_shows_its_error_and_retry_time(
         retry_in=4.0,
     )  # fmt: skip
     model = (await client.get("/models/whisper/base")).json()
-    assert model["error"] == {"code": "OOM", "message": "Full."}
+    assert (model["error"]["code"], model["error"]["message"]) == ("OOM", "Full.")
     assert model["retry_in_secs"] == 4
 
 

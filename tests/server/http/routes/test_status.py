@@ -1,4 +1,3 @@
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -45,27 +44,13 @@ async def test_status_has_the_reasons_for_not_being_ready(
     assert (body["ready"], body["reasons"]) == (False, ["whisper/base is loading"])
 
 
-@pytest.mark.parametrize(
-    ("fields", "about"),
-    [
-        ({"state": ModelState.READY, "last_used": -100.0}, 200.0),
-        ({"state": ModelState.READY, "loaded_at": -10.0, "last_used": -500.0}, 290.0),
-        ({"state": ModelState.READY, "last_used": -400.0}, 0.0),
-        ({"state": ModelState.READY, "last_used": -1.0, "leases": 1}, None),
-        ({"state": ModelState.UNLOADED, "last_used": -1.0}, None),
-    ],
-)
 async def test_status_of_an_idle_model_shows_when_it_is_unloaded(
-    client: httpx.AsyncClient, coordinator: Any, fields: dict[str, Any], about: float | None
+    client: httpx.AsyncClient, coordinator: Any
 ) -> None:
-    now = time.time()
-    shifted = {
-        name: now + value if name in ("last_used", "loaded_at") else value
-        for name, value in fields.items()
-    }
-    coordinator.change("whisper/base", **shifted)
-    left = model(await client.get("/status")).get("unload_in_secs")
-    assert left == (None if about is None else pytest.approx(about, abs=5))
+    coordinator.change("whisper/base", state=ModelState.READY, unload_in=290.0)
+    assert model(await client.get("/status"))["unload_in_secs"] == 290.0
+    coordinator.change("whisper/base", unload_in=None)
+    assert "unload_in_secs" not in model(await client.get("/status"))
 
 
 async def test_status_of_a_failed_model_shows_its_error(
@@ -76,12 +61,20 @@ async def test_status_of_a_failed_model_shows_its_error(
         state=ModelState.FAILED,
         error_code="OOM",
         error_message="Full.",
+        attempt=2,
         retry_in=2.5,
         progress=("load", 40),
         fallback_reason="not enough memory",
     )
     found = model(await client.get("/status"))
-    assert found["error"] == {"code": "OOM", "message": "Full."}
+    assert found["error"] == {
+        "code": "OOM",
+        "message": "Full.",
+        "detail": "Use a smaller model, or run it on the CPU (models.<id>.device: cpu).",
+        "recoverable": True,
+        "attempt": 2,
+        "retry_in_secs": 2.5,
+    }
     assert found["retry_in_secs"] == 2.5
     assert found["progress"] == {"phase": "load", "percent": 40}
     assert found["fallback_reason"] == "not enough memory"

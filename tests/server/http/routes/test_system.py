@@ -75,7 +75,7 @@ async def test_health_shows_gpu_queue_and_active_requests(
     health = (await client.get("/health")).json()
     assert health["gpu_name"] == "NVIDIA GeForce RTX 2080"
     assert health["vram_total_mb"] == 8192
-    assert health["queue_depth"] == 2
+    assert (health["queue_depth"], health["waiting_requests"]) == (0, 2)
     assert health["model_state"] == "ready"
     assert health["active_requests"] == 3
     assert (health["models_ready"], health["models_total"]) == (1, 2)
