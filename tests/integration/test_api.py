@@ -19,8 +19,7 @@ from custom_components.wyoming_conductor.api import (
     ServerConfig,
     ServerEvent,
 )
-from custom_components.wyoming_conductor.api.client import merge_patch
-from custom_components.wyoming_conductor.api.events import parse_events
+from custom_components.wyoming_conductor.api.client import merge_patch, parse_events
 from custom_components.wyoming_conductor.api.proof import compute_proof, format_address
 
 

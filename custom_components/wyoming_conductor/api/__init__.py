@@ -1,8 +1,8 @@
-"""Typed asynchronous client of the Wyoming Conductor HTTP API, independent of Home Assistant.
+"""Typed asynchronous client of the Wyoming Conductor HTTP API.
 
-`client` sends requests, `events` parses the event stream, `models` holds the decoded answers, and
-`errors` is the tree of exceptions. `fields` validates every JSON field, so a malformed answer
-raises ConductorResponseError instead of an arbitrary exception.
+`client` sends requests and reads the event stream, `jobs` handles background jobs, `models` holds
+the decoded answers, and `errors` is the tree of exceptions. `fields` validates every JSON field, so
+a malformed answer raises ConductorResponseError instead of an arbitrary exception.
 """
 
 from .client import ConductorClient

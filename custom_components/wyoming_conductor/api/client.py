@@ -1,11 +1,13 @@
 """HTTP client of one server."""
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from ipaddress import ip_address
 from socket import SOCK_STREAM
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -19,8 +21,7 @@ from .errors import (
     ConductorRequestError,
     ConductorResponseError,
 )
-from .events import parse_events
-from .fields import Json, as_mapping, get_int, get_objects, get_str, get_str_list
+from .fields import Json, as_mapping, get_float, get_int, get_objects, get_str, get_str_list
 from .models import Info, ServerConfig, ServerEvent, Status, SynthesizedSpeech, Trace
 from .proof import ProofAnswer, create_nonce, format_address
 
@@ -35,6 +36,9 @@ CONFIG_TIMEOUT = 180.0
 
 HEARTBEAT_TIMEOUT = 40.0
 """Seconds; the server sends a heartbeat every 15 seconds, so this is more than two missed ones."""
+
+MAX_EVENT_BYTES = 1024 * 1024
+"""Far above the longest event of the server; bounds the memory that a peer can claim."""
 
 
 class ConductorClient:
@@ -75,48 +79,59 @@ class ConductorClient:
                 return await self._request_proof_from(ip)
         return await self._request_proof_from(last)
 
+    async def request_pairing_code(self) -> int:
+        """Ask the server to show six digits; return the seconds for which they are valid."""
+        return get_int(await self.fetch("POST", "/pair/code"), "expires_in_secs")
+
+    async def pair(self, code: str, name: str) -> str:
+        """Exchange the six digits for a token; `name` is shown in the server's list of tokens.
+
+        Raises ConductorAuthError for a wrong code.
+        """
+        return get_str(await self.fetch("POST", "/pair", {"code": code, "name": name}), "token")
+
     async def info(self) -> Info:
         """Return the server's identity, version, ports and features."""
-        return Info.from_json(await self._fetch("GET", "/info"))
+        return Info.from_json(await self.fetch("GET", "/info"))
 
     async def status(self) -> Status:
         """Return the state of all models and devices."""
         status, models = await asyncio.gather(
-            self._fetch("GET", "/status?events=0"), self._fetch("GET", "/models")
+            self.fetch("GET", "/status?events=0"), self.fetch("GET", "/models")
         )
         return Status.from_json(status, models)
 
     async def traces(self, limit: int = 500) -> list[Trace]:
         """Return the most recent requests, newest first."""
-        answer = await self._fetch("GET", f"/traces?limit={limit}")
+        answer = await self.fetch("GET", f"/traces?limit={limit}")
         return [Trace.from_json(item) for item in get_objects(answer, "traces")]
 
     async def set_accepting(self, accepting: bool) -> None:
         """Resume or pause the server; while paused it rejects new requests."""
-        await self._fetch("POST", "/resume" if accepting else "/pause")
+        await self.fetch("POST", "/resume" if accepting else "/pause")
 
     async def load_model(self, model: str) -> bool:
         """Start loading a model; True if it is ready already."""
-        answer = await self._fetch("POST", f"/models/{quote(model)}/load")
+        answer = await self.fetch("POST", f"/models/{quote(model)}/load")
         return get_str(answer, "status") == "already_ready"
 
     async def unload_model(self, model: str) -> None:
         """Unload a model when its running requests have finished."""
-        await self._fetch("POST", f"/models/{quote(model)}/unload")
+        await self.fetch("POST", f"/models/{quote(model)}/unload")
 
     async def download_model(self, model: str) -> bool:
         """Start downloading a model; True if it is installed already."""
-        answer = await self._fetch("POST", f"/models/{quote(model)}/download")
+        answer = await self.fetch("POST", f"/models/{quote(model)}/download")
         return get_str(answer, "status") == "already_installed"
 
     async def delete_model(self, model: str, *, force: bool = False) -> int:
         """Delete the files of a model; return the number of bytes freed."""
         query = "?force=true" if force else ""
-        return get_int(await self._fetch("DELETE", f"/models/{quote(model)}{query}"), "freed_bytes")
+        return get_int(await self.fetch("DELETE", f"/models/{quote(model)}{query}"), "freed_bytes")
 
     async def config(self) -> ServerConfig:
         """Return the server's configuration."""
-        return ServerConfig.from_json(await self._fetch("GET", "/config"))
+        return ServerConfig.from_json(await self.fetch("GET", "/config"))
 
     async def set_config(self, path: tuple[str, ...], value: Any) -> None:
         """Set one configuration key permanently; None resets it to the configuration file's value.
@@ -125,22 +140,22 @@ class ConductorClient:
         overrides the new value.
         """
         patch = merge_patch(path, value)
-        answer = await self._fetch("PATCH", "/config", patch, seconds=CONFIG_TIMEOUT)
+        answer = await self.fetch("PATCH", "/config", patch, seconds=CONFIG_TIMEOUT)
         if overridden := as_mapping(answer.get("shadowed") or {}, "shadowed"):
             key, source = next(iter(overridden.items()))
             raise ConductorRequestError(f"{key} is set by the {source}, which takes precedence.")
 
     async def restart(self) -> None:
         """Restart the server; running requests end first."""
-        await self._fetch("POST", "/restart")
+        await self.fetch("POST", "/restart")
 
     async def clear_cache(self, kind: str) -> int:
         """Delete cached speech (`phrases`) or unused `models`; return the number of bytes freed."""
-        return get_int(await self._fetch("DELETE", f"/cache/{kind}"), "freed_bytes")
+        return get_int(await self.fetch("DELETE", f"/cache/{kind}"), "freed_bytes")
 
     async def set_vocabulary(self, names: Sequence[str], terms: Sequence[str]) -> None:
         """Replace the names and terms that speech-to-text favors, most important first."""
-        await self._fetch("PUT", "/vocabulary", {"names": list(names), "terms": list(terms)})
+        await self.fetch("PUT", "/vocabulary", {"names": list(names), "terms": list(terms)})
 
     async def synthesize(self, text: str, voice: str | None = None) -> SynthesizedSpeech:
         """Synthesize a text with a voice or the server's default voice."""
@@ -149,7 +164,7 @@ class ConductorClient:
         started = time.monotonic()
         first_audio = 0.0
         pcm = bytearray()
-        async with self._request("POST", "/v1/audio/speech", {}, timeout, json=body) as response:
+        async with self.request("POST", "/v1/audio/speech", timeout=timeout, json=body) as response:
             async for chunk in response.content.iter_any():
                 first_audio = first_audio or time.monotonic() - started
                 pcm += chunk
@@ -162,10 +177,10 @@ class ConductorClient:
         form.add_field("file", wav, filename="speech.wav", content_type="audio/wav")
         timeout = ClientTimeout(total=INFERENCE_TIMEOUT)
         path = "/v1/audio/transcriptions"
-        async with self._request("POST", path, {}, timeout, data=form) as response:
-            return get_str(await _read_json(response, path), "text", "")
+        async with self.request("POST", path, timeout=timeout, data=form) as response:
+            return get_str(await read_json(response, path), "text", "")
 
-    async def events(self, last_id: str | None = None) -> AsyncGenerator[ServerEvent]:
+    async def events(self, last_id: str | None = None) -> AsyncGenerator[ServerEvent, None]:
         """Yield the server's events from now on, or those after the event `last_id`.
 
         Raises ConductorConnectionError if the connection breaks or misses its heartbeats; returns
@@ -177,7 +192,7 @@ class ConductorClient:
         timeout = ClientTimeout(
             total=None, sock_connect=REQUEST_TIMEOUT, sock_read=self._heartbeat_timeout
         )
-        async with self._request("GET", "/events", headers, timeout) as response:
+        async with self.request("GET", "/events", headers, timeout=timeout) as response:
             if response.content_type != "text/event-stream":
                 raise ConductorResponseError("/events is not an event stream")
             async for event in parse_events(response.content.iter_any()):
@@ -188,8 +203,8 @@ class ConductorClient:
         path = f"/proof?nonce={nonce}"
         timeout = ClientTimeout(total=REQUEST_TIMEOUT)
         try:
-            async with self._request("GET", path, {}, timeout, peer=ip) as response:
-                answer = await _read_json(response, "/proof")
+            async with self.request("GET", path, timeout=timeout, peer=ip) as response:
+                answer = await read_json(response, "/proof")
                 return ProofAnswer(
                     nonce=nonce,
                     peer=format_address(ip, self._url.port or 0),
@@ -212,7 +227,7 @@ class ConductorClient:
             raise ConductorConnectionError(f"{host} cannot be resolved: {err}") from err
         return [str(sockaddr[0]) for *_, sockaddr in infos]
 
-    async def _fetch(
+    async def fetch(
         self,
         method: str,
         path: str,
@@ -220,25 +235,27 @@ class ConductorClient:
         *,
         seconds: float = REQUEST_TIMEOUT,
     ) -> Json:
+        """Send a request that has no method here, and return its JSON object."""
         timeout = ClientTimeout(total=seconds, sock_connect=REQUEST_TIMEOUT)
-        async with self._request(method, path, {}, timeout, json=body) as response:
-            return await _read_json(response, path)
+        async with self.request(method, path, timeout=timeout, json=body) as response:
+            return await read_json(response, path)
 
     @asynccontextmanager
-    async def _request(
+    async def request(
         self,
         method: str,
         path: str,
-        headers: Mapping[str, str],
-        timeout: ClientTimeout,
+        headers: Mapping[str, str] = MappingProxyType({}),
         *,
+        timeout: ClientTimeout,
         json: object = None,
         data: FormData | None = None,
         peer: str | None = None,
     ) -> AsyncIterator[ClientResponse]:
-        """Send a request and yield its response; every failure becomes a ConductorError.
+        """Send a request that has no method here, and yield its response.
 
-        With `peer`, the request is sent to this IP address, without the token.
+        Every failure becomes a ConductorError. `path` is encoded already. With `peer`, the request
+        is sent to this IP address, without the token.
         """
         url = self._url.join(URL(path, encoded=True))
         if peer is not None:
@@ -259,7 +276,7 @@ class ConductorClient:
                 # The name in the certificate, if the request is sent to an IP address.
                 server_hostname=self._url.host if peer and self._url.scheme == "https" else None,
             ) as response:
-                if response.status not in (200, 202):
+                if response.status not in (200, 201, 202):
                     raise await _error_of(response)
                 yield response
         except TimeoutError as err:
@@ -275,7 +292,8 @@ def merge_patch(path: tuple[str, ...], value: Any) -> dict[str, Any]:
     return dict(value)
 
 
-async def _read_json(response: ClientResponse, path: str) -> Json:
+async def read_json(response: ClientResponse, path: str) -> Json:
+    """Return the JSON object of a response to `path`. Raises ConductorResponseError."""
     try:
         return as_mapping(await response.json(content_type=None), path)
     except ValueError as err:
@@ -285,14 +303,58 @@ async def _read_json(response: ClientResponse, path: str) -> Json:
 async def _error_of(response: ClientResponse) -> Exception:
     """Return the error for a response with an error status."""
     if response.status == 401:
-        return ConductorAuthError("the server rejected the token")
+        return ConductorAuthError("the server rejected the token or the code")
     try:
         data = as_mapping(await response.json(content_type=None), "problem")
         if isinstance(error := data.get("error"), Mapping):
             # The OpenAI-compatible routes use OpenAI's error format.
             return ConductorRequestError(get_str(error, "message"), code=get_str(error, "code", ""))
         return ConductorRequestError(
-            get_str(data, "error"), code=get_str(data, "code"), detail=get_str(data, "detail", "")
+            get_str(data, "error"),
+            code=get_str(data, "code"),
+            detail=get_str(data, "detail", ""),
+            retry_after=get_float(data, "retry_after_secs"),
         )
-    except ValueError, ConductorResponseError:
+    except (ValueError, ConductorResponseError):
         return ConductorResponseError(f"unexpected status {response.status}")
+
+
+async def parse_events(chunks: AsyncIterator[bytes]) -> AsyncIterator[ServerEvent]:
+    """Yield the events of a byte stream, whatever its chunk boundaries.
+
+    Comments (heartbeats) and unused fields are skipped. Raises ConductorResponseError for an event
+    whose data is not a JSON object with a type, or that exceeds MAX_EVENT_BYTES.
+    """
+    buffer = b""
+    event_id: str | None = None
+    data: list[str] = []
+    size = 0
+    async for chunk in chunks:
+        buffer += chunk
+        *lines, buffer = buffer.split(b"\n")
+        if size + len(buffer) > MAX_EVENT_BYTES:
+            raise ConductorResponseError("an event is too long")
+        for line in lines:
+            name, _, value = line.rstrip(b"\r").decode(errors="replace").partition(":")
+            value = value.removeprefix(" ")
+            if name == "data":
+                data.append(value)
+                size += len(value)
+                if size > MAX_EVENT_BYTES:
+                    raise ConductorResponseError("an event is too long")
+            elif name == "id":
+                event_id = value
+            elif not name and not value and data:
+                # An empty line ends the event.
+                yield _decode_event("\n".join(data), event_id)
+                event_id, data, size = None, [], 0
+
+
+def _decode_event(text: str, event_id: str | None) -> ServerEvent:
+    try:
+        data = json.loads(text)
+    except ValueError as err:
+        raise ConductorResponseError("an event is not JSON") from err
+    if not isinstance(data, dict) or not isinstance(data.get("type"), str):
+        raise ConductorResponseError("an event has no type")
+    return ServerEvent(type=data["type"], data=data, id=event_id)

@@ -32,7 +32,14 @@ class ConductorResponseError(ConductorError):
 class ConductorRequestError(ConductorError):
     """Raised when the server rejects a request."""
 
-    def __init__(self, message: str, *, code: str = "UNKNOWN", detail: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "UNKNOWN",
+        detail: str = "",
+        retry_after: float | None = None,
+    ) -> None:
         """Store the server's message, code and advice."""
         super().__init__(f"{message} {detail}".strip())
         self.message = message
@@ -40,3 +47,5 @@ class ConductorRequestError(ConductorError):
         """Stable error code, such as `MODEL_MISSING` or `OOM`."""
         self.detail = detail
         """The server's advice on how to fix the error."""
+        self.retry_after = retry_after
+        """Seconds after which a retry can succeed; None if it cannot, or if that is unknown."""

@@ -5,11 +5,11 @@ An absent or null field returns the default or an empty value where a function h
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from .errors import ConductorResponseError
 
-type Json = Mapping[str, Any]
+Json: TypeAlias = Mapping[str, Any]
 
 
 def as_mapping(value: object, name: str) -> Json:

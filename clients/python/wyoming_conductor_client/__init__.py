@@ -1,0 +1,58 @@
+"""Typed asynchronous client of the Wyoming Conductor HTTP API.
+
+`client` sends requests and reads the event stream, `jobs` handles background jobs, `models` holds
+the decoded answers, and `errors` is the tree of exceptions. `fields` validates every JSON field, so
+a malformed answer raises ConductorResponseError instead of an arbitrary exception.
+"""
+
+from .client import ConductorClient
+from .errors import (
+    ConductorAuthError,
+    ConductorConnectionError,
+    ConductorError,
+    ConductorProofError,
+    ConductorRequestError,
+    ConductorResponseError,
+)
+from .models import (
+    Device,
+    Disk,
+    Feature,
+    Info,
+    Model,
+    ModelFailure,
+    ModelState,
+    Offer,
+    Progress,
+    ServerConfig,
+    ServerEvent,
+    Status,
+    SynthesizedSpeech,
+    Trace,
+)
+from .proof import ProofAnswer
+
+__all__ = [
+    "ConductorAuthError",
+    "ConductorClient",
+    "ConductorConnectionError",
+    "ConductorError",
+    "ConductorProofError",
+    "ConductorRequestError",
+    "ConductorResponseError",
+    "Device",
+    "Disk",
+    "Feature",
+    "Info",
+    "Model",
+    "ModelFailure",
+    "ModelState",
+    "Offer",
+    "Progress",
+    "ProofAnswer",
+    "ServerConfig",
+    "ServerEvent",
+    "Status",
+    "SynthesizedSpeech",
+    "Trace",
+]
