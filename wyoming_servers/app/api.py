@@ -36,6 +36,7 @@ from wyoming_servers.jobs.job import Job
 from wyoming_servers.jobs.manager import JobManager
 from wyoming_servers.jobs.schemas import job_payload
 from wyoming_servers.models.manager import ModelManager
+from wyoming_servers.models.references import References
 from wyoming_servers.scheduling.coordinator import Coordinator
 from wyoming_servers.telemetry.metrics import Metrics
 from wyoming_servers.telemetry.traces import TraceBuffer
@@ -68,6 +69,7 @@ class ApiDependencies:
     identity: str
     """UUID of this installation."""
     reloader: ConfigReloader
+    references: References
 
 
 async def start_api(context: AppContext, dependencies: ApiDependencies) -> int:
@@ -126,6 +128,7 @@ async def start_api(context: AppContext, dependencies: ApiDependencies) -> int:
         tts=dependencies.pipelines.tts,
         vocabulary=dependencies.pipelines.vocabulary,
         model_manager=dependencies.library,
+        references=dependencies.references,
         traces=traces,
         config_editor=ConfigEditor(
             context.loaded, context.config_holder, dependencies.reloader, bus.publish

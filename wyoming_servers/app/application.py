@@ -28,6 +28,11 @@ from wyoming_servers.data_dir.locks import InstanceLock
 from wyoming_servers.devices.machine import MachineProbe
 from wyoming_servers.models.config_references import check_references
 from wyoming_servers.models.manager import ModelManager
+from wyoming_servers.models.references import (
+    REFERENCES_FILE,
+    References,
+    is_references_file,
+)
 from wyoming_servers.models.specs import (
     model_specs,
     served_models,
@@ -118,12 +123,16 @@ class Application:
         context.spawn(lambda: metrics.run(bus), "metrics")
         await stack.enter_async_context(LoopWatchdog(metrics.observe_loop_lag))
 
+        references = await self._open_references()
+        context.spawn(references.run, "use of models")
         library = ModelManager(
             store,
             coordinator,
             specs,
             context.config_holder,
             bus,
+            references=references,
+            clock=clock,
             served=self._served.values(),
             gpus=gpus,
         )
@@ -155,6 +164,7 @@ class Application:
                 ports=self.ports,
                 identity=identity,
                 reloader=reloader,
+                references=references,
             )
             try:
                 self.ports["api"] = await start_api(context, dependencies)
@@ -204,6 +214,15 @@ class Application:
         context.spawn(
             lambda: library.install_missing(downloads, clock, preload), "model installation"
         )
+
+    async def _open_references(self) -> References:
+        context = self._context
+        path = context.config.data_dir / REFERENCES_FILE
+        try:
+            await context.damaged.check(path, is_references_file, "Its content cannot be read.")
+        except OSError as err:
+            _LOGGER.warning("%s cannot be read: %s", path, err)
+        return await References.open(path, context.bus, context.clock)
 
     async def _install_local(self, store: ModelStore) -> list[str]:
         """Install the models that need no download; return the default models that need one.

@@ -407,6 +407,12 @@ class DownloadsSection(Section):
         description="Disk space for models, in bytes. The least recently used models are deleted "
         "first. 0: no limit.",
     )
+    keep_used: Duration = Field(
+        1_209_600.0,
+        ge=0,
+        description="Seconds after its last request, or after a client declared that it needs it, "
+        "for which clearing the cache keeps a model.",
+    )
 
 
 class LogSection(Section):

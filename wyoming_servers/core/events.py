@@ -190,6 +190,14 @@ class ModelRemoved(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReferencesChanged(Event):
+    """A client declared which models it needs, or withdrew that."""
+
+    type: ClassVar[str] = "references_changed"
+    owner: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFellBack(ModelEvent):
     """A model runs on a fallback placement instead of the preferred one."""
 

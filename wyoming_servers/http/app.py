@@ -35,6 +35,7 @@ from wyoming_servers.http.routes import (
     events,
     lexicon,
     models,
+    references,
     snapshot,
     status,
     system,
@@ -72,6 +73,7 @@ _ROUTERS: Final = (
     # First: `/models/{model}` matches any path, since model ids contain slashes.
     models.store_router,
     cache.router,
+    references.router,
     system.health_router,
     status.router,
     snapshot.router,
@@ -110,6 +112,7 @@ def create_app(context: ApiContext) -> FastAPI:
         for router, service in (
             (models.store_router, context.model_manager),
             (cache.router, context.model_manager),
+            (references.router, context.model_manager and context.references),
             (voices.router, context.model_manager and context.tts),
             (config.router, context.config_editor),
             (jobs.router, context.jobs),

@@ -22,6 +22,7 @@ from wyoming_servers.http.auth.pairing import Pairing
 from wyoming_servers.http.auth.tokens import TokenStore
 from wyoming_servers.jobs.manager import JobManager
 from wyoming_servers.models.manager import ModelManager
+from wyoming_servers.models.references import References
 from wyoming_servers.scheduling.interface import CoordinatorProtocol
 from wyoming_servers.speech.tts.pipeline import TtsPipeline
 from wyoming_servers.telemetry.traces import TraceBuffer
@@ -60,6 +61,8 @@ class ApiContext:
     """None: the vocabulary is not served."""
     model_manager: ModelManager | None = None
     """None: models cannot be downloaded or deleted."""
+    references: References | None = None
+    """None: clients cannot declare which models they need."""
     config_editor: ConfigEditor | None = None
     """None: the configuration is not served."""
     restart: Callable[[], object] | None = None

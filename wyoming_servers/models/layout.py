@@ -94,6 +94,10 @@ class StoreLayout:
             path.unlink(missing_ok=True)
         return freed
 
+    def partial_bytes(self, model: str) -> int:
+        """Return the size of the partial downloads of a model."""
+        return sum(path.stat().st_size for path in self.model(model).rglob(f"*{PART_SUFFIX}"))
+
     def _drop_empty(self, folder: Path) -> None:
         while folder != self.models and folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()

@@ -3,12 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable, MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.config.schema import Config
-from wyoming_servers.core.clock import Clock
+from wyoming_servers.core.clock import Clock, iso_timestamp
 from wyoming_servers.core.domain import ModelSpec, Task
 from wyoming_servers.core.errors import (
     BusyError,
@@ -26,6 +26,13 @@ from wyoming_servers.core.events import (
 )
 from wyoming_servers.models.catalog import ModelEntry
 from wyoming_servers.models.errors import DiskFullError, DownloadError
+from wyoming_servers.models.references import (
+    ModelUse,
+    References,
+    UseKind,
+    configured_uses,
+    referenced_uses,
+)
 from wyoming_servers.models.specs import model_spec
 from wyoming_servers.models.store import ModelStore
 from wyoming_servers.scheduling.interface import CoordinatorProtocol
@@ -71,8 +78,28 @@ class ModelListing:
     downloading: bool
     disk_bytes: int
     """In the data folder; models inside Python packages take none."""
-    in_use: bool
-    """Whether it is a default model of a service, loaded, or has requests."""
+    uses: tuple[ModelUse, ...]
+    """Why clearing the cache keeps it."""
+
+    @property
+    def in_use(self) -> bool:
+        """Whether clearing the cache keeps it."""
+        return bool(self.uses)
+
+
+@dataclass(frozen=True, slots=True)
+class CleanupPlan:
+    """Which models clearing the cache deletes, and which it keeps."""
+
+    deleted: tuple[ModelListing, ...]
+    kept: tuple[ModelListing, ...]
+    leftover_bytes: int
+    """Partial downloads and old versions of models that are kept."""
+
+    @property
+    def bytes(self) -> int:
+        """All bytes that are deleted."""
+        return self.leftover_bytes + sum(item.disk_bytes for item in self.deleted)
 
 
 def explained(
@@ -105,10 +132,14 @@ class ModelManager:
         config: ConfigHolder,
         bus: EventBus,
         *,
+        references: References,
+        clock: Clock,
         served: Collection[str] = (),
         gpus: Sequence[str] = (),
     ) -> None:
         """The pipelines read `specs`; `served` are the default models of the services now."""
+        self._references = references
+        self._clock = clock
         self._store = store
         self._coordinator = coordinator
         self._specs = specs
@@ -199,7 +230,7 @@ class ModelManager:
                 self._store.installed(entry.id),
                 entry.id in self._downloads,
                 sizes.get(entry.id, 0),
-                self._in_use(entry.id),
+                tuple(self.uses(entry.id)),
             )
             for entry in self._store.entries()
         ]
@@ -207,6 +238,27 @@ class ModelManager:
     async def disk_sizes(self) -> dict[str, int]:
         """Return the bytes of each model in the data folder, with partial downloads."""
         return await self._store.sizes()
+
+    def uses(self, model: str) -> list[ModelUse]:
+        """Return why a model is in use; empty if nothing needs it.
+
+        Raises ModelMissingError for an unknown model.
+        """
+        entry, config = self._store.entry(model), self._config.current
+        found = configured_uses(config, entry) + referenced_uses(self._references.all(), entry)
+        if model in self._served and not found:
+            found.append(ModelUse(UseKind.CONFIGURATION, "It is the default model of a service."))
+        status = self._status(model)
+        if status is not None and status.pid:
+            found.append(ModelUse(UseKind.LOADED, f"It is loaded on {status.placement.device}."))
+        if self._has_requests(model):
+            found.append(ModelUse(UseKind.REQUESTS, "It has requests."))
+        last = self._last_used(model)
+        if last and self._clock.wall() - last < config.downloads.keep_used:
+            found.append(
+                ModelUse(UseKind.RECENT, f"Its last request was at {iso_timestamp(last)}.")
+            )
+        return found
 
     def download(self, model: str) -> bool:
         """Start to install a model; False if it is installed. Progress is published as events.
@@ -279,13 +331,14 @@ class ModelManager:
         """Delete a model's files; return the number of bytes freed.
 
         Raises ConflictError for a model in use, unless `force`: then its running requests end
-        first. Raises ModelMissingError for an unknown model.
+        first. A recent request does not count, since the model is named. Raises ModelMissingError
+        for an unknown model.
         """
-        self._store.entry(model)
-        if not force and self._in_use(model):
+        uses = [use.detail for use in self.uses(model) if use.kind is not UseKind.RECENT]
+        if uses and not force:
             raise ConflictError(
-                f"{model} is in use.",
-                hint="Unload it, choose another default model, or remove it with force.",
+                f"{model} is in use: {'; '.join(uses)}.".replace("..", "."),
+                hint="Unload it, use another model there, or remove it with force.",
             )
         download = self._downloads.get(model)
         if download is not None and download.task is not None:
@@ -299,13 +352,26 @@ class ModelManager:
         finally:
             self._removing.discard(model)
 
-    async def remove_unused(self) -> int:
-        """Delete partial downloads, old versions and models not in use; return the bytes freed."""
-        freed = await self._store.clean()
-        for listing in await self.list_models():
-            if listing.disk_bytes and not listing.in_use and not listing.downloading:
-                freed += await self.remove(listing.entry.id)
-        return freed
+    async def plan_cleanup(self) -> CleanupPlan:
+        """Return which models `remove_unused` would delete now."""
+        listings = [item for item in await self.list_models() if item.disk_bytes]
+        deleted = [item for item in listings if not item.in_use and not item.downloading]
+        kept = [item for item in listings if item not in deleted]
+        leftovers = await self._store.leftover_sizes()
+        leftover_bytes = sum(leftovers.get(item.entry.id, 0) for item in kept)
+        return CleanupPlan(tuple(deleted), tuple(kept), leftover_bytes)
+
+    async def remove_unused(self) -> CleanupPlan:
+        """Delete partial downloads, old versions and models not in use; return what was done."""
+        plan = await self.plan_cleanup()
+        await self._store.clean()
+        deleted = []
+        for listing in plan.deleted:
+            # A request may have come since.
+            if not self.uses(listing.entry.id):
+                await self.remove(listing.entry.id)
+                deleted.append(listing)
+        return replace(plan, deleted=tuple(deleted))
 
     async def _install(self, model: str) -> None:
         self.download(model)
@@ -367,7 +433,9 @@ class ModelManager:
         for model in sorted(sizes, key=self._last_used):
             if total <= quota:
                 return
-            if not self._in_use(model) and model not in self._downloads:
+            # The quota is a decision of the user: a recent request protects no model from it.
+            recent = all(use.kind is UseKind.RECENT for use in self.uses(model))
+            if recent and model not in self._downloads:
                 _LOGGER.info("Removing %s to make room for %s", model, entry.id)
                 total -= await self.remove(model)
         if total > quota:
@@ -388,19 +456,15 @@ class ModelManager:
             if entry.id in names or any(offer.name in names for offer in entry.offers)
         ]
 
-    def _in_use(self, model: str) -> bool:
-        status = self._status(model)
-        loaded = status is not None and bool(status.pid)
-        return model in self._served or loaded or self._has_requests(model)
-
     def _has_requests(self, model: str) -> bool:
         status = self._status(model)
         return status is not None and bool(status.leases or status.queued)
 
     def _last_used(self, model: str) -> float:
-        """Return when a model was used last, in seconds since 1970; 0 if not since the start."""
+        """Return when a model was used last, in seconds since 1970; 0 if unknown."""
         status = self._status(model)
-        return 0.0 if status is None or status.last_used is None else status.last_used
+        since_start = status.last_used if status is not None else None
+        return max(since_start or 0.0, self._references.last_used(model))
 
     def _status(self, model: str) -> ModelStatus | None:
         models = self._coordinator.snapshot().models

@@ -240,6 +240,16 @@ class ModelStore:
                     freed += await asyncio.to_thread(self._clean_model, entry)
         return freed
 
+    async def leftover_sizes(self) -> dict[str, int]:
+        """Return the bytes per model that `clean` would delete."""
+        skipped = set(self._installations)
+
+        def measure() -> dict[str, int]:
+            sizes = {entry.id: self._leftover_bytes(entry) for entry in self.catalog}
+            return {model: size for model, size in sizes.items() if size and model not in skipped}
+
+        return await asyncio.to_thread(measure)
+
     async def sizes(self) -> dict[str, int]:
         """Return the bytes of each model in the data directory, with partial downloads."""
 
@@ -322,6 +332,14 @@ class ModelStore:
                 deletable,
             )
         return [str(Path(path).relative_to(folder)) for path in damaged]
+
+    def _leftover_bytes(self, entry: ModelEntry) -> int:
+        versions = self.layout.versions(entry.id)
+        return self.layout.partial_bytes(entry.id) + sum(
+            disk_bytes(self.layout.version(entry.id, version))
+            for version in versions
+            if version != entry.version
+        )
 
     def _clean_model(self, entry: ModelEntry) -> int:
         freed = self.layout.remove_partial_downloads(entry.id)

@@ -13,6 +13,7 @@ import shutil
 import socket
 import wave
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 from types import SimpleNamespace
@@ -662,6 +663,14 @@ async def downloads(world: World) -> None:
         return (await world.client.get(f"/models/{BASE}")).status_code == 200
 
     await world.until(is_installed)
+
+
+@check("downloads.keep_used")
+async def keep_used(world: World) -> None:
+    await world.patch({"downloads": {"keep_used": "1h"}})
+    declared = (await world.client.put("/references/somebody", json={})).json()
+    seconds = [datetime.fromisoformat(declared[key]) for key in ("declared", "expires")]
+    assert (seconds[1] - seconds[0]).total_seconds() == 3_600
 
 
 # Logs and traces

@@ -18,6 +18,7 @@ from wyoming_servers.core.errors import (
     ModelMissingError,
 )
 from wyoming_servers.core.event_bus import EventBus
+from wyoming_servers.core.events import RequestFinished
 from wyoming_servers.models.catalog import (
     Catalog,
     ModelEntry,
@@ -27,11 +28,12 @@ from wyoming_servers.models.manager import (
     SYNC_INTERVAL,
     ModelManager,
 )
+from wyoming_servers.models.references import Reference, References, UseKind
 from wyoming_servers.models.store import ModelStore
 from wyoming_servers.speech.fake import FakeCoordinator
 
 SIZE = 1_000
-NAMES = ("fake/one", "fake/two", "fake/three")
+NAMES = ("fake/one", "fake/two", "fake/three", "fake/five", "fake/six")
 
 
 def entry(name: str) -> ModelEntry:
@@ -146,14 +148,18 @@ def holders() -> list[ConfigHolder]:
 
 
 @pytest.fixture
-async def make(open_store, owner, specs, bus, holders) -> AsyncIterator:
+async def make(open_store, owner, specs, bus, holders, references, clock) -> AsyncIterator:
     store = await asyncio.to_thread(open_store)
     made: list[ModelManager] = []
 
     def build(quota: int = 0, served: tuple[str, ...] = ()) -> ModelManager:
         config = Config.model_validate({"downloads": {"quota": quota}})
         holder = ConfigHolder(config)
-        made.append(ModelManager(store, owner, specs, holder, bus, served=served))
+        made.append(
+            ModelManager(
+                store, owner, specs, holder, bus, references=references, clock=clock, served=served
+            )
+        )
         holders.append(holder)
         return made[-1]
 
@@ -165,6 +171,11 @@ async def make(open_store, owner, specs, bus, holders) -> AsyncIterator:
 @pytest.fixture
 def bus() -> EventBus:
     return EventBus()
+
+
+@pytest.fixture
+def references(tmp_path: Path, bus: EventBus, clock: FakeClock) -> References:
+    return References(tmp_path / "references.json", bus, clock)
 
 
 async def arrive(manager: ModelManager, *models: str) -> None:
@@ -199,7 +210,7 @@ async def test_second_download_request_shares_the_first_download(make, gate) -> 
     task = manager._downloads["fake/one"].task
     manager.download("fake/one")
     assert manager._downloads["fake/one"].task is task
-    assert [listing.downloading for listing in await manager.list_models()] == [True, False, False]
+    assert [listing.downloading for listing in await manager.list_models()] == [True, *[False] * 4]
     gate.set()
     await asyncio.wait([task])
 
@@ -330,11 +341,67 @@ async def test_quota_refuses_a_model_that_does_not_fit_beside_models_in_use(
     assert await installed(make()) == {"fake/one"}
 
 
-async def test_remove_unused_keeps_models_in_use(make) -> None:
+async def test_cleanup_keeps_models_in_use_and_says_why(make, references, clock, bus) -> None:
+    """One model is served, one is named by a client, one had a request, and one is unused."""
     manager = make(served=("fake/two",))
+    await arrive(manager, *NAMES[:2], "fake/five", "fake/six")
+    await references.declare(Reference("home-assistant", models=("fake/one",)), lifetime=60.0)
+    recording = asyncio.create_task(references.run())
+    await asyncio.sleep(0)
+    bus.publish(RequestFinished(kind="asr", model="fake/five", client="", seconds=1.0))
+    await clock.run_ready_tasks()
+    plan = await manager.plan_cleanup()
+    kept = {item.entry.id: item.uses for item in plan.kept}
+    assert {model: uses[0].kind for model, uses in kept.items()} == {
+        "fake/one": UseKind.REFERENCE,
+        "fake/two": UseKind.CONFIGURATION,
+        "fake/five": UseKind.RECENT,
+    }
+    assert kept["fake/one"][0].detail == "home-assistant uses fake/one"
+    assert [item.entry.id for item in plan.deleted] == ["fake/six"]
+    assert await installed(manager) == {*kept, "fake/six"}, "a plan deletes nothing"
+    done = await manager.remove_unused()
+    assert (done.deleted, done.bytes) == (plan.deleted, plan.bytes)
+    assert done.bytes >= SIZE
+    assert await installed(manager) == set(kept)
+    recording.cancel()
+
+
+async def test_expired_reference_protects_nothing(make, references, clock) -> None:
+    manager = make()
+    await arrive(manager, "fake/one")
+    await references.declare(Reference("phone", models=("fake/one",)), lifetime=60.0)
+    with pytest.raises(ConflictError, match="phone uses fake/one"):
+        await manager.remove("fake/one")
+    await clock.advance(61.0)
+    assert references.all() == []
+    await manager.remove_unused()
+    assert await installed(manager) == set()
+
+
+async def test_removal_by_name_needs_force_for_a_reference_but_not_for_a_recent_request(
+    make, references, owner, clock
+) -> None:
+    manager = make()
     await arrive(manager, "fake/one", "fake/two")
-    assert await manager.remove_unused() >= SIZE
-    assert await installed(manager) == {"fake/two"}
+    owner.used["fake/two"] = clock.wall()
+    await references.declare(Reference("phone", models=("fake/one",)), lifetime=60.0)
+    assert [use.kind for use in manager.uses("fake/two")] == [UseKind.RECENT]
+    await manager.remove("fake/two")
+    with pytest.raises(ConflictError):
+        await manager.remove("fake/one")
+    await manager.remove("fake/one", force=True)
+    assert await installed(manager) == set()
+
+
+async def test_quota_never_takes_a_referenced_model(make, references, bus) -> None:
+    await arrive(make(), "fake/one")
+    await references.declare(Reference("phone", models=("fake/one",)), lifetime=60.0)
+    with bus.subscribe() as events:
+        await arrive(make(quota=SIZE + 1), "fake/two")
+        failed = [item.event for item in events.drain() if item.event.type == "model_failed"]
+    assert "does not fit" in failed[0].message
+    assert await installed(make()) == {"fake/one"}
 
 
 async def test_model_gets_the_policy_of_the_configuration_in_effect(make, holders, specs) -> None:

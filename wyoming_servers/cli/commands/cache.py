@@ -16,6 +16,10 @@ from wyoming_servers.cli.options import (
 app = typer.Typer(no_args_is_help=True, help="Show and clear the caches of a running server.")
 
 
+_CLEAR_SECONDS = 60.0
+"""Timeout: gigabytes take a while on a slow disk."""
+
+
 class CacheSection(StrEnum):
     """A section of the cache."""
 
@@ -63,6 +67,13 @@ def clear(
     entry: Annotated[
         str | None, typer.Argument(help="Id of a model or key of a phrase, as in `cache show`.")
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Delete nothing; show what would be deleted.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Delete the named model even if it is in use.")
+    ] = False,
+    as_json: JsonOption = False,
     server: ServerOption = None,
     token_file: TokenFileOption = None,
     config: options.ConfigOption = None,
@@ -70,21 +81,42 @@ def clear(
 ) -> None:
     """Delete unused models, partial downloads and cached phrases.
 
+    Models that a setting or a client uses are kept, loaded or not; `--dry-run` shows which and why.
+
     \b
     Examples:
+      wyoming-conductor cache clear --dry-run
       wyoming-conductor cache clear
       wyoming-conductor cache clear phrases
-      wyoming-conductor cache clear models whisper/small
+      wyoming-conductor cache clear models whisper/small --force
     """
     from urllib.parse import quote
 
-    from wyoming_servers.cli.output import megabytes, print_note
+    from wyoming_servers.cli.output import megabytes, print_json, print_note
+    from wyoming_servers.core.errors import BadRequestError
 
+    if dry_run and (entry is not None or section is CacheSection.PHRASES):
+        raise BadRequestError("--dry-run is for `cache clear` and `cache clear models`.")
+    if force and (entry is None or section is not CacheSection.MODELS):
+        raise BadRequestError("--force needs a model: `cache clear models MODEL --force`.")
     path = f"/cache/{section}" if section else "/cache"
     if entry is not None:
         path += f"/{quote(entry)}"
-    response = ApiTarget(server, token_file, config, data_dir).request("DELETE", path)
-    print_note(f"{megabytes(response['freed_bytes'])} freed")
+    query: dict[str, Any] = {"dry_run": True} if dry_run else {"force": True} if force else {}
+    response = ApiTarget(server, token_file, config, data_dir).request(
+        "DELETE", path, timeout=_CLEAR_SECONDS, **query
+    )
+    if as_json:
+        print_json(response)
+        return
+    for model in response.get("deleted", ()):
+        verb = "would be deleted" if dry_run else "deleted"
+        typer.echo(f"{model['id']}  {megabytes(model['bytes'])}  {verb}")
+    for model in response.get("kept", ()):
+        reasons = "; ".join(use["detail"] for use in model["uses"])
+        typer.echo(f"{model['id']}  {megabytes(model['bytes'])}  kept: {reasons}")
+    verb = "would be freed" if dry_run else "freed"
+    print_note(f"{megabytes(response['freed_bytes'])} {verb}")
 
 
 def _print_summary(cache: dict[str, Any]) -> None:
@@ -107,14 +139,16 @@ def _print_entries(section: CacheSection, entries: list[dict[str, Any]]) -> None
 
     table = Table(box=None, pad_edge=False)
     titles = (
-        ("model", "size", "") if section is CacheSection.MODELS else ("key", "size", "hits", "text")
+        ("model", "size", "in use")
+        if section is CacheSection.MODELS
+        else ("key", "size", "hits", "text")
     )
     for title in titles:
         table.add_column(title, no_wrap=title in ("model", "key"))
     for entry in entries:
         size = megabytes(entry["bytes"])
         if section is CacheSection.MODELS:
-            table.add_row(entry["id"], size, "in use" if entry["in_use"] else "")
+            table.add_row(entry["id"], size, "; ".join(use["detail"] for use in entry["uses"]))
         else:
             table.add_row(entry["key"], size, str(entry["hits"]), entry["text"])
     console().print(table)

@@ -67,6 +67,10 @@ ROUTE_SCOPES: Final[Mapping[str, TokenScope | None]] = {
     "GET /cache": READ,
     "GET /cache/models": READ,
     "GET /cache/models/{model:path}": READ,
+    "GET /references": READ,
+    # A client protects what it uses.
+    "PUT /references/{owner}": USE,
+    "DELETE /references/{owner}": USE,
     "GET /voices/{name}/sample": USE,
     "GET /jobs": USE,
     "POST /jobs": USE,

@@ -1,6 +1,6 @@
 """`/cache`: disk space of models and of the phrase cache, and deleting both."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
@@ -9,7 +9,14 @@ from wyoming_servers.core.clock import iso_timestamp
 from wyoming_servers.core.errors import ModelMissingError, NotFoundError
 from wyoming_servers.http.context import ApiContext, Context
 from wyoming_servers.http.problems import PROBLEM_RESPONSES
-from wyoming_servers.http.routes.models import FreedResponse, ModelId, require_model_manager
+from wyoming_servers.http.routes.models import (
+    Force,
+    FreedResponse,
+    ModelId,
+    ModelUseResponse,
+    require_model_manager,
+    use_responses,
+)
 from wyoming_servers.models.manager import ModelListing
 from wyoming_servers.speech.tts.phrase_cache import PhraseCache, PhraseEntry
 
@@ -23,7 +30,8 @@ class CachedModelResponse(BaseModel):
 
     id: str
     bytes: int
-    in_use: bool
+    in_use: bool = Field(description="Whether clearing the cache keeps it.")
+    uses: list[ModelUseResponse] = Field(description="Why it is in use.")
 
 
 class ModelCacheResponse(BaseModel):
@@ -75,6 +83,22 @@ class CacheResponse(BaseModel):
     phrases: PhraseCacheUsage | None = Field(description="null: the phrase cache is disabled.")
 
 
+class ClearResponse(BaseModel):
+    """What was deleted and what was kept, and why."""
+
+    status: Literal["deleted", "planned"] = Field(description="`planned`: a dry run.")
+    freed_bytes: int
+    leftover_bytes: int = Field(description="Partial downloads and old versions among them.")
+    deleted: list[CachedModelResponse]
+    kept: list[CachedModelResponse] = Field(description="Models that are in use.")
+    phrases: int = Field(0, description="Number of cached phrases among what was deleted.")
+
+
+DryRun = Annotated[
+    bool, Query(description="Delete nothing; answer what would be deleted, kept, and why.")
+]
+
+
 @router.get("/cache", summary="Show disk usage")
 async def get_cache(context: Context) -> CacheResponse:
     models = await _model_cache(context)
@@ -84,12 +108,13 @@ async def get_cache(context: Context) -> CacheResponse:
 
 
 @router.delete("/cache", summary="Clear all caches")
-async def clear_cache(context: Context) -> FreedResponse:
+async def clear_cache(context: Context, dry_run: DryRun = False) -> ClearResponse:
     """Combines `DELETE /cache/models` and `DELETE /cache/phrases`."""
-    freed = await require_model_manager(context).remove_unused()
+    response = await _clear_models(context, dry_run=dry_run)
     if cache := _phrase_cache(context):
-        freed += await cache.clear()
-    return FreedResponse(freed_bytes=freed)
+        response.phrases = len(cache.entries())
+        response.freed_bytes += cache.stats().disk_bytes if dry_run else await cache.clear()
+    return response
 
 
 @router.get("/cache/models", summary="Show disk usage of models")
@@ -98,9 +123,12 @@ async def get_model_cache(context: Context) -> ModelCacheResponse:
 
 
 @router.delete("/cache/models", summary="Delete unused models")
-async def clear_model_cache(context: Context) -> FreedResponse:
-    """Deletes unfinished downloads, old versions, and models that are neither loaded nor served."""
-    return FreedResponse(freed_bytes=await require_model_manager(context).remove_unused())
+async def clear_model_cache(context: Context, dry_run: DryRun = False) -> ClearResponse:
+    """Deletes unfinished downloads, old versions, and models that are not in use. A model is in
+    use if a setting or a client (`PUT /references/{owner}`) names it or one of its voices, if it is
+    loaded, or if it had a request within `downloads.keep_used`.
+    """
+    return await _clear_models(context, dry_run=dry_run)
 
 
 @router.get("/cache/models/{model:path}", summary="Show disk usage of a model")
@@ -112,9 +140,12 @@ async def get_cached_model(context: Context, model: ModelId) -> CachedModelRespo
 
 
 @router.delete("/cache/models/{model:path}", summary="Delete the files of a model")
-async def delete_cached_model(context: Context, model: ModelId) -> FreedResponse:
-    """The same as `DELETE /models/{id}` without `force`."""
-    return FreedResponse(freed_bytes=await require_model_manager(context).remove(model))
+async def delete_cached_model(
+    context: Context, model: ModelId, force: Force = False
+) -> FreedResponse:
+    """The same as `DELETE /models/{id}`."""
+    freed = await require_model_manager(context).remove(model, force=force)
+    return FreedResponse(freed_bytes=freed)
 
 
 @router.get("/cache/phrases", summary="List cached phrases")
@@ -152,6 +183,18 @@ def phrase_cache_usage(context: ApiContext) -> PhraseCacheUsage | None:
     return None if cache is None else _usage(context, cache)
 
 
+async def _clear_models(context: ApiContext, *, dry_run: bool) -> ClearResponse:
+    manager = require_model_manager(context)
+    plan = await (manager.plan_cleanup() if dry_run else manager.remove_unused())
+    return ClearResponse(
+        status="planned" if dry_run else "deleted",
+        freed_bytes=plan.bytes,
+        leftover_bytes=plan.leftover_bytes,
+        deleted=[_model_response(item) for item in plan.deleted],
+        kept=[_model_response(item) for item in plan.kept],
+    )
+
+
 async def _model_cache(context: ApiContext) -> ModelCacheResponse:
     items = [item for item in await require_model_manager(context).list_models() if item.disk_bytes]
     return ModelCacheResponse(
@@ -162,7 +205,12 @@ async def _model_cache(context: ApiContext) -> ModelCacheResponse:
 
 
 def _model_response(item: ModelListing) -> CachedModelResponse:
-    return CachedModelResponse(id=item.entry.id, bytes=item.disk_bytes, in_use=item.in_use)
+    return CachedModelResponse(
+        id=item.entry.id,
+        bytes=item.disk_bytes,
+        in_use=item.in_use,
+        uses=use_responses(item.uses),
+    )
 
 
 def _usage(context: ApiContext, cache: PhraseCache) -> PhraseCacheUsage:

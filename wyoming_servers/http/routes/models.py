@@ -3,6 +3,7 @@
 `/model` is the default speech-to-text model.
 """
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Path, Query, Response
@@ -13,6 +14,7 @@ from wyoming_servers.http import schemas
 from wyoming_servers.http.context import ApiContext, Context
 from wyoming_servers.http.problems import PROBLEM_RESPONSES
 from wyoming_servers.models.manager import ModelListing, ModelManager
+from wyoming_servers.models.references import ModelUse, UseKind
 from wyoming_servers.scheduling.status import Snapshot
 
 router = APIRouter(tags=["models"], responses={**PROBLEM_RESPONSES})
@@ -22,6 +24,12 @@ store_router = APIRouter(tags=["store"], responses={**PROBLEM_RESPONSES})
 
 ModelId = Annotated[
     str, Path(description="Model id such as `whisper/base`; do not escape slashes.")
+]
+
+
+Force = Annotated[
+    bool,
+    Query(description="Delete the model even if it is in use, after running requests have ended."),
 ]
 
 
@@ -120,6 +128,18 @@ async def _unload(context: ApiContext, model: str) -> UnloadResponse:
     return UnloadResponse()
 
 
+class ModelUseResponse(BaseModel):
+    """A reason for which a model is in use."""
+
+    kind: UseKind
+    detail: str = Field(examples=["tts.voice is en_US-joe-medium"])
+
+
+def use_responses(uses: Iterable[ModelUse]) -> list[ModelUseResponse]:
+    """Return the reasons for a response."""
+    return [ModelUseResponse(kind=use.kind, detail=use.detail) for use in uses]
+
+
 class CatalogEntryResponse(BaseModel):
     """An installed or available model."""
 
@@ -133,7 +153,8 @@ class CatalogEntryResponse(BaseModel):
     disk_bytes: int = Field(description="Size in the data folder, without Python packages.")
     installed: bool
     downloading: bool
-    in_use: bool = Field(description="Served by default, loaded, or requested.")
+    in_use: bool = Field(description="Whether clearing the cache keeps it; `uses` says why.")
+    uses: list[ModelUseResponse]
 
 
 class CatalogResponse(BaseModel):
@@ -180,15 +201,10 @@ async def download_model(context: Context, model: ModelId, response: Response) -
 async def delete_model(
     context: Context,
     model: ModelId,
-    force: Annotated[
-        bool,
-        Query(
-            description="Delete the model even if it is in use, after running requests have ended."
-        ),
-    ] = False,
+    force: Force = False,
 ) -> FreedResponse:
-    """Answers 409 if the model is in use. Files inside Python packages are kept; the model can be
-    downloaded again.
+    """Answers 409 with the reasons if the model is in use. Files inside Python packages are kept;
+    the model can be downloaded again.
     """
     return FreedResponse(
         freed_bytes=await require_model_manager(context).remove(model, force=force)
@@ -209,6 +225,7 @@ def _catalog_entry(item: ModelListing) -> CatalogEntryResponse:
         installed=item.installed,
         downloading=item.downloading,
         in_use=item.in_use,
+        uses=use_responses(item.uses),
     )
 
 

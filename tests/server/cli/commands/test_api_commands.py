@@ -21,6 +21,7 @@ from wyoming_servers.http.auth.tokens import TOKEN_FILE
 from wyoming_servers.http.context import ApiContext
 from wyoming_servers.http.server import ApiServer
 from wyoming_servers.models.manager import ModelManager
+from wyoming_servers.models.references import References
 from wyoming_servers.models.store import ModelStore
 from wyoming_servers.speech.fake import (
     SPECS,
@@ -67,8 +68,9 @@ class Serving:
         store = await ModelStore.open(self._folder, offline=True)
         steered: Any = coordinator
         library = ModelManager(
-            store, steered, {}, ConfigHolder(config), bus, served=["whisper/base"]
-        )
+            store, steered, {}, ConfigHolder(config), bus, served=["whisper/base"],
+            references=References(self._folder / "references.json", bus, clock), clock=clock,
+        )  # fmt: skip
         context = ApiContext(
             config_holder=ConfigHolder(config),
             coordinator=steered,
@@ -181,6 +183,10 @@ def test_cache_is_shown_and_cleared(command: Command, serving: Serving) -> None:
     assert command("cache", "clear", "phrases", "a1").stderr == "0 MB freed\n"
     assert [entry.key for entry in serving.phrases.entries()] == ["b2"]
     assert command("cache", "show", "models").exit_code == 0
+    plan = command("cache", "clear", "--dry-run")
+    assert plan.stderr.endswith("would be freed\n")
+    assert command("cache", "clear", "--force").exit_code == ExitCode.USAGE
+    assert json.loads(command("cache", "show", "--json").stdout)["phrases"]["phrases"] == 1
     assert command("cache", "clear").exit_code == 0
     assert serving.phrases.entries() == []
     assert json.loads(command("cache", "show", "--json").stdout)["phrases"]["phrases"] == 0

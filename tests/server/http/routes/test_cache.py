@@ -13,15 +13,24 @@ from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.config.schema import Config
 from wyoming_servers.http.context import ApiContext
 from wyoming_servers.models.manager import ModelManager
+from wyoming_servers.models.references import References
 from wyoming_servers.models.store import ModelStore
 from wyoming_servers.speech.tts.phrase_cache import Phrase, PhraseCache
 from wyoming_servers.speech.tts.pipeline import TtsPipeline
 
+UNUSED = {"id": "whisper/tiny", "bytes": 500, "in_use": False, "uses": []}
+
+
+@pytest.fixture
+def references(context: Any, tmp_path: Path) -> References:
+    return References(tmp_path / "references.json", context.bus, context.clock)
+
 
 @pytest.fixture
 async def app(
-    app_with: Callable[..., FastAPI], context: Any, tts: TtsPipeline, tmp_path: Path
-) -> AsyncIterator[FastAPI]:
+    app_with: Callable[..., FastAPI], context: Any, tts: TtsPipeline, tmp_path: Path,
+    references: References,
+) -> AsyncIterator[FastAPI]:  # fmt: skip
     async def remove_model(model: str) -> bool:
         return context.coordinator.models.pop(model, None) is not None
 
@@ -33,9 +42,11 @@ async def app(
         {},
         ConfigHolder(context.config),
         context.bus,
+        references=references,
+        clock=context.clock,
         served=["whisper/base"],
     )
-    yield app_with(tts=tts, model_manager=library)
+    yield app_with(tts=tts, model_manager=library, references=references)
     await library.close()
 
 
@@ -118,7 +129,7 @@ async def test_cache_is_shown_and_cleared(
     size = kept.stats().disk_bytes
     shown = (await client.get("/cache")).json()
     assert shown["bytes"] == size + 500
-    assert shown["models"]["entries"] == [{"id": "whisper/tiny", "bytes": 500, "in_use": False}]
+    assert shown["models"]["entries"] == [UNUSED]
     assert shown["phrases"]["phrases"] == 2
     assert (await client.delete("/cache")).json()["freed_bytes"] == size + 500
     assert (await client.get("/cache")).json()["bytes"] == 0
@@ -128,7 +139,7 @@ async def test_cache_is_shown_and_cleared(
 async def test_cached_models_are_shown_and_deleted(client: httpx.AsyncClient, part: Path) -> None:
     listed = (await client.get("/cache/models")).json()
     shown = (await client.get("/cache/models/whisper/tiny")).json()
-    assert listed["entries"] == [shown] == [{"id": "whisper/tiny", "bytes": 500, "in_use": False}]
+    assert listed["entries"] == [shown] == [UNUSED]
     assert (await client.delete("/cache/models/whisper/tiny")).json()["freed_bytes"] == 500
     assert (await client.get("/cache/models/whisper/tiny")).json()["bytes"] == 0
     assert (await client.delete("/cache/models/whisper/base")).status_code == 409
@@ -154,3 +165,59 @@ async def test_api_cache_requires_token(anonymous: httpx.AsyncClient) -> None:
     for path in ("/cache", "/cache/models", "/cache/phrases", "/cache/phrases/a1"):
         for method in ("GET", "DELETE"):
             assert (await anonymous.request(method, path)).status_code == 401
+
+
+async def test_cache_is_not_cleared_by_a_dry_run(
+    client: httpx.AsyncClient, kept: PhraseCache, part: Path
+) -> None:
+    size = kept.stats().disk_bytes
+    plan = (await client.delete("/cache?dry_run=true")).json()
+    assert (plan["status"], plan["freed_bytes"], plan["phrases"]) == ("planned", size + 500, 2)
+    assert plan["deleted"] == [UNUSED]
+    assert (await client.get("/cache")).json()["bytes"] == size + 500
+    done = (await client.delete("/cache")).json()
+    assert done == {**plan, "status": "deleted"}
+
+
+async def test_references_protect_models_until_withdrawn(
+    client: httpx.AsyncClient, part: Path, context: ApiContext
+) -> None:
+    with context.bus.subscribe() as events:
+        answer = await client.put(
+            "/references/home-assistant",
+            json={"models": ["whisper/tiny"], "voices": ["af_heart@slow", "nobody"]},
+        )
+        assert [item.event.as_dict() for item in events.drain()] == [
+            {"type": "references_changed", "owner": "home-assistant"}
+        ]
+    assert answer.status_code == 200
+    assert answer.json()["unknown"] == ["nobody"]
+    assert (await client.get("/references")).json() == {"references": [answer.json()]}
+    use = {"kind": "reference", "detail": "home-assistant uses whisper/tiny"}
+    plan = (await client.delete("/cache/models?dry_run=1")).json()
+    assert plan["kept"] == [{**UNUSED, "in_use": True, "uses": [use]}]
+    refused = await client.delete("/cache/models/whisper/tiny")
+    assert (refused.status_code, refused.json()["code"]) == (409, "CONFLICT")
+    assert use["detail"] in refused.json()["error"]
+    assert (await client.delete("/references/home-assistant")).status_code == 200
+    assert (await client.delete("/references/home-assistant")).status_code == 404
+    assert (await client.delete("/cache/models/whisper/tiny")).json()["freed_bytes"] == 500
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("ha", {"voices": ["x" * 201]}),
+        ("ha", {"voices": ["x"] * 501}),
+        ("ha", {"voice": []}),
+        ("ha", {"expires_in": -1}),
+        ("a b", {}),
+        ("x" * 101, {}),
+    ],
+)
+async def test_reference_that_is_not_valid_is_refused(
+    client: httpx.AsyncClient, path: str, body: dict[str, Any]
+) -> None:
+    answer = await client.put(f"/references/{path}", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "BAD_REQUEST")
+    assert (await client.get("/references")).json() == {"references": []}

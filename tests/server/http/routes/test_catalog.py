@@ -8,11 +8,12 @@ import pytest
 from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.http.app import create_app
 from wyoming_servers.models.manager import ModelManager
+from wyoming_servers.models.references import References
 from wyoming_servers.models.store import ModelStore
 
 
 @pytest.fixture
-async def app(context, coordinator, bus, tmp_path: Path):
+async def app(context, coordinator, bus, clock, tmp_path: Path):
     store = await ModelStore.open(tmp_path, offline=True)
     specs = {}
 
@@ -21,8 +22,9 @@ async def app(context, coordinator, bus, tmp_path: Path):
 
     coordinator.remove_model = remove_model
     library = ModelManager(
-        store, coordinator, specs, ConfigHolder(context.config), bus, served=["whisper/base"]
-    )
+        store, coordinator, specs, ConfigHolder(context.config), bus, served=["whisper/base"],
+        references=References(tmp_path / "references.json", bus, clock), clock=clock,
+    )  # fmt: skip
     object.__setattr__(context, "model_manager", library)
     yield create_app(context)
     await library.close()

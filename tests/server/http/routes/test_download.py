@@ -16,6 +16,7 @@ from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.models.catalog import Catalog, ModelEntry
 from wyoming_servers.models.layout import PART_SUFFIX
 from wyoming_servers.models.manager import ModelManager
+from wyoming_servers.models.references import References
 from wyoming_servers.models.store import ModelStore
 
 CONTENT = bytes(range(256)) * 16_000
@@ -88,12 +89,15 @@ async def mirrors() -> AsyncIterator[tuple[Mirror, Mirror]]:
 @pytest.fixture
 async def app(
     mirrors: tuple[Mirror, Mirror], context: Any, coordinator: Any, bus: Any, tmp_path: Path,
-    app_with: Any,
+    clock: Any, app_with: Any,
 ) -> AsyncIterator[FastAPI]:  # fmt: skip
     store = await ModelStore.open(tmp_path, Catalog([entry(*(one.url for one in mirrors))]))
     coordinator.added = []
     coordinator.add_model = coordinator.added.append
-    library = ModelManager(store, coordinator, {}, ConfigHolder(context.config), bus)
+    library = ModelManager(
+        store, coordinator, {}, ConfigHolder(context.config), bus,
+        references=References(tmp_path / "references.json", bus, clock), clock=clock,
+    )  # fmt: skip
     yield app_with(model_manager=library)
     await library.close()
 

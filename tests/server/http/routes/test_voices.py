@@ -11,6 +11,7 @@ from wyoming_servers.core.clock import SystemClock
 from wyoming_servers.core.domain import ModelSpec, Task, VoiceInfo
 from wyoming_servers.http.app import create_app
 from wyoming_servers.models.manager import ModelManager
+from wyoming_servers.models.references import References
 from wyoming_servers.models.store import ModelStore
 from wyoming_servers.speech.fake import FakeCoordinator
 from wyoming_servers.speech.tts.phrase_cache import PhraseCache
@@ -36,7 +37,11 @@ async def app(context, voices, bus, tmp_path: Path):
     phrases = PhraseCache(tmp_path / "phrases", memory=1 << 20, disk=0)
     holder = ConfigHolder(config)
     tts = TtsPipeline(voices, voices.specs, holder, bus, SystemClock(), phrases)
-    library = ModelManager(store, voices, dict(voices.specs), holder, bus)
+    library = ModelManager(
+        store, voices, dict(voices.specs), holder, bus,
+        references=References(tmp_path / "references.json", bus, SystemClock()),
+        clock=SystemClock(),
+    )  # fmt: skip
     for name, value in {
         "model_manager": library,
         "tts": tts,
