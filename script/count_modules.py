@@ -258,7 +258,7 @@ async def measure(folder: Path) -> dict[str, set[str]]:
     # A confined worker could not write its notes. There is memory for one Whisper model beside the
     # voice, so that the second evicts the first.
     server = Server(
-        folder, "asr.model=whisper/tiny.en", "memory.budget=700MiB", 'security.sandbox="off"'
+        folder, "asr.model=whisper/tiny.en", "memory.budget=700MiB", "security.sandbox=off"
     )
     found: dict[str, set[str]] = {}
     try:

@@ -145,14 +145,17 @@ async def start_api(context: AppContext, dependencies: ApiDependencies) -> int:
     )
     stack.push_async_callback(server.stop, _GRACE_S)
 
-    async def apply(update: ConfigUpdate) -> None:
+    async def apply_endpoint(update: ConfigUpdate) -> None:
         await export.configure(update.new.telemetry.otlp_endpoint)
+
+    async def apply_enabled(update: ConfigUpdate) -> None:
         if not update.new.api.enabled:
             # Not awaited: the request that turns the API off is still to be answered.
             context.tasks.start(lambda: server.stop(_GRACE_S), "stop of the API")
             dependencies.reloader.ports.pop("api", None)
 
-    dependencies.reloader.listeners.append(apply)
+    dependencies.reloader.subscribe(apply_endpoint, "telemetry.otlp_endpoint")
+    dependencies.reloader.subscribe(apply_enabled, "api.enabled")
     return await server.start()
 
 

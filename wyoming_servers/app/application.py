@@ -191,7 +191,7 @@ class Application:
         async def publish_ports(_update: ConfigUpdate) -> None:
             await asyncio.to_thread(instance_lock.publish_state, config.host, self.ports)
 
-        reloader.listeners.append(publish_ports)
+        reloader.subscribe(publish_ports, "asr.", "tts.", "wake.enabled", "api.enabled")
         watcher = CustomWakeWordsWatcher(pipelines.custom_words, clock, servers.refresh)
         context.spawn(watcher.run, "custom wake words")
         library.add_listener(servers.refresh)

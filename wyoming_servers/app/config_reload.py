@@ -1,14 +1,15 @@
 """Checks configuration changes as a start would, and puts them into effect without a restart."""
 
 import asyncio
+import errno
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from wyoming_servers.app.listeners import check_listeners
 from wyoming_servers.config.errors import ConfigProblem
 from wyoming_servers.config.holder import ConfigUpdate
+from wyoming_servers.config.load import listening_ports
 from wyoming_servers.config.schema import Config
 from wyoming_servers.core.domain import ModelState
 from wyoming_servers.core.errors import ConductorError, ModelMissingError
@@ -17,6 +18,7 @@ from wyoming_servers.models.config_references import check_references
 from wyoming_servers.models.manager import ModelManager
 from wyoming_servers.models.specs import served_models
 from wyoming_servers.models.store import ModelStore
+from wyoming_servers.net.listener import open_sockets
 from wyoming_servers.scheduling.coordinator import Coordinator
 from wyoming_servers.scheduling.planner.actions import ReplaceResult
 from wyoming_servers.speech.wake.custom_words import CustomWakeWords
@@ -24,6 +26,9 @@ from wyoming_servers.wyoming.servers import WyomingServers
 
 _SPEC_KEYS: Final = ("models.", "keep_alive", "wake.models_dir")
 """Beginnings of the keys that are part of a `ModelSpec`."""
+
+_SERVED_KEYS: Final = ("asr.", "tts.", "wake.enabled", "wake.words", "wake.word_settings")
+"""Beginnings of the keys that select the default models."""
 
 _WAITED: Final = (
     "There was not enough memory for the old and the new worker: requests waited for the new one."
@@ -51,8 +56,15 @@ class ConfigReloader:
     """Service to open port; this keeps it up to date."""
     servers: WyomingServers | None = None
     """None until the ports are open."""
-    listeners: list[Callable[[ConfigUpdate], Awaitable[None]]] = field(default_factory=list)
-    """Called last, for parts that only the API has."""
+    _listeners: list[tuple[Callable[[ConfigUpdate], Awaitable[None]], tuple[str, ...]]] = field(
+        default_factory=list
+    )
+
+    def subscribe(
+        self, listener: Callable[[ConfigUpdate], Awaitable[None]], *prefixes: str
+    ) -> None:
+        """Await `listener` at the end of each change of a key that begins with one of these."""
+        self._listeners.append((listener, prefixes))
 
     async def check(self, saved: Config, effective: Config) -> list[ConfigProblem]:
         """Return why the server could not start with `saved`."""
@@ -115,28 +127,62 @@ class ConfigReloader:
         )
 
     async def apply(self, update: ConfigUpdate) -> None:
-        """Put an update into effect for everything that does not read the configuration itself."""
-        config, changed = update.new, update.changed
-        self.served.clear()
-        self.served.update(served_models(config, self.store.catalog))
-        if "log.level" in changed:
+        """Put an update into effect for the parts that do not read the configuration themselves."""
+        config = update.new
+        if update.touches(*_SERVED_KEYS):
+            self.served.clear()
+            self.served.update(served_models(config, self.store.catalog))
+        if update.touches("log.level"):
             logging.getLogger().setLevel(config.log.level.upper())
-        if any(key.startswith(("limits.", "memory.")) for key in changed):
+        if update.touches("limits.", "memory."):
             self.coordinator.set_policy(config.limits, config.memory)
-        self.store.configure(
-            offline=config.downloads.offline,
-            endpoint=config.downloads.endpoint,
-            min_free=config.limits.min_free_disk,
-        )
-        if "wake.models_dir" in changed:
+        if update.touches("downloads.", "limits.min_free_disk"):
+            self.store.configure(
+                offline=config.downloads.offline,
+                endpoint=config.downloads.endpoint,
+                min_free=config.limits.min_free_disk,
+            )
+        if update.touches("wake.models_dir"):
             folder = wake_words_folder(config.data_dir, config.wake.models_dir)
             await asyncio.to_thread(self.custom_words.set_folder, folder)
-        if self.servers is not None:
+        if self.servers is not None and update.touches(*WyomingServers.CONFIG_KEYS):
             opened = await self.servers.apply_config()
             for service in [name for name in self.ports if name not in {*opened, "api"}]:
                 del self.ports[service]
             self.ports.update(opened)
-        if "preload" in changed:
+        if update.touches("preload"):
             self.coordinator.preload(models_to_preload(config, self.served))
-        for listener in self.listeners:
-            await listener(update)
+        for listener, prefixes in self._listeners:
+            if update.touches(*prefixes):
+                await listener(update)
+
+
+async def check_listeners(saved: Config, effective: Config) -> list[ConfigProblem]:
+    """Return ports of `saved` that cannot be opened, except those that `effective` has open.
+
+    Opens the other ports for a moment.
+    """
+    moved = saved.host != effective.host
+    if moved and (reason := await _bind_error(saved.host, 0)) is not None:
+        message = f"The server cannot listen on {saved.host!r}: {reason.strerror or reason}."
+        return [ConfigProblem("host", message)]
+    own = {port for _, port in listening_ports(effective)}
+    problems = []
+    for path, port in listening_ports(saved):
+        if port in own and not moved:
+            continue
+        reason = await _bind_error(saved.host, port)
+        if reason is not None and not (reason.errno == errno.EADDRINUSE and port in own):
+            message = f"Port {port} cannot be opened: {reason.strerror or reason}."
+            problems.append(ConfigProblem(".".join(path), message))
+    return problems
+
+
+async def _bind_error(host: str, port: int) -> OSError | None:
+    """Return why a port cannot be opened, None if it can."""
+    try:
+        for opened in await open_sockets(host, port):
+            opened.close()
+    except OSError as err:
+        return err
+    return None

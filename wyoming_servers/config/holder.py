@@ -25,6 +25,10 @@ class ConfigUpdate:
     changed: frozenset[str]
     """Dotted paths of the keys whose value changed."""
 
+    def touches(self, *prefixes: str) -> bool:
+        """Return whether a key that begins with one of these texts changed."""
+        return any(key.startswith(prefixes) for key in self.changed)
+
 
 ConfigListener = Callable[[ConfigUpdate], None]
 """Called after the snapshot was replaced; must not block."""
@@ -38,22 +42,28 @@ class ConfigHolder:
         """The values in effect now; replaced only by `replace`."""
         self.revision = 1
         """Number of the current snapshot: 1 at the start, one more after each replacement."""
-        self._listeners: list[ConfigListener] = []
+        self._listeners: list[tuple[ConfigListener, tuple[str, ...]]] = []
 
-    def subscribe(self, listener: ConfigListener) -> Callable[[], None]:
-        """Call `listener` after each replacement; return a function that ends the subscription."""
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+    def subscribe(self, listener: ConfigListener, *prefixes: str) -> Callable[[], None]:
+        """Call `listener` after each change of a key that begins with one of these texts.
+
+        Without any, it is called after every change. Returns a function that ends the subscription.
+        """
+        entry = (listener, prefixes)
+        self._listeners.append(entry)
+        return lambda: self._listeners.remove(entry)
 
     def replace(self, config: Config, changed: frozenset[str]) -> ConfigUpdate:
-        """Put `config` into effect and notify all listeners in the order of their subscription.
+        """Put `config` into effect and notify its listeners in the order of their subscription.
 
         A listener that fails is logged: the others are notified nevertheless.
         """
         old, self.current = self.current, config
         self.revision += 1
         update = ConfigUpdate(self.revision, old, config, changed)
-        for listener in list(self._listeners):
+        for listener, prefixes in list(self._listeners):
+            if prefixes and not update.touches(*prefixes):
+                continue
             try:
                 listener(update)
             except Exception:

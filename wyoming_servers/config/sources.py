@@ -181,7 +181,9 @@ def _collect_section(
 def _value_for(node: YamlNode, key: ConfigKey) -> Any:
     if key.nullable and node.value is None:
         return None
-    return node.text if key.is_text and node.text is not None else node.value
+    # `off` is a choice and not false.
+    is_choice = key.kind == "choice" and node.text in key.choices
+    return node.text if node.text is not None and (key.is_text or is_choice) else node.value
 
 
 def _shape_problem(node: YamlNode, key: ConfigKey, path: ConfigPath) -> ConfigProblem | None:

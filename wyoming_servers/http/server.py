@@ -69,7 +69,7 @@ class ApiServer:
         self._connections = connections or ConnectionLimits()
         self._listener: Listener | None = None
         self._task: asyncio.Task[None] | None = None
-        self._context.config_holder.subscribe(self._apply_config)
+        self._context.config_holder.subscribe(self._apply_config, "limits.max_event_bytes")
 
     def _apply_config(self, update: ConfigUpdate) -> None:
         """Use other limits from the next connection on."""

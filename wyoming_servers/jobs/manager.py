@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from wyoming_servers.config.holder import ConfigHolder, ConfigUpdate
+from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.core.aio import cancel_and_wait, run_all
 from wyoming_servers.core.clock import Clock
 from wyoming_servers.core.errors import (
@@ -98,7 +98,7 @@ class JobManager:
         self._coordinator = coordinator
         self._config = config
         self._retention_changed = asyncio.Event()
-        config.subscribe(self._apply_config)
+        config.subscribe(lambda _: self._retention_changed.set(), "jobs.retention")
         self._bus = bus
         self._clock = clock
         self._supervisor = tasks
@@ -429,7 +429,3 @@ class JobManager:
             await self._send_pending_notifications()
             retention = self._config.current.jobs.retention
             await delete_old(self._opened_storage, self.files, self._clock, retention)
-
-    def _apply_config(self, update: ConfigUpdate) -> None:
-        if "jobs.retention" in update.changed:
-            self._retention_changed.set()

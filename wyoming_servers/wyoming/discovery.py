@@ -148,6 +148,7 @@ class Discovery:
         self._client: ZeroconfClient | None = None
         self._announced: tuple[str, ...] = ()
         """Addresses under which the services are announced now."""
+        self._ports: dict[str, int] = {}
         self._task: asyncio.Task[None] | None = None
         self._last_problem = ""
         """Logged already, so that a problem that stays is logged once."""
@@ -157,12 +158,16 @@ class Discovery:
 
         Returns at once; probing whether the names are free takes a second or two.
         """
+        self._ports = dict(ports)
         if self._config.discovery.zeroconf:
             self._task = self._tasks.start(lambda: self._run(ports), "zeroconf")
 
     def update(self, config: Config, ports: Mapping[str, int]) -> None:
         """Announce these ports under these settings from now on. Returns at once."""
-        self._config = config
+        unchanged = config.discovery == self._config.discovery and ports == self._ports
+        self._config, self._ports = config, dict(ports)
+        if unchanged:
+            return  # withdrawn services would disappear from clients for a moment
         previous = self._task
         if previous is not None or config.discovery.zeroconf:
             self._task = self._tasks.start(lambda: self._restart(previous, ports), "zeroconf")

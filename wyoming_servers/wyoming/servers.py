@@ -5,7 +5,7 @@ import logging
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import ClassVar, Final
 
 from wyoming_servers.config.holder import ConfigHolder
 from wyoming_servers.core.clock import Clock
@@ -36,6 +36,12 @@ class WyomingServers:
 
     The services are `asr`, `tts`, `wake`, and `asr:<model>` for the port of one model.
     """
+
+    CONFIG_KEYS: ClassVar = (
+        *("asr.", "tts.", "models.", "discovery."),
+        *("wake.enabled", "wake.words", "wake.word_settings", "wake.models_dir"),
+    )
+    """Beginnings of the keys that `apply_config` puts into effect."""
 
     def __init__(
         self,

@@ -1,14 +1,19 @@
 """ConfigReloader: what it asks of the other parts when the configuration changes."""
 
 import logging
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from wyoming_servers.app.config_reload import ConfigReloader, models_to_preload
-from wyoming_servers.config.holder import ConfigHolder
+from wyoming_servers.app.config_reload import (
+    ConfigReloader,
+    check_listeners,
+    models_to_preload,
+)
+from wyoming_servers.config.holder import ConfigHolder, ConfigUpdate
 from wyoming_servers.config.schema import Config
 from wyoming_servers.core.domain import ModelSpec, ModelState, Placement, Task
 from wyoming_servers.core.errors import ConductorError, LoadFailedError
@@ -141,6 +146,20 @@ async def test_key_reaches_the_part_it_concerns(reloader, parts, key, values, ca
     assert call in parts.calls
 
 
+async def test_setting_that_is_read_per_request_reaches_no_part(reloader, parts) -> None:
+    heard: list[int] = []
+    reloader.served["wake"] = "openwakeword"
+
+    async def listen(update: ConfigUpdate) -> None:
+        heard.append(update.revision)
+
+    reloader.subscribe(listen, "asr.", "api.enabled")
+    await change(reloader, "wake.threshold", wake={"threshold": 0.9})
+    assert (parts.calls, heard) == ([], [])
+    await change(reloader, "api.enabled", api={"enabled": False})
+    assert heard == [2]
+
+
 async def test_default_model_that_is_not_installed_is_a_problem(reloader) -> None:
     new = Config.model_validate({"host": "127.0.0.1", "asr": {"model": "whisper/large-v3"}})
     problems = await reloader.check(new, Config(host="127.0.0.1"))
@@ -164,3 +183,50 @@ def test_preload_true_means_the_default_models() -> None:
     assert models_to_preload(Config(preload=True), DEFAULTS) == list(DEFAULTS.values())
     assert models_to_preload(Config(preload=False), DEFAULTS) == []
     assert models_to_preload(Config(preload=["a"]), DEFAULTS) == ["a"]
+
+
+# Ports and hosts that the server could not open at the next start.
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port of the loopback address that another program uses."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+def config(host: str = "127.0.0.1", **ports: int) -> Config:
+    sections = {name: {"port": ports.get(name, 0)} for name in ("asr", "tts", "wake", "api")}
+    return Config.model_validate({"host": host, **sections})
+
+
+async def problems(saved: Config, effective: Config) -> dict[str, str]:
+    return {problem.path: problem.message for problem in await check_listeners(saved, effective)}
+
+
+async def test_port_in_use_is_a_problem(taken: int) -> None:
+    found = await problems(config(asr=taken), config())
+    assert list(found) == ["asr.port"]
+    assert str(taken) in found["asr.port"]
+
+
+async def test_port_that_the_server_itself_uses_is_none(taken: int) -> None:
+    assert await problems(config(tts=taken), config(asr=taken)) == {}
+
+
+async def test_port_of_a_service_that_is_turned_on_is_checked(taken: int) -> None:
+    off = config(asr=taken).model_copy(
+        update={"asr": config(asr=taken).asr.model_copy(update={"enabled": False})}
+    )
+    assert list(await problems(config(asr=taken), off)) == ["asr.port"]
+    assert await problems(off, off) == {}
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
+async def test_host_that_is_not_of_this_machine_is_a_problem(host: str) -> None:
+    assert list(await problems(config(host), config())) == ["host"]
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "localhost"])
+async def test_host_of_this_machine_is_none(host: str) -> None:
+    assert await problems(config(host), config()) == {}

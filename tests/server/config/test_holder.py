@@ -28,6 +28,16 @@ def test_holder_notifies_listeners_after_the_replacement_until_they_unsubscribe(
     assert seen[2:] == [("second", 1.0)]
 
 
+def test_listener_of_some_keys_is_called_for_changes_of_these_alone() -> None:
+    holder = ConfigHolder(Config())
+    seen: list[str] = []
+    holder.subscribe(lambda _: seen.append("tts"), "tts.", "keep_alive")
+    holder.subscribe(lambda _: seen.append("wake"), "wake.threshold")
+    for key in ("tts.speed", "wake.threshold", "keep_alive", "asr.model"):
+        holder.replace(NEW, frozenset({key}))
+    assert seen == ["tts", "wake", "tts"]
+
+
 def test_listener_that_fails_is_logged_and_does_not_stop_the_others(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

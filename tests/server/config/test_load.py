@@ -43,6 +43,16 @@ def test_default_file_is_read_if_it_exists() -> None:
     assert (loaded.config.asr.port, loaded.file) == (1, path)
 
 
+def test_off_is_a_choice_in_every_source_though_yaml_calls_it_false(write: Write) -> None:
+    for loaded in (
+        load_config(sets=["security.sandbox=off"]),
+        load_config(environ={"WYOMING_CONDUCTOR_SECURITY_SANDBOX": "off"}),
+        load_config(write("security: {sandbox: off}")),
+    ):
+        assert loaded.config.security.sandbox == "off"
+    assert "security.sandbox" in faults_of(sets=["security.sandbox=false"])
+
+
 def test_later_sources_take_precedence(write: Write, tmp_path: Path) -> None:
     file = write(
         "asr: {port: 1, beam_size: 1, end_silence: 1s, max_utterance: 1m}\n"

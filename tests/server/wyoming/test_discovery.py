@@ -292,6 +292,19 @@ async def test_discovery_announces_a_service_that_is_added_later(clock: FakeCloc
     assert network.services == {}
 
 
+async def test_discovery_update_without_a_change_withdraws_nothing(clock: FakeClock) -> None:
+    network = FakeNetwork("192.0.2.7")
+    discovery = network.discovery(clock)
+    discovery.start(PORTS)
+    await clock.run_ready_tasks()
+    services = dict(network.services)
+    discovery.update(config(wake={"threshold": 0.9}), dict(PORTS))
+    await clock.run_ready_tasks()
+    assert len(network.clients) == 1
+    assert network.services == services
+    await discovery.stop()
+
+
 async def test_discovery_update_does_nothing_when_turned_off(clock: FakeClock) -> None:
     network = FakeNetwork("192.0.2.7")
     off = config(discovery={"zeroconf": False})

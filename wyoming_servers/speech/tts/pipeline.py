@@ -69,7 +69,7 @@ class TtsPipeline:
         """Whether a model streams audio, as it reported when it was leased last."""
         tts = config.current.tts
         self.voices = VoiceRegistry(specs, tts.voice, tuple(tts.presets))
-        config.subscribe(self._apply_config)
+        config.subscribe(self._apply_config, "tts.")
 
     @property
     def phrase_cache(self) -> PhraseCache | None:

@@ -89,7 +89,8 @@ def strip_markup(text: str) -> str:
     text = _FENCE.sub(" ", text)
     text = _IMAGE_OR_LINK.sub(r"\1", text)
     text = _TAG.sub(" ", text)
-    text = unescape_entities(text)
+    if "&" in text:
+        text = unescape_entities(text)
     text = _LINE_MARK.sub("", text)
     text = _STRONG.sub("", _PRODUCT.sub("×", text))
     text = _EMPHASIS.sub("", text)
