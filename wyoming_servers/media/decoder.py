@@ -66,7 +66,8 @@ async def decode_recording(
     child.
 
     With `vad`, chunks contain speech and end at silences; without, they are 30 s each. Iterating
-    raises BadRequestError for a file that cannot be decoded, DeadlineError for a child that hangs.
+    raises BadRequestError for a file that cannot be decoded, DeadlineError for a child that hangs,
+    InternalError for a fault of the decoder.
     """
     arguments = [str(path), f"--skip={skip}", *([] if vad else ["--no-vad"])]
     process = await spawn_child("decoder_process", *arguments)
@@ -123,4 +124,6 @@ async def _read_event(stdout: asyncio.StreamReader) -> RecordingEvent | None:
             return RecordingChunk(entry["start"], entry["end"], pcm)
         case "error":
             raise BadRequestError(entry["message"], hint=entry["hint"])
+        case "failure":
+            raise InternalError(f"The decoder failed: {entry['message']}")
     raise InternalError(f"The decoder wrote {line[:80]!r}.")

@@ -13,7 +13,8 @@ JSON, each followed by as many bytes of 16 kHz, 16-bit mono audio as its `bytes`
 {"type": "chunk", "start": s, "end": s, "bytes": n, "position": s}
 {"type": "silence", "position": s}       nothing to transcribe before this position
 {"type": "end", "duration": s}
-{"type": "error", "message": "…", "hint": "…"}
+{"type": "error", "message": "…", "hint": "…"}     the recording is at fault
+{"type": "failure", "message": "…"}                 the decoder is at fault
 
 `position` is where another run can continue with `--skip`. A full pipe makes the process wait, so
 memory stays flat however long the recording is. The process exits when its stdin is closed, which
@@ -74,6 +75,12 @@ _CONTAINER_OPTIONS: Final = {
     "max_streams": "64",
 }
 
+_OPEN_OPTIONS: Final[dict[str, Any]] = (
+    {"metadata_errors": "ignore"} if int(av.__version__.partition(".")[0]) < 19 else {}
+)
+"""Titles in an encoding that is not UTF-8 do no harm: PyAV 19 never fails on them and has no option
+for it; older versions fail without it."""
+
 
 def main() -> int:
     """Decode the file named on the command line; return the exit code."""
@@ -96,7 +103,7 @@ def main() -> int:
         os._exit(0)
     except Exception as err:  # noqa: BLE001  (the server reports it to the client)
         with contextlib.suppress(BrokenPipeError):
-            _write(out, {"type": "error", **_error_entry(err)})
+            _write(out, _error_entry(err))
         return 1
     return 0
 
@@ -114,7 +121,7 @@ def _decode(
 ) -> None:
     duration = _duration(file)
     file.seek(0)
-    with av.open(file, "r", options=_CONTAINER_OPTIONS, metadata_errors="ignore") as container:
+    with av.open(file, "r", options=_CONTAINER_OPTIONS, **_OPEN_OPTIONS) as container:
         if not container.streams.audio:
             raise _NoAudioError
         _write(out, {"type": "opened", "duration": duration})
@@ -172,7 +179,7 @@ def _samples(container: Any) -> Iterator[bytes]:
 
 def _duration(file: IO[bytes]) -> float | None:
     """Return the duration in the file's header, without decoding; None if there is none."""
-    with av.open(file, "r", options=_CONTAINER_OPTIONS, metadata_errors="ignore") as container:
+    with av.open(file, "r", options=_CONTAINER_OPTIONS, **_OPEN_OPTIONS) as container:
         if not container.streams.audio:
             raise _NoAudioError
         stream = container.streams.audio[0]
@@ -200,22 +207,24 @@ def _write(out: IO[bytes], entry: dict[str, Any], payload: bytes = b"") -> None:
 
 
 def _error_entry(err: Exception) -> dict[str, str]:
+    message = hint = ""
     if isinstance(err, _NoAudioError):
-        return {
-            "message": "The file contains no audio.",
-            "hint": "Send audio, or a video with an audio track.",
-        }
-    if isinstance(err, av.error.FFmpegError | _UnsupportedError):
+        message = "The file contains no audio."
+        hint = "Send audio, or a video with an audio track."
+    elif isinstance(err, MemoryError):
+        message = "The file cannot be decoded: it needs too much memory."
+        hint = "Convert it to a common format, such as WAV or MP3, and send it again."
+    elif isinstance(err, av.error.FFmpegError | _UnsupportedError):
         reason = str(err)
         if isinstance(err, av.error.FFmpegError):
             # FFmpeg's answer to a format that is not on the list.
             unlisted = err.errno == errno.EINVAL
             reason = "this format is not supported" if unlisted else err.strerror or reason
-        return {
-            "message": f"The file cannot be decoded: {reason}.",
-            "hint": "Send audio or video in a common format, such as WAV, MP3, M4A, OGG or MP4.",
-        }
-    return {"message": f"The file cannot be decoded: {type(err).__name__}: {err}", "hint": ""}
+        message = f"The file cannot be decoded: {reason}."
+        hint = "Send audio or video in a common format, such as WAV, MP3, M4A, OGG or MP4."
+    else:
+        return {"type": "failure", "message": f"{type(err).__name__}: {err}"}
+    return {"type": "error", "message": message, "hint": hint}
 
 
 if __name__ == "__main__":

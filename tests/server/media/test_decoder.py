@@ -10,7 +10,7 @@ import numpy as np
 import psutil
 import pytest
 
-from wyoming_servers.core.errors import BadRequestError
+from wyoming_servers.core.errors import BadRequestError, InternalError
 from wyoming_servers.media.decoder import (
     RecordingEnded,
     RecordingOpened,
@@ -106,6 +106,21 @@ async def test_video_without_audio_is_rejected(tmp_path: Path, encode) -> None:
     path.write_bytes(encode(container="mp4", codec="", video=True))
     with pytest.raises(BadRequestError, match="no audio"):
         await read(path)
+
+
+async def test_title_in_another_encoding_is_no_obstacle(tmp_path: Path, encode) -> None:
+    data = encode(container="wav", codec="pcm_s16le")
+    title = b"INFOINAM" + (6).to_bytes(4, "little") + "café ".encode("latin-1") + b"\0"
+    chunks = b"WAVELIST" + len(title).to_bytes(4, "little") + title + data[12:]
+    path = tmp_path / "recording"
+    path.write_bytes(b"RIFF" + len(chunks).to_bytes(4, "little") + chunks)
+    events = await read(path)
+    assert isinstance(events[-1], RecordingEnded)
+
+
+async def test_fault_of_the_decoder_is_not_blamed_on_the_recording(tmp_path: Path) -> None:
+    with pytest.raises(InternalError, match="FileNotFoundError"):
+        await read(tmp_path / "missing")
 
 
 async def test_truncated_recording_gives_its_intact_part(tmp_path: Path, encode) -> None:
