@@ -33,7 +33,7 @@ from wyoming_servers.core.domain import (
     Placement,
     Task,
 )
-from wyoming_servers.engines.registry import create
+from wyoming_servers.engines.base import create
 from wyoming_servers.text.segment import Segmenter, TextSegment
 
 _BEGINNINGS = (

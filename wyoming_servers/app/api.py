@@ -10,21 +10,21 @@ from wyoming_servers import __version__
 from wyoming_servers.app.config_reload import ConfigReloader
 from wyoming_servers.app.context import AppContext
 from wyoming_servers.app.pipelines import Pipelines
-from wyoming_servers.app.trace_export import TraceExport
 from wyoming_servers.config.editor import ConfigEditor
 from wyoming_servers.config.holder import ConfigUpdate
 from wyoming_servers.config.schema import Config
+from wyoming_servers.core.aio import cancel_and_wait
 from wyoming_servers.core.domain import (
     ModelSpec,
     ModelState,
 )
 from wyoming_servers.core.errors import LoadFailedError
 from wyoming_servers.http.app import create_app
-from wyoming_servers.http.auth.pairing import Pairing
 from wyoming_servers.http.auth.tokens import (
     MIN_PROOF_TOKEN_LENGTH,
     TOKEN_FILE,
     TOKENS_FILE,
+    Pairing,
     TokenStore,
     ensure_token,
     is_token,
@@ -39,7 +39,8 @@ from wyoming_servers.models.manager import ModelManager
 from wyoming_servers.models.references import References
 from wyoming_servers.scheduling.coordinator import Coordinator
 from wyoming_servers.telemetry.metrics import Metrics
-from wyoming_servers.telemetry.traces import TraceBuffer
+from wyoming_servers.telemetry.otlp import OtlpExporter
+from wyoming_servers.telemetry.traces import Trace, TraceBuffer
 from wyoming_servers.webhooks.manager import WebhookManager
 
 _LOGGER: Final = logging.getLogger(__name__)
@@ -228,3 +229,36 @@ def _webhook_notifier(webhooks: WebhookManager) -> Callable[[Job], Awaitable[Non
         await webhooks.notify_job_ended(job.id, job.webhook_url, job_payload(job))
 
     return notify
+
+
+class TraceExport:
+    """Starts and stops an `OtlpExporter` as `telemetry.otlp_endpoint` changes."""
+
+    def __init__(self, context: AppContext, traces: TraceBuffer) -> None:
+        self._context = context
+        self._endpoint = ""
+        self._exporter: OtlpExporter | None = None
+        self._task: asyncio.Task[None] | None = None
+        traces.add_listener(self._add)
+        context.stack.push_async_callback(self._stop)
+
+    async def configure(self, endpoint: str) -> None:
+        """Export to this collector from now on; to none if `endpoint` is empty."""
+        if endpoint == self._endpoint:
+            return
+        await self._stop()
+        self._endpoint = endpoint
+        if endpoint:
+            exporter = OtlpExporter(endpoint, self._context.clock, version=__version__)
+            self._exporter = exporter
+            self._task = self._context.tasks.start(exporter.run, "OpenTelemetry")
+
+    def _add(self, trace: Trace) -> None:
+        if self._exporter is not None:
+            self._exporter.add(trace)
+
+    async def _stop(self) -> None:
+        self._exporter = None
+        if self._task is not None:
+            await cancel_and_wait(self._task)
+            self._task = None

@@ -7,18 +7,18 @@ from dataclasses import replace
 from wyoming_servers import __version__
 from wyoming_servers.app.config_reload import ConfigReloader, models_to_preload
 from wyoming_servers.app.context import AppContext
-from wyoming_servers.app.overrides import keep_overrides, mend_overrides
 from wyoming_servers.app.pipelines import open_pipelines
+from wyoming_servers.config.editor import keep_good_overrides, write_overrides
 from wyoming_servers.config.errors import (
     ConfigError,
     ConfigProblem,
 )
 from wyoming_servers.config.holder import ConfigUpdate
-from wyoming_servers.config.load import LoadedConfig
+from wyoming_servers.config.load import LoadedConfig, overrides_path
 from wyoming_servers.core.domain import (
     model_service_name,
 )
-from wyoming_servers.core.errors import ConductorError, LoadFailedError
+from wyoming_servers.core.errors import ConductorError, LoadFailedError, StorageError
 from wyoming_servers.core.events import (
     ModelProgressed,
     ServerStarted,
@@ -40,7 +40,7 @@ from wyoming_servers.models.specs import (
 from wyoming_servers.models.store import ModelStore
 from wyoming_servers.scheduling.coordinator import Coordinator
 from wyoming_servers.scheduling.footprint_store import FileFootprintStore
-from wyoming_servers.speech.wake.custom_words import CustomWakeWordsWatcher
+from wyoming_servers.speech.wake.registry import CustomWakeWordsWatcher
 from wyoming_servers.telemetry import event_logger
 from wyoming_servers.telemetry.loop_watchdog import LoopWatchdog
 from wyoming_servers.telemetry.metrics import Metrics
@@ -255,3 +255,30 @@ class Application:
         if problems:
             raise ConfigError(problems)
         return downloads
+
+
+async def mend_overrides(context: AppContext) -> None:
+    """Set a damaged overrides file aside, and save the settings that could be used.
+
+    Never raises: the server runs with these settings, whether they can be saved or not.
+    """
+    loaded = context.loaded
+    for problem in loaded.overrides_problems:
+        _LOGGER.warning("A saved setting is ignored: %s", problem)
+    path = overrides_path(loaded.config.data_dir)
+    if not loaded.overrides_problems or not await asyncio.to_thread(path.exists):
+        return
+    try:
+        reason = " ".join(str(problem) for problem in loaded.overrides_problems)
+        await context.damaged.set_aside(path, reason)
+        await asyncio.to_thread(write_overrides, loaded.config.data_dir, loaded.valid_overrides)
+    except (OSError, StorageError) as err:
+        _LOGGER.warning("The saved settings in %s could not be mended: %s", path, err)
+
+
+async def keep_overrides(context: AppContext) -> None:
+    """Keep a copy of the overrides with which the server has started. Never raises."""
+    try:
+        await asyncio.to_thread(keep_good_overrides, context.config.data_dir)
+    except OSError as err:
+        _LOGGER.warning("The saved settings could not be copied: %s", err)

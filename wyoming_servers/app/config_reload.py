@@ -21,7 +21,7 @@ from wyoming_servers.models.store import ModelStore
 from wyoming_servers.net.listener import open_sockets
 from wyoming_servers.scheduling.coordinator import Coordinator
 from wyoming_servers.scheduling.planner.actions import ReplaceResult
-from wyoming_servers.speech.wake.custom_words import CustomWakeWords
+from wyoming_servers.speech.wake.registry import CustomWakeWords
 from wyoming_servers.wyoming.servers import WyomingServers
 
 _SPEC_KEYS: Final = ("models.", "keep_alive", "wake.models_dir")

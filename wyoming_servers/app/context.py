@@ -12,8 +12,11 @@ from wyoming_servers.core.clock import Clock, SystemClock
 from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.core.task_supervisor import TaskSupervisor, Work
 from wyoming_servers.data_dir.set_aside import DamagedFiles
-from wyoming_servers.net.connection_limits import ConnectionLimits
-from wyoming_servers.net.descriptors import max_connections, raise_descriptor_limit
+from wyoming_servers.net.connection_limits import (
+    ConnectionLimits,
+    max_connections,
+    raise_descriptor_limit,
+)
 
 
 @dataclass(frozen=True, slots=True)

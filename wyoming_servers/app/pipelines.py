@@ -13,8 +13,8 @@ from wyoming_servers.speech.asr.pipeline import AsrPipeline
 from wyoming_servers.speech.prefetch import Prefetcher
 from wyoming_servers.speech.tts.phrase_cache import PhraseCache
 from wyoming_servers.speech.tts.pipeline import TtsPipeline
-from wyoming_servers.speech.wake.custom_words import CustomWakeWords
 from wyoming_servers.speech.wake.pipeline import WakePipeline
+from wyoming_servers.speech.wake.registry import CustomWakeWords
 from wyoming_servers.text.lexicon import Lexicon
 from wyoming_servers.text.vocabulary import VOCABULARY_FILE, Vocabulary
 

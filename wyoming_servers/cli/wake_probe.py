@@ -21,8 +21,8 @@ from wyoming_servers.core.errors import (
 from wyoming_servers.data_dir.wake_word_files import wake_words_folder
 from wyoming_servers.models.specs import model_specs
 from wyoming_servers.models.store import ModelStore
-from wyoming_servers.speech.wake.custom_words import CustomWakeWords
 from wyoming_servers.speech.wake.registry import (
+    CustomWakeWords,
     RegisteredWakeWord,
     WakeWordRegistry,
 )

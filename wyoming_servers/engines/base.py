@@ -38,10 +38,12 @@ import ctypes
 import sys
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any, Protocol, runtime_checkable
 
 from wyoming_servers.core.domain import ModelSpec, Placement
-from wyoming_servers.core.errors import BadRequestError
+from wyoming_servers.core.engine_info import find_engine
+from wyoming_servers.core.errors import BadRequestError, LoadFailedError
 
 ReportProgress = Callable[[str, int], None]
 """Called with the phase (`load`, `warmup`) and the percentage (-1 if unknown)."""
@@ -187,3 +189,22 @@ def release_free_memory() -> None:
     malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's
     if malloc_trim is not None:
         malloc_trim(0)
+
+
+def create_engine(name: str) -> Engine:
+    """Import an engine's module and make an engine without a model in it.
+
+    Raises LoadFailedError if the name is unknown or its library is not installed.
+    """
+    info = find_engine(name)
+    if info is None:
+        raise LoadFailedError(f"There is no engine named {name!r}.")
+    module, _, attribute = info.module.partition(":")
+    try:
+        engine: Engine = getattr(import_module(module), attribute)()
+    except ImportError as err:
+        raise LoadFailedError(
+            f"The library of engine {name!r} is not installed: {err}.",
+            hint=f"Install it with `{info.install_command}`.",
+        ) from err
+    return engine

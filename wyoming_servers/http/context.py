@@ -18,8 +18,7 @@ from wyoming_servers.core.clock import Clock, SystemClock
 from wyoming_servers.core.domain import ModelSpec
 from wyoming_servers.core.errors import InternalError
 from wyoming_servers.core.event_bus import EventBus
-from wyoming_servers.http.auth.pairing import Pairing
-from wyoming_servers.http.auth.tokens import TokenStore
+from wyoming_servers.http.auth.tokens import Pairing, TokenStore
 from wyoming_servers.jobs.manager import JobManager
 from wyoming_servers.models.manager import ModelManager
 from wyoming_servers.models.references import References

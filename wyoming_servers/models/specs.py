@@ -30,7 +30,7 @@ def model_specs(
     """Return every installed model with its settings; `gpus` are devices such as `cuda:0`.
 
     Custom wake words are not among a model's wake words, because they come and go while the server
-    runs; `speech.wake.custom_words` has them.
+    runs; `speech.wake.registry` has them.
     """
     checker = RequirementChecker()
     return {

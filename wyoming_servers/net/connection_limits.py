@@ -1,5 +1,12 @@
-"""Limits of open connections: for one address on one port, for one port, and for all ports."""
+"""Limits of what clients cost: open connections, memory, and turns of the event loop.
 
+Connections are limited for one address on one port, for one port, and for all ports, which have
+what the limit of open files leaves for them.
+"""
+
+import asyncio
+import logging
+import resource
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -8,6 +15,11 @@ from wyoming_servers.core.errors import BusyError
 
 DEFAULT_MAX_TOTAL: Final = 768
 """Connections of all ports where the limit of open files is the usual 1,024."""
+
+
+TOTAL_LIMIT_BYTES: Final = 96 * 1024 * 1024
+"""Memory held for all clients of all ports: 12 clients at their hard limit. With the buffers of
+their sockets it stays below 256 MiB, whatever they send."""
 
 
 class ClientHandle(Protocol):
@@ -124,6 +136,57 @@ class ConnectionLimits:
         return found
 
 
+class BufferBudget:
+    """Bounds the memory held for all clients together.
+
+    Over the limit, the clients that hold more than an equal share are refused; a client that
+    streams live audio, whose buffer is small, is never the one that has to leave. So the sum stays
+    below twice the limit.
+    """
+
+    def __init__(self, limit: int = TOTAL_LIMIT_BYTES) -> None:
+        self._limit = limit
+        self._sizes: dict[object, int] = {}
+        self._total = 0
+
+    @property
+    def total(self) -> int:
+        """Bytes held by all clients."""
+        return self._total
+
+    def update(self, client: object, size: int) -> None:
+        """Record that `client` holds `size` bytes. Raises BusyError if that is too much."""
+        before = self.record(client, size)
+        if size > before and self._total > self._limit and size > self._limit // len(self._sizes):
+            raise BusyError("The clients of this server have sent too much data.")
+
+    def record(self, client: object, size: int) -> int:
+        """Record that `client` holds `size` bytes, and return how many it held before."""
+        before = self._sizes.get(client, 0)
+        self._total += size - before
+        if size:
+            self._sizes[client] = size
+        else:
+            self._sizes.pop(client, None)
+        return before
+
+    def remove(self, client: object) -> None:
+        """Forget a client that has left."""
+        self._total -= self._sizes.pop(client, 0)
+
+
+class Turnstile:
+    """Lets one client pass in each round of the event loop, in the order of their arrival."""
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+
+    async def wait(self) -> None:
+        """Wait for a turn."""
+        async with self._lock:
+            await asyncio.sleep(0)
+
+
 def client_address(sockaddr: Any) -> str:
     """Return the address of a client without its port; `::ffff:` and zone are removed."""
     if not sockaddr:
@@ -152,3 +215,34 @@ def _longest_idle(slots: Iterable[ConnectionSlot]) -> ConnectionSlot | None:
         if slot.handle is not None and (since := slot.handle.idle_since) is not None
     ]
     return min(idle)[2] if idle else None
+
+
+MAX_DESCRIPTORS: Final = 65_536
+"""More is never used, and containers set limits of a billion, up to which some programs iterate."""
+
+RESERVED_DESCRIPTORS: Final = 256
+"""For everything but connections of clients: workers (4 each), databases, uploads, downloads."""
+
+_LOGGER: Final = logging.getLogger(__name__)
+
+
+def raise_descriptor_limit() -> int:
+    """Raise the limit of open files to the highest one that needs no privileges, and return it.
+
+    The usual soft limit of 1,024 exists for programs that use `select`; this one does not.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MAX_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        except (OSError, ValueError) as err:
+            _LOGGER.warning("The limit of open files stays at %d: %s", soft, err)
+        else:
+            soft = wanted
+    return MAX_DESCRIPTORS if soft == resource.RLIM_INFINITY else soft
+
+
+def max_connections(descriptors: int) -> int:
+    """Return how many connections all ports together may hold with this limit of open files."""
+    return max(16, descriptors - RESERVED_DESCRIPTORS, descriptors // 2)

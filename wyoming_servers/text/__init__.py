@@ -3,5 +3,5 @@
 Before synthesis: `ssml` and `voice_expression` parse requests, `segment` cuts text into sentences,
 `lexicon` replaces words, and `normalize` removes markup and writes numbers and symbols as words.
 For transcription: `vocabulary` holds names, and `completeness` helps to detect the end of a turn.
-`locale` matches language codes; `subtitles` parses and writes subtitles; `messages` shortens names.
+`locale` matches language codes; `subtitles` parses and writes subtitles.
 """

@@ -344,7 +344,8 @@ class RemoteRun:
         traceback: TracebackType | None,
     ) -> None:
         self._client.cancel_run(self._number)
-        self._stream.fail(CancelledError("The run was closed before its end."))
+        if not self._stream.ended:
+            self._stream.fail(CancelledError("The run was closed before its end."))
         self._stream.discard()
         self._refilled.set()
 

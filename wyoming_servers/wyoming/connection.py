@@ -17,7 +17,7 @@ from wyoming_servers.core.errors import (
     RequestError,
     ShuttingDownError,
 )
-from wyoming_servers.net.connection_limits import client_address
+from wyoming_servers.net.connection_limits import BufferBudget, Turnstile, client_address
 from wyoming_servers.protocol.codec import (
     Frame,
     FrameDecoder,
@@ -25,9 +25,9 @@ from wyoming_servers.protocol.codec import (
     client_limits,
     encode_frame,
 )
-from wyoming_servers.wyoming.event_queue import BufferBudget, EventQueue, Turnstile
 from wyoming_servers.wyoming.session import (
     DisconnectedError,
+    EventQueue,
     SessionFactory,
     SupportsInlineHandling,
     error_event,

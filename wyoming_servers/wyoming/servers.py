@@ -12,7 +12,12 @@ from wyoming_servers.core.clock import Clock
 from wyoming_servers.core.domain import ModelSpec, model_service_name
 from wyoming_servers.core.errors import BusyError
 from wyoming_servers.core.task_supervisor import TaskSupervisor
-from wyoming_servers.net.connection_limits import ConnectionLimits, ConnectionSlot
+from wyoming_servers.net.connection_limits import (
+    BufferBudget,
+    ConnectionLimits,
+    ConnectionSlot,
+    Turnstile,
+)
 from wyoming_servers.net.listener import Listener, open_sockets
 from wyoming_servers.protocol.codec import Frame, encode_frame
 from wyoming_servers.speech.asr.pipeline import AsrPipeline
@@ -21,7 +26,6 @@ from wyoming_servers.speech.wake.pipeline import WakePipeline
 from wyoming_servers.wyoming.asr import AsrClientSession
 from wyoming_servers.wyoming.connection import BUFFER_BYTES, Connection
 from wyoming_servers.wyoming.discovery import Discovery
-from wyoming_servers.wyoming.event_queue import BufferBudget, Turnstile
 from wyoming_servers.wyoming.info import InfoCache, asr_info, tts_info, wake_info
 from wyoming_servers.wyoming.program import ProgramRegistry, ProgramSession
 from wyoming_servers.wyoming.session import SessionFactory, error_event

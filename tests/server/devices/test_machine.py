@@ -2,8 +2,8 @@ import asyncio
 
 import pytest
 
-from wyoming_servers.devices.fake import FakeProbe
 from wyoming_servers.devices.machine import MachineProbe
+from wyoming_servers.devices.probe import FakeProbe
 
 
 async def test_machine_probe_combines_the_devices_of_all_probes():

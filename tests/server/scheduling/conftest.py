@@ -15,8 +15,7 @@ from wyoming_servers.core.domain import (
 )
 from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.core.events import Event
-from wyoming_servers.devices.fake import FakeProbe
-from wyoming_servers.devices.probe import Sample
+from wyoming_servers.devices.probe import FakeProbe, Sample
 from wyoming_servers.scheduling.coordinator import Coordinator
 from wyoming_servers.scheduling.footprint_store import InMemoryFootprintStore
 from wyoming_servers.scheduling.interface import Lease

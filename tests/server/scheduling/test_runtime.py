@@ -4,7 +4,7 @@ import pytest
 
 from wyoming_servers.core.domain import ModelState, Task
 from wyoming_servers.core.errors import InternalError
-from wyoming_servers.devices.fake import FakeDevice
+from wyoming_servers.devices.probe import FakeDevice
 from wyoming_servers.scheduling.coordinator import MEMORY_RETURN_SECONDS
 from wyoming_servers.scheduling.planner import messages
 from wyoming_servers.scheduling.planner.state import TimerKind

@@ -11,7 +11,7 @@ from wyoming_servers.core.errors import (
     ConductorError,
     InferenceFailedError,
 )
-from wyoming_servers.devices.fake import FakeDevice
+from wyoming_servers.devices.probe import FakeDevice
 from wyoming_servers.scheduling.planner.policy import SchedulingPolicy
 from wyoming_servers.worker.fake import WorkerBehavior
 

@@ -8,9 +8,9 @@ import pytest
 
 from wyoming_servers.core.domain import Task
 from wyoming_servers.core.errors import BusyError
+from wyoming_servers.net.connection_limits import BufferBudget
 from wyoming_servers.speech.fake import ScriptedRun
 from wyoming_servers.worker.interface import OutputChunk
-from wyoming_servers.wyoming.event_queue import BufferBudget
 
 Serve = Callable[..., Any]
 Connect = Callable[..., Any]

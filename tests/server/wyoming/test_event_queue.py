@@ -4,12 +4,9 @@ import pytest
 from wyoming.event import Event
 
 from wyoming_servers.core.errors import BusyError
+from wyoming_servers.net.connection_limits import Turnstile
 from wyoming_servers.protocol.codec import FREE_BYTES, MAX_EXPANSION
-from wyoming_servers.wyoming.event_queue import (
-    MAX_JOINED_BYTES,
-    EventQueue,
-    Turnstile,
-)
+from wyoming_servers.wyoming.session import MAX_JOINED_BYTES, EventQueue
 
 
 async def test_queue_returns_events_in_order() -> None:

@@ -15,14 +15,12 @@ from wyoming_servers.core.errors import (
     InternalError,
     ModelMissingError,
     UnsupportedLanguageError,
-)
-from wyoming_servers.scheduling.interface import Lease
-from wyoming_servers.text.locale import best_match, is_auto
-from wyoming_servers.text.messages import (
     list_languages,
     list_names,
     shorten,
 )
+from wyoming_servers.scheduling.interface import Lease
+from wyoming_servers.text.locale import best_match, is_auto
 
 MAX_MESSAGE_BYTES: Final = 256 * 1024
 """Most audio that is sent to a worker in one message: 8 s."""

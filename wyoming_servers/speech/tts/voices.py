@@ -13,15 +13,13 @@ from wyoming_servers.core.errors import (
     ConductorError,
     ModelMissingError,
     UnsupportedLanguageError,
-)
-from wyoming_servers.models.catalog import ModelEntry
-from wyoming_servers.models.python_packages import RequirementChecker
-from wyoming_servers.text.locale import best_match, canonical_tag
-from wyoming_servers.text.messages import (
     list_languages,
     list_names,
     shorten,
 )
+from wyoming_servers.models.catalog import ModelEntry
+from wyoming_servers.models.python_packages import RequirementChecker
+from wyoming_servers.text.locale import best_match, canonical_tag
 from wyoming_servers.text.voice_expression import (
     parse_mix,
     parse_speed,

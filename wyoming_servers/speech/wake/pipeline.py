@@ -17,8 +17,11 @@ from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.core.events import WakeWordDetected
 from wyoming_servers.models.manager import ExplainMissing, explained
 from wyoming_servers.scheduling.interface import CoordinatorProtocol
-from wyoming_servers.speech.wake.custom_words import CustomWakeWords
-from wyoming_servers.speech.wake.registry import RegisteredWakeWord, WakeWordRegistry
+from wyoming_servers.speech.wake.registry import (
+    CustomWakeWords,
+    RegisteredWakeWord,
+    WakeWordRegistry,
+)
 from wyoming_servers.speech.wake.stream import OnOutput, WakeModelStream
 from wyoming_servers.telemetry.request_timer import RequestTimer
 from wyoming_servers.worker.interface import OutputChunk

@@ -38,8 +38,7 @@ from wyoming_servers.core.errors import (
 )
 from wyoming_servers.core.sandbox.confine import confine
 from wyoming_servers.core.sandbox.policy import SandboxPolicy
-from wyoming_servers.engines import registry
-from wyoming_servers.engines.base import Engine, SupportsParallelRuns
+from wyoming_servers.engines.base import Engine, SupportsParallelRuns, create_engine
 from wyoming_servers.engines.error_mapping import classify
 from wyoming_servers.protocol.codec import FrameDecoder, FramingError, encode_frame
 from wyoming_servers.protocol.messages import (
@@ -232,7 +231,7 @@ class WorkerChild(asyncio.Protocol):
                 self._emit(ProgressMessage(phase=phase, percent=percent))
 
         try:
-            engine = registry.create(message.engine)
+            engine = create_engine(message.engine)
             info = engine.load(
                 _spec(message), Placement(message.device, message.compute_type), progress
             )

@@ -21,8 +21,7 @@ from wyoming_servers.core.errors import (
     LoadFailedError,
     ModelMissingError,
 )
-from wyoming_servers.engines.base import Output
-from wyoming_servers.engines.registry import create
+from wyoming_servers.engines.base import Output, create
 from wyoming_servers.engines.wake.microwakeword import (
     MicroWakeWordEngine,
     MicroWakeWordSession,

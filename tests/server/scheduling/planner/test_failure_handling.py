@@ -21,7 +21,7 @@ from wyoming_servers.core.events import (
     ModelFellBack,
     ModelUnloaded,
 )
-from wyoming_servers.devices.fake import FakeDevice
+from wyoming_servers.devices.probe import FakeDevice
 from wyoming_servers.worker.fake import FakeAnswer, WorkerBehavior
 
 GIB = 2**30

@@ -19,7 +19,7 @@ from wyoming_servers.core.events import (
     ModelUnloaded,
     ModelWaiting,
 )
-from wyoming_servers.devices.fake import FakeDevice
+from wyoming_servers.devices.probe import FakeDevice
 from wyoming_servers.scheduling.footprint_store import FootprintKey
 
 GIB = 2**30

@@ -1,5 +1,5 @@
 from wyoming_servers.core.domain import ModelState
-from wyoming_servers.devices.fake import FakeDevice
+from wyoming_servers.devices.probe import FakeDevice
 
 GIB = 2**30
 

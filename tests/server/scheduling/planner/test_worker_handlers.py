@@ -9,7 +9,7 @@ from wyoming_servers.core.events import (
     ModelProgressed,
     PressureChanged,
 )
-from wyoming_servers.devices.fake import FakeDevice
+from wyoming_servers.devices.probe import FakeDevice
 from wyoming_servers.scheduling.planner.policy import SchedulingPolicy
 
 GIB = 2**30

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from wyoming_servers.core.clock import FakeClock
-from wyoming_servers.speech.wake.custom_words import (
+from wyoming_servers.speech.wake.registry import (
     SCAN_INTERVAL,
     CustomWakeWords,
     CustomWakeWordsWatcher,
