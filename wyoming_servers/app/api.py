@@ -37,6 +37,14 @@ from wyoming_servers.jobs.manager import JobManager
 from wyoming_servers.jobs.schemas import job_payload
 from wyoming_servers.models.manager import ModelManager
 from wyoming_servers.models.references import References
+from wyoming_servers.net.tls import (
+    CERTIFICATE_FILE,
+    TlsIdentity,
+    create_certificate,
+    group_fingerprint,
+    load_identity,
+    own_names,
+)
 from wyoming_servers.scheduling.coordinator import Coordinator
 from wyoming_servers.telemetry.metrics import Metrics
 from wyoming_servers.telemetry.otlp import OtlpExporter
@@ -76,12 +84,14 @@ class ApiDependencies:
 async def start_api(context: AppContext, dependencies: ApiDependencies) -> int:
     """Open the HTTP port and return its number.
 
-    Raises BusyError if the port is not available, LoadFailedError if there can be no token.
+    Raises BusyError if the port is not available, LoadFailedError if there can be no token or
+    certificate.
     """
     config, bus, clock, stack = context.config, context.bus, context.clock, context.stack
     await _check_tokens(context)
     token = await asyncio.to_thread(ensure_token, config.data_dir)
     _warn_about_weak_protection(config, token)
+    tls = await _load_tls(context) if config.api.tls else None
     webhooks = await stack.enter_async_context(
         WebhookManager(
             config.data_dir,
@@ -119,6 +129,7 @@ async def start_api(context: AppContext, dependencies: ApiDependencies) -> int:
         token=token,
         tokens=await asyncio.to_thread(TokenStore.open, config.data_dir / TOKENS_FILE, clock),
         pairing=Pairing(clock),
+        fingerprint="" if tls is None else tls.fingerprint,
         ports=dependencies.ports,
         ready=lambda: _ready(context, dependencies),
         metrics=dependencies.metrics.registry,
@@ -143,6 +154,7 @@ async def start_api(context: AppContext, dependencies: ApiDependencies) -> int:
         config.api.port,
         tasks=context.tasks,
         connections=context.connections,
+        tls=tls,
     )
     stack.push_async_callback(server.stop, _GRACE_S)
 
@@ -220,6 +232,34 @@ async def _check_tokens(context: AppContext) -> None:
             f"The API tokens in {folder} cannot be read or replaced: {err}.",
             hint="Check the permissions of the files.",
         ) from err
+
+
+async def _load_tls(context: AppContext) -> TlsIdentity:
+    """Return the certificate; a missing one is made, and one that cannot be used is set aside.
+
+    Raises LoadFailedError if that is impossible.
+    """
+    path = context.config.data_dir / CERTIFICATE_FILE
+    try:
+        try:
+            identity = await asyncio.to_thread(load_identity, path)
+        except (FileNotFoundError, IsADirectoryError, ValueError) as err:
+            if not isinstance(err, FileNotFoundError):
+                await context.damaged.set_aside(
+                    path, "It holds no usable certificate. Clients must trust the new one."
+                )
+            await asyncio.to_thread(create_certificate, path, own_names())
+            identity = await asyncio.to_thread(load_identity, path)
+    except OSError as err:
+        raise LoadFailedError(
+            f"The certificate of the API in {path} cannot be read or written: {err}.",
+            hint="Check the permissions of the file, or set api.tls: false.",
+        ) from err
+    _LOGGER.info(
+        "The API speaks HTTPS; SHA-256 fingerprint of its certificate: %s",
+        group_fingerprint(identity.fingerprint),
+    )
+    return identity
 
 
 def _webhook_notifier(webhooks: WebhookManager) -> Callable[[Job], Awaitable[None]]:

@@ -130,9 +130,9 @@ Settings can be changed while the server runs: with Home Assistant, `wyoming-con
 or `PATCH /config`. A changed value *applies* from the next request on (*live*), or as soon as the
 models that it concerns were loaded again (*reload*): the old worker serves until the new one is
 ready, and a value with which the model cannot be loaded is refused. Ports, `host`, `data_dir`,
-`log.format` and `security.sandbox` apply at the next start (*restart*; `POST /restart` restarts the
-server). `GET /config`
-returns the values in effect and, separately, the saved values that are still pending.
+`log.format`, `api.tls` and `security.sandbox` apply at the next start (*restart*; `POST /restart`
+restarts the server). `GET /config` returns the values in effect and, separately, the saved values
+that are still pending.
 """
 
 _KINDS: Final = {

@@ -37,8 +37,8 @@ RELOAD: Final[dict[str, Any]] = {"applies": Applies.RELOAD}
 
 RESTART: Final[dict[str, Any]] = {"applies": Applies.RESTART}
 """`json_schema_extra` of a key that takes effect at the next start: ports, `host`, `data_dir`,
-`log.format` and `security.sandbox`, because clients, log collectors and the confinement of running
-processes depend on them."""
+`log.format`, `api.tls` and `security.sandbox`, because clients, log collectors and the confinement
+of running processes depend on them."""
 
 ADMIN: Final[dict[str, Any]] = {"admin": True}
 """`json_schema_extra` of a key that protects the server: over the API only a token with scope
@@ -241,6 +241,13 @@ class ApiSection(Section):
         description="`token` requires a token, such as that in <data_dir>/api-token; `none` lets "
         "every client in, with scope `operate`.",
         json_schema_extra=ADMIN,
+    )
+    tls: bool = Field(
+        False,
+        description="Serve HTTPS instead of HTTP, with the key and certificate in "
+        "<data_dir>/api-certificate.pem. If there is none, the server makes one, which clients "
+        "recognize by its fingerprint. Clients on this machine may use HTTP still.",
+        json_schema_extra=RESTART | ADMIN,
     )
     allowed_hosts: list[str] = Field(
         default_factory=list,

@@ -69,6 +69,8 @@ class ApiContext:
     tokens: TokenStore = field(default_factory=TokenStore)
     """All other tokens."""
     pairing: Pairing = field(default_factory=Pairing)
+    fingerprint: str = ""
+    """SHA-256 of the server's certificate, lower-case hexadecimal; empty without TLS."""
     traces: TraceBuffer | None = None
     """None: requests are not traced."""
     clock: Clock = field(default_factory=SystemClock)

@@ -2,14 +2,18 @@
 
 Uvicorn has no timeout for the header of a request, so a few hundred slow connections could use up
 all connections; `HeaderTimeoutProtocol` adds one. Bodies have theirs in
-`body_limits.BodyLimitMiddleware`.
+`body_limits.BodyLimitMiddleware`. With TLS, only clients of this machine may speak plain HTTP.
 """
 
 import asyncio
 import contextlib
 import errno
+import logging
 import socket
+import ssl
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from ipaddress import ip_address
 from typing import Any, Final
 
 import h11
@@ -23,7 +27,8 @@ from wyoming_servers.core.task_supervisor import TaskSupervisor
 from wyoming_servers.http.context import ApiContext
 from wyoming_servers.http.problems import problem_response
 from wyoming_servers.net.connection_limits import ConnectionLimits, ConnectionSlot
-from wyoming_servers.net.listener import Listener, open_sockets
+from wyoming_servers.net.listener import Listener, linger, open_sockets
+from wyoming_servers.net.tls import TlsIdentity, speaks_tls
 
 DRAIN_SECONDS: Final = 5.0
 """How long a client that got its answer before it has sent its whole body may go on sending.
@@ -31,6 +36,14 @@ Closing at once could destroy the answer on its way."""
 
 HEADER_TIMEOUT_SECONDS: Final = 10.0
 """Enough for any client and connection to send the header of a request."""
+
+
+_PLAIN: Final = BadRequestError(
+    "This server speaks HTTPS.",
+    hint="Use https:// in the address, or turn TLS on in the settings of the client.",
+)
+
+_LOGGER: Final = logging.getLogger(__name__)
 
 
 class ApiServer:
@@ -44,11 +57,12 @@ class ApiServer:
         *,
         tasks: TaskSupervisor | None = None,
         connections: ConnectionLimits | None = None,
+        tls: TlsIdentity | None = None,
     ) -> None:
         """`port` 0 lets the system choose a free port.
 
         `tasks` runs the accept loop, a supervisor of its own by default; `connections` are the
-        limits that the Wyoming ports share.
+        limits that the Wyoming ports share. With `tls` the port speaks HTTPS.
         """
         self._context: ApiContext = app.state.context
         self._host = host
@@ -67,6 +81,8 @@ class ApiServer:
         )
         self._tasks = tasks or TaskSupervisor(self._context.clock)
         self._connections = connections or ConnectionLimits()
+        self._tls = tls
+        self._handshakes: set[asyncio.Task[None]] = set()
         self._listener: Listener | None = None
         self._task: asyncio.Task[None] | None = None
         self._context.config_holder.subscribe(self._apply_config, "limits.max_event_bytes")
@@ -107,6 +123,8 @@ class ApiServer:
         self._context.closing.set()
         if self._listener is not None:
             await self._listener.close()
+        for handshake in self._handshakes:
+            handshake.cancel()
         if task is None:
             return
         self._server.begin_shutdown(grace)
@@ -118,6 +136,39 @@ class ApiServer:
 
     async def _accept(self, sock: socket.socket, slot: ConnectionSlot) -> None:
         """Begin to serve one client; its slot is released when the connection has ended."""
+        if self._tls is None:
+            await self._serve(sock, slot, None)
+            return
+        # A client may take its time before and during the handshake; others must not wait.
+        task = asyncio.create_task(self._shake_hands(sock, slot, self._tls), name="TLS handshake")
+        slot.handle = _Handshake(task)
+        self._handshakes.add(task)
+        task.add_done_callback(self._handshakes.discard)
+
+    async def _shake_hands(
+        self, sock: socket.socket, slot: ConnectionSlot, tls: TlsIdentity
+    ) -> None:
+        try:
+            async with asyncio.timeout(HEADER_TIMEOUT_SECONDS):
+                if await speaks_tls(sock):
+                    await self._serve(sock, slot, tls.context)
+                elif ip_address(slot.address).is_loopback:
+                    # Health checks and the command line; nobody else can read this connection.
+                    await self._serve(sock, slot, None)
+                else:
+                    await asyncio.get_running_loop().sock_sendall(sock, _refusal(_PLAIN, 400))
+                    sock.shutdown(socket.SHUT_WR)
+                    await linger(sock)
+        except (OSError, TimeoutError) as err:
+            _LOGGER.debug("api: no TLS connection with %s: %s", slot.address, err)
+        finally:
+            if not isinstance(slot.handle, HeaderTimeoutProtocol):
+                sock.close()
+                self._connections.release(slot)
+
+    async def _serve(
+        self, sock: socket.socket, slot: ConnectionSlot, tls: ssl.SSLContext | None
+    ) -> None:
         loop = asyncio.get_running_loop()
 
         def make_protocol() -> HeaderTimeoutProtocol:
@@ -127,7 +178,10 @@ class ApiServer:
             protocol.on_close = lambda: self._connections.release(slot)
             return protocol
 
-        _, slot.handle = await loop.connect_accepted_socket(make_protocol, sock)
+        shutdown = None if tls is None else DRAIN_SECONDS
+        _, slot.handle = await loop.connect_accepted_socket(
+            make_protocol, sock, ssl=tls, ssl_shutdown_timeout=shutdown
+        )
 
     def _bind_error(self, err: OSError) -> ConductorError:
         where = f"port {self._port} of {self._host}"
@@ -233,6 +287,18 @@ class HeaderTimeoutProtocol(H11Protocol):
             self.transport.close()
 
 
+class _Handshake:
+    """The place of a client that has not begun or finished its TLS handshake."""
+
+    def __init__(self, task: asyncio.Task[None]) -> None:
+        self._task = task
+        self.idle_since: float | None = task.get_loop().time()
+
+    def displace(self) -> None:
+        """Close at once, because another client needs the place."""
+        self._task.cancel()
+
+
 class _EmbeddedServer(uvicorn.Server):
     """Uvicorn without signal handlers, with an event for the completed startup."""
 
@@ -255,9 +321,10 @@ class _EmbeddedServer(uvicorn.Server):
         self.should_exit = True
 
 
-def _refusal(error: BusyError) -> bytes:
-    """Return the answer to a client for which there is no room."""
-    response = problem_response(error, status=503)
+def _refusal(error: ConductorError, status: int = 503) -> bytes:
+    """Return the answer to a client that is not served."""
+    response = problem_response(error, status=status)
     headers = [*response.raw_headers, (b"connection", b"close")]
-    lines = [b"HTTP/1.1 503 Service Unavailable", *(b": ".join(item) for item in headers)]
+    start = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}".encode()
+    lines = [start, *(b": ".join(item) for item in headers)]
     return b"\r\n".join([*lines, b"", bytes(response.body)])

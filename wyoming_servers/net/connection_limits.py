@@ -44,6 +44,7 @@ class ConnectionSlot:
     handle: ClientHandle | None = None
     """Set once the connection is set up; until then it cannot be displaced."""
     displaced: bool = False
+    released: bool = False
 
 
 class ConnectionLimits:
@@ -102,7 +103,10 @@ class ConnectionLimits:
         return slot
 
     def release(self, slot: ConnectionSlot) -> None:
-        """Give a place back, once; the connection is closed."""
+        """Give a place back, because the connection is closed; a second time changes nothing."""
+        if slot.released:
+            return
+        slot.released = True
         if not slot.displaced:
             self._remove(slot)
         for notify in self._on_release:

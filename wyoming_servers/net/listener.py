@@ -161,13 +161,13 @@ class Listener:
         if len(self._lingering) >= _MAX_LINGERING:
             sock.close()
             return
-        task = asyncio.create_task(_linger(sock), name=f"{self._name} refused client")
+        task = asyncio.create_task(linger(sock), name=f"{self._name} refused client")
         self._lingering.add(task)
         task.add_done_callback(self._lingering.discard)
 
 
-async def _linger(sock: socket.socket) -> None:
-    """Read what the client still sends, and close."""
+async def linger(sock: socket.socket) -> None:
+    """Read what a refused client still sends, and close."""
     loop = asyncio.get_running_loop()
     try:
         with suppress(OSError, TimeoutError):

@@ -283,7 +283,7 @@ def announcements(config: Config, uuid: str, ports: Mapping[str, int]) -> list[A
             "api": API_VERSION,
             "path": "/",
             "version": __version__,
-            "tls": "0",
+            "tls": "1" if config.api.tls else "0",
             "name": config.discovery.name or socket.gethostname(),
         }
         instance = f"wyoming-conductor-{short}"

@@ -290,7 +290,7 @@ PROTECTED = {
     "data_dir", "host", "api.enabled", "api.auth", "api.allowed_hosts", "api.cors_origins",
     "webhooks.allowed_targets", "downloads.endpoint", "telemetry.otlp_endpoint", "wake.models_dir",
     "limits.max_connections", "limits.max_connections_per_address",
-    "limits.max_requests_per_second", "security.sandbox",
+    "limits.max_requests_per_second", "security.sandbox", "api.tls",
 }  # fmt: skip
 
 

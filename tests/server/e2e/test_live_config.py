@@ -802,6 +802,11 @@ async def log_format(world: World) -> None:
     await waits_for_restart(world, "log.format", {"log": {"format": "json"}})
 
 
+@check("api.tls")
+async def api_tls(world: World) -> None:
+    await waits_for_restart(world, "api.tls", {"api": {"tls": True}})
+
+
 @check("security.sandbox")
 async def sandbox(world: World) -> None:
     await waits_for_restart(world, "security.sandbox", {"security": {"sandbox": "off"}})
@@ -888,7 +893,7 @@ def test_every_key_has_a_check_and_few_need_a_restart() -> None:
     assert set(CHECKS) == set(keys)
     restart = {name for name, key in keys.items() if key.applies is Applies.RESTART}
     ports = {"asr.port", "tts.port", "wake.port", "api.port", "asr.extra_ports.*"}
-    assert restart == ports | {"host", "data_dir", "log.format", "security.sandbox"}
+    assert restart == ports | {"host", "data_dir", "log.format", "api.tls", "security.sandbox"}
 
 
 async def test_every_key_changes_the_next_request(world: World) -> None:

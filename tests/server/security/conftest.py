@@ -75,7 +75,7 @@ def start_server(tmp_path: Path) -> Iterator[StartServer]:
     """Start servers that end with the test.
 
     `descriptors` is the hard limit of open files, `prefix` a command to run the server with.
-    Settings are given with `__` in place of dots.
+    Settings are given with `__` in place of dots; `data_dir` is an empty folder by default.
     """
     servers: list[AttackedServer] = []
 
@@ -83,7 +83,8 @@ def start_server(tmp_path: Path) -> Iterator[StartServer]:
         *, descriptors: int | None = None, prefix: list[str] | None = None, **settings: object
     ) -> AttackedServer:
         number = len(servers)
-        data_dir, log = tmp_path / f"data-{number}", tmp_path / f"server-{number}.log"
+        log = tmp_path / f"server-{number}.log"
+        data_dir = Path(str(settings.pop("data_dir", tmp_path / f"data-{number}")))
         limit = ["sh", "-c", f'ulimit -n {descriptors} && exec "$0" "$@"'] if descriptors else []
         command = [*(prefix or []), *limit, sys.executable, "-m", "wyoming_servers", "serve"]
         command += ["--data-dir", str(data_dir)]

@@ -95,9 +95,12 @@ def pair(
     config: options.ConfigOption = None,
     data_dir: options.DataDirOption = None,
 ) -> None:
-    """Print a pairing code, to enter in Home Assistant."""
+    """Print a pairing code, to enter in Home Assistant, and the fingerprint to compare there."""
     from wyoming_servers.cli.output import print_note
+    from wyoming_servers.net.tls import group_fingerprint
 
     response = ApiTarget(server, token_file, config, data_dir).request("GET", "/pair/code")
     typer.echo(response["code"])
     print_note(f"Valid for {-(-response['expires_in_secs'] // 60)} minutes")
+    if fingerprint := response.get("fingerprint"):
+        print_note(f"SHA-256 fingerprint of the certificate: {group_fingerprint(fingerprint)}")

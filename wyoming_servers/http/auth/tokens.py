@@ -189,13 +189,15 @@ def is_tokens_file(content: bytes) -> bool:
     return True
 
 
-def proof_text(nonce: str, uuid: str, address: str) -> str:
+def proof_text(nonce: str, uuid: str, address: str, fingerprint: str = "") -> str:
     """Return what a proof signs.
 
-    It contains the address to which the client has connected: a stranger who passes the question
-    on to the real server gets a proof for another address.
+    It contains the address to which the client has connected, and the fingerprint of the server's
+    certificate if the connection has one: a stranger who passes the question on to the real server
+    gets a proof for another address and another certificate than his own.
     """
-    return f"wyoming-conductor proof v1\n{nonce}\n{uuid}\n{address}"
+    lines = ["wyoming-conductor proof v1", nonce, uuid, address]
+    return "\n".join([*lines, fingerprint] if fingerprint else lines)
 
 
 def proof(token: str, text: str) -> str:

@@ -119,7 +119,8 @@ async def patch_config(
 
     The whole configuration is checked first, as the next start would check it; if it is not valid,
     nothing is changed. Then everything takes effect from the next request on, except ports, `host`,
-    `data_dir`, `log.format` and `security.sandbox`, which need a restart (`POST /restart`).
+    `data_dir`, `log.format`, `api.tls` and `security.sandbox`, which need a restart
+    (`POST /restart`).
 
     For another default model, device, compute type or engine option, a new worker is loaded while
     the old one serves, and the answer comes when requests are served by the new one. If it cannot

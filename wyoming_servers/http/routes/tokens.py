@@ -33,7 +33,13 @@ class ProofResponse(BaseModel):
 
     uuid: str = Field(description="Identity of this installation.")
     address: str = Field(description="Address of the server on this connection.")
-    proofs: list[str] = Field(description="One proof per token, hexadecimal.")
+    fingerprint: str = Field(
+        description="SHA-256 of the server's certificate, hexadecimal; empty without `api.tls`."
+    )
+    proofs: list[str] = Field(
+        description="One proof per token, hexadecimal; with `api.tls` one more per token, for "
+        "connections without TLS and through a proxy."
+    )
 
 
 class PairingCodeResponse(BaseModel):
@@ -46,6 +52,9 @@ class ShownPairingCodeResponse(PairingCodeResponse):
     """The pairing code that is valid now."""
 
     code: str = Field(description="Six digits.")
+    fingerprint: str = Field(
+        description="SHA-256 of the server's certificate, hexadecimal; empty without `api.tls`."
+    )
 
 
 class PairRequest(BaseModel):
@@ -101,22 +110,30 @@ async def get_proof(
     joined by line feeds; its key is the SHA-256 of the token. The client computes it with its own
     token and the IP address and port to which it has connected (`192.168.1.20:10380`,
     `[fd00::5]:10380`), and trusts the server if the result is one of `proofs`.
+
+    With TLS a fifth line follows: the SHA-256 of the certificate that the client has received, in
+    64 lower-case hexadecimal digits, unless an authority has verified the certificate. The client
+    trusts this certificate from then on.
     """
     server = request.scope.get("server")
     try:
         address = format_address(*server) if server else ""
     except ValueError:
         address = ""
-    text = proof_text(nonce, context.uuid, address)
-    proofs = context.tokens.proofs(text)
-    if context.token and len(context.token) >= MIN_PROOF_TOKEN_LENGTH:
-        proofs.append(proof(context.token, text))
+    proofs: list[str] = []
+    for fingerprint in dict.fromkeys((context.fingerprint, "")):
+        text = proof_text(nonce, context.uuid, address, fingerprint)
+        proofs += context.tokens.proofs(text)
+        if context.token and len(context.token) >= MIN_PROOF_TOKEN_LENGTH:
+            proofs.append(proof(context.token, text))
     if not proofs or not address:
         raise NotFoundError(
             "This server cannot prove its identity.",
             hint=f"That needs a token of {MIN_PROOF_TOKEN_LENGTH} characters or more.",
         )
-    return ProofResponse(uuid=context.uuid, address=address, proofs=proofs)
+    return ProofResponse(
+        uuid=context.uuid, address=address, fingerprint=context.fingerprint, proofs=proofs
+    )
 
 
 @open_router.post("/pair/code", status_code=202, summary="Ask for a pairing code")
@@ -143,7 +160,9 @@ async def pair(context: Context, body: PairRequest) -> NewTokenResponse:
 async def get_pairing_code(context: Context) -> ShownPairingCodeResponse:
     """Returns the code that is valid now, or a new one."""
     code, seconds = context.pairing.show_code()
-    return ShownPairingCodeResponse(code=code, expires_in_secs=math.ceil(seconds))
+    return ShownPairingCodeResponse(
+        code=code, expires_in_secs=math.ceil(seconds), fingerprint=context.fingerprint
+    )
 
 
 @router.get("/tokens", summary="List tokens")

@@ -119,9 +119,13 @@ def test_damaged_file_of_tokens_accepts_none(
 
 
 def test_proof_is_the_documented_one() -> None:
-    """The vector that clients test against, too."""
-    text = proof_text("0123456789abcdef0123456789abcdef", "the-uuid", "192.168.1.20:10380")
+    """The vectors that clients test against, too."""
+    nonce = "0123456789abcdef0123456789abcdef"
+    text = proof_text(nonce, "the-uuid", "192.168.1.20:10380")
     expected = "25a28c36e1aa5999506724bd02a666fefa35ff2b2305dc60326dddb3ed66b22d"
+    assert proof("correct-horse-battery-staple", text) == expected
+    text = proof_text(nonce, "the-uuid", "192.168.1.20:10380", "ab" * 32)
+    expected = "866e88b9a7abeaee0005426cdd4ddbf3d6ba1ee111dcdfb66784ad55700add04"
     assert proof("correct-horse-battery-staple", text) == expected
 
 
