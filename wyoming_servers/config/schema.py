@@ -392,6 +392,13 @@ class MemorySection(Section):
         ge=0,
         description="Memory to keep free for other programs, per device, in bytes.",
     )
+    gpu_poll_interval: Duration = Field(
+        30.0,
+        ge=1,
+        le=3_600,
+        description="Seconds after which a client is told to ask again while its model waits for "
+        "memory. The server itself loads the model as soon as there is enough.",
+    )
 
 
 class DownloadsSection(Section):

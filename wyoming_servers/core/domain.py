@@ -40,12 +40,16 @@ class ModelState(StrEnum):
     """State of a model as clients see it; the full state machine is in `scheduling.planner`."""
 
     UNLOADED = "unloaded"
+    DOWNLOADING = "downloading"
+    """Its files are being installed."""
     WAITING_FOR_MEMORY = "waiting_for_gpu"
     """Waits for memory on any device, the host included; the value is the API's original name."""
     LOADING = "loading"
     READY = "ready"
     UNLOADING = "unloading"
     FAILED = "failed"
+    UNFIT = "unfit"
+    """Not loaded, because it needs more memory than models may ever hold on its devices."""
 
 
 @dataclass(frozen=True, slots=True)

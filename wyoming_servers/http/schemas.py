@@ -31,7 +31,11 @@ class ModelStateResponse(BaseModel):
     vram_free_mb: int | None = Field(
         None, description="Free memory of its device, in MiB; while it waits for memory."
     )
-    retry_in_secs: int | None = Field(None, description="Seconds until the next attempt to load.")
+    retry_in_secs: int | None = Field(
+        None,
+        description="Seconds until a failed load is tried again; while the model waits for memory, "
+        "seconds after which to ask again.",
+    )
     vram_used_mb: int | None = Field(
         None, description="Used memory of its GPU, by all programs, in MiB."
     )
@@ -290,6 +294,12 @@ def model_response(
         default_for=[service for service, model in served.items() if model == spec.id],
         unload_in_secs=status.unload_in,
         waiting=_waiting(status, snapshot),
+        unfit=status.unfit
+        and UnfitResponse(
+            device=status.unfit.device,
+            needed_bytes=status.unfit.needed_bytes,
+            budget_bytes=status.unfit.budget_bytes,
+        ),
         pinned_by=["configuration"] if spec.pinned else [],
         fallback_reason=status.fallback_reason or None,
         requests=tally.requests,

@@ -36,6 +36,7 @@ def policy_from_config(limits: LimitsSection, memory: MemorySection) -> Scheduli
         max_queued_requests=limits.max_queued_requests,
         request_timeout=limits.request_timeout,
         load_timeout=limits.load_timeout,
+        gpu_poll_interval=memory.gpu_poll_interval,
     )
 
 

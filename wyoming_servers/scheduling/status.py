@@ -8,6 +8,16 @@ from wyoming_servers.core.domain import ModelSpec, ModelState, Placement
 
 
 @dataclass(frozen=True, slots=True)
+class Unfit:
+    """Why a model can never be loaded as it is configured; bytes."""
+
+    device: str
+    needed_bytes: int
+    budget_bytes: int
+    """The most that models may ever hold on the device."""
+
+
+@dataclass(frozen=True, slots=True)
 class ModelStatus:
     """Public state of one model."""
 
@@ -39,6 +49,8 @@ class ModelStatus:
     """Seconds until a waiting or failed load is tried again."""
     unload_in: float | None = None
     """Seconds until it is unloaded; while it is idle and not kept forever."""
+    unfit: Unfit | None = None
+    """Set if it needs more memory than it may ever use."""
     attempt: int = 0
     """Consecutive failures."""
     error_code: str = ""

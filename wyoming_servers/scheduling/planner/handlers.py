@@ -209,8 +209,9 @@ class MessageHandlers:
         if state.queue.get(message.model) is not None or model.load_refusal is None:
             state.emit(ResolveRequest(request=message.request, value=False))
         else:
-            code, text, retry_after = model.load_refusal
-            state.reject(message.request, code, text, retry_after=retry_after)
+            code, text, until = model.load_refusal
+            wait = None if until is None else max(0.0, until - now)
+            state.reject(message.request, code, text, retry_after=wait)
         return False
 
     def _unload_requested(self, message: messages.UnloadRequested, now: float) -> bool:
@@ -424,6 +425,8 @@ class MessageHandlers:
             if ledger is None:
                 ledger = Ledger(Device(device, device, reading.total), state.policy)
                 state.ledgers[device] = ledger
+                state.has_new_limits = True
+            state.has_new_limits |= reading.total != ledger.total
             ledger.update(reading)
             self._update_pressure(ledger, now)
         for device, ledger in state.ledgers.items():
@@ -550,7 +553,8 @@ class MessageHandlers:
             message = f"{short.key} did not get enough memory in time."
         else:
             code, message = DeadlineError.code, f"{waiting.model} was not ready in time."
-        state.reject(request, code, message, retry_after=max(1.0, model.load_seconds))
+        waits = state.policy.gpu_poll_interval if code == OutOfMemoryError.code else 1.0
+        state.reject(request, code, message, retry_after=max(waits, model.load_seconds))
 
     _HANDLERS: Final[
         Mapping[type[messages.PlannerMessage], Callable[["MessageHandlers", Any, float], bool]]

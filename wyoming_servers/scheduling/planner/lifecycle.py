@@ -30,7 +30,7 @@ from wyoming_servers.scheduling.planner.failure_policy import (
 )
 from wyoming_servers.scheduling.planner.instance import InstanceState, InstanceTrigger
 from wyoming_servers.scheduling.planner.load_queue import LoadReason
-from wyoming_servers.scheduling.planner.placement import is_evictable
+from wyoming_servers.scheduling.planner.placement import format_mib, is_evictable
 from wyoming_servers.scheduling.planner.policy import PRIORITIES
 from wyoming_servers.scheduling.planner.state import (
     Instance,
@@ -67,6 +67,8 @@ class Lifecycle:
             self._transition(instance, InstanceTrigger.LOAD_REQUESTED)
         instance.reason = reason
         instance.waits_for_memory = waits_for_memory
+        if not waits_for_memory:
+            instance.published_free = None
 
     def abandon(self, instance: Instance) -> None:
         """Remove an instance from the queue because nobody waits for it any more."""
@@ -367,9 +369,10 @@ class Lifecycle:
         self._state.has_transitions = False
         for model in self._state.models.values():
             for instance in model.instances.values():
-                if instance.public_state is instance.published_state:
+                shown = model.shown_state(instance)
+                if shown is instance.published_state:
                     continue
-                instance.published_state = instance.public_state
+                instance.published_state = shown
                 ready = model.ready_instance()
                 replacing = model.swap is not None or not model.is_current(instance)
                 if replacing and ready is not None and ready is not instance:
@@ -378,6 +381,16 @@ class Lifecycle:
                     ModelStateChanged(
                         **instance.event_fields,
                         state=instance.published_state.value,
-                        reason=instance.reason,
+                        reason=_unfit_reason(model) or instance.reason,
                     )
                 )
+
+
+def _unfit_reason(model: ModelRecord) -> str:
+    """Return why a model can never be loaded; empty if it can."""
+    if model.unfit is None:
+        return ""
+    return (
+        f"It needs {format_mib(model.unfit.needed_bytes)}; models may use "
+        f"{format_mib(model.unfit.budget_bytes)} of {model.unfit.device}."
+    )

@@ -54,6 +54,8 @@ class Planner:
         run_scheduler |= self._handlers.handle(message, now)  # 2
         if run_scheduler:
             self._scheduler.run(now)  # 3
+        if state.has_new_limits:
+            state.update_unfit()
         if state.has_transitions:
             self._lifecycle.publish_state_changes()  # 4
         return self._take_actions()

@@ -22,6 +22,8 @@ class SchedulingPolicy:
     """A request waits no longer than this, unless it brings its own timeout."""
     load_timeout: float = 120.0
     """A worker that is not ready after this is killed."""
+    gpu_poll_interval: float = 30.0
+    """A client whose model waits for memory is told to ask again after this."""
 
     parallel_loads: int = 4
     """Loads at a time; more than one, so that a load that hangs does not block all others."""
@@ -32,7 +34,7 @@ class SchedulingPolicy:
     queue_jump_window: float = 10.0
     """Smaller requests may overtake one that waits for memory for this long, then none may."""
     prefetch_keep_alive: float = 30.0
-    """An instance that was loaded ahead of its first use stays loaded at least this long."""
+    """An instance that was prefetched stays loaded at least this long, used or not."""
     prefetch_timeout: float = 10.0
     """A prefetch that could not start within this time is dropped."""
 
@@ -68,6 +70,14 @@ class SchedulingPolicy:
     """While memory of an exited process is not free yet, memory is read this often."""
     memory_return_timeout: float = 5.0
     """Memory of an exited process is waited for this long; then the probe's figures count."""
+
+    @property
+    def unused_keep_alive(self) -> float:
+        """An instance that was loaded ahead of its first use stays loaded at least this long.
+
+        A client that was told to ask again after `gpu_poll_interval` must find it loaded.
+        """
+        return max(self.prefetch_keep_alive, 1.5 * self.gpu_poll_interval)
 
     def memory_limit(self, total: int) -> int:
         """Return `budget` in bytes, for a device with `total` bytes.

@@ -1,6 +1,7 @@
 """Decides which pending load is started next and where, whenever something relevant has changed."""
 
 from dataclasses import replace
+from typing import Final
 
 from wyoming_servers.core.errors import BusyError
 from wyoming_servers.core.events import ModelWaiting
@@ -32,6 +33,9 @@ from wyoming_servers.scheduling.planner.state import (
     TimerKey,
     TimerKind,
 )
+
+_FREE_STEP_BYTES: Final = 64 * 2**20
+"""A smaller change of the free memory is no news for a client whose model waits for memory."""
 
 
 class Scheduler:
@@ -182,7 +186,7 @@ class Scheduler:
         if block.reason is BlockReason.CIRCUIT and code not in NON_RETRYABLE_CODES:
             code = BusyError.code
             message = f"{model.spec.id} failed too often ({block.code}: {block.message})"
-        model.load_refusal = LoadRefusal(code, message, retry_after)
+        model.load_refusal = LoadRefusal(code, message, why.until)
         for request in list(load.requests.values()):
             self._state.reject(request.id, code, message, retry_after=retry_after)
         self._state.queue.withdraw(model.spec.id)
@@ -214,15 +218,16 @@ class Scheduler:
             InstanceState.QUEUED,
         ):
             return
-        already_published = instance.waits_for_memory
+        published = instance.published_free if instance.waits_for_memory else None
         self._lifecycle.enqueue(instance, "not enough memory", waits_for_memory=True)
-        if not already_published:
+        if published is None or abs(wait.free_bytes - published) >= _FREE_STEP_BYTES:
+            instance.published_free = wait.free_bytes
             self._state.publish(
                 ModelWaiting(
                     **instance.event_fields,
                     needed_bytes=wait.needed_bytes,
                     free_bytes=wait.free_bytes,
-                    retry_seconds=self._state.policy.memory_retry_interval,
+                    retry_seconds=self._state.policy.gpu_poll_interval,
                 )
             )
 

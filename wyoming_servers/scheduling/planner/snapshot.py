@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from wyoming_servers.scheduling.planner.failure_policy import LoadBlock
+from wyoming_servers.scheduling.planner.failure_policy import BlockReason, LoadBlock
 from wyoming_servers.scheduling.planner.instance import InstanceKey, InstanceState
 from wyoming_servers.scheduling.planner.ledger import Ledger
 from wyoming_servers.scheduling.planner.state import (
@@ -56,7 +56,7 @@ def _model_status(state: PlannerState, model: ModelRecord, now: float, wall: flo
     memory = sum(state.ledgers[i.key.device].size_of(i.key) for i in alive)
     return ModelStatus(
         spec=model.spec,
-        state=main.public_state,
+        state=model.shown_state(main),
         placement=main.key.placement,
         leases=sum(len(i.leases) for i in alive),
         memory_bytes=memory or state.estimate(main.key),
@@ -74,27 +74,38 @@ def _model_status(state: PlannerState, model: ModelRecord, now: float, wall: flo
         attempt=_attempt(state, model, main),
         error_code=failure.code if failure else "",
         error_message=failure.message if failure else "",
+        unfit=model.unfit,
         info=main.info if main.state is InstanceState.READY else {},
         fallback_reason=model.fallback_reason,
     )
 
 
 def _last_failure(state: PlannerState, model: ModelRecord, main: Instance) -> LoadBlock | None:
-    """Return the failure of the main instance, or of a better placement after a fallback."""
+    """Return why a model was not loaded, or not on its best placement.
+
+    1. The failure of the main instance, or of a better placement after a fallback.
+    2. Why it could not be loaded anywhere at the last attempt.
+    """
     keys = [main.key] if main.state is InstanceState.FAILED else []
     if model.fallback_reason:
         keys += [InstanceKey(model.spec.id, p) for p in model.spec.placements]
     failures = (state.failures.last_failure(key) for key in keys)
-    return next((failure for failure in failures if failure), None)
+    found = next((failure for failure in failures if failure), None)
+    refusal = model.load_refusal
+    if found is None and refusal is not None and not model.alive and model.unfit is None:
+        return LoadBlock(BlockReason.CIRCUIT, refusal.code, refusal.message, refusal.until)
+    return found
 
 
 def _retry_in(
     state: PlannerState, short: Instance | None, failure: LoadBlock | None, now: float
 ) -> float | None:
-    at = state.timers.due_at(TimerKey(TimerKind.PROBE)) if short else None
-    if at is None and failure is not None:
-        at = failure.until
-    return None if at is None else max(0.0, at - now)
+    """Return when a client should ask again, or when a failed load is tried again."""
+    if short is not None:
+        return state.policy.gpu_poll_interval
+    if failure is None or failure.until is None:
+        return None
+    return max(0.0, failure.until - now)
 
 
 def _unload_in(state: PlannerState, main: Instance, now: float) -> float | None:

@@ -34,6 +34,7 @@ from wyoming_servers.scheduling.planner.instance import (
 from wyoming_servers.scheduling.planner.ledger import Ledger
 from wyoming_servers.scheduling.planner.load_queue import LoadQueue, PendingRequest
 from wyoming_servers.scheduling.planner.policy import SchedulingPolicy
+from wyoming_servers.scheduling.status import Unfit
 
 # Timers: deadlines as data, checked by the planner; nothing here waits
 
@@ -161,6 +162,8 @@ class Instance:
     """Code and message of the fault for which the server kills the process."""
     waits_for_memory: bool = False
     """Whether it is queued because there is not enough memory."""
+    published_free: int | None = None
+    """Free bytes in the last event about its waiting."""
     needs_empty_device: bool = False
     """Whether its next load waits until every stopping process has left the device."""
 
@@ -234,7 +237,8 @@ class LoadRefusal(NamedTuple):
 
     code: str
     message: str
-    retry_after: float | None
+    until: float | None
+    """When it may be tried again; None if unknown."""
 
 
 @dataclass(slots=True)
@@ -261,10 +265,19 @@ class ModelRecord:
     """Why it does not run on its preferred placement."""
     load_refusal: LoadRefusal | None = None
     """Why it could not be loaded at the last attempt."""
+    unfit: Unfit | None = None
+    """Set if it is too large for each of its devices."""
     pending_removals: list[int] = field(default_factory=list)
     """Requests that wait until it is removed."""
     swap: PendingSwap | None = None
     """Set while old instances serve until an instance of the current spec is ready."""
+
+    def shown_state(self, instance: Instance) -> ModelState:
+        """Return the state that clients see for one of its instances."""
+        without_process = instance.state in (InstanceState.COLD, InstanceState.FAILED)
+        if self.unfit is not None and without_process:
+            return ModelState.UNFIT
+        return instance.public_state
 
     @property
     def revision(self) -> int:
@@ -354,6 +367,8 @@ class PlannerState:
         self.stopping = False
         self.has_transitions = False
         """Whether an instance changed its state since the last `publish_state_changes`."""
+        self.has_new_limits = True
+        """Whether a model, an estimate or a limit changed since the last `update_unfit`."""
         self.has_pending_work = False
         """Whether the last scheduling round left pending loads, or instances to be improved."""
         self.actions: list[Action] = []
@@ -403,6 +418,7 @@ class PlannerState:
     def save_footprint(self, key: FootprintKey, size: int) -> None:
         """Use a measured memory use as the next estimate and persist it."""
         self.footprints[key] = size
+        self.has_new_limits = True
         self.emit(SaveFootprint(key=key, size=size))
 
     # Models and instances
@@ -417,6 +433,7 @@ class PlannerState:
         self.policy = policy
         self.failures.set_policy(policy)
         self.queue.max_requests = policy.max_queued_requests
+        self.has_new_limits = True
         for ledger in self.ledgers.values():
             ledger.set_policy(policy)
 
@@ -431,6 +448,7 @@ class PlannerState:
             for placement in spec.placements
         }
         model.instances |= {p: i for p, i in before.items() if p not in model.instances}
+        self.has_new_limits = True
         return model
 
     def instances(self) -> Iterator[Instance]:
@@ -496,7 +514,7 @@ class PlannerState:
         1. A better instance of the model is ready: "replaced".
         2. It has been used: it stays for `keep_alive` from then on; 0 is not at all ("idle"),
            negative is forever.
-        3. It was loaded ahead of its first use: the same, but at least `prefetch_keep_alive`.
+        3. It was loaded ahead of its first use: the same, but at least `unused_keep_alive`.
         """
         model = self.models[instance.key.model]
         keep_alive, timer = model.spec.keep_alive, TimerKey(TimerKind.KEEP_ALIVE, instance.key)
@@ -511,7 +529,7 @@ class PlannerState:
             self.timers.set(timer, instance.last_used + keep_alive)
         else:  # 3
             ready_at = instance.ready_at if instance.ready_at is not None else now
-            self.timers.set(timer, ready_at + max(keep_alive, self.policy.prefetch_keep_alive))
+            self.timers.set(timer, ready_at + max(keep_alive, self.policy.unused_keep_alive))
         return ""
 
     # Memory
@@ -527,6 +545,30 @@ class PlannerState:
             or self.models[key.model].spec.memory_bytes
             or self.policy.default_footprint
         )
+
+    def update_unfit(self) -> None:
+        """Find the models that are too large for each of their devices.
+
+        A device that does not exist counts as too small if another one is too small.
+        """
+        self.has_new_limits = False
+        for model in self.models.values():
+            before, model.unfit = model.unfit, self._find_unfit(model)
+            if model.unfit != before:
+                model.load_refusal = None
+        self.has_transitions = True
+
+    def _find_unfit(self, model: ModelRecord) -> Unfit | None:
+        found: Unfit | None = None
+        for placement in model.spec.placements:
+            ledger = self.ledgers.get(placement.device)
+            if ledger is None:
+                continue
+            needed = self.estimate(InstanceKey(model.spec.id, placement))
+            if needed <= ledger.ceiling:
+                return None
+            found = found or Unfit(placement.device, needed, ledger.ceiling)
+        return found
 
     def bytes_being_freed(self, device: str) -> int:
         """Return the bytes of a device that exiting and exited processes still hold."""

@@ -51,6 +51,7 @@ SPECS = [
     model("gpu-only", 5, G0),
     model("huge", 11, G0, CPU, keep_alive=5.0),
     model("nowhere", 3, Placement("cuda:7", "float16")),
+    model("unfit", 13, G0, CPU),
 ]
 NAMES = [spec.id for spec in SPECS]
 CODES = ["INFERENCE_FAILED", "LOAD_FAILED", "OOM", "DEVICE_LOST", "TIMEOUT", "MODEL_MISSING"]
@@ -414,9 +415,27 @@ class PlannerMachine(RuleBasedStateMachine):
     @invariant()
     def public_states_are_published(self) -> None:
         state = self.planner.state
-        assert all(i.published_state is i.public_state for i in state.instances())
+        for model in state.models.values():
+            for instance in model.instances.values():
+                assert instance.published_state is model.shown_state(instance)
         shown = self.planner.snapshot(self.now, 1_700_000_000.0)
         assert shown.queue_depth == len(self.waiting)
+
+    @invariant()
+    def unfit_models_fit_on_no_device(self) -> None:
+        state = self.planner.state
+        for model in state.models.values():
+            known = [p for p in model.spec.placements if p.device in state.ledgers]
+            fits = any(
+                state.estimate(InstanceKey(model.spec.id, p)) <= state.ledgers[p.device].ceiling
+                for p in known
+            )
+            assert (model.unfit is not None) == (bool(known) and not fits)
+
+    @rule(share=st.sampled_from(["20%", "60%", "100%"]))
+    def budget_changes(self, share) -> None:
+        policy = replace(self.policy, budget=share)
+        self.send(messages.SchedulingPolicyChanged(policy=policy))
 
     def teardown(self) -> None:
         """Stop, and see that nothing is left of anything."""

@@ -126,7 +126,7 @@ async def test_busy_model_is_not_evicted_and_the_cpu_serves_meanwhile(gpu):
     status = gpu.status("b")
     assert (status.state, str(status.placement)) == (ModelState.READY, HOST)
     assert (status.needed_bytes, status.free_bytes) == (4 * GIB, 2 * GIB)
-    assert 0 < status.retry_in <= 2
+    assert status.retry_in == 30
     assert status.fallback_reason == fell.reason
 
 

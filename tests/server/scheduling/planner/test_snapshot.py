@@ -1,5 +1,13 @@
+from dataclasses import replace
+
+import pytest
+
 from wyoming_servers.core.domain import ModelState
+from wyoming_servers.core.errors import DeviceLostError
+from wyoming_servers.core.events import ModelStateChanged, ModelWaiting
 from wyoming_servers.devices.probe import FakeDevice
+from wyoming_servers.scheduling.planner import messages
+from wyoming_servers.scheduling.status import Unfit
 
 GIB = 2**30
 
@@ -63,3 +71,101 @@ async def test_snapshot_of_a_device_has_its_memory_and_load(world):
     await world.after(5)
     assert world.device("cpu").committed == 2 * GIB
     assert world.device("cpu").free == 13 * GIB
+
+
+async def test_model_that_can_never_fit_is_unfit_before_anybody_asks_for_it(world):
+    world.model("a", size=20)
+    await world.start()
+    status = world.status("a")
+    assert status.state is ModelState.UNFIT
+    assert status.unfit == Unfit("cpu", 20 * GIB, 16 * GIB)
+    (changed,) = world.events(ModelStateChanged)
+    assert (changed.model, changed.state) == ("a", "unfit")
+    assert changed.reason == "It needs 20,480 MiB; models may use 16,384 MiB of cpu."
+
+
+async def test_model_becomes_unfit_and_fit_again_with_the_budget(world):
+    world.model("a", size=4, keep_alive=1)
+    await world.start()
+    await world.use("a")
+    runtime = world.coordinator._runtime
+    for budget, states in (("2GiB", ["unfit"]), ("100%", ["unloaded"])):
+        await world.after(5)
+        before = len(world.events(ModelStateChanged))
+        policy = replace(world.policy, budget=budget)
+        runtime.send(messages.SchedulingPolicyChanged(policy=policy))
+        assert [event.state for event in world.events(ModelStateChanged)[before:]] == states
+        assert world.status("a").state == states[-1]
+    assert await world.use_after("a", 1)
+
+
+async def test_loaded_model_is_ready_although_it_would_not_fit_again(world):
+    world.model("a", size=4)
+    await world.start()
+    client = world.hold("a")
+    await world.after(1)
+    policy = replace(world.policy, budget="2GiB")
+    world.coordinator._runtime.send(messages.SchedulingPolicyChanged(policy=policy))
+    assert world.status("a").state is ModelState.READY
+    await client.release()
+    await world.after(1)
+    world.coordinator._runtime.send(messages.SchedulingPolicyChanged(policy=policy))
+    await world.after(1)
+    assert world.status("a").state is ModelState.UNFIT
+
+
+async def test_refused_load_is_the_error_of_the_model(world):
+    world.model("a", "cuda:7/float16", size=1)
+    await world.start()
+    with pytest.raises(DeviceLostError):
+        await world.use("a")
+    status = world.status("a")
+    assert (status.state, status.error_code) == (ModelState.UNLOADED, "DEVICE_LOST")
+    assert status.error_message == "There is no cuda:7 on this machine."
+
+
+async def test_waiting_model_names_its_device_and_tells_of_more_free_memory(world):
+    world.model("a", size=8)
+    world.model("b", size=12)
+    await world.start()
+    first = world.hold("a")
+    await world.after(1)
+    world.hold("b", timeout=300)
+    await world.after(1)
+    status = world.status("b")
+    assert status.state is ModelState.WAITING_FOR_MEMORY
+    assert (status.waits_for, status.retry_in) == ("cpu", 30.0)
+    (waits,) = world.events(ModelWaiting)
+    assert (waits.free_bytes, waits.retry_seconds) == (8 * GIB, 30.0)
+    world.probe.machine["cpu"].others = 2 * GIB
+    await world.after(6)
+    assert world.events(ModelWaiting)[-1].free_bytes == 6 * GIB
+    count = len(world.events(ModelWaiting))
+    await world.after(6)
+    assert len(world.events(ModelWaiting)) == count
+    world.probe.machine["cpu"].others = 0
+    await first.release()
+    await world.after(20)
+    assert world.status("b").state is ModelState.READY
+
+
+async def test_snapshot_has_the_seconds_until_an_idle_model_is_unloaded(world):
+    world.model("a", keep_alive=100)
+    await world.start()
+    client = world.hold("a")
+    await world.after(1)
+    assert world.status("a").unload_in is None
+    await client.release()
+    await world.after(40)
+    assert world.status("a").unload_in == pytest.approx(60)
+
+
+async def test_loaded_model_waits_for_a_client_that_was_told_to_ask_again(world):
+    world.model("a", keep_alive=0)
+    world.policy = replace(world.policy, gpu_poll_interval=60.0)
+    await world.start()
+    await world.coordinator.load("a")
+    await world.after(61)
+    assert world.status("a").state is ModelState.READY
+    await world.after(60)
+    assert world.status("a").state is ModelState.UNLOADED

@@ -80,7 +80,7 @@ async def test_prefetched_model_stays_loaded_for_its_first_use(world):
     world.model("a", keep_alive=0)
     await world.start()
     world.coordinator.prefetch("a", "speech")
-    await world.after(29)
+    await world.after(44)
     assert world.status("a").state is ModelState.READY
     await world.after(2)
     assert world.status("a").state is ModelState.UNLOADED
