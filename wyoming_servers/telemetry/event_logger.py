@@ -67,6 +67,10 @@ def _set_aside(event: events.FileSetAside) -> LogLine:
     return logging.ERROR, f"{event.path} was set aside as {event.moved_to}: {event.reason}"
 
 
+def _references_changed(event: events.ReferencesChanged) -> LogLine:
+    return logging.DEBUG, f"{event.owner} declared the models that it needs"
+
+
 def _config_changed(event: events.ConfigChanged) -> LogLine:
     text = f"settings changed: {', '.join(event.changed)}"
     if event.restart_needed:
@@ -223,6 +227,7 @@ _DESCRIPTIONS: Final[dict[type[Event], Callable[[Any], LogLine]]] = {
     events.ServerStopping: _stopping,
     events.FileSetAside: _set_aside,
     events.ConfigChanged: _config_changed,
+    events.ReferencesChanged: _references_changed,
     events.AcceptingChanged: _accepting,
     events.ModelStateChanged: _state,
     events.ModelQueued: _queued,

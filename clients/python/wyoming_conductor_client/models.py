@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from .errors import ConductorResponseError
 from .fields import (
@@ -46,6 +46,10 @@ class ModelState(StrEnum):
     READY = "ready"
     UNLOADING = "unloading"
     FAILED = "failed"
+
+
+_OTHER_STATES: Final = {"downloading": ModelState.UNLOADED, "unfit": ModelState.UNLOADED}
+"""States of the API that have no state of their own here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +195,8 @@ class Model:
     def from_json(cls, data: Json) -> Self:
         """Decode one model of `GET /models`."""
         try:
-            state = ModelState(get_str(data, "state"))
+            name = get_str(data, "state")
+            state = _OTHER_STATES.get(name) or ModelState(name)
         except ValueError as err:
             raise ConductorResponseError(f"unknown state {data.get('state')}") from err
         progress = data.get("progress")

@@ -616,6 +616,12 @@ async def memory(world: World) -> None:
     assert await budget() < normal
 
 
+@check("memory.gpu_poll_interval")
+async def gpu_poll_interval(world: World) -> None:
+    await world.patch({"memory": {"gpu_poll_interval": 7}})
+    assert world.planner.policy.gpu_poll_interval == 7
+
+
 # Downloads
 
 

@@ -124,6 +124,7 @@ SAMPLES: list[tuple[Event, int, str]] = [
         logging.INFO,
         "settings changed: tts.speed; after a restart: asr.port",
     ),
+    (events.ReferencesChanged(owner="home"), logging.DEBUG, "home declared the models"),
     (events.AcceptingChanged(accepting=False), logging.WARNING, "paused: new requests are"),
     (events.AcceptingChanged(accepting=True), logging.INFO, "resumed: new requests"),
     (events.SpeechStarted(client="c"), logging.DEBUG, "c: speech started"),
