@@ -135,14 +135,14 @@ class Namespace:
     def delete(self) -> None:
         subprocess.run(["ip", "netns", "del", self.name], check=False, capture_output=True)
 
-    def connect(self, address: str, port: int, **options: Any) -> socket.socket:
-        """Return a connection from this machine; sockets belong to where they were made."""
+    def open(self, make: Callable[[], socket.socket]) -> socket.socket:
+        """Return a socket of this machine; sockets belong to where they were made."""
         result: list[socket.socket | OSError] = []
 
         def work() -> None:
             try:
                 enter_namespace(self.name)
-                result.append(socket.create_connection((address, port), timeout=20, **options))
+                result.append(make())
             except OSError as err:
                 result.append(err)
 
@@ -151,8 +151,13 @@ class Namespace:
         thread.join()
         if isinstance(result[0], OSError):
             raise result[0]
-        result[0].setblocking(False)
         return result[0]
+
+    def connect(self, address: str, port: int, **options: Any) -> socket.socket:
+        """Return a connection from this machine."""
+        sock = self.open(lambda: socket.create_connection((address, port), timeout=20, **options))
+        sock.setblocking(False)
+        return sock
 
     def discover(self, *names: str, version: int = 4) -> dict[str, Any]:
         """Return what is announced to this machine, by the instance's name."""
