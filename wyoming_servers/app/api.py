@@ -175,7 +175,8 @@ async def start_api(context: AppContext, dependencies: ApiDependencies) -> int:
 def _ready(context: AppContext, dependencies: ApiDependencies) -> tuple[bool, list[str]]:
     """Return whether all services are ready, and the reasons if not.
 
-    The reasons of a server that is ready are failed background tasks and damaged files.
+    The reasons of a server that is ready are failed background tasks, damaged files and ignored
+    settings.
     """
     states = {status.spec.id: status for status in dependencies.coordinator.snapshot().models}
     missing = [
@@ -197,6 +198,7 @@ def _ready(context: AppContext, dependencies: ApiDependencies) -> tuple[bool, li
         *waiting,
         *context.tasks.problems(),
         *context.damaged.problems(),
+        *(f"Ignored setting: {problem}" for problem in context.loaded.ignored),
     ]
 
 

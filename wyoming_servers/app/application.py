@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from dataclasses import replace
 
 from wyoming_servers import __version__
 from wyoming_servers.app.config_reload import ConfigReloader, models_to_preload
@@ -23,10 +22,11 @@ from wyoming_servers.core.events import (
     ModelProgressed,
     ServerStarted,
     ServerStopping,
+    SettingIgnored,
 )
 from wyoming_servers.data_dir.locks import InstanceLock
 from wyoming_servers.devices.machine import MachineProbe
-from wyoming_servers.models.config_references import check_references
+from wyoming_servers.models.config_references import leave_out_unknown_names
 from wyoming_servers.models.manager import ModelManager
 from wyoming_servers.models.references import (
     REFERENCES_FILE,
@@ -80,26 +80,21 @@ class Application:
     async def _start(self) -> None:
         """Start all services; the exit stack shuts them down in reverse order."""
         context = self._context
-        config, bus, clock, stack = context.config, context.bus, context.clock, context.stack
+        bus, clock, stack = context.bus, context.clock, context.stack
 
-        instance_lock = await asyncio.to_thread(InstanceLock(config.data_dir).acquire)
+        instance_lock = await asyncio.to_thread(InstanceLock(context.config.data_dir).acquire)
         stack.push_async_callback(asyncio.to_thread, instance_lock.release)
         context.spawn(lambda: event_logger.log_events(bus), "event log")
+        store = await ModelStore.open(context.config.data_dir)
+        context.use(await asyncio.to_thread(leave_out_unknown_names, context.loaded, store.catalog))
+        config = context.config
+        report_ignored(context)
         await mend_overrides(context)
-
-        store = await ModelStore.open(config.data_dir)
         store.configure(
             offline=config.downloads.offline,
             endpoint=config.downloads.endpoint,
             min_free=config.limits.min_free_disk,
         )
-        problems = await asyncio.to_thread(check_references, config, store.catalog)
-        if problems:
-            located = [
-                replace(problem, where=context.loaded.location(problem.path))
-                for problem in problems
-            ]
-            raise ConfigError(located)
         self._served = served_models(config, store.catalog)
         downloads = await self._install_local(store)
 
@@ -255,6 +250,19 @@ class Application:
         if problems:
             raise ConfigError(problems)
         return downloads
+
+
+def report_ignored(context: AppContext) -> None:
+    """Publish the settings of the file and the environment for which defaults are used."""
+    for problem in context.loaded.ignored:
+        context.bus.publish(
+            SettingIgnored(
+                key=problem.path,
+                message=problem.message,
+                suggestion=problem.suggestion,
+                where=problem.where,
+            )
+        )
 
 
 async def mend_overrides(context: AppContext) -> None:

@@ -51,6 +51,11 @@ class AppContext:
         """The configuration in effect now."""
         return self.config_holder.current
 
+    def use(self, loaded: LoadedConfig) -> None:
+        """Replace the configuration, before any service has read it."""
+        object.__setattr__(self, "loaded", loaded)
+        object.__setattr__(self, "config_holder", ConfigHolder(loaded.config))
+
     def spawn(self, work: Work, name: str) -> None:
         """Run background work until the stack is closed; it is restarted after a failure."""
         self.stack.push_async_callback(cancel_and_wait, self.tasks.start(work, name))

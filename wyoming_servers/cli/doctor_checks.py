@@ -9,7 +9,7 @@ import shutil
 import socket
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -25,6 +25,8 @@ from wyoming_servers.cli.wyoming_client import (
     describe,
 )
 from wyoming_servers.config.errors import ConfigProblem
+from wyoming_servers.config.lenient import default_is_safe
+from wyoming_servers.config.load import LoadedConfig
 from wyoming_servers.config.schema import Config
 from wyoming_servers.core.engine_info import all_engines
 from wyoming_servers.core.errors import UnauthorizedError
@@ -101,11 +103,13 @@ def check_python() -> list[Finding]:
     return [Finding("Python", Level.OK, text)]
 
 
-def check_config_names(file: Path | None, config: Config) -> list[Finding]:
+def check_config_names(loaded: LoadedConfig) -> list[Finding]:
     """Check that the models, voices and wake words in the configuration exist."""
-    if problems := check_references(config, builtin_catalog()):
-        return config_problem_findings(problems)
-    text = f"{file} is valid" if file else "no configuration file; the defaults apply"
+    if problems := check_references(loaded.config, builtin_catalog()):
+        return config_problem_findings(
+            replace(problem, where=loaded.location(problem.path)) for problem in problems
+        )
+    text = f"{loaded.file} is valid" if loaded.file else "no configuration file; the defaults apply"
     return [Finding("config", Level.OK, text)]
 
 
@@ -114,11 +118,12 @@ def config_problem_findings(problems: Iterable[ConfigProblem]) -> list[Finding]:
     return [
         Finding(
             "config",
-            Level.BROKEN,
+            Level.WARNING if default_is_safe(problem) else Level.BROKEN,
             f"{problem.path}: {problem.message}" if problem.path else problem.message,
             " ".join(
                 part
                 for part in (
+                    "The server ignores it." if default_is_safe(problem) else "",
                     f"Did you mean `{problem.suggestion}`?" if problem.suggestion else "",
                     f"See {problem.where}." if problem.where else "",
                 )

@@ -69,15 +69,25 @@ def assignments(data_dir: Path | None, sets: Sequence[str] | None) -> list[str]:
 
 
 def load_configuration(
-    config: Path | None, data_dir: Path | None = None, sets: Sequence[str] | None = None
+    config: Path | None,
+    data_dir: Path | None = None,
+    sets: Sequence[str] | None = None,
+    *,
+    strict: bool = False,
+    quiet: bool = False,
 ) -> "LoadedConfig":
     """Load the configuration from the options, the environment and the file.
 
-    Raises ConfigError with every problem.
+    Unless `strict`, a wrong setting is ignored where its default is safe, as the server does; a
+    note says so, unless `quiet`. Raises ConfigError with every other problem.
     """
+    from wyoming_servers.cli.output import print_note
     from wyoming_servers.config.load import load_config
 
-    return load_config(config, assignments(data_dir, sets), os.environ)
+    loaded = load_config(config, assignments(data_dir, sets), os.environ, strict=strict)
+    for problem in () if quiet else loaded.ignored:
+        print_note(f"Ignored setting: {problem}")
+    return loaded
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Loads the configuration from all sources and reports all problems at once."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -17,6 +18,14 @@ from wyoming_servers.config.key_tree import (
     find_key,
     find_node,
     key_tree,
+)
+from wyoming_servers.config.lenient import (
+    LeftOut,
+    is_at_or_below,
+    leave_out_invalid,
+    leave_out_values,
+    select_values,
+    split_problems,
 )
 from wyoming_servers.config.schema import Config
 from wyoming_servers.config.sources import (
@@ -56,13 +65,29 @@ class LoadedConfig:
     """What is wrong with the overrides file; the values do not contain what could not be used."""
     valid_overrides: Mapping[str, Any] = field(default_factory=dict)
     """The overrides that are in use, nested as in the file."""
+    ignored: tuple[ConfigProblem, ...] = ()
+    """What is wrong with other sources; the values are defaults there. Empty if loaded strictly."""
     reload: "Callable[[str | None], LoadedConfig] | None" = field(default=None, compare=False)
     """Loads all sources again; the argument replaces the content of the overrides file."""
+    leave_out: "Callable[[LeftOut], LoadedConfig] | None" = field(default=None, compare=False)
+    """Loads all sources again without some values. None if loaded strictly."""
 
     @property
     def overrides(self) -> Path:
         """The file with settings that were changed at run time, which may not exist."""
         return overrides_path(self.config.data_dir)
+
+    def without(self, problems: Iterable[ConfigProblem]) -> "LoadedConfig":
+        """Return the configuration with the defaults of keys whose values cannot be used.
+
+        Raises ConfigError with all problems if it was loaded strictly, or if one concerns a key
+        whose default is not safe or is the problem. Blocks on the disk.
+        """
+        located = [replace(problem, where=self.location(problem.path)) for problem in problems]
+        left_out = select_values(self.sources, located)
+        if self.leave_out is None or not left_out:
+            raise ConfigError(located)
+        return self.leave_out(left_out)
 
     def location(self, key: str) -> str:
         """Return where the value of a key comes from: a file to mend, or the kind of source."""
@@ -70,7 +95,7 @@ class LoadedConfig:
             (
                 source
                 for name, source in self.sources.items()
-                if name.startswith(f"{key}.") or key.startswith(f"{name}.")
+                if is_at_or_below(name, key) or is_at_or_below(key, name)
             ),
             "default",
         )
@@ -86,6 +111,8 @@ def load_config(
     *,
     model_ids: Collection[str] = (),
     overrides: str | None = None,
+    strict: bool = True,
+    left_out: LeftOut = MappingProxyType({}),
 ) -> LoadedConfig:
     """Load the configuration: defaults, file, overrides, environment, `path=value` settings.
 
@@ -95,20 +122,38 @@ def load_config(
 
     The server writes the overrides file itself, so a damaged one must not keep it from starting:
     what cannot be used is left out, and is in `overrides_problems`. If nothing can be read, the
-    overrides of the last successful start are used. Blocks on the disk. Raises ConfigError with all
-    problems of all other sources, and of `overrides` if given.
+    overrides of the last successful start are used. Unless `strict`, the same is true for the file
+    and the environment where a default is safe; these problems are in `ignored`. Blocks on the
+    disk. Raises ConfigError with all other problems, and those of `overrides` if given.
     """
     problems: list[ConfigProblem] = []
-    path, from_file = _read_config_file(file, problems)
+    found: list[ConfigProblem] = []
+    path, from_file = _read_config_file(file, found)
     from_arguments = collect_assignments(sets, "command line", problems)
     named = {path[1] for path in (*from_file, *from_arguments) if path[0] == "models"}
-    from_environment = collect_environment(environ, {*model_ids, *named}, problems)
+    from_environment = collect_environment(environ, {*model_ids, *named}, found)
     folder = _data_dir([from_file, from_environment, from_arguments], path)
+    ignored, fatal = ([], found) if strict or not found else split_problems(found)
+    problems += fatal
     dropped: list[ConfigProblem] = []
-    if overrides is None:
-        from_overrides = _read_saved_overrides(folder, dropped)
-    else:
+    if overrides is not None:
         from_overrides = _collect_overrides(overrides, "the change", problems)
+    else:
+        from_overrides = _read_saved_overrides(folder, dropped)
+    if left_out:
+        from_file = leave_out_values(from_file, left_out, ignored)
+        from_environment = leave_out_values(from_environment, left_out, ignored)
+        if overrides is None:
+            from_overrides = leave_out_values(from_overrides, left_out, dropped)
+    if not strict and _find_problems(merge_layers([from_file, from_environment, from_arguments])):
+        from_file, from_environment = leave_out_invalid(
+            from_file,
+            from_environment,
+            lambda file, environment: _find_problems(
+                merge_layers([file, environment, from_arguments])
+            ),
+            ignored,
+        )
 
     def merge(overriding: ConfigLayer) -> ConfigLayer:
         return merge_layers([from_file, overriding, from_environment, from_arguments])
@@ -119,14 +164,29 @@ def load_config(
     problems += check_value_types(merged)
     config = _validate(merged, problems)
     if config is None:
-        raise ConfigError(problems)
+        raise ConfigError(problems if overrides is not None else [*problems, *ignored])
     config = config.model_copy(update={"data_dir": folder})
+    load_again = partial(load_config, file, sets, environ, model_ids=model_ids, strict=strict)
 
-    def reload(text: str | None) -> LoadedConfig:
-        return load_config(file, sets, environ, model_ids=model_ids, overrides=text)
+    def leave_out(more: LeftOut) -> LoadedConfig:
+        return load_again(left_out={**left_out, **more})
 
-    sources = _sources_by_key(config, merged)
-    return LoadedConfig(config, sources, path, tuple(dropped), nest_values(from_overrides), reload)
+    return LoadedConfig(
+        config,
+        _sources_by_key(config, merged),
+        path,
+        tuple(dropped),
+        nest_values(from_overrides),
+        tuple(ignored),
+        reload=lambda text: load_again(overrides=text, left_out=left_out),
+        leave_out=None if strict else leave_out,
+    )
+
+
+def _find_problems(merged: ConfigLayer) -> list[ConfigProblem]:
+    problems = check_value_types(merged)
+    _validate(merged, problems)
+    return problems
 
 
 def overrides_path(data_dir: Path) -> Path:

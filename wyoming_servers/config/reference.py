@@ -123,6 +123,11 @@ Sources, in order of precedence:
 4. the configuration file
 5. the defaults
 
+A wrong setting in the file or the environment does not stop the start where its default is safe:
+the default is used, and the log, `/health`, the event `setting_ignored` and `doctor` name it. A
+wrong port, `host`, `data_dir` or key that protects the server does stop it, and so does every
+problem with `serve --strict`.
+
 Durations are seconds, or texts such as `500ms`, `30s`, `5m`, `1h`. Sizes are bytes, or texts such
 as `512MiB`, `2GiB`. All environment variables begin with `{prefix}`, which the tables leave out.
 

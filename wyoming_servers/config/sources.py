@@ -279,6 +279,20 @@ def variable_name(path: ConfigPath) -> str:
     return VARIABLE_PREFIX + "_".join(path).upper()
 
 
+def variable_path(name: str) -> ConfigPath | None:
+    """Return the path of the key that a variable sets, or None if it sets none."""
+    if found := _variables().get(name) or _wake_word_path(name):
+        return found
+    model, _, field = name.removeprefix(VARIABLE_PREFIX + _MODELS_PREFIX).partition("__")
+    is_model = name.startswith(VARIABLE_PREFIX + _MODELS_PREFIX) and model and field
+    return ("models", model, *field.lower().split("__")) if is_model else None
+
+
+def _variables() -> dict[str, ConfigPath]:
+    paths = [path for path, _ in key_tree().walk() if WILDCARD not in path]
+    return {variable_name(path): path for path in (*paths, *value_maps())}
+
+
 def collect_environment(
     environ: Mapping[str, str], model_ids: Collection[str], problems: list[ConfigProblem]
 ) -> ConfigLayer:
@@ -287,8 +301,7 @@ def collect_environment(
     for name, path in VARIABLE_ALIASES.items():
         if environ.get(name):
             layer |= parse_assignment(path, environ[name].strip(), name, "environment", problems)
-    paths = [path for path, _ in key_tree().walk() if WILDCARD not in path]
-    keys = {variable_name(path): path for path in (*paths, *value_maps())}
+    keys = _variables()
     renamed = {variable_name(old): variable_name(new) for old, new in RENAMED_KEYS.items()}
     for name in sorted(name for name in environ if name.startswith(VARIABLE_PREFIX)):
         found = keys.get(name) or _wake_word_path(name) or _model_path(name, model_ids, problems)

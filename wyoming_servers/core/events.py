@@ -48,6 +48,20 @@ class FileSetAside(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SettingIgnored(Event):
+    """A setting could not be used at the start; the server runs with the default instead."""
+
+    type: ClassVar[str] = "setting_ignored"
+    key: str
+    """Dotted key, or the name of an environment variable."""
+    message: str
+    suggestion: str = ""
+    """The nearest valid key or value; empty if none is similar."""
+    where: str = ""
+    """File and line, or another source of the value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptingChanged(Event):
     """The operator has paused or resumed the server."""
 

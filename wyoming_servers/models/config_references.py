@@ -5,6 +5,7 @@ from itertools import chain
 from typing import Final
 
 from wyoming_servers.config.errors import ConfigProblem, nearest_match
+from wyoming_servers.config.load import LoadedConfig
 from wyoming_servers.config.schema import Config
 from wyoming_servers.core.domain import Task
 from wyoming_servers.data_dir.wake_word_files import (
@@ -52,6 +53,17 @@ def check_references(config: Config, catalog: Catalog) -> list[ConfigProblem]:
     for model in config.models:
         check(f"models.{model}", model, catalog.ids, "a model")
     return problems
+
+
+def leave_out_unknown_names(loaded: LoadedConfig, catalog: Catalog) -> LoadedConfig:
+    """Return the configuration with defaults in place of names that do not exist.
+
+    Raises ConfigError if a default is not safe, or if the configuration was loaded strictly. Blocks
+    on the disk.
+    """
+    while problems := check_references(loaded.config, catalog):
+        loaded = loaded.without(problems)
+    return loaded
 
 
 def _checker(problems: list[ConfigProblem]) -> Callable[[str, str, Iterable[str], str], None]:

@@ -63,6 +63,13 @@ def _stopping(_event: events.ServerStopping) -> LogLine:
     return logging.INFO, "shutting down; running requests may finish"
 
 
+def _ignored(event: events.SettingIgnored) -> LogLine:
+    meant = f" Did you mean `{event.suggestion}`?" if event.suggestion else ""
+    where = f" ({event.where})" if event.where else ""
+    text = f"Ignored setting, the default is used. {event.key}: {event.message}{meant}{where}"
+    return logging.WARNING, text
+
+
 def _set_aside(event: events.FileSetAside) -> LogLine:
     return logging.ERROR, f"{event.path} was set aside as {event.moved_to}: {event.reason}"
 
@@ -226,6 +233,7 @@ _DESCRIPTIONS: Final[dict[type[Event], Callable[[Any], LogLine]]] = {
     events.ServerStarted: _started,
     events.ServerStopping: _stopping,
     events.FileSetAside: _set_aside,
+    events.SettingIgnored: _ignored,
     events.ConfigChanged: _config_changed,
     events.ReferencesChanged: _references_changed,
     events.AcceptingChanged: _accepting,

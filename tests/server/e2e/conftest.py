@@ -199,6 +199,7 @@ def _start_servers(folder: Path) -> Iterator[StartServer]:
         number = len(servers)
         data_dir = Path(str(settings.pop("data_dir", folder / f"data-{number}")))
         python = str(settings.pop("python", sys.executable))
+        config = settings.pop("config", None)
         log = folder / f"server-{number}.log"
         fixed = {
             "host": "127.0.0.1",
@@ -211,6 +212,8 @@ def _start_servers(folder: Path) -> Iterator[StartServer]:
         }
         given = {name.replace("__", "."): value for name, value in settings.items()}
         command = [python, "-m", "wyoming_servers", "serve", "--data-dir", str(data_dir)]
+        if config is not None:
+            command += ["--config", str(config)]
         for name, value in (fixed | given).items():
             if value is not None:  # None: as if it was not set, so that it can be changed
                 command += ["--set", f"{name}={value}"]

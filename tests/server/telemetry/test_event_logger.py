@@ -25,6 +25,13 @@ SAMPLES: list[tuple[Event, int, str]] = [
         "/d/jobs.sqlite was set aside as /d/jobs.sqlite.broken-1: why",
     ),
     (
+        events.SettingIgnored(
+            key="asr.beam", message="is not a key.", suggestion="asr.beam_size", where="c, line 2"
+        ),
+        logging.WARNING,
+        "asr.beam: is not a key. Did you mean `asr.beam_size`? (c, line 2)",
+    ),
+    (
         events.ModelStateChanged(model="m", state="failed", reason="why"),
         logging.DEBUG,
         "m is failed (why)",

@@ -26,6 +26,7 @@ def check(
 ) -> None:
     """List every problem of the configuration, with the nearest valid key or value.
 
+    The server starts in spite of most problems, with the default in place of the wrong value.
     Exits with code 0 if the configuration is valid, else with 2.
 
     \b
@@ -40,7 +41,7 @@ def check(
     from wyoming_servers.models.config_references import check_references
 
     try:
-        loaded = options.load_configuration(config, data_dir, sets)
+        loaded = options.load_configuration(config, data_dir, sets, strict=True)
         if problems := check_references(loaded.config, builtin_catalog()):
             raise ConfigError(problems)
     except ConfigError as err:
@@ -206,12 +207,16 @@ def _save(loaded: "LoadedConfig", patch: dict[str, Any]) -> dict[str, Any]:
     from wyoming_servers.config.errors import ConfigProblem
     from wyoming_servers.config.holder import ConfigHolder
     from wyoming_servers.models.catalog import builtin_catalog
-    from wyoming_servers.models.config_references import check_references
+    from wyoming_servers.models.config_references import (
+        check_references,
+        leave_out_unknown_names,
+    )
 
     class Checker(NoConfigApplier):
         async def check(self, saved: "Config", effective: "Config") -> list[ConfigProblem]:
             return await asyncio.to_thread(check_references, saved, builtin_catalog())
 
+    loaded = leave_out_unknown_names(loaded, builtin_catalog())
     editor = ConfigEditor(loaded, ConfigHolder(loaded.config), Checker())
     change = asyncio.run(editor.patch(patch))
     return {

@@ -53,15 +53,18 @@ def _run_checks(
 
     findings = doctor_checks.check_python()
     try:
-        loaded = options.load_configuration(file, data_dir, sets)
+        loaded = options.load_configuration(file, data_dir, sets, strict=True)
     except ConfigError as err:
-        # The other checks run with the defaults: there may be more problems.
+        # The other checks run with defaults instead: there may be more problems.
         findings += doctor_checks.config_problem_findings(err.problems)
-        folder = (data_dir or Config().data_dir).expanduser().absolute()
-        config = Config(data_dir=folder)
+        try:
+            config = options.load_configuration(file, data_dir, sets, quiet=True).config
+        except ConfigError:
+            folder = (data_dir or Config().data_dir).expanduser().absolute()
+            config = Config(data_dir=folder)
     else:
         config = loaded.config
-        findings += doctor_checks.check_config_names(loaded.file, config)
+        findings += doctor_checks.check_config_names(loaded)
     return findings + _run_machine_checks(config)
 
 

@@ -19,6 +19,13 @@ def serve(
     config: options.ConfigOption = None,
     data_dir: options.DataDirOption = None,
     sets: options.SetOption = None,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict",
+            help="Do not start if any setting is wrong, instead of using its default.",
+        ),
+    ] = False,
     stop_with_stdin: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
     """Run the server until SIGTERM or Ctrl-C.
@@ -26,13 +33,17 @@ def serve(
     Ports: speech-to-text 10300, text-to-speech 10200, wake words 10400, HTTP API 10380. Home
     Assistant discovers them automatically.
 
+    A wrong setting in the configuration file or the environment is ignored where its default is
+    safe; the log, `/health` and `doctor` name it. Ports, the host, the data directory and keys that
+    protect the server must be right.
+
     \b
     Examples:
       wyoming-conductor serve
       wyoming-conductor serve --config /etc/conductor.yaml --data-dir /var/lib/conductor
       wyoming-conductor serve --set asr.model=whisper/tiny.en --set keep_alive=5m
     """
-    loaded = options.load_configuration(config, data_dir, sets)
+    loaded = options.load_configuration(config, data_dir, sets, strict=strict, quiet=True)
     from wyoming_servers.telemetry import log_config
 
     log_config.setup_logging(loaded.config.log.level, loaded.config.log.format)
