@@ -125,6 +125,8 @@ class TurnDetector:
 
     def __init__(self, settings: TurnSettings | None = None) -> None:
         self._settings = settings or TurnSettings()
+        self.can_end = True
+        """Whether the turn ends by itself; false for a recording, whose pauses are not answers."""
         self.reset()
 
     def reset(self) -> None:
@@ -208,7 +210,7 @@ class TurnDetector:
             self._recent_speech.clear()
             self._state = _State.SPEAKING
             events.append(TurnStarted(self._start))
-        elif frame.time - self._waiting_since >= settings.no_speech_timeout:
+        elif self.can_end and frame.time - self._waiting_since >= settings.no_speech_timeout:
             self._finish(frame.time, EndReason.NO_SPEECH, events)
 
     def _on_turn_frame(self, frame: VadFrame, events: list[TurnEvent]) -> None:
@@ -223,7 +225,7 @@ class TurnDetector:
         assert self._start is not None  # noqa: S101  (set on the way out of WAITING)
         assert self._end is not None  # noqa: S101
         # 1
-        if frame.time - self._start >= self._settings.max_utterance:
+        if self.can_end and frame.time - self._start >= self._settings.max_utterance:
             self._finish(frame.time, EndReason.MAX_LENGTH, events)
             return
         # 2
@@ -255,8 +257,10 @@ class TurnDetector:
         return min(self._longest_pause * _PAUSE_GROWTH, self._settings.end_silence_incomplete)
 
     def _end_if_silent(self, now: float, events: list[TurnEvent]) -> None:
+        if not self.can_end or self._end is None:
+            return
         # Two speech frames may be the start of new speech: wait for the next one.
-        if self._end is not None and not self._recent_speech and now - self._end >= self._silence:
+        if not self._recent_speech and now - self._end >= self._silence:
             self._finish(now, EndReason.SILENCE, events)
 
     def _resumes(self, frame: VadFrame) -> bool:

@@ -23,7 +23,14 @@ from wyoming.event import Event
 from wyoming_servers.core.aio import cancel_and_wait
 from wyoming_servers.core.domain import AudioFormat
 from wyoming_servers.core.errors import BadRequestError
-from wyoming_servers.speech.asr.pipeline import AsrPipeline, AsrRequest, Utterance
+from wyoming_servers.speech.asr.pipeline import (
+    AsrPipeline,
+    AsrRequest,
+    PartialText,
+    Utterance,
+    VoiceStarted,
+    VoiceStopped,
+)
 from wyoming_servers.text.vocabulary import MAX_CHARACTERS
 from wyoming_servers.wyoming.session import (
     ClientConnection,
@@ -65,6 +72,7 @@ class AsrClientSession:
     one answer: a `transcript` or an `error`. The answer may come before `audio-stop`; the rest of
     the audio is then discarded. Answers keep the order of their utterances.
 
+    `voice-started` is sent with the first speech, and `voice-stopped` when the turn has ended.
     A transcript is sent twice: in chunks between `transcript-start` and `transcript-stop`, for
     clients that show it while it grows, and as one `transcript` before `transcript-stop`, for all
     others. The concatenated chunks are the transcript.
@@ -245,19 +253,33 @@ class AsrClientSession:
             self.idle.set()
 
     async def _send_transcript(self, utterance: Utterance) -> Transcript:
-        """Send the transcript in chunks, the stable ones during the speech, and return it."""
+        """Send what becomes known during the turn, and then the rest of the transcript."""
         sent = ""
-        async for text in utterance.partial_texts():
-            if not sent:
-                await self._client.send(TranscriptStart().event())
-            sent += text
-            await self._client.send(TranscriptChunk(text).event())
+        async for update in utterance.updates():
+            match update:
+                case VoiceStarted(at):
+                    await self._client.send(
+                        Event("voice-started", {"timestamp": round(1_000 * at)})
+                    )
+                case VoiceStopped(at):
+                    await self._client.send(
+                        Event("voice-stopped", {"timestamp": round(1_000 * at)})
+                    )
+                case PartialText(text):
+                    if not sent:
+                        await self._client.send(TranscriptStart().event())
+                    sent += text
+                    await self._client.send(TranscriptChunk(text).event())
         transcript = await utterance.finish()
         if not sent:
             await self._client.send(TranscriptStart(language=transcript.language).event())
         if rest := transcript.text.removeprefix(sent):
             await self._client.send(TranscriptChunk(rest).event())
         return Transcript(text=transcript.text, language=transcript.language)
+
+
+def _voice_event(type_: str, seconds: float) -> Event:
+    return Event(type_, {"timestamp": round(1_000 * seconds)})
 
 
 def _parse_request(event: Event, client: str) -> AsrRequest:

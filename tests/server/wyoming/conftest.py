@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from wyoming_servers.core.clock import (
     SystemClock,
 )
 from wyoming_servers.core.event_bus import EventBus
+from wyoming_servers.speech.asr import turn
 from wyoming_servers.speech.asr.pipeline import AsrPipeline
 from wyoming_servers.speech.fake import (
     SPECS,
@@ -92,8 +94,9 @@ class Client:
         return event.data
 
     async def read_past_stream(self) -> Event | None:
-        """Return the next event, without those of a growing transcript."""
-        while (event := await self.read()) is not None and event.type.startswith("transcript-"):
+        """Return the next event, without those of the turn and of a growing transcript."""
+        skipped = ("transcript-", "voice-")
+        while (event := await self.read()) is not None and event.type.startswith(skipped):
             pass
         return event
 
@@ -216,6 +219,12 @@ async def connect() -> AsyncIterator[Callable[[int], Awaitable[Client]]]:
 def short_write_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     """Disconnect a client that does not read after 0.3 s instead of 30 s."""
     monkeypatch.setitem(Connection.__init__.__kwdefaults__, "write_seconds", 0.3)
+
+
+@pytest.fixture
+def spoken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take all audio for live speech, however fast it is sent."""
+    monkeypatch.setattr(turn, "MAX_AHEAD_SECONDS", math.inf)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from wyoming.asr import (
 )
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.client import AsyncTcpClient
+from wyoming.vad import VoiceStarted, VoiceStopped
 
 from wyoming_servers.core.domain import Task
 from wyoming_servers.core.errors import (
@@ -42,7 +43,9 @@ async def test_wyoming_library_client_gets_a_transcript(serve: Serve, speech: So
             event = await client.read_event()
             assert event is not None
             events.append(event)
-    start, chunk, transcript, _ = events
+    started, stopped, start, chunk, transcript, _ = events
+    assert VoiceStarted.from_event(started).timestamp == pytest.approx(0, abs=50)
+    assert VoiceStopped.from_event(stopped).timestamp == pytest.approx(1_000, abs=50)
     assert TranscriptStart.from_event(start).language == "en"
     assert TranscriptChunk.from_event(chunk).text == "1.0 seconds"
     assert Transcript.from_event(transcript) == Transcript("1.0 seconds", language="en")
@@ -76,14 +79,16 @@ async def test_transcript_grows_when_partials_are_requested(
     await client.send("audio-stop")
     events = begin + await client.read_until("transcript-stop")
     types = [event.type for event in events]
-    assert types == [
+    chunks = [event.data["text"] for event in events if event.type == "transcript-chunk"]
+    assert len(chunks) > 1
+    assert [type_ for type_ in types if not type_.startswith("voice-")] == [
         "transcript-start",
-        *["transcript-chunk"] * (len(types) - 3),
+        *["transcript-chunk"] * len(chunks),
         "transcript",
         "transcript-stop",
     ]
-    chunks = [event.data["text"] for event in events[1:-2]]
-    assert len(chunks) > 1
+    assert types.index("voice-started") < types.index("transcript-chunk")
+    assert types.index("voice-stopped") < types.index("transcript")
     assert "".join(chunks) == events[-2].data["text"]
 
 
@@ -98,7 +103,7 @@ async def test_error_ends_a_transcript_stream(
     running.coordinator.inferences[Task.ASR] = die
     client = await connect(running.ports["asr"])
     await client.send_utterance(speech(1.0), context={"partials": True})
-    (error,) = await client.read_until("error", "transcript", "transcript-stop")
+    *_, error = await client.read_until("error", "transcript", "transcript-stop")
     assert error.type == "error"
     assert await client.is_alive()
 
@@ -170,7 +175,7 @@ async def test_audio_stop_alone_is_an_empty_transcript(serve: Serve, connect: Co
 
 
 async def test_answer_may_come_before_audio_stop(
-    serve: Serve, connect: Connect, speech: Sound, quiet: Sound
+    serve: Serve, connect: Connect, speech: Sound, quiet: Sound, spoken: None
 ) -> None:
     running = await serve()
     client = await connect(running.ports["asr"])
@@ -186,7 +191,7 @@ async def test_answer_may_come_before_audio_stop(
 
 
 async def test_utterance_may_follow_one_without_audio_stop(
-    serve: Serve, connect: Connect, speech: Sound, quiet: Sound
+    serve: Serve, connect: Connect, speech: Sound, quiet: Sound, spoken: None
 ) -> None:
     running = await serve()
     client = await connect(running.ports["asr"])

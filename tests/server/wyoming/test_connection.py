@@ -137,6 +137,7 @@ async def test_describe_is_answered_while_a_request_is_running(
     if service == "asr":
         await client.send_utterance(speech(1.0))
         await client.send_utterance(speech(1.0))
+        await client.read_until("voice-stopped")
         expected = ["info", "pong"]
     else:
         await client.send("synthesize", text="Hello.")
@@ -194,13 +195,27 @@ async def test_client_that_stops_inside_a_request_gets_an_error(
     clock = FakeClock()
     running = await serve(clock, limits={"idle_timeout": 60})
     client = await connect(running.ports["asr"])
-    await client.send("transcribe")
+    # Without turn detection the audio so far is no answer.
+    await client.send("transcribe", context={"turn_detection": False})
     await client.audio(speech(1.0))
     assert await client.is_alive()
     await clock.advance(61)
     assert (await client.expect("error"))["code"] == "TIMEOUT"
     assert await client.read() is None
     await running.all_released()
+
+
+async def test_client_that_stops_in_the_middle_of_its_turn_gets_a_transcript(
+    serve: Serve, connect: Connect, speech: Callable[[float], bytes]
+) -> None:
+    clock = FakeClock()
+    running = await serve(clock, asr={"no_speech_timeout": 5})
+    client = await connect(running.ports["asr"])
+    await client.send("transcribe")
+    await client.audio(speech(1.0))
+    assert await client.is_alive()
+    await clock.advance(5.1)
+    assert (await client.expect("transcript"))["text"] == "1.0 seconds"
 
 
 async def test_client_that_waits_for_its_answer_is_not_disconnected(

@@ -146,7 +146,7 @@ async def test_server_names_an_ipv4_client_by_its_ipv4_address(
     running = await serve(host="::")
     client = await connect(running.ports["asr"])
     await client.send_utterance(speech(1.0))
-    await client.expect("transcript")
+    await client.read_until("transcript-stop")
     (finished,) = [
         item.event for item in running.bus.recent() if item.event.type == "request_finished"
     ]

@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
+import math
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from wyoming_servers.audio.turn_detector import (
     TurnDetector,
@@ -28,6 +29,7 @@ from wyoming_servers.core.events import SpeechStarted, TranscriptGrew
 from wyoming_servers.models.manager import ExplainMissing, explained
 from wyoming_servers.scheduling.interface import CoordinatorProtocol, Lease
 from wyoming_servers.speech.asr.local_agreement import LocalAgreement
+from wyoming_servers.speech.asr.recording import MAX_PART_SECONDS, transcribe_parts
 from wyoming_servers.speech.asr.speculation import (
     AdmissionController,
     PartialTranscriber,
@@ -42,17 +44,29 @@ from wyoming_servers.speech.asr.transcriber import (
     VocabularySource,
     select_asr_model,
 )
-from wyoming_servers.speech.asr.turn import SpeechBuffer, VadAnalyzer, end_silence, turn_settings
+from wyoming_servers.speech.asr.turn import (
+    PartialText,
+    SpeechBuffer,
+    TurnUpdate,
+    VadAnalyzer,
+    VoiceStarted,
+    VoiceStopped,
+    end_silence,
+    turn_settings,
+)
 from wyoming_servers.speech.retry import Retry
 from wyoming_servers.telemetry.request_timer import RequestTimer
 
 __all__ = [
     "AsrPipeline",
     "AsrRequest",
+    "PartialText",
     "Transcript",
     "Utterance",
     "VadAnalyzer",
     "VocabularySource",
+    "VoiceStarted",
+    "VoiceStopped",
 ]
 
 PAUSE_THRESHOLD_GROWTH: Final = 1.5
@@ -161,7 +175,7 @@ class Utterance:
         self._buffer = SpeechBuffer(
             vad,
             self._turn_detector,
-            asr.no_speech_timeout + asr.max_utterance,
+            self._turn_settings.no_speech_timeout + self._turn_settings.max_utterance,
             context.clock,
             self._on_turn_events,
         )
@@ -173,9 +187,13 @@ class Utterance:
         self._local_agreement = LocalAgreement() if partials else None
         self._partial_transcriber: PartialTranscriber | None = None
         """Set while the model is leased and the turn has not ended, if partials are requested."""
-        self._partial_texts: deque[str] = deque()
-        self._partials_changed = asyncio.Event()
-        """Set when there are partial texts, and when the turn ends."""
+        self._updates: deque[TurnUpdate] = deque()
+        """What `updates` has still to yield."""
+        self._updated = asyncio.Event()
+        """Set when there are updates, and when the turn ends."""
+        self._fed_at: float | None = None
+        """When the last audio was processed; None before the first, and while it is processed."""
+        self._stall_watch: asyncio.Task[None] | None = None
         self._client_ended = False
         """Whether the client has ended the turn: a pause in the last audio is none."""
         self._finished = False
@@ -192,7 +210,9 @@ class Utterance:
 
         Raises BadRequestError for a format that cannot be converted.
         """
+        self._fed_at = None
         await self._buffer.feed(pcm, audio)
+        self._fed_at = self._context.clock.now()
         if self._partial_transcriber is not None:
             self._partial_transcriber.recheck()
 
@@ -204,19 +224,20 @@ class Utterance:
         await self._buffer.finish()
         self._end_turn()
 
-    async def partial_texts(self) -> AsyncIterator[str]:
-        """Yield the stable parts of the transcript during the turn; ends with it.
+    async def updates(self) -> AsyncIterator[TurnUpdate]:
+        """Yield what becomes known during the turn; ends with it.
 
-        Concatenated, the parts are the beginning of the text that `finish` returns. There are none
-        unless they were requested.
+        `VoiceStarted` comes with the first speech, `VoiceStopped` at the end of a turn with
+        speech, and between them the stable parts of the transcript, if they were requested.
+        Concatenated, the parts are the beginning of the text that `finish` returns.
         """
         while True:
-            while self._partial_texts:
-                yield self._partial_texts.popleft()
+            while self._updates:
+                yield self._updates.popleft()
             if self.ended.is_set():
                 return
-            self._partials_changed.clear()
-            await self._partials_changed.wait()
+            self._updated.clear()
+            await self._updated.wait()
 
     async def finish(self) -> Transcript:
         """End the turn, if it has not ended, and wait for the transcript; call it once.
@@ -228,13 +249,16 @@ class Utterance:
         transcript = Transcript("", self._transcriber.language)
         if self._transcription is not None:
             purpose = f"for {self._transcriber.model} to transcribe"
-            seconds = self._context.config.limits.request_timeout
+            parts = math.ceil(self._buffer.seconds / MAX_PART_SECONDS)
+            seconds = self._context.config.limits.request_timeout * max(1, parts)
             async with ClockTimeout(self._context.clock, seconds, purpose):
                 transcript = await self._transcription
         self._finished = True
         return transcript
 
     async def __aenter__(self) -> Self:
+        if math.isfinite(self._turn_settings.no_speech_timeout):
+            self._stall_watch = asyncio.create_task(self._watch_stall(), name="stalled audio")
         return self
 
     async def __aexit__(
@@ -244,6 +268,8 @@ class Utterance:
         traceback: TracebackType | None,
     ) -> None:
         failure: BaseException | None = None
+        if self._stall_watch is not None:
+            await cancel_and_wait(self._stall_watch)
         if self._transcription is not None:
             failure = await cancel_and_wait(self._transcription)
         self._buffer.close()
@@ -258,8 +284,9 @@ class Utterance:
         queue = deque(events)
         while queue and not self.ended.is_set():
             match queue.popleft():
-                case TurnStarted():
+                case TurnStarted(at):
                     self._context.bus.publish(SpeechStarted(client=self._request.client))
+                    self._update(VoiceStarted(at))
                     self._transcription = asyncio.create_task(self._transcribe(), name="transcribe")
                 case TurnPaused() if not queue:
                     # With more events behind it, the pause is over already, or is the end.
@@ -310,15 +337,32 @@ class Utterance:
             self._timer.restart("speech")
             self._buffer.closed = True
             self.ended.set()
-            self._partials_changed.set()
+            if self._turn_detector.speech_end is not None:
+                self._updates.append(VoiceStopped(self._turn_detector.speech_end))
+            self._updated.set()
+
+    def _update(self, update: TurnUpdate) -> None:
+        self._updates.append(update)
+        self._updated.set()
+
+    async def _watch_stall(self) -> None:
+        """End the turn of a client that stops sending: without audio there is no silence."""
+        clock, limit = self._context.clock, self._turn_settings.no_speech_timeout
+        while not self.ended.is_set():
+            fed_at = clock.now() if self._fed_at is None else self._fed_at
+            left = fed_at + limit - clock.now()
+            if left <= 0:
+                _LOGGER.info("%s: no audio for %g s; the turn ends", self._request.client, limit)
+                await self.end()
+                return
+            await clock.sleep(left)
 
     def _publish_partial(self, hypothesis: Hypothesis) -> None:
         """Publish the text that has become stable, if partial texts are requested."""
         if self._local_agreement is None or self.ended.is_set():
             return
         if text := self._local_agreement.update(hypothesis.text):
-            self._partial_texts.append(text)
-            self._partials_changed.set()
+            self._update(PartialText(text))
             self._context.bus.publish(
                 TranscriptGrew(
                     client=self._request.client,
@@ -370,6 +414,15 @@ class Utterance:
         async def transcribe(audio: bytes, priority: Priority | None = None) -> Hypothesis:
             return await self._transcriber.run(lease, audio, priority)
 
+        async def transcribe_part(audio: bytes, language: str | None) -> Hypothesis:
+            return await self._transcriber.run(lease, audio, Priority.BACKGROUND, language)
+
+        def final_run() -> Coroutine[Any, Any, Hypothesis]:
+            audio = self._buffer.audio
+            if self._buffer.seconds <= MAX_PART_SECONDS:
+                return transcribe(audio)
+            return transcribe_parts(audio, self._buffer.pauses, transcribe_part)
+
         async with Speculation(
             transcribe,
             self._admission,
@@ -389,7 +442,7 @@ class Utterance:
                 self._speculation = None
             self._timer.mark("queue")
             with self._timer.stage("inference"):
-                return await speculation.final_hypothesis(lambda: transcribe(self._buffer.audio))
+                return await speculation.final_hypothesis(final_run)
 
     async def _wait_for_end(self, transcribe: Transcribe) -> None:
         """Wait for the end of the turn, with partial transcriptions if they are requested."""

@@ -159,12 +159,22 @@ class Transcriber:
             "word_timestamps": False,
         }
 
-    async def run(self, lease: Lease, audio: bytes, priority: Priority | None = None) -> Hypothesis:
+    async def run(
+        self,
+        lease: Lease,
+        audio: bytes,
+        priority: Priority | None = None,
+        language: str | None = None,
+    ) -> Hypothesis:
         """Transcribe 16 kHz audio; a cancellation cancels the run in the worker.
 
-        Raises the errors of the worker, and InternalError for a result without a text.
+        `language` is used in place of detecting it. Raises the errors of the worker, and
+        InternalError for a result without a text.
         """
-        async with lease.open(self._request, streaming=True, priority=priority) as run:
+        request = self._request
+        if language is not None and self.language is None:
+            request = request | {"language": language}
+        async with lease.open(request, streaming=True, priority=priority) as run:
             for start in range(0, len(audio), MAX_MESSAGE_BYTES):
                 await run.send(audio[start : start + MAX_MESSAGE_BYTES])
             await run.end()

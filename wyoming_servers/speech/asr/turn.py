@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from wyoming_servers.audio.pcm import Converter
@@ -11,6 +12,8 @@ from wyoming_servers.audio.turn_detector import (
     TurnDetector,
     TurnEnded,
     TurnEvent,
+    TurnPaused,
+    TurnResumed,
     TurnSettings,
 )
 from wyoming_servers.audio.vad import WINDOW_SAMPLES, VadFrame
@@ -31,10 +34,41 @@ MAX_AHEAD_SECONDS: Final = 1.0
 before the connection. A client that is further ahead sends a recording, whose pauses are over by
 the time they arrive."""
 
+PACE_SECONDS: Final = 1.0
+MAX_PACE: Final = 1.25
+"""A client that is ahead, but has sent its audio no faster than this for this many seconds, speaks:
+it was ahead because it, or the server, had kept audio waiting."""
+
 CONFIDENT_LOGPROB: Final = -0.3
 """Mean log-probability from which the end of a complete sentence counts as the end of the command.
 Whisper base gives whole commands -0.06 to -0.29. It completed 13 of 43 commands that were cut off
 after a word with a full stop of its own, but 11 of these with less than -0.3."""
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceStarted:
+    """The speaker has started."""
+
+    at: float
+    """Start of the speech, in seconds of all audio."""
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceStopped:
+    """The turn has ended; the transcript follows."""
+
+    at: float
+    """End of the speech, in seconds of all audio."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartialText:
+    """The next stable part of the transcript."""
+
+    text: str
+
+
+TurnUpdate = VoiceStarted | VoiceStopped | PartialText
 
 
 class VadAnalyzer(Protocol):
@@ -59,7 +93,7 @@ class SpeechBuffer:
         clock: Clock,
         on_events: Callable[[list[TurnEvent]], None],
     ) -> None:
-        """`max_seconds` ends the turn after this much audio of any kind."""
+        """`max_seconds` ends the turn of a speaking client after this much audio of any kind."""
         self._vad = vad
         self._turn_detector = turn_detector
         self._max_seconds = max_seconds
@@ -69,6 +103,15 @@ class SpeechBuffer:
         """When the first audio arrived."""
         self._seconds = 0.0
         """Length of all audio so far."""
+        self._live_since = 0.0
+        """Length of the audio that does not count as ahead of the clock."""
+        self._pace = (0.0, 0.0)
+        """Time, and length of the audio, from which the pace of the client is measured."""
+        self.pauses: list[tuple[float, float]] = []
+        """Start and end of each pause in the speech, in seconds of `audio`."""
+        self._paused_at = 0.0
+        self._dropped = 0.0
+        """Seconds from before the speech that `audio` no longer has."""
         self._format: AudioFormat | None = None
         self._converter: Converter | None = None
         self._audio = bytearray()
@@ -86,18 +129,27 @@ class SpeechBuffer:
         return len(self._audio)
 
     @property
+    def seconds(self) -> float:
+        """Length of the audio that was kept."""
+        return SPEECH_FORMAT.seconds(len(self._audio))
+
+    @property
     def is_live(self) -> bool:
         """Whether the audio is recorded right now, so that a pause lasts as long as its audio."""
         if self._started_at is None:
             return False
-        return self._seconds <= self._clock.now() - self._started_at + MAX_AHEAD_SECONDS
+        ahead = self._seconds - self._live_since - (self._clock.now() - self._started_at)
+        return ahead <= MAX_AHEAD_SECONDS
 
     async def feed(self, pcm: bytes, audio: AudioFormat) -> None:
         """Process audio; raises BadRequestError for a format that cannot be converted."""
         if self.closed:
             return
+        now = self._clock.now()
         if self._started_at is None:
-            self._started_at = self._clock.now()
+            self._started_at = now
+            self._pace = (now, 0.0)
+        self._measure_pace(now)
         if self._converter is None or audio != self._format:
             converter = Converter(audio, SPEECH_FORMAT)
             await self._flush()
@@ -128,15 +180,35 @@ class SpeechBuffer:
             return not self.closed
         self._audio += pcm
         self._seconds += SPEECH_FORMAT.seconds(len(pcm))
-        events = self._turn_detector.feed(await self._vad.analyze(pcm))
-        if self._seconds >= self._max_seconds and not self._turn_detector.ended:
+        frames = await self._vad.analyze(pcm)
+        self._turn_detector.can_end = is_live = self.is_live
+        events = self._turn_detector.feed(frames)
+        self._record_pauses(events)
+        if is_live and self._seconds >= self._max_seconds and not self._turn_detector.ended:
             events.append(TurnEnded(self._seconds, EndReason.MAX_LENGTH))
         if events:
             self._on_events(events)
         if self._turn_detector.speech_start is None:
-            kept = SPEECH_FORMAT.bytes_for(PRE_SPEECH_SECONDS)
-            del self._audio[: max(0, len(self._audio) - kept)]
+            dropped = max(0, len(self._audio) - SPEECH_FORMAT.bytes_for(PRE_SPEECH_SECONDS))
+            del self._audio[:dropped]
+            self._dropped += SPEECH_FORMAT.seconds(dropped)
         return not self.closed
+
+    def _measure_pace(self, now: float) -> None:
+        """Count from now on again, if a client that is ahead sends no faster than it speaks."""
+        began, length = self._pace
+        if now - began < PACE_SECONDS:
+            return
+        if not self.is_live and self._seconds - length <= MAX_PACE * (now - began):
+            self._started_at, self._live_since = now, self._seconds
+        self._pace = (now, self._seconds)
+
+    def _record_pauses(self, events: list[TurnEvent]) -> None:
+        for event in events:
+            if isinstance(event, TurnPaused):
+                self._paused_at = event.at
+            elif isinstance(event, TurnResumed):
+                self.pauses.append((self._paused_at - self._dropped, event.at - self._dropped))
 
 
 def end_silence(hypothesis: Hypothesis, settings: TurnSettings) -> float:
@@ -159,7 +231,7 @@ def end_silence(hypothesis: Hypothesis, settings: TurnSettings) -> float:
 
 
 def turn_settings(asr: AsrSection, request: AsrRequest) -> TurnSettings:
-    """Return when the turn ends by itself; without turn detection, only at its longest length."""
+    """Return when the turn ends by itself: never without turn detection."""
     detect = asr.turn_detection if request.turn_detection is None else request.turn_detection
     if not detect:
         return TurnSettings(
@@ -167,7 +239,7 @@ def turn_settings(asr: AsrSection, request: AsrRequest) -> TurnSettings:
             end_silence_complete=math.inf,
             end_silence_incomplete=math.inf,
             no_speech_timeout=math.inf,
-            max_utterance=asr.max_utterance,
+            max_utterance=math.inf,
         )
     return TurnSettings(
         end_silence=asr.end_silence,

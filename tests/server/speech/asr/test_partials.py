@@ -10,6 +10,7 @@ from wyoming_servers.core.errors import InferenceFailedError
 from wyoming_servers.scheduling.status import ModelUsage
 from wyoming_servers.speech.asr.pipeline import (
     AsrRequest,
+    PartialText,
     Utterance,
 )
 from wyoming_servers.speech.fake import FakeCoordinator
@@ -29,7 +30,7 @@ GROWING_TEXTS = (
 
 
 async def collect(utterance: Utterance) -> list[str]:
-    return [text async for text in utterance.partial_texts()]
+    return [item.text async for item in utterance.updates() if isinstance(item, PartialText)]
 
 
 async def test_partial_texts_are_the_beginning_of_the_transcript_and_are_published(

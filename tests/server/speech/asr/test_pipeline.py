@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -8,6 +8,7 @@ from wyoming_servers.core.clock import FakeClock
 from wyoming_servers.core.domain import (
     SPEECH_FORMAT,
     AudioFormat,
+    Priority,
     Task,
 )
 from wyoming_servers.core.errors import (
@@ -22,6 +23,8 @@ from wyoming_servers.speech.asr.pipeline import (
     AsrRequest,
     Transcript,
     Utterance,
+    VoiceStarted,
+    VoiceStopped,
 )
 from wyoming_servers.speech.fake import (
     FakeCoordinator,
@@ -32,6 +35,7 @@ from wyoming_servers.worker.interface import OutputChunk
 Make = Callable[..., Any]
 Sound = Callable[..., bytes]
 Published = Callable[[str], list[Any]]
+Live = Callable[[Utterance, bytes], Awaitable[None]]
 
 
 async def feed(utterance: Utterance, pcm: bytes, audio: AudioFormat = SPEECH_FORMAT) -> None:
@@ -104,29 +108,32 @@ async def test_word_at_the_end_of_the_audio_is_transcribed(
     assert (await transcribe(make_asr().open(AsrRequest()), quiet(0.96) + speech(0.12))).text
 
 
-async def test_turn_ends_after_a_pause(make_asr: Make, speech: Sound, quiet: Sound) -> None:
-    async with make_asr(end_silence=0.7).open(AsrRequest()) as utterance:
-        await feed(utterance, speech(1.0) + quiet(0.5))
+async def test_turn_ends_after_a_pause(
+    make_asr: Make, speech: Sound, quiet: Sound, live: Live
+) -> None:
+    pipeline = make_asr(end_silence=0.7, speculative_transcription=False)
+    async with pipeline.open(AsrRequest()) as utterance:
+        await live(utterance, speech(1.0) + quiet(0.5))
         assert not utterance.ended.is_set()
-        await feed(utterance, quiet(0.4))
+        await live(utterance, quiet(0.4))
         assert utterance.ended.is_set()
-        await feed(utterance, speech(5.0))
+        await live(utterance, speech(5.0))
         assert (await utterance.finish()).seconds == pytest.approx(1.8, abs=0.2)
 
 
 @pytest.mark.parametrize(("sensitivity", "ends"), [("aggressive", True), ("relaxed", False)])
 async def test_client_sets_the_sensitivity(
-    make_asr: Make, speech: Sound, quiet: Sound, sensitivity: str, ends: bool
+    make_asr: Make, speech: Sound, quiet: Sound, live: Live, sensitivity: str, ends: bool
 ) -> None:
     request = AsrRequest(vad_sensitivity=sensitivity)
-    async with make_asr().open(request) as utterance:
-        await feed(utterance, speech(1.0) + quiet(0.6))
+    async with make_asr(speculative_transcription=False).open(request) as utterance:
+        await live(utterance, speech(1.0) + quiet(0.6))
         assert utterance.ended.is_set() is ends
 
 
-async def test_turn_without_speech_ends(make_asr: Make, quiet: Sound) -> None:
+async def test_turn_without_speech_ends(make_asr: Make, quiet: Sound, live: Live) -> None:
     async with make_asr(no_speech_timeout=2).open(AsrRequest()) as utterance:
-        await feed(utterance, quiet(2.2))
+        await live(utterance, quiet(2.2))
         assert utterance.ended.is_set()
         assert (await utterance.finish()).text == ""
 
@@ -144,22 +151,89 @@ async def test_client_ends_the_turn_without_turn_detection(
 
 
 async def test_endless_utterance_is_cut_and_transcribed(
-    make_asr: Make, coordinator: FakeCoordinator, speech: Sound
+    make_asr: Make, coordinator: FakeCoordinator, speech: Sound, live: Live
 ) -> None:
-    async with make_asr(max_utterance=3, turn_detection=False).open(AsrRequest()) as utterance:
-        await utterance.feed(speech(60.0), SPEECH_FORMAT)
+    async with make_asr(max_utterance=3).open(AsrRequest()) as utterance:
+        await live(utterance, speech(10.0))
         assert utterance.ended.is_set()
         transcript = await utterance.finish()
     assert transcript.seconds == pytest.approx(3.0, abs=0.3)
     assert len(coordinator.runs[0].received) < 4 * 32_000
 
 
-async def test_endless_silence_ends_without_turn_detection(make_asr: Make, quiet: Sound) -> None:
+async def test_nothing_is_cut_without_turn_detection(
+    make_asr: Make, speech: Sound, quiet: Sound, live: Live
+) -> None:
     pipeline = make_asr(max_utterance=3, no_speech_timeout=2, turn_detection=False)
     async with pipeline.open(AsrRequest()) as utterance:
-        await utterance.feed(quiet(60.0), SPEECH_FORMAT)
-        assert utterance.ended.is_set()
+        await live(utterance, quiet(5.0) + speech(4.0) + quiet(5.0) + speech(1.0))
+        assert not utterance.ended.is_set()
+        assert (await utterance.finish()).seconds == pytest.approx(11.0, abs=0.2)
+
+
+async def test_silence_of_minutes_takes_no_memory(make_asr: Make, quiet: Sound) -> None:
+    async with make_asr(turn_detection=False).open(AsrRequest()) as utterance:
+        await utterance.feed(quiet(120.0), SPEECH_FORMAT)
+        assert utterance.held_bytes <= 2 * 32_000
         assert (await utterance.finish()).text == ""
+
+
+async def test_recording_is_transcribed_whole_and_in_parts(
+    make_asr: Make, coordinator: FakeCoordinator, speech: Sound, quiet: Sound
+) -> None:
+    sound = quiet(12.0) + speech(12.0) + quiet(2.0) + speech(14.0) + quiet(3.0) + speech(9.0)
+    async with make_asr(max_utterance=5, no_speech_timeout=5).open(AsrRequest()) as utterance:
+        await feed(utterance, sound)
+        assert not utterance.ended.is_set()
+        transcript = await utterance.finish()
+    lengths = [len(run.received) / 32_000 for run in coordinator.runs]
+    assert lengths == pytest.approx([1 + 12 + 1, 1 + 14 + 3 + 9], abs=0.3)
+    assert transcript.text == " ".join(run.answer["text"] for run in coordinator.runs)
+    assert transcript.seconds == pytest.approx(sum(lengths), abs=0.1)
+    assert {run.priority for run in coordinator.runs} == {Priority.BACKGROUND}
+
+
+async def test_speaker_whose_first_audio_had_to_wait_still_has_turns(
+    make_asr: Make, speech: Sound, quiet: Sound, live: Live
+) -> None:
+    async with make_asr().open(AsrRequest()) as utterance:
+        await feed(utterance, speech(2.0) + quiet(1.0))
+        assert not utterance.ended.is_set()
+        await live(utterance, quiet(2.5))
+        assert utterance.ended.is_set()
+
+
+async def test_turn_of_a_client_that_stops_sending_ends(
+    make_asr: Make, speech: Sound, live: Live, clock: FakeClock
+) -> None:
+    async with make_asr(no_speech_timeout=4).open(AsrRequest()) as utterance:
+        await clock.advance(100)
+        assert not utterance.ended.is_set()
+        await live(utterance, speech(1.0))
+        await clock.advance(3.8)
+        assert not utterance.ended.is_set()
+        await clock.advance(0.3)
+        assert utterance.ended.is_set()
+        assert (await utterance.finish()).text == "1.0 seconds"
+
+
+async def test_turn_is_reported_from_the_first_speech_to_the_end(
+    make_asr: Make, speech: Sound, quiet: Sound, live: Live
+) -> None:
+    async with make_asr().open(AsrRequest()) as utterance:
+        await live(utterance, quiet(1.0) + speech(1.0))
+        started = await anext(utterance.updates())
+        await live(utterance, quiet(1.5))
+        updates = [started, *[update async for update in utterance.updates()]]
+    assert [type(update) for update in updates] == [VoiceStarted, VoiceStopped]
+    assert [update.at for update in updates] == pytest.approx([1.0, 2.0], abs=0.1)
+
+
+async def test_turn_without_speech_is_not_reported(make_asr: Make, quiet: Sound) -> None:
+    async with make_asr().open(AsrRequest()) as utterance:
+        await feed(utterance, quiet(1.0))
+        await utterance.finish()
+        assert [update async for update in utterance.updates()] == []
 
 
 async def test_silence_before_the_speech_is_dropped(
