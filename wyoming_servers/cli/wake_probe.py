@@ -166,7 +166,7 @@ async def open_wake_probe(
         CustomWakeWords, wake_words_folder(config.data_dir, config.wake.models_dir)
     )
     registry = WakeWordRegistry(specs, ConfigHolder(config), custom)
-    probe = WakeProbe(registry.find(names), registry, config.wake.refractory, threshold)
+    probe = WakeProbe(registry.find(names).words, registry, config.wake.refractory, threshold)
     try:
         await probe.start(on_status)
         yield probe

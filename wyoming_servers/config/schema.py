@@ -96,6 +96,12 @@ class AsrSection(Section):
         description="Detect the end of the utterance on the server instead of waiting for the "
         "client's audio-stop.",
     )
+    external_vad: bool = Field(
+        True,
+        description="Have Home Assistant detect speech as well, so that satellites show when they "
+        "listen and think. It then ends a command after its own silence (0.7 s unless the "
+        "satellite is set otherwise) or after 15 s, if the server has not ended it before.",
+    )
     end_silence: Duration = Field(
         0.7, ge=0.1, le=5, description="Silence after speech that ends the utterance, in seconds."
     )

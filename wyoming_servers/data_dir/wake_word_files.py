@@ -2,13 +2,14 @@
 
 A model for openWakeWord is a `.tflite` or `.onnx` file. A `.tflite` file with a `.json` file of the
 same name beside it is a model for microWakeWord, which the `.json` describes. The name of the file
-is the name of the wake word. All functions block on the disk for a moment.
+without its version is the name of the wake word: `computer_v2.tflite` is `computer`. All functions
+block on the disk for a moment.
 """
 
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +24,8 @@ _DESCRIPTION_SUFFIX: Final = ".json"
 """A file with this suffix describes the model beside it, which then is no wake word of its own."""
 
 _VERSION: Final = re.compile(r"[_-]v?\d+(\.\d+)*$")
+
+_VERSION_SUFFIX: Final = re.compile(r"[_-]v\d+(\.\d+)*$", re.IGNORECASE)
 
 _Signature = tuple[int, int]
 """Modification time (nanoseconds since 1970) and size of a file (bytes)."""
@@ -57,7 +60,18 @@ def scan_wake_words(folder: Path | None) -> list[CustomWakeWord]:
     if folder is None or not folder.is_dir():
         return []
     found = (_read_wake_word(path) for path in sorted(folder.iterdir()))
-    return [word for word in found if word is not None]
+    return _without_versions([word for word in found if word is not None])
+
+
+def _without_versions(words: list[CustomWakeWord]) -> list[CustomWakeWord]:
+    """Name each wake word without the version of its file; of several versions only the last."""
+    taken = {word.name: word.path for word in words}
+    for word in words:
+        plain = _VERSION_SUFFIX.sub("", word.name)
+        if plain and (plain not in taken or taken[plain].stem != plain):
+            taken[plain] = word.path
+    names = {path: name for name, path in taken.items() if name}
+    return [replace(word, name=names[word.path]) for word in words]
 
 
 def phrase_from_name(name: str) -> str:

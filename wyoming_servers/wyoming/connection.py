@@ -56,6 +56,13 @@ FRAME_SECONDS: Final = 30.0
 """An event that is not complete after this many seconds (up to twice that) ends the connection: it
 holds memory, and its bytes would keep an idle connection open."""
 
+ERROR_SECONDS: Final = 5.0
+"""A client that opens no other request for this long after an error is disconnected: it may not
+know `error` events, and would wait for its answer until `limits.idle_timeout`."""
+
+REQUEST_EVENTS: Final = frozenset({"transcribe", "synthesize", "synthesize-start", "detect"})
+"""Events that open a request, and so tell that a client goes on after an error."""
+
 BUSY_SECONDS: Final = 10.0
 """A client with an open request that sends nothing for this long counts as idle when others need
 its place, unless it waits for the server."""
@@ -113,6 +120,10 @@ class Connection:
         """When the client last sent bytes."""
         self._lingers = False
         """Whether the client may still be sending when the connection is closed."""
+        self._failed_at: float | None = None
+        """When the last request failed; None if another one was opened since."""
+        self._failed = asyncio.Event()
+        """Set when `_failed_at` was set."""
         self._stopping: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         self._name = _client_name(writer.get_extra_info("peername"))
         self._session = make_session(self)
@@ -144,7 +155,13 @@ class Connection:
     async def run(self) -> None:
         """Serve the client until it leaves or is disconnected."""
         try:
-            await run_all(self._read(), self._work(), self._watch_idle(), self._watch_stop())
+            await run_all(
+                self._read(),
+                self._work(),
+                self._watch_idle(),
+                self._watch_errors(),
+                self._watch_stop(),
+            )
         except DisconnectedError as err:
             _LOGGER.debug("%s: %s", self._name, err.message)
         finally:
@@ -173,6 +190,8 @@ class Connection:
         else:
             _LOGGER.warning("%s: request failed: %s (%s)", self._name, error, error.code)
         await self.send(error_event(error))
+        self._failed_at = self._clock.now()
+        self._failed.set()
 
     async def _read(self) -> None:
         """Decode events until the client leaves."""
@@ -239,6 +258,8 @@ class Connection:
                 self._handling = True
                 try:
                     await self._session.handle(event)
+                    if event.type in REQUEST_EVENTS or self._session.has_request:
+                        self._failed_at = None
                 except DisconnectedError:
                     raise
                 except Exception as err:  # noqa: BLE001  (`fail` logs and sends it)
@@ -287,6 +308,18 @@ class Connection:
                 )
             )
         raise DisconnectedError("The client sent nothing for too long.")
+
+    async def _watch_errors(self) -> None:
+        """Disconnect a client that opens no other request after an error."""
+        while True:
+            self._failed.clear()
+            if self._failed_at is None:
+                await self._failed.wait()
+            elif (left := self._failed_at + ERROR_SECONDS - self._clock.now()) > 0:
+                await self._clock.sleep(left)
+            else:
+                self._lingers = True
+                raise DisconnectedError("The client opened no other request after an error.")
 
     async def _watch_stop(self) -> None:
         """When the server stops, wait for the open request within the grace period."""

@@ -120,7 +120,8 @@ def _asr_program(name: str, models: Iterable[ModelSpec], asr: AsrSection) -> Asr
             for spec in models
         ],
         supports_transcript_streaming=True,
-        requires_external_vad=not asr.turn_detection,
+        # With it Home Assistant tells satellites when speech starts and ends.
+        requires_external_vad=asr.external_vad or not asr.turn_detection,
     )
 
 

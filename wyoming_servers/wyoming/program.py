@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Final, Self
 from wyoming.event import Event
 
 from wyoming_servers.core.domain import ModelSpec, Task
+from wyoming_servers.speech.asr.transcriber import is_openai_model
 from wyoming_servers.wyoming.asr import AsrClientSession
 from wyoming_servers.wyoming.info import PROGRAM_NAME, program_name
 from wyoming_servers.wyoming.session import ClientSession
@@ -132,7 +133,9 @@ class ProgramSession:
     def _transcribe(self) -> Event:
         """Return the client's last `transcribe`, with the selected model if it names none."""
         data = dict(self._last_request)
-        if not data.get("name") and self._model is not None:
+        name = data.get("name")
+        unnamed = not name or (isinstance(name, str) and is_openai_model(name))
+        if unnamed and self._model is not None:
             data["name"] = self._model
         return Event("transcribe", data)
 

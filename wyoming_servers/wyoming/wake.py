@@ -42,6 +42,7 @@ class _Phase(Enum):
 class WakeClientSession:
     """Sends a client every wake word that is detected in its endless audio.
 
+    A name that is not installed is answered by an `error`; the others are detected nevertheless.
     The options of `detect` hold until the next `detect`; without one, all words are detected.
     """
 
@@ -128,6 +129,8 @@ class WakeClientSession:
         self._request = WakePipelineRequest(names=names or None, client=self._client.name)
         # The model is requested now; the audio follows at once.
         await self._open()
+        if self._stream is not None and self._stream.error is not None:
+            await self._client.fail(self._stream.error)
 
     def _on_audio_start(self, event: Event) -> None:
         if self._phase is _Phase.REFUSED:

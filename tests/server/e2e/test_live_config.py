@@ -242,11 +242,16 @@ async def asr_initial_prompt(world: World) -> None:
     assert (await world.transcribe())["initial_prompt"] == "Ten meters."
 
 
+@check("asr.external_vad")
+async def asr_external_vad(world: World) -> None:
+    assert (await world.describe("asr")).asr[0].requires_external_vad
+    await world.patch({"asr": {"external_vad": False}})
+    assert not (await world.describe("asr")).asr[0].requires_external_vad
+
+
 @check("asr.turn_detection")
 async def asr_turn_detection(world: World) -> None:
-    assert not (await world.describe("asr")).asr[0].requires_external_vad
     await world.patch({"asr": {"turn_detection": False}})
-    assert (await world.describe("asr")).asr[0].requires_external_vad
     assert (await world.turn()).end_silence == float("inf")
 
 

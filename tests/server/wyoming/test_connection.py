@@ -218,6 +218,30 @@ async def test_client_that_stops_in_the_middle_of_its_turn_gets_a_transcript(
     assert (await client.expect("transcript"))["text"] == "1.0 seconds"
 
 
+@pytest.mark.parametrize("goes_on", [False, True])
+async def test_client_that_does_not_go_on_after_an_error_is_disconnected(
+    serve: Serve, connect: Connect, speech: Callable[[float], bytes], goes_on: bool
+) -> None:
+    clock = FakeClock()
+    running = await serve(clock)
+    client = await connect(running.ports["asr"])
+    await client.send("transcribe", name="whisper/enormous")
+    await client.audio(speech(1.0))
+    assert (await client.expect("error"))["code"] == "MODEL_MISSING"
+    await clock.advance(4)
+    if goes_on:
+        await client.send_utterance(speech(1.0))
+        assert (await client.expect("transcript"))["text"] == "1.0 seconds"
+    else:
+        await client.audio(speech(1.0))  # belongs to the request that was refused
+    assert await client.is_alive()
+    await clock.advance(2)
+    if goes_on:
+        assert await client.is_alive()
+    else:
+        assert await client.read() is None
+
+
 async def test_client_that_waits_for_its_answer_is_not_disconnected(
     serve: Serve, connect: Connect, speech: Callable[[float], bytes]
 ) -> None:

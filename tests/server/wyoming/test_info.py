@@ -45,10 +45,20 @@ def test_model_of_a_port_has_a_program_of_its_own_first() -> None:
     assert only.name == "wyoming-conductor"
 
 
-@pytest.mark.parametrize("ours", [True, False])
-def test_external_vad_is_required_without_turn_detection(ours: bool) -> None:
-    (program,) = asr_info(SPECS, config(turn_detection=ours).asr).asr
-    assert program.requires_external_vad is not ours
+@pytest.mark.parametrize(
+    ("asr", "required"),
+    [
+        ({}, True),
+        ({"external_vad": False}, False),
+        ({"external_vad": False, "turn_detection": False}, True),
+    ],
+    ids=str,
+)
+def test_external_vad_is_required_unless_the_server_alone_ends_turns(
+    asr: dict[str, bool], required: bool
+) -> None:
+    (program,) = asr_info(SPECS, config(**asr).asr).asr
+    assert program.requires_external_vad is required
     assert program.supports_transcript_streaming is True
 
 

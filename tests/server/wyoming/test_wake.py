@@ -101,6 +101,19 @@ async def test_second_detect_replaces_the_words(serve: Serve, connect: Connect) 
     assert running.coordinator.active_leases == 1
 
 
+async def test_unknown_wake_word_is_an_error_and_the_others_are_detected(
+    serve: Serve, connect: Connect
+) -> None:
+    running = await serve()
+    client = await connect(running.ports["wake"])
+    await client.send("detect", names=["ok_computer", "Alexa"])
+    error = await client.expect("error")
+    assert (error["code"], "ok_computer" in error["text"]) == ("MODEL_MISSING", True)
+    await client.send("audio-chunk", LOUD, **AUDIO)
+    # In the client's spelling: it compares the name with its own.
+    assert (await client.expect("detection"))["name"] == "Alexa"
+
+
 @pytest.mark.parametrize(
     ("detect", "code"),
     [

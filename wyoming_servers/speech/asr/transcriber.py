@@ -1,6 +1,7 @@
 """Requests and results of speech to text, the selection of a model, and a single inference."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol
 
@@ -24,6 +25,14 @@ from wyoming_servers.text.locale import best_match, is_auto
 
 MAX_MESSAGE_BYTES: Final = 256 * 1024
 """Most audio that is sent to a worker in one message: 8 s."""
+
+
+_OPENAI_MODEL: Final = re.compile(r"whisper-1|gpt-(?:[\w.]+-)*transcribe(?:-[\w.]+)*|auto")
+"""Names of OpenAI's models, dated variants included, and a name for any model."""
+
+_SIMPLE_NAME: Final = re.compile(r"(?:.*/)?(?:faster-)?(?:whisper[-/])?(.+?)(?:-int8)?")
+"""Removes what other servers add to the name of a Whisper model, as in `base-int8` and
+`Systran/faster-whisper-base`."""
 
 
 class VocabularySource(Protocol):
@@ -98,6 +107,7 @@ def select_asr_model(
 ) -> AsrModelChoice:
     """Select the model and the language of a request.
 
+    0. A name of OpenAI's requests no model; `base`, `base-int8` and the like are `whisper/base`.
     1. The requested or else the configured model, if it supports the language.
     2. If no model was requested and the configured one does not support the language: the first
        installed model that does.
@@ -107,7 +117,9 @@ def select_asr_model(
     Raises ModelMissingError or UnsupportedLanguageError; the message lists the alternatives.
     """
     installed = [spec for spec in specs.values() if spec.task is Task.ASR]
-    first = next((spec for spec in installed if spec.id == (model or asr.model)), None)
+    if model and is_openai_model(model):  # 0
+        model = None
+    first = _find_model(installed, model or asr.model)
     if first is None:
         raise ModelMissingError(
             f"The speech-to-text model {shorten(model or asr.model)!r} is not installed; "
@@ -131,6 +143,23 @@ def select_asr_model(
     raise UnsupportedLanguageError(
         message, hint=f"Supported languages: {list_languages(supported)}."
     )
+
+
+def is_openai_model(name: str) -> bool:
+    """Whether OpenAI calls one of its speech-to-text models so: the default model is meant."""
+    return _OPENAI_MODEL.fullmatch(name.lower()) is not None
+
+
+def _find_model(installed: Sequence[ModelSpec], name: str) -> ModelSpec | None:
+    """Return the model of this id, else the one whose id ends in the name."""
+    for spec in installed:
+        if spec.id == name:
+            return spec
+    simple = _SIMPLE_NAME.fullmatch(name.lower())
+    for spec in installed:
+        if simple and spec.id.lower().rpartition("/")[2] == simple[1]:
+            return spec
+    return None
 
 
 class Transcriber:

@@ -1,7 +1,9 @@
 """Voices: those of the installed models, and the list of all that can be installed."""
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
 from wyoming_servers.core.domain import (
     ModelSpec,
@@ -25,6 +27,8 @@ from wyoming_servers.text.voice_expression import (
     parse_speed,
     voice_names,
 )
+
+_LOGGER: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,13 +168,19 @@ class VoiceRegistry:
 
 
 def resolve_speaker(voice: Voice, speaker: str | None) -> str | None:
-    """Return the speaker as the voice spells it. Raises BadRequestError if it is unknown."""
+    """Return the speaker as the voice spells it; None for a voice with a single one.
+
+    Raises BadRequestError if it is unknown.
+    """
     if not speaker:
+        return None
+    if not voice.info.speakers:
+        _LOGGER.info("%s has one speaker; ignored %s", voice.info.name, shorten(speaker))
         return None
     for known in voice.info.speakers:
         if known.casefold() == speaker.casefold():
             return known
-    speakers = ", ".join(voice.info.speakers[:12]) or "none to choose from"
+    speakers = ", ".join(voice.info.speakers[:12])
     raise BadRequestError(
         f"The voice {voice.info.name!r} has no speaker {shorten(speaker)!r}.",
         hint=f"Its speakers: {speakers}.",

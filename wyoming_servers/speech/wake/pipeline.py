@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -19,8 +19,8 @@ from wyoming_servers.models.manager import ExplainMissing, explained
 from wyoming_servers.scheduling.interface import CoordinatorProtocol
 from wyoming_servers.speech.wake.registry import (
     CustomWakeWords,
-    RegisteredWakeWord,
     WakeWordRegistry,
+    WakeWordSelection,
 )
 from wyoming_servers.speech.wake.stream import OnOutput, WakeModelStream
 from wyoming_servers.telemetry.request_timer import RequestTimer
@@ -82,19 +82,19 @@ class WakePipeline:
     def open(self, request: WakePipelineRequest) -> "WakeDetectionStream":
         """Open a stream with the configuration of this moment.
 
-        Raises ModelMissingError for a wake word that is not installed.
+        Raises ModelMissingError if none of the wake words is installed.
         """
         timer = RequestTimer(Task.WAKE, request.client, self._bus, self._clock)
         try:
-            words = self.registry.find(request.names)
+            selection = self.registry.find(request.names)
         except Exception as err:
             better = explained(err, self._explain_missing, Task.WAKE, request.names or [None])
             timer.finish(better or err)
             if better is not None:
                 raise better from err
             raise
-        timer.model = words[0].spec.id
-        return WakeDetectionStream(self, timer, request, words)
+        timer.model = selection.words[0].spec.id
+        return WakeDetectionStream(self, timer, request, selection)
 
     # For the streams
 
@@ -156,8 +156,12 @@ class WakeDetectionStream:
         pipeline: WakePipeline,
         timer: RequestTimer,
         request: WakePipelineRequest,
-        words: Sequence[RegisteredWakeWord],
+        selection: WakeWordSelection,
     ) -> None:
+        words = selection.words
+        self.error = selection.error
+        """Names a wake word that is not installed, while the others are detected."""
+        self._requested = selection.requested
         self._pipeline = pipeline
         self._timer = timer
         self._client = request.client
@@ -285,7 +289,8 @@ class WakeDetectionStream:
             timestamp=int(self._position if timestamp is None else timestamp),
         )
         if self._pipeline.publish(detection, self._client, stages):
-            self._detections.put_nowait(detection)
+            requested = self._requested[detection.word]
+            self._detections.put_nowait(replace(detection, word=requested))
 
 
 class WakeArbiter:

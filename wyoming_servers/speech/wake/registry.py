@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,6 +24,35 @@ class RegisteredWakeWord:
 
     spec: ModelSpec
     info: WakeWordInfo
+
+
+@dataclass(frozen=True, slots=True)
+class WakeWordSelection:
+    """The wake words of one request."""
+
+    words: Sequence[RegisteredWakeWord]
+    requested: Mapping[str, str]
+    """The names in the client's spelling, by our own."""
+    error: ModelMissingError | None = None
+    """Names a wake word that is not installed, while others are."""
+
+
+def find_wake_word(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that a client means; None if there is none.
+
+    1. The same name. 2. The same words in another spelling, such as `Okay Nabu`, `okay_nabu_v0.1`
+    and openWakeWord's older name `ok_nabu`.
+    """
+    names = list(known)
+    if name in names:
+        return name
+    simple = _simple_name(name)
+    return next((other for other in names if _simple_name(other) == simple), None)
+
+
+def _simple_name(name: str) -> str:
+    words = re.sub(r"[\s_-]+", "_", name.strip().lower())
+    return re.sub(r"^ok_", "okay_", re.sub(r"_v\d+(?:\.\d+)*$", "", words))
 
 
 class WakeWordRegistry:
@@ -58,20 +88,30 @@ class WakeWordRegistry:
         order = self._wake.words
         return {name: found[name] for name in order if name in found} if order else found
 
-    def find(self, names: Sequence[str] | None) -> list[RegisteredWakeWord]:
-        """Return the named wake words, all for None or no names. Raises ModelMissingError."""
+    def find(self, names: Sequence[str] | None) -> "WakeWordSelection":
+        """Return the named wake words; all for None or no names.
+
+        Raises ModelMissingError if none of them is installed.
+        """
         words = self.words()
         if not words:
             raise ModelMissingError("No wake word is installed.")
-        selected = []
+        selected: dict[str, str] = {}
+        missing = []
         for name in dict.fromkeys(names or words):
-            if name not in words:
-                raise ModelMissingError(
-                    f"The wake word {shorten(name)!r} is not installed; "
-                    f"{list_names(list(words), 'wake word')}."
-                )
-            selected.append(words[name])
-        return selected
+            if (known := find_wake_word(name, words)) is None:
+                missing.append(name)
+            else:
+                selected.setdefault(known, name)
+        error = None
+        if missing:
+            error = ModelMissingError(
+                f"The wake word {shorten(missing[0])!r} is not installed; "
+                f"{list_names(list(words), 'wake word')}."
+            )
+        if error is not None and not selected:
+            raise error
+        return WakeWordSelection([words[name] for name in selected], selected, error)
 
     def threshold(self, name: str) -> float:
         """Return the score from which a frame counts as this wake word."""

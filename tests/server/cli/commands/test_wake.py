@@ -77,9 +77,9 @@ def test_wake_test_supports_custom_words_and_both_engines(run: Any, tmp_path: Pa
         run(WORD, "-w", "hey_jarvis", "-w", "my_jarvis_v2", "--json", *chosen).stdout
     )
     found = {found["word"] for found in answer["files"][0]["detections"]}
-    assert found == {"hey_jarvis", "my_jarvis_v2"}
+    assert found == {"hey_jarvis", "my_jarvis"}
     scores = answer["files"][0]["scores"]
-    assert len(scores["hey_jarvis"]) > 2 * len(scores["my_jarvis_v2"]), "microWakeWord: 30 ms"
+    assert len(scores["hey_jarvis"]) > 2 * len(scores["my_jarvis"]), "microWakeWord: 30 ms"
 
 
 @pytest.mark.component

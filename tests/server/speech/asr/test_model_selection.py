@@ -77,6 +77,37 @@ def test_unknown_model_error_lists_the_installed_ones() -> None:
         select_asr_model(SPECS, ENGLISH, "whisper/enormous", None)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "whisper-1",
+        "gpt-transcribe",
+        "gpt-4o-transcribe",
+        "gpt-4o-mini-transcribe-2025-12-15",
+        "gpt-4o-transcribe-diarize",
+    ],
+)
+def test_name_of_openai_selects_the_default_model(name: str) -> None:
+    chosen = select_asr_model(SPECS, ENGLISH, name, None)
+    assert chosen.spec.id == "asr/english"
+    # As for a request without a name, another model may know the language.
+    assert select_asr_model(SPECS, ENGLISH, name, "de").spec.id == "asr/many"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["many", "Many", "many-int8", "faster-whisper-many", "Systran/faster-whisper-many", "x/many"],
+)
+def test_name_of_another_server_selects_the_same_model(name: str) -> None:
+    assert select_asr_model(SPECS, ENGLISH, name, None).spec.id == "asr/many"
+
+
+@pytest.mark.parametrize("name", ["gpt-4o", "whisper-2", "any", "many.en", ""])
+def test_other_names_are_unknown(name: str) -> None:
+    with pytest.raises(ModelMissingError):
+        select_asr_model(SPECS, AsrSection(model="missing"), name or None, None)
+
+
 def test_voice_cannot_be_selected_for_asr() -> None:
     with pytest.raises(ModelMissingError):
         select_asr_model(SPECS, ENGLISH, "tts/joe", None)

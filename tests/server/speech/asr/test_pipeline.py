@@ -188,7 +188,7 @@ async def test_recording_is_transcribed_whole_and_in_parts(
         transcript = await utterance.finish()
     lengths = [len(run.received) / 32_000 for run in coordinator.runs]
     assert lengths == pytest.approx([1 + 12 + 1, 1 + 14 + 3 + 9], abs=0.3)
-    assert transcript.text == " ".join(run.answer["text"] for run in coordinator.runs)
+    assert transcript.text == " ".join(run.answer["text"].strip() for run in coordinator.runs)
     assert transcript.seconds == pytest.approx(sum(lengths), abs=0.1)
     assert {run.priority for run in coordinator.runs} == {Priority.BACKGROUND}
 

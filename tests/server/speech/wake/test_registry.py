@@ -19,7 +19,11 @@ from wyoming_servers.data_dir.wake_word_files import (
     wake_words_folder,
 )
 from wyoming_servers.speech.fake import SPECS
-from wyoming_servers.speech.wake.registry import CustomWakeWords, WakeWordRegistry
+from wyoming_servers.speech.wake.registry import (
+    CustomWakeWords,
+    WakeWordRegistry,
+    find_wake_word,
+)
 
 TWO = {
     spec.id: spec
@@ -54,7 +58,7 @@ def models(words: WakeWordRegistry) -> dict[str, str]:
 
 @pytest.mark.parametrize("names", [None, ()])
 def test_registry_returns_all_words_without_names(names: tuple[str, ...] | None) -> None:
-    assert [word.info.name for word in registry().find(names)] == ["hey_jarvis", "alexa"]
+    assert [word.info.name for word in registry().find(names).words] == ["hey_jarvis", "alexa"]
 
 
 def test_registry_offers_the_configured_words_in_order() -> None:
@@ -65,12 +69,45 @@ def test_registry_offers_the_configured_words_in_order() -> None:
 
 
 def test_registry_returns_a_repeated_name_once() -> None:
-    assert len(registry().find(["alexa", "alexa"])) == 1
+    assert len(registry().find(["alexa", "alexa"]).words) == 1
 
 
 def test_registry_error_lists_the_installed_words() -> None:
     with pytest.raises(ModelMissingError, match=r"'ok_computer'.*installed: hey_jarvis, alexa"):
-        registry().find(["alexa", "ok_computer"])
+        registry().find(["ok_computer", "marvin"])
+
+
+def test_registry_finds_the_installed_words_beside_one_that_is_not() -> None:
+    found = registry().find(["alexa", "ok_computer"])
+    assert [word.info.name for word in found.words] == ["alexa"]
+    assert "'ok_computer'" in str(found.error)
+    assert registry().find(["alexa"]).error is None
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("ok_nabu", "okay_nabu"),
+        ("ok_nabu_v0.1", "okay_nabu"),
+        ("Okay Nabu", "okay_nabu"),
+        ("okay-nabu", "okay_nabu"),
+        ("okay_nabu_v2", "okay_nabu"),
+        ("ALEXA_v0.1", "alexa"),
+        ("ok_go", "ok_go"),
+        ("nabu", None),
+        ("ok", None),
+        ("", None),
+    ],
+)
+def test_wake_word_is_found_in_other_spellings(name: str, known: str | None) -> None:
+    assert find_wake_word(name, ["alexa", "okay_nabu", "ok_go"]) == known
+
+
+def test_selection_keeps_the_spelling_of_the_client() -> None:
+    assert registry().find(["Alexa", "alexa", "hey jarvis"]).requested == {
+        "alexa": "Alexa",
+        "hey_jarvis": "hey jarvis",
+    }
 
 
 def test_registry_refuses_a_word_that_is_not_offered() -> None:
@@ -138,12 +175,27 @@ def test_scan_finds_model_files_and_their_engines(tmp_path: Path) -> None:
     (tmp_path / "hal.json").write_text(json.dumps(facts))
     words = CustomWakeWords(tmp_path)
     assert words.for_engine("openwakeword") == (
-        WakeWordInfo("computer_v2", "Computer", (), "computer"),
+        WakeWordInfo("computer", "Computer", (), "computer"),
         WakeWordInfo("marvin", "Marvin", (), "marvin"),
     )
     assert words.for_engine("microwakeword") == (
         WakeWordInfo("hal", "Hallo Hal", ("de",), "hallo hal"),
     )
+
+
+def test_scan_keeps_the_version_of_all_files_of_a_word_but_the_last(tmp_path: Path) -> None:
+    for name in ("computer_v0.1", "computer_v2", "hal", "hal_v3", "dr_who_3", "_v1", "ok_V2"):
+        (tmp_path / f"{name}.tflite").write_bytes(b"x")
+    words = CustomWakeWords(tmp_path).for_engine("openwakeword")
+    assert [word.name for word in words] == [
+        "_v1",
+        "computer_v0.1",
+        "computer",
+        "dr_who_3",
+        "hal",
+        "hal_v3",
+        "ok",
+    ]
 
 
 def test_custom_words_of_a_missing_folder_are_empty(tmp_path: Path) -> None:
