@@ -65,6 +65,7 @@ def main() -> int:
         *faults(run, pins("server.txt"), "server.txt"),
         *faults(groups["test"], pins("server.txt", "test.txt"), "test.txt"),
         *faults(groups["lint"], pins("server.txt", "test.txt", "lint.txt"), "lint.txt"),
+        *faults(project["optional-dependencies"]["embedded"], pins("embedded.txt"), "embedded.txt"),
         *faults(project["optional-dependencies"]["gpu"], pins("gpu.txt"), "gpu.txt"),
     ]
     for fault in found:
