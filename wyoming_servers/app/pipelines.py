@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from wyoming_servers.app.context import AppContext
@@ -16,7 +17,7 @@ from wyoming_servers.speech.tts.pipeline import TtsPipeline
 from wyoming_servers.speech.wake.pipeline import WakePipeline
 from wyoming_servers.speech.wake.registry import CustomWakeWords
 from wyoming_servers.text.lexicon import Lexicon
-from wyoming_servers.text.vocabulary import VOCABULARY_FILE, Vocabulary
+from wyoming_servers.text.vocabulary import VOCABULARY_FILE, Vocabulary, is_vocabulary
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,12 @@ async def open_pipelines(
     """Create the pipelines and start their background tasks."""
     config, bus, clock = context.config, context.bus, context.clock
     vocabulary = Vocabulary(config.data_dir / VOCABULARY_FILE)
+    with suppress(OSError):  # `load` logs it
+        await context.damaged.check(
+            config.data_dir / VOCABULARY_FILE,
+            is_vocabulary,
+            "Its names and terms cannot be read; Home Assistant sends them again.",
+        )
     await vocabulary.load()
     asr = AsrPipeline(
         coordinator,
@@ -55,7 +62,7 @@ async def open_pipelines(
         folder,
         memory=cache.memory,
         disk=cache.disk,
-        min_free=config.limits.min_free_disk,
+        min_free=lambda: context.config_holder.current.limits.min_free_disk,
     )
     context.spawn(phrases.run, "phrase cache")
     lexicon = Lexicon(config.data_dir / "lexicon.yaml")

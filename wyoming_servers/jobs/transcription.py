@@ -102,7 +102,12 @@ class TranscriptionJob:
         Raises BadRequestError for a recording that cannot be decoded, TooLargeError and
         LongJobError for one that is too long, and the errors of leases and runs after all retries.
         """
-        decoding = self._decoder(self._recording, skip=self._position, vad=self._job.vad)
+        decoding = self._decoder(
+            self._recording,
+            skip=self._position,
+            vad=self._job.vad,
+            max_seconds=self._limit.max_seconds,
+        )
         async with decoding as events:
             async for event in events:
                 segments: tuple[JobSegment, ...] = ()
@@ -201,7 +206,7 @@ async def transcribe_recording(
     retrier = LeaseRetrier(coordinator, clock, job.model, policy, client=client)
     priority, language, index = Priority.BACKGROUND, job.language, 0
     length = LengthLimit(max_duration)
-    async with decoder(recording, vad=job.vad) as events:
+    async with decoder(recording, vad=job.vad, max_seconds=max_duration) as events:
         async for event in events:
             length.check(_known_length(event))
             match event:

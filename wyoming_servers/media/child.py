@@ -7,6 +7,8 @@ It imports nothing large: the first audio of an HTTP response waits for the star
 import os
 import sysconfig
 import threading
+from dataclasses import replace
+from math import ceil, isinf
 from pathlib import Path
 from typing import Final
 
@@ -36,20 +38,33 @@ DECODER: Final = SandboxPolicy(
     limits={
         # Address space: far more than decoding needs, far less than would harm the machine.
         "AS": 3 * 1024**3,
-        # Seconds of processor time: a day of audio takes minutes on a slow machine.
-        "CPU": 2 * 3_600,
         "CORE": 0,
         "FSIZE": 0,
         "NOFILE": 64,
     },
 )
 """For a process that has opened its recording: it may open no file but code, make no socket and
-start no process; it can read the recording and write to its pipes."""
+start no process; it can read the recording and write to its pipes. `decoder_policy` adds a limit of
+processor time."""
+
+_MIN_DECODER_CPU_SECONDS: Final = 600.0
+
+_DECODED_SECONDS_PER_CPU_SECOND: Final = 12.0
+"""A slow machine decodes at least this much of a recording in one second of processor time; a
+Raspberry Pi 4 does ten times as much."""
 
 ENCODER: Final = SandboxPolicy(
     "encoder", read=_CODE, dumpable=False, limits={"CORE": 0, "NOFILE": 64}
 )
 """Likewise, for an encoder that has opened its input and output."""
+
+
+def decoder_policy(max_seconds: float) -> SandboxPolicy:
+    """Return the policy of a decoder of recordings that last up to `max_seconds`, or `inf`."""
+    if isinf(max_seconds):
+        return DECODER
+    seconds = max(_MIN_DECODER_CPU_SECONDS, max_seconds / _DECODED_SECONDS_PER_CPU_SECOND)
+    return replace(DECODER, limits={**DECODER.limits, "CPU": ceil(seconds)})
 
 
 def confine_child(policy: SandboxPolicy) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import signal
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -54,22 +55,28 @@ class RecordingDecoder(Protocol):
     """Opens recordings; `decode_recording` implements it."""
 
     def __call__(
-        self, path: Path, *, skip: float = 0.0, vad: bool = True
+        self, path: Path, *, skip: float = 0.0, vad: bool = True, max_seconds: float = ...
     ) -> AbstractAsyncContextManager[AsyncIterator[RecordingEvent]]: ...
 
 
 @asynccontextmanager
 async def decode_recording(
-    path: Path, *, skip: float = 0.0, vad: bool = True
+    path: Path, *, skip: float = 0.0, vad: bool = True, max_seconds: float = 86_400.0
 ) -> AsyncIterator[AsyncIterator[RecordingEvent]]:
     """Decode `path` from second `skip` on; the last event is RecordingEnded. Leaving kills the
     child.
 
     With `vad`, chunks contain speech and end at silences; without, they are 30 s each. Iterating
-    raises BadRequestError for a file that cannot be decoded, DeadlineError for a child that hangs,
-    InternalError for a fault of the decoder.
+    raises BadRequestError for a file that cannot be decoded, or that needs more processor time than
+    a recording of `max_seconds`, DeadlineError for a child that hangs, InternalError for a fault of
+    the decoder.
     """
-    arguments = [str(path), f"--skip={skip}", *([] if vad else ["--no-vad"])]
+    arguments = [
+        str(path),
+        f"--skip={skip}",
+        f"--max-seconds={max_seconds}",
+        *([] if vad else ["--no-vad"]),
+    ]
     process = await spawn_child("decoder_process", *arguments)
     stderr_task = asyncio.create_task(read_stderr(process), name="decoder stderr")
     try:
@@ -94,9 +101,16 @@ async def _events(
         except TimeoutError as err:
             raise DeadlineError("The recording took too long to decode.") from err
         if event is None:
-            exit_status = describe_exit(await process.wait())
+            code = await process.wait()
+            exit_status = describe_exit(code)
             message = await stderr_task
             _LOGGER.warning("the decoder ended with %s: %s", exit_status, message or "no message")
+            if code == -signal.SIGXCPU:
+                raise BadRequestError(
+                    "The file cannot be decoded: it needs more processor time than the longest "
+                    "recording may take.",
+                    hint="Send it in parts, or raise jobs.max_duration.",
+                )
             raise BadRequestError(
                 f"The file cannot be decoded: the decoder ended with {exit_status}.",
                 hint="Convert it to a common format, such as WAV or MP3, and send it again.",

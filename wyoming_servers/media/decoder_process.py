@@ -1,6 +1,7 @@
 """A child process: any audio or video file in, chunks of speech out.
 
-    python -m wyoming_servers.media.decoder_process FILE [--skip SECONDS] [--no-vad]
+    python -m wyoming_servers.media.decoder_process FILE [--max-seconds SECONDS]
+        [--skip SECONDS] [--no-vad]
 
 Files come from strangers and decoders have bugs: a crash, a hang or a decompression bomb ends this
 process and nothing else. It may open no other file and no network connection: playlists and similar
@@ -37,12 +38,15 @@ import av.logging
 
 from wyoming_servers.audio.vad import VoiceActivityDetector
 from wyoming_servers.core.domain import SPEECH_FORMAT
-from wyoming_servers.media.child import DECODER, confine_child, run_in_background
+from wyoming_servers.media.child import confine_child, decoder_policy, run_in_background
 from wyoming_servers.media.recording_chunker import (
     FixedLengthChunker,
     RecordingChunk,
     SpeechChunker,
 )
+
+_MAX_SECONDS: Final = 86_400.0
+"""Length of the longest recording, unless the command line says otherwise."""
 
 _PROGRESS_SECONDS: Final = 10.0
 """Interval of `silence` lines, in seconds of recording without speech."""
@@ -87,6 +91,7 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("file", type=Path)
     parser.add_argument("--skip", type=float, default=0.0)
+    parser.add_argument("--max-seconds", type=float, default=_MAX_SECONDS)
     parser.add_argument("--no-vad", action="store_true")
     arguments = parser.parse_args()
     av.logging.set_level(av.logging.PANIC)
@@ -95,7 +100,7 @@ def main() -> int:
         with arguments.file.open("rb") as file:
             detector = None if arguments.no_vad else VoiceActivityDetector()
             # From here on the process reads this file and nothing else.
-            confine_child(DECODER)
+            confine_child(decoder_policy(arguments.max_seconds))
             run_in_background()
             _decode(file, out, arguments.skip, detector)
     except BrokenPipeError:

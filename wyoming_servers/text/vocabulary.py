@@ -53,7 +53,7 @@ class Vocabulary:
         """Time of the last `put`, in seconds since 1970; None if nothing was stored."""
 
     async def load(self) -> None:
-        """Read the file. A damaged file is logged and ignored."""
+        """Read the file. One that cannot be read is logged and ignored."""
         try:
             self._use(await asyncio.to_thread(_read, self._path))
         except (OSError, ValueError, KeyError, TypeError, BadRequestError) as err:
@@ -83,6 +83,15 @@ class Vocabulary:
 
     def _use(self, entries: VocabularyEntries) -> None:
         self.names, self.terms, self.updated_at = entries.names, entries.terms, entries.updated_at
+
+
+def is_vocabulary(content: bytes) -> bool:
+    """Return whether the content of `VOCABULARY_FILE` can be read."""
+    try:
+        _parse(content.decode("utf-8"))
+    except (ValueError, KeyError, TypeError, RecursionError, BadRequestError):
+        return False
+    return True
 
 
 def _validate(names: Sequence[str], terms: Sequence[str], updated_at: float) -> VocabularyEntries:
@@ -140,7 +149,12 @@ def _read(path: Path) -> VocabularyEntries:
     """Read and validate the file; empty if it does not exist."""
     if not path.exists():
         return VocabularyEntries()
-    content: Any = json.loads(path.read_text(encoding="utf-8"))
+    return _parse(path.read_text(encoding="utf-8"))
+
+
+def _parse(text: str) -> VocabularyEntries:
+    """Raises ValueError, KeyError, TypeError or BadRequestError for a damaged file."""
+    content: Any = json.loads(text)
     lists = [content["names"], content["terms"]]
     if not all(
         isinstance(words, list) and all(isinstance(w, str) for w in words) for words in lists

@@ -89,10 +89,13 @@ def _replace(path: Path, content: bytes) -> None:
 Damage = Callable[[Path], None]
 
 DATABASES = ("jobs/jobs.sqlite", "webhooks.sqlite")
-IMPORTANT = (*DATABASES, "config-overrides.yaml", "api-token", "webhook-secret", "tokens.json")
+IMPORTANT = (
+    *DATABASES,
+    *("config-overrides.yaml", "api-token", "webhook-secret", "tokens.json", "vocabulary.json"),
+)
 """Files that are set aside and replaced."""
 
-UNIMPORTANT = ("uuid", "footprints.json", "vocabulary.json", "lexicon.yaml")
+UNIMPORTANT = ("uuid", "footprints.json", "lexicon.yaml")
 """Files whose damage is ignored."""
 
 
@@ -108,7 +111,7 @@ CASES: dict[str, tuple[dict[str, Damage], dict[str, Damage]]] = {
     "half written": (each(torn, *DATABASES), {}),
     "newer": (each(newer, *DATABASES), each(garbage, "config-overrides.prev.yaml")),
     "a folder instead of a file": (
-        each(folder_instead, *DATABASES, "api-token", "webhook-secret"),
+        each(folder_instead, *DATABASES, "api-token", "webhook-secret", "vocabulary.json"),
         each(folder_instead, *UNIMPORTANT, "server.json", "config-overrides.prev.yaml"),
     ),
     "a file instead of a folder": (

@@ -52,7 +52,7 @@ async def test_vocabulary_applies_at_once_and_after_a_restart(
     assert await transcripts(again, spoken) == plain
 
 
-async def test_server_starts_with_a_damaged_vocabulary_and_logs_it(
+async def test_server_starts_with_a_damaged_vocabulary_and_sets_it_aside(
     start_server: Any, tmp_path: Path
 ) -> None:
     home = tmp_path / "home"
@@ -60,7 +60,9 @@ async def test_server_starts_with_a_damaged_vocabulary_and_logs_it(
     (home / "vocabulary.json").write_text("{damaged")
     server = start_server(data_dir=home, wake__enabled="false", tts__enabled="false")
     assert server.http("/vocabulary")["names"] == []
-    assert str(home / "vocabulary.json") in server.log.read_text()
+    assert str(home / "vocabulary.json") in str(server.http("/health")["reasons"])
+    (aside,) = home.glob("vocabulary.json.broken-*")
+    assert aside.read_text() == "{damaged"
     server.http("/vocabulary", "PUT", {"names": ["Reolink"]})
     assert json.loads((home / "vocabulary.json").read_text())["names"] == ["Reolink"]
 

@@ -44,7 +44,7 @@ class FakeDecoder:
 
     @asynccontextmanager
     async def __call__(
-        self, path: Path, *, skip: float = 0.0, vad: bool = True
+        self, path: Path, *, skip: float = 0.0, vad: bool = True, max_seconds: float = 86_400.0
     ) -> AsyncIterator[AsyncIterator[RecordingEvent]]:
         self.skips.append(skip)
         self.vads.append(vad)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from math import inf
 from pathlib import Path
 
 import av
@@ -10,6 +11,8 @@ import pytest
 
 from wyoming_servers.core.errors import BadRequestError
 from wyoming_servers.core.sandbox.confine import kernel_support
+from wyoming_servers.media import decoder
+from wyoming_servers.media.child import decoder_policy
 from wyoming_servers.media.decoder import decode_recording
 
 needs_kernel = pytest.mark.skipif(
@@ -84,6 +87,36 @@ async def test_child_reads_what_it_has_opened_and_nothing_else(kind: str, tmp_pa
         "parent": refused,
         "kill_parent": refused,
     }
+
+
+def test_processor_time_of_a_decoder_follows_the_longest_recording() -> None:
+    assert decoder_policy(60).limits["CPU"] == 600
+    assert decoder_policy(86_400).limits["CPU"] == 7_200
+    assert decoder_policy(7 * 86_400).limits["CPU"] == 7 * 7_200
+    assert "CPU" not in decoder_policy(inf).limits
+
+
+async def test_decoder_that_calculates_without_end_is_told_from_a_crash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everything is real but the code of the child, which takes the place of an endless decoder."""
+    code = (
+        "from wyoming_servers.core.sandbox.confine import confine\n"
+        "from wyoming_servers.core.sandbox.policy import SandboxPolicy\n"
+        "confine(SandboxPolicy('decoder', limits={'CPU': 1}))\n"
+        "while True: pass"
+    )
+
+    async def spawn(*_: object) -> asyncio.subprocess.Process:
+        pipe = asyncio.subprocess.PIPE
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-c", code, stdin=pipe, stdout=pipe, stderr=pipe
+        )
+
+    monkeypatch.setattr(decoder, "spawn_child", spawn)
+    with pytest.raises(BadRequestError, match="more processor time") as error:
+        await read(tmp_path / "endless")
+    assert "jobs.max_duration" in error.value.hint
 
 
 @pytest.mark.parametrize(

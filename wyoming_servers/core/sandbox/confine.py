@@ -106,8 +106,11 @@ def _limit(name: str, value: int) -> None:
     """Lower a resource limit, soft and hard; one that is lower already stays."""
     kind = getattr(resource, f"RLIMIT_{name}")
     _, hard = resource.getrlimit(kind)
-    limit = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.setrlimit(kind, (limit, limit))
+    # At the soft limit of processor time the process gets a signal that names the reason (SIGXCPU).
+    maximum = value + 1 if name == "CPU" else value
+    if hard != resource.RLIM_INFINITY:
+        maximum = min(maximum, hard)
+    resource.setrlimit(kind, (min(value, maximum), maximum))
 
 
 def _prctl(option: int, value: int) -> None:

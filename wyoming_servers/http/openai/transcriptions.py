@@ -95,6 +95,7 @@ async def _transcribe(context: ApiContext, request: Request, task: JobTask) -> R
             path,
             job,
             limit=limits.request_timeout + limits.load_timeout,
+            max_duration=context.config.jobs.max_duration,
             defaults=jobs.transcription_defaults,
             client=client_label(request),
             decoder=jobs.decoder,

@@ -11,7 +11,7 @@ import json
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,11 +117,13 @@ class PhraseCache:
     """Phrases in memory and on the disk; `run` writes to the disk and must be running for that.
 
     `memory` and `disk` are quotas in bytes; 0 disables the part. A phrase is not written if less
-    than `min_free` bytes of the disk would stay free. Phrases can be deleted at any time, because a
-    stream that plays one has its bytes.
+    than `min_free()` bytes of the disk would stay free. Phrases can be deleted at any time, because
+    a stream that plays one has its bytes.
     """
 
-    def __init__(self, folder: Path, *, memory: int, disk: int, min_free: int = 0) -> None:
+    def __init__(
+        self, folder: Path, *, memory: int, disk: int, min_free: Callable[[], int] = int
+    ) -> None:
         self._min_free = min_free
         self._folder = folder
         self._memory_quota = memory
@@ -193,7 +195,7 @@ class PhraseCache:
             if phrase is None:
                 await self._shrink()
                 continue
-            size = await asyncio.to_thread(_write, self._path(key), phrase, self._min_free)
+            size = await asyncio.to_thread(_write, self._path(key), phrase, self._min_free())
             if self._unwritten.get(key) is not phrase:  # deleted while it was written
                 await asyncio.to_thread(_unlink, [self._path(key)])
                 continue

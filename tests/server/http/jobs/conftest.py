@@ -48,7 +48,7 @@ class Recording:
 
     @asynccontextmanager
     async def __call__(
-        self, path: Path, *, skip: float = 0.0, vad: bool = True
+        self, path: Path, *, skip: float = 0.0, vad: bool = True, max_seconds: float = 86_400.0
     ) -> AsyncIterator[AsyncIterator[RecordingEvent]]:
         self.sizes.append((await asyncio.to_thread(path.stat)).st_size)
         try:

@@ -36,6 +36,16 @@ async def test_transcription_returns_the_text(ai) -> None:
     assert answer.text == "2.0 seconds 1.0 seconds"
 
 
+async def test_recording_longer_than_a_job_may_be_is_refused(ai, context) -> None:
+    jobs = context.config.jobs.model_copy(update={"max_duration": 5.0})
+    config = context.config.model_copy(update={"jobs": jobs})
+    context.config_holder.replace(config, frozenset({"jobs.max_duration"}))
+    with pytest.raises(openai.APIStatusError) as failure:
+        await ai.audio.transcriptions.create(model="whisper-1", file=AUDIO)
+    assert failure.value.status_code == 413
+    assert failure.value.code == "TOO_LARGE"
+
+
 async def test_verbose_transcription_has_segments_and_words(ai, coordinator) -> None:
     answer = await ai.audio.transcriptions.create(
         model="asr/many",

@@ -1,5 +1,7 @@
 """Webhooks over HTTP."""
 
+import aiosqlite
+
 
 async def test_webhook_is_registered_listed_and_removed(client) -> None:
     answer = await client.post("/webhooks", json={"url": "http://127.0.0.1:9/x"})
@@ -28,3 +30,25 @@ async def test_deliveries_are_listed_and_can_be_repeated(client, context, clock)
     assert again.status_code == 202
     assert len((await client.get("/webhooks/deliveries")).json()["deliveries"]) == 2
     assert (await client.post("/webhooks/deliveries/nobody/repeat")).status_code == 404
+
+
+async def test_webhook_on_a_full_disk_is_refused_and_those_before_it_stay(client, context) -> None:
+    url = "http://127.0.0.1:9/"
+    assert (await client.post("/webhooks", json={"url": url})).status_code == 201
+    database: aiosqlite.Connection = context.webhooks._storage._database._connection
+    # SQLite answers as on a full disk: the file may not grow.
+    await database.execute("PRAGMA max_page_count = 1")
+    answers = [
+        await client.post("/webhooks", json={"url": f"{url}{number}{'x' * 1500}"})
+        for number in range(8)
+    ]
+    refused = [answer for answer in answers if answer.status_code != 201]
+    assert refused
+    for answer in refused:
+        assert (answer.status_code, answer.json()["code"]) == (503, "BUSY")
+        assert "disk" in answer.json()["detail"]
+    await database.execute("PRAGMA max_page_count = 1000000")
+    assert (await client.post("/webhooks", json={"url": url + "again"})).status_code == 201
+    hooks = (await client.get("/webhooks")).json()["webhooks"]
+    assert len(hooks) == 2 + len(answers) - len(refused)
+    assert url in [hook["url"] for hook in hooks]

@@ -213,18 +213,22 @@ async def test_disk_is_used_once_it_has_a_quota(tmp_path: Path) -> None:
         assert len(_in(tmp_path)) == 1
 
 
-async def test_full_disk_keeps_phrases_in_memory_only(
+async def test_full_disk_keeps_phrases_in_memory_until_there_is_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    min_free = 2**30
     usage = shutil._ntuple_diskusage(10**12, 10**12 - 10**8, 10**8)
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
-    cache = PhraseCache(tmp_path, memory=10_000, disk=10_000, min_free=2**30)
+    cache = PhraseCache(tmp_path, memory=10_000, disk=10_000, min_free=lambda: min_free)
     task = asyncio.create_task(cache.run())
     cache.put("a", phrase(100))
     async with asyncio.timeout(5):
         while cache._unwritten:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     assert await cache.get("a") == phrase(100)
-    assert await asyncio.to_thread(lambda: list(tmp_path.iterdir())) == []
+    assert _in(tmp_path) == []
+    min_free = 2**20  # the setting is read for each phrase
+    cache.put("b", phrase(100))
+    await on_disk(cache, 1)
     task.cancel()
     await asyncio.wait([task])
