@@ -5,7 +5,7 @@ import asyncio
 import logging
 import math
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar
 
@@ -24,9 +24,21 @@ async def run_all(*coroutines: Coroutine[Any, Any, None]) -> None:
     because callers look at its class. Errors of the other tasks are logged: an expected one at
     debug level, a bug with its traceback.
     """
+    await _run(coroutines, asyncio.FIRST_EXCEPTION)
+
+
+async def run_until_first(*coroutines: Coroutine[Any, Any, None]) -> None:
+    """Run all coroutines as tasks until the first one ends; then the others are cancelled.
+
+    Its error is raised; those of the others are logged, as by `run_all`.
+    """
+    await _run(coroutines, asyncio.FIRST_COMPLETED)
+
+
+async def _run(coroutines: Iterable[Coroutine[Any, Any, None]], until: str) -> None:
     tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
     try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        done, _ = await asyncio.wait(tasks, return_when=until)
     finally:
         for task in tasks:
             task.cancel()

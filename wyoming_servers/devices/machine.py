@@ -51,7 +51,10 @@ class MachineProbe:
 
     async def sample(self, pids: Collection[int]) -> Sample:
         readings: dict[str, Reading] = {}
-        for sample in await asyncio.gather(*(probe.sample(pids) for probe in self._probes)):
+        tasks = [
+            asyncio.create_task(probe.sample(pids), name="memory probe") for probe in self._probes
+        ]
+        for sample in await asyncio.gather(*tasks):
             readings |= sample.readings
         return Sample(readings)
 

@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 from wyoming.event import Event
 
 from wyoming_servers.config.schema import LimitsSection
-from wyoming_servers.core.aio import ClockTimeout, run_all
+from wyoming_servers.core.aio import ClockTimeout, run_until_first
 from wyoming_servers.core.clock import Clock
 from wyoming_servers.core.errors import (
     BusyError,
@@ -155,7 +155,7 @@ class Connection:
     async def run(self) -> None:
         """Serve the client until it leaves or is disconnected."""
         try:
-            await run_all(
+            await run_until_first(
                 self._read(),
                 self._work(),
                 self._watch_idle(),
@@ -194,7 +194,7 @@ class Connection:
         self._failed.set()
 
     async def _read(self) -> None:
-        """Decode events until the client leaves."""
+        """Decode events; returns when the client has left."""
         try:
             while data := await self._reader.read(READ_BYTES):
                 self._last_read_at = self._clock.now()
@@ -212,6 +212,7 @@ class Connection:
                     self._frame_began_at = self._last_read_at
                 self._update_budget()
             self._decoder.eof()
+            _LOGGER.debug("%s: the client left", self._name)
         except (FramingError, BusyError) as err:
             # The start of the next event is unknown, or there is no room for it.
             self._lingers = True
@@ -220,7 +221,6 @@ class Connection:
             raise DisconnectedError("The stream of events cannot be read any further.") from err
         except ConnectionError as err:
             raise DisconnectedError(f"The connection was lost: {err}") from err
-        raise DisconnectedError("The client left.")
 
     async def _wait_for_turn(self) -> None:
         """Wait for the other clients, if this one sends more events than live audio has."""

@@ -3,7 +3,7 @@ import logging
 
 import pytest
 
-from wyoming_servers.core.aio import ClockTimeout, SizedQueue, run_all
+from wyoming_servers.core.aio import ClockTimeout, SizedQueue, run_all, run_until_first
 from wyoming_servers.core.clock import FakeClock
 from wyoming_servers.core.errors import CancelledError, DeadlineError
 
@@ -56,6 +56,22 @@ async def test_run_all_returns_when_all_tasks_are_done() -> None:
 
     await run_all(work("slow", 5), work("fast", 1))
     assert done == ["fast", "slow"]
+
+
+async def test_run_until_first_cancels_the_others_when_one_ends() -> None:
+    cancelled = asyncio.Event()
+
+    async def wait() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    async def end() -> None:
+        await asyncio.sleep(0)
+
+    await run_until_first(wait(), end())
+    assert cancelled.is_set()
 
 
 async def test_run_all_logs_a_bug_in_another_task(caplog: pytest.LogCaptureFixture) -> None:
