@@ -4,18 +4,10 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from concurrent.futures import Future
+from typing import Any, TypeVar
 
 T = TypeVar("T")
-
-
-class _Call(Generic[T]):
-    """A queued call."""
-
-    def __init__(self, function: Callable[[], T], loop: asyncio.AbstractEventLoop) -> None:
-        self.function = function
-        self.loop = loop
-        self.future: asyncio.Future[T] = loop.create_future()
 
 
 class DaemonExecutor:
@@ -29,28 +21,31 @@ class DaemonExecutor:
         self._name = name
         self._timeout = timeout
         """Seconds after which a call that has not returned is abandoned."""
-        self._calls: queue.SimpleQueue[_Call[Any] | None] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None] = (
+            queue.SimpleQueue()
+        )
         self._thread: threading.Thread | None = None
-        self._stuck = False
-        """Whether an abandoned call has not returned yet."""
+        self._abandoned: Future[Any] | None = None
+        """The last call that had not returned in time."""
 
     async def run(self, function: Callable[[], T]) -> T:
         """Run a function in the thread and return its result; concurrent calls are queued.
 
         Raises TimeoutError after the timeout, and at once while an abandoned call still hangs.
         """
-        if self._stuck:
+        if self._abandoned is not None and not self._abandoned.done():
             raise TimeoutError(f"{self._name} is still busy with an earlier call")
         if self._thread is None:
             self._thread = threading.Thread(target=self._run_calls, name=self._name, daemon=True)
             self._thread.start()
-        call = _Call(function, asyncio.get_running_loop())
-        self._calls.put(call)
+        future: Future[T] = Future()
+        self._calls.put((function, future))
         try:
             async with asyncio.timeout(self._timeout):
-                return await call.future
+                return await asyncio.wrap_future(future)
         except TimeoutError:
-            self._stuck = True
+            if not future.done():
+                self._abandoned = future
             raise
 
     def close(self) -> None:
@@ -61,23 +56,12 @@ class DaemonExecutor:
 
     def _run_calls(self) -> None:
         while (call := self._calls.get()) is not None:
-            if call.future.done():
-                continue  # abandoned or canceled while it was queued
-            result, error = None, None
+            function, future = call
+            if not future.set_running_or_notify_cancel():
+                continue  # canceled while it was queued
             try:
-                result = call.function()
+                result = function()
             except Exception as err:  # noqa: BLE001  (it is raised again where `run` is awaited)
-                error = err
-            try:
-                call.loop.call_soon_threadsafe(self._resolve, call, result, error)
-            except RuntimeError:
-                return  # the event loop was closed during the call
-
-    def _resolve(self, call: _Call[Any], result: object, error: Exception | None) -> None:
-        self._stuck = False
-        if call.future.done():
-            return  # abandoned or canceled
-        if error is not None:
-            call.future.set_exception(error)
-        else:
-            call.future.set_result(result)
+                future.set_exception(err)
+            else:
+                future.set_result(result)

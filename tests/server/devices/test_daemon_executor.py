@@ -64,5 +64,6 @@ def test_executor_ignores_an_event_loop_that_was_closed_during_the_call():
     asyncio.run(give_up())
     (thread,) = [t for t in threading.enumerate() if t.name == "late thread"]
     free.set()
+    background.close()
     thread.join(5)
     assert not thread.is_alive()
