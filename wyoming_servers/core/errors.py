@@ -47,6 +47,8 @@ class ConductorError(Exception):
         """What the user can do about it, as a sentence."""
         self.retry_after = retry_after
         """Seconds after which a retry makes sense; None if unknown."""
+        self.attempt: int | None = None
+        """Consecutive failures of the model, with this one; None if it is no such failure."""
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".rstrip()

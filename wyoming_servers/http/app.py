@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI, Security
 from fastapi.routing import APIRoute
-from starlette.responses import FileResponse
+from starlette.responses import FileResponse, HTMLResponse
 from starlette.routing import BaseRoute
 from starlette.staticfiles import StaticFiles
 
@@ -18,6 +18,7 @@ from wyoming_servers.http import problems
 from wyoming_servers.http.auth.access import BEARER_SCHEME, AccessMiddleware, route_scope
 from wyoming_servers.http.body_limits import BodyLimitMiddleware
 from wyoming_servers.http.context import ApiContext
+from wyoming_servers.http.error_reference import error_page
 from wyoming_servers.http.jobs import routes as jobs
 from wyoming_servers.http.jobs import speech as speech_jobs
 from wyoming_servers.http.jobs import transcription as transcription_jobs
@@ -62,8 +63,9 @@ _SECURITY_HEADERS: Final = {
 
 _DESCRIPTION = """Monitor and control this server and its models.
 
-Every error response has the body `{"error", "code", "detail"}`: what happened, a stable code, and
-what to do next.
+Every error response has the body `{"error", "code", "detail", "recoverable"}`: what happened, a
+stable code, what to do next, and whether the same request may succeed later.
+[All codes](docs/errors)
 """
 
 
@@ -185,6 +187,11 @@ async def swagger_page() -> FileResponse:
 @_docs_router.get("/redoc")
 async def redoc_page() -> FileResponse:
     return FileResponse(_STATIC / "redoc.html", headers=_SECURITY_HEADERS)
+
+
+@_docs_router.get("/docs/errors")
+async def error_reference_page() -> HTMLResponse:
+    return HTMLResponse(error_page(), headers=_SECURITY_HEADERS)
 
 
 def _mount_docs(app: FastAPI) -> None:

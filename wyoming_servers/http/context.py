@@ -18,7 +18,7 @@ from wyoming_servers.core.clock import Clock, SystemClock
 from wyoming_servers.core.domain import ModelSpec
 from wyoming_servers.core.errors import InternalError
 from wyoming_servers.core.event_bus import EventBus
-from wyoming_servers.http.auth.tokens import Pairing, TokenStore
+from wyoming_servers.http.auth.tokens import Pairing, TicketStore, TokenStore
 from wyoming_servers.jobs.manager import JobManager
 from wyoming_servers.models.manager import ModelManager
 from wyoming_servers.models.references import References
@@ -68,6 +68,8 @@ class ApiContext:
     """Make the server restart; None: it cannot be restarted over the API."""
     tokens: TokenStore = field(default_factory=TokenStore)
     """All other tokens."""
+    tickets: TicketStore = field(default_factory=TicketStore)
+    """Tickets of event streams in browsers."""
     pairing: Pairing = field(default_factory=Pairing)
     fingerprint: str = ""
     """SHA-256 of the server's certificate, lower-case hexadecimal; empty without TLS."""

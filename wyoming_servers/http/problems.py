@@ -1,7 +1,8 @@
 """Error responses: one body for all errors, one HTTP status per error code.
 
-`{"error": what happened, "code": stable code, "detail": what to do next}`, plus `retry_after_secs`
-if a retry can succeed and `faults` with one entry per invalid field.
+`{"error": what happened, "code": stable code, "detail": what to do next, "recoverable": whether the
+same request may succeed later}`, plus `retry_after_secs` if a retry can succeed, `attempt` after
+repeated failures of a model, and `faults` with one entry per invalid field.
 """
 
 import logging
@@ -40,6 +41,12 @@ class Problem(BaseModel):
     error: str = Field(description="What happened, as a sentence.")
     code: str = Field(description="Stable error code, the same in every interface.")
     detail: str = Field("", description="What to do next, as a sentence.")
+    recoverable: bool = Field(
+        False, description="Whether the same request may succeed later without a change."
+    )
+    attempt: int | None = Field(
+        None, description="Consecutive failures of the model, if it failed."
+    )
     retry_after_secs: int | None = Field(
         None, description="Seconds after which a retry can succeed; also in `Retry-After`."
     )
@@ -118,6 +125,8 @@ def problem_response(
         error=error.message,
         code=error.code,
         detail=error.hint,
+        recoverable=error.recoverable,
+        attempt=error.attempt,
         retry_after_secs=None if retry is None else max(1, math.ceil(retry)),
     )
     if isinstance(error, ConfigError):
@@ -224,6 +233,7 @@ async def _on_http_exception(request: Request, error: Exception) -> JSONResponse
     problem = Problem(
         error=texts.get(error.status_code, str(error.detail)),
         code=BadRequestError.code if error.status_code < 500 else InternalError.code,
+        recoverable=error.status_code >= 500,
         detail="See /docs for the list of endpoints.",
     )
     return _render(problem, error.status_code, error.headers or {}, request)

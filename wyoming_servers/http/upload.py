@@ -25,8 +25,10 @@ _FORM_OVERHEAD_BYTES: Final = _MAX_FIELDS * (_FIELD_BYTES + _HEADER_BYTES)
 SMALL_UPLOAD_BYTES: Final = 1024 * 1024
 """A request up to this size is read completely before the admission check."""
 
-AdmissionCheck = Callable[["MultipartForm"], Awaitable[None]]
-"""Raises an error to reject a request; called with the fields that precede the file."""
+AdmissionCheck = Callable[["MultipartReader"], Awaitable[None]]
+"""Raises an error to reject a request; called with the reader, whose form has the fields that
+precede the file. A response that discards the rest of the body may feed it to the reader, to get
+the fields that follow."""
 
 
 @dataclass(slots=True)
@@ -98,7 +100,7 @@ async def receive_form(
             async for chunk in chunks:
                 content = reader.feed(chunk)
                 if admit is not None and reader.form.size is not None:
-                    await admit(reader.form)
+                    await admit(reader)
                     admit = None
                 await upload.write(content)
         reader.finish()

@@ -269,7 +269,7 @@ class Runtime:
 
     def _reject(self, action: actions.RejectRequest) -> None:
         error = from_code(action.code, action.message, action.hint)
-        error.retry_after = action.retry_after
+        error.retry_after, error.attempt = action.retry_after, action.attempt
         self._fail(action.request, error)
 
     def _fail(self, request: int, error: ConductorError) -> None:

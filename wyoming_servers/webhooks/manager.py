@@ -82,8 +82,8 @@ class WebhookManager:
         self._clock = clock
         self._supervisor = tasks
         self._resolve = resolve
-        self._subscribers: dict[str, None] = {}
-        """Addresses that jobs named, in the order of their last job."""
+        self._subscribers: dict[str, set[str]] = {}
+        """Addresses that jobs named, in the order of their last job, with the jobs' models."""
         self._storage: DeliveryStorage | None = None
         self._stack = AsyncExitStack()
         self._opened = AsyncExitStack()
@@ -122,10 +122,13 @@ class WebhookManager:
         """Check whether an address may be called, without resolving it. Raises BadRequestError."""
         self._guard.check_url(url)
 
-    def subscribe_to_models(self, url: str) -> None:
-        """Send the default model's events to an address until the server stops."""
-        self._subscribers.pop(url, None)
-        self._subscribers[url] = None
+    def subscribe_to_models(self, url: str, model: str = "") -> None:
+        """Send the events of the default model, and of `model`, to an address.
+
+        That ends with the server. Each call may name another model.
+        """
+        models = self._subscribers.pop(url, set())
+        self._subscribers[url] = models | {model}
         while len(self._subscribers) > MAX_SUBSCRIBERS:
             del self._subscribers[next(iter(self._subscribers))]
 
@@ -210,8 +213,13 @@ class WebhookManager:
                 message = _model_message(item)
                 if message is None:
                     continue
-                is_default = message["model"] == self._config.current.asr.model
-                urls = list(self._subscribers) if is_default else []
+                model = message["model"]
+                is_default = model == self._config.current.asr.model
+                urls = [
+                    url
+                    for url, models in self._subscribers.items()
+                    if is_default or model in models
+                ]
                 webhooks = await self._opened_storage.webhooks()
                 urls += [webhook.url for webhook in webhooks if "model" in webhook.events]
                 for url in dict.fromkeys(urls):

@@ -4,6 +4,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from wyoming_servers.core.errors import CODES
+
 STATIC = Path(__file__).parents[3] / "wyoming_servers" / "http" / "static"
 
 
@@ -21,6 +23,17 @@ async def test_docs_pages_load_only_files_of_this_server(
             continue
         assert "//" not in link
         assert (await anonymous.get(f"/{link}")).status_code == 200
+
+
+async def test_error_reference_explains_every_code(anonymous: httpx.AsyncClient) -> None:
+    answer = await anonymous.get("/docs/errors")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert answer.headers["content-security-policy"].startswith("default-src 'self'")
+    rows = dict(re.findall(r'<tr id="([A-Z_]+)">(.*)', answer.text))
+    assert set(rows) == CODES
+    assert "may succeed" in rows["OOM"]
+    assert "fails again" in rows["MODEL_MISSING"]
+    assert "models.&lt;id&gt;.device: cpu" in rows["OOM"]
 
 
 async def test_swagger_init_script_loads_the_openapi_document(anonymous: httpx.AsyncClient) -> None:

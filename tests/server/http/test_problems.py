@@ -33,7 +33,12 @@ async def test_error_response_has_status_and_retry_after(
     coordinator.failure = from_code(code, "What happened.", "What to do.")
     answer = await client.post("/models/whisper/base/load")
     assert answer.status_code == status
-    expected = {"error": "What happened.", "code": code, "detail": "What to do."}
+    expected = {
+        "error": "What happened.",
+        "code": code,
+        "detail": "What to do.",
+        "recoverable": coordinator.failure.recoverable,
+    }
     if retry is not None:
         expected["retry_after_secs"] = retry  # type: ignore[assignment]
     assert answer.json() == expected
@@ -117,3 +122,12 @@ async def test_openapi_document_describes_problem_bodies(anonymous: httpx.AsyncC
     responses = schema["paths"]["/models/{model}/load"]["post"]["responses"]
     assert set(responses) == {"200", "202", "default"}
     assert responses["default"]["content"]["application/json"]["schema"]["$ref"].endswith("Problem")
+
+
+async def test_error_after_repeated_failures_counts_them(
+    client: httpx.AsyncClient, coordinator: Any
+) -> None:
+    coordinator.failure = from_code("LOAD_FAILED", "A library is missing.")
+    coordinator.failure.attempt = 3
+    body = (await client.post("/models/whisper/base/load")).json()
+    assert (body["attempt"], body["recoverable"]) == (3, True)

@@ -119,6 +119,19 @@ async def test_address_of_a_job_gets_events_of_the_default_model(
     assert ready["loaded_at"].endswith("Z")
 
 
+async def test_address_of_a_job_gets_events_of_its_own_models_too(
+    make, receiver, wait_delivered, bus
+) -> None:
+    async with make() as manager:
+        manager.subscribe_to_models(receiver.url, "whisper/small")
+        manager.subscribe_to_models(receiver.url, "whisper/tiny")
+        for model in ("whisper/small", "whisper/tiny", "whisper/large-v3", "whisper/base"):
+            bus.publish(ModelLoaded(model=model, seconds=1, memory_bytes=1))
+        await wait_delivered(manager, 3)
+    told = {json.loads(body)["model"] for _, body in receiver.received}
+    assert told == {"whisper/small", "whisper/tiny", "whisper/base"}
+
+
 async def test_subscribers_are_limited(make) -> None:
     async with make() as manager:
         for number in range(MAX_SUBSCRIBERS + 10):

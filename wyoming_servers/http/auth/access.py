@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 from fastapi import Depends
 from fastapi.security import HTTPBearer
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, QueryParams
 from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute, Match, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -38,6 +38,7 @@ READ, USE, OPERATE, ADMIN = TokenScope
 ROUTE_SCOPES: Final[Mapping[str, TokenScope | None]] = {
     # The documentation contains nothing about this machine, and probes have no token.
     "GET /docs": PUBLIC,
+    "GET /docs/errors": PUBLIC,
     "GET /redoc": PUBLIC,
     "GET /health/live": PUBLIC,
     "GET /health/ready": PUBLIC,
@@ -56,6 +57,7 @@ ROUTE_SCOPES: Final[Mapping[str, TokenScope | None]] = {
     "GET /status": READ,
     "GET /snapshot": READ,
     "GET /events": READ,
+    "POST /tickets": READ,
     "GET /model/events": READ,
     "GET /model/status": READ,
     "GET /models": READ,
@@ -121,6 +123,11 @@ ROUTE_SCOPES: Final[Mapping[str, TokenScope | None]] = {
 }
 """Method and path of every route, as the router knows it, to the scope that it needs."""
 
+TICKET_ROUTES: Final = frozenset(
+    {"GET /events", "GET /model/events", "GET /jobs/{job_id}/stream", "WEBSOCKET /ws/wyoming"}
+)
+"""Routes that accept `?ticket=` (`POST /tickets`) instead of a token."""
+
 
 def route_key(route: BaseRoute) -> str:
     """Return the key of a route in `ROUTE_SCOPES`."""
@@ -168,6 +175,8 @@ class AccessMiddleware:
         needed = PUBLIC if route is None else route_scope(route)
         token = _token(scope)
         granted = _granted_scope(self._context, token)
+        if token is None and route is not None and route_key(route) in TICKET_ROUTES:
+            granted = self._redeem_ticket(scope) or granted
         if needed is PUBLIC:
             return granted
         if granted is None:
@@ -183,6 +192,10 @@ class AccessMiddleware:
                 f"`wyoming-conductor token create NAME --scope {needed}`.",
             )
         return granted
+
+    def _redeem_ticket(self, scope: Scope) -> TokenScope | None:
+        ticket = QueryParams(scope.get("query_string", b"")).get("ticket")
+        return self._context.tickets.redeem(ticket) if ticket else None
 
 
 def _granted_scope(context: ApiContext, token: str | None) -> TokenScope | None:

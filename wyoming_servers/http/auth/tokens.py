@@ -246,6 +246,43 @@ MAX_LOCK_SECONDS: Final = 86_400.0
 _DIGITS: Final = 6
 
 
+TICKET_SECONDS: Final = 30.0
+"""Time in which a ticket must be used."""
+
+MAX_TICKETS: Final = 256
+
+
+class TicketStore:
+    """One-time tickets for requests that cannot have headers, such as those of EventSource.
+
+    A ticket is part of the address, which logs and histories keep, so it is valid once and briefly.
+    """
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+        self._tickets: dict[str, tuple[TokenScope, float]] = {}
+
+    def create(self, scope: TokenScope) -> str:
+        """Return a new ticket with this scope; the oldest is dropped when there are too many."""
+        self._drop_expired()
+        while len(self._tickets) >= MAX_TICKETS:
+            del self._tickets[next(iter(self._tickets))]
+        ticket = secrets.token_urlsafe(24)
+        self._tickets[ticket] = (scope, self._clock.now() + TICKET_SECONDS)
+        return ticket
+
+    def redeem(self, ticket: str) -> TokenScope | None:
+        """Return the scope of a ticket, which ends with that; None if it is not valid."""
+        self._drop_expired()
+        scope, _ = self._tickets.pop(ticket, (None, 0.0))
+        return scope
+
+    def _drop_expired(self) -> None:
+        now = self._clock.now()
+        for ticket in [name for name, (_, until) in self._tickets.items() if until <= now]:
+            del self._tickets[ticket]
+
+
 class Pairing:
     """Owns the code that is valid now: six digits that are exchanged for a token.
 

@@ -4,6 +4,7 @@ A recording is rejected before it is read if its model is not loaded yet.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Annotated, Final
 
 from fastapi import Header, Response
@@ -33,8 +34,9 @@ WEBHOOK_FIELDS: Final = {
     "webhook_url": {
         "type": "string",
         "format": "uri",
-        "description": "Called when the job ends and, until the server restarts, when the default "
-        "model becomes ready or is unloaded.",
+        "description": "Called when the job ends and, until the server restarts, when its model or "
+        "the default model becomes ready or is unloaded; also if the job is refused because its "
+        "model is not ready.",
     },
 }
 """Form fields that all kinds of jobs have."""
@@ -69,22 +71,23 @@ class ModelNotReadyError(BusyError):
             retry_after=_retry_seconds(status),
         )
         self.state = status.state
+        self.model = model
 
-    def response(self, *, unread: bool = False) -> JSONResponse:
-        """Return the response; `unread` if the client may still be sending the body."""
+    def response(self, unread: "UnreadBody | None" = None) -> JSONResponse:
+        """Return the response; with `unread` if the client may still be sending the body."""
         problem = ModelNotReadyProblem(
             error=self.message,
             code=self.code,
             detail=self.hint,
+            recoverable=self.recoverable,
             retry_after_secs=round(self.retry_after or 0),
             state=self.state,
         )
-        kind = _EarlyJSONResponse if unread else JSONResponse
-        return kind(
-            problem.model_dump(mode="json", exclude_none=True),
-            503,
-            headers={"Retry-After": str(problem.retry_after_secs), "Connection": "close"},
-        )
+        content = problem.model_dump(mode="json", exclude_none=True)
+        headers = {"Retry-After": str(problem.retry_after_secs), "Connection": "close"}
+        if unread is None:
+            return JSONResponse(content, 503, headers=headers)
+        return _EarlyJSONResponse(content, unread, headers)
 
 
 async def ensure_ready(context: ApiContext, model: str) -> None:
@@ -100,12 +103,20 @@ def expects_continue(request: Request) -> bool:
     return request.headers.get("expect", "").lower() == "100-continue"
 
 
-class _EarlyJSONResponse(JSONResponse):
-    """A response to a request whose body is still being sent.
+UnreadBody = Callable[[bytes], None]
+"""Called with each part of a body that arrives after the response, and at its end with b""."""
 
-    The response is sent at once and the rest of the body is discarded: closing a connection with
-    unread data would discard the response (TCP reset) before the client has read it.
+
+class _EarlyJSONResponse(JSONResponse):
+    """A 503 response to a request whose body is still being sent.
+
+    The response is sent at once and the rest of the body is read: closing a connection with unread
+    data would discard the response (TCP reset) before the client has read it.
     """
+
+    def __init__(self, content: object, unread: UnreadBody, headers: dict[str, str]) -> None:
+        super().__init__(content, 503, headers=headers)
+        self._unread = unread
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send(
@@ -120,10 +131,14 @@ class _EarlyJSONResponse(JSONResponse):
             while True:
                 async with asyncio.timeout(_DISCARD_TIMEOUT_SECONDS):
                     message = await receive()
-                if message["type"] == "http.disconnect" or not message.get("more_body"):
+                if message["type"] == "http.disconnect":
+                    break
+                self._unread(message.get("body", b""))
+                if not message.get("more_body"):
                     break
         except TimeoutError:
             pass  # The response was sent; the client has stopped or disconnected.
+        self._unread(b"")
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
@@ -135,9 +150,14 @@ def _retry_seconds(status: ModelStatus) -> int:
 
 def job_accepted(context: ApiContext, job: Job) -> Response:
     """Return the response for an accepted job."""
-    if job.webhook_url and context.webhooks is not None:
-        context.webhooks.subscribe_to_models(job.webhook_url)
+    subscribe_to_model(context, job.webhook_url, job.model)
     return JSONResponse({"job_id": job.id}, 202, headers={"Location": f"/jobs/{job.id}"})
+
+
+def subscribe_to_model(context: ApiContext, url: str, model: str) -> None:
+    """Tell the address of a job, even of a refused one, when its model is ready or unloaded."""
+    if url and context.webhooks is not None:
+        context.webhooks.subscribe_to_models(url, model)
 
 
 def check_webhook(context: ApiContext, url: str) -> str:

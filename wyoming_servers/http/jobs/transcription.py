@@ -1,5 +1,6 @@
 """`POST /jobs`: transcription of recordings as background jobs."""
 
+from collections.abc import Callable
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
@@ -15,10 +16,12 @@ from wyoming_servers.http.jobs.submission import (
     ensure_ready,
     expects_continue,
     job_accepted,
+    subscribe_to_model,
 )
 from wyoming_servers.http.problems import PROBLEM_RESPONSES
 from wyoming_servers.http.upload import (
     MultipartForm,
+    MultipartReader,
     form_schema,
     openapi_request_body,
     receive_form,
@@ -79,6 +82,7 @@ async def create_transcription_job(
     ] = None,
     model: Annotated[str | None, Query(description="Same as the form field.")] = None,
     language: Annotated[str | None, Query(description="Same as the form field.")] = None,
+    webhook_url: Annotated[str | None, Query(description="Same as the form field.")] = None,
 ) -> Response:
     """If the model is not ready, it is loaded and the response is 503 with `Retry-After`: send the
     recording again later, or use `wait=true`.
@@ -91,8 +95,20 @@ async def create_transcription_job(
     existing = await jobs.check_capacity(idempotency_key or "")
 
     async def admit(form: MultipartForm) -> None:
-        if existing is None and not wait and not form.flag("wait"):
-            await ensure_ready(context, _select_model(context, form, model, language).spec.id)
+        if existing is not None or wait or form.flag("wait"):
+            return
+        chosen = _select_model(context, form, model, language).spec.id
+        url = check_webhook(context, form.get("webhook_url") or webhook_url or "")
+        # Before the load begins, so that the address is told even if it ends at once.
+        subscribe_to_model(context, url, chosen)
+        await ensure_ready(context, chosen)
+
+    reader: MultipartReader | None = None
+
+    async def admit_early(begun: MultipartReader) -> None:
+        nonlocal reader
+        reader = begun
+        await admit(begun.form)
 
     if expects_continue(request):
         try:
@@ -100,17 +116,39 @@ async def create_transcription_job(
         except ModelNotReadyError as err:
             return err.response()
     try:
-        async with receive_form(request, jobs.upload_spool, "audio", admit=admit) as upload:
+        async with receive_form(request, jobs.upload_spool, "audio", admit=admit_early) as upload:
             try:
                 await admit(upload.form)
             except ModelNotReadyError as err:
                 return err.response()
             choice = _select_model(context, upload.form, model, language)
-            new = _new_job(context, upload.form, choice, idempotency_key or "")
+            new = _new_job(context, upload.form, choice, idempotency_key or "", webhook_url or "")
             job = existing or await jobs.submit(new, await upload.keep())
     except ModelNotReadyError as err:
-        return err.response(unread=True)
+        return err.response(_late_fields(context, reader, err.model))
     return job_accepted(context, job)
+
+
+def _late_fields(
+    context: ApiContext, reader: MultipartReader | None, model: str
+) -> Callable[[bytes], None]:
+    """Return what becomes of the rest of a refused body: its webhook address is subscribed."""
+
+    def receive(part: bytes) -> None:
+        nonlocal reader
+        if reader is None:
+            return
+        try:
+            reader.feed(part)
+            url = reader.form.get("webhook_url")
+            if part and not url:
+                return
+            subscribe_to_model(context, check_webhook(context, url), model)
+        except BadRequestError:
+            pass  # The response was sent; nothing else can be said about the rest.
+        reader = None
+
+    return receive
 
 
 def _select_model(
@@ -124,7 +162,9 @@ def _select_model(
     )
 
 
-def _new_job(context: ApiContext, form: MultipartForm, choice: AsrModelChoice, key: str) -> NewJob:
+def _new_job(
+    context: ApiContext, form: MultipartForm, choice: AsrModelChoice, key: str, url: str
+) -> NewJob:
     """Return the job of a form. Raises RequestError if a field is not valid."""
     task = form.get("task") or "transcribe"
     if task not in ("transcribe", "translate"):
@@ -137,6 +177,6 @@ def _new_job(context: ApiContext, form: MultipartForm, choice: AsrModelChoice, k
         vad=form.flag("vad", default=True),
         prompt=form.get("prompt")[:1_000],
         filename=form.filename,
-        webhook_url=check_webhook(context, form.get("webhook_url")),
+        webhook_url=check_webhook(context, form.get("webhook_url") or url),
         idempotency_key=key,
     )

@@ -11,12 +11,15 @@ from contextlib import aclosing
 from typing import Any, Final
 
 from fastapi import APIRouter
+from pydantic import BaseModel, Field
 from sse_starlette import ServerSentEvent
 
 from wyoming_servers.core import events
 from wyoming_servers.core.clock import iso_timestamp
 from wyoming_servers.core.event_bus import SequencedEvent
 from wyoming_servers.http import schemas
+from wyoming_servers.http.auth.access import GrantedScope
+from wyoming_servers.http.auth.tokens import TICKET_SECONDS
 from wyoming_servers.http.context import ApiContext, Context
 from wyoming_servers.http.problems import PROBLEM_RESPONSES
 from wyoming_servers.http.streaming import (
@@ -69,6 +72,25 @@ async def stream_default_model_events(
         return _model_event_json(item) if getattr(item.event, "model", None) == model else None
 
     return _respond(context, after, translate)
+
+
+class TicketResponse(BaseModel):
+    """A ticket."""
+
+    ticket: str = Field(description="Append it to the address, as `?ticket=TICKET`.")
+    expires_in_secs: int
+
+
+@router.post("/tickets", tags=["events"], status_code=201, summary="Create a ticket for a stream")
+async def create_ticket(context: Context, scope: GrantedScope) -> TicketResponse:
+    """For EventSource and WebSocket in browsers, which cannot send a token: the ticket opens
+    `/events`, `/model/events`, `/jobs/{id}/stream` or `/ws/wyoming` once, with the scope of the
+    token of this request. When the connection is lost, get another one; `Last-Event-ID` of
+    EventSource continues where the stream ended.
+    """
+    return TicketResponse(
+        ticket=context.tickets.create(scope), expires_in_secs=round(TICKET_SECONDS)
+    )
 
 
 def _respond(

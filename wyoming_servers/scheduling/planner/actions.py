@@ -50,6 +50,8 @@ class RejectRequest(Action):
     message: str
     hint: str = ""
     retry_after: float | None = None
+    attempt: int | None = None
+    """Consecutive failures of the model; None if it did not fail."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

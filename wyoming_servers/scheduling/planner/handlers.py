@@ -211,7 +211,8 @@ class MessageHandlers:
         else:
             code, text, until = model.load_refusal
             wait = None if until is None else max(0.0, until - now)
-            state.reject(message.request, code, text, retry_after=wait)
+            attempt = state.count_failures(model)
+            state.reject(message.request, code, text, retry_after=wait, attempt=attempt)
         return False
 
     def _unload_requested(self, message: messages.UnloadRequested, now: float) -> bool:

@@ -337,7 +337,13 @@ class Lifecycle:
             request.failed_loads += 1
             if code in NON_RETRYABLE_CODES or request.failed_loads >= state.policy.max_failed_loads:
                 retry_after = None if retry_at is None else max(0.0, retry_at - now)
-                state.reject(request.id, code, message, retry_after=retry_after)
+                state.reject(
+                    request.id,
+                    code,
+                    message,
+                    retry_after=retry_after,
+                    attempt=state.count_failures(model),
+                )
 
     # New settings
 

@@ -165,7 +165,11 @@ class Scheduler:
         for request in list(load.requests.values()):
             if retry_at + model.load_seconds > request.deadline:
                 self._state.reject(
-                    request.id, wait.block.code, wait.block.message, retry_after=retry_at - now
+                    request.id,
+                    wait.block.code,
+                    wait.block.message,
+                    retry_after=retry_at - now,
+                    attempt=self._state.count_failures(model),
                 )
 
     def _reject_all(
@@ -188,7 +192,13 @@ class Scheduler:
             message = f"{model.spec.id} failed too often ({block.code}: {block.message})"
         model.load_refusal = LoadRefusal(code, message, why.until)
         for request in list(load.requests.values()):
-            self._state.reject(request.id, code, message, retry_after=retry_after)
+            self._state.reject(
+                request.id,
+                code,
+                message,
+                retry_after=retry_after,
+                attempt=self._state.count_failures(model),
+            )
         self._state.queue.withdraw(model.spec.id)
 
     # Placements

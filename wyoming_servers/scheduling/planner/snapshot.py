@@ -71,7 +71,7 @@ def _model_status(state: PlannerState, model: ModelRecord, now: float, wall: flo
         waits_for=short.key.device if short else "",
         retry_in=_retry_in(state, short, failure, now),
         unload_in=_unload_in(state, main, now),
-        attempt=_attempt(state, model, main),
+        attempt=state.count_failures(model) or 0,
         error_code=failure.code if failure else "",
         error_message=failure.message if failure else "",
         unfit=model.unfit,
@@ -111,12 +111,6 @@ def _retry_in(
 def _unload_in(state: PlannerState, main: Instance, now: float) -> float | None:
     at = state.timers.due_at(TimerKey(TimerKind.KEEP_ALIVE, main.key)) if main.idle else None
     return None if at is None else max(0.0, at - now)
-
-
-def _attempt(state: PlannerState, model: ModelRecord, main: Instance) -> int:
-    """Return the consecutive failures of the main instance, or of better placements."""
-    keys = [main.key, *(InstanceKey(model.spec.id, p) for p in model.spec.placements)]
-    return max(state.failures.failures(key) for key in keys)
 
 
 def _instance_status(state: PlannerState, instance: Instance) -> InstanceStatus:

@@ -391,15 +391,26 @@ class PlannerState:
         message: str,
         hint: str = "",
         retry_after: float | None = None,
+        attempt: int | None = None,
     ) -> None:
         """Remove a request from the queue and fail it."""
         self.queue.remove(request)
         self.timers.cancel(TimerKey(TimerKind.REQUEST_TIMEOUT, request))
         self.emit(
             RejectRequest(
-                request=request, code=code, message=message, hint=hint, retry_after=retry_after
+                request=request,
+                code=code,
+                message=message,
+                hint=hint,
+                retry_after=retry_after,
+                attempt=attempt,
             )
         )
+
+    def count_failures(self, model: ModelRecord) -> int | None:
+        """Return the consecutive failures of a model's worst placement; None if there are none."""
+        keys = (InstanceKey(model.spec.id, placement) for placement in model.spec.placements)
+        return max(self.failures.failures(key) for key in keys) or None
 
     def reject_unknown_model(self, request: int, name: str) -> None:
         """Fail a request for a model that is not installed."""

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,60 @@ async def test_model_that_is_not_ready_is_loaded_and_answers_503(
         assert (body["state"], body["retry_after_secs"]) == (state, seconds)
         assert coordinator.prefetched[-1] == ("asr/english", "operator")
     assert await asyncio.to_thread(files, context.jobs.uploads_folder) == []
+
+
+@pytest.mark.parametrize("where", ["before", "after", "query"])
+async def test_address_of_a_refused_job_is_told_about_its_model(
+    where, coordinator, context, client, monkeypatch
+) -> None:
+    told = []
+    monkeypatch.setattr(context.webhooks, "check_url", lambda _url: None)
+    monkeypatch.setattr(context.webhooks, "subscribe_to_models", lambda *args: told.append(args))
+    coordinator.state = ModelState.UNLOADED
+    parts = [("audio", ("a.wav", b"x"))]
+    if where != "query":
+        parts.insert(0 if where == "before" else 1, ("webhook_url", (None, "http://h.test/x")))
+    url = "/jobs?webhook_url=http://h.test/x" if where == "query" else "/jobs"
+    answer = await client.post(url, files=parts)
+    assert answer.status_code == 503
+    assert answer.json()["recoverable"] is True
+    assert told == [("http://h.test/x", "asr/english")]
+
+
+async def test_address_that_follows_a_large_refused_recording_is_told(
+    live, coordinator, context, monkeypatch
+) -> None:
+    told = []
+    subscribed = asyncio.Event()
+
+    def subscribe(*args: str) -> None:
+        told.append(args)
+        subscribed.set()
+
+    monkeypatch.setattr(context.webhooks, "check_url", lambda _url: None)
+    monkeypatch.setattr(context.webhooks, "subscribe_to_models", subscribe)
+    coordinator.state = ModelState.UNLOADED
+
+    async def body() -> AsyncIterator[bytes]:
+        part = "--x\r\nContent-Disposition: form-data; name="
+        yield f'{part}"audio"; filename="a.wav"\r\n\r\n'.encode()
+        for _ in range(8):
+            yield bytes(65_536)
+        yield f'\r\n{part}"webhook_url"\r\n\r\nhttp://h.test/x\r\n--x--\r\n'.encode()
+
+    answer = await live.post("/jobs", content=body(), headers=FORM)
+    assert (answer.status_code, answer.json()["error"]) == (503, "model_not_ready")
+    async with asyncio.timeout(5):
+        await subscribed.wait()
+    assert told == [("http://h.test/x", "asr/english")]
+
+
+async def test_refused_job_with_a_forbidden_address_is_a_bad_request(client, coordinator) -> None:
+    coordinator.state = ModelState.UNLOADED
+    answer = await client.post(
+        "/jobs", files={"audio": b"x"}, data={"webhook_url": "http://192.168.1.1/x"}
+    )
+    assert (answer.status_code, answer.json()["code"]) == (400, "BAD_REQUEST")
 
 
 @pytest.mark.parametrize("where", ["field", "query"])

@@ -10,8 +10,10 @@ import pytest
 from fastapi import FastAPI
 
 from wyoming_servers.core import events
+from wyoming_servers.core.clock import FakeClock
 from wyoming_servers.core.event_bus import BACKLOG, HISTORY, EventBus
 from wyoming_servers.http.app import create_app
+from wyoming_servers.http.auth.tokens import MAX_TICKETS, TicketStore, TokenScope
 from wyoming_servers.http.context import ApiContext
 from wyoming_servers.http.server import ApiServer
 
@@ -46,6 +48,57 @@ def open_stream(live: httpx.AsyncClient) -> Open:
 
 def wake(word: str = "alexa") -> events.WakeWordDetected:
     return events.WakeWordDetected(client="c", word=word, score=1)
+
+
+async def test_ticket_opens_one_stream_without_a_token(
+    client: httpx.AsyncClient, live: httpx.AsyncClient
+) -> None:
+    answer = await client.post("/tickets")
+    assert (answer.status_code, answer.json()["expires_in_secs"]) == (201, 30)
+    path = f"/events?ticket={answer.json()['ticket']}"
+    nobody = {"Authorization": ""}
+    async with live.stream("GET", path, headers=nobody) as stream:
+        assert stream.status_code == 200
+        assert json.loads((await anext(frames(stream)))["data"])["type"] == "stream_opened"
+    assert (await live.get(path, headers=nobody)).status_code == 401
+
+
+async def test_ticket_opens_nothing_but_streams(
+    client: httpx.AsyncClient, anonymous: httpx.AsyncClient
+) -> None:
+    ticket = (await client.post("/tickets")).json()["ticket"]
+    for path in ("/status", "/models", "/snapshot"):
+        assert (await anonymous.get(path, params={"ticket": ticket})).status_code == 401
+    assert (await anonymous.post("/tickets", params={"ticket": ticket})).status_code == 401
+    assert (await anonymous.get("/events", params={"ticket": "x"})).status_code == 401
+
+
+async def test_ticket_has_the_scope_of_its_token(
+    context: ApiContext, anonymous: httpx.AsyncClient
+) -> None:
+    _, token = await context.tokens.create("page", TokenScope.READ)
+    answer = await anonymous.post("/tickets", headers={"Authorization": f"Bearer {token}"})
+    path, ticket = "/jobs/x/stream", answer.json()["ticket"]
+    assert context.tickets.redeem(ticket) is TokenScope.READ
+    app = create_app(replace(context, jobs=object()))  # type: ignore[arg-type]
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        ticket = context.tickets.create(TokenScope.READ)
+        assert (await client.get(path, params={"ticket": ticket})).status_code == 403
+
+
+async def test_ticket_expires(clock: FakeClock) -> None:
+    tickets = TicketStore(clock)
+    late, used = tickets.create(TokenScope.READ), tickets.create(TokenScope.USE)
+    await clock.advance(29)
+    assert tickets.redeem(used) is TokenScope.USE
+    assert tickets.redeem(used) is None
+    await clock.advance(1)
+    assert tickets.redeem(late) is None
+    first = tickets.create(TokenScope.READ)
+    for _ in range(MAX_TICKETS):
+        tickets.create(TokenScope.READ)
+    assert tickets.redeem(first) is None
 
 
 async def test_event_has_its_sequence_type_time_and_fields(

@@ -144,6 +144,7 @@ async def test_request_is_rejected_after_two_failed_loads(world):
     assert isinstance(client.error, LoadFailedError)
     assert "would not open" in client.error.message
     assert client.error.retry_after == pytest.approx(2.0)
+    assert client.error.attempt == 2
 
 
 async def test_request_without_time_for_a_retry_is_rejected_at_once(world):
