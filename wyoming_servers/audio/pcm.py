@@ -9,10 +9,14 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from wyoming_servers.audio.eight_bit import EightBitDecoder
 from wyoming_servers.core.domain import SPEECH_FORMAT, AudioFormat
 from wyoming_servers.core.errors import BadRequestError
 
 Samples = NDArray[np.float32]
+
+DECISION_SECONDS: Final = 0.25
+"""Audio from which the encoding of 8-bit samples is found."""
 
 MIN_RATE: Final = 4_000
 MAX_RATE: Final = 384_000
@@ -28,7 +32,17 @@ class Converter:
     Raises BadRequestError for a format that cannot be converted.
     """
 
-    def __init__(self, source: AudioFormat, target: AudioFormat = SPEECH_FORMAT) -> None:
+    def __init__(
+        self,
+        source: AudioFormat,
+        target: AudioFormat = SPEECH_FORMAT,
+        *,
+        find_encoding: bool = False,
+    ) -> None:
+        """`find_encoding` is for 8-bit audio of a client, which may be unsigned or compressed."""
+        self._eight_bit: EightBitDecoder | None = None
+        if find_encoding and source.width == 1:
+            self._eight_bit = EightBitDecoder(source.bytes_for(DECISION_SECONDS))
         self._source = check_format(source)
         if (check_format(target).width, target.channels) != (2, 1):
             raise BadRequestError("The target format must be 16-bit mono.")
@@ -44,13 +58,24 @@ class Converter:
         frames = data if whole == len(data) else data[:whole]
         if self._same or not whole:
             return frames
-        samples = mix_down(decode(frames, self._source))
-        return to_s16(self._resampler.feed(samples))
+        return self._convert(
+            decode(frames, self._source)
+            if self._eight_bit is None
+            else self._eight_bit.feed(frames).reshape(-1, self._source.channels)
+        )
 
     def flush(self) -> bytes:
         """Return the audio that was held back, without an incomplete last frame; starts over."""
         self._partial = b""
-        return b"" if self._same else to_s16(self._resampler.flush())
+        if self._same:
+            return b""
+        rest = b""
+        if self._eight_bit is not None:
+            rest = self._convert(self._eight_bit.flush().reshape(-1, self._source.channels))
+        return rest + to_s16(self._resampler.flush())
+
+    def _convert(self, samples: Samples) -> bytes:
+        return to_s16(self._resampler.feed(mix_down(samples)))
 
 
 def convert(pcm: bytes, source: AudioFormat, target: AudioFormat = SPEECH_FORMAT) -> bytes:

@@ -3,6 +3,7 @@
 `/ws/wyoming?service=asr|tts|wake`. An event is a text message `{"type", "data"}`. An event with a
 payload has `"payload_length"`, and the payload is the binary message that follows. Browsers cannot
 send an Authorization header; they offer the subprotocols `wyoming` and `bearer.TOKEN` instead.
+A message that is no event is answered by an `error` event and closes the WebSocket.
 """
 
 import asyncio
@@ -11,7 +12,10 @@ import json
 from typing import Any, Final
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+from wyoming.error import Error
+from wyoming.event import Event
 
+from wyoming_servers.core.errors import BadRequestError
 from wyoming_servers.http.context import ApiContext
 from wyoming_servers.protocol.codec import (
     Frame,
@@ -93,6 +97,8 @@ async def _bridge(
             case WebSocketDisconnect():
                 pass
             case _InvalidEventError():
+                problem = BadRequestError(f"Invalid message: {error}.")
+                await _send(socket, Error(str(problem), problem.code).event())
                 await socket.close(_INVALID_DATA, str(error))
             case FramingError():
                 await socket.close(_INTERNAL_ERROR, "The service sent an invalid event.")
@@ -102,9 +108,14 @@ async def _bridge(
 
 async def _from_browser(socket: WebSocket, writer: asyncio.StreamWriter, limit: int) -> None:
     while True:
-        event = _event(await socket.receive_text(), limit)
+        text = await _receive(socket)
+        if not isinstance(text, str):
+            raise _InvalidEventError("a binary message without an event before it")
+        event = _event(text, limit)
         size = event.pop("payload_length", 0)
-        payload = await socket.receive_bytes() if size else b""
+        payload = await _receive(socket) if size else b""
+        if isinstance(payload, str):
+            raise _InvalidEventError("a text message in place of the payload")
         if len(payload) != size:
             raise _InvalidEventError("payload_length is not the length of the payload")
         writer.write(encode_frame(Frame(event["type"], event["data"], payload)))
@@ -116,12 +127,26 @@ async def _to_browser(reader: asyncio.StreamReader, socket: WebSocket, limit: in
     while data := await reader.read(_READ_BYTES):
         decoder.feed(data)
         for frame in decoder:
-            message: dict[str, Any] = {"type": frame.type, "data": frame.data}
-            if frame.payload:
-                message["payload_length"] = len(frame.payload)
-            await socket.send_text(json.dumps(message, ensure_ascii=False))
-            if frame.payload:
-                await socket.send_bytes(frame.payload)
+            await _send(socket, Event(frame.type, frame.data, frame.payload or None))
+
+
+async def _receive(socket: WebSocket) -> str | bytes:
+    """Return the next message; raises WebSocketDisconnect."""
+    message = await socket.receive()
+    if message["type"] != "websocket.receive":
+        raise WebSocketDisconnect(message.get("code", _NORMAL))
+    text: str | None = message.get("text")
+    data: bytes = message.get("bytes") or b""
+    return data if text is None else text
+
+
+async def _send(socket: WebSocket, event: Event) -> None:
+    message: dict[str, Any] = {"type": event.type, "data": event.data}
+    if event.payload:
+        message["payload_length"] = len(event.payload)
+    await socket.send_text(json.dumps(message, ensure_ascii=False))
+    if event.payload:
+        await socket.send_bytes(event.payload)
 
 
 async def _closing(context: ApiContext) -> None:

@@ -151,7 +151,7 @@ class SpeechBuffer:
             self._pace = (now, 0.0)
         self._measure_pace(now)
         if self._converter is None or audio != self._format:
-            converter = Converter(audio, SPEECH_FORMAT)
+            converter = Converter(audio, SPEECH_FORMAT, find_encoding=True)
             await self._flush()
             self._converter, self._format = converter, audio
         step = max(audio.frame_bytes, audio.bytes_for(SLICE_SECONDS))

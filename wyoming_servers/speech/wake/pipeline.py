@@ -261,7 +261,7 @@ class WakeDetectionStream:
         """Prepare for audio of this format. Raises BadRequestError."""
         if audio is self._format or audio == self._format:
             return
-        self._converter, self._format = Converter(audio, SPEECH_FORMAT), audio
+        self._converter, self._format = Converter(audio, SPEECH_FORMAT, find_encoding=True), audio
         self._slice = max(audio.frame_bytes, audio.bytes_for(SLICE_SECONDS))
         self._byte_ms = 1_000 * audio.seconds(1)
 

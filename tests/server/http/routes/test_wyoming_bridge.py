@@ -99,9 +99,34 @@ async def test_bridge_rejects_services_that_are_not_served(base, query) -> None:
 async def test_invalid_event_closes_the_websocket(base, message) -> None:
     async with connect(f"{base}?service=asr", subprotocols=PROTOCOLS) as socket:
         await socket.send(message)
+        error = json.loads(await socket.recv())
+        assert (error["type"], error["data"]["code"]) == ("error", "BAD_REQUEST")
         with pytest.raises(ConnectionClosed) as closed:
             await socket.recv()
     assert closed.value.rcvd.code == 1007
+
+
+@pytest.mark.parametrize(
+    ("messages", "reason"),
+    [
+        ([b"abc"], "without an event"),
+        (['{"type":"audio-chunk","payload_length":3}', "abc"], "in place of the payload"),
+        (['{"type":"audio-chunk","payload_length":3}', b"ab"], "not the length"),
+    ],
+)
+async def test_message_of_the_wrong_kind_is_an_error_event(
+    base, service, messages, reason, caplog
+) -> None:
+    async with connect(f"{base}?service=asr", subprotocols=PROTOCOLS) as socket:
+        for message in messages:
+            await socket.send(message)
+        error = json.loads(await socket.recv())
+        assert error["type"] == "error"
+        assert reason in error["data"]["text"]
+        with pytest.raises(ConnectionClosed) as closed:
+            await socket.recv()
+    assert closed.value.rcvd.code == 1007
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 async def test_event_of_a_service_over_the_limit_closes_the_websocket(base, service) -> None:
