@@ -34,6 +34,8 @@ from yarl import URL
 from .address_change import async_handle_announcement
 from .api import (
     ConductorAuthError,
+    ConductorCertificateError,
+    ConductorClient,
     ConductorConnectionError,
     ConductorError,
     ConductorProofError,
@@ -44,6 +46,7 @@ from .const import (
     API_VERSIONS,
     CONF_ADD_TO_ASSIST,
     CONF_CREATE_ASSISTANT,
+    CONF_FINGERPRINT,
     CONF_POLL_INTERVAL,
     CONF_TLS,
     CONF_VOCABULARY,
@@ -316,11 +319,16 @@ class ConductorConfigFlow(ConfigFlow, domain=DOMAIN):
         client = create_client(self.hass, self._address)
         token = self._address.get(CONF_TOKEN)
         try:
-            if verify and token:
-                answer = await client.request_proof()
-                if not answer.knows_token(token, answer.uuid):
-                    raise ConductorProofError("the proof is not valid")
-            self._info = await client.info()
+            try:
+                if verify and token:
+                    await self._verify(self._address)
+                self._info = await client.info()
+            except ConductorCertificateError:
+                if not token:
+                    errors["base"] = "certificate_not_trusted"
+                    return False
+                client = await self._pin_certificate(client)
+                self._info = await client.info()
         except ConductorProofError:
             errors["base"] = "cannot_verify"
         except ConductorAuthError:
@@ -338,6 +346,20 @@ class ConductorConfigFlow(ConfigFlow, domain=DOMAIN):
             elif self._info.scope in ("read", "use"):
                 errors["base"] = "insufficient_scope"
         return not errors
+
+    async def _pin_certificate(self, client: ConductorClient) -> ConductorClient:
+        """Trust a certificate of the server's own, once it is proved; return a client that does."""
+        fingerprint = await client.fetch_fingerprint()
+        address = {**self._address, CONF_FINGERPRINT: fingerprint}
+        await self._verify(address)
+        self._address = address
+        return create_client(self.hass, address)
+
+    async def _verify(self, address: dict[str, Any]) -> None:
+        """Let the server prove that it knows the token. Raises ConductorProofError."""
+        answer = await create_client(self.hass, address).request_proof()
+        if not answer.knows_token(address[CONF_TOKEN], answer.uuid):
+            raise ConductorProofError("the proof is not valid")
 
 
 class ConductorOptionsFlow(OptionsFlow):

@@ -14,6 +14,8 @@ API_VERSIONS: Final = ("1",)
 """Supported versions of the HTTP API, oldest first."""
 
 CONF_TLS: Final = "tls"
+CONF_FINGERPRINT: Final = "fingerprint"
+"""SHA-256 of the server's certificate, hexadecimal, if no authority has verified it."""
 CONF_ADD_TO_ASSIST: Final = "add_to_assist"
 CONF_CREATE_ASSISTANT: Final = "create_assistant"
 CONF_VOCABULARY: Final = "push_vocabulary"

@@ -9,7 +9,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
 from .api import ConductorAuthError, ConductorClient, ConductorError, ConductorRequestError
-from .const import CONF_TLS, DOMAIN
+from .const import CONF_FINGERPRINT, CONF_TLS, DOMAIN
 from .coordinator import ConductorCoordinator
 
 type ConfigPath = tuple[str, ...]
@@ -23,13 +23,14 @@ def create_client(
     hass: HomeAssistant, data: Mapping[str, str | int | bool | None]
 ) -> ConductorClient:
     """Return a client for the data of a config entry or a form."""
-    token = data.get(CONF_TOKEN)
+    token, fingerprint = data.get(CONF_TOKEN), data.get(CONF_FINGERPRINT)
     return ConductorClient(
         async_get_clientsession(hass),
         str(data[CONF_HOST]),
         int(data[CONF_PORT] or 0),
         token=str(token) if token else None,
         tls=bool(data.get(CONF_TLS)),
+        fingerprint=str(fingerprint) if fingerprint else None,
     )
 
 

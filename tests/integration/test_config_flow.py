@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
+from fakes.certificate import load_certificate, make_certificate
 from fakes.conductor import UUID, FakeConductor
 from fakes.wyoming import FakeWyoming
 from homeassistant.config_entries import (
@@ -150,6 +152,69 @@ async def test_user_flow_accepts_url(home: HomeAssistant, conductor: FakeConduct
     )
     done = await submit(home, form, WITHOUT_ASSIST)
     assert done["data"] == {"host": "127.0.0.1", "port": conductor.port, "tls": False}
+
+
+@pytest.fixture
+async def with_tls(conductor: FakeConductor, tmp_path: Path, home: HomeAssistant) -> FakeConductor:
+    """The server with a certificate that no authority has verified."""
+    report = home.loop.get_exception_handler()
+    assert report is not None
+
+    def without_refused_handshakes(loop: Any, context: dict[str, Any]) -> None:
+        """The server in this process reports clients that do not trust its certificate."""
+        if "transport creation" not in context["message"]:
+            report(loop, context)
+
+    home.loop.set_exception_handler(without_refused_handshakes)
+    await conductor.stop()
+    pem = tmp_path / "certificate.pem"
+    conductor.fingerprint = await home.async_add_executor_job(make_certificate, pem)
+    conductor.tls = await home.async_add_executor_job(load_certificate, pem)
+    conductor.token = "correct-horse-battery-staple"
+    await conductor.start()
+    return conductor
+
+
+async def test_user_flow_pins_certificate_that_the_server_proves(
+    home: HomeAssistant, with_tls: FakeConductor
+) -> None:
+    address = {"host": "127.0.0.1", "port": with_tls.port, "tls": True}
+    form = await submit(home, await start_flow(home, SOURCE_USER), address)
+    assert form["errors"] == {"base": "certificate_not_trusted"}
+    form = await submit(home, form, {**address, "token": "another-token-of-enough-letters"})
+    assert form["errors"] == {"base": "cannot_verify"}
+    assert set(with_tls.authorizations) <= {None}
+    form = await submit(home, form, {**address, "token": with_tls.token})
+    done = await submit(home, form, WITHOUT_ASSIST)
+    assert done["data"]["fingerprint"] == with_tls.fingerprint
+    await home.async_block_till_done()
+    assert done["result"].state is ConfigEntryState.LOADED
+
+
+async def test_relayed_certificate_gets_no_token(
+    home: HomeAssistant, with_tls: FakeConductor
+) -> None:
+    with_tls.fingerprint = "ab" * 32  # the real server proves its own certificate, not this one
+    address = {"host": "127.0.0.1", "port": with_tls.port, "tls": True, "token": with_tls.token}
+    form = await submit(home, await start_flow(home, SOURCE_USER), address)
+    assert form["errors"] == {"base": "cannot_verify"}
+    assert set(with_tls.authorizations) == {None}
+
+
+async def test_changed_certificate_is_refused_until_reconfigured(
+    home: HomeAssistant, with_tls: FakeConductor
+) -> None:
+    data = {"host": "127.0.0.1", "port": with_tls.port, "tls": True, "token": with_tls.token}
+    entry = MockConfigEntry(domain=DOMAIN, unique_id=UUID, data={**data, "fingerprint": "ab" * 32})
+    entry.add_to_hass(home)
+    await home.config_entries.async_setup(entry.entry_id)
+    assert entry.state is ConfigEntryState.SETUP_RETRY
+    assert with_tls.authorizations == []
+    done = await submit(home, await entry.start_reconfigure_flow(home), data)
+    assert (done["type"], done["reason"]) == (FlowResultType.ABORT, "reconfigure_successful")
+    await home.async_block_till_done()
+    assert entry.data["fingerprint"] == with_tls.fingerprint
+    assert entry.state is ConfigEntryState.LOADED
 
 
 @pytest.mark.quality_scale("unique-config-entry")

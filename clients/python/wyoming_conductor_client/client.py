@@ -11,11 +11,21 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
-from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, FormData
+from aiohttp import (
+    ClientConnectorCertificateError,
+    ClientError,
+    ClientResponse,
+    ClientSession,
+    ClientTimeout,
+    Fingerprint,
+    FormData,
+    ServerFingerprintMismatch,
+)
 from yarl import URL
 
 from .errors import (
     ConductorAuthError,
+    ConductorCertificateError,
     ConductorConnectionError,
     ConductorProofError,
     ConductorRequestError,
@@ -55,11 +65,19 @@ class ConductorClient:
         *,
         token: str | None = None,
         tls: bool = False,
+        fingerprint: str | None = None,
         heartbeat_timeout: float = HEARTBEAT_TIMEOUT,
     ) -> None:
-        """Use the server at `host`:`port`; `heartbeat_timeout` is in seconds."""
+        """Use the server at `host`:`port`; `heartbeat_timeout` is in seconds.
+
+        `fingerprint` is the SHA-256 of the server's certificate in hexadecimal, with or without
+        colons. It pins the certificate: the client uses TLS, and no other certificate is accepted.
+        """
         self._session = session
-        self._url = URL.build(scheme="https" if tls else "http", host=host, port=port)
+        self._fingerprint = (fingerprint or "").replace(":", "").lower()
+        self._ssl = Fingerprint(bytes.fromhex(self._fingerprint)) if fingerprint else True
+        scheme = "https" if tls or fingerprint else "http"
+        self._url = URL.build(scheme=scheme, host=host, port=port)
         self._token = token
         self._heartbeat_timeout = heartbeat_timeout
 
@@ -67,6 +85,25 @@ class ConductorClient:
     def url(self) -> str:
         """Base URL of the server, such as `http://192.168.1.5:10380`."""
         return str(self._url.origin())
+
+    async def fetch_fingerprint(self) -> str:
+        """Return the SHA-256 of the certificate that the server has now, in hexadecimal.
+
+        Nothing is sent. Trust it only after `request_proof` of a client that pins it, or after the
+        user has compared it with that of `wyoming-conductor pair`.
+        """
+        url = self._url.join(URL("/health/live"))
+        timeout = ClientTimeout(total=REQUEST_TIMEOUT)
+        try:
+            # No certificate has this one.
+            async with self._session.get(url, ssl=Fingerprint(bytes(32)), timeout=timeout):
+                raise ConductorConnectionError(f"{self.url} does not use TLS")
+        except ServerFingerprintMismatch as err:
+            return err.got.hex()
+        except TimeoutError as err:
+            raise ConductorConnectionError(f"{self.url} timed out") from err
+        except (ClientError, OSError) as err:
+            raise ConductorConnectionError(f"{self.url} cannot be reached: {err}") from err
 
     async def request_proof(self) -> ProofAnswer:
         """Ask the server to prove that it knows the token, without sending the token.
@@ -210,6 +247,7 @@ class ConductorClient:
                     peer=format_address(ip, self._url.port or 0),
                     uuid=get_str(answer, "uuid"),
                     address=get_str(answer, "address", ""),
+                    fingerprint=self._fingerprint,
                     proofs=get_str_list(answer, "proofs"),
                 )
         except (ConductorAuthError, ConductorRequestError, ConductorResponseError) as err:
@@ -271,6 +309,7 @@ class ConductorClient:
                 timeout=timeout,
                 json=json,
                 data=data,
+                ssl=self._ssl,
                 # A redirect could carry the token to another host.
                 allow_redirects=False,
                 # The name in the certificate, if the request is sent to an IP address.
@@ -281,6 +320,10 @@ class ConductorClient:
                 yield response
         except TimeoutError as err:
             raise ConductorConnectionError(f"{self.url} timed out") from err
+        except (ClientConnectorCertificateError, ServerFingerprintMismatch) as err:
+            raise ConductorCertificateError(
+                f"The certificate of {self.url} is not trusted: {err}"
+            ) from err
         except (ClientError, OSError) as err:
             raise ConductorConnectionError(f"{self.url} cannot be reached: {err}") from err
 

@@ -1,8 +1,9 @@
 """Proof of a server that it knows the API token, so that the token is only sent to the right one.
 
 The client sends a random nonce without the token. The server answers with a MAC of the nonce, its
-uuid and the socket address of the connection, keyed by the token. The address prevents a relay: a
-stranger who passes the nonce on to the real server receives a proof for the real server's address.
+uuid, the socket address of the connection, and the pinned certificate if there is one, keyed by the
+token. Address and certificate prevent a relay: a stranger who passes the nonce on to the real
+server receives a proof for the address and the certificate of the real server.
 """
 
 import hashlib
@@ -27,10 +28,15 @@ def format_address(ip: str, port: int) -> str:
     return f"{address}:{port}"
 
 
-def compute_proof(token: str, nonce: str, uuid: str, address: str) -> str:
-    """Return the proof that the server `uuid` gives at `address`, in hexadecimal."""
+def compute_proof(token: str, nonce: str, uuid: str, address: str, fingerprint: str = "") -> str:
+    """Return the proof that the server `uuid` gives at `address`, in hexadecimal.
+
+    `fingerprint` is the SHA-256 of its certificate, lower-case hexadecimal; empty without TLS, and
+    if an authority has verified the certificate.
+    """
     key = hashlib.sha256(token.encode()).digest()
-    text = f"wyoming-conductor proof v1\n{nonce}\n{uuid}\n{address}"
+    lines = ["wyoming-conductor proof v1", nonce, uuid, address]
+    text = "\n".join([*lines, fingerprint] if fingerprint else lines)
     return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
 
@@ -45,6 +51,8 @@ class ProofAnswer:
     """Identity that the server claims."""
     address: str
     """Address that the server claims; it differs from `peer` behind NAT, and through a relay."""
+    fingerprint: str = ""
+    """SHA-256 of the certificate with which the peer has answered; empty unless it is pinned."""
     proofs: tuple[str, ...]
     """One for each token that the server accepts."""
 
@@ -59,5 +67,5 @@ class ProofAnswer:
     def _has_proof(self, token: str | None, uuid: str, address: str) -> bool:
         if not token:
             return False
-        expected = compute_proof(token, self.nonce, uuid, address).encode()
+        expected = compute_proof(token, self.nonce, uuid, address, self.fingerprint).encode()
         return any(hmac.compare_digest(proof.encode(), expected) for proof in self.proofs)

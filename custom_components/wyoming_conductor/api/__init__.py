@@ -8,6 +8,7 @@ a malformed answer raises ConductorResponseError instead of an arbitrary excepti
 from .client import ConductorClient
 from .errors import (
     ConductorAuthError,
+    ConductorCertificateError,
     ConductorConnectionError,
     ConductorError,
     ConductorProofError,
@@ -34,6 +35,7 @@ from .proof import ProofAnswer
 
 __all__ = [
     "ConductorAuthError",
+    "ConductorCertificateError",
     "ConductorClient",
     "ConductorConnectionError",
     "ConductorError",

@@ -2,6 +2,7 @@
 
 ConductorError
 ├── ConductorConnectionError    the server is unreachable or timed out
+│   └── ConductorCertificateError  its certificate is not trusted
 ├── ConductorAuthError          the token is missing or wrong
 ├── ConductorProofError         the server could not prove that it knows the token
 ├── ConductorResponseError      the answer does not follow the API
@@ -15,6 +16,11 @@ class ConductorError(Exception):
 
 class ConductorConnectionError(ConductorError):
     """Raised when the server cannot be reached, times out or drops the connection."""
+
+
+class ConductorCertificateError(ConductorConnectionError):
+    """Raised when the server's certificate is neither pinned nor signed by a known authority, or
+    when the server has another certificate than the pinned one. Nothing was sent."""
 
 
 class ConductorAuthError(ConductorError):

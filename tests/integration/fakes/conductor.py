@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 from copy import deepcopy
@@ -195,6 +196,10 @@ class FakeConductor:
         self.last_event_ids: list[str | None] = []
         """`Last-Event-ID` of every event stream that was opened."""
         self.port = 0
+        self.tls: ssl.SSLContext | None = None
+        """Serves HTTPS."""
+        self.fingerprint = ""
+        """Certificate that is proven."""
         self._runner: web.AppRunner | None = None
         self._streams: set[web.StreamResponse] = set()
         self._stream_opened = asyncio.Event()
@@ -217,7 +222,7 @@ class FakeConductor:
         # Handlers of event streams end when their client disconnects.
         self._runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self.host, self.port)
+        site = web.TCPSite(self._runner, self.host, self.port, ssl_context=self.tls)
         await site.start()
         self.port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
 
@@ -331,7 +336,9 @@ class FakeConductor:
         if token is None:
             return _problem(404, "NOT_FOUND", "No token.")
         address = self.address or f"{self.host}:{self.port}"
-        proof = compute_proof(token, request.query["nonce"], self.info["uuid"], address)
+        proof = compute_proof(
+            token, request.query["nonce"], self.info["uuid"], address, self.fingerprint
+        )
         answer = {"uuid": self.info["uuid"], "address": address, "proofs": ["0" * 64, proof]}
         return web.json_response(answer)
 
