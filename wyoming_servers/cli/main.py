@@ -9,14 +9,17 @@ from wyoming_servers.cli.commands import (
     cache,
     config,
     doctor,
+    health,
     lexicon,
     models,
     read,
     say,
     serve,
+    service,
     token,
     top,
     transcribe,
+    update,
     vocabulary,
     wake,
 )
@@ -48,6 +51,9 @@ app.add_typer(token.app, name="token")
 app.command()(token.pair)
 app.command()(doctor.doctor)
 app.command()(top.top)
+app.command()(health.health)
+app.add_typer(service.app, name="service")
+app.command()(update.update)
 
 
 def _print_version(requested: bool) -> None:

@@ -67,7 +67,8 @@ class InstanceLock:
         except OSError as err:
             raise BadRequestError(
                 f"The data directory {self._data_dir} cannot be used: {err.strerror or err}.",
-                hint="Choose another one with --data-dir.",
+                hint=f"Give it to the user with the id {os.getuid()}, or choose another one with "
+                "--data-dir.",
             ) from err
         if not _lock(descriptor):
             os.close(descriptor)
