@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +16,9 @@ from wyoming_servers.cli.wyoming_client import Address, parse_address
 from wyoming_servers.core.errors import (
     CODES,
     BadRequestError,
+    CancelledError,
     ConductorError,
+    InferenceFailedError,
     UnauthorizedError,
     from_code,
 )
@@ -33,6 +36,9 @@ _STREAM_SECONDS: Final = 60.0
 
 _TRANSFER_TIMEOUT: Final = httpx.Timeout(60.0)
 """For the upload of a text, the download of a file, and the events of a job."""
+
+_UPLOAD_BYTES: Final = 1024 * 1024
+"""Size of the pieces in which a recording is read and sent."""
 
 _LOOPBACK: Final[Mapping[str, str]] = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}  # noqa: S104  (compared, not bound)
 """Address that reaches a server which listens on a wildcard address."""
@@ -173,21 +179,71 @@ def _error_text(body: Mapping[str, Any]) -> str:
     return str(body.get("error")) + "".join(faults)
 
 
-class SpeechJobClient(ApiClient):
-    """Creates speech jobs and downloads their results; raises the errors of `ApiClient`."""
+class JobApiClient(ApiClient):
+    """Creates jobs and gets their results; raises the errors of `ApiClient`."""
 
-    async def create_job(self, name: str, text: bytes, fields: Mapping[str, str]) -> str:
+    async def create_speech_job(self, name: str, text: bytes, fields: Mapping[str, str]) -> str:
         """Upload a text; return the id of the job."""
+        return await self._create_job(
+            "/jobs/speech", files={"text": (name, text)}, data=dict(fields)
+        )
+
+    async def create_transcription_job(self, file: Path, fields: Mapping[str, str]) -> str:
+        """Upload a recording; return the id of the job, which waits until its model is ready."""
+        boundary = secrets.token_hex(16)
+        form = httpx.Request(
+            "POST",
+            self._client.base_url,
+            data={"wait": "true", **fields},
+            files={"audio": (file.name, b"")},
+            headers={"Content-Type": f"multipart/form-data; boundary={boundary}"},
+        )
+        # The form with an empty file, as text before and after the recording.
+        end = f"\r\n--{boundary}--\r\n".encode()
+        start = form.read().removesuffix(end)
+
+        async def stream() -> AsyncIterator[bytes]:
+            yield start
+            with await asyncio.to_thread(file.open, "rb") as recording:
+                while chunk := await asyncio.to_thread(recording.read, _UPLOAD_BYTES):
+                    yield chunk
+            yield end
+
+        headers = {"Content-Type": form.headers["Content-Type"]}
+        return await self._create_job("/jobs", content=stream(), headers=headers)
+
+    async def _create_job(self, path: str, **request: Any) -> str:
         try:
-            response = await self._client.post(
-                "/jobs/speech",
-                files={"text": (name, text)},
-                data=dict(fields),
-                timeout=_TRANSFER_TIMEOUT,
-            )
+            response = await self._client.post(path, timeout=_TRANSFER_TIMEOUT, **request)
         except httpx.HTTPError as err:
             raise self._unreachable_error() from err
         return str(self._parse_response(response)["job_id"])
+
+    async def run_job(self, job_id: str, on_progress: Callable[[int], None]) -> dict[str, Any]:
+        """Return the job when it is done; `on_progress` gets percentages.
+
+        Raises the error of a job that failed, or CancelledError.
+        """
+        async for event in self.job_events(job_id):
+            if event["type"] == "progress":
+                on_progress(event["percent"])
+        job = await self.get(f"/jobs/{job_id}")
+        if job["status"] == "cancelled":
+            raise CancelledError(f"Job {job_id} was cancelled.")
+        if job["status"] != "done":
+            code = job.get("error_code") or InferenceFailedError.code
+            raise from_code(code, str(job.get("error") or f"Job {job_id} is {job['status']}."))
+        return job
+
+    async def result_text(self, path: str) -> str:
+        """Return the body of a GET response as text."""
+        try:
+            response = await self._client.get(path, timeout=_TRANSFER_TIMEOUT)
+        except httpx.HTTPError as err:
+            raise self._unreachable_error() from err
+        if not response.is_success:
+            self._parse_response(response)
+        return response.text
 
     async def job_events(self, job_id: str) -> AsyncIterator[dict[str, Any]]:
         """Yield the events of a job until it has ended."""

@@ -10,9 +10,9 @@ from wyoming_servers.cli.commands import (
     config,
     doctor,
     health,
+    jobs,
     lexicon,
     models,
-    read,
     say,
     serve,
     service,
@@ -40,7 +40,8 @@ app = typer.Typer(
 app.command()(serve.serve)
 app.command()(transcribe.transcribe)
 app.command()(say.say)
-app.command()(read.read)
+app.command()(jobs.read)
+app.add_typer(jobs.app, name="jobs")
 app.add_typer(models.app, name="models")
 app.add_typer(wake.app, name="wake")
 app.add_typer(vocabulary.app, name="vocabulary")

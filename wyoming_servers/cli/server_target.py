@@ -19,6 +19,7 @@ from wyoming_servers.core.errors import (
     LoadFailedError,
     from_code,
 )
+from wyoming_servers.data_dir.locks import find_running_server
 
 if TYPE_CHECKING:
     from wyoming_servers.config.schema import Config
@@ -96,18 +97,43 @@ async def open_server(
 
 
 @asynccontextmanager
+async def open_api(
+    target: ServerTarget, on_status: Callable[[str], None]
+) -> AsyncIterator[Address]:
+    """Yield the address of an HTTP API: that of `--server` or of the server on this machine.
+
+    Starts a temporary server with the service and the API if there is none.
+    """
+    from wyoming_servers.cli.api_client import find_api_address
+
+    running = await asyncio.to_thread(find_running_server, target.config.data_dir)
+    if target.server is not None or running is not None:
+        yield await asyncio.to_thread(find_api_address, target.config, target.server)
+        return
+    await _install_default_model(target.config, target.service, on_status)
+    async with temporary_server(
+        target.service, target.file, target.sets, on_status, api=True
+    ) as temporary:
+        yield temporary
+
+
+@asynccontextmanager
 async def temporary_server(
     service: SpeechService,
     config: Path | None,
     sets: Sequence[str],
     on_status: Callable[[str], None],
+    *,
+    api: bool = False,
 ) -> AsyncIterator[Address]:
     """Run `serve` with one service on a free loopback port, without discovery, until leaving.
+
+    With `api`, the address is that of its HTTP API.
 
     Raises LoadFailedError if the server does not start, DeadlineError if that takes too long.
     """
     process = await asyncio.create_subprocess_exec(
-        *_command(service, config, sets),
+        *_command(service, config, sets, api=api),
         # Held open by this process: the server stops at its end, even after `kill -9` of this one.
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.DEVNULL,
@@ -121,7 +147,7 @@ async def temporary_server(
     reader = asyncio.create_task(log.read(), name="log of the temporary server")
     try:
         on_status("starting a temporary server")
-        yield Address(_HOST, await _wait_for_port(service, log, process))
+        yield Address(_HOST, await _wait_for_port("api" if api else service, log, process))
     finally:
         await _stop(process)
         await reader
@@ -165,10 +191,12 @@ async def _install_default_model(
         await store.ensure(model, lambda phase, percent: on_status(f"{model}: {phase} {percent} %"))
 
 
-def _command(service: SpeechService, config: Path | None, sets: Sequence[str]) -> list[str]:
+def _command(
+    service: SpeechService, config: Path | None, sets: Sequence[str], *, api: bool
+) -> list[str]:
     overrides = [
         f"host={_HOST}",
-        "api.enabled=false",
+        *(("api.enabled=true", "api.port=0", "api.auth=token") if api else ("api.enabled=false",)),
         "discovery.zeroconf=false",
         "log.format=json",
         "log.level=debug",  # the level of the progress of loading
@@ -232,9 +260,7 @@ class _ServerLog:
             self._on_status(message)
 
 
-async def _wait_for_port(
-    service: SpeechService, log: _ServerLog, process: asyncio.subprocess.Process
-) -> int:
+async def _wait_for_port(service: str, log: _ServerLog, process: asyncio.subprocess.Process) -> int:
     lines = -1
     while not log.ports.done():
         if log.lines == lines:

@@ -85,6 +85,7 @@ async def transcribe(
     clips: Sequence[bytes],
     audio: AudioFormat,
     *,
+    model: str | None = None,
     language: str | None = None,
     timeout: float,
 ) -> tuple[str, str | None]:
@@ -97,7 +98,11 @@ async def transcribe(
     async with _deadline(timeout):
         for clip in clips:
             async with _connected(address) as client:
-                transcript = await _transcribe_one(client, address, clip, audio, language)
+                # The whole recording is transcribed: a pause does not end it.
+                request = Transcribe(
+                    name=model, language=language, context={"turn_detection": False}
+                )
+                transcript = await _transcribe_one(client, address, clip, audio, request)
             texts.append(transcript.text.strip())
             detected = detected or transcript.language
     return " ".join(text for text in texts if text), detected
@@ -131,9 +136,9 @@ async def synthesize(
 
 
 async def _transcribe_one(
-    client: AsyncTcpClient, address: Address, clip: bytes, audio: AudioFormat, language: str | None
+    client: AsyncTcpClient, address: Address, clip: bytes, audio: AudioFormat, request: Transcribe
 ) -> Transcript:
-    sending = asyncio.create_task(_send_clip(client, clip, audio, language))
+    sending = asyncio.create_task(_send_clip(client, clip, audio, request))
     try:
         # Read while sending: an error can arrive before most of the audio is sent.
         while True:
@@ -147,13 +152,10 @@ async def _transcribe_one(
 
 
 async def _send_clip(
-    client: AsyncTcpClient, clip: bytes, audio: AudioFormat, language: str | None
+    client: AsyncTcpClient, clip: bytes, audio: AudioFormat, request: Transcribe
 ) -> None:
     shape = {"rate": audio.rate, "width": audio.width, "channels": audio.channels}
-    # The whole recording is transcribed: a pause does not end it.
-    await client.write_event(
-        Transcribe(language=language, context={"turn_detection": False}).event()
-    )
+    await client.write_event(request.event())
     await client.write_event(AudioStart(**shape).event())
     size = audio.bytes_for(_CHUNK_SECONDS)
     for start in range(0, len(clip), size):

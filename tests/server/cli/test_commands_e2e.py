@@ -84,6 +84,13 @@ def test_say_and_transcribe_work_without_a_running_server(command: Command, tmp_
     assert "kitchen light" in json.loads(transcript.stdout)["text"].lower()
 
 
+def test_transcribe_makes_subtitles_without_a_running_server(command: Command) -> None:
+    recording = Path(__file__).parents[2] / "data" / "librivox_0870.wav"
+    subtitles = command("transcribe", recording, "--format", "srt", "--set", "asr.port=0")
+    assert subtitles.returncode == 0, subtitles.stderr
+    assert subtitles.stdout.startswith("1\n00:00:0")
+
+
 def test_commands_use_the_running_server(
     command: Command, serving: dict[str, Any], tmp_path: Path
 ) -> None:

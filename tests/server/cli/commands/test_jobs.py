@@ -1,12 +1,14 @@
-"""`read` with the real HTTP API and its jobs in a thread."""
+"""`jobs`, `read` and subtitles, with the real HTTP API and its jobs in a thread."""
 
 import asyncio
+import json
 import threading
 import wave
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from wyoming_servers.cli.errors import ExitCode
@@ -28,6 +30,7 @@ from wyoming_servers.speech.fake import (
 from wyoming_servers.speech.tts.pipeline import TtsPipeline
 from wyoming_servers.telemetry.metrics import Metrics
 
+DATA = Path(__file__).parents[3] / "data"
 SRT = "00:00:00.500 --> 00:00:01.000\nThis does not fit into its time at all.\n"
 
 
@@ -144,3 +147,58 @@ def test_read_reports_a_wrong_token(run: Any, serving: Serving, tmp_path: Path) 
     where = ["--server", f"127.0.0.1:{serving.port}", "--data-dir", str(tmp_path)]
     result = run("read", "-", "-o", str(tmp_path / "x.wav"), *where, stdin="Hello.")
     assert "rejected the token" in result.stderr
+
+
+@pytest.fixture
+def jobs(run: Any, serving: Serving, tmp_path: Path) -> Any:
+    def jobs_command(*arguments: str, **options: Any) -> Any:
+        where = ["--server", f"127.0.0.1:{serving.port}", "--data-dir", str(tmp_path)]
+        return run(*arguments, *where, **options)
+
+    return jobs_command
+
+
+def test_jobs_are_listed_shown_waited_for_and_downloaded(
+    read: Any, jobs: Any, tmp_path: Path
+) -> None:
+    assert read("-", "-o", str(tmp_path / "x.wav"), stdin="Hello. Bye.").exit_code == 0
+    (listed,) = json.loads(jobs("jobs", "list", "--json").stdout)
+    job = listed["id"]
+    assert job in jobs("jobs", "list", "--status", "done").stdout
+    assert job not in jobs("jobs", "list", "--status", "failed").stdout
+    assert jobs("jobs", "list", "--status", "odd").exit_code == ExitCode.USAGE
+    assert "status: done" in jobs("jobs", "show", job[:6]).stdout
+    assert json.loads(jobs("jobs", "show", job, "--json").stdout)["task"] == "speak"
+    assert jobs("jobs", "wait", job[:6]).stderr == f"Job {job} is done.\n"
+    assert jobs("jobs", "download", job).stdout.split() == ["Hello.", "Bye."]
+    for name in ("again.wav", "cues.srt"):
+        assert jobs("jobs", "download", job[:6], "-o", str(tmp_path / name)).exit_code == 0
+    assert (tmp_path / "again.wav").read_bytes() == (tmp_path / "x.wav").read_bytes()
+    assert "-->" in (tmp_path / "cues.srt").read_text()
+    assert jobs("jobs", "download", job, "-o", "x.doc").exit_code == ExitCode.USAGE
+    assert "no mp3 file" in jobs("jobs", "download", job, "-o", str(tmp_path / "x.mp3")).stderr
+    assert not (tmp_path / "x.mp3").exists()
+
+
+def test_jobs_that_wait_can_be_cancelled(jobs: Any, serving: Serving, tmp_path: Path) -> None:
+    serving.coordinator.gate.clear()
+    created = httpx.post(
+        f"http://127.0.0.1:{serving.port}/jobs/speech",
+        json={"text": "Hello.", "format": "wav"},
+        headers={"Authorization": "Bearer s3cret"},
+    )
+    job = created.json()["job_id"]
+    assert jobs("jobs", "cancel", job).stderr == f"Job {job} is cancelled.\n"
+    assert "CANCELLED" in jobs("jobs", "wait", job).stderr
+    again = jobs("jobs", "cancel", job)
+    assert (again.exit_code, "CONFLICT" in again.stderr) == (ExitCode.USAGE, True)
+    assert "No job begins with 'zz'" in jobs("jobs", "show", "zz").stderr
+
+
+def test_transcribe_makes_subtitles_with_a_job(jobs: Any, tmp_path: Path) -> None:
+    target = tmp_path / "talk.srt"
+    command = ["transcribe", str(DATA / "librivox_0870.wav"), "--model", "asr/english"]
+    result = jobs(*command, "-o", str(target))
+    assert result.exit_code == 0, result.stderr
+    assert target.read_text().startswith("1\n00:00:0")
+    assert jobs(*command, "--format", "vtt").stdout.startswith("WEBVTT")
