@@ -255,6 +255,12 @@ class ApiSection(Section):
         "recognize by its fingerprint. Clients on this machine may use HTTP still.",
         json_schema_extra=RESTART | ADMIN,
     )
+    public_lists: bool = Field(
+        False,
+        description="Answer `/v1/models`, `/v1/audio/models` and `/v1/audio/voices` without a "
+        "token, for programs such as Open WebUI that send none there.",
+        json_schema_extra=ADMIN,
+    )
     allowed_hosts: list[str] = Field(
         default_factory=list,
         description="Additional host names under which clients reach the API, such as the name of "

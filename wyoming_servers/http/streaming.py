@@ -97,6 +97,12 @@ def sse_event(data: dict[str, Any], **fields: Any) -> ServerSentEvent:
     return ServerSentEvent(text, event=data["type"], sep="\n", **fields)
 
 
+def openai_event(data: dict[str, Any]) -> ServerSentEvent:
+    """Return a message as OpenAI sends it: a `data` line alone; some clients know no other."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return ServerSentEvent(text, sep="\n")
+
+
 def resume_position(bus: EventBus, last_event_id: str | None) -> tuple[int | None, bool]:
     """Return the number to continue after (None: only new events) and whether events are missed."""
     if last_event_id is None:

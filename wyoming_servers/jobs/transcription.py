@@ -26,7 +26,7 @@ from wyoming_servers.media.decoder import (
 )
 from wyoming_servers.media.recording_chunker import MAX_CHUNK_SECONDS, RecordingChunk
 from wyoming_servers.scheduling.interface import CoordinatorProtocol, Lease
-from wyoming_servers.text.vocabulary import Vocabulary
+from wyoming_servers.speech.asr.transcriber import VocabularySource
 from wyoming_servers.worker.interface import OutputChunk
 
 RETRY_POLICY: Final = LeaseRetryPolicy(
@@ -47,7 +47,7 @@ class TranscriptionDefaults:
     beam_size: int = 1
     languages: tuple[str, ...] = ()
     """Languages to detect from, if a job names none; empty for all languages of the model."""
-    vocabulary: Vocabulary | None = None
+    vocabulary: VocabularySource | None = None
     """Names and terms of this home; read for each chunk."""
 
 

@@ -410,6 +410,15 @@ async def api_auth(world: World) -> None:
         assert (await anonymous.get("/models")).status_code == 401
 
 
+@check("api.public_lists")
+async def api_public_lists(world: World) -> None:
+    async with httpx.AsyncClient(base_url=world.client.base_url) as anonymous:
+        assert (await anonymous.get("/v1/models")).status_code == 401
+        await world.patch({"api": {"public_lists": True}})
+        assert (await anonymous.get("/v1/models")).status_code == 200
+        assert (await anonymous.get("/models")).status_code == 401
+
+
 @check("api.allowed_hosts")
 async def api_allowed_hosts(world: World) -> None:
     headers = {"Host": "voice.example.com"}

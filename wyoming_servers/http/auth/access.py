@@ -66,6 +66,8 @@ ROUTE_SCOPES: Final[Mapping[str, TokenScope | None]] = {
     "GET /voices": READ,
     "GET /v1/models": READ,
     "GET /v1/models/{model:path}": READ,
+    "GET /v1/audio/models": READ,
+    "GET /v1/audio/voices": READ,
     "GET /cache": READ,
     "GET /cache/models": READ,
     "GET /cache/models/{model:path}": READ,
@@ -123,6 +125,16 @@ ROUTE_SCOPES: Final[Mapping[str, TokenScope | None]] = {
 }
 """Method and path of every route, as the router knows it, to the scope that it needs."""
 
+LIST_ROUTES: Final = frozenset(
+    {
+        "GET /v1/models",
+        "GET /v1/models/{model:path}",
+        "GET /v1/audio/models",
+        "GET /v1/audio/voices",
+    }
+)
+"""Lists that some clients of OpenAI's API read without their token; see `api.public_lists`."""
+
 TICKET_ROUTES: Final = frozenset(
     {"GET /events", "GET /model/events", "GET /jobs/{job_id}/stream", "WEBSOCKET /ws/wyoming"}
 )
@@ -173,6 +185,9 @@ class AccessMiddleware:
         """Return the scope of the request's token. Raises UnauthorizedError, ForbiddenError."""
         route = next((item for item in self._routes if item.matches(scope)[0] is Match.FULL), None)
         needed = PUBLIC if route is None else route_scope(route)
+        public_lists = self._context.config.api.public_lists
+        if public_lists and route is not None and route_key(route) in LIST_ROUTES:
+            needed = PUBLIC
         token = _token(scope)
         granted = _granted_scope(self._context, token)
         if token is None and route is not None and route_key(route) in TICKET_ROUTES:

@@ -1,30 +1,15 @@
-"""`/v1/models`, and the names that OpenAI gave to its models and voices."""
+"""`/v1/models`, and the lists of models and voices that Open WebUI asks for."""
 
-from typing import Final, Literal
+from typing import Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from wyoming_servers.core.domain import Task
 from wyoming_servers.http import schemas
 from wyoming_servers.http.context import ApiContext, Context
+from wyoming_servers.http.openai.names import LISTED_MODELS, is_known_model
 from wyoming_servers.http.problems import OPENAI_PROBLEM_RESPONSES
-
-OPENAI_MODEL_NAMES: Final = frozenset(
-    {
-        "whisper-1",
-        "gpt-4o-transcribe",
-        "gpt-4o-mini-transcribe",
-        "tts-1",
-        "tts-1-hd",
-        "gpt-4o-mini-tts",
-    }
-)
-OPENAI_VOICE_NAMES: Final = frozenset(
-    {
-        *("alloy", "ash", "ballad", "cedar", "coral", "echo", "fable"),
-        *("marin", "nova", "onyx", "sage", "shimmer", "verse"),
-    }
-)
 
 router = APIRouter(prefix="/v1", tags=["openai"], responses={**OPENAI_PROBLEM_RESPONSES})
 
@@ -45,18 +30,74 @@ class OpenAiModelList(BaseModel):
     data: list[OpenAiModel]
 
 
+class ListedModel(BaseModel):
+    """A text-to-speech model."""
+
+    id: str
+    name: str
+
+
+class SpeechModelList(BaseModel):
+    """The text-to-speech models."""
+
+    models: list[ListedModel]
+
+
+class ListedVoice(BaseModel):
+    """A voice."""
+
+    id: str = Field(description="Name for the field `voice` of a request.")
+    name: str = Field(description="Description for people.")
+
+
+class VoiceList(BaseModel):
+    """The voices that can be used now, the default first."""
+
+    voices: list[ListedVoice]
+
+
 @router.get("/models", summary="List models (OpenAI)")
 async def list_models(context: Context) -> OpenAiModelList:
-    models = context.coordinator.snapshot().models
-    return OpenAiModelList(data=[_response(context, status.spec.id) for status in models])
+    """The installed models for speech, and names of OpenAI that mean the default models."""
+    found = [
+        status.spec.id
+        for status in context.coordinator.snapshot().models
+        if status.spec.task in (Task.ASR, Task.TTS)
+    ]
+    return OpenAiModelList(data=[_response(context, name) for name in (*found, *LISTED_MODELS)])
 
 
 @router.get("/models/{model:path}", summary="Show a model (OpenAI)")
 async def get_model(context: Context, model: str) -> OpenAiModel:
+    if is_known_model(model):
+        return _response(context, model)
     return _response(context, schemas.find_model(context.coordinator.snapshot(), model).spec.id)
 
 
-def _response(context: ApiContext, model: str) -> OpenAiModel:
-    return OpenAiModel(
-        id=model, created=int(context.started), owned_by=model.partition("/")[0] or "local"
+@router.get("/audio/models", summary="List text-to-speech models (Open WebUI)")
+async def list_speech_models(context: Context) -> SpeechModelList:
+    """An extension to OpenAI's API."""
+    specs = [status.spec for status in context.coordinator.snapshot().models]
+    found = [
+        ListedModel(id=spec.id, name=spec.description or spec.id)
+        for spec in specs
+        if spec.task is Task.TTS
+    ]
+    return SpeechModelList(models=found)
+
+
+@router.get("/audio/voices", summary="List voices (Open WebUI)")
+async def list_speech_voices(context: Context) -> VoiceList:
+    """An extension to OpenAI's API."""
+    voices = [] if context.tts is None else list(context.tts.voices)
+    return VoiceList(
+        voices=[
+            ListedVoice(id=voice.info.name, name=voice.info.description or voice.info.name)
+            for voice in voices
+        ]
     )
+
+
+def _response(context: ApiContext, model: str) -> OpenAiModel:
+    owner = "openai" if is_known_model(model) else model.partition("/")[0] or "local"
+    return OpenAiModel(id=model, created=int(context.started), owned_by=owner)

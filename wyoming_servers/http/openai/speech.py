@@ -6,20 +6,20 @@ from contextlib import AsyncExitStack
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 from sse_starlette import ServerSentEvent
 
 from wyoming_servers.core.domain import Task
 from wyoming_servers.core.errors import BadRequestError, ConductorError, ModelMissingError
 from wyoming_servers.http import schemas
 from wyoming_servers.http.context import ApiContext, Context
-from wyoming_servers.http.openai.models import OPENAI_MODEL_NAMES, OPENAI_VOICE_NAMES
+from wyoming_servers.http.openai.names import OPENAI_VOICE_NAMES, is_speech_model
 from wyoming_servers.http.problems import OPENAI_PROBLEM_RESPONSES, openai_error_event
 from wyoming_servers.http.streaming import (
     ManagedEventSourceResponse,
     ManagedStreamingResponse,
     client_label,
-    sse_event,
+    openai_event,
 )
 from wyoming_servers.media.encoder import StreamEncoder
 from wyoming_servers.media.formats import MEDIA_TYPES
@@ -52,6 +52,14 @@ class OpenAiSpeechRequest(BaseModel):
     )
     stream_format: Literal["audio", "sse"] = "audio"
     instructions: str | None = Field(None, description="Ignored.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, data: Any) -> Any:
+        """Take null as absent: some clients send it for every field that has no value."""
+        if isinstance(data, dict):
+            return {name: value for name, value in data.items() if value is not None}
+        return data
 
 
 @router.post(
@@ -97,20 +105,20 @@ async def create_speech(context: Context, request: Request, body: OpenAiSpeechRe
 async def _audio_events(encoder: StreamEncoder) -> AsyncGenerator[ServerSentEvent, None]:
     try:
         async for chunk in encoder:
-            yield sse_event(
+            yield openai_event(
                 {"type": "speech.audio.delta", "audio": base64.b64encode(chunk).decode()}
             )
     except ConductorError as err:
-        yield sse_event(openai_error_event(err))
+        yield openai_event(openai_error_event(err))
         return
     usage = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
-    yield sse_event({"type": "speech.audio.done", "usage": usage})
+    yield openai_event({"type": "speech.audio.done", "usage": usage})
 
 
 def _check_model(context: ApiContext, model: str) -> None:
-    is_openai_name = model in OPENAI_MODEL_NAMES or not model
     if (
-        not is_openai_name
+        model
+        and not is_speech_model(model)
         and schemas.find_model(context.coordinator.snapshot(), model).spec.task is not Task.TTS
     ):
         raise BadRequestError(f"{model} is not a text-to-speech model.")

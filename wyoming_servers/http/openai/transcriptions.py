@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
@@ -11,9 +12,9 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from wyoming_servers.core.domain import Task
 from wyoming_servers.core.errors import BadRequestError, ConductorError
 from wyoming_servers.http.context import ApiContext, Context, require_jobs
-from wyoming_servers.http.openai.models import OPENAI_MODEL_NAMES
+from wyoming_servers.http.openai.names import language_name
 from wyoming_servers.http.problems import OPENAI_PROBLEM_RESPONSES, openai_error_event
-from wyoming_servers.http.streaming import ManagedEventSourceResponse, client_label, sse_event
+from wyoming_servers.http.streaming import ManagedEventSourceResponse, client_label, openai_event
 from wyoming_servers.http.upload import (
     MultipartForm,
     form_schema,
@@ -21,15 +22,23 @@ from wyoming_servers.http.upload import (
     receive_form,
 )
 from wyoming_servers.jobs.job import JobSegment, JobTask, NewJob
-from wyoming_servers.jobs.transcription import ChunkTranscript, transcribe_recording
+from wyoming_servers.jobs.transcription import (
+    ChunkTranscript,
+    TranscriptionDefaults,
+    transcribe_recording,
+)
 from wyoming_servers.media.decoder import RecordingEnded
 from wyoming_servers.speech.asr.transcriber import select_asr_model
 from wyoming_servers.telemetry.request_timer import RequestTimer
 from wyoming_servers.text.subtitles import Cue, write_srt, write_vtt
+from wyoming_servers.text.vocabulary import VocabularyEntries
 
 router = APIRouter(prefix="/v1", tags=["openai"], responses={**OPENAI_PROBLEM_RESPONSES})
 
-_FORMATS: Final = ("json", "text", "srt", "verbose_json", "vtt")
+_FORMATS: Final = ("json", "text", "srt", "verbose_json", "vtt", "diarized_json")
+
+_SPEAKER: Final = "A"
+"""OpenAI's label of the first speaker. Speakers are not told apart."""
 
 _FORM: Final = openapi_request_body(
     form=form_schema(
@@ -37,6 +46,16 @@ _FORM: Final = openapi_request_body(
         {
             "model": {"type": "string", "default": "whisper-1"},
             "language": {"type": "string", "example": "en"},
+            "languages[]": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "Languages to detect among; a single one is used.",
+            },
+            "keywords[]": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "Words that may occur, such as names.",
+            },
             "prompt": {"type": "string"},
             "response_format": {"type": "string", "enum": list(_FORMATS), "default": "json"},
             "stream": {"type": "boolean", "default": False},
@@ -96,7 +115,7 @@ async def _transcribe(context: ApiContext, request: Request, task: JobTask) -> R
             job,
             limit=limits.request_timeout + limits.load_timeout,
             max_duration=context.config.jobs.max_duration,
-            defaults=jobs.transcription_defaults,
+            defaults=_defaults(jobs.transcription_defaults, form),
             client=client_label(request),
             decoder=jobs.decoder,
         )
@@ -107,29 +126,53 @@ async def _transcribe(context: ApiContext, request: Request, task: JobTask) -> R
         if form.flag("stream"):
             # Wait for the first result, so that an unreadable file gets an error response.
             first = await anext(timed)
-            return ManagedEventSourceResponse(_text_events(first, timed), stack.pop_all())
-        segments, language, seconds = await _collect(timed, job)
-    return _render(kind, task, segments, language, seconds)
+            events = _text_events(first, timed, diarized=kind == "diarized_json")
+            return ManagedEventSourceResponse(events, stack.pop_all())
+        result = await _collect(timed, job)
+    return _render(kind, task, result, _granularities(form))
 
 
 def _new_job(context: ApiContext, form: MultipartForm, task: JobTask) -> NewJob:
-    granularities = form.fields.get("timestamp_granularities[]", [])
-    if not set(granularities) <= {"word", "segment"}:
-        raise BadRequestError("timestamp_granularities[] must be 'word' or 'segment'")
-    model = form.get("model")
+    languages = _values(form, "languages")
     choice = select_asr_model(
         context.specs,
         context.config.asr,
-        None if model in OPENAI_MODEL_NAMES else model or None,
-        form.get("language") or None,
+        form.get("model") or None,
+        form.get("language") or (languages[0] if len(languages) == 1 else None),
     )
     return NewJob(
         model=choice.spec.id,
         language=choice.language,
         task=task,
-        word_timestamps="word" in granularities,
+        word_timestamps="word" in _granularities(form),
         prompt=form.get("prompt")[:1_000],
     )
+
+
+def _defaults(defaults: TranscriptionDefaults, form: MultipartForm) -> TranscriptionDefaults:
+    """Return the defaults with the languages and the keywords of a request."""
+    languages, keywords = _values(form, "languages"), _values(form, "keywords")
+    if languages:
+        defaults = replace(defaults, languages=tuple(languages))
+    if keywords:
+        stored = defaults.vocabulary
+        names = (*keywords, *(stored.names if stored else ()))
+        words = VocabularyEntries(names, stored.terms if stored else ())
+        defaults = replace(defaults, vocabulary=words)
+    return defaults
+
+
+def _values(form: MultipartForm, name: str) -> list[str]:
+    """Return the values of a list, whether its name has brackets or not."""
+    values = (*form.fields.get(f"{name}[]", []), *form.fields.get(name, []))
+    return [value.strip() for value in values if value.strip()]
+
+
+def _granularities(form: MultipartForm) -> set[str]:
+    found = set(_values(form, "timestamp_granularities"))
+    if not found <= {"word", "segment"}:
+        raise BadRequestError("timestamp_granularities[] must be 'word' or 'segment'")
+    return found or {"segment"}
 
 
 async def _timed(
@@ -150,9 +193,22 @@ async def _timed(
     timer.finish()
 
 
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """The transcript of a whole recording."""
+
+    segments: list[JobSegment]
+    language: str | None
+    seconds: float
+
+    @property
+    def text(self) -> str:
+        return " ".join(segment.text for segment in self.segments)
+
+
 async def _collect(
     transcripts: AsyncIterator[ChunkTranscript | RecordingEnded], job: NewJob
-) -> tuple[list[JobSegment], str | None, float]:
+) -> _Result:
     segments: list[JobSegment] = []
     language, seconds = job.language, 0.0
     async for part in transcripts:
@@ -161,12 +217,14 @@ async def _collect(
         else:
             segments += part.segments
             language = language or part.language
-    return segments, language, seconds
+    return _Result(segments, language, seconds)
 
 
 async def _text_events(
     first: ChunkTranscript | RecordingEnded,
     transcripts: AsyncIterator[ChunkTranscript | RecordingEnded],
+    *,
+    diarized: bool,
 ) -> AsyncGenerator[ServerSentEvent, None]:
     text = ""
     part = first
@@ -175,20 +233,20 @@ async def _text_events(
             for segment in part.segments:
                 delta = f" {segment.text}" if text else segment.text
                 text += delta
-                yield sse_event({"type": "transcript.text.delta", "delta": delta})
+                yield openai_event({"type": "transcript.text.delta", "delta": delta})
+                if diarized:
+                    yield openai_event(_diarized(segment))
             part = await anext(transcripts)
         # Exhaust the generator: it records the request at its end.
         await anext(transcripts, None)
     except ConductorError as err:
-        yield sse_event(openai_error_event(err))
+        yield openai_event(openai_error_event(err))
         return
-    yield sse_event({"type": "transcript.text.done", "text": text})
+    yield openai_event({"type": "transcript.text.done", "text": text})
 
 
-def _render(
-    kind: str, task: JobTask, segments: list[JobSegment], language: str | None, seconds: float
-) -> Response:
-    text = " ".join(segment.text for segment in segments)
+def _render(kind: str, task: JobTask, result: _Result, granularities: set[str]) -> Response:
+    text, segments, seconds = result.text, result.segments, round(result.seconds, 3)
     cues = [Cue(segment.start, segment.end, segment.text) for segment in segments]
     match kind:
         case "text":
@@ -198,22 +256,41 @@ def _render(
         case "vtt":
             return PlainTextResponse(write_vtt(cues))
         case "verbose_json":
-            words = [word for segment in segments for word in segment.words]
-            return JSONResponse(
-                {
-                    "task": task,
-                    "language": language or "",
-                    "duration": round(seconds, 3),
-                    "text": text,
-                    "segments": [_verbose(segment) for segment in segments],
-                    "words": [
-                        {"word": word.text, "start": word.start, "end": word.end} for word in words
-                    ],
-                }
-            )
+            body: dict[str, Any] = {
+                "task": task,
+                "language": language_name(result.language),
+                "duration": seconds,
+                "text": text,
+            }
+            if "segment" in granularities:
+                body["segments"] = [_verbose(segment) for segment in segments]
+            if "word" in granularities:
+                body["words"] = [
+                    {"word": word.text, "start": word.start, "end": word.end}
+                    for segment in segments
+                    for word in segment.words
+                ]
+        case "diarized_json":
+            body = {
+                "task": task,
+                "duration": seconds,
+                "text": text,
+                "segments": [_diarized(segment) for segment in segments],
+            }
         case _:
-            usage = {"type": "duration", "seconds": round(seconds, 3)}
-            return JSONResponse({"text": text, "usage": usage})
+            body = {"text": text}
+    return JSONResponse(body | {"usage": {"type": "duration", "seconds": seconds}})
+
+
+def _diarized(segment: JobSegment) -> dict[str, Any]:
+    return {
+        "type": "transcript.text.segment",
+        "id": f"seg_{segment.index}",
+        "start": segment.start,
+        "end": segment.end,
+        "text": segment.text,
+        "speaker": _SPEAKER,
+    }
 
 
 def _verbose(segment: JobSegment) -> Mapping[str, Any]:

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import io
+import json
 import wave
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -54,10 +55,91 @@ async def test_verbose_transcription_has_segments_and_words(ai, coordinator) -> 
         response_format="verbose_json",
         timestamp_granularities=["word", "segment"],
     )
-    assert (answer.language, answer.duration) == ("de", 10.0)
+    assert (answer.language, answer.duration) == ("german", 10.0)
     assert [(part.start, part.end) for part in answer.segments] == [(1.0, 3.0), (8.0, 9.0)]
     assert coordinator.runs[0].request["word_timestamps"] is True
     assert coordinator.runs[0].request["language"] == "de"
+
+
+@pytest.mark.parametrize(
+    ("granularities", "parts"),
+    [([], {"segments"}), (["segment"], {"segments"}), (["word"], {"words"})],
+    ids=str,
+)
+async def test_verbose_transcription_has_only_what_was_asked_for(
+    live, granularities, parts
+) -> None:
+    form = {"response_format": "verbose_json", "timestamp_granularities[]": granularities}
+    answer = await live.post("/v1/audio/transcriptions", files={"file": AUDIO}, data=form)
+    assert answer.json().keys() & {"segments", "words"} == parts
+
+
+async def test_diarized_transcription_has_one_speaker(ai) -> None:
+    answer = await ai.audio.transcriptions.create(
+        model="gpt-4o-transcribe-diarize",
+        file=AUDIO,
+        response_format="diarized_json",
+        chunking_strategy="auto",
+    )
+    assert [(part.speaker, part.start, part.text) for part in answer.segments] == [
+        ("A", 1.0, "2.0 seconds"),
+        ("A", 8.0, "1.0 seconds"),
+    ]
+    assert (answer.text, answer.duration) == ("2.0 seconds 1.0 seconds", 10.0)
+    stream = await ai.audio.transcriptions.create(
+        model="gpt-4o-transcribe-diarize", file=AUDIO, response_format="diarized_json", stream=True
+    )
+    events = [event async for event in stream if event.type == "transcript.text.segment"]
+    assert [event.speaker for event in events] == ["A", "A"]
+
+
+async def test_keywords_and_languages_reach_the_model(ai, coordinator) -> None:
+    await ai.audio.transcriptions.create(
+        model="asr/many",
+        file=AUDIO,
+        keywords=["Ada", "scullery"],
+        languages=["de", "en"],
+    )
+    request = coordinator.runs[0].request
+    assert (request["names"], request["languages"]) == (["Ada", "scullery"], ["de", "en"])
+    assert request["language"] is None
+    await ai.audio.transcriptions.create(model="gpt-transcribe", file=AUDIO, languages=["de"])
+    assert coordinator.runs[-1].request["language"] == "de"
+
+
+@pytest.mark.parametrize(
+    "model", ["gpt-transcribe", "gpt-4o-mini-transcribe-2025-12-15", "gpt-4o-transcribe-diarize"]
+)
+async def test_current_names_of_openai_mean_the_default_model(ai, model) -> None:
+    assert (await ai.audio.transcriptions.create(model=model, file=AUDIO)).text
+    assert (await ai.models.retrieve(model)).owned_by == "openai"
+
+
+async def test_null_means_the_default_in_a_speech_request(live, coordinator) -> None:
+    body = {"input": "Hello.", "model": None, "voice": None, "response_format": None, "speed": None}
+    assert (await live.post("/v1/audio/speech", json=body)).status_code == 200
+    assert coordinator.runs[0].request["voice"] == "en_US-joe"
+    body = {"input": "Hello.", "model": "gpt-4o-mini-tts-2025-12-15", "voice": "marin"}
+    assert (await live.post("/v1/audio/speech", json=body)).status_code == 200
+
+
+async def test_open_webui_reads_models_and_voices(live) -> None:
+    models = (await live.get("/v1/audio/models")).json()["models"]
+    assert {"id": "tts/joe", "name": "tts/joe"} in models
+    assert not {model["id"] for model in models} & {"asr/english", "wake/words"}
+    voices = (await live.get("/v1/audio/voices")).json()["voices"]
+    assert voices[0] == {"id": "en_US-joe", "name": "Joe"}
+
+
+async def test_lists_may_be_public(live, context) -> None:
+    paths = ("/v1/models", "/v1/models/whisper-1", "/v1/audio/models", "/v1/audio/voices")
+    anonymous = {"Authorization": ""}
+    assert {(await live.get(path, headers=anonymous)).status_code for path in paths} == {401}
+    api = context.config.api.model_copy(update={"public_lists": True})
+    config = context.config.model_copy(update={"api": api})
+    context.config_holder.replace(config, frozenset({"api.public_lists"}))
+    assert {(await live.get(path, headers=anonymous)).status_code for path in paths} == {200}
+    assert (await live.get("/jobs", headers=anonymous)).status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -176,7 +258,10 @@ async def test_speech_is_streamed_as_events(live) -> None:
         "/v1/audio/speech",
         json={"input": "Hello.", "response_format": "pcm", "stream_format": "sse"},
     )
-    events = [line[7:] for line in answer.text.splitlines() if line.startswith("event: ")]
+    messages = answer.text.strip().split("\n\n")
+    # Lines of OpenAI's streams: nothing but data.
+    assert all(message.startswith("data: {") and "\n" not in message for message in messages)
+    events = [json.loads(message.removeprefix("data: "))["type"] for message in messages]
     assert events[0] == "speech.audio.delta"
     assert events[-1] == "speech.audio.done"
     assert base64.b64encode(b"\x00\x00").decode()[:1] in answer.text
@@ -184,7 +269,8 @@ async def test_speech_is_streamed_as_events(live) -> None:
 
 async def test_models_lists_the_installed_models(ai) -> None:
     models = [model.id async for model in await ai.models.list()]
-    assert "asr/english" in models
+    assert {"asr/english", "tts/joe", "whisper-1", "tts-1"} <= set(models)
+    assert "wake/words" not in models
     assert (await ai.models.retrieve("tts/joe")).owned_by == "tts"
 
 
