@@ -38,6 +38,7 @@ from wyoming_servers.jobs.manager import JobManager
 from wyoming_servers.jobs.schemas import job_payload
 from wyoming_servers.models.manager import ModelManager
 from wyoming_servers.models.references import References
+from wyoming_servers.models.residency import Pins
 from wyoming_servers.net.tls import (
     CERTIFICATE_FILE,
     TlsIdentity,
@@ -80,6 +81,7 @@ class ApiDependencies:
     """UUID of this installation."""
     reloader: ConfigReloader
     references: References
+    pins: Pins
 
 
 async def start_api(context: AppContext, dependencies: ApiDependencies) -> int:
@@ -143,6 +145,7 @@ async def start_api(context: AppContext, dependencies: ApiDependencies) -> int:
         vocabulary=dependencies.pipelines.vocabulary,
         model_manager=dependencies.library,
         references=dependencies.references,
+        pins=dependencies.pins,
         traces=traces,
         config_editor=ConfigEditor(
             context.loaded, context.config_holder, dependencies.reloader, bus.publish

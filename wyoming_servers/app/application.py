@@ -33,6 +33,7 @@ from wyoming_servers.models.references import (
     References,
     is_references_file,
 )
+from wyoming_servers.models.residency import PINS_FILE, Pins, follow_residency, is_pins_file
 from wyoming_servers.models.specs import (
     model_specs,
     served_models,
@@ -132,9 +133,13 @@ class Application:
             gpus=gpus,
         )
         stack.push_async_callback(library.close)
+        pins = await self._open_pins()
+        context.spawn(
+            lambda: follow_residency(bus, pins, library.kept_warm, coordinator), "residency"
+        )
         pipelines = await open_pipelines(context, coordinator, specs, library.explain_missing)
         identity = await asyncio.to_thread(instance_lock.installation_id)
-        wanted = models_to_preload(config, self._served)
+        wanted = list(dict.fromkeys([*models_to_preload(config, self._served), *pins.by_model()]))
         reloader = self._reloader = ConfigReloader(
             coordinator=coordinator,
             store=store,
@@ -160,6 +165,7 @@ class Application:
                 identity=identity,
                 reloader=reloader,
                 references=references,
+                pins=pins,
             )
             try:
                 self.ports["api"] = await start_api(context, dependencies)
@@ -218,6 +224,15 @@ class Application:
         except OSError as err:
             _LOGGER.warning("%s cannot be read: %s", path, err)
         return await References.open(path, context.bus, context.clock)
+
+    async def _open_pins(self) -> Pins:
+        context = self._context
+        path = context.config.data_dir / PINS_FILE
+        try:
+            await context.damaged.check(path, is_pins_file, "Its content cannot be read.")
+        except OSError as err:
+            _LOGGER.warning("%s cannot be read: %s", path, err)
+        return await Pins.open(path, context.bus)
 
     async def _install_local(self, store: ModelStore) -> list[str]:
         """Install the models that need no download; return the default models that need one.

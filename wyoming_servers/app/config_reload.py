@@ -11,7 +11,7 @@ from wyoming_servers.config.errors import ConfigProblem
 from wyoming_servers.config.holder import ConfigUpdate
 from wyoming_servers.config.load import listening_ports
 from wyoming_servers.config.schema import Config
-from wyoming_servers.core.domain import ModelState
+from wyoming_servers.core.domain import KEEP_FOREVER, ModelState
 from wyoming_servers.core.errors import ConductorError, ModelMissingError
 from wyoming_servers.data_dir.wake_word_files import wake_words_folder
 from wyoming_servers.models.config_references import check_references
@@ -38,8 +38,19 @@ _WAITED: Final = (
 def models_to_preload(config: Config, served: Mapping[str, str]) -> list[str]:
     """Return the models to load at the start, the most important first."""
     if isinstance(config.preload, list):
-        return config.preload
-    return list(dict.fromkeys(served.values())) if config.preload else []
+        wanted = config.preload
+    else:
+        wanted = list(served.values()) if config.preload else []
+    return list(dict.fromkeys([*wanted, *pinned_models(config)]))
+
+
+def pinned_models(config: Config) -> list[str]:
+    """Return the models that settings keep loaded."""
+    return [
+        model
+        for model, settings in config.models.items()
+        if settings.pinned or settings.keep_alive == KEEP_FOREVER
+    ]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -150,6 +161,8 @@ class ConfigReloader:
             for service in [name for name in self.ports if name not in {*opened, "api"}]:
                 del self.ports[service]
             self.ports.update(opened)
+        if update.touches("models."):
+            self.coordinator.preload(pinned_models(config))
         if update.touches("preload"):
             self.coordinator.preload(models_to_preload(config, self.served))
         for listener, prefixes in self._listeners:

@@ -12,7 +12,7 @@ from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
 from wyoming_servers.config.schema import Applies, Config, Section
-from wyoming_servers.config.units import parse_duration, parse_size
+from wyoming_servers.config.units import parse_duration, parse_keep_alive, parse_size
 
 ConfigPath: TypeAlias = tuple[str, ...]
 """Names from the root to a key; a model id is one: `("models", "whisper/tiny.en", "pinned")`."""
@@ -21,7 +21,11 @@ WILDCARD: Final = "*"
 """Stands for a name that the user chooses, such as a model id or the name of an option."""
 
 _SCALARS: Final = frozenset({int, float, str, bool})
-_UNITS: Final[Mapping[Any, str]] = {parse_duration: "duration", parse_size: "size"}
+_UNITS: Final[Mapping[Any, str]] = {
+    parse_duration: "duration",
+    parse_keep_alive: "keep_alive",
+    parse_size: "size",
+}
 
 
 def dotted_path(path: ConfigPath) -> str:
@@ -34,7 +38,8 @@ class ConfigKey:
     """A key with a value."""
 
     kind: str
-    """text, path, integer, number, duration, size, boolean, choice, list, scalar or preload."""
+    """text, path, integer, number, duration, keep_alive, size, boolean, choice, list, scalar or
+    preload."""
     default: Any
     description: str
     choices: tuple[str, ...] = ()
@@ -111,6 +116,7 @@ _NOUNS: Final = {
     "integer": "a whole number",
     "number": "a number",
     "duration": "seconds",
+    "keep_alive": "`auto` or seconds",
     "size": "bytes",
     "boolean": "true or false",
     "list": "a list such as `[one, two]`",
@@ -119,6 +125,7 @@ _NOUNS: Final = {
 }
 _HINTS: Final = {
     "duration": ", also with a unit such as `500ms`, `30s`, `5m` or `1h`",
+    "keep_alive": ", also with a unit such as `5m` or `1h`",
     "size": ", also with a unit such as `512MiB` or `2GiB`",
 }
 

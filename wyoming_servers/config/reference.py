@@ -146,6 +146,7 @@ _KINDS: Final = {
     "integer": "integer",
     "number": "number",
     "duration": "duration (s)",
+    "keep_alive": "`auto` or duration (s)",
     "size": "size (bytes)",
     "boolean": "boolean",
     "choice": "choice",

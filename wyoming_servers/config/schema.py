@@ -9,10 +9,13 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from wyoming_servers.config.units import parse_duration, parse_size
+from wyoming_servers.config.units import AUTO, parse_duration, parse_keep_alive, parse_size
 
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 """Seconds: a number, or a text such as `30s`, `5m`, `1h`."""
+
+KeepAlive = Annotated[float | Literal["auto"], BeforeValidator(parse_keep_alive)]
+"""`auto`, or seconds like `Duration`."""
 
 Size = Annotated[int, BeforeValidator(parse_size)]
 """Bytes: a number, or a text such as `512MiB`, `2GiB`."""
@@ -487,13 +490,14 @@ class ModelSection(Section):
         description="Run on the CPU while the GPU has no free memory or is unavailable.",
         json_schema_extra=RELOAD,
     )
-    keep_alive: Duration | None = Field(
+    keep_alive: KeepAlive | None = Field(
         None,
         description="Overrides keep_alive for this model.",
     )
     pinned: bool = Field(
         False,
-        description="Never evict this model to make room for another.",
+        description="Load this model at start, keep it loaded when idle, and never evict it for "
+        "another model.",
     )
     options: dict[str, int | float | str | bool] = Field(
         default_factory=dict,
@@ -530,10 +534,11 @@ class Config(Section):
     downloads: DownloadsSection = DownloadsSection()
     log: LogSection = LogSection()
     telemetry: TelemetrySection = TelemetrySection()
-    keep_alive: Duration = Field(
-        300.0,
-        description="Seconds to keep an idle model loaded. 0 unloads after each request, -1 never "
-        "unloads (as in Ollama).",
+    keep_alive: KeepAlive = Field(
+        AUTO,
+        description="Seconds to keep an idle model loaded: 0 unloads after each request, -1 never "
+        "unloads (as in Ollama). `auto` is 300, but a model that settings or clients use stays for "
+        "a day while its device has memory to spare: a quarter of its memory, or 4 GiB.",
     )
     preload: bool | list[str] = Field(
         True,

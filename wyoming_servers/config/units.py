@@ -1,6 +1,7 @@
 """Parses durations, sizes and memory budgets with units."""
 
 import re
+from math import isfinite
 from typing import Any, Final
 
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3_600.0, "d": 86_400.0}
@@ -26,6 +27,19 @@ def parse_duration(value: Any) -> Any:
     Raises ValueError if the text is not a duration.
     """
     return _parse(value, _SECONDS, default="s", example="`30s`, `5m` or a number of seconds")
+
+
+AUTO: Final = "auto"
+
+
+def parse_keep_alive(value: Any) -> Any:
+    """Return `auto`, or a duration in seconds. Raises ValueError for anything else."""
+    if value == AUTO:
+        return AUTO
+    seconds = parse_duration(value)
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not isfinite(seconds):
+        raise ValueError(f"{value!r} is not valid; use `auto`, `5m` or a number of seconds")
+    return float(seconds)
 
 
 def parse_size(value: Any) -> Any:

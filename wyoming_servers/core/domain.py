@@ -153,6 +153,9 @@ class ModelSpec:
     """Estimated memory use, until it has been measured."""
     keep_alive: float = 300.0
     """Seconds to stay loaded after the last use; 0 unloads right after use, negative never."""
+    keep_warm: bool = False
+    """While it is in use by settings or clients, stay loaded for longer where there is memory to
+    spare: `keep_alive: auto`."""
     pinned: bool = False
     """Never evicted to make room for another model."""
     options: Mapping[str, Any] = field(default_factory=dict)

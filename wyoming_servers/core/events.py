@@ -212,6 +212,15 @@ class ReferencesChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PinsChanged(Event):
+    """A client keeps other models loaded."""
+
+    type: ClassVar[str] = "pins_changed"
+    owner: str
+    models: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFellBack(ModelEvent):
     """A model runs on a fallback placement instead of the preferred one."""
 

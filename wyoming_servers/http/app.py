@@ -36,6 +36,7 @@ from wyoming_servers.http.routes import (
     events,
     lexicon,
     models,
+    pins,
     references,
     snapshot,
     status,
@@ -76,6 +77,7 @@ _ROUTERS: Final = (
     models.store_router,
     cache.router,
     references.router,
+    pins.router,
     system.health_router,
     status.router,
     snapshot.router,
@@ -114,6 +116,7 @@ def create_app(context: ApiContext) -> FastAPI:
         for router, service in (
             (models.store_router, context.model_manager),
             (cache.router, context.model_manager),
+            (pins.router, context.pins),
             (references.router, context.model_manager and context.references),
             (voices.router, context.model_manager and context.tts),
             (config.router, context.config_editor),

@@ -22,6 +22,7 @@ from wyoming_servers.http.auth.tokens import Pairing, TicketStore, TokenStore
 from wyoming_servers.jobs.manager import JobManager
 from wyoming_servers.models.manager import ModelManager
 from wyoming_servers.models.references import References
+from wyoming_servers.models.residency import Pins
 from wyoming_servers.scheduling.interface import CoordinatorProtocol
 from wyoming_servers.speech.tts.pipeline import TtsPipeline
 from wyoming_servers.telemetry.traces import TraceBuffer
@@ -68,6 +69,8 @@ class ApiContext:
     """Make the server restart; None: it cannot be restarted over the API."""
     tokens: TokenStore = field(default_factory=TokenStore)
     """All other tokens."""
+    pins: Pins | None = None
+    """None: clients cannot keep models loaded."""
     tickets: TicketStore = field(default_factory=TicketStore)
     """Tickets of event streams in browsers."""
     pairing: Pairing = field(default_factory=Pairing)

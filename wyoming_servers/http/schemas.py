@@ -134,7 +134,12 @@ class ModelResponse(ModelStateResponse):
         description="Seconds to stay loaded when idle. 0 unloads after each request, a negative "
         "value never unloads."
     )
-    pinned: bool = Field(description="Never evicted to make room for another model.")
+    kept_warm: bool = Field(
+        False,
+        description="In use by settings or clients: it stays loaded beyond `keep_alive` while its "
+        "device has memory to spare.",
+    )
+    pinned: bool = Field(description="Never unloaded when idle, never evicted for another model.")
     pinned_by: list[str] = Field(
         default_factory=list,
         description="Who keeps it loaded: `configuration`, or owners of `PUT /pins/{owner}`.",
@@ -285,7 +290,8 @@ def model_response(
         active_requests=status.leases,
         queued_requests=status.queued,
         keep_alive=spec.keep_alive,
-        pinned=spec.pinned,
+        pinned=bool(status.pinned_by),
+        kept_warm=status.keeps_warm,
         last_used=None if status.last_used is None else iso_timestamp(status.last_used),
         load_seconds=status.load_seconds,
         pid=status.pid,
@@ -300,7 +306,7 @@ def model_response(
             needed_bytes=status.unfit.needed_bytes,
             budget_bytes=status.unfit.budget_bytes,
         ),
-        pinned_by=["configuration"] if spec.pinned else [],
+        pinned_by=list(status.pinned_by),
         fallback_reason=status.fallback_reason or None,
         requests=tally.requests,
         errors=tally.errors,
@@ -314,7 +320,7 @@ def _waiting(status: ModelStatus, snapshot: Snapshot) -> WaitingResponse | None:
     if status.state is not ModelState.WAITING_FOR_MEMORY or status.needed_bytes is None:
         return None
     device = status.waits_for or status.placement.device
-    pinned = {model.spec.id for model in snapshot.models if model.spec.pinned}
+    pinned = {model.spec.id for model in snapshot.models if model.pinned_by}
     holders = [
         MemoryHolderResponse(
             kind="model",

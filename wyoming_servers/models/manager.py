@@ -260,6 +260,17 @@ class ModelManager:
             )
         return found
 
+    def kept_warm(self) -> list[str]:
+        """Return the installed models that settings or clients name."""
+        config, references = self._config.current, self._references.all()
+        return [
+            model
+            for model in self._specs
+            if model in self._served
+            or configured_uses(config, entry := self._store.entry(model))
+            or referenced_uses(references, entry)
+        ]
+
     def download(self, model: str) -> bool:
         """Start to install a model; False if it is installed. Progress is published as events.
 

@@ -23,6 +23,9 @@ from wyoming_servers.text.voice_expression import voice_names
 _AUTO: Final = "auto"
 _CPU: Final = "cpu"
 
+_AUTO_KEEP_ALIVE: Final = 300.0
+"""Seconds that an idle model stays loaded with `keep_alive: auto` where memory is scarce."""
+
 
 def model_specs(
     config: Config, store: ModelStore, gpus: Sequence[str] = ()
@@ -59,6 +62,7 @@ def model_spec(
     if entry.kind is Task.WAKE:
         files["models_dir"] = str(wake_words_folder(config.data_dir, config.wake.models_dir))
     places = placements(engine, settings, gpus)
+    keep_alive = config.keep_alive if settings.keep_alive is None else settings.keep_alive
     options: dict[str, Any] = {**entry.options, **settings.options}
     return ModelSpec(
         id=entry.id,
@@ -77,7 +81,8 @@ def model_spec(
         wake_words=tuple(offer.to_wake_word() for offer in entry.offers if entry.kind is Task.WAKE),
         placements=places,
         memory_bytes=entry.memory_bytes(places[0].compute_type),
-        keep_alive=config.keep_alive if settings.keep_alive is None else settings.keep_alive,
+        keep_alive=_AUTO_KEEP_ALIVE if keep_alive == _AUTO else keep_alive,
+        keep_warm=keep_alive == _AUTO,
         pinned=settings.pinned,
         options=options,
         streams_audio=engine.streams_audio and places[0].device == _CPU,

@@ -219,6 +219,10 @@ class Coordinator:
             messages.PolicyUpdated(model=model, keep_alive=keep_alive, pinned=pinned)
         )
 
+    def set_residency(self, in_use: Iterable[str], pins: Mapping[str, tuple[str, ...]]) -> None:
+        """Set the models that settings or clients name, and those that clients keep loaded."""
+        self._runtime.send(messages.ResidencyChanged(in_use=frozenset(in_use), pins=pins))
+
     def set_accepting(self, accepting: bool) -> None:
         """Accept new leases, or reject them with BUSY; existing ones are not affected."""
         self._runtime.send(messages.AcceptingSet(accepting=accepting))

@@ -49,6 +49,10 @@ class ModelStatus:
     """Seconds until a waiting or failed load is tried again."""
     unload_in: float | None = None
     """Seconds until it is unloaded; while it is idle and not kept forever."""
+    pinned_by: tuple[str, ...] = ()
+    """Who keeps it loaded: `configuration`, or names of clients."""
+    keeps_warm: bool = False
+    """Whether it stays loaded for longer than its keep-alive where there is memory to spare."""
     unfit: Unfit | None = None
     """Set if it needs more memory than it may ever use."""
     attempt: int = 0

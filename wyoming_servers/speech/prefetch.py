@@ -13,10 +13,11 @@ from wyoming_servers.speech.tts.voices import VoiceRegistry
 
 
 class Prefetcher:
-    """Asks the coordinator to load the model that is needed next, if there is memory for it.
+    """Asks the coordinator to load the models that are needed next, if there is memory for them.
 
-    A wake word or the start of speech prefetches speech-to-text; a transcript that is not empty
-    prefetches the default voice.
+    A wake word prefetches speech-to-text. The start of speech prefetches it too, and the voice of
+    the response: it loads while the person speaks. A transcript that is not empty keeps the voice
+    loaded. The voice is the one that spoke last, otherwise the default.
     """
 
     def __init__(
@@ -30,6 +31,8 @@ class Prefetcher:
         self._voices = voices
         self._config = config
         self._bus = bus
+        self._last_voice = ""
+        """Model of the last successful synthesis."""
 
     async def run(self) -> None:
         """Follow the event bus until cancelled."""
@@ -43,9 +46,12 @@ class Prefetcher:
                 self._prefetch_asr("a wake word was detected")
             case SpeechStarted():
                 self._prefetch_asr("speech started")
+                self._prefetch_voice("a response may follow")
             # Silence is transcribed without an inference; no response follows.
             case RequestFinished(kind="asr", code="", stages=stages) if "inference" in stages:
                 self._prefetch_voice("a response will follow")
+            case RequestFinished(kind="tts", code="", model=model) if model:
+                self._last_voice = model
             case _:
                 pass
 
@@ -56,5 +62,6 @@ class Prefetcher:
 
     def _prefetch_voice(self, reason: str) -> None:
         default = self._voices.default
-        if self._config.current.tts.enabled and default is not None:
-            self._coordinator.prefetch(default.spec.id, reason)
+        model = self._last_voice or (default.spec.id if default is not None else "")
+        if self._config.current.tts.enabled and model:
+            self._coordinator.prefetch(model, reason)

@@ -78,6 +78,10 @@ def _references_changed(event: events.ReferencesChanged) -> LogLine:
     return logging.DEBUG, f"{event.owner} declared the models that it needs"
 
 
+def _pins_changed(event: events.PinsChanged) -> LogLine:
+    return logging.INFO, f"{event.owner} keeps loaded: {', '.join(event.models) or 'nothing'}"
+
+
 def _config_changed(event: events.ConfigChanged) -> LogLine:
     text = f"settings changed: {', '.join(event.changed)}"
     if event.restart_needed:
@@ -235,6 +239,7 @@ _DESCRIPTIONS: Final[dict[type[Event], Callable[[Any], LogLine]]] = {
     events.FileSetAside: _set_aside,
     events.SettingIgnored: _ignored,
     events.ConfigChanged: _config_changed,
+    events.PinsChanged: _pins_changed,
     events.ReferencesChanged: _references_changed,
     events.AcceptingChanged: _accepting,
     events.ModelStateChanged: _state,

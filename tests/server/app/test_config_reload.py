@@ -121,7 +121,7 @@ async def test_settings_of_models_return_if_the_default_model_fails(reloader, pa
             reloader, "asr.model", "keep_alive", asr={"model": "whisper/tiny.en"}, keep_alive=5
         )
     settings = [call for call in parts.calls if call[0] == "apply_settings"]
-    assert settings == [("apply_settings", 5.0), ("apply_settings", 300.0)]
+    assert settings == [("apply_settings", 5.0), ("apply_settings", "auto")]
 
 
 async def test_reload_without_memory_for_both_is_noted(reloader, parts) -> None:

@@ -272,7 +272,7 @@ def test_data_folder_in_the_file_is_relative_to_the_file(write: Write, tmp_path:
 def test_missing_data_folder_has_no_overrides(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for folder in ("none/yet", "file"):
-        assert load_config(None, [f"data_dir={tmp_path / folder}"]).config.keep_alive == 300
+        assert load_config(None, [f"data_dir={tmp_path / folder}"]).config.keep_alive == "auto"
 
 
 def test_overrides_that_cannot_be_used_are_left_out(tmp_path: Path) -> None:
@@ -306,7 +306,7 @@ def test_unreadable_overrides_are_replaced_by_those_of_the_last_start(
     assert loaded.config.keep_alive == 7
     assert loaded.overrides_problems
     previous_overrides_path(tmp_path).unlink()
-    assert load_config(sets=[f"data_dir={tmp_path}"]).config.keep_alive == 300
+    assert load_config(sets=[f"data_dir={tmp_path}"]).config.keep_alive == "auto"
 
 
 def test_a_change_of_the_overrides_is_validated(tmp_path: Path) -> None:

@@ -42,12 +42,23 @@ async def test_wake_word_prefetches_the_asr_model(
     assert [model for model, _ in coordinator.prefetched] == ["asr/many"]
 
 
-async def test_start_of_speech_prefetches_the_asr_model(
+async def test_start_of_speech_prefetches_the_asr_model_and_the_voice(
     coordinator: FakeCoordinator, bus: EventBus, clock: FakeClock
 ) -> None:
     bus.publish(SpeechStarted(client="a"))
     await clock.run_ready_tasks()
-    assert [model for model, _ in coordinator.prefetched] == ["asr/many"]
+    assert [model for model, _ in coordinator.prefetched] == ["asr/many", "tts/others"]
+
+
+async def test_voice_that_spoke_last_is_prefetched(
+    coordinator: FakeCoordinator, bus: EventBus, clock: FakeClock
+) -> None:
+    bus.publish(RequestFinished(kind="tts", model="tts/mine", client="a", seconds=1))
+    failed = RequestFinished(kind="tts", model="tts/x", client="a", seconds=1, code="TIMEOUT")
+    bus.publish(failed)
+    bus.publish(SpeechStarted(client="a"))
+    await clock.run_ready_tasks()
+    assert [model for model, _ in coordinator.prefetched] == ["asr/many", "tts/mine"]
 
 
 async def test_transcript_prefetches_the_default_voice(

@@ -131,6 +131,7 @@ SAMPLES: list[tuple[Event, int, str]] = [
         logging.INFO,
         "settings changed: tts.speed; after a restart: asr.port",
     ),
+    (events.PinsChanged(owner="home", models=("a", "b")), logging.INFO, "home keeps loaded: a, b"),
     (events.ReferencesChanged(owner="home"), logging.DEBUG, "home declared the models"),
     (events.AcceptingChanged(accepting=False), logging.WARNING, "paused: new requests are"),
     (events.AcceptingChanged(accepting=True), logging.INFO, "resumed: new requests"),

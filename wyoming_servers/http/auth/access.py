@@ -71,6 +71,9 @@ ROUTE_SCOPES: Final[Mapping[str, TokenScope | None]] = {
     "GET /cache": READ,
     "GET /cache/models": READ,
     "GET /cache/models/{model:path}": READ,
+    "GET /pins": READ,
+    "PUT /pins/{owner}": OPERATE,
+    "DELETE /pins/{owner}": OPERATE,
     "GET /references": READ,
     # A client protects what it uses.
     "PUT /references/{owner}": USE,

@@ -208,7 +208,7 @@ def _model(status: ModelStatus) -> ModelStatusResponse:
         memory_bytes=status.memory_bytes,
         keep_alive=status.spec.keep_alive,
         unload_in_secs=status.unload_in,
-        pinned=status.spec.pinned,
+        pinned=bool(status.pinned_by),
         load_seconds=status.load_seconds,
         pid=status.pid,
         progress=schemas.load_progress(status),

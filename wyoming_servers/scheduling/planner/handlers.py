@@ -320,6 +320,22 @@ class MessageHandlers:
                 self._lifecycle.schedule_idle_unload(instance, now)
         return True
 
+    def _residency_changed(self, message: messages.ResidencyChanged, now: float) -> bool:
+        """Load what was pinned, and keep or release what is loaded, as the new set demands."""
+        for name, model in self._state.models.items():
+            before = (model.in_use, model.pinned_by)
+            model.in_use, model.pinned_by = name in message.in_use, message.pins.get(name, ())
+            if (model.in_use, model.pinned_by) == before:
+                continue
+            if model.pinned_by and self._state.available_model(name) and not model.alive:
+                self._state.queue.add_reason(
+                    name, LoadReason.PRELOAD, PRIORITIES[model.spec.task], now
+                )
+            for instance in list(model.instances.values()):
+                if instance.idle:
+                    self._lifecycle.schedule_idle_unload(instance, now)
+        return True
+
     def _scheduling_policy_changed(
         self, message: messages.SchedulingPolicyChanged, now: float
     ) -> bool:
@@ -430,6 +446,7 @@ class MessageHandlers:
             state.has_new_limits |= reading.total != ledger.total
             ledger.update(reading)
             self._update_pressure(ledger, now)
+            self._lifecycle.release_warm(ledger, now)
         for device, ledger in state.ledgers.items():
             if device not in readings:
                 ledger.mark_missing()
@@ -520,7 +537,7 @@ class MessageHandlers:
 
     def _instance_timer_expired(self, kind: TimerKind, instance: Instance, now: float) -> bool:
         if kind is TimerKind.KEEP_ALIVE and instance.idle:
-            self._lifecycle.request_stop(instance, "idle", now)
+            self._keep_alive_ended(instance, now)
         elif kind is TimerKind.LOAD_TIMEOUT and instance.state is InstanceState.LOADING:
             self._lifecycle.on_load_timeout(instance)
         elif kind is TimerKind.FAILURE_RESET and instance.state is InstanceState.READY:
@@ -528,6 +545,15 @@ class MessageHandlers:
         elif kind is TimerKind.PING and instance.leases:
             self._ping(instance, now)
         return True
+
+    def _keep_alive_ended(self, instance: Instance, now: float) -> None:
+        """Unload an idle instance, unless there is memory to spare by now to keep it warm."""
+        state = self._state
+        until = instance.idle_since() + state.policy.warm_keep_alive
+        if state.is_warm(instance) and now < until:
+            state.timers.set(TimerKey(TimerKind.KEEP_ALIVE, instance.key), until)
+        else:
+            self._lifecycle.request_stop(instance, "idle", now)
 
     def _ping(self, instance: Instance, now: float) -> None:
         """Ping a leased worker, or kill it if it has not answered often enough."""
@@ -573,6 +599,7 @@ class MessageHandlers:
         messages.SchedulingPolicyChanged: _scheduling_policy_changed,
         messages.RemoveModelRequested: _remove_model_requested,
         messages.PolicyUpdated: _policy_updated,
+        messages.ResidencyChanged: _residency_changed,
         messages.AcceptingSet: _accepting_set,
         messages.ShutdownRequested: _shutdown_requested,
         messages.WorkerStarted: _worker_started,

@@ -138,14 +138,29 @@ class Ledger:
         less what loads in flight will still take), both less the claims of other instances.
         """
         claims = sum(size for other, size in self._claims.items() if other != key)
-        not_yet_used = sum(
+        booked = self.budget - self.promised
+        observed = self.free - self._policy.reserve - self._not_yet_used
+        return min(booked, observed) - claims
+
+    @property
+    def spare_deficit(self) -> int:
+        """Bytes that would have to become free until there is memory to spare; 0 if there is.
+
+        Judged by the memory that is really free, whoever uses the rest.
+        """
+        if not self.present:
+            return self.total
+        wanted = min(int(self.total * self._policy.spare_share), self._policy.spare_limit)
+        return max(0, wanted + self._not_yet_used - self.free)
+
+    @property
+    def _not_yet_used(self) -> int:
+        """What loads in flight will still take."""
+        return sum(
             max(0, entry.size - entry.observed)
             for entry in self._entries.values()
             if not entry.committed
         )
-        booked = self.budget - self.promised
-        observed = self.free - self._policy.reserve - not_yet_used
-        return min(booked, observed) - claims
 
     # Changes
 

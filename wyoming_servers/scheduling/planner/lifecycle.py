@@ -29,8 +29,14 @@ from wyoming_servers.scheduling.planner.failure_policy import (
     RecoveryAction,
 )
 from wyoming_servers.scheduling.planner.instance import InstanceState, InstanceTrigger
+from wyoming_servers.scheduling.planner.ledger import Ledger
 from wyoming_servers.scheduling.planner.load_queue import LoadReason
-from wyoming_servers.scheduling.planner.placement import format_mib, is_evictable
+from wyoming_servers.scheduling.planner.placement import (
+    choose_victims,
+    eviction_candidate,
+    format_mib,
+    is_evictable,
+)
 from wyoming_servers.scheduling.planner.policy import PRIORITIES
 from wyoming_servers.scheduling.planner.state import (
     Instance,
@@ -186,6 +192,27 @@ class Lifecycle:
             if victim is not instance and is_evictable(self._state, victim, instance.key.device):
                 self.evict(victim, instance.key.model, now)
 
+    def release_warm(self, ledger: Ledger, now: float) -> None:
+        """Unload models that are only kept warm until their device has memory to spare again.
+
+        The cheapest per byte first; those whose ordinary keep-alive has not ended yet stay.
+        """
+        state = self._state
+        deficit = ledger.spare_deficit - state.bytes_being_freed(ledger.device)
+        if deficit <= 0:
+            return
+        candidates = [
+            eviction_candidate(state, instance, now)
+            for instance in state.instances()
+            if instance.key.device == ledger.device
+            and instance.idle
+            and state.models[instance.key.model].keeps_warm
+            and now >= state.ordinary_end(instance)
+        ]
+        for victim in choose_victims(candidates, deficit) or candidates:
+            instance = state.models[victim.key.model].instances[victim.key.placement]
+            self.request_stop(instance, "memory is needed", now)
+
     # Stopping
 
     def request_stop(self, instance: Instance, reason: str, now: float) -> None:
@@ -320,7 +347,7 @@ class Lifecycle:
             action is RecoveryAction.OPEN_CIRCUIT or load.reason is LoadReason.PREFETCH
         ):
             state.queue.withdraw(model.spec.id)
-        elif was_ready and model.spec.keep_alive < 0 and not state.stopping:
+        elif was_ready and model.keep_alive < 0 and not state.stopping:
             state.queue.add_reason(
                 model.spec.id, LoadReason.PRELOAD, PRIORITIES[model.spec.task], now
             )

@@ -129,6 +129,16 @@ class PolicyUpdated(PlannerMessage):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResidencyChanged(PlannerMessage):
+    """Other models are in use or pinned."""
+
+    in_use: frozenset[str] = frozenset()
+    """Models that settings or clients name."""
+    pins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Models that clients keep loaded, with the names of these clients."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SchedulingPolicyChanged(PlannerMessage):
     """The limits of the scheduler have changed."""
 

@@ -75,7 +75,7 @@ def is_evictable(state: PlannerState, instance: Instance, device: str) -> bool:
     model = state.models[instance.key.model]
     return (
         instance.key.device == device
-        and not model.spec.pinned
+        and not model.pinned
         and (
             instance.idle
             or (instance.state is InstanceState.LOADING and not state.queue.waiting(model.spec.id))

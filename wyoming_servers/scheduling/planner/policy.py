@@ -38,6 +38,13 @@ class SchedulingPolicy:
     prefetch_timeout: float = 10.0
     """A prefetch that could not start within this time is dropped."""
 
+    warm_keep_alive: float = 86_400.0
+    """An idle model that is kept warm is unloaded after this at the latest."""
+    spare_share: float = 0.25
+    """A device has memory to spare while this share of it is free, ..."""
+    spare_limit: int = 4 * 1024 * _MIB
+    """... or this many bytes."""
+
     stop_grace: float = 5.0
     """A worker that was told to stop is terminated after this, and killed after as long again."""
     ping_interval: float = 2.0

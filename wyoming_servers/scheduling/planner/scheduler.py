@@ -149,7 +149,7 @@ class Scheduler:
             elif (
                 other.state is InstanceState.READY
                 and other.key.model != model.spec.id
-                and not state.models[other.key.model].spec.pinned
+                and not state.models[other.key.model].pinned
             ):
                 candidates.append(eviction_candidate(state, other, now))
         available = state.ledgers[device].available(wait.key)

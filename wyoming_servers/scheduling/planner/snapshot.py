@@ -70,6 +70,8 @@ def _model_status(state: PlannerState, model: ModelRecord, now: float, wall: flo
         free_bytes=max(0, ledger.available(short.key)) if short and ledger else None,
         waits_for=short.key.device if short else "",
         retry_in=_retry_in(state, short, failure, now),
+        pinned_by=(*(("configuration",) if model.spec.pinned else ()), *model.pinned_by),
+        keeps_warm=model.keeps_warm,
         unload_in=_unload_in(state, main, now),
         attempt=state.count_failures(model) or 0,
         error_code=failure.code if failure else "",

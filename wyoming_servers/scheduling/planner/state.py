@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from wyoming_servers.core.domain import ModelSpec, ModelState, Placement
+from wyoming_servers.core.domain import KEEP_FOREVER, ModelSpec, ModelState, Placement
 from wyoming_servers.core.errors import ModelMissingError
 from wyoming_servers.core.events import Event
 from wyoming_servers.devices.probe import HOST
@@ -267,10 +267,29 @@ class ModelRecord:
     """Why it could not be loaded at the last attempt."""
     unfit: Unfit | None = None
     """Set if it is too large for each of its devices."""
+    in_use: bool = False
+    """Whether settings or clients name it."""
+    pinned_by: tuple[str, ...] = ()
+    """Clients that keep it loaded."""
     pending_removals: list[int] = field(default_factory=list)
     """Requests that wait until it is removed."""
     swap: PendingSwap | None = None
     """Set while old instances serve until an instance of the current spec is ready."""
+
+    @property
+    def pinned(self) -> bool:
+        """Whether it is never evicted and never unloaded when idle."""
+        return self.spec.pinned or bool(self.pinned_by)
+
+    @property
+    def keep_alive(self) -> float:
+        """Seconds to stay loaded after the last use; negative: forever."""
+        return KEEP_FOREVER if self.pinned else self.spec.keep_alive
+
+    @property
+    def keeps_warm(self) -> bool:
+        """Whether it stays loaded for longer where there is memory to spare."""
+        return self.spec.keep_warm and self.in_use and not self.pinned
 
     def shown_state(self, instance: Instance) -> ModelState:
         """Return the state that clients see for one of its instances."""
@@ -526,9 +545,13 @@ class PlannerState:
         2. It has been used: it stays for `keep_alive` from then on; 0 is not at all ("idle"),
            negative is forever.
         3. It was loaded ahead of its first use: the same, but at least `unused_keep_alive`.
+        4. In both cases at least `warm_keep_alive`, if it is to be kept warm and its device has
+           memory to spare; `release_warm` ends that.
         """
         model = self.models[instance.key.model]
-        keep_alive, timer = model.spec.keep_alive, TimerKey(TimerKind.KEEP_ALIVE, instance.key)
+        keep_alive, timer = model.keep_alive, TimerKey(TimerKind.KEEP_ALIVE, instance.key)
+        if keep_alive >= 0 and self.is_warm(instance):  # 4
+            keep_alive = max(keep_alive, self.policy.warm_keep_alive)
         best = model.ready_instance()
         if best is not None and best is not instance:  # 1
             return "replaced"
@@ -542,6 +565,18 @@ class PlannerState:
             ready_at = instance.ready_at if instance.ready_at is not None else now
             self.timers.set(timer, ready_at + max(keep_alive, self.policy.unused_keep_alive))
         return ""
+
+    def ordinary_end(self, instance: Instance) -> float:
+        """Return when an idle instance would be unloaded if it were not kept warm."""
+        keep_alive = self.models[instance.key.model].keep_alive
+        if instance.last_used is None:
+            keep_alive = max(keep_alive, self.policy.unused_keep_alive)
+        return instance.idle_since() + keep_alive
+
+    def is_warm(self, instance: Instance) -> bool:
+        """Return whether an instance is kept warm: wanted, and its device has memory to spare."""
+        model, ledger = self.models[instance.key.model], self.ledger(instance.key)
+        return model.keeps_warm and ledger is not None and ledger.spare_deficit == 0
 
     # Memory
 

@@ -45,6 +45,7 @@ def model(name: str, size: int, *places: Placement, **fields: object) -> ModelSp
 SPECS = [
     model("host", 5, CPU, task=Task.TTS),
     model("brief", 4, CPU8, keep_alive=0.0, task=Task.WAKE),
+    model("warm", 2, CPU, keep_warm=True),
     model("kept", 3, CPU, keep_alive=-1.0, pinned=True),
     model("ladder", 6, G0, G08, CPU8),
     model("spread", 4, G0, G1, task=Task.TTS),
@@ -106,6 +107,7 @@ class PlannerMachine(RuleBasedStateMachine):
                 self.processes[key, generation] = Process(self.numbers, size)
                 self.send(messages.WorkerStarted(key=key, generation=generation, pid=self.numbers))
             case actions.StopWorker(key=key, generation=generation):
+                self.check_stop(key)
                 process = self.processes.get((key, generation))
                 if process is None:
                     return
@@ -141,12 +143,24 @@ class PlannerMachine(RuleBasedStateMachine):
             case actions.SampleMemory():
                 self.probe_wanted = True
             case actions.PublishEvent(event=ModelEvicted(model=name, device=device)):
-                spec = self.planner.state.models[name].spec
-                assert not spec.pinned, "evicted a pinned model"
+                model = self.planner.state.models[name]
+                assert not model.pinned, "evicted a pinned model"
                 victims = {
                     (k.model, k.device) for k, g in self.held.values() if (k, g) in self.processes
                 }
                 assert (name, device) not in victims, "evicted a busy model"
+
+    def check_stop(self, key: InstanceKey) -> None:
+        """A model does not leave for its idle time while it is pinned, or kept warm with ease."""
+        state = self.planner.state
+        model, instance = state.models[key.model], state.instance(key)
+        if instance is None or instance.reason not in ("idle", "memory is needed"):
+            return
+        assert not model.pinned, "a pinned model was unloaded"
+        if instance.reason == "memory is needed":
+            assert model.keeps_warm
+        elif model.keeps_warm and self.now - instance.idle_since() < self.policy.warm_keep_alive:
+            assert state.ledgers[key.device].spare_deficit > 0, "there was memory to spare"
 
     def check_launch(self, key: InstanceKey) -> None:
         ledger = self.planner.state.ledgers[key.device]
@@ -206,7 +220,7 @@ class PlannerMachine(RuleBasedStateMachine):
             )
         )
 
-    @rule(name=st.sampled_from(NAMES[:7]))
+    @rule(name=st.sampled_from(NAMES[:8]))
     def request_and_load(self, name) -> None:
         """The common case, so that histories come to models that are in use and full devices."""
         self.request(name, None, None, True)
@@ -328,6 +342,14 @@ class PlannerMachine(RuleBasedStateMachine):
     )
     def policy_changes(self, name, keep_alive, pinned) -> None:
         self.send(messages.PolicyUpdated(model=name, keep_alive=keep_alive, pinned=pinned))
+
+    @rule(
+        used=st.frozensets(st.sampled_from(NAMES)),
+        pinned=st.frozensets(st.sampled_from(NAMES), max_size=2),
+    )
+    def others_are_in_use(self, used, pinned) -> None:
+        pins = dict.fromkeys(pinned, ("somebody",))
+        self.send(messages.ResidencyChanged(in_use=used, pins=pins))
 
     @rule(name=st.sampled_from(NAMES))
     def prefetch(self, name) -> None:
@@ -468,8 +490,9 @@ class PlannerMachine(RuleBasedStateMachine):
             self.waiting.pop(number, None)
             self.held.pop(number, None)
             self.send(messages.LeaseEnded(request=number))
+        self.send(messages.ResidencyChanged())
         for name in NAMES:
-            self.send(messages.PolicyUpdated(model=name, keep_alive=3.0))
+            self.send(messages.PolicyUpdated(model=name, keep_alive=3.0, pinned=False))
         for _ in range(400):
             self.pass_time(2.0)
             for (key, generation), process in list(self.processes.items()):
