@@ -14,6 +14,7 @@ from wyoming_servers.config.errors import (
 )
 from wyoming_servers.config.holder import ConfigUpdate
 from wyoming_servers.config.load import LoadedConfig, overrides_path
+from wyoming_servers.core.clock import SystemClock
 from wyoming_servers.core.domain import (
     model_service_name,
 )
@@ -55,7 +56,9 @@ class Application:
     """The server process; call `start`, then `stop`."""
 
     def __init__(self, loaded: LoadedConfig) -> None:
-        self._context = AppContext(loaded)
+        # The loop's time: all deadlines are later after a suspension.
+        clock = SystemClock(asyncio.get_running_loop().time)
+        self._context = AppContext(loaded, clock=clock)
         self._served: dict[str, str] = {}
         """The default model of each service."""
         self.ports: dict[str, int] = {}

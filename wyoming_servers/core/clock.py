@@ -3,7 +3,10 @@
 import asyncio
 import heapq
 import itertools
+import logging
+import selectors
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
@@ -27,21 +30,69 @@ class Clock(Protocol):
 CLOCK_SET_SINCE: Final = 1_577_836_800.0
 """2020-01-01; an earlier wall clock was not set yet, as on a computer without a battery."""
 
+MIN_SUSPENSION_SECONDS: Final = 2.0
+"""A process that stands still for longer was stopped, or the machine is overloaded."""
+
+_LOGGER: Final = logging.getLogger(__name__)
+
 _MIN_STEP_SECONDS: Final = 60.0
 """Smaller differences are drift, which time servers correct all the time."""
 
 
 class SystemClock:
-    """The operating system's clocks."""
+    """The operating system's clocks, or monotonic time as an event loop counts it."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
 
     def now(self) -> float:
-        return time.monotonic()
+        return self._monotonic()
 
     def wall(self) -> float:
         return time.time()
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(max(0.0, seconds))
+
+
+class SuspendAwareEventLoop(asyncio.SelectorEventLoop):
+    """An event loop whose time stands still while the process is stopped.
+
+    A paused container, a stopped process or a paused virtual machine lets monotonic time go on. All
+    deadlines would be over when it continues, although nobody had a chance to keep them: requests
+    would fail, and workers would be killed because they did not answer.
+    """
+
+    def __init__(self) -> None:
+        self._gaps = _GapSelector()
+        super().__init__(self._gaps)
+
+    def time(self) -> float:
+        return super().time() - self._gaps.seconds
+
+
+class _GapSelector(selectors.DefaultSelector):
+    """Adds up the time by which a wait was longer than its timeout, or in which no wait began."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds = 0.0
+        self._left_at: float | None = None
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        entered_at = time.monotonic()
+        if self._left_at is not None:
+            self._add(entered_at - self._left_at)
+        found: list[tuple[selectors.SelectorKey, int]] = super().select(timeout)
+        self._left_at = time.monotonic()
+        if timeout is not None:  # Without one, no deadline exists that could be missed.
+            self._add(self._left_at - entered_at - max(0.0, timeout))
+        return found
+
+    def _add(self, seconds: float) -> None:
+        if seconds >= MIN_SUSPENSION_SECONDS:
+            _LOGGER.info("The server stood still for %.1f s; all deadlines are later", seconds)
+            self.seconds += seconds
 
 
 class FakeClock:

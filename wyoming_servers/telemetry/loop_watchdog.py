@@ -17,6 +17,7 @@ from time import monotonic
 from typing import Final, Self
 
 from wyoming_servers.core import systemd
+from wyoming_servers.core.clock import MIN_SUSPENSION_SECONDS
 
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -65,7 +66,9 @@ class LoopWatchdog:
             except RuntimeError:  # The loop was closed.
                 return
             if not answered.wait(SLOW_SECONDS):
-                self._log_stack(thread)
+                # Not if this thread has stood still, too: then the whole process was stopped.
+                if monotonic() - sent_at < SLOW_SECONDS + MIN_SUSPENSION_SECONDS:
+                    self._log_stack(thread)
                 # Not bounded: a loop that hangs for good must not be reported as alive.
                 while not answered.wait(SLOW_SECONDS):
                     if self._stopped.is_set():

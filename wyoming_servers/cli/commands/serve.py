@@ -48,9 +48,11 @@ def serve(
 
     log_config.setup_logging(loaded.config.log.level, loaded.config.log.format)
     from wyoming_servers import app
+    from wyoming_servers.core.clock import SuspendAwareEventLoop
 
     try:
-        code = asyncio.run(app.serve(loaded, stop_with_stdin=stop_with_stdin))
+        with asyncio.Runner(loop_factory=SuspendAwareEventLoop) as runner:
+            code = runner.run(app.serve(loaded, stop_with_stdin=stop_with_stdin))
     except ConductorError:
         raise
     except Exception as err:
