@@ -33,7 +33,7 @@ from wyoming_servers.core.domain import (
     Placement,
     Task,
 )
-from wyoming_servers.engines.base import create
+from wyoming_servers.engines.base import create_engine
 from wyoming_servers.text.segment import Segmenter, TextSegment
 
 _BEGINNINGS = (
@@ -62,7 +62,7 @@ class Voice:
     """A loaded voice that synthesizes whole or segmented texts."""
 
     def __init__(self, spec: ModelSpec, voice: str | None) -> None:
-        self._engine = create(spec.engine)
+        self._engine = create_engine(spec.engine)
         self._voice = voice
         loaded = self._engine.load(spec, Placement(), lambda phase, percent: None)
         self.rate = int(loaded["sample_rate"])

@@ -58,7 +58,9 @@ def may_refuse(*codes: str) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def _decode(path: Path, *, skip: float = 0.0, vad: bool = True) -> AsyncIterator[Any]:
+async def _decode(
+    path: Path, *, skip: float = 0.0, vad: bool = True, max_seconds: float = 86_400.0
+) -> AsyncIterator[Any]:
     async def events() -> AsyncIterator[Any]:
         yield RecordingOpened(2.0)
         for start in (0.0, 1.0):

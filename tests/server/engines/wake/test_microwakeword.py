@@ -21,7 +21,7 @@ from wyoming_servers.core.errors import (
     LoadFailedError,
     ModelMissingError,
 )
-from wyoming_servers.engines.base import Output, create
+from wyoming_servers.engines.base import Output, create_engine
 from wyoming_servers.engines.wake.microwakeword import (
     MicroWakeWordEngine,
     MicroWakeWordSession,
@@ -35,7 +35,7 @@ MODELS = Path(str(files("pymicro_wakeword"))) / "models"
 
 
 def _load(**files: str) -> tuple[MicroWakeWordEngine, Mapping[str, Any]]:
-    engine = create("microwakeword")
+    engine = create_engine("microwakeword")
     assert isinstance(engine, MicroWakeWordEngine)
     spec = ModelSpec("microwakeword", Task.WAKE, "microwakeword", files=files)
     return engine, engine.load(spec, Placement(), lambda phase, percent: None)
