@@ -1,6 +1,7 @@
 """Fixtures for every server test; the event loop is guarded against blocking calls."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
@@ -21,6 +22,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--write-docs",
         action="store_true",
         help="write what the fault matrix saw into docs/reliability.md",
+    )
+    parser.addoption(
+        "--page-screenshots", type=Path, metavar="FOLDER", help="keep pictures of the page"
     )
 
 

@@ -20,6 +20,7 @@ from wyoming_servers.core.domain import (
 )
 from wyoming_servers.core.errors import LoadFailedError
 from wyoming_servers.http.app import create_app
+from wyoming_servers.http.auth.sessions import SESSIONS_FILE, SessionStore, SignInLimiter
 from wyoming_servers.http.auth.tokens import (
     MIN_PROOF_TOKEN_LENGTH,
     TOKEN_FILE,
@@ -48,8 +49,10 @@ from wyoming_servers.net.tls import (
     own_names,
 )
 from wyoming_servers.scheduling.coordinator import Coordinator
+from wyoming_servers.telemetry.log_buffer import LogBuffer
 from wyoming_servers.telemetry.metrics import Metrics
 from wyoming_servers.telemetry.otlp import OtlpExporter
+from wyoming_servers.telemetry.status_history import StatusHistory
 from wyoming_servers.telemetry.traces import Trace, TraceBuffer
 from wyoming_servers.webhooks.manager import WebhookManager
 
@@ -123,6 +126,11 @@ async def start_api(context: AppContext, dependencies: ApiDependencies) -> int:
     export = TraceExport(context, traces)
     await export.configure(config.telemetry.otlp_endpoint)
     context.spawn(lambda: traces.run(bus), "traces")
+    history = StatusHistory(dependencies.coordinator.snapshot, clock)
+    context.spawn(history.run, "history")
+    log_buffer = LogBuffer()
+    logging.getLogger().addHandler(log_buffer)
+    stack.callback(logging.getLogger().removeHandler, log_buffer)
     api_context = ApiContext(
         config_holder=context.config_holder,
         coordinator=dependencies.coordinator,
@@ -134,6 +142,8 @@ async def start_api(context: AppContext, dependencies: ApiDependencies) -> int:
         pairing=Pairing(clock),
         tickets=TicketStore(clock),
         fingerprint="" if tls is None else tls.fingerprint,
+        sessions=await asyncio.to_thread(SessionStore.open, config.data_dir / SESSIONS_FILE, clock),
+        sign_in_limiter=SignInLimiter(clock),
         ports=dependencies.ports,
         ready=lambda: _ready(context, dependencies),
         metrics=dependencies.metrics.registry,
@@ -147,6 +157,8 @@ async def start_api(context: AppContext, dependencies: ApiDependencies) -> int:
         references=dependencies.references,
         pins=dependencies.pins,
         traces=traces,
+        history=history,
+        log_buffer=log_buffer,
         config_editor=ConfigEditor(
             context.loaded, context.config_holder, dependencies.reloader, bus.publish
         ),

@@ -33,11 +33,14 @@ from wyoming_servers.http.openai import speech, transcriptions
 from wyoming_servers.http.routes import (
     cache,
     config,
+    diagnostics,
     events,
     lexicon,
     models,
+    page,
     pins,
     references,
+    sessions,
     snapshot,
     status,
     system,
@@ -95,10 +98,12 @@ _ROUTERS: Final = (
     lexicon.router,
     voices.router,
     tokens.router,
+    sessions.router,
+    diagnostics.router,
     system.router,
 )
 
-_OPEN_ROUTERS: Final = (system.open_router, tokens.open_router)
+_OPEN_ROUTERS: Final = (system.open_router, tokens.open_router, sessions.open_router)
 
 
 def create_app(context: ApiContext) -> FastAPI:
@@ -135,6 +140,7 @@ def create_app(context: ApiContext) -> FastAPI:
     routers = [router for router in _ROUTERS if router not in omitted]
     _include_routers(app, routers)
     app.include_router(wyoming_bridge.router)
+    page.add_page(app)
     _mount_docs(app)
     # Middleware that is added later runs earlier: hosts are checked before anything else runs.
     app.add_middleware(BodyLimitMiddleware)
@@ -169,7 +175,7 @@ def _include_routers(app: FastAPI, routers: Iterable[APIRouter]) -> None:
 
 def _routes(routers: Iterable[APIRouter]) -> list[BaseRoute]:
     """Return the routes of the application with these routers, in the order they are matched."""
-    everything = (*_OPEN_ROUTERS, *routers, wyoming_bridge.router, _docs_router)
+    everything = (*_OPEN_ROUTERS, *routers, wyoming_bridge.router, page.router, _docs_router)
     return [route for router in everything for route in router.routes]
 
 

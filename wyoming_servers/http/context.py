@@ -18,6 +18,7 @@ from wyoming_servers.core.clock import Clock, SystemClock
 from wyoming_servers.core.domain import ModelSpec
 from wyoming_servers.core.errors import InternalError
 from wyoming_servers.core.event_bus import EventBus
+from wyoming_servers.http.auth.sessions import SessionStore, SignInLimiter
 from wyoming_servers.http.auth.tokens import Pairing, TicketStore, TokenStore
 from wyoming_servers.jobs.manager import JobManager
 from wyoming_servers.models.manager import ModelManager
@@ -25,6 +26,8 @@ from wyoming_servers.models.references import References
 from wyoming_servers.models.residency import Pins
 from wyoming_servers.scheduling.interface import CoordinatorProtocol
 from wyoming_servers.speech.tts.pipeline import TtsPipeline
+from wyoming_servers.telemetry.log_buffer import LogBuffer
+from wyoming_servers.telemetry.status_history import StatusHistory
 from wyoming_servers.telemetry.traces import TraceBuffer
 from wyoming_servers.text.vocabulary import Vocabulary
 from wyoming_servers.webhooks.manager import WebhookManager
@@ -76,8 +79,15 @@ class ApiContext:
     pairing: Pairing = field(default_factory=Pairing)
     fingerprint: str = ""
     """SHA-256 of the server's certificate, lower-case hexadecimal; empty without TLS."""
+    sessions: SessionStore = field(default_factory=SessionStore)
+    """Browsers that have signed in."""
+    sign_in_limiter: SignInLimiter = field(default_factory=SignInLimiter)
     traces: TraceBuffer | None = None
     """None: requests are not traced."""
+    history: StatusHistory | None = None
+    """None: there are no samples of the last hour."""
+    log_buffer: LogBuffer | None = None
+    """None: the log is not served."""
     clock: Clock = field(default_factory=SystemClock)
     heartbeat: float = 15.0
     """Seconds between comments in an idle event stream, which keep proxies from closing it."""

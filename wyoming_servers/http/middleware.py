@@ -164,6 +164,17 @@ class CorsMiddleware:
         )
 
 
+def is_from_own_page(scope: Scope) -> bool:
+    """Return whether a request changes nothing, or comes from a page of this server."""
+    if scope["type"] == "http" and scope["method"] in _SAFE_METHODS:
+        return True
+    headers = Headers(scope=scope)
+    origin = headers.get("origin")
+    if origin is None:
+        return headers.get("sec-fetch-site") == "same-origin"
+    return _is_same_origin(origin, headers.get("host", ""))
+
+
 def _host_name(host: str) -> str | None:
     """Return the name in a `Host` header; None if it is malformed."""
     match = _HOST.fullmatch(host)

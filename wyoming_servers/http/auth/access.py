@@ -3,7 +3,9 @@
 `ROUTE_SCOPES` declares the scope of every route; a route that is missing there needs `admin`.
 """
 
+import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Final
 
 from fastapi import Depends
@@ -14,8 +16,10 @@ from starlette.routing import BaseRoute, Match, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from wyoming_servers.core.errors import ConductorError, ForbiddenError, UnauthorizedError
-from wyoming_servers.http.auth.tokens import TOKEN_FILE, TokenScope
+from wyoming_servers.http.auth.sessions import Session, cookie_name
+from wyoming_servers.http.auth.tokens import TOKEN_FILE, TokenScope, digest_of
 from wyoming_servers.http.context import ApiContext
+from wyoming_servers.http.middleware import is_from_own_page
 from wyoming_servers.http.problems import send_problem
 
 BEARER_SCHEME: Final = HTTPBearer(
@@ -33,10 +37,13 @@ _SUBPROTOCOL_PREFIX: Final = "bearer."
 
 _SCOPE_KEY: Final = "wyoming_conductor.token_scope"
 
+_SESSION_KEY: Final = "wyoming_conductor.session"
+
 READ, USE, OPERATE, ADMIN = TokenScope
 
 ROUTE_SCOPES: Final[Mapping[str, TokenScope | None]] = {
-    # The documentation contains nothing about this machine, and probes have no token.
+    # The page and the documentation contain nothing about this machine, probes have no token.
+    "GET /": PUBLIC,
     "GET /docs": PUBLIC,
     "GET /docs/errors": PUBLIC,
     "GET /redoc": PUBLIC,
@@ -46,6 +53,11 @@ ROUTE_SCOPES: Final[Mapping[str, TokenScope | None]] = {
     "GET /proof": PUBLIC,
     "POST /pair": PUBLIC,
     "POST /pair/code": PUBLIC,
+    "GET /session": PUBLIC,
+    "DELETE /session": PUBLIC,
+    "POST /sessions": PUBLIC,
+    "GET /sessions": OPERATE,
+    "DELETE /sessions/{session_id}": OPERATE,
     "GET /pair/code": ADMIN,
     "GET /tokens": ADMIN,
     "POST /tokens": ADMIN,
@@ -116,6 +128,11 @@ ROUTE_SCOPES: Final[Mapping[str, TokenScope | None]] = {
     "POST /pause": OPERATE,
     "POST /resume": OPERATE,
     # Keys that protect the server need `admin` in addition.
+    "GET /config/schema": READ,
+    "GET /logs": OPERATE,
+    "GET /logs/stream": OPERATE,
+    "GET /history": READ,
+    "GET /diagnostics": OPERATE,
     "GET /config": OPERATE,
     "PATCH /config": OPERATE,
     "POST /restart": OPERATE,
@@ -192,7 +209,9 @@ class AccessMiddleware:
         if public_lists and route is not None and route_key(route) in LIST_ROUTES:
             needed = PUBLIC
         token = _token(scope)
-        granted = _granted_scope(self._context, token)
+        session = None if token else _find_session(self._context, scope)
+        scope[_SESSION_KEY] = session
+        granted = _granted_scope(self._context, token, session)
         if token is None and route is not None and route_key(route) in TICKET_ROUTES:
             granted = self._redeem_ticket(scope) or granted
         if needed is PUBLIC:
@@ -216,14 +235,48 @@ class AccessMiddleware:
         return self._context.tickets.redeem(ticket) if ticket else None
 
 
-def _granted_scope(context: ApiContext, token: str | None) -> TokenScope | None:
-    """Return what a token allows; without authentication, everybody may operate the server."""
+def _granted_scope(
+    context: ApiContext, token: str | None, session: Session | None
+) -> TokenScope | None:
+    """Return what a token or a session allows; without authentication, everybody may operate."""
     granted = None
     if token is not None:
-        # Both are always compared, in constant time, so that the response time reveals nothing.
-        granted = context.tokens.scope_of(token)
-        granted = TokenScope.ADMIN if context.is_owner_token(token) else granted
+        granted = granted_token_scope(context, token)
+    elif session is not None:
+        granted = session.scope
     return granted if context.requires_token else granted or TokenScope.OPERATE
+
+
+def granted_token_scope(context: ApiContext, token: str) -> TokenScope | None:
+    """Return the scope of a token, that of the owner included; None if it is not accepted."""
+    # Both are always compared, in constant time, so that the response time reveals nothing.
+    granted = context.tokens.scope_of(token)
+    return TokenScope.ADMIN if context.is_owner_token(token) else granted
+
+
+def _find_session(context: ApiContext, scope: Scope) -> Session | None:
+    """Return the session of the request's cookie, with the scope that its token has now.
+
+    Another page can make a browser send the cookie, so what changes something must come from the
+    server's own page. Raises ForbiddenError if it does not.
+    """
+    connection = HTTPConnection(scope)
+    cookie = connection.cookies.get(cookie_name(context.uuid))
+    session = context.sessions.find(cookie) if cookie else None
+    if session is None:
+        return None
+    if not is_from_own_page(scope):
+        raise ForbiddenError(
+            "Changes with the cookie of the page are accepted from the page only.",
+            hint="Send a token instead of the cookie: `Authorization: Bearer TOKEN`.",
+        )
+    if not session.token_digest:
+        return session
+    owner = context.token is not None and secrets.compare_digest(
+        digest_of(context.token), session.token_digest
+    )
+    granted = TokenScope.ADMIN if owner else context.tokens.scope_of_digest(session.token_digest)
+    return None if granted is None else replace(session, scope=granted)
 
 
 def _token(scope: Scope) -> str | None:
@@ -250,3 +303,12 @@ def _scope_of(connection: HTTPConnection) -> TokenScope:
 
 GrantedScope = Annotated[TokenScope, Depends(_scope_of)]
 """Type of a route parameter that receives the scope of the request's token."""
+
+
+def _session_of(connection: HTTPConnection) -> Session | None:
+    session: Session | None = connection.scope.get(_SESSION_KEY)
+    return session
+
+
+CurrentSession = Annotated[Session | None, Depends(_session_of)]
+"""Type of a route parameter that receives the session of the request's cookie."""

@@ -106,7 +106,11 @@ class TokenStore:
 
     def scope_of(self, token: str) -> TokenScope | None:
         """Return the scope of a token; None if it is not accepted."""
-        digest, found = _digest(token), None
+        return self.scope_of_digest(digest_of(token))
+
+    def scope_of_digest(self, digest: str) -> TokenScope | None:
+        """Return the scope of the token with this SHA-256; None if it is not accepted."""
+        found = None
         for known in self._tokens.values():
             # Constant time, and no early end: the response time reveals nothing.
             if secrets.compare_digest(known.digest, digest):
@@ -125,7 +129,7 @@ class TokenStore:
                     hint="Revoke one that is no longer used: `wyoming-conductor token list`.",
                 )
             text = secrets.token_urlsafe(32)
-            entry = Token(secrets.token_hex(4), name, scope, _digest(text), self._clock.wall())
+            entry = Token(secrets.token_hex(4), name, scope, digest_of(text), self._clock.wall())
             await self._save({**self._tokens, entry.id: entry})
         _LOGGER.info("Token %s (%s) with scope %s created", entry.id, name, scope)
         return entry, text
@@ -202,7 +206,7 @@ def proof_text(nonce: str, uuid: str, address: str, fingerprint: str = "") -> st
 
 def proof(token: str, text: str) -> str:
     """Return the HMAC-SHA256 of `proof_text`, hexadecimal; its key is the SHA-256 of the token."""
-    return _hmac(bytes.fromhex(_digest(token)), text)
+    return _hmac(bytes.fromhex(digest_of(token)), text)
 
 
 def format_address(host: str, port: int) -> str:
@@ -228,7 +232,8 @@ def _parse_tokens(text: str) -> list[Token]:
     return tokens
 
 
-def _digest(token: str) -> str:
+def digest_of(token: str) -> str:
+    """Return the SHA-256 of a token or a cookie, hexadecimal."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 

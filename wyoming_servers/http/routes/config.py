@@ -1,11 +1,14 @@
 """`/config`: the configuration in effect, saved changes that are pending, and changing it."""
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body
 from pydantic import BaseModel, Field
 
 from wyoming_servers.config.editor import ConfigEditor
+from wyoming_servers.config.key_tree import ConfigGroup, ConfigPath, dotted_path, key_tree
 from wyoming_servers.config.schema import Applies
 from wyoming_servers.core.errors import InternalError, NotFoundError
 from wyoming_servers.http.auth.access import GrantedScope
@@ -104,6 +107,61 @@ async def get_config(context: Context) -> ConfigResponse:
         sources=dict(editor.saved.sources),
         restart_needed=list(editor.restart_needed),
     )
+
+
+class ConfigKeyResponse(BaseModel):
+    """One key of the configuration."""
+
+    path: str = Field(description="Dotted; `*` stands for a name such as a model id.")
+    kind: str = Field(
+        description="text, path, integer, number, duration, size, boolean, choice, list, scalar "
+        "or preload."
+    )
+    default: Any
+    description: str
+    choices: list[str] = Field(description="Values of a choice, or examples of a text.")
+    minimum: float | None
+    maximum: float | None
+    nullable: bool
+    applies: Applies
+    admin: bool = Field(description="Whether changing it needs a token with scope `admin`.")
+
+
+class ConfigSchemaResponse(BaseModel):
+    """Every key of the configuration."""
+
+    sections: dict[str, str] = Field(description="Title of each section, by dotted path.")
+    keys: list[ConfigKeyResponse]
+
+
+@router.get("/config/schema", summary="Describe the configuration")
+async def get_config_schema() -> ConfigSchemaResponse:
+    """Type, default, meaning and limits of every key; sizes in bytes, durations in seconds."""
+    return ConfigSchemaResponse(
+        sections=dict(_sections(key_tree())),
+        keys=[
+            ConfigKeyResponse(
+                path=dotted_path(path),
+                kind=key.kind,
+                default=str(key.default) if isinstance(key.default, Path) else key.default,
+                description=key.description,
+                choices=list(key.choices),
+                minimum=key.minimum,
+                maximum=key.maximum,
+                nullable=key.nullable,
+                applies=key.applies,
+                admin=key.admin,
+            )
+            for path, key in key_tree().walk()
+        ],
+    )
+
+
+def _sections(group: ConfigGroup, path: ConfigPath = ()) -> Iterator[tuple[str, str]]:
+    for name, node in group.children.items():
+        if isinstance(node, ConfigGroup):
+            yield dotted_path((*path, name)), node.title
+            yield from _sections(node, (*path, name))
 
 
 @router.patch("/config", summary="Change the configuration")

@@ -9,7 +9,9 @@ from wyoming_servers.http.auth.access import ROUTE_SCOPES, route_key
 from wyoming_servers.http.auth.tokens import TokenScope
 from wyoming_servers.http.context import ApiContext
 
-OPEN = {path.partition(" ")[2] for path, scope in ROUTE_SCOPES.items() if scope is None}
+PUBLIC_ROUTES = {
+    (key.split()[0].lower(), key.split()[1]) for key, scope in ROUTE_SCOPES.items() if scope is None
+}
 
 
 def test_every_route_declares_its_scope() -> None:
@@ -22,6 +24,7 @@ def test_only_what_comes_before_a_token_is_public() -> None:
     assert {key for key, scope in ROUTE_SCOPES.items() if scope is None} == {
         "GET /docs", "GET /docs/errors", "GET /redoc", "GET /health/live", "GET /health/ready",
         "GET /proof", "POST /pair", "POST /pair/code",
+        "GET /", "GET /session", "POST /sessions", "DELETE /session",
     }  # fmt: skip
 
 
@@ -87,9 +90,11 @@ async def test_every_endpoint_except_the_probes_requires_a_token(
         for method in methods:
             answer = await anonymous.request(method, path.replace("{model}", "whisper/base"))
             refused = answer.status_code == 401 and "token" in answer.json()["error"]
-            assert refused is (path not in OPEN or (method, path) == ("get", "/pair/code")), path
-            tried.add(path)
-    assert tried > OPEN - {"/docs", "/docs/errors", "/redoc"}
+            assert refused is ((method, path) not in PUBLIC_ROUTES), path
+            tried.add((method, path))
+    assert tried > {
+        key for key in PUBLIC_ROUTES if key[1] not in ("/", "/docs", "/docs/errors", "/redoc")
+    }
 
 
 async def test_unauthorized_response_says_where_the_token_is(anonymous: httpx.AsyncClient) -> None:

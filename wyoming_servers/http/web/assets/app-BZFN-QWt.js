@@ -1,0 +1,320 @@
+const __vite__mapDeps=(i,m=__vite__mapDeps,d=(m.f||(m.f=["./machine-tab-DwrtVfkk.js","./icon-cTRXzNGg.js","./localize-DhaYUQ7D.js"])))=>i.map(i=>d[i]);
+import{D as e,a as t,c as n,d as r,f as i,g as a,i as o,l as s,m as c,n as l,o as u,p as d,t as f,u as p,v as m,x as h}from"./icon-cTRXzNGg.js";import{a as g,n as _,s as v,t as y}from"./localize-DhaYUQ7D.js";import{i as b,r as x,t as S}from"./preferences-iBqroLOZ.js";var C=6,w=class extends f{constructor(...e){super(...e),this.mode=`code`,this.value=``,this.asked=!1,this.busy=!1,this.error=``}static{this.styles=[t,m`
+      :host {
+        display: grid;
+        place-items: center;
+        min-height: 100dvh;
+        padding: 24px 16px;
+      }
+      main {
+        width: min(420px, 100%);
+        padding: 32px;
+      }
+      img {
+        width: 56px;
+        height: 56px;
+      }
+      h1 {
+        margin: 16px 0 4px;
+        font-size: 22px;
+        font-weight: 600;
+        letter-spacing: -0.01em;
+      }
+      form {
+        display: grid;
+        grid-template-columns: minmax(0, 1fr);
+        gap: 14px;
+        margin-top: 24px;
+      }
+      label {
+        display: grid;
+        grid-template-columns: minmax(0, 1fr);
+        gap: 6px;
+        font-size: 14px;
+        font-weight: 500;
+      }
+      input {
+        width: 100%;
+        min-height: 46px;
+      }
+      input.code {
+        font-size: 24px;
+        letter-spacing: 0.35em;
+        text-align: center;
+        font-variant-numeric: tabular-nums;
+      }
+      button {
+        min-height: 44px;
+      }
+      .error-text {
+        font-size: 14px;
+      }
+      code {
+        font-family: var(--wc-mono);
+        font-size: 13px;
+        overflow-wrap: anywhere;
+      }
+    `]}firstUpdated(){this.input.focus()}async askForCode(){this.error=``;try{await this.connection.request(`POST`,`/pair/code`),this.asked=!0}catch(e){this.error=l(e)}this.input.focus()}async signIn(e){if(e?.preventDefault(),!this.busy){this.busy=!0,this.error=``;try{let e=await this.connection.request(`POST`,`/sessions`,{[this.mode]:this.value.trim()});this.dispatchEvent(new CustomEvent(`signed-in`,{detail:e}))}catch(e){let t=e instanceof n&&e.status===400;this.error=t?g(`signin.six_digits`):l(e),this.value=this.mode===`code`?``:this.value}finally{this.busy=!1}await this.updateComplete,this.input.focus()}}onInput(e){let t=e.target.value;this.value=this.mode===`code`?t.replace(/\D/g,``).slice(0,C):t,this.mode===`code`&&(this.input.value=this.value),this.mode===`code`&&this.value.length===C&&this.signIn()}async switchMode(){this.mode=this.mode===`code`?`token`:`code`,this.value=this.error=``,await this.updateComplete,this.input.focus()}render(){let e=this.mode===`code`;return a`<main class="card">
+      <img src=${new URL(new URL(`icon-CHEBDk2v.svg`,import.meta.url).href,``+import.meta.url).href} alt="" />
+      <h1>Wyoming Conductor</h1>
+      <p class="muted">${g(e?`signin.code_help`:`signin.token_help`)}</p>
+      <form @submit=${this.signIn}>
+        <label>
+          ${g(e?`signin.code`:`signin.token`)}
+          <input
+            class=${e?`code`:``}
+            type=${e?`text`:`password`}
+            inputmode=${e?`numeric`:`text`}
+            autocomplete=${e?`one-time-code`:`current-password`}
+            aria-describedby="message"
+            aria-invalid=${this.error?`true`:`false`}
+            .value=${this.value}
+            @input=${this.onInput}
+          />
+        </label>
+        <p id="message" class=${this.error?`error-text`:`muted small`} role="alert">
+          ${this.error||(e&&this.asked?g(`signin.code_shown`):``)}
+        </p>
+        ${e&&!this.asked?a`<button type="button" class="primary" @click=${this.askForCode}>
+              ${g(`signin.show_code`)}
+            </button>`:a`<button class="primary" ?disabled=${!this.value||this.busy}>
+              ${g(`signin.submit`)}
+            </button>`}
+        <button type="button" class="quiet" @click=${this.switchMode}>
+          ${g(e?`signin.use_token`:`signin.use_code`)}
+        </button>
+      </form>
+    </main>`}};o([i({attribute:!1})],w.prototype,`connection`,void 0),o([r()],w.prototype,`mode`,void 0),o([r()],w.prototype,`value`,void 0),o([r()],w.prototype,`asked`,void 0),o([r()],w.prototype,`busy`,void 0),o([r()],w.prototype,`error`,void 0),o([p(`input`)],w.prototype,`input`,void 0),w=o([d(`wc-sign-in`)],w);var T=[{id:`machine`,title:`tab.machine`,icon:e,load:()=>v(()=>import(`./machine-tab-DwrtVfkk.js`),__vite__mapDeps([0,1,2]),import.meta.url),render:e=>a`<wc-machine-tab .server=${e}></wc-machine-tab>`}],E=class extends f{constructor(...e){super(...e),this.connection=new s(document.baseURI,()=>this.onSignedOut()),this.tab=T[0],this.loaded=new Set,this.failed=!1,this.onHashChange=()=>{let e=location.hash.replace(/^#\/?/,``).split(`/`)[0];this.tab=T.find(t=>t.id===e)??T[0],document.title=`${g(this.tab.title)} – Wyoming Conductor`;let{id:t,load:n}=this.tab;n().then(()=>this.loaded=new Set(this.loaded).add(t))}}static{this.styles=[t,m`
+      .frame {
+        display: grid;
+        grid-template-columns: 232px minmax(0, 1fr);
+        min-height: 100dvh;
+      }
+      aside {
+        position: sticky;
+        top: 0;
+        height: 100dvh;
+        display: flex;
+        flex-direction: column;
+        padding: 20px 12px;
+        border-right: 1px solid var(--wc-line);
+        background: var(--wc-card);
+      }
+      .brand {
+        display: flex;
+        align-items: center;
+        gap: 12px;
+        padding: 4px 10px 20px;
+        font-size: 15px;
+        font-weight: 600;
+        line-height: 1.25;
+      }
+      .brand img {
+        width: 34px;
+        height: 34px;
+      }
+      nav {
+        display: grid;
+        gap: 2px;
+      }
+      nav a {
+        display: flex;
+        align-items: center;
+        gap: 14px;
+        padding: 10px 12px;
+        border-radius: 10px;
+        color: var(--wc-muted);
+        font-weight: 500;
+        text-decoration: none;
+      }
+      nav a:hover {
+        background: var(--wc-raised);
+      }
+      nav a[aria-current="page"] {
+        background: var(--wc-soft);
+        color: var(--wc-accent);
+      }
+      .preferences {
+        position: relative;
+        margin-top: auto;
+      }
+      .preferences summary {
+        display: flex;
+        align-items: center;
+        gap: 14px;
+        padding: 10px 12px;
+        border-radius: 10px;
+        color: var(--wc-muted);
+        font-weight: 500;
+        cursor: pointer;
+        list-style: none;
+      }
+      .preferences summary::-webkit-details-marker {
+        display: none;
+      }
+      .preferences summary:hover {
+        background: var(--wc-raised);
+      }
+      .menu {
+        display: grid;
+        gap: 14px;
+        position: absolute;
+        z-index: 20;
+        bottom: 48px;
+        left: 0;
+        width: 250px;
+        padding: 16px;
+        border: 1px solid var(--wc-line);
+        border-radius: 14px;
+        background: var(--wc-card);
+        box-shadow: 0 12px 36px rgb(0 0 0 / 18%);
+      }
+      .menu label {
+        display: grid;
+        gap: 4px;
+        font-size: 13px;
+        color: var(--wc-muted);
+      }
+      main {
+        width: 100%;
+        max-width: 1180px;
+        padding: 28px 32px 64px;
+      }
+      h1 {
+        margin-bottom: 20px;
+        font-size: 26px;
+        font-weight: 650;
+        line-height: 1.25;
+        letter-spacing: -0.015em;
+      }
+      .offline {
+        position: sticky;
+        z-index: 10;
+        top: 12px;
+        margin-bottom: 16px;
+      }
+      .skip {
+        position: absolute;
+        left: -999px;
+      }
+      .skip:focus {
+        left: 12px;
+        top: 12px;
+        z-index: 50;
+        padding: 8px 14px;
+        background: var(--wc-card);
+      }
+      .head {
+        display: none;
+      }
+      @media (max-width: 860px) {
+        .frame {
+          display: block;
+        }
+        .head {
+          display: flex;
+          align-items: center;
+          gap: 12px;
+          position: sticky;
+          top: 0;
+          z-index: 15;
+          height: 56px;
+          padding: 0 8px 0 16px;
+          border-bottom: 1px solid var(--wc-line);
+          background: var(--wc-card);
+          font-weight: 600;
+        }
+        .head img {
+          width: 28px;
+          height: 28px;
+        }
+        .head .preferences {
+          margin: 0 0 0 auto;
+        }
+        .head .menu {
+          top: 48px;
+          bottom: auto;
+          right: 0;
+          left: auto;
+        }
+        aside {
+          position: fixed;
+          z-index: 15;
+          inset: auto 0 0;
+          height: auto;
+          display: block;
+          padding: 4px 4px calc(4px + env(safe-area-inset-bottom));
+          border: 0;
+          border-top: 1px solid var(--wc-line);
+        }
+        aside .brand,
+        aside .preferences {
+          display: none;
+        }
+        nav {
+          grid-auto-flow: column;
+          grid-auto-columns: minmax(0, 1fr);
+        }
+        nav a {
+          flex-direction: column;
+          gap: 3px;
+          padding: 7px 2px;
+          font-size: 11.5px;
+          line-height: 1.2;
+          text-align: center;
+        }
+        main {
+          padding: 20px 16px 96px;
+        }
+        h1 {
+          font-size: 22px;
+          margin-bottom: 16px;
+        }
+      }
+    `]}connectedCallback(){super.connectedCallback(),window.addEventListener(`hashchange`,this.onHashChange),this.onHashChange(),this.readSession()}disconnectedCallback(){super.disconnectedCallback(),window.removeEventListener(`hashchange`,this.onHashChange),this.server?.stop()}async readSession(){try{this.start(await this.connection.request(`GET`,`/session`)),this.failed=!1}catch{this.failed=!0,window.setTimeout(()=>void this.readSession(),2e3)}}start(e){this.session=e,e.scope&&(this.server=new u(this.connection,e.scope),this.stopListening=this.server.listen(e=>{e===void 0&&this.requestUpdate()}),this.server.start())}onSignedOut(){this.stopListening?.(),this.server?.stop(),this.server=void 0,this.session&&={...this.session,signed_in:!1,scope:null}}async signOut(){await this.run(this.connection.request(`DELETE`,`/session`)),this.onSignedOut()}chooseLanguage(e){b(`language`,e.target.value),location.reload()}render(){return this.session?this.server?a`
+      <a class="skip" href="#main" @click=${this.focusMain}>${g(`app.skip`)}</a>
+      <div class="head">${this.renderIcon()} Wyoming Conductor ${this.renderPreferences()}</div>
+      <div class="frame">
+        <aside>
+          <div class="brand">${this.renderIcon()} Wyoming Conductor</div>
+          <nav aria-label=${g(`app.tabs`)}>
+            ${T.map(e=>a`<a
+                  href="#/${e.id}"
+                  aria-current=${e===this.tab?`page`:`false`}
+                  ><wc-icon .path=${e.icon}></wc-icon>${g(e.title)}</a
+                >`)}
+          </nav>
+          ${this.renderPreferences()}
+        </aside>
+        <main id="main" tabindex="-1">
+          ${this.server.online?c:a`<p class="note warn offline" role="status">${g(`app.offline`)}</p>`}
+          <h1>${g(this.tab.title)}</h1>
+          ${this.loaded.has(this.tab.id)&&this.server.snapshot?this.tab.render(this.server):c}
+        </main>
+      </div>
+    `:a`<wc-sign-in
+        .connection=${this.connection}
+        @signed-in=${e=>this.start(e.detail)}
+      ></wc-sign-in>`:this.failed?a`<p class="empty">${g(`error.unreachable`)}</p>`:c}renderIcon(){return a`<img src=${new URL(new URL(`icon-CHEBDk2v.svg`,import.meta.url).href,``+import.meta.url).href} alt="" />`}focusMain(e){e.preventDefault(),this.renderRoot.querySelector(`#main`)?.focus()}renderPreferences(){return a`<details class="preferences" @focusout=${this.closeMenu} @keydown=${this.onMenuKey}>
+      <summary aria-label=${g(`app.preferences`)}>
+        <wc-icon .path=${h}></wc-icon>${g(`app.preferences`)}
+      </summary>
+      <div class="menu">
+        <label>
+          ${g(`app.theme`)}
+          <select @change=${e=>S(e.target.value)}>
+            ${[`auto`,`light`,`dark`].map(e=>a`<option value=${e} ?selected=${e===x()}>
+                  ${g(`app.theme.${e}`)}
+                </option>`)}
+          </select>
+        </label>
+        <label>
+          ${g(`app.language`)}
+          <select @change=${this.chooseLanguage}>
+            ${Object.entries(y).map(([e,t])=>a`<option value=${e} lang=${e} ?selected=${e===_()}>${t}</option>`)}
+          </select>
+        </label>
+        <span class="small muted">${g(`app.version`,{version:this.session?.version??``})}</span>
+        ${this.session?.signed_in?a`<button @click=${this.signOut}>${g(`app.sign_out`)}</button>`:c}
+      </div>
+    </details>`}closeMenu(e){let t=e.currentTarget;e.relatedTarget&&!t.contains(e.relatedTarget)&&(t.open=!1)}onMenuKey(e){if(e.key!==`Escape`)return;let t=e.currentTarget;t.open=!1,t.querySelector(`summary`)?.focus()}};o([r()],E.prototype,`session`,void 0),o([r()],E.prototype,`server`,void 0),o([r()],E.prototype,`tab`,void 0),o([r()],E.prototype,`loaded`,void 0),o([r()],E.prototype,`failed`,void 0),E=o([d(`wc-app`)],E);export{E as WcApp};
