@@ -1,11 +1,14 @@
 """The published clients with a real server."""
 
 import asyncio
+import os
+import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 
+import playwright
 import pytest
 from aiohttp import ClientSession
 from wyoming_conductor_client import ConductorAuthError, ConductorClient, ConductorRequestError
@@ -14,6 +17,9 @@ from wyoming_conductor_client.jobs import JobClient, JobProgress, JobStatus
 pytestmark = [pytest.mark.e2e, pytest.mark.component]
 
 DATA = Path(__file__).parents[2] / "data"
+NODE = Path(playwright.__file__).parent / "driver" / "node"
+"""Part of the tests' browser driver."""
+
 VOICE = "en_US-joe-medium"
 LONG_TEXT = "The quick brown fox jumps over the lazy dog. " * 10
 
@@ -109,3 +115,24 @@ async def test_python_client_pairs(python_client, server) -> None:
     token = await stranger.pair(code, "Test")
     paired = ConductorClient(python_client.session, "127.0.0.1", server.ports["api"], token=token)
     assert (await paired.info()).uuid == (await python_client.client.info()).uuid
+
+
+@pytest.mark.timeout(240)
+def test_javascript_client_passes_its_own_tests(server) -> None:
+    environment = {
+        **os.environ,
+        "SERVER": f"http://127.0.0.1:{server.ports['api']}",
+        "TOKEN": (server.data_dir / "api-token").read_text().strip(),
+        "RECORDING": str(DATA / "librivox_0870.wav"),
+    }
+    tests = Path(__file__).parents[3] / "clients" / "js" / "test" / "client.test.js"
+    result = subprocess.run(
+        [NODE, "--test", "--no-warnings", tests],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=220,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + server.log.read_text()[-2000:]
+    assert "pass 8" in result.stdout
