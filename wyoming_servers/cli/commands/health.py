@@ -39,7 +39,10 @@ def health(
     folder = _data_dir(config, data_dir)
     running = find_running_server(folder)
     if running is None:
-        raise UnreachableError(f"No server uses the data directory {folder}.")
+        raise UnreachableError(
+            f"No server uses the data directory {folder}.",
+            hint="Start one with `wyoming-conductor serve`, or name its folder with --data-dir.",
+        )
     host = _LOOPBACK.get(running.host, running.host)
     service, port = _port(running)
     try:
@@ -48,7 +51,9 @@ def health(
         else:
             _ping(host, port)
     except (OSError, ValueError, http.client.HTTPException) as err:
-        raise UnreachableError(f"The server does not answer at {host}:{port}: {err}.") from err
+        raise UnreachableError(
+            f"The server does not answer at {host}:{port}: {err}.", hint="Restart it."
+        ) from err
     typer.echo(f"The server answers at {host}:{port}.")
 
 
@@ -84,7 +89,9 @@ def _ask_api(host: str, port: int, path: str) -> None:
         connection.close()
     if response.status == HTTPStatus.SERVICE_UNAVAILABLE:
         reasons = "; ".join(json.loads(body).get("reasons", []))
-        raise UnreachableError(f"The server is not ready: {reasons}.")
+        raise UnreachableError(
+            f"The server is not ready: {reasons}.", hint="Wait until its models are loaded."
+        )
     if response.status != HTTPStatus.OK:
         raise UnreachableError(f"The server answers {response.status} to {path}.")
 
