@@ -97,6 +97,7 @@ class Application:
         store.configure(
             offline=config.downloads.offline,
             endpoint=config.downloads.endpoint,
+            mirrors=config.downloads.mirrors,
             min_free=config.limits.min_free_disk,
         )
         self._served = served_models(config, store.catalog)

@@ -151,6 +151,7 @@ class ConfigReloader:
             self.store.configure(
                 offline=config.downloads.offline,
                 endpoint=config.downloads.endpoint,
+                mirrors=config.downloads.mirrors,
                 min_free=config.limits.min_free_disk,
             )
         if update.touches("wake.models_dir"):

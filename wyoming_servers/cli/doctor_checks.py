@@ -31,13 +31,10 @@ from wyoming_servers.config.schema import Config
 from wyoming_servers.core.engine_info import all_engines
 from wyoming_servers.core.errors import UnauthorizedError
 from wyoming_servers.core.sandbox.confine import kernel_support
-from wyoming_servers.models.catalog import (
-    Catalog,
-    builtin_catalog,
-)
+from wyoming_servers.models.catalog import Catalog
 from wyoming_servers.models.config_references import check_references
 from wyoming_servers.models.python_packages import RequirementChecker, installed_version
-from wyoming_servers.models.store import ModelStore
+from wyoming_servers.models.store import ModelStore, full_catalog
 from wyoming_servers.wyoming.info import PROGRAM_NAME
 
 ProbedService = Literal["asr", "tts", "wake", "api"]
@@ -105,7 +102,7 @@ def check_python() -> list[Finding]:
 
 def check_config_names(loaded: LoadedConfig) -> list[Finding]:
     """Check that the models, voices and wake words in the configuration exist."""
-    if problems := check_references(loaded.config, builtin_catalog()):
+    if problems := check_references(loaded.config, full_catalog(loaded.config.data_dir)):
         return config_problem_findings(
             replace(problem, where=loaded.location(problem.path)) for problem in problems
         )

@@ -430,6 +430,14 @@ class DownloadsSection(Section):
         "sets it too.",
         json_schema_extra=ADMIN,
     )
+    mirrors: list[Annotated[str, Field(pattern=r"^https?://\S+$")]] = Field(
+        default_factory=list,
+        max_length=16,
+        examples=[["https://hf-mirror.com"]],
+        description="Further addresses of Hugging Face, tried in this order if `endpoint` fails. "
+        "One that failed is tried last for ten minutes.",
+        json_schema_extra=ADMIN,
+    )
     quota: Size = Field(
         0,
         ge=0,

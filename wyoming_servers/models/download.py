@@ -9,6 +9,7 @@ endpoint for the whole process and no minimum speed, and cannot use sources outs
 
 import asyncio
 import hashlib
+import math
 import os
 import re
 import shutil
@@ -29,7 +30,16 @@ BytesCallback = Callable[[int], None]
 """Called in the event loop with the number of bytes done so far."""
 
 MAX_ATTEMPTS: Final = 3
-"""Consecutive failed attempts with one source before the next source."""
+"""Rounds over all sources before a download fails."""
+
+CONNECT_SECONDS: Final = 5.0
+"""A source that accepts no connection for this long is unreachable."""
+
+ANSWER_SECONDS: Final = 10.0
+"""A source that sends no status for this long does not work, redirects included."""
+
+AVOID_SECONDS: Final = 600.0
+"""A source that failed is tried last for this long."""
 
 STALL_SECONDS: Final = 30.0
 """A source without a byte, or below `MIN_BYTES_PER_SECOND`, for this long has stalled."""
@@ -65,6 +75,8 @@ class ExpectedFile:
 
     size: int | None = None
     sha256: str | None = None
+    md5: str | None = None
+    """Used if there is no SHA-256."""
 
 
 class RetryableTransferError(Exception):
@@ -80,8 +92,35 @@ class SourceFailedError(Exception):
     """Raised when further attempts with the same source are pointless."""
 
 
+class SourceHealth:
+    """Remembers which hosts have failed, so that a dead one costs time once and not for every file.
+
+    Belongs to the event loop; is kept until the process ends.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._failed: dict[str, float] = {}
+        """Host and time of its last failure."""
+
+    def order(self, urls: Sequence[str]) -> list[str]:
+        """Return the URLs in their order, those of hosts that failed lately last."""
+        now = self._clock.now()
+        return sorted(
+            dict.fromkeys(urls),
+            key=lambda url: now - self._failed.get(_host(url), -math.inf) < AVOID_SECONDS,
+        )
+
+    def record(self, url: str, *, ok: bool) -> None:
+        """Remember whether a source worked."""
+        if ok:
+            self._failed.pop(_host(url), None)
+        else:
+            self._failed[_host(url)] = self._clock.now()
+
+
 class Downloader:
-    """Downloads files with one HTTP client; has no state between files."""
+    """Downloads files with one HTTP client."""
 
     def __init__(
         self,
@@ -90,8 +129,10 @@ class Downloader:
         *,
         stall: float = STALL_SECONDS,
         min_free: int = 0,
+        health: SourceHealth | None = None,
     ) -> None:
         """`min_free` bytes of the disk stay free, as `limits.min_free_disk` says."""
+        self._health = health or SourceHealth(clock)
         self._min_free = min_free
         self._client = client
         self._clock = clock
@@ -106,21 +147,35 @@ class Downloader:
         file. Raises DownloadError with the reason of every source, DiskFullError. A cancellation
         keeps the partial file.
         """
-        reasons = []
-        for url in urls:
-            try:
-                with map_disk_errors(target):
-                    return await self._download_from(url, target, expected, on_bytes)
-            except SourceFailedError as err:
-                reasons.append(f"{_host(url)}: {err}")
-        text = "; ".join(reasons) or "no source is known"
+        reasons: dict[str, str] = {}
+        left = self._health.order(urls)
+        for attempt in range(MAX_ATTEMPTS):
+            pauses = [2.0**attempt / 2]
+            for url in tuple(left):
+                try:
+                    with map_disk_errors(target):
+                        digest = await self._download_from(url, target, expected, on_bytes)
+                except SourceFailedError as err:
+                    reasons[url] = str(err)
+                    left.remove(url)
+                except RetryableTransferError as err:
+                    reasons[url] = str(err)
+                    pauses += [] if err.wait is None else [err.wait]
+                else:
+                    self._health.record(url, ok=True)
+                    return digest
+                self._health.record(url, ok=False)
+            if not left or attempt + 1 == MAX_ATTEMPTS:
+                break
+            await self._clock.sleep(max(pauses))
+        text = "; ".join(f"{_host(url)}: {reason}" for url, reason in reasons.items())
+        text = text or "no source is known"
         raise DownloadError(f"{target.name} could not be downloaded: {text}.")
 
     async def _download_from(
         self, url: str, target: Path, expected: ExpectedFile, on_bytes: BytesCallback
     ) -> str:
-        """Download from one source; raise SourceFailedError after `MAX_ATTEMPTS` failures."""
-        failures = 0
+        """Download from one source, again and again as long as it makes progress."""
         while True:
             transfer = FileTransfer(
                 self._client, url, target, expected, on_bytes, self._stall, self._min_free
@@ -128,10 +183,9 @@ class Downloader:
             try:
                 return await transfer.run()
             except RetryableTransferError as err:
-                failures = 0 if transfer.received >= PROGRESS_BYTES else failures + 1
-                if failures == MAX_ATTEMPTS:
-                    raise SourceFailedError(str(err)) from err
-                await self._clock.sleep(err.wait if err.wait is not None else 2.0**failures / 2)
+                if transfer.received < PROGRESS_BYTES:
+                    raise
+                await self._clock.sleep(0.5 if err.wait is None else err.wait)
 
 
 class FileTransfer:
@@ -154,6 +208,7 @@ class FileTransfer:
         self._part = target.with_name(target.name + PART_SUFFIX)
         self._size = expected.size
         self._sha256 = expected.sha256
+        self._md5 = expected.md5
         self._on_bytes = on_bytes
         self._stall = stall
         self.received = 0
@@ -172,6 +227,8 @@ class FileTransfer:
         if self._size is None or offset < self._size:  # 2
             try:
                 await self._request(offset)  # 3
+            except httpx.ConnectTimeout as err:
+                raise RetryableTransferError("no connection") from err
             except httpx.TimeoutException as err:
                 raise RetryableTransferError(f"no data for {self._stall:g} s") from err
             except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.TooManyRedirects) as err:
@@ -180,12 +237,16 @@ class FileTransfer:
                 raise RetryableTransferError(_error_text(err)) from err
         return await self._verify_and_publish(resumed)  # 4
 
+    @property
+    def _has_hash(self) -> bool:
+        return self._sha256 is not None or self._md5 is not None
+
     async def _resume_offset(self) -> int:
         size = await asyncio.to_thread(_file_size, self._part)
         if size and self._size is not None and size > self._size:
             await self._discard_part()
             return 0
-        if size and size == self._size and self._sha256 is None:
+        if size and size == self._size and not self._has_hash:
             # Without a hash nothing tells whether these bytes are right.
             await self._discard_part()
             return 0
@@ -195,13 +256,19 @@ class FileTransfer:
         headers = {"Accept-Encoding": "identity"}
         if offset:
             headers["Range"] = f"bytes={offset}-"
-        timeout = httpx.Timeout(self._stall)
-        async with self._client.stream(
-            "GET", self._url, headers=headers, timeout=timeout, follow_redirects=True
-        ) as response:
+        timeout = httpx.Timeout(self._stall, connect=CONNECT_SECONDS)
+        request = self._client.build_request("GET", self._url, headers=headers, timeout=timeout)
+        try:
+            async with asyncio.timeout(min(ANSWER_SECONDS, self._stall)):
+                response = await self._client.send(request, stream=True, follow_redirects=True)
+        except TimeoutError as err:
+            raise RetryableTransferError("no answer") from err
+        try:
             start = await self._check_response(response, offset)
             await self._check_free_space((self._size or 0) - start)
             await self._receive(response, start)
+        finally:
+            await response.aclose()
 
     async def _check_response(self, response: httpx.Response, offset: int) -> int:
         """Check status and headers; return the offset at which the body starts."""
@@ -222,7 +289,7 @@ class FileTransfer:
                 raise RetryableTransferError("the source sent another range than requested")
         else:
             total = _content_length(response)
-        if start and self._sha256 is None:
+        if start and not self._has_hash:
             # Only a hash tells whether old and new bytes belong to the same file.
             await self._discard_part()
             raise RetryableTransferError("the source states no hash, so the download restarts")
@@ -275,11 +342,14 @@ class FileTransfer:
         if self._size is not None and size < self._size:
             raise RetryableTransferError(f"the transfer ended after {size} of {self._size} bytes")
         actual = await sha256_of(self._part)
-        if size != (self._size or size) or actual != (self._sha256 or actual):
+        right = size == (self._size or size) and actual == (self._sha256 or actual)
+        if right and self._sha256 is None and self._md5 is not None:
+            right = await md5_of(self._part) == self._md5
+        if not right:
             await self._discard_part()
             if resumed:
                 raise RetryableTransferError("the resumed file is wrong, so the download restarts")
-            raise SourceFailedError("the file is wrong (its sha256 differs)")
+            raise SourceFailedError("the file is wrong (its hash differs)")
         await asyncio.to_thread(publish_file, self._part, self._target)
         return actual
 
@@ -309,7 +379,15 @@ class _RateMonitor:
 
 async def sha256_of(path: Path, on_bytes: BytesCallback | None = None) -> str:
     """Return the hexadecimal SHA-256 of a file. Raises OSError."""
-    digest = hashlib.sha256()
+    return await _hash_of(path, hashlib.sha256(), on_bytes)
+
+
+async def md5_of(path: Path) -> str:
+    """Return the hexadecimal MD5 of a file; it detects damage, not forgery. Raises OSError."""
+    return await _hash_of(path, hashlib.md5(usedforsecurity=False), None)
+
+
+async def _hash_of(path: Path, digest: "hashlib._Hash", on_bytes: BytesCallback | None) -> str:
     done = 0
     file = await asyncio.to_thread(path.open, "rb")
     try:

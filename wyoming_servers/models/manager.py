@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final, Protocol
 
 from wyoming_servers.config.holder import ConfigHolder
@@ -11,6 +12,7 @@ from wyoming_servers.config.schema import Config
 from wyoming_servers.core.clock import Clock, iso_timestamp
 from wyoming_servers.core.domain import ModelSpec, Task
 from wyoming_servers.core.errors import (
+    BadRequestError,
     BusyError,
     ConductorError,
     ConflictError,
@@ -24,8 +26,8 @@ from wyoming_servers.core.events import (
     ModelProgressed,
     ModelRemoved,
 )
-from wyoming_servers.models.catalog import ModelEntry
 from wyoming_servers.models.errors import DiskFullError, DownloadError
+from wyoming_servers.models.manifest import ModelEntry
 from wyoming_servers.models.references import (
     ModelUse,
     References,
@@ -150,6 +152,8 @@ class ModelManager:
         self._downloads: dict[str, _Download] = {}
         self._queued: list[str] = []
         """Models that `install_missing` will install."""
+        self._rejected: dict[str, str] = {}
+        """Models in `models.d` and the version that was tried; a version is tried once."""
         self._failures: dict[str, ConductorError] = {}
         """Why the last installation of a model failed."""
         self._removing: set[str] = set()
@@ -169,17 +173,25 @@ class ModelManager:
     async def sync(self) -> None:
         """Register models that another program installed, and drop those that it removed.
 
-        A removed model stays registered while it has requests: its worker has the files open. A
-        later call drops it.
+        Models in `models.d` are installed, and loaded again after a change. A removed model stays
+        registered while it has requests: its worker has the files open. A later call drops it.
         """
         await self._store.refresh()
-        for entry in self._store.entries():
-            installed, registered = self._store.installed(entry.id), entry.id in self._specs
+        entries = {entry.id: entry for entry in self._store.entries()}
+        for model in [model for model in self._specs if model not in entries]:
+            if model not in self._removing and not self._has_requests(model):
+                await self._unregister(model)
+        for entry in entries.values():
             if entry.id in self._downloads or entry.id in self._removing:
                 continue
-            if installed and not registered:
+            spec, installed = self._specs.get(entry.id), self._store.installed(entry.id)
+            if entry.local_folder and not installed:
+                if self._rejected.get(entry.id) != entry.version:
+                    self._rejected[entry.id] = entry.version
+                    self.download(entry.id)
+            elif installed and (spec is None or spec.version != entry.version):
                 await self._register(entry)
-            elif registered and not installed and not self._has_requests(entry.id):
+            elif spec is not None and not installed and not self._has_requests(entry.id):
                 await self._unregister(entry.id)
 
     async def apply_settings(
@@ -194,6 +206,8 @@ class ModelManager:
         replaced: list[ModelSpec] = []
         try:
             for model, old in list(self._specs.items()):
+                if model not in self._store.catalog:
+                    continue
                 entry = self._store.entry(model)
                 new = await asyncio.to_thread(model_spec, entry, config, self._store, self._gpus)
                 if new == old:
@@ -246,6 +260,8 @@ class ModelManager:
         """
         entry, config = self._store.entry(model), self._config.current
         found = configured_uses(config, entry) + referenced_uses(self._references.all(), entry)
+        if entry.local_folder:
+            found.append(ModelUse(UseKind.OWN_FILES, "It cannot be downloaded again."))
         if model in self._served and not found:
             found.append(ModelUse(UseKind.CONFIGURATION, "It is the default model of a service."))
         status = self._status(model)
@@ -342,15 +358,19 @@ class ModelManager:
         """Delete a model's files; return the number of bytes freed.
 
         Raises ConflictError for a model in use, unless `force`: then its running requests end
-        first. A recent request does not count, since the model is named. Raises ModelMissingError
-        for an unknown model.
+        first. Raises ModelMissingError for an unknown model.
         """
-        uses = [use.detail for use in self.uses(model) if use.kind is not UseKind.RECENT]
+        # The caller has named the model: a recent request, or that it is one's own, is no obstacle.
+        ignored = (UseKind.RECENT, UseKind.OWN_FILES)
+        uses = [use.detail for use in self.uses(model) if use.kind not in ignored]
         if uses and not force:
             raise ConflictError(
                 f"{model} is in use: {'; '.join(uses)}.".replace("..", "."),
                 hint="Unload it, use another model there, or remove it with force.",
             )
+        return await self._remove(model, self._store.remove)
+
+    async def _remove(self, model: str, delete: Callable[[str], Awaitable[int]]) -> int:
         download = self._downloads.get(model)
         if download is not None and download.task is not None:
             download.task.cancel()
@@ -359,9 +379,34 @@ class ModelManager:
         try:
             # Offered no more while its last requests end.
             await self._unregister(model)
-            return await self._store.remove(model)
+            return await delete(model)
         finally:
             self._removing.discard(model)
+            self._rejected.pop(model, None)
+
+    async def add(self, source: str, name: str = "") -> list[str]:
+        """Add models of the user and start to install them; return the ids.
+
+        `source` is the absolute path of a file or folder on this machine, or a repository. Raises
+        like `ModelStore.add_path` and `add_repository`.
+        """
+        if source.startswith("/"):
+            added = await self._store.add_path(Path(source), name)
+        elif name:
+            raise BadRequestError("Models of a repository keep their names.")
+        else:
+            added = await self._store.add_repository(source)
+        for model in added:
+            if model in self._store.catalog:
+                self.download(model)
+        return added
+
+    async def refresh_voice_list(self) -> list[str]:
+        """Download the list of Piper voices; return the ids of the voices that are new.
+
+        Raises like `ModelStore.refresh_voice_list`.
+        """
+        return await self._store.refresh_voice_list()
 
     async def plan_cleanup(self) -> CleanupPlan:
         """Return which models `remove_unused` would delete now."""
@@ -380,7 +425,7 @@ class ModelManager:
         for listing in plan.deleted:
             # A request may have come since.
             if not self.uses(listing.entry.id):
-                await self.remove(listing.entry.id)
+                await self._remove(listing.entry.id, self._store.remove_download)
                 deleted.append(listing)
         return replace(plan, deleted=tuple(deleted))
 
@@ -415,8 +460,11 @@ class ModelManager:
             )
         except ModelMissingError:
             return
+        if entry.id in self._specs:
+            await self._coordinator.replace_model(spec)
+        else:
+            self._coordinator.add_model(spec)
         self._specs[entry.id] = spec
-        self._coordinator.add_model(spec)
         self._notify(ModelInstalled(model=entry.id))
 
     async def _unregister(self, model: str) -> None:
@@ -448,7 +496,7 @@ class ModelManager:
             recent = all(use.kind is UseKind.RECENT for use in self.uses(model))
             if recent and model not in self._downloads:
                 _LOGGER.info("Removing %s to make room for %s", model, entry.id)
-                total -= await self.remove(model)
+                total -= await self._remove(model, self._store.remove_download)
         if total > quota:
             raise DiskFullError(
                 f"{entry.id} does not fit into the {quota} bytes that models may take.",

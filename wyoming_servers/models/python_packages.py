@@ -11,12 +11,7 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
 from wyoming_servers.core.engine_info import find_engine
-from wyoming_servers.models.catalog import (
-    FilePart,
-    ModelEntry,
-    ModelFile,
-    PackageFolder,
-)
+from wyoming_servers.models.manifest import FilePart, ModelEntry, ModelFile, PackageFolder
 
 
 def package_file(part: FilePart) -> Path | None:

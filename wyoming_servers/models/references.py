@@ -21,7 +21,7 @@ from wyoming_servers.core.errors import CapacityError, StorageError
 from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.core.events import ReferencesChanged, RequestFinished
 from wyoming_servers.core.files import write_private
-from wyoming_servers.models.catalog import ModelEntry
+from wyoming_servers.models.manifest import ModelEntry
 from wyoming_servers.text.voice_expression import voice_names
 
 _LOGGER: Final = logging.getLogger(__name__)
@@ -47,6 +47,8 @@ class UseKind(StrEnum):
     LOADED = "loaded"
     REQUESTS = "requests"
     """It has running or waiting requests."""
+    OWN_FILES = "own_files"
+    """Its files are the user's and cannot be downloaded again."""
     RECENT = "recent"
     """It had a request within `downloads.keep_used`."""
 

@@ -12,10 +12,8 @@ from wyoming_servers.core.domain import (
 )
 from wyoming_servers.core.engine_info import EngineInfo, find_engine
 from wyoming_servers.data_dir.wake_word_files import wake_words_folder
-from wyoming_servers.models.catalog import (
-    Catalog,
-    ModelEntry,
-)
+from wyoming_servers.models.catalog import Catalog
+from wyoming_servers.models.manifest import ModelEntry
 from wyoming_servers.models.python_packages import RequirementChecker
 from wyoming_servers.models.store import ModelStore
 from wyoming_servers.text.voice_expression import voice_names

@@ -3,17 +3,18 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Final, Self
 
 from wyoming_servers.core.clock import Clock, SystemClock
-from wyoming_servers.core.errors import ModelMissingError
+from wyoming_servers.core.errors import BadRequestError, ConflictError, ModelMissingError
+from wyoming_servers.core.files import atomic_write
 from wyoming_servers.data_dir.locks import file_lock
-from wyoming_servers.models.catalog import Catalog, ModelEntry, builtin_catalog
+from wyoming_servers.models.catalog import Catalog, builtin_catalog
 from wyoming_servers.models.download import sha256_of
 from wyoming_servers.models.errors import map_disk_errors
 from wyoming_servers.models.install import (
@@ -26,7 +27,18 @@ from wyoming_servers.models.install import (
     prepare_model,
 )
 from wyoming_servers.models.layout import Receipt, StoreLayout, disk_bytes, read_receipt
+from wyoming_servers.models.manifest import ModelEntry
+from wyoming_servers.models.own_models import (
+    OWN_PREFIX,
+    add_path,
+    clean_name,
+    remove_own_model,
+    scan_own_models,
+    write_manifest,
+)
+from wyoming_servers.models.piper_voices import LIST_FILE, REPOSITORY, parse_voice_list
 from wyoming_servers.models.python_packages import is_embedded, package_version, recorded_hashes
+from wyoming_servers.models.repository import RepositoryName, RepositoryReader
 
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -75,8 +87,10 @@ class ModelStore:
         client_factory: ClientFactory = new_http_client,
     ) -> None:
         """Find the installed models. Blocks on the disk: in an event loop, use `open`."""
-        self.catalog = catalog if catalog is not None else builtin_catalog()
+        self._base = catalog
         self.layout = StoreLayout(data_dir)
+        self.catalog = catalog or Catalog([])
+        """All models; another object after a model of the user was added, changed or removed."""
         self._installer = Installer(
             self.layout,
             clock or SystemClock(),
@@ -105,13 +119,18 @@ class ModelStore:
             cls, data_dir, catalog, offline=offline, endpoint=endpoint, clock=clock
         )
 
-    def configure(self, *, offline: bool, endpoint: str, min_free: int = 0) -> None:
+    def configure(
+        self, *, offline: bool, endpoint: str, mirrors: Sequence[str] = (), min_free: int = 0
+    ) -> None:
         """Use other settings from the next download on."""
-        self._installer.configure(offline=offline, endpoint=endpoint, min_free=min_free)
+        self._installer.configure(
+            offline=offline, endpoint=endpoint, mirrors=mirrors, min_free=min_free
+        )
 
     def scan(self) -> None:
-        """Find the installed models again. Blocks on the disk."""
-        self._receipts = self._read_receipts()
+        """Find the models and the installed ones again. Blocks on the disk."""
+        self.catalog = full_catalog(self.layout.data_dir, self._base)
+        self._receipts = self._read_receipts(self.catalog)
 
     async def refresh(self) -> None:
         """Find the installed models again, because another process may have changed them.
@@ -119,7 +138,10 @@ class ModelStore:
         Models that this process changes at the same time are skipped.
         """
         before, changing = dict(self._receipts), set(self._changing)
-        found = await asyncio.to_thread(self._read_receipts)
+        catalog = await asyncio.to_thread(full_catalog, self.layout.data_dir, self._base)
+        if list(catalog) != list(self.catalog):
+            self.catalog = catalog
+        found = await asyncio.to_thread(self._read_receipts, catalog)
         for model in before.keys() | found.keys():
             if model in changing or model in self._changing:
                 continue
@@ -220,13 +242,74 @@ class ModelStore:
     async def remove(self, model: str) -> int:
         """Delete the files of a model; return the bytes freed.
 
-        Files inside a Python package stay; the next `ensure` uses them again. A worker that has
-        files open keeps them until it ends. Raises ModelMissingError for an unknown model.
+        Files inside a Python package stay; the next `ensure` uses them again. A model of the user
+        is deleted from `models.d`. A worker that has files open keeps them until it ends. Raises
+        ModelMissingError for an unknown model.
         """
+        entry = self.entry(model)
+        async with self._exclusive_access(model):
+            self._receipts.pop(model, None)
+            freed = await asyncio.to_thread(self.layout.remove_model, model)
+            if model.startswith(OWN_PREFIX):
+                freed += await asyncio.to_thread(remove_own_model, self.layout.own_models, entry)
+                await self.refresh()
+            return freed
+
+    async def remove_download(self, model: str) -> int:
+        """Delete what can be downloaded again; return the bytes freed. Otherwise like `remove`."""
         self.entry(model)
         async with self._exclusive_access(model):
             self._receipts.pop(model, None)
             return await asyncio.to_thread(self.layout.remove_model, model)
+
+    async def add_path(self, path: Path, name: str = "", *, link: bool = False) -> list[str]:
+        """Copy or link a model of the user into `models.d`; return the ids.
+
+        Raises BadRequestError if it is no model, ConflictError if there is one of this name.
+        """
+        folder = self.layout.own_models
+        added = await asyncio.to_thread(add_path, folder, path, name, link=link)
+        await self.refresh()
+        return [entry.id for entry in added]
+
+    async def add_repository(self, text: str) -> list[str]:
+        """Add the models of a repository to the catalog; return the ids. Nothing is installed.
+
+        Raises BadRequestError, NotFoundError, ConflictError, DownloadError, ModelMissingError.
+        """
+        name = RepositoryName.parse(text)
+        async with self._installer.open_client() as client:
+            reader = RepositoryReader(client, self._installer.endpoints)
+            entries = await reader.describe(name)
+        known = [entry.id for entry in entries if entry.id in self.catalog]
+        if known:
+            raise ConflictError(
+                f"There is a model {known[0]} already.",
+                hint=f"Remove it: `models remove {known[0]}`.",
+            )
+        file = clean_name(f"{name.repository}-{name.path}".replace("/", "-"))
+        await asyncio.to_thread(write_manifest, self.layout.own_models, file, entries)
+        await self.refresh()
+        return [entry.id for entry in entries]
+
+    async def refresh_voice_list(self) -> list[str]:
+        """Download the list of Piper voices; return the ids of the voices that are new.
+
+        Raises DownloadError, NotFoundError, ModelMissingError, BadRequestError for a damaged list.
+        """
+        before = set(self.catalog.ids)
+        async with self._installer.open_client() as client:
+            reader = RepositoryReader(client, self._installer.endpoints)
+            content = await reader.read_file(RepositoryName(REPOSITORY.repository), LIST_FILE)
+        try:
+            await asyncio.to_thread(parse_voice_list, content)
+        except ValueError as err:
+            raise BadRequestError(f"The list of Piper voices is damaged: {err}.") from err
+        path = self.layout.voice_list
+        with map_disk_errors(path):
+            await asyncio.to_thread(atomic_write, path, content)
+        await self.refresh()
+        return [model for model in self.catalog.ids if model not in before]
 
     async def clean(self) -> int:
         """Delete partial downloads and old versions; return the bytes freed.
@@ -254,7 +337,10 @@ class ModelStore:
         """Return the bytes of each model in the data directory, with partial downloads."""
 
         def measure() -> dict[str, int]:
-            sizes = {entry.id: disk_bytes(self.layout.model(entry.id)) for entry in self.catalog}
+            sizes = {
+                entry.id: disk_bytes(self.layout.model(entry.id)) + _local_bytes(entry)
+                for entry in self.catalog
+            }
             return {model: size for model, size in sizes.items() if size}
 
         return await asyncio.to_thread(measure)
@@ -308,8 +394,8 @@ class ModelStore:
             if not self._changing[model]:
                 del self._changing[model]
 
-    def _read_receipts(self) -> dict[str, Receipt]:
-        found = {entry.id: self._read_valid_receipt(entry) for entry in self.catalog}
+    def _read_receipts(self, catalog: Catalog) -> dict[str, Receipt]:
+        found = {entry.id: self._read_valid_receipt(entry) for entry in catalog}
         return {model: receipt for model, receipt in found.items() if receipt}
 
     def _read_valid_receipt(self, entry: ModelEntry) -> Receipt | None:
@@ -347,6 +433,45 @@ class ModelStore:
             if version != entry.version:
                 freed += self.layout.remove_version(entry.id, version)
         return freed
+
+
+def full_catalog(data_dir: Path, base: Catalog | None = None) -> Catalog:
+    """Return all models: those of the user first, then `base`, then newer public voices.
+
+    `base` is the catalog of the program unless given. Blocks on the disk.
+    """
+    layout = StoreLayout(data_dir)
+    try:
+        own = scan_own_models(layout.own_models)
+    except OSError as err:
+        _LOGGER.warning("%s cannot be read: %s", layout.own_models, err)
+        own = []
+    base = builtin_catalog() if base is None else base
+    listed = _read_voice_list(layout.voice_list)
+    if not own and all(entry.id in base for entry in listed):
+        return base
+    return Catalog([*own, *base, *(entry for entry in listed if entry.id not in base)])
+
+
+def _read_voice_list(path: Path) -> tuple[ModelEntry, ...]:
+    try:
+        modified = path.stat().st_mtime_ns
+    except OSError:
+        return ()
+    return _parsed_voice_list(path, modified)
+
+
+@lru_cache(maxsize=1)
+def _parsed_voice_list(path: Path, _modified: int) -> tuple[ModelEntry, ...]:
+    try:
+        return parse_voice_list(path.read_bytes())
+    except (OSError, ValueError) as err:
+        _LOGGER.warning("%s cannot be read and is ignored: %s", path, err)
+        return ()
+
+
+def _local_bytes(entry: ModelEntry) -> int:
+    return sum(file.size or 0 for file in entry.files) if entry.local_folder else 0
 
 
 async def _find_damaged(expected: dict[str, str], on_progress: ProgressCallback) -> list[str]:

@@ -11,10 +11,8 @@ from typing import Any
 
 import pytest
 
-from wyoming_servers.models.catalog import (
-    Catalog,
-    ModelEntry,
-)
+from wyoming_servers.models.catalog import Catalog
+from wyoming_servers.models.manifest import ModelEntry
 
 Quirks = dict[str, Any]
 

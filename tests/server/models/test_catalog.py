@@ -13,12 +13,8 @@ from wyoming_servers.core.errors import (
     ModelMissingError,
 )
 from wyoming_servers.models import catalog as catalog_module
-from wyoming_servers.models.catalog import (
-    Catalog,
-    ModelEntry,
-    builtin_catalog,
-    read_catalog,
-)
+from wyoming_servers.models.catalog import Catalog, builtin_catalog, read_catalog
+from wyoming_servers.models.manifest import ModelEntry
 
 Describe = Callable[..., ModelEntry]
 

@@ -69,8 +69,7 @@ async def test_next_mirror_resumes_after_a_stall(mirror: Any, fetch: Fetch, targ
     stalling = mirror.put("a", CONTENT, stall_after=50_000)
     await fetch(stalling, mirror.put("b", CONTENT), stall=STALL)
     assert target.read_bytes() == CONTENT
-    # The second and third try of the first mirror bring as much again.
-    assert mirror.ranges_of("a") == [None, "bytes=50000-", "bytes=100000-"]
+    assert mirror.ranges_of("a") == [None]
     assert mirror.ranges_of("b") == ["bytes=150000-"]
 
 
@@ -123,7 +122,7 @@ async def test_wrong_content_is_discarded(
     mirror: Any, fetch: Fetch, target: Path, part: Path
 ) -> None:
     wrong = mirror.put("wrong", bytes(len(CONTENT)))
-    with pytest.raises(DownloadError, match="sha256 differs"):
+    with pytest.raises(DownloadError, match="hash differs"):
         await fetch(wrong)
     assert not target.exists()
     assert not part.exists()
@@ -229,7 +228,7 @@ async def test_hash_of_a_hugging_face_redirect_is_checked(
     assert target.read_bytes() == CONTENT
     assert mirror.ranges_of("stored") == ["bytes=1000-"]
     mirror.put("stored", bytes(len(CONTENT)))
-    with pytest.raises(DownloadError, match="sha256 differs"):
+    with pytest.raises(DownloadError, match="hash differs"):
         await fetch(url, expected=ExpectedFile())
 
 

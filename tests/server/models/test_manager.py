@@ -19,15 +19,13 @@ from wyoming_servers.core.errors import (
 )
 from wyoming_servers.core.event_bus import EventBus
 from wyoming_servers.core.events import RequestFinished
-from wyoming_servers.models.catalog import (
-    Catalog,
-    ModelEntry,
-)
+from wyoming_servers.models.catalog import Catalog
 from wyoming_servers.models.manager import (
     RETRY_SECONDS,
     SYNC_INTERVAL,
     ModelManager,
 )
+from wyoming_servers.models.manifest import ModelEntry
 from wyoming_servers.models.references import Reference, References, UseKind
 from wyoming_servers.models.store import ModelStore
 from wyoming_servers.speech.fake import FakeCoordinator

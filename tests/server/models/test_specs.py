@@ -14,11 +14,8 @@ from wyoming_servers.core.domain import (
     VoiceInfo,
 )
 from wyoming_servers.core.engine_info import EngineInfo, find_engine
-from wyoming_servers.models.catalog import (
-    Catalog,
-    ModelEntry,
-    builtin_catalog,
-)
+from wyoming_servers.models.catalog import Catalog, builtin_catalog
+from wyoming_servers.models.manifest import ModelEntry
 from wyoming_servers.models.specs import (
     model_specs,
     placements,

@@ -16,11 +16,9 @@ from wyoming_servers.core.errors import (
     ModelMissingError,
 )
 from wyoming_servers.models import download
-from wyoming_servers.models.catalog import (
-    Catalog,
-    ModelEntry,
-)
+from wyoming_servers.models.catalog import Catalog
 from wyoming_servers.models.errors import DownloadError
+from wyoming_servers.models.manifest import ModelEntry
 from wyoming_servers.models.store import ModelStore
 
 FILES = {
@@ -476,7 +474,8 @@ async def test_unwritable_folder_is_named(
 _PULL = """
 import asyncio, hashlib, sys
 from pathlib import Path
-from wyoming_servers.models.catalog import Catalog, ModelEntry
+from wyoming_servers.models.catalog import Catalog
+from wyoming_servers.models.manifest import ModelEntry
 from wyoming_servers.models.store import ModelStore
 entry = ModelEntry.model_validate_json(sys.argv[2])
 store = ModelStore(Path(sys.argv[1]), Catalog([entry]))

@@ -37,12 +37,12 @@ def check(
     from wyoming_servers.cli.errors import ExitCode
     from wyoming_servers.cli.output import print_json
     from wyoming_servers.config.errors import ConfigError
-    from wyoming_servers.models.catalog import builtin_catalog
     from wyoming_servers.models.config_references import check_references
+    from wyoming_servers.models.store import full_catalog
 
     try:
         loaded = options.load_configuration(config, data_dir, sets, strict=True)
-        if problems := check_references(loaded.config, builtin_catalog()):
+        if problems := check_references(loaded.config, full_catalog(loaded.config.data_dir)):
             raise ConfigError(problems)
     except ConfigError as err:
         if not as_json:
@@ -206,17 +206,17 @@ def _save(loaded: "LoadedConfig", patch: dict[str, Any]) -> dict[str, Any]:
     from wyoming_servers.config.editor import ConfigEditor, NoConfigApplier
     from wyoming_servers.config.errors import ConfigProblem
     from wyoming_servers.config.holder import ConfigHolder
-    from wyoming_servers.models.catalog import builtin_catalog
     from wyoming_servers.models.config_references import (
         check_references,
         leave_out_unknown_names,
     )
+    from wyoming_servers.models.store import full_catalog
 
     class Checker(NoConfigApplier):
         async def check(self, saved: "Config", effective: "Config") -> list[ConfigProblem]:
-            return await asyncio.to_thread(check_references, saved, builtin_catalog())
+            return await asyncio.to_thread(check_references, saved, full_catalog(saved.data_dir))
 
-    loaded = leave_out_unknown_names(loaded, builtin_catalog())
+    loaded = leave_out_unknown_names(loaded, full_catalog(loaded.config.data_dir))
     editor = ConfigEditor(loaded, ConfigHolder(loaded.config), Checker())
     change = asyncio.run(editor.patch(patch))
     return {

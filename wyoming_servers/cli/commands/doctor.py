@@ -70,10 +70,10 @@ def _run_checks(
 
 def _run_machine_checks(config: "Config") -> "list[Finding]":
     from wyoming_servers.cli import doctor_checks
-    from wyoming_servers.models.catalog import builtin_catalog
     from wyoming_servers.models.specs import served_models
+    from wyoming_servers.models.store import full_catalog
 
-    catalog = builtin_catalog()
+    catalog = full_catalog(config.data_dir)
     served = served_models(config, catalog)
     engines = {catalog.get(model).engine: model for model in served.values()}
     only_gpu = any(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from wyoming_servers.config.schema import Config
-    from wyoming_servers.models.catalog import ModelEntry
+    from wyoming_servers.models.manifest import ModelEntry
     from wyoming_servers.models.store import ModelStore
     from wyoming_servers.speech.tts.voices import ListedVoice
 

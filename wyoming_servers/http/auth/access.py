@@ -118,6 +118,9 @@ ROUTE_SCOPES: Final[Mapping[str, TokenScope | None]] = {
     "POST /model/unload": OPERATE,
     "POST /models/{model:path}/load": OPERATE,
     "POST /models/{model:path}/unload": OPERATE,
+    # Reads files of the server, and any repository.
+    "POST /models": ADMIN,
+    "POST /catalog/refresh": OPERATE,
     "POST /models/{model:path}/download": OPERATE,
     "DELETE /models/{model:path}": OPERATE,
     "DELETE /cache": OPERATE,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from wyoming_servers.core.errors import InternalError
 from wyoming_servers.http import schemas
@@ -174,6 +174,50 @@ class DownloadResponse(BaseModel):
     """Result of a download request."""
 
     status: Literal["download_initiated", "already_installed"]
+
+
+class AddModelRequest(BaseModel):
+    """A model of the user."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    source: str = Field(
+        min_length=1,
+        max_length=1_000,
+        description="Absolute path of a file or folder on the server, or a repository on Hugging "
+        "Face as `OWNER/NAME`, `OWNER/NAME@REVISION` or `OWNER/NAME:FOLDER-OR-FILE`.",
+        examples=["Systran/faster-whisper-large-v2", "/media/models/my-voice.onnx"],
+    )
+    name: str = Field(
+        "", max_length=100, description="Name of the model. Default: that of the file or folder."
+    )
+
+
+class AddModelResponse(BaseModel):
+    """Models that were added to the catalog."""
+
+    models: list[str] = Field(description="Ids; events report when they are installed.")
+
+
+class VoiceListRefreshResponse(BaseModel):
+    """Result of a download of the list of Piper voices."""
+
+    new: list[str] = Field(description="Ids of voices that are new in the catalog.")
+
+
+@store_router.post("/models", status_code=202, summary="Add your own model")
+async def add_model(context: Context, body: AddModelRequest) -> AddModelResponse:
+    """Adds a Whisper model for CTranslate2, a Piper voice or an export of Kokoro, and starts to
+    install it. A path is copied into `<data_dir>/models.d`; models can be put there by hand, too.
+    """
+    return AddModelResponse(models=await require_model_manager(context).add(body.source, body.name))
+
+
+@store_router.post("/catalog/refresh", summary="Download the list of Piper voices")
+async def refresh_catalog(context: Context) -> VoiceListRefreshResponse:
+    """The list that comes with the program is used until then. Never done automatically."""
+    found = await require_model_manager(context).refresh_voice_list()
+    return VoiceListRefreshResponse(new=found)
 
 
 @store_router.get("/catalog", summary="List all installed and available models")

@@ -19,7 +19,7 @@ from wyoming_servers.core.errors import (
     list_names,
     shorten,
 )
-from wyoming_servers.models.catalog import ModelEntry
+from wyoming_servers.models.manifest import ModelEntry
 from wyoming_servers.models.python_packages import RequirementChecker
 from wyoming_servers.text.locale import best_match, canonical_tag
 from wyoming_servers.text.voice_expression import (

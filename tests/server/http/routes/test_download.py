@@ -13,9 +13,10 @@ import pytest
 from fastapi import FastAPI
 
 from wyoming_servers.config.holder import ConfigHolder
-from wyoming_servers.models.catalog import Catalog, ModelEntry
+from wyoming_servers.models.catalog import Catalog
 from wyoming_servers.models.layout import PART_SUFFIX
 from wyoming_servers.models.manager import ModelManager
+from wyoming_servers.models.manifest import ModelEntry
 from wyoming_servers.models.references import References
 from wyoming_servers.models.store import ModelStore
 

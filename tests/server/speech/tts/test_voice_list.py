@@ -7,7 +7,7 @@ from wyoming_servers.core.domain import (
     Task,
 )
 from wyoming_servers.core.engine_info import EngineInfo
-from wyoming_servers.models.catalog import ModelEntry
+from wyoming_servers.models.manifest import ModelEntry
 from wyoming_servers.speech.tts.voices import VoiceRegistry, list_voices
 
 
