@@ -101,22 +101,22 @@ class SourceHealth:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._failed: dict[str, float] = {}
-        """Host and time of its last failure."""
+        """Host with port, and time of its last failure."""
 
     def order(self, urls: Sequence[str]) -> list[str]:
         """Return the URLs in their order, those of hosts that failed lately last."""
         now = self._clock.now()
         return sorted(
             dict.fromkeys(urls),
-            key=lambda url: now - self._failed.get(_host(url), -math.inf) < AVOID_SECONDS,
+            key=lambda url: now - self._failed.get(_site(url), -math.inf) < AVOID_SECONDS,
         )
 
     def record(self, url: str, *, ok: bool) -> None:
         """Remember whether a source worked."""
         if ok:
-            self._failed.pop(_host(url), None)
+            self._failed.pop(_site(url), None)
         else:
-            self._failed[_host(url)] = self._clock.now()
+            self._failed[_site(url)] = self._clock.now()
 
 
 class Downloader:
@@ -454,6 +454,10 @@ def _retry_after(response: httpx.Response) -> float | None:
 
 def _error_text(err: Exception) -> str:
     return str(err) or type(err).__name__
+
+
+def _site(url: str) -> str:
+    return url.split("/")[2] if "://" in url else url
 
 
 def _host(url: str) -> str:

@@ -238,13 +238,14 @@ class ModelManager:
     async def list_models(self) -> list[ModelListing]:
         """Return every model of the catalog with its state."""
         sizes = await self._store.sizes()
+        statuses = self._statuses()
         return [
             ModelListing(
                 entry,
                 self._store.installed(entry.id),
                 entry.id in self._downloads,
                 sizes.get(entry.id, 0),
-                tuple(self.uses(entry.id)),
+                tuple(self._uses(entry, statuses.get(entry.id))),
             )
             for entry in self._store.entries()
         ]
@@ -258,18 +259,22 @@ class ModelManager:
 
         Raises ModelMissingError for an unknown model.
         """
-        entry, config = self._store.entry(model), self._config.current
+        return self._uses(self._store.entry(model), self._statuses().get(model))
+
+    def _uses(self, entry: ModelEntry, status: ModelStatus | None) -> list[ModelUse]:
+        config = self._config.current
         found = configured_uses(config, entry) + referenced_uses(self._references.all(), entry)
         if entry.local_folder:
             found.append(ModelUse(UseKind.OWN_FILES, "It cannot be downloaded again."))
-        if model in self._served and not found:
+        elif self._store.is_in_package(entry.id):
+            found.append(ModelUse(UseKind.PACKAGE, "It is part of a Python package."))
+        if entry.id in self._served and not found:
             found.append(ModelUse(UseKind.CONFIGURATION, "It is the default model of a service."))
-        status = self._status(model)
         if status is not None and status.pid:
             found.append(ModelUse(UseKind.LOADED, f"It is loaded on {status.placement.device}."))
-        if self._has_requests(model):
+        if status is not None and (status.leases or status.queued):
             found.append(ModelUse(UseKind.REQUESTS, "It has requests."))
-        last = self._last_used(model)
+        last = self._last_used(entry.id, status)
         if last and self._clock.wall() - last < config.downloads.keep_used:
             found.append(
                 ModelUse(UseKind.RECENT, f"Its last request was at {iso_timestamp(last)}.")
@@ -360,8 +365,8 @@ class ModelManager:
         Raises ConflictError for a model in use, unless `force`: then its running requests end
         first. Raises ModelMissingError for an unknown model.
         """
-        # The caller has named the model: a recent request, or that it is one's own, is no obstacle.
-        ignored = (UseKind.RECENT, UseKind.OWN_FILES)
+        # The caller has named the model, so these are no obstacle.
+        ignored = (UseKind.RECENT, UseKind.OWN_FILES, UseKind.PACKAGE)
         uses = [use.detail for use in self.uses(model) if use.kind not in ignored]
         if uses and not force:
             raise ConflictError(
@@ -489,7 +494,8 @@ class ModelManager:
         sizes = await self._store.sizes()
         sizes.pop(entry.id, None)
         total = sum(sizes.values()) + entry.download_bytes
-        for model in sorted(sizes, key=self._last_used):
+        statuses = self._statuses()
+        for model in sorted(sizes, key=lambda it: self._last_used(it, statuses.get(it))):
             if total <= quota:
                 return
             # The quota is a decision of the user: a recent request protects no model from it.
@@ -516,15 +522,14 @@ class ModelManager:
         ]
 
     def _has_requests(self, model: str) -> bool:
-        status = self._status(model)
+        status = self._statuses().get(model)
         return status is not None and bool(status.leases or status.queued)
 
-    def _last_used(self, model: str) -> float:
+    def _last_used(self, model: str, status: ModelStatus | None) -> float:
         """Return when a model was used last, in seconds since 1970; 0 if unknown."""
-        status = self._status(model)
         since_start = status.last_used if status is not None else None
         return max(since_start or 0.0, self._references.last_used(model))
 
-    def _status(self, model: str) -> ModelStatus | None:
-        models = self._coordinator.snapshot().models
-        return next((status for status in models if status.spec.id == model), None)
+    def _statuses(self) -> dict[str, ModelStatus]:
+        """Return the status of every registered model; takes a snapshot of the scheduler."""
+        return {status.spec.id: status for status in self._coordinator.snapshot().models}

@@ -49,6 +49,8 @@ class UseKind(StrEnum):
     """It has running or waiting requests."""
     OWN_FILES = "own_files"
     """Its files are the user's and cannot be downloaded again."""
+    PACKAGE = "package"
+    """It is part of a Python package, so that deleting it would free nothing."""
     RECENT = "recent"
     """It had a request within `downloads.keep_used`."""
 

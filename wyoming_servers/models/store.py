@@ -168,6 +168,13 @@ class ModelStore:
         """Return the receipt of a model; None if it is not installed."""
         return self._receipts.get(model)
 
+    def is_in_package(self, model: str) -> bool:
+        """Whether an installed model is used in place in a Python package."""
+        receipt, entry = self._receipts.get(model), self.entry(model)
+        if receipt is None or entry.local_folder:
+            return False
+        return not receipt.folder or not Path(receipt.folder).is_relative_to(self.layout.models)
+
     def files(self, model: str) -> dict[str, str]:
         """Return the absolute path of each file by its role for the engine.
 

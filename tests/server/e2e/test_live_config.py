@@ -666,7 +666,7 @@ async def download_failure(world: World) -> str:
     return str(library.library._failures["whisper/small"])
 
 
-@check("downloads.offline", "downloads.endpoint", "downloads.quota")
+@check("downloads.offline", "downloads.endpoint", "downloads.mirrors", "downloads.quota")
 async def downloads(world: World) -> None:
     await world.patch({"downloads": {"offline": True}})
     assert "downloads.offline" in await download_failure(world)
@@ -676,6 +676,12 @@ async def downloads(world: World) -> None:
         await world.patch({"downloads": {"quota": None, "endpoint": address}})
         await download_failure(world)
         assert any(b"small" in request for request in requests)
+    async with listening() as (address, requests):
+        dead = {"endpoint": "http://127.0.0.1:9", "mirrors": [address]}
+        await world.patch({"downloads": dead})
+        await download_failure(world)
+        assert any(b"small" in request for request in requests)
+        await world.patch({"downloads": {"endpoint": None, "mirrors": None}})
     # The quota has removed the models that are not in use.
     await world.client.post(f"/models/{BASE}/download")
 

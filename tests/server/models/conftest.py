@@ -88,6 +88,8 @@ class Mirror:
         start, status = 0, "200 OK"
         if range_header and not quirks.get("no_ranges"):
             start = int(re.sub(r"\D", "", range_header))
+            if range_header.startswith("bytes=-"):
+                start = max(0, len(body) - start)
             if start >= len(body):
                 writer.write(b"HTTP/1.1 416 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
                 return

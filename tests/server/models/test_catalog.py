@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 import pytest
 from pydantic import ValidationError
@@ -15,28 +16,63 @@ from wyoming_servers.core.errors import (
 from wyoming_servers.models import catalog as catalog_module
 from wyoming_servers.models.catalog import Catalog, builtin_catalog, read_catalog
 from wyoming_servers.models.manifest import ModelEntry
+from wyoming_servers.models.piper_voices import parse_voice_list
 
 Describe = Callable[..., ModelEntry]
 
 
 def test_catalog_has_the_embedded_and_the_common_models() -> None:
     sizes = ["tiny", "tiny.en", "base", "base.en", "small", "small.en", "medium", "medium.en"]
-    expected = {f"whisper/{size}" for size in (*sizes, "large-v3", "large-v3-turbo")}
+    sizes += ["large-v1", "large-v2", "large-v3", "large-v3-turbo", "distil-large-v2"]
+    expected = {f"whisper/{size}" for size in (*sizes, "distil-large-v3", "distil-large-v3.5")}
     expected |= {"piper/en_US-joe-medium", "piper/de_DE-thorsten-medium", "openwakeword"}
     assert expected <= set(builtin_catalog().ids)
 
 
-@pytest.mark.parametrize("entry", builtin_catalog(), ids=lambda entry: entry.id)
-def test_catalog_entry_is_complete(entry: ModelEntry) -> None:
-    assert find_engine(entry.engine) is not None
-    assert entry.languages
-    assert entry.memory
-    assert entry.title
-    assert all(file.size for file in entry.files)
-    assert entry.library is not None or (entry.files and entry.sources)
-    assert bool(entry.offers) == (entry.kind is not Task.ASR)
-    # The file that is large, and runs, is always checked against a published hash.
-    assert all(file.sha256 for file in entry.files if (file.size or 0) > 10_000_000)
+_FROM_THE_SOURCE: Final = {
+    "whisper/large-v1",
+    "whisper/distil-large-v2",
+    "whisper/distil-large-v3.5",
+}
+"""Models whose sizes and hashes are those that the source states."""
+
+
+def test_catalog_entries_are_complete() -> None:
+    for entry in builtin_catalog():
+        assert find_engine(entry.engine) is not None, entry.id
+        assert entry.languages, entry.id
+        assert entry.memory, entry.id
+        assert entry.title, entry.id
+        assert entry.library is not None or (entry.files and entry.sources), entry.id
+        assert bool(entry.offers) == (entry.kind is not Task.ASR), entry.id
+        if entry.id not in _FROM_THE_SOURCE:
+            assert all(file.size for file in entry.files), entry.id
+            # The file that is large, and runs, is always checked against a published hash.
+            large = [file for file in entry.files if (file.size or 0) > 10_000_000]
+            assert all(file.sha256 or file.md5 for file in large), entry.id
+
+
+def test_every_public_piper_voice_is_in_the_catalog() -> None:
+    voices = [entry for entry in builtin_catalog() if entry.engine == "piper"]
+    assert len(voices) >= 160
+    assert len({entry.languages[0] for entry in voices}) >= 45
+    amy = builtin_catalog().get("piper/en_US-amy-low")
+    urls = [url for file in amy.files for url in amy.sources[0].urls(["http://hub/"], file.path)]
+    assert urls[0] == (
+        "http://hub/rhasspy/piper-voices/resolve/main/en/en_US/amy/low/en_US-amy-low.onnx"
+    )
+    assert all(file.md5 for file in amy.files)
+    assert len(builtin_catalog().get("piper/en_US-libritts_r-medium").offers[0].speakers) == 904
+    # A voice that a manifest describes as well has its more precise description.
+    assert builtin_catalog().get("piper/en_US-joe-medium").licence.startswith("CC0")
+    accented = builtin_catalog().get("piper/pt_PT-tug\u00e3o-medium")
+    assert "tug%C3%A3o" in accented.sources[0].urls(["http://hub"], accented.files[0].path)[0]
+
+
+@pytest.mark.parametrize("content", [b"[]", b"{}", b"nonsense", b'{"x": {"files": {}}}'])
+def test_damaged_list_of_voices_is_refused(content: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        parse_voice_list(content)
 
 
 def test_whisper_entries_have_their_languages() -> None:
@@ -49,7 +85,8 @@ def test_whisper_entries_have_their_languages() -> None:
 
 def test_non_commercial_models_are_marked() -> None:
     marked = {entry.id for entry in builtin_catalog() if entry.non_commercial}
-    assert marked == {"openwakeword", "piper/en_US-lessac-medium"}
+    assert {"openwakeword", "piper/en_US-lessac-medium", "piper/en_US-ryan-low"} <= marked
+    assert "piper/en_US-joe-medium" not in marked
 
 
 def test_find_by_offer_returns_the_model_of_a_voice() -> None:

@@ -12,7 +12,14 @@ from typing import Any
 import httpx
 import pytest
 
-from wyoming_servers.models.download import Downloader, ExpectedFile
+from wyoming_servers.core.clock import FakeClock
+from wyoming_servers.models import download
+from wyoming_servers.models.download import (
+    AVOID_SECONDS,
+    Downloader,
+    ExpectedFile,
+    SourceHealth,
+)
 from wyoming_servers.models.errors import (
     DiskFullError,
     DownloadError,
@@ -70,7 +77,51 @@ async def test_next_mirror_resumes_after_a_stall(mirror: Any, fetch: Fetch, targ
     await fetch(stalling, mirror.put("b", CONTENT), stall=STALL)
     assert target.read_bytes() == CONTENT
     assert mirror.ranges_of("a") == [None]
-    assert mirror.ranges_of("b") == ["bytes=150000-"]
+    assert mirror.ranges_of("b") == ["bytes=50000-"]
+
+
+async def test_dead_mirror_is_tried_last_for_a_while(mirror: Any, target: Path) -> None:
+    clock = FakeClock()
+    health = SourceHealth(clock)
+    dead, good = "http://127.0.0.1:9/a", mirror.put("a", CONTENT)
+    async with httpx.AsyncClient(trust_env=False) as client:
+        downloader = Downloader(client, clock, health=health)
+        await downloader.fetch([dead, good], target, KNOWN, lambda done: None)
+    # The clock stands still: nothing was waited for.
+    assert mirror.ranges_of("a") == [None]
+    assert health.order([dead, good]) == [good, dead]
+    await clock.advance(AVOID_SECONDS)
+    assert health.order([dead, good]) == [dead, good]
+    health.record(dead, ok=False)
+    health.record(dead, ok=True)
+    assert health.order([dead, good]) == [dead, good]
+
+
+async def test_mirror_that_never_answers_does_not_stop_a_download(
+    mirror: Any, fetch: Fetch, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "ANSWER_SECONDS", STALL)
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    silent = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/a"
+    await fetch(silent, mirror.put("a", CONTENT))
+    assert target.read_bytes() == CONTENT
+    with pytest.raises(DownloadError, match="no answer"):
+        await fetch(silent)
+    server.close()
+
+
+async def test_md5_is_checked_if_there_is_no_sha256(mirror: Any, fetch: Fetch) -> None:
+    known = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
+    url = mirror.put("a", CONTENT, cut_after=70_000, times=1)
+    assert await fetch(url, expected=ExpectedFile(len(CONTENT), md5=known)) == SHA
+    assert mirror.ranges_of("a") == [None, "bytes=70000-"]
+    with pytest.raises(DownloadError, match="hash differs"):
+        await fetch(mirror.put("b", bytes(len(CONTENT))), expected=ExpectedFile(md5=known))
 
 
 async def test_slow_mirror_counts_as_stalled(mirror: Any, fetch: Fetch) -> None:
@@ -136,7 +187,7 @@ async def test_failure_of_all_sources_names_each_reason(mirror: Any, fetch: Fetc
         await fetch(closed, mirror.url("nothing"), "ftp://host/x")
     assert "HTTP 404" in caught.value.message
     assert caught.value.message.count("127.0.0.1: ") == 2
-    assert "downloads.endpoint" in caught.value.hint
+    assert "downloads.mirrors" in caught.value.hint
 
 
 async def test_retry_after_of_a_busy_server_is_honored(

@@ -1,6 +1,7 @@
 """Models that are installed and removed while the server runs."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from wyoming_servers.config.schema import Config
 from wyoming_servers.core.clock import FakeClock
 from wyoming_servers.core.domain import ModelSpec, Task
 from wyoming_servers.core.errors import (
+    BadRequestError,
     BusyError,
     ConflictError,
     ModelMissingError,
@@ -400,6 +402,69 @@ async def test_quota_never_takes_a_referenced_model(make, references, bus) -> No
         failed = [item.event for item in events.drain() if item.event.type == "model_failed"]
     assert "does not fit" in failed[0].message
     assert await installed(make()) == {"fake/one"}
+
+
+def put_own_voice(folder: Path, size: int = SIZE) -> None:
+    """Put a voice into `models.d` whose files have not changed for an hour."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "mine.onnx").write_bytes(bytes(size))
+    (folder / "mine.onnx.json").write_text('{"language": {"code": "de_DE"}}')
+    for path in folder.iterdir():
+        os.utime(path, (path.stat().st_mtime - 3_600 - size,) * 2)
+
+
+async def sync_and_wait(manager: ModelManager) -> None:
+    """Synchronize, and wait for the installations that this starts."""
+    await manager.sync()
+    tasks = [item.task for item in manager._downloads.values() if item.task is not None]
+    if tasks:
+        await asyncio.wait(tasks)
+        await asyncio.sleep(0)
+
+
+async def test_own_model_comes_changes_and_goes_with_its_files(
+    make, specs, owner, tmp_path: Path, monkeypatch
+) -> None:
+    manager, folder = make(), tmp_path / "models.d"
+    replaced: list[ModelSpec] = []
+
+    async def replace_model(spec: ModelSpec, *, load: bool = False) -> None:
+        replaced.append(spec)
+
+    monkeypatch.setattr(owner, "replace_model", replace_model, raising=False)
+    await asyncio.to_thread(put_own_voice, folder)
+    await sync_and_wait(manager)
+    assert list(owner.specs) == ["own/mine"]
+    assert specs["own/mine"].files["model"] == str(folder / "mine.onnx")
+    assert [use.kind for use in manager.uses("own/mine")] == [UseKind.OWN_FILES]
+    await asyncio.to_thread(put_own_voice, folder, 2 * SIZE)
+    await sync_and_wait(manager)
+    assert [spec.version for spec in replaced] == [specs["own/mine"].version]
+    await manager.remove_unused()
+    assert await asyncio.to_thread((folder / "mine.onnx").exists), "own files are never cleared"
+    assert await manager.remove("own/mine") > 2 * SIZE
+    assert (specs, owner.specs) == ({}, {})
+    assert await asyncio.to_thread(lambda: list(folder.iterdir())) == []
+    await asyncio.to_thread(put_own_voice, folder)
+    await sync_and_wait(manager)
+    await asyncio.to_thread((folder / "mine.onnx").unlink)
+    await manager.sync()
+    assert specs == {}
+
+
+async def test_own_model_is_added_by_its_path(make, owner, tmp_path: Path) -> None:
+    manager = make()
+    await asyncio.to_thread(put_own_voice, tmp_path / "elsewhere")
+    path = str(tmp_path / "elsewhere" / "mine.onnx")
+    assert await manager.add(path, "his") == ["own/his"]
+    await sync_and_wait(manager)
+    assert list(owner.specs) == ["own/his"]
+    with pytest.raises(ConflictError):
+        await manager.add(path, "his")
+    with pytest.raises(BadRequestError):
+        await manager.add(str(tmp_path / "nothing"))
+    with pytest.raises(BadRequestError, match="keep their names"):
+        await manager.add("me/voice", "name")
 
 
 async def test_model_gets_the_policy_of_the_configuration_in_effect(make, holders, specs) -> None:

@@ -57,6 +57,33 @@ async def test_model_in_use_is_not_deleted(client) -> None:
     assert answer.json() == {"status": "deleted", "freed_bytes": 0}
 
 
+async def test_own_model_is_added(client, context, tmp_path: Path) -> None:
+    voice = tmp_path / "elsewhere" / "mine.onnx"
+
+    def write() -> None:
+        voice.parent.mkdir()
+        voice.write_bytes(b"graph")
+        voice.with_name("mine.onnx.json").write_text('{"language": {"code": "de_DE"}}')
+
+    await asyncio.to_thread(write)
+    answer = await client.post("/models", json={"source": str(voice)})
+    assert (answer.status_code, answer.json()) == (202, {"models": ["own/mine"]})
+    await asyncio.wait([item.task for item in context.model_manager._downloads.values()])
+    models = {model["id"]: model for model in (await client.get("/catalog")).json()["models"]}
+    assert models["own/mine"]["installed"]
+    assert [use["kind"] for use in models["own/mine"]["uses"]] == ["own_files"]
+    for source, status in [
+        (str(voice), 409),
+        (str(tmp_path), 400),
+        ("not a repository", 400),
+        ("me/voice", 404),
+    ]:
+        answer = await client.post("/models", json={"source": source})
+        assert answer.status_code == status, answer.text
+    refused = await client.post("/catalog/refresh")
+    assert "downloads.offline" in refused.json()["detail"]
+
+
 @pytest.mark.parametrize("model", ["..%2f..%2fetc", "whisper/../../x"])
 async def test_model_id_is_never_used_as_a_path(model, client) -> None:
     for method, path in [("DELETE", "/models/"), ("DELETE", "/cache/models/")]:
