@@ -4,6 +4,7 @@ Only the list of files and small files (`config.json`, the description of a voic
 file with Kokoro's voices) are read; the model itself is downloaded when it is installed.
 """
 
+import asyncio
 import io
 import json
 import re
@@ -15,6 +16,7 @@ from typing import Any, Final
 import httpx
 
 from wyoming_servers.core.errors import BadRequestError, NotFoundError
+from wyoming_servers.models.catalog import builtin_catalog
 from wyoming_servers.models.errors import DownloadError
 from wyoming_servers.models.manifest import Attribution, ModelEntry, ModelFile, Repository
 from wyoming_servers.models.own_models import (
@@ -84,6 +86,8 @@ class RepositoryReader:
 
         Raises NotFoundError, BadRequestError for a repository without a model, DownloadError.
         """
+        # The entries have languages and voices of models in it; it is read once.
+        await asyncio.to_thread(builtin_catalog)
         info = json.loads(
             await self._get(f"api/models/{name.repository}/revision/{name.revision}?blobs=true")
         )
