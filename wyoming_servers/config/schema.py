@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from wyoming_servers.config.units import AUTO, parse_duration, parse_keep_alive, parse_size
+from wyoming_servers.core.engine_info import BUILTIN_ENGINES
 
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 """Seconds: a number, or a text such as `30s`, `5m`, `1h`."""
@@ -186,8 +187,10 @@ class WakeWordSection(Section):
     trigger_level: int | None = Field(
         None, ge=1, le=20, description="Overrides wake.trigger_level for this wake word."
     )
-    engine: Literal["auto", "openwakeword", "microwakeword"] = Field(
-        "auto", description="Engine to use if both engines have a wake word of this name."
+    engine: str = Field(
+        "auto",
+        examples=["auto", *(info.name for info in BUILTIN_ENGINES if info.wake_word_suffixes)],
+        description="Engine to use if several engines have a wake word of this name.",
     )
 
 

@@ -52,6 +52,9 @@ class EngineInfo:
     """The function that derives files from a model when it is installed, as
     `package.module:function`; it takes the model's files by role, with the folder `cache_dir`. Runs
     in a process of its own (`engines.preparation`)."""
+    options: Mapping[str, type] | None = None
+    """Load options that `models.<id>.options` may set, with their types: `int`, `float`, `bool` or
+    `str`. None: any, the engine checks them itself."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Environment variables of its worker processes."""
     manifests: Path | None = None
@@ -71,6 +74,8 @@ class EngineInfo:
         return f"pip install {' '.join(packages) or self.name}"
 
 
+_ONNX_OPTIONS: Final[Mapping[str, type]] = {"spinning": bool, "threads": int}
+
 BUILTIN_ENGINES: Final = (
     EngineInfo(
         name="faster-whisper",
@@ -84,6 +89,14 @@ BUILTIN_ENGINES: Final = (
         prefers_gpu=True,
         supports_parallel_runs=True,
         supports_prompt=True,
+        options={
+            "batch": int,
+            "cpu_threads": int,
+            "max_seconds": float,
+            "num_workers": int,
+            "short_window": bool,
+            "vocabulary_tokens": int,
+        },
         environment={
             # CTranslate2 allocates and frees tens of MB for every layer. With glibc's defaults
             # each of these blocks is mapped and unmapped, at a million page faults an utterance;
@@ -110,6 +123,7 @@ BUILTIN_ENGINES: Final = (
         # that need the card.
         streams_audio=True,
         supports_parallel_runs=True,
+        options=_ONNX_OPTIONS,
         prepare="wyoming_servers.engines.piper.prepared_voice:prepare_voice",
     ),
     EngineInfo(
@@ -120,12 +134,14 @@ BUILTIN_ENGINES: Final = (
         gpu_compute_types=("float16", "float32"),
         cpu_compute_types=("float32",),
         prefers_gpu=True,
+        options={"mixes": bool},
     ),
     EngineInfo(
         name="kokoro-onnx",
         module="wyoming_servers.engines.kokoro.engine:KokoroOnnxEngine",
         extra="kokoro-onnx",
         requirements=("onnxruntime or onnxruntime-gpu", "espeakng-loader"),
+        options={**_ONNX_OPTIONS, "mixes": bool},
     ),
     EngineInfo(
         name="openwakeword",
@@ -133,6 +149,7 @@ BUILTIN_ENGINES: Final = (
         extra="wake",
         requirements=("pyopen-wakeword", "onnxruntime or onnxruntime-gpu"),
         wake_word_suffixes=(".onnx", ".tflite"),
+        options={"threads": int},
         prepare="wyoming_servers.engines.wake.openwakeword:prepare_wake_words",
     ),
     EngineInfo(
@@ -141,6 +158,7 @@ BUILTIN_ENGINES: Final = (
         extra="wake",
         requirements=("pymicro-wakeword",),
         wake_word_suffixes=(".json",),
+        options={},
     ),
     EngineInfo(name="fake", module="wyoming_servers.engines.fake:FakeEngine"),
 )

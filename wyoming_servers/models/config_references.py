@@ -1,6 +1,6 @@
 """Checks that the models, voices, wake words and languages in the configuration exist."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 from typing import Final
 
@@ -8,13 +8,22 @@ from wyoming_servers.config.errors import ConfigProblem, nearest_match
 from wyoming_servers.config.load import LoadedConfig
 from wyoming_servers.config.schema import Config
 from wyoming_servers.core.domain import Task
+from wyoming_servers.core.engine_info import find_engine
 from wyoming_servers.data_dir.wake_word_files import (
     scan_wake_words,
     wake_words_folder,
 )
 from wyoming_servers.models.catalog import Catalog
+from wyoming_servers.models.manifest import ModelEntry
 from wyoming_servers.text.locale import best_match, is_auto
 from wyoming_servers.text.voice_expression import voice_names
+
+_TYPE_NAMES: Final[Mapping[type, str]] = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "a text",
+}
 
 _MAX_LISTED_NAMES: Final = 8
 """Names in an error message; a longer list is omitted."""
@@ -52,6 +61,8 @@ def check_references(config: Config, catalog: Catalog) -> list[ConfigProblem]:
         check("preload", model, catalog.ids, "a model")
     for model in config.models:
         check(f"models.{model}", model, catalog.ids, "a model")
+        if model in catalog:
+            _check_options(config.models[model].options, catalog.get(model), problems)
     return problems
 
 
@@ -78,6 +89,29 @@ def _checker(problems: list[ConfigProblem]) -> Callable[[str, str, Iterable[str]
         problems.append(ConfigProblem(path, f"{name!r} is not {noun}.{choices}{hint}", near))
 
     return check
+
+
+def _check_options(
+    options: Mapping[str, object], entry: ModelEntry, problems: list[ConfigProblem]
+) -> None:
+    engine = find_engine(entry.engine)
+    if engine is None or engine.options is None:
+        return
+    for name, value in options.items():
+        path, kind = f"models.{entry.id}.options.{name}", engine.options.get(name)
+        if kind is None:
+            known = ", ".join(engine.options) or "none"
+            message = f"{engine.name} has no option {name!r}. Its options: {known}."
+            problems.append(ConfigProblem(path, message, nearest_match(name, engine.options)))
+        elif not _has_type(value, kind):
+            message = f"{name} must be {_TYPE_NAMES[kind]}, not {value!r}."
+            problems.append(ConfigProblem(path, message))
+
+
+def _has_type(value: object, kind: type) -> bool:
+    if isinstance(value, bool):
+        return kind is bool
+    return isinstance(value, (int, float) if kind is float else kind)
 
 
 def _wake_words(

@@ -86,6 +86,7 @@ class Coordinator:
             self._policy,
             self._jitter,
             await asyncio.to_thread(self._footprints.load),
+            await asyncio.to_thread(self._footprints.load_profiles),
         )
         self._started = Runtime(
             planner, self._launcher, self._probe, self._bus, self._clock, self._footprints

@@ -302,7 +302,7 @@ class Runtime:
             self._probing = wanted is not None
             self.send(messages.MemorySampled(sample=sample, started_at=started_at))
 
-    def _save_footprint(self, action: actions.SaveFootprint) -> None:
+    def _save_footprint(self, action: actions.SaveFootprint | actions.SaveLoadProfile) -> None:
         self._unsaved_footprints = True
         if self._saving is None or self._saving.done():
             self._saving = self._spawn(self._save_footprints(), "save footprints")
@@ -310,7 +310,10 @@ class Runtime:
     async def _save_footprints(self) -> None:
         while self._unsaved_footprints:
             self._unsaved_footprints = False
-            await asyncio.to_thread(self._footprints.save, dict(self._planner.state.footprints))
+            state = self._planner.state
+            await asyncio.to_thread(
+                self._footprints.save, dict(state.footprints), dict(state.load_profiles)
+            )
 
     def _publish(self, action: actions.PublishEvent) -> None:
         self._bus.publish(action.event)
@@ -380,5 +383,6 @@ class Runtime:
         actions.SampleMemory: _sample_memory,
         actions.PublishEvent: _publish,
         actions.SaveFootprint: _save_footprint,
+        actions.SaveLoadProfile: _save_footprint,
     }
     """The method for each type of action."""

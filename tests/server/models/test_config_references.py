@@ -90,3 +90,37 @@ def test_unreadable_folder_of_wake_words_is_a_problem(
     (tmp_path / "wake-words").mkdir()
     monkeypatch.setattr(Path, "iterdir", refuse)
     assert faults_of(data_dir=tmp_path) == [("wake.models_dir", "")]
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "name", "near", "message"),
+    [
+        ("whisper/base", {"cpu_thread": 2}, "cpu_thread", "cpu_threads", "has no option"),
+        ("whisper/base", {"cpu_threads": "two"}, "cpu_threads", "", "must be a whole number"),
+        ("whisper/base", {"cpu_threads": True}, "cpu_threads", "", "must be a whole number"),
+        ("whisper/base", {"short_window": 1}, "short_window", "", "must be true or false"),
+        ("microwakeword", {"threads": 1}, "threads", "", "Its options: none."),
+    ],
+)
+def test_option_that_the_engine_does_not_have_is_a_problem(
+    tmp_path: Path, model: str, options: dict[str, object], name: str, near: str, message: str
+) -> None:
+    config = Config.model_validate({"data_dir": tmp_path, "models": {model: {"options": options}}})
+    (problem,) = check_references(config, builtin_catalog())
+    assert (problem.path, problem.suggestion) == (f"models.{model}.options.{name}", near)
+    assert message in problem.message
+
+
+def test_options_of_the_engine_are_no_problem(tmp_path: Path) -> None:
+    options = {"cpu_threads": 2, "max_seconds": 20, "short_window": False}
+    models = {
+        "whisper/base": {"options": options},
+        "piper/en_US-joe-medium": {"options": {"threads": 1}},
+    }
+    assert faults_of(data_dir=tmp_path, models=models) == []
+
+
+def test_engine_without_the_wake_word_is_a_problem(tmp_path: Path) -> None:
+    wake = {"word_settings": {"hey_jarvis": {"engine": "third"}}}
+    (fault,) = faults_of(data_dir=tmp_path, wake=wake)
+    assert fault[0] == "wake.word_settings.hey_jarvis.engine"

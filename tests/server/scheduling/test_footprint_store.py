@@ -7,6 +7,7 @@ from wyoming_servers.scheduling.footprint_store import (
     FootprintKey,
     InMemoryFootprintStore,
 )
+from wyoming_servers.scheduling.planner.load_profile import LoadProfile
 
 A = FootprintKey("whisper/base", "cuda:0", "float16")
 B = FootprintKey("piper/joe", "cpu", "default")
@@ -98,3 +99,17 @@ def test_in_memory_store_keeps_footprints_until_the_exit():
     assert store.load() == {A: 1}
     store.save(loaded)
     assert store.saved == {A: 1, B: 2}
+
+
+def test_saved_load_profiles_are_loaded_again(tmp_path):
+    profile = LoadProfile({"load": 0.25, "warmup": 2.0}, 3.5)
+    FileFootprintStore(tmp_path / "footprints.json").save({A: 500}, {A: profile})
+    store = FileFootprintStore(tmp_path / "footprints.json")
+    assert (store.load(), store.load_profiles()) == ({A: 500}, {A: profile})
+
+
+@pytest.mark.parametrize("loads", ["5", '[{"model": "a"}]', '[{"phases": 1}]'])
+def test_broken_load_profiles_are_ignored(tmp_path, loads):
+    path = tmp_path / "footprints.json"
+    path.write_text(f'{{"version": 1, "footprints": [], "loads": {loads}}}')
+    assert FileFootprintStore(path).load_profiles() == {}

@@ -6,6 +6,7 @@ from wyoming_servers.core.domain import ModelState, Task
 from wyoming_servers.core.errors import InternalError
 from wyoming_servers.devices.probe import FakeDevice
 from wyoming_servers.scheduling.coordinator import MEMORY_RETURN_SECONDS
+from wyoming_servers.scheduling.footprint_store import InMemoryFootprintStore
 from wyoming_servers.scheduling.planner import messages
 from wyoming_servers.scheduling.planner.state import TimerKind
 from wyoming_servers.scheduling.status import ModelUsage
@@ -88,11 +89,8 @@ async def test_memory_reading_requested_during_another_one_follows_it(world):
 async def test_footprints_are_saved_in_the_background_and_at_the_end(world):
     saved = []
 
-    class Slow:
-        def load(self):
-            return {}
-
-        def save(self, footprints):
+    class Slow(InMemoryFootprintStore):
+        def save(self, footprints, profiles):
             saved.append(dict(footprints))
 
     world.footprints = Slow()

@@ -109,6 +109,13 @@ class PublishEvent(Action):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SaveLoadProfile(Action):
+    """Persist how long a load took, for the next start."""
+
+    key: FootprintKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SaveFootprint(Action):
     """Persist a measured memory use for the next start."""
 

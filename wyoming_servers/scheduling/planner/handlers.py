@@ -378,7 +378,7 @@ class MessageHandlers:
     def _worker_progressed(self, message: messages.WorkerProgressed, now: float) -> bool:
         instance = self._current(message)
         if instance and instance.state is InstanceState.LOADING:
-            self._lifecycle.on_load_progress(instance, message.phase, message.percent)
+            self._lifecycle.on_load_progress(instance, message.phase, message.percent, now)
         return False
 
     def _worker_ready(self, message: messages.WorkerReady, now: float) -> bool:
@@ -536,6 +536,10 @@ class MessageHandlers:
         return True
 
     def _instance_timer_expired(self, kind: TimerKind, instance: Instance, now: float) -> bool:
+        if kind is TimerKind.LOAD_PROGRESS:
+            if instance.state is InstanceState.LOADING:
+                self._lifecycle.estimate_load_progress(instance, now)
+            return False
         if kind is TimerKind.KEEP_ALIVE and instance.idle:
             self._keep_alive_ended(instance, now)
         elif kind is TimerKind.LOAD_TIMEOUT and instance.state is InstanceState.LOADING:

@@ -30,6 +30,7 @@ from wyoming_servers.scheduling.planner.failure_policy import (
 )
 from wyoming_servers.scheduling.planner.instance import InstanceState, InstanceTrigger
 from wyoming_servers.scheduling.planner.ledger import Ledger
+from wyoming_servers.scheduling.planner.load_profile import LoadProgress
 from wyoming_servers.scheduling.planner.load_queue import LoadReason
 from wyoming_servers.scheduling.planner.placement import (
     choose_victims,
@@ -47,6 +48,7 @@ from wyoming_servers.scheduling.planner.state import (
 )
 
 _PROCESS_TIMERS = (
+    TimerKind.LOAD_PROGRESS,
     TimerKind.LOAD_TIMEOUT,
     TimerKind.KEEP_ALIVE,
     TimerKind.PING,
@@ -97,6 +99,7 @@ class Lifecycle:
         state.timers.set(
             TimerKey(TimerKind.LOAD_TIMEOUT, instance.key), now + state.policy.load_timeout
         )
+        self._schedule_progress(instance, now)
         model.load_refusal = None
         if fallback_reason:
             model.fallback_reason = fallback_reason
@@ -126,10 +129,36 @@ class Lifecycle:
         instance.pid = pid
         self._state.ledgers[instance.key.device].set_pid(instance.key, pid)
 
-    def on_load_progress(self, instance: Instance, phase: str, percent: int) -> None:
-        """The load made progress."""
-        instance.progress = (phase, percent)
-        self._state.publish(ModelProgressed(**instance.event_fields, phase=phase, percent=percent))
+    def on_load_progress(self, instance: Instance, phase: str, percent: int, now: float) -> None:
+        """The worker reported progress of the load."""
+        if (progress := instance.progress) is not None:
+            before = (progress.phase, progress.percent)
+            progress.report(phase, percent, now)
+            progress.update(self._state.load_profiles.get(instance.key.footprint_key), now)
+            self._publish_progress(instance, progress, before)
+
+    def estimate_load_progress(self, instance: Instance, now: float) -> None:
+        """Estimate how far a load is, from an earlier one, and do so again in a moment."""
+        if (progress := instance.progress) is not None:
+            before = (progress.phase, progress.percent)
+            progress.update(self._state.load_profiles.get(instance.key.footprint_key), now)
+            self._publish_progress(instance, progress, before)
+            self._schedule_progress(instance, now)
+
+    def _publish_progress(
+        self, instance: Instance, progress: LoadProgress, before: tuple[str, int]
+    ) -> None:
+        if (progress.phase, progress.percent) != before:
+            self._state.publish(
+                ModelProgressed(
+                    **instance.event_fields, phase=progress.phase, percent=progress.percent
+                )
+            )
+
+    def _schedule_progress(self, instance: Instance, now: float) -> None:
+        if instance.key.footprint_key in self._state.load_profiles:
+            timer = TimerKey(TimerKind.LOAD_PROGRESS, instance.key)
+            self._state.timers.set(timer, now + self._state.policy.load_progress_interval)
 
     def on_load_timeout(self, instance: Instance) -> None:
         """The load has taken too long: kill the process."""
@@ -144,7 +173,10 @@ class Lifecycle:
         self._transition(instance, InstanceTrigger.WORKER_READY)
         instance.ready_at = now
         instance.load_seconds = model.load_seconds = seconds
+        if instance.progress is not None:
+            state.save_load_profile(instance.key.footprint_key, instance.progress.finish(now))
         instance.progress = None
+        state.timers.cancel(TimerKey(TimerKind.LOAD_PROGRESS, instance.key))
         state.timers.cancel(TimerKey(TimerKind.LOAD_TIMEOUT, instance.key))
         state.timers.set(
             TimerKey(TimerKind.FAILURE_RESET, instance.key), now + state.policy.failure_reset

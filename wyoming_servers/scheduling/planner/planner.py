@@ -10,6 +10,7 @@ from wyoming_servers.scheduling.planner.handlers import MessageHandlers
 from wyoming_servers.scheduling.planner.instance import FootprintKey
 from wyoming_servers.scheduling.planner.ledger import Ledger, MemoryPressure
 from wyoming_servers.scheduling.planner.lifecycle import Lifecycle
+from wyoming_servers.scheduling.planner.load_profile import LoadProfile
 from wyoming_servers.scheduling.planner.policy import SchedulingPolicy
 from wyoming_servers.scheduling.planner.scheduler import Scheduler
 from wyoming_servers.scheduling.planner.snapshot import build_snapshot, main_instance
@@ -27,9 +28,10 @@ class Planner:
         policy: SchedulingPolicy,
         jitter: Callable[[], float],
         footprints: Mapping[FootprintKey, int] | None = None,
+        load_profiles: Mapping[FootprintKey, LoadProfile] | None = None,
     ) -> None:
         """Begin with these models and devices; `jitter` returns a random number from 0 to 1."""
-        self.state = PlannerState(policy, jitter, footprints or {})
+        self.state = PlannerState(policy, jitter, footprints or {}, load_profiles or {})
         self._lifecycle = Lifecycle(self.state)
         self._scheduler = Scheduler(self.state, self._lifecycle)
         self._handlers = MessageHandlers(self.state, self._lifecycle, self._scheduler)

@@ -45,6 +45,9 @@ class SchedulingPolicy:
     spare_limit: int = 4 * 1024 * _MIB
     """... or this many bytes."""
 
+    load_progress_interval: float = 0.5
+    """The percentage of a load is estimated this often, if an earlier load is known."""
+
     stop_grace: float = 5.0
     """A worker that was told to stop is terminated after this, and killed after as long again."""
     ping_interval: float = 2.0

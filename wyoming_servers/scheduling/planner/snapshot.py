@@ -65,7 +65,7 @@ def _model_status(state: PlannerState, model: ModelRecord, now: float, wall: flo
         load_seconds=main.load_seconds if main.alive else model.load_seconds or None,
         pid=main.pid,
         queued=state.queue.waiting(model.spec.id),
-        progress=main.progress,
+        progress=None if main.progress is None else (main.progress.phase, main.progress.percent),
         needed_bytes=state.estimate(short.key) if short else None,
         free_bytes=max(0, ledger.available(short.key)) if short and ledger else None,
         waits_for=short.key.device if short else "",

@@ -20,6 +20,7 @@ from wyoming_servers.scheduling.planner.actions import (
     ResolveRequest,
     SampleMemory,
     SaveFootprint,
+    SaveLoadProfile,
 )
 from wyoming_servers.scheduling.planner.failure_policy import FailurePolicy
 from wyoming_servers.scheduling.planner.instance import (
@@ -32,6 +33,7 @@ from wyoming_servers.scheduling.planner.instance import (
     next_state,
 )
 from wyoming_servers.scheduling.planner.ledger import Ledger
+from wyoming_servers.scheduling.planner.load_profile import LoadProfile, LoadProgress
 from wyoming_servers.scheduling.planner.load_queue import LoadQueue, PendingRequest
 from wyoming_servers.scheduling.planner.policy import SchedulingPolicy
 from wyoming_servers.scheduling.status import Unfit
@@ -44,6 +46,8 @@ class TimerKind(StrEnum):
 
     KEEP_ALIVE = "keep_alive"
     """An idle instance is unloaded."""
+    LOAD_PROGRESS = "load_progress"
+    """The percentage of a load is estimated again."""
     LOAD_TIMEOUT = "load_timeout"
     """A load has taken too long."""
     REQUEST_TIMEOUT = "request_timeout"
@@ -152,8 +156,8 @@ class Instance:
     load_seconds: float | None = None
     info: Mapping[str, Any] = field(default_factory=dict)
     """What the loaded model reported."""
-    progress: tuple[str, int] | None = None
-    """Phase and percentage while loading."""
+    progress: LoadProgress | None = None
+    """While loading."""
     missed_pings: int = 0
     """Pings sent since the last answer."""
     reason: str = ""
@@ -218,7 +222,7 @@ class Instance:
         self.last_used = None
         self.load_seconds = None
         self.info = {}
-        self.progress = None
+        self.progress = LoadProgress(now)
         self.missed_pings = 0
         self.reason = ""
         self.kill_reason = None
@@ -369,6 +373,7 @@ class PlannerState:
         policy: SchedulingPolicy,
         jitter: Callable[[], float],
         footprints: Mapping[FootprintKey, int],
+        load_profiles: Mapping[FootprintKey, LoadProfile],
     ) -> None:
         self.policy = policy
         self.models: dict[str, ModelRecord] = {}
@@ -378,6 +383,7 @@ class PlannerState:
         self.timers = TimerQueue()
         self.failures = FailurePolicy(policy, jitter)
         self.footprints: dict[FootprintKey, int] = dict(footprints)
+        self.load_profiles: dict[FootprintKey, LoadProfile] = dict(load_profiles)
         self.leases: dict[int, LeaseRecord] = {}
         """By request number."""
         self.generations = itertools.count(1)
@@ -450,6 +456,13 @@ class PlannerState:
         self.footprints[key] = size
         self.has_new_limits = True
         self.emit(SaveFootprint(key=key, size=size))
+
+    def save_load_profile(self, key: FootprintKey, profile: LoadProfile) -> None:
+        """Use a load as the estimate for the next one; persist it if it tells something new."""
+        known = self.load_profiles.get(key)
+        if known is None or not known.is_similar(profile):
+            self.load_profiles[key] = profile
+            self.emit(SaveLoadProfile(key=key))
 
     # Models and instances
 
