@@ -84,7 +84,7 @@ def read_script(
     `sentence_silence` seconds separate two sentences. Takes seconds for a large text: call it in a
     thread. Raises BadRequestError for a text that cannot be read or is empty, TooLargeError.
     """
-    text = _read(path)
+    text = _read(path, language)
     if text_format == "txt":
         lines = _sentence_lines(text, language, sentence_silence)
     elif text_format == "ssml":
@@ -96,12 +96,12 @@ def read_script(
     return lines
 
 
-def _read(path: Path) -> str:
+def _read(path: Path, language: str | None = None) -> str:
     if path.stat().st_size > MAX_SCRIPT_BYTES:
         raise TooLargeError(
             f"The text is larger than {MAX_SCRIPT_BYTES} bytes.", hint="Send it in parts."
         )
-    return decode_text(path.read_bytes())
+    return decode_text(path.read_bytes(), language)
 
 
 def _cue_lines(text: str, text_format: TextFormat) -> list[ScriptLine]:

@@ -3,16 +3,14 @@
 Files in the wild break every rule, so the parser requires only times that it can read and text
 behind them. Markup (`<i>`, `{\\an8}`, `<v Roger>`) is removed, since cues are to be spoken.
 
-Written by hand, since pysubs2 1.8 is made for editors: from the files in this module's tests, it
-would speak WebVTT's notes, cue identifiers and timestamps, and refuse an ASS file with one broken
-time; its writers drop `{…}` and do not escape WebVTT.
+Why no library reads them: docs/adr/0024-subtitles-and-language-tags-stay-our-own.md.
 """
 
 import codecs
 import html
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
@@ -30,9 +28,37 @@ MAX_CUES: Final = 100_000
 MAX_CUE_START_SECONDS: Final = 24 * 3_600.0
 """Latest start of a cue; a wrong time would produce a file full of silence."""
 
-_BYTE_ORDER_MARKS: Final = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_ENCODINGS_BY_MARK: Final = (
+    # That of UTF-32 begins with that of UTF-16.
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 
-_TIME: Final = r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})"
+_ENCODINGS_BY_LANGUAGE: Final[Mapping[str, tuple[str, ...]]] = {
+    **dict.fromkeys(("ru", "uk", "be", "bg", "mk", "sr"), ("cp1251", "koi8_r")),
+    **dict.fromkeys(("cs", "sk", "pl", "hu", "ro", "hr", "sl", "bs", "sq"), ("cp1250",)),
+    **dict.fromkeys(("et", "lt", "lv"), ("cp1257",)),
+    "el": ("cp1253",),
+    "tr": ("cp1254",),
+    "he": ("cp1255",),
+    **dict.fromkeys(("ar", "fa", "ur"), ("cp1256",)),
+    "th": ("cp874",),
+    "vi": ("cp1258",),
+    "zh": ("gb18030", "big5"),
+    "ja": ("cp932", "euc_jp"),
+    "ko": ("cp949",),
+}
+"""How texts of a language were stored before UTF-8; those of other languages in Windows-1252."""
+
+_NEED_A_LANGUAGE: Final = frozenset({"cp1250", "cp1254", "cp1257", "cp1258", "cp874"})
+"""A short text does not tell these from Windows-1252 and from Chinese."""
+
+_SAMPLE_BYTES: Final = 64 * 1024
+"""Beginning of a file from which its encoding is detected."""
+
+_TIME: Final = r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2})(?:[.,:](\d{1,3}))?"
 _TIMING: Final = re.compile(rf"^\s*{_TIME}\s*-->\s*{_TIME}")
 _ASS_TIME: Final = re.compile(rf"^\s*{_TIME}\s*$")
 _VTT_BLOCK: Final = re.compile(r"^(?:NOTE|STYLE|REGION)\b")
@@ -84,21 +110,44 @@ def write_plain_text(cues: Iterable[Cue]) -> str:
     return "".join(f"{_without_blank_lines(cue.text)}\n" for cue in _with_text(cues))
 
 
-def decode_text(data: bytes) -> str:
-    """Decode a file by its byte order mark, else as UTF-8, else as Windows-1252.
+def decode_text(data: bytes, language: str | None = None) -> str:
+    """Decode a file.
+
+    1. By its byte order mark.
+    2. As UTF-8.
+    3. In the encodings of the language of the text, if it is known; of several, the likeliest.
+    4. In the likeliest of all encodings: one of another script, or else Windows-1252.
 
     Line ends become `\n`. Raises BadRequestError for binary data.
     """
-    if data.startswith(_BYTE_ORDER_MARKS[1:]):
-        text = data.decode("utf-16", "replace")
-    else:
-        try:
-            text = data.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            text = data.decode("cp1252", "replace")
-    if "\0" in text:
+    if "\0" in (text := _decode(data, language)):
         raise BadRequestError("The file is not text.", hint="Send plain text, SRT, WebVTT or ASS.")
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _decode(data: bytes, language: str | None) -> str:
+    for mark, encoding in _ENCODINGS_BY_MARK:  # 1
+        if data.startswith(mark):
+            return data.decode(encoding, "replace")
+    try:
+        return data.decode("utf-8-sig")  # 2
+    except UnicodeDecodeError:
+        pass
+    if language:  # 3
+        candidates: Sequence[str] = _ENCODINGS_BY_LANGUAGE.get(language.lower()[:2], ("cp1252",))
+    else:  # 4
+        every = {name for names in _ENCODINGS_BY_LANGUAGE.values() for name in names}
+        candidates = ["cp1252", *sorted(every - _NEED_A_LANGUAGE)]
+    likeliest = _likeliest(data, candidates) if len(candidates) > 1 else candidates[0]
+    return data.decode(likeliest or "cp1252", "replace")
+
+
+def _likeliest(data: bytes, encodings: Sequence[str]) -> str | None:
+    """Return the encoding in which the text makes most sense; None if in none of them."""
+    from charset_normalizer import from_bytes  # noqa: PLC0415  (few texts need it)
+
+    match = from_bytes(data[:_SAMPLE_BYTES], cp_isolation=[*encodings]).best()
+    return match.encoding if match is not None else None
 
 
 def detect_text_format(text: str, filename: str = "") -> TextFormat:
@@ -118,7 +167,8 @@ def parse_cues(text: str, text_format: TextFormat) -> list[Cue]:
 
     Raises BadRequestError if there is none, if there are too many, or if one starts too late.
     """
-    parsed = _parse_ass(text) if text_format == "ass" else _parse_blocks(text)
+    parse = {"ass": _parse_ass, "vtt": _parse_vtt}.get(text_format, _parse_srt)
+    parsed = parse(text)
     cues: list[Cue] = []
     for cue in parsed:
         if len(cues) >= MAX_CUES:
@@ -136,25 +186,55 @@ def parse_cues(text: str, text_format: TextFormat) -> list[Cue]:
     return sorted(cues, key=lambda cue: cue.start)
 
 
-def _parse_blocks(text: str) -> Iterator[Cue]:
-    """Parse SubRip and WebVTT: a line with times, lines of text, an empty line."""
-    lines = iter([*text.split("\n"), ""])
-    for line in lines:
-        if _VTT_BLOCK.match(line):
-            for skipped in lines:
-                if not skipped.strip():
-                    break
+def _parse_srt(text: str) -> Iterator[Cue]:
+    """Parse SubRip: the text of a cue lasts until the number and the times of the next one.
+
+    Empty lines may be missing between two cues, and may be part of a text.
+    """
+    start = end = 0.0
+    lines: list[str] | None = None
+    for line in text.split("\n"):
+        if (timing := _TIMING.match(line)) is None:
+            if lines is not None:
+                lines.append(line)
             continue
-        timing = _TIMING.match(line)
-        if timing is None:
-            continue  # a number, a cue identifier, a heading
-        text_lines = []
-        for text_line in lines:
-            if not text_line.strip():
-                break
-            text_lines.append(text_line)
+        if lines is not None:
+            yield Cue(start, max(start, end), _strip_tags(" ".join(_without_number(lines))))
         start, end = _seconds(timing.groups()[:4]), _seconds(timing.groups()[4:])
-        yield Cue(start, max(start, end), _strip_tags(" ".join(text_lines)))
+        lines = []
+    if lines is not None:
+        yield Cue(start, max(start, end), _strip_tags(" ".join(lines)))
+
+
+def _without_number(lines: list[str]) -> list[str]:
+    """Return the lines of a text without the number of the cue that follows it."""
+    last = len(lines)
+    while last and not lines[last - 1].strip():
+        last -= 1
+    return lines[: last - 1] if last and lines[last - 1].strip().isdecimal() else lines
+
+
+def _parse_vtt(text: str) -> Iterator[Cue]:
+    """Parse WebVTT: a line with times, lines of text, and an empty line or the next times."""
+    start = end = 0.0
+    lines: list[str] | None = None
+    in_block = False
+    for line in [*text.split("\n"), ""]:
+        timing = None if in_block else _TIMING.match(line)
+        ends = timing is not None or not line.strip()
+        if ends and lines is not None:
+            yield Cue(start, max(start, end), _strip_tags(" ".join(lines)))
+            lines = None
+        if timing is not None:
+            start, end = _seconds(timing.groups()[:4]), _seconds(timing.groups()[4:])
+            lines = []
+        elif ends:
+            in_block = False
+        elif lines is not None:
+            lines.append(line)
+        else:
+            # A comment, styles, or the identifier of the cue that follows.
+            in_block = in_block or _VTT_BLOCK.match(line) is not None
 
 
 def _parse_ass(text: str) -> Iterator[Cue]:

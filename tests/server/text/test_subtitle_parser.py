@@ -119,6 +119,77 @@ def test_text_is_decoded_from_common_encodings(data: bytes) -> None:
     assert decode_text(data) == "Größe\n5 €\nx"
 
 
+SENTENCES = {
+    "ru": ("cp1251", "После смерти моего отца я уехал из города. Никто не знал, куда я иду."),
+    "bg": ("koi8_r", "После смерти моего отца я уехал из города. Никто не знал, куда я иду."),
+    "cs": ("cp1250", "Příliš žluťoučký kůň úpěl ďábelské ódy. Když jsem přišel, všichni spali."),
+    "pl": ("cp1250", "Zażółć gęślą jaźń, proszę pana. Nie wiem, dokąd poszła moja siostra."),
+    "fr": ("cp1252", "L'été dernier, nous étions à la mer. Où es-tu allé après ça ?"),
+    "el": ("cp1253", "Μετά τον θάνατο του πατέρα μου έφυγα από την πόλη."),
+    "tr": ("cp1254", "Babam öldükten sonra şehirden ayrıldım. Nereye gittiğimi kimse bilmiyordu."),
+    "he": ("cp1255", "אחרי מות אבי עזבתי את העיר. איש לא ידע לאן אני הולך."),
+    "zh": ("gb18030", "我父亲去世以后，我离开了这座城市。没有人知道我要去哪里。"),
+    "zh-TW": ("big5", "我父親去世以後，我離開了這座城市。沒有人知道我要去哪裡。"),
+    "ja": ("shift_jis", "父が亡くなった後、私は町を出ました。誰も私の行き先を知りませんでした。"),
+    "ko": ("euc_kr", "아버지가 돌아가신 후 나는 도시를 떠났다. 아무도 내가 어디로 가는지 몰랐다."),
+}
+
+
+@pytest.mark.parametrize("language", SENTENCES)
+def test_old_encoding_is_found_with_the_language_of_the_text(language: str) -> None:
+    encoding, text = SENTENCES[language]
+    file = f"1\n00:00:01,000 --> 00:00:03,000\n{text}\n"
+    assert decode_text(file.encode(encoding), language) == file
+
+
+@pytest.mark.parametrize("language", ["ru", "el", "zh", "zh-TW", "ja", "ko"])
+def test_old_encoding_of_another_script_is_found_by_the_text_alone(language: str) -> None:
+    encoding, text = SENTENCES[language]
+    assert decode_text(text.encode(encoding)) == text
+
+
+def test_text_with_a_byte_order_mark_of_utf_32_is_decoded() -> None:
+    assert decode_text("Größe".encode("utf-32")) == "Größe"
+
+
+FAULTY_SRT = """1
+00:00:01 --> 00:00:02
+No fraction,
+and no empty line.
+2
+00:00:03:500 --> 00:00:04:000
+
+The first line is empty.
+
+3
+00:00:05,000 --> 00:00:06,000
+An empty line
+
+is part of the text.
+
+4
+00:00:07,000 --> 00:00:08,000
+5
+00:00:09,000 --> 00:00:10,000
+In the year
+1984
+"""
+
+
+def test_subrip_with_common_faults_is_parsed() -> None:
+    assert parse_cues(FAULTY_SRT, "srt") == [
+        Cue(1.0, 2.0, "No fraction, and no empty line."),
+        Cue(3.5, 4.0, "The first line is empty."),
+        Cue(5.0, 6.0, "An empty line is part of the text."),
+        Cue(9.0, 10.0, "In the year 1984"),
+    ]
+
+
+def test_webvtt_cue_ends_at_the_times_of_the_next_one() -> None:
+    text = "WEBVTT\n\n00:01.000 --> 00:02.000\nHello.\n00:02.000 --> 00:03.000\nBye.\n\nNOTE x\ny\n"
+    assert parse_cues(text, "vtt") == [Cue(1.0, 2.0, "Hello."), Cue(2.0, 3.0, "Bye.")]
+
+
 def test_binary_data_is_rejected() -> None:
     with pytest.raises(BadRequestError, match="not text"):
         decode_text(b"RIFF\x00\x00\x00")
