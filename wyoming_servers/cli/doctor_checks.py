@@ -35,7 +35,7 @@ from wyoming_servers.models.catalog import Catalog
 from wyoming_servers.models.config_references import check_references
 from wyoming_servers.models.python_packages import RequirementChecker, installed_version
 from wyoming_servers.models.store import ModelStore, full_catalog
-from wyoming_servers.wyoming.info import PROGRAM_NAME
+from wyoming_servers.wyoming.info import AUTHOR
 
 ProbedService = Literal["asr", "tts", "wake", "api"]
 
@@ -313,8 +313,9 @@ async def identify_port_owner(
         info = await describe(address, _PROBE_SECONDS)
     except UnreachableError:
         return PortOwner()
-    names = [program.name for program in (*info.asr, *info.tts, *info.wake, *info.handle)]
-    if PROGRAM_NAME in names and getattr(info, service):
+    programs = [*info.asr, *info.tts, *info.wake, *info.handle]
+    names = [program.name for program in programs]
+    if AUTHOR in {program.attribution.name for program in programs} and getattr(info, service):
         return PortOwner("a running Wyoming Conductor", ours=True)
     return PortOwner(f"the Wyoming server {', '.join(names) or 'without a name'}")
 

@@ -21,6 +21,7 @@ from wyoming_servers.core.aio import cancel_and_wait
 from wyoming_servers.core.clock import Clock
 from wyoming_servers.core.task_supervisor import TaskSupervisor
 from wyoming_servers.wyoming.address_monitor import AddressMonitor
+from wyoming_servers.wyoming.info import machine_name
 
 WYOMING_SERVICE_TYPE: Final = "_wyoming._tcp.local."
 """Home Assistant's core integration sends `describe` to every service of this type."""
@@ -284,7 +285,7 @@ def announcements(config: Config, uuid: str, ports: Mapping[str, int]) -> list[A
             "path": "/",
             "version": __version__,
             "tls": "1" if config.api.tls else "0",
-            "name": config.discovery.name or socket.gethostname(),
+            "name": machine_name(config),
         }
         instance = f"wyoming-conductor-{short}"
         items.append(Announcement(API_SERVICE_TYPE, instance, ports["api"], properties))

@@ -1,5 +1,6 @@
 """Builds the answers to `describe`, once per change of the installed models."""
 
+import socket
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
@@ -16,15 +17,19 @@ from wyoming.info import (
 )
 
 from wyoming_servers import __version__
-from wyoming_servers.config.schema import AsrSection
+from wyoming_servers.config.schema import AsrSection, Config
 from wyoming_servers.core.domain import ModelSpec, Task
 from wyoming_servers.protocol.codec import Frame, encode_frame
 from wyoming_servers.speech.tts.voices import Voice, VoiceRegistry
 from wyoming_servers.speech.wake.registry import WakeWordRegistry
 
 PROGRAM_NAME: Final = "wyoming-conductor"
-"""Name of every program except those of a single model. Home Assistant derives entity ids from it,
-so it must never change."""
+"""By this name `select-program` selects the program of all models, on every machine."""
+
+ASR_TITLE: Final = "Speech-to-text"
+
+AUTHOR: Final = "Wyoming Conductor"
+"""In the attribution of every program: tells our servers from others."""
 
 DEFAULT_MARK: Final = "(default) "
 """Prefix of the default voice's description: Home Assistant selects the first voice by description,
@@ -56,12 +61,14 @@ class InfoCache:
         return self._frame
 
 
-def program_name(model: str) -> str:
-    """Return the name of the program of a single model, which has a port of its own."""
-    return f"{PROGRAM_NAME} {model}"
+def machine_name(config: Config) -> str:
+    """Return the name of this machine for people."""
+    return config.discovery.name or socket.gethostname()
 
 
-def asr_info(specs: Mapping[str, ModelSpec], asr: AsrSection, first: str | None = None) -> Info:
+def asr_info(
+    specs: Mapping[str, ModelSpec], asr: AsrSection, machine: str, first: str | None = None
+) -> Info:
     """Describe speech-to-text: one program, with the configured model first.
 
     On the port of a single model, `first`, a program of that model precedes the program of all
@@ -69,25 +76,25 @@ def asr_info(specs: Mapping[str, ModelSpec], asr: AsrSection, first: str | None 
     """
     models = [spec for spec in specs.values() if spec.task is Task.ASR]
     models.sort(key=lambda spec: (spec.id != asr.model, spec.id))
-    programs = [_asr_program(PROGRAM_NAME, models, asr)] if models else []
+    programs = [_asr_program(ASR_TITLE, machine, models, asr)] if models else []
     if first is not None and first in specs:
-        programs.insert(0, _asr_program(program_name(first), [specs[first]], asr))
+        programs.insert(0, _asr_program(first, machine, [specs[first]], asr))
     return Info(asr=programs)
 
 
-def tts_info(voices: VoiceRegistry) -> Info:
+def tts_info(voices: VoiceRegistry, machine: str) -> Info:
     """Describe text-to-speech: one program, with the default voice first."""
     default = voices.default
     found = sorted(voices, key=lambda voice: (voice != default, voice.info.name))
     program = TtsProgram(
-        **_program("Text to speech"),
+        **_program("Text-to-speech", machine),
         voices=[_voice(voice, is_default=voice == default) for voice in found],
         supports_synthesize_streaming=True,
     )
     return Info(tts=[program] if found else [])
 
 
-def wake_info(registry: WakeWordRegistry) -> Info:
+def wake_info(registry: WakeWordRegistry, machine: str) -> Info:
     """Describe the wake words: one program."""
     models = [
         WakeModel(
@@ -101,13 +108,15 @@ def wake_info(registry: WakeWordRegistry) -> Info:
         )
         for name, word in registry.words().items()
     ]
-    program = WakeProgram(**_program("Wake words"), models=models)
+    program = WakeProgram(**_program("Wake words", machine), models=models)
     return Info(wake=[program] if models else [])
 
 
-def _asr_program(name: str, models: Iterable[ModelSpec], asr: AsrSection) -> AsrProgram:
+def _asr_program(
+    title: str, machine: str, models: Iterable[ModelSpec], asr: AsrSection
+) -> AsrProgram:
     return AsrProgram(
-        **_program("Speech to text", name),
+        **_program(title, machine),
         models=[
             AsrModel(
                 name=spec.id,
@@ -138,12 +147,16 @@ def _voice(voice: Voice, *, is_default: bool) -> TtsVoice:
     )
 
 
-def _program(description: str, name: str = PROGRAM_NAME) -> dict[str, Any]:
-    """Return the fields that all programs share."""
+def _program(title: str, machine: str) -> dict[str, Any]:
+    """Return the fields that all programs share.
+
+    Home Assistant names the discovered service and its entity after the program, so the name tells
+    apart the services of a machine, and the machines.
+    """
     return {
-        "name": name,
-        "description": description,
-        "attribution": Attribution(name="Wyoming Conductor", url=""),
+        "name": f"{title} on {machine}",
+        "description": title,
+        "attribution": Attribution(name=AUTHOR, url=""),
         "installed": True,
         "version": __version__,
     }

@@ -11,7 +11,7 @@ from wyoming.event import Event
 from wyoming_servers.core.domain import ModelSpec, Task
 from wyoming_servers.speech.asr.transcriber import is_openai_model
 from wyoming_servers.wyoming.asr import AsrClientSession
-from wyoming_servers.wyoming.info import PROGRAM_NAME, program_name
+from wyoming_servers.wyoming.info import ASR_TITLE, PROGRAM_NAME
 from wyoming_servers.wyoming.session import ClientSession
 
 _REQUEST_FIELDS: Final = frozenset(
@@ -40,12 +40,14 @@ class ProgramRegistry:
     def find(self, name: str) -> tuple[str | None] | None:
         """Return the model of a program, (None,) for the configured model; None if unknown.
 
-        A name is 1. the program of all models, 2. the program of one model, or 3. a model's id.
+        A name is 1. that of the program of all models, 2. a model's id, or 3. the name of a program
+        in `info`, which ends in the machine's name.
         """
-        if name == PROGRAM_NAME:  # 1
+        title, on, _ = name.partition(" on ")
+        if name == PROGRAM_NAME or (on and title == ASR_TITLE):  # 1, 3
             return (None,)
         for spec in self._specs.values():
-            if spec.task is Task.ASR and name in (program_name(spec.id), spec.id):  # 2, 3
+            if spec.task is Task.ASR and title == spec.id:  # 2, 3
                 return (spec.id,)
         return None
 

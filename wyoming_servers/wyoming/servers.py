@@ -26,7 +26,13 @@ from wyoming_servers.speech.wake.pipeline import WakePipeline
 from wyoming_servers.wyoming.asr import AsrClientSession
 from wyoming_servers.wyoming.connection import BUFFER_BYTES, Connection
 from wyoming_servers.wyoming.discovery import Discovery
-from wyoming_servers.wyoming.info import InfoCache, asr_info, tts_info, wake_info
+from wyoming_servers.wyoming.info import (
+    InfoCache,
+    asr_info,
+    machine_name,
+    tts_info,
+    wake_info,
+)
 from wyoming_servers.wyoming.program import ProgramRegistry, ProgramSession
 from wyoming_servers.wyoming.session import SessionFactory, error_event
 from wyoming_servers.wyoming.tts import TtsClientSession
@@ -302,7 +308,7 @@ def _service_ports(
                 "tts",
                 "tts.port",
                 config.tts.port,
-                InfoCache(lambda: tts_info(tts.voices)),
+                InfoCache(lambda: tts_info(tts.voices, machine_name(holder.current))),
                 lambda client: TtsClientSession(client, tts),
             )
         )
@@ -312,7 +318,7 @@ def _service_ports(
                 "wake",
                 "wake.port",
                 config.wake.port,
-                InfoCache(lambda: wake_info(wake.registry)),
+                InfoCache(lambda: wake_info(wake.registry, machine_name(holder.current))),
                 lambda client: WakeClientSession(client, wake),
             )
         )
@@ -332,6 +338,6 @@ def _asr_service_port(
         "asr" if model is None else model_service_name(model),
         "asr.port" if model is None else f"asr.extra_ports.{model}",
         config.port if model is None else config.extra_ports[model],
-        InfoCache(lambda: asr_info(specs, holder.current.asr, model)),
+        InfoCache(lambda: asr_info(specs, holder.current.asr, machine_name(holder.current), model)),
         lambda client: ProgramSession(AsrClientSession(client, asr), programs),
     )

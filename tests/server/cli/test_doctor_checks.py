@@ -13,7 +13,7 @@ from wyoming_servers.cli.doctor_checks import Level
 from wyoming_servers.config.schema import Config
 from wyoming_servers.core.engine_info import BUILTIN_ENGINES
 from wyoming_servers.models.python_packages import RequirementChecker
-from wyoming_servers.wyoming.info import PROGRAM_NAME
+from wyoming_servers.wyoming.info import AUTHOR
 
 PORTS = [option for name in ("asr", "tts", "wake", "api") for option in ("--set", f"{name}.port=0")]
 
@@ -183,7 +183,7 @@ async def test_doctor_accepts_a_free_port() -> None:
 
 
 async def test_doctor_accepts_the_port_of_a_running_conductor(server: Any) -> None:
-    server.info.asr[0].name = PROGRAM_NAME
+    server.info.asr[0].attribution.name = AUTHOR
     (found,) = await doctor_checks.check_ports(config(server.port))
     assert found.level is Level.OK
     assert "a running Wyoming Conductor answers" in found.text

@@ -9,7 +9,7 @@ from wyoming.info import Info
 
 from wyoming_servers.cli.doctor_checks import identify_port_owner
 from wyoming_servers.cli.wyoming_client import Address
-from wyoming_servers.wyoming.info import PROGRAM_NAME
+from wyoming_servers.wyoming.info import AUTHOR
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -53,12 +53,12 @@ async def test_port_owner_recognizes_our_wyoming_server_by_its_program(server: A
     assert await identify_port_owner("asr", address) == await identify_port_owner("tts", address)
     assert (await identify_port_owner("asr", address)).ours is False
     assert "fake" in (await identify_port_owner("asr", address)).name
-    server.info.asr[0].name = PROGRAM_NAME
+    server.info.asr[0].attribution.name = AUTHOR
     assert (await identify_port_owner("asr", address)).ours is True
 
 
 async def test_port_owner_with_another_service_is_not_ours(server: Any) -> None:
-    server.info.asr[0].name = PROGRAM_NAME
+    server.info.asr[0].attribution.name = AUTHOR
     server.info = Info(asr=server.info.asr)
     assert (await identify_port_owner("tts", Address("127.0.0.1", server.port))).ours is False
 

@@ -26,8 +26,8 @@ def holder(**wake: Any) -> ConfigHolder:
 
 
 def test_configured_model_comes_first_with_its_languages() -> None:
-    (program,) = asr_info(SPECS, config().asr).asr
-    assert program.name == "wyoming-conductor"
+    (program,) = asr_info(SPECS, config().asr, "attic").asr
+    assert program.name == "Speech-to-text on attic"
     assert program.installed
     assert [model.name for model in program.models] == ["asr/many", "asr/english"]
     assert program.models[0].languages == ["de", "en", "no", "zh"]
@@ -35,14 +35,14 @@ def test_configured_model_comes_first_with_its_languages() -> None:
 
 
 def test_model_of_a_port_has_a_program_of_its_own_first() -> None:
-    first, second = asr_info(SPECS, config().asr, "asr/english").asr
+    first, second = asr_info(SPECS, config().asr, "attic", "asr/english").asr
     assert (first.name, [model.name for model in first.models]) == (
-        "wyoming-conductor asr/english",
+        "asr/english on attic",
         ["asr/english"],
     )
-    assert second.name == "wyoming-conductor"
-    (only,) = asr_info(SPECS, config().asr, "not/installed").asr
-    assert only.name == "wyoming-conductor"
+    assert second.name == "Speech-to-text on attic"
+    (only,) = asr_info(SPECS, config().asr, "attic", "not/installed").asr
+    assert only.name == "Speech-to-text on attic"
 
 
 @pytest.mark.parametrize(
@@ -57,13 +57,13 @@ def test_model_of_a_port_has_a_program_of_its_own_first() -> None:
 def test_external_vad_is_required_unless_the_server_alone_ends_turns(
     asr: dict[str, bool], required: bool
 ) -> None:
-    (program,) = asr_info(SPECS, config(**asr).asr).asr
+    (program,) = asr_info(SPECS, config(**asr).asr, "attic").asr
     assert program.requires_external_vad is required
     assert program.supports_transcript_streaming is True
 
 
 def test_default_voice_sorts_first_by_description() -> None:
-    (program,) = tts_info(VoiceRegistry(SPECS, "en_US-joe")).tts
+    (program,) = tts_info(VoiceRegistry(SPECS, "en_US-joe"), "attic").tts
     assert program.supports_synthesize_streaming
     first, *_ = sorted(program.voices, key=lambda voice: voice.description or "")
     assert first.name == program.voices[0].name == "en_US-joe"
@@ -72,7 +72,9 @@ def test_default_voice_sorts_first_by_description() -> None:
 
 
 def test_wake_words_have_a_phrase() -> None:
-    (program,) = wake_info(WakeWordRegistry(SPECS, holder(words=["alexa", "hey_jarvis"]))).wake
+    (program,) = wake_info(
+        WakeWordRegistry(SPECS, holder(words=["alexa", "hey_jarvis"])), "attic"
+    ).wake
     assert [(model.name, model.phrase) for model in program.models] == [
         ("alexa", "alexa"),
         ("hey_jarvis", "hey jarvis"),
@@ -80,14 +82,14 @@ def test_wake_words_have_a_phrase() -> None:
 
 
 def test_info_is_empty_without_models() -> None:
-    assert asr_info({}, config().asr).asr == []
-    assert tts_info(VoiceRegistry({}, "en_US-joe")).tts == []
-    assert wake_info(WakeWordRegistry({}, holder())).wake == []
+    assert asr_info({}, config().asr, "attic").asr == []
+    assert tts_info(VoiceRegistry({}, "en_US-joe"), "attic").tts == []
+    assert wake_info(WakeWordRegistry({}, holder()), "attic").wake == []
 
 
 def test_info_changes_only_with_the_models() -> None:
     specs: dict[str, ModelSpec] = dict(SPECS)
-    cache = InfoCache(lambda: asr_info(specs, config().asr))
+    cache = InfoCache(lambda: asr_info(specs, config().asr, "attic"))
     before = cache.frame
     specs["asr/many"] = replace(specs["asr/many"], keep_alive=1.0)
     assert cache.refresh() is False

@@ -26,7 +26,7 @@ async def heard_by(running: Any, client: Any, speech: bytes, **transcribe: Any) 
     return str(model)
 
 
-@pytest.mark.parametrize("name", ["asr/english", "wyoming-conductor asr/english"])
+@pytest.mark.parametrize("name", ["asr/english", "asr/english on attic"])
 async def test_selected_model_is_used_until_another_is_selected(
     serve: Serve, connect: Connect, speech: Callable[[float], bytes], name: str
 ) -> None:
@@ -139,14 +139,14 @@ async def test_extra_port_describes_its_own_model_first_and_alone(
     client = await connect(running.ports[ENGLISH])
     await client.send("describe")
     first, second = (await client.expect("info"))["asr"]
-    assert first["name"] == "wyoming-conductor asr/english"
+    assert first["name"] == f"asr/english on {socket.gethostname()}"
     assert [model["name"] for model in first["models"]] == ["asr/english"]
     assert first["models"][0]["languages"] == ["en"]
-    assert second["name"] == "wyoming-conductor"
+    assert second["name"] == f"Speech-to-text on {socket.gethostname()}"
     main = await connect(running.ports["asr"])
     await main.send("describe")
     (only,) = (await main.expect("info"))["asr"]
-    assert only["name"] == "wyoming-conductor"
+    assert only["name"] == f"Speech-to-text on {socket.gethostname()}"
 
 
 async def test_extra_port_refuses_a_language_that_its_model_does_not_support(
