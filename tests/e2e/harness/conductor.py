@@ -41,6 +41,9 @@ class Servers:
     wake: Address | None = None
     """None: no wake words."""
 
+    api: Address | None = None
+    """The HTTP API; None for servers that are not ours."""
+
 
 class Conductor:
     """An installation of our server with fixed ports and data.
@@ -68,8 +71,8 @@ class Conductor:
 
     @property
     def servers(self) -> Servers:
-        """Addresses of the Wyoming services."""
-        return Servers(*(Address("127.0.0.1", self.ports[name]) for name in SERVICES[:3]))
+        """Addresses of the services."""
+        return Servers(*(Address("127.0.0.1", self.ports[name]) for name in SERVICES))
 
     @property
     def log(self) -> Path:
