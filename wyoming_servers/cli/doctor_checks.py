@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import httpx
-import psutil
 import pynvml
 
 from wyoming_servers.cli.errors import UnreachableError
@@ -31,6 +30,7 @@ from wyoming_servers.config.schema import Config
 from wyoming_servers.core.engine_info import all_engines
 from wyoming_servers.core.errors import UnauthorizedError
 from wyoming_servers.core.sandbox.confine import kernel_support
+from wyoming_servers.devices.machine import HostProbe
 from wyoming_servers.models.catalog import Catalog
 from wyoming_servers.models.config_references import check_references
 from wyoming_servers.models.python_packages import RequirementChecker, installed_version
@@ -225,9 +225,9 @@ def check_sandbox(config: Config) -> list[Finding]:
 
 def check_memory() -> list[Finding]:
     """Check the available main memory."""
-    memory = psutil.virtual_memory()
-    text = f"{megabytes(memory.available)} of {megabytes(memory.total)} free"
-    if memory.available < _LOW_MEMORY_BYTES:
+    memory = HostProbe().read()
+    text = f"{megabytes(memory.free)} of {megabytes(memory.total)} free"
+    if memory.free < _LOW_MEMORY_BYTES:
         cure = "Use small models (asr.model: whisper/tiny.en), or stop other programs."
         return [Finding("memory", Level.WARNING, text, cure)]
     return [Finding("memory", Level.OK, text)]

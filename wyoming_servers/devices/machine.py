@@ -87,7 +87,7 @@ class HostProbe:
     async def sample(self, pids: Collection[int]) -> Sample:
         wanted = tuple(pids)
         try:
-            return Sample({HOST: await self._thread.run(lambda: self._read(wanted))})
+            return Sample({HOST: await self._thread.run(lambda: self.read(wanted))})
         except (TimeoutError, OSError, psutil.Error) as err:
             _LOGGER.warning("the memory of the host cannot be read: %s", err)
             return Sample({})
@@ -96,9 +96,10 @@ class HostProbe:
         self._thread.close()
 
     def _device(self) -> Device:
-        return Device(id=HOST, name=self._name(), total=self._read(()).total)
+        return Device(id=HOST, name=self._name(), total=self.read(()).total)
 
-    def _read(self, pids: Collection[int]) -> Reading:
+    def read(self, pids: Collection[int] = ()) -> Reading:
+        """Return the memory of this machine, or of the container. Reads small files."""
         memory = psutil.virtual_memory()
         total, free = memory.total, memory.available
         for limit, used in self._groups():

@@ -2,16 +2,19 @@ import json
 import shutil
 import socket
 from collections import namedtuple
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 
 from wyoming_servers.cli import doctor_checks
 from wyoming_servers.cli.doctor_checks import Level
 from wyoming_servers.config.schema import Config
 from wyoming_servers.core.engine_info import BUILTIN_ENGINES
+from wyoming_servers.devices.machine import HostProbe
 from wyoming_servers.models.python_packages import RequirementChecker
 from wyoming_servers.wyoming.info import AUTHOR
 
@@ -165,10 +168,27 @@ def test_doctor_reports_a_data_directory_that_is_a_file(tmp_path: Path) -> None:
 
 def test_doctor_warns_about_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     few = SimpleNamespace(available=500_000_000, total=10**9)
-    monkeypatch.setattr(doctor_checks.psutil, "virtual_memory", lambda: few)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: few)
     (found,) = doctor_checks.check_memory()
     assert found.level is Level.WARNING
     assert found.cure
+
+
+def test_doctor_counts_the_memory_of_the_container(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    group = tmp_path / "sys/fs/cgroup"
+    group.mkdir(parents=True)
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text("0::/docker/abc\n")
+    (group / "memory.max").write_text("600000000\n")
+    (group / "memory.current").write_text("100000000\n")
+    (group / "memory.stat").write_text("inactive_file 0\n")
+    much = SimpleNamespace(available=20 * 10**9, total=25 * 10**9)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: much)
+    monkeypatch.setattr(doctor_checks, "HostProbe", partial(HostProbe, tmp_path))
+    (found,) = doctor_checks.check_memory()
+    assert (found.level, found.text) == (Level.WARNING, "500 MB of 600 MB free")
 
 
 def config(port: int, **other: Any) -> Config:
