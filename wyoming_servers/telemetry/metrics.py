@@ -4,10 +4,11 @@ Each `Metrics` has its own registry, so that two servers in one process do not s
 label contains a client, a text or anything else of unbounded number.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -95,6 +96,11 @@ class Metrics:
             buckets=_LAG_BUCKETS,
             registry=self.registry,
         )
+        Gauge(
+            f"{PREFIX}_tasks",
+            "Tasks of the event loop; a number that only grows is a leak.",
+            registry=self.registry,
+        ).set_function(_count_tasks)
         self._lost = self._counter("events_lost", "Events that these metrics missed.", ())
         self.registry.register(_Gauges(snapshot, version))
 
@@ -157,6 +163,13 @@ class Metrics:
 
     def _counter(self, name: str, text: str, labels: Sequence[str]) -> Counter:
         return Counter(f"{PREFIX}_{name}", text, labels, registry=self.registry)
+
+
+def _count_tasks() -> float:
+    try:
+        return len(asyncio.all_tasks())
+    except RuntimeError:  # no event loop in this thread
+        return 0
 
 
 class _Gauges(Collector):
