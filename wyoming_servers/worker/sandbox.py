@@ -2,13 +2,18 @@
 
 Both run the code of inference libraries on files that were downloaded. They need Python and the
 libraries, the model's own files, the facts about the machine by which libraries choose their
-threads. They need no network, and none of the server's other files. Workers on a GPU are not
-confined: what a driver opens and calls depends on driver and card, and no card was tried.
+threads. They need no network, and none of the server's other files. Workers on a GPU get the
+driver's devices in addition. What a driver needs depends on its version and the card, so it is
+tried once (`cuda_probe`); where it does not work confined, workers on a GPU are not confined.
 """
 
+import logging
 import os
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -32,7 +37,29 @@ _MACHINE_PATHS: Final = (
     *("/proc/devices", "/proc/modules", "/sys"),
 )
 
+_CUDA_DEVICES: Final = ("nvidia*", "nvhost*", "nvmap", "dxg")
+"""Names in /dev, as patterns: cards and control nodes of the driver, on Jetson, and on WSL."""
+
+_CUDA_PATHS: Final = (
+    *("/proc/driver/nvidia", "/proc/driver/nvidia-uvm", "/etc/nvidia", "/usr/lib/wsl"),
+    *("/usr/local/nvidia", "/usr/local/cuda", "/opt/cuda", "/run/opengl-driver"),
+)
+"""State and files of the driver, and libraries where containers and distributions put them."""
+
+_SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108  (named, not used)
+"""Some drivers keep their state for debuggers and other processes there."""
+
+_CUDA_DESCRIPTORS: Final = 4_096
+
+_PROBE_SECONDS: Final = 60.0
+"""A driver that wakes up a card of a large machine takes some seconds."""
+
 _DEVICES: Final = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+
+_PROBED: Final[dict[str, bool]] = {}
+"""Whether the driver works, by policy."""
+
+_LOGGER: Final = logging.getLogger(__name__)
 
 _GIB: Final = 1024**3
 
@@ -48,9 +75,14 @@ def worker_policy(
 
     Makes the model's cache folder, which must exist to be allowed. Blocks on the disk.
     """
-    if placement.device.startswith("cuda"):
+    found = _policy("worker", spec.files, environment)
+    if found is None or not placement.device.startswith("cuda"):
+        return found
+    without_model = _policy("CUDA probe", {}, environment)
+    assert without_model is not None  # noqa: S101  (the sandbox is on)
+    if not _cuda_works_confined(_with_cuda(without_model, environment), environment):
         return None
-    return _policy("worker", spec.files, environment)
+    return _with_cuda(found, environment)
 
 
 def preparation_policy(
@@ -88,6 +120,74 @@ def _policy(
         processes=True,  # Files of a model that are missing are derived in a process.
         limits=_LIMITS,
     )
+
+
+def _with_cuda(policy: SandboxPolicy, environment: Mapping[str, str]) -> SandboxPolicy:
+    """Return the policy with what the driver of a GPU needs. Blocks on the disk."""
+    _make_device_nodes()
+    devices = sorted({str(path) for name in _CUDA_DEVICES for path in Path("/dev").glob(name)})
+    # Kernels that the driver has compiled for this card.
+    cache = Path(environment.get("CUDA_CACHE_PATH") or Path.home() / ".nv" / "ComputeCache")
+    _make_folder(cache)
+    # The daemon that lets several processes share a card (MPS) is reached by sockets in there.
+    pipes = [path] if (path := environment.get("CUDA_MPS_PIPE_DIRECTORY")) else []
+    secrets = secrets_folder()
+    is_shared = secrets is not None and Path(_SHARED_MEMORY) in secrets.parents
+    return replace(
+        policy,
+        read=(*policy.read, *_CUDA_PATHS),
+        write=(*policy.write, str(cache), *pipes, *([] if is_shared else [_SHARED_MEMORY])),
+        devices=(*policy.devices, *devices),
+        unix_sockets=bool(pipes),
+        limits={**policy.limits, "NOFILE": _CUDA_DESCRIPTORS},
+    )
+
+
+def _make_device_nodes() -> None:
+    """Let the driver's helper make the node that CUDA needs; a confined process cannot call it."""
+    helper = shutil.which("nvidia-modprobe")
+    if helper and Path("/dev/nvidiactl").exists() and not Path("/dev/nvidia-uvm").exists():
+        command = [helper, "-u", "-c", "0"]
+        subprocess.run(command, check=False, capture_output=True, timeout=_PROBE_SECONDS)  # noqa: S603
+
+
+def _cuda_works_confined(policy: SandboxPolicy, environment: Mapping[str, str]) -> bool:
+    """Return whether the driver of this machine works with a policy; tried once. Blocks."""
+    key = policy.to_json()
+    if key not in _PROBED:
+        works, reason = _probe_cuda(environment, policy)
+        if not works and _probe_cuda(environment)[0]:
+            _LOGGER.warning(
+                "Workers on a GPU are not confined: the driver does not work in the sandbox (%s).",
+                reason,
+            )
+            _PROBED[key] = False
+        else:
+            # Without any card, the load fails with a reason of its own.
+            _PROBED[key] = True
+    return _PROBED[key]
+
+
+def _probe_cuda(
+    environment: Mapping[str, str], policy: SandboxPolicy | None = None
+) -> tuple[bool, str]:
+    """Return whether the driver works, and why not."""
+    command = [sys.executable, "-P", "-m", "wyoming_servers.worker.cuda_probe"]
+    if policy is not None:
+        command.append(policy.to_json())
+    try:
+        done = subprocess.run(  # noqa: S603  (our own program)
+            command,
+            check=False,
+            capture_output=True,
+            text=True,
+            env=dict(environment),
+            timeout=_PROBE_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired) as err:
+        return False, str(err)
+    reason = done.stdout.strip() or done.stderr.strip()[-200:] or f"exit code {done.returncode}"
+    return done.returncode == 0, reason
 
 
 def _python_paths(environment: Mapping[str, str]) -> list[str]:

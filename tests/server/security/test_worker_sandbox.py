@@ -15,6 +15,7 @@ from wyoming_servers.core.sandbox import policy
 from wyoming_servers.core.sandbox.confine import kernel_support
 from wyoming_servers.models.install import prepare_model
 from wyoming_servers.worker import process
+from wyoming_servers.worker import sandbox as worker_sandbox
 from wyoming_servers.worker.process import ProcessLauncher
 from wyoming_servers.worker.sandbox import worker_policy
 
@@ -259,8 +260,61 @@ def test_policy_survives_the_command_line(data_dir: Path) -> None:
     assert policy.SandboxPolicy.from_json(found.to_json()) == found
 
 
-def test_gpu_worker_is_not_confined(data_dir: Path) -> None:
-    assert worker_policy(probe_spec(data_dir), Placement("cuda:0", "float16"), {}) is None
+FAKE_DRIVER = """
+import ctypes, os, sys
+real = ctypes.CDLL
+class Driver:
+    def __getattr__(self, name):
+        def call(*arguments):
+            if name.startswith("cuMemcpyDtoH"):
+                ctypes.memset(arguments[0], 7, arguments[2].value)
+            if name == "cuMemAllocHost_v2":
+                self.memory = ctypes.create_string_buffer(arguments[1].value)
+                arguments[0]._obj.value = ctypes.addressof(self.memory)
+            if name == "cuInit":
+                try:
+                    open({opened!r}).close()
+                except OSError:
+                    return 304
+            return 0
+        return call
+ctypes.CDLL = lambda name, *a, **k: Driver() if name == "libcuda.so.1" else real(name, *a, **k)
+"""
+"""`sitecustomize` of the probe: a driver that opens one file when it is initialized."""
+
+
+@pytest.mark.parametrize(("opened", "is_confined"), [("model", True), ("/etc/shadow", False)])
+def test_gpu_worker_is_confined_where_the_driver_works_confined(
+    data_dir: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    opened: str,
+    is_confined: bool,
+) -> None:
+    if kernel_support().missing or os.geteuid() != 0:
+        pytest.skip("needs Landlock, seccomp and root")
+    shim = tmp_path / "driver"
+    shim.mkdir()
+    path = shim / "state" if is_confined else Path(opened)
+    if is_confined:
+        path.touch()
+    (shim / "sitecustomize.py").write_text(FAKE_DRIVER.format(opened=str(path)))
+    root = Path(worker_sandbox.__file__).parents[2]
+    environment = {"PYTHONPATH": f"{root}:{shim}", "CUDA_CACHE_PATH": str(tmp_path / "kernels")}
+    spec, placement = probe_spec(data_dir), Placement("cuda:0", "float16")
+    found = worker_policy(spec, placement, environment)
+    assert (found is not None) is is_confined
+    assert ("cuInit failed with error 304" in caplog.text) is not is_confined
+    if found is not None:
+        assert "/dev/shm" in found.write  # noqa: S108
+        assert str(tmp_path / "kernels") in found.write
+        assert not found.unix_sockets
+        granted = {Path(path).resolve() for path in (*found.read, *found.write)}
+        assert not granted & {data_dir, *data_dir.parents}
+
+
+def test_gpu_worker_keeps_its_policy_where_there_is_no_card(data_dir: Path) -> None:
+    assert worker_policy(probe_spec(data_dir), Placement("cuda:0", "float16"), {}) is not None
 
 
 async def test_worker_without_landlock_has_no_network(
