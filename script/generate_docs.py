@@ -40,7 +40,7 @@ def documents() -> dict[Path, str]:
     """Return every generated file with the text that it should have."""
     architecture = ROOT / "docs" / "architecture.md"
     return {
-        ROOT / "config.example.yaml": example_file(),
+        ROOT / "example-config.yaml": example_file(),
         ROOT / "docs" / "configuration.md": configuration_document(),
         ROOT / "docs" / "errors.md": error_document(),
         ROOT / "docs" / "api.md": api_document(openapi_document()),

@@ -1,4 +1,4 @@
-"""Documents that are generated from the schema: `config.example.yaml`, `docs/configuration.md`.
+"""Documents that are generated from the schema: `example-config.yaml`, `docs/configuration.md`.
 
 `script/docs` writes them, and `script/lint` checks that they are current.
 """
@@ -37,7 +37,7 @@ _HEADER: Final = """\
 
 
 def example_file() -> str:
-    """Return the content of `config.example.yaml`."""
+    """Return the content of `example-config.yaml`."""
     lines = [_HEADER.format(port=variable_name(("asr", "port")))]
     lines += _example_group(key_tree(), (), 0)
     return "\n".join(lines)
@@ -110,7 +110,7 @@ _INTRO: Final = """\
 <!-- Generated from the schema by script/docs; do not edit. -->
 
 The server reads `~/.config/wyoming-conductor/config.yaml`, or the file given with `--config FILE`.
-`config.example.yaml` in the repository lists every key with its default.
+`example-config.yaml` in the repository lists every key with its default.
 `wyoming-conductor config check` validates a configuration and reports all errors at once;
 `wyoming-conductor config show` prints every value with its source.
 

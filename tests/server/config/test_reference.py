@@ -20,7 +20,7 @@ Write = Callable[[str], Path]
 
 
 def test_committed_example_file_is_current() -> None:
-    assert (ROOT / "config.example.yaml").read_text("utf-8") == example_file()
+    assert (ROOT / "example-config.yaml").read_text("utf-8") == example_file()
 
 
 def test_example_file_changes_nothing(write: Write) -> None:
