@@ -76,14 +76,13 @@ def _linux_steps(policy: SandboxPolicy) -> list[tuple[str, Callable[[], None]]]:
     steps: list[tuple[str, Callable[[], None]]] = []
     if not policy.dumpable:
         steps.append(("PR_SET_DUMPABLE", lambda: _prctl(_PR_SET_DUMPABLE, 0)))
-    if not policy.no_new_privileges:
-        return steps
-    steps.append(("no_new_privs", lambda: _prctl(_PR_SET_NO_NEW_PRIVS, 1)))
-    if policy.files:
-        steps.append(("Landlock", lambda: _restrict_files(policy)))
-    # Last: the filter must not refuse one of the steps before it.
-    steps.append(("seccomp", lambda: seccomp.restrict(policy)))
-    return steps
+    return [
+        *steps,
+        ("no_new_privs", lambda: _prctl(_PR_SET_NO_NEW_PRIVS, 1)),
+        ("Landlock", lambda: _restrict_files(policy)),
+        # Last: the filter must not refuse one of the steps before it.
+        ("seccomp", lambda: seccomp.restrict(policy)),
+    ]
 
 
 def _restrict_files(policy: SandboxPolicy) -> None:

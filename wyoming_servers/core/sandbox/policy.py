@@ -20,8 +20,6 @@ class SandboxPolicy:
     """Folders whose names may be listed; their files may not be read."""
     write: tuple[str, ...] = ()
     """Files, and folders with all they contain, that may be read, written, made and deleted."""
-    files: bool = True
-    """Whether the four lists of paths apply; False leaves files to their permissions."""
     devices: tuple[str, ...] = ()
     """Device files, and folders of them, that may be opened and controlled (ioctl)."""
     unix_sockets: bool = False
@@ -30,8 +28,6 @@ class SandboxPolicy:
     """Whether it may start processes; they are confined as well."""
     dumpable: bool = True
     """Whether other processes of the user may read its memory (/proc/PID/smaps, debuggers)."""
-    no_new_privileges: bool = True
-    """False where a setuid helper must work; seccomp and Landlock are then off too."""
     limits: Mapping[str, int] = field(default_factory=dict)
     """Resource limits by the name in `resource` without RLIMIT_, such as {"CORE": 0}."""
     kill_on_socket: bool = False
