@@ -187,6 +187,7 @@ class Application:
             api_port=self.ports.get("api"),
             tasks=context.tasks,
             connections=context.connections,
+            turns=context.turns,
         )
         # Pushed before the start, so that all opened ports are closed if one is not available.
         stack.push_async_callback(servers.stop)

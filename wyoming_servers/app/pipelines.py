@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from wyoming_servers.app.context import AppContext
+from wyoming_servers.audio.vad import load_weights
 from wyoming_servers.core.domain import ModelSpec
 from wyoming_servers.data_dir.wake_word_files import wake_words_folder
 from wyoming_servers.models.manager import ExplainMissing
@@ -47,6 +48,8 @@ async def open_pipelines(
             "Its names and terms cannot be read; Home Assistant sends them again.",
         )
     await vocabulary.load()
+    if config.asr.enabled:
+        await asyncio.to_thread(load_weights)
     asr = AsrPipeline(
         coordinator,
         specs,
@@ -55,6 +58,7 @@ async def open_pipelines(
         clock,
         vocabulary=vocabulary,
         explain_missing=explain_missing,
+        turns=context.turns,
     )
     cache = config.tts.phrase_cache
     folder = config.data_dir / "cache" / "phrases"
@@ -89,6 +93,7 @@ async def open_pipelines(
         clock,
         custom_words,
         explain_missing=explain_missing,
+        turns=context.turns,
     )
     context.spawn(Prefetcher(coordinator, tts.voices, context.config_holder, bus).run, "prefetch")
     return Pipelines(asr, tts, wake, custom_words, vocabulary)

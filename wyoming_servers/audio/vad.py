@@ -10,6 +10,7 @@ import logging
 import struct
 from collections import deque
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
@@ -48,8 +49,10 @@ _MAX_SKIPPED: Final = 16
 """Windows without Silero after which its state is reset."""
 _POOL_SIZE: Final = 16
 _MAX_BATCH: Final = 8
-"""Windows that are judged in one batch, and in the event loop if there are no more: a batch takes
-half a millisecond, and a thread switch costs time as well."""
+"""Windows that are judged in one batch, which takes half a millisecond."""
+_MAX_IN_LOOP: Final = 12
+"""Windows that are judged in the event loop if there are no more: a thread would hold up the loop
+longer, because the interpreter switches between the two every 5 ms."""
 
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -117,8 +120,9 @@ class VoiceActivityDetector:
         """Like `feed`, for the event loop: silence is processed at once, much sound in a thread."""
         windows = self.split_windows(pcm)
         sounds = sum(window.open for window in windows)
-        # The first sound reads the network from disk.
-        if not sounds or (sounds <= _MAX_BATCH and self._model is not None):
+        # The first sound of all reads the network from disk.
+        is_loaded = self._model is not None or bundled_weights.cache_info().currsize
+        if not sounds or (sounds <= _MAX_IN_LOOP and is_loaded):
             return self.score_windows(windows)
         self._scoring = True
         return await asyncio.to_thread(self.score_windows, windows)
@@ -210,6 +214,12 @@ def has_speech(pcm: bytes, *, at_least: float = 0.1) -> bool:
 
 _pool: Final[list[SileroModel]] = []
 """Unused networks; append and pop are atomic, so threads may share the list."""
+
+
+def load_weights() -> None:
+    """Read the network from disk, so that the first sound need not wait for it."""
+    with suppress(ValueError):
+        bundled_weights()
 
 
 def _new_model() -> SileroModel:

@@ -1,5 +1,5 @@
-"""Helpers on top of asyncio: run several coroutines, cancel one task, time out on a Clock, and
-queue what has a size."""
+"""Helpers on top of asyncio: run several coroutines, cancel one task, take turns, time out on a
+Clock, and queue what has a size."""
 
 import asyncio
 import logging
@@ -65,6 +65,22 @@ async def cancel_and_wait(task: asyncio.Task[Any]) -> BaseException | None:
     task.cancel()
     await asyncio.wait([task])
     return None if task.cancelled() else task.exception()
+
+
+class Turnstile:
+    """Lets one task pass in each round of the event loop, in the order of their arrival.
+
+    Work of a millisecond is nothing by itself, but forty clients that want it in the same round
+    would hold up all others. A task waits before each such piece of work.
+    """
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+
+    async def wait(self) -> None:
+        """Wait for a turn."""
+        async with self._lock:
+            await asyncio.sleep(0)
 
 
 class ClockTimeout:

@@ -1,10 +1,9 @@
-"""Limits of what clients cost: open connections, memory, and turns of the event loop.
+"""Limits of what clients cost: open connections, and memory.
 
 Connections are limited for one address on one port, for one port, and for all ports, which have
 what the limit of open files leaves for them.
 """
 
-import asyncio
 import logging
 import resource
 from collections.abc import Callable, Iterable
@@ -177,18 +176,6 @@ class BufferBudget:
     def remove(self, client: object) -> None:
         """Forget a client that has left."""
         self._total -= self._sizes.pop(client, 0)
-
-
-class Turnstile:
-    """Lets one client pass in each round of the event loop, in the order of their arrival."""
-
-    def __init__(self) -> None:
-        self._lock = asyncio.Lock()
-
-    async def wait(self) -> None:
-        """Wait for a turn."""
-        async with self._lock:
-            await asyncio.sleep(0)
 
 
 def client_address(sockaddr: Any) -> str:

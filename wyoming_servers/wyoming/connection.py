@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 from wyoming.event import Event
 
 from wyoming_servers.config.schema import LimitsSection
-from wyoming_servers.core.aio import ClockTimeout, run_until_first
+from wyoming_servers.core.aio import ClockTimeout, Turnstile, run_until_first
 from wyoming_servers.core.clock import Clock
 from wyoming_servers.core.errors import (
     BusyError,
@@ -17,7 +17,7 @@ from wyoming_servers.core.errors import (
     RequestError,
     ShuttingDownError,
 )
-from wyoming_servers.net.connection_limits import BufferBudget, Turnstile, client_address
+from wyoming_servers.net.connection_limits import BufferBudget, client_address
 from wyoming_servers.protocol.codec import (
     Frame,
     FrameDecoder,
@@ -113,9 +113,7 @@ class Connection:
         self._frame_began_at: float | None = None
         """When the first byte of the unfinished event came; None if there is none."""
         self._queue = EventQueue()
-        self._turn_began_at = clock.now()
-        self._turn_events = 0
-        """Events since `_turn_began_at`."""
+        self._read_rate, self._work_rate = _EventRate(clock), _EventRate(clock)
         self._last_read_at = clock.now()
         """When the client last sent bytes."""
         self._lingers = False
@@ -207,7 +205,8 @@ class Connection:
                     self._frame_began_at = None
                     await self._dispatch(frame, before - self._decoder.pending)
                     before = self._decoder.pending
-                    await self._wait_for_turn()
+                    if self._read_rate.is_high():
+                        await self._turns.wait()
                 if self._frame_began_at is None and self._decoder.is_inside_frame:
                     self._frame_began_at = self._last_read_at
                 self._update_budget()
@@ -221,16 +220,6 @@ class Connection:
             raise DisconnectedError("The stream of events cannot be read any further.") from err
         except ConnectionError as err:
             raise DisconnectedError(f"The connection was lost: {err}") from err
-
-    async def _wait_for_turn(self) -> None:
-        """Wait for the other clients, if this one sends more events than live audio has."""
-        now = self._clock.now()
-        if now >= self._turn_began_at + TURN_SECONDS:
-            self._turn_began_at, self._turn_events = now, 0
-        self._turn_events += 1
-        if self._turn_events >= EVENTS_PER_TURN:
-            self._turn_events = 0
-            await self._turns.wait()
 
     async def _dispatch(self, frame: Frame, size: int) -> None:
         """Answer an event, let the session handle it at once, or queue it."""
@@ -266,13 +255,18 @@ class Connection:
                     await self.fail(err)
                 finally:
                     self._handling = False
+                self._budget.record(self, self._memory)
                 # A client that sends minutes of audio at once must not block the others.
-                await asyncio.sleep(0)
+                if self._work_rate.is_high():
+                    await self._turns.wait()
+                else:
+                    await asyncio.sleep(0)
 
     @property
     def _memory(self) -> int:
-        """Bytes of memory held for this client."""
-        return self._decoder.memory + self._queue.memory + self._session.held_bytes
+        """Bytes of memory held for this client, or reserved for its answer."""
+        unsent: int = self._writer.transport.get_write_buffer_size()
+        return self._decoder.memory + self._queue.memory + self._session.held_bytes + unsent
 
     def _update_budget(self) -> None:
         self._budget.update(self, self._memory)
@@ -340,6 +334,8 @@ class Connection:
         self._writer.write(data)
         if not transport.get_write_buffer_size():
             return  # the usual case; a timeout costs more than the rest of this function
+        # Audio for clients that do not read counts as well.
+        self._update_budget()
         try:
             async with asyncio.timeout(self._write_seconds):
                 await self._writer.drain()
@@ -348,6 +344,27 @@ class Connection:
             raise DisconnectedError("The client does not read its answers.") from err
         except ConnectionError as err:
             raise DisconnectedError(f"The connection was lost: {err}") from err
+
+
+class _EventRate:
+    """Tells whether a client sends more events than live audio has."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._began_at = clock.now()
+        self._events = 0
+        """Events since `_began_at`, or since the last turn."""
+
+    def is_high(self) -> bool:
+        """Count an event; return whether the client must wait for its turn now."""
+        now = self._clock.now()
+        if now >= self._began_at + TURN_SECONDS:
+            self._began_at, self._events = now, 0
+        self._events += 1
+        if self._events < EVENTS_PER_TURN:
+            return False
+        self._events = 0
+        return True
 
 
 async def close(

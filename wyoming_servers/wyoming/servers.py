@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
 from wyoming_servers.config.holder import ConfigHolder
+from wyoming_servers.core.aio import Turnstile
 from wyoming_servers.core.clock import Clock
 from wyoming_servers.core.domain import ModelSpec, model_service_name
 from wyoming_servers.core.errors import BusyError
@@ -16,7 +17,6 @@ from wyoming_servers.net.connection_limits import (
     BufferBudget,
     ConnectionLimits,
     ConnectionSlot,
-    Turnstile,
 )
 from wyoming_servers.net.listener import Listener, open_sockets
 from wyoming_servers.protocol.codec import Frame, encode_frame
@@ -66,18 +66,20 @@ class WyomingServers:
         api_port: int | None = None,
         tasks: TaskSupervisor | None = None,
         connections: ConnectionLimits | None = None,
+        turns: Turnstile | None = None,
     ) -> None:
         """`uuid` identifies this installation in announcements; `api_port` is announced as well.
 
         `tasks` runs the announcements and the accept loops; a supervisor of its own by default.
-        `connections` are the limits that the HTTP port shares.
+        `connections` are the limits that the HTTP port shares, `turns` those of the event loop that
+        the pipelines share.
         """
         self._config = config
         self._api_port = api_port
         tasks = tasks or TaskSupervisor(clock)
         self._discovery = Discovery(config.current, uuid, clock, tasks)
         self._clock = clock
-        self._shared = SharedLimits(connections or ConnectionLimits(), tasks)
+        self._shared = SharedLimits(connections or ConnectionLimits(), tasks, turns or Turnstile())
         self._service_ports: Callable[[], list[ServicePort]] = lambda: _service_ports(
             config, specs, asr, tts, wake
         )
@@ -178,8 +180,8 @@ class SharedLimits:
 
     connections: ConnectionLimits
     tasks: TaskSupervisor
+    turns: Turnstile
     budget: BufferBudget = field(default_factory=BufferBudget)
-    turns: Turnstile = field(default_factory=Turnstile)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from wyoming_servers.speech.tts.pipeline import (
     end_ssml,
     feed_ssml,
 )
+from wyoming_servers.speech.tts.synthesis import HELD_BYTES
 from wyoming_servers.text.ssml import SsmlParser
 from wyoming_servers.wyoming.session import (
     ClientConnection,
@@ -97,8 +98,8 @@ class TtsClientSession:
 
     @property
     def held_bytes(self) -> int:
-        """Nothing that matters: the text of a request is short."""
-        return 0
+        """What the audio of the open text may take; the text itself is short."""
+        return 0 if self.idle.is_set() else HELD_BYTES
 
     async def handle(self, event: Event) -> None:
         """Handle the next event. An exception is the answer to the open text."""

@@ -3,7 +3,7 @@ import logging
 
 import pytest
 
-from wyoming_servers.core.aio import ClockTimeout, SizedQueue, run_all, run_until_first
+from wyoming_servers.core.aio import ClockTimeout, SizedQueue, Turnstile, run_all, run_until_first
 from wyoming_servers.core.clock import FakeClock
 from wyoming_servers.core.errors import CancelledError, DeadlineError
 
@@ -247,3 +247,23 @@ async def test_sized_queue_takes_an_item_over_the_limit_alone(clock: FakeClock) 
     assert await queue.get() == "large"
     await waiting
     assert await queue.get() == "b"
+
+
+# Turnstile
+
+
+async def test_turnstile_lets_one_pass_in_each_round_in_order() -> None:
+    turnstile = Turnstile()
+    rounds = 0
+    passed: list[tuple[str, int]] = []
+
+    async def enter(name: str) -> None:
+        await turnstile.wait()
+        passed.append((name, rounds))
+
+    tasks = [asyncio.create_task(enter(name)) for name in "abc"]
+    while not all(task.done() for task in tasks):
+        rounds += 1
+        await asyncio.sleep(0)
+    assert [name for name, _ in passed] == ["a", "b", "c"]
+    assert len({number for _, number in passed}) == 3

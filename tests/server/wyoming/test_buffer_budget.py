@@ -10,6 +10,7 @@ from wyoming_servers.core.domain import Task
 from wyoming_servers.core.errors import BusyError
 from wyoming_servers.net.connection_limits import BufferBudget
 from wyoming_servers.speech.fake import ScriptedRun
+from wyoming_servers.speech.tts.synthesis import HELD_BYTES
 from wyoming_servers.worker.interface import OutputChunk
 
 Serve = Callable[..., Any]
@@ -74,7 +75,7 @@ async def never(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
 async def test_port_disconnects_the_largest_client_and_serves_the_others(
     serve: Serve, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(BufferBudget.__init__, "__defaults__", (500_000,))
+    monkeypatch.setattr(BufferBudget.__init__, "__defaults__", (2_000_000,))
     running = await serve()
     running.coordinator.inferences[Task.TTS] = never
     small = await connect(running.ports["tts"])
@@ -93,3 +94,28 @@ async def test_port_disconnects_the_largest_client_and_serves_the_others(
     assert await small.is_alive()
     with pytest.raises(ConnectionError):
         await flooding
+
+
+async def endless(run: ScriptedRun) -> AsyncIterator[OutputChunk]:
+    while True:
+        yield OutputChunk({}, bytes(64 * 1024))
+
+
+async def test_audio_for_clients_that_do_not_read_is_within_the_budget(
+    serve: Serve,
+    connect: Connect,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(BufferBudget.__init__, "__defaults__", (3 * HELD_BYTES,))
+    running = await serve(limits={"max_queued_requests": 100})
+    running.coordinator.inferences[Task.TTS] = endless
+    clients = [await connect(running.ports["tts"]) for _ in range(8)]
+    for client in clients:
+        await client.send("synthesize", text="Hello.")
+    await running.working(len(clients))
+    async with asyncio.timeout(30):
+        while running.coordinator.active_leases > 3:  # noqa: ASYNC110
+            await asyncio.sleep(0.002)
+    assert running.coordinator.active_leases
+    assert caplog.text.count("sent too much data") >= 5

@@ -4,7 +4,6 @@ import pytest
 from wyoming.event import Event
 
 from wyoming_servers.core.errors import BusyError
-from wyoming_servers.net.connection_limits import Turnstile
 from wyoming_servers.protocol.codec import FREE_BYTES, MAX_EXPANSION
 from wyoming_servers.wyoming.session import MAX_JOINED_BYTES, EventQueue
 
@@ -115,20 +114,3 @@ async def test_cleared_queue_holds_nothing() -> None:
     await queue.put(Event("a"), 10, 20)
     queue.clear()
     assert (len(queue), queue.size, queue.memory) == (0, 0, 0)
-
-
-async def test_turnstile_lets_one_pass_in_each_round_in_order() -> None:
-    turnstile = Turnstile()
-    rounds = 0
-    passed: list[tuple[str, int]] = []
-
-    async def enter(name: str) -> None:
-        await turnstile.wait()
-        passed.append((name, rounds))
-
-    tasks = [asyncio.create_task(enter(name)) for name in "abc"]
-    while not all(task.done() for task in tasks):
-        rounds += 1
-        await asyncio.sleep(0)
-    assert [name for name, _ in passed] == ["a", "b", "c"]
-    assert len({number for _, number in passed}) == 3

@@ -18,6 +18,7 @@ from wyoming_servers.audio.turn_detector import (
 )
 from wyoming_servers.audio.vad import WINDOW_SAMPLES, VadFrame
 from wyoming_servers.config.schema import AsrSection
+from wyoming_servers.core.aio import Turnstile
 from wyoming_servers.core.clock import Clock
 from wyoming_servers.core.domain import SPEECH_FORMAT, AudioFormat
 from wyoming_servers.speech.asr.transcriber import AsrRequest, Hypothesis
@@ -92,8 +93,13 @@ class SpeechBuffer:
         max_seconds: float,
         clock: Clock,
         on_events: Callable[[list[TurnEvent]], None],
+        turns: Turnstile | None = None,
     ) -> None:
-        """`max_seconds` ends the turn of a speaking client after this much audio of any kind."""
+        """`max_seconds` ends the turn of a speaking client after this much audio of any kind.
+
+        Audio that is not live waits for `turns` of the event loop.
+        """
+        self._turns = turns or Turnstile()
         self._vad = vad
         self._turn_detector = turn_detector
         self._max_seconds = max_seconds
@@ -158,7 +164,9 @@ class SpeechBuffer:
         for start in range(0, len(pcm), step):
             if not await self._process(self._converter.feed(pcm[start : start + step])):
                 return
-            if start + step < len(pcm):
+            if not self.is_live:
+                await self._turns.wait()
+            elif start + step < len(pcm):
                 await asyncio.sleep(0)
 
     async def finish(self) -> None:

@@ -15,6 +15,7 @@ from wyoming_servers.core.aio import ClockTimeout, SizedQueue, cancel_and_wait
 from wyoming_servers.core.clock import Clock
 from wyoming_servers.core.domain import AudioFormat
 from wyoming_servers.core.errors import ConductorError, InternalError
+from wyoming_servers.protocol.session import OUTPUT_WINDOW
 from wyoming_servers.scheduling.interface import CoordinatorProtocol, Lease
 from wyoming_servers.speech.retry import Retry
 from wyoming_servers.speech.tts.phrase_cache import Phrase, PhraseCache, phrase_key
@@ -32,6 +33,10 @@ clients."""
 
 MAX_QUEUED_BYTES: Final = 256 * 1024
 """Audio that was not sent yet: 6 s at 22.05 kHz, in which the next sentence is synthesized."""
+
+HELD_BYTES: Final = MAX_QUEUED_BYTES + OUTPUT_WINDOW
+"""Audio that a synthesis may hold for a client that does not read: queued here, and sent by the
+worker."""
 
 MAX_PHRASE_BYTES: Final = 1024 * 1024
 """Longer sentences (24 s at 22.05 kHz) are not cached, so that they need not be kept."""
