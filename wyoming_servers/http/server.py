@@ -26,7 +26,7 @@ from wyoming_servers.core.errors import BadRequestError, BusyError, ConductorErr
 from wyoming_servers.core.task_supervisor import TaskSupervisor
 from wyoming_servers.http.context import ApiContext
 from wyoming_servers.http.problems import problem_response
-from wyoming_servers.net.connection_limits import ConnectionLimits, ConnectionSlot
+from wyoming_servers.net.connection_limits import ConnectionLimits, ConnectionSlot, client_address
 from wyoming_servers.net.listener import Listener, linger, open_sockets
 from wyoming_servers.net.tls import TlsIdentity, speaks_tls
 
@@ -152,7 +152,7 @@ class ApiServer:
             async with asyncio.timeout(HEADER_TIMEOUT_SECONDS):
                 if await speaks_tls(sock):
                     await self._serve(sock, slot, tls.context)
-                elif ip_address(slot.address).is_loopback:
+                elif _is_own_machine(sock, slot.address):
                     # Health checks and the command line; nobody else can read this connection.
                     await self._serve(sock, slot, None)
                 else:
@@ -319,6 +319,11 @@ class _EmbeddedServer(uvicorn.Server):
         # Annotated as int, but only passed to a wait, which accepts fractions.
         self.config.timeout_graceful_shutdown = grace  # type: ignore[assignment]
         self.should_exit = True
+
+
+def _is_own_machine(sock: socket.socket, address: str) -> bool:
+    """Return whether the client at `address` runs on this machine."""
+    return ip_address(address).is_loopback or address == client_address(sock.getsockname())
 
 
 def _refusal(error: ConductorError, status: int = 503) -> bytes:

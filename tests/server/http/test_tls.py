@@ -18,6 +18,7 @@ from wyoming_servers.http.server import ApiServer
 from wyoming_servers.net import listener
 from wyoming_servers.net.connection_limits import ConnectionLimits
 from wyoming_servers.net.tls import TlsIdentity, create_certificate, load_identity
+from wyoming_servers.wyoming.discovery import lan_addresses
 
 NONCE = "n" * 32
 
@@ -100,6 +101,19 @@ async def test_pairing_code_comes_with_the_fingerprint(
 async def test_this_machine_may_use_plain_http_for_health_checks(port: int) -> None:
     async with httpx.AsyncClient(trust_env=False) as client:
         assert (await client.get(f"http://127.0.0.1:{port}/health/live")).status_code == 200
+
+
+async def test_this_machine_may_use_plain_http_at_its_own_address(
+    context: ApiContext, identity: TlsIdentity
+) -> None:
+    own = [address for address in await lan_addresses("0.0.0.0") if ":" not in address]
+    if not own:
+        pytest.skip("this machine has only loopback addresses")
+    server = ApiServer(create_app(context), own[0], 0, tls=identity)
+    port = await server.start()
+    async with httpx.AsyncClient(trust_env=False) as client:
+        assert (await client.get(f"http://{own[0]}:{port}/health/live")).status_code == 200
+    await server.stop(1)
 
 
 async def test_plain_http_of_another_machine_is_refused_with_the_reason(
