@@ -83,6 +83,8 @@ class ApiDependencies:
     identity: str
     """UUID of this installation."""
     reloader: ConfigReloader
+    resolve: Callable[[Config], Config]
+    """Replaces values such as `auto` by those that they mean now; blocks."""
     references: References
     pins: Pins
 
@@ -160,7 +162,11 @@ async def start_api(context: AppContext, dependencies: ApiDependencies) -> int:
         history=history,
         log_buffer=log_buffer,
         config_editor=ConfigEditor(
-            context.loaded, context.config_holder, dependencies.reloader, bus.publish
+            context.loaded,
+            context.config_holder,
+            dependencies.reloader,
+            bus.publish,
+            dependencies.resolve,
         ),
         restart=context.restart_requested.set,
         clock=clock,

@@ -29,6 +29,7 @@ from wyoming_servers.data_dir.locks import InstanceLock
 from wyoming_servers.devices.machine import MachineProbe
 from wyoming_servers.models.config_references import leave_out_unknown_names
 from wyoming_servers.models.manager import ModelManager
+from wyoming_servers.models.recommendation import AutoModel, Machine
 from wyoming_servers.models.references import (
     REFERENCES_FILE,
     References,
@@ -90,8 +91,14 @@ class Application:
         stack.push_async_callback(asyncio.to_thread, instance_lock.release)
         context.spawn(lambda: event_logger.log_events(bus), "event log")
         store = await ModelStore.open(context.config.data_dir)
-        context.use(await asyncio.to_thread(leave_out_unknown_names, context.loaded, store.catalog))
-        config = context.config
+        probe = MachineProbe.detect()
+        stack.push_async_callback(probe.close)
+        devices = await probe.devices()
+        gpus = [device.id for device in devices if device.id.startswith("cuda")]
+        resolve = AutoModel(store, Machine.of(devices)).resolve
+        loaded = await asyncio.to_thread(leave_out_unknown_names, context.loaded, store.catalog)
+        config = await asyncio.to_thread(resolve, loaded.config)
+        context.use(loaded, config)
         report_ignored(context)
         await mend_overrides(context)
         store.configure(
@@ -103,9 +110,6 @@ class Application:
         self._served = served_models(config, store.catalog)
         downloads = await self._install_local(store)
 
-        probe = MachineProbe.detect()
-        stack.push_async_callback(probe.close)
-        gpus = [device.id for device in await probe.devices() if device.id.startswith("cuda")]
         specs = await asyncio.to_thread(model_specs, config, store, gpus)
 
         coordinator = Coordinator(
@@ -168,6 +172,7 @@ class Application:
                 ports=self.ports,
                 identity=identity,
                 reloader=reloader,
+                resolve=resolve,
                 references=references,
                 pins=pins,
             )

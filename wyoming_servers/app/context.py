@@ -53,10 +53,10 @@ class AppContext:
         """The configuration in effect now."""
         return self.config_holder.current
 
-    def use(self, loaded: LoadedConfig) -> None:
+    def use(self, loaded: LoadedConfig, effective: Config) -> None:
         """Replace the configuration, before any service has read it."""
         object.__setattr__(self, "loaded", loaded)
-        object.__setattr__(self, "config_holder", ConfigHolder(loaded.config))
+        object.__setattr__(self, "config_holder", ConfigHolder(effective))
 
     def spawn(self, work: Work, name: str) -> None:
         """Run background work until the stack is closed; it is restarted after a failure."""

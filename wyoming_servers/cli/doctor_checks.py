@@ -26,7 +26,7 @@ from wyoming_servers.cli.wyoming_client import (
 from wyoming_servers.config.errors import ConfigProblem
 from wyoming_servers.config.lenient import default_is_safe
 from wyoming_servers.config.load import LoadedConfig
-from wyoming_servers.config.schema import Config
+from wyoming_servers.config.schema import AUTO_MODEL, Config
 from wyoming_servers.core.engine_info import all_engines
 from wyoming_servers.core.errors import UnauthorizedError
 from wyoming_servers.core.sandbox.confine import kernel_support
@@ -34,6 +34,12 @@ from wyoming_servers.devices.machine import HostProbe
 from wyoming_servers.models.catalog import Catalog
 from wyoming_servers.models.config_references import check_references
 from wyoming_servers.models.python_packages import RequirementChecker, installed_version
+from wyoming_servers.models.recommendation import (
+    AutoModel,
+    Machine,
+    read_measurements,
+    recommendations,
+)
 from wyoming_servers.models.store import ModelStore, full_catalog
 from wyoming_servers.wyoming.info import AUTHOR
 
@@ -156,6 +162,19 @@ def check_models(config: Config, catalog: Catalog, needed: Iterable[str]) -> lis
             text = f"{model} is not installed yet; `serve` downloads it ({size})"
             findings.append(Finding("model", Level.WARNING, text, cure))
     return findings
+
+
+def check_recommendations(config: Config, store: ModelStore, machine: Machine) -> list[Finding]:
+    """Recommend speech-to-text models and devices for this machine."""
+    measured = read_measurements(config.data_dir)
+    basis = "measured here" if measured else "`bench` measures this machine"
+    current = AutoModel(store, machine).resolve(config).asr.model
+    text = f"{current} ({basis})" if config.asr.model == AUTO_MODEL else f"{current} is set"
+    findings = [
+        Finding("advice", Level.OK, advice.text, advice.command)
+        for advice in recommendations(config, store, machine)
+    ]
+    return findings or [Finding("advice", Level.OK, f"speech-to-text: {text}, as recommended")]
 
 
 def check_engines(needed: Mapping[str, str]) -> list[Finding]:

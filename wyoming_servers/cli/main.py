@@ -6,6 +6,7 @@ import typer
 
 from wyoming_servers import __version__
 from wyoming_servers.cli.commands import (
+    bench,
     cache,
     config,
     doctor,
@@ -51,6 +52,7 @@ app.add_typer(config.app, name="config")
 app.add_typer(token.app, name="token")
 app.command()(token.pair)
 app.command()(doctor.doctor)
+app.command()(bench.bench)
 app.command()(top.top)
 app.command()(health.health)
 app.add_typer(service.app, name="service")

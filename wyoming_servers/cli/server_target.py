@@ -180,12 +180,14 @@ async def _install_default_model(
     config: "Config", service: SpeechService, on_status: Callable[[str], None]
 ) -> None:
     """Install the default model of a service: a server would answer BUSY while it downloads it."""
+    from wyoming_servers.models.recommendation import AutoModel, Machine
     from wyoming_servers.models.specs import served_models
     from wyoming_servers.models.store import ModelStore
 
     store = await ModelStore.open(
         config.data_dir, offline=config.downloads.offline, endpoint=config.downloads.endpoint
     )
+    config = await asyncio.to_thread(AutoModel(store, Machine.of(())).resolve, config)
     model = served_models(config, store.catalog).get(service)
     if model is not None:
         await store.ensure(model, lambda phase, percent: on_status(f"{model}: {phase} {percent} %"))

@@ -117,12 +117,19 @@ class ConfigEditor:
         holder: ConfigHolder,
         applier: ConfigApplier | None = None,
         publish: Callable[[Event], object] | None = None,
+        resolve: Callable[[Config], Config] | None = None,
     ) -> None:
-        """`publish` receives a `ConfigChanged` after each change."""
+        """`publish` receives a `ConfigChanged` after each change.
+
+        `resolve` replaces values such as `auto` by those that they mean now; it may block.
+        """
         self._saved = loaded
         self._holder = holder
         self._applier = applier or NoConfigApplier()
         self._publish = publish
+        self._resolve = resolve
+        self._resolved = loaded.config if resolve is None else holder.current
+        """The saved configuration with the values that it means."""
         self._lock = asyncio.Lock()
 
     @property
@@ -147,7 +154,7 @@ class ConfigEditor:
 
     def pending(self) -> dict[str, PendingValue]:
         """Return the keys whose saved value differs from the value in effect, as JSON values."""
-        saved, effective = _flatten_json(self._saved.config), _flatten_json(self.effective)
+        saved, effective = _flatten_json(self._resolved), _flatten_json(self.effective)
         return {
             dotted_path(path): PendingValue(
                 effective=effective.get(path, _default(path)),
@@ -190,10 +197,13 @@ class ConfigEditor:
                 "<data_dir>/api-token.",
             )
         new = await asyncio.to_thread(reload, render_overrides(values))  # 1
+        resolved = new.config
+        if self._resolve is not None:
+            resolved = await asyncio.to_thread(self._resolve, new.config)
         patched = [path for path, _ in _flatten(patch)]
         if problems := await self._applier.check(new.config, self.effective):
             raise ConfigError(self._located(problems, new, patched))
-        before, effective = self.effective, self._effective_with(new.config)
+        before, effective = self.effective, self._effective_with(resolved)
         in_effect = frozenset(
             dotted_path(path) for path in _changed(_flatten_json(before), _flatten_json(effective))
         )
@@ -206,7 +216,7 @@ class ConfigEditor:
             with suppress(ConductorError):
                 await self._applier.prepare(effective, before, in_effect)
             raise
-        self._saved = new
+        self._saved, self._resolved = new, resolved
         if in_effect:
             await self._applier.apply(self._holder.replace(effective, in_effect))
         return self._describe_change(old, patched, notes)

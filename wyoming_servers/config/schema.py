@@ -25,6 +25,10 @@ Port = Annotated[int, Field(ge=0, le=65_535)]
 """TCP port; 0 lets the system choose a free one."""
 
 
+AUTO_MODEL: Final = "auto"
+"""Value of `asr.model` that lets the server choose."""
+
+
 class Applies(StrEnum):
     """When a changed value takes effect."""
 
@@ -64,7 +68,9 @@ class AsrSection(Section):
     port: Port = Field(10_300, description="Wyoming port.", json_schema_extra=RESTART)
     model: str = Field(
         "whisper/base",
-        description="Id of the default model, as `models list` prints it.",
+        description="Id of the default model, as `models list` prints it, or `auto`: the most "
+        "accurate installed model that answers quickly on this machine, as `bench` has measured "
+        "it or as its processors and GPU suggest.",
         json_schema_extra=RELOAD,
     )
     language: str = Field(

@@ -6,7 +6,7 @@ from typing import Final
 
 from wyoming_servers.config.errors import ConfigProblem, nearest_match
 from wyoming_servers.config.load import LoadedConfig
-from wyoming_servers.config.schema import Config
+from wyoming_servers.config.schema import AUTO_MODEL, Config
 from wyoming_servers.core.domain import Task
 from wyoming_servers.core.engine_info import find_engine
 from wyoming_servers.data_dir.wake_word_files import (
@@ -36,7 +36,7 @@ def check_references(config: Config, catalog: Catalog) -> list[ConfigProblem]:
     asr = [entry.id for entry in catalog.of_task(Task.ASR)]
     voices = [offer.name for entry in catalog.of_task(Task.TTS) for offer in entry.offers]
     if config.asr.enabled:
-        check("asr.model", config.asr.model, asr, "a speech-to-text model")
+        check("asr.model", config.asr.model, [*asr, AUTO_MODEL], "a speech-to-text model")
         for model in config.asr.extra_ports:
             check(f"asr.extra_ports.{model}", model, asr, "a speech-to-text model")
         _check_language(config, catalog, problems)

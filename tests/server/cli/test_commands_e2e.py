@@ -91,6 +91,21 @@ def test_transcribe_makes_subtitles_without_a_running_server(command: Command) -
     assert subtitles.stdout.startswith("1\n00:00:0")
 
 
+def test_bench_measures_and_stores(command: Command, data_dir: Path) -> None:
+    recording = Path(__file__).parents[2] / "data" / "goforward.wav"
+    result = command("bench", "whisper/tiny.en", "--recording", recording, "-n", "1", "--json")
+    assert result.returncode == 0, result.stderr
+    (item,) = json.loads(result.stdout)["measurements"]
+    assert (item["model"], item["device"], item["compute_type"]) == (
+        "whisper/tiny.en", "cpu", "int8",
+    )  # fmt: skip
+    assert item["latency_seconds"] > 0.01
+    assert item["memory_bytes"] > 50e6
+    assert json.loads((data_dir / "benchmark.json").read_text())["measurements"] == [item]
+    missing = command("bench", "whisper/medium")
+    assert (missing.returncode, "models pull whisper/medium" in missing.stderr) == (2, True)
+
+
 def test_commands_use_the_running_server(
     command: Command, serving: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -328,3 +328,26 @@ async def test_other_keys_are_changed_without_admin(editor) -> None:
     await editor.patch({"api": {"auth": "none"}})
     change = await editor.patch({"asr": {"beam_size": 4}, "api": {"auth": "none"}}, admin=False)
     assert change.changed == ("asr.beam_size",)
+
+
+async def test_value_that_the_server_resolves_is_in_effect_and_not_pending(
+    tmp_path: Path, updates: list[ConfigUpdate]
+) -> None:
+    def resolve(config: Config) -> Config:
+        chosen = "whisper/tiny.en" if config.asr.language == "en" else "whisper/base"
+        asr = config.asr.model_copy(update={"model": chosen})
+        return config.model_copy(update={"asr": asr}) if config.asr.model == "auto" else config
+
+    sets = [f"data_dir={tmp_path}", "tts.speed=1.5"]
+    loaded = await asyncio.to_thread(load_config, None, sets)
+    holder = ConfigHolder(resolve(loaded.config))
+    holder.subscribe(updates.append)
+    editor = ConfigEditor(loaded, holder, resolve=resolve)
+    change = await editor.patch({"asr": {"model": "auto"}})
+    status = change.keys["asr.model"]
+    assert (status.value, status.effective, status.pending) == ("auto", "whisper/base", False)
+    assert (editor.saved.config.asr.model, editor.effective.asr.model) == ("auto", "whisper/base")
+    await editor.patch({"asr": {"language": "en"}})
+    assert editor.effective.asr.model == "whisper/tiny.en"
+    assert updates[-1].changed == {"asr.language", "asr.model"}
+    assert editor.pending() == {}

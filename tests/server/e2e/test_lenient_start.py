@@ -18,6 +18,7 @@ limits: {load_timeout: never}
 """
 
 
+@pytest.mark.timeout(240)
 def test_server_starts_with_defaults_in_place_of_wrong_settings(
     start_server, tmp_path: Path, clip
 ) -> None:
@@ -36,6 +37,12 @@ def test_server_starts_with_defaults_in_place_of_wrong_settings(
     assert server.http("/config", "PATCH", {"asr": {"beam_size": 2}})["changed"]
     assert server.http("/config", "PATCH", {"asr": {"model": "whisper/tiny.en"}})["changed"]
     server.wait_state("whisper/tiny.en", "ready")
+    # English only, so it is the most accurate installed model that understands every language.
+    change = server.http("/config", "PATCH", {"asr": {"model": "auto"}})["keys"]["asr.model"]
+    assert (change["value"], change["effective"], change["pending"]) == (
+        "auto", "whisper/base", False,
+    )  # fmt: skip
+    assert server.http("/health")["model"] == "whisper/base"
     server.stop()
 
     command = [sys.executable, "-m", "wyoming_servers", "serve", "--strict"]

@@ -12,6 +12,7 @@ from wyoming_servers.cli import options
 if TYPE_CHECKING:
     from wyoming_servers.cli.doctor_checks import Finding
     from wyoming_servers.config.schema import Config
+    from wyoming_servers.models.recommendation import Machine
 
 _STYLES: Final = {"ok": "green", "warning": "yellow", "broken": "red"}
 
@@ -24,7 +25,8 @@ def doctor(
 ) -> None:
     """Check Python, engines, GPU, memory, disk, models and ports, and suggest fixes.
 
-    Changes nothing. Exits with code 1 if a configured function cannot work.
+    Recommends models for this machine, by what `bench` has measured, else by its processors,
+    memory and GPU. Changes nothing. Exits with code 1 if a configured function cannot work.
 
     \b
     Examples:
@@ -70,11 +72,14 @@ def _run_checks(
 
 def _run_machine_checks(config: "Config") -> "list[Finding]":
     from wyoming_servers.cli import doctor_checks
+    from wyoming_servers.models.recommendation import AutoModel
     from wyoming_servers.models.specs import served_models
-    from wyoming_servers.models.store import full_catalog
+    from wyoming_servers.models.store import ModelStore, full_catalog
 
     catalog = full_catalog(config.data_dir)
-    served = served_models(config, catalog)
+    store = ModelStore(config.data_dir, catalog)
+    machine = asyncio.run(_describe_machine())
+    served = served_models(AutoModel(store, machine).resolve(config), catalog)
     engines = {catalog.get(model).engine: model for model in served.values()}
     only_gpu = any(
         section.device.startswith("cuda") and not section.cpu_fallback
@@ -87,8 +92,20 @@ def _run_machine_checks(config: "Config") -> "list[Finding]":
         *doctor_checks.check_sandbox(config),
         *doctor_checks.check_disk(config.data_dir),
         *doctor_checks.check_models(config, catalog, list(dict.fromkeys(served.values()))),
+        *doctor_checks.check_recommendations(config, store, machine),
         *asyncio.run(doctor_checks.check_ports(config, _read_api_token(config))),
     ]
+
+
+async def _describe_machine() -> "Machine":
+    from wyoming_servers.devices.machine import MachineProbe
+    from wyoming_servers.models.recommendation import Machine
+
+    probe = MachineProbe.detect()
+    try:
+        return Machine.of(await probe.devices())
+    finally:
+        await probe.close()
 
 
 def _read_api_token(config: "Config") -> str | None:
