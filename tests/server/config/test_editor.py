@@ -291,6 +291,7 @@ PROTECTED = {
     "webhooks.allowed_targets", "downloads.endpoint", "telemetry.otlp_endpoint", "wake.models_dir",
     "limits.max_connections", "limits.max_connections_per_address",
     "limits.max_requests_per_second", "security.sandbox", "api.tls",
+    "api.public_lists", "downloads.mirrors",
 }  # fmt: skip
 
 
