@@ -124,7 +124,8 @@ async def start_satellite(folder: Path, wake: Address, wake_word: str) -> AsyncI
             *("--uri", f"tcp://127.0.0.1:{satellite.port}"),
             *("--mic-command", f"{pipe} mic {mic}", "--snd-command", f"{pipe} snd {snd}"),
             *("--wake-uri", f"tcp://{wake.host}:{wake.port}", "--wake-word-name", wake_word),
-            *("--event-uri", f"tcp://127.0.0.1:{events}", "--debug"),
+            *("--wake-refractory-seconds", "1", "--event-uri", f"tcp://127.0.0.1:{events}"),
+            "--debug",
         ]
         await stack.enter_async_context(
             running(command, log=satellite.log, cwd=folder, env={"PYTHONPATH": str(SOURCE)})

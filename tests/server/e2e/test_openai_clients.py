@@ -1,0 +1,67 @@
+"""Clients of OpenAI's API, as others wrote them, against a real server.
+
+`script/setup clients` installs them; without them the tests are skipped.
+"""
+
+import asyncio
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.e2e, pytest.mark.component]
+
+ROOT = Path(__file__).parents[3]
+HERE = Path(__file__).parent / "openai_clients"
+RECORDING = ROOT / "tests/e2e/recordings/turn_on_the_kitchen_light.wav"
+PYTHON = ROOT / ".venv-clients/bin/python"
+NODE_FOLDER = ROOT / ".tools/openai-clients"
+
+JAVASCRIPT_CLIENTS = {"openai (JavaScript)", "Vercel AI SDK"}
+PYTHON_CLIENTS = {"openai (Python)", "LiteLLM", "LangChain"}
+
+
+async def run(server: Any, *command: str) -> dict[str, dict[str, Any]]:
+    """Return what the clients print in their last line."""
+    base = f"http://127.0.0.1:{server.ports['api']}/v1"
+    token = (server.data_dir / "api-token").read_text().strip()
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        *(base, token, str(RECORDING)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    output, errors = await process.communicate()
+    assert process.returncode == 0, errors.decode()[-3_000:]
+    results: dict[str, dict[str, Any]] = json.loads(output.decode().splitlines()[-1])
+    return results
+
+
+def check(results: dict[str, dict[str, Any]]) -> None:
+    for client, result in results.items():
+        assert "kitchen light" in result["text"].lower(), client
+        assert "kitchen light" in result.get("streamed", result["text"]).lower(), client
+        # AI SDK translates the language's name into a code.
+        assert result.get("language", "en") in ("en", "english"), client
+        assert result.get("words", 5) == 5, client
+        assert result.get("speech", 5_000) > 2_000, client
+        assert result.get("lists", True), client
+
+
+@pytest.mark.skipif(not PYTHON.exists(), reason="run `script/setup clients`")
+async def test_python_clients_of_openai_transcribe_and_speak(server: Any) -> None:
+    results = await run(server, str(PYTHON), str(HERE / "clients.py"))
+    assert results.keys() == PYTHON_CLIENTS
+    check(results)
+
+
+@pytest.mark.skipif(
+    shutil.which("node") is None or not (NODE_FOLDER / "node_modules").is_dir(),
+    reason="run `script/setup clients` with node and npm",
+)
+async def test_javascript_clients_of_openai_transcribe_and_speak(server: Any) -> None:
+    results = await run(server, "node", str(NODE_FOLDER / "clients.mjs"))
+    assert results.keys() == JAVASCRIPT_CLIENTS
+    check(results)
