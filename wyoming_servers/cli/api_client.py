@@ -5,6 +5,7 @@ import json
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -47,14 +48,16 @@ _LOOPBACK: Final[Mapping[str, str]] = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", 
 def find_api_address(config: "Config", server: str | None) -> Address:
     """Return the address of the HTTP API. Reads a small file.
 
-    1. `server`, if given: `HOST` or `HOST:PORT`.
+    1. `server`, if given: `HOST` or `HOST:PORT`, with `https://` before it for TLS.
     2. The server that holds the configured data directory, on the port that it opened.
     3. The configured port.
 
     Raises BadRequestError for a malformed address, UnreachableError if there is no API.
     """
     if server is not None:  # 1
-        return parse_address(server, config.api.port)
+        text = server.strip()
+        found = parse_address(text.removeprefix("https://"), config.api.port)
+        return replace(found, tls=text.startswith("https://"))
     running = find_running_server(config.data_dir)
     if running is not None:  # 2
         if "api" not in running.ports:
@@ -95,8 +98,20 @@ class ApiClient:
             timeout=_SECONDS,
             trust_env=False,
         )
+        self._token = token
 
     async def __aenter__(self) -> Self:
+        if self._address.tls:
+            from wyoming_servers.cli.api_tls import trusted_context
+
+            context = await trusted_context(self._address, self._token)
+            self._client = httpx.AsyncClient(
+                base_url=f"https://{self._address}",
+                headers=self._client.headers,
+                timeout=_SECONDS,
+                trust_env=False,
+                verify=context,
+            )
         await self._client.__aenter__()
         return self
 

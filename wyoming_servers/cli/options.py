@@ -45,8 +45,9 @@ ServerOption = Annotated[
     str | None,
     typer.Option(
         "--server",
-        metavar="HOST[:PORT]",
-        help="Server (HTTP API) to use. Default: the one on this machine.",
+        metavar="[https://]HOST[:PORT]",
+        help="Server (HTTP API) to use, with https:// if it has api.tls. Default: the one on this "
+        "machine.",
     ),
 ]
 

@@ -37,6 +37,8 @@ class Address:
 
     host: str
     port: int
+    tls: bool = False
+    """Of the HTTP API; Wyoming has no TLS."""
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host

@@ -1,4 +1,4 @@
-"""The Python client with a server that has a certificate of its own."""
+"""The Python client and the command line with a server that has a certificate of its own."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
@@ -12,6 +12,11 @@ from wyoming_conductor_client import (
     ConductorConnectionError,
 )
 
+from wyoming_servers.cli.api_client import ApiClient, find_api_address
+from wyoming_servers.cli.errors import UnreachableError
+from wyoming_servers.cli.wyoming_client import Address
+from wyoming_servers.config.schema import Config
+from wyoming_servers.core.errors import ForbiddenError
 from wyoming_servers.http.app import create_app
 from wyoming_servers.http.auth.tokens import TokenScope
 from wyoming_servers.http.context import ApiContext
@@ -111,3 +116,27 @@ async def test_client_with_a_pinned_certificate_never_speaks_without_tls(
             await client.info()
         with pytest.raises(ConductorConnectionError):
             await client.fetch_fingerprint()
+
+
+async def test_command_line_trusts_a_certificate_that_the_server_proves(
+    start: Start, context: ApiContext, identities: tuple[TlsIdentity, TlsIdentity]
+) -> None:
+    _, token = await context.tokens.create("laptop", TokenScope.ADMIN)
+    server, stranger = identities
+    address = find_api_address(Config(), f"https://127.0.0.1:{await start(server)}")
+    async with ApiClient(address, token) as client:
+        assert (await client.get("/info"))["uuid"] == "the-uuid"
+    for given in (None, "another-token-of-enough-letters"):
+        with pytest.raises(ForbiddenError) as refused:
+            async with ApiClient(address, given):
+                pass
+        assert "--token-file" in refused.value.hint
+    relay = Address("127.0.0.1", await start(stranger), tls=True)
+    with pytest.raises(ForbiddenError, match="not its own"):
+        async with ApiClient(relay, token):
+            pass
+    plain = Address("127.0.0.1", await start(None), tls=True)
+    with pytest.raises(UnreachableError) as error:
+        async with ApiClient(plain, token):
+            pass
+    assert "api.tls" in error.value.hint
