@@ -15,7 +15,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 FOLDER: Final = Path(__file__).parents[3] / "addon" / "wyoming_conductor"
 TOKEN: Final = "supervisor-token"
@@ -123,7 +123,7 @@ def test_app_serves_with_its_options_and_is_announced_with_its_token(
     thread = threading.Thread(target=lambda: codes.append(app.run()))
     thread.start()
     try:
-        message = supervisor.announced.get(timeout=90)
+        message = supervisor.announced.get(timeout=180)
         assert message["service"] == "wyoming_conductor"
         found = message["config"]
         request = urllib.request.Request(f"http://{found['host']}:{found['port']}/config")
