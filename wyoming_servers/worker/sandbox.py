@@ -37,6 +37,8 @@ _MACHINE_PATHS: Final = (
     *("/proc/devices", "/proc/modules", "/sys"),
 )
 
+_OWN_THREADS: Final = "/proc/self/task"
+"""The driver names its threads, and listens on a UNIX socket of its own (seen with driver 580)."""
 _CUDA_DEVICES: Final = ("nvidia*", "nvhost*", "nvmap", "dxg")
 """Names in /dev, as patterns: cards and control nodes of the driver, on Jetson, and on WSL."""
 
@@ -136,9 +138,13 @@ def _with_cuda(policy: SandboxPolicy, environment: Mapping[str, str]) -> Sandbox
     return replace(
         policy,
         read=(*policy.read, *_CUDA_PATHS),
-        write=(*policy.write, str(cache), *pipes, *([] if is_shared else [_SHARED_MEMORY])),
+        write=(
+            *(*policy.write, str(cache), _OWN_THREADS, *pipes),
+            *([] if is_shared else [_SHARED_MEMORY]),
+        ),
         devices=(*policy.devices, *devices),
-        unix_sockets=bool(pipes),
+        unix_sockets=True,
+        unix_connections=bool(pipes),
         limits={**policy.limits, "NOFILE": _CUDA_DESCRIPTORS},
     )
 

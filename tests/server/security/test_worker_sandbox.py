@@ -263,7 +263,7 @@ def test_policy_survives_the_command_line(data_dir: Path) -> None:
 
 
 FAKE_DRIVER = """
-import ctypes, os, sys
+import ctypes, os, socket, sys
 real = ctypes.CDLL
 class Driver:
     def __getattr__(self, name):
@@ -276,13 +276,22 @@ class Driver:
             if name == "cuInit":
                 try:
                     open({opened!r}).close()
+                    open(f"/proc/self/task/{{os.getpid()}}/comm", "w").close()
+                    listener = socket.socket(socket.AF_UNIX)
+                    listener.bind("")
+                    listener.listen()
                 except OSError:
                     return 304
+                try:
+                    socket.socket(socket.AF_UNIX).connect(listener.getsockname())
+                except PermissionError:
+                    return 0
+                return 999 if {is_confined} else 0
             return 0
         return call
 ctypes.CDLL = lambda name, *a, **k: Driver() if name == "libcuda.so.1" else real(name, *a, **k)
 """
-"""`sitecustomize` of the probe: a driver that opens one file when it is initialized."""
+"""`sitecustomize` of the probe: a driver that opens one file when initialized, and listens."""
 
 
 @pytest.mark.parametrize(("opened", "is_confined"), [("model", True), ("/etc/shadow", False)])
@@ -300,7 +309,9 @@ def test_gpu_worker_is_confined_where_the_driver_works_confined(
     path = shim / "state" if is_confined else Path(opened)
     if is_confined:
         path.touch()
-    (shim / "sitecustomize.py").write_text(FAKE_DRIVER.format(opened=str(path)))
+    (shim / "sitecustomize.py").write_text(
+        FAKE_DRIVER.format(opened=str(path), is_confined=is_confined)
+    )
     root = Path(worker_sandbox.__file__).parents[2]
     environment = {"PYTHONPATH": f"{root}:{shim}", "CUDA_CACHE_PATH": str(tmp_path / "kernels")}
     spec, placement = probe_spec(data_dir), Placement("cuda:0", "float16")
@@ -310,7 +321,7 @@ def test_gpu_worker_is_confined_where_the_driver_works_confined(
     if found is not None:
         assert "/dev/shm" in found.write  # noqa: S108
         assert str(tmp_path / "kernels") in found.write
-        assert not found.unix_sockets
+        assert not found.unix_connections
         granted = {Path(path).resolve() for path in (*found.read, *found.write)}
         assert not granted & {data_dir, *data_dir.parents}
 

@@ -24,6 +24,8 @@ class SandboxPolicy:
     """Device files, and folders of them, that may be opened and controlled (ioctl)."""
     unix_sockets: bool = False
     """Whether new UNIX sockets may be made. Inherited ones and socket pairs always work."""
+    unix_connections: bool = False
+    """Whether the sockets that it makes may connect to other programs."""
     processes: bool = False
     """Whether it may start processes; they are confined as well."""
     dumpable: bool = True

@@ -76,6 +76,7 @@ _ARCHITECTURES: Final = {
         numbers=_SAME_EVERYWHERE
         | {
             "socket": 41,
+            "connect": 42,
             "clone": 56,
             "fork": 57,
             "vfork": 58,
@@ -136,6 +137,7 @@ _ARCHITECTURES: Final = {
             "reboot": 142,
             "settimeofday": 170,
             "socket": 198,
+            "connect": 203,
             "add_key": 217,
             "request_key": 218,
             "keyctl": 219,
@@ -220,7 +222,7 @@ def build(policy: SandboxPolicy, audit: int, numbers: dict[str, int]) -> list[by
 
     1. A call by another ABI (32-bit, x32) has other numbers: it is refused.
     2. Calls that nobody needs are refused, or reported as missing.
-    3. Sockets: none, or UNIX sockets alone.
+    3. Sockets: none, or UNIX sockets alone; connections only if the policy allows them.
     4. Signals and limits of other processes: those of the parent and of everybody are refused; all,
        if the policy allows no processes.
     5. New processes, where the policy does not allow them; never with a user namespace.
@@ -237,6 +239,8 @@ def build(policy: SandboxPolicy, audit: int, numbers: dict[str, int]) -> list[by
     no_socket = _return(_KILL_PROCESS) if policy.kill_on_socket else _refuse(errno.EACCES)
     unix = [_if_argument(0, socket.AF_UNIX), _return(ALLOW)] if policy.unix_sockets else []
     code += _rule(numbers["socket"], [b"".join(unix), no_socket])  # 3
+    if not policy.unix_connections:
+        code += _rule(numbers["connect"], [_refuse(errno.EACCES)])
     own, parent = os.getpid(), os.getppid()
     for name in ("kill", "tkill", "tgkill"):  # 4
         if policy.processes:
