@@ -105,9 +105,17 @@ def get_value(
     config: options.ConfigOption = None,
     data_dir: options.DataDirOption = None,
 ) -> None:
-    """Show one value: of the running server if there is one, else of the next start."""
+    """Show one value: of the running server if there is one, else of the next start.
+
+    \b
+    Examples:
+      wyoming-conductor config get asr.model
+      wyoming-conductor config get models.whisper/base.device --json
+    """
     from wyoming_servers.cli.output import print_json
     from wyoming_servers.config.errors import ConfigError, ConfigProblem
+    from wyoming_servers.config.key_tree import ConfigKey, find_node
+    from wyoming_servers.config.sources import parse_path
 
     loaded = options.load_configuration(config, data_dir)
     if _is_running(loaded, server):
@@ -116,11 +124,15 @@ def get_value(
         values, sources = shown["effective"], shown["sources"]
     else:
         values, sources = loaded.config.model_dump(mode="json"), loaded.sources
-    if key not in sources:
+    node = find_node(parse_path(key))
+    if key in sources:
+        value, source = _value_at(values, key, values["models"]), sources[key]
+    elif isinstance(node, ConfigKey):  # such as of a model without settings
+        value, source = node.default, "default"
+    else:
         raise ConfigError([ConfigProblem(key, "is not a key.", nearest_match(key, sources))])
-    value = _value_at(values, key, values["models"])
     if as_json:
-        print_json({"key": key, "value": value, "source": sources[key]})
+        print_json({"key": key, "value": value, "source": source})
     else:
         typer.echo(_format_value(value))
 
@@ -212,11 +224,13 @@ def _save(loaded: "LoadedConfig", patch: dict[str, Any]) -> dict[str, Any]:
     )
     from wyoming_servers.models.store import full_catalog
 
+    catalog = full_catalog(loaded.config.data_dir)
+
     class Checker(NoConfigApplier):
         async def check(self, saved: "Config", effective: "Config") -> list[ConfigProblem]:
-            return await asyncio.to_thread(check_references, saved, full_catalog(saved.data_dir))
+            return await asyncio.to_thread(check_references, saved, catalog)
 
-    loaded = leave_out_unknown_names(loaded, full_catalog(loaded.config.data_dir))
+    loaded = leave_out_unknown_names(loaded, catalog)
     editor = ConfigEditor(loaded, ConfigHolder(loaded.config), Checker())
     change = asyncio.run(editor.patch(patch))
     return {

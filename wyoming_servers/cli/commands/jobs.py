@@ -85,7 +85,13 @@ def show(
     config: options.ConfigOption = None,
     data_dir: options.DataDirOption = None,
 ) -> None:
-    """Show one job: its state, its options, and the reason if it failed."""
+    """Show one job: its state, its options, and the reason if it failed.
+
+    \b
+    Examples:
+      wyoming-conductor jobs show 3f2a
+      wyoming-conductor jobs show 3f2a --json | jq '.segments[].text'
+    """
     from wyoming_servers.cli.output import print_json
 
     async def run(client: "JobApiClient") -> dict[str, Any]:
@@ -112,7 +118,12 @@ def cancel(
     config: options.ConfigOption = None,
     data_dir: options.DataDirOption = None,
 ) -> None:
-    """Cancel a job that waits or runs."""
+    """Cancel a job that waits or runs; what is finished of a transcript stays.
+
+    \b
+    Example:
+      wyoming-conductor jobs cancel 3f2a
+    """
     from wyoming_servers.cli.output import print_note
 
     async def run(client: "JobApiClient") -> str:
@@ -134,6 +145,10 @@ def wait(
     """Show the progress of a job until it ends; a job that fails ends this command with its error.
 
     Ctrl-C ends this command only, not the job.
+
+    \b
+    Example:
+      wyoming-conductor jobs wait 3f2a && wyoming-conductor jobs download 3f2a -o talk.srt
     """
     from wyoming_servers.cli.output import print_note, spinner
 

@@ -84,6 +84,10 @@ def test_config_set_saves_values_for_the_next_start(run: Any, tmp_path: Path) ->
     assert run("config", "get", "tts.speed", *folder).stdout == "1.2\n"
     shown = json.loads(run("config", "get", "models.whisper/base.pinned", "--json", *folder).stdout)
     assert shown == {"key": "models.whisper/base.pinned", "value": True, "source": "overrides"}
+    other = run("config", "get", "models.whisper/small.device", "--json", *folder)
+    assert (json.loads(other.stdout)["value"], json.loads(other.stdout)["source"]) == (
+        "auto", "default",
+    )  # fmt: skip
     assert run("config", "set", "--unset", "tts.speed", *folder).exit_code == 0
     assert run("config", "get", "tts.speed", *folder).stdout == "1.0\n"
 
