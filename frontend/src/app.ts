@@ -1,7 +1,9 @@
 // The page: signing in, the tabs, and what is shown around them.
 
 import {
+  mdiAccountVoice,
   mdiCog,
+  mdiFormatListBulletedSquare,
   mdiServer,
 } from "@mdi/js";
 import { css, html, nothing, type TemplateResult } from "lit";
@@ -26,6 +28,20 @@ interface Tab {
 
 /** Each tab is loaded when it is opened first. */
 const TABS: Tab[] = [
+  {
+    id: "requests",
+    title: "tab.requests",
+    icon: mdiFormatListBulletedSquare,
+    load: () => import("./requests/requests-tab"),
+    render: (server) => html`<wc-requests-tab .server=${server}></wc-requests-tab>`,
+  },
+  {
+    id: "voices",
+    title: "tab.voices",
+    icon: mdiAccountVoice,
+    load: () => import("./voices/voices-tab"),
+    render: (server) => html`<wc-voices-tab .server=${server}></wc-voices-tab>`,
+  },
   {
     id: "machine",
     title: "tab.machine",

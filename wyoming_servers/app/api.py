@@ -52,6 +52,7 @@ from wyoming_servers.scheduling.coordinator import Coordinator
 from wyoming_servers.telemetry.log_buffer import LogBuffer
 from wyoming_servers.telemetry.metrics import Metrics
 from wyoming_servers.telemetry.otlp import OtlpExporter
+from wyoming_servers.telemetry.request_archive import RequestArchive
 from wyoming_servers.telemetry.status_history import StatusHistory
 from wyoming_servers.telemetry.traces import Trace, TraceBuffer
 from wyoming_servers.webhooks.manager import WebhookManager
@@ -128,6 +129,9 @@ async def start_api(context: AppContext, dependencies: ApiDependencies) -> int:
     export = TraceExport(context, traces)
     await export.configure(config.telemetry.otlp_endpoint)
     context.spawn(lambda: traces.run(bus), "traces")
+    requests = RequestArchive(context.config_holder, clock)
+    dependencies.pipelines.asr.keep_in(requests)
+    dependencies.pipelines.tts.keep_in(requests)
     history = StatusHistory(dependencies.coordinator.snapshot, clock)
     context.spawn(history.run, "history")
     log_buffer = LogBuffer()
@@ -159,6 +163,7 @@ async def start_api(context: AppContext, dependencies: ApiDependencies) -> int:
         references=dependencies.references,
         pins=dependencies.pins,
         traces=traces,
+        requests=requests,
         history=history,
         log_buffer=log_buffer,
         config_editor=ConfigEditor(

@@ -474,6 +474,27 @@ class LogSection(Section):
     )
 
 
+class RequestsSection(Section):
+    """What is kept of requests, in memory only, for the page."""
+
+    keep_text: bool = Field(
+        False,
+        description="Keep what was transcribed and spoken, for corrections.",
+        json_schema_extra=ADMIN,
+    )
+    keep_audio: bool = Field(
+        False,
+        description="Keep the audio of requests, to listen to it and to try other models.",
+        json_schema_extra=ADMIN,
+    )
+    max_kept: int = Field(
+        200, ge=1, le=500, description="Number of requests whose text or audio is kept."
+    )
+    retention: Duration = Field(
+        86_400.0, ge=60, description="Seconds after which text and audio are forgotten."
+    )
+
+
 class TelemetrySection(Section):
     """Export of traces."""
 
@@ -550,6 +571,7 @@ class Config(Section):
     memory: MemorySection = MemorySection()
     downloads: DownloadsSection = DownloadsSection()
     log: LogSection = LogSection()
+    requests: RequestsSection = RequestsSection()
     telemetry: TelemetrySection = TelemetrySection()
     keep_alive: KeepAlive = Field(
         AUTO,

@@ -307,6 +307,8 @@ class RequestFinished(Event):
     """A request ended; `code` is empty if it succeeded."""
 
     type: ClassVar[str] = "request_finished"
+    request: str = ""
+    """Id: 32 hexadecimal digits, as an OpenTelemetry trace id."""
     kind: str
     model: str
     client: str

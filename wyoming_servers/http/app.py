@@ -40,6 +40,7 @@ from wyoming_servers.http.routes import (
     page,
     pins,
     references,
+    requests,
     sessions,
     snapshot,
     status,
@@ -100,6 +101,7 @@ _ROUTERS: Final = (
     tokens.router,
     sessions.router,
     diagnostics.router,
+    requests.router,
     system.router,
 )
 

@@ -27,6 +27,7 @@ from wyoming_servers.models.residency import Pins
 from wyoming_servers.scheduling.interface import CoordinatorProtocol
 from wyoming_servers.speech.tts.pipeline import TtsPipeline
 from wyoming_servers.telemetry.log_buffer import LogBuffer
+from wyoming_servers.telemetry.request_archive import RequestArchive
 from wyoming_servers.telemetry.status_history import StatusHistory
 from wyoming_servers.telemetry.traces import TraceBuffer
 from wyoming_servers.text.vocabulary import Vocabulary
@@ -84,6 +85,8 @@ class ApiContext:
     sign_in_limiter: SignInLimiter = field(default_factory=SignInLimiter)
     traces: TraceBuffer | None = None
     """None: requests are not traced."""
+    requests: RequestArchive | None = None
+    """None: texts and audio of requests are not kept."""
     history: StatusHistory | None = None
     """None: there are no samples of the last hour."""
     log_buffer: LogBuffer | None = None

@@ -4,6 +4,7 @@ Every pipeline creates one timer per request; metrics, traces and the event stre
 """
 
 import asyncio
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -31,6 +32,8 @@ class RequestTimer:
         self._spans: list[tuple[str, float, float]] = []
         """(stage, start, end) on the clock."""
         self._done = False
+        self.id = uuid.uuid4().hex
+        """Id of the request in traces and events."""
         self.phrases = 0
         """Phrases synthesized or played from the cache."""
         self.cached = 0
@@ -89,6 +92,7 @@ class RequestTimer:
         now = self._clock.now()
         self._bus.publish(
             RequestFinished(
+                request=self.id,
                 kind=self._kind.value,
                 model=self.model,
                 client=self._client,

@@ -96,7 +96,7 @@ class TraceBuffer:
             spans.append(load)
             stages["load"] = load.end - load.start
         trace = Trace(
-            id=uuid.uuid4().hex,
+            id=event.request or uuid.uuid4().hex,
             kind=event.kind,
             client=event.client,
             model=event.model,

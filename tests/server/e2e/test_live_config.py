@@ -11,6 +11,7 @@ import io
 import logging
 import shutil
 import socket
+import time
 import wave
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import datetime
@@ -706,6 +707,49 @@ async def keep_used(world: World) -> None:
 async def log_level(world: World) -> None:
     await world.patch({"log": {"level": "error"}})
     assert logging.getLogger().level == logging.ERROR
+
+
+# Requests that are kept
+
+
+async def kept(world: World) -> list[dict[str, Any]]:
+    requests: list[dict[str, Any]] = (await world.get("/requests"))["requests"]
+    return [one for one in requests if one["text"] or one["audio"]]
+
+
+@check("requests.keep_text")
+async def requests_keep_text(world: World) -> None:
+    await world.patch({"requests": {"keep_text": True}})
+    await world.synthesize("Kept as text.")
+    assert [(one["text"], one["audio"]) for one in await kept(world)] == [("Kept as text.", None)]
+
+
+@check("requests.keep_audio")
+async def requests_keep_audio(world: World) -> None:
+    await world.patch({"requests": {"keep_audio": True}})
+    await world.transcribe()
+    [request] = await kept(world)
+    audio = await world.client.get(request["audio"])
+    with wave.open(io.BytesIO(audio.content)) as file:
+        assert file.getnframes() > 16_000
+
+
+@check("requests.max_kept")
+async def requests_max_kept(world: World) -> None:
+    await world.patch({"requests": {"keep_text": True, "max_kept": 1}})
+    for text in ("The first.", "The second."):
+        await world.synthesize(text)
+    assert [one["text"] for one in await kept(world)] == ["The second."]
+
+
+@check("requests.retention")
+async def requests_retention(world: World) -> None:
+    await world.patch({"requests": {"keep_text": True}})
+    await world.synthesize("Soon forgotten.")
+    clock = world.application._context.clock
+    with patch.object(clock, "now", lambda: time.monotonic() + 61):
+        await world.patch({"requests": {"retention": 60}})
+        assert await kept(world) == []
 
 
 @check("telemetry.otlp_endpoint")

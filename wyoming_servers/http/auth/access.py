@@ -135,6 +135,11 @@ ROUTE_SCOPES: Final[Mapping[str, TokenScope | None]] = {
     "GET /logs": OPERATE,
     "GET /logs/stream": OPERATE,
     "GET /history": READ,
+    # What was said in this home.
+    "GET /requests": OPERATE,
+    "DELETE /requests": OPERATE,
+    "DELETE /requests/{request_id}": OPERATE,
+    "GET /requests/{request_id}/audio": OPERATE,
     "GET /diagnostics": OPERATE,
     "GET /config": OPERATE,
     "PATCH /config": OPERATE,

@@ -55,6 +55,7 @@ from wyoming_servers.speech.asr.turn import (
     turn_settings,
 )
 from wyoming_servers.speech.retry import Retry
+from wyoming_servers.telemetry.request_archive import RequestArchive, RequestContent
 from wyoming_servers.telemetry.request_timer import RequestTimer
 
 __all__ = [
@@ -103,6 +104,7 @@ class AsrPipeline:
         self._clock = clock
         self._make_vad = make_vad
         self._vocabulary = vocabulary
+        self._archive: RequestArchive | None = None
         self._admission: dict[str, AdmissionController] = {}
         """By model, for every model that was used."""
 
@@ -126,11 +128,17 @@ class AsrPipeline:
         timer.model = model = choice.spec.id
         if model not in self._admission:
             self._admission[model] = AdmissionController(self._coordinator, model)
-        context = AsrContext(self._coordinator, config, self._bus, self._clock, self._turns)
+        context = AsrContext(
+            self._coordinator, config, self._bus, self._clock, self._turns, self._archive
+        )
         transcriber = Transcriber(request, choice, config.asr, self._vocabulary)
         return Utterance(
             context, timer, request, transcriber, self._admission[model], self._make_vad()
         )
+
+    def keep_in(self, archive: RequestArchive) -> None:
+        """Keep text and audio of all later utterances in an archive."""
+        self._archive = archive
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +150,8 @@ class AsrContext:
     bus: EventBus
     clock: Clock
     turns: Turnstile
+    archive: RequestArchive | None = None
+    """Where text and audio are kept, if the owner wants that."""
 
 
 class Utterance:
@@ -202,6 +212,8 @@ class Utterance:
         self._client_ended = False
         """Whether the client has ended the turn: a pause in the last audio is none."""
         self._finished = False
+        self._text = ""
+        """The transcript."""
         self.ended = asyncio.Event()
         """Set when the turn has ended: call `finish`; audio that is fed now is ignored."""
 
@@ -259,6 +271,7 @@ class Utterance:
             async with ClockTimeout(self._context.clock, seconds, purpose):
                 transcript = await self._transcription
         self._finished = True
+        self._text = transcript.text
         return transcript
 
     async def __aenter__(self) -> Self:
@@ -278,6 +291,9 @@ class Utterance:
         if self._transcription is not None:
             failure = await cancel_and_wait(self._transcription)
         self._buffer.close()
+        if (archive := self._context.archive) is not None:
+            pcm = self._buffer.audio if archive.keeps_audio else b""
+            archive.add(self._timer.id, RequestContent(self._text, pcm))
         if failure is None and not self._finished:
             failure = asyncio.CancelledError()
         self._timer.finish(error or failure)

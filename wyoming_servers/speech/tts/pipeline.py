@@ -23,6 +23,7 @@ from wyoming_servers.speech.tts.voices import (
     VoiceRegistry,
     resolve_speaker,
 )
+from wyoming_servers.telemetry.request_archive import RequestArchive
 from wyoming_servers.telemetry.request_timer import RequestTimer
 from wyoming_servers.text import voice_expression
 from wyoming_servers.text.lexicon import Lexicon
@@ -65,6 +66,7 @@ class TtsPipeline:
         """Pronunciations; None if there are none."""
         self._phrases = phrases
         self._clock = clock
+        self._archive: RequestArchive | None = None
         self._streaming_models: dict[str, bool] = {}
         """Whether a model streams audio, as it reported when it was leased last."""
         tts = config.current.tts
@@ -107,7 +109,12 @@ class TtsPipeline:
             self._streaming_models,
             self.phrase_cache,
             self.lexicon,
+            self._archive,
         )
+
+    def keep_in(self, archive: RequestArchive) -> None:
+        """Keep text and audio of all later syntheses in an archive."""
+        self._archive = archive
 
     def _apply_config(self, update: ConfigUpdate) -> None:
         tts = update.new.tts

@@ -21,6 +21,7 @@ from wyoming_servers.speech.retry import Retry
 from wyoming_servers.speech.tts.phrase_cache import Phrase, PhraseCache, phrase_key
 from wyoming_servers.speech.tts.text_frontend import TextChunk, TextFrontend
 from wyoming_servers.speech.tts.voices import Voice
+from wyoming_servers.telemetry.request_archive import RequestArchive, RequestContent
 from wyoming_servers.telemetry.request_timer import RequestTimer
 from wyoming_servers.text.lexicon import Lexicon
 
@@ -135,6 +136,7 @@ class SynthesisStream:
         streaming_models: dict[str, bool],
         phrase_cache: PhraseCache | None = None,
         lexicon: Lexicon | None = None,
+        archive: RequestArchive | None = None,
     ) -> None:
         """`streaming_models` says which loaded models have reported that they stream audio."""
         self._phrase_cache = phrase_cache
@@ -153,6 +155,9 @@ class SynthesisStream:
             lexicon=lexicon,
             streams_audio=streaming_models.get(spec.id, spec.streams_audio),
         )
+        self._archive = archive
+        self._kept_text: list[str] = []
+        self._kept_audio: list[bytes] | None = [] if archive and archive.keeps_audio else None
         self._id = next(_STREAM_IDS)
         self._playback = _Playback()
         self._format: asyncio.Future[AudioFormat] = asyncio.get_running_loop().create_future()
@@ -171,6 +176,7 @@ class SynthesisStream:
     def feed(self, text: str) -> None:
         """Add text of any length. Raises BadRequestError when the sum exceeds `tts.max_text`."""
         self._frontend.feed(text)
+        self._kept_text.append(text)
 
     def pause(self, seconds: float) -> None:
         """Insert silence after the text so far."""
@@ -186,6 +192,7 @@ class SynthesisStream:
         Pass a text that is complete from the start here: its first sentence need not be cut early.
         """
         self._frontend.end(text)
+        self._kept_text.append(text)
 
     async def format(self) -> AudioFormat:
         """Wait until the format is known. Raises the errors that iterating raises."""
@@ -199,6 +206,8 @@ class SynthesisStream:
         while (item := await self._audio.get()) is not _Marker.END:
             if isinstance(item, bytes):
                 self._timer.mark("first_audio")
+                if self._kept_audio is not None:
+                    self._kept_audio.append(item)
                 yield item
             else:
                 self._queue_slots.release()
@@ -216,6 +225,11 @@ class SynthesisStream:
         traceback: TracebackType | None,
     ) -> None:
         failure = await cancel_and_wait(self._producer)
+        if self._archive is not None and self._format.done() and not self._format.cancelled():
+            audio = b"".join(self._kept_audio or ())
+            rate = self._format.result().rate
+            text = "".join(self._kept_text)
+            self._archive.add(self._timer.id, RequestContent(text, audio, rate, self.voice))
         if failure is None and self._producer.cancelled():
             failure = asyncio.CancelledError()
         self._timer.finish(error or failure)

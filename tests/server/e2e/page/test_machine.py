@@ -27,10 +27,10 @@ def test_page_is_entered_with_the_digits_in_the_log_and_left_again(
     expect(page.get_by_role("alert")).to_contain_text("wrong")
     open_page.take_pictures("sign-in")
     page.get_by_label("Code").fill(code)  # the sixth digit is enough
-    page.get_by_role("heading", name="Machine").wait_for()
+    page.get_by_role("heading", level=1).wait_for()
 
     page.reload()
-    page.get_by_role("heading", name="Machine").wait_for()
+    page.get_by_role("heading", level=1).wait_for()
     open_page.open("machine/access")
     row = page.get_by_role("listitem").filter(has_text="This browser")
     expect(row).to_contain_text("can operate")
@@ -42,6 +42,7 @@ def test_page_is_entered_with_the_digits_in_the_log_and_left_again(
 
 def test_page_follows_models_and_changes_settings(open_page: Any, server: Any) -> None:
     open_page.sign_in()
+    open_page.open("machine")
     page = open_page.page
     row = page.get_by_role("listitem").filter(has_text=VOICE).filter(has=page.get_by_role("button"))
     row.get_by_text("Ready", exact=True).wait_for()
@@ -116,9 +117,10 @@ def test_storage_log_and_diagnostics_show_the_server_as_it_is(open_page: Any, se
 
 def test_page_works_with_the_keyboard_alone_in_another_language(open_page: Any) -> None:
     open_page.sign_in()
+    open_page.open("machine")
     page = open_page.page
     page.reload()
-    page.get_by_role("heading", level=1).wait_for()
+    page.get_by_role("tab", name="Overview").wait_for()
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     page.keyboard.press("Enter")
@@ -149,7 +151,7 @@ def test_page_finds_the_server_again_after_a_kill(open_page: Any, start_server: 
         data_dir=server.data_dir,
     )
     expect(page.get_by_text("connection to the server is lost")).to_have_count(0, timeout=30_000)
-    expect(page.get_by_role("heading", name="Machine")).to_be_visible()
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
     open_page.errors.clear()  # requests that the killed server did not answer
 
 

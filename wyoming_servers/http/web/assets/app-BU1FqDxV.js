@@ -1,5 +1,5 @@
-const __vite__mapDeps=(i,m=__vite__mapDeps,d=(m.f||(m.f=["./machine-tab-DwrtVfkk.js","./icon-cTRXzNGg.js","./localize-DhaYUQ7D.js"])))=>i.map(i=>d[i]);
-import{D as e,a as t,c as n,d as r,f as i,g as a,i as o,l as s,m as c,n as l,o as u,p as d,t as f,u as p,v as m,x as h}from"./icon-cTRXzNGg.js";import{a as g,n as _,s as v,t as y}from"./localize-DhaYUQ7D.js";import{i as b,r as x,t as S}from"./preferences-iBqroLOZ.js";var C=6,w=class extends f{constructor(...e){super(...e),this.mode=`code`,this.value=``,this.asked=!1,this.busy=!1,this.error=``}static{this.styles=[t,m`
+const __vite__mapDeps=(i,m=__vite__mapDeps,d=(m.f||(m.f=["./requests-tab-rPWuHQ63.js","./icon-_dY1XJId.js","./localize-BELYRk71.js","./repeat-BmKfySdj.js","./directive-helpers-C4y6-qRz.js","./voices-tab-rfqvLZKM.js","./model-list-C_46NVrZ.js","./machine-tab-ClcRrYBh.js"])))=>i.map(i=>d[i]);
+import{E as e,M as t,S as n,a as r,b as i,c as a,d as o,f as s,g as c,i as l,l as u,m as d,n as f,o as p,p as m,t as h,u as g,v as _}from"./icon-_dY1XJId.js";import{a as v,n as y,s as b,t as x}from"./localize-BELYRk71.js";import{i as S,r as C,t as w}from"./preferences-iBqroLOZ.js";var T=6,E=class extends h{constructor(...e){super(...e),this.mode=`code`,this.value=``,this.asked=!1,this.busy=!1,this.error=``}static{this.styles=[r,_`
       :host {
         display: grid;
         place-items: center;
@@ -54,13 +54,13 @@ import{D as e,a as t,c as n,d as r,f as i,g as a,i as o,l as s,m as c,n as l,o a
         font-size: 13px;
         overflow-wrap: anywhere;
       }
-    `]}firstUpdated(){this.input.focus()}async askForCode(){this.error=``;try{await this.connection.request(`POST`,`/pair/code`),this.asked=!0}catch(e){this.error=l(e)}this.input.focus()}async signIn(e){if(e?.preventDefault(),!this.busy){this.busy=!0,this.error=``;try{let e=await this.connection.request(`POST`,`/sessions`,{[this.mode]:this.value.trim()});this.dispatchEvent(new CustomEvent(`signed-in`,{detail:e}))}catch(e){let t=e instanceof n&&e.status===400;this.error=t?g(`signin.six_digits`):l(e),this.value=this.mode===`code`?``:this.value}finally{this.busy=!1}await this.updateComplete,this.input.focus()}}onInput(e){let t=e.target.value;this.value=this.mode===`code`?t.replace(/\D/g,``).slice(0,C):t,this.mode===`code`&&(this.input.value=this.value),this.mode===`code`&&this.value.length===C&&this.signIn()}async switchMode(){this.mode=this.mode===`code`?`token`:`code`,this.value=this.error=``,await this.updateComplete,this.input.focus()}render(){let e=this.mode===`code`;return a`<main class="card">
+    `]}firstUpdated(){this.input.focus()}async askForCode(){this.error=``;try{await this.connection.request(`POST`,`/pair/code`),this.asked=!0}catch(e){this.error=f(e)}this.input.focus()}async signIn(e){if(e?.preventDefault(),!this.busy){this.busy=!0,this.error=``;try{let e=await this.connection.request(`POST`,`/sessions`,{[this.mode]:this.value.trim()});this.dispatchEvent(new CustomEvent(`signed-in`,{detail:e}))}catch(e){let t=e instanceof a&&e.status===400;this.error=t?v(`signin.six_digits`):f(e),this.value=this.mode===`code`?``:this.value}finally{this.busy=!1}await this.updateComplete,this.input.focus()}}onInput(e){let t=e.target.value;this.value=this.mode===`code`?t.replace(/\D/g,``).slice(0,T):t,this.mode===`code`&&(this.input.value=this.value),this.mode===`code`&&this.value.length===T&&this.signIn()}async switchMode(){this.mode=this.mode===`code`?`token`:`code`,this.value=this.error=``,await this.updateComplete,this.input.focus()}render(){let e=this.mode===`code`;return c`<main class="card">
       <img src=${new URL(new URL(`icon-CHEBDk2v.svg`,import.meta.url).href,``+import.meta.url).href} alt="" />
       <h1>Wyoming Conductor</h1>
-      <p class="muted">${g(e?`signin.code_help`:`signin.token_help`)}</p>
+      <p class="muted">${v(e?`signin.code_help`:`signin.token_help`)}</p>
       <form @submit=${this.signIn}>
         <label>
-          ${g(e?`signin.code`:`signin.token`)}
+          ${v(e?`signin.code`:`signin.token`)}
           <input
             class=${e?`code`:``}
             type=${e?`text`:`password`}
@@ -73,18 +73,18 @@ import{D as e,a as t,c as n,d as r,f as i,g as a,i as o,l as s,m as c,n as l,o a
           />
         </label>
         <p id="message" class=${this.error?`error-text`:`muted small`} role="alert">
-          ${this.error||(e&&this.asked?g(`signin.code_shown`):``)}
+          ${this.error||(e&&this.asked?v(`signin.code_shown`):``)}
         </p>
-        ${e&&!this.asked?a`<button type="button" class="primary" @click=${this.askForCode}>
-              ${g(`signin.show_code`)}
-            </button>`:a`<button class="primary" ?disabled=${!this.value||this.busy}>
-              ${g(`signin.submit`)}
+        ${e&&!this.asked?c`<button type="button" class="primary" @click=${this.askForCode}>
+              ${v(`signin.show_code`)}
+            </button>`:c`<button class="primary" ?disabled=${!this.value||this.busy}>
+              ${v(`signin.submit`)}
             </button>`}
         <button type="button" class="quiet" @click=${this.switchMode}>
-          ${g(e?`signin.use_token`:`signin.use_code`)}
+          ${v(e?`signin.use_token`:`signin.use_code`)}
         </button>
       </form>
-    </main>`}};o([i({attribute:!1})],w.prototype,`connection`,void 0),o([r()],w.prototype,`mode`,void 0),o([r()],w.prototype,`value`,void 0),o([r()],w.prototype,`asked`,void 0),o([r()],w.prototype,`busy`,void 0),o([r()],w.prototype,`error`,void 0),o([p(`input`)],w.prototype,`input`,void 0),w=o([d(`wc-sign-in`)],w);var T=[{id:`machine`,title:`tab.machine`,icon:e,load:()=>v(()=>import(`./machine-tab-DwrtVfkk.js`),__vite__mapDeps([0,1,2]),import.meta.url),render:e=>a`<wc-machine-tab .server=${e}></wc-machine-tab>`}],E=class extends f{constructor(...e){super(...e),this.connection=new s(document.baseURI,()=>this.onSignedOut()),this.tab=T[0],this.loaded=new Set,this.failed=!1,this.onHashChange=()=>{let e=location.hash.replace(/^#\/?/,``).split(`/`)[0];this.tab=T.find(t=>t.id===e)??T[0],document.title=`${g(this.tab.title)} – Wyoming Conductor`;let{id:t,load:n}=this.tab;n().then(()=>this.loaded=new Set(this.loaded).add(t))}}static{this.styles=[t,m`
+    </main>`}};l([s({attribute:!1})],E.prototype,`connection`,void 0),l([o()],E.prototype,`mode`,void 0),l([o()],E.prototype,`value`,void 0),l([o()],E.prototype,`asked`,void 0),l([o()],E.prototype,`busy`,void 0),l([o()],E.prototype,`error`,void 0),l([g(`input`)],E.prototype,`input`,void 0),E=l([m(`wc-sign-in`)],E);var D=[{id:`requests`,title:`tab.requests`,icon:e,load:()=>b(()=>import(`./requests-tab-rPWuHQ63.js`),__vite__mapDeps([0,1,2,3,4]),import.meta.url),render:e=>c`<wc-requests-tab .server=${e}></wc-requests-tab>`},{id:`voices`,title:`tab.voices`,icon:i,load:()=>b(()=>import(`./voices-tab-rfqvLZKM.js`),__vite__mapDeps([5,1,2,3,4,6]),import.meta.url),render:e=>c`<wc-voices-tab .server=${e}></wc-voices-tab>`},{id:`machine`,title:`tab.machine`,icon:t,load:()=>b(()=>import(`./machine-tab-ClcRrYBh.js`),__vite__mapDeps([7,1,2,4,6]),import.meta.url),render:e=>c`<wc-machine-tab .server=${e}></wc-machine-tab>`}],O=class extends h{constructor(...e){super(...e),this.connection=new u(document.baseURI,()=>this.onSignedOut()),this.tab=D[0],this.loaded=new Set,this.failed=!1,this.onHashChange=()=>{let e=location.hash.replace(/^#\/?/,``).split(`/`)[0];this.tab=D.find(t=>t.id===e)??D[0],document.title=`${v(this.tab.title)} – Wyoming Conductor`;let{id:t,load:n}=this.tab;n().then(()=>this.loaded=new Set(this.loaded).add(t))}}static{this.styles=[r,_`
       .frame {
         display: grid;
         grid-template-columns: 232px minmax(0, 1fr);
@@ -271,50 +271,50 @@ import{D as e,a as t,c as n,d as r,f as i,g as a,i as o,l as s,m as c,n as l,o a
           margin-bottom: 16px;
         }
       }
-    `]}connectedCallback(){super.connectedCallback(),window.addEventListener(`hashchange`,this.onHashChange),this.onHashChange(),this.readSession()}disconnectedCallback(){super.disconnectedCallback(),window.removeEventListener(`hashchange`,this.onHashChange),this.server?.stop()}async readSession(){try{this.start(await this.connection.request(`GET`,`/session`)),this.failed=!1}catch{this.failed=!0,window.setTimeout(()=>void this.readSession(),2e3)}}start(e){this.session=e,e.scope&&(this.server=new u(this.connection,e.scope),this.stopListening=this.server.listen(e=>{e===void 0&&this.requestUpdate()}),this.server.start())}onSignedOut(){this.stopListening?.(),this.server?.stop(),this.server=void 0,this.session&&={...this.session,signed_in:!1,scope:null}}async signOut(){await this.run(this.connection.request(`DELETE`,`/session`)),this.onSignedOut()}chooseLanguage(e){b(`language`,e.target.value),location.reload()}render(){return this.session?this.server?a`
-      <a class="skip" href="#main" @click=${this.focusMain}>${g(`app.skip`)}</a>
+    `]}connectedCallback(){super.connectedCallback(),window.addEventListener(`hashchange`,this.onHashChange),this.onHashChange(),this.readSession()}disconnectedCallback(){super.disconnectedCallback(),window.removeEventListener(`hashchange`,this.onHashChange),this.server?.stop()}async readSession(){try{this.start(await this.connection.request(`GET`,`/session`)),this.failed=!1}catch{this.failed=!0,window.setTimeout(()=>void this.readSession(),2e3)}}start(e){this.session=e,e.scope&&(this.server=new p(this.connection,e.scope),this.stopListening=this.server.listen(e=>{e===void 0&&this.requestUpdate()}),this.server.start())}onSignedOut(){this.stopListening?.(),this.server?.stop(),this.server=void 0,this.session&&={...this.session,signed_in:!1,scope:null}}async signOut(){await this.run(this.connection.request(`DELETE`,`/session`)),this.onSignedOut()}chooseLanguage(e){S(`language`,e.target.value),location.reload()}render(){return this.session?this.server?c`
+      <a class="skip" href="#main" @click=${this.focusMain}>${v(`app.skip`)}</a>
       <div class="head">${this.renderIcon()} Wyoming Conductor ${this.renderPreferences()}</div>
       <div class="frame">
         <aside>
           <div class="brand">${this.renderIcon()} Wyoming Conductor</div>
-          <nav aria-label=${g(`app.tabs`)}>
-            ${T.map(e=>a`<a
+          <nav aria-label=${v(`app.tabs`)}>
+            ${D.map(e=>c`<a
                   href="#/${e.id}"
                   aria-current=${e===this.tab?`page`:`false`}
-                  ><wc-icon .path=${e.icon}></wc-icon>${g(e.title)}</a
+                  ><wc-icon .path=${e.icon}></wc-icon>${v(e.title)}</a
                 >`)}
           </nav>
           ${this.renderPreferences()}
         </aside>
         <main id="main" tabindex="-1">
-          ${this.server.online?c:a`<p class="note warn offline" role="status">${g(`app.offline`)}</p>`}
-          <h1>${g(this.tab.title)}</h1>
-          ${this.loaded.has(this.tab.id)&&this.server.snapshot?this.tab.render(this.server):c}
+          ${this.server.online?d:c`<p class="note warn offline" role="status">${v(`app.offline`)}</p>`}
+          <h1>${v(this.tab.title)}</h1>
+          ${this.loaded.has(this.tab.id)&&this.server.snapshot?this.tab.render(this.server):d}
         </main>
       </div>
-    `:a`<wc-sign-in
+    `:c`<wc-sign-in
         .connection=${this.connection}
         @signed-in=${e=>this.start(e.detail)}
-      ></wc-sign-in>`:this.failed?a`<p class="empty">${g(`error.unreachable`)}</p>`:c}renderIcon(){return a`<img src=${new URL(new URL(`icon-CHEBDk2v.svg`,import.meta.url).href,``+import.meta.url).href} alt="" />`}focusMain(e){e.preventDefault(),this.renderRoot.querySelector(`#main`)?.focus()}renderPreferences(){return a`<details class="preferences" @focusout=${this.closeMenu} @keydown=${this.onMenuKey}>
-      <summary aria-label=${g(`app.preferences`)}>
-        <wc-icon .path=${h}></wc-icon>${g(`app.preferences`)}
+      ></wc-sign-in>`:this.failed?c`<p class="empty">${v(`error.unreachable`)}</p>`:d}renderIcon(){return c`<img src=${new URL(new URL(`icon-CHEBDk2v.svg`,import.meta.url).href,``+import.meta.url).href} alt="" />`}focusMain(e){e.preventDefault(),this.renderRoot.querySelector(`#main`)?.focus()}renderPreferences(){return c`<details class="preferences" @focusout=${this.closeMenu} @keydown=${this.onMenuKey}>
+      <summary aria-label=${v(`app.preferences`)}>
+        <wc-icon .path=${n}></wc-icon>${v(`app.preferences`)}
       </summary>
       <div class="menu">
         <label>
-          ${g(`app.theme`)}
-          <select @change=${e=>S(e.target.value)}>
-            ${[`auto`,`light`,`dark`].map(e=>a`<option value=${e} ?selected=${e===x()}>
-                  ${g(`app.theme.${e}`)}
+          ${v(`app.theme`)}
+          <select @change=${e=>w(e.target.value)}>
+            ${[`auto`,`light`,`dark`].map(e=>c`<option value=${e} ?selected=${e===C()}>
+                  ${v(`app.theme.${e}`)}
                 </option>`)}
           </select>
         </label>
         <label>
-          ${g(`app.language`)}
+          ${v(`app.language`)}
           <select @change=${this.chooseLanguage}>
-            ${Object.entries(y).map(([e,t])=>a`<option value=${e} lang=${e} ?selected=${e===_()}>${t}</option>`)}
+            ${Object.entries(x).map(([e,t])=>c`<option value=${e} lang=${e} ?selected=${e===y()}>${t}</option>`)}
           </select>
         </label>
-        <span class="small muted">${g(`app.version`,{version:this.session?.version??``})}</span>
-        ${this.session?.signed_in?a`<button @click=${this.signOut}>${g(`app.sign_out`)}</button>`:c}
+        <span class="small muted">${v(`app.version`,{version:this.session?.version??``})}</span>
+        ${this.session?.signed_in?c`<button @click=${this.signOut}>${v(`app.sign_out`)}</button>`:d}
       </div>
-    </details>`}closeMenu(e){let t=e.currentTarget;e.relatedTarget&&!t.contains(e.relatedTarget)&&(t.open=!1)}onMenuKey(e){if(e.key!==`Escape`)return;let t=e.currentTarget;t.open=!1,t.querySelector(`summary`)?.focus()}};o([r()],E.prototype,`session`,void 0),o([r()],E.prototype,`server`,void 0),o([r()],E.prototype,`tab`,void 0),o([r()],E.prototype,`loaded`,void 0),o([r()],E.prototype,`failed`,void 0),E=o([d(`wc-app`)],E);export{E as WcApp};
+    </details>`}closeMenu(e){let t=e.currentTarget;e.relatedTarget&&!t.contains(e.relatedTarget)&&(t.open=!1)}onMenuKey(e){if(e.key!==`Escape`)return;let t=e.currentTarget;t.open=!1,t.querySelector(`summary`)?.focus()}};l([o()],O.prototype,`session`,void 0),l([o()],O.prototype,`server`,void 0),l([o()],O.prototype,`tab`,void 0),l([o()],O.prototype,`loaded`,void 0),l([o()],O.prototype,`failed`,void 0),O=l([m(`wc-app`)],O);export{O as WcApp};
